@@ -1,0 +1,28 @@
+/**
+ * Time, handed in: the real clock in a composition root, a simulated one in tests.
+ *
+ * `nowMs` is the wall clock and may jump; it stamps what leaves the process. `monotonicMs` only measures how long
+ * something took and never goes back.
+ */
+export interface Clock {
+  /** Milliseconds since the Unix epoch, UTC, whole. */
+  nowMs(): number;
+  /** Whole milliseconds since an arbitrary moment, never decreasing. */
+  monotonicMs(): number;
+  /** Calls `run` once, `delayMs` from now. The function it returns cancels the call. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => Math.floor(performance.now()),
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Waits `delayMs` on the clock handed in. */
+export function sleep(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => clock.after(delayMs, resolve));
+}

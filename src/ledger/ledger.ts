@@ -1,0 +1,169 @@
+import type { Payment, PaymentStatus, Totals } from '../payment.ts';
+
+/**
+ * The books of a deployment: who may dispatch a payment, where it may have been sent, and what has settled.
+ *
+ * Three implementations pass one conformance suite (`test/ledger/conformance.ts`): a plain in-memory model, which
+ * is the oracle, LMDB on one machine, and Redis for many.
+ *
+ * States of an entry. Only its owner moves it on, but for the first claim of a reserved entry:
+ *
+ * | from       | by                    | to         | note                                             |
+ * |------------|-----------------------|------------|--------------------------------------------------|
+ * | (none)     | claim, processor null | accepted   | reserved: known, owned, never yet dispatched     |
+ * | (none)     | claim                 | dispatched | new: may have been sent from now on              |
+ * | accepted   | claim by any owner    | dispatched | nothing was sent, so whoever comes first owns it |
+ * | dispatched | claim by its owner    | dispatched | again: other processor or stamp                  |
+ * | dispatched | settle by its owner   | settled    | final; added to the books at `requestedAtMs`     |
+ * | dispatched | settle by its owner   | invalid    | final; set aside with its reason, not in books   |
+ * | accepted, dispatched | takeOver    | the same   | with another owner                               |
+ * | any        | purge                 | (none)     |                                                  |
+ *
+ * Owners are positive integers given out by the ledger, never twice, one to each seat (a thread of an instance)
+ * each time it starts. An owner lives until its lease is taken over; a dead owner can claim nothing and settle
+ * only what has not been taken from it.
+ */
+export interface Ledger {
+  /** A new owner for a seat, with a lease until `leaseUntilMs`. */
+  enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>>;
+  /** Extends the lease. False: the owner has been taken over; whatever it holds is another's now. */
+  renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>>;
+  /** Removes an owner that holds nothing any more; one that holds entries stays, with its lease run out. */
+  retire(owner: number): Promise<Reply<void>>;
+  /** Every owner that has not been taken over or retired, ascending. */
+  owners(): Promise<Reply<OwnerRecord[]>>;
+  /**
+   * Fences owner `from` (it is no owner any more: renew answers false, claims answer `fenced`), and hands up to
+   * `limit` of its entries, in state accepted or dispatched, to `to`. When `ifExpiredAtMs` is given and the lease
+   * of `from` runs past it, nothing happens and the answer is empty. Call again until the answer is empty.
+   */
+  takeOver(from: number, to: number, limit: number, ifExpiredAtMs?: number): Promise<Reply<LedgerEntry[]>>;
+  /**
+   * One atomic write: first every settlement, then every claim, in order. Answers in the same order. All or
+   * nothing, also when the reply is `unavailable`; repeating the same commit is harmless.
+   */
+  commit(
+    owner: number,
+    settlements: readonly Settlement[],
+    claims: readonly Claim[],
+  ): Promise<Reply<CommitReply>>;
+  /**
+   * Settled payments by processor, in the order of the names the ledger was opened with, whose `requestedAtMs`
+   * lies within [fromMs, toMs], both inclusive; -Infinity and Infinity leave a side open.
+   */
+  summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>>;
+  find(correlationId: string): Promise<Reply<LedgerEntry | undefined>>;
+  /**
+   * Empties the books: entries, totals, calendar. Owners and health stay. From then on a claim of a payment
+   * accepted before `purgedAtMs` answers `purged`, and settlements of what is gone answer `fenced`. The moment
+   * never goes back: the later of two purges counts.
+   */
+  purge(purgedAtMs: number): Promise<Reply<void>>;
+  /**
+   * Asks for the deployment's turn to make the next health call to a processor. True at most once until
+   * `untilMs`: the turn is taken when the last one ended at or before `nowMs`.
+   */
+  takeHealthTurn(processor: number, nowMs: number, untilMs: number): Promise<Reply<boolean>>;
+  /** Shares what a health call learned with every instance, and moves the end of the turn to `nextTurnAtMs`. */
+  publishHealth(report: HealthReport, nextTurnAtMs: number): Promise<Reply<void>>;
+  /**
+   * Calls `listener` with what other instances did: health reports and purges. The state of both at the time of
+   * the call comes first. Returns a function that ends the subscription.
+   */
+  subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>>;
+  /** Cheap: can the ledger be read and written now? */
+  ping(): Promise<Reply<void>>;
+  close(): Promise<void>;
+}
+
+/** A ledger that can't answer now is an expected thing, and a value. It may or may not have done what was asked. */
+export type Reply<T> =
+  | { readonly kind: 'ok'; readonly value: T }
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+export function ok<T>(value: T): Reply<T> {
+  return { kind: 'ok', value };
+}
+
+export function unavailable(reason: string): Reply<never> {
+  return { kind: 'unavailable', reason };
+}
+
+/** A thread of an instance, such as `pool-0` of `gateway-1`. */
+export interface Seat {
+  readonly instanceId: string;
+  readonly name: string;
+}
+
+export interface OwnerRecord extends Seat {
+  readonly owner: number;
+  readonly leaseUntilMs: number;
+}
+
+/** Processors are numbers here: the position of a name in the list the ledger was opened with. */
+export interface LedgerEntry extends Payment {
+  readonly status: PaymentStatus;
+  /** 0 when the entry is settled or invalid. */
+  readonly owner: number;
+  /** Null while the entry is `accepted`, and when it is of a processor that this deployment no longer names. */
+  readonly processor: number | null;
+  /** 0 while the entry is `accepted`. */
+  readonly requestedAtMs: number;
+  /** Claims for a dispatch so far. */
+  readonly attempts: number;
+  /** Why an `invalid` payment was set aside; else empty. At most 200 characters. */
+  readonly reason: string;
+  /** The first other amount that was posted under this id, if any. It was never sent. */
+  readonly conflictingAmountCents: number | null;
+}
+
+export interface Claim extends Payment {
+  /** Null reserves the id without a dispatch. */
+  readonly processor: number | null;
+  readonly requestedAtMs: number;
+}
+
+/**
+ * | reply    | meaning                                                                              |
+ * |----------|--------------------------------------------------------------------------------------|
+ * | claimed  | it is yours: dispatch it (or, reserved, keep it)                                     |
+ * | known    | same id and amount, settled, invalid or another owner's: nothing is left to do       |
+ * | conflict | known with another amount: noted in the entry, never to be sent                      |
+ * | purged   | accepted before the last purge: drop it                                              |
+ * | fenced   | this owner has been taken over: drop what you hold and enlist again                  |
+ */
+export type ClaimReply = 'claimed' | 'known' | 'conflict' | 'purged' | 'fenced';
+
+export interface Settlement {
+  readonly correlationId: string;
+  readonly status: 'settled' | 'invalid';
+  readonly processor: number;
+  /** What the processor charged, and the stamp it holds: they count in the books. */
+  readonly amountCents: number;
+  readonly requestedAtMs: number;
+  /** Why it is `invalid`; else empty. */
+  readonly reason: string;
+}
+
+/**
+ * `recorded`: the books have it, from this call or an earlier one just like it. `fenced`: the entry is not this
+ * owner's, is gone by a purge, or was settled otherwise; nothing changed.
+ */
+export type SettleReply = 'recorded' | 'fenced';
+
+export interface CommitReply {
+  readonly settled: readonly SettleReply[];
+  readonly claimed: readonly ClaimReply[];
+}
+
+export interface HealthReport {
+  readonly processor: number;
+  readonly failing: boolean;
+  readonly minResponseTimeMs: number;
+  /** When the answer came. */
+  readonly checkedAtMs: number;
+}
+
+export type Notice =
+  | { readonly kind: 'health'; readonly report: HealthReport }
+  | { readonly kind: 'purged'; readonly purgedAtMs: number };

@@ -1,0 +1,47 @@
+import type { Payment } from '../payment.ts';
+
+/** A payment processor as the gateway sees it: an outside service that charges for committing payments. */
+export interface Processor {
+  /** `POST /payments`. Resolves always, and within `timeoutMs`; never rejects. */
+  pay(dispatch: Dispatch, timeoutMs: number): Promise<Answer>;
+  /** `GET /payments/{id}`: what the processor holds. Never rejects. */
+  find(correlationId: string, timeoutMs: number): Promise<Found>;
+  /** `GET /payments/service-health`. Never rejects. */
+  health(timeoutMs: number): Promise<Health>;
+  close(): Promise<void>;
+}
+
+export interface Dispatch extends Payment {
+  /** Stamped when the payment was claimed for this call, whole milliseconds, UTC. */
+  readonly requestedAtMs: number;
+}
+
+/**
+ * What one call of `pay` showed, before anybody asked further (DESIGN section 4).
+ *
+ * | kind      | seen                                                    | meaning                               |
+ * |-----------|---------------------------------------------------------|---------------------------------------|
+ * | committed | 2xx                                                     | recorded there with this stamp        |
+ * | duplicate | 422                                                     | committed earlier: ask `find`         |
+ * | refused   | connection refused, 429, 503 with `Retry-After`         | certainly not committed               |
+ * | failed    | 500                                                     | the call is over: `find` has the truth |
+ * | unknown   | timeout, reset, closed early, garbage, other 5xx or 3xx | may or may not be committed           |
+ * | invalid   | other 4xx                                               | will never be committed               |
+ */
+export type Answer =
+  | { readonly kind: 'committed' }
+  | { readonly kind: 'duplicate' }
+  | { readonly kind: 'refused'; readonly reason: string; readonly retryAfterMs: number | null }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'unknown'; readonly reason: string }
+  | { readonly kind: 'invalid'; readonly reason: string };
+
+export type Found =
+  | { readonly kind: 'held'; readonly amountCents: number; readonly requestedAtMs: number }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+export type Health =
+  | { readonly kind: 'reported'; readonly failing: boolean; readonly minResponseTimeMs: number }
+  | { readonly kind: 'limited' }
+  | { readonly kind: 'unknown'; readonly reason: string };
