@@ -30,12 +30,16 @@ export interface Ledger {
   renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>>;
   /** Removes an owner that holds nothing any more; one that holds entries stays, with its lease run out. */
   retire(owner: number): Promise<Reply<void>>;
-  /** Every owner that has not been taken over or retired, ascending. */
+  /**
+   * Every owner that has not been retired or taken over to the end, ascending. One whose take-over has begun
+   * stays, its lease run out (0), until a take-over leaves it with nothing: whoever takes over may die as well.
+   */
   owners(): Promise<Reply<OwnerRecord[]>>;
   /**
    * Fences owner `from` (it is no owner any more: renew answers false, claims answer `fenced`), and hands up to
    * `limit` of its entries, in state accepted or dispatched, to `to`. When `ifExpiredAtMs` is given and the lease
-   * of `from` runs past it, nothing happens and the answer is empty. Call again until the answer is empty.
+   * of `from` runs past it, nothing happens and the answer is empty; likewise when `to` is no owner any more.
+   * Call again until the answer is empty.
    */
   takeOver(from: number, to: number, limit: number, ifExpiredAtMs?: number): Promise<Reply<LedgerEntry[]>>;
   /**

@@ -1,0 +1,1101 @@
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type {
+  Claim,
+  ClaimReply,
+  HealthReport,
+  Ledger,
+  LedgerEntry,
+  Notice,
+  Reply,
+  Settlement,
+  SettleReply,
+} from '../../src/ledger/ledger.ts';
+import { MemoryLedger, MemoryStore } from '../../src/ledger/memory.ts';
+
+/** One store, empty at first, and the way to open connections to it. `dispose` comes after every connection's close. */
+export interface Books {
+  open(processorNames: readonly string[]): Promise<Ledger>;
+  dispose(): Promise<void>;
+}
+
+interface Desk {
+  /** One more connection; by default it names `default` and `fallback`. Closed when the test ends. */
+  connect(...processorNames: string[]): Promise<Ledger>;
+}
+
+const NAMES = ['default', 'fallback'];
+const SEAT = { instanceId: 'gateway-1', name: 'pool-0' };
+const NOTICE_DEADLINE_MS = 10_000;
+const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
+const FOREVER_MS = T0_MS + 86_400_000;
+
+/** Registers and runs everything that a ledger promises; `fresh` makes an empty store for each test. */
+export function conformance(name: string, fresh: () => Promise<Books>): void {
+  const test = suite(`${name} keeps the ledger's promises`);
+  const check = (title: string, run: (ledger: Ledger, desk: Desk) => Promise<void>) =>
+    test(title, () => atDesk(fresh, run));
+  registerClaims(check);
+  registerSettlements(check);
+  registerCommits(check);
+  registerOwners(check);
+  registerTakeOvers(check);
+  registerSummaries(check);
+  registerPurges(check);
+  registerHealth(check);
+  registerNotices(check);
+  registerConnections(check);
+  test('a random history reads the same as in the memory model', () => checkHistories(fresh));
+  test.run();
+}
+
+type Check = (title: string, run: (ledger: Ledger, desk: Desk) => Promise<void>) => void;
+
+async function atDesk(fresh: () => Promise<Books>, run: (ledger: Ledger, desk: Desk) => Promise<void>) {
+  const books = await fresh();
+  const opened: Ledger[] = [];
+  const connect = async (...processorNames: string[]) => {
+    const ledger = await books.open(processorNames.length === 0 ? NAMES : processorNames);
+    opened.push(ledger);
+    return ledger;
+  };
+  try {
+    await run(await connect(), { connect });
+  } finally {
+    for (const ledger of opened) await ledger.close();
+    await books.dispose();
+  }
+}
+
+async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
+  const answer = await reply;
+  if (answer.kind === 'unavailable') throw new Error(`the ledger is unavailable: ${answer.reason}`);
+  return answer.value;
+}
+
+function id(number: number): string {
+  return `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
+}
+
+function claimOf(number: number, change: Partial<Claim> = {}): Claim {
+  return {
+    correlationId: id(number),
+    amountCents: 1990,
+    acceptedAtMs: T0_MS,
+    processor: 0,
+    requestedAtMs: T0_MS + 5,
+    ...change,
+  };
+}
+
+function settlementOf(number: number, change: Partial<Settlement> = {}): Settlement {
+  return {
+    correlationId: id(number),
+    status: 'settled',
+    processor: 0,
+    amountCents: 1990,
+    requestedAtMs: T0_MS + 5,
+    reason: '',
+    ...change,
+  };
+}
+
+function entryOf(number: number, change: Partial<LedgerEntry> = {}): LedgerEntry {
+  return {
+    correlationId: id(number),
+    amountCents: 1990,
+    acceptedAtMs: T0_MS,
+    status: 'dispatched',
+    owner: 0,
+    processor: 0,
+    requestedAtMs: T0_MS + 5,
+    attempts: 1,
+    reason: '',
+    conflictingAmountCents: null,
+    ...change,
+  };
+}
+
+function enlist(ledger: Ledger, leaseUntilMs = FOREVER_MS): Promise<number> {
+  return must(ledger.enlist(SEAT, leaseUntilMs));
+}
+
+async function claim(ledger: Ledger, owner: number, ...claims: Claim[]): Promise<readonly ClaimReply[]> {
+  return (await must(ledger.commit(owner, [], claims))).claimed;
+}
+
+async function settle(ledger: Ledger, owner: number, ...all: Settlement[]): Promise<readonly SettleReply[]> {
+  return (await must(ledger.commit(owner, all, []))).settled;
+}
+
+function find(ledger: Ledger, number: number): Promise<LedgerEntry | undefined> {
+  return must(ledger.find(id(number)));
+}
+
+function everything(ledger: Ledger) {
+  return must(ledger.summary(-Infinity, Infinity));
+}
+
+async function numbersOf(ledger: Ledger): Promise<number[]> {
+  return (await must(ledger.owners())).map((record) => record.owner);
+}
+
+function registerClaims(check: Check): void {
+  check('a new id is claimed for a dispatch', async (ledger) => {
+    const owner = await enlist(ledger);
+    assert.equal(await claim(ledger, owner, claimOf(1, { processor: 1 })), ['claimed']);
+    assert.equal(await find(ledger, 1), entryOf(1, { owner, processor: 1 }));
+    assert.is(await find(ledger, 2), undefined);
+  });
+
+  check('a new id is reserved without a dispatch', async (ledger) => {
+    const owner = await enlist(ledger);
+    const reserved = claimOf(1, { processor: null, requestedAtMs: 0 });
+    assert.equal(await claim(ledger, owner, reserved), ['claimed']);
+    const entry = entryOf(1, {
+      owner,
+      status: 'accepted',
+      processor: null,
+      requestedAtMs: 0,
+      attempts: 0,
+    });
+    assert.equal(await find(ledger, 1), entry);
+    assert.equal(await claim(ledger, owner, reserved), ['claimed'], 'the same again is harmless');
+    assert.equal(await find(ledger, 1), entry);
+  });
+
+  check('a reserved id is dispatched by whoever comes first, and once', async (ledger) => {
+    const [clerk, first, second] = [await enlist(ledger), await enlist(ledger), await enlist(ledger)];
+    await claim(ledger, clerk, claimOf(1, { processor: null, requestedAtMs: 0 }));
+    const reservedAgain = claimOf(1, { processor: null, requestedAtMs: 0 });
+    assert.equal(await claim(ledger, second, reservedAgain), ['known'], 'it is reserved for another');
+    assert.equal(await claim(ledger, first, claimOf(1)), ['claimed']);
+    assert.equal(await claim(ledger, second, claimOf(1)), ['known']);
+    assert.equal(await claim(ledger, clerk, claimOf(1)), ['known']);
+    assert.equal(await find(ledger, 1), entryOf(1, { owner: first }));
+    assert.equal(await claim(ledger, first, reservedAgain), ['claimed'], 'it is still theirs');
+    assert.equal(await find(ledger, 1), entryOf(1, { owner: first }), 'and no less dispatched');
+  });
+
+  check('the same owner claims again: other processor, other stamp, one attempt more', async (ledger) => {
+    const owner = await enlist(ledger);
+    await claim(ledger, owner, claimOf(1));
+    const again = claimOf(1, { processor: 1, requestedAtMs: T0_MS + 900, acceptedAtMs: T0_MS + 1 });
+    assert.equal(await claim(ledger, owner, again), ['claimed']);
+    const moved = entryOf(1, { owner, processor: 1, requestedAtMs: T0_MS + 900, attempts: 2 });
+    assert.equal(await find(ledger, 1), moved, 'the first acceptance stands');
+    await claim(ledger, owner, again);
+    assert.equal(await find(ledger, 1), moved, 'a repeated claim is no attempt');
+    await claim(ledger, owner, { ...again, requestedAtMs: T0_MS + 901 });
+    assert.is((await find(ledger, 1))?.attempts, 3, 'another stamp is');
+  });
+
+  check('another owner finds it known', async (ledger) => {
+    const [mine, theirs] = [await enlist(ledger), await enlist(ledger)];
+    await claim(ledger, mine, claimOf(1));
+    assert.equal(await claim(ledger, theirs, claimOf(1, { processor: 1 })), ['known']);
+    assert.equal(await find(ledger, 1), entryOf(1, { owner: mine }));
+  });
+
+  check('settled and invalid are known to everybody', async (ledger) => {
+    const [mine, theirs] = [await enlist(ledger), await enlist(ledger)];
+    await claim(ledger, mine, claimOf(1), claimOf(2));
+    await settle(ledger, mine, settlementOf(1), settlementOf(2, { status: 'invalid', reason: 'no' }));
+    for (const owner of [mine, theirs]) {
+      assert.equal(await claim(ledger, owner, claimOf(1), claimOf(2)), ['known', 'known']);
+    }
+  });
+
+  check('another amount conflicts, and the first is noted', async (ledger) => {
+    const [mine, theirs] = [await enlist(ledger), await enlist(ledger)];
+    await claim(ledger, mine, claimOf(1));
+    assert.equal(await claim(ledger, theirs, claimOf(1, { amountCents: 1 })), ['conflict']);
+    assert.equal(await claim(ledger, mine, claimOf(1, { amountCents: 2 })), ['conflict']);
+    const noted = entryOf(1, { owner: mine, conflictingAmountCents: 1 });
+    assert.equal(await find(ledger, 1), noted);
+    assert.equal(await claim(ledger, theirs, claimOf(1)), ['known'], 'the right amount is still right');
+  });
+
+  check('another amount conflicts in every state', async (ledger) => {
+    const owner = await enlist(ledger);
+    await claim(
+      ledger,
+      owner,
+      claimOf(1),
+      claimOf(2),
+      claimOf(3, { processor: null, requestedAtMs: 0 }),
+      claimOf(4),
+    );
+    await settle(ledger, owner, settlementOf(1), settlementOf(2, { status: 'invalid', reason: 'no' }));
+    const others = [1, 2, 3, 4].map((number) => claimOf(number, { amountCents: 7 }));
+    assert.equal(await claim(ledger, owner, ...others), ['conflict', 'conflict', 'conflict', 'conflict']);
+    for (const [number, status] of [
+      [1, 'settled'],
+      [2, 'invalid'],
+      [3, 'accepted'],
+      [4, 'dispatched'],
+    ] as const) {
+      const entry = await find(ledger, number);
+      assert.is(entry?.status, status);
+      assert.is(entry?.amountCents, 1990);
+      assert.is(entry?.conflictingAmountCents, 7);
+    }
+    assert.equal((await everything(ledger))[0], { count: 1, amountCents: 1990 });
+  });
+
+  check('two owners race for one id, and one wins', async (ledger, desk) => {
+    const other = await desk.connect();
+    const [mine, theirs] = [await enlist(ledger), await enlist(other)];
+    const ids = Array.from({ length: 40 }, (_, number) => number);
+    const replies = await Promise.all(
+      ids.flatMap((number) => [
+        claim(ledger, mine, claimOf(number)),
+        claim(other, theirs, claimOf(number, { processor: 1 })),
+      ]),
+    );
+    for (const number of ids) {
+      const pair = [replies[2 * number]?.[0], replies[2 * number + 1]?.[0]];
+      assert.equal([...pair].sort(), ['claimed', 'known']);
+      const winner = pair[0] === 'claimed' ? mine : theirs;
+      assert.is((await find(ledger, number))?.owner, winner);
+    }
+  });
+}
+
+function registerSettlements(check: Check): void {
+  check('a dispatched payment is settled by its owner, as the processor holds it', async (ledger) => {
+    const owner = await enlist(ledger);
+    await claim(ledger, owner, claimOf(1));
+    const charged = settlementOf(1, { processor: 1, amountCents: 2000, requestedAtMs: T0_MS + 77 });
+    assert.equal(await settle(ledger, owner, charged), ['recorded']);
+    const settled = entryOf(1, { status: 'settled', processor: 1, requestedAtMs: T0_MS + 77 });
+    assert.equal(await find(ledger, 1), settled, 'the entry keeps the amount that was posted');
+    assert.equal(await everything(ledger), [
+      { count: 0, amountCents: 0 },
+      { count: 1, amountCents: 2000 },
+    ]);
+    assert.equal(await settle(ledger, owner, charged), ['recorded'], 'the same again is harmless');
+    assert.equal((await everything(ledger))[1], { count: 1, amountCents: 2000 });
+  });
+
+  check('a dispatched payment is set aside with its reason', async (ledger) => {
+    const owner = await enlist(ledger);
+    await claim(ledger, owner, claimOf(1), claimOf(2));
+    const invalid = settlementOf(1, { status: 'invalid', reason: 'HTTP 400: não é válido' });
+    const long = settlementOf(2, { status: 'invalid', reason: `${'é'.repeat(199)}\u{1f995}` });
+    assert.equal(await settle(ledger, owner, invalid, long), ['recorded', 'recorded']);
+    assert.equal(await find(ledger, 1), entryOf(1, { status: 'invalid', reason: invalid.reason }));
+    assert.is((await find(ledger, 2))?.reason, `${'é'.repeat(199)}\ufffd`, 'a long reason is cut');
+    assert.equal((await everything(ledger))[0], { count: 0, amountCents: 0 });
+    assert.equal(await settle(ledger, owner, invalid), ['recorded']);
+  });
+
+  check('nobody else settles it', async (ledger) => {
+    const [mine, theirs] = [await enlist(ledger), await enlist(ledger)];
+    await claim(ledger, mine, claimOf(1), claimOf(3, { processor: null, requestedAtMs: 0 }));
+    assert.equal(await settle(ledger, theirs, settlementOf(1)), ['fenced']);
+    assert.equal(await settle(ledger, mine, settlementOf(2)), ['fenced'], 'unknown');
+    assert.equal(await settle(ledger, mine, settlementOf(3)), ['fenced'], 'never dispatched');
+    assert.equal(await find(ledger, 1), entryOf(1, { owner: mine }));
+    assert.equal((await everything(ledger))[0], { count: 0, amountCents: 0 });
+  });
+
+  check('what is settled stays as it was settled', async (ledger) => {
+    const owner = await enlist(ledger);
+    await claim(ledger, owner, claimOf(1), claimOf(2));
+    await settle(ledger, owner, settlementOf(1), settlementOf(2, { status: 'invalid', reason: 'no' }));
+    const otherwise = [
+      settlementOf(1, { processor: 1 }),
+      settlementOf(1, { requestedAtMs: T0_MS + 6 }),
+      settlementOf(1, { status: 'invalid', reason: 'late' }),
+      settlementOf(2),
+    ];
+    assert.equal(await settle(ledger, owner, ...otherwise), ['fenced', 'fenced', 'fenced', 'fenced']);
+    assert.equal(await find(ledger, 1), entryOf(1, { status: 'settled' }));
+    assert.equal(await find(ledger, 2), entryOf(2, { status: 'invalid', reason: 'no' }));
+    assert.equal((await everything(ledger))[0], { count: 1, amountCents: 1990 });
+  });
+
+  check('two owners race to settle, and the books count it once', async (ledger, desk) => {
+    const other = await desk.connect();
+    const [mine, theirs] = [await enlist(ledger), await enlist(other)];
+    const numbers = Array.from({ length: 20 }, (_, number) => number);
+    await claim(ledger, mine, ...numbers.map((number) => claimOf(number)));
+    const [, early, late] = await Promise.all([
+      must(other.takeOver(mine, theirs, 10)),
+      settle(ledger, mine, ...numbers.map((number) => settlementOf(number))),
+      settle(other, theirs, ...numbers.map((number) => settlementOf(number))),
+    ]);
+    await must(other.takeOver(mine, theirs, 100));
+    const rest = await settle(other, theirs, ...numbers.map((number) => settlementOf(number)));
+    for (const number of numbers) {
+      assert.ok([early[number], late[number], rest[number]].includes('recorded'));
+    }
+    assert.equal((await everything(ledger))[0], { count: 20, amountCents: 20 * 1990 });
+  });
+}
+
+function registerCommits(check: Check): void {
+  check('a commit of nothing', async (ledger) => {
+    const owner = await enlist(ledger);
+    assert.equal(await must(ledger.commit(owner, [], [])), { settled: [], claimed: [] });
+  });
+
+  check('settlements go before claims, and each in order', async (ledger) => {
+    const owner = await enlist(ledger);
+    assert.equal(await must(ledger.commit(owner, [settlementOf(1)], [claimOf(1)])), {
+      settled: ['fenced'],
+      claimed: ['claimed'],
+    });
+    assert.equal(await must(ledger.commit(owner, [settlementOf(1), settlementOf(1)], [claimOf(1)])), {
+      settled: ['recorded', 'recorded'],
+      claimed: ['known'],
+    });
+    assert.equal((await everything(ledger))[0], { count: 1, amountCents: 1990 });
+  });
+
+  check('an id twice in one batch is as in two', async (ledger) => {
+    const owner = await enlist(ledger);
+    const batch = [
+      claimOf(1),
+      claimOf(1),
+      claimOf(1, { amountCents: 5 }),
+      claimOf(1, { requestedAtMs: T0_MS + 6 }),
+      claimOf(2, { processor: null, requestedAtMs: 0 }),
+      claimOf(2),
+    ];
+    const replies = ['claimed', 'claimed', 'conflict', 'claimed', 'claimed', 'claimed'];
+    assert.equal(await claim(ledger, owner, ...batch), replies);
+    const stamped = { owner, requestedAtMs: T0_MS + 6, attempts: 2, conflictingAmountCents: 5 };
+    assert.equal(await find(ledger, 1), entryOf(1, stamped));
+    assert.equal(await find(ledger, 2), entryOf(2, { owner }));
+  });
+
+  check('a repeated commit is harmless', async (ledger) => {
+    const owner = await enlist(ledger);
+    await claim(ledger, owner, claimOf(1), claimOf(2));
+    const settlements = [settlementOf(1), settlementOf(2, { status: 'invalid', reason: 'no' })];
+    const claims = [claimOf(3), claimOf(4, { processor: 1 }), claimOf(5, { processor: null })];
+    const first = await must(ledger.commit(owner, settlements, claims));
+    const [entries, books] = [await entriesOf(ledger, 5), await everything(ledger)];
+    assert.equal(await must(ledger.commit(owner, settlements, claims)), first);
+    assert.equal(await entriesOf(ledger, 5), entries);
+    assert.equal(await everything(ledger), books);
+  });
+
+  check('an owner that never was, or is no more, claims nothing', async (ledger) => {
+    const [gone, owner] = [await enlist(ledger), await enlist(ledger)];
+    await claim(ledger, owner, claimOf(1));
+    await must(ledger.retire(gone));
+    for (const nobody of [gone, owner + 1000]) {
+      const claims = [claimOf(1), claimOf(1, { amountCents: 3 }), claimOf(2)];
+      assert.equal(await claim(ledger, nobody, ...claims), ['fenced', 'fenced', 'fenced']);
+    }
+    assert.equal(await find(ledger, 1), entryOf(1, { owner }), 'nor does it note a conflict');
+    assert.is(await find(ledger, 2), undefined);
+  });
+
+  check('a commit that breaks a rule changes nothing', async (ledger) => {
+    const owner = await enlist(ledger);
+    const wrong: Partial<Claim>[] = [
+      { amountCents: 0.5 },
+      { amountCents: 0 },
+      { amountCents: 2 ** 53 },
+      { processor: 2 },
+      { processor: -1 },
+      { requestedAtMs: 1.5 },
+      { acceptedAtMs: -1 },
+    ];
+    for (const change of wrong) {
+      let broke = false;
+      try {
+        await ledger.commit(owner, [], [claimOf(1), claimOf(2, change)]);
+      } catch {
+        broke = true;
+      }
+      assert.ok(broke, JSON.stringify(change));
+    }
+    assert.is(await find(ledger, 1), undefined);
+  });
+
+  check('a big batch', async (ledger) => {
+    const owner = await enlist(ledger);
+    const numbers = Array.from({ length: 1000 }, (_, number) => number);
+    const claims = numbers.map((number) => claimOf(number, { requestedAtMs: T0_MS + number }));
+    const settlements = numbers.map((number) => settlementOf(number, { requestedAtMs: T0_MS + number }));
+    assert.equal(new Set(await claim(ledger, owner, ...claims)), new Set(['claimed']));
+    assert.equal(new Set(await settle(ledger, owner, ...settlements)), new Set(['recorded']));
+    assert.equal((await must(ledger.summary(T0_MS + 100, T0_MS + 199)))[0], {
+      count: 100,
+      amountCents: 199_000,
+    });
+  });
+}
+
+async function entriesOf(ledger: Ledger, count: number): Promise<(LedgerEntry | undefined)[]> {
+  return Promise.all(Array.from({ length: count }, (_, number) => find(ledger, number + 1)));
+}
+
+function registerOwners(check: Check): void {
+  check('owners are positive, ascending and never given twice', async (ledger, desk) => {
+    const other = await desk.connect();
+    const first = await enlist(ledger);
+    const second = await must(other.enlist({ instanceId: 'gateway-2', name: 'pool-1' }, T0_MS + 9));
+    assert.ok(Number.isSafeInteger(first));
+    assert.ok(first > 0);
+    assert.ok(second > first);
+    assert.equal(await must(ledger.owners()), [
+      { owner: first, ...SEAT, leaseUntilMs: FOREVER_MS },
+      { owner: second, instanceId: 'gateway-2', name: 'pool-1', leaseUntilMs: T0_MS + 9 },
+    ]);
+    await must(ledger.retire(second));
+    await must(ledger.retire(second));
+    assert.equal(await numbersOf(other), [first]);
+    assert.ok((await enlist(ledger)) > second);
+  });
+
+  check('owners come back ascending, however many', async (ledger) => {
+    const enlisted: number[] = [];
+    for (let count = 0; count < 12; count++) enlisted.push(await enlist(ledger));
+    assert.equal(await numbersOf(ledger), enlisted);
+  });
+
+  check('a lease is renewed while its owner lives', async (ledger) => {
+    const owner = await enlist(ledger, T0_MS);
+    assert.is(await must(ledger.renew(owner, T0_MS + 1000)), true);
+    assert.is((await must(ledger.owners()))[0]?.leaseUntilMs, T0_MS + 1000);
+    await must(ledger.retire(owner));
+    assert.is(await must(ledger.renew(owner, T0_MS + 2000)), false);
+    assert.is(await must(ledger.renew(owner + 1000, T0_MS)), false);
+    assert.equal(await must(ledger.owners()), []);
+  });
+
+  check('who holds something cannot retire: the lease runs out instead', async (ledger) => {
+    const [owner, heir] = [await enlist(ledger), await enlist(ledger)];
+    await claim(ledger, owner, claimOf(1));
+    await must(ledger.retire(owner));
+    assert.equal((await must(ledger.owners()))[0], { owner, ...SEAT, leaseUntilMs: 0 });
+    assert.is((await must(ledger.takeOver(owner, heir, 10, T0_MS))).length, 1);
+    assert.equal(await numbersOf(ledger), [heir]);
+    await settle(ledger, heir, settlementOf(1));
+    await must(ledger.retire(heir));
+    assert.equal(await numbersOf(ledger), [], 'what is settled is held by nobody');
+  });
+}
+
+function registerTakeOvers(check: Check): void {
+  check('what an owner holds is taken over, a page at a time', async (ledger) => {
+    const [dead, heir] = [await enlist(ledger), await enlist(ledger)];
+    const dispatched = Array.from({ length: 23 }, (_, number) => claimOf(number));
+    await claim(ledger, dead, ...dispatched, claimOf(23, { processor: null, requestedAtMs: 0 }));
+    await settle(ledger, dead, settlementOf(0), settlementOf(1, { status: 'invalid', reason: 'no' }));
+    const pages: LedgerEntry[][] = [];
+    do {
+      pages.push(await must(ledger.takeOver(dead, heir, 5)));
+      if (pages.length === 1) assert.equal(await must(ledger.owners()), halfTaken(dead, heir));
+    } while (pages.at(-1)?.length !== 0);
+    assert.equal(
+      pages.map((page) => page.length),
+      [5, 5, 5, 5, 2, 0],
+    );
+    const expected = Array.from({ length: 21 }, (_, index) => entryOf(index + 2, { owner: heir }));
+    const reserved = { status: 'accepted', processor: null, requestedAtMs: 0, attempts: 0 } as const;
+    assert.equal(byId(pages.flat()), [...expected, entryOf(23, { owner: heir, ...reserved })]);
+    assert.equal(await numbersOf(ledger), [heir]);
+    assert.equal(await find(ledger, 2), entryOf(2, { owner: heir }));
+    assert.equal(await settle(ledger, heir, settlementOf(2)), ['recorded']);
+  });
+
+  check('a lease that still runs protects its owner, if asked', async (ledger) => {
+    const [owner, heir] = [await enlist(ledger, T0_MS + 1000), await enlist(ledger)];
+    await claim(ledger, owner, claimOf(1));
+    assert.equal(await must(ledger.takeOver(owner, heir, 10, T0_MS + 999)), []);
+    assert.is(await must(ledger.renew(owner, T0_MS + 1000)), true);
+    assert.equal(await must(ledger.takeOver(owner, heir, 10, T0_MS + 1000)), [entryOf(1, { owner: heir })]);
+    assert.is(await must(ledger.renew(owner, T0_MS + 9000)), false);
+  });
+
+  check('a fenced owner claims nothing, and settles only what is still its own', async (ledger) => {
+    const [dead, heir] = [await enlist(ledger), await enlist(ledger)];
+    await claim(ledger, dead, claimOf(1), claimOf(2));
+    const taken = await must(ledger.takeOver(dead, heir, 1));
+    const takenNumber = taken[0]?.correlationId === id(1) ? 1 : 2;
+    const leftNumber = 3 - takenNumber;
+    assert.is(await must(ledger.renew(dead, FOREVER_MS)), false);
+    assert.equal(await claim(ledger, dead, claimOf(leftNumber), claimOf(3)), ['fenced', 'fenced']);
+    assert.equal(await settle(ledger, dead, settlementOf(takenNumber), settlementOf(leftNumber)), [
+      'fenced',
+      'recorded',
+    ]);
+    assert.equal(await must(ledger.takeOver(dead, heir, 10)), []);
+    assert.equal(await numbersOf(ledger), [heir]);
+    assert.equal(await settle(ledger, heir, settlementOf(takenNumber)), ['recorded']);
+    assert.equal((await everything(ledger))[0], { count: 2, amountCents: 3980 });
+  });
+
+  check('an owner with nothing is fenced as well', async (ledger) => {
+    const [idle, heir] = [await enlist(ledger), await enlist(ledger)];
+    assert.equal(await must(ledger.takeOver(idle, heir, 10)), []);
+    assert.is(await must(ledger.renew(idle, FOREVER_MS)), false);
+    assert.equal(await claim(ledger, idle, claimOf(1)), ['fenced']);
+    assert.equal(await numbersOf(ledger), [heir]);
+    assert.equal(await must(ledger.takeOver(idle, heir, 10)), [], 'again is harmless');
+    assert.equal(await must(ledger.takeOver(idle + 1000, heir, 10)), [], 'so is one that never was');
+  });
+
+  check('who takes over and dies half way is taken over in turn', async (ledger) => {
+    const [dead, heir, last] = [await enlist(ledger), await enlist(ledger), await enlist(ledger)];
+    await claim(ledger, dead, claimOf(1), claimOf(2), claimOf(3));
+    await must(ledger.takeOver(dead, heir, 1));
+    const rescued = [
+      ...(await must(ledger.takeOver(heir, last, 10))),
+      ...(await must(ledger.takeOver(dead, heir, 10))),
+      ...(await must(ledger.takeOver(dead, last, 10, T0_MS))),
+    ];
+    assert.equal(
+      byId(rescued),
+      [1, 2, 3].map((number) => entryOf(number, { owner: last })),
+    );
+    assert.equal(await numbersOf(ledger), [last]);
+  });
+
+  check('two heirs share, and none gets what the other got', async (ledger, desk) => {
+    const other = await desk.connect();
+    const [dead, one, two] = [await enlist(ledger), await enlist(ledger), await enlist(other)];
+    const numbers = Array.from({ length: 60 }, (_, number) => number);
+    await claim(ledger, dead, ...numbers.map((number) => claimOf(number)));
+    const pages = await Promise.all(
+      Array.from({ length: 6 }, () => [
+        must(ledger.takeOver(dead, one, 10)),
+        must(other.takeOver(dead, two, 10)),
+      ]).flat(),
+    );
+    const taken = byId(pages.flat());
+    assert.equal(
+      taken.map((entry) => entry.correlationId),
+      numbers.map(id),
+    );
+    for (const [number, entry] of taken.entries()) {
+      assert.is((await find(ledger, number))?.owner, entry.owner);
+    }
+  });
+}
+
+function halfTaken(dead: number, heir: number) {
+  return [
+    { owner: dead, ...SEAT, leaseUntilMs: 0 },
+    { owner: heir, ...SEAT, leaseUntilMs: FOREVER_MS },
+  ];
+}
+
+function byId(entries: readonly LedgerEntry[]): LedgerEntry[] {
+  return [...entries].sort((a, b) => (a.correlationId < b.correlationId ? -1 : 1));
+}
+
+function registerSummaries(check: Check): void {
+  check('an empty ledger sums to nothing', async (ledger) => {
+    const nothing = [
+      { count: 0, amountCents: 0 },
+      { count: 0, amountCents: 0 },
+    ];
+    assert.equal(await everything(ledger), nothing);
+    assert.equal(await must(ledger.summary(T0_MS, T0_MS)), nothing);
+    assert.equal(await must(ledger.summary(-Infinity, -1)), nothing);
+    assert.equal(await must(ledger.summary(2 ** 48, Infinity)), nothing);
+  });
+
+  check('both bounds are inclusive, to the millisecond', async (ledger) => {
+    await settleAt(ledger, [T0_MS - 1, T0_MS, T0_MS + 1]);
+    const counts = async (fromMs: number, toMs: number) =>
+      (await must(ledger.summary(fromMs, toMs)))[0]?.count;
+    assert.is(await counts(T0_MS, T0_MS), 1);
+    assert.is(await counts(T0_MS - 1, T0_MS), 2);
+    assert.is(await counts(T0_MS - 1, T0_MS + 1), 3);
+    assert.is(await counts(T0_MS + 2, Infinity), 0);
+    assert.is(await counts(T0_MS + 1, Infinity), 1);
+    assert.is(await counts(-Infinity, T0_MS - 1), 1);
+    assert.is(await counts(-Infinity, T0_MS - 2), 0);
+    assert.is(await counts(T0_MS + 1, T0_MS - 1), 0, 'a window that ends before it starts is empty');
+  });
+
+  check('every window agrees with a plain sum, over seconds, hours and days', async (ledger) => {
+    const random = randomOf(7);
+    const spansMs = [3, 2_000, 90_000, 4_000_000, 100_000_000, 9e9];
+    const stampsMs = spansMs.flatMap((spanMs) =>
+      Array.from({ length: 60 }, () => T0_MS + Math.floor(random() * spanMs)),
+    );
+    await settleAt(ledger, stampsMs);
+    for (const spanMs of spansMs) {
+      for (let round = 0; round < 12; round++) {
+        const fromMs = T0_MS - 1 + Math.floor(random() * spanMs);
+        const toMs = fromMs + Math.floor(random() * spanMs);
+        const inside = stampsMs.map((ms, index) => (ms >= fromMs && ms <= toMs ? index + 1 : 0));
+        const expected = {
+          count: inside.filter((cents) => cents > 0).length,
+          amountCents: inside.reduce((sum, cents) => sum + cents, 0),
+        };
+        assert.equal((await must(ledger.summary(fromMs, toMs)))[0], expected, `[${fromMs}, ${toMs}]`);
+      }
+    }
+  });
+
+  check('the first and the last moment a ledger can hold', async (ledger) => {
+    await settleAt(ledger, [0, 2 ** 48 - 1]);
+    const summaries = await Promise.all(
+      [
+        [0, 0],
+        [2 ** 48 - 1, 2 ** 48 - 1],
+        [0, 2 ** 48 - 1],
+        [1, 2 ** 48 - 2],
+        [-Infinity, Infinity],
+      ].map(([fromMs, toMs]) => must(ledger.summary(fromMs as number, toMs as number))),
+    );
+    assert.equal(
+      summaries.map((totals) => totals[0]?.count),
+      [1, 1, 2, 0, 2],
+    );
+  });
+
+  check('big amounts keep every cent', async (ledger) => {
+    const owner = await enlist(ledger);
+    const amountCents = 2 ** 52 - 1;
+    await claim(ledger, owner, claimOf(1, { amountCents }), claimOf(2, { amountCents: 3 }));
+    await settle(ledger, owner, settlementOf(1, { amountCents }), settlementOf(2, { amountCents: 3 }));
+    assert.equal((await everything(ledger))[0], { count: 2, amountCents: 2 ** 52 + 2 });
+    assert.is((await find(ledger, 1))?.amountCents, amountCents);
+  });
+}
+
+/** Settles one payment at each stamp, at processor 0, of 1, 2, 3... cents. */
+async function settleAt(ledger: Ledger, stampsMs: readonly number[]): Promise<void> {
+  const owner = await enlist(ledger);
+  const claims = stampsMs.map((requestedAtMs, index) =>
+    claimOf(index, { requestedAtMs, amountCents: index + 1 }),
+  );
+  const settlements = stampsMs.map((requestedAtMs, index) =>
+    settlementOf(index, { requestedAtMs, amountCents: index + 1 }),
+  );
+  await claim(ledger, owner, ...claims);
+  await settle(ledger, owner, ...settlements);
+}
+
+/** Mulberry32: numbers in [0, 1), the same for the same seed. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function registerPurges(check: Check): void {
+  check('a purge empties the books, and keeps owners and health', async (ledger) => {
+    const owner = await enlist(ledger);
+    await claim(ledger, owner, claimOf(1), claimOf(2), claimOf(3, { processor: null, requestedAtMs: 0 }));
+    await settle(ledger, owner, settlementOf(1));
+    await must(ledger.takeHealthTurn(0, T0_MS, T0_MS + 5000));
+    await must(ledger.purge(T0_MS + 10));
+    for (const number of [1, 2, 3]) assert.is(await find(ledger, number), undefined);
+    assert.equal(await everything(ledger), [
+      { count: 0, amountCents: 0 },
+      { count: 0, amountCents: 0 },
+    ]);
+    assert.equal(await must(ledger.owners()), [{ owner, ...SEAT, leaseUntilMs: FOREVER_MS }]);
+    assert.is(await must(ledger.takeHealthTurn(0, T0_MS + 4999, T0_MS + 9999)), false);
+    assert.is(await must(ledger.renew(owner, FOREVER_MS)), true);
+  });
+
+  check('what was in flight does not come back', async (ledger) => {
+    const owner = await enlist(ledger);
+    await claim(ledger, owner, claimOf(1), claimOf(2));
+    await settle(ledger, owner, settlementOf(2));
+    await must(ledger.purge(T0_MS + 1));
+    assert.equal(await settle(ledger, owner, settlementOf(1), settlementOf(2)), ['fenced', 'fenced']);
+    const old = [claimOf(1), claimOf(3), claimOf(4, { processor: null, requestedAtMs: 0 })];
+    assert.equal(await claim(ledger, owner, ...old), ['purged', 'purged', 'purged']);
+    const young = [claimOf(5, { acceptedAtMs: T0_MS + 1 }), claimOf(1, { acceptedAtMs: T0_MS + 2 })];
+    assert.equal(await claim(ledger, owner, ...young), ['claimed', 'claimed'], 'a new life');
+    assert.equal(await settle(ledger, owner, settlementOf(1)), ['recorded']);
+    assert.equal((await everything(ledger))[0], { count: 1, amountCents: 1990 });
+    assert.equal(await claim(ledger, owner, claimOf(1)), ['known'], 'what is known is not asked its age');
+  });
+
+  check('nothing is left to take over or to hold', async (ledger) => {
+    const [dead, heir, other] = [await enlist(ledger), await enlist(ledger), await enlist(ledger)];
+    await claim(ledger, dead, claimOf(1), claimOf(2));
+    await claim(ledger, other, claimOf(3));
+    await must(ledger.takeOver(dead, heir, 1));
+    await must(ledger.purge(T0_MS + 1));
+    assert.equal(await must(ledger.takeOver(dead, heir, 10)), []);
+    await must(ledger.retire(other));
+    await must(ledger.retire(heir));
+    assert.equal(await numbersOf(ledger), []);
+  });
+
+  check('the later of two purges counts, and the earlier still empties', async (ledger) => {
+    const owner = await enlist(ledger);
+    await must(ledger.purge(T0_MS + 10));
+    await claim(ledger, owner, claimOf(1, { acceptedAtMs: T0_MS + 10 }));
+    await must(ledger.purge(T0_MS + 5));
+    assert.is(await find(ledger, 1), undefined);
+    const claims = [claimOf(2, { acceptedAtMs: T0_MS + 9 }), claimOf(3, { acceptedAtMs: T0_MS + 10 })];
+    assert.equal(await claim(ledger, owner, ...claims), ['purged', 'claimed']);
+  });
+
+  check('readers see all of a purge or nothing of it', async (ledger, desk) => {
+    const other = await desk.connect();
+    await settleAt(
+      ledger,
+      Array.from({ length: 500 }, (_, index) => T0_MS + index * 977),
+    );
+    const purged = ledger.purge(T0_MS + 1);
+    const seen = await Promise.all(Array.from({ length: 20 }, () => everything(other)));
+    await must(purged);
+    for (const totals of [...seen, await everything(other)]) {
+      assert.ok([0, 500].includes(totals[0]?.count ?? -1), `${totals[0]?.count} of 500`);
+    }
+    assert.is((await everything(other))[0]?.count, 0);
+  });
+}
+
+function registerHealth(check: Check): void {
+  check('one turn at a time, for each processor', async (ledger, desk) => {
+    const other = await desk.connect();
+    assert.is(await must(ledger.takeHealthTurn(0, T0_MS, T0_MS + 5000)), true);
+    assert.is(await must(other.takeHealthTurn(0, T0_MS, T0_MS + 5000)), false);
+    assert.is(await must(ledger.takeHealthTurn(0, T0_MS + 4999, T0_MS + 9999)), false, 'nor to its taker');
+    assert.is(await must(other.takeHealthTurn(1, T0_MS, T0_MS + 5000)), true);
+    assert.is(await must(other.takeHealthTurn(0, T0_MS + 5000, T0_MS + 10_000)), true);
+    assert.is(await must(ledger.takeHealthTurn(0, T0_MS + 5000, T0_MS + 10_000)), false);
+  });
+
+  check('many ask at once, and one gets it', async (ledger, desk) => {
+    const other = await desk.connect();
+    const asked = [ledger, other, ledger, other, ledger, other];
+    const turns = await Promise.all(asked.map((each) => must(each.takeHealthTurn(0, T0_MS, T0_MS + 5000))));
+    assert.is(turns.filter(Boolean).length, 1);
+  });
+
+  check('a report moves the end of the turn', async (ledger) => {
+    await must(ledger.takeHealthTurn(0, T0_MS, T0_MS + 60_000));
+    await must(ledger.publishHealth(reportOf(0), T0_MS + 5000));
+    assert.is(await must(ledger.takeHealthTurn(0, T0_MS + 4999, T0_MS + 9999)), false);
+    assert.is(await must(ledger.takeHealthTurn(0, T0_MS + 5000, T0_MS + 10_000)), true);
+    await must(ledger.publishHealth(reportOf(0), T0_MS + 20_000));
+    assert.is(await must(ledger.takeHealthTurn(0, T0_MS + 19_999, T0_MS + 30_000)), false, 'later as well');
+  });
+}
+
+function reportOf(processor: number, change: Partial<HealthReport> = {}): HealthReport {
+  return { processor, failing: false, minResponseTimeMs: 120, checkedAtMs: T0_MS + 1, ...change };
+}
+
+function registerNotices(check: Check): void {
+  check('what one connection does, the other hears', async (ledger, desk) => {
+    const other = await desk.connect();
+    const heard: Notice[] = [];
+    const unsubscribe = await must(other.subscribe((notice) => heard.push(notice)));
+    assert.equal(heard, [], 'nothing has happened yet');
+    const report = reportOf(1, { failing: true, minResponseTimeMs: 0 });
+    await must(ledger.publishHealth(report, T0_MS + 5000));
+    await until(() => heard.length === 1);
+    assert.equal(heard, [{ kind: 'health', report }]);
+    await must(ledger.purge(T0_MS + 3));
+    await until(() => heard.length === 2);
+    assert.equal(heard[1], { kind: 'purged', purgedAtMs: T0_MS + 3 });
+    const later = reportOf(1, { checkedAtMs: T0_MS + 5001 });
+    await must(ledger.publishHealth(later, T0_MS + 10_000));
+    await until(() => heard.length === 3);
+    assert.equal(heard[2], { kind: 'health', report: later });
+    unsubscribe();
+  });
+
+  check('a subscriber first learns how things stand', async (ledger, desk) => {
+    const [first, second] = [reportOf(0), reportOf(0, { minResponseTimeMs: 5, checkedAtMs: T0_MS + 9 })];
+    await must(ledger.publishHealth(first, T0_MS + 5000));
+    await must(ledger.publishHealth(second, T0_MS + 5000));
+    await must(ledger.purge(T0_MS + 3));
+    const other = await desk.connect();
+    const heard: Notice[] = [];
+    const unsubscribe = await must(other.subscribe((notice) => heard.push(notice)));
+    await until(() => heard.length >= 2);
+    assert.equal(
+      heard.find((notice) => notice.kind === 'health'),
+      { kind: 'health', report: second },
+    );
+    assert.equal(
+      heard.find((notice) => notice.kind === 'purged'),
+      { kind: 'purged', purgedAtMs: T0_MS + 3 },
+    );
+    unsubscribe();
+  });
+
+  check('two subscribers both hear, and one that left hears nothing', async (ledger, desk) => {
+    const other = await desk.connect();
+    const [left, stayed]: [Notice[], Notice[]] = [[], []];
+    const leave = await must(other.subscribe((notice) => left.push(notice)));
+    const stay = await must(other.subscribe((notice) => stayed.push(notice)));
+    leave();
+    leave();
+    await must(ledger.publishHealth(reportOf(0), T0_MS + 5000));
+    await until(() => stayed.length > 0);
+    assert.equal(left, []);
+    stay();
+  });
+
+  check('a subscription of a ledger that is closed ends with it', async (ledger, desk) => {
+    const other = await desk.connect();
+    const heard: Notice[] = [];
+    await must(other.subscribe((notice) => heard.push(notice)));
+    await other.close();
+    await must(ledger.publishHealth(reportOf(0), T0_MS + 5000));
+    assert.equal(heard, []);
+  });
+}
+
+/** Waits for what another connection brings about. The deadline only bounds a failure. */
+async function until(isSo: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + NOTICE_DEADLINE_MS;
+  while (!isSo()) {
+    if (performance.now() > deadlineMs) throw new Error('what was awaited has not come');
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+function registerConnections(check: Check): void {
+  check('two connections see one set of books', async (ledger, desk) => {
+    const other = await desk.connect();
+    const owner = await enlist(ledger);
+    assert.equal(await claim(other, owner, claimOf(1)), ['claimed']);
+    assert.equal(await find(ledger, 1), entryOf(1, { owner }));
+    assert.equal(await settle(ledger, owner, settlementOf(1)), ['recorded']);
+    assert.equal((await everything(other))[0], { count: 1, amountCents: 1990 });
+    for (let number = 2; number < 30; number++) {
+      await claim(ledger, owner, claimOf(number));
+      await settle(ledger, owner, settlementOf(number));
+      assert.is((await everything(other))[0]?.count, number, 'a summary sees what was just answered');
+    }
+  });
+
+  check('processors go by name, whatever their order', async (ledger, desk) => {
+    const owner = await enlist(ledger);
+    await claim(ledger, owner, claimOf(1), claimOf(2, { processor: 1 }), claimOf(3, { processor: 1 }));
+    await settle(ledger, owner, settlementOf(1), settlementOf(2, { processor: 1, amountCents: 7 }));
+    await must(ledger.publishHealth(reportOf(1), T0_MS + 5000));
+    const other = await desk.connect('third', 'fallback', 'default');
+    assert.equal(await everything(other), [
+      { count: 0, amountCents: 0 },
+      { count: 1, amountCents: 7 },
+      { count: 1, amountCents: 1990 },
+    ]);
+    assert.is((await find(other, 1))?.processor, 2);
+    assert.is((await find(other, 3))?.processor, 1);
+    assert.equal(await settle(other, owner, settlementOf(3, { processor: 0 })), ['recorded']);
+    assert.is((await find(ledger, 3))?.processor, null, 'this one knows no third');
+    assert.is(await must(other.takeHealthTurn(1, T0_MS + 4999, T0_MS + 9999)), false);
+    assert.is(await must(other.takeHealthTurn(2, T0_MS + 4999, T0_MS + 9999)), true);
+    const heard: Notice[] = [];
+    const unsubscribe = await must(other.subscribe((notice) => heard.push(notice)));
+    await until(() => heard.length > 0);
+    assert.equal(heard, [{ kind: 'health', report: reportOf(1) }]);
+    unsubscribe();
+  });
+
+  check('a processor that is no longer named keeps its entries', async (ledger, desk) => {
+    const owner = await enlist(ledger);
+    await claim(ledger, owner, claimOf(1, { processor: 1 }), claimOf(2, { processor: 1 }));
+    await settle(ledger, owner, settlementOf(1, { processor: 1 }));
+    const other = await desk.connect('default');
+    assert.equal(await everything(other), [{ count: 0, amountCents: 0 }]);
+    const heir = await enlist(other);
+    const taken = await must(other.takeOver(owner, heir, 10));
+    assert.equal(taken, [entryOf(2, { owner: heir, processor: null })]);
+    assert.equal((await everything(ledger))[1], { count: 1, amountCents: 1990 });
+  });
+
+  check('the books outlive every connection', async (ledger, desk) => {
+    const owner = await enlist(ledger);
+    await claim(ledger, owner, claimOf(1), claimOf(2));
+    await settle(ledger, owner, settlementOf(1));
+    await must(ledger.purge(0));
+    await claim(ledger, owner, claimOf(1), claimOf(2));
+    await settle(ledger, owner, settlementOf(1));
+    await must(ledger.takeHealthTurn(0, T0_MS, T0_MS + 5000));
+    await ledger.close();
+    const reopened = await desk.connect();
+    assert.equal(await find(reopened, 1), entryOf(1, { status: 'settled' }));
+    assert.equal(await find(reopened, 2), entryOf(2, { owner }));
+    assert.equal((await everything(reopened))[0], { count: 1, amountCents: 1990 });
+    assert.equal(await numbersOf(reopened), [owner]);
+    assert.is(await must(reopened.takeHealthTurn(0, T0_MS + 4999, T0_MS + 9999)), false);
+    assert.ok((await enlist(reopened)) > owner);
+  });
+
+  check('ping answers, and a closed ledger says that it is', async (ledger) => {
+    await must(ledger.ping());
+    const owner = await enlist(ledger);
+    await ledger.close();
+    await ledger.close();
+    const answers: Reply<unknown>[] = [
+      await ledger.ping(),
+      await ledger.commit(owner, [], [claimOf(1)]),
+      await ledger.summary(0, 1),
+      await ledger.find(id(1)),
+      await ledger.enlist(SEAT, 1),
+    ];
+    for (const answer of answers) assert.is(answer.kind, 'unavailable');
+  });
+}
+
+type Step =
+  | { readonly kind: 'enlist'; readonly leaseUntilMs: number }
+  | { readonly kind: 'renew'; readonly owner: number; readonly leaseUntilMs: number }
+  | { readonly kind: 'retire'; readonly owner: number }
+  | { readonly kind: 'takeOver'; readonly from: number; readonly to: number; readonly ifExpiredAtMs: number }
+  | {
+      readonly kind: 'commit';
+      readonly owner: number;
+      readonly settlements: readonly Settlement[];
+      readonly claims: readonly Claim[];
+    }
+  | { readonly kind: 'summary'; readonly fromMs: number; readonly toMs: number }
+  | { readonly kind: 'purge'; readonly purgedAtMs: number };
+
+interface History {
+  readonly steps: readonly { readonly connection: number; readonly step: Step }[];
+}
+
+/** Ids, stamps and owners come from small sets, so that they meet again. Owners are ordinals of enlistment. */
+function arbitraryHistory(): fc.Arbitrary<History> {
+  const number = fc.integer({ min: 0, max: 11 });
+  const owner = fc.integer({ min: 0, max: 4 });
+  const amountCents = fc.constantFrom(1990, 1990, 1990, 1990, 5);
+  const stampMs = fc.constantFrom(0, 1, 999, 1000, 59_999, 3_600_000, 90_000_000).map((ms) => T0_MS + ms);
+  const processor = fc.integer({ min: 0, max: 1 });
+  const claims = fc.array(
+    fc.record({
+      correlationId: number.map(id),
+      amountCents,
+      acceptedAtMs: stampMs,
+      processor: fc.option(processor, { freq: 4 }),
+      requestedAtMs: stampMs,
+    }),
+    { maxLength: 8 },
+  );
+  const settlements = fc.array(
+    fc.record({
+      correlationId: number.map(id),
+      status: fc.constantFrom('settled', 'settled', 'settled', 'invalid'),
+      processor,
+      amountCents: fc.integer({ min: 1, max: 1_000_000 }),
+      requestedAtMs: stampMs,
+      reason: fc.string({ maxLength: 20 }),
+    }) as fc.Arbitrary<Settlement>,
+    { maxLength: 8 },
+  );
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('enlist'), leaseUntilMs: stampMs }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('renew'), owner, leaseUntilMs: stampMs }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('retire'), owner }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constant('takeOver'), from: owner, to: owner, ifExpiredAtMs: stampMs }),
+    },
+    { weight: 14, arbitrary: fc.record({ kind: fc.constant('commit'), owner, settlements, claims }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('summary'), fromMs: stampMs, toMs: stampMs }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge'), purgedAtMs: stampMs }) },
+  ) as fc.Arbitrary<Step>;
+  const connection = fc.integer({ min: 0, max: 1 });
+  return fc.record({ steps: fc.array(fc.record({ connection, step }), { minLength: 10, maxLength: 60 }) });
+}
+
+function checkHistories(fresh: () => Promise<Books>): Promise<void> {
+  const property = fc.asyncProperty(arbitraryHistory(), (history) =>
+    atDesk(fresh, async (ledger, desk) => {
+      const store = new MemoryStore();
+      await replay(history, [
+        { actual: ledger, model: new MemoryLedger(NAMES, store) },
+        {
+          actual: await desk.connect('fallback', 'default'),
+          model: new MemoryLedger(['fallback', 'default'], store),
+        },
+      ]);
+    }),
+  );
+  return fc.assert(property, { numRuns: 60, seed: 2025, endOnFailure: true });
+}
+
+interface Pair {
+  readonly actual: Ledger;
+  readonly model: Ledger;
+}
+
+/** Plays one history against both, answer by answer; then compares all that can be asked. */
+async function replay(history: History, pairs: readonly Pair[]): Promise<void> {
+  const owners: { readonly actual: number; readonly model: number }[] = [];
+  const read = async (pair: Pair, step: Step) => {
+    const actual = await play(pair.actual, step, (ordinal) => owners[ordinal]?.actual ?? 1_000_000);
+    const model = await play(pair.model, step, (ordinal) => owners[ordinal]?.model ?? 1_000_000);
+    if (step.kind === 'enlist') owners.push({ actual: actual as number, model: model as number });
+    else assert.equal(actual, model, `${JSON.stringify(step)}`);
+  };
+  for (const { connection, step } of history.steps) await read(pairs[connection] as Pair, step);
+  for (const pair of pairs) {
+    const ordinals = (side: keyof Pair) => new Map(owners.map((owner, ordinal) => [owner[side], ordinal]));
+    assert.equal(
+      await inventory(pair.actual, ordinals('actual')),
+      await inventory(pair.model, ordinals('model')),
+    );
+    for (const fromMs of [-Infinity, T0_MS, T0_MS + 1, T0_MS + 1000, T0_MS + 60_000]) {
+      for (const toMs of [T0_MS, T0_MS + 999, T0_MS + 59_999, T0_MS + 3_600_001, Infinity]) {
+        await read(pair, { kind: 'summary', fromMs, toMs });
+      }
+    }
+  }
+}
+
+async function play(ledger: Ledger, step: Step, owner: (ordinal: number) => number): Promise<unknown> {
+  switch (step.kind) {
+    case 'enlist':
+      return enlist(ledger, step.leaseUntilMs);
+    case 'renew':
+      return must(ledger.renew(owner(step.owner), step.leaseUntilMs));
+    case 'retire':
+      return must(ledger.retire(owner(step.owner)));
+    case 'takeOver':
+      return step.from === step.to
+        ? []
+        : takeAll(ledger, owner(step.from), owner(step.to), step.ifExpiredAtMs);
+    case 'commit':
+      return must(ledger.commit(owner(step.owner), step.settlements, step.claims));
+    case 'summary':
+      return must(ledger.summary(step.fromMs, step.toMs));
+    case 'purge':
+      return must(ledger.purge(step.purgedAtMs));
+  }
+}
+
+/** Which entries come on which page is not promised; all of them together are. */
+async function takeAll(ledger: Ledger, from: number, to: number, ifExpiredAtMs: number): Promise<unknown> {
+  const taken: LedgerEntry[] = [];
+  if (from === to) return taken;
+  for (;;) {
+    const page = await must(ledger.takeOver(from, to, 2, ifExpiredAtMs));
+    assert.ok(page.length <= 2);
+    taken.push(...page);
+    if (page.length === 0) return byId(taken).map(({ owner: _, ...entry }) => entry);
+  }
+}
+
+/** All entries and owners, the owners by their ordinals, since their numbers are the ledger's own affair. */
+async function inventory(ledger: Ledger, ordinals: ReadonlyMap<number, number>): Promise<unknown> {
+  const entries = await Promise.all(Array.from({ length: 12 }, (_, number) => find(ledger, number)));
+  const owners = await must(ledger.owners());
+  return {
+    entries: entries.map((entry) => entry && { ...entry, owner: ordinals.get(entry.owner) ?? null }),
+    owners: owners.map((record) => ({ ...record, owner: ordinals.get(record.owner) })),
+  };
+}
