@@ -1,0 +1,115 @@
+// The boundaries between the parts of src/, as ARCHITECTURE.md draws them.
+
+/** Each driver has one home, the only file that imports it as a value. */
+const homes = {
+  'uWebSockets\\.js': 'src/http/uws.ts',
+  undici: 'src/processor/client.ts',
+  piscina: 'src/pool/pool.ts',
+  '@redis/client': 'src/ledger/redis.ts',
+  lmdb: 'src/ledger/lmdb.ts',
+  pino: 'src/log.ts',
+};
+
+const compositionRoots = [
+  'src/primary.ts',
+  'src/start.ts',
+  'src/http/worker.ts',
+  'src/pool/worker.ts',
+  'src/simulated/main.ts',
+];
+
+const exactly = (...paths) => `^(${paths.join('|').replaceAll('.', '\\.')})$`;
+
+/** Files of `from` import none of `to`, be it for a type alone. */
+const forbid = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to });
+
+export default {
+  forbidden: [
+    forbid('no-cycles', 'A file does not import itself by way of others.', {}, { circular: true }),
+    forbid('resolvable', 'Every import leads somewhere.', {}, { couldNotResolve: true }),
+    forbid(
+      'http-hands-over',
+      'The HTTP thread hands payments over by the ring; it neither drains nor dispatches.',
+      { path: '^src/http/' },
+      { path: '^src/(pool/(drain|worker|pool)\\.ts$|processor/)' },
+    ),
+    forbid(
+      'pool-knows-no-socket',
+      'Nothing comes back to the socket.',
+      { path: '^src/pool/' },
+      { path: '^src/http/', pathNot: exactly('src/http/money.ts') },
+    ),
+    forbid(
+      'ledger-stands-alone',
+      'The books know neither who fills nor who reads them.',
+      { path: '^src/ledger/' },
+      { path: '^src/(http|pool|processor|simulated)/' },
+    ),
+    forbid(
+      'processor-stands-alone',
+      'The client of a processor knows nothing of the gateway around it.',
+      { path: '^src/processor/' },
+      { path: '^src/(http|pool|ledger|simulated)/', pathNot: exactly('src/http/money.ts') },
+    ),
+    forbid(
+      'simulated-is-apart',
+      'The simulated processor shares only words and the HTTP driver with the gateway that it is to judge.',
+      { path: '^src/simulated/' },
+      {
+        path: '^src/',
+        pathNot: [
+          '^src/simulated/',
+          exactly(
+            'src/http/uws.ts',
+            'src/http/money.ts',
+            'src/clock.ts',
+            'src/uuid.ts',
+            'src/payment.ts',
+            'src/log.ts',
+          ),
+        ],
+      },
+    ),
+    forbid(
+      'only-roots-know-the-simulated',
+      'The gateway does not lean on its own test double.',
+      { path: '^src/', pathNot: ['^src/simulated/', exactly('src/start.ts')] },
+      { path: '^src/simulated/' },
+    ),
+    forbid(
+      'roots-are-imported-by-nobody',
+      'A composition root is started, not imported.',
+      {},
+      { path: exactly(...compositionRoots) },
+    ),
+    forbid(
+      'src-stands-alone',
+      'What is deployed needs neither tests, benches nor scripts.',
+      { path: '^src/' },
+      { path: '^(test|bench|scripts)/' },
+    ),
+    forbid(
+      'no-development-package-in-src',
+      'What is deployed has only the packages under "dependencies".',
+      { path: '^src/' },
+      { dependencyTypes: ['npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown'] },
+    ),
+    ...Object.entries(homes).map(([driver, home]) =>
+      forbid(
+        `one-home-for-${driver.replaceAll(/\W+/g, '-')}`,
+        `As a value, ${driver} is imported by ${home} alone.`,
+        { path: '^src/', pathNot: exactly(home) },
+        { path: `(^|/)node_modules/(${driver})/`, dependencyTypesNot: ['type-only'] },
+      ),
+    ),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};

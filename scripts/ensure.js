@@ -1,0 +1,142 @@
+// Makes sure that what a command needs is installed, and says nothing when it is. It is plain JavaScript, because it
+// runs before anything is there, on whatever Node the machine has.
+//
+//   node scripts/ensure.js              the packages of package-lock.json, the pinned Node 22 among them
+//   node scripts/ensure.js --servers    also redis-server and nginx, which the tests talk to
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const OLDEST_NODE_MAJOR = 20;
+const SERVERS = [
+  { command: 'redis-server', debianPackage: 'redis-server' },
+  { command: 'nginx', debianPackage: 'nginx-light' },
+];
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+function say(line) {
+  process.stderr.write(`dinossauro: ${line}\n`);
+}
+
+function giveUp(line) {
+  say(line);
+  process.exit(1);
+}
+
+function readJson(path) {
+  try {
+    return JSON.parse(readFileSync(join(root, path), 'utf8'));
+  } catch {
+    return { packages: {} };
+  }
+}
+
+/** The packages of the lock that bring a Node of their own for this platform: none, or one. */
+function pinnedNodes(locked) {
+  return Object.keys(locked).filter((path) => {
+    const { bin, os, cpu } = locked[path];
+    return (
+      bin?.node !== undefined && [os].flat().includes(process.platform) && [cpu].flat().includes(process.arch)
+    );
+  });
+}
+
+/**
+ * Compares the lock with npm's own record of what it installed, package by package: an edited lock, a branch with
+ * other packages, a half-finished install and a folder copied from another platform all show.
+ */
+function packagesAreInstalled(locked) {
+  const installed = readJson('node_modules/.package-lock.json').packages;
+  const isSame = (path) => installed[path]?.integrity === locked[path]?.integrity;
+  const needed = Object.keys(locked).filter((path) => path !== '' && locked[path].optional !== true);
+  return (
+    [...needed, ...pinnedNodes(locked)].every(
+      (path) => installed[path] !== undefined && isSame(path) && existsSync(join(root, path, 'package.json')),
+    ) && Object.keys(installed).every(isSame)
+  );
+}
+
+function checkPlatform(locked) {
+  const platform = `${process.platform} ${process.arch}`;
+  if (process.platform === 'linux' && process.report.getReport().header.glibcVersionRuntime === undefined) {
+    giveUp(
+      'this Linux has musl; uWebSockets.js needs glibc 2.27 or later (Debian, Ubuntu, Fedora, not Alpine)',
+    );
+  }
+  if (pinnedNodes(locked).length === 0) {
+    giveUp(`${platform} is not supported: Linux or macOS on x64 or arm64 is`);
+  }
+}
+
+function installPackages() {
+  say('installing packages (npm ci), once');
+  // The npm that started this script, on the machine's own Node: `node_modules`, and the Node in it, is replaced.
+  const npm = process.env.npm_execpath;
+  const node = process.env.npm_node_execpath ?? process.execPath;
+  // No dependency needs its install script: each ships what it would build or fetch as an optional package.
+  const options = [
+    'ci',
+    '--ignore-scripts',
+    '--include=dev',
+    '--include=optional',
+    '--no-audit',
+    '--no-fund',
+  ];
+  const [command, args] = npm ? [node, [npm, ...options]] : ['npm', options];
+  const quiet = ['--loglevel=error', '--no-progress'];
+  const { status, error } = spawnSync(command, [...args, ...quiet], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (error) giveUp(`npm can't be run: ${error.message}`);
+  if (status !== 0) giveUp('npm ci failed, see above');
+}
+
+function isOnPath(command) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+  return folders.some((folder) => folder !== '' && existsSync(join(folder, command)));
+}
+
+/** The words before a command that root may run, or undefined where we can't be root. */
+function asRoot() {
+  if (process.getuid?.() === 0) return [];
+  return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : undefined;
+}
+
+function ensureServers() {
+  const missing = SERVERS.filter(({ command }) => !isOnPath(command));
+  if (missing.length === 0) return;
+  const names = missing.map(({ command }) => command).join(' and ');
+  const packages = missing.map(({ debianPackage }) => debianPackage);
+  const prefix = asRoot();
+  if (!isOnPath('apt-get'))
+    giveUp(`the tests need ${names}: install ${packages.join(' and ')} and try again`);
+  if (prefix === undefined) {
+    giveUp(`the tests need ${names}: run 'apt-get install ${packages.join(' ')}' as root and try again`);
+  }
+  say(`installing ${names} from Debian's packages, once`);
+  // Run level 1 keeps the packages from starting a server of their own on the machine's ports.
+  const environment = ['env', 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1'];
+  const install = ['install', '-y', '-qq', '--no-install-recommends', ...packages];
+  for (const args of [['update', '-qq'], install]) {
+    const [command, ...rest] = [...prefix, ...environment, 'apt-get', ...args];
+    const { status, stdout, stderr } = spawnSync(command, rest, { encoding: 'utf8' });
+    if (status !== 0) giveUp(`apt-get ${args[0]} failed:\n${stdout ?? ''}${stderr ?? ''}`);
+  }
+  const still = missing.filter(({ command }) => !isOnPath(command));
+  if (still.length > 0)
+    giveUp(`the tests need ${still.map(({ command }) => command).join(' and ')}, still missing`);
+}
+
+if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE_MAJOR) {
+  giveUp(`Node ${OLDEST_NODE_MAJOR} or later is needed, this is ${process.versions.node}`);
+}
+const locked = readJson('package-lock.json').packages;
+if (!packagesAreInstalled(locked)) {
+  checkPlatform(locked);
+  installPackages();
+}
+if (process.argv.includes('--servers')) ensureServers();
