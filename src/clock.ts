@@ -2,7 +2,7 @@
  * Time, handed in: the real clock in a composition root, a simulated one in tests.
  *
  * `nowMs` is the wall clock and may jump; it stamps what leaves the process. `monotonicMs` only measures how long
- * something took and never goes back.
+ * something took and never goes back; all threads of a machine read the same one.
  */
 export interface Clock {
   /** Milliseconds since the Unix epoch, UTC, whole. */
@@ -15,7 +15,11 @@ export interface Clock {
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  monotonicMs: () => Math.floor(performance.now()),
+  // Not performance.now(): that one starts at zero in each worker thread.
+  monotonicMs() {
+    const [seconds, nanoseconds] = process.hrtime();
+    return seconds * 1000 + Math.floor(nanoseconds / 1e6);
+  },
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs);
     return () => clearTimeout(timer);

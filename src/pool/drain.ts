@@ -1,0 +1,496 @@
+import { type Clock, sleep } from '../clock.ts';
+import type { Claim, ClaimReply, Ledger, LedgerEntry, Seat, Settlement } from '../ledger/ledger.ts';
+import type { Log } from '../log.ts';
+import type { Payment } from '../payment.ts';
+import type { Answer, Found, Processor } from '../processor/processor.ts';
+import { type Backoff, equalJitterMs, fullJitterMs } from './backoff.ts';
+import type { Board } from './board.ts';
+import { Calls } from './calls.ts';
+import { Held, NOT_JOURNALED } from './held.ts';
+import { Lease } from './lease.ts';
+import { Queue } from './queue.ts';
+import { choose, type ProcessorView } from './routing.ts';
+import type { Standing } from './standing.ts';
+
+/** Where a pool thread takes accepted payments from. */
+export interface Source {
+  take(limit: number): QueuedPayment[];
+  /** Resolves when there may be something to take. */
+  wait(): Promise<void>;
+  /** The journal may forget it: the ledger answers for it now, or it is never to be sent. */
+  release(journalRef: number): void;
+}
+
+export interface QueuedPayment extends Payment {
+  readonly journalRef: number;
+}
+
+export interface DrainPolicy {
+  readonly patienceMs: number;
+  readonly latencyBudgetMs: number;
+  readonly processorTimeoutMs: number;
+  /** How long after a call began it may still be running at the processor. */
+  readonly pinHoldMs: number;
+  readonly leaseMs: number;
+  readonly backoff: Backoff;
+  readonly batchWindowMs: number;
+  readonly batchLimit: number;
+  readonly heldLimit: number;
+  /** Calls in flight of this thread to one processor, at most. */
+  readonly callLimit: number;
+  /** Payments a second that this thread aims at while a backlog drains. */
+  readonly drainRate: number;
+}
+
+export interface DrainParts {
+  readonly seat: Seat;
+  /** This thread's number on the board. */
+  readonly thread: number;
+  readonly source: Source;
+  readonly ledger: Ledger;
+  /** Cheapest first; the ledger and the board number them alike. */
+  readonly processors: readonly Processor[];
+  readonly standing: Standing;
+  readonly board: Board;
+  readonly policy: DrainPolicy;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** While payments wait for a processor, how often they are routed anew. */
+const ROUTE_AGAIN_MS = 25;
+/** Entries taken over from a dead owner in one step. */
+const TAKE_OVER_LIMIT = 256;
+
+/**
+ * One pool thread's work: takes payments from the ring, claims them in the ledger, sends each to a processor,
+ * learns what became of it, and settles it in the books.
+ *
+ * It turns in a loop. A turn takes what has gathered, routes it, and writes one commit to the ledger: the
+ * settlements of calls that have ended, and the claims of those that are about to begin. Calls run beside the loop
+ * and stir it when they end. What waits behind a turn's window waits for nobody: the client has its 202 already.
+ */
+export class Drain {
+  readonly #parts: DrainParts;
+  readonly #calls: Calls;
+  readonly #lease: Lease;
+  readonly #held = new Map<string, Held>();
+  readonly #waiting = new Queue<Held>();
+  #settlements: { held: Held; settlement: Settlement }[] = [];
+  #purgedAtMs = 0;
+  #ledgerFailures = 0;
+  #stirred = Promise.withResolvers<void>();
+  #sourceWait: Promise<void> | null = null;
+
+  constructor(parts: DrainParts) {
+    this.#parts = parts;
+    this.#purgedAtMs = parts.board.purgedAtMs;
+    this.#calls = new Calls(parts);
+    this.#lease = new Lease({
+      seat: parts.seat,
+      ledger: parts.ledger,
+      leaseMs: parts.policy.leaseMs,
+      clock: parts.clock,
+      random: parts.random,
+      log: parts.log,
+      onEnlisted: () => this.#forgetClaims(),
+      adopt: (entries) => this.#adopt(entries),
+      room: () => Math.min(TAKE_OVER_LIMIT, this.#room()),
+    });
+  }
+
+  /** Runs until the board says stop and the calls in flight have ended and are in the books. */
+  async run(): Promise<void> {
+    const { board } = this.#parts;
+    await this.#lease.start();
+    board.countReady(1);
+    for (;;) {
+      this.#dropPurged();
+      this.#take();
+      await this.#commit(this.#route());
+      if (board.stopping && this.#idle()) break;
+      await this.#untilStirred();
+    }
+    board.countReady(-1);
+    await this.#lease.stop();
+  }
+
+  /** Makes the loop turn soon; for those outside it is how a stop is noticed. */
+  stir(): void {
+    this.#stirred.resolve();
+  }
+
+  // Taking.
+
+  #room(): number {
+    return this.#parts.policy.heldLimit - this.#held.size;
+  }
+
+  #take(): void {
+    const room = this.#room();
+    if (room <= 0) return;
+    for (const payment of this.#parts.source.take(room)) {
+      if (this.#held.has(payment.correlationId) || payment.acceptedAtMs < this.#purgedAtMs) {
+        this.#parts.source.release(payment.journalRef);
+        continue;
+      }
+      const held = new Held(payment, payment.journalRef);
+      this.#held.set(payment.correlationId, held);
+      this.#waiting.push(held);
+    }
+  }
+
+  /** Entries of an owner that is no more. Whatever was dispatched may have arrived: it is pinned, and asked for. */
+  #adopt(entries: readonly LedgerEntry[]): void {
+    for (const entry of entries) {
+      if (this.#held.has(entry.correlationId)) continue;
+      if (entry.status === 'dispatched' && entry.processor === null) {
+        this.#parts.log.error(
+          { correlationId: entry.correlationId },
+          'sent to a processor that is not configured',
+        );
+        continue;
+      }
+      const held = new Held(entry, NOT_JOURNALED, entry.status === 'dispatched' ? 'pinned' : 'waiting');
+      this.#held.set(entry.correlationId, held);
+      held.claimed = true;
+      if (held.state === 'waiting') {
+        this.#waiting.pushFront(held);
+        continue;
+      }
+      held.processor = entry.processor ?? 0;
+      held.requestedAtMs = entry.requestedAtMs;
+      held.calledAtMs = this.#parts.clock.monotonicMs();
+      this.#askLater(held);
+    }
+    this.stir();
+  }
+
+  // Routing.
+
+  /** The claims of this turn: oldest first, until one must wait or a processor has enough calls in flight. */
+  #route(): Held[] {
+    const { standing, clock, policy } = this.#parts;
+    const claims: Held[] = [];
+    let views = this.#waiting.length > 0 ? standing.views() : [];
+    while (claims.length < policy.batchLimit && this.#lease.valid) {
+      const held = this.#waiting.peek();
+      if (held === undefined) break;
+      if (held.state === 'gone') {
+        this.#waiting.shift();
+        continue;
+      }
+      const ageMs = Math.max(0, clock.nowMs() - held.payment.acceptedAtMs);
+      const route = choose(views, ageMs, policy);
+      if (route.kind === 'wait') break;
+      if (route.trial && !standing.takeTrial(route.processor)) {
+        views = withoutTrial(views, route.processor);
+        continue;
+      }
+      if (!route.trial && !this.#calls.hasRoom(route.processor)) break;
+      if (route.trial) views = withoutTrial(views, route.processor);
+      this.#waiting.shift();
+      this.#prepare(held, route.processor, route.trial);
+      claims.push(held);
+    }
+    return claims;
+  }
+
+  #prepare(held: Held, processor: number, trial: boolean): void {
+    held.move('claiming');
+    held.processor = processor;
+    held.requestedAtMs = this.#parts.clock.nowMs();
+    held.trial = trial;
+    this.#calls.reserve(processor);
+  }
+
+  // The ledger.
+
+  async #commit(claims: Held[]): Promise<void> {
+    const { ledger, policy, log, clock, random } = this.#parts;
+    const settling = this.#settlements.splice(0, policy.batchLimit);
+    if (claims.length === 0 && settling.length === 0) return;
+    const settlements = settling.map((item) => item.settlement);
+    const owner = this.#lease.owner;
+    const reply = await ledger.commit(owner, settlements, claims.map(claimOf));
+    if (reply.kind === 'unavailable') {
+      this.#settlements.unshift(...settling);
+      for (const held of claims.reverse()) this.#unclaim(held);
+      if (this.#ledgerFailures++ === 0) log.warn({ reason: reply.reason }, 'ledger unavailable');
+      await sleep(clock, equalJitterMs(policy.backoff, this.#ledgerFailures, random));
+      return;
+    }
+    if (this.#ledgerFailures > 0) log.info({ attempts: this.#ledgerFailures }, 'ledger available again');
+    this.#ledgerFailures = 0;
+    for (const [index, { held }] of settling.entries())
+      this.#settled(held, reply.value.settled[index] === 'recorded');
+    for (const [index, held] of claims.entries()) this.#claimed(held, reply.value.claimed[index] ?? 'fenced');
+    if (reply.value.claimed.includes('fenced') && this.#lease.owner === owner)
+      await this.#lease.enlistAgain();
+  }
+
+  #unclaim(held: Held): void {
+    this.#calls.release(held.processor);
+    if (held.state === 'gone') return;
+    held.move('waiting');
+    this.#waiting.pushFront(held);
+  }
+
+  #claimed(held: Held, reply: ClaimReply): void {
+    if (reply === 'fenced' || held.state === 'gone') {
+      this.#unclaim(held);
+      return;
+    }
+    this.#parts.source.release(held.journalRef);
+    if (reply !== 'claimed') {
+      this.#calls.release(held.processor);
+      this.#drop(held);
+      return;
+    }
+    held.claimed = true;
+    held.move('calling');
+    void this.#call(held);
+  }
+
+  #settled(held: Held, recorded: boolean): void {
+    const { board, thread, log } = this.#parts;
+    if (recorded) board.count(thread, 'settled', 1);
+    else log.debug({ correlationId: held.payment.correlationId }, 'settlement fenced');
+    this.#drop(held);
+  }
+
+  #settle(held: Held, amountCents: number, requestedAtMs: number): void {
+    this.#write(held, { status: 'settled', amountCents, requestedAtMs, reason: '' });
+  }
+
+  #setAside(held: Held, reason: string): void {
+    const { board, thread, log } = this.#parts;
+    board.count(thread, 'invalid', 1);
+    log.warn({ correlationId: held.payment.correlationId, reason }, 'payment set aside as invalid');
+    const { requestedAtMs, payment } = held;
+    this.#write(held, { status: 'invalid', amountCents: payment.amountCents, requestedAtMs, reason });
+  }
+
+  #write(held: Held, outcome: Pick<Settlement, 'status' | 'amountCents' | 'requestedAtMs' | 'reason'>): void {
+    held.move('settling');
+    const { correlationId } = held.payment;
+    this.#settlements.push({ held, settlement: { correlationId, processor: held.processor, ...outcome } });
+    this.stir();
+  }
+
+  // The processor.
+
+  /** One call of a payment that has a place among the calls, and gives it back. */
+  async #call(held: Held): Promise<void> {
+    const { clock, policy, board, thread } = this.#parts;
+    if (!this.#lease.valid) {
+      // Nothing was sent, but the ledger says it may have been: whoever owns it now asks first.
+      this.#calls.release(held.processor);
+      this.#pin(held);
+      return;
+    }
+    held.calledAtMs = clock.monotonicMs();
+    held.callOver = false;
+    this.#calls.began(held);
+    board.count(thread, 'dispatched', 1);
+    const { correlationId, amountCents, acceptedAtMs } = held.payment;
+    const dispatch = { correlationId, amountCents, acceptedAtMs, requestedAtMs: held.requestedAtMs };
+    const answer = await this.#processorOf(held).pay(dispatch, policy.processorTimeoutMs);
+    this.#calls.ended(held);
+    this.#learn(held, answer);
+    if (held.state === 'gone') this.#calls.release(held.processor);
+    else await this.#answered(held, answer);
+    this.stir();
+  }
+
+  #learn(held: Held, answer: Answer): void {
+    const { standing, clock, board, thread } = this.#parts;
+    switch (answer.kind) {
+      case 'committed':
+      case 'duplicate':
+      case 'invalid':
+        standing.succeeded(held.processor, clock.monotonicMs() - held.calledAtMs);
+        break;
+      case 'refused':
+      case 'failed':
+        board.count(thread, 'refused', 1);
+        standing.failed(held.processor, answer.reason);
+        break;
+      case 'unknown':
+        board.count(thread, 'unknown', 1);
+        standing.failed(held.processor, answer.reason);
+        break;
+    }
+  }
+
+  async #answered(held: Held, answer: Answer): Promise<void> {
+    if (answer.kind === 'failed' || answer.kind === 'duplicate') {
+      held.callOver = answer.kind === 'failed';
+      return this.#ask(held);
+    }
+    this.#calls.release(held.processor);
+    switch (answer.kind) {
+      case 'committed':
+        this.#settle(held, held.payment.amountCents, held.requestedAtMs);
+        break;
+      case 'invalid':
+        this.#setAside(held, answer.reason);
+        break;
+      case 'refused':
+        this.#rest(held, answer.retryAfterMs ?? 0);
+        break;
+      case 'unknown':
+        this.#pin(held);
+        break;
+    }
+  }
+
+  /** Asks the processor what it holds. Keeps the place among the calls that it comes with, and gives it back. */
+  async #ask(held: Held): Promise<void> {
+    held.move('asking');
+    const found = await this.#processorOf(held).find(
+      held.payment.correlationId,
+      this.#parts.policy.processorTimeoutMs,
+    );
+    this.#calls.release(held.processor);
+    if (held.state === 'gone') return;
+    this.#found(held, found);
+    this.stir();
+  }
+
+  #found(held: Held, found: Found): void {
+    switch (found.kind) {
+      case 'held':
+        this.#settle(held, found.amountCents, found.requestedAtMs);
+        break;
+      case 'unknown':
+        this.#pin(held);
+        break;
+      case 'absent':
+        this.#absent(held);
+        break;
+    }
+  }
+
+  /** The processor does not hold it: free to go anywhere, if no call can still be running there. */
+  #absent(held: Held): void {
+    const { clock, policy, standing } = this.#parts;
+    const over = held.callOver || clock.monotonicMs() - held.calledAtMs >= policy.pinHoldMs;
+    if (over) {
+      this.#rest(held, 0);
+      return;
+    }
+    const view = standing.views()[held.processor];
+    const well = view !== undefined && !view.open && view.expectedMs <= policy.latencyBudgetMs;
+    if (!well || !this.#lease.valid || !this.#calls.hasRoom(held.processor)) {
+      this.#pin(held);
+      return;
+    }
+    this.#calls.reserve(held.processor);
+    held.move('calling');
+    void this.#call(held);
+  }
+
+  #rest(held: Held, atLeastMs: number): void {
+    held.move('resting');
+    this.#afterSetback(held, atLeastMs, () => {
+      held.move('waiting');
+      this.#waiting.pushFront(held);
+      this.stir();
+    });
+  }
+
+  #pin(held: Held): void {
+    held.move('pinned');
+    this.#askLater(held);
+  }
+
+  #askLater(held: Held): void {
+    this.#afterSetback(held, 0, () => {
+      if (!this.#calls.hasRoom(held.processor)) {
+        this.#askLater(held);
+        return;
+      }
+      this.#calls.reserve(held.processor);
+      void this.#ask(held);
+    });
+  }
+
+  #afterSetback(held: Held, atLeastMs: number, run: () => void): void {
+    const { policy, random, clock } = this.#parts;
+    held.setbacks++;
+    const delayMs = Math.max(atLeastMs, fullJitterMs(policy.backoff, held.setbacks, random));
+    clock.after(delayMs, () => {
+      if (held.state !== 'gone') run();
+    });
+  }
+
+  #processorOf(held: Held): Processor {
+    const processor = this.#parts.processors[held.processor];
+    if (processor === undefined) throw new Error(`no processor ${held.processor}`);
+    return processor;
+  }
+
+  // Letting go.
+
+  #drop(held: Held): void {
+    held.move('gone');
+    this.#held.delete(held.payment.correlationId);
+  }
+
+  /** Another owner has what this thread had claimed; only what was never claimed stays. */
+  #forgetClaims(): void {
+    for (const held of this.#held.values()) {
+      if (held.claimed && held.state !== 'claiming') this.#drop(held);
+    }
+    this.#settlements = [];
+  }
+
+  #dropPurged(): void {
+    const { board, source } = this.#parts;
+    if (board.purgedAtMs === this.#purgedAtMs) return;
+    this.#purgedAtMs = board.purgedAtMs;
+    for (const held of this.#held.values()) {
+      if (held.payment.acceptedAtMs >= this.#purgedAtMs || held.state === 'settling') continue;
+      source.release(held.journalRef);
+      this.#drop(held);
+    }
+  }
+
+  // Turning.
+
+  #idle(): boolean {
+    return this.#settlements.length === 0 && this.#calls.count === 0;
+  }
+
+  async #untilStirred(): Promise<void> {
+    const { clock, policy, source } = this.#parts;
+    const waits = [this.#stirred.promise];
+    if (this.#room() > 0) {
+      this.#sourceWait ??= source.wait().then(() => {
+        this.#sourceWait = null;
+      });
+      waits.push(this.#sourceWait);
+    }
+    if (this.#waiting.length > 0) waits.push(sleep(clock, ROUTE_AGAIN_MS));
+    await Promise.race(waits);
+    if (policy.batchWindowMs > 0 && !this.#parts.board.stopping) await sleep(clock, policy.batchWindowMs);
+    this.#stirred = Promise.withResolvers<void>();
+  }
+}
+
+function claimOf(held: Held): Claim {
+  const { correlationId, amountCents, acceptedAtMs } = held.payment;
+  return {
+    correlationId,
+    amountCents,
+    acceptedAtMs,
+    processor: held.processor,
+    requestedAtMs: held.requestedAtMs,
+  };
+}
+
+function withoutTrial(views: readonly ProcessorView[], processor: number): ProcessorView[] {
+  return views.map((view, index) => (index === processor ? { ...view, trialDue: false } : view));
+}

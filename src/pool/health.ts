@@ -1,0 +1,114 @@
+import type { Clock } from '../clock.ts';
+import type { HealthReport, Ledger, Notice } from '../ledger/ledger.ts';
+import type { Log } from '../log.ts';
+import type { Processor } from '../processor/processor.ts';
+import type { Board } from './board.ts';
+import type { Standing } from './standing.ts';
+
+export interface HealthParts {
+  readonly ledger: Ledger;
+  readonly processors: readonly Processor[];
+  readonly names: readonly string[];
+  readonly standing: Standing;
+  readonly board: Board;
+  readonly policy: HealthPolicy;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+export interface HealthPolicy {
+  /** Between the end of one health call and the start of the next, over the whole deployment. */
+  readonly healthIntervalMs: number;
+  readonly healthTimeoutMs: number;
+}
+
+/**
+ * Asks the processors how they are, in turn with every other instance, and listens to what the others learn.
+ *
+ * The ledger gives out the turn: one call per processor and interval over the whole deployment, restarts included.
+ * A turn that is taken runs until the call must have ended, so one that died with its prober falls to the next.
+ */
+export class HealthWatch {
+  readonly #parts: HealthParts;
+  readonly #cancels = new Map<number, () => void>();
+  #unsubscribe: () => void = () => {};
+  #stopped = false;
+
+  constructor(parts: HealthParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    void this.#subscribe();
+    for (const processor of this.#parts.processors.keys()) void this.#probe(processor);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#unsubscribe();
+    for (const cancel of this.#cancels.values()) cancel();
+  }
+
+  async #subscribe(): Promise<void> {
+    const reply = await this.#parts.ledger.subscribe((notice) => this.#noticed(notice));
+    if (reply.kind === 'ok') this.#unsubscribe = reply.value;
+    else if (!this.#stopped) this.#parts.clock.after(SUBSCRIBE_AGAIN_MS, () => void this.#subscribe());
+    if (this.#stopped) this.#unsubscribe();
+  }
+
+  #noticed(notice: Notice): void {
+    if (notice.kind === 'purged') {
+      this.#parts.board.raisePurgedAt(notice.purgedAtMs);
+      return;
+    }
+    const { processor, failing, minResponseTimeMs } = notice.report;
+    this.#parts.standing.reported(processor, failing, minResponseTimeMs);
+    this.#probeLater(processor, this.#parts.policy.healthIntervalMs);
+  }
+
+  async #probe(processor: number): Promise<void> {
+    const { ledger, clock, policy } = this.#parts;
+    const { healthIntervalMs, healthTimeoutMs } = policy;
+    const nowMs = clock.nowMs();
+    const turn = await ledger.takeHealthTurn(processor, nowMs, nowMs + healthIntervalMs + healthTimeoutMs);
+    if (this.#stopped) return;
+    if (turn.kind === 'unavailable' || !turn.value) {
+      this.#probeLater(processor, TRY_AGAIN_MS);
+      return;
+    }
+    const report = await this.#ask(processor);
+    if (report !== null) {
+      this.#parts.standing.reported(processor, report.failing, report.minResponseTimeMs);
+      await ledger.publishHealth(report, clock.nowMs() + healthIntervalMs);
+    }
+    this.#probeLater(processor, healthIntervalMs);
+  }
+
+  async #ask(processor: number): Promise<HealthReport | null> {
+    const { processors, names, clock, policy, log } = this.#parts;
+    const health = await processors[processor]?.health(policy.healthTimeoutMs);
+    if (health?.kind === 'reported') {
+      const { failing, minResponseTimeMs } = health;
+      return { processor, failing, minResponseTimeMs, checkedAtMs: clock.nowMs() };
+    }
+    log.debug({ processor: names[processor], health }, 'no health answer');
+    return null;
+  }
+
+  /** One timer a processor: a report from elsewhere pushes our own try back. */
+  #probeLater(processor: number, delayMs: number): void {
+    if (this.#stopped) return;
+    this.#cancels.get(processor)?.();
+    const jitterMs = Math.floor(this.#parts.random() * JITTER_MS);
+    this.#cancels.set(
+      processor,
+      this.#parts.clock.after(delayMs + jitterMs, () => void this.#probe(processor)),
+    );
+  }
+}
+
+const SUBSCRIBE_AGAIN_MS = 1000;
+/** While somebody else has the turn, or nobody knows. */
+const TRY_AGAIN_MS = 1000;
+const JITTER_MS = 50;

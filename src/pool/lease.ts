@@ -1,0 +1,138 @@
+import assert from 'node:assert';
+import { type Clock, sleep } from '../clock.ts';
+import type { Ledger, LedgerEntry, OwnerRecord, Seat } from '../ledger/ledger.ts';
+import type { Log } from '../log.ts';
+import { equalJitterMs } from './backoff.ts';
+
+export interface LeaseParts {
+  readonly seat: Seat;
+  readonly ledger: Ledger;
+  readonly leaseMs: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  /** A new owner has been enlisted: what the former one had claimed is another's. */
+  readonly onEnlisted: () => void;
+  /** Takes in entries that this owner has taken over. */
+  readonly adopt: (entries: readonly LedgerEntry[]) => void;
+  /** How many entries `adopt` can take in now. */
+  readonly room: () => number;
+}
+
+/**
+ * A seat's right to dispatch and settle: an owner number in the ledger, renewed three times per lease.
+ *
+ * Whoever sits down takes over what the former owners of the same seat had claimed, and from time to time what
+ * belongs to owners whose lease has run out. An owner that could not renew in time is not `valid`: it sends
+ * nothing, because somebody else may be asking about its payments already. One that has been taken over enlists
+ * again under a new number.
+ */
+export class Lease {
+  readonly #parts: LeaseParts;
+  #owner = 0;
+  #goodUntilMs = 0;
+  #stopped = false;
+  #enlisting: Promise<void> | null = null;
+  #cancel: () => void = () => {};
+
+  constructor(parts: LeaseParts) {
+    this.#parts = parts;
+  }
+
+  get owner(): number {
+    return this.#owner;
+  }
+
+  get valid(): boolean {
+    return this.#parts.clock.monotonicMs() < this.#goodUntilMs;
+  }
+
+  async start(): Promise<void> {
+    await this.enlistAgain();
+    await this.#takeOver((record) => this.#isFormerOfSeat(record), false);
+    this.#keepLater();
+  }
+
+  /** An owner that leaves entries behind keeps its record, so that others find them. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    this.#goodUntilMs = 0;
+    await this.#parts.ledger.retire(this.#owner);
+  }
+
+  /** A new owner number, however long the ledger keeps us waiting for it. */
+  enlistAgain(): Promise<void> {
+    this.#enlisting ??= this.#enlist().finally(() => {
+      this.#enlisting = null;
+    });
+    return this.#enlisting;
+  }
+
+  async #enlist(): Promise<void> {
+    const { ledger, clock, seat, leaseMs, random, log, onEnlisted } = this.#parts;
+    this.#goodUntilMs = 0;
+    for (let attempt = 1; !this.#stopped; attempt++) {
+      const sentAtMs = clock.monotonicMs();
+      const reply = await ledger.enlist(seat, clock.nowMs() + leaseMs);
+      if (reply.kind === 'ok') {
+        assert.ok(reply.value > this.#owner);
+        this.#owner = reply.value;
+        this.#goodUntilMs = sentAtMs + leaseMs;
+        onEnlisted();
+        return;
+      }
+      if (attempt === 1) log.warn({ seat: seat.name, reason: reply.reason }, 'waiting for the ledger');
+      await sleep(clock, equalJitterMs({ baseMs: 50, maxMs: leaseMs / 4 }, attempt, random));
+    }
+  }
+
+  #keepLater(): void {
+    const { clock, leaseMs } = this.#parts;
+    if (this.#stopped) return;
+    this.#cancel = clock.after(Math.floor(leaseMs / 3), () => void this.#keep());
+  }
+
+  async #keep(): Promise<void> {
+    const { ledger, clock, leaseMs, log, seat } = this.#parts;
+    const sentAtMs = clock.monotonicMs();
+    const reply = await ledger.renew(this.#owner, clock.nowMs() + leaseMs);
+    if (this.#stopped) return;
+    if (reply.kind === 'ok' && reply.value) {
+      this.#goodUntilMs = sentAtMs + leaseMs;
+      await this.#takeOver((record) => record.leaseUntilMs < clock.nowMs(), true);
+    } else if (reply.kind === 'ok') {
+      log.warn({ seat: seat.name, owner: this.#owner }, 'lease lost: another instance took over');
+      await this.enlistAgain();
+    }
+    this.#keepLater();
+  }
+
+  #isFormerOfSeat(record: OwnerRecord): boolean {
+    const { seat } = this.#parts;
+    return record.instanceId === seat.instanceId && record.name === seat.name && record.owner < this.#owner;
+  }
+
+  async #takeOver(isGone: (record: OwnerRecord) => boolean, onlyExpired: boolean): Promise<void> {
+    const owners = await this.#parts.ledger.owners();
+    if (owners.kind === 'unavailable') return;
+    for (const record of owners.value) {
+      if (record.owner !== this.#owner && isGone(record)) await this.#takeOverFrom(record, onlyExpired);
+    }
+  }
+
+  async #takeOverFrom(record: OwnerRecord, onlyExpired: boolean): Promise<void> {
+    const { ledger, room, adopt, clock, log } = this.#parts;
+    let taken = 0;
+    for (let limit = room(); limit > 0; limit = room()) {
+      const expiredAtMs = onlyExpired ? clock.nowMs() : undefined;
+      const reply = await ledger.takeOver(record.owner, this.#owner, limit, expiredAtMs);
+      if (reply.kind === 'unavailable' || reply.value.length === 0) break;
+      taken += reply.value.length;
+      adopt(reply.value);
+    }
+    const { instanceId, name, owner } = record;
+    if (taken > 0)
+      log.info({ instanceId, seat: name, owner, payments: taken }, 'took over from a former owner');
+  }
+}

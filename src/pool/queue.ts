@@ -1,0 +1,34 @@
+/** A first-in, first-out queue that also takes back at its front what was taken too early. */
+export class Queue<T> {
+  #front: T[] = []; // Reversed: its last element is the first of the queue.
+  #back: T[] = [];
+
+  get length(): number {
+    return this.#front.length + this.#back.length;
+  }
+
+  push(item: T): void {
+    this.#back.push(item);
+  }
+
+  pushFront(item: T): void {
+    this.#front.push(item);
+  }
+
+  peek(): T | undefined {
+    this.#turnOver();
+    return this.#front.at(-1);
+  }
+
+  shift(): T | undefined {
+    this.#turnOver();
+    return this.#front.pop();
+  }
+
+  /** Each item costs one reversal over its whole life, so a shift is constant on average. */
+  #turnOver(): void {
+    if (this.#front.length > 0) return;
+    this.#front = this.#back.reverse();
+    this.#back = [];
+  }
+}

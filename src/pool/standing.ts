@@ -1,0 +1,129 @@
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { type Backoff, equalJitterMs } from './backoff.ts';
+import type { Board } from './board.ts';
+import type { ProcessorView } from './routing.ts';
+
+export interface StandingPolicy {
+  readonly latencyBudgetMs: number;
+  /** Failures in a row that open a breaker. */
+  readonly breakerFailures: number;
+  /** Between trials of an open or slow processor. */
+  readonly breakerBackoff: Backoff;
+}
+
+export interface StandingParts {
+  readonly board: Board;
+  readonly names: readonly string[];
+  readonly policy: StandingPolicy;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/**
+ * How each processor stands, learned from outcomes and health answers and kept on the board for all threads.
+ *
+ * The breaker:
+ *
+ * | state  | event                                             | to     |
+ * |--------|---------------------------------------------------|--------|
+ * | closed | failures in a row reach `breakerFailures`         | open   |
+ * | closed | health says failing, and no success since         | open   |
+ * | open   | any call succeeds                                 | closed |
+ * | open   | health says well                                  | open, with a trial due at once |
+ * | open   | a trial fails                                     | open, with the next trial later |
+ *
+ * A slow processor (over the latency budget) keeps its breaker closed, and is tried again by the same trials.
+ */
+export class Standing {
+  readonly #parts: StandingParts;
+
+  constructor(parts: StandingParts) {
+    this.#parts = parts;
+  }
+
+  views(): ProcessorView[] {
+    return this.#parts.names.map((_, processor) => this.#view(processor));
+  }
+
+  #view(processor: number): ProcessorView {
+    const { board, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    const oldestAtMs = board.oldestCallAtMs(processor);
+    const waitedMs = oldestAtMs === null ? 0 : nowMs - oldestAtMs;
+    return {
+      open: board.breakerOpen(processor),
+      trialDue: board.trialDue(processor, nowMs),
+      expectedMs: Math.max(board.latencyMs(processor), waitedMs),
+    };
+  }
+
+  /** Takes the trial that is due, once over all threads. */
+  takeTrial(processor: number): boolean {
+    const { board, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    return board.takeTrial(processor, nowMs, nowMs + this.#trialDelayMs(processor));
+  }
+
+  succeeded(processor: number, latencyMs: number): void {
+    const { board, clock, policy } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    board.forgetFailures(processor);
+    board.setSucceededAt(processor, nowMs);
+    this.#observe(processor, latencyMs);
+    if (board.latencyMs(processor) <= policy.latencyBudgetMs) {
+      board.forgetTrials(processor);
+      board.setTrialAt(processor, nowMs);
+    }
+    if (board.setBreaker(processor, false)) this.#tell(processor, 'breaker closed', { latencyMs });
+  }
+
+  failed(processor: number, reason: string): void {
+    const { board, policy } = this.#parts;
+    const failures = board.countFailure(processor);
+    if (failures >= policy.breakerFailures) this.#open(processor, reason);
+  }
+
+  /** Health only informs: what calls showed since the answer counts for more. */
+  reported(processor: number, failing: boolean, minResponseTimeMs: number): void {
+    const { board, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    if (board.callsInFlight(processor) === 0 || minResponseTimeMs > board.latencyMs(processor)) {
+      board.setLatency(processor, minResponseTimeMs);
+    }
+    if (failing) {
+      if (nowMs - board.succeededAtMs(processor) > RECENT_MS) this.#open(processor, 'health: failing');
+    } else if (board.breakerOpen(processor)) {
+      board.forgetTrials(processor);
+      board.setTrialAt(processor, nowMs);
+    }
+  }
+
+  /** Quick to believe that a processor has become slow, half as quick to believe that it is well again. */
+  #observe(processor: number, latencyMs: number): void {
+    const { board } = this.#parts;
+    const believedMs = board.latencyMs(processor);
+    const nextMs = latencyMs >= believedMs ? latencyMs : (believedMs + latencyMs) / 2;
+    board.setLatency(processor, nextMs);
+  }
+
+  #open(processor: number, reason: string): void {
+    const { board, clock } = this.#parts;
+    if (!board.setBreaker(processor, true)) return;
+    board.setTrialAt(processor, clock.monotonicMs() + this.#trialDelayMs(processor));
+    this.#tell(processor, 'breaker open', { reason });
+  }
+
+  #trialDelayMs(processor: number): number {
+    const { board, policy, random } = this.#parts;
+    return equalJitterMs(policy.breakerBackoff, board.countTrial(processor), random);
+  }
+
+  #tell(processor: number, message: string, fields: Record<string, unknown>): void {
+    this.#parts.log.info({ processor: this.#parts.names[processor], ...fields }, message);
+  }
+}
+
+/** A success this lately speaks against a health answer that says failing. */
+const RECENT_MS = 1000;
