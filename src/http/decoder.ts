@@ -1,0 +1,208 @@
+import assert from 'node:assert';
+import { isUtf8 } from 'node:buffer';
+import { isUuid, UUID_BYTES, writeUuid } from '../uuid.ts';
+import { isDigit, literalEnd, MALFORMED, spaceEnd, stringEnd, valueEnd } from './json.ts';
+import { parseDecimal } from './money.ts';
+
+/**
+ * Why a body is no payment. Each is the slug of a problem (`src/http/problem.ts`), which has its status. A body
+ * with several faults gets the first in this order.
+ */
+export type DecodeProblem =
+  | 'malformed-json'
+  | 'not-an-object'
+  | 'correlation-id-repeated'
+  | 'amount-repeated'
+  | 'correlation-id-missing'
+  | 'correlation-id-not-a-string'
+  | 'correlation-id-not-a-uuid'
+  | 'amount-missing'
+  | 'amount-not-a-number'
+  | 'amount-not-positive'
+  | 'amount-too-precise'
+  | 'amount-too-large';
+
+/** Objects and arrays within each other. Deeper text is refused, so that no body can exhaust the stack. */
+const MAX_DEPTH = 64;
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const DASH = 0x2d;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const SPACE = 0x20;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+const ID_NAME = Buffer.from('"correlationId":');
+const AMOUNT_NAME = Buffer.from('"amount":');
+
+const UUID_CHARACTERS = 36;
+/** Where in the text of a UUID the two digits of each of its bytes stand. */
+const UUID_PAIRS = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
+/** The value of each hexadecimal digit; every other byte has a bit above the nibble set. */
+const NOT_HEX = 0x10;
+const NIBBLES = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const value = Number.parseInt(String.fromCharCode(byte), 16);
+  return Number.isNaN(value) ? NOT_HEX : value;
+});
+
+/** Digits before the point on the fast path: with two more behind it they stay far below 2^53. */
+const FAST_DIGITS = 12;
+
+/**
+ * Decodes the body of `POST /payments` from its bytes, to 16 bytes of id and whole cents. The result stays in the
+ * decoder until the next `decode`: copy what must live longer.
+ *
+ * The fast path reads the two spellings that clients send, with and without a space behind `:` and `,`, in either
+ * order of members, and allocates nothing. Whatever it doesn't know for a valid payment goes to the full path,
+ * which reads every spelling of JSON and alone decides what is wrong.
+ *
+ * A member given twice is refused, although JSON.parse would take the last: what two readers may read differently
+ * (RFC 8259 section 4) is no order to pay.
+ */
+export class PaymentDecoder {
+  readonly id: Buffer = Buffer.alloc(UUID_BYTES);
+  amountCents = 0;
+  readonly #maxAmountCents: number;
+
+  constructor(maxAmountCents: number) {
+    assert(Number.isSafeInteger(maxAmountCents));
+    assert(maxAmountCents > 0);
+    this.#maxAmountCents = maxAmountCents;
+  }
+
+  /** Null when `id` and `amountCents` hold the payment; otherwise they hold nothing of use. */
+  decode(body: Uint8Array): DecodeProblem | null {
+    return this.#decodeFast(body) ? null : this.#decodeFully(body);
+  }
+
+  #decodeFast(body: Uint8Array): boolean {
+    if (body[0] !== OPEN_BRACE) return false;
+    const idFirst = body[2] === ID_NAME[1];
+    let at = idFirst ? this.#fastId(body, 1) : this.#fastAmount(body, 1);
+    if (body[at] !== COMMA) return false;
+    at = body[at + 1] === SPACE ? at + 2 : at + 1;
+    at = idFirst ? this.#fastAmount(body, at) : this.#fastId(body, at);
+    return body[at] === CLOSE_BRACE && at + 1 === body.length;
+  }
+
+  /** Reads the member `correlationId` at `at`; returns where it ends. */
+  #fastId(body: Uint8Array, at: number): number {
+    const quoteAt = fastValueStart(body, at, ID_NAME);
+    const start = quoteAt + 1;
+    const end = start + UUID_CHARACTERS;
+    if (body[quoteAt] !== QUOTE || body[end] !== QUOTE) return MALFORMED;
+    if (body[start + 8] !== DASH || body[start + 13] !== DASH) return MALFORMED;
+    if (body[start + 18] !== DASH || body[start + 23] !== DASH) return MALFORMED;
+    let seen = 0;
+    for (let index = 0; index < UUID_BYTES; index++) {
+      const pairAt = start + (UUID_PAIRS[index] as number);
+      const high = NIBBLES[body[pairAt] as number] as number;
+      const low = NIBBLES[body[pairAt + 1] as number] as number;
+      seen |= high | low;
+      this.id[index] = (high << 4) | low;
+    }
+    return seen < NOT_HEX ? end + 1 : MALFORMED;
+  }
+
+  /** Reads the member `amount` at `at`, with at most two decimals; returns where it ends. */
+  #fastAmount(body: Uint8Array, at: number): number {
+    const start = fastValueStart(body, at, AMOUNT_NAME);
+    let end = start;
+    let cents = 0;
+    for (let digit = body[end]; isDigit(digit); digit = body[++end]) cents = cents * 10 + digit - ZERO;
+    const digits = end - start;
+    if (digits === 0 || digits > FAST_DIGITS) return MALFORMED;
+    if (digits > 1 && body[start] === ZERO) return MALFORMED;
+    cents *= 100;
+    if (body[end] === DOT) {
+      const tenths = body[++end];
+      if (!isDigit(tenths)) return MALFORMED;
+      cents += (tenths - ZERO) * 10;
+      const hundredths = body[++end];
+      if (isDigit(hundredths)) {
+        cents += hundredths - ZERO;
+        end++;
+      }
+    }
+    this.amountCents = cents;
+    return cents > 0 && cents <= this.#maxAmountCents ? end : MALFORMED;
+  }
+
+  #decodeFully(body: Uint8Array): DecodeProblem | null {
+    if (!isUtf8(body)) return 'malformed-json';
+    const start = spaceEnd(body, 0);
+    const end = valueEnd(body, start, MAX_DEPTH);
+    if (end === MALFORMED || spaceEnd(body, end) !== body.length) return 'malformed-json';
+    if (body[start] !== OPEN_BRACE) return 'not-an-object';
+    return this.#decodeMembers(body, start);
+  }
+
+  /** The body is known to be JSON, with an object at `start`, so the walk over its members checks nothing again. */
+  #decodeMembers(body: Uint8Array, start: number): DecodeProblem | null {
+    let idToken: string | null = null;
+    let amountToken: string | null = null;
+    let idRepeated = false;
+    let amountRepeated = false;
+    let at = spaceEnd(body, start + 1);
+    while (body[at] !== CLOSE_BRACE) {
+      const nameEnd = stringEnd(body, at);
+      const valueAt = spaceEnd(body, spaceEnd(body, nameEnd) + 1);
+      const end = valueEnd(body, valueAt, MAX_DEPTH);
+      const name = unquote(textOf(body, at, nameEnd));
+      if (name === 'correlationId') {
+        idRepeated = idToken !== null;
+        idToken = textOf(body, valueAt, end);
+      } else if (name === 'amount') {
+        amountRepeated = amountToken !== null;
+        amountToken = textOf(body, valueAt, end);
+      }
+      at = spaceEnd(body, end);
+      if (body[at] === COMMA) at = spaceEnd(body, at + 1);
+    }
+    if (idRepeated) return 'correlation-id-repeated';
+    if (amountRepeated) return 'amount-repeated';
+    return this.#setId(idToken) ?? this.#setAmount(amountToken);
+  }
+
+  #setId(token: string | null): DecodeProblem | null {
+    if (token === null) return 'correlation-id-missing';
+    if (token.charCodeAt(0) !== QUOTE) return 'correlation-id-not-a-string';
+    const id = unquote(token);
+    if (!isUuid(id)) return 'correlation-id-not-a-uuid';
+    writeUuid(id, this.id, 0);
+    return null;
+  }
+
+  #setAmount(token: string | null): DecodeProblem | null {
+    if (token === null) return 'amount-missing';
+    const first = token.charCodeAt(0);
+    if (first === MINUS) return 'amount-not-positive';
+    if (!isDigit(first)) return 'amount-not-a-number';
+    const decimal = parseDecimal(token);
+    if (decimal.kind === 'inexact') return 'amount-too-precise';
+    if (decimal.kind === 'huge') return 'amount-too-large';
+    assert(decimal.kind === 'exact');
+    if (decimal.cents === 0) return 'amount-not-positive';
+    if (decimal.cents > this.#maxAmountCents) return 'amount-too-large';
+    this.amountCents = decimal.cents;
+    return null;
+  }
+}
+
+/** Where the value of the member at `at` starts, when it is the member of this name. */
+function fastValueStart(body: Uint8Array, at: number, name: Uint8Array): number {
+  const end = literalEnd(body, at, name);
+  return body[end] === SPACE ? end + 1 : end;
+}
+
+function textOf(body: Uint8Array, start: number, end: number): string {
+  return Buffer.from(body.buffer, body.byteOffset + start, end - start).toString();
+}
+
+/** The string that a string token of valid JSON stands for. */
+function unquote(token: string): string {
+  return token.includes('\\') ? JSON.parse(token) : token.slice(1, -1);
+}

@@ -1,0 +1,141 @@
+/**
+ * Where the tokens of a JSON text (RFC 8259, strict) end in its bytes. Nothing is built and nothing is allocated.
+ *
+ * Every function takes the position of a token's first byte and returns the position behind its last one, or
+ * `MALFORMED`. No byte stands at `MALFORMED` or past the end, so a failure passes on through the comparisons that
+ * follow and needs no branch of its own. Bytes of 0x80 and above pass within strings: check UTF-8 beforehand.
+ */
+export const MALFORMED = -1;
+
+const QUOTE = 0x22;
+const PLUS = 0x2b;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const FIRST_PRINTABLE = 0x20;
+const LOWER_CASE_BIT = 0x20;
+const LETTER_A = 0x61;
+const LETTER_E = 0x65;
+const LETTER_F = 0x66;
+const LETTER_U = 0x75;
+
+const ESCAPES = Buffer.from('"\\/bfnrt');
+const TRUE = Buffer.from('true');
+const FALSE = Buffer.from('false');
+const NULL = Buffer.from('null');
+
+/** The end of the white space, if any, at `at`. */
+export function spaceEnd(bytes: Uint8Array, at: number): number {
+  let end = at;
+  while (bytes[end] === 0x20 || bytes[end] === 0x0a || bytes[end] === 0x0d || bytes[end] === 0x09) end++;
+  return end;
+}
+
+/** The end of any value. Objects and arrays nested deeper than `depthLeft` are malformed. */
+export function valueEnd(bytes: Uint8Array, at: number, depthLeft: number): number {
+  switch (bytes[at]) {
+    case QUOTE:
+      return stringEnd(bytes, at);
+    case OPEN_BRACE:
+      return objectEnd(bytes, at, depthLeft);
+    case OPEN_BRACKET:
+      return arrayEnd(bytes, at, depthLeft);
+    case TRUE[0]:
+      return literalEnd(bytes, at, TRUE);
+    case FALSE[0]:
+      return literalEnd(bytes, at, FALSE);
+    case NULL[0]:
+      return literalEnd(bytes, at, NULL);
+    default:
+      return numberEnd(bytes, at);
+  }
+}
+
+export function stringEnd(bytes: Uint8Array, at: number): number {
+  if (bytes[at] !== QUOTE) return MALFORMED;
+  for (let end = at + 1; end < bytes.length; end++) {
+    const byte = bytes[end] as number;
+    if (byte === QUOTE) return end + 1;
+    if (byte < FIRST_PRINTABLE) return MALFORMED;
+    if (byte !== BACKSLASH) continue;
+    end++;
+    if (bytes[end] === LETTER_U) {
+      for (const last = end + 4; end < last; end++) if (!isHexDigit(bytes[end + 1])) return MALFORMED;
+    } else if (!ESCAPES.includes(bytes[end] ?? 0)) return MALFORMED;
+  }
+  return MALFORMED;
+}
+
+/** The end of the bytes of `literal`, when they stand at `at`. */
+export function literalEnd(bytes: Uint8Array, at: number, literal: Uint8Array): number {
+  for (let index = 0; index < literal.length; index++) {
+    if (bytes[at + index] !== literal[index]) return MALFORMED;
+  }
+  return at + literal.length;
+}
+
+function objectEnd(bytes: Uint8Array, at: number, depthLeft: number): number {
+  if (depthLeft === 0) return MALFORMED;
+  let end = spaceEnd(bytes, at + 1);
+  if (bytes[end] === CLOSE_BRACE) return end + 1;
+  for (;;) {
+    end = spaceEnd(bytes, stringEnd(bytes, end));
+    if (bytes[end] !== COLON) return MALFORMED;
+    end = spaceEnd(bytes, valueEnd(bytes, spaceEnd(bytes, end + 1), depthLeft - 1));
+    if (bytes[end] === CLOSE_BRACE) return end + 1;
+    if (bytes[end] !== COMMA) return MALFORMED;
+    end = spaceEnd(bytes, end + 1);
+  }
+}
+
+function arrayEnd(bytes: Uint8Array, at: number, depthLeft: number): number {
+  if (depthLeft === 0) return MALFORMED;
+  let end = spaceEnd(bytes, at + 1);
+  if (bytes[end] === CLOSE_BRACKET) return end + 1;
+  for (;;) {
+    end = spaceEnd(bytes, valueEnd(bytes, end, depthLeft - 1));
+    if (bytes[end] === CLOSE_BRACKET) return end + 1;
+    if (bytes[end] !== COMMA) return MALFORMED;
+    end = spaceEnd(bytes, end + 1);
+  }
+}
+
+function numberEnd(bytes: Uint8Array, at: number): number {
+  let end = bytes[at] === MINUS ? at + 1 : at;
+  end = bytes[end] === ZERO ? end + 1 : digitsEnd(bytes, end);
+  if (bytes[end] === DOT) end = digitsEnd(bytes, end + 1);
+  if (lowerCase(bytes[end]) === LETTER_E) {
+    const signed = bytes[end + 1] === PLUS || bytes[end + 1] === MINUS;
+    end = digitsEnd(bytes, end + (signed ? 2 : 1));
+  }
+  return end;
+}
+
+/** The end of one digit or more. */
+function digitsEnd(bytes: Uint8Array, at: number): number {
+  let end = at;
+  while (isDigit(bytes[end])) end++;
+  return end === at ? MALFORMED : end;
+}
+
+export function isDigit(byte: number | undefined): byte is number {
+  return byte !== undefined && byte >= ZERO && byte <= NINE;
+}
+
+function isHexDigit(byte: number | undefined): boolean {
+  const lower = lowerCase(byte);
+  return isDigit(byte) || (lower >= LETTER_A && lower <= LETTER_F);
+}
+
+/** The byte with an ASCII letter in lower case; no letter becomes another. 0 for no byte. */
+function lowerCase(byte: number | undefined): number {
+  return byte === undefined ? 0 : byte | LOWER_CASE_BIT;
+}

@@ -1,0 +1,53 @@
+/** A span of time, both ends inclusive, in milliseconds since the Unix epoch; ±Infinity leaves a side open. */
+export type Window =
+  | { readonly kind: 'ok'; readonly fromMs: number; readonly toMs: number }
+  | { readonly kind: 'bad'; readonly field: 'from' | 'to'; readonly detail: string };
+
+/**
+ * Date (1, 2, 3), then perhaps hours, minutes (4, 5), seconds (6), fraction (7), and the zone: Z, or its sign, hours
+ * and minutes (8, 9, 10). A `+` that nobody encoded arrives as a space.
+ */
+const MOMENT =
+  /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+ -])(\d\d)(?::?(\d\d))?)?)?$/i;
+
+const MINUTE_MS = 60_000;
+
+/**
+ * Reads the window of `GET /payments-summary?from&to` from its raw query string. A bound is ISO 8601: a date, which
+ * is its midnight, or a date and time; without a zone it is UTC. A missing or empty bound leaves its side open, one
+ * given twice is bad. What lies between two milliseconds rounds into the window, so that no payment outside it
+ * counts. `from` after `to` is an empty window and no error.
+ */
+export function parseWindow(query: string): Window {
+  const parameters = new URLSearchParams(query);
+  const from = parameters.getAll('from');
+  const to = parameters.getAll('to');
+  if (from.length > 1) return { kind: 'bad', field: 'from', detail: '`from` is given more than once.' };
+  if (to.length > 1) return { kind: 'bad', field: 'to', detail: '`to` is given more than once.' };
+  const fromMs = from[0] ? parseMoment(from[0], Math.ceil) : -Infinity;
+  if (fromMs === null) return { kind: 'bad', field: 'from', detail: `\`from\` ${NO_MOMENT}` };
+  const toMs = to[0] ? parseMoment(to[0], Math.floor) : Infinity;
+  if (toMs === null) return { kind: 'bad', field: 'to', detail: `\`to\` ${NO_MOMENT}` };
+  return { kind: 'ok', fromMs, toMs };
+}
+
+const NO_MOMENT = 'is no moment that exists in ISO 8601, such as 2025-07-15T12:34:56.000Z.';
+
+/** Null when the text is no moment, or one that no calendar has. */
+function parseMoment(text: string, round: (ms: number) => number): number | null {
+  const match = MOMENT.exec(text);
+  if (match === null) return null;
+  const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '0'] = match;
+  const [zoneSign, zoneHour = '0', zoneMinute = '0'] = match.slice(8);
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return null;
+  if (Number(zoneHour) > 23 || Number(zoneMinute) > 59) return null;
+  const date = new Date(0);
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
+  // A day that its month doesn't have moves the date into another month.
+  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return null;
+  // Nine digits of fraction are whole nanoseconds, and a division by 10^6 can't lift them over a millisecond.
+  const fractionMs = round(Number(fraction.padEnd(9, '0')) / 1e6);
+  const zoneMinutes = Number(zoneHour) * 60 + Number(zoneMinute);
+  const offsetMs = (zoneSign === '-' ? -zoneMinutes : zoneMinutes) * MINUTE_MS;
+  return date.setUTCHours(Number(hour), Number(minute), Number(second), fractionMs) - offsetMs;
+}
