@@ -1,0 +1,31 @@
+/** Where a server listens: `host:port` (IPv6 in brackets, port 0 for any free one) or `unix:/path`. */
+export type Address =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/** What `sockaddr_un` can hold on Linux, without the closing zero. */
+const UNIX_PATH_LIMIT_BYTES = 107;
+
+const TCP_PATTERN = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/;
+
+/** The address that `text` spells, or null. */
+export function parseAddress(text: string): Address | null {
+  if (text.startsWith('unix:')) return parseUnix(text.slice('unix:'.length));
+  const match = TCP_PATTERN.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port > 65_535) return null;
+  return { kind: 'tcp', host, port };
+}
+
+function parseUnix(path: string): Address | null {
+  if (!path.startsWith('/') || path.includes('\0')) return null;
+  if (Buffer.byteLength(path) > UNIX_PATH_LIMIT_BYTES) return null;
+  return { kind: 'unix', path };
+}
+
+/** The inverse of `parseAddress`. */
+export function formatAddress(address: Address): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}

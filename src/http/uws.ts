@@ -1,0 +1,256 @@
+import {
+  App,
+  type HttpRequest,
+  type HttpResponse,
+  type TemplatedApp,
+  type us_listen_socket,
+  us_listen_socket_close,
+  us_socket_local_port,
+} from 'uWebSockets.js';
+import assert from 'node:assert/strict';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { type Address, formatAddress } from './address.ts';
+
+/**
+ * The one home of uWebSockets.js: applications, listening, bodies, answers.
+ *
+ * What the library does that its users must know:
+ * - A connection that is silent for 10 s is closed; that can't be set. Keep a proxy's idle time below it.
+ * - A second request on a connection whose answer is still owed closes that connection, unanswered. Pipelined
+ *   requests are safe only where the handler answers before it returns (or in a microtask or `nextTick` of it).
+ * - `get` doesn't match HEAD.
+ */
+export type WebApp = TemplatedApp & Undeclared;
+export type { HttpRequest, HttpResponse };
+
+/** What the binary has and its declarations leave out. */
+interface Undeclared {
+  listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): this;
+  /** A handle to this application, which another thread may pass to `addChildAppDescriptor`. */
+  getDescriptor(): number;
+  /**
+   * From now on the connections that this application accepts go, in turns, to the children added, and none to
+   * itself. The thread of the child must be alive until `removeChildAppDescriptor`: its handle is a pointer.
+   */
+  addChildAppDescriptor(descriptor: number): this;
+  removeChildAppDescriptor(descriptor: number): this;
+}
+
+/** An application without routes. Its `close` ends every connection it has, and those still answered with them. */
+export function createApp(): WebApp {
+  return App() as WebApp;
+}
+
+export type Listened =
+  | { readonly kind: 'listening'; readonly listener: Listener }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** A port or a file that is listened on, until it is closed. */
+export class Listener {
+  /** The address with its real port, also where port 0 was asked for. */
+  readonly address: Address;
+  readonly #socket: us_listen_socket;
+  readonly #inode: number;
+  #open = true;
+
+  constructor(address: Address, socket: us_listen_socket) {
+    this.address = address;
+    this.#socket = socket;
+    this.#inode = address.kind === 'unix' ? lstatSync(address.path).ino : 0;
+  }
+
+  /** Accepts nothing more; connections that are open stay so. Harmless when repeated. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    // The file first: nobody finds a path that refuses. A successor may have put its own there; that one stays.
+    if (this.address.kind === 'unix' && inodeOf(this.address.path) === this.#inode) {
+      unlinkSync(this.address.path);
+    }
+    us_listen_socket_close(this.#socket);
+  }
+}
+
+function inodeOf(path: string): number | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.ino;
+}
+
+const LISTEN_SHARED = 0;
+const LISTEN_EXCLUSIVE = 1;
+
+export interface ListenOptions {
+  /**
+   * Lets other threads and processes that say so too take connections from the same port, which can't be port 0
+   * then. Default false.
+   */
+  readonly shared?: boolean;
+  /** Permissions of a unix socket's file. Default 0o666: a proxy usually runs as another user. */
+  readonly mode?: number;
+}
+
+/** Listens; what is expected to go wrong (taken, not permitted, no such host or directory) is `failed`. */
+export function listen(app: WebApp, address: Address, options: ListenOptions = {}): Promise<Listened> {
+  return address.kind === 'tcp'
+    ? listenTcp(app, address.host, address.port, options.shared ?? false)
+    : listenUnix(app, address.path, options.mode ?? 0o666);
+}
+
+async function listenTcp(app: WebApp, host: string, port: number, shared: boolean): Promise<Listened> {
+  assert(!shared || port !== 0);
+  const options = shared ? LISTEN_SHARED : LISTEN_EXCLUSIVE;
+  const socket = await new Promise<us_listen_socket | false>((done) => app.listen(host, port, options, done));
+  if (socket === false) return failed({ kind: 'tcp', host, port });
+  const address: Address = { kind: 'tcp', host, port: us_socket_local_port(socket) };
+  return { kind: 'listening', listener: new Listener(address, socket) };
+}
+
+async function listenUnix(app: WebApp, path: string, mode: number): Promise<Listened> {
+  const address: Address = { kind: 'unix', path };
+  // The library unlinks whatever is in its way, be it a file or the socket of a process that lives.
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found !== undefined && !found.isSocket()) return failure(address, 'the file is not a socket');
+  if (found !== undefined && (await answers(path))) return failure(address, 'EADDRINUSE');
+  const socket = await new Promise<us_listen_socket | false>((done) => app.listen_unix(done, path));
+  if (socket === false) return failed(address);
+  chmodSync(path, mode);
+  return { kind: 'listening', listener: new Listener(address, socket) };
+}
+
+/** Whether some process listens on the socket at `path`. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    const settle = (alive: boolean) => {
+      probe.destroy();
+      resolve(alive);
+    };
+    probe.once('connect', () => settle(true));
+    // A socket that we may not open, or that is too busy to answer, has somebody behind it all the same.
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      settle(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
+    );
+  });
+}
+
+/** The library says only that it failed. Node's own server, asked for the same address, says why. */
+function failed(address: Address): Promise<Listened> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      resolve(failure(address, error.code ?? error.message)),
+    );
+    server.listen(address.kind === 'tcp' ? { ...address, exclusive: true } : { path: address.path }, () =>
+      server.close(() => resolve(failure(address, 'unknown reason'))),
+    );
+  });
+}
+
+function failure(address: Address, cause: string): Listened {
+  const words = cause === 'EADDRINUSE' ? 'already in use (EADDRINUSE)' : cause;
+  return { kind: 'failed', reason: `cannot listen on ${formatAddress(address)}: ${words}` };
+}
+
+export type Headers = readonly (readonly [name: string, value: string])[];
+
+/** How much of a body over its limit is still read, so that the client, which sends first, hears the answer. */
+const DISCARD_LIMIT_BYTES = 1 << 20;
+
+/**
+ * One request and the answer owed to it. Make it in the handler, before anything asynchronous; from then on every
+ * call is safe at any time: what would touch a client that has left does nothing.
+ */
+export class Exchange {
+  readonly #response: HttpResponse;
+  #open = true;
+  #onGone: (() => void) | null = null;
+
+  constructor(response: HttpResponse) {
+    this.#response = response;
+    response.onAborted(() => {
+      this.#open = false;
+      this.#onGone?.();
+    });
+  }
+
+  /** False once it is answered, closed, or the client has left. */
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** Calls `listener` if the connection ends before the answer, by the client or by `drop`. One at a time. */
+  onGone(listener: () => void): void {
+    this.#onGone = listener;
+  }
+
+  /**
+   * Hands over the whole body, or null as soon as it is known to exceed `limitBytes`: answer 413 then, and close.
+   * The bytes are lent until `onBody` returns: a body that came in one piece is not copied. Not called at all
+   * when the client leaves first.
+   */
+  readBody(limitBytes: number, onBody: (body: Uint8Array | null) => void): void {
+    let gathered: Buffer | null = null;
+    let sizeBytes = 0;
+    let handedOver = false;
+    this.#response.onData((chunk, isLast) => {
+      if (handedOver) return;
+      const startBytes = sizeBytes;
+      sizeBytes += chunk.byteLength;
+      if (sizeBytes > limitBytes) {
+        if (!isLast && sizeBytes <= limitBytes + DISCARD_LIMIT_BYTES) return;
+        handedOver = true;
+        onBody(null);
+        return;
+      }
+      if (isLast && startBytes === 0) {
+        handedOver = true;
+        onBody(new Uint8Array(chunk));
+        return;
+      }
+      if (chunk.byteLength > 0) {
+        gathered ??= Buffer.allocUnsafe(limitBytes);
+        gathered.set(new Uint8Array(chunk), startBytes);
+      }
+      if (isLast) {
+        handedOver = true;
+        assert(gathered !== null);
+        onBody(gathered.subarray(0, sizeBytes));
+      }
+    });
+  }
+
+  /**
+   * Answers in one write. `status` is code and phrase, as in `200 OK`. A null body also leaves out its length, as
+   * 204 wants it. `close` ends the connection after the answer, which must have a body then, if an empty one.
+   */
+  end(status: string, headers: Headers, body: string | Uint8Array | null, close = false): void {
+    assert(body !== null || !close);
+    if (!this.#open) return;
+    this.#open = false;
+    const response = this.#response;
+    response.cork(() => {
+      response.writeStatus(status);
+      for (const [name, value] of headers) response.writeHeader(name, value);
+      if (body === null) response.endWithoutBody();
+      else response.end(body, close);
+    });
+  }
+
+  /** Begins an answer that will never be complete, for tests of those who read it, then ends the connection. */
+  endBroken(status: string, headers: Headers, half: string): void {
+    if (!this.#open) return;
+    const response = this.#response;
+    response.cork(() => {
+      response.writeStatus(status);
+      for (const [name, value] of headers) response.writeHeader(name, value);
+      response.write(half);
+    });
+    // Within the handler the bytes leave when it returns, and a connection closed before that never sends them.
+    setImmediate(() => this.drop());
+  }
+
+  /** Ends the connection without an answer. */
+  drop(): void {
+    if (this.#open) this.#response.close();
+  }
+}

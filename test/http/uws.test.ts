@@ -1,0 +1,314 @@
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type NetConnectOpts } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Address } from '../../src/http/address.ts';
+import { createApp, Exchange, type Listener, listen, type WebApp } from '../../src/http/uws.ts';
+
+const LOOPBACK: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 };
+const LIMIT_BYTES = 16;
+
+async function mustListen(app: WebApp, address: Address = LOOPBACK, options = {}): Promise<Listener> {
+  const listened = await listen(app, address, options);
+  if (listened.kind === 'failed') throw new Error(listened.reason);
+  return listened.listener;
+}
+
+function portOf(listener: Listener): number {
+  return listener.address.kind === 'tcp' ? listener.address.port : 0;
+}
+
+/** Writes `pieces`, each in a packet of its own as far as that can be had; resolves with all bytes at the end. */
+function converse(to: NetConnectOpts, pieces: readonly string[]): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = connect({ ...to, noDelay: true } as NetConnectOpts);
+    socket.setEncoding('latin1');
+    socket.on('data', (data) => {
+      text += data;
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(text));
+    const send = (index: number) => {
+      const piece = pieces[index];
+      if (piece === undefined || socket.destroyed) return;
+      socket.write(piece, () => setTimeout(send, 10, index + 1));
+    };
+    send(0);
+  });
+}
+
+function post(path: string, body: string, headers = 'Connection: close\r\n'): string {
+  return `POST ${path} HTTP/1.1\r\nHost: a\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** Echoes bodies on /echo, one answer each; answers 413 above `LIMIT_BYTES`. */
+function echoApp(): WebApp {
+  const app = createApp();
+  app.post('/echo', (response) => {
+    const exchange = new Exchange(response);
+    exchange.readBody(LIMIT_BYTES, (body) => {
+      if (body === null) return exchange.end('413 Content Too Large', [], 'too large', true);
+      exchange.end('200 OK', [['x-size', String(body.byteLength)]], body);
+    });
+  });
+  return app;
+}
+
+test('reports the port it got, and answers there with status, headers and body', async () => {
+  const app = echoApp();
+  const listener = await mustListen(app);
+  const response = await fetch(`http://127.0.0.1:${portOf(listener)}/echo`, {
+    method: 'POST',
+    body: 'hello',
+  });
+  assert.is(response.status, 200);
+  assert.is(response.headers.get('x-size'), '5');
+  assert.is(await response.text(), 'hello');
+  listener.close();
+  app.close();
+});
+
+test('reads bodies in one piece, in several, chunked, empty and at the limit', async () => {
+  const app = echoApp();
+  const listener = await mustListen(app);
+  const to = { host: '127.0.0.1', port: portOf(listener) };
+  const head = 'POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n';
+  assert.match(await converse(to, [post('/echo', 'abc')]), /\r\n\r\nabc$/);
+  assert.match(await converse(to, [`${head}Content-Length: 6\r\n\r\n`, 'abc', 'def']), /\r\n\r\nabcdef$/);
+  assert.match(
+    await converse(to, [`${head}Transfer-Encoding: chunked\r\n\r\n`, '3\r\nabc\r\n2\r\nde\r\n', '0\r\n\r\n']),
+    /\r\n\r\nabcde$/,
+  );
+  assert.match(await converse(to, [post('/echo', '')]), /x-size: 0/);
+  assert.match(await converse(to, [post('/echo', 'x'.repeat(LIMIT_BYTES))]), /x-size: 16/);
+  assert.match(
+    await converse(to, [`${head}Content-Length: 16\r\n\r\n${'x'.repeat(15)}`, 'y']),
+    new RegExp(`\\r\\n\\r\\n${'x'.repeat(15)}y$`),
+  );
+  listener.close();
+  app.close();
+});
+
+test('answers 413 to a body over the limit, however it comes, and closes', async () => {
+  const app = echoApp();
+  const listener = await mustListen(app);
+  const to = { host: '127.0.0.1', port: portOf(listener) };
+  const refused = /^HTTP\/1.1 413 .*Connection: close.*too large$/s;
+  assert.match(await converse(to, [post('/echo', 'x'.repeat(LIMIT_BYTES + 1), '')]), refused);
+  assert.match(await converse(to, [post('/echo', 'x'.repeat(900_000), '')]), refused);
+  const chunked = 'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
+  assert.match(
+    await converse(to, [chunked, 'a\r\n0123456789\r\n', 'a\r\n0123456789\r\n', '0\r\n\r\n']),
+    refused,
+  );
+  listener.close();
+  app.close();
+});
+
+test('stops reading a body that does not end', async () => {
+  const app = echoApp();
+  const listener = await mustListen(app);
+  const head = 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n';
+  await converse({ host: '127.0.0.1', port: portOf(listener) }, [
+    head,
+    ...Array.from({ length: 40 }, () => 'x'.repeat(1 << 16)),
+  ]);
+  listener.close();
+  app.close();
+});
+
+test('touches no answer of a client that has left', async () => {
+  const app = createApp();
+  let gone: () => void = () => {};
+  const left = new Promise<void>((resolve) => {
+    gone = resolve;
+  });
+  let bodies = 0;
+  let exchange: Exchange | undefined;
+  app.post('/', (response) => {
+    exchange = new Exchange(response);
+    exchange.onGone(gone);
+    exchange.readBody(LIMIT_BYTES, () => bodies++);
+    client.destroy();
+  });
+  const listener = await mustListen(app);
+  const client = connect(portOf(listener), '127.0.0.1');
+  client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc');
+  await left;
+  assert.is(exchange?.open, false);
+  exchange?.end('200 OK', [], 'late');
+  exchange?.endBroken('200 OK', [], 'late');
+  exchange?.drop();
+  assert.is(bodies, 0);
+  listener.close();
+  app.close();
+});
+
+test('answers later, drops, breaks off, and leaves a length out', async () => {
+  const app = createApp();
+  app.get('/later', (response) => {
+    const exchange = new Exchange(response);
+    setImmediate(() => exchange.end('200 OK', [], 'later', true));
+  });
+  app.get('/drop', (response) => new Exchange(response).drop());
+  app.get('/broken', (response) => new Exchange(response).endBroken('200 OK', [['x-a', 'b']], '{"mess'));
+  app.get('/none', (response) => new Exchange(response).end('204 No Content', [], null));
+  const listener = await mustListen(app);
+  const ask = (path: string, headers = '') =>
+    converse({ host: '127.0.0.1', port: portOf(listener) }, [
+      `GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`,
+    ]);
+  assert.match(await ask('/later'), /^HTTP\/1.1 200 OK.*Content-Length: 5\r\n\r\nlater$/s);
+  assert.is(await ask('/drop'), '');
+  assert.match(await ask('/broken'), /^HTTP\/1.1 200 OK.*x-a: b.*\{"mess$/s);
+  const none = await ask('/none', 'Connection: close\r\n');
+  assert.match(none, /^HTTP\/1.1 204 No Content/);
+  assert.not.match(none, /content-length/i);
+  listener.close();
+  app.close();
+});
+
+test('answers pipelined requests in order where the handler answers at once', async () => {
+  const app = echoApp();
+  const listener = await mustListen(app);
+  const answers = await converse({ host: '127.0.0.1', port: portOf(listener) }, [
+    post('/echo', 'one', '') + post('/echo', 'two', '') + post('/echo', 'three'),
+  ]);
+  assert.match(answers, /one.*two.*three$/s);
+  listener.close();
+  app.close();
+});
+
+test('says that a port is taken, by itself or by another server', async () => {
+  const first = createApp();
+  const listener = await mustListen(first);
+  const second = createApp();
+  const again = await listen(second, listener.address);
+  assert.is(again.kind === 'failed' && /already in use \(EADDRINUSE\)$/.test(again.reason), true);
+  const shared = await listen(second, listener.address, { shared: true });
+  assert.is(shared.kind, 'failed');
+  listener.close();
+  first.close();
+  second.close();
+});
+
+test('says what else is wrong with an address', async () => {
+  const app = createApp();
+  const reasons: string[] = [];
+  for (const address of [
+    { kind: 'tcp', host: '203.0.113.7', port: 0 },
+    { kind: 'unix', path: '/nonexistent/a.sock' },
+  ] as const) {
+    const listened = await listen(app, address);
+    reasons.push(listened.kind === 'failed' ? listened.reason : '');
+  }
+  assert.match(reasons[0] ?? '', /^cannot listen on 203\.0\.113\.7:0: EADDRNOTAVAIL$/);
+  assert.match(reasons[1] ?? '', /^cannot listen on unix:\/nonexistent\/a\.sock: E/);
+  app.close();
+});
+
+test('shares a port among those who all say so', async () => {
+  const first = createApp();
+  const second = createApp();
+  const reserved = await mustListen(first);
+  reserved.close();
+  const listener = await mustListen(first, reserved.address, { shared: true });
+  const sharer = await mustListen(second, listener.address, { shared: true });
+  assert.equal(sharer.address, listener.address);
+  assert.is((await listen(second, listener.address)).kind, 'failed');
+  for (const closing of [listener, sharer]) closing.close();
+  for (const app of [first, second]) app.close();
+});
+
+test('listens on a unix socket that others may open, and takes its file away', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'uws-'));
+  const path = join(directory, 'a.sock');
+  const app = echoApp();
+  const listener = await mustListen(app, { kind: 'unix', path });
+  assert.is(statSync(path).mode & 0o777, 0o666);
+  assert.match(await converse({ path }, [post('/echo', 'abc')]), /abc$/);
+  listener.close();
+  listener.close();
+  assert.is(existsSync(path), false);
+  const narrow = await mustListen(app, { kind: 'unix', path }, { mode: 0o600 });
+  assert.is(statSync(path).mode & 0o777, 0o600);
+  narrow.close();
+  app.close();
+  rmSync(directory, { recursive: true });
+});
+
+test('replaces a stale socket, but neither a living one nor another file', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'uws-'));
+  const path = join(directory, 'a.sock');
+  const living = createServer();
+  await new Promise<void>((resolve) => living.listen(path, resolve));
+  const app = createApp();
+  const refused = await listen(app, { kind: 'unix', path });
+  assert.is(refused.kind === 'failed' && /in use/.test(refused.reason), true);
+  await new Promise((resolve) => living.close(resolve));
+
+  const file = join(directory, 'file');
+  writeFileSync(file, 'precious');
+  assert.is((await listen(app, { kind: 'unix', path: file })).kind, 'failed');
+  assert.is(statSync(file).size, 8);
+
+  // A process that is killed leaves its socket's file behind.
+  const dying = new Worker(
+    `const net = require('node:net'); const fs = require('node:fs');
+     const server = net.createServer().listen(${JSON.stringify(`${path}.first`)}, () => {
+       fs.renameSync(${JSON.stringify(`${path}.first`)}, ${JSON.stringify(path)}); server.close();
+     });`,
+    { eval: true },
+  );
+  await new Promise((resolve) => dying.once('exit', resolve));
+  assert.is(existsSync(path), true);
+  const listener = await mustListen(app, { kind: 'unix', path });
+  listener.close();
+  app.close();
+  rmSync(directory, { recursive: true });
+});
+
+test('leaves the file of a successor in place', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'uws-'));
+  const path = join(directory, 'a.sock');
+  const app = createApp();
+  const listener = await mustListen(app, { kind: 'unix', path });
+  rmSync(path);
+  writeFileSync(path, 'the successor');
+  listener.close();
+  assert.is(existsSync(path), true);
+  app.close();
+  rmSync(directory, { recursive: true });
+});
+
+test('hands connections to the applications of other threads', async () => {
+  const app = createApp();
+  const listener = await mustListen(app);
+  const home = new URL('../../src/http/uws.ts', import.meta.url).href;
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads');
+     import(${JSON.stringify(home)}).then(({ createApp, Exchange }) => {
+       const app = createApp();
+       app.get('/', (response) => new Exchange(response).end('200 OK', [], 'worker', true));
+       parentPort.once('message', () => { app.close(); parentPort.close(); });
+       parentPort.postMessage(app.getDescriptor());
+     });`,
+    { eval: true },
+  );
+  const descriptor = await new Promise<number>((resolve) => worker.once('message', resolve));
+  app.addChildAppDescriptor(descriptor);
+  const ask = () =>
+    converse({ host: '127.0.0.1', port: portOf(listener) }, ['GET / HTTP/1.1\r\nHost: a\r\n\r\n']);
+  for (let turn = 0; turn < 3; turn++) assert.match(await ask(), /worker$/);
+  app.removeChildAppDescriptor(descriptor);
+  listener.close();
+  worker.postMessage('close');
+  await new Promise((resolve) => worker.once('exit', resolve));
+  app.close();
+});
+
+test.run();
