@@ -137,11 +137,11 @@ export class PaymentDecoder {
     const end = valueEnd(body, start, MAX_DEPTH);
     if (end === MALFORMED || spaceEnd(body, end) !== body.length) return 'malformed-json';
     if (body[start] !== OPEN_BRACE) return 'not-an-object';
-    return this.#decodeMembers(body, start);
+    return this.#decodeMembers(Buffer.from(body.buffer, body.byteOffset, body.length), start);
   }
 
   /** The body is known to be JSON, with an object at `start`, so the walk over its members checks nothing again. */
-  #decodeMembers(body: Uint8Array, start: number): DecodeProblem | null {
+  #decodeMembers(body: Buffer, start: number): DecodeProblem | null {
     let idToken: string | null = null;
     let amountToken: string | null = null;
     let idRepeated = false;
@@ -151,13 +151,13 @@ export class PaymentDecoder {
       const nameEnd = stringEnd(body, at);
       const valueAt = spaceEnd(body, spaceEnd(body, nameEnd) + 1);
       const end = valueEnd(body, valueAt, MAX_DEPTH);
-      const name = unquote(textOf(body, at, nameEnd));
+      const name = unquote(body.toString('utf8', at, nameEnd));
       if (name === 'correlationId') {
         idRepeated = idToken !== null;
-        idToken = textOf(body, valueAt, end);
+        idToken = body.toString('utf8', valueAt, end);
       } else if (name === 'amount') {
         amountRepeated = amountToken !== null;
-        amountToken = textOf(body, valueAt, end);
+        amountToken = body.toString('utf8', valueAt, end);
       }
       at = spaceEnd(body, end);
       if (body[at] === COMMA) at = spaceEnd(body, at + 1);
@@ -196,10 +196,6 @@ export class PaymentDecoder {
 function fastValueStart(body: Uint8Array, at: number, name: Uint8Array): number {
   const end = literalEnd(body, at, name);
   return body[end] === SPACE ? end + 1 : end;
-}
-
-function textOf(body: Uint8Array, start: number, end: number): string {
-  return Buffer.from(body.buffer, body.byteOffset + start, end - start).toString();
 }
 
 /** The string that a string token of valid JSON stands for. */
