@@ -392,7 +392,16 @@ function isSocketPath(path: string): boolean {
 function parseUrl(text: string): string | undefined {
   const url = /^https?:\/\//i.test(text) ? URL.parse(text) : null;
   if (url === null || url.search !== '' || url.hash !== '') return undefined;
+  if (!isDecodable(url.username) || !isDecodable(url.password)) return undefined;
   return url.href.replace(/\/+$/, '');
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function parseProcessors(text: string): ProcessorTarget[] | undefined {

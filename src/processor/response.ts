@@ -1,0 +1,108 @@
+import { readAmountCents } from '../http/money.ts';
+import type { Answer, Found, Health } from './processor.ts';
+
+/** What one HTTP call to a processor brought, whole or not, and what it means. Pure: the client does the calling. */
+export interface Response {
+  /** False: not one byte of the request has left, nor ever will. */
+  readonly sent: boolean;
+  /** Of the final response; 0 when no status line came. */
+  readonly status: number;
+  /** The header as it came; empty when there was none. */
+  readonly retryAfter: string;
+  /** Why the call ended before the whole response was here; empty when all of it is. */
+  readonly cut: string;
+  /** The body as far as it came. */
+  text(): string;
+}
+
+/** As long as the ledger keeps it. */
+const REASON_LENGTH_MAX = 200;
+const RETRY_AFTER_MAX_MS = 86_400_000;
+
+/** The outcome of `POST /payments`, by the table of `Answer`. A status line counts even when its body was cut off. */
+export function readAnswer(response: Response, nowMs: number): Answer {
+  const { sent, status } = response;
+  if (!sent) return { kind: 'refused', reason: `not sent: ${reasonOf(response)}`, retryAfterMs: null };
+  if (status >= 200 && status <= 299) return { kind: 'committed' };
+  if (status === 422) return { kind: 'duplicate' };
+  const reason = reasonOf(response);
+  const retryAfterMs = readRetryAfterMs(response.retryAfter, nowMs);
+  if (status === 429) return { kind: 'refused', reason, retryAfterMs };
+  if (status === 503 && retryAfterMs !== null) return { kind: 'refused', reason, retryAfterMs };
+  if (status === 500) return { kind: 'failed', reason };
+  if (status >= 400 && status <= 499) return { kind: 'invalid', reason };
+  return { kind: 'unknown', reason };
+}
+
+/** The answer to `GET /payments/{correlationId}`. Whatever is not perfectly clear is unknown. */
+export function readFound(response: Response, correlationId: string): Found {
+  if (response.cut === '' && response.status === 404) return { kind: 'absent' };
+  const text = response.text();
+  const held = response.cut === '' && response.status === 200 ? parseObject(text) : {};
+  const amountCents = readAmountCents(text, 'amount');
+  const requestedAtMs = readInstantMs(held['requestedAt']);
+  const id = held['correlationId'];
+  const isClear = typeof id === 'string' && id.toLowerCase() === correlationId;
+  if (!isClear || amountCents === null || requestedAtMs === null) {
+    return { kind: 'unknown', reason: reasonOf(response) };
+  }
+  return { kind: 'held', amountCents, requestedAtMs };
+}
+
+/** The answer to `GET /payments/service-health`. */
+export function readHealth(response: Response): Health {
+  if (response.status === 429) return { kind: 'limited' };
+  const report = response.cut === '' && response.status === 200 ? parseObject(response.text()) : {};
+  const { failing, minResponseTime } = report;
+  if (typeof failing !== 'boolean' || typeof minResponseTime !== 'number' || minResponseTime < 0) {
+    return { kind: 'unknown', reason: reasonOf(response) };
+  }
+  return { kind: 'reported', failing, minResponseTimeMs: Math.round(minResponseTime) };
+}
+
+/** Milliseconds that a `Retry-After` asks for, in seconds or until a date; null when it says nothing readable. */
+function readRetryAfterMs(header: string, nowMs: number): number | null {
+  let delayMs = Number.NaN;
+  if (/^\d{1,9}$/.test(header)) delayMs = Number(header) * 1000;
+  if (/^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(header)) {
+    delayMs = Math.max(0, Date.parse(header) - nowMs);
+  }
+  return Number.isNaN(delayMs) ? null : Math.min(delayMs, RETRY_AFTER_MAX_MS);
+}
+
+const INSTANT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?$/;
+
+/**
+ * Whole milliseconds of an ISO 8601 instant; what is finer is cut off. The official processor keeps its stamps
+ * without a zone and writes them so, and they are UTC.
+ */
+function readInstantMs(value: unknown): number | null {
+  const [, seconds, fraction = '', zone = 'Z'] = typeof value === 'string' ? (INSTANT.exec(value) ?? []) : [];
+  if (seconds === undefined) return null;
+  const instantMs = Date.parse(`${seconds}.${fraction.slice(0, 3).padEnd(3, '0')}${zone}`);
+  return Number.isNaN(instantMs) ? null : instantMs;
+}
+
+/** The members of a JSON object; none when the text is anything else. */
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}
+
+/** One line for people: the status, what the processor said, and why it was cut off. */
+function reasonOf(response: Response): string {
+  const parts: string[] = [];
+  if (response.status !== 0) parts.push(`HTTP ${response.status}`);
+  if (response.cut !== '') parts.push(response.cut);
+  const said = response
+    .text()
+    .slice(0, REASON_LENGTH_MAX)
+    .replace(/[\p{C}\s]+/gu, ' ')
+    .trim();
+  if (said !== '') parts.push(said);
+  return parts.join(': ').slice(0, REASON_LENGTH_MAX);
+}

@@ -1,0 +1,297 @@
+import type { Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { systemClock } from '../../src/clock.ts';
+import { HttpProcessor } from '../../src/processor/client.ts';
+import type { Answer, Dispatch } from '../../src/processor/processor.ts';
+import { type Behaviour, FaultyServer, httpResponse } from './faulty-server.ts';
+
+const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
+const DISPATCH: Dispatch = {
+  correlationId: ID,
+  amountCents: 1990,
+  acceptedAtMs: 0,
+  requestedAtMs: Date.UTC(2025, 6, 15, 12, 34, 56),
+};
+/** Never reached where an answer comes; the tests that wait for a timeout hand in a short one. */
+const TIMEOUT_MS = 20_000;
+
+const serve =
+  (text: string): Behaviour =>
+  (socket) =>
+    socket.write(text);
+const serveAndClose =
+  (text: string): Behaviour =>
+  (socket) =>
+    socket.end(text);
+
+/** Runs `use` with a client of a server that behaves so, and closes both. */
+async function within<T>(
+  behaviour: Behaviour,
+  use: (processor: HttpProcessor, server: FaultyServer) => Promise<T>,
+  connectionCount = 4,
+): Promise<T> {
+  const server = await FaultyServer.start(behaviour);
+  const processor = new HttpProcessor({ url: server.url, connectionCount, clock: systemClock });
+  try {
+    return await use(processor, server);
+  } finally {
+    await processor.close();
+    await server.close();
+  }
+}
+
+const payOnce = (behaviour: Behaviour, timeoutMs = TIMEOUT_MS): Promise<Answer> =>
+  within(behaviour, (processor) => processor.pay(DISPATCH, timeoutMs));
+
+const kindOf = async (behaviour: Behaviour, timeoutMs = TIMEOUT_MS): Promise<string> =>
+  (await payOnce(behaviour, timeoutMs)).kind;
+
+test('pay sends the payment exactly, once, as JSON', () =>
+  within(serve(httpResponse(200)), async (processor, server) => {
+    assert.equal(await processor.pay({ ...DISPATCH, amountCents: 9_007_199_254_740_991 }, TIMEOUT_MS), {
+      kind: 'committed',
+    });
+    assert.equal(server.received.length, 1);
+    const [request] = server.received;
+    assert.is(request?.method, 'POST');
+    assert.is(request?.path, '/payments');
+    assert.match(request?.headers ?? '', /content-type: application\/json/i);
+    assert.is(
+      request?.body,
+      `{"correlationId":"${ID}","amount":90071992547409.91,"requestedAt":"2025-07-15T12:34:56.000Z"}`,
+    );
+  }));
+
+test('a path before the contract, and credentials', async () => {
+  const server = await FaultyServer.start(serve(httpResponse(200)));
+  const url = `${server.url.replace('//', '//user:p%40ss@')}/v1`;
+  const processor = new HttpProcessor({ url, connectionCount: 1, clock: systemClock });
+  await processor.pay(DISPATCH, TIMEOUT_MS);
+  await processor.find(ID, TIMEOUT_MS);
+  assert.equal(
+    server.received.map((request) => request.path),
+    ['/v1/payments', `/v1/payments/${ID}`],
+  );
+  const authorization = `authorization: Basic ${Buffer.from('user:p@ss').toString('base64')}`;
+  for (const request of server.received) assert.ok(request.headers.includes(authorization));
+  await processor.close();
+  await server.close();
+});
+
+const BY_STATUS: readonly (readonly [status: number, headers: readonly string[], answer: Answer])[] = [
+  [200, [], { kind: 'committed' }],
+  [201, [], { kind: 'committed' }],
+  [422, [], { kind: 'duplicate' }],
+  [429, [], { kind: 'refused', reason: 'HTTP 429: said so', retryAfterMs: null }],
+  [429, ['Retry-After: 5'], { kind: 'refused', reason: 'HTTP 429: said so', retryAfterMs: 5000 }],
+  [503, ['Retry-After: 2'], { kind: 'refused', reason: 'HTTP 503: said so', retryAfterMs: 2000 }],
+  [503, [], { kind: 'unknown', reason: 'HTTP 503: said so' }],
+  [500, [], { kind: 'failed', reason: 'HTTP 500: said so' }],
+  [502, [], { kind: 'unknown', reason: 'HTTP 502: said so' }],
+  [302, ['Location: /elsewhere'], { kind: 'unknown', reason: 'HTTP 302: said so' }],
+  [400, [], { kind: 'invalid', reason: 'HTTP 400: said so' }],
+  [404, [], { kind: 'invalid', reason: 'HTTP 404: said so' }],
+];
+for (const [status, headers, answer] of BY_STATUS) {
+  test(`pay, answered ${status} ${headers.join()}`, async () => {
+    assert.equal(await payOnce(serve(httpResponse(status, 'said so', headers))), answer);
+  });
+}
+
+test('204 without a body is committed, and what goes before the final status does not count', async () => {
+  assert.is(await kindOf(serve('HTTP/1.1 204 No Content\r\n\r\n')), 'committed');
+  assert.is(await kindOf(serve(`HTTP/1.1 103 Early Hints\r\n\r\n${httpResponse(500)}`)), 'failed');
+  assert.is(await kindOf(serveAndClose('HTTP/1.1 103 Early Hints\r\n\r\n')), 'unknown');
+});
+
+test('whatever leaves the answer open is unknown', async () => {
+  assert.is(await kindOf((socket) => socket.resetAndDestroy()), 'unknown', 'reset before the headers');
+  assert.is(await kindOf((socket) => socket.end()), 'unknown', 'closed before the headers');
+  assert.is(await kindOf(serveAndClose('HTTP/1.1 20')), 'unknown', 'closed in the status line');
+  assert.is(await kindOf(serve('MOO moo moo\r\n\r\n')), 'unknown', 'garbage');
+  assert.is(await kindOf(serve('HTTP/1.1 101 Switching\r\nUpgrade: moo\r\n\r\n')), 'unknown', 'upgrade');
+  assert.is(await kindOf(serve('HTTP/1.1 100 Continue\r\n\r\n')), 'unknown', 'continue');
+  const long = `X-Long: ${'x'.repeat(20_000)}`;
+  assert.is(await kindOf(serve(httpResponse(200, '', [long]))), 'unknown', 'headers over the limit');
+});
+
+test('a status line counts even when the rest is cut off', async () => {
+  const half = (status: number): string => `HTTP/1.1 ${status} Word\r\nContent-Length: 100\r\n\r\nhalf`;
+  assert.is(await kindOf(serveAndClose(half(200))), 'committed', 'closed in the body');
+  assert.is(await kindOf(serveAndClose(half(422))), 'duplicate');
+  const resetAfterHeaders: Behaviour = (socket) =>
+    socket.write(half(200), () => setImmediate(() => socket.resetAndDestroy()));
+  assert.is(await kindOf(resetAfterHeaders), 'committed', 'reset in the body');
+  assert.is(await kindOf(serve(half(200)), 50), 'committed', 'the body never ends');
+  assert.equal(await payOnce(serve(half(500)), 50), {
+    kind: 'failed',
+    reason: 'HTTP 500: no answer within 50 ms: half',
+  });
+  const huge = 'x'.repeat(1_000_000);
+  assert.is(await kindOf(serve(httpResponse(200, huge))), 'committed', 'body over the limit');
+  const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n';
+  assert.is(await kindOf(serve(chunked)), 'committed', 'a chunk that can not be');
+});
+
+test('no answer in time is unknown, also while headers drip', async () => {
+  assert.equal(await payOnce(() => {}, 50), { kind: 'unknown', reason: 'no answer within 50 ms' });
+  const drip: Behaviour = (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\n'.slice(0, 9));
+    const timer = setInterval(() => socket.write('0'), 5);
+    socket.on('close', () => clearInterval(timer));
+  };
+  assert.is(await kindOf(drip, 60), 'unknown');
+});
+
+test('a connection that could not be made is refused', async () => {
+  const server = await FaultyServer.start(() => {});
+  const { url } = server;
+  await server.close();
+  for (const target of [url, 'http://no-such-host.invalid:1']) {
+    const processor = new HttpProcessor({ url: target, connectionCount: 2, clock: systemClock });
+    const answers = await Promise.all(Array.from({ length: 8 }, () => processor.pay(DISPATCH, TIMEOUT_MS)));
+    for (const answer of answers) {
+      assert.is(answer.kind, 'refused');
+      assert.match('reason' in answer ? answer.reason : '', /^not sent: (ECONNREFUSED|ENOTFOUND|EAI_AGAIN)/);
+    }
+    await processor.close();
+  }
+});
+
+test('TLS that fails is refused: no byte of the payment has left', () =>
+  within(
+    () => {},
+    async (_processor, server) => {
+      const url = server.url.replace('http:', 'https:');
+      const processor = new HttpProcessor({ url, connectionCount: 1, clock: systemClock });
+      assert.is((await processor.pay(DISPATCH, 50)).kind, 'refused');
+      await processor.close();
+      assert.equal(server.received, []);
+    },
+  ));
+
+test('an idle connection that the server closed is replaced, and nothing is sent twice', () =>
+  within(
+    (socket) => socket.write(httpResponse(200), () => setTimeout(() => socket.end(), 5)),
+    async (processor, server) => {
+      for (let index = 0; index < 3; index++) {
+        assert.is((await processor.pay(DISPATCH, TIMEOUT_MS)).kind, 'committed');
+        while (server.openConnectionCount > 0) await wait(2);
+      }
+      assert.is(server.received.length, 3);
+      assert.is(server.connectionCount, 3);
+    },
+  ));
+
+test('a kept-alive connection reset under the second payment makes it unknown, not sent again', () =>
+  within(
+    (socket, _request, turn) => (turn === 1 ? socket.resetAndDestroy() : socket.write(httpResponse(200))),
+    async (processor, server) => {
+      const kinds: string[] = [];
+      for (let index = 0; index < 3; index++) kinds.push((await processor.pay(DISPATCH, TIMEOUT_MS)).kind);
+      assert.equal(kinds, ['committed', 'unknown', 'committed']);
+      await wait(20);
+      assert.is(server.received.length, 3);
+    },
+  ));
+
+test('more calls than connections wait their turn, on kept connections', () =>
+  within(
+    (socket) => setImmediate(() => socket.write(httpResponse(200, '{"message":"done"}'))),
+    async (processor, server) => {
+      const answers = await Promise.all(
+        Array.from({ length: 300 }, () => processor.pay(DISPATCH, TIMEOUT_MS)),
+      );
+      assert.ok(answers.every((answer) => answer.kind === 'committed'));
+      assert.is(server.received.length, 300);
+      assert.is(server.connectionCount, 4);
+    },
+  ));
+
+test('what waited for a connection too long is refused, and is never sent after all', async () => {
+  let held: Socket | undefined;
+  const behaviour: Behaviour = (socket, _request, turn) => {
+    if (turn === 0) held = socket;
+    else socket.write(httpResponse(200));
+  };
+  await within(
+    behaviour,
+    async (processor, server) => {
+      const first = processor.pay(DISPATCH, TIMEOUT_MS);
+      const tired = await Promise.all([processor.pay(DISPATCH, 20), processor.pay(DISPATCH, 30)]);
+      assert.equal(
+        tired.map((answer) => answer.kind),
+        ['refused', 'refused'],
+      );
+      held?.write(httpResponse(200));
+      assert.is((await first).kind, 'committed');
+      assert.is((await processor.pay(DISPATCH, TIMEOUT_MS)).kind, 'committed');
+      assert.is(server.received.length, 2);
+      assert.is(server.connectionCount, 1, 'what is dropped does not cost the connection');
+    },
+    1,
+  );
+});
+
+test('after a timeout the next payment gets a new connection', () =>
+  within(
+    (socket, _request, turn) => turn > 0 && socket.write(httpResponse(200)),
+    async (processor, server) => {
+      assert.is((await processor.pay(DISPATCH, 30)).kind, 'unknown');
+      assert.is((await processor.pay(DISPATCH, TIMEOUT_MS)).kind, 'committed');
+      assert.is(server.connectionCount, 2);
+    },
+    1,
+  ));
+
+test('close answers what is in flight, sent or not, and whatever comes after', async () => {
+  const server = await FaultyServer.start(() => {});
+  const processor = new HttpProcessor({ url: server.url, connectionCount: 1, clock: systemClock });
+  const calls = [processor.pay(DISPATCH, TIMEOUT_MS), processor.pay(DISPATCH, TIMEOUT_MS)];
+  while (server.received.length === 0) await wait(2);
+  await processor.close();
+  calls.push(processor.pay(DISPATCH, TIMEOUT_MS));
+  const answers = await Promise.all(calls);
+  assert.equal(
+    answers.map((answer) => answer.kind),
+    ['unknown', 'refused', 'refused'],
+  );
+  await server.close();
+});
+
+test('find tells what the processor holds', async () => {
+  const find = (text: string, timeoutMs = TIMEOUT_MS) =>
+    within(serve(text), (processor) => processor.find(ID, timeoutMs));
+  const held = JSON.stringify({ correlationId: ID, amount: 19.9, requestedAt: '2025-07-15T12:34:56Z' });
+  assert.equal(await find(httpResponse(200, held)), {
+    kind: 'held',
+    amountCents: 1990,
+    requestedAtMs: DISPATCH.requestedAtMs,
+  });
+  assert.equal(await find(httpResponse(404)), { kind: 'absent' });
+  assert.is((await find(httpResponse(500))).kind, 'unknown');
+  assert.is((await find('', 30)).kind, 'unknown');
+});
+
+test('health has a connection of its own', () =>
+  within(
+    (socket, request) => {
+      const report = '{"failing":true,"minResponseTime":12}';
+      if (request.path === '/payments/service-health') socket.write(httpResponse(200, report));
+    },
+    async (processor) => {
+      const stuck = processor.pay(DISPATCH, TIMEOUT_MS);
+      assert.equal(await processor.health(TIMEOUT_MS), {
+        kind: 'reported',
+        failing: true,
+        minResponseTimeMs: 12,
+      });
+      await processor.close();
+      assert.is((await stuck).kind, 'unknown');
+    },
+    1,
+  ));
+
+test.run();
