@@ -1,0 +1,28 @@
+# One gateway. The image brings Node 22 itself, so of the packages it keeps those of production, without the Node that
+# package.json pins for other machines and without the binaries for other platforms.
+FROM node:22-bookworm-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error \
+ && rm -rf node_modules/node-* node_modules/.bin node_modules/.package-lock.json \
+ && native="uws_$(node -p 'process.platform + "_" + process.arch + "_" + process.versions.modules').node" \
+ && test -f "node_modules/uWebSockets.js/dist/bin/$native" \
+ && find node_modules/uWebSockets.js/dist/bin -name '*.node' ! -name "$native" -delete \
+ && find node_modules -name '*.musl.node' -delete \
+ && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' -o -name '*.md' \) -delete
+
+FROM node:22-bookworm-slim
+ENV NODE_ENV=production \
+    LISTEN=0.0.0.0:9999 \
+    LEDGER_URL=lmdb:/var/lib/dinossauro/ledger \
+    JOURNAL_DIR=/var/lib/dinossauro/journal
+RUN install -d -o node -g node -m 0750 /var/lib/dinossauro
+WORKDIR /app
+COPY --from=packages /app/node_modules node_modules
+COPY package.json LICENSE ./
+COPY src src
+USER node
+VOLUME /var/lib/dinossauro
+EXPOSE 9999
+# SIGTERM makes the gateway finish the calls in flight: give it STOP_TIMEOUT_MS (10 s) and a little.
+CMD ["node", "src/primary.ts"]
