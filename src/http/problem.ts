@@ -127,6 +127,12 @@ const PROBLEMS = {
     detail: 'The ledger does not answer.',
     retryAfterSeconds: 1,
   },
+  starting: {
+    status: '503 Service Unavailable',
+    title: 'Starting',
+    detail: 'The threads of this gateway are not all there yet.',
+    retryAfterSeconds: 1,
+  },
   stopping: {
     status: '503 Service Unavailable',
     title: 'Stopping',

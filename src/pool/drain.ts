@@ -3,11 +3,11 @@ import type { Claim, ClaimReply, Ledger, LedgerEntry, Seat, Settlement } from '.
 import type { Log } from '../log.ts';
 import type { Payment } from '../payment.ts';
 import type { Answer, Found, Processor } from '../processor/processor.ts';
-import { type Backoff, equalJitterMs, fullJitterMs } from './backoff.ts';
+import { type Backoff, equalJitterMs, fullJitterMs } from '../backoff.ts';
 import type { Board } from './board.ts';
 import { Calls } from './calls.ts';
 import { Held, NOT_JOURNALED } from './held.ts';
-import { Lease } from './lease.ts';
+import { Lease } from '../ledger/lease.ts';
 import { Queue } from './queue.ts';
 import { choose, type ProcessorView } from './routing.ts';
 import type { Standing } from './standing.ts';

@@ -1,0 +1,196 @@
+import type { Clock } from '../clock.ts';
+import type { Ledger, LedgerEntry } from '../ledger/ledger.ts';
+import type { Log } from '../log.ts';
+import type { Totals } from '../payment.ts';
+import type { Board } from '../pool/board.ts';
+import { isUuid, UUID_BYTES, writeUuid } from '../uuid.ts';
+import type { PaymentDecoder } from './decoder.ts';
+import type { Intake, Verdict } from './intake.ts';
+import { centsToDecimal } from './money.ts';
+import { methodNotAllowed, type Problem, problem } from './problem.ts';
+import type { Recent } from './recent.ts';
+import { Exchange, type HttpRequest, type HttpResponse, type WebApp } from './uws.ts';
+import { parseWindow } from './window.ts';
+
+export interface ServerParts {
+  readonly app: WebApp;
+  readonly decoder: PaymentDecoder;
+  readonly intake: Intake;
+  readonly recent: Recent;
+  readonly ledger: Ledger;
+  readonly board: Board;
+  readonly processorNames: readonly string[];
+  readonly poolThreadCount: number;
+  readonly bodyLimitBytes: number;
+  readonly allowPurge: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const JSON_HEADERS = [['Content-Type', 'application/json']] as const;
+
+/** The gateway's HTTP surface: every route, and nothing of what happens behind it. */
+export class Server {
+  readonly #parts: ServerParts;
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    this.#route('/payments', 'POST', (exchange) => this.#postPayment(exchange));
+    this.#route('/payments-summary', 'GET', (exchange, request) => this.#getSummary(exchange, request.getQuery()));
+    this.#route('/payments/:id', 'GET', (exchange, request) => this.#getPayment(exchange, request.getParameter(0)));
+    this.#route('/purge-payments', 'POST', (exchange) => this.#postPurge(exchange));
+    this.#route('/livez', 'GET', (exchange) => exchange.end('200 OK', [], ''));
+    this.#route('/readyz', 'GET', (exchange) => this.#getReady(exchange));
+    parts.app.any('/*', (response) => refuse(new Exchange(response), problem('no-such-route')));
+  }
+
+  #route(path: string, method: 'GET' | 'POST', answer: (exchange: Exchange, request: HttpRequest) => unknown): void {
+    const { app } = this.#parts;
+    const handle = (response: HttpResponse, request: HttpRequest) => {
+      void answer(new Exchange(response), request);
+    };
+    if (method === 'GET') app.get(path, handle);
+    else app.post(path, handle);
+    app.any(path, (response) => refuse(new Exchange(response), methodNotAllowed(method)));
+  }
+
+  #postPayment(exchange: Exchange): void {
+    const { decoder, intake, bodyLimitBytes, board } = this.#parts;
+    exchange.readBody(bodyLimitBytes, (body) => {
+      if (body === null) {
+        refuse(exchange, problem('body-too-large', { detail: `The body exceeds ${bodyLimitBytes} bytes.` }), true);
+        return;
+      }
+      if (board.stopping) {
+        refuse(exchange, problem('stopping'), true);
+        return;
+      }
+      const wrong = decoder.decode(body);
+      if (wrong !== null) refuse(exchange, problem(wrong));
+      else intake.offer(decoder.id, decoder.amountCents, (verdict) => answerPayment(exchange, verdict));
+    });
+  }
+
+  async #getSummary(exchange: Exchange, query: string): Promise<void> {
+    const window = parseWindow(query);
+    if (window.kind === 'bad') {
+      refuse(exchange, problem('bad-window', { field: window.field, detail: window.detail }));
+      return;
+    }
+    const totals = await this.#parts.ledger.summary(window.fromMs, window.toMs);
+    if (totals.kind === 'unavailable') {
+      refuse(exchange, problem('ledger-unavailable'));
+      return;
+    }
+    exchange.end('200 OK', JSON_HEADERS, summaryJson(this.#parts.processorNames, totals.value));
+  }
+
+  async #getPayment(exchange: Exchange, parameter: string | undefined): Promise<void> {
+    const { ledger, recent } = this.#parts;
+    if (parameter === undefined || !isUuid(parameter)) {
+      refuse(exchange, problem('no-such-payment'));
+      return;
+    }
+    const correlationId = parameter.toLowerCase();
+    const id = Buffer.alloc(UUID_BYTES);
+    writeUuid(correlationId, id, 0);
+    // Looked up first: a payment that leaves this table meanwhile is in the ledger by then.
+    const accepted = recent.find(id);
+    const reply = await ledger.find(correlationId);
+    if (reply.kind === 'unavailable') {
+      refuse(exchange, problem('ledger-unavailable'));
+      return;
+    }
+    if (reply.value !== undefined) {
+      exchange.end('200 OK', JSON_HEADERS, paymentJson(reply.value, this.#parts.processorNames));
+    } else if (accepted !== undefined) {
+      exchange.end('200 OK', JSON_HEADERS, paymentJson(notYetClaimed(correlationId, accepted), []));
+    } else {
+      refuse(exchange, problem('no-such-payment'));
+    }
+  }
+
+  /** What was accepted before the answer is gone, wherever it is; what is accepted after it stays. */
+  async #postPurge(exchange: Exchange): Promise<void> {
+    const { allowPurge, ledger, board, recent, clock, log } = this.#parts;
+    if (!allowPurge) {
+      refuse(exchange, problem('purge-not-allowed'));
+      return;
+    }
+    const purgedAtMs = Math.max(clock.nowMs(), board.purgedAtMs) + 1;
+    const reply = await ledger.purge(purgedAtMs);
+    if (reply.kind === 'unavailable') {
+      refuse(exchange, problem('ledger-unavailable'));
+      return;
+    }
+    // In this order: a payment that is still dispatched when the board shows the purge can't be in the books.
+    board.raisePurgedAt(purgedAtMs);
+    recent.forgetBefore(purgedAtMs);
+    log.info({ purgedAtMs }, 'books purged');
+    exchange.end('200 OK', JSON_HEADERS, '{"message":"All payments purged."}');
+  }
+
+  async #getReady(exchange: Exchange): Promise<void> {
+    const { board, poolThreadCount, ledger } = this.#parts;
+    if (board.stopping) {
+      refuse(exchange, problem('stopping'));
+      return;
+    }
+    if (board.threadsReady < poolThreadCount) {
+      refuse(exchange, problem('starting'));
+      return;
+    }
+    const reply = await ledger.ping();
+    if (reply.kind === 'unavailable') refuse(exchange, problem('ledger-unavailable', { detail: reply.reason }));
+    else exchange.end('200 OK', [], '');
+  }
+}
+
+function answerPayment(exchange: Exchange, verdict: Verdict): void {
+  if (verdict === 'accepted') exchange.end('202 Accepted', [], '');
+  else refuse(exchange, problem(verdict));
+}
+
+function refuse(exchange: Exchange, { status, headers, body }: Problem, close = false): void {
+  exchange.end(status, headers, body, close);
+}
+
+function summaryJson(names: readonly string[], totals: readonly Totals[]): string {
+  const members = totals.map(
+    ({ count, amountCents }, processor) =>
+      `${JSON.stringify(names[processor])}:{"totalRequests":${count},"totalAmount":${centsToDecimal(amountCents)}}`,
+  );
+  return `{${members.join(',')}}`;
+}
+
+function notYetClaimed(correlationId: string, accepted: { amountCents: number; acceptedAtMs: number }): LedgerEntry {
+  return {
+    correlationId,
+    amountCents: accepted.amountCents,
+    acceptedAtMs: accepted.acceptedAtMs,
+    status: 'accepted',
+    owner: 0,
+    processor: null,
+    requestedAtMs: 0,
+    attempts: 0,
+    reason: '',
+    conflictingAmountCents: null,
+  };
+}
+
+function paymentJson(entry: LedgerEntry, names: readonly string[]): string {
+  const { correlationId, status, processor, conflictingAmountCents } = entry;
+  const shown = {
+    correlationId,
+    status,
+    acceptedAt: new Date(entry.acceptedAtMs).toISOString(),
+    processor: processor === null ? null : (names[processor] ?? null),
+    requestedAt: entry.requestedAtMs === 0 ? null : new Date(entry.requestedAtMs).toISOString(),
+    attempts: entry.attempts,
+    ...(status === 'invalid' ? { reason: entry.reason } : {}),
+  };
+  const amounts = [`"amount":${centsToDecimal(entry.amountCents)}`];
+  // A number that JSON.stringify would print from a float is spliced in as exact text instead.
+  if (conflictingAmountCents !== null) amounts.push(`"conflictingAmount":${centsToDecimal(conflictingAmountCents)}`);
+  return `{${amounts.join(',')},${JSON.stringify(shown).slice(1)}`;
+}
