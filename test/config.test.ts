@@ -1,0 +1,255 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Config, readConfig, settingsTable } from '../src/config.ts';
+
+const PROCESSOR = { PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001' };
+
+function configOf(environment: Record<string, string>): Config {
+  const reading = readConfig({ ...PROCESSOR, ...environment }, 'host');
+  if (reading.kind === 'wrong') throw new Error(reading.problems.join('\n'));
+  return reading.config;
+}
+
+function problemsOf(environment: Record<string, string>): readonly string[] {
+  const reading = readConfig({ ...PROCESSOR, ...environment }, 'host');
+  return reading.kind === 'wrong' ? reading.problems : [];
+}
+
+test('every setting has a default', () => {
+  assert.equal(configOf({}), {
+    listen: { kind: 'tcp', host: '127.0.0.1', port: 9999 },
+    ledger: { kind: 'lmdb', path: './data/ledger' },
+    instanceId: 'host',
+    journalDir: './data/journal/host',
+    journalSegmentCount: 64,
+    acceptDurability: 'journal',
+    processors: [{ name: 'default', feePpm: 50_000, url: 'http://localhost:8001' }],
+    httpThreadCount: 1,
+    poolThreadCount: 1,
+    queueCapacity: 65_536,
+    heldLimit: 4096,
+    concurrency: 256,
+    processorTimeoutMs: 15_000,
+    pinHoldMs: 30_000,
+    leaseMs: 5000,
+    patienceMs: 5000,
+    latencyBudgetMs: 1000,
+    backoff: { baseMs: 50, maxMs: 2000 },
+    breaker: { failures: 3, baseMs: 250, maxMs: 5000 },
+    health: { intervalMs: 5100, timeoutMs: 1500 },
+    batch: { windowMs: 10, limit: 256 },
+    bodyLimitBytes: 1024,
+    maxAmountCents: 100_000_000_000,
+    stopTimeoutMs: 10_000,
+    allowPurge: false,
+    logLevel: 'info',
+  });
+});
+
+test('empty is absent, and the config is frozen to its leaves', () => {
+  const config = configOf({ LISTEN: '', CONCURRENCY: '' });
+  assert.is(config.concurrency, 256);
+  for (const part of [config, config.listen, config.processors, config.processors[0], config.backoff]) {
+    assert.ok(Object.isFrozen(part));
+  }
+});
+
+/** Per setting: texts that are allowed with what they are read as, and texts that are not. */
+const CASES: Record<
+  string,
+  { right: readonly (readonly [string, (config: Config) => unknown, unknown])[]; wrong: readonly string[] }
+> = {
+  LISTEN: {
+    right: [
+      ['0.0.0.0:80', (c) => c.listen, { kind: 'tcp', host: '0.0.0.0', port: 80 }],
+      ['[::1]:0', (c) => c.listen, { kind: 'tcp', host: '::1', port: 0 }],
+      ['unix:/run/gateway.sock', (c) => c.listen, { kind: 'unix', path: '/run/gateway.sock' }],
+    ],
+    wrong: [
+      '9999',
+      ':9999',
+      'host',
+      'host:',
+      'host:65536',
+      'host:1x',
+      'unix:',
+      'unix:relative',
+      `unix:/${'x'.repeat(107)}`,
+    ],
+  },
+  LEDGER_URL: {
+    right: [
+      ['lmdb:/var/books', (c) => c.ledger, { kind: 'lmdb', path: '/var/books' }],
+      ['redis://u:p@redis:6379/1', (c) => c.ledger, { kind: 'redis', url: 'redis://u:p@redis:6379/1' }],
+      ['rediss://redis', (c) => c.ledger, { kind: 'redis', url: 'rediss://redis' }],
+      ['redis+unix:/run/redis.sock', (c) => c.ledger, { kind: 'redis', url: 'redis+unix:/run/redis.sock' }],
+    ],
+    wrong: ['lmdb:', 'redis:', 'redis://', 'redis://:99999', 'redis+unix:x', 'http://redis', '/var/books'],
+  },
+  INSTANCE_ID: {
+    right: [['gateway-1', (c) => c.journalDir, './data/journal/gateway-1']],
+    wrong: ['a b', '..', 'a/b', 'x'.repeat(65)],
+  },
+  JOURNAL_DIR: { right: [['/journal', (c) => c.journalDir, '/journal']], wrong: [] },
+  ACCEPT_DURABILITY: { right: [['flush', (c) => c.acceptDurability, 'flush']], wrong: ['Flush', 'none'] },
+  PAYMENT_PROCESSOR_URL_FALLBACK: {
+    right: [
+      [
+        'https://pay.example/v1/',
+        (c) => c.processors[1],
+        { name: 'fallback', feePpm: 150_000, url: 'https://pay.example/v1' },
+      ],
+    ],
+    wrong: ['pay.example', 'ftp://pay.example', 'http://', 'http://h/?a=b', 'http://h/#a', 'http://u:%zz@h'],
+  },
+  PROCESSORS: {
+    right: [
+      [
+        'slow:1:http://c, b:0.000001:http://b,a:0:http://u:p@a',
+        (c) => c.processors,
+        [
+          { name: 'a', feePpm: 0, url: 'http://u:p@a' },
+          { name: 'b', feePpm: 1, url: 'http://b' },
+          { name: 'slow', feePpm: 1_000_000, url: 'http://c' },
+          { name: 'default', feePpm: 50_000, url: 'http://localhost:8001' },
+        ].slice(0, 3),
+      ],
+    ],
+    wrong: [
+      'a',
+      'a:0.1',
+      'a:0.1:',
+      'a:1.1:http://a',
+      'a:-0.1:http://a',
+      'a:0.0000001:http://a',
+      'A:0.1:http://a',
+      ':0.1:http://a',
+      'a:0.1:http://a,',
+      'a:0.1:http://a,a:0.2:http://b',
+      Array.from({ length: 17 }, (_, index) => `p${index}:0.1:http://h`).join(','),
+    ],
+  },
+  QUEUE_CAPACITY: {
+    right: [
+      ['1024', (c) => c.queueCapacity, 1024],
+      ['1048576', (c) => c.queueCapacity, 1_048_576],
+    ],
+    wrong: ['1000', '512', '2097152', '1e4', '0x400', '-1024', ' 1024'],
+  },
+  CONCURRENCY: {
+    right: [
+      ['1', (c) => c.concurrency, 1],
+      ['1024', (c) => c.concurrency, 1024],
+    ],
+    wrong: ['0', '1025', '1.5', 'many', '99999999999999999999'],
+  },
+  MAX_AMOUNT: {
+    right: [
+      ['0.01', (c) => c.maxAmountCents, 1],
+      ['12.5', (c) => c.maxAmountCents, 1250],
+      ['90071992547409.91', (c) => c.maxAmountCents, Number.MAX_SAFE_INTEGER],
+    ],
+    wrong: ['0', '0.00', '1.001', '1e3', '90071992547409.92', '-1', '.5'],
+  },
+  ALLOW_PURGE: { right: [['true', (c) => c.allowPurge, true]], wrong: ['yes', '1', 'TRUE'] },
+  LOG_LEVEL: { right: [['silent', (c) => c.logLevel, 'silent']], wrong: ['loud'] },
+};
+for (const [name, { right, wrong }] of Object.entries(CASES)) {
+  test(`${name}: what is allowed`, () => {
+    const others = name === 'PROCESSORS' ? { PAYMENT_PROCESSOR_URL_DEFAULT: '' } : {};
+    for (const [text, read, value] of right) {
+      assert.equal(read(configOf({ ...others, [name]: text })), value, text);
+    }
+  });
+  test(`${name}: what is not allowed is said in one line`, () => {
+    for (const text of wrong) {
+      const problems = problemsOf({ [name]: text });
+      assert.is(problems.length, 1, text);
+      assert.match(problems[0] ?? '', new RegExp(`^${name}=".+ is wrong: allowed is .+\\.$`));
+    }
+  });
+}
+
+test('all that is wrong is said at once', () => {
+  const problems = problemsOf({ LISTEN: 'x\ny', CONCURRENCY: '0', PIN_HOLD_MS: '5000', LOG_LEVEL: 'loud' });
+  assert.equal(problems, [
+    'LISTEN="x\\ny" is wrong: allowed is `host:port` or `unix:/path`.',
+    'CONCURRENCY="0" is wrong: allowed is a whole number from 1 to 1024.',
+    'LOG_LEVEL="loud" is wrong: allowed is `trace`, `debug`, `info`, `warn`, `error`, `fatal`, `silent`.',
+    'PIN_HOLD_MS=5000 is wrong: allowed is at least PROCESSOR_TIMEOUT_MS + LEASE_MS, which is 20000.',
+  ]);
+});
+
+test('settings that contradict each other', () => {
+  const cases: readonly (readonly [Record<string, string>, string])[] = [
+    [
+      { BACKOFF_BASE_MS: '3000' },
+      'BACKOFF_BASE_MS=3000 is wrong: allowed is at most BACKOFF_MAX_MS, which is 2000.',
+    ],
+    [
+      { BREAKER_MAX_MS: '100' },
+      'BREAKER_BASE_MS=250 is wrong: allowed is at most BREAKER_MAX_MS, which is 100.',
+    ],
+    [
+      { HEALTH_TIMEOUT_MS: '6000' },
+      'HEALTH_TIMEOUT_MS=6000 is wrong: allowed is at most HEALTH_INTERVAL_MS, which is 5100.',
+    ],
+    [
+      { PROCESSORS: 'default:0.05:http://u:secret@other' },
+      'PAYMENT_PROCESSOR_URL_DEFAULT=http://localhost:8001 is wrong: allowed beside PROCESSORS is only the URL that it gives to `default`.',
+    ],
+    [
+      { PAYMENT_PROCESSOR_URL_DEFAULT: '' },
+      'No processor: set PAYMENT_PROCESSOR_URL_DEFAULT and PAYMENT_PROCESSOR_URL_FALLBACK, or PROCESSORS.',
+    ],
+  ];
+  for (const [environment, problem] of cases) assert.equal(problemsOf(environment), [problem]);
+  assert.equal(problemsOf({ PROCESSORS: 'default:0.01:http://localhost:8001/,x:0.5:http://x' }), []);
+});
+
+test('no password is ever said', () => {
+  const values = [
+    { LEDGER_URL: 'redis://user:hush@host:99999' },
+    { LEDGER_URL: 'redis://user:hush/hush@host' },
+    { LEDGER_URL: 'redis//user:hush@host' },
+    { LEDGER_URL: 'http://host?password=hush' },
+    { PROCESSORS: 'a:0.1:http://a:hush@h,b:7:http://b:hush@h' },
+    { PAYMENT_PROCESSOR_URL_FALLBACK: 'http://u:hush@h/?a=1' },
+    { PROCESSORS: 'x:0:http://x', PAYMENT_PROCESSOR_URL_DEFAULT: 'http://u:hush@h' },
+  ];
+  for (const environment of values) {
+    const [problem = 'hush'] = problemsOf(environment);
+    assert.not.match(problem, /hush/);
+  }
+});
+
+test('a value of any length is said in bounded length', () => {
+  const [problem = ''] = problemsOf({ LISTEN: 'x'.repeat(100_000) });
+  assert.ok(problem.length < 300);
+});
+
+test('the host name stands in for an instance id, with what is not allowed replaced', () => {
+  const reading = readConfig(PROCESSOR, `büro pc.${'x'.repeat(80)}`);
+  assert.ok(reading.kind === 'ok');
+  assert.is(reading.config.instanceId, `b-ro-pc.${'x'.repeat(56)}`);
+  assert.is(readConfig(PROCESSOR).kind, 'ok');
+});
+
+test('the table has a row for each setting', () => {
+  const rows = settingsTable().split('\n');
+  for (const row of rows) assert.is(row.split('|').length, 7, row);
+  assert.is(rows.filter((row) => /^\| `[A-Z_]+` \|/.test(row)).length, rows.length - 2);
+});
+
+const README = new URL('../README.md', import.meta.url);
+if (existsSync(README)) {
+  test('the README lists every setting as it is', () => {
+    const block = /<!-- settings -->\n([\s\S]*?)\n<!-- \/settings -->/.exec(
+      readFileSync(README, 'utf8'),
+    )?.[1];
+    assert.is(block?.trim(), settingsTable());
+  });
+}
+
+test.run();
