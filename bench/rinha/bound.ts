@@ -1,0 +1,92 @@
+import { conditionAt, type PerProcessor, type ProcessorName, type Scenario, type Stage } from './scenario.ts';
+
+/**
+ * What a perfect backend would have earned in a run: one that costs no time, knows at every moment how each
+ * processor is, and has no limit on calls in flight (the official 800 are never reached here: 603/s × 1 s).
+ *
+ * A call to a processor that begins at `s` commits at `s + delay`, unless the processor fails then. A processor
+ * whose delay reaches the age of the windows that are checked is not used: what commits there carries a stamp that
+ * lies inside a window that may be read at that very moment, and no backend can be sure to have recorded it.
+ * Everything has to be committed when the totals are read.
+ *
+ * - *Hindsight* knows the stages to come: a payment waits for the default processor as long as that is able to
+ *   take it before the totals are read, and goes to the other one only if not. No backend can earn more.
+ * - *Patience* knows only the present: a payment waits `patienceMs` for the default processor, and then takes
+ *   whichever is usable first. The best patience is what a general policy could have had.
+ */
+export interface Split extends PerProcessor<number> {
+  readonly unsettled: number;
+  readonly profitCents: number;
+}
+
+export interface Bound {
+  readonly hindsight: Split;
+  readonly patience: readonly (Split & { readonly patienceMs: number })[];
+}
+
+const PATIENCES_MS = [0, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 60_000];
+
+/** `postedAtMs`: when each accepted payment was posted; `totalsAtMs`: when the score was read. */
+export function bound(scenario: Scenario, postedAtMs: readonly number[], totalsAtMs: number): Bound {
+  const run = { stages: scenario.stages, slowestMs: scenario.books.toAgoMs, totalsAtMs };
+  return {
+    hindsight: split(scenario, postedAtMs, (atMs) => withHindsight(run, atMs)),
+    patience: PATIENCES_MS.map((patienceMs) => ({
+      patienceMs,
+      ...split(scenario, postedAtMs, (atMs) => withPatience(run, atMs, patienceMs)),
+    })),
+  };
+}
+
+/** The patience that would have earned most; of equals the shortest. */
+export function bestPatience(patience: Bound['patience']): Bound['patience'][number] | undefined {
+  return patience.reduce<Bound['patience'][number] | undefined>(
+    (best, each) => (best === undefined || each.profitCents > best.profitCents ? each : best),
+    undefined,
+  );
+}
+
+interface Run {
+  readonly stages: readonly Stage[];
+  readonly slowestMs: number;
+  readonly totalsAtMs: number;
+}
+
+type Choice = ProcessorName | 'unsettled';
+
+function split(scenario: Scenario, postedAtMs: readonly number[], choose: (atMs: number) => Choice): Split {
+  const counts = { default: 0, fallback: 0, unsettled: 0 };
+  for (const atMs of postedAtMs) counts[choose(atMs)] += 1;
+  const kept = counts.default * (1 - scenario.fees.default) + counts.fallback * (1 - scenario.fees.fallback);
+  return { ...counts, profitCents: kept * scenario.amountCents };
+}
+
+function withHindsight(run: Run, atMs: number): Choice {
+  if (firstCall(run, 'default', atMs).commitsAtMs <= run.totalsAtMs) return 'default';
+  return firstCall(run, 'fallback', atMs).commitsAtMs <= run.totalsAtMs ? 'fallback' : 'unsettled';
+}
+
+function withPatience(run: Run, atMs: number, patienceMs: number): Choice {
+  const cheap = firstCall(run, 'default', atMs);
+  const dear = firstCall(run, 'fallback', atMs + patienceMs);
+  const name = cheap.beginsAtMs <= dear.beginsAtMs ? 'default' : 'fallback';
+  const { commitsAtMs } = name === 'default' ? cheap : dear;
+  return commitsAtMs <= run.totalsAtMs ? name : 'unsettled';
+}
+
+/** The first call from `atMs` on that will be committed: at once, or when a stage begins. Infinity if none. */
+function firstCall(run: Run, processor: ProcessorName, atMs: number): Call {
+  const beginnings = [atMs, ...run.stages.map((stage) => stage.atMs).filter((stageMs) => stageMs > atMs)];
+  for (const beginsAtMs of beginnings) {
+    const { delayMs } = conditionAt(run.stages, processor, beginsAtMs);
+    const commitsAtMs = beginsAtMs + delayMs;
+    const committed = !conditionAt(run.stages, processor, commitsAtMs).failing;
+    if (delayMs < run.slowestMs && committed) return { beginsAtMs, commitsAtMs };
+  }
+  return { beginsAtMs: Number.POSITIVE_INFINITY, commitsAtMs: Number.POSITIVE_INFINITY };
+}
+
+interface Call {
+  readonly beginsAtMs: number;
+  readonly commitsAtMs: number;
+}

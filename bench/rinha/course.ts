@@ -1,0 +1,19 @@
+import type { Clock } from '../../src/clock.ts';
+import type { Record } from './record.ts';
+import type { PerProcessor, Scenario } from './scenario.ts';
+
+/** What the actors of one run share: users, stages, auditor, observer. */
+export interface Course {
+  readonly scenario: Scenario;
+  /** URL of the backend. */
+  readonly target: string;
+  /** URLs of the processors. */
+  readonly processors: PerProcessor<string>;
+  /** Opens the processors' administrative API. */
+  readonly token: string;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly record: Record;
+  /** Milliseconds since the run began. */
+  readonly nowMs: () => number;
+}

@@ -1,0 +1,139 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../../src/clock.ts';
+import { Child } from './child.ts';
+import type { Deployment, Kind, Site } from './deployment.ts';
+import { adapted } from './nginx.ts';
+import { ready } from './ready.ts';
+import type { PerProcessor } from './scenario.ts';
+
+const READY_TIMEOUT_MS = 15_000;
+const INSTANCES = ['gateway-1', 'gateway-2'] as const;
+const SOURCE = join(import.meta.dirname, '../..');
+
+/**
+ * Everything as processes of this machine, on free loopback ports and in a temporary directory that goes with
+ * them: the deployment's own nginx configuration and instances, without its limits.
+ */
+export async function nativeSite(clock: Clock, fees: PerProcessor<number>, token: string): Promise<Site> {
+  const atDefault = await startProcessor(clock, 'default', fees.default, token);
+  const atFallback = await startProcessor(clock, 'fallback', fees.fallback, token);
+  const processors = { default: atDefault.url, fallback: atFallback.url };
+  return {
+    name: 'native',
+    processors,
+    open: (kind) => open(clock, kind, processors),
+    close: () => stopAll([atDefault.child, atFallback.child]),
+  };
+}
+
+async function startProcessor(
+  clock: Clock,
+  name: string,
+  fee: number,
+  token: string,
+): Promise<{ url: string; child: Child }> {
+  const address = `127.0.0.1:${await freePort()}`;
+  const child = node(name, 'src/simulated/main.ts', { LISTEN: address, FEE: String(fee), TOKEN: token });
+  await answering(clock, [child], `http://${address}`, '/payments/service-health');
+  return { url: `http://${address}`, child };
+}
+
+async function open(clock: Clock, kind: Kind, processors: PerProcessor<string>): Promise<Deployment> {
+  const directory = mkdtempSync(join(tmpdir(), 'rinha-'));
+  // Started by root, nginx serves as another user, who has to reach the sockets in it.
+  chmodSync(directory, 0o711);
+  const sockets = INSTANCES.map((name) => join(directory, `${name}.sock`));
+  const port = await freePort();
+  const children = [
+    startRedis(directory),
+    ...INSTANCES.map((name) => startInstance(kind, name, directory, processors)),
+    startNginx(directory, sockets, port),
+  ];
+  const target = `http://127.0.0.1:${port}`;
+  const close = async () => {
+    await stopAll(children);
+    rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    await answering(clock, children, target, '/readyz');
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { target, usage: () => children.map((child) => child.usage()), close };
+}
+
+function startInstance(kind: Kind, name: string, directory: string, processors: PerProcessor<string>): Child {
+  return node(name, kind === 'floor' ? 'bench/rinha/floor.ts' : 'src/primary.ts', {
+    LISTEN: `unix:${join(directory, `${name}.sock`)}`,
+    INSTANCE_ID: name,
+    LEDGER_URL: `redis+unix:${redisSocket(directory)}`,
+    JOURNAL_DIR: join(directory, `${name}.journal`),
+    PAYMENT_PROCESSOR_URL_DEFAULT: processors.default,
+    PAYMENT_PROCESSOR_URL_FALLBACK: processors.fallback,
+    ALLOW_PURGE: 'true',
+    LOG_LEVEL: 'warn',
+    NODE_ENV: 'production',
+  });
+}
+
+function startRedis(directory: string): Child {
+  const options = {
+    '--port': '0',
+    '--unixsocket': redisSocket(directory),
+    '--dir': directory,
+    '--save': '',
+    '--appendonly': 'yes',
+    '--appendfsync': 'everysec',
+    '--maxmemory-policy': 'noeviction',
+  };
+  return new Child('redis', 'redis-server', Object.entries(options).flat());
+}
+
+function redisSocket(directory: string): string {
+  return join(directory, 'redis.sock');
+}
+
+function startNginx(directory: string, sockets: readonly string[], port: number): Child {
+  const path = join(directory, 'nginx.conf');
+  const deployed = readFileSync(join(SOURCE, 'lb/nginx.conf'), 'utf8');
+  writeFileSync(path, adapted(deployed, { directory, sockets, port }));
+  return new Child('nginx', 'nginx', ['-p', directory, '-c', path, '-e', 'stderr', '-g', 'daemon off;']);
+}
+
+function node(part: string, file: string, environment: Readonly<Record<string, string>>): Child {
+  const flags = ['--disable-warning=ExperimentalWarning'];
+  return new Child(part, process.execPath, [...flags, join(SOURCE, file)], environment);
+}
+
+async function answering(clock: Clock, children: readonly Child[], url: string, path: string): Promise<void> {
+  const alive = () => children.every((child) => child.running);
+  try {
+    await ready(url, path, { clock, timeoutMs: READY_TIMEOUT_MS, alive });
+  } catch (error) {
+    const said = children.map(
+      (child) => `${child.part}: ${child.running ? 'running' : 'ended'}\n${child.said}`,
+    );
+    throw new Error(said.join('\n'), { cause: error });
+  }
+}
+
+async function stopAll(children: readonly Child[]): Promise<void> {
+  // The load balancer first, then those it balances, and what they need last.
+  for (const child of children.toReversed()) await child.stop();
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,173 @@
+import { bestPatience, type Split } from './bound.ts';
+import type { Course } from './course.ts';
+import type { MeteredPart } from './meter.ts';
+import type { Result } from './run.ts';
+import { conditionAt, describe, PROCESSORS } from './scenario.ts';
+
+/** One line of a run that goes on. */
+export function progressLine({ scenario, record, nowMs }: Course): string {
+  const atMs = nowMs();
+  const [atDefault, atFallback] = PROCESSORS.map((name) =>
+    describe(conditionAt(scenario.stages, name, atMs)),
+  );
+  const { settled } = record;
+  return [
+    `${seconds(atMs)}/${seconds(scenario.durationMs)}`,
+    `users ${record.users}`,
+    `accepted ${record.acceptedCount}`,
+    ...(record.failedCount > 0 ? [`FAILED ${record.failedCount}`] : []),
+    `settled ${settled.default} + ${settled.fallback}`,
+    `backlog ${record.backlogCount}`,
+    `default ${atDefault}; fallback ${atFallback}`,
+  ].join('  ');
+}
+
+/** The report of one run, in lines. */
+export function reportLines(result: Result): string[] {
+  return [
+    `${result.scenario.name} on ${result.site}${result.kind === 'floor' ? ', floor' : ''}`,
+    ...figures(result).map(([name, value]) => `  ${name.padEnd(18)} ${value}`),
+    ...result.metered.parts.map((part) => `    ${partLine(part)}`),
+    ...wrongChecks(result).map((line) => `    ${line}`),
+  ];
+}
+
+/** Name and value of everything that is worth a line, for terminal and page. */
+export function figures(result: Result): [name: string, value: string][] {
+  const { score, bound, latencies, metered } = result;
+  const best = bestPatience(bound.patience);
+  return [
+    ['score', score.disqualified ? 'DISQUALIFIED: more settled than posted' : money(score.cents)],
+    [
+      'profit',
+      `${money(score.profitCents)} of ${money(score.amountCents)}, bonus ${percent(score.bonus)}, fine ${percent(score.fine)}`,
+    ],
+    [
+      'perfect profit',
+      `${splitText(bound.hindsight)}: this run has ${ratio(score.profitCents, bound.hindsight)}`,
+    ],
+    ['best patience', best === undefined ? '-' : `${best.patienceMs} ms, ${splitText(best)}`],
+    ['posts', `${result.acceptedCount} accepted, ${result.failedCount} failed`],
+    ...PROCESSORS.map((name): [string, string] => [name, settledText(result, name)]),
+    ['lag', String(score.lagCount)],
+    ['inconsistencies', `${inconsistencies(result)} in ${result.checks.length} checks`],
+    [
+      'latency',
+      `p50 ${ms(latencies.p50Ms)}, p99 ${ms(latencies.p99Ms)}, max ${ms(latencies.maxMs)} of ${latencies.count}`,
+    ],
+    [
+      'CPU per payment',
+      metered.parts.length === 0 ? 'not read here' : `${metered.cpuPerPaymentUs.toFixed(0)} µs`,
+    ],
+    ['peak memory', metered.peakBytes === 0 ? 'not read here' : megabytes(metered.peakBytes)],
+    [
+      'host steal',
+      `${percent(metered.stealShare)}; the harness took ${percent(result.harnessCpuShare)} of a core`,
+    ],
+  ];
+}
+
+export function partLine(part: MeteredPart): string {
+  const throttled =
+    part.throttledShare === null ? '' : `, ${percent(part.throttledShare)} of periods throttled`;
+  const cpu = `${part.cpuPerPaymentUs.toFixed(0)} µs a payment`;
+  return `${part.part.padEnd(16)} ${cpu}${throttled}, ${megabytes(part.peakBytes)} at most`;
+}
+
+/** Gateway and floor in turns: what each turn showed, and the median of its ratios. */
+export function comparisonLines(results: readonly Result[]): string[] {
+  const gateways = results.filter((result) => result.kind === 'gateway');
+  const floors = results.filter((result) => result.kind === 'floor');
+  const turns = gateways.flatMap((gateway, index) => {
+    const floor = floors[index];
+    return floor === undefined ? [] : [{ gateway, floor }];
+  });
+  const lines = turns.map(({ gateway, floor }, index) => {
+    const steal = `steal ${percent(gateway.metered.stealShare)} / ${percent(floor.metered.stealShare)}`;
+    return `  turn ${index + 1}: p99 ${versus(gateway, floor, p99Of, ms)}, CPU ${versus(gateway, floor, cpuOf, us)}, ${steal}`;
+  });
+  const median = (of: (result: Result) => number) => {
+    const ratios = turns
+      .map(({ gateway, floor }) => of(gateway) / of(floor))
+      .sort((one, other) => one - other);
+    return (ratios[Math.floor((ratios.length - 1) / 2)] ?? Number.NaN).toFixed(2);
+  };
+  return [
+    'gateway / floor',
+    ...lines,
+    `  median: p99 × ${median(p99Of)}, CPU per payment × ${median(cpuOf)}`,
+  ];
+}
+
+function versus(
+  one: Result,
+  other: Result,
+  of: (result: Result) => number,
+  text: (value: number) => string,
+): string {
+  return `${text(of(one))} / ${text(of(other))} = ${(of(one) / of(other)).toFixed(2)}`;
+}
+
+function p99Of(result: Result): number {
+  return result.latencies.p99Ms;
+}
+
+function cpuOf(result: Result): number {
+  return result.metered.cpuPerPaymentUs;
+}
+
+function settledText(result: Result, name: (typeof PROCESSORS)[number]): string {
+  const { count, amountCents } = (
+    result.scenario.totalsFrom === 'backend' ? result.backend : result.processors
+  )[name];
+  const fee = result.fees[name];
+  return `${count} settled, ${money(amountCents)}, fee ${money(amountCents * fee)} (${percent(fee)})`;
+}
+
+function splitText(split: Split): string {
+  const unsettled = split.unsettled > 0 ? ` + ${split.unsettled} unsettled` : '';
+  return `${money(split.profitCents)} (${split.default} + ${split.fallback}${unsettled})`;
+}
+
+function ratio(profitCents: number, split: Split): string {
+  return `${((profitCents / split.profitCents) * 100).toFixed(2)}% of it`;
+}
+
+function inconsistencies(result: Result): number {
+  return result.checks.reduce((sum, check) => sum + check.errorCount, 0);
+}
+
+function wrongChecks({ checks }: Result): string[] {
+  return checks
+    .filter((check) => check.errorCount > 0 || !check.answered)
+    .map(({ atMs, answered, errorCount, backend, processors }) => {
+      const sides = PROCESSORS.map(
+        (name) => `${name} ${backend[name].count}, there ${processors[name].count}`,
+      );
+      return `check at ${seconds(atMs)}: off by ${errorCount}${answered ? '' : ', NOT ANSWERED'} (${sides.join('; ')})`;
+    });
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(0)} s`;
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(2)} ms`;
+}
+
+function us(value: number): string {
+  return `${value.toFixed(0)} µs`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)}%`;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(0)} MB`;
+}
+
+function money(cents: number): string {
+  return (cents / 100).toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+}

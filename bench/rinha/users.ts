@@ -1,0 +1,42 @@
+import { sleep } from '../../src/clock.ts';
+import { Connection } from './connection.ts';
+import type { Course } from './course.ts';
+import { CALL_TIMEOUT_MS, userStartsAtMs } from './scenario.ts';
+
+/**
+ * The virtual users of a run. Each comes at its moment, and posts one payment and sleeps, again and again, on a
+ * connection of its own. Resolves when the last of them has woken from its last sleep.
+ */
+export async function postAll(course: Course): Promise<void> {
+  const { scenario } = course;
+  const users = Array.from({ length: scenario.usersTo }, (_, index) => user(course, index));
+  await Promise.all(users);
+}
+
+async function user(course: Course, index: number): Promise<void> {
+  const { scenario, record, clock, nowMs } = course;
+  await sleep(clock, userStartsAtMs(scenario, index) - nowMs());
+  if (nowMs() >= scenario.durationMs) return;
+  record.userCame();
+  const url = new URL(course.target);
+  const connection = new Connection(url);
+  const head = postHead(url, scenario.amountCents);
+  while (nowMs() < scenario.durationMs) {
+    const atMs = nowMs();
+    const request = head.before + course.newId() + head.after;
+    const answer = await connection.exchange(request, CALL_TIMEOUT_MS);
+    record.posted(atMs, answer.status);
+    record.answered(answer.status, answer.durationMs);
+    await sleep(clock, scenario.sleepMs);
+  }
+  connection.close();
+}
+
+/** All of a post but the id, of which every user has another one each time. */
+function postHead(url: URL, amountCents: number): { before: string; after: string } {
+  const bodyBefore = '{"correlationId":"';
+  const bodyAfter = `","amount":${amountCents / 100}}`;
+  const length = bodyBefore.length + 36 + bodyAfter.length;
+  const head = `POST /payments HTTP/1.1\r\nHost: ${url.host}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+  return { before: head + bodyBefore, after: bodyAfter };
+}
