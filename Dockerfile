@@ -4,11 +4,11 @@ FROM node:22-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error \
- && rm -rf node_modules/node-* node_modules/.bin node_modules/.package-lock.json \
+ && rm -rf node_modules/node-linux-* node_modules/.bin node_modules/.package-lock.json \
  && native="uws_$(node -p 'process.platform + "_" + process.arch + "_" + process.versions.modules').node" \
  && test -f "node_modules/uWebSockets.js/dist/bin/$native" \
  && find node_modules/uWebSockets.js/dist/bin -name '*.node' ! -name "$native" -delete \
- && find node_modules -name '*.musl.node' -delete \
+ && find node_modules \( -name '*.musl.node' -o -name '*.abi115.*.node' \) -delete \
  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' -o -name '*.md' \) -delete
 
 FROM node:22-bookworm-slim

@@ -5,7 +5,7 @@
 //   node scripts/ensure.js --servers    also redis-server and nginx, which the tests talk to
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -95,6 +95,19 @@ function installPackages() {
   if (status !== 0) giveUp('npm ci failed, see above');
 }
 
+/**
+ * Puts the pinned Node where npm scripts look first. npm does so too, but npm 10 takes the link away again with the
+ * packages for other platforms, which bring a `node` of their own.
+ */
+function linkPinnedNode(path) {
+  const folder = join(root, 'node_modules/.bin');
+  const link = join(folder, 'node');
+  if (existsSync(link)) return;
+  mkdirSync(folder, { recursive: true });
+  rmSync(link, { force: true });
+  symlinkSync(join('../..', path, 'bin/node'), link);
+}
+
 function isOnPath(command) {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
   return folders.some((folder) => folder !== '' && existsSync(join(folder, command)));
@@ -139,4 +152,5 @@ if (!packagesAreInstalled(locked)) {
   checkPlatform(locked);
   installPackages();
 }
+pinnedNodes(locked).forEach(linkPinnedNode);
 if (process.argv.includes('--servers')) ensureServers();
