@@ -1,0 +1,605 @@
+-- The ledger inside Redis: a Redis 7 Function library, loaded by redis.ts, which puts two lines above this text: the
+-- name of the library and LIBRARY, a local with the same name. The name carries a hash of the text, so that two
+-- versions of the gateway can share one Redis while one replaces the other.
+--
+-- Each call is atomic by itself. A function reads first and writes after, so a refusal by Redis (OOM, MISCONF,
+-- READONLY, LOADING), which always comes before the first line of a function, has changed nothing.
+--
+-- Keys. <root> is KEYS[1] without its last word; all keys share its hash tag, so one cluster slot holds the books.
+-- <g> is the generation: a purge counts it up and everything below it is gone at once; the sweep unlinks it later.
+--
+-- | key               | type   | holds                                                                          |
+-- |-------------------|--------|--------------------------------------------------------------------------------|
+-- | <root>meta        | hash   | layout, books (random id of this set of books), generation, swept, purgedAt,   |
+-- |                   |        | owner (the last one given out)                                                 |
+-- | <root>processors  | hash   | name -> number, 1 to 255, for ever                                             |
+-- | <root>owners      | hash   | owner -> owner row                                                             |
+-- | <root>health      | hash   | processor number -> health row                                                 |
+-- | <root><g>:e:<2 B> | hash   | last 14 bytes of an id -> entry; 65,536 hashes, so that they stay listpacks    |
+-- | <root><g>:o:<o>   | set    | ids of the entries that owner <o> holds                                        |
+-- | <root><g>:p:<o>   | string | what owner <o> was last handed by a take-over: from (4 B), then ids            |
+-- | <root><g>:l:<s>   | string | charges of second <s>, 10 bytes each, in the order they came                   |
+-- | <root><g>:s:<m>   | hash   | second in minute <m> -> counters                                               |
+-- | <root><g>:m:<h>   | hash   | minute in hour <h> -> counters                                                 |
+-- | <root><g>:h:<d>   | hash   | hour in day <d> -> counters                                                    |
+-- | <root><g>:d       | hash   | day -> counters                                                                |
+--
+-- Values, big-endian. An id has been scattered by redis-records.ts: its first two bytes are even for any kind of UUID.
+--
+-- | entry   | bytes | field                                                                                |
+-- |---------|-------|--------------------------------------------------------------------------------------|
+-- | 1       | 1     | state: 1 accepted, 2 dispatched, 3 settled, 4 invalid; plus 16 with another amount   |
+-- | 2       | 1     | processor number, 0 while accepted                                                   |
+-- | 3       | 2     | attempts, stops at 65535                                                             |
+-- | 5       | 6     | requestedAtMs                                                                        |
+-- | 11      | 6     | acceptedAtMs                                                                         |
+-- | 17      | 7     | amountCents                                                                          |
+-- | 24      | 4     | owner, only while accepted or dispatched                                             |
+-- | 24 / 28 | 7     | the other amount, if any                                                             |
+-- | then    | rest  | reason, UTF-8, if invalid                                                            |
+--
+-- | charge | bytes | field                | | counters | bytes | for each processor number, from 1 |
+-- |--------|-------|----------------------| |----------|-------|-----------------------------------|
+-- | 1      | 2     | millisecond, 0 - 999 | | 1        | 6     | count                             |
+-- | 3      | 1     | processor number     | | 7        | 8     | cents                             |
+-- | 4      | 7     | cents                | |          |       |                                   |
+--
+-- | owner row | bytes | field                | | health row | bytes | field                         |
+-- |-----------|-------|----------------------| |------------|-------|-------------------------------|
+-- | 1         | 8     | leaseUntilMs, double | | 1          | 8     | end of the turn, ms, double   |
+-- | 9         | 12    | session              | | 9          | 8     | checkedAtMs, double; 0: never |
+-- | 21        | 1     | life, see below      | | 17         | 8     | minResponseTimeMs, double     |
+-- | 22        | 2     | bytes of instanceId  | | 25         | 1     | failing, 0 or 1               |
+-- | 24        |       | instanceId, name     | |            |       |                               |
+--
+-- The life of an owner: 0 it lives; 1 it is being taken over and may still hold entries; 2 all it held is handed over.
+-- A row of life 2 is an owner no more, and nobody is shown it but a ledger that has lost the answer with those entries.
+-- The take-over that finds nothing removes it.
+--
+-- A session is 8 random bytes of a gateway's ledger and the number of its connection, 4 bytes. When a connection is
+-- given up and replaced, what still lies unread in the old one must not be done after what the new one asked for:
+-- a function for an owner refuses an older connection than it has seen.
+
+-- What Lua and Redis lend, as locals. None of it is there yet while the library is loaded, so the first call binds it.
+local call, pack, unpack, spread, byte, char, sub, concat, floor, max
+
+local function bind()
+  call, pack, unpack, spread = redis.call, struct.pack, struct.unpack, _G.unpack
+  byte, char, sub, concat = string.byte, string.char, string.sub, table.concat
+  floor, max = math.floor, math.max
+end
+
+local LAYOUT = '1'
+local ACCEPTED, DISPATCHED, SETTLED, INVALID = 1, 2, 3, 4
+local OTHER_AMOUNT = 16
+local RECORDED, SETTLE_FENCED = '\0', '\1'
+local CLAIMED, KNOWN, CONFLICT, PURGED, CLAIM_FENCED = '\0', '\1', '\2', '\3', '\4'
+local NOBODY, NEVER = '\0', '\0\0\0\0\0\0'
+local MOST_ATTEMPTS = 65535
+local MOST_PROCESSORS = 255
+local COUNTER_BYTES = 14
+-- What one call takes as arguments at a time: Lua's stack is bounded.
+local SLICE = 1000
+
+local function root_of(keys)
+  return sub(keys[1], 1, -5)
+end
+
+-- The books that args[1] names, or nil and an error reply when others stand here (after FLUSHALL, or a Redis that
+-- came back empty): the caller's numbers mean nothing in them.
+local function open_books(keys, args)
+  local meta = call('HMGET', keys[1], 'books', 'generation', 'purgedAt')
+  if meta[1] ~= args[1] then
+    return nil, redis.error_reply('BOOKS these are not the books this connection was opened with')
+  end
+  local root = root_of(keys)
+  return { root = root, prefix = root .. (meta[2] or '0') .. ':', purged_at = tonumber(meta[3] or '0') }
+end
+
+local function in_slices(command, key, members)
+  for first = 1, #members, SLICE do
+    call(command, key, spread(members, first, math.min(first + SLICE - 1, #members)))
+  end
+end
+
+local function entry_place(books, id)
+  return books.prefix .. 'e:' .. sub(id, 1, 2), sub(id, 3)
+end
+
+-- Owners
+
+local LIVES, FENCED, HANDED_OVER = '\0', '\1', '\2'
+
+local function lives(row)
+  return sub(row, 21, 21) == LIVES
+end
+
+-- Notes the session of an owner's call. False: a later connection of the same ledger has already spoken.
+local function meet(books, owner, row, session)
+  local seen = sub(row, 9, 20)
+  if seen == session then return true end
+  if sub(seen, 1, 8) == sub(session, 1, 8) and unpack('>I4', seen, 9) > unpack('>I4', session, 9) then
+    return false
+  end
+  call('HSET', books.root .. 'owners', owner, sub(row, 1, 8) .. session .. sub(row, 21))
+  return true
+end
+
+local function outdated()
+  return redis.error_reply('STALE a later connection has taken this one\'s place')
+end
+
+-- args: books, session, leaseUntilMs (double), seat
+local function enlist(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local owner = call('HINCRBY', keys[1], 'owner', 1)
+  call('HSET', books.root .. 'owners', owner, args[3] .. args[2] .. LIVES .. args[4])
+  return owner
+end
+
+-- args: books, owner, leaseUntilMs (double)
+local function renew(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local row = call('HGET', books.root .. 'owners', args[2])
+  if not row or not lives(row) then return 0 end
+  call('HSET', books.root .. 'owners', args[2], args[3] .. sub(row, 9))
+  return 1
+end
+
+-- args: books, owner
+local function retire(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local row = call('HGET', books.root .. 'owners', args[2])
+  if not row then return 0 end
+  if call('EXISTS', books.prefix .. 'o:' .. args[2]) == 1 then
+    call('HSET', books.root .. 'owners', args[2], pack('>d', 0) .. sub(row, 9))
+  else
+    call('HDEL', books.root .. 'owners', args[2])
+  end
+  return 0
+end
+
+-- args: books
+local function owners(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  return call('HGETALL', books.root .. 'owners')
+end
+
+-- Take-over
+
+-- The entries of these ids that `owner` (4 bytes) may still move on: id, entry, id, entry, ...
+local function held_entries(books, ids, owner)
+  local shown = {}
+  for _, id in ipairs(ids) do
+    local entry = call('HGET', entry_place(books, id))
+    if entry and byte(entry) % OTHER_AMOUNT < SETTLED and sub(entry, 24, 27) == owner then
+      shown[#shown + 1] = id
+      shown[#shown + 1] = entry
+    end
+  end
+  return shown
+end
+
+local function last_page(books, from, to)
+  local page = call('GET', books.prefix .. 'p:' .. unpack('>I4', to)) or ''
+  local ids = {}
+  if sub(page, 1, 4) ~= from then return ids end
+  for at = 5, #page, 16 do ids[#ids + 1] = sub(page, at, at + 15) end
+  return ids
+end
+
+local function hand_over(books, ids, from, to)
+  local shown = held_entries(books, ids, from)
+  for index = 2, #shown, 2 do
+    local key, field = entry_place(books, shown[index - 1])
+    shown[index] = sub(shown[index], 1, 23) .. to .. sub(shown[index], 28)
+    call('HSET', key, field, shown[index])
+  end
+  in_slices('SADD', books.prefix .. 'o:' .. unpack('>I4', to), ids)
+  call('SET', books.prefix .. 'p:' .. unpack('>I4', to), from .. concat(ids))
+  return shown
+end
+
+-- args: books, session, from (4 B), to (4 B), limit, ifExpiredAtMs (double), '1' when the last answer was lost
+local function take_over(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local from, to = args[3], args[4]
+  local from_owner, to_owner = unpack('>I4', from), unpack('>I4', to)
+  local to_row = call('HGET', books.root .. 'owners', to_owner)
+  if not to_row or not lives(to_row) then return {} end
+  if not meet(books, to_owner, to_row, args[2]) then return outdated() end
+  if args[7] == '1' then
+    local shown = held_entries(books, last_page(books, from, to), to)
+    if #shown > 0 then return shown end
+  end
+  local row = call('HGET', books.root .. 'owners', from_owner)
+  if not row or unpack('>d', row) > unpack('>d', args[6]) then return {} end
+  local ids = call('SPOP', books.prefix .. 'o:' .. from_owner, args[5])
+  if #ids == 0 then
+    call('HDEL', books.root .. 'owners', from_owner)
+    call('DEL', books.prefix .. 'p:' .. to_owner)
+    return {}
+  end
+  local life = call('EXISTS', books.prefix .. 'o:' .. from_owner) == 1 and FENCED or HANDED_OVER
+  call('HSET', books.root .. 'owners', from_owner, pack('>d', 0) .. sub(row, 9, 20) .. life .. sub(row, 22))
+  return hand_over(books, ids, from, to)
+end
+
+-- Calendar
+
+-- Counters with a tally added: processor number -> { count, cents }, and its highest number as `last`.
+local function added(counters, tally)
+  local parts = {}
+  for processor = 1, max(#counters / COUNTER_BYTES, tally.last) do
+    local count, cents, more = 0, 0, tally[processor]
+    if processor * COUNTER_BYTES <= #counters then
+      count, cents = unpack('>I6I8', counters, (processor - 1) * COUNTER_BYTES + 1)
+    end
+    if more then
+      count, cents = count + more[1], cents + more[2]
+    end
+    parts[processor] = pack('>I6I8', count, cents)
+  end
+  return concat(parts)
+end
+
+local function tally_up(tallies, unit, processor, count, cents)
+  local tally = tallies[unit]
+  if not tally then
+    tally = { last = 0 }
+    tallies[unit] = tally
+  end
+  local sum = tally[processor]
+  if sum then
+    sum[1], sum[2] = sum[1] + count, sum[2] + cents
+  else
+    tally[processor] = { count, cents }
+    tally.last = max(tally.last, processor)
+  end
+end
+
+local function count_level(books, level, tallies, per_group)
+  local groups = {}
+  for unit, tally in pairs(tallies) do
+    local group = floor(unit / per_group)
+    local key, field = books.prefix .. level .. ':' .. group, unit % per_group
+    call('HSET', key, field, added(call('HGET', key, field) or '', tally))
+    for processor = 1, tally.last do
+      local sum = tally[processor]
+      if sum then tally_up(groups, group, processor, sum[1], sum[2]) end
+    end
+  end
+  return groups
+end
+
+local function write_calendar(books, leaves, seconds)
+  for second, records in pairs(leaves) do
+    call('APPEND', books.prefix .. 'l:' .. second, concat(records))
+  end
+  local minutes = count_level(books, 's', seconds, 60)
+  local hours = count_level(books, 'm', minutes, 60)
+  local days = count_level(books, 'h', hours, 24)
+  local key = books.prefix .. 'd'
+  for day, tally in pairs(days) do
+    call('HSET', key, day, added(call('HGET', key, day) or '', tally))
+  end
+end
+
+-- Commit
+
+local function charge(batch, processor, stamp, amount)
+  local ms = unpack('>I6', stamp)
+  local second = floor(ms / 1000)
+  local leaf = batch.leaves[second]
+  if not leaf then
+    leaf = {}
+    batch.leaves[second] = leaf
+  end
+  leaf[#leaf + 1] = pack('>I2', ms % 1000) .. processor .. amount
+  tally_up(batch.seconds, second, byte(processor), 1, (unpack('>I7', amount)))
+end
+
+local function settle(books, batch, id, state, processor, stamp, amount, reason)
+  local key, field = entry_place(books, id)
+  local entry = call('HGET', key, field)
+  if not entry then return SETTLE_FENCED end
+  local first = byte(entry)
+  local before = first % OTHER_AMOUNT
+  if before >= SETTLED then
+    local same = before == state and sub(entry, 2, 2) == processor and sub(entry, 5, 10) == stamp
+    return same and RECORDED or SETTLE_FENCED
+  end
+  if before == ACCEPTED or sub(entry, 24, 27) ~= batch.owner then return SETTLE_FENCED end
+  call('HSET', key, field, char(first - before + state) .. processor .. sub(entry, 3, 4) .. stamp
+    .. sub(entry, 11, 23) .. sub(entry, 28) .. reason)
+  batch.released[#batch.released + 1] = id
+  if state == SETTLED then charge(batch, processor, stamp, amount) end
+  return RECORDED
+end
+
+-- A new entry; `detail` is requestedAtMs, acceptedAtMs and amountCents as an entry holds them.
+local function claim_unknown(books, batch, key, field, id, processor, detail)
+  if unpack('>I6', detail, 7) < books.purged_at then return PURGED end
+  local entry
+  if processor == NOBODY then
+    entry = '\1\0\0\0' .. NEVER .. sub(detail, 7) .. batch.owner
+  else
+    entry = '\2' .. processor .. '\0\1' .. detail .. batch.owner
+  end
+  call('HSET', key, field, entry)
+  batch.taken[#batch.taken + 1] = id
+  return CLAIMED
+end
+
+local function note_other_amount(key, field, entry, first, amount)
+  if first >= OTHER_AMOUNT then return end
+  local fixed = first < SETTLED and 27 or 23
+  call('HSET', key, field,
+    char(first + OTHER_AMOUNT) .. sub(entry, 2, fixed) .. amount .. sub(entry, fixed + 1))
+end
+
+local function claim(books, batch, id, processor, detail)
+  local key, field = entry_place(books, id)
+  local entry = call('HGET', key, field)
+  if not entry then return claim_unknown(books, batch, key, field, id, processor, detail) end
+  local first = byte(entry)
+  local before = first % OTHER_AMOUNT
+  if sub(entry, 17, 23) ~= sub(detail, 13) then
+    note_other_amount(key, field, entry, first, sub(detail, 13))
+    return CONFLICT
+  end
+  if before >= SETTLED then return KNOWN end
+  local holder = sub(entry, 24, 27)
+  if processor == NOBODY then return holder == batch.owner and CLAIMED or KNOWN end
+  if before == DISPATCHED and holder ~= batch.owner then return KNOWN end
+  local stamp = sub(detail, 1, 6)
+  -- The same processor and stamp again is the same commit again, and no further attempt.
+  if before == DISPATCHED and sub(entry, 2, 2) == processor and sub(entry, 5, 10) == stamp then return CLAIMED end
+  local attempts = math.min(unpack('>I2', entry, 3) + 1, MOST_ATTEMPTS)
+  call('HSET', key, field, char(first - before + DISPATCHED) .. processor .. pack('>I2', attempts) .. stamp
+    .. sub(entry, 11, 23) .. batch.owner .. sub(entry, 28))
+  if holder ~= batch.owner then
+    call('SREM', books.prefix .. 'o:' .. unpack('>I4', holder), id)
+    batch.taken[#batch.taken + 1] = id
+  end
+  return CLAIMED
+end
+
+local function settle_all(books, batch, payload, at, count, replies)
+  for _ = 1, count do
+    local id, state, processor, stamp, amount, length, reason
+    id, state, processor, stamp, amount, length, at = unpack('>c16Bc1c6c7I2', payload, at)
+    reason = sub(payload, at, at + length - 1)
+    at = at + length
+    replies[#replies + 1] = settle(books, batch, id, state, processor, stamp, amount, reason)
+  end
+  return at
+end
+
+local function claim_all(books, batch, payload, at, count, replies)
+  for _ = 1, count do
+    local id, processor, detail
+    id, processor, detail, at = unpack('>c16c1c19', payload, at)
+    replies[#replies + 1] = batch.alive and claim(books, batch, id, processor, detail) or CLAIM_FENCED
+  end
+end
+
+-- args: books, payload (redis-records.ts). One byte of reply for each settlement, then for each claim.
+local function commit(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local payload = args[2]
+  local session, owner, settle_count, claim_count, at = unpack('>c12c4I4I4', payload)
+  local number = unpack('>I4', owner)
+  local row = call('HGET', books.root .. 'owners', number)
+  if row and not meet(books, number, row, session) then return outdated() end
+  local batch = {
+    owner = owner,
+    alive = row and lives(row),
+    released = {},
+    taken = {},
+    leaves = {},
+    seconds = {},
+  }
+  local replies = {}
+  at = settle_all(books, batch, payload, at, settle_count, replies)
+  claim_all(books, batch, payload, at, claim_count, replies)
+  in_slices('SREM', books.prefix .. 'o:' .. number, batch.released)
+  in_slices('SADD', books.prefix .. 'o:' .. number, batch.taken)
+  if next(batch.seconds) then write_calendar(books, batch.leaves, batch.seconds) end
+  return concat(replies)
+end
+
+-- Reading
+
+local function sum_into(sums, counters)
+  for processor = 1, #counters / COUNTER_BYTES do
+    local count, cents = unpack('>I6I8', counters, (processor - 1) * COUNTER_BYTES + 1)
+    local sum = sums[processor]
+    if sum then
+      sum[1], sum[2] = sum[1] + count, sum[2] + cents
+    else
+      sums[processor] = { count, cents }
+    end
+  end
+end
+
+-- Adds the counters of units [low, high), all of one group, at a level.
+local function sum_units(books, sums, level, per_group, low, high)
+  if low >= high then return end
+  local fields = {}
+  for unit = low, high - 1 do fields[#fields + 1] = unit % per_group end
+  local rows = call('HMGET', books.prefix .. level .. ':' .. floor(low / per_group), spread(fields))
+  for _, counters in ipairs(rows) do
+    if counters then sum_into(sums, counters) end
+  end
+end
+
+-- Adds what lies before the first and after the last whole group in units [low, high); the groups between are left.
+local function sum_edges(books, sums, level, per_group, low, high)
+  local first, last = math.ceil(low / per_group), floor(high / per_group)
+  if first > last then
+    sum_units(books, sums, level, per_group, low, high)
+    return 0, 0
+  end
+  sum_units(books, sums, level, per_group, low, first * per_group)
+  sum_units(books, sums, level, per_group, last * per_group, high)
+  return first, last
+end
+
+local function sum_days(books, sums, low, high)
+  local rows = call('HGETALL', books.prefix .. 'd')
+  for index = 1, #rows, 2 do
+    local day = tonumber(rows[index])
+    if day >= low and day < high then sum_into(sums, rows[index + 1]) end
+  end
+end
+
+-- args: books, the whole seconds of the window [low, high), and the seconds of its edges ('' for none).
+-- Answers the counters of all processors, and both edge leaves.
+local function summary(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local sums, low, high = {}, tonumber(args[2]), tonumber(args[3])
+  if low < high then
+    low, high = sum_edges(books, sums, 's', 60, low, high)
+    low, high = sum_edges(books, sums, 'm', 60, low, high)
+    low, high = sum_edges(books, sums, 'h', 24, low, high)
+    if low < high then sum_days(books, sums, low, high) end
+  end
+  local parts, last = {}, 0
+  for processor in pairs(sums) do last = max(last, processor) end
+  for processor = 1, last do
+    local sum = sums[processor] or { 0, 0 }
+    parts[processor] = pack('>I6I8', sum[1], sum[2])
+  end
+  local function leaf(second)
+    return second ~= '' and call('GET', books.prefix .. 'l:' .. second) or ''
+  end
+  return { concat(parts), leaf(args[4]), leaf(args[5]) }
+end
+
+-- args: books, id
+local function find(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  return call('HGET', entry_place(books, args[2]))
+end
+
+-- Health, purge, notices
+
+local NO_HEALTH = '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
+
+-- args: books, processor number, nowMs (double), untilMs (double)
+local function take_health_turn(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local row = call('HGET', books.root .. 'health', args[2])
+  if row and unpack('>d', row) > unpack('>d', args[3]) then return 0 end
+  call('HSET', books.root .. 'health', args[2], args[4] .. sub(row or NO_HEALTH, 9))
+  return 1
+end
+
+-- args: books, processor number, nextTurnAtMs (double), the rest of the row
+local function publish_health(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  call('HSET', books.root .. 'health', args[2], args[3] .. args[4])
+  call('PUBLISH', books.root .. 'notices', 'H' .. char(tonumber(args[2])) .. args[4])
+  return 0
+end
+
+-- args: books, purgedAtMs (double)
+local function purge(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local purged_at = max(books.purged_at, (unpack('>d', args[2])))
+  call('HSET', keys[1], 'purgedAt', purged_at)
+  local generation = call('HINCRBY', keys[1], 'generation', 1)
+  call('PUBLISH', books.root .. 'notices', 'P' .. pack('>d', purged_at))
+  return generation
+end
+
+-- args: books, a generation below which nothing is left
+local function swept(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local before = tonumber(call('HGET', keys[1], 'swept') or '0')
+  call('HSET', keys[1], 'swept', max(before, tonumber(args[2])))
+  return 0
+end
+
+-- args: books. The state that the notices keep up to date: health rows by number, and purgedAtMs.
+local function state(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  return { call('HGETALL', books.root .. 'health'), pack('>d', books.purged_at) }
+end
+
+-- args: books. Declared as a function that writes, so that Redis refuses it whenever it would refuse a commit.
+local function ping(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  return 0
+end
+
+-- Opening and sweeping
+
+-- What a connection must know: layout, books, generation, swept, then name, number, name, number, ...
+local function registry(keys)
+  local meta = call('HMGET', keys[1], 'layout', 'books', 'generation', 'swept')
+  local known = { meta[1] or LAYOUT, meta[2] or '', meta[3] or '0', meta[4] or '0' }
+  for _, value in ipairs(call('HGETALL', root_of(keys) .. 'processors')) do known[#known + 1] = value end
+  if known[1] ~= LAYOUT then return redis.error_reply('LAYOUT the books are of layout ' .. known[1] .. ', not ' .. LAYOUT) end
+  return known
+end
+
+-- args: the id for new books, then names to number
+local function register(keys, args)
+  local known = registry(keys)
+  if known.err then return known end
+  if call('HSETNX', keys[1], 'books', args[1]) == 1 then
+    -- Owners start at the time in seconds, so that books begun anew never give out an owner of the old ones again.
+    call('HSET', keys[1], 'layout', LAYOUT, 'owner', call('TIME')[1])
+  end
+  local key = root_of(keys) .. 'processors'
+  for index = 2, #args do
+    local number = call('HLEN', key) + 1
+    if call('HEXISTS', key, args[index]) == 0 then
+      if number > MOST_PROCESSORS then return redis.error_reply('ERR more processors than the books can number') end
+      call('HSET', key, args[index], number)
+    end
+  end
+  return registry(keys)
+end
+
+local function add(name, run, flags)
+  local function callback(keys, args)
+    if not call then bind() end
+    return run(keys, args)
+  end
+  redis.register_function({ function_name = LIBRARY .. '_' .. name, callback = callback, flags = flags or {} })
+end
+
+local READS = { 'no-writes' }
+add('registry', registry, READS)
+add('register', register)
+add('enlist', enlist)
+add('renew', renew)
+add('retire', retire)
+add('owners', owners, READS)
+add('takeOver', take_over)
+add('commit', commit)
+add('summary', summary, READS)
+add('find', find, READS)
+add('purge', purge)
+add('swept', swept)
+add('takeHealthTurn', take_health_turn)
+add('publishHealth', publish_health)
+add('state', state, READS)
+add('ping', ping)

@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const START_DEADLINE_MS = 20_000;
+
+/**
+ * A real redis-server on a free loopback port and a unix socket, with its files in a directory of its own. It syncs
+ * its append-only file before it answers, so that a SIGKILL loses nothing that was answered.
+ */
+export class RedisServer {
+  readonly directory: string;
+  readonly port: number;
+  readonly #settings: readonly string[];
+  #process: ChildProcess | undefined;
+
+  private constructor(directory: string, port: number, settings: readonly string[]) {
+    this.directory = directory;
+    this.port = port;
+    this.#settings = settings;
+  }
+
+  /** `settings` as on the command line: `--maxmemory`, `10mb`. */
+  static async start(...settings: string[]): Promise<RedisServer> {
+    const server = await RedisServer.prepare(...settings);
+    await server.start();
+    return server;
+  }
+
+  /** Everything but the process, which `start` brings. */
+  static async prepare(...settings: string[]): Promise<RedisServer> {
+    return new RedisServer(mkdtempSync(join(tmpdir(), 'redis-')), await freePort(), settings);
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  get socketUrl(): string {
+    return `unix://${this.#socketPath}`;
+  }
+
+  get #socketPath(): string {
+    return join(this.directory, 'redis.sock');
+  }
+
+  /** Starts the process and resolves when it listens; it may still be loading. */
+  async start(...more: string[]): Promise<void> {
+    const child = spawn(
+      'redis-server',
+      [
+        ...['--bind', '127.0.0.1', '--port', String(this.port), '--unixsocket', this.#socketPath],
+        ...['--dir', this.directory, '--appendonly', 'yes', '--appendfsync', 'always', '--save', ''],
+        ...this.#settings,
+        ...more,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    this.#process = child;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error('redis-server does not start')), START_DEADLINE_MS);
+      const end = (settle: () => void) => {
+        clearTimeout(timer);
+        settle();
+      };
+      let log = '';
+      child.once('error', (error) => end(() => reject(error)));
+      child.once('exit', () => end(() => reject(new Error(`redis-server ended: ${log}`))));
+      child.stdout?.on('data', (chunk) => {
+        log = (log + chunk).slice(-10_000);
+        if (
+          log.includes('The server is now ready to accept connections at') ||
+          log.includes('Server initialized')
+        ) {
+          end(resolve);
+        }
+      });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
+  /** Ends the process; its files stay. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (address === null || typeof address === 'string') throw new Error('a listening socket has a port');
+  return address.port;
+}
