@@ -1,0 +1,33 @@
+import { systemClock } from '../clock.ts';
+import { formatAddress } from '../http/address.ts';
+import { formatDecimal } from './decimal.ts';
+import { SimulatedProcessor } from './processor.ts';
+import { serve } from './server.ts';
+import { readSettings } from './settings.ts';
+
+/** Composition root: one simulated processor, from its environment, until SIGTERM or SIGINT. */
+async function main(): Promise<string | null> {
+  const reading = readSettings(process.env);
+  if (reading.kind === 'wrong') return reading.problem;
+  const { listen, fee, token, name } = reading.settings;
+  const processor = new SimulatedProcessor({ clock: systemClock, random: Math.random, fee, token });
+  const served = await serve(processor, listen);
+  if (served.kind === 'failed') return served.reason;
+  process.stdout.write(
+    `Simulated processor ${name} listens on ${formatAddress(served.address)}, fee ${formatDecimal(fee)}.\n`,
+  );
+  // Its books are in memory and end with it, so there is nothing to wait for.
+  const stop = () => {
+    served.close();
+    process.exit(0);
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  return null;
+}
+
+const problem = await main();
+if (problem !== null) {
+  process.stderr.write(`${problem}\n`);
+  process.exitCode = 1;
+}

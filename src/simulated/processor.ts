@@ -1,0 +1,195 @@
+import type { Clock } from '../clock.ts';
+import { Books, type Row } from './books.ts';
+import { type Decimal, formatDecimal } from './decimal.ts';
+import { effectOf, type Fault, Faults } from './fault.ts';
+import { Gate } from './gate.ts';
+import { answer, later, type Reply } from './reply.ts';
+
+/** Calls of `POST /payments` and `GET /payments/{id}`, together, that run at once, and that wait for one to end. */
+const RUNNING_LIMIT = 800;
+const WAITING_LIMIT = 500;
+
+/** One health call in so many seconds, whoever makes it. Every 429 tells its caller to wait that long, too. */
+const HEALTH_WINDOW_S = 5;
+
+const HEALTH_CALLS_KEPT = 1000;
+
+const PROCESSED = answer(200, '{"message":"payment processed successfully"}');
+const FAILED = answer(500);
+const NOT_FOUND = answer(404);
+const TOO_MANY = later(429, HEALTH_WINDOW_S);
+
+export interface SimulatedProcessorParts {
+  readonly clock: Clock;
+  /** Numbers from 0 up to 1; only faults with a rate draw them. */
+  readonly random: () => number;
+  readonly fee: Decimal;
+  readonly token: string;
+}
+
+/** Takes the reply to a call, once, perhaps before the call returns. */
+type Respond = (reply: Reply) => void;
+
+/** Tells the processor that its caller has left. */
+type HangUp = () => void;
+
+/**
+ * The contract of the contest's official processor, without sockets: state and rules.
+ *
+ * A payment waits for its turn (at most 800 run, 500 wait, others get 429), sleeps the injected delay, fails if told
+ * to, and is inserted. A caller that hangs up gives up its turn if it still waits for it; nothing else stops.
+ *
+ * Where the official source and the published rules differ, this follows the rules: a health call over the budget
+ * is answered 429 at once, while the source lets two of them wait for the next window.
+ */
+export class SimulatedProcessor {
+  readonly #clock: Clock;
+  readonly #fee: Decimal;
+  readonly #books = new Books();
+  readonly #gate = new Gate(RUNNING_LIMIT, WAITING_LIMIT);
+  readonly #faults: Faults;
+  readonly #healthCalls: HealthCall[] = [];
+  #nextHealthAtMs = -Infinity;
+  #token: string;
+  #delayMs = 0;
+  #failing = false;
+
+  constructor({ clock, random, fee, token }: SimulatedProcessorParts) {
+    this.#clock = clock;
+    this.#fee = fee;
+    this.#token = token;
+    this.#faults = new Faults(random);
+  }
+
+  /** `POST /payments`. */
+  pay(payment: Row, respond: Respond): HangUp {
+    return this.#admit(respond, (finish) => {
+      this.#after(this.#delayMs, () => {
+        if (this.#failing) return finish(FAILED);
+        const fault = this.#faults.draw();
+        if (fault === null) return finish(this.#insert(payment));
+        this.#after(fault.delayMs, () => finish(this.#strike(fault, payment)));
+      });
+    });
+  }
+
+  /** `GET /payments/{id}`; the id in lower case. */
+  find(correlationId: string, respond: Respond): HangUp {
+    return this.#admit(respond, (finish) => {
+      const row = this.#books.find(correlationId);
+      finish(row === undefined ? NOT_FOUND : answer(200, rowJson(row)));
+    });
+  }
+
+  /** `GET /payments/service-health`. */
+  health(): Reply {
+    const nowMs = this.#clock.monotonicMs();
+    const isLimited = nowMs < this.#nextHealthAtMs;
+    if (this.#healthCalls.length === HEALTH_CALLS_KEPT) this.#healthCalls.shift();
+    this.#healthCalls.push({ receivedAtMs: this.#clock.nowMs(), limited: isLimited });
+    if (isLimited) return TOO_MANY;
+    this.#nextHealthAtMs = nowMs + HEALTH_WINDOW_S * 1000;
+    return answer(200, `{"failing":${this.#failing},"minResponseTime":${this.#delayMs}}`);
+  }
+
+  authorizes(token: string): boolean {
+    return token === this.#token;
+  }
+
+  /** `GET /admin/payments-summary`: both bounds, inclusive, or with one of them missing the whole table. */
+  summary(fromMs: number | null, toMs: number | null): Reply {
+    const hasBoth = fromMs !== null && toMs !== null;
+    const { count, amountCents } = hasBoth
+      ? this.#books.sum(fromMs, toMs)
+      : this.#books.sum(-Infinity, Infinity);
+    const totalAmount = formatDecimal({ units: amountCents, scale: 2 });
+    const totalFee = formatDecimal({ units: amountCents * this.#fee.units, scale: 2 + this.#fee.scale });
+    const fee = formatDecimal(this.#fee);
+    return answer(
+      200,
+      `{"totalAmount":${totalAmount},"totalRequests":${count},"totalFee":${totalFee},"feePerTransaction":${fee}}`,
+    );
+  }
+
+  configureToken(token: string): Reply {
+    this.#token = token;
+    return answer(204);
+  }
+
+  /** For the payments that come from now on; the sleep of one that is here doesn't change. */
+  configureDelay(delayMs: number): Reply {
+    const was = this.#delayMs;
+    this.#delayMs = delayMs;
+    return answer(200, JSON.stringify({ config: 'delay', was, is: delayMs }));
+  }
+
+  /** For every payment that has not ended its sleep yet. */
+  configureFailure(failing: boolean): Reply {
+    const was = this.#failing;
+    this.#failing = failing;
+    return answer(200, JSON.stringify({ config: 'failure', was, is: failing }));
+  }
+
+  purge(): Reply {
+    this.#books.clear();
+    return answer(200, '{"message":"All payments purged."}');
+  }
+
+  /** Not in the official contract: sets a fault beside those of other kinds, or clears all. */
+  configureFault(fault: Fault | 'none'): Reply {
+    if (fault === 'none') this.#faults.clear();
+    else this.#faults.set(fault);
+    return answer(200, JSON.stringify({ faults: this.#faults.list() }));
+  }
+
+  /** Not in the official contract: payments in the order of their inserts, for auditors. */
+  list(offset: number, limit: number): Reply {
+    const payments = this.#books.page(offset, limit);
+    return answer(200, JSON.stringify({ total: this.#books.count, payments }));
+  }
+
+  /** Not in the official contract: the last health calls, the oldest first. */
+  healthCalls(): Reply {
+    return answer(200, JSON.stringify(this.#healthCalls));
+  }
+
+  #admit(respond: Respond, run: (finish: Respond) => void): HangUp {
+    const call = () =>
+      run((reply) => {
+        respond(reply);
+        this.#gate.leave();
+      });
+    if (!this.#gate.enter(call)) respond(TOO_MANY);
+    return () => this.#gate.giveUp(call);
+  }
+
+  /** At once when there is nothing to wait for: a timer would cost more than all the rest of a payment. */
+  #after(delayMs: number, run: () => void): void {
+    if (delayMs > 0) this.#clock.after(delayMs, run);
+    else run();
+  }
+
+  #strike(fault: Fault, payment: Row): Reply {
+    const { commits, reply } = effectOf(fault);
+    const inserted = commits ? this.#insert(payment) : NOT_FOUND;
+    return reply ?? inserted;
+  }
+
+  #insert(payment: Row): Reply {
+    if (this.#books.insert(payment)) return PROCESSED;
+    const message = `Payment could not be processed. CorrelationId already exists: ${payment.correlationId}.`;
+    return answer(422, JSON.stringify({ message }));
+  }
+}
+
+interface HealthCall {
+  readonly receivedAtMs: number;
+  readonly limited: boolean;
+}
+
+/** The time has no zone, and no zeros at the end of its fraction: so the official processor spells it. */
+function rowJson({ correlationId, amountCents, requestedAtMs }: Row): string {
+  const amount = formatDecimal({ units: BigInt(amountCents), scale: 2 });
+  const requestedAt = new Date(requestedAtMs).toISOString().replace(/\.?0*Z$/, '');
+  return `{"correlationId":"${correlationId}","amount":${amount},"requestedAt":"${requestedAt}"}`;
+}

@@ -1,0 +1,43 @@
+import { type Address, parseAddress } from '../http/address.ts';
+import { type Decimal, parseDecimal } from './decimal.ts';
+
+export interface Settings {
+  readonly listen: Address;
+  readonly fee: Decimal;
+  readonly token: string;
+  readonly name: string;
+}
+
+export type SettingsReading =
+  | { readonly kind: 'ok'; readonly settings: Settings }
+  /** One line. */
+  | { readonly kind: 'wrong'; readonly problem: string };
+
+/**
+ * | setting | default        | allowed                      | about                                    |
+ * |---------|----------------|------------------------------|------------------------------------------|
+ * | LISTEN  | 127.0.0.1:8001 | `host:port` or `unix:/path`  | where the processor listens              |
+ * | FEE     | 0.05           | a decimal from 0 to 1        | what it charges, as a part of the amount |
+ * | TOKEN   | 123            | 1 to 200 printable characters | the first `X-Rinha-Token`               |
+ * | NAME    | default        | letters, digits, `-`, `_`    | what it calls itself when it starts      |
+ */
+export function readSettings(environment: Readonly<Record<string, string | undefined>>): SettingsReading {
+  const {
+    LISTEN: listenText = '127.0.0.1:8001',
+    FEE: feeText = '0.05',
+    TOKEN: token = '123',
+    NAME: name = 'default',
+  } = environment;
+  const listen = parseAddress(listenText);
+  if (listen === null) return wrong('LISTEN', listenText, '`host:port` or `unix:/path`');
+  const fee = /^\d(\.\d{1,6})?$/.test(feeText) && Number(feeText) <= 1 ? parseDecimal(feeText) : null;
+  if (fee === null) return wrong('FEE', feeText, 'a decimal from 0 to 1 with at most six places');
+  // The value of a token is nobody's business on a terminal.
+  if (!/^[!-~]{1,200}$/.test(token)) return wrong('TOKEN', '…', '1 to 200 printable characters, no spaces');
+  if (!/^[\w-]{1,64}$/.test(name)) return wrong('NAME', name, '1 to 64 letters, digits, `-` or `_`');
+  return { kind: 'ok', settings: { listen, fee, token, name } };
+}
+
+function wrong(setting: string, value: string, allowed: string): SettingsReading {
+  return { kind: 'wrong', problem: `${setting}=${JSON.stringify(value)} is wrong: allowed is ${allowed}.` };
+}
