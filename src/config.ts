@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { parseAddress } from './http/address.ts';
 
 /**
  * Every setting of a gateway: one declarative table, read once from the environment handed in.
@@ -22,11 +23,6 @@ interface Setting<Value> {
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Where the gateway listens. */
-export type Address =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string };
-
 /** Which ledger: a directory of LMDB's, or a URL of Redis (`redis:`, `rediss:` or `redis+unix:`). */
 export type LedgerTarget =
   | { readonly kind: 'lmdb'; readonly path: string }
@@ -45,7 +41,7 @@ const FALLBACK_FEE_PPM = 150_000;
 const PROCESSORS_MAX = 16;
 
 const SETTINGS = {
-  LISTEN: custom(parseAddress, {
+  LISTEN: custom((text) => parseAddress(text) ?? undefined, {
     unit: 'address',
     fallback: '127.0.0.1:9999',
     allowed: '`host:port` or `unix:/path`',
@@ -124,6 +120,13 @@ const SETTINGS = {
     1,
     1024,
     'Calls to processors in flight, over all threads of the instance.',
+  ),
+  DRAIN_RATE: whole(
+    'payments/s',
+    1000,
+    1,
+    100_000,
+    'What an instance aims at while a backlog drains: calls in flight adapt to it.',
   ),
   PROCESSOR_TIMEOUT_MS: whole(
     'ms',
@@ -249,6 +252,7 @@ function arrange(values: Values) {
     queueCapacity: values.QUEUE_CAPACITY,
     heldLimit: values.HELD_LIMIT,
     concurrency: values.CONCURRENCY,
+    drainRate: values.DRAIN_RATE,
     processorTimeoutMs: values.PROCESSOR_TIMEOUT_MS,
     pinHoldMs: values.PIN_HOLD_MS,
     leaseMs: values.LEASE_MS,
@@ -360,33 +364,16 @@ function parseWhole(text: string, min: number, max: number): number | undefined 
   return value >= min && value <= max ? value : undefined;
 }
 
-function parseAddress(text: string): Address | undefined {
-  if (text.startsWith('unix:')) {
-    const path = text.slice('unix:'.length);
-    return isSocketPath(path) ? { kind: 'unix', path } : undefined;
-  }
-  const [, bracketed, plain, portText = ''] =
-    /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d+)$/.exec(text) ?? [];
-  const host = bracketed ?? plain;
-  const port = parseWhole(portText, 0, 65_535);
-  return host === undefined || port === undefined ? undefined : { kind: 'tcp', host, port };
-}
-
 function parseLedger(text: string): LedgerTarget | undefined {
   if (text.startsWith('lmdb:')) {
     const path = text.slice('lmdb:'.length);
     return path === '' ? undefined : { kind: 'lmdb', path };
   }
   if (text.startsWith('redis+unix:')) {
-    return isSocketPath(text.slice('redis+unix:'.length)) ? { kind: 'redis', url: text } : undefined;
+    return parseAddress(text.slice('redis+'.length)) === null ? undefined : { kind: 'redis', url: text };
   }
   const isRedis = /^rediss?:\/\//.test(text) && URL.parse(text)?.hostname;
   return isRedis ? { kind: 'redis', url: text } : undefined;
-}
-
-/** Linux holds the path of a socket in 108 bytes with the zero that ends it. */
-function isSocketPath(path: string): boolean {
-  return path.startsWith('/') && path.length > 1 && Buffer.byteLength(path) <= 107;
 }
 
 function parseUrl(text: string): string | undefined {

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Journal } from '../ledger/journal.ts';
-import type { Claim, Ledger } from '../ledger/ledger.ts';
 import type { Lease } from '../ledger/lease.ts';
+import type { Claim, Ledger } from '../ledger/ledger.ts';
 import type { Segments } from '../ledger/segments.ts';
 import type { Board } from '../pool/board.ts';
 import type { Ring } from '../pool/ring.ts';
@@ -9,7 +9,12 @@ import { readUuid } from '../uuid.ts';
 import type { Recent } from './recent.ts';
 
 /** What becomes of a posted payment. Only `accepted` owes it a settlement. */
-export type Verdict = 'accepted' | 'amount-conflict' | 'queue-full' | 'journal-unavailable' | 'ledger-unavailable';
+export type Verdict =
+  | 'accepted'
+  | 'amount-conflict'
+  | 'queue-full'
+  | 'journal-unavailable'
+  | 'ledger-unavailable';
 
 export interface IntakeParts {
   readonly recent: Recent;
@@ -98,7 +103,7 @@ export class Intake {
 
   #write(id: Buffer, amountCents: number, acceptedAtMs: number): number | null {
     const { journal } = this.#parts;
-    const journalRef = journal.append(id, amountCents, acceptedAtMs);
+    const journalRef = journal.append(id, amountCents, acceptedAtMs, null);
     if (journalRef < 0) return null;
     return journal.flush().kind === 'ok' ? journalRef : null;
   }
@@ -115,7 +120,7 @@ export class Intake {
   #accept(pending: Pending): void {
     const { ring, board, thread } = this.#parts;
     if (pending.journalRef !== null) {
-      ring.push(pending.id, pending.amountCents, pending.acceptedAtMs, pending.journalRef);
+      ring.push(pending.id, pending.amountCents, pending.acceptedAtMs, pending.journalRef, null);
       ring.wake();
       board.count(thread, 'accepted', 1);
     }
@@ -140,7 +145,9 @@ export class Intake {
       this.#pending = [];
       const verdicts = await this.#verdicts(batch);
       for (const [index, pending] of batch.entries()) {
-        const verdict = this.#stillKnown(pending) ? (verdicts[index] ?? 'ledger-unavailable') : 'journal-unavailable';
+        const verdict = this.#stillKnown(pending)
+          ? (verdicts[index] ?? 'ledger-unavailable')
+          : 'journal-unavailable';
         if (verdict === 'accepted') this.#accept(pending);
         else this.#refuse(pending, verdict);
       }

@@ -36,15 +36,23 @@ export class Server {
   constructor(parts: ServerParts) {
     this.#parts = parts;
     this.#route('/payments', 'POST', (exchange) => this.#postPayment(exchange));
-    this.#route('/payments-summary', 'GET', (exchange, request) => this.#getSummary(exchange, request.getQuery()));
-    this.#route('/payments/:id', 'GET', (exchange, request) => this.#getPayment(exchange, request.getParameter(0)));
+    this.#route('/payments-summary', 'GET', (exchange, request) =>
+      this.#getSummary(exchange, request.getQuery()),
+    );
+    this.#route('/payments/:id', 'GET', (exchange, request) =>
+      this.#getPayment(exchange, request.getParameter(0)),
+    );
     this.#route('/purge-payments', 'POST', (exchange) => this.#postPurge(exchange));
     this.#route('/livez', 'GET', (exchange) => exchange.end('200 OK', [], ''));
     this.#route('/readyz', 'GET', (exchange) => this.#getReady(exchange));
     parts.app.any('/*', (response) => refuse(new Exchange(response), problem('no-such-route')));
   }
 
-  #route(path: string, method: 'GET' | 'POST', answer: (exchange: Exchange, request: HttpRequest) => unknown): void {
+  #route(
+    path: string,
+    method: 'GET' | 'POST',
+    answer: (exchange: Exchange, request: HttpRequest) => unknown,
+  ): void {
     const { app } = this.#parts;
     const handle = (response: HttpResponse, request: HttpRequest) => {
       void answer(new Exchange(response), request);
@@ -58,7 +66,11 @@ export class Server {
     const { decoder, intake, bodyLimitBytes, board } = this.#parts;
     exchange.readBody(bodyLimitBytes, (body) => {
       if (body === null) {
-        refuse(exchange, problem('body-too-large', { detail: `The body exceeds ${bodyLimitBytes} bytes.` }), true);
+        refuse(
+          exchange,
+          problem('body-too-large', { detail: `The body exceeds ${bodyLimitBytes} bytes.` }),
+          true,
+        );
         return;
       }
       if (board.stopping) {
@@ -141,7 +153,8 @@ export class Server {
       return;
     }
     const reply = await ledger.ping();
-    if (reply.kind === 'unavailable') refuse(exchange, problem('ledger-unavailable', { detail: reply.reason }));
+    if (reply.kind === 'unavailable')
+      refuse(exchange, problem('ledger-unavailable', { detail: reply.reason }));
     else exchange.end('200 OK', [], '');
   }
 }
@@ -163,7 +176,10 @@ function summaryJson(names: readonly string[], totals: readonly Totals[]): strin
   return `{${members.join(',')}}`;
 }
 
-function notYetClaimed(correlationId: string, accepted: { amountCents: number; acceptedAtMs: number }): LedgerEntry {
+function notYetClaimed(
+  correlationId: string,
+  accepted: { amountCents: number; acceptedAtMs: number },
+): LedgerEntry {
   return {
     correlationId,
     amountCents: accepted.amountCents,
@@ -191,6 +207,7 @@ function paymentJson(entry: LedgerEntry, names: readonly string[]): string {
   };
   const amounts = [`"amount":${centsToDecimal(entry.amountCents)}`];
   // A number that JSON.stringify would print from a float is spliced in as exact text instead.
-  if (conflictingAmountCents !== null) amounts.push(`"conflictingAmount":${centsToDecimal(conflictingAmountCents)}`);
+  if (conflictingAmountCents !== null)
+    amounts.push(`"conflictingAmount":${centsToDecimal(conflictingAmountCents)}`);
   return `{${amounts.join(',')},${JSON.stringify(shown).slice(1)}`;
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert';
-import { type Clock, sleep } from '../clock.ts';
-import type { Ledger, LedgerEntry, OwnerRecord, Seat } from './ledger.ts';
-import type { Log } from '../log.ts';
 import { equalJitterMs } from '../backoff.ts';
+import { type Clock, sleep } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { Ledger, LedgerEntry, OwnerRecord, Seat } from './ledger.ts';
 
 export interface LeaseParts {
   readonly seat: Seat;

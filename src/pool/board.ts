@@ -11,9 +11,8 @@ import assert from 'node:assert';
  * | word                 | field           | type | who writes         | order   |
  * |----------------------|-----------------|------|--------------------|---------|
  * | 0                    | stopping        | i32  | primary            | seq-cst |
- * | 1                    | threadsReady    | i32  | pool threads       | seq-cst |
- * | 2                    | purgedAtMs      | f64  | any; only rises    | relaxed |
- * | 3..7                 | reserved        |      |                    |         |
+ * | 1                    | purgedAtMs      | f64  | any; only rises    | relaxed |
+ * | 2..7                 | reserved        |      |                    |         |
  * | 8 + 8p + 0           | breakerOpen     | i32  | pool threads, CAS  | seq-cst |
  * | 8 + 8p + 1           | failuresInRow   | i32  | pool threads       | seq-cst |
  * | 8 + 8p + 2           | trialsInRow     | i32  | pool threads       | seq-cst |
@@ -23,7 +22,8 @@ import assert from 'node:assert';
  * | 8 + 8p + 6..7        | reserved        |      |                    |         |
  * | rows + 2(tP + p)     | oldestCallAtMs  | f64  | pool thread t      | relaxed |
  * | rows + 2(tP + p) + 1 | callsInFlight   | i32  | pool thread t      | seq-cst |
- * | cells + 8t + c       | counter c       | f64  | thread t           | relaxed |
+ * | cells + 8t           | ready           | i32  | thread t, primary  | seq-cst |
+ * | cells + 8t + 1 + c   | counter c       | f64  | thread t           | relaxed |
  *
  * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 8P, `cells` = rows + 2TP.
  * Moments are on the monotonic clock, which all threads share, but for `purgedAtMs`. `trialAtMs` holds the low 32
@@ -35,8 +35,7 @@ const CELL_WORDS = 2;
 const COUNTER_WORDS = 8;
 
 const STOPPING = 0;
-const THREADS_READY = 1;
-const PURGED_AT = 2;
+const PURGED_AT = 1;
 
 const BREAKER_OPEN = 0;
 const FAILURES_IN_ROW = 1;
@@ -49,7 +48,7 @@ assert.ok(SUCCEEDED_AT < ROW_WORDS);
 /** What a thread counts since it started; the order is the layout. */
 const COUNTERS = ['accepted', 'settled', 'invalid', 'dispatched', 'refused', 'unknown'] as const;
 export type Counter = (typeof COUNTERS)[number];
-assert.ok(COUNTERS.length <= COUNTER_WORDS);
+assert.ok(COUNTERS.length < COUNTER_WORDS);
 
 export interface BoardShape {
   readonly processorCount: number;
@@ -82,12 +81,17 @@ export class Board {
     Atomics.store(this.#flags, STOPPING * 2, 1);
   }
 
+  /** How many threads have said that they work. */
   get threadsReady(): number {
-    return Atomics.load(this.#flags, THREADS_READY * 2);
+    let ready = 0;
+    for (let thread = 0; thread < this.shape.threadCount; thread++) {
+      ready += Atomics.load(this.#flags, this.#ready(thread) * 2);
+    }
+    return ready;
   }
 
-  countReady(change: 1 | -1): void {
-    Atomics.add(this.#flags, THREADS_READY * 2, change);
+  setReady(thread: number, ready: boolean): void {
+    Atomics.store(this.#flags, this.#ready(thread) * 2, ready ? 1 : 0);
   }
 
   /** Payments accepted before this moment (wall clock) have been purged. It never goes back. */
@@ -190,6 +194,13 @@ export class Board {
     Atomics.store(this.#flags, (this.#cell(thread, processor) + 1) * 2, calls);
   }
 
+  /** Its calls are nobody's any more, and it is not ready until its successor is. */
+  threadDied(thread: number): void {
+    for (let processor = 0; processor < this.shape.processorCount; processor++)
+      this.setCalls(thread, processor, 0, 0);
+    this.setReady(thread, false);
+  }
+
   // Counters.
 
   count(thread: number, counter: Counter, by: number): void {
@@ -219,8 +230,12 @@ export class Board {
     return rowsEnd + (thread * this.shape.processorCount + processor) * CELL_WORDS;
   }
 
+  #ready(thread: number): number {
+    return this.#cell(this.shape.threadCount, 0) + thread * COUNTER_WORDS;
+  }
+
   #counter(thread: number, counter: Counter): number {
-    return this.#cell(this.shape.threadCount, 0) + thread * COUNTER_WORDS + COUNTERS.indexOf(counter);
+    return this.#ready(thread) + 1 + COUNTERS.indexOf(counter);
   }
 
   #measure(word: number): number {

@@ -1,13 +1,13 @@
+import { type Backoff, equalJitterMs, fullJitterMs } from '../backoff.ts';
 import { type Clock, sleep } from '../clock.ts';
+import { Lease } from '../ledger/lease.ts';
 import type { Claim, ClaimReply, Ledger, LedgerEntry, Seat, Settlement } from '../ledger/ledger.ts';
 import type { Log } from '../log.ts';
 import type { Payment } from '../payment.ts';
 import type { Answer, Found, Processor } from '../processor/processor.ts';
-import { type Backoff, equalJitterMs, fullJitterMs } from '../backoff.ts';
 import type { Board } from './board.ts';
 import { Calls } from './calls.ts';
 import { Held, NOT_JOURNALED } from './held.ts';
-import { Lease } from '../ledger/lease.ts';
 import { Queue } from './queue.ts';
 import { choose, type ProcessorView } from './routing.ts';
 import type { Standing } from './standing.ts';
@@ -102,9 +102,9 @@ export class Drain {
 
   /** Runs until the board says stop and the calls in flight have ended and are in the books. */
   async run(): Promise<void> {
-    const { board } = this.#parts;
+    const { board, thread } = this.#parts;
     await this.#lease.start();
-    board.countReady(1);
+    board.setReady(thread, true);
     for (;;) {
       this.#dropPurged();
       this.#take();
@@ -112,7 +112,7 @@ export class Drain {
       if (board.stopping && this.#idle()) break;
       await this.#untilStirred();
     }
-    board.countReady(-1);
+    board.setReady(thread, false);
     await this.#lease.stop();
   }
 

@@ -1,6 +1,6 @@
+import { type Backoff, equalJitterMs } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { type Backoff, equalJitterMs } from '../backoff.ts';
 import type { Board } from './board.ts';
 import type { ProcessorView } from './routing.ts';
 

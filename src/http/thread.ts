@@ -1,0 +1,131 @@
+import { randomInt } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { Journal } from '../ledger/journal.ts';
+import { Lease } from '../ledger/lease.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { openLedger } from '../ledger/open.ts';
+import { Segments } from '../ledger/segments.ts';
+import type { Log } from '../log.ts';
+import { Board } from '../pool/board.ts';
+import { Ring } from '../pool/ring.ts';
+import type { SharedMemory } from '../shared-memory.ts';
+import { PaymentDecoder } from './decoder.ts';
+import { type Durability, Intake } from './intake.ts';
+import { Recent } from './recent.ts';
+import { Server } from './server.ts';
+import { createApp, type WebApp } from './uws.ts';
+
+/** How often files of the journal that nobody needs any more are removed. */
+const RECLAIM_EVERY_MS = 1000;
+
+/**
+ * What one HTTP thread is made of, whether it is the primary thread or one of several: an application with the
+ * gateway's routes, not listening yet, and a journal of its own.
+ */
+export class HttpThread {
+  readonly app: WebApp;
+  readonly #ledger: Ledger;
+  readonly #journal: Journal;
+  readonly #lease: Lease | null;
+  readonly #cancelReclaim: () => void;
+
+  /** `index` counts the HTTP threads of the instance from 0. */
+  static async open(
+    index: number,
+    config: Config,
+    shared: SharedMemory,
+    clock: Clock,
+    log: Log,
+  ): Promise<HttpThread> {
+    const names = config.processors.map(({ name }) => name);
+    const ledger = await openLedger(config.ledger, names, { clock, random: Math.random });
+    const lease = config.acceptDurability === 'ledger' ? leaseOf(index, config, ledger, clock, log) : null;
+    // Not awaited: the gateway starts, and says that it is not ready, while its ledger is away.
+    void lease?.start();
+    return new HttpThread(index, config, shared, clock, log, ledger, lease);
+  }
+
+  private constructor(
+    index: number,
+    config: Config,
+    shared: SharedMemory,
+    clock: Clock,
+    log: Log,
+    ledger: Ledger,
+    lease: Lease | null,
+  ) {
+    const segments = new Segments(shared.segments);
+    const board = new Board(shared.board, shared.boardShape);
+    const recent = new Recent(shared.recent);
+    const thread = config.poolThreadCount + index;
+    const durability: Durability =
+      lease === null
+        ? { kind: config.acceptDurability === 'flush' ? 'flush' : 'journal' }
+        : { kind: 'ledger', ledger, lease };
+    this.app = createApp();
+    this.#ledger = ledger;
+    this.#lease = lease;
+    this.#journal = new Journal({
+      directory: config.journalDir,
+      writer: `http-${index}`,
+      segments,
+      durable: durability.kind === 'flush',
+      flushRecords: 1,
+      randomU32: () => randomInt(2 ** 32),
+    });
+    const ring = new Ring(shared.ring);
+    const journal = this.#journal;
+    new Server({
+      app: this.app,
+      decoder: new PaymentDecoder(config.maxAmountCents),
+      intake: new Intake({ recent, ring, journal, segments, board, thread, clock, durability }),
+      recent,
+      ledger,
+      board,
+      processorNames: config.processors.map(({ name }) => name),
+      poolThreadCount: config.poolThreadCount,
+      bodyLimitBytes: config.bodyLimitBytes,
+      allowPurge: config.allowPurge,
+      clock,
+      log,
+    });
+    this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => journal.reclaim());
+  }
+
+  /** Ends every connection, and leaves in the journal only what the ledger does not have. */
+  async close(): Promise<void> {
+    this.#cancelReclaim();
+    this.app.close();
+    await this.#journal.close();
+    await this.#lease?.stop();
+    await this.#ledger.close();
+  }
+}
+
+function leaseOf(index: number, config: Config, ledger: Ledger, clock: Clock, log: Log): Lease {
+  return new Lease({
+    seat: { instanceId: config.instanceId, name: `http-${index}` },
+    ledger,
+    leaseMs: config.leaseMs,
+    clock,
+    random: Math.random,
+    log,
+    onEnlisted: () => {},
+    // This thread only reserves. What a former owner had reserved is the pool threads' to take over.
+    adopt: () => {},
+    room: () => 0,
+  });
+}
+
+function every(clock: Clock, periodMs: number, run: () => void): () => void {
+  let cancel: () => void = () => {};
+  const again = () => {
+    cancel = clock.after(periodMs, () => {
+      run();
+      again();
+    });
+  };
+  again();
+  return () => cancel();
+}

@@ -1,0 +1,34 @@
+import assert from 'node:assert';
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { createLogger } from '../log.ts';
+import type { SharedMemory } from '../shared-memory.ts';
+import { HttpThread } from './thread.ts';
+
+/** What the primary thread hands to one HTTP thread among several. */
+export interface HttpTask {
+  readonly index: number;
+  readonly config: Config;
+  readonly shared: SharedMemory;
+}
+
+/** What that thread says: where its connections may be sent, and that it has closed. */
+export type HttpWorkerMessage =
+  | { readonly kind: 'open'; readonly descriptor: number }
+  | { readonly kind: 'closed' };
+
+// Composition root of one HTTP thread among several. Any message to it means: close.
+assert.ok(parentPort !== null);
+const port = parentPort;
+const { index, config, shared }: HttpTask = workerData;
+const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `http-${index}` });
+const thread = await HttpThread.open(index, config, shared, systemClock, log);
+port.once('message', () => {
+  void thread.close().then(() => say({ kind: 'closed' }));
+});
+say({ kind: 'open', descriptor: thread.app.getDescriptor() });
+
+function say(message: HttpWorkerMessage): void {
+  port.postMessage(message);
+}

@@ -1,0 +1,25 @@
+import type { Clock } from '../clock.ts';
+import type { LedgerTarget } from '../config.ts';
+import type { Ledger } from './ledger.ts';
+
+export interface OpenLedgerParts {
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/**
+ * The ledger that `LEDGER_URL` names, opened for processors in this order. The driver of the other one is not
+ * loaded: it would cost each thread its memory.
+ */
+export async function openLedger(
+  target: LedgerTarget,
+  processorNames: readonly string[],
+  { clock, random }: OpenLedgerParts,
+): Promise<Ledger> {
+  if (target.kind === 'redis') {
+    const { RedisLedger } = await import('./redis.ts');
+    return RedisLedger.open(target.url, { processorNames, clock, random });
+  }
+  const { LmdbLedger } = await import('./lmdb.ts');
+  return LmdbLedger.open(target.path, { processorNames, clock });
+}

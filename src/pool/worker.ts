@@ -1,0 +1,131 @@
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { openLedger } from '../ledger/open.ts';
+import { Segments } from '../ledger/segments.ts';
+import { createLogger } from '../log.ts';
+import { HttpProcessor } from '../processor/client.ts';
+import type { SharedMemory } from '../shared-memory.ts';
+import { readUuid } from '../uuid.ts';
+import { Board } from './board.ts';
+import { Drain, type DrainPolicy, type QueuedPayment, type Source } from './drain.ts';
+import { HealthWatch } from './health.ts';
+import { Ring, RingSlot } from './ring.ts';
+import { Standing } from './standing.ts';
+
+export interface PoolTask {
+  readonly thread: number;
+  readonly config: Config;
+  readonly shared: SharedMemory;
+}
+
+/** Composition root of a pool thread: drains the ring until the board says stop. */
+export default async function drainRing({ thread, config, shared }: PoolTask): Promise<void> {
+  const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `pool-${thread}` });
+  const clock = systemClock;
+  const random = Math.random;
+  const names = config.processors.map(({ name }) => name);
+  const board = new Board(shared.board, shared.boardShape);
+  const ledger = await openLedger(config.ledger, names, { clock, random });
+  const processors = config.processors.map(
+    ({ url }) => new HttpProcessor({ url, connectionCount: connectionCount(config), clock }),
+  );
+  const standing = new Standing({ board, names, policy: standingPolicy(config), clock, random, log });
+  const source = new RingSource(new Ring(shared.ring), new Segments(shared.segments), board);
+  const seat = { instanceId: config.instanceId, name: `pool-${thread}` };
+  const policy = drainPolicy(config);
+  const drain = new Drain({
+    seat,
+    thread,
+    source,
+    ledger,
+    processors,
+    standing,
+    board,
+    policy,
+    clock,
+    random,
+    log,
+  });
+  const health = thread === 0 ? healthWatch() : null;
+  health?.start();
+  await drain.run();
+  health?.stop();
+  await Promise.all([...processors.map((processor) => processor.close()), ledger.close()]);
+
+  function healthWatch(): HealthWatch {
+    const { intervalMs, timeoutMs } = config.health;
+    const healthPolicy = { healthIntervalMs: intervalMs, healthTimeoutMs: timeoutMs };
+    return new HealthWatch({
+      ledger,
+      processors,
+      names,
+      standing,
+      board,
+      policy: healthPolicy,
+      clock,
+      random,
+      log,
+    });
+  }
+}
+
+/** The ring as the drain sees it. */
+class RingSource implements Source {
+  readonly #ring: Ring;
+  readonly #segments: Segments;
+  readonly #board: Board;
+  readonly #slot = new RingSlot();
+
+  constructor(ring: Ring, segments: Segments, board: Board) {
+    this.#ring = ring;
+    this.#segments = segments;
+    this.#board = board;
+  }
+
+  take(limit: number): QueuedPayment[] {
+    const payments: QueuedPayment[] = [];
+    while (payments.length < limit && this.#ring.pop(this.#slot)) {
+      const { id, amountCents, acceptedAtMs, journalRef } = this.#slot;
+      payments.push({ correlationId: readUuid(id, 0), amountCents, acceptedAtMs, journalRef });
+    }
+    return payments;
+  }
+
+  wait(): Promise<void> {
+    return this.#ring.sleep(Number.POSITIVE_INFINITY, () => this.#board.stopping);
+  }
+
+  release(journalRef: number): void {
+    if (journalRef >= 0) this.#segments.markDone(journalRef);
+  }
+}
+
+function standingPolicy(config: Config) {
+  const { failures, baseMs, maxMs } = config.breaker;
+  return {
+    latencyBudgetMs: config.latencyBudgetMs,
+    breakerFailures: failures,
+    breakerBackoff: { baseMs, maxMs },
+  };
+}
+
+function drainPolicy(config: Config): DrainPolicy {
+  return {
+    patienceMs: config.patienceMs,
+    latencyBudgetMs: config.latencyBudgetMs,
+    processorTimeoutMs: config.processorTimeoutMs,
+    pinHoldMs: config.pinHoldMs,
+    leaseMs: config.leaseMs,
+    backoff: config.backoff,
+    batchWindowMs: config.batch.windowMs,
+    batchLimit: config.batch.limit,
+    heldLimit: config.heldLimit,
+    callLimit: connectionCount(config),
+    drainRate: Math.ceil(config.drainRate / config.poolThreadCount),
+  };
+}
+
+/** A thread's share of the calls that may be in flight: a call in flight has a connection to itself. */
+function connectionCount(config: Config): number {
+  return Math.max(1, Math.floor(config.concurrency / config.poolThreadCount));
+}

@@ -1,0 +1,108 @@
+import { mkdirSync } from 'node:fs';
+import { systemClock } from './clock.ts';
+import { type Config, readConfig } from './config.ts';
+import { formatAddress } from './http/address.ts';
+import { type HttpFront, openFront } from './http/front.ts';
+import { Recent } from './http/recent.ts';
+import type { Listener } from './http/uws.ts';
+import { lockDirectory } from './ledger/directory-lock.ts';
+import { journalFileCount, replay } from './ledger/journal-recovery.ts';
+import { Segments } from './ledger/segments.ts';
+import { createLogger, type Log } from './log.ts';
+import { Board } from './pool/board.ts';
+import { Pool } from './pool/pool.ts';
+import { Ring } from './pool/ring.ts';
+import type { PoolTask } from './pool/worker.ts';
+import { Recovery } from './recovery.ts';
+import { allocateSharedMemory } from './shared-memory.ts';
+
+// Composition root of one instance of the gateway: its settings come from the environment, it ends by a signal.
+const reading = readConfig(process.env);
+if (reading.kind === 'wrong') {
+  for (const line of reading.problems) console.error(`dinossauro: ${line}`);
+  process.exit(1);
+}
+const log = createLogger(reading.config.logLevel, { instance: reading.config.instanceId });
+await run(reading.config, log);
+
+async function run(config: Config, log: Log): Promise<void> {
+  mkdirSync(config.journalDir, { recursive: true });
+  const lock = await lockDirectory(config.journalDir);
+  if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${config.journalDir}: ${lock.reason}`);
+  const shared = allocateSharedMemory(config, journalFileCount(config.journalDir));
+  const board = new Board(shared.board, shared.boardShape);
+  const ring = new Ring(shared.ring);
+  const segments = new Segments(shared.segments);
+  const replayed = replay(config.journalDir, segments);
+  if (replayed.kind === 'failed') fail(`JOURNAL_DIR=${config.journalDir}: ${replayed.reason}`);
+  if (replayed.damaged.length > 0) log.error({ damaged: replayed.damaged }, 'journal has damaged records');
+  if (replayed.recordCount > 0) log.info({ ...replayed, damaged: undefined }, 'journal replayed');
+
+  const recovery = new Recovery({
+    directory: config.journalDir,
+    segments,
+    recent: new Recent(shared.recent),
+    ring,
+    clock: systemClock,
+    stopping: () => board.stopping,
+  });
+  recovery.remember();
+  const pool = new Pool({
+    threadCount: config.poolThreadCount,
+    taskOf: (thread): PoolTask => ({ thread, config, shared }),
+    onDeath: (thread) => {
+      board.threadDied(thread);
+      void recovery.pushAgain();
+    },
+    log,
+  });
+  const front = await openFront({
+    config,
+    shared,
+    clock: systemClock,
+    log,
+    onDeath: (error) => fail(String(error)),
+  });
+  pool.start();
+  const listened = await front.listen();
+  if (listened.kind === 'failed') fail(`LISTEN: ${listened.reason}`);
+  void recovery.pushAgain();
+  const { listener } = listened;
+  log.info({ listen: formatAddress(listener.address), ledger: config.ledger.kind }, 'gateway listens');
+
+  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  await stop(signal, { config, board, ring, pool, front, listener, release: lock.release, log });
+}
+
+interface Running {
+  readonly config: Config;
+  readonly board: Board;
+  readonly ring: Ring;
+  readonly pool: Pool;
+  readonly front: HttpFront;
+  readonly listener: Listener;
+  readonly release: () => void;
+  readonly log: Log;
+}
+
+/** Not ready, then deaf, then drained, then gone. What is left is in the journal or claimed, for the next start. */
+async function stop(signal: NodeJS.Signals, running: Running): Promise<never> {
+  const { config, board, ring, pool, front, listener, release, log } = running;
+  log.info({ signal }, 'stopping');
+  board.stop();
+  listener.close();
+  ring.wakeAll();
+  const outcome = await pool.stop(config.stopTimeoutMs);
+  await front.close();
+  release();
+  log.info({ outcome, waiting: ring.size }, 'stopped');
+  process.exit(0);
+}
+
+function fail(line: string): never {
+  console.error(`dinossauro: ${line}`);
+  process.exit(1);
+}

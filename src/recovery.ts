@@ -1,0 +1,61 @@
+import { type Clock, sleep } from './clock.ts';
+import type { Recent } from './http/recent.ts';
+import { type JournalRecord, unfinished } from './ledger/journal-recovery.ts';
+import type { Segments } from './ledger/segments.ts';
+import type { Ring } from './pool/ring.ts';
+
+export interface RecoveryParts {
+  readonly directory: string;
+  readonly segments: Segments;
+  readonly recent: Recent;
+  readonly ring: Ring;
+  readonly clock: Clock;
+  readonly stopping: () => boolean;
+}
+
+/** While the ring is full of what was accepted since. */
+const PUSH_AGAIN_MS = 5;
+
+/**
+ * Pushes once more what the journal holds and no ledger answers for: at start, and when a pool thread has died with
+ * payments in its hands. Pushing too much is harmless, since a payment is claimed once; pushing too little is not.
+ */
+export class Recovery {
+  readonly #parts: RecoveryParts;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(parts: RecoveryParts) {
+    this.#parts = parts;
+  }
+
+  /** What was accepted lately is known again before the first post of this life. */
+  remember(): void {
+    const { directory, segments, recent } = this.#parts;
+    for (const record of unfinished(directory, segments)) {
+      recent.remember(record.id, record.amountCents, record.acceptedAtMs);
+    }
+  }
+
+  /** One pass after another; each ends when everything has found its place in the ring. */
+  pushAgain(): Promise<void> {
+    this.#running = this.#running.then(() => this.#pushAll());
+    return this.#running;
+  }
+
+  async #pushAll(): Promise<void> {
+    const { directory, segments, ring, clock, stopping } = this.#parts;
+    for (const record of unfinished(directory, segments)) {
+      while (!ring.reserve()) {
+        if (stopping()) return;
+        await sleep(clock, PUSH_AGAIN_MS);
+      }
+      this.#push(record);
+    }
+    ring.wakeAll();
+  }
+
+  #push({ id, amountCents, acceptedAtMs, ref, trace }: JournalRecord): void {
+    this.#parts.ring.push(id, amountCents, acceptedAtMs, ref, trace);
+    this.#parts.ring.wake();
+  }
+}

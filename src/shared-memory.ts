@@ -1,0 +1,32 @@
+import type { Config } from './config.ts';
+import { Recent } from './http/recent.ts';
+import { Segments } from './ledger/segments.ts';
+import { Board, type BoardShape } from './pool/board.ts';
+import { Ring } from './pool/ring.ts';
+
+/** The memory that the threads of one instance share; each attaches its own views to it. */
+export interface SharedMemory {
+  readonly ring: SharedArrayBuffer;
+  readonly board: SharedArrayBuffer;
+  readonly boardShape: BoardShape;
+  readonly segments: SharedArrayBuffer;
+  readonly recent: SharedArrayBuffer;
+}
+
+/** 16,384 records of 64 bytes: a file of 1 MiB. */
+const RECORDS_PER_SEGMENT = 16_384;
+
+/** `leftOverSegments`: files of earlier lives that stay in the table until the ledger has their payments. */
+export function allocateSharedMemory(config: Config, leftOverSegments: number): SharedMemory {
+  const boardShape = {
+    processorCount: config.processors.length,
+    threadCount: config.poolThreadCount + config.httpThreadCount,
+  };
+  return {
+    ring: Ring.allocate(config.queueCapacity),
+    board: Board.allocate(boardShape),
+    boardShape,
+    segments: Segments.allocate(config.journalSegmentCount + leftOverSegments, RECORDS_PER_SEGMENT),
+    recent: Recent.allocate(config.queueCapacity),
+  };
+}
