@@ -23,7 +23,7 @@ interface Setting<Value> {
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Which ledger: a directory of LMDB's, or a URL of Redis (`redis:`, `rediss:` or `redis+unix:`). */
+/** Which ledger: a directory of LMDB's, or a Redis, by a URL as its driver takes it (`redis:`, `rediss:`, `unix:`). */
 export type LedgerTarget =
   | { readonly kind: 'lmdb'; readonly path: string }
   | { readonly kind: 'redis'; readonly url: string };
@@ -50,7 +50,7 @@ const SETTINGS = {
   LEDGER_URL: custom(parseLedger, {
     unit: 'URL',
     fallback: 'lmdb:./data/ledger',
-    allowed: '`lmdb:path`, `redis://…`, `rediss://…` or `redis+unix:/path`',
+    allowed: '`lmdb:path`, `redis://[user:password@]host[:port][/db]`, `rediss://…` or `redis+unix:/path`',
     about: 'The books. LMDB serves the instances of one machine, Redis those of many.',
     secret: true,
   }),
@@ -370,10 +370,13 @@ function parseLedger(text: string): LedgerTarget | undefined {
     return path === '' ? undefined : { kind: 'lmdb', path };
   }
   if (text.startsWith('redis+unix:')) {
-    return parseAddress(text.slice('redis+'.length)) === null ? undefined : { kind: 'redis', url: text };
+    const address = parseAddress(text.slice('redis+'.length));
+    const isPlain = address?.kind === 'unix' && !/[?#]/.test(address.path);
+    return isPlain ? { kind: 'redis', url: `unix://${address.path}` } : undefined;
   }
-  const isRedis = /^rediss?:\/\//.test(text) && URL.parse(text)?.hostname;
-  return isRedis ? { kind: 'redis', url: text } : undefined;
+  const url = /^rediss?:\/\//.test(text) ? URL.parse(text) : null;
+  if (url === null || url.hostname === '') return undefined;
+  return /^(\/\d*)?$/.test(url.pathname) ? { kind: 'redis', url: text } : undefined;
 }
 
 function parseUrl(text: string): string | undefined {

@@ -40,7 +40,8 @@ export interface HttpProcessorOptions {
 export class HttpProcessor implements Processor {
   readonly #clock: Clock;
   readonly #pathPrefix: string;
-  readonly #headers: string[] = [];
+  readonly #headers: string[];
+  readonly #postHeaders: string[];
   readonly #pool: Pool;
   /** Has its own connection: health must be heard just when all others are busy. */
   readonly #healthClient: Client;
@@ -50,10 +51,10 @@ export class HttpProcessor implements Processor {
     const { origin, pathname, username, password } = new URL(url);
     this.#clock = clock;
     this.#pathPrefix = pathname.replace(/\/+$/, '');
-    if (username !== '' || password !== '') {
-      const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-      this.#headers.push('authorization', `Basic ${Buffer.from(credentials).toString('base64')}`);
-    }
+    const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
+    this.#headers = credentials === ':' ? [] : ['authorization', authorization];
+    this.#postHeaders = ['content-type', 'application/json', ...this.#headers];
     this.#pool = new Pool(origin, { ...CONNECTION_OPTIONS, connections: connectionCount });
     this.#healthClient = new Client(origin, CONNECTION_OPTIONS);
   }
@@ -89,7 +90,7 @@ export class HttpProcessor implements Processor {
     body: string | null,
     timeoutMs: number,
   ): Promise<Response> {
-    const headers = body === null ? this.#headers : ['content-type', 'application/json', ...this.#headers];
+    const headers = body === null ? this.#headers : this.#postHeaders;
     return new Promise((resolve) => {
       const call = new Call(this.#clock, timeoutMs, resolve);
       dispatcher.dispatch({ method, path: this.#pathPrefix + path, headers, body }, call);

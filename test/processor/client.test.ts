@@ -26,6 +26,10 @@ const serveAndClose =
   (socket) =>
     socket.end(text);
 
+function fail(): never {
+  throw new Error('a hole in the tables of this test');
+}
+
 /** Runs `use` with a client of a server that behaves so, and closes both. */
 async function within<T>(
   behaviour: Behaviour,
@@ -245,6 +249,51 @@ test('after a timeout the next payment gets a new connection', () =>
     },
     1,
   ));
+
+test('under every fault at once: sent at most once, and no outcome says more than is true', async () => {
+  const paid = httpResponse(200, '{"message":"payment processed successfully"}');
+  const faults: readonly (readonly [allowed: readonly string[], behaviour: (socket: Socket) => void])[] = [
+    [['committed'], (socket) => socket.write(paid)],
+    [['committed'], (socket) => setImmediate(() => socket.end(paid))],
+    [['committed', 'unknown'], (socket) => socket.write(paid, () => socket.resetAndDestroy())],
+    [['committed'], (socket) => socket.write(paid, () => socket.end())],
+    [['committed'], (socket) => socket.end(paid.slice(0, -4))],
+    [['unknown'], (socket) => socket.end(paid.slice(0, 12))],
+    [['unknown'], (socket) => socket.resetAndDestroy()],
+    [['unknown'], () => {}],
+    [['refused'], (socket) => socket.write(httpResponse(429))],
+    [['failed'], (socket) => socket.write(httpResponse(500))],
+    [['unknown'], (socket) => socket.write(`moo\r\n\r\n${paid}`)],
+    [['committed', 'unknown'], (socket) => socket.write(paid + paid)],
+  ];
+  const idOf = (index: number): string => ID.slice(0, -4) + index.toString().padStart(4, '0');
+  const indexOf = (body: string): number => Number(/([0-9]{4})","amount"/.exec(body)?.[1]);
+  const faultOf = (index: number) => faults[(index * 7919) % faults.length] ?? fail();
+  await within(
+    (socket, request) => faultOf(indexOf(request.body))[1](socket),
+    async (processor, server) => {
+      const indices = Array.from({ length: 480 }, (_, index) => index);
+      const answers = await Promise.all(
+        indices.map((index) => processor.pay({ ...DISPATCH, correlationId: idOf(index) }, 1000)),
+      );
+      const receivedCount = indices.map(() => 0);
+      for (const request of server.received) {
+        const index = indexOf(request.body);
+        receivedCount[index] = (receivedCount[index] ?? fail()) + 1;
+      }
+      answers.forEach((answer, index) => {
+        const [allowed] = faultOf(index);
+        const count = receivedCount[index] ?? fail();
+        assert.ok(count <= 1, `payment ${index} was sent ${count} times`);
+        // On a machine that stands still any answer may come too late.
+        const truths = count === 1 ? [...allowed, 'unknown'] : ['refused', 'unknown'];
+        assert.ok(truths.includes(answer.kind), `payment ${index} is ${answer.kind}`);
+      });
+      assert.is(new Set(answers.map((answer) => answer.kind)).size, 4);
+    },
+    64,
+  );
+});
 
 test('close answers what is in flight, sent or not, and whatever comes after', async () => {
   const server = await FaultyServer.start(() => {});

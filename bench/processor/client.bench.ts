@@ -1,0 +1,105 @@
+import assert from 'node:assert';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { Bench } from 'tinybench';
+import { Pool } from 'undici';
+import { systemClock } from '../../src/clock.ts';
+import { HttpProcessor } from '../../src/processor/client.ts';
+
+/**
+ * CPU time of one payment's call, on the thread and in the kernel for it, by calls at once: our client (a handler
+ * under `Pool.dispatch`) beside `Pool.request`, the comfortable way. The processor is another process that answers
+ * at once, so that its time is not counted.
+ */
+const CALLS_AT_ONCE = [1, 8, 10, 32] as const;
+const TIMEOUT_MS = 15_000;
+const DISPATCH = {
+  correlationId: '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3',
+  amountCents: 1990,
+  acceptedAtMs: 0,
+  requestedAtMs: Date.UTC(2025, 6, 15, 12, 34, 56),
+};
+const BODY = `{"correlationId":"${DISPATCH.correlationId}","amount":19.90,"requestedAt":"2025-07-15T12:34:56.000Z"}`;
+
+if (process.argv[2] === 'processor') answerForever();
+else await measure();
+
+/** The cheapest processor there is: whatever comes in is one payment, and is answered. */
+function answerForever(): void {
+  const said = '{"message":"payment processed successfully"}';
+  const answer = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${said.length}\r\n\r\n${said}`;
+  const server = createServer({ noDelay: true }, (socket) => {
+    socket.on('data', () => socket.write(answer));
+    socket.on('error', () => socket.destroy());
+  });
+  server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
+  process.on('disconnect', () => process.exit());
+}
+
+async function measure(): Promise<void> {
+  const isSmoke = process.env['BENCH_SMOKE'] === '1';
+  const processorProcess = fork(import.meta.filename, ['processor']);
+  const [port] = await once(processorProcess, 'message');
+  const url = `http://127.0.0.1:${port}`;
+  const connectionCount = Math.max(...CALLS_AT_ONCE);
+  const client = new HttpProcessor({ url, connectionCount, clock: systemClock });
+  const pool = new Pool(url, { connections: connectionCount, allowH2: false });
+
+  const bench = new Bench({ time: isSmoke ? 20 : 2000, warmupTime: isSmoke ? 5 : 500 });
+  const cpuUsByTask = new Map<string, number>();
+  const compare = (name: string, atOnce: number, call: () => Promise<void>): void => {
+    const task = `${name}, ${atOnce} at once`;
+    let callCount = 0;
+    let before = process.cpuUsage();
+    bench.add(
+      task,
+      async () => {
+        await Promise.all(Array.from({ length: atOnce }, call));
+        callCount += atOnce;
+      },
+      {
+        beforeAll: () => {
+          callCount = 0;
+          before = process.cpuUsage();
+        },
+        afterAll: () => {
+          const { user, system } = process.cpuUsage(before);
+          cpuUsByTask.set(task, (user + system) / callCount);
+        },
+      },
+    );
+  };
+  for (const atOnce of CALLS_AT_ONCE) {
+    compare('HttpProcessor.pay', atOnce, async () => {
+      assert.equal((await client.pay(DISPATCH, TIMEOUT_MS)).kind, 'committed');
+    });
+    compare('Pool.request', atOnce, async () => {
+      const headers = { 'content-type': 'application/json' };
+      const { body, statusCode } = await pool.request({
+        path: '/payments',
+        method: 'POST',
+        headers,
+        body: BODY,
+      });
+      await body.dump();
+      assert.equal(statusCode, 200);
+    });
+  }
+  await bench.run();
+  console.table(
+    bench.tasks.map((task) => {
+      const { result } = task;
+      if (result.state !== 'completed') throw new Error(`${task.name}: ${result.state}`);
+      return {
+        task: task.name,
+        'CPU µs a call': cpuUsByTask.get(task.name)?.toFixed(1),
+        'batch p50 ms': result.latency.p50.toFixed(3),
+        'batch p99 ms': result.latency.p99.toFixed(3),
+      };
+    }),
+  );
+  await client.close();
+  await pool.destroy();
+  processorProcess.disconnect();
+}
