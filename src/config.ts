@@ -20,7 +20,7 @@ interface Setting<Value> {
   parse(text: string): Value | undefined;
 }
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Which ledger: a directory of LMDB's, or a Redis, by a URL as its driver takes it (`redis:`, `rediss:`, `unix:`). */
