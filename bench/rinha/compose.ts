@@ -1,5 +1,132 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Clock } from '../../src/clock.ts';
-import type { Site } from './deployment.ts';
-export async function composeSite(_c: Clock, _f: unknown, _t: string): Promise<Site> {
-  throw new Error('todo');
+import { Cgroup } from './cgroup.ts';
+import type { Deployment, Kind, Site } from './deployment.ts';
+import { GATEWAY_READY, PROCESSOR_READY, type Question, ready } from './ready.ts';
+import type { PerProcessor } from './scenario.ts';
+
+const READY_TIMEOUT_MS = 60_000;
+const SOURCE = join(import.meta.dirname, '../..');
+const DEPLOYED = join(SOURCE, 'docker-compose.yml');
+const FLOOR = join(import.meta.dirname, 'docker-compose.floor.yml');
+const PROCESSORS = join(import.meta.dirname, 'docker-compose.processors.yml');
+const TARGET = 'http://127.0.0.1:9999';
+const PROCESSOR_URLS = { default: 'http://127.0.0.1:8001', fallback: 'http://127.0.0.1:8002' };
+
+/** The deployment as it is deployed, limits and all, with simulated processors in containers beside it. */
+export async function composeSite(clock: Clock, fees: PerProcessor<number>, token: string): Promise<Site> {
+  const environment = {
+    FEE_DEFAULT: String(fees.default),
+    FEE_FALLBACK: String(fees.fallback),
+    TOKEN: token,
+  };
+  const project = await Project.up('rinha-processors', [PROCESSORS], environment);
+  const close = () => project.down();
+  try {
+    for (const url of Object.values(PROCESSOR_URLS)) await answering(clock, url, PROCESSOR_READY);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { name: 'compose', processors: PROCESSOR_URLS, open: (kind) => open(clock, kind), close };
+}
+
+async function open(clock: Clock, kind: Kind): Promise<Deployment> {
+  const project = await Project.up('rinha', kind === 'floor' ? [DEPLOYED, FLOOR] : [DEPLOYED], {});
+  const close = () => project.down();
+  try {
+    await answering(clock, TARGET, GATEWAY_READY);
+    const groups = await project.groups();
+    return { target: TARGET, usage: () => groups.map((group) => group.usage()), close };
+  } catch (error) {
+    const said = await project.said();
+    await close();
+    throw new Error(said, { cause: error });
+  }
+}
+
+function answering(clock: Clock, url: string, question: Question): Promise<void> {
+  return ready(url, question, { clock, timeoutMs: READY_TIMEOUT_MS, alive: () => true });
+}
+
+/** One compose project, up. */
+class Project {
+  readonly #command: readonly string[];
+  readonly #environment: NodeJS.ProcessEnv;
+
+  private constructor(command: readonly string[], environment: NodeJS.ProcessEnv) {
+    this.#command = command;
+    this.#environment = environment;
+  }
+
+  /** Starts it from nothing: what an earlier run left is taken down first, with its volumes. */
+  static async up(
+    name: string,
+    files: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ): Promise<Project> {
+    const command = [...(await composeCommand()), '-p', name, ...files.flatMap((file) => ['-f', file])];
+    const project = new Project(command, { ...process.env, ...environment });
+    await project.down();
+    try {
+      await project.#compose('up', '-d', '--build');
+    } catch (error) {
+      await project.down();
+      throw error;
+    }
+    return project;
+  }
+
+  async down(): Promise<void> {
+    await this.#compose('down', '--volumes', '--remove-orphans');
+  }
+
+  /** The control group of each container. */
+  async groups(): Promise<Cgroup[]> {
+    const ids = (await this.#compose('ps', '-q')).split(/\s+/).filter(Boolean);
+    const format = '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Pid}}';
+    const lines = (await execute('docker', ['inspect', '--format', format, ...ids])).trim().split('\n');
+    return lines.map((line) => {
+      const [service = '', pid = ''] = line.split(' ');
+      return new Cgroup(service, Number(pid));
+    });
+  }
+
+  /** The end of what its containers printed. */
+  said(): Promise<string> {
+    return this.#compose('logs', '--no-color', '--tail', '20');
+  }
+
+  #compose(...args: string[]): Promise<string> {
+    const [file = '', ...before] = this.#command;
+    return execute(file, [...before, ...args], this.#environment);
+  }
+}
+
+/** The plugin where it is installed, else the program; both with limits taken from `deploy`. */
+async function composeCommand(): Promise<string[]> {
+  const candidates = [
+    ['docker', 'compose'],
+    ['docker-compose', '--compatibility'],
+  ];
+  for (const [file = '', ...args] of candidates) {
+    try {
+      await execute(file, [...args, 'version']);
+      return [file, ...args];
+    } catch {
+      // Not this one.
+    }
+  }
+  throw new Error('--compose needs Docker and its compose');
+}
+
+const OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024;
+
+/** What it printed; throws with what it complained of. */
+async function execute(file: string, args: readonly string[], env = process.env): Promise<string> {
+  const options = { env, maxBuffer: OUTPUT_LIMIT_BYTES };
+  const { stdout } = await promisify(execFile)(file, args, options);
+  return stdout;
 }

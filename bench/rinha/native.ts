@@ -6,7 +6,7 @@ import type { Clock } from '../../src/clock.ts';
 import { Child } from './child.ts';
 import type { Deployment, Kind, Site } from './deployment.ts';
 import { adapted } from './nginx.ts';
-import { ready } from './ready.ts';
+import { GATEWAY_READY, PROCESSOR_READY, type Question, ready } from './ready.ts';
 import type { PerProcessor } from './scenario.ts';
 
 const READY_TIMEOUT_MS = 15_000;
@@ -37,7 +37,7 @@ async function startProcessor(
 ): Promise<{ url: string; child: Child }> {
   const address = `127.0.0.1:${await freePort()}`;
   const child = node(name, 'src/simulated/main.ts', { LISTEN: address, FEE: String(fee), TOKEN: token });
-  await answering(clock, [child], `http://${address}`, '/payments/service-health');
+  await answering(clock, [child], `http://${address}`, PROCESSOR_READY);
   return { url: `http://${address}`, child };
 }
 
@@ -58,7 +58,7 @@ async function open(clock: Clock, kind: Kind, processors: PerProcessor<string>):
     rmSync(directory, { recursive: true, force: true });
   };
   try {
-    await answering(clock, children, target, '/readyz');
+    await answering(clock, children, target, GATEWAY_READY);
   } catch (error) {
     await close();
     throw error;
@@ -109,10 +109,15 @@ function node(part: string, file: string, environment: Readonly<Record<string, s
   return new Child(part, process.execPath, [...flags, join(SOURCE, file)], environment);
 }
 
-async function answering(clock: Clock, children: readonly Child[], url: string, path: string): Promise<void> {
+async function answering(
+  clock: Clock,
+  children: readonly Child[],
+  url: string,
+  question: Question,
+): Promise<void> {
   const alive = () => children.every((child) => child.running);
   try {
-    await ready(url, path, { clock, timeoutMs: READY_TIMEOUT_MS, alive });
+    await ready(url, question, { clock, timeoutMs: READY_TIMEOUT_MS, alive });
   } catch (error) {
     const said = children.map(
       (child) => `${child.part}: ${child.running ? 'running' : 'ended'}\n${child.said}`,
