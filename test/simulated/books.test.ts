@@ -1,0 +1,61 @@
+import * as fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Books, type Row } from '../../src/simulated/books.ts';
+
+function row(number: number, amountCents: number, requestedAtMs: number): Row {
+  return { correlationId: String(number), amountCents, requestedAtMs };
+}
+
+test('holds an id once, and the first amount', () => {
+  const books = new Books();
+  assert.is(books.insert(row(1, 100, 5)), true);
+  assert.is(books.insert(row(1, 999, 6)), false);
+  assert.equal(books.find('1'), row(1, 100, 5));
+  assert.is(books.find('2'), undefined);
+  assert.equal(books.sum(-Infinity, Infinity), { count: 1, amountCents: 100n });
+});
+
+test('lists in the order of the inserts, page by page', () => {
+  const books = new Books();
+  for (let number = 0; number < 5; number++) books.insert(row(number, number, 9 - number));
+  assert.equal(
+    books.page(1, 2).map(({ correlationId }) => correlationId),
+    ['1', '2'],
+  );
+  assert.is(books.page(4, 10).length, 1);
+  assert.is(books.page(5, 10).length, 0);
+  assert.is(books.page(100, 10).length, 0);
+});
+
+test('forgets all', () => {
+  const books = new Books();
+  books.insert(row(1, 100, 5));
+  books.clear();
+  assert.is(books.count, 0);
+  assert.is(books.find('1'), undefined);
+  assert.equal(books.sum(-Infinity, Infinity), { count: 0, amountCents: 0n });
+  assert.is(books.insert(row(1, 100, 5)), true);
+});
+
+test('sums every window as a plain scan does, also beyond what a double holds', () => {
+  const moment = fc.integer({ min: -3000, max: 3000 });
+  const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+  void fc.assert(
+    fc.property(fc.array(fc.tuple(amount, moment)), moment, moment, (payments, fromMs, toMs) => {
+      const books = new Books();
+      let count = 0;
+      let amountCents = 0n;
+      for (const [number, [cents, atMs]] of payments.entries()) {
+        books.insert(row(number, cents, atMs));
+        if (atMs < fromMs || atMs > toMs) continue;
+        count++;
+        amountCents += BigInt(cents);
+      }
+      assert.equal(books.sum(fromMs, toMs), { count, amountCents });
+    }),
+    { seed: 2025 },
+  );
+});
+
+test.run();

@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const MAIN = fileURLToPath(new URL('../../src/simulated/main.ts', import.meta.url));
+
+interface End {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** Runs the program with these settings. `whenUp` gets it and its first output. */
+function run(
+  settings: Record<string, string>,
+  whenUp: (child: ChildProcess, output: string) => unknown,
+): Promise<End> {
+  const child = spawn(process.execPath, [MAIN], { env: { ...process.env, ...settings } });
+  let output = '';
+  let errors = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    output += text;
+    whenUp(child, output);
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    errors += text;
+  });
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, output, errors })));
+}
+
+test('says where it listens, answers there, and stops by either signal', async () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    let status = 0;
+    const end = await run({ LISTEN: '127.0.0.1:0', FEE: '0.15', NAME: 'dear' }, async (child, output) => {
+      const port = /:(\d+),/.exec(output)?.[1];
+      status = (await fetch(`http://127.0.0.1:${port}/payments/service-health`)).status;
+      child.kill(signal);
+    });
+    assert.match(end.output, /^Simulated processor dear listens on 127\.0\.0\.1:\d+, fee 0\.15\.\n$/);
+    assert.is(status, 200);
+    assert.is(end.code, 0);
+    assert.is(end.errors, '');
+  }
+});
+
+test('names a wrong setting, and a port that is taken, in one line', async () => {
+  const wrong = await run({ FEE: 'a lot' }, () => {});
+  assert.is(wrong.code, 1);
+  assert.match(wrong.errors, /^FEE="a lot" is wrong: .*\.\n$/);
+
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  const address = taken.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  const refused = await run({ LISTEN: `127.0.0.1:${port}` }, () => {});
+  await new Promise((resolve) => taken.close(resolve));
+  assert.is(refused.code, 1);
+  assert.match(refused.errors, /^cannot listen on 127\.0\.0\.1:\d+: already in use \(EADDRINUSE\)\n$/);
+});
+
+test.run();

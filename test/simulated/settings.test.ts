@@ -1,0 +1,48 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readSettings } from '../../src/simulated/settings.ts';
+
+test('has a default for every setting', () => {
+  assert.equal(readSettings({}), {
+    kind: 'ok',
+    settings: {
+      listen: { kind: 'tcp', host: '127.0.0.1', port: 8001 },
+      fee: { units: 5n, scale: 2 },
+      token: '123',
+      name: 'default',
+    },
+  });
+});
+
+test('takes all from the environment', () => {
+  const environment = { LISTEN: 'unix:/run/p.sock', FEE: '0.15', TOKEN: 'secret', NAME: 'fall-back' };
+  assert.equal(readSettings(environment), {
+    kind: 'ok',
+    settings: {
+      listen: { kind: 'unix', path: '/run/p.sock' },
+      fee: { units: 15n, scale: 2 },
+      token: 'secret',
+      name: 'fall-back',
+    },
+  });
+});
+
+test('names the setting that is wrong, in one line, and keeps a token to itself', () => {
+  const wrong = [
+    { LISTEN: '8001' },
+    { FEE: '1.1' },
+    { FEE: '-0.1' },
+    { FEE: '0.1234567' },
+    { FEE: '' },
+    { TOKEN: 'two words' },
+    { NAME: 'a\nb' },
+  ];
+  for (const environment of wrong) {
+    const reading = readSettings(environment);
+    const problem = reading.kind === 'wrong' ? reading.problem : '';
+    assert.match(problem, new RegExp(`^${Object.keys(environment)[0]}=".*" is wrong: allowed is .+\\.$`));
+    assert.not.match(problem, 'two words');
+  }
+});
+
+test.run();
