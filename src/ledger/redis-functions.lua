@@ -11,18 +11,17 @@
 -- | key               | type   | holds                                                                          |
 -- |-------------------|--------|--------------------------------------------------------------------------------|
 -- | <root>meta        | hash   | layout, books (random id of this set of books), generation, swept, purgedAt,   |
--- |                   |        | owner (the last one given out)                                                 |
+-- |                   |        | owner (the last one given out); and o:<o> -> owner row of owner <o>            |
 -- | <root>processors  | hash   | name -> number, 1 to 255, for ever                                             |
--- | <root>owners      | hash   | owner -> owner row                                                             |
 -- | <root>health      | hash   | processor number -> health row                                                 |
 -- | <root><g>:e:<2 B> | hash   | last 14 bytes of an id -> entry; 65,536 hashes, so that they stay listpacks    |
 -- | <root><g>:o:<o>   | set    | ids of the entries that owner <o> holds                                        |
 -- | <root><g>:p:<o>   | string | what owner <o> was last handed by a take-over: from (4 B), then ids            |
 -- | <root><g>:l:<s>   | string | charges of second <s>, 10 bytes each, in the order they came                   |
 -- | <root><g>:s:<m>   | hash   | second in minute <m> -> counters                                               |
--- | <root><g>:m:<h>   | hash   | minute in hour <h> -> counters                                                 |
--- | <root><g>:h:<d>   | hash   | hour in day <d> -> counters                                                    |
--- | <root><g>:d       | hash   | day -> counters                                                                |
+-- | <root><g>:c:<d>   | hash   | m0 to m1439, h0 to h23, d: minutes and hours of day <d>, and all of it         |
+-- |                   |        | -> counters                                                                    |
+-- | <root><g>:d       | set    | days that have counters                                                        |
 --
 -- Values, big-endian. An id has been scattered by redis-records.ts: its first two bytes are even for any kind of UUID.
 --
@@ -87,13 +86,20 @@ end
 
 -- The books that args[1] names, or nil and an error reply when others stand here (after FLUSHALL, or a Redis that
 -- came back empty): the caller's numbers mean nothing in them.
-local function open_books(keys, args)
-  local meta = call('HMGET', keys[1], 'books', 'generation', 'purgedAt')
+-- With an owner, its row is there too, or false.
+local function open_books(keys, args, owner)
+  local meta = call('HMGET', keys[1], 'books', 'generation', 'purgedAt', 'o:' .. (owner or ''))
   if meta[1] ~= args[1] then
     return nil, redis.error_reply('BOOKS these are not the books this connection was opened with')
   end
   local root = root_of(keys)
-  return { root = root, prefix = root .. (meta[2] or '0') .. ':', purged_at = tonumber(meta[3] or '0') }
+  return {
+    meta = keys[1],
+    root = root,
+    prefix = root .. (meta[2] or '0') .. ':',
+    purged_at = tonumber(meta[3] or '0'),
+    owner_row = meta[4],
+  }
 end
 
 local function in_slices(command, key, members)
@@ -121,7 +127,7 @@ local function meet(books, owner, row, session)
   if sub(seen, 1, 8) == sub(session, 1, 8) and unpack('>I4', seen, 9) > unpack('>I4', session, 9) then
     return false
   end
-  call('HSET', books.root .. 'owners', owner, sub(row, 1, 8) .. session .. sub(row, 21))
+  call('HSET', books.meta, 'o:' .. owner, sub(row, 1, 8) .. session .. sub(row, 21))
   return true
 end
 
@@ -134,39 +140,46 @@ local function enlist(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
   local owner = call('HINCRBY', keys[1], 'owner', 1)
-  call('HSET', books.root .. 'owners', owner, args[3] .. args[2] .. LIVES .. args[4])
+  call('HSET', keys[1], 'o:' .. owner, args[3] .. args[2] .. LIVES .. args[4])
   return owner
 end
 
 -- args: books, owner, leaseUntilMs (double)
 local function renew(keys, args)
-  local books, problem = open_books(keys, args)
+  local books, problem = open_books(keys, args, args[2])
   if not books then return problem end
-  local row = call('HGET', books.root .. 'owners', args[2])
+  local row = books.owner_row
   if not row or not lives(row) then return 0 end
-  call('HSET', books.root .. 'owners', args[2], args[3] .. sub(row, 9))
+  call('HSET', keys[1], 'o:' .. args[2], args[3] .. sub(row, 9))
   return 1
 end
 
 -- args: books, owner
 local function retire(keys, args)
-  local books, problem = open_books(keys, args)
+  local books, problem = open_books(keys, args, args[2])
   if not books then return problem end
-  local row = call('HGET', books.root .. 'owners', args[2])
+  local row = books.owner_row
   if not row then return 0 end
   if call('EXISTS', books.prefix .. 'o:' .. args[2]) == 1 then
-    call('HSET', books.root .. 'owners', args[2], pack('>d', 0) .. sub(row, 9))
+    call('HSET', keys[1], 'o:' .. args[2], pack('>d', 0) .. sub(row, 9))
   else
-    call('HDEL', books.root .. 'owners', args[2])
+    call('HDEL', keys[1], 'o:' .. args[2])
   end
   return 0
 end
 
--- args: books
+-- args: books. Owner, row, owner, row, ...
 local function owners(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
-  return call('HGETALL', books.root .. 'owners')
+  local meta, shown = call('HGETALL', keys[1]), {}
+  for index = 1, #meta, 2 do
+    if sub(meta[index], 1, 2) == 'o:' then
+      shown[#shown + 1] = sub(meta[index], 3)
+      shown[#shown + 1] = meta[index + 1]
+    end
+  end
+  return shown
 end
 
 -- Take-over
@@ -206,48 +219,33 @@ end
 
 -- args: books, session, from (4 B), to (4 B), limit, ifExpiredAtMs (double), '1' when the last answer was lost
 local function take_over(keys, args)
-  local books, problem = open_books(keys, args)
-  if not books then return problem end
   local from, to = args[3], args[4]
   local from_owner, to_owner = unpack('>I4', from), unpack('>I4', to)
-  local to_row = call('HGET', books.root .. 'owners', to_owner)
+  local books, problem = open_books(keys, args, to_owner)
+  if not books then return problem end
+  local to_row = books.owner_row
   if not to_row or not lives(to_row) then return {} end
   if not meet(books, to_owner, to_row, args[2]) then return outdated() end
   if args[7] == '1' then
     local shown = held_entries(books, last_page(books, from, to), to)
     if #shown > 0 then return shown end
   end
-  local row = call('HGET', books.root .. 'owners', from_owner)
+  local row = call('HGET', keys[1], 'o:' .. from_owner)
   if not row or unpack('>d', row) > unpack('>d', args[6]) then return {} end
   local ids = call('SPOP', books.prefix .. 'o:' .. from_owner, args[5])
   if #ids == 0 then
-    call('HDEL', books.root .. 'owners', from_owner)
+    call('HDEL', keys[1], 'o:' .. from_owner)
     call('DEL', books.prefix .. 'p:' .. to_owner)
     return {}
   end
   local life = call('EXISTS', books.prefix .. 'o:' .. from_owner) == 1 and FENCED or HANDED_OVER
-  call('HSET', books.root .. 'owners', from_owner, pack('>d', 0) .. sub(row, 9, 20) .. life .. sub(row, 22))
+  call('HSET', keys[1], 'o:' .. from_owner, pack('>d', 0) .. sub(row, 9, 20) .. life .. sub(row, 22))
   return hand_over(books, ids, from, to)
 end
 
 -- Calendar
 
--- Counters with a tally added: processor number -> { count, cents }, and its highest number as `last`.
-local function added(counters, tally)
-  local parts = {}
-  for processor = 1, max(#counters / COUNTER_BYTES, tally.last) do
-    local count, cents, more = 0, 0, tally[processor]
-    if processor * COUNTER_BYTES <= #counters then
-      count, cents = unpack('>I6I8', counters, (processor - 1) * COUNTER_BYTES + 1)
-    end
-    if more then
-      count, cents = count + more[1], cents + more[2]
-    end
-    parts[processor] = pack('>I6I8', count, cents)
-  end
-  return concat(parts)
-end
-
+-- A tally: processor number -> { count, cents }, and its highest number as `last`.
 local function tally_up(tallies, unit, processor, count, cents)
   local tally = tallies[unit]
   if not tally then
@@ -263,31 +261,49 @@ local function tally_up(tallies, unit, processor, count, cents)
   end
 end
 
-local function count_level(books, level, tallies, per_group)
-  local groups = {}
-  for unit, tally in pairs(tallies) do
-    local group = floor(unit / per_group)
-    local key, field = books.prefix .. level .. ':' .. group, unit % per_group
-    call('HSET', key, field, added(call('HGET', key, field) or '', tally))
-    for processor = 1, tally.last do
-      local sum = tally[processor]
-      if sum then tally_up(groups, group, processor, sum[1], sum[2]) end
+-- Counters (false for none yet) with a tally added.
+local function added(counters, tally)
+  counters = counters or ''
+  local parts = {}
+  for processor = 1, max(#counters / COUNTER_BYTES, tally.last) do
+    local count, cents, more = 0, 0, tally[processor]
+    if processor * COUNTER_BYTES <= #counters then
+      count, cents = unpack('>I6I8', counters, (processor - 1) * COUNTER_BYTES + 1)
     end
+    if more then
+      count, cents = count + more[1], cents + more[2]
+    end
+    parts[processor] = pack('>I6I8', count, cents)
   end
-  return groups
+  return concat(parts)
+end
+
+local function fields_of_minute(minute)
+  return 'm' .. minute % 1440, 'h' .. floor(minute / 60) % 24, 'd'
+end
+
+local function count_minute(books, minute, tally)
+  local day = floor(minute / 1440)
+  local key = books.prefix .. 'c:' .. day
+  local m, h, d = fields_of_minute(minute)
+  local rows = call('HMGET', key, m, h, d)
+  call('HSET', key, m, added(rows[1], tally), h, added(rows[2], tally), d, added(rows[3], tally))
+  if not rows[3] then call('SADD', books.prefix .. 'd', day) end
 end
 
 local function write_calendar(books, leaves, seconds)
-  for second, records in pairs(leaves) do
-    call('APPEND', books.prefix .. 'l:' .. second, concat(records))
+  local minutes = {}
+  for second, tally in pairs(seconds) do
+    local minute, field = floor(second / 60), second % 60
+    local key = books.prefix .. 's:' .. minute
+    call('APPEND', books.prefix .. 'l:' .. second, concat(leaves[second]))
+    call('HSET', key, field, added(call('HGET', key, field), tally))
+    for processor = 1, tally.last do
+      local sum = tally[processor]
+      if sum then tally_up(minutes, minute, processor, sum[1], sum[2]) end
+    end
   end
-  local minutes = count_level(books, 's', seconds, 60)
-  local hours = count_level(books, 'm', minutes, 60)
-  local days = count_level(books, 'h', hours, 24)
-  local key = books.prefix .. 'd'
-  for day, tally in pairs(days) do
-    call('HSET', key, day, added(call('HGET', key, day) or '', tally))
-  end
+  for minute, tally in pairs(minutes) do count_minute(books, minute, tally) end
 end
 
 -- Commit
@@ -391,12 +407,12 @@ end
 
 -- args: books, payload (redis-records.ts). One byte of reply for each settlement, then for each claim.
 local function commit(keys, args)
-  local books, problem = open_books(keys, args)
-  if not books then return problem end
   local payload = args[2]
   local session, owner, settle_count, claim_count, at = unpack('>c12c4I4I4', payload)
   local number = unpack('>I4', owner)
-  local row = call('HGET', books.root .. 'owners', number)
+  local books, problem = open_books(keys, args, number)
+  if not books then return problem end
+  local row = books.owner_row
   if row and not meet(books, number, row, session) then return outdated() end
   local batch = {
     owner = owner,
@@ -429,34 +445,46 @@ local function sum_into(sums, counters)
   end
 end
 
--- Adds the counters of units [low, high), all of one group, at a level.
-local function sum_units(books, sums, level, per_group, low, high)
+-- Where the counters of a unit are kept: key and field, for each level of the calendar.
+local SECOND = {
+  per_group = 60,
+  place = function(unit) return 's:' .. floor(unit / 60), unit % 60 end,
+}
+local MINUTE = {
+  per_group = 60,
+  place = function(unit) return 'c:' .. floor(unit / 1440), 'm' .. unit % 1440 end,
+}
+local HOUR = {
+  per_group = 24,
+  place = function(unit) return 'c:' .. floor(unit / 24), 'h' .. unit % 24 end,
+}
+
+-- Adds the counters of units [low, high), which are all of one group.
+local function sum_units(books, sums, level, low, high)
   if low >= high then return end
-  local fields = {}
-  for unit = low, high - 1 do fields[#fields + 1] = unit % per_group end
-  local rows = call('HMGET', books.prefix .. level .. ':' .. floor(low / per_group), spread(fields))
-  for _, counters in ipairs(rows) do
+  local key, fields = nil, {}
+  for unit = low, high - 1 do key, fields[#fields + 1] = level.place(unit) end
+  for _, counters in ipairs(call('HMGET', books.prefix .. key, spread(fields))) do
     if counters then sum_into(sums, counters) end
   end
 end
 
--- Adds what lies before the first and after the last whole group in units [low, high); the groups between are left.
-local function sum_edges(books, sums, level, per_group, low, high)
-  local first, last = math.ceil(low / per_group), floor(high / per_group)
+-- Adds what lies before the first and after the last whole group in units [low, high); answers the groups between.
+local function sum_edges(books, sums, level, low, high)
+  local first, last = math.ceil(low / level.per_group), floor(high / level.per_group)
   if first > last then
-    sum_units(books, sums, level, per_group, low, high)
+    sum_units(books, sums, level, low, high)
     return 0, 0
   end
-  sum_units(books, sums, level, per_group, low, first * per_group)
-  sum_units(books, sums, level, per_group, last * per_group, high)
+  sum_units(books, sums, level, low, first * level.per_group)
+  sum_units(books, sums, level, last * level.per_group, high)
   return first, last
 end
 
 local function sum_days(books, sums, low, high)
-  local rows = call('HGETALL', books.prefix .. 'd')
-  for index = 1, #rows, 2 do
-    local day = tonumber(rows[index])
-    if day >= low and day < high then sum_into(sums, rows[index + 1]) end
+  for _, member in ipairs(call('SMEMBERS', books.prefix .. 'd')) do
+    local day = tonumber(member)
+    if day >= low and day < high then sum_into(sums, call('HGET', books.prefix .. 'c:' .. member, 'd')) end
   end
 end
 
@@ -467,9 +495,9 @@ local function summary(keys, args)
   if not books then return problem end
   local sums, low, high = {}, tonumber(args[2]), tonumber(args[3])
   if low < high then
-    low, high = sum_edges(books, sums, 's', 60, low, high)
-    low, high = sum_edges(books, sums, 'm', 60, low, high)
-    low, high = sum_edges(books, sums, 'h', 24, low, high)
+    low, high = sum_edges(books, sums, SECOND, low, high)
+    low, high = sum_edges(books, sums, MINUTE, low, high)
+    low, high = sum_edges(books, sums, HOUR, low, high)
     if low < high then sum_days(books, sums, low, high) end
   end
   local parts, last = {}, 0
