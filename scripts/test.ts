@@ -12,6 +12,8 @@ const LIMIT_MS = 6 * 60_000;
 const COVERED_LINES_PERCENT = 90;
 
 interface Totals {
+  /** Files in which nobody called `run()`, so that none of their tests did. */
+  readonly silent: readonly string[];
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
@@ -32,6 +34,12 @@ function holdsOnlyTypes(path: string): boolean {
   return code.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, '').trim() === '';
 }
 
+/** uvu heads the dots of each file with its name, and ends those of each suite with `(passed / total)`. */
+function silentFiles(output: string): string[] {
+  const [, ...parts] = output.split(/^(\S+\.test\.ts)$/m);
+  return parts.filter((_, index) => index % 2 === 0 && !/\(\d+ \/ \d+\)$/m.test(parts[index + 1] ?? ''));
+}
+
 /** The counts that uvu ends with, or undefined when it never got there. */
 function readTotals(output: string): Totals | undefined {
   const count = (name: string) => Number(new RegExp(`^  ${name}: +(\\d+)$`, 'm').exec(output)?.[1]);
@@ -40,7 +48,7 @@ function readTotals(output: string): Totals | undefined {
   const skipped = count('Skipped');
   if (Number.isNaN(total + passed + skipped)) return undefined;
   // Not uvu's exit code: a suite whose `before` throws runs no test, and uvu calls that a success.
-  return { passed, failed: total - passed, skipped };
+  return { silent: silentFiles(output), passed, failed: total - passed, skipped };
 }
 
 /** Ends what a run left behind: it is a process group, which the servers that tests start are part of. */
@@ -120,13 +128,11 @@ function reportCoverage(): boolean {
 }
 
 const [filter] = process.argv.slice(2);
-const silent = filesUnder('test', '.test.ts').filter((path) => !/\.run\(\)/.test(readFileSync(path, 'utf8')));
-for (const path of silent) console.log(`tests: ${path} never calls run(), so none of its tests would`);
-
 const run = await runTests(`${filter ?? ''}.*\\.test\\.ts$`);
+const died: Totals = { silent: [], passed: 0, failed: 1, skipped: 0 };
+const { silent, passed, failed, skipped } = run.kind === 'finished' ? run.totals : died;
 if (run.kind === 'died') console.log(`tests: they ${run.reason}`);
-const { passed, failed, skipped } =
-  run.kind === 'finished' ? run.totals : { passed: 0, failed: 1, skipped: 0 };
+for (const path of silent) console.log(`tests: test/${path} never calls run(), so none of its tests ran`);
 if (passed + failed === 0) console.log('tests: there were none');
 const isCovered = run.kind === 'finished' && (reportCoverage() || filter !== undefined);
 
