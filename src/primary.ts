@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { systemClock } from './clock.ts';
 import { type Config, readConfig } from './config.ts';
 import { formatAddress } from './http/address.ts';
@@ -26,8 +25,7 @@ const log = createLogger(reading.config.logLevel, { instance: reading.config.ins
 await run(reading.config, log);
 
 async function run(config: Config, log: Log): Promise<void> {
-  mkdirSync(config.journalDir, { recursive: true });
-  const lock = await lockDirectory(config.journalDir);
+  const lock = await lockDirectory(config.journalDir, systemClock);
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${config.journalDir}: ${lock.reason}`);
   const shared = allocateSharedMemory(config, journalFileCount(config.journalDir));
   const board = new Board(shared.board, shared.boardShape);
@@ -44,6 +42,7 @@ async function run(config: Config, log: Log): Promise<void> {
     recent: new Recent(shared.recent),
     ring,
     clock: systemClock,
+    log,
     stopping: () => board.stopping,
   });
   recovery.remember();
@@ -74,7 +73,7 @@ async function run(config: Config, log: Log): Promise<void> {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
-  await stop(signal, { config, board, ring, pool, front, listener, release: lock.release, log });
+  await stop(signal, { config, board, ring, pool, front, listener, release: () => lock.release(), log });
 }
 
 interface Running {

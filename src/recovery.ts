@@ -2,6 +2,7 @@ import { type Clock, sleep } from './clock.ts';
 import type { Recent } from './http/recent.ts';
 import { type JournalRecord, unfinished } from './ledger/journal-recovery.ts';
 import type { Segments } from './ledger/segments.ts';
+import type { Log } from './log.ts';
 import type { Ring } from './pool/ring.ts';
 
 export interface RecoveryParts {
@@ -10,6 +11,7 @@ export interface RecoveryParts {
   readonly recent: Recent;
   readonly ring: Ring;
   readonly clock: Clock;
+  readonly log: Log;
   readonly stopping: () => boolean;
 }
 
@@ -30,8 +32,8 @@ export class Recovery {
 
   /** What was accepted lately is known again before the first post of this life. */
   remember(): void {
-    const { directory, segments, recent } = this.#parts;
-    for (const record of unfinished(directory, segments)) {
+    const { recent } = this.#parts;
+    for (const record of this.#unfinished()) {
       recent.remember(record.id, record.amountCents, record.acceptedAtMs);
     }
   }
@@ -43,8 +45,8 @@ export class Recovery {
   }
 
   async #pushAll(): Promise<void> {
-    const { directory, segments, ring, clock, stopping } = this.#parts;
-    for (const record of unfinished(directory, segments)) {
+    const { ring, clock, stopping } = this.#parts;
+    for (const record of this.#unfinished()) {
       while (!ring.reserve()) {
         if (stopping()) return;
         await sleep(clock, PUSH_AGAIN_MS);
@@ -52,6 +54,13 @@ export class Recovery {
       this.#push(record);
     }
     ring.wakeAll();
+  }
+
+  #unfinished(): Generator<JournalRecord> {
+    const { directory, segments, log } = this.#parts;
+    return unfinished(directory, segments, (damaged) =>
+      log.error({ ...damaged }, 'a journal record is damaged'),
+    );
   }
 
   #push({ id, amountCents, acceptedAtMs, ref, trace }: JournalRecord): void {

@@ -1,3 +1,4 @@
+import { getRandomValues } from 'node:crypto';
 import type { Config } from './config.ts';
 import { Recent } from './http/recent.ts';
 import { Segments } from './ledger/segments.ts';
@@ -27,6 +28,6 @@ export function allocateSharedMemory(config: Config, leftOverSegments: number): 
     board: Board.allocate(boardShape),
     boardShape,
     segments: Segments.allocate(config.journalSegmentCount + leftOverSegments, RECORDS_PER_SEGMENT),
-    recent: Recent.allocate(config.queueCapacity),
+    recent: Recent.allocate(config.queueCapacity, getRandomValues(new Uint32Array(2))),
   };
 }

@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { get } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from './clock.ts';
+import { type Config, readConfig } from './config.ts';
+import { formatAddress } from './http/address.ts';
+import { parseDecimal } from './simulated/decimal.ts';
+import { SimulatedProcessor } from './simulated/processor.ts';
+import { serve } from './simulated/server.ts';
+
+/** Played in this process where the environment names no processor. */
+const SIMULATED = [
+  { name: 'default', port: 8001, fee: '0.05', setting: 'PAYMENT_PROCESSOR_URL_DEFAULT' },
+  { name: 'fallback', port: 8002, fee: '0.15', setting: 'PAYMENT_PROCESSOR_URL_FALLBACK' },
+] as const;
+const HOST = '127.0.0.1';
+const TOKEN = '123';
+
+// Composition root of `npm start`: the whole thing on one machine, to look at and to try. The gateway is a process
+// of its own, as everywhere; only the processors that it is tried with live here.
+const environment: NodeJS.ProcessEnv = { ALLOW_PURGE: 'true', ...process.env };
+const named = ['PROCESSORS', ...SIMULATED.map(({ setting }) => setting)].some((name) => environment[name]);
+if (!named) for (const { setting, port } of SIMULATED) environment[setting] = `http://${HOST}:${port}`;
+const reading = readConfig(environment);
+if (reading.kind === 'wrong') fail(...reading.problems);
+if (!named) for (const simulated of SIMULATED) await play(simulated);
+await runGateway(reading.config);
+
+async function play({ name, port, fee }: (typeof SIMULATED)[number]): Promise<void> {
+  const decimal = parseDecimal(fee);
+  if (decimal === null) throw new Error(`${fee} is no decimal`);
+  const processor = new SimulatedProcessor({
+    clock: systemClock,
+    random: Math.random,
+    fee: decimal,
+    token: TOKEN,
+  });
+  const served = await serve(processor, { kind: 'tcp', host: HOST, port });
+  if (served.kind === 'failed') fail(served.reason);
+  console.log(`processor ${name.padEnd(8)}  http://${HOST}:${port}  simulated, fee ${fee}`);
+}
+
+/** Lasts as long as the gateway, and ends as it does. A Ctrl-C reaches both processes; this one waits. */
+async function runGateway(config: Config): Promise<void> {
+  const gateway = spawn(process.execPath, [fileURLToPath(new URL('./primary.ts', import.meta.url))], {
+    env: { ...environment, LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn' },
+    stdio: 'inherit',
+  });
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => gateway.kill('SIGTERM'));
+  const ended = once(gateway, 'exit');
+  if (await ready(config, ended)) invite(config);
+  const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null];
+  if (code !== 0) console.error(`dinossauro: the gateway ended with ${signal ?? `code ${code}`}`);
+  else console.log('stopped');
+  process.exit(code ?? 1);
+}
+
+function invite(config: Config): void {
+  const [curl, place] =
+    config.listen.kind === 'tcp'
+      ? ['curl', `http://${formatAddress(config.listen)}`]
+      : [`curl --unix-socket ${config.listen.path}`, 'http://localhost'];
+  console.log(`gateway             ${place}  ledger ${config.ledger.kind}, journal ${config.journalDir}`);
+  console.log('\nTry it (Ctrl-C stops everything):');
+  const body = `{"correlationId":"'$(cat /proc/sys/kernel/random/uuid)'","amount":19.90}`;
+  console.log(`  ${curl} -i ${place}/payments -d '${body}'`);
+  console.log(`  ${curl} ${place}/payments-summary`);
+}
+
+/** Asks until the gateway is ready; false when it has ended instead. */
+async function ready(config: Config, ended: Promise<unknown>): Promise<boolean> {
+  let alive = true;
+  void ended.then(() => {
+    alive = false;
+  });
+  while (alive) {
+    if (await answersReady(config)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return false;
+}
+
+function fail(...lines: string[]): never {
+  for (const line of lines) console.error(`dinossauro: ${line}`);
+  process.exit(1);
+}
+
+/** `GET /readyz` by hand: this may go over a unix socket, which `fetch` cannot. */
+function answersReady({ listen }: Config): Promise<boolean> {
+  const where =
+    listen.kind === 'tcp' ? { host: listen.host, port: listen.port } : { socketPath: listen.path };
+  return new Promise((resolve) => {
+    get({ ...where, path: '/readyz', agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    }).once('error', () => resolve(false));
+  });
+}
