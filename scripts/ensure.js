@@ -5,11 +5,12 @@
 //   node scripts/ensure.js --servers    also redis-server and nginx, which the tests talk to
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const OLDEST_NODE_MAJOR = 20;
+const LOCK_POLL_MS = 200;
 const SERVERS = [
   { command: 'redis-server', debianPackage: 'redis-server' },
   { command: 'nginx', debianPackage: 'nginx-light' },
@@ -86,13 +87,39 @@ function installPackages() {
     '--no-fund',
   ];
   const [command, args] = npm ? [node, [npm, ...options]] : ['npm', options];
-  const quiet = ['--loglevel=error', '--no-progress'];
+  const quiet = ['--loglevel=error', '--no-progress', '--no-update-notifier'];
   const { status, error } = spawnSync(command, [...args, ...quiet], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   if (error) giveUp(`npm can't be run: ${error.message}`);
   if (status !== 0) giveUp('npm ci failed, see above');
+}
+
+/** Two commands started at once in a fresh clone would install into the same folder: the second waits. */
+function alone(work) {
+  const lock = join(root, '.installing');
+  while (!tryLock(lock)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_POLL_MS);
+  // However this ends: giving up exits at once.
+  process.once('exit', () => rmSync(lock, { force: true }));
+  work();
+}
+
+/** False when another process that is alive holds the lock. */
+function tryLock(lock) {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') giveUp(`packages can't be installed here: ${error.message}`);
+  }
+  try {
+    // Empty for a moment, while its owner writes it: signal 0 to process 0 reaches this one, which is alive.
+    process.kill(Number(readFileSync(lock, 'utf8')), 0);
+  } catch {
+    rmSync(lock, { force: true });
+  }
+  return false;
 }
 
 /**
@@ -150,7 +177,7 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE_MAJOR) {
 const locked = readJson('package-lock.json').packages;
 if (!packagesAreInstalled(locked)) {
   checkPlatform(locked);
-  installPackages();
+  alone(() => packagesAreInstalled(locked) || installPackages());
 }
 pinnedNodes(locked).forEach(linkPinnedNode);
 if (process.argv.includes('--servers')) ensureServers();

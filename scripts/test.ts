@@ -134,7 +134,7 @@ const { silent, passed, failed, skipped } = run.kind === 'finished' ? run.totals
 if (run.kind === 'died') console.log(`tests: they ${run.reason}`);
 for (const path of silent) console.log(`tests: test/${path} never calls run(), so none of its tests ran`);
 if (passed + failed === 0) console.log('tests: there were none');
-const isCovered = run.kind === 'finished' && (reportCoverage() || filter !== undefined);
+const isCovered = filter !== undefined || (run.kind === 'finished' && reportCoverage());
 
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 process.exitCode = passed > 0 && failed === 0 && silent.length === 0 && isCovered ? 0 : 1;
