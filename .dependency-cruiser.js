@@ -37,7 +37,7 @@ export default {
       'pool-knows-no-socket',
       'Nothing comes back to the socket.',
       { path: '^src/pool/' },
-      { path: '^src/http/', pathNot: exactly('src/http/money.ts') },
+      { path: '^src/http/' },
     ),
     forbid(
       'ledger-stands-alone',
@@ -49,7 +49,7 @@ export default {
       'processor-stands-alone',
       'The client of a processor knows nothing of the gateway around it.',
       { path: '^src/processor/' },
-      { path: '^src/(http|pool|ledger|simulated)/', pathNot: exactly('src/http/money.ts') },
+      { path: '^src/(http|pool|ledger|simulated)/' },
     ),
     forbid(
       'simulated-is-apart',
@@ -62,7 +62,7 @@ export default {
           exactly(
             'src/http/uws.ts',
             'src/http/address.ts',
-            'src/http/money.ts',
+            'src/money.ts',
             'src/clock.ts',
             'src/uuid.ts',
             'src/payment.ts',

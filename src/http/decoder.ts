@@ -1,8 +1,8 @@
 import assert from 'node:assert';
 import { isUtf8 } from 'node:buffer';
+import { parseDecimal } from '../money.ts';
 import { isUuid, UUID_BYTES, writeUuid } from '../uuid.ts';
 import { isDigit, literalEnd, MALFORMED, spaceEnd, stringEnd, valueEnd } from './json.ts';
-import { parseDecimal } from './money.ts';
 
 /**
  * Why a body is no payment. Each is the slug of a problem (`src/http/problem.ts`), which has its status. A body

@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.ts';
 import type { Ledger, LedgerEntry } from '../ledger/ledger.ts';
 import type { Log } from '../log.ts';
+import { centsToDecimal } from '../money.ts';
 import type { Totals } from '../payment.ts';
 import type { Board } from '../pool/board.ts';
 import { isUuid, UUID_BYTES, writeUuid } from '../uuid.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import type { Intake, Verdict } from './intake.ts';
-import { centsToDecimal } from './money.ts';
 import { methodNotAllowed, type Problem, problem } from './problem.ts';
 import type { Recent } from './recent.ts';
 import { Exchange, type HttpRequest, type HttpResponse, type WebApp } from './uws.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import { Client, type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../clock.ts';
-import { centsToDecimal } from '../http/money.ts';
+import { centsToDecimal } from '../money.ts';
 import type { Answer, Dispatch, Found, Health, Processor } from './processor.ts';
 import { type Response, readAnswer, readFound, readHealth } from './response.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { centsToDecimal, decimalToCents, parseDecimal, readAmountCents } from '../../src/http/money.ts';
+import { centsToDecimal, decimalToCents, parseDecimal, readAmountCents } from '../src/money.ts';
 
 test('decimalToCents reads every spelling of a number by its value', () => {
   const cases: [string, number | null][] = [
