@@ -35,6 +35,7 @@ export class Recovery {
     const { recent } = this.#parts;
     for (const record of this.#unfinished()) {
       recent.remember(record.id, record.amountCents, record.acceptedAtMs);
+      recent.confirm(record.id);
     }
   }
 

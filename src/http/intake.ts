@@ -42,13 +42,18 @@ export type Durability =
 
 type Answer = (verdict: Verdict) => void;
 
-interface Pending {
+interface Offer {
   readonly id: Buffer;
   readonly amountCents: number;
   readonly acceptedAtMs: number;
-  /** Where the journal has it; null for a repetition of a payment that is pending, or was accepted, already. */
-  readonly journalRef: number | null;
+  /** It repeats a payment that is not accepted yet, and may still be refused. */
+  readonly repeats: boolean;
   readonly answer: Answer;
+}
+
+interface Pending extends Offer {
+  /** Where the journal has it. */
+  readonly journalRef: number;
 }
 
 /**
@@ -71,34 +76,35 @@ export class Intake {
   offer(id: Buffer, amountCents: number, answer: Answer): void {
     const { recent, clock, board } = this.#parts;
     const acceptedAtMs = Math.max(clock.nowMs(), board.purgedAtMs);
-    switch (recent.remember(id, amountCents, acceptedAtMs)) {
+    const known = recent.remember(id, amountCents, acceptedAtMs);
+    switch (known) {
       case 'conflict':
         answer('amount-conflict');
         break;
       case 'same':
-        this.#admitted({ id, amountCents, acceptedAtMs, journalRef: null, answer });
+        answer('accepted');
         break;
       case 'new':
-        this.#offerNew(id, amountCents, acceptedAtMs, answer);
+      case 'pending':
+        this.#admit({ id, amountCents, acceptedAtMs, repeats: known === 'pending', answer });
         break;
     }
   }
 
-  #offerNew(id: Buffer, amountCents: number, acceptedAtMs: number, answer: Answer): void {
-    const { recent, ring } = this.#parts;
+  /** A repetition goes all the way by itself, for what it repeats may fail. The ledger settles only one of them. */
+  #admit(offer: Offer): void {
+    const { ring } = this.#parts;
     if (!ring.reserve()) {
-      recent.forget(id);
-      answer('queue-full');
+      this.#refuse(offer, 'queue-full');
       return;
     }
-    const journalRef = this.#write(id, amountCents, acceptedAtMs);
+    const journalRef = this.#write(offer.id, offer.amountCents, offer.acceptedAtMs);
     if (journalRef === null) {
       ring.release();
-      recent.forget(id);
-      answer('journal-unavailable');
+      this.#refuse(offer, 'journal-unavailable');
       return;
     }
-    this.#admitted({ id, amountCents, acceptedAtMs, journalRef, answer });
+    this.#journaled({ ...offer, journalRef });
   }
 
   #write(id: Buffer, amountCents: number, acceptedAtMs: number): number | null {
@@ -108,7 +114,7 @@ export class Intake {
     return journal.flush().kind === 'ok' ? journalRef : null;
   }
 
-  #admitted(pending: Pending): void {
+  #journaled(pending: Pending): void {
     if (this.#parts.durability.kind === 'journal') {
       this.#accept(pending);
       return;
@@ -117,24 +123,25 @@ export class Intake {
     if (!this.#confirming) void this.#confirm();
   }
 
-  #accept(pending: Pending): void {
-    const { ring, board, thread } = this.#parts;
-    if (pending.journalRef !== null) {
-      ring.push(pending.id, pending.amountCents, pending.acceptedAtMs, pending.journalRef, null);
-      ring.wake();
-      board.count(thread, 'accepted', 1);
-    }
-    pending.answer('accepted');
+  #accept({ id, amountCents, acceptedAtMs, journalRef, repeats, answer }: Pending): void {
+    const { recent, ring, board, thread } = this.#parts;
+    recent.confirm(id);
+    ring.push(id, amountCents, acceptedAtMs, journalRef, null);
+    ring.wake();
+    if (!repeats) board.count(thread, 'accepted', 1);
+    answer('accepted');
   }
 
-  #refuse(pending: Pending, verdict: Verdict): void {
-    const { ring, recent, segments } = this.#parts;
-    if (pending.journalRef !== null) {
-      ring.release();
-      recent.forget(pending.id);
-      segments.markDone(pending.journalRef);
-    }
-    pending.answer(verdict);
+  #refuse({ id, repeats, answer }: Offer, verdict: Verdict): void {
+    if (!repeats) this.#parts.recent.forget(id);
+    answer(verdict);
+  }
+
+  #withdraw(pending: Pending, verdict: Verdict): void {
+    const { ring, segments } = this.#parts;
+    ring.release();
+    segments.markDone(pending.journalRef);
+    this.#refuse(pending, verdict);
   }
 
   /** One confirmation at a time; whoever comes meanwhile is in the next. */
@@ -145,19 +152,12 @@ export class Intake {
       this.#pending = [];
       const verdicts = await this.#verdicts(batch);
       for (const [index, pending] of batch.entries()) {
-        const verdict = this.#stillKnown(pending)
-          ? (verdicts[index] ?? 'ledger-unavailable')
-          : 'journal-unavailable';
+        const verdict = verdicts[index] ?? 'ledger-unavailable';
         if (verdict === 'accepted') this.#accept(pending);
-        else this.#refuse(pending, verdict);
+        else this.#withdraw(pending, verdict);
       }
     }
     this.#confirming = false;
-  }
-
-  /** A repetition is worth no more than the payment that it repeats, which may have been refused meanwhile. */
-  #stillKnown({ id, journalRef }: Pending): boolean {
-    return journalRef !== null || this.#parts.recent.find(id) !== undefined;
   }
 
   async #verdicts(batch: readonly Pending[]): Promise<Verdict[]> {
