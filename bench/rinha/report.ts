@@ -46,6 +46,7 @@ export function figures(result: Result): [name: string, value: string][] {
       'perfect profit',
       `${splitText(bound.hindsight)}: this run has ${ratio(score.profitCents, bound.hindsight)}`,
     ],
+    ['daring profit', `${splitText(bound.daring)}: ${ratio(score.profitCents, bound.daring)}`],
     ['best patience', best === undefined ? '-' : `${best.patienceMs} ms, ${splitText(best)}`],
     ['posts', `${result.acceptedCount} accepted, ${result.failedCount} failed`],
     ...PROCESSORS.map((name): [string, string] => [name, settledText(result, name)]),

@@ -1,0 +1,69 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { bestPatience, bound } from '../../../bench/rinha/bound.ts';
+import { final, preview, type Scenario } from '../../../bench/rinha/scenario.ts';
+
+/** A post in every second, in its middle. */
+function everySecond(scenario: Scenario): number[] {
+  return Array.from({ length: scenario.durationMs / 1_000 }, (_, second) => second * 1_000 + 500);
+}
+
+test('with hindsight all of the preview waits for the cheap processor', () => {
+  const { hindsight } = bound(preview, everySecond(preview), 61_000);
+  assert.is(hindsight.default, 60);
+  assert.is(hindsight.fallback, 0);
+  assert.is(hindsight.profitCents, 60 * 1_990 * 0.95);
+});
+
+test('with hindsight the end of the final goes to the dear processor: the cheap one is as old as the books', () => {
+  const { hindsight } = bound(final, everySecond(final), 301_000);
+  assert.is(hindsight.default, 270);
+  assert.is(hindsight.fallback, 30);
+  assert.is(hindsight.unsettled, 0);
+});
+
+test('who dares to use the slow processor earns more, and loses only what is too late for it', () => {
+  const { daring } = bound(final, everySecond(final), 301_000);
+  assert.is(daring.default, 299);
+  assert.is(daring.fallback, 1);
+});
+
+test('a payment that comes too late for any processor stays unsettled', () => {
+  const { hindsight } = bound(preview, [59_900], 59_900 - 1);
+  assert.is(hindsight.unsettled, 1);
+  assert.is(hindsight.profitCents, 0);
+});
+
+test('a call that ends in a stage that fails is not committed, whatever held when it began', () => {
+  const stages = [
+    { atMs: 0, default: { delayMs: 1_000, failing: false }, fallback: { delayMs: 0, failing: false } },
+    { atMs: 5_000, default: { delayMs: 0, failing: true }, fallback: { delayMs: 0, failing: false } },
+  ];
+  const { hindsight } = bound({ ...preview, stages }, [3_900, 4_100], 60_000);
+  assert.is(hindsight.default, 1);
+  assert.is(hindsight.fallback, 1);
+});
+
+test('without patience the dear processor takes what the cheap one can not', () => {
+  const none = bound(preview, everySecond(preview), 61_000).patience.find((each) => each.patienceMs === 0);
+  // From 20 to 30 s the cheap one fails; from 30 to 40 s both do, and the cheap one is there first.
+  assert.is(none?.fallback, 10);
+  assert.is(none?.default, 50);
+});
+
+test('the best patience waits no longer than it has to', () => {
+  const { patience, hindsight } = bound(preview, everySecond(preview), 61_000);
+  const best = bestPatience(patience);
+  assert.is(best?.patienceMs, 10_000);
+  assert.is(best?.profitCents, hindsight.profitCents);
+  assert.is(bestPatience([]), undefined);
+});
+
+test('no patience earns more than hindsight', () => {
+  for (const scenario of [preview, final]) {
+    const { patience, hindsight } = bound(scenario, everySecond(scenario), scenario.durationMs + 1_000);
+    for (const each of patience) assert.ok(each.profitCents <= hindsight.profitCents);
+  }
+});
+
+test.run();

@@ -1,0 +1,29 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { chart } from '../../../bench/rinha/chart.ts';
+
+const course = {
+  untilMs: 60_000,
+  bands: [{ fromMs: 20_000, toMs: 30_000, bad: true, label: 'default fails' }],
+  marks: [{ atMs: 25_000, label: 'books off by 3' }],
+};
+
+test('areas stand on each other under one scale', () => {
+  const svg = chart('settled', course, [
+    { name: 'default', points: [{ atMs: 30_000, value: 300 }] },
+    { name: 'fallback', points: [{ atMs: 30_000, value: 150 }] },
+  ]);
+  // The scale ends at 500: the first area reaches 300 of it, the second goes on from there to 450.
+  assert.match(svg, 'M504.0,67.6L504.0,160.0Z');
+  assert.match(svg, 'M504.0,21.4L504.0,67.6Z');
+  assert.match(svg, '>500<');
+  assert.match(svg, 'default fails');
+  assert.match(svg, 'books off by 3');
+});
+
+test('a run of which nothing is known has an empty chart', () => {
+  assert.match(chart('p99', course, [{ name: 'p99', points: [] }]), 'd=""');
+  assert.not.match(chart('p99', course, [{ name: 'p99', points: [{ atMs: 0, value: Number.NaN }] }]), 'NaN');
+});
+
+test.run();
