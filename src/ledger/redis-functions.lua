@@ -16,7 +16,7 @@
 -- | <root>health      | hash   | processor number -> health row                                                 |
 -- | <root><g>:e:<2 B> | hash   | last 14 bytes of an id -> entry; 65,536 hashes, so that they stay listpacks    |
 -- | <root><g>:o:<o>   | set    | ids of the entries that owner <o> holds                                        |
--- | <root><g>:p:<o>   | string | what owner <o> was last handed by a take-over: from (4 B), then ids            |
+-- | <root><g>:p:<o>   | string | what owner <o> was last handed by a take-over: from (6 B), then ids            |
 -- | <root><g>:l:<s>   | string | charges of second <s>, 10 bytes each, in the order they came                   |
 -- | <root><g>:s:<m>   | hash   | second in minute <m> -> counters                                               |
 -- | <root><g>:c:<d>   | hash   | m0 to m1439, h0 to h23, d: minutes and hours of day <d>, and all of it         |
@@ -33,8 +33,8 @@
 -- | 5       | 6     | requestedAtMs                                                                        |
 -- | 11      | 6     | acceptedAtMs                                                                         |
 -- | 17      | 7     | amountCents                                                                          |
--- | 24      | 4     | owner, only while accepted or dispatched                                             |
--- | 24 / 28 | 7     | the other amount, if any                                                             |
+-- | 24      | 6     | owner, only while accepted or dispatched                                             |
+-- | 24 / 30 | 7     | the other amount, if any                                                             |
 -- | then    | rest  | reason, UTF-8, if invalid                                                            |
 --
 -- | charge | bytes | field                | | counters | bytes | for each processor number, from 1 |
@@ -184,12 +184,12 @@ end
 
 -- Take-over
 
--- The entries of these ids that `owner` (4 bytes) may still move on: id, entry, id, entry, ...
+-- The entries of these ids that `owner` (6 bytes) may still move on: id, entry, id, entry, ...
 local function held_entries(books, ids, owner)
   local shown = {}
   for _, id in ipairs(ids) do
     local entry = call('HGET', entry_place(books, id))
-    if entry and byte(entry) % OTHER_AMOUNT < SETTLED and sub(entry, 24, 27) == owner then
+    if entry and byte(entry) % OTHER_AMOUNT < SETTLED and sub(entry, 24, 29) == owner then
       shown[#shown + 1] = id
       shown[#shown + 1] = entry
     end
@@ -198,10 +198,10 @@ local function held_entries(books, ids, owner)
 end
 
 local function last_page(books, from, to)
-  local page = call('GET', books.prefix .. 'p:' .. unpack('>I4', to)) or ''
+  local page = call('GET', books.prefix .. 'p:' .. unpack('>I6', to)) or ''
   local ids = {}
-  if sub(page, 1, 4) ~= from then return ids end
-  for at = 5, #page, 16 do ids[#ids + 1] = sub(page, at, at + 15) end
+  if sub(page, 1, 6) ~= from then return ids end
+  for at = 7, #page, 16 do ids[#ids + 1] = sub(page, at, at + 15) end
   return ids
 end
 
@@ -209,18 +209,18 @@ local function hand_over(books, ids, from, to)
   local shown = held_entries(books, ids, from)
   for index = 2, #shown, 2 do
     local key, field = entry_place(books, shown[index - 1])
-    shown[index] = sub(shown[index], 1, 23) .. to .. sub(shown[index], 28)
+    shown[index] = sub(shown[index], 1, 23) .. to .. sub(shown[index], 30)
     call('HSET', key, field, shown[index])
   end
-  in_slices('SADD', books.prefix .. 'o:' .. unpack('>I4', to), ids)
-  call('SET', books.prefix .. 'p:' .. unpack('>I4', to), from .. concat(ids))
+  in_slices('SADD', books.prefix .. 'o:' .. unpack('>I6', to), ids)
+  call('SET', books.prefix .. 'p:' .. unpack('>I6', to), from .. concat(ids))
   return shown
 end
 
--- args: books, session, from (4 B), to (4 B), limit, ifExpiredAtMs (double), '1' when the last answer was lost
+-- args: books, session, from (6 B), to (6 B), limit, ifExpiredAtMs (double), '1' when the last answer was lost
 local function take_over(keys, args)
   local from, to = args[3], args[4]
-  local from_owner, to_owner = unpack('>I4', from), unpack('>I4', to)
+  local from_owner, to_owner = unpack('>I6', from), unpack('>I6', to)
   local books, problem = open_books(keys, args, to_owner)
   if not books then return problem end
   local to_row = books.owner_row
@@ -330,9 +330,9 @@ local function settle(books, batch, id, state, processor, stamp, amount, reason)
     local same = before == state and sub(entry, 2, 2) == processor and sub(entry, 5, 10) == stamp
     return same and RECORDED or SETTLE_FENCED
   end
-  if before == ACCEPTED or sub(entry, 24, 27) ~= batch.owner then return SETTLE_FENCED end
+  if before == ACCEPTED or sub(entry, 24, 29) ~= batch.owner then return SETTLE_FENCED end
   call('HSET', key, field, char(first - before + state) .. processor .. sub(entry, 3, 4) .. stamp
-    .. sub(entry, 11, 23) .. sub(entry, 28) .. reason)
+    .. sub(entry, 11, 23) .. sub(entry, 30) .. reason)
   batch.released[#batch.released + 1] = id
   if state == SETTLED then charge(batch, processor, stamp, amount) end
   return RECORDED
@@ -354,7 +354,7 @@ end
 
 local function note_other_amount(key, field, entry, first, amount)
   if first >= OTHER_AMOUNT then return end
-  local fixed = first < SETTLED and 27 or 23
+  local fixed = first < SETTLED and 29 or 23
   call('HSET', key, field,
     char(first + OTHER_AMOUNT) .. sub(entry, 2, fixed) .. amount .. sub(entry, fixed + 1))
 end
@@ -370,7 +370,7 @@ local function claim(books, batch, id, processor, detail)
     return CONFLICT
   end
   if before >= SETTLED then return KNOWN end
-  local holder = sub(entry, 24, 27)
+  local holder = sub(entry, 24, 29)
   if processor == NOBODY then return holder == batch.owner and CLAIMED or KNOWN end
   if before == DISPATCHED and holder ~= batch.owner then return KNOWN end
   local stamp = sub(detail, 1, 6)
@@ -378,9 +378,9 @@ local function claim(books, batch, id, processor, detail)
   if before == DISPATCHED and sub(entry, 2, 2) == processor and sub(entry, 5, 10) == stamp then return CLAIMED end
   local attempts = math.min(unpack('>I2', entry, 3) + 1, MOST_ATTEMPTS)
   call('HSET', key, field, char(first - before + DISPATCHED) .. processor .. pack('>I2', attempts) .. stamp
-    .. sub(entry, 11, 23) .. batch.owner .. sub(entry, 28))
+    .. sub(entry, 11, 23) .. batch.owner .. sub(entry, 30))
   if holder ~= batch.owner then
-    call('SREM', books.prefix .. 'o:' .. unpack('>I4', holder), id)
+    call('SREM', books.prefix .. 'o:' .. unpack('>I6', holder), id)
     batch.taken[#batch.taken + 1] = id
   end
   return CLAIMED
@@ -408,8 +408,8 @@ end
 -- args: books, payload (redis-records.ts). One byte of reply for each settlement, then for each claim.
 local function commit(keys, args)
   local payload = args[2]
-  local session, owner, settle_count, claim_count, at = unpack('>c12c4I4I4', payload)
-  local number = unpack('>I4', owner)
+  local session, owner, settle_count, claim_count, at = unpack('>c12c6I4I4', payload)
+  local number = unpack('>I6', owner)
   local books, problem = open_books(keys, args, number)
   if not books then return problem end
   local row = books.owner_row
@@ -592,8 +592,9 @@ local function register(keys, args)
   local known = registry(keys)
   if known.err then return known end
   if call('HSETNX', keys[1], 'books', args[1]) == 1 then
-    -- Owners start at the time in seconds, so that books begun anew never give out an owner of the old ones again.
-    call('HSET', keys[1], 'layout', LAYOUT, 'owner', call('TIME')[1])
+    -- Owners start at the time in milliseconds, so that books begun anew never give out an owner of the old ones again.
+    local now = call('TIME')
+    call('HSET', keys[1], 'layout', LAYOUT, 'owner', now[1] * 1000 + floor(now[2] / 1000))
   end
   local key = root_of(keys) .. 'processors'
   for index = 2, #args do

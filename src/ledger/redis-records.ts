@@ -10,14 +10,14 @@ import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Seat, Settlement } 
  * | commit | bytes | field                     | | settlement | bytes | field         | | claim | bytes | field         |
  * |--------|-------|---------------------------| |------------|-------|---------------| |-------|-------|---------------|
  * | 0      | 12    | session                   | | 0          | 16    | id, scattered | | 0     | 16    | id, scattered |
- * | 12     | 4     | owner                     | | 16         | 1     | state         | | 16    | 1     | processor     |
- * | 16     | 4     | number of settlements     | | 17         | 1     | processor     | | 17    | 6     | requestedAtMs |
- * | 20     | 4     | number of claims          | | 18         | 6     | requestedAtMs | | 23    | 6     | acceptedAtMs  |
- * | 24     |       | settlements, then claims  | | 24         | 7     | amountCents   | | 29    | 7     | amountCents   |
+ * | 12     | 6     | owner                     | | 16         | 1     | state         | | 16    | 1     | processor     |
+ * | 18     | 4     | number of settlements     | | 17         | 1     | processor     | | 17    | 6     | requestedAtMs |
+ * | 22     | 4     | number of claims          | | 18         | 6     | requestedAtMs | | 23    | 6     | acceptedAtMs  |
+ * | 26     |       | settlements, then claims  | | 24         | 7     | amountCents   | | 29    | 7     | amountCents   |
  * |        |       |                           | | 31         | 2     | reason bytes  | | 36    |       |               |
  * |        |       |                           | | 33         |       | reason        | |       |       |               |
  */
-const COMMIT_BYTES = 24;
+const COMMIT_BYTES = 26;
 const SETTLEMENT_BYTES = 33;
 const CLAIM_BYTES = 36;
 
@@ -48,9 +48,9 @@ export function writeCommit(
   for (const reason of reasons) if (reason !== '') size += Buffer.byteLength(reason);
   const bytes = Buffer.allocUnsafe(size);
   session.copy(bytes);
-  bytes.writeUInt32BE(owner, 12);
-  bytes.writeUInt32BE(settlements.length, 16);
-  bytes.writeUInt32BE(claims.length, 20);
+  bytes.writeUIntBE(owner, 12, 6);
+  bytes.writeUInt32BE(settlements.length, 18);
+  bytes.writeUInt32BE(claims.length, 22);
   let at = COMMIT_BYTES;
   for (const [index, settlement] of settlements.entries()) {
     at = writeSettlement(bytes, at, settlement, numbers, reasons[index] as string);
@@ -129,13 +129,13 @@ export function readEntry(
   const hasOtherAmount = first >= OTHER_AMOUNT;
   const state = first % OTHER_AMOUNT;
   const isHeld = state < FIRST_FINAL_STATE;
-  const otherAmountAt = isHeld ? 27 : 23;
+  const otherAmountAt = isHeld ? 29 : 23;
   return {
     correlationId,
     amountCents: readCents(bytes, 16),
     acceptedAtMs: bytes.readUIntBE(10, 6),
     status: STATES[state - 1] as LedgerEntry['status'],
-    owner: isHeld ? bytes.readUInt32BE(23) : 0,
+    owner: isHeld ? bytes.readUIntBE(23, 6) : 0,
     processor: positions[bytes[1] as number] ?? null,
     requestedAtMs: bytes.readUIntBE(4, 6),
     attempts: bytes.readUInt16BE(2),
@@ -160,9 +160,17 @@ export function doubleBytes(...values: number[]): Buffer {
   return bytes;
 }
 
-export function uint32Bytes(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(4);
-  bytes.writeUInt32BE(value);
+export function ownerBytes(owner: number): Buffer {
+  const bytes = Buffer.allocUnsafe(6);
+  bytes.writeUIntBE(owner, 0, 6);
+  return bytes;
+}
+
+/** A session: which ledger, and which of its connections. */
+export function sessionBytes(ledgerId: Buffer, connection: number): Buffer {
+  const bytes = Buffer.allocUnsafe(12);
+  ledgerId.copy(bytes);
+  bytes.writeUInt32BE(connection, 8);
   return bytes;
 }
 

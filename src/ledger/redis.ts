@@ -26,6 +26,7 @@ import { RedisConnection, type RedisDriver, type Send } from './redis-connection
 import {
   doubleBytes,
   healthBytes,
+  ownerBytes,
   type ProcessorNumbers,
   readEntry,
   readHealth,
@@ -34,7 +35,7 @@ import {
   Sums,
   scatteredId,
   seatBytes,
-  uint32Bytes,
+  sessionBytes,
   writeCommit,
 } from './redis-records.ts';
 
@@ -87,12 +88,12 @@ export class RedisLedger implements Ledger {
   readonly #root: string;
   readonly #meta: string;
   readonly #connection: RedisConnection;
-  readonly #sessionId: Buffer;
+  readonly #ledgerId: Buffer;
   readonly #subscriptions = new Set<Subscription>();
   /** Take-overs whose answer was lost, from -> to: the entries in it must come again. */
   readonly #lostTakeOvers = new Map<number, number>();
   #connections = 0;
-  #session = NONE;
+  #session: Buffer = NONE;
   #books: OpenBooks = { id: NONE, numbers: [], positions: [] };
   #isSubscribed = false;
   /** The generation below which a sweep under way leaves nothing; 0 when none is. */
@@ -116,7 +117,7 @@ export class RedisLedger implements Ledger {
     const { processorNames, clock, random } = options;
     assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
     this.#meta = `${this.#root}meta`;
-    this.#sessionId = Buffer.from(Array.from({ length: 8 }, () => Math.floor(random() * 256)));
+    this.#ledgerId = Buffer.from(Array.from({ length: 8 }, () => Math.floor(random() * 256)));
     const timeoutMs = options.timeoutMs ?? 2000;
     const pendingLimit = options.pendingLimit ?? 1024;
     this.#connection = new RedisConnection({
@@ -163,8 +164,8 @@ export class RedisLedger implements Ledger {
     const taken = await this.#call(
       'takeOver',
       this.#session,
-      uint32Bytes(from),
-      uint32Bytes(to),
+      ownerBytes(from),
+      ownerBytes(to),
       String(limit),
       doubleBytes(ifExpiredAtMs),
       this.#lostTakeOvers.get(from) === to ? '1' : '0',
@@ -295,12 +296,12 @@ export class RedisLedger implements Ledger {
     let registry = readRegistry(await callFunction(send, 'registry', this.#meta));
     const unknown = processorNames.filter((name) => !registry.numberOf.has(name));
     if (unknown.length > 0 || registry.id.length === 0) {
-      const newId = this.#sessionId;
+      const newId = this.#ledgerId;
       registry = readRegistry(await callFunction(send, 'register', this.#meta, newId, ...unknown));
     }
     this.#books = openBooks(registry, processorNames);
     this.#connections++;
-    this.#session = Buffer.concat([this.#sessionId, uint32Bytes(this.#connections)]);
+    this.#session = sessionBytes(this.#ledgerId, this.#connections);
     this.#isSubscribed = false;
     if (this.#subscriptions.size > 0) await this.#catchUp(send);
     if (registry.swept < registry.generation) this.#sweep(registry.generation);

@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A door between a ledger and its Redis, to be shut in the middle of things. */
+export class RedisGate {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #losesAnswers = false;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async before(port: number): Promise<RedisGate> {
+    const server = createServer();
+    const gate = new RedisGate(server);
+    server.on('connection', (inside) => gate.#join(inside, connect(port, '127.0.0.1')));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return gate;
+  }
+
+  get url(): string {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('a listening socket has a port');
+    return `redis://127.0.0.1:${address.port}`;
+  }
+
+  /** The next answer is lost, and its connection with it; what was asked has been done. */
+  loseNextAnswer(): void {
+    this.#losesAnswers = true;
+  }
+
+  cutAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.cutAll();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #join(inside: Socket, outside: Socket): void {
+    for (const [socket, other] of [
+      [inside, outside],
+      [outside, inside],
+    ] as const) {
+      this.#sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        other.destroy();
+      });
+    }
+    inside.on('data', (chunk) => outside.write(chunk));
+    outside.on('data', (chunk) => {
+      if (!this.#losesAnswers) return void inside.write(chunk);
+      this.#losesAnswers = false;
+      inside.destroy();
+    });
+  }
+}
