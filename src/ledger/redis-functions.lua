@@ -55,6 +55,9 @@
 -- A row of life 2 is an owner no more, and nobody is shown it but a ledger that has lost the answer with those entries.
 -- The take-over that finds nothing removes it.
 --
+-- Channel <root>notices:<books>: `H`, processor number (1 B) and a health row from its 9th byte; or `P` and purgedAtMs,
+-- a double. The books are in its name because channels, unlike keys, are shared by all databases of a Redis.
+--
 -- A session is 8 random bytes of a gateway's ledger and the number of its connection, 4 bytes. When a connection is
 -- given up and replaced, what still lies unread in the old one must not be done after what the new one asked for:
 -- a function for an owner refuses an older connection than it has seen.
@@ -538,7 +541,7 @@ local function publish_health(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
   call('HSET', books.root .. 'health', args[2], args[3] .. args[4])
-  call('PUBLISH', books.root .. 'notices', 'H' .. char(tonumber(args[2])) .. args[4])
+  call('PUBLISH', books.root .. 'notices:' .. args[1], 'H' .. char(tonumber(args[2])) .. args[4])
   return 0
 end
 
@@ -549,7 +552,7 @@ local function purge(keys, args)
   local purged_at = max(books.purged_at, (unpack('>d', args[2])))
   call('HSET', keys[1], 'purgedAt', purged_at)
   local generation = call('HINCRBY', keys[1], 'generation', 1)
-  call('PUBLISH', books.root .. 'notices', 'P' .. pack('>d', purged_at))
+  call('PUBLISH', books.root .. 'notices:' .. args[1], 'P' .. pack('>d', purged_at))
   return generation
 end
 

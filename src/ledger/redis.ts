@@ -60,7 +60,9 @@ const SETTLE_REPLIES: readonly SettleReply[] = ['recorded', 'fenced'];
 const CLAIM_REPLIES: readonly ClaimReply[] = ['claimed', 'known', 'conflict', 'purged', 'fenced'];
 
 const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
-const NONE = Buffer.alloc(0);
+/** The letter that a notice of a purge begins with. */
+const PURGED = 0x50;
+const NO_SESSION = Buffer.alloc(0);
 const SWEEP_STEP = 500;
 const SWEEP_PAUSE_MS = 10;
 
@@ -73,7 +75,7 @@ interface Subscription {
 
 /** Books as a connection found them. */
 interface OpenBooks extends ProcessorNumbers {
-  readonly id: Buffer;
+  readonly id: string;
 }
 
 /**
@@ -93,8 +95,8 @@ export class RedisLedger implements Ledger {
   /** Take-overs whose answer was lost, from -> to: the entries in it must come again. */
   readonly #lostTakeOvers = new Map<number, number>();
   #connections = 0;
-  #session: Buffer = NONE;
-  #books: OpenBooks = { id: NONE, numbers: [], positions: [] };
+  #session: Buffer = NO_SESSION;
+  #books: OpenBooks = { id: '', numbers: [], positions: [] };
   #isSubscribed = false;
   /** The generation below which a sweep under way leaves nothing; 0 when none is. */
   #sweepingFor = 0;
@@ -295,8 +297,8 @@ export class RedisLedger implements Ledger {
     const { processorNames } = this.#options;
     let registry = readRegistry(await callFunction(send, 'registry', this.#meta));
     const unknown = processorNames.filter((name) => !registry.numberOf.has(name));
-    if (unknown.length > 0 || registry.id.length === 0) {
-      const newId = this.#ledgerId;
+    if (unknown.length > 0 || registry.id === '') {
+      const newId = this.#ledgerId.toString('hex');
       registry = readRegistry(await callFunction(send, 'register', this.#meta, newId, ...unknown));
     }
     this.#books = openBooks(registry, processorNames);
@@ -318,7 +320,7 @@ export class RedisLedger implements Ledger {
   /** Pub/sub shares the connection: with RESP3, messages come beside the replies. */
   async #hear(send: Send): Promise<void> {
     if (this.#isSubscribed) return;
-    await send.subscribe(`${this.#root}notices`, (message) => {
+    await send.subscribe(`${this.#root}notices:${this.#books.id}`, (message) => {
       const notice = this.#notice(message);
       if (notice === undefined) return;
       for (const subscription of this.#subscriptions) tell(subscription, notice);
@@ -327,7 +329,7 @@ export class RedisLedger implements Ledger {
   }
 
   #notice(message: Buffer): Notice | undefined {
-    if (message[0] === 0x50) return purgeNotice(message.readDoubleBE(1));
+    if (message[0] === PURGED) return purgeNotice(message.readDoubleBE(1));
     const processor = this.#books.positions[message[1] as number];
     if (processor === undefined) return undefined;
     return { kind: 'health', report: readHealth(processor, message.subarray(2)) };
@@ -429,7 +431,7 @@ async function refuseEviction(send: Send): Promise<void> {
 }
 
 interface Registry {
-  readonly id: Buffer;
+  readonly id: string;
   readonly generation: number;
   readonly swept: number;
   readonly numberOf: ReadonlyMap<string, number>;
@@ -438,7 +440,12 @@ interface Registry {
 function readRegistry(reply: unknown): Registry {
   const [, id, generation, swept, ...names] = listOf(reply).map(bytesOf) as [Buffer, Buffer, Buffer, Buffer];
   const numberOf = pairsOf(names).map(([name, number]) => [String(name), Number(number)] as const);
-  return { id, generation: Number(generation), swept: Number(swept), numberOf: new Map(numberOf) };
+  return {
+    id: String(id),
+    generation: Number(generation),
+    swept: Number(swept),
+    numberOf: new Map(numberOf),
+  };
 }
 
 function openBooks({ id, numberOf }: Registry, processorNames: readonly string[]): OpenBooks {

@@ -482,9 +482,11 @@ test('a commit that comes late from a replaced connection is refused', async () 
     const [library] = (await ask('FUNCTION', 'LIST')) as Record<string, string>[];
     const name = `${library?.['library_name']}_commit`;
     let problem = '';
-    await operate(server, 'FCALL', name, '1', '{dinossauro}:meta', ledgerId, late).catch((error: Error) => {
-      problem = error.message;
-    });
+    await operate(server, 'FCALL', name, '1', '{dinossauro}:meta', ledgerId.toString('hex'), late).catch(
+      (error: Error) => {
+        problem = error.message;
+      },
+    );
     assert.match(problem, /^STALE/);
     assert.is((await must(ledger.find(id(1))))?.processor, 1);
   });
