@@ -586,7 +586,9 @@ local function registry(keys)
   local meta = call('HMGET', keys[1], 'layout', 'books', 'generation', 'swept')
   local known = { meta[1] or LAYOUT, meta[2] or '', meta[3] or '0', meta[4] or '0' }
   for _, value in ipairs(call('HGETALL', root_of(keys) .. 'processors')) do known[#known + 1] = value end
-  if known[1] ~= LAYOUT then return redis.error_reply('LAYOUT the books are of layout ' .. known[1] .. ', not ' .. LAYOUT) end
+  if known[1] ~= LAYOUT then
+    return redis.error_reply('LAYOUT the books are of layout ' .. known[1] .. ', not ' .. LAYOUT)
+  end
   return known
 end
 
