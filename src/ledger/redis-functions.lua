@@ -72,7 +72,7 @@ local function bind()
 end
 
 local LAYOUT = '1'
-local ACCEPTED, DISPATCHED, SETTLED, INVALID = 1, 2, 3, 4
+local ACCEPTED, DISPATCHED, SETTLED = 1, 2, 3
 local OTHER_AMOUNT = 16
 local RECORDED, SETTLE_FENCED = '\0', '\1'
 local CLAIMED, KNOWN, CONFLICT, PURGED, CLAIM_FENCED = '\0', '\1', '\2', '\3', '\4'
