@@ -61,9 +61,12 @@ export class Standing {
 
   /** Takes the trial that is due, once over all threads. */
   takeTrial(processor: number): boolean {
-    const { board, clock } = this.#parts;
+    const { board, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
-    return board.takeTrial(processor, nowMs, nowMs + this.#trialDelayMs(processor));
+    // Far off at first: a thread that was not the one to take it must not count a trial, and delay the next.
+    if (!board.takeTrial(processor, nowMs, nowMs + policy.breakerBackoff.maxMs)) return false;
+    board.setTrialAt(processor, nowMs + this.#trialDelayMs(processor));
+    return true;
   }
 
   succeeded(processor: number, latencyMs: number): void {

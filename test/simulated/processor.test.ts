@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { type Fault, readFault } from '../../src/simulated/fault.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import type { Reply } from '../../src/simulated/reply.ts';
-import { ManualClock } from './manual-clock.ts';
+import { ManualClock } from '../manual-clock.ts';
 
 function make(): { clock: ManualClock; processor: SimulatedProcessor } {
   const clock = new ManualClock();
