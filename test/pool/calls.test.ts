@@ -1,0 +1,113 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Board } from '../../src/pool/board.ts';
+import { Calls } from '../../src/pool/calls.ts';
+import { Held } from '../../src/pool/held.ts';
+
+const SHAPE = { processorCount: 2, threadCount: 2 };
+const PAYMENT = {
+  correlationId: '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3',
+  amountCents: 1990,
+  acceptedAtMs: 1000,
+};
+
+function setUp(policy = { callLimit: 100, drainRate: 1000 }) {
+  const board = new Board(Board.allocate(SHAPE), SHAPE);
+  return { board, calls: new Calls({ board, thread: 1, processors: ['a', 'b'], policy }) };
+}
+
+function heldAt(processor: number, calledAtMs: number): Held {
+  const held = new Held(PAYMENT, 0);
+  held.processor = processor;
+  held.calledAtMs = calledAtMs;
+  return held;
+}
+
+/** How many more calls a processor may get. */
+function roomOf(calls: Calls, processor: number): number {
+  let room = 0;
+  for (; calls.hasRoom(processor); room++) calls.reserve(processor);
+  for (let place = 0; place < room; place++) calls.release(processor);
+  return room;
+}
+
+test('a quick processor gets the least number of calls, not none', () => {
+  const { calls } = setUp();
+  assert.is(roomOf(calls, 0), 32);
+});
+
+test("a slower one gets what Little's law asks for", () => {
+  const { board, calls } = setUp();
+  board.setLatency(0, 32);
+  assert.is(roomOf(calls, 0), 32);
+  board.setLatency(0, 50);
+  assert.is(roomOf(calls, 0), 50);
+  board.setLatency(0, 50.5);
+  assert.is(roomOf(calls, 0), 51);
+  assert.is(roomOf(calls, 1), 32);
+});
+
+test('no processor gets more than the limit', () => {
+  const { board, calls } = setUp();
+  board.setLatency(0, 60_000);
+  assert.is(roomOf(calls, 0), 100);
+  assert.is(roomOf(setUp({ callLimit: 3, drainRate: 1000 }).calls, 0), 3);
+});
+
+test('each processor has places of its own', () => {
+  const { calls } = setUp({ callLimit: 2, drainRate: 1 });
+  calls.reserve(0);
+  calls.reserve(0);
+  assert.not(calls.hasRoom(0));
+  assert.ok(calls.hasRoom(1));
+  calls.reserve(1);
+  assert.is(calls.count, 3);
+  calls.release(0);
+  assert.ok(calls.hasRoom(0));
+  assert.is(calls.count, 2);
+});
+
+test('a place that nobody took is not given back', () => {
+  const { calls } = setUp();
+  assert.throws(() => calls.release(0));
+});
+
+test('shows the board how many run and when the oldest began', () => {
+  const { board, calls } = setUp();
+  const [first, second, elsewhere] = [heldAt(0, 1000), heldAt(0, 1500), heldAt(1, 1200)];
+  for (const held of [first, second, elsewhere]) calls.began(held);
+  assert.is(board.callsInFlight(0), 2);
+  assert.is(board.oldestCallAtMs(0), 1000);
+  assert.is(board.oldestCallAtMs(1), 1200);
+  calls.ended(first);
+  assert.is(board.callsInFlight(0), 1);
+  assert.is(board.oldestCallAtMs(0), 1500);
+  calls.ended(second);
+  assert.is(board.callsInFlight(0), 0);
+  assert.is(board.oldestCallAtMs(0), null);
+});
+
+test('a call ends once', () => {
+  const { calls } = setUp();
+  const held = heldAt(0, 1000);
+  calls.began(held);
+  calls.ended(held);
+  assert.throws(() => calls.ended(held));
+});
+
+test('a thread that begins wipes what the one before it in its place had in flight', () => {
+  const board = new Board(Board.allocate(SHAPE), SHAPE);
+  board.setCalls(1, 0, 9, 500);
+  board.setCalls(0, 0, 2, 700);
+  new Calls({ board, thread: 1, processors: ['a', 'b'], policy: { callLimit: 1, drainRate: 1 } });
+  assert.is(board.callsInFlight(0), 2);
+  assert.is(board.oldestCallAtMs(0), 700);
+});
+
+test('a processor that nobody configured is a bug', () => {
+  const { calls } = setUp();
+  assert.throws(() => calls.hasRoom(2));
+  assert.throws(() => calls.began(heldAt(2, 1)));
+});
+
+test.run();

@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { choose, type ProcessorView, type Route } from '../../src/pool/routing.ts';
+
+const POLICY = { patienceMs: 5000, latencyBudgetMs: 1000 };
+const FRESH = 0;
+const IMPATIENT = 5000;
+
+const well: ProcessorView = { open: false, trialDue: false, expectedMs: 5 };
+const slow: ProcessorView = { open: false, trialDue: false, expectedMs: 1001 };
+const open: ProcessorView = { open: true, trialDue: false, expectedMs: 5 };
+const due = (view: ProcessorView): ProcessorView => ({ ...view, trialDue: true });
+
+const send = (processor: number, trial = false): Route => ({ kind: 'send', processor, trial });
+const wait: Route = { kind: 'wait' };
+
+test('the cheapest that is well takes it, whatever its age', () => {
+  assert.equal(choose([well, well], FRESH, POLICY), send(0));
+  assert.equal(choose([well, well], IMPATIENT, POLICY), send(0));
+  assert.equal(choose([{ ...well, expectedMs: 1000 }, well], IMPATIENT, POLICY), send(0));
+});
+
+test('a processor that is well is sent no trial', () => {
+  assert.equal(choose([due(well), well], FRESH, POLICY), send(0));
+});
+
+test('a payment waits for the cheapest while its patience lasts', () => {
+  assert.equal(choose([open, well], FRESH, POLICY), wait);
+  assert.equal(choose([slow, well], POLICY.patienceMs - 1, POLICY), wait);
+});
+
+test('a dearer one takes it when its patience is over', () => {
+  assert.equal(choose([open, well], IMPATIENT, POLICY), send(1));
+  assert.equal(choose([slow, well], IMPATIENT, POLICY), send(1));
+  assert.equal(choose([slow, open, well], IMPATIENT, POLICY), send(2));
+});
+
+test('without patience it never waits for a cheaper one', () => {
+  assert.equal(choose([open, well], FRESH, { ...POLICY, patienceMs: 0 }), send(1));
+});
+
+test('a trial goes to the cheapest that has one due, before anything waits', () => {
+  assert.equal(choose([due(open), well], FRESH, POLICY), send(0, true));
+  assert.equal(choose([due(slow), well], FRESH, POLICY), send(0, true));
+  assert.equal(choose([due(open), well], IMPATIENT, POLICY), send(0, true));
+});
+
+test('a dearer one gets its trial from the impatient only', () => {
+  assert.equal(choose([open, due(open)], FRESH, POLICY), wait);
+  assert.equal(choose([open, due(open)], IMPATIENT, POLICY), send(1, true));
+});
+
+test('where nobody is quick the least slow takes it, once patience is over', () => {
+  const slower = { ...slow, expectedMs: 4000 };
+  assert.equal(choose([slower, slow], FRESH, POLICY), wait);
+  assert.equal(choose([slower, slow], IMPATIENT, POLICY), send(1));
+  assert.equal(choose([slow, slower], IMPATIENT, POLICY), send(0));
+  assert.equal(choose([slow, slow], IMPATIENT, POLICY), send(0));
+});
+
+test('an open breaker gets nothing, however long a payment waits', () => {
+  assert.equal(choose([open, open], 1e9, POLICY), wait);
+  assert.equal(choose([open, slow], 1e9, POLICY), send(1));
+});
+
+test('without processors everything waits', () => {
+  assert.equal(choose([], 1e9, POLICY), wait);
+});
+
+const anyView = fc.record({
+  open: fc.boolean(),
+  trialDue: fc.boolean(),
+  expectedMs: fc.integer({ min: 0, max: 3000 }),
+});
+const anyViews = fc.array(anyView, { maxLength: 4 });
+const anyPolicy = fc.record({
+  patienceMs: fc.integer({ min: 0, max: 100 }),
+  latencyBudgetMs: fc.integer({ min: 1, max: 2000 }),
+});
+
+test('what is not a trial never goes to an open breaker, and a trial only where it is due', () => {
+  fc.assert(
+    fc.property(anyViews, fc.nat(200), anyPolicy, (views, ageMs, policy) => {
+      const route = choose(views, ageMs, policy);
+      if (route.kind === 'wait') return;
+      const view = views[route.processor];
+      assert.ok(view !== undefined);
+      assert.ok(route.trial ? view?.trialDue : !view?.open);
+    }),
+  );
+});
+
+test('when a payment must wait, so must every younger one', () => {
+  fc.assert(
+    fc.property(anyViews, fc.nat(200), fc.nat(200), anyPolicy, (views, ageMs, youngerMs, policy) => {
+      const older = choose(views, ageMs + youngerMs, policy);
+      if (older.kind === 'wait') assert.is(choose(views, ageMs, policy).kind, 'wait');
+    }),
+  );
+});
+
+test('a processor that is well and cheaper than the one chosen does not exist', () => {
+  fc.assert(
+    fc.property(anyViews, fc.nat(200), anyPolicy, (views, ageMs, policy) => {
+      const route = choose(views, ageMs, policy);
+      const best = views.findIndex((view) => !view.open && view.expectedMs <= policy.latencyBudgetMs);
+      if (route.kind === 'send' && best !== -1) assert.ok(route.processor <= best);
+    }),
+  );
+});
+
+test.run();
