@@ -465,17 +465,18 @@ export class Drain {
   }
 
   async #untilStirred(): Promise<void> {
-    const { clock, policy, source } = this.#parts;
+    const { clock, policy, source, board } = this.#parts;
     const waits = [this.#stirred.promise];
-    if (this.#room() > 0) {
+    // A source that stops wakes its sleepers for good, and would leave no time for the calls in flight.
+    if (this.#room() > 0 && !board.stopping) {
       this.#sourceWait ??= source.wait().then(() => {
         this.#sourceWait = null;
       });
       waits.push(this.#sourceWait);
     }
-    if (this.#waiting.length > 0) waits.push(sleep(clock, ROUTE_AGAIN_MS));
+    if (this.#waiting.length > 0 || board.stopping) waits.push(sleep(clock, ROUTE_AGAIN_MS));
     await Promise.race(waits);
-    if (policy.batchWindowMs > 0 && !this.#parts.board.stopping) await sleep(clock, policy.batchWindowMs);
+    if (policy.batchWindowMs > 0 && !board.stopping) await sleep(clock, policy.batchWindowMs);
     this.#stirred = Promise.withResolvers<void>();
   }
 }
