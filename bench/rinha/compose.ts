@@ -13,6 +13,7 @@ const DEPLOYED = join(SOURCE, 'docker-compose.yml');
 const FLOOR = join(import.meta.dirname, 'docker-compose.floor.yml');
 const PROCESSORS = join(import.meta.dirname, 'docker-compose.processors.yml');
 const TARGET = 'http://127.0.0.1:9999';
+const NETWORK = 'payment-processor';
 const PROCESSOR_URLS = { default: 'http://127.0.0.1:8001', fallback: 'http://127.0.0.1:8002' };
 
 /** The deployment as it is deployed, limits and all, with simulated processors in containers beside it. */
@@ -22,8 +23,12 @@ export async function composeSite(clock: Clock, fees: PerProcessor<number>, toke
     FEE_FALLBACK: String(fees.fallback),
     TOKEN: token,
   };
+  const removeNetwork = await makeNetwork();
   const project = await Project.up('rinha-processors', [PROCESSORS], environment);
-  const close = () => project.down();
+  const close = async () => {
+    await project.down();
+    await removeNetwork();
+  };
   try {
     for (const url of Object.values(PROCESSOR_URLS)) await answering(clock, url, PROCESSOR_READY);
   } catch (error) {
@@ -31,6 +36,16 @@ export async function composeSite(clock: Clock, fees: PerProcessor<number>, toke
     throw error;
   }
   return { name: 'compose', processors: PROCESSOR_URLS, open: (kind) => open(clock, kind), close };
+}
+
+/** The network that deployment and processors share, unless it is there already. Gives what removes it again. */
+async function makeNetwork(): Promise<() => Promise<void>> {
+  const names = await execute('docker', ['network', 'ls', '--format', '{{.Name}}']);
+  if (names.split('\n').includes(NETWORK)) return async () => undefined;
+  await execute('docker', ['network', 'create', NETWORK]);
+  return async () => {
+    await execute('docker', ['network', 'rm', NETWORK]);
+  };
 }
 
 async function open(clock: Clock, kind: Kind): Promise<Deployment> {
