@@ -48,7 +48,13 @@ export default async function drainRing({ thread, config, shared }: PoolTask): P
   });
   const health = thread === 0 ? healthWatch() : null;
   health?.start();
-  await drain.run();
+  try {
+    await drain.run();
+  } catch (error) {
+    // A bug. The thread has to end with its task, or its timers would go on keeping its lease.
+    log.error({ err: error }, 'drain failed');
+    process.exit(1);
+  }
   health?.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close()]);
 
