@@ -1,0 +1,100 @@
+import type { Random } from '../sim/random.ts';
+import { exchange } from './exchange.ts';
+import type { Posted } from './load.ts';
+import {
+  expectSuccess,
+  type ProcessorAdmin,
+  queryOf,
+  readSum,
+  type Sum,
+  type Window,
+} from './processor-admin.ts';
+import { until } from './until.ts';
+
+/** Of what may be thousands, to be read by people. */
+const SHOWN = 10;
+
+/** The auditor: compares what every gateway says was paid with what the processors have charged. */
+export class Books {
+  readonly #gatewayUrls: readonly string[];
+  readonly #processors: readonly ProcessorAdmin[];
+
+  constructor(gatewayUrls: readonly string[], processors: readonly ProcessorAdmin[]) {
+    this.#gatewayUrls = gatewayUrls;
+    this.#processors = processors;
+  }
+
+  /** Where a gateway's books differ from the processors' over a window, or the whole; empty: nowhere. */
+  async differences(window?: Window): Promise<string[]> {
+    const charged = await Promise.all(this.#processors.map((processor) => processor.summary(window)));
+    const gateways = await Promise.all(this.#gatewayUrls.map((url) => gatewaySummary(url, window)));
+    return gateways.flatMap((summary, gateway) =>
+      this.#processors.flatMap(({ name }, index) => {
+        const said = shown(summary.get(name));
+        const is = shown(charged[index]);
+        if (said === is) return [];
+        return [`${this.#gatewayUrls[gateway]}${queryOf(window)}: ${name} has ${said}, and charged ${is}`];
+      }),
+    );
+  }
+
+  /** Resolves when the processors have charged so many payments, and every gateway says just what they say. */
+  async untilSettled(count: number, deadlineMs: number): Promise<void> {
+    let last = '';
+    const look = async () => {
+      const charged = await Promise.all(this.#processors.map((processor) => processor.summary()));
+      const chargedCount = charged.reduce((sum, of) => sum + of.count, 0);
+      const differences = await this.differences();
+      last = [`${chargedCount} of ${count} charged`, ...differences].join('; ');
+      return chargedCount === count && differences.length === 0;
+    };
+    await until('the books agree', deadlineMs, look).catch((error: Error) => {
+      throw new Error(`${error.message}: ${last}`);
+    });
+  }
+
+  /** The differences over random windows within one: from a single millisecond to the whole, each length as likely. */
+  async differencesWithin({ fromMs, toMs }: Window, windowCount: number, random: Random): Promise<string[]> {
+    const differences: string[] = [];
+    for (let count = 0; count < windowCount; count++) {
+      const lengthMs = Math.floor((toMs - fromMs) ** random.next());
+      const startMs = random.int(fromMs, toMs - lengthMs);
+      differences.push(...(await this.differences({ fromMs: startMs, toMs: startMs + lengthMs - 1 })));
+    }
+    return differences;
+  }
+
+  /** What is wrong with the charges for these posts, which are all there were, as far as they fit a page; empty: nothing. */
+  async faults(posts: readonly Posted[]): Promise<string[]> {
+    const charges = await Promise.all(this.#processors.map((processor) => processor.charges()));
+    const known = new Map(posts.map((posted) => [posted.correlationId, posted]));
+    const timesCharged = new Map<string, number>();
+    const faults: string[] = [];
+    for (const { correlationId, amountCents } of charges.flat()) {
+      timesCharged.set(correlationId, (timesCharged.get(correlationId) ?? 0) + 1);
+      const posted = known.get(correlationId);
+      if (posted === undefined) faults.push(`${correlationId} was charged and never posted`);
+      else if (posted.amountCents !== amountCents)
+        faults.push(
+          `${correlationId} was posted with ${posted.amountCents} and charged ${amountCents} cents`,
+        );
+    }
+    for (const { correlationId, status } of posts) {
+      const times = timesCharged.get(correlationId) ?? 0;
+      if (times > 1) faults.push(`${correlationId} was charged ${times} times`);
+      if (times === 0 && status === 202) faults.push(`${correlationId} was accepted and never charged`);
+    }
+    return faults.slice(0, SHOWN);
+  }
+}
+
+async function gatewaySummary(url: string, window: Window | undefined): Promise<ReadonlyMap<string, Sum>> {
+  const path = `/payments-summary${queryOf(window)}`;
+  const body = expectSuccess(path, await exchange('GET', `${url}${path}`));
+  const members = JSON.parse(body) as Record<string, Record<string, unknown>>;
+  return new Map(Object.entries(members).map(([name, member]) => [name, readSum(member)]));
+}
+
+function shown(sum: Sum | undefined): string {
+  return sum === undefined ? 'nothing' : `${sum.count} payments of ${sum.amountCents} cents`;
+}

@@ -1,0 +1,42 @@
+import { type Agent, request } from 'node:http';
+
+export interface Answer {
+  /** 0: none came, or not in time. */
+  readonly status: number;
+  /** Why there was no answer, when there was none. */
+  readonly body: string;
+}
+
+export interface Call {
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** None given: a connection for this call alone, since a kept one may be of a process that is no more. */
+  readonly agent?: Agent;
+}
+
+const TIMEOUT_MS = 20_000;
+
+/** One HTTP exchange. Never rejects. */
+export function exchange(method: string, url: string, call: Call = {}): Promise<Answer> {
+  const { body = '', headers = {}, agent = false } = call;
+  return new Promise((resolve) => {
+    const fail = (error: Error) => resolve({ status: 0, body: error.message });
+    const outgoing = request(url, {
+      method,
+      headers: { ...headers, 'Content-Length': Buffer.byteLength(body) },
+      agent,
+      timeout: TIMEOUT_MS,
+    });
+    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer in time')));
+    outgoing.on('error', fail);
+    outgoing.on('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      response.on('error', fail);
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
+    });
+    outgoing.end(body);
+  });
+}

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { Agent } from 'node:http';
+import type { Random } from '../sim/random.ts';
+import { exchange } from './exchange.ts';
+import { pause, until } from './until.ts';
+
+/** A payment as it was posted, and what came back. */
+export interface Posted {
+  readonly correlationId: string;
+  readonly amountCents: number;
+  /** Of the last answer; 0 while there is none, or when the connection broke. */
+  status: number;
+  /** How often it was posted. */
+  posts: number;
+}
+
+export interface LoadPlan {
+  /** Of the gateways, taken in turn. */
+  readonly urls: readonly string[];
+  readonly payments: number;
+  readonly ratePerS: number;
+  readonly random: Random;
+  /** Whether a payment without an answer, or with 503, is posted again, as a client would that wants it paid. */
+  readonly insists?: boolean;
+}
+
+const MAX_AMOUNT_CENTS = 999_999;
+const CONNECTIONS_PER_URL = 64;
+const TICK_MS = 5;
+const POST_AGAIN_MS = 100;
+const INSIST_MS = 30_000;
+const REACH_MS = 60_000;
+
+/** Distinct payments of random amounts, posted at a steady rate over kept-alive connections. */
+export class Load {
+  readonly payments: readonly Posted[];
+  readonly #plan: LoadPlan;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS_PER_URL });
+  #next = 0;
+  #answered = 0;
+
+  constructor(plan: LoadPlan) {
+    this.#plan = plan;
+    this.payments = Array.from({ length: plan.payments }, () => ({
+      correlationId: randomUUID(),
+      amountCents: plan.random.int(1, MAX_AMOUNT_CENTS),
+      status: 0,
+      posts: 0,
+    }));
+  }
+
+  get accepted(): Posted[] {
+    return this.payments.filter(({ status }) => status === 202);
+  }
+
+  /** Resolves when every payment has its answer, or none will come. */
+  async run(): Promise<void> {
+    const startMs = performance.now();
+    const answers: Promise<void>[] = [];
+    while (answers.length < this.payments.length) {
+      const due = Math.ceil(((performance.now() - startMs) / 1000) * this.#plan.ratePerS);
+      for (const posted of this.payments.slice(answers.length, due)) answers.push(this.#pay(posted));
+      await pause(TICK_MS);
+    }
+    await Promise.all(answers);
+    this.#agent.destroy();
+  }
+
+  /** Resolves in the middle of the run: when so many payments have been answered. */
+  async reached(count: number): Promise<void> {
+    await until(`${count} answers`, REACH_MS, () => this.#answered >= count);
+  }
+
+  async #pay(posted: Posted): Promise<void> {
+    const endMs = performance.now() + INSIST_MS;
+    for (;;) {
+      await this.#post(posted);
+      const isAnswered = posted.status !== 0 && posted.status !== 503;
+      if (isAnswered || this.#plan.insists !== true || performance.now() >= endMs) break;
+      await pause(POST_AGAIN_MS);
+    }
+    this.#answered++;
+  }
+
+  async #post(posted: Posted): Promise<void> {
+    const url = this.#plan.urls[this.#next++ % this.#plan.urls.length];
+    const body = `{"correlationId":"${posted.correlationId}","amount":${decimal(posted.amountCents)}}`;
+    const headers = { 'Content-Type': 'application/json' };
+    posted.posts++;
+    const answer = await exchange('POST', `${url}/payments`, { body, headers, agent: this.#agent });
+    posted.status = answer.status;
+  }
+}
+
+function decimal(amountCents: number): string {
+  const digits = String(amountCents).padStart(3, '0');
+  return `${digits.slice(0, -2)}.${digits.slice(-2)}`;
+}

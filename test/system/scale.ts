@@ -1,0 +1,13 @@
+/** How much the system tests do: little by default, and what the environment says on demand. */
+export const PAYMENTS = whole('SYSTEM_PAYMENTS', 1_000);
+export const RATE_PER_S = whole('SYSTEM_RATE', 500);
+export const OUTAGE_MS = whole('SYSTEM_OUTAGE_MS', 3_000);
+export const WINDOWS = 50;
+/** Generous, since the machine may be busy; `acceptance.ts` is where the real limit is shown. */
+export const SETTLE_MS = 40_000;
+
+function whole(name: string, otherwise: number): number {
+  const value = Number(process.env[name] || otherwise);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`${name} must be a whole number above 0`);
+  return value;
+}
