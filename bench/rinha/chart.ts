@@ -12,6 +12,8 @@ export interface CourseOfTime {
     readonly toMs: number;
     readonly bad: boolean;
     readonly label: string;
+    /** Written into the band. */
+    readonly caption: string;
   }[];
   readonly marks: readonly { readonly atMs: number; readonly label: string }[];
 }
@@ -20,7 +22,7 @@ const WIDTH = 960;
 const HEIGHT = 180;
 const LEFT = 48;
 const BOTTOM = 20;
-const TOP = 6;
+const TOP = 12;
 
 /** Areas have the same moments; the second stands on the first. At most two. Labels must need no escaping. */
 export function chart(title: string, course: CourseOfTime, areas: readonly Area[]): string {
@@ -32,8 +34,8 @@ export function chart(title: string, course: CourseOfTime, areas: readonly Area[
     areas.length > 1 ? areas.map(({ name }, index) => `<span class="key${index}">■</span> ${name}`) : [];
   const parts = [
     ...course.bands.map(
-      ({ fromMs, toMs, bad, label }) =>
-        `<rect class="band${bad ? ' bad' : ''}" x="${x(fromMs).toFixed(1)}" y="${TOP}" width="${(x(toMs) - x(fromMs)).toFixed(1)}" height="${HEIGHT - TOP - BOTTOM}"><title>${label}</title></rect>`,
+      ({ fromMs, toMs, bad, label, caption }) =>
+        `<rect class="band${bad ? ' bad' : ''}" x="${x(fromMs).toFixed(1)}" y="${TOP}" width="${(x(toMs) - x(fromMs)).toFixed(1)}" height="${HEIGHT - TOP - BOTTOM}"><title>${label}</title></rect><text x="${(x(fromMs) + 3).toFixed(1)}" y="${TOP + 11}">${caption}</text>`,
     ),
     ...[0, 0.5, 1].map((share) => {
       const height = y(share * peak).toFixed(1);

@@ -33,7 +33,7 @@ async function main(options: Options): Promise<number> {
   const interrupted = interruption();
   const open: { close(): Promise<void> }[] = [];
   try {
-    const site = await openSite(options);
+    const site = await Promise.race([openSite(options), interrupted]);
     open.push(site);
     const results = await Promise.race([rounds(options, site, open), interrupted]);
     report(options, results);

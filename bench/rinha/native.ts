@@ -119,9 +119,9 @@ async function answering(
   try {
     await ready(url, question, { clock, timeoutMs: READY_TIMEOUT_MS, alive });
   } catch (error) {
-    const said = children.map(
-      (child) => `${child.part}: ${child.running ? 'running' : 'ended'}\n${child.said}`,
-    );
+    // Those that ended know why; when none has, any of them may.
+    const ended = children.filter((child) => !child.running);
+    const said = (ended.length > 0 ? ended : children).map(({ part, said }) => `${part}:\n${said.trimEnd()}`);
     throw new Error(said.join('\n'), { cause: error });
   }
 }

@@ -2,7 +2,7 @@ import { type Area, chart } from './chart.ts';
 import type { Second } from './record.ts';
 import { comparisonLines, figures, partLine } from './report.ts';
 import type { Result } from './run.ts';
-import { describe } from './scenario.ts';
+import { type Condition, describe } from './scenario.ts';
 
 /** The runs over time as one HTML page that loads nothing else, light or dark as the reader's machine is. */
 export function page(results: readonly Result[]): string {
@@ -29,6 +29,7 @@ function section(result: Result): string {
       fromMs: stage.atMs,
       toMs: scenario.stages[index + 1]?.atMs ?? scenario.durationMs,
       bad: stage.default.failing || stage.default.delayMs >= scenario.books.toAgoMs,
+      caption: `${brief(stage.default)} | ${brief(stage.fallback)}`,
       label: `default ${describe(stage.default)}\nfallback ${describe(stage.fallback)}`,
     })),
     marks: result.checks
@@ -39,6 +40,7 @@ function section(result: Result): string {
     seconds.map((second) => ({ atMs: second.atMs, value: value(second) }));
   return `<h1>${escaped(`${scenario.name} on ${site}${kind === 'floor' ? ', floor' : ''}`)}</h1>
 <p>${new Date(result.beganAtMs).toISOString()}
+<p>Bands are stages: the delay of default | of fallback in ms, struck out while it fails; red where default is of no use.
 <table>${[...rows, ...parts].join('\n')}</table>
 ${chart('posts a second', course, [
   { name: 'accepted', points: at((second) => second.accepted) },
@@ -50,6 +52,11 @@ ${chart('settled a second', course, [
   { name: 'default', points: increments(seconds, 'default') },
   { name: 'fallback', points: increments(seconds, 'fallback') },
 ])}`;
+}
+
+/** The delay, struck out when it ends in a failure. */
+function brief({ delayMs, failing }: Condition): string {
+  return failing ? `<tspan text-decoration="line-through">${delayMs}</tspan>` : String(delayMs);
 }
 
 function increments(seconds: readonly Second[], name: 'default' | 'fallback'): Area['points'] {

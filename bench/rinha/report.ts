@@ -3,6 +3,7 @@ import type { Course } from './course.ts';
 import type { MeteredPart } from './meter.ts';
 import type { Result } from './run.ts';
 import { conditionAt, describe, PROCESSORS } from './scenario.ts';
+import { percentile } from './score.ts';
 
 /** One line of a run that goes on. */
 export function progressLine({ scenario, record, nowMs }: Course): string {
@@ -34,24 +35,10 @@ export function reportLines(result: Result): string[] {
 
 /** Name and value of everything that is worth a line, for terminal and page. */
 export function figures(result: Result): [name: string, value: string][] {
-  const { score, bound, latencies, metered } = result;
-  const best = bestPatience(bound.patience);
+  const { latencies, metered } = result;
   return [
-    ['score', score.disqualified ? 'DISQUALIFIED: more settled than posted' : money(score.cents)],
-    [
-      'profit',
-      `${money(score.profitCents)} of ${money(score.amountCents)}, bonus ${percent(score.bonus)}, fine ${percent(score.fine)}`,
-    ],
-    [
-      'perfect profit',
-      `${splitText(bound.hindsight)}: this run has ${ratio(score.profitCents, bound.hindsight)}`,
-    ],
-    ['daring profit', `${splitText(bound.daring)}: ${ratio(score.profitCents, bound.daring)}`],
-    ['best patience', best === undefined ? '-' : `${best.patienceMs} ms, ${splitText(best)}`],
+    ...(result.kind === 'floor' ? [] : scoreFigures(result)),
     ['posts', `${result.acceptedCount} accepted, ${result.failedCount} failed`],
-    ...PROCESSORS.map((name): [string, string] => [name, settledText(result, name)]),
-    ['lag', String(score.lagCount)],
-    ['inconsistencies', `${inconsistencies(result)} in ${result.checks.length} checks`],
     [
       'latency',
       `p50 ${ms(latencies.p50Ms)}, p99 ${ms(latencies.p99Ms)}, max ${ms(latencies.maxMs)} of ${latencies.count}`,
@@ -65,6 +52,33 @@ export function figures(result: Result): [name: string, value: string][] {
       'host steal',
       `${percent(metered.stealShare)}; the harness took ${percent(result.harnessCpuShare)} of a core`,
     ],
+  ];
+}
+
+function scoreFigures(result: Result): [name: string, value: string][] {
+  const { score, bound, backend, processors } = result;
+  const best = bestPatience(bound.patience);
+  const agree = PROCESSORS.every(
+    (name) =>
+      backend[name].count === processors[name].count &&
+      backend[name].amountCents === processors[name].amountCents,
+  );
+  return [
+    ['score', score.disqualified ? 'DISQUALIFIED: more settled than posted' : money(score.cents)],
+    [
+      'profit',
+      `${money(score.profitCents)} of ${money(score.amountCents)}, bonus ${percent(score.bonus)}, fine ${percent(score.fine)}`,
+    ],
+    [
+      'perfect profit',
+      `${splitText(bound.hindsight)}: this run has ${ratio(score.profitCents, bound.hindsight)}`,
+    ],
+    ['daring profit', `${splitText(bound.daring)}: ${ratio(score.profitCents, bound.daring)}`],
+    ['best patience', best === undefined ? '-' : `${best.patienceMs} ms, ${splitText(best)}`],
+    ...PROCESSORS.map((name): [string, string] => [name, settledText(result, name)]),
+    ['lag', String(score.lagCount)],
+    ['inconsistencies', `${inconsistencies(result)} in ${result.checks.length} checks`],
+    ['books at the end', agree ? 'agree with the processors' : 'DIFFER from those of the processors'],
   ];
 }
 
@@ -88,10 +102,8 @@ export function comparisonLines(results: readonly Result[]): string[] {
     return `  turn ${index + 1}: p99 ${versus(gateway, floor, p99Of, ms)}, CPU ${versus(gateway, floor, cpuOf, us)}, ${steal}`;
   });
   const median = (of: (result: Result) => number) => {
-    const ratios = turns
-      .map(({ gateway, floor }) => of(gateway) / of(floor))
-      .sort((one, other) => one - other);
-    return (ratios[Math.floor((ratios.length - 1) / 2)] ?? Number.NaN).toFixed(2);
+    const ratios = turns.map(({ gateway, floor }) => of(gateway) / of(floor));
+    return percentile(Float64Array.from(ratios).sort(), 0.5).toFixed(2);
   };
   return [
     'gateway / floor',

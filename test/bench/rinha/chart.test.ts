@@ -4,7 +4,7 @@ import { chart } from '../../../bench/rinha/chart.ts';
 
 const course = {
   untilMs: 60_000,
-  bands: [{ fromMs: 20_000, toMs: 30_000, bad: true, label: 'default fails' }],
+  bands: [{ fromMs: 20_000, toMs: 30_000, bad: true, label: 'default fails', caption: '2000 | 0' }],
   marks: [{ atMs: 25_000, label: 'books off by 3' }],
 };
 
@@ -14,8 +14,8 @@ test('areas stand on each other under one scale', () => {
     { name: 'fallback', points: [{ atMs: 30_000, value: 150 }] },
   ]);
   // The scale ends at 500: the first area reaches 300 of it, the second goes on from there to 450.
-  assert.match(svg, 'M504.0,67.6L504.0,160.0Z');
-  assert.match(svg, 'M504.0,21.4L504.0,67.6Z');
+  assert.match(svg, 'M504.0,71.2L504.0,160.0Z');
+  assert.match(svg, 'M504.0,26.8L504.0,71.2Z');
   assert.match(svg, '>500<');
   assert.match(svg, 'default fails');
   assert.match(svg, 'books off by 3');
