@@ -974,12 +974,13 @@ function arbitraryHistory(): fc.Arbitrary<History> {
   const owner = fc.integer({ min: 0, max: 4 });
   const amountCents = fc.constantFrom(1990, 1990, 1990, 1990, 5);
   const stampMs = fc.constantFrom(0, 1, 999, 1000, 59_999, 3_600_000, 90_000_000).map((ms) => T0_MS + ms);
+  const recentMs = fc.constantFrom(0, 1, 1, 2, 2, 2).map((ms) => T0_MS + ms);
   const processor = fc.integer({ min: 0, max: 1 });
   const claims = fc.array(
     fc.record({
       correlationId: number.map(id),
       amountCents,
-      acceptedAtMs: stampMs,
+      acceptedAtMs: recentMs,
       processor: fc.option(processor, { freq: 4 }),
       requestedAtMs: stampMs,
     }),
@@ -1004,12 +1005,18 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       weight: 2,
       arbitrary: fc.record({ kind: fc.constant('takeOver'), from: owner, to: owner, ifExpiredAtMs: stampMs }),
     },
-    { weight: 14, arbitrary: fc.record({ kind: fc.constant('commit'), owner, settlements, claims }) },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constant('summary'), fromMs: stampMs, toMs: stampMs }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge'), purgedAtMs: stampMs }) },
+    { weight: 28, arbitrary: fc.record({ kind: fc.constant('commit'), owner, settlements, claims }) },
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('summary'), fromMs: stampMs, toMs: stampMs }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge'), purgedAtMs: recentMs }) },
   ) as fc.Arbitrary<Step>;
   const connection = fc.integer({ min: 0, max: 1 });
-  return fc.record({ steps: fc.array(fc.record({ connection, step }), { minLength: 10, maxLength: 60 }) });
+  const enlisted: History['steps'] = [0, 1, 0].map((at) => ({
+    connection: at,
+    step: { kind: 'enlist', leaseUntilMs: FOREVER_MS },
+  }));
+  return fc
+    .array(fc.record({ connection, step }), { minLength: 20, maxLength: 60 })
+    .map((steps) => ({ steps: [...enlisted, ...steps] }));
 }
 
 function checkHistories(fresh: () => Promise<Books>): Promise<void> {
