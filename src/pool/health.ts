@@ -52,8 +52,9 @@ export class HealthWatch {
 
   async #subscribe(): Promise<void> {
     const reply = await this.#parts.ledger.subscribe((notice) => this.#noticed(notice));
+    const { clock } = this.#parts;
     if (reply.kind === 'ok') this.#unsubscribe = reply.value;
-    else if (!this.#stopped) this.#parts.clock.after(SUBSCRIBE_AGAIN_MS, () => void this.#subscribe());
+    else this.#unsubscribe = clock.after(SUBSCRIBE_AGAIN_MS, () => void this.#subscribe());
     if (this.#stopped) this.#unsubscribe();
   }
 

@@ -13,7 +13,7 @@ const POLICY = {
 };
 
 /** Without luck: equal jitter is half of its bound, so trials come after 100, 200, 400, 500, 500 ... ms. */
-function setUp(random = () => 0) {
+function setUp(random = (): number => 0) {
   const clock = new ManualClock();
   const log = new KeptLog();
   const board = new Board(Board.allocate(SHAPE), SHAPE);

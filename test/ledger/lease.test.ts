@@ -1,0 +1,322 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Lease } from '../../src/ledger/lease.ts';
+import type { Claim, LedgerEntry, Seat } from '../../src/ledger/ledger.ts';
+import { MemoryLedger, MemoryStore } from '../../src/ledger/memory.ts';
+import { KeptLog } from '../kept-log.ts';
+import { ManualClock, rest } from '../manual-clock.ts';
+import { Mood, moody } from './moody-ledger.ts';
+
+const LEASE_MS = 3000;
+const SEAT: Seat = { instanceId: 'gateway-1', name: 'pool-0' };
+const OTHER_SEAT: Seat = { instanceId: 'gateway-2', name: 'pool-0' };
+
+function setUp({ seat = SEAT, room = 100, store = new MemoryStore(), clock = new ManualClock() } = {}) {
+  const mood = new Mood();
+  const books = new MemoryLedger(['default', 'fallback'], store);
+  const log = new KeptLog();
+  const adopted: LedgerEntry[] = [];
+  const enlisted: number[] = [];
+  let left = room;
+  const lease: Lease = new Lease({
+    seat,
+    ledger: moody(books, mood),
+    leaseMs: LEASE_MS,
+    clock,
+    random: () => 0,
+    log,
+    onEnlisted: () => enlisted.push(lease.owner),
+    adopt: (entries) => {
+      adopted.push(...entries);
+      left -= entries.length;
+    },
+    room: () => Math.min(2, left),
+  });
+  const setRoom = (to: number) => {
+    left = to;
+  };
+  return { clock, store, mood, books, log, lease, adopted, enlisted, setRoom };
+}
+
+function claim(number: number): Claim {
+  const correlationId = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+  return { correlationId, amountCents: 100, acceptedAtMs: 1000, processor: 0, requestedAtMs: 2000 };
+}
+
+/** An owner with so many payments dispatched, whose lease ends at the moment given. */
+async function former(books: MemoryLedger, seat: Seat, count: number, leaseUntilMs: number): Promise<number> {
+  const reply = await books.enlist(seat, leaseUntilMs);
+  if (reply.kind === 'unavailable') throw new Error(reply.reason);
+  const first = reply.value * 100;
+  const claims = Array.from({ length: count }, (_, index) => claim(first + index));
+  await books.commit(reply.value, [], claims);
+  return reply.value;
+}
+
+async function ownersOf(books: MemoryLedger): Promise<number[]> {
+  const reply = await books.owners();
+  return reply.kind === 'ok' ? reply.value.map(({ owner }) => owner) : [];
+}
+
+test('before it starts it is nobody', () => {
+  const { lease } = setUp();
+  assert.is(lease.owner, 0);
+  assert.not(lease.valid);
+});
+
+test('start gives it a number and a lease', async () => {
+  const { clock, books, lease, enlisted } = setUp();
+  await lease.start();
+  assert.is(lease.owner, 1);
+  assert.ok(lease.valid);
+  assert.equal(enlisted, [1]);
+  const owners = await books.owners();
+  assert.equal(owners, {
+    kind: 'ok',
+    value: [{ ...SEAT, owner: 1, leaseUntilMs: clock.nowMs() + LEASE_MS }],
+  });
+  await lease.stop();
+});
+
+test('it is renewed three times per lease, and stays valid', async () => {
+  const { clock, mood, lease } = setUp();
+  await lease.start();
+  for (let second = 0; second < 20; second++) {
+    await clock.passSlowly(1000);
+    assert.ok(lease.valid);
+  }
+  assert.is(mood.count('renew'), 20);
+  assert.is(lease.owner, 1);
+  await lease.stop();
+});
+
+test('the lease counts from before it was asked for', async () => {
+  const { clock, mood, lease } = setUp();
+  const go = mood.slow();
+  const started = lease.start();
+  await clock.passSlowly(2000);
+  go();
+  await started;
+  assert.ok(lease.valid);
+  await clock.passSlowly(999);
+  assert.ok(lease.valid);
+  mood.away.add('renew');
+  await clock.passSlowly(1);
+  assert.not(lease.valid);
+  await lease.stop();
+});
+
+test('so does a renewal', async () => {
+  const { clock, mood, lease } = setUp();
+  await lease.start();
+  await clock.passSlowly(500);
+  const go = mood.slow();
+  await clock.passSlowly(2499);
+  assert.ok(lease.valid);
+  await clock.passSlowly(501);
+  assert.not(lease.valid, 'the answer is not there yet');
+  go();
+  await rest();
+  await clock.passSlowly(499);
+  assert.ok(lease.valid);
+  await clock.passSlowly(1);
+  assert.not(lease.valid, 'it was asked for 1000 ms after the start');
+  await lease.stop();
+});
+
+test('start waits for a ledger that is away, and says so once', async () => {
+  const { clock, mood, lease, log, enlisted } = setUp();
+  mood.away.add('enlist');
+  let started = false;
+  const starting = lease.start().then(() => {
+    started = true;
+  });
+  await clock.passSlowly(10_000);
+  assert.not(started);
+  assert.not(lease.valid);
+  assert.ok(mood.count('enlist') > 10);
+  assert.equal(log.lines, ['warn waiting for the ledger']);
+  mood.away.clear();
+  await clock.passSlowly(LEASE_MS / 4);
+  await starting;
+  assert.ok(lease.valid);
+  assert.equal(enlisted, [1]);
+  await lease.stop();
+});
+
+test('an owner that could not renew is not valid, until it can', async () => {
+  const { clock, mood, lease } = setUp();
+  await lease.start();
+  mood.away.add('renew');
+  await clock.passSlowly(LEASE_MS - 1);
+  assert.ok(lease.valid);
+  await clock.passSlowly(1);
+  assert.not(lease.valid);
+  mood.away.clear();
+  await clock.passSlowly(1000);
+  assert.ok(lease.valid);
+  assert.is(lease.owner, 1, 'nobody had taken over');
+  await lease.stop();
+});
+
+test('validity is measured, so that a wall clock set back does not prolong it', async () => {
+  const { clock, mood, lease } = setUp();
+  await lease.start();
+  mood.away.add('renew');
+  clock.jump(-60_000);
+  await clock.passSlowly(LEASE_MS);
+  assert.not(lease.valid);
+  await lease.stop();
+});
+
+test('one that has been taken over enlists again, under a new number', async () => {
+  const { clock, books, lease, log, enlisted } = setUp();
+  await lease.start();
+  const other = await former(books, OTHER_SEAT, 0, clock.nowMs() + 60_000);
+  await books.takeOver(lease.owner, other, 10);
+  await clock.passSlowly(1000);
+  assert.is(lease.owner, 3);
+  assert.ok(lease.valid);
+  assert.equal(enlisted, [1, 3]);
+  assert.equal(log.lines, ['warn lease lost: another instance took over']);
+  await lease.stop();
+});
+
+test('who asks twice to enlist again gets one number', async () => {
+  const { mood, lease, enlisted } = setUp();
+  await lease.start();
+  await Promise.all([lease.enlistAgain(), lease.enlistAgain()]);
+  assert.is(mood.count('enlist'), 2);
+  assert.equal(enlisted, [1, 2]);
+  await lease.stop();
+});
+
+test('while it enlists again it is not valid', async () => {
+  const { mood, lease } = setUp();
+  await lease.start();
+  const go = mood.slow();
+  const again = lease.enlistAgain();
+  assert.not(lease.valid);
+  go();
+  await again;
+  assert.ok(lease.valid);
+  await lease.stop();
+});
+
+test('whoever sits down takes over what former owners of the seat had claimed, lease or not', async () => {
+  const { clock, books, lease, adopted, log } = setUp();
+  const first = await former(books, SEAT, 3, clock.nowMs() + 60_000);
+  const second = await former(books, SEAT, 1, 0);
+  await lease.start();
+  assert.is(adopted.length, 4);
+  assert.ok(adopted.every(({ owner, status }) => owner === lease.owner && status === 'dispatched'));
+  assert.equal(await ownersOf(books), [lease.owner], `${first} and ${second} are no more`);
+  assert.equal(log.lines, ['info took over from a former owner', 'info took over from a former owner']);
+  await lease.stop();
+});
+
+test('of other seats it takes nothing while their lease runs', async () => {
+  const { clock, books, lease, adopted } = setUp();
+  await former(books, OTHER_SEAT, 2, clock.nowMs() + 2500);
+  await former(books, { instanceId: SEAT.instanceId, name: 'pool-1' }, 2, clock.nowMs() + 2500);
+  await lease.start();
+  await clock.passSlowly(2400);
+  assert.is(adopted.length, 0);
+  await clock.passSlowly(1000);
+  assert.is(adopted.length, 4);
+  assert.equal(await ownersOf(books), [lease.owner]);
+  await lease.stop();
+});
+
+test('it takes no more than there is room for, and goes on when there is', async () => {
+  const { clock, books, lease, adopted, setRoom } = setUp({ room: 3 });
+  await former(books, SEAT, 7, clock.nowMs() + 60_000);
+  await lease.start();
+  assert.is(adopted.length, 3);
+  await clock.passSlowly(5000);
+  assert.is(adopted.length, 3);
+  setRoom(10);
+  await clock.passSlowly(1000);
+  assert.is(adopted.length, 7);
+  assert.is(new Set(adopted.map(({ correlationId }) => correlationId)).size, 7);
+  await lease.stop();
+});
+
+test('a ledger that goes away in the middle of it is asked again later', async () => {
+  for (const call of ['owners', 'takeOver'] as const) {
+    const { clock, books, mood, lease, adopted } = setUp();
+    await former(books, SEAT, 3, 0);
+    mood.away.add(call);
+    await lease.start();
+    assert.is(adopted.length, 0);
+    mood.away.clear();
+    await clock.passSlowly(1000);
+    assert.is(adopted.length, 3, call);
+    await lease.stop();
+  }
+});
+
+test('of two that find the same dead owner each entry goes to one', async () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore();
+  const one = setUp({ store, clock });
+  const other = setUp({ store, clock, seat: OTHER_SEAT });
+  await former(one.books, { instanceId: 'gateway-3', name: 'pool-0' }, 9, clock.nowMs());
+  await one.lease.start();
+  await other.lease.start();
+  await clock.passSlowly(1000);
+  const ids = [...one.adopted, ...other.adopted].map(({ correlationId }) => correlationId);
+  assert.is(ids.length, 9);
+  assert.is(new Set(ids).size, 9);
+  await Promise.all([one.lease.stop(), other.lease.stop()]);
+});
+
+test('an owner that holds nothing is gone when it stops, and asks for nothing more', async () => {
+  const { clock, books, mood, lease } = setUp();
+  await lease.start();
+  await lease.stop();
+  assert.not(lease.valid);
+  assert.equal(await ownersOf(books), []);
+  assert.is(clock.pending, 0);
+  const calls = mood.calls.length;
+  await clock.passSlowly(10_000);
+  assert.is(mood.calls.length, calls);
+});
+
+test('one that holds entries keeps its record, with its lease run out', async () => {
+  const { clock, books, lease } = setUp();
+  await lease.start();
+  await books.commit(lease.owner, [], [claim(1)]);
+  await lease.stop();
+  const owners = await books.owners();
+  assert.equal(owners, { kind: 'ok', value: [{ ...SEAT, owner: 1, leaseUntilMs: 0 }] });
+  assert.is(clock.pending, 0);
+});
+
+test('a stop while a renewal is on its way is the end', async () => {
+  const { clock, mood, lease } = setUp();
+  await lease.start();
+  const go = mood.slow();
+  await clock.passSlowly(1000);
+  const stopped = lease.stop();
+  go();
+  await stopped;
+  await rest();
+  assert.not(lease.valid);
+  assert.is(clock.pending, 0);
+});
+
+test('a stop ends the waiting for a ledger that is away', async () => {
+  const { clock, mood, lease, enlisted } = setUp();
+  mood.away.add('enlist');
+  const starting = lease.start();
+  await clock.passSlowly(1000);
+  await lease.stop();
+  await clock.passSlowly(1000);
+  await starting;
+  assert.not(lease.valid);
+  assert.equal(enlisted, []);
+  assert.is(clock.pending, 0);
+});
+
+test.run();

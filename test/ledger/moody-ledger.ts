@@ -1,0 +1,48 @@
+import { type Ledger, unavailable } from '../../src/ledger/ledger.ts';
+
+type Call = keyof Ledger;
+
+/** How a ledger behaves towards one of its users. */
+export class Mood {
+  /** Calls that are answered `unavailable`, and not done. */
+  readonly away = new Set<Call>();
+  /** Calls that are done, and answered `unavailable`. */
+  readonly forgetful = new Set<Call>();
+  /** Every call, in order. */
+  readonly calls: Call[] = [];
+  #slow: Promise<void> | null = null;
+
+  /** From now on calls wait; what this returns lets them, and those to come, go on. */
+  slow(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#slow = promise;
+    return () => {
+      this.#slow = null;
+      resolve();
+    };
+  }
+
+  get slowness(): Promise<void> | null {
+    return this.#slow;
+  }
+
+  count(call: Call): number {
+    return this.calls.filter((name) => name === call).length;
+  }
+}
+
+/** The same ledger, seen by somebody for whom it is in a mood. */
+export function moody(ledger: Ledger, mood: Mood): Ledger {
+  return new Proxy(ledger, {
+    get:
+      (target, name: Call) =>
+      async (...parameters: unknown[]) => {
+        mood.calls.push(name);
+        if (mood.slowness !== null) await mood.slowness;
+        if (mood.away.has(name)) return unavailable('away');
+        const method = target[name] as (...parameters: unknown[]) => Promise<unknown>;
+        const reply = await method.apply(target, parameters);
+        return mood.forgetful.has(name) ? unavailable('no answer') : reply;
+      },
+  });
+}

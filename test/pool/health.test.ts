@@ -1,0 +1,236 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { MemoryLedger, MemoryStore } from '../../src/ledger/memory.ts';
+import { Board } from '../../src/pool/board.ts';
+import { HealthWatch } from '../../src/pool/health.ts';
+import { Standing } from '../../src/pool/standing.ts';
+import { KeptLog } from '../kept-log.ts';
+import { Mood, moody } from '../ledger/moody-ledger.ts';
+import { ManualClock, rest } from '../manual-clock.ts';
+import { ScriptedProcessor } from './scripted-processor.ts';
+
+const NAMES = ['default', 'fallback'];
+const POLICY = { healthIntervalMs: 5100, healthTimeoutMs: 1500 };
+const STANDING_POLICY = {
+  latencyBudgetMs: 1000,
+  breakerFailures: 3,
+  breakerBackoff: { baseMs: 200, maxMs: 1000 },
+};
+
+function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = (): number => 0 } = {}) {
+  const mood = new Mood();
+  const books = new MemoryLedger(NAMES, store);
+  const log = new KeptLog();
+  const processors = NAMES.map(() => new ScriptedProcessor());
+  const shape = { processorCount: NAMES.length, threadCount: 1 };
+  const board = new Board(Board.allocate(shape), shape);
+  const standing = new Standing({ board, names: NAMES, policy: STANDING_POLICY, clock, random, log });
+  const ledger = moody(books, mood);
+  const watch = new HealthWatch({
+    ledger,
+    processors,
+    names: NAMES,
+    standing,
+    board,
+    policy: POLICY,
+    clock,
+    random,
+    log,
+  });
+  const [first, second] = processors as [ScriptedProcessor, ScriptedProcessor];
+  const calls = () => processors.map(({ healthCalls }) => healthCalls);
+  return { clock, store, mood, books, log, first, second, board, standing, watch, calls };
+}
+
+test('asks every processor once at the start, and believes the answers', async () => {
+  const { clock, first, second, standing, watch, calls } = setUp();
+  clock.pass(5000);
+  first.state = { kind: 'reported', failing: true, minResponseTimeMs: 7 };
+  second.state = { kind: 'reported', failing: false, minResponseTimeMs: 40 };
+  watch.start();
+  await rest();
+  assert.equal(calls(), [1, 1]);
+  assert.equal(
+    standing.views().map(({ open, expectedMs }) => ({ open, expectedMs })),
+    [
+      { open: true, expectedMs: 7 },
+      { open: false, expectedMs: 40 },
+    ],
+  );
+  watch.stop();
+});
+
+test('asks again after the interval, not before', async () => {
+  const { clock, watch, calls } = setUp();
+  watch.start();
+  await clock.passSlowly(5099);
+  assert.equal(calls(), [1, 1]);
+  await clock.passSlowly(1);
+  assert.equal(calls(), [2, 2]);
+  await clock.passSlowly(51_000);
+  assert.equal(calls(), [12, 12]);
+  watch.stop();
+});
+
+test('comes a little later by chance, never earlier', async () => {
+  const { clock, watch, calls } = setUp({ random: () => 0.999 });
+  watch.start();
+  await clock.passSlowly(5100);
+  assert.equal(calls(), [1, 1]);
+  await clock.passSlowly(50);
+  assert.equal(calls(), [2, 2]);
+  watch.stop();
+});
+
+test('two instances share the calls, and what they learn', async () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore();
+  const one = setUp({ clock, store });
+  const other = setUp({ clock, store, random: () => 0.5 });
+  clock.pass(5000);
+  one.first.state = other.first.state = { kind: 'reported', failing: true, minResponseTimeMs: 3 };
+  one.watch.start();
+  await clock.passSlowly(100);
+  other.watch.start();
+  await clock.passSlowly(10);
+  assert.equal(other.calls(), [0, 0]);
+  assert.ok(other.standing.views()[0]?.open, 'what was known before comes first');
+  await clock.passSlowly(100_000);
+  for (const processor of [0, 1]) {
+    const sum = (one.calls()[processor] ?? 0) + (other.calls()[processor] ?? 0);
+    assert.ok(sum <= 1 + 100_110 / POLICY.healthIntervalMs, `${sum} calls`);
+    assert.ok(sum >= 18, `${sum} calls`);
+  }
+  one.watch.stop();
+  other.watch.stop();
+});
+
+test('the budget outlives a restart', async () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore();
+  const before = setUp({ clock, store });
+  before.watch.start();
+  await clock.passSlowly(1000);
+  before.watch.stop();
+  const after = setUp({ clock, store });
+  after.watch.start();
+  await clock.passSlowly(4099);
+  assert.equal(after.calls(), [0, 0]);
+  await clock.passSlowly(1001);
+  assert.equal(after.calls(), [1, 1]);
+  after.watch.stop();
+});
+
+test('a prober that dies in the middle of a call is replaced when its turn has run out', async () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore();
+  const dead = setUp({ clock, store });
+  dead.first.state = new Promise(() => {});
+  dead.second.state = new Promise(() => {});
+  dead.watch.start();
+  await rest();
+  assert.equal(dead.calls(), [1, 1]);
+  const next = setUp({ clock, store });
+  next.watch.start();
+  await clock.passSlowly(POLICY.healthIntervalMs + POLICY.healthTimeoutMs - 1);
+  assert.equal(next.calls(), [0, 0]);
+  await clock.passSlowly(1001);
+  assert.equal(next.calls(), [1, 1]);
+  next.watch.stop();
+});
+
+test('without an answer nothing is believed or published, and the interval is kept all the same', async () => {
+  for (const kind of ['limited', 'unknown'] as const) {
+    const { clock, store, log, first, second, standing, watch, calls } = setUp();
+    const state = kind === 'limited' ? { kind } : { kind, reason: 'timeout' };
+    first.state = second.state = state;
+    watch.start();
+    await rest();
+    assert.is(store.health.size, 0);
+    assert.not(standing.views()[0]?.open);
+    assert.equal(log.lines, ['debug no health answer', 'debug no health answer']);
+    await clock.passSlowly(5099);
+    assert.equal(calls(), [1, 1]);
+    await clock.passSlowly(3000);
+    assert.equal(calls(), [2, 2]);
+    watch.stop();
+  }
+});
+
+test('a ledger that is away gives no turn, so nobody is asked', async () => {
+  const { clock, mood, watch, calls } = setUp();
+  mood.away.add('takeHealthTurn');
+  watch.start();
+  await clock.passSlowly(30_000);
+  assert.equal(calls(), [0, 0]);
+  mood.away.clear();
+  await clock.passSlowly(1000);
+  assert.equal(calls(), [1, 1]);
+  watch.stop();
+});
+
+test('a purge anywhere is seen on the board', async () => {
+  const { books, board, watch } = setUp();
+  watch.start();
+  await rest();
+  await books.purge(7_000_000);
+  await rest();
+  assert.is(board.purgedAtMs, 7_000_000);
+  watch.stop();
+});
+
+test('subscribes again and again to a ledger that is away', async () => {
+  const { clock, mood, books, board, watch } = setUp();
+  mood.away.add('subscribe');
+  watch.start();
+  await clock.passSlowly(3500);
+  assert.is(mood.count('subscribe'), 4);
+  await books.purge(7_000_000);
+  mood.away.clear();
+  await clock.passSlowly(1000);
+  assert.is(board.purgedAtMs, 7_000_000);
+  watch.stop();
+});
+
+test('a stop leaves nothing behind: no timer, no subscription, no call', async () => {
+  const { clock, store, watch, calls } = setUp();
+  watch.start();
+  await clock.passSlowly(100);
+  assert.is(store.watchers.size, 1);
+  watch.stop();
+  assert.is(store.watchers.size, 0);
+  assert.is(clock.pending, 0);
+  await clock.passSlowly(60_000);
+  assert.equal(calls(), [1, 1]);
+});
+
+test('so does one that comes while the ledger or a processor has not answered yet', async () => {
+  const early = setUp();
+  const go = early.mood.slow();
+  early.watch.start();
+  early.watch.stop();
+  go();
+  await rest();
+  assert.is(early.store.watchers.size, 0);
+  assert.is(early.clock.pending, 0);
+  assert.equal(early.calls(), [0, 0]);
+
+  const late = setUp();
+  const answer = Promise.withResolvers<{ kind: 'limited' }>();
+  late.first.state = answer.promise;
+  late.watch.start();
+  await rest();
+  late.watch.stop();
+  answer.resolve({ kind: 'limited' });
+  await rest();
+  assert.is(late.clock.pending, 0);
+
+  const away = setUp();
+  away.mood.away.add('subscribe');
+  away.watch.start();
+  await rest();
+  away.watch.stop();
+  assert.is(away.clock.pending, 0);
+});
+
+test.run();

@@ -1,0 +1,37 @@
+import type { Answer, Dispatch, Found, Health, Processor } from '../../src/processor/processor.ts';
+
+/** A processor that answers as the test says, and remembers what it was asked. */
+export class ScriptedProcessor implements Processor {
+  readonly paid: Dispatch[] = [];
+  readonly asked: string[] = [];
+  healthCalls = 0;
+  closed = false;
+  /** The answers to come, in order; after the last one every payment is committed. */
+  readonly answers: (Answer | Promise<Answer>)[] = [];
+  /** After the last one it holds nothing. */
+  readonly founds: (Found | Promise<Found>)[] = [];
+  state: Health | Promise<Health> = { kind: 'reported', failing: false, minResponseTimeMs: 0 };
+  /** Called while a payment is on its way. */
+  onPay: (dispatch: Dispatch) => unknown = () => {};
+
+  async pay(dispatch: Dispatch): Promise<Answer> {
+    this.paid.push(dispatch);
+    const answer = this.answers.shift() ?? { kind: 'committed' };
+    await this.onPay(dispatch);
+    return answer;
+  }
+
+  async find(correlationId: string): Promise<Found> {
+    this.asked.push(correlationId);
+    return this.founds.shift() ?? { kind: 'absent' };
+  }
+
+  async health(): Promise<Health> {
+    this.healthCalls++;
+    return this.state;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
