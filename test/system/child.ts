@@ -23,7 +23,8 @@ type Environment = Readonly<Record<string, string>>;
 export class Child {
   readonly ended: Promise<Ended>;
   readonly #process: ChildProcess;
-  readonly #killAtExit = () => this.send('SIGKILL');
+  readonly #isTerminal: boolean;
+  readonly #killAtExit = () => void this.kill();
   #output = '';
   #running = true;
 
@@ -33,6 +34,7 @@ export class Child {
     environment: Environment,
     { directory = ROOT, isTerminal = false }: Place = {},
   ) {
+    this.#isTerminal = isTerminal;
     this.#process = spawn(process.execPath, [join(ROOT, program)], {
       cwd: directory,
       env: { ...inherited(), ...environment },
@@ -70,18 +72,21 @@ export class Child {
     return this.#output.split('\n').filter((line) => line !== '');
   }
 
+  /** To the process alone. */
   send(signal: NodeJS.Signals): void {
     if (this.#running) this.#process.kill(signal);
   }
 
-  /** To it and its children, as Ctrl-C does. Only where it has a terminal to itself. */
+  /** To it and its children, as Ctrl-C does. */
   sendToAll(signal: NodeJS.Signals): void {
     const { pid } = this.#process;
-    if (this.#running && pid !== undefined) process.kill(-pid, signal);
+    if (!this.#isTerminal || pid === undefined) throw new Error('it has no terminal to itself');
+    if (this.#running) process.kill(-pid, signal);
   }
 
   kill(): Promise<Ended> {
-    this.send('SIGKILL');
+    if (this.#isTerminal) this.sendToAll('SIGKILL');
+    else this.send('SIGKILL');
     return this.ended;
   }
 }

@@ -43,8 +43,10 @@ export class Deployment {
     for (let gateway = 0; gateway < shape.gatewayCount; gateway++) gatewayPorts.push(await freePort());
     const deployment = new Deployment(shape, directory, redis, processorPorts, gatewayPorts);
     try {
-      await Promise.all(deployment.processors.map(untilServing));
-      await Promise.all(deployment.gateways.map((gateway) => gateway.start()));
+      await Promise.all([
+        ...deployment.processors.map(untilServing),
+        ...deployment.gateways.map((gateway) => gateway.start()),
+      ]);
       await use(deployment);
     } catch (error) {
       deployment.#printOutput();
@@ -93,6 +95,11 @@ export class Deployment {
         }),
     );
     this.books = new Books(this.urls, this.processors);
+  }
+
+  get redis(): RedisServer {
+    if (this.#redis === null) throw new Error('this deployment has no Redis');
+    return this.#redis;
   }
 
   get urls(): string[] {
@@ -148,7 +155,9 @@ export class Gateway {
   /** Resolves when it is ready. */
   async start(): Promise<void> {
     this.#earlierOutput = this.output;
-    const child = new Child(this.#program, this.environment);
+    const child = new Child(this.#program, this.environment, {
+      isTerminal: this.#program === 'src/start.ts',
+    });
     this.#child = child;
     await until(`${this.url} is ready`, READY_MS, async () => {
       if (!child.running) throw new Error(`the gateway ended before it was ready`);

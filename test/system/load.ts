@@ -39,14 +39,17 @@ export class Load {
   #next = 0;
   #answered = 0;
 
-  constructor(plan: LoadPlan) {
+  constructor(plan: LoadPlan, payments: readonly Posted[] = distinct(plan)) {
     this.#plan = plan;
-    this.payments = Array.from({ length: plan.payments }, () => ({
-      correlationId: randomUUID(),
-      amountCents: plan.random.int(1, MAX_AMOUNT_CENTS),
-      status: 0,
-      posts: 0,
-    }));
+    this.payments = payments;
+  }
+
+  /** The same payments once more. */
+  again(): Load {
+    return new Load(
+      this.#plan,
+      this.payments.map((posted) => ({ ...posted, status: 0, posts: 0 })),
+    );
   }
 
   get accepted(): Posted[] {
@@ -90,6 +93,15 @@ export class Load {
     const answer = await exchange('POST', `${url}/payments`, { body, headers, agent: this.#agent });
     posted.status = answer.status;
   }
+}
+
+function distinct({ payments, random }: LoadPlan): Posted[] {
+  return Array.from({ length: payments }, () => ({
+    correlationId: randomUUID(),
+    amountCents: random.int(1, MAX_AMOUNT_CENTS),
+    status: 0,
+    posts: 0,
+  }));
 }
 
 function decimal(amountCents: number): string {

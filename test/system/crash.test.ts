@@ -1,0 +1,105 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../sim/random.ts';
+import { Deployment, type Shape } from './deployment.ts';
+import { Load } from './load.ts';
+import { PAYMENTS, RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
+import { until } from './until.ts';
+
+/** Long enough that a crash finds many calls in flight. */
+const DELAY_MS = 40;
+
+interface Scene {
+  readonly deployment: Deployment;
+  readonly load: Load;
+}
+
+/** `crash` runs beside a load that insists; then nothing may be lost, nor charged twice, nor asked too often. */
+function survives(what: string, shape: Shape, crash: (scene: Scene) => Promise<void>): void {
+  test(`nothing is lost or charged twice: ${what}`, () =>
+    Deployment.run(shape, async (deployment) => {
+      const { urls, books, processors } = deployment;
+      for (const processor of processors) await processor.setDelay(DELAY_MS);
+      const random = new Random(what.length);
+      const fromMs = Date.now();
+      const load = new Load({ urls, payments: PAYMENTS, ratePerS: RATE_PER_S, random, insists: true });
+      await Promise.all([load.run(), crash({ deployment, load })]);
+      assert.is(load.accepted.length, PAYMENTS);
+      await books.untilSettled(PAYMENTS, SETTLE_MS);
+      const again = load.again();
+      await again.run();
+      assert.is(again.accepted.length, PAYMENTS);
+      await books.untilSettled(PAYMENTS, SETTLE_MS);
+      assert.equal(await books.differencesWithin({ fromMs, toMs: Date.now() }, WINDOWS, random), []);
+      assert.equal(await books.faults(load.payments), []);
+      assert.equal(await deployment.healthFaults(), []);
+    }));
+}
+
+const part = (share: number) => Math.floor(PAYMENTS * share);
+
+for (const shape of [
+  { ledger: 'lmdb', gatewayCount: 1 },
+  { ledger: 'lmdb', gatewayCount: 2 },
+  { ledger: 'redis', gatewayCount: 2 },
+] as const) {
+  survives(
+    `kill -9 of each of ${shape.gatewayCount} on ${shape.ledger}, twice`,
+    shape,
+    async ({ deployment, load }) => {
+      for (const share of [0.3, 0.6]) {
+        await load.reached(part(share));
+        for (const gateway of deployment.gateways) {
+          await gateway.kill();
+          await gateway.start();
+        }
+      }
+    },
+  );
+}
+
+const SHORT_LEASE = { LEASE_MS: '1500' };
+
+survives(
+  'kill -9 of a gateway that comes back after another has taken over',
+  { ledger: 'redis', gatewayCount: 2, settings: SHORT_LEASE },
+  async ({ deployment: { gateways }, load }) => {
+    const [dead, living] = gateways;
+    if (dead === undefined || living === undefined) throw new Error('there are two');
+    await load.reached(part(0.5));
+    await dead.kill();
+    await until('the other takes over', SETTLE_MS, () =>
+      living.output.includes('took over from a former owner'),
+    );
+    await dead.start();
+  },
+);
+
+survives(
+  'kill -9 of Redis',
+  { ledger: 'redis', gatewayCount: 2 },
+  async ({ deployment: { redis }, load }) => {
+    await load.reached(part(0.4));
+    await redis.kill();
+    await load.reached(part(0.6));
+    await redis.start();
+  },
+);
+
+for (const ledger of ['lmdb', 'redis'] as const) {
+  const preload = new URL('./pool-thread-crash.ts', import.meta.url).href;
+  const settings = { POOL_THREADS: '2', NODE_OPTIONS: `--import=${preload}` };
+  const crash = async ({ deployment: { gateways }, load }: Scene) => {
+    const [gateway] = gateways;
+    if (gateway === undefined) throw new Error('there is one');
+    for (const [deaths, share] of [0.2, 0.4, 0.6, 0.8].entries()) {
+      await load.reached(part(share));
+      gateway.child.send('SIGUSR2');
+      const deathCount = () => gateway.output.split('pool thread died').length - 1;
+      await until(`death ${deaths + 1} is seen`, SETTLE_MS, () => deathCount() > deaths);
+    }
+  };
+  survives(`crashes of pool threads on ${ledger}`, { ledger, gatewayCount: 1, settings }, crash);
+}
+
+test.run();

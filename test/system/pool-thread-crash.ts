@@ -1,0 +1,42 @@
+import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
+
+// Loaded before a gateway with one HTTP thread, whose other threads are all of its pool. Each SIGUSR2 makes the one
+// that lives longest die: by an error that nobody catches, and the next by an exit.
+interface Order {
+  readonly threadId: number;
+  readonly exits: boolean;
+}
+
+const births = new BroadcastChannel('pool thread born');
+const orders = new BroadcastChannel('pool thread die');
+births.unref();
+orders.unref();
+if (isMainThread) command();
+else obey();
+
+function command(): void {
+  const living: number[] = [];
+  let deaths = 0;
+  births.onmessage = (event: unknown) => living.push(dataOf(event) as number);
+  process.on('SIGUSR2', () => {
+    const oldest = living.shift();
+    if (oldest !== undefined)
+      orders.postMessage({ threadId: oldest, exits: deaths++ % 2 === 1 } satisfies Order);
+  });
+}
+
+function obey(): void {
+  orders.onmessage = (event: unknown) => {
+    const order = dataOf(event) as Order;
+    if (order.threadId !== threadId) return;
+    if (order.exits) process.exit(3);
+    setImmediate(() => {
+      throw new Error('a crash on demand');
+    });
+  };
+  births.postMessage(threadId);
+}
+
+function dataOf(event: unknown): unknown {
+  return (event as { data: unknown }).data;
+}
