@@ -257,7 +257,8 @@ export class Drain {
     const { board, thread, log } = this.#parts;
     if (recorded) board.count(thread, 'settled', 1);
     else log.debug({ correlationId: held.payment.correlationId }, 'settlement fenced');
-    this.#drop(held);
+    // The lease may have been lost while the ledger wrote.
+    if (held.state !== 'gone') this.#drop(held);
   }
 
   #settle(held: Held, amountCents: number, requestedAtMs: number): void {
