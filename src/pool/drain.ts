@@ -131,8 +131,10 @@ export class Drain {
     const room = this.#room();
     if (room <= 0) return;
     for (const payment of this.#parts.source.take(room)) {
-      if (this.#held.has(payment.correlationId) || payment.acceptedAtMs < this.#purgedAtMs) {
-        this.#parts.source.release(payment.journalRef);
+      const known = this.#held.get(payment.correlationId);
+      if (known !== undefined || payment.acceptedAtMs < this.#purgedAtMs) {
+        // Pushed again after another thread's death: the record is still all there is of a payment not yet claimed.
+        if (known?.journalRef !== payment.journalRef) this.#parts.source.release(payment.journalRef);
         continue;
       }
       const held = new Held(payment, payment.journalRef);
