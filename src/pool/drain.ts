@@ -469,6 +469,8 @@ export class Drain {
 
   async #untilStirred(): Promise<void> {
     const { clock, policy, source, board } = this.#parts;
+    // What a commit has left over, because the ledger was away or its batch was full, has nobody to stir for it.
+    if (this.#settlements.length > 0) this.stir();
     const waits = [this.#stirred.promise];
     // A source that stops wakes its sleepers for good, and would leave no time for the calls in flight.
     if (this.#room() > 0 && !board.stopping) {
