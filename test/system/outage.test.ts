@@ -1,0 +1,80 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../sim/random.ts';
+import { Deployment } from './deployment.ts';
+import { Load, type Posted } from './load.ts';
+import { OUTAGE_MS, PAYMENTS, RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
+import { pause, until } from './until.ts';
+
+const SOME = Math.ceil(PAYMENTS / 5);
+const PATIENCE = { PATIENCE_MS: '1000' };
+
+test('payments settle on the processor that works, none is lost when neither does, and the cheap one is back when it is', () =>
+  Deployment.run({ ledger: 'redis', gatewayCount: 2, settings: PATIENCE }, async (deployment) => {
+    const { urls, books, processors } = deployment;
+    const [cheap, dear] = processors;
+    const random = new Random(4);
+    const fromMs = Date.now();
+    const posts: Posted[] = [];
+    const post = async (payments: number) => {
+      const load = new Load({ urls, payments, ratePerS: RATE_PER_S, random });
+      await load.run();
+      assert.is(load.accepted.length, payments);
+      posts.push(...load.payments);
+    };
+
+    await cheap.setFailing(true);
+    await post(SOME);
+    await books.untilSettled(posts.length, SETTLE_MS);
+    assert.is((await dear.summary()).count, SOME);
+
+    await dear.setFailing(true);
+    await post(SOME);
+    await pause(OUTAGE_MS);
+    await post(SOME);
+    assert.is((await dear.summary()).count, SOME);
+    await dear.setFailing(false);
+    await books.untilSettled(posts.length, SETTLE_MS);
+    assert.is((await cheap.summary()).count, 0);
+
+    await cheap.setFailing(false);
+    await until('traffic returns', SETTLE_MS, async () => {
+      const before = (await cheap.summary()).count;
+      await post(SOME);
+      await books.untilSettled(posts.length, SETTLE_MS);
+      return (await cheap.summary()).count === before + SOME;
+    });
+    assert.equal(await books.differencesWithin({ fromMs, toMs: Date.now() }, WINDOWS, random), []);
+    assert.equal(await books.faults(posts), []);
+    assert.equal(await deployment.healthFaults(), []);
+  }));
+
+/** Every fault that leaves it open whether a payment was charged, or says that it was not. */
+const FAULTS = [
+  { kind: 'drop-before-commit', rate: 0.03 },
+  { kind: 'drop-after-commit', rate: 0.03 },
+  { kind: '500-after-commit', rate: 0.03 },
+  { kind: 'garbage', rate: 0.03 },
+  { kind: 'half-response', rate: 0.03 },
+  { kind: '429', rate: 0.03 },
+  { kind: '503', rate: 0.03 },
+  { kind: 'hang', rate: 0.01, delayMs: 1_500 },
+] as const;
+
+for (const ledger of ['lmdb', 'redis'] as const) {
+  test(`processors that drop, hang and lie charge each payment once: ${ledger}`, () =>
+    Deployment.run({ ledger, gatewayCount: 1 }, async ({ urls, books, processors }) => {
+      for (const processor of processors) for (const fault of FAULTS) await processor.setFault(fault);
+      const random = new Random(5);
+      const fromMs = Date.now();
+      const load = new Load({ urls, payments: PAYMENTS / 2, ratePerS: RATE_PER_S, random });
+      await load.run();
+      assert.is(load.accepted.length, load.payments.length);
+      for (const processor of processors) await processor.setFault({ kind: 'none' });
+      await books.untilSettled(load.payments.length, SETTLE_MS);
+      assert.equal(await books.differencesWithin({ fromMs, toMs: Date.now() }, WINDOWS, random), []);
+      assert.equal(await books.faults(load.payments), []);
+    }));
+}
+
+test.run();

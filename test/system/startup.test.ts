@@ -1,0 +1,181 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { RedisServer } from '../ledger/redis-server.ts';
+import { Random } from '../sim/random.ts';
+import { Books } from './books.ts';
+import { Child } from './child.ts';
+import { Deployment } from './deployment.ts';
+import { exchange } from './exchange.ts';
+import { Load } from './load.ts';
+import { freePort, isFree } from './port.ts';
+import { ProcessorAdmin } from './processor-admin.ts';
+import { RATE_PER_S, SETTLE_MS } from './scale.ts';
+import { until } from './until.ts';
+
+const START_MS = 20_000;
+/** Where `npm start` plays its processors. */
+const SIMULATED_PORTS = [8001, 8002];
+
+const GOOD = {
+  PAYMENT_PROCESSOR_URL_DEFAULT: 'http://127.0.0.1:1',
+  PAYMENT_PROCESSOR_URL_FALLBACK: 'http://127.0.0.1:2',
+};
+
+/** A process that is expected to end by itself, soon, in a directory of its own. */
+async function ending(program: string, environment: Readonly<Record<string, string>>) {
+  return inDirectory(async (directory) => {
+    const child = new Child(program, environment, { directory });
+    const overdue = setTimeout(() => void child.kill(), START_MS);
+    const { code } = await child.ended;
+    clearTimeout(overdue);
+    return { code, lines: child.lines };
+  });
+}
+
+async function inDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), 'startup-'));
+  try {
+    return await use(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function refuses(
+  what: string,
+  program: string,
+  wrong: Readonly<Record<string, string>>,
+  lines: RegExp[],
+): void {
+  test(`${program} refuses ${what}, one line each`, async () => {
+    const ended = await ending(program, { ...GOOD, ...wrong });
+    assert.is(ended.code, 1);
+    assert.is(ended.lines.length, lines.length, ended.lines.join('\n'));
+    for (const [index, line] of lines.entries()) assert.match(ended.lines[index] ?? '', line);
+  });
+}
+
+for (const program of ['src/primary.ts', 'src/start.ts']) {
+  refuses('wrong settings', program, { POOL_THREADS: '0', LEDGER_URL: 'ftp://books', LISTEN: 'nowhere' }, [
+    /^dinossauro: LISTEN="nowhere" is wrong: allowed is /,
+    /^dinossauro: LEDGER_URL="ftp:\/\/books" is wrong: allowed is /,
+    /^dinossauro: POOL_THREADS="0" is wrong: allowed is a whole number from 1 to 16\.$/,
+  ]);
+  refuses('settings that contradict each other', program, { BACKOFF_BASE_MS: '500', BACKOFF_MAX_MS: '100' }, [
+    /^dinossauro: BACKOFF_BASE_MS=500 is wrong: allowed is at most BACKOFF_MAX_MS, which is 100\.$/,
+  ]);
+}
+const none = { PAYMENT_PROCESSOR_URL_DEFAULT: '', PAYMENT_PROCESSOR_URL_FALLBACK: '' };
+refuses('to run without a processor', 'src/primary.ts', none, [/^dinossauro: No processor: /]);
+
+const ONE = { ledger: 'lmdb', gatewayCount: 1 } as const;
+
+test('one journal serves one gateway', () =>
+  Deployment.run(ONE, async ({ gateways: [gateway] }) => {
+    assert.ok(gateway);
+    const settings = { ...gateway.environment, LISTEN: `127.0.0.1:${await freePort()}` };
+    const { code, lines } = await ending('src/primary.ts', settings);
+    assert.is(code, 1);
+    assert.is(lines.length, 1, lines.join('\n'));
+    assert.match(lines[0] ?? '', /^dinossauro: JOURNAL_DIR=.*is in use by another process/);
+    assert.is((await exchange('GET', `${gateway.url}/readyz`)).status, 200);
+  }));
+
+for (const threads of ['1', '2']) {
+  test(`one port serves one gateway, of ${threads} HTTP threads`, () =>
+    Deployment.run(ONE, async ({ gateways: [gateway] }) => {
+      assert.ok(gateway);
+      const { JOURNAL_DIR: _, ...shared } = gateway.environment;
+      const settings = { ...shared, INSTANCE_ID: 'other', HTTP_THREADS: threads, LOG_LEVEL: 'warn' };
+      const { code, lines } = await ending('src/primary.ts', settings);
+      assert.is(code, 1);
+      assert.is(lines.length, 1, lines.join('\n'));
+      assert.match(lines[0] ?? '', /^dinossauro: LISTEN: /);
+      assert.is((await exchange('GET', `${gateway.url}/readyz`)).status, 200);
+    }));
+}
+
+test('a gateway starts without its Redis, accepts, and settles when Redis is there', async () => {
+  const redis = await RedisServer.prepare();
+  try {
+    await inDirectory(async (directory) => {
+      const url = `http://127.0.0.1:${await freePort()}`;
+      const ports = [await freePort(), await freePort()] as const;
+      const [cheap, dear] = ports.map((port) => `http://127.0.0.1:${port}`) as [string, string];
+      const books = new Books(
+        [url],
+        [new ProcessorAdmin('default', cheap), new ProcessorAdmin('fallback', dear)],
+      );
+      const children = [
+        ...ports.map((port) => new Child('src/simulated/main.ts', { LISTEN: `127.0.0.1:${port}` })),
+        new Child('src/primary.ts', {
+          LISTEN: url.slice('http://'.length),
+          LEDGER_URL: redis.url,
+          JOURNAL_DIR: directory,
+          PAYMENT_PROCESSOR_URL_DEFAULT: cheap,
+          PAYMENT_PROCESSOR_URL_FALLBACK: dear,
+        }),
+      ];
+      try {
+        const statusOf = async (path: string) => (await exchange('GET', `${url}${path}`)).status;
+        await until('the gateway lives', START_MS, async () => (await statusOf('/livez')) === 200);
+        assert.is(await statusOf('/readyz'), 503);
+        assert.is(await statusOf('/payments-summary'), 503);
+        const load = new Load({ urls: [url], payments: 100, ratePerS: RATE_PER_S, random: new Random(6) });
+        await load.run();
+        assert.is(load.accepted.length, 100);
+        await redis.start();
+        await until('the gateway is ready', SETTLE_MS, async () => (await statusOf('/readyz')) === 200);
+        await books.untilSettled(100, SETTLE_MS);
+        assert.equal(await books.faults(load.payments), []);
+      } finally {
+        for (const child of children) child.send('SIGTERM');
+        await Promise.all(children.map((child) => child.ended));
+      }
+    });
+  } finally {
+    await redis.stop();
+  }
+});
+
+test('`npm start` with no setting but its port: two processors, a gateway, and a line to try', () =>
+  inDirectory(async (directory) => {
+    const portsFree = async () => (await Promise.all(SIMULATED_PORTS.map(isFree))).every(Boolean);
+    await until('ports 8001 and 8002 are free', SETTLE_MS, portsFree);
+    const listen = `127.0.0.1:${await freePort()}`;
+    const child = new Child('src/start.ts', { LISTEN: listen }, { directory, isTerminal: true });
+    try {
+      await until('it says how to try it', START_MS, () => child.output.includes('curl -i'));
+      assert.match(child.output, /default +http:\/\/127\.0\.0\.1:8001 .*fee 0\.05/);
+      assert.match(child.output, /fallback +http:\/\/127\.0\.0\.1:8002 .*fee 0\.15/);
+      assert.ok(child.output.includes(`http://${listen}  ledger lmdb`));
+      const [defaultUrl, fallbackUrl] = SIMULATED_PORTS.map((port) => `http://127.0.0.1:${port}`) as [
+        string,
+        string,
+      ];
+      const url = `http://${listen}`;
+      const processors = [
+        new ProcessorAdmin('default', defaultUrl),
+        new ProcessorAdmin('fallback', fallbackUrl),
+      ];
+      const books = new Books([url], processors);
+      const load = new Load({ urls: [url], payments: 100, ratePerS: RATE_PER_S, random: new Random(7) });
+      await load.run();
+      assert.is(load.accepted.length, 100);
+      await books.untilSettled(100, SETTLE_MS);
+      assert.is((await exchange('POST', `${url}/purge-payments`)).status, 200);
+      child.sendToAll('SIGINT');
+      assert.equal(await child.ended, { code: 0, signal: null });
+      assert.ok(await portsFree());
+    } catch (error) {
+      console.error(child.output);
+      throw error;
+    } finally {
+      await child.kill();
+    }
+  }));
+
+test.run();

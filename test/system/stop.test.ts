@@ -1,0 +1,75 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../sim/random.ts';
+import { Deployment, type Gateway, type Shape } from './deployment.ts';
+import { Load } from './load.ts';
+import { PAYMENTS, RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
+
+const SOME = Math.ceil(PAYMENTS / 2);
+const DELAY_MS = 40;
+/** Longer than anybody waits here for a gateway to stop. */
+const HANG_MS = 4_000;
+
+const EXITED = { code: 0, signal: null };
+
+/** `stop` ends the gateway in the middle of a load that insists; the next start settles what it left. */
+function settlesAfter(what: string, shape: Shape, stop: (gateway: Gateway) => Promise<void>): void {
+  test(what, () =>
+    Deployment.run(shape, async ({ urls, books, processors, gateways }) => {
+      const [gateway] = gateways;
+      if (gateway === undefined) throw new Error('there is one');
+      for (const processor of processors) {
+        await processor.setDelay(DELAY_MS);
+        await processor.setFault({ kind: 'hang', rate: 0.02, delayMs: HANG_MS });
+      }
+      const random = new Random(what.length);
+      const fromMs = Date.now();
+      const load = new Load({ urls, payments: SOME, ratePerS: RATE_PER_S, random, insists: true });
+      const run = load.run();
+      await load.reached(Math.floor(SOME / 2));
+      await stop(gateway);
+      await gateway.start();
+      await run;
+      for (const processor of processors) await processor.setFault({ kind: 'none' });
+      assert.is(load.accepted.length, SOME);
+      await books.untilSettled(SOME, SETTLE_MS);
+      assert.equal(await books.differencesWithin({ fromMs, toMs: Date.now() }, WINDOWS, random), []);
+      assert.equal(await books.faults(load.payments), []);
+    }),
+  );
+}
+
+async function terminate(gateway: Gateway): Promise<void> {
+  assert.equal(await gateway.stop(), EXITED);
+}
+
+for (const ledger of ['lmdb', 'redis'] as const) {
+  settlesAfter(`SIGTERM finishes the calls in flight: ${ledger}`, { ledger, gatewayCount: 1 }, terminate);
+  settlesAfter(
+    `SIGTERM does not wait for a call longer than it may: ${ledger}`,
+    { ledger, gatewayCount: 1, settings: { STOP_TIMEOUT_MS: '300' } },
+    terminate,
+  );
+  settlesAfter(
+    `SIGTERM with several threads of each kind: ${ledger}`,
+    { ledger, gatewayCount: 1, settings: { HTTP_THREADS: '2', POOL_THREADS: '2' } },
+    terminate,
+  );
+}
+
+const STARTED = { ledger: 'lmdb', gatewayCount: 1, program: 'src/start.ts' } as const;
+
+settlesAfter('Ctrl-C stops what `npm start` has started', STARTED, async (gateway) => {
+  gateway.child.sendToAll('SIGINT');
+  assert.equal(await gateway.child.ended, EXITED);
+  assert.is(gateway.child.lines.at(-1), 'stopped');
+});
+
+settlesAfter('a second Ctrl-C stops it at once', STARTED, async (gateway) => {
+  gateway.child.sendToAll('SIGINT');
+  gateway.child.sendToAll('SIGINT');
+  const { signal } = await gateway.child.ended;
+  assert.is(signal, null);
+});
+
+test.run();
