@@ -50,6 +50,11 @@ export class Calls {
     return this.#reservedAt(processor) < limit;
   }
 
+  /** Not even a trial has a place: it would wait for one of those it is to find out about. */
+  isFull(processor: number): boolean {
+    return this.#reservedAt(processor) >= this.#parts.policy.callLimit;
+  }
+
   /** Takes a place among the calls, until `release`. */
   reserve(processor: number): void {
     this.#reserved[processor] = this.#reservedAt(processor) + 1;

@@ -186,7 +186,7 @@ export class Drain {
       const ageMs = Math.max(0, clock.nowMs() - held.payment.acceptedAtMs);
       const route = choose(views, ageMs, policy);
       if (route.kind === 'wait') break;
-      if (route.trial && !standing.takeTrial(route.processor)) {
+      if (route.trial && (this.#calls.isFull(route.processor) || !standing.takeTrial(route.processor))) {
         views = withoutTrial(views, route.processor);
         continue;
       }
