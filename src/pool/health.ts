@@ -72,9 +72,12 @@ export class HealthWatch {
     const { ledger, clock, policy } = this.#parts;
     const { healthIntervalMs, healthTimeoutMs } = policy;
     const nowMs = clock.nowMs();
+    const askedAtMs = clock.monotonicMs();
     const turn = await ledger.takeHealthTurn(processor, nowMs, nowMs + healthIntervalMs + healthTimeoutMs);
     if (this.#stopped) return;
-    if (turn.kind === 'unavailable' || !turn.value) {
+    // A turn that comes late, through a slow ledger or a process that was stopped, may run into the next one's.
+    const isLate = clock.monotonicMs() - askedAtMs > healthTimeoutMs;
+    if (turn.kind === 'unavailable' || !turn.value || isLate) {
       this.#probeLater(processor, TRY_AGAIN_MS);
       return;
     }
