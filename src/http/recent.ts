@@ -10,15 +10,16 @@ import { UUID_BYTES } from '../uuid.ts';
  * |--------------|-------|-------------------|------|----------------------------------|-----------------------|
  * | 0            | 8     | seed              | u64  | allocate                         | before threads start  |
  * | 8            | 8     | floorMs           | u64  | any thread, CAS; only rises      | seq-cst               |
- * | 64 + 48e     | 4     | state and version | u32  | see below                        | seq-cst               |
+ * | 64 + 48e     | 4     | state             | u32  | see below                        | seq-cst               |
  * | 64 + 48e+4   | 4     | reserved          |      |                                  |                       |
  * | 64 + 48e+8   | 8     | amountCents       | u64  | who has the entry in `writing`   | seq-cst, two words    |
  * | 64 + 48e+16  | 8     | acceptedAtMs      | u64  | who has the entry in `writing`   | seq-cst, two words    |
  * | 64 + 48e+24  | 16    | id                | u32s | who has the entry in `writing`   | seq-cst, four words   |
  * | 64 + 48e+40  | 8     | reserved          |      |                                  |                       |
  *
- * A bucket is 8 entries that stand together. The low 3 bits of the first word are the state, the others count how
- * often the entry has been taken, so that whoever reads an entry can tell that it is still the one it looked at.
+ * A bucket is 8 entries that stand together. The low 3 bits of the first word are the state proper, the next 8 are of
+ * the id's hash, to pass over the others at a glance, and the rest counts how often the entry has been taken, so that
+ * whoever reads an entry can tell that it is still the one it looked at.
  *
  * | state   | by                                                             | to      |
  * |---------|----------------------------------------------------------------|---------|
@@ -53,8 +54,10 @@ const ID = 6;
 assert.ok((FLOOR + 2) * 4 <= HEADER_BYTES);
 assert.ok(ID * 4 + UUID_BYTES <= ENTRY_BYTES);
 
-const STATE_BITS = 3;
-const STATE_MASK = (1 << STATE_BITS) - 1;
+const STATE_MASK = 0b111;
+const TAG_MASK = 0xff << 3;
+const VERSION_STEP = 1 << 11;
+assert.equal(STATE_MASK + TAG_MASK + 1, VERSION_STEP);
 const FREE = 0;
 const WRITING = 1;
 const OFFERED = 2;
@@ -89,9 +92,10 @@ export class Recent {
   readonly #bucketMask: number;
   readonly #seedLow: number;
   readonly #seedHigh: number;
-  // The id that the current call is about, and its bucket's first word. Calls don't interleave within a thread.
+  // The id that the current call is about, its bucket's first word, and its bits in the state word. Calls don't interleave within a thread.
   readonly #id = new Int32Array(UUID_BYTES / 4);
   #bucket = 0;
+  #tag = 0;
   /** The state word of the entry found last. */
   #foundState = 0;
 
@@ -184,19 +188,19 @@ export class Recent {
         ((id[at + 2] as number) << 16) |
         ((id[at + 3] as number) << 24);
     }
-    const bucket = halfSipHash(this.#id, this.#seedLow, this.#seedHigh) & this.#bucketMask;
-    this.#bucket = FIRST_ENTRY + bucket * WAYS * ENTRY_WORDS;
+    const hash = halfSipHash(this.#id, this.#seedLow, this.#seedHigh);
+    this.#bucket = FIRST_ENTRY + (hash & this.#bucketMask) * WAYS * ENTRY_WORDS;
+    this.#tag = (hash >>> 24) * (STATE_MASK + 1);
   }
 
   /** The bucket's first entry that has the id, is not `except`, and in its state at least `state`. */
   #find(state: number, except: number): number {
-    const floorMs = this.#floorMs();
     for (let way = 0; way < WAYS; way++) {
       const entry = this.#bucket + way * ENTRY_WORDS;
       if (entry === except) continue;
       const seen = Atomics.load(this.#words, entry);
-      if ((seen & STATE_MASK) < state || !this.#hasId(entry)) continue;
-      if (this.#number(entry + ACCEPTED_AT) < floorMs) continue;
+      if ((seen & TAG_MASK) !== this.#tag || (seen & STATE_MASK) < state) continue;
+      if (!this.#hasId(entry) || this.#number(entry + ACCEPTED_AT) < this.#floorMs()) continue;
       this.#foundState = seen;
       // An entry that was taken meanwhile may have been put together from two.
       if (this.#isUnchanged(entry)) return entry;
@@ -215,7 +219,6 @@ export class Recent {
 
   /** Takes an entry of the bucket for writing, a free one or else the oldest; NONE: another thread was faster. */
   #take(): number {
-    const floorMs = this.#floorMs();
     let victim = NONE;
     let victimState = 0;
     let oldestMs = Number.POSITIVE_INFINITY;
@@ -224,16 +227,15 @@ export class Recent {
       const seen = Atomics.load(this.#words, entry);
       const state = seen & STATE_MASK;
       if (state === WRITING) continue;
-      const acceptedAtMs = state === FREE ? NONE : this.#number(entry + ACCEPTED_AT);
+      const acceptedAtMs = state === FREE ? NONE : this.#age(entry);
       if (acceptedAtMs >= oldestMs) continue;
       victim = entry;
       victimState = seen;
       oldestMs = acceptedAtMs;
-      if (acceptedAtMs < floorMs) break;
+      if (state === FREE) break;
     }
     if (victim === NONE) return NONE;
-    const version = (victimState >>> STATE_BITS) + 1;
-    const taken = (version << STATE_BITS) | WRITING;
+    const taken = ((victimState & ~(STATE_MASK | TAG_MASK)) + VERSION_STEP) | this.#tag | WRITING;
     return Atomics.compareExchange(this.#words, victim, victimState, taken) === victimState ? victim : NONE;
   }
 
@@ -281,6 +283,12 @@ export class Recent {
   #number(word: number): number {
     const high = Atomics.load(this.#words, word + 1);
     return high * LOW_RANGE + (Atomics.load(this.#words, word) >>> 0);
+  }
+
+  /** `acceptedAtMs` by plain loads, to choose by: of an entry that is being written it may be any number. */
+  #age(entry: number): number {
+    const high = this.#words[entry + ACCEPTED_AT + 1] as number;
+    return high * LOW_RANGE + ((this.#words[entry + ACCEPTED_AT] as number) >>> 0);
   }
 
   /** It only rises, so between two equal looks at its high half the low half belongs to it. */
