@@ -8,8 +8,13 @@ export interface Scenario {
   /** Virtual users at the beginning and at the end; between them their number grows linearly. */
   readonly usersFrom: number;
   readonly usersTo: number;
-  /** What a user sleeps after each answer. */
+  /** What a user sleeps between two posts. */
   readonly sleepMs: number;
+  /**
+   * `answer`: it sleeps from the last answer on, as the contest has it. `post`: from the last post on, so that the
+   * rate is the same whatever the answers take.
+   */
+  readonly sleepsFrom: 'answer' | 'post';
   readonly amountCents: number;
   /** Shares of the amount, such as 0.05. */
   readonly fees: PerProcessor<number>;
@@ -55,6 +60,7 @@ export const preview: Scenario = {
   usersFrom: 1,
   usersTo: 550,
   sleepMs: 1_000,
+  sleepsFrom: 'answer',
   amountCents: 1_990,
   fees: { default: 0.05, fallback: 0.15 },
   stages: [
@@ -76,6 +82,7 @@ export const final: Scenario = {
   usersFrom: 1,
   usersTo: 603,
   sleepMs: 1_000,
+  sleepsFrom: 'answer',
   amountCents: 2_005,
   fees: { default: 0.07, fallback: 0.1 },
   stages: [
@@ -103,6 +110,7 @@ export function steady(perSecond: number, seconds: number): Scenario {
     durationMs: seconds * 1_000,
     usersFrom: perSecond,
     usersTo: perSecond,
+    sleepsFrom: 'post',
     stages: [stage(0, well(5), well(5))],
     warmUpMs: Math.min(5_000, seconds * 250),
   };

@@ -15,7 +15,8 @@ export async function postAll(course: Course): Promise<void> {
 
 async function user(course: Course, index: number): Promise<void> {
   const { scenario, record, clock, nowMs } = course;
-  await sleep(clock, userStartsAtMs(scenario, index) - nowMs());
+  let dueMs = userStartsAtMs(scenario, index);
+  await sleep(clock, Math.ceil(dueMs - nowMs()));
   if (nowMs() >= scenario.durationMs) return;
   record.userCame();
   const url = new URL(course.target);
@@ -27,7 +28,10 @@ async function user(course: Course, index: number): Promise<void> {
     const answer = await connection.exchange(request, CALL_TIMEOUT_MS);
     record.posted(atMs, answer.status);
     record.answered(answer.status, answer.durationMs);
-    await sleep(clock, scenario.sleepMs);
+    // From when it should have posted: users that a stall of this process made late don't stay in one herd, and what
+    // timers round up does not add up.
+    dueMs += scenario.sleepMs + (scenario.sleepsFrom === 'answer' ? answer.durationMs : 0);
+    await sleep(clock, Math.ceil(dueMs - nowMs()));
   }
   connection.close();
 }

@@ -1,0 +1,143 @@
+import { createServer } from 'node:http';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Result, run } from '../../../bench/rinha/run.ts';
+import { preview, type Scenario } from '../../../bench/rinha/scenario.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { SimulatedProcessor } from '../../../src/simulated/processor.ts';
+import { serve } from '../../../src/simulated/server.ts';
+
+const TOKEN = '123';
+
+/** Five users, a third of a second, one stage after the other. */
+const moment: Scenario = {
+  ...preview,
+  durationMs: 300,
+  usersFrom: 2,
+  usersTo: 5,
+  sleepMs: 40,
+  stages: [
+    { atMs: 0, default: { delayMs: 1, failing: false }, fallback: { delayMs: 0, failing: false } },
+    { atMs: 100, default: { delayMs: 0, failing: true }, fallback: { delayMs: 7, failing: false } },
+  ],
+  books: { intervalMs: 100, fromAgoMs: 15_000, toAgoMs: 0, error: 'gross' },
+};
+
+interface Backend {
+  readonly url: string;
+  /** Method, path and body of everything asked, windows left out. */
+  readonly asked: string[];
+  close(): Promise<void>;
+}
+
+/** A backend that accepts everything, settles nothing, and says it settled `claimed` on each processor. */
+async function backend(claimed: number): Promise<Backend> {
+  const totals = { totalRequests: claimed, totalAmount: claimed };
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.on('end', () => {
+      asked.push(`${request.method} ${request.url?.split('?')[0]} ${body}`);
+      response.statusCode = request.url === '/payments' ? 202 : 200;
+      response.end(request.method === 'GET' ? JSON.stringify({ default: totals, fallback: totals }) : '');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`, asked, close };
+}
+
+async function simulated(hundredths: bigint) {
+  const fee = { units: hundredths, scale: 2 };
+  const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: TOKEN });
+  const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+  if (served.kind === 'failed' || served.address.kind === 'unix') throw new Error('not serving');
+  return { url: `http://127.0.0.1:${served.address.port}`, close: () => served.close() };
+}
+
+async function played(claimed: number): Promise<{ result: Result; asked: string[]; seconds: number }> {
+  const [atDefault, atFallback, at] = await Promise.all([simulated(5n), simulated(15n), backend(claimed)]);
+  let id = 0;
+  let seconds = 0;
+  const result = await run({
+    site: 'here',
+    kind: 'gateway',
+    scenario: moment,
+    deployment: { target: at.url, usage: () => [], close: async () => undefined },
+    processors: { default: atDefault.url, fallback: atFallback.url },
+    token: TOKEN,
+    clock: systemClock,
+    newId: () => `4a7901b8-7d26-4d9d-aa19-${String(id++).padStart(12, '0')}`,
+    onSecond: () => {
+      seconds += 1;
+    },
+  });
+  atDefault.close();
+  atFallback.close();
+  await at.close();
+  return { result, asked: at.asked, seconds };
+}
+
+test('a run purges, posts, checks and counts, and says what was lost', async () => {
+  const { result, asked, seconds } = await played(0);
+  const posts = asked.filter((line) => line.startsWith('POST /payments '));
+  assert.is(asked[0], 'POST /purge-payments ');
+  assert.ok(posts.length >= 5);
+  assert.is(new Set(posts).size, posts.length);
+  assert.match(posts[0] ?? '', /^POST \/payments {"correlationId":"[-0-9a-f]{36}","amount":19.9}$/);
+  assert.is(result.acceptedCount, posts.length);
+  assert.is(result.failedCount, 0);
+  assert.is(result.score.lagCount, posts.length);
+  assert.is(result.score.fine, 0);
+  assert.equal(result.fees, { default: 0.05, fallback: 0.15 });
+  assert.ok(result.checks.length >= 1);
+  assert.ok(result.checks.every((check) => check.answered));
+  assert.ok(seconds >= 1);
+  assert.is(result.seconds.length, seconds);
+});
+
+test('every call counts in the latencies but those of the observer', async () => {
+  const { result } = await played(0);
+  // Tokens, purges; two delays and two failures a stage; three summaries a check, and three for the totals.
+  const administrative = 2 + 2 + 1 + 2 * 4 + 3 * (result.checks.length + 1);
+  assert.is(result.latencies.count, result.acceptedCount + administrative);
+});
+
+test('books that the processors know nothing of are fined, and disqualify', async () => {
+  const { result } = await played(1_000);
+  assert.is(result.checks[0]?.errorCount, 2_000);
+  assert.is(result.score.fine, 0.35);
+  assert.is(result.score.disqualified, true);
+});
+
+test('a processor that does not let itself be set stops the run', async () => {
+  const at = await backend(0);
+  try {
+    await run({
+      site: 'here',
+      kind: 'gateway',
+      scenario: moment,
+      deployment: { target: at.url, usage: () => [], close: async () => undefined },
+      processors: { default: 'http://127.0.0.1:1', fallback: 'http://127.0.0.1:1' },
+      token: TOKEN,
+      clock: systemClock,
+      newId: () => '',
+      onSecond: () => undefined,
+    });
+    assert.unreachable();
+  } catch (error) {
+    assert.match(String(error), 'answered nothing');
+  } finally {
+    await at.close();
+  }
+});
+
+test.run();
