@@ -48,7 +48,7 @@ const ACCEPTANCE = 8;
 assert.ok(WAKES * 4 < HEADER_BYTES);
 assert.equal(ACCEPTANCE + ACCEPTANCE_BYTES, SLOT_BYTES);
 
-export const MAX_RING_CAPACITY = 2 ** 24;
+const MAX_RING_CAPACITY = 2 ** 24;
 
 /** What a pop fills. */
 export class RingSlot extends Acceptance {

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -539,9 +540,13 @@ recovering('kill -9 in the middle: whatever was acknowledged is there', async ({
   for (const goal of [1, 700, 5_000]) {
     const home = join(directory, String(goal));
     mkdirSync(home);
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'journal-child.ts'), home], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      process.execPath,
+      [fileURLToPath(new URL('./journal-child.ts', import.meta.url)), home],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     const acknowledged: string[] = [];
     createInterface(child.stdout).on('line', (line) => {
       if (line.length === 36) acknowledged.push(line);
