@@ -42,8 +42,7 @@ export class Books {
   async untilSettled(count: number, deadlineMs: number): Promise<void> {
     let last = '';
     const look = async () => {
-      const charged = await Promise.all(this.#processors.map((processor) => processor.summary()));
-      const chargedCount = charged.reduce((sum, of) => sum + of.count, 0);
+      const chargedCount = sum(await this.counts());
       const differences = await this.differences();
       last = [`${chargedCount} of ${count} charged`, ...differences].join('; ');
       return chargedCount === count && differences.length === 0;
@@ -64,9 +63,20 @@ export class Books {
     return differences;
   }
 
-  /** What is wrong with the charges for these posts, which are all there were, as far as they fit a page; empty: nothing. */
-  async faults(posts: readonly Posted[]): Promise<string[]> {
-    const charges = await Promise.all(this.#processors.map((processor) => processor.charges()));
+  /** How many payments each processor has charged. */
+  async counts(): Promise<number[]> {
+    const sums = await Promise.all(this.#processors.map((processor) => processor.summary()));
+    return sums.map(({ count }) => count);
+  }
+
+  /**
+   * What is wrong with the charges since the processors had charged so many, which are all for these posts; empty:
+   * nothing. Of many faults the first.
+   */
+  async faults(posts: readonly Posted[], since: readonly number[] = []): Promise<string[]> {
+    const charges = await Promise.all(
+      this.#processors.map((processor, index) => processor.charges(since[index] ?? 0)),
+    );
     const known = new Map(posts.map((posted) => [posted.correlationId, posted]));
     const timesCharged = new Map<string, number>();
     const faults: string[] = [];
@@ -95,6 +105,10 @@ async function gatewaySummary(url: string, window: Window | undefined): Promise<
   return new Map(Object.entries(members).map(([name, member]) => [name, readSum(member)]));
 }
 
-function shown(sum: Sum | undefined): string {
-  return sum === undefined ? 'nothing' : `${sum.count} payments of ${sum.amountCents} cents`;
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+function shown(of: Sum | undefined): string {
+  return of === undefined ? 'nothing' : `${of.count} payments of ${of.amountCents} cents`;
 }

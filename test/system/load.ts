@@ -44,10 +44,10 @@ export class Load {
     this.payments = payments;
   }
 
-  /** The same payments once more. */
-  again(): Load {
+  /** The same payments once more, at another rate. */
+  again(ratePerS: number): Load {
     return new Load(
-      this.#plan,
+      { ...this.#plan, ratePerS },
       this.payments.map((posted) => ({ ...posted, status: 0, posts: 0 })),
     );
   }

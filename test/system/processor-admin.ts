@@ -43,11 +43,11 @@ export class ProcessorAdmin {
     return readSum(body as Record<string, unknown>);
   }
 
-  /** Every charge, in the order they were made. */
-  async charges(): Promise<Charge[]> {
+  /** The charges in the order they were made, but for the first `offset`. */
+  async charges(offset: number): Promise<Charge[]> {
     const charges: Charge[] = [];
     for (;;) {
-      const body = await this.#get(`/admin/payments?offset=${charges.length}&limit=${PAGE}`);
+      const body = await this.#get(`/admin/payments?offset=${offset + charges.length}&limit=${PAGE}`);
       const { payments } = body as { payments: Charge[] };
       if (payments.length === 0) return charges;
       charges.push(...payments);

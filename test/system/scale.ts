@@ -1,6 +1,8 @@
 /** How much the system tests do: little by default, and what the environment says on demand. */
 export const PAYMENTS = whole('SYSTEM_PAYMENTS', 1_000);
 export const RATE_PER_S = whole('SYSTEM_RATE', 500);
+/** Of payments that are posted a second time: they cost less. */
+export const REPEAT_RATE_PER_S = 4 * RATE_PER_S;
 export const OUTAGE_MS = whole('SYSTEM_OUTAGE_MS', 3_000);
 export const WINDOWS = 50;
 /** Generous, since the machine may be busy; `acceptance.ts` is where the real limit is shown. */

@@ -18,6 +18,8 @@ import { until } from './until.ts';
 const START_MS = 20_000;
 /** Where `npm start` plays its processors. */
 const SIMULATED_PORTS = [8001, 8002];
+/** Somebody may be trying just that beside the tests. */
+const PORTS_MS = 60_000;
 
 const GOOD = {
   PAYMENT_PROCESSOR_URL_DEFAULT: 'http://127.0.0.1:1',
@@ -144,7 +146,7 @@ test('a gateway starts without its Redis, accepts, and settles when Redis is the
 test('`npm start` with no setting but its port: two processors, a gateway, and a line to try', () =>
   inDirectory(async (directory) => {
     const portsFree = async () => (await Promise.all(SIMULATED_PORTS.map(isFree))).every(Boolean);
-    await until('ports 8001 and 8002 are free', SETTLE_MS, portsFree);
+    await until('ports 8001 and 8002 are free', PORTS_MS, portsFree);
     const listen = `127.0.0.1:${await freePort()}`;
     const child = new Child('src/start.ts', { LISTEN: listen }, { directory, isTerminal: true });
     try {
