@@ -56,13 +56,8 @@ export function figures(result: Result): [name: string, value: string][] {
 }
 
 function scoreFigures(result: Result): [name: string, value: string][] {
-  const { score, bound, backend, processors } = result;
+  const { score, bound } = result;
   const best = bestPatience(bound.patience);
-  const agree = PROCESSORS.every(
-    (name) =>
-      backend[name].count === processors[name].count &&
-      backend[name].amountCents === processors[name].amountCents,
-  );
   return [
     ['score', score.disqualified ? 'DISQUALIFIED: more settled than posted' : money(score.cents)],
     [
@@ -78,7 +73,7 @@ function scoreFigures(result: Result): [name: string, value: string][] {
     ...PROCESSORS.map((name): [string, string] => [name, settledText(result, name)]),
     ['lag', String(score.lagCount)],
     ['inconsistencies', `${inconsistencies(result)} in ${result.checks.length} checks`],
-    ['books at the end', agree ? 'agree with the processors' : 'DIFFER from those of the processors'],
+    ['books at the end', booksText(result)],
   ];
 }
 
@@ -148,6 +143,14 @@ function ratio(profitCents: number, split: Split): string {
 
 function inconsistencies(result: Result): number {
   return result.checks.reduce((sum, check) => sum + check.errorCount, 0);
+}
+
+/** A backend that lags goes on settling while it is asked, and may then differ without being wrong. */
+function booksText({ backend, processors }: Result): string {
+  const differing = PROCESSORS.filter((name) => backend[name].amountCents !== processors[name].amountCents);
+  if (differing.length === 0) return 'agree with the processors';
+  const sides = differing.map((name) => `${name} ${backend[name].count}, there ${processors[name].count}`);
+  return `DIFFER: ${sides.join('; ')}`;
 }
 
 function wrongChecks({ checks }: Result): string[] {
