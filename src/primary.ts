@@ -69,12 +69,16 @@ async function run(config: Config, log: Log): Promise<void> {
   const { listener } = listened;
   log.info({ listen: formatAddress(listener.address), ledger: config.ledger.kind }, 'gateway listens');
 
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+  const signal = await new Promise<Signal>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
+    // What started this process, and joined itself to it by a channel, is no more.
+    process.once('disconnect', () => resolve('disconnect'));
   });
   await stop(signal, { config, board, ring, pool, front, listener, release: () => lock.release(), log });
 }
+
+type Signal = NodeJS.Signals | 'disconnect';
 
 interface Running {
   readonly config: Config;
@@ -88,7 +92,7 @@ interface Running {
 }
 
 /** Not ready, then deaf, then drained, then gone. What is left is in the journal or claimed, for the next start. */
-async function stop(signal: NodeJS.Signals, running: Running): Promise<never> {
+async function stop(signal: Signal, running: Running): Promise<never> {
   const { config, board, ring, pool, front, listener, release, log } = running;
   log.info({ signal }, 'stopping');
   board.stop();

@@ -45,7 +45,8 @@ async function play({ name, port, fee }: (typeof SIMULATED)[number]): Promise<vo
 async function runGateway(config: Config): Promise<void> {
   const gateway = spawn(process.execPath, [fileURLToPath(new URL('./primary.ts', import.meta.url))], {
     env: { ...environment, LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn' },
-    stdio: 'inherit',
+    // By the channel the gateway knows when this process dies, however it does, and does not stay behind.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => gateway.kill('SIGTERM'));

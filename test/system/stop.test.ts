@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../sim/random.ts';
 import { Deployment, type Gateway, type Shape } from './deployment.ts';
+import { exchange } from './exchange.ts';
 import { Load } from './load.ts';
 import { PAYMENTS, RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
 import { until } from './until.ts';
@@ -75,6 +76,12 @@ settlesAfter('a second Ctrl-C does not wait for calls in flight', STARTED, async
   child.sendToAll('SIGINT');
   assert.equal(await child.ended, { code: 1, signal: null });
   assert.match(child.lines.at(-1) ?? '', 'the gateway ended with SIGINT');
+});
+
+settlesAfter('a gateway does not outlive what started it', STARTED, async ({ child, url }) => {
+  child.send('SIGKILL');
+  await until('it is gone', SETTLE_MS, async () => (await exchange('GET', `${url}/livez`)).status === 0);
+  assert.equal(await child.ended, { code: null, signal: 'SIGKILL' });
 });
 
 test.run();
