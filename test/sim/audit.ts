@@ -1,0 +1,252 @@
+import assert from 'node:assert';
+import type { Claim, CommitReply, LedgerEntry, Settlement } from '../../src/ledger/ledger.ts';
+import type { MemoryStore } from '../../src/ledger/memory.ts';
+import type { Dispatch } from '../../src/processor/processor.ts';
+import type { Row } from '../../src/simulated/books.ts';
+import type { SimulatedProcessor } from '../../src/simulated/processor.ts';
+import type { Post } from './plan.ts';
+import type { Random } from './random.ts';
+import type { Timeline } from './timeline.ts';
+
+/** A payment as a processor charged it. */
+interface Charge {
+  readonly processor: number;
+  readonly amountCents: number;
+  readonly requestedAtMs: number;
+}
+
+export interface Broken {
+  readonly promise: string;
+  readonly correlationId: string | null;
+}
+
+/** Calls to `GET /payments/service-health` are at least so far apart. */
+const HEALTH_BUDGET_MS = 5000;
+
+/**
+ * Sees what nobody in the deployment sees, and says when a promise is broken: at once where that can be known at
+ * once, the rest in `balance`, when all is quiet.
+ */
+export class Audit {
+  readonly #timeline: Timeline;
+  readonly #store: MemoryStore;
+  readonly #clocksAgree: boolean;
+  readonly #amountsPosted = new Map<string, Set<number>>();
+  readonly #amountsAccepted = new Map<string, Set<number>>();
+  readonly #charges = new Map<string, Charge>();
+  readonly #processors: SimulatedProcessor[] = [];
+  readonly #rowsSeen: number[] = [];
+  readonly #healthCalledAtMs: number[] = [];
+  readonly #history: string[] | null;
+  readonly #unanswered = new Set<{
+    readonly correlationId: string;
+    readonly to: { readonly alive: boolean };
+  }>();
+  #broken: Broken | null = null;
+
+  constructor(timeline: Timeline, store: MemoryStore, clocksAgree: boolean, history: string[] | null) {
+    this.#timeline = timeline;
+    this.#store = store;
+    this.#clocksAgree = clocksAgree;
+    this.#history = history;
+  }
+
+  get firstBroken(): Broken | null {
+    return this.#broken;
+  }
+
+  get chargeCount(): number {
+    return this.#charges.size;
+  }
+
+  watch(processors: readonly SimulatedProcessor[]): void {
+    this.#processors.push(...processors);
+    for (const _ of processors) this.#rowsSeen.push(0);
+  }
+
+  tell(who: string, what: string): void {
+    if (this.#history === null) return;
+    this.#history.push(`${(this.#timeline.nowMs / 1000).toFixed(3).padStart(8)} ${who}: ${what}`);
+  }
+
+  broken(promise: string, correlationId: string | null): void {
+    this.tell('BROKEN', `${promise} ${correlationId ?? ''}`);
+    this.#broken ??= { promise, correlationId };
+  }
+
+  // At once.
+
+  posted({ correlationId, amountCents }: Post): void {
+    setOf(this.#amountsPosted, correlationId).add(amountCents);
+  }
+
+  /** An instance has the post; the function it returns is to be called with the answer. */
+  offered({ correlationId }: Post, to: { readonly alive: boolean }): () => void {
+    const offer = { correlationId, to };
+    this.#unanswered.add(offer);
+    return () => this.#unanswered.delete(offer);
+  }
+
+  /** `knownCents`: what the life of the instance that answers has accepted under this id before. */
+  accepted({ correlationId, amountCents }: Post, knownCents: number | undefined, everywhere: boolean): void {
+    if (knownCents !== undefined && knownCents !== amountCents)
+      this.broken('two amounts of one id accepted by one instance', correlationId);
+    const accepted = setOf(this.#amountsAccepted, correlationId);
+    accepted.add(amountCents);
+    if (everywhere && accepted.size > 1) this.broken('two amounts of one id accepted', correlationId);
+  }
+
+  healthCall(processor: number): void {
+    const nowMs = this.#timeline.nowMs;
+    const lastMs = this.#healthCalledAtMs[processor] ?? Number.NEGATIVE_INFINITY;
+    this.#healthCalledAtMs[processor] = nowMs;
+    this.tell('audit', `health call to processor ${processor}`);
+    if (this.#clocksAgree && nowMs - lastMs < HEALTH_BUDGET_MS)
+      this.broken(`health of processor ${processor} asked twice within ${nowMs - lastMs} ms`, null);
+  }
+
+  /** Nothing is sent but what the ledger knows of, with the stamp that the ledger has. */
+  sent(processor: number, { correlationId, amountCents, requestedAtMs }: Dispatch): void {
+    const entry = this.#store.entries.get(correlationId);
+    const isClaimed =
+      entry?.processor === nameOf(processor) &&
+      entry.requestedAtMs === requestedAtMs &&
+      entry.amountCents === amountCents;
+    if (!isClaimed && this.#clocksAgree) this.broken('sent otherwise than claimed', correlationId);
+  }
+
+  /** Looks at what a processor has inserted since the last look. */
+  lookAt(processor: number): void {
+    for (const row of this.#newRows(processor)) {
+      const { correlationId, amountCents } = row;
+      this.tell(`processor ${processor}`, `charged ${correlationId} ${amountCents} at ${row.requestedAtMs}`);
+      if (this.#charges.has(correlationId)) this.broken('charged twice', correlationId);
+      if (!this.#amountsPosted.get(correlationId)?.has(amountCents))
+        this.broken('charged what nobody posted', correlationId);
+      this.#charges.set(correlationId, { processor, amountCents, requestedAtMs: row.requestedAtMs });
+    }
+  }
+
+  #newRows(processor: number): readonly Row[] {
+    const seen = this.#rowsSeen[processor] ?? 0;
+    const reply = this.#processors[processor]?.list(seen, 1000);
+    assert.ok(reply?.kind === 'answer');
+    const { payments } = JSON.parse(reply.body ?? '') as { payments: Row[] };
+    this.#rowsSeen[processor] = seen + payments.length;
+    return payments;
+  }
+
+  committed(
+    instance: number,
+    owner: number,
+    settlements: readonly Settlement[],
+    claims: readonly Claim[],
+    { settled, claimed }: CommitReply,
+  ): void {
+    for (const [index, settlement] of settlements.entries()) {
+      const { correlationId, status, processor, requestedAtMs } = settlement;
+      const reply = settled[index];
+      this.tell(
+        `instance ${instance}`,
+        `owner ${owner}: ${status} ${correlationId} at ${processor}, ${requestedAtMs}: ${reply}`,
+      );
+      if (reply === 'recorded' && status === 'settled') this.#recorded(settlement);
+    }
+    if (this.#history === null) return;
+    for (const [index, { correlationId, processor, requestedAtMs }] of claims.entries()) {
+      const answer = claimed[index];
+      this.tell(
+        `instance ${instance}`,
+        `owner ${owner}: claim ${correlationId} for ${processor}, ${requestedAtMs}: ${answer}`,
+      );
+    }
+  }
+
+  #recorded({ correlationId, processor, amountCents, requestedAtMs }: Settlement): void {
+    const charge = this.#charges.get(correlationId);
+    if (charge === undefined) this.broken('settled without a charge', correlationId);
+    else if (charge.processor !== processor) this.broken('settled at another processor', correlationId);
+    else if (charge.amountCents !== amountCents) this.broken('settled with another amount', correlationId);
+    else if (charge.requestedAtMs !== requestedAtMs) this.broken('settled with another stamp', correlationId);
+  }
+
+  isOwnedBy(entry: LedgerEntry, owner: number): boolean {
+    const now = this.#store.entries.get(entry.correlationId);
+    return now?.owner === owner && (now.status === 'accepted' || now.status === 'dispatched');
+  }
+
+  // In the end.
+
+  /** Whether everything that was accepted has come to its end. */
+  get isQuiet(): boolean {
+    for (const { status } of this.#store.entries.values()) {
+      if (status === 'accepted' || status === 'dispatched') return false;
+    }
+    for (const correlationId of this.#amountsAccepted.keys()) {
+      if (!this.#store.entries.has(correlationId)) return false;
+    }
+    return true;
+  }
+
+  /** The full books, when all is quiet, or should be. */
+  balance(random: Random): void {
+    for (const [correlationId, amounts] of this.#amountsAccepted)
+      this.#balanceAccepted(correlationId, amounts);
+    for (const [correlationId, charge] of this.#charges) {
+      const entry = this.#store.entries.get(correlationId);
+      if (entry === undefined) this.broken('charged, and not in the ledger', correlationId);
+      else if (entry.status !== 'settled') this.broken(`charged, and ${entry.status}`, correlationId);
+      else if (entry.amountCents !== charge.amountCents)
+        this.broken('charged another amount than the ledger has', correlationId);
+    }
+    for (const { correlationId, to } of this.#unanswered) {
+      if (to.alive) this.broken('a post was never answered', correlationId);
+    }
+    this.#balanceWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    const stamps = [...this.#charges.values()].map((charge) => charge.requestedAtMs);
+    for (let round = 0; round < 20 && stamps.length > 0; round++) {
+      const from = stamps[random.int(0, stamps.length - 1)] ?? 0;
+      const to = stamps[random.int(0, stamps.length - 1)] ?? 0;
+      this.#balanceWindow(Math.min(from, to) + random.int(-1, 1), Math.max(from, to) + random.int(-1, 1));
+    }
+  }
+
+  #balanceAccepted(correlationId: string, amounts: ReadonlySet<number>): void {
+    const entry = this.#store.entries.get(correlationId);
+    if (entry === undefined) {
+      this.broken('accepted, and lost', correlationId);
+      return;
+    }
+    if (entry.status !== 'settled' && entry.status !== 'invalid')
+      this.broken(`accepted, and ${entry.status} for ever`, correlationId);
+    if (entry.status === 'settled' && !this.#charges.has(correlationId))
+      this.broken('settled, and never charged', correlationId);
+    if (amounts.size > 1 && entry.conflictingAmountCents === null)
+      this.broken('another amount was accepted, and is not told', correlationId);
+  }
+
+  #balanceWindow(fromMs: number, toMs: number): void {
+    for (const processor of this.#processors.keys()) {
+      const isIn = ({ requestedAtMs }: { requestedAtMs: number }) =>
+        requestedAtMs >= fromMs && requestedAtMs <= toMs;
+      const charged = [...this.#charges.values()].filter((row) => row.processor === processor && isIn(row));
+      const booked = this.#store.charges.filter((row) => row.processor === nameOf(processor) && isIn(row));
+      if (charged.length !== booked.length || centsOf(charged) !== centsOf(booked))
+        this.broken(`books of processor ${processor} differ in [${fromMs}, ${toMs}]`, null);
+    }
+  }
+}
+
+export function nameOf(processor: number): string {
+  return `processor-${processor}`;
+}
+
+function centsOf(rows: readonly { readonly amountCents: number }[]): number {
+  return rows.reduce((sum, row) => sum + row.amountCents, 0);
+}
+
+function setOf(sets: Map<string, Set<number>>, key: string): Set<number> {
+  const known = sets.get(key) ?? new Set<number>();
+  sets.set(key, known);
+  return known;
+}

@@ -1,0 +1,409 @@
+import assert from 'node:assert';
+import { mkdirSync, rmSync } from 'node:fs';
+import { type Durability, Intake, type Verdict } from '../../src/http/intake.ts';
+import { Recent } from '../../src/http/recent.ts';
+import { Journal } from '../../src/ledger/journal.ts';
+import { journalFileCount, replay, unfinished } from '../../src/ledger/journal-recovery.ts';
+import { Lease } from '../../src/ledger/lease.ts';
+import { MemoryLedger, type MemoryStore } from '../../src/ledger/memory.ts';
+import { Segments } from '../../src/ledger/segments.ts';
+import type { Log } from '../../src/log.ts';
+import { Board } from '../../src/pool/board.ts';
+import { Drain, type DrainPolicy, type QueuedPayment, type Source } from '../../src/pool/drain.ts';
+import { HealthWatch } from '../../src/pool/health.ts';
+import { Ring, RingSlot } from '../../src/pool/ring.ts';
+import { Standing } from '../../src/pool/standing.ts';
+import { Recovery } from '../../src/recovery.ts';
+import { readUuid } from '../../src/uuid.ts';
+import { type Audit, nameOf } from './audit.ts';
+import { SimFiles } from './journal-files.ts';
+import { SimLedger } from './ledger.ts';
+import type { Plan } from './plan.ts';
+import { ProcessorLink, type SimProcessor } from './processor.ts';
+import type { Random } from './random.ts';
+import { Scope, type WallClock } from './scope.ts';
+import type { Timeline } from './timeline.ts';
+import type { Weather } from './weather.ts';
+
+export interface InstanceParts {
+  readonly index: number;
+  readonly plan: Plan;
+  /** Of its journal. */
+  readonly directory: string;
+  readonly timeline: Timeline;
+  readonly weather: Weather;
+  readonly store: MemoryStore;
+  readonly processors: readonly SimProcessor[];
+  readonly audit: Audit;
+  readonly random: Random;
+}
+
+/** Between the death of a thread and its replacement, as in `src/pool/pool.ts`. */
+const REPLACE_AFTER_MS = 100;
+const RECLAIM_EVERY_MS = 1000;
+const STOP_TIMEOUT_MS = 10_000;
+
+/**
+ * One instance of the gateway, through all its lives: the wiring of the composition roots, with the world handed in.
+ * What is real in it: everything but sockets, processes, the disk below the journal and the network.
+ */
+export class Instance {
+  readonly #parts: InstanceParts;
+  readonly #wall: WallClock = { offsetMs: 0 };
+  #life: Life | null = null;
+  #lives = 0;
+
+  constructor(parts: InstanceParts) {
+    this.#parts = parts;
+  }
+
+  /** The life that runs now, or null. */
+  get life(): Life | null {
+    return this.#life?.scope.alive ? this.#life : null;
+  }
+
+  /** No record that is not done, and no more than the file that is open. */
+  get isJournalEmpty(): boolean {
+    return this.life?.isJournalEmpty === true && journalFileCount(this.#parts.directory) <= 1;
+  }
+
+  jump(byMs: number): void {
+    this.#wall.offsetMs += byMs;
+  }
+
+  /** The clock is set right. */
+  setClock(): void {
+    this.#wall.offsetMs = 0;
+  }
+
+  start(): void {
+    if (this.life !== null) return;
+    const { index, timeline, audit, random, directory } = this.#parts;
+    mkdirSync(directory, { recursive: true });
+    this.#lives++;
+    audit.tell(`instance ${index}`, `starts its life ${this.#lives}`);
+    const scope = new Scope(timeline, this.#wall);
+    this.#life = new Life(this.#parts, scope, random.fork(`life ${this.#lives}`));
+  }
+
+  kill(): void {
+    this.#life?.scope.kill();
+  }
+
+  /** The disk as its last life has left it. */
+  spoilDisk(disk: 'kept' | 'unsynced lost' | 'lost'): void {
+    const { directory } = this.#parts;
+    if (disk === 'lost') rmSync(directory, { recursive: true, force: true });
+    if (disk === 'unsynced lost') this.#life?.files.losePower(directory);
+  }
+}
+
+/** What an instance is from a start to its end. */
+export class Life {
+  readonly scope: Scope;
+  readonly files: SimFiles;
+  /** What this life has answered 202 to. */
+  readonly accepted = new Map<string, number>();
+  readonly #parts: InstanceParts;
+  readonly #random: Random;
+  readonly #log: Log;
+  readonly #board: Board;
+  readonly #ring: SimRing;
+  readonly #segments: Segments;
+  readonly #recovery: Recovery;
+  readonly #journal: Journal;
+  readonly #intake: Intake;
+  readonly #lease: Lease | null;
+  readonly #threads: Thread[] = [];
+
+  constructor(parts: InstanceParts, scope: Scope, random: Random) {
+    const { plan, directory, index, weather, audit } = parts;
+    const { sizes } = plan;
+    this.#parts = parts;
+    this.scope = scope;
+    this.#random = random;
+    this.#log = logOf(audit, `instance ${index}`);
+    const boardShape = { processorCount: plan.processorCount, threadCount: plan.threadCount + 1 };
+    this.#board = new Board(Board.allocate(boardShape), boardShape);
+    this.#ring = new SimRing(sizes.ringCapacity);
+    const segmentCount = sizes.segmentCount + journalFileCount(directory);
+    this.#segments = new Segments(Segments.allocate(segmentCount, sizes.recordsPerSegment));
+    const replayed = replay(directory, this.#segments);
+    assert.ok(replayed.kind === 'ok');
+    if (replayed.damaged.length > 0) audit.broken('a record is damaged', null);
+    const recent = new Recent(Recent.allocate(1024, Uint32Array.of(random.u32(), random.u32())));
+    this.#recovery = new Recovery({
+      directory,
+      segments: this.#segments,
+      recent,
+      ring: this.#ring,
+      clock: scope,
+      log: this.#log,
+      stopping: () => this.#board.stopping,
+    });
+    this.#recovery.remember();
+    this.files = new SimFiles({ instance: index, scope, weather, random: random.fork('disk'), audit });
+    this.#journal = new Journal({
+      directory,
+      writer: 'http-0',
+      segments: this.#segments,
+      durable: plan.durability === 'flush',
+      flushRecords: 1,
+      randomU32: () => random.u32(),
+      files: this.files,
+    });
+    const ledger = this.#ledgerOf(scope, 'http-0');
+    this.#lease = plan.durability === 'ledger' ? this.#leaseOf(ledger) : null;
+    void this.#lease?.start();
+    this.#intake = new Intake({
+      recent,
+      ring: this.#ring,
+      journal: this.#journal,
+      segments: this.#segments,
+      board: this.#board,
+      thread: plan.threadCount,
+      clock: scope,
+      durability: this.#durability(ledger),
+    });
+    for (let thread = 0; thread < plan.threadCount; thread++) this.#startThread(thread, 1);
+    void this.#recovery.pushAgain();
+    this.#reclaimLater();
+  }
+
+  /** Refuses when the instance is stopping; `answer` gets nothing when it dies before. */
+  post(id: Buffer, amountCents: number, answer: (verdict: Verdict | 'stopping') => void): void {
+    if (this.#board.stopping) answer('stopping');
+    else this.#intake.offer(id, amountCents, answer);
+  }
+
+  get isJournalEmpty(): boolean {
+    const damaged = () => this.#parts.audit.broken('a record is damaged', null);
+    return unfinished(this.#parts.directory, this.#segments, damaged).next().done === true;
+  }
+
+  killThread(index: number): void {
+    const thread = this.#threads[index];
+    if (thread === undefined || !thread.scope.alive || this.#board.stopping) return;
+    thread.scope.kill();
+    this.#parts.audit.tell(`instance ${this.#parts.index}`, `thread ${index} dies`);
+    this.#board.threadDied(index);
+    void this.#recovery.pushAgain();
+    this.scope.after(REPLACE_AFTER_MS, () => this.#startThread(index, thread.life + 1));
+  }
+
+  /** As on SIGTERM: drains for a while, then ends. */
+  async stop(): Promise<void> {
+    if (this.#board.stopping) return;
+    this.#board.stop();
+    this.#ring.wakeAll();
+    const drained = Promise.all(this.#threads.map((thread) => thread.done));
+    const overdue = new Promise((resolve) => this.scope.after(STOP_TIMEOUT_MS, () => resolve(null)));
+    await Promise.race([drained, overdue]);
+    for (const { scope } of this.#threads) scope.kill();
+    await this.#journal.close();
+    await this.#lease?.stop();
+    this.scope.kill();
+  }
+
+  #startThread(index: number, life: number): void {
+    const { plan, timeline, weather, audit, processors } = this.#parts;
+    const random = this.#random.fork(`thread ${index}.${life}`);
+    const scope = this.scope.child();
+    const names = processors.map((_, processor) => nameOf(processor));
+    const ledger = this.#ledgerOf(scope, `pool-${index}.${life}`);
+    const links = processors.map(
+      (target, processor) =>
+        new ProcessorLink({
+          target,
+          instance: this.#parts.index,
+          processor,
+          scope,
+          timeline,
+          weather,
+          random: random.fork(`link ${processor}`),
+          audit,
+          callLimit: plan.sizes.callLimit,
+        }),
+    );
+    const [board, log, clock] = [this.#board, this.#log, scope];
+    const policy = drainPolicy(plan);
+    const standing = new Standing({
+      board,
+      names,
+      policy: {
+        latencyBudgetMs: policy.latencyBudgetMs,
+        breakerFailures: plan.sizes.breakerFailures,
+        breakerBackoff: { baseMs: 250, maxMs: 5000 },
+      },
+      clock,
+      random: random.next,
+      log,
+    });
+    const drain = new Drain({
+      seat: { instanceId: `instance-${this.#parts.index}`, name: `pool-${index}` },
+      thread: index,
+      source: new RingSource(scope, this.#ring, this.#segments, board),
+      ledger,
+      processors: links,
+      standing,
+      board,
+      policy,
+      clock,
+      random: random.next,
+      log,
+    });
+    const done = drain.run();
+    this.#threads[index] = { scope, life, done };
+    if (index !== 0) return;
+    const health = new HealthWatch({
+      ledger,
+      processors: links,
+      names,
+      standing,
+      board,
+      policy: { healthIntervalMs: 5100, healthTimeoutMs: 1500 },
+      clock,
+      random: random.next,
+      log,
+    });
+    health.start();
+    void done.then(() => health.stop());
+  }
+
+  #ledgerOf(scope: Scope, label: string): SimLedger {
+    const { plan, store, index, timeline, weather, audit } = this.#parts;
+    const names = Array.from({ length: plan.processorCount }, (_, processor) => nameOf(processor));
+    return new SimLedger({
+      inner: new MemoryLedger(names, store),
+      instance: index,
+      scope,
+      timeline,
+      weather,
+      random: this.#random.fork(`ledger ${label}`),
+      audit,
+    });
+  }
+
+  #leaseOf(ledger: SimLedger): Lease {
+    return new Lease({
+      seat: { instanceId: `instance-${this.#parts.index}`, name: 'http-0' },
+      ledger,
+      leaseMs: this.#parts.plan.sizes.leaseMs,
+      clock: this.scope,
+      random: this.#random.fork('http lease').next,
+      log: this.#log,
+      onEnlisted: () => {},
+      adopt: () => {},
+      room: () => 0,
+    });
+  }
+
+  #durability(ledger: SimLedger): Durability {
+    if (this.#lease !== null) return { kind: 'ledger', ledger, lease: this.#lease };
+    return { kind: this.#parts.plan.durability === 'flush' ? 'flush' : 'journal' };
+  }
+
+  #reclaimLater(): void {
+    this.scope.after(RECLAIM_EVERY_MS, () => {
+      this.#journal.reclaim();
+      this.#reclaimLater();
+    });
+  }
+}
+
+interface Thread {
+  readonly scope: Scope;
+  readonly life: number;
+  readonly done: Promise<void>;
+}
+
+/** The ring, whose sleepers sleep on promises: waiting on shared memory takes real time. */
+class SimRing extends Ring {
+  #sleepers: { readonly scope: Scope; readonly wake: () => void }[] = [];
+
+  constructor(capacity: number) {
+    super(Ring.allocate(capacity));
+  }
+
+  wait(scope: Scope, unless: () => boolean): Promise<void> {
+    if (this.size > 0 || unless()) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#sleepers.push({ scope, wake: resolve });
+    });
+  }
+
+  override wake(): void {
+    this.#sleepers = this.#sleepers.filter(({ scope }) => scope.alive);
+    const sleeper = this.#sleepers.shift();
+    sleeper?.scope.deliver(sleeper.wake);
+  }
+
+  override wakeAll(): void {
+    const sleepers = this.#sleepers;
+    this.#sleepers = [];
+    for (const { scope, wake } of sleepers) scope.deliver(wake);
+  }
+}
+
+/** As in `src/pool/worker.ts`. */
+class RingSource implements Source {
+  readonly #ring: SimRing;
+  readonly #segments: Segments;
+  readonly #board: Board;
+  readonly #scope: Scope;
+  readonly #slot = new RingSlot();
+
+  constructor(scope: Scope, ring: SimRing, segments: Segments, board: Board) {
+    this.#scope = scope;
+    this.#ring = ring;
+    this.#segments = segments;
+    this.#board = board;
+  }
+
+  take(limit: number): QueuedPayment[] {
+    const payments: QueuedPayment[] = [];
+    while (payments.length < limit && this.#ring.pop(this.#slot)) {
+      const { id, amountCents, acceptedAtMs, journalRef } = this.#slot;
+      payments.push({ correlationId: readUuid(id, 0), amountCents, acceptedAtMs, journalRef });
+    }
+    return payments;
+  }
+
+  wait(): Promise<void> {
+    return this.#ring.wait(this.#scope, () => this.#board.stopping);
+  }
+
+  release(journalRef: number): void {
+    if (journalRef >= 0) this.#segments.markDone(journalRef);
+  }
+}
+
+function drainPolicy({ sizes }: Plan): DrainPolicy {
+  return {
+    patienceMs: sizes.patienceMs,
+    latencyBudgetMs: 1000,
+    processorTimeoutMs: sizes.timeoutMs,
+    pinHoldMs: sizes.pinHoldMs,
+    leaseMs: sizes.leaseMs,
+    backoff: { baseMs: 50, maxMs: 2000 },
+    batchWindowMs: sizes.batchWindowMs,
+    batchLimit: sizes.batchLimit,
+    heldLimit: sizes.heldLimit,
+    callLimit: sizes.callLimit,
+    drainRate: 1000,
+  };
+}
+
+/** What is logged as an error must never happen, whatever happens. */
+function logOf(audit: Audit, who: string): Log {
+  const tell = (fields: object, message: string) => audit.tell(who, `${message} ${JSON.stringify(fields)}`);
+  return {
+    debug: tell,
+    info: tell,
+    warn: tell,
+    error: (fields, message) => {
+      tell(fields, message);
+      audit.broken(message, null);
+    },
+  };
+}

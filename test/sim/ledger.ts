@@ -1,0 +1,191 @@
+import {
+  type Claim,
+  type CommitReply,
+  type HealthReport,
+  type Ledger,
+  type LedgerEntry,
+  type Notice,
+  type OwnerRecord,
+  ok,
+  type Reply,
+  type Seat,
+  type Settlement,
+  unavailable,
+} from '../../src/ledger/ledger.ts';
+import type { MemoryLedger } from '../../src/ledger/memory.ts';
+import type { Totals } from '../../src/payment.ts';
+import type { Audit } from './audit.ts';
+import type { Random } from './random.ts';
+import { Channel, type Scope } from './scope.ts';
+import type { Timeline } from './timeline.ts';
+import type { Weather } from './weather.ts';
+
+export interface SimLedgerParts {
+  readonly inner: MemoryLedger;
+  readonly instance: number;
+  readonly scope: Scope;
+  readonly timeline: Timeline;
+  readonly weather: Weather;
+  readonly random: Random;
+  readonly audit: Audit;
+}
+
+/** How long a caller waits for a ledger that says nothing. */
+const SILENCE_MS = 2000;
+
+/**
+ * A thread's connection to the books, with all that a network can do to it. A call that is answered `unavailable`
+ * has been done before the answer or is never done: a connection that was given up brings nothing later.
+ */
+export class SimLedger implements Ledger {
+  readonly #parts: SimLedgerParts;
+  readonly #requests: Channel;
+  readonly #replies: Channel;
+  /** Take-overs whose answers were lost, by the former owner: they come again, as the ledgers promise. */
+  readonly #lostTakeOvers = new Map<number, { record: OwnerRecord; entries: LedgerEntry[] }>();
+
+  constructor(parts: SimLedgerParts) {
+    this.#parts = parts;
+    this.#requests = new Channel(parts.timeline);
+    this.#replies = new Channel(parts.timeline);
+    parts.scope.onKilled(() => void parts.inner.close());
+  }
+
+  enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>> {
+    return this.#ask((inner) => inner.enlist(seat, leaseUntilMs));
+  }
+
+  renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.renew(owner, leaseUntilMs));
+  }
+
+  retire(owner: number): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.retire(owner));
+  }
+
+  owners(): Promise<Reply<OwnerRecord[]>> {
+    return this.#ask(async (inner) => {
+      const reply = await inner.owners();
+      if (reply.kind === 'unavailable') return reply;
+      const records = new Map(reply.value.map((record) => [record.owner, record]));
+      for (const [owner, { record }] of this.#lostTakeOvers) records.set(owner, record);
+      return ok([...records.values()].sort((one, other) => one.owner - other.owner));
+    });
+  }
+
+  takeOver(from: number, to: number, limit: number, ifExpiredAtMs?: number): Promise<Reply<LedgerEntry[]>> {
+    return this.#ask(
+      async (inner) => {
+        const lost = this.#lostTakeOvers.get(from);
+        if (lost !== undefined) {
+          const again = lost.entries.splice(0, limit);
+          if (again.length > 0) return ok(again.filter((entry) => this.#parts.audit.isOwnedBy(entry, to)));
+          this.#lostTakeOvers.delete(from);
+        }
+        return inner.takeOver(from, to, limit, ifExpiredAtMs);
+      },
+      (entries) => {
+        if (entries.length === 0) return;
+        const seat = { instanceId: 'lost', name: 'lost', owner: from, leaseUntilMs: 0 };
+        const lost = this.#lostTakeOvers.get(from);
+        this.#lostTakeOvers.set(from, { record: seat, entries: [...(lost?.entries ?? []), ...entries] });
+      },
+    );
+  }
+
+  commit(
+    owner: number,
+    settlements: readonly Settlement[],
+    claims: readonly Claim[],
+  ): Promise<Reply<CommitReply>> {
+    const { audit, instance } = this.#parts;
+    return this.#ask(async (inner) => {
+      const reply = await inner.commit(owner, settlements, claims);
+      if (reply.kind === 'ok') audit.committed(instance, owner, settlements, claims, reply.value);
+      return reply;
+    });
+  }
+
+  summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>> {
+    return this.#ask((inner) => inner.summary(fromMs, toMs));
+  }
+
+  find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
+    return this.#ask((inner) => inner.find(correlationId));
+  }
+
+  purge(purgedAtMs: number): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.purge(purgedAtMs));
+  }
+
+  takeHealthTurn(processor: number, nowMs: number, untilMs: number): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.takeHealthTurn(processor, nowMs, untilMs));
+  }
+
+  publishHealth(report: HealthReport, nextTurnAtMs: number): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.publishHealth(report, nextTurnAtMs));
+  }
+
+  subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>> {
+    const hear = (notice: Notice) => this.#reply(() => listener(notice));
+    return this.#ask((inner) => inner.subscribe(hear));
+  }
+
+  ping(): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.ping());
+  }
+
+  close(): Promise<void> {
+    return this.#parts.inner.close();
+  }
+
+  #ask<T>(
+    act: (inner: MemoryLedger) => Promise<Reply<T>>,
+    onLost: (value: T) => void = () => {},
+  ): Promise<Reply<T>> {
+    const { scope, weather, instance } = this.#parts;
+    return new Promise((resolve) => {
+      if (!scope.touch()) return;
+      if (weather.ledger(instance) === 'refuses') {
+        this.#reply(() => resolve(unavailable('refused')));
+        return;
+      }
+      this.#requests.send(this.#delayMs(), () => void this.#arrive(act, onLost, resolve));
+    });
+  }
+
+  async #arrive<T>(
+    act: (inner: MemoryLedger) => Promise<Reply<T>>,
+    onLost: (value: T) => void,
+    resolve: (reply: Reply<T>) => void,
+  ): Promise<void> {
+    const { weather, instance, random, inner } = this.#parts;
+    const how = weather.ledger(instance);
+    const isFlaky = how === 'flaky';
+    if (how === 'refuses' || how === 'silent' || (isFlaky && random.chance(0.3))) {
+      this.#fail(how === 'silent', resolve);
+      return;
+    }
+    const reply = await act(inner);
+    if (isFlaky && random.chance(0.4)) {
+      if (reply.kind === 'ok') onLost(reply.value);
+      this.#fail(random.chance(0.5), resolve);
+    } else {
+      this.#reply(() => resolve(reply));
+    }
+  }
+
+  #fail<T>(silent: boolean, resolve: (reply: Reply<T>) => void): void {
+    const { scope } = this.#parts;
+    scope.after(silent ? SILENCE_MS : 1, () => resolve(unavailable(silent ? 'no answer' : 'lost')));
+  }
+
+  #reply(run: () => void): void {
+    this.#replies.send(this.#delayMs(), () => this.#parts.scope.deliver(run));
+  }
+
+  #delayMs(): number {
+    const { weather, instance, random } = this.#parts;
+    return weather.ledger(instance) === 'slow' ? random.int(0, SILENCE_MS / 2 - 1) : random.int(0, 2);
+  }
+}

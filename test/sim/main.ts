@@ -1,0 +1,125 @@
+// npm run sim -- --seeds 1000 [--from 1]    runs seeds, and says which broke a promise
+// npm run sim -- --seed 17                  replays one, shrinks it if it fails, and prints its history
+// npm run sim -- --mutants [--seeds 3000]   puts bugs into the gateway, and says which seed finds each
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import type { MutantReport, MutantTask } from './mutant-worker.ts';
+import { MUTANTS, type Mutant } from './mutants.ts';
+import { type Plan, planOf } from './plan.ts';
+import { KEPT_SEEDS } from './seeds.ts';
+import { shrink } from './shrink.ts';
+import { type Outcome, runPlan } from './world.ts';
+
+const MUTANT_SEEDS = 3000;
+const MUTANT_TIMEOUT_MS = 120_000;
+const PROGRESS_EVERY_MS = 10_000;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    mutants: { type: 'boolean', default: false },
+  },
+});
+let isWell: boolean;
+if (values.mutants) isWell = await runMutants(Number(values.seeds ?? MUTANT_SEEDS));
+else if (values.seed !== undefined) isWell = await replay(Number(values.seed));
+else isWell = await runSeeds(Number(values.from), Number(values.seeds ?? 1000));
+process.exitCode = isWell ? 0 : 1;
+
+async function runSeeds(from: number, count: number): Promise<boolean> {
+  const failures: Outcome[] = [];
+  const startedAtMs = performance.now();
+  let saidAtMs = startedAtMs;
+  let chargeCount = 0;
+  let virtualMs = 0;
+  const seeds = [...KEPT_SEEDS, ...Array.from({ length: count }, (_, index) => from + index)];
+  for (const [index, seed] of seeds.entries()) {
+    const outcome = await runPlan(planOf(seed));
+    chargeCount += outcome.chargeCount;
+    virtualMs += outcome.virtualMs;
+    if (outcome.broken !== null) {
+      failures.push(outcome);
+      console.log(`seed ${seed}: ${outcome.broken.promise} ${outcome.broken.correlationId ?? ''}`);
+    }
+    const nowMs = performance.now();
+    if (nowMs - saidAtMs < PROGRESS_EVERY_MS && index < seeds.length - 1) continue;
+    saidAtMs = nowMs;
+    const spentS = (nowMs - startedAtMs) / 1000;
+    const rate = Math.round((index + 1) / spentS);
+    console.log(
+      `${index + 1} seeds, ${failures.length} failed, ${rate} seeds/s, ${chargeCount} payments charged, ` +
+        `${Math.round(virtualMs / 3_600_000)} h simulated in ${Math.round(spentS)} s`,
+    );
+  }
+  const [first] = failures;
+  if (first !== undefined) await explain(first);
+  return failures.length === 0;
+}
+
+async function replay(seed: number): Promise<boolean> {
+  const outcome = await runPlan(planOf(seed));
+  if (outcome.broken !== null) {
+    await explain(outcome);
+    return false;
+  }
+  await tell(outcome.plan, null);
+  console.log(`seed ${seed} keeps every promise`);
+  return true;
+}
+
+/** The smallest plan that breaks the same promise, and what happens in it. */
+async function explain(outcome: Outcome): Promise<void> {
+  console.log(`shrinking seed ${outcome.plan.seed} ...`);
+  const plan = await shrink(outcome);
+  const { broken } = await runPlan(plan);
+  await tell(plan, broken?.correlationId ?? null);
+  console.log(`seed ${plan.seed} breaks a promise: ${broken?.promise} ${broken?.correlationId ?? ''}`);
+}
+
+/** The history of a plan: of one payment, when it is about one. */
+async function tell(plan: Plan, correlationId: string | null): Promise<void> {
+  const history: string[] = [];
+  await runPlan(plan, history);
+  const { posts, troubles, ...shape } = plan;
+  console.log(JSON.stringify(shape, null, 1));
+  console.log(`${posts.length} posts, ${troubles.length} troubles; time in seconds:`);
+  const isOfOther = /\b[0-9a-f]{8}-[0-9a-f]{4}-/;
+  for (const line of history) {
+    if (correlationId === null || line.includes(correlationId) || !isOfOther.test(line)) console.log(line);
+  }
+}
+
+async function runMutants(seedCount: number): Promise<boolean> {
+  let missed = 0;
+  for (const mutant of MUTANTS) {
+    const report = await runMutant(mutant, seedCount);
+    const isCaught = report !== null && report.broken !== null;
+    if (!isCaught) missed++;
+    const how = report === null ? 'no end in time' : `seed ${report.seed}: ${firstLine(report)}`;
+    console.log(
+      `${isCaught ? 'caught' : 'MISSED'}  ${mutant.name}  (${isCaught ? how : `${seedCount} seeds`})`,
+    );
+  }
+  console.log(`${MUTANTS.length - missed} of ${MUTANTS.length} mutants caught`);
+  return missed === 0;
+}
+
+/** Null: it came to no end. */
+async function runMutant(mutant: Mutant, seedCount: number): Promise<MutantReport | null> {
+  const task: MutantTask = { mutant, seedCount };
+  const worker = new Worker(new URL('./mutant-worker.ts', import.meta.url), { workerData: task });
+  const timer = setTimeout(() => void worker.terminate(), MUTANT_TIMEOUT_MS);
+  const ended = once(worker, 'exit').then(() => null);
+  const reported = once(worker, 'message').then(([report]: MutantReport[]) => report ?? null);
+  const report = await Promise.race([reported, ended]);
+  clearTimeout(timer);
+  await worker.terminate();
+  return report;
+}
+
+function firstLine({ broken }: MutantReport): string {
+  return (broken?.promise ?? '').split('\n')[0] ?? '';
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert';
+import { registerHooks } from 'node:module';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Broken } from './audit.ts';
+import type { Mutant } from './mutants.ts';
+
+export interface MutantTask {
+  readonly mutant: Mutant;
+  readonly seedCount: number;
+}
+
+/** `seed` 0: every seed kept every promise. */
+export interface MutantReport {
+  readonly seed: number;
+  readonly broken: Broken | null;
+}
+
+// The gateway is loaded with the bug in it; nothing of it may have been loaded before.
+const { mutant, seedCount }: MutantTask = workerData;
+const url = new URL(`../../src/${mutant.file}`, import.meta.url).href;
+let isIn = false;
+registerHooks({
+  load(loadedUrl, context, nextLoad) {
+    const loaded = nextLoad(loadedUrl, context);
+    if (loadedUrl !== url) return loaded;
+    const parts = String(loaded.source).split(mutant.from);
+    assert.equal(parts.length, 2, `${mutant.file} has this once: ${mutant.from}`);
+    isIn = true;
+    return { ...loaded, source: parts.join(mutant.to) };
+  },
+});
+const { planOf } = await import('./plan.ts');
+const { runPlan } = await import('./world.ts');
+assert.ok(isIn, `${mutant.file} is part of the simulation`);
+
+let report: MutantReport = { seed: 0, broken: null };
+for (let seed = 1; seed <= seedCount && report.broken === null; seed++) {
+  const { broken } = await runPlan(planOf(seed));
+  if (broken !== null) report = { seed, broken };
+}
+parentPort?.postMessage(report);

@@ -1,0 +1,192 @@
+/** A bug put into the gateway on purpose, by one replacement in one file of `src/`. */
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The simulator has to tell each of these from the real gateway. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'drop the pin of a payment of unknown outcome',
+    file: 'pool/drain.ts',
+    from: "case 'unknown':\n        this.#pin(held);\n        break;\n    }",
+    to: "case 'unknown':\n        this.#rest(held, 0);\n        break;\n    }",
+  },
+  {
+    name: 'drop the pin when the processor does not say what it holds',
+    file: 'pool/drain.ts',
+    from: "case 'unknown':\n        this.#pin(held);\n        break;\n      case 'absent'",
+    to: "case 'unknown':\n        this.#rest(held, 0);\n        break;\n      case 'absent'",
+  },
+  {
+    name: 'resend with a new requestedAt',
+    file: 'pool/drain.ts',
+    from: "held.move('calling');\n    void this.#call(held);\n  }\n\n  #rest(",
+    to: "held.move('calling');\n    held.requestedAtMs = clock.nowMs();\n    void this.#call(held);\n  }\n\n  #rest(",
+  },
+  {
+    name: 'free a pinned payment before the hold time',
+    file: 'pool/drain.ts',
+    from: '>= policy.pinHoldMs',
+    to: '>= 100',
+  },
+  {
+    name: 'record the moment of the answer instead of the stamp',
+    file: 'pool/drain.ts',
+    from: 'this.#settle(held, held.payment.amountCents, held.requestedAtMs)',
+    to: 'this.#settle(held, held.payment.amountCents, this.#parts.clock.nowMs())',
+  },
+  {
+    name: 'send what was taken over as if it were new',
+    file: 'pool/drain.ts',
+    from: "entry.status === 'dispatched' ? 'pinned' : 'waiting'",
+    to: "'waiting'",
+  },
+  {
+    name: 'send without waiting for a claim that the ledger did not answer',
+    file: 'pool/drain.ts',
+    from: 'for (const held of claims.reverse()) this.#unclaim(held);',
+    to: "for (const held of claims) this.#claimed(held, 'claimed');",
+  },
+  {
+    name: 'let the journal forget a payment before it is claimed',
+    file: 'pool/drain.ts',
+    from: 'this.#held.set(payment.correlationId, held);',
+    to: 'this.#held.set(payment.correlationId, held);\n      this.#parts.source.release(payment.journalRef);',
+  },
+  {
+    name: 'let the journal forget what is pushed a second time',
+    file: 'pool/drain.ts',
+    from: 'if (known?.journalRef !== payment.journalRef) this',
+    to: 'this',
+  },
+  {
+    name: 'let settlements wait that the ledger could not take',
+    file: 'pool/drain.ts',
+    from: 'if (this.#settlements.length > 0) this.stir();',
+    to: '',
+  },
+  {
+    name: 'let go twice of what is settled while the lease is lost',
+    file: 'pool/drain.ts',
+    from: "if (held.state !== 'gone') this.#drop(held);",
+    to: 'this.#drop(held);',
+  },
+  {
+    name: 'send trials beyond the limit of calls',
+    file: 'pool/drain.ts',
+    from: 'this.#calls.isFull(route.processor) ||',
+    to: '',
+  },
+  {
+    name: 'treat a timeout as refused',
+    file: 'processor/response.ts',
+    from: "  return { kind: 'unknown', reason };\n}",
+    to: "  return { kind: 'refused', reason, retryAfterMs: null };\n}",
+  },
+  {
+    name: 'treat 500 as refused without asking',
+    file: 'processor/response.ts',
+    from: "return { kind: 'failed', reason };",
+    to: "return { kind: 'refused', reason, retryAfterMs: null };",
+  },
+  {
+    name: 'treat an answer that broke off as 404',
+    file: 'processor/response.ts',
+    from: "if (response.cut === '' && response.status === 404)",
+    to: 'if (response.status === 404 || response.status === 0)',
+  },
+  {
+    name: 'never take over from the dead',
+    file: 'ledger/lease.ts',
+    from: 'adopt(reply.value);',
+    to: '',
+  },
+  {
+    name: 'trust a lease that has run out',
+    file: 'ledger/lease.ts',
+    from: 'return this.#parts.clock.monotonicMs() < this.#goodUntilMs;',
+    to: 'return this.#goodUntilMs > 0;',
+  },
+  {
+    name: 'count a settlement twice when its commit is repeated',
+    file: 'ledger/memory.ts',
+    from: "return isSame ? 'recorded' : 'fenced';",
+    to: "if (isSame && status === 'settled') this.#store.charges.push({ processor, amountCents, requestedAtMs });\n      return isSame ? 'recorded' : 'fenced';",
+  },
+  {
+    name: 'ignore fencing in claims',
+    file: 'ledger/memory.ts',
+    from: 'return this.#store.owners.get(owner)?.fenced === false;',
+    to: 'return true;',
+  },
+  {
+    name: 'claim without checking the owner',
+    file: 'ledger/memory.ts',
+    from: "if (entry.owner !== owner && !mayDispatch) return 'known';",
+    to: '',
+  },
+  {
+    name: 'do not tell of another amount',
+    file: 'ledger/memory.ts',
+    from: 'entry.conflictingAmountCents ??= claim.amountCents;',
+    to: '',
+  },
+  {
+    name: 'let another amount pass at the same instance',
+    file: 'http/recent.ts',
+    from: "if (!equal) return 'conflict';",
+    to: '',
+  },
+  {
+    name: 'acknowledge before the journal',
+    file: 'http/intake.ts',
+    from: "journal.flush().kind === 'ok' ? journalRef : null",
+    to: '(queueMicrotask(() => journal.flush()), journalRef)',
+  },
+  {
+    name: 'acknowledge before the disk has it',
+    file: 'http/intake.ts',
+    from: 'const synced = await journal.sync();',
+    to: "const synced = { kind: 'ok' };",
+  },
+  {
+    name: 'replay nothing',
+    file: 'recovery.ts',
+    from: 'this.#running.then(() => this.#pushAll());',
+    to: 'Promise.resolve();',
+  },
+  {
+    name: 'forget the torn tail',
+    file: 'ledger/journal-recovery.ts',
+    from: 'while (end > 0 && !page.isGood(end - 1, end - 1)) end--;',
+    to: '',
+  },
+  {
+    name: 'believe every record',
+    file: 'ledger/journal-record.ts',
+    from: 'this.#view.getUint32(offset + CHECKSUM, true) === this.#checksum(index)',
+    to: 'true',
+  },
+  {
+    name: 'remove the journal before it is done',
+    file: 'ledger/segments.ts',
+    from: 'if (bits !== expected) return false;',
+    to: '',
+  },
+  {
+    name: 'probe health out of turn',
+    file: 'pool/health.ts',
+    from: '|| !turn.value ||',
+    to: '||',
+  },
+  {
+    name: 'probe health in a turn that is over',
+    file: 'pool/health.ts',
+    from: '|| isLate',
+    to: '',
+  },
+];

@@ -1,0 +1,240 @@
+import { Random } from './random.ts';
+
+/** Everything that a run does to the gateway, decided beforehand: what is taken out of it leaves the rest as it is. */
+export interface Plan {
+  readonly seed: number;
+  readonly instanceCount: number;
+  readonly threadCount: number;
+  readonly processorCount: number;
+  readonly durability: 'journal' | 'flush' | 'ledger';
+  readonly sizes: Sizes;
+  readonly posts: readonly Post[];
+  readonly troubles: readonly Trouble[];
+  /** The moment from which all is well again. */
+  readonly calmAtMs: number;
+  /** The wall clocks stay together well enough for the budget of health calls to hold. */
+  readonly clocksAgree: boolean;
+}
+
+/** Limits, small enough to be reached. */
+export interface Sizes {
+  readonly ringCapacity: number;
+  readonly recordsPerSegment: number;
+  readonly segmentCount: number;
+  readonly heldLimit: number;
+  readonly batchLimit: number;
+  readonly callLimit: number;
+  readonly leaseMs: number;
+  readonly timeoutMs: number;
+  readonly pinHoldMs: number;
+  readonly patienceMs: number;
+  readonly batchWindowMs: number;
+  readonly breakerFailures: number;
+}
+
+export interface Post {
+  readonly atMs: number;
+  readonly correlationId: string;
+  readonly amountCents: number;
+  readonly instance: number;
+  /** How often the client posts it again, at the next instance, while it has no 2xx, 4xx. */
+  readonly retries: number;
+}
+
+interface Spell {
+  readonly atMs: number;
+  readonly forMs: number;
+}
+
+/** `instance` null: all of them. */
+export type Trouble = Spell &
+  (
+    | {
+        readonly kind: 'kill';
+        readonly instance: number;
+        /** It dies at its so many-th act from `atMs` on, or in its so many-th write to the journal. */
+        readonly acts: number;
+        readonly inWrite: boolean;
+        readonly disk: 'kept' | 'unsynced lost' | 'lost';
+      }
+    | { readonly kind: 'stop by signal'; readonly instance: number }
+    | { readonly kind: 'thread death'; readonly instance: number; readonly thread: number }
+    | { readonly kind: 'pause'; readonly instance: number; readonly acts: number }
+    | { readonly kind: 'clock jump'; readonly instance: number; readonly byMs: number }
+    | {
+        readonly kind: 'ledger';
+        readonly instance: number | null;
+        readonly how: 'refuses' | 'silent' | 'slow' | 'flaky';
+      }
+    | {
+        readonly kind: 'link';
+        readonly instance: number | null;
+        readonly processor: number;
+        readonly how: 'refuses' | 'silent' | 'late' | 'flaky';
+      }
+    | { readonly kind: 'processor'; readonly processor: number; readonly how: ProcessorTrouble }
+    | { readonly kind: 'disk'; readonly instance: number; readonly how: 'full' | 'short' | 'sync fails' }
+  );
+
+export type ProcessorTrouble =
+  | 'failing'
+  | 'slow'
+  | 'drop-before-commit'
+  | 'drop-after-commit'
+  | 'hang'
+  | '500-after-commit'
+  | '400'
+  | '429'
+  | '503'
+  | 'garbage'
+  | 'half-response';
+
+/** How long at most a request may be under way or at work in a processor, after its caller wrote it. */
+export const CALL_LIFE_MS = 6000;
+
+const SPAN_MS = 30_000;
+
+export function planOf(seed: number): Plan {
+  const random = new Random(seed);
+  const instanceCount = random.pick([1, 2, 2, 2, 3]);
+  const threadCount = random.pick([1, 1, 2]);
+  const processorCount = random.pick([1, 2, 2, 2, 3]);
+  const durability = random.pick(['journal', 'journal', 'journal', 'flush', 'ledger'] as const);
+  const sizes = sizesOf(random.fork('sizes'));
+  const shape = { instanceCount, threadCount, processorCount, durability, sizes };
+  const posts = postsOf(random.fork('posts'), instanceCount);
+  const jumps = random.chance(0.15);
+  const troubles = troublesOf(random.fork('troubles'), shape, jumps);
+  return { seed, ...shape, posts, troubles, calmAtMs: SPAN_MS + 10_000, clocksAgree: !jumps };
+}
+
+function sizesOf(random: Random): Sizes {
+  const leaseMs = random.pick([1000, 3000, 5000]);
+  const timeoutMs = random.pick([500, 2000, 5000]);
+  return {
+    ringCapacity: random.pick([8, 32, 1024]),
+    recordsPerSegment: random.pick([16, 32, 1024]),
+    segmentCount: random.pick([2, 4, 16]),
+    heldLimit: random.pick([4, 16, 256]),
+    batchLimit: random.pick([2, 8, 256]),
+    callLimit: random.pick([1, 4, 64]),
+    leaseMs,
+    timeoutMs,
+    pinHoldMs: leaseMs + timeoutMs + CALL_LIFE_MS,
+    patienceMs: random.pick([0, 500, 5000]),
+    batchWindowMs: random.pick([0, 10, 25]),
+    breakerFailures: random.pick([1, 3, 10]),
+  };
+}
+
+function postsOf(random: Random, instanceCount: number): Post[] {
+  const posts: Post[] = [];
+  const count = random.int(5, 40);
+  // All at once, or all the time.
+  const spanMs = random.pick([50, 5000, SPAN_MS]);
+  const fromMs = random.int(0, SPAN_MS - spanMs);
+  const repeats = random.pick([0, 0.1, 0.5]);
+  const conflicts = random.pick([0, 0, 0.3]);
+  for (let index = 0; index < count; index++) {
+    const correlationId = uuidOf(random);
+    const amountCents = random.chance(0.1) ? random.int(1, 2 ** 40) : random.int(1, 1_000_000);
+    const instance = random.int(0, instanceCount - 1);
+    const first = { atMs: fromMs + random.int(0, spanMs), correlationId, amountCents, instance };
+    posts.push({ ...first, retries: random.int(0, 3) });
+    while (random.chance(repeats)) {
+      const atMs = first.atMs + random.pick([0, random.int(0, 20), random.int(0, 5000)]);
+      const amountOf = random.chance(conflicts) ? random.int(1, 1_000_000) : amountCents;
+      const at = random.int(0, instanceCount - 1);
+      posts.push({ atMs, correlationId, amountCents: amountOf, instance: at, retries: random.int(0, 1) });
+    }
+  }
+  return posts;
+}
+
+type Shape = Pick<Plan, 'instanceCount' | 'threadCount' | 'processorCount' | 'durability'>;
+
+const KINDS = [
+  'kill',
+  'stop by signal',
+  'thread death',
+  'pause',
+  'ledger',
+  'link',
+  'processor',
+  'disk',
+] as const;
+
+/** A few kinds of trouble and many of each shows more than a little of everything. */
+function troublesOf(random: Random, shape: Shape, jumps: boolean): Trouble[] {
+  const kinds = KINDS.filter(() => random.chance(0.45));
+  const troubles: Trouble[] = [];
+  for (const kind of kinds) {
+    const count = random.int(1, 5);
+    for (let index = 0; index < count; index++) troubles.push(troubleOf(random, kind, shape));
+  }
+  if (!jumps) return troubles;
+  const instance = random.int(0, shape.instanceCount - 1);
+  for (let index = random.int(0, 2); index >= 0; index--) {
+    const byMs = random.pick([-1, 1]) * random.pick([500, 6000, 60_000]);
+    troubles.push({ kind: 'clock jump', atMs: random.int(0, SPAN_MS), forMs: 0, instance, byMs });
+  }
+  return troubles;
+}
+
+function troubleOf(random: Random, kind: (typeof KINDS)[number], shape: Shape): Trouble {
+  const spell = { atMs: random.int(0, SPAN_MS), forMs: random.pick([50, 1000, 4000, 10_000, 25_000]) };
+  const instance = random.int(0, shape.instanceCount - 1);
+  const processor = random.int(0, shape.processorCount - 1);
+  const some = random.chance(0.5) ? instance : null;
+  switch (kind) {
+    case 'kill': {
+      const disks = { journal: 'kept', flush: 'unsynced lost', ledger: 'lost' } as const;
+      const inWrite = random.chance(0.3);
+      const disk = random.chance(0.5) ? 'kept' : disks[shape.durability];
+      return { ...spell, kind, instance, acts: random.int(0, inWrite ? 5 : 30), inWrite, disk };
+    }
+    case 'stop by signal':
+      return { ...spell, kind, instance };
+    case 'pause':
+      return { ...spell, kind, instance, acts: random.int(0, 10) };
+    case 'thread death':
+      return { ...spell, kind, instance, thread: random.int(0, shape.threadCount - 1) };
+    case 'ledger':
+      return { ...spell, kind, instance: some, how: random.pick(['refuses', 'silent', 'slow', 'flaky']) };
+    case 'link':
+      return {
+        ...spell,
+        kind,
+        instance: some,
+        processor,
+        how: random.pick(['refuses', 'silent', 'late', 'flaky']),
+      };
+    case 'processor':
+      return { ...spell, kind, processor, how: processorTroubleOf(random) };
+    case 'disk':
+      return { ...spell, kind, instance, how: random.pick(['full', 'short', 'sync fails']) };
+  }
+}
+
+function processorTroubleOf(random: Random): ProcessorTrouble {
+  return random.pick([
+    'failing',
+    'slow',
+    'drop-before-commit',
+    'drop-after-commit',
+    'drop-after-commit',
+    'hang',
+    'hang',
+    '500-after-commit',
+    '400',
+    '429',
+    '503',
+    'garbage',
+    'half-response',
+  ]);
+}
+
+function uuidOf(random: Random): string {
+  const hex = Array.from({ length: 4 }, () => random.u32().toString(16).padStart(8, '0')).join('');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}

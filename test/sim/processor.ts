@@ -1,0 +1,168 @@
+import type { Answer, Dispatch, Found, Health, Processor } from '../../src/processor/processor.ts';
+import { type Response, readAnswer, readFound, readHealth } from '../../src/processor/response.ts';
+import { SimulatedProcessor } from '../../src/simulated/processor.ts';
+import { type Reply, statusLine } from '../../src/simulated/reply.ts';
+import type { Audit } from './audit.ts';
+import { CALL_LIFE_MS, type ProcessorTrouble } from './plan.ts';
+import type { Random } from './random.ts';
+import type { Scope } from './scope.ts';
+import type { Timeline } from './timeline.ts';
+import type { Weather } from './weather.ts';
+
+/** Longest time on the way to a processor, at work in it before a fault, and in a fault that hangs. */
+const LATE_MS = CALL_LIFE_MS / 3;
+
+/** A processor by the official rules, and the troubles that are put upon it. */
+export class SimProcessor {
+  readonly model: SimulatedProcessor;
+  readonly #troubles = new Map<object, ProcessorTrouble>();
+
+  constructor(index: number, timeline: Timeline, scope: Scope, random: Random, audit: Audit) {
+    const clock = {
+      nowMs: () => scope.nowMs(),
+      monotonicMs: () => scope.monotonicMs(),
+      after: (delayMs: number, run: () => void) =>
+        timeline.after(delayMs, () => {
+          run();
+          audit.lookAt(index);
+        }),
+    };
+    this.model = new SimulatedProcessor({
+      clock,
+      random: random.next,
+      fee: { units: BigInt(5 * (index + 1)), scale: 2 },
+      token: '123',
+    });
+  }
+
+  begin(key: object, trouble: ProcessorTrouble): void {
+    this.#troubles.set(key, trouble);
+    this.#configure();
+  }
+
+  end(key: object): void {
+    this.#troubles.delete(key);
+    this.#configure();
+  }
+
+  #configure(): void {
+    const troubles = [...this.#troubles.values()];
+    this.model.configureFailure(troubles.includes('failing'));
+    this.model.configureDelay(troubles.includes('slow') ? LATE_MS : 5);
+    this.model.configureFault('none');
+    for (const kind of troubles) {
+      if (kind === 'failing' || kind === 'slow') continue;
+      this.model.configureFault({ kind, rate: 0.6, count: null, delayMs: kind === 'hang' ? LATE_MS : 0 });
+    }
+  }
+}
+
+export interface ProcessorLinkParts {
+  readonly target: SimProcessor;
+  readonly instance: number;
+  readonly processor: number;
+  readonly scope: Scope;
+  readonly timeline: Timeline;
+  readonly weather: Weather;
+  readonly random: Random;
+  readonly audit: Audit;
+  readonly callLimit: number;
+}
+
+type Arrive = (respond: (reply: Reply) => void) => void;
+
+/** A thread's way to one processor. Requests and answers are late, or lost, or both. */
+export class ProcessorLink implements Processor {
+  readonly #parts: ProcessorLinkParts;
+  #callCount = 0;
+
+  constructor(parts: ProcessorLinkParts) {
+    this.#parts = parts;
+  }
+
+  async pay(dispatch: Dispatch, timeoutMs: number): Promise<Answer> {
+    const { target, audit, processor, scope } = this.#parts;
+    const { correlationId, amountCents, requestedAtMs } = dispatch;
+    audit.sent(processor, dispatch);
+    const response = await this.#call(timeoutMs, `pay ${correlationId}`, (respond) => {
+      target.model.pay({ correlationId, amountCents, requestedAtMs }, respond);
+      audit.lookAt(processor);
+    });
+    return readAnswer(response, scope.nowMs());
+  }
+
+  async find(correlationId: string, timeoutMs: number): Promise<Found> {
+    const { target } = this.#parts;
+    const response = await this.#call(timeoutMs, `find ${correlationId}`, (respond) => {
+      target.model.find(correlationId, respond);
+    });
+    return readFound(response, correlationId);
+  }
+
+  async health(timeoutMs: number): Promise<Health> {
+    const { target, audit, processor } = this.#parts;
+    audit.healthCall(processor);
+    return readHealth(await this.#exchange(timeoutMs, (respond) => respond(target.model.health())));
+  }
+
+  async close(): Promise<void> {}
+
+  async #call(timeoutMs: number, what: string, arrive: Arrive): Promise<Response> {
+    const { audit, callLimit, instance, processor } = this.#parts;
+    if (++this.#callCount > callLimit) audit.broken(`more than ${callLimit} calls at once`, null);
+    const response = await this.#exchange(timeoutMs, arrive);
+    this.#callCount--;
+    const { sent, status, cut } = response;
+    audit.tell(`instance ${instance}`, `processor ${processor}: ${what} -> ${sent} ${status} ${cut}`);
+    return response;
+  }
+
+  #exchange(timeoutMs: number, arrive: Arrive): Promise<Response> {
+    const { scope, weather, instance, processor, random, timeline } = this.#parts;
+    return new Promise((resolve) => {
+      if (!scope.touch()) return;
+      const link = weather.link(instance, processor);
+      const isCut = () => weather.link(instance, processor) === 'silent';
+      if (link === 'refuses') {
+        scope.after(1, () => resolve(cutOff(false, 'refused')));
+        return;
+      }
+      scope.after(timeoutMs, () => resolve(cutOff(true, 'timeout')));
+      if (isCut() || (link === 'flaky' && random.chance(0.2))) return;
+      timeline.after(this.#delayMs(link), () => {
+        arrive((reply) => {
+          if (isCut() || (link === 'flaky' && random.chance(0.3))) return;
+          timeline.after(this.#delayMs(link) / 2, () => scope.deliver(() => resolve(responseOf(reply))));
+        });
+      });
+    });
+  }
+
+  #delayMs(link: string): number {
+    const { random } = this.#parts;
+    return link === 'late' ? random.int(0, LATE_MS) : random.int(0, 3);
+  }
+}
+
+function cutOff(sent: boolean, cut: string): Response {
+  return { sent, status: 0, retryAfter: '', cut, text: () => '' };
+}
+
+function responseOf(reply: Reply): Response {
+  switch (reply.kind) {
+    case 'drop':
+      return cutOff(true, 'closed');
+    case 'garbage':
+      return cutOff(true, 'not HTTP');
+    case 'half':
+      return { ...cutOff(true, 'closed'), status: 200, text: () => '{"message":"paym' };
+    case 'answer':
+      return {
+        sent: true,
+        status: Number(statusLine(reply.status).slice(0, 3)),
+        retryAfter: reply.retryAfterS === null ? '' : String(reply.retryAfterS),
+        cut: '',
+        text: () => reply.body ?? '',
+      };
+  }
+}

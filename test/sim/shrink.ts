@@ -1,0 +1,34 @@
+import type { Plan } from './plan.ts';
+import type { Outcome } from './world.ts';
+import { runPlan } from './world.ts';
+
+const RUN_LIMIT = 400;
+
+/** Takes out of a plan whatever the promise is broken without: what remains is what it takes. */
+export async function shrink(first: Outcome): Promise<Plan> {
+  const promise = kindOf(first);
+  let plan = first.plan;
+  let runsLeft = RUN_LIMIT;
+  const stillBreaks = async (smaller: Plan) => {
+    if (runsLeft-- <= 0) return false;
+    if (kindOf(await runPlan(smaller)) !== promise) return false;
+    plan = smaller;
+    return true;
+  };
+  const ids = new Set(plan.posts.map((post) => post.correlationId));
+  for (const id of ids) {
+    await stillBreaks({ ...plan, posts: plan.posts.filter((post) => post.correlationId !== id) });
+  }
+  for (const trouble of plan.troubles) {
+    await stillBreaks({ ...plan, troubles: plan.troubles.filter((other) => other !== trouble) });
+  }
+  for (const post of plan.posts) {
+    await stillBreaks({ ...plan, posts: plan.posts.filter((other) => other !== post) });
+  }
+  return plan;
+}
+
+/** The promise without its figures, which change with the plan. */
+function kindOf({ broken }: Outcome): string | undefined {
+  return broken?.promise.split('\n')[0]?.replaceAll(/[\d.]+/g, '#');
+}

@@ -1,0 +1,32 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { planOf } from './plan.ts';
+import { KEPT_SEEDS } from './seeds.ts';
+import { type Outcome, runPlan } from './world.ts';
+
+const FRESH_SEEDS = 300;
+
+/** A failure says how to look at it. */
+function check({ plan, broken }: Outcome): void {
+  assert.is(broken, null, `npm run sim -- --seed ${plan.seed}: ${broken?.promise}`);
+}
+
+test('seeds that once broke a promise', async () => {
+  for (const seed of KEPT_SEEDS) check(await runPlan(planOf(seed)));
+});
+
+test('some hundred seeds keep every promise', async () => {
+  for (let seed = 1; seed <= FRESH_SEEDS; seed++) check(await runPlan(planOf(seed)));
+});
+
+test('the same seed is the same history', async () => {
+  for (const seed of [3, 16, 144]) {
+    const [once, again]: string[][] = [[], []];
+    await runPlan(planOf(seed), once);
+    await runPlan(planOf(seed), again);
+    assert.ok(once !== undefined && once.length > 100);
+    assert.equal(again, once);
+  }
+});
+
+test.run();

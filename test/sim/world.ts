@@ -1,0 +1,242 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Verdict } from '../../src/http/intake.ts';
+import { MemoryStore } from '../../src/ledger/memory.ts';
+import { UUID_BYTES, writeUuid } from '../../src/uuid.ts';
+import { Audit, type Broken } from './audit.ts';
+import { Instance } from './instance.ts';
+import type { Plan, Post, Trouble } from './plan.ts';
+import { SimProcessor } from './processor.ts';
+import { Random } from './random.ts';
+import { Scope } from './scope.ts';
+import { Timeline } from './timeline.ts';
+import { Weather } from './weather.ts';
+
+export interface Outcome {
+  readonly plan: Plan;
+  /** Null: every promise was kept. */
+  readonly broken: Broken | null;
+  readonly eventCount: number;
+  readonly chargeCount: number;
+  readonly virtualMs: number;
+}
+
+/** After all is well again everything must have come to its end within so long. */
+const QUIET_WITHIN_MS = 180_000;
+const LOOK_EVERY_MS = 500;
+const STEPS_A_TURN = 50;
+
+/** Runs a plan. `history`, when there is one, gets a line for everything that happens. */
+export async function runPlan(plan: Plan, history: string[] | null = null): Promise<Outcome> {
+  const directory = mkdtempSync(join(tmpdir(), 'dinossauro-sim-'));
+  const world = new World(plan, directory, history);
+  const onRejection = (reason: unknown) => world.failed(reason);
+  process.on('unhandledRejection', onRejection);
+  try {
+    return await world.run();
+  } finally {
+    process.off('unhandledRejection', onRejection);
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** A whole deployment: instances, ledger, processors, clients, and what goes wrong. */
+class World {
+  readonly #plan: Plan;
+  readonly #random: Random;
+  readonly #timeline: Timeline;
+  readonly #weather = new Weather();
+  readonly #audit: Audit;
+  readonly #processors: SimProcessor[];
+  readonly #instances: Instance[];
+
+  constructor(plan: Plan, directory: string, history: string[] | null) {
+    this.#plan = plan;
+    this.#random = new Random(plan.seed).fork('world');
+    this.#timeline = new Timeline(this.#random.fork('timeline'));
+    const store = new MemoryStore();
+    const [timeline, weather] = [this.#timeline, this.#weather];
+    this.#audit = new Audit(timeline, store, plan.clocksAgree, history);
+    const audit = this.#audit;
+    const processorScope = new Scope(timeline, { offsetMs: 0 });
+    this.#processors = Array.from(
+      { length: plan.processorCount },
+      (_, index) =>
+        new SimProcessor(index, timeline, processorScope, this.#random.fork(`processor ${index}`), audit),
+    );
+    audit.watch(this.#processors.map(({ model }) => model));
+    this.#instances = Array.from(
+      { length: plan.instanceCount },
+      (_, index) =>
+        new Instance({
+          index,
+          plan,
+          directory: join(directory, String(index)),
+          timeline,
+          weather,
+          store,
+          processors: this.#processors,
+          audit,
+          random: this.#random.fork(`instance ${index}`),
+        }),
+    );
+  }
+
+  async run(): Promise<Outcome> {
+    for (const instance of this.#instances) instance.start();
+    for (const post of this.#plan.posts) this.#timeline.after(post.atMs, () => this.#post(post));
+    for (const trouble of this.#plan.troubles) this.#timeline.after(trouble.atMs, () => this.#begin(trouble));
+    const { calmAtMs } = this.#plan;
+    await this.#passUntil(calmAtMs);
+    for (const instance of this.#instances) {
+      instance.setClock();
+      instance.start();
+    }
+    for (
+      let untilMs = calmAtMs;
+      untilMs < calmAtMs + QUIET_WITHIN_MS && !this.#isQuiet;
+      untilMs += LOOK_EVERY_MS
+    ) {
+      await this.#passUntil(untilMs);
+      if (this.#audit.firstBroken !== null) break;
+    }
+    if (this.#audit.firstBroken === null) this.#balance();
+    for (const instance of this.#instances) instance.kill();
+    return {
+      plan: this.#plan,
+      broken: this.#audit.firstBroken,
+      eventCount: this.#timeline.eventCount,
+      chargeCount: this.#audit.chargeCount,
+      virtualMs: this.#timeline.nowMs,
+    };
+  }
+
+  failed(reason: unknown): void {
+    const text = reason instanceof Error ? (reason.stack ?? String(reason)) : String(reason);
+    this.#audit.broken(`an exception: ${text}`, null);
+  }
+
+  get #isQuiet(): boolean {
+    return this.#audit.isQuiet && this.#instances.every((instance) => instance.isJournalEmpty);
+  }
+
+  #balance(): void {
+    this.#audit.balance(this.#random.fork('balance'));
+    for (const [index, instance] of this.#instances.entries()) {
+      if (!instance.isJournalEmpty) this.#audit.broken(`the journal of instance ${index} stays`, null);
+    }
+  }
+
+  async #passUntil(untilMs: number): Promise<void> {
+    try {
+      // Only between turns of the event loop does Node tell of promises that were rejected and left.
+      do {
+        await new Promise((resolve) => setImmediate(resolve));
+      } while (this.#audit.firstBroken === null && (await this.#timeline.steps(STEPS_A_TURN, untilMs)));
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  // Clients.
+
+  #post(post: Post): void {
+    const { audit, life } = { audit: this.#audit, life: this.#instances[post.instance]?.life ?? null };
+    audit.posted(post);
+    let isOver = false;
+    const over = (verdict: Verdict | 'stopping' | 'no answer') => {
+      if (isOver) return;
+      isOver = true;
+      audit.tell('client', `${post.correlationId} ${post.amountCents} at ${post.instance}: ${verdict}`);
+      if (verdict !== 'accepted' && verdict !== 'amount-conflict') this.#postAgain(post);
+    };
+    this.#timeline.after(3000, () => over('no answer'));
+    const id = Buffer.alloc(UUID_BYTES);
+    writeUuid(post.correlationId, id, 0);
+    life?.scope.deliver(() => {
+      const answered = this.#audit.offered(post, life.scope);
+      life.post(id, post.amountCents, (verdict) => {
+        answered();
+        if (!life.scope.touch()) return;
+        if (verdict === 'accepted') {
+          const knownCents = life.accepted.get(post.correlationId);
+          life.accepted.set(post.correlationId, post.amountCents);
+          audit.accepted(post, knownCents, this.#plan.durability === 'ledger');
+        }
+        over(verdict);
+      });
+      // The buffer was only lent.
+      id.fill(0xee);
+    });
+  }
+
+  #postAgain(post: Post): void {
+    if (post.retries === 0) return;
+    const instance = (post.instance + 1) % this.#plan.instanceCount;
+    const atMs = this.#timeline.nowMs + 200;
+    const again = { ...post, atMs, instance, retries: post.retries - 1 };
+    this.#timeline.after(200, () => this.#post(again));
+  }
+
+  // Troubles.
+
+  #begin(trouble: Trouble): void {
+    this.#audit.tell('trouble', JSON.stringify(trouble));
+    const forMs = Math.min(trouble.forMs, this.#plan.calmAtMs - this.#timeline.nowMs);
+    const end = (run: () => void) =>
+      this.#timeline.after(forMs, () => {
+        this.#audit.tell('trouble ends', JSON.stringify(trouble));
+        run();
+      });
+    switch (trouble.kind) {
+      case 'ledger':
+      case 'link':
+      case 'disk':
+        this.#weather.begin(trouble);
+        end(() => this.#weather.end(trouble));
+        break;
+      case 'processor':
+        this.#processors[trouble.processor]?.begin(trouble, trouble.how);
+        end(() => this.#processors[trouble.processor]?.end(trouble));
+        break;
+      default:
+        this.#strike(trouble, this.#instances[trouble.instance] as Instance, end);
+    }
+  }
+
+  #strike(
+    trouble: Exclude<Trouble, { kind: 'ledger' | 'link' | 'disk' | 'processor' }>,
+    instance: Instance,
+    end: (run: () => void) => void,
+  ): void {
+    const life = instance.life;
+    switch (trouble.kind) {
+      case 'kill':
+        life?.scope.killAfter(trouble.acts, trouble.inWrite);
+        end(() => {
+          life?.scope.kill();
+          if (life !== null && instance.life === null) instance.spoilDisk(trouble.disk);
+          instance.start();
+        });
+        break;
+      case 'stop by signal':
+        void life?.stop();
+        end(() => {
+          life?.scope.kill();
+          instance.start();
+        });
+        break;
+      case 'pause':
+        life?.scope.stopAfter(trouble.acts);
+        end(() => life?.scope.go());
+        break;
+      case 'thread death':
+        life?.killThread(trouble.thread);
+        break;
+      case 'clock jump':
+        instance.jump(trouble.byMs);
+        break;
+    }
+  }
+}
