@@ -107,6 +107,11 @@ function nextLife(
   return { replayed, segments, numbers: unfinishedNumbers(directory, segments) };
 }
 
+/** Bytes of the only file. */
+function sizeOf(directory: string): number {
+  return statSync(join(directory, readdirSync(directory)[0] as string)).size;
+}
+
 function range(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => first + index);
 }
@@ -278,6 +283,7 @@ for (const faults of [['create'], ['write'], ['short write'], ['short write', 't
       for (const number of range(100, 5)) assert.ok(append(journal, number) >= 0);
       assert.is(journal.flush().kind, 'failed');
       assert.equal(journal.flush(), { kind: 'ok' }, 'nothing is left over');
+      if (faults.length === 1 && faults[0] !== 'create') assert.is(sizeOf(directory), 3 * 64, 'cut at once');
     }
     disk.faults.clear();
     const before = faults[0] === 'create' ? [] : range(0, 3);

@@ -55,6 +55,20 @@ test('holds as many as its capacity, in order, also where tickets wrap', () => {
   }
 });
 
+test('an empty slot never looks published, whatever ticket is next', () => {
+  for (let firstTicket = 2 ** 32 - 10; firstTicket < 2 ** 32; firstTicket++) {
+    const ring = makeRing(8, firstTicket);
+    const slot = new RingSlot();
+    for (let number = 0; number < 20; number++) {
+      assert.not.ok(ring.pop(slot));
+      assert.ok(ring.reserve());
+      push(ring, number);
+      assert.ok(ring.pop(slot));
+      assert.is(slot.journalRef, number);
+    }
+  }
+});
+
 test('behaves as a bounded list does', () => {
   const anySteps = fc.array(fc.constantFrom('reserve', 'release', 'push', 'pop'), { maxLength: 200 });
   fc.assert(
@@ -129,6 +143,16 @@ sleeping('stays awake while there is something to pop, or when told to', async (
   assert.ok(ring.reserve());
   push(ring, 0);
   await ring.sleep();
+});
+
+sleeping('a push between the last look and the wait is not missed', async () => {
+  const ring = makeRing(2);
+  await ring.sleep(Number.POSITIVE_INFINITY, () => {
+    assert.ok(ring.reserve());
+    push(ring, 0);
+    ring.wake();
+    return false;
+  });
 });
 
 sleeping('wake wakes one sleeper, wakeAll all', async () => {
