@@ -116,7 +116,7 @@ const SETTINGS = {
   HELD_LIMIT: whole('payments', 4096, 64, 65_536, 'Payments that one pool thread holds at once.'),
   CONCURRENCY: whole(
     'calls',
-    256,
+    400,
     1,
     1024,
     'Calls to processors in flight, over all threads of the instance.',
@@ -149,10 +149,16 @@ const SETTINGS = {
     60_000,
     'Silence after which other instances take over what this one held.',
   ),
-  PATIENCE_MS: whole('ms', 5000, 0, 600_000, 'How long a payment waits for a cheaper processor.'),
+  PATIENCE_MS: whole(
+    'ms',
+    2000,
+    0,
+    600_000,
+    'How long a payment waits for a cheaper processor that fails before a dearer one takes it.',
+  ),
   LATENCY_BUDGET_MS: whole(
     'ms',
-    1000,
+    1250,
     1,
     60_000,
     'A slower processor gets no payments while another can take them.',

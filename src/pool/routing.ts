@@ -9,7 +9,7 @@ export interface ProcessorView {
 }
 
 export interface RoutingPolicy {
-  /** How long a payment waits for the cheapest processor before a dearer one may take it. */
+  /** How long a payment waits for a cheaper processor that fails before a dearer one may take it. */
   readonly patienceMs: number;
   /** A processor that takes longer gets no payment while another one can take it. */
   readonly latencyBudgetMs: number;
@@ -24,6 +24,9 @@ const WAIT: Route = { kind: 'wait' };
 /**
  * Chooses for a payment that was accepted `ageMs` ago: the cheapest processor that can take it soon enough.
  *
+ * A processor that fails is worth waiting for, because failing ends. One that is slow is not: it may stay so, and
+ * a payment that waits for it is a debt at the end of the day.
+ *
  * A payment that waits is the reason for everything younger to wait too, or to be sent to a processor at least as
  * cheap: the answer only gets dearer with age, so a queue in order of age may stop at the first `wait`.
  */
@@ -32,7 +35,7 @@ export function choose(views: readonly ProcessorView[], ageMs: number, policy: R
     const wellEnough = !view.open && view.expectedMs <= policy.latencyBudgetMs;
     if (wellEnough) return { kind: 'send', processor, trial: false };
     if (view.trialDue) return { kind: 'send', processor, trial: true };
-    if (ageMs < policy.patienceMs) return WAIT;
+    if (view.open && ageMs < policy.patienceMs) return WAIT;
   }
   return leastSlow(views);
 }

@@ -25,9 +25,14 @@ test('a processor that is well is sent no trial', () => {
   assert.equal(choose([due(well), well], FRESH, POLICY), send(0));
 });
 
-test('a payment waits for the cheapest while its patience lasts', () => {
+test('a payment waits for the cheapest that fails while its patience lasts', () => {
   assert.equal(choose([open, well], FRESH, POLICY), wait);
-  assert.equal(choose([slow, well], POLICY.patienceMs - 1, POLICY), wait);
+  assert.equal(choose([open, well], POLICY.patienceMs - 1, POLICY), wait);
+});
+
+test('a payment does not wait for one that is only slow', () => {
+  assert.equal(choose([slow, well], FRESH, POLICY), send(1));
+  assert.equal(choose([slow, open, well], FRESH, POLICY), wait);
 });
 
 test('a dearer one takes it when its patience is over', () => {
@@ -51,9 +56,10 @@ test('a dearer one gets its trial from the impatient only', () => {
   assert.equal(choose([open, due(open)], IMPATIENT, POLICY), send(1, true));
 });
 
-test('where nobody is quick the least slow takes it, once patience is over', () => {
+test('where nobody is quick the least slow takes it', () => {
   const slower = { ...slow, expectedMs: 4000 };
-  assert.equal(choose([slower, slow], FRESH, POLICY), wait);
+  assert.equal(choose([slower, slow], FRESH, POLICY), send(1));
+  assert.equal(choose([slower, open], FRESH, POLICY), wait);
   assert.equal(choose([slower, slow], IMPATIENT, POLICY), send(1));
   assert.equal(choose([slow, slower], IMPATIENT, POLICY), send(0));
   assert.equal(choose([slow, slow], IMPATIENT, POLICY), send(0));
