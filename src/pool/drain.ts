@@ -448,6 +448,8 @@ export class Drain {
       if (held.claimed && held.state !== 'claiming') this.#drop(held);
     }
     this.#settlements = [];
+    // The loop may be waiting for room, deaf to its source.
+    this.stir();
   }
 
   #dropPurged(): void {
