@@ -28,9 +28,8 @@ export function stretchesOf(fromMs: number, toMs: number): Stretch[] {
   return fromMs > toMs ? [] : cut(0, fromMs, toMs + 1);
 }
 
-/** Cuts [fromMs, untilMs), whose ends lie between two units. */
+/** Cuts [fromMs, untilMs), which is not empty and whose ends lie between two units. */
 function cut(unit: number, fromMs: number, untilMs: number): Stretch[] {
-  if (fromMs === untilMs) return [];
   const whole = [{ unit, firstMs: fromMs, lastMs: untilMs - 1 }];
   if (unit === CALENDAR_SPANS_MS.length - 1) return whole;
   const coarseFromMs = unitStartMs(unit + 1, fromMs + spanMs(unit + 1) - 1);

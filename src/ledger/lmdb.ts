@@ -77,6 +77,8 @@ const PROCESSOR_NUMBER_MAX = 2 ** 16 - 1;
  * writers is never held from one turn of the event loop to the next, and what throws on its way is rolled back.
  * Asynchronous transactions do neither. The price is that a thread waits for its commit; only threads
  * that have batches to commit should write.
+ * And no thread may be terminated from outside within such a call: the lock would stay with its process. One that
+ * is killed with its whole process leaves no lock behind.
  *
  * Every read is of one snapshot, taken when it starts, so it sees all of a commit or purge, or nothing of it.
  */

@@ -945,6 +945,7 @@ function registerConnections(check: Check): void {
       await ledger.summary(0, 1),
       await ledger.find(id(1)),
       await ledger.enlist(SEAT, 1),
+      await ledger.subscribe(() => {}),
     ];
     for (const answer of answers) assert.is(answer.kind, 'unavailable');
   });

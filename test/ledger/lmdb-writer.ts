@@ -4,7 +4,8 @@ import { LmdbLedger } from '../../src/ledger/lmdb.ts';
 
 /**
  * A writer that can be killed: `node lmdb-writer.ts <ledger> <writer> <batches>`. Each commit settles the last batch
- * of ten and claims the next; once the ledger has answered, and not before, the batch is printed as a line.
+ * of ten and claims the next; once the ledger has answered, and not before, the batch is printed as a line. When the
+ * ledger becomes unavailable it says so in the last line, and leaves.
  */
 export const BATCH_SIZE = 10;
 
@@ -14,7 +15,7 @@ export function writtenId(writer: number, number: number): string {
   return `${scattered.toString(16).padStart(8, '0')}-${writer.toString(16).padStart(4, '0')}-4000-8000-${tail}`;
 }
 
-export function writtenAtMs(number: number): number {
+function writtenAtMs(number: number): number {
   return Date.UTC(2025, 6, 1) + number * 37;
 }
 
@@ -54,7 +55,10 @@ async function write(path: string, writer: number, batchCount: number): Promise<
   for (let batch = 0; batch < batchCount; batch++) {
     const last = batch === 0 ? [] : settlements(writer, batch - 1);
     const reply = await ledger.commit(enlisted.value, last, claims(writer, batch));
-    if (reply.kind === 'unavailable') throw new Error(reply.reason);
+    if (reply.kind === 'unavailable') {
+      process.stdout.write(`unavailable: ${reply.reason}\n`);
+      break;
+    }
     process.stdout.write(`${batch}\n`);
   }
   await ledger.close();
@@ -62,5 +66,7 @@ async function write(path: string, writer: number, batchCount: number): Promise<
 
 const [path, writer, batchCount] = process.argv.slice(2);
 if (process.argv[1] === import.meta.filename && path !== undefined) {
+  // A file that outgrows `ulimit -f` then is a write that fails, as on a full disk, and not the end of the process.
+  process.on('SIGXFSZ', () => {});
   await write(path, Number(writer), Number(batchCount));
 }

@@ -124,6 +124,26 @@ async function takeOverAll(ledger: Ledger, paymentCount: number): Promise<void> 
   assert.is(taken, paymentCount);
 }
 
+test('on a full disk a commit is unavailable, and nothing of it is there', () =>
+  inDirectory(async (path) => {
+    const limited = ['-c', 'ulimit -f 3000; exec "$@"', 'sh', process.execPath, WRITER, path, '1', '100000'];
+    const child = spawn('sh', limited, { stdio: ['ignore', 'pipe', 'ignore'] });
+    const gone = once(child, 'close');
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: child.stdout })) lines.push(line);
+    await gone;
+    assert.is(child.exitCode, 0);
+    assert.match(lines.at(-1) ?? '', /^unavailable: (File too large|Input\/output error)/);
+    const ledger = await LmdbLedger.open(path, { processorNames: NAMES, clock: systemClock });
+    const batchCount = lines.length - 1;
+    const had = await written(ledger, 1, (batchCount + 2) * BATCH_SIZE);
+    assert.is(had.found, batchCount * BATCH_SIZE);
+    assert.is(had.settled, (batchCount - 1) * BATCH_SIZE);
+    assert.equal(await total(ledger), { settled: had.settled, settledCents: had.settledCents });
+    await takeOverAll(ledger, BATCH_SIZE);
+    await ledger.close();
+  }));
+
 test('threads and their main share one ledger', () =>
   inDirectory(async (path) => {
     const ledger = await LmdbLedger.open(path, { processorNames: NAMES, clock: systemClock });
