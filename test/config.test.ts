@@ -50,7 +50,7 @@ test('every setting has a default', () => {
 
 test('empty is absent, and the config is frozen to its leaves', () => {
   const config = configOf({ LISTEN: '', CONCURRENCY: '' });
-  assert.is(config.concurrency, 256);
+  assert.is(config.concurrency, 400);
   for (const part of [config, config.listen, config.processors, config.processors[0], config.backoff]) {
     assert.ok(Object.isFrozen(part));
   }
