@@ -188,7 +188,7 @@ const SETTINGS = {
     'Between health calls to a processor, over the deployment.',
   ),
   HEALTH_TIMEOUT_MS: whole('ms', 1500, 100, 60_000, 'Wait for the answer to a health call.'),
-  BATCH_WINDOW_MS: whole('ms', 10, 0, 1000, 'How long a pool thread gathers payments before it claims them.'),
+  BATCH_WINDOW_MS: whole('ms', 50, 0, 1000, 'How long a pool thread gathers payments before it claims them.'),
   BATCH_LIMIT: whole('payments', 256, 1, 4096, 'Payments in one commit to the ledger.'),
   BODY_LIMIT_BYTES: whole('bytes', 1024, 128, 65_536, 'Longest request body; a longer one is answered 413.'),
   MAX_AMOUNT: custom(parseAmount, {

@@ -39,7 +39,7 @@ test('every setting has a default', () => {
     backoff: { baseMs: 50, maxMs: 2000 },
     breaker: { failures: 3, baseMs: 250, maxMs: 5000 },
     health: { intervalMs: 5100, timeoutMs: 1500 },
-    batch: { windowMs: 10, limit: 256 },
+    batch: { windowMs: 50, limit: 256 },
     bodyLimitBytes: 1024,
     maxAmountCents: 100_000_000_000,
     stopTimeoutMs: 10_000,

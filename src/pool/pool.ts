@@ -10,6 +10,8 @@ export interface PoolParts {
   readonly log: Log;
 }
 
+const NICE_INCREMENT = 5;
+
 /** A thread that dies again and again, because of the machine or of a bug, must not take all the CPU with it. */
 const REPLACE_AFTER_MS = 100;
 
@@ -32,6 +34,8 @@ export class Pool {
       concurrentTasksPerWorker: 1,
       // The default puts an idle thread to sleep in a way that also stops its timers and sockets.
       atomics: 'disabled',
+      // Accepting comes before draining: where both want the CPU, the HTTP thread gets it.
+      niceIncrement: NICE_INCREMENT,
     });
   }
 
