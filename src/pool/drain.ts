@@ -75,6 +75,7 @@ export class Drain {
   readonly #parts: DrainParts;
   readonly #calls: Calls;
   readonly #lease: Lease;
+  /** By id and amount: another amount under the same id is another claim, which the ledger refuses. */
   readonly #held = new Map<string, Held>();
   readonly #waiting = new Queue<Held>();
   #settlements: { held: Held; settlement: Settlement }[] = [];
@@ -82,6 +83,7 @@ export class Drain {
   #ledgerFailures = 0;
   #stirred = Promise.withResolvers<void>();
   #sourceWait: Promise<void> | null = null;
+  #lastAlone: Promise<unknown> = Promise.resolve();
 
   constructor(parts: DrainParts) {
     this.#parts = parts;
@@ -97,6 +99,7 @@ export class Drain {
       onEnlisted: () => this.#forgetClaims(),
       adopt: (entries) => this.#adopt(entries),
       room: () => Math.min(TAKE_OVER_LIMIT, this.#room()),
+      alone: (work) => this.#alone(work),
     });
   }
 
@@ -108,7 +111,7 @@ export class Drain {
     for (;;) {
       this.#dropPurged();
       this.#take();
-      await this.#commit(this.#route());
+      await this.#alone(() => this.#commit(this.#route()));
       if (board.stopping && this.#idle()) break;
       await this.#untilStirred();
     }
@@ -131,14 +134,14 @@ export class Drain {
     const room = this.#room();
     if (room <= 0) return;
     for (const payment of this.#parts.source.take(room)) {
-      const known = this.#held.get(payment.correlationId);
+      const known = this.#held.get(keyOf(payment));
       if (known !== undefined || payment.acceptedAtMs < this.#purgedAtMs) {
         // Pushed again after another thread's death: the record is still all there is of a payment not yet claimed.
         if (known?.journalRef !== payment.journalRef) this.#parts.source.release(payment.journalRef);
         continue;
       }
       const held = new Held(payment, payment.journalRef);
-      this.#held.set(payment.correlationId, held);
+      this.#held.set(keyOf(payment), held);
       this.#waiting.push(held);
     }
   }
@@ -146,7 +149,13 @@ export class Drain {
   /** Entries of an owner that is no more. Whatever was dispatched may have arrived: it is pinned, and asked for. */
   #adopt(entries: readonly LedgerEntry[]): void {
     for (const entry of entries) {
-      if (this.#held.has(entry.correlationId)) continue;
+      const known = this.#held.get(keyOf(entry));
+      if (known?.claimed === true) continue;
+      if (known !== undefined) {
+        // A repeated post, not claimed yet. Claimed by the owner of the entry, it would be sent as if it were new.
+        this.#parts.source.release(known.journalRef);
+        this.#drop(known);
+      }
       if (entry.status === 'dispatched' && entry.processor === null) {
         this.#parts.log.error(
           { correlationId: entry.correlationId },
@@ -155,7 +164,7 @@ export class Drain {
         continue;
       }
       const held = new Held(entry, NOT_JOURNALED, entry.status === 'dispatched' ? 'pinned' : 'waiting');
-      this.#held.set(entry.correlationId, held);
+      this.#held.set(keyOf(entry), held);
       held.claimed = true;
       if (held.state === 'waiting') {
         this.#waiting.pushFront(held);
@@ -163,8 +172,8 @@ export class Drain {
       }
       held.processor = entry.processor ?? 0;
       held.requestedAtMs = entry.requestedAtMs;
-      held.calledAtMs = this.#parts.clock.monotonicMs();
-      this.#askLater(held);
+      this.#doubt(held, this.#parts.clock.monotonicMs());
+      this.#askLater(held, 0);
     }
     this.stir();
   }
@@ -208,6 +217,16 @@ export class Drain {
   }
 
   // The ledger.
+
+  /**
+   * Commits and take-overs, one after another. A claim that is under way while an entry of the same id is handed to
+   * this owner would look like the owner's own next claim, and send it elsewhere.
+   */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#lastAlone.then(work);
+    this.#lastAlone = run.catch(() => {});
+    return run;
+  }
 
   async #commit(claims: Held[]): Promise<void> {
     const { ledger, policy, log, clock, random } = this.#parts;
@@ -290,11 +309,10 @@ export class Drain {
     if (!this.#lease.valid) {
       // Nothing was sent, but the ledger says it may have been: whoever owns it now asks first.
       this.#calls.release(held.processor);
-      this.#pin(held);
+      this.#pin(held, 0);
       return;
     }
     held.calledAtMs = clock.monotonicMs();
-    held.callOver = false;
     this.#calls.began(held);
     board.count(thread, 'dispatched', 1);
     const { correlationId, amountCents, acceptedAtMs } = held.payment;
@@ -328,10 +346,9 @@ export class Drain {
   }
 
   async #answered(held: Held, answer: Answer): Promise<void> {
-    if (answer.kind === 'failed' || answer.kind === 'duplicate') {
-      held.callOver = answer.kind === 'failed';
-      return this.#ask(held);
-    }
+    if (answer.kind === 'unknown' || answer.kind === 'duplicate') this.#doubt(held, held.calledAtMs);
+    const inDoubt = this.#inDoubt(held);
+    if (answer.kind === 'duplicate' || (answer.kind === 'failed' && !inDoubt)) return this.#ask(held);
     this.#calls.release(held.processor);
     switch (answer.kind) {
       case 'committed':
@@ -341,10 +358,12 @@ export class Drain {
         this.#setAside(held, answer.reason);
         break;
       case 'refused':
-        this.#rest(held, answer.retryAfterMs ?? 0);
+        if (inDoubt) this.#pin(held, answer.retryAfterMs ?? 0);
+        else this.#rest(held, answer.retryAfterMs ?? 0);
         break;
+      case 'failed':
       case 'unknown':
-        this.#pin(held);
+        this.#pin(held, 0);
         break;
     }
   }
@@ -368,7 +387,7 @@ export class Drain {
         this.#settle(held, found.amountCents, found.requestedAtMs);
         break;
       case 'unknown':
-        this.#pin(held);
+        this.#pin(held, 0);
         break;
       case 'absent':
         this.#absent(held);
@@ -378,16 +397,15 @@ export class Drain {
 
   /** The processor does not hold it: free to go anywhere, if no call can still be running there. */
   #absent(held: Held): void {
-    const { clock, policy, standing } = this.#parts;
-    const over = held.callOver || clock.monotonicMs() - held.calledAtMs >= policy.pinHoldMs;
-    if (over) {
+    const { policy, standing } = this.#parts;
+    if (!this.#inDoubt(held)) {
       this.#rest(held, 0);
       return;
     }
     const view = standing.views()[held.processor];
     const well = view !== undefined && !view.open && view.expectedMs <= policy.latencyBudgetMs;
     if (!well || !this.#lease.valid || !this.#calls.hasRoom(held.processor)) {
-      this.#pin(held);
+      this.#pin(held, 0);
       return;
     }
     this.#calls.reserve(held.processor);
@@ -404,15 +422,25 @@ export class Drain {
     });
   }
 
-  #pin(held: Held): void {
-    held.move('pinned');
-    this.#askLater(held);
+  /** A call that began then, and whose end nobody has seen, may still commit at the processor. */
+  #doubt(held: Held, calledAtMs: number): void {
+    held.doubtUntilMs = calledAtMs + this.#parts.policy.pinHoldMs;
   }
 
-  #askLater(held: Held): void {
-    this.#afterSetback(held, 0, () => {
+  /** What a later call is answered ends no doubt about an earlier one. */
+  #inDoubt(held: Held): boolean {
+    return this.#parts.clock.monotonicMs() < held.doubtUntilMs;
+  }
+
+  #pin(held: Held, atLeastMs: number): void {
+    held.move('pinned');
+    this.#askLater(held, atLeastMs);
+  }
+
+  #askLater(held: Held, atLeastMs: number): void {
+    this.#afterSetback(held, atLeastMs, () => {
       if (!this.#calls.hasRoom(held.processor)) {
-        this.#askLater(held);
+        this.#askLater(held, 0);
         return;
       }
       this.#calls.reserve(held.processor);
@@ -439,7 +467,7 @@ export class Drain {
 
   #drop(held: Held): void {
     held.move('gone');
-    this.#held.delete(held.payment.correlationId);
+    this.#held.delete(keyOf(held.payment));
   }
 
   /** Another owner has what this thread had claimed; only what was never claimed stays. */
@@ -486,6 +514,10 @@ export class Drain {
     if (policy.batchWindowMs > 0 && !board.stopping) await sleep(clock, policy.batchWindowMs);
     this.#stirred = Promise.withResolvers<void>();
   }
+}
+
+function keyOf({ correlationId, amountCents }: Payment): string {
+  return `${correlationId} ${amountCents}`;
 }
 
 function claimOf(held: Held): Claim {

@@ -48,8 +48,8 @@ export class Held {
   trial = false;
   /** When its latest call began, on the monotonic clock. */
   calledAtMs = 0;
-  /** The latest call is known to be over at the processor, so its answer to `find` is final. */
-  callOver = false;
+  /** Until then, on the monotonic clock, a call may still be running there whose end was not seen. */
+  doubtUntilMs = 0;
   /** Refusals, or questions without an answer, in a row: the backoff grows with them. */
   setbacks = 0;
 

@@ -442,6 +442,32 @@ test('unknown: the hold time counts from the last call, not the first', async ()
   await world.stop();
 });
 
+for (const answer of [FAILED, REFUSED]) {
+  test(`unknown, then ${answer.kind} when sent again: the first call may still be running, so it stays there`, async () => {
+    const world = setUp({ patienceMs: 0 });
+    const { clock, cheap, dear, put } = world;
+    cheap.answers.push(UNKNOWN, answer);
+    put(1);
+    await clock.passSlowly(50);
+    assert.is(cheap.paid.length, 2);
+    shutCheap(world);
+    await clock.passSlowly(POLICY.pinHoldMs - 100);
+    assert.equal([cheap.paid.length, dear.paid.length], [2, 0]);
+    await clock.passSlowly(1000);
+    assert.equal([cheap.paid.length, dear.paid.length], [2, 1]);
+    await world.stop();
+  });
+
+  test(`of a former owner, then ${answer.kind}: its call may still be running, so it stays there`, async () => {
+    const world = setUp({ patienceMs: 0 }, await leftBehind());
+    const { clock, cheap, dear } = world;
+    dear.answers.push(answer, answer);
+    await clock.passSlowly(POLICY.pinHoldMs - 100);
+    assert.equal(idsOf(cheap), [idOf(1)], 'what was never sent');
+    await world.stop();
+  });
+}
+
 test('invalid: set aside with its reason, and never sent again', async () => {
   const world = setUp();
   const { clock, cheap, dear, board, log, put, entry, totals } = world;

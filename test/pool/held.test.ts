@@ -31,12 +31,12 @@ test('begins waiting, or pinned when another owner had sent it', () => {
   assert.is(adopted.journalRef, -1);
 });
 
-test('begins unclaimed, without a setback, its call not over', () => {
+test('begins unclaimed, without a setback, and without doubt', () => {
   const held = new Held(PAYMENT, 7);
   assert.is(held.payment, PAYMENT);
   assert.is(held.journalRef, 7);
   assert.not(held.claimed);
-  assert.not(held.callOver);
+  assert.is(held.doubtUntilMs, 0);
   assert.is(held.setbacks, 0);
 });
 
