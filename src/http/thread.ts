@@ -115,6 +115,7 @@ function leaseOf(index: number, config: Config, ledger: Ledger, clock: Clock, lo
     // This thread only reserves. What a former owner had reserved is the pool threads' to take over.
     adopt: () => {},
     room: () => 0,
+    alone: (work) => work(),
   });
 }
 

@@ -17,6 +17,8 @@ export interface LeaseParts {
   readonly adopt: (entries: readonly LedgerEntry[]) => void;
   /** How many entries `adopt` can take in now. */
   readonly room: () => number;
+  /** Does some work while nothing of the same owner is being claimed. */
+  readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -122,17 +124,27 @@ export class Lease {
   }
 
   async #takeOverFrom(record: OwnerRecord, onlyExpired: boolean): Promise<void> {
-    const { ledger, room, adopt, clock, log } = this.#parts;
+    const { log, alone } = this.#parts;
     let taken = 0;
-    for (let limit = room(); limit > 0; limit = room()) {
-      const expiredAtMs = onlyExpired ? clock.nowMs() : undefined;
-      const reply = await ledger.takeOver(record.owner, this.#owner, limit, expiredAtMs);
-      if (reply.kind === 'unavailable' || reply.value.length === 0) break;
-      taken += reply.value.length;
-      adopt(reply.value);
+    for (;;) {
+      const count = await alone(() => this.#takeSome(record.owner, onlyExpired));
+      if (count === 0) break;
+      taken += count;
     }
     const { instanceId, name, owner } = record;
     if (taken > 0)
       log.info({ instanceId, seat: name, owner, payments: taken }, 'took over from a former owner');
+  }
+
+  /** Takes over as much as there is room for; answers how much that was. */
+  async #takeSome(from: number, onlyExpired: boolean): Promise<number> {
+    const { ledger, room, adopt, clock } = this.#parts;
+    const limit = room();
+    if (limit <= 0) return 0;
+    const expiredAtMs = onlyExpired ? clock.nowMs() : undefined;
+    const reply = await ledger.takeOver(from, this.#owner, limit, expiredAtMs);
+    if (reply.kind === 'unavailable') return 0;
+    adopt(reply.value);
+    return reply.value.length;
   }
 }

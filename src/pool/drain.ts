@@ -472,12 +472,13 @@ export class Drain {
 
   /** Another owner has what this thread had claimed; only what was never claimed stays. */
   #forgetClaims(): void {
+    const heldCount = this.#held.size;
     for (const held of this.#held.values()) {
       if (held.claimed && held.state !== 'claiming') this.#drop(held);
     }
     this.#settlements = [];
     // The loop may be waiting for room, deaf to its source.
-    this.stir();
+    if (this.#held.size < heldCount) this.stir();
   }
 
   #dropPurged(): void {

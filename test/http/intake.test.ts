@@ -96,6 +96,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     onEnlisted: () => {},
     adopt: () => {},
     room: () => 0,
+    alone: (work) => work(),
   });
   const durability: Durability = kind === 'ledger' ? { kind, ledger, lease } : { kind };
   const intake = new Intake({ recent, ring, journal, segments, board, thread: THREAD, clock, durability });

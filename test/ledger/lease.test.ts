@@ -31,6 +31,7 @@ function setUp({ seat = SEAT, room = 100, store = new MemoryStore(), clock = new
       left -= entries.length;
     },
     room: () => Math.min(2, left),
+    alone: (work) => work(),
   });
   const setRoom = (to: number) => {
     left = to;
