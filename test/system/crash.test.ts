@@ -8,6 +8,10 @@ import { until } from './until.ts';
 
 /** Long enough that a crash finds many calls in flight. */
 const DELAY_MS = 40;
+/** Long enough that a call outlives the gateway that made it, and the start of the next. */
+const HANG_MS = 3_000;
+/** Doubt about a call lasts a little longer than that; and who is free to leave for another processor does. */
+const IN_DOUBT = { PATIENCE_MS: '200', LEASE_MS: '1000', PROCESSOR_TIMEOUT_MS: '4000', PIN_HOLD_MS: '5000' };
 
 interface Scene {
   readonly deployment: Deployment;
@@ -68,6 +72,20 @@ for (const ledger of ['lmdb', 'redis'] as const) {
       living.output.includes('took over from a former owner'),
     );
     await dead.start();
+  });
+}
+
+for (const ledger of ['lmdb', 'redis'] as const) {
+  const shape = { ledger, gatewayCount: 1, settings: IN_DOUBT };
+  const what = `kill -9 while calls still run at a processor that takes no more, on ${ledger}`;
+  survives(what, shape, async ({ deployment: { gateways, processors }, load }) => {
+    const [cheap] = processors;
+    await load.reached(part(0.3));
+    await cheap.setFault({ kind: 'hang', delayMs: HANG_MS });
+    await load.reached(part(0.5));
+    await cheap.setFailing(true);
+    await gateways[0]?.kill();
+    await gateways[0]?.start();
   });
 }
 

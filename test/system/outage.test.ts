@@ -51,19 +51,21 @@ test('payments settle on the processor that works, none is lost when neither doe
 
 /** Every fault that leaves it open whether a payment was charged, or says that it was not. */
 const FAULTS = [
-  { kind: 'drop-before-commit', rate: 0.03 },
-  { kind: 'drop-after-commit', rate: 0.03 },
-  { kind: '500-after-commit', rate: 0.03 },
-  { kind: 'garbage', rate: 0.03 },
-  { kind: 'half-response', rate: 0.03 },
-  { kind: '429', rate: 0.03 },
-  { kind: '503', rate: 0.03 },
-  { kind: 'hang', rate: 0.01, delayMs: 1_500 },
+  { kind: 'drop-before-commit', rate: 0.1 },
+  { kind: 'drop-after-commit', rate: 0.1 },
+  { kind: '500-after-commit', rate: 0.1 },
+  { kind: 'garbage', rate: 0.05 },
+  { kind: 'half-response', rate: 0.05 },
+  { kind: '429', rate: 0.05 },
+  { kind: '503', rate: 0.05 },
+  { kind: 'hang', rate: 0.02, delayMs: 1_500 },
 ] as const;
+/** With no patience, a payment that is free to do so leaves for the other processor. */
+const RESTLESS = { PATIENCE_MS: '0' };
 
 for (const ledger of ['lmdb', 'redis'] as const) {
   test(`processors that drop, hang and lie charge each payment once: ${ledger}`, () =>
-    Deployment.run({ ledger, gatewayCount: 1 }, async ({ urls, books, processors }) => {
+    Deployment.run({ ledger, gatewayCount: 1, settings: RESTLESS }, async ({ urls, books, processors }) => {
       for (const processor of processors) for (const fault of FAULTS) await processor.setFault(fault);
       const random = new Random(5);
       const fromMs = Date.now();
