@@ -295,6 +295,7 @@ export class Life {
       onEnlisted: () => {},
       adopt: () => {},
       room: () => 0,
+      alone: (work) => work(),
     });
   }
 

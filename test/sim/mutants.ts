@@ -12,14 +12,26 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'drop the pin of a payment of unknown outcome',
     file: 'pool/drain.ts',
-    from: "case 'unknown':\n        this.#pin(held);\n        break;\n    }",
-    to: "case 'unknown':\n        this.#rest(held, 0);\n        break;\n    }",
+    from: 'this.#doubt(held, held.calledAtMs);',
+    to: '{}',
   },
   {
     name: 'drop the pin when the processor does not say what it holds',
     file: 'pool/drain.ts',
-    from: "case 'unknown':\n        this.#pin(held);\n        break;\n      case 'absent'",
+    from: "case 'unknown':\n        this.#pin(held, 0);\n        break;\n      case 'absent'",
     to: "case 'unknown':\n        this.#rest(held, 0);\n        break;\n      case 'absent'",
+  },
+  {
+    name: 'drop the pin when a later call is refused',
+    file: 'pool/drain.ts',
+    from: 'if (inDoubt) this.#pin(held, answer.retryAfterMs ?? 0);\n        else ',
+    to: '',
+  },
+  {
+    name: 'claim the copy of what was taken over',
+    file: 'pool/drain.ts',
+    from: 'if (known?.claimed === true) continue;',
+    to: 'if (known !== undefined) continue;',
   },
   {
     name: 'resend with a new requestedAt',
@@ -30,8 +42,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'free a pinned payment before the hold time',
     file: 'pool/drain.ts',
-    from: '>= policy.pinHoldMs',
-    to: '>= 100',
+    from: 'calledAtMs + this.#parts.policy.pinHoldMs',
+    to: 'calledAtMs + 100',
   },
   {
     name: 'record the moment of the answer instead of the stamp',
@@ -67,6 +79,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'let settlements wait that the ledger could not take',
     file: 'pool/drain.ts',
     from: 'if (this.#settlements.length > 0) this.stir();',
+    to: '',
+  },
+  {
+    name: 'stay deaf after room has been made by a lost lease',
+    file: 'pool/drain.ts',
+    from: 'if (this.#held.size < heldCount) this.stir();',
     to: '',
   },
   {

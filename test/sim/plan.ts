@@ -113,7 +113,7 @@ function sizesOf(random: Random): Sizes {
   const timeoutMs = random.pick([500, 2000, 5000]);
   return {
     ringCapacity: random.pick([8, 32, 1024]),
-    recordsPerSegment: random.pick([16, 32, 1024]),
+    recordsPerSegment: random.pick([16, 32, 128]),
     segmentCount: random.pick([2, 4, 16]),
     heldLimit: random.pick([4, 16, 256]),
     batchLimit: random.pick([2, 8, 256]),

@@ -1,2 +1,6 @@
-/** Seeds that once broke a promise; they run for ever. */
-export const KEPT_SEEDS: readonly number[] = [14, 16, 153, 192, 892];
+/**
+ * Seeds that break a promise with one of the bugs that the simulator has found in the gateway; they run for ever.
+ * The bugs themselves are among the mutants. A plan made otherwise makes these seeds like any others: then put here
+ * what `--mutants` prints.
+ */
+export const KEPT_SEEDS: readonly number[] = [14, 88, 92, 192, 1222, 5334];
