@@ -45,7 +45,9 @@ export class Server {
     this.#route('/purge-payments', 'POST', (exchange) => this.#postPurge(exchange));
     this.#route('/livez', 'GET', (exchange) => exchange.end('200 OK', [], ''));
     this.#route('/readyz', 'GET', (exchange) => this.#getReady(exchange));
-    parts.app.any('/*', (response) => refuse(new Exchange(response), problem('no-such-route')));
+    parts.app.any('/*', (response, request) =>
+      refuse(new Exchange(response, request), problem('no-such-route')),
+    );
   }
 
   #route(
@@ -55,11 +57,12 @@ export class Server {
   ): void {
     const { app } = this.#parts;
     const handle = (response: HttpResponse, request: HttpRequest) => {
-      void answer(new Exchange(response), request);
+      void answer(new Exchange(response, request), request);
     };
-    if (method === 'GET') app.get(path, handle);
+    if (method === 'GET') app.get(path, handle).head(path, handle);
     else app.post(path, handle);
-    app.any(path, (response) => refuse(new Exchange(response), methodNotAllowed(method)));
+    const allowed = method === 'GET' ? 'GET, HEAD' : method;
+    app.any(path, (response, request) => refuse(new Exchange(response, request), methodNotAllowed(allowed)));
   }
 
   #postPayment(exchange: Exchange): void {

@@ -19,7 +19,9 @@ import { type Address, formatAddress } from './address.ts';
  * - A connection that is silent for 10 s is closed; that can't be set. Keep a proxy's idle time below it.
  * - A second request on a connection whose answer is still owed closes that connection, unanswered. Pipelined
  *   requests are safe only where the handler answers before it returns (or in a microtask or `nextTick` of it).
- * - `get` doesn't match HEAD.
+ * - A request whose first line comes in two parts, split in or before its `HTTP/1.1`, is answered 505. A proxy never
+ *   does that, and a client hardly ever. So is HTTP/1.0.
+ * - `get` doesn't match HEAD, and an answer to HEAD is written with its body like any other; see `Exchange`.
  */
 export type WebApp = TemplatedApp & Undeclared;
 export type { HttpRequest, HttpResponse };
@@ -162,11 +164,14 @@ const DISCARD_LIMIT_BYTES = 1 << 20;
  */
 export class Exchange {
   readonly #response: HttpResponse;
+  readonly #isHead: boolean;
   #open = true;
   #onGone: (() => void) | null = null;
 
-  constructor(response: HttpResponse) {
+  /** Given the request, it leaves out the body of an answer to HEAD, which would be read as the next answer. */
+  constructor(response: HttpResponse, request?: HttpRequest) {
     this.#response = response;
+    this.#isHead = request?.getMethod() === 'head';
     response.onAborted(() => {
       this.#open = false;
       this.#onGone?.();
@@ -231,8 +236,13 @@ export class Exchange {
     response.cork(() => {
       response.writeStatus(status);
       for (const [name, value] of headers) response.writeHeader(name, value);
-      if (body === null) response.endWithoutBody();
-      else response.end(body, close);
+      if (body !== null && !this.#isHead) {
+        response.end(body, close);
+        return;
+      }
+      // Given to `endWithoutBody`, the length makes the library wait for as many bytes.
+      if (body !== null) response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
+      response.endWithoutBody();
     });
   }
 
