@@ -20,6 +20,8 @@ const ledger = await RedisLedger.open(server.socketUrl, {
   processorNames: ['default', 'fallback'],
   clock: systemClock,
   random: Math.random,
+  // Three seconds of what no gateway sees.
+  retainedBytes: 2 ** 27,
 });
 try {
   await measure(ledger, await must(ledger.enlist({ instanceId: 'bench', name: 'pool-0' }, Infinity)));

@@ -11,12 +11,15 @@
 -- | key               | type   | holds                                                                          |
 -- |-------------------|--------|--------------------------------------------------------------------------------|
 -- | <root>meta        | hash   | layout, books (random id of this set of books), generation, swept, purgedAt,   |
--- |                   |        | owner (the last one given out); and o:<o> -> owner row of owner <o>            |
+-- |                   |        | owner (the last one given out); o:<o> -> owner row of owner <o>; writes (the   |
+-- |                   |        | number of the last one), life (of the Redis that did it), began (of that life, |
+-- |                   |        | ms), gaps                                                                      |
 -- | <root>processors  | hash   | name -> number, 1 to 255, for ever                                             |
 -- | <root>health      | hash   | processor number -> health row                                                 |
 -- | <root><g>:e:<2 B> | hash   | last 14 bytes of an id -> entry; 65,536 hashes, so that they stay listpacks    |
 -- | <root><g>:o:<o>   | set    | ids of the entries that owner <o> holds                                        |
 -- | <root><g>:p:<o>   | string | what owner <o> was last handed by a take-over: from (6 B), then ids            |
+-- | <root><g>:x       | hash   | id and processor number (1 B) -> owner (6 B): strays, see below                |
 -- | <root><g>:l:<s>   | string | charges of second <s>, 10 bytes each, in the order they came                   |
 -- | <root><g>:s:<m>   | hash   | second in minute <m> -> counters                                               |
 -- | <root><g>:c:<d>   | hash   | m0 to m1439, h0 to h23, d: minutes and hours of day <d>, and all of it         |
@@ -58,6 +61,20 @@
 -- Channel <root>notices:<books>: `H`, processor number (1 B) and a health row from its 9th byte; or `P` and purgedAtMs,
 -- a double. The books are in its name because channels, unlike keys, are shared by all databases of a Redis.
 --
+-- What is forgotten. Redis may lose the last writes it has acknowledged when it dies, or when a replica takes its place.
+-- Each write that a gateway would miss is numbered, and its reply is { label, what it answers }: a label is the number
+-- and the generation, two doubles. The first connection that finds another life of Redis than `life` notes a gap: the
+-- numbers from the last write that is still known up to the time in microseconds, where the next life goes on counting,
+-- so that no number is given twice. A label within a gap is that of a write forgotten, and whoever holds it says it
+-- again by a `restore` function. Those may come in any order from several gateways, and also when others have gone on:
+-- what stands is not overwritten. A claim that finds its id claimed for another processor by somebody else is kept as a
+-- stray: if its owner settles it, that processor has charged for it as well, and the books say so.
+--
+-- | gaps | bytes | field, for each gap; the last ones only |
+-- |------|-------|-----------------------------------------|
+-- | 1    | 8     | number of the last write known, double  |
+-- | 9    | 8     | number where the next life begins       |
+--
 -- A session is 8 random bytes of a gateway's ledger and the number of its connection, 4 bytes. When a connection is
 -- given up and replaced, what still lies unread in the old one must not be done after what the new one asked for:
 -- a function for an owner refuses an older connection than it has seen.
@@ -76,10 +93,12 @@ local ACCEPTED, DISPATCHED, SETTLED = 1, 2, 3
 local OTHER_AMOUNT = 16
 local RECORDED, SETTLE_FENCED = '\0', '\1'
 local CLAIMED, KNOWN, CONFLICT, PURGED, CLAIM_FENCED = '\0', '\1', '\2', '\3', '\4'
+local NO_SESSION, NO_SEAT = '\0\0\0\0\0\0\0\0\0\0\0\0', '\0\0'
 local NOBODY, NEVER = '\0', '\0\0\0\0\0\0'
 local MOST_ATTEMPTS = 65535
 local MOST_PROCESSORS = 255
 local COUNTER_BYTES = 14
+local GAP_BYTES, MOST_GAPS = 16, 32
 -- What one call takes as arguments at a time: Lua's stack is bounded.
 local SLICE = 1000
 
@@ -99,10 +118,16 @@ local function open_books(keys, args, owner)
   return {
     meta = keys[1],
     root = root,
+    generation = tonumber(meta[2] or '0'),
     prefix = root .. (meta[2] or '0') .. ':',
     purged_at = tonumber(meta[3] or '0'),
     owner_row = meta[4],
   }
+end
+
+-- The reply of a write that may be forgotten.
+local function acknowledged(books, reply)
+  return { pack('>dd', call('HINCRBY', books.meta, 'writes', 1), books.generation), reply }
 end
 
 local function in_slices(command, key, members)
@@ -134,6 +159,10 @@ local function meet(books, owner, row, session)
   return true
 end
 
+local function fence(books, owner, row, life)
+  call('HSET', books.meta, 'o:' .. owner, pack('>d', 0) .. sub(row, 9, 20) .. life .. sub(row, 22))
+end
+
 local function outdated()
   return redis.error_reply('STALE a later connection has taken this one\'s place')
 end
@@ -144,7 +173,7 @@ local function enlist(keys, args)
   if not books then return problem end
   local owner = call('HINCRBY', keys[1], 'owner', 1)
   call('HSET', keys[1], 'o:' .. owner, args[3] .. args[2] .. LIVES .. args[4])
-  return owner
+  return acknowledged(books, owner)
 end
 
 -- args: books, owner, leaseUntilMs (double)
@@ -152,9 +181,9 @@ local function renew(keys, args)
   local books, problem = open_books(keys, args, args[2])
   if not books then return problem end
   local row = books.owner_row
-  if not row or not lives(row) then return 0 end
+  if not row or not lives(row) then return acknowledged(books, 0) end
   call('HSET', keys[1], 'o:' .. args[2], args[3] .. sub(row, 9))
-  return 1
+  return acknowledged(books, 1)
 end
 
 -- args: books, owner
@@ -162,13 +191,12 @@ local function retire(keys, args)
   local books, problem = open_books(keys, args, args[2])
   if not books then return problem end
   local row = books.owner_row
-  if not row then return 0 end
-  if call('EXISTS', books.prefix .. 'o:' .. args[2]) == 1 then
+  if row and call('EXISTS', books.prefix .. 'o:' .. args[2]) == 1 then
     call('HSET', keys[1], 'o:' .. args[2], pack('>d', 0) .. sub(row, 9))
-  else
+  elseif row then
     call('HDEL', keys[1], 'o:' .. args[2])
   end
-  return 0
+  return acknowledged(books, 0)
 end
 
 -- args: books. Owner, row, owner, row, ...
@@ -227,23 +255,23 @@ local function take_over(keys, args)
   local books, problem = open_books(keys, args, to_owner)
   if not books then return problem end
   local to_row = books.owner_row
-  if not to_row or not lives(to_row) then return {} end
+  if not to_row or not lives(to_row) then return acknowledged(books, {}) end
   if not meet(books, to_owner, to_row, args[2]) then return outdated() end
   if args[7] == '1' then
     local shown = held_entries(books, last_page(books, from, to), to)
-    if #shown > 0 then return shown end
+    if #shown > 0 then return acknowledged(books, shown) end
   end
   local row = call('HGET', keys[1], 'o:' .. from_owner)
-  if not row or unpack('>d', row) > unpack('>d', args[6]) then return {} end
+  if not row or unpack('>d', row) > unpack('>d', args[6]) then return acknowledged(books, {}) end
   local ids = call('SPOP', books.prefix .. 'o:' .. from_owner, args[5])
   if #ids == 0 then
     call('HDEL', keys[1], 'o:' .. from_owner)
     call('DEL', books.prefix .. 'p:' .. to_owner)
-    return {}
+    return acknowledged(books, {})
   end
   local life = call('EXISTS', books.prefix .. 'o:' .. from_owner) == 1 and FENCED or HANDED_OVER
-  call('HSET', keys[1], 'o:' .. from_owner, pack('>d', 0) .. sub(row, 9, 20) .. life .. sub(row, 22))
-  return hand_over(books, ids, from, to)
+  fence(books, from_owner, row, life)
+  return acknowledged(books, hand_over(books, ids, from, to))
 end
 
 -- Calendar
@@ -323,22 +351,37 @@ local function charge(batch, processor, stamp, amount)
   tally_up(batch.seconds, second, byte(processor), 1, (unpack('>I7', amount)))
 end
 
-local function settle(books, batch, id, state, processor, stamp, amount, reason)
-  local key, field = entry_place(books, id)
-  local entry = call('HGET', key, field)
-  if not entry then return SETTLE_FENCED end
+-- The last step of an entry: into the books, or set aside.
+local function finish(books, batch, id, entry, state, processor, stamp, amount, reason)
   local first = byte(entry)
-  local before = first % OTHER_AMOUNT
-  if before >= SETTLED then
-    local same = before == state and sub(entry, 2, 2) == processor and sub(entry, 5, 10) == stamp
-    return same and RECORDED or SETTLE_FENCED
-  end
-  if before == ACCEPTED or sub(entry, 24, 29) ~= batch.owner then return SETTLE_FENCED end
-  call('HSET', key, field, char(first - before + state) .. processor .. sub(entry, 3, 4) .. stamp
+  local key, field = entry_place(books, id)
+  call('HSET', key, field, char(first - first % OTHER_AMOUNT + state) .. processor .. sub(entry, 3, 4) .. stamp
     .. sub(entry, 11, 23) .. sub(entry, 30) .. reason)
-  batch.released[#batch.released + 1] = id
   if state == SETTLED then charge(batch, processor, stamp, amount) end
   return RECORDED
+end
+
+-- A settlement that the entry has no room for: it counts once if a stray awaits it.
+local function settle_stray(books, batch, id, state, processor, stamp, amount)
+  local key, field = books.prefix .. 'x', id .. processor
+  if call('HGET', key, field) ~= batch.owner then return SETTLE_FENCED end
+  call('HDEL', key, field)
+  if state == SETTLED then charge(batch, processor, stamp, amount) end
+  return RECORDED
+end
+
+local function settle(books, batch, id, state, processor, stamp, amount, reason)
+  local entry = call('HGET', entry_place(books, id))
+  if not entry then return SETTLE_FENCED end
+  local before = byte(entry) % OTHER_AMOUNT
+  if before >= SETTLED and before == state and sub(entry, 2, 2) == processor and sub(entry, 5, 10) == stamp then
+    return RECORDED
+  end
+  if before ~= DISPATCHED or sub(entry, 24, 29) ~= batch.owner then
+    return settle_stray(books, batch, id, state, processor, stamp, amount)
+  end
+  batch.released[#batch.released + 1] = id
+  return finish(books, batch, id, entry, state, processor, stamp, amount, reason)
 end
 
 -- A new entry; `detail` is requestedAtMs, acceptedAtMs and amountCents as an entry holds them.
@@ -389,23 +432,38 @@ local function claim(books, batch, id, processor, detail)
   return CLAIMED
 end
 
-local function settle_all(books, batch, payload, at, count, replies)
+local function settle_all(books, batch, payload, at, count, replies, settle_one)
   for _ = 1, count do
     local id, state, processor, stamp, amount, length, reason
     id, state, processor, stamp, amount, length, at = unpack('>c16Bc1c6c7I2', payload, at)
     reason = sub(payload, at, at + length - 1)
     at = at + length
-    replies[#replies + 1] = settle(books, batch, id, state, processor, stamp, amount, reason)
+    replies[#replies + 1] = settle_one(books, batch, id, state, processor, stamp, amount, reason)
   end
   return at
 end
 
-local function claim_all(books, batch, payload, at, count, replies)
+local function claim_all(books, batch, payload, at, count, replies, claim_one)
   for _ = 1, count do
     local id, processor, detail
     id, processor, detail, at = unpack('>c16c1c19', payload, at)
-    replies[#replies + 1] = batch.alive and claim(books, batch, id, processor, detail) or CLAIM_FENCED
+    replies[#replies + 1] = claim_one(books, batch, id, processor, detail)
   end
+end
+
+local function claim_fenced()
+  return CLAIM_FENCED
+end
+
+local function new_batch(owner)
+  return { owner = owner, released = {}, taken = {}, leaves = {}, seconds = {} }
+end
+
+local function write_batch(books, batch)
+  local key = books.prefix .. 'o:' .. unpack('>I6', batch.owner)
+  in_slices('SREM', key, batch.released)
+  in_slices('SADD', key, batch.taken)
+  if next(batch.seconds) then write_calendar(books, batch.leaves, batch.seconds) end
 end
 
 -- args: books, payload (redis-records.ts). One byte of reply for each settlement, then for each claim.
@@ -417,21 +475,11 @@ local function commit(keys, args)
   if not books then return problem end
   local row = books.owner_row
   if row and not meet(books, number, row, session) then return outdated() end
-  local batch = {
-    owner = owner,
-    alive = row and lives(row),
-    released = {},
-    taken = {},
-    leaves = {},
-    seconds = {},
-  }
-  local replies = {}
-  at = settle_all(books, batch, payload, at, settle_count, replies)
-  claim_all(books, batch, payload, at, claim_count, replies)
-  in_slices('SREM', books.prefix .. 'o:' .. number, batch.released)
-  in_slices('SADD', books.prefix .. 'o:' .. number, batch.taken)
-  if next(batch.seconds) then write_calendar(books, batch.leaves, batch.seconds) end
-  return concat(replies)
+  local batch, replies = new_batch(owner), {}
+  at = settle_all(books, batch, payload, at, settle_count, replies, settle)
+  claim_all(books, batch, payload, at, claim_count, replies, row and lives(row) and claim or claim_fenced)
+  write_batch(books, batch)
+  return acknowledged(books, concat(replies))
 end
 
 -- Reading
@@ -531,29 +579,32 @@ local function take_health_turn(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
   local row = call('HGET', books.root .. 'health', args[2])
-  if row and unpack('>d', row) > unpack('>d', args[3]) then return 0 end
+  if row and unpack('>d', row) > unpack('>d', args[3]) then return acknowledged(books, 0) end
   call('HSET', books.root .. 'health', args[2], args[4] .. sub(row or NO_HEALTH, 9))
-  return 1
+  return acknowledged(books, 1)
 end
 
--- args: books, processor number, nextTurnAtMs (double), the rest of the row
+-- args: books, processor number, health row
 local function publish_health(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
-  call('HSET', books.root .. 'health', args[2], args[3] .. args[4])
-  call('PUBLISH', books.root .. 'notices:' .. args[1], 'H' .. char(tonumber(args[2])) .. args[4])
-  return 0
+  call('HSET', books.root .. 'health', args[2], args[3])
+  call('PUBLISH', books.root .. 'notices:' .. args[1], 'H' .. char(tonumber(args[2])) .. sub(args[3], 9))
+  return acknowledged(books, 0)
+end
+
+local function purge_books(books, id, generation, purged_at)
+  call('HSET', books.meta, 'generation', generation, 'purgedAt', purged_at)
+  books.generation, books.purged_at = generation, purged_at
+  call('PUBLISH', books.root .. 'notices:' .. id, 'P' .. pack('>d', purged_at))
 end
 
 -- args: books, purgedAtMs (double)
 local function purge(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
-  local purged_at = max(books.purged_at, (unpack('>d', args[2])))
-  call('HSET', keys[1], 'purgedAt', purged_at)
-  local generation = call('HINCRBY', keys[1], 'generation', 1)
-  call('PUBLISH', books.root .. 'notices:' .. args[1], 'P' .. pack('>d', purged_at))
-  return generation
+  purge_books(books, args[1], books.generation + 1, max(books.purged_at, (unpack('>d', args[2]))))
+  return acknowledged(books, books.generation)
 end
 
 -- args: books, a generation below which nothing is left
@@ -579,35 +630,187 @@ local function ping(keys, args)
   return 0
 end
 
--- Opening and sweeping
+-- Restoring: what was acknowledged and then forgotten, said again. The last argument is the generation of the label.
 
--- What a connection must know: layout, books, generation, swept, then name, number, name, number, ...
-local function registry(keys)
-  local meta = call('HMGET', keys[1], 'layout', 'books', 'generation', 'swept')
-  local known = { meta[1] or LAYOUT, meta[2] or '', meta[3] or '0', meta[4] or '0' }
-  for _, value in ipairs(call('HGETALL', root_of(keys) .. 'processors')) do known[#known + 1] = value end
-  if known[1] ~= LAYOUT then
-    return redis.error_reply('LAYOUT the books are of layout ' .. known[1] .. ', not ' .. LAYOUT)
-  end
-  return known
+-- Whether a purge has come after what is said again.
+local function is_purged(books, args)
+  return tonumber(args[#args]) < books.generation
 end
 
--- args: the id for new books, then names to number
+-- An entry never has an owner that nobody could take it over from.
+local function keep_owner(books, owner)
+  if call('HEXISTS', books.meta, 'o:' .. owner) == 0 then
+    call('HSET', books.meta, 'o:' .. owner, pack('>d', 0) .. NO_SESSION .. FENCED .. NO_SEAT)
+  end
+end
+
+-- args: books, owner, session, leaseUntilMs (double), seat, generation
+local function restore_owner(keys, args)
+  local books, problem = open_books(keys, args, args[2])
+  if not books then return problem end
+  if not books.owner_row then call('HSET', keys[1], 'o:' .. args[2], args[4] .. args[3] .. LIVES .. args[5]) end
+  return acknowledged(books, 0)
+end
+
+-- Somebody else's entry stands in the way of a claim. The same processor takes a payment once, whoever sends it; at
+-- another one it may have been charged as well.
+local function keep_stray(books, id, processor, owner, entry)
+  if processor ~= NOBODY and processor ~= sub(entry, 2, 2) then
+    call('HSET', books.prefix .. 'x', id .. processor, owner)
+  end
+end
+
+local function restore_claim(books, batch, id, processor, detail)
+  local reply = claim(books, batch, id, processor, detail)
+  if reply == KNOWN or reply == CONFLICT then
+    keep_stray(books, id, processor, batch.owner, call('HGET', entry_place(books, id)))
+  end
+end
+
+-- What a processor has told for certain stands, whoever holds the entry by now.
+local function restore_settlement(books, batch, id, state, processor, stamp, amount, reason)
+  local entry = call('HGET', entry_place(books, id))
+  if not entry then
+    if unpack('>I6', stamp) < books.purged_at then return end
+    entry = '\2' .. processor .. '\0\1' .. stamp .. stamp .. amount .. batch.owner
+  end
+  if byte(entry) % OTHER_AMOUNT >= SETTLED or sub(entry, 2, 2) ~= processor then
+    settle_stray(books, batch, id, state, processor, stamp, amount)
+    return
+  end
+  call('SREM', books.prefix .. 'o:' .. unpack('>I6', entry, 24), id)
+  finish(books, batch, id, entry, state, processor, stamp, amount, reason)
+end
+
+-- args: books, payload of a commit, its reply, generation
+local function restore_commit(keys, args)
+  local payload, said = args[2], args[3]
+  local _, owner, settle_count, claim_count, at = unpack('>c12c6I4I4', payload)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  if is_purged(books, args) then return acknowledged(books, 0) end
+  local batch, replies = new_batch(owner), {}
+  -- What it did not do then, it does not do now.
+  local function where_done(done, restore)
+    return function(...)
+      if sub(said, #replies + 1, #replies + 1) == done then restore(...) end
+      return done
+    end
+  end
+  at = settle_all(books, batch, payload, at, settle_count, replies, where_done(RECORDED, restore_settlement))
+  claim_all(books, batch, payload, at, claim_count, replies, where_done(CLAIMED, restore_claim))
+  if #batch.taken > 0 then keep_owner(books, unpack('>I6', owner)) end
+  write_batch(books, batch)
+  return acknowledged(books, 0)
+end
+
+-- An entry as it was handed over. One that has been claimed more often since is newer than that.
+local function restore_handed_over(books, id, shown, from, to)
+  local key, field = entry_place(books, id)
+  local entry = call('HGET', key, field)
+  if not entry then
+    if unpack('>I6', shown, 11) < books.purged_at then return end
+  else
+    local is_froms = byte(entry) % OTHER_AMOUNT < SETTLED and sub(entry, 24, 29) == from
+    if not is_froms or unpack('>I2', entry, 3) > unpack('>I2', shown, 3) then
+      if sub(entry, 24, 29) ~= to then keep_stray(books, id, sub(shown, 2, 2), to, entry) end
+      return
+    end
+  end
+  call('HSET', key, field, shown)
+  call('SREM', books.prefix .. 'o:' .. unpack('>I6', from), id)
+  call('SADD', books.prefix .. 'o:' .. unpack('>I6', to), id)
+end
+
+-- args: books, from (6 B), to (6 B), id, entry, id, entry, ..., generation
+local function restore_take_over(keys, args)
+  local from, to = args[2], args[3]
+  local from_owner = unpack('>I6', from)
+  local books, problem = open_books(keys, args, from_owner)
+  if not books then return problem end
+  -- It may hold more than these entries when others have restored theirs: so it stays, to be taken over to the end.
+  local row = books.owner_row
+  if row then fence(books, from_owner, row, FENCED) end
+  if not is_purged(books, args) then
+    keep_owner(books, unpack('>I6', to))
+    for at = 4, #args - 2, 2 do restore_handed_over(books, args[at], args[at + 1], from, to) end
+  end
+  return acknowledged(books, 0)
+end
+
+-- args: books, purgedAtMs (double; 0 if it is not known), generation that it began
+local function restore_purge(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local purged_at = max(books.purged_at, (unpack('>d', args[2])))
+  local generation = max(books.generation, tonumber(args[3]))
+  if purged_at > books.purged_at or generation > books.generation then
+    purge_books(books, args[1], generation, purged_at)
+  end
+  return acknowledged(books, 0)
+end
+
+-- args: books, processor number, health row, generation
+local function restore_health(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local before = call('HGET', books.root .. 'health', args[2]) or NO_HEALTH
+  local turn = max(unpack('>d', before), (unpack('>d', args[3])))
+  local latest = unpack('>d', args[3], 9) > unpack('>d', before, 9) and args[3] or before
+  call('HSET', books.root .. 'health', args[2], pack('>d', turn) .. sub(latest, 9))
+  return acknowledged(books, 0)
+end
+
+-- Opening and sweeping
+
+local function now_us()
+  local now = call('TIME')
+  return now[1] * 1e6 + now[2]
+end
+
+-- What a connection must know: { books, generation, swept, life, its age in ms }, gaps, and { name, number, name, ... }.
+local function registry(keys)
+  local meta = call('HMGET', keys[1], 'layout', 'books', 'generation', 'swept', 'life', 'began', 'gaps')
+  local layout = meta[1] or LAYOUT
+  if layout ~= LAYOUT then
+    return redis.error_reply('LAYOUT the books are of layout ' .. layout .. ', not ' .. LAYOUT)
+  end
+  local age_ms = floor(now_us() / 1000) - tonumber(meta[6] or '0')
+  local known = { meta[2] or '', meta[3] or '0', meta[4] or '0', meta[5] or '', tostring(age_ms) }
+  return { known, meta[7] or '', call('HGETALL', root_of(keys) .. 'processors') }
+end
+
+-- args: the id for new books, the life of this Redis, then names to number
 local function register(keys, args)
   local known = registry(keys)
   if known.err then return known end
   if call('HSETNX', keys[1], 'books', args[1]) == 1 then
     -- Owners start at the time in milliseconds, so that books begun anew never give out an owner of the old ones again.
-    local now = call('TIME')
-    call('HSET', keys[1], 'layout', LAYOUT, 'owner', now[1] * 1000 + floor(now[2] / 1000))
+    local now = now_us()
+    call('HSET', keys[1], 'layout', LAYOUT, 'owner', floor(now / 1000), 'writes', now, 'life', args[2])
   end
   local key = root_of(keys) .. 'processors'
-  for index = 2, #args do
+  for index = 3, #args do
     local number = call('HLEN', key) + 1
     if call('HEXISTS', key, args[index]) == 0 then
       if number > MOST_PROCESSORS then return redis.error_reply('ERR more processors than the books can number') end
       call('HSET', key, args[index], number)
     end
+  end
+  return registry(keys)
+end
+
+-- args: books, the life of this Redis: what it remembers is where the last one ended.
+local function begin(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local meta = call('HMGET', keys[1], 'life', 'writes', 'owner', 'gaps')
+  if meta[1] ~= args[2] then
+    local now, last = now_us(), tonumber(meta[2] or '0')
+    local first = max(now, last + 1)
+    local gaps = sub((meta[4] or '') .. pack('>dd', last, first), -GAP_BYTES * MOST_GAPS)
+    local owner = max(tonumber(meta[3] or '0'), floor(now / 1000))
+    call('HSET', keys[1], 'life', args[2], 'began', floor(now / 1000), 'writes', first, 'owner', owner, 'gaps', gaps)
   end
   return registry(keys)
 end
@@ -621,11 +824,14 @@ local function add(name, run, flags)
 end
 
 local READS = { 'no-writes' }
+-- What is owed is restored even when Redis is full, so that it can still be read.
+local OWED = { 'allow-oom' }
 add('registry', registry, READS)
 add('register', register)
+add('begin', begin, OWED)
 add('enlist', enlist)
-add('renew', renew)
-add('retire', retire)
+add('renew', renew, OWED)
+add('retire', retire, OWED)
 add('owners', owners, READS)
 add('takeOver', take_over)
 add('commit', commit)
@@ -637,3 +843,8 @@ add('takeHealthTurn', take_health_turn)
 add('publishHealth', publish_health)
 add('state', state, READS)
 add('ping', ping)
+add('restoreOwner', restore_owner, OWED)
+add('restoreCommit', restore_commit, OWED)
+add('restoreTakeOver', restore_take_over, OWED)
+add('restorePurge', restore_purge, OWED)
+add('restoreHealth', restore_health, OWED)

@@ -1,6 +1,7 @@
 import { readUuid, UUID_BYTES, writeUuid } from '../uuid.ts';
 import { keptReason } from './commit.ts';
 import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Seat, Settlement } from './ledger.ts';
+import type { Gap, Label } from './redis-retained.ts';
 
 /*
  * What goes between the gateway and the functions in Redis, as bytes, big-endian. What Redis keeps is laid out in
@@ -204,6 +205,11 @@ export function healthBytes(report: HealthReport): Buffer {
   ]);
 }
 
+/** A health row that only holds a turn. */
+export function turnBytes(untilMs: number): Buffer {
+  return Buffer.concat([doubleBytes(untilMs, 0, 0), Buffer.of(0)]);
+}
+
 export function readHealth(processor: number, bytes: Buffer): HealthReport {
   return {
     processor,
@@ -211,6 +217,17 @@ export function readHealth(processor: number, bytes: Buffer): HealthReport {
     minResponseTimeMs: bytes.readDoubleBE(8),
     checkedAtMs: bytes.readDoubleBE(0),
   };
+}
+
+export function readLabel(bytes: Buffer): Label {
+  return { number: bytes.readDoubleBE(0), generation: bytes.readDoubleBE(8) };
+}
+
+export function readGaps(bytes: Buffer): Gap[] {
+  return Array.from({ length: bytes.length / 16 }, (_, index) => ({
+    after: bytes.readDoubleBE(16 * index),
+    upTo: bytes.readDoubleBE(16 * index + 8),
+  }));
 }
 
 /** Sums by processor number, from 1. */

@@ -29,15 +29,19 @@ import {
   ownerBytes,
   type ProcessorNumbers,
   readEntry,
+  readGaps,
   readHealth,
+  readLabel,
   readOwner,
   readScatteredId,
   Sums,
   scatteredId,
   seatBytes,
   sessionBytes,
+  turnBytes,
   writeCommit,
 } from './redis-records.ts';
+import { type Gap, Retained } from './redis-retained.ts';
 
 export interface RedisLedgerOptions {
   readonly processorNames: readonly string[];
@@ -50,6 +54,12 @@ export interface RedisLedgerOptions {
   readonly timeoutMs?: number;
   /** Calls that may wait for their answers at once. Default 1,024. */
   readonly pendingLimit?: number;
+  /** How old an answer may be that Redis still forgets when it dies. Default 3,000 ms. */
+  readonly retentionMs?: number;
+  /** Bytes kept of such answers; no more is committed while they are reached. Default 16 MiB. */
+  readonly retainedBytes?: number;
+  /** How long a new life of Redis is left to those who repeat what it has forgotten. Default 1,500 ms. */
+  readonly graceMs?: number;
 }
 
 const FUNCTIONS = readFileSync(new URL('redis-functions.lua', import.meta.url), 'utf8');
@@ -73,6 +83,13 @@ interface Subscription {
   purgedAtMs: number;
 }
 
+/** What the reply to a write says, and which function does it again with which arguments; null: it needn't be. */
+interface Written<T> {
+  readonly value: T;
+  readonly restore: string | null;
+  readonly args: readonly (string | Buffer)[];
+}
+
 /** Books as a connection found them. */
 interface OpenBooks extends ProcessorNumbers {
   readonly id: string;
@@ -82,6 +99,9 @@ interface OpenBooks extends ProcessorNumbers {
  * The ledger in Redis 7 or later, shared by all instances. Every call is one Function, done by Redis in one piece
  * (redis-functions.lua); a commit is one command whatever its size.
  *
+ * What Redis has acknowledged is kept for a while, and said again to a Redis that has forgotten it
+ * (redis-retained.ts): docs/reliability.md tells what that covers.
+ *
  * While Redis is away, loading, full or read-only, every call answers `unavailable` at once or after `timeoutMs`, and
  * the connection is sought again in the background.
  */
@@ -90,6 +110,7 @@ export class RedisLedger implements Ledger {
   readonly #root: string;
   readonly #meta: string;
   readonly #connection: RedisConnection;
+  readonly #retained: Retained;
   readonly #ledgerId: Buffer;
   readonly #subscriptions = new Set<Subscription>();
   /** Take-overs whose answer was lost, from -> to: the entries in it must come again. */
@@ -101,6 +122,7 @@ export class RedisLedger implements Ledger {
   /** The generation below which a sweep under way leaves nothing; 0 when none is. */
   #sweepingFor = 0;
   #cancelSweep: () => void = () => {};
+  #cancelGrace: () => void = () => {};
 
   /**
    * `redis://[user:password@]host[:6379][/db]`, `rediss://` for TLS, `unix:///path/to/redis.sock[?db=1]`.
@@ -122,6 +144,8 @@ export class RedisLedger implements Ledger {
     this.#ledgerId = Buffer.from(Array.from({ length: 8 }, () => Math.floor(random() * 256)));
     const timeoutMs = options.timeoutMs ?? 2000;
     const pendingLimit = options.pendingLimit ?? 1024;
+    const retentionMs = options.retentionMs ?? 3000;
+    this.#retained = new Retained({ clock, retentionMs, limitBytes: options.retainedBytes ?? 2 ** 24 });
     this.#connection = new RedisConnection({
       newDriver: () => newDriver(url, timeoutMs, pendingLimit),
       prepare: (send) => this.#prepare(send),
@@ -133,16 +157,21 @@ export class RedisLedger implements Ledger {
   }
 
   async enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>> {
-    const owner = await this.#call('enlist', this.#session, doubleBytes(leaseUntilMs), seatBytes(seat));
-    return mapped(owner, Number);
+    const row = [this.#session, doubleBytes(leaseUntilMs), seatBytes(seat)];
+    return this.#write('enlist', row, (reply) => {
+      const owner = Number(reply);
+      return { value: owner, restore: 'restoreOwner', args: [String(owner), ...row] };
+    });
   }
 
   async renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
-    return mapped(await this.#call('renew', String(owner), doubleBytes(leaseUntilMs)), isOne);
+    const args = [String(owner), doubleBytes(leaseUntilMs)];
+    return this.#write('renew', args, (reply) => ({ value: isOne(reply), restore: 'renew', args }));
   }
 
   async retire(owner: number): Promise<Reply<void>> {
-    return mapped(await this.#call('retire', String(owner)), nothing);
+    const args = [String(owner)];
+    return this.#write('retire', args, () => ({ value: undefined, restore: 'retire', args }));
   }
 
   async owners(): Promise<Reply<OwnerRecord[]>> {
@@ -163,20 +192,18 @@ export class RedisLedger implements Ledger {
   ): Promise<Reply<LedgerEntry[]>> {
     assert(from !== to, 'nobody takes over from themselves');
     assert(limit > 0, 'a take-over takes something');
-    const taken = await this.#call(
-      'takeOver',
-      this.#session,
-      ownerBytes(from),
-      ownerBytes(to),
-      String(limit),
-      doubleBytes(ifExpiredAtMs),
-      this.#lostTakeOvers.get(from) === to ? '1' : '0',
-    );
+    const again = this.#lostTakeOvers.get(from) === to ? '1' : '0';
+    const [dead, heir] = [ownerBytes(from), ownerBytes(to)];
+    const args = [this.#session, dead, heir, String(limit), doubleBytes(ifExpiredAtMs), again];
+    const taken = await this.#write('takeOver', args, (reply) => {
+      const entries = pairsOf(reply);
+      const value = entries.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books));
+      const restore = entries.length === 0 ? null : 'restoreTakeOver';
+      return { value, restore, args: [dead, heir, ...entries.flat()] };
+    });
     if (taken.kind === 'unavailable') this.#lostTakeOvers.set(from, to);
     else this.#lostTakeOvers.delete(from);
-    return mapped(taken, (reply) =>
-      pairsOf(reply).map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books)),
-    );
+    return taken;
   }
 
   async commit(
@@ -185,16 +212,20 @@ export class RedisLedger implements Ledger {
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>> {
     assertCommit(this.#options.processorNames.length, settlements, claims);
+    // Any answer shows that Redis lives, and lets go of what it can't forget any more.
+    if (this.#retained.isFull) await this.ping();
+    if (this.#retained.isFull) return unavailable('Redis may still forget as much as can be kept');
     const payload = writeCommit(this.#session, owner, settlements, claims, this.#books);
-    return mapped(await this.#call('commit', payload), (reply) => {
+    return this.#write('commit', [payload], (reply) => {
       const bytes = bytesOf(reply);
       assert(bytes.length === settlements.length + claims.length, 'a reply for each');
-      return {
+      const value = {
         settled: settlements.map((_, index) => SETTLE_REPLIES[bytes[index] as number] as SettleReply),
         claimed: claims.map(
           (_, index) => CLAIM_REPLIES[bytes[settlements.length + index] as number] as ClaimReply,
         ),
       };
+      return { value, restore: 'restoreCommit', args: [payload, bytes] };
     });
   }
 
@@ -224,29 +255,33 @@ export class RedisLedger implements Ledger {
   }
 
   async purge(purgedAtMs: number): Promise<Reply<void>> {
-    const reply = await this.#call('purge', doubleBytes(purgedAtMs));
-    if (reply.kind === 'ok') this.#sweep(Number(reply.value));
-    return mapped(reply, nothing);
+    const args = [doubleBytes(purgedAtMs)];
+    const generation = await this.#write('purge', args, (reply) => ({
+      value: Number(reply),
+      restore: 'restorePurge',
+      args,
+    }));
+    if (generation.kind === 'ok') this.#sweep(generation.value);
+    return mapped(generation, nothing);
   }
 
   async takeHealthTurn(processor: number, nowMs: number, untilMs: number): Promise<Reply<boolean>> {
     assertProcessor(this.#options.processorNames.length, processor);
-    const turn = this.#call(
-      'takeHealthTurn',
-      this.#number(processor),
-      doubleBytes(nowMs),
-      doubleBytes(untilMs),
-    );
-    return mapped(await turn, isOne);
+    const number = this.#number(processor);
+    const args = [number, doubleBytes(nowMs), doubleBytes(untilMs)];
+    return this.#write('takeHealthTurn', args, (reply) => ({
+      value: isOne(reply),
+      // A turn that somebody else has taken is theirs to repeat.
+      restore: isOne(reply) ? 'restoreHealth' : null,
+      args: [number, turnBytes(untilMs)],
+    }));
   }
 
   async publishHealth(report: HealthReport, nextTurnAtMs: number): Promise<Reply<void>> {
     assertProcessor(this.#options.processorNames.length, report.processor);
-    const number = this.#number(report.processor);
-    return mapped(
-      await this.#call('publishHealth', number, doubleBytes(nextTurnAtMs), healthBytes(report)),
-      nothing,
-    );
+    const row = Buffer.concat([doubleBytes(nextTurnAtMs), healthBytes(report)]);
+    const args = [this.#number(report.processor), row];
+    return this.#write('publishHealth', args, () => ({ value: undefined, restore: 'restoreHealth', args }));
   }
 
   async subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>> {
@@ -270,12 +305,32 @@ export class RedisLedger implements Ledger {
 
   async close(): Promise<void> {
     this.#cancelSweep();
+    this.#cancelGrace();
     this.#subscriptions.clear();
     this.#connection.close();
   }
 
-  #call(name: string, ...args: (string | Buffer)[]): Promise<Reply<unknown>> {
-    return this.#connection.ask((send) => callFunction(send, name, this.#meta, this.#books.id, ...args));
+  /** A write that Redis may forget after it has acknowledged it. */
+  async #write<T>(
+    name: string,
+    args: readonly (string | Buffer)[],
+    read: (reply: unknown) => Written<T>,
+  ): Promise<Reply<T>> {
+    return mapped(await this.#call(name, ...args), (labelled) => {
+      const [label, reply] = listOf(labelled);
+      const written = read(reply);
+      if (written.restore !== null)
+        this.#retained.keep(readLabel(bytesOf(label)), written.restore, written.args);
+      return written.value;
+    });
+  }
+
+  async #call(name: string, ...args: (string | Buffer)[]): Promise<Reply<unknown>> {
+    const sentAtMs = this.#options.clock.monotonicMs();
+    const { id } = this.#books;
+    const reply = await this.#connection.ask((send) => callFunction(send, name, this.#meta, id, ...args));
+    if (reply.kind === 'ok') this.#retained.answered(sentAtMs);
+    return reply;
   }
 
   #number(processor: number): string {
@@ -291,22 +346,61 @@ export class RedisLedger implements Ledger {
     return unavailable('the sum is beyond what can be told to the cent');
   }
 
-  /** On each new connection: which books are these, what are their numbers, and what has happened meanwhile. */
+  /** On each new connection: which books are these, what have they forgotten, and what has happened meanwhile. */
   async #prepare(send: Send): Promise<void> {
-    await refuseEviction(send);
+    this.#cancelSweep();
+    this.#cancelGrace();
+    this.#sweepingFor = 0;
+    const life = await inspect(send);
+    const registry = await this.#register(send, life);
+    const books = openBooks(registry, this.#options.processorNames);
+    if (!isSameBooks(books, this.#books)) this.#retained.clear();
+    this.#books = books;
+    this.#connections++;
+    this.#session = sessionBytes(this.#ledgerId, this.#connections);
+    this.#isSubscribed = false;
+    const graceMs = this.#options.graceMs ?? 1500;
+    // A clock that was put back would make it endless.
+    const leftMs = Math.min(graceMs, graceMs - registry.ageMs);
+    const generation = await this.#restore(send, registry, leftMs <= 0);
+    if (leftMs > 0) await this.#grace(leftMs);
+    if (this.#subscriptions.size > 0) await this.#catchUp(send);
+    if (registry.swept < generation) this.#sweep(generation);
+  }
+
+  async #register(send: Send, life: string): Promise<Registry> {
     const { processorNames } = this.#options;
     let registry = readRegistry(await callFunction(send, 'registry', this.#meta));
     const unknown = processorNames.filter((name) => !registry.numberOf.has(name));
     if (unknown.length > 0 || registry.id === '') {
       const newId = this.#ledgerId.toString('hex');
-      registry = readRegistry(await callFunction(send, 'register', this.#meta, newId, ...unknown));
+      registry = readRegistry(await callFunction(send, 'register', this.#meta, newId, life, ...unknown));
     }
-    this.#books = openBooks(registry, processorNames);
-    this.#connections++;
-    this.#session = sessionBytes(this.#ledgerId, this.#connections);
-    this.#isSubscribed = false;
-    if (this.#subscriptions.size > 0) await this.#catchUp(send);
-    if (registry.swept < registry.generation) this.#sweep(registry.generation);
+    if (life === '' || registry.life === life) return registry;
+    return readRegistry(await callFunction(send, 'begin', this.#meta, registry.id, life));
+  }
+
+  /** Says again what Redis has forgotten; answers the generation that the books are in then. */
+  async #restore(send: Send, { gaps, generation }: Registry, isLate: boolean): Promise<number> {
+    let latest = generation;
+    const again = async (name: string, args: readonly (string | Buffer)[]) => {
+      const [label] = listOf(await callFunction(send, name, this.#meta, this.#books.id, ...args));
+      const read = readLabel(bytesOf(label));
+      latest = read.generation;
+      return read;
+    };
+    await this.#retained.restore(again, gaps, isLate);
+    return latest;
+  }
+
+  /**
+   * Leaves a new life of Redis to those who repeat what it has forgotten: whoever went on before might claim what
+   * another has claimed and sent already.
+   */
+  #grace(leftMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#cancelGrace = this.#options.clock.after(leftMs, resolve);
+    });
   }
 
   async #catchUp(send: Send): Promise<void> {
@@ -415,35 +509,57 @@ async function loadLibrary(send: Send): Promise<void> {
   }
 }
 
-/** A Redis that drops keys when it is full would lose payments; better not to take any. */
-async function refuseEviction(send: Send): Promise<void> {
+/**
+ * The life that this Redis leads: another one after each restart and each change of the role it has. Empty when the
+ * account may not ask.
+ *
+ * Throws for a Redis that drops keys when it is full: it would lose payments, so better not to take any.
+ */
+async function inspect(send: Send): Promise<string> {
   let info: string;
   try {
-    info = String(await send(['INFO', 'memory']));
+    info = String(await send(['INFO', 'memory', 'server', 'replication']));
   } catch (error) {
     // Not every account may ask, and what can't be asked can't be held against Redis.
-    if (error instanceof Error && error.message.startsWith('NOPERM')) return;
+    if (error instanceof Error && error.message.startsWith('NOPERM')) return '';
     throw error;
   }
   const policy = /^maxmemory_policy:(allkeys\S*)/m.exec(info)?.[1];
-  if (policy === undefined || /^maxmemory:0\r?$/m.test(info)) return;
-  throw new Error(`maxmemory-policy ${policy} would drop payments: it must be noeviction`);
+  if (policy !== undefined && !/^maxmemory:0\r?$/m.test(info)) {
+    throw new Error(`maxmemory-policy ${policy} would drop payments: it must be noeviction`);
+  }
+  const [run, history] = [/^run_id:(\w+)/m.exec(info)?.[1], /^master_replid:(\w+)/m.exec(info)?.[1]];
+  return `${run}:${history}`;
 }
 
 interface Registry {
   readonly id: string;
   readonly generation: number;
   readonly swept: number;
+  /** The life of Redis in which the books were written last, and how long ago it began, ms. */
+  readonly life: string;
+  readonly ageMs: number;
+  readonly gaps: readonly Gap[];
   readonly numberOf: ReadonlyMap<string, number>;
 }
 
 function readRegistry(reply: unknown): Registry {
-  const [, id, generation, swept, ...names] = listOf(reply).map(bytesOf) as [Buffer, Buffer, Buffer, Buffer];
+  const [known, gaps, names] = listOf(reply) as [unknown, unknown, unknown];
+  const [id, generation, swept, life, ageMs] = listOf(known).map(String) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   const numberOf = pairsOf(names).map(([name, number]) => [String(name), Number(number)] as const);
   return {
-    id: String(id),
+    id,
     generation: Number(generation),
     swept: Number(swept),
+    life,
+    ageMs: Number(ageMs),
+    gaps: readGaps(bytesOf(gaps)),
     numberOf: new Map(numberOf),
   };
 }
@@ -457,6 +573,13 @@ function openBooks({ id, numberOf }: Registry, processorNames: readonly string[]
     return number;
   });
   return { id, numbers, positions };
+}
+
+/** Numbers of processors mean the same in both. */
+function isSameBooks(books: OpenBooks, others: OpenBooks): boolean {
+  return (
+    books.id === others.id && books.numbers.every((number, position) => number === others.numbers[position])
+  );
 }
 
 /** Unlinks what one step of a scan finds; answers the cursor of the next, `0` after the last. */
