@@ -355,7 +355,8 @@ export class Drain {
         this.#settle(held, held.payment.amountCents, held.requestedAtMs);
         break;
       case 'invalid':
-        this.#setAside(held, answer.reason);
+        if (inDoubt) this.#pin(held, 0);
+        else this.#setAside(held, answer.reason);
         break;
       case 'refused':
         if (inDoubt) this.#pin(held, answer.retryAfterMs ?? 0);
