@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { Random } from '../sim/random.ts';
 import { Deployment, type Shape } from './deployment.ts';
 import { Load } from './load.ts';
-import { PAYMENTS, RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
+import { ledgers, PAYMENTS, RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
 
 interface Scene {
   readonly what: string;
@@ -11,7 +11,7 @@ interface Scene {
   readonly shape: Shape;
 }
 
-const SMALL = Math.ceil(PAYMENTS / 4);
+const SMALL = Math.ceil(PAYMENTS / 2);
 const TWO_OF_EACH = { HTTP_THREADS: '2', POOL_THREADS: '2' };
 
 const SCENES: readonly Scene[] = [
@@ -25,18 +25,17 @@ const SCENES: readonly Scene[] = [
     payments: PAYMENTS,
     shape: { ledger: 'redis', gatewayCount: 2 },
   },
-  ...(['lmdb', 'redis'] as const).flatMap((ledger) =>
-    ['flush', 'ledger'].map((durability, index) => ({
-      what: `a 202 that waits for the ${durability}, ${index + 1} threads of each kind, on ${ledger}`,
-      payments: SMALL,
-      shape: {
-        ledger,
-        gatewayCount: 2,
-        settings: { ACCEPT_DURABILITY: durability, ...(index === 0 ? {} : TWO_OF_EACH) },
-      },
-    })),
-  ),
+  ...ledgers('lmdb').map((ledger) => severalThreads(ledger, 'ledger')),
+  ...ledgers('redis').map((ledger) => severalThreads(ledger, 'flush')),
 ];
+
+function severalThreads(ledger: Shape['ledger'], durability: string): Scene {
+  return {
+    what: `two threads of each kind, a 202 that waits for the ${durability}, on ${ledger}`,
+    payments: SMALL,
+    shape: { ledger, gatewayCount: 2, settings: { ...TWO_OF_EACH, ACCEPT_DURABILITY: durability } },
+  };
+}
 
 for (const { what, payments, shape } of SCENES) {
   test(`every payment is accepted, and the books agree: ${what}`, () =>

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { Random } from '../sim/random.ts';
 import { Deployment, type Shape } from './deployment.ts';
 import { Load } from './load.ts';
-import { PAYMENTS, RATE_PER_S, REPEAT_RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
+import { ledgers, PAYMENTS, RATE_PER_S, REPEAT_RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
 import { until } from './until.ts';
 
 /** Long enough that a crash finds many calls in flight. */
@@ -60,7 +60,7 @@ for (const shape of [
   );
 }
 
-for (const ledger of ['lmdb', 'redis'] as const) {
+for (const ledger of ledgers('redis')) {
   const shape = { ledger, gatewayCount: 2, settings: { LEASE_MS: '1500' } };
   const what = `kill -9 of a gateway that comes back after another has taken over, on ${ledger}`;
   survives(what, shape, async ({ deployment: { gateways }, load }) => {
@@ -75,7 +75,7 @@ for (const ledger of ['lmdb', 'redis'] as const) {
   });
 }
 
-for (const ledger of ['lmdb', 'redis'] as const) {
+for (const ledger of ledgers('lmdb')) {
   const shape = { ledger, gatewayCount: 1, settings: IN_DOUBT };
   const what = `kill -9 while calls still run at a processor that takes no more, on ${ledger}`;
   survives(what, shape, async ({ deployment: { gateways, processors }, load }) => {
@@ -100,7 +100,7 @@ survives(
   },
 );
 
-for (const ledger of ['lmdb', 'redis'] as const) {
+for (const ledger of ledgers('lmdb')) {
   const preload = new URL('./pool-thread-crash.ts', import.meta.url).href;
   const settings = { POOL_THREADS: '2', NODE_OPTIONS: `--import=${preload}` };
   const crash = async ({ deployment: { gateways }, load }: Scene) => {

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { Random } from '../sim/random.ts';
 import { Deployment } from './deployment.ts';
 import { Load, type Posted } from './load.ts';
-import { OUTAGE_MS, PAYMENTS, RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
+import { ledgers, OUTAGE_MS, PAYMENTS, RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
 import { pause, until } from './until.ts';
 
 const SOME = Math.ceil(PAYMENTS / 5);
@@ -63,7 +63,7 @@ const FAULTS = [
 /** With no patience, a payment that is free to do so leaves for the other processor. */
 const RESTLESS = { PATIENCE_MS: '0' };
 
-for (const ledger of ['lmdb', 'redis'] as const) {
+for (const ledger of ledgers('redis')) {
   test(`processors that drop, hang and lie charge each payment once: ${ledger}`, () =>
     Deployment.run({ ledger, gatewayCount: 1, settings: RESTLESS }, async ({ urls, books, processors }) => {
       for (const processor of processors) for (const fault of FAULTS) await processor.setFault(fault);
