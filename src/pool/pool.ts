@@ -8,6 +8,8 @@ export interface PoolParts {
   /** Called before a thread that died is replaced: what it held must find its way to the others. */
   readonly onDeath: (thread: number) => void;
   readonly log: Log;
+  /** The module that a thread runs, when it is not `worker.ts`: tests have one that dies. */
+  readonly file?: URL;
 }
 
 const NICE_INCREMENT = 5;
@@ -28,7 +30,7 @@ export class Pool {
   constructor(parts: PoolParts) {
     this.#parts = parts;
     this.#piscina = new Piscina({
-      filename: new URL('./worker.ts', import.meta.url).href,
+      filename: (parts.file ?? new URL('./worker.ts', import.meta.url)).href,
       minThreads: parts.threadCount,
       maxThreads: parts.threadCount,
       concurrentTasksPerWorker: 1,

@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { systemClock } from '../../src/clock.ts';
+import { LmdbLedger } from '../../src/ledger/lmdb.ts';
+import { openLedger } from '../../src/ledger/open.ts';
+import { RedisLedger } from '../../src/ledger/redis.ts';
+
+const PARTS = { clock: systemClock, random: Math.random };
+const NAMES = ['default', 'fallback'];
+
+test('a path opens the embedded ledger, for the processors named', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'open-'));
+  const ledger = await openLedger({ kind: 'lmdb', path: join(directory, 'deep/ledger') }, NAMES, PARTS);
+  assert.instance(ledger, LmdbLedger);
+  const empty = { count: 0, amountCents: 0 };
+  assert.equal(await ledger.summary(-Infinity, Infinity), { kind: 'ok', value: [empty, empty] });
+  await ledger.close();
+  rmSync(directory, { recursive: true });
+});
+
+test('a URL opens the one on Redis, also while that is away', async () => {
+  const ledger = await openLedger({ kind: 'redis', url: 'redis://127.0.0.1:1' }, NAMES, PARTS);
+  assert.instance(ledger, RedisLedger);
+  assert.is((await ledger.ping()).kind, 'unavailable');
+  await ledger.close();
+});
+
+test.run();

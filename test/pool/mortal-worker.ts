@@ -1,0 +1,23 @@
+/** What a thread of the test's pool is to do. */
+export interface MortalTask {
+  readonly thread: number;
+  /** How its first lives end, in order; the one after them ends well, when it is told to stop. */
+  readonly deaths: readonly ('error' | 'exit' | 'rejection')[];
+  /** One Int32 a thread, its lives so far, and one more: 1 means stop. */
+  readonly lives: SharedArrayBuffer;
+}
+
+export default async function live({ thread, deaths, lives }: MortalTask): Promise<void> {
+  const words = new Int32Array(lives);
+  const death = deaths[Atomics.add(words, thread, 1)];
+  if (death === 'rejection') throw new Error('a task that fails');
+  if (death === 'exit') setImmediate(() => process.exit(3));
+  if (death === 'error') {
+    setImmediate(() => {
+      throw new Error('an error that nobody catches');
+    });
+  }
+  while (death !== undefined || Atomics.load(words, words.length - 1) === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -1,0 +1,86 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Pool } from '../../src/pool/pool.ts';
+import { KeptLog } from '../kept-log.ts';
+import type { MortalTask } from './mortal-worker.ts';
+
+const FILE = new URL('./mortal-worker.ts', import.meta.url);
+const DEADLINE_MS = 20_000;
+const AMPLE_MS = 20_000;
+
+function setUp(deaths: readonly MortalTask['deaths'][]) {
+  const lives = new SharedArrayBuffer(4 * (deaths.length + 1));
+  const words = new Int32Array(lives);
+  const died: number[] = [];
+  const log = new KeptLog();
+  const pool = new Pool({
+    threadCount: deaths.length,
+    taskOf: (thread): MortalTask => ({ thread, deaths: deaths[thread] ?? [], lives }),
+    onDeath: (thread) => died.push(thread),
+    log,
+    file: FILE,
+  });
+  return { words, died, log, pool, sayStop: () => Atomics.store(words, deaths.length, 1) };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadlineMs = Date.now() + DEADLINE_MS;
+  while (!condition()) {
+    assert.ok(Date.now() < deadlineMs, 'it comes about in time');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+test('every thread runs its task, and a stop waits for all of them', async () => {
+  const { words, died, pool, sayStop } = setUp([[], [], []]);
+  pool.start();
+  await until(() => words.subarray(0, 3).every((lives) => lives === 1));
+  sayStop();
+  assert.is(await pool.stop(AMPLE_MS), 'drained');
+  assert.equal([...words], [1, 1, 1, 1]);
+  assert.equal(died, []);
+});
+
+test('a thread that dies, in whatever way, is replaced under the same number; the others live on', async () => {
+  const { words, died, log, pool, sayStop } = setUp([['error', 'exit', 'rejection'], []]);
+  pool.start();
+  await until(() => words[0] === 4 && words[1] === 1);
+  sayStop();
+  assert.is(await pool.stop(AMPLE_MS), 'drained');
+  assert.equal([...words], [4, 1, 1]);
+  assert.equal(died, [0, 0, 0]);
+  assert.equal(
+    log.lines,
+    Array.from({ length: 3 }, () => 'error pool thread died; another takes its place'),
+  );
+});
+
+test('several that die at once are all replaced', async () => {
+  const { words, died, pool, sayStop } = setUp([['exit'], ['error'], ['exit']]);
+  pool.start();
+  await until(() => words.subarray(0, 3).every((lives) => lives === 2));
+  sayStop();
+  assert.is(await pool.stop(AMPLE_MS), 'drained');
+  assert.equal(died.sort(), [0, 1, 2]);
+});
+
+test('a stop does not wait for ever: what does not end is cut off', async () => {
+  const { words, died, log, pool } = setUp([[], []]);
+  pool.start();
+  await until(() => words[0] === 1 && words[1] === 1);
+  assert.is(await pool.stop(20), 'cut off');
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  assert.equal([...words], [1, 1, 0], 'nobody takes its place');
+  assert.equal(died, []);
+  assert.equal(log.lines, []);
+});
+
+test('a stop ends also while a dead thread is being replaced', async () => {
+  const { died, pool, sayStop } = setUp([['exit']]);
+  pool.start();
+  await until(() => died.length === 1);
+  sayStop();
+  assert.is(await pool.stop(AMPLE_MS), 'drained');
+});
+
+test.run();

@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { systemClock } from '../../src/clock.ts';
+import { Journal } from '../../src/ledger/journal.ts';
+import { unfinished } from '../../src/ledger/journal-recovery.ts';
+import { openLedger } from '../../src/ledger/open.ts';
+import { Segments } from '../../src/ledger/segments.ts';
+import { Board } from '../../src/pool/board.ts';
+import { Pool } from '../../src/pool/pool.ts';
+import { Ring } from '../../src/pool/ring.ts';
+import drainRing, { type PoolTask } from '../../src/pool/worker.ts';
+import { allocateSharedMemory } from '../../src/shared-memory.ts';
+import { SimulatedProcessor } from '../../src/simulated/processor.ts';
+import { serve } from '../../src/simulated/server.ts';
+import { UUID_BYTES, writeUuid } from '../../src/uuid.ts';
+import { KeptLog } from '../kept-log.ts';
+import { configIn } from '../settings.ts';
+
+const PAYMENTS = 200;
+const DEADLINE_MS = 20_000;
+const NAMES = ['default', 'fallback'];
+
+let directory = '';
+test.before.each(() => {
+  directory = mkdtempSync(join(tmpdir(), 'pool-worker-'));
+});
+test.after.each(() => rmSync(directory, { recursive: true, force: true }));
+
+async function startProcessor(): Promise<{ readonly url: string; close(): void }> {
+  const fee = { units: 5n, scale: 2 };
+  const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
+  const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+  if (served.kind === 'failed' || served.address.kind === 'unix') throw new Error('not serving');
+  return { url: `http://127.0.0.1:${served.address.port}`, close: served.close };
+}
+
+function payments(count: number, from: number): { readonly id: Buffer; readonly amountCents: number }[] {
+  return Array.from({ length: count }, (_, index) => {
+    const id = Buffer.alloc(UUID_BYTES);
+    writeUuid(`00000000-0000-4000-8000-${String(from + index).padStart(12, '0')}`, id, 0);
+    return { id, amountCents: 100 + index };
+  });
+}
+
+async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
+  const deadlineMs = Date.now() + DEADLINE_MS;
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadlineMs, 'it comes about in time');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** An instance without its HTTP side. */
+async function setUp(environment: Record<string, string> = {}) {
+  const [cheap, dear] = [await startProcessor(), await startProcessor()];
+  const config = configIn(directory, {
+    PAYMENT_PROCESSOR_URL_DEFAULT: cheap.url,
+    PAYMENT_PROCESSOR_URL_FALLBACK: dear.url,
+    ...environment,
+  });
+  const shared = allocateSharedMemory(config, 0);
+  const board = new Board(shared.board, shared.boardShape);
+  const ring = new Ring(shared.ring);
+  const segments = new Segments(shared.segments);
+  const options = { directory, writer: 'http-0', segments, durable: false, flushRecords: 512 };
+  const journal = new Journal({ ...options, randomU32: () => 1 });
+  const ledger = await openLedger(config.ledger, NAMES, { clock: systemClock, random: Math.random });
+  return {
+    config,
+    shared,
+    board,
+    ring,
+    journal,
+    accept(count: number, from = 0) {
+      for (const { id, amountCents } of payments(count, from)) {
+        const acceptedAtMs = Date.now();
+        const ref = journal.append(id, amountCents, acceptedAtMs, null);
+        assert.ok(ref >= 0);
+        assert.is(journal.flush().kind, 'ok');
+        assert.ok(ring.reserve());
+        ring.push(id, amountCents, acceptedAtMs, ref, null);
+      }
+      ring.wake();
+    },
+    async settledCount() {
+      const totals = await ledger.summary(-Infinity, Infinity);
+      return totals.kind === 'ok' ? totals.value.reduce((sum, { count }) => sum + count, 0) : 0;
+    },
+    unfinished: () => [...unfinished(directory, segments, () => assert.unreachable())].length,
+    async close() {
+      await journal.close();
+      await ledger.close();
+      cheap.close();
+      dear.close();
+    },
+  };
+}
+
+test('a thread drains the ring into the books until the board says stop', async () => {
+  const world = await setUp();
+  const { config, shared, board, ring } = world;
+  const running = drainRing({ thread: 0, config, shared });
+  await until(() => board.threadsReady === 1);
+  world.accept(PAYMENTS);
+  await until(async () => (await world.settledCount()) === PAYMENTS);
+  assert.is(board.counted('settled'), PAYMENTS);
+  assert.is(world.unfinished(), 0, 'the journal need not keep them any more');
+  board.stop();
+  ring.wakeAll();
+  await running;
+  assert.is(board.threadsReady, 0);
+  await world.close();
+});
+
+test('the pool runs such threads, and what they leave behind another pool goes on with', async () => {
+  const world = await setUp({ POOL_THREADS: '2' });
+  const { config, shared, board, ring } = world;
+  const log = new KeptLog();
+  const pool = new Pool({
+    threadCount: 2,
+    taskOf: (thread): PoolTask => ({ thread, config, shared }),
+    onDeath: (thread) => board.threadDied(thread),
+    log,
+  });
+  pool.start();
+  await until(() => board.threadsReady === 2);
+  world.accept(PAYMENTS);
+  await until(async () => (await world.settledCount()) === PAYMENTS);
+  board.stop();
+  ring.wakeAll();
+  assert.is(await pool.stop(DEADLINE_MS), 'drained');
+  assert.equal(log.lines, []);
+  assert.is(board.threadsReady, 0);
+  await world.close();
+});
+
+test.run();
