@@ -138,13 +138,19 @@ export class Lease {
 
   /** Takes over as much as there is room for; answers how much that was. */
   async #takeSome(from: number, onlyExpired: boolean): Promise<number> {
-    const { ledger, room, adopt, clock } = this.#parts;
+    const { ledger, room, adopt, clock, random, leaseMs } = this.#parts;
     const limit = room();
     if (limit <= 0) return 0;
     const expiredAtMs = onlyExpired ? clock.nowMs() : undefined;
-    const reply = await ledger.takeOver(from, this.#owner, limit, expiredAtMs);
-    if (reply.kind === 'unavailable') return 0;
-    adopt(reply.value);
-    return reply.value.length;
+    for (let attempt = 1; !this.#stopped; attempt++) {
+      const reply = await ledger.takeOver(from, this.#owner, limit, expiredAtMs);
+      if (reply.kind === 'ok') {
+        adopt(reply.value);
+        return reply.value.length;
+      }
+      // Entries may be this owner's that it does not know of. Until it does, it must not claim a thing.
+      await sleep(clock, equalJitterMs({ baseMs: 50, maxMs: leaseMs / 4 }, attempt, random));
+    }
+    return 0;
   }
 }

@@ -18,6 +18,7 @@ function setUp({ seat = SEAT, room = 100, store = new MemoryStore(), clock = new
   const adopted: LedgerEntry[] = [];
   const enlisted: number[] = [];
   let left = room;
+  let aloneCount = 0;
   const lease: Lease = new Lease({
     seat,
     ledger: moody(books, mood),
@@ -31,12 +32,18 @@ function setUp({ seat = SEAT, room = 100, store = new MemoryStore(), clock = new
       left -= entries.length;
     },
     room: () => Math.min(2, left),
-    alone: (work) => work(),
+    alone: async (work) => {
+      aloneCount++;
+      const done = await work();
+      aloneCount--;
+      return done;
+    },
   });
+  const isAlone = () => aloneCount > 0;
   const setRoom = (to: number) => {
     left = to;
   };
-  return { clock, store, mood, books, log, lease, adopted, enlisted, setRoom };
+  return { clock, store, mood, books, log, lease, adopted, enlisted, setRoom, isAlone };
 }
 
 function claim(number: number): Claim {
@@ -248,13 +255,31 @@ test('a ledger that goes away in the middle of it is asked again later', async (
     const { clock, books, mood, lease, adopted } = setUp();
     await former(books, SEAT, 3, 0);
     mood.away.add(call);
-    await lease.start();
+    const started = lease.start();
+    await clock.passSlowly(1000);
     assert.is(adopted.length, 0);
     mood.away.clear();
     await clock.passSlowly(1000);
+    await started;
     assert.is(adopted.length, 3, call);
     await lease.stop();
   }
+});
+
+test('nothing is claimed between a take-over and its answer, however often that is lost', async () => {
+  const { clock, books, mood, lease, adopted, isAlone } = setUp();
+  await former(books, SEAT, 3, 0);
+  mood.away.add('takeOver');
+  const started = lease.start();
+  await clock.passSlowly(3000);
+  assert.ok(isAlone());
+  assert.ok(mood.count('takeOver') > 2);
+  mood.away.clear();
+  await clock.passSlowly(1000);
+  await started;
+  assert.is(adopted.length, 3);
+  assert.not(isAlone());
+  await lease.stop();
 });
 
 test('of two that find the same dead owner each entry goes to one', async () => {
