@@ -44,6 +44,7 @@ async function run(config: Config, log: Log): Promise<void> {
     clock: systemClock,
     log,
     stopping: () => board.stopping,
+    journalAccepts: config.acceptDurability === 'journal',
   });
   recovery.remember();
   const pool = new Pool({

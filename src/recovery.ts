@@ -13,6 +13,8 @@ export interface RecoveryParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly stopping: () => boolean;
+  /** A payment is accepted as soon as the journal has it: no sync, no claim. */
+  readonly journalAccepts: boolean;
 }
 
 /** While the ring is full of what was accepted since. */
@@ -30,12 +32,15 @@ export class Recovery {
     this.#parts = parts;
   }
 
-  /** What was accepted lately is known again before the first post of this life. */
+  /**
+   * What was accepted lately is known again before the first post of this life. Where more than the journal is needed
+   * to accept, a record may be of a payment that was refused: a post of it goes all the way.
+   */
   remember(): void {
-    const { recent } = this.#parts;
+    const { recent, journalAccepts } = this.#parts;
     for (const record of this.#unfinished()) {
       recent.remember(record.id, record.amountCents, record.acceptedAtMs);
-      recent.confirm(record.id);
+      if (journalAccepts) recent.confirm(record.id);
     }
   }
 

@@ -33,7 +33,16 @@ function setUp(capacity = 8) {
   const log = new KeptLog();
   const state = { stopping: false };
   const stopping = () => state.stopping;
-  const recovery = new Recovery({ directory, segments, recent, ring, clock, log, stopping });
+  const recovery = new Recovery({
+    directory,
+    segments,
+    recent,
+    ring,
+    clock,
+    log,
+    stopping,
+    journalAccepts: true,
+  });
   const journal = (writer: string) =>
     new Journal({ directory, writer, segments, durable: false, flushRecords: 16, randomU32: () => 1 });
   const popAll = (): [id: string, amountCents: number, acceptedAtMs: number, ref: number][] => {
