@@ -140,6 +140,7 @@ export class Life {
       clock: scope,
       log: this.#log,
       stopping: () => this.#board.stopping,
+      journalAccepts: plan.durability === 'journal',
     });
     this.#recovery.remember();
     this.files = new SimFiles({ instance: index, scope, weather, random: random.fork('disk'), audit });

@@ -1,6 +1,7 @@
 // npm run sim -- --seeds 1000 [--from 1]    runs seeds, and says which broke a promise
 // npm run sim -- --seed 17                  replays one, shrinks it if it fails, and prints its history
-// npm run sim -- --mutants [--seeds 3000]   puts bugs into the gateway, and says which seed finds each
+// npm run sim -- --mutants [--seeds 3000] [--only pin]
+//                                           puts bugs into the gateway, and says which seed finds each
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
@@ -21,10 +22,11 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
     mutants: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
   },
 });
 let isWell: boolean;
-if (values.mutants) isWell = await runMutants(Number(values.seeds ?? MUTANT_SEEDS));
+if (values.mutants) isWell = await runMutants(values.only, Number(values.seeds ?? MUTANT_SEEDS));
 else if (values.seed !== undefined) isWell = await replay(Number(values.seed));
 else isWell = await runSeeds(Number(values.from), Number(values.seeds ?? 1000));
 process.exitCode = isWell ? 0 : 1;
@@ -92,9 +94,11 @@ async function tell(plan: Plan, correlationId: string | null): Promise<void> {
   }
 }
 
-async function runMutants(seedCount: number): Promise<boolean> {
+/** Those whose names contain `only`. */
+async function runMutants(only: string, seedCount: number): Promise<boolean> {
+  const mutants = MUTANTS.filter(({ name }) => name.includes(only));
   let missed = 0;
-  for (const mutant of MUTANTS) {
+  for (const mutant of mutants) {
     const report = await runMutant(mutant, seedCount);
     const isCaught = report !== null && report.broken !== null;
     if (!isCaught) missed++;
@@ -103,7 +107,7 @@ async function runMutants(seedCount: number): Promise<boolean> {
       `${isCaught ? 'caught' : 'MISSED'}  ${mutant.name}  (${isCaught ? how : `${seedCount} seeds`})`,
     );
   }
-  console.log(`${MUTANTS.length - missed} of ${MUTANTS.length} mutants caught`);
+  console.log(`${mutants.length - missed} of ${mutants.length} mutants caught`);
   return missed === 0;
 }
 

@@ -3,6 +3,7 @@ import { registerHooks } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Broken } from './audit.ts';
 import type { Mutant } from './mutants.ts';
+import { KEPT_SEEDS } from './seeds.ts';
 
 export interface MutantTask {
   readonly mutant: Mutant;
@@ -34,8 +35,11 @@ const { runPlan } = await import('./world.ts');
 assert.ok(isIn, `${mutant.file} is part of the simulation`);
 
 let report: MutantReport = { seed: 0, broken: null };
-for (let seed = 1; seed <= seedCount && report.broken === null; seed++) {
+const seeds = [...KEPT_SEEDS, ...Array.from({ length: seedCount }, (_, index) => index + 1)];
+for (const seed of seeds) {
   const { broken } = await runPlan(planOf(seed));
-  if (broken !== null) report = { seed, broken };
+  if (broken === null) continue;
+  report = { seed, broken };
+  break;
 }
 parentPort?.postMessage(report);

@@ -28,6 +28,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: '',
   },
   {
+    name: 'set aside as invalid what an earlier call may still commit',
+    file: 'pool/drain.ts',
+    from: 'if (inDoubt) this.#pin(held, 0);\n        else this.#setAside',
+    to: 'this.#setAside',
+  },
+  {
     name: 'claim the copy of what was taken over',
     file: 'pool/drain.ts',
     from: 'if (known?.claimed === true) continue;',
@@ -37,7 +43,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'resend with a new requestedAt',
     file: 'pool/drain.ts',
     from: "held.move('calling');\n    void this.#call(held);\n  }\n\n  #rest(",
-    to: "held.move('calling');\n    held.requestedAtMs = clock.nowMs();\n    void this.#call(held);\n  }\n\n  #rest(",
+    to: "held.move('calling');\n    held.requestedAtMs = this.#parts.clock.nowMs();\n    void this.#call(held);\n  }\n\n  #rest(",
   },
   {
     name: 'free a pinned payment before the hold time',
@@ -66,8 +72,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'let the journal forget a payment before it is claimed',
     file: 'pool/drain.ts',
-    from: 'this.#held.set(payment.correlationId, held);',
-    to: 'this.#held.set(payment.correlationId, held);\n      this.#parts.source.release(payment.journalRef);',
+    from: 'this.#held.set(keyOf(payment), held);',
+    to: 'this.#held.set(keyOf(payment), held);\n      this.#parts.source.release(payment.journalRef);',
   },
   {
     name: 'let the journal forget what is pushed a second time',
@@ -116,6 +122,18 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'processor/response.ts',
     from: "if (response.cut === '' && response.status === 404)",
     to: 'if (response.status === 404 || response.status === 0)',
+  },
+  {
+    name: 'claim on while the answer to a take-over is lost',
+    file: 'ledger/lease.ts',
+    from: 'for (let attempt = 1; !this.#stopped; attempt++) {\n      const reply = await ledger.takeOver',
+    to: 'for (let attempt = 1; attempt === 1; attempt++) {\n      const reply = await ledger.takeOver',
+  },
+  {
+    name: 'take what is in the journal for accepted where more is promised',
+    file: 'recovery.ts',
+    from: 'if (journalAccepts) recent',
+    to: 'recent',
   },
   {
     name: 'never take over from the dead',

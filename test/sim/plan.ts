@@ -93,6 +93,8 @@ export type ProcessorTrouble =
 export const CALL_LIFE_MS = 6000;
 
 const SPAN_MS = 30_000;
+/** When there is a storm, everything happens within so long, and most of it to one processor. */
+const STORM_MS = 5000;
 
 export function planOf(seed: number): Plan {
   const random = new Random(seed);
@@ -102,9 +104,10 @@ export function planOf(seed: number): Plan {
   const durability = random.pick(['journal', 'journal', 'journal', 'flush', 'ledger'] as const);
   const sizes = sizesOf(random.fork('sizes'));
   const shape = { instanceCount, threadCount, processorCount, durability, sizes };
-  const posts = postsOf(random.fork('posts'), instanceCount);
+  const stormAtMs = random.chance(0.5) ? random.int(0, SPAN_MS - STORM_MS) : null;
+  const posts = postsOf(random.fork('posts'), instanceCount, stormAtMs);
   const jumps = random.chance(0.15);
-  const troubles = troublesOf(random.fork('troubles'), shape, jumps);
+  const troubles = troublesOf(random.fork('troubles'), shape, stormAtMs, jumps);
   return { seed, ...shape, posts, troubles, calmAtMs: SPAN_MS + 10_000, clocksAgree: !jumps };
 }
 
@@ -127,12 +130,12 @@ function sizesOf(random: Random): Sizes {
   };
 }
 
-function postsOf(random: Random, instanceCount: number): Post[] {
+function postsOf(random: Random, instanceCount: number, stormAtMs: number | null): Post[] {
   const posts: Post[] = [];
   const count = random.int(5, 40);
   // All at once, or all the time.
-  const spanMs = random.pick([50, 5000, SPAN_MS]);
-  const fromMs = random.int(0, SPAN_MS - spanMs);
+  const spanMs = stormAtMs === null ? random.pick([50, 5000, SPAN_MS]) : random.pick([50, STORM_MS]);
+  const fromMs = stormAtMs ?? random.int(0, SPAN_MS - spanMs);
   const repeats = random.pick([0, 0.1, 0.5]);
   const conflicts = random.pick([0, 0, 0.3]);
   for (let index = 0; index < count; index++) {
@@ -165,12 +168,13 @@ const KINDS = [
 ] as const;
 
 /** A few kinds of trouble and many of each shows more than a little of everything. */
-function troublesOf(random: Random, shape: Shape, jumps: boolean): Trouble[] {
-  const kinds = KINDS.filter(() => random.chance(0.45));
+function troublesOf(random: Random, shape: Shape, stormAtMs: number | null, jumps: boolean): Trouble[] {
+  const isStorm = stormAtMs !== null;
+  const kinds = KINDS.filter((kind) => random.chance(isStorm && kind === 'processor' ? 1 : 0.45));
   const troubles: Trouble[] = [];
   for (const kind of kinds) {
-    const count = random.int(1, 5);
-    for (let index = 0; index < count; index++) troubles.push(troubleOf(random, kind, shape));
+    const count = kind === 'processor' && isStorm ? random.int(2, 6) : random.int(1, isStorm ? 3 : 5);
+    for (let index = 0; index < count; index++) troubles.push(troubleOf(random, kind, shape, stormAtMs));
   }
   if (!jumps) return troubles;
   const instance = random.int(0, shape.instanceCount - 1);
@@ -181,10 +185,17 @@ function troublesOf(random: Random, shape: Shape, jumps: boolean): Trouble[] {
   return troubles;
 }
 
-function troubleOf(random: Random, kind: (typeof KINDS)[number], shape: Shape): Trouble {
-  const spell = { atMs: random.int(0, SPAN_MS), forMs: random.pick([50, 1000, 4000, 10_000, 25_000]) };
+function troubleOf(
+  random: Random,
+  kind: (typeof KINDS)[number],
+  shape: Shape,
+  stormAtMs: number | null,
+): Trouble {
+  const atMs = stormAtMs === null ? random.int(0, SPAN_MS) : stormAtMs + random.int(0, STORM_MS);
+  const spell = { atMs, forMs: random.pick([50, 1000, 4000, 10_000, 25_000]) };
   const instance = random.int(0, shape.instanceCount - 1);
-  const processor = random.int(0, shape.processorCount - 1);
+  const isAtFirst = stormAtMs !== null && random.chance(0.7);
+  const processor = isAtFirst ? 0 : random.int(0, shape.processorCount - 1);
   const some = random.chance(0.5) ? instance : null;
   switch (kind) {
     case 'kill': {

@@ -1,3 +1,4 @@
+import assert from 'node:assert';
 import type { Answer, Dispatch, Found, Health, Processor } from '../../src/processor/processor.ts';
 import { type Response, readAnswer, readFound, readHealth } from '../../src/processor/response.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
@@ -9,8 +10,11 @@ import type { Scope } from './scope.ts';
 import type { Timeline } from './timeline.ts';
 import type { Weather } from './weather.ts';
 
-/** Longest time on the way to a processor, at work in it before a fault, and in a fault that hangs. */
-const LATE_MS = CALL_LIFE_MS / 3;
+/** Longest time on the way to a processor, of the delay that is injected there, and of a fault that hangs. */
+const LATE_MS = 1000;
+const SLOW_MS = 1500;
+const HANG_MS = 3500;
+assert.ok(LATE_MS + SLOW_MS + HANG_MS <= CALL_LIFE_MS);
 
 /** A processor by the official rules, and the troubles that are put upon it. */
 export class SimProcessor {
@@ -48,11 +52,11 @@ export class SimProcessor {
   #configure(): void {
     const troubles = [...this.#troubles.values()];
     this.model.configureFailure(troubles.includes('failing'));
-    this.model.configureDelay(troubles.includes('slow') ? LATE_MS : 5);
+    this.model.configureDelay(troubles.includes('slow') ? SLOW_MS : 5);
     this.model.configureFault('none');
     for (const kind of troubles) {
       if (kind === 'failing' || kind === 'slow') continue;
-      this.model.configureFault({ kind, rate: 0.6, count: null, delayMs: kind === 'hang' ? LATE_MS : 0 });
+      this.model.configureFault({ kind, rate: 0.6, count: null, delayMs: kind === 'hang' ? HANG_MS : 0 });
     }
   }
 }
