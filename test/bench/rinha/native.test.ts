@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { nativeSite } from '../../../bench/rinha/native.ts';
+import { parseOptions } from '../../../bench/rinha/options.ts';
+import { run } from '../../../bench/rinha/run.ts';
+import { systemClock } from '../../../src/clock.ts';
+
+test('a short preview against the deployment as processes: consistent, and nothing left over', async () => {
+  const parsed = parseOptions(['--native', '--seconds', '15']);
+  assert.ok(parsed.kind === 'options');
+  if (parsed.kind !== 'options') return;
+  const { scenario, token } = parsed.options;
+  const site = await nativeSite(systemClock, scenario.fees, token);
+  try {
+    const deployment = await site.open('gateway');
+    try {
+      const result = await run({
+        site: site.name,
+        kind: 'gateway',
+        scenario,
+        deployment,
+        processors: site.processors,
+        token,
+        clock: systemClock,
+        newId: randomUUID,
+        onSecond: () => {},
+      });
+      assert.ok(result.acceptedCount > 1000);
+      assert.is(result.failedCount, 0);
+      assert.is(
+        result.checks.reduce((sum, check) => sum + check.errorCount, 0),
+        0,
+      );
+      assert.is(result.score.lagCount, 0);
+    } finally {
+      await deployment.close();
+    }
+  } finally {
+    await site.close();
+  }
+});
+
+test.run();
