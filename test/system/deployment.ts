@@ -155,10 +155,14 @@ export class Gateway {
   /** Resolves when it is ready. */
   async start(): Promise<void> {
     this.#earlierOutput = this.output;
-    const child = new Child(this.#program, this.environment, {
+    this.#child = new Child(this.#program, this.environment, {
       isTerminal: this.#program === 'src/start.ts',
     });
-    this.#child = child;
+    await this.ready();
+  }
+
+  async ready(): Promise<void> {
+    const { child } = this;
     await until(`${this.url} is ready`, READY_MS, async () => {
       if (!child.running) throw new Error(`the gateway ended before it was ready`);
       return (await exchange('GET', `${this.url}/readyz`)).status === 200;
@@ -193,7 +197,8 @@ async function untilServing(processor: ProcessorAdmin): Promise<void> {
 
 const HEALTH_PERIOD_MS = 5_000;
 
-function tooSoon(name: string, calls: readonly HealthCall[]): string[] {
+/** Where a health call came sooner after the one before it than its budget allows; empty: nowhere. */
+export function tooSoon(name: string, calls: readonly HealthCall[]): string[] {
   return calls.flatMap(({ receivedAtMs, limited }, index) => {
     const previous = calls[index - 1];
     const gapMs = previous === undefined ? HEALTH_PERIOD_MS : receivedAtMs - previous.receivedAtMs;

@@ -1,0 +1,168 @@
+import type { Random } from '../sim/random.ts';
+import { tooSoon } from '../system/deployment.ts';
+import { exchange } from '../system/exchange.ts';
+import type { Charge } from '../system/processor-admin.ts';
+import { until } from '../system/until.ts';
+import type { Paid, Post } from './clients.ts';
+import type { Lab } from './lab.ts';
+
+/** A promise that was broken. */
+export interface Breach {
+  readonly promise: 'lost' | 'twice' | 'window' | 'health' | 'idempotence' | 'bounds' | 'recovery';
+  readonly text: string;
+  /** Of the payment that it is about, if it is about one. */
+  readonly correlationId?: string;
+}
+
+/** What `GET /payments/{id}` says. */
+interface Said {
+  readonly status: string;
+  readonly amount?: number;
+  readonly conflictingAmount?: number;
+}
+
+const UNKNOWN: Said = { status: 'unknown' };
+/** Of what is looked up one by one, so many at once. */
+const TOGETHER = 32;
+const ANSWERS = [202, 503, 0];
+
+/** Compares what was posted in one round with what the processors have charged since it began. */
+export class Audit {
+  readonly #lab: Lab;
+  readonly #paid: readonly Paid[];
+  readonly #since: readonly number[];
+  #charges: readonly Charge[][] = [];
+  #charged = new Set<string>();
+
+  constructor(lab: Lab, paid: readonly Paid[], since: readonly number[]) {
+    this.#lab = lab;
+    this.#paid = paid;
+    this.#since = since;
+  }
+
+  get chargedCount(): number {
+    return this.#charged.size;
+  }
+
+  /** Resolves when nothing is under way any more: all that was accepted is charged or set aside, and in the books. */
+  async untilQuiet(deadlineMs: number): Promise<Breach[]> {
+    let last: Breach[] = [];
+    const look = async () => {
+      last = await this.#unfinished();
+      return last.length === 0;
+    };
+    await until('all is settled', deadlineMs, look).catch((error: Error) => {
+      if (last.length === 0) throw error;
+    });
+    return last;
+  }
+
+  /** Everything that is wrong once all is quiet. */
+  async breaches(fromMs: number, windowCount: number, random: Random): Promise<Breach[]> {
+    const window = { fromMs, toMs: Date.now() };
+    const differences = [
+      ...(await this.#lab.books.differences()),
+      ...(await this.#lab.books.differencesWithin(window, windowCount, random)),
+    ];
+    return [
+      ...differences.map((text): Breach => ({ promise: 'window', text })),
+      ...this.#chargeBreaches(),
+      ...(await this.#conflictBreaches()),
+      ...this.#paid.flatMap(answerBreaches),
+    ];
+  }
+
+  async #unfinished(): Promise<Breach[]> {
+    const { books, processors } = this.#lab;
+    this.#charges = await Promise.all(
+      processors.map((processor, index) => processor.charges(this.#since[index] ?? 0)),
+    );
+    this.#charged = new Set(this.#charges.flat().map(({ correlationId }) => correlationId));
+    const uncharged = this.#paid.filter(({ correlationId }) => !this.#charged.has(correlationId));
+    const unfinished: Breach[] = [];
+    for (let first = 0; first < uncharged.length; first += TOGETHER) {
+      const some = uncharged.slice(first, first + TOGETHER);
+      unfinished.push(...(await Promise.all(some.map((paid) => this.#unchargedBreaches(paid)))).flat());
+    }
+    if (unfinished.length > 0) return unfinished;
+    return (await books.differences()).map((text) => ({ promise: 'window', text }));
+  }
+
+  /** What was not charged must be set aside everywhere, or never have been accepted. */
+  async #unchargedBreaches(paid: Paid): Promise<Breach[]> {
+    const { correlationId } = paid;
+    const isAccepted = paid.posts.some(({ status }) => status === 202);
+    const said = await this.#saidOf(correlationId);
+    return said.flatMap(({ status }, index): Breach[] => {
+      if (status === 'invalid' || (status === 'absent' && !isAccepted)) return [];
+      const text = `not charged, and ${status} at instance ${index + 1}`;
+      return [{ promise: 'lost', correlationId, text }];
+    });
+  }
+
+  #chargeBreaches(): Breach[] {
+    const posted = new Map(this.#paid.map((paid) => [paid.correlationId, paid]));
+    const times = new Map<string, number>();
+    const breaches: Breach[] = [];
+    for (const { correlationId, amountCents } of this.#charges.flat()) {
+      times.set(correlationId, (times.get(correlationId) ?? 0) + 1);
+      const posts = posted.get(correlationId)?.posts ?? [];
+      const same = posts.filter((post) => post.amountCents === amountCents);
+      if (same.length === 0)
+        breaches.push({ promise: 'idempotence', correlationId, text: `charged ${amountCents}, not posted` });
+      else if (same.every(({ status, to }) => status === 409 && to !== 'nginx'))
+        breaches.push({
+          promise: 'idempotence',
+          correlationId,
+          text: `charged ${amountCents}, which was refused`,
+        });
+    }
+    for (const [correlationId, count] of times)
+      if (count > 1) breaches.push({ promise: 'twice', correlationId, text: `charged ${count} times` });
+    return breaches;
+  }
+
+  /** Where two amounts of one id were accepted, one was charged, and every instance tells of the other. */
+  async #conflictBreaches(): Promise<Breach[]> {
+    const breaches: Breach[] = [];
+    for (const { correlationId, posts } of this.#paid) {
+      const accepted = new Set(posts.filter(({ status }) => status === 202).map((post) => post.amountCents));
+      if (accepted.size < 2) continue;
+      for (const { status, amount = 0, conflictingAmount = 0 } of await this.#saidOf(correlationId)) {
+        const told = [amount, conflictingAmount].map((decimal) => Math.round(decimal * 100));
+        if (told.every((cents) => accepted.has(cents)) && told[0] !== told[1]) continue;
+        const text = `${[...accepted].join(' and ')} were accepted, and it is ${status} with ${told.join(' and ')}`;
+        breaches.push({ promise: 'idempotence', correlationId, text });
+      }
+    }
+    return breaches;
+  }
+
+  #saidOf(correlationId: string): Promise<Said[]> {
+    return Promise.all(
+      this.#lab.gateways.map(async ({ url }) => {
+        const { status, body } = await exchange('GET', `${url}/payments/${correlationId}`);
+        if (status === 404) return { status: 'absent' };
+        return status === 200 ? (JSON.parse(body) as Said) : UNKNOWN;
+      }),
+    );
+  }
+}
+
+/** Answers that no client may get, whatever happens behind them. */
+function answerBreaches({ correlationId, posts }: Paid): Breach[] {
+  const isConflict = (post: Post) => posts.some(({ amountCents }) => amountCents !== post.amountCents);
+  return posts.flatMap((post): Breach[] => {
+    if (ANSWERS.includes(post.status) || (post.status === 409 && isConflict(post))) return [];
+    const text = `answered ${post.status} by ${post.to} (${post.manner})`;
+    return [{ promise: 'idempotence', correlationId, text }];
+  });
+}
+
+/** Health calls of the whole run that came too close together. */
+export async function healthBreaches({ processors }: Lab): Promise<Breach[]> {
+  const calls = await Promise.all(processors.map((processor) => processor.healthCalls()));
+  return calls.flatMap((of, index) =>
+    tooSoon(processors[index]?.name ?? '', of).map((text): Breach => ({ promise: 'health', text })),
+  );
+}

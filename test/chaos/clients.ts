@@ -1,0 +1,175 @@
+import { Agent } from 'node:http';
+import { connect } from 'node:net';
+import type { Random } from '../sim/random.ts';
+import { exchange } from '../system/exchange.ts';
+import { pause } from '../system/until.ts';
+
+/** Where a client may post to: nginx, or an instance. */
+export interface Entrance {
+  readonly name: string;
+  readonly url: string;
+}
+
+/**
+ * | manner  | what the client does                                                          |
+ * |---------|-------------------------------------------------------------------------------|
+ * | plain   | posts once, and again until it has an answer                                  |
+ * | twice   | posts again a little later, to another entrance                               |
+ * | amount  | posts again a little later, to another entrance, with another amount          |
+ * | half    | leaves in the middle of the body                                              |
+ * | leaves  | posts, and leaves before the answer                                           |
+ * | drips   | posts byte by byte, the first line in one piece                               |
+ */
+type Manner = 'plain' | 'twice' | 'amount' | 'half' | 'leaves' | 'drips';
+
+export interface Post {
+  readonly atMs: number;
+  readonly to: string;
+  readonly amountCents: number;
+  readonly manner: Manner;
+  /** 0: no answer came. */
+  status: number;
+}
+
+export interface Paid {
+  readonly correlationId: string;
+  readonly posts: Post[];
+}
+
+export interface ClientsPlan {
+  readonly entrances: readonly [Entrance, ...Entrance[]];
+  readonly ratePerS: number;
+  readonly durationMs: number;
+  readonly random: Random;
+}
+
+const MAX_AMOUNT_CENTS = 999_999;
+const TICK_MS = 5;
+const AGAIN_WITHIN_MS = 1_500;
+const INSIST_EVERY_MS = 250;
+const INSIST_MS = 30_000;
+const DRIP_MS = 3;
+const CONNECTIONS = 64;
+
+/** People who want to pay, some of them clumsy, some hostile. */
+export class Clients {
+  /** Everything that was posted, in whatever manner. */
+  readonly paid: Paid[] = [];
+  readonly #plan: ClientsPlan;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+
+  constructor(plan: ClientsPlan) {
+    this.#plan = plan;
+  }
+
+  /** Resolves when each has its answer, or has given up. */
+  async run(): Promise<void> {
+    const { durationMs, ratePerS } = this.#plan;
+    const startMs = performance.now();
+    const visits: Promise<void>[] = [];
+    for (;;) {
+      const spentMs = performance.now() - startMs;
+      const due = Math.ceil((Math.min(spentMs, durationMs) / 1000) * ratePerS);
+      while (visits.length < due) visits.push(this.#visit());
+      if (spentMs >= durationMs) break;
+      await pause(TICK_MS);
+    }
+    await Promise.all(visits);
+    this.#agent.destroy();
+  }
+
+  async #visit(): Promise<void> {
+    const { random } = this.#plan;
+    const paid: Paid = { correlationId: uuidOf(random), posts: [] };
+    this.paid.push(paid);
+    const amountCents = random.int(1, MAX_AMOUNT_CENTS);
+    const manner = mannerOf(random);
+    switch (manner) {
+      case 'plain':
+        await this.#insist(paid, amountCents, manner);
+        break;
+      case 'twice':
+      case 'amount': {
+        const otherCents = manner === 'twice' ? amountCents : (amountCents % MAX_AMOUNT_CENTS) + 1;
+        const later = pause(random.int(0, AGAIN_WITHIN_MS)).then(() =>
+          this.#insist(paid, otherCents, manner),
+        );
+        await Promise.all([this.#insist(paid, amountCents, manner), later]);
+        break;
+      }
+      default:
+        await this.#oddly(paid, amountCents, manner);
+    }
+  }
+
+  async #insist(paid: Paid, amountCents: number, manner: Manner): Promise<void> {
+    const endMs = performance.now() + INSIST_MS;
+    for (;;) {
+      const { entrance, post } = this.#newPost(paid, amountCents, manner);
+      const body = bodyOf(paid, amountCents);
+      const url = `${entrance.url}/payments`;
+      post.status = (await exchange('POST', url, { body, agent: this.#agent })).status;
+      if ((post.status !== 0 && post.status !== 503) || performance.now() >= endMs) return;
+      await pause(INSIST_EVERY_MS);
+    }
+  }
+
+  /** Once, over a bare socket. Never rejects. */
+  async #oddly(paid: Paid, amountCents: number, manner: 'half' | 'leaves' | 'drips'): Promise<void> {
+    const { entrance, post } = this.#newPost(paid, amountCents, manner);
+    const { hostname, port, host } = new URL(entrance.url);
+    const body = bodyOf(paid, amountCents);
+    const request = `POST /payments HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
+    const socket = connect(Number(port), hostname);
+    socket.setNoDelay(true);
+    let answer = '';
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      answer += text;
+    });
+    socket.on('error', () => {});
+    const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    if (manner === 'drips') {
+      for (const piece of drops(request)) {
+        if (socket.destroyed) break;
+        socket.write(piece);
+        await pause(DRIP_MS);
+      }
+    } else {
+      const sent = manner === 'half' ? request.slice(0, -Math.ceil(body.length / 2)) : request;
+      socket.write(sent, () => socket.destroy());
+    }
+    socket.setTimeout(INSIST_MS, () => socket.destroy());
+    await gone;
+    post.status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1] ?? 0);
+  }
+
+  #newPost(paid: Paid, amountCents: number, manner: Manner): { entrance: Entrance; post: Post } {
+    const { random, entrances } = this.#plan;
+    const entrance = random.pick(entrances);
+    const post: Post = { atMs: Date.now(), to: entrance.name, amountCents, manner, status: 0 };
+    paid.posts.push(post);
+    return { entrance, post };
+  }
+}
+
+/** Nine in ten are plain. */
+function mannerOf(random: Random): Manner {
+  if (random.chance(0.9)) return 'plain';
+  return random.pick(['twice', 'twice', 'amount', 'half', 'leaves', 'drips']);
+}
+
+/** uWebSockets.js answers 505 to a first line that is torn within its ` HTTP/1.1`; nginx never hands on such a one. */
+function drops(request: string): string[] {
+  const start = request.indexOf('\r\n') + 2;
+  return [request.slice(0, start), ...request.slice(start)];
+}
+
+function bodyOf({ correlationId }: Paid, amountCents: number): string {
+  const digits = String(amountCents).padStart(3, '0');
+  return `{"correlationId":"${correlationId}","amount":${digits.slice(0, -2)}.${digits.slice(-2)}}`;
+}
+
+function uuidOf(random: Random): string {
+  const hex = Array.from({ length: 4 }, () => random.u32().toString(16).padStart(8, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

@@ -1,0 +1,300 @@
+import type { Random } from '../sim/random.ts';
+import { pause, until } from '../system/until.ts';
+import type { Lab, LedgerKind } from './lab.ts';
+import type { Road, Weather } from './road.ts';
+
+/** A fault as it was drawn: what it will do, and to whom. */
+export interface Fault {
+  readonly name: string;
+  /** What it happens to. Faults that have one in common follow each other. */
+  readonly targets: readonly string[];
+  readonly text: string;
+  /** From its beginning to its end. */
+  strike(lab: Lab): Promise<void>;
+}
+
+type Drawn = Omit<Fault, 'name'>;
+
+interface Kind {
+  readonly name: string;
+  /** Only where the books are there; none given: everywhere. */
+  readonly ledger?: LedgerKind;
+  /** Only where disks can be filled. */
+  readonly needsDisk?: boolean;
+  draw(random: Random): Drawn;
+}
+
+/*
+ * What a call may last behind the back of who made it: the instance is stopped as it sends (2,000 ms), the road is
+ * slow (400 ms), the processor sleeps (800 ms) and then hangs (2,500 ms). The sum is below `PIN_HOLD_MS`.
+ */
+const STOP_MAX_MS = 2_000;
+const ROAD_DELAY_MAX_MS = 400;
+const SLEEP_MAX_MS = 800;
+const HANG_MIN_MS = 1_600;
+const HANG_MAX_MS = 2_500;
+const BACK_MAX_MS = 4_000;
+const REDIS_BACK_MAX_MS = 2_500;
+const FAULT_MIN_MS = 1_500;
+const FAULT_MAX_MS = 6_000;
+const DISK_MAX_MS = 3_000;
+const DEATH_SEEN_MS = 10_000;
+
+const KINDS: readonly Kind[] = [
+  { name: 'kill instance', draw: killInstance },
+  { name: 'kill instance', draw: killInstance },
+  { name: 'kill instance', draw: killInstance },
+  { name: 'kill both instances', draw: killBoth },
+  { name: 'stop instance', draw: stopInstance },
+  { name: 'crash pool thread', draw: crashThread },
+  { name: 'kill Redis', ledger: 'redis', draw: killRedis },
+  { name: 'kill Redis', ledger: 'redis', draw: killRedis },
+  { name: 'stop Redis', ledger: 'redis', draw: stopRedis },
+  { name: 'reload nginx', draw: reloadNginx },
+  { name: 'full disk', needsDisk: true, draw: fillDisk },
+  { name: 'road: delay', draw: (random) => road(random, delay(random)) },
+  { name: 'road: reset', draw: (random) => road(random, { kind: 'reset', rate: 0.1 }) },
+  { name: 'road: cut', draw: (random) => road(random, { kind: 'cut', rate: 0.2 }) },
+  { name: 'road: away', draw: (random) => road(random, { kind: 'away' }) },
+  { name: 'Redis road: delay', ledger: 'redis', draw: (random) => ledgerRoad(random, delay(random)) },
+  {
+    name: 'Redis road: reset',
+    ledger: 'redis',
+    draw: (random) => ledgerRoad(random, { kind: 'reset', rate: 0.05 }),
+  },
+  {
+    name: 'Redis road: cut',
+    ledger: 'redis',
+    draw: (random) => ledgerRoad(random, { kind: 'cut', rate: 0.05 }),
+  },
+  { name: 'processor: slow', draw: slow },
+  { name: 'processor: 500', draw: failing },
+  { name: 'processor: late', draw: (random) => lying(random, 'hang', 0.1, late(random)) },
+  { name: 'processor: drop before', draw: (random) => lying(random, 'drop-before-commit', 0.3) },
+  { name: 'processor: drop after', draw: (random) => lying(random, 'drop-after-commit', 0.3) },
+  { name: 'processor: 500 after', draw: (random) => lying(random, '500-after-commit', 0.3) },
+  { name: 'processor: 400', draw: (random) => lying(random, '400', 0.02) },
+  { name: 'processor: 429', draw: (random) => lying(random, '429', 0.3) },
+  { name: 'processor: 503', draw: (random) => lying(random, '503', 0.3) },
+  { name: 'processor: garbage', draw: (random) => lying(random, 'garbage', 0.3) },
+  { name: 'processor: half', draw: (random) => lying(random, 'half-response', 0.3) },
+];
+
+/** Draws faults of all kinds, each as often as any other: none comes back before all have been. */
+export class Deck {
+  readonly #random: Random;
+  readonly #kinds: readonly Kind[];
+  #left: Kind[] = [];
+
+  constructor(ledger: LedgerKind, hasDisks: boolean, random: Random) {
+    this.#random = random;
+    this.#kinds = KINDS.filter(
+      (kind) => (kind.ledger ?? ledger) === ledger && (hasDisks || kind.needsDisk !== true),
+    );
+  }
+
+  draw(): Fault {
+    if (this.#left.length === 0) this.#left = [...this.#kinds];
+    const [kind] = this.#left.splice(this.#random.int(0, this.#left.length - 1), 1);
+    if (kind === undefined) throw new Error('there are kinds');
+    return { name: kind.name, ...kind.draw(this.#random) };
+  }
+}
+
+function killInstance(random: Random): Drawn {
+  const index = eitherOf(random);
+  const backMs = random.int(0, BACK_MAX_MS);
+  return {
+    targets: [`instance ${index}`],
+    text: `${nameOf(index)}, back after ${backMs} ms`,
+    async strike({ gateways }) {
+      await gateways[index].kill();
+      await pause(backMs);
+      await gateways[index].start();
+    },
+  };
+}
+
+function killBoth(random: Random): Drawn {
+  const backMs = [random.int(0, BACK_MAX_MS), random.int(0, BACK_MAX_MS)] as const;
+  return {
+    targets: ['instance 0', 'instance 1'],
+    text: `back after ${backMs.join(' and ')} ms`,
+    async strike({ gateways }) {
+      await Promise.all(gateways.map((gateway) => gateway.kill()));
+      await Promise.all(
+        gateways.map(async (gateway, index) => {
+          await pause(backMs[index] ?? 0);
+          await gateway.start();
+        }),
+      );
+    },
+  };
+}
+
+function stopInstance(random: Random): Drawn {
+  const index = eitherOf(random);
+  const forMs = random.int(100, STOP_MAX_MS);
+  return {
+    targets: [`instance ${index}`],
+    text: `${nameOf(index)}, for ${forMs} ms`,
+    async strike({ gateways }) {
+      gateways[index].child.send('SIGSTOP');
+      await pause(forMs);
+      gateways[index].child.send('SIGCONT');
+    },
+  };
+}
+
+function crashThread(random: Random): Drawn {
+  const index = eitherOf(random);
+  return {
+    targets: [`instance ${index}`],
+    text: nameOf(index),
+    async strike({ gateways }) {
+      const gateway = gateways[index];
+      const deaths = () => gateway.output.split('pool thread died').length;
+      const before = deaths();
+      gateway.child.send('SIGUSR2');
+      await until('the death of a pool thread is seen', DEATH_SEEN_MS, () => deaths() > before);
+    },
+  };
+}
+
+function killRedis(random: Random): Drawn {
+  const backMs = random.int(0, REDIS_BACK_MAX_MS);
+  return {
+    targets: ['Redis'],
+    text: `back after ${backMs} ms`,
+    async strike({ redis }) {
+      await redis.kill();
+      await pause(backMs);
+      await redis.start();
+    },
+  };
+}
+
+function stopRedis(random: Random): Drawn {
+  const forMs = random.int(100, STOP_MAX_MS);
+  return {
+    targets: ['Redis'],
+    text: `for ${forMs} ms`,
+    async strike({ redis }) {
+      redis.signal('SIGSTOP');
+      await pause(forMs);
+      redis.signal('SIGCONT');
+    },
+  };
+}
+
+function reloadNginx(): Drawn {
+  return { targets: ['nginx'], text: '', strike: async (lab) => lab.reloadNginx() };
+}
+
+function fillDisk(random: Random): Drawn {
+  const index = eitherOf(random);
+  const forMs = random.int(500, DISK_MAX_MS);
+  return {
+    targets: [`disk ${index}`],
+    text: `of ${nameOf(index)}'s journal, for ${forMs} ms`,
+    async strike({ disks }) {
+      disks?.[index].fill();
+      await pause(forMs);
+      disks?.[index].makeRoom();
+    },
+  };
+}
+
+function delay(random: Random): Weather {
+  return { kind: 'delay', delayMs: random.int(20, ROAD_DELAY_MAX_MS / 2) };
+}
+
+function road(random: Random, weather: Weather): Drawn {
+  const index = eitherOf(random);
+  const text = `to ${processorName(index)}`;
+  return storm(random, `road ${index}`, text, weather, (lab) => lab.roads[index]);
+}
+
+function ledgerRoad(random: Random, weather: Weather): Drawn {
+  return storm(random, 'ledger road', 'to Redis', weather, (lab) => lab.ledgerRoad);
+}
+
+function storm(
+  random: Random,
+  target: string,
+  where: string,
+  weather: Weather,
+  roadOf: (lab: Lab) => Road | null,
+): Drawn {
+  const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
+  return {
+    targets: [target],
+    text: `${where}, ${JSON.stringify(weather)}, for ${forMs} ms`,
+    async strike(lab) {
+      const stretch = roadOf(lab);
+      await stretch?.setWeather(weather);
+      await pause(forMs);
+      await stretch?.setWeather({ kind: 'clear' });
+    },
+  };
+}
+
+function slow(random: Random): Drawn {
+  const index = eitherOf(random);
+  const delayMs = random.int(50, SLEEP_MAX_MS);
+  const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
+  return {
+    targets: [`sleep ${index}`],
+    text: `${processorName(index)}, ${delayMs} ms, for ${forMs} ms`,
+    async strike({ processors }) {
+      await processors[index].setDelay(delayMs);
+      await pause(forMs);
+      await processors[index].setDelay(0);
+    },
+  };
+}
+
+function failing(random: Random): Drawn {
+  const index = eitherOf(random);
+  const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
+  return {
+    targets: [`failure ${index}`],
+    text: `${processorName(index)}, for ${forMs} ms`,
+    async strike({ processors }) {
+      await processors[index].setFailing(true);
+      await pause(forMs);
+      await processors[index].setFailing(false);
+    },
+  };
+}
+
+function late(random: Random): number {
+  return random.int(HANG_MIN_MS, HANG_MAX_MS);
+}
+
+function lying(random: Random, kind: string, rate: number, delayMs = 0): Drawn {
+  const index = eitherOf(random);
+  const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
+  const isLate = delayMs === 0 ? '' : `, after ${delayMs} ms`;
+  return {
+    targets: [`${kind} ${index}`],
+    text: `${processorName(index)}, ${rate * 100}% of calls${isLate}, for ${forMs} ms`,
+    async strike({ processors }) {
+      await processors[index].setFault({ kind, rate, delayMs });
+      await pause(forMs);
+      await processors[index].setFault({ kind, count: 0 });
+    },
+  };
+}
+
+function eitherOf(random: Random): 0 | 1 {
+  return random.chance(0.5) ? 0 : 1;
+}
+
+function nameOf(index: 0 | 1): string {
+  return `instance ${index + 1}`;
+}
+
+function processorName(index: 0 | 1): string {
+  return index === 0 ? 'default' : 'fallback';
+}

@@ -1,0 +1,201 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Child as Program } from '../../bench/rinha/child.ts';
+import { adapted } from '../../bench/rinha/nginx.ts';
+import { RedisServer } from '../ledger/redis-server.ts';
+import type { Random } from '../sim/random.ts';
+import { Books } from '../system/books.ts';
+import { Child } from '../system/child.ts';
+import { Gateway } from '../system/deployment.ts';
+import { exchange } from '../system/exchange.ts';
+import { freePort } from '../system/port.ts';
+import { ProcessorAdmin } from '../system/processor-admin.ts';
+import { until } from '../system/until.ts';
+import type { Entrance } from './clients.ts';
+import { Disk } from './disk.ts';
+import { Road } from './road.ts';
+
+export type LedgerKind = 'redis' | 'lmdb';
+export type Settings = Readonly<Record<string, string>>;
+
+const READY_MS = 20_000;
+const INSTANCES = ['one', 'two'] as const;
+const PROCESSORS = [
+  { name: 'default', fee: '0.05' },
+  { name: 'fallback', fee: '0.15' },
+] as const;
+
+/**
+ * Settings by which what is in doubt is settled soon. `PIN_HOLD_MS` has to outlast the longest that a call can go
+ * on behind the back of who made it: the sum of what the faults of `faults.ts` may add.
+ */
+const SETTINGS: Settings = {
+  PROCESSOR_TIMEOUT_MS: '1500',
+  LEASE_MS: '1500',
+  PIN_HOLD_MS: '7000',
+  PATIENCE_MS: '500',
+  BACKOFF_MAX_MS: '500',
+  BREAKER_MAX_MS: '1000',
+  POOL_THREADS: '2',
+  LOG_LEVEL: 'info',
+};
+
+/** nginx, two gateways, a ledger and two processors, each a process, with a network between them that can be bad. */
+export class Lab {
+  readonly gateways: readonly [Gateway, Gateway];
+  readonly processors: readonly [ProcessorAdmin, ProcessorAdmin];
+  /** Between the gateways and each processor. */
+  readonly roads: readonly [Road, Road];
+  /** Between the gateways and Redis. */
+  readonly ledgerRoad: Road | null;
+  /** Of each gateway's journal; null where none can be mounted. */
+  readonly disks: readonly [Disk, Disk] | null;
+  readonly journalDirs: readonly [string, string];
+  readonly entrances: readonly [Entrance, Entrance, Entrance, Entrance];
+  readonly books: Books;
+  readonly #directory: string;
+  readonly #redis: RedisServer | null;
+  readonly #processorChildren: readonly [Child, Child];
+  readonly #nginx: Program;
+
+  static async open(ledger: LedgerKind, random: Random, settings: Settings = {}): Promise<Lab> {
+    const directory = mkdtempSync(join(tmpdir(), 'chaos-'));
+    // Started by root, nginx serves as another user, who keeps its temporary files in it.
+    chmodSync(directory, 0o711);
+    const redis = ledger === 'redis' ? await RedisServer.start() : null;
+    const road = async (port: number, name: string) =>
+      Road.before(port, await freePort(), random.fork(`road ${name}`));
+    const ledgerRoad = redis === null ? null : await road(redis.port, 'ledger');
+    const processorPorts = [await freePort(), await freePort()] as const;
+    const roads = [
+      await road(processorPorts[0], 'default'),
+      await road(processorPorts[1], 'fallback'),
+    ] as const;
+    const ports = { nginx: await freePort(), gateways: [await freePort(), await freePort()] as const };
+    const lab = new Lab(directory, redis, ledgerRoad, processorPorts, roads, ports, settings);
+    try {
+      await lab.#untilReady();
+    } catch (error) {
+      lab.printOutput();
+      await lab.close();
+      throw error;
+    }
+    return lab;
+  }
+
+  private constructor(
+    directory: string,
+    redis: RedisServer | null,
+    ledgerRoad: Road | null,
+    processorPorts: readonly [number, number],
+    roads: readonly [Road, Road],
+    ports: { readonly nginx: number; readonly gateways: readonly [number, number] },
+    settings: Settings,
+  ) {
+    this.#directory = directory;
+    this.#redis = redis;
+    this.ledgerRoad = ledgerRoad;
+    this.roads = roads;
+    this.#processorChildren = both((index) => startProcessor(index, processorPorts[index]));
+    this.processors = both(
+      (index) => new ProcessorAdmin(PROCESSORS[index].name, `http://127.0.0.1:${processorPorts[index]}`),
+    );
+    this.journalDirs = both((index) => join(directory, `journal-${INSTANCES[index]}`));
+    this.disks = Disk.isPossible ? both((index) => Disk.mount(this.journalDirs[index])) : null;
+    const shared: Settings = {
+      LEDGER_URL:
+        ledgerRoad === null ? `lmdb:${join(directory, 'ledger')}` : `redis://127.0.0.1:${ledgerRoad.port}`,
+      PAYMENT_PROCESSOR_URL_DEFAULT: `http://127.0.0.1:${roads[0].port}`,
+      PAYMENT_PROCESSOR_URL_FALLBACK: `http://127.0.0.1:${roads[1].port}`,
+      NODE_OPTIONS: `--import=${new URL('../system/pool-thread-crash.ts', import.meta.url).href} --disable-warning=ExperimentalWarning`,
+      ...SETTINGS,
+      ...settings,
+    };
+    this.gateways = both(
+      (index) =>
+        new Gateway('src/primary.ts', `http://127.0.0.1:${ports.gateways[index]}`, {
+          ...shared,
+          LISTEN: `127.0.0.1:${ports.gateways[index]}`,
+          INSTANCE_ID: INSTANCES[index],
+          JOURNAL_DIR: this.journalDirs[index],
+        }),
+    );
+    const nginx = { name: 'nginx', url: `http://127.0.0.1:${ports.nginx}` };
+    const [one, two] = both((index) => ({ name: INSTANCES[index], url: this.gateways[index].url }));
+    this.entrances = [nginx, nginx, one, two];
+    this.books = new Books([one.url, two.url, nginx.url], this.processors);
+    this.#nginx = startNginx(directory, ports.gateways, ports.nginx);
+  }
+
+  get redis(): RedisServer {
+    if (this.#redis === null) throw new Error('this lab has no Redis');
+    return this.#redis;
+  }
+
+  reloadNginx(): void {
+    const pid = readFileSync(join(nginxDirectory(this.#directory), 'nginx.pid'), 'latin1');
+    process.kill(Number(pid), 'SIGHUP');
+  }
+
+  printOutput(): void {
+    for (const { url, output } of this.gateways) console.error(`--- gateway ${url}\n${output}`);
+    for (const { output } of this.#processorChildren) console.error(`--- processor\n${output}`);
+    console.error(`--- nginx\n${this.#nginx.said}`);
+  }
+
+  async close(): Promise<void> {
+    await this.#nginx.stop();
+    await Promise.all(this.gateways.map((gateway) => gateway.end()));
+    for (const child of this.#processorChildren) child.send('SIGTERM');
+    await Promise.all(this.#processorChildren.map((child) => child.ended));
+    await Promise.all([...this.roads, this.ledgerRoad].map((road) => road?.close()));
+    await this.#redis?.stop();
+    for (const disk of this.disks ?? []) disk.unmount();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  async #untilReady(): Promise<void> {
+    await Promise.all(
+      this.processors.map(({ name, url }) =>
+        until(`processor ${name} serves`, READY_MS, async () => {
+          return (await exchange('GET', `${url}/admin/payments-summary`)).status === 401;
+        }),
+      ),
+    );
+    await Promise.all(this.gateways.map((gateway) => gateway.start()));
+    const [{ url }] = this.entrances;
+    await until(
+      'nginx serves',
+      READY_MS,
+      async () => (await exchange('GET', `${url}/readyz`)).status === 200,
+    );
+  }
+}
+
+function startProcessor(index: 0 | 1, port: number): Child {
+  const { name, fee } = PROCESSORS[index];
+  return new Child('src/simulated/main.ts', { LISTEN: `127.0.0.1:${port}`, NAME: name, FEE: fee });
+}
+
+/** As it is deployed, but for where it listens and writes, and that the gateways are reached over TCP. */
+function startNginx(directory: string, gatewayPorts: readonly number[], port: number): Program {
+  const deployed = readFileSync(new URL('../../lb/nginx.conf', import.meta.url), 'utf8');
+  const sockets = gatewayPorts.map((gatewayPort) => `127.0.0.1:${gatewayPort}`);
+  const own = nginxDirectory(directory);
+  mkdirSync(own);
+  chmodSync(own, 0o711);
+  const path = join(own, 'nginx.conf');
+  const moved = adapted(deployed, { directory: own, sockets, port });
+  writeFileSync(path, moved.replaceAll('server unix:127', 'server 127'));
+  return new Program('nginx', 'nginx', ['-p', own, '-c', path, '-e', 'stderr', '-g', 'daemon off;']);
+}
+
+function nginxDirectory(directory: string): string {
+  return join(directory, 'nginx');
+}
+
+/** One for each of two. */
+function both<T>(make: (index: 0 | 1) => T): [T, T] {
+  return [make(0), make(1)];
+}

@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Random } from '../sim/random.ts';
+
+/**
+ * | weather | what becomes of a connection                                             |
+ * |---------|--------------------------------------------------------------------------|
+ * | clear   | nothing                                                                  |
+ * | delay   | every piece, either way, comes so much later                             |
+ * | reset   | each piece, either way, may be lost, and the connection is reset with it |
+ * | cut     | each piece of an answer may come in half, and the connection ends        |
+ * | away    | those that stand are reset, and new ones refused                         |
+ */
+export type Weather =
+  | { readonly kind: 'clear' }
+  | { readonly kind: 'delay'; readonly delayMs: number }
+  | { readonly kind: 'reset' | 'cut'; readonly rate: number }
+  | { readonly kind: 'away' };
+
+const CLEAR: Weather = { kind: 'clear' };
+const HOST = '127.0.0.1';
+
+/** A stretch of network before a server on loopback, with a weather of its own. */
+export class Road {
+  readonly port: number;
+  readonly #targetPort: number;
+  readonly #random: Random;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #weather: Weather = CLEAR;
+
+  private constructor(port: number, targetPort: number, random: Random) {
+    this.port = port;
+    this.#targetPort = targetPort;
+    this.#random = random;
+    this.#server = createServer((inside) => this.#join(inside));
+  }
+
+  static async before(targetPort: number, port: number, random: Random): Promise<Road> {
+    const road = new Road(port, targetPort, random);
+    await road.#listen();
+    return road;
+  }
+
+  async setWeather(weather: Weather): Promise<void> {
+    const was = this.#weather;
+    this.#weather = weather;
+    if (weather.kind === 'away' && was.kind !== 'away') await this.#vanish();
+    if (weather.kind !== 'away' && was.kind === 'away') await this.#listen();
+  }
+
+  async close(): Promise<void> {
+    if (this.#weather.kind !== 'away') await this.#vanish();
+  }
+
+  async #listen(): Promise<void> {
+    this.#server.listen(this.port, HOST);
+    await once(this.#server, 'listening');
+  }
+
+  async #vanish(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+    await closed;
+  }
+
+  #join(inside: Socket): void {
+    const outside = connect(this.#targetPort, HOST);
+    for (const socket of [inside, outside]) {
+      this.#sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on('error', () => {});
+      socket.on('close', () => this.#sockets.delete(socket));
+    }
+    const questions = new Lane(() => this.#delayMs);
+    inside.on('data', (piece) => questions.carry(() => this.#ask(inside, outside, piece)));
+    // Who gives up a call takes back what has not arrived yet: nothing is delivered after its sender has left.
+    inside.on('close', () => {
+      questions.clear();
+      outside.destroy();
+    });
+    const answers = new Lane(() => this.#delayMs);
+    outside.on('data', (piece) => answers.carry(() => this.#answer(inside, outside, piece)));
+    outside.on('close', (hadError) =>
+      answers.carry(() => {
+        if (hadError) inside.resetAndDestroy();
+        else inside.end();
+      }),
+    );
+  }
+
+  get #delayMs(): number {
+    return this.#weather.kind === 'delay' ? this.#weather.delayMs : 0;
+  }
+
+  #ask(inside: Socket, outside: Socket, piece: Buffer): void {
+    if (this.#strikes('reset')) reset(inside, outside);
+    else outside.write(piece);
+  }
+
+  #answer(inside: Socket, outside: Socket, piece: Buffer): void {
+    if (this.#strikes('reset')) {
+      reset(inside, outside);
+    } else if (this.#strikes('cut')) {
+      inside.end(piece.subarray(0, piece.length >> 1));
+      outside.destroy();
+    } else {
+      inside.write(piece);
+    }
+  }
+
+  #strikes(kind: 'reset' | 'cut'): boolean {
+    const weather = this.#weather;
+    return weather.kind === kind && this.#random.chance(weather.rate);
+  }
+}
+
+function reset(...sockets: readonly Socket[]): void {
+  for (const socket of sockets) socket.resetAndDestroy();
+}
+
+/** One direction of a connection: what is carried comes late, but in order. */
+class Lane {
+  readonly #delayMs: () => number;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #dueMs = 0;
+
+  constructor(delayMs: () => number) {
+    this.#delayMs = delayMs;
+  }
+
+  carry(arrive: () => void): void {
+    const nowMs = performance.now();
+    this.#dueMs = Math.max(this.#dueMs, nowMs + this.#delayMs());
+    if (this.#timers.size === 0 && this.#dueMs <= nowMs) {
+      arrive();
+      return;
+    }
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      arrive();
+    }, this.#dueMs - nowMs);
+    this.#timers.add(timer);
+  }
+
+  clear(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}
