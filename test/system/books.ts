@@ -38,7 +38,10 @@ export class Books {
     );
   }
 
-  /** Resolves when the processors have charged so many payments, and every gateway says just what they say. */
+  /**
+   * Resolves when the processors have charged so many payments, and every gateway says just what they say. One that
+   * says nothing, since its ledger is away, may do so later.
+   */
   async untilSettled(count: number, deadlineMs: number): Promise<void> {
     let last = '';
     const look = async () => {
@@ -47,7 +50,12 @@ export class Books {
       last = [`${chargedCount} of ${count} charged`, ...differences].join('; ');
       return chargedCount === count && differences.length === 0;
     };
-    await until('the books agree', deadlineMs, look).catch((error: Error) => {
+    const lookAgain = () =>
+      look().catch((error: Error) => {
+        last = error.message;
+        return false;
+      });
+    await until('the books agree', deadlineMs, lookAgain).catch((error: Error) => {
       throw new Error(`${error.message}: ${last}`);
     });
   }

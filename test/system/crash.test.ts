@@ -108,6 +108,7 @@ for (const ledger of ledgers('lmdb')) {
     if (gateway === undefined) throw new Error('there is one');
     for (const [deaths, share] of [0.2, 0.4, 0.6, 0.8].entries()) {
       await load.reached(part(share));
+      await gateway.ready();
       gateway.child.send('SIGUSR2');
       const deathCount = () => gateway.output.split('pool thread died').length - 1;
       await until(`death ${deaths + 1} is seen`, SETTLE_MS, () => deathCount() > deaths);

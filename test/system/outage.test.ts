@@ -58,10 +58,10 @@ const FAULTS = [
   { kind: 'half-response', rate: 0.05 },
   { kind: '429', rate: 0.05 },
   { kind: '503', rate: 0.05 },
-  { kind: 'hang', rate: 0.02, delayMs: 1_500 },
+  { kind: 'hang', rate: 0.1, delayMs: 1_500 },
 ] as const;
-/** With no patience, a payment that is free to do so leaves for the other processor. */
-const RESTLESS = { PATIENCE_MS: '0' };
+/** A payment that is free to do so leaves for the other processor at once; and no call that hangs is waited for. */
+const RESTLESS = { PATIENCE_MS: '0', PROCESSOR_TIMEOUT_MS: '500', LEASE_MS: '2000', PIN_HOLD_MS: '4000' };
 
 for (const ledger of ledgers('redis')) {
   test(`processors that drop, hang and lie charge each payment once: ${ledger}`, () =>
