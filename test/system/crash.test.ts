@@ -4,7 +4,7 @@ import { Random } from '../sim/random.ts';
 import { Deployment, type Shape } from './deployment.ts';
 import { Load } from './load.ts';
 import { ledgers, PAYMENTS, RATE_PER_S, REPEAT_RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
-import { until } from './until.ts';
+import { pause, until } from './until.ts';
 
 /** Long enough that a crash finds many calls in flight. */
 const DELAY_MS = 40;
@@ -86,6 +86,7 @@ for (const ledger of ledgers('lmdb')) {
     await cheap.setFailing(true);
     await gateways[0]?.kill();
     await gateways[0]?.start();
+    await pause(HANG_MS);
   });
 }
 
