@@ -109,7 +109,8 @@ export class Audit {
   sent(processor: number, { correlationId, amountCents, requestedAtMs }: Dispatch): void {
     const entry = this.#store.entries.get(correlationId);
     const isClaimed =
-      entry?.processor === nameOf(processor) &&
+      entry?.status === 'dispatched' &&
+      entry.processor === nameOf(processor) &&
       entry.requestedAtMs === requestedAtMs &&
       entry.amountCents === amountCents;
     if (!isClaimed && this.#clocksAgree) this.broken('sent otherwise than claimed', correlationId);

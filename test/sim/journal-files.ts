@@ -113,14 +113,10 @@ export class SimFiles implements JournalFiles {
       }
       const size = statSync(path).size;
       if (size === entry.syncedLength) continue;
-      if (random.chance(0.5)) truncateSync(path, random.int(entry.syncedLength, size));
-      else
-        this.#tear(
-          path,
-          Buffer.alloc(size, random.int(0, 1) * 255),
-          size - entry.syncedLength,
-          entry.syncedLength,
-        );
+      const kept = random.int(entry.syncedLength, size);
+      // The length may reach the disk without the bytes.
+      if (random.chance(0.3)) truncateSync(path, kept);
+      else this.#tear(path, Buffer.alloc(size - kept), size - kept, kept);
     }
   }
 

@@ -13,7 +13,7 @@ import { shrink } from './shrink.ts';
 import { type Outcome, runPlan } from './world.ts';
 
 const MUTANT_SEEDS = 3000;
-const MUTANT_TIMEOUT_MS = 120_000;
+const MUTANT_TIMEOUT_MS = 600_000;
 const PROGRESS_EVERY_MS = 10_000;
 
 const { values } = parseArgs({
