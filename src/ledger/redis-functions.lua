@@ -704,21 +704,25 @@ local function restore_commit(keys, args)
   return acknowledged(books, 0)
 end
 
--- An entry as it was handed over. One that has been claimed more often since is newer than that.
+-- An entry as it was handed over. One that has been claimed more often since is newer than that. One that went on to a
+-- second heir, who has spoken before the first, stays with the first: fenced, and so taken over once more.
 local function restore_handed_over(books, id, shown, from, to)
   local key, field = entry_place(books, id)
-  local entry = call('HGET', key, field)
-  if not entry then
-    if unpack('>I6', shown, 11) < books.purged_at then return end
-  else
-    local is_froms = byte(entry) % OTHER_AMOUNT < SETTLED and sub(entry, 24, 29) == from
-    if not is_froms or unpack('>I2', entry, 3) > unpack('>I2', shown, 3) then
-      if sub(entry, 24, 29) ~= to then keep_stray(books, id, sub(shown, 2, 2), to, entry) end
+  local entry, holder = call('HGET', key, field), from
+  if entry then
+    local state = byte(entry) % OTHER_AMOUNT
+    holder = sub(entry, 24, 29)
+    local is_older = unpack('>I2', entry, 3) <= unpack('>I2', shown, 3)
+    -- Of a reserved entry nothing was sent: whoever claims it has it.
+    if state >= SETTLED or not is_older or (holder ~= from and state ~= ACCEPTED) then
+      if holder ~= to then keep_stray(books, id, sub(shown, 2, 2), to, entry) end
       return
     end
+  elseif unpack('>I6', shown, 11) < books.purged_at then
+    return
   end
   call('HSET', key, field, shown)
-  call('SREM', books.prefix .. 'o:' .. unpack('>I6', from), id)
+  call('SREM', books.prefix .. 'o:' .. unpack('>I6', holder), id)
   call('SADD', books.prefix .. 'o:' .. unpack('>I6', to), id)
 end
 
@@ -728,9 +732,12 @@ local function restore_take_over(keys, args)
   local from_owner = unpack('>I6', from)
   local books, problem = open_books(keys, args, from_owner)
   if not books then return problem end
-  -- It may hold more than these entries when others have restored theirs: so it stays, to be taken over to the end.
-  local row = books.owner_row
-  if row then fence(books, from_owner, row, FENCED) end
+  -- It stays even if it holds nothing, to be taken over to the end: others may still restore what it held, or itself.
+  if books.owner_row then
+    fence(books, from_owner, books.owner_row, FENCED)
+  else
+    keep_owner(books, from_owner)
+  end
   if not is_purged(books, args) then
     keep_owner(books, unpack('>I6', to))
     for at = 4, #args - 2, 2 do restore_handed_over(books, args[at], args[at + 1], from, to) end

@@ -6,6 +6,7 @@ export class RedisGate {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #losesAnswers = false;
+  #isShut = false;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -14,7 +15,10 @@ export class RedisGate {
   static async before(port: number): Promise<RedisGate> {
     const server = createServer();
     const gate = new RedisGate(server);
-    server.on('connection', (inside) => gate.#join(inside, connect(port, '127.0.0.1')));
+    server.on('connection', (inside) => {
+      if (gate.#isShut) inside.destroy();
+      else gate.#join(inside, connect(port, '127.0.0.1'));
+    });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return gate;
@@ -29,6 +33,16 @@ export class RedisGate {
   /** The next answer is lost, and its connection with it; what was asked has been done. */
   loseNextAnswer(): void {
     this.#losesAnswers = true;
+  }
+
+  /** Nobody comes through until it is opened again. */
+  shut(): void {
+    this.#isShut = true;
+    this.cutAll();
+  }
+
+  reopen(): void {
+    this.#isShut = false;
   }
 
   cutAll(): void {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,6 +96,26 @@ export class RedisServer {
     const ended = once(child, 'exit');
     child.kill(signal);
     await ended;
+  }
+
+  /** What it has written so far: where it can be made to forget what comes after. */
+  get moment(): number {
+    return statSync(this.#logPath).size;
+  }
+
+  /** Dies, and comes back as it was at an earlier moment. */
+  async forgetSince(moment: number): Promise<void> {
+    await this.kill('SIGKILL');
+    truncateSync(this.#logPath, moment);
+    await this.start();
+  }
+
+  /** The append-only file that is being written. */
+  get #logPath(): string {
+    const folder = join(this.directory, 'appendonlydir');
+    const [name] = readdirSync(folder).filter((file) => file.endsWith('.incr.aof'));
+    if (name === undefined) throw new Error('redis-server appends to a file');
+    return join(folder, name);
   }
 
   async stop(): Promise<void> {
