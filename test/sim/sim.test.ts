@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { MUTANTS } from './mutants.ts';
 import { planOf } from './plan.ts';
 import { KEPT_SEEDS } from './seeds.ts';
 import { type Outcome, runPlan } from './world.ts';
@@ -26,6 +28,13 @@ test('the same seed is the same history', async () => {
     await runPlan(planOf(seed), again);
     assert.ok(once !== undefined && once.length > 100);
     assert.equal(again, once);
+  }
+});
+
+test('each mutant has its place in the gateway', () => {
+  for (const { name, file, from } of MUTANTS) {
+    const source = readFileSync(new URL(`../../src/${file}`, import.meta.url), 'utf8');
+    assert.is(source.split(from).length, 2, name);
   }
 });
 
