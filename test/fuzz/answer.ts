@@ -1,0 +1,60 @@
+/** A final answer, as it came. */
+export interface Answer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+/** Makes answers of the bytes of one connection, in Latin-1, which has a character for each byte. */
+export class AnswerReader {
+  readonly answers: Answer[] = [];
+  #text = '';
+
+  push(text: string): void {
+    this.#text += text;
+    while (this.#readOne());
+  }
+
+  /** The connection is closed: an answer without a length ends here. */
+  end(): void {
+    const head = headOf(this.#text);
+    if (head === null || head.lengthBytes !== null) return;
+    this.answers.push({ status: head.status, headers: head.headers, body: this.#text.slice(head.endAt) });
+    this.#text = '';
+  }
+
+  #readOne(): boolean {
+    const head = headOf(this.#text);
+    if (head === null) return false;
+    const endAt = head.endAt + (head.status < 200 ? 0 : (head.lengthBytes ?? Number.POSITIVE_INFINITY));
+    if (this.#text.length < endAt) return false;
+    const body = this.#text.slice(head.endAt, endAt);
+    this.#text = this.#text.slice(endAt);
+    if (head.status >= 200) this.answers.push({ status: head.status, headers: head.headers, body });
+    return true;
+  }
+}
+
+interface Head {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly lengthBytes: number | null;
+  readonly endAt: number;
+}
+
+function headOf(text: string): Head | null {
+  const end = text.indexOf('\r\n\r\n');
+  if (end < 0) return null;
+  const [line = '', ...lines] = text.slice(0, end).split('\r\n');
+  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(line)?.[1] ?? Number.NaN);
+  if (Number.isNaN(status)) return null;
+  const headers = new Map(lines.map(nameAndValue));
+  const length = headers.get('content-length') ?? '';
+  return { status, headers, lengthBytes: /^\d+$/.test(length) ? Number(length) : null, endAt: end + 4 };
+}
+
+function nameAndValue(line: string): readonly [string, string] {
+  const colon = line.indexOf(':');
+  return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+}

@@ -1,0 +1,60 @@
+import type { Answer } from './answer.ts';
+
+/** Whom an answer is from: a gateway alone, whose HTTP library refuses some requests by itself, or nginx with its gateways. */
+export type Side = 'direct' | 'nginx';
+
+/**
+ * What the library answers by itself to what it can't read as HTTP/1.1. That can't be set, and 505 is among it: the
+ * one 5xx beside 503, and only where nothing stands before the gateway.
+ */
+const LIBRARY_STATUSES: readonly number[] = [400, 431, 505];
+
+/** What is wrong with an answer to a well-formed request; null: nothing. */
+export function orderlyFault(answer: Answer, statuses: readonly number[]): string | null {
+  if (!statuses.includes(answer.status))
+    return `answered ${shown(answer)} instead of ${statuses.join(' or ')}`;
+  return answer.status < 400 ? null : problemFault(answer);
+}
+
+/** What is wrong with an answer to anything; null: nothing. */
+export function wildFault(answer: Answer, side: Side): string | null {
+  const { status } = answer;
+  if (side === 'direct' && isFromLibrary(answer)) return null;
+  if (status >= 500 && status !== 503) return `answered ${shown(answer)}`;
+  return status < 400 ? null : problemFault(answer);
+}
+
+export function isFromLibrary({ status, headers, body }: Answer): boolean {
+  const isItsForm = headers.get('connection') === 'close' && body.includes('uWebSockets');
+  return isItsForm && LIBRARY_STATUSES.includes(status);
+}
+
+/** An error is a problem document (RFC 9457) that agrees with the status line, and says when to come back, or what is allowed. */
+function problemFault(answer: Answer): string | null {
+  const { status, headers, body } = answer;
+  if (headers.get('content-type') !== 'application/problem+json')
+    return `answered ${shown(answer)}, no problem document`;
+  // The answer to HEAD has no body.
+  if (body === '') return null;
+  const document = parsed(body);
+  const isProblem =
+    document?.['status'] === status &&
+    [document['type'], document['title'], document['detail']].every((member) => typeof member === 'string');
+  if (!isProblem) return `answered ${shown(answer)}, a bad problem document`;
+  if (status === 503 && !/^[1-9]\d*$/.test(headers.get('retry-after') ?? ''))
+    return 'answered 503 without Retry-After';
+  if (status === 405 && !headers.has('allow')) return 'answered 405 without Allow';
+  return null;
+}
+
+function parsed(body: string): Record<string, unknown> | null {
+  try {
+    return JSON.parse(Buffer.from(body, 'latin1').toString());
+  } catch {
+    return null;
+  }
+}
+
+function shown({ status, body }: Answer): string {
+  return `${status} ${JSON.stringify(body.slice(0, 200))}`;
+}

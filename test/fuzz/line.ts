@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { type Answer, AnswerReader } from './answer.ts';
+
+/** One connection to a server under test, and what came over it. */
+export class Line {
+  readonly #socket: Socket;
+  readonly #reader = new AnswerReader();
+  #closed = false;
+  #heardAtMs = performance.now();
+  #onNews: () => void = () => {};
+
+  /** `localAddress`, any of loopback's: one address alone has ports for some ten thousand connections a minute. */
+  static async open(port: number, localAddress: string): Promise<Line> {
+    const socket = connect({ host: '127.0.0.1', port, localAddress, noDelay: true, allowHalfOpen: true });
+    const line = new Line(socket);
+    await once(socket, 'connect');
+    return line;
+  }
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      this.#reader.push(text);
+      this.#news();
+    });
+    socket.on('error', () => this.#close());
+    socket.on('end', () => this.#close());
+    socket.on('close', () => this.#close());
+  }
+
+  /** By the server. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get answers(): readonly Answer[] {
+    return this.#reader.answers;
+  }
+
+  send(bytes: Buffer): void {
+    if (!this.#closed) this.#socket.write(bytes);
+  }
+
+  /** Says that no more will be sent, and still listens. */
+  finish(): void {
+    if (!this.#closed) this.#socket.end();
+  }
+
+  /** Takes the answers that have come, so that the next ones are counted from 0. */
+  take(): Answer[] {
+    return this.#reader.answers.splice(0);
+  }
+
+  /** Resolves with so many answers, with the end of the connection, or after a silence. */
+  async heard(count: number, silenceMs: number): Promise<void> {
+    this.#heardAtMs = performance.now();
+    while (this.answers.length < count && !this.#closed) {
+      const leftMs = this.#heardAtMs + silenceMs - performance.now();
+      if (leftMs <= 0) return;
+      await this.#nextNews(leftMs);
+    }
+  }
+
+  /** Whatever still comes is answered with a reset. */
+  drop(): void {
+    this.#socket.destroy();
+  }
+
+  #nextNews(maxMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, maxMs);
+      this.#onNews = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #news(): void {
+    this.#heardAtMs = performance.now();
+    this.#onNews();
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#reader.end();
+    this.#news();
+  }
+}

@@ -1,0 +1,27 @@
+import type { Random } from '../sim/random.ts';
+
+/** A payment that a request makes when it is accepted. */
+export interface FuzzPayment {
+  /** Canonical, lower case. */
+  readonly correlationId: string;
+  readonly amountCents: number;
+}
+
+const MAX_AMOUNT_CENTS = 999_999;
+
+export function drawPayment(random: Random): FuzzPayment {
+  return { correlationId: drawId(random), amountCents: random.int(1, MAX_AMOUNT_CENTS) };
+}
+
+export function drawId(random: Random): string {
+  const hex = Array.from({ length: 4 }, () => random.u32().toString(16).padStart(8, '0')).join('');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+export function decimalOf(amountCents: number): string {
+  return `${Math.floor(amountCents / 100)}.${String(amountCents % 100).padStart(2, '0')}`;
+}
+
+export function plainJson({ correlationId, amountCents }: FuzzPayment): string {
+  return `{"correlationId":"${correlationId}","amount":${decimalOf(amountCents)}}`;
+}

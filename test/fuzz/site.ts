@@ -1,0 +1,129 @@
+import assert from 'node:assert';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Child } from '../../bench/rinha/child.ts';
+import { adapted } from '../../bench/rinha/nginx.ts';
+import { Deployment } from '../system/deployment.ts';
+import { exchange } from '../system/exchange.ts';
+import { freePort } from '../system/port.ts';
+import type { Charge } from '../system/processor-admin.ts';
+import { until } from '../system/until.ts';
+import type { Side } from './judge.ts';
+
+export interface Target {
+  readonly side: Side;
+  readonly port: number;
+}
+
+/** What the gateways and nginx take from the machine, each alone. */
+export interface Gauges {
+  readonly descriptors: readonly number[];
+  /** Of nginx, all its processes, last. */
+  readonly memoryBytes: readonly number[];
+}
+
+const READY_MS = 10_000;
+const DEPLOYED = new URL('../../lb/nginx.conf', import.meta.url);
+/** As docker-compose.yml has it. */
+const NODE_OPTIONS = '--max-old-space-size=48 --max-semi-space-size=2 --v8-pool-size=1';
+
+/** Two gateways on one ledger, each reached directly too, and nginx in front of them with its deployed settings. */
+export class Site {
+  readonly targets: readonly Target[];
+  readonly #deployment: Deployment;
+  readonly #directory: string;
+  readonly #nginx: Child;
+  readonly #pids: readonly number[];
+
+  static async run(ledger: 'lmdb' | 'redis', use: (site: Site) => Promise<void>): Promise<void> {
+    const settings = { NODE_OPTIONS, LOG_LEVEL: 'warn' };
+    await Deployment.run({ ledger, gatewayCount: 2, settings }, async (deployment) => {
+      const directory = mkdtempSync(join(tmpdir(), 'fuzz-'));
+      const port = await freePort();
+      const site = new Site(deployment, directory, port, startNginx(directory, port, deployment.urls));
+      try {
+        await until('nginx serves', READY_MS, async () => {
+          assert(site.#nginx.running, site.#nginx.said);
+          return (await exchange('GET', `http://127.0.0.1:${port}/readyz`)).status === 200;
+        });
+        await use(site);
+      } finally {
+        await site.#nginx.stop();
+        rmSync(directory, { recursive: true, force: true });
+      }
+    });
+  }
+
+  private constructor(deployment: Deployment, directory: string, port: number, nginx: Child) {
+    this.#deployment = deployment;
+    this.#directory = directory;
+    this.#nginx = nginx;
+    this.#pids = pidsOf(deployment);
+    const direct = deployment.urls.map(
+      (url): Target => ({ side: 'direct', port: Number(new URL(url).port) }),
+    );
+    this.targets = [{ side: 'nginx', port }, ...direct];
+  }
+
+  /** Everything that the processors have charged. */
+  async charges(): Promise<Charge[]> {
+    return (await Promise.all(this.#deployment.processors.map((processor) => processor.charges(0)))).flat();
+  }
+
+  async chargeCount(): Promise<number> {
+    const sums = await Promise.all(this.#deployment.processors.map((processor) => processor.summary()));
+    return sums.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** Where the gateways' books differ from the processors'; empty: nowhere. */
+  differences(): Promise<string[]> {
+    return this.#deployment.books.differences();
+  }
+
+  gauges(): Gauges {
+    const memoryBytes = [...this.#pids.map(memoryOf), this.#nginx.usage().memoryBytes ?? 0];
+    return { descriptors: this.#pids.map((pid) => readdirSync(`/proc/${pid}/fd`).length), memoryBytes };
+  }
+
+  /** What the processes have suffered: an end, an error in a log; empty: nothing. */
+  faults(): string[] {
+    const now = pidsOf(this.#deployment);
+    const ended = this.#deployment.gateways.filter(
+      ({ child }, index) => !child.running || now[index] !== this.#pids[index],
+    );
+    const lines = this.#deployment.gateways.flatMap(({ output }) => output.split('\n'));
+    const logged = lines.filter((line) => line !== '' && !/"level":"(trace|debug|info)"/.test(line));
+    const errors = readFileSync(join(this.#directory, 'error.log'), 'utf8').split('\n');
+    return [
+      ...ended.map(({ url }) => `the gateway at ${url} has ended`),
+      ...(this.#nginx.running ? [] : ['nginx has ended']),
+      ...logged.map((line) => `a gateway logged ${line}`),
+      ...errors
+        .filter((line) => /\[(alert|crit|emerg)\]|upstream/.test(line))
+        .map((line) => `nginx logged ${line}`),
+    ];
+  }
+}
+
+function pidsOf(deployment: Deployment): number[] {
+  return deployment.gateways.map(({ child }) => child.pid ?? 0);
+}
+
+function startNginx(directory: string, port: number, urls: readonly string[]): Child {
+  // Started by root, nginx serves as another user, who has to enter the directory.
+  chmodSync(directory, 0o711);
+  const sockets = urls.map((_, index) => `/${index}`);
+  const atSockets = adapted(readFileSync(DEPLOYED, 'utf8'), { directory, sockets, port });
+  const atPorts = atSockets.replace(/unix:\/(\d)/g, (_, index) => new URL(urls[Number(index)] ?? '').host);
+  const settings = atPorts.replace('error_log stderr', `error_log ${directory}/error.log`);
+  const path = join(directory, 'nginx.conf');
+  writeFileSync(path, settings);
+  return new Child('nginx', 'nginx', ['-p', directory, '-c', path, '-e', 'stderr', '-g', 'daemon off;']);
+}
+
+/** What is its own: anonymous and shared memory, without the pages of files. */
+function memoryOf(pid: number): number {
+  const lines = readFileSync(`/proc/${pid}/status`, 'latin1').matchAll(/^Rss(?:Anon|Shmem):\s+(\d+) kB/gm);
+  return Array.from(lines).reduce((sum, line) => sum + Number(line[1]), 0) * 1024;
+}
