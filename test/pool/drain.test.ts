@@ -1054,6 +1054,39 @@ test('a payment that comes from the ring as well as from a former owner is sent 
   await world.stop();
 });
 
+test('a repeated post that waits here gives way to what another owner may have sent', async () => {
+  const store = await leftBehind();
+  const books = new MemoryLedger(NAMES, store);
+  const elsewhere = await takeOverAll(books, 1);
+  const world = setUp({ patienceMs: 1e9 }, store);
+  const { clock, cheap, dear, source, put } = world;
+  await rest();
+  shutCheap(world);
+  for (const number of [1, 2, 3]) put(number, { acceptedAtMs: 900_000 });
+  await rest();
+  assert.equal([cheap.paid.length, dear.paid.length], [0, 0]);
+  await books.renew(elsewhere, clock.nowMs() + 100);
+  await clock.passSlowly(1000 + 50);
+  assert.equal(dear.asked.sort(), [idOf(2), idOf(3)]);
+  assert.equal(source.released.filter((ref) => ref !== -1).sort(), [1, 2, 3]);
+  await clock.passSlowly(5000);
+  assert.equal([...new Set(idsOf(dear))].sort(), [idOf(2), idOf(3)]);
+  await world.stop();
+});
+
+test('a record that is pushed a second time stays in the journal while its payment is not claimed', async () => {
+  const world = setUp({ patienceMs: 60_000 });
+  const { clock, source, put } = world;
+  await rest();
+  shutCheap(world);
+  put(1);
+  await rest();
+  put(1);
+  await clock.passSlowly(100);
+  assert.equal(source.released, []);
+  await world.stop();
+});
+
 // The end.
 
 test('it is ready while it runs', async () => {

@@ -1,0 +1,75 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { HttpThread } from '../../src/http/thread.ts';
+import { listen } from '../../src/http/uws.ts';
+import { Segments } from '../../src/ledger/segments.ts';
+import { Ring, RingSlot } from '../../src/pool/ring.ts';
+import { allocateSharedMemory } from '../../src/shared-memory.ts';
+import { KeptLog } from '../kept-log.ts';
+import { ManualClock } from '../manual-clock.ts';
+import { configIn } from '../settings.ts';
+
+const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
+
+let directory = '';
+test.before.each(() => {
+  directory = mkdtempSync(join(tmpdir(), 'thread-'));
+});
+test.after.each(() => rmSync(directory, { recursive: true, force: true }));
+
+function journalFiles(): string[] {
+  return readdirSync(directory).filter((name) => name.includes('http-0'));
+}
+
+/** A thread that has accepted one payment, which nobody has taken from the ring yet. */
+async function setUp() {
+  const clock = new ManualClock();
+  const config = configIn(directory);
+  const shared = allocateSharedMemory(config, 0);
+  const thread = await HttpThread.open(0, config, shared, clock, new KeptLog());
+  const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+  if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');
+  const { listener } = listened;
+  const response = await fetch(`http://127.0.0.1:${listened.listener.address.port}/payments`, {
+    method: 'POST',
+    body: `{"correlationId":"${ID}","amount":1}`,
+  });
+  assert.is(response.status, 202);
+  const slot = new RingSlot();
+  assert.ok(new Ring(shared.ring).pop(slot));
+  const markDone = () => new Segments(shared.segments).markDone(slot.journalRef);
+  const close = () => {
+    listener.close();
+    return thread.close();
+  };
+  return { clock, markDone, close };
+}
+
+test('files of the journal that nobody needs are removed once a second', async () => {
+  const { clock, markDone, close } = await setUp();
+  clock.pass(5000);
+  assert.is(journalFiles().length, 1);
+  markDone();
+  clock.pass(999);
+  assert.is(journalFiles().length, 1);
+  clock.pass(1);
+  assert.is(journalFiles().length, 0);
+  await close();
+  assert.is(clock.pending, 0);
+});
+
+test('closed, it leaves in the journal what the ledger does not have, and nothing else', async () => {
+  const held = await setUp();
+  await held.close();
+  assert.is(journalFiles().length, 1);
+  rmSync(join(directory, journalFiles()[0] ?? ''));
+  const done = await setUp();
+  done.markDone();
+  await done.close();
+  assert.is(journalFiles().length, 0);
+});
+
+test.run();
