@@ -17,7 +17,6 @@ for (const ledger of ['redis', 'lmdb'] as const) {
       durationMs: DURATION_MS,
       roundMs: ROUND_MS,
       settings: {},
-      stopping: () => false,
       say: (line) => void said.push(line),
     });
     assert.equal(tally.breaches, [], said.join('\n'));

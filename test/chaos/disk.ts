@@ -39,7 +39,8 @@ export class Disk {
     rmSync(this.#filler, { force: true });
   }
 
+  /** Whoever still has files open in it keeps them. */
   unmount(): void {
-    execFileSync('umount', [this.directory]);
+    execFileSync('umount', ['--lazy', this.directory]);
   }
 }

@@ -15,6 +15,7 @@ import { until } from '../system/until.ts';
 import type { Entrance } from './clients.ts';
 import { Disk } from './disk.ts';
 import { Road } from './road.ts';
+import { childrenOf } from './vitals.ts';
 
 export type LedgerKind = 'redis' | 'lmdb';
 export type Settings = Readonly<Record<string, string>>;
@@ -58,6 +59,13 @@ export class Lab {
   readonly #redis: RedisServer | null;
   readonly #processorChildren: readonly [Child, Child];
   readonly #nginx: Program;
+  readonly #cleanAtExit = () => {
+    const master = this.#nginxPid;
+    for (const pid of [master, ...childrenOf(master)]) process.kill(pid, 'SIGKILL');
+    this.#redis?.signal('SIGKILL');
+    this.#clean();
+    if (this.#redis !== null) rmSync(this.#redis.directory, { recursive: true, force: true });
+  };
 
   static async open(ledger: LedgerKind, random: Random, settings: Settings = {}): Promise<Lab> {
     const directory = mkdtempSync(join(tmpdir(), 'chaos-'));
@@ -126,6 +134,8 @@ export class Lab {
     this.entrances = [nginx, nginx, one, two];
     this.books = new Books([one.url, two.url, nginx.url], this.processors);
     this.#nginx = startNginx(directory, ports.gateways, ports.nginx);
+    // Before others end what they have started: the workers of nginx outlive a master that is killed.
+    process.prependOnceListener('exit', this.#cleanAtExit);
   }
 
   get redis(): RedisServer {
@@ -133,9 +143,12 @@ export class Lab {
     return this.#redis;
   }
 
+  get #nginxPid(): number {
+    return Number(readFileSync(join(nginxDirectory(this.#directory), 'nginx.pid'), 'latin1'));
+  }
+
   reloadNginx(): void {
-    const pid = readFileSync(join(nginxDirectory(this.#directory), 'nginx.pid'), 'latin1');
-    process.kill(Number(pid), 'SIGHUP');
+    process.kill(this.#nginxPid, 'SIGHUP');
   }
 
   printOutput(): void {
@@ -151,6 +164,11 @@ export class Lab {
     await Promise.all(this.#processorChildren.map((child) => child.ended));
     await Promise.all([...this.roads, this.ledgerRoad].map((road) => road?.close()));
     await this.#redis?.stop();
+    process.off('exit', this.#cleanAtExit);
+    this.#clean();
+  }
+
+  #clean(): void {
     for (const disk of this.disks ?? []) disk.unmount();
     rmSync(this.#directory, { recursive: true, force: true });
   }

@@ -1,6 +1,6 @@
-// npm run chaos -- [--minutes 10] [--seed N] [--ledger redis|lmdb|both] [--round-seconds 20]
+// npm run chaos -- [--minutes 10] [--seed N] [--ledger redis|lmdb|both] [--round-seconds 20] [--set NAME=VALUE]…
 // npm run chaos -- --measure takeover [--ledger redis|lmdb|both]
-// Ends with code 1 when a promise was broken. Ctrl-C ends the run after its round; a second one at once.
+// `--set` gives the gateways a setting. Ends with code 1 when a promise was broken.
 import { parseArgs } from 'node:util';
 import { Random } from '../sim/random.ts';
 import type { LedgerKind } from './lab.ts';
@@ -13,16 +13,14 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     ledger: { type: 'string', default: 'both' },
     'round-seconds': { type: 'string', default: '20' },
-    durability: { type: 'string', default: 'journal' },
+    set: { type: 'string', multiple: true, default: [] },
     measure: { type: 'string' },
   },
 });
 const ledgers = ledgersOf(values.ledger);
-let isStopping = false;
-process.on('SIGINT', () => {
-  if (isStopping) process.exit(130);
-  isStopping = true;
-});
+const settings = Object.fromEntries(values.set.map((text) => text.split('=', 2)));
+// The lab takes everything with it as this process exits.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 if (values.measure === 'takeover') await measureTakeover(ledgers, console.log);
 else if (values.measure === undefined) process.exitCode = (await runAll()) ? 0 : 1;
 else throw new Error('--measure knows only takeover');
@@ -38,12 +36,10 @@ async function runAll(): Promise<boolean> {
       random: new Random(Number(values.seed)).fork(ledger),
       durationMs: (Number(values.minutes) * 60_000) / ledgers.length,
       roundMs: Number(values['round-seconds']) * 1000,
-      settings: { ACCEPT_DURABILITY: values.durability },
-      stopping: () => isStopping,
+      settings,
       say: console.log,
     });
     tallies.set(ledger, tally);
-    if (isStopping) break;
   }
   for (const [ledger, tally] of tallies) printTally(ledger, tally);
   console.log(`\n${((performance.now() - startMs) / 60_000).toFixed(1)} min, seed ${values.seed}`);

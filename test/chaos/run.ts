@@ -16,7 +16,6 @@ export interface RunPlan {
   /** Of load, without the calm after it. */
   readonly roundMs: number;
   readonly settings: Settings;
-  readonly stopping: () => boolean;
   readonly say: (line: string) => void;
 }
 
@@ -53,7 +52,7 @@ export async function run(plan: RunPlan): Promise<Tally> {
     const deck = new Deck(ledger, lab.disks !== null, random.fork('deck'));
     await new Round(plan, lab, tally, WARM_UP_MS, []).play();
     const endMs = performance.now() + plan.durationMs;
-    while (performance.now() < endMs && tally.breaches.length === 0 && !plan.stopping()) {
+    while (performance.now() < endMs && tally.breaches.length === 0) {
       tally.rounds++;
       const count = random.int(FAULTS_MIN, FAULTS_MAX);
       const faults = Array.from({ length: count }, () => deck.draw());

@@ -20,3 +20,9 @@ export function vitalsOf(pid: number | undefined): Vitals | undefined {
     return undefined;
   }
 }
+
+/** Processes that this one has started and that still run. */
+export function childrenOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
+  return children.split(' ').filter(Boolean).map(Number);
+}
