@@ -1,24 +1,32 @@
 import type { Random } from '../sim/random.ts';
+import type { Books } from '../system/books.ts';
 import { tooSoon } from '../system/deployment.ts';
 import { exchange } from '../system/exchange.ts';
-import type { Charge } from '../system/processor-admin.ts';
+import type { Charge, ProcessorAdmin } from '../system/processor-admin.ts';
 import { until } from '../system/until.ts';
 import type { Paid, Post } from './clients.ts';
-import type { Lab } from './lab.ts';
 
 /** A promise that was broken. */
 export interface Breach {
-  readonly promise: 'lost' | 'twice' | 'window' | 'health' | 'idempotence' | 'bounds' | 'recovery';
+  readonly promise: 'lost' | 'twice' | 'window' | 'health' | 'idempotence' | 'bounds';
   readonly text: string;
   /** Of the payment that it is about, if it is about one. */
   readonly correlationId?: string;
 }
 
+/** What is audited. */
+export interface Site {
+  readonly gateways: readonly { readonly url: string }[];
+  readonly processors: readonly ProcessorAdmin[];
+  readonly books: Books;
+}
+
 /** What `GET /payments/{id}` says. */
-interface Said {
+export interface Said {
   readonly status: string;
   readonly amount?: number;
   readonly conflictingAmount?: number;
+  readonly reason?: string;
 }
 
 const UNKNOWN: Said = { status: 'unknown' };
@@ -28,14 +36,14 @@ const ANSWERS = [202, 503, 0];
 
 /** Compares what was posted in one round with what the processors have charged since it began. */
 export class Audit {
-  readonly #lab: Lab;
+  readonly #site: Site;
   readonly #paid: readonly Paid[];
   readonly #since: readonly number[];
   #charges: readonly Charge[][] = [];
   #charged = new Set<string>();
 
-  constructor(lab: Lab, paid: readonly Paid[], since: readonly number[]) {
-    this.#lab = lab;
+  constructor(site: Site, paid: readonly Paid[], since: readonly number[]) {
+    this.#site = site;
     this.#paid = paid;
     this.#since = since;
   }
@@ -61,8 +69,8 @@ export class Audit {
   async breaches(fromMs: number, windowCount: number, random: Random): Promise<Breach[]> {
     const window = { fromMs, toMs: Date.now() };
     const differences = [
-      ...(await this.#lab.books.differences()),
-      ...(await this.#lab.books.differencesWithin(window, windowCount, random)),
+      ...(await this.#site.books.differences()),
+      ...(await this.#site.books.differencesWithin(window, windowCount, random)),
     ];
     return [
       ...differences.map((text): Breach => ({ promise: 'window', text })),
@@ -73,7 +81,7 @@ export class Audit {
   }
 
   async #unfinished(): Promise<Breach[]> {
-    const { books, processors } = this.#lab;
+    const { books, processors } = this.#site;
     this.#charges = await Promise.all(
       processors.map((processor, index) => processor.charges(this.#since[index] ?? 0)),
     );
@@ -93,8 +101,9 @@ export class Audit {
     const { correlationId } = paid;
     const isAccepted = paid.posts.some(({ status }) => status === 202);
     const said = await this.#saidOf(correlationId);
-    return said.flatMap(({ status }, index): Breach[] => {
-      if (status === 'invalid' || (status === 'absent' && !isAccepted)) return [];
+    return said.flatMap(({ status, reason = '' }, index): Breach[] => {
+      const isSetAside = status === 'invalid' && reason.startsWith('HTTP 400');
+      if (isSetAside || (status === 'absent' && !isAccepted)) return [];
       const text = `not charged, and ${status} at instance ${index + 1}`;
       return [{ promise: 'lost', correlationId, text }];
     });
@@ -140,7 +149,7 @@ export class Audit {
 
   #saidOf(correlationId: string): Promise<Said[]> {
     return Promise.all(
-      this.#lab.gateways.map(async ({ url }) => {
+      this.#site.gateways.map(async ({ url }) => {
         const { status, body } = await exchange('GET', `${url}/payments/${correlationId}`);
         if (status === 404) return { status: 'absent' };
         return status === 200 ? (JSON.parse(body) as Said) : UNKNOWN;
@@ -160,7 +169,7 @@ function answerBreaches({ correlationId, posts }: Paid): Breach[] {
 }
 
 /** Health calls of the whole run that came too close together. */
-export async function healthBreaches({ processors }: Lab): Promise<Breach[]> {
+export async function healthBreaches({ processors }: Site): Promise<Breach[]> {
   const calls = await Promise.all(processors.map((processor) => processor.healthCalls()));
   return calls.flatMap((of, index) =>
     tooSoon(processors[index]?.name ?? '', of).map((text): Breach => ({ promise: 'health', text })),

@@ -1,0 +1,154 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../sim/random.ts';
+import { Books } from '../system/books.ts';
+import { ProcessorAdmin } from '../system/processor-admin.ts';
+import { Audit, type Breach, healthBreaches, type Said, type Site } from './audit.ts';
+import type { Paid, Post } from './clients.ts';
+
+/** What one payment became: what each processor charged for it, and what the gateway says of it. */
+interface Fate {
+  readonly posts: readonly Partial<Post>[];
+  readonly charged?: readonly [(number | undefined)?, number?];
+  readonly said?: Said;
+}
+
+const NONE = { totalRequests: 0, totalAmount: 0 };
+const START_MS = Date.UTC(2026, 0, 1);
+const QUIET_MS = 50;
+const WINDOWS = 5;
+
+/** Breaches of a gateway and two processors that tell of these fates, without the ids. */
+async function breachesOf(fates: readonly Fate[], forgets = 0): Promise<Breach[]> {
+  const paid = fates.map(
+    ({ posts }, index): Paid => ({ correlationId: idOf(index), posts: posts.map(whole) }),
+  );
+  const charges = [0, 1].map((processor) =>
+    fates.flatMap(({ charged = [] }, index) => {
+      const amountCents = charged[processor];
+      return amountCents === undefined
+        ? []
+        : [{ correlationId: idOf(index), amountCents, requestedAtMs: START_MS + index }];
+    }),
+  );
+  const sums = charges.map((of) => ({
+    totalRequests: of.length,
+    totalAmount: of.reduce((sum, { amountCents }) => sum + amountCents, 0) / 100,
+  }));
+  const [atDefault = NONE, atFallback = NONE] = sums;
+  const gateway = await serve((path) => {
+    if (path === '/payments-summary') {
+      const totalRequests = atDefault.totalRequests - forgets;
+      return { default: { ...atDefault, totalRequests }, fallback: atFallback };
+    }
+    if (path.startsWith('/payments-summary')) return { default: NONE, fallback: NONE };
+    return fates.find((_, index) => path === `/payments/${idOf(index)}`)?.said ?? null;
+  });
+  const processors = await Promise.all(
+    sums.map((sum, index) =>
+      serve((path) => {
+        if (path === '/admin/payments-summary') return sum;
+        if (path.startsWith('/admin/payments-summary')) return NONE;
+        const offset = Number(/offset=(\d+)/.exec(path)?.[1]);
+        return { payments: charges[index]?.slice(offset) ?? [] };
+      }),
+    ),
+  );
+  const admins = processors.map(
+    ({ url }, index) => new ProcessorAdmin(['default', 'fallback'][index] ?? '', url),
+  );
+  const site: Site = { gateways: [gateway], processors: admins, books: new Books([gateway.url], admins) };
+  try {
+    const audit = new Audit(site, paid, [0, 0]);
+    const unfinished = await audit.untilQuiet(QUIET_MS);
+    return unfinished.length > 0 ? unfinished : await audit.breaches(START_MS, WINDOWS, new Random(1));
+  } finally {
+    for (const { server } of [gateway, ...processors]) server.close();
+  }
+}
+
+/** Answers every path with JSON, or 404 where there is none. */
+async function serve(answer: (path: string) => unknown): Promise<{ url: string; server: Server }> {
+  const server = createServer((request, response) => {
+    const body = answer(request.url ?? '');
+    response.statusCode = body === null ? 404 : 200;
+    response.end(JSON.stringify(body));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
+}
+
+function idOf(index: number): string {
+  return `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
+}
+
+function whole(post: Partial<Post>): Post {
+  return { atMs: START_MS, to: 'one', amountCents: 100, manner: 'plain', status: 202, ...post };
+}
+
+function finds(what: string, promise: Breach['promise'], fate: Fate, forgets = 0): void {
+  test(`${promise}: ${what}`, async () => {
+    const right: Fate = { posts: [{}], charged: [100] };
+    const promises = (await breachesOf([right, fate, right], forgets)).map((breach) => breach.promise);
+    assert.equal(promises, [promise]);
+  });
+}
+
+test('nothing is wrong with what was charged once, was set aside, was refused or never came', async () => {
+  const fates: Fate[] = [
+    { posts: [{}], charged: [100] },
+    { posts: [{ status: 0 }, { status: 503 }, {}], charged: [undefined, 100] },
+    { posts: [{ status: 0 }], charged: [100] },
+    { posts: [{}], said: { status: 'invalid', reason: 'HTTP 400' } },
+    { posts: [{ status: 0 }] },
+    { posts: [{}, { amountCents: 200, status: 409 }], charged: [100] },
+    {
+      posts: [{}, { amountCents: 200 }],
+      charged: [undefined, 200],
+      said: { status: 'settled', amount: 2, conflictingAmount: 1 },
+    },
+  ];
+  assert.equal(await breachesOf(fates), []);
+});
+
+finds('accepted, and not known', 'lost', { posts: [{}] });
+finds('accepted, and under way for ever', 'lost', { posts: [{}], said: { status: 'dispatched' } });
+finds('not accepted, and under way for ever', 'lost', {
+  posts: [{ status: 0 }],
+  said: { status: 'accepted' },
+});
+finds('set aside, and no processor has refused it', 'lost', { posts: [{}], said: { status: 'invalid' } });
+finds('charged by both processors', 'twice', { posts: [{}], charged: [100, 100] });
+finds('charged, and not in the summary', 'window', { posts: [{}], charged: [100] }, 1);
+finds('charged with an amount that nobody posted', 'idempotence', { posts: [{}], charged: [101] });
+finds('charged with the amount that was refused', 'idempotence', {
+  posts: [{}, { amountCents: 200, status: 409 }],
+  charged: [200],
+});
+finds('two amounts were accepted, and nothing is said of one', 'idempotence', {
+  posts: [{}, { amountCents: 200 }],
+  charged: [100],
+  said: { status: 'settled', amount: 1 },
+});
+finds('an answer that nobody may get', 'idempotence', { posts: [{ status: 500 }, {}], charged: [100] });
+finds('refused as a conflict with itself', 'idempotence', { posts: [{ status: 409 }, {}], charged: [100] });
+
+test('health: calls that come too close together', async () => {
+  const { url, server } = await serve(() => [
+    { receivedAtMs: START_MS, limited: false },
+    { receivedAtMs: START_MS + 5_000, limited: false },
+    { receivedAtMs: START_MS + 9_999, limited: true },
+  ]);
+  const processors = [new ProcessorAdmin('default', url)];
+  const breaches = await healthBreaches({ gateways: [], processors, books: new Books([], processors) });
+  assert.equal(
+    breaches.map(({ text }) => text),
+    ['health of default asked after 4999 ms'],
+  );
+  server.close();
+});
+
+test.run();

@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../sim/random.ts';
+import { freePort } from '../system/port.ts';
+import { Road, type Weather } from './road.ts';
+
+const ALWAYS = 1;
+
+interface Ends {
+  readonly road: Road;
+  /** A caller's end of the road. */
+  connect(): Promise<Caller>;
+  /** What has arrived at the far end. */
+  arrived(): string;
+}
+
+interface Caller {
+  readonly socket: Socket;
+  readonly ended: Promise<Ended>;
+}
+
+/** What came back until the connection ended, and the error that ended it. */
+interface Ended {
+  readonly text: string;
+  readonly code: string | undefined;
+}
+
+/** A road to a server that answers each piece with the same in capitals. */
+async function withRoad(use: (ends: Ends) => Promise<void>): Promise<void> {
+  let arrived = '';
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      arrived += text;
+      socket.write(text.toUpperCase());
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const road = await Road.before(port, await freePort(), new Random(1));
+  try {
+    await use({ road, connect: () => call(road.port), arrived: () => arrived });
+  } finally {
+    await road.close();
+    server.close();
+    await once(server, 'close');
+  }
+}
+
+async function call(port: number): Promise<Caller> {
+  const socket = connect(port, '127.0.0.1');
+  let text = '';
+  let code: string | undefined;
+  socket.setEncoding('latin1').on('data', (piece: string) => {
+    text += piece;
+  });
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    code = error.code;
+  });
+  const ended = new Promise<Ended>((resolve) => socket.once('close', () => resolve({ text, code })));
+  await Promise.race([new Promise((resolve) => socket.once('connect', resolve)), ended]);
+  return { socket, ended };
+}
+
+function under(weather: Weather, what: string, check: (ends: Ends) => Promise<void>): void {
+  test(`${weather.kind}: ${what}`, () =>
+    withRoad(async (ends) => {
+      await ends.road.setWeather(weather);
+      await check(ends);
+    }));
+}
+
+under({ kind: 'clear' }, 'what is sent arrives, and the answer comes back', async (ends) => {
+  const { socket, ended } = await ends.connect();
+  socket.write('hello');
+  await once(socket, 'data');
+  socket.end();
+  assert.equal(await ended, { text: 'HELLO', code: undefined });
+});
+
+under({ kind: 'delay', delayMs: 20 }, 'everything comes later, and in order', async (ends) => {
+  const { socket, ended } = await ends.connect();
+  socket.write('one');
+  await ends.road.setWeather({ kind: 'clear' });
+  socket.write('two');
+  while (socket.bytesRead < 6) await once(socket, 'data');
+  socket.end();
+  assert.equal(await ended, { text: 'ONETWO', code: undefined });
+});
+
+under({ kind: 'delay', delayMs: 60_000 }, 'what its sender has given up never arrives', async (ends) => {
+  const { socket, ended } = await ends.connect();
+  socket.write('hello', () => socket.destroy());
+  await ended;
+  assert.is(ends.arrived(), '');
+});
+
+under({ kind: 'reset', rate: ALWAYS }, 'a piece is lost with its connection', async (ends) => {
+  const { socket, ended } = await ends.connect();
+  socket.write('hello');
+  assert.equal(await ended, { text: '', code: 'ECONNRESET' });
+  assert.is(ends.arrived(), '');
+});
+
+under({ kind: 'cut', rate: ALWAYS }, 'half of the answer comes, and the connection ends', async (ends) => {
+  const { socket, ended } = await ends.connect();
+  socket.write('four');
+  assert.equal(await ended, { text: 'FO', code: undefined });
+  assert.is(ends.arrived(), 'four');
+});
+
+under({ kind: 'away' }, 'nobody listens, until somebody does again', async (ends) => {
+  assert.is((await (await ends.connect()).ended).code, 'ECONNREFUSED');
+  await ends.road.setWeather({ kind: 'clear' });
+  const { ended } = await ends.connect();
+  await ends.road.setWeather({ kind: 'away' });
+  assert.is((await ended).code, 'ECONNRESET');
+});
+
+test.run();
