@@ -165,11 +165,12 @@ export class Drain {
       }
       const held = new Held(entry, NOT_JOURNALED, entry.status === 'dispatched' ? 'pinned' : 'waiting');
       this.#held.set(keyOf(entry), held);
-      held.claimed = true;
+      // One that was only reserved may be claimed by anybody, and come to this owner once more, sent.
       if (held.state === 'waiting') {
         this.#waiting.pushFront(held);
         continue;
       }
+      held.claimed = true;
       held.processor = entry.processor ?? 0;
       held.requestedAtMs = entry.requestedAtMs;
       this.#doubt(held, this.#parts.clock.monotonicMs());
