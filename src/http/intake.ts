@@ -116,11 +116,22 @@ export class Intake {
 
   #journaled(pending: Pending): void {
     if (this.#parts.durability.kind === 'journal') {
-      this.#accept(pending);
+      this.#decide(pending, 'accepted');
       return;
     }
     this.#pending.push({ ...pending, id: Buffer.from(pending.id) });
     if (!this.#confirming) void this.#confirm();
+  }
+
+  #decide(pending: Pending, verdict: Verdict): void {
+    if (verdict !== 'accepted') this.#withdraw(pending, verdict);
+    else if (pending.repeats && this.#isConflict(pending)) this.#withdraw(pending, 'amount-conflict');
+    else this.#accept(pending);
+  }
+
+  /** What a repetition repeats may have been refused since, and forgotten: it is remembered anew. */
+  #isConflict({ id, amountCents, acceptedAtMs }: Pending): boolean {
+    return this.#parts.recent.remember(id, amountCents, acceptedAtMs) === 'conflict';
   }
 
   #accept({ id, amountCents, acceptedAtMs, journalRef, repeats, answer }: Pending): void {
@@ -152,9 +163,7 @@ export class Intake {
       this.#pending = [];
       const verdicts = await this.#verdicts(batch);
       for (const [index, pending] of batch.entries()) {
-        const verdict = verdicts[index] ?? 'ledger-unavailable';
-        if (verdict === 'accepted') this.#accept(pending);
-        else this.#withdraw(pending, verdict);
+        this.#decide(pending, verdicts[index] ?? 'ledger-unavailable');
       }
     }
     this.#confirming = false;
