@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { type Durability, Intake, type Verdict } from '../../src/http/intake.ts';
 import { Recent } from '../../src/http/recent.ts';
 import { Journal } from '../../src/ledger/journal.ts';
-import { journalFileCount, replay, unfinished } from '../../src/ledger/journal-recovery.ts';
+import { journalFileCount, replay } from '../../src/ledger/journal-recovery.ts';
 import { Lease } from '../../src/ledger/lease.ts';
 import { MemoryLedger, type MemoryStore } from '../../src/ledger/memory.ts';
 import { Segments } from '../../src/ledger/segments.ts';
@@ -178,8 +178,7 @@ export class Life {
   }
 
   get isJournalEmpty(): boolean {
-    const damaged = () => this.#parts.audit.broken('a record is damaged', null);
-    return unfinished(this.#parts.directory, this.#segments, damaged).next().done === true;
+    return this.#segments.live().every(({ segment }) => this.#segments.allDone(segment));
   }
 
   killThread(index: number): void {

@@ -136,6 +136,18 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'recent',
   },
   {
+    name: 'hold what was only reserved as if it were claimed',
+    file: 'pool/drain.ts',
+    from: 'once more, sent.\n',
+    to: 'once more, sent.\n      held.claimed = true;\n',
+  },
+  {
+    name: 'forget a repetition together with what it repeats',
+    file: 'http/intake.ts',
+    from: 'pending.repeats && this.#isConflict(pending)',
+    to: 'false',
+  },
+  {
     name: 'never take over from the dead',
     file: 'ledger/lease.ts',
     from: 'adopt(reply.value);',
