@@ -352,9 +352,8 @@ local function charge(batch, processor, stamp, amount)
 end
 
 -- The last step of an entry: into the books, or set aside.
-local function finish(books, batch, id, entry, state, processor, stamp, amount, reason)
+local function finish(batch, key, field, entry, state, processor, stamp, amount, reason)
   local first = byte(entry)
-  local key, field = entry_place(books, id)
   call('HSET', key, field, char(first - first % OTHER_AMOUNT + state) .. processor .. sub(entry, 3, 4) .. stamp
     .. sub(entry, 11, 23) .. sub(entry, 30) .. reason)
   if state == SETTLED then charge(batch, processor, stamp, amount) end
@@ -371,7 +370,8 @@ local function settle_stray(books, batch, id, state, processor, stamp, amount)
 end
 
 local function settle(books, batch, id, state, processor, stamp, amount, reason)
-  local entry = call('HGET', entry_place(books, id))
+  local key, field = entry_place(books, id)
+  local entry = call('HGET', key, field)
   if not entry then return SETTLE_FENCED end
   local before = byte(entry) % OTHER_AMOUNT
   if before >= SETTLED and before == state and sub(entry, 2, 2) == processor and sub(entry, 5, 10) == stamp then
@@ -381,7 +381,7 @@ local function settle(books, batch, id, state, processor, stamp, amount, reason)
     return settle_stray(books, batch, id, state, processor, stamp, amount)
   end
   batch.released[#batch.released + 1] = id
-  return finish(books, batch, id, entry, state, processor, stamp, amount, reason)
+  return finish(batch, key, field, entry, state, processor, stamp, amount, reason)
 end
 
 -- A new entry; `detail` is requestedAtMs, acceptedAtMs and amountCents as an entry holds them.
@@ -669,7 +669,8 @@ end
 
 -- What a processor has told for certain stands, whoever holds the entry by now.
 local function restore_settlement(books, batch, id, state, processor, stamp, amount, reason)
-  local entry = call('HGET', entry_place(books, id))
+  local key, field = entry_place(books, id)
+  local entry = call('HGET', key, field)
   if not entry then
     if unpack('>I6', stamp) < books.purged_at then return end
     entry = '\2' .. processor .. '\0\1' .. stamp .. stamp .. amount .. batch.owner
@@ -679,7 +680,7 @@ local function restore_settlement(books, batch, id, state, processor, stamp, amo
     return
   end
   call('SREM', books.prefix .. 'o:' .. unpack('>I6', entry, 24), id)
-  finish(books, batch, id, entry, state, processor, stamp, amount, reason)
+  finish(batch, key, field, entry, state, processor, stamp, amount, reason)
 end
 
 -- args: books, payload of a commit, its reply, generation

@@ -225,7 +225,8 @@ export class RedisLedger implements Ledger {
           (_, index) => CLAIM_REPLIES[bytes[settlements.length + index] as number] as ClaimReply,
         ),
       };
-      return { value, restore: 'restoreCommit', args: [payload, bytes] };
+      // A copy: the reply is a part of all that came with it.
+      return { value, restore: 'restoreCommit', args: [payload, Buffer.from(bytes)] };
     });
   }
 
