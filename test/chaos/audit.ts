@@ -41,6 +41,7 @@ export class Audit {
   readonly #since: readonly number[];
   #charges: readonly Charge[][] = [];
   #charged = new Set<string>();
+  #setAsideCount = 0;
 
   constructor(site: Site, paid: readonly Paid[], since: readonly number[]) {
     this.#site = site;
@@ -50,6 +51,11 @@ export class Audit {
 
   get chargedCount(): number {
     return this.#charged.size;
+  }
+
+  /** Accepted, and refused for good by a processor. */
+  get setAsideCount(): number {
+    return this.#setAsideCount;
   }
 
   /** Resolves when nothing is under way any more: all that was accepted is charged or set aside, and in the books. */
@@ -88,6 +94,7 @@ export class Audit {
     this.#charged = new Set(this.#charges.flat().map(({ correlationId }) => correlationId));
     const uncharged = this.#paid.filter(({ correlationId }) => !this.#charged.has(correlationId));
     const unfinished: Breach[] = [];
+    this.#setAsideCount = 0;
     for (let first = 0; first < uncharged.length; first += TOGETHER) {
       const some = uncharged.slice(first, first + TOGETHER);
       unfinished.push(...(await Promise.all(some.map((paid) => this.#unchargedBreaches(paid)))).flat());
@@ -101,10 +108,10 @@ export class Audit {
     const { correlationId } = paid;
     const isAccepted = paid.posts.some(({ status }) => status === 202);
     const said = await this.#saidOf(correlationId);
-    return said.flatMap(({ status, reason = '' }, index): Breach[] => {
-      const isSetAside = status === 'invalid' && reason.startsWith('HTTP 400');
-      if (isSetAside || (status === 'absent' && !isAccepted)) return [];
-      const text = `not charged, and ${status} at instance ${index + 1}`;
+    if (isAccepted && said.every(isSetAside)) this.#setAsideCount++;
+    return said.flatMap((of, index): Breach[] => {
+      if (isSetAside(of) || (of.status === 'absent' && !isAccepted)) return [];
+      const text = `not charged, and ${of.status} at instance ${index + 1}`;
       return [{ promise: 'lost', correlationId, text }];
     });
   }
@@ -156,6 +163,10 @@ export class Audit {
       }),
     );
   }
+}
+
+function isSetAside({ status, reason = '' }: Said): boolean {
+  return status === 'invalid' && reason.startsWith('HTTP 400');
 }
 
 /** Answers that no client may get, whatever happens behind them. */

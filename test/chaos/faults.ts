@@ -38,6 +38,10 @@ const REDIS_BACK_MAX_MS = 2_500;
 const FAULT_MIN_MS = 1_500;
 const FAULT_MAX_MS = 6_000;
 const DISK_MAX_MS = 3_000;
+/** `appendfsync everysec` may lose so much. */
+const FORGOTTEN_MAX_MS = 1_000;
+/** Until what was forgotten has been said again by those who remember: they may not die with it. */
+const REMEMBERED_MS = 4_000;
 const DEATH_SEEN_MS = 10_000;
 
 const KINDS: readonly Kind[] = [
@@ -49,6 +53,7 @@ const KINDS: readonly Kind[] = [
   { name: 'crash pool thread', draw: crashThread },
   { name: 'kill Redis', ledger: 'redis', draw: killRedis },
   { name: 'kill Redis', ledger: 'redis', draw: killRedis },
+  { name: 'Redis forgets', ledger: 'redis', draw: forget },
   { name: 'stop Redis', ledger: 'redis', draw: stopRedis },
   { name: 'reload nginx', draw: reloadNginx },
   { name: 'full disk', needsDisk: true, draw: fillDisk },
@@ -170,6 +175,20 @@ function killRedis(random: Random): Drawn {
       await redis.kill();
       await pause(backMs);
       await redis.start();
+    },
+  };
+}
+
+function forget(random: Random): Drawn {
+  const forMs = random.int(100, FORGOTTEN_MAX_MS);
+  return {
+    targets: ['Redis', 'ledger road', 'instance 0', 'instance 1'],
+    text: `its last ${forMs} ms as it dies`,
+    async strike({ redis }) {
+      const { moment } = redis;
+      await pause(forMs);
+      await redis.forgetSince(moment);
+      await pause(REMEMBERED_MS);
     },
   };
 }

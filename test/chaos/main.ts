@@ -46,7 +46,10 @@ async function runAll(): Promise<boolean> {
   return [...tallies.values()].every(({ breaches }) => breaches.length === 0);
 }
 
-function printTally(ledger: LedgerKind, { rounds, payments, posts, charged, faults, breaches }: Tally): void {
+function printTally(
+  ledger: LedgerKind,
+  { rounds, payments, posts, charged, setAside, faults, breaches }: Tally,
+): void {
   const kills = [...faults].reduce(
     (sum, [name, count]) =>
       sum + (name.startsWith('kill') ? count : 0) + (name === 'kill both instances' ? count : 0),
@@ -58,6 +61,7 @@ function printTally(ledger: LedgerKind, { rounds, payments, posts, charged, faul
     ['payments', payments],
     ['posts', posts],
     ['charged', charged],
+    ['set aside', setAside],
     ['kills', kills],
     ['faults', [...faults.values()].reduce((sum, count) => sum + count, 0)],
     ...[...faults].sort().map(([name, count]): [string, number] => [`  ${name}`, count]),

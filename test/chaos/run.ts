@@ -25,6 +25,7 @@ export interface Tally {
   posts: number;
   payments: number;
   charged: number;
+  setAside: number;
   readonly faults: Map<string, number>;
   readonly breaches: Breach[];
 }
@@ -45,7 +46,7 @@ const MEMORY_MORE_BYTES = 96 * 1024 * 1024;
 /** Rounds of load and faults against one deployment, each followed by calm, in which all promises are checked. */
 export async function run(plan: RunPlan): Promise<Tally> {
   const { ledger, random, say } = plan;
-  const tally: Tally = { rounds: 0, posts: 0, payments: 0, charged: 0, faults: new Map(), breaches: [] };
+  const tally = newTally();
   const lab = await Lab.open(ledger, random, plan.settings);
   try {
     if (lab.disks === null) say('no disk can be mounted here, so none will be full');
@@ -65,6 +66,10 @@ export async function run(plan: RunPlan): Promise<Tally> {
     await lab.close();
   }
   return tally;
+}
+
+function newTally(): Tally {
+  return { rounds: 0, posts: 0, payments: 0, charged: 0, setAside: 0, faults: new Map(), breaches: [] };
 }
 
 class Round {
@@ -102,10 +107,10 @@ class Round {
       breaches.push(...(await healthBreaches(this.#lab)), ...(await this.#unrecovered(vitals)));
     }
     const posts = clients.paid.reduce((sum, paid) => sum + paid.posts.length, 0);
-    this.#count(clients.paid.length, posts, audit.chargedCount, breaches);
+    this.#count(clients.paid.length, posts, audit, breaches);
     this.#plan.say(
       `round ${this.#tally.rounds}: ${clients.paid.length} payments in ${posts} posts, ${audit.chargedCount} charged, ` +
-        `quiet after ${(quietMs / 1000).toFixed(1)} s, ${breaches.length} breaches`,
+        `${audit.setAsideCount} set aside, quiet after ${(quietMs / 1000).toFixed(1)} s, ${breaches.length} breaches`,
     );
     await this.#explain(clients, breaches);
   }
@@ -178,10 +183,11 @@ class Round {
     });
   }
 
-  #count(payments: number, posts: number, charged: number, breaches: readonly Breach[]): void {
+  #count(payments: number, posts: number, audit: Audit, breaches: readonly Breach[]): void {
     this.#tally.payments += payments;
     this.#tally.posts += posts;
-    this.#tally.charged += charged;
+    this.#tally.charged += audit.chargedCount;
+    this.#tally.setAside += audit.setAsideCount;
     this.#tally.breaches.push(...breaches);
   }
 
