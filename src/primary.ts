@@ -49,7 +49,7 @@ async function run(config: Config, log: Log): Promise<void> {
   recovery.remember();
   const pool = new Pool({
     threadCount: config.poolThreadCount,
-    taskOf: (thread): PoolTask => ({ thread, config, shared }),
+    taskOf: (thread, isFirst): PoolTask => ({ thread, config, shared, isFirst }),
     onDeath: (thread) => {
       board.threadDied(thread);
       void recovery.pushAgain();

@@ -15,7 +15,7 @@ export interface SharedMemory {
 }
 
 /** 16,384 records of 64 bytes: a file of 1 MiB. */
-const RECORDS_PER_SEGMENT = 16_384;
+export const RECORDS_PER_SEGMENT = 16_384;
 
 /** `leftOverSegments`: files of earlier lives that stay in the table until the ledger has their payments. */
 export function allocateSharedMemory(config: Config, leftOverSegments: number): SharedMemory {

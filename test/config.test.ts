@@ -42,6 +42,7 @@ test('every setting has a default', () => {
     batch: { windowMs: 50, limit: 256 },
     bodyLimitBytes: 1024,
     maxAmountCents: 100_000_000_000,
+    warmUpPayments: 3000,
     stopTimeoutMs: 10_000,
     allowPurge: false,
     logLevel: 'info',

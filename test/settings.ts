@@ -11,6 +11,7 @@ export function configIn(directory: string, environment: Record<string, string> 
     PAYMENT_PROCESSOR_URL_FALLBACK: 'http://127.0.0.1:1',
     QUEUE_CAPACITY: '1024',
     LOG_LEVEL: 'silent',
+    WARM_UP_PAYMENTS: '0',
     ...environment,
   });
   if (reading.kind === 'wrong') throw new Error(reading.problems.join('\n'));

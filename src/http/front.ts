@@ -7,6 +7,7 @@ import type { Log } from '../log.ts';
 import type { SharedMemory } from '../shared-memory.ts';
 import { HttpThread } from './thread.ts';
 import { createApp, type Listened, listen, type WebApp } from './uws.ts';
+import { warmUpHttp } from './warm-up.ts';
 import type { HttpTask, HttpWorkerMessage } from './worker.ts';
 
 /** The HTTP side of an instance: one thread that is this one, or several that share the port. */
@@ -29,6 +30,7 @@ export interface FrontParts {
 export async function openFront(parts: FrontParts): Promise<HttpFront> {
   if (parts.config.httpThreadCount > 1) return SharedFront.open(parts);
   const { config, shared, clock, log } = parts;
+  await warmUpHttp(0, config, clock, log);
   const thread = await HttpThread.open(0, config, shared, clock, log);
   return { listen: () => listen(thread.app, config.listen), close: () => thread.close() };
 }
@@ -45,8 +47,12 @@ class SharedFront implements HttpFront {
     const workers = Array.from({ length: parts.config.httpThreadCount }, (_, index) =>
       startWorker(index, parts),
     );
-    const descriptors = await Promise.all(workers.map(descriptorOf));
-    return new SharedFront(parts, workers, descriptors);
+    try {
+      return new SharedFront(parts, workers, await Promise.all(workers.map(descriptorOf)));
+    } catch (error) {
+      await Promise.all(workers.map((worker) => worker.terminate()));
+      throw error;
+    }
   }
 
   private constructor(

@@ -19,6 +19,18 @@ import { createApp, type WebApp } from './uws.ts';
 /** How often files of the journal that nobody needs any more are removed. */
 const RECLAIM_EVERY_MS = 1000;
 
+export interface HttpThreadParts {
+  /** Counts the HTTP threads of the instance from 0. */
+  readonly index: number;
+  readonly config: Config;
+  readonly shared: SharedMemory;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ledger: Ledger;
+  /** Only where a payment is accepted with a claim in the ledger. */
+  readonly lease: Lease | null;
+}
+
 /**
  * What one HTTP thread is made of, whether it is the primary thread or one of several: an application with the
  * gateway's routes, not listening yet, and a journal of its own.
@@ -43,18 +55,10 @@ export class HttpThread {
     const lease = config.acceptDurability === 'ledger' ? leaseOf(index, config, ledger, clock, log) : null;
     // Not awaited: the gateway starts, and says that it is not ready, while its ledger is away.
     void lease?.start();
-    return new HttpThread(index, config, shared, clock, log, ledger, lease);
+    return new HttpThread({ index, config, shared, clock, log, ledger, lease });
   }
 
-  private constructor(
-    index: number,
-    config: Config,
-    shared: SharedMemory,
-    clock: Clock,
-    log: Log,
-    ledger: Ledger,
-    lease: Lease | null,
-  ) {
+  constructor({ index, config, shared, clock, log, ledger, lease }: HttpThreadParts) {
     const segments = new Segments(shared.segments);
     const board = new Board(shared.board, shared.boardShape);
     const recent = new Recent(shared.recent);

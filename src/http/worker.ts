@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import { createLogger } from '../log.ts';
 import type { SharedMemory } from '../shared-memory.ts';
 import { HttpThread } from './thread.ts';
+import { warmUpHttp } from './warm-up.ts';
 
 /** What the primary thread hands to one HTTP thread among several. */
 export interface HttpTask {
@@ -23,6 +24,7 @@ assert.ok(parentPort !== null);
 const port = parentPort;
 const { index, config, shared }: HttpTask = workerData;
 const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `http-${index}` });
+await warmUpHttp(index, config, systemClock, log);
 const thread = await HttpThread.open(index, config, shared, systemClock, log);
 port.once('message', () => {
   void thread.close().then(() => say({ kind: 'closed' }));

@@ -3,8 +3,8 @@ import type { Log } from '../log.ts';
 
 export interface PoolParts {
   readonly threadCount: number;
-  /** What thread `thread` is to do; the default export of `worker.ts` gets it. */
-  readonly taskOf: (thread: number) => unknown;
+  /** What thread `thread` is to do; the default export of `worker.ts` gets it. `isFirst`: it replaces no other. */
+  readonly taskOf: (thread: number, isFirst: boolean) => unknown;
   /** Called before a thread that died is replaced: what it held must find its way to the others. */
   readonly onDeath: (thread: number) => void;
   readonly log: Log;
@@ -62,9 +62,9 @@ export class Pool {
 
   async #keepRunning(thread: number): Promise<void> {
     const { taskOf, onDeath, log } = this.#parts;
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       try {
-        await this.#piscina.run(taskOf(thread));
+        await this.#piscina.run(taskOf(thread, isFirst));
         return;
       } catch (error) {
         if (this.#stopping) return;

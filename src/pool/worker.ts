@@ -5,23 +5,28 @@ import { Segments } from '../ledger/segments.ts';
 import { createLogger } from '../log.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import type { SharedMemory } from '../shared-memory.ts';
-import { readUuid } from '../uuid.ts';
 import { Board } from './board.ts';
-import { Drain, type DrainPolicy, type QueuedPayment, type Source } from './drain.ts';
+import { Drain, type DrainPolicy } from './drain.ts';
 import { HealthWatch } from './health.ts';
-import { Ring, RingSlot } from './ring.ts';
+import { Ring } from './ring.ts';
+import { RingSource } from './ring-source.ts';
 import { Standing } from './standing.ts';
+import { warmUpPool } from './warm-up.ts';
 
 export interface PoolTask {
   readonly thread: number;
   readonly config: Config;
   readonly shared: SharedMemory;
+  /** The first thread of this seat: nobody waits for it yet. */
+  readonly isFirst: boolean;
 }
 
 /** Composition root of a pool thread: drains the ring until the board says stop. */
-export default async function drainRing({ thread, config, shared }: PoolTask): Promise<void> {
+export default async function drainRing({ thread, config, shared, isFirst }: PoolTask): Promise<void> {
   const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `pool-${thread}` });
   const clock = systemClock;
+  const policy = drainPolicy(config);
+  if (isFirst) await warmUpPool(config.warmUpPayments, policy, clock, log);
   const random = Math.random;
   const names = config.processors.map(({ name }) => name);
   const board = new Board(shared.board, shared.boardShape);
@@ -32,7 +37,6 @@ export default async function drainRing({ thread, config, shared }: PoolTask): P
   const standing = new Standing({ board, names, policy: standingPolicy(config), clock, random, log });
   const source = new RingSource(new Ring(shared.ring), new Segments(shared.segments), board);
   const seat = { instanceId: config.instanceId, name: `pool-${thread}` };
-  const policy = drainPolicy(config);
   const drain = new Drain({
     seat,
     thread,
@@ -72,37 +76,6 @@ export default async function drainRing({ thread, config, shared }: PoolTask): P
       random,
       log,
     });
-  }
-}
-
-/** The ring as the drain sees it. */
-class RingSource implements Source {
-  readonly #ring: Ring;
-  readonly #segments: Segments;
-  readonly #board: Board;
-  readonly #slot = new RingSlot();
-
-  constructor(ring: Ring, segments: Segments, board: Board) {
-    this.#ring = ring;
-    this.#segments = segments;
-    this.#board = board;
-  }
-
-  take(limit: number): QueuedPayment[] {
-    const payments: QueuedPayment[] = [];
-    while (payments.length < limit && this.#ring.pop(this.#slot)) {
-      const { id, amountCents, acceptedAtMs, journalRef } = this.#slot;
-      payments.push({ correlationId: readUuid(id, 0), amountCents, acceptedAtMs, journalRef });
-    }
-    return payments;
-  }
-
-  wait(): Promise<void> {
-    return this.#ring.sleep(Number.POSITIVE_INFINITY, () => this.#board.stopping);
-  }
-
-  release(journalRef: number): void {
-    if (journalRef >= 0) this.#segments.markDone(journalRef);
   }
 }
 

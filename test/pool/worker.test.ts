@@ -102,7 +102,7 @@ async function setUp(environment: Record<string, string> = {}) {
 test('a thread drains the ring into the books until the board says stop', async () => {
   const world = await setUp();
   const { config, shared, board, ring } = world;
-  const running = drainRing({ thread: 0, config, shared });
+  const running = drainRing({ thread: 0, config, shared, isFirst: true });
   await until(() => board.threadsReady === 1);
   world.accept(PAYMENTS);
   await until(async () => (await world.settledCount()) === PAYMENTS);
@@ -121,7 +121,7 @@ test('the pool runs such threads, and what they leave behind another pool goes o
   const log = new KeptLog();
   const pool = new Pool({
     threadCount: 2,
-    taskOf: (thread): PoolTask => ({ thread, config, shared }),
+    taskOf: (thread, isFirst): PoolTask => ({ thread, config, shared, isFirst }),
     onDeath: (thread) => board.threadDied(thread),
     log,
   });

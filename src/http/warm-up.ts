@@ -1,0 +1,84 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { MemoryLedger } from '../ledger/memory.ts';
+import type { Log } from '../log.ts';
+import { allocateSharedMemory, RECORDS_PER_SEGMENT } from '../shared-memory.ts';
+import { HttpThread } from './thread.ts';
+import { listen } from './uws.ts';
+
+/** Requests in one packet: each is answered within its handler, so that they may come close together. */
+const PIPELINED = 20;
+const LEAST_CAPACITY = 1024;
+
+/**
+ * Runs `config.warmUpPayments` payments through an HTTP thread like the real one, whose ledger, journal and shared
+ * memory are its own and are thrown away: the code is compiled before the first real payment needs it. A failure is
+ * no reason not to start.
+ */
+export async function warmUpHttp(index: number, config: Config, clock: Clock, log: Log): Promise<void> {
+  if (config.warmUpPayments === 0) return;
+  const journalDir = join(config.journalDir, `warm-up-${index}`);
+  try {
+    mkdirSync(journalDir, { recursive: true });
+    await postAll(scratch(config, journalDir), clock, log);
+    rmSync(journalDir, { recursive: true });
+  } catch (error) {
+    log.warn({ err: error }, 'warm-up failed');
+  }
+}
+
+/** Room for everything: nobody drains it. */
+function scratch(config: Config, journalDir: string): Config {
+  const queueCapacity = 2 ** Math.ceil(Math.log2(Math.max(LEAST_CAPACITY, config.warmUpPayments)));
+  const journalSegmentCount = 2 + Math.floor(config.warmUpPayments / RECORDS_PER_SEGMENT);
+  return { ...config, journalDir, queueCapacity, journalSegmentCount, acceptDurability: 'journal' };
+}
+
+async function postAll(config: Config, clock: Clock, log: Log): Promise<void> {
+  const ledger = new MemoryLedger(config.processors.map(({ name }) => name));
+  const shared = allocateSharedMemory(config, 0);
+  const thread = new HttpThread({ index: 0, config, shared, clock, log, ledger, lease: null });
+  try {
+    const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+    if (listened.kind === 'failed') throw new Error(listened.reason);
+    const { address } = listened.listener;
+    if (address.kind !== 'tcp') throw new Error('a port was asked for');
+    await converse(connect(address.port, address.host), config.warmUpPayments);
+    listened.listener.close();
+  } finally {
+    await thread.close();
+  }
+}
+
+/** Posts `count` payments over one connection, a packet at a time, and waits for every answer. */
+function converse(socket: Socket, count: number): Promise<void> {
+  let sent = 0;
+  let answered = 0;
+  const sendMore = () => {
+    const packet: string[] = [];
+    while (packet.length < PIPELINED && sent < count) packet.push(post(sent++));
+    socket.write(packet.join(''));
+  };
+  return new Promise((resolve, reject) => {
+    socket.setEncoding('latin1');
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error('the connection was closed')));
+    socket.once('connect', sendMore);
+    socket.on('data', (text: string) => {
+      answered += text.split('HTTP/1.1 ').length - 1;
+      if (answered >= count) {
+        resolve();
+        socket.destroy();
+      } else if (answered >= sent) sendMore();
+    });
+  });
+}
+
+function post(number: number): string {
+  const correlationId = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+  const body = `{"correlationId":"${correlationId}","amount":${number}.25}`;
+  return `POST /payments HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}

@@ -1,0 +1,36 @@
+import type { Segments } from '../ledger/segments.ts';
+import { readUuid } from '../uuid.ts';
+import type { Board } from './board.ts';
+import type { QueuedPayment, Source } from './drain.ts';
+import { type Ring, RingSlot } from './ring.ts';
+
+/** The ring as the drain sees it. */
+export class RingSource implements Source {
+  readonly #ring: Ring;
+  readonly #segments: Segments;
+  readonly #board: Board;
+  readonly #slot = new RingSlot();
+
+  constructor(ring: Ring, segments: Segments, board: Board) {
+    this.#ring = ring;
+    this.#segments = segments;
+    this.#board = board;
+  }
+
+  take(limit: number): QueuedPayment[] {
+    const payments: QueuedPayment[] = [];
+    while (payments.length < limit && this.#ring.pop(this.#slot)) {
+      const { id, amountCents, acceptedAtMs, journalRef } = this.#slot;
+      payments.push({ correlationId: readUuid(id, 0), amountCents, acceptedAtMs, journalRef });
+    }
+    return payments;
+  }
+
+  wait(): Promise<void> {
+    return this.#ring.sleep(Number.POSITIVE_INFINITY, () => this.#board.stopping);
+  }
+
+  release(journalRef: number): void {
+    if (journalRef >= 0) this.#segments.markDone(journalRef);
+  }
+}

@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import type { Clock } from '../clock.ts';
+import { MemoryLedger } from '../ledger/memory.ts';
+import { Segments } from '../ledger/segments.ts';
+import type { Log } from '../log.ts';
+import { HttpProcessor } from '../processor/client.ts';
+import { UUID_BYTES, writeUuid } from '../uuid.ts';
+import { Board } from './board.ts';
+import { Drain, type DrainPolicy } from './drain.ts';
+import { Ring } from './ring.ts';
+import { RingSource } from './ring-source.ts';
+import { Standing } from './standing.ts';
+
+const NAME = 'warm-up';
+const SHAPE = { processorCount: 1, threadCount: 1 };
+const RING_CAPACITY = 1024;
+const LATENCY_BUDGET_MS = 1000;
+const COMMITTED = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}';
+
+/**
+ * Drains `count` payments like a pool thread, from a ring, into a ledger and to a processor that are its own and are
+ * thrown away: the code is compiled before the first real payment needs it. A failure is no reason not to start.
+ */
+export async function warmUpPool(count: number, policy: DrainPolicy, clock: Clock, log: Log): Promise<void> {
+  if (count === 0) return;
+  const server = committing();
+  try {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    await drain(count, policy, clock, log, urlOf(server));
+  } catch (error) {
+    log.warn({ err: error }, 'warm-up failed');
+  } finally {
+    server.close();
+  }
+}
+
+async function drain(count: number, policy: DrainPolicy, clock: Clock, log: Log, url: string): Promise<void> {
+  const random = Math.random;
+  const board = new Board(Board.allocate(SHAPE), SHAPE);
+  const ring = new Ring(Ring.allocate(RING_CAPACITY));
+  const segments = new Segments(Segments.allocate(1, RING_CAPACITY));
+  const processor = new HttpProcessor({ url, connectionCount: policy.callLimit, clock });
+  const breakerBackoff = policy.backoff;
+  const standingPolicy = { latencyBudgetMs: LATENCY_BUDGET_MS, breakerFailures: count, breakerBackoff };
+  const drained = new Drain({
+    seat: { instanceId: NAME, name: NAME },
+    thread: 0,
+    source: new RingSource(ring, segments, board),
+    ledger: new MemoryLedger([NAME]),
+    processors: [processor],
+    standing: new Standing({ board, names: [NAME], policy: standingPolicy, clock, random, log }),
+    board,
+    policy: { ...policy, batchWindowMs: 1 },
+    clock,
+    random,
+    log,
+  }).run();
+  for (let number = 0; number < count; number++) {
+    while (!ring.reserve()) await new Promise((resolve) => clock.after(1, () => resolve(null)));
+    ring.push(idOf(number), 1 + number, clock.nowMs(), number % RING_CAPACITY, null);
+    ring.wake();
+  }
+  board.stop();
+  ring.wakeAll();
+  await drained;
+  await processor.close();
+}
+
+function idOf(number: number): Buffer {
+  const id = Buffer.alloc(UUID_BYTES);
+  writeUuid(`00000000-0000-4000-8000-${String(number).padStart(12, '0')}`, id, 0);
+  return id;
+}
+
+/** A processor that commits whatever it is sent: one answer for each packet, since a call fits into one. */
+function committing(): Server {
+  return createServer((socket) => {
+    socket.on('data', () => socket.write(COMMITTED));
+    // The client hangs up at its end.
+    socket.on('error', () => socket.destroy());
+  });
+}
+
+function urlOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('a port was asked for');
+  return `http://127.0.0.1:${address.port}`;
+}

@@ -1,0 +1,35 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { systemClock } from '../../src/clock.ts';
+import type { DrainPolicy } from '../../src/pool/drain.ts';
+import { warmUpPool } from '../../src/pool/warm-up.ts';
+import { KeptLog } from '../kept-log.ts';
+
+const POLICY: DrainPolicy = {
+  patienceMs: 0,
+  latencyBudgetMs: 1000,
+  processorTimeoutMs: 5000,
+  pinHoldMs: 10_000,
+  leaseMs: 5000,
+  backoff: { baseMs: 1, maxMs: 10 },
+  batchWindowMs: 50,
+  batchLimit: 64,
+  heldLimit: 256,
+  callLimit: 32,
+  drainRate: 1000,
+};
+
+test('more payments than its ring holds are drained, and nothing is complained of', async () => {
+  const log = new KeptLog();
+  await warmUpPool(1500, POLICY, systemClock, log);
+  assert.equal(
+    log.lines.filter((line) => !line.startsWith('debug')),
+    [],
+  );
+});
+
+test('without payments there is nothing to do', async () => {
+  await warmUpPool(0, POLICY, systemClock, new KeptLog());
+});
+
+test.run();
