@@ -94,12 +94,16 @@ export class Site {
     );
     const lines = this.#deployment.gateways.flatMap(({ output }) => output.split('\n'));
     const logged = lines.filter((line) => line !== '' && !/"level":"(trace|debug|info)"/.test(line));
+    // Without the moment, the process and the connection, a line that is written a thousand times is one.
     const errors = readFileSync(join(this.#directory, 'error.log'), 'utf8').split('\n');
+    const errorKinds = new Set(
+      errors.map((line) => line.replace(/^[\d/]+ [\d:]+ /, '').replace(/\d+#\d+:( \*\d+)?/, '')),
+    );
     return [
       ...ended.map(({ url }) => `the gateway at ${url} has ended`),
       ...(this.#nginx.running ? [] : ['nginx has ended']),
       ...logged.map((line) => `a gateway logged ${line}`),
-      ...errors
+      ...Array.from(errorKinds)
         .filter((line) => /\[(alert|crit|emerg)\]|upstream/.test(line))
         .map((line) => `nginx logged ${line}`),
     ];
