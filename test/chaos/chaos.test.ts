@@ -17,6 +17,7 @@ for (const ledger of ['redis', 'lmdb'] as const) {
       durationMs: DURATION_MS,
       roundMs: ROUND_MS,
       settings: {},
+      only: '',
       say: (line) => void said.push(line),
     });
     assert.equal(tally.breaches, [], said.join('\n'));

@@ -91,11 +91,16 @@ export class Deck {
   readonly #kinds: readonly Kind[];
   #left: Kind[] = [];
 
-  constructor(ledger: LedgerKind, hasDisks: boolean, random: Random) {
+  /** `only` is part of the names of the kinds to draw; empty: of all. */
+  constructor(ledger: LedgerKind, hasDisks: boolean, only: string, random: Random) {
     this.#random = random;
     this.#kinds = KINDS.filter(
-      (kind) => (kind.ledger ?? ledger) === ledger && (hasDisks || kind.needsDisk !== true),
+      (kind) =>
+        (kind.ledger ?? ledger) === ledger &&
+        (hasDisks || kind.needsDisk !== true) &&
+        kind.name.includes(only),
     );
+    if (this.#kinds.length === 0) throw new Error(`no fault is called ${only}`);
   }
 
   draw(): Fault {

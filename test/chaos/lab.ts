@@ -39,6 +39,7 @@ const SETTINGS: Settings = {
   BACKOFF_MAX_MS: '500',
   BREAKER_MAX_MS: '1000',
   POOL_THREADS: '2',
+  WARM_UP_PAYMENTS: '0',
   LOG_LEVEL: 'info',
 };
 

@@ -1,4 +1,5 @@
-// npm run chaos -- [--minutes 10] [--seed N] [--ledger redis|lmdb|both] [--round-seconds 20] [--set NAME=VALUE]…
+// npm run chaos -- [--minutes 10] [--seed N] [--ledger redis|lmdb|both] [--round-seconds 20] [--only FAULTS]
+//   [--set NAME=VALUE]…
 // npm run chaos -- --measure takeover [--ledger redis|lmdb|both]
 // `--set` gives the gateways a setting. Ends with code 1 when a promise was broken.
 import { parseArgs } from 'node:util';
@@ -13,6 +14,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     ledger: { type: 'string', default: 'both' },
     'round-seconds': { type: 'string', default: '20' },
+    only: { type: 'string', default: '' },
     set: { type: 'string', multiple: true, default: [] },
     measure: { type: 'string' },
   },
@@ -37,6 +39,7 @@ async function runAll(): Promise<boolean> {
       durationMs: (Number(values.minutes) * 60_000) / ledgers.length,
       roundMs: Number(values['round-seconds']) * 1000,
       settings,
+      only: values.only,
       say: console.log,
     });
     tallies.set(ledger, tally);

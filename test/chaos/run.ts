@@ -16,6 +16,8 @@ export interface RunPlan {
   /** Of load, without the calm after it. */
   readonly roundMs: number;
   readonly settings: Settings;
+  /** Part of the names of the faults that happen; empty: all. */
+  readonly only: string;
   readonly say: (line: string) => void;
 }
 
@@ -50,7 +52,7 @@ export async function run(plan: RunPlan): Promise<Tally> {
   const lab = await Lab.open(ledger, random, plan.settings);
   try {
     if (lab.disks === null) say('no disk can be mounted here, so none will be full');
-    const deck = new Deck(ledger, lab.disks !== null, random.fork('deck'));
+    const deck = new Deck(ledger, lab.disks !== null, plan.only, random.fork('deck'));
     await new Round(plan, lab, tally, WARM_UP_MS, []).play();
     const endMs = performance.now() + plan.durationMs;
     while (performance.now() < endMs && tally.breaches.length === 0) {
