@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Config, readConfig, settingsTable } from '../src/config.ts';
@@ -252,6 +253,57 @@ test('the table has a row for each setting', () => {
   const rows = settingsTable().split('\n');
   for (const row of rows) assert.is(row.split('|').length, 7, row);
   assert.is(rows.filter((row) => /^\| `[A-Z_]+` \|/.test(row)).length, rows.length - 2);
+});
+
+/** Of settings that are whole numbers: where they are allowed to be, as the table says it. */
+const WHOLES = settingsTable()
+  .split('\n')
+  .flatMap((row) => {
+    const [, name = '', low, high] =
+      /^\| `([A-Z_]+)` .*\| a whole number from (\d+) to (\d+) \|/.exec(row) ?? [];
+    return name === '' ? [] : [{ name, low: Number(low), high: Number(high) }];
+  });
+
+test('a whole number is read as what it is, within its bounds and nowhere else', () => {
+  assert.ok(WHOLES.length > 10);
+  const near = fc.integer({ min: -2, max: 2 });
+  const text = fc.oneof(fc.nat(2_000_000).map(String), fc.string(), fc.double().map(String));
+  fc.assert(
+    fc.property(fc.constantFrom(...WHOLES), near, text, (setting, distance, any) => {
+      const { name, low, high } = setting;
+      for (const value of [String(low + distance), String(high + distance), any]) {
+        const isAllowed =
+          value === '' || (/^\d{1,16}$/.test(value) && Number(value) >= low && Number(value) <= high);
+        const isNamed = problemsOf({ [name]: value }).some((problem) => problem.startsWith(`${name}="`));
+        assert.is(isNamed, !isAllowed, `${name}=${value}`);
+      }
+    }),
+  );
+});
+
+test('no environment makes reading throw, and what is wrong is one bounded line each', () => {
+  const names = settingsTable().match(/(?<=^\| `)[A-Z_]+/gm) ?? [];
+  const value = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 60 }),
+    fc.constantFrom(
+      'lmdb:',
+      'redis://h',
+      'a:0.5:http://u:p@h',
+      'http://[::1]:1/',
+      'http://h:99999',
+      'unix:/x',
+      '[::1]:1',
+      '1e3',
+    ),
+  );
+  fc.assert(
+    fc.property(fc.dictionary(fc.constantFrom(...names), value), (environment) => {
+      for (const problem of problemsOf(environment)) {
+        assert.ok(!problem.includes('\n'));
+        assert.ok(problem.length < 1_000);
+      }
+    }),
+  );
 });
 
 const README = new URL('../README.md', import.meta.url);
