@@ -38,6 +38,8 @@ const FAULTS_MIN = 4;
 const FAULTS_MAX = 7;
 const WARM_UP_MS = 2_500;
 const QUIET_MS = 60_000;
+/** Until then a call that nobody waits for any more may still be charged. */
+const LATE_MS = 3_500;
 const WINDOWS = 30;
 const STORIES = 3;
 /** Connections to processors and clients that stay a while after their last call. */
@@ -68,6 +70,11 @@ export async function run(plan: RunPlan): Promise<Tally> {
     await lab.close();
   }
   return tally;
+}
+
+function shown(vitals: Vitals | undefined): string {
+  if (vitals === undefined) return 'nothing known';
+  return `${Math.round(vitals.memoryBytes / 2 ** 20)} MiB ${vitals.descriptors} descriptors`;
 }
 
 function newTally(): Tally {
@@ -102,8 +109,10 @@ class Round {
     await Promise.all([clients.run(), this.#strikeAll()]);
     const loadEndMs = performance.now();
     const audit = new Audit(this.#lab, clients.paid, since);
+    const late = pause(LATE_MS);
     const breaches = await audit.untilQuiet(QUIET_MS);
     const quietMs = performance.now() - loadEndMs;
+    await late;
     if (breaches.length === 0) {
       breaches.push(...(await audit.breaches(fromMs, WINDOWS, random)));
       breaches.push(...(await healthBreaches(this.#lab)), ...(await this.#unrecovered(vitals)));
@@ -112,7 +121,8 @@ class Round {
     this.#count(clients.paid.length, posts, audit, breaches);
     this.#plan.say(
       `round ${this.#tally.rounds}: ${clients.paid.length} payments in ${posts} posts, ${audit.chargedCount} charged, ` +
-        `${audit.setAsideCount} set aside, quiet after ${(quietMs / 1000).toFixed(1)} s, ${breaches.length} breaches`,
+        `${audit.setAsideCount} set aside, quiet after ${(quietMs / 1000).toFixed(1)} s, ${this.#vitals().map(shown).join(' and ')}; ` +
+        `${breaches.length} breaches`,
     );
     await this.#explain(clients, breaches);
   }
