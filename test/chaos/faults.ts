@@ -38,7 +38,7 @@ const REDIS_BACK_MAX_MS = 2_500;
 const FAULT_MIN_MS = 1_500;
 const FAULT_MAX_MS = 6_000;
 const DISK_MAX_MS = 3_000;
-/** `appendfsync everysec` may lose so much. */
+/** As `appendfsync everysec` might have it, which this Redis does not: what else dies with it must not matter. */
 const FORGOTTEN_MAX_MS = 1_000;
 /** Until what was forgotten has been said again by those who remember: they may not die with it. */
 const REMEMBERED_MS = 4_000;

@@ -43,9 +43,6 @@ const SETTINGS: Settings = {
   LOG_LEVEL: 'info',
 };
 
-/** As it is deployed. */
-const REDIS = ['--appendfsync', 'everysec'];
-
 /** nginx, two gateways, a ledger and two processors, each a process, with a network between them that can be bad. */
 export class Lab {
   readonly gateways: readonly [Gateway, Gateway];
@@ -75,7 +72,7 @@ export class Lab {
     const directory = mkdtempSync(join(tmpdir(), 'chaos-'));
     // Started by root, nginx serves as another user, who keeps its temporary files in it.
     chmodSync(directory, 0o711);
-    const redis = ledger === 'redis' ? await RedisServer.start(...REDIS) : null;
+    const redis = ledger === 'redis' ? await RedisServer.start() : null;
     const road = async (port: number, name: string) =>
       Road.before(port, await freePort(), random.fork(`road ${name}`));
     const ledgerRoad = redis === null ? null : await road(redis.port, 'ledger');
