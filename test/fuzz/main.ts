@@ -10,7 +10,10 @@ const USAGE = `Fuzzes two gateways on one ledger, each directly and both through
 
 The second form measures an honest client's latency without and with so many idle or dripping connections.`;
 
-/** What is promised of an honest client's p99, in times of its usual one. */
+/**
+ * What is promised of an honest client's p99 behind nginx, in times of its usual one. Alone, a gateway promises none:
+ * its library closes thousands of idle connections in one sweep, and answers nobody meanwhile.
+ */
 const RATIO_LIMIT = 3;
 
 interface Options {
@@ -80,7 +83,8 @@ async function runHold(site: Site, { hold: connections, seed }: Options): Promis
     const report = await hold(site, target, connections, seed);
     const ratio = report.during.p99Ms / report.without.p99Ms;
     printHold(report, ratio);
-    isGood &&= ratio <= RATIO_LIMIT && report.during.failedCount === 0;
+    isGood &&= report.during.failedCount === 0;
+    if (target.side === 'nginx') isGood &&= ratio <= RATIO_LIMIT;
   }
   const faults = site.faults();
   for (const fault of faults) console.log(`FAULT ${fault}`);
@@ -93,7 +97,9 @@ function printHold({ side, without, during, held, gauges }: HoldReport, ratio: n
   );
   console.log(`  honest client without: ${shownLatencies(without)}`);
   console.log(`  honest client with:    ${shownLatencies(during)}`);
-  console.log(`  p99 ratio ${ratio.toFixed(2)}, at most ${RATIO_LIMIT} wanted; ${shown(gauges)}`);
+  console.log(
+    `  p99 ratio ${ratio.toFixed(2)}${side === 'nginx' ? `, at most ${RATIO_LIMIT} wanted` : ''}; ${shown(gauges)}`,
+  );
 }
 
 function shownLatencies({ p50Ms, p99Ms, failedCount }: Latencies): string {
