@@ -34,7 +34,8 @@ export interface StandingParts {
  * | open   | health says well                                  | open, with a trial due at once |
  * | open   | a trial fails                                     | open, with the next trial later |
  *
- * A slow processor (over the latency budget) keeps its breaker closed, and is tried again by the same trials.
+ * A slow processor (over the latency budget) keeps its breaker closed, and is tried again by the same trials, unless
+ * health says that it is slow.
  */
 export class Standing {
   readonly #parts: StandingParts;
@@ -90,7 +91,7 @@ export class Standing {
 
   /** Health only informs: what calls showed since the answer counts for more. */
   reported(processor: number, failing: boolean, minResponseTimeMs: number): void {
-    const { board, clock } = this.#parts;
+    const { board, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
     if (board.callsInFlight(processor) === 0 || minResponseTimeMs > board.latencyMs(processor)) {
       board.setLatency(processor, minResponseTimeMs);
@@ -100,6 +101,9 @@ export class Standing {
     } else if (board.breakerOpen(processor)) {
       board.forgetTrials(processor);
       board.setTrialAt(processor, nowMs);
+    } else if (minResponseTimeMs > policy.latencyBudgetMs) {
+      // A payment sent to find out would take that long, and be missing from the books for that long.
+      board.setTrialAt(processor, nowMs + SLOW_FOR_MS);
     }
   }
 
@@ -130,3 +134,5 @@ export class Standing {
 
 /** A success this lately speaks against a health answer that says failing. */
 const RECENT_MS = 1000;
+/** A health answer that says slow is believed until two more are overdue. */
+const SLOW_FOR_MS = 11_000;

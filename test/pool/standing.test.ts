@@ -206,6 +206,18 @@ test('a report sets the latency of an idle processor, and only raises that of a 
   assert.is(expectedMs(), 700);
 });
 
+test('one that health calls slow is not tried until health has been silent for long', () => {
+  const { standing, clock, isTrialDue, expectedMs } = setUp();
+  standing.reported(0, false, 2000);
+  assert.is(expectedMs(), 2000);
+  clock.pass(10_000);
+  assert.not(isTrialDue());
+  clock.pass(1000);
+  assert.ok(isTrialDue());
+  standing.reported(0, false, 2000);
+  assert.not(isTrialDue());
+});
+
 test('a slow one keeps its breaker closed, and is tried again by the same trials', () => {
   const { clock, standing, isOpen, isTrialDue } = setUp();
   standing.succeeded(0, 5);
