@@ -101,7 +101,8 @@ export class Standing {
     } else if (board.breakerOpen(processor)) {
       board.forgetTrials(processor);
       board.setTrialAt(processor, nowMs);
-    } else if (minResponseTimeMs > policy.latencyBudgetMs) {
+    }
+    if (minResponseTimeMs > policy.latencyBudgetMs) {
       // A payment sent to find out would take that long, and be missing from the books for that long.
       board.setTrialAt(processor, nowMs + SLOW_FOR_MS);
     }

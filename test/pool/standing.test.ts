@@ -218,6 +218,17 @@ test('one that health calls slow is not tried until health has been silent for l
   assert.not(isTrialDue());
 });
 
+test('one that health calls slow is not tried while its breaker is open either', () => {
+  const { standing, clock, isOpen, isTrialDue, failThrice } = setUp();
+  failThrice();
+  standing.reported(0, true, 2000);
+  assert.ok(isOpen());
+  clock.pass(10_000);
+  assert.not(isTrialDue());
+  standing.reported(0, false, 20);
+  assert.ok(isTrialDue());
+});
+
 test('a slow one keeps its breaker closed, and is tried again by the same trials', () => {
   const { clock, standing, isOpen, isTrialDue } = setUp();
   standing.succeeded(0, 5);
