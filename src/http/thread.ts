@@ -94,7 +94,10 @@ export class HttpThread {
       clock,
       log,
     });
-    this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => journal.reclaim());
+    this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
+      const { failure } = journal.reclaim();
+      if (failure !== null) log.warn({ reason: failure }, 'a journal file cannot be removed');
+    });
   }
 
   /** Ends every connection, and leaves in the journal only what the ledger does not have. */
