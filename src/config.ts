@@ -202,7 +202,7 @@ const SETTINGS = {
     3000,
     0,
     100_000,
-    'Payments that each thread plays to itself before it is ready, so that its code is compiled.',
+    'Payments that each thread plays to itself before it is ready, so that its code is compiled; none after a crash.',
   ),
   STOP_TIMEOUT_MS: whole('ms', 10_000, 0, 600_000, 'How long a stop waits for calls in flight.'),
   ALLOW_PURGE: oneOf(['false', 'true'], 'false', 'Whether `POST /purge-payments` may empty the books.'),

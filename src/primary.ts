@@ -24,20 +24,23 @@ if (reading.kind === 'wrong') {
 const log = createLogger(reading.config.logLevel, { instance: reading.config.instanceId });
 await run(reading.config, log);
 
-async function run(config: Config, log: Log): Promise<void> {
-  const lock = await lockDirectory(config.journalDir, systemClock);
-  if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${config.journalDir}: ${lock.reason}`);
-  const shared = allocateSharedMemory(config, journalFileCount(config.journalDir));
+async function run(configured: Config, log: Log): Promise<void> {
+  const { journalDir } = configured;
+  const lock = await lockDirectory(journalDir, systemClock);
+  if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
+  const shared = allocateSharedMemory(configured, journalFileCount(journalDir));
   const board = new Board(shared.board, shared.boardShape);
   const ring = new Ring(shared.ring);
   const segments = new Segments(shared.segments);
-  const replayed = replay(config.journalDir, segments);
-  if (replayed.kind === 'failed') fail(`JOURNAL_DIR=${config.journalDir}: ${replayed.reason}`);
+  const replayed = replay(journalDir, segments);
+  if (replayed.kind === 'failed') fail(`JOURNAL_DIR=${journalDir}: ${replayed.reason}`);
   if (replayed.damaged.length > 0) log.error({ damaged: replayed.damaged }, 'journal has damaged records');
   if (replayed.recordCount > 0) log.info({ ...replayed, damaged: undefined }, 'journal replayed');
 
+  // After a crash payments are waiting, and compiled code is not worth their time.
+  const config = replayed.recordCount === 0 ? configured : { ...configured, warmUpPayments: 0 };
   const recovery = new Recovery({
-    directory: config.journalDir,
+    directory: journalDir,
     segments,
     recent: new Recent(shared.recent),
     ring,
