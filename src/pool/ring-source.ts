@@ -6,12 +6,12 @@ import { type Ring, RingSlot } from './ring.ts';
 
 /** The ring as the drain sees it. */
 export class RingSource implements Source {
-  readonly #ring: Ring;
+  readonly #ring: Pick<Ring, 'pop' | 'sleep'>;
   readonly #segments: Segments;
   readonly #board: Board;
   readonly #slot = new RingSlot();
 
-  constructor(ring: Ring, segments: Segments, board: Board) {
+  constructor(ring: Pick<Ring, 'pop' | 'sleep'>, segments: Segments, board: Board) {
     this.#ring = ring;
     this.#segments = segments;
     this.#board = board;

@@ -9,12 +9,12 @@ import { MemoryLedger, type MemoryStore } from '../../src/ledger/memory.ts';
 import { Segments } from '../../src/ledger/segments.ts';
 import type { Log } from '../../src/log.ts';
 import { Board } from '../../src/pool/board.ts';
-import { Drain, type DrainPolicy, type QueuedPayment, type Source } from '../../src/pool/drain.ts';
+import { Drain, type DrainPolicy } from '../../src/pool/drain.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
-import { Ring, RingSlot } from '../../src/pool/ring.ts';
+import { Ring } from '../../src/pool/ring.ts';
+import { RingSource } from '../../src/pool/ring-source.ts';
 import { Standing } from '../../src/pool/standing.ts';
 import { Recovery } from '../../src/recovery.ts';
-import { readUuid } from '../../src/uuid.ts';
 import { type Audit, nameOf } from './audit.ts';
 import { SimFiles } from './journal-files.ts';
 import { SimLedger } from './ledger.ts';
@@ -242,7 +242,7 @@ export class Life {
     const drain = new Drain({
       seat: { instanceId: `instance-${this.#parts.index}`, name: `pool-${index}` },
       thread: index,
-      source: new RingSource(scope, this.#ring, this.#segments, board),
+      source: new RingSource(this.#ring.seenBy(scope), this.#segments, board),
       ledger,
       processors: links,
       standing,
@@ -326,6 +326,14 @@ class SimRing extends Ring {
     super(Ring.allocate(capacity));
   }
 
+  /** The ring of one thread: it sleeps as long as that thread lives. */
+  seenBy(scope: Scope): Pick<Ring, 'pop' | 'sleep'> {
+    return {
+      pop: (slot) => this.pop(slot),
+      sleep: (_, unless = () => false) => this.wait(scope, unless),
+    };
+  }
+
   wait(scope: Scope, unless: () => boolean): Promise<void> {
     if (this.size > 0 || unless()) return Promise.resolve();
     return new Promise((resolve) => {
@@ -343,39 +351,6 @@ class SimRing extends Ring {
     const sleepers = this.#sleepers;
     this.#sleepers = [];
     for (const { scope, wake } of sleepers) scope.deliver(wake);
-  }
-}
-
-/** As in `src/pool/worker.ts`. */
-class RingSource implements Source {
-  readonly #ring: SimRing;
-  readonly #segments: Segments;
-  readonly #board: Board;
-  readonly #scope: Scope;
-  readonly #slot = new RingSlot();
-
-  constructor(scope: Scope, ring: SimRing, segments: Segments, board: Board) {
-    this.#scope = scope;
-    this.#ring = ring;
-    this.#segments = segments;
-    this.#board = board;
-  }
-
-  take(limit: number): QueuedPayment[] {
-    const payments: QueuedPayment[] = [];
-    while (payments.length < limit && this.#ring.pop(this.#slot)) {
-      const { id, amountCents, acceptedAtMs, journalRef } = this.#slot;
-      payments.push({ correlationId: readUuid(id, 0), amountCents, acceptedAtMs, journalRef });
-    }
-    return payments;
-  }
-
-  wait(): Promise<void> {
-    return this.#ring.wait(this.#scope, () => this.#board.stopping);
-  }
-
-  release(journalRef: number): void {
-    if (journalRef >= 0) this.#segments.markDone(journalRef);
   }
 }
 
