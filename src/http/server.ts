@@ -56,12 +56,14 @@ export class Server {
     answer: (exchange: Exchange, request: HttpRequest) => unknown,
   ): void {
     const { app } = this.#parts;
+    const isGet = method === 'GET';
     const handle = (response: HttpResponse, request: HttpRequest) => {
-      void answer(new Exchange(response, request), request);
+      // A payment's post is never HEAD, and need not be asked.
+      void answer(new Exchange(response, isGet ? request : undefined), request);
     };
-    if (method === 'GET') app.get(path, handle).head(path, handle);
+    if (isGet) app.get(path, handle).head(path, handle);
     else app.post(path, handle);
-    const allowed = method === 'GET' ? 'GET, HEAD' : method;
+    const allowed = isGet ? 'GET, HEAD' : method;
     app.any(path, (response, request) => refuse(new Exchange(response, request), methodNotAllowed(allowed)));
   }
 
