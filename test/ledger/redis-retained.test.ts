@@ -8,10 +8,10 @@ import { type Restore, Retained } from '../../src/ledger/redis-retained.ts';
 import { Random } from '../sim/random.ts';
 import { RedisGate } from './redis-gate.ts';
 import { RedisServer } from './redis-server.ts';
+import { claimOf, id, must, settlementOf, T0_MS } from './samples.ts';
 
 const DEADLINE_MS = 20_000;
 const GRACE_MS = 1000;
-const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
 const FOREVER_MS = T0_MS + 86_400_000;
 const NAMES = ['default', 'fallback'];
 const NOTHING = { count: 0, amountCents: 0 };
@@ -67,39 +67,6 @@ function open(url: string, change: Partial<RedisLedgerOptions> = {}): Promise<Re
 function eager(): () => number {
   let drawn = 0;
   return () => (drawn++ < 8 ? Math.random() : 0.04);
-}
-
-function id(number: number): string {
-  return `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
-}
-
-function claimOf(number: number, change: Partial<Claim> = {}): Claim {
-  return {
-    correlationId: id(number),
-    amountCents: 1990,
-    acceptedAtMs: T0_MS,
-    processor: 0,
-    requestedAtMs: T0_MS + number,
-    ...change,
-  };
-}
-
-function settlementOf(number: number, change: Partial<Settlement> = {}): Settlement {
-  return {
-    correlationId: id(number),
-    status: 'settled',
-    processor: 0,
-    amountCents: 1990,
-    requestedAtMs: T0_MS + number,
-    reason: '',
-    ...change,
-  };
-}
-
-async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
-  const answer = await reply;
-  if (answer.kind === 'unavailable') throw new Error(`the ledger is unavailable: ${answer.reason}`);
-  return answer.value;
 }
 
 async function answers(ledger: Ledger): Promise<void> {

@@ -10,9 +10,9 @@ import { sessionBytes, writeCommit } from '../../src/ledger/redis-records.ts';
 import { conformance } from './conformance.ts';
 import { RedisGate } from './redis-gate.ts';
 import { RedisServer } from './redis-server.ts';
+import { claimOf, id, must, settlementOf, T0_MS } from './samples.ts';
 
 const DEADLINE_MS = 20_000;
-const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
 const SEAT = { instanceId: 'gateway-1', name: 'pool-0' };
 const NAMES = ['default', 'fallback'];
 
@@ -84,41 +84,8 @@ async function operate(server: RedisServer, ...command: (string | Buffer)[]): Pr
   }
 }
 
-function id(number: number): string {
-  return `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
-}
-
-function claimOf(number: number, change: Partial<Claim> = {}): Claim {
-  return {
-    correlationId: id(number),
-    amountCents: 1990,
-    acceptedAtMs: T0_MS,
-    processor: 0,
-    requestedAtMs: T0_MS + number,
-    ...change,
-  };
-}
-
-function settlementOf(number: number, change: Partial<Settlement> = {}): Settlement {
-  return {
-    correlationId: id(number),
-    status: 'settled',
-    processor: 0,
-    amountCents: 1990,
-    requestedAtMs: T0_MS + number,
-    reason: '',
-    ...change,
-  };
-}
-
 function numbers(count: number): number[] {
   return Array.from({ length: count }, (_, number) => number);
-}
-
-async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
-  const answer = await reply;
-  if (answer.kind === 'unavailable') throw new Error(`the ledger is unavailable: ${answer.reason}`);
-  return answer.value;
 }
 
 async function refused(reply: Promise<Reply<unknown>>, reason: RegExp): Promise<void> {

@@ -1,0 +1,37 @@
+import type { Claim, Reply, Settlement } from '../../src/ledger/ledger.ts';
+
+/** When the payments of these tests were accepted. */
+export const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
+
+export function id(number: number): string {
+  return `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
+}
+
+export function claimOf(number: number, change: Partial<Claim> = {}): Claim {
+  return {
+    correlationId: id(number),
+    amountCents: 1990,
+    acceptedAtMs: T0_MS,
+    processor: 0,
+    requestedAtMs: T0_MS + number,
+    ...change,
+  };
+}
+
+export function settlementOf(number: number, change: Partial<Settlement> = {}): Settlement {
+  return {
+    correlationId: id(number),
+    status: 'settled',
+    processor: 0,
+    amountCents: 1990,
+    requestedAtMs: T0_MS + number,
+    reason: '',
+    ...change,
+  };
+}
+
+export async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
+  const answer = await reply;
+  if (answer.kind === 'unavailable') throw new Error(`the ledger is unavailable: ${answer.reason}`);
+  return answer.value;
+}
