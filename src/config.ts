@@ -15,13 +15,17 @@ interface Setting<Value> {
   readonly fallback: string;
   readonly allowed: string;
   readonly about: string;
-  /** True when the value may hold a password. */
-  readonly secret?: boolean;
+  /** The value may hold credentials in a URL, or is a secret as a whole. */
+  readonly secret?: 'credentials' | 'whole';
   parse(text: string): Value | undefined;
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const ACCESS_MODES = ['off', 'loopback', 'token', 'open'] as const;
+/** Who may use an operator's route; see `src/http/access.ts`. */
+export type AccessMode = (typeof ACCESS_MODES)[number];
 
 /** Which ledger: a directory of LMDB's, or a Redis, by a URL as its driver takes it (`redis:`, `rediss:`, `unix:`). */
 export type LedgerTarget =
@@ -52,7 +56,7 @@ const SETTINGS = {
     fallback: 'lmdb:./data/ledger',
     allowed: '`lmdb:path`, `redis://[user:password@]host[:port][/db]`, `rediss://…` or `redis+unix:/path`',
     about: 'The books. LMDB serves the instances of one machine, Redis those of many.',
-    secret: true,
+    secret: 'credentials',
   }),
   INSTANCE_ID: custom((text) => (/^(?!\.+$)[A-Za-z0-9._-]{1,64}$/.test(text) ? text : undefined), {
     unit: 'name',
@@ -83,21 +87,21 @@ const SETTINGS = {
     fallback: '',
     allowed: 'an http or https URL without query',
     about: 'URL of the processor `default`, fee 0.05.',
-    secret: true,
+    secret: 'credentials',
   }),
   PAYMENT_PROCESSOR_URL_FALLBACK: custom((text) => text && parseUrl(text), {
     unit: 'URL',
     fallback: '',
     allowed: 'an http or https URL without query',
     about: 'URL of the processor `fallback`, fee 0.15.',
-    secret: true,
+    secret: 'credentials',
   }),
   PROCESSORS: custom(parseProcessors, {
     unit: 'list',
     fallback: '',
     allowed: `1 to ${PROCESSORS_MAX} of \`name:fee:url\`, comma-separated, each name once (1 to 32 of \`a-z 0-9 -\`), fee a decimal from 0 to 1 of at most 6 places`,
     about: 'Any processors, instead of the two URLs above.',
-    secret: true,
+    secret: 'credentials',
   }),
   HTTP_THREADS: whole('threads', 1, 1, 16, 'Threads that answer HTTP; above 1 they share the port.'),
   POOL_THREADS: whole('threads', 1, 1, 16, 'Threads that call processors and write the ledger.'),
@@ -206,6 +210,24 @@ const SETTINGS = {
   ),
   STOP_TIMEOUT_MS: whole('ms', 10_000, 0, 600_000, 'How long a stop waits for calls in flight.'),
   ALLOW_PURGE: oneOf(['false', 'true'], 'false', 'Whether `POST /purge-payments` may empty the books.'),
+  ADMIN_TOKEN: custom((text) => (/^([\x21-\x7e]{16,256})?$/.test(text) ? text : undefined), {
+    unit: 'text',
+    fallback: '',
+    allowed: '16 to 256 visible ASCII characters',
+    about: 'What `Authorization: Bearer` has to show where an access setting says `token`.',
+    secret: 'whole',
+  }),
+  METRICS_ACCESS: oneOf(
+    ACCESS_MODES,
+    'loopback',
+    'Who may read `GET /metrics`: nobody, clients on this machine, who has `ADMIN_TOKEN`, or everybody.',
+  ),
+  DASHBOARD_ACCESS: oneOf(ACCESS_MODES, 'loopback', 'Who may use `GET /dashboard`; likewise.'),
+  AUDIT_ACCESS: oneOf(
+    ACCESS_MODES,
+    'token',
+    'Who may use `GET /audit`; likewise. Without `ADMIN_TOKEN`, `token` lets nobody pass.',
+  ),
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info', 'Least severity that is logged.'),
 };
 
@@ -234,7 +256,7 @@ export function readConfig(
     }
   }
   const values = read as Partial<Values>;
-  problems.push(...contradictions(values));
+  problems.push(...contradictions(values), ...tokenContradictions(values, environment));
   if (problems.length > 0) return { kind: 'wrong', problems };
   return { kind: 'ok', config: deepFreeze(arrange(values as Values)) };
 }
@@ -284,6 +306,13 @@ function arrange(values: Values) {
     warmUpPayments: values.WARM_UP_PAYMENTS,
     stopTimeoutMs: values.STOP_TIMEOUT_MS,
     allowPurge: values.ALLOW_PURGE === 'true',
+    /** Empty: there is none. */
+    adminToken: values.ADMIN_TOKEN,
+    access: {
+      metrics: values.METRICS_ACCESS,
+      dashboard: values.DASHBOARD_ACCESS,
+      audit: values.AUDIT_ACCESS,
+    },
     logLevel: values.LOG_LEVEL,
   } as const;
 }
@@ -318,6 +347,17 @@ function contradictions(values: Partial<Values>): string[] {
     }
   }
   return [...problems, ...processorContradictions(values)];
+}
+
+/** Somebody who asks for a token has to say which; a default that lets nobody pass is no mistake. */
+function tokenContradictions(
+  values: Partial<Values>,
+  environment: Readonly<Record<string, string | undefined>>,
+): string[] {
+  if (values.ADMIN_TOKEN !== '') return [];
+  return (['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS'] as const)
+    .filter((name) => environment[name] === 'token')
+    .map((name) => `${name}="token" is wrong: allowed is \`token\` only with ADMIN_TOKEN.`);
 }
 
 function processorContradictions(values: Partial<Values>): string[] {
@@ -436,8 +476,13 @@ function parseAmount(text: string): number | undefined {
 
 /** A value for one line of an error: quoted, without credentials, of bounded length. */
 function shown(text: string, setting: Setting<unknown>): string {
-  const quoted = JSON.stringify(setting.secret ? masked(text) : text);
+  const quoted = JSON.stringify(shownOf(text, setting));
   return quoted.length <= 200 ? quoted : `${quoted.slice(0, 200)}…`;
+}
+
+function shownOf(text: string, { secret }: Setting<unknown>): string {
+  if (secret === 'whole') return '***';
+  return secret === 'credentials' ? masked(text) : text;
 }
 
 /**

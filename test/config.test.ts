@@ -46,6 +46,8 @@ test('every setting has a default', () => {
     warmUpPayments: 3000,
     stopTimeoutMs: 10_000,
     allowPurge: false,
+    adminToken: '',
+    access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token' },
     logLevel: 'info',
   });
 });
@@ -166,6 +168,22 @@ const CASES: Record<
     wrong: ['0', '0.00', '1.001', '1e3', '90071992547409.92', '-1', '.5'],
   },
   ALLOW_PURGE: { right: [['true', (c) => c.allowPurge, true]], wrong: ['yes', '1', 'TRUE'] },
+  ADMIN_TOKEN: {
+    right: [
+      ['a-token-of-16-ch', (c) => c.adminToken, 'a-token-of-16-ch'],
+      ['~'.repeat(256), (c) => c.adminToken, '~'.repeat(256)],
+    ],
+    wrong: ['fifteen-chars-1', 'with a space inside it', 'ein-schlüssel-mit-ü', 'x'.repeat(257)],
+  },
+  METRICS_ACCESS: {
+    right: [
+      ['off', (c) => c.access.metrics, 'off'],
+      ['open', (c) => c.access.metrics, 'open'],
+    ],
+    wrong: ['on', 'Loopback'],
+  },
+  DASHBOARD_ACCESS: { right: [['off', (c) => c.access.dashboard, 'off']], wrong: ['true'] },
+  AUDIT_ACCESS: { right: [['loopback', (c) => c.access.audit, 'loopback']], wrong: ['none'] },
   LOG_LEVEL: { right: [['silent', (c) => c.logLevel, 'silent']], wrong: ['loud'] },
 };
 for (const [name, { right, wrong }] of Object.entries(CASES)) {
@@ -221,6 +239,15 @@ test('settings that contradict each other', () => {
   assert.equal(problemsOf({ PROCESSORS: 'default:0.01:http://localhost:8001/,x:0.5:http://x' }), []);
 });
 
+test('a token that is asked for has to be given', () => {
+  for (const name of ['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS']) {
+    assert.equal(problemsOf({ [name]: 'token' }), [
+      `${name}="token" is wrong: allowed is \`token\` only with ADMIN_TOKEN.`,
+    ]);
+    assert.equal(problemsOf({ [name]: 'token', ADMIN_TOKEN: 'a-token-of-16-ch' }), []);
+  }
+});
+
 test('no password is ever said', () => {
   const values = [
     { LEDGER_URL: 'redis://user:hush@host:99999' },
@@ -229,6 +256,8 @@ test('no password is ever said', () => {
     { LEDGER_URL: 'http://host?password=hush' },
     { PROCESSORS: 'a:0.1:http://a:hush@h,b:7:http://b:hush@h' },
     { PAYMENT_PROCESSOR_URL_FALLBACK: 'http://u:hush@h/?a=1' },
+    { ADMIN_TOKEN: 'hush' },
+    { ADMIN_TOKEN: 'hush hush hush hush hush' },
     { PROCESSORS: 'x:0:http://x', PAYMENT_PROCESSOR_URL_DEFAULT: 'http://u:hush@h' },
   ];
   for (const environment of values) {

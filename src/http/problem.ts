@@ -25,6 +25,17 @@ const PROBLEMS = {
     title: 'Bad time window',
     detail: '`from` and `to` are moments in ISO 8601, each given once at most.',
   },
+  'token-required': {
+    status: '401 Unauthorized',
+    title: 'Token required',
+    detail: 'This path wants `Authorization: Bearer` with the ADMIN_TOKEN of the gateway.',
+    challenge: 'Bearer realm="dinossauro"',
+  },
+  'loopback-only': {
+    status: '403 Forbidden',
+    title: 'From this machine only',
+    detail: 'This path answers clients on the machine of the gateway, and no proxy.',
+  },
   'purge-not-allowed': {
     status: '403 Forbidden',
     title: 'Purge not allowed',
@@ -147,6 +158,8 @@ interface ProblemType {
   readonly detail: string;
   readonly field?: string;
   readonly retryAfterSeconds?: number;
+  /** What a client has to answer with, for `WWW-Authenticate`. */
+  readonly challenge?: string;
 }
 
 export type ProblemSlug = keyof typeof PROBLEMS;
@@ -186,10 +199,11 @@ export function problemSlugs(): ProblemSlug[] {
 }
 
 function render(slug: ProblemSlug, type: ProblemType): Problem {
-  const { status, title, detail, field, retryAfterSeconds } = type;
+  const { status, title, detail, field, retryAfterSeconds, challenge } = type;
   const headers: [string, string][] = [['Content-Type', 'application/problem+json']];
   if (retryAfterSeconds !== undefined) headers.push(['Retry-After', String(retryAfterSeconds)]);
   const code = Number.parseInt(status, 10);
+  if (challenge !== undefined) headers.push(['WWW-Authenticate', challenge]);
   const body = JSON.stringify({ type: `/errors#${slug}`, title, status: code, detail, field });
   return { status, headers, body };
 }

@@ -1,0 +1,196 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { AccessMode } from '../../src/config.ts';
+import { Access } from '../../src/http/access.ts';
+import type { Address } from '../../src/http/address.ts';
+import { createApp, Exchange, type Listener, listen } from '../../src/http/uws.ts';
+
+const TOKEN = 'a-token-of-16-ch';
+
+interface Heard {
+  readonly status: number;
+  readonly slug: string;
+  readonly detail: string;
+  readonly challenge: string | undefined;
+}
+
+/** A server whose one route is behind an access. */
+class Gate {
+  readonly #app = createApp();
+  readonly #access: Access;
+  #listener: Listener | null = null;
+  port = 0;
+  socketPath: string | undefined;
+
+  constructor(mode: AccessMode, token = TOKEN) {
+    this.#access = new Access({ mode, token });
+    this.#app.get('/', (response, request) => {
+      const refusal = this.#access.check(response, request);
+      const exchange = new Exchange(response, request);
+      if (refusal === null) exchange.end('200 OK', [], '{}');
+      else exchange.end(refusal.status, refusal.headers, refusal.body);
+    });
+  }
+
+  async listen(address: Address): Promise<this> {
+    const listened = await listen(this.#app, address);
+    if (listened.kind === 'failed') throw new Error(listened.reason);
+    this.#listener = listened.listener;
+    const bound = listened.listener.address;
+    if (bound.kind === 'tcp') this.port = bound.port;
+    else this.socketPath = bound.path;
+    return this;
+  }
+
+  /** The host to connect to and the header are two things. */
+  ask(headers: Record<string, string>, host = '127.0.0.1'): Promise<Heard> {
+    const { port, socketPath } = this;
+    const where = socketPath === undefined ? { host, port } : { socketPath };
+    return new Promise((resolve, reject) => {
+      const asking = httpRequest({ ...where, headers, agent: false }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (part) => {
+          text += part;
+        });
+        response.on('end', () => {
+          const { type = '', detail = '' } = JSON.parse(text);
+          const challenge = response.headers['www-authenticate'];
+          resolve({
+            status: response.statusCode ?? 0,
+            slug: type.replace('/errors#', ''),
+            detail,
+            challenge,
+          });
+        });
+      });
+      asking.on('error', reject).end();
+    });
+  }
+
+  close(): void {
+    this.#listener?.close();
+    this.#app.close();
+  }
+}
+
+async function withGate(gate: Gate, address: Address, run: (gate: Gate) => Promise<void>): Promise<void> {
+  await gate.listen(address);
+  try {
+    await run(gate);
+  } finally {
+    gate.close();
+  }
+}
+
+const ANY_PORT: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 };
+
+test('off: the route is not there, for nobody', () =>
+  withGate(new Gate('off'), ANY_PORT, async (gate) => {
+    const { status, slug } = await gate.ask({ Authorization: `Bearer ${TOKEN}` });
+    assert.equal([status, slug], [404, 'no-such-route']);
+  }));
+
+test('open: everybody passes', () =>
+  withGate(new Gate('open', ''), ANY_PORT, async (gate) => {
+    assert.is((await gate.ask({ Host: 'gateway.example', Via: '1.1 proxy' })).status, 200);
+  }));
+
+test('token: who shows it passes, and nobody else', () =>
+  withGate(new Gate('token'), ANY_PORT, async (gate) => {
+    for (const right of [`Bearer ${TOKEN}`, `bearer   ${TOKEN} `])
+      assert.is((await gate.ask({ Authorization: right })).status, 200, right);
+    const wrong = [
+      'Bearer',
+      'Bearer ',
+      `Bearer ${TOKEN}x`,
+      `Bearer ${TOKEN.slice(1)}`,
+      `Basic ${TOKEN}`,
+      TOKEN,
+    ];
+    for (const header of [...wrong, `Bearer ${TOKEN} ${TOKEN}`]) {
+      const { status, slug, challenge } = await gate.ask({ Authorization: header });
+      assert.equal([status, slug, challenge], [401, 'token-required', 'Bearer realm="dinossauro"'], header);
+    }
+    assert.is((await gate.ask({})).status, 401);
+  }));
+
+test('token: without one, nobody passes', () =>
+  withGate(new Gate('token', ''), ANY_PORT, async (gate) => {
+    assert.is((await gate.ask({ Authorization: 'Bearer ' })).status, 401);
+    assert.is((await gate.ask({ Authorization: 'Bearer undefined' })).status, 401);
+  }));
+
+test('loopback: a client on this machine that calls it by a loopback name', () =>
+  withGate(new Gate('loopback'), ANY_PORT, async (gate) => {
+    for (const host of [
+      'localhost',
+      `localhost:${gate.port}`,
+      '127.0.0.1:1',
+      '127.8.9.1',
+      '[::1]:9999',
+      'LocalHost',
+    ])
+      assert.is((await gate.ask({ Host: host })).status, 200, host);
+    for (const host of [
+      'localhost.evil.example',
+      'evil.example:9999',
+      '127.0.0.1.evil.example',
+      '10.0.0.1',
+      '::1',
+      'localhost:',
+    ]) {
+      const { status, slug, detail } = await gate.ask({ Host: host });
+      assert.equal([status, slug], [403, 'loopback-only'], host);
+      assert.match(detail, 'Host');
+    }
+  }));
+
+test('loopback: no proxy', () =>
+  withGate(new Gate('loopback'), ANY_PORT, async (gate) => {
+    for (const header of ['Forwarded', 'X-Forwarded-For', 'X-Real-IP', 'Via']) {
+      const { status, detail } = await gate.ask({ [header]: '127.0.0.1' });
+      assert.is(status, 403, header);
+      assert.match(detail, header.toLowerCase());
+    }
+  }));
+
+test('loopback: no page of another origin', () =>
+  withGate(new Gate('loopback'), ANY_PORT, async (gate) => {
+    const host = `localhost:${gate.port}`;
+    assert.is((await gate.ask({ Host: host, Origin: `http://${host}` })).status, 200);
+    for (const origin of ['https://evil.example', 'null', `http://localhost:${gate.port + 1}`]) {
+      const { status, detail } = await gate.ask({ Host: host, Origin: origin });
+      assert.is(status, 403, origin);
+      assert.match(detail, 'origin');
+    }
+  }));
+
+test('loopback: an IPv6 socket tells its clients apart, those of IPv4 too', () =>
+  withGate(new Gate('loopback'), { kind: 'tcp', host: '::', port: 0 }, async (gate) => {
+    assert.is((await gate.ask({ Host: 'localhost' })).status, 200);
+    const interfaces = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    for (const { address, internal, scopeid = 0 } of interfaces) {
+      // A link-local address needs its zone, which no URL of another machine can name.
+      if (scopeid !== 0) continue;
+      const { status } = await gate.ask({ Host: 'localhost' }, address);
+      assert.is(status, internal ? 200 : 403, address);
+    }
+  }));
+
+test('loopback: a unix socket is none, for a proxy listens in front of it', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'access-'));
+  try {
+    await withGate(new Gate('loopback'), { kind: 'unix', path: join(directory, 's') }, async (gate) => {
+      const { status, slug } = await gate.ask({ Host: 'localhost' });
+      assert.equal([status, slug], [403, 'loopback-only']);
+    });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test.run();
