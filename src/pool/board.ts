@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import { REASONS, type Reason } from './routing.ts';
 
 /**
  * What the threads of an instance show each other, in shared memory: how each processor is doing, what each pool
@@ -13,24 +14,30 @@ import assert from 'node:assert';
  * | 0                    | stopping        | i32  | primary            | seq-cst |
  * | 1                    | purgedAtMs      | f64  | any; only rises    | relaxed |
  * | 2..7                 | reserved        |      |                    |         |
- * | 8 + 8p + 0           | breakerOpen     | i32  | pool threads, CAS  | seq-cst |
- * | 8 + 8p + 1           | failuresInRow   | i32  | pool threads       | seq-cst |
- * | 8 + 8p + 2           | trialsInRow     | i32  | pool threads       | seq-cst |
- * | 8 + 8p + 3           | trialAtMs       | i32  | pool threads, CAS  | seq-cst |
- * | 8 + 8p + 4           | latencyMs       | f64  | pool threads       | relaxed |
- * | 8 + 8p + 5           | succeededAtMs   | f64  | pool threads       | relaxed |
- * | 8 + 8p + 6..7        | reserved        |      |                    |         |
+ * | 8 + 16p + 0          | breakerOpen     | i32  | pool threads, CAS  | seq-cst |
+ * | 8 + 16p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
+ * | 8 + 16p + 2          | trialsInRow     | i32  | pool threads       | seq-cst |
+ * | 8 + 16p + 3          | trialAtMs       | i32  | pool threads, CAS  | seq-cst |
+ * | 8 + 16p + 4          | latencyMs       | f64  | pool threads       | relaxed |
+ * | 8 + 16p + 5          | succeededAtMs   | f64  | pool threads       | relaxed |
+ * | 8 + 16p + 6          | reason          | f64  | pool threads       | relaxed |
+ * | 8 + 16p + 7          | reasonAtMs      | f64  | pool threads       | relaxed |
+ * | 8 + 16p + 8          | reportedMs      | f64  | pool thread 0      | relaxed |
+ * | 8 + 16p + 9          | reportedFailing | f64  | pool thread 0      | relaxed |
+ * | 8 + 16p + 10         | reportedAtMs    | f64  | pool thread 0      | relaxed |
+ * | 8 + 16p + 11..15     | reserved        |      |                    |         |
  * | rows + 2(tP + p)     | oldestCallAtMs  | f64  | pool thread t      | relaxed |
  * | rows + 2(tP + p) + 1 | callsInFlight   | i32  | pool thread t      | seq-cst |
  * | cells + 8t           | ready           | i32  | thread t, primary  | seq-cst |
  * | cells + 8t + 1 + c   | counter c       | f64  | thread t           | relaxed |
  *
- * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 8P, `cells` = rows + 2TP.
+ * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 16P, `cells` = rows + 2TP.
  * Moments are on the monotonic clock, which all threads share, but for `purgedAtMs`. `trialAtMs` holds the low 32
- * bits of its moment, so that compare-and-swap can take it.
+ * bits of its moment, so that compare-and-swap can take it. `reason` is a place in `REASONS`; it and the last health
+ * report are for people to read, and nothing is decided by them.
  */
 const HEADER_WORDS = 8;
-const ROW_WORDS = 8;
+const ROW_WORDS = 16;
 const CELL_WORDS = 2;
 const COUNTER_WORDS = 8;
 
@@ -43,7 +50,12 @@ const TRIALS_IN_ROW = 2;
 const TRIAL_AT = 3;
 const LATENCY = 4;
 const SUCCEEDED_AT = 5;
-assert.ok(SUCCEEDED_AT < ROW_WORDS);
+const REASON = 6;
+const REASON_AT = 7;
+const REPORTED = 8;
+const REPORTED_FAILING = 9;
+const REPORTED_AT = 10;
+assert.ok(REPORTED_AT < ROW_WORDS);
 
 /** What a thread counts since it started; the order is the layout. */
 const COUNTERS = ['accepted', 'settled', 'invalid', 'dispatched', 'refused', 'unknown'] as const;
@@ -53,6 +65,13 @@ assert.ok(COUNTERS.length < COUNTER_WORDS);
 export interface BoardShape {
   readonly processorCount: number;
   readonly threadCount: number;
+}
+
+export interface Reported {
+  readonly failing: boolean;
+  readonly minResponseTimeMs: number;
+  /** On the monotonic clock. */
+  readonly atMs: number;
 }
 
 export class Board {
@@ -166,6 +185,36 @@ export class Board {
 
   setSucceededAt(processor: number, atMs: number): void {
     this.#measures[this.#row(processor, SUCCEEDED_AT)] = atMs;
+  }
+
+  /** Why payments went there, or did not, and since when; 0 before the first was routed. */
+  reason(processor: number): { readonly reason: Reason; readonly sinceMs: number } {
+    const reason = REASONS[this.#measure(this.#row(processor, REASON))];
+    assert.ok(reason !== undefined);
+    return { reason, sinceMs: this.#measure(this.#row(processor, REASON_AT)) };
+  }
+
+  /** Writes nothing while the reason stays. */
+  setReason(processor: number, reason: Reason, nowMs: number): void {
+    const word = this.#row(processor, REASON);
+    const code = REASONS.indexOf(reason);
+    if (this.#measure(word) === code) return;
+    this.#measures[word] = code;
+    this.#measures[this.#row(processor, REASON_AT)] = nowMs;
+  }
+
+  /** What the last health answer said, and when it was heard; null before the first. */
+  reported(processor: number): Reported | null {
+    const atMs = this.#measure(this.#row(processor, REPORTED_AT));
+    if (atMs === 0) return null;
+    const minResponseTimeMs = this.#measure(this.#row(processor, REPORTED));
+    return { failing: this.#measure(this.#row(processor, REPORTED_FAILING)) === 1, minResponseTimeMs, atMs };
+  }
+
+  setReported(processor: number, { failing, minResponseTimeMs, atMs }: Reported): void {
+    this.#measures[this.#row(processor, REPORTED)] = minResponseTimeMs;
+    this.#measures[this.#row(processor, REPORTED_FAILING)] = failing ? 1 : 0;
+    this.#measures[this.#row(processor, REPORTED_AT)] = atMs;
   }
 
   // The calls of a pool thread.

@@ -9,7 +9,7 @@ import type { Board } from './board.ts';
 import { Calls } from './calls.ts';
 import { Held, NOT_JOURNALED } from './held.ts';
 import { Queue } from './queue.ts';
-import { choose, type ProcessorView } from './routing.ts';
+import { choose, type ProcessorView, type Route, reasonOf } from './routing.ts';
 import type { Standing } from './standing.ts';
 
 /** Where a pool thread takes accepted payments from. */
@@ -186,6 +186,7 @@ export class Drain {
     const { standing, clock, policy } = this.#parts;
     const claims: Held[] = [];
     let views = this.#waiting.length > 0 ? standing.views() : [];
+    let last: Route | null = null;
     while (claims.length < policy.batchLimit && this.#lease.valid) {
       const held = this.#waiting.peek();
       if (held === undefined) break;
@@ -195,6 +196,7 @@ export class Drain {
       }
       const ageMs = Math.max(0, clock.nowMs() - held.payment.acceptedAtMs);
       const route = choose(views, ageMs, policy);
+      last = route;
       if (route.kind === 'wait') break;
       if (route.trial && (this.#calls.isFull(route.processor) || !standing.takeTrial(route.processor))) {
         views = withoutTrial(views, route.processor);
@@ -206,7 +208,18 @@ export class Drain {
       this.#prepare(held, route.processor, route.trial);
       claims.push(held);
     }
+    if (last !== null) this.#explain(views, last);
     return claims;
+  }
+
+  /** Shows why each processor got what it got; once a turn, since nobody reads faster. */
+  #explain(views: readonly ProcessorView[], last: Route): void {
+    const { board, clock, policy } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    const isFull = last.kind === 'send' && this.#waiting.length > 0 && !this.#calls.hasRoom(last.processor);
+    for (const processor of views.keys()) {
+      board.setReason(processor, reasonOf(processor, views, last, isFull, policy), nowMs);
+    }
   }
 
   #prepare(held: Held, processor: number, trial: boolean): void {

@@ -51,3 +51,57 @@ function leastSlow(views: readonly ProcessorView[]): Route {
   }
   return best === null ? WAIT : { kind: 'send', processor: best, trial: false };
 }
+
+/**
+ * Why a processor got what it got when payments were routed last:
+ *
+ * | reason           | payments                                                                  |
+ * |------------------|---------------------------------------------------------------------------|
+ * | none             | have not been routed yet                                                  |
+ * | cheapest-well    | go there: it is the cheapest that is well and quick enough                |
+ * | least-slow       | go there: it is slow, but nobody is quicker                               |
+ * | trial            | one goes there, to find out whether it is well again                      |
+ * | full             | wait for it: it has as many calls in flight as it may                     |
+ * | awaited          | wait for it: it fails, and they are not out of patience                   |
+ * | failing          | go elsewhere or nowhere: it fails                                         |
+ * | slow             | go elsewhere: it takes longer than the latency budget                     |
+ * | not-needed       | go to a cheaper one                                                       |
+ * | held-back        | wait for a cheaper one that fails                                         |
+ */
+export const REASONS = [
+  'none',
+  'cheapest-well',
+  'least-slow',
+  'trial',
+  'full',
+  'awaited',
+  'failing',
+  'slow',
+  'not-needed',
+  'held-back',
+] as const;
+export type Reason = (typeof REASONS)[number];
+
+/** The reason for one processor, given what was chosen and, `full`, that the one chosen had no room for it. */
+export function reasonOf(
+  processor: number,
+  views: readonly ProcessorView[],
+  route: Route,
+  full: boolean,
+  { latencyBudgetMs }: RoutingPolicy,
+): Reason {
+  const view = views[processor];
+  if (view === undefined) return 'none';
+  const isSlow = view.expectedMs > latencyBudgetMs;
+  if (route.kind === 'send' && route.processor === processor) {
+    if (full) return 'full';
+    if (route.trial) return 'trial';
+    return isSlow ? 'least-slow' : 'cheapest-well';
+  }
+  // Whoever waits does so for the first that fails: what is dearer is not asked.
+  const chosen = route.kind === 'send' ? route.processor : views.findIndex(({ open }) => open);
+  if (route.kind === 'wait' && processor === chosen) return 'awaited';
+  if (view.open) return 'failing';
+  if (isSlow) return 'slow';
+  return route.kind === 'send' ? 'not-needed' : 'held-back';
+}

@@ -93,6 +93,7 @@ export class Standing {
   reported(processor: number, failing: boolean, minResponseTimeMs: number): void {
     const { board, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
+    board.setReported(processor, { failing, minResponseTimeMs, atMs: nowMs });
     if (board.callsInFlight(processor) === 0 || minResponseTimeMs > board.latencyMs(processor)) {
       board.setLatency(processor, minResponseTimeMs);
     }

@@ -12,8 +12,8 @@ function twoViews(shape = SHAPE): [Board, Board] {
   return [new Board(buffer, shape), new Board(buffer, shape)];
 }
 
-test('has the size of its table: 8 words, 8 a processor, 2 a call cell, 8 a thread', () => {
-  assert.is(Board.allocate(SHAPE).byteLength, 8 * (8 + 8 * 2 + 2 * 2 * 3 + 8 * 3));
+test('has the size of its table: 8 words, 16 a processor, 2 a call cell, 8 a thread', () => {
+  assert.is(Board.allocate(SHAPE).byteLength, 8 * (8 + 16 * 2 + 2 * 2 * 3 + 8 * 3));
   assert.throws(() => new Board(Board.allocate(SHAPE), { processorCount: 2, threadCount: 2 }));
 });
 
@@ -28,8 +28,31 @@ test('begins with nothing: not stopping, nobody ready, breakers closed, no calls
     assert.is(board.succeededAtMs(processor), 0);
     assert.is(board.oldestCallAtMs(processor), null);
     assert.is(board.callsInFlight(processor), 0);
+    assert.equal(board.reason(processor), { reason: 'none', sinceMs: 0 });
+    assert.is(board.reported(processor), null);
   }
   for (const counter of COUNTERS) assert.is(board.counted(counter), 0);
+});
+
+test('a reason stands since it became so, for its processor alone', () => {
+  const [one, other] = twoViews();
+  one.setReason(1, 'slow', 10);
+  one.setReason(1, 'slow', 20);
+  assert.equal(other.reason(1), { reason: 'slow', sinceMs: 10 });
+  one.setReason(1, 'held-back', 30);
+  assert.equal(other.reason(1), { reason: 'held-back', sinceMs: 30 });
+  assert.equal(other.reason(0), { reason: 'none', sinceMs: 0 });
+});
+
+test('the last health answer is shown as it came', () => {
+  const [one, other] = twoViews();
+  const first = { failing: true, minResponseTimeMs: 40, atMs: 5 };
+  const second = { failing: false, minResponseTimeMs: 0, atMs: 9 };
+  one.setReported(1, first);
+  assert.equal(other.reported(1), first);
+  one.setReported(1, second);
+  assert.equal(other.reported(1), second);
+  assert.is(other.reported(0), null);
 });
 
 test('a stop is seen by all', () => {

@@ -524,6 +524,31 @@ test('an open breaker gets one payment for each trial; when that is taken, all o
   await world.stop();
 });
 
+test('the board shows why payments went where they went, or wait', async () => {
+  const world = setUp({ patienceMs: 100, callLimit: 1 });
+  const { clock, cheap, board, put } = world;
+  const shown = () => [board.reason(0).reason, board.reason(1).reason];
+  assert.equal(shown(), ['none', 'none']);
+  const startMs = clock.monotonicMs();
+  put(1);
+  await rest();
+  assert.equal(shown(), ['cheapest-well', 'not-needed']);
+  shutCheap(world);
+  clock.pass(10);
+  put(2);
+  await clock.passSlowly(50);
+  assert.equal(shown(), ['awaited', 'held-back']);
+  assert.ok(board.reason(0).sinceMs > startMs);
+  await clock.passSlowly(100);
+  assert.equal(shown(), ['failing', 'cheapest-well']);
+  world.standing.succeeded(0, 5);
+  cheap.answers.push(new Promise(() => {}));
+  put(3);
+  put(4);
+  await clock.passSlowly(50);
+  assert.equal(shown(), ['full', 'not-needed']);
+});
+
 test('of two threads that see the same trial only one sends', async () => {
   const world = setUp({ patienceMs: 60_000 });
   const { clock, cheap, board, standing, put } = world;

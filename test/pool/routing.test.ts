@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { choose, type ProcessorView, type Route } from '../../src/pool/routing.ts';
+import { choose, type ProcessorView, type Reason, type Route, reasonOf } from '../../src/pool/routing.ts';
 
 const POLICY = { patienceMs: 5000, latencyBudgetMs: 1000 };
 const FRESH = 0;
@@ -114,6 +114,27 @@ test('a processor that is well and cheaper than the one chosen does not exist', 
       if (route.kind === 'send' && best !== -1) assert.ok(route.processor <= best);
     }),
   );
+});
+
+/** The reasons of all, after the choice for a payment of that age. */
+function reasons(views: readonly ProcessorView[], ageMs: number, full = false): Reason[] {
+  const route = choose(views, ageMs, POLICY);
+  return views.map((_, processor) => reasonOf(processor, views, route, full, POLICY));
+}
+
+test('every processor has its reason', () => {
+  assert.equal(reasons([well, well], FRESH), ['cheapest-well', 'not-needed']);
+  assert.equal(reasons([well, open, slow], FRESH, true), ['full', 'failing', 'slow']);
+  assert.equal(reasons([open, well], FRESH), ['awaited', 'held-back']);
+  assert.equal(reasons([open, well], IMPATIENT), ['failing', 'cheapest-well']);
+  assert.equal(reasons([slow, well], FRESH), ['slow', 'cheapest-well']);
+  assert.equal(reasons([due(open), well, open], FRESH), ['trial', 'not-needed', 'failing']);
+  assert.equal(reasons([{ ...slow, expectedMs: 4000 }, slow], FRESH), ['slow', 'least-slow']);
+  assert.equal(reasons([open, open], IMPATIENT), ['awaited', 'failing']);
+});
+
+test('one that is not there has none', () => {
+  assert.is(reasonOf(1, [well], send(0), false, POLICY), 'none');
 });
 
 test.run();

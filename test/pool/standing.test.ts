@@ -132,10 +132,11 @@ test('a success lets the next breaker begin with the shortest delay again', () =
 });
 
 test('health that says failing opens it', () => {
-  const { clock, standing, isOpen } = setUp();
+  const { board, clock, standing, isOpen } = setUp();
   clock.pass(5000);
   standing.reported(0, true, 0);
   assert.ok(isOpen());
+  assert.equal(board.reported(0), { failing: true, minResponseTimeMs: 0, atMs: clock.monotonicMs() });
 });
 
 test('health that says failing is not believed right after a success', () => {
