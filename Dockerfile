@@ -21,6 +21,7 @@ WORKDIR /app
 COPY --from=packages /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY src src
+COPY docs/errors.md docs/
 USER node
 VOLUME /var/lib/dinossauro
 EXPOSE 9999

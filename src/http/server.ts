@@ -7,9 +7,10 @@ import type { Board } from '../pool/board.ts';
 import { isUuid, UUID_BYTES, writeUuid } from '../uuid.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import type { Intake, Verdict } from './intake.ts';
-import { methodNotAllowed, type Problem, problem } from './problem.ts';
+import { problem } from './problem.ts';
 import type { Recent } from './recent.ts';
-import { Exchange, type HttpRequest, type HttpResponse, type WebApp } from './uws.ts';
+import { refuse, route } from './route.ts';
+import { Exchange, type WebApp } from './uws.ts';
 import { parseWindow } from './window.ts';
 
 export interface ServerParts {
@@ -35,36 +36,18 @@ export class Server {
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
-    this.#route('/payments', 'POST', (exchange) => this.#postPayment(exchange));
-    this.#route('/payments-summary', 'GET', (exchange, request) =>
+    const { app } = parts;
+    route(app, '/payments', 'POST', (exchange) => this.#postPayment(exchange));
+    route(app, '/payments-summary', 'GET', (exchange, request) =>
       this.#getSummary(exchange, request.getQuery()),
     );
-    this.#route('/payments/:id', 'GET', (exchange, request) =>
+    route(app, '/payments/:id', 'GET', (exchange, request) =>
       this.#getPayment(exchange, request.getParameter(0)),
     );
-    this.#route('/purge-payments', 'POST', (exchange) => this.#postPurge(exchange));
-    this.#route('/livez', 'GET', (exchange) => exchange.end('200 OK', [], ''));
-    this.#route('/readyz', 'GET', (exchange) => this.#getReady(exchange));
-    parts.app.any('/*', (response, request) =>
-      refuse(new Exchange(response, request), problem('no-such-route')),
-    );
-  }
-
-  #route(
-    path: string,
-    method: 'GET' | 'POST',
-    answer: (exchange: Exchange, request: HttpRequest) => unknown,
-  ): void {
-    const { app } = this.#parts;
-    const isGet = method === 'GET';
-    const handle = (response: HttpResponse, request: HttpRequest) => {
-      // A payment's post is never HEAD, and need not be asked.
-      void answer(new Exchange(response, isGet ? request : undefined), request);
-    };
-    if (isGet) app.get(path, handle).head(path, handle);
-    else app.post(path, handle);
-    const allowed = isGet ? 'GET, HEAD' : method;
-    app.any(path, (response, request) => refuse(new Exchange(response, request), methodNotAllowed(allowed)));
+    route(app, '/purge-payments', 'POST', (exchange) => this.#postPurge(exchange));
+    route(app, '/livez', 'GET', (exchange) => exchange.end('200 OK', [], ''));
+    route(app, '/readyz', 'GET', (exchange) => this.#getReady(exchange));
+    app.any('/*', (response, request) => refuse(new Exchange(response, request), problem('no-such-route')));
   }
 
   #postPayment(exchange: Exchange): void {
@@ -167,10 +150,6 @@ export class Server {
 function answerPayment(exchange: Exchange, verdict: Verdict): void {
   if (verdict === 'accepted') exchange.end('202 Accepted', [], '');
   else refuse(exchange, problem(verdict));
-}
-
-function refuse(exchange: Exchange, { status, headers, body }: Problem, close = false): void {
-  exchange.end(status, headers, body, close);
 }
 
 function summaryJson(names: readonly string[], totals: readonly Totals[]): string {

@@ -11,6 +11,7 @@ import { Board } from '../pool/board.ts';
 import { Ring } from '../pool/ring.ts';
 import type { SharedMemory } from '../shared-memory.ts';
 import { PaymentDecoder } from './decoder.ts';
+import { serveDocuments } from './documents.ts';
 import { type Durability, Intake } from './intake.ts';
 import { Recent } from './recent.ts';
 import { Server } from './server.ts';
@@ -94,6 +95,7 @@ export class HttpThread {
       clock,
       log,
     });
+    serveDocuments(this.app, log);
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();
       if (failure !== null) log.warn({ reason: failure }, 'a journal file cannot be removed');

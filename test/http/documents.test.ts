@@ -1,0 +1,71 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { serveDocuments } from '../../src/http/documents.ts';
+import { problemSlugs } from '../../src/http/problem.ts';
+import { createApp, type Listener, listen, type WebApp } from '../../src/http/uws.ts';
+import { KeptLog } from '../kept-log.ts';
+
+let app: WebApp;
+let listener: Listener;
+let log: KeptLog;
+let url = '';
+
+async function serve(root?: URL): Promise<void> {
+  app = createApp();
+  log = new KeptLog();
+  serveDocuments(app, log, root);
+  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+  if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');
+  listener = listened.listener;
+  url = `http://127.0.0.1:${listened.listener.address.port}`;
+}
+
+function close(): void {
+  listener.close();
+  app.close();
+}
+
+const test = suite('documents');
+test.before.each(() => serve());
+test.after.each(close);
+
+test('the type of every problem leads to its section of the page', async () => {
+  const response = await fetch(`${url}/errors`);
+  assert.is(response.status, 200);
+  const html = await response.text();
+  for (const slug of problemSlugs()) assert.match(html, `<h2 id="${slug}">`);
+});
+
+test('no mark of the source is left on the page, and no script, style or link of another origin', async () => {
+  const html = await (await fetch(`${url}/errors`)).text();
+  const text = html.replaceAll(/<(pre|style)>[\s\S]*?<\/\1>/g, '').replaceAll(/<code>[^<]*<\/code>/g, '');
+  assert.not.match(text, /`|\*\*|^#|^\s*[-*|] |\]\(/m);
+  assert.not.match(html, /<script|<link|\bsrc=|\bstyle=/);
+});
+
+test('the page is guarded, and is read from its file once', async () => {
+  const [first, second] = await Promise.all([fetch(`${url}/errors`), fetch(`${url}/errors`)]);
+  assert.match(first.headers.get('content-security-policy') ?? '', "default-src 'none'; style-src 'sha256-");
+  assert.is(first.headers.get('content-type'), 'text/html; charset=utf-8');
+  assert.is(await first.text(), await second.text());
+  assert.equal(log.lines, []);
+});
+
+test('HEAD has the length of the page, and other methods are refused', async () => {
+  const whole = await (await fetch(`${url}/errors`)).arrayBuffer();
+  const head = await fetch(`${url}/errors`, { method: 'HEAD' });
+  assert.is(head.headers.get('content-length'), String(whole.byteLength));
+  const posted = await fetch(`${url}/errors`, { method: 'POST' });
+  assert.is(posted.status, 405);
+  assert.is(posted.headers.get('allow'), 'GET, HEAD');
+});
+
+test('a file that is not there is told of, and costs its own page alone', async () => {
+  close();
+  await serve(new URL('file:///nowhere/'));
+  assert.is((await fetch(`${url}/errors`)).status, 404);
+  assert.is((await fetch(`${url}/errors`)).status, 404);
+  assert.equal(log.lines, ['error a document of the gateway cannot be read']);
+});
+
+test.run();
