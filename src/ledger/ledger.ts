@@ -58,6 +58,14 @@ export interface Ledger {
   summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>>;
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>>;
   /**
+   * A walk over the payments that may have been sent to a processor within [fromMs, toMs]: accepted by `toMs`, and
+   * open still, or final with a stamp of `fromMs` or later. In no order; what stands throughout the walk comes once.
+   *
+   * `after` is empty at first, and then what the page before calls `next`, which is null at the end. Some `limit`
+   * entries are looked at for a page, whether they are of the window or not, so that no page holds anybody up.
+   */
+  page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>>;
+  /**
    * Empties the books: entries, totals, calendar. Owners and health stay. From then on a claim of a payment
    * accepted before `purgedAtMs` answers `purged`, and settlements of what is gone answer `fenced`. The moment
    * never goes back: the later of two purges counts.
@@ -119,6 +127,21 @@ export interface LedgerEntry extends Payment {
   readonly reason: string;
   /** The first other amount that was posted under this id, if any. It was never sent. */
   readonly conflictingAmountCents: number | null;
+}
+
+export interface LedgerPage {
+  readonly entries: readonly LedgerEntry[];
+  readonly next: string | null;
+}
+
+/** Whether an entry, as it stands, belongs to the walk over a window (`Ledger.page`). */
+export function mayHaveBeenSent(
+  { status, acceptedAtMs, requestedAtMs }: Pick<LedgerEntry, 'status' | 'acceptedAtMs' | 'requestedAtMs'>,
+  fromMs: number,
+  toMs: number,
+): boolean {
+  if (acceptedAtMs > toMs) return false;
+  return status === 'accepted' || status === 'dispatched' || requestedAtMs >= fromMs;
 }
 
 export interface Claim extends Payment {

@@ -107,6 +107,11 @@ export function entryKey(correlationId: string): Buffer {
   return key;
 }
 
+/** What sorts between the key of this entry and that of the next one. */
+export function keyAfter(correlationId: string): Buffer {
+  return Buffer.concat([entryKey(correlationId), Buffer.alloc(1)]);
+}
+
 /** Where the 16 bytes of the id lie in the key of a holding. */
 export const HOLDING_ID_AT = 4;
 export const HOLDING_VALUE = Buffer.alloc(1);

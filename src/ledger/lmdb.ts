@@ -12,6 +12,8 @@ import {
   type HealthReport,
   type Ledger,
   type LedgerEntry,
+  type LedgerPage,
+  mayHaveBeenSent,
   type Notice,
   type OwnerRecord,
   ok,
@@ -34,6 +36,7 @@ import {
   healthTurnKey,
   holdingKey,
   holdingKeys,
+  keyAfter,
   LAST_OWNER_KEY,
   NEWS_KEY,
   OWNER_NUMBER_AT,
@@ -196,6 +199,23 @@ export class LmdbLedger implements Ledger {
     return this.#read(() => {
       const entry = this.#entry(entryKey(correlationId));
       return entry && this.#shown(correlationId, entry);
+    });
+  }
+
+  page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    assert(limit > 0, 'a page looks at something');
+    const range = { limit, ...(after === '' ? {} : { start: keyAfter(after) }) };
+    return this.#read(() => {
+      const entries: LedgerEntry[] = [];
+      let lookedCount = 0;
+      let last = '';
+      for (const { key, value } of this.#entries.getRange(range)) {
+        lookedCount++;
+        last = readUuid(key, 0);
+        const entry = readEntry(value);
+        if (mayHaveBeenSent(entry, fromMs, toMs)) entries.push(this.#shown(last, entry));
+      }
+      return { entries, next: lookedCount < limit ? null : last };
     });
   }
 

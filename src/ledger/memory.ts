@@ -8,6 +8,8 @@ import {
   type HealthReport,
   type Ledger,
   type LedgerEntry,
+  type LedgerPage,
+  mayHaveBeenSent,
   type Notice,
   type OwnerRecord,
   ok,
@@ -165,6 +167,18 @@ export class MemoryLedger implements Ledger {
     return this.#answer(() => {
       const entry = this.#store.entries.get(correlationId);
       return entry && this.#shown(correlationId, entry);
+    });
+  }
+
+  page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    assert(limit > 0, 'a page looks at something');
+    return this.#answer(() => {
+      const first = Number(after);
+      const looked = [...this.#store.entries].slice(first, first + limit);
+      const entries = looked
+        .map(([correlationId, entry]) => this.#shown(correlationId, entry))
+        .filter((entry) => mayHaveBeenSent(entry, fromMs, toMs));
+      return { entries, next: looked.length < limit ? null : String(first + limit) };
     });
   }
 

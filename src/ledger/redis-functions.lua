@@ -570,6 +570,39 @@ local function find(keys, args)
   return call('HGET', entry_place(books, args[2]))
 end
 
+local HASHES = 65536
+-- Most hashes that one page looks into, be they empty or not there.
+local HASHES_A_PAGE = 1024
+
+-- Whether an entry belongs to the walk over a window: mayHaveBeenSent in ledger.ts.
+local function may_have_been_sent(entry, from, to)
+  if unpack('>I6', entry, 11) > to then return false end
+  return byte(entry) % OTHER_AMOUNT < SETTLED or unpack('>I6', entry, 5) >= from
+end
+
+-- args: books, fromMs, toMs, the first hash to look into, and how many entries to look at, at the least.
+-- Answers the hash that the next page begins with, then id, entry, id, entry, ...
+local function page(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local from, to = tonumber(args[2]), tonumber(args[3])
+  local hash, limit = tonumber(args[4]), tonumber(args[5])
+  local last, looked, shown = math.min(hash + HASHES_A_PAGE, HASHES), 0, { '' }
+  while hash < last and looked < limit do
+    local start = char(floor(hash / 256), hash % 256)
+    local entries = call('HGETALL', books.prefix .. 'e:' .. start)
+    for index = 2, #entries, 2 do
+      if may_have_been_sent(entries[index], from, to) then
+        shown[#shown + 1] = start .. entries[index - 1]
+        shown[#shown + 1] = entries[index]
+      end
+    end
+    hash, looked = hash + 1, looked + #entries / 2
+  end
+  if hash < HASHES then shown[1] = tostring(hash) end
+  return shown
+end
+
 -- Health, purge, notices
 
 local NO_HEALTH = '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
@@ -845,6 +878,7 @@ add('takeOver', take_over)
 add('commit', commit)
 add('summary', summary, READS)
 add('find', find, READS)
+add('page', page, READS)
 add('purge', purge)
 add('swept', swept)
 add('takeHealthTurn', take_health_turn)

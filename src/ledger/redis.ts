@@ -13,6 +13,7 @@ import {
   type HealthReport,
   type Ledger,
   type LedgerEntry,
+  type LedgerPage,
   type Notice,
   type OwnerRecord,
   ok,
@@ -253,6 +254,17 @@ export class RedisLedger implements Ledger {
     return mapped(await this.#call('find', scatteredId(correlationId)), (reply) =>
       reply === null ? undefined : readEntry(correlationId, bytesOf(reply), this.#books),
     );
+  }
+
+  async page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    assert(limit > 0, 'a page looks at something');
+    const [low, high] = [Math.max(0, Math.ceil(fromMs)), Math.min(LAST_MS, Math.floor(toMs))];
+    const args = [String(low), String(high), after === '' ? '0' : after, String(limit)];
+    return mapped(await this.#call('page', ...args), (reply) => {
+      const [next, ...flat] = listOf(reply);
+      const entries = pairsOf(flat).map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books));
+      return { entries, next: String(next) || null };
+    });
   }
 
   async purge(purgedAtMs: number): Promise<Reply<void>> {

@@ -7,6 +7,7 @@ import type {
   HealthReport,
   Ledger,
   LedgerEntry,
+  LedgerPage,
   Notice,
   Reply,
   Settlement,
@@ -42,6 +43,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerOwners(check);
   registerTakeOvers(check);
   registerSummaries(check);
+  registerPages(check);
   registerPurges(check);
   registerHealth(check);
   registerNotices(check);
@@ -691,6 +693,62 @@ function randomOf(seed: number): () => number {
   };
 }
 
+function registerPages(check: Check): void {
+  check('a walk comes to every payment once, however long its pages are', async (ledger) => {
+    const owner = await enlist(ledger);
+    const numbers = Array.from({ length: 25 }, (_, index) => index);
+    await claim(ledger, owner, ...numbers.map((number) => claimOf(number)));
+    const expected = numbers.map((number) => entryOf(number, { owner }));
+    for (const limit of [1, 5, 25, 1000]) {
+      assert.equal(byId(await walk(ledger, -Infinity, Infinity, limit)), expected);
+    }
+  });
+
+  check('a walk over nothing ends', async (ledger) => {
+    assert.equal(await walk(ledger, -Infinity, Infinity, 10), []);
+  });
+
+  check('a walk has the payments that may have been sent in its window', async (ledger) => {
+    const owner = await enlist(ledger);
+    await claim(
+      ledger,
+      owner,
+      claimOf(1, { processor: null }),
+      claimOf(2, { requestedAtMs: T0_MS + 5 }),
+      claimOf(3, { requestedAtMs: T0_MS + 5 }),
+      claimOf(4, { requestedAtMs: T0_MS + 5 }),
+      claimOf(5, { acceptedAtMs: T0_MS + 50, requestedAtMs: T0_MS + 60 }),
+    );
+    await settle(
+      ledger,
+      owner,
+      settlementOf(3, { requestedAtMs: T0_MS + 5 }),
+      settlementOf(4, { status: 'invalid', reason: 'no', requestedAtMs: T0_MS + 30 }),
+    );
+    const numbersIn = async (fromMs: number, toMs: number) =>
+      (await walk(ledger, T0_MS + fromMs, T0_MS + toMs, 2))
+        .map(({ correlationId }) => Number(correlationId.slice(-2)))
+        .sort((one, other) => one - other);
+    assert.equal(await numbersIn(-1, 0), [1, 2, 3, 4], 'what is accepted at the end of the window');
+    assert.equal(await numbersIn(5, 5), [1, 2, 3, 4], 'and what is stamped at its beginning');
+    assert.equal(await numbersIn(6, 49), [1, 2, 4], 'but not what is final by then');
+    assert.equal(await numbersIn(31, 50), [1, 2, 5], 'set aside or settled');
+    assert.equal(await numbersIn(-9, -1), [], 'nor what comes later');
+    assert.equal(await numbersIn(-Infinity, Infinity), [1, 2, 3, 4, 5]);
+  });
+}
+
+async function walk(ledger: Ledger, fromMs: number, toMs: number, limit: number): Promise<LedgerEntry[]> {
+  const walked: LedgerEntry[] = [];
+  let after: string | null = '';
+  while (after !== null) {
+    const page: LedgerPage = await must(ledger.page(fromMs, toMs, after, limit));
+    walked.push(...page.entries);
+    after = page.next;
+  }
+  return walked;
+}
+
 function registerPurges(check: Check): void {
   check('a purge empties the books, and keeps owners and health', async (ledger) => {
     const owner = await enlist(ledger);
@@ -944,6 +1002,7 @@ function registerConnections(check: Check): void {
       await ledger.commit(owner, [], [claimOf(1)]),
       await ledger.summary(0, 1),
       await ledger.find(id(1)),
+      await ledger.page(0, 1, '', 1),
       await ledger.enlist(SEAT, 1),
       await ledger.subscribe(() => {}),
     ];
@@ -1105,5 +1164,6 @@ async function inventory(ledger: Ledger, ordinals: ReadonlyMap<number, number>):
   return {
     entries: entries.map((entry) => entry && { ...entry, owner: ordinals.get(entry.owner) ?? null }),
     owners: owners.map((record) => ({ ...record, owner: ordinals.get(record.owner) })),
+    walked: byId(await walk(ledger, T0_MS + 1, T0_MS + 59_999, 5)).map(({ correlationId }) => correlationId),
   };
 }

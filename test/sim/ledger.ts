@@ -4,6 +4,7 @@ import {
   type HealthReport,
   type Ledger,
   type LedgerEntry,
+  type LedgerPage,
   type Notice,
   type OwnerRecord,
   ok,
@@ -112,6 +113,10 @@ export class SimLedger implements Ledger {
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
     return this.#ask((inner) => inner.find(correlationId));
+  }
+
+  page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    return this.#ask((inner) => inner.page(fromMs, toMs, after, limit));
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
