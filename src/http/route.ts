@@ -1,8 +1,11 @@
+import type { Access } from './access.ts';
 import { methodNotAllowed, type Problem } from './problem.ts';
 import { Exchange, type HttpRequest, type HttpResponse, type WebApp } from './uws.ts';
 
 /** Answers one request. `request` is lent until this returns. */
 export type Answer = (exchange: Exchange, request: HttpRequest) => unknown;
+
+const GET_METHODS = 'GET, HEAD';
 
 /** Makes `app` answer `path` to one method, GET to HEAD too, and any other method with 405. */
 export function route(app: WebApp, path: string, method: 'GET' | 'POST', answer: Answer): void {
@@ -13,11 +16,28 @@ export function route(app: WebApp, path: string, method: 'GET' | 'POST', answer:
   };
   if (isGet) app.get(path, handle).head(path, handle);
   else app.post(path, handle);
-  const refusal = methodNotAllowed(isGet ? 'GET, HEAD' : method);
-  app.any(path, (response, request) => refuse(new Exchange(response, request), refusal));
+  const refuseOther = refusing(isGet ? GET_METHODS : method);
+  app.any(path, (response, request) => refuseOther(new Exchange(response, request), request));
+}
+
+/** The same for GET of an operator's route: whoever `access` refuses learns nothing of it, by no method. */
+export function guardedRoute(app: WebApp, path: string, access: Access, answer: Answer): void {
+  const guarded = (respond: Answer) => (response: HttpResponse, request: HttpRequest) => {
+    const exchange = new Exchange(response, request);
+    const refusal = access.check(response, request);
+    if (refusal === null) void respond(exchange, request);
+    else refuse(exchange, refusal);
+  };
+  app.get(path, guarded(answer)).head(path, guarded(answer));
+  app.any(path, guarded(refusing(GET_METHODS)));
 }
 
 /** Answers with a problem; `close` ends the connection after it. */
 export function refuse(exchange: Exchange, { status, headers, body }: Problem, close = false): void {
   exchange.end(status, headers, body, close);
+}
+
+function refusing(allowed: string): Answer {
+  const refusal = methodNotAllowed(allowed);
+  return (exchange) => refuse(exchange, refusal);
 }

@@ -7,7 +7,8 @@ import * as assert from 'uvu/assert';
 import type { AccessMode } from '../../src/config.ts';
 import { Access } from '../../src/http/access.ts';
 import type { Address } from '../../src/http/address.ts';
-import { createApp, Exchange, type Listener, listen } from '../../src/http/uws.ts';
+import { guardedRoute } from '../../src/http/route.ts';
+import { createApp, type Listener, listen } from '../../src/http/uws.ts';
 
 const TOKEN = 'a-token-of-16-ch';
 
@@ -21,19 +22,13 @@ interface Heard {
 /** A server whose one route is behind an access. */
 class Gate {
   readonly #app = createApp();
-  readonly #access: Access;
   #listener: Listener | null = null;
   port = 0;
   socketPath: string | undefined;
 
   constructor(mode: AccessMode, token = TOKEN) {
-    this.#access = new Access({ mode, token });
-    this.#app.get('/', (response, request) => {
-      const refusal = this.#access.check(response, request);
-      const exchange = new Exchange(response, request);
-      if (refusal === null) exchange.end('200 OK', [], '{}');
-      else exchange.end(refusal.status, refusal.headers, refusal.body);
-    });
+    const access = new Access({ mode, token });
+    guardedRoute(this.#app, '/', access, (exchange) => exchange.end('200 OK', [], '{}'));
   }
 
   async listen(address: Address): Promise<this> {
@@ -47,11 +42,11 @@ class Gate {
   }
 
   /** The host to connect to and the header are two things. */
-  ask(headers: Record<string, string>, host = '127.0.0.1'): Promise<Heard> {
+  ask(headers: Record<string, string>, host = '127.0.0.1', method = 'GET'): Promise<Heard> {
     const { port, socketPath } = this;
     const where = socketPath === undefined ? { host, port } : { socketPath };
     return new Promise((resolve, reject) => {
-      const asking = httpRequest({ ...where, headers, agent: false }, (response) => {
+      const asking = httpRequest({ ...where, method, headers, agent: false }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (part) => {
           text += part;
@@ -191,6 +186,17 @@ test('loopback: a unix socket is none, for a proxy listens in front of it', asyn
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test('another method tells nothing to those who may not pass, and to others what is allowed', async () => {
+  await withGate(new Gate('off'), ANY_PORT, async (gate) => {
+    assert.is((await gate.ask({}, '127.0.0.1', 'PUT')).slug, 'no-such-route');
+  });
+  await withGate(new Gate('token'), ANY_PORT, async (gate) => {
+    assert.is((await gate.ask({}, '127.0.0.1', 'PUT')).slug, 'token-required');
+    const { status } = await gate.ask({ Authorization: `Bearer ${TOKEN}` }, '127.0.0.1', 'PUT');
+    assert.is(status, 405);
+  });
 });
 
 test.run();
