@@ -125,8 +125,10 @@ export class Intake {
 
   #decide(pending: Pending, verdict: Verdict): void {
     if (verdict !== 'accepted') this.#withdraw(pending, verdict);
-    else if (pending.repeats && this.#isConflict(pending)) this.#withdraw(pending, 'amount-conflict');
-    else this.#accept(pending);
+    else if (pending.repeats && this.#isConflict(pending)) {
+      this.#withdraw(pending, 'amount-conflict');
+      this.#disown();
+    } else this.#accept(pending);
   }
 
   /** What a repetition repeats may have been refused since, and forgotten: it is remembered anew. */
@@ -155,6 +157,12 @@ export class Intake {
     this.#refuse(pending, verdict);
   }
 
+  /** The ledger may hold a reservation that goes no further here: somebody else has to see to it. */
+  #disown(): void {
+    const { durability } = this.#parts;
+    if (durability.kind === 'ledger') void durability.lease.resign(durability.lease.owner);
+  }
+
   /** One confirmation at a time; whoever comes meanwhile is in the next. */
   async #confirm(): Promise<void> {
     this.#confirming = true;
@@ -179,7 +187,10 @@ export class Intake {
   async #reserve(batch: readonly Pending[], ledger: Ledger, lease: Lease): Promise<Verdict[]> {
     const owner = lease.owner;
     const reply = await ledger.commit(owner, [], batch.map(reservation));
-    if (reply.kind === 'unavailable') return batch.map(() => 'ledger-unavailable');
+    if (reply.kind === 'unavailable') {
+      void lease.resign(owner);
+      return batch.map(() => 'ledger-unavailable');
+    }
     if (reply.value.claimed.includes('fenced') && lease.owner === owner) await lease.enlistAgain();
     return reply.value.claimed.map((claimed) => {
       if (claimed === 'conflict') return 'amount-conflict';

@@ -27,11 +27,13 @@ export interface LeaseParts {
  * Whoever sits down takes over what the former owners of the same seat had claimed, and from time to time what
  * belongs to owners whose lease has run out. An owner that could not renew in time is not `valid`: it sends
  * nothing, because somebody else may be asking about its payments already. One that has been taken over enlists
- * again under a new number.
+ * again under a new number. So does one that does not know any more what it holds: it resigns.
  */
 export class Lease {
   readonly #parts: LeaseParts;
   #owner = 0;
+  /** The last owner that has resigned, or is about to. */
+  #resigned = 0;
   #goodUntilMs = 0;
   #stopped = false;
   #enlisting: Promise<void> | null = null;
@@ -69,6 +71,17 @@ export class Lease {
       this.#enlisting = null;
     });
     return this.#enlisting;
+  }
+
+  /**
+   * For an owner that may hold what nobody here knows of, because an answer was lost: another takes its seat, and its
+   * own lease runs out, so that what it holds is taken over. That of an owner that is none any more does so by itself.
+   */
+  async resign(owner: number): Promise<void> {
+    if (owner !== this.#owner || owner === this.#resigned) return;
+    this.#resigned = owner;
+    await this.enlistAgain();
+    await this.#parts.ledger.retire(owner);
   }
 
   async #enlist(): Promise<void> {

@@ -15,7 +15,7 @@ import { Ring, RingSlot } from '../../src/pool/ring.ts';
 import { readUuid, UUID_BYTES, writeUuid } from '../../src/uuid.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
-import { ManualClock } from '../manual-clock.ts';
+import { ManualClock, rest } from '../manual-clock.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 2 };
 const THREAD = 1;
@@ -400,6 +400,46 @@ test('ledger: one that is away refuses, and nothing is kept', async () => {
   await world.lease.stop();
 });
 
+test('ledger: what may have been reserved unseen is left to others', async () => {
+  const world = setUp('ledger');
+  await world.lease.start();
+  const owner = world.lease.owner;
+  world.mood.forgetful.add('commit');
+  assert.equal(await settled([world.offer(1)]), ['ledger-unavailable']);
+  await rest();
+  assert.equal(await leaseEnds(world.books, owner), 0);
+  world.mood.forgetful.clear();
+  assert.equal(await settled([world.offer(2)]), ['accepted']);
+  const heir = await world.books.enlist({ instanceId: 'gateway-2', name: 'pool-0' }, 2_000_000);
+  const taken = await world.books.takeOver(owner, heir.kind === 'ok' ? heir.value : 0, 10, 0);
+  const ids = taken.kind === 'ok' ? taken.value.map(({ correlationId }) => correlationId) : [];
+  assert.equal(ids, [idOf(1)]);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
+test('ledger: so is what is reserved and yet answered with a conflict', async () => {
+  const world = setUp('ledger');
+  await world.lease.start();
+  const endFirst = world.mood.slow();
+  world.mood.away.add('commit');
+  const first = world.offer(1, 100);
+  const repeated = world.offer(1, 100);
+  endFirst();
+  const endSecond = world.mood.slow();
+  assert.equal(await settled([first]), ['ledger-unavailable']);
+  world.mood.away.clear();
+  const other = world.offer(1, 200);
+  endSecond();
+  assert.equal(await settled([repeated, other]), ['amount-conflict', 'amount-conflict']);
+  await rest();
+  const entry = await world.books.find(idOf(1));
+  const owner = entry.kind === 'ok' ? (entry.value?.owner ?? 0) : 0;
+  assert.is(await leaseEnds(world.books, owner), 0);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
 test('ledger: an id that another instance took with another amount is a conflict', async () => {
   const world = setUp('ledger', 4);
   await world.lease.start();
@@ -445,6 +485,12 @@ test('ledger: an owner that was taken over refuses, and is somebody again for th
   await world.journal.close();
   await world.lease.stop();
 });
+
+async function leaseEnds(books: MemoryLedger, owner: number): Promise<number | undefined> {
+  const owners = await books.owners();
+  const record = owners.kind === 'ok' ? owners.value.find((one) => one.owner === owner) : undefined;
+  return record?.leaseUntilMs;
+}
 
 async function reserveElsewhere(books: MemoryLedger, number: number, amountCents: number): Promise<void> {
   const owner = await books.enlist({ instanceId: 'gateway-2', name: 'http-0' }, 2_000_000);

@@ -199,6 +199,39 @@ test('who asks twice to enlist again gets one number', async () => {
   await lease.stop();
 });
 
+test('one that resigns has a new number, and what the old one holds is free to be taken over', async () => {
+  const { books, mood, lease, enlisted } = setUp();
+  await lease.start();
+  await books.commit(1, [], [claim(1)]);
+  await Promise.all([lease.resign(1), lease.resign(1)]);
+  await lease.resign(1);
+  assert.equal(enlisted, [1, 2]);
+  assert.is(mood.count('retire'), 1);
+  const owners = await books.owners();
+  assert.equal(owners.kind === 'ok' && owners.value.map(({ leaseUntilMs }) => leaseUntilMs === 0), [
+    true,
+    false,
+  ]);
+  await lease.resign(2);
+  assert.equal(await ownersOf(books), [1, 3], 'one that holds nothing is gone at once');
+  await lease.stop();
+});
+
+test('who resigns while the ledger is away does so once it is back', async () => {
+  const { clock, mood, books, lease } = setUp();
+  await lease.start();
+  mood.away.add('enlist');
+  const resigned = lease.resign(1);
+  await clock.passSlowly(10_000);
+  assert.is(lease.owner, 1);
+  assert.equal(await ownersOf(books), [1]);
+  mood.away.clear();
+  await clock.passSlowly(1000);
+  await resigned;
+  assert.equal(await ownersOf(books), [2]);
+  await lease.stop();
+});
+
 test('while it enlists again it is not valid', async () => {
   const { mood, lease } = setUp();
   await lease.start();

@@ -148,6 +148,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'false',
   },
   {
+    name: 'stay the owner of what may have been reserved unseen',
+    file: 'http/intake.ts',
+    from: 'void lease.resign(owner);',
+    to: '',
+  },
+  {
     name: 'never take over from the dead',
     file: 'ledger/lease.ts',
     from: 'adopt(reply.value);',
