@@ -11,6 +11,13 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error \
  && find node_modules \( -name '*.musl.node' -o -name '*.abi115.*.node' \) -delete \
  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' -o -name '*.md' \) -delete
 
+# The types go here rather than in each thread of the gateway, whose compiler takes 18 MB.
+FROM node:22-bookworm-slim AS source
+WORKDIR /app
+COPY scripts/compile.ts scripts/
+COPY src src
+RUN node --disable-warning=ExperimentalWarning scripts/compile.ts dist
+
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production \
     LISTEN=0.0.0.0:9999 \
@@ -20,10 +27,10 @@ RUN install -d -o node -g node -m 0750 /var/lib/dinossauro
 WORKDIR /app
 COPY --from=packages /app/node_modules node_modules
 COPY package.json LICENSE ./
-COPY src src
+COPY --from=source /app/dist dist
 COPY docs/errors.md docs/
 USER node
 VOLUME /var/lib/dinossauro
 EXPOSE 9999
 # SIGTERM makes the gateway finish the calls in flight: give it STOP_TIMEOUT_MS (10 s) and a little.
-CMD ["node", "src/primary.ts"]
+CMD ["node", "dist/primary.js"]

@@ -1,0 +1,32 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../sim/random.ts';
+import { Deployment, type Shape } from './deployment.ts';
+import { Load } from './load.ts';
+import { RATE_PER_S, SETTLE_MS } from './scale.ts';
+
+const PAYMENTS = 100;
+/** What an image and an installed package run: threads, ledgers and Redis functions are found from there, too. */
+const program = 'dist/primary.js';
+const settings = { HTTP_THREADS: '2', POOL_THREADS: '2' };
+
+test.before(() => {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const flags = ['--disable-warning=ExperimentalWarning'];
+  execFileSync(process.execPath, [...flags, 'scripts/compile.ts', 'dist'], { cwd: root });
+});
+
+for (const ledger of ['lmdb', 'redis'] satisfies Shape['ledger'][]) {
+  test(`the source without its types is the same gateway, on ${ledger}`, () =>
+    Deployment.run({ ledger, gatewayCount: 1, program, settings }, async ({ urls, books }) => {
+      const load = new Load({ urls, payments: PAYMENTS, ratePerS: RATE_PER_S, random: new Random(PAYMENTS) });
+      await load.run();
+      assert.is(load.accepted.length, PAYMENTS);
+      await books.untilSettled(PAYMENTS, SETTLE_MS);
+      assert.equal(await books.faults(load.payments), []);
+    }));
+}
+
+test.run();
