@@ -52,6 +52,12 @@ export default {
       { path: '^src/(http|pool|ledger|simulated)/' },
     ),
     forbid(
+      'tracing-stands-alone',
+      'Whoever has something to tell of a trace tells it; the tracer asks nobody.',
+      { path: '^src/tracing/' },
+      { path: '^src/(http|pool|ledger|processor|simulated)/' },
+    ),
+    forbid(
       'simulated-is-apart',
       'The simulated processor shares only words and the HTTP driver with the gateway that it is to judge.',
       { path: '^src/simulated/' },

@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import { TRACE_BYTES } from './trace-context.ts';
 import { UUID_BYTES } from './uuid.ts';
 
 /**
@@ -13,12 +14,9 @@ import { UUID_BYTES } from './uuid.ts';
  * | 14     | 1     | traced            | u8   | 1: the last two fields hold a trace; 0: they are 0  |
  * | 15     | 1     | trace flags       | u8   |                                                     |
  * | 16     | 16    | id                | u8   | UUID, network order                                 |
- * | 32     | 24    | trace             | u8   | 16 bytes of trace id, 8 of the parent's span id     |
+ * | 32     | 24    | trace             | u8   | 16 bytes of trace id, 8 of span id                  |
  */
 export const ACCEPTANCE_BYTES = 56;
-
-/** A W3C trace context: 16 bytes of trace id, 8 of the parent's span id, 1 of flags. */
-export const TRACE_BYTES = 25;
 
 const AMOUNT = 0;
 const ACCEPTED_LOW = 8;

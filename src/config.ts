@@ -228,6 +228,35 @@ const SETTINGS = {
     'token',
     'Who may use `GET /audit`; likewise. Without `ADMIN_TOKEN`, `token` lets nobody pass.',
   ),
+  OTLP_URL: custom((text) => text && parseUrl(text), {
+    unit: 'URL',
+    fallback: '',
+    allowed: 'an http or https URL without query',
+    about:
+      'OpenTelemetry collector that is told of sampled traces (OTLP over HTTP in JSON, at `/v1/traces` below it); none given: nobody is.',
+    secret: 'credentials',
+  }),
+  OTLP_QUEUE: whole(
+    'spans',
+    2048,
+    64,
+    65_536,
+    'Spans that wait for the collector, in each thread; more are dropped.',
+  ),
+  OTLP_INTERVAL_MS: whole(
+    'ms',
+    1000,
+    10,
+    60_000,
+    'How long spans are gathered before they are sent to the collector.',
+  ),
+  OTLP_TIMEOUT_MS: whole('ms', 5000, 100, 60_000, 'Wait for the answer of the collector.'),
+  TRACE_RATIO: custom(parseRatio, {
+    unit: 'share',
+    fallback: '0',
+    allowed: 'a decimal from 0 to 1',
+    about: 'Of the posts without `traceparent`, the share that begin a sampled trace; with `OTLP_URL` only.',
+  }),
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info', 'Least severity that is logged.'),
 };
 
@@ -312,6 +341,13 @@ function arrange(values: Values) {
       metrics: values.METRICS_ACCESS,
       dashboard: values.DASHBOARD_ACCESS,
       audit: values.AUDIT_ACCESS,
+    },
+    tracing: {
+      otlpUrl: values.OTLP_URL,
+      queueSpans: values.OTLP_QUEUE,
+      intervalMs: values.OTLP_INTERVAL_MS,
+      timeoutMs: values.OTLP_TIMEOUT_MS,
+      ratio: values.TRACE_RATIO,
     },
     logLevel: values.LOG_LEVEL,
   } as const;
@@ -472,6 +508,10 @@ function parseProcessor(text: string): ProcessorTarget | undefined {
 function parseAmount(text: string): number | undefined {
   const [, whole = '', fraction = ''] = /^(\d{1,14})(?:\.(\d{1,2}))?$/.exec(text) ?? [];
   return parseWhole(whole + fraction.padEnd(2, '0'), 1, Number.MAX_SAFE_INTEGER);
+}
+
+function parseRatio(text: string): number | undefined {
+  return /^(0(\.\d{1,6})?|1(\.0{1,6})?)$/.test(text) ? Number(text) : undefined;
 }
 
 /** A value for one line of an error: quoted, without credentials, of bounded length. */

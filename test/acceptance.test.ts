@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ACCEPTANCE_BYTES, Acceptance, TRACE_BYTES, writeAcceptance } from '../src/acceptance.ts';
+import { ACCEPTANCE_BYTES, Acceptance, writeAcceptance } from '../src/acceptance.ts';
+import { TRACE_BYTES } from '../src/trace-context.ts';
 import { UUID_BYTES } from '../src/uuid.ts';
 
 const OFFSET = 8;

@@ -48,6 +48,7 @@ test('every setting has a default', () => {
     allowPurge: false,
     adminToken: '',
     access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token' },
+    tracing: { otlpUrl: '', queueSpans: 2048, intervalMs: 1000, timeoutMs: 5000, ratio: 0 },
     logLevel: 'info',
   });
 });

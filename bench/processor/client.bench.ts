@@ -6,6 +6,7 @@ import { Bench } from 'tinybench';
 import { Pool } from 'undici';
 import { systemClock } from '../../src/clock.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
+import { CARRIER } from '../../src/tracing/open.ts';
 
 /**
  * CPU time of one payment's call, on the thread and in the kernel for it, by calls at once: our client (a handler
@@ -14,11 +15,13 @@ import { HttpProcessor } from '../../src/processor/client.ts';
  */
 const CALLS_AT_ONCE = [1, 8, 10, 32] as const;
 const TIMEOUT_MS = 15_000;
+const PARTS = { name: 'default', clock: systemClock, tracer: CARRIER };
 const DISPATCH = {
   correlationId: '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3',
   amountCents: 1990,
   acceptedAtMs: 0,
   requestedAtMs: Date.UTC(2025, 6, 15, 12, 34, 56),
+  trace: null,
 };
 const BODY = `{"correlationId":"${DISPATCH.correlationId}","amount":19.90,"requestedAt":"2025-07-15T12:34:56.000Z"}`;
 
@@ -43,7 +46,7 @@ async function measure(): Promise<void> {
   const [port] = await once(processorProcess, 'message');
   const url = `http://127.0.0.1:${port}`;
   const connectionCount = Math.max(...CALLS_AT_ONCE);
-  const client = new HttpProcessor({ url, connectionCount, clock: systemClock });
+  const client = new HttpProcessor({ ...PARTS, url, connectionCount });
   const pool = new Pool(url, { connections: connectionCount, allowH2: false });
 
   const bench = new Bench({ time: isSmoke ? 20 : 2000, warmupTime: isSmoke ? 5 : 500 });

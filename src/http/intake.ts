@@ -46,6 +46,8 @@ interface Offer {
   readonly id: Buffer;
   readonly amountCents: number;
   readonly acceptedAtMs: number;
+  /** Its trace context (`src/trace-context.ts`); null: none. */
+  readonly trace: Buffer | null;
   /** It repeats a payment that is not accepted yet, and may still be refused. */
   readonly repeats: boolean;
   readonly answer: Answer;
@@ -73,7 +75,7 @@ export class Intake {
   }
 
   /** `id` is lent until this returns. */
-  offer(id: Buffer, amountCents: number, answer: Answer): void {
+  offer(id: Buffer, amountCents: number, trace: Buffer | null, answer: Answer): void {
     const { recent, clock, board } = this.#parts;
     const acceptedAtMs = Math.max(clock.nowMs(), board.purgedAtMs);
     const known = recent.remember(id, amountCents, acceptedAtMs);
@@ -86,7 +88,7 @@ export class Intake {
         break;
       case 'new':
       case 'pending':
-        this.#admit({ id, amountCents, acceptedAtMs, repeats: known === 'pending', answer });
+        this.#admit({ id, amountCents, acceptedAtMs, trace, repeats: known === 'pending', answer });
         break;
     }
   }
@@ -98,7 +100,7 @@ export class Intake {
       this.#refuse(offer, 'queue-full');
       return;
     }
-    const journalRef = this.#write(offer.id, offer.amountCents, offer.acceptedAtMs);
+    const journalRef = this.#write(offer);
     if (journalRef === null) {
       ring.release();
       this.#refuse(offer, 'journal-unavailable');
@@ -107,9 +109,9 @@ export class Intake {
     this.#journaled({ ...offer, journalRef });
   }
 
-  #write(id: Buffer, amountCents: number, acceptedAtMs: number): number | null {
+  #write({ id, amountCents, acceptedAtMs, trace }: Offer): number | null {
     const { journal } = this.#parts;
-    const journalRef = journal.append(id, amountCents, acceptedAtMs, null);
+    const journalRef = journal.append(id, amountCents, acceptedAtMs, trace);
     if (journalRef < 0) return null;
     return journal.flush().kind === 'ok' ? journalRef : null;
   }
@@ -136,10 +138,10 @@ export class Intake {
     return this.#parts.recent.remember(id, amountCents, acceptedAtMs) === 'conflict';
   }
 
-  #accept({ id, amountCents, acceptedAtMs, journalRef, repeats, answer }: Pending): void {
+  #accept({ id, amountCents, acceptedAtMs, trace, journalRef, repeats, answer }: Pending): void {
     const { recent, ring, board, thread } = this.#parts;
     recent.confirm(id);
-    ring.push(id, amountCents, acceptedAtMs, journalRef, null);
+    ring.push(id, amountCents, acceptedAtMs, journalRef, trace);
     ring.wake();
     if (!repeats) board.count(thread, 'accepted', 1);
     answer('accepted');

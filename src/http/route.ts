@@ -17,7 +17,7 @@ export function route(app: WebApp, path: string, method: 'GET' | 'POST', answer:
   if (isGet) app.get(path, handle).head(path, handle);
   else app.post(path, handle);
   const refuseOther = refusing(isGet ? GET_METHODS : method);
-  app.any(path, (response, request) => refuseOther(new Exchange(response, request), request));
+  app.any(path, (response, request) => void refuseOther(new Exchange(response, request), request));
 }
 
 /** The same for GET of an operator's route: whoever `access` refuses learns nothing of it, by no method. */

@@ -4,10 +4,11 @@ import type { Log } from '../log.ts';
 import { centsToDecimal } from '../money.ts';
 import type { Totals } from '../payment.ts';
 import type { Board } from '../pool/board.ts';
-import { isUuid, UUID_BYTES, writeUuid } from '../uuid.ts';
+import type { Span, Tracer } from '../tracing/tracer.ts';
+import { isUuid, readUuid, UUID_BYTES, writeUuid } from '../uuid.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import type { Intake, Verdict } from './intake.ts';
-import { problem } from './problem.ts';
+import { type Problem, problem } from './problem.ts';
 import type { Recent } from './recent.ts';
 import { refuse, route } from './route.ts';
 import { Exchange, type WebApp } from './uws.ts';
@@ -26,6 +27,7 @@ export interface ServerParts {
   readonly allowPurge: boolean;
   readonly clock: Clock;
   readonly log: Log;
+  readonly tracer: Tracer;
 }
 
 const JSON_HEADERS = [['Content-Type', 'application/json']] as const;
@@ -37,7 +39,9 @@ export class Server {
   constructor(parts: ServerParts) {
     this.#parts = parts;
     const { app } = parts;
-    route(app, '/payments', 'POST', (exchange) => this.#postPayment(exchange));
+    route(app, '/payments', 'POST', (exchange, request) =>
+      this.#postPayment(exchange, request.getHeader('traceparent')),
+    );
     route(app, '/payments-summary', 'GET', (exchange, request) =>
       this.#getSummary(exchange, request.getQuery()),
     );
@@ -50,24 +54,28 @@ export class Server {
     app.any('/*', (response, request) => refuse(new Exchange(response, request), problem('no-such-route')));
   }
 
-  #postPayment(exchange: Exchange): void {
-    const { decoder, intake, bodyLimitBytes, board } = this.#parts;
+  #postPayment(exchange: Exchange, traceparent: string): void {
+    const { decoder, intake, bodyLimitBytes, board, tracer } = this.#parts;
+    const span = tracer.accept(traceparent, 'POST /payments');
     exchange.readBody(bodyLimitBytes, (body) => {
       if (body === null) {
-        refuse(
-          exchange,
-          problem('body-too-large', { detail: `The body exceeds ${bodyLimitBytes} bytes.` }),
-          true,
-        );
+        const detail = `The body exceeds ${bodyLimitBytes} bytes.`;
+        refusePayment(exchange, problem('body-too-large', { detail }), span, true);
         return;
       }
       if (board.stopping) {
-        refuse(exchange, problem('stopping'), true);
+        refusePayment(exchange, problem('stopping'), span, true);
         return;
       }
       const wrong = decoder.decode(body);
-      if (wrong !== null) refuse(exchange, problem(wrong));
-      else intake.offer(decoder.id, decoder.amountCents, (verdict) => answerPayment(exchange, verdict));
+      if (wrong !== null) {
+        refusePayment(exchange, problem(wrong), span);
+        return;
+      }
+      span?.note('dinossauro.correlation_id', readUuid(decoder.id, 0));
+      intake.offer(decoder.id, decoder.amountCents, span === null ? null : span.trace, (verdict) =>
+        answerPayment(exchange, verdict, span),
+      );
     });
   }
 
@@ -147,9 +155,29 @@ export class Server {
   }
 }
 
-function answerPayment(exchange: Exchange, verdict: Verdict): void {
-  if (verdict === 'accepted') exchange.end('202 Accepted', [], '');
-  else refuse(exchange, problem(verdict));
+const ACCEPTED = '202 Accepted';
+
+function answerPayment(exchange: Exchange, verdict: Verdict, span: Span | null): void {
+  if (verdict !== 'accepted') {
+    refusePayment(exchange, problem(verdict), span);
+    return;
+  }
+  exchange.end(ACCEPTED, [], '');
+  if (span !== null) endAnswered(span, ACCEPTED);
+}
+
+function refusePayment(exchange: Exchange, said: Problem, span: Span | null, close = false): void {
+  refuse(exchange, said, close);
+  if (span !== null) endAnswered(span, said.status);
+}
+
+/** What a client does wrong is no failure of ours. */
+function endAnswered(span: Span, status: string): void {
+  const code = Number.parseInt(status, 10);
+  span.note('http.request.method', 'POST');
+  span.note('http.route', '/payments');
+  span.note('http.response.status_code', code);
+  span.end(code >= 500 ? status : '');
 }
 
 function summaryJson(names: readonly string[], totals: readonly Totals[]): string {

@@ -10,6 +10,8 @@ import type { Log } from '../log.ts';
 import { Board } from '../pool/board.ts';
 import { Ring } from '../pool/ring.ts';
 import type { SharedMemory } from '../shared-memory.ts';
+import { openTracer } from '../tracing/open.ts';
+import type { Tracer } from '../tracing/tracer.ts';
 import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
 import { type Durability, Intake } from './intake.ts';
@@ -30,6 +32,7 @@ export interface HttpThreadParts {
   readonly ledger: Ledger;
   /** Only where a payment is accepted with a claim in the ledger. */
   readonly lease: Lease | null;
+  readonly tracer: Tracer;
 }
 
 /**
@@ -41,6 +44,7 @@ export class HttpThread {
   readonly #ledger: Ledger;
   readonly #journal: Journal;
   readonly #lease: Lease | null;
+  readonly #tracer: Tracer;
   readonly #cancelReclaim: () => void;
 
   /** `index` counts the HTTP threads of the instance from 0. */
@@ -56,10 +60,11 @@ export class HttpThread {
     const lease = config.acceptDurability === 'ledger' ? leaseOf(index, config, ledger, clock, log) : null;
     // Not awaited: the gateway starts, and says that it is not ready, while its ledger is away.
     void lease?.start();
-    return new HttpThread({ index, config, shared, clock, log, ledger, lease });
+    const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
+    return new HttpThread({ index, config, shared, clock, log, ledger, lease, tracer });
   }
 
-  constructor({ index, config, shared, clock, log, ledger, lease }: HttpThreadParts) {
+  constructor({ index, config, shared, clock, log, ledger, lease, tracer }: HttpThreadParts) {
     const segments = new Segments(shared.segments);
     const board = new Board(shared.board, shared.boardShape);
     const recent = new Recent(shared.recent);
@@ -71,6 +76,7 @@ export class HttpThread {
     this.app = createApp();
     this.#ledger = ledger;
     this.#lease = lease;
+    this.#tracer = tracer;
     this.#journal = new Journal({
       directory: config.journalDir,
       writer: `http-${index}`,
@@ -94,6 +100,7 @@ export class HttpThread {
       allowPurge: config.allowPurge,
       clock,
       log,
+      tracer,
     });
     serveDocuments(this.app, log);
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
@@ -108,6 +115,7 @@ export class HttpThread {
     this.app.close();
     await this.#journal.close();
     await this.#lease?.stop();
+    await this.#tracer.close();
     await this.#ledger.close();
   }
 }

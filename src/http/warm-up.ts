@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import { MemoryLedger } from '../ledger/memory.ts';
 import type { Log } from '../log.ts';
 import { allocateSharedMemory, RECORDS_PER_SEGMENT } from '../shared-memory.ts';
+import { CARRIER } from '../tracing/open.ts';
 import { HttpThread } from './thread.ts';
 import { listen } from './uws.ts';
 
@@ -40,7 +41,16 @@ function scratch(config: Config, journalDir: string): Config {
 async function postAll(config: Config, clock: Clock, log: Log): Promise<void> {
   const ledger = new MemoryLedger(config.processors.map(({ name }) => name));
   const shared = allocateSharedMemory(config, 0);
-  const thread = new HttpThread({ index: 0, config, shared, clock, log, ledger, lease: null });
+  const thread = new HttpThread({
+    index: 0,
+    config,
+    shared,
+    clock,
+    log,
+    ledger,
+    lease: null,
+    tracer: CARRIER,
+  });
   try {
     const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
     if (listened.kind === 'failed') throw new Error(listened.reason);

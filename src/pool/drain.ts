@@ -5,6 +5,7 @@ import type { Claim, ClaimReply, Ledger, LedgerEntry, Seat, Settlement } from '.
 import type { Log } from '../log.ts';
 import type { Payment } from '../payment.ts';
 import type { Answer, Found, Processor } from '../processor/processor.ts';
+import type { Span, Tracer } from '../tracing/tracer.ts';
 import type { Board } from './board.ts';
 import { Calls } from './calls.ts';
 import { Held, NOT_JOURNALED } from './held.ts';
@@ -23,6 +24,8 @@ export interface Source {
 
 export interface QueuedPayment extends Payment {
   readonly journalRef: number;
+  /** Its trace context (`src/trace-context.ts`); null: none. */
+  readonly trace: Buffer | null;
 }
 
 export interface DrainPolicy {
@@ -56,6 +59,14 @@ export interface DrainParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+  readonly tracer: Tracer;
+}
+
+/** What is on its way into the books. */
+interface Settling {
+  readonly held: Held;
+  readonly settlement: Settlement;
+  readonly span: Span | null;
 }
 
 /** While payments wait for a processor, how often they are routed anew. */
@@ -78,7 +89,7 @@ export class Drain {
   /** By id and amount: another amount under the same id is another claim, which the ledger refuses. */
   readonly #held = new Map<string, Held>();
   readonly #waiting = new Queue<Held>();
-  #settlements: { held: Held; settlement: Settlement }[] = [];
+  #settlements: Settling[] = [];
   #purgedAtMs = 0;
   #ledgerFailures = 0;
   #stirred = Promise.withResolvers<void>();
@@ -137,10 +148,12 @@ export class Drain {
       const known = this.#held.get(keyOf(payment));
       if (known !== undefined || payment.acceptedAtMs < this.#purgedAtMs) {
         // Pushed again after another thread's death: the record is still all there is of a payment not yet claimed.
+        if (known !== undefined) known.trace ??= payment.trace;
         if (known?.journalRef !== payment.journalRef) this.#parts.source.release(payment.journalRef);
         continue;
       }
       const held = new Held(payment, payment.journalRef);
+      held.trace = payment.trace;
       this.#held.set(keyOf(payment), held);
       this.#waiting.push(held);
     }
@@ -164,6 +177,7 @@ export class Drain {
         continue;
       }
       const held = new Held(entry, NOT_JOURNALED, entry.status === 'dispatched' ? 'pinned' : 'waiting');
+      held.trace = known?.trace ?? null;
       this.#held.set(keyOf(entry), held);
       // One that was only reserved may be claimed by anybody, and come to this owner once more, sent.
       if (held.state === 'waiting') {
@@ -258,8 +272,8 @@ export class Drain {
     }
     if (this.#ledgerFailures > 0) log.info({ attempts: this.#ledgerFailures }, 'ledger available again');
     this.#ledgerFailures = 0;
-    for (const [index, { held }] of settling.entries())
-      this.#settled(held, reply.value.settled[index] === 'recorded');
+    for (const [index, item] of settling.entries())
+      this.#settled(item, reply.value.settled[index] === 'recorded');
     for (const [index, held] of claims.entries()) this.#claimed(held, reply.value.claimed[index] ?? 'fenced');
     if (reply.value.claimed.includes('fenced') && this.#lease.owner === owner)
       await this.#lease.enlistAgain();
@@ -288,10 +302,14 @@ export class Drain {
     void this.#call(held);
   }
 
-  #settled(held: Held, recorded: boolean): void {
+  #settled({ held, settlement, span }: Settling, recorded: boolean): void {
     const { board, thread, log } = this.#parts;
+    const { correlationId, status } = settlement;
+    span?.note('dinossauro.correlation_id', correlationId);
+    span?.note('dinossauro.status', status);
+    span?.end(recorded ? '' : 'fenced');
     if (recorded) board.count(thread, 'settled', 1);
-    else log.debug({ correlationId: held.payment.correlationId }, 'settlement fenced');
+    else log.debug({ correlationId }, 'settlement fenced');
     // The lease may have been lost while the ledger wrote.
     if (held.state !== 'gone') this.#drop(held);
   }
@@ -311,7 +329,12 @@ export class Drain {
   #write(held: Held, outcome: Pick<Settlement, 'status' | 'amountCents' | 'requestedAtMs' | 'reason'>): void {
     held.move('settling');
     const { correlationId } = held.payment;
-    this.#settlements.push({ held, settlement: { correlationId, processor: held.processor, ...outcome } });
+    const span = held.trace === null ? null : this.#parts.tracer.begin(held.trace, 'settle', 'internal');
+    this.#settlements.push({
+      held,
+      settlement: { correlationId, processor: held.processor, ...outcome },
+      span,
+    });
     this.stir();
   }
 
@@ -329,8 +352,9 @@ export class Drain {
     held.calledAtMs = clock.monotonicMs();
     this.#calls.began(held);
     board.count(thread, 'dispatched', 1);
+    const { trace, requestedAtMs } = held;
     const { correlationId, amountCents, acceptedAtMs } = held.payment;
-    const dispatch = { correlationId, amountCents, acceptedAtMs, requestedAtMs: held.requestedAtMs };
+    const dispatch = { correlationId, amountCents, acceptedAtMs, requestedAtMs, trace };
     const answer = await this.#processorOf(held).pay(dispatch, policy.processorTimeoutMs);
     this.#calls.ended(held);
     this.#learn(held, answer);
@@ -389,6 +413,7 @@ export class Drain {
     const found = await this.#processorOf(held).find(
       held.payment.correlationId,
       this.#parts.policy.processorTimeoutMs,
+      held.trace,
     );
     this.#calls.release(held.processor);
     if (held.state === 'gone') return;

@@ -38,6 +38,8 @@ export class Held {
   readonly payment: Payment;
   /** Where the journal keeps it until the ledger does. */
   readonly journalRef: number;
+  /** What its calls are part of; the ledger does not keep it. */
+  trace: Buffer | null = null;
   #state: HeldState;
   /** The ledger holds a claim of this thread for it. */
   claimed = false;

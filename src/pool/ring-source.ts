@@ -21,7 +21,8 @@ export class RingSource implements Source {
     const payments: QueuedPayment[] = [];
     while (payments.length < limit && this.#ring.pop(this.#slot)) {
       const { id, amountCents, acceptedAtMs, journalRef } = this.#slot;
-      payments.push({ correlationId: readUuid(id, 0), amountCents, acceptedAtMs, journalRef });
+      const trace = this.#slot.trace === null ? null : Buffer.from(this.#slot.trace);
+      payments.push({ correlationId: readUuid(id, 0), amountCents, acceptedAtMs, journalRef, trace });
     }
     return payments;
   }

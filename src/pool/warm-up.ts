@@ -5,6 +5,7 @@ import { MemoryLedger } from '../ledger/memory.ts';
 import { Segments } from '../ledger/segments.ts';
 import type { Log } from '../log.ts';
 import { HttpProcessor } from '../processor/client.ts';
+import { CARRIER } from '../tracing/open.ts';
 import { UUID_BYTES, writeUuid } from '../uuid.ts';
 import { Board } from './board.ts';
 import { Drain, type DrainPolicy } from './drain.ts';
@@ -41,7 +42,13 @@ async function drain(count: number, policy: DrainPolicy, clock: Clock, log: Log,
   const board = new Board(Board.allocate(SHAPE), SHAPE);
   const ring = new Ring(Ring.allocate(RING_CAPACITY));
   const segments = new Segments(Segments.allocate(1, RING_CAPACITY));
-  const processor = new HttpProcessor({ url, connectionCount: policy.callLimit, clock });
+  const processor = new HttpProcessor({
+    name: NAME,
+    url,
+    connectionCount: policy.callLimit,
+    clock,
+    tracer: CARRIER,
+  });
   const breakerBackoff = policy.backoff;
   const standingPolicy = { latencyBudgetMs: LATENCY_BUDGET_MS, breakerFailures: count, breakerBackoff };
   const drained = new Drain({
@@ -56,6 +63,7 @@ async function drain(count: number, policy: DrainPolicy, clock: Clock, log: Log,
     clock,
     random,
     log,
+    tracer: CARRIER,
   }).run();
   for (let number = 0; number < count; number++) {
     while (!ring.reserve()) await new Promise((resolve) => clock.after(1, () => resolve(null)));

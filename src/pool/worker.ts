@@ -5,6 +5,7 @@ import { Segments } from '../ledger/segments.ts';
 import { createLogger } from '../log.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import type { SharedMemory } from '../shared-memory.ts';
+import { openTracer } from '../tracing/open.ts';
 import { Board } from './board.ts';
 import { Drain, type DrainPolicy } from './drain.ts';
 import { HealthWatch } from './health.ts';
@@ -30,9 +31,11 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
   const random = Math.random;
   const names = config.processors.map(({ name }) => name);
   const board = new Board(shared.board, shared.boardShape);
+  const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
   const ledger = await openLedger(config.ledger, names, { clock, random });
   const processors = config.processors.map(
-    ({ url }) => new HttpProcessor({ url, connectionCount: connectionCount(config), clock }),
+    ({ name, url }) =>
+      new HttpProcessor({ name, url, connectionCount: connectionCount(config), clock, tracer }),
   );
   const standing = new Standing({ board, names, policy: standingPolicy(config), clock, random, log });
   const source = new RingSource(new Ring(shared.ring), new Segments(shared.segments), board);
@@ -49,6 +52,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
     clock,
     random,
     log,
+    tracer,
   });
   const health = thread === 0 ? healthWatch() : null;
   health?.start();
@@ -60,7 +64,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
     process.exit(1);
   }
   health?.stop();
-  await Promise.all([...processors.map((processor) => processor.close()), ledger.close()]);
+  await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
 
   function healthWatch(): HealthWatch {
     const { intervalMs, timeoutMs } = config.health;

@@ -2,6 +2,7 @@ import assert from 'node:assert';
 import { Client, type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../clock.ts';
 import { centsToDecimal } from '../money.ts';
+import type { Span, Tracer } from '../tracing/tracer.ts';
 import type { Answer, Dispatch, Found, Health, Processor } from './processor.ts';
 import { type Response, readAnswer, readFound, readHealth } from './response.ts';
 
@@ -26,6 +27,7 @@ const CONNECTION_OPTIONS = {
 };
 
 export interface HttpProcessorOptions {
+  readonly name: string;
   /** http or https, without a slash at its end; credentials in it go into an `Authorization` header. */
   readonly url: string;
   /**
@@ -34,11 +36,22 @@ export interface HttpProcessorOptions {
    */
   readonly connectionCount: number;
   readonly clock: Clock;
+  readonly tracer: Tracer;
+}
+
+/** One request, before it is one of undici's. */
+interface Request {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body: string | null;
+  readonly span: Span | null;
 }
 
 /** A processor behind HTTP. One thread's own: connections are not shared between threads. */
 export class HttpProcessor implements Processor {
+  readonly #name: string;
   readonly #clock: Clock;
+  readonly #tracer: Tracer;
   readonly #pathPrefix: string;
   readonly #headers: string[];
   readonly #postHeaders: string[];
@@ -46,10 +59,12 @@ export class HttpProcessor implements Processor {
   /** Has its own connection: health must be heard just when all others are busy. */
   readonly #healthClient: Client;
 
-  constructor({ url, connectionCount, clock }: HttpProcessorOptions) {
+  constructor({ name, url, connectionCount, clock, tracer }: HttpProcessorOptions) {
     assert(connectionCount >= 1);
     const { origin, pathname, username, password } = new URL(url);
+    this.#name = name;
     this.#clock = clock;
+    this.#tracer = tracer;
     this.#pathPrefix = pathname.replace(/\/+$/, '');
     const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
     const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
@@ -59,22 +74,26 @@ export class HttpProcessor implements Processor {
     this.#healthClient = new Client(origin, CONNECTION_OPTIONS);
   }
 
-  async pay({ correlationId, amountCents, requestedAtMs }: Dispatch, timeoutMs: number): Promise<Answer> {
+  async pay(dispatch: Dispatch, timeoutMs: number): Promise<Answer> {
+    const { correlationId, amountCents, requestedAtMs, trace } = dispatch;
     const requestedAt = new Date(requestedAtMs).toISOString();
     const body = `{"correlationId":"${correlationId}","amount":${centsToDecimal(amountCents)},"requestedAt":"${requestedAt}"}`;
-    const response = await this.#call(this.#pool, 'POST', '/payments', body, timeoutMs);
+    const span = this.#begin(trace, 'POST /payments', correlationId);
+    const request: Request = { method: 'POST', path: '/payments', body, span };
+    const response = await this.#call(this.#pool, request, timeoutMs);
     return readAnswer(response, this.#clock.nowMs());
   }
 
-  async find(correlationId: string, timeoutMs: number): Promise<Found> {
-    const response = await this.#call(this.#pool, 'GET', `/payments/${correlationId}`, null, timeoutMs);
+  async find(correlationId: string, timeoutMs: number, trace: Buffer | null = null): Promise<Found> {
+    const span = this.#begin(trace, 'GET /payments/{id}', correlationId);
+    const request: Request = { method: 'GET', path: `/payments/${correlationId}`, body: null, span };
+    const response = await this.#call(this.#pool, request, timeoutMs);
     return readFound(response, correlationId);
   }
 
   async health(timeoutMs: number): Promise<Health> {
-    return readHealth(
-      await this.#call(this.#healthClient, 'GET', '/payments/service-health', null, timeoutMs),
-    );
+    const request: Request = { method: 'GET', path: '/payments/service-health', body: null, span: null };
+    return readHealth(await this.#call(this.#healthClient, request, timeoutMs));
   }
 
   /** Hangs up at once: what is in flight is answered as cut off. */
@@ -83,18 +102,25 @@ export class HttpProcessor implements Processor {
   }
 
   /** Resolves within `timeoutMs`, whatever happens. */
-  #call(
-    dispatcher: Dispatcher,
-    method: 'GET' | 'POST',
-    path: string,
-    body: string | null,
-    timeoutMs: number,
-  ): Promise<Response> {
-    const headers = body === null ? this.#headers : this.#postHeaders;
-    return new Promise((resolve) => {
+  async #call(dispatcher: Dispatcher, request: Request, timeoutMs: number): Promise<Response> {
+    const { method, path, body, span } = request;
+    const plain = body === null ? this.#headers : this.#postHeaders;
+    const headers = span === null ? plain : [...plain, 'traceparent', span.traceparent];
+    const response = await new Promise<Response>((resolve) => {
       const call = new Call(this.#clock, timeoutMs, resolve);
       dispatcher.dispatch({ method, path: this.#pathPrefix + path, headers, body }, call);
     });
+    if (span !== null) endAnswered(span, response);
+    return response;
+  }
+
+  #begin(trace: Buffer | null, name: string, correlationId: string): Span | null {
+    if (trace === null) return null;
+    const span = this.#tracer.begin(trace, name, 'client');
+    span.note('dinossauro.correlation_id', correlationId);
+    span.note('dinossauro.processor', this.#name);
+    span.note('http.request.method', name.slice(0, name.indexOf(' ')));
+    return span;
   }
 }
 
@@ -173,6 +199,11 @@ class Call implements Response, Dispatcher.DispatchHandler {
     this.#cancelTimeout();
     this.#onOver(this);
   }
+}
+
+function endAnswered(span: Span, { status, cut }: Response): void {
+  if (status !== 0) span.note('http.response.status_code', status);
+  span.end(cut !== '' || status < 400 ? cut : `HTTP ${status}`);
 }
 
 /** The code and the message; an error over several addresses has only the code. */

@@ -4,8 +4,8 @@ import type { Payment } from '../payment.ts';
 export interface Processor {
   /** `POST /payments`. Resolves always, and within `timeoutMs`; never rejects. */
   pay(dispatch: Dispatch, timeoutMs: number): Promise<Answer>;
-  /** `GET /payments/{id}`: what the processor holds. Never rejects. */
-  find(correlationId: string, timeoutMs: number): Promise<Found>;
+  /** `GET /payments/{id}`: what the processor holds. Never rejects. `trace` as in `Dispatch`. */
+  find(correlationId: string, timeoutMs: number, trace?: Buffer | null): Promise<Found>;
   /** `GET /payments/service-health`. Never rejects. */
   health(timeoutMs: number): Promise<Health>;
   close(): Promise<void>;
@@ -14,6 +14,8 @@ export interface Processor {
 export interface Dispatch extends Payment {
   /** Stamped when the payment was claimed for this call, whole milliseconds, UTC. */
   readonly requestedAtMs: number;
+  /** What the call is part of (`src/trace-context.ts`); null: no trace. */
+  readonly trace: Buffer | null;
 }
 
 /**

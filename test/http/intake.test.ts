@@ -118,7 +118,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     offer(number: number, amountCents = number): { verdict: Verdict | null } {
       const answer: { verdict: Verdict | null } = { verdict: null };
       writeUuid(idOf(number), id, 0);
-      intake.offer(id, amountCents, (verdict) => {
+      intake.offer(id, amountCents, null, (verdict) => {
         assert.is(answer.verdict, null, 'one answer');
         answer.verdict = verdict;
       });

@@ -15,6 +15,7 @@ import { MemoryLedger } from '../../src/ledger/memory.ts';
 import { Segments } from '../../src/ledger/segments.ts';
 import { Board } from '../../src/pool/board.ts';
 import { Ring, RingSlot } from '../../src/pool/ring.ts';
+import { CARRIER } from '../../src/tracing/open.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -90,6 +91,7 @@ class World {
       allowPurge,
       clock,
       log,
+      tracer: CARRIER,
     });
   }
 

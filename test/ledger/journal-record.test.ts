@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Acceptance, TRACE_BYTES } from '../../src/acceptance.ts';
+import { Acceptance } from '../../src/acceptance.ts';
 import {
   journalFileName,
   journalFileNumber,
   RECORD_BYTES,
   RecordPage,
 } from '../../src/ledger/journal-record.ts';
+import { TRACE_BYTES } from '../../src/trace-context.ts';
 import { UUID_BYTES } from '../../src/uuid.ts';
 
 const RECORDS = 3;

@@ -7,6 +7,7 @@ import { Board } from '../../src/pool/board.ts';
 import { Drain, type DrainPolicy, type QueuedPayment, type Source } from '../../src/pool/drain.ts';
 import { Standing } from '../../src/pool/standing.ts';
 import type { Answer, Found } from '../../src/processor/processor.ts';
+import { CARRIER } from '../../src/tracing/open.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
@@ -104,6 +105,7 @@ function setUp(
     clock,
     random,
     log,
+    tracer: CARRIER,
   });
   let ended = false;
   const running = drain.run().then(() => {
@@ -129,6 +131,7 @@ function setUp(
         amountCents: number,
         acceptedAtMs: clock.nowMs(),
         journalRef: number,
+        trace: null,
         ...more,
       });
     },
@@ -176,7 +179,13 @@ test('committed: it is in the books at the stamp of its dispatch', async () => {
   await rest();
   const requestedAtMs = clock.nowMs();
   assert.equal(cheap.paid, [
-    { correlationId: idOf(1990), amountCents: 1990, acceptedAtMs: requestedAtMs - 400, requestedAtMs },
+    {
+      correlationId: idOf(1990),
+      amountCents: 1990,
+      acceptedAtMs: requestedAtMs - 400,
+      requestedAtMs,
+      trace: null,
+    },
   ]);
   assert.is(dear.paid.length, 0);
   assert.equal(await entry(1990), {
@@ -688,7 +697,13 @@ test('what is held already is not taken in again', async () => {
   cheap.answers.push(gate.promise);
   put(1);
   await rest();
-  source.put({ correlationId: idOf(1), amountCents: 1, acceptedAtMs: 1_000_000, journalRef: 42 });
+  source.put({
+    correlationId: idOf(1),
+    amountCents: 1,
+    acceptedAtMs: 1_000_000,
+    journalRef: 42,
+    trace: null,
+  });
   await rest();
   assert.equal(source.released, [1, 42]);
   gate.resolve({ kind: 'committed' });
@@ -702,7 +717,13 @@ test('known: what the ledger has settled already is dropped, and nothing is sent
   const { cheap, source, put, totals } = world;
   put(1);
   await rest();
-  source.put({ correlationId: idOf(1), amountCents: 1, acceptedAtMs: 1_000_000, journalRef: 42 });
+  source.put({
+    correlationId: idOf(1),
+    amountCents: 1,
+    acceptedAtMs: 1_000_000,
+    journalRef: 42,
+    trace: null,
+  });
   await rest();
   assert.is(cheap.paid.length, 1);
   assert.equal(source.released, [1, 42]);
@@ -715,7 +736,13 @@ test('conflict: another amount is noted, and never sent', async () => {
   const { cheap, source, put, entry } = world;
   put(1);
   await rest();
-  source.put({ correlationId: idOf(1), amountCents: 999, acceptedAtMs: 1_000_000, journalRef: 42 });
+  source.put({
+    correlationId: idOf(1),
+    amountCents: 999,
+    acceptedAtMs: 1_000_000,
+    journalRef: 42,
+    trace: null,
+  });
   await rest();
   assert.is(cheap.paid.length, 1);
   assert.equal(source.released, [1, 42]);

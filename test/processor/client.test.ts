@@ -5,14 +5,17 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/clock.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
 import type { Answer, Dispatch } from '../../src/processor/processor.ts';
+import { CARRIER } from '../../src/tracing/open.ts';
 import { type Behaviour, FaultyServer, httpResponse } from './faulty-server.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
+const PARTS = { name: 'default', clock: systemClock, tracer: CARRIER };
 const DISPATCH: Dispatch = {
   correlationId: ID,
   amountCents: 1990,
   acceptedAtMs: 0,
   requestedAtMs: Date.UTC(2025, 6, 15, 12, 34, 56),
+  trace: null,
 };
 /** Never reached where an answer comes; the tests that wait for a timeout hand in a short one. */
 const TIMEOUT_MS = 20_000;
@@ -37,7 +40,7 @@ async function within<T>(
   connectionCount = 4,
 ): Promise<T> {
   const server = await FaultyServer.start(behaviour);
-  const processor = new HttpProcessor({ url: server.url, connectionCount, clock: systemClock });
+  const processor = new HttpProcessor({ ...PARTS, url: server.url, connectionCount });
   try {
     return await use(processor, server);
   } finally {
@@ -71,7 +74,7 @@ test('pay sends the payment exactly, once, as JSON', () =>
 test('a path before the contract, and credentials', async () => {
   const server = await FaultyServer.start(serve(httpResponse(200)));
   const url = `${server.url.replace('//', '//user:p%40ss@')}/v1`;
-  const processor = new HttpProcessor({ url, connectionCount: 1, clock: systemClock });
+  const processor = new HttpProcessor({ ...PARTS, url, connectionCount: 1 });
   await processor.pay(DISPATCH, TIMEOUT_MS);
   await processor.find(ID, TIMEOUT_MS);
   assert.equal(
@@ -154,7 +157,7 @@ test('a connection that could not be made is refused', async () => {
   const { url } = server;
   await server.close();
   for (const target of [url, `http://${'x'.repeat(64)}.invalid:1`]) {
-    const processor = new HttpProcessor({ url: target, connectionCount: 2, clock: systemClock });
+    const processor = new HttpProcessor({ ...PARTS, url: target, connectionCount: 2 });
     const answers = await Promise.all(Array.from({ length: 8 }, () => processor.pay(DISPATCH, TIMEOUT_MS)));
     for (const answer of answers) {
       assert.is(answer.kind, 'refused');
@@ -169,7 +172,7 @@ test('TLS that fails is refused: no byte of the payment has left', () =>
     () => {},
     async (_processor, server) => {
       const url = server.url.replace('http:', 'https:');
-      const processor = new HttpProcessor({ url, connectionCount: 1, clock: systemClock });
+      const processor = new HttpProcessor({ ...PARTS, url, connectionCount: 1 });
       assert.is((await processor.pay(DISPATCH, 50)).kind, 'refused');
       await processor.close();
       assert.equal(server.received, []);
@@ -297,7 +300,7 @@ test('under every fault at once: sent at most once, and no outcome says more tha
 
 test('close answers what is in flight, sent or not, and whatever comes after', async () => {
   const server = await FaultyServer.start(() => {});
-  const processor = new HttpProcessor({ url: server.url, connectionCount: 1, clock: systemClock });
+  const processor = new HttpProcessor({ ...PARTS, url: server.url, connectionCount: 1 });
   const calls = [processor.pay(DISPATCH, TIMEOUT_MS), processor.pay(DISPATCH, TIMEOUT_MS)];
   while (server.received.length === 0) await wait(2);
   await processor.close();

@@ -15,6 +15,7 @@ import { Ring } from '../../src/pool/ring.ts';
 import { RingSource } from '../../src/pool/ring-source.ts';
 import { Standing } from '../../src/pool/standing.ts';
 import { Recovery } from '../../src/recovery.ts';
+import { CARRIER } from '../../src/tracing/open.ts';
 import { type Audit, nameOf } from './audit.ts';
 import { SimFiles } from './journal-files.ts';
 import { SimLedger } from './ledger.ts';
@@ -174,7 +175,7 @@ export class Life {
   /** Refuses when the instance is stopping; `answer` gets nothing when it dies before. */
   post(id: Buffer, amountCents: number, answer: (verdict: Verdict | 'stopping') => void): void {
     if (this.#board.stopping) answer('stopping');
-    else this.#intake.offer(id, amountCents, answer);
+    else this.#intake.offer(id, amountCents, null, answer);
   }
 
   get isJournalEmpty(): boolean {
@@ -251,6 +252,7 @@ export class Life {
       clock,
       random: random.next,
       log,
+      tracer: CARRIER,
     });
     const done = drain.run();
     this.#threads[index] = { scope, life, done };

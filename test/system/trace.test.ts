@@ -1,0 +1,283 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { adapted } from '../../bench/rinha/nginx.ts';
+import { type Behaviour, FaultyServer, httpResponse } from '../processor/faulty-server.ts';
+import { attributesOf, type TakenSpan, TestCollector } from '../tracing/collector.ts';
+import { Gateway } from './deployment.ts';
+import { exchange } from './exchange.ts';
+import { freePort } from './port.ts';
+import { until } from './until.ts';
+
+const WITHIN_MS = 20_000;
+const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
+const BODY = `{"correlationId":"${ID}","amount":19.90}`;
+const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
+const SPAN_ID = '00f067aa0ba902b7';
+const SAMPLED = { traceparent: `00-${TRACE_ID}-${SPAN_ID}-01` };
+
+interface Scene {
+  readonly gateway: Gateway;
+  readonly processor: FaultyServer;
+  readonly collector: TestCollector;
+}
+
+/** A gateway before one processor that answers as told, and a collector. */
+async function within(
+  answers: Behaviour,
+  settings: Readonly<Record<string, string>>,
+  use: (scene: Scene) => Promise<void>,
+): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'trace-'));
+  const processor = await FaultyServer.start((socket, request, turn) => {
+    if (request.path === '/payments/service-health') socket.write(httpResponse(429));
+    else answers(socket, request, turn);
+  });
+  const collector = await TestCollector.start();
+  const listen = `127.0.0.1:${await freePort()}`;
+  const gateway = new Gateway('src/primary.ts', `http://${listen}`, {
+    LISTEN: listen,
+    LEDGER_URL: `lmdb:${join(directory, 'ledger')}`,
+    INSTANCE_ID: 'gateway-1',
+    JOURNAL_DIR: join(directory, 'journal'),
+    PAYMENT_PROCESSOR_URL_DEFAULT: processor.url,
+    WARM_UP_PAYMENTS: '0',
+    LEASE_MS: '1000',
+    OTLP_INTERVAL_MS: '10',
+    ...settings,
+    ...(settings['OTLP_URL'] === 'here' ? { OTLP_URL: collector.url } : {}),
+  });
+  try {
+    await gateway.start();
+    await use({ gateway, processor, collector });
+  } catch (error) {
+    console.error(gateway.output);
+    throw error;
+  } finally {
+    await gateway.end();
+    await processor.close();
+    await collector.close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function post(
+  gateway: Gateway,
+  headers: Readonly<Record<string, string>>,
+  body = BODY,
+): Promise<number> {
+  return (await exchange('POST', `${gateway.url}/payments`, { body, headers })).status;
+}
+
+/** The trace contexts of the calls that the processor has had, in their order; empty where a call had none. */
+function carried({ received }: FaultyServer): string[] {
+  return received
+    .filter(({ path }) => path !== '/payments/service-health')
+    .map(({ headers }) => /^traceparent: (.*?)\r?$/im.exec(headers)?.[1] ?? '');
+}
+
+const settled = (gateway: Gateway) =>
+  until('it is settled', WITHIN_MS, async () => {
+    const { body } = await exchange('GET', `${gateway.url}/payments/${ID}`);
+    return body.includes('"status":"settled"');
+  });
+
+const PART = new RegExp(`^00-${TRACE_ID}-(?!${SPAN_ID})([0-9a-f]{16})-01$`);
+
+/** The first call fails, the question after it is answered 404, and the second call succeeds. */
+const failingOnce: Behaviour = (socket, { method }, turn) => {
+  if (method === 'GET') socket.write(httpResponse(404));
+  else socket.write(httpResponse(turn < 2 ? 500 : 200));
+};
+
+test('a trace goes from the post to every call to the processor, each with an id of its own', () =>
+  within(failingOnce, {}, async ({ gateway, processor, collector }) => {
+    assert.is(await post(gateway, SAMPLED), 202);
+    await settled(gateway);
+    const contexts = carried(processor);
+    assert.is(contexts.length, 3, 'a call, a question, a call');
+    for (const context of contexts) assert.match(context, PART);
+    assert.is(new Set(contexts).size, 3);
+    assert.equal(collector.requests, [], 'nobody is told of it');
+  }));
+
+test('what is no trace is not carried', () =>
+  within(
+    (socket) => socket.write(httpResponse(200)),
+    {},
+    async ({ gateway, processor }) => {
+      assert.is(await post(gateway, { traceparent: `00-${TRACE_ID.toUpperCase()}-${SPAN_ID}-01` }), 202);
+      await settled(gateway);
+      assert.equal(carried(processor), ['']);
+    },
+  ));
+
+for (const how of ['refused', 'unanswered']) {
+  test(`a trace outlives a kill -9 by the journal, after a call that was ${how}`, () => {
+    let well = false;
+    const behaviour: Behaviour = (socket, { method }) => {
+      if (well && method === 'GET') socket.write(httpResponse(404));
+      else if (well) socket.write(httpResponse(200));
+      else if (how === 'refused') socket.write(httpResponse(429));
+    };
+    const inDoubt = { PROCESSOR_TIMEOUT_MS: '500', PIN_HOLD_MS: '1500' };
+    return within(behaviour, inDoubt, async ({ gateway, processor }) => {
+      assert.is(await post(gateway, SAMPLED), 202);
+      await until('it is called', WITHIN_MS, () => carried(processor).length > 0);
+      await gateway.kill();
+      const callCount = carried(processor).length;
+      well = true;
+      await gateway.start();
+      await settled(gateway);
+      const afterwards = carried(processor).slice(callCount);
+      assert.ok(afterwards.length > 0);
+      for (const context of afterwards) assert.match(context, PART);
+    });
+  });
+}
+
+const named = (spans: readonly TakenSpan[], name: string): TakenSpan[] =>
+  spans.filter((span) => span.name === name);
+
+test('a collector is told of the post, of every call and of the settlement', () =>
+  within(failingOnce, { OTLP_URL: 'here' }, async ({ gateway, processor, collector }) => {
+    assert.is(await post(gateway, SAMPLED), 202);
+    await until('all is told', WITHIN_MS, () => collector.spans.length === 5);
+    const { spans } = collector;
+    for (const { traceId, startTimeUnixNano, endTimeUnixNano } of spans) {
+      assert.is(traceId, TRACE_ID);
+      assert.ok(BigInt(startTimeUnixNano) <= BigInt(endTimeUnixNano));
+    }
+    const [accept] = named(spans, 'POST /payments').filter(({ kind }) => kind === 2);
+    assert.is(accept?.parentSpanId, SPAN_ID);
+    assert.equal(attributesOf(accept?.attributes ?? []), {
+      'dinossauro.correlation_id': ID,
+      'http.request.method': 'POST',
+      'http.route': '/payments',
+      'http.response.status_code': '202',
+    });
+    const below = spans.filter((span) => span !== accept);
+    assert.ok(below.every(({ parentSpanId }) => parentSpanId === accept?.spanId));
+    const calls = below.filter(({ kind }) => kind === 3);
+    assert.equal(
+      calls.map(({ spanId }) => `00-${TRACE_ID}-${spanId}-01`),
+      carried(processor),
+      'the processor has had the ids that are told',
+    );
+    assert.equal(
+      calls.map(({ name, attributes, status }) => {
+        return [name, attributesOf(attributes)['http.response.status_code'], status.message];
+      }),
+      [
+        ['POST /payments', '500', 'HTTP 500'],
+        ['GET /payments/{id}', '404', 'HTTP 404'],
+        ['POST /payments', '200', undefined],
+      ],
+    );
+    const [settle] = named(spans, 'settle');
+    assert.is(attributesOf(settle?.attributes ?? [])['dinossauro.status'], 'settled');
+    assert.equal(settle?.status, {});
+  }));
+
+test('a collector is told of all threads, of traces that begin here, and of posts that are refused', () => {
+  const settings = { OTLP_URL: 'here', TRACE_RATIO: '1', HTTP_THREADS: '2', POOL_THREADS: '2' };
+  return within(
+    (socket) => socket.write(httpResponse(200)),
+    settings,
+    async ({ gateway, processor, collector }) => {
+      assert.is(await post(gateway, {}), 202);
+      assert.is(await post(gateway, {}, '{}'), 422);
+      await until('all is told', WITHIN_MS, () => collector.spans.length === 4);
+      const accepts = collector.spans.filter(({ kind }) => kind === 2);
+      assert.equal(
+        accepts.map(({ parentSpanId, status }) => [parentSpanId, status]),
+        [
+          [undefined, {}],
+          [undefined, {}],
+        ],
+      );
+      const traceIds = new Set(collector.spans.map(({ traceId }) => traceId));
+      assert.is(traceIds.size, 2);
+      assert.match(carried(processor)[0] ?? '', /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    },
+  );
+});
+
+test('a trace that is not sampled is carried, and nobody is told of it', () =>
+  within(
+    (socket) => socket.write(httpResponse(200)),
+    { OTLP_URL: 'here', TRACE_RATIO: '1' },
+    async (scene) => {
+      const { gateway, processor, collector } = scene;
+      assert.is(await post(gateway, { traceparent: `00-${TRACE_ID}-${SPAN_ID}-00` }), 202);
+      await settled(gateway);
+      assert.match(carried(processor)[0] ?? '', new RegExp(`^00-${TRACE_ID}-[0-9a-f]{16}-00$`));
+      await gateway.stop();
+      assert.equal(collector.requests, []);
+    },
+  ));
+
+test('payments are settled beside a collector that is away, and it is said once', () =>
+  within(
+    (socket) => socket.write(httpResponse(200)),
+    { OTLP_URL: 'http://127.0.0.1:1' },
+    async ({ gateway }) => {
+      assert.is(await post(gateway, SAMPLED), 202);
+      await settled(gateway);
+      // Once by each of the two threads that have something to tell.
+      await until('it is said', WITHIN_MS, () => gateway.output.split('spans are not taken').length === 3);
+      assert.is((await gateway.stop()).code, 0);
+    },
+  ));
+
+test('nginx passes a trace on, and no header where there is none', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'trace-nginx-'));
+  const seen: IncomingHttpHeaders[] = [];
+  const upstream = createServer((request, response) => {
+    seen.push(request.headers);
+    response.statusCode = 202;
+    response.end();
+  });
+  const socket = join(directory, 'gateway.sock');
+  upstream.listen(socket);
+  await once(upstream, 'listening');
+  const port = await freePort();
+  const deployed = readFileSync(join(import.meta.dirname, '../../lb/nginx.conf'), 'utf8');
+  // As root nginx would serve as a user who may not enter here.
+  const user = process.getuid?.() === 0 ? 'user root;\n' : '';
+  const path = join(directory, 'nginx.conf');
+  writeFileSync(path, user + adapted(deployed, { directory, sockets: [socket, socket], port }));
+  const nginx = spawn('nginx', ['-p', directory, '-c', path, '-e', 'stderr', '-g', 'daemon off;'], {
+    stdio: 'ignore',
+  });
+  const url = `http://127.0.0.1:${port}/payments`;
+  const answered = (headers = {}) =>
+    until(
+      'it answers',
+      WITHIN_MS,
+      async () => (await exchange('POST', url, { body: BODY, headers })).status === 202,
+    );
+  await answered({ 'X-Other': 'x' });
+  await answered(SAMPLED);
+  assert.equal(
+    seen.map((headers) => Object.keys(headers).sort()),
+    [
+      ['content-length', 'host'],
+      ['content-length', 'host', 'traceparent'],
+    ],
+  );
+  assert.is(seen[1]?.['traceparent'], SAMPLED.traceparent);
+  const ended = once(nginx, 'exit');
+  nginx.kill('SIGTERM');
+  await ended;
+  upstream.close();
+  upstream.closeAllConnections();
+  rmSync(directory, { recursive: true });
+});
+
+test.run();
