@@ -9,6 +9,8 @@ export interface Clock {
   nowMs(): number;
   /** Whole milliseconds since an arbitrary moment, never decreasing. */
   monotonicMs(): number;
+  /** Milliseconds with their fraction since a moment of this thread's own: for what begins and ends in one thread. */
+  stopwatchMs(): number;
   /** Calls `run` once, `delayMs` from now. The function it returns cancels the call. */
   after(delayMs: number, run: () => void): () => void;
 }
@@ -20,6 +22,7 @@ export const systemClock: Clock = {
     const [seconds, nanoseconds] = process.hrtime();
     return seconds * 1000 + Math.floor(nanoseconds / 1e6);
   },
+  stopwatchMs: () => performance.now(),
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs);
     return () => clearTimeout(timer);

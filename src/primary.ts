@@ -8,6 +8,7 @@ import { lockDirectory } from './ledger/directory-lock.ts';
 import { journalFileCount, replay } from './ledger/journal-recovery.ts';
 import { Segments } from './ledger/segments.ts';
 import { createLogger, type Log } from './log.ts';
+import { Meters } from './metrics/meters.ts';
 import { Board } from './pool/board.ts';
 import { Pool } from './pool/pool.ts';
 import { Ring } from './pool/ring.ts';
@@ -30,6 +31,7 @@ async function run(configured: Config, log: Log): Promise<void> {
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
   const shared = allocateSharedMemory(configured, journalFileCount(journalDir));
   const board = new Board(shared.board, shared.boardShape);
+  const meters = new Meters(shared.meters, shared.boardShape);
   const ring = new Ring(shared.ring);
   const segments = new Segments(shared.segments);
   const replayed = replay(journalDir, segments);
@@ -54,6 +56,9 @@ async function run(configured: Config, log: Log): Promise<void> {
     threadCount: config.poolThreadCount,
     taskOf: (thread, isFirst): PoolTask => ({ thread, config, shared, isFirst }),
     onDeath: (thread) => {
+      const sheet = meters.sheet(thread);
+      sheet.count('deaths');
+      sheet.clearGauges();
       board.threadDied(thread);
       void recovery.pushAgain();
     },

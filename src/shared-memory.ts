@@ -2,6 +2,7 @@ import { getRandomValues } from 'node:crypto';
 import type { Config } from './config.ts';
 import { Recent } from './http/recent.ts';
 import { Segments } from './ledger/segments.ts';
+import { Meters } from './metrics/meters.ts';
 import { Board, type BoardShape } from './pool/board.ts';
 import { Ring } from './pool/ring.ts';
 
@@ -9,7 +10,9 @@ import { Ring } from './pool/ring.ts';
 export interface SharedMemory {
   readonly ring: SharedArrayBuffer;
   readonly board: SharedArrayBuffer;
+  /** Also the shape of the meters. */
   readonly boardShape: BoardShape;
+  readonly meters: SharedArrayBuffer;
   readonly segments: SharedArrayBuffer;
   readonly recent: SharedArrayBuffer;
 }
@@ -27,6 +30,7 @@ export function allocateSharedMemory(config: Config, leftOverSegments: number): 
     ring: Ring.allocate(config.queueCapacity),
     board: Board.allocate(boardShape),
     boardShape,
+    meters: Meters.allocate(boardShape),
     segments: Segments.allocate(config.journalSegmentCount + leftOverSegments, RECORDS_PER_SEGMENT),
     recent: Recent.allocate(config.queueCapacity, getRandomValues(new Uint32Array(2))),
   };

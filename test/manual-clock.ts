@@ -14,6 +14,10 @@ export class ManualClock implements Clock {
     return this.#nowMs;
   }
 
+  stopwatchMs(): number {
+    return this.#nowMs;
+  }
+
   after(delayMs: number, run: () => void): () => void {
     const timer = { atMs: this.#nowMs + delayMs, run };
     this.#due.add(timer);

@@ -3,6 +3,7 @@ import type { Journal } from '../ledger/journal.ts';
 import type { Lease } from '../ledger/lease.ts';
 import type { Claim, Ledger } from '../ledger/ledger.ts';
 import type { Segments } from '../ledger/segments.ts';
+import type { Sheet } from '../metrics/meters.ts';
 import type { Board } from '../pool/board.ts';
 import type { Ring } from '../pool/ring.ts';
 import { readUuid } from '../uuid.ts';
@@ -22,8 +23,8 @@ export interface IntakeParts {
   readonly journal: Journal;
   readonly segments: Segments;
   readonly board: Board;
-  /** This thread's number on the board. */
-  readonly thread: number;
+  /** What this thread counts. */
+  readonly sheet: Sheet;
   readonly clock: Clock;
   readonly durability: Durability;
 }
@@ -84,6 +85,7 @@ export class Intake {
         answer('amount-conflict');
         break;
       case 'same':
+        this.#parts.sheet.count('repeated');
         answer('accepted');
         break;
       case 'new':
@@ -110,10 +112,14 @@ export class Intake {
   }
 
   #write({ id, amountCents, acceptedAtMs, trace }: Offer): number | null {
-    const { journal } = this.#parts;
+    const { journal, sheet } = this.#parts;
     const journalRef = journal.append(id, amountCents, acceptedAtMs, trace);
-    if (journalRef < 0) return null;
-    return journal.flush().kind === 'ok' ? journalRef : null;
+    if (journalRef >= 0 && journal.flush().kind === 'ok') {
+      sheet.count('journalWrites');
+      return journalRef;
+    }
+    sheet.count('journalFailures');
+    return null;
   }
 
   #journaled(pending: Pending): void {
@@ -139,11 +145,11 @@ export class Intake {
   }
 
   #accept({ id, amountCents, acceptedAtMs, trace, journalRef, repeats, answer }: Pending): void {
-    const { recent, ring, board, thread } = this.#parts;
+    const { recent, ring, sheet } = this.#parts;
     recent.confirm(id);
     ring.push(id, amountCents, acceptedAtMs, journalRef, trace);
     ring.wake();
-    if (!repeats) board.count(thread, 'accepted', 1);
+    sheet.count(repeats ? 'repeated' : 'accepted');
     answer('accepted');
   }
 
@@ -180,9 +186,10 @@ export class Intake {
   }
 
   async #verdicts(batch: readonly Pending[]): Promise<Verdict[]> {
-    const { durability, journal } = this.#parts;
+    const { durability, journal, sheet } = this.#parts;
     if (durability.kind === 'ledger') return this.#reserve(batch, durability.ledger, durability.lease);
     const synced = await journal.sync();
+    sheet.count(synced.kind === 'ok' ? 'journalFlushes' : 'journalFailures');
     return batch.map(() => (synced.kind === 'ok' ? 'accepted' : 'journal-unavailable'));
   }
 
@@ -190,6 +197,7 @@ export class Intake {
     const owner = lease.owner;
     const reply = await ledger.commit(owner, [], batch.map(reservation));
     if (reply.kind === 'unavailable') {
+      this.#parts.sheet.count('commitFailures');
       void lease.resign(owner);
       return batch.map(() => 'ledger-unavailable');
     }

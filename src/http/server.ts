@@ -1,6 +1,8 @@
+import assert from 'node:assert';
 import type { Clock } from '../clock.ts';
 import type { Ledger, LedgerEntry } from '../ledger/ledger.ts';
 import type { Log } from '../log.ts';
+import { PROBLEMS_MAX, type Sheet } from '../metrics/meters.ts';
 import { centsToDecimal } from '../money.ts';
 import type { Totals } from '../payment.ts';
 import type { Board } from '../pool/board.ts';
@@ -8,7 +10,7 @@ import type { Span, Tracer } from '../tracing/tracer.ts';
 import { isUuid, readUuid, UUID_BYTES, writeUuid } from '../uuid.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import type { Intake, Verdict } from './intake.ts';
-import { type Problem, problem } from './problem.ts';
+import { type Problem, type ProblemSlug, problem, problemSlugs } from './problem.ts';
 import type { Recent } from './recent.ts';
 import { refuse, route } from './route.ts';
 import { Exchange, type WebApp } from './uws.ts';
@@ -21,6 +23,8 @@ export interface ServerParts {
   readonly recent: Recent;
   readonly ledger: Ledger;
   readonly board: Board;
+  /** What this thread counts. */
+  readonly sheet: Sheet;
   readonly processorNames: readonly string[];
   readonly poolThreadCount: number;
   readonly bodyLimitBytes: number;
@@ -31,6 +35,12 @@ export interface ServerParts {
 }
 
 const JSON_HEADERS = [['Content-Type', 'application/json']] as const;
+
+/** Where each problem is counted. */
+const PROBLEM_PLACES: ReadonlyMap<string, number> = new Map(
+  problemSlugs().map((slug, place) => [slug, place]),
+);
+assert.ok(PROBLEM_PLACES.size <= PROBLEMS_MAX);
 
 /** The gateway's HTTP surface: every route, and nothing of what happens behind it. */
 export class Server {
@@ -55,28 +65,54 @@ export class Server {
   }
 
   #postPayment(exchange: Exchange, traceparent: string): void {
-    const { decoder, intake, bodyLimitBytes, board, tracer } = this.#parts;
+    const { decoder, intake, bodyLimitBytes, board, clock, tracer } = this.#parts;
     const span = tracer.accept(traceparent, 'POST /payments');
     exchange.readBody(bodyLimitBytes, (body) => {
+      // Not from the first byte: how long a client takes to send is not ours to answer for.
+      const beganAtMs = clock.stopwatchMs();
       if (body === null) {
         const detail = `The body exceeds ${bodyLimitBytes} bytes.`;
-        refusePayment(exchange, problem('body-too-large', { detail }), span, true);
+        this.#refusePost(exchange, 'body-too-large', problem('body-too-large', { detail }), span, true);
         return;
       }
       if (board.stopping) {
-        refusePayment(exchange, problem('stopping'), span, true);
+        this.#refusePost(exchange, 'stopping', problem('stopping'), span, true);
         return;
       }
       const wrong = decoder.decode(body);
       if (wrong !== null) {
-        refusePayment(exchange, problem(wrong), span);
+        this.#refusePost(exchange, wrong, problem(wrong), span);
         return;
       }
       span?.note('dinossauro.correlation_id', readUuid(decoder.id, 0));
       intake.offer(decoder.id, decoder.amountCents, span === null ? null : span.trace, (verdict) =>
-        answerPayment(exchange, verdict, span),
+        this.#answerPost(exchange, verdict, beganAtMs, span),
       );
     });
+  }
+
+  #answerPost(exchange: Exchange, verdict: Verdict, beganAtMs: number, span: Span | null): void {
+    const { sheet, clock } = this.#parts;
+    if (verdict !== 'accepted') {
+      this.#refusePost(exchange, verdict, problem(verdict), span);
+      return;
+    }
+    exchange.end(ACCEPTED, [], '');
+    sheet.observe('accept', clock.stopwatchMs() - beganAtMs);
+    if (span !== null) endAnswered(span, ACCEPTED);
+  }
+
+  #refusePost(exchange: Exchange, slug: ProblemSlug, said: Problem, span: Span | null, close = false): void {
+    const place = PROBLEM_PLACES.get(slug);
+    assert.ok(place !== undefined);
+    this.#parts.sheet.countRefusal(place);
+    refuse(exchange, said, close);
+    if (span !== null) endAnswered(span, said.status);
+  }
+
+  #refuseUnread(exchange: Exchange, answer = problem('ledger-unavailable')): void {
+    this.#parts.sheet.count('readFailures');
+    refuse(exchange, answer);
   }
 
   async #getSummary(exchange: Exchange, query: string): Promise<void> {
@@ -87,7 +123,7 @@ export class Server {
     }
     const totals = await this.#parts.ledger.summary(window.fromMs, window.toMs);
     if (totals.kind === 'unavailable') {
-      refuse(exchange, problem('ledger-unavailable'));
+      this.#refuseUnread(exchange);
       return;
     }
     exchange.end('200 OK', JSON_HEADERS, summaryJson(this.#parts.processorNames, totals.value));
@@ -106,7 +142,7 @@ export class Server {
     const accepted = recent.find(id);
     const reply = await ledger.find(correlationId);
     if (reply.kind === 'unavailable') {
-      refuse(exchange, problem('ledger-unavailable'));
+      this.#refuseUnread(exchange);
       return;
     }
     if (reply.value !== undefined) {
@@ -120,7 +156,7 @@ export class Server {
 
   /** What was accepted before the answer is gone, wherever it is; what is accepted after it stays. */
   async #postPurge(exchange: Exchange): Promise<void> {
-    const { allowPurge, ledger, board, recent, clock, log } = this.#parts;
+    const { allowPurge, ledger, board, recent, sheet, clock, log } = this.#parts;
     if (!allowPurge) {
       refuse(exchange, problem('purge-not-allowed'));
       return;
@@ -128,9 +164,10 @@ export class Server {
     const purgedAtMs = Math.max(clock.nowMs(), board.purgedAtMs) + 1;
     const reply = await ledger.purge(purgedAtMs);
     if (reply.kind === 'unavailable') {
-      refuse(exchange, problem('ledger-unavailable'));
+      this.#refuseUnread(exchange);
       return;
     }
+    sheet.count('purges');
     // In this order: a payment that is still dispatched when the board shows the purge can't be in the books.
     board.raisePurgedAt(purgedAtMs);
     recent.forgetBefore(purgedAtMs);
@@ -150,26 +187,12 @@ export class Server {
     }
     const reply = await ledger.ping();
     if (reply.kind === 'unavailable')
-      refuse(exchange, problem('ledger-unavailable', { detail: reply.reason }));
+      this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: reply.reason }));
     else exchange.end('200 OK', [], '');
   }
 }
 
 const ACCEPTED = '202 Accepted';
-
-function answerPayment(exchange: Exchange, verdict: Verdict, span: Span | null): void {
-  if (verdict !== 'accepted') {
-    refusePayment(exchange, problem(verdict), span);
-    return;
-  }
-  exchange.end(ACCEPTED, [], '');
-  if (span !== null) endAnswered(span, ACCEPTED);
-}
-
-function refusePayment(exchange: Exchange, said: Problem, span: Span | null, close = false): void {
-  refuse(exchange, said, close);
-  if (span !== null) endAnswered(span, said.status);
-}
 
 /** What a client does wrong is no failure of ours. */
 function endAnswered(span: Span, status: string): void {

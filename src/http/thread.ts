@@ -7,6 +7,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open.ts';
 import { Segments } from '../ledger/segments.ts';
 import type { Log } from '../log.ts';
+import { Meters, type Sheet } from '../metrics/meters.ts';
 import { Board } from '../pool/board.ts';
 import { Ring } from '../pool/ring.ts';
 import type { SharedMemory } from '../shared-memory.ts';
@@ -57,7 +58,8 @@ export class HttpThread {
   ): Promise<HttpThread> {
     const names = config.processors.map(({ name }) => name);
     const ledger = await openLedger(config.ledger, names, { clock, random: Math.random });
-    const lease = config.acceptDurability === 'ledger' ? leaseOf(index, config, ledger, clock, log) : null;
+    const lease =
+      config.acceptDurability === 'ledger' ? leaseOf(index, config, shared, ledger, clock, log) : null;
     // Not awaited: the gateway starts, and says that it is not ready, while its ledger is away.
     void lease?.start();
     const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
@@ -68,7 +70,7 @@ export class HttpThread {
     const segments = new Segments(shared.segments);
     const board = new Board(shared.board, shared.boardShape);
     const recent = new Recent(shared.recent);
-    const thread = config.poolThreadCount + index;
+    const sheet = sheetOf(index, config, shared);
     const durability: Durability =
       lease === null
         ? { kind: config.acceptDurability === 'flush' ? 'flush' : 'journal' }
@@ -90,10 +92,11 @@ export class HttpThread {
     new Server({
       app: this.app,
       decoder: new PaymentDecoder(config.maxAmountCents),
-      intake: new Intake({ recent, ring, journal, segments, board, thread, clock, durability }),
+      intake: new Intake({ recent, ring, journal, segments, board, sheet, clock, durability }),
       recent,
       ledger,
       board,
+      sheet,
       processorNames: config.processors.map(({ name }) => name),
       poolThreadCount: config.poolThreadCount,
       bodyLimitBytes: config.bodyLimitBytes,
@@ -120,7 +123,18 @@ export class HttpThread {
   }
 }
 
-function leaseOf(index: number, config: Config, ledger: Ledger, clock: Clock, log: Log): Lease {
+function sheetOf(index: number, config: Config, shared: SharedMemory): Sheet {
+  return new Meters(shared.meters, shared.boardShape).sheet(config.poolThreadCount + index);
+}
+
+function leaseOf(
+  index: number,
+  config: Config,
+  shared: SharedMemory,
+  ledger: Ledger,
+  clock: Clock,
+  log: Log,
+): Lease {
   return new Lease({
     seat: { instanceId: config.instanceId, name: `http-${index}` },
     ledger,
@@ -128,6 +142,7 @@ function leaseOf(index: number, config: Config, ledger: Ledger, clock: Clock, lo
     clock,
     random: Math.random,
     log,
+    sheet: sheetOf(index, config, shared),
     onEnlisted: () => {},
     // This thread only reserves. What a former owner had reserved is the pool threads' to take over.
     adopt: () => {},

@@ -2,6 +2,7 @@ import assert from 'node:assert';
 import { equalJitterMs } from '../backoff.ts';
 import { type Clock, sleep } from '../clock.ts';
 import type { Log } from '../log.ts';
+import type { Sheet } from '../metrics/meters.ts';
 import type { Ledger, LedgerEntry, OwnerRecord, Seat } from './ledger.ts';
 
 export interface LeaseParts {
@@ -11,6 +12,8 @@ export interface LeaseParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+  /** What the thread counts that the seat belongs to. */
+  readonly sheet: Sheet;
   /** A new owner has been enlisted: what the former one had claimed is another's. */
   readonly onEnlisted: () => void;
   /** Takes in entries that this owner has taken over. */
@@ -35,6 +38,7 @@ export class Lease {
   /** The last owner that has resigned, or is about to. */
   #resigned = 0;
   #goodUntilMs = 0;
+  #renewalFailures = 0;
   #stopped = false;
   #enlisting: Promise<void> | null = null;
   #cancel: () => void = () => {};
@@ -61,7 +65,7 @@ export class Lease {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();
-    this.#goodUntilMs = 0;
+    this.#setGoodUntil(0);
     await this.#parts.ledger.retire(this.#owner);
   }
 
@@ -86,20 +90,26 @@ export class Lease {
 
   async #enlist(): Promise<void> {
     const { ledger, clock, seat, leaseMs, random, log, onEnlisted } = this.#parts;
-    this.#goodUntilMs = 0;
+    this.#setGoodUntil(0);
     for (let attempt = 1; !this.#stopped; attempt++) {
       const sentAtMs = clock.monotonicMs();
       const reply = await ledger.enlist(seat, clock.nowMs() + leaseMs);
       if (reply.kind === 'ok') {
         assert.ok(reply.value > this.#owner);
         this.#owner = reply.value;
-        this.#goodUntilMs = sentAtMs + leaseMs;
+        this.#setGoodUntil(sentAtMs + leaseMs);
+        log.info({ seat: seat.name, owner: this.#owner }, 'lease gained');
         onEnlisted();
         return;
       }
       if (attempt === 1) log.warn({ seat: seat.name, reason: reply.reason }, 'waiting for the ledger');
       await sleep(clock, equalJitterMs({ baseMs: 50, maxMs: leaseMs / 4 }, attempt, random));
     }
+  }
+
+  #setGoodUntil(goodUntilMs: number): void {
+    this.#goodUntilMs = goodUntilMs;
+    this.#parts.sheet.set('leaseUntilMs', goodUntilMs);
   }
 
   #keepLater(): void {
@@ -109,18 +119,35 @@ export class Lease {
   }
 
   async #keep(): Promise<void> {
-    const { ledger, clock, leaseMs, log, seat } = this.#parts;
+    const { ledger, clock, leaseMs, log, sheet, seat } = this.#parts;
     const sentAtMs = clock.monotonicMs();
     const reply = await ledger.renew(this.#owner, clock.nowMs() + leaseMs);
     if (this.#stopped) return;
-    if (reply.kind === 'ok' && reply.value) {
-      this.#goodUntilMs = sentAtMs + leaseMs;
+    if (reply.kind === 'unavailable') this.#renewalFailed(reply.reason);
+    else if (reply.value) {
+      this.#setGoodUntil(sentAtMs + leaseMs);
+      this.#renewed();
       await this.#takeOver((record) => record.leaseUntilMs < clock.nowMs(), true);
-    } else if (reply.kind === 'ok') {
+    } else {
+      sheet.count('leasesLost');
       log.warn({ seat: seat.name, owner: this.#owner }, 'lease lost: another instance took over');
       await this.enlistAgain();
     }
     this.#keepLater();
+  }
+
+  #renewalFailed(reason: string): void {
+    const { sheet, log, seat } = this.#parts;
+    sheet.count('renewalFailures');
+    if (this.#renewalFailures++ === 0)
+      log.warn({ seat: seat.name, reason }, 'lease cannot be renewed: nothing is sent once it has run out');
+  }
+
+  #renewed(): void {
+    const { log, seat } = this.#parts;
+    if (this.#renewalFailures > 0)
+      log.info({ seat: seat.name, attempts: this.#renewalFailures }, 'lease renewed again');
+    this.#renewalFailures = 0;
   }
 
   #isFormerOfSeat(record: OwnerRecord): boolean {
@@ -137,7 +164,7 @@ export class Lease {
   }
 
   async #takeOverFrom(record: OwnerRecord, onlyExpired: boolean): Promise<void> {
-    const { log, alone } = this.#parts;
+    const { log, sheet, alone } = this.#parts;
     let taken = 0;
     for (;;) {
       const count = await alone(() => this.#takeSome(record.owner, onlyExpired));
@@ -145,8 +172,10 @@ export class Lease {
       taken += count;
     }
     const { instanceId, name, owner } = record;
-    if (taken > 0)
-      log.info({ instanceId, seat: name, owner, payments: taken }, 'took over from a former owner');
+    if (taken === 0) return;
+    sheet.count('takeOvers');
+    sheet.count('paymentsTakenOver', taken);
+    log.info({ instanceId, seat: name, owner, payments: taken }, 'took over from a former owner');
   }
 
   /** Takes over as much as there is room for; answers how much that was. */

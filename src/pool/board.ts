@@ -3,7 +3,7 @@ import { REASONS, type Reason } from './routing.ts';
 
 /**
  * What the threads of an instance show each other, in shared memory: how each processor is doing, what each pool
- * thread has in flight, and the counters that are read without asking any thread.
+ * thread has in flight, and which threads work. What they count stands in `src/metrics/meters.ts`.
  *
  * Words are 8 bytes. A count or flag that several threads change is an Int32 in the low half and is changed with
  * Atomics (sequentially consistent). A moment or measure is a Float64 with one writer at a time; the last writer
@@ -28,8 +28,7 @@ import { REASONS, type Reason } from './routing.ts';
  * | 8 + 16p + 11..15     | reserved        |      |                    |         |
  * | rows + 2(tP + p)     | oldestCallAtMs  | f64  | pool thread t      | relaxed |
  * | rows + 2(tP + p) + 1 | callsInFlight   | i32  | pool thread t      | seq-cst |
- * | cells + 8t           | ready           | i32  | thread t, primary  | seq-cst |
- * | cells + 8t + 1 + c   | counter c       | f64  | thread t           | relaxed |
+ * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
  *
  * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 16P, `cells` = rows + 2TP.
  * Moments are on the monotonic clock, which all threads share, but for `purgedAtMs`. `trialAtMs` holds the low 32
@@ -39,7 +38,6 @@ import { REASONS, type Reason } from './routing.ts';
 const HEADER_WORDS = 8;
 const ROW_WORDS = 16;
 const CELL_WORDS = 2;
-const COUNTER_WORDS = 8;
 
 const STOPPING = 0;
 const PURGED_AT = 1;
@@ -56,11 +54,6 @@ const REPORTED = 8;
 const REPORTED_FAILING = 9;
 const REPORTED_AT = 10;
 assert.ok(REPORTED_AT < ROW_WORDS);
-
-/** What a thread counts since it started; the order is the layout. */
-const COUNTERS = ['accepted', 'settled', 'invalid', 'dispatched', 'refused', 'unknown'] as const;
-export type Counter = (typeof COUNTERS)[number];
-assert.ok(COUNTERS.length < COUNTER_WORDS);
 
 export interface BoardShape {
   readonly processorCount: number;
@@ -250,20 +243,6 @@ export class Board {
     this.setReady(thread, false);
   }
 
-  // Counters.
-
-  count(thread: number, counter: Counter, by: number): void {
-    const word = this.#counter(thread, counter);
-    this.#measures[word] = this.#measure(word) + by;
-  }
-
-  counted(counter: Counter): number {
-    let sum = 0;
-    for (let thread = 0; thread < this.shape.threadCount; thread++)
-      sum += this.#measure(this.#counter(thread, counter));
-    return sum;
-  }
-
   // The layout.
 
   #trialIsDue(atMs: number, nowMs: number): boolean {
@@ -280,11 +259,7 @@ export class Board {
   }
 
   #ready(thread: number): number {
-    return this.#cell(this.shape.threadCount, 0) + thread * COUNTER_WORDS;
-  }
-
-  #counter(thread: number, counter: Counter): number {
-    return this.#ready(thread) + 1 + COUNTERS.indexOf(counter);
+    return this.#cell(this.shape.threadCount, 0) + thread;
   }
 
   #measure(word: number): number {
@@ -295,7 +270,5 @@ export class Board {
 }
 
 function wordsOf({ processorCount, threadCount }: BoardShape): number {
-  return (
-    HEADER_WORDS + processorCount * ROW_WORDS + threadCount * (processorCount * CELL_WORDS + COUNTER_WORDS)
-  );
+  return HEADER_WORDS + processorCount * ROW_WORDS + threadCount * (processorCount * CELL_WORDS + 1);
 }

@@ -3,12 +3,13 @@ import { type Clock, sleep } from '../clock.ts';
 import { Lease } from '../ledger/lease.ts';
 import type { Claim, ClaimReply, Ledger, LedgerEntry, Seat, Settlement } from '../ledger/ledger.ts';
 import type { Log } from '../log.ts';
+import type { Sheet } from '../metrics/meters.ts';
 import type { Payment } from '../payment.ts';
 import type { Answer, Found, Processor } from '../processor/processor.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
 import type { Board } from './board.ts';
 import { Calls } from './calls.ts';
-import { Held, NOT_JOURNALED } from './held.ts';
+import { Held, type HeldState, NOT_JOURNALED } from './held.ts';
 import { Queue } from './queue.ts';
 import { choose, type ProcessorView, type Route, reasonOf } from './routing.ts';
 import type { Standing } from './standing.ts';
@@ -55,6 +56,8 @@ export interface DrainParts {
   readonly processors: readonly Processor[];
   readonly standing: Standing;
   readonly board: Board;
+  /** What this thread counts. */
+  readonly sheet: Sheet;
   readonly policy: DrainPolicy;
   readonly clock: Clock;
   readonly random: () => number;
@@ -71,6 +74,8 @@ interface Settling {
 
 /** While payments wait for a processor, how often they are routed anew. */
 const ROUTE_AGAIN_MS = 25;
+/** How answers to questions are counted. */
+const FOUND_COUNTERS = { held: 'foundHeld', absent: 'foundAbsent', unknown: 'foundUnknown' } as const;
 /** Entries taken over from a dead owner in one step. */
 const TAKE_OVER_LIMIT = 256;
 
@@ -107,6 +112,7 @@ export class Drain {
       clock: parts.clock,
       random: parts.random,
       log: parts.log,
+      sheet: parts.sheet,
       onEnlisted: () => this.#forgetClaims(),
       adopt: (entries) => this.#adopt(entries),
       room: () => Math.min(TAKE_OVER_LIMIT, this.#room()),
@@ -122,6 +128,7 @@ export class Drain {
     for (;;) {
       this.#dropPurged();
       this.#take();
+      this.#show();
       await this.#alone(() => this.#commit(this.#route()));
       if (board.stopping && this.#idle()) break;
       await this.#untilStirred();
@@ -133,6 +140,15 @@ export class Drain {
   /** Makes the loop turn soon; for those outside it is how a stop is noticed. */
   stir(): void {
     this.#stirred.resolve();
+  }
+
+  /** What it holds, for whoever looks; once a turn. */
+  #show(): void {
+    const { sheet } = this.#parts;
+    const oldest = this.#held.values().next().value;
+    sheet.set('held', this.#held.size);
+    sheet.set('waiting', this.#waiting.length);
+    sheet.set('oldestHeldAtMs', oldest?.payment.acceptedAtMs ?? 0);
   }
 
   // Taking.
@@ -187,6 +203,7 @@ export class Drain {
       held.claimed = true;
       held.processor = entry.processor ?? 0;
       held.requestedAtMs = entry.requestedAtMs;
+      this.#parts.sheet.pin(held.processor, 1);
       this.#doubt(held, this.#parts.clock.monotonicMs());
       this.#askLater(held, 0);
     }
@@ -237,7 +254,7 @@ export class Drain {
   }
 
   #prepare(held: Held, processor: number, trial: boolean): void {
-    held.move('claiming');
+    this.#move(held, 'claiming');
     held.processor = processor;
     held.requestedAtMs = this.#parts.clock.nowMs();
     held.trial = trial;
@@ -257,13 +274,15 @@ export class Drain {
   }
 
   async #commit(claims: Held[]): Promise<void> {
-    const { ledger, policy, log, clock, random } = this.#parts;
+    const { ledger, policy, sheet, log, clock, random } = this.#parts;
     const settling = this.#settlements.splice(0, policy.batchLimit);
     if (claims.length === 0 && settling.length === 0) return;
     const settlements = settling.map((item) => item.settlement);
     const owner = this.#lease.owner;
+    const beganAtMs = clock.stopwatchMs();
     const reply = await ledger.commit(owner, settlements, claims.map(claimOf));
     if (reply.kind === 'unavailable') {
+      sheet.count('commitFailures');
       this.#settlements.unshift(...settling);
       for (const held of claims.reverse()) this.#unclaim(held);
       if (this.#ledgerFailures++ === 0) log.warn({ reason: reply.reason }, 'ledger unavailable');
@@ -272,6 +291,7 @@ export class Drain {
     }
     if (this.#ledgerFailures > 0) log.info({ attempts: this.#ledgerFailures }, 'ledger available again');
     this.#ledgerFailures = 0;
+    sheet.observe('commit', clock.stopwatchMs() - beganAtMs);
     for (const [index, item] of settling.entries())
       this.#settled(item, reply.value.settled[index] === 'recorded');
     for (const [index, held] of claims.entries()) this.#claimed(held, reply.value.claimed[index] ?? 'fenced');
@@ -282,7 +302,7 @@ export class Drain {
   #unclaim(held: Held): void {
     this.#calls.release(held.processor);
     if (held.state === 'gone') return;
-    held.move('waiting');
+    this.#move(held, 'waiting');
     this.#waiting.pushFront(held);
   }
 
@@ -298,20 +318,30 @@ export class Drain {
       return;
     }
     held.claimed = true;
-    held.move('calling');
+    this.#move(held, 'calling');
     void this.#call(held);
   }
 
   #settled({ held, settlement, span }: Settling, recorded: boolean): void {
-    const { board, thread, log } = this.#parts;
     const { correlationId, status } = settlement;
     span?.note('dinossauro.correlation_id', correlationId);
     span?.note('dinossauro.status', status);
     span?.end(recorded ? '' : 'fenced');
-    if (recorded) board.count(thread, 'settled', 1);
-    else log.debug({ correlationId }, 'settlement fenced');
+    if (recorded) this.#countSettled(held, settlement);
+    else this.#parts.log.debug({ correlationId }, 'settlement fenced');
     // The lease may have been lost while the ledger wrote.
     if (held.state !== 'gone') this.#drop(held);
+  }
+
+  #countSettled(held: Held, { status, processor, amountCents }: Settlement): void {
+    const { sheet, clock } = this.#parts;
+    if (status === 'invalid') {
+      sheet.countAt(processor, 'setAside');
+      return;
+    }
+    sheet.countAt(processor, 'settled');
+    sheet.countAt(processor, 'settledCents', amountCents);
+    sheet.observe('settle', clock.nowMs() - held.payment.acceptedAtMs);
   }
 
   #settle(held: Held, amountCents: number, requestedAtMs: number): void {
@@ -319,15 +349,14 @@ export class Drain {
   }
 
   #setAside(held: Held, reason: string): void {
-    const { board, thread, log } = this.#parts;
-    board.count(thread, 'invalid', 1);
+    const { log } = this.#parts;
     log.warn({ correlationId: held.payment.correlationId, reason }, 'payment set aside as invalid');
     const { requestedAtMs, payment } = held;
     this.#write(held, { status: 'invalid', amountCents: payment.amountCents, requestedAtMs, reason });
   }
 
   #write(held: Held, outcome: Pick<Settlement, 'status' | 'amountCents' | 'requestedAtMs' | 'reason'>): void {
-    held.move('settling');
+    this.#move(held, 'settling');
     const { correlationId } = held.payment;
     const span = held.trace === null ? null : this.#parts.tracer.begin(held.trace, 'settle', 'internal');
     this.#settlements.push({
@@ -342,7 +371,7 @@ export class Drain {
 
   /** One call of a payment that has a place among the calls, and gives it back. */
   async #call(held: Held): Promise<void> {
-    const { clock, policy, board, thread } = this.#parts;
+    const { clock, policy, sheet } = this.#parts;
     if (!this.#lease.valid) {
       // Nothing was sent, but the ledger says it may have been: whoever owns it now asks first.
       this.#calls.release(held.processor);
@@ -351,12 +380,14 @@ export class Drain {
     }
     held.calledAtMs = clock.monotonicMs();
     this.#calls.began(held);
-    board.count(thread, 'dispatched', 1);
+    const beganAtMs = clock.stopwatchMs();
     const { trace, requestedAtMs } = held;
     const { correlationId, amountCents, acceptedAtMs } = held.payment;
     const dispatch = { correlationId, amountCents, acceptedAtMs, requestedAtMs, trace };
     const answer = await this.#processorOf(held).pay(dispatch, policy.processorTimeoutMs);
     this.#calls.ended(held);
+    sheet.observeCall(held.processor, clock.stopwatchMs() - beganAtMs);
+    sheet.countAt(held.processor, answer.kind);
     this.#learn(held, answer);
     if (held.state === 'gone') this.#calls.release(held.processor);
     else await this.#answered(held, answer);
@@ -364,7 +395,7 @@ export class Drain {
   }
 
   #learn(held: Held, answer: Answer): void {
-    const { standing, clock, board, thread } = this.#parts;
+    const { standing, clock } = this.#parts;
     switch (answer.kind) {
       case 'committed':
       case 'duplicate':
@@ -373,11 +404,7 @@ export class Drain {
         break;
       case 'refused':
       case 'failed':
-        board.count(thread, 'refused', 1);
-        standing.failed(held.processor, answer.reason);
-        break;
       case 'unknown':
-        board.count(thread, 'unknown', 1);
         standing.failed(held.processor, answer.reason);
         break;
     }
@@ -409,12 +436,13 @@ export class Drain {
 
   /** Asks the processor what it holds. Keeps the place among the calls that it comes with, and gives it back. */
   async #ask(held: Held): Promise<void> {
-    held.move('asking');
+    this.#move(held, 'asking');
     const found = await this.#processorOf(held).find(
       held.payment.correlationId,
       this.#parts.policy.processorTimeoutMs,
       held.trace,
     );
+    this.#parts.sheet.countAt(held.processor, FOUND_COUNTERS[found.kind]);
     this.#calls.release(held.processor);
     if (held.state === 'gone') return;
     this.#found(held, found);
@@ -449,14 +477,14 @@ export class Drain {
       return;
     }
     this.#calls.reserve(held.processor);
-    held.move('calling');
+    this.#move(held, 'calling');
     void this.#call(held);
   }
 
   #rest(held: Held, atLeastMs: number): void {
-    held.move('resting');
+    this.#move(held, 'resting');
     this.#afterSetback(held, atLeastMs, () => {
-      held.move('waiting');
+      this.#move(held, 'waiting');
       this.#waiting.pushFront(held);
       this.stir();
     });
@@ -473,7 +501,7 @@ export class Drain {
   }
 
   #pin(held: Held, atLeastMs: number): void {
-    held.move('pinned');
+    this.#move(held, 'pinned');
     this.#askLater(held, atLeastMs);
   }
 
@@ -503,10 +531,18 @@ export class Drain {
     return processor;
   }
 
+  /** Counts those that their processor alone can tell about. */
+  #move(held: Held, to: HeldState): void {
+    const wasPinned = isPinned(held.state);
+    held.move(to);
+    const is = isPinned(to);
+    if (is !== wasPinned) this.#parts.sheet.pin(held.processor, is ? 1 : -1);
+  }
+
   // Letting go.
 
   #drop(held: Held): void {
-    held.move('gone');
+    this.#move(held, 'gone');
     this.#held.delete(keyOf(held.payment));
   }
 
@@ -555,6 +591,11 @@ export class Drain {
     if (policy.batchWindowMs > 0 && !board.stopping) await sleep(clock, policy.batchWindowMs);
     this.#stirred = Promise.withResolvers<void>();
   }
+}
+
+/** Its outcome is unknown, and asked for or about to be. */
+function isPinned(state: HeldState): boolean {
+  return state === 'pinned' || state === 'asking';
 }
 
 function keyOf({ correlationId, amountCents }: Payment): string {

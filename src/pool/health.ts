@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { HealthReport, Ledger, Notice } from '../ledger/ledger.ts';
 import type { Log } from '../log.ts';
+import type { Sheet } from '../metrics/meters.ts';
 import type { Processor } from '../processor/processor.ts';
 import type { Board } from './board.ts';
 import type { Standing } from './standing.ts';
@@ -11,6 +12,8 @@ export interface HealthParts {
   readonly names: readonly string[];
   readonly standing: Standing;
   readonly board: Board;
+  /** What this thread counts. */
+  readonly sheet: Sheet;
   readonly policy: HealthPolicy;
   readonly clock: Clock;
   readonly random: () => number;
@@ -90,12 +93,14 @@ export class HealthWatch {
   }
 
   async #ask(processor: number): Promise<HealthReport | null> {
-    const { processors, names, clock, policy, log } = this.#parts;
+    const { processors, names, sheet, clock, policy, log } = this.#parts;
     const health = await processors[processor]?.health(policy.healthTimeoutMs);
     if (health?.kind === 'reported') {
       const { failing, minResponseTimeMs } = health;
+      sheet.countAt(processor, failing ? 'healthFailing' : 'healthWell');
       return { processor, failing, minResponseTimeMs, checkedAtMs: clock.nowMs() };
     }
+    sheet.countAt(processor, health?.kind === 'limited' ? 'healthLimited' : 'healthUnknown');
     log.debug({ processor: names[processor], health }, 'no health answer');
     return null;
   }

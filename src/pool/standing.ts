@@ -1,6 +1,7 @@
 import { type Backoff, equalJitterMs } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import type { Sheet } from '../metrics/meters.ts';
 import type { Board } from './board.ts';
 import type { ProcessorView } from './routing.ts';
 
@@ -14,6 +15,8 @@ export interface StandingPolicy {
 
 export interface StandingParts {
   readonly board: Board;
+  /** What this thread counts. */
+  readonly sheet: Sheet;
   readonly names: readonly string[];
   readonly policy: StandingPolicy;
   readonly clock: Clock;
@@ -71,7 +74,7 @@ export class Standing {
   }
 
   succeeded(processor: number, latencyMs: number): void {
-    const { board, clock, policy } = this.#parts;
+    const { board, sheet, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
     board.forgetFailures(processor);
     board.setSucceededAt(processor, nowMs);
@@ -80,7 +83,9 @@ export class Standing {
       board.forgetTrials(processor);
       board.setTrialAt(processor, nowMs);
     }
-    if (board.setBreaker(processor, false)) this.#tell(processor, 'breaker closed', { latencyMs });
+    if (!board.setBreaker(processor, false)) return;
+    sheet.countAt(processor, 'breakerClosed');
+    this.#tell(processor, 'breaker closed', { latencyMs });
   }
 
   failed(processor: number, reason: string): void {
@@ -118,8 +123,9 @@ export class Standing {
   }
 
   #open(processor: number, reason: string): void {
-    const { board, clock } = this.#parts;
+    const { board, sheet, clock } = this.#parts;
     if (!board.setBreaker(processor, true)) return;
+    sheet.countAt(processor, 'breakerOpened');
     board.setTrialAt(processor, clock.monotonicMs() + this.#trialDelayMs(processor));
     this.#tell(processor, 'breaker open', { reason });
   }

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import { MemoryLedger } from '../ledger/memory.ts';
 import { Segments } from '../ledger/segments.ts';
 import type { Log } from '../log.ts';
+import { Meters } from '../metrics/meters.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import { CARRIER } from '../tracing/open.ts';
 import { UUID_BYTES, writeUuid } from '../uuid.ts';
@@ -17,6 +18,8 @@ const NAME = 'warm-up';
 const SHAPE = { processorCount: 1, threadCount: 1 };
 const RING_CAPACITY = 1024;
 const LATENCY_BUDGET_MS = 1000;
+/** What happens in here happens to nothing real. */
+const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const COMMITTED = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}';
 
 /**
@@ -29,7 +32,7 @@ export async function warmUpPool(count: number, policy: DrainPolicy, clock: Cloc
   try {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    await drain(count, policy, clock, log, urlOf(server));
+    await drain(count, policy, clock, urlOf(server));
   } catch (error) {
     log.warn({ err: error }, 'warm-up failed');
   } finally {
@@ -37,9 +40,10 @@ export async function warmUpPool(count: number, policy: DrainPolicy, clock: Cloc
   }
 }
 
-async function drain(count: number, policy: DrainPolicy, clock: Clock, log: Log, url: string): Promise<void> {
+async function drain(count: number, policy: DrainPolicy, clock: Clock, url: string): Promise<void> {
   const random = Math.random;
   const board = new Board(Board.allocate(SHAPE), SHAPE);
+  const sheet = new Meters(Meters.allocate(SHAPE), SHAPE).sheet(0);
   const ring = new Ring(Ring.allocate(RING_CAPACITY));
   const segments = new Segments(Segments.allocate(1, RING_CAPACITY));
   const processor = new HttpProcessor({
@@ -57,12 +61,21 @@ async function drain(count: number, policy: DrainPolicy, clock: Clock, log: Log,
     source: new RingSource(ring, segments, board),
     ledger: new MemoryLedger([NAME]),
     processors: [processor],
-    standing: new Standing({ board, names: [NAME], policy: standingPolicy, clock, random, log }),
+    standing: new Standing({
+      board,
+      sheet,
+      names: [NAME],
+      policy: standingPolicy,
+      clock,
+      random,
+      log: SILENT,
+    }),
     board,
+    sheet,
     policy: { ...policy, batchWindowMs: 1 },
     clock,
     random,
-    log,
+    log: SILENT,
     tracer: CARRIER,
   }).run();
   for (let number = 0; number < count; number++) {

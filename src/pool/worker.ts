@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import { openLedger } from '../ledger/open.ts';
 import { Segments } from '../ledger/segments.ts';
 import { createLogger } from '../log.ts';
+import { Meters } from '../metrics/meters.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import type { SharedMemory } from '../shared-memory.ts';
 import { openTracer } from '../tracing/open.ts';
@@ -32,12 +33,13 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
   const names = config.processors.map(({ name }) => name);
   const board = new Board(shared.board, shared.boardShape);
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
+  const sheet = new Meters(shared.meters, shared.boardShape).sheet(thread);
   const ledger = await openLedger(config.ledger, names, { clock, random });
   const processors = config.processors.map(
     ({ name, url }) =>
       new HttpProcessor({ name, url, connectionCount: connectionCount(config), clock, tracer }),
   );
-  const standing = new Standing({ board, names, policy: standingPolicy(config), clock, random, log });
+  const standing = new Standing({ board, sheet, names, policy: standingPolicy(config), clock, random, log });
   const source = new RingSource(new Ring(shared.ring), new Segments(shared.segments), board);
   const seat = { instanceId: config.instanceId, name: `pool-${thread}` };
   const drain = new Drain({
@@ -48,6 +50,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
     processors,
     standing,
     board,
+    sheet,
     policy,
     clock,
     random,
@@ -75,6 +78,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
       names,
       standing,
       board,
+      sheet,
       policy: healthPolicy,
       clock,
       random,

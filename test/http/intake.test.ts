@@ -10,6 +10,7 @@ import { type JournalRecord, unfinished } from '../../src/ledger/journal-recover
 import { Lease } from '../../src/ledger/lease.ts';
 import { MemoryLedger } from '../../src/ledger/memory.ts';
 import { Segments } from '../../src/ledger/segments.ts';
+import { Meters } from '../../src/metrics/meters.ts';
 import { Board } from '../../src/pool/board.ts';
 import { Ring, RingSlot } from '../../src/pool/ring.ts';
 import { readUuid, UUID_BYTES, writeUuid } from '../../src/uuid.ts';
@@ -75,6 +76,8 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
   const recent = new Recent(Recent.allocate(64, Uint32Array.of(1, 2)));
   const ring = new Ring(Ring.allocate(capacity));
   const board = new Board(Board.allocate(SHAPE), SHAPE);
+  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
+  const sheet = meters.sheet(THREAD);
   const segments = new Segments(Segments.allocate(4, 16));
   const journal = new Journal({
     directory,
@@ -95,13 +98,14 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     clock,
     random: () => 0,
     log: new KeptLog(),
+    sheet,
     onEnlisted: () => {},
     adopt: () => {},
     room: () => 0,
     alone: (work) => work(),
   });
   const durability: Durability = kind === 'ledger' ? { kind, ledger, lease } : { kind };
-  const intake = new Intake({ recent, ring, journal, segments, board, thread: THREAD, clock, durability });
+  const intake = new Intake({ recent, ring, journal, segments, board, sheet, clock, durability });
   const id = Buffer.alloc(UUID_BYTES);
   return {
     clock,
@@ -109,6 +113,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     recent,
     ring,
     board,
+    meters,
     segments,
     journal,
     mood,
@@ -177,7 +182,7 @@ for (const kind of ['journal', 'flush', 'ledger'] as const) {
     });
     world.segments.markDone(popped?.journalRef ?? 0);
     assert.equal(world.journaled(), []);
-    assert.is(world.board.counted('accepted'), 1);
+    assert.is(world.meters.counted('accepted'), 1);
     await world.journal.close();
     await world.lease.stop();
   });
@@ -189,7 +194,7 @@ for (const kind of ['journal', 'flush', 'ledger'] as const) {
     assert.equal(await settled([world.offer(1)]), ['accepted']);
     assert.is(world.ring.size, 1);
     assert.equal(world.journaled(), [idOf(1)]);
-    assert.is(world.board.counted('accepted'), 1);
+    assert.is(world.meters.counted('accepted'), 1);
     await world.journal.close();
     await world.lease.stop();
   });
@@ -218,7 +223,7 @@ for (const kind of ['journal', 'flush', 'ledger'] as const) {
     assert.equal(world.journaled(), [idOf(1), idOf(2)]);
     world.pop();
     assert.equal(await settled([world.offer(3)]), ['accepted']);
-    assert.is(world.board.counted('accepted'), 3);
+    assert.is(world.meters.counted('accepted'), 3);
     await world.journal.close();
     await world.lease.stop();
   });
@@ -274,7 +279,7 @@ test('a repetition of what another thread has not decided yet is accepted for it
   assert.is(world.ring.size, 1);
   assert.equal(world.journaled(), [idOf(1)]);
   assert.ok(world.find(1) !== undefined);
-  assert.is(world.board.counted('accepted'), 0, 'it is the other thread that counts it');
+  assert.is(world.meters.counted('accepted'), 0, 'it is the other thread that counts it');
   await world.journal.close();
 });
 
@@ -350,7 +355,7 @@ test('flush: a repetition of a pending payment waits for the disk too, and is se
   );
   release();
   assert.equal(await settled(answers), ['accepted', 'accepted']);
-  assert.is(world.board.counted('accepted'), 1);
+  assert.is(world.meters.counted('accepted'), 1);
   assert.is(world.ring.size, 2, 'the pool knows the second for what it is');
   await world.journal.close();
 });

@@ -13,6 +13,7 @@ import { diskFiles, Journal } from '../../src/ledger/journal.ts';
 import type { Claim, Settlement } from '../../src/ledger/ledger.ts';
 import { MemoryLedger } from '../../src/ledger/memory.ts';
 import { Segments } from '../../src/ledger/segments.ts';
+import { Meters } from '../../src/metrics/meters.ts';
 import { Board } from '../../src/pool/board.ts';
 import { Ring, RingSlot } from '../../src/pool/ring.ts';
 import { CARRIER } from '../../src/tracing/open.ts';
@@ -40,6 +41,7 @@ class World {
   readonly mood = new Mood();
   readonly books = new MemoryLedger(NAMES);
   readonly board = new Board(Board.allocate(SHAPE), SHAPE);
+  readonly meters = new Meters(Meters.allocate(SHAPE), SHAPE);
   readonly ring = new Ring(Ring.allocate(RING_CAPACITY));
   readonly recent = new Recent(Recent.allocate(64, Uint32Array.of(1, 2)));
   readonly log = new KeptLog();
@@ -68,6 +70,7 @@ class World {
       },
     });
     const { clock, board, ring, recent, log } = this;
+    const sheet = this.meters.sheet(1);
     this.clock.jump(Date.UTC(2025, 6, 15, 12));
     new Server({
       app: this.#app,
@@ -78,13 +81,14 @@ class World {
         journal: this.#journal,
         segments,
         board,
-        thread: 1,
+        sheet,
         clock,
         durability: { kind: 'journal' },
       }),
       recent,
       ledger: moody(this.books, this.mood),
       board,
+      sheet,
       processorNames: NAMES,
       poolThreadCount: 1,
       bodyLimitBytes: BODY_LIMIT_BYTES,

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { Lease } from '../../src/ledger/lease.ts';
 import type { Claim, LedgerEntry, Seat } from '../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory.ts';
+import { Meters } from '../../src/metrics/meters.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
 import { Mood, moody } from './moody-ledger.ts';
@@ -12,6 +13,8 @@ const SEAT: Seat = { instanceId: 'gateway-1', name: 'pool-0' };
 const OTHER_SEAT: Seat = { instanceId: 'gateway-2', name: 'pool-0' };
 
 function setUp({ seat = SEAT, room = 100, store = new MemoryStore(), clock = new ManualClock() } = {}) {
+  const shape = { processorCount: 2, threadCount: 1 };
+  const meters = new Meters(Meters.allocate(shape), shape);
   const mood = new Mood();
   const books = new MemoryLedger(['default', 'fallback'], store);
   const log = new KeptLog();
@@ -26,6 +29,7 @@ function setUp({ seat = SEAT, room = 100, store = new MemoryStore(), clock = new
     clock,
     random: () => 0,
     log,
+    sheet: meters.sheet(0),
     onEnlisted: () => enlisted.push(lease.owner),
     adopt: (entries) => {
       adopted.push(...entries);
@@ -43,7 +47,7 @@ function setUp({ seat = SEAT, room = 100, store = new MemoryStore(), clock = new
   const setRoom = (to: number) => {
     left = to;
   };
-  return { clock, store, mood, books, log, lease, adopted, enlisted, setRoom, isAlone };
+  return { clock, store, mood, books, log, meters, lease, adopted, enlisted, setRoom, isAlone };
 }
 
 function claim(number: number): Claim {
@@ -178,7 +182,7 @@ test('validity is measured, so that a wall clock set back does not prolong it', 
 });
 
 test('one that has been taken over enlists again, under a new number', async () => {
-  const { clock, books, lease, log, enlisted } = setUp();
+  const { clock, books, lease, log, meters, enlisted } = setUp();
   await lease.start();
   const other = await former(books, OTHER_SEAT, 0, clock.nowMs() + 60_000);
   await books.takeOver(lease.owner, other, 10);
@@ -186,7 +190,10 @@ test('one that has been taken over enlists again, under a new number', async () 
   assert.is(lease.owner, 3);
   assert.ok(lease.valid);
   assert.equal(enlisted, [1, 3]);
-  assert.equal(log.lines, ['warn lease lost: another instance took over']);
+  const gained = 'info lease gained';
+  assert.equal(log.lines, [gained, 'warn lease lost: another instance took over', gained]);
+  assert.is(meters.counted('leasesLost'), 1);
+  assert.is(meters.gauge(0, 'leaseUntilMs'), clock.monotonicMs() + LEASE_MS);
   await lease.stop();
 });
 
@@ -245,14 +252,16 @@ test('while it enlists again it is not valid', async () => {
 });
 
 test('whoever sits down takes over what former owners of the seat had claimed, lease or not', async () => {
-  const { clock, books, lease, adopted, log } = setUp();
+  const { clock, books, lease, adopted, log, meters } = setUp();
   const first = await former(books, SEAT, 3, clock.nowMs() + 60_000);
   const second = await former(books, SEAT, 1, 0);
   await lease.start();
   assert.is(adopted.length, 4);
   assert.ok(adopted.every(({ owner, status }) => owner === lease.owner && status === 'dispatched'));
   assert.equal(await ownersOf(books), [lease.owner], `${first} and ${second} are no more`);
-  assert.equal(log.lines, ['info took over from a former owner', 'info took over from a former owner']);
+  const tookOver = 'info took over from a former owner';
+  assert.equal(log.lines, ['info lease gained', tookOver, tookOver]);
+  assert.equal([meters.counted('takeOvers'), meters.counted('paymentsTakenOver')], [2, 4]);
   await lease.stop();
 });
 

@@ -207,6 +207,7 @@ test('a subscription looks when its time has come, and leaves no timer behind', 
     const clock: Clock = {
       nowMs: () => 0,
       monotonicMs: () => 0,
+      stopwatchMs: () => 0,
       after: (delayMs, run) => {
         timers.set(run, delayMs);
         return () => timers.delete(run);

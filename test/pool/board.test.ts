@@ -4,7 +4,6 @@ import * as assert from 'uvu/assert';
 import { Board } from '../../src/pool/board.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 3 };
-const COUNTERS = ['accepted', 'settled', 'invalid', 'dispatched', 'refused', 'unknown'] as const;
 
 /** Two views of one memory, as two threads have them. */
 function twoViews(shape = SHAPE): [Board, Board] {
@@ -12,8 +11,8 @@ function twoViews(shape = SHAPE): [Board, Board] {
   return [new Board(buffer, shape), new Board(buffer, shape)];
 }
 
-test('has the size of its table: 8 words, 16 a processor, 2 a call cell, 8 a thread', () => {
-  assert.is(Board.allocate(SHAPE).byteLength, 8 * (8 + 16 * 2 + 2 * 2 * 3 + 8 * 3));
+test('has the size of its table: 8 words, 16 a processor, 2 a call cell, 1 a thread', () => {
+  assert.is(Board.allocate(SHAPE).byteLength, 8 * (8 + 16 * 2 + 2 * 2 * 3 + 3));
   assert.throws(() => new Board(Board.allocate(SHAPE), { processorCount: 2, threadCount: 2 }));
 });
 
@@ -31,7 +30,6 @@ test('begins with nothing: not stopping, nobody ready, breakers closed, no calls
     assert.equal(board.reason(processor), { reason: 'none', sinceMs: 0 });
     assert.is(board.reported(processor), null);
   }
-  for (const counter of COUNTERS) assert.is(board.counted(counter), 0);
 });
 
 test('a reason stands since it became so, for its processor alone', () => {
@@ -152,13 +150,12 @@ test('knows the oldest call to a processor, and how many there are, over all thr
   assert.is(other.callsInFlight(1), 4);
 });
 
-test('a thread that died has no calls and is not ready; others keep theirs, and its counts stay', () => {
+test('a thread that died has no calls and is not ready; others keep theirs', () => {
   const [board] = twoViews();
   for (const thread of [0, 1]) {
     board.setReady(thread, true);
     board.setCalls(thread, 0, 3, 100 + thread);
     board.setCalls(thread, 1, 2, 200 + thread);
-    board.count(thread, 'settled', 10);
   }
   board.threadDied(0);
   assert.is(board.threadsReady, 1);
@@ -166,18 +163,6 @@ test('a thread that died has no calls and is not ready; others keep theirs, and 
   assert.is(board.oldestCallAtMs(0), 101);
   assert.is(board.callsInFlight(1), 2);
   assert.is(board.oldestCallAtMs(1), 201);
-  assert.is(board.counted('settled'), 20);
-});
-
-test('each counter is its own, in each thread, and is read as the sum', () => {
-  const [one, other] = twoViews();
-  for (const [index, counter] of COUNTERS.entries()) {
-    for (const thread of [0, 1, 2]) one.count(thread, counter, 10 ** index * (thread + 1));
-  }
-  assert.equal(
-    COUNTERS.map((counter) => other.counted(counter)),
-    [6, 60, 600, 6000, 60_000, 600_000],
-  );
 });
 
 test('no field shares a word with another', () => {
@@ -195,7 +180,6 @@ test('no field shares a word with another', () => {
   }
   for (const thread of [0, 1, 2]) {
     board.setReady(thread, true);
-    for (const counter of COUNTERS) board.count(thread, counter, 1);
   }
   assert.ok(board.stopping);
   assert.is(board.purgedAtMs, 1);
@@ -211,7 +195,6 @@ test('no field shares a word with another', () => {
     assert.is(board.callsInFlight(processor), 6);
     assert.is(board.oldestCallAtMs(processor), 1000);
   }
-  for (const counter of COUNTERS) assert.is(board.counted(counter), 3);
 });
 
 test('of two threads that race for trials, each trial is taken by one', async () => {

@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { LedgerEntry } from '../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory.ts';
+import { Meters } from '../../src/metrics/meters.ts';
 import type { Payment } from '../../src/payment.ts';
 import { Board } from '../../src/pool/board.ts';
 import { Drain, type DrainPolicy, type QueuedPayment, type Source } from '../../src/pool/drain.ts';
@@ -88,11 +89,13 @@ function setUp(
   const random = () => 0.5;
   const shape = { processorCount: NAMES.length, threadCount: 1 };
   const board = new Board(Board.allocate(shape), shape);
+  const meters = new Meters(Meters.allocate(shape), shape);
+  const sheet = meters.sheet(0);
   // Until something fails nobody is on trial.
   for (const processor of NAMES.keys()) board.setTrialAt(processor, clock.monotonicMs() + 1e9);
   const [cheap, dear] = [new ScriptedProcessor(), new ScriptedProcessor()];
   const source = new ListSource();
-  const standing = new Standing({ board, names: NAMES, policy: STANDING_POLICY, clock, random, log });
+  const standing = new Standing({ board, sheet, names: NAMES, policy: STANDING_POLICY, clock, random, log });
   const drain = new Drain({
     seat: { instanceId: 'gateway-1', name: 'pool-0' },
     thread: 0,
@@ -101,6 +104,7 @@ function setUp(
     processors: [cheap, dear],
     standing,
     board,
+    sheet,
     policy: { ...POLICY, ...policy },
     clock,
     random,
@@ -118,6 +122,7 @@ function setUp(
     books,
     log,
     board,
+    meters,
     standing,
     cheap,
     dear,
@@ -172,7 +177,7 @@ function idsOf(processor: ScriptedProcessor): string[] {
 
 test('committed: it is in the books at the stamp of its dispatch', async () => {
   const world = setUp();
-  const { clock, cheap, dear, source, board, put, entry, totals } = world;
+  const { clock, cheap, dear, source, meters, put, entry, totals } = world;
   await rest();
   clock.pass(500);
   put(1990, { acceptedAtMs: clock.nowMs() - 400 });
@@ -205,8 +210,8 @@ test('committed: it is in the books at the stamp of its dispatch', async () => {
     { count: 0, amountCents: 0 },
   ]);
   assert.equal(source.released, [1990]);
-  assert.is(board.counted('dispatched'), 1);
-  assert.is(board.counted('settled'), 1);
+  assert.is(meters.countedAt(0, 'committed'), 1);
+  assert.is(meters.countedAt(0, 'settled'), 1);
   await world.stop();
 });
 
@@ -264,7 +269,7 @@ test('duplicate without an answer to the question: it is asked again, and never 
 
 test('refused: it is sent again after a backoff that grows, each time with a new stamp', async () => {
   const world = setUp();
-  const { clock, cheap, board, put, entry } = world;
+  const { clock, cheap, meters, put, entry } = world;
   cheap.answers.push(REFUSED, REFUSED);
   put(1);
   await rest();
@@ -275,7 +280,7 @@ test('refused: it is sent again after a backoff that grows, each time with a new
   assert.is(settled?.status, 'settled');
   assert.is(settled?.requestedAtMs, startMs + 150);
   assert.is(settled?.attempts, 3);
-  assert.is(board.counted('refused'), 2);
+  assert.is(meters.countedAt(0, 'refused'), 2);
   assert.is(cheap.asked.length, 0);
   await world.stop();
 });
@@ -357,13 +362,13 @@ test('failed, and the question has no answer: it stays there until it has one, w
 
 test('unknown, and the processor holds it: it is recorded', async () => {
   const world = setUp();
-  const { clock, cheap, board, put, entry } = world;
+  const { clock, cheap, meters, put, entry } = world;
   cheap.answers.push(UNKNOWN);
   cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: 1_000_000 });
   put(1);
   await rest();
   assert.is(cheap.asked.length, 0);
-  assert.is(board.counted('unknown'), 1);
+  assert.is(meters.countedAt(0, 'unknown'), 1);
   await clock.passSlowly(50);
   assert.is(cheap.asked.length, 1);
   assert.is((await entry(1))?.status, 'settled');
@@ -479,7 +484,7 @@ for (const answer of [FAILED, REFUSED]) {
 
 test('invalid: set aside with its reason, and never sent again', async () => {
   const world = setUp();
-  const { clock, cheap, dear, board, log, put, entry, totals } = world;
+  const { clock, cheap, dear, meters, log, put, entry, totals } = world;
   cheap.answers.push(INVALID);
   put(1);
   await clock.passSlowly(60_000);
@@ -488,7 +493,7 @@ test('invalid: set aside with its reason, and never sent again', async () => {
   assert.is(entryNow?.reason, '400 amount');
   assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
   assert.equal((await totals())[0], { count: 0, amountCents: 0 });
-  assert.is(board.counted('invalid'), 1);
+  assert.is(meters.countedAt(0, 'setAside'), 1);
   assert.ok(log.lines.includes('warn payment set aside as invalid'));
   await world.stop();
 });
@@ -839,13 +844,13 @@ test('without a claim nothing is sent; when the ledger is back it is, with a new
   await clock.passSlowly(5000);
   assert.is(cheap.paid.length, 0);
   assert.equal(source.released, []);
-  assert.equal(log.lines, ['warn ledger unavailable']);
+  assert.equal(log.lines, ['info lease gained', 'warn ledger unavailable']);
   mood.away.clear();
   await clock.passSlowly(1000);
   assert.is(cheap.paid.length, 1);
   assert.ok((stamps(cheap)[0] ?? 0) >= 1_005_000);
   assert.is((await entry(1))?.status, 'settled');
-  assert.equal(log.lines, ['warn ledger unavailable', 'info ledger available again']);
+  assert.equal(log.lines.slice(1), ['warn ledger unavailable', 'info ledger available again']);
   await world.stop();
 });
 
@@ -894,15 +899,15 @@ test('a claim that was written, and not answered, is claimed again and sent once
 test('a settlement is kept until it is in the books, and counts once', async () => {
   for (const how of ['away', 'forgetful'] as const) {
     const world = setUp();
-    const { clock, mood, cheap, board, put, totals } = world;
+    const { clock, mood, cheap, meters, put, totals } = world;
     cheap.onPay = () => mood[how].add('commit');
     put(1);
     await clock.passSlowly(4000);
-    assert.is(board.counted('settled'), 0, how);
+    assert.is(meters.countedAt(0, 'settled'), 0, how);
     mood[how].clear();
     await clock.passSlowly(1000);
     assert.is((await totals())[0]?.count, 1, how);
-    assert.is(board.counted('settled'), 1, how);
+    assert.is(meters.countedAt(0, 'settled'), 1, how);
     assert.is(cheap.paid.length, 1, how);
     await world.stop();
   }
@@ -996,7 +1001,7 @@ test('a fenced claim is not sent, and is claimed again under a new number', asyn
 
 test('a settlement of what another has taken over changes nothing, and is not kept', async () => {
   const world = setUp();
-  const { clock, books, board, cheap, log, put, entry, totals } = world;
+  const { clock, books, meters, cheap, log, put, entry, totals } = world;
   const call = Promise.withResolvers<Answer>();
   cheap.answers.push(call.promise);
   put(1);
@@ -1006,7 +1011,7 @@ test('a settlement of what another has taken over changes nothing, and is not ke
   await rest();
   assert.is((await totals())[0]?.count, 0);
   assert.is((await entry(1))?.owner, other);
-  assert.is(board.counted('settled'), 0);
+  assert.is(meters.countedAt(0, 'settled'), 0);
   assert.ok(log.lines.includes('debug settlement fenced'));
   await clock.passSlowly(5000);
   assert.is(cheap.paid.length, 1);

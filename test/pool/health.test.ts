@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory.ts';
+import { Meters } from '../../src/metrics/meters.ts';
 import { Board } from '../../src/pool/board.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
 import { Standing } from '../../src/pool/standing.ts';
@@ -24,7 +25,9 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
   const processors = NAMES.map(() => new ScriptedProcessor());
   const shape = { processorCount: NAMES.length, threadCount: 1 };
   const board = new Board(Board.allocate(shape), shape);
-  const standing = new Standing({ board, names: NAMES, policy: STANDING_POLICY, clock, random, log });
+  const meters = new Meters(Meters.allocate(shape), shape);
+  const sheet = meters.sheet(0);
+  const standing = new Standing({ board, sheet, names: NAMES, policy: STANDING_POLICY, clock, random, log });
   const ledger = moody(books, mood);
   const watch = new HealthWatch({
     ledger,
@@ -32,6 +35,7 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
     names: NAMES,
     standing,
     board,
+    sheet,
     policy: POLICY,
     clock,
     random,
@@ -39,7 +43,7 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
   });
   const [first, second] = processors as [ScriptedProcessor, ScriptedProcessor];
   const calls = () => processors.map(({ healthCalls }) => healthCalls);
-  return { clock, store, mood, books, log, first, second, board, standing, watch, calls };
+  return { clock, store, mood, books, log, first, second, board, meters, standing, watch, calls };
 }
 
 test('asks every processor once at the start, and believes the answers', async () => {

@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Meters } from '../../src/metrics/meters.ts';
 import { Board } from '../../src/pool/board.ts';
 import { Standing } from '../../src/pool/standing.ts';
 import { KeptLog } from '../kept-log.ts';
@@ -17,8 +18,10 @@ function setUp(random = (): number => 0) {
   const clock = new ManualClock();
   const log = new KeptLog();
   const board = new Board(Board.allocate(SHAPE), SHAPE);
+  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
   const standing = new Standing({
     board,
+    sheet: meters.sheet(0),
     names: ['default', 'fallback'],
     policy: POLICY,
     clock,
@@ -31,7 +34,7 @@ function setUp(random = (): number => 0) {
   const failThrice = () => {
     for (let failure = 0; failure < POLICY.breakerFailures; failure++) standing.failed(0, 'refused');
   };
-  return { clock, log, board, standing, isOpen, isTrialDue, expectedMs, failThrice };
+  return { clock, log, board, meters, standing, isOpen, isTrialDue, expectedMs, failThrice };
 }
 
 test('at first every processor is well', () => {

@@ -8,6 +8,7 @@ import { Lease } from '../../src/ledger/lease.ts';
 import { MemoryLedger, type MemoryStore } from '../../src/ledger/memory.ts';
 import { Segments } from '../../src/ledger/segments.ts';
 import type { Log } from '../../src/log.ts';
+import { Meters } from '../../src/metrics/meters.ts';
 import { Board } from '../../src/pool/board.ts';
 import { Drain, type DrainPolicy } from '../../src/pool/drain.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
@@ -109,6 +110,7 @@ export class Life {
   readonly #random: Random;
   readonly #log: Log;
   readonly #board: Board;
+  readonly #meters: Meters;
   readonly #ring: SimRing;
   readonly #segments: Segments;
   readonly #recovery: Recovery;
@@ -126,6 +128,7 @@ export class Life {
     this.#log = logOf(audit, `instance ${index}`);
     const boardShape = { processorCount: plan.processorCount, threadCount: plan.threadCount + 1 };
     this.#board = new Board(Board.allocate(boardShape), boardShape);
+    this.#meters = new Meters(Meters.allocate(boardShape), boardShape);
     this.#ring = new SimRing(sizes.ringCapacity);
     const segmentCount = sizes.segmentCount + journalFileCount(directory);
     this.#segments = new Segments(Segments.allocate(segmentCount, sizes.recordsPerSegment));
@@ -163,7 +166,7 @@ export class Life {
       journal: this.#journal,
       segments: this.#segments,
       board: this.#board,
-      thread: plan.threadCount,
+      sheet: this.#meters.sheet(plan.threadCount),
       clock: scope,
       durability: this.#durability(ledger),
     });
@@ -227,9 +230,11 @@ export class Life {
         }),
     );
     const [board, log, clock] = [this.#board, this.#log, scope];
+    const sheet = this.#meters.sheet(index);
     const policy = drainPolicy(plan);
     const standing = new Standing({
       board,
+      sheet,
       names,
       policy: {
         latencyBudgetMs: policy.latencyBudgetMs,
@@ -248,6 +253,7 @@ export class Life {
       processors: links,
       standing,
       board,
+      sheet,
       policy,
       clock,
       random: random.next,
@@ -263,6 +269,7 @@ export class Life {
       names,
       standing,
       board,
+      sheet,
       policy: { healthIntervalMs: 5100, healthTimeoutMs: 1500 },
       clock,
       random: random.next,
@@ -294,6 +301,7 @@ export class Life {
       clock: this.scope,
       random: this.#random.fork('http lease').next,
       log: this.#log,
+      sheet: this.#meters.sheet(this.#parts.plan.threadCount),
       onEnlisted: () => {},
       adopt: () => {},
       room: () => 0,

@@ -25,6 +25,7 @@ export class SimProcessor {
     const clock = {
       nowMs: () => scope.nowMs(),
       monotonicMs: () => scope.monotonicMs(),
+      stopwatchMs: () => scope.stopwatchMs(),
       after: (delayMs: number, run: () => void) =>
         timeline.after(delayMs, () => {
           run();

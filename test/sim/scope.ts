@@ -52,6 +52,10 @@ export class Scope implements Clock {
     return 1_000_000 + this.#timeline.nowMs;
   }
 
+  stopwatchMs(): number {
+    return this.#timeline.nowMs;
+  }
+
   after(delayMs: number, run: () => void): () => void {
     return this.#timeline.after(Math.max(1, delayMs), () => this.deliver(run));
   }
