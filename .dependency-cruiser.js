@@ -16,6 +16,7 @@ const compositionRoots = [
   'src/http/worker.ts',
   'src/pool/worker.ts',
   'src/simulated/main.ts',
+  'src/cli/main.ts',
 ];
 
 const exactly = (...paths) => `^(${paths.join('|').replaceAll('.', '\\.')})$`;
@@ -82,6 +83,12 @@ export default {
       'The gateway does not lean on its own test double.',
       { path: '^src/', pathNot: ['^src/simulated/', exactly('src/start.ts')] },
       { path: '^src/simulated/' },
+    ),
+    forbid(
+      'cli-is-outside',
+      'The command line starts the gateway, and the gateway knows nothing of it.',
+      { path: '^src/', pathNot: '^src/cli/' },
+      { path: '^src/cli/' },
     ),
     forbid(
       'roots-are-imported-by-nobody',

@@ -1,29 +1,33 @@
-// Runs every benchmark under bench/ in turn, each in a process of its own; `npm run bench -- ring` only those whose
-// path contains `ring`. BENCH_SMOKE=1 only shows that they run.
-
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LIMIT_MS = process.env['BENCH_SMOKE'] === '1' ? 30_000 : 600_000;
 
-const wanted = process.argv[2] ?? '';
-const benches = readdirSync('bench', { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.bench.ts') && path.includes(wanted))
-  .sort();
-if (benches.length === 0) {
-  console.error(`bench: nothing in bench/ matches '${wanted}'`);
-  process.exit(1);
-}
-
-const failed = benches.filter((path) => {
-  console.log(`\nbench/${path}`);
-  const { status, signal } = spawnSync(process.execPath, [`bench/${path}`], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    timeout: LIMIT_MS,
-    killSignal: 'SIGKILL',
+/**
+ * `dinossauro bench`: every benchmark under bench/ in turn, each in a process of its own; only those whose path
+ * contains `wanted`. BENCH_SMOKE=1 only shows that they run. The exit code.
+ */
+export default async function bench(wanted: string): Promise<number> {
+  const benches = readdirSync(`${ROOT}/bench`, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.bench.ts') && path.includes(wanted))
+    .sort();
+  if (benches.length === 0) {
+    console.error(`bench: nothing in bench/ matches '${wanted}'`);
+    return 1;
+  }
+  const failed = benches.filter((path, index) => {
+    console.log(`\nbench/${path} (${index + 1} of ${benches.length})`);
+    const { status, signal } = spawnSync(process.execPath, [`bench/${path}`], {
+      cwd: ROOT,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      timeout: LIMIT_MS,
+      killSignal: 'SIGKILL',
+    });
+    if (status !== 0) console.error(`bench/${path} ended with ${signal ?? `exit code ${status}`}`);
+    return status !== 0;
   });
-  if (status !== 0) console.error(`bench/${path} ended with ${signal ?? `exit code ${status}`}`);
-  return status !== 0;
-});
-console.log(`\nbenches: ${benches.length - failed.length} ran, ${failed.length} failed`);
-process.exitCode = failed.length === 0 ? 0 : 1;
+  console.log(`\nbenches: ${benches.length - failed.length} ran, ${failed.length} failed`);
+  return failed.length === 0 ? 0 : 1;
+}

@@ -290,6 +290,11 @@ export function readConfig(
   return { kind: 'ok', config: deepFreeze(arrange(values as Values)) };
 }
 
+/** The names of the settings and the texts that they default to, empty where there is none. */
+export function settingsList(): readonly { readonly name: string; readonly fallback: string }[] {
+  return Object.entries(SETTINGS).map(([name, { fallback }]) => ({ name, fallback }));
+}
+
 /** The settings as a Markdown table, for the README. */
 export function settingsTable(): string {
   const rows = Object.entries<Setting<unknown>>(SETTINGS).map(

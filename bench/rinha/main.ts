@@ -1,35 +1,34 @@
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { MISUSED } from '../../src/cli/command.ts';
+import type { RinhaValues } from '../../src/cli/rinha.ts';
 import { systemClock } from '../../src/clock.ts';
 import { composeSite } from './compose.ts';
 import type { Course } from './course.ts';
 import type { Deployment, Site } from './deployment.ts';
 import { givenSite } from './given.ts';
 import { nativeSite } from './native.ts';
-import { type Options, parseOptions, USAGE } from './options.ts';
+import { type Options, readOptions } from './options.ts';
 import { page } from './page.ts';
 import { comparisonLines, progressLine, reportLines } from './report.ts';
 import { type Result, run } from './run.ts';
 
 const PROGRESS_EVERY_SECONDS = 10;
 
-const parsed = parseOptions(process.argv.slice(2));
-switch (parsed.kind) {
-  case 'help':
-    console.log(USAGE);
-    break;
-  case 'wrong':
-    console.error(`${parsed.reason}\n\n${USAGE}`);
-    process.exitCode = 2;
-    break;
-  case 'options':
-    process.exitCode = await main(parsed.options);
+/** `dinossauro rinha`. The exit code. */
+export default async function rinha(values: RinhaValues): Promise<number> {
+  const reading = readOptions(values);
+  if (reading.kind === 'ok') {
+    const code = await play(reading.options);
     // After a failure or an interruption users may still be posting.
-    process.exit();
+    process.exit(code);
+  }
+  console.error(`dinossauro: ${reading.reason} (see dinossauro rinha --help)`);
+  return MISUSED;
 }
 
 /** Plays every round, reports, and takes down whatever it has brought up. The exit code. */
-async function main(options: Options): Promise<number> {
+async function play(options: Options): Promise<number> {
   const interrupted = interruption();
   const open: { close(): Promise<void> }[] = [];
   try {

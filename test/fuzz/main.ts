@@ -1,14 +1,7 @@
-import { parseArgs } from 'node:util';
+import type { FuzzValues } from '../../src/cli/fuzz.ts';
 import { type FuzzReport, fuzz } from './fuzz.ts';
 import { type HoldReport, hold, type Latencies } from './hold.ts';
 import { type Gauges, Site } from './site.ts';
-
-const USAGE = `Fuzzes two gateways on one ledger, each directly and both through nginx.
-
-  npm run fuzz -- [--requests 100000] [--seed N] [--ledger redis|lmdb]
-  npm run fuzz -- --hold 10000 [--seed N] [--ledger redis|lmdb]
-
-The second form measures an honest client's latency without and with so many idle or dripping connections.`;
 
 /**
  * What is promised of an honest client's p99 behind nginx, in times of its usual one. Alone, a gateway promises none:
@@ -19,37 +12,19 @@ const RATIO_LIMIT = 3;
 interface Options {
   readonly requests: number;
   readonly seed: number;
-  readonly ledger: 'lmdb' | 'redis';
   /** Connections; 0: fuzz instead. */
   readonly hold: number;
 }
 
-const options = readOptions();
-console.log(`seed ${options.seed}, ledger ${options.ledger}`);
-await Site.run(options.ledger, async (site) => {
-  const isGood = options.hold > 0 ? await runHold(site, options) : await runFuzz(site, options);
-  process.exitCode = isGood ? 0 : 1;
-});
-
-function readOptions(): Options {
-  const { values } = parseArgs({
-    options: {
-      requests: { type: 'string', default: '100000' },
-      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-      ledger: { type: 'string', default: 'redis' },
-      hold: { type: 'string', default: '0' },
-    },
+/** `dinossauro fuzz`. The exit code. */
+export default async function main({ ledger, ...values }: FuzzValues): Promise<number> {
+  const options: Options = { ...values, seed: values.seed ?? Date.now() % 1_000_000 };
+  console.log(`seed ${options.seed}, ledger ${ledger}`);
+  let isGood = false;
+  await Site.run(ledger, async (site) => {
+    isGood = options.hold > 0 ? await runHold(site, options) : await runFuzz(site, options);
   });
-  const [requests, seed, holdCount] = [values.requests, values.seed, values.hold].map(Number);
-  const { ledger } = values;
-  const isSound = [requests, seed, holdCount].every(
-    (value) => Number.isSafeInteger(value) && Number(value) >= 0,
-  );
-  if (!isSound || (ledger !== 'redis' && ledger !== 'lmdb')) {
-    console.error(USAGE);
-    process.exit(1);
-  }
-  return { requests: requests ?? 0, seed: seed ?? 0, ledger, hold: holdCount ?? 0 };
+  return isGood ? 0 : 1;
 }
 
 async function runFuzz(site: Site, { requests, seed }: Options): Promise<boolean> {

@@ -1,10 +1,6 @@
-// npm run sim -- --seeds 1000 [--from 1]    runs seeds, and says which broke a promise
-// npm run sim -- --seed 17                  replays one, shrinks it if it fails, and prints its history
-// npm run sim -- --mutants [--seeds 3000] [--only pin]
-//                                           puts bugs into the gateway, and says which seed finds each
 import { once } from 'node:events';
-import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import type { SimValues } from '../../src/cli/sim.ts';
 import type { MutantReport, MutantTask } from './mutant-worker.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
 import { type Plan, planOf } from './plan.ts';
@@ -12,24 +8,19 @@ import { KEPT_SEEDS } from './seeds.ts';
 import { shrink } from './shrink.ts';
 import { type Outcome, runPlan } from './world.ts';
 
+const SEEDS = 1000;
 const MUTANT_SEEDS = 3000;
 const MUTANT_TIMEOUT_MS = 600_000;
 const PROGRESS_EVERY_MS = 10_000;
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string' },
-    from: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    mutants: { type: 'boolean', default: false },
-    only: { type: 'string', default: '' },
-  },
-});
-let isWell: boolean;
-if (values.mutants) isWell = await runMutants(values.only, Number(values.seeds ?? MUTANT_SEEDS));
-else if (values.seed !== undefined) isWell = await replay(Number(values.seed));
-else isWell = await runSeeds(Number(values.from), Number(values.seeds ?? 1000));
-process.exitCode = isWell ? 0 : 1;
+/** `dinossauro sim`. The exit code. */
+export default async function sim({ mutants, only, seed, seeds, from }: SimValues): Promise<number> {
+  let isWell: boolean;
+  if (mutants) isWell = await runMutants(only, seeds ?? MUTANT_SEEDS);
+  else if (seed !== undefined) isWell = await replay(seed);
+  else isWell = await runSeeds(from, seeds ?? SEEDS);
+  return isWell ? 0 : 1;
+}
 
 async function runSeeds(from: number, count: number): Promise<boolean> {
   const failures: Outcome[] = [];

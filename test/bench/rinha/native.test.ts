@@ -2,15 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { nativeSite } from '../../../bench/rinha/native.ts';
-import { parseOptions } from '../../../bench/rinha/options.ts';
 import { run } from '../../../bench/rinha/run.ts';
+import { preview, scaled } from '../../../bench/rinha/scenario.ts';
 import { systemClock } from '../../../src/clock.ts';
 
 test('a short preview against the deployment as processes: consistent, and nothing left over', async () => {
-  const parsed = parseOptions(['--native', '--seconds', '15']);
-  assert.ok(parsed.kind === 'options');
-  if (parsed.kind !== 'options') return;
-  const { scenario, token } = parsed.options;
+  const scenario = scaled(preview, 15);
+  const token = '123';
   const site = await nativeSite(systemClock, scenario.fees, token);
   try {
     const deployment = await site.open('gateway');

@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+// The command `dinossauro`: finds the Node that fits, and lets src/cli/main.ts do the rest. It is plain JavaScript,
+// because it runs on whatever Node the machine has, in a clone before anything is installed.
+
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const OLDEST_NODE_MAJOR = 20;
+/** The one whose types are stripped at run time, whose ABI the native modules have, and that the HTTP client takes. */
+const FITTING = { major: 22, minor: 19 };
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const program = join(root, 'src/cli/main.ts');
+
+function giveUp(line) {
+  process.stderr.write(`dinossauro: ${line}\n`);
+  process.exit(1);
+}
+
+function fits() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  return major === FITTING.major && minor >= FITTING.minor;
+}
+
+/** The Node 22 that the packages bring for this platform: npm installs, of several, the one that fits. */
+function pinnedNode() {
+  const require = createRequire(import.meta.url);
+  const { optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  for (const name of Object.keys(optionalDependencies)) {
+    try {
+      const path = require.resolve(`${name}/package.json`);
+      const { os, cpu, bin } = require(path);
+      const isOurs = [os].flat().includes(process.platform) && [cpu].flat().includes(process.arch);
+      if (isOurs && bin?.node) return join(dirname(path), bin.node);
+    } catch {
+      // That of another platform, which npm has left out.
+    }
+  }
+  return undefined;
+}
+
+/** Becomes another Node where it can; Node 20 can't, and waits for it instead. */
+function become(node, args) {
+  if (process.execve) process.execve(node, [node, ...args], process.env);
+  const child = spawn(node, args, { stdio: 'inherit' });
+  child.on('error', (error) => giveUp(`${node} can't be started: ${error.message}`));
+  // A Ctrl-C reaches both, and the child decides when it is over.
+  process.on('SIGINT', () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+}
+
+if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE_MAJOR) {
+  giveUp(`Node ${OLDEST_NODE_MAJOR} or later is needed, this is ${process.versions.node}`);
+}
+const ensure = new URL('../scripts/ensure.js', import.meta.url);
+if (existsSync(ensure)) await import(ensure);
+
+const isInstalled = root.split(sep).includes('node_modules');
+if (fits() && !isInstalled) await import('../src/cli/main.ts');
+else {
+  const node = fits() ? process.execPath : pinnedNode();
+  if (node === undefined) {
+    giveUp(
+      `no Node 22 for ${process.platform} ${process.arch} came with this package: install it again without ` +
+        `leaving out optional packages, or run it on Node ${FITTING.major}.${FITTING.minor} or later of ${FITTING.major}`,
+    );
+  }
+  const preload = [
+    '--disable-warning=ExperimentalWarning',
+    '--import',
+    new URL('strip-types.js', import.meta.url).href,
+  ];
+  become(node, [...(isInstalled ? preload : []), program, ...process.argv.slice(2)]);
+}

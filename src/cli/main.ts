@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { bench } from './bench.ts';
+import { chaos } from './chaos.ts';
+import { DONE, MISUSED } from './command.ts';
+import { fuzz } from './fuzz.ts';
+import { gateway } from './gateway.ts';
+import { helpOf, overview } from './help.ts';
+import { unknown } from './options.ts';
+import { processor } from './processor.ts';
+import { rinha } from './rinha.ts';
+import { sim } from './sim.ts';
+import { start } from './start.ts';
+
+const COMMANDS = [start, gateway, processor, rinha, sim, chaos, fuzz, bench];
+const HELP = ['--help', '-h'];
+
+// Composition root of the command `dinossauro`, of which bin/dinossauro.js is the door.
+const code = await run(process.argv.slice(2));
+if (code !== null) process.exitCode = code;
+
+/** Null: a command goes on, and ends the process by itself. */
+async function run([first, ...args]: readonly string[]): Promise<number | null> {
+  if (first === undefined || HELP.includes(first) || first === 'help') return help(args[0]);
+  if (first === '--version' || first === '-v') return say(version());
+  const names = COMMANDS.map(({ name }) => name);
+  const command = COMMANDS.find(({ name }) => name === first);
+  if (command === undefined) {
+    if (first.startsWith('-')) return misused(unknown('option', first, ['--help', '--version']), '--help');
+    return misused(unknown('command', first, names), '--help');
+  }
+  if (args.some((arg) => HELP.includes(arg))) return say(helpOf(command));
+  const ran = await command.run(args);
+  return ran.kind === 'ran' ? ran.code : misused(ran.reason, `${command.name} --help`);
+}
+
+function help(name: string | undefined): number {
+  const command = COMMANDS.find((each) => each.name === name);
+  return say(command === undefined ? overview(COMMANDS) : helpOf(command));
+}
+
+function say(text: string): number {
+  console.log(text);
+  return DONE;
+}
+
+function misused(reason: string, where: string): number {
+  console.error(`dinossauro: ${reason} (see dinossauro ${where})`);
+  return MISUSED;
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}

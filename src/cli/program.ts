@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { FAILED, MISSING } from './command.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/**
+ * Runs a program of this project in this process, so that its signals and its memory are its own. It runs as it is
+ * loaded, until it ends the process.
+ */
+export async function become(path: string): Promise<null> {
+  await import(pathToFileURL(join(ROOT, path)).href);
+  return null;
+}
+
+/**
+ * The same for a program that only a clone has: it exports by default what takes `values` and resolves to an exit
+ * code. `--servers` has redis-server and nginx installed first, where that can be done.
+ */
+export async function runFromClone<Given>(
+  path: string,
+  values: Given,
+  needs: readonly '--servers'[] = [],
+): Promise<number> {
+  if (!existsSync(join(ROOT, path))) {
+    console.error(
+      'dinossauro: only a clone of the repository has this command, the installed package does not',
+    );
+    return MISSING;
+  }
+  if (needs.length > 0 && !ensure(needs)) return FAILED;
+  const program: { default(values: Given): Promise<number> } = await import(
+    pathToFileURL(join(ROOT, path)).href
+  );
+  return program.default(values);
+}
+
+function ensure(needs: readonly string[]): boolean {
+  const { status } = spawnSync(process.execPath, [join(ROOT, 'scripts/ensure.js'), ...needs], {
+    stdio: 'inherit',
+  });
+  return status === 0;
+}
