@@ -28,7 +28,6 @@ export function overview(commands: readonly Command[]): string {
     heading('Examples'),
     ...examples([
       ['start', 'try it: gateway and processors, nothing to configure'],
-      ['doctor', 'is this machine fit, and are the settings right?'],
       ['start --help', 'what a command does and takes'],
     ]),
     '',

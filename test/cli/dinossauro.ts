@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const LIMIT_MS = 30_000;
+
+export interface Said {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface Surroundings {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly directory?: string;
+  /** Where the package is; the root of the project when none is given. */
+  readonly packageRoot?: string;
+  /** When it has printed this, `act` is done, and it gets a SIGTERM. */
+  readonly once?: { readonly says: string; act(): Promise<void> };
+}
+
+/** The command as somebody types it, to its end, with no terminal. */
+export function dinossauro(
+  args: readonly string[],
+  { environment, directory, packageRoot, once }: Surroundings = {},
+): Promise<Said> {
+  const { PATH, HOME, TMPDIR, NODE_V8_COVERAGE } = process.env;
+  const child = spawn(process.execPath, [join(packageRoot ?? ROOT, 'bin/dinossauro.js'), ...args], {
+    cwd: directory ?? ROOT,
+    env: { PATH, HOME, TMPDIR, NODE_V8_COVERAGE, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
+  });
+  let [out, err] = ['', ''];
+  let isHeard = false;
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+    if (once === undefined || isHeard || !out.includes(once.says)) return;
+    isHeard = true;
+    void once.act().finally(() => child.kill('SIGTERM'));
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, out, err })));
+}

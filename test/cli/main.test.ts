@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { exchange } from '../system/exchange.ts';
+import { freePort } from '../system/port.ts';
+import { dinossauro } from './dinossauro.ts';
+
+const { version, scripts } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as { version: string; scripts: Record<string, string> };
+
+const COMMANDS = ['start', 'gateway', 'processor', 'rinha', 'sim', 'chaos', 'fuzz', 'bench'];
+
+test('alone, or asked for help, it lists its commands and what the exit codes mean', async () => {
+  const { code, out, err } = await dinossauro([]);
+  assert.is(code, 0);
+  assert.is(err, '');
+  for (const name of COMMANDS) assert.match(out, new RegExp(`^  ${name} `, 'm'));
+  assert.match(out, /^Exit codes\n {2}0 .*\n {2}1 .*\n {2}2 .*\n {2}3 /m);
+  for (const args of [['--help'], ['-h'], ['help']]) assert.is((await dinossauro(args)).out, out);
+});
+
+test('each command has its own help, with examples, and an npm script that calls it', async () => {
+  for (const name of COMMANDS) {
+    const { code, out } = await dinossauro([name, '--help']);
+    assert.is(code, 0);
+    assert.match(out, new RegExp(`^dinossauro ${name}`));
+    assert.match(out, /^Examples\n {2}# .+\n.*dinossauro /m);
+    assert.is(scripts[name], `exec node bin/dinossauro.js ${name}`);
+  }
+  assert.match((await dinossauro(['help', 'sim'])).out, /^dinossauro sim /);
+  assert.match((await dinossauro(['gateway', '--help'])).out, /^ {2}LISTEN +127\.0\.0\.1:9999$/m);
+});
+
+test('--version', async () => {
+  for (const arg of ['--version', '-v']) {
+    assert.equal(await dinossauro([arg]), { code: 0, out: `${version}\n`, err: '' });
+  }
+});
+
+test('what it does not understand is one line and code 2', async () => {
+  for (const [args, line] of [
+    [['strat'], "unknown command 'strat': did you mean 'start'? (see dinossauro --help)"],
+    [['banana'], "unknown command 'banana' (see dinossauro --help)"],
+    [['--versoin'], "unknown option '--versoin': did you mean '--version'? (see dinossauro --help)"],
+    [['sim', '--sed', '3'], "unknown option '--sed': did you mean '--seed'? (see dinossauro sim --help)"],
+    [['rinha', '--native', '--compose'], '--native or --compose, not both (see dinossauro rinha --help)'],
+    [['bench', 'a', 'b'], "'b' is one word too many (see dinossauro bench --help)"],
+  ] as const) {
+    assert.equal(await dinossauro(args), { code: 2, out: '', err: `dinossauro: ${line}\n` });
+  }
+});
+
+test('no colour without a terminal, unless it is forced', async () => {
+  const colour = '\x1b[';
+  assert.not((await dinossauro([])).out.includes(colour));
+  const forced = await dinossauro([], { environment: { FORCE_COLOR: '1' } });
+  assert.ok(forced.out.includes(colour));
+});
+
+test('a program is this very process: it takes the signal, and says when it ends', async () => {
+  let health = 0;
+  const port = await freePort();
+  const { code, out } = await dinossauro(['processor'], {
+    environment: { LISTEN: `127.0.0.1:${port}` },
+    once: {
+      says: 'listens on',
+      act: async () => {
+        health = (await exchange('GET', `http://127.0.0.1:${port}/payments/service-health`)).status;
+      },
+    },
+  });
+  assert.is(health, 200);
+  assert.is(code, 0);
+  assert.match(out, /^Simulated processor default listens on /);
+});
+
+test('a wrong setting is named, and the code is 1', async () => {
+  const { code, err } = await dinossauro(['gateway'], { environment: { LISTEN: 'nowhere' } });
+  assert.is(code, 1);
+  assert.match(err, /^dinossauro: LISTEN="nowhere" is wrong: /);
+});
+
+test('what only a clone has runs here', async () => {
+  const { code, out } = await dinossauro(['sim', '--seed', '3']);
+  assert.is(code, 0);
+  assert.match(out, /seed 3 keeps every promise\n$/);
+  const { code: none, err } = await dinossauro(['bench', 'no-such-bench']);
+  assert.is(none, 1);
+  assert.match(err, /nothing in bench\/ matches 'no-such-bench'/);
+});
+
+test.run();
