@@ -42,8 +42,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'resend with a new requestedAt',
     file: 'pool/drain.ts',
-    from: "held.move('calling');\n    void this.#call(held);\n  }\n\n  #rest(",
-    to: "held.move('calling');\n    held.requestedAtMs = this.#parts.clock.nowMs();\n    void this.#call(held);\n  }\n\n  #rest(",
+    from: "this.#move(held, 'calling');\n    void this.#call(held);\n  }\n\n  #rest(",
+    to: "this.#move(held, 'calling');\n    held.requestedAtMs = this.#parts.clock.nowMs();\n    void this.#call(held);\n  }\n\n  #rest(",
   },
   {
     name: 'free a pinned payment before the hold time',
@@ -198,8 +198,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'acknowledge before the journal',
     file: 'http/intake.ts',
-    from: "journal.flush().kind === 'ok' ? journalRef : null",
-    to: '(queueMicrotask(() => journal.flush()), journalRef)',
+    from: "journalRef >= 0 && journal.flush().kind === 'ok'",
+    to: '(queueMicrotask(() => journal.flush()), true)',
   },
   {
     name: 'acknowledge before the disk has it',
