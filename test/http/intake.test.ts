@@ -427,13 +427,13 @@ test('ledger: so is what is reserved and yet answered with a conflict', async ()
   const world = setUp('ledger');
   await world.lease.start();
   const endFirst = world.mood.slow();
-  world.mood.away.add('commit');
   const first = world.offer(1, 100);
+  await world.books.purge(world.clock.nowMs() + 50);
+  world.clock.pass(100);
   const repeated = world.offer(1, 100);
   endFirst();
   const endSecond = world.mood.slow();
   assert.equal(await settled([first]), ['ledger-unavailable']);
-  world.mood.away.clear();
   const other = world.offer(1, 200);
   endSecond();
   assert.equal(await settled([repeated, other]), ['amount-conflict', 'amount-conflict']);
