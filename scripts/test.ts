@@ -128,7 +128,7 @@ function reportCoverage(): boolean {
 }
 
 const [filter] = process.argv.slice(2);
-const run = await runTests(`${filter ?? ''}.*\\.test\\.ts$`);
+const run = await runTests(`(${filter ?? ''}).*\\.test\\.ts$`);
 const died: Totals = { silent: [], passed: 0, failed: 1, skipped: 0 };
 const { silent, passed, failed, skipped } = run.kind === 'finished' ? run.totals : died;
 if (run.kind === 'died') console.log(`tests: they ${run.reason}`);

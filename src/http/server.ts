@@ -34,6 +34,7 @@ export interface ServerParts {
   readonly tracer: Tracer;
 }
 
+const NO_SUMMARY = 'The ledger does not answer, or a sum is beyond what can be told to the cent.';
 const JSON_HEADERS = [['Content-Type', 'application/json']] as const;
 
 /** Where each problem is counted. */
@@ -123,7 +124,7 @@ export class Server {
     }
     const totals = await this.#parts.ledger.summary(window.fromMs, window.toMs);
     if (totals.kind === 'unavailable') {
-      this.#refuseUnread(exchange);
+      this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: NO_SUMMARY }));
       return;
     }
     exchange.end('200 OK', JSON_HEADERS, summaryJson(this.#parts.processorNames, totals.value));

@@ -53,7 +53,8 @@ export interface Ledger {
   ): Promise<Reply<CommitReply>>;
   /**
    * Settled payments by processor, in the order of the names the ledger was opened with, whose `requestedAtMs`
-   * lies within [fromMs, toMs], both inclusive; -Infinity and Infinity leave a side open.
+   * lies within [fromMs, toMs], both inclusive; -Infinity and Infinity leave a side open. `unavailable` where a sum
+   * is beyond 2^53 - 1 cents, which can't be told to the cent.
    */
   summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>>;
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>>;
@@ -99,6 +100,12 @@ export function ok<T>(value: T): Reply<T> {
 
 export function unavailable(reason: string): Reply<never> {
   return { kind: 'unavailable', reason };
+}
+
+/** The answer to a summary. Sums of floats stay beyond what is exact once they are, so it is enough to look last. */
+export function exactly(totals: Totals[]): Reply<Totals[]> {
+  if (totals.every(({ amountCents }) => Number.isSafeInteger(amountCents))) return ok(totals);
+  return unavailable('a sum is beyond what can be told to the cent');
 }
 
 /** A thread of an instance, such as `pool-0` of `gateway-1`. */

@@ -34,6 +34,7 @@ import type { HealthReport, Seat } from './ledger.ts';
  * | 40     | rest  | reason                 | UTF-8                                                       |
  *
  * An owner: leaseUntilMs float64, fenced uint8, bytes of instanceId uint16, instanceId UTF-8, name UTF-8.
+ * The cents of a calendar row are exact up to 2^53; one beyond it stays beyond it.
  * A health report: news float64, checkedAtMs float64, minResponseTimeMs float64, failing uint8.
  * A purge: news float64, purgedAtMs float64.
  * `news` is the number, in the order of their telling, of what subscribers are told.
@@ -145,7 +146,6 @@ export function readTotals(bytes: Buffer): Totals {
 
 export function totalsBytes(totals: Totals): Buffer {
   assert(totals.count <= UINT32_MAX, 'a calendar row counts to 2^32');
-  assert(Number.isSafeInteger(totals.amountCents), 'the books hold whole cents');
   const bytes = Buffer.allocUnsafe(12);
   bytes.writeUInt32BE(totals.count, 0);
   bytes.writeDoubleBE(totals.amountCents, 4);

@@ -44,7 +44,7 @@
 -- |--------|-------|----------------------| |----------|-------|-----------------------------------|
 -- | 1      | 2     | millisecond, 0 - 999 | | 1        | 6     | count                             |
 -- | 3      | 1     | processor number     | | 7        | 8     | cents                             |
--- | 4      | 7     | cents                | |          |       |                                   |
+-- | 4      | 7     | cents                | |          |       | 2^53: so much or more             |
 --
 -- | owner row | bytes | field                | | health row | bytes | field                         |
 -- |-----------|-------|----------------------| |------------|-------|-------------------------------|
@@ -98,6 +98,8 @@ local NOBODY, NEVER = '\0', '\0\0\0\0\0\0'
 local MOST_ATTEMPTS = 65535
 local MOST_PROCESSORS = 255
 local COUNTER_BYTES = 14
+-- Sums are exact below. What is beyond stays there, and is not told.
+local MOST_CENTS = 2 ^ 53
 local GAP_BYTES, MOST_GAPS = 16, 32
 -- What one call takes as arguments at a time: Lua's stack is bounded.
 local SLICE = 1000
@@ -304,7 +306,7 @@ local function added(counters, tally)
     if more then
       count, cents = count + more[1], cents + more[2]
     end
-    parts[processor] = pack('>I6I8', count, cents)
+    parts[processor] = pack('>I6I8', count, math.min(cents, MOST_CENTS))
   end
   return concat(parts)
 end
@@ -555,7 +557,7 @@ local function summary(keys, args)
   for processor in pairs(sums) do last = max(last, processor) end
   for processor = 1, last do
     local sum = sums[processor] or { 0, 0 }
-    parts[processor] = pack('>I6I8', sum[1], sum[2])
+    parts[processor] = pack('>I6I8', sum[1], math.min(sum[2], MOST_CENTS))
   end
   local function leaf(second)
     return second ~= '' and call('GET', books.prefix .. 'l:' .. second) or ''

@@ -10,6 +10,7 @@ import {
   type Claim,
   type ClaimReply,
   type CommitReply,
+  exactly,
   type HealthReport,
   type Ledger,
   type LedgerEntry,
@@ -247,7 +248,7 @@ export class RedisLedger implements Ledger {
     sums.addCounters(counters);
     sums.addLeaf(head, (window.headEdge ?? 0) * 1000, low, high);
     sums.addLeaf(tail, (window.tailEdge ?? 0) * 1000, low, high);
-    return this.#totals(sums);
+    return exactly(this.#totals(sums));
   }
 
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -350,13 +351,11 @@ export class RedisLedger implements Ledger {
     return String(this.#books.numbers[processor] ?? 0);
   }
 
-  #totals(sums: Sums): Reply<Totals[]> {
-    const totals = this.#books.numbers.map((number) => ({
+  #totals(sums: Sums): Totals[] {
+    return this.#books.numbers.map((number) => ({
       count: sums.counts[number] ?? 0,
       amountCents: sums.cents[number] ?? 0,
     }));
-    if (totals.every(({ amountCents }) => Number.isSafeInteger(amountCents))) return ok(totals);
-    return unavailable('the sum is beyond what can be told to the cent');
   }
 
   /** On each new connection: which books are these, what have they forgotten, and what has happened meanwhile. */

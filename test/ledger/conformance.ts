@@ -659,6 +659,45 @@ function registerSummaries(check: Check): void {
     );
   });
 
+  check('a sum that cannot be told to the cent is not told, and the rest goes on', async (ledger) => {
+    const owner = await enlist(ledger);
+    const most = 2 ** 53 - 1;
+    const stamps = [0, 1, 1000, 60_000, 3_600_000, 86_400_000].map((ms) => T0_MS + ms);
+    const claims = stamps.map((requestedAtMs, number) =>
+      claimOf(number, { amountCents: most, requestedAtMs }),
+    );
+    assert.equal(new Set(await claim(ledger, owner, ...claims)), new Set(['claimed']));
+    const settlements = stamps.map((requestedAtMs, number) =>
+      settlementOf(number, { amountCents: most, requestedAtMs }),
+    );
+    // One by one and together, so that what is stored is added to, and what is added is beyond by itself.
+    const replies = [
+      ...(await settle(ledger, owner, ...settlements.slice(0, 1))),
+      ...(await settle(ledger, owner, ...settlements.slice(1, 4))),
+      ...(await settle(ledger, owner, ...settlements.slice(4))),
+    ];
+    assert.equal(replies, ['recorded', 'recorded', 'recorded', 'recorded', 'recorded', 'recorded']);
+    for (const [fromMs, toMs] of [
+      [-Infinity, Infinity],
+      [T0_MS, T0_MS + 1],
+      [T0_MS, T0_MS + 999],
+      [T0_MS, T0_MS + 1000],
+      [T0_MS, T0_MS + 86_400_000],
+      [T0_MS + 1000, T0_MS + 60_000],
+    ] as const) {
+      const reply = await ledger.summary(fromMs, toMs);
+      assert.is(reply.kind, 'unavailable', `[${fromMs}, ${toMs}]`);
+    }
+    for (const stampMs of stamps) {
+      const alone = { count: 1, amountCents: most };
+      assert.equal((await must(ledger.summary(stampMs, stampMs)))[0], alone);
+    }
+    assert.equal((await must(ledger.summary(T0_MS + 1000, T0_MS + 59_999)))[0], {
+      count: 1,
+      amountCents: most,
+    });
+  });
+
   check('big amounts keep every cent', async (ledger) => {
     const owner = await enlist(ledger);
     const amountCents = 2 ** 52 - 1;
