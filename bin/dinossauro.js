@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // The command `dinossauro`: finds the Node that fits, and lets src/cli/main.ts do the rest. It is plain JavaScript,
-// because it runs on whatever Node the machine has, in a clone before anything is installed.
+// because it runs on whatever Node the machine has, in a clone before anything is installed. An installed package has
+// `dist` in place of `src`: Node strips no types under `node_modules`.
 
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const OLDEST_NODE_MAJOR = 20;
@@ -13,7 +14,10 @@ const OLDEST_NODE_MAJOR = 20;
 const FITTING = { major: 22, minor: 19 };
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const program = join(root, 'src/cli/main.ts');
+const [source, built] = ['../src/cli/main.ts', '../dist/cli/main.js'].map(
+  (path) => new URL(path, import.meta.url),
+);
+const program = existsSync(source) ? source : built;
 
 function giveUp(line) {
   process.stderr.write(`dinossauro: ${line}\n`);
@@ -59,20 +63,14 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE_MAJOR) {
 const ensure = new URL('../scripts/ensure.js', import.meta.url);
 if (existsSync(ensure)) await import(ensure);
 
-const isInstalled = root.split(sep).includes('node_modules');
-if (fits() && !isInstalled) await import('../src/cli/main.ts');
+if (fits()) await import(program);
 else {
-  const node = fits() ? process.execPath : pinnedNode();
+  const node = pinnedNode();
   if (node === undefined) {
     giveUp(
       `no Node 22 for ${process.platform} ${process.arch} came with this package: install it again without ` +
-        `leaving out optional packages, or run it on Node ${FITTING.major}.${FITTING.minor} or later of ${FITTING.major}`,
+        `leaving out optional packages, or run it with Node 22.${FITTING.minor} or a later 22`,
     );
   }
-  const preload = [
-    '--disable-warning=ExperimentalWarning',
-    '--import',
-    new URL('strip-types.js', import.meta.url).href,
-  ];
-  become(node, [...(isInstalled ? preload : []), program, ...process.argv.slice(2)]);
+  become(node, [fileURLToPath(program), ...process.argv.slice(2)]);
 }

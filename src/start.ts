@@ -44,8 +44,7 @@ async function play({ name, port, fee }: (typeof SIMULATED)[number]): Promise<vo
 /** Lasts as long as the gateway, and ends as it does. A Ctrl-C reaches both processes; this one waits. */
 async function runGateway(config: Config): Promise<void> {
   const program = fileURLToPath(new URL('./primary.ts', import.meta.url));
-  // Its own Node, and what that Node was told, which an installed package needs to read its sources.
-  const gateway = spawn(process.execPath, [...process.execArgv, program], {
+  const gateway = spawn(process.execPath, [program], {
     env: { ...environment, LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn' },
     // By the channel the gateway knows when this process dies, however it does, and does not stay behind.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],

@@ -19,5 +19,5 @@ export const gateway = command({
     ],
     ['PROCESSORS=cheap:0.02:http://10.0.0.1,dear:0.1:http://10.0.0.2 dinossauro gateway', 'any processors'],
   ],
-  run: () => become('src/primary.ts'),
+  run: () => become(new URL('../primary.ts', import.meta.url)),
 });

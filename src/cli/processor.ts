@@ -16,5 +16,5 @@ export const processor = command({
     ['processor', 'on 127.0.0.1:8001'],
     ['LISTEN=127.0.0.1:8002 FEE=0.15 NAME=fallback dinossauro processor', 'the dear one beside it'],
   ],
-  run: () => become('src/simulated/main.ts'),
+  run: () => become(new URL('../simulated/main.ts', import.meta.url)),
 });

@@ -10,8 +10,8 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
  * Runs a program of this project in this process, so that its signals and its memory are its own. It runs as it is
  * loaded, until it ends the process.
  */
-export async function become(path: string): Promise<null> {
-  await import(pathToFileURL(join(ROOT, path)).href);
+export async function become(program: URL): Promise<null> {
+  await import(program.href);
   return null;
 }
 

@@ -14,5 +14,5 @@ export const start = command({
     ['LISTEN=127.0.0.1:8080 dinossauro start', 'on another port'],
     ['LEDGER_URL=redis://127.0.0.1 dinossauro start', 'with its books in Redis'],
   ],
-  run: () => become('src/start.ts'),
+  run: () => become(new URL('../start.ts', import.meta.url)),
 });

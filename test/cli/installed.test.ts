@@ -42,7 +42,7 @@ test.after(({ home }) => rmSync(home, { recursive: true, force: true }));
 
 test('it has what it needs to run, and nothing else', ({ packageRoot }) => {
   const names = readdirSync(packageRoot).sort();
-  assert.equal(names, ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'docs', 'package.json', 'src']);
+  assert.equal(names, ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'package.json']);
 });
 
 test('`start` keeps its promise there, threads and all, and its books where it was started', async (context) => {
