@@ -26,7 +26,7 @@ ENV NODE_ENV=production \
 RUN install -d -o node -g node -m 0750 /var/lib/dinossauro
 WORKDIR /app
 COPY --from=packages /app/node_modules node_modules
-COPY package.json LICENSE ./
+COPY package.json LICENSE openapi.json ./
 COPY --from=source /app/dist dist
 COPY docs/errors.md docs/
 USER node

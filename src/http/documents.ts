@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import type { Log } from '../log.ts';
-import type { Document } from './page.ts';
+import { type Document, fileHeaders } from './page.ts';
 import { problem } from './problem.ts';
 import { type Answer, refuse, route } from './route.ts';
 import type { WebApp } from './uws.ts';
@@ -14,6 +15,12 @@ const ROOT = new URL('../../', import.meta.url);
 export function serveDocuments(app: WebApp, log: Log, root: URL = ROOT): void {
   const errors = async () => (await import('./errors-page.ts')).errorsPage(new URL('docs/errors.md', root));
   route(app, '/errors', 'GET', loadedOnce(errors, log));
+  const contract = () => contractDocument(new URL('openapi.json', root));
+  route(app, '/openapi.json', 'GET', loadedOnce(contract, log));
+}
+
+async function contractDocument(file: URL): Promise<Document> {
+  return { headers: fileHeaders('application/json', 'max-age=300'), body: await readFile(file) };
 }
 
 function loadedOnce(load: () => Promise<Document>, log: Log): Answer {

@@ -203,6 +203,8 @@ function render(slug: ProblemSlug, type: ProblemType): Problem {
   const headers: [string, string][] = [['Content-Type', 'application/problem+json']];
   if (retryAfterSeconds !== undefined) headers.push(['Retry-After', String(retryAfterSeconds)]);
   const code = Number.parseInt(status, 10);
+  // The only ones that a cache may keep without being told.
+  if (code === 404 || code === 405) headers.push(['Cache-Control', 'no-store']);
   if (challenge !== undefined) headers.push(['WWW-Authenticate', challenge]);
   const body = JSON.stringify({ type: `/errors#${slug}`, title, status: code, detail, field });
   return { status, headers, body };

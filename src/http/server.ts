@@ -36,6 +36,9 @@ export interface ServerParts {
 
 const NO_SUMMARY = 'The ledger does not answer, or a sum is beyond what can be told to the cent.';
 const JSON_HEADERS = [['Content-Type', 'application/json']] as const;
+/** Of what is true at its moment, and may be kept by nobody in between. */
+const NO_STORE = ['Cache-Control', 'no-store'] as const;
+const FRESH_JSON_HEADERS = [...JSON_HEADERS, NO_STORE] as const;
 
 /** Where each problem is counted. */
 const PROBLEM_PLACES: ReadonlyMap<string, number> = new Map(
@@ -60,7 +63,7 @@ export class Server {
       this.#getPayment(exchange, request.getParameter(0)),
     );
     route(app, '/purge-payments', 'POST', (exchange) => this.#postPurge(exchange));
-    route(app, '/livez', 'GET', (exchange) => exchange.end('200 OK', [], ''));
+    route(app, '/livez', 'GET', (exchange) => exchange.end('200 OK', [NO_STORE], ''));
     route(app, '/readyz', 'GET', (exchange) => this.#getReady(exchange));
     app.any('/*', (response, request) => refuse(new Exchange(response, request), problem('no-such-route')));
   }
@@ -127,7 +130,7 @@ export class Server {
       this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: NO_SUMMARY }));
       return;
     }
-    exchange.end('200 OK', JSON_HEADERS, summaryJson(this.#parts.processorNames, totals.value));
+    exchange.end('200 OK', FRESH_JSON_HEADERS, summaryJson(this.#parts.processorNames, totals.value));
   }
 
   async #getPayment(exchange: Exchange, parameter: string | undefined): Promise<void> {
@@ -147,9 +150,9 @@ export class Server {
       return;
     }
     if (reply.value !== undefined) {
-      exchange.end('200 OK', JSON_HEADERS, paymentJson(reply.value, this.#parts.processorNames));
+      exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(reply.value, this.#parts.processorNames));
     } else if (accepted !== undefined) {
-      exchange.end('200 OK', JSON_HEADERS, paymentJson(notYetClaimed(correlationId, accepted), []));
+      exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(notYetClaimed(correlationId, accepted), []));
     } else {
       refuse(exchange, problem('no-such-payment'));
     }
@@ -189,7 +192,7 @@ export class Server {
     const reply = await ledger.ping();
     if (reply.kind === 'unavailable')
       this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: reply.reason }));
-    else exchange.end('200 OK', [], '');
+    else exchange.end('200 OK', [NO_STORE], '');
   }
 }
 

@@ -9,7 +9,13 @@ export interface Answer {
 /** Makes answers of the bytes of one connection, in Latin-1, which has a character for each byte. */
 export class AnswerReader {
   readonly answers: Answer[] = [];
+  readonly #methods: readonly string[];
   #text = '';
+
+  /** The methods of the requests in their order, where HEAD is among them: its answer says a length and has no body. */
+  constructor(methods: readonly string[] = []) {
+    this.#methods = methods;
+  }
 
   push(text: string): void {
     this.#text += text;
@@ -27,7 +33,8 @@ export class AnswerReader {
   #readOne(): boolean {
     const head = headOf(this.#text);
     if (head === null) return false;
-    const endAt = head.endAt + (head.status < 200 ? 0 : (head.lengthBytes ?? Number.POSITIVE_INFINITY));
+    const isBare = head.status < 200 || this.#methods[this.answers.length] === 'HEAD';
+    const endAt = head.endAt + (isBare ? 0 : (head.lengthBytes ?? Number.POSITIVE_INFINITY));
     if (this.#text.length < endAt) return false;
     const body = this.#text.slice(head.endAt, endAt);
     this.#text = this.#text.slice(endAt);

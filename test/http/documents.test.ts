@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { serveDocuments } from '../../src/http/documents.ts';
 import { problemSlugs } from '../../src/http/problem.ts';
 import { createApp, type Listener, listen, type WebApp } from '../../src/http/uws.ts';
+import { ask, contract } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 
 let app: WebApp;
@@ -30,21 +31,21 @@ test.before.each(() => serve());
 test.after.each(close);
 
 test('the type of every problem leads to its section of the page', async () => {
-  const response = await fetch(`${url}/errors`);
+  const response = await ask(`${url}/errors`);
   assert.is(response.status, 200);
   const html = await response.text();
   for (const slug of problemSlugs()) assert.match(html, `<h2 id="${slug}">`);
 });
 
 test('no mark of the source is left on the page, and no script, style or link of another origin', async () => {
-  const html = await (await fetch(`${url}/errors`)).text();
+  const html = await (await ask(`${url}/errors`)).text();
   const text = html.replaceAll(/<(pre|style)>[\s\S]*?<\/\1>/g, '').replaceAll(/<code>[^<]*<\/code>/g, '');
   assert.not.match(text, /`|\*\*|^#|^\s*[-*|] |\]\(/m);
   assert.not.match(html, /<script|<link|\bsrc=|\bstyle=/);
 });
 
 test('the page is guarded, and is read from its file once', async () => {
-  const [first, second] = await Promise.all([fetch(`${url}/errors`), fetch(`${url}/errors`)]);
+  const [first, second] = await Promise.all([ask(`${url}/errors`), ask(`${url}/errors`)]);
   assert.match(first.headers.get('content-security-policy') ?? '', "default-src 'none'; style-src 'sha256-");
   assert.is(first.headers.get('content-type'), 'text/html; charset=utf-8');
   assert.is(await first.text(), await second.text());
@@ -52,20 +53,28 @@ test('the page is guarded, and is read from its file once', async () => {
 });
 
 test('HEAD has the length of the page, and other methods are refused', async () => {
-  const whole = await (await fetch(`${url}/errors`)).arrayBuffer();
-  const head = await fetch(`${url}/errors`, { method: 'HEAD' });
+  const whole = await (await ask(`${url}/errors`)).arrayBuffer();
+  const head = await ask(`${url}/errors`, { method: 'HEAD' });
   assert.is(head.headers.get('content-length'), String(whole.byteLength));
-  const posted = await fetch(`${url}/errors`, { method: 'POST' });
+  const posted = await ask(`${url}/errors`, { method: 'POST' });
   assert.is(posted.status, 405);
   assert.is(posted.headers.get('allow'), 'GET, HEAD');
+});
+
+test('the contract is what it says itself', async () => {
+  const response = await ask(`${url}/openapi.json`);
+  assert.is(response.status, 200);
+  assert.equal(await response.json(), contract.document);
 });
 
 test('a file that is not there is told of, and costs its own page alone', async () => {
   close();
   await serve(new URL('file:///nowhere/'));
-  assert.is((await fetch(`${url}/errors`)).status, 404);
-  assert.is((await fetch(`${url}/errors`)).status, 404);
-  assert.equal(log.lines, ['error a document of the gateway cannot be read']);
+  for (const path of ['/errors', '/openapi.json', '/errors']) {
+    assert.is((await fetch(url + path)).status, 404);
+  }
+  const line = 'error a document of the gateway cannot be read';
+  assert.equal(log.lines, [line, line]);
 });
 
 test.run();

@@ -17,6 +17,9 @@ import { Meters } from '../../src/metrics/meters.ts';
 import { Board } from '../../src/pool/board.ts';
 import { Ring, RingSlot } from '../../src/pool/ring.ts';
 import { CARRIER } from '../../src/tracing/open.ts';
+import type { Heard } from '../contract/contract.ts';
+import { ask, assertKept } from '../contract/kept.ts';
+import { AnswerReader } from '../fuzz/answer.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -114,7 +117,7 @@ class World {
   }
 
   ask(path: string, init: RequestInit = {}): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.port}${path}`, init);
+    return ask(`http://127.0.0.1:${this.port}${path}`, init);
   }
 
   post(body: string): Promise<Response> {
@@ -130,8 +133,8 @@ class World {
   }
 
   /** Writes the pieces one by one on one connection; resolves with all that came until it was closed. */
-  converse(...pieces: readonly string[]): Promise<string> {
-    return new Promise((resolve) => {
+  async converse(...pieces: readonly string[]): Promise<string> {
+    const text = await new Promise<string>((resolve) => {
       let text = '';
       const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
       socket.setEncoding('latin1');
@@ -147,6 +150,8 @@ class World {
       };
       send(0);
     });
+    heardIn(pieces.join(''), text).forEach(assertKept);
+    return text;
   }
 }
 
@@ -175,6 +180,17 @@ function rawPost(body: string, headers = ''): string {
 }
 
 const CLOSE = 'Connection: close\r\n';
+
+/** The requests of one connection and their answers, as far as they came. */
+function heardIn(requests: string, answers: string): Heard[] {
+  const lines = Array.from(requests.matchAll(/([A-Z]+) (\/\S*) HTTP\/1\.1\r\n/g));
+  const reader = new AnswerReader(lines.map(([, method = '']) => method));
+  reader.push(answers);
+  return reader.answers.map((answer, index) => {
+    const [, method = '', target = ''] = lines[index] ?? [];
+    return { method, target, ...answer };
+  });
+}
 
 function statusesIn(text: string): number[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));

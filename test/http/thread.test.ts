@@ -8,6 +8,7 @@ import { listen } from '../../src/http/uws.ts';
 import { Segments } from '../../src/ledger/segments.ts';
 import { Ring, RingSlot } from '../../src/pool/ring.ts';
 import { allocateSharedMemory } from '../../src/shared-memory.ts';
+import { ask } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { configIn } from '../settings.ts';
@@ -33,7 +34,7 @@ async function setUp() {
   const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
   if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');
   const { listener } = listened;
-  const response = await fetch(`http://127.0.0.1:${listened.listener.address.port}/payments`, {
+  const response = await ask(`http://127.0.0.1:${listened.listener.address.port}/payments`, {
     method: 'POST',
     body: `{"correlationId":"${ID}","amount":1}`,
   });

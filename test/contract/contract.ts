@@ -1,0 +1,190 @@
+import assert from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { parse } from 'yaml';
+
+/** A request that was made, and the answer that came. */
+export interface Heard {
+  readonly method: string;
+  /** Path and query, as in the request line. */
+  readonly target: string;
+  /** What was sent, where that is known. */
+  readonly sent?: string | undefined;
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+/** Any object of the document: a path, an operation, an answer, a header, a schema. */
+type Part = Readonly<Record<string, unknown>>;
+
+/** A part and the way to it. */
+interface Place {
+  readonly way: readonly string[];
+  readonly part: Part;
+}
+
+/** They are HTTP's own business, or the library's. */
+const TRANSPORT_HEADERS: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'content-type',
+  'date',
+  'keep-alive',
+  'server',
+  'transfer-encoding',
+  'uwebsockets',
+]);
+
+/** What a route of operators may also answer to a method that it doesn't have. */
+const REFUSALS: readonly number[] = [401, 403, 404];
+
+/** `openapi.yaml`, as something that answers can be held against. */
+export class Contract {
+  readonly document: Part;
+  /** Every answer that was heard and is in the contract: `POST /payments 422 /errors#amount-missing`. */
+  readonly kept = new Set<string>();
+  readonly #ajv: Ajv2020;
+  readonly #validators = new Map<string, ValidateFunction>();
+
+  static read(): Contract {
+    return new Contract(parse(readFileSync(new URL('../../openapi.yaml', import.meta.url), 'utf8')));
+  }
+
+  constructor(document: Part) {
+    this.document = document;
+    this.#ajv = new Ajv2020({
+      allErrors: true,
+      strictTypes: false,
+      strictRequired: false,
+    });
+    addFormats.default(this.#ajv);
+    // Schemas are reached by their way from the top, which is no schema itself.
+    this.#ajv.addVocabulary([...Object.keys(document), 'discriminator']);
+    this.#ajv.addSchema({ $id: 'contract', ...document });
+  }
+
+  /** What in this answer is not as the contract says; null: nothing. */
+  fault(heard: Heard): string | null {
+    const reason = this.#fault(heard);
+    return reason === null ? null : `${heard.method} ${heard.target}: ${heard.status} ${reason}`;
+  }
+
+  /** What is wrong with a value of the schema at this place of the document; null: nothing. */
+  mismatch(way: readonly string[], value: unknown): string | null {
+    const fragment = way.map((name) => encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1')));
+    const pointer = `contract#/${fragment.join('/')}`;
+    const known = this.#validators.get(pointer);
+    const validator = known ?? this.#ajv.compile({ $ref: pointer });
+    this.#validators.set(pointer, validator);
+    return validator(value) ? null : this.#ajv.errorsText(validator.errors);
+  }
+
+  /** The part at the end of this way, and of the references that stand there. */
+  place(way: readonly string[]): Place | null {
+    const part = way.reduce<unknown>((whole, name) => (whole as Part | undefined)?.[name], this.document);
+    if (part === undefined) return null;
+    const reference = (part as Part)['$ref'];
+    if (reference === undefined) return { way, part: part as Part };
+    assert(typeof reference === 'string' && reference.startsWith('#/'));
+    return this.place(reference.slice(2).split('/'));
+  }
+
+  #fault(heard: Heard): string | null {
+    const { method, target, status } = heard;
+    const path = this.#pathOf(target);
+    const operation = path === null ? null : this.#operationOf(path, method);
+    const answer = this.#answerTo(path, operation, status);
+    if (answer === null) return 'is not documented';
+    const fault =
+      this.#headerFault(answer, heard) ??
+      this.#bodyFault(answer, heard) ??
+      (operation === null || status >= 300 ? null : this.#requestFault(operation, heard));
+    if (fault === null) this.kept.add(nameOf(path ?? '*', operation === null ? '*' : method, heard));
+    return fault;
+  }
+
+  /** The documented path of a request; null where there is none. */
+  #pathOf(target: string): string | null {
+    const [path = ''] = target.split('?');
+    const matches = (template: string) =>
+      new RegExp(`^${template.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path);
+    return Object.keys(this.document['paths'] as Part).find(matches) ?? null;
+  }
+
+  /** HEAD is answered as GET. */
+  #operationOf(path: string, method: string): Place | null {
+    return this.place(['paths', path, method === 'HEAD' ? 'get' : method.toLowerCase()]);
+  }
+
+  #answerTo(path: string | null, operation: Place | null, status: number): Place | null {
+    if (path === null) return status === 404 ? this.place(['components', 'responses', 'NoSuchRoute']) : null;
+    if (operation !== null) return this.place([...operation.way, 'responses', String(status)]);
+    const other = this.#operationOf(path, 'GET') ?? this.#operationOf(path, 'POST');
+    assert(other !== null);
+    const isPossible = status === 405 || (other.part['security'] !== undefined && REFUSALS.includes(status));
+    return isPossible ? this.place([...other.way, 'responses', String(status)]) : null;
+  }
+
+  #headerFault(answer: Place, { headers }: Heard): string | null {
+    const documented = Object.keys((answer.part['headers'] ?? {}) as Part);
+    for (const name of documented) {
+      const header = this.place([...answer.way, 'headers', name]);
+      const value = headers.get(name.toLowerCase());
+      if (header === null || (value === undefined && header.part['required'] !== true)) continue;
+      if (value === undefined) return `lacks the header ${name}`;
+      const isNumber = (header.part['schema'] as Part)['type'] === 'integer';
+      const mismatch = this.mismatch([...header.way, 'schema'], isNumber ? Number(value) : value);
+      if (mismatch !== null) return `has ${name}: ${value}: ${mismatch}`;
+    }
+    const known = new Set(documented.map((name) => name.toLowerCase()));
+    const unknown = [...headers.keys()].filter((name) => !known.has(name) && !TRANSPORT_HEADERS.has(name));
+    return unknown.length === 0 ? null : `has headers that are not documented: ${unknown.join(', ')}`;
+  }
+
+  #bodyFault(answer: Place, { method, status, headers, body }: Heard): string | null {
+    const type = headers.get('content-type');
+    const content = answer.part['content'] as Part | undefined;
+    if (content === undefined) return type === undefined && body === '' ? null : 'has a body';
+    if (type === undefined || content[type] === undefined) return `has the content type ${type}`;
+    if (method === 'HEAD') return body === '' ? null : 'has a body';
+    const value = type.includes('json') ? parsed(body) : body;
+    const mismatch = this.mismatch([...answer.way, 'content', type, 'schema'], value);
+    if (mismatch !== null) return `has a body that does not fit: ${mismatch}: ${body.slice(0, 300)}`;
+    if (type !== 'application/problem+json' || (value as Part)['status'] === status) return null;
+    return `has a problem document of another status: ${body}`;
+  }
+
+  /** What succeeded must be as requests are to be. */
+  #requestFault(operation: Place, { target, sent }: Heard): string | null {
+    const query = new URLSearchParams(target.split('?')[1]);
+    const parameters = (operation.part['parameters'] ?? []) as readonly Part[];
+    for (const index of parameters.keys()) {
+      const parameter = this.place([...operation.way, 'parameters', String(index)]);
+      const value = query.get(String(parameter?.part['name']));
+      if (parameter?.part['in'] !== 'query' || value === null) continue;
+      const mismatch = this.mismatch([...parameter.way, 'schema'], value);
+      if (mismatch !== null) return `took a parameter that does not fit: ${value}: ${mismatch}`;
+    }
+    if (sent === undefined || operation.part['requestBody'] === undefined) return null;
+    const way = [...operation.way, 'requestBody', 'content', 'application/json', 'schema'];
+    const mismatch = this.mismatch(way, parsed(sent));
+    return mismatch === null ? null : `took a body that does not fit: ${mismatch}: ${sent}`;
+  }
+}
+
+function nameOf(path: string, method: string, { status, headers, body }: Heard): string {
+  const isProblem = headers.get('content-type') === 'application/problem+json' && body !== '';
+  const type = isProblem ? ` ${(parsed(body) as Part)['type']}` : '';
+  return `${method} ${path} ${status}${type}`;
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
