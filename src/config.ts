@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { parseAddress } from './http/address.ts';
+import { isKeyOf, readCertificates, readPrivateKey, type Tls } from './tls.ts';
 
 /**
  * Every setting of a gateway: one declarative table, read once from the environment handed in.
@@ -30,7 +31,7 @@ export type AccessMode = (typeof ACCESS_MODES)[number];
 /** Which ledger: a directory of LMDB's, or a Redis, by a URL as its driver takes it (`redis:`, `rediss:`, `unix:`). */
 export type LedgerTarget =
   | { readonly kind: 'lmdb'; readonly path: string }
-  | { readonly kind: 'redis'; readonly url: string };
+  | { readonly kind: 'redis'; readonly url: string; readonly tls?: Tls };
 
 /** A processor as it was configured. The fee is in parts per million of the amount. */
 export interface ProcessorTarget {
@@ -38,6 +39,7 @@ export interface ProcessorTarget {
   readonly feePpm: number;
   /** http or https, without a slash at its end; may hold credentials. */
   readonly url: string;
+  readonly tls?: Tls;
 }
 
 const DEFAULT_FEE_PPM = 50_000;
@@ -58,6 +60,13 @@ const SETTINGS = {
     about: 'The books. LMDB serves the instances of one machine, Redis those of many.',
     secret: 'credentials',
   }),
+  LEDGER_CA_FILE: certificates(
+    'Authorities that the certificate of a Redis by `rediss://` is checked against; none given: those of Node.',
+  ),
+  LEDGER_CERT_FILE: certificates(
+    'The certificate that is shown to such a Redis, with those that lead to its authority.',
+  ),
+  LEDGER_KEY_FILE: privateKey('The private key of `LEDGER_CERT_FILE`.'),
   INSTANCE_ID: custom((text) => (/^(?!\.+$)[A-Za-z0-9._-]{1,64}$/.test(text) ? text : undefined), {
     unit: 'name',
     fallback: '',
@@ -103,6 +112,13 @@ const SETTINGS = {
     about: 'Any processors, instead of the two URLs above.',
     secret: 'credentials',
   }),
+  PROCESSOR_CA_FILE: certificates(
+    'Authorities that the certificates of processors by `https://` are checked against; none given: those of Node.',
+  ),
+  PROCESSOR_CERT_FILE: certificates(
+    'The certificate that is shown to such processors, with those that lead to its authority.',
+  ),
+  PROCESSOR_KEY_FILE: privateKey('The private key of `PROCESSOR_CERT_FILE`.'),
   HTTP_THREADS: whole('threads', 1, 1, 16, 'Threads that answer HTTP; above 1 they share the port.'),
   POOL_THREADS: whole('threads', 1, 1, 16, 'Threads that call processors and write the ledger.'),
   QUEUE_CAPACITY: custom(
@@ -310,12 +326,14 @@ export function settingsTable(): string {
 function arrange(values: Values) {
   return {
     listen: values.LISTEN,
-    ledger: values.LEDGER_URL,
+    ledger: ledgerOf(values),
     instanceId: values.INSTANCE_ID,
     journalDir: values.JOURNAL_DIR || `./data/journal/${values.INSTANCE_ID}`,
     journalSegmentCount: values.JOURNAL_SEGMENTS,
     acceptDurability: values.ACCEPT_DURABILITY,
-    processors: processorsOf(values).sort((one, other) => one.feePpm - other.feePpm),
+    processors: processorsOf(values)
+      .map((processor) => withTls(processor, values))
+      .sort((one, other) => one.feePpm - other.feePpm),
     httpThreadCount: values.HTTP_THREADS,
     poolThreadCount: values.POOL_THREADS,
     queueCapacity: values.QUEUE_CAPACITY,
@@ -358,6 +376,30 @@ function arrange(values: Values) {
   } as const;
 }
 
+function ledgerOf({
+  LEDGER_URL: target,
+  LEDGER_CA_FILE: ca,
+  LEDGER_CERT_FILE: cert,
+  LEDGER_KEY_FILE: key,
+}: Values): LedgerTarget {
+  return target.kind === 'redis' && isTls(target.url) ? { ...target, tls: tlsOf(ca, cert, key) } : target;
+}
+
+function withTls(
+  processor: ProcessorTarget,
+  { PROCESSOR_CA_FILE: ca, PROCESSOR_CERT_FILE: cert, PROCESSOR_KEY_FILE: key }: Values,
+): ProcessorTarget {
+  return isTls(processor.url) ? { ...processor, tls: tlsOf(ca, cert, key) } : processor;
+}
+
+function isTls(url: string): boolean {
+  return /^(https|rediss):/.test(url);
+}
+
+function tlsOf(ca: string, cert: string, key: string): Tls {
+  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+}
+
 function processorsOf(values: Values): ProcessorTarget[] {
   if (values.PROCESSORS.length > 0) return [...values.PROCESSORS];
   return [
@@ -387,6 +429,14 @@ function contradictions(values: Partial<Values>): string[] {
       );
     }
   }
+  const { LEDGER_URL: ledger } = values;
+  if (ledger !== undefined) {
+    const redisUrls = ledger.kind === 'redis' ? [ledger.url] : [];
+    problems.push(...tlsContradictions('LEDGER', 'LEDGER_URL with `rediss://`', redisUrls, values));
+  }
+  const urls = [values.PAYMENT_PROCESSOR_URL_DEFAULT, values.PAYMENT_PROCESSOR_URL_FALLBACK];
+  for (const { url } of values.PROCESSORS ?? []) urls.push(url);
+  problems.push(...tlsContradictions('PROCESSOR', 'a processor with `https://`', urls, values));
   return [...problems, ...processorContradictions(values)];
 }
 
@@ -399,6 +449,28 @@ function tokenContradictions(
   return (['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS'] as const)
     .filter((name) => environment[name] === 'token')
     .map((name) => `${name}="token" is wrong: allowed is \`token\` only with ADMIN_TOKEN.`);
+}
+
+/** Whoever names a certificate wants it to count: one that would not is wrong. */
+function tlsContradictions(
+  whose: 'LEDGER' | 'PROCESSOR',
+  wanted: string,
+  urls: readonly (string | undefined)[],
+  values: Partial<Values>,
+): string[] {
+  const [ca, cert, key] = [
+    values[`${whose}_CA_FILE`],
+    values[`${whose}_CERT_FILE`],
+    values[`${whose}_KEY_FILE`],
+  ];
+  if (ca === undefined || cert === undefined || key === undefined) return [];
+  const named = `${whose}_CA_FILE, ${whose}_CERT_FILE and ${whose}_KEY_FILE`;
+  if (`${ca}${cert}${key}` !== '' && !urls.some((url) => url !== undefined && isTls(url))) {
+    return [`${named} are of no use: they need ${wanted}.`];
+  }
+  if ((cert === '') !== (key === '')) return [`${whose}_CERT_FILE and ${whose}_KEY_FILE need each other.`];
+  if (cert !== '' && !isKeyOf(key, cert)) return [`${whose}_KEY_FILE is not the key of ${whose}_CERT_FILE.`];
+  return [];
 }
 
 function processorContradictions(values: Partial<Values>): string[] {
@@ -453,6 +525,22 @@ function custom<Value>(
   return { ...described, parse };
 }
 
+function certificates(about: string): Setting<string> {
+  const parse = (path: string) => path && readCertificates(path);
+  return { unit: 'path', fallback: '', allowed: 'a file with certificates in PEM', about, parse };
+}
+
+function privateKey(about: string): Setting<string> {
+  const parse = (path: string) => path && readPrivateKey(path);
+  return {
+    unit: 'path',
+    fallback: '',
+    allowed: 'a file with a private key in PEM, without passphrase',
+    about,
+    parse,
+  };
+}
+
 function parseWhole(text: string, min: number, max: number): number | undefined {
   if (!/^\d{1,16}$/.test(text)) return undefined;
   const value = Number(text);
@@ -471,6 +559,7 @@ function parseLedger(text: string): LedgerTarget | undefined {
   }
   const url = /^rediss?:\/\//.test(text) ? URL.parse(text) : null;
   if (url === null || url.hostname === '') return undefined;
+  if (!isDecodable(url.username) || !isDecodable(url.password)) return undefined;
   return /^(\/\d*)?$/.test(url.pathname) ? { kind: 'redis', url: text } : undefined;
 }
 

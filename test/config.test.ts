@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Config, readConfig, settingsTable } from '../src/config.ts';
+import { Authority } from './authority.ts';
 
 const PROCESSOR = { PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001' };
 
@@ -88,7 +89,7 @@ const CASES: Record<
     right: [
       ['lmdb:/var/books', (c) => c.ledger, { kind: 'lmdb', path: '/var/books' }],
       ['redis://u:p@redis:6379/1', (c) => c.ledger, { kind: 'redis', url: 'redis://u:p@redis:6379/1' }],
-      ['rediss://redis', (c) => c.ledger, { kind: 'redis', url: 'rediss://redis' }],
+      ['rediss://redis', (c) => c.ledger, { kind: 'redis', url: 'rediss://redis', tls: {} }],
       ['redis+unix:/run/redis.sock', (c) => c.ledger, { kind: 'redis', url: 'unix:///run/redis.sock' }],
     ],
     wrong: [
@@ -99,6 +100,7 @@ const CASES: Record<
       'redis+unix:x',
       'redis+unix:/x?db=1',
       'redis://host/books',
+      'redis://u:50%off@redis',
       'http://redis',
       '/var/books',
     ],
@@ -114,10 +116,24 @@ const CASES: Record<
       [
         'https://pay.example/v1/',
         (c) => c.processors[1],
-        { name: 'fallback', feePpm: 150_000, url: 'https://pay.example/v1' },
+        { name: 'fallback', feePpm: 150_000, url: 'https://pay.example/v1', tls: {} },
       ],
     ],
     wrong: ['pay.example', 'ftp://pay.example', 'http://', 'http://h/?a=b', 'http://h/#a', 'http://u:%zz@h'],
+  },
+  OTLP_URL: {
+    right: [
+      ['http://u:p@collector:4318/', (c) => c.tracing.otlpUrl, 'http://u:p@collector:4318'],
+      ['', (c) => c.tracing.otlpUrl, ''],
+    ],
+    wrong: ['collector:4318', 'http://h/?a=b'],
+  },
+  TRACE_RATIO: {
+    right: [
+      ['0.25', (c) => c.tracing.ratio, 0.25],
+      ['1', (c) => c.tracing.ratio, 1],
+    ],
+    wrong: ['1.1', '-0.1', '.5', '50%', '1e-3'],
   },
   PROCESSORS: {
     right: [
@@ -333,6 +349,71 @@ test('no environment makes reading throw, and what is wrong is one bounded line 
         assert.ok(problem.length < 1_000);
       }
     }),
+  );
+});
+
+/** Settings of TLS with files that are good, or of the wrong kind, or missing. */
+function tlsProblems(environment: (authority: Authority) => Record<string, string>): readonly string[] {
+  const authority = new Authority();
+  try {
+    return problemsOf(environment(authority));
+  } finally {
+    authority.dispose();
+  }
+}
+
+test('certificates and keys are read into the config, for what uses TLS alone', () => {
+  const authority = new Authority();
+  const { certFile, keyFile } = authority.issue();
+  const files = { CA_FILE: authority.caFile, CERT_FILE: certFile, KEY_FILE: keyFile };
+  const both = ['LEDGER', 'PROCESSOR'].flatMap((whose) =>
+    Object.entries(files).map(([what, path]) => [`${whose}_${what}`, path] as const),
+  );
+  const { ledger, processors } = configOf({
+    ...Object.fromEntries(both),
+    LEDGER_URL: 'rediss://redis',
+    PAYMENT_PROCESSOR_URL_FALLBACK: 'https://pay.example',
+  });
+  authority.dispose();
+  if (ledger.kind !== 'redis') throw new Error('it is a Redis');
+  assert.match(ledger.tls?.ca ?? '', 'BEGIN CERTIFICATE');
+  assert.match(ledger.tls?.cert ?? '', 'BEGIN CERTIFICATE');
+  assert.match(ledger.tls?.key ?? '', 'BEGIN PRIVATE KEY');
+  assert.equal(processors[0]?.tls, undefined);
+  assert.equal(processors[1]?.tls, ledger.tls === undefined ? {} : { ...ledger.tls });
+});
+
+test('certificates and keys that are wrong, alone, of another, or of no use are told of', () => {
+  const rediss = { LEDGER_URL: 'rediss://redis' };
+  assert.equal(
+    tlsProblems(({ caFile }) => ({ ...rediss, LEDGER_CA_FILE: `${caFile}.none` })).map((line) =>
+      line.replace(/"[^"]*"/, '…'),
+    ),
+    ['LEDGER_CA_FILE=… is wrong: allowed is a file with certificates in PEM.'],
+  );
+  assert.equal(
+    tlsProblems((authority) => ({ ...rediss, LEDGER_CERT_FILE: authority.issue().certFile })),
+    ['LEDGER_CERT_FILE and LEDGER_KEY_FILE need each other.'],
+  );
+  assert.equal(
+    tlsProblems((authority) => ({
+      ...rediss,
+      LEDGER_CERT_FILE: authority.issue().certFile,
+      LEDGER_KEY_FILE: authority.issue().keyFile,
+    })),
+    ['LEDGER_KEY_FILE is not the key of LEDGER_CERT_FILE.'],
+  );
+  assert.equal(
+    tlsProblems(({ caFile }) => ({ PROCESSOR_CA_FILE: caFile })),
+    [
+      'PROCESSOR_CA_FILE, PROCESSOR_CERT_FILE and PROCESSOR_KEY_FILE are of no use: they need a processor with `https://`.',
+    ],
+  );
+  assert.equal(
+    tlsProblems(({ caFile }) => ({ LEDGER_CA_FILE: caFile })),
+    [
+      'LEDGER_CA_FILE, LEDGER_CERT_FILE and LEDGER_KEY_FILE are of no use: they need LEDGER_URL with `rediss://`.',
+    ],
   );
 });
 

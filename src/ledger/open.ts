@@ -18,7 +18,8 @@ export async function openLedger(
 ): Promise<Ledger> {
   if (target.kind === 'redis') {
     const { RedisLedger } = await import('./redis.ts');
-    return RedisLedger.open(target.url, { processorNames, clock, random });
+    const { url, tls } = target;
+    return RedisLedger.open(url, { processorNames, clock, random, ...(tls && { tls }) });
   }
   const { LmdbLedger } = await import('./lmdb.ts');
   return LmdbLedger.open(target.path, { processorNames, clock });

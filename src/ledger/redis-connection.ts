@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../clock.ts';
+import { reasonOf } from '../reason.ts';
 import { ok, type Reply, unavailable } from './ledger.ts';
 
 /** What a connection needs of the driver. Bulk strings of a reply come as Buffers. */
@@ -181,11 +182,4 @@ export class RedisConnection {
       }
     });
   }
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // A connect to several addresses fails with an empty message and the code of the first.
-  if (error.message === '' && 'code' in error) return String(error.code);
-  return error.message;
 }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createClient, RESP_TYPES } from '@redis/client';
 import type { Clock } from '../clock.ts';
 import type { Totals } from '../payment.ts';
+import type { Tls } from '../tls.ts';
 import { UUID_BYTES } from '../uuid.ts';
 import { assertCommit, assertProcessor, LAST_MS } from './commit.ts';
 import {
@@ -50,6 +51,8 @@ export interface RedisLedgerOptions {
   readonly clock: Clock;
   /** Numbers in [0, 1), for the backoff and the name of a session. */
   readonly random: () => number;
+  /** Of a `rediss://` connection. */
+  readonly tls?: Tls;
   /** What all keys start with; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
   readonly root?: string;
   /** After so long without an answer the reply is `unavailable`. Default 2,000 ms. */
@@ -149,7 +152,7 @@ export class RedisLedger implements Ledger {
     const retentionMs = options.retentionMs ?? 3000;
     this.#retained = new Retained({ clock, retentionMs, limitBytes: options.retainedBytes ?? 2 ** 24 });
     this.#connection = new RedisConnection({
-      newDriver: () => newDriver(url, timeoutMs, pendingLimit),
+      newDriver: () => newDriver(url, options.tls ?? {}, timeoutMs, pendingLimit),
       prepare: (send) => this.#prepare(send),
       clock,
       random,
@@ -480,11 +483,11 @@ export class RedisLedger implements Ledger {
   }
 }
 
-function newDriver(url: string, timeoutMs: number, pendingLimit: number): RedisDriver {
+function newDriver(url: string, tls: Tls, timeoutMs: number, pendingLimit: number): RedisDriver {
   const client = createClient({
     url,
     RESP: 3,
-    socket: { connectTimeout: timeoutMs, reconnectStrategy: false },
+    socket: { ...tls, connectTimeout: timeoutMs, reconnectStrategy: false },
     disableOfflineQueue: true,
     commandsQueueMaxLength: pendingLimit,
     disableClientInfo: true,

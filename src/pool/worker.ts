@@ -36,8 +36,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
   const sheet = new Meters(shared.meters, shared.boardShape).sheet(thread);
   const ledger = await openLedger(config.ledger, names, { clock, random });
   const processors = config.processors.map(
-    ({ name, url }) =>
-      new HttpProcessor({ name, url, connectionCount: connectionCount(config), clock, tracer }),
+    (target) => new HttpProcessor({ ...target, connectionCount: connectionCount(config), clock, tracer }),
   );
   const standing = new Standing({ board, sheet, names, policy: standingPolicy(config), clock, random, log });
   const source = new RingSource(new Ring(shared.ring), new Segments(shared.segments), board);

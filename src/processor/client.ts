@@ -2,6 +2,8 @@ import assert from 'node:assert';
 import { Client, type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../clock.ts';
 import { centsToDecimal } from '../money.ts';
+import { reasonOf } from '../reason.ts';
+import type { Tls } from '../tls.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
 import type { Answer, Dispatch, Found, Health, Processor } from './processor.ts';
 import { type Response, readAnswer, readFound, readHealth } from './response.ts';
@@ -30,6 +32,8 @@ export interface HttpProcessorOptions {
   readonly name: string;
   /** http or https, without a slash at its end; credentials in it go into an `Authorization` header. */
   readonly url: string;
+  /** Of https. */
+  readonly tls?: Tls;
   /**
    * Connections to the processor, opened as they are needed. At least as many as there are calls at once, or a
    * payment waits in here after it was stamped.
@@ -59,7 +63,7 @@ export class HttpProcessor implements Processor {
   /** Has its own connection: health must be heard just when all others are busy. */
   readonly #healthClient: Client;
 
-  constructor({ name, url, connectionCount, clock, tracer }: HttpProcessorOptions) {
+  constructor({ name, url, tls = {}, connectionCount, clock, tracer }: HttpProcessorOptions) {
     assert(connectionCount >= 1);
     const { origin, pathname, username, password } = new URL(url);
     this.#name = name;
@@ -70,8 +74,9 @@ export class HttpProcessor implements Processor {
     const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
     this.#headers = credentials === ':' ? [] : ['authorization', authorization];
     this.#postHeaders = ['content-type', 'application/json', ...this.#headers];
-    this.#pool = new Pool(origin, { ...CONNECTION_OPTIONS, connections: connectionCount });
-    this.#healthClient = new Client(origin, CONNECTION_OPTIONS);
+    const options = { ...CONNECTION_OPTIONS, connect: tls };
+    this.#pool = new Pool(origin, { ...options, connections: connectionCount });
+    this.#healthClient = new Client(origin, options);
   }
 
   async pay(dispatch: Dispatch, timeoutMs: number): Promise<Answer> {
@@ -206,7 +211,8 @@ function endAnswered(span: Span, { status, cut }: Response): void {
   span.end(cut !== '' || status < 400 ? cut : `HTTP ${status}`);
 }
 
-/** The code and the message; an error over several addresses has only the code. */
+/** The code and the reason, which may be the same. */
 function describe(error: Error & { readonly code?: string }): string {
-  return [error.code, error.message].filter((part) => part !== undefined && part !== '').join(' ');
+  const reason = reasonOf(error);
+  return error.code === undefined || error.code === reason ? reason : `${error.code} ${reason}`;
 }

@@ -1,6 +1,7 @@
 import type { Agent, RequestOptions } from 'node:http';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { reasonOf } from '../reason.ts';
 import { SPAN_KINDS, type SpanRecord, type SpanSink } from './tracer.ts';
 
 export interface OtlpExporterParts {
@@ -155,7 +156,7 @@ class Collector {
         cancel();
         resolve(reply);
       };
-      request.on('error', (error) => end({ kind: 'later', reason: describe(error) }));
+      request.on('error', (error) => end({ kind: 'later', reason: reasonOf(error) }));
       request.end(body);
     });
   }
@@ -168,11 +169,6 @@ class Collector {
 function replyOf(status: number): Reply {
   if (status >= 200 && status <= 299) return { kind: 'taken' };
   return { kind: LATER.includes(status) ? 'later' : 'never', reason: `HTTP ${status}` };
-}
-
-/** The code and the message; an error over several addresses has only the code. */
-function describe(error: NodeJS.ErrnoException): string {
-  return error.message === '' ? (error.code ?? 'unknown reason') : error.message;
 }
 
 /** An `ExportTraceServiceRequest`, as OTLP writes it in JSON. */

@@ -1,0 +1,10 @@
+/**
+ * Why something failed at a connection, in one line. What OpenSSL has to say is in `reason`, and its message
+ * is a piece of OpenSSL's source. An error over several addresses has only a code.
+ */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('library' in error && 'reason' in error) return String(error.reason);
+  if (error.message === '' && 'code' in error) return String(error.code);
+  return error.message;
+}

@@ -1,0 +1,44 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+/** What a TLS connection of ours trusts and shows, as `node:tls` takes it: PEM, several certificates in a row. */
+export interface Tls {
+  /** Authorities that are trusted, instead of those that Node brings. */
+  readonly ca?: string;
+  /** Our own certificate, and whatever leads from it to an authority that the other side trusts. */
+  readonly cert?: string;
+  /** Of `cert`, without a passphrase. */
+  readonly key?: string;
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** The certificates of a PEM file; undefined when it can't be read, holds none, or one that is none. */
+export function readCertificates(path: string): string | undefined {
+  return attempt(() => {
+    const certificates = readFileSync(path, 'utf8').match(CERTIFICATE) ?? [];
+    for (const certificate of certificates) new X509Certificate(certificate);
+    return certificates.length === 0 ? undefined : certificates.join('\n');
+  });
+}
+
+/** The private key of a PEM file; undefined when it can't be read, or holds none that is open. */
+export function readPrivateKey(path: string): string | undefined {
+  return attempt(() =>
+    createPrivateKey(readFileSync(path)).export({ type: 'pkcs8', format: 'pem' }).toString(),
+  );
+}
+
+/** Whether `key` is that of the first of the certificates. */
+export function isKeyOf(key: string, cert: string): boolean {
+  return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+}
+
+/** A file that is not what it should be is an expected thing, and whoever named it is told what it should be. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { systemClock } from '../../src/clock.ts';
+import { HttpProcessor } from '../../src/processor/client.ts';
+import type { Answer, Dispatch } from '../../src/processor/processor.ts';
+import type { Tls } from '../../src/tls.ts';
+import { CARRIER } from '../../src/tracing/open.ts';
+import { Authority, type Issued, pem } from '../authority.ts';
+
+const TIMEOUT_MS = 20_000;
+const DISPATCH: Dispatch = {
+  correlationId: '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3',
+  amountCents: 1990,
+  acceptedAtMs: 0,
+  requestedAtMs: Date.UTC(2025, 6, 15),
+  trace: null,
+};
+
+const [ours, others] = [new Authority(), new Authority()];
+const CA = { ca: pem(ours.caFile) };
+test.after(() => {
+  ours.dispose();
+  others.dispose();
+});
+
+function tlsOf({ certFile, keyFile }: Issued): Tls {
+  return { cert: pem(certFile), key: pem(keyFile) };
+}
+
+/** What a payment to a processor that shows this certificate is answered, and how many requests that took. */
+async function paid(certificate: Issued, tls: Tls, requestCert = false): Promise<[Answer, number]> {
+  let requestCount = 0;
+  const options = { ...tlsOf(certificate), ...CA, requestCert, rejectUnauthorized: requestCert };
+  const server = createServer(options, (_, response) => {
+    requestCount++;
+    response.end('{}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const parts = { name: 'default', connectionCount: 1, clock: systemClock, tracer: CARRIER };
+  const processor = new HttpProcessor({ ...parts, url, tls });
+  const answer = await processor.pay(DISPATCH, TIMEOUT_MS);
+  await processor.close();
+  server.close();
+  server.closeAllConnections();
+  await once(server, 'close');
+  return [answer, requestCount];
+}
+
+test('a processor whose certificate is of a trusted authority', async () => {
+  assert.equal(await paid(ours.issue(), CA), [{ kind: 'committed' }, 1]);
+});
+
+test('a processor that wants to see our certificate', async () => {
+  assert.equal(await paid(ours.issue(), { ...CA, ...tlsOf(ours.issue()) }, true), [{ kind: 'committed' }, 1]);
+});
+
+for (const [what, certificate, tls, reason] of [
+  ['of an authority that is not trusted', ours.issue(), {}, /^not sent: \w+ .*certificate/],
+  [
+    'that has expired',
+    ours.issue('IP:127.0.0.1', -1),
+    CA,
+    /^not sent: CERT_HAS_EXPIRED certificate has expired$/,
+  ],
+  ['for another host', ours.issue('DNS:elsewhere'), CA, /^not sent: ERR_TLS_CERT_ALTNAME_INVALID /],
+] as const) {
+  test(`a processor ${what} is sent nothing`, async () => {
+    const [answer, requestCount] = await paid(certificate, tls);
+    assert.is(answer.kind, 'refused');
+    if (answer.kind === 'refused') assert.match(answer.reason, reason);
+    assert.is(requestCount, 0);
+  });
+}
+
+test('a processor that does not trust our certificate commits nothing, and says so after the request is on its way', async () => {
+  const [answer, requestCount] = await paid(ours.issue(), { ...CA, ...tlsOf(others.issue()) }, true);
+  assert.is(requestCount, 0);
+  assert.ok(answer.kind === 'unknown' || answer.kind === 'refused');
+});
+
+test.run();
