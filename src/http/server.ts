@@ -185,13 +185,11 @@ export class Server {
       refuse(exchange, problem('stopping'));
       return;
     }
-    if (board.threadsReady < poolThreadCount) {
-      refuse(exchange, problem('starting'));
-      return;
-    }
+    // Asked first: who is starting may be waiting for it, and nothing else says what is wrong with it.
     const reply = await ledger.ping();
     if (reply.kind === 'unavailable')
       this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: reply.reason }));
+    else if (board.threadsReady < poolThreadCount) refuse(exchange, problem('starting'));
     else exchange.end('200 OK', [NO_STORE], '');
   }
 }
