@@ -41,6 +41,18 @@ export default {
       { path: '^src/http/' },
     ),
     forbid(
+      'dashboard-only-reads',
+      'The dashboard reads what is shown in shared memory and the books; nobody is served by it, and it serves itself to nobody.',
+      { path: '^src/dashboard/' },
+      { path: '^src/(http|processor)/|^src/pool/(drain|worker|pool|calls|held)\\.ts$' },
+    ),
+    forbid(
+      'dashboard-is-seldom-there',
+      'What makes figures is imported when somebody watches.',
+      { path: '^src/', pathNot: '^src/dashboard/' },
+      { path: '^src/dashboard/', dependencyTypesNot: ['type-only', 'dynamic-import'] },
+    ),
+    forbid(
       'ledger-stands-alone',
       'The books know neither who fills nor who reads them.',
       { path: '^src/ledger/' },

@@ -239,6 +239,20 @@ const SETTINGS = {
     'Who may read `GET /metrics`: nobody, clients on this machine, who has `ADMIN_TOKEN`, or everybody.',
   ),
   DASHBOARD_ACCESS: oneOf(ACCESS_MODES, 'loopback', 'Who may use `GET /dashboard`; likewise.'),
+  DASHBOARD_VIEWERS: whole(
+    'viewers',
+    16,
+    1,
+    1000,
+    'Browsers that may watch the dashboard at once, for each HTTP thread.',
+  ),
+  DASHBOARD_LAB: custom(parseLab, {
+    unit: 'URL',
+    fallback: '',
+    allowed: '`http://127.0.0.1:port/#token`',
+    about: 'Where the dashboard finds the control of simulated processors; `npm start` sets it.',
+    secret: 'whole',
+  }),
   AUDIT_ACCESS: oneOf(
     ACCESS_MODES,
     'token',
@@ -365,6 +379,7 @@ function arrange(values: Values) {
       dashboard: values.DASHBOARD_ACCESS,
       audit: values.AUDIT_ACCESS,
     },
+    dashboard: { viewerLimit: values.DASHBOARD_VIEWERS, lab: values.DASHBOARD_LAB || null },
     tracing: {
       otlpUrl: values.OTLP_URL,
       queueSpans: values.OTLP_QUEUE,
@@ -545,6 +560,11 @@ function parseWhole(text: string, min: number, max: number): number | undefined 
   if (!/^\d{1,16}$/.test(text)) return undefined;
   const value = Number(text);
   return value >= min && value <= max ? value : undefined;
+}
+
+/** Never another host: the page is allowed to talk to it. */
+function parseLab(text: string): string | undefined {
+  return text === '' || /^http:\/\/127\.0\.0\.1:\d{1,5}\/#[\w-]{16,64}$/.test(text) ? text : undefined;
 }
 
 function parseLedger(text: string): LedgerTarget | undefined {

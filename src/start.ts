@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { get } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from './clock.ts';
 import { type Config, readConfig } from './config.ts';
-import { formatAddress } from './http/address.ts';
+import { type Address, formatAddress } from './http/address.ts';
 import { parseDecimal } from './simulated/decimal.ts';
+import { serveLab } from './simulated/lab.ts';
+import { Load } from './simulated/load.ts';
 import { SimulatedProcessor } from './simulated/processor.ts';
 import { serve } from './simulated/server.ts';
 
@@ -24,10 +27,30 @@ const named = ['PROCESSORS', ...SIMULATED.map(({ setting }) => setting)].some((n
 if (!named) for (const { setting, port } of SIMULATED) environment[setting] = `http://${HOST}:${port}`;
 const reading = readConfig(environment);
 if (reading.kind === 'wrong') fail(...reading.problems);
-if (!named) for (const simulated of SIMULATED) await play(simulated);
+if (!named) await playAll(reading.config);
 await runGateway(reading.config);
 
-async function play({ name, port, fee }: (typeof SIMULATED)[number]): Promise<void> {
+async function playAll({ listen, access }: Config): Promise<void> {
+  const processors = new Map<string, SimulatedProcessor>();
+  for (const simulated of SIMULATED) processors.set(simulated.name, await play(simulated));
+  if (listen.kind === 'tcp' && listen.port !== 0 && access.dashboard !== 'off')
+    await openLab(processors, listen);
+}
+
+/** Gives the dashboard, and nobody else, the control of the processors that are played here. */
+async function openLab(
+  processors: ReadonlyMap<string, SimulatedProcessor>,
+  { host, port }: Extract<Address, { kind: 'tcp' }>,
+): Promise<void> {
+  const token = randomBytes(24).toString('base64url');
+  const load = new Load({ host, port, clock: systemClock, random: Math.random, newId: randomUUID });
+  const origins = [HOST, 'localhost', '[::1]'].map((name) => `http://${name}:${port}`);
+  const served = await serveLab({ processors, load, token, origins });
+  if (served.kind === 'failed') fail(served.reason);
+  environment['DASHBOARD_LAB'] = `http://${HOST}:${served.port}/#${token}`;
+}
+
+async function play({ name, port, fee }: (typeof SIMULATED)[number]): Promise<SimulatedProcessor> {
   const decimal = parseDecimal(fee);
   if (decimal === null) throw new Error(`${fee} is no decimal`);
   const processor = new SimulatedProcessor({
@@ -39,6 +62,7 @@ async function play({ name, port, fee }: (typeof SIMULATED)[number]): Promise<vo
   const served = await serve(processor, { kind: 'tcp', host: HOST, port });
   if (served.kind === 'failed') fail(served.reason);
   console.log(`processor ${name.padEnd(8)}  http://${HOST}:${port}  simulated, fee ${fee}`);
+  return processor;
 }
 
 /** Lasts as long as the gateway, and ends as it does. A Ctrl-C reaches both processes; this one waits. */
@@ -65,6 +89,9 @@ function invite(config: Config): void {
       ? ['curl', `http://${formatAddress(config.listen)}`]
       : [`curl --unix-socket ${config.listen.path}`, 'http://localhost'];
   console.log(`gateway             ${place}  ledger ${config.ledger.kind}, journal ${config.journalDir}`);
+  if (config.listen.kind === 'tcp' && config.access.dashboard !== 'off') {
+    console.log(`\nWatch it: ${place}/dashboard`);
+  }
   console.log('\nTry it (Ctrl-C stops everything):');
   const body = `{"correlationId":"'$(cat /proc/sys/kernel/random/uuid)'","amount":19.90}`;
   console.log(`  ${curl} -i ${place}/payments -d '${body}'`);

@@ -50,6 +50,7 @@ test('every setting has a default', () => {
     adminToken: '',
     access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token' },
     tracing: { otlpUrl: '', queueSpans: 2048, intervalMs: 1000, timeoutMs: 5000, ratio: 0 },
+    dashboard: { viewerLimit: 16, lab: null },
     logLevel: 'info',
   });
 });
@@ -200,6 +201,17 @@ const CASES: Record<
     wrong: ['on', 'Loopback'],
   },
   DASHBOARD_ACCESS: { right: [['off', (c) => c.access.dashboard, 'off']], wrong: ['true'] },
+  DASHBOARD_VIEWERS: { right: [['1', (c) => c.dashboard.viewerLimit, 1]], wrong: ['0', '1001'] },
+  DASHBOARD_LAB: {
+    right: [
+      [
+        'http://127.0.0.1:8003/#0123456789abcdef',
+        (c) => c.dashboard.lab,
+        'http://127.0.0.1:8003/#0123456789abcdef',
+      ],
+    ],
+    wrong: ['http://127.0.0.1:8003/', 'http://lab.example/#0123456789abcdef', 'http://127.0.0.1:8003/#short'],
+  },
   AUDIT_ACCESS: { right: [['loopback', (c) => c.access.audit, 'loopback']], wrong: ['none'] },
   LOG_LEVEL: { right: [['silent', (c) => c.logLevel, 'silent']], wrong: ['loud'] },
 };

@@ -54,10 +54,13 @@ export class Access {
   }
 
   /** In constant time, so that no part of the token can be guessed alone. */
+  isToken(shown: string): boolean {
+    return this.#tokenDigest !== null && timingSafeEqual(digest(shown), this.#tokenDigest);
+  }
+
   #hasToken(request: HttpRequest): boolean {
     const shown = BEARER.exec(request.getHeader('authorization'))?.[1];
-    if (shown === undefined || this.#tokenDigest === null) return false;
-    return timingSafeEqual(digest(shown), this.#tokenDigest);
+    return shown !== undefined && this.isToken(shown);
   }
 }
 

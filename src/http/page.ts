@@ -21,6 +21,8 @@ export interface PageTraits {
   readonly cacheControl: CacheControl;
   /** Whether it loads scripts, styles, pictures and data, over HTTP and WebSocket, from this gateway. Default false. */
   readonly loadsFiles?: boolean;
+  /** Origins besides this gateway that its scripts may talk to. */
+  readonly connectsTo?: readonly string[];
   /** The exact texts of its `<style>` elements. */
   readonly inlineStyles?: readonly string[];
 }
@@ -28,10 +30,10 @@ export interface PageTraits {
 export type CacheControl = 'no-store' | 'no-cache' | `max-age=${number}`;
 
 /** For a page in HTML and UTF-8. To be made once per page, not per request. */
-export function pageHeaders({ cacheControl, loadsFiles = false, inlineStyles = [] }: PageTraits): Headers {
+export function pageHeaders(traits: PageTraits): Headers {
   return [
-    ...fileHeaders('text/html; charset=utf-8', cacheControl),
-    ['Content-Security-Policy', contentSecurityPolicy(loadsFiles, inlineStyles)],
+    ...fileHeaders('text/html; charset=utf-8', traits.cacheControl),
+    ['Content-Security-Policy', contentSecurityPolicy(traits)],
     ['Cross-Origin-Opener-Policy', 'same-origin'],
   ];
 }
@@ -47,13 +49,22 @@ export function fileHeaders(contentType: string, cacheControl: CacheControl): He
   ];
 }
 
-function contentSecurityPolicy(loadsFiles: boolean, inlineStyles: readonly string[]): string {
+function contentSecurityPolicy({
+  loadsFiles = false,
+  connectsTo = [],
+  inlineStyles = [],
+}: PageTraits): string {
   const own = loadsFiles ? ["'self'"] : [];
   const styles = [...own, ...inlineStyles.map(sourceOf)];
   const directives = [
     "default-src 'none'",
     ...(loadsFiles
-      ? ["script-src 'self'", "connect-src 'self'", "img-src 'self' data:", "font-src 'self'"]
+      ? [
+          "script-src 'self'",
+          ['connect-src', "'self'", ...connectsTo].join(' '),
+          "img-src 'self' data:",
+          "font-src 'self'",
+        ]
       : []),
     ...(styles.length > 0 ? [`style-src ${styles.join(' ')}`] : []),
     `form-action ${loadsFiles ? "'self'" : "'none'"}`,

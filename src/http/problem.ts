@@ -41,6 +41,11 @@ const PROBLEMS = {
     title: 'Purge not allowed',
     detail: 'This gateway runs without ALLOW_PURGE=true.',
   },
+  'other-origin': {
+    status: '403 Forbidden',
+    title: 'Another origin',
+    detail: 'The page that asks is from another origin than this gateway.',
+  },
   'no-such-route': {
     status: '404 Not Found',
     title: 'No such route',
@@ -125,6 +130,12 @@ const PROBLEMS = {
     title: 'Queue full',
     detail: 'As many payments as this gateway holds are waiting. The payment was not accepted.',
     retryAfterSeconds: 1,
+  },
+  'viewers-limit': {
+    status: '503 Service Unavailable',
+    title: 'Too many viewers',
+    detail: 'As many viewers as this gateway allows watch the dashboard.',
+    retryAfterSeconds: 10,
   },
   'journal-unavailable': {
     status: '503 Service Unavailable',

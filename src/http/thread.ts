@@ -13,6 +13,7 @@ import { Ring } from '../pool/ring.ts';
 import type { SharedMemory } from '../shared-memory.ts';
 import { openTracer } from '../tracing/open.ts';
 import type { Tracer } from '../tracing/tracer.ts';
+import { Dashboard } from './dashboard.ts';
 import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
 import { type Durability, Intake } from './intake.ts';
@@ -46,6 +47,7 @@ export class HttpThread {
   readonly #journal: Journal;
   readonly #lease: Lease | null;
   readonly #tracer: Tracer;
+  readonly #dashboard: Dashboard;
   readonly #cancelReclaim: () => void;
 
   /** `index` counts the HTTP threads of the instance from 0. */
@@ -106,6 +108,7 @@ export class HttpThread {
       tracer,
     });
     serveDocuments(this.app, log);
+    this.#dashboard = new Dashboard({ app: this.app, config, board, ring, ledger, clock, log });
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();
       if (failure !== null) log.warn({ reason: failure }, 'a journal file cannot be removed');
@@ -115,6 +118,7 @@ export class HttpThread {
   /** Ends every connection, and leaves in the journal only what the ledger does not have. */
   async close(): Promise<void> {
     this.#cancelReclaim();
+    this.#dashboard.close();
     this.app.close();
     await this.#journal.close();
     await this.#lease?.stop();

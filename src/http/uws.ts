@@ -6,6 +6,7 @@ import {
   type us_listen_socket,
   us_listen_socket_close,
   us_socket_local_port,
+  type WebSocket,
 } from 'uWebSockets.js';
 import assert from 'node:assert/strict';
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
@@ -25,6 +26,7 @@ import { type Address, formatAddress } from './address.ts';
  */
 export type WebApp = TemplatedApp & Undeclared;
 export type { HttpRequest, HttpResponse };
+export type Socket = WebSocket<unknown>;
 
 /** What the binary has and its declarations leave out. */
 interface Undeclared {

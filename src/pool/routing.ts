@@ -55,30 +55,28 @@ function leastSlow(views: readonly ProcessorView[]): Route {
 /**
  * Why a processor got what it got when payments were routed last:
  *
- * | reason           | payments                                                                  |
- * |------------------|---------------------------------------------------------------------------|
- * | none             | have not been routed yet                                                  |
- * | cheapest-well    | go there: it is the cheapest that is well and quick enough                |
- * | least-slow       | go there: it is slow, but nobody is quicker                               |
- * | trial            | one goes there, to find out whether it is well again                      |
- * | full             | wait for it: it has as many calls in flight as it may                     |
- * | awaited          | wait for it: it fails, and they are not out of patience                   |
- * | failing          | go elsewhere or nowhere: it fails                                         |
- * | slow             | go elsewhere: it takes longer than the latency budget                     |
- * | not-needed       | go to a cheaper one                                                       |
- * | held-back        | wait for a cheaper one that fails                                         |
+ * | reason         | payments                                                    |
+ * |----------------|-------------------------------------------------------------|
+ * | none           | have not been routed yet                                    |
+ * | cheapest-well  | go there: it is the cheapest that is well and quick enough  |
+ * | after-patience | go there when they have waited for a cheaper one that fails |
+ * | least-slow     | go there: it is slow, but nobody is quicker                 |
+ * | trial          | one goes there, to find out whether it is well again        |
+ * | full           | wait for it: it has as many calls in flight as it may       |
+ * | failing        | wait for it while they have patience, and go elsewhere then |
+ * | slow           | go elsewhere: it takes longer than the latency budget       |
+ * | not-needed     | go to a cheaper one                                         |
  */
 export const REASONS = [
   'none',
   'cheapest-well',
+  'after-patience',
   'least-slow',
   'trial',
   'full',
-  'awaited',
   'failing',
   'slow',
   'not-needed',
-  'held-back',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -92,16 +90,11 @@ export function reasonOf(
 ): Reason {
   const view = views[processor];
   if (view === undefined) return 'none';
-  const isSlow = view.expectedMs > latencyBudgetMs;
-  if (route.kind === 'send' && route.processor === processor) {
-    if (full) return 'full';
-    if (route.trial) return 'trial';
-    return isSlow ? 'least-slow' : 'cheapest-well';
-  }
-  // Whoever waits does so for the first that fails: what is dearer is not asked.
-  const chosen = route.kind === 'send' ? route.processor : views.findIndex(({ open }) => open);
-  if (route.kind === 'wait' && processor === chosen) return 'awaited';
+  const isChosen = route.kind === 'send' && route.processor === processor;
+  if (isChosen && full) return 'full';
+  if (isChosen && route.trial) return 'trial';
   if (view.open) return 'failing';
-  if (isSlow) return 'slow';
-  return route.kind === 'send' ? 'not-needed' : 'held-back';
+  if (view.expectedMs > latencyBudgetMs) return isChosen ? 'least-slow' : 'slow';
+  if (views.slice(0, processor).some(({ open }) => open)) return 'after-patience';
+  return isChosen ? 'cheapest-well' : 'not-needed';
 }

@@ -27,6 +27,12 @@ export interface SimulatedProcessorParts {
   readonly token: string;
 }
 
+export interface Condition {
+  readonly delayMs: number;
+  readonly failing: boolean;
+  readonly faults: readonly string[];
+}
+
 /** Takes the reply to a call, once, perhaps before the call returns. */
 type Respond = (reply: Reply) => void;
 
@@ -140,6 +146,12 @@ export class SimulatedProcessor {
     if (fault === 'none') this.#faults.clear();
     else this.#faults.set(fault);
     return answer(200, JSON.stringify({ faults: this.#faults.list() }));
+  }
+
+  /** How it is set now; for who plays it. */
+  condition(): Condition {
+    const faults = this.#faults.list().map(({ kind }) => kind);
+    return { delayMs: this.#delayMs, failing: this.#failing, faults };
   }
 
   /** Not in the official contract: payments in the order of their inserts, for auditors. */

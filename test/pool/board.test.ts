@@ -37,8 +37,8 @@ test('a reason stands since it became so, for its processor alone', () => {
   one.setReason(1, 'slow', 10);
   one.setReason(1, 'slow', 20);
   assert.equal(other.reason(1), { reason: 'slow', sinceMs: 10 });
-  one.setReason(1, 'held-back', 30);
-  assert.equal(other.reason(1), { reason: 'held-back', sinceMs: 30 });
+  one.setReason(1, 'after-patience', 30);
+  assert.equal(other.reason(1), { reason: 'after-patience', sinceMs: 30 });
   assert.equal(other.reason(0), { reason: 'none', sinceMs: 0 });
 });
 

@@ -125,12 +125,12 @@ function reasons(views: readonly ProcessorView[], ageMs: number, full = false): 
 test('every processor has its reason', () => {
   assert.equal(reasons([well, well], FRESH), ['cheapest-well', 'not-needed']);
   assert.equal(reasons([well, open, slow], FRESH, true), ['full', 'failing', 'slow']);
-  assert.equal(reasons([open, well], FRESH), ['awaited', 'held-back']);
-  assert.equal(reasons([open, well], IMPATIENT), ['failing', 'cheapest-well']);
+  assert.equal(reasons([open, well], FRESH), ['failing', 'after-patience']);
+  assert.equal(reasons([open, well], IMPATIENT), ['failing', 'after-patience']);
   assert.equal(reasons([slow, well], FRESH), ['slow', 'cheapest-well']);
-  assert.equal(reasons([due(open), well, open], FRESH), ['trial', 'not-needed', 'failing']);
+  assert.equal(reasons([due(open), well, open], FRESH), ['trial', 'after-patience', 'failing']);
   assert.equal(reasons([{ ...slow, expectedMs: 4000 }, slow], FRESH), ['slow', 'least-slow']);
-  assert.equal(reasons([open, open], IMPATIENT), ['awaited', 'failing']);
+  assert.equal(reasons([open, open], IMPATIENT), ['failing', 'failing']);
 });
 
 test('one that is not there has none', () => {

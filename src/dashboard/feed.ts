@@ -1,0 +1,60 @@
+import type { Clock } from '../clock.ts';
+import type { Hello, Message } from './frame.ts';
+import { Sampler, type SamplerParts } from './sampler.ts';
+
+export interface FeedParts extends Omit<SamplerParts, 'clock'> {
+  readonly hello: Hello;
+  /** Sends one text to every viewer. */
+  readonly publish: (text: string) => void;
+  readonly clock: Clock;
+}
+
+const FRAME_EVERY_MS = 1000;
+
+/** One frame a second for all viewers of this thread, made only while there is one. */
+export class Feed {
+  readonly #parts: FeedParts;
+  readonly #hello: string;
+  #viewers = 0;
+  #sampler: Sampler | null = null;
+  #last: string | null = null;
+  #cancel: () => void = () => {};
+
+  constructor(parts: FeedParts) {
+    this.#parts = parts;
+    this.#hello = textOf(parts.hello);
+  }
+
+  /** One more viewer. Answers what to send to it alone: it gets the rest with everybody. */
+  join(): readonly string[] {
+    this.#viewers++;
+    if (this.#sampler === null) {
+      this.#sampler = new Sampler(this.#parts);
+      this.#last = textOf(this.#sampler.sample());
+      this.#next();
+    }
+    return this.#last === null ? [this.#hello] : [this.#hello, this.#last];
+  }
+
+  /** One viewer less; the last one takes the sampler and its timer along. */
+  leave(): void {
+    this.#viewers--;
+    if (this.#viewers > 0) return;
+    this.#cancel();
+    this.#sampler = null;
+    this.#last = null;
+  }
+
+  #next(): void {
+    this.#cancel = this.#parts.clock.after(FRAME_EVERY_MS, () => {
+      if (this.#sampler === null) return;
+      this.#last = textOf(this.#sampler.sample());
+      this.#next();
+      this.#parts.publish(this.#last);
+    });
+  }
+}
+
+function textOf(message: Message): string {
+  return JSON.stringify(message);
+}

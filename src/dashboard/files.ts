@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+
+const PAGE = new URL('./page/', import.meta.url);
+const OWN = [
+  'index.html',
+  'sign-in.html',
+  'page.css',
+  'main.js',
+  'charts.js',
+  'connection.js',
+  'element.js',
+  'figures.js',
+  'history.js',
+  'lab.js',
+  'text.js',
+  'theme.js',
+];
+
+/** Every file of the dashboard, by the name under which a browser asks for it. */
+const FILES = new Map<string, URL>([
+  ...OWN.map((name) => [name, new URL(name, PAGE)] as const),
+  ['uplot.js', new URL(import.meta.resolve('uplot/dist/uPlot.iife.min.js'))],
+  ['uplot.css', new URL(import.meta.resolve('uplot/dist/uPlot.min.css'))],
+]);
+
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+};
+
+/** Null for what is no file that a page loads. */
+export function contentTypeOf(name: string): string | null {
+  return FILES.has(name) ? (CONTENT_TYPES[extname(name)] ?? null) : null;
+}
+
+/** Read each time: pages are opened seldom, and memory is for payments. */
+export function read(name: string): Promise<Uint8Array> {
+  const url = FILES.get(name);
+  if (url === undefined) throw new Error(`no file ${name}`);
+  return readFile(url);
+}

@@ -1,0 +1,262 @@
+import { byId, element, table, write } from './element.js';
+import { ago, count, duration, feeCents, money, NONE, percent, rate, timeOfDay } from './text.js';
+
+/** @import { Frame, Hello, ProcessorFigures } from '../frame.ts' */
+/** @import { Reason } from '../../pool/routing.ts' */
+
+const CHANGES_SHOWN = 8;
+
+/** What a reader is told of a processor in one word, and how it is coloured. */
+const STATES = /** @type {const} */ ({
+  well: { word: 'Well', tone: 'good' },
+  slow: { word: 'Slow', tone: 'warn' },
+  failing: { word: 'Failing', tone: 'bad' },
+});
+
+/** The figures of a frame, in words and tables. */
+export class Figures {
+  #hello;
+  /** @type {Map<string, HTMLElement>} */
+  #now = new Map();
+  /** @type {ReturnType<typeof card>[]} */
+  #cards;
+  /** @type {(Reason | undefined)[]} */
+  #reasons = [];
+  /** @type {(keyof typeof STATES | undefined)[]} */
+  #states = [];
+
+  /** @param {Hello} hello */
+  constructor(hello) {
+    this.#hello = hello;
+    write(byId('instance'), `instance ${hello.instanceId}`);
+    byId('now').replaceChildren(
+      ...[
+        'Accepted',
+        'Settled',
+        'Backlog',
+        'Accept time',
+        'Settlement time',
+        'Money settled',
+        'Fees paid',
+      ].map((name) => this.#tile(name)),
+    );
+    this.#cards = hello.processors.map(card);
+    byId('processors').replaceChildren(...this.#cards.map(({ node }) => node));
+    byId('changes').replaceChildren(
+      element('li', 'about', 'Nothing has changed since this page was opened.'),
+    );
+  }
+
+  /** @param {string} name */
+  #tile(name) {
+    const value = element('strong', '', NONE);
+    const note = element('span', '', '');
+    this.#now.set(name, value);
+    this.#now.set(`${name} note`, note);
+    return element('div', '', element('dt', '', name), element('dd', '', value, note));
+  }
+
+  /** Shows a frame, and answers what of it somebody who does not look should hear. @param {Frame} frame */
+  show(frame) {
+    this.#showNow(frame);
+    const changes = frame.processors.flatMap((figures, index) =>
+      this.#showProcessor(index, figures, frame.atMs),
+    );
+    this.#showMoney(frame);
+    this.#showSeats(frame);
+    return changes;
+  }
+
+  /** @param {Frame} frame */
+  #showNow({ instance, deployment }) {
+    const { accept, settlement } = instance;
+    this.#tell('Accepted', rate(instance.acceptedPerS), 'payments a second');
+    this.#tell('Settled', rate(instance.settledPerS), 'payments a second');
+    const age =
+      instance.backlog > 0 ? `oldest waits for ${duration(instance.backlogAgeMs)}` : 'nothing waits';
+    this.#tell('Backlog', count(instance.backlog), age);
+    this.#tell('Accept time', duration(accept?.p50Ms ?? null), `p99 ${duration(accept?.p99Ms ?? null)}`);
+    this.#tell(
+      'Settlement time',
+      duration(settlement?.p50Ms ?? null),
+      `p99 ${duration(settlement?.p99Ms ?? null)}`,
+    );
+    const { payments, amountCents, feesCents } = this.#sum(deployment.totals);
+    const isKnown = deployment.totals.length > 0;
+    this.#tell(
+      'Money settled',
+      isKnown ? money(amountCents) : NONE,
+      `${count(isKnown ? payments : null)} payments`,
+    );
+    const share =
+      amountCents === 0n ? NONE : percent(Math.round(Number((feesCents * 10_000n) / amountCents)) * 100);
+    this.#tell('Fees paid', isKnown ? money(feesCents) : NONE, `${share} of the money`);
+  }
+
+  /** @param {string} name @param {string} value @param {string} note */
+  #tell(name, value, note) {
+    write(/** @type {HTMLElement} */ (this.#now.get(name)), value);
+    write(/** @type {HTMLElement} */ (this.#now.get(`${name} note`)), note);
+  }
+
+  /** @param {Frame['deployment']['totals']} totals */
+  #sum(totals) {
+    const sum = { payments: 0, amountCents: 0n, feesCents: 0n };
+    for (const [index, { count: payments, amountCents }] of totals.entries()) {
+      sum.payments += payments;
+      sum.amountCents += BigInt(amountCents);
+      sum.feesCents += feeCents(BigInt(amountCents), this.#hello.processors[index]?.feePpm ?? 0);
+    }
+    return sum;
+  }
+
+  /** @param {number} index @param {ProcessorFigures} figures @param {number} atMs @returns {string[]} */
+  #showProcessor(index, figures, atMs) {
+    const { name = '' } = this.#hello.processors[index] ?? {};
+    const state = this.#stateOf(figures);
+    const sentence = this.#sentence(figures.reason);
+    this.#cards[index]?.show(figures, state, sentence);
+    const [stateBefore, reasonBefore] = [this.#states[index], this.#reasons[index]];
+    this.#states[index] = state;
+    this.#reasons[index] = figures.reason;
+    if (reasonBefore !== undefined && reasonBefore !== figures.reason) {
+      this.#addChange(index, name, sentence, atMs - (figures.reasonAgeMs ?? 0));
+    }
+    const isNews = stateBefore !== undefined && stateBefore !== state;
+    return isNews ? [`${name}: ${STATES[state].word.toLowerCase()}. ${sentence}`] : [];
+  }
+
+  /** @param {ProcessorFigures} figures @returns {keyof typeof STATES} */
+  #stateOf({ breakerOpen, observedMs, oldestCallAgeMs }) {
+    if (breakerOpen) return 'failing';
+    return Math.max(observedMs, oldestCallAgeMs ?? 0) > this.#hello.latencyBudgetMs ? 'slow' : 'well';
+  }
+
+  /** @param {Reason} reason */
+  #sentence(reason) {
+    switch (reason) {
+      case 'none':
+        return 'No payment has been routed yet.';
+      case 'cheapest-well':
+        return 'Gets the payments: the cheapest that is well.';
+      case 'least-slow':
+        return 'Gets the payments: slow, but nobody is quicker.';
+      case 'trial':
+        return 'Gets one payment, to find out whether it is well again.';
+      case 'full':
+        return 'Gets the payments; the next ones wait for a call to end.';
+      case 'after-patience':
+        return `Gets what has waited ${duration(this.#hello.patienceMs)} for a cheaper one.`;
+      case 'failing':
+        return `It fails. Payments wait for it for ${duration(this.#hello.patienceMs)}, then go elsewhere.`;
+      case 'slow':
+        return `It takes longer than ${duration(this.#hello.latencyBudgetMs)}. Payments go elsewhere.`;
+      case 'not-needed':
+        return 'Not needed: a cheaper one takes the payments.';
+    }
+  }
+
+  /** @param {number} index @param {string} name @param {string} sentence @param {number} atMs */
+  #addChange(index, name, sentence, atMs) {
+    const list = byId('changes');
+    for (const note of list.querySelectorAll('.about')) note.remove();
+    const time = element('time', '', timeOfDay(atMs));
+    const item = element('li', '', time, accented('b', index, name), ` ${sentence}`);
+    list.prepend(item);
+    while (list.childElementCount > CHANGES_SHOWN) list.lastElementChild?.remove();
+  }
+
+  /** @param {Frame} frame */
+  #showMoney({ deployment }) {
+    const { totals, unavailable } = deployment;
+    const { processors } = this.#hello;
+    const { payments, amountCents, feesCents } = this.#sum(totals);
+    if (totals.length === 0) {
+      write(byId('money-note'), unavailable ?? 'The ledger has not answered yet.');
+      return;
+    }
+    const everythingAt = processors.map(({ feePpm }) => feeCents(amountCents, feePpm));
+    const amounts = totals.map((total) => BigInt(total.amountCents));
+    const fees = amounts.map((amount, index) => feeCents(amount, processors[index]?.feePpm ?? 0));
+    const dearest = everythingAt.at(-1) ?? 0n;
+    const saved = `Choosing has saved ${money(dearest - feesCents)} against sending everything to ${processors.at(-1)?.name}.`;
+    const late = unavailable === null ? '' : ` The ledger does not answer now: ${unavailable}.`;
+    write(byId('money-note'), saved + late);
+    const heads = ['', ...processors.map(({ name }) => name), 'Total'];
+    const rows = [
+      ['Payments', ...totals.map((total) => count(total.count)), count(payments)],
+      ['Settled', ...amounts.map(money), money(amountCents)],
+      ['Fee', ...processors.map(({ feePpm }) => percent(feePpm)), ''],
+      ['Fees paid', ...fees.map(money), money(feesCents)],
+      ['If all went there', ...everythingAt.map(money), ''],
+    ];
+    refresh(byId('money'), table('Money settled and fees, by processor', heads, rows));
+  }
+
+  /** @param {Frame} frame */
+  #showSeats({ deployment }) {
+    const rows = deployment.seats.map(({ instanceId, name, owner, leaseLeftMs }) => [
+      instanceId === this.#hello.instanceId ? `${instanceId} (this one)` : instanceId,
+      name,
+      String(owner),
+      leaseLeftMs > 0 ? `${duration(leaseLeftMs)} left` : 'run out',
+    ]);
+    const heads = ['Instance', 'Thread', 'Owner', 'Lease'];
+    refresh(byId('seats'), table('Instances and their leases', heads, rows));
+  }
+}
+
+/** The card of one processor. @param {Hello['processors'][number]} processor @param {number} index */
+function card({ name, feePpm }, index) {
+  const badge = element('span', 'badge', NONE);
+  const big = element('strong', 'rate', NONE);
+  const sentence = element('p', 'reason', '');
+  const facts = ['Observed', 'Reported', 'Health call', 'In flight', 'Oldest call', 'Pinned'];
+  const values = facts.map(() => element('dd', '', NONE));
+  const list = element(
+    'dl',
+    '',
+    ...facts.map((fact, at) => element('div', '', element('dt', '', fact), values[at] ?? '')),
+  );
+  const title = accented('h3', index, name);
+  title.append(element('small', '', `fee ${percent(feePpm)}`));
+  const node = element('article', 'card', element('header', '', title, badge));
+  node.append(element('p', 'big', big, element('span', '', 'settled a second')), sentence, list);
+  node.style.setProperty('--accent', `var(--accent-${index % 8})`);
+
+  /** @param {ProcessorFigures} figures @param {keyof typeof STATES} state @param {string} reason */
+  const show = (figures, state, reason) => {
+    const { reported, reasonAgeMs } = figures;
+    badge.dataset['tone'] = STATES[state].tone;
+    write(badge, STATES[state].word);
+    write(big, rate(figures.settledPerS));
+    write(sentence, reasonAgeMs === null ? reason : `${reason} Since ${ago(reasonAgeMs)}.`);
+    const texts = [
+      duration(figures.observedMs),
+      duration(reported?.minResponseTimeMs ?? null),
+      reported === null ? 'none yet' : `${reported.failing ? 'failing' : 'well'}, ${ago(reported.ageMs)} ago`,
+      count(figures.callsInFlight),
+      duration(figures.oldestCallAgeMs),
+      count(figures.pinned),
+    ];
+    for (const [at, text] of texts.entries()) write(/** @type {Node} */ (values[at]), text);
+  };
+  return { node, show };
+}
+
+/** @template {keyof HTMLElementTagNameMap} Tag @param {Tag} tag @param {number} index @param {string} text */
+function accented(tag, index, text) {
+  const made = element(tag, 'accented', text);
+  made.style.setProperty('--accent', `var(--accent-${index % 8})`);
+  return made;
+}
+
+/** Puts a table in the place of the one there, cell by cell where they are of one form. @param {HTMLElement} place @param {HTMLTableElement} next */
+export function refresh(place, next) {
+  const now = place.querySelector('table');
+  const [cells, texts] = [now, next].map((node) => Array.from(node?.querySelectorAll('th, td') ?? []));
+  if (now === null || cells?.length !== texts?.length) place.replaceChildren(next);
+  else for (const [at, cell] of (cells ?? []).entries()) write(cell, texts?.[at]?.textContent ?? '');
+  // What scrolls must be in reach of a keyboard, and what does not is only in its way.
+  place.tabIndex = place.scrollWidth > place.clientWidth ? 0 : -1;
+}

@@ -1,0 +1,131 @@
+import { Charts } from './charts.js';
+import { Connection } from './connection.js';
+import { byId, write } from './element.js';
+import { Figures } from './figures.js';
+import { History } from './history.js';
+import { Lab } from './lab.js';
+import { ago, timeOfDay } from './text.js';
+import { startTheme } from './theme.js';
+
+/** @import { Frame, Hello } from '../frame.ts' */
+
+const HEARTBEAT_MS = 500;
+
+/** The page: what it has been told, and whether that is still so. */
+class Dashboard {
+  #history = new History();
+  #connection = new Connection({
+    onMessage: (message) => (message.kind === 'hello' ? this.#greet(message) : this.#take(message)),
+    onLost: (nextTryAtMs) => this.#lose(nextTryAtMs),
+  });
+  /** @type {string} what the gateway said of itself; another one is another gateway */
+  #greeting = '';
+  /** @type {Figures | null} */
+  #figures = null;
+  /** @type {Charts | null} */
+  #charts = null;
+  /** @type {Frame | null} */
+  #frame = null;
+  #receivedAtMs = 0;
+  /** @type {number | null} */
+  #nextTryAtMs = null;
+  #isPaused = false;
+
+  start() {
+    startTheme(() => this.#charts?.recolor());
+    byId('pause').onclick = () => this.#pause(!this.#isPaused);
+    byId('retry').onclick = () => this.#connection.open();
+    addEventListener('online', () => this.#connection.open());
+    setInterval(() => this.#showLink(), HEARTBEAT_MS);
+    this.#connection.open();
+  }
+
+  /** @param {Hello} hello */
+  #greet(hello) {
+    if (this.#greeting === JSON.stringify(hello)) return;
+    if (this.#greeting === '' && hello.lab !== null) new Lab(hello.lab);
+    // Started anew, perhaps with other processors: what was drawn of the old one fits no more.
+    else if (this.#greeting !== '') return location.reload();
+    this.#greeting = JSON.stringify(hello);
+    document.title = `${hello.instanceId} · Dinossauro`;
+    this.#figures = new Figures(hello);
+    this.#charts = new Charts(hello, this.#history);
+  }
+
+  /** @param {Frame} frame */
+  #take(frame) {
+    if (this.#nextTryAtMs !== null) announce('The connection is back.');
+    this.#nextTryAtMs = null;
+    this.#frame = frame;
+    this.#receivedAtMs = Date.now();
+    this.#history.add(frame);
+    if (!this.#isPaused) this.#show(frame);
+    this.#showLink();
+  }
+
+  /** @param {Frame} frame */
+  #show(frame) {
+    const news = this.#figures?.show(frame) ?? [];
+    if (news.length > 0) announce(news.join(' '));
+    this.#charts?.show();
+  }
+
+  /** @param {boolean} isPaused */
+  #pause(isPaused) {
+    this.#isPaused = isPaused;
+    byId('pause').ariaPressed = String(isPaused);
+    if (!isPaused && this.#frame !== null) this.#show(this.#frame);
+    this.#showLink();
+  }
+
+  /** @param {number} nextTryAtMs */
+  #lose(nextTryAtMs) {
+    if (this.#nextTryAtMs === null) announce('The connection is lost. The figures are old.');
+    this.#nextTryAtMs = nextTryAtMs;
+    this.#showLink();
+    void leaveIfSignedOut();
+  }
+
+  #showLink() {
+    const isLost = this.#nextTryAtMs !== null;
+    byId('banner').hidden = !isLost;
+    byId('figures').classList.toggle('stale', isLost);
+    const link = byId('link');
+    const [tone, word] = this.#state();
+    link.dataset['tone'] = tone;
+    write(link, word);
+    if (this.#nextTryAtMs === null) return;
+    const waitS = Math.max(0, Math.ceil((this.#nextTryAtMs - Date.now()) / 1000));
+    const figures =
+      this.#frame === null
+        ? 'There are no figures yet.'
+        : `These figures are of ${timeOfDay(this.#frame.atMs)}, ${ago(Date.now() - this.#receivedAtMs)} ago.`;
+    write(
+      byId('banner-text'),
+      `The gateway does not answer. ${figures} Next try ${waitS === 0 ? 'now' : `in ${waitS} s`}.`,
+    );
+  }
+
+  /** @returns {[tone: string, word: string]} */
+  #state() {
+    if (this.#nextTryAtMs !== null) return ['bad', 'Lost'];
+    if (this.#frame === null) return ['quiet', 'Connecting'];
+    if (this.#isPaused) return ['quiet', 'Paused'];
+    const { state } = this.#frame.instance;
+    if (state === 'ready') return ['good', 'Live'];
+    return ['warn', state === 'starting' ? 'Starting' : 'Stopping'];
+  }
+}
+
+/** What a screen reader says when it has said what it is saying. @param {string} text */
+function announce(text) {
+  byId('announcement').textContent = text;
+}
+
+/** A session may have ended, and then the page is where to sign in again. */
+async function leaveIfSignedOut() {
+  const response = await fetch('/dashboard', { method: 'HEAD' }).catch(() => null);
+  if (response?.status === 401) location.reload();
+}
+
+new Dashboard().start();

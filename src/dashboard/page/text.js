@@ -1,0 +1,57 @@
+// How figures are written: the same in tiles, tables and legends.
+
+/** What stands for a figure that is not known, or does not exist now. */
+export const NONE = '–';
+
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const tenths = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const cents = new Intl.NumberFormat('en', { minimumFractionDigits: 2 });
+
+/** @param {number | null} value */
+export function count(value) {
+  return value === null ? NONE : whole.format(value);
+}
+
+/** Per second: to a tenth while that says something. @param {number | null} value */
+export function rate(value) {
+  if (value === null) return NONE;
+  return value < 10 && value !== 0 ? tenths.format(value) : whole.format(value);
+}
+
+/** @param {bigint} amountCents */
+export function money(amountCents) {
+  const fraction = String(amountCents % 100n).padStart(2, '0');
+  return cents.format(/** @type {`${number}`} */ (`${amountCents / 100n}.${fraction}`));
+}
+
+/** A share in parts per million, as per cent. @param {number} ppm */
+export function percent(ppm) {
+  return `${new Intl.NumberFormat('en', { maximumFractionDigits: 4 }).format(ppm / 10_000)}%`;
+}
+
+/** With about three digits, in the unit that fits. @param {number | null} ms */
+export function duration(ms) {
+  if (ms === null) return NONE;
+  if (ms === 0) return '0 ms';
+  if (ms < 10) return `${new Intl.NumberFormat('en', { maximumSignificantDigits: 2 }).format(ms)} ms`;
+  if (ms < 1000) return `${whole.format(ms)} ms`;
+  if (ms < 60_000) return `${(ms % 1000 === 0 ? whole : tenths).format(ms / 1000)} s`;
+  return ago(ms);
+}
+
+/** In whole seconds, minutes or hours. @param {number} ms */
+export function ago(ms) {
+  if (ms < 60_000) return `${whole.format(Math.max(0, Math.floor(ms / 1000)))} s`;
+  if (ms < 3_600_000) return `${whole.format(Math.floor(ms / 60_000))} min`;
+  return `${whole.format(Math.floor(ms / 3_600_000))} h`;
+}
+
+/** The clock of the reader. @param {number} atMs */
+export function timeOfDay(atMs) {
+  return new Date(atMs).toLocaleTimeString('en-GB');
+}
+
+/** Whole cents of fees, rounded half up. @param {bigint} amountCents @param {number} feePpm */
+export function feeCents(amountCents, feePpm) {
+  return (amountCents * BigInt(feePpm) + 500_000n) / 1_000_000n;
+}

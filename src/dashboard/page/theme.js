@@ -1,0 +1,22 @@
+import { byId } from './element.js';
+
+const THEMES = /** @type {const} */ (['system', 'light', 'dark']);
+const KEY = 'dinossauro-theme';
+
+/** Light, dark, or what the system says; kept in this browser. @param {() => void} onChange */
+export function startTheme(onChange) {
+  const button = byId('theme');
+  let theme = THEMES.find((name) => name === localStorage.getItem(KEY)) ?? 'system';
+  const show = () => {
+    document.documentElement.dataset['theme'] = theme;
+    button.textContent = `Theme: ${theme}`;
+    onChange();
+  };
+  button.onclick = () => {
+    theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? 'system';
+    localStorage.setItem(KEY, theme);
+    show();
+  };
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', onChange);
+  show();
+}

@@ -1,0 +1,214 @@
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { Feed } from '../dashboard/feed.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Log } from '../log.ts';
+import type { Board } from '../pool/board.ts';
+import type { Ring } from '../pool/ring.ts';
+import { Access } from './access.ts';
+import { fileHeaders, pageHeaders } from './page.ts';
+import { type Problem, problem } from './problem.ts';
+import { type Guard, guardedRoute, refuse, route } from './route.ts';
+import { Session } from './session.ts';
+import {
+  Exchange,
+  type Headers,
+  type HttpRequest,
+  type HttpResponse,
+  type Socket,
+  type WebApp,
+} from './uws.ts';
+
+export interface DashboardParts {
+  readonly app: WebApp;
+  readonly config: Config;
+  readonly board: Board;
+  readonly ring: Ring;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const PATH = '/dashboard';
+const TOPIC = 'frames';
+const SIGN_IN_LIMIT_BYTES = 1024;
+/** A viewer says nothing. */
+const MESSAGE_LIMIT_BYTES = 1;
+/** Pings go out before that; who does not answer is gone. */
+const SILENCE_LIMIT_S = 30;
+/** Some frames: a viewer that is further behind is dropped, and comes back for what is new. */
+const BEHIND_LIMIT_BYTES = 64 * 1024;
+
+const EVERYBODY: Guard = { check: () => null };
+
+/**
+ * The routes of the dashboard. What makes its figures is imported when the first viewer comes, and works only while
+ * there is one; switched off, there are no routes either.
+ *
+ * Where the mode is `token`, a browser signs in with a form and shows a session from then on. The files that pages
+ * load are the same for everybody and hold no figures, so in that mode they ask for nothing.
+ */
+export class Dashboard {
+  readonly #parts: DashboardParts;
+  readonly #access: Access;
+  readonly #session: Session;
+  readonly #headers: Headers;
+  /** For each viewer, the feed that counts it; null until that is loaded. */
+  readonly #viewers = new Map<Socket, Feed | null>();
+  #loading: Promise<Feed> | null = null;
+
+  constructor(parts: DashboardParts) {
+    const { app, config, clock } = parts;
+    const { adminToken: token, access, dashboard } = config;
+    this.#parts = parts;
+    this.#access = new Access({ mode: access.dashboard, token });
+    this.#session = new Session({ secret: token, path: PATH, clock });
+    const connectsTo = dashboard.lab === null ? [] : [new URL(dashboard.lab).origin];
+    this.#headers = pageHeaders({ cacheControl: 'no-store', loadsFiles: true, connectsTo });
+    if (access.dashboard === 'off') return;
+    const guard = this.#signsIn ? EVERYBODY : this.#access;
+    guardedRoute(app, PATH, guard, (exchange, request, response) =>
+      this.#getPage(exchange, request, response),
+    );
+    guardedRoute(app, `${PATH}/:file`, guard, (exchange, request) =>
+      this.#getFile(exchange, request.getParameter(0) ?? ''),
+    );
+    if (this.#signsIn) {
+      route(app, `${PATH}/session`, 'POST', (exchange, request) => this.#postSession(exchange, request));
+    }
+    app.ws(`${PATH}/live`, {
+      maxPayloadLength: MESSAGE_LIMIT_BYTES,
+      idleTimeout: SILENCE_LIMIT_S,
+      maxBackpressure: BEHIND_LIMIT_BYTES,
+      closeOnBackpressureLimit: true,
+      upgrade: (response, request, context) => {
+        const refusal = this.#refusalOfViewer(response, request);
+        if (refusal !== null) return refuse(new Exchange(response, request), refusal);
+        const key = request.getHeader('sec-websocket-key');
+        const protocol = request.getHeader('sec-websocket-protocol');
+        const extensions = request.getHeader('sec-websocket-extensions');
+        response.upgrade({}, key, protocol, extensions, context);
+      },
+      open: (socket) => this.#join(socket),
+      close: (socket) => this.#leave(socket),
+    });
+  }
+
+  /** Stops watching; the connections end with the application. */
+  close(): void {
+    for (const feed of this.#viewers.values()) feed?.leave();
+    this.#viewers.clear();
+  }
+
+  // Who may.
+
+  /** Null: the request may pass, as a bearer or with a session. */
+  #refusal(response: HttpResponse, request: HttpRequest): Problem | null {
+    const refusal = this.#access.check(response, request);
+    return refusal !== null && this.#signsIn && this.#session.holds(request.getHeader('cookie'))
+      ? null
+      : refusal;
+  }
+
+  get #signsIn(): boolean {
+    return this.#parts.config.access.dashboard === 'token';
+  }
+
+  #refusalOfViewer(response: HttpResponse, request: HttpRequest): Problem | null {
+    const refusal = this.#refusal(response, request);
+    if (refusal !== null) return refusal;
+    if (!isOwnOrigin(request)) return problem('other-origin');
+    return this.#viewers.size < this.#parts.config.dashboard.viewerLimit ? null : problem('viewers-limit');
+  }
+
+  // Pages.
+
+  async #getPage(exchange: Exchange, request: HttpRequest, response: HttpResponse): Promise<void> {
+    const refusal = this.#refusal(response, request);
+    if (refusal === null) exchange.end('200 OK', this.#headers, await read('index.html'));
+    else await this.#askToSignIn(exchange, refusal);
+  }
+
+  async #askToSignIn(exchange: Exchange, { status, headers }: Problem): Promise<void> {
+    const challenge = headers.filter(([name]) => name === 'WWW-Authenticate');
+    exchange.end(status, [...this.#headers, ...challenge], await read('sign-in.html'));
+  }
+
+  async #getFile(exchange: Exchange, name: string): Promise<void> {
+    const { contentTypeOf } = await import('../dashboard/files.ts');
+    const contentType = contentTypeOf(name);
+    if (contentType === null) refuse(exchange, problem('no-such-route'));
+    else exchange.end('200 OK', fileHeaders(contentType, 'no-cache'), await read(name));
+  }
+
+  #postSession(exchange: Exchange, request: HttpRequest): void {
+    if (!isOwnOrigin(request)) refuse(exchange, problem('other-origin'));
+    else exchange.readBody(SIGN_IN_LIMIT_BYTES, (body) => void this.#signIn(exchange, body));
+  }
+
+  async #signIn(exchange: Exchange, body: Uint8Array | null): Promise<void> {
+    if (body === null) return refuse(exchange, problem('body-too-large'), true);
+    const token = new URLSearchParams(Buffer.from(body).toString('utf8')).get('token') ?? '';
+    if (!this.#access.isToken(token)) return this.#askToSignIn(exchange, problem('token-required'));
+    const headers = [
+      ['Location', PATH],
+      ['Cache-Control', 'no-store'],
+      ['Set-Cookie', this.#session.begin()],
+    ] as const;
+    exchange.end('303 See Other', headers, '');
+  }
+
+  // Viewers.
+
+  async #join(socket: Socket): Promise<void> {
+    this.#viewers.set(socket, null);
+    const feed = await this.#feed();
+    // It may have left meanwhile.
+    if (!this.#viewers.has(socket)) return;
+    this.#viewers.set(socket, feed);
+    for (const text of feed.join()) socket.send(text);
+    socket.subscribe(TOPIC);
+  }
+
+  #leave(socket: Socket): void {
+    this.#viewers.get(socket)?.leave();
+    this.#viewers.delete(socket);
+  }
+
+  #feed(): Promise<Feed> {
+    this.#loading ??= this.#load();
+    return this.#loading;
+  }
+
+  async #load(): Promise<Feed> {
+    const { Feed } = await import('../dashboard/feed.ts');
+    const { app, config, board, ring, ledger, clock } = this.#parts;
+    return new Feed({
+      hello: {
+        kind: 'hello',
+        instanceId: config.instanceId,
+        ledger: config.ledger.kind,
+        latencyBudgetMs: config.latencyBudgetMs,
+        patienceMs: config.patienceMs,
+        processors: config.processors.map(({ name, feePpm }) => ({ name, feePpm })),
+        lab: config.dashboard.lab,
+      },
+      publish: (text) => app.publish(TOPIC, text),
+      board,
+      ring,
+      ledger,
+      poolThreadCount: config.poolThreadCount,
+      clock,
+    });
+  }
+}
+
+/** A browser says which page asks, and a program that is none may say nothing. */
+function isOwnOrigin(request: HttpRequest): boolean {
+  const origin = request.getHeader('origin');
+  return origin === '' || URL.parse(origin)?.host === request.getHeader('host');
+}
+
+async function read(name: string): Promise<Uint8Array> {
+  return (await import('../dashboard/files.ts')).read(name);
+}

@@ -1,0 +1,94 @@
+import { Agent, request } from 'node:http';
+import type { Clock } from '../clock.ts';
+import type { LoadFigures } from './lab-state.ts';
+
+export interface LoadParts {
+  /** Where payments are posted. */
+  readonly host: string;
+  readonly port: number;
+  readonly clock: Clock;
+  /** Numbers from 0 up to 1. */
+  readonly random: () => number;
+  readonly newId: () => string;
+}
+
+const TICK_MS = 50;
+const LEAST_CENTS = 100;
+const SPAN_CENTS = 20_000;
+const CONNECTIONS = 32;
+/** Posts that wait for their answer; when as many do, the next ones wait for them. */
+const IN_FLIGHT_LIMIT = 256;
+
+/** Posts payments at a rate, for a time, so that there is something to see. */
+export class Load {
+  readonly #parts: LoadParts;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  #ratePerS = 0;
+  #remaining = 0;
+  #owed = 0;
+  #inFlight = 0;
+  #accepted = 0;
+  #refused = 0;
+  #cancel: () => void = () => {};
+
+  constructor(parts: LoadParts) {
+    this.#parts = parts;
+  }
+
+  get figures(): LoadFigures {
+    return {
+      ratePerS: this.#ratePerS,
+      remaining: this.#remaining,
+      accepted: this.#accepted,
+      refused: this.#refused,
+    };
+  }
+
+  /** Takes the place of what is being posted; a rate of 0 stops it. */
+  start(ratePerS: number, seconds: number): void {
+    this.#cancel();
+    this.#ratePerS = ratePerS;
+    this.#remaining = ratePerS * seconds;
+    this.#owed = 0;
+    this.#next();
+  }
+
+  close(): void {
+    this.start(0, 0);
+    this.#agent.destroy();
+  }
+
+  #next(): void {
+    if (this.#remaining === 0) {
+      this.#ratePerS = 0;
+      return;
+    }
+    this.#cancel = this.#parts.clock.after(TICK_MS, () => {
+      this.#owed += (this.#ratePerS * TICK_MS) / 1000;
+      while (this.#owed >= 1 && this.#remaining > 0 && this.#inFlight < IN_FLIGHT_LIMIT) {
+        this.#owed--;
+        this.#remaining--;
+        this.#post();
+      }
+      this.#next();
+    });
+  }
+
+  #post(): void {
+    const { host, port, random, newId } = this.#parts;
+    const amountCents = LEAST_CENTS + Math.floor(random() * SPAN_CENTS);
+    const amount = `${Math.floor(amountCents / 100)}.${String(amountCents % 100).padStart(2, '0')}`;
+    const body = `{"correlationId":"${newId()}","amount":${amount}}`;
+    const headers = { 'Content-Type': 'application/json', 'Content-Length': body.length };
+    this.#inFlight++;
+    const post = request({ host, port, path: '/payments', method: 'POST', agent: this.#agent, headers });
+    post.once('response', (response) => {
+      response.resume();
+      if (response.statusCode === 202) this.#accepted++;
+      else this.#refused++;
+    });
+    post.once('error', () => this.#refused++);
+    post.once('close', () => this.#inFlight--);
+    post.end(body);
+  }
+}
