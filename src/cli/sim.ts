@@ -6,6 +6,7 @@ const OPTIONS = {
   seeds: whole('how many seeds (1000; 3000 with --mutants)', 1),
   from: whole('the first of them', 0, 1),
   seed: whole('replay this one, shrink it if it fails, and print its history', 0),
+  skew: whole('how many ms the clocks of the machines are apart, all the time', 0, 0),
   mutants: flag('put bugs into the gateway, and say which seed finds each'),
   only: text('TEXT', 'only mutants whose names contain it', ''),
 };
@@ -20,6 +21,7 @@ export const sim = command({
   examples: [
     ['sim --seeds 100', 'a hundred seeds'],
     ['sim --seed 17', 'the history of one'],
+    ['sim --skew 3600000', 'clocks that are an hour apart'],
     ['sim --mutants --only pin', 'does it find the bugs that are about pins?'],
   ],
   run: (values) => runFromClone('test/sim/main.ts', values),

@@ -51,12 +51,17 @@ const STOP_TIMEOUT_MS = 10_000;
  */
 export class Instance {
   readonly #parts: InstanceParts;
-  readonly #wall: WallClock = { offsetMs: 0 };
+  readonly #wall: WallClock;
   #life: Life | null = null;
   #lives = 0;
 
   constructor(parts: InstanceParts) {
     this.#parts = parts;
+    this.#wall = { offsetMs: this.#skewMs };
+  }
+
+  get #skewMs(): number {
+    return this.#parts.plan.skewsMs[this.#parts.index] ?? 0;
   }
 
   /** The life that runs now, or null. */
@@ -73,9 +78,9 @@ export class Instance {
     this.#wall.offsetMs += byMs;
   }
 
-  /** The clock is set right. */
+  /** The clock is as wrong as it always is. */
   setClock(): void {
-    this.#wall.offsetMs = 0;
+    this.#wall.offsetMs = this.#skewMs;
   }
 
   start(): void {

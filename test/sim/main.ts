@@ -14,15 +14,15 @@ const MUTANT_TIMEOUT_MS = 600_000;
 const PROGRESS_EVERY_MS = 10_000;
 
 /** `dinossauro sim`. The exit code. */
-export default async function sim({ mutants, only, seed, seeds, from }: SimValues): Promise<number> {
+export default async function sim({ mutants, only, seed, seeds, from, skew }: SimValues): Promise<number> {
   let isWell: boolean;
   if (mutants) isWell = await runMutants(only, seeds ?? MUTANT_SEEDS);
-  else if (seed !== undefined) isWell = await replay(seed);
-  else isWell = await runSeeds(from, seeds ?? SEEDS);
+  else if (seed !== undefined) isWell = await replay(planOf(seed, skew));
+  else isWell = await runSeeds(from, seeds ?? SEEDS, skew);
   return isWell ? 0 : 1;
 }
 
-async function runSeeds(from: number, count: number): Promise<boolean> {
+async function runSeeds(from: number, count: number, skewMs: number): Promise<boolean> {
   const failures: Outcome[] = [];
   const startedAtMs = performance.now();
   let saidAtMs = startedAtMs;
@@ -30,7 +30,7 @@ async function runSeeds(from: number, count: number): Promise<boolean> {
   let virtualMs = 0;
   const seeds = [...KEPT_SEEDS, ...Array.from({ length: count }, (_, index) => from + index)];
   for (const [index, seed] of seeds.entries()) {
-    const outcome = await runPlan(planOf(seed));
+    const outcome = await runPlan(planOf(seed, skewMs));
     chargeCount += outcome.chargeCount;
     virtualMs += outcome.virtualMs;
     if (outcome.broken !== null) {
@@ -52,14 +52,14 @@ async function runSeeds(from: number, count: number): Promise<boolean> {
   return failures.length === 0;
 }
 
-async function replay(seed: number): Promise<boolean> {
-  const outcome = await runPlan(planOf(seed));
+async function replay(plan: Plan): Promise<boolean> {
+  const outcome = await runPlan(plan);
   if (outcome.broken !== null) {
     await explain(outcome);
     return false;
   }
-  await tell(outcome.plan, null);
-  console.log(`seed ${seed} keeps every promise`);
+  await tell(plan, null);
+  console.log(`seed ${plan.seed} keeps every promise`);
   return true;
 }
 

@@ -12,6 +12,8 @@ export interface Plan {
   readonly troubles: readonly Trouble[];
   /** The moment from which all is well again. */
   readonly calmAtMs: number;
+  /** By how much the wall clock of each instance is wrong, all the time. */
+  readonly skewsMs: readonly number[];
   /** The wall clocks stay together well enough for the budget of health calls to hold. */
   readonly clocksAgree: boolean;
 }
@@ -96,7 +98,11 @@ const SPAN_MS = 30_000;
 /** When there is a storm, everything happens within so long, and most of it to one processor. */
 const STORM_MS = 5000;
 
-export function planOf(seed: number): Plan {
+/** The turns of health calls are so much further apart than they have to be. */
+export const HEALTH_SLACK_MS = 100;
+
+/** `skewMs` is how far the wall clocks are apart. */
+export function planOf(seed: number, skewMs = 0): Plan {
   const random = new Random(seed);
   const instanceCount = random.pick([1, 2, 2, 2, 3]);
   const threadCount = random.pick([1, 1, 2]);
@@ -108,7 +114,19 @@ export function planOf(seed: number): Plan {
   const posts = postsOf(random.fork('posts'), instanceCount, stormAtMs);
   const jumps = random.chance(0.15);
   const troubles = troublesOf(random.fork('troubles'), shape, stormAtMs, jumps);
-  return { seed, ...shape, posts, troubles, calmAtMs: SPAN_MS + 10_000, clocksAgree: !jumps };
+  const skewsMs = skewsOf(random.fork('skews'), instanceCount, skewMs);
+  const clocksAgree = !jumps && skewMs <= HEALTH_SLACK_MS;
+  return { seed, ...shape, posts, troubles, calmAtMs: SPAN_MS + 10_000, skewsMs, clocksAgree };
+}
+
+/** One clock is right, another one ahead by all of it, and the rest in between. */
+function skewsOf(random: Random, instanceCount: number, skewMs: number): number[] {
+  const right = random.int(0, instanceCount - 1);
+  const ahead = (right + random.int(1, Math.max(1, instanceCount - 1))) % instanceCount;
+  return Array.from({ length: instanceCount }, (_, index) => {
+    if (index === right) return 0;
+    return index === ahead ? skewMs : random.int(0, skewMs);
+  });
 }
 
 function sizesOf(random: Random): Sizes {
