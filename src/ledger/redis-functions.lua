@@ -20,6 +20,7 @@
 -- | <root><g>:o:<o>   | set    | ids of the entries that owner <o> holds                                        |
 -- | <root><g>:p:<o>   | string | what owner <o> was last handed by a take-over: from (6 B), then ids            |
 -- | <root><g>:x       | hash   | id and processor number (1 B) -> owner (6 B): strays, see below                |
+-- | <root><g>:y       | hash   | id -> another amount, till the entry that it belongs to is said again, too      |
 -- | <root><g>:l:<s>   | string | charges of second <s>, 10 bytes each, in the order they came                   |
 -- | <root><g>:s:<m>   | hash   | second in minute <m> -> counters                                               |
 -- | <root><g>:c:<d>   | hash   | m0 to m1439, h0 to h23, d: minutes and hours of day <d>, and all of it         |
@@ -695,11 +696,28 @@ local function keep_stray(books, id, processor, owner, entry)
   end
 end
 
+-- The entry is there again.
+local function recall_other_amount(books, id)
+  local amount = call('HGET', books.prefix .. 'y', id)
+  local key, field = entry_place(books, id)
+  local entry = amount and call('HGET', key, field)
+  if not entry then return end
+  call('HDEL', books.prefix .. 'y', id)
+  if sub(entry, 17, 23) ~= amount then note_other_amount(key, field, entry, byte(entry), amount) end
+end
+
 local function restore_claim(books, batch, id, processor, detail)
   local reply = claim(books, batch, id, processor, detail)
   if reply == KNOWN or reply == CONFLICT then
     keep_stray(books, id, processor, batch.owner, call('HGET', entry_place(books, id)))
   end
+  recall_other_amount(books, id)
+end
+
+-- Its entry may not be there yet: whoever claimed that has yet to say so.
+local function restore_conflict(books, _, id, _, detail)
+  call('HSET', books.prefix .. 'y', id, sub(detail, 13))
+  recall_other_amount(books, id)
 end
 
 -- What a processor has told for certain stands, whoever holds the entry by now.
@@ -716,6 +734,7 @@ local function restore_settlement(books, batch, id, state, processor, stamp, amo
   end
   call('SREM', books.prefix .. 'o:' .. unpack('>I6', entry, 24), id)
   finish(batch, key, field, entry, state, processor, stamp, amount, reason)
+  recall_other_amount(books, id)
 end
 
 -- args: books, payload of a commit, its reply, generation
@@ -727,14 +746,17 @@ local function restore_commit(keys, args)
   if is_purged(books, args) then return acknowledged(books, 0) end
   local batch, replies = new_batch(owner), {}
   -- What it did not do then, it does not do now.
-  local function where_done(done, restore)
+  local function as_said(restores)
     return function(...)
-      if sub(said, #replies + 1, #replies + 1) == done then restore(...) end
-      return done
+      local reply = sub(said, #replies + 1, #replies + 1)
+      local restore = restores[reply]
+      if restore then restore(...) end
+      return reply
     end
   end
-  at = settle_all(books, batch, payload, at, settle_count, replies, where_done(RECORDED, restore_settlement))
-  claim_all(books, batch, payload, at, claim_count, replies, where_done(CLAIMED, restore_claim))
+  at = settle_all(books, batch, payload, at, settle_count, replies, as_said({ [RECORDED] = restore_settlement }))
+  claim_all(books, batch, payload, at, claim_count, replies,
+    as_said({ [CLAIMED] = restore_claim, [CONFLICT] = restore_conflict }))
   if #batch.taken > 0 then keep_owner(books, unpack('>I6', owner)) end
   write_batch(books, batch)
   return acknowledged(books, 0)
@@ -760,6 +782,7 @@ local function restore_handed_over(books, id, shown, from, to)
   call('HSET', key, field, shown)
   call('SREM', books.prefix .. 'o:' .. unpack('>I6', holder), id)
   call('SADD', books.prefix .. 'o:' .. unpack('>I6', to), id)
+  recall_other_amount(books, id)
 end
 
 -- args: books, from (6 B), to (6 B), id, entry, id, entry, ..., generation

@@ -227,6 +227,28 @@ test('a reservation by one connection and its claim by another, whoever comes fi
   });
 });
 
+for (const who of ['first', 'second'] as const) {
+  test(`another amount under the same id, whoever of the two connections comes ${who}`, async () => {
+    await onServer(async ({ server, connect, forgetSince }) => {
+      const [one, other] =
+        who === 'first'
+          ? [await connect({ random: slow() }), await connect()]
+          : [await connect(), await connect({ random: slow() })];
+      const [owner, otherOwner] = [await enlist(one), await enlist(other)];
+      const { moment } = server;
+      await claim(one, owner, claimOf(1), claimOf(2));
+      await settle(one, owner, settlementOf(2));
+      const others = [1, 2].map((number) => claimOf(number, { amountCents: 2490 }));
+      assert.equal(await claim(other, otherOwner, ...others), ['conflict', 'conflict']);
+      await forgetSince(moment);
+      for (const number of [1, 2]) {
+        const entry = await find(one, number);
+        assert.equal([entry?.amountCents, entry?.conflictingAmountCents], [1990, 2490]);
+      }
+    });
+  });
+}
+
 test('a purge: what came before is gone again, what came after stays', async () => {
   await onServer(async ({ server, connect, forgetSince }) => {
     const [early, late, purger] = [
@@ -502,7 +524,9 @@ class Pair {
     const claims = this.#some(() => {
       const number = random.int(0, PAYMENTS - 1);
       const processor = random.chance(0.2) ? null : random.int(0, 1);
-      return claimOf(number, { processor, acceptedAtMs: this.#nowMs, requestedAtMs: this.#nowMs });
+      const amountCents = random.chance(0.9) ? 1990 : 2490;
+      const [acceptedAtMs, requestedAtMs] = [this.#nowMs, this.#nowMs];
+      return claimOf(number, { processor, amountCents, acceptedAtMs, requestedAtMs });
     });
     const entries = await Promise.all(
       this.#some(() => find(this.#model[seat] as MemoryLedger, random.int(0, PAYMENTS - 1))),
