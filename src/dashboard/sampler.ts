@@ -1,12 +1,15 @@
 import type { Clock } from '../clock.ts';
 import type { Ledger, OwnerRecord } from '../ledger/ledger.ts';
+import type { Meters } from '../metrics/meters.ts';
 import type { Totals } from '../payment.ts';
 import type { Board } from '../pool/board.ts';
 import type { Ring } from '../pool/ring.ts';
 import type { DeploymentFigures, Frame, InstanceFigures, ProcessorFigures } from './frame.ts';
+import { RecentTimes } from './recent-times.ts';
 
 export interface SamplerParts {
   readonly board: Board;
+  readonly meters: Meters;
   readonly ring: Ring;
   readonly ledger: Ledger;
   readonly poolThreadCount: number;
@@ -19,7 +22,8 @@ const LEDGER_EVERY_MS = 2000;
 interface Counts {
   readonly atMs: number;
   readonly accepted: number;
-  readonly settled: number;
+  /** By processor. */
+  readonly settled: readonly number[];
 }
 
 /** The books as the ledger gave them last. */
@@ -32,9 +36,10 @@ interface Books {
 /** Reads what an instance shows in shared memory, without asking any thread, and now and then the ledger. */
 export class Sampler {
   readonly #parts: SamplerParts;
+  readonly #acceptTimes = new RecentTimes();
+  readonly #settlementTimes = new RecentTimes();
   #counts: Counts | null = null;
   #books: Books | null = null;
-  #earlierBooks: Books | null = null;
   #unavailable: string | null = null;
   #askedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -44,36 +49,59 @@ export class Sampler {
 
   /** What is to be seen now; rates are since the last call. */
   sample(): Frame {
-    const { clock } = this.#parts;
+    const { clock, board } = this.#parts;
     const nowMs = clock.monotonicMs();
     void this.#askLedger(nowMs);
+    const before = this.#counts;
+    const counts = this.#count(nowMs);
+    this.#counts = counts;
     return {
       kind: 'frame',
       atMs: clock.nowMs(),
-      instance: this.#instance(nowMs),
-      processors: Array.from({ length: this.#parts.board.shape.processorCount }, (_, processor) =>
-        this.#processor(processor, nowMs),
+      instance: this.#instance(counts, before),
+      processors: Array.from({ length: board.shape.processorCount }, (_, processor) =>
+        this.#processor(processor, counts, before),
       ),
       deployment: this.#deployment(nowMs),
     };
   }
 
-  #instance(nowMs: number): InstanceFigures {
-    const { board, ring } = this.#parts;
-    const before = this.#counts;
-    const counts = { atMs: nowMs, accepted: board.counted('accepted'), settled: board.counted('settled') };
-    this.#counts = counts;
-    const perS = (counter: 'accepted' | 'settled') =>
-      before === null ? null : rate(counts[counter] - before[counter], nowMs - before.atMs);
+  #count(atMs: number): Counts {
+    const { board, meters } = this.#parts;
+    const settled = Array.from({ length: board.shape.processorCount }, (_, processor) =>
+      meters.countedAt(processor, 'settled'),
+    );
+    return { atMs, accepted: meters.counted('accepted'), settled };
+  }
+
+  #instance(counts: Counts, before: Counts | null): InstanceFigures {
+    const { meters, clock } = this.#parts;
+    const oldestAtMs = this.#oldestHeldAtMs();
     return {
       state: this.#state(),
-      acceptedPerS: perS('accepted'),
-      settledPerS: perS('settled'),
-      backlog: ring.size,
-      backlogAgeMs: 0,
-      accept: null,
-      settlement: null,
+      acceptedPerS: rate(counts, before, ({ accepted }) => accepted),
+      settledPerS: rate(counts, before, ({ settled }) => settled.reduce((sum, count) => sum + count, 0)),
+      backlog: this.#backlog(),
+      backlogAgeMs: oldestAtMs === null ? 0 : Math.max(0, clock.nowMs() - oldestAtMs),
+      accept: this.#acceptTimes.read(meters.histogram('accept')),
+      settlement: this.#settlementTimes.read(meters.histogram('settle')),
     };
+  }
+
+  #backlog(): number {
+    const { ring, meters } = this.#parts;
+    let backlog = ring.size;
+    for (let thread = 0; thread < meters.shape.threadCount; thread++) backlog += meters.gauge(thread, 'held');
+    return backlog;
+  }
+
+  #oldestHeldAtMs(): number | null {
+    const { meters } = this.#parts;
+    const momentsMs = Array.from({ length: meters.shape.threadCount }, (_, thread) =>
+      meters.gauge(thread, 'oldestHeldAtMs'),
+    );
+    const held = momentsMs.filter((atMs) => atMs > 0);
+    return held.length === 0 ? null : Math.min(...held);
   }
 
   #state(): InstanceFigures['state'] {
@@ -82,13 +110,14 @@ export class Sampler {
     return board.threadsReady < poolThreadCount ? 'starting' : 'ready';
   }
 
-  #processor(processor: number, nowMs: number): ProcessorFigures {
-    const { board } = this.#parts;
+  #processor(processor: number, counts: Counts, before: Counts | null): ProcessorFigures {
+    const { board, meters } = this.#parts;
+    const nowMs = counts.atMs;
     const reported = board.reported(processor);
     const oldestAtMs = board.oldestCallAtMs(processor);
     const { reason, sinceMs } = board.reason(processor);
     return {
-      settledPerS: this.#settledPerS(processor),
+      settledPerS: rate(counts, before, ({ settled }) => settled[processor] ?? 0),
       breakerOpen: board.breakerOpen(processor),
       observedMs: Math.round(board.latencyMs(processor)),
       reported:
@@ -101,17 +130,10 @@ export class Sampler {
             },
       callsInFlight: board.callsInFlight(processor),
       oldestCallAgeMs: oldestAtMs === null ? null : nowMs - oldestAtMs,
-      pinned: 0,
+      pinned: meters.pinned(processor),
       reason,
       reasonAgeMs: reason === 'none' ? null : nowMs - sinceMs,
     };
-  }
-
-  #settledPerS(processor: number): number | null {
-    const [now, before] = [this.#books, this.#earlierBooks];
-    if (now === null || before === null) return null;
-    const settled = (now.totals[processor]?.count ?? 0) - (before.totals[processor]?.count ?? 0);
-    return rate(settled, now.atMs - before.atMs);
   }
 
   #deployment(nowMs: number): DeploymentFigures {
@@ -138,12 +160,12 @@ export class Sampler {
       return;
     }
     this.#unavailable = null;
-    this.#earlierBooks = this.#books;
     this.#books = { atMs: clock.monotonicMs(), totals: totals.value, owners: owners.value };
   }
 }
 
-/** Per second, to one decimal; a counter that went back, as after a purge, counts as standing still. */
-function rate(count: number, spanMs: number): number {
-  return spanMs <= 0 ? 0 : Math.round((Math.max(0, count) * 10_000) / spanMs) / 10;
+/** Per second, to one decimal; null without counts before these. */
+function rate(counts: Counts, before: Counts | null, of: (counts: Counts) => number): number | null {
+  if (before === null || counts.atMs <= before.atMs) return null;
+  return Math.round(((of(counts) - of(before)) * 10_000) / (counts.atMs - before.atMs)) / 10;
 }

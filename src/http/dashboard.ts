@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import type { Feed } from '../dashboard/feed.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Log } from '../log.ts';
+import type { Meters } from '../metrics/meters.ts';
 import type { Board } from '../pool/board.ts';
 import type { Ring } from '../pool/ring.ts';
 import { Access } from './access.ts';
@@ -23,6 +24,7 @@ export interface DashboardParts {
   readonly app: WebApp;
   readonly config: Config;
   readonly board: Board;
+  readonly meters: Meters;
   readonly ring: Ring;
   readonly ledger: Ledger;
   readonly clock: Clock;
@@ -182,7 +184,7 @@ export class Dashboard {
 
   async #load(): Promise<Feed> {
     const { Feed } = await import('../dashboard/feed.ts');
-    const { app, config, board, ring, ledger, clock } = this.#parts;
+    const { app, config, board, meters, ring, ledger, clock } = this.#parts;
     return new Feed({
       hello: {
         kind: 'hello',
@@ -195,6 +197,7 @@ export class Dashboard {
       },
       publish: (text) => app.publish(TOPIC, text),
       board,
+      meters,
       ring,
       ledger,
       poolThreadCount: config.poolThreadCount,

@@ -73,6 +73,7 @@ export class HttpThread {
     const board = new Board(shared.board, shared.boardShape);
     const recent = new Recent(shared.recent);
     const sheet = sheetOf(index, config, shared);
+    const meters = new Meters(shared.meters, shared.boardShape);
     const durability: Durability =
       lease === null
         ? { kind: config.acceptDurability === 'flush' ? 'flush' : 'journal' }
@@ -108,7 +109,7 @@ export class HttpThread {
       tracer,
     });
     serveDocuments(this.app, log);
-    this.#dashboard = new Dashboard({ app: this.app, config, board, ring, ledger, clock, log });
+    this.#dashboard = new Dashboard({ app: this.app, config, board, meters, ring, ledger, clock, log });
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();
       if (failure !== null) log.warn({ reason: failure }, 'a journal file cannot be removed');
