@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { problem } from '../../src/http/problem.ts';
 import { Random } from '../sim/random.ts';
 import { Books } from '../system/books.ts';
 import { ProcessorAdmin } from '../system/processor-admin.ts';
@@ -45,7 +46,9 @@ async function breachesOf(fates: readonly Fate[], forgets = 0): Promise<Breach[]
       return { default: { ...atDefault, totalRequests }, fallback: atFallback };
     }
     if (path.startsWith('/payments-summary')) return { default: NONE, fallback: NONE };
-    return fates.find((_, index) => path === `/payments/${idOf(index)}`)?.said ?? null;
+    const index = fates.findIndex((_, at) => path === `/payments/${idOf(at)}`);
+    const said = fates[index]?.said;
+    return said === undefined ? null : wholeSaid(idOf(index), said);
   });
   const processors = await Promise.all(
     sums.map((sum, index) =>
@@ -70,12 +73,14 @@ async function breachesOf(fates: readonly Fate[], forgets = 0): Promise<Breach[]
   }
 }
 
-/** Answers every path with JSON, or 404 where there is none. */
+/** Answers every path with JSON, or 404 where there is none, as a gateway does. */
 async function serve(answer: (path: string) => unknown): Promise<{ url: string; server: Server }> {
   const server = createServer((request, response) => {
     const body = answer(request.url ?? '');
+    response.setHeader('Cache-Control', 'no-store');
+    response.setHeader('Content-Type', body === null ? 'application/problem+json' : 'application/json');
     response.statusCode = body === null ? 404 : 200;
-    response.end(JSON.stringify(body));
+    response.end(body === null ? problem('no-such-payment').body : JSON.stringify(body));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
@@ -87,6 +92,22 @@ function idOf(index: number): string {
 
 function whole(post: Partial<Post>): Post {
   return { atMs: START_MS, to: 'one', amountCents: 100, manner: 'plain', status: 202, ...post };
+}
+
+function wholeSaid(correlationId: string, { status, amount = 1, ...said }: Said): object {
+  const isSent = status !== 'accepted';
+  const stamp = new Date(START_MS).toISOString();
+  return {
+    amount,
+    ...said,
+    correlationId,
+    status,
+    acceptedAt: stamp,
+    processor: isSent ? 'default' : null,
+    requestedAt: isSent ? stamp : null,
+    attempts: isSent ? 1 : 0,
+    ...(status === 'invalid' ? { reason: said.reason ?? '' } : {}),
+  };
 }
 
 function finds(what: string, promise: Breach['promise'], fate: Fate, forgets = 0): void {

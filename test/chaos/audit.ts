@@ -1,7 +1,7 @@
+import { exchangeKept } from '../contract/kept.ts';
 import type { Random } from '../sim/random.ts';
 import type { Books } from '../system/books.ts';
 import { tooSoon } from '../system/deployment.ts';
-import { exchange } from '../system/exchange.ts';
 import type { Charge, ProcessorAdmin } from '../system/processor-admin.ts';
 import { until } from '../system/until.ts';
 import type { Paid, Post } from './clients.ts';
@@ -157,7 +157,7 @@ export class Audit {
   #saidOf(correlationId: string): Promise<Said[]> {
     return Promise.all(
       this.#site.gateways.map(async ({ url }) => {
-        const { status, body } = await exchange('GET', `${url}/payments/${correlationId}`);
+        const { status, body } = await exchangeKept('GET', `${url}/payments/${correlationId}`);
         if (status === 404) return { status: 'absent' };
         return status === 200 ? (JSON.parse(body) as Said) : UNKNOWN;
       }),

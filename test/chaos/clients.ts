@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
+import { exchangeKept } from '../contract/kept.ts';
 import type { Random } from '../sim/random.ts';
-import { exchange } from '../system/exchange.ts';
 import { pause } from '../system/until.ts';
 
 /** Where a client may post to: nginx, or an instance. */
@@ -108,7 +108,7 @@ export class Clients {
       const { entrance, post } = this.#newPost(paid, amountCents, manner);
       const body = bodyOf(paid, amountCents);
       const url = `${entrance.url}/payments`;
-      post.status = (await exchange('POST', url, { body, agent: this.#agent })).status;
+      post.status = (await exchangeKept('POST', url, { body, agent: this.#agent })).status;
       if ((post.status !== 0 && post.status !== 503) || performance.now() >= endMs) return;
       await pause(INSIST_EVERY_MS);
     }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child as Program } from '../../bench/rinha/child.ts';
 import { adapted } from '../../bench/rinha/nginx.ts';
+import { exchangeKept } from '../contract/kept.ts';
 import { RedisServer } from '../ledger/redis-server.ts';
 import type { Random } from '../sim/random.ts';
 import { Books } from '../system/books.ts';
@@ -187,7 +188,7 @@ export class Lab {
     await until(
       'nginx serves',
       READY_MS,
-      async () => (await exchange('GET', `${url}/readyz`)).status === 200,
+      async () => (await exchangeKept('GET', `${url}/readyz`)).status === 200,
     );
   }
 }

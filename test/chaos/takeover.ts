@@ -1,5 +1,5 @@
+import { exchangeKept } from '../contract/kept.ts';
 import { Random } from '../sim/random.ts';
-import { exchange } from '../system/exchange.ts';
 import { pause, until } from '../system/until.ts';
 import { Audit } from './audit.ts';
 import { Clients } from './clients.ts';
@@ -75,6 +75,6 @@ async function takeOver(lab: Lab, random: Random): Promise<Takeover> {
 }
 
 async function statusAt(url: string, correlationId: string): Promise<string> {
-  const { status, body } = await exchange('GET', `${url}/payments/${correlationId}`);
+  const { status, body } = await exchangeKept('GET', `${url}/payments/${correlationId}`);
   return status === 200 ? (JSON.parse(body) as { status: string }).status : 'absent';
 }

@@ -48,6 +48,7 @@ export class Contract {
   readonly kept = new Set<string>();
   readonly #ajv: Ajv2020;
   readonly #validators = new Map<string, ValidateFunction>();
+  readonly #patterns: readonly (readonly [path: string, pattern: RegExp])[];
 
   static read(): Contract {
     return new Contract(parse(readFileSync(new URL('../../openapi.yaml', import.meta.url), 'utf8')));
@@ -55,6 +56,7 @@ export class Contract {
 
   constructor(document: Part) {
     this.document = document;
+    this.#patterns = Object.keys(document['paths'] as Part).map((path) => [path, patternOf(path)]);
     this.#ajv = new Ajv2020({
       allErrors: true,
       strictTypes: false,
@@ -70,6 +72,29 @@ export class Contract {
   fault(heard: Heard): string | null {
     const reason = this.#fault(heard);
     return reason === null ? null : `${heard.method} ${heard.target}: ${heard.status} ${reason}`;
+  }
+
+  /** Every answer that the document has for its operations, but those of others than a gateway, in the words of `kept`. */
+  documented(): string[] {
+    return Object.entries(this.document['paths'] as Part).flatMap(([path, operations]) =>
+      Object.entries(operations as Part).flatMap(([method, operation]) =>
+        Object.keys((operation as Part)['responses'] as Part).flatMap((status) => {
+          const name = `${status === '405' ? '*' : method.toUpperCase()} ${path} ${status}`;
+          const types = this.#typesOf(['paths', path, method, 'responses', status]);
+          return types === null ? [name] : types.map((type) => `${name} ${type}`);
+        }),
+      ),
+    );
+  }
+
+  /** The problems that an answer may be; null where it is none. */
+  #typesOf(answer: readonly string[]): string[] | null {
+    const place = this.place(answer);
+    const schema = place && this.place([...place.way, 'content', 'application/problem+json', 'schema']);
+    if (!schema) return null;
+    const type = this.place([...schema.way, 'allOf', '1', 'properties', 'type'])?.part;
+    const types = (type?.['enum'] ?? [type?.['const']]) as string[];
+    return types.filter((link) => link !== 'about:blank');
   }
 
   /** What is wrong with a value of the schema at this place of the document; null: nothing. */
@@ -109,9 +134,7 @@ export class Contract {
   /** The documented path of a request; null where there is none. */
   #pathOf(target: string): string | null {
     const [path = ''] = target.split('?');
-    const matches = (template: string) =>
-      new RegExp(`^${template.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path);
-    return Object.keys(this.document['paths'] as Part).find(matches) ?? null;
+    return this.#patterns.find(([, pattern]) => pattern.test(path))?.[0] ?? null;
   }
 
   /** HEAD is answered as GET. */
@@ -173,6 +196,10 @@ export class Contract {
     const mismatch = this.mismatch(way, parsed(sent));
     return mismatch === null ? null : `took a body that does not fit: ${mismatch}: ${sent}`;
   }
+}
+
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`);
 }
 
 function nameOf(path: string, method: string, { status, headers, body }: Heard): string {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type Answer, type Call, exchange } from '../system/exchange.ts';
 import { Contract, type Heard } from './contract.ts';
 
 /** The one that all answers of a run are held against. */
@@ -22,4 +23,12 @@ export async function ask(url: string, init: RequestInit = {}): Promise<Response
     body: await response.clone().text(),
   });
   return response;
+}
+
+/** `exchange`, with a gateway or what stands before it. Throws where the answer is not as the contract says. */
+export async function exchangeKept(method: string, url: string, call: Call = {}): Promise<Answer> {
+  const answer = await exchange(method, url, call);
+  const { pathname, search } = new URL(url);
+  if (answer.status !== 0) assertKept({ method, target: pathname + search, sent: call.body, ...answer });
+  return answer;
 }

@@ -122,7 +122,7 @@ class Worker {
     for (const [index, shot] of shots.entries()) {
       this.#campaign.count(`${this.#target.side} ${shot.kind}`);
       const answer = answers[index];
-      const fault = answer === undefined ? 'not answered' : orderlyFault(answer, shot.statuses);
+      const fault = answer === undefined ? 'not answered' : orderlyFault(answer, shot);
       if (fault !== null) this.#fault(shot, fault);
       this.#note(shot, answer?.status);
     }
@@ -249,7 +249,7 @@ class Worker {
     }
     await line.heard(1, ANSWER_MS);
     const [answer] = line.take();
-    const fault = answer === undefined ? 'not answered' : orderlyFault(answer, shot.statuses);
+    const fault = answer === undefined ? 'not answered' : orderlyFault(answer, shot);
     if (fault !== null) this.#fault(shot, fault);
     this.#note(shot, answer?.status);
     line.drop();

@@ -1,4 +1,6 @@
+import { contract } from '../contract/kept.ts';
 import type { Answer } from './answer.ts';
+import type { Shot } from './shot.ts';
 
 /** Whom an answer is from: a gateway alone, whose HTTP library refuses some requests by itself, or nginx with its gateways. */
 export type Side = 'direct' | 'nginx';
@@ -10,10 +12,11 @@ export type Side = 'direct' | 'nginx';
 const LIBRARY_STATUSES: readonly number[] = [400, 431, 505];
 
 /** What is wrong with an answer to a well-formed request; null: nothing. */
-export function orderlyFault(answer: Answer, statuses: readonly number[]): string | null {
+export function orderlyFault(answer: Answer, { bytes, statuses }: Shot): string | null {
   if (!statuses.includes(answer.status))
     return `answered ${shown(answer)} instead of ${statuses.join(' or ')}`;
-  return answer.status < 400 ? null : problemFault(answer);
+  const [method = '', target = ''] = bytes.toString('latin1', 0, bytes.indexOf('\r\n')).split(' ');
+  return contract.fault({ method, target, ...answer });
 }
 
 /** What is wrong with an answer to anything; null: nothing. */

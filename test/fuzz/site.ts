@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child } from '../../bench/rinha/child.ts';
 import { adapted } from '../../bench/rinha/nginx.ts';
+import { exchangeKept } from '../contract/kept.ts';
 import { Deployment } from '../system/deployment.ts';
-import { exchange } from '../system/exchange.ts';
 import { freePort } from '../system/port.ts';
 import type { Charge } from '../system/processor-admin.ts';
 import { until } from '../system/until.ts';
@@ -45,7 +45,7 @@ export class Site {
       try {
         await until('nginx serves', READY_MS, async () => {
           assert(site.#nginx.running, site.#nginx.said);
-          return (await exchange('GET', `http://127.0.0.1:${port}/readyz`)).status === 200;
+          return (await exchangeKept('GET', `http://127.0.0.1:${port}/readyz`)).status === 200;
         });
         await use(site);
       } finally {

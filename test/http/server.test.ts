@@ -18,7 +18,7 @@ import { Board } from '../../src/pool/board.ts';
 import { Ring, RingSlot } from '../../src/pool/ring.ts';
 import { CARRIER } from '../../src/tracing/open.ts';
 import type { Heard } from '../contract/contract.ts';
-import { ask, assertKept } from '../contract/kept.ts';
+import { ask, assertKept, contract } from '../contract/kept.ts';
 import { AnswerReader } from '../fuzz/answer.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
@@ -284,6 +284,7 @@ posting('names what is wrong with a body, and the field', async () => {
     [bodyOf(ID, '1.001'), 422, 'amount-too-precise', 'amount'],
     [bodyOf(ID, '1e9'), 422, 'amount-too-large', 'amount'],
     [`{"amount":1,"amount":2,"correlationId":"${ID}"}`, 400, 'amount-repeated', 'amount'],
+    [`{"correlationId":"${ID}","correlationId":"${ID}"}`, 400, 'correlation-id-repeated', 'correlationId'],
   ];
   for (const [body, status, slug, field] of wrong)
     await problemOf(await world.post(body), status, slug, field);
@@ -731,3 +732,27 @@ routes('a query on any route is no part of its path', async () => {
 });
 
 routes.run();
+
+const whole = suite('the contract of these routes');
+
+const PATHS = [
+  '/payments',
+  '/payments/{correlationId}',
+  '/payments-summary',
+  '/purge-payments',
+  '/livez',
+  '/readyz',
+];
+/** Given only under a durability that this world doesn't have: `test/http/intake.test.ts`. */
+const ELSEWHERE = 'POST /payments 503 /errors#ledger-unavailable';
+
+whole('has no answer that no test here has had', () => {
+  const documented = contract.documented().filter((name) => PATHS.includes(name.split(' ')[1] ?? ''));
+  assert.ok(documented.length > 30);
+  assert.equal(
+    documented.filter((name) => !contract.kept.has(name)),
+    [ELSEWHERE],
+  );
+});
+
+whole.run();

@@ -1,5 +1,5 @@
+import { exchangeKept } from '../contract/kept.ts';
 import type { Random } from '../sim/random.ts';
-import { exchange } from './exchange.ts';
 import type { Posted } from './load.ts';
 import {
   expectSuccess,
@@ -108,7 +108,7 @@ export class Books {
 
 async function gatewaySummary(url: string, window: Window | undefined): Promise<ReadonlyMap<string, Sum>> {
   const path = `/payments-summary${queryOf(window)}`;
-  const body = expectSuccess(path, await exchange('GET', `${url}${path}`));
+  const body = expectSuccess(path, await exchangeKept('GET', `${url}${path}`));
   const members = JSON.parse(body) as Record<string, Record<string, unknown>>;
   return new Map(Object.entries(members).map(([name, member]) => [name, readSum(member)]));
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { exchangeKept } from '../contract/kept.ts';
 import { RedisServer } from '../ledger/redis-server.ts';
 import { Books } from './books.ts';
 import { Child, type Ended } from './child.ts';
@@ -167,7 +168,7 @@ export class Gateway {
     const { child } = this;
     await until(`${this.url} is ready`, READY_MS, async () => {
       if (!child.running) throw new Error(`the gateway ended before it was ready`);
-      return (await exchange('GET', `${this.url}/readyz`)).status === 200;
+      return (await exchangeKept('GET', `${this.url}/readyz`)).status === 200;
     });
   }
 

@@ -3,6 +3,8 @@ import { type Agent, request } from 'node:http';
 export interface Answer {
   /** 0: none came, or not in time. */
   readonly status: number;
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
   /** Why there was no answer, when there was none. */
   readonly body: string;
 }
@@ -20,7 +22,7 @@ const TIMEOUT_MS = 20_000;
 export function exchange(method: string, url: string, call: Call = {}): Promise<Answer> {
   const { body = '', headers = {}, agent = false } = call;
   return new Promise((resolve) => {
-    const fail = (error: Error) => resolve({ status: 0, body: error.message });
+    const fail = (error: Error) => resolve({ status: 0, headers: new Map(), body: error.message });
     const outgoing = request(url, {
       method,
       headers: { ...headers, 'Content-Length': Buffer.byteLength(body) },
@@ -35,7 +37,12 @@ export function exchange(method: string, url: string, call: Call = {}): Promise<
         text += part;
       });
       response.on('error', fail);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
+      response.on('end', () => {
+        const headers = new Map(
+          Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
+        );
+        resolve({ status: response.statusCode ?? 0, headers, body: text });
+      });
     });
     outgoing.end(body);
   });

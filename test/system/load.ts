@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Agent } from 'node:http';
+import { exchangeKept } from '../contract/kept.ts';
 import type { Random } from '../sim/random.ts';
-import { exchange } from './exchange.ts';
 import { pause, until } from './until.ts';
 
 /** A payment as it was posted, and what came back. */
@@ -90,7 +90,7 @@ export class Load {
     const body = `{"correlationId":"${posted.correlationId}","amount":${decimal(posted.amountCents)}}`;
     const headers = { 'Content-Type': 'application/json' };
     posted.posts++;
-    const answer = await exchange('POST', `${url}/payments`, { body, headers, agent: this.#agent });
+    const answer = await exchangeKept('POST', `${url}/payments`, { body, headers, agent: this.#agent });
     posted.status = answer.status;
   }
 }

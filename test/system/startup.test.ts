@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { exchangeKept } from '../contract/kept.ts';
 import { RedisServer } from '../ledger/redis-server.ts';
 import { Random } from '../sim/random.ts';
 import { Books } from './books.ts';
 import { Child } from './child.ts';
 import { Deployment } from './deployment.ts';
-import { exchange } from './exchange.ts';
 import { Load } from './load.ts';
 import { freePort, isFree } from './port.ts';
 import { ProcessorAdmin } from './processor-admin.ts';
@@ -83,7 +83,7 @@ test('one journal serves one gateway', () =>
     assert.is(code, 1);
     assert.is(lines.length, 1, lines.join('\n'));
     assert.match(lines[0] ?? '', /^dinossauro: JOURNAL_DIR=.*is in use by another process/);
-    assert.is((await exchange('GET', `${gateway.url}/readyz`)).status, 200);
+    assert.is((await exchangeKept('GET', `${gateway.url}/readyz`)).status, 200);
   }));
 
 for (const threads of ['1', '2']) {
@@ -96,7 +96,7 @@ for (const threads of ['1', '2']) {
       assert.is(code, 1);
       assert.is(lines.length, 1, lines.join('\n'));
       assert.match(lines[0] ?? '', /^dinossauro: LISTEN: /);
-      assert.is((await exchange('GET', `${gateway.url}/readyz`)).status, 200);
+      assert.is((await exchangeKept('GET', `${gateway.url}/readyz`)).status, 200);
     }));
 }
 
@@ -122,7 +122,7 @@ test('a gateway starts without its Redis, accepts, and settles when Redis is the
         }),
       ];
       try {
-        const statusOf = async (path: string) => (await exchange('GET', `${url}${path}`)).status;
+        const statusOf = async (path: string) => (await exchangeKept('GET', `${url}${path}`)).status;
         await until('the gateway lives', START_MS, async () => (await statusOf('/livez')) === 200);
         assert.is(await statusOf('/readyz'), 503);
         assert.is(await statusOf('/payments-summary'), 503);
@@ -168,7 +168,7 @@ test('`npm start` with no setting but its port: two processors, a gateway, and a
       await load.run();
       assert.is(load.accepted.length, 100);
       await books.untilSettled(100, SETTLE_MS);
-      assert.is((await exchange('POST', `${url}/purge-payments`)).status, 200);
+      assert.is((await exchangeKept('POST', `${url}/purge-payments`)).status, 200);
       child.sendToAll('SIGINT');
       assert.equal(await child.ended, { code: 0, signal: null });
       assert.ok(await portsFree());

@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { exchangeKept } from '../contract/kept.ts';
 import { Random } from '../sim/random.ts';
 import { Deployment, type Gateway, type Shape } from './deployment.ts';
-import { exchange } from './exchange.ts';
 import { Load } from './load.ts';
 import { ledgers, PAYMENTS, RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
 import { until } from './until.ts';
@@ -80,7 +80,7 @@ settlesAfter('a second Ctrl-C does not wait for calls in flight', STARTED, async
 
 settlesAfter('a gateway does not outlive what started it', STARTED, async ({ child, url }) => {
   child.send('SIGKILL');
-  await until('it is gone', SETTLE_MS, async () => (await exchange('GET', `${url}/livez`)).status === 0);
+  await until('it is gone', SETTLE_MS, async () => (await exchangeKept('GET', `${url}/livez`)).status === 0);
   assert.equal(await child.ended, { code: null, signal: 'SIGKILL' });
 });
 
