@@ -46,6 +46,12 @@ const DEFAULT_FEE_PPM = 50_000;
 const FALLBACK_FEE_PPM = 150_000;
 const PROCESSORS_MAX = 16;
 
+/** What a processor wants its administrators to show. */
+export interface ProcessorToken {
+  readonly processor: string;
+  readonly token: string;
+}
+
 const SETTINGS = {
   LISTEN: custom((text) => parseAddress(text) ?? undefined, {
     unit: 'address',
@@ -287,6 +293,21 @@ const SETTINGS = {
     allowed: 'a decimal from 0 to 1',
     about: 'Of the posts without `traceparent`, the share that begin a sampled trace; with `OTLP_URL` only.',
   }),
+  AUDIT_RATE: whole('calls/s', 100, 1, 1000, 'Calls that an audit makes to processors, over all of them.'),
+  AUDIT_LIMIT: whole(
+    'payments',
+    5000,
+    1,
+    100_000,
+    'Payments that one audit looks up at processors; it says when there are more.',
+  ),
+  PROCESSOR_TOKENS: custom(parseTokens, {
+    unit: 'list',
+    fallback: '',
+    allowed: '`name=token`, comma-separated, each name once, 1 to 200 visible ASCII characters without comma',
+    about: 'What the processors want their administrators to show; an audit reads their totals with it.',
+    secret: 'whole',
+  }),
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info', 'Least severity that is logged.'),
 };
 
@@ -387,6 +408,11 @@ function arrange(values: Values) {
       timeoutMs: values.OTLP_TIMEOUT_MS,
       ratio: values.TRACE_RATIO,
     },
+    audit: {
+      rate: values.AUDIT_RATE,
+      paymentLimit: values.AUDIT_LIMIT,
+      tokens: values.PROCESSOR_TOKENS,
+    },
     logLevel: values.LOG_LEVEL,
   } as const;
 }
@@ -452,7 +478,7 @@ function contradictions(values: Partial<Values>): string[] {
   const urls = [values.PAYMENT_PROCESSOR_URL_DEFAULT, values.PAYMENT_PROCESSOR_URL_FALLBACK];
   for (const { url } of values.PROCESSORS ?? []) urls.push(url);
   problems.push(...tlsContradictions('PROCESSOR', 'a processor with `https://`', urls, values));
-  return [...problems, ...processorContradictions(values)];
+  return [...problems, ...processorContradictions(values), ...strayTokens(values)];
 }
 
 /** Somebody who asks for a token has to say which; a default that lets nobody pass is no mistake. */
@@ -486,6 +512,24 @@ function tlsContradictions(
   if ((cert === '') !== (key === '')) return [`${whose}_CERT_FILE and ${whose}_KEY_FILE need each other.`];
   if (cert !== '' && !isKeyOf(key, cert)) return [`${whose}_KEY_FILE is not the key of ${whose}_CERT_FILE.`];
   return [];
+}
+
+/** A token for nobody is one that somebody misses. */
+function strayTokens({
+  PROCESSORS: listed,
+  PROCESSOR_TOKENS: tokens,
+  PAYMENT_PROCESSOR_URL_DEFAULT: defaultUrl,
+  PAYMENT_PROCESSOR_URL_FALLBACK: fallbackUrl,
+}: Partial<Values>): string[] {
+  if (listed === undefined || tokens === undefined) return [];
+  const named = [defaultUrl === '' ? [] : ['default'], fallbackUrl === '' ? [] : ['fallback']].flat();
+  const names = listed.length > 0 ? listed.map(({ name }) => name) : named;
+  return tokens
+    .filter(({ processor }) => !names.includes(processor))
+    .map(
+      ({ processor }) =>
+        `PROCESSOR_TOKENS="***" is wrong: allowed is the name of a processor, and \`${processor}\` is none.`,
+    );
 }
 
 function processorContradictions(values: Partial<Values>): string[] {
@@ -616,6 +660,17 @@ function parseProcessor(text: string): ProcessorTarget | undefined {
   const url = parseUrl(urlText);
   const feePpm = Number(whole + fraction.padEnd(6, '0'));
   return url === undefined || feePpm > 1_000_000 ? undefined : { name, feePpm, url };
+}
+
+function parseTokens(text: string): ProcessorToken[] | undefined {
+  if (text === '') return [];
+  const tokens: ProcessorToken[] = [];
+  for (const item of text.split(',')) {
+    const [, processor, token] = /^([a-z0-9-]{1,32})=([\x21-\x7e]{1,200})$/.exec(item.trim()) ?? [];
+    if (processor === undefined || token === undefined) return undefined;
+    tokens.push({ processor, token });
+  }
+  return new Set(tokens.map(({ processor }) => processor)).size === tokens.length ? tokens : undefined;
 }
 
 /** Whole cents of a plain decimal: `12`, `12.5` or `12.50`. */

@@ -49,6 +49,7 @@ test('every setting has a default', () => {
     allowPurge: false,
     adminToken: '',
     access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token' },
+    audit: { rate: 100, paymentLimit: 5000, tokens: [] },
     tracing: { otlpUrl: '', queueSpans: 2048, intervalMs: 1000, timeoutMs: 5000, ratio: 0 },
     dashboard: { viewerLimit: 16, lab: null },
     logLevel: 'info',
@@ -213,6 +214,24 @@ const CASES: Record<
     wrong: ['http://127.0.0.1:8003/', 'http://lab.example/#0123456789abcdef', 'http://127.0.0.1:8003/#short'],
   },
   AUDIT_ACCESS: { right: [['loopback', (c) => c.access.audit, 'loopback']], wrong: ['none'] },
+  AUDIT_RATE: { right: [['1', (c) => c.audit.rate, 1]], wrong: ['0', '1001'] },
+  AUDIT_LIMIT: { right: [['100000', (c) => c.audit.paymentLimit, 100_000]], wrong: ['0', '100001'] },
+  PROCESSOR_TOKENS: {
+    right: [
+      ['default=12=3', (c) => c.audit.tokens, [{ processor: 'default', token: '12=3' }]],
+      [' default=a ', (c) => c.audit.tokens, [{ processor: 'default', token: 'a' }]],
+    ],
+    wrong: [
+      '123',
+      'default',
+      'default=',
+      '=123',
+      'default=a b',
+      'default=1,default=2',
+      'fallback=1',
+      'other=1',
+    ],
+  },
   LOG_LEVEL: { right: [['silent', (c) => c.logLevel, 'silent']], wrong: ['loud'] },
 };
 for (const [name, { right, wrong }] of Object.entries(CASES)) {

@@ -125,6 +125,12 @@ const PROBLEMS = {
     detail: '`amount` is greater than this gateway takes.',
     field: 'amount',
   },
+  'audit-running': {
+    status: '429 Too Many Requests',
+    title: 'Audit running',
+    detail: 'Another audit of this instance is not over yet.',
+    retryAfterSeconds: 5,
+  },
   'queue-full': {
     status: '503 Service Unavailable',
     title: 'Queue full',
@@ -148,6 +154,12 @@ const PROBLEMS = {
     title: 'Ledger unavailable',
     detail: 'The ledger does not answer.',
     retryAfterSeconds: 1,
+  },
+  'audit-failed': {
+    status: '503 Service Unavailable',
+    title: 'Audit failed',
+    detail: 'The audit ended without a report; the log of the gateway says why.',
+    retryAfterSeconds: 5,
   },
   starting: {
     status: '503 Service Unavailable',

@@ -13,6 +13,7 @@ import { Ring } from '../pool/ring.ts';
 import type { SharedMemory } from '../shared-memory.ts';
 import { openTracer } from '../tracing/open.ts';
 import type { Tracer } from '../tracing/tracer.ts';
+import { serveAudit } from './audit.ts';
 import { Dashboard } from './dashboard.ts';
 import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
@@ -109,6 +110,7 @@ export class HttpThread {
       tracer,
     });
     serveDocuments(this.app, log);
+    serveAudit({ app: this.app, config, board, log });
     this.#dashboard = new Dashboard({ app: this.app, config, board, meters, ring, ledger, clock, log });
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();

@@ -13,7 +13,8 @@ import { REASONS, type Reason } from './routing.ts';
  * |----------------------|-----------------|------|--------------------|---------|
  * | 0                    | stopping        | i32  | primary            | seq-cst |
  * | 1                    | purgedAtMs      | f64  | any; only rises    | relaxed |
- * | 2..7                 | reserved        |      |                    |         |
+ * | 2                    | auditing        | i32  | HTTP threads, CAS  | seq-cst |
+ * | 3..7                 | reserved        |      |                    |         |
  * | 8 + 16p + 0          | breakerOpen     | i32  | pool threads, CAS  | seq-cst |
  * | 8 + 16p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
  * | 8 + 16p + 2          | trialsInRow     | i32  | pool threads       | seq-cst |
@@ -41,6 +42,8 @@ const CELL_WORDS = 2;
 
 const STOPPING = 0;
 const PURGED_AT = 1;
+const AUDITING = 2;
+assert.ok(AUDITING < HEADER_WORDS);
 
 const BREAKER_OPEN = 0;
 const FAILURES_IN_ROW = 1;
@@ -113,6 +116,15 @@ export class Board {
 
   raisePurgedAt(purgedAtMs: number): void {
     this.#measures[PURGED_AT] = Math.max(this.purgedAtMs, purgedAtMs);
+  }
+
+  /** False: an audit of this instance is not over yet. */
+  beginAudit(): boolean {
+    return Atomics.compareExchange(this.#flags, AUDITING * 2, 0, 1) === 0;
+  }
+
+  endAudit(): void {
+    Atomics.store(this.#flags, AUDITING * 2, 0);
   }
 
   // A processor, as all threads see it.

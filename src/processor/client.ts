@@ -5,8 +5,8 @@ import { centsToDecimal } from '../money.ts';
 import { reasonOf } from '../reason.ts';
 import type { Tls } from '../tls.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
-import type { Answer, Dispatch, Found, Health, Processor } from './processor.ts';
-import { type Response, readAnswer, readFound, readHealth } from './response.ts';
+import type { Answer, Dispatch, Found, Health, Processor, ProcessorBooks, ToldTotals } from './processor.ts';
+import { type Response, readAnswer, readFound, readHealth, readTotals } from './response.ts';
 
 /** Longer than any processor takes to shake hands, and with room for one lost packet. */
 const CONNECT_TIMEOUT_MS = 2000;
@@ -14,6 +14,8 @@ const CONNECT_TIMEOUT_MS = 2000;
 const IDLE_TIMEOUT_MS = 4000;
 const HEADERS_LIMIT_BYTES = 16_384;
 const BODY_LIMIT_BYTES = 65_536;
+
+const NO_HEADERS: readonly string[] = [];
 
 const CONNECTION_OPTIONS = {
   // One call at a time on a connection: what happens to a connection happens to one payment.
@@ -52,7 +54,7 @@ interface Request {
 }
 
 /** A processor behind HTTP. One thread's own: connections are not shared between threads. */
-export class HttpProcessor implements Processor {
+export class HttpProcessor implements Processor, ProcessorBooks {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #tracer: Tracer;
@@ -101,16 +103,29 @@ export class HttpProcessor implements Processor {
     return readHealth(await this.#call(this.#healthClient, request, timeoutMs));
   }
 
+  async totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<ToldTotals> {
+    const window = `from=${new Date(fromMs).toISOString()}&to=${new Date(toMs).toISOString()}`;
+    const path = `/admin/payments-summary?${window}`;
+    const request: Request = { method: 'GET', path, body: null, span: null };
+    return readTotals(await this.#call(this.#pool, request, timeoutMs, ['x-rinha-token', token]));
+  }
+
   /** Hangs up at once: what is in flight is answered as cut off. */
   async close(): Promise<void> {
     await Promise.all([this.#pool.destroy(), this.#healthClient.destroy()]);
   }
 
   /** Resolves within `timeoutMs`, whatever happens. */
-  async #call(dispatcher: Dispatcher, request: Request, timeoutMs: number): Promise<Response> {
+  async #call(
+    dispatcher: Dispatcher,
+    request: Request,
+    timeoutMs: number,
+    extraHeaders: readonly string[] = NO_HEADERS,
+  ): Promise<Response> {
     const { method, path, body, span } = request;
     const plain = body === null ? this.#headers : this.#postHeaders;
-    const headers = span === null ? plain : [...plain, 'traceparent', span.traceparent];
+    const traced = span === null ? plain : [...plain, 'traceparent', span.traceparent];
+    const headers = extraHeaders.length === 0 ? traced : [...traced, ...extraHeaders];
     const response = await new Promise<Response>((resolve) => {
       const call = new Call(this.#clock, timeoutMs, resolve);
       dispatcher.dispatch({ method, path: this.#pathPrefix + path, headers, body }, call);

@@ -1,4 +1,4 @@
-import type { Payment } from '../payment.ts';
+import type { Payment, Totals } from '../payment.ts';
 
 /** A payment processor as the gateway sees it: an outside service that charges for committing payments. */
 export interface Processor {
@@ -41,6 +41,22 @@ export type Answer =
 export type Found =
   | { readonly kind: 'held'; readonly amountCents: number; readonly requestedAtMs: number }
   | { readonly kind: 'absent' }
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+/** What an auditor may ask a processor. */
+export interface ProcessorBooks {
+  find(correlationId: string, timeoutMs: number): Promise<Found>;
+  /**
+   * `GET /admin/payments-summary`: what the processor holds with a stamp within [fromMs, toMs], both inclusive, whole
+   * and not before the year 1. `token` is what its administrators show. Never rejects.
+   */
+  totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<ToldTotals>;
+  close(): Promise<void>;
+}
+
+export type ToldTotals =
+  | ({ readonly kind: 'told' } & Totals)
+  | { readonly kind: 'denied' }
   | { readonly kind: 'unknown'; readonly reason: string };
 
 export type Health =

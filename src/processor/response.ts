@@ -1,5 +1,5 @@
 import { readAmountCents } from '../money.ts';
-import type { Answer, Found, Health } from './processor.ts';
+import type { Answer, Found, Health, ToldTotals } from './processor.ts';
 
 /** What one HTTP call to a processor brought, whole or not, and what it means. Pure: the client does the calling. */
 export interface Response {
@@ -47,6 +47,19 @@ export function readFound(response: Response, correlationId: string): Found {
     return { kind: 'unknown', reason: reasonOf(response) };
   }
   return { kind: 'held', amountCents, requestedAtMs };
+}
+
+/** The answer to `GET /admin/payments-summary`. */
+export function readTotals(response: Response): ToldTotals {
+  if (response.status === 401 || response.status === 403) return { kind: 'denied' };
+  const text = response.text();
+  const told = response.cut === '' && response.status === 200 ? parseObject(text) : {};
+  const count = told['totalRequests'];
+  const amountCents = readAmountCents(text, 'totalAmount');
+  if (!Number.isSafeInteger(count) || amountCents === null) {
+    return { kind: 'unknown', reason: reasonOf(response) };
+  }
+  return { kind: 'told', count: Number(count), amountCents };
 }
 
 /** The answer to `GET /payments/service-health`. */

@@ -1,0 +1,234 @@
+import { type Clock, sleep } from '../clock.ts';
+import { type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
+import { Inquiry, type InquiryParts } from './inquiry.ts';
+import { type FoundForCertain, judge } from './judgement.ts';
+import { compared, narrow, piecesOf, type Suspicion } from './narrowing.ts';
+import type { OurBooks } from './our-books.ts';
+import type { Compared, Period } from './period.ts';
+import { type AuditReport, type Difference, type ProcessorReport, stampOf, verdictOf } from './report.ts';
+import { CLOCKS_APART_MS, RANKS, Suspects } from './suspects.ts';
+import { AuditWindow } from './window.ts';
+
+export interface AuditParts extends InquiryParts {
+  readonly ours: OurBooks;
+  readonly clock: Clock;
+  /** After so long a settlement that is still missing is wrong. */
+  readonly settlesWithinMs: number;
+  /** How long what looks overdue is given before it is looked at once more. */
+  readonly secondLookMs: number;
+}
+
+export interface AuditRequest {
+  /** ±Infinity leaves a side open. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Looks up every payment of the period, also where the totals are the same. */
+  readonly every: boolean;
+}
+
+/** The last moment that a processor reads: the end of the year 9999. */
+const LAST_STAMP_MS = Date.UTC(10_000, 0) - 1;
+const DIFFERENCES_SHOWN = 200;
+
+/** A payment that was looked up. */
+interface Case {
+  readonly entry: LedgerEntry;
+  /** By processor. */
+  readonly answers: Map<number, FoundForCertain>;
+}
+
+/**
+ * Compares our books with those of each processor: totals first, then periods in which they differ, halved until they
+ * are small, then the payments that may have been sent within those.
+ *
+ * Our side is always read before theirs. A processor charges before our books hear of it, so what we have and they
+ * have not is wrong whenever it is seen; what they have and we have not may be on its way.
+ */
+export class Audit {
+  readonly #parts: AuditParts;
+  readonly #inquiry: Inquiry;
+  readonly #names: readonly string[];
+  readonly #cases = new Map<string, Case>();
+
+  constructor(parts: AuditParts) {
+    this.#parts = parts;
+    this.#inquiry = new Inquiry(parts);
+    this.#names = parts.processors.map(({ name }) => name);
+  }
+
+  /** To be called once. `unavailable`: the ledger did not answer, so nothing can be told. */
+  async run({ fromMs, toMs, every }: AuditRequest): Promise<Reply<AuditReport>> {
+    const { clock, ours, settlesWithinMs } = this.#parts;
+    const [startedAtMs, beganMs] = [clock.nowMs(), clock.monotonicMs()];
+    const whole = {
+      fromMs: Math.max(0, fromMs),
+      toMs: toMs === Infinity ? startedAtMs : Math.min(LAST_STAMP_MS, toMs),
+    };
+    const youngFromMs = startedAtMs - settlesWithinMs;
+    const windows: AuditWindow[] = [];
+    for (const part of splitAt(whole, youngFromMs)) windows.push(...(await this.#windows(part, every)));
+    if (windows.length > 0) await this.#goDown(windows);
+    const differences = await this.#differences();
+    const processors = await this.#close(whole, windows, differences, youngFromMs);
+    if (ours.lost !== null) return unavailable(ours.lost);
+    return ok({
+      verdict: verdictOf(processors, differences, this.#inquiry.problems),
+      from: fromMs === -Infinity ? null : stampOf(fromMs),
+      to: toMs === Infinity ? null : stampOf(toMs),
+      startedAt: stampOf(startedAtMs),
+      tookMs: clock.monotonicMs() - beganMs,
+      settlesWithinMs,
+      processors,
+      differences: differences.slice(0, DIFFERENCES_SHOWN),
+      differenceCount: differences.length,
+      lookedUpCount: this.#inquiry.lookedUpCount,
+      problems: this.#inquiry.problems,
+    });
+  }
+
+  /** The parts of a period whose payments have to be looked at. */
+  async #windows(whole: Period, every: boolean): Promise<AuditWindow[]> {
+    const windows: AuditWindow[] = [];
+    for (const processor of this.#names.keys()) {
+      const both = await this.#compare(processor, whole);
+      const isWhole = every || both.there === null;
+      const periods = isWhole ? [{ ...whole, ...both }] : await this.#suspicions(processor, whole);
+      for (const period of periods) windows.push(new AuditWindow(processor, period));
+    }
+    return windows;
+  }
+
+  async #suspicions(processor: number, whole: Period): Promise<Suspicion[]> {
+    const compare = (period: Period) => this.#compare(processor, period);
+    const count = async (period: Period) => (await this.#parts.ours.totals(processor, period)).count;
+    return narrow(await compared(await piecesOf(whole, count), compare), compare);
+  }
+
+  async #compare(processor: number, period: Period): Promise<Compared> {
+    const here = await this.#parts.ours.totals(processor, period);
+    const there = this.#parts.ours.lost === null ? await this.#inquiry.totals(processor, period) : null;
+    return { here, there };
+  }
+
+  /** Walks over our payments once, and looks up at the processors what may be behind the differences. */
+  async #goDown(windows: readonly AuditWindow[]): Promise<void> {
+    const { ours, paymentLimit } = this.#parts;
+    const concerned = [...new Set(windows.map(({ processor }) => processor))];
+    const suspects = new Map(
+      concerned.map((processor) => {
+        const periods = windows.filter((window) => window.processor === processor);
+        return [processor, new Suspects(processor, periods, paymentLimit)];
+      }),
+    );
+    await ours.walk(hullOf(windows), (entry) => {
+      for (const window of windows) window.list(entry);
+      for (const each of suspects.values()) each.consider(entry);
+    });
+    for (const rank of RANKS) {
+      for (const [processor, each] of suspects) {
+        const own = windows.filter((window) => window.processor === processor);
+        if (rank > 1 && own.every((window) => window.isAccountedFor)) continue;
+        for (const entry of each.of(rank)) await this.#look(processor, entry, windows);
+        if (each.isOverflowing(rank)) {
+          for (const window of own) window.leaveUnfinished();
+          this.#inquiry.noteLimit();
+        }
+      }
+    }
+  }
+
+  async #look(processor: number, entry: LedgerEntry, windows: readonly AuditWindow[]): Promise<void> {
+    const { correlationId } = entry;
+    const known = this.#cases.get(correlationId) ?? { entry, answers: new Map() };
+    if (known.answers.has(processor)) return;
+    const answer = await this.#inquiry.find(processor, correlationId);
+    const own = windows.filter((window) => window.processor === processor);
+    if (answer === null) {
+      for (const window of own) window.leaveUnfinished();
+      return;
+    }
+    known.answers.set(processor, answer);
+    this.#cases.set(correlationId, known);
+    if (answer.kind === 'absent') return;
+    for (const window of own) window.hold(entry, answer);
+    // Whether it was charged for twice, where it belongs to another.
+    if (entry.processor !== null && entry.processor !== processor)
+      await this.#look(entry.processor, entry, windows);
+  }
+
+  /** Everything that seemed to differ, looked at once more; the wrong ones first. */
+  async #differences(): Promise<Difference[]> {
+    const { clock, secondLookMs } = this.#parts;
+    const doubtful = [...this.#cases.values()].filter((each) => this.#judge(each).length > 0);
+    const isOverdue = (each: Case) =>
+      isOpen(each.entry) && this.#judge(each).some(({ state }) => state === 'wrong');
+    if (doubtful.some(isOverdue)) await sleep(clock, secondLookMs);
+    const differences: Difference[] = [];
+    for (const each of doubtful) differences.push(...(await this.#judgeAgain(each)));
+    return differences.sort((one, other) => weight(other) - weight(one));
+  }
+
+  #judge({ entry, answers }: Case): Difference[] {
+    const { clock, settlesWithinMs } = this.#parts;
+    return judge(entry, answers, clock.nowMs(), { processorNames: this.#names, settlesWithinMs });
+  }
+
+  /** A payment that a purge has taken meanwhile does not differ any more. */
+  async #judgeAgain({ entry: before, answers: earlier }: Case): Promise<Difference[]> {
+    const entry = await this.#parts.ours.find(before.correlationId);
+    if (entry === undefined) return [];
+    const answers: Case['answers'] = new Map();
+    const asked = new Set([...earlier.keys(), ...(entry.processor === null ? [] : [entry.processor])]);
+    for (const processor of asked) {
+      const answer =
+        (await this.#inquiry.findAgain(processor, entry.correlationId)) ?? earlier.get(processor);
+      if (answer !== undefined) answers.set(processor, answer);
+    }
+    return this.#judge({ entry, answers });
+  }
+
+  /** Both sides once more, and what is left of each window. */
+  async #close(
+    whole: Period,
+    windows: readonly AuditWindow[],
+    differences: readonly Difference[],
+    youngFromMs: number,
+  ): Promise<ProcessorReport[]> {
+    const reports: ProcessorReport[] = [];
+    for (const [processor, name] of this.#names.entries()) {
+      const own = windows.filter((window) => window.processor === processor);
+      const left = [];
+      for (const window of own) {
+        const now = await this.#compare(processor, window);
+        const report = window.report(now, youngFromMs, differences.length > 0);
+        if (report !== null) left.push(report);
+      }
+      reports.push({ name, ...(await this.#compare(processor, whole)), windows: left });
+    }
+    return reports;
+  }
+}
+
+/** What is settled for good, and what may still settle. */
+function splitAt({ fromMs, toMs }: Period, youngFromMs: number): Period[] {
+  return [
+    { fromMs, toMs: Math.min(toMs, youngFromMs - 1) },
+    { fromMs: Math.max(fromMs, youngFromMs), toMs },
+  ].filter((part) => part.fromMs <= part.toMs);
+}
+
+function hullOf(periods: readonly Period[]): Period {
+  return {
+    fromMs: Math.min(...periods.map(({ fromMs }) => fromMs)) - CLOCKS_APART_MS,
+    toMs: Math.max(...periods.map(({ toMs }) => toMs)) + CLOCKS_APART_MS,
+  };
+}
+
+function isOpen({ status }: LedgerEntry): boolean {
+  return status === 'accepted' || status === 'dispatched';
+}
+
+function weight({ kind, state }: Difference): number {
+  if (kind === 'charged-twice') return 2;
+  return state === 'wrong' ? 1 : 0;
+}

@@ -1,0 +1,64 @@
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { Ledger, Reply } from '../ledger/ledger.ts';
+import { openLedger } from '../ledger/open.ts';
+import { HttpProcessor } from '../processor/client.ts';
+import { CARRIER } from '../tracing/open.ts';
+import { Audit, type AuditRequest } from './audit.ts';
+import type { AuditedProcessor } from './inquiry.ts';
+import { OurBooks } from './our-books.ts';
+import type { AuditReport } from './report.ts';
+
+export interface AuditorParts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** What a payment waits on top of its last backoff before its processor has been asked again. */
+const SECOND_LOOK_MARGIN_MS = 1000;
+
+/** Audits one deployment, with connections of its own to the ledger and the processors. */
+export class Auditor {
+  readonly #ledger: Ledger;
+  readonly #processors: readonly AuditedProcessor[];
+  readonly #config: Config;
+  readonly #clock: Clock;
+
+  /** Rejects when the directory of an embedded ledger can't be used. */
+  static async open({ config, clock, random }: AuditorParts): Promise<Auditor> {
+    const names = config.processors.map(({ name }) => name);
+    return new Auditor(config, clock, await openLedger(config.ledger, names, { clock, random }));
+  }
+
+  private constructor(config: Config, clock: Clock, ledger: Ledger) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#ledger = ledger;
+    this.#processors = config.processors.map(({ name, url }) => ({
+      name,
+      books: new HttpProcessor({ name, url, connectionCount: 1, clock, tracer: CARRIER }),
+      token: config.audit.tokens.find(({ processor }) => processor === name)?.token,
+    }));
+  }
+
+  /** `unavailable`: the ledger does not answer. */
+  run(request: AuditRequest): Promise<Reply<AuditReport>> {
+    const { audit, processorTimeoutMs, pinHoldMs, leaseMs, backoff } = this.#config;
+    return new Audit({
+      ours: new OurBooks(this.#ledger, this.#clock),
+      processors: this.#processors,
+      clock: this.#clock,
+      rate: audit.rate,
+      paymentLimit: audit.paymentLimit,
+      timeoutMs: processorTimeoutMs,
+      settlesWithinMs: processorTimeoutMs + pinHoldMs + leaseMs + backoff.maxMs,
+      secondLookMs: backoff.maxMs + SECOND_LOOK_MARGIN_MS,
+    }).run(request);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#processors.map(({ books }) => books.close()));
+    await this.#ledger.close();
+  }
+}

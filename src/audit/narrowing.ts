@@ -1,0 +1,87 @@
+import { type Compared, differs, type Period } from './period.ts';
+
+/** A period whose totals differ, as they were compared last. */
+export interface Suspicion extends Period, Compared {}
+
+/** Periods that one search ends with, about; and so the windows of one processor in a report. */
+const PERIODS_LIMIT = 64;
+/** Payments that are looked up rather than halved again, if their period is no longer than that. */
+const FEW_PAYMENTS = 8;
+const SHORT_MS = 60_000;
+/** Parts of the time that has payments, which are compared each for itself. */
+const PIECES = 16;
+
+/**
+ * Cuts a period into pieces that are compared each for itself, so that differences far apart don't cancel each other
+ * out: what lies before the first of our payments, after the last, and equal parts in between. `count` counts ours.
+ */
+export async function piecesOf(whole: Period, count: (period: Period) => Promise<number>): Promise<Period[]> {
+  const { fromMs, toMs } = whole;
+  if ((await count(whole)) === 0) return [whole];
+  const firstMs = await leastMs(whole, async (ms) => (await count({ fromMs, toMs: ms })) > 0);
+  const lastMs = await leastMs(whole, async (ms) => (await count({ fromMs: ms + 1, toMs })) === 0);
+  const pieceMs = Math.ceil((lastMs - firstMs + 1) / PIECES);
+  const pieces = [{ fromMs, toMs: firstMs - 1 }];
+  for (let startMs = firstMs; startMs <= lastMs; startMs += pieceMs) {
+    pieces.push({ fromMs: startMs, toMs: Math.min(lastMs, startMs + pieceMs - 1) });
+  }
+  pieces.push({ fromMs: lastMs + 1, toMs });
+  return pieces.filter((piece) => piece.fromMs <= piece.toMs);
+}
+
+/** The first moment of a period for which something is true that stays true; it is of the last one. */
+async function leastMs({ fromMs, toMs }: Period, isTrue: (ms: number) => Promise<boolean>): Promise<number> {
+  let [low, high] = [fromMs, toMs];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (await isTrue(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/**
+ * Halves periods that differ until they are small, and answers those that still do. Both halves are compared anew:
+ * while payments settle, what differs may come right, and what was the same may not stay so.
+ *
+ * Differences within one half that cancel each other out, to the payment and to the cent, are not seen.
+ */
+export async function narrow(
+  suspicions: readonly Suspicion[],
+  compare: (period: Period) => Promise<Compared>,
+): Promise<Suspicion[]> {
+  const small: Suspicion[] = [];
+  const open = [...suspicions];
+  for (let suspicion = open.shift(); suspicion !== undefined; suspicion = open.shift()) {
+    if (isSmall(suspicion) || small.length + open.length >= PERIODS_LIMIT) small.push(suspicion);
+    else open.push(...(await compared(halvesOf(suspicion), compare)));
+  }
+  return small.sort((one, other) => one.fromMs - other.fromMs);
+}
+
+/** Those of the periods that differ. */
+export async function compared(
+  periods: readonly Period[],
+  compare: (period: Period) => Promise<Compared>,
+): Promise<Suspicion[]> {
+  const suspicions: Suspicion[] = [];
+  for (const period of periods) {
+    const both = await compare(period);
+    if (differs(both)) suspicions.push({ ...period, ...both });
+  }
+  return suspicions;
+}
+
+function halvesOf({ fromMs, toMs }: Period): Period[] {
+  const middleMs = Math.floor((fromMs + toMs) / 2);
+  return [
+    { fromMs, toMs: middleMs },
+    { fromMs: middleMs + 1, toMs },
+  ];
+}
+
+/** What the processor does not tell can't be halved. */
+function isSmall({ fromMs, toMs, here, there }: Suspicion): boolean {
+  if (there === null || fromMs === toMs) return true;
+  return toMs - fromMs < SHORT_MS && Math.max(here.count, there.count) <= FEW_PAYMENTS;
+}

@@ -1,0 +1,64 @@
+import { type LedgerEntry, mayHaveBeenSent } from '../ledger/ledger.ts';
+import { isWithin, type Period } from './period.ts';
+
+/**
+ * Payments that may be at the bottom of a difference at one processor, in the order in which they are worth a look:
+ *
+ * | rank | payment                                                                                   |
+ * |------|-------------------------------------------------------------------------------------------|
+ * | 0    | settled there, with a stamp in a window that differs                                      |
+ * | 1    | open: perhaps sent there, and not heard of yet                                            |
+ * | 2    | set aside, or settled elsewhere after more than one dispatch, at least one perhaps there  |
+ * | 3    | settled elsewhere with the first dispatch: only a fault can have sent it there            |
+ *
+ * Ranks 2 and 3 are looked at where the processor has charged for something that the ranks before don't explain.
+ */
+export const RANKS = [0, 1, 2, 3] as const;
+export type Rank = (typeof RANKS)[number];
+
+/** What clocks of the deployment may be apart: stamps are compared that come from different machines. */
+export const CLOCKS_APART_MS = 10_000;
+
+/** The suspects at one processor, no more than a limit of each rank. */
+export class Suspects {
+  readonly #processor: number;
+  readonly #periods: readonly Period[];
+  readonly #limit: number;
+  readonly #byRank: Record<Rank, LedgerEntry[]> = { 0: [], 1: [], 2: [], 3: [] };
+  readonly #overflowing = new Set<Rank>();
+
+  constructor(processor: number, periods: readonly Period[], limit: number) {
+    this.#processor = processor;
+    this.#periods = periods;
+    this.#limit = limit;
+  }
+
+  consider(entry: LedgerEntry): void {
+    const rank = this.#rankOf(entry);
+    if (rank === null) return;
+    if (this.#byRank[rank].length < this.#limit) this.#byRank[rank].push(entry);
+    else this.#overflowing.add(rank);
+  }
+
+  of(rank: Rank): readonly LedgerEntry[] {
+    return this.#byRank[rank];
+  }
+
+  /** There are more of this rank than were kept. */
+  isOverflowing(rank: Rank): boolean {
+    return this.#overflowing.has(rank);
+  }
+
+  #rankOf(entry: LedgerEntry): Rank | null {
+    const { status, processor, requestedAtMs, attempts } = entry;
+    if (status === 'settled' && processor === this.#processor) {
+      return this.#periods.some((period) => isWithin(period, requestedAtMs)) ? 0 : null;
+    }
+    const mayHaveCome = this.#periods.some(({ fromMs, toMs }) =>
+      mayHaveBeenSent(entry, fromMs - CLOCKS_APART_MS, toMs + CLOCKS_APART_MS),
+    );
+    if (!mayHaveCome) return null;
+    if (status === 'accepted' || status === 'dispatched') return 1;
+    return status === 'invalid' || attempts > 1 ? 2 : 3;
+  }
+}

@@ -1,0 +1,38 @@
+import assert from 'node:assert';
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { AuditRequest } from './audit.ts';
+import { Auditor } from './auditor.ts';
+
+/** What an HTTP thread hands to the thread of one audit. */
+export interface AuditTask {
+  readonly config: Config;
+  readonly request: AuditRequest;
+}
+
+/** What that thread says at its end: the report in JSON, or why there is none. */
+export type AuditMessage =
+  | { readonly kind: 'report'; readonly json: string }
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+// Composition root of the thread of one audit, which ends with it. Any message to it means: end now. It is never
+// ended from outside, which could happen while it holds a lock of the ledger.
+assert.ok(parentPort !== null);
+const port = parentPort;
+const { config, request }: AuditTask = workerData;
+const auditor = await Auditor.open({ config, clock: systemClock, random: Math.random });
+port.once('message', () => void end());
+const reply = await auditor.run(request);
+if (reply.kind === 'ok') say({ kind: 'report', json: JSON.stringify(reply.value) });
+else say(reply);
+await end();
+
+function say(message: AuditMessage): void {
+  port.postMessage(message);
+}
+
+async function end(): Promise<void> {
+  await auditor.close();
+  process.exit();
+}

@@ -1,0 +1,88 @@
+import { Worker } from 'node:worker_threads';
+import type { AuditMessage, AuditTask } from '../audit/worker.ts';
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { Board } from '../pool/board.ts';
+import { Access } from './access.ts';
+import { problem } from './problem.ts';
+import { guardedRoute, refuse } from './route.ts';
+import type { Exchange, WebApp } from './uws.ts';
+import { parseWindow, type Window } from './window.ts';
+
+export interface AuditRouteParts {
+  readonly app: WebApp;
+  readonly config: Config;
+  readonly board: Board;
+  readonly log: Log;
+}
+
+const HEADERS = [
+  ['Content-Type', 'application/json'],
+  ['Cache-Control', 'no-store'],
+] as const;
+
+/** More than any report needs; beyond it the thread dies alone. */
+const HEAP_LIMIT_MB = 64;
+
+/**
+ * `GET /audit?from&to&payments=differing|every` for those whom AUDIT_ACCESS lets pass.
+ *
+ * | answer                  | when                                                                        |
+ * |-------------------------|-----------------------------------------------------------------------------|
+ * | 200, `AuditReport`      | the audit is over; its `verdict` says what it found (`src/audit/report.ts`) |
+ * | 400 `bad-window`        | `from`, `to` or `payments` is wrong                                         |
+ * | 401, 403, 404           | `src/http/access.ts`                                                        |
+ * | 429 `audit-running`     | another audit of this instance is not over yet                              |
+ * | 503 `audit-failed`      | the thread of the audit died                                                |
+ * | 503 `ledger-unavailable`| the ledger does not answer                                                  |
+ *
+ * An audit has a thread of its own, so that neither its steps nor what it imports are this thread's. It ends with
+ * its client.
+ */
+export function serveAudit({ app, config, board, log }: AuditRouteParts): void {
+  const access = new Access({ mode: config.access.audit, token: config.adminToken });
+  guardedRoute(app, '/audit', access, (exchange, request) => {
+    const query = request.getQuery();
+    const window = parseWindow(query);
+    const every = readEvery(query);
+    if (window.kind === 'bad' || every === null) refuse(exchange, badQuery(window));
+    else if (!board.beginAudit()) refuse(exchange, problem('audit-running'));
+    else runAudit(exchange, { config, request: { ...window, every } }, board, log);
+  });
+}
+
+function runAudit(exchange: Exchange, task: AuditTask, board: Board, log: Log): void {
+  const worker = new Worker(new URL('../audit/worker.ts', import.meta.url), {
+    workerData: task,
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MB },
+  });
+  let said: AuditMessage | null = null;
+  exchange.onGone(() => worker.postMessage('end'));
+  worker.once('message', (message: AuditMessage) => {
+    said = message;
+  });
+  worker.once('error', (error) => log.error({ err: error }, 'an audit died'));
+  // Not before its thread has ended: whoever has the answer may ask for the next audit.
+  worker.once('exit', () => {
+    board.endAudit();
+    answer(exchange, said);
+  });
+}
+
+function answer(exchange: Exchange, said: AuditMessage | null): void {
+  if (said === null) refuse(exchange, problem('audit-failed'));
+  else if (said.kind === 'report') exchange.end('200 OK', HEADERS, said.json);
+  else refuse(exchange, problem('ledger-unavailable', { detail: said.reason }));
+}
+
+/** Null when `payments` says something else. */
+function readEvery(query: string): boolean | null {
+  const [word = 'differing', ...more] = new URLSearchParams(query).getAll('payments');
+  if (more.length > 0 || (word !== 'differing' && word !== 'every')) return null;
+  return word === 'every';
+}
+
+function badQuery(window: Window) {
+  if (window.kind === 'bad') return problem('bad-window', { field: window.field, detail: window.detail });
+  return problem('bad-window', { field: 'payments', detail: '`payments` is `differing` or `every`.' });
+}

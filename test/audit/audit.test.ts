@@ -1,0 +1,454 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient } from '@redis/client';
+import { open } from 'lmdb';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { AuditReport, Difference } from '../../src/audit/report.ts';
+import { systemClock } from '../../src/clock.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { LmdbLedger } from '../../src/ledger/lmdb.ts';
+import { entryKey } from '../../src/ledger/lmdb-records.ts';
+import { MemoryLedger, MemoryStore } from '../../src/ledger/memory.ts';
+import { RedisLedger } from '../../src/ledger/redis.ts';
+import { scatteredId } from '../../src/ledger/redis-records.ts';
+import { RedisServer } from '../ledger/redis-server.ts';
+import { idOf, LONG_AGO_MS, NAMES, NOW_MS, Site, type SiteOptions } from './site.ts';
+
+/** A ledger of one kind, and how to take a payment out of its books behind its back. */
+interface Kind {
+  readonly name: string;
+  open(): Promise<Ledger>;
+  remove(correlationId: string): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+function memoryKind(): Kind {
+  const store = new MemoryStore();
+  return {
+    name: 'the memory model',
+    open: async () => new MemoryLedger(NAMES, store),
+    remove: async (correlationId) => void store.entries.delete(correlationId),
+    dispose: async () => {},
+  };
+}
+
+function lmdbKind(): Kind {
+  const path = mkdtempSync(join(tmpdir(), 'audit-'));
+  return {
+    name: 'LMDB',
+    open: () => LmdbLedger.open(path, { processorNames: NAMES, clock: systemClock }),
+    remove: async (correlationId) => {
+      const root = open<Buffer, Buffer>({
+        path,
+        noSubdir: false,
+        maxDbs: 4,
+        encoding: 'binary',
+        keyEncoding: 'binary',
+      });
+      const entries = root.openDB<Buffer, Buffer>('entries', { encoding: 'binary', keyEncoding: 'binary' });
+      assert.ok(entries.removeSync(entryKey(correlationId)));
+      await root.close();
+    },
+    dispose: async () => rmSync(path, { recursive: true }),
+  };
+}
+
+function redisKind(): Kind {
+  let server: RedisServer | null = null;
+  const running = async () => {
+    server ??= await RedisServer.start();
+    return server;
+  };
+  return {
+    name: 'Redis',
+    open: async () => {
+      const { url } = await running();
+      return RedisLedger.open(url, {
+        processorNames: NAMES,
+        clock: systemClock,
+        random: Math.random,
+        graceMs: 0,
+      });
+    },
+    remove: async (correlationId) => {
+      const client = await createClient({ url: (await running()).url }).connect();
+      const id = scatteredId(correlationId);
+      const key = Buffer.concat([Buffer.from('{dinossauro}:0:e:'), id.subarray(0, 2)]);
+      assert.is(await client.hDel(key, id.subarray(2)), 1);
+      client.destroy();
+    },
+    dispose: async () => server?.stop(),
+  };
+}
+
+type Check = (title: string, use: (site: Site, kind: Kind) => Promise<void>, options?: SiteOptions) => void;
+
+for (const kindOf of [memoryKind, lmdbKind, redisKind]) {
+  const test = suite(`an audit of ${kindOf().name}`);
+  const check: Check = (title, use, options) =>
+    test(title, async () => {
+      const kind = kindOf();
+      try {
+        await Site.run(await kind.open(), (site) => use(site, kind), options);
+      } finally {
+        await kind.dispose();
+      }
+    });
+  registerAgreement(check);
+  registerPlants(check);
+  registerRemainders(check);
+  registerLimits(check);
+  registerEvery(check);
+  test.run();
+}
+
+function brief({ kind, state, correlationId, there }: Difference) {
+  return { kind, state, correlationId, there: there.map(({ processor }) => processor) };
+}
+
+function windowsOf(report: AuditReport) {
+  return report.processors.flatMap(({ name, windows }) =>
+    windows.map(({ state, remainder }) => ({ name, state, remainder })),
+  );
+}
+
+function registerAgreement(check: Check): void {
+  check('books that agree are compared by their totals alone', async (site) => {
+    for (let number = 1; number <= 20; number++) {
+      await site.pay(number, {
+        processor: number % 3 === 0 ? 1 : 0,
+        requestedAtMs: NOW_MS - number * 20_000,
+      });
+    }
+    const report = await site.report();
+    assert.is(report.verdict, 'agrees');
+    assert.is(report.lookedUpCount, 0);
+    assert.equal(report.problems, []);
+    assert.equal(report.processors[1], {
+      name: 'fallback',
+      here: { count: 6, amountCents: 6 * 1990 },
+      there: { count: 6, amountCents: 6 * 1990 },
+      windows: [],
+    });
+    assert.is(report.from, null);
+    assert.is(report.to, null);
+    assert.is(report.startedAt, '2025-07-15T12:00:00.000Z');
+  });
+
+  check('nothing anywhere agrees, and so does a window that ends before it begins', async (site) => {
+    assert.is((await site.report()).verdict, 'agrees');
+    site.charge(1);
+    assert.is((await site.report({ fromMs: 5, toMs: 4 })).verdict, 'agrees');
+  });
+
+  check('what lies outside the window is left alone', async (site) => {
+    await site.pay(1);
+    site.charge(2);
+    const after = await site.report({ fromMs: LONG_AGO_MS + 3 });
+    assert.is(after.verdict, 'agrees');
+    assert.equal(after.processors[0]?.there, { count: 0, amountCents: 0 });
+    assert.is((await site.report({ toMs: LONG_AGO_MS + 1 })).verdict, 'agrees');
+    const around = await site.report({ fromMs: LONG_AGO_MS + 2, toMs: LONG_AGO_MS + 2 });
+    assert.is(around.verdict, 'differs');
+    assert.is(around.from, '2025-07-15T11:50:00.002Z');
+    assert.is(around.to, '2025-07-15T11:50:00.002Z');
+  });
+}
+
+function registerPlants(check: Check): void {
+  check('a payment in flight is settling', async (site) => {
+    await site.pay(1);
+    await site.claim(2, { requestedAtMs: NOW_MS - 2000 });
+    site.charge(2, { requestedAtMs: NOW_MS - 2000 });
+    const report = await site.report();
+    assert.is(report.verdict, 'settling');
+    assert.equal(report.differences, [
+      {
+        kind: 'only-there',
+        state: 'settling',
+        correlationId: idOf(2),
+        here: {
+          status: 'dispatched',
+          processor: 'default',
+          amountCents: 1990,
+          requestedAt: '2025-07-15T11:59:58.000Z',
+          attempts: 1,
+        },
+        there: [{ processor: 'default', amountCents: 1990, requestedAt: '2025-07-15T11:59:58.000Z' }],
+        why: 'Sent 2 s ago and held by the processor: our books have yet to hear of it.',
+      },
+    ]);
+    assert.equal(windowsOf(report), [
+      { name: 'default', state: 'explained', remainder: { count: 0, amountCents: 0 } },
+    ]);
+    assert.equal(site.slept.includes(3000), false, 'nothing was overdue');
+  });
+
+  check('a settlement that was lost is overdue, when it has been looked at twice', async (site) => {
+    for (let number = 1; number <= 30; number++) await site.pay(number);
+    await site.claim(31);
+    site.charge(31);
+    const report = await site.report();
+    assert.is(report.verdict, 'differs');
+    assert.equal(report.differences.map(brief), [
+      { kind: 'only-there', state: 'wrong', correlationId: idOf(31), there: ['default'] },
+    ]);
+    assert.match(report.differences[0]?.why ?? '', 'overdue');
+    assert.is(site.slept.filter((delayMs) => delayMs === 3000).length, 1);
+    assert.ok(report.lookedUpCount < 12, 'the span was narrowed first');
+  });
+
+  check('what settles between the two looks is not told', async (site) => {
+    await site.pay(1);
+    await site.claim(2);
+    site.charge(2);
+    let settling = Promise.resolve();
+    site.onSleep = (delayMs) => {
+      if (delayMs === 3000) settling = site.settle(2);
+    };
+    const report = await site.report();
+    await settling;
+    assert.is(report.verdict, 'agrees');
+    assert.equal(report.differences, []);
+    assert.equal(windowsOf(report), []);
+  });
+
+  check('settled here and not held there is only here', async (site) => {
+    await site.pay(1);
+    await site.claim(2);
+    await site.settle(2);
+    const report = await site.report();
+    assert.is(report.verdict, 'differs');
+    assert.equal(report.differences.map(brief), [
+      { kind: 'only-here', state: 'wrong', correlationId: idOf(2), there: [] },
+    ]);
+    assert.equal(windowsOf(report), [
+      { name: 'default', state: 'explained', remainder: { count: 0, amountCents: 0 } },
+    ]);
+  });
+
+  check('another amount there, or in our books', async (site) => {
+    await site.pay(1);
+    await site.claim(2);
+    site.charge(2, { amountCents: 1991 });
+    await site.settle(2);
+    await site.claim(3, { processor: 1 });
+    site.charge(3, { processor: 1 });
+    await site.settle(3, { processor: 1, amountCents: 5 });
+    const report = await site.report();
+    assert.is(report.verdict, 'differs');
+    assert.equal(report.differences.map(brief), [
+      { kind: 'amount', state: 'wrong', correlationId: idOf(2), there: ['default'] },
+    ]);
+    assert.is(report.differences[0]?.there[0]?.amountCents, 1991);
+    assert.equal(windowsOf(report), [
+      { name: 'default', state: 'explained', remainder: { count: 0, amountCents: 0 } },
+      { name: 'fallback', state: 'wrong', remainder: { count: 0, amountCents: 0 } },
+    ]);
+    const [window] = report.processors[1]?.windows ?? [];
+    assert.equal(window?.here, { count: 1, amountCents: 5 });
+    assert.equal(window?.listed, { count: 1, amountCents: 1990 });
+  });
+
+  check('another stamp there, however far away', async (site) => {
+    await site.pay(1);
+    await site.claim(2);
+    site.charge(2, { requestedAtMs: LONG_AGO_MS - 86_400_000 });
+    await site.settle(2);
+    const report = await site.report();
+    assert.is(report.verdict, 'differs');
+    assert.equal(report.differences.map(brief), [
+      { kind: 'stamp', state: 'wrong', correlationId: idOf(2), there: ['default'] },
+    ]);
+    assert.is(report.differences[0]?.there[0]?.requestedAt, '2025-07-14T11:50:00.000Z');
+    assert.equal(
+      windowsOf(report).map(({ state }) => state),
+      ['explained', 'explained'],
+    );
+  });
+
+  check('charged by two processors is said first and loudly', async (site) => {
+    await site.pay(1);
+    await site.claim(2);
+    await site.settle(2);
+    await site.pay(3);
+    site.charge(3, { processor: 1, requestedAtMs: LONG_AGO_MS + 1 });
+    const report = await site.report();
+    assert.is(report.verdict, 'differs');
+    assert.equal(report.differences.map(brief), [
+      { kind: 'charged-twice', state: 'wrong', correlationId: idOf(3), there: ['default', 'fallback'] },
+      { kind: 'only-here', state: 'wrong', correlationId: idOf(2), there: [] },
+    ]);
+    assert.match(report.differences[0]?.why ?? '', /^CHARGED TWICE: `default` and `fallback`/);
+  });
+
+  check('settled at one, held by the other alone', async (site) => {
+    await site.claim(1);
+    site.charge(1, { processor: 1 });
+    await site.settle(1);
+    const report = await site.report();
+    assert.equal(report.differences.map(brief), [
+      { kind: 'only-here', state: 'wrong', correlationId: idOf(1), there: [] },
+      { kind: 'only-there', state: 'wrong', correlationId: idOf(1), there: ['fallback'] },
+    ]);
+  });
+
+  check('held where it was never sent, was set aside, or was sent to another', async (site) => {
+    await site.reserve(1);
+    site.charge(1);
+    await site.setAside(2);
+    site.charge(2);
+    await site.claim(3, { processor: 1 });
+    site.charge(3);
+    const report = await site.report();
+    assert.is(report.verdict, 'differs');
+    const whys = new Map(report.differences.map(({ correlationId, why }) => [correlationId, why]));
+    assert.match(whys.get(idOf(1)) ?? '', 'never sent');
+    assert.match(whys.get(idOf(2)) ?? '', 'set aside');
+    assert.match(whys.get(idOf(3)) ?? '', 'to another one since');
+    assert.is(report.differenceCount, 3);
+    assert.ok(report.differences.every(({ kind, state }) => kind === 'only-there' && state === 'wrong'));
+  });
+}
+
+function registerRemainders(check: Check): void {
+  check('money that no payment of ours explains is a remainder, in its window', async (site) => {
+    for (let number = 1; number <= 40; number++) await site.pay(number * 1000);
+    site.charge(20_500, { amountCents: 777 });
+    const report = await site.report();
+    assert.is(report.verdict, 'differs');
+    assert.equal(report.differences, []);
+    assert.equal(windowsOf(report), [
+      { name: 'default', state: 'wrong', remainder: { count: 1, amountCents: 777 } },
+    ]);
+    const [window] = report.processors[0]?.windows ?? [];
+    const stampMs = LONG_AGO_MS + 20_500;
+    assert.ok(Date.parse(window?.from ?? '') <= stampMs && stampMs <= Date.parse(window?.to ?? ''));
+    assert.ok(Date.parse(window?.to ?? '') - Date.parse(window?.from ?? '') < 60_000);
+  });
+
+  check('one that is so young may still be explained', async (site) => {
+    site.charge(1, { requestedAtMs: NOW_MS - 1000 });
+    const report = await site.report();
+    assert.is(report.verdict, 'settling');
+    assert.equal(windowsOf(report), [
+      { name: 'default', state: 'settling', remainder: { count: 1, amountCents: 1990 } },
+    ]);
+  });
+
+  check('a payment taken out of our books is missed there and here', async (site, kind) => {
+    await site.pay(1);
+    await site.pay(2);
+    await kind.remove(idOf(2));
+    const report = await site.report({ every: true });
+    assert.is(report.verdict, 'differs');
+    assert.equal(windowsOf(report), [
+      { name: 'default', state: 'wrong', remainder: { count: 1, amountCents: 1990 } },
+    ]);
+    const [window] = report.processors[0]?.windows ?? [];
+    assert.equal(window?.here, { count: 2, amountCents: 3980 });
+    assert.equal(window?.listed, { count: 1, amountCents: 1990 });
+  });
+}
+
+function registerLimits(check: Check): void {
+  check(
+    'without a token for a processor, its payments are looked up all the same',
+    async (site) => {
+      await site.pay(1, { processor: 1 });
+      await site.claim(2, { processor: 1 });
+      const some = await site.report();
+      assert.is(some.verdict, 'unknown');
+      assert.equal(some.problems, [
+        'The totals of `fallback` are unread: PROCESSOR_TOKENS has no token for it.',
+      ]);
+      assert.is(some.processors[1]?.there, null);
+      assert.ok(some.lookedUpCount >= 2);
+      await site.settle(2, { processor: 1 });
+      const wrong = await site.report();
+      assert.is(wrong.verdict, 'differs');
+      assert.equal(wrong.differences.map(brief), [
+        { kind: 'only-here', state: 'wrong', correlationId: idOf(2), there: [] },
+      ]);
+    },
+    { tokens: ['a-token', undefined] },
+  );
+
+  check(
+    'a token that is refused is said',
+    async (site) => {
+      assert.equal((await site.report()).problems, [
+        'The totals of `default` are unread: it refuses the token that we have.',
+      ]);
+    },
+    { tokens: ['another', 'a-token'] },
+  );
+
+  check('a processor that does not answer is asked three times, and then left alone', async (site) => {
+    for (let number = 1; number <= 5; number++) await site.pay(number, { processor: 1 });
+    site.silence(1);
+    const report = await site.report();
+    assert.is(report.verdict, 'unknown');
+    assert.is(report.problems.length, 1);
+    assert.match(report.problems[0] ?? '', /^`fallback` does not answer as it should: ECONNREFUSED/);
+    assert.equal(
+      site.slept.filter((delayMs) => delayMs >= 500),
+      [500, 1000],
+    );
+  });
+
+  check(
+    'more payments than may be looked up',
+    async (site) => {
+      for (let number = 1; number <= 6; number++) await site.pay(number);
+      site.charge(7);
+      const report = await site.report({ every: true });
+      assert.is(report.verdict, 'unknown');
+      assert.is(report.lookedUpCount, 3);
+      assert.equal(report.problems, ['No more than 3 payments were looked up: AUDIT_LIMIT.']);
+      assert.equal(windowsOf(report)[0]?.state, 'unknown');
+    },
+    { paymentLimit: 3 },
+  );
+
+  check('a ledger that is away makes the audit impossible', async (site) => {
+    await site.ledger.close();
+    const reply = await site.audit();
+    assert.is(reply.kind, 'unavailable');
+  });
+}
+
+function registerEvery(check: Check): void {
+  check('two differences that cancel out are found where every payment is looked up', async (site) => {
+    await site.pay(1);
+    await site.claim(2, { requestedAtMs: LONG_AGO_MS });
+    await site.settle(2, { requestedAtMs: LONG_AGO_MS });
+    site.charge(3, { requestedAtMs: LONG_AGO_MS });
+    assert.is((await site.report()).verdict, 'agrees');
+    const report = await site.report({ every: true });
+    assert.is(report.verdict, 'differs');
+    assert.equal(report.differences.map(brief), [
+      { kind: 'only-here', state: 'wrong', correlationId: idOf(2), there: [] },
+    ]);
+    assert.equal(windowsOf(report), [
+      { name: 'default', state: 'wrong', remainder: { count: 1, amountCents: 1990 } },
+    ]);
+  });
+
+  check('books that agree, payment by payment', async (site) => {
+    for (let number = 1; number <= 9; number++) {
+      await site.pay(number, {
+        processor: number % 2 === 0 ? 1 : 0,
+        requestedAtMs: NOW_MS - number * 20_000,
+      });
+    }
+    await site.reserve(10);
+    await site.claim(11);
+    const report = await site.report({ every: true });
+    assert.is(report.verdict, 'agrees');
+    assert.equal(windowsOf(report), []);
+    assert.ok(report.lookedUpCount <= 9 + 4, 'each where it is settled, and what is open everywhere');
+  });
+}

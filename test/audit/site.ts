@@ -1,0 +1,184 @@
+import { Audit, type AuditRequest } from '../../src/audit/audit.ts';
+import { OurBooks } from '../../src/audit/our-books.ts';
+import type { AuditReport } from '../../src/audit/report.ts';
+import { type Clock, systemClock } from '../../src/clock.ts';
+import { formatAddress } from '../../src/http/address.ts';
+import type { Ledger, Reply } from '../../src/ledger/ledger.ts';
+import { HttpProcessor } from '../../src/processor/client.ts';
+import { SimulatedProcessor } from '../../src/simulated/processor.ts';
+import { type Served, serve } from '../../src/simulated/server.ts';
+import { CARRIER } from '../../src/tracing/open.ts';
+import { must } from '../ledger/samples.ts';
+
+export const NAMES = ['default', 'fallback'] as const;
+export const NOW_MS = Date.UTC(2025, 6, 15, 12);
+export const SETTLES_WITHIN_MS = 50_000;
+/** Longer ago than a settlement may be late. */
+export const LONG_AGO_MS = NOW_MS - 600_000;
+const TOKEN = 'a-token';
+const PRICE_CENTS = 1990;
+
+export interface Planted {
+  readonly processor?: 0 | 1;
+  readonly amountCents?: number;
+  readonly requestedAtMs?: number;
+}
+
+export function idOf(number: number): string {
+  return `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
+}
+
+export interface SiteOptions {
+  readonly tokens?: readonly (string | undefined)[];
+  readonly paymentLimit?: number;
+}
+
+/** Two simulated processors behind HTTP, and books that a test fills as it likes; time stands still. */
+export class Site {
+  readonly ledger: Ledger;
+  readonly processors: readonly SimulatedProcessor[];
+  readonly #served: readonly Extract<Served, { kind: 'serving' }>[];
+  readonly #clients: readonly HttpProcessor[];
+  readonly #options: SiteOptions;
+  #owner = 0;
+  #slept: number[] = [];
+  /** Called when the auditor sleeps, with how long it means to. */
+  onSleep: (delayMs: number) => void = () => {};
+
+  static async run(
+    ledger: Ledger,
+    use: (site: Site) => Promise<void>,
+    options: SiteOptions = {},
+  ): Promise<void> {
+    const processors = NAMES.map(() => {
+      const fee = { units: 5n, scale: 2 };
+      return new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: TOKEN });
+    });
+    const served: Extract<Served, { kind: 'serving' }>[] = [];
+    for (const processor of processors) {
+      const each = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+      if (each.kind === 'failed') throw new Error(each.reason);
+      served.push(each);
+    }
+    const site = new Site(ledger, processors, served, options);
+    try {
+      site.#owner = await must(
+        ledger.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, NOW_MS + 86_400_000),
+      );
+      await use(site);
+    } finally {
+      await site.#close();
+    }
+  }
+
+  private constructor(
+    ledger: Ledger,
+    processors: readonly SimulatedProcessor[],
+    served: readonly Extract<Served, { kind: 'serving' }>[],
+    options: SiteOptions,
+  ) {
+    this.ledger = ledger;
+    this.processors = processors;
+    this.#served = served;
+    this.#options = options;
+    this.#clients = served.map(({ address }, index) => {
+      const url = `http://${formatAddress(address)}`;
+      const name = NAMES[index] ?? '';
+      return new HttpProcessor({ name, url, connectionCount: 1, clock: systemClock, tracer: CARRIER });
+    });
+  }
+
+  /** How long the auditor meant to sleep, each time. */
+  get slept(): readonly number[] {
+    return this.#slept;
+  }
+
+  /** Sent, and nothing heard. */
+  async claim(number: number, planted: Planted = {}): Promise<void> {
+    const { processor = 0, amountCents = PRICE_CENTS, requestedAtMs = LONG_AGO_MS + number } = planted;
+    const claim = {
+      correlationId: idOf(number),
+      amountCents,
+      acceptedAtMs: requestedAtMs - 5,
+      requestedAtMs,
+    };
+    await must(this.ledger.commit(this.#owner, [], [{ ...claim, processor }]));
+  }
+
+  async settle(number: number, planted: Planted = {}): Promise<void> {
+    const { processor = 0, amountCents = PRICE_CENTS, requestedAtMs = LONG_AGO_MS + number } = planted;
+    const settled = { correlationId: idOf(number), status: 'settled', reason: '' } as const;
+    await must(this.ledger.commit(this.#owner, [{ ...settled, processor, amountCents, requestedAtMs }], []));
+  }
+
+  /** Known, never sent. */
+  async reserve(number: number): Promise<void> {
+    const payment = { correlationId: idOf(number), amountCents: PRICE_CENTS, acceptedAtMs: LONG_AGO_MS };
+    await must(this.ledger.commit(this.#owner, [], [{ ...payment, processor: null, requestedAtMs: 0 }]));
+  }
+
+  async setAside(number: number): Promise<void> {
+    await this.claim(number);
+    const settlement = { correlationId: idOf(number), status: 'invalid', reason: 'HTTP 400' } as const;
+    const rest = { processor: 0, amountCents: PRICE_CENTS, requestedAtMs: LONG_AGO_MS + number };
+    await must(this.ledger.commit(this.#owner, [{ ...settlement, ...rest }], []));
+  }
+
+  /** What a processor charges, whatever our books say. */
+  charge(number: number, planted: Planted = {}): void {
+    const { processor = 0, amountCents = PRICE_CENTS, requestedAtMs = LONG_AGO_MS + number } = planted;
+    this.processors[processor]?.pay({ correlationId: idOf(number), amountCents, requestedAtMs }, () => {});
+  }
+
+  /** As it should be: claimed, charged, settled. */
+  async pay(number: number, planted: Planted = {}): Promise<void> {
+    await this.claim(number, planted);
+    this.charge(number, planted);
+    await this.settle(number, planted);
+  }
+
+  /** Nobody answers there any more. */
+  silence(processor: 0 | 1): void {
+    this.#served[processor]?.close();
+  }
+
+  audit(request: Partial<AuditRequest> = {}): Promise<Reply<AuditReport>> {
+    const { tokens = [TOKEN, TOKEN], paymentLimit = 1000 } = this.#options;
+    const clock: Clock = {
+      nowMs: () => NOW_MS,
+      monotonicMs: systemClock.monotonicMs,
+      stopwatchMs: systemClock.stopwatchMs,
+      after: (delayMs, run) => {
+        this.#slept.push(delayMs);
+        this.onSleep(delayMs);
+        return systemClock.after(0, run);
+      },
+    };
+    const processors = NAMES.map((name, index) => ({
+      name,
+      books: this.#clients[index] as HttpProcessor,
+      token: tokens[index],
+    }));
+    const ours = new OurBooks(this.ledger, clock);
+    return new Audit({
+      ours,
+      processors,
+      clock,
+      rate: 1000,
+      paymentLimit,
+      timeoutMs: 20_000,
+      settlesWithinMs: SETTLES_WITHIN_MS,
+      secondLookMs: 3000,
+    }).run({ fromMs: -Infinity, toMs: Infinity, every: false, ...request });
+  }
+
+  async report(request: Partial<AuditRequest> = {}): Promise<AuditReport> {
+    return must(this.audit(request));
+  }
+
+  async #close(): Promise<void> {
+    for (const client of this.#clients) await client.close();
+    for (const each of this.#served) each.close();
+    await this.ledger.close();
+  }
+}

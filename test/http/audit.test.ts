@@ -1,0 +1,159 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { AuditReport } from '../../src/audit/report.ts';
+import { systemClock } from '../../src/clock.ts';
+import { formatAddress } from '../../src/http/address.ts';
+import { serveAudit } from '../../src/http/audit.ts';
+import { createApp, listen } from '../../src/http/uws.ts';
+import { Board } from '../../src/pool/board.ts';
+import { SimulatedProcessor } from '../../src/simulated/processor.ts';
+import { serve } from '../../src/simulated/server.ts';
+import { KeptLog } from '../kept-log.ts';
+import { configIn } from '../settings.ts';
+import { until } from '../system/until.ts';
+
+const TOKEN = 'a-token-of-the-operator';
+const SHAPE = { processorCount: 1, threadCount: 2 };
+const DEADLINE_MS = 20_000;
+
+interface World {
+  readonly board: Board;
+  readonly log: KeptLog;
+  readonly processor: SimulatedProcessor;
+  ask(query?: string, init?: RequestInit): Promise<Response>;
+}
+
+/** The route alone, with books and a processor that have nothing in them yet. */
+async function inWorld(use: (world: World) => Promise<void>, settings: Record<string, string> = {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'audit-'));
+  const fee = { units: 5n, scale: 2 };
+  const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
+  const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+  if (served.kind === 'failed') throw new Error(served.reason);
+  const config = configIn(directory, {
+    PAYMENT_PROCESSOR_URL_DEFAULT: `http://${formatAddress(served.address)}`,
+    PAYMENT_PROCESSOR_URL_FALLBACK: '',
+    PROCESSOR_TOKENS: 'default=123',
+    ADMIN_TOKEN: TOKEN,
+    ...settings,
+  });
+  const [app, board, log] = [createApp(), new Board(Board.allocate(SHAPE), SHAPE), new KeptLog()];
+  serveAudit({ app, config, board, log });
+  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+  if (listened.kind === 'failed') throw new Error(listened.reason);
+  const { listener } = listened;
+  const ask: World['ask'] = (query = '', init = {}) =>
+    fetch(`http://${formatAddress(listener.address)}/audit${query}`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+      ...init,
+    });
+  try {
+    await use({ board, log, processor, ask });
+    await until('the audit is over', DEADLINE_MS, async () => board.beginAudit());
+  } finally {
+    listener.close();
+    app.close();
+    served.close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+const charge = (processor: SimulatedProcessor, requestedAtMs: number) =>
+  processor.pay(
+    { correlationId: '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3', amountCents: 1990, requestedAtMs },
+    () => {},
+  );
+
+test('whoever has the token is told what differs', () =>
+  inWorld(async ({ processor, ask }) => {
+    const first = await ask();
+    assert.is(first.status, 200);
+    assert.is(first.headers.get('cache-control'), 'no-store');
+    assert.is(((await first.json()) as AuditReport).verdict, 'agrees');
+    charge(processor, Date.UTC(2025, 6, 15));
+    const second = (await (await ask('?from=2025-07-15&to=2025-07-16')).json()) as AuditReport;
+    assert.is(second.verdict, 'differs');
+    assert.is(second.from, '2025-07-15T00:00:00.000Z');
+    assert.equal(second.processors[0]?.windows[0]?.remainder, { count: 1, amountCents: 1990 });
+    const outside = (await (await ask('?from=2025-07-16&payments=every')).json()) as AuditReport;
+    assert.is(outside.verdict, 'agrees');
+  }));
+
+test('nobody else learns anything', () =>
+  inWorld(async ({ ask, board }) => {
+    assert.is((await ask('', { headers: {} })).status, 401);
+    assert.is((await ask('', { headers: {}, method: 'POST' })).status, 401);
+    assert.is((await ask('', { method: 'POST' })).status, 405);
+    assert.ok(board.beginAudit(), 'and nothing was begun');
+    board.endAudit();
+  }));
+
+test('without an ADMIN_TOKEN nobody passes', () =>
+  inWorld(
+    async ({ ask }) => {
+      assert.is((await ask()).status, 401);
+    },
+    { ADMIN_TOKEN: '' },
+  ));
+
+test('a window or a word that cannot be read', () =>
+  inWorld(async ({ ask }) => {
+    for (const query of ['?from=never', '?to=1&to=2', '?payments=some', '?payments=every&payments=every']) {
+      const response = await ask(query);
+      assert.is(response.status, 400, query);
+      assert.match(((await response.json()) as { type: string }).type, '#bad-window');
+    }
+  }));
+
+test('one audit at a time', () =>
+  inWorld(async ({ ask, board }) => {
+    assert.ok(board.beginAudit());
+    const response = await ask();
+    assert.is(response.status, 429);
+    assert.ok(Number(response.headers.get('retry-after')) > 0);
+    board.endAudit();
+    assert.is((await ask()).status, 200);
+  }));
+
+test('an audit ends with its client', () =>
+  inWorld(
+    async ({ ask, board, processor }) => {
+      charge(processor, Date.now());
+      const leaving = new AbortController();
+      const asked = ask('', { signal: leaving.signal }).catch(() => 'left');
+      await until('the audit has begun', DEADLINE_MS, async () => {
+        const isFree = board.beginAudit();
+        if (isFree) board.endAudit();
+        return !isFree;
+      });
+      leaving.abort();
+      assert.is(await asked, 'left');
+    },
+    // At this rate it would take minutes.
+    { AUDIT_RATE: '1' },
+  ));
+
+test('a ledger that is away, and one that cannot be opened', async () => {
+  await inWorld(
+    async ({ ask }) => {
+      const response = await ask();
+      assert.is(response.status, 503);
+      assert.match(((await response.json()) as { type: string }).type, '#ledger-unavailable');
+    },
+    { LEDGER_URL: 'redis://127.0.0.1:1' },
+  );
+  await inWorld(
+    async ({ ask, log }) => {
+      const response = await ask();
+      assert.is(response.status, 503);
+      assert.match(((await response.json()) as { type: string }).type, '#audit-failed');
+      assert.is(log.lines.length, 1);
+    },
+    { LEDGER_URL: 'lmdb:/dev/null/books' },
+  );
+});
+
+test.run();
