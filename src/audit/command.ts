@@ -8,7 +8,7 @@ import { Auditor } from './auditor.ts';
 import type { AuditReport, Verdict } from './report.ts';
 import { reportLines } from './text.ts';
 
-export const AUDIT_USAGE = `npm run audit -- [options]
+const AUDIT_USAGE = `npm run audit -- [options]
 
   --from MOMENT    ISO 8601, in UTC where it has no zone (the beginning)
   --to MOMENT      (now)

@@ -12,7 +12,7 @@ import { must } from '../ledger/samples.ts';
 
 export const NAMES = ['default', 'fallback'] as const;
 export const NOW_MS = Date.UTC(2025, 6, 15, 12);
-export const SETTLES_WITHIN_MS = 50_000;
+const SETTLES_WITHIN_MS = 50_000;
 /** Longer ago than a settlement may be late. */
 export const LONG_AGO_MS = NOW_MS - 600_000;
 const TOKEN = 'a-token';

@@ -11,6 +11,7 @@ import { createApp, listen } from '../../src/http/uws.ts';
 import { Board } from '../../src/pool/board.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serve } from '../../src/simulated/server.ts';
+import { ask as askKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { configIn } from '../settings.ts';
 import { until } from '../system/until.ts';
@@ -46,7 +47,7 @@ async function inWorld(use: (world: World) => Promise<void>, settings: Record<st
   if (listened.kind === 'failed') throw new Error(listened.reason);
   const { listener } = listened;
   const ask: World['ask'] = (query = '', init = {}) =>
-    fetch(`http://${formatAddress(listener.address)}/audit${query}`, {
+    askKept(`http://${formatAddress(listener.address)}/audit${query}`, {
       headers: { authorization: `Bearer ${TOKEN}` },
       ...init,
     });
