@@ -35,10 +35,10 @@ export class Auditor {
     this.#config = config;
     this.#clock = clock;
     this.#ledger = ledger;
-    this.#processors = config.processors.map(({ name, url }) => ({
-      name,
-      books: new HttpProcessor({ name, url, connectionCount: 1, clock, tracer: CARRIER }),
-      token: config.audit.tokens.find(({ processor }) => processor === name)?.token,
+    this.#processors = config.processors.map((target) => ({
+      name: target.name,
+      books: new HttpProcessor({ ...target, connectionCount: 1, clock, tracer: CARRIER }),
+      token: config.audit.tokens.find(({ processor }) => processor === target.name)?.token,
     }));
   }
 
