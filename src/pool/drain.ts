@@ -412,7 +412,7 @@ export class Drain {
 
   async #answered(held: Held, answer: Answer): Promise<void> {
     if (answer.kind === 'unknown' || answer.kind === 'duplicate') this.#doubt(held, held.calledAtMs);
-    const inDoubt = this.#inDoubt(held);
+    const inDoubt = held.doubtUntilMs > 0;
     if (answer.kind === 'duplicate' || (answer.kind === 'failed' && !inDoubt)) return this.#ask(held);
     this.#calls.release(held.processor);
     switch (answer.kind) {
@@ -437,6 +437,7 @@ export class Drain {
   /** Asks the processor what it holds. Keeps the place among the calls that it comes with, and gives it back. */
   async #ask(held: Held): Promise<void> {
     this.#move(held, 'asking');
+    const askedAtMs = this.#parts.clock.monotonicMs();
     const found = await this.#processorOf(held).find(
       held.payment.correlationId,
       this.#parts.policy.processorTimeoutMs,
@@ -445,11 +446,11 @@ export class Drain {
     this.#parts.sheet.countAt(held.processor, FOUND_COUNTERS[found.kind]);
     this.#calls.release(held.processor);
     if (held.state === 'gone') return;
-    this.#found(held, found);
+    this.#found(held, found, askedAtMs);
     this.stir();
   }
 
-  #found(held: Held, found: Found): void {
+  #found(held: Held, found: Found, askedAtMs: number): void {
     switch (found.kind) {
       case 'held':
         this.#settle(held, found.amountCents, found.requestedAtMs);
@@ -458,15 +459,16 @@ export class Drain {
         this.#pin(held, 0);
         break;
       case 'absent':
-        this.#absent(held);
+        this.#absent(held, askedAtMs);
         break;
     }
   }
 
-  /** The processor does not hold it: free to go anywhere, if no call can still be running there. */
-  #absent(held: Held): void {
+  /** The processor did not hold it when it was asked: free to go anywhere, if no call could still be running then. */
+  #absent(held: Held, askedAtMs: number): void {
     const { policy, standing } = this.#parts;
-    if (!this.#inDoubt(held)) {
+    if (askedAtMs >= held.doubtUntilMs) {
+      held.doubtUntilMs = 0;
       this.#rest(held, 0);
       return;
     }
@@ -490,14 +492,12 @@ export class Drain {
     });
   }
 
-  /** A call that began then, and whose end nobody has seen, may still commit at the processor. */
+  /**
+   * A call that began then, and whose end nobody has seen, may still commit at the processor. Time alone ends no doubt,
+   * nor does what a later call is answered: it may have been committed meanwhile.
+   */
   #doubt(held: Held, calledAtMs: number): void {
     held.doubtUntilMs = calledAtMs + this.#parts.policy.pinHoldMs;
-  }
-
-  /** What a later call is answered ends no doubt about an earlier one. */
-  #inDoubt(held: Held): boolean {
-    return this.#parts.clock.monotonicMs() < held.doubtUntilMs;
   }
 
   #pin(held: Held, atLeastMs: number): void {

@@ -50,7 +50,10 @@ export class Held {
   trial = false;
   /** When its latest call began, on the monotonic clock. */
   calledAtMs = 0;
-  /** Until then, on the monotonic clock, a call may still be running there whose end was not seen. */
+  /**
+   * Until then, on the monotonic clock, a call may still be running there whose end was not seen; 0: none. Only a 404 to
+   * a question asked later ends the doubt.
+   */
   doubtUntilMs = 0;
   /** Refusals, or questions without an answer, in a row: the backoff grows with them. */
   setbacks = 0;

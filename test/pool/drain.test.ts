@@ -456,6 +456,42 @@ test('unknown: the hold time counts from the last call, not the first', async ()
   await world.stop();
 });
 
+test('unknown, and a 404 after the hold time to a question from before it: asked once more', async () => {
+  const world = setUp({ patienceMs: 0 });
+  const { clock, cheap, dear, put, entry } = world;
+  const slow = Promise.withResolvers<Found>();
+  cheap.answers.push(UNKNOWN);
+  cheap.founds.push(slow.promise, { kind: 'held', amountCents: 1, requestedAtMs: 77 });
+  put(1);
+  await clock.passSlowly(POLICY.pinHoldMs + 100);
+  shutCheap(world);
+  assert.is(cheap.asked.length, 1);
+  slow.resolve({ kind: 'absent' });
+  await clock.passSlowly(500);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
+  assert.is((await entry(1))?.requestedAtMs, 77);
+  await world.stop();
+});
+
+for (const answer of [FAILED, REFUSED, INVALID]) {
+  test(`unknown, then ${answer.kind} after the hold time when sent again before: asked once more`, async () => {
+    const world = setUp({ patienceMs: 0 });
+    const { clock, cheap, dear, put, entry } = world;
+    const slow = Promise.withResolvers<Answer>();
+    cheap.answers.push(UNKNOWN, slow.promise);
+    cheap.founds.push({ kind: 'absent' }, { kind: 'held', amountCents: 1, requestedAtMs: 77 });
+    put(1);
+    await clock.passSlowly(POLICY.pinHoldMs + 100);
+    shutCheap(world);
+    assert.is(cheap.paid.length, 2);
+    slow.resolve(answer);
+    await clock.passSlowly(500);
+    assert.equal([cheap.paid.length, dear.paid.length], [2, 0]);
+    assert.is((await entry(1))?.requestedAtMs, 77);
+    await world.stop();
+  });
+}
+
 for (const answer of [FAILED, REFUSED]) {
   test(`unknown, then ${answer.kind} when sent again: the first call may still be running, so it stays there`, async () => {
     const world = setUp({ patienceMs: 0 });

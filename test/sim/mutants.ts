@@ -22,6 +22,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: "case 'unknown':\n        this.#rest(held, 0);\n        break;\n      case 'absent'",
   },
   {
+    name: 'believe a 404 that is older than the doubt',
+    file: 'pool/drain.ts',
+    from: 'askedAtMs >= held.doubtUntilMs',
+    to: 'this.#parts.clock.monotonicMs() >= held.doubtUntilMs',
+  },
+  {
     name: 'drop the pin when a later call is refused',
     file: 'pool/drain.ts',
     from: 'if (inDoubt) this.#pin(held, answer.retryAfterMs ?? 0);\n        else ',
