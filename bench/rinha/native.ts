@@ -89,6 +89,7 @@ function startRedis(directory: string): Child {
     '--appendonly': 'yes',
     '--appendfsync': 'everysec',
     '--maxmemory-policy': 'noeviction',
+    '--aclfile': join(SOURCE, 'ops/redis.acl'),
   };
   return new Child('redis', 'redis-server', Object.entries(options).flat());
 }
