@@ -42,7 +42,19 @@ test.after(({ home }) => rmSync(home, { recursive: true, force: true }));
 
 test('it has what it needs to run, and nothing else', ({ packageRoot }) => {
   const names = readdirSync(packageRoot).sort();
-  assert.equal(names, ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'package.json']);
+  assert.equal(names, [
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'SECURITY.md',
+    'bin',
+    'dist',
+    'docs',
+    'openapi.json',
+    'openapi.yaml',
+    'ops',
+    'package.json',
+  ]);
 });
 
 test('`start` keeps its promise there, threads and all, and its books where it was started', async (context) => {
