@@ -55,6 +55,26 @@ export default {
       { path: '^src/dashboard/', dependencyTypesNot: ['type-only', 'dynamic-import'] },
     ),
     forbid(
+      'meters-know-nobody',
+      'Everybody writes on them, so they stand below everybody.',
+      { path: exactly('src/metrics/meters.ts') },
+      { path: '^src/' },
+    ),
+    forbid(
+      'metrics-only-look',
+      'What shows an instance reads the memory that its threads share, and asks none of them.',
+      { path: '^src/metrics/' },
+      {
+        path: '^src/(http|pool|ledger|processor|simulated)/',
+        pathNot: exactly(
+          'src/pool/board.ts',
+          'src/pool/ring.ts',
+          'src/ledger/segments.ts',
+          'src/ledger/journal-record.ts',
+        ),
+      },
+    ),
+    forbid(
       'ledger-stands-alone',
       'The books know neither who fills nor who reads them.',
       { path: '^src/ledger/' },

@@ -1,11 +1,13 @@
 import type { Clock } from '../clock.ts';
-import type { Journal } from '../ledger/journal.ts';
+import type { Journal, JournalResult } from '../ledger/journal.ts';
 import type { Lease } from '../ledger/lease.ts';
 import type { Claim, Ledger } from '../ledger/ledger.ts';
 import type { Segments } from '../ledger/segments.ts';
+import type { Log } from '../log.ts';
 import type { Sheet } from '../metrics/meters.ts';
 import type { Board } from '../pool/board.ts';
 import type { Ring } from '../pool/ring.ts';
+import { Trouble } from '../trouble.ts';
 import { readUuid } from '../uuid.ts';
 import type { Recent } from './recent.ts';
 
@@ -27,6 +29,7 @@ export interface IntakeParts {
   readonly sheet: Sheet;
   readonly clock: Clock;
   readonly durability: Durability;
+  readonly log: Log;
 }
 
 /**
@@ -40,6 +43,8 @@ export type Durability =
   | { readonly kind: 'journal' }
   | { readonly kind: 'flush' }
   | { readonly kind: 'ledger'; readonly ledger: Ledger; readonly lease: Lease };
+
+const NO_SEGMENT: JournalResult = { kind: 'failed', reason: 'every segment is in use: see JOURNAL_SEGMENTS' };
 
 type Answer = (verdict: Verdict) => void;
 
@@ -70,9 +75,22 @@ export class Intake {
   readonly #parts: IntakeParts;
   #pending: Pending[] = [];
   #confirming = false;
+  readonly #writeTrouble: Trouble;
+  readonly #syncTrouble: Trouble;
 
   constructor(parts: IntakeParts) {
+    const { log } = parts;
     this.#parts = parts;
+    this.#writeTrouble = new Trouble({
+      log,
+      began: 'journal cannot be written: payments are refused',
+      over: 'journal written again',
+    });
+    this.#syncTrouble = new Trouble({
+      log,
+      began: 'journal cannot be synced: payments are refused',
+      over: 'journal synced again',
+    });
   }
 
   /** `id` is lent until this returns. */
@@ -114,12 +132,15 @@ export class Intake {
   #write({ id, amountCents, acceptedAtMs, trace }: Offer): number | null {
     const { journal, sheet } = this.#parts;
     const journalRef = journal.append(id, amountCents, acceptedAtMs, trace);
-    if (journalRef >= 0 && journal.flush().kind === 'ok') {
-      sheet.count('journalWrites');
-      return journalRef;
+    const written = journalRef < 0 ? NO_SEGMENT : journal.flush();
+    if (written.kind === 'failed') {
+      sheet.count('journalFailures');
+      this.#writeTrouble.happened(written.reason);
+      return null;
     }
-    sheet.count('journalFailures');
-    return null;
+    sheet.count('journalWrites');
+    this.#writeTrouble.passed();
+    return journalRef;
   }
 
   #journaled(pending: Pending): void {
@@ -189,8 +210,14 @@ export class Intake {
     const { durability, journal, sheet } = this.#parts;
     if (durability.kind === 'ledger') return this.#reserve(batch, durability.ledger, durability.lease);
     const synced = await journal.sync();
-    sheet.count(synced.kind === 'ok' ? 'journalFlushes' : 'journalFailures');
-    return batch.map(() => (synced.kind === 'ok' ? 'accepted' : 'journal-unavailable'));
+    if (synced.kind === 'failed') {
+      sheet.count('journalFailures');
+      this.#syncTrouble.happened(synced.reason);
+      return batch.map(() => 'journal-unavailable');
+    }
+    sheet.count('journalFlushes');
+    this.#syncTrouble.passed();
+    return batch.map(() => 'accepted');
   }
 
   async #reserve(batch: readonly Pending[], ledger: Ledger, lease: Lease): Promise<Verdict[]> {

@@ -1,8 +1,7 @@
-import assert from 'node:assert';
 import type { Clock } from '../clock.ts';
 import type { Ledger, LedgerEntry } from '../ledger/ledger.ts';
 import type { Log } from '../log.ts';
-import { PROBLEMS_MAX, type Sheet } from '../metrics/meters.ts';
+import type { Sheet } from '../metrics/meters.ts';
 import { centsToDecimal } from '../money.ts';
 import type { Totals } from '../payment.ts';
 import type { Board } from '../pool/board.ts';
@@ -10,8 +9,9 @@ import type { Span, Tracer } from '../tracing/tracer.ts';
 import { isUuid, readUuid, UUID_BYTES, writeUuid } from '../uuid.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import type { Intake, Verdict } from './intake.ts';
-import { type Problem, type ProblemSlug, problem, problemSlugs } from './problem.ts';
+import { type Problem, problem } from './problem.ts';
 import type { Recent } from './recent.ts';
+import { placeOf, type RefusalSlug } from './refusal.ts';
 import { refuse, route } from './route.ts';
 import { Exchange, type WebApp } from './uws.ts';
 import { parseWindow } from './window.ts';
@@ -39,12 +39,6 @@ const JSON_HEADERS = [['Content-Type', 'application/json']] as const;
 /** Of what is true at its moment, and may be kept by nobody in between. */
 const NO_STORE = ['Cache-Control', 'no-store'] as const;
 const FRESH_JSON_HEADERS = [...JSON_HEADERS, NO_STORE] as const;
-
-/** Where each problem is counted. */
-const PROBLEM_PLACES: ReadonlyMap<string, number> = new Map(
-  problemSlugs().map((slug, place) => [slug, place]),
-);
-assert.ok(PROBLEM_PLACES.size <= PROBLEMS_MAX);
 
 /** The gateway's HTTP surface: every route, and nothing of what happens behind it. */
 export class Server {
@@ -106,10 +100,8 @@ export class Server {
     if (span !== null) endAnswered(span, ACCEPTED);
   }
 
-  #refusePost(exchange: Exchange, slug: ProblemSlug, said: Problem, span: Span | null, close = false): void {
-    const place = PROBLEM_PLACES.get(slug);
-    assert.ok(place !== undefined);
-    this.#parts.sheet.countRefusal(place);
+  #refusePost(exchange: Exchange, slug: RefusalSlug, said: Problem, span: Span | null, close = false): void {
+    this.#parts.sheet.countRefusal(placeOf(slug));
     refuse(exchange, said, close);
     if (span !== null) endAnswered(span, said.status);
   }

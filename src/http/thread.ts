@@ -7,7 +7,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open.ts';
 import { Segments } from '../ledger/segments.ts';
 import type { Log } from '../log.ts';
-import { Meters, type Sheet } from '../metrics/meters.ts';
+import { Meters } from '../metrics/meters.ts';
 import { Board } from '../pool/board.ts';
 import { Ring } from '../pool/ring.ts';
 import type { SharedMemory } from '../shared-memory.ts';
@@ -18,6 +18,7 @@ import { Dashboard } from './dashboard.ts';
 import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
 import { type Durability, Intake } from './intake.ts';
+import { serveMetrics } from './metrics.ts';
 import { Recent } from './recent.ts';
 import { Server } from './server.ts';
 import { createApp, type WebApp } from './uws.ts';
@@ -73,8 +74,8 @@ export class HttpThread {
     const segments = new Segments(shared.segments);
     const board = new Board(shared.board, shared.boardShape);
     const recent = new Recent(shared.recent);
-    const sheet = sheetOf(index, config, shared);
     const meters = new Meters(shared.meters, shared.boardShape);
+    const sheet = meters.sheet(config.poolThreadCount + index);
     const durability: Durability =
       lease === null
         ? { kind: config.acceptDurability === 'flush' ? 'flush' : 'journal' }
@@ -96,7 +97,7 @@ export class HttpThread {
     new Server({
       app: this.app,
       decoder: new PaymentDecoder(config.maxAmountCents),
-      intake: new Intake({ recent, ring, journal, segments, board, sheet, clock, durability }),
+      intake: new Intake({ recent, ring, journal, segments, board, sheet, clock, durability, log }),
       recent,
       ledger,
       board,
@@ -112,6 +113,7 @@ export class HttpThread {
     serveDocuments(this.app, log);
     serveAudit({ app: this.app, config, board, log });
     this.#dashboard = new Dashboard({ app: this.app, config, board, meters, ring, ledger, clock, log });
+    serveMetrics({ app: this.app, config, meters, board, ring, segments, clock });
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();
       if (failure !== null) log.warn({ reason: failure }, 'a journal file cannot be removed');
@@ -130,10 +132,6 @@ export class HttpThread {
   }
 }
 
-function sheetOf(index: number, config: Config, shared: SharedMemory): Sheet {
-  return new Meters(shared.meters, shared.boardShape).sheet(config.poolThreadCount + index);
-}
-
 function leaseOf(
   index: number,
   config: Config,
@@ -149,7 +147,7 @@ function leaseOf(
     clock,
     random: Math.random,
     log,
-    sheet: sheetOf(index, config, shared),
+    sheet: new Meters(shared.meters, shared.boardShape).sheet(config.poolThreadCount + index),
     onEnlisted: () => {},
     // This thread only reserves. What a former owner had reserved is the pool threads' to take over.
     adopt: () => {},

@@ -3,6 +3,7 @@ import { equalJitterMs } from '../backoff.ts';
 import { type Clock, sleep } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Sheet } from '../metrics/meters.ts';
+import { Trouble } from '../trouble.ts';
 import type { Ledger, LedgerEntry, OwnerRecord, Seat } from './ledger.ts';
 
 export interface LeaseParts {
@@ -38,13 +39,19 @@ export class Lease {
   /** The last owner that has resigned, or is about to. */
   #resigned = 0;
   #goodUntilMs = 0;
-  #renewalFailures = 0;
+  readonly #renewalTrouble: Trouble;
   #stopped = false;
   #enlisting: Promise<void> | null = null;
   #cancel: () => void = () => {};
 
   constructor(parts: LeaseParts) {
     this.#parts = parts;
+    this.#renewalTrouble = new Trouble({
+      log: parts.log,
+      fields: { seat: parts.seat.name },
+      began: 'lease cannot be renewed: nothing is sent once it has run out',
+      over: 'lease renewed again',
+    });
   }
 
   get owner(): number {
@@ -123,10 +130,12 @@ export class Lease {
     const sentAtMs = clock.monotonicMs();
     const reply = await ledger.renew(this.#owner, clock.nowMs() + leaseMs);
     if (this.#stopped) return;
-    if (reply.kind === 'unavailable') this.#renewalFailed(reply.reason);
-    else if (reply.value) {
+    if (reply.kind === 'unavailable') {
+      sheet.count('renewalFailures');
+      this.#renewalTrouble.happened(reply.reason);
+    } else if (reply.value) {
       this.#setGoodUntil(sentAtMs + leaseMs);
-      this.#renewed();
+      this.#renewalTrouble.passed();
       await this.#takeOver((record) => record.leaseUntilMs < clock.nowMs(), true);
     } else {
       sheet.count('leasesLost');
@@ -134,20 +143,6 @@ export class Lease {
       await this.enlistAgain();
     }
     this.#keepLater();
-  }
-
-  #renewalFailed(reason: string): void {
-    const { sheet, log, seat } = this.#parts;
-    sheet.count('renewalFailures');
-    if (this.#renewalFailures++ === 0)
-      log.warn({ seat: seat.name, reason }, 'lease cannot be renewed: nothing is sent once it has run out');
-  }
-
-  #renewed(): void {
-    const { log, seat } = this.#parts;
-    if (this.#renewalFailures > 0)
-      log.info({ seat: seat.name, attempts: this.#renewalFailures }, 'lease renewed again');
-    this.#renewalFailures = 0;
   }
 
   #isFormerOfSeat(record: OwnerRecord): boolean {

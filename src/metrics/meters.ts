@@ -11,7 +11,7 @@ import assert from 'node:assert';
  * | word of a sheet         | field                                       | unit                         |
  * |-------------------------|---------------------------------------------|------------------------------|
  * | 0                       | counters, in the order of `COUNTERS`        |                              |
- * | 16                      | refusals, by the place of their problem     | posts                        |
+ * | 16                      | refusals, by the place of their reason      | posts                        |
  * | 80                      | gauges, in the order of `GAUGES`            |                              |
  * | 84                      | histograms, in the order of `HISTOGRAMS`    | buckets, then the sum in ms  |
  * | 192 + 64p               | processor p: its counters                   |                              |
@@ -109,9 +109,9 @@ const BUCKETS = BOUNDS_MS.length + 1;
 const HISTOGRAM_WORDS = BUCKETS + 1;
 
 const REFUSALS_AT = 16;
-/** Problems that refusals can be told apart by. */
-export const PROBLEMS_MAX = 64;
-const GAUGES_AT = REFUSALS_AT + PROBLEMS_MAX;
+/** Reasons that refusals can be told apart by. */
+export const REFUSALS_MAX = 64;
+const GAUGES_AT = REFUSALS_AT + REFUSALS_MAX;
 const HISTOGRAMS_AT = GAUGES_AT + GAUGES.length;
 const PROCESSORS_AT = 192;
 const PINNED_AT = 20;
@@ -168,10 +168,10 @@ export class Meters {
     return this.#sum(COUNTER_WORD[counter]);
   }
 
-  /** Posts refused with the problem at this place of the list of problems. */
-  refused(problem: number): number {
-    assert.ok(problem < PROBLEMS_MAX);
-    return this.#sum(REFUSALS_AT + problem);
+  /** Posts refused for the reason at this place (`src/http/refusal.ts`). */
+  refused(place: number): number {
+    assert.ok(place < REFUSALS_MAX);
+    return this.#sum(REFUSALS_AT + place);
   }
 
   /** What one thread shows. */
@@ -225,8 +225,8 @@ export class Sheet {
     this.#add(COUNTER_WORD[counter], by);
   }
 
-  countRefusal(problem: number): void {
-    this.#add(REFUSALS_AT + problem, 1);
+  countRefusal(place: number): void {
+    this.#add(REFUSALS_AT + place, 1);
   }
 
   set(gauge: Gauge, value: number): void {

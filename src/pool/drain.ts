@@ -130,6 +130,7 @@ export class Drain {
       this.#take();
       this.#show();
       await this.#alone(() => this.#commit(this.#route()));
+      this.#show();
       if (board.stopping && this.#idle()) break;
       await this.#untilStirred();
     }
@@ -142,7 +143,7 @@ export class Drain {
     this.#stirred.resolve();
   }
 
-  /** What it holds, for whoever looks; once a turn. */
+  /** What it holds, for whoever looks: before a commit, which may last, and before a sleep. */
   #show(): void {
     const { sheet } = this.#parts;
     const oldest = this.#held.values().next().value;

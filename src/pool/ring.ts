@@ -132,6 +132,20 @@ export class Ring {
     Atomics.store(words, FIRST_SEQUENCE + slot * SLOT_WORDS, (ticket + 1) | 0);
   }
 
+  /** When the oldest payment in the queue was accepted, wall clock in ms; null: there is none. For gauges. */
+  oldestAcceptedAtMs(): number | null {
+    const words = this.#words;
+    const seen = new RingSlot();
+    for (;;) {
+      const head = Atomics.load(words, HEAD);
+      const slot = head & this.#mask;
+      if (Atomics.load(words, FIRST_SEQUENCE + slot * SLOT_WORDS) !== ((head + 1) | 0)) return null;
+      seen.read(this.#view, this.#bytes, HEADER_BYTES + slot * SLOT_BYTES + ACCEPTANCE);
+      // While the head stands nobody writes there; once it has moved, what was read may be of two payments.
+      if (Atomics.load(words, HEAD) === head) return seen.acceptedAtMs;
+    }
+  }
+
   /** Takes the oldest payment. False: there is none, and `into` holds nothing of use. */
   pop(into: RingSlot): boolean {
     const words = this.#words;

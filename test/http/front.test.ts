@@ -100,6 +100,7 @@ for (const threads of [1, 2]) {
       const { address, meters, drained, close } = await setUp({
         HTTP_THREADS: String(threads),
         LISTEN: PLACES[place](),
+        METRICS_ACCESS: 'open',
       });
       assert.is(address.kind, place);
       const numbers = Array.from({ length: 20 }, (_, number) => number);
@@ -117,6 +118,8 @@ for (const threads of [1, 2]) {
       assert.match(await exchange(address, rawGet('/payments-summary')), '"totalRequests":0');
       assert.is(drained(), 20);
       assert.equal([meters.counted('accepted'), meters.counted('repeated')], [20, 20]);
+      const scrape = await exchange(address, rawGet('/metrics'));
+      assert.match(scrape, '\ndinossauro_payments_accepted_total 20\n', 'one thread answers for all');
       const writers = readdirSync(directory).flatMap((name) => /http-\d/.exec(name) ?? []);
       assert.equal(
         [...new Set(writers)].sort(),

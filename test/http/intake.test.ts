@@ -71,6 +71,7 @@ class ToldFiles {
 }
 
 function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
+  const log = new KeptLog();
   const clock = new ManualClock();
   const disk = new ToldFiles();
   const recent = new Recent(Recent.allocate(64, Uint32Array.of(1, 2)));
@@ -97,7 +98,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     leaseMs: 3000,
     clock,
     random: () => 0,
-    log: new KeptLog(),
+    log,
     sheet,
     onEnlisted: () => {},
     adopt: () => {},
@@ -105,7 +106,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     alone: (work) => work(),
   });
   const durability: Durability = kind === 'ledger' ? { kind, ledger, lease } : { kind };
-  const intake = new Intake({ recent, ring, journal, segments, board, sheet, clock, durability });
+  const intake = new Intake({ recent, ring, journal, segments, board, sheet, clock, durability, log });
   const id = Buffer.alloc(UUID_BYTES);
   return {
     clock,
@@ -114,6 +115,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     ring,
     board,
     meters,
+    log,
     segments,
     journal,
     mood,
@@ -235,11 +237,16 @@ for (const kind of ['journal', 'flush', 'ledger'] as const) {
     for (let attempt = 0; attempt < 5; attempt++) {
       assert.equal(await settled([world.offer(1)]), ['journal-unavailable']);
     }
+    assert.is(world.meters.counted('journalFailures'), 5);
     assert.is(world.ring.room, 2);
     assert.is(world.find(1), undefined);
     world.disk.full = false;
     assert.equal(await settled([world.offer(1)]), ['accepted']);
     assert.equal(world.journaled(), [idOf(1)]);
+    assert.equal(
+      world.log.lines.filter((line) => line.includes('journal')),
+      ['warn journal cannot be written: payments are refused', 'info journal written again'],
+    );
     await world.journal.close();
     await world.lease.stop();
   });

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { PaymentDecoder } from '../../src/http/decoder.ts';
 import { Intake } from '../../src/http/intake.ts';
 import { Recent } from '../../src/http/recent.ts';
+import { placeOf } from '../../src/http/refusal.ts';
 import { Server } from '../../src/http/server.ts';
 import { createApp, type Listener, listen } from '../../src/http/uws.ts';
 import { diskFiles, Journal } from '../../src/ledger/journal.ts';
@@ -87,6 +88,7 @@ class World {
         sheet,
         clock,
         durability: { kind: 'journal' },
+        log,
       }),
       recent,
       ledger: moody(this.books, this.mood),
@@ -359,6 +361,15 @@ posting('answers all of many that come in one packet, in their order', async () 
   ];
   const statuses = statusesIn(await world.converse(requests.join('')));
   assert.equal(statuses, [...Array.from({ length: 10 }, () => 202), 409, 400, 200, 202]);
+  const { meters } = world;
+  assert.is(meters.counted('accepted'), 11);
+  assert.is(meters.histogram('accept').counts[0], 11, 'in no time, by a clock that stands still');
+  assert.equal(
+    (['amount-conflict', 'malformed-json', 'queue-full'] as const).map((slug) =>
+      meters.refused(placeOf(slug)),
+    ),
+    [1, 1, 0],
+  );
   assert.is(world.drained(), 11);
 });
 
@@ -461,6 +472,7 @@ summary('answers 503 with Retry-After while the ledger is away', async () => {
   const response = await world.ask('/payments-summary');
   assert.is(response.headers.get('retry-after'), '1');
   await problemOf(response, 503, 'ledger-unavailable');
+  assert.is(world.meters.counted('readFailures'), 1);
 });
 
 summary('lets a client leave before the answer', async () => {

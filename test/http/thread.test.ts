@@ -26,15 +26,17 @@ function journalFiles(): string[] {
 }
 
 /** A thread that has accepted one payment, which nobody has taken from the ring yet. */
-async function setUp() {
+async function setUp(environment: Record<string, string> = {}) {
   const clock = new ManualClock();
-  const config = configIn(directory);
+  const config = configIn(directory, environment);
   const shared = allocateSharedMemory(config, 0);
   const thread = await HttpThread.open(0, config, shared, clock, new KeptLog());
   const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
   if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');
   const { listener } = listened;
-  const response = await ask(`http://127.0.0.1:${listened.listener.address.port}/payments`, {
+  const { port } = listened.listener.address;
+  const askHere = (path: string, init?: RequestInit) => ask(`http://127.0.0.1:${port}${path}`, init);
+  const response = await askHere('/payments', {
     method: 'POST',
     body: `{"correlationId":"${ID}","amount":1}`,
   });
@@ -46,7 +48,7 @@ async function setUp() {
     listener.close();
     return thread.close();
   };
-  return { clock, markDone, close };
+  return { clock, askHere, markDone, close };
 }
 
 test('files of the journal that nobody needs are removed once a second', async () => {
@@ -71,6 +73,17 @@ test('closed, it leaves in the journal what the ledger does not have, and nothin
   done.markDone();
   await done.close();
   assert.is(journalFiles().length, 0);
+});
+
+test('metrics that are off are not there', async () => {
+  for (const [access, status] of [
+    ['off', 404],
+    ['loopback', 200],
+  ] as const) {
+    const { askHere, close } = await setUp({ METRICS_ACCESS: access });
+    const response = await askHere('/metrics').finally(close);
+    assert.is(response.status, status, access);
+  }
 });
 
 test.run();

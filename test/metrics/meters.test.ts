@@ -6,8 +6,8 @@ import {
   type Gauge,
   type HistogramName,
   Meters,
-  PROBLEMS_MAX,
   type ProcessorCounter,
+  REFUSALS_MAX,
 } from '../../src/metrics/meters.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 3 };
@@ -150,7 +150,7 @@ test('no field shares a cell with another', () => {
   const [meters] = twoViews();
   const sheet = meters.sheet(1);
   for (const counter of COUNTERS) sheet.count(counter);
-  for (let problem = 0; problem < PROBLEMS_MAX; problem++) sheet.countRefusal(problem);
+  for (let problem = 0; problem < REFUSALS_MAX; problem++) sheet.countRefusal(problem);
   for (const gauge of GAUGES) sheet.set(gauge, 1);
   for (const name of HISTOGRAMS) for (const bound of [...BOUNDS_MS, 1e6]) sheet.observe(name, bound);
   for (const processor of [0, 1]) {
@@ -160,7 +160,7 @@ test('no field shares a cell with another', () => {
   }
   const sumMs = [...BOUNDS_MS, 1e6].reduce((sum, bound) => sum + bound, 0);
   for (const counter of COUNTERS) assert.is(meters.counted(counter), 1, counter);
-  for (let problem = 0; problem < PROBLEMS_MAX; problem++) assert.is(meters.refused(problem), 1);
+  for (let problem = 0; problem < REFUSALS_MAX; problem++) assert.is(meters.refused(problem), 1);
   for (const gauge of GAUGES) assert.is(meters.gauge(1, gauge), 1, gauge);
   const histograms = [...HISTOGRAMS.map((name) => meters.histogram(name)), meters.calls(0), meters.calls(1)];
   for (const reading of histograms) {

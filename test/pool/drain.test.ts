@@ -369,8 +369,11 @@ test('unknown, and the processor holds it: it is recorded', async () => {
   await rest();
   assert.is(cheap.asked.length, 0);
   assert.is(meters.countedAt(0, 'unknown'), 1);
+  assert.is(meters.pinned(0), 1);
   await clock.passSlowly(50);
   assert.is(cheap.asked.length, 1);
+  assert.is(meters.countedAt(0, 'foundHeld'), 1);
+  assert.is(meters.pinned(0), 0);
   assert.is((await entry(1))?.status, 'settled');
   assert.is(cheap.paid.length, 1);
   await world.stop();

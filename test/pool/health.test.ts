@@ -47,13 +47,14 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
 }
 
 test('asks every processor once at the start, and believes the answers', async () => {
-  const { clock, first, second, standing, watch, calls } = setUp();
+  const { clock, first, second, meters, standing, watch, calls } = setUp();
   clock.pass(5000);
   first.state = { kind: 'reported', failing: true, minResponseTimeMs: 7 };
   second.state = { kind: 'reported', failing: false, minResponseTimeMs: 40 };
   watch.start();
   await rest();
   assert.equal(calls(), [1, 1]);
+  assert.equal([meters.countedAt(0, 'healthFailing'), meters.countedAt(1, 'healthWell')], [1, 1]);
   assert.equal(
     standing.views().map(({ open, expectedMs }) => ({ open, expectedMs })),
     [
@@ -145,7 +146,7 @@ test('a prober that dies in the middle of a call is replaced when its turn has r
 
 test('without an answer nothing is believed or published, and the interval is kept all the same', async () => {
   for (const kind of ['limited', 'unknown'] as const) {
-    const { clock, store, log, first, second, standing, watch, calls } = setUp();
+    const { clock, store, log, first, second, meters, standing, watch, calls } = setUp();
     const state = kind === 'limited' ? { kind } : { kind, reason: 'timeout' };
     first.state = second.state = state;
     watch.start();
@@ -157,6 +158,7 @@ test('without an answer nothing is believed or published, and the interval is ke
     assert.equal(calls(), [1, 1]);
     await clock.passSlowly(3000);
     assert.equal(calls(), [2, 2]);
+    assert.is(meters.countedAt(0, kind === 'limited' ? 'healthLimited' : 'healthUnknown'), 2);
     watch.stop();
   }
 });

@@ -71,11 +71,13 @@ test('a success in between begins the row anew', () => {
 });
 
 test('any success closes it', () => {
-  const { standing, log, isOpen, failThrice } = setUp();
+  const { standing, log, meters, isOpen, failThrice } = setUp();
   failThrice();
   standing.succeeded(0, 5);
   assert.not(isOpen());
   assert.equal(log.lines, ['info breaker open', 'info breaker closed']);
+  standing.succeeded(0, 5);
+  assert.equal([meters.countedAt(0, 'breakerOpened'), meters.countedAt(0, 'breakerClosed')], [1, 1]);
 });
 
 test('an open one is tried after its backoff, once', () => {

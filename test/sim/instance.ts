@@ -174,6 +174,7 @@ export class Life {
       sheet: this.#meters.sheet(plan.threadCount),
       clock: scope,
       durability: this.#durability(ledger),
+      log: this.#log,
     });
     for (let thread = 0; thread < plan.threadCount; thread++) this.#startThread(thread, 1);
     void this.#recovery.pushAgain();

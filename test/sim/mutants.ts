@@ -204,8 +204,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'acknowledge before the journal',
     file: 'http/intake.ts',
-    from: "journalRef >= 0 && journal.flush().kind === 'ok'",
-    to: '(queueMicrotask(() => journal.flush()), true)',
+    from: 'journalRef < 0 ? NO_SEGMENT : journal.flush()',
+    to: "(queueMicrotask(() => journal.flush()), { kind: 'ok' as const })",
   },
   {
     name: 'acknowledge before the disk has it',

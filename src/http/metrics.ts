@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import type { Config } from '../config.ts';
+import type { Format } from '../metrics/openmetrics.ts';
+import type { ScrapeParts } from '../metrics/scrape.ts';
+import { Access } from './access.ts';
+import { refusals } from './refusal.ts';
+import { guardedRoute } from './route.ts';
+import type { WebApp } from './uws.ts';
+
+export interface MetricsParts extends Omit<ScrapeParts, 'refusals' | 'version'> {
+  readonly app: WebApp;
+  readonly config: Pick<Config, 'access' | 'adminToken' | 'processors' | 'poolThreadCount'>;
+}
+
+/** `GET /metrics`, where it is not off. What makes its text is loaded by the first who asks. */
+export function serveMetrics(parts: MetricsParts): void {
+  const { app, config } = parts;
+  if (config.access.metrics === 'off') return;
+  const access = new Access({ mode: config.access.metrics, token: config.adminToken });
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  let exposing: ReturnType<typeof load> | null = null;
+  guardedRoute(app, '/metrics', access, async (exchange, request) => {
+    const format = formatFor(request.getHeader('accept'));
+    exposing ??= load({ ...parts, version });
+    const { contentType, body } = (await exposing)(format);
+    const headers = [
+      ['Content-Type', contentType],
+      ['Cache-Control', 'no-store'],
+      ['X-Content-Type-Options', 'nosniff'],
+    ] as const;
+    exchange.end('200 OK', headers, body);
+  });
+}
+
+/** The older format only for who names it, as old collectors and browsers do, and not the newer one. */
+function formatFor(accept: string): Format {
+  if (accept.includes('application/openmetrics-text')) return 'openmetrics';
+  return /text\/(?:plain|html)/.test(accept) ? 'prometheus' : 'openmetrics';
+}
+
+async function load(parts: Omit<ScrapeParts, 'refusals'>) {
+  const { Scrape } = await import('../metrics/scrape.ts');
+  const { CONTENT_TYPES, expose } = await import('../metrics/openmetrics.ts');
+  const scrape = new Scrape({ ...parts, refusals: refusals() });
+  return (format: Format) => ({
+    contentType: CONTENT_TYPES[format],
+    body: expose(scrape.families(), format),
+  });
+}

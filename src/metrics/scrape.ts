@@ -1,0 +1,372 @@
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { RECORD_BYTES } from '../ledger/journal-record.ts';
+import type { Segments } from '../ledger/segments.ts';
+import type { Board } from '../pool/board.ts';
+import type { Ring } from '../pool/ring.ts';
+import { BOUNDS_MS, type HistogramReading, type Meters, type ProcessorCounter } from './meters.ts';
+import type { Family, HistogramFamily, Sample, SimpleFamily } from './openmetrics.ts';
+import { processFamilies } from './process.ts';
+
+export interface ScrapeParts {
+  readonly meters: Meters;
+  readonly board: Board;
+  readonly ring: Ring;
+  readonly segments: Segments;
+  readonly config: Pick<Config, 'processors' | 'poolThreadCount'>;
+  /** What a post may be refused with; its place is where the meters count it. */
+  readonly refusals: readonly Refusal[];
+  readonly version: string;
+  readonly clock: Clock;
+}
+
+export interface Refusal {
+  readonly slug: string;
+  readonly status: number;
+}
+
+const BOUNDS_SECONDS: readonly number[] = Array.from(BOUNDS_MS, (boundMs) => Math.round(boundMs * 1e3) / 1e6);
+
+/**
+ * One look at a whole instance, all its threads: everything is read from the memory they share, so nobody is asked
+ * and nobody waits.
+ */
+export class Scrape {
+  readonly #parts: ScrapeParts;
+
+  constructor(parts: ScrapeParts) {
+    this.#parts = parts;
+  }
+
+  families(): Family[] {
+    return [
+      ...this.#posts(),
+      ...this.#settlements(),
+      ...this.#calls(),
+      ...this.#standing(),
+      ...this.#backlog(),
+      ...this.#journal(),
+      ...this.#ledger(),
+      ...this.#threads(),
+      ...processFamilies(),
+    ];
+  }
+
+  #posts(): Family[] {
+    const { meters, refusals } = this.#parts;
+    const refused = refusals.map(({ slug, status }, place) => ({
+      labels: { problem: slug, status: String(status) },
+      value: meters.refused(place),
+    }));
+    return [
+      counter('dinossauro_payments_accepted', 'Payments answered 202 that were not known before.', [
+        { value: meters.counted('accepted') },
+      ]),
+      counter('dinossauro_posts_repeated', 'Posts answered 202 of payments that were known.', [
+        { value: meters.counted('repeated') },
+      ]),
+      counter('dinossauro_posts_refused', 'Posts of payments answered with a problem.', refused),
+      durations('dinossauro_accept_duration_seconds', 'From a post that is all there to its 202.', [
+        [{}, meters.histogram('accept')],
+      ]),
+      counter('dinossauro_purges', 'Purges of the books that this instance was asked for.', [
+        { value: meters.counted('purges') },
+      ]),
+    ];
+  }
+
+  #settlements(): Family[] {
+    const { meters, config } = this.#parts;
+    const fees = config.processors.map(({ name, feePpm }) => ({
+      labels: { processor: name },
+      value: feePpm / 1e6,
+    }));
+    return [
+      counter(
+        'dinossauro_payments_settled',
+        'Payments that this instance has put into the books.',
+        this.#counted('settled'),
+      ),
+      counter(
+        'dinossauro_settled_amount_cents',
+        'What those payments amount to.',
+        this.#counted('settledCents'),
+        'cents',
+      ),
+      gauge('dinossauro_processor_fee_ratio', 'What a processor charges, of the amount.', fees, 'ratio'),
+      counter(
+        'dinossauro_payments_set_aside',
+        'Payments set aside as invalid: their processor will never take them.',
+        this.#counted('setAside'),
+      ),
+      durations('dinossauro_settle_duration_seconds', 'From the 202 of a payment to the books.', [
+        [{}, meters.histogram('settle')],
+      ]),
+    ];
+  }
+
+  #calls(): Family[] {
+    const { meters, board, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    return [
+      counter('dinossauro_calls', 'Payments sent to a processor, by what the call showed.', [
+        ...this.#counted('committed', { outcome: 'committed' }),
+        ...this.#counted('duplicate', { outcome: 'duplicate' }),
+        ...this.#counted('refused', { outcome: 'refused' }),
+        ...this.#counted('failed', { outcome: 'failed' }),
+        ...this.#counted('unknown', { outcome: 'unknown' }),
+        ...this.#counted('invalid', { outcome: 'invalid' }),
+      ]),
+      counter('dinossauro_lookups', 'Questions to a processor about a payment, by what it holds.', [
+        ...this.#counted('foundHeld', { found: 'held' }),
+        ...this.#counted('foundAbsent', { found: 'absent' }),
+        ...this.#counted('foundUnknown', { found: 'unknown' }),
+      ]),
+      durations(
+        'dinossauro_call_duration_seconds',
+        'One call of a payment to a processor, answered or not.',
+        this.#byProcessor((processor, labels) => [labels, meters.calls(processor)] as const),
+      ),
+      gauge(
+        'dinossauro_calls_in_flight',
+        'Calls of payments that are not answered yet.',
+        this.#byProcessor((processor, labels) => ({ labels, value: board.callsInFlight(processor) })),
+      ),
+      gauge(
+        'dinossauro_oldest_call_age_seconds',
+        'How long the oldest call in flight has been waiting; 0 when there is none.',
+        this.#byProcessor((processor, labels) => {
+          const atMs = board.oldestCallAtMs(processor);
+          return { labels, value: atMs === null ? 0 : seconds(nowMs - atMs) };
+        }),
+        'seconds',
+      ),
+      gauge(
+        'dinossauro_pinned_payments',
+        'Payments whose outcome is unknown, kept to their processor until it says what it holds.',
+        this.#byProcessor((processor, labels) => ({ labels, value: meters.pinned(processor) })),
+        'payments',
+      ),
+    ];
+  }
+
+  #standing(): Family[] {
+    const { board, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    const reports = this.#byProcessor((processor, labels) => ({ labels, report: board.reported(processor) }));
+    const reported = reports.flatMap(({ labels, report }) => (report === null ? [] : [{ labels, report }]));
+    return [
+      gauge(
+        'dinossauro_breaker_open',
+        'Whether the breaker of a processor is open: 1, or 0.',
+        this.#byProcessor((processor, labels) => ({ labels, value: Number(board.breakerOpen(processor)) })),
+      ),
+      counter('dinossauro_breaker_changes', 'Times that the breaker of a processor opened or closed.', [
+        ...this.#counted('breakerOpened', { to: 'open' }),
+        ...this.#counted('breakerClosed', { to: 'closed' }),
+      ]),
+      gauge(
+        'dinossauro_processor_latency_seconds',
+        'How long a call is expected to take: lately observed, or reported when that is newer.',
+        this.#byProcessor((processor, labels) => ({ labels, value: seconds(board.latencyMs(processor)) })),
+        'seconds',
+      ),
+      counter('dinossauro_health_calls', 'Health calls that this instance made, by their answer.', [
+        ...this.#counted('healthWell', { answer: 'well' }),
+        ...this.#counted('healthFailing', { answer: 'failing' }),
+        ...this.#counted('healthLimited', { answer: 'limited' }),
+        ...this.#counted('healthUnknown', { answer: 'unknown' }),
+      ]),
+      gauge(
+        'dinossauro_processor_reported_failing',
+        'Whether the last health answer, whoever asked, said failing: 1, or 0.',
+        reported.map(({ labels, report }) => ({ labels, value: Number(report.failing) })),
+      ),
+      gauge(
+        'dinossauro_processor_reported_delay_seconds',
+        'The least response time that the last health answer named.',
+        reported.map(({ labels, report }) => ({ labels, value: seconds(report.minResponseTimeMs) })),
+        'seconds',
+      ),
+      gauge(
+        'dinossauro_processor_report_age_seconds',
+        'How old the last health answer is.',
+        reported.map(({ labels, report }) => ({ labels, value: seconds(nowMs - report.atMs) })),
+        'seconds',
+      ),
+    ];
+  }
+
+  #backlog(): Family[] {
+    const { ring } = this.#parts;
+    return [
+      gauge(
+        'dinossauro_queue_payments',
+        'Accepted payments that no pool thread has taken yet.',
+        [{ value: ring.size }],
+        'payments',
+      ),
+      gauge(
+        'dinossauro_queue_capacity_payments',
+        'Payments that the queue has room for.',
+        [{ value: ring.capacity }],
+        'payments',
+      ),
+      gauge(
+        'dinossauro_held_payments',
+        'Payments in the hands of pool threads, from queue to books.',
+        [{ value: this.#poolSum('held') }],
+        'payments',
+      ),
+      gauge(
+        'dinossauro_waiting_payments',
+        'Of those held: they wait for a processor that can take them.',
+        [{ value: this.#poolSum('waiting') }],
+        'payments',
+      ),
+      gauge(
+        'dinossauro_backlog_oldest_age_seconds',
+        'Age of the oldest payment queued or held; 0: none is.',
+        [{ value: this.#oldestAgeSeconds() }],
+        'seconds',
+      ),
+    ];
+  }
+
+  #journal(): Family[] {
+    const { meters, segments } = this.#parts;
+    const live = segments.live();
+    const records = live.reduce((sum, { written }) => sum + written, 0);
+    return [
+      counter('dinossauro_journal_writes', 'Writes of the journal, each before its 202.', [
+        { value: meters.counted('journalWrites') },
+      ]),
+      counter('dinossauro_journal_flushes', 'Times that the journal was synced to the disk.', [
+        { value: meters.counted('journalFlushes') },
+      ]),
+      counter('dinossauro_journal_failures', 'Writes and syncs that failed, and writes that found it full.', [
+        { value: meters.counted('journalFailures') },
+      ]),
+      gauge(
+        'dinossauro_journal_segments',
+        'Files of the journal that hold payments.',
+        [{ value: live.length }],
+        'segments',
+      ),
+      gauge(
+        'dinossauro_journal_capacity_segments',
+        'Files that the journal may have.',
+        [{ value: segments.segmentCount }],
+        'segments',
+      ),
+      gauge('dinossauro_journal_bytes', 'Size of those files.', [{ value: records * RECORD_BYTES }], 'bytes'),
+    ];
+  }
+
+  #ledger(): Family[] {
+    const { meters } = this.#parts;
+    return [
+      durations(
+        'dinossauro_commit_duration_seconds',
+        'One atomic write of the ledger, settlements and claims.',
+        [[{}, meters.histogram('commit')]],
+      ),
+      counter(
+        'dinossauro_ledger_failures',
+        'Requests that the ledger did not answer, or refused as a whole.',
+        [
+          { labels: { operation: 'commit' }, value: meters.counted('commitFailures') },
+          { labels: { operation: 'read' }, value: meters.counted('readFailures') },
+          { labels: { operation: 'renew' }, value: meters.counted('renewalFailures') },
+        ],
+      ),
+      gauge('dinossauro_leases_valid', 'Pool threads whose lease is good: the others send nothing.', [
+        { value: this.#leasesValid() },
+      ]),
+      counter('dinossauro_leases_lost', 'Leases of this instance that another owner took over.', [
+        { value: meters.counted('leasesLost') },
+      ]),
+      counter('dinossauro_takeovers', 'Former owners whose payments this instance took over.', [
+        { value: meters.counted('takeOvers') },
+      ]),
+      counter('dinossauro_payments_taken_over', 'Payments that this instance took over from them.', [
+        { value: meters.counted('paymentsTakenOver') },
+      ]),
+    ];
+  }
+
+  #threads(): Family[] {
+    const { meters, board, config, version } = this.#parts;
+    return [
+      gauge('dinossauro_pool_threads', 'Pool threads that this instance is to have.', [
+        { value: config.poolThreadCount },
+      ]),
+      gauge('dinossauro_pool_threads_ready', 'Pool threads that work.', [{ value: board.threadsReady }]),
+      counter('dinossauro_pool_thread_deaths', 'Pool threads that died and were replaced.', [
+        { value: meters.counted('deaths') },
+      ]),
+      gauge('dinossauro_stopping', 'Whether this instance is stopping: 1, or 0.', [
+        { value: Number(board.stopping) },
+      ]),
+      {
+        type: 'info',
+        name: 'dinossauro_build',
+        help: 'What runs here.',
+        samples: [{ labels: { version, node: process.versions.node }, value: 1 }],
+      },
+    ];
+  }
+
+  #counted(name: ProcessorCounter, more: Readonly<Record<string, string>> = {}): Sample[] {
+    return this.#byProcessor((processor, labels) => ({
+      labels: { ...labels, ...more },
+      value: this.#parts.meters.countedAt(processor, name),
+    }));
+  }
+
+  #byProcessor<T>(read: (processor: number, labels: { readonly processor: string }) => T): T[] {
+    return this.#parts.config.processors.map(({ name }, processor) => read(processor, { processor: name }));
+  }
+
+  #poolSum(name: 'held' | 'waiting'): number {
+    return this.#poolThreads().reduce((sum, thread) => sum + this.#parts.meters.gauge(thread, name), 0);
+  }
+
+  #leasesValid(): number {
+    const { meters, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    return this.#poolThreads().filter((thread) => nowMs < meters.gauge(thread, 'leaseUntilMs')).length;
+  }
+
+  #oldestAgeSeconds(): number {
+    const { meters, ring, clock } = this.#parts;
+    const heldAtMs = this.#poolThreads().map((thread) => meters.gauge(thread, 'oldestHeldAtMs'));
+    const atMs = [...heldAtMs, ring.oldestAcceptedAtMs() ?? 0].filter((moment) => moment > 0);
+    return atMs.length === 0 ? 0 : seconds(Math.max(0, clock.nowMs() - Math.min(...atMs)));
+  }
+
+  #poolThreads(): number[] {
+    return Array.from({ length: this.#parts.config.poolThreadCount }, (_, thread) => thread);
+  }
+}
+
+function counter(name: string, help: string, samples: readonly Sample[], unit?: string): SimpleFamily {
+  return { type: 'counter', name, help, samples, ...(unit === undefined ? {} : { unit }) };
+}
+
+function gauge(name: string, help: string, samples: readonly Sample[], unit?: string): SimpleFamily {
+  return { type: 'gauge', name, help, samples, ...(unit === undefined ? {} : { unit }) };
+}
+
+function durations(
+  name: string,
+  help: string,
+  readings: readonly (readonly [labels: Readonly<Record<string, string>>, reading: HistogramReading])[],
+): HistogramFamily {
+  const samples = readings.map(([labels, { counts, sumMs }]) => ({ labels, counts, sum: seconds(sumMs) }));
+  return { type: 'histogram', name, unit: 'seconds', help, bounds: BOUNDS_SECONDS, samples };
+}
+
+function seconds(ms: number): number {
+  return ms / 1000;
+}

@@ -1,0 +1,94 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { AccessMode } from '../../src/config.ts';
+import { serveMetrics } from '../../src/http/metrics.ts';
+import { createApp, listen } from '../../src/http/uws.ts';
+import { Segments } from '../../src/ledger/segments.ts';
+import { Meters } from '../../src/metrics/meters.ts';
+import { Board } from '../../src/pool/board.ts';
+import { Ring } from '../../src/pool/ring.ts';
+import { ManualClock } from '../manual-clock.ts';
+import { readStrictly } from '../metrics/strict-reader.ts';
+
+const SHAPE = { processorCount: 1, threadCount: 2 };
+const TOKEN = 'a-token-of-16-ch';
+const OPENMETRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+const PLAIN = 'text/plain; version=0.0.4; charset=utf-8';
+
+async function withMetrics(
+  mode: AccessMode,
+  run: (ask: (init?: RequestInit) => Promise<Response>, meters: Meters) => Promise<void>,
+): Promise<void> {
+  const app = createApp();
+  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
+  serveMetrics({
+    app,
+    meters,
+    board: new Board(Board.allocate(SHAPE), SHAPE),
+    ring: new Ring(Ring.allocate(8)),
+    segments: new Segments(Segments.allocate(2, 16)),
+    config: {
+      access: { metrics: mode, dashboard: 'off', audit: 'off' },
+      adminToken: TOKEN,
+      processors: [{ name: 'default', feePpm: 50_000, url: 'http://a' }],
+      poolThreadCount: 1,
+    },
+    clock: new ManualClock(),
+  });
+  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+  if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');
+  const { listener } = listened;
+  const { port } = listened.listener.address;
+  try {
+    await run((init) => fetch(`http://127.0.0.1:${port}/metrics`, init), meters);
+  } finally {
+    listener.close();
+    app.close();
+  }
+}
+
+test('a scrape is OpenMetrics, fresh each time, and kept by nobody', () =>
+  withMetrics('loopback', async (ask, meters) => {
+    for (const count of [1, 2]) {
+      meters.sheet(1).count('accepted');
+      const response = await ask();
+      assert.is(response.status, 200);
+      assert.is(response.headers.get('content-type'), OPENMETRICS);
+      assert.is(response.headers.get('cache-control'), 'no-store');
+      const { samples } = readStrictly(await response.text());
+      assert.is(samples.get('dinossauro_payments_accepted_total'), count);
+      assert.is(samples.get('dinossauro_posts_refused_total{problem="queue-full",status="503"}'), 0);
+    }
+    const head = await ask({ method: 'HEAD' });
+    assert.equal([head.status, await head.text()], [200, '']);
+    const post = await ask({ method: 'POST' });
+    assert.equal([post.status, post.headers.get('allow')], [405, 'GET, HEAD']);
+  }));
+
+test('the older format is for who names it and not the newer one', () =>
+  withMetrics('open', async (ask) => {
+    const cases = [
+      [
+        'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
+        OPENMETRICS,
+      ],
+      ['*/*', OPENMETRICS],
+      ['text/plain;version=0.0.4;q=1,*/*;q=0.1', PLAIN],
+      ['text/html,application/xhtml+xml,*/*;q=0.8', PLAIN],
+    ] as const;
+    for (const [accept, type] of cases) {
+      const response = await ask({ headers: { accept } });
+      assert.is(response.headers.get('content-type'), type, accept);
+      assert.is((await response.text()).endsWith('# EOF\n'), type === OPENMETRICS);
+    }
+  }));
+
+test('who may not read it learns nothing', () =>
+  withMetrics('token', async (ask) => {
+    const refused = await ask();
+    assert.is(refused.status, 401);
+    assert.not.match(await refused.text(), 'dinossauro_');
+    assert.is((await ask({ headers: { authorization: `Bearer ${TOKEN}` } })).status, 200);
+  }));
+
+test.run();

@@ -1,0 +1,201 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Segments } from '../../src/ledger/segments.ts';
+import { Meters } from '../../src/metrics/meters.ts';
+import { expose } from '../../src/metrics/openmetrics.ts';
+import { Scrape } from '../../src/metrics/scrape.ts';
+import { Board } from '../../src/pool/board.ts';
+import { Ring } from '../../src/pool/ring.ts';
+import { ManualClock } from '../manual-clock.ts';
+import { readStrictly } from './strict-reader.ts';
+
+const SHAPE = { processorCount: 2, threadCount: 3 };
+const POOL_THREADS = 2;
+const HTTP_THREAD = 2;
+const SEGMENTS = 4;
+
+function setUp() {
+  const clock = new ManualClock();
+  clock.jump(1_760_000_000_000);
+  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
+  const board = new Board(Board.allocate(SHAPE), SHAPE);
+  const ring = new Ring(Ring.allocate(8));
+  const segments = new Segments(Segments.allocate(SEGMENTS, 16));
+  const processors = [
+    { name: 'default', feePpm: 50_000, url: 'http://a' },
+    { name: 'fallback', feePpm: 150_000, url: 'http://b' },
+  ];
+  const scrape = new Scrape({
+    meters,
+    board,
+    ring,
+    segments,
+    config: { processors, poolThreadCount: POOL_THREADS },
+    refusals: [
+      { slug: 'queue-full', status: 503 },
+      { slug: 'amount-conflict', status: 409 },
+    ],
+    version: '1.2.3',
+    clock,
+  });
+  const read = () => readStrictly(expose(scrape.families(), 'openmetrics')).samples;
+  return { clock, meters, board, ring, segments, scrape, read };
+}
+
+test('before anything has happened, every count is there and is 0', () => {
+  const { read, scrape } = setUp();
+  const samples = read();
+  for (const [key, value] of samples) {
+    const isOfProcess = key.startsWith('process_') || key.startsWith('dinossauro_build_info');
+    const isGiven = /^dinossauro_(processor_fee_ratio|pool_threads$|\w+_capacity_)/.test(key);
+    if (!isOfProcess && !isGiven) assert.is(value, 0, key);
+  }
+  assert.is(samples.get('dinossauro_posts_refused_total{problem="queue-full",status="503"}'), 0);
+  assert.is(samples.get('dinossauro_calls_total{processor="fallback",outcome="unknown"}'), 0);
+  assert.is(samples.get('dinossauro_processor_fee_ratio{processor="fallback"}'), 0.15);
+  assert.is(samples.get('dinossauro_queue_capacity_payments'), 8);
+  assert.is(samples.get('dinossauro_journal_capacity_segments'), SEGMENTS);
+  assert.ok(scrape.families().every(({ help }) => /^[A-Z].*\.$/.test(help)));
+});
+
+test('no health answer, no figure of one', () => {
+  const { board, clock, read } = setUp();
+  const names = ['failing', 'delay_seconds'].map((what) => `dinossauro_processor_reported_${what}`);
+  const has = (name: string, processor: string) => read().has(`${name}{processor="${processor}"}`);
+  for (const name of names) assert.not(has(name, 'default'), name);
+  board.setReported(0, { failing: true, minResponseTimeMs: 120, atMs: clock.monotonicMs() });
+  clock.pass(1500);
+  for (const name of names) assert.equal([has(name, 'default'), has(name, 'fallback')], [true, false], name);
+  assert.is(read().get('dinossauro_processor_reported_delay_seconds{processor="default"}'), 0.12);
+  assert.is(read().get('dinossauro_processor_reported_failing{processor="default"}'), 1);
+  assert.is(read().get('dinossauro_processor_report_age_seconds{processor="default"}'), 1.5);
+});
+
+test('what any thread counts is in the scrape, by processor and outcome', () => {
+  const { meters, read } = setUp();
+  meters.sheet(HTTP_THREAD).count('accepted', 7);
+  meters.sheet(HTTP_THREAD).count('repeated', 2);
+  meters.sheet(HTTP_THREAD).countRefusal(1);
+  for (const thread of [0, 1]) {
+    const sheet = meters.sheet(thread);
+    sheet.countAt(1, 'committed', 3);
+    sheet.countAt(0, 'settled');
+    sheet.countAt(0, 'settledCents', 1990);
+    sheet.countAt(0, 'foundAbsent');
+    sheet.countAt(1, 'breakerOpened');
+    sheet.countAt(1, 'healthLimited');
+    sheet.countAt(1, 'setAside');
+    sheet.pin(1, 5);
+    sheet.count('takeOvers');
+    sheet.count('paymentsTakenOver', 40);
+    sheet.count('renewalFailures');
+  }
+  const samples = read();
+  const expected = {
+    dinossauro_payments_accepted_total: 7,
+    dinossauro_posts_repeated_total: 2,
+    'dinossauro_posts_refused_total{problem="amount-conflict",status="409"}': 1,
+    'dinossauro_calls_total{processor="fallback",outcome="committed"}': 6,
+    'dinossauro_calls_total{processor="default",outcome="committed"}': 0,
+    'dinossauro_payments_settled_total{processor="default"}': 2,
+    'dinossauro_settled_amount_cents_total{processor="default"}': 3980,
+    'dinossauro_lookups_total{processor="default",found="absent"}': 2,
+    'dinossauro_breaker_changes_total{processor="fallback",to="open"}': 2,
+    'dinossauro_health_calls_total{processor="fallback",answer="limited"}': 2,
+    'dinossauro_payments_set_aside_total{processor="fallback"}': 2,
+    'dinossauro_pinned_payments{processor="fallback"}': 10,
+    dinossauro_takeovers_total: 2,
+    dinossauro_payments_taken_over_total: 80,
+    'dinossauro_ledger_failures_total{operation="renew"}': 2,
+    [`dinossauro_build_info{version="1.2.3",node="${process.versions.node}"}`]: 1,
+  };
+  for (const [key, value] of Object.entries(expected)) {
+    assert.is(samples.get(key), value, key);
+  }
+});
+
+test('durations are in seconds, below a millisecond too', () => {
+  const { meters, read } = setUp();
+  meters.sheet(HTTP_THREAD).observe('accept', 0.045);
+  meters.sheet(0).observeCall(1, 12);
+  meters.sheet(1).observeCall(1, 700);
+  const samples = read();
+  assert.is(samples.get('dinossauro_accept_duration_seconds_bucket{le="3e-05"}'), 0);
+  assert.is(samples.get('dinossauro_accept_duration_seconds_bucket{le="5e-05"}'), 1);
+  assert.ok(Math.abs((samples.get('dinossauro_accept_duration_seconds_sum') ?? 0) - 0.000045) < 1e-12);
+  const calls = 'dinossauro_call_duration_seconds';
+  assert.is(samples.get(`${calls}_bucket{processor="fallback",le="0.01"}`), 0);
+  assert.is(samples.get(`${calls}_bucket{processor="fallback",le="0.02"}`), 1);
+  assert.is(samples.get(`${calls}_bucket{processor="fallback",le="0.7"}`), 2);
+  assert.is(samples.get(`${calls}_sum{processor="fallback"}`), 0.712);
+  assert.is(samples.get(`${calls}_count{processor="default"}`), 0);
+});
+
+test('the backlog is what is queued and what is held, as old as its oldest', () => {
+  const { clock, meters, ring, read } = setUp();
+  const age = () => read().get('dinossauro_backlog_oldest_age_seconds');
+  const acceptedAtMs = clock.nowMs();
+  clock.pass(3000);
+  assert.ok(ring.reserve() && ring.reserve());
+  ring.push(Buffer.alloc(16), 1, acceptedAtMs + 1000, 0, null);
+  ring.push(Buffer.alloc(16), 1, acceptedAtMs, 0, null);
+  assert.is(read().get('dinossauro_queue_payments'), 2);
+  assert.is(age(), 2);
+  meters.sheet(0).set('held', 4);
+  meters.sheet(1).set('held', 3);
+  meters.sheet(1).set('waiting', 2);
+  meters.sheet(1).set('oldestHeldAtMs', acceptedAtMs + 500);
+  assert.is(age(), 2.5);
+  assert.is(read().get('dinossauro_held_payments'), 7);
+  assert.is(read().get('dinossauro_waiting_payments'), 2);
+  clock.jump(-10_000);
+  assert.is(age(), 0, 'a clock that was set back makes nothing younger than new');
+});
+
+test('calls in flight, breakers and threads are as the board has them', () => {
+  const { clock, board, meters, read } = setUp();
+  board.setReady(0, true);
+  board.setCalls(0, 1, 4, clock.monotonicMs() - 250);
+  board.setCalls(1, 1, 1, clock.monotonicMs() - 100);
+  board.setBreaker(0, true);
+  board.setLatency(1, 15);
+  meters.sheet(1).set('leaseUntilMs', clock.monotonicMs() + 1);
+  meters.sheet(0).set('leaseUntilMs', clock.monotonicMs());
+  // An HTTP thread may have a lease, too, and sends nothing.
+  meters.sheet(HTTP_THREAD).set('leaseUntilMs', clock.monotonicMs() + 1);
+  const samples = read();
+  assert.is(samples.get('dinossauro_calls_in_flight{processor="fallback"}'), 5);
+  assert.is(samples.get('dinossauro_oldest_call_age_seconds{processor="fallback"}'), 0.25);
+  assert.is(samples.get('dinossauro_oldest_call_age_seconds{processor="default"}'), 0);
+  assert.is(samples.get('dinossauro_breaker_open{processor="default"}'), 1);
+  assert.is(samples.get('dinossauro_processor_latency_seconds{processor="fallback"}'), 0.015);
+  assert.is(samples.get('dinossauro_pool_threads'), POOL_THREADS);
+  assert.is(samples.get('dinossauro_pool_threads_ready'), 1);
+  assert.is(samples.get('dinossauro_leases_valid'), 1);
+  assert.is(samples.get('dinossauro_stopping'), 0);
+  board.stop();
+  assert.is(read().get('dinossauro_stopping'), 1);
+});
+
+test('the journal is as many files and bytes as hold payments', () => {
+  const { segments, read } = setUp();
+  const first = segments.acquire();
+  segments.setWritten(first, 16);
+  segments.setWritten(segments.acquire(), 3);
+  segments.acquire();
+  assert.is(read().get('dinossauro_journal_segments'), 2);
+  assert.is(read().get('dinossauro_journal_bytes'), 19 * 64);
+});
+
+test('the process says what it uses, under the usual names', () => {
+  const { read } = setUp();
+  const once = read();
+  const startedAtSeconds = once.get('process_start_time_seconds') ?? 0;
+  assert.ok(Math.abs(startedAtSeconds - (Date.now() / 1000 - process.uptime())) < 5);
+  assert.ok((once.get('process_resident_memory_bytes') ?? 0) > 1e7);
+  const cpuSeconds = once.get('process_cpu_seconds_total') ?? 0;
+  assert.ok(cpuSeconds > 0 && (read().get('process_cpu_seconds_total') ?? 0) >= cpuSeconds);
+  if (process.platform === 'linux') assert.ok((once.get('process_open_fds') ?? 0) >= 3);
+});
+
+test.run();
