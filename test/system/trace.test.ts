@@ -235,7 +235,7 @@ test('payments are settled beside a collector that is away, and it is said once'
     },
   ));
 
-test('nginx passes a trace on, and no header where there is none', async () => {
+test('nginx passes a trace and a token on, and no header where there is none', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'trace-nginx-'));
   const seen: IncomingHttpHeaders[] = [];
   const upstream = createServer((request, response) => {
@@ -263,12 +263,12 @@ test('nginx passes a trace on, and no header where there is none', async () => {
       async () => (await exchange('POST', url, { body: BODY, headers })).status === 202,
     );
   await answered({ 'X-Other': 'x' });
-  await answered(SAMPLED);
+  await answered({ ...SAMPLED, Authorization: 'Bearer token' });
   assert.equal(
     seen.map((headers) => Object.keys(headers).sort()),
     [
       ['content-length', 'host'],
-      ['content-length', 'host', 'traceparent'],
+      ['authorization', 'content-length', 'host', 'traceparent'],
     ],
   );
   assert.is(seen[1]?.['traceparent'], SAMPLED.traceparent);
