@@ -2,7 +2,7 @@
 // runs before anything is there, on whatever Node the machine has.
 //
 //   node scripts/ensure.js              the packages of package-lock.json, the pinned Node 22 among them
-//   node scripts/ensure.js --servers    also redis-server and nginx, which the tests talk to
+//   node scripts/ensure.js --servers    also redis-server, nginx and a browser, which the tests talk to
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -14,6 +14,7 @@ const LOCK_POLL_MS = 200;
 const SERVERS = [
   { command: 'redis-server', debianPackage: 'redis-server' },
   { command: 'nginx', debianPackage: 'nginx-light' },
+  { command: 'chromium', debianPackage: 'chromium', or: ['google-chrome'] },
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -147,7 +148,7 @@ function asRoot() {
 }
 
 function ensureServers() {
-  const missing = SERVERS.filter(({ command }) => !isOnPath(command));
+  const missing = SERVERS.filter(({ command, or = [] }) => ![command, ...or].some(isOnPath));
   if (missing.length === 0) return;
   const names = missing.map(({ command }) => command).join(' and ');
   const packages = missing.map(({ debianPackage }) => debianPackage);

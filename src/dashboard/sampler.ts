@@ -155,12 +155,12 @@ export class Sampler {
     const { ledger, clock } = this.#parts;
     const totals = await ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
     const owners = await ledger.owners();
-    if (totals.kind === 'unavailable' || owners.kind === 'unavailable') {
-      this.#unavailable = totals.kind === 'unavailable' ? totals.reason : 'it does not name its owners';
-      return;
+    if (totals.kind === 'unavailable') this.#unavailable = totals.reason;
+    else if (owners.kind === 'unavailable') this.#unavailable = owners.reason;
+    else {
+      this.#unavailable = null;
+      this.#books = { atMs: clock.monotonicMs(), totals: totals.value, owners: owners.value };
     }
-    this.#unavailable = null;
-    this.#books = { atMs: clock.monotonicMs(), totals: totals.value, owners: owners.value };
   }
 }
 

@@ -188,6 +188,7 @@ class Chart {
         { ...axis, size: 24, space: 70, values: (_, splits) => splits.map((atS) => timeOfDay(atS * 1000)) },
         {
           ...axis,
+          ...(isLogarithmic ? { filter: powersOfTen, grid: { ...axis.grid, filter: powersOfTen } } : {}),
           size: 54,
           space: 34,
           values: (_, splits) => splits.map((value) => (value === null ? '' : text(value))),
@@ -208,7 +209,12 @@ class Chart {
 
 /** Whole powers of ten around what there is. @param {number | null} min @param {number | null} max @returns {[number, number]} */
 function decades(min, max) {
-  const low = 10 ** Math.floor(Math.log10(Math.max(0.01, min ?? 1)));
-  const high = 10 ** Math.ceil(Math.log10(Math.max(0.01, max ?? 1)));
+  const low = 10 ** Math.floor(Math.log10(Math.max(0.001, min ?? 1)));
+  const high = 10 ** Math.ceil(Math.log10(Math.max(0.001, max ?? 1)));
   return [low, Math.max(high, low * 10)];
+}
+
+/** Leaves the rest without a line or a number. @param {unknown} _ @param {number[]} splits */
+function powersOfTen(_, splits) {
+  return splits.map((value) => (Math.abs(Math.log10(value) % 1) < 1e-9 ? value : null));
 }

@@ -34,8 +34,8 @@ export class Figures {
         'Accepted',
         'Settled',
         'Backlog',
-        'Accept time',
-        'Settlement time',
+        'Accept time p50',
+        'Settlement time p50',
         'Money settled',
         'Fees paid',
       ].map((name) => this.#tile(name)),
@@ -72,12 +72,11 @@ export class Figures {
     const { accept, settlement } = instance;
     this.#tell('Accepted', rate(instance.acceptedPerS), 'payments a second');
     this.#tell('Settled', rate(instance.settledPerS), 'payments a second');
-    const age =
-      instance.backlog > 0 ? `oldest waits for ${duration(instance.backlogAgeMs)}` : 'nothing waits';
+    const age = instance.backlog > 0 ? `oldest ${duration(instance.backlogAgeMs)}` : 'nothing waits';
     this.#tell('Backlog', count(instance.backlog), age);
-    this.#tell('Accept time', duration(accept?.p50Ms ?? null), `p99 ${duration(accept?.p99Ms ?? null)}`);
+    this.#tell('Accept time p50', duration(accept?.p50Ms ?? null), `p99 ${duration(accept?.p99Ms ?? null)}`);
     this.#tell(
-      'Settlement time',
+      'Settlement time p50',
       duration(settlement?.p50Ms ?? null),
       `p99 ${duration(settlement?.p99Ms ?? null)}`,
     );

@@ -5,6 +5,7 @@ export const NONE = '–';
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const few = new Intl.NumberFormat('en', { maximumSignificantDigits: 2 });
 const cents = new Intl.NumberFormat('en', { minimumFractionDigits: 2 });
 
 /** @param {number | null} value */
@@ -29,12 +30,13 @@ export function percent(ppm) {
   return `${new Intl.NumberFormat('en', { maximumFractionDigits: 4 }).format(ppm / 10_000)}%`;
 }
 
-/** With about three digits, in the unit that fits. @param {number | null} ms */
+/** In the unit that fits, with as many digits as say something. @param {number | null} ms */
 export function duration(ms) {
   if (ms === null) return NONE;
   if (ms === 0) return '0 ms';
-  if (ms < 10) return `${new Intl.NumberFormat('en', { maximumSignificantDigits: 2 }).format(ms)} ms`;
-  if (ms < 1000) return `${whole.format(ms)} ms`;
+  if (ms < 0.995) return `${few.format(ms * 1000)} µs`;
+  if (ms < 10) return `${few.format(ms)} ms`;
+  if (ms < 999.5) return `${whole.format(ms)} ms`;
   if (ms < 60_000) return `${(ms % 1000 === 0 ? whole : tenths).format(ms / 1000)} s`;
   return ago(ms);
 }

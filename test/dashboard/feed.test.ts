@@ -1,0 +1,219 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Feed } from '../../src/dashboard/feed.ts';
+import type { Frame, Hello } from '../../src/dashboard/frame.ts';
+import { MemoryLedger } from '../../src/ledger/memory.ts';
+import { Meters } from '../../src/metrics/meters.ts';
+import { Board } from '../../src/pool/board.ts';
+import { Ring } from '../../src/pool/ring.ts';
+import { Mood, moody } from '../ledger/moody-ledger.ts';
+import { ManualClock } from '../manual-clock.ts';
+
+const NAMES = ['default', 'fallback'];
+/** Two pool threads and one for HTTP. */
+const SHAPE = { processorCount: 2, threadCount: 3 };
+
+const HELLO: Hello = {
+  kind: 'hello',
+  instanceId: 'gateway-1',
+  ledger: 'lmdb',
+  latencyBudgetMs: 1250,
+  patienceMs: 2000,
+  processors: [
+    { name: 'default', feePpm: 50_000 },
+    { name: 'fallback', feePpm: 150_000 },
+  ],
+  lab: null,
+};
+
+function setUp() {
+  const clock = new ManualClock();
+  const mood = new Mood();
+  const books = new MemoryLedger(NAMES);
+  const board = new Board(Board.allocate(SHAPE), SHAPE);
+  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
+  const published: Frame[] = [];
+  const feed = new Feed({
+    hello: HELLO,
+    publish: (text) => published.push(JSON.parse(text)),
+    board,
+    meters,
+    ring: new Ring(Ring.allocate(1024)),
+    ledger: moody(books, mood),
+    poolThreadCount: 2,
+    clock,
+  });
+  /** The frame after so many seconds. */
+  const after = async (seconds: number): Promise<Frame> => {
+    await clock.passSlowly(seconds * 1000);
+    const frame = published.at(-1);
+    if (frame === undefined) throw new Error('nothing was published');
+    return frame;
+  };
+  return { clock, mood, books, board, meters, feed, published, after };
+}
+
+const feedTest = suite('the feed');
+
+feedTest('a viewer is greeted and shown what is; the rest comes once a second', async () => {
+  const { feed, clock, published } = setUp();
+  const [hello, first, ...rest] = feed.join().map((text) => JSON.parse(text));
+  assert.equal(hello, HELLO);
+  assert.is(first.kind, 'frame');
+  assert.equal(rest, []);
+  assert.is(first.instance.acceptedPerS, null, 'there is nothing before it');
+  await clock.passSlowly(999);
+  assert.is(published.length, 0);
+  await clock.passSlowly(2001);
+  assert.is(published.length, 3);
+  feed.leave();
+});
+
+feedTest('all viewers share its frames, and the last one takes everything along', async () => {
+  const { feed, clock, published } = setUp();
+  assert.is(clock.pending, 0);
+  feed.join();
+  await clock.passSlowly(1000);
+  assert.is(feed.join().length, 2);
+  await clock.passSlowly(1000);
+  assert.is(published.length, 2);
+  feed.leave();
+  await clock.passSlowly(1000);
+  assert.is(published.length, 3);
+  feed.leave();
+  assert.is(clock.pending, 0);
+  await clock.passSlowly(5000);
+  assert.is(published.length, 3);
+  assert.is(JSON.parse(feed.join()[1] ?? '').instance.acceptedPerS, null, 'it begins anew');
+  feed.leave();
+});
+
+feedTest.run();
+
+const sampleTest = suite('what is shown');
+
+sampleTest('rates are of all threads, over the time that really passed', async () => {
+  const { feed, meters, after } = setUp();
+  meters.sheet(2).count('accepted', 1000);
+  feed.join();
+  meters.sheet(2).count('accepted', 30);
+  meters.sheet(0).countAt(0, 'settled', 20);
+  meters.sheet(1).countAt(0, 'settled', 5);
+  meters.sheet(1).countAt(1, 'settled', 2);
+  const { instance, processors } = await after(1);
+  assert.is(instance.acceptedPerS, 30);
+  assert.is(instance.settledPerS, 27);
+  assert.equal(
+    processors.map(({ settledPerS }) => settledPerS),
+    [25, 2],
+  );
+  feed.leave();
+});
+
+sampleTest('the backlog is what the pool threads hold, as old as the oldest of it', async () => {
+  const { feed, clock, meters, after } = setUp();
+  feed.join();
+  assert.equal((await after(1)).instance.backlogAgeMs, 0);
+  meters.sheet(0).set('held', 3);
+  meters.sheet(1).set('held', 4);
+  meters.sheet(0).set('oldestHeldAtMs', clock.nowMs() - 500);
+  meters.sheet(1).set('oldestHeldAtMs', clock.nowMs() - 200);
+  const { instance } = await after(1);
+  assert.is(instance.backlog, 7);
+  assert.is(instance.backlogAgeMs, 1500);
+  feed.leave();
+});
+
+sampleTest('times of accepting and settling are of the last ten seconds', async () => {
+  const { feed, meters, after } = setUp();
+  feed.join();
+  assert.is((await after(1)).instance.accept, null);
+  meters.sheet(2).observe('accept', 0.1);
+  meters.sheet(0).observe('settle', 100);
+  const { accept, settlement } = (await after(1)).instance;
+  assert.ok(accept !== null && accept.p50Ms > 0.05 && accept.p99Ms <= 0.1);
+  assert.ok(settlement !== null && settlement.p50Ms > 50 && settlement.p99Ms <= 100);
+  assert.is((await after(10)).instance.accept, null);
+  feed.leave();
+});
+
+sampleTest('a processor is shown with its state, its last report, its calls and its reason', async () => {
+  const { feed, clock, board, meters, after } = setUp();
+  feed.join();
+  const unknown = (await after(1)).processors[1];
+  assert.equal(unknown, {
+    settledPerS: 0,
+    breakerOpen: false,
+    observedMs: 0,
+    reported: null,
+    callsInFlight: 0,
+    oldestCallAgeMs: null,
+    pinned: 0,
+    reason: 'none',
+    reasonAgeMs: null,
+  });
+  const nowMs = clock.monotonicMs();
+  board.setBreaker(1, true);
+  board.setLatency(1, 40.4);
+  board.setReported(1, { failing: true, minResponseTimeMs: 12, atMs: nowMs });
+  board.setCalls(0, 1, 3, nowMs - 250);
+  board.setReason(1, 'failing', nowMs - 750);
+  meters.sheet(0).pin(1, 2);
+  assert.equal((await after(1)).processors[1], {
+    settledPerS: 0,
+    breakerOpen: true,
+    observedMs: 40,
+    reported: { failing: true, minResponseTimeMs: 12, ageMs: 1000 },
+    callsInFlight: 3,
+    oldestCallAgeMs: 1250,
+    pinned: 2,
+    reason: 'failing',
+    reasonAgeMs: 1750,
+  });
+  feed.leave();
+});
+
+sampleTest('the instance starts, is ready and stops', async () => {
+  const { feed, board, after } = setUp();
+  feed.join();
+  assert.is((await after(1)).instance.state, 'starting');
+  for (const thread of [0, 1]) board.setReady(thread, true);
+  assert.is((await after(1)).instance.state, 'ready');
+  board.stop();
+  assert.is((await after(1)).instance.state, 'stopping');
+  feed.leave();
+});
+
+sampleTest('the books and the leases come from the ledger, every other second', async () => {
+  const { feed, clock, books, after } = setUp();
+  await books.enlist({ instanceId: 'gateway-2', name: 'pool-0' }, clock.nowMs() + 5000);
+  const first = JSON.parse(feed.join()[1] ?? '').deployment;
+  assert.equal(first, { unavailable: null, ageMs: null, totals: [], seats: [] });
+  const { deployment } = await after(1);
+  assert.is(deployment.ageMs, 1000);
+  assert.equal(deployment.totals, [
+    { count: 0, amountCents: 0 },
+    { count: 0, amountCents: 0 },
+  ]);
+  assert.equal(deployment.seats, [{ instanceId: 'gateway-2', name: 'pool-0', owner: 1, leaseLeftMs: 4000 }]);
+  assert.is((await after(1)).deployment.ageMs, 2000, 'it is asked with this frame, and answers the next one');
+  assert.is((await after(1)).deployment.ageMs, 1000);
+  feed.leave();
+});
+
+sampleTest('while the ledger is away its last figures stay, with the reason', async () => {
+  const { feed, mood, after } = setUp();
+  feed.join();
+  await after(1);
+  for (const call of ['summary', 'owners'] as const) {
+    mood.away.add(call);
+    const { deployment } = await after(3);
+    assert.is(deployment.unavailable, 'away', call);
+    assert.is(deployment.totals.length, 2);
+    mood.away.delete(call);
+    assert.is((await after(3)).deployment.unavailable, null);
+  }
+  feed.leave();
+});
+
+sampleTest.run();

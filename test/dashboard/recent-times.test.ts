@@ -1,0 +1,52 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { RecentTimes } from '../../src/dashboard/recent-times.ts';
+import { Meters } from '../../src/metrics/meters.ts';
+
+const SHAPE = { processorCount: 1, threadCount: 1 };
+
+function setUp() {
+  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
+  const sheet = meters.sheet(0);
+  const times = new RecentTimes();
+  const read = () => times.read(meters.histogram('accept'));
+  const observe = (ms: number, count = 1) => {
+    for (let seen = 0; seen < count; seen++) sheet.observe('accept', ms);
+  };
+  return { observe, read };
+}
+
+test('where nothing was measured there is nothing to say', () => {
+  const { observe, read } = setUp();
+  observe(5);
+  assert.is(read(), null, 'what came before the first reading is not recent');
+  assert.is(read(), null);
+});
+
+test('quantiles lie in the bucket of their rank', () => {
+  const { observe, read } = setUp();
+  read();
+  observe(1, 98);
+  observe(400, 2);
+  const seen = read();
+  assert.ok(seen !== null);
+  assert.ok(seen.p50Ms > 0.7 && seen.p50Ms <= 1, `p50 ${seen.p50Ms}`);
+  assert.is(seen.p99Ms, 400, 'the middle of what lies between 300 and 500 ms');
+});
+
+test('what took longer than every bound is told by the last one', () => {
+  const { observe, read } = setUp();
+  read();
+  observe(1e9);
+  assert.equal(read(), { p50Ms: 50_000, p99Ms: 50_000 });
+});
+
+test('ten readings later it is forgotten', () => {
+  const { observe, read } = setUp();
+  read();
+  observe(30);
+  for (let reading = 1; reading <= 10; reading++) assert.ok(read() !== null, `reading ${reading}`);
+  assert.is(read(), null);
+});
+
+test.run();

@@ -1,0 +1,111 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { type Browser, chromium, type LaunchOptions } from 'playwright-core';
+import { systemClock } from '../../src/clock.ts';
+import { serveLab } from '../../src/simulated/lab.ts';
+import { Load } from '../../src/simulated/load.ts';
+import { SimulatedProcessor } from '../../src/simulated/processor.ts';
+import { serve } from '../../src/simulated/server.ts';
+import { Child } from '../system/child.ts';
+import { exchange } from '../system/exchange.ts';
+import { freePort } from '../system/port.ts';
+import { until } from '../system/until.ts';
+
+const READY_MS = 20_000;
+const FEES = { default: { units: 5n, scale: 2 }, fallback: { units: 15n, scale: 2 } };
+const BROWSERS = ['chromium', 'google-chrome'];
+
+/** What `npm start` runs, on free ports: processors that can be broken, their control, and a gateway that can die. */
+export class Site {
+  readonly port: number;
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #closers: (() => void)[];
+  #gateway: Child | null = null;
+
+  static async open(settings: Readonly<Record<string, string>> = {}): Promise<Site> {
+    const directory = mkdtempSync(join(tmpdir(), 'dashboard-site-'));
+    const closers = [() => rmSync(directory, { recursive: true, force: true })];
+    const processors = new Map<string, SimulatedProcessor>();
+    const urls: string[] = [];
+    for (const [name, fee] of Object.entries(FEES)) {
+      const processor = new SimulatedProcessor({
+        clock: systemClock,
+        random: Math.random,
+        fee,
+        token: '123',
+      });
+      const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+      if (served.kind === 'failed' || served.address.kind === 'unix') throw new Error('no port');
+      processors.set(name, processor);
+      urls.push(`http://127.0.0.1:${served.address.port}`);
+      closers.push(() => served.close());
+    }
+    const port = await freePort();
+    const load = new Load({
+      host: '127.0.0.1',
+      port,
+      clock: systemClock,
+      random: Math.random,
+      newId: () => crypto.randomUUID(),
+    });
+    const token = 'the-token-of-the-lab';
+    const lab = await serveLab({ processors, load, token, origins: [`http://127.0.0.1:${port}`] });
+    if (lab.kind === 'failed') throw new Error(lab.reason);
+    closers.push(
+      () => lab.close(),
+      () => load.close(),
+    );
+    return new Site(port, closers, {
+      LISTEN: `127.0.0.1:${port}`,
+      LEDGER_URL: `lmdb:${join(directory, 'ledger')}`,
+      JOURNAL_DIR: join(directory, 'journal'),
+      INSTANCE_ID: 'gateway-1',
+      PAYMENT_PROCESSOR_URL_DEFAULT: urls[0] ?? '',
+      PAYMENT_PROCESSOR_URL_FALLBACK: urls[1] ?? '',
+      WARM_UP_PAYMENTS: '0',
+      DASHBOARD_LAB: `http://127.0.0.1:${lab.port}/#${token}`,
+      ...settings,
+    });
+  }
+
+  private constructor(port: number, closers: (() => void)[], environment: Record<string, string>) {
+    this.port = port;
+    this.#closers = closers;
+    this.#environment = environment;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async start(): Promise<void> {
+    this.#gateway = new Child('src/primary.ts', this.#environment);
+    await until('the gateway to be ready', READY_MS, async () => {
+      return (await exchange('GET', `${this.url}/readyz`)).status === 200;
+    });
+  }
+
+  /** As a crash would, and without a goodbye to anybody. */
+  async kill(): Promise<void> {
+    await this.#gateway?.kill();
+    this.#gateway = null;
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    for (const close of this.#closers.toReversed()) close();
+  }
+}
+
+/** The Chromium or Chrome of this machine. */
+export function openBrowser(): Promise<Browser> {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  const paths = BROWSERS.flatMap((name) => folders.map((folder) => join(folder, name)));
+  const executablePath = paths.find((path) => existsSync(path));
+  // Its sandbox is not to be had by root.
+  const options: LaunchOptions = { chromiumSandbox: process.getuid?.() !== 0 };
+  return chromium.launch(
+    executablePath === undefined ? { ...options, channel: 'chrome' } : { ...options, executablePath },
+  );
+}

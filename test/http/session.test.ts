@@ -1,0 +1,53 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Session } from '../../src/http/session.ts';
+import { ManualClock } from '../manual-clock.ts';
+
+const LIFE_MS = 12 * 3600 * 1000;
+
+function setUp(secret = 'a-token-of-16-ch', path = '/dashboard') {
+  const clock = new ManualClock();
+  return { clock, session: new Session({ secret, path, clock }) };
+}
+
+/** What a browser sends back. */
+function shown(setCookie: string): string {
+  return setCookie.split(';')[0] ?? '';
+}
+
+test('a session is good for twelve hours, wherever the token is known', () => {
+  const { clock, session } = setUp();
+  const cookie = shown(session.begin());
+  assert.ok(session.holds(cookie));
+  assert.ok(session.holds(`other=1; ${cookie}; more=2`));
+  assert.ok(new Session({ secret: 'a-token-of-16-ch', path: '/dashboard', clock }).holds(cookie));
+  clock.jump(LIFE_MS - 1);
+  assert.ok(session.holds(cookie));
+  clock.jump(1);
+  assert.not(session.holds(cookie));
+});
+
+test('scripts and pages of other sites have no use of it', () => {
+  const traits = setUp().session.begin().split('; ').slice(1);
+  assert.equal(traits, ['Path=/dashboard', 'Max-Age=43200', 'HttpOnly', 'SameSite=Strict']);
+});
+
+test('nobody makes one without the token, for another path, or longer than it is', () => {
+  const { clock, session } = setUp();
+  const cookie = shown(session.begin());
+  for (const other of [setUp('another-token-16'), setUp('a-token-of-16-ch', '/other'), setUp('')]) {
+    assert.not(other.session.holds(cookie));
+  }
+  assert.not(setUp('').session.holds(shown(setUp('').session.begin())));
+  const [until = '', proof = ''] = cookie.replace('dinossauro=', '').split('.');
+  assert.not(session.holds(`dinossauro=${Number(until) + 1}.${proof}`));
+  assert.not(session.holds(`dinossauro=${until}.${'A'.repeat(proof.length)}`));
+  assert.not(session.holds(`x${cookie}`));
+  for (const nothing of ['', 'dinossauro=', `dinossauro=${until}`, `dinossauro=${until}.short`]) {
+    assert.not(session.holds(nothing));
+  }
+  clock.pass(1);
+  assert.ok(session.holds(cookie));
+});
+
+test.run();
