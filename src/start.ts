@@ -11,28 +11,29 @@ import { serveLab } from './simulated/lab.ts';
 import { Load } from './simulated/load.ts';
 import { SimulatedProcessor } from './simulated/processor.ts';
 import { serve } from './simulated/server.ts';
+import {
+  HOST,
+  PLAYED,
+  type Played,
+  playedAddress,
+  playedUrl,
+  playsProcessors,
+  trialEnvironment,
+} from './trial.ts';
 
-/** Played in this process where the environment names no processor. */
-const SIMULATED = [
-  { name: 'default', port: 8001, fee: '0.05', setting: 'PAYMENT_PROCESSOR_URL_DEFAULT' },
-  { name: 'fallback', port: 8002, fee: '0.15', setting: 'PAYMENT_PROCESSOR_URL_FALLBACK' },
-] as const;
-const HOST = '127.0.0.1';
 const TOKEN = '123';
 
 // Composition root of `npm start`: the whole thing on one machine, to look at and to try. The gateway is a process
 // of its own, as everywhere; only the processors that it is tried with live here.
-const environment: NodeJS.ProcessEnv = { ALLOW_PURGE: 'true', ...process.env };
-const named = ['PROCESSORS', ...SIMULATED.map(({ setting }) => setting)].some((name) => environment[name]);
-if (!named) for (const { setting, port } of SIMULATED) environment[setting] = `http://${HOST}:${port}`;
+const environment: NodeJS.ProcessEnv = { ...trialEnvironment(process.env) };
 const reading = readConfig(environment);
 if (reading.kind === 'wrong') fail(...reading.problems);
-if (!named) await playAll(reading.config);
+if (playsProcessors(process.env)) await playAll(reading.config);
 await runGateway(reading.config);
 
 async function playAll({ listen, access }: Config): Promise<void> {
   const processors = new Map<string, SimulatedProcessor>();
-  for (const simulated of SIMULATED) processors.set(simulated.name, await play(simulated));
+  for (const played of PLAYED) processors.set(played.name, await play(played));
   if (listen.kind === 'tcp' && listen.port !== 0 && access.dashboard !== 'off')
     await openLab(processors, listen);
 }
@@ -50,7 +51,8 @@ async function openLab(
   environment['DASHBOARD_LAB'] = `http://${HOST}:${served.port}/#${token}`;
 }
 
-async function play({ name, port, fee }: (typeof SIMULATED)[number]): Promise<SimulatedProcessor> {
+async function play(played: Played): Promise<SimulatedProcessor> {
+  const { name, fee, setting } = played;
   const decimal = parseDecimal(fee);
   if (decimal === null) throw new Error(`${fee} is no decimal`);
   const processor = new SimulatedProcessor({
@@ -59,9 +61,9 @@ async function play({ name, port, fee }: (typeof SIMULATED)[number]): Promise<Si
     fee: decimal,
     token: TOKEN,
   });
-  const served = await serve(processor, { kind: 'tcp', host: HOST, port });
-  if (served.kind === 'failed') fail(served.reason);
-  console.log(`processor ${name.padEnd(8)}  http://${HOST}:${port}  simulated, fee ${fee}`);
+  const served = await serve(processor, playedAddress(played));
+  if (served.kind === 'failed') fail(`${served.reason}; set ${setting} to have none played`);
+  console.log(`processor ${name.padEnd(8)}  ${playedUrl(played)}  simulated, fee ${fee}`);
   return processor;
 }
 

@@ -3,7 +3,7 @@ import { type Command, DONE, FAILED, MISSING, MISUSED } from './command.ts';
 
 const ENDINGS = [
   [DONE, 'done; stopped by a signal, in order'],
-  [FAILED, 'a wrong setting, a port that is taken, a promise broken, a difference found'],
+  [FAILED, 'a wrong setting, a port that is taken, a promise broken, a difference found, a machine not fit'],
   [MISUSED, 'an unknown command, or a wrong option'],
   [MISSING, 'a command that only a clone of the repository has'],
 ] as const;
@@ -28,6 +28,7 @@ export function overview(commands: readonly Command[]): string {
     heading('Examples'),
     ...examples([
       ['start', 'try it: gateway and processors, nothing to configure'],
+      ['doctor', 'is this machine fit, and are the settings right?'],
       ['start --help', 'what a command does and takes'],
     ]),
     '',

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { bench } from './bench.ts';
 import { chaos } from './chaos.ts';
 import { DONE, MISUSED } from './command.ts';
+import { doctor } from './doctor.ts';
 import { fuzz } from './fuzz.ts';
 import { gateway } from './gateway.ts';
 import { helpOf, overview } from './help.ts';
@@ -11,7 +12,7 @@ import { rinha } from './rinha.ts';
 import { sim } from './sim.ts';
 import { start } from './start.ts';
 
-const COMMANDS = [start, gateway, processor, rinha, sim, chaos, fuzz, bench];
+const COMMANDS = [start, doctor, gateway, processor, rinha, sim, chaos, fuzz, bench];
 const HELP = ['--help', '-h'];
 
 // Composition root of the command `dinossauro`, of which bin/dinossauro.js is the door.

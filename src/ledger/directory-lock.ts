@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../clock.ts';
@@ -53,6 +62,23 @@ export async function lockDirectory(path: string, clock: Clock): Promise<Directo
   }
 }
 
+/**
+ * The socket of the process that has the directory, by its name when it was bound, or null when none has it. Takes
+ * and removes nothing. Rejects when that can't be told.
+ */
+export async function directoryHolder(path: string): Promise<string | null> {
+  if (!existsSync(path)) return null;
+  const directory = new SocketDirectory(path);
+  try {
+    for (const name of readdirSync(path).filter((file) => LOCK.test(file))) {
+      if ((await ask(directory.address(name))) === 'holder') return startingName(name);
+    }
+    return null;
+  } finally {
+    directory.close();
+  }
+}
+
 /** A directory whose sockets have names short enough to bind and connect to, however long its own name is. */
 class SocketDirectory {
   readonly path: string;
@@ -93,12 +119,12 @@ class Candidate {
 
   /** Between bind and listen a socket refuses connections and would be taken for dead, so it is renamed after. */
   async enter(): Promise<void> {
-    const startingName = `starting-${this.#name}`;
+    const name = startingName(this.#name);
     await new Promise<void>((resolve, reject) => {
       this.#server.on('error', reject);
-      this.#server.listen(this.#directory.address(startingName), resolve);
+      this.#server.listen(this.#directory.address(name), resolve);
     });
-    renameSync(join(this.#directory.path, startingName), join(this.#directory.path, this.#name));
+    renameSync(join(this.#directory.path, name), join(this.#directory.path, this.#name));
   }
 
   async contend(clock: Clock): Promise<DirectoryLock> {
@@ -136,6 +162,10 @@ class Candidate {
     }
     return peers.filter(({ peer }) => peer !== 'dead');
   }
+}
+
+function startingName(name: string): string {
+  return `starting-${name}`;
 }
 
 /** What the process behind a socket is. Rejects when that can't be told, such as for lack of permission. */

@@ -483,7 +483,8 @@ export class RedisLedger implements Ledger {
   }
 }
 
-function newDriver(url: string, tls: Tls, timeoutMs: number, pendingLimit: number): RedisDriver {
+/** As a connection needs it, and whoever only wants to look. */
+export function newDriver(url: string, tls: Tls, timeoutMs: number, pendingLimit: number): RedisDriver {
   const client = createClient({
     url,
     RESP: 3,

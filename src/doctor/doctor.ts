@@ -1,0 +1,87 @@
+import type { Clock } from '../clock.ts';
+import { type Config, readConfig } from '../config.ts';
+import { PLAYED, playedAddress, playsProcessors, trialEnvironment } from '../trial.ts';
+import { checkDirectory, checkLock } from './directory.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
+import { checkLimits, readLimits } from './limits.ts';
+import { checkListen, gatewayAnswers } from './listen.ts';
+import { checkProcessor } from './processors.ts';
+import { checkRedis } from './redis.ts';
+import { checkNative, checkNode } from './runtime.ts';
+
+const REDIS_TIMEOUT_MS = 3000;
+const MIB = 2 ** 20;
+/** Room for some million payments. */
+const LEDGER_ROOM_BYTES = 512 * MIB;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Looks at all that a gateway with this environment needs, one group of findings after another. Where it names no
+ * processor, that is what `npm start` plays. It changes nothing, and asks no processor anything.
+ */
+export async function* examine(environment: Environment, clock: Clock): AsyncGenerator<readonly Finding[]> {
+  yield [checkNode(process.versions)];
+  yield [await checkNative('uWebSockets.js', () => import('../http/uws.ts'))];
+  yield [await checkNative('lmdb', () => import('../ledger/lmdb.ts'))];
+  const isTrial = playsProcessors(environment);
+  const reading = readConfig(trialEnvironment(environment));
+  if (reading.kind === 'wrong') {
+    yield reading.problems.map((problem) =>
+      fail('settings', problem, 'correct it, and the rest is looked at'),
+    );
+    return;
+  }
+  const { config } = reading;
+  yield [
+    ok(
+      'settings',
+      isTrial ? 'all good; no processor is named, so it is npm start that is looked at' : 'all good',
+    ),
+  ];
+  yield checkLimits(readLimits(), config);
+  const isRunning = await gatewayAnswers(config.listen);
+  const own = await checkOwn(config, isTrial);
+  yield isRunning ? own.map(excused) : own;
+  yield checkDirectory({
+    check: 'journal',
+    path: config.journalDir,
+    roomBytes: config.journalSegmentCount * MIB,
+    elsewhere: 'set JOURNAL_DIR',
+  });
+  yield await checkLedger(config, clock);
+  if (!isTrial) yield await Promise.all(config.processors.map(checkProcessor));
+}
+
+/** What a gateway has to itself: its address, its journal, and the addresses of the processors that are played. */
+async function checkOwn(config: Config, isTrial: boolean): Promise<Finding[]> {
+  const played = isTrial ? PLAYED : [];
+  return [
+    await checkListen('listen', config.listen, 'set LISTEN to another address'),
+    await checkLock(config.journalDir),
+    ...(await Promise.all(
+      played.map((each) =>
+        checkListen('processor', playedAddress(each), `set ${each.setting} to a processor`),
+      ),
+    )),
+  ];
+}
+
+/** A gateway runs already: that it holds what is its own is no fault, unless another one is wanted. */
+function excused(finding: Finding): Finding {
+  if (finding.level !== 'fail') return finding;
+  return warn(finding.check, `${finding.seen}; a gateway runs here`, `for a second one: ${finding.remedy}`);
+}
+
+async function checkLedger({ ledger, leaseMs }: Config, clock: Clock): Promise<readonly Finding[]> {
+  if (ledger.kind === 'lmdb') {
+    const elsewhere = 'set LEDGER_URL';
+    return checkDirectory({ check: 'ledger', path: ledger.path, roomBytes: LEDGER_ROOM_BYTES, elsewhere });
+  }
+  const { newDriver } = await import('../ledger/redis.ts');
+  return checkRedis({
+    driver: newDriver(ledger.url, ledger.tls ?? {}, REDIS_TIMEOUT_MS, 64),
+    nowMs: () => clock.nowMs(),
+    leaseMs,
+  });
+}

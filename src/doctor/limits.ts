@@ -1,0 +1,113 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { type Finding, fail, ok, warn } from './finding.ts';
+
+const MIB = 2 ** 20;
+/** What an instance takes at the contest's load, and what it can't begin with. */
+const MEMORY_WANTED_BYTES = 96 * MIB;
+const MEMORY_MIN_BYTES = 64 * MIB;
+/** Below, the quota of a period is spent at once, and nobody is answered until the next one. */
+const CPU_WANTED = 0.5;
+/** Descriptors beside calls and the journal: clients, the ledger, the threads' own. */
+const OPEN_FILES_MIN = 256;
+const OPEN_FILES_WANTED = 1024;
+
+export interface Limits {
+  readonly memoryBytes: number;
+  /** Cores, or parts of one. */
+  readonly cpus: number;
+  /** Infinity where it is not known. */
+  readonly openFiles: number;
+  readonly isContainer: boolean;
+}
+
+export interface Wants {
+  readonly concurrency: number;
+  readonly journalSegmentCount: number;
+}
+
+/** What this process may take. `root` is where the system's files are, and another folder in tests. */
+export function readLimits(root = '/'): Limits {
+  return {
+    memoryBytes: Math.min(process.constrainedMemory() || Infinity, totalmem()),
+    cpus: Math.min(quotaOf(root), availableParallelism()),
+    // Node has raised its soft limit to the hard one by now, as it does in the gateway.
+    openFiles: Number(
+      /^Max open files +(\d+)/m.exec(textOf(join(root, 'proc/self/limits')))?.[1] ?? Infinity,
+    ),
+    isContainer: ['.dockerenv', 'run/.containerenv'].some((file) => existsSync(join(root, file))),
+  };
+}
+
+export function checkLimits(limits: Limits, { concurrency, journalSegmentCount }: Wants): Finding[] {
+  const place = limits.isContainer ? 'in this container' : 'here';
+  const inUse = concurrency + journalSegmentCount;
+  return [
+    checkMemory(limits.memoryBytes, place),
+    limits.cpus >= CPU_WANTED
+      ? ok('cpu', `${limits.cpus} CPU ${place}`)
+      : warn(
+          'cpu',
+          `${limits.cpus} CPU ${place}`,
+          `give an instance ${CPU_WANTED} or more: below, its answers come in bursts`,
+        ),
+    checkOpenFiles(limits.openFiles, inUse),
+  ];
+}
+
+function checkMemory(bytes: number, place: string): Finding {
+  const seen = `${Math.round(bytes / MIB)} MiB of memory ${place}`;
+  if (bytes >= MEMORY_WANTED_BYTES) return ok('memory', seen);
+  const small = 'NODE_OPTIONS="--max-old-space-size=48 --max-semi-space-size=2 --v8-pool-size=1"';
+  if (bytes >= MEMORY_MIN_BYTES) return warn('memory', seen, `give an instance 96 MiB, and set ${small}`);
+  return fail('memory', seen, 'give an instance 96 MiB or more');
+}
+
+function checkOpenFiles(limit: number, inUse: number): Finding {
+  const seen = `${limit === Infinity ? 'any number of' : limit} open files (ulimit -n)`;
+  if (limit >= inUse + OPEN_FILES_WANTED) return ok('files', seen);
+  const remedy = `raise it to ${inUse + OPEN_FILES_WANTED} or more, or lower CONCURRENCY`;
+  return limit >= inUse + OPEN_FILES_MIN ? warn('files', seen, remedy) : fail('files', seen, remedy);
+}
+
+/** CPUs by the quotas of this process's control groups, of either version; Infinity without one. */
+function quotaOf(root: string): number {
+  const quotas = textOf(join(root, 'proc/self/cgroup'))
+    .split('\n')
+    .flatMap((line) => {
+      const [, controllers = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+      if (controllers === '')
+        return upwards(path).map((group) => quotaOfSecond(join(root, 'sys/fs/cgroup', group)));
+      if (!controllers.split(',').includes('cpu')) return [];
+      return upwards(path).map((group) => quotaOfFirst(join(root, 'sys/fs/cgroup/cpu', group)));
+    });
+  return Math.min(Infinity, ...quotas);
+}
+
+/** `/a/b`, `/a`, `/`: a limit of an outer group holds for an inner one. */
+function upwards(path: string): string[] {
+  const parts = path.split('/').filter((part) => part !== '');
+  return Array.from({ length: parts.length + 1 }, (_, count) => `/${parts.slice(0, count).join('/')}`);
+}
+
+function quotaOfSecond(group: string): number {
+  const [, quotaUs, periodUs] = /^(\d+) (\d+)/.exec(textOf(join(group, 'cpu.max'))) ?? [];
+  return quotaUs === undefined ? Infinity : Number(quotaUs) / Number(periodUs);
+}
+
+function quotaOfFirst(group: string): number {
+  const [quotaUs, periodUs] = ['cpu.cfs_quota_us', 'cpu.cfs_period_us'].map((file) =>
+    Number(textOf(join(group, file)) || -1),
+  ) as [number, number];
+  return quotaUs > 0 && periodUs > 0 ? quotaUs / periodUs : Infinity;
+}
+
+/** Empty where there is no such file. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,88 @@
+import { accessSync, constants, lstatSync } from 'node:fs';
+import { get } from 'node:http';
+import { connect, createServer } from 'node:net';
+import { dirname } from 'node:path';
+import { type Address, formatAddress } from '../http/address.ts';
+import { type Finding, fail, ok, reasonOf } from './finding.ts';
+import { pathHolder, portHolder } from './socket-holder.ts';
+
+const ANSWER_TIMEOUT_MS = 1500;
+
+/** Whether `setting` may listen there: it is tried, and let go again. */
+export async function checkListen(check: string, address: Address, remedy: string): Promise<Finding> {
+  const where = formatAddress(address);
+  if (address.kind === 'unix') return checkPath(check, address.path, remedy);
+  const code = await tryToListen(address);
+  switch (code) {
+    case null:
+      return ok(check, `${where} is free`);
+    case 'EADDRINUSE':
+      return fail(check, `${where} is held by ${portHolder(address.port)}`, `stop that, or ${remedy}`);
+    case 'EACCES':
+      return fail(check, `${where} is not permitted`, `a port below 1024 needs root: ${remedy}`);
+    case 'EADDRNOTAVAIL':
+      return fail(check, `${where}: no interface of this machine has that address`, remedy);
+    default:
+      return fail(check, `${where}: ${code}`, remedy);
+  }
+}
+
+/** Whether a gateway listens there that answers. */
+export function gatewayAnswers(address: Address): Promise<boolean> {
+  const where =
+    address.kind === 'tcp' ? { host: address.host, port: address.port } : { socketPath: address.path };
+  return new Promise((resolve) => {
+    const request = get(
+      { ...where, path: '/livez', agent: false, timeout: ANSWER_TIMEOUT_MS },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      },
+    );
+    request.once('timeout', () => request.destroy());
+    request.once('error', () => resolve(false));
+  });
+}
+
+/** Null: it can. */
+function tryToListen({
+  host,
+  port,
+}: {
+  readonly host: string;
+  readonly port: number;
+}): Promise<string | null> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(null)));
+  });
+}
+
+async function checkPath(check: string, path: string, remedy: string): Promise<Finding> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found !== undefined && !found.isSocket()) {
+    return fail(check, `${path} is a file that is no socket`, `remove it, or ${remedy}`);
+  }
+  if (found !== undefined && (await isAlive(path))) {
+    return fail(check, `${path} is held by ${pathHolder(path)}`, `stop that, or ${remedy}`);
+  }
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    return fail(check, reasonOf(error), `make that directory, writable for this user, or ${remedy}`);
+  }
+  return ok(check, `${path} is free`);
+}
+
+function isAlive(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    const settle = (alive: boolean) => {
+      probe.destroy();
+      resolve(alive);
+    };
+    probe.once('connect', () => settle(true));
+    probe.once('error', (error: NodeJS.ErrnoException) => settle(error.code !== 'ECONNREFUSED'));
+  });
+}

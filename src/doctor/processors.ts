@@ -1,0 +1,57 @@
+import { connect as connectTcp } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { ProcessorTarget } from '../config.ts';
+import type { Tls } from '../tls.ts';
+import { type Finding, fail, ok, reasonOf } from './finding.ts';
+
+const CONNECT_TIMEOUT_MS = 3000;
+
+/**
+ * Whether a processor takes connections, and over https, whether its certificate is good. It is asked nothing: its
+ * health calls are for the gateways.
+ */
+export async function checkProcessor({ name, url, tls }: ProcessorTarget): Promise<Finding> {
+  const { protocol, hostname, port } = new URL(url);
+  const isTls = protocol === 'https:';
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const shown = `${name} at ${protocol}//${hostname}${port === '' ? '' : `:${port}`}`;
+  const reason = await connect(host, Number(port) || (isTls ? 443 : 80), isTls ? (tls ?? {}) : null);
+  if (reason === null) return ok('processor', `${shown} takes connections`);
+  return fail('processor', `${shown}: ${reason}`, remedyFor(reason));
+}
+
+/** Why not, or null. Without `tls`, a connection without it. */
+function connect(host: string, port: number, tls: Tls | null): Promise<string | null> {
+  return new Promise((resolve) => {
+    const settle = (reason: string | null) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(reason);
+    };
+    const timer = setTimeout(
+      () => settle(`no connection within ${CONNECT_TIMEOUT_MS} ms`),
+      CONNECT_TIMEOUT_MS,
+    );
+    const socket =
+      tls !== null
+        ? connectTls({
+            ...tls,
+            host,
+            port,
+            servername: /[a-z]/i.test(host) && !host.includes(':') ? host : '',
+          })
+        : connectTcp({ host, port });
+    socket.once(tls !== null ? 'secureConnect' : 'connect', () => settle(null));
+    socket.once('error', (error) => settle(reasonOf(error)));
+  });
+}
+
+function remedyFor(reason: string): string {
+  if (/ENOTFOUND|EAI_AGAIN/.test(reason))
+    return 'its name is not known here: correct the URL, or join its network';
+  if (/ECONNREFUSED/.test(reason)) return 'nobody listens there: start it, or correct the URL';
+  if (/certificate|self.signed/i.test(reason)) {
+    return 'its certificate is not trusted: name its authority in PROCESSOR_CA_FILE';
+  }
+  return 'correct the URL, or open the way to it';
+}

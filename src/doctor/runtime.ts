@@ -1,0 +1,26 @@
+import { type Finding, fail, ok, reasonOf } from './finding.ts';
+
+/** Types are stripped from Node 22.18, the HTTP client needs 22.19, and the native HTTP server knows no later ABI. */
+const NODE_MAJOR = 22;
+const NODE_MINOR_MIN = 19;
+const ABI = '127';
+
+export function checkNode(versions: { readonly node: string; readonly modules: string }): Finding {
+  const [major = 0, minor = 0] = versions.node.split('.').map(Number);
+  const seen = `Node ${versions.node}, ABI ${versions.modules}`;
+  if (major === NODE_MAJOR && minor >= NODE_MINOR_MIN && versions.modules === ABI) return ok('node', seen);
+  const wanted = `Node ${NODE_MAJOR}.${NODE_MINOR_MIN} or a later ${NODE_MAJOR}`;
+  return fail('node', seen, `run it by npm start or npx dinossauro, which bring ${wanted}, or install that`);
+}
+
+/** `load` imports the module, whose binary is loaded with it. */
+export async function checkNative(name: string, load: () => Promise<unknown>): Promise<Finding> {
+  try {
+    await load();
+    return ok('native', `${name} loads`);
+  } catch (error) {
+    const remedy =
+      'install the packages again, optional ones too (npm ci); it needs glibc 2.27 or later, or macOS';
+    return fail('native', `${name} does not load: ${reasonOf(error)}`, remedy);
+  }
+}

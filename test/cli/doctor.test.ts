@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Finding } from '../../src/doctor/finding.ts';
+import { RedisServer } from '../ledger/redis-server.ts';
+import { Deployment } from '../system/deployment.ts';
+import { freePort } from '../system/port.ts';
+import { dinossauro } from './dinossauro.ts';
+
+type Environment = Readonly<Record<string, string>>;
+
+async function doctor(environment: Environment, directory?: string) {
+  const place = directory === undefined ? {} : { directory };
+  const { code, out } = await dinossauro(['doctor', '--json'], { environment, ...place });
+  const { ok, findings } = JSON.parse(out) as { ok: boolean; findings: Finding[] };
+  assert.is(ok, code === 0);
+  const levelOf = (check: string) =>
+    findings.filter((finding) => finding.check === check).map(({ level }) => level);
+  return { code, findings, levelOf };
+}
+
+test('a machine where nothing is set is fit for `npm start`, as far as its ports are free', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'doctor-'));
+  try {
+    const environment = { LISTEN: `127.0.0.1:${await freePort()}`, NODE_OPTIONS: '' };
+    const { findings, levelOf } = await doctor(environment, directory);
+    assert.equal(levelOf('listen'), ['ok']);
+    assert.is(levelOf('processor').length, 2);
+    assert.ok(findings.some(({ seen }) => seen.includes('npm start')));
+    const { out } = await dinossauro(['doctor'], { environment, directory });
+    assert.is(out.split('\n').length, findings.length + 1);
+    assert.match(out, /^ok {4}node +Node 22\./);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('wrong settings, each', async () => {
+  const { code, findings } = await doctor({ LISTEN: 'nowhere', POOL_THREADS: '0' });
+  assert.is(code, 1);
+  const settings = findings.filter(({ check }) => check === 'settings');
+  assert.equal(
+    settings.map(({ level, seen }) => `${level} ${seen.split('=')[0]}`),
+    ['fail LISTEN', 'fail POOL_THREADS'],
+  );
+});
+
+test('beside a gateway that runs all is well, and its processors are asked nothing', () =>
+  Deployment.run(
+    { ledger: 'redis', gatewayCount: 1, settings: { HEALTH_INTERVAL_MS: '600000' } },
+    async (deployment) => {
+      const [gateway] = deployment.gateways;
+      assert.ok(gateway);
+      const { code, levelOf } = await doctor(gateway.environment);
+      assert.is(code, 0);
+      assert.equal(levelOf('listen'), ['warn']);
+      assert.ok(levelOf('journal').includes('warn'));
+      assert.equal(levelOf('processor'), ['ok', 'ok']);
+      assert.equal(levelOf('persistence'), ['ok']);
+      for (const processor of deployment.processors) {
+        assert.ok((await processor.healthCalls()).length <= 1);
+      }
+    },
+  ));
+
+test('a Redis that is not there', async () => {
+  const redis = await RedisServer.prepare();
+  const { code, levelOf } = await doctor({ LEDGER_URL: redis.url, LISTEN: `127.0.0.1:${await freePort()}` });
+  await redis.stop();
+  assert.is(code, 1);
+  assert.equal(levelOf('redis'), ['fail']);
+});
+
+test.run();

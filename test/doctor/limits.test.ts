@@ -1,0 +1,70 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { checkLimits, type Limits, readLimits } from '../../src/doctor/limits.ts';
+
+const MIB = 2 ** 20;
+const WANTS = { concurrency: 400, journalSegmentCount: 64 };
+const AMPLE: Limits = { memoryBytes: 130 * MIB, cpus: 0.55, openFiles: 4096, isContainer: false };
+
+/** The limits of a system that has these files. */
+function limitsOf(files: Readonly<Record<string, string>>): Limits {
+  const root = mkdtempSync(join(tmpdir(), 'limits-'));
+  try {
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+    }
+    return readLimits(root);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+function levels(limits: Partial<Limits>): string[] {
+  return checkLimits({ ...AMPLE, ...limits }, WANTS).map(({ level }) => level);
+}
+
+test('control groups of version 2: the tightest quota of all that are around', () => {
+  const limits = limitsOf({
+    'proc/self/cgroup': '0::/pod/gateway\n',
+    'sys/fs/cgroup/pod/cpu.max': '25000 100000\n',
+    'sys/fs/cgroup/pod/gateway/cpu.max': 'max 100000\n',
+    'proc/self/limits':
+      'Limit   Soft Limit  Hard Limit\nMax open files            1234                 4096     files\n',
+    '.dockerenv': '',
+  });
+  assert.is(limits.cpus, 0.25);
+  assert.is(limits.openFiles, 1234);
+  assert.ok(limits.isContainer);
+});
+
+test('control groups of version 1', () => {
+  const limits = limitsOf({
+    'proc/self/cgroup': '3:memory:/x\n2:cpu,cpuacct:/docker/abc\n',
+    'sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1\n',
+    'sys/fs/cgroup/cpu/docker/abc/cpu.cfs_quota_us': '55000\n',
+    'sys/fs/cgroup/cpu/docker/abc/cpu.cfs_period_us': '100000\n',
+  });
+  assert.is(limits.cpus, 0.55);
+  assert.not(limits.isContainer);
+});
+
+test('a system that tells nothing sets no limit but its own', () => {
+  const limits = limitsOf({});
+  assert.is(limits.cpus, availableParallelism());
+  assert.is(limits.openFiles, Infinity);
+  const here = readLimits();
+  assert.ok(here.memoryBytes > 0 && here.cpus > 0 && here.openFiles > 0);
+});
+
+test('what is enough, scarce, and too little', () => {
+  assert.equal(levels({}), ['ok', 'ok', 'ok']);
+  assert.equal(levels({ memoryBytes: 80 * MIB, cpus: 0.3, openFiles: 1024 }), ['warn', 'warn', 'warn']);
+  assert.equal(levels({ memoryBytes: 40 * MIB, openFiles: 512 }), ['fail', 'ok', 'fail']);
+  assert.equal(levels({ openFiles: Infinity, isContainer: true }), ['ok', 'ok', 'ok']);
+});
+
+test.run();

@@ -1,0 +1,106 @@
+import { once } from 'node:events';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { checkListen, gatewayAnswers } from '../../src/doctor/listen.ts';
+import type { Address } from '../../src/http/address.ts';
+import { freePort } from '../system/port.ts';
+
+const REMEDY = 'set LISTEN';
+/** Who holds a socket is told where the system tells it. */
+const HOLDER =
+  process.platform === 'linux' ? new RegExp(`process ${process.pid} \\(node`) : /another process/;
+
+async function tcp(): Promise<Address> {
+  return { kind: 'tcp', host: '127.0.0.1', port: await freePort() };
+}
+
+async function listening(server: Server, address: Address): Promise<Server> {
+  server.listen(address.kind === 'tcp' ? { ...address } : { path: address.path });
+  await once(server, 'listening');
+  return server;
+}
+
+async function withDirectory(use: (directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'listen-'));
+  try {
+    await use(directory);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+test('a port that is free, and the same when somebody holds it', async () => {
+  const address = await tcp();
+  assert.is((await checkListen('listen', address, REMEDY)).level, 'ok');
+  const server = await listening(createServer(), address);
+  const { level, seen, remedy } = await checkListen('listen', address, REMEDY);
+  server.close();
+  assert.is(level, 'fail');
+  assert.match(seen, HOLDER);
+  assert.is(remedy, 'stop that, or set LISTEN');
+  assert.is((await checkListen('listen', address, REMEDY)).level, 'ok');
+});
+
+test('an address that no interface has, and a name that nobody knows', async () => {
+  const elsewhere = await checkListen('listen', { kind: 'tcp', host: '203.0.113.1', port: 9 }, REMEDY);
+  assert.is(elsewhere.level, 'fail');
+  assert.match(elsewhere.seen, 'no interface');
+  const unknown = await checkListen('listen', { kind: 'tcp', host: 'nowhere.invalid', port: 9 }, REMEDY);
+  assert.is(unknown.level, 'fail');
+  assert.match(unknown.seen, /nowhere\.invalid:9: E/);
+});
+
+test('a unix socket: free, held, left behind, in the way, without a directory', () =>
+  withDirectory(async (directory) => {
+    const check = (path: string) => checkListen('listen', { kind: 'unix', path }, REMEDY);
+    const path = join(directory, 'gateway.sock');
+    assert.is((await check(path)).level, 'ok');
+
+    const server = await listening(createServer(), { kind: 'unix', path });
+    const held = await check(path);
+    assert.is(held.level, 'fail');
+    assert.match(held.seen, HOLDER);
+    // Its file moved, the server that goes can't remove it.
+    const left = join(directory, 'left.sock');
+    renameSync(path, left);
+    server.close();
+    await once(server, 'close');
+    assert.is((await check(left)).level, 'ok');
+
+    writeFileSync(path, '');
+    assert.match((await check(path)).seen, 'is a file that is no socket');
+    const homeless = await check(join(directory, 'missing', 'gateway.sock'));
+    assert.is(homeless.level, 'fail');
+    assert.match(homeless.remedy, 'make that directory');
+  }));
+
+test('a gateway answers, something else does not', () =>
+  withDirectory(async (directory) => {
+    let status = 200;
+    const server = createHttpServer((_, response) => response.writeHead(status).end());
+    const addresses: Address[] = [await tcp(), { kind: 'unix', path: join(directory, 'gateway.sock') }];
+    for (const address of addresses) {
+      assert.is(await gatewayAnswers(address), false);
+      await listening(server, address);
+      status = 200;
+      assert.is(await gatewayAnswers(address), true);
+      status = 404;
+      assert.is(await gatewayAnswers(address), false);
+      server.close();
+      await once(server, 'close');
+    }
+    const mute = await tcp();
+    const silent = await listening(
+      createServer((socket) => socket.resume().on('error', () => {})),
+      mute,
+    );
+    assert.is(await gatewayAnswers(mute), false);
+    silent.close();
+  }));
+
+test.run();

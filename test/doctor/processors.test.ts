@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Finding } from '../../src/doctor/finding.ts';
+import { checkProcessor } from '../../src/doctor/processors.ts';
+import { freePort } from '../system/port.ts';
+
+/** Signed by itself, for these tests alone: nobody trusts it. */
+const KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQggH09R63zLwqqsyfo
++pgv0gpYOCpInHmnvIyaUr3MOR+hRANCAASBmG2PfEHPmu47qVMovQjWnbuJznb9
+75kEUJngWGHlACwyGHAjub+nBM5HIllXyfZ316b2FjHrADcSCu0w/E8p
+-----END PRIVATE KEY-----`;
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBfzCCASWgAwIBAgIUWgxoShwp9tGejjN0tU/YIjW6XDEwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJcHJvY2Vzc29yMCAXDTI2MTEyMjE5MTEwOFoYDzIxMjYxMDI5
+MTkxMTA4WjAUMRIwEAYDVQQDDAlwcm9jZXNzb3IwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASBmG2PfEHPmu47qVMovQjWnbuJznb975kEUJngWGHlACwyGHAjub+n
+BM5HIllXyfZ316b2FjHrADcSCu0w/E8po1MwUTAdBgNVHQ4EFgQUSj8aYXagMkzA
+Mq34TzW4FU7YOj4wHwYDVR0jBBgwFoAUSj8aYXagMkzAMq34TzW4FU7YOj4wDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiAc8ISfVk55+ifUbUyzFI9U
+DaSDAbKOnGCmfEO65itwYQIhAPtTjnM55l9ukApGpa66dTPhMuHj3rKUExDcwNRG
+zNsz
+-----END CERTIFICATE-----`;
+
+function check(url: string): Promise<Finding> {
+  return checkProcessor({ name: 'cheap', feePpm: 0, url });
+}
+
+/** A server of its own for `use`, on a free port. */
+async function serving(server: Server, use: (authority: string) => Promise<void>): Promise<void> {
+  const port = await freePort();
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    await use(`127.0.0.1:${port}`);
+  } finally {
+    server.close();
+  }
+}
+
+test('one that takes connections is sent nothing', async () => {
+  let received = '';
+  const server = createServer((socket) => {
+    socket.on('data', (chunk) => {
+      received += chunk;
+    });
+  });
+  await serving(server, async (authority) => {
+    const { level, seen } = await check(`http://user:secret@${authority}/base`);
+    assert.is(level, 'ok');
+    assert.is(seen, `cheap at http://${authority} takes connections`);
+  });
+  await once(server, 'close');
+  assert.is(received, '');
+});
+
+test('nobody there, and no such name', async () => {
+  const refused = await check(`http://127.0.0.1:${await freePort()}`);
+  assert.is(refused.level, 'fail');
+  assert.match(refused.remedy, 'start it');
+  const unknown = await check('http://nowhere.invalid');
+  assert.is(unknown.level, 'fail');
+  assert.match(unknown.remedy, 'its name is not known');
+  const unnamed = await check('https://[::ffff:127.0.0.1]:1');
+  assert.is(unnamed.level, 'fail');
+});
+
+test('a certificate that nobody trusts, and a server that speaks no TLS', async () => {
+  await serving(createTlsServer({ key: KEY, cert: CERTIFICATE }), async (authority) => {
+    const { level, remedy } = await check(`https://${authority}`);
+    assert.is(level, 'fail');
+    assert.match(remedy, 'PROCESSOR_CA_FILE');
+  });
+  await serving(
+    createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')),
+    async (authority) => {
+      const { level, remedy } = await check(`https://${authority}`);
+      assert.is(level, 'fail');
+      assert.match(remedy, 'correct the URL');
+    },
+  );
+});
+
+test.run();

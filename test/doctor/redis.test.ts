@@ -1,0 +1,213 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { systemClock } from '../../src/clock.ts';
+import type { Finding } from '../../src/doctor/finding.ts';
+import { accountOf, COMMANDS, checkRedis } from '../../src/doctor/redis.ts';
+import { newDriver, RedisLedger } from '../../src/ledger/redis.ts';
+import type { RedisDriver } from '../../src/ledger/redis-connection.ts';
+import { RedisServer } from '../ledger/redis-server.ts';
+import { freePort } from '../system/port.ts';
+
+const LEASE_MS = 5000;
+
+function check(url: string, nowMs: () => number = Date.now): Promise<Finding[]> {
+  return checkRedis({ driver: newDriver(url, {}, 2000, 64), nowMs, leaseMs: LEASE_MS });
+}
+
+function faults(findings: readonly Finding[]): string[] {
+  return findings
+    .filter(({ level }) => level !== 'ok')
+    .map(({ check, level, seen }) => `${level} ${check}: ${seen}`);
+}
+
+async function withRedis(
+  settings: readonly string[],
+  use: (redis: RedisServer) => Promise<void>,
+): Promise<void> {
+  const redis = await RedisServer.start(...settings);
+  try {
+    await use(redis);
+  } finally {
+    await redis.stop();
+  }
+}
+
+/** Says one thing to Redis. */
+async function tell(redis: RedisServer, ...command: string[]): Promise<unknown> {
+  const driver = newDriver(redis.url, {}, 2000, 64);
+  driver.on('error', () => {});
+  await driver.connect();
+  const reply = await driver.sendCommand(command);
+  driver.destroy();
+  return reply;
+}
+
+test('one that is as it should be, and stays as it was', () =>
+  withRedis([], async (redis) => {
+    const findings = await check(redis.url);
+    assert.equal(faults(findings), []);
+    assert.equal(
+      findings.map(({ check: name }) => name),
+      ['redis', 'persistence', 'eviction', 'rights', 'clock'],
+    );
+    assert.is(await tell(redis, 'DBSIZE'), 0);
+  }));
+
+const SETTINGS: readonly (readonly [settings: string[], fault: RegExp])[] = [
+  [['--appendonly', 'no'], /^fail persistence: no append-only file/],
+  [['--appendfsync', 'no'], /^warn persistence: appendfsync no$/],
+  [['--maxmemory-policy', 'volatile-lru'], /^warn eviction: .*volatile-lru$/],
+  [
+    ['--maxmemory', '20mb', '--maxmemory-policy', 'allkeys-lru'],
+    /^fail eviction: maxmemory 20 MiB, allkeys-lru: payments would be dropped$/,
+  ],
+];
+
+for (const [settings, fault] of SETTINGS) {
+  test(`Redis with ${settings.join(' ')}`, () =>
+    withRedis(settings, async (redis) => {
+      const found = faults(await check(redis.url));
+      assert.is(found.length, 1, found.join('\n'));
+      assert.match(found[0] ?? '', fault);
+    }));
+}
+
+test('appendfsync everysec is well, and says what it may cost', () =>
+  withRedis(['--appendfsync', 'everysec'], async (redis) => {
+    const findings = await check(redis.url);
+    assert.equal(faults(findings), []);
+    assert.match(findings[1]?.seen ?? '', 'two seconds');
+  }));
+
+test('memory that is used up', () =>
+  withRedis(['--maxmemory', '500kb'], async (redis) => {
+    const found = faults(await check(redis.url));
+    assert.match(found[0] ?? '', /^warn eviction: .*nearly full$/);
+    assert.match(found[1] ?? '', /^fail rights: Redis takes nothing: OOM/);
+  }));
+
+test('a replica of nobody', () =>
+  withRedis(['--replicaof', '127.0.0.1', '1'], async (redis) => {
+    assert.ok(faults(await check(redis.url)).includes('fail redis: this Redis is a replica'));
+  }));
+
+test('a clock that goes wrong by a little, and by more than leases bear', () =>
+  withRedis([], async (redis) => {
+    const ahead = (byMs: number) => check(redis.url, () => Date.now() - byMs);
+    assert.match(faults(await ahead(1500))[0] ?? '', /^warn clock: the clock of Redis is \d+ ms ahead$/);
+    assert.match(faults(await ahead(60_000))[0] ?? '', /^fail clock: .*leases would not hold$/);
+    assert.match(faults(await ahead(-60_000))[0] ?? '', /^fail clock: .* behind/);
+  }));
+
+test('an account with too few rights, and what it lacks', () =>
+  withRedis([], async (redis) => {
+    await tell(
+      redis,
+      'ACL',
+      'SETUSER',
+      'poor',
+      'on',
+      '>word',
+      '~*',
+      '&*',
+      '+@all',
+      '-hset',
+      '-function|load',
+      '-config',
+    );
+    const url = `redis://poor:word@127.0.0.1:${redis.port}`;
+    const found = faults(await check(url));
+    assert.match(found[0] ?? '', /^warn persistence: appendfsync can't be seen: NOPERM/);
+    assert.match(found[1] ?? '', /^fail rights: its account may not: FUNCTION LOAD, HSET$/);
+
+    await tell(redis, 'ACL', 'SETUSER', 'poor', 'resetkeys', '~other:*');
+    assert.match(faults(await check(url)).at(-1) ?? '', /^fail rights: its account may not: FCALL, .*APPEND/);
+
+    await tell(redis, 'ACL', 'SETUSER', 'poor', '-info', '-multi', '-time');
+    assert.equal(
+      (await check(url)).map(({ check: name, level }) => `${level} ${name}`),
+      ['warn redis', 'warn rights', 'warn clock'],
+    );
+  }));
+
+test('the account that it recommends is enough for the ledger', () =>
+  withRedis([], async (redis) => {
+    await tell(redis, ...accountOf('gateway', 'word').split(' '));
+    const url = `redis://gateway:word@127.0.0.1:${redis.port}`;
+    assert.equal(faults(await check(url)), []);
+    const ledger = await RedisLedger.open(url, {
+      processorNames: ['default'],
+      clock: systemClock,
+      random: Math.random,
+    });
+    try {
+      const seat = { instanceId: 'a', name: 'pool-0' };
+      const enlisted = await ledger.enlist(seat, Date.now() + 60_000);
+      if (enlisted.kind !== 'ok') throw new Error(enlisted.reason);
+      assert.is((await ledger.renew(enlisted.value, Date.now() + 60_000)).kind, 'ok');
+      assert.is((await ledger.summary(0, Date.now())).kind, 'ok');
+      assert.is((await ledger.subscribe(() => {})).kind, 'ok');
+      assert.is((await ledger.purge(Date.now())).kind, 'ok');
+    } finally {
+      await ledger.close();
+    }
+  }));
+
+test('what is looked at is all that the functions call', () => {
+  const lua = readFileSync(new URL('../../src/ledger/redis-functions.lua', import.meta.url), 'utf8');
+  const called = new Set([...lua.matchAll(/\bcall\('([A-Z]+)'/g)].map(([, name]) => name ?? ''));
+  const known = new Set(COMMANDS.map(([name]) => name));
+  assert.ok(called.size > 10);
+  assert.equal(
+    [...called].filter((name) => !known.has(name)),
+    [],
+  );
+});
+
+test('nobody there, the wrong password, and one that says nothing', async () => {
+  const [refused] = await check(`redis://127.0.0.1:${await freePort()}`);
+  assert.is(refused?.level, 'fail');
+  assert.match(refused?.remedy ?? '', 'start Redis');
+  await withRedis(['--requirepass', 'word'], async (redis) => {
+    const [wrong] = await check(`redis://:other@127.0.0.1:${redis.port}`);
+    assert.match(wrong?.remedy ?? '', 'user and password');
+    assert.not((wrong?.seen ?? '').includes('other'));
+  });
+  const silent = createServer((socket) => socket.on('error', () => {}).resume());
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const address = silent.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  const [mute] = await check(`redis://127.0.0.1:${port}`);
+  silent.close();
+  assert.is(mute?.level, 'fail');
+});
+
+/** A Redis that can't be had here, by what it says of itself. */
+function scripted(info: string): RedisDriver {
+  return {
+    on: () => undefined,
+    connect: async () => undefined,
+    subscribe: async () => undefined,
+    destroy: () => undefined,
+    sendCommand: async ([name]) => {
+      if (name === 'INFO') return info;
+      if (name === 'TIME') return [String(Date.now() / 1000), '0'];
+      return name === 'CONFIG' ? { appendfsync: 'always' } : 'QUEUED';
+    },
+  };
+}
+
+test('an old one, one that is loading, one whose disk is full', async () => {
+  const info =
+    'redis_version:6.2.14\r\nloading:1\r\naof_enabled:1\r\naof_last_write_status:err\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n';
+  const found = faults(await checkRedis({ driver: scripted(info), nowMs: Date.now, leaseMs: LEASE_MS }));
+  assert.match(found.join('\n'), 'fail redis: Redis 6.2.14');
+  assert.match(found.join('\n'), 'warn redis: Redis is loading its data');
+  assert.match(found.join('\n'), 'fail persistence: Redis failed to write');
+});
+
+test.run();
