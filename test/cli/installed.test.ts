@@ -61,6 +61,7 @@ test('`start` keeps its promise there, threads and all, and its books where it w
   const { home, packageRoot } = context;
   const listen = `127.0.0.1:${await freePort()}`;
   let status = 0;
+  const pages: number[] = [];
   const { code, err } = await dinossauro(['start'], {
     // The ports of the processors that it would play may be taken. No processor is there, and none is needed.
     environment: {
@@ -77,10 +78,14 @@ test('`start` keeps its promise there, threads and all, and its books where it w
       act: async () => {
         const body = JSON.stringify({ correlationId: randomUUID(), amount: 1.5 });
         status = (await exchange('POST', `http://${listen}/payments`, { body })).status;
+        for (const path of ['/dashboard', '/openapi.json', '/errors']) {
+          pages.push((await exchange('GET', `http://${listen}${path}`)).status);
+        }
       },
     },
   });
   assert.is(status, 202);
+  assert.equal(pages, [200, 200, 200]);
   assert.is(code, 0, err);
   assert.equal(readdirSync(join(home, 'data')).sort(), ['journal', 'ledger']);
 });
