@@ -128,7 +128,7 @@ test('an account with too few rights, and what it lacks', () =>
     await tell(redis, 'ACL', 'SETUSER', 'poor', '-info', '-multi', '-time');
     assert.equal(
       (await check(url)).map(({ check: name, level }) => `${level} ${name}`),
-      ['warn redis', 'warn rights', 'warn clock'],
+      ['warn redis', 'fail rights', 'warn clock'],
     );
   }));
 
