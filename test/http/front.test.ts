@@ -11,6 +11,7 @@ import type { Listener } from '../../src/http/uws.ts';
 import { Meters } from '../../src/metrics/meters.ts';
 import { Ring, RingSlot } from '../../src/pool/ring.ts';
 import { allocateSharedMemory } from '../../src/shared-memory.ts';
+import { assertConversationKept } from '../contract/conversation.ts';
 import { KeptLog } from '../kept-log.ts';
 import { configIn } from '../settings.ts';
 
@@ -34,8 +35,8 @@ function rawGet(path: string): string {
 }
 
 /** One request on a connection of its own; resolves with the whole answer, or with nothing if it was refused. */
-function exchange(to: Address, request: string): Promise<string> {
-  return new Promise((resolve) => {
+async function exchange(to: Address, request: string): Promise<string> {
+  const heard = await new Promise<string>((resolve) => {
     const target: NetConnectOpts = to.kind === 'tcp' ? { host: to.host, port: to.port } : { path: to.path };
     let text = '';
     const socket = connect(target, () => socket.write(request));
@@ -46,6 +47,8 @@ function exchange(to: Address, request: string): Promise<string> {
     socket.on('error', () => {});
     socket.on('close', () => resolve(text));
   });
+  assertConversationKept(request, heard);
+  return heard;
 }
 
 function statusOf(answer: string): number {

@@ -18,9 +18,8 @@ import { Meters } from '../../src/metrics/meters.ts';
 import { Board } from '../../src/pool/board.ts';
 import { Ring, RingSlot } from '../../src/pool/ring.ts';
 import { CARRIER } from '../../src/tracing/open.ts';
-import type { Heard } from '../contract/contract.ts';
-import { ask, assertKept, contract } from '../contract/kept.ts';
-import { AnswerReader } from '../fuzz/answer.ts';
+import { assertConversationKept } from '../contract/conversation.ts';
+import { ask, contract } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -152,7 +151,7 @@ class World {
       };
       send(0);
     });
-    heardIn(pieces.join(''), text).forEach(assertKept);
+    assertConversationKept(pieces.join(''), text);
     return text;
   }
 }
@@ -182,17 +181,6 @@ function rawPost(body: string, headers = ''): string {
 }
 
 const CLOSE = 'Connection: close\r\n';
-
-/** The requests of one connection and their answers, as far as they came. */
-function heardIn(requests: string, answers: string): Heard[] {
-  const lines = Array.from(requests.matchAll(/([A-Z]+) (\/\S*) HTTP\/1\.1\r\n/g));
-  const reader = new AnswerReader(lines.map(([, method = '']) => method));
-  reader.push(answers);
-  return reader.answers.map((answer, index) => {
-    const [, method = '', target = ''] = lines[index] ?? [];
-    return { method, target, ...answer };
-  });
-}
 
 function statusesIn(text: string): number[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
