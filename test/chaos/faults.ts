@@ -163,10 +163,14 @@ function crashThread(random: Random): Drawn {
     text: nameOf(index),
     async strike({ gateways }) {
       const gateway = gateways[index];
-      const deaths = () => gateway.output.split('pool thread died').length;
-      const before = deaths();
+      // Only the end of what it prints is kept, so that earlier deaths can't be counted.
+      const lastDeath = () => gateway.output.split('\n').findLast((line) => line.includes('pool thread died'));
+      const before = lastDeath();
       gateway.child.send('SIGUSR2');
-      await until('the death of a pool thread is seen', DEATH_SEEN_MS, () => deaths() > before);
+      await until('the death of a pool thread is seen', DEATH_SEEN_MS, () => {
+        const last = lastDeath();
+        return last !== undefined && last !== before;
+      });
     },
   };
 }
