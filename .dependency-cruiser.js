@@ -15,7 +15,6 @@ const compositionRoots = [
   'src/start.ts',
   'src/http/worker.ts',
   'src/audit/worker.ts',
-  'src/audit/main.ts',
   'src/pool/worker.ts',
   'src/simulated/main.ts',
   'src/cli/main.ts',

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../../src/clock.ts';
+import { auditArguments, auditEnvironment, audited } from './audited.ts';
 import { Cgroup } from './cgroup.ts';
 import type { Deployment, Kind, Site } from './deployment.ts';
 import { GATEWAY_READY, PROCESSOR_READY, type Question, ready } from './ready.ts';
@@ -35,7 +36,7 @@ export async function composeSite(clock: Clock, fees: PerProcessor<number>, toke
     await close();
     throw error;
   }
-  return { name: 'compose', processors: PROCESSOR_URLS, open: (kind) => open(clock, kind), close };
+  return { name: 'compose', processors: PROCESSOR_URLS, open: (kind) => open(clock, kind, token), close };
 }
 
 /** The network that deployment and processors share, unless it is there already. Gives what removes it again. */
@@ -48,13 +49,18 @@ async function makeNetwork(): Promise<() => Promise<void>> {
   };
 }
 
-async function open(clock: Clock, kind: Kind): Promise<Deployment> {
+async function open(clock: Clock, kind: Kind, token: string): Promise<Deployment> {
   const project = await Project.up('rinha', kind === 'floor' ? [DEPLOYED, FLOOR] : [DEPLOYED], {});
   const close = () => project.down();
   try {
     await answering(clock, TARGET, GATEWAY_READY);
     const groups = await project.groups();
-    return { target: TARGET, usage: () => groups.map((group) => group.usage()), close };
+    return {
+      target: TARGET,
+      usage: () => groups.map((group) => group.usage()),
+      audit: (fromMs) => (kind === 'floor' ? Promise.resolve(null) : project.audit(fromMs, token)),
+      close,
+    };
   } catch (error) {
     const said = await project.said();
     await close();
@@ -107,6 +113,18 @@ class Project {
       const [service = '', pid = ''] = line.split(' ');
       return new Cgroup(service, Number(pid));
     });
+  }
+
+  /** In a container of its own beside the instances, so that what it takes is not theirs. */
+  audit(fromMs: number, token: string): Promise<string> {
+    const [file = '', ...before] = this.#command;
+    const settings = Object.entries(auditEnvironment(token)).flatMap(([name, value]) => [
+      '-e',
+      `${name}=${value}`,
+    ]);
+    const once = ['run', '--rm', '--no-deps', '-T', ...settings, 'gateway-1'];
+    const program = ['node', 'dist/cli/main.js', ...auditArguments(fromMs)];
+    return audited(file, [...before, ...once, ...program], this.#environment);
   }
 
   /** The end of what its containers printed. */

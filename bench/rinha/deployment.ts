@@ -17,6 +17,11 @@ export interface Deployment {
   readonly target: string;
   /** What each part has used so far; empty where it can't be read. */
   usage(): readonly Usage[];
+  /**
+   * Audits payments stamped from then on, and answers the report in JSON; null: not here. Rejects with what the
+   * audit complained of.
+   */
+  audit(fromMs: number): Promise<string | null>;
   close(): Promise<void>;
 }
 

@@ -6,7 +6,7 @@ export function givenSite(target: string, processors: PerProcessor<string>): Sit
   return {
     name: target,
     processors,
-    open: async () => ({ target, usage: () => [], close: async () => undefined }),
+    open: async () => ({ target, usage: () => [], audit: async () => null, close: async () => undefined }),
     close: async () => undefined,
   };
 }

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../src/clock.ts';
+import { auditArguments, auditEnvironment, audited } from './audited.ts';
 import { Child } from './child.ts';
 import type { Deployment, Kind, Site } from './deployment.ts';
 import { adapted } from './nginx.ts';
@@ -11,6 +12,7 @@ import type { PerProcessor } from './scenario.ts';
 
 const READY_TIMEOUT_MS = 15_000;
 const INSTANCES = ['gateway-1', 'gateway-2'] as const;
+const FLAGS = ['--disable-warning=ExperimentalWarning'];
 const SOURCE = join(import.meta.dirname, '../..');
 
 /**
@@ -24,7 +26,7 @@ export async function nativeSite(clock: Clock, fees: PerProcessor<number>, token
   return {
     name: 'native',
     processors,
-    open: (kind) => open(clock, kind, processors),
+    open: (kind) => open(clock, kind, processors, token),
     close: () => stopAll([atDefault.child, atFallback.child]),
   };
 }
@@ -41,7 +43,12 @@ async function startProcessor(
   return { url: `http://${address}`, child };
 }
 
-async function open(clock: Clock, kind: Kind, processors: PerProcessor<string>): Promise<Deployment> {
+async function open(
+  clock: Clock,
+  kind: Kind,
+  processors: PerProcessor<string>,
+  token: string,
+): Promise<Deployment> {
   const directory = mkdtempSync(join(tmpdir(), 'rinha-'));
   // Started by root, nginx serves as another user, who has to reach the sockets in it.
   chmodSync(directory, 0o711);
@@ -63,11 +70,34 @@ async function open(clock: Clock, kind: Kind, processors: PerProcessor<string>):
     await close();
     throw error;
   }
-  return { target, usage: () => children.map((child) => child.usage()), close };
+  const [auditor] = INSTANCES;
+  const environment = { ...environmentOf(auditor, directory, processors), ...auditEnvironment(token) };
+  return {
+    target,
+    usage: () => children.map((child) => child.usage()),
+    audit: (fromMs) =>
+      kind === 'floor'
+        ? Promise.resolve(null)
+        : audited(
+            process.execPath,
+            [...FLAGS, join(SOURCE, 'src/cli/main.ts'), ...auditArguments(fromMs)],
+            environment,
+          ),
+    close,
+  };
 }
 
 function startInstance(kind: Kind, name: string, directory: string, processors: PerProcessor<string>): Child {
-  return node(name, kind === 'floor' ? 'bench/rinha/floor.ts' : 'src/primary.ts', {
+  const program = kind === 'floor' ? 'bench/rinha/floor.ts' : 'src/primary.ts';
+  return node(name, program, environmentOf(name, directory, processors));
+}
+
+function environmentOf(
+  name: string,
+  directory: string,
+  processors: PerProcessor<string>,
+): Readonly<Record<string, string>> {
+  return {
     LISTEN: `unix:${join(directory, `${name}.sock`)}`,
     INSTANCE_ID: name,
     LEDGER_URL: `redis+unix:${redisSocket(directory)}`,
@@ -77,7 +107,7 @@ function startInstance(kind: Kind, name: string, directory: string, processors: 
     ALLOW_PURGE: 'true',
     LOG_LEVEL: 'warn',
     NODE_ENV: 'production',
-  });
+  };
 }
 
 function startRedis(directory: string): Child {
@@ -106,8 +136,7 @@ function startNginx(directory: string, sockets: readonly string[], port: number)
 }
 
 function node(part: string, file: string, environment: Readonly<Record<string, string>>): Child {
-  const flags = ['--disable-warning=ExperimentalWarning'];
-  return new Child(part, process.execPath, [...flags, join(SOURCE, file)], environment);
+  return new Child(part, process.execPath, [...FLAGS, join(SOURCE, file)], environment);
 }
 
 async function answering(

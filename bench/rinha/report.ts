@@ -1,3 +1,4 @@
+import { auditText } from './audited.ts';
 import { bestPatience, type Split } from './bound.ts';
 import type { Course } from './course.ts';
 import type { MeteredPart } from './meter.ts';
@@ -74,6 +75,7 @@ function scoreFigures(result: Result): [name: string, value: string][] {
     ['lag', String(score.lagCount)],
     ['inconsistencies', `${inconsistencies(result)} in ${result.checks.length} checks`],
     ['books at the end', booksText(result)],
+    ['audit', auditText(result.audit)],
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/clock.ts';
 import type { Totals } from '../../src/payment.ts';
+import { type Audited, auditRun } from './audited.ts';
 import { Books, type Check } from './books.ts';
 import { type Bound, bound } from './bound.ts';
 import type { Course } from './course.ts';
@@ -46,6 +47,7 @@ export async function run(setting: Setting): Promise<Result> {
   const metered = meter.stop(record.acceptedCount);
   const cpu = process.cpuUsage(cpuBefore);
   books.close();
+  const audit = await auditRun(deployment, beganAtMs - TOTALS_MARGIN_MS);
 
   const latencies = record.latencies();
   return {
@@ -70,6 +72,7 @@ export async function run(setting: Setting): Promise<Result> {
     checks,
     seconds: record.seconds,
     metered,
+    audit,
     harnessCpuShare: (cpu.user + cpu.system) / 1_000 / nowMs(),
   };
 }
@@ -104,6 +107,8 @@ export interface Result {
   readonly checks: readonly Check[];
   readonly seconds: readonly Second[];
   readonly metered: Metered;
+  /** After the end, and in none of the figures. */
+  readonly audit: Audited;
   /** Of one core. */
   readonly harnessCpuShare: number;
 }

@@ -1,36 +1,30 @@
 import { existsSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { readConfig } from '../config.ts';
-import { parseWindow, type Window } from '../http/window.ts';
+import { parseWindow } from '../http/window.ts';
 import type { AuditRequest } from './audit.ts';
 import { Auditor } from './auditor.ts';
 import type { AuditReport, Verdict } from './report.ts';
 import { reportLines } from './text.ts';
 
-const AUDIT_USAGE = `npm run audit -- [options]
-
-  --from MOMENT    ISO 8601, in UTC where it has no zone (the beginning)
-  --to MOMENT      (now)
-  --every          look up every payment, also where the totals are the same
-  --json           the report as JSON
-  --url URL        let this gateway do it (GET /audit), such as http://127.0.0.1:9999
-  --token TEXT     what that gateway wants (ADMIN_TOKEN)
-  --help
-
-Without --url it reads the books itself, with the settings that a gateway is started with; PROCESSOR_TOKENS
-(name=token,…) lets it read the processors' totals.
-
-Exit codes: 0 the books agree, 1 they differ, 2 it could not be told, 3 payments are still being settled.`;
-
+/** The exit code of each verdict; what could not be done at all is `unknown`. */
 const EXIT_CODES: Readonly<Record<Verdict, number>> = { agrees: 0, differs: 1, unknown: 2, settling: 3 };
-const COULD_NOT_TELL = EXIT_CODES.unknown;
 
-export interface AuditCommandParts {
-  /** What follows the command's name. */
-  readonly args: readonly string[];
+export interface AuditOrder {
+  /** ISO 8601; empty: open. */
+  readonly from: string;
+  readonly to: string;
+  readonly every: boolean;
+  readonly json: boolean;
+  /** The gateway that is to do it; undefined: this process. */
+  readonly url: string | undefined;
+  /** Empty: none. */
+  readonly token: string;
+}
+
+export interface AuditSurroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly print: (line: string) => void;
+  readonly print: (text: string) => void;
   readonly complain: (line: string) => void;
 }
 
@@ -38,80 +32,30 @@ type Outcome =
   | { readonly kind: 'report'; readonly report: AuditReport }
   | { readonly kind: 'failed'; readonly lines: readonly string[] };
 
-/** The program behind `npm run audit`: the exit code. */
-export async function runAudit({ args, environment, print, complain }: AuditCommandParts): Promise<number> {
-  const options = readOptions(args, environment);
-  if (options.kind === 'help') {
-    print(AUDIT_USAGE);
-    return 0;
-  }
-  if (options.kind === 'wrong') {
-    complain(`${options.reason}\n\n${AUDIT_USAGE}`);
-    return COULD_NOT_TELL;
-  }
-  const { url, token, request } = options;
+/** The program behind `dinossauro audit`: audits, prints the report, and answers the exit code. */
+export async function runAudit(
+  order: AuditOrder,
+  { environment, print, complain }: AuditSurroundings,
+): Promise<number> {
   const outcome =
-    url === undefined ? await auditHere(request, environment) : await askGateway(url, token, options);
+    order.url === undefined ? await auditHere(order, environment) : await askGateway(order.url, order);
   if (outcome.kind === 'failed') {
-    for (const line of outcome.lines) complain(`audit: ${line}`);
-    return COULD_NOT_TELL;
+    for (const line of outcome.lines) complain(`dinossauro: ${line}`);
+    return EXIT_CODES.unknown;
   }
   const { report } = outcome;
-  print(options.json ? JSON.stringify(report, null, 1) : reportLines(report).join('\n'));
+  print(order.json ? JSON.stringify(report, null, 1) : reportLines(report).join('\n'));
   return EXIT_CODES[report.verdict];
 }
 
-interface Options {
-  readonly kind: 'options';
-  readonly json: boolean;
-  readonly url: string | undefined;
-  readonly token: string;
-  readonly request: AuditRequest;
-  /** As `GET /audit` takes them. */
-  readonly query: string;
+function queryOf({ from, to, every }: AuditOrder): string {
+  return String(new URLSearchParams({ from, to, payments: every ? 'every' : 'differing' }));
 }
 
-type OptionsReading =
-  | Options
-  | { readonly kind: 'help' }
-  | { readonly kind: 'wrong'; readonly reason: string };
-
-const DECLARED = {
-  from: { type: 'string', default: '' },
-  to: { type: 'string', default: '' },
-  every: { type: 'boolean', default: false },
-  json: { type: 'boolean', default: false },
-  url: { type: 'string' },
-  token: { type: 'string' },
-  help: { type: 'boolean', default: false },
-} as const;
-
-function readOptions(args: readonly string[], environment: AuditCommandParts['environment']): OptionsReading {
-  try {
-    const { values } = parseArgs({ args: [...args], options: DECLARED, strict: true });
-    if (values.help) return { kind: 'help' };
-    const { from, to, every, json, url, token = environment['ADMIN_TOKEN'] ?? '' } = values;
-    if (url !== undefined && !/^https?:/.test(URL.parse(url)?.protocol ?? '')) {
-      return { kind: 'wrong', reason: `--url ${url} is no http or https URL` };
-    }
-    const bounds = new URLSearchParams({ from, to });
-    const window = parseWindow(String(bounds));
-    if (window.kind === 'bad') return { kind: 'wrong', reason: window.detail };
-    bounds.set('payments', every ? 'every' : 'differing');
-    return { kind: 'options', json, url, token, request: requestOf(window, every), query: String(bounds) };
-  } catch (error) {
-    return { kind: 'wrong', reason: reasonOf(error) };
-  }
-}
-
-function requestOf({ fromMs, toMs }: Extract<Window, { kind: 'ok' }>, every: boolean): AuditRequest {
-  return { fromMs, toMs, every };
-}
-
-async function auditHere(
-  request: AuditRequest,
-  environment: AuditCommandParts['environment'],
-): Promise<Outcome> {
+async function auditHere(order: AuditOrder, environment: AuditSurroundings['environment']): Promise<Outcome> {
+  const window = parseWindow(queryOf(order));
+  if (window.kind === 'bad') return failed(window.detail);
+  const request: AuditRequest = { fromMs: window.fromMs, toMs: window.toMs, every: order.every };
   const reading = readConfig(environment);
   if (reading.kind === 'wrong') return { kind: 'failed', lines: reading.problems };
   const { config } = reading;
@@ -126,10 +70,11 @@ async function auditHere(
   return { kind: 'report', report: reply.value };
 }
 
-async function askGateway(url: string, token: string, { query }: Options): Promise<Outcome> {
+async function askGateway(url: string, order: AuditOrder): Promise<Outcome> {
+  const { token } = order;
   const headers: Record<string, string> = token === '' ? {} : { authorization: `Bearer ${token}` };
   try {
-    const response = await fetch(`${url.replace(/\/+$/, '')}/audit?${query}`, { headers });
+    const response = await fetch(`${url.replace(/\/+$/, '')}/audit?${queryOf(order)}`, { headers });
     const body = (await response.json()) as AuditReport & { readonly detail?: string };
     if (response.status === 200) return { kind: 'report', report: body };
     return failed(`${url} answered ${response.status}: ${body.detail ?? 'without a reason'}`);

@@ -34,6 +34,7 @@ export function overview(commands: readonly Command[]): string {
     '',
     heading('Exit codes'),
     ...rows(ENDINGS.map(([code, meaning]) => [String(code), meaning])),
+    '  `audit` has its own: dinossauro audit --help',
   ].join('\n');
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { audit } from './audit.ts';
 import { bench } from './bench.ts';
 import { chaos } from './chaos.ts';
 import { DONE, MISUSED } from './command.ts';
@@ -12,7 +13,7 @@ import { rinha } from './rinha.ts';
 import { sim } from './sim.ts';
 import { start } from './start.ts';
 
-const COMMANDS = [start, doctor, gateway, processor, rinha, sim, chaos, fuzz, bench];
+const COMMANDS = [start, doctor, gateway, processor, rinha, audit, sim, chaos, fuzz, bench];
 const HELP = ['--help', '-h'];
 
 // Composition root of the command `dinossauro`, of which bin/dinossauro.js is the door.

@@ -9,7 +9,18 @@ const { version, scripts } = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
 ) as { version: string; scripts: Record<string, string> };
 
-const COMMANDS = ['start', 'doctor', 'gateway', 'processor', 'rinha', 'sim', 'chaos', 'fuzz', 'bench'];
+const COMMANDS = [
+  'start',
+  'doctor',
+  'gateway',
+  'processor',
+  'rinha',
+  'audit',
+  'sim',
+  'chaos',
+  'fuzz',
+  'bench',
+];
 
 test('alone, or asked for help, it lists its commands and what the exit codes mean', async () => {
   const { code, out, err } = await dinossauro([]);

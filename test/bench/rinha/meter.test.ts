@@ -16,6 +16,7 @@ test('what counts is what was used in between, and the highest sum of memory', (
   const meter = new Meter({
     target: '',
     usage: () => usages.shift() ?? [],
+    audit: async () => null,
     close: async () => undefined,
   });
   meter.start(1_000);

@@ -58,6 +58,7 @@ const gateway: Result = {
     },
   ],
   metered,
+  audit: { kind: 'none', reason: 'not audited here' },
   harnessCpuShare: 0.05,
 };
 const floor: Result = {
