@@ -56,6 +56,14 @@ test('what it does not understand is one line and code 2', async () => {
     [['--versoin'], "unknown option '--versoin': did you mean '--version'? (see dinossauro --help)"],
     [['sim', '--sed', '3'], "unknown option '--sed': did you mean '--seed'? (see dinossauro sim --help)"],
     [['rinha', '--native', '--compose'], '--native or --compose, not both (see dinossauro rinha --help)'],
+    [
+      ['audit', '--from', 'never'],
+      "--from 'never' is wrong: allowed is a moment in ISO 8601, such as 2025-07-15T12:34:56Z (see dinossauro audit --help)",
+    ],
+    [
+      ['audit', '--url', '127.0.0.1'],
+      "--url '127.0.0.1' is wrong: allowed is an http or https URL (see dinossauro audit --help)",
+    ],
     [['bench', 'a', 'b'], "'b' is one word too many (see dinossauro bench --help)"],
   ] as const) {
     assert.equal(await dinossauro(args), { code: 2, out: '', err: `dinossauro: ${line}\n` });

@@ -31,6 +31,8 @@ test('a short preview against the deployment as processes: consistent, and nothi
         0,
       );
       assert.is(result.score.lagCount, 0);
+      assert.is(result.audit.kind === 'report' && result.audit.report.verdict, 'agrees');
+      assert.is((await fetch(`${deployment.target}/audit`)).status, 404, 'the world audits nothing');
     } finally {
       await deployment.close();
     }

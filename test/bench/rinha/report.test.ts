@@ -6,6 +6,7 @@ import { comparisonLines, reportLines } from '../../../bench/rinha/report.ts';
 import type { Result } from '../../../bench/rinha/run.ts';
 import { preview } from '../../../bench/rinha/scenario.ts';
 import { score } from '../../../bench/rinha/score.ts';
+import type { AuditReport } from '../../../src/audit/report.ts';
 
 const totals = { default: { count: 3, amountCents: 5_970 }, fallback: { count: 1, amountCents: 1_990 } };
 const metered = {
@@ -77,6 +78,38 @@ test('a report has the score, what a perfect backend would have had, and every w
   assert.match(text, 'check at 20 s: off by 1 (default 3, there 3; fallback 1, there 2)');
   assert.match(text, '2.0% of periods throttled');
   assert.match(text, 'agree with the processors');
+});
+
+test('the audit has the last word', () => {
+  const sum = { count: 3, amountCents: 5_970 };
+  const difference = {
+    kind: 'charged-twice',
+    state: 'wrong',
+    correlationId: 'an-id',
+    here: { status: 'settled', processor: 'default', amountCents: 1_990, requestedAt: null, attempts: 1 },
+    there: [],
+    why: '',
+  } as const;
+  const report: AuditReport = {
+    verdict: 'differs',
+    from: null,
+    to: null,
+    startedAt: '',
+    tookMs: 1,
+    settlesWithinMs: 1,
+    processors: [
+      { name: 'default', here: sum, there: { ...sum, count: 2 }, windows: [] },
+      { name: 'fallback', here: sum, there: null, windows: [] },
+    ],
+    differences: [difference],
+    differenceCount: 4,
+    lookedUpCount: 1,
+    problems: ['Unread.'],
+  };
+  const text = reportLines({ ...gateway, audit: { kind: 'report', report } }).join('\n');
+  const counts = 'default 3, there 2; fallback 3, there ?';
+  assert.match(text, `audit              DIFFERS; ${counts}; 4 differ, such as charged-twice an-id; Unread.`);
+  assert.match(reportLines(gateway).join('\n'), 'audit              not audited here');
 });
 
 test('the floor has no score', () => {

@@ -1,0 +1,133 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type AuditOrder, runAudit } from '../../src/audit/command.ts';
+import type { AuditReport } from '../../src/audit/report.ts';
+import { systemClock } from '../../src/clock.ts';
+import { readConfig } from '../../src/config.ts';
+import { formatAddress } from '../../src/http/address.ts';
+import { serveAudit } from '../../src/http/audit.ts';
+import { createApp, listen } from '../../src/http/uws.ts';
+import { LmdbLedger } from '../../src/ledger/lmdb.ts';
+import { Board } from '../../src/pool/board.ts';
+import { SimulatedProcessor } from '../../src/simulated/processor.ts';
+import { serve } from '../../src/simulated/server.ts';
+import { KeptLog } from '../kept-log.ts';
+import { must } from '../ledger/samples.ts';
+
+const ORDER: AuditOrder = { from: '', to: '', every: false, json: false, url: undefined, token: '' };
+const TOKEN = 'a-token-of-the-operator';
+const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
+const LONG_AGO_MS = Date.UTC(2025, 6, 15);
+
+interface World {
+  readonly processor: SimulatedProcessor;
+  readonly environment: Record<string, string>;
+  readonly path: string;
+  run(
+    order?: Partial<AuditOrder>,
+    change?: Record<string, string>,
+  ): Promise<{ code: number; out: string; err: string }>;
+}
+
+async function inWorld(use: (world: World) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'audit-'));
+  const path = join(directory, 'ledger');
+  const fee = { units: 5n, scale: 2 };
+  const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
+  const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+  if (served.kind === 'failed') throw new Error(served.reason);
+  const environment = {
+    LEDGER_URL: `lmdb:${path}`,
+    PAYMENT_PROCESSOR_URL_DEFAULT: `http://${formatAddress(served.address)}`,
+    PROCESSOR_TOKENS: 'default=123',
+    ADMIN_TOKEN: TOKEN,
+  };
+  const run: World['run'] = async (order = {}, change = {}) => {
+    const [out, err]: [string[], string[]] = [[], []];
+    const code = await runAudit(
+      { ...ORDER, ...order },
+      {
+        environment: { ...environment, ...change },
+        print: (text) => out.push(text),
+        complain: (line) => err.push(line),
+      },
+    );
+    return { code, out: out.join('\n'), err: err.join('\n') };
+  };
+  try {
+    await use({ processor, environment, path, run });
+  } finally {
+    served.close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function makeBooks(path: string): Promise<void> {
+  const ledger = await LmdbLedger.open(path, { processorNames: ['default'], clock: systemClock });
+  await must(ledger.ping());
+  await ledger.close();
+}
+
+function charge(processor: SimulatedProcessor, requestedAtMs: number): void {
+  processor.pay({ correlationId: ID, amountCents: 1990, requestedAtMs }, () => {});
+}
+
+test('each verdict has its exit code', () =>
+  inWorld(async ({ processor, path, run }) => {
+    await makeBooks(path);
+    const agreed = await run();
+    assert.is(agreed.code, 0);
+    assert.match(agreed.out, /^AGREES/);
+    assert.is((await run({}, { PROCESSOR_TOKENS: '' })).code, 2);
+    charge(processor, Date.now() - 1000);
+    assert.is((await run()).code, 3);
+    processor.purge();
+    charge(processor, LONG_AGO_MS);
+    const differing = await run({ json: true });
+    assert.is(differing.code, 1);
+    assert.is((JSON.parse(differing.out) as AuditReport).verdict, 'differs');
+    assert.is((await run({ to: '2025-07-14' })).code, 0);
+  }));
+
+test('books that nobody keeps, wrong settings and a ledger that is away are told in a line each', () =>
+  inWorld(async ({ path, run }) => {
+    const line = `dinossauro: LEDGER_URL: there are no books in ${path}`;
+    assert.equal(await run(), { code: 2, out: '', err: line });
+    const wrong = await run({}, { AUDIT_RATE: '0', AUDIT_LIMIT: '0' });
+    assert.is(wrong.code, 2);
+    assert.match(wrong.err, /^dinossauro: AUDIT_RATE=.*\ndinossauro: AUDIT_LIMIT=[^\n]*$/);
+    const away = await run({}, { LEDGER_URL: 'redis://127.0.0.1:1' });
+    assert.is(away.code, 2);
+    assert.match(away.err, /^dinossauro: the ledger does not answer: /);
+    assert.match((await run({ from: 'never' })).err, '`from` is no moment');
+  }));
+
+test('a gateway does it, if it is given the token', () =>
+  inWorld(async ({ processor, environment, run }) => {
+    const reading = readConfig(environment);
+    if (reading.kind === 'wrong') throw new Error(reading.problems.join());
+    const shape = { processorCount: 1, threadCount: 1 };
+    const [app, board] = [createApp(), new Board(Board.allocate(shape), shape)];
+    serveAudit({ app, config: reading.config, board, log: new KeptLog() });
+    const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+    if (listened.kind === 'failed') throw new Error(listened.reason);
+    const url = `http://${formatAddress(listened.listener.address)}/`;
+    charge(processor, LONG_AGO_MS);
+    const differing = await run({ url, token: TOKEN, every: true });
+    assert.is(differing.code, 1);
+    assert.match(differing.out, 'no payment of ours explains 1 payment of 19.90');
+    assert.is((await run({ url, token: TOKEN, from: '2025-07-16T00:00:00+00:00' })).code, 0);
+    const refused = await run({ url });
+    assert.is(refused.code, 2);
+    assert.match(refused.err, /^dinossauro: .* answered 401: /);
+    listened.listener.close();
+    app.close();
+    const gone = await run({ url, token: TOKEN });
+    assert.is(gone.code, 2);
+    assert.match(gone.err, /^dinossauro: http\S+ does not answer: ./);
+  }));
+
+test.run();
