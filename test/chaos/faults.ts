@@ -164,7 +164,8 @@ function crashThread(random: Random): Drawn {
     async strike({ gateways }) {
       const gateway = gateways[index];
       // Only the end of what it prints is kept, so that earlier deaths can't be counted.
-      const lastDeath = () => gateway.output.split('\n').findLast((line) => line.includes('pool thread died'));
+      const lastDeath = () =>
+        gateway.output.split('\n').findLast((line) => line.includes('pool thread died'));
       const before = lastDeath();
       gateway.child.send('SIGUSR2');
       await until('the death of a pool thread is seen', DEATH_SEEN_MS, () => {
