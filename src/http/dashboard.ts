@@ -7,6 +7,7 @@ import type { Meters } from '../metrics/meters.ts';
 import type { Board } from '../pool/board.ts';
 import type { Ring } from '../pool/ring.ts';
 import { Access } from './access.ts';
+import { isOwnOrigin } from './origin.ts';
 import { fileHeaders, pageHeaders } from './page.ts';
 import { type Problem, problem } from './problem.ts';
 import { type Guard, guardedRoute, refuse, route } from './route.ts';
@@ -204,12 +205,6 @@ export class Dashboard {
       clock,
     });
   }
-}
-
-/** A browser says which page asks, and a program that is none may say nothing. */
-function isOwnOrigin(request: HttpRequest): boolean {
-  const origin = request.getHeader('origin');
-  return origin === '' || URL.parse(origin)?.host === request.getHeader('host');
 }
 
 async function read(name: string): Promise<Uint8Array> {

@@ -9,6 +9,7 @@ import type { Span, Tracer } from '../tracing/tracer.ts';
 import { isUuid, readUuid, UUID_BYTES, writeUuid } from '../uuid.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import type { Intake, Verdict } from './intake.ts';
+import { isOwnOrigin } from './origin.ts';
 import { type Problem, problem } from './problem.ts';
 import type { Recent } from './recent.ts';
 import { placeOf, type RefusalSlug } from './refusal.ts';
@@ -56,7 +57,9 @@ export class Server {
     route(app, '/payments/:id', 'GET', (exchange, request) =>
       this.#getPayment(exchange, request.getParameter(0)),
     );
-    route(app, '/purge-payments', 'POST', (exchange) => this.#postPurge(exchange));
+    route(app, '/purge-payments', 'POST', (exchange, request) =>
+      this.#postPurge(exchange, isOwnOrigin(request)),
+    );
     route(app, '/livez', 'GET', (exchange) => exchange.end('200 OK', [NO_STORE], ''));
     route(app, '/readyz', 'GET', (exchange) => this.#getReady(exchange));
     app.any('/*', (response, request) => refuse(new Exchange(response, request), problem('no-such-route')));
@@ -151,10 +154,14 @@ export class Server {
   }
 
   /** What was accepted before the answer is gone, wherever it is; what is accepted after it stays. */
-  async #postPurge(exchange: Exchange): Promise<void> {
+  async #postPurge(exchange: Exchange, isOwn: boolean): Promise<void> {
     const { allowPurge, ledger, board, recent, sheet, clock, log } = this.#parts;
     if (!allowPurge) {
       refuse(exchange, problem('purge-not-allowed'));
+      return;
+    }
+    if (!isOwn) {
+      refuse(exchange, problem('other-origin'));
       return;
     }
     const purgedAtMs = Math.max(clock.nowMs(), board.purgedAtMs) + 1;

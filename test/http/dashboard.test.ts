@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert';
 import { HttpThread } from '../../src/http/thread.ts';
 import { type Listener, listen } from '../../src/http/uws.ts';
 import { allocateSharedMemory } from '../../src/shared-memory.ts';
+import { assertKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
 import { configIn } from '../settings.ts';
@@ -49,8 +50,8 @@ class World {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  ask(path: string, headers: Record<string, string> = {}, method = 'GET', body = ''): Promise<Heard> {
-    return new Promise((resolve, reject) => {
+  async ask(path: string, headers: Record<string, string> = {}, method = 'GET', body = ''): Promise<Heard> {
+    const heard = await new Promise<Heard>((resolve, reject) => {
       const asking = request(`${this.origin}${path}`, { method, headers, agent: false });
       asking.once('error', reject);
       // A connection that was made a WebSocket.
@@ -69,6 +70,9 @@ class World {
       });
       asking.end(body);
     });
+    const named = new Map(Object.entries(heard.headers).map(([name, value]) => [name, String(value)]));
+    assertKept({ method, target: path, ...heard, headers: named });
+    return heard;
   }
 
   /** What the gateway says to somebody who wants to watch. */

@@ -7,6 +7,7 @@ import { Segments } from '../../src/ledger/segments.ts';
 import { Meters } from '../../src/metrics/meters.ts';
 import { Board } from '../../src/pool/board.ts';
 import { Ring } from '../../src/pool/ring.ts';
+import { ask as askKept } from '../contract/kept.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { readStrictly } from '../metrics/strict-reader.ts';
 
@@ -40,7 +41,7 @@ async function withMetrics(
   const { listener } = listened;
   const { port } = listened.listener.address;
   try {
-    await run((init) => fetch(`http://127.0.0.1:${port}/metrics`, init), meters);
+    await run((init) => askKept(`http://127.0.0.1:${port}/metrics`, init), meters);
   } finally {
     listener.close();
     app.close();

@@ -608,6 +608,17 @@ purging('empties the books, and what is remembered', async () => {
   assert.ok(world.board.purgedAtMs > world.clock.nowMs());
 });
 
+purging('no page of another site may ask for it in a browser', async () => {
+  await world.post(bodyOf(ID, '1'));
+  const own = { Origin: `http://127.0.0.1:${world.port}` };
+  for (const origin of ['http://evil.example', 'null', 'http://127.0.0.1:1']) {
+    const response = await world.ask('/purge-payments', { method: 'POST', headers: { Origin: origin } });
+    await problemOf(response, 403, 'other-origin');
+  }
+  assert.is((await world.ask(`/payments/${ID}`)).status, 200);
+  assert.is((await world.ask('/purge-payments', { method: 'POST', headers: own })).status, 200);
+});
+
 purging('what was accepted before is before it, what is accepted after is not', async () => {
   await world.post(bodyOf(idOf(1), '1'));
   await world.ask('/purge-payments', { method: 'POST' });
