@@ -1,0 +1,117 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parse } from 'yaml';
+import { Segments } from '../../src/ledger/segments.ts';
+import { Meters } from '../../src/metrics/meters.ts';
+import { expose, type Family } from '../../src/metrics/openmetrics.ts';
+import { Scrape } from '../../src/metrics/scrape.ts';
+import { Board } from '../../src/pool/board.ts';
+import { Ring } from '../../src/pool/ring.ts';
+import { ManualClock } from '../manual-clock.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+const PROMTOOL = spawnSync('promtool', ['--version']).error === undefined;
+
+function read(path: string): string {
+  return readFileSync(new URL(path, ROOT), 'utf8');
+}
+
+/** Every family that an instance shows, once its processor has been asked for its health. */
+function families(): Family[] {
+  const shape = { processorCount: 1, threadCount: 2 };
+  const board = new Board(Board.allocate(shape), shape);
+  board.setReported(0, { failing: false, minResponseTimeMs: 1, atMs: 1 });
+  return new Scrape({
+    meters: new Meters(Meters.allocate(shape), shape),
+    board,
+    ring: new Ring(Ring.allocate(8)),
+    segments: new Segments(Segments.allocate(2, 16)),
+    config: { processors: [{ name: 'default', feePpm: 1, url: 'http://a' }], poolThreadCount: 1 },
+    refusals: [{ slug: 'queue-full', status: 503 }],
+    version: '1',
+    clock: new ManualClock(),
+  }).families();
+}
+
+const SERIES = new Set(expose(families(), 'openmetrics').match(/^[a-z_]+/gm));
+const NAME = /\b(?:dinossauro|process)_[a-z_]+\b/g;
+
+/** The names of metrics in a text that no scrape has. */
+function strangers(text: string): string[] {
+  return [...new Set(text.match(NAME) ?? [])].filter((name) => !SERIES.has(name));
+}
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly summary: string };
+}
+
+const RULES: Rule[] = parse(read('ops/alerts.yml')).groups.flatMap(({ rules }: { rules: Rule[] }) => rules);
+
+test('alerts ask for metrics that there are, and each says how grave it is', () => {
+  assert.ok(RULES.length > 10);
+  for (const { alert, expr, labels, annotations } of RULES) {
+    assert.equal(strangers(expr), [], alert);
+    assert.match(labels.severity, /^(critical|warning|info)$/);
+    assert.ok(annotations.summary.length > 0);
+  }
+});
+
+test('each alert has its section in the documentation and its test, and each section its alert', () => {
+  const alerts = RULES.map(({ alert }) => alert).sort();
+  const sections = [...read('docs/operations.md').matchAll(/^### (\w+)$/gm)].map(([, name]) => name);
+  assert.equal(sections.sort(), alerts);
+  const tested = [...read('ops/alerts.test.yml').matchAll(/alertname: (\w+)/g)].map(([, name]) => name);
+  assert.equal([...new Set(tested)].sort(), alerts);
+});
+
+test('each metric has its row in the documentation, with its labels, and each row its metric', () => {
+  const rows = [...read('docs/operations.md').matchAll(/^\| `((?:dinossauro|process)_\w+)` \|([^|]*)\|/gm)];
+  const documented = rows.map(([, name, labels]) => `${name} ${labels?.trim()}`.trim());
+  const shown = families().map(({ name, samples }) => {
+    const labels = Object.keys(samples[0]?.labels ?? {}).map((label) => `\`${label}\``);
+    return `${name} ${labels.join(', ')}`.trim();
+  });
+  const onThisSystem = process.platform === 'linux' ? [] : ['process_open_fds'];
+  assert.equal(documented.sort(), [...shown, ...onThisSystem].sort());
+});
+
+test('the dashboard asks for metrics that there are, and every panel explains itself', () => {
+  const { panels, uid } = JSON.parse(read('ops/grafana-dashboard.json'));
+  assert.is(uid, 'dinossauro');
+  const drawn = panels.filter(({ type }: { type: string }) => type !== 'row');
+  assert.ok(drawn.length > 15);
+  const ids = new Set(panels.map(({ id }: { id: number }) => id));
+  assert.is(ids.size, panels.length);
+  for (const { title, description, targets } of drawn) {
+    assert.ok(description.length > 0, title);
+    assert.ok(targets.length > 0, title);
+    for (const { expr } of targets) assert.equal(strangers(expr), [], title);
+  }
+});
+
+const checking = PROMTOOL ? test : test.skip;
+checking(
+  "promtool accepts the rules, and they pass their tests; it has nothing against a scrape's names",
+  () => {
+    const run = (args: readonly string[], input = '') => {
+      const { status, stdout, stderr } = spawnSync('promtool', args, {
+        cwd: fileURLToPath(ROOT),
+        input,
+        encoding: 'utf8',
+      });
+      assert.is(status, 0, stdout + stderr);
+    };
+    run(['check', 'rules', 'ops/alerts.yml']);
+    run(['test', 'rules', 'ops/alerts.test.yml']);
+    run(['check', 'config', '--syntax-only', 'ops/prometheus.yml']);
+    run(['check', 'metrics'], expose(families(), 'prometheus'));
+  },
+);
+
+test.run();
