@@ -23,9 +23,6 @@ function post(): void {
   sheet.observe('accept', clock.stopwatchMs() - beganAtMs);
 }
 
-/** The same without its meters: what remains is the loop. */
-function unmeteredPost(): void {}
-
 /** What they take of one payment in a pool thread, from the call to the books. */
 function settle(): void {
   const beganAtMs = clock.stopwatchMs();
@@ -55,7 +52,6 @@ const times = (run: () => void) => () => {
   for (let number = 0; number < PAYMENTS; number++) run();
 };
 bench.add(`${PAYMENTS} posts, meters alone`, times(post));
-bench.add(`${PAYMENTS} posts, nothing`, times(unmeteredPost));
 bench.add(`${PAYMENTS} settlements, meters alone`, times(settle));
 bench.add('a scrape', () => {
   expose(scrape.families(), 'openmetrics');
