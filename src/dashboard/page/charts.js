@@ -7,6 +7,10 @@ import { count, duration, rate, timeOfDay } from './text.js';
 /** @import { History, Row } from './history.js' */
 
 const HEIGHT_PX = 180;
+/** The greatest count of a chart on which nothing happens. */
+const LEAST_COUNT = 5;
+/** Between the lines of a chart of counts, which are whole. */
+const STEPS = [0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power));
 /** In the table under the charts. */
 const ROWS_SHOWN = 20;
 
@@ -182,13 +186,15 @@ class Chart {
         x: { range: () => [this.#history.span.fromS, this.#history.span.toS] },
         y: isLogarithmic
           ? { distr: 3, range: (_, min, max) => decades(min, max) }
-          : { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.1)] },
+          : { range: (_, __, max) => [0, Math.max(LEAST_COUNT, (max ?? 0) * 1.1)] },
       },
       axes: [
         { ...axis, size: 24, space: 70, values: (_, splits) => splits.map((atS) => timeOfDay(atS * 1000)) },
         {
           ...axis,
-          ...(isLogarithmic ? { filter: powersOfTen, grid: { ...axis.grid, filter: powersOfTen } } : {}),
+          ...(isLogarithmic
+            ? { filter: powersOfTen, grid: { ...axis.grid, filter: powersOfTen } }
+            : { incrs: STEPS }),
           size: 54,
           space: 34,
           values: (_, splits) => splits.map((value) => (value === null ? '' : text(value))),

@@ -41,7 +41,8 @@ export function write(node, text) {
  * @param {readonly (readonly string[])[]} rows
  */
 export function table(caption, heads, rows) {
-  const head = element('tr', '', ...heads.map((text) => scoped('col', text)));
+  // An empty corner heads nothing.
+  const head = element('tr', '', ...heads.map((text) => (text === '' ? element('td') : scoped('col', text))));
   const body = rows.map(([first = '', ...cells]) =>
     element('tr', '', scoped('row', first), ...cells.map((text) => element('td', '', text))),
   );

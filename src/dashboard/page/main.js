@@ -54,20 +54,21 @@ class Dashboard {
 
   /** @param {Frame} frame */
   #take(frame) {
-    if (this.#nextTryAtMs !== null) announce('The connection is back.');
+    const news = this.#nextTryAtMs === null ? [] : ['The connection is back.'];
     this.#nextTryAtMs = null;
     this.#frame = frame;
     this.#receivedAtMs = Date.now();
     this.#history.add(frame);
-    if (!this.#isPaused) this.#show(frame);
+    if (!this.#isPaused) news.push(...this.#show(frame));
+    if (news.length > 0) announce(news.join(' '));
     this.#showLink();
   }
 
-  /** @param {Frame} frame */
+  /** Answers what somebody who does not look should hear. @param {Frame} frame @returns {string[]} */
   #show(frame) {
     const news = this.#figures?.show(frame) ?? [];
-    if (news.length > 0) announce(news.join(' '));
     this.#charts?.show();
+    return news;
   }
 
   /** @param {boolean} isPaused */

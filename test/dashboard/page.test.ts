@@ -1,0 +1,337 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { until } from '../system/until.ts';
+import { keepCoverage } from './coverage.ts';
+import { openBrowser, Site } from './site.ts';
+
+const SOON_MS = 15_000;
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const WIDTHS = [360, 768, 1280];
+
+interface World {
+  site: Site;
+  browser: Browser;
+  context: BrowserContext;
+  page: Page;
+  /** What the browser has asked for, and what it complained of. */
+  asked: string[];
+  complaints: string[];
+}
+
+/** A gateway, its page in a real browser, and processors behind it that can be broken. */
+async function openWorld(settings: Record<string, string> = {}): Promise<World> {
+  const [site, browser] = await Promise.all([Site.open(settings), openBrowser()]);
+  await site.start();
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    reducedMotion: 'reduce',
+  });
+  const page = await context.newPage();
+  const asked: string[] = [];
+  const complaints: string[] = [];
+  page.on('request', (request) => asked.push(request.url()));
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.coverage.startJSCoverage({ resetOnNavigation: false });
+  await page.goto(`${site.url}/dashboard`);
+  return { site, browser, context, page, asked, complaints };
+}
+
+async function closeWorld({ site, browser, page }: World): Promise<void> {
+  keepCoverage(await page.coverage.stopJSCoverage());
+  await browser.close();
+  await site.close();
+}
+
+async function textOf(locator: Locator): Promise<string> {
+  return ((await locator.textContent()) ?? '').trim();
+}
+
+/** The figure of a tile, as a number; NaN where there is none. */
+async function figure(page: Page, name: string): Promise<number> {
+  const tile = page
+    .locator('#now > div')
+    .filter({ has: page.locator('dt', { hasText: new RegExp(`^${name}`) }) });
+  return Number.parseFloat((await textOf(tile.locator('strong'))).replaceAll(',', ''));
+}
+
+function card(page: Page, name: string): Locator {
+  return page.locator('.card').filter({ has: page.locator('h3', { hasText: name }) });
+}
+
+async function untilShown(what: string, locator: Locator, text: string | RegExp): Promise<void> {
+  await until(what, SOON_MS, async () => {
+    const shown = await textOf(locator);
+    return typeof text === 'string' ? shown === text : text.test(shown);
+  });
+}
+
+// What runs in the page is text: its types are of a browser, which nothing else here knows.
+
+/** Where the page does not fit into its window; empty: it does. */
+const OVERFLOW = `(() => {
+  const limit = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= limit) return [];
+  const isWide = (node) => node.getBoundingClientRect().right > limit + 1;
+  const wide = [...document.querySelectorAll('body *')].filter(isWide);
+  return ['the page', ...wide.map((node) => node.outerHTML.slice(0, 80))];
+})()`;
+const FOCUSED = `(() => {
+  const { activeElement } = document;
+  const isSeen = getComputedStyle(activeElement).outlineStyle !== 'none';
+  return { text: (activeElement.textContent || activeElement.parentElement.textContent).trim(), isSeen };
+})()`;
+const GROUND = 'getComputedStyle(document.body).backgroundColor';
+const AUDIT = `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+  .then(({ violations }) => violations)`;
+
+interface Violation {
+  readonly id: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+}
+
+/** What a checker of accessibility finds, one line each. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const found: readonly Violation[] = await page.evaluate(AUDIT);
+  return found.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+}
+
+const live = suite<World>('the page, live');
+live.before(async (context) => {
+  Object.assign(context, await openWorld());
+});
+live.after(closeWorld);
+
+live('at rest it is live, and its figures say that nothing happens', async ({ page }) => {
+  await untilShown('the connection', page.locator('#link'), 'Live');
+  await until('the figures', SOON_MS, async () => (await figure(page, 'Accepted')) === 0);
+  assert.is(await figure(page, 'Backlog'), 0);
+  assert.match(await textOf(card(page, 'default').locator('.reason')), /No payment has been routed yet/);
+  await untilShown(
+    'the lease of its thread',
+    page.locator('#seats tbody'),
+    /gateway-1 \(this one\)pool-0\d+[\d.]+ m?s left/,
+  );
+});
+
+live('figures move under load, and money adds up', async ({ page }) => {
+  await page.getByLabel('for').selectOption('10');
+  await page.getByRole('button', { name: 'Send load' }).click();
+  await until('payments', SOON_MS, async () => (await figure(page, 'Accepted')) > 50);
+  await until('settlements', SOON_MS, async () => (await figure(page, 'Settled')) > 50);
+  await until('times', SOON_MS, async () => (await figure(page, 'Settlement time')) > 0);
+  assert.ok((await figure(page, 'Accept time')) > 0);
+  assert.is(await textOf(card(page, 'default').locator('.badge')), 'Well');
+  assert.match(await textOf(card(page, 'default').locator('.reason')), /cheapest that is well/);
+  assert.match(await textOf(card(page, 'fallback').locator('.reason')), /Not needed/);
+  await untilShown('the books', page.locator('#money-note'), /^Choosing has saved [\d,.]*[1-9]/);
+  const rows: number[][] = [];
+  for (const row of await page.locator('#money tbody tr').all()) {
+    const cells = await row.locator('td').allTextContents();
+    rows.push(cells.map((cell) => Number(cell.replaceAll(/[,%]/g, ''))));
+  }
+  const [payments = [], settled = [], fee = [], fees = [], everything = []] = rows;
+  assert.equal(fee.slice(0, 2), [5, 15]);
+  assert.is(payments[2], (payments[0] ?? 0) + (payments[1] ?? 0));
+  const cents = (value = 0) => Math.round(value * 100);
+  assert.is(cents(settled[2]), cents(settled[0]) + cents(settled[1]));
+  assert.is(cents(fees[0]), Math.round(cents(settled[0]) * 0.05));
+  assert.is(cents(everything[1]), Math.round(cents(settled[2]) * 0.15));
+});
+
+live('a processor that fails shows, is said, and heals', async ({ page }) => {
+  const fail = page.locator('#lab fieldset').first().getByLabel('Fail');
+  await page.getByRole('button', { name: 'Send load' }).click();
+  await fail.check();
+  await untilShown('the failure', card(page, 'default').locator('.badge'), 'Failing');
+  await untilShown('the announcement', page.locator('#announcement'), /^default: failing\. It fails/);
+  await untilShown('the reason', card(page, 'fallback').locator('.reason'), /^Gets what has waited 2 s/);
+  await until(
+    'the other one to work',
+    SOON_MS,
+    async () => Number(await textOf(card(page, 'fallback').locator('.rate'))) > 0,
+  );
+  assert.ok((await figure(page, 'Backlog')) > 0, 'what waits for the cheaper one');
+  await fail.uncheck();
+  await untilShown('the recovery', card(page, 'default').locator('.badge'), 'Well');
+  await untilShown('its announcement', page.locator('#announcement'), /^default: well/);
+  assert.match(await textOf(page.locator('#changes li').last()), /^\d\d:\d\d:\d\d/);
+});
+
+live('a slow processor shows', async ({ page }) => {
+  const delay = page.locator('#lab fieldset').first().getByLabel('Delay');
+  await delay.selectOption('2000');
+  await untilShown('the slowness', card(page, 'default').locator('.badge'), 'Slow');
+  await delay.selectOption('0');
+  await page.getByRole('button', { name: 'Stop' }).click();
+});
+
+live('charts and table have the same figures, the newest of which are in the tiles', async ({ page }) => {
+  await page.getByText('The charts as a table').click();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  assert.is(await textOf(page.locator('#link')), 'Paused');
+  const heads = await page.locator('#history thead th').allTextContents();
+  assert.equal(heads, [
+    'Time',
+    'Accepted a second',
+    'Settled by default a second',
+    'Settled by fallback a second',
+    'Backlog',
+    'Accept time p50',
+    'Accept time p99',
+    'Settlement time p50',
+    'Settlement time p99',
+  ]);
+  const [, ...newest] = await page.locator('#history tbody tr').first().locator('th, td').allTextContents();
+  const legends = await page.locator('.legend b').allTextContents();
+  assert.equal(legends, newest);
+  assert.is(await page.locator('#charts canvas').count(), 4);
+  const tiles = await page.locator('#now strong').allTextContents();
+  assert.equal([tiles[0], tiles[2], tiles[3], tiles[4]], [newest[0], newest[3], newest[4], newest[6]]);
+  await page.waitForTimeout(1500);
+  assert.equal(await page.locator('.legend b').allTextContents(), legends, 'paused is paused');
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await untilShown('it to go on', page.locator('#link'), 'Live');
+});
+
+live('the pointer reads the charts', async ({ page }) => {
+  await page.getByRole('button', { name: 'Pause' }).click();
+  const chart = page.locator('#charts .u-over').first();
+  await page.evaluate(`document.querySelector('#charts').scrollIntoView()`);
+  const box = await chart.boundingBox();
+  assert.ok(box !== null);
+  const value = page.locator('.legend').first().locator('b').first();
+  const newest = await textOf(value);
+  let part = 0;
+  await until('what was, and not what is', SOON_MS, async () => {
+    part = (part + 0.07) % 1;
+    await page.mouse.move(box.x + box.width * part, box.y + 40);
+    return (await textOf(value)) !== newest;
+  });
+  await page.getByRole('button', { name: 'Pause' }).click();
+});
+
+live('a keyboard reaches everything, in the order of the page', async ({ page }) => {
+  await page.reload();
+  await untilShown('the connection', page.locator('#link'), 'Live');
+  const tab = async (): Promise<{ text: string; isSeen: boolean }> => {
+    await page.keyboard.press('Tab');
+    return page.evaluate(FOCUSED);
+  };
+  assert.equal(await tab(), { text: 'Skip to the figures', isSeen: true });
+  const reached: string[] = [];
+  for (let step = 0; step < 12; step++) {
+    const { text, isSeen } = await tab();
+    assert.ok(isSeen, `the focus on ${text} is seen`);
+    reached.push(text);
+  }
+  assert.equal(reached.slice(0, 2), ['Pause', 'Theme: system']);
+  for (const control of ['Send load', 'Fail', 'The charts as a table']) {
+    assert.ok(reached.includes(control), `${control} among ${reached.join(', ')}`);
+  }
+});
+
+live('it fits, and can be told apart, at every width and in every light', async ({ page }) => {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 800 });
+      assert.equal(await page.evaluate(OVERFLOW), [], `${colorScheme} ${width}`);
+    }
+    assert.equal(await violations(page), [], colorScheme);
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+});
+
+live('a theme that was chosen overrules the system, and stays', async ({ page }) => {
+  const ground = (): Promise<string> => page.evaluate(GROUND);
+  await page.emulateMedia({ colorScheme: 'light' });
+  const light = await ground();
+  const button = page.getByRole('button', { name: /^Theme/ });
+  await button.click();
+  assert.is(await textOf(button), 'Theme: light');
+  await button.click();
+  assert.is(await textOf(button), 'Theme: dark');
+  const dark = await ground();
+  assert.is.not(dark, light);
+  await page.reload();
+  assert.is(await ground(), dark);
+  await button.click();
+  assert.is(await ground(), light);
+});
+
+live('a lost connection shows, and heals when the gateway is back', async ({ page, site }) => {
+  await untilShown('the connection', page.locator('#link'), 'Live');
+  await site.kill();
+  await untilShown('the loss', page.locator('#link'), 'Lost');
+  assert.match(
+    await textOf(page.locator('#banner-text')),
+    /^The gateway does not answer\. These figures are of \d\d:/,
+  );
+  await untilShown('its age', page.locator('#banner-text'), /[1-9]\d* s ago/);
+  assert.ok(await page.locator('main.stale').count());
+  assert.match(await textOf(page.locator('#announcement')), /^The connection is lost/);
+  assert.equal(await violations(page), []);
+  await site.start();
+  await page
+    .getByRole('button', { name: 'Try now' })
+    .click({ timeout: 1000 })
+    .catch(() => {
+      // It was back before it could be asked for.
+    });
+  await untilShown('the recovery', page.locator('#link'), 'Live');
+  assert.not(await page.locator('#banner').isVisible());
+  assert.is(await page.locator('main.stale').count(), 0);
+  assert.match(await textOf(page.locator('#announcement')), /^The connection is back/);
+  await until('new figures', SOON_MS, async () => (await figure(page, 'Accepted')) === 0);
+});
+
+live(
+  'nothing was asked of anybody but the gateway and the control of its processors',
+  ({ asked, complaints, site }) => {
+    const foreign = asked.filter(
+      (url) =>
+        !url.startsWith(site.url) &&
+        !/^(?:data:|http:\/\/127\.0\.0\.1:\d+\/(?:load|processors\/\w+)?$)/.test(url),
+    );
+    assert.equal(foreign, []);
+    // While the gateway was gone, the browser said so.
+    assert.equal(
+      complaints.filter(
+        (text) => !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection/.test(text),
+      ),
+      [],
+    );
+  },
+);
+live.run();
+
+const TOKEN = 'a-token-of-16-ch';
+const signed = suite<World>('the page, by token');
+signed.before(async (context) => {
+  Object.assign(context, await openWorld({ DASHBOARD_ACCESS: 'token', ADMIN_TOKEN: TOKEN }));
+});
+signed.after(closeWorld);
+
+signed('a browser signs in once', async ({ page, context }) => {
+  assert.equal(await violations(page), []);
+  await page.setViewportSize({ width: 360, height: 700 });
+  assert.equal(await page.evaluate(OVERFLOW), []);
+  await page.getByLabel('Token').fill('another-token-16');
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Token').fill(TOKEN);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await untilShown('the connection', page.locator('#link'), 'Live');
+  await page.reload();
+  await untilShown('the connection', page.locator('#link'), 'Live');
+  await context.clearCookies();
+  await page.reload();
+  await page.getByLabel('Token').waitFor();
+});
+signed.run();
