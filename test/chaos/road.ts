@@ -123,29 +123,34 @@ function reset(...sockets: readonly Socket[]): void {
 /** One direction of a connection: what is carried comes late, but in order. */
 class Lane {
   readonly #delayMs: () => number;
-  readonly #timers = new Set<NodeJS.Timeout>();
-  #dueMs = 0;
+  readonly #carried: { readonly dueMs: number; readonly arrive: () => void }[] = [];
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(delayMs: () => number) {
     this.#delayMs = delayMs;
   }
 
   carry(arrive: () => void): void {
-    const nowMs = performance.now();
-    this.#dueMs = Math.max(this.#dueMs, nowMs + this.#delayMs());
-    if (this.#timers.size === 0 && this.#dueMs <= nowMs) {
-      arrive();
-      return;
-    }
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      arrive();
-    }, this.#dueMs - nowMs);
-    this.#timers.add(timer);
+    const dueMs = performance.now() + this.#delayMs();
+    this.#carried.push({ dueMs, arrive });
+    if (this.#carried.length === 1) this.#deliver();
   }
 
   clear(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    clearTimeout(this.#timer);
+    this.#carried.length = 0;
+  }
+
+  /** One timer for all: timers of several lengths do not keep the order in which they are due. */
+  #deliver(): void {
+    for (let first = this.#carried[0]; first !== undefined; first = this.#carried[0]) {
+      const leftMs = first.dueMs - performance.now();
+      if (leftMs > 0) {
+        this.#timer = setTimeout(() => this.#deliver(), Math.ceil(leftMs));
+        return;
+      }
+      this.#carried.shift();
+      first.arrive();
+    }
   }
 }
