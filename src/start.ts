@@ -92,12 +92,18 @@ function invite(config: Config): void {
       : [`curl --unix-socket ${config.listen.path}`, 'http://localhost'];
   console.log(`gateway             ${place}  ledger ${config.ledger.kind}, journal ${config.journalDir}`);
   if (config.listen.kind === 'tcp' && config.access.dashboard !== 'off') {
-    console.log(`\nWatch it: ${place}/dashboard`);
+    console.log(`\nWatch it: ${pageUrl(config.listen)}`);
   }
   console.log('\nTry it (Ctrl-C stops everything):');
   const body = `{"correlationId":"'$(cat /proc/sys/kernel/random/uuid)'","amount":19.90}`;
   console.log(`  ${curl} -i ${place}/payments -d '${body}'`);
   console.log(`  ${curl} ${place}/payments-summary`);
+}
+
+/** Where a browser on this machine finds the dashboard: it answers to no name like 0.0.0.0. */
+function pageUrl(listen: Extract<Address, { kind: 'tcp' }>): string {
+  const isEverywhere = listen.host === '0.0.0.0' || listen.host === '::';
+  return `http://${formatAddress(isEverywhere ? { ...listen, host: HOST } : listen)}/dashboard`;
 }
 
 /** Asks until the gateway is ready; false when it has ended instead. */
