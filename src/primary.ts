@@ -73,7 +73,11 @@ async function run(configured: Config, log: Log): Promise<void> {
   });
   pool.start();
   const listened = await front.listen();
-  if (listened.kind === 'failed') fail(`LISTEN: ${listened.reason}`);
+  if (listened.kind === 'failed') {
+    fail(`LISTEN: ${listened.reason}; set another one, or see what dinossauro doctor says`);
+  }
+  // To what has started this process and joined itself to it, if anything has.
+  process.send?.('listening', () => {});
   void recovery.pushAgain();
   const { listener } = listened;
   log.info({ listen: formatAddress(listener.address), ledger: config.ledger.kind }, 'gateway listens');

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { get } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { systemClock } from './clock.ts';
+import { sleep, systemClock } from './clock.ts';
 import { type Config, readConfig } from './config.ts';
 import { type Address, formatAddress } from './http/address.ts';
 import { parseDecimal } from './simulated/decimal.ts';
@@ -22,6 +23,9 @@ import {
 } from './trial.ts';
 
 const TOKEN = '123';
+const READY_POLL_MS = 50;
+/** How long a start may take before it says what it waits for. */
+const PATIENCE_MS = 3000;
 
 // Composition root of `npm start`: the whole thing on one machine, to look at and to try. The gateway is a process
 // of its own, as everywhere; only the processors that it is tried with live here.
@@ -62,7 +66,9 @@ async function play(played: Played): Promise<SimulatedProcessor> {
     token: TOKEN,
   });
   const served = await serve(processor, playedAddress(played));
-  if (served.kind === 'failed') fail(`${served.reason}; set ${setting} to have none played`);
+  if (served.kind === 'failed') {
+    fail(`${served.reason}; stop what listens there, or name a processor of your own in ${setting}`);
+  }
   console.log(`processor ${name.padEnd(8)}  ${playedUrl(played)}  simulated, fee ${fee}`);
   return processor;
 }
@@ -76,28 +82,42 @@ async function runGateway(config: Config): Promise<void> {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
   process.on('SIGINT', () => {});
-  process.on('SIGTERM', () => gateway.kill('SIGTERM'));
   const ended = once(gateway, 'exit');
-  if (await ready(config, ended)) invite(config);
+  let listens = false;
+  process.on('SIGTERM', () => {
+    // It may have got the signal, too, and a second one would end it at once.
+    if (listens && gateway.connected) gateway.disconnect();
+    else gateway.kill('SIGTERM');
+  });
+  gateway.once('message', () => {
+    listens = true;
+    void untilReady(config).then(() => invite(config));
+  });
   const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null];
-  if (code !== 0) console.error(`dinossauro: the gateway ended with ${signal ?? `code ${code}`}`);
-  else console.log('stopped');
+  if (code === 0) console.log('stopped');
+  // What kept it from listening it has said itself.
+  else if (listens || signal !== null) {
+    console.error(`dinossauro: the gateway ended with ${signal ?? `code ${code}`}`);
+  }
   process.exit(code ?? 1);
 }
 
 function invite(config: Config): void {
+  const { listen, ledger, journalDir, access } = config;
   const [curl, place] =
-    config.listen.kind === 'tcp'
-      ? ['curl', `http://${formatAddress(config.listen)}`]
-      : [`curl --unix-socket ${config.listen.path}`, 'http://localhost'];
-  console.log(`gateway             ${place}  ledger ${config.ledger.kind}, journal ${config.journalDir}`);
-  if (config.listen.kind === 'tcp' && config.access.dashboard !== 'off') {
-    console.log(`\nWatch it: ${pageUrl(config.listen)}`);
+    listen.kind === 'tcp'
+      ? ['curl', `http://${formatAddress(listen)}`]
+      : [`curl --unix-socket ${listen.path}`, 'http://localhost'];
+  const newId = process.platform === 'linux' ? 'cat /proc/sys/kernel/random/uuid' : 'uuidgen';
+  const body = `{"correlationId":"'$(${newId})'","amount":19.90}`;
+  console.log(`gateway             ${place}  ledger ${ledger.kind}, journal ${journalDir}`);
+  if (listen.kind === 'tcp' && access.dashboard !== 'off') {
+    const isPlayed = environment['DASHBOARD_LAB'] !== undefined;
+    console.log(`\nOpen ${pageUrl(listen)}${isPlayed ? ', send it load and break a processor there' : ''}`);
   }
-  console.log('\nTry it (Ctrl-C stops everything):');
-  const body = `{"correlationId":"'$(cat /proc/sys/kernel/random/uuid)'","amount":19.90}`;
-  console.log(`  ${curl} -i ${place}/payments -d '${body}'`);
+  console.log(`\nOr by hand:\n  ${curl} -i ${place}/payments -d '${body}'`);
   console.log(`  ${curl} ${place}/payments-summary`);
+  console.log('\nCtrl-C stops everything; what is not settled by then is settled after the next start.');
 }
 
 /** Where a browser on this machine finds the dashboard: it answers to no name like 0.0.0.0. */
@@ -106,17 +126,19 @@ function pageUrl(listen: Extract<Address, { kind: 'tcp' }>): string {
   return `http://${formatAddress(isEverywhere ? { ...listen, host: HOST } : listen)}/dashboard`;
 }
 
-/** Asks until the gateway is ready; false when it has ended instead. */
-async function ready(config: Config, ended: Promise<unknown>): Promise<boolean> {
-  let alive = true;
-  void ended.then(() => {
-    alive = false;
-  });
-  while (alive) {
-    if (await answersReady(config)) return true;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+/** Says once why it takes long, if it does. */
+async function untilReady(config: Config): Promise<void> {
+  const beganAtMs = systemClock.monotonicMs();
+  let isSaid = false;
+  for (;;) {
+    const obstacle = await obstacleOf(config);
+    if (obstacle === null) return;
+    if (!isSaid && systemClock.monotonicMs() - beganAtMs > PATIENCE_MS) {
+      console.error(`dinossauro: not ready yet: ${obstacle}`);
+      isSaid = true;
+    }
+    await sleep(systemClock, READY_POLL_MS);
   }
-  return false;
 }
 
 function fail(...lines: string[]): never {
@@ -124,14 +146,15 @@ function fail(...lines: string[]): never {
   process.exit(1);
 }
 
-/** `GET /readyz` by hand: this may go over a unix socket, which `fetch` cannot. */
-function answersReady({ listen }: Config): Promise<boolean> {
+/** What the gateway lacks, or null. By hand: this may go over a unix socket, which `fetch` cannot. */
+function obstacleOf({ listen }: Config): Promise<string | null> {
   const where =
     listen.kind === 'tcp' ? { host: listen.host, port: listen.port } : { socketPath: listen.path };
   return new Promise((resolve) => {
-    get({ ...where, path: '/readyz', agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    }).once('error', () => resolve(false));
+    get({ ...where, path: '/readyz', agent: false }, async (response) => {
+      const body = await text(response);
+      if (response.statusCode === 200) return resolve(null);
+      resolve((JSON.parse(body) as { readonly detail?: string }).detail ?? body);
+    }).once('error', (error) => resolve(error.message));
   });
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -99,6 +101,33 @@ for (const threads of ['1', '2']) {
       assert.is((await exchangeKept('GET', `${gateway.url}/readyz`)).status, 200);
     }));
 }
+
+test('`npm start` at an address that something silent has: one line', async () => {
+  const silent = createServer((socket) => socket.on('error', () => {}).resume());
+  const port = await freePort();
+  silent.listen(port, '127.0.0.1');
+  await once(silent, 'listening');
+  const { code, lines } = await ending('src/start.ts', { ...GOOD, LISTEN: `127.0.0.1:${port}` });
+  silent.close();
+  assert.is(code, 1);
+  assert.is(lines.length, 1, lines.join('\n'));
+  assert.match(lines[0] ?? '', /^dinossauro: LISTEN: cannot listen on .*already in use.*; set another one/);
+});
+
+test('`npm start` says what it waits for', () =>
+  inDirectory(async (directory) => {
+    const redis = await RedisServer.prepare();
+    const settings = { ...GOOD, LISTEN: `127.0.0.1:${await freePort()}`, LEDGER_URL: redis.url };
+    const child = new Child('src/start.ts', settings, { directory });
+    await until('it says so', START_MS, () =>
+      /^dinossauro: not ready yet: .*ECONNREFUSED/m.test(child.output),
+    );
+    await redis.start();
+    await until('it is ready', START_MS, () => child.output.includes('curl -i'));
+    child.send('SIGTERM');
+    assert.equal(await child.ended, { code: 0, signal: null });
+    await redis.stop();
+  }));
 
 test('a gateway starts without its Redis, accepts, and settles when Redis is there', async () => {
   const redis = await RedisServer.prepare();

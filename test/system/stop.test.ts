@@ -70,6 +70,16 @@ settlesAfter('Ctrl-C stops what `npm start` has started', STARTED, async ({ chil
   assert.is(child.lines.at(-1), 'stopped');
 });
 
+settlesAfter(
+  'a SIGTERM to all that `npm start` has started does not hurry it',
+  STARTED,
+  async ({ child }) => {
+    child.sendToAll('SIGTERM');
+    assert.equal(await child.ended, EXITED);
+    assert.is(child.lines.at(-1), 'stopped');
+  },
+);
+
 settlesAfter('a second Ctrl-C does not wait for calls in flight', STARTED, async ({ child }) => {
   child.sendToAll('SIGINT');
   await until('it is stopping', SETTLE_MS, () => child.output.includes('"stopping"'));
