@@ -74,7 +74,7 @@ function checkPlatform(locked) {
 }
 
 function installPackages() {
-  say('installing packages (npm ci), once');
+  say('installing packages (npm ci), once: about a minute');
   // The npm that started this script, on the machine's own Node: `node_modules`, and the Node in it, is replaced.
   const npm = process.env.npm_execpath;
   const node = process.env.npm_node_execpath ?? process.execPath;

@@ -14,9 +14,15 @@ import { sim } from './sim.ts';
 import { start } from './start.ts';
 
 const COMMANDS = [start, doctor, gateway, processor, rinha, audit, sim, chaos, fuzz, bench];
+const ENDED_BY_SIGPIPE = 128 + 13;
 const HELP = ['--help', '-h'];
 
 // Composition root of the command `dinossauro`, of which bin/dinossauro.js is the door.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever reads, such as `head`, has read enough: we end as by SIGPIPE, which Node ignores.
+  if (error.code === 'EPIPE') process.exit(ENDED_BY_SIGPIPE);
+  throw error;
+});
 const code = await run(process.argv.slice(2));
 if (code !== null) process.exitCode = code;
 

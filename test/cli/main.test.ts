@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exchange } from '../system/exchange.ts';
@@ -98,6 +100,13 @@ test('a wrong setting is named, and the code is 1', async () => {
   const { code, err } = await dinossauro(['gateway'], { environment: { LISTEN: 'nowhere' } });
   assert.is(code, 1);
   assert.match(err, /^dinossauro: LISTEN="nowhere" is wrong: /);
+});
+
+test('a reader that leaves ends it, without a word', () => {
+  const bin = fileURLToPath(new URL('../../bin/dinossauro.js', import.meta.url));
+  const script = '("$0" "$1" sim --seed 3; echo $? >&2) | true';
+  const { stderr } = spawnSync('sh', ['-c', script, process.execPath, bin], { encoding: 'utf8' });
+  assert.is(stderr, '141\n');
 });
 
 test('what only a clone has runs here', async () => {
