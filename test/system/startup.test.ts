@@ -183,7 +183,7 @@ test('`npm start` with no setting but its port: two processors, a gateway, and a
       assert.match(child.output, /default +http:\/\/127\.0\.0\.1:8001 .*fee 0\.05/);
       assert.match(child.output, /fallback +http:\/\/127\.0\.0\.1:8002 .*fee 0\.15/);
       assert.ok(child.output.includes(`http://${listen}  ledger lmdb`));
-      assert.ok(child.output.includes(`Watch it: http://${listen}/dashboard`));
+      assert.ok(child.output.includes(`Open http://${listen}/dashboard`));
       const page = await exchangeKept('GET', `http://${listen}/dashboard`);
       assert.is(page.status, 200);
       const policy = page.headers.get('content-security-policy') ?? '';
