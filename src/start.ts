@@ -15,6 +15,7 @@ import { serve } from './simulated/server.ts';
 import {
   HOST,
   PLAYED,
+  PLAYED_TOKEN,
   type Played,
   playedAddress,
   playedUrl,
@@ -22,7 +23,6 @@ import {
   trialEnvironment,
 } from './trial.ts';
 
-const TOKEN = '123';
 const READY_POLL_MS = 50;
 /** How long a start may take before it says what it waits for. */
 const PATIENCE_MS = 3000;
@@ -63,7 +63,7 @@ async function play(played: Played): Promise<SimulatedProcessor> {
     clock: systemClock,
     random: Math.random,
     fee: decimal,
-    token: TOKEN,
+    token: PLAYED_TOKEN,
   });
   const served = await serve(processor, playedAddress(played));
   if (served.kind === 'failed') {

@@ -8,16 +8,20 @@ export const PLAYED = [
 /** Where everything of it listens. */
 export const HOST = '127.0.0.1';
 
+/** Of their administrative routes. */
+export const PLAYED_TOKEN = '123';
+
 export type Played = (typeof PLAYED)[number];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What `npm start` makes of an environment: it fills in processors, and allows purging, where nothing is said. */
 export function trialEnvironment(environment: Environment): Environment {
-  const urls = playsProcessors(environment)
-    ? PLAYED.map((played) => [played.setting, playedUrl(played)] as const)
-    : [];
-  return { ALLOW_PURGE: 'true', ...environment, ...Object.fromEntries(urls) };
+  const trial = { ALLOW_PURGE: 'true', ...environment };
+  if (!playsProcessors(environment)) return trial;
+  const urls = PLAYED.map((played) => [played.setting, playedUrl(played)]);
+  const tokens = PLAYED.map(({ name }) => `${name}=${PLAYED_TOKEN}`).join(',');
+  return { ...trial, ...Object.fromEntries(urls), PROCESSOR_TOKENS: tokens };
 }
 
 export function playsProcessors(environment: Environment): boolean {

@@ -1,4 +1,5 @@
 import { parseWindow } from '../http/window.ts';
+import { trialEnvironment } from '../trial.ts';
 import { command } from './command.ts';
 import { flag, type Option, text } from './options.ts';
 
@@ -7,7 +8,8 @@ export const audit = command({
   summary: "our books against the processors' own, down to the payments that differ",
   about: [
     'Without --url it reads the books itself, with the settings that a gateway is started with; PROCESSOR_TOKENS',
-    "(name=token,…) lets it read the processors' totals. docs/audit.md tells more.",
+    "(name=token,…) lets it read the processors' totals. Where no processor is named, they are those that start plays.",
+    'docs/audit.md tells more.',
     '',
     'Its exit codes: 0 the books agree, 1 they differ, 2 it could not be told, 3 payments are still settling.',
   ],
@@ -29,7 +31,8 @@ export const audit = command({
     return runAudit(
       { ...order, token: token ?? process.env['ADMIN_TOKEN'] ?? '' },
       {
-        environment: process.env,
+        // Where no processor is named, they are those that `npm start` plays.
+        environment: trialEnvironment(process.env),
         print: (report) => console.log(report),
         complain: (line) => console.error(line),
       },

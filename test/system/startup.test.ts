@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { dinossauro } from '../cli/dinossauro.ts';
 import { exchangeKept } from '../contract/kept.ts';
 import { RedisServer } from '../ledger/redis-server.ts';
 import { Random } from '../sim/random.ts';
@@ -202,6 +203,8 @@ test('`npm start` with no setting but its port: two processors, a gateway, and a
       await load.run();
       assert.is(load.accepted.length, 100);
       await books.untilSettled(100, SETTLE_MS);
+      const audited = await dinossauro(['audit'], { directory });
+      assert.is(audited.code, 0, audited.out + audited.err);
       assert.is((await exchangeKept('POST', `${url}/purge-payments`)).status, 200);
       child.sendToAll('SIGINT');
       assert.equal(await child.ended, { code: 0, signal: null });
