@@ -66,6 +66,10 @@ test('what it does not understand is one line and code 2', async () => {
       ['audit', '--url', '127.0.0.1'],
       "--url '127.0.0.1' is wrong: allowed is an http or https URL (see dinossauro audit --help)",
     ],
+    [
+      ['chaos', '--set', 'POOL_THREADS=2', '--set', 'POOL'],
+      "--set 'POOL' is wrong: allowed is NAME=VALUE (see dinossauro chaos --help)",
+    ],
     [['bench', 'a', 'b'], "'b' is one word too many (see dinossauro bench --help)"],
   ] as const) {
     assert.equal(await dinossauro(args), { code: 2, out: '', err: `dinossauro: ${line}\n` });
@@ -113,6 +117,10 @@ test('what only a clone has runs here', async () => {
   const { code, out } = await dinossauro(['sim', '--seed', '3']);
   assert.is(code, 0);
   assert.match(out, /seed 3 keeps every promise\n$/);
+  const fuzzed = await dinossauro(['fuzz', '--requests', '20', '--seed', '1', '--ledger', 'lmdb']);
+  assert.is(fuzzed.code, 0, fuzzed.out + fuzzed.err);
+  assert.match(fuzzed.out, /^seed 1, ledger lmdb\n/);
+  assert.match(fuzzed.out, /\n0 faults\n$/);
   const { code: none, err } = await dinossauro(['bench', 'no-such-bench']);
   assert.is(none, 1);
   assert.match(err, /nothing in bench\/ matches 'no-such-bench'/);
