@@ -32,6 +32,12 @@ export interface DashboardParts {
   readonly log: Log;
 }
 
+/** What is loaded when somebody asks for it. */
+const MODULES = {
+  feed: () => import('../dashboard/feed.ts'),
+  files: () => import('../dashboard/files.ts'),
+};
+
 const PATH = '/dashboard';
 const TOPIC = 'frames';
 const SIGN_IN_LIMIT_BYTES = 1024;
@@ -50,9 +56,12 @@ const EVERYBODY: Guard = { check: () => null };
  *
  * Where the mode is `token`, a browser signs in with a form and shows a session from then on. The files that pages
  * load are the same for everybody and hold no figures, so in that mode they ask for nothing.
+ *
+ * A file that cannot be read costs whoever asked for it an answer, and the gateway a line in its log.
  */
 export class Dashboard {
   readonly #parts: DashboardParts;
+  readonly #modules: typeof MODULES;
   readonly #access: Access;
   readonly #session: Session;
   readonly #headers: Headers;
@@ -60,10 +69,11 @@ export class Dashboard {
   readonly #viewers = new Map<Socket, Feed | null>();
   #loading: Promise<Feed> | null = null;
 
-  constructor(parts: DashboardParts) {
+  constructor(parts: DashboardParts, modules = MODULES) {
     const { app, config, clock } = parts;
     const { adminToken: token, access, dashboard } = config;
     this.#parts = parts;
+    this.#modules = modules;
     this.#access = new Access({ mode: access.dashboard, token });
     this.#session = new Session({ secret: token, path: PATH, clock });
     const connectsTo = dashboard.lab === null ? [] : [new URL(dashboard.lab).origin];
@@ -71,10 +81,10 @@ export class Dashboard {
     if (access.dashboard === 'off') return;
     const guard = this.#signsIn ? EVERYBODY : this.#access;
     guardedRoute(app, PATH, guard, (exchange, request, response) =>
-      this.#getPage(exchange, request, response),
+      this.#answer(exchange, this.#getPage(exchange, request, response)),
     );
     guardedRoute(app, `${PATH}/:file`, guard, (exchange, request) =>
-      this.#getFile(exchange, request.getParameter(0) ?? ''),
+      this.#answer(exchange, this.#getFile(exchange, request.getParameter(0) ?? '')),
     );
     if (this.#signsIn) {
       route(app, `${PATH}/session`, 'POST', (exchange, request) => this.#postSession(exchange, request));
@@ -126,27 +136,39 @@ export class Dashboard {
 
   // Pages.
 
+  #answer(exchange: Exchange, answered: Promise<void>): void {
+    answered.catch((error: unknown) => {
+      this.#complain(error);
+      refuse(exchange, problem('no-such-route'));
+    });
+  }
+
+  #complain(error: unknown): void {
+    this.#parts.log.error({ err: error }, 'a part of the dashboard cannot be loaded');
+  }
+
   async #getPage(exchange: Exchange, request: HttpRequest, response: HttpResponse): Promise<void> {
     const refusal = this.#refusal(response, request);
-    if (refusal === null) exchange.end('200 OK', this.#headers, await read('index.html'));
+    if (refusal === null) exchange.end('200 OK', this.#headers, await this.#read('index.html'));
     else await this.#askToSignIn(exchange, refusal);
   }
 
   async #askToSignIn(exchange: Exchange, { status, headers }: Problem): Promise<void> {
     const challenge = headers.filter(([name]) => name === 'WWW-Authenticate');
-    exchange.end(status, [...this.#headers, ...challenge], await read('sign-in.html'));
+    exchange.end(status, [...this.#headers, ...challenge], await this.#read('sign-in.html'));
   }
 
   async #getFile(exchange: Exchange, name: string): Promise<void> {
-    const { contentTypeOf } = await import('../dashboard/files.ts');
+    const { contentTypeOf } = await this.#modules.files();
     const contentType = contentTypeOf(name);
     if (contentType === null) refuse(exchange, problem('no-such-route'));
-    else exchange.end('200 OK', fileHeaders(contentType, 'no-cache'), await read(name));
+    else exchange.end('200 OK', fileHeaders(contentType, 'no-cache'), await this.#read(name));
   }
 
   #postSession(exchange: Exchange, request: HttpRequest): void {
     if (!isOwnOrigin(request)) refuse(exchange, problem('other-origin'));
-    else exchange.readBody(SIGN_IN_LIMIT_BYTES, (body) => void this.#signIn(exchange, body));
+    else
+      exchange.readBody(SIGN_IN_LIMIT_BYTES, (body) => this.#answer(exchange, this.#signIn(exchange, body)));
   }
 
   async #signIn(exchange: Exchange, body: Uint8Array | null): Promise<void> {
@@ -161,13 +183,24 @@ export class Dashboard {
     exchange.end('303 See Other', headers, '');
   }
 
+  async #read(name: string): Promise<Uint8Array> {
+    return (await this.#modules.files()).read(name);
+  }
+
   // Viewers.
 
   async #join(socket: Socket): Promise<void> {
     this.#viewers.set(socket, null);
-    const feed = await this.#feed();
+    const feed = await this.#feed().catch((error: unknown) => {
+      this.#complain(error);
+      return null;
+    });
     // It may have left meanwhile.
     if (!this.#viewers.has(socket)) return;
+    if (feed === null) {
+      socket.close();
+      return;
+    }
     this.#viewers.set(socket, feed);
     for (const text of feed.join()) socket.send(text);
     socket.subscribe(TOPIC);
@@ -184,7 +217,7 @@ export class Dashboard {
   }
 
   async #load(): Promise<Feed> {
-    const { Feed } = await import('../dashboard/feed.ts');
+    const { Feed } = await this.#modules.feed();
     const { app, config, board, meters, ring, ledger, clock } = this.#parts;
     return new Feed({
       hello: {
@@ -205,8 +238,4 @@ export class Dashboard {
       clock,
     });
   }
-}
-
-async function read(name: string): Promise<Uint8Array> {
-  return (await import('../dashboard/files.ts')).read(name);
 }

@@ -36,7 +36,7 @@ async function openWorld(settings: Record<string, string> = {}): Promise<World> 
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(error.message));
-  await page.coverage.startJSCoverage({ resetOnNavigation: false });
+  await page.coverage.startJSCoverage();
   await page.goto(`${site.url}/dashboard`);
   return { site, browser, context, page, asked, complaints };
 }
@@ -45,6 +45,13 @@ async function closeWorld({ site, browser, page }: World): Promise<void> {
   keepCoverage(await page.coverage.stopJSCoverage());
   await browser.close();
   await site.close();
+}
+
+/** What the browser has counted of a page goes with it. */
+async function reload(page: Page): Promise<void> {
+  keepCoverage(await page.coverage.stopJSCoverage());
+  await page.coverage.startJSCoverage();
+  await page.reload();
 }
 
 async function textOf(locator: Locator): Promise<string> {
@@ -217,7 +224,7 @@ live('the pointer reads the charts', async ({ page }) => {
 });
 
 live('a keyboard reaches everything, in the order of the page', async ({ page }) => {
-  await page.reload();
+  await reload(page);
   await untilShown('the connection', page.locator('#link'), 'Live');
   const tab = async (): Promise<{ text: string; isSeen: boolean }> => {
     await page.keyboard.press('Tab');
@@ -259,7 +266,7 @@ live('a theme that was chosen overrules the system, and stays', async ({ page })
   assert.is(await textOf(button), 'Theme: dark');
   const dark = await ground();
   assert.is.not(dark, light);
-  await page.reload();
+  await reload(page);
   assert.is(await ground(), dark);
   await button.click();
   assert.is(await ground(), light);
@@ -327,10 +334,10 @@ signed('a browser signs in once', async ({ page, context }) => {
   await page.getByLabel('Token').fill(TOKEN);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await untilShown('the connection', page.locator('#link'), 'Live');
-  await page.reload();
+  await reload(page);
   await untilShown('the connection', page.locator('#link'), 'Live');
   await context.clearCookies();
-  await page.reload();
+  await reload(page);
   await page.getByLabel('Token').waitFor();
 });
 signed.run();

@@ -6,8 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { formatAddress } from '../../src/http/address.ts';
+import { Dashboard } from '../../src/http/dashboard.ts';
 import { HttpThread } from '../../src/http/thread.ts';
-import { type Listener, listen } from '../../src/http/uws.ts';
+import { createApp, type Listener, listen } from '../../src/http/uws.ts';
+import { MemoryLedger } from '../../src/ledger/memory.ts';
+import { Meters } from '../../src/metrics/meters.ts';
+import { Board } from '../../src/pool/board.ts';
+import { Ring } from '../../src/pool/ring.ts';
 import { allocateSharedMemory } from '../../src/shared-memory.ts';
 import { assertKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
@@ -298,3 +304,38 @@ lab('the page may talk to their control, and viewers alone are told where it is'
   assert.match(JSON.stringify(heard[0]), /"lab":"http:\/\/127\.0\.0\.1:8003\/#0123456789abcdef"/);
 });
 lab.run();
+
+const broken = suite('dashboard, of a gateway that lacks its files');
+broken('costs whoever asks an answer, and the gateway a line in its log', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'dashboard-'));
+  const config = configIn(directory);
+  const { board, boardShape, meters, ring } = allocateSharedMemory(config, 0);
+  const [app, log] = [createApp(), new KeptLog()];
+  const missing = () => Promise.reject(new Error('no such file'));
+  new Dashboard(
+    {
+      app,
+      config,
+      board: new Board(board, boardShape),
+      meters: new Meters(meters, boardShape),
+      ring: new Ring(ring),
+      ledger: new MemoryLedger(['default', 'fallback']),
+      clock: new ManualClock(),
+      log,
+    },
+    { feed: missing, files: missing },
+  );
+  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+  if (listened.kind === 'failed') throw new Error(listened.reason);
+  const origin = formatAddress(listened.listener.address);
+  for (const path of ['/dashboard', '/dashboard/main.js']) {
+    assert.is((await fetch(`http://${origin}${path}`)).status, 404);
+  }
+  const socket = new WebSocket(`ws://${origin}/dashboard/live`);
+  await once(socket, 'error');
+  assert.equal(new Set(log.lines), new Set(['error a part of the dashboard cannot be loaded']));
+  assert.is(log.lines.length, 3);
+  app.close();
+  rmSync(directory, { recursive: true });
+});
+broken.run();

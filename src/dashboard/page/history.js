@@ -3,7 +3,7 @@
 const SPAN_S = 180;
 const LEAST_SPAN_S = 60;
 /** Frames further apart have a gap between them, which no line crosses. */
-const GAP_S = 3;
+const GAP_S = 2;
 
 /**
  * What the charts and their table show: a column for each figure, a row for each frame, of the last three minutes.
