@@ -547,11 +547,14 @@ export class Drain {
     this.#held.delete(keyOf(held.payment));
   }
 
-  /** Another owner has what this thread had claimed; only what was never claimed stays. */
+  /**
+   * Another owner has what this thread had claimed; only what was never claimed stays. What is being claimed anew goes,
+   * too: under the new owner it would look like a claim of its own, when it is handed to that.
+   */
   #forgetClaims(): void {
     const heldCount = this.#held.size;
     for (const held of this.#held.values()) {
-      if (held.claimed && held.state !== 'claiming') this.#drop(held);
+      if (held.claimed) this.#drop(held);
     }
     this.#settlements = [];
     // The loop may be waiting for room, deaf to its source.

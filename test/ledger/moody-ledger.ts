@@ -11,19 +11,21 @@ export class Mood {
   /** Every call, in order. */
   readonly calls: Call[] = [];
   #slow: Promise<void> | null = null;
+  #slowCall: Call | null = null;
 
-  /** From now on calls wait; what this returns lets them, and those to come, go on. */
-  slow(): () => void {
+  /** From now on calls wait, or only those of one kind; what this returns lets them, and those to come, go on. */
+  slow(call: Call | null = null): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#slow = promise;
+    this.#slowCall = call;
     return () => {
       this.#slow = null;
       resolve();
     };
   }
 
-  get slowness(): Promise<void> | null {
-    return this.#slow;
+  slowness(call: Call): Promise<void> | null {
+    return this.#slowCall === null || this.#slowCall === call ? this.#slow : null;
   }
 
   count(call: Call): number {
@@ -38,7 +40,8 @@ export function moody(ledger: Ledger, mood: Mood): Ledger {
       (target, name: Call) =>
       async (...parameters: unknown[]) => {
         mood.calls.push(name);
-        if (mood.slowness !== null) await mood.slowness;
+        const slowness = mood.slowness(name);
+        if (slowness !== null) await slowness;
         if (mood.away.has(name)) return unavailable('away');
         const method = target[name] as (...parameters: unknown[]) => Promise<unknown>;
         const reply = await method.apply(target, parameters);

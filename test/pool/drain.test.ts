@@ -1078,6 +1078,34 @@ test('an owner that was taken over lets go of all that it had claimed, and keeps
   await world.stop();
 });
 
+test('what was being claimed once more when its owner was taken over is asked for when it comes back', async () => {
+  const world = setUp({ patienceMs: 1e9 });
+  const { clock, board, mood, books, cheap, put, entry } = world;
+  await rest();
+  cheap.answers.push(REFUSED);
+  put(1);
+  await rest();
+  assert.is(cheap.paid.length, 1);
+  const goOn = mood.slow('commit');
+  await clock.passSlowly(100);
+  const other = await takeOverAll(books, 1);
+  await clock.passSlowly(1000);
+  shutCheap(world);
+  goOn();
+  await rest();
+  await books.renew(other, clock.nowMs());
+  await clock.passSlowly(1500);
+  const before = await entry(1);
+  assert.is.not(before?.owner, other, 'it has come back');
+  assert.ok(cheap.asked.length > 0);
+  cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: before?.requestedAtMs ?? 0 });
+  board.setTrialAt(0, clock.monotonicMs());
+  await clock.passSlowly(1000);
+  assert.is(cheap.paid.length, 1, 'the other had sent it');
+  assert.is((await entry(1))?.status, 'settled');
+  await world.stop();
+});
+
 /** Another owner takes what `from` holds, lease or not, and lives on for a minute. */
 async function takeOverAll(books: MemoryLedger, from: number): Promise<number> {
   const enlisted = await books.enlist({ instanceId: 'gateway-2', name: 'pool-0' }, 1_060_000);
