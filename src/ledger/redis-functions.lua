@@ -673,10 +673,13 @@ local function is_purged(books, args)
   return tonumber(args[#args]) < books.generation
 end
 
--- An entry never has an owner that nobody could take it over from.
+-- An entry never has an owner that nobody could take it over from, or that nobody is shown.
 local function keep_owner(books, owner)
-  if call('HEXISTS', books.meta, 'o:' .. owner) == 0 then
+  local row = call('HGET', books.meta, 'o:' .. owner)
+  if not row then
     call('HSET', books.meta, 'o:' .. owner, pack('>d', 0) .. NO_SESSION .. FENCED .. NO_SEAT)
+  elseif sub(row, 21, 21) == HANDED_OVER then
+    fence(books, owner, row, FENCED)
   end
 end
 

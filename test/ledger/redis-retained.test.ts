@@ -27,6 +27,8 @@ interface Scene {
   readonly server: RedisServer;
   /** One more ledger, closed when the test ends. */
   connect(change?: Partial<RedisLedgerOptions>, url?: string): Promise<RedisLedger>;
+  /** A door to it, which falls shut when the test ends. */
+  gate(): Promise<RedisGate>;
   /** Redis comes back as it was then; resolves when all its ledgers are ready again. */
   forgetSince(moment: number): Promise<void>;
 }
@@ -34,6 +36,7 @@ interface Scene {
 async function onServer(run: (scene: Scene) => Promise<void>): Promise<void> {
   const server = await RedisServer.start();
   const opened: RedisLedger[] = [];
+  const gates: RedisGate[] = [];
   try {
     await run({
       server,
@@ -42,6 +45,11 @@ async function onServer(run: (scene: Scene) => Promise<void>): Promise<void> {
         opened.push(ledger);
         return ledger;
       },
+      gate: async () => {
+        const gate = await RedisGate.before(server.port);
+        gates.push(gate);
+        return gate;
+      },
       forgetSince: async (moment) => {
         await server.forgetSince(moment);
         for (const ledger of opened) await answers(ledger);
@@ -49,6 +57,7 @@ async function onServer(run: (scene: Scene) => Promise<void>): Promise<void> {
     });
   } finally {
     for (const ledger of opened) await ledger.close();
+    for (const gate of gates) await gate.close();
     await server.stop();
   }
 }
@@ -300,8 +309,8 @@ async function whileAway(
   meanwhile: (here: Ledger, hereOwner: number, awayOwner: number) => Promise<void>,
   after: (away: Ledger, here: Ledger, awayOwner: number, hereOwner: number) => Promise<void>,
 ): Promise<void> {
-  await onServer(async ({ server, connect }) => {
-    const gate = await RedisGate.before(server.port);
+  await onServer(async ({ server, connect, gate: newGate }) => {
+    const gate = await newGate();
     const away = await connect({ graceMs: 50 }, gate.url);
     const here = await connect({ graceMs: 50 });
     const [awayOwner, hereOwner] = [await enlist(away), await enlist(here, SEATS[1])];
@@ -314,8 +323,6 @@ async function whileAway(
     gate.reopen();
     await answers(away);
     await after(away, here, awayOwner, hereOwner);
-    await away.close();
-    await gate.close();
   });
 }
 
@@ -379,6 +386,31 @@ test('a gateway taken over while it was away: what it alone remembers can be tak
       );
     },
   ));
+
+test('an owner that was handed over to its last entry is shown again with what came back too late', async () => {
+  await onServer(async ({ server, connect, gate: newGate }) => {
+    const gate = await newGate();
+    const away = await connect({ graceMs: 50 }, gate.url);
+    const here = await connect({ graceMs: 50 });
+    const [awayOwner, hereOwner] = [await enlist(away), await enlist(here, SEATS[1])];
+    await claim(away, awayOwner, claimOf(1));
+    const { moment } = server;
+    await claim(away, awayOwner, claimOf(2));
+    gate.shut();
+    await server.forgetSince(moment);
+    await answers(here);
+    assert.is((await must(here.takeOver(awayOwner, hereOwner, 10))).length, 1);
+    // The heir had no room left, or was taken over itself: it does not come again.
+    gate.reopen();
+    await answers(away);
+    assert.ok((await must(here.owners())).some(({ owner }) => owner === awayOwner));
+    const taken = await must(here.takeOver(awayOwner, hereOwner, 10));
+    assert.equal(
+      taken.map((entry) => entry.correlationId),
+      [id(2)],
+    );
+  });
+});
 
 test('a purge that came back too late takes nothing that has been written since', () =>
   whileAway(
