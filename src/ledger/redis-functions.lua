@@ -19,7 +19,7 @@
 -- | <root><g>:e:<2 B> | hash   | last 14 bytes of an id -> entry; 65,536 hashes, so that they stay listpacks    |
 -- | <root><g>:o:<o>   | set    | ids of the entries that owner <o> holds                                        |
 -- | <root><g>:p:<o>   | string | what owner <o> was last handed by a take-over: from (6 B), then ids            |
--- | <root><g>:x       | hash   | id and processor number (1 B) -> owner (6 B): strays, see below                |
+-- | <root><g>:x       | hash   | id and processor number (1 B) -> owner (6 B), or 0: strays, see below         |
 -- | <root><g>:y       | hash   | id -> another amount, till the entry that it belongs to is said again, too      |
 -- | <root><g>:l:<s>   | string | charges of second <s>, 10 bytes each, in the order they came                   |
 -- | <root><g>:s:<m>   | hash   | second in minute <m> -> counters                                               |
@@ -69,7 +69,8 @@
 -- so that no number is given twice. A label within a gap is that of a write forgotten, and whoever holds it says it
 -- again by a `restore` function. Those may come in any order from several gateways, and also when others have gone on:
 -- what stands is not overwritten. A claim that finds its id claimed for another processor by somebody else is kept as a
--- stray: if its owner settles it, that processor has charged for it as well, and the books say so.
+-- stray: if its owner settles it, that processor has charged for it as well, and the books say so;
+-- 0 in place of the owner, so that it is not counted once more when the entry gets to that processor later.
 --
 -- | gaps | bytes | field, for each gap; the last ones only |
 -- |------|-------|-----------------------------------------|
@@ -95,7 +96,7 @@ local OTHER_AMOUNT = 16
 local RECORDED, SETTLE_FENCED = '\0', '\1'
 local CLAIMED, KNOWN, CONFLICT, PURGED, CLAIM_FENCED = '\0', '\1', '\2', '\3', '\4'
 local NO_SESSION, NO_SEAT = '\0\0\0\0\0\0\0\0\0\0\0\0', '\0\0'
-local NOBODY, NEVER = '\0', '\0\0\0\0\0\0'
+local NOBODY, NEVER, COUNTED = '\0', '\0\0\0\0\0\0', '\0\0\0\0\0\0'
 local MOST_ATTEMPTS = 65535
 local MOST_PROCESSORS = 255
 local COUNTER_BYTES = 14
@@ -354,12 +355,24 @@ local function charge(batch, processor, stamp, amount)
   tally_up(batch.seconds, second, byte(processor), 1, (unpack('>I7', amount)))
 end
 
+-- Whether a stray has been counted for that processor already. One that still awaits its settlement is now needless.
+local function is_counted(books, batch, id, processor)
+  local strays = books.prefix .. 'x'
+  if batch.has_strays == nil then batch.has_strays = call('EXISTS', strays) == 1 end
+  if not batch.has_strays then return false end
+  local stray = call('HGET', strays, id .. processor)
+  if stray then call('HDEL', strays, id .. processor) end
+  return stray == COUNTED
+end
+
 -- The last step of an entry: into the books, or set aside.
-local function finish(batch, key, field, entry, state, processor, stamp, amount, reason)
+local function finish(books, batch, id, key, field, entry, state, processor, stamp, amount, reason)
   local first = byte(entry)
   call('HSET', key, field, char(first - first % OTHER_AMOUNT + state) .. processor .. sub(entry, 3, 4) .. stamp
     .. sub(entry, 11, 23) .. sub(entry, 30) .. reason)
-  if state == SETTLED then charge(batch, processor, stamp, amount) end
+  if state == SETTLED and not is_counted(books, batch, id, processor) then
+    charge(batch, processor, stamp, amount)
+  end
   return RECORDED
 end
 
@@ -367,8 +380,12 @@ end
 local function settle_stray(books, batch, id, state, processor, stamp, amount)
   local key, field = books.prefix .. 'x', id .. processor
   if call('HGET', key, field) ~= batch.owner then return SETTLE_FENCED end
-  call('HDEL', key, field)
-  if state == SETTLED then charge(batch, processor, stamp, amount) end
+  if state == SETTLED then
+    call('HSET', key, field, COUNTED)
+    charge(batch, processor, stamp, amount)
+  else
+    call('HDEL', key, field)
+  end
   return RECORDED
 end
 
@@ -384,7 +401,7 @@ local function settle(books, batch, id, state, processor, stamp, amount, reason)
     return settle_stray(books, batch, id, state, processor, stamp, amount)
   end
   batch.released[#batch.released + 1] = id
-  return finish(batch, key, field, entry, state, processor, stamp, amount, reason)
+  return finish(books, batch, id, key, field, entry, state, processor, stamp, amount, reason)
 end
 
 -- A new entry; `detail` is requestedAtMs, acceptedAtMs and amountCents as an entry holds them.
@@ -694,9 +711,9 @@ end
 -- Somebody else's entry stands in the way of a claim. The same processor takes a payment once, whoever sends it; at
 -- another one it may have been charged as well.
 local function keep_stray(books, id, processor, owner, entry)
-  if processor ~= NOBODY and processor ~= sub(entry, 2, 2) then
-    call('HSET', books.prefix .. 'x', id .. processor, owner)
-  end
+  if processor == NOBODY or processor == sub(entry, 2, 2) then return end
+  local key, field = books.prefix .. 'x', id .. processor
+  if call('HGET', key, field) ~= COUNTED then call('HSET', key, field, owner) end
 end
 
 -- The entry is there again.
@@ -736,7 +753,7 @@ local function restore_settlement(books, batch, id, state, processor, stamp, amo
     return
   end
   call('SREM', books.prefix .. 'o:' .. unpack('>I6', entry, 24), id)
-  finish(batch, key, field, entry, state, processor, stamp, amount, reason)
+  finish(books, batch, id, key, field, entry, state, processor, stamp, amount, reason)
   recall_other_amount(books, id)
 end
 

@@ -348,6 +348,25 @@ test('a claim that came back too late does not take what has been claimed since,
     },
   ));
 
+test('what was charged for a claim that came back too late is counted once, wherever the payment goes', () =>
+  whileAway(
+    async (away, owner) => {
+      await claim(away, owner, claimOf(1), claimOf(2));
+    },
+    async (here, owner) => {
+      await claim(here, owner, ...[1, 2].map((number) => claimOf(number, { processor: 1 })));
+    },
+    async (away, here, awayOwner, hereOwner) => {
+      assert.equal(await settle(away, awayOwner, settlementOf(1)), ['recorded']);
+      // The other processor has refused both, and the first says that it holds them.
+      await claim(here, hereOwner, claimOf(1), claimOf(2));
+      const both = [settlementOf(1), settlementOf(2)];
+      assert.equal(await settle(here, hereOwner, ...both), ['recorded', 'recorded']);
+      assert.equal(await settle(away, awayOwner, settlementOf(2)), ['fenced']);
+      assert.equal(await totals(here), [times(2), NOTHING]);
+    },
+  ));
+
 test('at the same processor a claim that came back too late changes nothing: that processor charges once', () =>
   whileAway(
     async (away, owner) => {
