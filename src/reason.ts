@@ -5,6 +5,6 @@
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if ('library' in error && 'reason' in error) return String(error.reason);
-  if (error.message === '' && 'code' in error) return String(error.code);
-  return error.message;
+  const [line = ''] = error.message.split('\n');
+  return line === '' && 'code' in error ? String(error.code) : line;
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Tls } from '../src/tls.ts';
 
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
@@ -87,4 +88,8 @@ export class Authority {
 
 export function pem(path: string): string {
   return readFileSync(path, 'utf8');
+}
+
+export function tlsOf({ certFile, keyFile }: Issued): Tls {
+  return { cert: pem(certFile), key: pem(keyFile) };
 }

@@ -17,6 +17,7 @@ for (const [what, error, reason] of [
     }),
     'tlsv1 alert unknown ca',
   ],
+  ['the first line of more', new Error('no such library\nRequire stack'), 'no such library'],
   ['its text where it is no error', 'moo', 'moo'],
 ] as const) {
   test(`an error is told of by ${what}`, () => assert.is(reasonOf(error), reason));

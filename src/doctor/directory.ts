@@ -1,7 +1,8 @@
 import { accessSync, constants, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { directoryHolder } from '../ledger/directory-lock.ts';
-import { type Finding, fail, ok, reasonOf, warn } from './finding.ts';
+import { reasonOf } from '../reason.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
 import { pathHolder } from './socket-holder.ts';
 
 const MIB = 2 ** 20;

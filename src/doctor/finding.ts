@@ -21,10 +21,3 @@ export function warn(check: string, seen: string, remedy: string): Finding {
 export function fail(check: string, seen: string, remedy: string): Finding {
   return { check, level: 'fail', seen, remedy };
 }
-
-/** The first line of what an error says, and its code where it says nothing. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const [line = ''] = error.message.split('\n');
-  return line === '' && 'code' in error ? String(error.code) : line;
-}

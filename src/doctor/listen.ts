@@ -1,9 +1,11 @@
 import { accessSync, constants, lstatSync } from 'node:fs';
 import { get } from 'node:http';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { type Address, formatAddress } from '../http/address.ts';
-import { type Finding, fail, ok, reasonOf } from './finding.ts';
+import { isListenedOn } from '../http/socket-file.ts';
+import { reasonOf } from '../reason.ts';
+import { type Finding, fail, ok } from './finding.ts';
 import { pathHolder, portHolder } from './socket-holder.ts';
 
 const ANSWER_TIMEOUT_MS = 1500;
@@ -64,7 +66,7 @@ async function checkPath(check: string, path: string, remedy: string): Promise<F
   if (found !== undefined && !found.isSocket()) {
     return fail(check, `${path} is a file that is no socket`, `remove it, or ${remedy}`);
   }
-  if (found !== undefined && (await isAlive(path))) {
+  if (found !== undefined && (await isListenedOn(path))) {
     return fail(check, `${path} is held by ${pathHolder(path)}`, `stop that, or ${remedy}`);
   }
   try {
@@ -73,16 +75,4 @@ async function checkPath(check: string, path: string, remedy: string): Promise<F
     return fail(check, reasonOf(error), `make that directory, writable for this user, or ${remedy}`);
   }
   return ok(check, `${path} is free`);
-}
-
-function isAlive(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    const settle = (alive: boolean) => {
-      probe.destroy();
-      resolve(alive);
-    };
-    probe.once('connect', () => settle(true));
-    probe.once('error', (error: NodeJS.ErrnoException) => settle(error.code !== 'ECONNREFUSED'));
-  });
 }

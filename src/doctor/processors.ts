@@ -1,8 +1,9 @@
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ProcessorTarget } from '../config.ts';
+import { reasonOf } from '../reason.ts';
 import type { Tls } from '../tls.ts';
-import { type Finding, fail, ok, reasonOf } from './finding.ts';
+import { type Finding, fail, ok } from './finding.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;
 

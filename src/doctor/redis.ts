@@ -1,5 +1,6 @@
 import type { RedisDriver } from '../ledger/redis-connection.ts';
-import { type Finding, fail, ok, reasonOf, warn } from './finding.ts';
+import { reasonOf } from '../reason.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
 
 const TIMEOUT_MS = 3000;
 const VERSION_MIN = 7;

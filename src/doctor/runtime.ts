@@ -1,4 +1,5 @@
-import { type Finding, fail, ok, reasonOf } from './finding.ts';
+import { reasonOf } from '../reason.ts';
+import { type Finding, fail, ok } from './finding.ts';
 
 /** Types are stripped from Node 22.18, the HTTP client needs 22.19, and the native HTTP server knows no later ABI. */
 const NODE_MAJOR = 22;

@@ -10,8 +10,9 @@ import {
 } from 'uWebSockets.js';
 import assert from 'node:assert/strict';
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { type Address, formatAddress } from './address.ts';
+import { isListenedOn } from './socket-file.ts';
 
 /**
  * The one home of uWebSockets.js: applications, listening, bodies, answers.
@@ -114,27 +115,11 @@ async function listenUnix(app: WebApp, path: string, mode: number): Promise<List
   // The library unlinks whatever is in its way, be it a file or the socket of a process that lives.
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found !== undefined && !found.isSocket()) return failure(address, 'the file is not a socket');
-  if (found !== undefined && (await answers(path))) return failure(address, 'EADDRINUSE');
+  if (found !== undefined && (await isListenedOn(path))) return failure(address, 'EADDRINUSE');
   const socket = await new Promise<us_listen_socket | false>((done) => app.listen_unix(done, path));
   if (socket === false) return failed(address);
   chmodSync(path, mode);
   return { kind: 'listening', listener: new Listener(address, socket) };
-}
-
-/** Whether some process listens on the socket at `path`. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    const settle = (alive: boolean) => {
-      probe.destroy();
-      resolve(alive);
-    };
-    probe.once('connect', () => settle(true));
-    // A socket that we may not open, or that is too busy to answer, has somebody behind it all the same.
-    probe.once('error', (error: NodeJS.ErrnoException) =>
-      settle(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
-    );
-  });
 }
 
 /** The library says only that it failed. Node's own server, asked for the same address, says why. */

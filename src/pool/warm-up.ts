@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
-import type { Clock } from '../clock.ts';
+import { type Clock, sleep } from '../clock.ts';
 import { MemoryLedger } from '../ledger/memory.ts';
 import { Segments } from '../ledger/segments.ts';
 import type { Log } from '../log.ts';
@@ -79,7 +79,7 @@ async function drain(count: number, policy: DrainPolicy, clock: Clock, url: stri
     tracer: CARRIER,
   }).run();
   for (let number = 0; number < count; number++) {
-    while (!ring.reserve()) await new Promise((resolve) => clock.after(1, () => resolve(null)));
+    while (!ring.reserve()) await sleep(clock, 1);
     ring.push(idOf(number), 1 + number, clock.nowMs(), number % RING_CAPACITY, null);
     ring.wake();
   }

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/clock.ts';
 import { RedisLedger } from '../../src/ledger/redis.ts';
 import type { Tls } from '../../src/tls.ts';
-import { Authority, type Issued, pem } from '../authority.ts';
+import { Authority, type Issued, pem, tlsOf } from '../authority.ts';
 import { freePort } from '../system/port.ts';
 import { RedisServer } from './redis-server.ts';
 
@@ -13,10 +13,6 @@ test.after(() => {
   ours.dispose();
   others.dispose();
 });
-
-function tlsOf({ certFile, keyFile }: Issued): Tls {
-  return { cert: pem(certFile), key: pem(keyFile) };
-}
 
 /** What a ledger at a Redis that shows this certificate answers to a ping: `ok`, or why not. */
 async function pinged(

@@ -8,7 +8,7 @@ import { HttpProcessor } from '../../src/processor/client.ts';
 import type { Answer, Dispatch } from '../../src/processor/processor.ts';
 import type { Tls } from '../../src/tls.ts';
 import { CARRIER } from '../../src/tracing/open.ts';
-import { Authority, type Issued, pem } from '../authority.ts';
+import { Authority, type Issued, pem, tlsOf } from '../authority.ts';
 
 const TIMEOUT_MS = 20_000;
 const DISPATCH: Dispatch = {
@@ -25,10 +25,6 @@ test.after(() => {
   ours.dispose();
   others.dispose();
 });
-
-function tlsOf({ certFile, keyFile }: Issued): Tls {
-  return { cert: pem(certFile), key: pem(keyFile) };
-}
 
 /** What a payment to a processor that shows this certificate is answered, and how many requests that took. */
 async function paid(certificate: Issued, tls: Tls, requestCert = false): Promise<[Answer, number]> {
