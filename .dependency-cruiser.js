@@ -3,7 +3,6 @@
 /** Each driver has one home, the only file that imports it as a value. */
 const homes = {
   'uWebSockets\\.js': 'src/http/uws.ts',
-  undici: 'src/processor/client.ts',
   piscina: 'src/pool/pool.ts',
   '@redis/client': 'src/ledger/redis.ts',
   lmdb: 'src/ledger/lmdb.ts',

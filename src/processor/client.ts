@@ -1,34 +1,12 @@
-import assert from 'node:assert';
-import { Client, type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../clock.ts';
 import { centsToDecimal } from '../money.ts';
-import { reasonOf } from '../reason.ts';
 import type { Tls } from '../tls.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
+import { Call } from './call.ts';
+import type { Target } from './connection.ts';
+import { Connections } from './connections.ts';
 import type { Answer, Dispatch, Found, Health, Processor, ProcessorBooks, ToldTotals } from './processor.ts';
 import { type Response, readAnswer, readFound, readHealth, readTotals } from './response.ts';
-
-/** Longer than any processor takes to shake hands, and with room for one lost packet. */
-const CONNECT_TIMEOUT_MS = 2000;
-/** Shorter than servers keep an idle connection (Node 5 s, uWebSockets.js 10 s), so that they seldom close it first. */
-const IDLE_TIMEOUT_MS = 4000;
-const HEADERS_LIMIT_BYTES = 16_384;
-const BODY_LIMIT_BYTES = 65_536;
-
-const NO_HEADERS: readonly string[] = [];
-
-const CONNECTION_OPTIONS = {
-  // One call at a time on a connection: what happens to a connection happens to one payment.
-  pipelining: 1,
-  allowH2: false,
-  connectTimeout: CONNECT_TIMEOUT_MS,
-  keepAliveTimeout: IDLE_TIMEOUT_MS,
-  maxHeaderSize: HEADERS_LIMIT_BYTES,
-  maxResponseSize: BODY_LIMIT_BYTES,
-  // Each call has a clock of its own, which also runs while it waits for a connection.
-  headersTimeout: 0,
-  bodyTimeout: 0,
-};
 
 export interface HttpProcessorOptions {
   readonly name: string;
@@ -45,93 +23,101 @@ export interface HttpProcessorOptions {
   readonly tracer: Tracer;
 }
 
-/** One request, before it is one of undici's. */
-interface Request {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly body: string | null;
-  readonly span: Span | null;
-}
-
 /** A processor behind HTTP. One thread's own: connections are not shared between threads. */
 export class HttpProcessor implements Processor, ProcessorBooks {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #tracer: Tracer;
   readonly #pathPrefix: string;
-  readonly #headers: string[];
-  readonly #postHeaders: string[];
-  readonly #pool: Pool;
+  /** Of each request, up to where the headers of its kind begin. */
+  readonly #headers: string;
+  #instantMs = Number.NaN;
+  #instantText = '';
+  readonly #connections: Connections;
   /** Has its own connection: health must be heard just when all others are busy. */
-  readonly #healthClient: Client;
+  readonly #healthConnection: Connections;
 
   constructor({ name, url, tls = {}, connectionCount, clock, tracer }: HttpProcessorOptions) {
-    assert(connectionCount >= 1);
-    const { origin, pathname, username, password } = new URL(url);
+    const at = new URL(url);
     this.#name = name;
     this.#clock = clock;
     this.#tracer = tracer;
-    this.#pathPrefix = pathname.replace(/\/+$/, '');
-    const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-    const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
-    this.#headers = credentials === ':' ? [] : ['authorization', authorization];
-    this.#postHeaders = ['content-type', 'application/json', ...this.#headers];
-    const options = { ...CONNECTION_OPTIONS, connect: tls };
-    this.#pool = new Pool(origin, { ...options, connections: connectionCount });
-    this.#healthClient = new Client(origin, options);
+    this.#pathPrefix = at.pathname.replace(/\/+$/, '');
+    const credentials = `${decodeURIComponent(at.username)}:${decodeURIComponent(at.password)}`;
+    const authorization = `authorization: Basic ${Buffer.from(credentials).toString('base64')}\r\n`;
+    this.#headers = ` HTTP/1.1\r\nhost: ${at.host}\r\n${credentials === ':' ? '' : authorization}`;
+    const target = targetOf(at, tls);
+    this.#connections = new Connections({ target, count: connectionCount, clock });
+    this.#healthConnection = new Connections({ target, count: 1, clock });
   }
 
-  async pay(dispatch: Dispatch, timeoutMs: number): Promise<Answer> {
+  pay(dispatch: Dispatch, timeoutMs: number): Promise<Answer> {
     const { correlationId, amountCents, requestedAtMs, trace } = dispatch;
-    const requestedAt = new Date(requestedAtMs).toISOString();
+    const requestedAt = this.#instant(requestedAtMs);
     const body = `{"correlationId":"${correlationId}","amount":${centsToDecimal(amountCents)},"requestedAt":"${requestedAt}"}`;
     const span = this.#begin(trace, 'POST /payments', correlationId);
-    const request: Request = { method: 'POST', path: '/payments', body, span };
-    const response = await this.#call(this.#pool, request, timeoutMs);
-    return readAnswer(response, this.#clock.nowMs());
+    const headers = `content-type: application/json\r\ncontent-length: ${body.length}\r\n`;
+    const request = this.#request('POST', '/payments', headers, span, body);
+    return this.#call(this.#connections, request, timeoutMs, span, (response) =>
+      readAnswer(response, this.#clock.nowMs()),
+    );
   }
 
-  async find(correlationId: string, timeoutMs: number, trace: Buffer | null = null): Promise<Found> {
+  find(correlationId: string, timeoutMs: number, trace: Buffer | null = null): Promise<Found> {
     const span = this.#begin(trace, 'GET /payments/{id}', correlationId);
-    const request: Request = { method: 'GET', path: `/payments/${correlationId}`, body: null, span };
-    const response = await this.#call(this.#pool, request, timeoutMs);
-    return readFound(response, correlationId);
+    const request = this.#request('GET', `/payments/${correlationId}`, '', span);
+    return this.#call(this.#connections, request, timeoutMs, span, (response) =>
+      readFound(response, correlationId),
+    );
   }
 
-  async health(timeoutMs: number): Promise<Health> {
-    const request: Request = { method: 'GET', path: '/payments/service-health', body: null, span: null };
-    return readHealth(await this.#call(this.#healthClient, request, timeoutMs));
+  health(timeoutMs: number): Promise<Health> {
+    const request = this.#request('GET', '/payments/service-health', '', null);
+    return this.#call(this.#healthConnection, request, timeoutMs, null, readHealth);
   }
 
-  async totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<ToldTotals> {
+  totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<ToldTotals> {
     const window = `from=${new Date(fromMs).toISOString()}&to=${new Date(toMs).toISOString()}`;
     const path = `/admin/payments-summary?${window}`;
-    const request: Request = { method: 'GET', path, body: null, span: null };
-    return readTotals(await this.#call(this.#pool, request, timeoutMs, ['x-rinha-token', token]));
+    const request = this.#request('GET', path, `x-rinha-token: ${token}\r\n`, null);
+    return this.#call(this.#connections, request, timeoutMs, null, readTotals);
   }
 
   /** Hangs up at once: what is in flight is answered as cut off. */
   async close(): Promise<void> {
-    await Promise.all([this.#pool.destroy(), this.#healthClient.destroy()]);
+    this.#connections.close();
+    this.#healthConnection.close();
+  }
+
+  /** Payments that are claimed together have one stamp. */
+  #instant(ms: number): string {
+    if (ms !== this.#instantMs) {
+      this.#instantMs = ms;
+      this.#instantText = new Date(ms).toISOString();
+    }
+    return this.#instantText;
+  }
+
+  #request(method: 'GET' | 'POST', path: string, headers: string, span: Span | null, body = ''): string {
+    const traced = span === null ? '' : `traceparent: ${span.traceparent}\r\n`;
+    return `${method} ${this.#pathPrefix}${path}${this.#headers}${headers}${traced}\r\n${body}`;
   }
 
   /** Resolves within `timeoutMs`, whatever happens. */
-  async #call(
-    dispatcher: Dispatcher,
-    request: Request,
+  #call<T>(
+    connections: Connections,
+    request: string,
     timeoutMs: number,
-    extraHeaders: readonly string[] = NO_HEADERS,
-  ): Promise<Response> {
-    const { method, path, body, span } = request;
-    const plain = body === null ? this.#headers : this.#postHeaders;
-    const traced = span === null ? plain : [...plain, 'traceparent', span.traceparent];
-    const headers = extraHeaders.length === 0 ? traced : [...traced, ...extraHeaders];
-    const response = await new Promise<Response>((resolve) => {
-      const call = new Call(this.#clock, timeoutMs, resolve);
-      dispatcher.dispatch({ method, path: this.#pathPrefix + path, headers, body }, call);
+    span: Span | null,
+    read: (response: Response) => T,
+  ): Promise<T> {
+    return new Promise((resolve) => {
+      const onOver = (response: Response) => {
+        if (span !== null) endAnswered(span, response);
+        resolve(read(response));
+      };
+      connections.send(new Call(request, timeoutMs, this.#clock.monotonicMs(), onOver));
     });
-    if (span !== null) endAnswered(span, response);
-    return response;
   }
 
   #begin(trace: Buffer | null, name: string, correlationId: string): Span | null {
@@ -144,90 +130,18 @@ export class HttpProcessor implements Processor, ProcessorBooks {
   }
 }
 
-/**
- * One HTTP call, as undici tells of it.
- *
- * | state   | by                                                   | to    | note                              |
- * |---------|------------------------------------------------------|-------|-----------------------------------|
- * | waiting | onRequestStart, just before the first byte           | sent  | for a connection, till then       |
- * | waiting | error, timeout                                       | over  | `sent` stays false                |
- * | sent    | onResponseEnd, error, body over the limit, timeout   | over  | status and body, as far as heard  |
- *
- * It starts once: a call that is over or sent already is not put on the wire, again or belatedly.
- */
-class Call implements Response, Dispatcher.DispatchHandler {
-  sent = false;
-  status = 0;
-  retryAfter = '';
-  cut = '';
-  #isOver = false;
-  #controller: Dispatcher.DispatchController | null = null;
-  readonly #chunks: Buffer[] = [];
-  readonly #cancelTimeout: () => void;
-  readonly #onOver: (response: Response) => void;
-
-  constructor(clock: Clock, timeoutMs: number, onOver: (response: Response) => void) {
-    this.#onOver = onOver;
-    this.#cancelTimeout = clock.after(timeoutMs, () => this.#giveUp(timeoutMs));
-  }
-
-  text(): string {
-    return Buffer.concat(this.#chunks).toString();
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    // Undici drops a request whose handler throws here, and the connection serves the next one. Aborting it
-    // would cost the connection.
-    if (this.#isOver || this.sent) throw new Error('this call is over');
-    this.sent = true;
-    this.#controller = controller;
-  }
-
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
-    if (status < 200) return;
-    this.status = status;
-    const retryAfter = headers['retry-after'];
-    if (typeof retryAfter === 'string') this.retryAfter = retryAfter;
-  }
-
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#chunks.push(chunk);
-  }
-
-  onResponseEnd(): void {
-    this.#end('');
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#end(describe(error));
-  }
-
-  #giveUp(timeoutMs: number): void {
-    const reason = `no answer within ${timeoutMs} ms`;
-    this.#end(reason);
-    this.#controller?.abort(new Error(reason));
-  }
-
-  #end(cut: string): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.cut = cut;
-    this.#cancelTimeout();
-    this.#onOver(this);
-  }
+function targetOf({ protocol, hostname, port }: URL, tls: Tls): Target {
+  const isTls = protocol === 'https:';
+  const usualPort = isTls ? 443 : 80;
+  return {
+    // An IPv6 address stands in brackets.
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? usualPort : Number(port),
+    tls: isTls ? tls : null,
+  };
 }
 
 function endAnswered(span: Span, { status, cut }: Response): void {
   if (status !== 0) span.note('http.response.status_code', status);
   span.end(cut !== '' || status < 400 ? cut : `HTTP ${status}`);
-}
-
-/** The code and the reason, which may be the same. */
-function describe(error: Error & { readonly code?: string }): string {
-  const reason = reasonOf(error);
-  return error.code === undefined || error.code === reason ? reason : `${error.code} ${reason}`;
 }

@@ -1,0 +1,53 @@
+import type { Response } from './response.ts';
+
+/**
+ * One HTTP call, and what has come of it.
+ *
+ * | state   | by                                                 | to   | note                                |
+ * |---------|----------------------------------------------------|------|-------------------------------------|
+ * | waiting | a connection is free: `send`                       | sent |                                     |
+ * | waiting | no connection, deadline, close                     | over | `sent` stays false, now and for ever |
+ * | sent    | the whole response, connection lost, deadline, close | over | status and body, as far as they came |
+ */
+export class Call implements Response {
+  /** Request line, headers and body. */
+  readonly request: string;
+  readonly timeoutMs: number;
+  /** On the monotonic clock. */
+  readonly deadlineMs: number;
+  sent = false;
+  status = 0;
+  retryAfter = '';
+  cut = '';
+  #isOver = false;
+  #body: Buffer | null = null;
+  readonly #onOver: (response: Response) => void;
+
+  constructor(request: string, timeoutMs: number, nowMs: number, onOver: (response: Response) => void) {
+    this.request = request;
+    this.timeoutMs = timeoutMs;
+    this.deadlineMs = nowMs + timeoutMs;
+    this.#onOver = onOver;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  text(): string {
+    return this.#body === null ? '' : this.#body.toString();
+  }
+
+  /** More of the body; the bytes are lent. */
+  append(bytes: Buffer): void {
+    this.#body = this.#body === null ? Buffer.from(bytes) : Buffer.concat([this.#body, bytes]);
+  }
+
+  /** `cut`: why there is no more of the response; empty when that was all. Harmless when it is over. */
+  end(cut: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.cut = cut;
+    this.#onOver(this);
+  }
+}

@@ -1,0 +1,150 @@
+import assert from 'node:assert';
+import type { Clock } from '../clock.ts';
+import type { Call } from './call.ts';
+import { Connection, type Target } from './connection.ts';
+import { Deadlines } from './deadlines.ts';
+
+/** Shorter than servers keep an idle connection (Node 5 s, uWebSockets.js 10 s), so that they seldom close it first. */
+const IDLE_TIMEOUT_MS = 4000;
+const READ_BYTES = 16_384;
+
+export interface ConnectionsOptions {
+  readonly target: Target;
+  /** At most. */
+  readonly count: number;
+  readonly clock: Clock;
+}
+
+/**
+ * The kept connections to one server, opened as they are needed, and the calls that go over them. One call at a time
+ * on a connection: what happens to a connection happens to one payment. Whoever was free last is taken first, so that
+ * in quiet times the others grow old and are closed.
+ */
+export class Connections {
+  readonly #options: ConnectionsOptions;
+  readonly #deadlines: Deadlines;
+  readonly #waiting = new Set<Call>();
+  readonly #all = new Set<Connection>();
+  readonly #idle: Connection[] = [];
+  /** What is read is understood before the next read, on whichever connection. */
+  readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  #openingCount = 0;
+  #cancelSweep: (() => void) | null = null;
+  #closed = false;
+
+  constructor(options: ConnectionsOptions) {
+    assert(options.count >= 1);
+    this.#options = options;
+    this.#deadlines = new Deadlines(options.clock, (call) => this.#expire(call));
+  }
+
+  /** The call ends by its deadline, whatever happens. */
+  send(call: Call): void {
+    if (this.#closed) {
+      call.end('closed');
+      return;
+    }
+    this.#deadlines.watch(call);
+    const connection = this.#waiting.size === 0 ? this.#idle.pop() : undefined;
+    if (connection !== undefined) {
+      connection.carry(call);
+      return;
+    }
+    this.#waiting.add(call);
+    this.#pump();
+  }
+
+  /** Hangs up at once: what is in flight is cut off, what waits is not sent. */
+  close(): void {
+    this.#closed = true;
+    this.#cancelSweep?.();
+    for (const call of this.#waiting) call.end('closed');
+    this.#waiting.clear();
+    for (const connection of this.#all) connection.destroy('closed');
+    this.#deadlines.close();
+  }
+
+  #pump(): void {
+    if (this.#waiting.size === 0) return;
+    for (const call of this.#waiting) {
+      const connection = this.#idle.pop();
+      if (connection === undefined) break;
+      this.#waiting.delete(call);
+      connection.carry(call);
+    }
+    const room = this.#options.count - this.#all.size;
+    const wanted = Math.min(room, this.#waiting.size - this.#openingCount);
+    for (let opened = 0; opened < wanted; opened++) this.#open();
+  }
+
+  #open(): void {
+    const { target, clock } = this.#options;
+    this.#openingCount++;
+    const connection: Connection = new Connection({
+      target,
+      clock,
+      buffer: this.#buffer,
+      onOpen: () => {
+        this.#openingCount--;
+        this.#free(connection);
+      },
+      onFree: () => this.#free(connection),
+      onOver: (call) => this.#deadlines.forget(call),
+      onGone: (reason, wasOpen) => this.#gone(connection, reason, wasOpen),
+    });
+    this.#all.add(connection);
+  }
+
+  #free(connection: Connection): void {
+    connection.idleSinceMs = this.#options.clock.monotonicMs();
+    this.#idle.push(connection);
+    this.#pump();
+    this.#cancelSweep ??= this.#options.clock.after(IDLE_TIMEOUT_MS, () => this.#sweep());
+  }
+
+  #gone(connection: Connection, reason: string, wasOpen: boolean): void {
+    this.#all.delete(connection);
+    const place = this.#idle.indexOf(connection);
+    if (place >= 0) this.#idle.splice(place, 1);
+    if (!wasOpen) {
+      this.#openingCount--;
+      this.#failWaiting(reason, this.#all.size > this.#openingCount ? 1 : this.#waiting.size);
+    }
+    if (!this.#closed) this.#pump();
+  }
+
+  /** A connection that could not be made takes those with it that nobody else can carry, and at least one. */
+  #failWaiting(reason: string, count: number): void {
+    let left = count;
+    for (const call of this.#waiting) {
+      if (left-- === 0) break;
+      this.#waiting.delete(call);
+      this.#deadlines.forget(call);
+      call.end(reason);
+    }
+  }
+
+  #expire(call: Call): void {
+    const reason = `no answer within ${call.timeoutMs} ms`;
+    this.#deadlines.forget(call);
+    if (this.#waiting.delete(call)) {
+      call.end(reason);
+      return;
+    }
+    for (const connection of this.#all) {
+      if (connection.call === call) connection.destroy(reason);
+    }
+  }
+
+  #sweep(): void {
+    const { clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const old = this.#idle.filter(({ idleSinceMs }) => nowMs - idleSinceMs >= IDLE_TIMEOUT_MS);
+    for (const connection of old) connection.destroy('idle');
+    const [oldest] = this.#idle;
+    this.#cancelSweep =
+      oldest === undefined
+        ? null
+        : clock.after(IDLE_TIMEOUT_MS - (nowMs - oldest.idleSinceMs), () => this.#sweep());
+  }
+}

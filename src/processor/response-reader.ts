@@ -1,0 +1,320 @@
+/** Where a response goes, piece by piece. */
+export interface ResponseSink {
+  status: number;
+  retryAfter: string;
+  /** More of the body; the bytes are lent. */
+  append(bytes: Buffer): void;
+}
+
+export interface ReaderLimits {
+  readonly headBytes: number;
+  readonly bodyBytes: number;
+}
+
+const NOWHERE: ResponseSink = { status: 0, retryAfter: '', append() {} };
+
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const ZERO = 0x30;
+const COLON = 0x3a;
+const TO_LOWER = 0x20;
+const LETTER_A = 0x61;
+const LETTER_C = 0x63;
+const LETTER_R = 0x72;
+const LETTER_T = 0x74;
+const LETTER_Z = 0x7a;
+const VERSION = Buffer.from('HTTP/1.1 ');
+/** Each byte with the bit that makes a letter small; `-`, `:` and the space have it already. */
+const LENGTH_NAME = Buffer.from('content-length: ');
+const LENGTH_DIGITS = 9;
+
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [^\r\n]*)?$/;
+const LENGTH = /^\d{1,15}$/;
+const CHUNK_SIZE = /^([\dA-Fa-f]{1,8})[ \t]*(?:;.*)?$/;
+const FIELD = /^([!#$%&'*+.^_`|~\dA-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
+
+/**
+ * | state   | reads                                          | then                              |
+ * |---------|------------------------------------------------|-----------------------------------|
+ * | status  | the status line                                | fields                            |
+ * | fields  | a header, or the empty line that ends them     | status (1xx), body, size or done  |
+ * | body    | as many bytes as are left of `Content-Length`  | done                              |
+ * | rest    | everything, until the connection ends          | `finish`                          |
+ * | size    | the line before a chunk                        | chunk, or trailer when it is 0    |
+ * | chunk   | as many bytes as are left of the chunk         | gap                               |
+ * | gap     | the end of line behind a chunk                 | size                              |
+ * | trailer | a header, or the empty line that ends them     | done                              |
+ */
+type State = 'status' | 'fields' | 'body' | 'rest' | 'size' | 'chunk' | 'gap' | 'trailer' | 'done';
+
+/**
+ * Reads HTTP/1.1 responses (RFC 9112) from the bytes of one connection, one after another. Strict: a response that two
+ * readers might take for two things is a problem, and nothing that follows on its connection means anything.
+ */
+export class ResponseReader {
+  readonly #limits: ReaderLimits;
+  #sink: ResponseSink = NOWHERE;
+  #state: State = 'done';
+  /** The beginning of a line whose end has not come yet. */
+  #line = '';
+  #headBytes = 0;
+  #bodyBytes = 0;
+  #status = 0;
+  #retryAfter = '';
+  /** Of the body, or of the chunk. */
+  #leftBytes = 0;
+  #length = -1;
+  #chunked = false;
+  #keepsAlive = false;
+  #problem = '';
+
+  constructor(limits: ReaderLimits) {
+    this.#limits = limits;
+  }
+
+  /** Whether the response has been read whole. */
+  get done(): boolean {
+    return this.#state === 'done';
+  }
+
+  /** Whether another request may follow on the connection, once it is done. */
+  get keepsAlive(): boolean {
+    return this.#keepsAlive;
+  }
+
+  /** Why this is no response; empty: it is one as far as it has come. */
+  get problem(): string {
+    return this.#problem;
+  }
+
+  /** The next response goes to this sink. */
+  begin(sink: ResponseSink): void {
+    this.#sink = sink;
+    this.#state = 'status';
+    this.#headBytes = 0;
+    this.#bodyBytes = 0;
+  }
+
+  /** Reads on, to the end of the response or of the bytes [start, end); returns how far it has come. */
+  read(bytes: Buffer, start: number, end: number): number {
+    let at = start;
+    while (at < end && this.#state !== 'done' && this.#problem === '') {
+      at = this.#readsBytes() ? this.#readBytes(bytes, at, end) : this.#readLine(bytes, at, end);
+    }
+    return at;
+  }
+
+  /** The connection has ended. True: the response had no other end. */
+  finish(): boolean {
+    if (this.#state !== 'rest') return false;
+    this.#state = 'done';
+    return true;
+  }
+
+  #readsBytes(): boolean {
+    return this.#state === 'body' || this.#state === 'chunk' || this.#state === 'rest';
+  }
+
+  #readBytes(bytes: Buffer, start: number, end: number): number {
+    const until = Math.min(end, start + this.#leftBytes);
+    this.#bodyBytes += until - start;
+    if (this.#bodyBytes > this.#limits.bodyBytes) {
+      this.#problem = 'the body is over the limit';
+      return end;
+    }
+    this.#sink.append(bytes.subarray(start, until));
+    this.#leftBytes -= until - start;
+    if (this.#leftBytes === 0) this.#state = this.#state === 'chunk' ? 'gap' : 'done';
+    return until;
+  }
+
+  #readLine(bytes: Buffer, start: number, end: number): number {
+    let at = start;
+    while (at < end && bytes[at] !== LF) at++;
+    this.#headBytes += at - start + 1;
+    if (this.#headBytes > this.#limits.headBytes) {
+      this.#problem = 'the head is over the limit';
+      return end;
+    }
+    if (at === end) {
+      this.#line += bytes.toString('latin1', start, end);
+      return end;
+    }
+    if (this.#line === '' && bytes[at - 1] === CR && this.#takeFast(bytes, start, at - 1)) return at + 1;
+    const line = this.#line + bytes.toString('latin1', start, at);
+    this.#line = '';
+    if (line.endsWith('\r')) this.#take(line.slice(0, -1));
+    else this.#problem = 'a line without its end';
+    return at + 1;
+  }
+
+  /** The lines that most responses consist of, without making strings of them. False: not one of these. */
+  #takeFast(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#state === 'status') return this.#takeStatusFast(bytes, start, end);
+    if (this.#state !== 'fields') return false;
+    if (start === end) {
+      this.#takeEndOfFields();
+      return true;
+    }
+    return this.#passesOver(bytes, start, end) || this.#takeLengthFast(bytes, start, end);
+  }
+
+  #takeStatusFast(bytes: Buffer, start: number, end: number): boolean {
+    const codeAt = start + VERSION.length;
+    if (end < codeAt + 3 || (end > codeAt + 3 && bytes[codeAt + 3] !== SPACE)) return false;
+    for (let index = 0; index < VERSION.length; index++) {
+      if (bytes[start + index] !== VERSION[index]) return false;
+    }
+    const code = digitsAt(bytes, codeAt, codeAt + 3);
+    // Nobody has asked for what is below: another path knows what to do with it.
+    if (code < 200 || code > 599) return false;
+    this.#begin(code, true);
+    return true;
+  }
+
+  /** Most headers mean nothing here, and are told by their first letter. */
+  #passesOver(bytes: Buffer, start: number, end: number): boolean {
+    const letter = (bytes[start] as number) | TO_LOWER;
+    if (letter < LETTER_A || letter > LETTER_Z) return false;
+    if (letter === LETTER_C || letter === LETTER_T || letter === LETTER_R) {
+      // `Content-Type` is among the answers of every processor.
+      if (letter !== LETTER_C || bytes[start + 12] !== COLON) return false;
+      const other = (bytes[start + 8] as number) | TO_LOWER;
+      return other === LETTER_T;
+    }
+    let at = start + 1;
+    while (at < end && bytes[at] !== COLON && bytes[at] !== SPACE) at++;
+    return bytes[at] === COLON;
+  }
+
+  #takeLengthFast(bytes: Buffer, start: number, end: number): boolean {
+    const valueAt = start + LENGTH_NAME.length;
+    if (this.#length !== -1 || end <= valueAt || end > valueAt + LENGTH_DIGITS) return false;
+    for (let index = 0; index < LENGTH_NAME.length; index++) {
+      if (((bytes[start + index] as number) | TO_LOWER) !== LENGTH_NAME[index]) return false;
+    }
+    const length = digitsAt(bytes, valueAt, end);
+    if (length < 0) return false;
+    this.#length = length;
+    return true;
+  }
+
+  #take(line: string): void {
+    switch (this.#state) {
+      case 'status':
+        this.#takeStatus(line);
+        break;
+      case 'fields':
+        if (line === '') this.#takeEndOfFields();
+        else this.#takeField(line);
+        break;
+      case 'size':
+        this.#takeSize(line);
+        break;
+      case 'gap':
+        if (line === '') this.#state = 'size';
+        else this.#problem = 'a chunk longer than it says';
+        break;
+      case 'trailer':
+        if (line === '') this.#state = 'done';
+        break;
+      default:
+        break;
+    }
+  }
+
+  #takeStatus(line: string): void {
+    const [, minor, status] = STATUS_LINE.exec(line) ?? [];
+    if (status === undefined) {
+      this.#problem = 'not a response in HTTP/1.1';
+      return;
+    }
+    const code = Number(status);
+    // Nobody asked for them, so what follows is not what it should be.
+    if (code === 100 || code === 101) this.#problem = `HTTP ${code}, which nobody asked for`;
+    this.#begin(code, minor === '1');
+  }
+
+  #begin(code: number, keepsAlive: boolean): void {
+    this.#state = 'fields';
+    this.#status = code;
+    this.#retryAfter = '';
+    this.#length = -1;
+    this.#chunked = false;
+    this.#keepsAlive = keepsAlive;
+  }
+
+  #takeField(line: string): void {
+    const [, name = '', value = ''] = FIELD.exec(line) ?? [];
+    switch (name.toLowerCase()) {
+      case '':
+        this.#problem = 'a header without a name';
+        break;
+      case 'content-length':
+        this.#takeLength(value);
+        break;
+      case 'transfer-encoding':
+        if (this.#chunked || value.toLowerCase() !== 'chunked') this.#problem = `Transfer-Encoding: ${value}`;
+        this.#chunked = true;
+        break;
+      case 'connection':
+        if (/(?:^|,)\s*close\s*(?:,|$)/i.test(value)) this.#keepsAlive = false;
+        break;
+      case 'retry-after':
+        this.#retryAfter = value;
+        break;
+    }
+  }
+
+  #takeLength(value: string): void {
+    const length = LENGTH.test(value) ? Number(value) : -1;
+    if (length === -1 || (this.#length !== -1 && this.#length !== length))
+      this.#problem = `Content-Length: ${value}`;
+    this.#length = length;
+  }
+
+  #takeEndOfFields(): void {
+    const status = this.#status;
+    if (status < 200) {
+      this.#state = 'status';
+      return;
+    }
+    if (this.#chunked && this.#length !== -1) {
+      this.#problem = 'two lengths of one body';
+      return;
+    }
+    this.#sink.status = status;
+    this.#sink.retryAfter = this.#retryAfter;
+    this.#leftBytes = this.#length;
+    if (status === 204 || status === 304 || this.#length === 0) this.#state = 'done';
+    else if (this.#chunked) this.#state = 'size';
+    else if (this.#length > 0) this.#state = 'body';
+    else {
+      this.#state = 'rest';
+      this.#leftBytes = Number.POSITIVE_INFINITY;
+      this.#keepsAlive = false;
+    }
+  }
+
+  #takeSize(line: string): void {
+    const [, size] = CHUNK_SIZE.exec(line) ?? [];
+    if (size === undefined) {
+      this.#problem = 'a chunk of no size';
+      return;
+    }
+    this.#leftBytes = Number.parseInt(size, 16);
+    this.#state = this.#leftBytes === 0 ? 'trailer' : 'chunk';
+  }
+}
+
+/** The number that bytes [start, end) spell, all of them digits; negative when they aren't. */
+function digitsAt(bytes: Buffer, start: number, end: number): number {
+  let value = 0;
+  for (let at = start; at < end; at++) {
+    const digit = (bytes[at] as number) - ZERO;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
