@@ -1,22 +1,35 @@
 /** Bytes of a UUID wherever it is laid out in memory or in a store (RFC 9562, network order). */
 export const UUID_BYTES = 16;
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const TEXT_BYTES = 36;
+/** Where in its text the first of the two digits of each byte stands. */
+const DIGITS_AT = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
+const DIGITS = Buffer.from('0123456789abcdef');
+/** Written anew for each id that is read. */
+const TEXT = Buffer.from('00000000-0000-0000-0000-000000000000');
 
 /** Writes the 16 bytes of a canonical UUID (36 characters, either case) at `offset`. */
-export function writeUuid(uuid: string, into: Buffer, offset: number): void {
-  const hex = uuid.slice(0, 8) + uuid.slice(9, 13) + uuid.slice(14, 18) + uuid.slice(19, 23) + uuid.slice(24);
-  into.write(hex, offset, UUID_BYTES, 'hex');
+export function writeUuid(uuid: string, into: Uint8Array, offset: number): void {
+  for (let index = 0; index < UUID_BYTES; index++) {
+    const at = DIGITS_AT[index] as number;
+    into[offset + index] = (nibbleOf(uuid.charCodeAt(at)) << 4) | nibbleOf(uuid.charCodeAt(at + 1));
+  }
+}
+
+/** ASCII has the digits from 0x30 on, and the letters from 0x41 and 0x61 on. */
+function nibbleOf(code: number): number {
+  return code < 0x40 ? code & 0xf : (code & 0xf) + 9;
 }
 
 /** The canonical, lower-case UUID of the 16 bytes at `offset`. */
 export function readUuid(from: Uint8Array, offset: number): string {
-  let text = '';
   for (let index = 0; index < UUID_BYTES; index++) {
-    if (index === 4 || index === 6 || index === 8 || index === 10) text += '-';
-    text += HEX[from[offset + index] as number];
+    const byte = from[offset + index] as number;
+    const at = DIGITS_AT[index] as number;
+    TEXT[at] = DIGITS[byte >>> 4] as number;
+    TEXT[at + 1] = DIGITS[byte & 0xf] as number;
   }
-  return text;
+  return TEXT.toString('latin1', 0, TEXT_BYTES);
 }
 
 const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

@@ -31,11 +31,18 @@ const NEXT = {
   gone: [],
 } as const satisfies Record<string, readonly string[]>;
 
+/** By id and amount: another amount under the same id is another claim, which the ledger refuses. */
+export function keyOf({ correlationId, amountCents }: Payment): string {
+  return `${correlationId} ${amountCents}`;
+}
+
 /** No record of this payment in this instance's journal: it came from another owner, through the ledger. */
 export const NOT_JOURNALED = -1;
 
 export class Held {
   readonly payment: Payment;
+  /** What it is held under (`keyOf`). */
+  readonly key: string;
   /** Where the journal keeps it until the ledger does. */
   readonly journalRef: number;
   /** What its calls are part of; the ledger does not keep it. */
@@ -60,6 +67,7 @@ export class Held {
 
   constructor(payment: Payment, journalRef: number, state: 'waiting' | 'pinned' = 'waiting') {
     this.payment = payment;
+    this.key = keyOf(payment);
     this.journalRef = journalRef;
     this.#state = state;
   }
