@@ -57,11 +57,8 @@ interface Offer {
   /** It repeats a payment that is not accepted yet, and may still be refused. */
   readonly repeats: boolean;
   readonly answer: Answer;
-}
-
-interface Pending extends Offer {
-  /** Where the journal has it. */
-  readonly journalRef: number;
+  /** Where the journal has it, once it has. */
+  journalRef: number;
 }
 
 /**
@@ -73,7 +70,7 @@ interface Pending extends Offer {
  */
 export class Intake {
   readonly #parts: IntakeParts;
-  #pending: Pending[] = [];
+  #pending: Offer[] = [];
   #confirming = false;
   readonly #writeTrouble: Trouble;
   readonly #syncTrouble: Trouble;
@@ -108,7 +105,15 @@ export class Intake {
         break;
       case 'new':
       case 'pending':
-        this.#admit({ id, amountCents, acceptedAtMs, trace, repeats: known === 'pending', answer });
+        this.#admit({
+          id,
+          amountCents,
+          acceptedAtMs,
+          trace,
+          repeats: known === 'pending',
+          answer,
+          journalRef: -1,
+        });
         break;
     }
   }
@@ -126,7 +131,8 @@ export class Intake {
       this.#refuse(offer, 'journal-unavailable');
       return;
     }
-    this.#journaled({ ...offer, journalRef });
+    offer.journalRef = journalRef;
+    this.#journaled(offer);
   }
 
   #write({ id, amountCents, acceptedAtMs, trace }: Offer): number | null {
@@ -143,7 +149,7 @@ export class Intake {
     return journalRef;
   }
 
-  #journaled(pending: Pending): void {
+  #journaled(pending: Offer): void {
     if (this.#parts.durability.kind === 'journal') {
       this.#decide(pending, 'accepted');
       return;
@@ -152,7 +158,7 @@ export class Intake {
     if (!this.#confirming) void this.#confirm();
   }
 
-  #decide(pending: Pending, verdict: Verdict): void {
+  #decide(pending: Offer, verdict: Verdict): void {
     if (verdict !== 'accepted') this.#withdraw(pending, verdict);
     else if (pending.repeats && this.#isConflict(pending)) {
       this.#withdraw(pending, 'amount-conflict');
@@ -161,11 +167,11 @@ export class Intake {
   }
 
   /** What a repetition repeats may have been refused since, and forgotten: it is remembered anew. */
-  #isConflict({ id, amountCents, acceptedAtMs }: Pending): boolean {
+  #isConflict({ id, amountCents, acceptedAtMs }: Offer): boolean {
     return this.#parts.recent.remember(id, amountCents, acceptedAtMs) === 'conflict';
   }
 
-  #accept({ id, amountCents, acceptedAtMs, trace, journalRef, repeats, answer }: Pending): void {
+  #accept({ id, amountCents, acceptedAtMs, trace, journalRef, repeats, answer }: Offer): void {
     const { recent, ring, sheet } = this.#parts;
     recent.confirm(id);
     ring.push(id, amountCents, acceptedAtMs, journalRef, trace);
@@ -179,7 +185,7 @@ export class Intake {
     answer(verdict);
   }
 
-  #withdraw(pending: Pending, verdict: Verdict): void {
+  #withdraw(pending: Offer, verdict: Verdict): void {
     const { ring, segments } = this.#parts;
     ring.release();
     segments.markDone(pending.journalRef);
@@ -206,7 +212,7 @@ export class Intake {
     this.#confirming = false;
   }
 
-  async #verdicts(batch: readonly Pending[]): Promise<Verdict[]> {
+  async #verdicts(batch: readonly Offer[]): Promise<Verdict[]> {
     const { durability, journal, sheet } = this.#parts;
     if (durability.kind === 'ledger') return this.#reserve(batch, durability.ledger, durability.lease);
     const synced = await journal.sync();
@@ -220,7 +226,7 @@ export class Intake {
     return batch.map(() => 'accepted');
   }
 
-  async #reserve(batch: readonly Pending[], ledger: Ledger, lease: Lease): Promise<Verdict[]> {
+  async #reserve(batch: readonly Offer[], ledger: Ledger, lease: Lease): Promise<Verdict[]> {
     const owner = lease.owner;
     const reply = await ledger.commit(owner, [], batch.map(reservation));
     if (reply.kind === 'unavailable') {
@@ -236,6 +242,6 @@ export class Intake {
   }
 }
 
-function reservation({ id, amountCents, acceptedAtMs }: Pending): Claim {
+function reservation({ id, amountCents, acceptedAtMs }: Offer): Claim {
   return { correlationId: readUuid(id, 0), amountCents, acceptedAtMs, processor: null, requestedAtMs: 0 };
 }

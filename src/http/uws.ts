@@ -153,6 +153,8 @@ export class Exchange {
   readonly #response: HttpResponse;
   readonly #isHead: boolean;
   #open = true;
+  /** Within a callback of the library, which corks the connection by itself: what is written leaves when it returns. */
+  #corked = false;
   #onGone: (() => void) | null = null;
 
   /** Given the request, it leaves out the body of an answer to HEAD, which would be read as the next answer. */
@@ -196,7 +198,9 @@ export class Exchange {
       }
       if (isLast && startBytes === 0) {
         handedOver = true;
+        this.#corked = true;
         onBody(new Uint8Array(chunk));
+        this.#corked = false;
         return;
       }
       if (chunk.byteLength > 0) {
@@ -219,18 +223,21 @@ export class Exchange {
     assert(body !== null || !close);
     if (!this.#open) return;
     this.#open = false;
+    if (this.#corked) this.#write(status, headers, body, close);
+    else this.#response.cork(() => this.#write(status, headers, body, close));
+  }
+
+  #write(status: string, headers: Headers, body: string | Uint8Array | null, close: boolean): void {
     const response = this.#response;
-    response.cork(() => {
-      response.writeStatus(status);
-      for (const [name, value] of headers) response.writeHeader(name, value);
-      if (body !== null && !this.#isHead) {
-        response.end(body, close);
-        return;
-      }
-      // Given to `endWithoutBody`, the length makes the library wait for as many bytes.
-      if (body !== null) response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
-      response.endWithoutBody();
-    });
+    response.writeStatus(status);
+    for (const [name, value] of headers) response.writeHeader(name, value);
+    if (body !== null && !this.#isHead) {
+      response.end(body, close);
+      return;
+    }
+    // Given to `endWithoutBody`, the length makes the library wait for as many bytes.
+    if (body !== null) response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
+    response.endWithoutBody();
   }
 
   /** Begins an answer that will never be complete, for tests of those who read it, then ends the connection. */
