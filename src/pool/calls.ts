@@ -14,16 +14,19 @@ export interface CallsPolicy {
   readonly callLimit: number;
   /** Payments a second that this thread aims at while a backlog drains. */
   readonly drainRate: number;
+  /** How long it gathers between turns. */
+  readonly batchWindowMs: number;
 }
 
-/** With fewer calls than this in flight, a quick processor is kept waiting by the gaps between turns. */
+/** Whatever the rate: a few calls at once cost nothing. */
 const LEAST_CALLS = 32;
 
 /**
  * The calls of one pool thread: how many may be in flight to each processor, and which is the oldest.
  *
  * As many as Little's law asks for (L = rate x latency): a processor that answers in 5 ms drains a backlog with few
- * calls at once, one that takes a second needs hundreds, and more than that only takes the CPU from accepting.
+ * calls at once, one that takes a second needs hundreds, and more than that only takes the CPU from accepting. Calls
+ * begin once a turn, so what a place is taken for is the latency and the window between two turns.
  */
 export class Calls {
   readonly #parts: CallsParts;
@@ -45,7 +48,8 @@ export class Calls {
 
   hasRoom(processor: number): boolean {
     const { board, policy } = this.#parts;
-    const wanted = Math.ceil((policy.drainRate * board.latencyMs(processor)) / 1000);
+    const takenMs = board.latencyMs(processor) + policy.batchWindowMs;
+    const wanted = Math.ceil((policy.drainRate * takenMs) / 1000);
     const limit = Math.min(policy.callLimit, Math.max(LEAST_CALLS, wanted));
     return this.#reservedAt(processor) < limit;
   }

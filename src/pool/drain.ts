@@ -9,7 +9,7 @@ import type { Answer, Found, Processor } from '../processor/processor.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
 import type { Board } from './board.ts';
 import { Calls } from './calls.ts';
-import { Held, type HeldState, NOT_JOURNALED } from './held.ts';
+import { Held, type HeldState, keyOf, NOT_JOURNALED } from './held.ts';
 import { Queue } from './queue.ts';
 import { choose, type ProcessorView, type Route, reasonOf } from './routing.ts';
 import type { Standing } from './standing.ts';
@@ -74,6 +74,8 @@ interface Settling {
 
 /** While payments wait for a processor, how often they are routed anew. */
 const ROUTE_AGAIN_MS = 25;
+/** The window that is left once a call has ended that took longer than a whole one. */
+const LATE_WINDOW_MS = 10;
 /** How answers to questions are counted. */
 const FOUND_COUNTERS = { held: 'foundHeld', absent: 'foundAbsent', unknown: 'foundUnknown' } as const;
 /** Entries taken over from a dead owner in one step. */
@@ -91,7 +93,7 @@ export class Drain {
   readonly #parts: DrainParts;
   readonly #calls: Calls;
   readonly #lease: Lease;
-  /** By id and amount: another amount under the same id is another claim, which the ledger refuses. */
+  /** By `keyOf`. */
   readonly #held = new Map<string, Held>();
   readonly #waiting = new Queue<Held>();
   #settlements: Settling[] = [];
@@ -99,6 +101,10 @@ export class Drain {
   #ledgerFailures = 0;
   #stirred = Promise.withResolvers<void>();
   #sourceWait: Promise<void> | null = null;
+  /** A call has ended that took longer than a window. */
+  #late = false;
+  /** Cuts the window short that is open; null: none is. */
+  #cutWindow: (() => void) | null = null;
   #lastAlone: Promise<unknown> = Promise.resolve();
 
   constructor(parts: DrainParts) {
@@ -171,7 +177,7 @@ export class Drain {
       }
       const held = new Held(payment, payment.journalRef);
       held.trace = payment.trace;
-      this.#held.set(keyOf(payment), held);
+      this.#held.set(held.key, held);
       this.#waiting.push(held);
     }
   }
@@ -195,7 +201,7 @@ export class Drain {
       }
       const held = new Held(entry, NOT_JOURNALED, entry.status === 'dispatched' ? 'pinned' : 'waiting');
       held.trace = known?.trace ?? null;
-      this.#held.set(keyOf(entry), held);
+      this.#held.set(held.key, held);
       // One that was only reserved may be claimed by anybody, and come to this owner once more, sent.
       if (held.state === 'waiting') {
         this.#waiting.pushFront(held);
@@ -387,7 +393,9 @@ export class Drain {
     const dispatch = { correlationId, amountCents, acceptedAtMs, requestedAtMs, trace };
     const answer = await this.#processorOf(held).pay(dispatch, policy.processorTimeoutMs);
     this.#calls.ended(held);
-    sheet.observeCall(held.processor, clock.stopwatchMs() - beganAtMs);
+    const tookMs = clock.stopwatchMs() - beganAtMs;
+    sheet.observeCall(held.processor, tookMs);
+    if (tookMs > policy.batchWindowMs) this.#hurry();
     sheet.countAt(held.processor, answer.kind);
     this.#learn(held, answer);
     if (held.state === 'gone') this.#calls.release(held.processor);
@@ -544,7 +552,7 @@ export class Drain {
 
   #drop(held: Held): void {
     this.#move(held, 'gone');
-    this.#held.delete(keyOf(held.payment));
+    this.#held.delete(held.key);
   }
 
   /**
@@ -592,18 +600,42 @@ export class Drain {
     }
     if (this.#waiting.length > 0 || board.stopping) waits.push(sleep(clock, ROUTE_AGAIN_MS));
     await Promise.race(waits);
-    if (policy.batchWindowMs > 0 && !board.stopping) await sleep(clock, policy.batchWindowMs);
+    if (policy.batchWindowMs > 0 && !board.stopping) await this.#gather();
+    this.#late = false;
     this.#stirred = Promise.withResolvers<void>();
+  }
+
+  /** Lets more come together for the next turn, which costs as much by itself as some twenty payments in it. */
+  #gather(): Promise<void> {
+    const { clock, policy } = this.#parts;
+    const lateWindowMs = Math.min(LATE_WINDOW_MS, policy.batchWindowMs);
+    return new Promise((resolve) => {
+      const end = () => {
+        this.#cutWindow = null;
+        resolve();
+      };
+      const cancel = clock.after(this.#late ? lateWindowMs : policy.batchWindowMs, end);
+      this.#cutWindow = () => {
+        this.#cutWindow = null;
+        cancel();
+        clock.after(lateWindowMs, end);
+      };
+    });
+  }
+
+  /**
+   * The charge of a call that took long has been in the processor's books for a while before it gets into ours, and
+   * who compares them may look at that time already: it waits for no whole window.
+   */
+  #hurry(): void {
+    this.#late = true;
+    this.#cutWindow?.();
   }
 }
 
 /** Its outcome is unknown, and asked for or about to be. */
 function isPinned(state: HeldState): boolean {
   return state === 'pinned' || state === 'asking';
-}
-
-function keyOf({ correlationId, amountCents }: Payment): string {
-  return `${correlationId} ${amountCents}`;
 }
 
 function claimOf(held: Held): Claim {

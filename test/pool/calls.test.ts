@@ -11,7 +11,7 @@ const PAYMENT = {
   acceptedAtMs: 1000,
 };
 
-function setUp(policy = { callLimit: 100, drainRate: 1000 }) {
+function setUp(policy = { callLimit: 100, drainRate: 1000, batchWindowMs: 0 }) {
   const board = new Board(Board.allocate(SHAPE), SHAPE);
   return { board, calls: new Calls({ board, thread: 1, processors: ['a', 'b'], policy }) };
 }
@@ -51,11 +51,11 @@ test('no processor gets more than the limit', () => {
   const { board, calls } = setUp();
   board.setLatency(0, 60_000);
   assert.is(roomOf(calls, 0), 100);
-  assert.is(roomOf(setUp({ callLimit: 3, drainRate: 1000 }).calls, 0), 3);
+  assert.is(roomOf(setUp({ callLimit: 3, drainRate: 1000, batchWindowMs: 0 }).calls, 0), 3);
 });
 
 test('each processor has places of its own', () => {
-  const { calls } = setUp({ callLimit: 2, drainRate: 1 });
+  const { calls } = setUp({ callLimit: 2, drainRate: 1, batchWindowMs: 0 });
   calls.reserve(0);
   calls.reserve(0);
   assert.not(calls.hasRoom(0));
@@ -99,7 +99,12 @@ test('a thread that begins wipes what the one before it in its place had in flig
   const board = new Board(Board.allocate(SHAPE), SHAPE);
   board.setCalls(1, 0, 9, 500);
   board.setCalls(0, 0, 2, 700);
-  new Calls({ board, thread: 1, processors: ['a', 'b'], policy: { callLimit: 1, drainRate: 1 } });
+  new Calls({
+    board,
+    thread: 1,
+    processors: ['a', 'b'],
+    policy: { callLimit: 1, drainRate: 1, batchWindowMs: 0 },
+  });
   assert.is(board.callsInFlight(0), 2);
   assert.is(board.oldestCallAtMs(0), 700);
 });
