@@ -78,8 +78,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'let the journal forget a payment before it is claimed',
     file: 'pool/drain.ts',
-    from: 'this.#held.set(keyOf(payment), held);',
-    to: 'this.#held.set(keyOf(payment), held);\n      this.#parts.source.release(payment.journalRef);',
+    from: 'held.trace = payment.trace;',
+    to: 'held.trace = payment.trace;\n      this.#parts.source.release(payment.journalRef);',
   },
   {
     name: 'let the journal forget what is pushed a second time',
