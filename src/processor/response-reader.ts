@@ -19,20 +19,24 @@ const SPACE = 0x20;
 const ZERO = 0x30;
 const COLON = 0x3a;
 const TO_LOWER = 0x20;
-const LETTER_A = 0x61;
 const LETTER_C = 0x63;
 const LETTER_R = 0x72;
 const LETTER_T = 0x74;
-const LETTER_Z = 0x7a;
 const VERSION = Buffer.from('HTTP/1.1 ');
-/** Each byte with the bit that makes a letter small; `-`, `:` and the space have it already. */
+/** Small, which one bit makes of a letter; `-`, `:` and the space have it, and what has not is no text. */
 const LENGTH_NAME = Buffer.from('content-length: ');
 const LENGTH_DIGITS = 9;
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [^\r\n]*)?$/;
+// No control character but the tab is text.
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t -\xff]*)?$/;
 const LENGTH = /^\d{1,15}$/;
-const CHUNK_SIZE = /^([\dA-Fa-f]{1,8})[ \t]*(?:;.*)?$/;
-const FIELD = /^([!#$%&'*+.^_`|~\dA-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
+const CHUNK_SIZE = /^([\dA-Fa-f]{1,8})(?:[ \t]*;[\t -\xff]*)?$/;
+/** The value in words, so that a long run of spaces is gone over once. */
+const FIELD = /^([!#$%&'*+.^_`|~\dA-Za-z-]+):[ \t]*(?:([!-\xff]+(?:[ \t]+[!-\xff]+)*)[ \t]*)?$/;
+/** By byte: 1 where it may stand in the name of a header. */
+const IN_NAME = Uint8Array.from({ length: 256 }, (_, byte) =>
+  Number(FIELD.test(`${String.fromCharCode(byte)}:`)),
+);
 
 /**
  * | state   | reads                                          | then                              |
@@ -107,7 +111,7 @@ export class ResponseReader {
 
   /** The connection has ended. True: the response had no other end. */
   finish(): boolean {
-    if (this.#state !== 'rest') return false;
+    if (this.#state !== 'rest' || this.#problem !== '') return false;
     this.#state = 'done';
     return true;
   }
@@ -130,9 +134,11 @@ export class ResponseReader {
   }
 
   #readLine(bytes: Buffer, start: number, end: number): number {
-    let at = start;
+    let textEnd = start;
+    while (textEnd < end && (bytes[textEnd] as number) >= SPACE) textEnd++;
+    let at = textEnd;
     while (at < end && bytes[at] !== LF) at++;
-    this.#headBytes += at - start + 1;
+    this.#headBytes += Math.min(at + 1, end) - start;
     if (this.#headBytes > this.#limits.headBytes) {
       this.#problem = 'the head is over the limit';
       return end;
@@ -141,7 +147,8 @@ export class ResponseReader {
       this.#line += bytes.toString('latin1', start, end);
       return end;
     }
-    if (this.#line === '' && bytes[at - 1] === CR && this.#takeFast(bytes, start, at - 1)) return at + 1;
+    const isPlain = this.#line === '' && at === textEnd + 1 && bytes[textEnd] === CR;
+    if (isPlain && this.#takeFast(bytes, start, textEnd)) return at + 1;
     const line = this.#line + bytes.toString('latin1', start, at);
     this.#line = '';
     if (line.endsWith('\r')) this.#take(line.slice(0, -1));
@@ -157,7 +164,7 @@ export class ResponseReader {
       this.#takeEndOfFields();
       return true;
     }
-    return this.#passesOver(bytes, start, end) || this.#takeLengthFast(bytes, start, end);
+    return this.#passesOver(bytes, start) || this.#takeLengthFast(bytes, start, end);
   }
 
   #takeStatusFast(bytes: Buffer, start: number, end: number): boolean {
@@ -173,19 +180,11 @@ export class ResponseReader {
     return true;
   }
 
-  /** Most headers mean nothing here, and are told by their first letter. */
-  #passesOver(bytes: Buffer, start: number, end: number): boolean {
-    const letter = (bytes[start] as number) | TO_LOWER;
-    if (letter < LETTER_A || letter > LETTER_Z) return false;
-    if (letter === LETTER_C || letter === LETTER_T || letter === LETTER_R) {
-      // `Content-Type` is among the answers of every processor.
-      if (letter !== LETTER_C || bytes[start + 12] !== COLON) return false;
-      const other = (bytes[start + 8] as number) | TO_LOWER;
-      return other === LETTER_T;
-    }
-    let at = start + 1;
-    while (at < end && bytes[at] !== COLON && bytes[at] !== SPACE) at++;
-    return bytes[at] === COLON;
+  /** Most headers mean nothing here. */
+  #passesOver(bytes: Buffer, start: number): boolean {
+    let at = start;
+    while (IN_NAME[bytes[at] as number] === 1) at++;
+    return at > start && bytes[at] === COLON && !mayMatter((bytes[start] as number) | TO_LOWER, at - start);
   }
 
   #takeLengthFast(bytes: Buffer, start: number, end: number): boolean {
@@ -218,6 +217,7 @@ export class ResponseReader {
         break;
       case 'trailer':
         if (line === '') this.#state = 'done';
+        else if (!FIELD.test(line)) this.#problem = 'a trailer without a name';
         break;
       default:
         break;
@@ -231,9 +231,11 @@ export class ResponseReader {
       return;
     }
     const code = Number(status);
-    // Nobody asked for them, so what follows is not what it should be.
-    if (code === 100 || code === 101) this.#problem = `HTTP ${code}, which nobody asked for`;
-    this.#begin(code, minor === '1');
+    const isOld = minor === '0';
+    // Nobody asked for them, so what follows is not what it should be. HTTP/1.0 has none that go before another.
+    if (code === 100 || code === 101 || (code < 200 && isOld))
+      this.#problem = `HTTP ${code}, which nobody asked for`;
+    this.#begin(code, !isOld);
   }
 
   #begin(code: number, keepsAlive: boolean): void {
@@ -287,7 +289,10 @@ export class ResponseReader {
     this.#sink.status = status;
     this.#sink.retryAfter = this.#retryAfter;
     this.#leftBytes = this.#length;
-    if (status === 204 || status === 304 || this.#length === 0) this.#state = 'done';
+    const isBare = status === 204 || status === 304;
+    // Who tells of a body that can't be there may send it.
+    if (isBare && (this.#chunked || this.#length > 0)) this.#keepsAlive = false;
+    if (isBare || this.#length === 0) this.#state = 'done';
     else if (this.#chunked) this.#state = 'size';
     else if (this.#length > 0) this.#state = 'body';
     else {
@@ -305,6 +310,20 @@ export class ResponseReader {
     }
     this.#leftBytes = Number.parseInt(size, 16);
     this.#state = this.#leftBytes === 0 ? 'trailer' : 'chunk';
+  }
+}
+
+/** Whether a header may be one of those that are read here, by its first letter, small, and the length of its name. */
+function mayMatter(letter: number, length: number): boolean {
+  switch (letter) {
+    case LETTER_C:
+      return length === 'connection'.length || length === 'content-length'.length;
+    case LETTER_T:
+      return length === 'transfer-encoding'.length;
+    case LETTER_R:
+      return length === 'retry-after'.length;
+    default:
+      return false;
   }
 }
 
