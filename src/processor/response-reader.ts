@@ -23,7 +23,7 @@ const LETTER_C = 0x63;
 const LETTER_R = 0x72;
 const LETTER_T = 0x74;
 const VERSION = Buffer.from('HTTP/1.1 ');
-/** Small, which one bit makes of a letter; `-`, `:` and the space have it, and what has not is no text. */
+/** In small letters. The bit that makes them small is set in `-`, `:` and the space, and no control character comes here. */
 const LENGTH_NAME = Buffer.from('content-length: ');
 const LENGTH_DIGITS = 9;
 
