@@ -74,6 +74,8 @@ interface Settling {
 
 /** While payments wait for a processor, how often they are routed anew. */
 const ROUTE_AGAIN_MS = 25;
+/** Between the full batches of what has gathered, so that they don't keep a CPU for themselves. */
+const PACE_MS = 2;
 /** The window that is left once a call has ended that took longer than a whole one. */
 const LATE_WINDOW_MS = 10;
 /** How answers to questions are counted. */
@@ -101,6 +103,8 @@ export class Drain {
   #ledgerFailures = 0;
   #stirred = Promise.withResolvers<void>();
   #sourceWait: Promise<void> | null = null;
+  /** The batch was full: what it leaves over waits for no window. */
+  #more = false;
   /** A call has ended that took longer than a window. */
   #late = false;
   /** Cuts the window short that is open; null: none is. */
@@ -128,14 +132,16 @@ export class Drain {
 
   /** Runs until the board says stop and the calls in flight have ended and are in the books. */
   async run(): Promise<void> {
-    const { board, thread } = this.#parts;
+    const { board, thread, policy } = this.#parts;
     await this.#lease.start();
     board.setReady(thread, true);
     for (;;) {
       this.#dropPurged();
       this.#take();
       this.#show();
-      await this.#alone(() => this.#commit(this.#route()));
+      const claims = this.#route();
+      this.#more = claims.length === policy.batchLimit || this.#settlements.length > policy.batchLimit;
+      await this.#alone(() => this.#commit(claims));
       this.#show();
       if (board.stopping && this.#idle()) break;
       await this.#untilStirred();
@@ -588,6 +594,10 @@ export class Drain {
 
   async #untilStirred(): Promise<void> {
     const { clock, policy, source, board } = this.#parts;
+    if (this.#more && !board.stopping) {
+      if (policy.batchWindowMs > 0) await sleep(clock, Math.min(PACE_MS, policy.batchWindowMs));
+      return;
+    }
     // What a commit has left over, because the ledger was away or its batch was full, has nobody to stir for it.
     if (this.#settlements.length > 0) this.stir();
     const waits = [this.#stirred.promise];

@@ -980,6 +980,23 @@ test('more settlements than a batch takes follow in the next ones', async () => 
   await world.stop();
 });
 
+test('what a full batch leaves over waits for no window', async () => {
+  const world = setUp({ batchLimit: 4, batchWindowMs: 200 });
+  const { clock, mood, cheap, put, totals } = world;
+  await rest();
+  for (let number = 1; number <= 10; number++) put(number);
+  await clock.passSlowly(199);
+  assert.is(cheap.paid.length, 0);
+  await clock.passSlowly(5);
+  assert.is(cheap.paid.length, 10);
+  const before = mood.count('commit');
+  await clock.passSlowly(192);
+  assert.is(mood.count('commit'), before, 'what is left of the last batch gathers');
+  await clock.passSlowly(15);
+  assert.is((await totals())[0]?.count, 10);
+  await world.stop();
+});
+
 // Leases.
 
 test('without a valid lease nothing is claimed', async () => {
