@@ -132,16 +132,15 @@ export class Drain {
 
   /** Runs until the board says stop and the calls in flight have ended and are in the books. */
   async run(): Promise<void> {
-    const { board, thread, policy } = this.#parts;
+    const { board, thread } = this.#parts;
     await this.#lease.start();
     board.setReady(thread, true);
     for (;;) {
       this.#dropPurged();
       this.#take();
       this.#show();
-      const claims = this.#route();
-      this.#more = claims.length === policy.batchLimit || this.#settlements.length > policy.batchLimit;
-      await this.#alone(() => this.#commit(claims));
+      // Routed in there, too: a take-over that is under way may yet drop what waits here.
+      await this.#alone(() => this.#commit(this.#route()));
       this.#show();
       if (board.stopping && this.#idle()) break;
       await this.#untilStirred();
@@ -289,6 +288,7 @@ export class Drain {
   async #commit(claims: Held[]): Promise<void> {
     const { ledger, policy, sheet, log, clock, random } = this.#parts;
     const settling = this.#settlements.splice(0, policy.batchLimit);
+    this.#more = claims.length === policy.batchLimit || this.#settlements.length > 0;
     if (claims.length === 0 && settling.length === 0) return;
     const settlements = settling.map((item) => item.settlement);
     const owner = this.#lease.owner;

@@ -136,6 +136,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'for (let attempt = 1; attempt === 1; attempt++) {\n      const reply = await ledger.takeOver',
   },
   {
+    name: 'choose the claims of a turn before a take-over that is under way has ended',
+    file: 'pool/drain.ts',
+    from: 'await this.#alone(() => this.#commit(this.#route()));',
+    to: 'const claims = this.#route();\n      await this.#alone(() => this.#commit(claims));',
+  },
+  {
     name: 'take what is in the journal for accepted where more is promised',
     file: 'recovery.ts',
     from: 'if (journalAccepts) recent',
