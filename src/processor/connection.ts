@@ -23,6 +23,9 @@ interface ConnectionParts {
   readonly clock: Clock;
   /** What is read lies here until it is understood, which is before anything else is read. */
   readonly buffer: Buffer;
+  /** Of TLS, from a former connection to the target, so that both need not prove themselves anew; null: none. */
+  readonly session: Buffer | null;
+  readonly onSession: (session: Buffer) => void;
   readonly onOpen: () => void;
   /** Its call is over, and it may carry another. */
   readonly onFree: () => void;
@@ -54,7 +57,7 @@ export class Connection {
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
-    const { clock, target, buffer } = parts;
+    const { clock, target, buffer, session } = parts;
     const { host, port, tls } = target;
     const options = {
       host,
@@ -69,11 +72,14 @@ export class Connection {
       },
     };
     this.#socket =
-      tls === null ? connectPlain(options) : connectTls({ ...options, ...tls, ...serverName(host) });
+      tls === null
+        ? connectPlain(options)
+        : connectTls({ ...options, ...tls, ...serverName(host), ...(session !== null && { session }) });
     this.#cancelTimeout = clock.after(CONNECT_TIMEOUT_MS, () =>
       this.destroy(`no connection within ${CONNECT_TIMEOUT_MS} ms`),
     );
     this.#socket.once(tls === null ? 'connect' : 'secureConnect', () => this.#opened());
+    this.#socket.on('session', (newer: Buffer) => parts.onSession(newer));
     this.#socket.on('error', (error) => this.destroy(describe(error)));
     this.#socket.on('end', () => this.#ended());
     this.#socket.on('close', () => this.destroy('the connection was closed'));
@@ -98,14 +104,12 @@ export class Connection {
   }
 
   #opened(): void {
-    if (this.#isGone) return;
     this.#cancelTimeout();
     this.#isOpen = true;
     this.#parts.onOpen();
   }
 
   #heard(lengthBytes: number): void {
-    if (this.#isGone) return;
     const reader = this.#reader;
     if (this.call === null) {
       this.destroy('bytes that answer nothing');
@@ -119,7 +123,8 @@ export class Connection {
   /** The call has the whole of its answer; whether the connection has a future. */
   #answered(hasFuture: boolean): void {
     this.#endCall('');
-    if (hasFuture) this.#parts.onFree();
+    // Whoever was told may have hung up.
+    if (hasFuture && !this.#isGone) this.#parts.onFree();
     else this.destroy('the connection has served');
   }
 

@@ -29,6 +29,8 @@ export class Connections {
   /** What is read is understood before the next read, on whichever connection. */
   readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #openingCount = 0;
+  /** The last one of TLS. */
+  #session: Buffer | null = null;
   #cancelSweep: (() => void) | null = null;
   #closed = false;
 
@@ -84,6 +86,10 @@ export class Connections {
       target,
       clock,
       buffer: this.#buffer,
+      session: this.#session,
+      onSession: (session) => {
+        this.#session = session;
+      },
       onOpen: () => {
         this.#openingCount--;
         this.#free(connection);

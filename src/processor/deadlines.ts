@@ -1,6 +1,13 @@
 import type { Clock } from '../clock.ts';
 import type { Call } from './call.ts';
 
+/** Calls of the same timeout, in the order in which they began. */
+interface Line {
+  readonly calls: Set<Call>;
+  /** Null: no timer is set, since nobody is there. */
+  cancelTimer: (() => void) | null;
+}
+
 /**
  * Ends calls whose time is over. Calls of the same timeout expire in the order in which they began, so each timeout has
  * a line and, while there is anybody in it, one timer.
@@ -8,8 +15,8 @@ import type { Call } from './call.ts';
 export class Deadlines {
   readonly #clock: Clock;
   readonly #expire: (call: Call) => void;
-  readonly #lines = new Map<number, Set<Call>>();
-  readonly #cancels = new Map<number, () => void>();
+  /** By their timeout. */
+  readonly #lines = new Map<number, Line>();
 
   constructor(clock: Clock, expire: (call: Call) => void) {
     this.#clock = clock;
@@ -20,40 +27,40 @@ export class Deadlines {
     const { timeoutMs } = call;
     let line = this.#lines.get(timeoutMs);
     if (line === undefined) {
-      line = new Set();
+      line = { calls: new Set(), cancelTimer: null };
       this.#lines.set(timeoutMs, line);
     }
-    line.add(call);
-    if (!this.#cancels.has(timeoutMs)) this.#arm(timeoutMs, timeoutMs);
+    line.calls.add(call);
+    if (line.cancelTimer === null) this.#arm(line, timeoutMs);
   }
 
   /** It is over, in whatever way. */
   forget(call: Call): void {
-    this.#lines.get(call.timeoutMs)?.delete(call);
+    this.#lines.get(call.timeoutMs)?.calls.delete(call);
   }
 
   close(): void {
-    for (const cancel of this.#cancels.values()) cancel();
-    this.#cancels.clear();
+    for (const line of this.#lines.values()) {
+      line.calls.clear();
+      line.cancelTimer?.();
+    }
     this.#lines.clear();
   }
 
-  #arm(timeoutMs: number, delayMs: number): void {
-    this.#cancels.set(
-      timeoutMs,
-      this.#clock.after(delayMs, () => this.#check(timeoutMs)),
-    );
+  #arm(line: Line, delayMs: number): void {
+    line.cancelTimer = this.#clock.after(delayMs, () => this.#check(line));
   }
 
-  #check(timeoutMs: number): void {
-    this.#cancels.delete(timeoutMs);
+  /** Whoever joins the line meanwhile is met by it, too, and needs no timer. */
+  #check(line: Line): void {
     const nowMs = this.#clock.monotonicMs();
-    for (const call of this.#lines.get(timeoutMs) ?? []) {
+    for (const call of line.calls) {
       if (call.deadlineMs > nowMs) {
-        this.#arm(timeoutMs, call.deadlineMs - nowMs);
+        this.#arm(line, call.deadlineMs - nowMs);
         return;
       }
       this.#expire(call);
     }
+    line.cancelTimer = null;
   }
 }

@@ -219,8 +219,6 @@ export class ResponseReader {
         if (line === '') this.#state = 'done';
         else if (!FIELD.test(line)) this.#problem = 'a trailer without a name';
         break;
-      default:
-        break;
     }
   }
 

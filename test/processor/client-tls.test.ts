@@ -11,6 +11,7 @@ import { CARRIER } from '../../src/tracing/open.ts';
 import { Authority, type Issued, pem, tlsOf } from '../authority.ts';
 
 const TIMEOUT_MS = 20_000;
+const PARTS = { name: 'default', connectionCount: 1, clock: systemClock, tracer: CARRIER };
 const DISPATCH: Dispatch = {
   correlationId: '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3',
   amountCents: 1990,
@@ -37,8 +38,7 @@ async function paid(certificate: Issued, tls: Tls, requestCert = false): Promise
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const parts = { name: 'default', connectionCount: 1, clock: systemClock, tracer: CARRIER };
-  const processor = new HttpProcessor({ ...parts, url, tls });
+  const processor = new HttpProcessor({ ...PARTS, url, tls });
   const answer = await processor.pay(DISPATCH, TIMEOUT_MS);
   await processor.close();
   server.close();
@@ -70,6 +70,32 @@ for (const [what, certificate, tls, reason] of [
     assert.is(answer.kind, 'refused');
     if (answer.kind === 'refused') assert.match(answer.reason, reason);
     assert.is(requestCount, 0);
+  });
+}
+
+for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`the second connection takes up the session of the first, which asked by name (${maxVersion})`, async () => {
+    const options = { ...tlsOf(ours.issue('DNS:localhost')), maxVersion };
+    const server = createServer(options, (_, response) =>
+      response.setHeader('connection', 'close').end('{}'),
+    );
+    const names: unknown[] = [];
+    const areReused: boolean[] = [];
+    server.on('secureConnection', (socket) => {
+      names.push(socket.servername);
+      areReused.push(socket.isSessionReused());
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `https://localhost:${(server.address() as AddressInfo).port}`;
+    const processor = new HttpProcessor({ ...PARTS, url, tls: CA });
+    const answers = [await processor.pay(DISPATCH, TIMEOUT_MS), await processor.pay(DISPATCH, TIMEOUT_MS)];
+    await processor.close();
+    server.close();
+    await once(server, 'close');
+    assert.equal(answers, [{ kind: 'committed' }, { kind: 'committed' }]);
+    assert.equal(areReused, [false, true]);
+    assert.is(names[0], 'localhost');
   });
 }
 

@@ -17,6 +17,7 @@ export class FaultyServer {
   readonly received: Received[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #closed: Promise<unknown>;
   connectionCount = 0;
 
   private constructor(behaviour: Behaviour) {
@@ -34,6 +35,7 @@ export class FaultyServer {
         behaviour(socket, request, this.received.push(request) - 1);
       });
     });
+    this.#closed = once(this.#server, 'close');
   }
 
   static async start(behaviour: Behaviour): Promise<FaultyServer> {
@@ -51,10 +53,15 @@ export class FaultyServer {
     return this.#sockets.size;
   }
 
+  /** New connections are refused from now on; those that there are stay. */
+  refuse(): void {
+    this.#server.close();
+  }
+
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     this.#server.close();
-    await once(this.#server, 'close');
+    await this.#closed;
   }
 }
 
