@@ -47,6 +47,15 @@ test("a slower one gets what Little's law asks for", () => {
   assert.is(roomOf(calls, 1), 32);
 });
 
+test('a place is taken for the window between two turns, too', () => {
+  const { board, calls } = setUp({ callLimit: 1000, drainRate: 1000, batchWindowMs: 200 });
+  assert.is(roomOf(calls, 0), 200);
+  board.setLatency(0, 50.5);
+  assert.is(roomOf(calls, 0), 251);
+  assert.is(roomOf(calls, 1), 200);
+  assert.is(roomOf(setUp({ callLimit: 100, drainRate: 1000, batchWindowMs: 200 }).calls, 0), 100);
+});
+
 test('no processor gets more than the limit', () => {
   const { board, calls } = setUp();
   board.setLatency(0, 60_000);

@@ -659,6 +659,107 @@ test('settlements and the claims that come with them share a commit', async () =
   await world.stop();
 });
 
+// The window between two turns.
+
+const WINDOW_MS = 200;
+/** What is left of it once a call has ended that took longer than the whole. */
+const LATE_MS = 10;
+
+/** One payment is on its way for as long as the test says. */
+async function onItsWay(mood = new Mood()) {
+  const world = setUp({ batchWindowMs: WINDOW_MS }, undefined, undefined, mood);
+  const { clock, cheap, put, entry } = world;
+  const { promise, resolve } = Promise.withResolvers<Answer>();
+  cheap.answers.push(promise);
+  await rest();
+  put(1);
+  await clock.passSlowly(WINDOW_MS);
+  assert.is(cheap.paid.length, 1);
+  return {
+    ...world,
+    /** The call ends, so much later. */
+    async answer(afterMs: number): Promise<void> {
+      await clock.passSlowly(afterMs);
+      resolve({ kind: 'committed' });
+      await rest();
+    },
+    /** It is in the books then, and not before. */
+    async settledAfter(delayMs: number, number = 1): Promise<void> {
+      await clock.passSlowly(delayMs - 1);
+      assert.is((await entry(number))?.status, 'dispatched', `before ${delayMs} ms`);
+      await clock.passSlowly(1);
+      assert.is((await entry(number))?.status, 'settled', `after ${delayMs} ms`);
+    },
+  };
+}
+
+test('a call that took a moment is in the books when the window is over', async () => {
+  const world = await onItsWay();
+  await world.answer(5);
+  await world.settledAfter(WINDOW_MS);
+  await world.stop();
+});
+
+test('a call that took as long as the window waits for it, too', async () => {
+  const world = await onItsWay();
+  await world.answer(WINDOW_MS);
+  await world.settledAfter(WINDOW_MS);
+  await world.stop();
+});
+
+test('a call that took longer than the window is in the books soon, and the next window is whole again', async () => {
+  const world = await onItsWay();
+  await world.answer(300);
+  await world.settledAfter(LATE_MS);
+  world.put(2);
+  await world.clock.passSlowly(WINDOW_MS - 1);
+  assert.is(world.cheap.paid.length, 1);
+  await world.clock.passSlowly(1);
+  assert.is(world.cheap.paid.length, 2);
+  await world.stop();
+});
+
+test('a call that took longer than the window cuts short the one that is open', async () => {
+  const world = await onItsWay();
+  await world.clock.passSlowly(250);
+  world.put(2);
+  await world.answer(50);
+  await world.settledAfter(LATE_MS);
+  assert.is(world.cheap.paid.length, 2, 'with all that has come together');
+  await world.settledAfter(WINDOW_MS, 2);
+  await world.stop();
+});
+
+test('a call that took longer than the window and ends during a commit is in the next one, soon', async () => {
+  const mood = new Mood();
+  const world = await onItsWay(mood);
+  const goOn = mood.slow('commit');
+  world.put(2);
+  await world.clock.passSlowly(WINDOW_MS);
+  assert.is(mood.count('commit'), 2);
+  await world.answer(300);
+  await world.clock.passSlowly(1000);
+  assert.is((await world.entry(1))?.status, 'dispatched');
+  goOn();
+  await rest();
+  await world.settledAfter(LATE_MS);
+  await world.stop();
+});
+
+test('a window that is shorter than what is left of a long one is not made longer', async () => {
+  const world = setUp({ batchWindowMs: 4 });
+  const { clock, cheap, put, entry } = world;
+  const { promise, resolve } = Promise.withResolvers<Answer>();
+  cheap.answers.push(promise);
+  await rest();
+  put(1);
+  await clock.passSlowly(100);
+  resolve({ kind: 'committed' });
+  await clock.passSlowly(4);
+  assert.is((await entry(1))?.status, 'settled');
+  await world.stop();
+});
+
 test('calls in flight to a processor are bounded', async () => {
   const world = setUp({ callLimit: 2 });
   const { cheap, put, totals } = world;
