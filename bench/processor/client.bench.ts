@@ -3,15 +3,16 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { Bench } from 'tinybench';
-import { Pool } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import { systemClock } from '../../src/clock.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
 import { CARRIER } from '../../src/tracing/open.ts';
 
 /**
- * CPU time of one payment's call, on the thread and in the kernel for it, by calls at once: our client (a handler
- * under `Pool.dispatch`) beside `Pool.request`, the comfortable way. The processor is another process that answers
- * at once, so that its time is not counted.
+ * CPU time of one payment's call, on the thread and in the kernel for it, by calls at once: our client beside two
+ * ways of undici's, a handler under `Pool.dispatch`, which our client was made of before it had connections of its
+ * own, and `Pool.request`, the comfortable one. The processor is another process that answers at once, so that its
+ * time is not counted.
  */
 const CALLS_AT_ONCE = [1, 8, 10, 32] as const;
 const TIMEOUT_MS = 15_000;
@@ -23,10 +24,8 @@ const DISPATCH = {
   requestedAtMs: Date.UTC(2025, 6, 15, 12, 34, 56),
   trace: null,
 };
+const HEADERS = { 'content-type': 'application/json' };
 const BODY = `{"correlationId":"${DISPATCH.correlationId}","amount":19.90,"requestedAt":"2025-07-15T12:34:56.000Z"}`;
-
-if (process.argv[2] === 'processor') answerForever();
-else await measure();
 
 /** The cheapest processor there is: whatever comes in is one payment, and is answered. */
 function answerForever(): void {
@@ -40,6 +39,45 @@ function answerForever(): void {
   process.on('disconnect', () => process.exit());
 }
 
+/** The least that a call over undici needs to say of its payment what ours does: a deadline, a status and a body. */
+class Handler implements Dispatcher.DispatchHandler {
+  readonly #chunks: Buffer[] = [];
+  readonly #timer: NodeJS.Timeout;
+  readonly #resolve: (status: number) => void;
+  #status = 0;
+  #controller: Dispatcher.DispatchController | null = null;
+
+  constructor(resolve: (status: number) => void) {
+    this.#resolve = resolve;
+    this.#timer = setTimeout(() => this.#controller?.abort(new Error('no answer in time')), TIMEOUT_MS);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
+    this.#status = status;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#end(this.#chunks.length === 0 ? 0 : this.#status);
+  }
+
+  onResponseError(): void {
+    this.#end(0);
+  }
+
+  #end(status: number): void {
+    clearTimeout(this.#timer);
+    this.#resolve(status);
+  }
+}
+
 async function measure(): Promise<void> {
   const isSmoke = process.env['BENCH_SMOKE'] === '1';
   const processorProcess = fork(import.meta.filename, ['processor']);
@@ -49,6 +87,7 @@ async function measure(): Promise<void> {
   const client = new HttpProcessor({ ...PARTS, url, connectionCount });
   const pool = new Pool(url, { connections: connectionCount, allowH2: false });
 
+  const request = { path: '/payments', method: 'POST', headers: HEADERS, body: BODY } as const;
   const bench = new Bench({ time: isSmoke ? 20 : 2000, warmupTime: isSmoke ? 5 : 500 });
   const cpuUsByTask = new Map<string, number>();
   const compare = (name: string, atOnce: number, call: () => Promise<void>): void => {
@@ -77,14 +116,12 @@ async function measure(): Promise<void> {
     compare('HttpProcessor.pay', atOnce, async () => {
       assert.equal((await client.pay(DISPATCH, TIMEOUT_MS)).kind, 'committed');
     });
+    compare('Pool.dispatch', atOnce, async () => {
+      const status = await new Promise((resolve) => pool.dispatch(request, new Handler(resolve)));
+      assert.equal(status, 200);
+    });
     compare('Pool.request', atOnce, async () => {
-      const headers = { 'content-type': 'application/json' };
-      const { body, statusCode } = await pool.request({
-        path: '/payments',
-        method: 'POST',
-        headers,
-        body: BODY,
-      });
+      const { body, statusCode } = await pool.request(request);
       await body.dump();
       assert.equal(statusCode, 200);
     });
@@ -106,3 +143,6 @@ async function measure(): Promise<void> {
   await pool.destroy();
   processorProcess.disconnect();
 }
+
+if (process.argv[2] === 'processor') answerForever();
+else await measure();
