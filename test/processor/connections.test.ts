@@ -216,14 +216,20 @@ test('close hangs up on what is in flight, drops what waits, and takes nothing m
     },
   ));
 
-test('close by whoever has just been answered', () =>
-  within(answer, 1, async ({ clock, connections, begin, openCount }) => {
+test('close by whoever has just been answered', () => {
+  const { sockets, behaviour } = holding();
+  return within(behaviour, 1, async ({ clock, connections, server, begin, openCount }) => {
     const { over } = begin(TIMEOUT_MS, () => connections.close());
+    await received(server, 1);
+    // Nobody sweeps any more, since nobody is idle.
+    clock.pass(IDLE_MS);
+    sockets[0]?.write(httpResponse(200));
     const { status, cut } = await over;
     assert.equal([status, cut], [200, '']);
     assert.is(clock.pending, 0);
     await openCount(0);
-  }));
+  });
+});
 
 test('close by whoever is told of it', () =>
   within(answer, 1, async ({ connections, begin }) => {
