@@ -40,9 +40,14 @@ function silentFiles(output: string): string[] {
   return parts.filter((_, index) => index % 2 === 0 && !/\(\d+ \/ \d+\)$/m.test(parts[index + 1] ?? ''));
 }
 
-/** The counts that uvu ends with, or undefined when it never got there. */
+/** The counts that each run of uvu ends with, together; undefined when none got there. */
 function readTotals(output: string): Totals | undefined {
-  const count = (name: string) => Number(new RegExp(`^  ${name}: +(\\d+)$`, 'm').exec(output)?.[1]);
+  const count = (name: string) => {
+    const counts = [...output.matchAll(new RegExp(`^  ${name}: +(\\d+)$`, 'gm'))].map(([, digits]) =>
+      Number(digits),
+    );
+    return counts.length === 0 ? Number.NaN : counts.reduce((sum, one) => sum + one, 0);
+  };
   const total = count('Total');
   const passed = count('Passed');
   const skipped = count('Skipped');
@@ -60,7 +65,7 @@ function killGroup(pid: number): void {
   }
 }
 
-/** Runs c8 and, in it, uvu over the files of test/ whose path matches `pattern`. */
+/** Runs c8 and, in it, `scripts/test-groups.ts` over the files of test/ whose path matches `pattern`. */
 function runTests(pattern: string): Promise<Run> {
   const excluded = filesUnder('src', '.ts').filter(holdsOnlyTypes);
   const c8 = [
@@ -68,8 +73,9 @@ function runTests(pattern: string): Promise<Run> {
     ...['--clean', '--temp-directory=coverage/tmp', '--reporter=json-summary', '--reporter=lcovonly'],
     ...['--all', '--src=src', '--include=src/**', ...excluded.map((path) => `--exclude=${path}`)],
   ];
-  const uvu = ['node_modules/uvu/bin.js', ...(process.stdout.isTTY ? [] : ['--no-color']), 'test', pattern];
-  const child = spawn(process.execPath, [...c8, process.execPath, ...uvu], {
+  const options = process.stdout.isTTY ? [] : ['--no-color'];
+  const groups = ['--disable-warning=ExperimentalWarning', 'scripts/test-groups.ts', pattern, ...options];
+  const child = spawn(process.execPath, [...c8, process.execPath, ...groups], {
     stdio: ['ignore', 'pipe', 'inherit'],
     detached: true,
   });
