@@ -1,9 +1,10 @@
 /** Bytes of a UUID wherever it is laid out in memory or in a store (RFC 9562, network order). */
 export const UUID_BYTES = 16;
 
-const TEXT_BYTES = 36;
+/** Characters of its canonical text. */
+export const UUID_CHARACTERS = 36;
 /** Where in its text the first of the two digits of each byte stands. */
-const DIGITS_AT = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
+export const UUID_DIGITS_AT = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
 const DIGITS = Buffer.from('0123456789abcdef');
 /** Written anew for each id that is read. */
 const TEXT = Buffer.from('00000000-0000-0000-0000-000000000000');
@@ -11,7 +12,7 @@ const TEXT = Buffer.from('00000000-0000-0000-0000-000000000000');
 /** Writes the 16 bytes of a canonical UUID (36 characters, either case) at `offset`. */
 export function writeUuid(uuid: string, into: Uint8Array, offset: number): void {
   for (let index = 0; index < UUID_BYTES; index++) {
-    const at = DIGITS_AT[index] as number;
+    const at = UUID_DIGITS_AT[index] as number;
     into[offset + index] = (nibbleOf(uuid.charCodeAt(at)) << 4) | nibbleOf(uuid.charCodeAt(at + 1));
   }
 }
@@ -25,11 +26,11 @@ function nibbleOf(code: number): number {
 export function readUuid(from: Uint8Array, offset: number): string {
   for (let index = 0; index < UUID_BYTES; index++) {
     const byte = from[offset + index] as number;
-    const at = DIGITS_AT[index] as number;
+    const at = UUID_DIGITS_AT[index] as number;
     TEXT[at] = DIGITS[byte >>> 4] as number;
     TEXT[at + 1] = DIGITS[byte & 0xf] as number;
   }
-  return TEXT.toString('latin1', 0, TEXT_BYTES);
+  return TEXT.toString('latin1', 0, UUID_CHARACTERS);
 }
 
 const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import { isUtf8 } from 'node:buffer';
 import { parseDecimal } from '../money.ts';
-import { isUuid, UUID_BYTES, writeUuid } from '../uuid.ts';
+import { isUuid, UUID_BYTES, UUID_CHARACTERS, UUID_DIGITS_AT, writeUuid } from '../uuid.ts';
 import { isDigit, literalEnd, MALFORMED, spaceEnd, stringEnd, valueEnd } from './json.ts';
 
 /**
@@ -38,9 +38,6 @@ const CLOSE_BRACE = 0x7d;
 const ID_NAME = Buffer.from('"correlationId":');
 const AMOUNT_NAME = Buffer.from('"amount":');
 
-const UUID_CHARACTERS = 36;
-/** Where in the text of a UUID the two digits of each of its bytes stand. */
-const UUID_PAIRS = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
 /** The value of each hexadecimal digit; every other byte has a bit above the nibble set. */
 const NOT_HEX = 0x10;
 const NIBBLES = Uint8Array.from({ length: 256 }, (_, byte) => {
@@ -98,7 +95,7 @@ export class PaymentDecoder {
     if (body[start + 18] !== DASH || body[start + 23] !== DASH) return MALFORMED;
     let seen = 0;
     for (let index = 0; index < UUID_BYTES; index++) {
-      const pairAt = start + (UUID_PAIRS[index] as number);
+      const pairAt = start + (UUID_DIGITS_AT[index] as number);
       const high = NIBBLES[body[pairAt] as number] as number;
       const low = NIBBLES[body[pairAt + 1] as number] as number;
       seen |= high | low;
