@@ -15,17 +15,13 @@ export interface Clock {
   after(delayMs: number, run: () => void): () => void;
 }
 
-/** performance.now() begins at zero in each thread, on the clock that process.hrtime() reads for all of them. */
-const THREAD_BEGAN_AT_MS = monotonicNowMs() - performance.now();
-
-function monotonicNowMs(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1000 + nanoseconds / 1e6;
-}
-
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  monotonicMs: () => Math.floor(performance.now() + THREAD_BEGAN_AT_MS),
+  // Not performance.now(): that one starts at zero in each worker thread.
+  monotonicMs() {
+    const [seconds, nanoseconds] = process.hrtime();
+    return seconds * 1000 + Math.floor(nanoseconds / 1e6);
+  },
   stopwatchMs: () => performance.now(),
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs);
