@@ -1,9 +1,7 @@
-// `test-groups.ts PATTERN [OPTION OF UVU]...` runs uvu over the files of test/ whose path matches: a process for each folder,
-// and for each file of those that wait most, a few at a time. What a process prints comes whole, when it ends. Fails when
-// one of them does.
+// `test-groups.ts [OPTION OF UVU]... PATH...` runs uvu over these files of test/: a process for each folder, and for each file
+// of those that wait most, a few at a time. What a process prints comes whole, when it ends. Fails when one of them does.
 
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 /** Their tests start deployments and servers, and wait for leases to run out. They begin first. */
@@ -14,23 +12,21 @@ const AT_ONCE = availableParallelism() + 1;
 /** Paths in test/. */
 type Group = readonly string[];
 
-const [, , expression = '', ...options] = process.argv;
-const pattern = new RegExp(expression);
-const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.test.ts') && pattern.test(path))
-  .sort();
+const args = process.argv.slice(2);
+const options = args.filter((arg) => arg.startsWith('--'));
+const paths = args.filter((arg) => !arg.startsWith('--'));
 
-function groupsOf(paths: readonly string[]): Group[] {
-  const byName = new Map<string, string[]>();
-  for (const path of paths) {
-    const folder = path.includes('/') ? path.slice(0, path.indexOf('/')) : '';
-    const name = LONG_FOLDERS.includes(folder) ? path : folder;
-    byName.set(name, [...(byName.get(name) ?? []), path]);
-  }
-  const isLong = ([name]: [string, string[]]) => LONG_FOLDERS.some((folder) => name.startsWith(`${folder}/`));
-  const entries = [...byName];
-  const ordered = [...entries.filter(isLong), ...entries.filter((entry) => !isLong(entry))];
-  return ordered.map(([, members]) => members);
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.indexOf('/')));
+}
+
+function groupsOf(): Group[] {
+  const isLong = (path: string) => LONG_FOLDERS.includes(folderOf(path));
+  const others = Map.groupBy(
+    paths.filter((path) => !isLong(path)),
+    folderOf,
+  );
+  return [...paths.filter(isLong).map((path) => [path]), ...others.values()];
 }
 
 /** Resolves to whether it ended well. */
@@ -52,7 +48,7 @@ function run(group: Group): Promise<boolean> {
   });
 }
 
-const groups = groupsOf(files);
+const groups = groupsOf();
 let endedWell = true;
 
 async function runOn(): Promise<void> {

@@ -65,8 +65,8 @@ function killGroup(pid: number): void {
   }
 }
 
-/** Runs c8 and, in it, `scripts/test-groups.ts` over the files of test/ whose path matches `pattern`. */
-function runTests(pattern: string): Promise<Run> {
+/** Runs c8 and, in it, `scripts/test-groups.ts` over these files of test/. */
+function runTests(paths: readonly string[]): Promise<Run> {
   const excluded = filesUnder('src', '.ts').filter(holdsOnlyTypes);
   const c8 = [
     'node_modules/c8/bin/c8.js',
@@ -74,7 +74,7 @@ function runTests(pattern: string): Promise<Run> {
     ...['--all', '--src=src', '--include=src/**', ...excluded.map((path) => `--exclude=${path}`)],
   ];
   const options = process.stdout.isTTY ? [] : ['--no-color'];
-  const groups = ['--disable-warning=ExperimentalWarning', 'scripts/test-groups.ts', pattern, ...options];
+  const groups = ['--disable-warning=ExperimentalWarning', 'scripts/test-groups.ts', ...options, ...paths];
   const child = spawn(process.execPath, [...c8, process.execPath, ...groups], {
     stdio: ['ignore', 'pipe', 'inherit'],
     detached: true,
@@ -134,8 +134,14 @@ function reportCoverage(): boolean {
 }
 
 const [filter] = process.argv.slice(2);
-const run = await runTests(`(${filter ?? ''}).*\\.test\\.ts$`);
-const died: Totals = { silent: [], passed: 0, failed: 1, skipped: 0 };
+const pattern = new RegExp(`(${filter ?? ''}).*\\.test\\.ts$`, 'i');
+const chosen = filesUnder('test', '.test.ts')
+  .map((path) => relative('test', path))
+  .filter((path) => pattern.test(path))
+  .sort();
+const none: Totals = { silent: [], passed: 0, failed: 0, skipped: 0 };
+const died: Totals = { ...none, failed: 1 };
+const run: Run = chosen.length === 0 ? { kind: 'finished', totals: none } : await runTests(chosen);
 const { silent, passed, failed, skipped } = run.kind === 'finished' ? run.totals : died;
 if (run.kind === 'died') console.log(`tests: they ${run.reason}`);
 for (const path of silent) console.log(`tests: test/${path} never calls run(), so none of its tests ran`);
