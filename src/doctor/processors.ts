@@ -1,8 +1,6 @@
-import { connect as connectTcp } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import type { ProcessorTarget } from '../config.ts';
+import { open, type Target, targetOf } from '../processor/target.ts';
 import { reasonOf } from '../reason.ts';
-import type { Tls } from '../tls.ts';
 import { type Finding, fail, ok } from './finding.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;
@@ -12,17 +10,16 @@ const CONNECT_TIMEOUT_MS = 3000;
  * health calls are for the gateways.
  */
 export async function checkProcessor({ name, url, tls }: ProcessorTarget): Promise<Finding> {
-  const { protocol, hostname, port } = new URL(url);
-  const isTls = protocol === 'https:';
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const at = new URL(url);
+  const { protocol, hostname, port } = at;
   const shown = `${name} at ${protocol}//${hostname}${port === '' ? '' : `:${port}`}`;
-  const reason = await connect(host, Number(port) || (isTls ? 443 : 80), isTls ? (tls ?? {}) : null);
+  const reason = await connect(targetOf(at, tls));
   if (reason === null) return ok('processor', `${shown} takes connections`);
   return fail('processor', `${shown}: ${reason}`, remedyFor(reason));
 }
 
-/** Why not, or null. Without `tls`, a connection without it. */
-function connect(host: string, port: number, tls: Tls | null): Promise<string | null> {
+/** Why not, or null. */
+function connect(target: Target): Promise<string | null> {
   return new Promise((resolve) => {
     const settle = (reason: string | null) => {
       clearTimeout(timer);
@@ -33,16 +30,7 @@ function connect(host: string, port: number, tls: Tls | null): Promise<string | 
       () => settle(`no connection within ${CONNECT_TIMEOUT_MS} ms`),
       CONNECT_TIMEOUT_MS,
     );
-    const socket =
-      tls !== null
-        ? connectTls({
-            ...tls,
-            host,
-            port,
-            servername: /[a-z]/i.test(host) && !host.includes(':') ? host : '',
-          })
-        : connectTcp({ host, port });
-    socket.once(tls !== null ? 'secureConnect' : 'connect', () => settle(null));
+    const socket = open(target, () => settle(null));
     socket.once('error', (error) => settle(reasonOf(error)));
   });
 }

@@ -3,10 +3,10 @@ import { centsToDecimal } from '../money.ts';
 import type { Tls } from '../tls.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
 import { Call } from './call.ts';
-import type { Target } from './connection.ts';
 import { Connections } from './connections.ts';
 import type { Answer, Dispatch, Found, Health, Processor, ProcessorBooks, ToldTotals } from './processor.ts';
 import { type Response, readAnswer, readFound, readHealth, readTotals } from './response.ts';
+import { targetOf } from './target.ts';
 
 export interface HttpProcessorOptions {
   readonly name: string;
@@ -37,7 +37,7 @@ export class HttpProcessor implements Processor, ProcessorBooks {
   /** Has its own connection: health must be heard just when all others are busy. */
   readonly #healthConnection: Connections;
 
-  constructor({ name, url, tls = {}, connectionCount, clock, tracer }: HttpProcessorOptions) {
+  constructor({ name, url, tls, connectionCount, clock, tracer }: HttpProcessorOptions) {
     const at = new URL(url);
     this.#name = name;
     this.#clock = clock;
@@ -128,17 +128,6 @@ export class HttpProcessor implements Processor, ProcessorBooks {
     span.note('http.request.method', name.slice(0, name.indexOf(' ')));
     return span;
   }
-}
-
-function targetOf({ protocol, hostname, port }: URL, tls: Tls): Target {
-  const isTls = protocol === 'https:';
-  const usualPort = isTls ? 443 : 80;
-  return {
-    // An IPv6 address stands in brackets.
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: port === '' ? usualPort : Number(port),
-    tls: isTls ? tls : null,
-  };
 }
 
 function endAnswered(span: Span, { status, cut }: Response): void {

@@ -1,22 +1,14 @@
 import assert from 'node:assert';
-import { connect as connectPlain, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../reason.ts';
-import type { Tls } from '../tls.ts';
 import type { Call } from './call.ts';
 import { ResponseReader } from './response-reader.ts';
+import { open, type Target } from './target.ts';
 
 /** Longer than any processor takes to shake hands, and with room for one lost packet. */
 const CONNECT_TIMEOUT_MS = 2000;
 const LIMITS = { headBytes: 16_384, bodyBytes: 65_536 };
-
-export interface Target {
-  readonly host: string;
-  readonly port: number;
-  /** Null: in plain text. */
-  readonly tls: Tls | null;
-}
 
 interface ConnectionParts {
   readonly target: Target;
@@ -58,10 +50,7 @@ export class Connection {
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
     const { clock, target, buffer, session } = parts;
-    const { host, port, tls } = target;
     const options = {
-      host,
-      port,
       noDelay: true,
       onread: {
         buffer,
@@ -70,15 +59,12 @@ export class Connection {
           return true;
         },
       },
+      ...(session !== null && { session }),
     };
-    this.#socket =
-      tls === null
-        ? connectPlain(options)
-        : connectTls({ ...options, ...tls, ...serverName(host), ...(session !== null && { session }) });
+    this.#socket = open(target, () => this.#opened(), options);
     this.#cancelTimeout = clock.after(CONNECT_TIMEOUT_MS, () =>
       this.destroy(`no connection within ${CONNECT_TIMEOUT_MS} ms`),
     );
-    this.#socket.once(tls === null ? 'connect' : 'secureConnect', () => this.#opened());
     this.#socket.on('session', (newer: Buffer) => parts.onSession(newer));
     this.#socket.on('error', (error) => this.destroy(describe(error)));
     this.#socket.on('end', () => this.#ended());
@@ -140,11 +126,6 @@ export class Connection {
     this.#parts.onOver(call);
     call.end(cut);
   }
-}
-
-/** Asked for by name, unless the host is an address. */
-function serverName(host: string): { readonly servername?: string } {
-  return isIP(host) === 0 ? { servername: host } : {};
 }
 
 /** The code and the reason, which may be the same. */

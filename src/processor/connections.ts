@@ -1,8 +1,9 @@
 import assert from 'node:assert';
 import type { Clock } from '../clock.ts';
 import type { Call } from './call.ts';
-import { Connection, type Target } from './connection.ts';
+import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
+import type { Target } from './target.ts';
 
 /** Shorter than servers keep an idle connection (Node 5 s, uWebSockets.js 10 s), so that they seldom close it first. */
 const IDLE_TIMEOUT_MS = 4000;
