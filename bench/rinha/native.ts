@@ -12,7 +12,8 @@ import type { PerProcessor } from './scenario.ts';
 
 const READY_TIMEOUT_MS = 15_000;
 const INSTANCES = ['gateway-1', 'gateway-2'] as const;
-const FLAGS = ['--disable-warning=ExperimentalWarning'];
+/** Of each Node; the second one as in the image. */
+const FLAGS = ['--disable-warning=ExperimentalWarning', '--no-memory-reducer'];
 const SOURCE = join(import.meta.dirname, '../..');
 
 /**
