@@ -34,7 +34,7 @@ export interface StandingParts {
  * | closed | failures in a row reach `breakerFailures`         | open   |
  * | closed | health says failing, and no success since         | open   |
  * | open   | any call succeeds                                 | closed |
- * | open   | health says well                                  | open, with a trial due at once |
+ * | open   | health says well, or a dearer one's has closed    | open, with a trial due at once |
  * | open   | a trial fails                                     | open, with the next trial later |
  *
  * A slow processor (over the latency budget) keeps its breaker closed, and is tried again by the same trials, unless
@@ -86,6 +86,7 @@ export class Standing {
     if (!board.setBreaker(processor, false)) return;
     sheet.countAt(processor, 'breakerClosed');
     this.#tell(processor, 'breaker closed', { latencyMs });
+    this.#tryCheaper(processor, nowMs);
   }
 
   failed(processor: number, reason: string): void {
@@ -111,6 +112,17 @@ export class Standing {
     if (minResponseTimeMs > policy.latencyBudgetMs) {
       // A payment sent to find out would take that long, and be missing from the books for that long.
       board.setTrialAt(processor, nowMs + SLOW_FOR_MS);
+    }
+  }
+
+  /**
+   * What fails together often heals together. Payments that have lost their patience go to this one from now on, by
+   * the thousand if a cheaper one is believed to fail for seconds more; to know that costs one payment's trial.
+   */
+  #tryCheaper(than: number, nowMs: number): void {
+    const { board } = this.#parts;
+    for (let processor = 0; processor < than; processor++) {
+      if (board.breakerOpen(processor)) board.setTrialAt(processor, nowMs);
     }
   }
 

@@ -31,8 +31,8 @@ function setUp(random = (): number => 0) {
   const isOpen = () => standing.views()[0]?.open;
   const isTrialDue = () => standing.views()[0]?.trialDue;
   const expectedMs = () => standing.views()[0]?.expectedMs;
-  const failThrice = () => {
-    for (let failure = 0; failure < POLICY.breakerFailures; failure++) standing.failed(0, 'refused');
+  const failThrice = (processor = 0) => {
+    for (let failure = 0; failure < POLICY.breakerFailures; failure++) standing.failed(processor, 'refused');
   };
   return { clock, log, board, meters, standing, isOpen, isTrialDue, expectedMs, failThrice };
 }
@@ -233,6 +233,32 @@ test('one that health calls slow is not tried while its breaker is open either',
   assert.not(isTrialDue());
   standing.reported(0, false, 20);
   assert.ok(isTrialDue());
+});
+
+for (const slowMs of [0, 2000]) {
+  test(`a dearer one that is well again makes a trial due at once, also of one that took ${slowMs} ms`, () => {
+    const { standing, isOpen, isTrialDue, failThrice } = setUp();
+    failThrice();
+    failThrice(1);
+    standing.reported(0, true, slowMs);
+    assert.not(isTrialDue());
+    standing.succeeded(1, 20);
+    assert.ok(isOpen());
+    assert.ok(standing.takeTrial(0));
+    standing.succeeded(1, 20);
+    assert.not(isTrialDue(), 'once, and not with each success');
+  });
+}
+
+test('a cheaper one that is well again is no reason to try a dearer one, nor to try one that is well', () => {
+  const { standing, board, clock, failThrice } = setUp();
+  failThrice();
+  failThrice(1);
+  standing.succeeded(0, 20);
+  assert.not(standing.views()[1]?.trialDue);
+  board.setTrialAt(0, clock.monotonicMs() + 1);
+  standing.succeeded(1, 20);
+  assert.not(standing.views()[0]?.trialDue);
 });
 
 test('a slow one keeps its breaker closed, and is tried again by the same trials', () => {
