@@ -4,9 +4,9 @@
 const homes = {
   'uWebSockets\\.js': 'src/http/uws.ts',
   piscina: 'src/pool/pool.ts',
-  '@redis/client': 'src/ledger/redis.ts',
-  lmdb: 'src/ledger/lmdb.ts',
-  pino: 'src/log.ts',
+  '@redis/client': 'src/ledger/redis/ledger.ts',
+  lmdb: 'src/ledger/lmdb/ledger.ts',
+  pino: 'src/core/log.ts',
 };
 
 const compositionRoots = [
@@ -55,7 +55,7 @@ export default {
     forbid(
       'meters-know-nobody',
       'Everybody writes on them, so they stand below everybody.',
-      { path: exactly('src/metrics/meters.ts') },
+      { path: exactly('src/shared-memory/metrics-table.ts') },
       { path: '^src/' },
     ),
     forbid(
@@ -65,10 +65,10 @@ export default {
       {
         path: '^src/(http|pool|ledger|processor|simulated)/',
         pathNot: exactly(
-          'src/pool/board.ts',
-          'src/pool/ring.ts',
-          'src/ledger/segments.ts',
-          'src/ledger/journal-record.ts',
+          'src/shared-memory/state.ts',
+          'src/shared-memory/ring.ts',
+          'src/shared-memory/segment-table.ts',
+          'src/journal/record.ts',
         ),
       },
     ),
@@ -82,7 +82,7 @@ export default {
       'audit-reads-books',
       'An audit reads the books of both sides, and has no part in filling them.',
       { path: '^src/audit/' },
-      { path: '^src/(http|pool|simulated)/', pathNot: exactly('src/http/window.ts') },
+      { path: '^src/(http|pool|simulated)/', pathNot: exactly('src/core/time-window.ts') },
     ),
     forbid(
       'audit-comes-late',
@@ -112,12 +112,12 @@ export default {
           '^src/simulated/',
           exactly(
             'src/http/uws.ts',
-            'src/http/address.ts',
-            'src/money.ts',
-            'src/clock.ts',
-            'src/uuid.ts',
-            'src/payment.ts',
-            'src/log.ts',
+            'src/core/address.ts',
+            'src/core/money.ts',
+            'src/core/clock.ts',
+            'src/core/uuid.ts',
+            'src/core/payment.ts',
+            'src/core/log.ts',
           ),
         ],
       },

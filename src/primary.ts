@@ -1,20 +1,20 @@
-import { systemClock } from './clock.ts';
-import { type Config, readConfig } from './config.ts';
-import { formatAddress } from './http/address.ts';
-import { type HttpFront, openFront } from './http/front.ts';
-import { Recent } from './http/recent.ts';
+import { type Config, readConfig } from './config/config.ts';
+import { formatAddress } from './core/address.ts';
+import { systemClock } from './core/clock.ts';
+import { createLogger, type Log } from './core/log.ts';
+import { type HttpFront, openFront } from './http/http-server.ts';
 import type { Listener } from './http/uws.ts';
-import { lockDirectory } from './ledger/directory-lock.ts';
-import { journalFileCount, replay } from './ledger/journal-recovery.ts';
-import { Segments } from './ledger/segments.ts';
-import { createLogger, type Log } from './log.ts';
-import { Meters } from './metrics/meters.ts';
-import { Board } from './pool/board.ts';
+import { lockDirectory } from './journal/directory-lock.ts';
+import { Recovery } from './journal/recovery.ts';
+import { journalFileCount, replay } from './journal/replay.ts';
 import { Pool } from './pool/pool.ts';
-import { Ring } from './pool/ring.ts';
 import type { PoolTask } from './pool/worker.ts';
-import { Recovery } from './recovery.ts';
-import { allocateSharedMemory } from './shared-memory.ts';
+import { allocateSharedMemory } from './shared-memory/allocate.ts';
+import { Recent } from './shared-memory/idempotency-cache.ts';
+import { Meters } from './shared-memory/metrics-table.ts';
+import { Ring } from './shared-memory/ring.ts';
+import { Segments } from './shared-memory/segment-table.ts';
+import { Board } from './shared-memory/state.ts';
 
 // Composition root of one instance of the gateway: its settings come from the environment, it ends by a signal.
 const reading = readConfig(process.env);

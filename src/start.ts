@@ -4,14 +4,7 @@ import { once } from 'node:events';
 import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { sleep, systemClock } from './clock.ts';
-import { type Config, readConfig } from './config.ts';
-import { type Address, formatAddress } from './http/address.ts';
-import { parseDecimal } from './simulated/decimal.ts';
-import { serveLab } from './simulated/lab.ts';
-import { Load } from './simulated/load.ts';
-import { SimulatedProcessor } from './simulated/processor.ts';
-import { serve } from './simulated/server.ts';
+import { type Config, readConfig } from './config/config.ts';
 import {
   HOST,
   PLAYED,
@@ -21,7 +14,14 @@ import {
   playedUrl,
   playsProcessors,
   trialEnvironment,
-} from './trial.ts';
+} from './config/demo.ts';
+import { type Address, formatAddress } from './core/address.ts';
+import { sleep, systemClock } from './core/clock.ts';
+import { parseDecimal } from './simulated/decimal.ts';
+import { serveLab } from './simulated/lab.ts';
+import { Load } from './simulated/load.ts';
+import { SimulatedProcessor } from './simulated/processor.ts';
+import { serve } from './simulated/server.ts';
 
 const READY_POLL_MS = 50;
 /** How long a start may take before it says what it waits for. */

@@ -1,4 +1,4 @@
-import type { Log } from '../src/log.ts';
+import type { Log } from '../src/core/log.ts';
 
 /** Keeps what is said instead of printing it: `level message`. */
 export class KeptLog implements Log {

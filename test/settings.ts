@@ -1,4 +1,4 @@
-import { type Config, readConfig } from '../src/config.ts';
+import { type Config, readConfig } from '../src/config/config.ts';
 
 /** The settings of a gateway whose files are in `directory`, with nothing else of this machine in them. */
 export function configIn(directory: string, environment: Record<string, string> = {}): Config {

@@ -1,6 +1,6 @@
 import { Bench } from 'tinybench';
+import { parseWindow } from '../../src/core/time-window.ts';
 import { PaymentDecoder } from '../../src/http/decoder.ts';
-import { parseWindow } from '../../src/http/window.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const BODIES = {

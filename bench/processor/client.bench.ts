@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { Bench } from 'tinybench';
 import { type Dispatcher, Pool } from 'undici';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
 import { CARRIER } from '../../src/tracing/open.ts';
 

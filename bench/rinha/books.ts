@@ -1,5 +1,5 @@
-import { sleep } from '../../src/clock.ts';
-import type { Totals } from '../../src/payment.ts';
+import { sleep } from '../../src/core/clock.ts';
+import type { Totals } from '../../src/core/payment.ts';
 import { Api } from './api.ts';
 import type { Course } from './course.ts';
 import { ProcessorAdmin } from './processor-admin.ts';

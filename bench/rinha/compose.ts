@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import { auditArguments, auditEnvironment, audited } from './audited.ts';
 import { Cgroup } from './cgroup.ts';
 import type { Deployment, Kind, Site } from './deployment.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import type { Record } from './record.ts';
 import type { PerProcessor, Scenario } from './scenario.ts';
 

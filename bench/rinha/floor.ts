@@ -1,4 +1,4 @@
-import { parseAddress } from '../../src/http/address.ts';
+import { parseAddress } from '../../src/core/address.ts';
 import { createApp, listen } from '../../src/http/uws.ts';
 
 /**

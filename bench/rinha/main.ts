@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { MISUSED } from '../../src/cli/command.ts';
 import type { RinhaValues } from '../../src/cli/rinha.ts';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { composeSite } from './compose.ts';
 import type { Course } from './course.ts';
 import type { Deployment, Site } from './deployment.ts';

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import { auditArguments, auditEnvironment, audited } from './audited.ts';
 import { Child } from './child.ts';
 import type { Deployment, Kind, Site } from './deployment.ts';

@@ -1,4 +1,4 @@
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/core/clock.ts';
 import type { Course } from './course.ts';
 import type { Meter } from './meter.ts';
 import { ProcessorAdmin } from './processor-admin.ts';

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../../src/clock.ts';
+import { type Clock, sleep } from '../../src/core/clock.ts';
 import { Api } from './api.ts';
 
 const POLL_MS = 100;

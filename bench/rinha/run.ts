@@ -1,5 +1,5 @@
-import type { Clock } from '../../src/clock.ts';
-import type { Totals } from '../../src/payment.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import type { Totals } from '../../src/core/payment.ts';
 import { type Audited, auditRun } from './audited.ts';
 import { Books, type Check } from './books.ts';
 import { type Bound, bound } from './bound.ts';

@@ -1,4 +1,4 @@
-import type { Totals } from '../../src/payment.ts';
+import type { Totals } from '../../src/core/payment.ts';
 import { type PerProcessor, PROCESSORS } from './scenario.ts';
 
 /** The official score, from what was counted. Pure. */

@@ -1,4 +1,4 @@
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/core/clock.ts';
 import type { Course } from './course.ts';
 import { ProcessorAdmin } from './processor-admin.ts';
 import { PROCESSORS } from './scenario.ts';

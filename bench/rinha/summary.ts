@@ -1,4 +1,4 @@
-import type { Totals } from '../../src/payment.ts';
+import type { Totals } from '../../src/core/payment.ts';
 import type { PerProcessor } from './scenario.ts';
 
 /** The two kinds of summary on the wire: a backend's over both processors, and a processor's own. */

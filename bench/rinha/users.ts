@@ -1,4 +1,4 @@
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/core/clock.ts';
 import { Connection } from './connection.ts';
 import type { Course } from './course.ts';
 import { CALL_TIMEOUT_MS, userStartsAtMs } from './scenario.ts';

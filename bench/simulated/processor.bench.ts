@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Bench } from 'tinybench';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { readPayment } from '../../src/simulated/request.ts';
 

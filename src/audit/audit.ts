@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../clock.ts';
+import { type Clock, sleep } from '../core/clock.ts';
 import { type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
 import { Inquiry, type InquiryParts } from './inquiry.ts';
 import { type FoundForCertain, judge } from './judgement.ts';

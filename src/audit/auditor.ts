@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Ledger, Reply } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';

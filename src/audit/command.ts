@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { systemClock } from '../clock.ts';
-import { readConfig } from '../config.ts';
-import { parseWindow } from '../http/window.ts';
+import { readConfig } from '../config/config.ts';
+import { systemClock } from '../core/clock.ts';
+import { parseWindow } from '../core/time-window.ts';
 import type { AuditRequest } from './audit.ts';
 import { Auditor } from './auditor.ts';
 import type { AuditReport, Verdict } from './report.ts';

@@ -1,5 +1,5 @@
-import { type Clock, sleep } from '../clock.ts';
-import type { Totals } from '../payment.ts';
+import { type Clock, sleep } from '../core/clock.ts';
+import type { Totals } from '../core/payment.ts';
 import type { ProcessorBooks } from '../processor/processor.ts';
 import type { FoundForCertain } from './judgement.ts';
 import type { Period } from './period.ts';

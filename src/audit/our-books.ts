@@ -1,6 +1,6 @@
-import { type Clock, sleep } from '../clock.ts';
+import { type Clock, sleep } from '../core/clock.ts';
+import type { Totals } from '../core/payment.ts';
 import type { Ledger, LedgerEntry, Reply } from '../ledger/ledger.ts';
-import type { Totals } from '../payment.ts';
 import { NOTHING, type Period } from './period.ts';
 
 const TRIES = 5;

@@ -1,4 +1,4 @@
-import type { Totals } from '../payment.ts';
+import type { Totals } from '../core/payment.ts';
 
 /** Whole milliseconds, both ends inclusive. */
 export interface Period {

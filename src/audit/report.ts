@@ -1,4 +1,4 @@
-import type { PaymentStatus, Totals } from '../payment.ts';
+import type { PaymentStatus, Totals } from '../core/payment.ts';
 
 /**
  * What an audit found, as `GET /audit` answers it in JSON. Amounts are whole cents, stamps ISO 8601 in UTC.

@@ -1,5 +1,5 @@
-import { centsToDecimal } from '../money.ts';
-import type { Totals } from '../payment.ts';
+import { centsToDecimal } from '../core/money.ts';
+import type { Totals } from '../core/payment.ts';
 import { isSame, NOTHING } from './period.ts';
 import type { AuditReport, Difference, Holding, ProcessorReport, Verdict, WindowReport } from './report.ts';
 

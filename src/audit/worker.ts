@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock } from '../clock.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import { systemClock } from '../core/clock.ts';
 import type { AuditRequest } from './audit.ts';
 import { Auditor } from './auditor.ts';
 

@@ -1,5 +1,5 @@
-import { parseWindow } from '../http/window.ts';
-import { trialEnvironment } from '../trial.ts';
+import { trialEnvironment } from '../config/demo.ts';
+import { parseWindow } from '../core/time-window.ts';
 import { command } from './command.ts';
 import { flag, type Option, text } from './options.ts';
 

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { systemClock } from '../clock.ts';
+import { systemClock } from '../core/clock.ts';
 import { command, DONE, FAILED } from './command.ts';
 import { flag } from './options.ts';
 

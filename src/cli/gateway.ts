@@ -1,4 +1,4 @@
-import { settingsList } from '../config.ts';
+import { settingsList } from '../config/config.ts';
 import { command } from './command.ts';
 import { become } from './program.ts';
 

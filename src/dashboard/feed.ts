@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Hello, Message } from './frame.ts';
 import { Sampler, type SamplerParts } from './sampler.ts';
 

@@ -1,4 +1,4 @@
-import { BOUNDS_MS, type HistogramReading } from '../metrics/meters.ts';
+import { BOUNDS_MS, type HistogramReading } from '../shared-memory/metrics-table.ts';
 import type { Quantiles } from './frame.ts';
 
 /** How many readings back the quantiles reach. */

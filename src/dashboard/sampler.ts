@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Totals } from '../core/payment.ts';
 import type { Ledger, OwnerRecord } from '../ledger/ledger.ts';
-import type { Meters } from '../metrics/meters.ts';
-import type { Totals } from '../payment.ts';
-import type { Board } from '../pool/board.ts';
-import type { Ring } from '../pool/ring.ts';
+import type { Meters } from '../shared-memory/metrics-table.ts';
+import type { Ring } from '../shared-memory/ring.ts';
+import type { Board } from '../shared-memory/state.ts';
 import type { DeploymentFigures, Frame, InstanceFigures, ProcessorFigures } from './frame.ts';
 import { RecentTimes } from './recent-times.ts';
 

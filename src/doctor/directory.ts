@@ -1,7 +1,7 @@
 import { accessSync, constants, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { directoryHolder } from '../ledger/directory-lock.ts';
-import { reasonOf } from '../reason.ts';
+import { reasonOf } from '../core/reason.ts';
+import { directoryHolder } from '../journal/directory-lock.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { pathHolder } from './socket-holder.ts';
 

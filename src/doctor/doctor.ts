@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import { type Config, readConfig } from '../config.ts';
-import { PLAYED, playedAddress, playsProcessors, trialEnvironment } from '../trial.ts';
+import { type Config, readConfig } from '../config/config.ts';
+import { PLAYED, playedAddress, playsProcessors, trialEnvironment } from '../config/demo.ts';
+import type { Clock } from '../core/clock.ts';
 import { checkDirectory, checkLock } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkLimits, readLimits } from './limits.ts';
@@ -23,7 +23,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export async function* examine(environment: Environment, clock: Clock): AsyncGenerator<readonly Finding[]> {
   yield [checkNode(process.versions)];
   yield [await checkNative('uWebSockets.js', () => import('../http/uws.ts'))];
-  yield [await checkNative('lmdb', () => import('../ledger/lmdb.ts'))];
+  yield [await checkNative('lmdb', () => import('../ledger/lmdb/ledger.ts'))];
   const isTrial = playsProcessors(environment);
   const reading = readConfig(trialEnvironment(environment));
   if (reading.kind === 'wrong') {
@@ -78,7 +78,7 @@ async function checkLedger({ ledger, leaseMs }: Config, clock: Clock): Promise<r
     const elsewhere = 'set LEDGER_URL';
     return checkDirectory({ check: 'ledger', path: ledger.path, roomBytes: LEDGER_ROOM_BYTES, elsewhere });
   }
-  const { newDriver } = await import('../ledger/redis.ts');
+  const { newDriver } = await import('../ledger/redis/ledger.ts');
   return checkRedis({
     driver: newDriver(ledger.url, ledger.tls ?? {}, REDIS_TIMEOUT_MS, 64),
     nowMs: () => clock.nowMs(),

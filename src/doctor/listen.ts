@@ -2,9 +2,9 @@ import { accessSync, constants, lstatSync } from 'node:fs';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
-import { type Address, formatAddress } from '../http/address.ts';
+import { type Address, formatAddress } from '../core/address.ts';
+import { reasonOf } from '../core/reason.ts';
 import { isListenedOn } from '../http/socket-file.ts';
-import { reasonOf } from '../reason.ts';
 import { type Finding, fail, ok } from './finding.ts';
 import { pathHolder, portHolder } from './socket-holder.ts';
 

@@ -1,6 +1,6 @@
-import type { ProcessorTarget } from '../config.ts';
+import type { ProcessorTarget } from '../config/config.ts';
+import { reasonOf } from '../core/reason.ts';
 import { open, type Target, targetOf } from '../processor/target.ts';
-import { reasonOf } from '../reason.ts';
 import { type Finding, fail, ok } from './finding.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;

@@ -1,5 +1,5 @@
-import type { RedisDriver } from '../ledger/redis-connection.ts';
-import { reasonOf } from '../reason.ts';
+import { reasonOf } from '../core/reason.ts';
+import type { RedisDriver } from '../ledger/redis/connection.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 const TIMEOUT_MS = 3000;

@@ -1,4 +1,4 @@
-import { reasonOf } from '../reason.ts';
+import { reasonOf } from '../core/reason.ts';
 import { type Finding, fail, ok } from './finding.ts';
 
 /** Types are stripped from Node 22.18, the HTTP client needs 22.19, and the native HTTP server knows no later ABI. */

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { AccessMode } from '../config.ts';
+import type { AccessMode } from '../config/config.ts';
 import { type Problem, problem } from './problem.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 

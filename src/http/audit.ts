@@ -1,13 +1,13 @@
 import { Worker } from 'node:worker_threads';
 import type { AuditMessage, AuditTask } from '../audit/worker.ts';
-import type { Config } from '../config.ts';
-import type { Log } from '../log.ts';
-import type { Board } from '../pool/board.ts';
+import type { Config } from '../config/config.ts';
+import type { Log } from '../core/log.ts';
+import { parseWindow, type Window } from '../core/time-window.ts';
+import type { Board } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
 import { problem } from './problem.ts';
 import { guardedRoute, refuse } from './route.ts';
 import type { Exchange, WebApp } from './uws.ts';
-import { parseWindow, type Window } from './window.ts';
 
 export interface AuditRouteParts {
   readonly app: WebApp;

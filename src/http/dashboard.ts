@@ -1,11 +1,11 @@
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
 import type { Feed } from '../dashboard/feed.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Log } from '../log.ts';
-import type { Meters } from '../metrics/meters.ts';
-import type { Board } from '../pool/board.ts';
-import type { Ring } from '../pool/ring.ts';
+import type { Meters } from '../shared-memory/metrics-table.ts';
+import type { Ring } from '../shared-memory/ring.ts';
+import type { Board } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
 import { isOwnOrigin } from './origin.ts';
 import { fileHeaders, pageHeaders } from './page.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import { isUtf8 } from 'node:buffer';
-import { parseDecimal } from '../money.ts';
-import { isUuid, UUID_BYTES, UUID_CHARACTERS, UUID_DIGITS_AT, writeUuid } from '../uuid.ts';
+import { parseDecimal } from '../core/money.ts';
+import { isUuid, UUID_BYTES, UUID_CHARACTERS, UUID_DIGITS_AT, writeUuid } from '../core/uuid.ts';
 import { isDigit, literalEnd, MALFORMED, spaceEnd, stringEnd, valueEnd } from './json.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Log } from '../log.ts';
+import type { Log } from '../core/log.ts';
 import { type Document, fileHeaders } from './page.ts';
 import { problem } from './problem.ts';
 import { type Answer, refuse, route } from './route.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Format } from '../metrics/openmetrics.ts';
 import type { ScrapeParts } from '../metrics/scrape.ts';
 import { Access } from './access.ts';

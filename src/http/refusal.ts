@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import { REFUSALS_MAX } from '../metrics/meters.ts';
+import { REFUSALS_MAX } from '../shared-memory/metrics-table.ts';
 import { type ProblemSlug, problem } from './problem.ts';
 
 /** What a post of a payment may be refused with. The order is where the meters count it. */

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 
 export interface SessionParts {
   /** Whoever knows it can make sessions, and nobody else; empty: there are none. */

@@ -1,26 +1,26 @@
 import { randomInt } from 'node:crypto';
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import { Journal } from '../ledger/journal.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { Journal } from '../journal/writer.ts';
 import { Lease } from '../ledger/lease.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open.ts';
-import { Segments } from '../ledger/segments.ts';
-import type { Log } from '../log.ts';
-import { Meters } from '../metrics/meters.ts';
-import { Board } from '../pool/board.ts';
-import { Ring } from '../pool/ring.ts';
-import type { SharedMemory } from '../shared-memory.ts';
+import type { SharedMemory } from '../shared-memory/allocate.ts';
+import { Recent } from '../shared-memory/idempotency-cache.ts';
+import { Meters } from '../shared-memory/metrics-table.ts';
+import { Ring } from '../shared-memory/ring.ts';
+import { Segments } from '../shared-memory/segment-table.ts';
+import { Board } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import type { Tracer } from '../tracing/tracer.ts';
 import { serveAudit } from './audit.ts';
 import { Dashboard } from './dashboard.ts';
 import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
-import { type Durability, Intake } from './intake.ts';
 import { serveMetrics } from './metrics.ts';
-import { Recent } from './recent.ts';
-import { Server } from './server.ts';
+import { type Durability, Intake } from './payment-acceptor.ts';
+import { Server } from './payment-routes.ts';
 import { createApp, type WebApp } from './uws.ts';
 
 /** How often files of the journal that nobody needs any more are removed. */

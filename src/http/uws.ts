@@ -11,7 +11,7 @@ import {
 import assert from 'node:assert/strict';
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { type Address, formatAddress } from './address.ts';
+import { type Address, formatAddress } from '../core/address.ts';
 import { isListenedOn } from './socket-file.ts';
 
 /**

@@ -1,11 +1,11 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import { MemoryLedger } from '../ledger/memory.ts';
-import type { Log } from '../log.ts';
-import { allocateSharedMemory, RECORDS_PER_SEGMENT } from '../shared-memory.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { MemoryLedger } from '../ledger/memory/ledger.ts';
+import { allocateSharedMemory, RECORDS_PER_SEGMENT } from '../shared-memory/allocate.ts';
 import { CARRIER } from '../tracing/open.ts';
 import { HttpThread } from './thread.ts';
 import { listen } from './uws.ts';

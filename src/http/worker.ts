@@ -1,9 +1,9 @@
 import assert from 'node:assert';
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import { createLogger } from '../log.ts';
-import type { SharedMemory } from '../shared-memory.ts';
+import type { Config } from '../config/config.ts';
+import { systemClock } from '../core/clock.ts';
+import { createLogger } from '../core/log.ts';
+import type { SharedMemory } from '../shared-memory/allocate.ts';
 import { HttpThread } from './thread.ts';
 import { warmUpHttp } from './warm-up.ts';
 

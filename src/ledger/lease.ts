@@ -1,9 +1,9 @@
 import assert from 'node:assert';
-import { equalJitterMs } from '../backoff.ts';
-import { type Clock, sleep } from '../clock.ts';
-import type { Log } from '../log.ts';
-import type { Sheet } from '../metrics/meters.ts';
-import { Trouble } from '../trouble.ts';
+import { equalJitterMs } from '../core/backoff.ts';
+import { type Clock, sleep } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { Trouble } from '../core/outage-log.ts';
+import type { Sheet } from '../shared-memory/metrics-table.ts';
 import type { Ledger, LedgerEntry, OwnerRecord, Seat } from './ledger.ts';
 
 export interface LeaseParts {

@@ -1,4 +1,4 @@
-import type { Payment, PaymentStatus, Totals } from '../payment.ts';
+import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
 
 /**
  * The books of a deployment: who may dispatch a payment, where it may have been sent, and what has settled.

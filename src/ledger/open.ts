@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import type { LedgerTarget } from '../config.ts';
+import type { LedgerTarget } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface OpenLedgerParts {
@@ -17,10 +17,10 @@ export async function openLedger(
   { clock, random }: OpenLedgerParts,
 ): Promise<Ledger> {
   if (target.kind === 'redis') {
-    const { RedisLedger } = await import('./redis.ts');
+    const { RedisLedger } = await import('./redis/ledger.ts');
     const { url, tls } = target;
     return RedisLedger.open(url, { processorNames, clock, random, ...(tls && { tls }) });
   }
-  const { LmdbLedger } = await import('./lmdb.ts');
+  const { LmdbLedger } = await import('./lmdb/ledger.ts');
   return LmdbLedger.open(target.path, { processorNames, clock });
 }

@@ -1,10 +1,15 @@
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import { RECORD_BYTES } from '../ledger/journal-record.ts';
-import type { Segments } from '../ledger/segments.ts';
-import type { Board } from '../pool/board.ts';
-import type { Ring } from '../pool/ring.ts';
-import { BOUNDS_MS, type HistogramReading, type Meters, type ProcessorCounter } from './meters.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { RECORD_BYTES } from '../journal/record.ts';
+import {
+  BOUNDS_MS,
+  type HistogramReading,
+  type Meters,
+  type ProcessorCounter,
+} from '../shared-memory/metrics-table.ts';
+import type { Ring } from '../shared-memory/ring.ts';
+import type { Segments } from '../shared-memory/segment-table.ts';
+import type { Board } from '../shared-memory/state.ts';
 import type { Family, HistogramFamily, Sample, SimpleFamily } from './openmetrics.ts';
 import { processFamilies } from './process.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert';
-import type { Board } from './board.ts';
-import type { Held } from './held.ts';
+import type { Board } from '../shared-memory/state.ts';
+import type { Held } from './in-flight-payment.ts';
 
 export interface CallsParts {
   readonly board: Board;

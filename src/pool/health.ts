@@ -1,10 +1,10 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
 import type { HealthReport, Ledger, Notice } from '../ledger/ledger.ts';
-import type { Log } from '../log.ts';
-import type { Sheet } from '../metrics/meters.ts';
 import type { Processor } from '../processor/processor.ts';
-import type { Board } from './board.ts';
-import type { Standing } from './standing.ts';
+import type { Sheet } from '../shared-memory/metrics-table.ts';
+import type { Board } from '../shared-memory/state.ts';
+import type { Standing } from './circuit-breakers.ts';
 
 export interface HealthParts {
   readonly ledger: Ledger;

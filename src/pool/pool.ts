@@ -1,5 +1,5 @@
 import { Piscina } from 'piscina';
-import type { Log } from '../log.ts';
+import type { Log } from '../core/log.ts';
 
 export interface PoolParts {
   readonly threadCount: number;

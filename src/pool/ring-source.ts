@@ -1,8 +1,8 @@
-import type { Segments } from '../ledger/segments.ts';
-import { readUuid } from '../uuid.ts';
-import type { Board } from './board.ts';
-import type { QueuedPayment, Source } from './drain.ts';
-import { type Ring, RingSlot } from './ring.ts';
+import { readUuid } from '../core/uuid.ts';
+import { type Ring, RingSlot } from '../shared-memory/ring.ts';
+import type { Segments } from '../shared-memory/segment-table.ts';
+import type { Board } from '../shared-memory/state.ts';
+import type { QueuedPayment, Source } from './dispatcher.ts';
 
 /** The ring as the drain sees it. */
 export class RingSource implements Source {

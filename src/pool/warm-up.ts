@@ -1,18 +1,18 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
-import { type Clock, sleep } from '../clock.ts';
-import { MemoryLedger } from '../ledger/memory.ts';
-import { Segments } from '../ledger/segments.ts';
-import type { Log } from '../log.ts';
-import { Meters } from '../metrics/meters.ts';
+import { type Clock, sleep } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { UUID_BYTES, writeUuid } from '../core/uuid.ts';
+import { MemoryLedger } from '../ledger/memory/ledger.ts';
 import { HttpProcessor } from '../processor/client.ts';
+import { Meters } from '../shared-memory/metrics-table.ts';
+import { Ring } from '../shared-memory/ring.ts';
+import { Segments } from '../shared-memory/segment-table.ts';
+import { Board } from '../shared-memory/state.ts';
 import { CARRIER } from '../tracing/open.ts';
-import { UUID_BYTES, writeUuid } from '../uuid.ts';
-import { Board } from './board.ts';
-import { Drain, type DrainPolicy } from './drain.ts';
-import { Ring } from './ring.ts';
+import { Standing } from './circuit-breakers.ts';
+import { Drain, type DrainPolicy } from './dispatcher.ts';
 import { RingSource } from './ring-source.ts';
-import { Standing } from './standing.ts';
 
 const NAME = 'warm-up';
 const SHAPE = { processorCount: 1, threadCount: 1 };

@@ -1,18 +1,18 @@
-import { systemClock } from '../clock.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import { systemClock } from '../core/clock.ts';
+import { createLogger } from '../core/log.ts';
 import { openLedger } from '../ledger/open.ts';
-import { Segments } from '../ledger/segments.ts';
-import { createLogger } from '../log.ts';
-import { Meters } from '../metrics/meters.ts';
 import { HttpProcessor } from '../processor/client.ts';
-import type { SharedMemory } from '../shared-memory.ts';
+import type { SharedMemory } from '../shared-memory/allocate.ts';
+import { Meters } from '../shared-memory/metrics-table.ts';
+import { Ring } from '../shared-memory/ring.ts';
+import { Segments } from '../shared-memory/segment-table.ts';
+import { Board } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
-import { Board } from './board.ts';
-import { Drain, type DrainPolicy } from './drain.ts';
+import { Standing } from './circuit-breakers.ts';
+import { Drain, type DrainPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
-import { Ring } from './ring.ts';
 import { RingSource } from './ring-source.ts';
-import { Standing } from './standing.ts';
 import { warmUpPool } from './warm-up.ts';
 
 export interface PoolTask {

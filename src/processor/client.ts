@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import { centsToDecimal } from '../money.ts';
-import type { Tls } from '../tls.ts';
+import type { Clock } from '../core/clock.ts';
+import { centsToDecimal } from '../core/money.ts';
+import type { Tls } from '../core/tls.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
 import { Call } from './call.ts';
 import { Connections } from './connections.ts';

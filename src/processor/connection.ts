@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import type { Socket } from 'node:net';
-import type { Clock } from '../clock.ts';
-import { reasonOf } from '../reason.ts';
+import type { Clock } from '../core/clock.ts';
+import { reasonOf } from '../core/reason.ts';
 import type { Call } from './call.ts';
 import { ResponseReader } from './response-reader.ts';
 import { open, type Target } from './target.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Call } from './call.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Call } from './call.ts';
 
 /** Calls of the same timeout, in the order in which they began. */

@@ -1,4 +1,4 @@
-import type { Payment, Totals } from '../payment.ts';
+import type { Payment, Totals } from '../core/payment.ts';
 
 /** A payment processor as the gateway sees it: an outside service that charges for committing payments. */
 export interface Processor {
@@ -14,7 +14,7 @@ export interface Processor {
 export interface Dispatch extends Payment {
   /** Stamped when the payment was claimed for this call, whole milliseconds, UTC. */
   readonly requestedAtMs: number;
-  /** What the call is part of (`src/trace-context.ts`); null: no trace. */
+  /** What the call is part of (`src/core/trace-context.ts`); null: no trace. */
   readonly trace: Buffer | null;
 }
 

@@ -1,4 +1,4 @@
-import { readAmountCents } from '../money.ts';
+import { readAmountCents } from '../core/money.ts';
 import type { Answer, Found, Health, ToldTotals } from './processor.ts';
 
 /** What one HTTP call to a processor brought, whole or not, and what it means. Pure: the client does the calling. */

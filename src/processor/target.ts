@@ -1,6 +1,6 @@
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Tls } from '../tls.ts';
+import type { Tls } from '../core/tls.ts';
 
 /** Where the URL of a processor leads. */
 export interface Target {

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Address } from '../http/address.ts';
+import type { Address } from '../core/address.ts';
 import {
   createApp,
   Exchange,

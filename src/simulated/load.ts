@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { LoadFigures } from './lab-state.ts';
 
 export interface LoadParts {

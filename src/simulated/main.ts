@@ -1,5 +1,5 @@
-import { systemClock } from '../clock.ts';
-import { formatAddress } from '../http/address.ts';
+import { formatAddress } from '../core/address.ts';
+import { systemClock } from '../core/clock.ts';
 import { formatDecimal } from './decimal.ts';
 import { SimulatedProcessor } from './processor.ts';
 import { serve } from './server.ts';

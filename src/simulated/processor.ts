@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { Books, type Row } from './books.ts';
 import { type Decimal, formatDecimal } from './decimal.ts';
 import { effectOf, type Fault, Faults } from './fault.ts';

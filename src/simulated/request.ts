@@ -1,4 +1,4 @@
-import { isUuid } from '../uuid.ts';
+import { isUuid } from '../core/uuid.ts';
 import type { Row } from './books.ts';
 import { parseDecimal, roundToCents } from './decimal.ts';
 

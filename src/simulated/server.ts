@@ -1,6 +1,6 @@
-import type { Address } from '../http/address.ts';
+import type { Address } from '../core/address.ts';
+import { isUuid } from '../core/uuid.ts';
 import { createApp, Exchange, type Headers, type HttpRequest, listen, type WebApp } from '../http/uws.ts';
-import { isUuid } from '../uuid.ts';
 import { readFault } from './fault.ts';
 import type { SimulatedProcessor } from './processor.ts';
 import { answer, BAD_REQUEST, type Reply, statusLine } from './reply.ts';

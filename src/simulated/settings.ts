@@ -1,4 +1,4 @@
-import { type Address, parseAddress } from '../http/address.ts';
+import { type Address, parseAddress } from '../core/address.ts';
 import { type Decimal, parseDecimal } from './decimal.ts';
 
 export interface Settings {

@@ -1,6 +1,6 @@
-import { systemClock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import type { Log } from '../log.ts';
+import type { Config } from '../config/config.ts';
+import { systemClock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
 import { Tracer } from './tracer.ts';
 
 export interface OpenTracerParts {

@@ -1,7 +1,7 @@
 import type { Agent, RequestOptions } from 'node:http';
-import type { Clock } from '../clock.ts';
-import type { Log } from '../log.ts';
-import { reasonOf } from '../reason.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { reasonOf } from '../core/reason.ts';
 import { SPAN_KINDS, type SpanRecord, type SpanSink } from './tracer.ts';
 
 export interface OtlpExporterParts {

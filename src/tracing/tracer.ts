@@ -6,7 +6,7 @@ import {
   spanIdOf,
   traceIdOf,
   withSpanId,
-} from '../trace-context.ts';
+} from '../core/trace-context.ts';
 
 /** As OpenTelemetry numbers them. */
 export const SPAN_KINDS = { internal: 1, server: 2, client: 3 } as const;

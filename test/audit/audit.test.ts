@@ -6,14 +6,14 @@ import { open } from 'lmdb';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { AuditReport, Difference } from '../../src/audit/report.ts';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
-import { LmdbLedger } from '../../src/ledger/lmdb.ts';
-import { entryKey } from '../../src/ledger/lmdb-records.ts';
-import { MemoryLedger, MemoryStore } from '../../src/ledger/memory.ts';
-import { RedisLedger } from '../../src/ledger/redis.ts';
-import { scatteredId } from '../../src/ledger/redis-records.ts';
-import { RedisServer } from '../ledger/redis-server.ts';
+import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
+import { entryKey } from '../../src/ledger/lmdb/records.ts';
+import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
+import { scatteredId } from '../../src/ledger/redis/records.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { idOf, LONG_AGO_MS, NAMES, NOW_MS, Site, type SiteOptions } from './site.ts';
 
 /** A ledger of one kind, and how to take a payment out of its books behind its back. */

@@ -1,8 +1,8 @@
 import { Audit, type AuditRequest } from '../../src/audit/audit.ts';
 import { OurBooks } from '../../src/audit/our-books.ts';
 import type { AuditReport } from '../../src/audit/report.ts';
-import { type Clock, systemClock } from '../../src/clock.ts';
-import { formatAddress } from '../../src/http/address.ts';
+import { formatAddress } from '../../src/core/address.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Ledger, Reply } from '../../src/ledger/ledger.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Child as Program } from '../../bench/rinha/child.ts';
 import { adapted } from '../../bench/rinha/nginx.ts';
 import { exchangeKept } from '../contract/kept.ts';
-import { RedisServer } from '../ledger/redis-server.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
 import type { Random } from '../sim/random.ts';
 import { Books } from '../system/books.ts';
 import { Child } from '../system/child.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Finding } from '../../src/doctor/finding.ts';
-import { RedisServer } from '../ledger/redis-server.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { Deployment } from '../system/deployment.ts';
 import { freePort } from '../system/port.ts';
 import { dinossauro } from './dinossauro.ts';

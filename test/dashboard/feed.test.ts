@@ -2,10 +2,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Feed } from '../../src/dashboard/feed.ts';
 import type { Frame, Hello } from '../../src/dashboard/frame.ts';
-import { MemoryLedger } from '../../src/ledger/memory.ts';
-import { Meters } from '../../src/metrics/meters.ts';
-import { Board } from '../../src/pool/board.ts';
-import { Ring } from '../../src/pool/ring.ts';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { Ring } from '../../src/shared-memory/ring.ts';
+import { Board } from '../../src/shared-memory/state.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock } from '../manual-clock.ts';
 

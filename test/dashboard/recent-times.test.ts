@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RecentTimes } from '../../src/dashboard/recent-times.ts';
-import { Meters } from '../../src/metrics/meters.ts';
+import { Meters } from '../../src/shared-memory/metrics-table.ts';
 
 const SHAPE = { processorCount: 1, threadCount: 1 };
 

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium, type LaunchOptions } from 'playwright-core';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { serveLab } from '../../src/simulated/lab.ts';
 import { Load } from '../../src/simulated/load.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';

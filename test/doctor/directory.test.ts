@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { checkDirectory, checkLock } from '../../src/doctor/directory.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
-import { lockDirectory } from '../../src/ledger/directory-lock.ts';
+import { lockDirectory } from '../../src/journal/directory-lock.ts';
 
 const MIB = 2 ** 20;
 /** More than any disk has. */

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Address } from '../../src/core/address.ts';
 import { checkListen, gatewayAnswers } from '../../src/doctor/listen.ts';
-import type { Address } from '../../src/http/address.ts';
 import { freePort } from '../system/port.ts';
 
 const REMEDY = 'set LISTEN';

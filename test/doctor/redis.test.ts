@@ -6,9 +6,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { COMMANDS, checkRedis } from '../../src/doctor/redis.ts';
-import { newDriver } from '../../src/ledger/redis.ts';
-import type { RedisDriver } from '../../src/ledger/redis-connection.ts';
-import { RedisServer } from '../ledger/redis-server.ts';
+import type { RedisDriver } from '../../src/ledger/redis/connection.ts';
+import { newDriver } from '../../src/ledger/redis/ledger.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { freePort } from '../system/port.ts';
 
 const LEASE_MS = 5000;
@@ -143,7 +143,7 @@ test('the account of the deployment finds no fault', async () => {
 });
 
 test('what is looked at is all that the functions call', () => {
-  const lua = readFileSync(new URL('../../src/ledger/redis-functions.lua', import.meta.url), 'utf8');
+  const lua = readFileSync(new URL('../../src/ledger/redis/functions.lua', import.meta.url), 'utf8');
   const called = new Set([...lua.matchAll(/\bcall\('([A-Z]+)'/g)].map(([, name]) => name ?? ''));
   const known = new Set(COMMANDS.map(([name]) => name));
   assert.ok(called.size > 10);

@@ -22,7 +22,10 @@ test('the Node that runs the tests is fit, others are not', () => {
 });
 
 test('native modules that load, one that is missing, and one that is damaged', async () => {
-  for (const load of [() => import('../../src/http/uws.ts'), () => import('../../src/ledger/lmdb.ts')]) {
+  for (const load of [
+    () => import('../../src/http/uws.ts'),
+    () => import('../../src/ledger/lmdb/ledger.ts'),
+  ]) {
     assert.is((await checkNative('it', load)).level, 'ok');
   }
   const directory = mkdtempSync(join(tmpdir(), 'native-'));

@@ -4,9 +4,9 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { AccessMode } from '../../src/config.ts';
+import type { AccessMode } from '../../src/config/config.ts';
+import type { Address } from '../../src/core/address.ts';
 import { Access } from '../../src/http/access.ts';
-import type { Address } from '../../src/http/address.ts';
 import { guardedRoute } from '../../src/http/route.ts';
 import { createApp, type Listener, listen } from '../../src/http/uws.ts';
 

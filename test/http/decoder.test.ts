@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readUuid } from '../../src/core/uuid.ts';
 import { type DecodeProblem, PaymentDecoder } from '../../src/http/decoder.ts';
 import { problem } from '../../src/http/problem.ts';
-import { readUuid } from '../../src/uuid.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const MAX_CENTS = 1_000_000_000;

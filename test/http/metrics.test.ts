@@ -1,12 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { AccessMode } from '../../src/config.ts';
+import type { AccessMode } from '../../src/config/config.ts';
 import { serveMetrics } from '../../src/http/metrics.ts';
 import { createApp, listen } from '../../src/http/uws.ts';
-import { Segments } from '../../src/ledger/segments.ts';
-import { Meters } from '../../src/metrics/meters.ts';
-import { Board } from '../../src/pool/board.ts';
-import { Ring } from '../../src/pool/ring.ts';
+import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { Ring } from '../../src/shared-memory/ring.ts';
+import { Segments } from '../../src/shared-memory/segment-table.ts';
+import { Board } from '../../src/shared-memory/state.ts';
 import { ask as askKept } from '../contract/kept.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { readStrictly } from '../metrics/strict-reader.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Address } from '../../src/http/address.ts';
+import type { Address } from '../../src/core/address.ts';
 import { createApp, Exchange, type Listener, listen, type WebApp } from '../../src/http/uws.ts';
 
 const LOOPBACK: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { warmUpHttp } from '../../src/http/warm-up.ts';
 import { KeptLog } from '../kept-log.ts';
 import { configIn } from '../settings.ts';

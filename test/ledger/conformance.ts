@@ -13,7 +13,7 @@ import type {
   Settlement,
   SettleReply,
 } from '../../src/ledger/ledger.ts';
-import { MemoryLedger, MemoryStore } from '../../src/ledger/memory.ts';
+import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
 
 /** One store, empty at first, and the way to open connections to it. `dispose` comes after every connection's close. */
 export interface Books {

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../src/clock.ts';
-import { LmdbLedger } from '../../src/ledger/lmdb.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
 import { openLedger } from '../../src/ledger/open.ts';
-import { RedisLedger } from '../../src/ledger/redis.ts';
+import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
 
 const PARTS = { clock: systemClock, random: Math.random };
 const NAMES = ['default', 'fallback'];

@@ -1,11 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Segments } from '../../src/ledger/segments.ts';
-import { Meters } from '../../src/metrics/meters.ts';
 import { expose } from '../../src/metrics/openmetrics.ts';
 import { Scrape } from '../../src/metrics/scrape.ts';
-import { Board } from '../../src/pool/board.ts';
-import { Ring } from '../../src/pool/ring.ts';
+import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { Ring } from '../../src/shared-memory/ring.ts';
+import { Segments } from '../../src/shared-memory/segment-table.ts';
+import { Board } from '../../src/shared-memory/state.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { readStrictly } from './strict-reader.ts';
 

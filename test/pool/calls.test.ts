@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Board } from '../../src/pool/board.ts';
 import { Calls } from '../../src/pool/calls.ts';
-import { Held } from '../../src/pool/held.ts';
+import { Held } from '../../src/pool/in-flight-payment.ts';
+import { Board } from '../../src/shared-memory/state.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 2 };
 const PAYMENT = {

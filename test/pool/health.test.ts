@@ -1,10 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MemoryLedger, MemoryStore } from '../../src/ledger/memory.ts';
-import { Meters } from '../../src/metrics/meters.ts';
-import { Board } from '../../src/pool/board.ts';
+import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { Standing } from '../../src/pool/circuit-breakers.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
-import { Standing } from '../../src/pool/standing.ts';
+import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { Board } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';

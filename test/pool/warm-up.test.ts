@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../src/clock.ts';
-import type { DrainPolicy } from '../../src/pool/drain.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import type { DrainPolicy } from '../../src/pool/dispatcher.ts';
 import { warmUpPool } from '../../src/pool/warm-up.ts';
 import { KeptLog } from '../kept-log.ts';
 

@@ -3,10 +3,10 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import type { Tls } from '../../src/core/tls.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
 import type { Answer, Dispatch } from '../../src/processor/processor.ts';
-import type { Tls } from '../../src/tls.ts';
 import { CARRIER } from '../../src/tracing/open.ts';
 import { Authority, type Issued, pem, tlsOf } from '../authority.ts';
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
 import type { Answer, Dispatch } from '../../src/processor/processor.ts';
 import { CARRIER } from '../../src/tracing/open.ts';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { centsToDecimal } from '../../src/money.ts';
+import { centsToDecimal } from '../../src/core/money.ts';
 import { type Response, readAnswer, readFound, readHealth } from '../../src/processor/response.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';

@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import type { Claim, CommitReply, LedgerEntry, Settlement } from '../../src/ledger/ledger.ts';
-import type { MemoryStore } from '../../src/ledger/memory.ts';
+import type { MemoryStore } from '../../src/ledger/memory/ledger.ts';
 import type { Dispatch } from '../../src/processor/processor.ts';
 import type { Row } from '../../src/simulated/books.ts';
 import type { SimulatedProcessor } from '../../src/simulated/processor.ts';

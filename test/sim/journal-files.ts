@@ -9,7 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { JournalFiles } from '../../src/ledger/journal.ts';
+import type { JournalFiles } from '../../src/journal/writer.ts';
 import type { Audit } from './audit.ts';
 import type { Random } from './random.ts';
 import type { Scope } from './scope.ts';

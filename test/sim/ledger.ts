@@ -1,3 +1,4 @@
+import type { Totals } from '../../src/core/payment.ts';
 import {
   type Claim,
   type CommitReply,
@@ -13,8 +14,7 @@ import {
   type Settlement,
   unavailable,
 } from '../../src/ledger/ledger.ts';
-import type { MemoryLedger } from '../../src/ledger/memory.ts';
-import type { Totals } from '../../src/payment.ts';
+import type { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import type { Audit } from './audit.ts';
 import type { Random } from './random.ts';
 import { Channel, type Scope } from './scope.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import type { Timeline } from './timeline.ts';
 
 /** The wall clock of a machine: where the epoch lies, and by how much it is wrong. */

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Verdict } from '../../src/http/intake.ts';
-import { MemoryStore } from '../../src/ledger/memory.ts';
-import { UUID_BYTES, writeUuid } from '../../src/uuid.ts';
+import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
+import type { Verdict } from '../../src/http/payment-acceptor.ts';
+import { MemoryStore } from '../../src/ledger/memory/ledger.ts';
 import { Audit, type Broken } from './audit.ts';
 import { Instance } from './instance.ts';
 import type { Plan, Post, Trouble } from './plan.ts';

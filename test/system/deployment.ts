@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exchangeKept } from '../contract/kept.ts';
-import { RedisServer } from '../ledger/redis-server.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { Books } from './books.ts';
 import { Child, type Ended } from './child.ts';
 import { exchange } from './exchange.ts';

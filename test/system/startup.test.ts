@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { dinossauro } from '../cli/dinossauro.ts';
 import { exchangeKept } from '../contract/kept.ts';
-import { RedisServer } from '../ledger/redis-server.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { Random } from '../sim/random.ts';
 import { Books } from './books.ts';
 import { Child } from './child.ts';

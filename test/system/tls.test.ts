@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Authority, type Issued, pem } from '../authority.ts';
-import { RedisServer } from '../ledger/redis-server.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { Child } from './child.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { OtlpExporter, type OtlpExporterParts } from '../../src/tracing/otlp.ts';
 import type { SpanRecord } from '../../src/tracing/tracer.ts';
 import { KeptLog } from '../kept-log.ts';

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { formatTraceparent, traceIdOf } from '../../src/trace-context.ts';
+import { formatTraceparent, traceIdOf } from '../../src/core/trace-context.ts';
 import { type SpanRecord, Tracer, type TracerParts } from '../../src/tracing/tracer.ts';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';

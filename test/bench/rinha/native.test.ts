@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { nativeSite } from '../../../bench/rinha/native.ts';
 import { run } from '../../../bench/rinha/run.ts';
 import { preview, scaled } from '../../../bench/rinha/scenario.ts';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/core/clock.ts';
 
 test('a short preview against the deployment as processes: consistent, and nothing left over', async () => {
   const scenario = scaled(preview, 15);

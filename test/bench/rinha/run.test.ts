@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Result, run } from '../../../bench/rinha/run.ts';
 import { preview, type Scenario } from '../../../bench/rinha/scenario.ts';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/core/clock.ts';
 import { SimulatedProcessor } from '../../../src/simulated/processor.ts';
 import { serve } from '../../../src/simulated/server.ts';
 

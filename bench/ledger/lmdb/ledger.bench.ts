@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Bench } from 'tinybench';
+import { systemClock } from '../../../src/core/clock.ts';
+import type { Claim, Ledger, Reply, Settlement } from '../../../src/ledger/ledger.ts';
+import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
+
+/**
+ * CPU time of one payment, claimed by one commit and settled by the next, by payments in a commit, each commit on
+ * the disk when it answers; then one lookup, and summaries of random windows over all of the payments.
+ */
+const BATCHES = [1, 10, 50] as const;
+/** Payments 2 ms apart settle as 500 a second do. */
+const APART_MS = 2;
+const START_MS = Date.UTC(2025, 6, 15);
+
+const isSmoke = process.env['BENCH_SMOKE'] === '1';
+const directory = mkdtempSync(join(tmpdir(), 'dinossauro-ledger-'));
+const ledger = await LmdbLedger.open(directory, {
+  processorNames: ['default', 'fallback'],
+  clock: systemClock,
+});
+try {
+  await measure(ledger, await must(ledger.enlist({ instanceId: 'bench', name: 'pool-0' }, Infinity)));
+} finally {
+  await ledger.close();
+  rmSync(directory, { recursive: true });
+}
+
+async function measure(ledger: Ledger, owner: number): Promise<void> {
+  const bench = new Bench({ time: isSmoke ? 20 : 3000, warmupTime: isSmoke ? 5 : 500 });
+  const cpuUsByTask = new Map<string, number>();
+  let paymentCount = 0;
+  let claims: Claim[] = [];
+  const commit = async (batch: number): Promise<void> => {
+    const settlements = claims.map(settlementOf);
+    claims = Array.from({ length: batch }, () => claimOf(paymentCount++));
+    await must(ledger.commit(owner, settlements, claims));
+  };
+  const add = (task: string, perCall: number, call: () => Promise<unknown>): void => {
+    let callCount = 0;
+    let before = process.cpuUsage();
+    const counted = async (): Promise<void> => {
+      await call();
+      callCount++;
+    };
+    const beforeAll = (): void => {
+      callCount = 0;
+      before = process.cpuUsage();
+    };
+    const afterAll = (): void => {
+      const { user, system } = process.cpuUsage(before);
+      cpuUsByTask.set(task, (user + system) / (callCount * perCall));
+    };
+    bench.add(task, counted, { beforeAll, afterAll });
+  };
+  for (const batch of BATCHES) add(`commit of ${batch}`, batch, () => commit(batch));
+  await fill(commit);
+  add('find', 1, () => must(ledger.find(claimOf(Math.floor(Math.random() * paymentCount)).correlationId)));
+  add('summary of a random window', 1, () => {
+    const fromMs = START_MS + Math.floor(Math.random() * paymentCount * APART_MS);
+    return must(ledger.summary(fromMs, fromMs + Math.floor(Math.random() * paymentCount * APART_MS)));
+  });
+  add('summary of all', 1, () => must(ledger.summary(-Infinity, Infinity)));
+  await bench.run();
+  console.table(
+    bench.tasks.map(({ name, result }) => {
+      if (result.state !== 'completed') throw new Error(`${name}: ${result.state}`);
+      const { p50, p99 } = result.latency;
+      return {
+        task: name,
+        'CPU µs each': cpuUsByTask.get(name)?.toFixed(1),
+        'p50 ms': p50.toFixed(3),
+        'p99 ms': p99.toFixed(3),
+      };
+    }),
+  );
+  const { size } = statSync(join(directory, 'data.mdb'));
+  console.log(`${paymentCount} payments, ${(size / paymentCount).toFixed(0)} B each`);
+}
+
+/** Books that are not small: the summaries are of all of them. */
+async function fill(commit: (batch: number) => Promise<void>): Promise<void> {
+  const commitCount = isSmoke ? 10 : 200;
+  for (let count = 0; count < commitCount; count++) await commit(1000);
+}
+
+function claimOf(number: number): Claim {
+  // Spread like random ids: the number goes through a multiplication by an odd constant.
+  const mixed = Math.imul(number, 0x9e3779b1) >>> 0;
+  const head = mixed.toString(16).padStart(8, '0');
+  const requestedAtMs = START_MS + number * APART_MS;
+  return {
+    correlationId: `${head}-0000-4000-8000-${number.toString(16).padStart(12, '0')}`,
+    amountCents: 1990,
+    acceptedAtMs: requestedAtMs,
+    processor: number % 2,
+    requestedAtMs,
+  };
+}
+
+function settlementOf(claim: Claim): Settlement {
+  return { ...claim, status: 'settled', processor: claim.processor ?? 0, reason: '' };
+}
+
+async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
+  const answer = await reply;
+  if (answer.kind === 'unavailable') throw new Error(answer.reason);
+  return answer.value;
+}

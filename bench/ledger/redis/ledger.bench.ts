@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+import { Bench } from 'tinybench';
+import { systemClock } from '../../../src/core/clock.ts';
+import type { Claim, Ledger, Reply, Settlement } from '../../../src/ledger/ledger.ts';
+import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
+import { RedisServer } from '../../../test/ledger/redis/redis-server.ts';
+
+/**
+ * CPU time of one payment, claimed by one commit and settled by the next, on both sides, by payments in a commit; and
+ * a summary of a random window over all of them. Redis appends to its file and syncs it every second.
+ */
+const BATCHES = [1, 10, 50] as const;
+/** Payments of one millisecond apart settle as 1,000 a second do. */
+const APART_MS = 1;
+const CLOCK_TICK_US = 10_000;
+
+const isSmoke = process.env['BENCH_SMOKE'] === '1';
+const server = await RedisServer.start('--appendfsync', 'everysec');
+const ledger = await RedisLedger.open(server.socketUrl, {
+  processorNames: ['default', 'fallback'],
+  clock: systemClock,
+  random: Math.random,
+  // Three seconds of what no gateway sees.
+  retainedBytes: 2 ** 27,
+});
+try {
+  await measure(ledger, await must(ledger.enlist({ instanceId: 'bench', name: 'pool-0' }, Infinity)));
+} finally {
+  await ledger.close();
+  await server.stop();
+}
+
+async function measure(ledger: Ledger, owner: number): Promise<void> {
+  const bench = new Bench({ time: isSmoke ? 20 : 3000, warmupTime: isSmoke ? 5 : 1000 });
+  const costs = new Map<string, { nodeUs: number; redisUs: number }>();
+  const startMs = Date.UTC(2025, 6, 15);
+  let paymentCount = 0;
+  for (const batch of BATCHES) {
+    const task = `commit of ${batch}`;
+    let claims: Claim[] = [];
+    let countBefore = 0;
+    let nodeBefore = process.cpuUsage();
+    let redisBeforeUs = 0;
+    bench.add(
+      task,
+      async () => {
+        const settlements = claims.map(settlementOf);
+        claims = Array.from({ length: batch }, () => claimOf(paymentCount++, startMs));
+        await must(ledger.commit(owner, settlements, claims));
+      },
+      {
+        beforeAll: () => {
+          countBefore = paymentCount;
+          nodeBefore = process.cpuUsage();
+          redisBeforeUs = redisCpuUs();
+        },
+        afterAll: () => {
+          const node = process.cpuUsage(nodeBefore);
+          const count = paymentCount - countBefore;
+          costs.set(task, {
+            nodeUs: (node.user + node.system) / count,
+            redisUs: (redisCpuUs() - redisBeforeUs) / count,
+          });
+        },
+      },
+    );
+  }
+  bench.add('summary of a window', async () => {
+    const fromMs = startMs + Math.floor(Math.random() * paymentCount * APART_MS);
+    await must(ledger.summary(fromMs, fromMs + Math.floor(Math.random() * paymentCount * APART_MS)));
+  });
+  await bench.run();
+  console.table(bench.table());
+  console.table(
+    [...costs].map(([task, { nodeUs, redisUs }]) => ({
+      task,
+      'node µs/payment': nodeUs.toFixed(1),
+      'redis µs/payment': redisUs.toFixed(1),
+    })),
+  );
+}
+
+function claimOf(number: number, startMs: number): Claim {
+  // Spread like random ids: the number goes through a multiplication by an odd constant.
+  const mixed = Math.imul(number, 0x9e3779b1) >>> 0;
+  const correlationId = `${mixed.toString(16).padStart(8, '0')}-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
+  const requestedAtMs = startMs + number * APART_MS;
+  return {
+    correlationId,
+    amountCents: 1990,
+    acceptedAtMs: requestedAtMs,
+    processor: number % 2,
+    requestedAtMs,
+  };
+}
+
+function settlementOf({ correlationId, amountCents, processor, requestedAtMs }: Claim): Settlement {
+  return {
+    correlationId,
+    status: 'settled',
+    processor: processor ?? 0,
+    amountCents,
+    requestedAtMs,
+    reason: '',
+  };
+}
+
+/** CPU time of the redis-server process, from Linux's own account, in steps of 10 ms. */
+function redisCpuUs(): number {
+  const stat = readFileSync(`/proc/${server.pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_US;
+}
+
+async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
+  const answer = await reply;
+  if (answer.kind === 'unavailable') throw new Error(answer.reason);
+  return answer.value;
+}

@@ -1,0 +1,37 @@
+import type { Address } from '../core/address.ts';
+
+/** The processors that `npm start` plays where the environment names none. */
+export const PLAYED = [
+  { name: 'default', port: 8001, fee: '0.05', setting: 'PAYMENT_PROCESSOR_URL_DEFAULT' },
+  { name: 'fallback', port: 8002, fee: '0.15', setting: 'PAYMENT_PROCESSOR_URL_FALLBACK' },
+] as const;
+/** Where everything of it listens. */
+export const HOST = '127.0.0.1';
+
+/** Of their administrative routes. */
+export const PLAYED_TOKEN = '123';
+
+export type Played = (typeof PLAYED)[number];
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What `npm start` makes of an environment: it fills in processors, and allows purging, where nothing is said. */
+export function trialEnvironment(environment: Environment): Environment {
+  const trial = { ALLOW_PURGE: 'true', ...environment };
+  if (!playsProcessors(environment)) return trial;
+  const urls = PLAYED.map((played) => [played.setting, playedUrl(played)]);
+  const tokens = PLAYED.map(({ name }) => `${name}=${PLAYED_TOKEN}`).join(',');
+  return { ...trial, ...Object.fromEntries(urls), PROCESSOR_TOKENS: tokens };
+}
+
+export function playsProcessors(environment: Environment): boolean {
+  return !['PROCESSORS', ...PLAYED.map(({ setting }) => setting)].some((name) => environment[name]);
+}
+
+export function playedUrl({ port }: Played): string {
+  return `http://${HOST}:${port}`;
+}
+
+export function playedAddress({ port }: Played): Address {
+  return { kind: 'tcp', host: HOST, port };
+}

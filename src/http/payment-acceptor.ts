@@ -1,0 +1,247 @@
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { Trouble } from '../core/outage-log.ts';
+import { readUuid } from '../core/uuid.ts';
+import type { Journal, JournalResult } from '../journal/writer.ts';
+import type { Lease } from '../ledger/lease.ts';
+import type { Claim, Ledger } from '../ledger/ledger.ts';
+import type { Recent } from '../shared-memory/idempotency-cache.ts';
+import type { Sheet } from '../shared-memory/metrics-table.ts';
+import type { Ring } from '../shared-memory/ring.ts';
+import type { Segments } from '../shared-memory/segment-table.ts';
+import type { Board } from '../shared-memory/state.ts';
+
+/** What becomes of a posted payment. Only `accepted` owes it a settlement. */
+export type Verdict =
+  | 'accepted'
+  | 'amount-conflict'
+  | 'queue-full'
+  | 'journal-unavailable'
+  | 'ledger-unavailable';
+
+export interface IntakeParts {
+  readonly recent: Recent;
+  readonly ring: Ring;
+  readonly journal: Journal;
+  readonly segments: Segments;
+  readonly board: Board;
+  /** What this thread counts. */
+  readonly sheet: Sheet;
+  readonly clock: Clock;
+  readonly durability: Durability;
+  readonly log: Log;
+}
+
+/**
+ * What stands between the journal's write and the 202:
+ *
+ * - `journal`: nothing. A crash of every process loses nothing.
+ * - `flush`: the journal is synced, once for all that gathered meanwhile. A power cut loses nothing.
+ * - `ledger`: the ledger has a claim of each. The loss of the machine loses nothing.
+ */
+export type Durability =
+  | { readonly kind: 'journal' }
+  | { readonly kind: 'flush' }
+  | { readonly kind: 'ledger'; readonly ledger: Ledger; readonly lease: Lease };
+
+const NO_SEGMENT: JournalResult = { kind: 'failed', reason: 'every segment is in use: see JOURNAL_SEGMENTS' };
+
+type Answer = (verdict: Verdict) => void;
+
+interface Offer {
+  readonly id: Buffer;
+  readonly amountCents: number;
+  readonly acceptedAtMs: number;
+  /** Its trace context (`src/core/trace-context.ts`); null: none. */
+  readonly trace: Buffer | null;
+  /** It repeats a payment that is not accepted yet, and may still be refused. */
+  readonly repeats: boolean;
+  readonly answer: Answer;
+  /** Where the journal has it, once it has. */
+  journalRef: number;
+}
+
+/**
+ * The gate: a payment goes in, is remembered, journaled and pushed to the pool, and gets its verdict.
+ *
+ * With durability `journal` all of that happens before `offer` returns. One write for each payment costs less here
+ * than it seems: at the rates where writes could be gathered, the request around it costs five times as much, and
+ * an answer within the handler needs no memory, no timer and no care for clients that leave.
+ */
+export class Intake {
+  readonly #parts: IntakeParts;
+  #pending: Offer[] = [];
+  #confirming = false;
+  readonly #writeTrouble: Trouble;
+  readonly #syncTrouble: Trouble;
+
+  constructor(parts: IntakeParts) {
+    const { log } = parts;
+    this.#parts = parts;
+    this.#writeTrouble = new Trouble({
+      log,
+      began: 'journal cannot be written: payments are refused',
+      over: 'journal written again',
+    });
+    this.#syncTrouble = new Trouble({
+      log,
+      began: 'journal cannot be synced: payments are refused',
+      over: 'journal synced again',
+    });
+  }
+
+  /** `id` is lent until this returns. */
+  offer(id: Buffer, amountCents: number, trace: Buffer | null, answer: Answer): void {
+    const { recent, clock, board } = this.#parts;
+    const acceptedAtMs = Math.max(clock.nowMs(), board.purgedAtMs);
+    const known = recent.remember(id, amountCents, acceptedAtMs);
+    switch (known) {
+      case 'conflict':
+        answer('amount-conflict');
+        break;
+      case 'same':
+        this.#parts.sheet.count('repeated');
+        answer('accepted');
+        break;
+      case 'new':
+      case 'pending':
+        this.#admit({
+          id,
+          amountCents,
+          acceptedAtMs,
+          trace,
+          repeats: known === 'pending',
+          answer,
+          journalRef: -1,
+        });
+        break;
+    }
+  }
+
+  /** A repetition goes all the way by itself, for what it repeats may fail. The ledger settles only one of them. */
+  #admit(offer: Offer): void {
+    const { ring } = this.#parts;
+    if (!ring.reserve()) {
+      this.#refuse(offer, 'queue-full');
+      return;
+    }
+    const journalRef = this.#write(offer);
+    if (journalRef === null) {
+      ring.release();
+      this.#refuse(offer, 'journal-unavailable');
+      return;
+    }
+    offer.journalRef = journalRef;
+    this.#journaled(offer);
+  }
+
+  #write({ id, amountCents, acceptedAtMs, trace }: Offer): number | null {
+    const { journal, sheet } = this.#parts;
+    const journalRef = journal.append(id, amountCents, acceptedAtMs, trace);
+    const written = journalRef < 0 ? NO_SEGMENT : journal.flush();
+    if (written.kind === 'failed') {
+      sheet.count('journalFailures');
+      this.#writeTrouble.happened(written.reason);
+      return null;
+    }
+    sheet.count('journalWrites');
+    this.#writeTrouble.passed();
+    return journalRef;
+  }
+
+  #journaled(pending: Offer): void {
+    if (this.#parts.durability.kind === 'journal') {
+      this.#decide(pending, 'accepted');
+      return;
+    }
+    this.#pending.push({ ...pending, id: Buffer.from(pending.id) });
+    if (!this.#confirming) void this.#confirm();
+  }
+
+  #decide(pending: Offer, verdict: Verdict): void {
+    if (verdict !== 'accepted') this.#withdraw(pending, verdict);
+    else if (pending.repeats && this.#isConflict(pending)) {
+      this.#withdraw(pending, 'amount-conflict');
+      this.#disown();
+    } else this.#accept(pending);
+  }
+
+  /** What a repetition repeats may have been refused since, and forgotten: it is remembered anew. */
+  #isConflict({ id, amountCents, acceptedAtMs }: Offer): boolean {
+    return this.#parts.recent.remember(id, amountCents, acceptedAtMs) === 'conflict';
+  }
+
+  #accept({ id, amountCents, acceptedAtMs, trace, journalRef, repeats, answer }: Offer): void {
+    const { recent, ring, sheet } = this.#parts;
+    recent.confirm(id);
+    ring.push(id, amountCents, acceptedAtMs, journalRef, trace);
+    ring.wake();
+    sheet.count(repeats ? 'repeated' : 'accepted');
+    answer('accepted');
+  }
+
+  #refuse({ id, repeats, answer }: Offer, verdict: Verdict): void {
+    if (!repeats) this.#parts.recent.forget(id);
+    answer(verdict);
+  }
+
+  #withdraw(pending: Offer, verdict: Verdict): void {
+    const { ring, segments } = this.#parts;
+    ring.release();
+    segments.markDone(pending.journalRef);
+    this.#refuse(pending, verdict);
+  }
+
+  /** The ledger may hold a reservation that goes no further here: somebody else has to see to it. */
+  #disown(): void {
+    const { durability } = this.#parts;
+    if (durability.kind === 'ledger') void durability.lease.resign(durability.lease.owner);
+  }
+
+  /** One confirmation at a time; whoever comes meanwhile is in the next. */
+  async #confirm(): Promise<void> {
+    this.#confirming = true;
+    while (this.#pending.length > 0) {
+      const batch = this.#pending;
+      this.#pending = [];
+      const verdicts = await this.#verdicts(batch);
+      for (const [index, pending] of batch.entries()) {
+        this.#decide(pending, verdicts[index] ?? 'ledger-unavailable');
+      }
+    }
+    this.#confirming = false;
+  }
+
+  async #verdicts(batch: readonly Offer[]): Promise<Verdict[]> {
+    const { durability, journal, sheet } = this.#parts;
+    if (durability.kind === 'ledger') return this.#reserve(batch, durability.ledger, durability.lease);
+    const synced = await journal.sync();
+    if (synced.kind === 'failed') {
+      sheet.count('journalFailures');
+      this.#syncTrouble.happened(synced.reason);
+      return batch.map(() => 'journal-unavailable');
+    }
+    sheet.count('journalFlushes');
+    this.#syncTrouble.passed();
+    return batch.map(() => 'accepted');
+  }
+
+  async #reserve(batch: readonly Offer[], ledger: Ledger, lease: Lease): Promise<Verdict[]> {
+    const owner = lease.owner;
+    const reply = await ledger.commit(owner, [], batch.map(reservation));
+    if (reply.kind === 'unavailable') {
+      this.#parts.sheet.count('commitFailures');
+      void lease.resign(owner);
+      return batch.map(() => 'ledger-unavailable');
+    }
+    if (reply.value.claimed.includes('fenced') && lease.owner === owner) await lease.enlistAgain();
+    return reply.value.claimed.map((claimed) => {
+      if (claimed === 'conflict') return 'amount-conflict';
+      return claimed === 'claimed' || claimed === 'known' ? 'accepted' : 'ledger-unavailable';
+    });
+  }
+}
+
+function reservation({ id, amountCents, acceptedAtMs }: Offer): Claim {
+  return { correlationId: readUuid(id, 0), amountCents, acceptedAtMs, processor: null, requestedAtMs: 0 };
+}

@@ -1,0 +1,249 @@
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { centsToDecimal } from '../core/money.ts';
+import type { Totals } from '../core/payment.ts';
+import { parseWindow } from '../core/time-window.ts';
+import { isUuid, readUuid, UUID_BYTES, writeUuid } from '../core/uuid.ts';
+import type { Ledger, LedgerEntry } from '../ledger/ledger.ts';
+import type { Recent } from '../shared-memory/idempotency-cache.ts';
+import type { Sheet } from '../shared-memory/metrics-table.ts';
+import type { Board } from '../shared-memory/state.ts';
+import type { Span, Tracer } from '../tracing/tracer.ts';
+import type { PaymentDecoder } from './decoder.ts';
+import { isOwnOrigin } from './origin.ts';
+import type { Intake, Verdict } from './payment-acceptor.ts';
+import { type Problem, problem } from './problem.ts';
+import { placeOf, type RefusalSlug } from './refusal.ts';
+import { refuse, route } from './route.ts';
+import { Exchange, type WebApp } from './uws.ts';
+
+export interface ServerParts {
+  readonly app: WebApp;
+  readonly decoder: PaymentDecoder;
+  readonly intake: Intake;
+  readonly recent: Recent;
+  readonly ledger: Ledger;
+  readonly board: Board;
+  /** What this thread counts. */
+  readonly sheet: Sheet;
+  readonly processorNames: readonly string[];
+  readonly poolThreadCount: number;
+  readonly bodyLimitBytes: number;
+  readonly allowPurge: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tracer: Tracer;
+}
+
+const NO_SUMMARY = 'The ledger does not answer, or a sum is beyond what can be told to the cent.';
+const JSON_HEADERS = [['Content-Type', 'application/json']] as const;
+/** Of what is true at its moment, and may be kept by nobody in between. */
+const NO_STORE = ['Cache-Control', 'no-store'] as const;
+const FRESH_JSON_HEADERS = [...JSON_HEADERS, NO_STORE] as const;
+
+/** The gateway's HTTP surface: every route, and nothing of what happens behind it. */
+export class Server {
+  readonly #parts: ServerParts;
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    const { app } = parts;
+    route(app, '/payments', 'POST', (exchange, request) =>
+      this.#postPayment(exchange, request.getHeader('traceparent')),
+    );
+    route(app, '/payments-summary', 'GET', (exchange, request) =>
+      this.#getSummary(exchange, request.getQuery()),
+    );
+    route(app, '/payments/:id', 'GET', (exchange, request) =>
+      this.#getPayment(exchange, request.getParameter(0)),
+    );
+    route(app, '/purge-payments', 'POST', (exchange, request) =>
+      this.#postPurge(exchange, isOwnOrigin(request)),
+    );
+    route(app, '/livez', 'GET', (exchange) => exchange.end('200 OK', [NO_STORE], ''));
+    route(app, '/readyz', 'GET', (exchange) => this.#getReady(exchange));
+    app.any('/*', (response, request) => refuse(new Exchange(response, request), problem('no-such-route')));
+  }
+
+  #postPayment(exchange: Exchange, traceparent: string): void {
+    const { decoder, intake, bodyLimitBytes, board, clock, tracer } = this.#parts;
+    const span = tracer.accept(traceparent, 'POST /payments');
+    exchange.readBody(bodyLimitBytes, (body) => {
+      // Not from the first byte: how long a client takes to send is not ours to answer for.
+      const beganAtMs = clock.stopwatchMs();
+      if (body === null) {
+        const detail = `The body exceeds ${bodyLimitBytes} bytes.`;
+        this.#refusePost(exchange, 'body-too-large', problem('body-too-large', { detail }), span, true);
+        return;
+      }
+      if (board.stopping) {
+        this.#refusePost(exchange, 'stopping', problem('stopping'), span, true);
+        return;
+      }
+      const wrong = decoder.decode(body);
+      if (wrong !== null) {
+        this.#refusePost(exchange, wrong, problem(wrong), span);
+        return;
+      }
+      span?.note('dinossauro.correlation_id', readUuid(decoder.id, 0));
+      intake.offer(decoder.id, decoder.amountCents, span === null ? null : span.trace, (verdict) =>
+        this.#answerPost(exchange, verdict, beganAtMs, span),
+      );
+    });
+  }
+
+  #answerPost(exchange: Exchange, verdict: Verdict, beganAtMs: number, span: Span | null): void {
+    const { sheet, clock } = this.#parts;
+    if (verdict !== 'accepted') {
+      this.#refusePost(exchange, verdict, problem(verdict), span);
+      return;
+    }
+    exchange.end(ACCEPTED, [], '');
+    sheet.observe('accept', clock.stopwatchMs() - beganAtMs);
+    if (span !== null) endAnswered(span, ACCEPTED);
+  }
+
+  #refusePost(exchange: Exchange, slug: RefusalSlug, said: Problem, span: Span | null, close = false): void {
+    this.#parts.sheet.countRefusal(placeOf(slug));
+    refuse(exchange, said, close);
+    if (span !== null) endAnswered(span, said.status);
+  }
+
+  #refuseUnread(exchange: Exchange, answer = problem('ledger-unavailable')): void {
+    this.#parts.sheet.count('readFailures');
+    refuse(exchange, answer);
+  }
+
+  async #getSummary(exchange: Exchange, query: string): Promise<void> {
+    const window = parseWindow(query);
+    if (window.kind === 'bad') {
+      refuse(exchange, problem('bad-window', { field: window.field, detail: window.detail }));
+      return;
+    }
+    const totals = await this.#parts.ledger.summary(window.fromMs, window.toMs);
+    if (totals.kind === 'unavailable') {
+      this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: NO_SUMMARY }));
+      return;
+    }
+    exchange.end('200 OK', FRESH_JSON_HEADERS, summaryJson(this.#parts.processorNames, totals.value));
+  }
+
+  async #getPayment(exchange: Exchange, parameter: string | undefined): Promise<void> {
+    const { ledger, recent } = this.#parts;
+    if (parameter === undefined || !isUuid(parameter)) {
+      refuse(exchange, problem('no-such-payment'));
+      return;
+    }
+    const correlationId = parameter.toLowerCase();
+    const id = Buffer.alloc(UUID_BYTES);
+    writeUuid(correlationId, id, 0);
+    // Looked up first: a payment that leaves this table meanwhile is in the ledger by then.
+    const accepted = recent.find(id);
+    const reply = await ledger.find(correlationId);
+    if (reply.kind === 'unavailable') {
+      this.#refuseUnread(exchange);
+      return;
+    }
+    if (reply.value !== undefined) {
+      exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(reply.value, this.#parts.processorNames));
+    } else if (accepted !== undefined) {
+      exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(notYetClaimed(correlationId, accepted), []));
+    } else {
+      refuse(exchange, problem('no-such-payment'));
+    }
+  }
+
+  /** What was accepted before the answer is gone, wherever it is; what is accepted after it stays. */
+  async #postPurge(exchange: Exchange, isOwn: boolean): Promise<void> {
+    const { allowPurge, ledger, board, recent, sheet, clock, log } = this.#parts;
+    if (!allowPurge) {
+      refuse(exchange, problem('purge-not-allowed'));
+      return;
+    }
+    if (!isOwn) {
+      refuse(exchange, problem('other-origin'));
+      return;
+    }
+    const purgedAtMs = Math.max(clock.nowMs(), board.purgedAtMs) + 1;
+    const reply = await ledger.purge(purgedAtMs);
+    if (reply.kind === 'unavailable') {
+      this.#refuseUnread(exchange);
+      return;
+    }
+    sheet.count('purges');
+    // In this order: a payment that is still dispatched when the board shows the purge can't be in the books.
+    board.raisePurgedAt(purgedAtMs);
+    recent.forgetBefore(purgedAtMs);
+    log.info({ purgedAtMs }, 'books purged');
+    exchange.end('200 OK', JSON_HEADERS, '{"message":"All payments purged."}');
+  }
+
+  async #getReady(exchange: Exchange): Promise<void> {
+    const { board, poolThreadCount, ledger } = this.#parts;
+    if (board.stopping) {
+      refuse(exchange, problem('stopping'));
+      return;
+    }
+    // Asked first: who is starting may be waiting for it, and nothing else says what is wrong with it.
+    const reply = await ledger.ping();
+    if (reply.kind === 'unavailable')
+      this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: reply.reason }));
+    else if (board.threadsReady < poolThreadCount) refuse(exchange, problem('starting'));
+    else exchange.end('200 OK', [NO_STORE], '');
+  }
+}
+
+const ACCEPTED = '202 Accepted';
+
+/** What a client does wrong is no failure of ours. */
+function endAnswered(span: Span, status: string): void {
+  const code = Number.parseInt(status, 10);
+  span.note('http.request.method', 'POST');
+  span.note('http.route', '/payments');
+  span.note('http.response.status_code', code);
+  span.end(code >= 500 ? status : '');
+}
+
+function summaryJson(names: readonly string[], totals: readonly Totals[]): string {
+  const members = totals.map(
+    ({ count, amountCents }, processor) =>
+      `${JSON.stringify(names[processor])}:{"totalRequests":${count},"totalAmount":${centsToDecimal(amountCents)}}`,
+  );
+  return `{${members.join(',')}}`;
+}
+
+function notYetClaimed(
+  correlationId: string,
+  accepted: { amountCents: number; acceptedAtMs: number },
+): LedgerEntry {
+  return {
+    correlationId,
+    amountCents: accepted.amountCents,
+    acceptedAtMs: accepted.acceptedAtMs,
+    status: 'accepted',
+    owner: 0,
+    processor: null,
+    requestedAtMs: 0,
+    attempts: 0,
+    reason: '',
+    conflictingAmountCents: null,
+  };
+}
+
+function paymentJson(entry: LedgerEntry, names: readonly string[]): string {
+  const { correlationId, status, processor, conflictingAmountCents } = entry;
+  const shown = {
+    correlationId,
+    status,
+    acceptedAt: new Date(entry.acceptedAtMs).toISOString(),
+    processor: processor === null ? null : (names[processor] ?? null),
+    requestedAt: entry.requestedAtMs === 0 ? null : new Date(entry.requestedAtMs).toISOString(),
+    attempts: entry.attempts,
+    ...(status === 'invalid' ? { reason: entry.reason } : {}),
+  };
+  const amounts = [`"amount":${centsToDecimal(entry.amountCents)}`];
+  // A number that JSON.stringify would print from a float is spliced in as exact text instead.
+  if (conflictingAmountCents !== null)
+    amounts.push(`"conflictingAmount":${centsToDecimal(conflictingAmountCents)}`);
+  return `{${amounts.join(',')},${JSON.stringify(shown).slice(1)}`;
+}

@@ -1,0 +1,539 @@
+import assert from 'node:assert/strict';
+import { type Database, open, type RootDatabase, TransactionFlags } from 'lmdb';
+import type { Clock } from '../../core/clock.ts';
+import type { Totals } from '../../core/payment.ts';
+import { readUuid } from '../../core/uuid.ts';
+import { assertCommit, assertProcessor, keptReason, LAST_MS } from '../commit.ts';
+import {
+  type Claim,
+  type ClaimReply,
+  type CommitReply,
+  exactly,
+  type HealthReport,
+  type Ledger,
+  type LedgerEntry,
+  type LedgerPage,
+  mayHaveBeenSent,
+  type Notice,
+  type OwnerRecord,
+  ok,
+  type Reply,
+  type Seat,
+  type Settlement,
+  type SettleReply,
+  unavailable,
+} from '../ledger.ts';
+import { CALENDAR_SPANS_MS, type Stretch, stretchesOf, unitStartMs } from '../time-index.ts';
+import {
+  calendarKey,
+  doubleBytes,
+  entryBytes,
+  entryKey,
+  FIRST_OWNER_KEY,
+  HOLDING_ID_AT,
+  HOLDING_VALUE,
+  healthBytes,
+  healthKey,
+  healthTurnKey,
+  holdingKey,
+  holdingKeys,
+  keyAfter,
+  LAST_OWNER_KEY,
+  NEWS_KEY,
+  OWNER_NUMBER_AT,
+  OWNERS_EVER_KEY,
+  ownerBytes,
+  ownerKey,
+  PURGE_KEY,
+  processorNameKey,
+  readEntry,
+  readHealth,
+  readOwner,
+  readTotals,
+  type StoredEntry,
+  type StoredOwner,
+  totalsBytes,
+} from './records.ts';
+
+export interface LmdbOptions {
+  readonly processorNames: readonly string[];
+  readonly clock: Clock;
+  /** How often a subscription looks for news. */
+  readonly pollMs?: number;
+}
+
+type Bytes = Database<Buffer, Buffer>;
+
+/**
+ * The writer's lock is let go before the disk is asked to sync, so that others write meanwhile and their commits
+ * share a sync; but the call returns only when its own commit is on the disk. It can be rolled back.
+ */
+const COMMIT_FLAGS =
+  TransactionFlags.ABORTABLE | TransactionFlags.SYNCHRONOUS_COMMIT | TransactionFlags.NO_SYNC_FLUSH;
+const BYTES = { encoding: 'binary', keyEncoding: 'binary', cache: false, compression: false } as const;
+const DEFAULT_POLL_MS = 250;
+const PROCESSOR_NUMBER_MAX = 2 ** 16 - 1;
+
+/**
+ * The ledger in a directory of one machine, opened by any number of threads and processes at once.
+ *
+ * Every write is one synchronous transaction: begun, done and on the disk within one call, so the lock of all
+ * writers is never held from one turn of the event loop to the next, and what throws on its way is rolled back.
+ * Asynchronous transactions do neither. The price is that a thread waits for its commit; only threads
+ * that have batches to commit should write.
+ * And no thread may be terminated from outside within such a call: the lock would stay with its process. One that
+ * is killed with its whole process leaves no lock behind.
+ *
+ * Every read is of one snapshot, taken when it starts, so it sees all of a commit or purge, or nothing of it.
+ */
+export class LmdbLedger implements Ledger {
+  readonly #root: RootDatabase<Buffer, Buffer>;
+  readonly #entries: Bytes;
+  readonly #holdings: Bytes;
+  readonly #calendar: Bytes;
+  readonly #records: Bytes;
+  readonly #clock: Clock;
+  readonly #pollMs: number;
+  /** The numbers of the processors' names in this store, by position. */
+  readonly #processorNumbers: readonly number[];
+  readonly #unsubscribes = new Set<() => void>();
+  #closed = false;
+
+  private constructor(path: string, { processorNames, clock, pollMs }: LmdbOptions) {
+    assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
+    // A path that has a dot would be taken for a file's.
+    this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 4 });
+    this.#entries = this.#root.openDB('entries', BYTES);
+    this.#holdings = this.#root.openDB('holdings', BYTES);
+    this.#calendar = this.#root.openDB('calendar', BYTES);
+    this.#records = this.#root.openDB('records', BYTES);
+    this.#clock = clock;
+    this.#pollMs = pollMs ?? DEFAULT_POLL_MS;
+    this.#processorNumbers = this.#root.transactionSync(() => this.#register(processorNames), COMMIT_FLAGS);
+  }
+
+  /** Opens or makes the ledger in directory `path`. Rejects when the directory can't be used. */
+  static async open(path: string, options: LmdbOptions): Promise<LmdbLedger> {
+    return new LmdbLedger(path, options);
+  }
+
+  enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>> {
+    return this.#write(() => {
+      const owner = (this.#records.get(OWNERS_EVER_KEY)?.readUInt32BE(0) ?? 0) + 1;
+      const ever = Buffer.alloc(4);
+      ever.writeUInt32BE(owner);
+      this.#records.putSync(OWNERS_EVER_KEY, ever);
+      this.#putOwner(owner, { ...seat, leaseUntilMs, fenced: false });
+      return owner;
+    });
+  }
+
+  renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
+    return this.#write(() => {
+      const record = this.#owner(owner);
+      if (record === undefined || record.fenced) return false;
+      this.#putOwner(owner, { ...record, leaseUntilMs });
+      return true;
+    });
+  }
+
+  retire(owner: number): Promise<Reply<void>> {
+    return this.#write(() => {
+      const record = this.#owner(owner);
+      if (record === undefined) return;
+      if (this.#held(owner, 1).length === 0) this.#records.removeSync(ownerKey(owner));
+      else this.#putOwner(owner, { ...record, leaseUntilMs: 0 });
+    });
+  }
+
+  owners(): Promise<Reply<OwnerRecord[]>> {
+    return this.#read(() => {
+      const range = { start: FIRST_OWNER_KEY, end: LAST_OWNER_KEY, inclusiveEnd: true };
+      const owners: OwnerRecord[] = [];
+      for (const { key, value } of this.#records.getRange(range)) {
+        const { instanceId, name, leaseUntilMs } = readOwner(value);
+        owners.push({ owner: key.readUInt32BE(OWNER_NUMBER_AT), instanceId, name, leaseUntilMs });
+      }
+      return owners;
+    });
+  }
+
+  takeOver(from: number, to: number, limit: number, ifExpiredAtMs = Infinity): Promise<Reply<LedgerEntry[]>> {
+    assert(from !== to, 'nobody takes over from themselves');
+    assert(limit > 0, 'a take-over takes something');
+    return this.#write(() => {
+      if (!this.#isAlive(to)) return [];
+      const record = this.#owner(from);
+      if (record === undefined || record.leaseUntilMs > ifExpiredAtMs) return [];
+      const held = this.#held(from, limit + 1);
+      const taken = held.slice(0, limit).map((id) => this.#hand(id, to));
+      if (taken.length === held.length) this.#records.removeSync(ownerKey(from));
+      else this.#putOwner(from, { ...record, leaseUntilMs: 0, fenced: true });
+      return taken;
+    });
+  }
+
+  commit(
+    owner: number,
+    settlements: readonly Settlement[],
+    claims: readonly Claim[],
+  ): Promise<Reply<CommitReply>> {
+    assertCommit(this.#processorNumbers.length, settlements, claims);
+    return this.#write(() => {
+      const charges: Settlement[] = [];
+      const settled = settlements.map((settlement) => this.#settle(owner, settlement, charges));
+      if (charges.length > 0) this.#book(charges);
+      if (claims.length === 0 || !this.#isAlive(owner)) {
+        return { settled, claimed: claims.map(() => 'fenced' as const) };
+      }
+      const purgedAtMs = this.#purge()?.purgedAtMs ?? 0;
+      return { settled, claimed: claims.map((claim) => this.#claim(owner, claim, purgedAtMs)) };
+    });
+  }
+
+  async summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>> {
+    const stretches = stretchesOf(Math.max(fromMs, 0), Math.min(toMs, LAST_MS));
+    const reply = await this.#read(() =>
+      this.#processorNumbers.map((number) => this.#sum(number, stretches)),
+    );
+    return reply.kind === 'ok' ? exactly(reply.value) : reply;
+  }
+
+  find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
+    return this.#read(() => {
+      const entry = this.#entry(entryKey(correlationId));
+      return entry && this.#shown(correlationId, entry);
+    });
+  }
+
+  page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    assert(limit > 0, 'a page looks at something');
+    const range = { limit, ...(after === '' ? {} : { start: keyAfter(after) }) };
+    return this.#read(() => {
+      const entries: LedgerEntry[] = [];
+      let lookedCount = 0;
+      let last = '';
+      for (const { key, value } of this.#entries.getRange(range)) {
+        lookedCount++;
+        last = readUuid(key, 0);
+        const entry = readEntry(value);
+        if (mayHaveBeenSent(entry, fromMs, toMs)) entries.push(this.#shown(last, entry));
+      }
+      return { entries, next: lookedCount < limit ? null : last };
+    });
+  }
+
+  purge(purgedAtMs: number): Promise<Reply<void>> {
+    return this.#write(() => {
+      this.#entries.clearSync();
+      this.#holdings.clearSync();
+      this.#calendar.clearSync();
+      const latestMs = Math.max(purgedAtMs, this.#purge()?.purgedAtMs ?? 0);
+      this.#records.putSync(PURGE_KEY, doubleBytes(this.#tellNews(), latestMs));
+    });
+  }
+
+  takeHealthTurn(processor: number, nowMs: number, untilMs: number): Promise<Reply<boolean>> {
+    const key = healthTurnKey(this.#processorNumber(processor));
+    return this.#write(() => {
+      const endMs = this.#records.get(key)?.readDoubleBE(0) ?? 0;
+      if (endMs > nowMs) return false;
+      this.#records.putSync(key, doubleBytes(untilMs));
+      return true;
+    });
+  }
+
+  publishHealth(report: HealthReport, nextTurnAtMs: number): Promise<Reply<void>> {
+    const number = this.#processorNumber(report.processor);
+    return this.#write(() => {
+      this.#records.putSync(healthKey(number), healthBytes({ ...report, news: this.#tellNews() }));
+      this.#records.putSync(healthTurnKey(number), doubleBytes(nextTurnAtMs));
+    });
+  }
+
+  /** LMDB calls nobody: a subscription looks, `pollMs` apart, at one number, and further only when that moved. */
+  async subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>> {
+    let heard = 0;
+    let cancel = () => {};
+    const look = async () => {
+      const reply = await this.#read(() => this.#noticesAfter(heard));
+      if (!this.#unsubscribes.has(unsubscribe)) return reply;
+      cancel = this.#clock.after(this.#pollMs, () => void look());
+      if (reply.kind === 'unavailable') return reply;
+      heard = reply.value.told;
+      for (const notice of reply.value.notices) listener(notice);
+      return reply;
+    };
+    const unsubscribe = () => {
+      this.#unsubscribes.delete(unsubscribe);
+      cancel();
+    };
+    this.#unsubscribes.add(unsubscribe);
+    const first = await look();
+    if (first.kind === 'ok') return ok(unsubscribe);
+    unsubscribe();
+    return first;
+  }
+
+  /** An empty transaction waits for the writers' lock, as a commit would. */
+  ping(): Promise<Reply<void>> {
+    return this.#write(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
+    await this.#root.close();
+  }
+
+  #write<T>(work: () => T): Promise<Reply<T>> {
+    return this.#answer(() => this.#root.transactionSync(work, COMMIT_FLAGS));
+  }
+
+  /** A snapshot that was taken earlier in this turn may miss what another thread has written since. */
+  #read<T>(work: () => T): Promise<Reply<T>> {
+    return this.#answer(() => {
+      this.#root.resetReadTxn();
+      return work();
+    });
+  }
+
+  async #answer<T>(run: () => T): Promise<Reply<T>> {
+    if (this.#closed) return unavailable('the ledger is closed');
+    try {
+      return ok(run());
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && typeof error.code === 'number') {
+        return unavailable(error.message);
+      }
+      throw error;
+    }
+  }
+
+  /** The numbers of these names, given out on first sight and for all time. */
+  #register(processorNames: readonly string[]): number[] {
+    const named = this.#records.getCount({ start: Buffer.from([3]), end: Buffer.from([4]) });
+    let last = named;
+    return processorNames.map((name) => {
+      const key = processorNameKey(name);
+      const known = this.#records.get(key)?.readUInt16BE(0);
+      if (known !== undefined) return known;
+      last++;
+      assert(last <= PROCESSOR_NUMBER_MAX, 'a ledger knows 65,535 processors');
+      this.#records.putSync(key, Buffer.from([last >> 8, last & 0xff]));
+      return last;
+    });
+  }
+
+  #processorNumber(processor: number): number {
+    assertProcessor(this.#processorNumbers.length, processor);
+    return this.#processorNumbers[processor] as number;
+  }
+
+  #settle(owner: number, settlement: Settlement, charges: Settlement[]): SettleReply {
+    const id = entryKey(settlement.correlationId);
+    const entry = this.#entry(id);
+    const processorNumber = this.#processorNumber(settlement.processor);
+    if (entry === undefined) return 'fenced';
+    if (entry.status === 'settled' || entry.status === 'invalid') {
+      const isSame =
+        entry.status === settlement.status &&
+        entry.processorNumber === processorNumber &&
+        entry.requestedAtMs === settlement.requestedAtMs;
+      return isSame ? 'recorded' : 'fenced';
+    }
+    if (entry.status === 'accepted' || entry.owner !== owner) return 'fenced';
+    entry.status = settlement.status;
+    entry.owner = 0;
+    entry.processorNumber = processorNumber;
+    entry.requestedAtMs = settlement.requestedAtMs;
+    if (settlement.status === 'settled') charges.push(settlement);
+    else entry.reason = keptReason(settlement.reason);
+    this.#entries.putSync(id, entryBytes(entry));
+    this.#holdings.removeSync(holdingKey(owner, id));
+    return 'recorded';
+  }
+
+  /** Adds up what falls into one row first: most of a batch shares its second and all above. */
+  #book(charges: readonly Settlement[]): void {
+    const rows = new Map<string, { key: Buffer; count: number; amountCents: number }>();
+    for (const charge of charges) {
+      const number = this.#processorNumber(charge.processor);
+      for (const unit of CALENDAR_SPANS_MS.keys()) {
+        const key = calendarKey(unit, number, unitStartMs(unit, charge.requestedAtMs));
+        const name = key.toString('latin1');
+        const row = rows.get(name) ?? { key, count: 0, amountCents: 0 };
+        row.count++;
+        row.amountCents += charge.amountCents;
+        rows.set(name, row);
+      }
+    }
+    for (const { key, count, amountCents } of rows.values()) this.#addToRow(key, count, amountCents);
+  }
+
+  #addToRow(key: Buffer, count: number, amountCents: number): void {
+    const stored = this.#calendar.get(key);
+    const before = stored === undefined ? { count: 0, amountCents: 0 } : readTotals(stored);
+    const after = { count: before.count + count, amountCents: before.amountCents + amountCents };
+    this.#calendar.putSync(key, totalsBytes(after));
+  }
+
+  #sum(processorNumber: number, stretches: readonly Stretch[]): Totals {
+    let count = 0;
+    let amountCents = 0;
+    for (const { unit, firstMs, lastMs } of stretches) {
+      const start = calendarKey(unit, processorNumber, firstMs);
+      const end = calendarKey(unit, processorNumber, lastMs);
+      for (const { value } of this.#calendar.getRange({ start, end, inclusiveEnd: true })) {
+        const row = readTotals(value);
+        count += row.count;
+        amountCents += row.amountCents;
+      }
+    }
+    return { count, amountCents };
+  }
+
+  #claim(owner: number, claim: Claim, purgedAtMs: number): ClaimReply {
+    const id = entryKey(claim.correlationId);
+    const entry = this.#entry(id);
+    if (entry === undefined) return this.#claimUnknown(owner, claim, id, purgedAtMs);
+    if (entry.amountCents !== claim.amountCents) {
+      this.#noteConflict(id, entry, claim.amountCents);
+      return 'conflict';
+    }
+    if (entry.status === 'settled' || entry.status === 'invalid') return 'known';
+    const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
+    if (entry.owner !== owner && !mayDispatch) return 'known';
+    if (claim.processor !== null) this.#dispatch(id, entry, owner, claim.processor, claim.requestedAtMs);
+    return 'claimed';
+  }
+
+  #claimUnknown(owner: number, claim: Claim, id: Buffer, purgedAtMs: number): ClaimReply {
+    if (claim.acceptedAtMs < purgedAtMs) return 'purged';
+    const isDispatch = claim.processor !== null;
+    const entry: StoredEntry = {
+      status: isDispatch ? 'dispatched' : 'accepted',
+      processorNumber: claim.processor === null ? 0 : this.#processorNumber(claim.processor),
+      owner,
+      attempts: isDispatch ? 1 : 0,
+      acceptedAtMs: claim.acceptedAtMs,
+      requestedAtMs: isDispatch ? claim.requestedAtMs : 0,
+      amountCents: claim.amountCents,
+      conflictingAmountCents: 0,
+      reason: '',
+    };
+    this.#entries.putSync(id, entryBytes(entry));
+    this.#holdings.putSync(holdingKey(owner, id), HOLDING_VALUE);
+    return 'claimed';
+  }
+
+  #noteConflict(id: Buffer, entry: StoredEntry, amountCents: number): void {
+    if (entry.conflictingAmountCents !== 0) return;
+    entry.conflictingAmountCents = amountCents;
+    this.#entries.putSync(id, entryBytes(entry));
+  }
+
+  /** The same processor and stamp again is the same commit again, and no further attempt. */
+  #dispatch(id: Buffer, entry: StoredEntry, owner: number, processor: number, requestedAtMs: number): void {
+    const processorNumber = this.#processorNumber(processor);
+    const isRepeated =
+      entry.status === 'dispatched' &&
+      entry.processorNumber === processorNumber &&
+      entry.requestedAtMs === requestedAtMs;
+    if (isRepeated) return;
+    if (entry.owner !== owner) this.#moveHolding(id, entry.owner, owner);
+    entry.status = 'dispatched';
+    entry.processorNumber = processorNumber;
+    entry.owner = owner;
+    entry.attempts++;
+    entry.requestedAtMs = requestedAtMs;
+    this.#entries.putSync(id, entryBytes(entry));
+  }
+
+  /** Gives what was held under the id to another owner. */
+  #hand(id: Buffer, to: number): LedgerEntry {
+    const entry = this.#entry(id);
+    assert(entry !== undefined, 'what is held is an entry');
+    this.#moveHolding(id, entry.owner, to);
+    entry.owner = to;
+    this.#entries.putSync(id, entryBytes(entry));
+    return this.#shown(readUuid(id, 0), entry);
+  }
+
+  #moveHolding(id: Buffer, from: number, to: number): void {
+    this.#holdings.removeSync(holdingKey(from, id));
+    this.#holdings.putSync(holdingKey(to, id), HOLDING_VALUE);
+  }
+
+  /** The ids that an owner holds, at most `limit`. */
+  #held(owner: number, limit: number): Buffer[] {
+    const range = { ...holdingKeys(owner), inclusiveEnd: true, limit };
+    const ids: Buffer[] = [];
+    for (const { key } of this.#holdings.getRange(range)) {
+      ids.push(Buffer.from(key.subarray(HOLDING_ID_AT)));
+    }
+    return ids;
+  }
+
+  #entry(id: Buffer): StoredEntry | undefined {
+    const bytes = this.#entries.get(id);
+    return bytes && readEntry(bytes);
+  }
+
+  #shown(correlationId: string, entry: StoredEntry): LedgerEntry {
+    const { processorNumber, conflictingAmountCents, ...rest } = entry;
+    const position = this.#processorNumbers.indexOf(processorNumber);
+    return {
+      correlationId,
+      ...rest,
+      processor: position === -1 ? null : position,
+      conflictingAmountCents: conflictingAmountCents === 0 ? null : conflictingAmountCents,
+    };
+  }
+
+  #owner(owner: number): StoredOwner | undefined {
+    const bytes = this.#records.get(ownerKey(owner));
+    return bytes && readOwner(bytes);
+  }
+
+  #putOwner(owner: number, record: StoredOwner): void {
+    this.#records.putSync(ownerKey(owner), ownerBytes(record));
+  }
+
+  #isAlive(owner: number): boolean {
+    return this.#owner(owner)?.fenced === false;
+  }
+
+  #purge(): { readonly news: number; readonly purgedAtMs: number } | undefined {
+    const bytes = this.#records.get(PURGE_KEY);
+    return bytes && { news: bytes.readDoubleBE(0), purgedAtMs: bytes.readDoubleBE(8) };
+  }
+
+  #news(): number {
+    return this.#records.get(NEWS_KEY)?.readDoubleBE(0) ?? 0;
+  }
+
+  #tellNews(): number {
+    const news = this.#news() + 1;
+    this.#records.putSync(NEWS_KEY, doubleBytes(news));
+    return news;
+  }
+
+  #noticesAfter(heard: number): { readonly told: number; readonly notices: readonly Notice[] } {
+    const told = this.#news();
+    const notices: Notice[] = [];
+    if (told === heard) return { told, notices };
+    for (const [processor, number] of this.#processorNumbers.entries()) {
+      const bytes = this.#records.get(healthKey(number));
+      if (bytes === undefined) continue;
+      const { news, ...health } = readHealth(bytes);
+      if (news > heard) notices.push({ kind: 'health', report: { processor, ...health } });
+    }
+    const purge = this.#purge();
+    if (purge !== undefined && purge.news > heard) {
+      notices.push({ kind: 'purged', purgedAtMs: purge.purgedAtMs });
+    }
+    return { told, notices };
+  }
+}

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import type { PaymentStatus, Totals } from '../../core/payment.ts';
+import { UUID_BYTES, writeUuid } from '../../core/uuid.ts';
+import type { HealthReport, Seat } from '../ledger.ts';
+
+/**
+ * The bytes of the LMDB ledger. All numbers are big-endian, so that keys sort as their numbers do.
+ *
+ * | database | key                                              | value                                      |
+ * |----------|--------------------------------------------------|--------------------------------------------|
+ * | entries  | correlationId (16)                               | an entry                                   |
+ * | holdings | owner uint32, correlationId (16)                 | one zero byte: the owner holds the entry   |
+ * | calendar | unit uint8, processor uint16, startMs uint48     | count uint32, amountCents float64          |
+ * | records  | 1                                                | owners ever enlisted uint32                |
+ * | records  | 2, owner uint32                                  | an owner                                   |
+ * | records  | 3, name UTF-8                                    | processor uint16, its number for all time  |
+ * | records  | 4, processor uint16                              | the last health report                     |
+ * | records  | 5, processor uint16                              | endMs float64 of the last health turn      |
+ * | records  | 6                                                | the last purge                             |
+ * | records  | 7                                                | news ever told float64                     |
+ *
+ * An entry:
+ * | offset | bytes | field                  | type                                                        |
+ * |--------|-------|------------------------|-------------------------------------------------------------|
+ * | 0      | 1     | status                 | uint8: position in STATUSES                                 |
+ * | 1      | 1     | zero                   |                                                             |
+ * | 2      | 2     | processor              | uint16: its number, or 0                                    |
+ * | 4      | 4     | owner                  | uint32                                                      |
+ * | 8      | 4     | attempts               | uint32                                                      |
+ * | 12     | 6     | acceptedAtMs           | uint48                                                      |
+ * | 18     | 6     | requestedAtMs          | uint48                                                      |
+ * | 24     | 8     | amountCents            | float64: whole, so exact to 2^53                            |
+ * | 32     | 8     | conflictingAmountCents | float64: 0 for none                                         |
+ * | 40     | rest  | reason                 | UTF-8                                                       |
+ *
+ * An owner: leaseUntilMs float64, fenced uint8, bytes of instanceId uint16, instanceId UTF-8, name UTF-8.
+ * The cents of a calendar row are exact up to 2^53; one beyond it stays beyond it.
+ * A health report: news float64, checkedAtMs float64, minResponseTimeMs float64, failing uint8.
+ * A purge: news float64, purgedAtMs float64.
+ * `news` is the number, in the order of their telling, of what subscribers are told.
+ */
+const AT = {
+  status: 0,
+  processor: 2,
+  owner: 4,
+  attempts: 8,
+  acceptedAtMs: 12,
+  requestedAtMs: 18,
+  amountCents: 24,
+  conflictingAmountCents: 32,
+  reason: 40,
+} as const;
+
+const STATUSES: readonly PaymentStatus[] = ['accepted', 'dispatched', 'settled', 'invalid'];
+const MOMENT_BYTES = 6;
+const UINT32_MAX = 2 ** 32 - 1;
+
+assert.equal(AT.requestedAtMs, AT.acceptedAtMs + MOMENT_BYTES);
+assert.equal(AT.amountCents, AT.requestedAtMs + MOMENT_BYTES);
+assert.equal(AT.amountCents % 8, 0);
+assert.equal(AT.reason, AT.conflictingAmountCents + 8);
+
+/** An entry as it is stored: its processor is the number that the ledger gave to the name, or 0. */
+export interface StoredEntry {
+  status: PaymentStatus;
+  processorNumber: number;
+  owner: number;
+  attempts: number;
+  readonly acceptedAtMs: number;
+  requestedAtMs: number;
+  readonly amountCents: number;
+  /** 0 for none. */
+  conflictingAmountCents: number;
+  reason: string;
+}
+
+export function readEntry(bytes: Buffer): StoredEntry {
+  return {
+    status: STATUSES[bytes.readUInt8(AT.status)] as PaymentStatus,
+    processorNumber: bytes.readUInt16BE(AT.processor),
+    owner: bytes.readUInt32BE(AT.owner),
+    attempts: bytes.readUInt32BE(AT.attempts),
+    acceptedAtMs: bytes.readUIntBE(AT.acceptedAtMs, MOMENT_BYTES),
+    requestedAtMs: bytes.readUIntBE(AT.requestedAtMs, MOMENT_BYTES),
+    amountCents: bytes.readDoubleBE(AT.amountCents),
+    conflictingAmountCents: bytes.readDoubleBE(AT.conflictingAmountCents),
+    reason: bytes.length === AT.reason ? '' : bytes.toString('utf8', AT.reason),
+  };
+}
+
+export function entryBytes(entry: StoredEntry): Buffer {
+  const bytes = Buffer.allocUnsafe(AT.reason + Buffer.byteLength(entry.reason));
+  bytes.writeUInt16BE(STATUSES.indexOf(entry.status) << 8, AT.status);
+  bytes.writeUInt16BE(entry.processorNumber, AT.processor);
+  bytes.writeUInt32BE(entry.owner, AT.owner);
+  bytes.writeUInt32BE(entry.attempts, AT.attempts);
+  bytes.writeUIntBE(entry.acceptedAtMs, AT.acceptedAtMs, MOMENT_BYTES);
+  bytes.writeUIntBE(entry.requestedAtMs, AT.requestedAtMs, MOMENT_BYTES);
+  bytes.writeDoubleBE(entry.amountCents, AT.amountCents);
+  bytes.writeDoubleBE(entry.conflictingAmountCents, AT.conflictingAmountCents);
+  bytes.write(entry.reason, AT.reason);
+  return bytes;
+}
+
+export function entryKey(correlationId: string): Buffer {
+  const key = Buffer.allocUnsafe(UUID_BYTES);
+  writeUuid(correlationId, key, 0);
+  return key;
+}
+
+/** What sorts between the key of this entry and that of the next one. */
+export function keyAfter(correlationId: string): Buffer {
+  return Buffer.concat([entryKey(correlationId), Buffer.alloc(1)]);
+}
+
+/** Where the 16 bytes of the id lie in the key of a holding. */
+export const HOLDING_ID_AT = 4;
+export const HOLDING_VALUE = Buffer.alloc(1);
+
+export function holdingKey(owner: number, id: Buffer): Buffer {
+  const key = Buffer.allocUnsafe(HOLDING_ID_AT + UUID_BYTES);
+  key.writeUInt32BE(owner, 0);
+  id.copy(key, HOLDING_ID_AT);
+  return key;
+}
+
+/** The first and the last key that the holdings of an owner can have. */
+export function holdingKeys(owner: number): { readonly start: Buffer; readonly end: Buffer } {
+  return {
+    start: holdingKey(owner, Buffer.alloc(UUID_BYTES, 0)),
+    end: holdingKey(owner, Buffer.alloc(UUID_BYTES, 0xff)),
+  };
+}
+
+export function calendarKey(unit: number, processorNumber: number, startMs: number): Buffer {
+  const key = Buffer.allocUnsafe(9);
+  key.writeUInt8(unit, 0);
+  key.writeUInt16BE(processorNumber, 1);
+  key.writeUIntBE(startMs, 3, MOMENT_BYTES);
+  return key;
+}
+
+export function readTotals(bytes: Buffer): Totals {
+  return { count: bytes.readUInt32BE(0), amountCents: bytes.readDoubleBE(4) };
+}
+
+export function totalsBytes(totals: Totals): Buffer {
+  assert(totals.count <= UINT32_MAX, 'a calendar row counts to 2^32');
+  const bytes = Buffer.allocUnsafe(12);
+  bytes.writeUInt32BE(totals.count, 0);
+  bytes.writeDoubleBE(totals.amountCents, 4);
+  return bytes;
+}
+
+export const OWNERS_EVER_KEY = Buffer.from([1]);
+export const PURGE_KEY = Buffer.from([6]);
+export const NEWS_KEY = Buffer.from([7]);
+export const FIRST_OWNER_KEY = ownerKey(0);
+export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
+/** Where the number lies in the key of an owner. */
+export const OWNER_NUMBER_AT = 1;
+
+export function ownerKey(owner: number): Buffer {
+  const key = Buffer.alloc(5, 2);
+  key.writeUInt32BE(owner, 1);
+  return key;
+}
+
+export function processorNameKey(name: string): Buffer {
+  return Buffer.concat([Buffer.from([3]), Buffer.from(name)]);
+}
+
+export function healthKey(processorNumber: number): Buffer {
+  return Buffer.from([4, processorNumber >> 8, processorNumber & 0xff]);
+}
+
+export function healthTurnKey(processorNumber: number): Buffer {
+  return Buffer.from([5, processorNumber >> 8, processorNumber & 0xff]);
+}
+
+export interface StoredOwner extends Seat {
+  readonly leaseUntilMs: number;
+  /** Somebody has begun to take over what it holds. */
+  readonly fenced: boolean;
+}
+
+export function ownerBytes({ instanceId, name, leaseUntilMs, fenced }: StoredOwner): Buffer {
+  const head = Buffer.alloc(11);
+  const instance = Buffer.from(instanceId);
+  head.writeDoubleBE(leaseUntilMs, 0);
+  head.writeUInt8(fenced ? 1 : 0, 8);
+  head.writeUInt16BE(instance.length, 9);
+  return Buffer.concat([head, instance, Buffer.from(name)]);
+}
+
+export function readOwner(bytes: Buffer): StoredOwner {
+  const nameAt = 11 + bytes.readUInt16BE(9);
+  return {
+    leaseUntilMs: bytes.readDoubleBE(0),
+    fenced: bytes.readUInt8(8) === 1,
+    instanceId: bytes.toString('utf8', 11, nameAt),
+    name: bytes.toString('utf8', nameAt),
+  };
+}
+
+export interface StoredHealth extends Omit<HealthReport, 'processor'> {
+  readonly news: number;
+}
+
+export function healthBytes({ news, checkedAtMs, minResponseTimeMs, failing }: StoredHealth): Buffer {
+  return Buffer.concat([doubleBytes(news, checkedAtMs, minResponseTimeMs), Buffer.from([failing ? 1 : 0])]);
+}
+
+export function readHealth(bytes: Buffer): StoredHealth {
+  return {
+    news: bytes.readDoubleBE(0),
+    checkedAtMs: bytes.readDoubleBE(8),
+    minResponseTimeMs: bytes.readDoubleBE(16),
+    failing: bytes.readUInt8(24) === 1,
+  };
+}
+
+export function doubleBytes(...values: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(8 * values.length);
+  for (const [index, value] of values.entries()) bytes.writeDoubleBE(value, 8 * index);
+  return bytes;
+}

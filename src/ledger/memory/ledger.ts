@@ -1,0 +1,336 @@
+import assert from 'node:assert/strict';
+import type { PaymentStatus, Totals } from '../../core/payment.ts';
+import { assertCommit, assertProcessor, keptReason } from '../commit.ts';
+import {
+  type Claim,
+  type ClaimReply,
+  type CommitReply,
+  exactly,
+  type HealthReport,
+  type Ledger,
+  type LedgerEntry,
+  type LedgerPage,
+  mayHaveBeenSent,
+  type Notice,
+  type OwnerRecord,
+  ok,
+  type Reply,
+  type Seat,
+  type Settlement,
+  type SettleReply,
+  unavailable,
+} from '../ledger.ts';
+
+interface MemoryEntry {
+  readonly amountCents: number;
+  readonly acceptedAtMs: number;
+  status: PaymentStatus;
+  owner: number;
+  processor: string | null;
+  requestedAtMs: number;
+  attempts: number;
+  reason: string;
+  conflictingAmountCents: number | null;
+}
+
+interface MemoryOwner extends Seat {
+  leaseUntilMs: number;
+  /** Somebody has begun to take over what it holds. */
+  fenced: boolean;
+}
+
+interface MemoryCharge {
+  readonly processor: string;
+  readonly amountCents: number;
+  readonly requestedAtMs: number;
+}
+
+interface MemoryHealth extends Omit<HealthReport, 'processor'> {
+  readonly processor: string;
+}
+
+/** What outlives a connection. Processors go by their names here. */
+export class MemoryStore {
+  readonly entries = new Map<string, MemoryEntry>();
+  readonly charges: MemoryCharge[] = [];
+  readonly owners = new Map<number, MemoryOwner>();
+  readonly health = new Map<string, MemoryHealth>();
+  readonly turnEndsAtMs = new Map<string, number>();
+  /** One for each subscription: tell the connection that this processor's health, or the purge, has changed. */
+  readonly watchers = new Set<(changed: string | null) => void>();
+  ownersEver = 0;
+  purgedAtMs = 0;
+}
+
+/**
+ * The ledger as plainly as it can be said: the oracle of the others, and the books of a simulated deployment.
+ * Several connections may share one store. Every call does its work at once, so each is atomic; a commit that
+ * breaks an assertion has written nothing.
+ */
+export class MemoryLedger implements Ledger {
+  readonly #names: readonly string[];
+  readonly #store: MemoryStore;
+  readonly #watchers = new Set<(changed: string | null) => void>();
+  #closed = false;
+
+  constructor(processorNames: readonly string[], store: MemoryStore = new MemoryStore()) {
+    assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
+    this.#names = [...processorNames];
+    this.#store = store;
+  }
+
+  enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>> {
+    return this.#answer(() => {
+      const owner = ++this.#store.ownersEver;
+      this.#store.owners.set(owner, {
+        instanceId: seat.instanceId,
+        name: seat.name,
+        leaseUntilMs,
+        fenced: false,
+      });
+      return owner;
+    });
+  }
+
+  renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
+    return this.#answer(() => {
+      const record = this.#store.owners.get(owner);
+      if (record === undefined || record.fenced) return false;
+      record.leaseUntilMs = leaseUntilMs;
+      return true;
+    });
+  }
+
+  retire(owner: number): Promise<Reply<void>> {
+    return this.#answer(() => {
+      const record = this.#store.owners.get(owner);
+      if (record === undefined) return;
+      if (this.#held(owner).length === 0) this.#store.owners.delete(owner);
+      else record.leaseUntilMs = 0;
+    });
+  }
+
+  owners(): Promise<Reply<OwnerRecord[]>> {
+    return this.#answer(() =>
+      [...this.#store.owners].map(([owner, { instanceId, name, leaseUntilMs }]) => ({
+        owner,
+        instanceId,
+        name,
+        leaseUntilMs,
+      })),
+    );
+  }
+
+  takeOver(from: number, to: number, limit: number, ifExpiredAtMs = Infinity): Promise<Reply<LedgerEntry[]>> {
+    assert(from !== to, 'nobody takes over from themselves');
+    assert(limit > 0, 'a take-over takes something');
+    return this.#answer(() => {
+      if (!this.#isAlive(to)) return [];
+      const record = this.#store.owners.get(from);
+      if (record === undefined || record.leaseUntilMs > ifExpiredAtMs) return [];
+      record.fenced = true;
+      record.leaseUntilMs = 0;
+      const held = this.#held(from);
+      const taken = held.slice(0, limit);
+      for (const [, entry] of taken) entry.owner = to;
+      if (taken.length === held.length) this.#store.owners.delete(from);
+      return taken.map(([correlationId, entry]) => this.#shown(correlationId, entry));
+    });
+  }
+
+  commit(
+    owner: number,
+    settlements: readonly Settlement[],
+    claims: readonly Claim[],
+  ): Promise<Reply<CommitReply>> {
+    assertCommit(this.#names.length, settlements, claims);
+    return this.#answer(() => ({
+      settled: settlements.map((settlement) => this.#settle(owner, settlement)),
+      claimed: claims.map((claim) => this.#claim(owner, claim)),
+    }));
+  }
+
+  async summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>> {
+    const reply = await this.#answer(() =>
+      this.#names.map((name) => {
+        const charges = this.#store.charges.filter(
+          (charge) =>
+            charge.processor === name && charge.requestedAtMs >= fromMs && charge.requestedAtMs <= toMs,
+        );
+        const amountCents = charges.reduce((sumCents, charge) => sumCents + charge.amountCents, 0);
+        return { count: charges.length, amountCents };
+      }),
+    );
+    return reply.kind === 'ok' ? exactly(reply.value) : reply;
+  }
+
+  find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
+    return this.#answer(() => {
+      const entry = this.#store.entries.get(correlationId);
+      return entry && this.#shown(correlationId, entry);
+    });
+  }
+
+  page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    assert(limit > 0, 'a page looks at something');
+    return this.#answer(() => {
+      const first = Number(after);
+      const looked = [...this.#store.entries].slice(first, first + limit);
+      const entries = looked
+        .map(([correlationId, entry]) => this.#shown(correlationId, entry))
+        .filter((entry) => mayHaveBeenSent(entry, fromMs, toMs));
+      return { entries, next: looked.length < limit ? null : String(first + limit) };
+    });
+  }
+
+  purge(purgedAtMs: number): Promise<Reply<void>> {
+    return this.#answer(() => {
+      this.#store.entries.clear();
+      this.#store.charges.length = 0;
+      this.#store.purgedAtMs = Math.max(this.#store.purgedAtMs, purgedAtMs);
+      this.#tell(null);
+    });
+  }
+
+  takeHealthTurn(processor: number, nowMs: number, untilMs: number): Promise<Reply<boolean>> {
+    const name = this.#name(processor);
+    return this.#answer(() => {
+      if ((this.#store.turnEndsAtMs.get(name) ?? 0) > nowMs) return false;
+      this.#store.turnEndsAtMs.set(name, untilMs);
+      return true;
+    });
+  }
+
+  publishHealth(report: HealthReport, nextTurnAtMs: number): Promise<Reply<void>> {
+    const name = this.#name(report.processor);
+    return this.#answer(() => {
+      this.#store.health.set(name, { ...report, processor: name });
+      this.#store.turnEndsAtMs.set(name, nextTurnAtMs);
+      this.#tell(name);
+    });
+  }
+
+  subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>> {
+    return this.#answer(() => {
+      const watcher = (changed: string | null) => {
+        const notice = changed === null ? this.#purgeNotice() : this.#healthNotice(changed);
+        if (notice !== undefined) listener(notice);
+      };
+      for (const name of this.#names) watcher(name);
+      watcher(null);
+      this.#watchers.add(watcher);
+      this.#store.watchers.add(watcher);
+      return () => this.#unwatch(watcher);
+    });
+  }
+
+  ping(): Promise<Reply<void>> {
+    return this.#answer(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const watcher of this.#watchers) this.#unwatch(watcher);
+  }
+
+  async #answer<T>(work: () => T): Promise<Reply<T>> {
+    return this.#closed ? unavailable('the ledger is closed') : ok(work());
+  }
+
+  #settle(owner: number, settlement: Settlement): SettleReply {
+    const entry = this.#store.entries.get(settlement.correlationId);
+    const processor = this.#name(settlement.processor);
+    const { status, amountCents, requestedAtMs } = settlement;
+    if (entry === undefined) return 'fenced';
+    if (entry.status === 'settled' || entry.status === 'invalid') {
+      const isSame =
+        entry.status === status && entry.processor === processor && entry.requestedAtMs === requestedAtMs;
+      return isSame ? 'recorded' : 'fenced';
+    }
+    if (entry.status === 'accepted' || entry.owner !== owner) return 'fenced';
+    Object.assign(entry, { status, owner: 0, processor, requestedAtMs });
+    if (status === 'settled') this.#store.charges.push({ processor, amountCents, requestedAtMs });
+    else entry.reason = keptReason(settlement.reason);
+    return 'recorded';
+  }
+
+  #claim(owner: number, claim: Claim): ClaimReply {
+    if (!this.#isAlive(owner)) return 'fenced';
+    const entry = this.#store.entries.get(claim.correlationId);
+    if (entry === undefined) return this.#claimUnknown(owner, claim);
+    if (entry.amountCents !== claim.amountCents) {
+      entry.conflictingAmountCents ??= claim.amountCents;
+      return 'conflict';
+    }
+    if (entry.status === 'settled' || entry.status === 'invalid') return 'known';
+    const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
+    if (entry.owner !== owner && !mayDispatch) return 'known';
+    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim.requestedAtMs);
+    return 'claimed';
+  }
+
+  #claimUnknown(owner: number, claim: Claim): ClaimReply {
+    if (claim.acceptedAtMs < this.#store.purgedAtMs) return 'purged';
+    const entry: MemoryEntry = {
+      amountCents: claim.amountCents,
+      acceptedAtMs: claim.acceptedAtMs,
+      status: 'accepted',
+      owner,
+      processor: null,
+      requestedAtMs: 0,
+      attempts: 0,
+      reason: '',
+      conflictingAmountCents: null,
+    };
+    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim.requestedAtMs);
+    this.#store.entries.set(claim.correlationId, entry);
+    return 'claimed';
+  }
+
+  #isAlive(owner: number): boolean {
+    return this.#store.owners.get(owner)?.fenced === false;
+  }
+
+  #held(owner: number): [string, MemoryEntry][] {
+    return [...this.#store.entries].filter(([, entry]) => entry.owner === owner);
+  }
+
+  #shown(correlationId: string, entry: MemoryEntry): LedgerEntry {
+    const position = entry.processor === null ? -1 : this.#names.indexOf(entry.processor);
+    return { correlationId, ...entry, processor: position === -1 ? null : position };
+  }
+
+  #name(processor: number): string {
+    assertProcessor(this.#names.length, processor);
+    return this.#names[processor] as string;
+  }
+
+  #tell(changed: string | null): void {
+    for (const watcher of this.#store.watchers) watcher(changed);
+  }
+
+  #unwatch(watcher: (changed: string | null) => void): void {
+    this.#watchers.delete(watcher);
+    this.#store.watchers.delete(watcher);
+  }
+
+  #healthNotice(name: string): Notice | undefined {
+    const health = this.#store.health.get(name);
+    const processor = this.#names.indexOf(name);
+    if (health === undefined || processor === -1) return undefined;
+    return { kind: 'health', report: { ...health, processor } };
+  }
+
+  #purgeNotice(): Notice | undefined {
+    const { purgedAtMs } = this.#store;
+    return purgedAtMs === 0 ? undefined : { kind: 'purged', purgedAtMs };
+  }
+}
+
+/** The same processor and stamp again is the same commit again, and no further attempt. */
+function dispatch(entry: MemoryEntry, owner: number, processor: string, requestedAtMs: number): void {
+  const isRepeated =
+    entry.status === 'dispatched' && entry.processor === processor && entry.requestedAtMs === requestedAtMs;
+  if (!isRepeated) entry.attempts++;
+  Object.assign(entry, { status: 'dispatched', owner, processor, requestedAtMs });
+}

@@ -1,0 +1,679 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createClient, RESP_TYPES } from '@redis/client';
+import type { Clock } from '../../core/clock.ts';
+import type { Totals } from '../../core/payment.ts';
+import type { Tls } from '../../core/tls.ts';
+import { UUID_BYTES } from '../../core/uuid.ts';
+import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
+import {
+  type Claim,
+  type ClaimReply,
+  type CommitReply,
+  exactly,
+  type HealthReport,
+  type Ledger,
+  type LedgerEntry,
+  type LedgerPage,
+  type Notice,
+  type OwnerRecord,
+  ok,
+  type Reply,
+  type Seat,
+  type Settlement,
+  type SettleReply,
+  unavailable,
+} from '../ledger.ts';
+import { RedisConnection, type RedisDriver, type Send } from './connection.ts';
+import {
+  doubleBytes,
+  healthBytes,
+  ownerBytes,
+  type ProcessorNumbers,
+  readEntry,
+  readGaps,
+  readHealth,
+  readLabel,
+  readOwner,
+  readScatteredId,
+  Sums,
+  scatteredId,
+  seatBytes,
+  sessionBytes,
+  turnBytes,
+  writeCommit,
+} from './records.ts';
+import { type Gap, Retained } from './retained.ts';
+
+export interface RedisLedgerOptions {
+  readonly processorNames: readonly string[];
+  readonly clock: Clock;
+  /** Numbers in [0, 1), for the backoff and the name of a session. */
+  readonly random: () => number;
+  /** Of a `rediss://` connection. */
+  readonly tls?: Tls;
+  /** What all keys start with; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
+  readonly root?: string;
+  /** After so long without an answer the reply is `unavailable`. Default 2,000 ms. */
+  readonly timeoutMs?: number;
+  /** Calls that may wait for their answers at once. Default 1,024. */
+  readonly pendingLimit?: number;
+  /** How old an answer may be that Redis still forgets when it dies. Default 3,000 ms. */
+  readonly retentionMs?: number;
+  /** Bytes kept of such answers; no more is committed while they are reached. Default 16 MiB. */
+  readonly retainedBytes?: number;
+  /** How long a new life of Redis is left to those who repeat what it has forgotten. Default 1,500 ms. */
+  readonly graceMs?: number;
+}
+
+const FUNCTIONS = readFileSync(new URL('./functions.lua', import.meta.url), 'utf8');
+const LIBRARY = `dinossauro_${createHash('sha256').update(FUNCTIONS).digest('hex').slice(0, 12)}`;
+const SOURCE = `#!lua name=${LIBRARY}\nlocal LIBRARY = '${LIBRARY}'\n${FUNCTIONS}`;
+
+const SETTLE_REPLIES: readonly SettleReply[] = ['recorded', 'fenced'];
+const CLAIM_REPLIES: readonly ClaimReply[] = ['claimed', 'known', 'conflict', 'purged', 'fenced'];
+
+const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
+/** The letter that a notice of a purge begins with. */
+const PURGED = 0x50;
+const NO_SESSION = Buffer.alloc(0);
+const SWEEP_STEP = 500;
+const SWEEP_PAUSE_MS = 10;
+
+/** One subscriber, and what it has been told last, so that a new connection repeats nothing. */
+interface Subscription {
+  readonly listener: (notice: Notice) => void;
+  readonly checkedAtMs: Map<number, number>;
+  purgedAtMs: number;
+}
+
+/** What the reply to a write says, and which function does it again with which arguments; null: it needn't be. */
+interface Written<T> {
+  readonly value: T;
+  readonly restore: string | null;
+  readonly args: readonly (string | Buffer)[];
+}
+
+/** Books as a connection found them. */
+interface OpenBooks extends ProcessorNumbers {
+  readonly id: string;
+}
+
+/**
+ * The ledger in Redis 7 or later, shared by all instances. Every call is one Function, done by Redis in one piece
+ * (functions.lua); a commit is one command whatever its size.
+ *
+ * What Redis has acknowledged is kept for a while, and said again to a Redis that has forgotten it
+ * (redis-retained.ts): docs/reliability.md tells what that covers.
+ *
+ * While Redis is away, loading, full or read-only, every call answers `unavailable` at once or after `timeoutMs`, and
+ * the connection is sought again in the background.
+ */
+export class RedisLedger implements Ledger {
+  readonly #options: RedisLedgerOptions;
+  readonly #root: string;
+  readonly #meta: string;
+  readonly #connection: RedisConnection;
+  readonly #retained: Retained;
+  readonly #ledgerId: Buffer;
+  readonly #subscriptions = new Set<Subscription>();
+  /** Take-overs whose answer was lost, from -> to: the entries in it must come again. */
+  readonly #lostTakeOvers = new Map<number, number>();
+  #connections = 0;
+  #session: Buffer = NO_SESSION;
+  #books: OpenBooks = { id: '', numbers: [], positions: [] };
+  #isSubscribed = false;
+  /** The generation below which a sweep under way leaves nothing; 0 when none is. */
+  #sweepingFor = 0;
+  #cancelSweep: () => void = () => {};
+  #cancelGrace: () => void = () => {};
+
+  /**
+   * `redis://[user:password@]host[:6379][/db]`, `rediss://` for TLS, `unix:///path/to/redis.sock[?db=1]`.
+   * Resolves when the first attempt to connect has ended, well or not. Throws on a malformed URL.
+   */
+  static async open(url: string, options: RedisLedgerOptions): Promise<RedisLedger> {
+    const ledger = new RedisLedger(url, options);
+    await ledger.#connection.tried;
+    return ledger;
+  }
+
+  private constructor(url: string, options: RedisLedgerOptions) {
+    this.#options = options;
+    this.#root = options.root ?? '{dinossauro}:';
+    assert(ROOT.test(this.#root), 'a root has a hash tag and no character of a pattern');
+    const { processorNames, clock, random } = options;
+    assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
+    this.#meta = `${this.#root}meta`;
+    this.#ledgerId = Buffer.from(Array.from({ length: 8 }, () => Math.floor(random() * 256)));
+    const timeoutMs = options.timeoutMs ?? 2000;
+    const pendingLimit = options.pendingLimit ?? 1024;
+    const retentionMs = options.retentionMs ?? 3000;
+    this.#retained = new Retained({ clock, retentionMs, limitBytes: options.retainedBytes ?? 2 ** 24 });
+    this.#connection = new RedisConnection({
+      newDriver: () => newDriver(url, options.tls ?? {}, timeoutMs, pendingLimit),
+      prepare: (send) => this.#prepare(send),
+      clock,
+      random,
+      timeoutMs,
+      pendingLimit,
+    });
+  }
+
+  async enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>> {
+    const row = [this.#session, doubleBytes(leaseUntilMs), seatBytes(seat)];
+    return this.#write('enlist', row, (reply) => {
+      const owner = Number(reply);
+      return { value: owner, restore: 'restoreOwner', args: [String(owner), ...row] };
+    });
+  }
+
+  async renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
+    const args = [String(owner), doubleBytes(leaseUntilMs)];
+    return this.#write('renew', args, (reply) => ({ value: isOne(reply), restore: 'renew', args }));
+  }
+
+  async retire(owner: number): Promise<Reply<void>> {
+    const args = [String(owner)];
+    return this.#write('retire', args, () => ({ value: undefined, restore: 'retire', args }));
+  }
+
+  async owners(): Promise<Reply<OwnerRecord[]>> {
+    return mapped(await this.#call('owners'), (reply) =>
+      pairsOf(reply)
+        .map(([owner, row]) => readOwner(Number(owner), row))
+        .filter(({ record, isHandedOver }) => !isHandedOver || this.#lostTakeOvers.has(record.owner))
+        .map(({ record }) => record)
+        .sort((a, b) => a.owner - b.owner),
+    );
+  }
+
+  async takeOver(
+    from: number,
+    to: number,
+    limit: number,
+    ifExpiredAtMs = Infinity,
+  ): Promise<Reply<LedgerEntry[]>> {
+    assert(from !== to, 'nobody takes over from themselves');
+    assert(limit > 0, 'a take-over takes something');
+    const again = this.#lostTakeOvers.get(from) === to ? '1' : '0';
+    const [dead, heir] = [ownerBytes(from), ownerBytes(to)];
+    const args = [this.#session, dead, heir, String(limit), doubleBytes(ifExpiredAtMs), again];
+    const taken = await this.#write('takeOver', args, (reply) => {
+      const entries = pairsOf(reply);
+      const value = entries.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books));
+      const restore = entries.length === 0 ? null : 'restoreTakeOver';
+      return { value, restore, args: [dead, heir, ...entries.flat()] };
+    });
+    if (taken.kind === 'unavailable') this.#lostTakeOvers.set(from, to);
+    else this.#lostTakeOvers.delete(from);
+    return taken;
+  }
+
+  async commit(
+    owner: number,
+    settlements: readonly Settlement[],
+    claims: readonly Claim[],
+  ): Promise<Reply<CommitReply>> {
+    assertCommit(this.#options.processorNames.length, settlements, claims);
+    // Any answer shows that Redis lives, and lets go of what it can't forget any more.
+    if (this.#retained.isFull) await this.ping();
+    if (this.#retained.isFull) return unavailable('Redis may still forget as much as can be kept');
+    const payload = writeCommit(this.#session, owner, settlements, claims, this.#books);
+    return this.#write('commit', [payload], (reply) => {
+      const bytes = bytesOf(reply);
+      assert(bytes.length === settlements.length + claims.length, 'a reply for each');
+      const value = {
+        settled: settlements.map((_, index) => SETTLE_REPLIES[bytes[index] as number] as SettleReply),
+        claimed: claims.map(
+          (_, index) => CLAIM_REPLIES[bytes[settlements.length + index] as number] as ClaimReply,
+        ),
+      };
+      // A copy: the reply is a part of all that came with it.
+      return { value, restore: 'restoreCommit', args: [payload, Buffer.from(bytes)] };
+    });
+  }
+
+  async summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>> {
+    const [low, high] = [Math.max(0, Math.ceil(fromMs)), Math.min(LAST_MS, Math.floor(toMs))];
+    const window = wholeSeconds(low, high);
+    const reply = await this.#call(
+      'summary',
+      String(window.first),
+      String(window.end),
+      window.headEdge === undefined ? '' : String(window.headEdge),
+      window.tailEdge === undefined ? '' : String(window.tailEdge),
+    );
+    if (reply.kind === 'unavailable') return reply;
+    const [counters, head, tail] = listOf(reply.value).map(bytesOf) as [Buffer, Buffer, Buffer];
+    const sums = new Sums();
+    sums.addCounters(counters);
+    sums.addLeaf(head, (window.headEdge ?? 0) * 1000, low, high);
+    sums.addLeaf(tail, (window.tailEdge ?? 0) * 1000, low, high);
+    return exactly(this.#totals(sums));
+  }
+
+  async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
+    return mapped(await this.#call('find', scatteredId(correlationId)), (reply) =>
+      reply === null ? undefined : readEntry(correlationId, bytesOf(reply), this.#books),
+    );
+  }
+
+  async page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    assert(limit > 0, 'a page looks at something');
+    const [low, high] = [Math.max(0, Math.ceil(fromMs)), Math.min(LAST_MS, Math.floor(toMs))];
+    const args = [String(low), String(high), after === '' ? '0' : after, String(limit)];
+    return mapped(await this.#call('page', ...args), (reply) => {
+      const [next, ...flat] = listOf(reply);
+      const entries = pairsOf(flat).map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books));
+      return { entries, next: String(next) || null };
+    });
+  }
+
+  async purge(purgedAtMs: number): Promise<Reply<void>> {
+    const args = [doubleBytes(purgedAtMs)];
+    const generation = await this.#write('purge', args, (reply) => ({
+      value: Number(reply),
+      restore: 'restorePurge',
+      args,
+    }));
+    if (generation.kind === 'ok') this.#sweep(generation.value);
+    return mapped(generation, nothing);
+  }
+
+  async takeHealthTurn(processor: number, nowMs: number, untilMs: number): Promise<Reply<boolean>> {
+    assertProcessor(this.#options.processorNames.length, processor);
+    const number = this.#number(processor);
+    const args = [number, doubleBytes(nowMs), doubleBytes(untilMs)];
+    return this.#write('takeHealthTurn', args, (reply) => ({
+      value: isOne(reply),
+      // A turn that somebody else has taken is theirs to repeat.
+      restore: isOne(reply) ? 'restoreHealth' : null,
+      args: [number, turnBytes(untilMs)],
+    }));
+  }
+
+  async publishHealth(report: HealthReport, nextTurnAtMs: number): Promise<Reply<void>> {
+    assertProcessor(this.#options.processorNames.length, report.processor);
+    const row = Buffer.concat([doubleBytes(nextTurnAtMs), healthBytes(report)]);
+    const args = [this.#number(report.processor), row];
+    return this.#write('publishHealth', args, () => ({ value: undefined, restore: 'restoreHealth', args }));
+  }
+
+  async subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>> {
+    const subscription: Subscription = { listener, checkedAtMs: new Map(), purgedAtMs: 0 };
+    const state = await this.#connection.ask(async (send) => {
+      await this.#hear(send);
+      return this.#state(send);
+    });
+    if (state.kind === 'unavailable') return state;
+    // Redis answers in order: what it published before this state lies behind us, the rest is still to come.
+    this.#subscriptions.add(subscription);
+    for (const notice of state.value) tell(subscription, notice);
+    return ok(() => {
+      this.#subscriptions.delete(subscription);
+    });
+  }
+
+  async ping(): Promise<Reply<void>> {
+    return mapped(await this.#call('ping'), nothing);
+  }
+
+  async close(): Promise<void> {
+    this.#cancelSweep();
+    this.#cancelGrace();
+    this.#subscriptions.clear();
+    this.#connection.close();
+  }
+
+  /** A write that Redis may forget after it has acknowledged it. */
+  async #write<T>(
+    name: string,
+    args: readonly (string | Buffer)[],
+    read: (reply: unknown) => Written<T>,
+  ): Promise<Reply<T>> {
+    return mapped(await this.#call(name, ...args), (labelled) => {
+      const [label, reply] = listOf(labelled);
+      const written = read(reply);
+      if (written.restore !== null)
+        this.#retained.keep(readLabel(bytesOf(label)), written.restore, written.args);
+      return written.value;
+    });
+  }
+
+  async #call(name: string, ...args: (string | Buffer)[]): Promise<Reply<unknown>> {
+    const sentAtMs = this.#options.clock.monotonicMs();
+    const { id } = this.#books;
+    const reply = await this.#connection.ask((send) => callFunction(send, name, this.#meta, id, ...args));
+    if (reply.kind === 'ok') this.#retained.answered(sentAtMs);
+    return reply;
+  }
+
+  #number(processor: number): string {
+    return String(this.#books.numbers[processor] ?? 0);
+  }
+
+  #totals(sums: Sums): Totals[] {
+    return this.#books.numbers.map((number) => ({
+      count: sums.counts[number] ?? 0,
+      amountCents: sums.cents[number] ?? 0,
+    }));
+  }
+
+  /** On each new connection: which books are these, what have they forgotten, and what has happened meanwhile. */
+  async #prepare(send: Send): Promise<void> {
+    this.#cancelSweep();
+    this.#cancelGrace();
+    this.#sweepingFor = 0;
+    const life = await inspect(send);
+    const registry = await this.#register(send, life);
+    const books = openBooks(registry, this.#options.processorNames);
+    if (!isSameBooks(books, this.#books)) this.#retained.clear();
+    this.#books = books;
+    this.#connections++;
+    this.#session = sessionBytes(this.#ledgerId, this.#connections);
+    this.#isSubscribed = false;
+    const graceMs = this.#options.graceMs ?? 1500;
+    // A clock that was put back would make it endless.
+    const leftMs = Math.min(graceMs, graceMs - registry.ageMs);
+    const generation = await this.#restore(send, registry, leftMs <= 0);
+    if (leftMs > 0) await this.#grace(leftMs);
+    if (this.#subscriptions.size > 0) await this.#catchUp(send);
+    if (registry.swept < generation) this.#sweep(generation);
+  }
+
+  async #register(send: Send, life: string): Promise<Registry> {
+    const { processorNames } = this.#options;
+    let registry = readRegistry(await callFunction(send, 'registry', this.#meta));
+    const unknown = processorNames.filter((name) => !registry.numberOf.has(name));
+    if (unknown.length > 0 || registry.id === '') {
+      const newId = this.#ledgerId.toString('hex');
+      registry = readRegistry(await callFunction(send, 'register', this.#meta, newId, life, ...unknown));
+    }
+    if (life === '' || registry.life === life) return registry;
+    return readRegistry(await callFunction(send, 'begin', this.#meta, registry.id, life));
+  }
+
+  /** Says again what Redis has forgotten; answers the generation that the books are in then. */
+  async #restore(send: Send, { gaps, generation }: Registry, isLate: boolean): Promise<number> {
+    let latest = generation;
+    const again = async (name: string, args: readonly (string | Buffer)[]) => {
+      const [label] = listOf(await callFunction(send, name, this.#meta, this.#books.id, ...args));
+      const read = readLabel(bytesOf(label));
+      latest = read.generation;
+      return read;
+    };
+    await this.#retained.restore(again, gaps, isLate);
+    return latest;
+  }
+
+  /**
+   * Leaves a new life of Redis to those who repeat what it has forgotten: whoever went on before might claim what
+   * another has claimed and sent already.
+   */
+  #grace(leftMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#cancelGrace = this.#options.clock.after(leftMs, resolve);
+    });
+  }
+
+  async #catchUp(send: Send): Promise<void> {
+    await this.#hear(send);
+    const notices = await this.#state(send);
+    for (const subscription of this.#subscriptions) {
+      for (const notice of notices) if (isNews(subscription, notice)) tell(subscription, notice);
+    }
+  }
+
+  /** Pub/sub shares the connection: with RESP3, messages come beside the replies. */
+  async #hear(send: Send): Promise<void> {
+    if (this.#isSubscribed) return;
+    await send.subscribe(`${this.#root}notices:${this.#books.id}`, (message) => {
+      const notice = this.#notice(message);
+      if (notice === undefined) return;
+      for (const subscription of this.#subscriptions) tell(subscription, notice);
+    });
+    this.#isSubscribed = true;
+  }
+
+  #notice(message: Buffer): Notice | undefined {
+    if (message[0] === PURGED) return purgeNotice(message.readDoubleBE(1));
+    const processor = this.#books.positions[message[1] as number];
+    if (processor === undefined) return undefined;
+    return { kind: 'health', report: readHealth(processor, message.subarray(2)) };
+  }
+
+  async #state(send: Send): Promise<Notice[]> {
+    const [health, purgedAt] = listOf(await callFunction(send, 'state', this.#meta, this.#books.id));
+    const notices: (Notice | undefined)[] = pairsOf(health).map(([number, row]) => {
+      const processor = this.#books.positions[Number(number)];
+      // A row without a check only holds a turn.
+      if (processor === undefined || row.readDoubleBE(8) === 0) return undefined;
+      return { kind: 'health', report: readHealth(processor, row.subarray(8)) };
+    });
+    notices.push(purgeNotice(bytesOf(purgedAt).readDoubleBE(0)));
+    return notices.filter((notice) => notice !== undefined);
+  }
+
+  /** Unlinks what purges have left behind, a little at a time. Whoever opens the books later finishes it. */
+  #sweep(generation: number): void {
+    const isSweeping = this.#sweepingFor > 0;
+    this.#sweepingFor = Math.max(this.#sweepingFor, generation);
+    if (!isSweeping) this.#sweepOn('0', this.#sweepingFor);
+  }
+
+  #sweepOn(cursor: string, generation: number): void {
+    this.#cancelSweep = this.#options.clock.after(
+      SWEEP_PAUSE_MS,
+      () => void this.#sweepStep(cursor, generation),
+    );
+  }
+
+  async #sweepStep(cursor: string, generation: number): Promise<void> {
+    const next = await this.#connection.ask((send) => unlinkOld(send, this.#root, generation, cursor));
+    if (next.kind === 'unavailable') {
+      this.#sweepingFor = 0;
+      return;
+    }
+    if (next.value !== '0') return this.#sweepOn(next.value, generation);
+    await this.#call('swept', String(generation));
+    if (this.#sweepingFor > generation) return this.#sweepOn('0', this.#sweepingFor);
+    this.#sweepingFor = 0;
+  }
+}
+
+/** As a connection needs it, and whoever only wants to look. */
+export function newDriver(url: string, tls: Tls, timeoutMs: number, pendingLimit: number): RedisDriver {
+  const client = createClient({
+    url,
+    RESP: 3,
+    socket: { ...tls, connectTimeout: timeoutMs, reconnectStrategy: false },
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: pendingLimit,
+    disableClientInfo: true,
+    maintNotifications: 'disabled',
+    // Commands have no timers of their own: the connection watches the oldest.
+    commandOptions: { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
+  });
+  return client as unknown as RedisDriver;
+}
+
+/** Calls a function of the library, and loads the library first if Redis does not have it (any more). */
+async function callFunction(
+  send: Send,
+  name: string,
+  meta: string,
+  ...args: (string | Buffer)[]
+): Promise<unknown> {
+  const command = ['FCALL', `${LIBRARY}_${name}`, '1', meta, ...args];
+  try {
+    return await send(command);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('ERR Function not found'))) throw error;
+  }
+  await loadLibrary(send);
+  return send(command);
+}
+
+async function loadLibrary(send: Send): Promise<void> {
+  try {
+    await send(['FUNCTION', 'LOAD', SOURCE]);
+  } catch (error) {
+    // Another connection was faster, and its library is the same: the name carries the hash.
+    if (!(error instanceof Error && error.message.includes('already exists'))) throw error;
+  }
+}
+
+/**
+ * The life that this Redis leads: another one after each restart and each change of the role it has. Empty when the
+ * account may not ask.
+ *
+ * Throws for a Redis that drops keys when it is full: it would lose payments, so better not to take any.
+ */
+async function inspect(send: Send): Promise<string> {
+  let info: string;
+  try {
+    info = String(await send(['INFO', 'memory', 'server', 'replication']));
+  } catch (error) {
+    // Not every account may ask, and what can't be asked can't be held against Redis.
+    if (error instanceof Error && error.message.startsWith('NOPERM')) return '';
+    throw error;
+  }
+  const policy = /^maxmemory_policy:(allkeys\S*)/m.exec(info)?.[1];
+  if (policy !== undefined && !/^maxmemory:0\r?$/m.test(info)) {
+    throw new Error(`maxmemory-policy ${policy} would drop payments: it must be noeviction`);
+  }
+  const [run, history] = [/^run_id:(\w+)/m.exec(info)?.[1], /^master_replid:(\w+)/m.exec(info)?.[1]];
+  return `${run}:${history}`;
+}
+
+interface Registry {
+  readonly id: string;
+  readonly generation: number;
+  readonly swept: number;
+  /** The life of Redis in which the books were written last, and how long ago it began, ms. */
+  readonly life: string;
+  readonly ageMs: number;
+  readonly gaps: readonly Gap[];
+  readonly numberOf: ReadonlyMap<string, number>;
+}
+
+function readRegistry(reply: unknown): Registry {
+  const [known, gaps, names] = listOf(reply) as [unknown, unknown, unknown];
+  const [id, generation, swept, life, ageMs] = listOf(known).map(String) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  const numberOf = pairsOf(names).map(([name, number]) => [String(name), Number(number)] as const);
+  return {
+    id,
+    generation: Number(generation),
+    swept: Number(swept),
+    life,
+    ageMs: Number(ageMs),
+    gaps: readGaps(bytesOf(gaps)),
+    numberOf: new Map(numberOf),
+  };
+}
+
+function openBooks({ id, numberOf }: Registry, processorNames: readonly string[]): OpenBooks {
+  const positions: (number | undefined)[] = [];
+  const numbers = processorNames.map((name, position) => {
+    const number = numberOf.get(name);
+    assert(number !== undefined, 'a registered processor has a number');
+    positions[number] = position;
+    return number;
+  });
+  return { id, numbers, positions };
+}
+
+/** Numbers of processors mean the same in both. */
+function isSameBooks(books: OpenBooks, others: OpenBooks): boolean {
+  return (
+    books.id === others.id && books.numbers.every((number, position) => number === others.numbers[position])
+  );
+}
+
+/** Unlinks what one step of a scan finds; answers the cursor of the next, `0` after the last. */
+async function unlinkOld(send: Send, root: string, generation: number, cursor: string): Promise<string> {
+  const command = ['SCAN', cursor, 'MATCH', `${root}*`, 'COUNT', String(SWEEP_STEP)];
+  const [next, keys] = listOf(await send(command));
+  const old = listOf(keys)
+    .map(bytesOf)
+    .filter((key) => isOlder(key.toString('latin1', root.length), generation));
+  if (old.length > 0) await send(['UNLINK', ...old]);
+  return String(next);
+}
+
+function isOlder(rest: string, generation: number): boolean {
+  const found = /^(\d+):/.exec(rest);
+  return found !== null && Number(found[1]) < generation;
+}
+
+interface Window {
+  /** Whole seconds [first, end) since the epoch; none if first >= end. */
+  readonly first: number;
+  readonly end: number;
+  /** The second that the window begins, or ends, in the middle of. */
+  readonly headEdge: number | undefined;
+  readonly tailEdge: number | undefined;
+}
+
+function wholeSeconds(fromMs: number, toMs: number): Window {
+  if (fromMs > toMs) return { first: 0, end: 0, headEdge: undefined, tailEdge: undefined };
+  const first = Math.ceil(fromMs / 1000);
+  const end = Math.floor((toMs + 1) / 1000);
+  const headEdge = fromMs % 1000 === 0 ? undefined : first - 1;
+  const tailEdge = (toMs + 1) % 1000 === 0 || end === headEdge ? undefined : end;
+  return { first, end, headEdge, tailEdge };
+}
+
+function purgeNotice(purgedAtMs: number): Notice | undefined {
+  return purgedAtMs === 0 ? undefined : { kind: 'purged', purgedAtMs };
+}
+
+function isNews(subscription: Subscription, notice: Notice): boolean {
+  if (notice.kind === 'purged') return notice.purgedAtMs !== subscription.purgedAtMs;
+  return notice.report.checkedAtMs !== subscription.checkedAtMs.get(notice.report.processor);
+}
+
+function tell(subscription: Subscription, notice: Notice): void {
+  if (notice.kind === 'purged') subscription.purgedAtMs = notice.purgedAtMs;
+  else subscription.checkedAtMs.set(notice.report.processor, notice.report.checkedAtMs);
+  subscription.listener(notice);
+}
+
+function mapped<T>(reply: Reply<unknown>, read: (value: unknown) => T): Reply<T> {
+  return reply.kind === 'ok' ? ok(read(reply.value)) : reply;
+}
+
+function isOne(reply: unknown): boolean {
+  return reply === 1;
+}
+
+function nothing(): void {}
+
+function bytesOf(reply: unknown): Buffer {
+  assert(Buffer.isBuffer(reply), 'a bulk string comes as bytes');
+  return reply;
+}
+
+function listOf(reply: unknown): unknown[] {
+  assert(Array.isArray(reply), 'a list comes as an array');
+  return reply;
+}
+
+function pairsOf(reply: unknown): [Buffer, Buffer][] {
+  const flat = listOf(reply).map(bytesOf);
+  assert(flat.length % 2 === 0, 'pairs come in twos');
+  return Array.from({ length: flat.length / 2 }, (_, index) => [
+    flat[2 * index] as Buffer,
+    flat[2 * index + 1] as Buffer,
+  ]);
+}
+
+assert(UUID_BYTES === 16, 'the functions cut ids at 2 and 16 bytes');

@@ -1,0 +1,258 @@
+import { readUuid, UUID_BYTES, writeUuid } from '../../core/uuid.ts';
+import { keptReason } from '../commit.ts';
+import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Seat, Settlement } from '../ledger.ts';
+import type { Gap, Label } from './retained.ts';
+
+/*
+ * What goes between the gateway and the functions in Redis, as bytes, big-endian. What Redis keeps is laid out in
+ * functions.lua; here is what a commit sends. Processors are numbers of the registry in Redis (1 to 255),
+ * 0 for none.
+ *
+ * | commit | bytes | field                     | | settlement | bytes | field         | | claim | bytes | field         |
+ * |--------|-------|---------------------------| |------------|-------|---------------| |-------|-------|---------------|
+ * | 0      | 12    | session                   | | 0          | 16    | id, scattered | | 0     | 16    | id, scattered |
+ * | 12     | 6     | owner                     | | 16         | 1     | state         | | 16    | 1     | processor     |
+ * | 18     | 4     | number of settlements     | | 17         | 1     | processor     | | 17    | 6     | requestedAtMs |
+ * | 22     | 4     | number of claims          | | 18         | 6     | requestedAtMs | | 23    | 6     | acceptedAtMs  |
+ * | 26     |       | settlements, then claims  | | 24         | 7     | amountCents   | | 29    | 7     | amountCents   |
+ * |        |       |                           | | 31         | 2     | reason bytes  | | 36    |       |               |
+ * |        |       |                           | | 33         |       | reason        | |       |       |               |
+ */
+const COMMIT_BYTES = 26;
+const SETTLEMENT_BYTES = 33;
+const CLAIM_BYTES = 36;
+
+const STATES = ['accepted', 'dispatched', 'settled', 'invalid'] as const;
+const FIRST_FINAL_STATE = 3;
+const OTHER_AMOUNT = 16;
+
+const COUNTER_BYTES = 14;
+const CHARGE_BYTES = 10;
+
+/** Where a processor stands in this deployment's list, and which number the books have given its name. */
+export interface ProcessorNumbers {
+  /** By position: number. */
+  readonly numbers: readonly number[];
+  /** By number: position; a hole for a processor that this deployment does not name. */
+  readonly positions: readonly (number | undefined)[];
+}
+
+export function writeCommit(
+  session: Buffer,
+  owner: number,
+  settlements: readonly Settlement[],
+  claims: readonly Claim[],
+  { numbers }: ProcessorNumbers,
+): Buffer {
+  const reasons = settlements.map(({ reason }) => (reason === '' ? '' : keptReason(reason)));
+  let size = COMMIT_BYTES + settlements.length * SETTLEMENT_BYTES + claims.length * CLAIM_BYTES;
+  for (const reason of reasons) if (reason !== '') size += Buffer.byteLength(reason);
+  const bytes = Buffer.allocUnsafe(size);
+  session.copy(bytes);
+  bytes.writeUIntBE(owner, 12, 6);
+  bytes.writeUInt32BE(settlements.length, 18);
+  bytes.writeUInt32BE(claims.length, 22);
+  let at = COMMIT_BYTES;
+  for (const [index, settlement] of settlements.entries()) {
+    at = writeSettlement(bytes, at, settlement, numbers, reasons[index] as string);
+  }
+  for (const claim of claims) at = writeClaim(bytes, at, claim, numbers);
+  return bytes;
+}
+
+function writeSettlement(
+  bytes: Buffer,
+  at: number,
+  settlement: Settlement,
+  numbers: readonly number[],
+  reason: string,
+): number {
+  writeScatteredId(settlement.correlationId, bytes, at);
+  bytes[at + 16] = STATES.indexOf(settlement.status) + 1;
+  bytes[at + 17] = numbers[settlement.processor] as number;
+  bytes.writeUIntBE(settlement.requestedAtMs, at + 18, 6);
+  writeCents(bytes, at + 24, settlement.amountCents);
+  // The reason of a payment that settled is nobody's concern.
+  const kept = settlement.status === 'invalid' ? reason : '';
+  const reasonBytes = kept === '' ? 0 : bytes.write(kept, at + SETTLEMENT_BYTES);
+  bytes.writeUInt16BE(reasonBytes, at + 31);
+  return at + SETTLEMENT_BYTES + reasonBytes;
+}
+
+function writeClaim(bytes: Buffer, at: number, claim: Claim, numbers: readonly number[]): number {
+  writeScatteredId(claim.correlationId, bytes, at);
+  bytes[at + 16] = claim.processor === null ? 0 : (numbers[claim.processor] as number);
+  bytes.writeUIntBE(claim.requestedAtMs, at + 17, 6);
+  bytes.writeUIntBE(claim.acceptedAtMs, at + 23, 6);
+  writeCents(bytes, at + 29, claim.amountCents);
+  return at + CLAIM_BYTES;
+}
+
+export function scatteredId(correlationId: string): Buffer {
+  const bytes = Buffer.allocUnsafe(UUID_BYTES);
+  writeScatteredId(correlationId, bytes, 0);
+  return bytes;
+}
+
+function writeScatteredId(correlationId: string, bytes: Buffer, at: number): void {
+  writeUuid(correlationId, bytes, at);
+  scatter(bytes, at);
+}
+
+/**
+ * Folds the whole id into its first two bytes, which choose the hash it is kept in. Random or counted up, by time or
+ * by hand, ids then spread over all hashes. To do it again undoes it.
+ */
+function scatter(bytes: Buffer, at: number): void {
+  let even = bytes[at] as number;
+  let odd = bytes[at + 1] as number;
+  for (let index = at + 2; index < at + UUID_BYTES; index += 2) {
+    even ^= bytes[index] as number;
+    odd ^= bytes[index + 1] as number;
+  }
+  bytes[at] = even;
+  bytes[at + 1] = odd;
+}
+
+/** The id of 16 scattered bytes. */
+export function readScatteredId(scattered: Buffer): string {
+  const bytes = Buffer.from(scattered);
+  scatter(bytes, 0);
+  return readUuid(bytes, 0);
+}
+
+export function readEntry(
+  correlationId: string,
+  bytes: Buffer,
+  { positions }: ProcessorNumbers,
+): LedgerEntry {
+  const first = bytes[0] as number;
+  const hasOtherAmount = first >= OTHER_AMOUNT;
+  const state = first % OTHER_AMOUNT;
+  const isHeld = state < FIRST_FINAL_STATE;
+  const otherAmountAt = isHeld ? 29 : 23;
+  return {
+    correlationId,
+    amountCents: readCents(bytes, 16),
+    acceptedAtMs: bytes.readUIntBE(10, 6),
+    status: STATES[state - 1] as LedgerEntry['status'],
+    owner: isHeld ? bytes.readUIntBE(23, 6) : 0,
+    processor: positions[bytes[1] as number] ?? null,
+    requestedAtMs: bytes.readUIntBE(4, 6),
+    attempts: bytes.readUInt16BE(2),
+    reason: bytes.toString('utf8', hasOtherAmount ? otherAmountAt + 7 : otherAmountAt),
+    conflictingAmountCents: hasOtherAmount ? readCents(bytes, otherAmountAt) : null,
+  };
+}
+
+/** Seven bytes hold every safe integer. */
+function writeCents(bytes: Buffer, at: number, cents: number): void {
+  bytes.writeUIntBE(Math.floor(cents / 2 ** 32), at, 3);
+  bytes.writeUInt32BE(cents % 2 ** 32, at + 3);
+}
+
+function readCents(bytes: Buffer, at: number): number {
+  return bytes.readUIntBE(at, 3) * 2 ** 32 + bytes.readUInt32BE(at + 3);
+}
+
+export function doubleBytes(...values: number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(8 * values.length);
+  for (const [index, value] of values.entries()) bytes.writeDoubleBE(value, 8 * index);
+  return bytes;
+}
+
+export function ownerBytes(owner: number): Buffer {
+  const bytes = Buffer.allocUnsafe(6);
+  bytes.writeUIntBE(owner, 0, 6);
+  return bytes;
+}
+
+/** A session: which ledger, and which of its connections. */
+export function sessionBytes(ledgerId: Buffer, connection: number): Buffer {
+  const bytes = Buffer.allocUnsafe(12);
+  ledgerId.copy(bytes);
+  bytes.writeUInt32BE(connection, 8);
+  return bytes;
+}
+
+/** The end of an owner row. */
+export function seatBytes(seat: Seat): Buffer {
+  const instanceId = Buffer.from(seat.instanceId);
+  const length = Buffer.allocUnsafe(2);
+  length.writeUInt16BE(instanceId.length);
+  return Buffer.concat([length, instanceId, Buffer.from(seat.name)]);
+}
+
+export function readOwner(
+  owner: number,
+  row: Buffer,
+): { readonly record: OwnerRecord; readonly isHandedOver: boolean } {
+  const nameAt = 23 + row.readUInt16BE(21);
+  const record = {
+    owner,
+    instanceId: row.toString('utf8', 23, nameAt),
+    name: row.toString('utf8', nameAt),
+    leaseUntilMs: row.readDoubleBE(0),
+  };
+  return { record, isHandedOver: row[20] === 2 };
+}
+
+/** A health row after its first field. */
+export function healthBytes(report: HealthReport): Buffer {
+  return Buffer.concat([
+    doubleBytes(report.checkedAtMs, report.minResponseTimeMs),
+    Buffer.of(report.failing ? 1 : 0),
+  ]);
+}
+
+/** A health row that only holds a turn. */
+export function turnBytes(untilMs: number): Buffer {
+  return Buffer.concat([doubleBytes(untilMs, 0, 0), Buffer.of(0)]);
+}
+
+export function readHealth(processor: number, bytes: Buffer): HealthReport {
+  return {
+    processor,
+    failing: bytes[16] === 1,
+    minResponseTimeMs: bytes.readDoubleBE(8),
+    checkedAtMs: bytes.readDoubleBE(0),
+  };
+}
+
+export function readLabel(bytes: Buffer): Label {
+  return { number: bytes.readDoubleBE(0), generation: bytes.readDoubleBE(8) };
+}
+
+export function readGaps(bytes: Buffer): Gap[] {
+  return Array.from({ length: bytes.length / 16 }, (_, index) => ({
+    after: bytes.readDoubleBE(16 * index),
+    upTo: bytes.readDoubleBE(16 * index + 8),
+  }));
+}
+
+/** Sums by processor number, from 1. */
+export class Sums {
+  readonly counts: number[] = [];
+  readonly cents: number[] = [];
+
+  add(number: number, count: number, cents: number): void {
+    this.counts[number] = (this.counts[number] ?? 0) + count;
+    this.cents[number] = (this.cents[number] ?? 0) + cents;
+  }
+
+  addCounters(counters: Buffer): void {
+    for (let at = 0, number = 1; at < counters.length; at += COUNTER_BYTES, number++) {
+      const cents = counters.readUInt32BE(at + 6) * 2 ** 32 + counters.readUInt32BE(at + 10);
+      this.add(number, counters.readUIntBE(at, 6), cents);
+    }
+  }
+
+  /** Adds those charges of a leaf that were made within [fromMs, toMs]; the leaf is that of the second at `startMs`. */
+  addLeaf(leaf: Buffer, startMs: number, fromMs: number, toMs: number): void {
+    for (let at = 0; at < leaf.length; at += CHARGE_BYTES) {
+      const chargedAtMs = startMs + leaf.readUInt16BE(at);
+      if (chargedAtMs < fromMs || chargedAtMs > toMs) continue;
+      this.add(leaf[at + 2] as number, 1, readCents(leaf, at + 3));
+    }
+  }
+}

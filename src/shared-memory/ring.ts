@@ -1,0 +1,221 @@
+import assert from 'node:assert';
+import { ACCEPTANCE_BYTES, Acceptance, writeAcceptance } from './payment-record.ts';
+
+/**
+ * The queue between the HTTP threads and the pool threads: bounded, many producers, many consumers, in shared
+ * memory, with Atomics only. After Dmitry Vyukov's bounded MPMC queue (1024cores.net), where each slot carries the
+ * sequence number of the turn it is in.
+ *
+ * | offset        | bytes | field      | type | who writes          | memory order                               |
+ * |---------------|-------|------------|------|---------------------|--------------------------------------------|
+ * | 0             | 4     | tail       | u32  | producers, add      | seq-cst                                    |
+ * | 64            | 4     | head       | u32  | consumers, CAS      | seq-cst                                    |
+ * | 128           | 4     | taken      | i32  | both, add           | seq-cst                                    |
+ * | 192           | 4     | sleepers   | i32  | consumers, add      | seq-cst                                    |
+ * | 196           | 4     | wakes      | i32  | producers, add      | seq-cst; consumers wait on it              |
+ * | 256 + 64s     | 4     | sequence   | u32  | producer            | seq-cst; publishes the rest of the slot    |
+ * | 256 + 64s + 4 | 4     | journalRef | u32  | producer            | plain, before `sequence`                   |
+ * | 256 + 64s + 8 | 56    | acceptance | u8   | producer            | plain, before `sequence`                   |
+ *
+ * Tickets count pushes, modulo 2^32; ticket t has slot s = t mod capacity, and `sequence` is t + 1 from the moment
+ * its payment stands there. Tail, head and taken live on cache lines of their own, for they are written most.
+ *
+ *        head                 tail                taken = payments queued + places reserved and not yet pushed
+ *          │ published         │  free              reserve   taken + 1, if that is within capacity
+ *     ─────▼──┬──┬──┬──┬──┬──┬─▼┬──┬──┬─────        push      ticket = tail + 1, write slot, publish
+ *       ..│t │t+1  ..  │h │h │  │  │  │..           pop       read slot, head + 1 by CAS, taken - 1
+ *     ────┴──┴──┴──┴──┴──┴──┴──┴──┴──┴─────
+ *                     h: ticket given, being written: consumers wait behind it
+ *
+ * Two things differ from Vyukov's queue. A place is reserved before it is needed, so that a push can't fail. And a
+ * consumer reads a slot before it moves the head: when its CAS succeeds nobody can have written there meanwhile,
+ * since a place comes free only behind the head; when it fails, what was read is thrown away. So a consumer holds
+ * no slot, and one that stalls or dies in the middle of a pop stops nobody. (A head that another thread moves by
+ * exactly 2^32 between the read and the CAS would deceive it.)
+ */
+const TAIL = 0;
+const HEAD = 16;
+const TAKEN = 32;
+const SLEEPERS = 48;
+const WAKES = 49;
+const HEADER_BYTES = 256;
+
+const SLOT_BYTES = 64;
+const SLOT_WORDS = SLOT_BYTES / 4;
+const FIRST_SEQUENCE = HEADER_BYTES / 4;
+const REF = 4;
+const ACCEPTANCE = 8;
+assert.ok(WAKES * 4 < HEADER_BYTES);
+assert.equal(ACCEPTANCE + ACCEPTANCE_BYTES, SLOT_BYTES);
+
+const MAX_RING_CAPACITY = 2 ** 24;
+
+/** What a pop fills. */
+export class RingSlot extends Acceptance {
+  /** Where the journal keeps it, u32. */
+  journalRef = 0;
+}
+
+export class Ring {
+  readonly capacity: number;
+  readonly #words: Int32Array;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #mask: number;
+
+  /** `firstTicket` is where the count of pushes starts, u32: tests begin close to where it wraps. */
+  static allocate(capacity: number, firstTicket = 0): SharedArrayBuffer {
+    assert.ok(capacity >= 1 && capacity <= MAX_RING_CAPACITY);
+    assert.equal(capacity & (capacity - 1), 0, 'the capacity is a power of two');
+    const buffer = new SharedArrayBuffer(HEADER_BYTES + capacity * SLOT_BYTES);
+    const words = new Int32Array(buffer);
+    words[TAIL] = firstTicket;
+    words[HEAD] = firstTicket;
+    // Each slot is left as the turn before would have left it; zeros would look published where tickets wrap.
+    for (let turn = 0; turn < capacity; turn++) {
+      const ticket = firstTicket + turn;
+      words[FIRST_SEQUENCE + (ticket & (capacity - 1)) * SLOT_WORDS] = ticket + 1 - capacity;
+    }
+    return buffer;
+  }
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.capacity = (buffer.byteLength - HEADER_BYTES) / SLOT_BYTES;
+    assert.ok(Number.isInteger(this.capacity));
+    this.#words = new Int32Array(buffer);
+    this.#bytes = new Uint8Array(buffer);
+    this.#view = new DataView(buffer);
+    this.#mask = this.capacity - 1;
+  }
+
+  /** Payments in the queue, for gauges: by the time it is read it may be another. */
+  get size(): number {
+    const head = Atomics.load(this.#words, HEAD);
+    return (Atomics.load(this.#words, TAIL) - head) >>> 0;
+  }
+
+  /** Places that can still be reserved. */
+  get room(): number {
+    return Math.max(0, this.capacity - Atomics.load(this.#words, TAKEN));
+  }
+
+  /** Takes one place, to be pushed into or given back by `release`. False: the queue is full. */
+  reserve(): boolean {
+    // While it is full, threads that overshoot for a moment only make it look a little fuller.
+    if (Atomics.add(this.#words, TAKEN, 1) < this.capacity) return true;
+    Atomics.sub(this.#words, TAKEN, 1);
+    return false;
+  }
+
+  /** Gives back a place that was reserved and is not needed. */
+  release(): void {
+    const taken = Atomics.sub(this.#words, TAKEN, 1);
+    assert.ok(taken > 0, 'a place is released that nobody reserved');
+  }
+
+  /** Pushes into a place reserved before; can't fail. Consumers that sleep see it after the next `wake`. */
+  push(
+    id: Uint8Array,
+    amountCents: number,
+    acceptedAtMs: number,
+    journalRef: number,
+    trace: Uint8Array | null,
+  ): void {
+    const words = this.#words;
+    const ticket = Atomics.add(words, TAIL, 1);
+    const queued = (ticket - Atomics.load(words, HEAD)) >>> 0;
+    assert.ok(queued < this.capacity, 'a push into a place that nobody reserved');
+    const slot = ticket & this.#mask;
+    const offset = HEADER_BYTES + slot * SLOT_BYTES;
+    this.#view.setUint32(offset + REF, journalRef, true);
+    writeAcceptance(this.#view, this.#bytes, offset + ACCEPTANCE, id, amountCents, acceptedAtMs, trace);
+    Atomics.store(words, FIRST_SEQUENCE + slot * SLOT_WORDS, (ticket + 1) | 0);
+  }
+
+  /** When the oldest payment in the queue was accepted, wall clock in ms; null: there is none. For gauges. */
+  oldestAcceptedAtMs(): number | null {
+    const words = this.#words;
+    const seen = new RingSlot();
+    for (;;) {
+      const head = Atomics.load(words, HEAD);
+      const slot = head & this.#mask;
+      if (Atomics.load(words, FIRST_SEQUENCE + slot * SLOT_WORDS) !== ((head + 1) | 0)) return null;
+      seen.read(this.#view, this.#bytes, HEADER_BYTES + slot * SLOT_BYTES + ACCEPTANCE);
+      // While the head stands nobody writes there; once it has moved, what was read may be of two payments.
+      if (Atomics.load(words, HEAD) === head) return seen.acceptedAtMs;
+    }
+  }
+
+  /** Takes the oldest payment. False: there is none, and `into` holds nothing of use. */
+  pop(into: RingSlot): boolean {
+    const words = this.#words;
+    for (;;) {
+      const head = Atomics.load(words, HEAD);
+      const slot = head & this.#mask;
+      if (Atomics.load(words, FIRST_SEQUENCE + slot * SLOT_WORDS) === ((head + 1) | 0)) {
+        const offset = HEADER_BYTES + slot * SLOT_BYTES;
+        into.journalRef = this.#view.getUint32(offset + REF, true);
+        into.read(this.#view, this.#bytes, offset + ACCEPTANCE);
+        if (Atomics.compareExchange(words, HEAD, head, (head + 1) | 0) === head) {
+          Atomics.sub(words, TAKEN, 1);
+          return true;
+        }
+      } else if (Atomics.load(words, HEAD) === head) {
+        return false;
+      }
+      // Another consumer has moved the head, so somebody gets on: once more with the next slot.
+    }
+  }
+
+  /**
+   * Resolves when there may be something to pop, somebody called `wake` or `wakeAll`, or `maxMs` are over. `unless`
+   * is for what else the sleeper must not miss, such as a stop flag in shared memory: it is asked once, after the
+   * sleeper has announced itself, and true means stay awake. A pending sleep keeps no thread alive.
+   *
+   * No wake-up is lost. All four steps are sequentially consistent, so either the producer sees the sleeper, or
+   * the sleeper sees the payment:
+   *
+   *     consumer                             producer
+   *     1  sleepers + 1                      a  publish
+   *     2  seen = wakes                      b  sleepers = 0? then done: 1 is still to come, so 3 will see a
+   *     3  anything there? then stay awake   c  wakes + 1
+   *     4  wait while wakes = seen           d  notify one
+   *
+   * A sleeper that has not reached 4 when d comes finds at 4 that `wakes` has moved on; if it reads `wakes` only
+   * after c, then it looks (3) after a. A thread that dies asleep leaves `sleepers` one too high, which costs a
+   * futile notify (some 50 ns) with each later wake, and nothing else.
+   */
+  async sleep(maxMs = Number.POSITIVE_INFINITY, unless: () => boolean = () => false): Promise<void> {
+    const words = this.#words;
+    Atomics.add(words, SLEEPERS, 1);
+    const seen = Atomics.load(words, WAKES);
+    if (!this.#hasNext() && !unless()) {
+      const wait = Atomics.waitAsync(words, WAKES, seen, maxMs);
+      if (wait.async) await wait.value;
+    }
+    Atomics.sub(words, SLEEPERS, 1);
+  }
+
+  /** Wakes one sleeper, if there is any. To be called once after the pushes of a batch. */
+  wake(): void {
+    if (Atomics.load(this.#words, SLEEPERS) === 0) return;
+    Atomics.add(this.#words, WAKES, 1);
+    Atomics.notify(this.#words, WAKES, 1);
+  }
+
+  /** Wakes every sleeper, whatever there is to pop: something else has changed that they must see. */
+  wakeAll(): void {
+    Atomics.add(this.#words, WAKES, 1);
+    Atomics.notify(this.#words, WAKES);
+  }
+
+  /**
+   * Wrong only when, between the two loads, the head moves on and its old slot is written once more; that push came
+   * after the sleeper had announced itself, so its producer wakes it.
+   */
+  #hasNext(): boolean {
+    const head = Atomics.load(this.#words, HEAD);
+    const sequence = Atomics.load(this.#words, FIRST_SEQUENCE + (head & this.#mask) * SLOT_WORDS);
+    return sequence === ((head + 1) | 0);
+  }
+}

@@ -1,0 +1,461 @@
+import { existsSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Config, readConfig, settingsTable } from '../../src/config/config.ts';
+import { Authority } from '../authority.ts';
+
+const PROCESSOR = { PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001' };
+
+function configOf(environment: Record<string, string>): Config {
+  const reading = readConfig({ ...PROCESSOR, ...environment }, 'host');
+  if (reading.kind === 'wrong') throw new Error(reading.problems.join('\n'));
+  return reading.config;
+}
+
+function problemsOf(environment: Record<string, string>): readonly string[] {
+  const reading = readConfig({ ...PROCESSOR, ...environment }, 'host');
+  return reading.kind === 'wrong' ? reading.problems : [];
+}
+
+test('every setting has a default', () => {
+  assert.equal(configOf({}), {
+    listen: { kind: 'tcp', host: '127.0.0.1', port: 9999 },
+    ledger: { kind: 'lmdb', path: './data/ledger' },
+    instanceId: 'host',
+    journalDir: './data/journal/host',
+    journalSegmentCount: 64,
+    acceptDurability: 'journal',
+    processors: [{ name: 'default', feePpm: 50_000, url: 'http://localhost:8001' }],
+    httpThreadCount: 1,
+    poolThreadCount: 1,
+    queueCapacity: 65_536,
+    heldLimit: 4096,
+    concurrency: 400,
+    drainRate: 1000,
+    processorTimeoutMs: 15_000,
+    pinHoldMs: 30_000,
+    leaseMs: 5000,
+    patienceMs: 2000,
+    latencyBudgetMs: 1250,
+    backoff: { baseMs: 50, maxMs: 2000 },
+    breaker: { failures: 3, baseMs: 250, maxMs: 5000 },
+    health: { intervalMs: 5100, timeoutMs: 1500 },
+    batch: { windowMs: 50, limit: 256 },
+    bodyLimitBytes: 1024,
+    maxAmountCents: 100_000_000_000,
+    warmUpPayments: 3000,
+    stopTimeoutMs: 10_000,
+    allowPurge: false,
+    adminToken: '',
+    access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token' },
+    audit: { rate: 100, paymentLimit: 5000, tokens: [] },
+    tracing: { otlpUrl: '', queueSpans: 2048, intervalMs: 1000, timeoutMs: 5000, ratio: 0 },
+    dashboard: { viewerLimit: 16, lab: null },
+    logLevel: 'info',
+  });
+});
+
+test('empty is absent, and the config is frozen to its leaves', () => {
+  const config = configOf({ LISTEN: '', CONCURRENCY: '' });
+  assert.is(config.concurrency, 400);
+  for (const part of [config, config.listen, config.processors, config.processors[0], config.backoff]) {
+    assert.ok(Object.isFrozen(part));
+  }
+});
+
+/** Per setting: texts that are allowed with what they are read as, and texts that are not. */
+const CASES: Record<
+  string,
+  { right: readonly (readonly [string, (config: Config) => unknown, unknown])[]; wrong: readonly string[] }
+> = {
+  LISTEN: {
+    right: [
+      ['0.0.0.0:80', (c) => c.listen, { kind: 'tcp', host: '0.0.0.0', port: 80 }],
+      ['[::1]:0', (c) => c.listen, { kind: 'tcp', host: '::1', port: 0 }],
+      ['unix:/run/gateway.sock', (c) => c.listen, { kind: 'unix', path: '/run/gateway.sock' }],
+    ],
+    wrong: [
+      '9999',
+      ':9999',
+      'host',
+      'host:',
+      'host:65536',
+      'host:1x',
+      'unix:',
+      'unix:relative',
+      `unix:/${'x'.repeat(107)}`,
+    ],
+  },
+  LEDGER_URL: {
+    right: [
+      ['lmdb:/var/books', (c) => c.ledger, { kind: 'lmdb', path: '/var/books' }],
+      ['redis://u:p@redis:6379/1', (c) => c.ledger, { kind: 'redis', url: 'redis://u:p@redis:6379/1' }],
+      ['rediss://redis', (c) => c.ledger, { kind: 'redis', url: 'rediss://redis', tls: {} }],
+      ['redis+unix:/run/redis.sock', (c) => c.ledger, { kind: 'redis', url: 'unix:///run/redis.sock' }],
+    ],
+    wrong: [
+      'lmdb:',
+      'redis:',
+      'redis://',
+      'redis://:99999',
+      'redis+unix:x',
+      'redis+unix:/x?db=1',
+      'redis://host/books',
+      'redis://u:50%off@redis',
+      'http://redis',
+      '/var/books',
+    ],
+  },
+  INSTANCE_ID: {
+    right: [['gateway-1', (c) => c.journalDir, './data/journal/gateway-1']],
+    wrong: ['a b', '..', 'a/b', 'x'.repeat(65)],
+  },
+  JOURNAL_DIR: { right: [['/journal', (c) => c.journalDir, '/journal']], wrong: [] },
+  ACCEPT_DURABILITY: { right: [['flush', (c) => c.acceptDurability, 'flush']], wrong: ['Flush', 'none'] },
+  PAYMENT_PROCESSOR_URL_FALLBACK: {
+    right: [
+      [
+        'https://pay.example/v1/',
+        (c) => c.processors[1],
+        { name: 'fallback', feePpm: 150_000, url: 'https://pay.example/v1', tls: {} },
+      ],
+    ],
+    wrong: ['pay.example', 'ftp://pay.example', 'http://', 'http://h/?a=b', 'http://h/#a', 'http://u:%zz@h'],
+  },
+  OTLP_URL: {
+    right: [
+      ['http://u:p@collector:4318/', (c) => c.tracing.otlpUrl, 'http://u:p@collector:4318'],
+      ['', (c) => c.tracing.otlpUrl, ''],
+    ],
+    wrong: ['collector:4318', 'http://h/?a=b'],
+  },
+  TRACE_RATIO: {
+    right: [
+      ['0.25', (c) => c.tracing.ratio, 0.25],
+      ['1', (c) => c.tracing.ratio, 1],
+    ],
+    wrong: ['1.1', '-0.1', '.5', '50%', '1e-3'],
+  },
+  PROCESSORS: {
+    right: [
+      [
+        'slow:1:http://c, b:0.000001:http://b,a:0:http://u:p@a',
+        (c) => c.processors,
+        [
+          { name: 'a', feePpm: 0, url: 'http://u:p@a' },
+          { name: 'b', feePpm: 1, url: 'http://b' },
+          { name: 'slow', feePpm: 1_000_000, url: 'http://c' },
+          { name: 'default', feePpm: 50_000, url: 'http://localhost:8001' },
+        ].slice(0, 3),
+      ],
+    ],
+    wrong: [
+      'a',
+      'a:0.1',
+      'a:0.1:',
+      'a:1.1:http://a',
+      'a:-0.1:http://a',
+      'a:0.0000001:http://a',
+      'A:0.1:http://a',
+      ':0.1:http://a',
+      'a:0.1:http://a,',
+      'a:0.1:http://a,a:0.2:http://b',
+      Array.from({ length: 17 }, (_, index) => `p${index}:0.1:http://h`).join(','),
+    ],
+  },
+  QUEUE_CAPACITY: {
+    right: [
+      ['1024', (c) => c.queueCapacity, 1024],
+      ['1048576', (c) => c.queueCapacity, 1_048_576],
+    ],
+    wrong: ['1000', '512', '2097152', '1e4', '0x400', '-1024', ' 1024'],
+  },
+  CONCURRENCY: {
+    right: [
+      ['1', (c) => c.concurrency, 1],
+      ['1024', (c) => c.concurrency, 1024],
+    ],
+    wrong: ['0', '1025', '1.5', 'many', '99999999999999999999'],
+  },
+  MAX_AMOUNT: {
+    right: [
+      ['0.01', (c) => c.maxAmountCents, 1],
+      ['12.5', (c) => c.maxAmountCents, 1250],
+      ['90071992547409.91', (c) => c.maxAmountCents, Number.MAX_SAFE_INTEGER],
+    ],
+    wrong: ['0', '0.00', '1.001', '1e3', '90071992547409.92', '-1', '.5'],
+  },
+  ALLOW_PURGE: { right: [['true', (c) => c.allowPurge, true]], wrong: ['yes', '1', 'TRUE'] },
+  ADMIN_TOKEN: {
+    right: [
+      ['a-token-of-16-ch', (c) => c.adminToken, 'a-token-of-16-ch'],
+      ['~'.repeat(256), (c) => c.adminToken, '~'.repeat(256)],
+    ],
+    wrong: ['fifteen-chars-1', 'with a space inside it', 'ein-schlüssel-mit-ü', 'x'.repeat(257)],
+  },
+  METRICS_ACCESS: {
+    right: [
+      ['off', (c) => c.access.metrics, 'off'],
+      ['open', (c) => c.access.metrics, 'open'],
+    ],
+    wrong: ['on', 'Loopback'],
+  },
+  DASHBOARD_ACCESS: { right: [['off', (c) => c.access.dashboard, 'off']], wrong: ['true'] },
+  DASHBOARD_VIEWERS: { right: [['1', (c) => c.dashboard.viewerLimit, 1]], wrong: ['0', '1001'] },
+  DASHBOARD_LAB: {
+    right: [
+      [
+        'http://127.0.0.1:8003/#0123456789abcdef',
+        (c) => c.dashboard.lab,
+        'http://127.0.0.1:8003/#0123456789abcdef',
+      ],
+    ],
+    wrong: ['http://127.0.0.1:8003/', 'http://lab.example/#0123456789abcdef', 'http://127.0.0.1:8003/#short'],
+  },
+  AUDIT_ACCESS: { right: [['loopback', (c) => c.access.audit, 'loopback']], wrong: ['none'] },
+  AUDIT_RATE: { right: [['1', (c) => c.audit.rate, 1]], wrong: ['0', '1001'] },
+  AUDIT_LIMIT: { right: [['100000', (c) => c.audit.paymentLimit, 100_000]], wrong: ['0', '100001'] },
+  PROCESSOR_TOKENS: {
+    right: [
+      ['default=12=3', (c) => c.audit.tokens, [{ processor: 'default', token: '12=3' }]],
+      [' default=a ', (c) => c.audit.tokens, [{ processor: 'default', token: 'a' }]],
+    ],
+    wrong: [
+      '123',
+      'default',
+      'default=',
+      '=123',
+      'default=a b',
+      'default=1,default=2',
+      'fallback=1',
+      'other=1',
+    ],
+  },
+  LOG_LEVEL: { right: [['silent', (c) => c.logLevel, 'silent']], wrong: ['loud'] },
+};
+for (const [name, { right, wrong }] of Object.entries(CASES)) {
+  test(`${name}: what is allowed`, () => {
+    const others = name === 'PROCESSORS' ? { PAYMENT_PROCESSOR_URL_DEFAULT: '' } : {};
+    for (const [text, read, value] of right) {
+      assert.equal(read(configOf({ ...others, [name]: text })), value, text);
+    }
+  });
+  test(`${name}: what is not allowed is said in one line`, () => {
+    for (const text of wrong) {
+      const problems = problemsOf({ [name]: text });
+      assert.is(problems.length, 1, text);
+      assert.match(problems[0] ?? '', new RegExp(`^${name}=".+ is wrong: allowed is .+\\.$`));
+    }
+  });
+}
+
+test('all that is wrong is said at once', () => {
+  const problems = problemsOf({ LISTEN: 'x\ny', CONCURRENCY: '0', PIN_HOLD_MS: '5000', LOG_LEVEL: 'loud' });
+  assert.equal(problems, [
+    'LISTEN="x\\ny" is wrong: allowed is `host:port` or `unix:/path`.',
+    'CONCURRENCY="0" is wrong: allowed is a whole number from 1 to 1024.',
+    'LOG_LEVEL="loud" is wrong: allowed is `trace`, `debug`, `info`, `warn`, `error`, `fatal`, `silent`.',
+    'PIN_HOLD_MS=5000 is wrong: allowed is at least PROCESSOR_TIMEOUT_MS + LEASE_MS, which is 20000.',
+  ]);
+});
+
+test('settings that contradict each other', () => {
+  const cases: readonly (readonly [Record<string, string>, string])[] = [
+    [
+      { BACKOFF_BASE_MS: '3000' },
+      'BACKOFF_BASE_MS=3000 is wrong: allowed is at most BACKOFF_MAX_MS, which is 2000.',
+    ],
+    [
+      { BREAKER_MAX_MS: '100' },
+      'BREAKER_BASE_MS=250 is wrong: allowed is at most BREAKER_MAX_MS, which is 100.',
+    ],
+    [
+      { HEALTH_TIMEOUT_MS: '6000' },
+      'HEALTH_TIMEOUT_MS=6000 is wrong: allowed is at most HEALTH_INTERVAL_MS, which is 5100.',
+    ],
+    [
+      { PROCESSORS: 'default:0.05:http://u:secret@other' },
+      'PAYMENT_PROCESSOR_URL_DEFAULT=http://localhost:8001 is wrong: allowed beside PROCESSORS is only the URL that it gives to `default`.',
+    ],
+    [
+      { PAYMENT_PROCESSOR_URL_DEFAULT: '' },
+      'No processor: set PAYMENT_PROCESSOR_URL_DEFAULT and PAYMENT_PROCESSOR_URL_FALLBACK, or PROCESSORS.',
+    ],
+  ];
+  for (const [environment, problem] of cases) assert.equal(problemsOf(environment), [problem]);
+  assert.equal(problemsOf({ PROCESSORS: 'default:0.01:http://localhost:8001/,x:0.5:http://x' }), []);
+});
+
+test('a token that is asked for has to be given', () => {
+  for (const name of ['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS']) {
+    assert.equal(problemsOf({ [name]: 'token' }), [
+      `${name}="token" is wrong: allowed is \`token\` only with ADMIN_TOKEN.`,
+    ]);
+    assert.equal(problemsOf({ [name]: 'token', ADMIN_TOKEN: 'a-token-of-16-ch' }), []);
+  }
+});
+
+test('no password is ever said', () => {
+  const values = [
+    { LEDGER_URL: 'redis://user:hush@host:99999' },
+    { LEDGER_URL: 'redis://user:hush/hush@host' },
+    { LEDGER_URL: 'redis//user:hush@host' },
+    { LEDGER_URL: 'http://host?password=hush' },
+    { PROCESSORS: 'a:0.1:http://a:hush@h,b:7:http://b:hush@h' },
+    { PAYMENT_PROCESSOR_URL_FALLBACK: 'http://u:hush@h/?a=1' },
+    { ADMIN_TOKEN: 'hush' },
+    { ADMIN_TOKEN: 'hush hush hush hush hush' },
+    { PROCESSORS: 'x:0:http://x', PAYMENT_PROCESSOR_URL_DEFAULT: 'http://u:hush@h' },
+  ];
+  for (const environment of values) {
+    const [problem = 'hush'] = problemsOf(environment);
+    assert.not.match(problem, /hush/);
+  }
+});
+
+test('a value of any length is said in bounded length', () => {
+  const [problem = ''] = problemsOf({ LISTEN: 'x'.repeat(100_000) });
+  assert.ok(problem.length < 300);
+});
+
+test('the host name stands in for an instance id, with what is not allowed replaced', () => {
+  const reading = readConfig(PROCESSOR, `büro pc.${'x'.repeat(80)}`);
+  assert.ok(reading.kind === 'ok');
+  assert.is(reading.config.instanceId, `b-ro-pc.${'x'.repeat(56)}`);
+  assert.is(readConfig(PROCESSOR).kind, 'ok');
+});
+
+test('the table has a row for each setting', () => {
+  const rows = settingsTable().split('\n');
+  for (const row of rows) assert.is(row.split('|').length, 7, row);
+  assert.is(rows.filter((row) => /^\| `[A-Z_]+` \|/.test(row)).length, rows.length - 2);
+});
+
+/** Of settings that are whole numbers: where they are allowed to be, as the table says it. */
+const WHOLES = settingsTable()
+  .split('\n')
+  .flatMap((row) => {
+    const [, name = '', low, high] =
+      /^\| `([A-Z_]+)` .*\| a whole number from (\d+) to (\d+) \|/.exec(row) ?? [];
+    return name === '' ? [] : [{ name, low: Number(low), high: Number(high) }];
+  });
+
+test('a whole number is read as what it is, within its bounds and nowhere else', () => {
+  assert.ok(WHOLES.length > 10);
+  const near = fc.integer({ min: -2, max: 2 });
+  const text = fc.oneof(fc.nat(2_000_000).map(String), fc.string(), fc.double().map(String));
+  fc.assert(
+    fc.property(fc.constantFrom(...WHOLES), near, text, (setting, distance, any) => {
+      const { name, low, high } = setting;
+      for (const value of [String(low + distance), String(high + distance), any]) {
+        const isAllowed =
+          value === '' || (/^\d{1,16}$/.test(value) && Number(value) >= low && Number(value) <= high);
+        const isNamed = problemsOf({ [name]: value }).some((problem) => problem.startsWith(`${name}="`));
+        assert.is(isNamed, !isAllowed, `${name}=${value}`);
+      }
+    }),
+  );
+});
+
+test('no environment makes reading throw, and what is wrong is one bounded line each', () => {
+  const names = settingsTable().match(/(?<=^\| `)[A-Z_]+/gm) ?? [];
+  const value = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 60 }),
+    fc.constantFrom(
+      'lmdb:',
+      'redis://h',
+      'a:0.5:http://u:p@h',
+      'http://[::1]:1/',
+      'http://h:99999',
+      'unix:/x',
+      '[::1]:1',
+      '1e3',
+    ),
+  );
+  fc.assert(
+    fc.property(fc.dictionary(fc.constantFrom(...names), value), (environment) => {
+      for (const problem of problemsOf(environment)) {
+        assert.ok(!problem.includes('\n'));
+        assert.ok(problem.length < 1_000);
+      }
+    }),
+  );
+});
+
+/** Settings of TLS with files that are good, or of the wrong kind, or missing. */
+function tlsProblems(environment: (authority: Authority) => Record<string, string>): readonly string[] {
+  const authority = new Authority();
+  try {
+    return problemsOf(environment(authority));
+  } finally {
+    authority.dispose();
+  }
+}
+
+test('certificates and keys are read into the config, for what uses TLS alone', () => {
+  const authority = new Authority();
+  const { certFile, keyFile } = authority.issue();
+  const files = { CA_FILE: authority.caFile, CERT_FILE: certFile, KEY_FILE: keyFile };
+  const both = ['LEDGER', 'PROCESSOR'].flatMap((whose) =>
+    Object.entries(files).map(([what, path]) => [`${whose}_${what}`, path] as const),
+  );
+  const { ledger, processors } = configOf({
+    ...Object.fromEntries(both),
+    LEDGER_URL: 'rediss://redis',
+    PAYMENT_PROCESSOR_URL_FALLBACK: 'https://pay.example',
+  });
+  authority.dispose();
+  if (ledger.kind !== 'redis') throw new Error('it is a Redis');
+  assert.match(ledger.tls?.ca ?? '', 'BEGIN CERTIFICATE');
+  assert.match(ledger.tls?.cert ?? '', 'BEGIN CERTIFICATE');
+  assert.match(ledger.tls?.key ?? '', 'BEGIN PRIVATE KEY');
+  assert.equal(processors[0]?.tls, undefined);
+  assert.equal(processors[1]?.tls, ledger.tls === undefined ? {} : { ...ledger.tls });
+});
+
+test('certificates and keys that are wrong, alone, of another, or of no use are told of', () => {
+  const rediss = { LEDGER_URL: 'rediss://redis' };
+  assert.equal(
+    tlsProblems(({ caFile }) => ({ ...rediss, LEDGER_CA_FILE: `${caFile}.none` })).map((line) =>
+      line.replace(/"[^"]*"/, '…'),
+    ),
+    ['LEDGER_CA_FILE=… is wrong: allowed is a file with certificates in PEM.'],
+  );
+  assert.equal(
+    tlsProblems((authority) => ({ ...rediss, LEDGER_CERT_FILE: authority.issue().certFile })),
+    ['LEDGER_CERT_FILE and LEDGER_KEY_FILE need each other.'],
+  );
+  assert.equal(
+    tlsProblems((authority) => ({
+      ...rediss,
+      LEDGER_CERT_FILE: authority.issue().certFile,
+      LEDGER_KEY_FILE: authority.issue().keyFile,
+    })),
+    ['LEDGER_KEY_FILE is not the key of LEDGER_CERT_FILE.'],
+  );
+  assert.equal(
+    tlsProblems(({ caFile }) => ({ PROCESSOR_CA_FILE: caFile })),
+    [
+      'PROCESSOR_CA_FILE, PROCESSOR_CERT_FILE and PROCESSOR_KEY_FILE are of no use: they need a processor with `https://`.',
+    ],
+  );
+  assert.equal(
+    tlsProblems(({ caFile }) => ({ LEDGER_CA_FILE: caFile })),
+    [
+      'LEDGER_CA_FILE, LEDGER_CERT_FILE and LEDGER_KEY_FILE are of no use: they need LEDGER_URL with `rediss://`.',
+    ],
+  );
+});
+
+const README = new URL('../../README.md', import.meta.url);
+if (existsSync(README)) {
+  test('the README lists every setting as it is', () => {
+    const block = /<!-- settings -->\n([\s\S]*?)\n<!-- \/settings -->/.exec(
+      readFileSync(README, 'utf8'),
+    )?.[1];
+    assert.is(block?.trim(), settingsTable());
+  });
+}
+
+test.run();

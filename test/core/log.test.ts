@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { LogLevel } from '../../src/config/config.ts';
+import { createLogger } from '../../src/core/log.ts';
+
+function linesOf(level: LogLevel): Record<string, unknown>[] {
+  const lines: string[] = [];
+  const log = createLogger(level, { instance: 'gateway-1' }, { write: (line) => lines.push(line) });
+  log.debug({}, 'one');
+  log.info({ count: 2 }, 'two');
+  log.warn({}, 'three');
+  log.error({ err: new Error('broken') }, 'four');
+  return lines.map((line) => JSON.parse(line));
+}
+
+test('lines are JSON with level, time, bindings, fields and message', () => {
+  const [first, ...others] = linesOf('info');
+  const { time, ...rest } = first ?? {};
+  assert.equal(rest, { level: 'info', instance: 'gateway-1', count: 2, msg: 'two' });
+  assert.is(new Date(String(time)).toISOString(), time);
+  assert.equal(
+    others.map((line) => line['msg']),
+    ['three', 'four'],
+  );
+  const error = others[1]?.['err'];
+  assert.is(error instanceof Object && 'message' in error && error.message, 'broken');
+});
+
+test('the level is the least severity said', () => {
+  assert.is(linesOf('debug').length, 4);
+  assert.is(linesOf('error').length, 1);
+  assert.is(linesOf('silent').length, 0);
+});
+
+test('standard output that is no terminal gets JSON, and all of it before an abrupt end', () => {
+  const script = `
+    import { createLogger } from ${JSON.stringify(new URL('../../src/core/log.ts', import.meta.url).href)};
+    const log = createLogger('info', {});
+    for (let index = 0; index < 1000; index++) log.info({ index }, 'said');
+    process.kill(process.pid, 'SIGKILL');
+  `;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  const lines = stdout.trimEnd().split('\n');
+  assert.is(lines.length, 1000);
+  assert.is(JSON.parse(lines.at(-1) ?? '').index, 999);
+});
+
+test.run();

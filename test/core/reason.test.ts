@@ -1,0 +1,26 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { reasonOf } from '../../src/core/reason.ts';
+
+for (const [what, error, reason] of [
+  ['its message', new Error('read ECONNRESET'), 'read ECONNRESET'],
+  [
+    'its code where it has no message',
+    Object.assign(new Error(''), { code: 'ECONNREFUSED' }),
+    'ECONNREFUSED',
+  ],
+  [
+    'its reason where OpenSSL gives one',
+    Object.assign(new Error('80:error:0A000418:SSL routines\n'), {
+      library: 'SSL routines',
+      reason: 'tlsv1 alert unknown ca',
+    }),
+    'tlsv1 alert unknown ca',
+  ],
+  ['the first line of more', new Error('no such library\nRequire stack'), 'no such library'],
+  ['its text where it is no error', 'moo', 'moo'],
+] as const) {
+  test(`an error is told of by ${what}`, () => assert.is(reasonOf(error), reason));
+}
+
+test.run();

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { isKeyOf, readCertificates, readPrivateKey } from '../../src/core/tls.ts';
+import { Authority, pem } from '../authority.ts';
+
+const authority = new Authority();
+const [one, other] = [authority.issue(), authority.issue()];
+const directory = mkdtempSync(join(tmpdir(), 'tls-'));
+test.after(() => {
+  authority.dispose();
+  rmSync(directory, { recursive: true });
+});
+
+function fileOf(text: string): string {
+  const path = join(directory, 'file.pem');
+  writeFileSync(path, text);
+  return path;
+}
+
+test('a file of several certificates is read whole, and what else is in it left out', () => {
+  const path = fileOf(`${pem(one.keyFile)}# comment\n${pem(one.certFile)}\n${pem(authority.caFile)}`);
+  const read = readCertificates(path) ?? '';
+  assert.is(read.split('BEGIN CERTIFICATE').length, 3);
+  assert.not.match(read, 'PRIVATE');
+});
+
+test('a key is read, and known to be that of its certificate', () => {
+  const key = readPrivateKey(one.keyFile) ?? '';
+  assert.ok(isKeyOf(key, pem(one.certFile)));
+  assert.not.ok(isKeyOf(key, pem(other.certFile)));
+});
+
+for (const [what, text] of [
+  ['empty', ''],
+  ['no PEM', 'moo'],
+  ['not what it says', '-----BEGIN CERTIFICATE-----\nbW9v\n-----END CERTIFICATE-----\n'],
+] as const) {
+  test(`a file that is ${what} is neither`, () => {
+    assert.is(readCertificates(fileOf(text)), undefined);
+    assert.is(readPrivateKey(fileOf(text)), undefined);
+  });
+}
+
+test('no file is neither, nor is one the other', () => {
+  assert.is(readCertificates(join(directory, 'none')), undefined);
+  assert.is(readPrivateKey(join(directory, 'none')), undefined);
+  assert.is(readCertificates(one.keyFile), undefined);
+  assert.is(readPrivateKey(one.certFile), undefined);
+});
+
+test.run();

@@ -1,0 +1,181 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type NetConnectOpts } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Address } from '../../src/core/address.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { type HttpFront, openFront } from '../../src/http/http-server.ts';
+import type { Listener } from '../../src/http/uws.ts';
+import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
+import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
+import { assertConversationKept } from '../contract/conversation.ts';
+import { KeptLog } from '../kept-log.ts';
+import { configIn } from '../settings.ts';
+
+let directory = '';
+test.before.each(() => {
+  directory = mkdtempSync(join(tmpdir(), 'front-'));
+});
+test.after.each(() => rmSync(directory, { recursive: true, force: true }));
+
+function idOf(number: number): string {
+  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+}
+
+function rawPost(number: number, amount: string): string {
+  const body = `{"correlationId":"${idOf(number)}","amount":${amount}}`;
+  return `POST /payments HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+function rawGet(path: string): string {
+  return `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`;
+}
+
+/** One request on a connection of its own; resolves with the whole answer, or with nothing if it was refused. */
+async function exchange(to: Address, request: string): Promise<string> {
+  const heard = await new Promise<string>((resolve) => {
+    const target: NetConnectOpts = to.kind === 'tcp' ? { host: to.host, port: to.port } : { path: to.path };
+    let text = '';
+    const socket = connect(target, () => socket.write(request));
+    socket.setEncoding('latin1');
+    socket.on('data', (data) => {
+      text += data;
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(text));
+  });
+  assertConversationKept(request, heard);
+  return heard;
+}
+
+function statusOf(answer: string): number {
+  return Number(answer.slice(9, 12));
+}
+
+interface Front {
+  readonly front: HttpFront;
+  readonly listener: Listener;
+  readonly address: Address;
+  readonly meters: Meters;
+  readonly drained: () => number;
+  readonly deaths: unknown[];
+  close(): Promise<void>;
+}
+
+async function setUp(environment: Record<string, string>): Promise<Front> {
+  const config = configIn(directory, environment);
+  const shared = allocateSharedMemory(config, 0);
+  const deaths: unknown[] = [];
+  const onDeath = (error: unknown) => deaths.push(error);
+  const front = await openFront({ config, shared, clock: systemClock, log: new KeptLog(), onDeath });
+  const listened = await front.listen();
+  if (listened.kind === 'failed') throw new Error(listened.reason);
+  const { listener } = listened;
+  const ring = new Ring(shared.ring);
+  return {
+    front,
+    listener,
+    address: listener.address,
+    meters: new Meters(shared.meters, shared.boardShape),
+    drained() {
+      const slot = new RingSlot();
+      let count = 0;
+      while (ring.pop(slot)) count++;
+      return count;
+    },
+    deaths,
+    async close() {
+      listener.close();
+      await front.close();
+      assert.equal(deaths, []);
+    },
+  };
+}
+
+const PLACES = { tcp: () => '127.0.0.1:0', unix: () => `unix:${directory}/gateway.sock` };
+
+for (const threads of [1, 2]) {
+  for (const place of ['tcp', 'unix'] as const) {
+    test(`HTTP_THREADS=${threads} over ${place}: every connection is served, and all know the same payments`, async () => {
+      const { address, meters, drained, close } = await setUp({
+        HTTP_THREADS: String(threads),
+        LISTEN: PLACES[place](),
+        METRICS_ACCESS: 'open',
+      });
+      assert.is(address.kind, place);
+      const numbers = Array.from({ length: 20 }, (_, number) => number);
+      const posted = await Promise.all(numbers.map((number) => exchange(address, rawPost(number, '1.50'))));
+      assert.equal(
+        posted.map(statusOf),
+        numbers.map(() => 202),
+      );
+      const again = await Promise.all(numbers.map((number) => exchange(address, rawPost(number, '1.5'))));
+      assert.ok(again.every((answer) => statusOf(answer) === 202));
+      const other = await Promise.all(numbers.map((number) => exchange(address, rawPost(number, '2'))));
+      assert.ok(other.every((answer) => statusOf(answer) === 409));
+      const shown = await exchange(address, rawGet(`/payments/${idOf(7)}`));
+      assert.match(shown, '"status":"accepted"');
+      assert.match(await exchange(address, rawGet('/payments-summary')), '"totalRequests":0');
+      assert.is(drained(), 20);
+      assert.equal([meters.counted('accepted'), meters.counted('repeated')], [20, 20]);
+      const scrape = await exchange(address, rawGet('/metrics'));
+      assert.match(scrape, '\ndinossauro_payments_accepted_total 20\n', 'one thread answers for all');
+      const writers = readdirSync(directory).flatMap((name) => /http-\d/.exec(name) ?? []);
+      assert.equal(
+        [...new Set(writers)].sort(),
+        Array.from({ length: threads }, (_, index) => `http-${index}`),
+        'each thread has a journal of its own',
+      );
+      await close();
+      assert.is(await exchange(address, rawGet('/livez')), '', 'nobody is there any more');
+    });
+  }
+}
+
+for (const threads of ['1', '2']) {
+  test(`HTTP_THREADS=${threads}: a place that is taken is said, and the threads can be closed`, async () => {
+    const path = join(directory, 'gateway.sock');
+    writeFileSync(path, 'somebody else');
+    const config = configIn(directory, { HTTP_THREADS: threads, LISTEN: `unix:${path}` });
+    const shared = allocateSharedMemory(config, 0);
+    const onDeath = () => assert.unreachable();
+    const front = await openFront({ config, shared, clock: systemClock, log: new KeptLog(), onDeath });
+    const listened = await front.listen();
+    assert.is(listened.kind, 'failed');
+    assert.match(listened.kind === 'failed' ? listened.reason : '', 'gateway.sock');
+    await front.close();
+  });
+}
+
+test('a thread that cannot start fails the opening', async () => {
+  writeFileSync(join(directory, 'ledger'), 'no database');
+  const config = configIn(directory, { HTTP_THREADS: '2' });
+  const shared = allocateSharedMemory(config, 0);
+  const onDeath = () => assert.unreachable();
+  const opening = openFront({ config, shared, clock: systemClock, log: new KeptLog(), onDeath });
+  const outcome = await opening.then(
+    () => 'opened',
+    () => 'failed',
+  );
+  assert.is(outcome, 'failed');
+});
+
+for (const durability of ['flush', 'ledger']) {
+  test(`ACCEPT_DURABILITY=${durability}: payments are accepted, and the lease is given back`, async () => {
+    const { address, drained, close } = await setUp({ ACCEPT_DURABILITY: durability });
+    let answer = '';
+    // The lease is taken while requests come already, and until it is there they are answered 503.
+    for (let attempt = 0; attempt < 200 && statusOf(answer) !== 202; attempt++) {
+      answer = await exchange(address, rawPost(1, '1'));
+      if (statusOf(answer) === 503) assert.match(answer, 'errors#ledger-unavailable');
+    }
+    assert.is(statusOf(answer), 202);
+    assert.is(drained(), 1);
+    await close();
+  });
+}
+
+test.run();

@@ -1,0 +1,514 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readUuid, UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
+import { type Durability, Intake, type Verdict } from '../../src/http/payment-acceptor.ts';
+import { type JournalRecord, unfinished } from '../../src/journal/replay.ts';
+import { diskFiles, Journal, type JournalFiles } from '../../src/journal/writer.ts';
+import { Lease } from '../../src/ledger/lease.ts';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { Recent } from '../../src/shared-memory/idempotency-cache.ts';
+import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
+import { Segments } from '../../src/shared-memory/segment-table.ts';
+import { Board } from '../../src/shared-memory/state.ts';
+import { KeptLog } from '../kept-log.ts';
+import { Mood, moody } from '../ledger/moody-ledger.ts';
+import { ManualClock, rest } from '../manual-clock.ts';
+
+const SHAPE = { processorCount: 2, threadCount: 2 };
+const THREAD = 1;
+
+let directory = '';
+test.before.each(() => {
+  directory = mkdtempSync(join(tmpdir(), 'intake-'));
+});
+test.after.each(() => rmSync(directory, { recursive: true, force: true }));
+
+interface Popped {
+  readonly correlationId: string;
+  readonly amountCents: number;
+  readonly acceptedAtMs: number;
+  readonly journalRef: number;
+}
+
+function refusal(code: string): Error {
+  return Object.assign(new Error(`${code}: simulated`), { code });
+}
+
+/** A disk that does as it is told. */
+class ToldFiles {
+  full = false;
+  syncFails = false;
+  #syncing: Promise<void> | null = null;
+  syncCount = 0;
+  readonly files: JournalFiles = {
+    ...diskFiles,
+    write: (file, bytes, length, position) => {
+      if (this.full) throw refusal('ENOSPC');
+      return diskFiles.write(file, bytes, length, position);
+    },
+    sync: async () => {
+      this.syncCount++;
+      await this.#syncing;
+      if (this.syncFails) throw refusal('EIO');
+    },
+    // In no time, as the others: what is asserted must not depend on how busy the disk is.
+    syncDirectory: async () => {},
+  };
+
+  /** Until what this returns is called, a sync doesn't end. */
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#syncing = promise;
+    return () => {
+      this.#syncing = null;
+      resolve();
+    };
+  }
+}
+
+function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
+  const log = new KeptLog();
+  const clock = new ManualClock();
+  const disk = new ToldFiles();
+  const recent = new Recent(Recent.allocate(64, Uint32Array.of(1, 2)));
+  const ring = new Ring(Ring.allocate(capacity));
+  const board = new Board(Board.allocate(SHAPE), SHAPE);
+  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
+  const sheet = meters.sheet(THREAD);
+  const segments = new Segments(Segments.allocate(4, 16));
+  const journal = new Journal({
+    directory,
+    writer: 'http-0',
+    segments,
+    durable: kind === 'flush',
+    flushRecords: 1,
+    randomU32: () => 7,
+    files: disk.files,
+  });
+  const mood = new Mood();
+  const books = new MemoryLedger(['default', 'fallback']);
+  const ledger = moody(books, mood);
+  const lease = new Lease({
+    seat: { instanceId: 'gateway-1', name: 'http-0' },
+    ledger,
+    leaseMs: 3000,
+    clock,
+    random: () => 0,
+    log,
+    sheet,
+    onEnlisted: () => {},
+    adopt: () => {},
+    room: () => 0,
+    alone: (work) => work(),
+  });
+  const durability: Durability = kind === 'ledger' ? { kind, ledger, lease } : { kind };
+  const intake = new Intake({ recent, ring, journal, segments, board, sheet, clock, durability, log });
+  const id = Buffer.alloc(UUID_BYTES);
+  return {
+    clock,
+    disk,
+    recent,
+    ring,
+    board,
+    meters,
+    log,
+    segments,
+    journal,
+    mood,
+    books,
+    lease,
+    /** Its verdict, once there is one. The buffer of the id is the same for all, as in a server. */
+    offer(number: number, amountCents = number): { verdict: Verdict | null } {
+      const answer: { verdict: Verdict | null } = { verdict: null };
+      writeUuid(idOf(number), id, 0);
+      intake.offer(id, amountCents, null, (verdict) => {
+        assert.is(answer.verdict, null, 'one answer');
+        answer.verdict = verdict;
+      });
+      id.fill(0xff);
+      return answer;
+    },
+    find(number: number) {
+      const bytes = Buffer.alloc(UUID_BYTES);
+      writeUuid(idOf(number), bytes, 0);
+      return recent.find(bytes);
+    },
+    pop(): Popped | null {
+      const slot = new RingSlot();
+      if (!ring.pop(slot)) return null;
+      const { amountCents, acceptedAtMs, journalRef } = slot;
+      return { correlationId: readUuid(slot.id, 0), amountCents, acceptedAtMs, journalRef };
+    },
+    /** What a restart would push again. */
+    journaled(): string[] {
+      const records: Iterable<JournalRecord> = unfinished(directory, segments, () => assert.unreachable());
+      return Array.from(records, (record) => readUuid(record.id, 0));
+    },
+  };
+}
+
+function idOf(number: number): string {
+  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+}
+
+async function settled(answers: readonly { readonly verdict: Verdict | null }[]): Promise<Verdict[]> {
+  for (let turn = 0; turn < 1000 && answers.some(({ verdict }) => verdict === null); turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return answers.map(({ verdict }) => {
+    assert.ok(verdict !== null, 'everybody gets an answer');
+    return verdict as Verdict;
+  });
+}
+
+// Every durability.
+
+for (const kind of ['journal', 'flush', 'ledger'] as const) {
+  test(`${kind}: an accepted payment is in the journal and the ring, and is known`, async () => {
+    const world = setUp(kind);
+    if (kind === 'ledger') await world.lease.start();
+    const acceptedAtMs = world.clock.nowMs();
+    assert.equal(await settled([world.offer(1)]), ['accepted']);
+    assert.equal(world.journaled(), [idOf(1)]);
+    assert.equal(world.find(1), { amountCents: 1, acceptedAtMs });
+    const popped = world.pop();
+    assert.equal(popped, {
+      correlationId: idOf(1),
+      amountCents: 1,
+      acceptedAtMs,
+      journalRef: popped?.journalRef,
+    });
+    world.segments.markDone(popped?.journalRef ?? 0);
+    assert.equal(world.journaled(), []);
+    assert.is(world.meters.counted('accepted'), 1);
+    await world.journal.close();
+    await world.lease.stop();
+  });
+
+  test(`${kind}: the same again is accepted, and goes nowhere`, async () => {
+    const world = setUp(kind);
+    if (kind === 'ledger') await world.lease.start();
+    assert.equal(await settled([world.offer(1)]), ['accepted']);
+    assert.equal(await settled([world.offer(1)]), ['accepted']);
+    assert.is(world.ring.size, 1);
+    assert.equal(world.journaled(), [idOf(1)]);
+    assert.is(world.meters.counted('accepted'), 1);
+    await world.journal.close();
+    await world.lease.stop();
+  });
+
+  test(`${kind}: another amount is a conflict, and goes nowhere`, async () => {
+    const world = setUp(kind);
+    if (kind === 'ledger') await world.lease.start();
+    assert.equal(await settled([world.offer(1)]), ['accepted']);
+    assert.equal(await settled([world.offer(1, 999)]), ['amount-conflict']);
+    assert.is(world.ring.size, 1);
+    assert.equal(world.find(1)?.amountCents, 1);
+    assert.equal(world.journaled(), [idOf(1)]);
+    await world.journal.close();
+    await world.lease.stop();
+  });
+
+  test(`${kind}: a full queue refuses; when there is room the same payment is taken`, async () => {
+    const world = setUp(kind, 2);
+    if (kind === 'ledger') await world.lease.start();
+    assert.equal(await settled([1, 2, 3].map((number) => world.offer(number))), [
+      'accepted',
+      'accepted',
+      'queue-full',
+    ]);
+    assert.is(world.find(3), undefined);
+    assert.equal(world.journaled(), [idOf(1), idOf(2)]);
+    world.pop();
+    assert.equal(await settled([world.offer(3)]), ['accepted']);
+    assert.is(world.meters.counted('accepted'), 3);
+    await world.journal.close();
+    await world.lease.stop();
+  });
+
+  test(`${kind}: a full disk refuses, and takes no place in the queue`, async () => {
+    const world = setUp(kind, 2);
+    if (kind === 'ledger') await world.lease.start();
+    world.disk.full = true;
+    for (let attempt = 0; attempt < 5; attempt++) {
+      assert.equal(await settled([world.offer(1)]), ['journal-unavailable']);
+    }
+    assert.is(world.meters.counted('journalFailures'), 5);
+    assert.is(world.ring.room, 2);
+    assert.is(world.find(1), undefined);
+    world.disk.full = false;
+    assert.equal(await settled([world.offer(1)]), ['accepted']);
+    assert.equal(world.journaled(), [idOf(1)]);
+    assert.equal(
+      world.log.lines.filter((line) => line.includes('journal')),
+      ['warn journal cannot be written: payments are refused', 'info journal written again'],
+    );
+    await world.journal.close();
+    await world.lease.stop();
+  });
+}
+
+test('a journal without a free segment refuses', async () => {
+  const world = setUp('journal', 128);
+  for (let number = 1; number <= 64; number++) assert.is(world.offer(number).verdict, 'accepted');
+  assert.is(world.offer(65).verdict, 'journal-unavailable');
+  assert.is(world.ring.size, 64);
+  await world.journal.close();
+});
+
+test('a payment posted while the wall clock is behind a purge was accepted after it', async () => {
+  const world = setUp();
+  const purgedAtMs = world.clock.nowMs() + 500;
+  world.board.raisePurgedAt(purgedAtMs);
+  world.offer(1);
+  assert.is(world.pop()?.acceptedAtMs, purgedAtMs);
+  await world.journal.close();
+});
+
+// journal
+
+test('journal: the verdict is there before the offer returns', async () => {
+  const world = setUp('journal');
+  assert.is(world.offer(1).verdict, 'accepted');
+  await world.journal.close();
+});
+
+test('a repetition of what another thread has not decided yet is accepted for itself', async () => {
+  const world = setUp('journal');
+  const id = Buffer.alloc(UUID_BYTES);
+  writeUuid(idOf(1), id, 0);
+  world.recent.remember(id, 1, world.clock.nowMs());
+  assert.is(world.offer(1).verdict, 'accepted');
+  assert.is(world.ring.size, 1);
+  assert.equal(world.journaled(), [idOf(1)]);
+  assert.ok(world.find(1) !== undefined);
+  assert.is(world.meters.counted('accepted'), 0, 'it is the other thread that counts it');
+  await world.journal.close();
+});
+
+test('a repetition that fails leaves what it repeats alone', async () => {
+  const world = setUp('journal');
+  const id = Buffer.alloc(UUID_BYTES);
+  writeUuid(idOf(1), id, 0);
+  world.recent.remember(id, 1, world.clock.nowMs());
+  world.disk.full = true;
+  assert.is(world.offer(1).verdict, 'journal-unavailable');
+  assert.is(world.recent.remember(id, 1, world.clock.nowMs()), 'pending');
+  await world.journal.close();
+});
+
+// flush
+
+test('flush: the verdict waits for the disk, and so does the ring', async () => {
+  const world = setUp('flush');
+  const release = world.disk.hold();
+  const answer = world.offer(1);
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.is(answer.verdict, null);
+  assert.is(world.ring.size, 0);
+  assert.equal(world.journaled(), [idOf(1)]);
+  release();
+  assert.equal(await settled([answer]), ['accepted']);
+  assert.is(world.ring.size, 1);
+  await world.journal.close();
+});
+
+test('flush: what comes while a sync is under way shares the next one', async () => {
+  const world = setUp('flush');
+  const release = world.disk.hold();
+  const first = world.offer(1);
+  await new Promise((resolve) => setImmediate(resolve));
+  const others = [2, 3, 4, 5].map((number) => world.offer(number));
+  release();
+  assert.equal(
+    await settled([first, ...others]),
+    Array.from({ length: 5 }, () => 'accepted'),
+  );
+  assert.is(world.disk.syncCount, 2);
+  assert.is(world.ring.size, 5);
+  await world.journal.close();
+});
+
+test('flush: when the disk refuses to sync, nothing of it is accepted or kept', async () => {
+  const world = setUp('flush', 4);
+  world.disk.syncFails = true;
+  assert.equal(await settled([1, 2].map((number) => world.offer(number))), [
+    'journal-unavailable',
+    'journal-unavailable',
+  ]);
+  assert.is(world.ring.room, 4);
+  assert.equal(world.journaled(), []);
+  assert.is(world.find(1), undefined);
+  world.disk.syncFails = false;
+  assert.equal(await settled([world.offer(1)]), ['accepted']);
+  assert.equal(world.journaled(), [idOf(1)]);
+  await world.journal.close();
+});
+
+test('flush: a repetition of a pending payment waits for the disk too, and is sent once', async () => {
+  const world = setUp('flush');
+  const release = world.disk.hold();
+  const answers = [world.offer(1), world.offer(1)];
+  const conflict = world.offer(1, 2);
+  assert.is(conflict.verdict, 'amount-conflict');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(
+    answers.map(({ verdict }) => verdict),
+    [null, null],
+  );
+  release();
+  assert.equal(await settled(answers), ['accepted', 'accepted']);
+  assert.is(world.meters.counted('accepted'), 1);
+  assert.is(world.ring.size, 2, 'the pool knows the second for what it is');
+  await world.journal.close();
+});
+
+// ledger
+
+test('ledger: the verdict waits for a reservation, with no processor', async () => {
+  const world = setUp('ledger');
+  await world.lease.start();
+  const go = world.mood.slow();
+  const answer = world.offer(1);
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.is(answer.verdict, null);
+  go();
+  assert.equal(await settled([answer]), ['accepted']);
+  const entry = await world.books.find(idOf(1));
+  assert.is(entry.kind === 'ok' ? entry.value?.status : '', 'accepted');
+  assert.is(entry.kind === 'ok' ? entry.value?.owner : 0, world.lease.owner);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
+test('ledger: what comes while a commit is under way shares the next one', async () => {
+  const world = setUp('ledger');
+  await world.lease.start();
+  const go = world.mood.slow();
+  const first = world.offer(1);
+  const others = [2, 3, 4].map((number) => world.offer(number));
+  go();
+  await settled([first, ...others]);
+  assert.is(world.mood.count('commit'), 2);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
+test('ledger: one that is away refuses, and nothing is kept', async () => {
+  const world = setUp('ledger', 4);
+  await world.lease.start();
+  world.mood.away.add('commit');
+  assert.equal(await settled([world.offer(1), world.offer(2)]), ['ledger-unavailable', 'ledger-unavailable']);
+  assert.is(world.ring.room, 4);
+  assert.equal(world.journaled(), []);
+  assert.is(world.find(1), undefined);
+  world.mood.away.clear();
+  assert.equal(await settled([world.offer(1)]), ['accepted']);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
+test('ledger: what may have been reserved unseen is left to others', async () => {
+  const world = setUp('ledger');
+  await world.lease.start();
+  const owner = world.lease.owner;
+  world.mood.forgetful.add('commit');
+  assert.equal(await settled([world.offer(1)]), ['ledger-unavailable']);
+  await rest();
+  assert.equal(await leaseEnds(world.books, owner), 0);
+  world.mood.forgetful.clear();
+  assert.equal(await settled([world.offer(2)]), ['accepted']);
+  const heir = await world.books.enlist({ instanceId: 'gateway-2', name: 'pool-0' }, 2_000_000);
+  const taken = await world.books.takeOver(owner, heir.kind === 'ok' ? heir.value : 0, 10, 0);
+  const ids = taken.kind === 'ok' ? taken.value.map(({ correlationId }) => correlationId) : [];
+  assert.equal(ids, [idOf(1)]);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
+test('ledger: so is what is reserved and yet answered with a conflict', async () => {
+  const world = setUp('ledger');
+  await world.lease.start();
+  const endFirst = world.mood.slow();
+  const first = world.offer(1, 100);
+  await world.books.purge(world.clock.nowMs() + 50);
+  world.clock.pass(100);
+  const repeated = world.offer(1, 100);
+  endFirst();
+  const endSecond = world.mood.slow();
+  assert.equal(await settled([first]), ['ledger-unavailable']);
+  const other = world.offer(1, 200);
+  endSecond();
+  assert.equal(await settled([repeated, other]), ['amount-conflict', 'amount-conflict']);
+  await rest();
+  const entry = await world.books.find(idOf(1));
+  const owner = entry.kind === 'ok' ? (entry.value?.owner ?? 0) : 0;
+  assert.is(await leaseEnds(world.books, owner), 0);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
+test('ledger: an id that another instance took with another amount is a conflict', async () => {
+  const world = setUp('ledger', 4);
+  await world.lease.start();
+  await reserveElsewhere(world.books, 1, 500);
+  assert.equal(await settled([world.offer(1, 100)]), ['amount-conflict']);
+  assert.equal(world.journaled(), []);
+  assert.is(world.ring.room, 4);
+  assert.is(world.find(1), undefined);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
+test('ledger: an id that another instance took with the same amount is accepted', async () => {
+  const world = setUp('ledger');
+  await world.lease.start();
+  await reserveElsewhere(world.books, 1, 500);
+  assert.equal(await settled([world.offer(1, 500)]), ['accepted']);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
+test('ledger: a purge that came first refuses what was accepted before it', async () => {
+  const world = setUp('ledger', 4);
+  await world.lease.start();
+  await world.books.purge(world.clock.nowMs() + 100);
+  assert.equal(await settled([world.offer(1)]), ['ledger-unavailable']);
+  assert.is(world.ring.room, 4);
+  world.clock.pass(100);
+  assert.equal(await settled([world.offer(1)]), ['accepted']);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
+test('ledger: an owner that was taken over refuses, and is somebody again for the next', async () => {
+  const world = setUp('ledger', 4);
+  await world.lease.start();
+  const other = await world.books.enlist({ instanceId: 'gateway-2', name: 'pool-0' }, 2_000_000);
+  await world.books.takeOver(world.lease.owner, other.kind === 'ok' ? other.value : 0, 10);
+  assert.equal(await settled([world.offer(1)]), ['ledger-unavailable']);
+  assert.is(world.ring.room, 4);
+  assert.equal(await settled([world.offer(1)]), ['accepted']);
+  assert.is(world.lease.owner, 3);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
+async function leaseEnds(books: MemoryLedger, owner: number): Promise<number | undefined> {
+  const owners = await books.owners();
+  const record = owners.kind === 'ok' ? owners.value.find((one) => one.owner === owner) : undefined;
+  return record?.leaseUntilMs;
+}
+
+async function reserveElsewhere(books: MemoryLedger, number: number, amountCents: number): Promise<void> {
+  const owner = await books.enlist({ instanceId: 'gateway-2', name: 'http-0' }, 2_000_000);
+  if (owner.kind === 'unavailable') throw new Error(owner.reason);
+  const claim = { correlationId: idOf(number), amountCents, acceptedAtMs: 1_000_000, requestedAtMs: 0 };
+  await books.commit(owner.value, [], [{ ...claim, processor: null }]);
+}
+
+test.run();

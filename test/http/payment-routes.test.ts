@@ -1,0 +1,769 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { PaymentDecoder } from '../../src/http/decoder.ts';
+import { Intake } from '../../src/http/payment-acceptor.ts';
+import { Server } from '../../src/http/payment-routes.ts';
+import { placeOf } from '../../src/http/refusal.ts';
+import { createApp, type Listener, listen } from '../../src/http/uws.ts';
+import { diskFiles, Journal } from '../../src/journal/writer.ts';
+import type { Claim, Settlement } from '../../src/ledger/ledger.ts';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { Recent } from '../../src/shared-memory/idempotency-cache.ts';
+import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
+import { Segments } from '../../src/shared-memory/segment-table.ts';
+import { Board } from '../../src/shared-memory/state.ts';
+import { CARRIER } from '../../src/tracing/open.ts';
+import { assertConversationKept } from '../contract/conversation.ts';
+import { ask, contract } from '../contract/kept.ts';
+import { KeptLog } from '../kept-log.ts';
+import { Mood, moody } from '../ledger/moody-ledger.ts';
+import { ManualClock } from '../manual-clock.ts';
+
+const NAMES = ['default', 'fallback'];
+const SHAPE = { processorCount: 2, threadCount: 2 };
+const BODY_LIMIT_BYTES = 256;
+const RING_CAPACITY = 32;
+const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
+
+interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly field?: string;
+}
+
+/** A gateway's HTTP side on a free port, with nobody behind it who takes payments from the ring. */
+class World {
+  readonly clock = new ManualClock();
+  readonly mood = new Mood();
+  readonly books = new MemoryLedger(NAMES);
+  readonly board = new Board(Board.allocate(SHAPE), SHAPE);
+  readonly meters = new Meters(Meters.allocate(SHAPE), SHAPE);
+  readonly ring = new Ring(Ring.allocate(RING_CAPACITY));
+  readonly recent = new Recent(Recent.allocate(64, Uint32Array.of(1, 2)));
+  readonly log = new KeptLog();
+  readonly #directory = mkdtempSync(join(tmpdir(), 'server-'));
+  readonly #app = createApp();
+  readonly #journal: Journal;
+  #listener: Listener | null = null;
+  diskFull = false;
+  port = 0;
+
+  constructor(allowPurge: boolean) {
+    const segments = new Segments(Segments.allocate(2, 1024));
+    this.#journal = new Journal({
+      directory: this.#directory,
+      writer: 'http-0',
+      segments,
+      durable: false,
+      flushRecords: 1,
+      randomU32: () => 1,
+      files: {
+        ...diskFiles,
+        write: (file, bytes, length, position) => {
+          if (this.diskFull) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+          return diskFiles.write(file, bytes, length, position);
+        },
+      },
+    });
+    const { clock, board, ring, recent, log } = this;
+    const sheet = this.meters.sheet(1);
+    this.clock.jump(Date.UTC(2025, 6, 15, 12));
+    new Server({
+      app: this.#app,
+      decoder: new PaymentDecoder(1_000_000_00),
+      intake: new Intake({
+        recent,
+        ring,
+        journal: this.#journal,
+        segments,
+        board,
+        sheet,
+        clock,
+        durability: { kind: 'journal' },
+        log,
+      }),
+      recent,
+      ledger: moody(this.books, this.mood),
+      board,
+      sheet,
+      processorNames: NAMES,
+      poolThreadCount: 1,
+      bodyLimitBytes: BODY_LIMIT_BYTES,
+      allowPurge,
+      clock,
+      log,
+      tracer: CARRIER,
+    });
+  }
+
+  async listen(): Promise<void> {
+    const listened = await listen(this.#app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+    if (listened.kind === 'failed') throw new Error(listened.reason);
+    this.#listener = listened.listener;
+    this.port = listened.listener.address.kind === 'tcp' ? listened.listener.address.port : 0;
+  }
+
+  async close(): Promise<void> {
+    this.#listener?.close();
+    this.#app.close();
+    await this.#journal.close();
+    rmSync(this.#directory, { recursive: true });
+  }
+
+  ask(path: string, init: RequestInit = {}): Promise<Response> {
+    return ask(`http://127.0.0.1:${this.port}${path}`, init);
+  }
+
+  post(body: string): Promise<Response> {
+    return this.ask('/payments', { method: 'POST', body });
+  }
+
+  /** Makes room in the ring, and says how many payments stood there. */
+  drained(): number {
+    const slot = new RingSlot();
+    let count = 0;
+    while (this.ring.pop(slot)) count++;
+    return count;
+  }
+
+  /** Writes the pieces one by one on one connection; resolves with all that came until it was closed. */
+  async converse(...pieces: readonly string[]): Promise<string> {
+    const text = await new Promise<string>((resolve) => {
+      let text = '';
+      const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
+      socket.setEncoding('latin1');
+      socket.on('data', (data) => {
+        text += data;
+      });
+      socket.on('error', () => {});
+      socket.on('close', () => resolve(text));
+      const send = (index: number) => {
+        const piece = pieces[index];
+        if (piece !== undefined && !socket.destroyed)
+          socket.write(piece, () => setImmediate(send, index + 1));
+      };
+      send(0);
+    });
+    assertConversationKept(pieces.join(''), text);
+    return text;
+  }
+}
+
+let world: World;
+
+function suiteOf(name: string, allowPurge = false) {
+  const test = suite(name);
+  test.before.each(async () => {
+    world = new World(allowPurge);
+    await world.listen();
+  });
+  test.after.each(() => world.close());
+  return test;
+}
+
+function idOf(number: number): string {
+  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+}
+
+function bodyOf(correlationId: string, amount: string): string {
+  return `{"correlationId":"${correlationId}","amount":${amount}}`;
+}
+
+function rawPost(body: string, headers = ''): string {
+  return `POST /payments HTTP/1.1\r\nHost: a\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+const CLOSE = 'Connection: close\r\n';
+
+function statusesIn(text: string): number[] {
+  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+}
+
+/** Asserts a problem document of this slug, and returns it. */
+async function problemOf(response: Response, status: number, slug: string, field?: string): Promise<Problem> {
+  const problem = (await response.json()) as Problem;
+  assert.is(response.status, status, slug);
+  assert.is(response.headers.get('content-type'), 'application/problem+json');
+  assert.is(problem.type, `/errors#${slug}`);
+  assert.is(problem.status, status);
+  assert.is(problem.field, field);
+  assert.ok(problem.title.length > 0);
+  assert.ok(problem.detail.length > 0);
+  return problem;
+}
+
+/** As a pool thread would: claims, and settles when asked to. */
+async function record(
+  number: number,
+  processor: number | null,
+  requestedAtMs: number,
+  status: Settlement['status'] | null,
+  more: Partial<Claim> = {},
+): Promise<void> {
+  const owner = await world.books.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, 9e12);
+  assert.ok(owner.kind === 'ok');
+  const correlationId = idOf(number);
+  const claim = { correlationId, amountCents: number, acceptedAtMs: Date.UTC(2025, 6, 15, 12), ...more };
+  const value = owner.kind === 'ok' ? owner.value : 0;
+  await world.books.commit(value, [], [{ ...claim, processor, requestedAtMs }]);
+  if (status === null) return;
+  const reason = status === 'invalid' ? '400 "amount"' : '';
+  const settlement = { correlationId, processor: processor ?? 0, amountCents: number, requestedAtMs };
+  await world.books.commit(value, [{ ...settlement, status, reason }], []);
+}
+
+const posting = suiteOf('POST /payments');
+
+posting('is answered 202, empty, and stands in the ring', async () => {
+  const response = await world.post(bodyOf(ID, '19.90'));
+  assert.is(response.status, 202);
+  assert.is(response.headers.get('content-length'), '0');
+  assert.is(await response.text(), '');
+  const slot = new RingSlot();
+  assert.ok(world.ring.pop(slot));
+  assert.is(slot.amountCents, 1990);
+  assert.is(slot.acceptedAtMs, world.clock.nowMs());
+});
+
+posting('reads any content type as JSON', async () => {
+  for (const [index, type] of ['application/json', 'text/plain', 'application/xml', ''].entries()) {
+    const init = { method: 'POST', body: bodyOf(idOf(index), '1'), headers: { 'content-type': type } };
+    assert.is((await world.ask('/payments', init)).status, 202, type);
+  }
+  assert.is(world.drained(), 4);
+});
+
+posting('takes the same again, in either case of its id, and sends it once', async () => {
+  assert.is((await world.post(bodyOf(ID, '19.90'))).status, 202);
+  assert.is((await world.post(bodyOf(ID, '19.9'))).status, 202);
+  assert.is((await world.post(bodyOf(ID.toUpperCase(), '1.99e1'))).status, 202);
+  assert.is(world.drained(), 1);
+});
+
+posting('refuses another amount under the same id', async () => {
+  await world.post(bodyOf(ID, '19.90'));
+  await problemOf(await world.post(bodyOf(ID, '19.91')), 409, 'amount-conflict', 'amount');
+  await problemOf(await world.post(bodyOf(ID.toUpperCase(), '20')), 409, 'amount-conflict', 'amount');
+  assert.is(world.drained(), 1);
+});
+
+posting('names what is wrong with a body, and the field', async () => {
+  const wrong: [body: string, status: number, slug: string, field?: string][] = [
+    ['', 400, 'malformed-json'],
+    ['{', 400, 'malformed-json'],
+    ['{"correlationId":', 400, 'malformed-json'],
+    [`${bodyOf(ID, '1')}x`, 400, 'malformed-json'],
+    [bodyOf(ID, '01'), 400, 'malformed-json'],
+    ['[]', 422, 'not-an-object'],
+    ['"text"', 422, 'not-an-object'],
+    ['{"amount":1}', 422, 'correlation-id-missing', 'correlationId'],
+    ['{"correlationId":7,"amount":1}', 422, 'correlation-id-not-a-string', 'correlationId'],
+    [bodyOf('not-a-uuid', '1'), 422, 'correlation-id-not-a-uuid', 'correlationId'],
+    [`{"correlationId":"${ID}"}`, 422, 'amount-missing', 'amount'],
+    [bodyOf(ID, '"1"'), 422, 'amount-not-a-number', 'amount'],
+    [bodyOf(ID, 'null'), 422, 'amount-not-a-number', 'amount'],
+    [bodyOf(ID, '0'), 422, 'amount-not-positive', 'amount'],
+    [bodyOf(ID, '-1'), 422, 'amount-not-positive', 'amount'],
+    [bodyOf(ID, '1.001'), 422, 'amount-too-precise', 'amount'],
+    [bodyOf(ID, '1e9'), 422, 'amount-too-large', 'amount'],
+    [`{"amount":1,"amount":2,"correlationId":"${ID}"}`, 400, 'amount-repeated', 'amount'],
+    [`{"correlationId":"${ID}","correlationId":"${ID}"}`, 400, 'correlation-id-repeated', 'correlationId'],
+  ];
+  for (const [body, status, slug, field] of wrong)
+    await problemOf(await world.post(body), status, slug, field);
+  assert.is(world.drained(), 0);
+});
+
+posting('refuses a body over the limit, and says what it is', async () => {
+  const fits = bodyOf(ID, '1').padEnd(BODY_LIMIT_BYTES, ' ');
+  assert.is((await world.post(fits)).status, 202);
+  const problem = await problemOf(await world.post(`${fits} `), 413, 'body-too-large');
+  assert.match(problem.detail, '256 bytes');
+  assert.is((await world.post('x'.repeat(100_000))).status, 413);
+});
+
+posting('answers 503 with Retry-After while the queue is full, and goes on when it is not', async () => {
+  for (let number = 0; number < RING_CAPACITY; number++) {
+    assert.is((await world.post(bodyOf(idOf(number), '1'))).status, 202);
+  }
+  const response = await world.post(bodyOf(ID, '1'));
+  assert.is(response.headers.get('retry-after'), '1');
+  await problemOf(response, 503, 'queue-full');
+  assert.is(world.drained(), RING_CAPACITY);
+  assert.is((await world.post(bodyOf(ID, '1'))).status, 202);
+});
+
+posting('answers 503 with Retry-After while the journal cannot be written', async () => {
+  world.diskFull = true;
+  const response = await world.post(bodyOf(ID, '1'));
+  assert.is(response.headers.get('retry-after'), '5');
+  await problemOf(response, 503, 'journal-unavailable');
+  assert.is(world.drained(), 0);
+  world.diskFull = false;
+  assert.is((await world.post(bodyOf(ID, '1'))).status, 202);
+});
+
+posting('accepts nothing more once it stops, and closes the connection', async () => {
+  world.board.stop();
+  const text = await world.converse(rawPost(bodyOf(ID, '1')));
+  assert.match(text, /^HTTP\/1.1 503 .*Connection: close.*errors#stopping/s);
+  assert.match(text, 'Retry-After: 5');
+  assert.is(world.drained(), 0);
+});
+
+posting('does not need the ledger', async () => {
+  world.mood.away.add('commit').add('find').add('ping');
+  assert.is((await world.post(bodyOf(ID, '1'))).status, 202);
+  assert.equal(world.mood.calls, []);
+});
+
+posting('reads a body in chunks, and one that comes byte by byte', async () => {
+  const body = bodyOf(ID, '19.90');
+  const head = `POST /payments HTTP/1.1\r\nHost: a\r\n${CLOSE}`;
+  const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
+  const chunks = [chunk(body.slice(0, 7)), chunk(body.slice(7)), '0\r\n\r\n'];
+  assert.equal(
+    statusesIn(await world.converse(`${head}Transfer-Encoding: chunked\r\n\r\n`, ...chunks)),
+    [202],
+  );
+  // The first line in one piece: see `src/http/uws.ts`.
+  const [line, rest] = rawPost(bodyOf(idOf(1), '5'), CLOSE).split(/(?<=1\.1\r\n)/) as [string, string];
+  assert.equal(statusesIn(await world.converse(line, ...rest)), [202]);
+  assert.is(world.drained(), 2);
+});
+
+posting('answers all of many that come in one packet, in their order', async () => {
+  const requests = [
+    ...Array.from({ length: 10 }, (_, number) => rawPost(bodyOf(idOf(number), '1'))),
+    rawPost(bodyOf(idOf(3), '2')),
+    rawPost('{'),
+    'GET /livez HTTP/1.1\r\nHost: a\r\n\r\n',
+    rawPost(bodyOf(ID, '1'), CLOSE),
+  ];
+  const statuses = statusesIn(await world.converse(requests.join('')));
+  assert.equal(statuses, [...Array.from({ length: 10 }, () => 202), 409, 400, 200, 202]);
+  const { meters } = world;
+  assert.is(meters.counted('accepted'), 11);
+  assert.is(meters.histogram('accept').counts[0], 11, 'in no time, by a clock that stands still');
+  assert.equal(
+    (['amount-conflict', 'malformed-json', 'queue-full'] as const).map((slug) =>
+      meters.refused(placeOf(slug)),
+    ),
+    [1, 1, 0],
+  );
+  assert.is(world.drained(), 11);
+});
+
+posting('serves one connection again and again', async () => {
+  const requests = Array.from({ length: 20 }, (_, number) => rawPost(bodyOf(idOf(number), '1')));
+  const text = await world.converse(...requests, rawPost(bodyOf(ID, '1'), CLOSE));
+  assert.equal(
+    statusesIn(text),
+    Array.from({ length: 21 }, () => 202),
+  );
+});
+
+posting('takes nothing of a client that leaves in the middle of its body', async () => {
+  const body = bodyOf(ID, '1');
+  const half = rawPost(body).slice(0, -10);
+  await new Promise<void>((resolve) => {
+    const socket = connect(world.port, '127.0.0.1', () => socket.write(half, () => socket.destroy()));
+    socket.on('close', () => resolve());
+  });
+  assert.is((await world.ask('/livez')).status, 200);
+  assert.is(world.drained(), 0);
+});
+
+posting('keeps what it has accepted of a client that leaves before its answer', async () => {
+  await new Promise<void>((resolve) => {
+    const socket = connect(world.port, '127.0.0.1', () =>
+      socket.write(rawPost(bodyOf(ID, '1')), () => socket.resetAndDestroy()),
+    );
+    socket.on('error', () => {});
+    socket.on('close', () => resolve());
+  });
+  assert.is((await world.ask('/livez')).status, 200);
+  const posted = world.drained();
+  assert.ok(posted <= 1);
+  assert.is((await world.post(bodyOf(ID, '1'))).status, 202);
+  assert.is(posted + world.drained(), 1);
+});
+
+posting.run();
+
+const summary = suiteOf('GET /payments-summary');
+
+const ZEROS =
+  '{"default":{"totalRequests":0,"totalAmount":0},"fallback":{"totalRequests":0,"totalAmount":0}}';
+
+summary('has a member for each processor, zeros included', async () => {
+  const response = await world.ask('/payments-summary');
+  assert.is(response.status, 200);
+  assert.is(response.headers.get('content-type'), 'application/json');
+  assert.equal(JSON.parse(await response.text()), JSON.parse(ZEROS));
+});
+
+summary('counts and sums what is settled, to the cent', async () => {
+  await record(10, 0, 1000, 'settled');
+  await record(25, 0, 2000, 'settled');
+  await record(1_234_567_890_123, 1, 2000, 'settled');
+  await record(7, 0, 2000, 'invalid');
+  await record(8, 0, 2000, null);
+  const text = await (await world.ask('/payments-summary')).text();
+  assert.match(text, /"totalAmount":0\.35\b/);
+  assert.match(text, '"totalAmount":12345678901.23');
+  const { default: cheap, fallback } = JSON.parse(text);
+  assert.is(cheap.totalRequests, 2);
+  assert.is(fallback.totalRequests, 1);
+});
+
+summary('takes bounds to the millisecond, inclusive, each on its own', async () => {
+  for (const [index, ms] of ['000', '001', '002'].entries()) {
+    await record(index + 1, 0, Date.parse(`2025-07-15T12:00:00.${ms}Z`), 'settled');
+  }
+  const count = async (query: string) => {
+    const response = await world.ask(`/payments-summary${query}`);
+    return JSON.parse(await response.text()).default.totalRequests;
+  };
+  assert.is(await count(''), 3);
+  assert.is(await count('?from=2025-07-15T12:00:00.001Z'), 2);
+  assert.is(await count('?to=2025-07-15T12:00:00.001Z'), 2);
+  assert.is(await count('?from=2025-07-15T12:00:00.001Z&to=2025-07-15T12:00:00.001Z'), 1);
+  assert.is(await count('?to=2025-07-15T12:00:00.001Z&from=2025-07-15T12:00:00.001Z&x=1'), 1);
+  assert.is(await count('?from=2025-07-15T12:00:00.002Z&to=2025-07-15T12:00:00.001Z'), 0);
+  assert.is(await count('?from=2025-07-15T09%3A00%3A00.001-03%3A00'), 2);
+  assert.is(await count('?from=&to='), 3);
+});
+
+summary('names the bound that is no date', async () => {
+  for (const [query, field] of [
+    ['?from=yesterday', 'from'],
+    ['?to=2025-02-30', 'to'],
+    ['?from=1721044800000', 'from'],
+    ['?from=2025-07-15&to=2025-07-15T25:00Z', 'to'],
+    ['?from=2025-07-15&from=2025-07-16', 'from'],
+  ]) {
+    await problemOf(await world.ask(`/payments-summary${query}`), 400, 'bad-window', field);
+  }
+  assert.equal(world.mood.calls, []);
+});
+
+summary('answers 503 with Retry-After while the ledger is away', async () => {
+  world.mood.away.add('summary');
+  const response = await world.ask('/payments-summary');
+  assert.is(response.headers.get('retry-after'), '1');
+  await problemOf(response, 503, 'ledger-unavailable');
+  assert.is(world.meters.counted('readFailures'), 1);
+});
+
+summary('lets a client leave before the answer', async () => {
+  const go = world.mood.slow();
+  await new Promise<void>((resolve) => {
+    const socket = connect(world.port, '127.0.0.1', () =>
+      socket.write('GET /payments-summary HTTP/1.1\r\nHost: a\r\n\r\n', () =>
+        setTimeout(() => socket.destroy(), 20),
+      ),
+    );
+    socket.on('close', () => resolve());
+  });
+  assert.is((await world.ask('/livez')).status, 200);
+  go();
+  assert.is((await world.ask('/payments-summary')).status, 200);
+});
+
+summary.run();
+
+const finding = suiteOf('GET /payments/{correlationId}');
+
+const NOON = '2025-07-15T12:00:00.000Z';
+const LATER = '2025-07-15T12:00:01.234Z';
+
+async function shown(id: string): Promise<unknown> {
+  const response = await world.ask(`/payments/${id}`);
+  assert.is(response.status, 200);
+  assert.is(response.headers.get('content-type'), 'application/json');
+  return response.json();
+}
+
+finding('shows one that was accepted here and is not claimed yet', async () => {
+  await world.post(bodyOf(ID, '19.90'));
+  assert.equal(await shown(ID), {
+    amount: 19.9,
+    correlationId: ID,
+    status: 'accepted',
+    acceptedAt: new Date(world.clock.nowMs()).toISOString(),
+    processor: null,
+    requestedAt: null,
+    attempts: 0,
+  });
+});
+
+finding('shows one that is reserved in the ledger', async () => {
+  await record(5, null, 0, null);
+  assert.equal(await shown(idOf(5)), {
+    amount: 0.05,
+    correlationId: idOf(5),
+    status: 'accepted',
+    acceptedAt: NOON,
+    processor: null,
+    requestedAt: null,
+    attempts: 0,
+  });
+});
+
+finding('shows one that is dispatched, one that is settled, and one that was set aside', async () => {
+  await record(100, 1, Date.parse(LATER), null);
+  const dispatched = {
+    amount: 1,
+    correlationId: idOf(100),
+    status: 'dispatched',
+    acceptedAt: NOON,
+    processor: 'fallback',
+    requestedAt: LATER,
+    attempts: 1,
+  };
+  assert.equal(await shown(idOf(100)), dispatched);
+  await record(101, 0, Date.parse(LATER), 'settled');
+  const settled = { amount: 1.01, correlationId: idOf(101), status: 'settled', processor: 'default' };
+  assert.equal(await shown(idOf(101)), { ...dispatched, ...settled });
+  await record(102, 0, Date.parse(LATER), 'invalid');
+  const invalid = { amount: 1.02, correlationId: idOf(102), status: 'invalid', processor: 'default' };
+  assert.equal(await shown(idOf(102)), { ...dispatched, ...invalid, reason: '400 "amount"' });
+});
+
+finding('what the ledger knows counts for more than what this instance remembers', async () => {
+  await world.post(bodyOf(idOf(3), '0.03'));
+  await record(3, 0, Date.parse(LATER), 'settled');
+  assert.is(((await shown(idOf(3))) as { status: string }).status, 'settled');
+});
+
+finding('tells of another amount that was posted elsewhere', async () => {
+  await record(100, 0, Date.parse(LATER), 'settled');
+  await record(100, 0, Date.parse(LATER), null, { amountCents: 250 });
+  const text = await (await world.ask(`/payments/${idOf(100)}`)).text();
+  assert.match(text, '"amount":1.00,"conflictingAmount":2.50,');
+});
+
+finding('writes amounts exactly, where a float would not', async () => {
+  await record(7, 0, Date.parse(LATER), 'settled', { amountCents: 9_007_199_254_740_991 });
+  const text = await (await world.ask(`/payments/${idOf(7)}`)).text();
+  assert.match(text, '"amount":90071992547409.91,');
+});
+
+finding('takes an upper-case id for the same', async () => {
+  await world.post(bodyOf(ID, '1'));
+  assert.is(((await shown(ID.toUpperCase())) as { correlationId: string }).correlationId, ID);
+});
+
+finding('answers 404 to an id nobody knows, and to what is no id', async () => {
+  for (const id of [ID, 'x', `${ID}0`, '%00', `${ID}%0a`]) {
+    await problemOf(await world.ask(`/payments/${id}`), 404, 'no-such-payment');
+  }
+});
+
+finding('answers 404 for a payment that was refused', async () => {
+  world.diskFull = true;
+  await world.post(bodyOf(ID, '1'));
+  await problemOf(await world.ask(`/payments/${ID}`), 404, 'no-such-payment');
+});
+
+finding('answers 503 with Retry-After while the ledger is away', async () => {
+  world.mood.away.add('find');
+  const response = await world.ask(`/payments/${ID}`);
+  assert.is(response.headers.get('retry-after'), '1');
+  await problemOf(response, 503, 'ledger-unavailable');
+});
+
+finding.run();
+
+const forbidden = suiteOf('POST /purge-payments, not allowed');
+
+forbidden('is answered 403, and purges nothing', async () => {
+  await record(5, 0, 1000, 'settled');
+  await problemOf(await world.ask('/purge-payments', { method: 'POST' }), 403, 'purge-not-allowed');
+  assert.is(world.mood.count('purge'), 0);
+  assert.is(JSON.parse(await (await world.ask('/payments-summary')).text()).default.totalRequests, 1);
+});
+
+forbidden.run();
+
+const purging = suiteOf('POST /purge-payments', true);
+
+purging('empties the books, and what is remembered', async () => {
+  await record(5, 0, 1000, 'settled');
+  await world.post(bodyOf(ID, '1'));
+  const response = await world.ask('/purge-payments', { method: 'POST' });
+  assert.is(response.status, 200);
+  assert.equal(await response.json(), { message: 'All payments purged.' });
+  assert.equal(await (await world.ask('/payments-summary')).json(), JSON.parse(ZEROS));
+  assert.is((await world.ask(`/payments/${ID}`)).status, 404);
+  assert.is((await world.ask(`/payments/${idOf(5)}`)).status, 404);
+  assert.ok(world.board.purgedAtMs > world.clock.nowMs());
+});
+
+purging('no page of another site may ask for it in a browser', async () => {
+  await world.post(bodyOf(ID, '1'));
+  const own = { Origin: `http://127.0.0.1:${world.port}` };
+  for (const origin of ['http://evil.example', 'null', 'http://127.0.0.1:1']) {
+    const response = await world.ask('/purge-payments', { method: 'POST', headers: { Origin: origin } });
+    await problemOf(response, 403, 'other-origin');
+  }
+  assert.is((await world.ask(`/payments/${ID}`)).status, 200);
+  assert.is((await world.ask('/purge-payments', { method: 'POST', headers: own })).status, 200);
+});
+
+purging('what was accepted before is before it, what is accepted after is not', async () => {
+  await world.post(bodyOf(idOf(1), '1'));
+  await world.ask('/purge-payments', { method: 'POST' });
+  await world.post(bodyOf(idOf(2), '1'));
+  const slot = new RingSlot();
+  const stamps: number[] = [];
+  while (world.ring.pop(slot)) stamps.push(slot.acceptedAtMs);
+  assert.ok((stamps[0] ?? 0) < world.board.purgedAtMs);
+  assert.ok((stamps[1] ?? 0) >= world.board.purgedAtMs);
+  assert.is((await world.ask(`/payments/${idOf(2)}`)).status, 200);
+});
+
+purging('an id may come back after it, with another amount', async () => {
+  await world.post(bodyOf(ID, '1'));
+  await world.ask('/purge-payments', { method: 'POST' });
+  assert.is((await world.post(bodyOf(ID, '2'))).status, 202);
+});
+
+purging('two within a millisecond are two', async () => {
+  await world.ask('/purge-payments', { method: 'POST' });
+  const first = world.board.purgedAtMs;
+  await world.post(bodyOf(ID, '1'));
+  await world.ask('/purge-payments', { method: 'POST' });
+  assert.ok(world.board.purgedAtMs > first);
+  assert.is((await world.ask(`/payments/${ID}`)).status, 404);
+});
+
+purging('is answered 503 while the ledger is away, and then nothing is forgotten', async () => {
+  await world.post(bodyOf(ID, '1'));
+  world.mood.away.add('purge');
+  const response = await world.ask('/purge-payments', { method: 'POST' });
+  await problemOf(response, 503, 'ledger-unavailable');
+  assert.is(world.board.purgedAtMs, 0);
+  assert.is((await world.ask(`/payments/${ID}`)).status, 200);
+});
+
+purging.run();
+
+const probing = suiteOf('GET /livez, GET /readyz');
+
+probing('live needs nothing', async () => {
+  world.mood.away.add('ping');
+  world.board.stop();
+  const response = await world.ask('/livez');
+  assert.is(response.status, 200);
+  assert.is(await response.text(), '');
+});
+
+probing('ready needs the pool threads', async () => {
+  const response = await world.ask('/readyz');
+  assert.ok(response.headers.get('retry-after') !== null);
+  await problemOf(response, 503, 'starting');
+  world.board.setReady(0, true);
+  assert.is((await world.ask('/readyz')).status, 200);
+  world.board.threadDied(0);
+  await problemOf(await world.ask('/readyz'), 503, 'starting');
+});
+
+probing('ready needs the ledger, and says why it is not', async () => {
+  world.board.setReady(0, true);
+  world.mood.away.add('ping');
+  const problem = await problemOf(await world.ask('/readyz'), 503, 'ledger-unavailable');
+  assert.is(problem.detail, 'away');
+  world.mood.away.clear();
+  assert.is((await world.ask('/readyz')).status, 200);
+});
+
+probing('ready ends with the stop', async () => {
+  world.board.setReady(0, true);
+  world.board.stop();
+  await problemOf(await world.ask('/readyz'), 503, 'stopping');
+});
+
+probing.run();
+
+const routes = suiteOf('routes and methods');
+
+routes('nothing else answers', async () => {
+  for (const path of ['/', '/payment', '/payments/', '/payments/a/b', '/Payments', '/livez/', '/%2e%2e/x']) {
+    await problemOf(await world.ask(path), 404, 'no-such-route');
+  }
+  await problemOf(await world.ask('/nowhere', { method: 'POST', body: 'x' }), 404, 'no-such-route');
+});
+
+routes('another method is answered 405 with those that are allowed', async () => {
+  for (const [path, allow] of [
+    ['/payments', 'POST'],
+    ['/purge-payments', 'POST'],
+    ['/payments-summary', 'GET, HEAD'],
+    [`/payments/${ID}`, 'GET, HEAD'],
+    ['/livez', 'GET, HEAD'],
+    ['/readyz', 'GET, HEAD'],
+  ] as const) {
+    for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS', allow === 'POST' ? 'GET' : 'POST']) {
+      const response = await world.ask(path, { method });
+      assert.is(response.headers.get('allow'), allow, `${method} ${path}`);
+      await problemOf(response, 405, 'method-not-allowed');
+    }
+  }
+  assert.is(world.drained(), 0);
+});
+
+routes('HEAD is answered like GET, without the body', async () => {
+  const head = (path: string, more = '') => `HEAD ${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
+  const text = await world.converse(
+    head('/livez'),
+    head('/nowhere'),
+    head('/payments'),
+    head(`/payments/${ID}`),
+    head('/payments-summary', CLOSE),
+  );
+  assert.equal(statusesIn(text), [200, 404, 405, 404, 200]);
+  assert.not.match(text, '{');
+  const whole = await (await world.ask('/payments-summary')).text();
+  assert.match(text, `Content-Length: ${whole.length}`);
+  assert.match(text, 'Content-Type: application/problem+json');
+});
+
+routes('a query on any route is no part of its path', async () => {
+  assert.is((await world.ask('/livez?x=1')).status, 200);
+  assert.is((await world.ask('/payments?x=1', { method: 'POST', body: bodyOf(ID, '1') })).status, 202);
+});
+
+routes.run();
+
+const whole = suite('the contract of these routes');
+
+const PATHS = [
+  '/payments',
+  '/payments/{correlationId}',
+  '/payments-summary',
+  '/purge-payments',
+  '/livez',
+  '/readyz',
+];
+/** Given only under a durability that this world doesn't have: `test/http/payment-acceptor.test.ts`. */
+const ELSEWHERE = 'POST /payments 503 /errors#ledger-unavailable';
+
+whole('has no answer that no test here has had', () => {
+  const documented = contract.documented().filter((name) => PATHS.includes(name.split(' ')[1] ?? ''));
+  assert.ok(documented.length > 30);
+  assert.equal(
+    documented.filter((name) => !contract.kept.has(name)),
+    [ELSEWHERE],
+  );
+});
+
+whole.run();

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient } from '@redis/client';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { systemClock } from '../../../src/core/clock.ts';
+import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
+import { conformance } from '../conformance.ts';
+import { must } from '../samples.ts';
+import { RedisServer } from './redis-server.ts';
+
+const PARTS = { processorNames: ['default'], clock: systemClock, random: Math.random };
+const shipped = read('../../../ops/redis.acl');
+const directory = mkdtempSync(join(tmpdir(), 'redis-acl-'));
+let fileCount = 0;
+
+function read(path: string): string {
+  return readFileSync(new URL(path, import.meta.url), 'utf8');
+}
+
+function startServer(accounts: string): Promise<RedisServer> {
+  const file = join(directory, `${fileCount++}.acl`);
+  writeFileSync(file, accounts);
+  return RedisServer.start('--aclfile', file);
+}
+
+/** The same for every set of keys that the tests have. */
+let shared: Promise<RedisServer> | undefined;
+let roots = 0;
+conformance('Redis, allowed only what it needs,', async () => {
+  shared ??= startServer(shipped.replaceAll('{dinossauro}', '{acl-*}'));
+  const { socketUrl } = await shared;
+  const root = `{acl-${roots++}}:`;
+  return {
+    open: (processorNames) => RedisLedger.open(socketUrl, { ...PARTS, processorNames, root }),
+    dispose: async () => {},
+  };
+});
+
+test('what is allowed is what is used', () => {
+  const used = ['ledger.ts', 'functions.lua'].flatMap((file) => {
+    const calls = read(`../../../src/ledger/redis/${file}`).matchAll(
+      /(?:call\(|in_slices\(|send\(\[|= \[)'([A-Z]+)'(?:, '([A-Z]+)')?/g,
+    );
+    return [...calls].map(([, command = '', sub]) =>
+      (command === 'FUNCTION' ? `${command}|${sub}` : command).toLowerCase(),
+    );
+  });
+  // The driver's own: the number of a database in the URL, and notices.
+  const allowed = [...shipped.matchAll(/ \+(\S+)/g)].map(([, command]) => command);
+  assert.equal([...new Set([...used, 'select', 'subscribe'])].sort(), allowed.sort());
+});
+
+test('with a name and a password: nobody else may do anything, and it nothing else', async () => {
+  const password = 'p@ss word';
+  const hash = createHash('sha256').update(password).digest('hex');
+  const named = shipped.replace('user default on nopass', `user default off\nuser dinossauro on #${hash}`);
+  const server = await startServer(named);
+  const url = server.url.replace('//', `//dinossauro:${encodeURIComponent(password)}@`);
+  const ledger = await RedisLedger.open(url, PARTS);
+  assert.ok((await must(ledger.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, Date.now() + 5000))) > 0);
+  await ledger.close();
+  const stranger = await RedisLedger.open(server.url, PARTS);
+  const reply = await stranger.ping();
+  assert.is(reply.kind, 'unavailable');
+  if (reply.kind === 'unavailable') assert.match(reply.reason, /^NOAUTH /);
+  await stranger.close();
+
+  const client = createClient({ url, socket: { reconnectStrategy: false } });
+  await client.connect();
+  for (const command of [
+    ['CONFIG', 'GET', '*'],
+    ['FLUSHALL'],
+    ['KEYS', '*'],
+    ['GET', 'something-else'],
+    ['SUBSCRIBE', 'something-else'],
+    ['FUNCTION', 'DELETE', 'dinossauro'],
+    ['EVAL', 'return 1', '0'],
+    ['ACL', 'LIST'],
+    ['SHUTDOWN', 'NOSAVE'],
+    ['MODULE', 'LIST'],
+    ['REPLICAOF', 'NO', 'ONE'],
+  ]) {
+    const answer = await client.sendCommand(command).catch(String);
+    assert.match(String(answer), 'NOPERM', command.join(' '));
+  }
+  client.destroy();
+  await server.stop();
+});
+
+test.after(async () => {
+  await (await shared)?.stop();
+  rmSync(directory, { recursive: true });
+});
+
+test.run();

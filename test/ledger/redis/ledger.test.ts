@@ -1,0 +1,559 @@
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createClient } from '@redis/client';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { systemClock } from '../../../src/core/clock.ts';
+import type { Claim, Ledger, Notice, Reply, Settlement } from '../../../src/ledger/ledger.ts';
+import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
+import { sessionBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
+import { conformance } from '../conformance.ts';
+import { claimOf, id, must, settlementOf, T0_MS } from '../samples.ts';
+import { RedisGate } from './redis-gate.ts';
+import { RedisServer } from './redis-server.ts';
+
+const DEADLINE_MS = 20_000;
+const SEAT = { instanceId: 'gateway-1', name: 'pool-0' };
+const NAMES = ['default', 'fallback'];
+
+let shared: Promise<RedisServer> | undefined;
+let roots = 0;
+
+/** One server for all tests that leave it as it was, with a root of its own for each. */
+function sharedServer(): Promise<RedisServer> {
+  shared ??= RedisServer.start();
+  return shared;
+}
+
+conformance('Redis', async () => {
+  const { socketUrl } = await sharedServer();
+  const root = `{conformance-${roots++}}:`;
+  return {
+    open: (processorNames) => open(socketUrl, { processorNames, root }),
+    dispose: async () => {},
+  };
+});
+
+const test = suite('a ledger in Redis through thick and thin');
+
+function open(url: string, change: Partial<RedisLedgerOptions> = {}): Promise<RedisLedger> {
+  return RedisLedger.open(url, {
+    processorNames: NAMES,
+    clock: systemClock,
+    random: Math.random,
+    ...change,
+  });
+}
+
+interface Scene {
+  readonly server: RedisServer;
+  /** One more ledger, closed when the test ends. */
+  connect(change?: Partial<RedisLedgerOptions>, url?: string): Promise<RedisLedger>;
+  /** Has the server do something, as an operator would. */
+  operate(...command: string[]): Promise<unknown>;
+}
+
+/** Runs a test on a server of its own. */
+async function onServer(run: (scene: Scene) => Promise<void>, ...settings: string[]): Promise<void> {
+  const server = await RedisServer.start(...settings);
+  const opened: Ledger[] = [];
+  try {
+    await run({
+      server,
+      connect: async (change, url = server.url) => {
+        const ledger = await open(url, change);
+        opened.push(ledger);
+        return ledger;
+      },
+      operate: (...command) => operate(server, ...command),
+    });
+  } finally {
+    for (const ledger of opened) await ledger.close();
+    await server.stop();
+  }
+}
+
+async function operate(server: RedisServer, ...command: (string | Buffer)[]): Promise<unknown> {
+  const operator = createClient({ url: server.url, socket: { reconnectStrategy: false } });
+  operator.on('error', () => {});
+  await operator.connect();
+  try {
+    return await operator.sendCommand(command);
+  } finally {
+    operator.destroy();
+  }
+}
+
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, number) => number);
+}
+
+async function refused(reply: Promise<Reply<unknown>>, reason: RegExp): Promise<void> {
+  const answer = await reply;
+  assert.is(answer.kind, 'unavailable');
+  if (answer.kind === 'unavailable') assert.match(answer.reason, reason);
+}
+
+function enlist(ledger: Ledger): Promise<number> {
+  return must(ledger.enlist(SEAT, T0_MS));
+}
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + DEADLINE_MS;
+  while (!(await isSo())) {
+    if (performance.now() > deadlineMs) throw new Error('what was awaited has not come');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function answers(ledger: Ledger): Promise<void> {
+  return until(async () => (await ledger.ping()).kind === 'ok');
+}
+
+test('it opens before Redis is up, and works once it is', async () => {
+  const server = await RedisServer.prepare();
+  const ledger = await open(server.url);
+  try {
+    await refused(ledger.ping(), /ECONNREFUSED/);
+    await refused(ledger.commit(1, [], [claimOf(1)]), /ECONNREFUSED/);
+    await refused(
+      ledger.subscribe(() => {}),
+      /ECONNREFUSED/,
+    );
+    await server.start();
+    await answers(ledger);
+    const owner = await enlist(ledger);
+    assert.equal((await must(ledger.commit(owner, [], [claimOf(1)]))).claimed, ['claimed']);
+  } finally {
+    await ledger.close();
+    await server.stop();
+  }
+});
+
+test('it closes while there is no Redis, and says so afterwards', async () => {
+  const server = await RedisServer.prepare();
+  const ledger = await open(server.url);
+  await ledger.close();
+  await ledger.close();
+  await refused(ledger.ping(), /closed/);
+  await server.stop();
+});
+
+test('a malformed URL is told at once', async () => {
+  for (const url of ['http://127.0.0.1', 'redis://127.0.0.1/books', 'unix://']) {
+    let problem: unknown;
+    await open(url).catch((error: unknown) => {
+      problem = error;
+    });
+    assert.instance(problem, Error, url);
+  }
+});
+
+test('a password, a user and a database go into the URL', async () => {
+  await onServer(
+    async ({ server, connect }) => {
+      const plain = await connect();
+      await refused(plain.ping(), /NOAUTH/);
+      const ledger = await connect({}, `redis://:s%40fe@127.0.0.1:${server.port}/3`);
+      await must(ledger.ping());
+      const bySocket = await connect(
+        {},
+        server.socketUrl.replace('unix://', 'unix://:s%40fe@').concat('?db=3'),
+      );
+      const owner = await enlist(ledger);
+      assert.equal(
+        (await must(bySocket.owners())).map((record) => record.owner),
+        [owner],
+      );
+    },
+    '--requirepass',
+    's@fe',
+  );
+});
+
+test('what was answered outlives SIGKILL, and the ledger finds the way back by itself', async () => {
+  await onServer(async ({ server, connect }) => {
+    const ledger = await connect();
+    const heard: Notice[] = [];
+    await must(ledger.subscribe((notice) => heard.push(notice)));
+    const report = { processor: 1, failing: false, minResponseTimeMs: 7, checkedAtMs: T0_MS };
+    await must(ledger.publishHealth(report, T0_MS + 5000));
+    await until(() => heard.length === 1);
+    const owner = await enlist(ledger);
+    await must(
+      ledger.commit(
+        owner,
+        [],
+        numbers(50).map((number) => claimOf(number)),
+      ),
+    );
+    await must(
+      ledger.commit(
+        owner,
+        numbers(40).map((number) => settlementOf(number)),
+        [],
+      ),
+    );
+    await server.kill('SIGKILL');
+    await until(async () => (await ledger.ping()).kind === 'unavailable');
+    await server.start();
+    await answers(ledger);
+    assert.equal(await must(ledger.summary(-Infinity, Infinity)), [
+      { count: 40, amountCents: 40 * 1990 },
+      { count: 0, amountCents: 0 },
+    ]);
+    assert.is((await must(ledger.find(id(45))))?.owner, owner);
+    assert.equal(await must(ledger.commit(owner, [settlementOf(45)], [claimOf(60)])), {
+      settled: ['recorded'],
+      claimed: ['claimed'],
+    });
+    assert.is(heard.length, 1, 'what is known is not told again');
+    await must(ledger.purge(T0_MS + 1));
+    await until(() => heard.length === 2);
+    assert.equal(heard[1], { kind: 'purged', purgedAtMs: T0_MS + 1 });
+  });
+});
+
+test('what happened while a connection was away is told when it is back', async () => {
+  await onServer(async ({ server, connect }) => {
+    const gate = await RedisGate.before(server.port);
+    const [away, other] = [await connect({}, gate.url), await connect()];
+    const heard: Notice[] = [];
+    await must(away.subscribe((notice) => heard.push(notice)));
+    gate.cutAll();
+    const report = { processor: 0, failing: true, minResponseTimeMs: 7, checkedAtMs: T0_MS };
+    await must(other.publishHealth(report, T0_MS + 5000));
+    await must(other.purge(T0_MS));
+    await until(() => heard.length === 2);
+    assert.equal(heard, [
+      { kind: 'health', report },
+      { kind: 'purged', purgedAtMs: T0_MS },
+    ]);
+    await away.close();
+    await gate.close();
+  });
+});
+
+test('while Redis loads its data, that is the answer', async () => {
+  await onServer(async ({ server, connect }) => {
+    const ledger = await connect();
+    const owner = await enlist(ledger);
+    for (let batch = 0; batch < 20; batch++) {
+      const claims = numbers(600).map((number) => claimOf(600 * batch + number));
+      await must(ledger.commit(owner, [], claims));
+    }
+    await server.kill('SIGKILL');
+    // A delay for each of some 12,000 commands makes loading last; Redis looks at its sockets every 1,024 of them.
+    await server.start('--key-load-delay', '100');
+    await until(async () => {
+      const answer = await ledger.ping();
+      return answer.kind === 'unavailable' && answer.reason.startsWith('LOADING');
+    });
+    await answers(ledger);
+    assert.is((await must(ledger.find(id(11_999))))?.status, 'dispatched');
+  });
+});
+
+test('a library that is flushed is loaded again', async () => {
+  await onServer(async ({ connect, operate }) => {
+    const ledger = await connect();
+    const owner = await enlist(ledger);
+    await operate('FUNCTION', 'FLUSH');
+    const replies = await Promise.all(
+      numbers(5).map((number) => must(ledger.commit(owner, [], [claimOf(number)]))),
+    );
+    assert.equal(
+      replies.map((reply) => reply.claimed),
+      numbers(5).map(() => ['claimed']),
+    );
+  });
+});
+
+test('a full Redis takes nothing and still tells what it holds', async () => {
+  await onServer(async ({ connect, operate }) => {
+    const ledger = await connect();
+    const owner = await enlist(ledger);
+    await must(ledger.commit(owner, [], [claimOf(1), claimOf(2)]));
+    await must(ledger.commit(owner, [settlementOf(1)], []));
+    await operate('CONFIG', 'SET', 'maxmemory', '1');
+    await refused(ledger.commit(owner, [settlementOf(2)], [claimOf(3)]), /^OOM/);
+    await refused(ledger.ping(), /^OOM/);
+    assert.is((await must(ledger.summary(-Infinity, Infinity)))[0]?.count, 1);
+    assert.is((await must(ledger.find(id(2))))?.status, 'dispatched');
+    assert.is(await must(ledger.find(id(3))), undefined);
+    await operate('CONFIG', 'SET', 'maxmemory', '0');
+    assert.equal((await must(ledger.commit(owner, [settlementOf(2)], []))).settled, ['recorded']);
+  });
+});
+
+test('a Redis that can not save takes nothing', async () => {
+  await onServer(
+    async ({ server, connect, operate }) => {
+      const ledger = await connect();
+      const owner = await enlist(ledger);
+      const doomed = join(server.directory, 'doomed');
+      mkdirSync(doomed);
+      await operate('CONFIG', 'SET', 'dir', doomed);
+      rmdirSync(doomed);
+      await operate('BGSAVE');
+      await until(async () =>
+        String(await operate('INFO', 'persistence')).includes('rdb_last_bgsave_status:err'),
+      );
+      await refused(ledger.commit(owner, [], [claimOf(1)]), /^MISCONF/);
+      await refused(ledger.ping(), /^MISCONF/);
+      assert.is(await must(ledger.find(id(1))), undefined);
+    },
+    ...['--appendonly', 'no', '--save', '3600 1', '--enable-protected-configs', 'yes'],
+  );
+});
+
+test('a replica is left for what its name leads to next', async () => {
+  await onServer(async ({ connect, operate }) => {
+    const ledger = await connect();
+    const owner = await enlist(ledger);
+    await operate('REPLICAOF', '127.0.0.1', '1');
+    await refused(ledger.commit(owner, [], [claimOf(1)]), /^READONLY/);
+    await operate('REPLICAOF', 'NO', 'ONE');
+    await answers(ledger);
+    assert.equal((await must(ledger.commit(owner, [], [claimOf(1)]))).claimed, ['claimed']);
+  });
+});
+
+test('a Redis that would drop payments when full is not used', async () => {
+  await onServer(
+    async ({ connect, operate }) => {
+      const ledger = await connect();
+      await refused(ledger.ping(), /allkeys-lru would drop payments/);
+      await operate('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+      await answers(ledger);
+    },
+    ...['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'],
+  );
+});
+
+test('connections killed in the middle lose nothing and count nothing twice', async () => {
+  await onServer(async ({ connect, operate }) => {
+    const ledger = await connect();
+    const owner = await enlist(ledger);
+    const persist = async (settlements: Settlement[], claims: Claim[]) => {
+      for (;;) {
+        const reply = await ledger.commit(owner, settlements, claims);
+        if (reply.kind === 'ok') return reply.value;
+        await answers(ledger);
+      }
+    };
+    const killer = (async () => {
+      for (let round = 0; round < 20; round++)
+        await operate('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    })();
+    const done = await Promise.all(
+      numbers(300).map(async (number) => {
+        const { claimed } = await persist([], [claimOf(number)]);
+        const { settled } = await persist([settlementOf(number)], []);
+        return [claimed[0], settled[0]];
+      }),
+    );
+    await killer;
+    for (const pair of done) assert.equal(pair, ['claimed', 'recorded']);
+    // The last of the kills may have come after the last commit.
+    await answers(ledger);
+    assert.equal((await must(ledger.summary(-Infinity, Infinity)))[0], {
+      count: 300,
+      amountCents: 300 * 1990,
+    });
+  });
+});
+
+test('a take-over whose answer was lost is told again', async () => {
+  await onServer(async ({ server, connect }) => {
+    const gate = await RedisGate.before(server.port);
+    const ledger = await connect({}, gate.url);
+    const [dead, heir] = [await enlist(ledger), await enlist(ledger)];
+    await must(
+      ledger.commit(
+        dead,
+        [],
+        numbers(5).map((number) => claimOf(number)),
+      ),
+    );
+    assert.is((await must(ledger.takeOver(dead, heir, 2))).length, 2);
+    gate.loseNextAnswer();
+    assert.is((await ledger.takeOver(dead, heir, 10)).kind, 'unavailable');
+    await answers(ledger);
+    assert.equal(
+      (await must(ledger.owners())).map((record) => record.owner),
+      [dead, heir],
+      'who looks for owners to take over finds it',
+    );
+    assert.is((await must(ledger.takeOver(dead, heir, 10))).length, 3);
+    assert.equal(await must(ledger.takeOver(dead, heir, 10)), []);
+    assert.equal(
+      (await must(ledger.owners())).map((record) => record.owner),
+      [heir],
+    );
+    await ledger.close();
+    await gate.close();
+  });
+});
+
+test('a commit whose answer was lost is harmless to repeat', async () => {
+  await onServer(async ({ server, connect }) => {
+    const gate = await RedisGate.before(server.port);
+    const ledger = await connect({}, gate.url);
+    const owner = await enlist(ledger);
+    await must(ledger.commit(owner, [], [claimOf(1)]));
+    gate.loseNextAnswer();
+    assert.is((await ledger.commit(owner, [settlementOf(1)], [claimOf(2)])).kind, 'unavailable');
+    await answers(ledger);
+    assert.equal(await must(ledger.commit(owner, [settlementOf(1)], [claimOf(2)])), {
+      settled: ['recorded'],
+      claimed: ['claimed'],
+    });
+    assert.is((await must(ledger.find(id(2))))?.attempts, 1);
+    assert.is((await must(ledger.summary(-Infinity, Infinity)))[0]?.count, 1);
+    await ledger.close();
+    await gate.close();
+  });
+});
+
+test('a Redis that stalls is given up after the timeout, and what it still does late is in order', async () => {
+  await onServer(async ({ server, connect }) => {
+    const ledger = await connect({ timeoutMs: 150 });
+    const owner = await enlist(ledger);
+    server.signal('SIGSTOP');
+    try {
+      await refused(ledger.commit(owner, [], [claimOf(1)]), /^no answer within 150 ms$/);
+      await refused(ledger.ping(), /150 ms/);
+    } finally {
+      server.signal('SIGCONT');
+    }
+    await answers(ledger);
+    const elsewhere = claimOf(1, { processor: 1, requestedAtMs: T0_MS + 900 });
+    assert.equal((await must(ledger.commit(owner, [], [elsewhere]))).claimed, ['claimed']);
+    const entry = await must(ledger.find(id(1)));
+    assert.is(entry?.processor, 1);
+    assert.is(entry?.requestedAtMs, T0_MS + 900);
+  });
+});
+
+test('a commit that comes late from a replaced connection is refused', async () => {
+  await onServer(async ({ server, connect, operate: ask }) => {
+    // All eight bytes of its id are then 128; the books that it begins bear the same.
+    const ledger = await connect({ random: () => 0.5 });
+    const owner = await enlist(ledger);
+    await ask('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await answers(ledger);
+    const sent = claimOf(1, { processor: 1 });
+    await must(ledger.commit(owner, [], [sent]));
+    const ledgerId = Buffer.alloc(8, 128);
+    const firstSession = sessionBytes(ledgerId, 1);
+    const late = writeCommit(firstSession, owner, [], [claimOf(1)], { numbers: [1, 2], positions: [] });
+    const [library] = (await ask('FUNCTION', 'LIST')) as Record<string, string>[];
+    const name = `${library?.['library_name']}_commit`;
+    let problem = '';
+    await operate(server, 'FCALL', name, '1', '{dinossauro}:meta', ledgerId.toString('hex'), late).catch(
+      (error: Error) => {
+        problem = error.message;
+      },
+    );
+    assert.match(problem, /^STALE/);
+    assert.is((await must(ledger.find(id(1))))?.processor, 1);
+  });
+});
+
+test('books that were wiped are not taken for the old ones', async () => {
+  await onServer(async ({ connect, operate }) => {
+    const ledger = await connect();
+    const owner = await enlist(ledger);
+    await must(ledger.commit(owner, [], [claimOf(1)]));
+    await operate('FLUSHALL');
+    const other = await connect({ processorNames: ['third', 'fallback', 'default'] });
+    await enlist(other);
+    await refused(ledger.commit(owner, [settlementOf(1)], [claimOf(2)]), /^BOOKS/);
+    await answers(ledger);
+    assert.equal(await must(ledger.commit(owner, [settlementOf(1)], [claimOf(2)])), {
+      settled: ['fenced'],
+      claimed: ['fenced'],
+    });
+    const again = await enlist(ledger);
+    await must(ledger.commit(again, [], [claimOf(2)]));
+    await must(ledger.commit(again, [settlementOf(2)], []));
+    assert.is(
+      (await must(other.summary(-Infinity, Infinity)))[2]?.count,
+      1,
+      'numbers are those of the new books',
+    );
+  });
+});
+
+test('books of another layout are not touched', async () => {
+  await onServer(async ({ connect, operate }) => {
+    const ledger = await connect();
+    await must(ledger.ping());
+    await operate('HSET', '{dinossauro}:meta', 'layout', '2');
+    const later = await connect();
+    await refused(later.ping(), /layout 2/);
+  });
+});
+
+test('no more calls wait than the limit', async () => {
+  await onServer(async ({ connect }) => {
+    const ledger = await connect({ pendingLimit: 10 });
+    const replies = await Promise.all(numbers(50).map(() => ledger.ping()));
+    assert.is(replies.filter((reply) => reply.kind === 'ok').length, 10);
+    await must(ledger.ping());
+  });
+});
+
+test('a purge leaves nothing behind in the end', async () => {
+  await onServer(async ({ connect, operate }) => {
+    const ledger = await connect();
+    const owner = await enlist(ledger);
+    for (let round = 1; round <= 2; round++) {
+      const all = numbers(700);
+      await must(
+        ledger.commit(
+          owner,
+          [],
+          all.map((number) => claimOf(number, { acceptedAtMs: T0_MS + round })),
+        ),
+      );
+      await must(
+        ledger.commit(
+          owner,
+          all.map((number) => settlementOf(number)),
+          [],
+        ),
+      );
+      await must(ledger.purge(T0_MS + round));
+    }
+    await until(async () => (await operate('DBSIZE')) === 2);
+    await until(async () => (await operate('HGET', '{dinossauro}:meta', 'swept')) === '2');
+    assert.equal(((await operate('KEYS', '*')) as string[]).sort(), [
+      '{dinossauro}:meta',
+      '{dinossauro}:processors',
+    ]);
+  });
+});
+
+test('what a purge left when its instance died, the next one sweeps', async () => {
+  await onServer(async ({ connect, operate }) => {
+    const dying = await connect();
+    const owner = await enlist(dying);
+    await must(
+      dying.commit(
+        owner,
+        [],
+        numbers(700).map((number) => claimOf(number)),
+      ),
+    );
+    await must(dying.purge(T0_MS + 1));
+    await dying.close();
+    assert.ok(Number(await operate('DBSIZE')) > 2);
+    await connect();
+    await until(async () => (await operate('DBSIZE')) === 2);
+  });
+});
+
+test.after(async () => (await shared)?.stop());
+test.run();

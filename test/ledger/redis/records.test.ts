@@ -1,0 +1,218 @@
+import fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readUuid, UUID_BYTES } from '../../../src/core/uuid.ts';
+import {
+  type ProcessorNumbers,
+  readEntry,
+  readScatteredId,
+  Sums,
+  scatteredId,
+  sessionBytes,
+  writeCommit,
+} from '../../../src/ledger/redis/records.ts';
+
+/** Three processors, of which the books know the numbers. */
+const NUMBERS: ProcessorNumbers = { numbers: [7, 1, 255], positions: holes([7, 1, 255]) };
+
+const position = fc.nat(2);
+const u48 = fc.integer({ min: 0, max: 2 ** 48 - 1 });
+const amountCents = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+const correlationId = fc
+  .uint8Array({ minLength: UUID_BYTES, maxLength: UUID_BYTES })
+  .map((bytes) => readUuid(bytes, 0));
+const reason = fc.string({ unit: 'grapheme', maxLength: 30 });
+
+const claim = fc.record(
+  {
+    correlationId,
+    processor: fc.option(position),
+    requestedAtMs: u48,
+    acceptedAtMs: u48,
+    amountCents,
+  },
+  { noNullPrototype: true },
+);
+const settlement = fc
+  .record({
+    correlationId,
+    status: fc.constantFrom('settled' as const, 'invalid' as const),
+    processor: position,
+    requestedAtMs: u48,
+    amountCents,
+    reason,
+  })
+  .map((drawn) => ({ ...drawn, reason: drawn.status === 'invalid' ? drawn.reason : '' }));
+
+test('scattering an id is undone by reading it, and scatters ids that are counted up', () => {
+  fc.assert(fc.property(correlationId, (id) => assert.is(readScatteredId(scatteredId(id)), id)));
+  const counted = Array.from({ length: 256 }, (_, index) => scatteredId(readUuid(idOf(index), 0)));
+  assert.is(new Set(counted.map((bytes) => bytes.readUInt16BE(0))).size, 256);
+});
+
+test('a commit holds every settlement and claim, as its table says', () => {
+  fc.assert(
+    fc.property(
+      u48,
+      fc.array(settlement, { maxLength: 5 }),
+      fc.array(claim, { maxLength: 5 }),
+      (owner, settlements, claims) => {
+        const session = sessionBytes(Buffer.from('ledger!!'), 9);
+        const reader = new Fields(writeCommit(session, owner, settlements, claims, NUMBERS));
+        assert.ok(reader.bytes(12).equals(session));
+        assert.is(reader.number(6), owner);
+        const [settlementCount, claimCount] = [reader.number(4), reader.number(4)];
+        assert.equal(
+          Array.from({ length: settlementCount }, () => readSettlement(reader)),
+          settlements,
+        );
+        assert.equal(
+          Array.from({ length: claimCount }, () => readClaim(reader)),
+          claims,
+        );
+        assert.is(reader.left, 0);
+      },
+    ),
+  );
+});
+
+test('an entry is read from a row as functions.lua lays it out', () => {
+  const row = fc.record({
+    state: fc.integer({ min: 1, max: 4 }),
+    position: fc.option(position),
+    attempts: fc.nat(2 ** 16 - 1),
+    requestedAtMs: u48,
+    acceptedAtMs: u48,
+    amountCents,
+    owner: u48,
+    other: fc.option(amountCents),
+    reason,
+  });
+  fc.assert(
+    fc.property(correlationId, row, (id, drawn) => {
+      const isHeld = drawn.state <= 2;
+      const bytes = Buffer.concat([
+        Buffer.of(drawn.state + (drawn.other === null ? 0 : 16)),
+        Buffer.of(drawn.position === null ? 0 : (NUMBERS.numbers[drawn.position] as number)),
+        bigEndian(drawn.attempts, 2),
+        bigEndian(drawn.requestedAtMs, 6),
+        bigEndian(drawn.acceptedAtMs, 6),
+        bigEndian(drawn.amountCents, 7),
+        isHeld ? bigEndian(drawn.owner, 6) : Buffer.alloc(0),
+        drawn.other === null ? Buffer.alloc(0) : bigEndian(drawn.other, 7),
+        Buffer.from(drawn.reason),
+      ]);
+      assert.equal(readEntry(id, bytes, NUMBERS), {
+        correlationId: id,
+        amountCents: drawn.amountCents,
+        acceptedAtMs: drawn.acceptedAtMs,
+        status: ['accepted', 'dispatched', 'settled', 'invalid'][drawn.state - 1],
+        owner: isHeld ? drawn.owner : 0,
+        processor: drawn.position,
+        requestedAtMs: drawn.requestedAtMs,
+        attempts: drawn.attempts,
+        reason: drawn.reason,
+        conflictingAmountCents: drawn.other,
+      });
+    }),
+  );
+});
+
+test('a leaf adds the charges of a window, and no others', () => {
+  const charge = fc.record({
+    offsetMs: fc.nat(999),
+    number: fc.integer({ min: 1, max: 3 }),
+    cents: fc.nat(999_999),
+  });
+  fc.assert(
+    fc.property(fc.array(charge), fc.nat(1_500), fc.nat(1_500), (charges, fromOffsetMs, toOffsetMs) => {
+      const startMs = 1_752_580_800_000;
+      const leaf = Buffer.concat(
+        charges.map(({ offsetMs, number, cents }) =>
+          Buffer.concat([bigEndian(offsetMs, 2), Buffer.of(number), bigEndian(cents, 7)]),
+        ),
+      );
+      const sums = new Sums();
+      sums.addLeaf(leaf, startMs, startMs + fromOffsetMs, startMs + toOffsetMs);
+      for (const number of [1, 2, 3]) {
+        const within = charges.filter(
+          (one) => one.number === number && one.offsetMs >= fromOffsetMs && one.offsetMs <= toOffsetMs,
+        );
+        assert.is(sums.counts[number] ?? 0, within.length);
+        assert.is(
+          sums.cents[number] ?? 0,
+          within.reduce((sum, { cents }) => sum + cents, 0),
+        );
+      }
+    }),
+  );
+});
+
+/** Reads fields one after another, of numbers only the plain way: digit by digit of base 256. */
+class Fields {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  bytes(size: number): Buffer {
+    this.#at += size;
+    return this.#bytes.subarray(this.#at - size, this.#at);
+  }
+
+  number(size: number): number {
+    return Number(BigInt(`0x${this.bytes(size).toString('hex')}`));
+  }
+}
+
+function readSettlement(reader: Fields) {
+  const correlationId = readScatteredId(reader.bytes(16));
+  const status = reader.number(1) === 3 ? 'settled' : 'invalid';
+  const processor = NUMBERS.numbers.indexOf(reader.number(1));
+  const [requestedAtMs, amountCents] = [reader.number(6), reader.number(7)];
+  return {
+    correlationId,
+    status,
+    processor,
+    requestedAtMs,
+    amountCents,
+    reason: reader.bytes(reader.number(2)).toString(),
+  };
+}
+
+function readClaim(reader: Fields) {
+  const correlationId = readScatteredId(reader.bytes(16));
+  const number = reader.number(1);
+  const processor = number === 0 ? null : NUMBERS.numbers.indexOf(number);
+  return {
+    correlationId,
+    processor,
+    requestedAtMs: reader.number(6),
+    acceptedAtMs: reader.number(6),
+    amountCents: reader.number(7),
+  };
+}
+
+function bigEndian(value: number, size: number): Buffer {
+  return Buffer.from(value.toString(16).padStart(size * 2, '0'), 'hex');
+}
+
+function idOf(count: number): Buffer {
+  const bytes = Buffer.alloc(UUID_BYTES);
+  bytes.writeUInt32BE(count, UUID_BYTES - 4);
+  return bytes;
+}
+
+function holes(numbers: readonly number[]): (number | undefined)[] {
+  const positions: (number | undefined)[] = [];
+  for (const [position, number] of numbers.entries()) positions[number] = position;
+  return positions;
+}
+
+test.run();

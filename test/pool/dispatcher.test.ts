@@ -1,0 +1,1396 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Payment } from '../../src/core/payment.ts';
+import type { LedgerEntry } from '../../src/ledger/ledger.ts';
+import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { Standing } from '../../src/pool/circuit-breakers.ts';
+import { Drain, type DrainPolicy, type QueuedPayment, type Source } from '../../src/pool/dispatcher.ts';
+import type { Answer, Found } from '../../src/processor/processor.ts';
+import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { Board } from '../../src/shared-memory/state.ts';
+import { CARRIER } from '../../src/tracing/open.ts';
+import { KeptLog } from '../kept-log.ts';
+import { Mood, moody } from '../ledger/moody-ledger.ts';
+import { ManualClock, rest } from '../manual-clock.ts';
+import { ScriptedProcessor } from './scripted-processor.ts';
+
+const NAMES = ['default', 'fallback'];
+const POLICY: DrainPolicy = {
+  patienceMs: 1000,
+  latencyBudgetMs: 1000,
+  processorTimeoutMs: 2000,
+  pinHoldMs: 5000,
+  leaseMs: 3000,
+  // With the luck of 0.5 below: 50, 100, 200, 400, 400 ...
+  backoff: { baseMs: 100, maxMs: 800 },
+  batchWindowMs: 0,
+  batchLimit: 256,
+  heldLimit: 1000,
+  callLimit: 100,
+  drainRate: 1000,
+};
+const STANDING_POLICY = {
+  latencyBudgetMs: POLICY.latencyBudgetMs,
+  breakerFailures: 3,
+  breakerBackoff: { baseMs: 400, maxMs: 400 },
+};
+
+const REFUSED: Answer = { kind: 'refused', reason: '429', retryAfterMs: null };
+const UNKNOWN: Answer = { kind: 'unknown', reason: 'timeout' };
+const FAILED: Answer = { kind: 'failed', reason: '500' };
+const DUPLICATE: Answer = { kind: 'duplicate' };
+const INVALID: Answer = { kind: 'invalid', reason: '400 amount' };
+const NO_ANSWER: Found = { kind: 'unknown', reason: 'timeout' };
+
+class ListSource implements Source {
+  readonly items: QueuedPayment[] = [];
+  readonly released: number[] = [];
+  readonly limits: number[] = [];
+  #wake: () => void = () => {};
+
+  put(payment: QueuedPayment): void {
+    this.items.push(payment);
+    this.wake();
+  }
+
+  wake(): void {
+    this.#wake();
+  }
+
+  take(limit: number): QueuedPayment[] {
+    this.limits.push(limit);
+    return this.items.splice(0, limit);
+  }
+
+  wait(): Promise<void> {
+    if (this.items.length > 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  release(journalRef: number): void {
+    this.released.push(journalRef);
+  }
+}
+
+function idOf(number: number): string {
+  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+}
+
+function setUp(
+  policy: Partial<DrainPolicy> = {},
+  store = new MemoryStore(),
+  clock = new ManualClock(),
+  mood = new Mood(),
+) {
+  const books = new MemoryLedger(NAMES, store);
+  const log = new KeptLog();
+  const random = () => 0.5;
+  const shape = { processorCount: NAMES.length, threadCount: 1 };
+  const board = new Board(Board.allocate(shape), shape);
+  const meters = new Meters(Meters.allocate(shape), shape);
+  const sheet = meters.sheet(0);
+  // Until something fails nobody is on trial.
+  for (const processor of NAMES.keys()) board.setTrialAt(processor, clock.monotonicMs() + 1e9);
+  const [cheap, dear] = [new ScriptedProcessor(), new ScriptedProcessor()];
+  const source = new ListSource();
+  const standing = new Standing({ board, sheet, names: NAMES, policy: STANDING_POLICY, clock, random, log });
+  const drain = new Drain({
+    seat: { instanceId: 'gateway-1', name: 'pool-0' },
+    thread: 0,
+    source,
+    ledger: moody(books, mood),
+    processors: [cheap, dear],
+    standing,
+    board,
+    sheet,
+    policy: { ...POLICY, ...policy },
+    clock,
+    random,
+    log,
+    tracer: CARRIER,
+  });
+  let ended = false;
+  const running = drain.run().then(() => {
+    ended = true;
+  });
+  return {
+    clock,
+    store,
+    mood,
+    books,
+    log,
+    board,
+    meters,
+    standing,
+    cheap,
+    dear,
+    source,
+    drain,
+    hasEnded: () => ended,
+    /** A payment of `number` cents, accepted now. */
+    put(number: number, more: Partial<Payment> = {}) {
+      source.put({
+        correlationId: idOf(number),
+        amountCents: number,
+        acceptedAtMs: clock.nowMs(),
+        journalRef: number,
+        trace: null,
+        ...more,
+      });
+    },
+    async entry(number: number): Promise<LedgerEntry | undefined> {
+      const reply = await books.find(idOf(number));
+      return reply.kind === 'ok' ? reply.value : undefined;
+    },
+    async totals() {
+      const reply = await books.summary(-Infinity, Infinity);
+      return reply.kind === 'ok' ? reply.value : [];
+    },
+    async stop() {
+      board.stop();
+      drain.stir();
+      source.wake();
+      for (let turn = 0; turn < 100 && !ended; turn++) await clock.passSlowly(100);
+      assert.ok(ended, 'the drain has come to its end');
+      await running;
+    },
+  };
+}
+
+/** The cheap processor's breaker opens, without a trial in sight. */
+function shutCheap({ standing, board, clock }: ReturnType<typeof setUp>): void {
+  for (let failure = 0; failure < STANDING_POLICY.breakerFailures; failure++) standing.failed(0, 'refused');
+  board.setTrialAt(0, clock.monotonicMs() + 1e9);
+}
+
+function stamps(processor: ScriptedProcessor): number[] {
+  return processor.paid.map(({ requestedAtMs }) => requestedAtMs);
+}
+
+function idsOf(processor: ScriptedProcessor): string[] {
+  return processor.paid.map(({ correlationId }) => correlationId);
+}
+
+// What was seen, what follows.
+
+test('committed: it is in the books at the stamp of its dispatch', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, source, meters, put, entry, totals } = world;
+  await rest();
+  clock.pass(500);
+  put(1990, { acceptedAtMs: clock.nowMs() - 400 });
+  await rest();
+  const requestedAtMs = clock.nowMs();
+  assert.equal(cheap.paid, [
+    {
+      correlationId: idOf(1990),
+      amountCents: 1990,
+      acceptedAtMs: requestedAtMs - 400,
+      requestedAtMs,
+      trace: null,
+    },
+  ]);
+  assert.is(dear.paid.length, 0);
+  assert.equal(await entry(1990), {
+    correlationId: idOf(1990),
+    amountCents: 1990,
+    acceptedAtMs: requestedAtMs - 400,
+    status: 'settled',
+    owner: 0,
+    processor: 0,
+    requestedAtMs,
+    attempts: 1,
+    reason: '',
+    conflictingAmountCents: null,
+  });
+  assert.equal(await totals(), [
+    { count: 1, amountCents: 1990 },
+    { count: 0, amountCents: 0 },
+  ]);
+  assert.equal(source.released, [1990]);
+  assert.is(meters.countedAt(0, 'committed'), 1);
+  assert.is(meters.countedAt(0, 'settled'), 1);
+  await world.stop();
+});
+
+test('it is claimed, with its processor and stamp, before anything is sent', async () => {
+  const world = setUp();
+  const { cheap, source, put, entry } = world;
+  let claimed: LedgerEntry | undefined;
+  let released = -1;
+  cheap.onPay = async () => {
+    released = source.released.length;
+    claimed = await entry(1);
+  };
+  put(1);
+  await rest();
+  assert.is(claimed?.status, 'dispatched');
+  assert.is(claimed?.processor, 0);
+  assert.equal(stamps(cheap), [claimed?.requestedAtMs]);
+  assert.is(released, 1, 'and the journal need not keep it any more');
+  await world.stop();
+});
+
+test('duplicate: what the processor holds is recorded', async () => {
+  const world = setUp();
+  const { cheap, put, entry, totals } = world;
+  cheap.answers.push(DUPLICATE);
+  cheap.founds.push({ kind: 'held', amountCents: 77, requestedAtMs: 900_000 });
+  put(1);
+  await rest();
+  assert.equal(cheap.asked, [idOf(1)]);
+  const found = await entry(1);
+  assert.is(found?.status, 'settled');
+  assert.is(found?.requestedAtMs, 900_000);
+  assert.equal((await totals())[0], { count: 1, amountCents: 77 });
+  await world.stop();
+});
+
+test('duplicate without an answer to the question: it is asked again, and never sent elsewhere', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, put, entry } = world;
+  cheap.answers.push(DUPLICATE);
+  cheap.founds.push(NO_ANSWER, NO_ANSWER, { kind: 'held', amountCents: 1, requestedAtMs: 900_000 });
+  put(1);
+  await rest();
+  assert.is(cheap.asked.length, 1);
+  await clock.passSlowly(49);
+  assert.is(cheap.asked.length, 1);
+  await clock.passSlowly(1);
+  assert.is(cheap.asked.length, 2);
+  await clock.passSlowly(100);
+  assert.is(cheap.asked.length, 3);
+  assert.is((await entry(1))?.status, 'settled');
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
+  await world.stop();
+});
+
+test('refused: it is sent again after a backoff that grows, each time with a new stamp', async () => {
+  const world = setUp();
+  const { clock, cheap, meters, put, entry } = world;
+  cheap.answers.push(REFUSED, REFUSED);
+  put(1);
+  await rest();
+  const startMs = clock.nowMs();
+  await clock.passSlowly(1000);
+  assert.equal(stamps(cheap), [startMs, startMs + 50, startMs + 150]);
+  const settled = await entry(1);
+  assert.is(settled?.status, 'settled');
+  assert.is(settled?.requestedAtMs, startMs + 150);
+  assert.is(settled?.attempts, 3);
+  assert.is(meters.countedAt(0, 'refused'), 2);
+  assert.is(cheap.asked.length, 0);
+  await world.stop();
+});
+
+test('refused with Retry-After: not before', async () => {
+  const world = setUp();
+  const { clock, cheap, put } = world;
+  cheap.answers.push({ kind: 'refused', reason: '503', retryAfterMs: 700 });
+  put(1);
+  await clock.passSlowly(699);
+  assert.is(cheap.paid.length, 1);
+  await clock.passSlowly(1);
+  assert.is(cheap.paid.length, 2);
+  await world.stop();
+});
+
+test('refused: it is free to go to another processor', async () => {
+  const world = setUp({ patienceMs: 0 });
+  const { clock, cheap, dear, standing, put, entry } = world;
+  cheap.answers.push(REFUSED);
+  put(1);
+  await rest();
+  for (let failure = 0; failure < 3; failure++) standing.failed(0, 'refused');
+  await clock.passSlowly(50);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 1]);
+  const settled = await entry(1);
+  assert.is(settled?.processor, 1);
+  assert.equal(stamps(dear), [settled?.requestedAtMs]);
+  await world.stop();
+});
+
+test('failed, and the processor does not hold it: free at once, after a backoff', async () => {
+  const world = setUp({ patienceMs: 0 });
+  const { clock, cheap, dear, standing, put, entry } = world;
+  cheap.answers.push(FAILED);
+  cheap.founds.push({ kind: 'absent' });
+  cheap.onPay = () => {
+    for (let failure = 0; failure < 3; failure++) standing.failed(0, '500');
+  };
+  put(1);
+  await rest();
+  assert.equal(cheap.asked, [idOf(1)]);
+  assert.is(dear.paid.length, 0);
+  await clock.passSlowly(50);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 1]);
+  assert.is((await entry(1))?.processor, 1);
+  await world.stop();
+});
+
+test('failed, but the processor holds it: it is recorded', async () => {
+  const world = setUp();
+  const { cheap, put, entry } = world;
+  cheap.answers.push(FAILED);
+  cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: 999_999 });
+  put(1);
+  await rest();
+  const settled = await entry(1);
+  assert.is(settled?.status, 'settled');
+  assert.is(settled?.requestedAtMs, 999_999);
+  assert.is(cheap.paid.length, 1);
+  await world.stop();
+});
+
+test('failed, and the question has no answer: it stays there until it has one, which is final', async () => {
+  const world = setUp({ patienceMs: 0 });
+  const { clock, cheap, dear, standing, put } = world;
+  cheap.answers.push(FAILED);
+  cheap.founds.push(NO_ANSWER, { kind: 'absent' });
+  put(1);
+  await rest();
+  for (let failure = 0; failure < 3; failure++) standing.failed(0, '500');
+  await clock.passSlowly(50);
+  assert.is(cheap.asked.length, 2);
+  assert.is(dear.paid.length, 0);
+  await clock.passSlowly(100);
+  assert.is(dear.paid.length, 1, 'long before the hold time is over');
+  await world.stop();
+});
+
+test('unknown, and the processor holds it: it is recorded', async () => {
+  const world = setUp();
+  const { clock, cheap, meters, put, entry } = world;
+  cheap.answers.push(UNKNOWN);
+  cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: 1_000_000 });
+  put(1);
+  await rest();
+  assert.is(cheap.asked.length, 0);
+  assert.is(meters.countedAt(0, 'unknown'), 1);
+  assert.is(meters.pinned(0), 1);
+  await clock.passSlowly(50);
+  assert.is(cheap.asked.length, 1);
+  assert.is(meters.countedAt(0, 'foundHeld'), 1);
+  assert.is(meters.pinned(0), 0);
+  assert.is((await entry(1))?.status, 'settled');
+  assert.is(cheap.paid.length, 1);
+  await world.stop();
+});
+
+test('unknown, and not held before the hold time: sent there again with the same stamp', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, put, entry } = world;
+  cheap.answers.push(UNKNOWN, UNKNOWN);
+  put(1);
+  await rest();
+  const startMs = clock.nowMs();
+  await clock.passSlowly(1000);
+  assert.equal(stamps(cheap), [startMs, startMs, startMs]);
+  assert.is(dear.paid.length, 0);
+  const settled = await entry(1);
+  assert.is(settled?.requestedAtMs, startMs);
+  assert.is(settled?.attempts, 1);
+  await world.stop();
+});
+
+test('unknown, sent there again and known there: what it holds is recorded', async () => {
+  const world = setUp();
+  const { clock, cheap, put, entry } = world;
+  cheap.answers.push(UNKNOWN, DUPLICATE);
+  cheap.founds.push({ kind: 'absent' }, { kind: 'held', amountCents: 1, requestedAtMs: 1_000_000 });
+  put(1);
+  await clock.passSlowly(50);
+  assert.is(cheap.paid.length, 2);
+  assert.is(cheap.asked.length, 2);
+  assert.is((await entry(1))?.status, 'settled');
+  await world.stop();
+});
+
+test('unknown, and not held before the hold time, at a processor that is not well: only asked', async () => {
+  const world = setUp({ patienceMs: 0 });
+  const { clock, cheap, dear, standing, put } = world;
+  cheap.answers.push(UNKNOWN);
+  put(1);
+  await rest();
+  for (let failure = 0; failure < 3; failure++) standing.failed(0, 'timeout');
+  const startMs = clock.nowMs();
+  while (clock.nowMs() < startMs + POLICY.pinHoldMs - 1) {
+    await clock.passSlowly(1);
+    assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
+  }
+  assert.ok(cheap.asked.length > 10);
+  await world.stop();
+});
+
+test('unknown, and not held after the hold time: free to go anywhere, with a new stamp', async () => {
+  const world = setUp({ patienceMs: 0 });
+  const { clock, cheap, dear, put, entry } = world;
+  cheap.answers.push(UNKNOWN);
+  put(1);
+  await rest();
+  const startMs = clock.nowMs();
+  shutCheap(world);
+  await clock.passSlowly(POLICY.pinHoldMs + 1000);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 1]);
+  const settled = await entry(1);
+  assert.is(settled?.processor, 1);
+  assert.ok((settled?.requestedAtMs ?? 0) >= startMs + POLICY.pinHoldMs);
+  await world.stop();
+});
+
+test('unknown: the hold time counts from the last call, not the first', async () => {
+  const world = setUp({ patienceMs: 0 });
+  const { clock, cheap, dear, put } = world;
+  const slow = Promise.withResolvers<Answer>();
+  cheap.answers.push(UNKNOWN, slow.promise);
+  put(1);
+  await clock.passSlowly(50);
+  assert.is(cheap.paid.length, 2);
+  await clock.passSlowly(2000);
+  const secondCallMs = clock.nowMs() - 2000;
+  slow.resolve(UNKNOWN);
+  shutCheap(world);
+  await clock.passSlowly(secondCallMs + POLICY.pinHoldMs - 1 - clock.nowMs());
+  assert.is(dear.paid.length, 0);
+  await clock.passSlowly(1000);
+  assert.is(dear.paid.length, 1);
+  await world.stop();
+});
+
+test('unknown, and a 404 after the hold time to a question from before it: asked once more', async () => {
+  const world = setUp({ patienceMs: 0 });
+  const { clock, cheap, dear, put, entry } = world;
+  const slow = Promise.withResolvers<Found>();
+  cheap.answers.push(UNKNOWN);
+  cheap.founds.push(slow.promise, { kind: 'held', amountCents: 1, requestedAtMs: 77 });
+  put(1);
+  await clock.passSlowly(POLICY.pinHoldMs + 100);
+  shutCheap(world);
+  assert.is(cheap.asked.length, 1);
+  slow.resolve({ kind: 'absent' });
+  await clock.passSlowly(500);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
+  assert.is((await entry(1))?.requestedAtMs, 77);
+  await world.stop();
+});
+
+for (const answer of [FAILED, REFUSED, INVALID]) {
+  test(`unknown, then ${answer.kind} after the hold time when sent again before: asked once more`, async () => {
+    const world = setUp({ patienceMs: 0 });
+    const { clock, cheap, dear, put, entry } = world;
+    const slow = Promise.withResolvers<Answer>();
+    cheap.answers.push(UNKNOWN, slow.promise);
+    cheap.founds.push({ kind: 'absent' }, { kind: 'held', amountCents: 1, requestedAtMs: 77 });
+    put(1);
+    await clock.passSlowly(POLICY.pinHoldMs + 100);
+    shutCheap(world);
+    assert.is(cheap.paid.length, 2);
+    slow.resolve(answer);
+    await clock.passSlowly(500);
+    assert.equal([cheap.paid.length, dear.paid.length], [2, 0]);
+    assert.is((await entry(1))?.requestedAtMs, 77);
+    await world.stop();
+  });
+}
+
+for (const answer of [FAILED, REFUSED]) {
+  test(`unknown, then ${answer.kind} when sent again: the first call may still be running, so it stays there`, async () => {
+    const world = setUp({ patienceMs: 0 });
+    const { clock, cheap, dear, put } = world;
+    cheap.answers.push(UNKNOWN, answer);
+    put(1);
+    await clock.passSlowly(50);
+    assert.is(cheap.paid.length, 2);
+    shutCheap(world);
+    await clock.passSlowly(POLICY.pinHoldMs - 100);
+    assert.equal([cheap.paid.length, dear.paid.length], [2, 0]);
+    await clock.passSlowly(1000);
+    assert.equal([cheap.paid.length, dear.paid.length], [2, 1]);
+    await world.stop();
+  });
+
+  test(`of a former owner, then ${answer.kind}: its call may still be running, so it stays there`, async () => {
+    const world = setUp({ patienceMs: 0 }, await leftBehind());
+    const { clock, cheap, dear } = world;
+    dear.answers.push(answer, answer);
+    await clock.passSlowly(POLICY.pinHoldMs - 100);
+    assert.equal(idsOf(cheap), [idOf(1)], 'what was never sent');
+    await world.stop();
+  });
+}
+
+test('invalid: set aside with its reason, and never sent again', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, meters, log, put, entry, totals } = world;
+  cheap.answers.push(INVALID);
+  put(1);
+  await clock.passSlowly(60_000);
+  const entryNow = await entry(1);
+  assert.is(entryNow?.status, 'invalid');
+  assert.is(entryNow?.reason, '400 amount');
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
+  assert.equal((await totals())[0], { count: 0, amountCents: 0 });
+  assert.is(meters.countedAt(0, 'setAside'), 1);
+  assert.ok(log.lines.includes('warn payment set aside as invalid'));
+  await world.stop();
+});
+
+// Choosing.
+
+test('the oldest goes first, to the cheapest, and to the dearer one only when patience is over', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, put } = world;
+  await rest();
+  shutCheap(world);
+  put(1);
+  await clock.passSlowly(500);
+  put(2);
+  await clock.passSlowly(499);
+  assert.is(dear.paid.length, 0);
+  await clock.passSlowly(30);
+  assert.equal(idsOf(dear), [idOf(1)]);
+  await clock.passSlowly(500);
+  assert.equal(idsOf(dear), [idOf(1), idOf(2)]);
+  assert.is(cheap.paid.length, 0);
+  await world.stop();
+});
+
+test('an open breaker gets one payment for each trial; when that is taken, all of them go there', async () => {
+  const world = setUp({ patienceMs: 60_000 });
+  const { clock, cheap, dear, standing, put } = world;
+  await rest();
+  for (let failure = 0; failure < 3; failure++) standing.failed(0, 'refused');
+  for (let number = 1; number <= 5; number++) put(number);
+  cheap.answers.push(REFUSED);
+  await clock.passSlowly(290);
+  assert.is(cheap.paid.length, 0);
+  await clock.passSlowly(40);
+  assert.equal(idsOf(cheap), [idOf(1)]);
+  await clock.passSlowly(250);
+  assert.is(cheap.paid.length, 1);
+  await clock.passSlowly(1000);
+  assert.is(new Set(idsOf(cheap)).size, 5);
+  assert.is(cheap.paid.length, 6);
+  assert.is(dear.paid.length, 0);
+  await world.stop();
+});
+
+test('the board shows why payments went where they went, or wait', async () => {
+  const world = setUp({ patienceMs: 100, callLimit: 1 });
+  const { clock, cheap, board, put } = world;
+  const shown = () => [board.reason(0).reason, board.reason(1).reason];
+  assert.equal(shown(), ['none', 'none']);
+  const startMs = clock.monotonicMs();
+  put(1);
+  await rest();
+  assert.equal(shown(), ['cheapest-well', 'not-needed']);
+  shutCheap(world);
+  clock.pass(10);
+  put(2);
+  await clock.passSlowly(50);
+  assert.equal(shown(), ['failing', 'after-patience']);
+  assert.ok(board.reason(0).sinceMs > startMs);
+  world.standing.succeeded(0, 5);
+  cheap.answers.push(new Promise(() => {}));
+  put(3);
+  put(4);
+  await clock.passSlowly(50);
+  assert.equal(shown(), ['full', 'not-needed']);
+});
+
+test('of two threads that see the same trial only one sends', async () => {
+  const world = setUp({ patienceMs: 60_000 });
+  const { clock, cheap, board, standing, put } = world;
+  await rest();
+  for (let failure = 0; failure < 3; failure++) standing.failed(0, 'refused');
+  const views = standing.views.bind(standing);
+  standing.views = () => {
+    const seen = views();
+    // The other thread takes it after this one has looked.
+    if (seen[0]?.trialDue) board.takeTrial(0, clock.monotonicMs(), clock.monotonicMs() + 1e9);
+    return seen;
+  };
+  put(1);
+  await clock.passSlowly(10_000);
+  assert.is(cheap.paid.length, 0);
+  standing.views = views;
+  standing.reported(0, false, 1);
+  await clock.passSlowly(100);
+  assert.is(cheap.paid.length, 1);
+  await world.stop();
+});
+
+test('a wall clock that was set back makes no payment younger than new', async () => {
+  const world = setUp({ patienceMs: 0 });
+  const { cheap, clock, put } = world;
+  put(1, { acceptedAtMs: clock.nowMs() + 60_000 });
+  await rest();
+  assert.is(cheap.paid.length, 1);
+  await world.stop();
+});
+
+// Limits.
+
+test('claims a batch at a time', async () => {
+  const world = setUp({ batchLimit: 3 });
+  const { mood, cheap, put } = world;
+  for (let number = 1; number <= 7; number++) put(number);
+  await rest();
+  assert.is(cheap.paid.length, 7);
+  assert.ok(mood.count('commit') >= 3 + 1, `${mood.count('commit')} commits`);
+  await world.stop();
+});
+
+test('settlements and the claims that come with them share a commit', async () => {
+  const world = setUp({ batchWindowMs: 10 });
+  const { clock, mood, put, totals } = world;
+  await rest();
+  for (let number = 1; number <= 5; number++) put(number);
+  await clock.passSlowly(10);
+  for (let number = 6; number <= 10; number++) put(number);
+  const before = mood.count('commit');
+  await clock.passSlowly(10);
+  assert.is(mood.count('commit'), before + 1);
+  await clock.passSlowly(10);
+  assert.is((await totals())[0]?.count, 10);
+  assert.is(mood.count('commit'), before + 2);
+  await world.stop();
+});
+
+// The window between two turns.
+
+const WINDOW_MS = 200;
+/** What is left of it once a call has ended that took longer than the whole. */
+const LATE_MS = 10;
+
+/** One payment is on its way for as long as the test says. */
+async function onItsWay(mood = new Mood()) {
+  const world = setUp({ batchWindowMs: WINDOW_MS }, undefined, undefined, mood);
+  const { clock, cheap, put, entry } = world;
+  const { promise, resolve } = Promise.withResolvers<Answer>();
+  cheap.answers.push(promise);
+  await rest();
+  put(1);
+  await clock.passSlowly(WINDOW_MS);
+  assert.is(cheap.paid.length, 1);
+  return {
+    ...world,
+    /** The call ends, so much later. */
+    async answer(afterMs: number): Promise<void> {
+      await clock.passSlowly(afterMs);
+      resolve({ kind: 'committed' });
+      await rest();
+    },
+    /** It is in the books then, and not before. */
+    async settledAfter(delayMs: number, number = 1): Promise<void> {
+      await clock.passSlowly(delayMs - 1);
+      assert.is((await entry(number))?.status, 'dispatched', `before ${delayMs} ms`);
+      await clock.passSlowly(1);
+      assert.is((await entry(number))?.status, 'settled', `after ${delayMs} ms`);
+    },
+  };
+}
+
+test('a call that took a moment is in the books when the window is over', async () => {
+  const world = await onItsWay();
+  await world.answer(5);
+  await world.settledAfter(WINDOW_MS);
+  await world.stop();
+});
+
+test('a call that took as long as the window waits for it, too', async () => {
+  const world = await onItsWay();
+  await world.answer(WINDOW_MS);
+  await world.settledAfter(WINDOW_MS);
+  await world.stop();
+});
+
+test('a call that took longer than the window is in the books soon, and the next window is whole again', async () => {
+  const world = await onItsWay();
+  await world.answer(300);
+  await world.settledAfter(LATE_MS);
+  world.put(2);
+  await world.clock.passSlowly(WINDOW_MS - 1);
+  assert.is(world.cheap.paid.length, 1);
+  await world.clock.passSlowly(1);
+  assert.is(world.cheap.paid.length, 2);
+  await world.stop();
+});
+
+test('a call that took longer than the window cuts short the one that is open', async () => {
+  const world = await onItsWay();
+  await world.clock.passSlowly(250);
+  world.put(2);
+  await world.answer(50);
+  await world.settledAfter(LATE_MS);
+  assert.is(world.cheap.paid.length, 2, 'with all that has come together');
+  await world.settledAfter(WINDOW_MS, 2);
+  await world.stop();
+});
+
+test('a call that took longer than the window and ends during a commit is in the next one, soon', async () => {
+  const mood = new Mood();
+  const world = await onItsWay(mood);
+  const goOn = mood.slow('commit');
+  world.put(2);
+  await world.clock.passSlowly(WINDOW_MS);
+  assert.is(mood.count('commit'), 2);
+  await world.answer(300);
+  await world.clock.passSlowly(1000);
+  assert.is((await world.entry(1))?.status, 'dispatched');
+  goOn();
+  await rest();
+  await world.settledAfter(LATE_MS);
+  await world.stop();
+});
+
+test('a window that is shorter than what is left of a long one is not made longer', async () => {
+  const world = setUp({ batchWindowMs: 4 });
+  const { clock, cheap, put, entry } = world;
+  const { promise, resolve } = Promise.withResolvers<Answer>();
+  cheap.answers.push(promise);
+  await rest();
+  put(1);
+  await clock.passSlowly(100);
+  resolve({ kind: 'committed' });
+  await clock.passSlowly(4);
+  assert.is((await entry(1))?.status, 'settled');
+  await world.stop();
+});
+
+test('calls in flight to a processor are bounded', async () => {
+  const world = setUp({ callLimit: 2 });
+  const { cheap, put, totals } = world;
+  const gates = Array.from({ length: 5 }, () => Promise.withResolvers<Answer>());
+  cheap.answers.push(...gates.map(({ promise }) => promise));
+  for (let number = 1; number <= 5; number++) put(number);
+  await rest();
+  assert.is(cheap.paid.length, 2);
+  gates[0]?.resolve({ kind: 'committed' });
+  await rest();
+  assert.is(cheap.paid.length, 3);
+  for (const gate of gates) gate.resolve({ kind: 'committed' });
+  await rest();
+  assert.is(cheap.paid.length, 5);
+  assert.is((await totals())[0]?.count, 5);
+  await world.stop();
+});
+
+test('questions count among the calls', async () => {
+  const world = setUp({ callLimit: 1 });
+  const { clock, cheap, put } = world;
+  const question = Promise.withResolvers<Found>();
+  cheap.answers.push(UNKNOWN);
+  cheap.founds.push(question.promise);
+  put(1);
+  await clock.passSlowly(50);
+  assert.is(cheap.asked.length, 1);
+  put(2);
+  await clock.passSlowly(1000);
+  assert.is(cheap.paid.length, 1);
+  question.resolve({ kind: 'held', amountCents: 1, requestedAtMs: 1_000_000 });
+  await clock.passSlowly(10);
+  assert.is(cheap.paid.length, 2);
+  await world.stop();
+});
+
+test('a question waits for its turn while a call is in flight', async () => {
+  const world = setUp({ callLimit: 1 });
+  const { clock, cheap, put } = world;
+  const call = Promise.withResolvers<Answer>();
+  cheap.answers.push(UNKNOWN, call.promise);
+  put(1);
+  await rest();
+  put(2);
+  await rest();
+  assert.is(cheap.paid.length, 2);
+  await clock.passSlowly(1000);
+  assert.is(cheap.asked.length, 0);
+  call.resolve({ kind: 'committed' });
+  await clock.passSlowly(1000);
+  assert.ok(cheap.asked.length > 0);
+  await world.stop();
+});
+
+test('no more is taken from the ring than may be held', async () => {
+  const world = setUp({ heldLimit: 3 });
+  const { cheap, source, put } = world;
+  const gates = Array.from({ length: 3 }, () => Promise.withResolvers<Answer>());
+  cheap.answers.push(...gates.map(({ promise }) => promise));
+  for (let number = 1; number <= 9; number++) put(number);
+  await rest();
+  assert.is(cheap.paid.length, 3);
+  assert.is(source.items.length, 6);
+  gates[1]?.resolve({ kind: 'committed' });
+  await rest();
+  assert.is(source.items.length, 0, 'one place let the six through, one after another');
+  assert.ok(Math.max(...source.limits) <= 3);
+  for (const gate of gates) gate.resolve({ kind: 'committed' });
+  await world.stop();
+});
+
+// The ledger's answers.
+
+test('what is held already is not taken in again', async () => {
+  const world = setUp();
+  const { cheap, source, put } = world;
+  const gate = Promise.withResolvers<Answer>();
+  cheap.answers.push(gate.promise);
+  put(1);
+  await rest();
+  source.put({
+    correlationId: idOf(1),
+    amountCents: 1,
+    acceptedAtMs: 1_000_000,
+    journalRef: 42,
+    trace: null,
+  });
+  await rest();
+  assert.equal(source.released, [1, 42]);
+  gate.resolve({ kind: 'committed' });
+  await rest();
+  assert.is(cheap.paid.length, 1);
+  await world.stop();
+});
+
+test('known: what the ledger has settled already is dropped, and nothing is sent', async () => {
+  const world = setUp();
+  const { cheap, source, put, totals } = world;
+  put(1);
+  await rest();
+  source.put({
+    correlationId: idOf(1),
+    amountCents: 1,
+    acceptedAtMs: 1_000_000,
+    journalRef: 42,
+    trace: null,
+  });
+  await rest();
+  assert.is(cheap.paid.length, 1);
+  assert.equal(source.released, [1, 42]);
+  assert.is((await totals())[0]?.count, 1);
+  await world.stop();
+});
+
+test('conflict: another amount is noted, and never sent', async () => {
+  const world = setUp();
+  const { cheap, source, put, entry } = world;
+  put(1);
+  await rest();
+  source.put({
+    correlationId: idOf(1),
+    amountCents: 999,
+    acceptedAtMs: 1_000_000,
+    journalRef: 42,
+    trace: null,
+  });
+  await rest();
+  assert.is(cheap.paid.length, 1);
+  assert.equal(source.released, [1, 42]);
+  assert.is((await entry(1))?.conflictingAmountCents, 999);
+  await world.stop();
+});
+
+test('purged: what the ledger will not take any more is dropped', async () => {
+  const world = setUp();
+  const { clock, books, cheap, source, put, entry } = world;
+  await rest();
+  await books.purge(clock.nowMs() + 100);
+  put(1);
+  await rest();
+  assert.is(cheap.paid.length, 0);
+  assert.equal(source.released, [1]);
+  assert.is(await entry(1), undefined);
+  clock.pass(100);
+  put(2);
+  await rest();
+  assert.is(cheap.paid.length, 1);
+  await world.stop();
+});
+
+test('a purge drops what waits, rests, is pinned or in flight; none of it comes back into the books', async () => {
+  const world = setUp({ patienceMs: 60_000 });
+  const { clock, books, board, cheap, dear, source, standing, put, entry, totals } = world;
+  const late = Promise.withResolvers<Answer>();
+  cheap.answers.push({ kind: 'refused', reason: '503', retryAfterMs: 1000 }, UNKNOWN, late.promise);
+  for (const number of [1, 2, 3]) put(number);
+  await rest();
+  shutCheap(world);
+  put(4);
+  await clock.passSlowly(30);
+  assert.is(cheap.paid.length, 3);
+  const purgedAtMs = clock.nowMs() + 1;
+  await books.purge(purgedAtMs);
+  board.raisePurgedAt(purgedAtMs);
+  await clock.passSlowly(30);
+  assert.ok(source.released.includes(4), 'the journal forgets what was never claimed');
+  late.resolve({ kind: 'committed' });
+  standing.succeeded(0, 1);
+  await clock.passSlowly(20_000);
+  assert.equal([cheap.paid.length, dear.paid.length], [3, 0]);
+  assert.equal(await totals(), [
+    { count: 0, amountCents: 0 },
+    { count: 0, amountCents: 0 },
+  ]);
+  for (const number of [1, 2, 3, 4]) assert.is(await entry(number), undefined);
+  put(5);
+  await clock.passSlowly(10);
+  assert.is((await totals())[0]?.count, 1);
+  await world.stop();
+});
+
+test('what was accepted before a purge and comes after it is dropped unseen', async () => {
+  const world = setUp();
+  const { clock, board, source, cheap, put } = world;
+  await rest();
+  board.raisePurgedAt(clock.nowMs());
+  put(1, { acceptedAtMs: clock.nowMs() - 1 });
+  put(2, { acceptedAtMs: clock.nowMs() });
+  await rest();
+  assert.equal(idsOf(cheap), [idOf(2)]);
+  assert.equal(source.released, [1, 2]);
+  await world.stop();
+});
+
+test('a purge while a claim is on its way sends nothing', async () => {
+  const world = setUp();
+  const { clock, books, board, mood, cheap, put, totals } = world;
+  await rest();
+  put(1);
+  const go = mood.slow();
+  await rest();
+  const purgedAtMs = clock.nowMs() + 1;
+  await books.purge(purgedAtMs);
+  board.raisePurgedAt(purgedAtMs);
+  go();
+  await clock.passSlowly(1000);
+  assert.is(cheap.paid.length, 0);
+  assert.is((await totals())[0]?.count, 0);
+  await world.stop();
+});
+
+// A ledger that is away.
+
+test('without a claim nothing is sent; when the ledger is back it is, with a new stamp', async () => {
+  const world = setUp();
+  const { clock, mood, cheap, source, log, put, entry } = world;
+  await rest();
+  mood.away.add('commit');
+  put(1);
+  await clock.passSlowly(5000);
+  assert.is(cheap.paid.length, 0);
+  assert.equal(source.released, []);
+  assert.equal(log.lines, ['info lease gained', 'warn ledger unavailable']);
+  mood.away.clear();
+  await clock.passSlowly(1000);
+  assert.is(cheap.paid.length, 1);
+  assert.ok((stamps(cheap)[0] ?? 0) >= 1_005_000);
+  assert.is((await entry(1))?.status, 'settled');
+  assert.equal(log.lines.slice(1), ['warn ledger unavailable', 'info ledger available again']);
+  await world.stop();
+});
+
+test('it is asked again after a backoff, not at once', async () => {
+  const world = setUp();
+  const { clock, mood, put } = world;
+  await rest();
+  mood.away.add('commit');
+  put(1);
+  await clock.passSlowly(5000);
+  // Equal jitter with a luck of 0.5: 75, 150, 300, 600, 600 ...
+  assert.is(mood.count('commit'), 1 + 3 + Math.floor((5000 - 525) / 600));
+  await world.stop();
+});
+
+test('the order of payments outlives it', async () => {
+  const world = setUp();
+  const { clock, mood, cheap, put } = world;
+  await rest();
+  mood.away.add('commit');
+  for (let number = 1; number <= 5; number++) put(number);
+  await clock.passSlowly(2000);
+  mood.away.clear();
+  await clock.passSlowly(1000);
+  assert.equal(idsOf(cheap), [1, 2, 3, 4, 5].map(idOf));
+  await world.stop();
+});
+
+test('a claim that was written, and not answered, is claimed again and sent once', async () => {
+  const world = setUp();
+  const { clock, mood, cheap, put, entry, totals } = world;
+  await rest();
+  mood.forgetful.add('commit');
+  put(1);
+  await rest();
+  assert.is((await entry(1))?.status, 'dispatched');
+  assert.is(cheap.paid.length, 0);
+  mood.forgetful.clear();
+  await clock.passSlowly(1000);
+  assert.is(cheap.paid.length, 1);
+  assert.equal(stamps(cheap), [(await entry(1))?.requestedAtMs]);
+  assert.is((await totals())[0]?.count, 1);
+  await world.stop();
+});
+
+test('a settlement is kept until it is in the books, and counts once', async () => {
+  for (const how of ['away', 'forgetful'] as const) {
+    const world = setUp();
+    const { clock, mood, cheap, meters, put, totals } = world;
+    cheap.onPay = () => mood[how].add('commit');
+    put(1);
+    await clock.passSlowly(4000);
+    assert.is(meters.countedAt(0, 'settled'), 0, how);
+    mood[how].clear();
+    await clock.passSlowly(1000);
+    assert.is((await totals())[0]?.count, 1, how);
+    assert.is(meters.countedAt(0, 'settled'), 1, how);
+    assert.is(cheap.paid.length, 1, how);
+    await world.stop();
+  }
+});
+
+test('it waits for the ledger at its start, and is not ready before', async () => {
+  const mood = new Mood();
+  mood.away.add('enlist');
+  const world = setUp({}, new MemoryStore(), new ManualClock(), mood);
+  const { clock, board, cheap, put } = world;
+  put(1);
+  await clock.passSlowly(10_000);
+  assert.is(board.threadsReady, 0);
+  assert.is(cheap.paid.length, 0);
+  mood.away.clear();
+  await clock.passSlowly(1000);
+  assert.is(board.threadsReady, 1);
+  assert.is(cheap.paid.length, 1);
+  await world.stop();
+});
+
+test('more settlements than a batch takes follow in the next ones', async () => {
+  const world = setUp({ batchLimit: 4 });
+  const { cheap, put, totals } = world;
+  const call = Promise.withResolvers<Answer>();
+  cheap.answers.push(...Array.from({ length: 10 }, () => call.promise));
+  for (let number = 1; number <= 10; number++) put(number);
+  await world.clock.passSlowly(100);
+  assert.is(cheap.paid.length, 10);
+  call.resolve({ kind: 'committed' });
+  await rest();
+  assert.is((await totals())[0]?.count, 10);
+  await world.stop();
+});
+
+test('what a full batch leaves over waits for no window', async () => {
+  const world = setUp({ batchLimit: 4, batchWindowMs: 200 });
+  const { clock, mood, cheap, put, totals } = world;
+  await rest();
+  for (let number = 1; number <= 10; number++) put(number);
+  await clock.passSlowly(199);
+  assert.is(cheap.paid.length, 0);
+  await clock.passSlowly(5);
+  assert.is(cheap.paid.length, 10);
+  const before = mood.count('commit');
+  await clock.passSlowly(192);
+  assert.is(mood.count('commit'), before, 'what is left of the last batch gathers');
+  await clock.passSlowly(15);
+  assert.is((await totals())[0]?.count, 10);
+  await world.stop();
+});
+
+// Leases.
+
+test('without a valid lease nothing is claimed', async () => {
+  const world = setUp();
+  const { clock, mood, cheap, put } = world;
+  await rest();
+  mood.away.add('renew');
+  await clock.passSlowly(POLICY.leaseMs);
+  const before = mood.count('commit');
+  put(1);
+  await clock.passSlowly(1000);
+  assert.is(mood.count('commit'), before);
+  assert.is(cheap.paid.length, 0);
+  mood.away.clear();
+  await clock.passSlowly(1000 + 100);
+  assert.is(cheap.paid.length, 1);
+  await world.stop();
+});
+
+test('a claim whose answer outlasts the lease is not sent: it is pinned, and asked about', async () => {
+  const world = setUp();
+  const { clock, mood, cheap, put, entry } = world;
+  await rest();
+  put(1);
+  const go = mood.slow();
+  await clock.passSlowly(POLICY.leaseMs);
+  mood.away.add('renew');
+  go();
+  await rest();
+  assert.is((await entry(1))?.status, 'dispatched');
+  assert.is(cheap.paid.length, 0);
+  await clock.passSlowly(400);
+  assert.ok(cheap.asked.length > 0);
+  assert.is(cheap.paid.length, 0);
+  mood.away.clear();
+  await clock.passSlowly(3000);
+  assert.is(cheap.paid.length, 1);
+  assert.is((await entry(1))?.status, 'settled');
+  await world.stop();
+});
+
+test('a fenced claim is not sent, and is claimed again under a new number', async () => {
+  const world = setUp();
+  const { clock, books, cheap, source, put, entry } = world;
+  await rest();
+  await takeOverAll(books, 1);
+  put(1);
+  await rest();
+  assert.is(cheap.paid.length, 0);
+  await clock.passSlowly(25);
+  assert.is(cheap.paid.length, 1);
+  assert.equal(source.released, [1]);
+  assert.is((await entry(1))?.status, 'settled');
+  await world.stop();
+});
+
+test('a settlement of what another has taken over changes nothing, and is not kept', async () => {
+  const world = setUp();
+  const { clock, books, meters, cheap, log, put, entry, totals } = world;
+  const call = Promise.withResolvers<Answer>();
+  cheap.answers.push(call.promise);
+  put(1);
+  await rest();
+  const other = await takeOverAll(books, 1);
+  call.resolve({ kind: 'committed' });
+  await rest();
+  assert.is((await totals())[0]?.count, 0);
+  assert.is((await entry(1))?.owner, other);
+  assert.is(meters.countedAt(0, 'settled'), 0);
+  assert.ok(log.lines.includes('debug settlement fenced'));
+  await clock.passSlowly(5000);
+  assert.is(cheap.paid.length, 1);
+  await world.stop();
+});
+
+test('an owner that was taken over lets go of all that it had claimed, and keeps what it had not', async () => {
+  const world = setUp({ patienceMs: 60_000 });
+  const { clock, books, cheap, dear, put, entry } = world;
+  await clock.passSlowly(500);
+  const call = Promise.withResolvers<Answer>();
+  cheap.answers.push(UNKNOWN, { kind: 'refused', reason: '503', retryAfterMs: 2000 }, call.promise);
+  for (const number of [1, 2, 3]) put(number);
+  await rest();
+  shutCheap(world);
+  put(4);
+  const other = await takeOverAll(books, 1);
+  await clock.passSlowly(600);
+  const asked = cheap.asked.length;
+  call.resolve({ kind: 'committed' });
+  await clock.passSlowly(1000);
+  assert.is(cheap.asked.length, asked, 'of what is no more its own it asks nothing');
+  assert.equal([cheap.paid.length, dear.paid.length], [4, 0], 'the success of the call closed the breaker');
+  assert.is(cheap.paid[3]?.correlationId, idOf(4));
+  for (const number of [1, 2, 3]) assert.is((await entry(number))?.owner, other);
+  assert.is((await entry(4))?.status, 'settled');
+  await world.stop();
+});
+
+test('what was being claimed once more when its owner was taken over is asked for when it comes back', async () => {
+  const world = setUp({ patienceMs: 1e9 });
+  const { clock, board, mood, books, cheap, put, entry } = world;
+  await rest();
+  cheap.answers.push(REFUSED);
+  put(1);
+  await rest();
+  assert.is(cheap.paid.length, 1);
+  const goOn = mood.slow('commit');
+  await clock.passSlowly(100);
+  const other = await takeOverAll(books, 1);
+  await clock.passSlowly(1000);
+  shutCheap(world);
+  goOn();
+  await rest();
+  await books.renew(other, clock.nowMs());
+  await clock.passSlowly(1500);
+  const before = await entry(1);
+  assert.is.not(before?.owner, other, 'it has come back');
+  assert.ok(cheap.asked.length > 0);
+  cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: before?.requestedAtMs ?? 0 });
+  board.setTrialAt(0, clock.monotonicMs());
+  await clock.passSlowly(1000);
+  assert.is(cheap.paid.length, 1, 'the other had sent it');
+  assert.is((await entry(1))?.status, 'settled');
+  await world.stop();
+});
+
+/** Another owner takes what `from` holds, lease or not, and lives on for a minute. */
+async function takeOverAll(books: MemoryLedger, from: number): Promise<number> {
+  const enlisted = await books.enlist({ instanceId: 'gateway-2', name: 'pool-0' }, 1_060_000);
+  if (enlisted.kind === 'unavailable') throw new Error(enlisted.reason);
+  await books.takeOver(from, enlisted.value, 1000);
+  return enlisted.value;
+}
+
+// What former owners left.
+
+/** Books in which a former owner of the seat has claimed three payments, the first of them only reserved. */
+async function leftBehind(names = NAMES, processor = 1): Promise<MemoryStore> {
+  const store = new MemoryStore();
+  const books = new MemoryLedger(names, store);
+  const owner = await books.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, 2_000_000);
+  if (owner.kind === 'unavailable') throw new Error(owner.reason);
+  const claims = [1, 2, 3].map((number) => ({
+    correlationId: idOf(number),
+    amountCents: number,
+    acceptedAtMs: 900_000,
+    processor: number === 1 ? null : processor,
+    requestedAtMs: number === 1 ? 0 : 910_000 + number,
+  }));
+  await books.commit(owner.value, [], claims);
+  return store;
+}
+
+test('what a former owner may have sent is asked for there, and sent nowhere else', async () => {
+  const world = setUp({}, await leftBehind());
+  const { clock, cheap, dear, entry } = world;
+  dear.founds.push({ kind: 'held', amountCents: 2, requestedAtMs: 910_002 });
+  await clock.passSlowly(50);
+  assert.equal(dear.asked, [idOf(2), idOf(3)]);
+  assert.is((await entry(2))?.status, 'settled');
+  assert.is((await entry(2))?.requestedAtMs, 910_002);
+  await clock.passSlowly(100);
+  assert.equal(
+    dear.paid.map(({ correlationId, requestedAtMs }) => [correlationId, requestedAtMs]),
+    [[idOf(3), 910_003]],
+    'with the stamp of its claim',
+  );
+  assert.equal(idsOf(cheap), [idOf(1)], 'what was never sent goes to the cheapest');
+  await world.stop();
+});
+
+test('what it may have sent to a processor that is gone is left alone, and said', async () => {
+  const world = setUp({}, await leftBehind(['old'], 0));
+  const { clock, cheap, dear, log } = world;
+  await clock.passSlowly(10_000);
+  assert.equal(idsOf(cheap), [idOf(1)]);
+  assert.is(dear.paid.length, 0);
+  assert.is(
+    log.lines.filter((line) => line === 'error sent to a processor that is not configured').length,
+    2,
+  );
+  await world.stop();
+});
+
+test('a payment that comes from the ring as well as from a former owner is sent once', async () => {
+  const world = setUp({}, await leftBehind());
+  const { clock, cheap, dear, source, put } = world;
+  await rest();
+  for (const number of [1, 2, 3]) put(number, { acceptedAtMs: 900_000 });
+  await clock.passSlowly(1000);
+  assert.equal(idsOf(cheap), [idOf(1)]);
+  assert.equal(idsOf(dear).sort(), [idOf(2), idOf(3)]);
+  assert.equal(source.released.filter((journalRef) => journalRef !== -1).sort(), [1, 2, 3]);
+  await world.stop();
+});
+
+test('a repeated post that waits here gives way to what another owner may have sent', async () => {
+  const store = await leftBehind();
+  const books = new MemoryLedger(NAMES, store);
+  const elsewhere = await takeOverAll(books, 1);
+  const world = setUp({ patienceMs: 1e9 }, store);
+  const { clock, cheap, dear, source, put } = world;
+  await rest();
+  shutCheap(world);
+  for (const number of [1, 2, 3]) put(number, { acceptedAtMs: 900_000 });
+  await rest();
+  assert.equal([cheap.paid.length, dear.paid.length], [0, 0]);
+  await books.renew(elsewhere, clock.nowMs() + 100);
+  await clock.passSlowly(1000 + 50);
+  assert.equal(dear.asked.sort(), [idOf(2), idOf(3)]);
+  assert.equal(source.released.filter((ref) => ref !== -1).sort(), [1, 2, 3]);
+  await clock.passSlowly(5000);
+  assert.equal([...new Set(idsOf(dear))].sort(), [idOf(2), idOf(3)]);
+  await world.stop();
+});
+
+test('a record that is pushed a second time stays in the journal while its payment is not claimed', async () => {
+  const world = setUp({ patienceMs: 60_000 });
+  const { clock, source, put } = world;
+  await rest();
+  shutCheap(world);
+  put(1);
+  await rest();
+  put(1);
+  await clock.passSlowly(100);
+  assert.equal(source.released, []);
+  await world.stop();
+});
+
+// The end.
+
+test('it is ready while it runs', async () => {
+  const world = setUp();
+  assert.is(world.board.threadsReady, 0);
+  await rest();
+  assert.is(world.board.threadsReady, 1);
+  await world.stop();
+  assert.is(world.board.threadsReady, 0);
+});
+
+test('a stop waits for calls in flight and for the books, and gives the number back', async () => {
+  const world = setUp();
+  const { clock, books, board, drain, cheap, put, hasEnded, totals } = world;
+  const call = Promise.withResolvers<Answer>();
+  cheap.answers.push(call.promise);
+  put(1);
+  await rest();
+  board.stop();
+  drain.stir();
+  await clock.passSlowly(5000);
+  assert.not(hasEnded());
+  call.resolve({ kind: 'committed' });
+  await rest();
+  assert.ok(hasEnded());
+  assert.is((await totals())[0]?.count, 1);
+  assert.equal(await books.owners(), { kind: 'ok', value: [] });
+});
+
+test('a stop waits for no processor that does not let a payment through; the next start goes on with it', async () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore();
+  const world = setUp({}, store, clock);
+  const { cheap, standing, put } = world;
+  cheap.answers.push(UNKNOWN);
+  put(1);
+  await rest();
+  for (let failure = 0; failure < 3; failure++) standing.failed(0, 'timeout');
+  const pinnedAtMs = clock.nowMs();
+  await world.stop();
+  const next = setUp({}, store, clock);
+  next.cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: pinnedAtMs });
+  await clock.passSlowly(100);
+  assert.is((await next.entry(1))?.status, 'settled');
+  assert.is(next.cheap.paid.length, 0);
+  await next.stop();
+});
+
+test('a stop is seen without being stirred, when the ring wakes it', async () => {
+  const world = setUp();
+  await rest();
+  world.board.stop();
+  world.source.wake();
+  await rest();
+  assert.ok(world.hasEnded());
+});
+
+test('a stop does not wait for the window of a batch', async () => {
+  const world = setUp({ batchWindowMs: 1000 });
+  await rest();
+  world.board.stop();
+  world.drain.stir();
+  await rest();
+  assert.ok(world.hasEnded());
+});
+
+test.run();

@@ -1,0 +1,38 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readConfig } from '../../src/config/config.ts';
+import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
+import { Recent } from '../../src/shared-memory/idempotency-cache.ts';
+import { Ring } from '../../src/shared-memory/ring.ts';
+import { Segments } from '../../src/shared-memory/segment-table.ts';
+import { Board } from '../../src/shared-memory/state.ts';
+
+function configOf(environment: Record<string, string>) {
+  const reading = readConfig({
+    PROCESSORS: 'a:0.01:http://127.0.0.1:1,b:0.02:http://127.0.0.1:2,c:0.03:http://127.0.0.1:3',
+    QUEUE_CAPACITY: '1024',
+    ...environment,
+  });
+  if (reading.kind === 'wrong') throw new Error(reading.problems.join('\n'));
+  return reading.config;
+}
+
+test('every region has the size that the settings ask for', () => {
+  const config = configOf({ POOL_THREADS: '3', HTTP_THREADS: '2', JOURNAL_SEGMENTS: '4' });
+  const shared = allocateSharedMemory(config, 5);
+  assert.is(new Ring(shared.ring).capacity, 1024);
+  assert.is(new Recent(shared.recent).capacity, 1024);
+  assert.equal(shared.boardShape, { processorCount: 3, threadCount: 5 });
+  assert.equal(new Board(shared.board, shared.boardShape).shape, shared.boardShape);
+  const segments = new Segments(shared.segments);
+  assert.is(segments.segmentCount, 4 + 5);
+  assert.is(segments.recordsPerSegment, 16_384);
+});
+
+test('no two instances hash alike', () => {
+  const config = configOf({});
+  const [one, other] = [allocateSharedMemory(config, 0), allocateSharedMemory(config, 0)];
+  assert.not.equal([...new Uint8Array(one.recent, 0, 8)], [...new Uint8Array(other.recent, 0, 8)]);
+});
+
+test.run();

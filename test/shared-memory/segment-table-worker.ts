@@ -1,0 +1,16 @@
+import { workerData } from 'node:worker_threads';
+import { Segments } from '../../src/shared-memory/segment-table.ts';
+
+/** Marks every `step`th of `count` records done, beginning with `first`. */
+export interface MarkWork {
+  readonly segments: SharedArrayBuffer;
+  readonly first: number;
+  readonly step: number;
+  readonly count: number;
+  readonly firstRef: number;
+}
+
+const work = workerData as MarkWork;
+const segments = new Segments(work.segments);
+for (let record = work.first; record < work.count; record += work.step)
+  segments.markDone(work.firstRef + record);

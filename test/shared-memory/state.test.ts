@@ -1,0 +1,222 @@
+import { Worker } from 'node:worker_threads';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Board } from '../../src/shared-memory/state.ts';
+
+const SHAPE = { processorCount: 2, threadCount: 3 };
+
+/** Two views of one memory, as two threads have them. */
+function twoViews(shape = SHAPE): [Board, Board] {
+  const buffer = Board.allocate(shape);
+  return [new Board(buffer, shape), new Board(buffer, shape)];
+}
+
+test('has the size of its table: 8 words, 16 a processor, 2 a call cell, 1 a thread', () => {
+  assert.is(Board.allocate(SHAPE).byteLength, 8 * (8 + 16 * 2 + 2 * 2 * 3 + 3));
+  assert.throws(() => new Board(Board.allocate(SHAPE), { processorCount: 2, threadCount: 2 }));
+});
+
+test('begins with nothing: not stopping, nobody ready, breakers closed, no calls, no counts', () => {
+  const [board] = twoViews();
+  assert.not(board.stopping);
+  assert.is(board.threadsReady, 0);
+  assert.is(board.purgedAtMs, 0);
+  for (const processor of [0, 1]) {
+    assert.not(board.breakerOpen(processor));
+    assert.is(board.latencyMs(processor), 0);
+    assert.is(board.succeededAtMs(processor), 0);
+    assert.is(board.oldestCallAtMs(processor), null);
+    assert.is(board.callsInFlight(processor), 0);
+    assert.equal(board.reason(processor), { reason: 'none', sinceMs: 0 });
+    assert.is(board.reported(processor), null);
+  }
+});
+
+test('a reason stands since it became so, for its processor alone', () => {
+  const [one, other] = twoViews();
+  one.setReason(1, 'slow', 10);
+  one.setReason(1, 'slow', 20);
+  assert.equal(other.reason(1), { reason: 'slow', sinceMs: 10 });
+  one.setReason(1, 'after-patience', 30);
+  assert.equal(other.reason(1), { reason: 'after-patience', sinceMs: 30 });
+  assert.equal(other.reason(0), { reason: 'none', sinceMs: 0 });
+});
+
+test('the last health answer is shown as it came', () => {
+  const [one, other] = twoViews();
+  const first = { failing: true, minResponseTimeMs: 40, atMs: 5 };
+  const second = { failing: false, minResponseTimeMs: 0, atMs: 9 };
+  one.setReported(1, first);
+  assert.equal(other.reported(1), first);
+  one.setReported(1, second);
+  assert.equal(other.reported(1), second);
+  assert.is(other.reported(0), null);
+});
+
+test('a stop is seen by all', () => {
+  const [one, other] = twoViews();
+  one.stop();
+  assert.ok(other.stopping);
+});
+
+test('counts the threads that are ready', () => {
+  const [one, other] = twoViews();
+  one.setReady(0, true);
+  one.setReady(2, true);
+  one.setReady(2, true);
+  assert.is(other.threadsReady, 2);
+  other.setReady(0, false);
+  assert.is(one.threadsReady, 1);
+});
+
+test('the moment of the last purge never goes back', () => {
+  const [one, other] = twoViews();
+  one.raisePurgedAt(5000);
+  other.raisePurgedAt(4000);
+  assert.is(one.purgedAtMs, 5000);
+  other.raisePurgedAt(1_763_800_000_123);
+  assert.is(one.purgedAtMs, 1_763_800_000_123);
+});
+
+test('a breaker has one setter, which tells who was first', () => {
+  const [one, other] = twoViews();
+  assert.not(one.setBreaker(0, false));
+  assert.ok(one.setBreaker(0, true));
+  assert.not(other.setBreaker(0, true));
+  assert.ok(other.breakerOpen(0));
+  assert.not(other.breakerOpen(1));
+  assert.ok(other.setBreaker(0, false));
+  assert.not(one.setBreaker(0, false));
+  assert.not(one.breakerOpen(0));
+});
+
+test('failures and trials are counted by processor over all threads, and forgotten', () => {
+  const [one, other] = twoViews();
+  assert.is(one.countFailure(0), 1);
+  assert.is(other.countFailure(0), 2);
+  assert.is(other.countFailure(1), 1);
+  assert.is(one.countTrial(0), 1);
+  assert.is(other.countTrial(0), 2);
+  one.forgetFailures(0);
+  assert.is(other.countFailure(0), 1);
+  assert.is(other.countTrial(0), 3);
+  one.forgetTrials(0);
+  assert.is(other.countTrial(0), 1);
+  assert.is(other.countFailure(1), 2);
+});
+
+test('a trial that is due is taken once, and is due again at the moment set', () => {
+  const [one, other] = twoViews();
+  one.setTrialAt(0, 1000);
+  assert.not(other.trialDue(0, 999));
+  assert.not(other.takeTrial(0, 999, 5000));
+  assert.ok(other.trialDue(0, 1000));
+  assert.ok(other.takeTrial(0, 1000, 3000));
+  assert.not(one.takeTrial(0, 1000, 3000));
+  assert.not(one.trialDue(0, 2999));
+  assert.ok(one.takeTrial(0, 3000, 4000));
+});
+
+test('a trial keeps its moment where the low 32 bits wrap, and beyond them', () => {
+  const [board] = twoViews();
+  for (const atMs of [2 ** 31 - 5, 2 ** 31, 2 ** 32 - 5, 2 ** 32 + 7, 2 ** 40 + 123]) {
+    board.setTrialAt(0, atMs);
+    assert.not(board.trialDue(0, atMs - 1));
+    assert.ok(board.trialDue(0, atMs));
+    assert.ok(board.takeTrial(0, atMs + 10, atMs + 20));
+    assert.not(board.trialDue(0, atMs + 19));
+    assert.ok(board.trialDue(0, atMs + 20));
+  }
+});
+
+test('shows latencies and successes of each processor', () => {
+  const [one, other] = twoViews();
+  one.setLatency(0, 12.5);
+  one.setSucceededAt(1, 2 ** 40);
+  assert.is(other.latencyMs(0), 12.5);
+  assert.is(other.latencyMs(1), 0);
+  assert.is(other.succeededAtMs(1), 2 ** 40);
+});
+
+test('knows the oldest call to a processor, and how many there are, over all threads', () => {
+  const [one, other] = twoViews();
+  one.setCalls(0, 1, 4, 2000);
+  one.setCalls(2, 1, 1, 1500);
+  assert.is(other.oldestCallAtMs(1), 1500);
+  assert.is(other.callsInFlight(1), 5);
+  assert.is(other.oldestCallAtMs(0), null);
+  one.setCalls(2, 1, 0, 0);
+  assert.is(other.oldestCallAtMs(1), 2000);
+  assert.is(other.callsInFlight(1), 4);
+});
+
+test('a thread that died has no calls and is not ready; others keep theirs', () => {
+  const [board] = twoViews();
+  for (const thread of [0, 1]) {
+    board.setReady(thread, true);
+    board.setCalls(thread, 0, 3, 100 + thread);
+    board.setCalls(thread, 1, 2, 200 + thread);
+  }
+  board.threadDied(0);
+  assert.is(board.threadsReady, 1);
+  assert.is(board.callsInFlight(0), 3);
+  assert.is(board.oldestCallAtMs(0), 101);
+  assert.is(board.callsInFlight(1), 2);
+  assert.is(board.oldestCallAtMs(1), 201);
+});
+
+test('no field shares a word with another', () => {
+  const [board] = twoViews();
+  board.stop();
+  board.raisePurgedAt(1);
+  for (const processor of [0, 1]) {
+    board.setBreaker(processor, true);
+    board.countFailure(processor);
+    board.countTrial(processor);
+    board.setTrialAt(processor, 70 + processor);
+    board.setLatency(processor, 80 + processor);
+    board.setSucceededAt(processor, 90 + processor);
+    for (const thread of [0, 1, 2]) board.setCalls(thread, processor, thread + 1, 1000 + thread);
+  }
+  for (const thread of [0, 1, 2]) {
+    board.setReady(thread, true);
+  }
+  assert.ok(board.stopping);
+  assert.is(board.purgedAtMs, 1);
+  assert.is(board.threadsReady, 3);
+  for (const processor of [0, 1]) {
+    assert.ok(board.breakerOpen(processor));
+    assert.is(board.countFailure(processor), 2);
+    assert.is(board.countTrial(processor), 2);
+    assert.not(board.trialDue(processor, 69 + processor));
+    assert.ok(board.trialDue(processor, 70 + processor));
+    assert.is(board.latencyMs(processor), 80 + processor);
+    assert.is(board.succeededAtMs(processor), 90 + processor);
+    assert.is(board.callsInFlight(processor), 6);
+    assert.is(board.oldestCallAtMs(processor), 1000);
+  }
+});
+
+test('of two threads that race for trials, each trial is taken by one', async () => {
+  const buffer = Board.allocate(SHAPE);
+  const code = `
+    import { parentPort, workerData } from 'node:worker_threads';
+    const { Board } = await import(${JSON.stringify(new URL('../../src/shared-memory/state.ts', import.meta.url).href)});
+    const board = new Board(workerData.buffer, workerData.shape);
+    let taken = 0;
+    for (let nowMs = 1; nowMs <= 20000; nowMs++) if (board.takeTrial(0, nowMs, nowMs + 1)) taken++;
+    parentPort.postMessage(taken);
+  `;
+  const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`);
+  const workers = [0, 1].map(() => new Worker(url, { workerData: { buffer, shape: SHAPE } }));
+  const taken = await Promise.all(
+    workers.map((worker) => new Promise<number>((resolve) => worker.once('message', resolve))),
+  );
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  // Moments only rise, so each of the 20,000 can be taken once at most, and the last one is taken.
+  const sum = taken.reduce((total, count) => total + count, 0);
+  assert.ok(sum >= 1);
+  assert.ok(sum <= 20_000, `${sum} taken`);
+});
+
+test.run();
