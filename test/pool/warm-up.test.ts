@@ -1,11 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
-import type { DrainPolicy } from '../../src/pool/dispatcher.ts';
+import type { DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { warmUpPool } from '../../src/pool/warm-up.ts';
 import { KeptLog } from '../kept-log.ts';
 
-const POLICY: DrainPolicy = {
+const POLICY: DispatcherPolicy = {
   patienceMs: 0,
   latencyBudgetMs: 1000,
   processorTimeoutMs: 5000,
