@@ -522,6 +522,13 @@ for (const answer of [FAILED, REFUSED]) {
     dear.answers.push(answer, answer);
     await clock.passSlowly(POLICY.pinHoldMs - 100);
     assert.equal(idsOf(cheap), [idOf(1)], 'what was never sent');
+    assert.equal(
+      idsOf(dear).sort(),
+      [idOf(2), idOf(3)],
+      'sent again where it had been sent, and nowhere else',
+    );
+    await clock.passSlowly(POLICY.pinHoldMs);
+    assert.equal(idsOf(cheap).sort(), [idOf(1), idOf(2), idOf(3)], 'free to go when no call can be running');
     await world.stop();
   });
 }
