@@ -508,7 +508,7 @@ const REFUSED_BY_NODE =
 /** One small fault, of those that servers and networks make. */
 function mutated(bytes: Buffer, random: Random): Buffer {
   const at = random.int(0, bytes.length - 1);
-  const byte = Buffer.of(random.pick([...ODD_BYTES, random.int(0, 255)]));
+  const byte = Buffer.of(random.pick([random.int(0, 255), ...ODD_BYTES]));
   const lines = bytes.toString('latin1').split('\r\n');
   const line = random.int(0, lines.length - 1);
   switch (random.int(0, 4)) {
