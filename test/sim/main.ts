@@ -1,16 +1,14 @@
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 import type { SimValues } from '../../src/cli/sim.ts';
-import type { MutantReport, MutantTask } from './mutant-worker.ts';
-import { MUTANTS, type Mutant } from './mutants.ts';
+import type { MutantReport } from './mutant-worker.ts';
+import { MUTANTS } from './mutants.ts';
 import { type Plan, planOf } from './plan.ts';
+import { runMutant } from './run-mutant.ts';
 import { KEPT_SEEDS } from './seeds.ts';
 import { shrink } from './shrink.ts';
 import { type Outcome, runPlan } from './world.ts';
 
 const SEEDS = 1000;
 const MUTANT_SEEDS = 3000;
-const MUTANT_TIMEOUT_MS = 600_000;
 const PROGRESS_EVERY_MS = 10_000;
 
 /** `dinossauro sim`. The exit code. */
@@ -100,19 +98,6 @@ async function runMutants(only: string, seedCount: number): Promise<boolean> {
   }
   console.log(`${mutants.length - missed} of ${mutants.length} mutants caught`);
   return missed === 0;
-}
-
-/** Null: it came to no end. */
-async function runMutant(mutant: Mutant, seedCount: number): Promise<MutantReport | null> {
-  const task: MutantTask = { mutant, seedCount };
-  const worker = new Worker(new URL('./mutant-worker.ts', import.meta.url), { workerData: task });
-  const timer = setTimeout(() => void worker.terminate(), MUTANT_TIMEOUT_MS);
-  const ended = once(worker, 'exit').then(() => null);
-  const reported = once(worker, 'message').then(([report]: MutantReport[]) => report ?? null);
-  const report = await Promise.race([reported, ended]);
-  clearTimeout(timer);
-  await worker.terminate();
-  return report;
 }
 
 function firstLine({ broken }: MutantReport): string {

@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MUTANTS } from './mutants.ts';
 import { HEALTH_SLACK_MS, planOf } from './plan.ts';
+import { runMutant } from './run-mutant.ts';
 import { KEPT_SEEDS } from './seeds.ts';
 import { type Outcome, runPlan } from './world.ts';
 
@@ -53,5 +54,17 @@ test('each mutant has its place in the gateway', () => {
     assert.is(source.split(from).length, 2, name);
   }
 });
+
+/** The sample of today: all of them come up within two weeks. `npm run sim -- --mutants` tries every one. */
+const SAMPLE = 3;
+const today = Math.floor(Date.now() / 86_400_000);
+for (let index = 0; index < SAMPLE; index++) {
+  const mutant = MUTANTS[(today * SAMPLE + index) % MUTANTS.length];
+  if (mutant === undefined) continue;
+  test(`the simulator finds this bug: ${mutant.name}`, async () => {
+    const report = await runMutant(mutant, 3000);
+    assert.ok(report?.broken);
+  });
+}
 
 test.run();

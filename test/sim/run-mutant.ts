@@ -1,0 +1,19 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { MutantReport, MutantTask } from './mutant-worker.ts';
+import type { Mutant } from './mutants.ts';
+
+const MUTANT_TIMEOUT_MS = 600_000;
+
+/** Looks for a seed in which the gateway with this bug breaks a promise. Null: the run came to no end in time. */
+export async function runMutant(mutant: Mutant, seedCount: number): Promise<MutantReport | null> {
+  const task: MutantTask = { mutant, seedCount };
+  const worker = new Worker(new URL('./mutant-worker.ts', import.meta.url), { workerData: task });
+  const timer = setTimeout(() => void worker.terminate(), MUTANT_TIMEOUT_MS);
+  const ended = once(worker, 'exit').then(() => null);
+  const reported = once(worker, 'message').then(([report]: MutantReport[]) => report ?? null);
+  const report = await Promise.race([reported, ended]);
+  clearTimeout(timer);
+  await worker.terminate();
+  return report;
+}
