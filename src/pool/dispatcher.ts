@@ -289,7 +289,11 @@ export class Drain {
     const { ledger, policy, sheet, log, clock, random } = this.#parts;
     const settling = this.#settlements.splice(0, policy.batchLimit);
     this.#more = claims.length === policy.batchLimit || this.#settlements.length > 0;
-    if (claims.length === 0 && settling.length === 0) return;
+    if (claims.length === 0 && settling.length === 0) {
+      // What could not be written has been purged meanwhile, or is another owner's.
+      if (this.#held.size === 0) this.#ledgerWorks();
+      return;
+    }
     const settlements = settling.map((item) => item.settlement);
     const owner = this.#lease.owner;
     const beganAtMs = clock.stopwatchMs();
@@ -298,18 +302,26 @@ export class Drain {
       sheet.count('commitFailures');
       this.#settlements.unshift(...settling);
       for (const held of claims.reverse()) this.#unclaim(held);
-      if (this.#ledgerFailures++ === 0) log.warn({ reason: reply.reason }, 'ledger unavailable');
+      if (this.#ledgerFailures++ === 0) {
+        sheet.set('commitFailingSinceMs', clock.monotonicMs());
+        log.warn({ reason: reply.reason }, 'ledger unavailable');
+      }
       await sleep(clock, equalJitterMs(policy.backoff, this.#ledgerFailures, random));
       return;
     }
     if (this.#ledgerFailures > 0) log.info({ attempts: this.#ledgerFailures }, 'ledger available again');
-    this.#ledgerFailures = 0;
+    this.#ledgerWorks();
     sheet.observe('commit', clock.stopwatchMs() - beganAtMs);
     for (const [index, item] of settling.entries())
       this.#settled(item, reply.value.settled[index] === 'recorded');
     for (const [index, held] of claims.entries()) this.#claimed(held, reply.value.claimed[index] ?? 'fenced');
     if (reply.value.claimed.includes('fenced') && this.#lease.owner === owner)
       await this.#lease.enlistAgain();
+  }
+
+  #ledgerWorks(): void {
+    this.#ledgerFailures = 0;
+    this.#parts.sheet.set('commitFailingSinceMs', 0);
   }
 
   #unclaim(held: Held): void {
