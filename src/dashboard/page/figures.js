@@ -160,7 +160,7 @@ export class Figures {
       case 'after-patience':
         return `Gets what has waited ${duration(this.#hello.patienceMs)} for a cheaper one.`;
       case 'failing':
-        return `It fails. Payments wait for it for ${duration(this.#hello.patienceMs)}, then go elsewhere.`;
+        return `It fails. Payments wait for it for ${duration(this.#hello.patienceMs)}, then go to one that works.`;
       case 'slow':
         return `It takes longer than ${duration(this.#hello.latencyBudgetMs)}. Payments go elsewhere.`;
       case 'not-needed':
