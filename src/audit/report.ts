@@ -122,7 +122,7 @@ export function verdictOf(
   return states.has('settling') ? 'settling' : 'agrees';
 }
 
-export function processorsOf({ here, there }: Difference): string[] {
+function processorsOf({ here, there }: Difference): string[] {
   if (there.length > 0) return there.map(({ processor }) => processor);
   return here.processor === null ? [] : [here.processor];
 }

@@ -402,6 +402,22 @@ failing('a Redis that hangs: it does not answer', async ({ page, redis }) => {
   await untilShown('its health', page.locator('#health'), 'Healthy');
 });
 
+failing(
+  'a Redis that a failover has made a replica: it answers, and refuses writes',
+  async ({ page, redis }) => {
+    await page.getByRole('button', { name: 'Send load' }).click();
+    await redisSays(redis, 'REPLICAOF 127.0.0.1 1');
+    await untilShown(
+      'what is wrong',
+      worst(page, 'h3'),
+      /^The ledger (answers, but refuses|does not answer)/,
+    );
+    await untilShown('what waits', worst(page, '.since'), /payments wait, the oldest for /);
+    await redisSays(redis, 'REPLICAOF NO ONE');
+    await untilShown('its health', page.locator('#health'), 'Healthy');
+  },
+);
+
 failing('one processor that fails, and then both', async ({ page }) => {
   await page.getByRole('button', { name: 'Send load' }).click();
   const fails = await page.locator('#lab fieldset').getByLabel('Fail').all();
