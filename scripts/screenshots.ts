@@ -1,4 +1,4 @@
-// Takes pictures of the dashboard at rest, under load and with a broken processor, light, dark and on a phone:
+// Takes pictures of the dashboard at rest, under load, with a broken processor and with both broken, light, dark and on a phone:
 //
 //   node scripts/screenshots.ts docs/screenshots
 
@@ -31,6 +31,9 @@ try {
   await page.locator('#lab fieldset').first().getByLabel('Fail').check();
   await page.waitForTimeout(12_000);
   await shoot(page, 'broken');
+  await page.locator('#lab fieldset').last().getByLabel('Fail').check();
+  await page.waitForTimeout(8000);
+  await shoot(page, 'both-broken');
 } finally {
   await browser.close();
   await site.close();

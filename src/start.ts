@@ -11,12 +11,14 @@ import {
   PLAYED_TOKEN,
   type Played,
   playedAddress,
+  playedBooksFile,
   playedUrl,
   playsProcessors,
   trialEnvironment,
 } from './config/demo.ts';
 import { type Address, formatAddress } from './core/address.ts';
 import { sleep, systemClock } from './core/clock.ts';
+import { openBooks } from './simulated/books-file.ts';
 import { parseDecimal } from './simulated/decimal.ts';
 import { serveLab } from './simulated/lab.ts';
 import { Load } from './simulated/load.ts';
@@ -35,9 +37,10 @@ if (reading.kind === 'wrong') fail(...reading.problems);
 if (playsProcessors(process.env)) await playAll(reading.config);
 await runGateway(reading.config);
 
-async function playAll({ listen, access }: Config): Promise<void> {
+async function playAll({ listen, access, ledger }: Config): Promise<void> {
   const processors = new Map<string, SimulatedProcessor>();
-  for (const played of PLAYED) processors.set(played.name, await play(played));
+  for (const played of PLAYED)
+    processors.set(played.name, await play(played, playedBooksFile(played, ledger)));
   if (listen.kind === 'tcp' && listen.port !== 0 && access.dashboard !== 'off')
     await openLab(processors, listen);
 }
@@ -55,15 +58,22 @@ async function openLab(
   environment['DASHBOARD_LAB'] = `http://${HOST}:${served.port}/#${token}`;
 }
 
-async function play(played: Played): Promise<SimulatedProcessor> {
+async function play(played: Played, booksFile: string): Promise<SimulatedProcessor> {
   const { name, fee, setting } = played;
   const decimal = parseDecimal(fee);
   if (decimal === null) throw new Error(`${fee} is no decimal`);
+  const opened = openBooks(booksFile, (reason) =>
+    console.error(`dinossauro: ${booksFile} cannot be written, so \`${name}\` answers 500: ${reason}`),
+  );
+  if (opened.kind === 'failed') {
+    fail(`${booksFile}: ${opened.reason}; to begin anew, remove it together with the ledger`);
+  }
   const processor = new SimulatedProcessor({
     clock: systemClock,
     random: Math.random,
     fee: decimal,
     token: PLAYED_TOKEN,
+    books: opened.books,
   });
   const served = await serve(processor, playedAddress(played));
   if (served.kind === 'failed') {

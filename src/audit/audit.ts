@@ -5,7 +5,15 @@ import { type FoundForCertain, judge } from './judgement.ts';
 import { compared, narrow, piecesOf, type Suspicion } from './narrowing.ts';
 import type { OurBooks } from './our-books.ts';
 import type { Compared, Period } from './period.ts';
-import { type AuditReport, type Difference, type ProcessorReport, stampOf, verdictOf } from './report.ts';
+import type { AuditProgress } from './progress.ts';
+import {
+  type AuditReport,
+  type Difference,
+  groupsOf,
+  type ProcessorReport,
+  stampOf,
+  verdictOf,
+} from './report.ts';
 import { CLOCKS_APART_MS, RANKS, Suspects } from './suspects.ts';
 import { AuditWindow } from './window.ts';
 
@@ -16,6 +24,7 @@ export interface AuditParts extends InquiryParts {
   readonly settlesWithinMs: number;
   /** How long what looks overdue is given before it is looked at once more. */
   readonly secondLookMs: number;
+  readonly onProgress: (progress: AuditProgress) => void;
 }
 
 export interface AuditRequest {
@@ -24,11 +33,12 @@ export interface AuditRequest {
   readonly toMs: number;
   /** Looks up every payment of the period, also where the totals are the same. */
   readonly every: boolean;
+  /** Differences that the report holds, at most; it counts all. */
+  readonly differenceLimit: number;
 }
 
 /** The last moment that a processor reads: the end of the year 9999. */
 const LAST_STAMP_MS = Date.UTC(10_000, 0) - 1;
-const DIFFERENCES_SHOWN = 200;
 
 /** A payment that was looked up. */
 interface Case {
@@ -49,6 +59,7 @@ export class Audit {
   readonly #inquiry: Inquiry;
   readonly #names: readonly string[];
   readonly #cases = new Map<string, Case>();
+  #comparedCount = 0;
 
   constructor(parts: AuditParts) {
     this.#parts = parts;
@@ -57,7 +68,7 @@ export class Audit {
   }
 
   /** To be called once. `unavailable`: the ledger did not answer, so nothing can be told. */
-  async run({ fromMs, toMs, every }: AuditRequest): Promise<Reply<AuditReport>> {
+  async run({ fromMs, toMs, every, differenceLimit }: AuditRequest): Promise<Reply<AuditReport>> {
     const { clock, ours, settlesWithinMs } = this.#parts;
     const [startedAtMs, beganMs] = [clock.nowMs(), clock.monotonicMs()];
     const whole = {
@@ -79,8 +90,9 @@ export class Audit {
       tookMs: clock.monotonicMs() - beganMs,
       settlesWithinMs,
       processors,
-      differences: differences.slice(0, DIFFERENCES_SHOWN),
+      differences: differences.slice(0, differenceLimit),
       differenceCount: differences.length,
+      differenceGroups: groupsOf(differences),
       lookedUpCount: this.#inquiry.lookedUpCount,
       problems: this.#inquiry.problems,
     });
@@ -105,6 +117,7 @@ export class Audit {
   }
 
   async #compare(processor: number, period: Period): Promise<Compared> {
+    this.#parts.onProgress({ phase: 'totals', done: this.#comparedCount++, of: null });
     const here = await this.#parts.ours.totals(processor, period);
     const there = this.#parts.ours.lost === null ? await this.#inquiry.totals(processor, period) : null;
     return { here, there };
@@ -112,7 +125,7 @@ export class Audit {
 
   /** Walks over our payments once, and looks up at the processors what may be behind the differences. */
   async #goDown(windows: readonly AuditWindow[]): Promise<void> {
-    const { ours, paymentLimit } = this.#parts;
+    const { ours, paymentLimit, onProgress } = this.#parts;
     const concerned = [...new Set(windows.map(({ processor }) => processor))];
     const suspects = new Map(
       concerned.map((processor) => {
@@ -120,15 +133,24 @@ export class Audit {
         return [processor, new Suspects(processor, periods, paymentLimit)];
       }),
     );
+    let readCount = 0;
     await ours.walk(hullOf(windows), (entry) => {
+      onProgress({ phase: 'books', done: ++readCount, of: null });
       for (const window of windows) window.list(entry);
       for (const each of suspects.values()) each.consider(entry);
     });
+    let expectedCount = 0;
     for (const rank of RANKS) {
       for (const [processor, each] of suspects) {
         const own = windows.filter((window) => window.processor === processor);
         if (rank > 1 && own.every((window) => window.isAccountedFor)) continue;
-        for (const entry of each.of(rank)) await this.#look(processor, entry, windows);
+        expectedCount += each.of(rank).length;
+        for (const entry of each.of(rank)) {
+          // A payment may be looked up at more than one processor.
+          const done = this.#inquiry.lookedUpCount;
+          onProgress({ phase: 'lookups', done, of: Math.max(done, expectedCount) });
+          await this.#look(processor, entry, windows);
+        }
         if (each.isOverflowing(rank)) {
           for (const window of own) window.leaveUnfinished();
           this.#inquiry.noteLimit();
@@ -158,13 +180,16 @@ export class Audit {
 
   /** Everything that seemed to differ, looked at once more; the wrong ones first. */
   async #differences(): Promise<Difference[]> {
-    const { clock, secondLookMs } = this.#parts;
+    const { clock, secondLookMs, onProgress } = this.#parts;
     const doubtful = [...this.#cases.values()].filter((each) => this.#judge(each).length > 0);
     const isOverdue = (each: Case) =>
       isOpen(each.entry) && this.#judge(each).some(({ state }) => state === 'wrong');
     if (doubtful.some(isOverdue)) await sleep(clock, secondLookMs);
     const differences: Difference[] = [];
-    for (const each of doubtful) differences.push(...(await this.#judgeAgain(each)));
+    for (const [done, each] of doubtful.entries()) {
+      onProgress({ phase: 'again', done, of: doubtful.length });
+      differences.push(...(await this.#judgeAgain(each)));
+    }
     return differences.sort((one, other) => weight(other) - weight(one));
   }
 

@@ -7,6 +7,7 @@ import { CARRIER } from '../tracing/open.ts';
 import { Audit, type AuditRequest } from './audit.ts';
 import type { AuditedProcessor } from './inquiry.ts';
 import { OurBooks } from './our-books.ts';
+import type { AuditProgress } from './progress.ts';
 import type { AuditReport } from './report.ts';
 
 export interface AuditorParts {
@@ -43,7 +44,10 @@ export class Auditor {
   }
 
   /** `unavailable`: the ledger does not answer. */
-  run(request: AuditRequest): Promise<Reply<AuditReport>> {
+  run(
+    request: AuditRequest,
+    onProgress: (progress: AuditProgress) => void = () => {},
+  ): Promise<Reply<AuditReport>> {
     const { audit, processorTimeoutMs, pinHoldMs, leaseMs, backoff } = this.#config;
     return new Audit({
       ours: new OurBooks(this.#ledger, this.#clock),
@@ -54,6 +58,7 @@ export class Auditor {
       timeoutMs: processorTimeoutMs,
       settlesWithinMs: processorTimeoutMs + pinHoldMs + leaseMs + backoff.maxMs,
       secondLookMs: backoff.maxMs + SECOND_LOOK_MARGIN_MS,
+      onProgress,
     }).run(request);
   }
 

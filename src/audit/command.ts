@@ -4,6 +4,7 @@ import { systemClock } from '../core/clock.ts';
 import { parseWindow } from '../core/time-window.ts';
 import type { AuditRequest } from './audit.ts';
 import { Auditor } from './auditor.ts';
+import { ProgressLine, type ProgressLineParts } from './progress.ts';
 import type { AuditReport, Verdict } from './report.ts';
 import { reportLines } from './text.ts';
 
@@ -16,6 +17,10 @@ export interface AuditOrder {
   readonly to: string;
   readonly every: boolean;
   readonly json: boolean;
+  /** Lists every difference, where it otherwise gathers those that are alike. */
+  readonly all: boolean;
+  /** Tells how far it is, also with `json`. */
+  readonly progress: boolean;
   /** The gateway that is to do it; undefined: this process. */
   readonly url: string | undefined;
   /** Empty: none. */
@@ -26,6 +31,8 @@ export interface AuditSurroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly print: (text: string) => void;
   readonly complain: (line: string) => void;
+  /** Where progress goes, and whether that is a terminal. */
+  readonly progress: Omit<ProgressLineParts, 'clock'>;
 }
 
 type Outcome =
@@ -33,29 +40,49 @@ type Outcome =
   | { readonly kind: 'failed'; readonly lines: readonly string[] };
 
 /** The program behind `dinossauro audit`: audits, prints the report, and answers the exit code. */
-export async function runAudit(
-  order: AuditOrder,
-  { environment, print, complain }: AuditSurroundings,
-): Promise<number> {
-  const outcome =
-    order.url === undefined ? await auditHere(order, environment) : await askGateway(order.url, order);
+export async function runAudit(order: AuditOrder, surroundings: AuditSurroundings): Promise<number> {
+  const { print, complain } = surroundings;
+  const progress = !order.json || order.progress ? startProgress(order, surroundings) : null;
+  const outcome = await audit(order, surroundings, progress).finally(() => progress?.stop());
   if (outcome.kind === 'failed') {
     for (const line of outcome.lines) complain(`dinossauro: ${line}`);
     return EXIT_CODES.unknown;
   }
   const { report } = outcome;
-  print(order.json ? JSON.stringify(report, null, 1) : reportLines(report).join('\n'));
+  print(order.json ? JSON.stringify(report, null, 1) : reportLines(report, order.all).join('\n'));
   return EXIT_CODES[report.verdict];
+}
+
+function startProgress({ url }: AuditOrder, { progress }: AuditSurroundings): ProgressLine {
+  const phase = url === undefined ? 'totals' : 'gateway';
+  return new ProgressLine({ ...progress, clock: systemClock }, { phase, done: 0, of: null });
+}
+
+function audit(
+  order: AuditOrder,
+  { environment }: AuditSurroundings,
+  progress: ProgressLine | null,
+): Promise<Outcome> {
+  return order.url === undefined ? auditHere(order, environment, progress) : askGateway(order.url, order);
 }
 
 function queryOf({ from, to, every }: AuditOrder): string {
   return String(new URLSearchParams({ from, to, payments: every ? 'every' : 'differing' }));
 }
 
-async function auditHere(order: AuditOrder, environment: AuditSurroundings['environment']): Promise<Outcome> {
+async function auditHere(
+  order: AuditOrder,
+  environment: AuditSurroundings['environment'],
+  progress: ProgressLine | null,
+): Promise<Outcome> {
   const window = parseWindow(queryOf(order));
   if (window.kind === 'bad') return failed(window.detail);
-  const request: AuditRequest = { fromMs: window.fromMs, toMs: window.toMs, every: order.every };
+  const request: AuditRequest = {
+    fromMs: window.fromMs,
+    toMs: window.toMs,
+    every: order.every,
+    differenceLimit: Infinity,
+  };
   const reading = readConfig(environment);
   if (reading.kind === 'wrong') return { kind: 'failed', lines: reading.problems };
   const { config } = reading;
@@ -64,7 +91,7 @@ async function auditHere(order: AuditOrder, environment: AuditSurroundings['envi
     return failed(`LEDGER_URL: there are no books in ${config.ledger.path}`);
   }
   const auditor = await Auditor.open({ config, clock: systemClock, random: Math.random });
-  const reply = await auditor.run(request);
+  const reply = await auditor.run(request, (now) => progress?.update(now));
   await auditor.close();
   if (reply.kind === 'unavailable') return failed(`the ledger does not answer: ${reply.reason}`);
   return { kind: 'report', report: reply.value };

@@ -22,9 +22,11 @@ export interface AuditReport {
   /** After so long a settlement that is still missing is wrong. */
   readonly settlesWithinMs: number;
   readonly processors: readonly ProcessorReport[];
-  /** The wrong ones first; no more than the first 200. */
+  /** The wrong ones first. `GET /audit` answers no more than the first 200. */
   readonly differences: readonly Difference[];
   readonly differenceCount: number;
+  /** All differences, those that are alike counted together; in the order of `differences`. */
+  readonly differenceGroups: readonly DifferenceGroup[];
   /** Payments looked up at processors. */
   readonly lookedUpCount: number;
   /** Why the audit does not know everything; empty: it does. */
@@ -90,6 +92,17 @@ export interface Difference {
   readonly why: string;
 }
 
+/** Differences of one kind and state at the same processors. */
+export interface DifferenceGroup {
+  readonly kind: DifferenceKind;
+  readonly state: Difference['state'];
+  /** Those that hold the payments; where none does, the one that our books name. */
+  readonly processors: readonly string[];
+  readonly count: number;
+  /** What our books say that these payments amount to. */
+  readonly amountCents: number;
+}
+
 export interface Holding {
   readonly processor: string;
   readonly amountCents: number;
@@ -107,6 +120,38 @@ export function verdictOf(
   if (states.has('wrong')) return 'differs';
   if (states.has('unknown') || problems.length > 0) return 'unknown';
   return states.has('settling') ? 'settling' : 'agrees';
+}
+
+function processorsOf({ here, there }: Difference): string[] {
+  if (there.length > 0) return there.map(({ processor }) => processor);
+  return here.processor === null ? [] : [here.processor];
+}
+
+/** Whether a difference is counted in a group. */
+export function belongs(difference: Difference, { kind, state, processors }: DifferenceGroup): boolean {
+  return (
+    difference.kind === kind &&
+    difference.state === state &&
+    processorsOf(difference).join() === processors.join()
+  );
+}
+
+export function groupsOf(differences: readonly Difference[]): DifferenceGroup[] {
+  const groups = new Map<string, DifferenceGroup>();
+  for (const difference of differences) {
+    const { kind, state, here } = difference;
+    const processors = processorsOf(difference);
+    const key = [kind, state, ...processors].join();
+    const { count, amountCents } = groups.get(key) ?? { count: 0, amountCents: 0 };
+    groups.set(key, {
+      kind,
+      state,
+      processors,
+      count: count + 1,
+      amountCents: amountCents + here.amountCents,
+    });
+  }
+  return [...groups.values()];
 }
 
 export function stampOf(ms: number): string {

@@ -1,7 +1,16 @@
 import { centsToDecimal } from '../core/money.ts';
 import type { Totals } from '../core/payment.ts';
-import { isSame, NOTHING } from './period.ts';
-import type { AuditReport, Difference, Holding, ProcessorReport, Verdict, WindowReport } from './report.ts';
+import { isSame, NOTHING, plus } from './period.ts';
+import {
+  type AuditReport,
+  belongs,
+  type Difference,
+  type DifferenceGroup,
+  type Holding,
+  type ProcessorReport,
+  type Verdict,
+  type WindowReport,
+} from './report.ts';
 
 const VERDICTS: Readonly<Record<Verdict, string>> = {
   agrees: 'AGREES: the books are the same on both sides',
@@ -10,27 +19,78 @@ const VERDICTS: Readonly<Record<Verdict, string>> = {
   unknown: 'UNKNOWN: nothing is known to be wrong, and not everything could be looked at',
 };
 
-/** A report for people, in lines. */
-export function reportLines(report: AuditReport): string[] {
-  const { verdict, from, to, startedAt, differences, differenceCount } = report;
-  const hidden = differenceCount - differences.length;
+/** Of differences or periods that are alike, how many are told of each by itself. */
+const EXAMPLES = 3;
+
+/** A report for people, in lines. What is alike is gathered, with a few examples, unless `all` of it is wanted. */
+export function reportLines(report: AuditReport, all: boolean): string[] {
+  const { verdict, from, to, startedAt } = report;
+  const lines = [
+    ...report.processors.flatMap((processor) => processorLines(processor, all)),
+    ...report.differenceGroups.flatMap((group) => groupLines(group, report.differences, all)),
+  ];
+  const isGathered = lines.some(({ isGathered }) => isGathered);
   return [
     VERDICTS[verdict],
     `  from ${from ?? 'the beginning'} to ${to ?? startedAt}`,
-    ...report.processors.flatMap(processorLines),
-    ...differences.flatMap(differenceLines),
-    ...(hidden > 0 ? [`  and ${hidden} more`] : []),
+    ...lines.map(({ text }) => text),
+    ...(isGathered ? ['  --all lists each of them, and --json has them for programs'] : []),
     ...report.problems.map((problem) => `  not known: ${problem}`),
     `  ${counted(report.lookedUpCount)} looked up, ${(report.tookMs / 1000).toFixed(1)} s`,
   ];
 }
 
-function processorLines({ name, here, there, windows }: ProcessorReport): string[] {
-  return [`  ${name}: ${sides(here, there)}`, ...windows.map(windowLine)];
+interface Line {
+  readonly text: string;
+  /** It stands for others that are not listed. */
+  readonly isGathered: boolean;
 }
 
-function windowLine({ from, to, here, there, listed, remainder, state }: WindowReport): string {
-  const parts = [`${from} to ${to}: ${sides(here, there)}`];
+function line(text: string): Line {
+  return { text, isGathered: false };
+}
+
+function gathered(text: string): Line {
+  return { text, isGathered: true };
+}
+
+function processorLines({ name, here, there, windows }: ProcessorReport, all: boolean): Line[] {
+  const states = [...new Set(windows.map(({ state }) => state))];
+  return [
+    line(`  ${name}: ${sides(here, there)}`),
+    ...states.flatMap((state) =>
+      windowLines(
+        windows.filter((window) => window.state === state),
+        all,
+      ),
+    ),
+  ];
+}
+
+/** Windows of one processor and one state. */
+function windowLines(windows: readonly WindowReport[], all: boolean): Line[] {
+  if (all || windows.length <= EXAMPLES) return windows.map((window) => line(windowLine(window, '')));
+  return [gathered(windowLine(windows.reduce(joined), `${windows.length} periods within `))];
+}
+
+/** Windows come in the order of time and don't overlap, so their sums add up. */
+function joined(one: WindowReport, other: WindowReport): WindowReport {
+  const both = (first: Totals | null, second: Totals | null) =>
+    first === null || second === null ? null : plus(first, second);
+  return {
+    from: one.from,
+    to: other.to,
+    here: plus(one.here, other.here),
+    there: both(one.there, other.there),
+    listed: plus(one.listed, other.listed),
+    remainder: both(one.remainder, other.remainder),
+    state: one.state,
+  };
+}
+
+function windowLine(window: WindowReport, before: string): string {
+  const { from, to, here, there, listed, remainder, state } = window;
+  const parts = [`${before}${from} to ${to}: ${sides(here, there)}`];
   if (!isSame(here, listed)) parts.push(`our payments are ${summed(listed)}`);
   if (remainder !== null && !isSame(remainder, NOTHING)) {
     parts.push(`no payment of ours explains ${summed(remainder)}`);
@@ -38,13 +98,26 @@ function windowLine({ from, to, here, there, listed, remainder, state }: WindowR
   return `    ${parts.join('; ')} (${state})`;
 }
 
-function differenceLines({ kind, state, correlationId, here, there, why }: Difference): string[] {
+function groupLines(group: DifferenceGroup, differences: readonly Difference[], all: boolean): Line[] {
+  const { kind, state, processors, count } = group;
+  const own = differences.filter((difference) => belongs(difference, group));
+  const listed = all ? own : own.slice(0, EXAMPLES);
+  const at = processors.length === 0 ? '' : ` at ${processors.join(' and ')}`;
+  const hidden = count - listed.length;
+  const more = `    and ${hidden} more`;
+  return [
+    line(`  ${kind} (${state})${at}: ${summed(group)}`),
+    ...listed.flatMap((difference) => differenceLines(difference).map(line)),
+    ...(hidden === 0 ? [] : [all ? line(`${more}, which the report leaves out`) : gathered(more)]),
+  ];
+}
+
+function differenceLines({ correlationId, here, there, why }: Difference): string[] {
   const ours = here.processor === null ? here.status : `${here.status} at ${here.processor}`;
   const stamp = here.requestedAt === null ? '' : ` for ${here.requestedAt}`;
   return [
-    `  ${kind} (${state}) ${correlationId}`,
-    `    ${why}`,
-    `    here ${ours}, ${money(here.amountCents)}${stamp}; ${there.map(holdingText).join('; ') || 'there nothing'}`,
+    `    ${correlationId}: ${why}`,
+    `      here ${ours}, ${money(here.amountCents)}${stamp}; ${there.map(holdingText).join('; ') || 'there nothing'}`,
   ];
 }
 

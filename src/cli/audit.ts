@@ -17,7 +17,9 @@ export const audit = command({
     from: moment('from', 'stamps from then on (the beginning)'),
     to: moment('to', 'stamps until then (now)'),
     every: flag('look up every payment, also where the totals are the same'),
-    json: flag('the report as JSON'),
+    all: flag('list every difference, where those that are alike are gathered otherwise'),
+    json: flag('the report as JSON, complete'),
+    progress: flag('tell on standard error how far it is, also with --json'),
     url: gateway('let this gateway do it (GET /audit)'),
     token: text('TEXT', 'what that gateway wants (ADMIN_TOKEN)'),
   },
@@ -35,6 +37,10 @@ export const audit = command({
         environment: trialEnvironment(process.env),
         print: (report) => console.log(report),
         complain: (line) => console.error(line),
+        progress: {
+          isTerminal: process.stderr.isTTY === true,
+          write: (text) => process.stderr.write(text),
+        },
       },
     );
   },

@@ -23,6 +23,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(ENDED_BY_SIGPIPE);
   throw error;
 });
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  // Nobody reads the progress or the complaints: the result and the exit code stay what they are.
+  if (error.code !== 'EPIPE') throw error;
+});
 const code = await run(process.argv.slice(2));
 if (code !== null) process.exitCode = code;
 

@@ -6,10 +6,11 @@ export const processor = command({
   summary: 'one simulated processor, with the official contract',
   about: [
     'Settings (environment) and their defaults:',
-    '  LISTEN   127.0.0.1:8001',
-    '  FEE      0.05, as a part of the amount',
-    '  TOKEN    123, of its administrative routes',
-    '  NAME     default',
+    '  LISTEN      127.0.0.1:8001',
+    '  FEE         0.05, as a part of the amount',
+    '  TOKEN       123, of its administrative routes',
+    '  NAME        default',
+    '  BOOKS_FILE  (none) a file that keeps its books across restarts; without it they are in memory only',
   ],
   options: {},
   examples: [

@@ -5,8 +5,9 @@ export const start = command({
   name: 'start',
   summary: 'the gateway and, unless you configure processors, two simulated ones: to look at and to try',
   about: [
-    'Listens on 127.0.0.1:9999 and keeps its books in ./data. Purging is allowed. Every setting of the gateway',
-    'may be given in the environment: dinossauro gateway --help lists them. Ctrl-C stops everything.',
+    'Listens on 127.0.0.1:9999 and keeps its books and those of the simulated processors in ./data: remove that',
+    'folder to begin anew. Purging is allowed. Every setting of the gateway may be given in the environment:',
+    'dinossauro gateway --help lists them. Ctrl-C stops everything.',
   ],
   options: {},
   examples: [

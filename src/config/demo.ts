@@ -1,4 +1,5 @@
 import type { Address } from '../core/address.ts';
+import type { LedgerTarget } from './config.ts';
 
 /** The processors that `npm start` plays where the environment names none. */
 export const PLAYED = [
@@ -34,4 +35,19 @@ export function playedUrl({ port }: Played): string {
 
 export function playedAddress({ port }: Played): Address {
   return { kind: 'tcp', host: HOST, port };
+}
+
+/**
+ * Where such a processor keeps its books: beside the ledger whose payments they hold, so that a restart finds both as
+ * they were, and another ledger finds books of its own.
+ */
+export function playedBooksFile({ name }: Played, ledger: LedgerTarget): string {
+  const beside = ledger.kind === 'lmdb' ? ledger.path : `./data/redis-${placeOf(ledger.url)}`;
+  return `${beside.replace(/\/+$/, '')}.processors/${name}.books`;
+}
+
+/** Host, port and database of a Redis, without its password, as a part of a file name. */
+function placeOf(redisUrl: string): string {
+  const { host, pathname } = new URL(redisUrl);
+  return `${host}${pathname}`.replace(/\W+/g, '-').replace(/^-|-$/g, '');
 }

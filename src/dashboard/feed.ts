@@ -1,9 +1,8 @@
 import type { Clock } from '../core/clock.ts';
-import type { Hello, Message } from './frame.ts';
+import type { Message } from './frame.ts';
 import { Sampler, type SamplerParts } from './sampler.ts';
 
 export interface FeedParts extends Omit<SamplerParts, 'clock'> {
-  readonly hello: Hello;
   /** Sends one text to every viewer. */
   readonly publish: (text: string) => void;
   readonly clock: Clock;

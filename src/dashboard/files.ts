@@ -8,6 +8,7 @@ const OWN = [
   'page.css',
   'main.js',
   'charts.js',
+  'conditions.js',
   'connection.js',
   'element.js',
   'figures.js',

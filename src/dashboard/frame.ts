@@ -1,4 +1,5 @@
 import type { Reason } from '../pool/routing.ts';
+import type { Condition } from './conditions.ts';
 
 /**
  * What a viewer of the dashboard is sent: once what stays as it is, then a frame each second. Money is whole cents,
@@ -24,6 +25,8 @@ export interface Frame {
   /** Wall clock of the gateway. */
   readonly atMs: number;
   readonly instance: InstanceFigures;
+  /** What is wrong with this instance, the worst first; empty: nothing is. */
+  readonly conditions: readonly Condition[];
   /** In the order of `Hello.processors`. */
   readonly processors: readonly ProcessorFigures[];
   readonly deployment: DeploymentFigures;
@@ -32,6 +35,8 @@ export interface Frame {
 /** Of this instance, all its threads together. A rate is null in the first frame, which has nothing before it. */
 export interface InstanceFigures {
   readonly state: 'starting' | 'ready' | 'stopping';
+  /** Whether payments can be claimed, and so sent to any processor. */
+  readonly canClaim: boolean;
   readonly acceptedPerS: number | null;
   readonly settledPerS: number | null;
   /** Accepted and not in the books yet: in the ring, or in the hands of a pool thread. */

@@ -1,23 +1,30 @@
 import type { Clock } from '../core/clock.ts';
 import type { Totals } from '../core/payment.ts';
-import type { Ledger, OwnerRecord } from '../ledger/ledger.ts';
-import type { Meters } from '../shared-memory/metrics-table.ts';
+import type { Ledger, OwnerRecord, Reply } from '../ledger/ledger.ts';
+import type { Gauge, Meters } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
+import type { Segments } from '../shared-memory/segment-table.ts';
 import type { Board } from '../shared-memory/state.ts';
-import type { DeploymentFigures, Frame, InstanceFigures, ProcessorFigures } from './frame.ts';
+import { canClaim, conditions, type Situation } from './conditions.ts';
+import type { DeploymentFigures, Frame, Hello, InstanceFigures, ProcessorFigures } from './frame.ts';
 import { RecentTimes } from './recent-times.ts';
 
 export interface SamplerParts {
   readonly board: Board;
   readonly meters: Meters;
   readonly ring: Ring;
+  readonly segments: Segments;
   readonly ledger: Ledger;
+  readonly hello: Hello;
   readonly poolThreadCount: number;
+  readonly confirmsAcceptance: boolean;
   readonly clock: Clock;
 }
 
 /** How often the ledger is asked: it is every instance's, and may be far away. */
 const LEDGER_EVERY_MS = 2000;
+/** Characters of a reason that are sent: it may be a whole page of a driver's. */
+const REASON_LIMIT = 200;
 
 interface Counts {
   readonly atMs: number;
@@ -41,6 +48,8 @@ export class Sampler {
   #counts: Counts | null = null;
   #books: Books | null = null;
   #unavailable: string | null = null;
+  /** Since when, on the monotonic clock. */
+  #unavailableAtMs = 0;
   #askedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: SamplerParts) {
@@ -55,10 +64,12 @@ export class Sampler {
     const before = this.#counts;
     const counts = this.#count(nowMs);
     this.#counts = counts;
+    const situation = this.#situation(nowMs);
     return {
       kind: 'frame',
       atMs: clock.nowMs(),
-      instance: this.#instance(counts, before),
+      instance: this.#instance(counts, before, situation),
+      conditions: conditions(situation),
       processors: Array.from({ length: board.shape.processorCount }, (_, processor) =>
         this.#processor(processor, counts, before),
       ),
@@ -74,15 +85,53 @@ export class Sampler {
     return { atMs, accepted: meters.counted('accepted'), settled };
   }
 
-  #instance(counts: Counts, before: Counts | null): InstanceFigures {
-    const { meters, clock } = this.#parts;
-    const oldestAtMs = this.#oldestHeldAtMs();
+  #situation(nowMs: number): Situation {
+    const { board, ring, segments, hello, confirmsAcceptance, poolThreadCount } = this.#parts;
+    const age = (atMs: number | null) => (atMs === null ? null : nowMs - atMs);
+    const failingSinceMs = this.#oldest(['commitFailingSinceMs', 'leaseFailingSinceMs']);
+    const unavailableAtMs = this.#unavailable === null ? null : this.#unavailableAtMs;
     return {
       state: this.#state(),
+      backlog: this.#backlog(),
+      backlogAgeMs: this.#backlogAgeMs(),
+      ledger: {
+        kind: hello.ledger,
+        unavailable: this.#unavailable,
+        failingForMs: age(failingSinceMs ?? unavailableAtMs),
+        confirmsAcceptance,
+      },
+      threads: { count: poolThreadCount, withLease: this.#threadsWithLease(nowMs) },
+      journal: {
+        failingForMs: age(this.#oldest(['journalFailingSinceMs'])),
+        usedSegments: segments.live().length,
+        segmentCount: segments.segmentCount,
+      },
+      queue: { size: ring.capacity - ring.room, capacity: ring.capacity },
+      processors: hello.processors.map(({ name }, processor) => ({
+        name,
+        openForMs: board.breakerOpen(processor) ? nowMs - board.breakerAtMs(processor) : null,
+      })),
+      patienceMs: hello.patienceMs,
+    };
+  }
+
+  #threadsWithLease(nowMs: number): number {
+    const { meters, poolThreadCount } = this.#parts;
+    return Array.from({ length: poolThreadCount }, (_, thread) =>
+      meters.gauge(thread, 'leaseUntilMs'),
+    ).filter((untilMs) => nowMs < untilMs).length;
+  }
+
+  #instance(counts: Counts, before: Counts | null, situation: Situation): InstanceFigures {
+    const { meters } = this.#parts;
+    const { state, backlog, backlogAgeMs } = situation;
+    return {
+      state,
+      canClaim: canClaim(situation),
       acceptedPerS: rate(counts, before, ({ accepted }) => accepted),
       settledPerS: rate(counts, before, ({ settled }) => settled.reduce((sum, count) => sum + count, 0)),
-      backlog: this.#backlog(),
-      backlogAgeMs: oldestAtMs === null ? 0 : Math.max(0, clock.nowMs() - oldestAtMs),
+      backlog,
+      backlogAgeMs,
       accept: this.#acceptTimes.read(meters.histogram('accept')),
       settlement: this.#settlementTimes.read(meters.histogram('settle')),
     };
@@ -95,13 +144,26 @@ export class Sampler {
     return backlog;
   }
 
-  #oldestHeldAtMs(): number | null {
-    const { meters } = this.#parts;
-    const momentsMs = Array.from({ length: meters.shape.threadCount }, (_, thread) =>
-      meters.gauge(thread, 'oldestHeldAtMs'),
+  #backlogAgeMs(): number {
+    const { ring, clock } = this.#parts;
+    const oldestMs = Math.min(
+      this.#oldest(['oldestHeldAtMs']) ?? Infinity,
+      ring.oldestAcceptedAtMs() ?? Infinity,
     );
-    const held = momentsMs.filter((atMs) => atMs > 0);
-    return held.length === 0 ? null : Math.min(...held);
+    return oldestMs === Infinity ? 0 : Math.max(0, clock.nowMs() - oldestMs);
+  }
+
+  /** The earliest moment that any thread shows in one of these gauges; null: none shows any. */
+  #oldest(gauges: readonly Gauge[]): number | null {
+    const { meters } = this.#parts;
+    let oldestMs: number | null = null;
+    for (let thread = 0; thread < meters.shape.threadCount; thread++) {
+      for (const gauge of gauges) {
+        const atMs = meters.gauge(thread, gauge);
+        if (atMs > 0 && (oldestMs === null || atMs < oldestMs)) oldestMs = atMs;
+      }
+    }
+    return oldestMs;
   }
 
   #state(): InstanceFigures['state'] {
@@ -155,13 +217,17 @@ export class Sampler {
     const { ledger, clock } = this.#parts;
     const totals = await ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
     const owners = await ledger.owners();
-    if (totals.kind === 'unavailable') this.#unavailable = totals.reason;
-    else if (owners.kind === 'unavailable') this.#unavailable = owners.reason;
-    else {
-      this.#unavailable = null;
+    const reason = reasonOf(totals) ?? reasonOf(owners);
+    if (reason !== null && this.#unavailable === null) this.#unavailableAtMs = nowMs;
+    this.#unavailable = reason;
+    if (totals.kind === 'ok' && owners.kind === 'ok') {
       this.#books = { atMs: clock.monotonicMs(), totals: totals.value, owners: owners.value };
     }
   }
+}
+
+function reasonOf(reply: Reply<unknown>): string | null {
+  return reply.kind === 'unavailable' ? reply.reason.slice(0, REASON_LIMIT) : null;
 }
 
 /** Per second, to one decimal; null without counts before these. */

@@ -21,6 +21,8 @@ const HEADERS = [
   ['Cache-Control', 'no-store'],
 ] as const;
 
+/** Differences in one answer, of some 500 bytes each; the report counts all of them. */
+const DIFFERENCE_LIMIT = 200;
 /** More than any report needs; beyond it the thread dies alone. */
 const HEAP_LIMIT_MB = 64;
 
@@ -47,7 +49,13 @@ export function serveAudit({ app, config, board, log }: AuditRouteParts): void {
     const every = readEvery(query);
     if (window.kind === 'bad' || every === null) refuse(exchange, badQuery(window));
     else if (!board.beginAudit()) refuse(exchange, problem('audit-running'));
-    else runAudit(exchange, { config, request: { ...window, every } }, board, log);
+    else
+      runAudit(
+        exchange,
+        { config, request: { ...window, every, differenceLimit: DIFFERENCE_LIMIT } },
+        board,
+        log,
+      );
   });
 }
 

@@ -5,6 +5,7 @@ import type { Feed } from '../dashboard/feed.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Meters } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
+import type { Segments } from '../shared-memory/segment-table.ts';
 import type { Board } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
 import { isOwnOrigin } from './origin.ts';
@@ -27,6 +28,7 @@ export interface DashboardParts {
   readonly board: Board;
   readonly meters: Meters;
   readonly ring: Ring;
+  readonly segments: Segments;
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly log: Log;
@@ -218,7 +220,7 @@ export class Dashboard {
 
   async #load(): Promise<Feed> {
     const { Feed } = await this.#modules.feed();
-    const { app, config, board, meters, ring, ledger, clock } = this.#parts;
+    const { app, config, board, meters, ring, segments, ledger, clock } = this.#parts;
     return new Feed({
       hello: {
         kind: 'hello',
@@ -233,8 +235,10 @@ export class Dashboard {
       board,
       meters,
       ring,
+      segments,
       ledger,
       poolThreadCount: config.poolThreadCount,
+      confirmsAcceptance: config.acceptDurability === 'ledger',
       clock,
     });
   }

@@ -74,6 +74,8 @@ export class Intake {
   #confirming = false;
   readonly #writeTrouble: Trouble;
   readonly #syncTrouble: Trouble;
+  /** On the monotonic clock; 0: the last payment got into the journal as durably as it has to. */
+  #journalFailingSinceMs = 0;
 
   constructor(parts: IntakeParts) {
     const { log } = parts;
@@ -136,17 +138,32 @@ export class Intake {
   }
 
   #write({ id, amountCents, acceptedAtMs, trace }: Offer): number | null {
-    const { journal, sheet } = this.#parts;
+    const { journal, sheet, durability } = this.#parts;
     const journalRef = journal.append(id, amountCents, acceptedAtMs, trace);
     const written = journalRef < 0 ? NO_SEGMENT : journal.flush();
     if (written.kind === 'failed') {
-      sheet.count('journalFailures');
+      this.#journalFails();
       this.#writeTrouble.happened(written.reason);
       return null;
     }
     sheet.count('journalWrites');
     this.#writeTrouble.passed();
+    if (durability.kind !== 'flush') this.#journalWorks();
     return journalRef;
+  }
+
+  #journalFails(): void {
+    const { sheet, clock } = this.#parts;
+    sheet.count('journalFailures');
+    if (this.#journalFailingSinceMs === 0) this.#journalFailingSinceMs = clock.monotonicMs();
+    sheet.set('journalFailingSinceMs', this.#journalFailingSinceMs);
+  }
+
+  /** Free when it did. */
+  #journalWorks(): void {
+    if (this.#journalFailingSinceMs === 0) return;
+    this.#journalFailingSinceMs = 0;
+    this.#parts.sheet.set('journalFailingSinceMs', 0);
   }
 
   #journaled(pending: Offer): void {
@@ -217,12 +234,13 @@ export class Intake {
     if (durability.kind === 'ledger') return this.#reserve(batch, durability.ledger, durability.lease);
     const synced = await journal.sync();
     if (synced.kind === 'failed') {
-      sheet.count('journalFailures');
+      this.#journalFails();
       this.#syncTrouble.happened(synced.reason);
       return batch.map(() => 'journal-unavailable');
     }
     sheet.count('journalFlushes');
     this.#syncTrouble.passed();
+    this.#journalWorks();
     return batch.map(() => 'accepted');
   }
 

@@ -112,7 +112,17 @@ export class HttpThread {
     });
     serveDocuments(this.app, log);
     serveAudit({ app: this.app, config, board, log });
-    this.#dashboard = new Dashboard({ app: this.app, config, board, meters, ring, ledger, clock, log });
+    this.#dashboard = new Dashboard({
+      app: this.app,
+      config,
+      board,
+      meters,
+      ring,
+      segments,
+      ledger,
+      clock,
+      log,
+    });
     serveMetrics({ app: this.app, config, meters, board, ring, segments, clock });
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();

@@ -40,6 +40,8 @@ export class Lease {
   #resigned = 0;
   #goodUntilMs = 0;
   readonly #renewalTrouble: Trouble;
+  /** On the monotonic clock; 0: the last request for the lease was answered. */
+  #failingSinceMs = 0;
   #stopped = false;
   #enlisting: Promise<void> | null = null;
   #cancel: () => void = () => {};
@@ -101,6 +103,7 @@ export class Lease {
     for (let attempt = 1; !this.#stopped; attempt++) {
       const sentAtMs = clock.monotonicMs();
       const reply = await ledger.enlist(seat, clock.nowMs() + leaseMs);
+      this.#setFailing(reply.kind === 'unavailable');
       if (reply.kind === 'ok') {
         assert.ok(reply.value > this.#owner);
         this.#owner = reply.value;
@@ -112,6 +115,13 @@ export class Lease {
       if (attempt === 1) log.warn({ seat: seat.name, reason: reply.reason }, 'waiting for the ledger');
       await sleep(clock, equalJitterMs({ baseMs: 50, maxMs: leaseMs / 4 }, attempt, random));
     }
+  }
+
+  #setFailing(isFailing: boolean): void {
+    const { clock, sheet } = this.#parts;
+    if (!isFailing) this.#failingSinceMs = 0;
+    else if (this.#failingSinceMs === 0) this.#failingSinceMs = clock.monotonicMs();
+    sheet.set('leaseFailingSinceMs', this.#failingSinceMs);
   }
 
   #setGoodUntil(goodUntilMs: number): void {
@@ -130,6 +140,7 @@ export class Lease {
     const sentAtMs = clock.monotonicMs();
     const reply = await ledger.renew(this.#owner, clock.nowMs() + leaseMs);
     if (this.#stopped) return;
+    this.#setFailing(reply.kind === 'unavailable');
     if (reply.kind === 'unavailable') {
       sheet.count('renewalFailures');
       this.#renewalTrouble.happened(reply.reason);
@@ -181,6 +192,7 @@ export class Lease {
     const expiredAtMs = onlyExpired ? clock.nowMs() : undefined;
     for (let attempt = 1; !this.#stopped; attempt++) {
       const reply = await ledger.takeOver(from, this.#owner, limit, expiredAtMs);
+      this.#setFailing(reply.kind === 'unavailable');
       if (reply.kind === 'ok') {
         adopt(reply.value);
         return reply.value.length;

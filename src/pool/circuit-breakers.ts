@@ -83,7 +83,7 @@ export class Standing {
       board.forgetTrials(processor);
       board.setTrialAt(processor, nowMs);
     }
-    if (!board.setBreaker(processor, false)) return;
+    if (!board.setBreaker(processor, false, nowMs)) return;
     sheet.countAt(processor, 'breakerClosed');
     this.#tell(processor, 'breaker closed', { latencyMs });
     this.#tryCheaper(processor, nowMs);
@@ -136,9 +136,10 @@ export class Standing {
 
   #open(processor: number, reason: string): void {
     const { board, sheet, clock } = this.#parts;
-    if (!board.setBreaker(processor, true)) return;
+    const nowMs = clock.monotonicMs();
+    if (!board.setBreaker(processor, true, nowMs)) return;
     sheet.countAt(processor, 'breakerOpened');
-    board.setTrialAt(processor, clock.monotonicMs() + this.#trialDelayMs(processor));
+    board.setTrialAt(processor, nowMs + this.#trialDelayMs(processor));
     this.#tell(processor, 'breaker open', { reason });
   }
 

@@ -320,7 +320,11 @@ export class Dispatcher {
     const { ledger, policy, clock } = this.#parts;
     const settling = this.#settlements.splice(0, policy.batchLimit);
     this.#isBacklogged = claims.length === policy.batchLimit || this.#settlements.length > 0;
-    if (claims.length === 0 && settling.length === 0) return;
+    if (claims.length === 0 && settling.length === 0) {
+      // What could not be written has been purged meanwhile, or is another owner's.
+      if (this.#deliveries.size === 0) this.#ledgerWorks();
+      return;
+    }
     const settlements = settling.map((item) => item.settlement);
     const owner = this.#lease.owner;
     const beganAtMs = clock.stopwatchMs();
@@ -344,15 +348,23 @@ export class Dispatcher {
     sheet.count('commitFailures');
     this.#settlements.unshift(...settling);
     for (const delivery of claims.reverse()) this.#apply(delivery, { kind: 'claim-lost' });
-    if (this.#ledgerFailures++ === 0) log.warn({ reason }, 'ledger unavailable');
+    if (this.#ledgerFailures++ === 0) {
+      sheet.set('commitFailingSinceMs', clock.monotonicMs());
+      log.warn({ reason }, 'ledger unavailable');
+    }
     await sleep(clock, equalJitterMs(policy.backoff, this.#ledgerFailures, random));
   }
 
   #commitSucceeded(tookMs: number): void {
     const { sheet, log } = this.#parts;
     if (this.#ledgerFailures > 0) log.info({ attempts: this.#ledgerFailures }, 'ledger available again');
-    this.#ledgerFailures = 0;
+    this.#ledgerWorks();
     sheet.observe('commit', tookMs);
+  }
+
+  #ledgerWorks(): void {
+    this.#ledgerFailures = 0;
+    this.#parts.sheet.set('commitFailingSinceMs', 0);
   }
 
   #settle(delivery: Delivery, outcome: SettlementOutcome): void {

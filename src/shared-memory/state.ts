@@ -26,7 +26,8 @@ import { REASONS, type Reason } from '../pool/routing.ts';
  * | 8 + 16p + 8          | reportedMs      | f64  | pool thread 0      | relaxed |
  * | 8 + 16p + 9          | reportedFailing | f64  | pool thread 0      | relaxed |
  * | 8 + 16p + 10         | reportedAtMs    | f64  | pool thread 0      | relaxed |
- * | 8 + 16p + 11..15     | reserved        |      |                    |         |
+ * | 8 + 16p + 11         | breakerAtMs     | f64  | who sets breakerOpen | relaxed |
+ * | 8 + 16p + 12..15     | reserved        |      |                    |         |
  * | rows + 2(tP + p)     | oldestCallAtMs  | f64  | pool thread t      | relaxed |
  * | rows + 2(tP + p) + 1 | callsInFlight   | i32  | pool thread t      | seq-cst |
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
@@ -56,7 +57,8 @@ const REASON_AT = 7;
 const REPORTED = 8;
 const REPORTED_FAILING = 9;
 const REPORTED_AT = 10;
-assert.ok(REPORTED_AT < ROW_WORDS);
+const BREAKER_AT = 11;
+assert.ok(BREAKER_AT < ROW_WORDS);
 
 export interface BoardShape {
   readonly processorCount: number;
@@ -134,11 +136,17 @@ export class Board {
   }
 
   /** The only setter of a breaker. False: it stood there already, or another thread was first. */
-  setBreaker(processor: number, open: boolean): boolean {
+  setBreaker(processor: number, open: boolean, nowMs: number): boolean {
     const from = open ? 0 : 1;
-    return (
-      Atomics.compareExchange(this.#flags, this.#row(processor, BREAKER_OPEN) * 2, from, 1 - from) === from
-    );
+    const word = this.#row(processor, BREAKER_OPEN) * 2;
+    if (Atomics.compareExchange(this.#flags, word, from, 1 - from) !== from) return false;
+    this.#measures[this.#row(processor, BREAKER_AT)] = nowMs;
+    return true;
+  }
+
+  /** When it was last opened or closed; 0: it never was. For people to read. */
+  breakerAtMs(processor: number): number {
+    return this.#measure(this.#row(processor, BREAKER_AT));
   }
 
   /** Answers the count with this failure. */

@@ -20,11 +20,21 @@ interface Leaf {
 
 const LEAF_MS = 1000;
 
+/** Where books are kept beside memory. False: it could not be done, and nothing has changed. */
+export interface BooksStore {
+  append(row: Row): boolean;
+  clear(): boolean;
+}
+
+/** Nothing is kept: the books end with their process. */
+const NOWHERE: BooksStore = { append: () => true, clear: () => true };
+
 /**
- * What a simulated processor has charged, in memory and in the order of the inserts. It grows without limit, as the
- * table of the official one does.
+ * What a simulated processor has charged, in memory and in the order of the inserts. In memory it grows without limit,
+ * as the table of the official one does.
  */
 export class Books {
+  readonly #store: BooksStore;
   // Columns, not objects: a payment costs its id, two numbers and an entry of the index.
   #correlationIds: string[] = [];
   #amountsCents: number[] = [];
@@ -32,13 +42,25 @@ export class Books {
   readonly #rowOf = new Map<string, number>();
   readonly #leaves = new Map<number, Leaf>();
 
+  /** `rows`: what the store holds already. */
+  constructor(store = NOWHERE, rows: readonly Row[] = []) {
+    this.#store = store;
+    for (const row of rows) if (!this.#rowOf.has(row.correlationId)) this.#add(row);
+  }
+
   get count(): number {
     return this.#correlationIds.length;
   }
 
-  /** False, and nothing changes, when the id is known. */
-  insert(payment: Row): boolean {
-    if (this.#rowOf.has(payment.correlationId)) return false;
+  /** `known`: the id is in the books; `unwritten`: the store refused. Either way nothing changes. */
+  insert(payment: Row): 'inserted' | 'known' | 'unwritten' {
+    if (this.#rowOf.has(payment.correlationId)) return 'known';
+    if (!this.#store.append(payment)) return 'unwritten';
+    this.#add(payment);
+    return 'inserted';
+  }
+
+  #add(payment: Row): void {
     const row = this.#correlationIds.length;
     this.#rowOf.set(payment.correlationId, row);
     this.#correlationIds.push(payment.correlationId);
@@ -47,7 +69,6 @@ export class Books {
     const leaf = this.#leafAt(payment.requestedAtMs);
     leaf.rows.push(row);
     leaf.amountCents += BigInt(payment.amountCents);
-    return true;
   }
 
   find(correlationId: string): Row | undefined {
@@ -75,12 +96,15 @@ export class Books {
     return { count, amountCents };
   }
 
-  clear(): void {
+  /** False: the store refused, and nothing has changed. */
+  clear(): boolean {
+    if (!this.#store.clear()) return false;
     this.#correlationIds = [];
     this.#amountsCents = [];
     this.#requestedAtsMs = [];
     this.#rowOf.clear();
     this.#leaves.clear();
+    return true;
   }
 
   #at(row: number): Row {

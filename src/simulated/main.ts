@@ -1,5 +1,6 @@
 import { formatAddress } from '../core/address.ts';
 import { systemClock } from '../core/clock.ts';
+import { openBooks } from './books-file.ts';
 import { formatDecimal } from './decimal.ts';
 import { SimulatedProcessor } from './processor.ts';
 import { serve } from './server.ts';
@@ -9,14 +10,22 @@ import { readSettings } from './settings.ts';
 async function main(): Promise<string | null> {
   const reading = readSettings(process.env);
   if (reading.kind === 'wrong') return reading.problem;
-  const { listen, fee, token, name } = reading.settings;
-  const processor = new SimulatedProcessor({ clock: systemClock, random: Math.random, fee, token });
+  const { listen, fee, token, name, booksFile } = reading.settings;
+  const opened = booksFile === null ? null : openBooks(booksFile, complain);
+  if (opened?.kind === 'failed') return `BOOKS_FILE=${booksFile}: ${opened.reason}.`;
+  const processor = new SimulatedProcessor({
+    clock: systemClock,
+    random: Math.random,
+    fee,
+    token,
+    ...(opened === null ? {} : { books: opened.books }),
+  });
   const served = await serve(processor, listen);
   if (served.kind === 'failed') return served.reason;
   process.stdout.write(
     `Simulated processor ${name} listens on ${formatAddress(served.address)}, fee ${formatDecimal(fee)}.\n`,
   );
-  // Its books are in memory and end with it, so there is nothing to wait for.
+  // Its books end with it or are in their file already, so there is nothing to wait for.
   const stop = () => {
     served.close();
     process.exit(0);
@@ -24,6 +33,10 @@ async function main(): Promise<string | null> {
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   return null;
+}
+
+function complain(reason: string): void {
+  process.stderr.write(`The books cannot be written, so payments are answered 500: ${reason}.\n`);
 }
 
 const problem = await main();

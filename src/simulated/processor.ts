@@ -25,6 +25,8 @@ export interface SimulatedProcessorParts {
   readonly random: () => number;
   readonly fee: Decimal;
   readonly token: string;
+  /** Those of an earlier life; empty ones in memory where none are given. */
+  readonly books?: Books;
 }
 
 export interface Condition {
@@ -51,7 +53,7 @@ type HangUp = () => void;
 export class SimulatedProcessor {
   readonly #clock: Clock;
   readonly #fee: Decimal;
-  readonly #books = new Books();
+  readonly #books: Books;
   readonly #gate = new Gate(RUNNING_LIMIT, WAITING_LIMIT);
   readonly #faults: Faults;
   readonly #healthCalls: HealthCall[] = [];
@@ -60,10 +62,11 @@ export class SimulatedProcessor {
   #delayMs = 0;
   #failing = false;
 
-  constructor({ clock, random, fee, token }: SimulatedProcessorParts) {
+  constructor({ clock, random, fee, token, books = new Books() }: SimulatedProcessorParts) {
     this.#clock = clock;
     this.#fee = fee;
     this.#token = token;
+    this.#books = books;
     this.#faults = new Faults(random);
   }
 
@@ -137,7 +140,7 @@ export class SimulatedProcessor {
   }
 
   purge(): Reply {
-    this.#books.clear();
+    if (!this.#books.clear()) return FAILED;
     return answer(200, '{"message":"All payments purged."}');
   }
 
@@ -188,7 +191,9 @@ export class SimulatedProcessor {
   }
 
   #insert(payment: Row): Reply {
-    if (this.#books.insert(payment)) return PROCESSED;
+    const outcome = this.#books.insert(payment);
+    if (outcome === 'inserted') return PROCESSED;
+    if (outcome === 'unwritten') return FAILED;
     const message = `Payment could not be processed. CorrelationId already exists: ${payment.correlationId}.`;
     return answer(422, JSON.stringify({ message }));
   }

@@ -6,6 +6,8 @@ export interface Settings {
   readonly fee: Decimal;
   readonly token: string;
   readonly name: string;
+  /** Null: the books are in memory alone. */
+  readonly booksFile: string | null;
 }
 
 export type SettingsReading =
@@ -14,12 +16,13 @@ export type SettingsReading =
   | { readonly kind: 'wrong'; readonly problem: string };
 
 /**
- * | setting | default        | allowed                      | about                                    |
- * |---------|----------------|------------------------------|------------------------------------------|
- * | LISTEN  | 127.0.0.1:8001 | `host:port` or `unix:/path`  | where the processor listens              |
- * | FEE     | 0.05           | a decimal from 0 to 1        | what it charges, as a part of the amount |
- * | TOKEN   | 123            | 1 to 200 printable characters | the first `X-Rinha-Token`               |
- * | NAME    | default        | letters, digits, `-`, `_`    | what it calls itself when it starts      |
+ * | setting    | default        | allowed                       | about                                            |
+ * |------------|----------------|-------------------------------|--------------------------------------------------|
+ * | LISTEN     | 127.0.0.1:8001 | `host:port` or `unix:/path`   | where the processor listens                      |
+ * | FEE        | 0.05           | a decimal from 0 to 1         | what it charges, as a part of the amount         |
+ * | TOKEN      | 123            | 1 to 200 printable characters | the first `X-Rinha-Token`                        |
+ * | NAME       | default        | letters, digits, `-`, `_`     | what it calls itself when it starts              |
+ * | BOOKS_FILE |                | a path                        | keeps its books across restarts; none: in memory |
  */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): SettingsReading {
   const {
@@ -27,6 +30,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     FEE: feeText = '0.05',
     TOKEN: token = '123',
     NAME: name = 'default',
+    BOOKS_FILE: booksFile = '',
   } = environment;
   const listen = parseAddress(listenText);
   if (listen === null) return wrong('LISTEN', listenText, '`host:port` or `unix:/path`');
@@ -35,7 +39,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   // The value of a token is nobody's business on a terminal.
   if (!/^[!-~]{1,200}$/.test(token)) return wrong('TOKEN', '…', '1 to 200 printable characters, no spaces');
   if (!/^[\w-]{1,64}$/.test(name)) return wrong('NAME', name, '1 to 64 letters, digits, `-` or `_`');
-  return { kind: 'ok', settings: { listen, fee, token, name } };
+  return { kind: 'ok', settings: { listen, fee, token, name, booksFile: booksFile || null } };
 }
 
 function wrong(setting: string, value: string, allowed: string): SettingsReading {

@@ -164,6 +164,13 @@ function registerPlants(check: Check): void {
     site.charge(2, { requestedAtMs: NOW_MS - 2000 });
     const report = await site.report();
     assert.is(report.verdict, 'settling');
+    assert.equal(report.differenceGroups, [
+      { kind: 'only-there', state: 'settling', processors: ['default'], count: 1, amountCents: 1990 },
+    ]);
+    assert.equal(
+      new Set(site.progress.map(({ phase }) => phase)),
+      new Set(['totals', 'books', 'lookups', 'again']),
+    );
     assert.equal(report.differences, [
       {
         kind: 'only-there',

@@ -17,7 +17,16 @@ import { serve } from '../../src/simulated/server.ts';
 import { KeptLog } from '../kept-log.ts';
 import { must } from '../ledger/samples.ts';
 
-const ORDER: AuditOrder = { from: '', to: '', every: false, json: false, url: undefined, token: '' };
+const ORDER: AuditOrder = {
+  from: '',
+  to: '',
+  every: false,
+  json: false,
+  all: false,
+  progress: false,
+  url: undefined,
+  token: '',
+};
 const TOKEN = 'a-token-of-the-operator';
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const LONG_AGO_MS = Date.UTC(2025, 6, 15);
@@ -29,7 +38,7 @@ interface World {
   run(
     order?: Partial<AuditOrder>,
     change?: Record<string, string>,
-  ): Promise<{ code: number; out: string; err: string }>;
+  ): Promise<{ code: number; out: string; err: string; progress: string }>;
 }
 
 async function inWorld(use: (world: World) => Promise<void>): Promise<void> {
@@ -46,16 +55,17 @@ async function inWorld(use: (world: World) => Promise<void>): Promise<void> {
     ADMIN_TOKEN: TOKEN,
   };
   const run: World['run'] = async (order = {}, change = {}) => {
-    const [out, err]: [string[], string[]] = [[], []];
+    const [out, err, progress]: [string[], string[], string[]] = [[], [], []];
     const code = await runAudit(
       { ...ORDER, ...order },
       {
         environment: { ...environment, ...change },
         print: (text) => out.push(text),
         complain: (line) => err.push(line),
+        progress: { isTerminal: true, write: (text) => progress.push(text) },
       },
     );
-    return { code, out: out.join('\n'), err: err.join('\n') };
+    return { code, out: out.join('\n'), err: err.join('\n'), progress: progress.join('') };
   };
   try {
     await use({ processor, environment, path, run });
@@ -95,7 +105,7 @@ test('each verdict has its exit code', () =>
 test('books that nobody keeps, wrong settings and a ledger that is away are told in a line each', () =>
   inWorld(async ({ path, run }) => {
     const line = `dinossauro: LEDGER_URL: there are no books in ${path}`;
-    assert.equal(await run(), { code: 2, out: '', err: line });
+    assert.equal(await run(), { code: 2, out: '', err: line, progress: '' });
     const wrong = await run({}, { AUDIT_RATE: '0', AUDIT_LIMIT: '0' });
     assert.is(wrong.code, 2);
     assert.match(wrong.err, /^dinossauro: AUDIT_RATE=.*\ndinossauro: AUDIT_LIMIT=[^\n]*$/);
@@ -103,6 +113,23 @@ test('books that nobody keeps, wrong settings and a ledger that is away are told
     assert.is(away.code, 2);
     assert.match(away.err, /^dinossauro: the ledger does not answer: /);
     assert.match((await run({ from: 'never' })).err, '`from` is no moment');
+  }));
+
+test('an audit that lasts tells how far it is, unless a program reads', () =>
+  inWorld(async ({ processor, path, run }) => {
+    await makeBooks(path);
+    charge(processor, LONG_AGO_MS);
+    const slow = { AUDIT_RATE: '1' };
+    const [told, quiet, asked] = await Promise.all([
+      run({}, slow),
+      run({ json: true }, slow),
+      run({ json: true, progress: true }, slow),
+    ]);
+    for (const { code } of [told, quiet, asked]) assert.is(code, 1);
+    for (const { progress } of [told, asked])
+      assert.match(progress, /audit: comparing totals, calls made: \d/);
+    assert.is(quiet.progress, '');
+    JSON.parse(asked.out);
   }));
 
 test('a gateway does it, if it is given the token', () =>

@@ -1,5 +1,6 @@
 import { Audit, type AuditRequest } from '../../src/audit/audit.ts';
 import { OurBooks } from '../../src/audit/our-books.ts';
+import type { AuditProgress } from '../../src/audit/progress.ts';
 import type { AuditReport } from '../../src/audit/report.ts';
 import { formatAddress } from '../../src/core/address.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
@@ -41,6 +42,8 @@ export class Site {
   readonly #clients: readonly HttpProcessor[];
   readonly #options: SiteOptions;
   #owner = 0;
+  /** What the audit has told of how far it is. */
+  readonly progress: AuditProgress[] = [];
   #slept: number[] = [];
   /** Called when the auditor sleeps, with how long it means to. */
   onSleep: (delayMs: number) => void = () => {};
@@ -169,7 +172,8 @@ export class Site {
       timeoutMs: 20_000,
       settlesWithinMs: SETTLES_WITHIN_MS,
       secondLookMs: 3000,
-    }).run({ fromMs: -Infinity, toMs: Infinity, every: false, ...request });
+      onProgress: (progress) => this.progress.push(progress),
+    }).run({ fromMs: -Infinity, toMs: Infinity, every: false, differenceLimit: 200, ...request });
   }
 
   async report(request: Partial<AuditRequest> = {}): Promise<AuditReport> {

@@ -20,12 +20,13 @@ const AGREES: AuditReport = {
   ],
   differences: [],
   differenceCount: 0,
+  differenceGroups: [],
   lookedUpCount: 0,
   problems: [],
 };
 
 test('books that agree take four lines', () => {
-  assert.equal(reportLines(AGREES), [
+  assert.equal(reportLines(AGREES, false), [
     'AGREES: the books are the same on both sides',
     '  from the beginning to 2025-07-15T12:00:00.000Z',
     '  default: 1 payment of 19.90 on both sides',
@@ -42,7 +43,7 @@ test('what differs is said with both sides, and what is not known at the end', (
     requestedAt: stamp,
     attempts: 1,
   };
-  const lines = reportLines({
+  const report: AuditReport = {
     ...AGREES,
     verdict: 'differs',
     from: '2025-07-15T00:00:00.000Z',
@@ -88,25 +89,108 @@ test('what differs is said with both sides, and what is not known at the end', (
       },
     ],
     differenceCount: 5,
+    differenceGroups: [
+      {
+        kind: 'charged-twice',
+        state: 'wrong',
+        processors: ['default', 'fallback'],
+        count: 1,
+        amountCents: 1990,
+      },
+      { kind: 'only-there', state: 'wrong', processors: [], count: 4, amountCents: 7960 },
+    ],
     lookedUpCount: 9,
     problems: ['The totals of `fallback` are unread.'],
-  });
+  };
+  const lines = reportLines(report, false);
   assert.equal(lines, [
     'DIFFERS: something is wrong',
     '  from 2025-07-15T00:00:00.000Z to 2025-07-16T00:00:00.000Z',
     '  default: 31 payments of 616.90 here, 30 payments of 600.00 there',
     `    ${stamp} to ${stamp}: 3 payments of 59.70 here, 2 payments of 42.80 there; our payments are 2 payments of 39.80; no payment of ours explains -1 payments of -16.90 (wrong)`,
     '  fallback: 0 payments of 0.00 here, unread there',
-    '  charged-twice (wrong) an-id',
-    '    CHARGED TWICE.',
-    `    here settled at default, 19.90 for ${stamp}; at default 19.90 for ${stamp}; at fallback 19.90 for ${stamp}`,
-    '  only-there (wrong) another',
-    '    Because.',
-    '    here accepted, 19.90; there nothing',
-    '  and 3 more',
+    '  charged-twice (wrong) at default and fallback: 1 payment of 19.90',
+    '    an-id: CHARGED TWICE.',
+    `      here settled at default, 19.90 for ${stamp}; at default 19.90 for ${stamp}; at fallback 19.90 for ${stamp}`,
+    '  only-there (wrong): 4 payments of 79.60',
+    '    another: Because.',
+    '      here accepted, 19.90; there nothing',
+    '    and 3 more',
+    '  --all lists each of them, and --json has them for programs',
     '  not known: The totals of `fallback` are unread.',
     '  9 payments looked up, 1.8 s',
   ]);
+});
+
+/** Books of a deployment whose processor has lost everything: so many payments in so many periods. */
+function lost(count: number): AuditReport {
+  const stampAt = (index: number) => new Date(Date.UTC(2025, 6, 15) + index).toISOString();
+  const all = { count, amountCents: count * 1990 };
+  const none = { count: 0, amountCents: 0 };
+  const one = { count: 1, amountCents: 1990 };
+  const numbers = Array.from({ length: count }, (_, index) => index);
+  return {
+    ...AGREES,
+    verdict: 'differs',
+    processors: [
+      {
+        name: 'default',
+        here: all,
+        there: none,
+        windows: numbers.map((index) => ({
+          from: stampAt(index),
+          to: stampAt(index),
+          here: one,
+          there: none,
+          listed: one,
+          remainder: none,
+          state: 'explained',
+        })),
+      },
+    ],
+    differences: numbers.map((index) => ({
+      kind: 'only-here',
+      state: 'wrong',
+      correlationId: `id-${index}`,
+      here: {
+        status: 'settled',
+        processor: 'default',
+        amountCents: 1990,
+        requestedAt: stampAt(index),
+        attempts: 1,
+      },
+      there: [],
+      why: 'Gone.',
+    })),
+    differenceCount: count,
+    differenceGroups: [{ kind: 'only-here', state: 'wrong', processors: ['default'], ...all }],
+    lookedUpCount: count,
+  };
+}
+
+test('what is alike is gathered, with its sum and the first few', () => {
+  assert.equal(reportLines(lost(737), false), [
+    'DIFFERS: something is wrong',
+    '  from the beginning to 2025-07-15T12:00:00.000Z',
+    '  default: 737 payments of 14666.30 here, 0 payments of 0.00 there',
+    '    737 periods within 2025-07-15T00:00:00.000Z to 2025-07-15T00:00:00.736Z: 737 payments of 14666.30 here, 0 payments of 0.00 there (explained)',
+    '  only-here (wrong) at default: 737 payments of 14666.30',
+    ...[0, 1, 2].flatMap((index) => [
+      `    id-${index}: Gone.`,
+      `      here settled at default, 19.90 for 2025-07-15T00:00:00.00${index}Z; there nothing`,
+    ]),
+    '    and 734 more',
+    '  --all lists each of them, and --json has them for programs',
+    '  737 payments looked up, 1.8 s',
+  ]);
+});
+
+test('three of a kind are listed, and all are where they are asked for', () => {
+  assert.not.match(reportLines(lost(3), false).join('\n'), /more|--all|periods/);
+  const lines = reportLines(lost(737), true);
+  assert.is(lines.length, 3 + 737 + 1 + 2 * 737 + 1);
+  const bounded = { ...lost(737), differences: lost(200).differences };
+  assert.ok(reportLines(bounded, true).includes('    and 537 more, which the report leaves out'));
 });
 
 test.run();

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import {
   PLAYED,
   playedAddress,
+  playedBooksFile,
   playedUrl,
   playsProcessors,
   trialEnvironment,
@@ -33,6 +34,22 @@ test('a URL leads to its address', () => {
     const address = playedAddress(played);
     assert.is(address.kind === 'tcp' && `http://${address.host}:${address.port}`, playedUrl(played));
   }
+});
+
+test('the books of a processor are beside the ledger, and name no password', () => {
+  const [played] = PLAYED;
+  const at = (ledger: Parameters<typeof playedBooksFile>[1]) => playedBooksFile(played, ledger);
+  assert.is(at({ kind: 'lmdb', path: './data/ledger' }), './data/ledger.processors/default.books');
+  assert.is(at({ kind: 'lmdb', path: '/a b/l/' }), '/a b/l.processors/default.books');
+  assert.is(
+    at({ kind: 'redis', url: 'redis://user:secret@cache.local:6380/2' }),
+    './data/redis-cache-local-6380-2.processors/default.books',
+  );
+  assert.is(at({ kind: 'redis', url: 'redis://[::1]' }), './data/redis-1.processors/default.books');
+  assert.is(
+    at({ kind: 'redis', url: 'unix:///run/r.sock' }),
+    './data/redis-run-r-sock.processors/default.books',
+  );
 });
 
 test.run();

@@ -5,6 +5,7 @@ import type { Frame, Hello } from '../../src/dashboard/frame.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { Meters } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
+import { Segments } from '../../src/shared-memory/segment-table.ts';
 import { Board } from '../../src/shared-memory/state.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -32,15 +33,19 @@ function setUp() {
   const books = new MemoryLedger(NAMES);
   const board = new Board(Board.allocate(SHAPE), SHAPE);
   const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
+  const ring = new Ring(Ring.allocate(1024));
+  const segments = new Segments(Segments.allocate(4, 16));
   const published: Frame[] = [];
   const feed = new Feed({
     hello: HELLO,
     publish: (text) => published.push(JSON.parse(text)),
     board,
     meters,
-    ring: new Ring(Ring.allocate(1024)),
+    ring,
+    segments,
     ledger: moody(books, mood),
     poolThreadCount: 2,
+    confirmsAcceptance: false,
     clock,
   });
   /** The frame after so many seconds. */
@@ -50,7 +55,14 @@ function setUp() {
     if (frame === undefined) throw new Error('nothing was published');
     return frame;
   };
-  return { clock, mood, books, board, meters, feed, published, after };
+  /** All threads work, for a minute. */
+  const work = () => {
+    for (const thread of [0, 1]) {
+      board.setReady(thread, true);
+      meters.sheet(thread).set('leaseUntilMs', clock.monotonicMs() + 60_000);
+    }
+  };
+  return { clock, mood, books, board, meters, ring, segments, feed, published, after, work };
 }
 
 const feedTest = suite('the feed');
@@ -153,7 +165,7 @@ sampleTest('a processor is shown with its state, its last report, its calls and 
     reasonAgeMs: null,
   });
   const nowMs = clock.monotonicMs();
-  board.setBreaker(1, true);
+  board.setBreaker(1, true, nowMs - 500);
   board.setLatency(1, 40.4);
   board.setReported(1, { failing: true, minResponseTimeMs: 12, atMs: nowMs });
   board.setCalls(0, 1, 3, nowMs - 250);
@@ -181,6 +193,73 @@ sampleTest('the instance starts, is ready and stops', async () => {
   assert.is((await after(1)).instance.state, 'ready');
   board.stop();
   assert.is((await after(1)).instance.state, 'stopping');
+  feed.leave();
+});
+
+sampleTest('what is wrong comes from what the threads show, and since when', async () => {
+  const { feed, clock, board, meters, segments, mood, after, work } = setUp();
+  const titles = ({ conditions }: Frame) => conditions.map(({ title, forMs }) => [title, forMs]);
+  feed.join();
+  assert.equal(titles(await after(1)), [['This instance is starting', null]]);
+  work();
+  const well = await after(1);
+  assert.equal(titles(well), []);
+  assert.ok(well.instance.canClaim);
+  const nowMs = clock.monotonicMs();
+
+  meters.sheet(1).set('commitFailingSinceMs', nowMs - 4000);
+  meters.sheet(0).set('leaseFailingSinceMs', nowMs - 2000);
+  const full = await after(1);
+  assert.equal(titles(full), [['The ledger answers, but refuses what is written', 5000]]);
+  assert.not(full.instance.canClaim);
+  mood.away.add('summary');
+  assert.equal(titles(await after(3)), [['The ledger does not answer: away', 8000]]);
+  mood.away.delete('summary');
+  meters.sheet(1).set('commitFailingSinceMs', 0);
+  meters.sheet(0).set('leaseFailingSinceMs', 0);
+  assert.equal(titles(await after(3)), []);
+  mood.away.add('owners');
+  const [[title, forMs] = []] = titles(await after(4));
+  assert.is(title, 'The ledger does not answer: away');
+  assert.ok(typeof forMs === 'number' && forMs > 0 && forMs < 4000, 'since it was asked in vain');
+  mood.away.delete('owners');
+  await after(3);
+
+  board.setBreaker(0, true, clock.monotonicMs() - 2000);
+  assert.equal(titles(await after(1)), [['default is failing', 3000]]);
+  board.setBreaker(1, true, clock.monotonicMs());
+  assert.equal(titles(await after(1)), [['Both processors are failing', 1000]]);
+  for (const processor of [0, 1]) board.setBreaker(processor, false, clock.monotonicMs());
+
+  meters.sheet(2).set('journalFailingSinceMs', clock.monotonicMs());
+  assert.equal(titles(await after(1)), [['New payments are refused: the journal cannot be written', 1000]]);
+  for (let segment = 0; segment < 4; segment++) segments.setWritten(segments.acquire(), 16);
+  assert.equal(titles(await after(1)), [['New payments are refused: the journal is full', 2000]]);
+  meters.sheet(2).set('journalFailingSinceMs', 0);
+  assert.equal(titles(await after(1)), [['The journal is nearly full: 4 of 4 segments are in use', null]]);
+
+  meters.sheet(0).set('leaseUntilMs', clock.monotonicMs());
+  assert.is(titles(await after(1))[0]?.[0], '1 of 2 pool threads have no valid lease and send no payments');
+  board.stop();
+  assert.is(titles(await after(1))[1]?.[0], 'This instance is stopping');
+  feed.leave();
+});
+
+sampleTest('payments in the queue wait, too, and the oldest of all counts', async () => {
+  const { feed, clock, meters, ring, after, work } = setUp();
+  feed.join();
+  work();
+  assert.ok(ring.reserve());
+  ring.push(Buffer.alloc(16), 100, clock.nowMs() - 62_000, 0, null);
+  meters.sheet(0).set('held', 1);
+  meters.sheet(0).set('oldestHeldAtMs', clock.nowMs() - 100);
+  const { instance, conditions } = await after(1);
+  assert.is(instance.backlog, 2);
+  assert.is(instance.backlogAgeMs, 63_000);
+  assert.equal(
+    conditions.map(({ title, waiting }) => [title, waiting]),
+    [['Payments have been waiting for more than a minute', 2]],
+  );
   feed.leave();
 });
 

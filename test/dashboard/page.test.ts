@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { until } from '../system/until.ts';
 import { keepCoverage } from './coverage.ts';
 import { openBrowser, Site } from './site.ts';
@@ -114,8 +117,9 @@ live.before(async (context) => {
 });
 live.after(closeWorld);
 
-live('at rest it is live, and its figures say that nothing happens', async ({ page }) => {
-  await untilShown('the connection', page.locator('#link'), 'Live');
+live('at rest it is healthy, and its figures say that nothing happens', async ({ page }) => {
+  await untilShown('its health', page.locator('#health'), 'Healthy');
+  await untilShown('the connection', page.locator('#link'), 'Connected');
   await until('the figures', SOON_MS, async () => (await figure(page, 'Accepted')) === 0);
   assert.is(await figure(page, 'Backlog'), 0);
   assert.match(await textOf(card(page, 'default').locator('.reason')), /No payment has been routed yet/);
@@ -156,7 +160,7 @@ live('a processor that fails shows, is said, and heals', async ({ page }) => {
   await page.getByRole('button', { name: 'Send load' }).click();
   await fail.check();
   await untilShown('the failure', card(page, 'default').locator('.badge'), 'Failing');
-  await untilShown('the announcement', page.locator('#announcement'), /^default: failing\. It fails/);
+  await untilShown('the announcement', page.locator('#announcement'), /default: failing\. It fails/);
   await untilShown('the reason', card(page, 'fallback').locator('.reason'), /^Gets what has waited 2 s/);
   await until(
     'the other one to work',
@@ -166,7 +170,7 @@ live('a processor that fails shows, is said, and heals', async ({ page }) => {
   assert.ok((await figure(page, 'Backlog')) > 0, 'what waits for the cheaper one');
   await fail.uncheck();
   await untilShown('the recovery', card(page, 'default').locator('.badge'), 'Well');
-  await untilShown('its announcement', page.locator('#announcement'), /^default: well/);
+  await untilShown('its announcement', page.locator('#announcement'), /default: well/);
   assert.match(await textOf(page.locator('#changes li').last()), /^\d\d:\d\d:\d\d/);
 });
 
@@ -203,7 +207,7 @@ live('charts and table have the same figures, the newest of which are in the til
   await page.waitForTimeout(1500);
   assert.equal(await page.locator('.legend b').allTextContents(), legends, 'paused is paused');
   await page.getByRole('button', { name: 'Pause' }).click();
-  await untilShown('it to go on', page.locator('#link'), 'Live');
+  await untilShown('it to go on', page.locator('#link'), 'Connected');
 });
 
 live('the pointer reads the charts', async ({ page }) => {
@@ -225,7 +229,7 @@ live('the pointer reads the charts', async ({ page }) => {
 
 live('a keyboard reaches everything, in the order of the page', async ({ page }) => {
   await reload(page);
-  await untilShown('the connection', page.locator('#link'), 'Live');
+  await untilShown('the connection', page.locator('#link'), 'Connected');
   const tab = async (): Promise<{ text: string; isSeen: boolean }> => {
     await page.keyboard.press('Tab');
     return page.evaluate(FOCUSED);
@@ -273,9 +277,10 @@ live('a theme that was chosen overrules the system, and stays', async ({ page })
 });
 
 live('a lost connection shows, and heals when the gateway is back', async ({ page, site }) => {
-  await untilShown('the connection', page.locator('#link'), 'Live');
+  await untilShown('the connection', page.locator('#link'), 'Connected');
   await site.kill();
   await untilShown('the loss', page.locator('#link'), 'Lost');
+  assert.is(await textOf(page.locator('#health')), 'Unknown');
   assert.match(
     await textOf(page.locator('#banner-text')),
     /^The gateway does not answer\. These figures are of \d\d:/,
@@ -291,10 +296,11 @@ live('a lost connection shows, and heals when the gateway is back', async ({ pag
     .catch(() => {
       // It was back before it could be asked for.
     });
-  await untilShown('the recovery', page.locator('#link'), 'Live');
+  await untilShown('the recovery', page.locator('#link'), 'Connected');
   assert.not(await page.locator('#banner').isVisible());
   assert.is(await page.locator('main.stale').count(), 0);
-  assert.match(await textOf(page.locator('#announcement')), /^The connection is back/);
+  // A gateway that has just started says so, and the end of that may have been announced since.
+  assert.match(await textOf(page.locator('#announcement')), /The connection is back|All is well again/);
   await until('new figures', SOON_MS, async () => (await figure(page, 'Accepted')) === 0);
 });
 
@@ -318,6 +324,120 @@ live(
 );
 live.run();
 
+const failing = suite<World & { redis: RedisServer }>('the page, while something is wrong');
+failing.before(async (context) => {
+  const redis = await RedisServer.start();
+  Object.assign(context, { redis, ...(await openWorld({ LEDGER_URL: redis.url })) });
+});
+failing.after(async (context) => {
+  await closeWorld(context);
+  await context.redis.stop();
+});
+
+const CLOCK = String.raw`\d\d:\d\d:\d\d`;
+
+/** What the banner says of the worst thing that is wrong. */
+function worst(page: Page, part: 'h3' | '.since' | '.advice'): Locator {
+  return page.locator('.condition').first().locator(part);
+}
+
+/** At a desktop's width and at a phone's, in light and in dark. */
+async function fitsEverywhere(page: Page): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 800 });
+      assert.equal(await page.evaluate(OVERFLOW), [], `${colorScheme} ${width}`);
+    }
+    assert.equal(await violations(page), [], colorScheme);
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+}
+
+async function redisSays(redis: RedisServer, command: string): Promise<void> {
+  const socket = connect(redis.port, '127.0.0.1');
+  socket.end(`${command}\r\nQUIT\r\n`);
+  assert.match(await text(socket), /^\+OK/);
+}
+
+failing(
+  'a Redis that is full: what is wrong, since when, what waits, and what to do',
+  async ({ page, redis }) => {
+    await untilShown('its health', page.locator('#health'), 'Healthy');
+    assert.not(await page.locator('#conditions').isVisible());
+    await page.getByLabel('for').selectOption('60');
+    await page.getByRole('button', { name: 'Send load' }).click();
+    await until('settlements', SOON_MS, async () => (await figure(page, 'Settled')) > 50);
+    await redisSays(redis, 'CONFIG SET maxmemory 1');
+    await untilShown('its health', page.locator('#health'), 'Unhealthy');
+    assert.is(await textOf(page.locator('#link')), 'Connected');
+    await untilShown('what is wrong', worst(page, 'h3'), 'The ledger answers, but refuses what is written');
+    const since = new RegExp(`^Since ${CLOCK}, for \\d+ s\\. [\\d,]+ payments wait, the oldest for `);
+    await untilShown('since when, and what waits', worst(page, '.since'), since);
+    assert.match(await textOf(page.locator('.condition').first()), /Nothing is lost/);
+    assert.match(await textOf(worst(page, '.advice')), /maxmemory/);
+    await untilShown('the announcement', page.locator('#announcement'), /refuses what is written\./);
+    for (const name of ['default', 'fallback']) {
+      assert.is(await textOf(card(page, name).locator('.badge')), 'Idle');
+      assert.is(
+        await textOf(card(page, name).locator('.reason')),
+        'Gets no payments: none can be claimed now.',
+      );
+    }
+    await fitsEverywhere(page);
+    await redisSays(redis, 'CONFIG SET maxmemory 0');
+    await untilShown('its health', page.locator('#health'), 'Healthy');
+    assert.not(await page.locator('#conditions').isVisible());
+    await untilShown('the announcement', page.locator('#announcement'), /All is well again\./);
+    await untilShown('payments', card(page, 'default').locator('.reason'), /^Gets the payments/);
+  },
+);
+
+failing('a Redis that hangs: it does not answer', async ({ page, redis }) => {
+  redis.signal('SIGSTOP');
+  await untilShown('what is wrong', worst(page, 'h3'), /^The ledger does not answer: ./);
+  assert.is(await textOf(page.locator('#health')), 'Unhealthy');
+  assert.match(await textOf(worst(page, '.advice')), /Check that Redis runs/);
+  redis.signal('SIGCONT');
+  await untilShown('its health', page.locator('#health'), 'Healthy');
+});
+
+failing(
+  'a Redis that a failover has made a replica: it answers, and refuses writes',
+  async ({ page, redis }) => {
+    await page.getByRole('button', { name: 'Send load' }).click();
+    await redisSays(redis, 'REPLICAOF 127.0.0.1 1');
+    await untilShown(
+      'what is wrong',
+      worst(page, 'h3'),
+      /^The ledger (answers, but refuses|does not answer)/,
+    );
+    await untilShown('what waits', worst(page, '.since'), /payments wait, the oldest for /);
+    await redisSays(redis, 'REPLICAOF NO ONE');
+    await untilShown('its health', page.locator('#health'), 'Healthy');
+  },
+);
+
+failing('one processor that fails, and then both', async ({ page }) => {
+  await page.getByRole('button', { name: 'Send load' }).click();
+  const fails = await page.locator('#lab fieldset').getByLabel('Fail').all();
+  await fails[0]?.check();
+  await untilShown('a warning', worst(page, 'h3'), 'default is failing');
+  assert.is(await textOf(page.locator('#health')), 'Degraded');
+  await fails[1]?.check();
+  await untilShown('both', worst(page, 'h3'), 'Both processors are failing');
+  assert.is(await textOf(page.locator('#health')), 'Unhealthy');
+  await untilShown('what waits', worst(page, '.since'), /payments wait, the oldest for /);
+  for (const name of ['default', 'fallback']) {
+    assert.is(await textOf(card(page, name).locator('.badge')), 'Failing');
+    assert.match(await textOf(card(page, name).locator('.reason')), /^It fails, and so does every other one/);
+  }
+  await fitsEverywhere(page);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  for (const fail of fails) await fail.uncheck();
+});
+failing.run();
+
 const TOKEN = 'a-token-of-16-ch';
 const signed = suite<World>('the page, by token');
 signed.before(async (context) => {
@@ -333,9 +453,9 @@ signed('a browser signs in once', async ({ page, context }) => {
   await page.keyboard.press('Enter');
   await page.getByLabel('Token').fill(TOKEN);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await untilShown('the connection', page.locator('#link'), 'Live');
+  await untilShown('the connection', page.locator('#link'), 'Connected');
   await reload(page);
-  await untilShown('the connection', page.locator('#link'), 'Live');
+  await untilShown('the connection', page.locator('#link'), 'Connected');
   await context.clearCookies();
   await reload(page);
   await page.getByLabel('Token').waitFor();

@@ -14,6 +14,7 @@ import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
 import { Meters } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
+import { Segments } from '../../src/shared-memory/segment-table.ts';
 import { Board } from '../../src/shared-memory/state.ts';
 import { assertKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
@@ -309,7 +310,7 @@ const broken = suite('dashboard, of a gateway that lacks its files');
 broken('costs whoever asks an answer, and the gateway a line in its log', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'dashboard-'));
   const config = configIn(directory);
-  const { board, boardShape, meters, ring } = allocateSharedMemory(config, 0);
+  const { board, boardShape, meters, ring, segments } = allocateSharedMemory(config, 0);
   const [app, log] = [createApp(), new KeptLog()];
   const missing = () => Promise.reject(new Error('no such file'));
   new Dashboard(
@@ -319,6 +320,7 @@ broken('costs whoever asks an answer, and the gateway a line in its log', async 
       board: new Board(board, boardShape),
       meters: new Meters(meters, boardShape),
       ring: new Ring(ring),
+      segments: new Segments(segments),
       ledger: new MemoryLedger(['default', 'fallback']),
       clock: new ManualClock(),
       log,

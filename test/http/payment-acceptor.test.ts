@@ -234,14 +234,18 @@ for (const kind of ['journal', 'flush', 'ledger'] as const) {
     const world = setUp(kind, 2);
     if (kind === 'ledger') await world.lease.start();
     world.disk.full = true;
+    const failingSinceMs = world.clock.monotonicMs();
     for (let attempt = 0; attempt < 5; attempt++) {
       assert.equal(await settled([world.offer(1)]), ['journal-unavailable']);
+      world.clock.pass(1000);
     }
     assert.is(world.meters.counted('journalFailures'), 5);
+    assert.is(world.meters.gauge(THREAD, 'journalFailingSinceMs'), failingSinceMs);
     assert.is(world.ring.room, 2);
     assert.is(world.find(1), undefined);
     world.disk.full = false;
     assert.equal(await settled([world.offer(1)]), ['accepted']);
+    assert.is(world.meters.gauge(THREAD, 'journalFailingSinceMs'), 0);
     assert.equal(world.journaled(), [idOf(1)]);
     assert.equal(
       world.log.lines.filter((line) => line.includes('journal')),
@@ -336,15 +340,18 @@ test('flush: what comes while a sync is under way shares the next one', async ()
 test('flush: when the disk refuses to sync, nothing of it is accepted or kept', async () => {
   const world = setUp('flush', 4);
   world.disk.syncFails = true;
+  const failingSinceMs = world.clock.monotonicMs();
   assert.equal(await settled([1, 2].map((number) => world.offer(number))), [
     'journal-unavailable',
     'journal-unavailable',
   ]);
+  assert.is(world.meters.gauge(THREAD, 'journalFailingSinceMs'), failingSinceMs, 'though it can be written');
   assert.is(world.ring.room, 4);
   assert.equal(world.journaled(), []);
   assert.is(world.find(1), undefined);
   world.disk.syncFails = false;
   assert.equal(await settled([world.offer(1)]), ['accepted']);
+  assert.is(world.meters.gauge(THREAD, 'journalFailingSinceMs'), 0);
   assert.equal(world.journaled(), [idOf(1)]);
   await world.journal.close();
 });

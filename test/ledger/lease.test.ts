@@ -102,6 +102,30 @@ test('it is renewed three times per lease, and stays valid', async () => {
   await lease.stop();
 });
 
+test('since when the ledger does not answer for the lease is shown, until it does', async () => {
+  const { clock, mood, meters, lease } = setUp();
+  const failingForMs = () => {
+    const sinceMs = meters.gauge(0, 'leaseFailingSinceMs');
+    return sinceMs === 0 ? null : clock.monotonicMs() - sinceMs;
+  };
+  mood.away.add('enlist');
+  const started = lease.start();
+  await clock.passSlowly(2000);
+  assert.is(failingForMs(), 2000);
+  mood.away.clear();
+  await clock.passSlowly(1000);
+  await started;
+  assert.is(failingForMs(), null);
+  mood.away.add('renew');
+  await clock.passSlowly(5000);
+  const forMs = failingForMs();
+  assert.ok(forMs !== null && forMs >= 4000 && forMs <= 5000);
+  mood.away.clear();
+  await clock.passSlowly(1000);
+  assert.is(failingForMs(), null);
+  await lease.stop();
+});
+
 test('the lease counts from before it was asked for', async () => {
   const { clock, mood, lease } = setUp();
   const go = mood.slow();

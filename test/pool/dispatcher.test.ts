@@ -985,9 +985,31 @@ test('a purge while a claim is on its way sends nothing', async () => {
 
 // A ledger that is away.
 
+test('when a purge takes all that could not be committed, nothing fails any more', async () => {
+  const world = setUp();
+  const { clock, mood, meters, books, board, put } = world;
+  await rest();
+  mood.away.add('commit');
+  put(1);
+  await clock.passSlowly(1000);
+  assert.ok(meters.gauge(0, 'commitFailingSinceMs') > 0);
+  const purgedAtMs = clock.nowMs() + 1;
+  await books.purge(purgedAtMs);
+  board.raisePurgedAt(purgedAtMs);
+  await clock.passSlowly(2000);
+  assert.is(meters.gauge(0, 'commitFailingSinceMs'), 0);
+  put(2);
+  await clock.passSlowly(1000);
+  assert.ok(
+    clock.monotonicMs() - meters.gauge(0, 'commitFailingSinceMs') <= 1000,
+    'it fails anew, since now',
+  );
+  await world.stop();
+});
+
 test('without a claim nothing is sent; when the ledger is back it is, with a new stamp', async () => {
   const world = setUp();
-  const { clock, mood, cheap, source, log, put, entry } = world;
+  const { clock, mood, meters, cheap, source, log, put, entry } = world;
   await rest();
   mood.away.add('commit');
   put(1);
@@ -995,8 +1017,11 @@ test('without a claim nothing is sent; when the ledger is back it is, with a new
   assert.is(cheap.paid.length, 0);
   assert.equal(source.released, []);
   assert.equal(log.lines, ['info lease gained', 'warn ledger unavailable']);
+  const failingForMs = clock.monotonicMs() - meters.gauge(0, 'commitFailingSinceMs');
+  assert.ok(failingForMs > 4500 && failingForMs <= 5000, `since the first failure: ${failingForMs}`);
   mood.away.clear();
   await clock.passSlowly(1000);
+  assert.is(meters.gauge(0, 'commitFailingSinceMs'), 0);
   assert.is(cheap.paid.length, 1);
   assert.ok((stamps(cheap)[0] ?? 0) >= 1_005_000);
   assert.is((await entry(1))?.status, 'settled');

@@ -80,13 +80,14 @@ test('the moment of the last purge never goes back', () => {
 
 test('a breaker has one setter, which tells who was first', () => {
   const [one, other] = twoViews();
-  assert.not(one.setBreaker(0, false));
-  assert.ok(one.setBreaker(0, true));
-  assert.not(other.setBreaker(0, true));
+  assert.not(one.setBreaker(0, false, 1));
+  assert.ok(one.setBreaker(0, true, 1000));
+  assert.not(other.setBreaker(0, true, 2000));
+  assert.is(other.breakerAtMs(0), 1000, 'since it opened, whoever finds it open later');
   assert.ok(other.breakerOpen(0));
   assert.not(other.breakerOpen(1));
-  assert.ok(other.setBreaker(0, false));
-  assert.not(one.setBreaker(0, false));
+  assert.ok(other.setBreaker(0, false, 1));
+  assert.not(one.setBreaker(0, false, 1));
   assert.not(one.breakerOpen(0));
 });
 
@@ -170,7 +171,7 @@ test('no field shares a word with another', () => {
   board.stop();
   board.raisePurgedAt(1);
   for (const processor of [0, 1]) {
-    board.setBreaker(processor, true);
+    board.setBreaker(processor, true, 1);
     board.countFailure(processor);
     board.countTrial(processor);
     board.setTrialAt(processor, 70 + processor);

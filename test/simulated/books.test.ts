@@ -9,8 +9,8 @@ function row(number: number, amountCents: number, requestedAtMs: number): Row {
 
 test('holds an id once, and the first amount', () => {
   const books = new Books();
-  assert.is(books.insert(row(1, 100, 5)), true);
-  assert.is(books.insert(row(1, 999, 6)), false);
+  assert.is(books.insert(row(1, 100, 5)), 'inserted');
+  assert.is(books.insert(row(1, 999, 6)), 'known');
   assert.equal(books.find('1'), row(1, 100, 5));
   assert.is(books.find('2'), undefined);
   assert.equal(books.sum(-Infinity, Infinity), { count: 1, amountCents: 100n });
@@ -35,7 +35,7 @@ test('forgets all', () => {
   assert.is(books.count, 0);
   assert.is(books.find('1'), undefined);
   assert.equal(books.sum(-Infinity, Infinity), { count: 0, amountCents: 0n });
-  assert.is(books.insert(row(1, 100, 5)), true);
+  assert.is(books.insert(row(1, 100, 5)), 'inserted');
 });
 
 test('sums every window as a plain scan does, also beyond what a double holds', () => {

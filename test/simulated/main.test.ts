@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -58,6 +61,30 @@ test('names a wrong setting, and a port that is taken, in one line', async () =>
   await new Promise((resolve) => taken.close(resolve));
   assert.is(refused.code, 1);
   assert.match(refused.errors, /^cannot listen on 127\.0\.0\.1:\d+: already in use \(EADDRINUSE\)\n$/);
+});
+
+test('keeps its books in BOOKS_FILE through a kill, and names a file that holds none in one line', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'processor-'));
+  const settings = { LISTEN: '127.0.0.1:0', BOOKS_FILE: join(directory, 'default.books') };
+  const statuses: number[] = [];
+  const pay = async (child: ChildProcess, output: string) => {
+    const port = /:(\d+),/.exec(output)?.[1];
+    const response = await fetch(`http://127.0.0.1:${port}/payments`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"correlationId":"4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3","amount":19.9,"requestedAt":"2025-07-15T12:00:00Z"}',
+    });
+    statuses.push(response.status);
+    child.kill('SIGKILL');
+  };
+  await run(settings, pay);
+  await run(settings, pay);
+  assert.equal(statuses, [200, 422]);
+  writeFileSync(settings.BOOKS_FILE, 'no books at all\n');
+  const refused = await run(settings, () => {});
+  rmSync(directory, { recursive: true });
+  assert.is(refused.code, 1);
+  assert.match(refused.errors, /^BOOKS_FILE=\S+: it is damaged at line 1, or is a file of another kind\.\n$/);
 });
 
 test.run();

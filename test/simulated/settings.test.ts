@@ -10,12 +10,19 @@ test('has a default for every setting', () => {
       fee: { units: 5n, scale: 2 },
       token: '123',
       name: 'default',
+      booksFile: null,
     },
   });
 });
 
 test('takes all from the environment', () => {
-  const environment = { LISTEN: 'unix:/run/p.sock', FEE: '0.15', TOKEN: 'secret', NAME: 'fall-back' };
+  const environment = {
+    LISTEN: 'unix:/run/p.sock',
+    FEE: '0.15',
+    TOKEN: 'secret',
+    NAME: 'fall-back',
+    BOOKS_FILE: '/var/lib/p.books',
+  };
   assert.equal(readSettings(environment), {
     kind: 'ok',
     settings: {
@@ -23,6 +30,7 @@ test('takes all from the environment', () => {
       fee: { units: 15n, scale: 2 },
       token: 'secret',
       name: 'fall-back',
+      booksFile: '/var/lib/p.books',
     },
   });
 });

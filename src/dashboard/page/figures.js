@@ -11,7 +11,18 @@ const STATES = /** @type {const} */ ({
   well: { word: 'Well', tone: 'good' },
   slow: { word: 'Slow', tone: 'warn' },
   failing: { word: 'Failing', tone: 'bad' },
+  idle: { word: 'Idle', tone: 'quiet' },
 });
+
+/** Of a processor that may be well, while nothing can be sent to any. */
+const BLOCKED = 'Gets no payments: none can be claimed now.';
+const ALL_FAIL =
+  'It fails, and so does every other one: payments wait. Now and then one is sent, to find out.';
+
+/** How long a reason has stood, behind its sentence. @param {number | null} ageMs */
+function lasting(ageMs) {
+  return ageMs === null ? '' : ` For ${ago(ageMs)}.`;
+}
 
 /** The figures of a frame, in words and tables. */
 export class Figures {
@@ -59,9 +70,7 @@ export class Figures {
   /** Shows a frame, and answers what of it somebody who does not look should hear. @param {Frame} frame */
   show(frame) {
     this.#showNow(frame);
-    const changes = frame.processors.flatMap((figures, index) =>
-      this.#showProcessor(index, figures, frame.atMs),
-    );
+    const changes = frame.processors.flatMap((figures, index) => this.#showProcessor(index, figures, frame));
     this.#showMoney(frame);
     this.#showSeats(frame);
     return changes;
@@ -109,12 +118,15 @@ export class Figures {
     return sum;
   }
 
-  /** @param {number} index @param {ProcessorFigures} figures @param {number} atMs @returns {string[]} */
-  #showProcessor(index, figures, atMs) {
+  /** @param {number} index @param {ProcessorFigures} figures @param {Frame} frame @returns {string[]} */
+  #showProcessor(index, figures, { instance, processors, atMs }) {
     const { name = '' } = this.#hello.processors[index] ?? {};
-    const state = this.#stateOf(figures);
+    const state = this.#stateOf(figures, instance.canClaim);
+    const allFail = processors.every(({ breakerOpen }) => breakerOpen);
     const sentence = this.#sentence(figures.reason);
-    this.#cards[index]?.show(figures, state, sentence);
+    if (state === 'idle') this.#cards[index]?.show(figures, state, BLOCKED);
+    else if (allFail) this.#cards[index]?.show(figures, state, ALL_FAIL);
+    else this.#cards[index]?.show(figures, state, `${sentence}${lasting(figures.reasonAgeMs)}`);
     const [stateBefore, reasonBefore] = [this.#states[index], this.#reasons[index]];
     this.#states[index] = state;
     this.#reasons[index] = figures.reason;
@@ -125,9 +137,10 @@ export class Figures {
     return isNews ? [`${name}: ${STATES[state].word.toLowerCase()}. ${sentence}`] : [];
   }
 
-  /** @param {ProcessorFigures} figures @returns {keyof typeof STATES} */
-  #stateOf({ breakerOpen, observedMs, oldestCallAgeMs }) {
+  /** @param {ProcessorFigures} figures @param {boolean} canClaim @returns {keyof typeof STATES} */
+  #stateOf({ breakerOpen, observedMs, oldestCallAgeMs }, canClaim) {
     if (breakerOpen) return 'failing';
+    if (!canClaim) return 'idle';
     return Math.max(observedMs, oldestCallAgeMs ?? 0) > this.#hello.latencyBudgetMs ? 'slow' : 'well';
   }
 
@@ -139,7 +152,7 @@ export class Figures {
       case 'cheapest-well':
         return 'Gets the payments: the cheapest that is well.';
       case 'least-slow':
-        return 'Gets the payments: slow, but nobody is quicker.';
+        return 'Gets the payments: slow, but no other is quicker.';
       case 'trial':
         return 'Gets one payment, to find out whether it is well again.';
       case 'full':
@@ -147,7 +160,7 @@ export class Figures {
       case 'after-patience':
         return `Gets what has waited ${duration(this.#hello.patienceMs)} for a cheaper one.`;
       case 'failing':
-        return `It fails. Payments wait for it for ${duration(this.#hello.patienceMs)}, then go elsewhere.`;
+        return `It fails. Payments wait for it for ${duration(this.#hello.patienceMs)}, then go to one that works.`;
       case 'slow':
         return `It takes longer than ${duration(this.#hello.latencyBudgetMs)}. Payments go elsewhere.`;
       case 'not-needed':
@@ -225,11 +238,11 @@ function card({ name, feePpm }, index) {
 
   /** @param {ProcessorFigures} figures @param {keyof typeof STATES} state @param {string} reason */
   const show = (figures, state, reason) => {
-    const { reported, reasonAgeMs } = figures;
+    const { reported } = figures;
     badge.dataset['tone'] = STATES[state].tone;
     write(badge, STATES[state].word);
     write(big, rate(figures.settledPerS));
-    write(sentence, reasonAgeMs === null ? reason : `${reason} Since ${ago(reasonAgeMs)}.`);
+    write(sentence, reason);
     const texts = [
       duration(figures.observedMs),
       duration(reported?.minResponseTimeMs ?? null),

@@ -1,4 +1,5 @@
 import { Charts } from './charts.js';
+import { Conditions } from './conditions.js';
 import { Connection } from './connection.js';
 import { byId, write } from './element.js';
 import { Figures } from './figures.js';
@@ -14,6 +15,7 @@ const HEARTBEAT_MS = 500;
 /** The page: what it has been told, and whether that is still so. */
 class Dashboard {
   #history = new History();
+  #conditions = new Conditions();
   #connection = new Connection({
     onMessage: (message) => (message.kind === 'hello' ? this.#greet(message) : this.#take(message)),
     onLost: (nextTryAtMs) => this.#lose(nextTryAtMs),
@@ -66,7 +68,7 @@ class Dashboard {
 
   /** Answers what somebody who does not look should hear. @param {Frame} frame @returns {string[]} */
   #show(frame) {
-    const news = this.#figures?.show(frame) ?? [];
+    const news = [...this.#conditions.show(frame), ...(this.#figures?.show(frame) ?? [])];
     this.#charts?.show();
     return news;
   }
@@ -91,10 +93,8 @@ class Dashboard {
     const isLost = this.#nextTryAtMs !== null;
     byId('banner').hidden = !isLost;
     byId('figures').classList.toggle('stale', isLost);
-    const link = byId('link');
-    const [tone, word] = this.#state();
-    link.dataset['tone'] = tone;
-    write(link, word);
+    badge('health', this.#health());
+    badge('link', this.#link());
     if (this.#nextTryAtMs === null) return;
     const waitS = Math.max(0, Math.ceil((this.#nextTryAtMs - Date.now()) / 1000));
     const figures =
@@ -107,15 +107,30 @@ class Dashboard {
     );
   }
 
-  /** @returns {[tone: string, word: string]} */
-  #state() {
+  /** How the gateway is, as far as it is known. @returns {Badge} */
+  #health() {
+    if (this.#nextTryAtMs !== null || this.#frame === null) return ['quiet', 'Unknown'];
+    const { conditions, instance } = this.#frame;
+    if (conditions.some(({ severity }) => severity === 'critical')) return ['bad', 'Unhealthy'];
+    if (instance.state === 'stopping') return ['warn', 'Stopping'];
+    if (instance.state === 'starting') return ['warn', 'Starting'];
+    return conditions.length > 0 ? ['warn', 'Degraded'] : ['good', 'Healthy'];
+  }
+
+  /** How the connection of this page is, which says nothing of the gateway. @returns {Badge} */
+  #link() {
     if (this.#nextTryAtMs !== null) return ['bad', 'Lost'];
     if (this.#frame === null) return ['quiet', 'Connecting'];
-    if (this.#isPaused) return ['quiet', 'Paused'];
-    const { state } = this.#frame.instance;
-    if (state === 'ready') return ['good', 'Live'];
-    return ['warn', state === 'starting' ? 'Starting' : 'Stopping'];
+    return ['quiet', this.#isPaused ? 'Paused' : 'Connected'];
   }
+}
+
+/** @typedef {readonly [tone: string, word: string]} Badge */
+
+/** @param {string} id @param {Badge} badge */
+function badge(id, [tone, word]) {
+  byId(id).dataset['tone'] = tone;
+  write(byId(id), word);
 }
 
 /** What a screen reader says when it has said what it is saying. @param {string} text */

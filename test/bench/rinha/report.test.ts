@@ -102,6 +102,7 @@ test('the audit has the last word', () => {
       { name: 'fallback', here: sum, there: null, windows: [] },
     ],
     differences: [difference],
+    differenceGroups: [],
     differenceCount: 4,
     lookedUpCount: 1,
     problems: ['Unread.'],

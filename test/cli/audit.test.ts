@@ -1,0 +1,29 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const BIN = fileURLToPath(new URL('../../bin/dinossauro.js', import.meta.url));
+/** The exit code goes around the pipe of standard error, whose reader is gone before anything is written. */
+const UNREAD = '{ { sleep 0.5; "$0" "$1" audit >/dev/null; echo $? >&3; } 2>&1 | true; } 3>&1';
+
+test('where nobody reads its progress, the exit code is still that of the verdict', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'audit-'));
+  // Processors that do not answer make it last longer than two seconds, and its verdict `unknown`.
+  const environment = {
+    LEDGER_URL: `lmdb:${directory}`,
+    PROCESSORS: 'a:0.05:http://127.0.0.1:1,b:0.15:http://127.0.0.1:2,c:0.15:http://127.0.0.1:3',
+    PROCESSOR_TOKENS: 'a=1,b=1,c=1',
+  };
+  const { stdout } = spawnSync('sh', ['-c', UNREAD, process.execPath, BIN], {
+    encoding: 'utf8',
+    env: { ...process.env, ...environment },
+  });
+  rmSync(directory, { recursive: true });
+  assert.is(stdout, '2\n');
+});
+
+test.run();

@@ -1,0 +1,282 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Condition, canClaim, conditions, type Situation } from '../../src/dashboard/conditions.ts';
+
+const WELL: Situation = {
+  state: 'ready',
+  backlog: 0,
+  backlogAgeMs: 0,
+  ledger: { kind: 'redis', unavailable: null, failingForMs: null, confirmsAcceptance: false },
+  threads: { count: 2, withLease: 2 },
+  journal: { failingForMs: null, usedSegments: 1, segmentCount: 64 },
+  queue: { size: 0, capacity: 1000 },
+  processors: [
+    { name: 'default', openForMs: null },
+    { name: 'fallback', openForMs: null },
+  ],
+  patienceMs: 2000,
+};
+
+function only(change: Partial<Situation>): Condition {
+  const found = conditions({ ...WELL, ...change });
+  assert.is(found.length, 1, JSON.stringify(found));
+  return found[0] as Condition;
+}
+
+const one = suite('one condition');
+
+one('none, where all is well', () => {
+  assert.equal(conditions(WELL), []);
+  assert.ok(canClaim(WELL));
+  assert.equal(conditions({ ...WELL, backlog: 900, backlogAgeMs: 50_000 }), [], 'a backlog that is young');
+});
+
+interface Row {
+  readonly what: string;
+  readonly change: Partial<Situation>;
+  readonly severity: Condition['severity'];
+  readonly title: string;
+  readonly forMs: number | null;
+  readonly waiting: number | null;
+  /** What effect and advice say, among other things. */
+  readonly says: readonly RegExp[];
+  readonly canClaim: boolean;
+}
+
+const { ledger, journal } = WELL;
+const LOST = /Nothing is lost/;
+const ROWS: readonly Row[] = [
+  {
+    what: 'a Redis that is away',
+    change: { backlog: 10_791, ledger: { ...ledger, unavailable: 'ECONNREFUSED', failingForMs: 90_000 } },
+    severity: 'critical',
+    title: 'The ledger does not answer: ECONNREFUSED',
+    forMs: 90_000,
+    waiting: 10_791,
+    says: [/still accepted/, /none is sent to a processor/, LOST, /Check that Redis runs/],
+    canClaim: false,
+  },
+  {
+    what: 'a Redis that is full: it answers reads',
+    change: { backlog: 10_791, ledger: { ...ledger, failingForMs: 1000 } },
+    severity: 'critical',
+    title: 'The ledger answers, but refuses what is written',
+    forMs: 1000,
+    waiting: 10_791,
+    says: [/still accepted/, LOST, /maxmemory/],
+    canClaim: false,
+  },
+  {
+    what: 'a disk that is full under LMDB',
+    change: { ledger: { ...ledger, kind: 'lmdb', failingForMs: 1000 } },
+    severity: 'critical',
+    title: 'The ledger answers, but refuses what is written',
+    forMs: 1000,
+    waiting: 0,
+    says: [LOST, /free space on the disk of LEDGER_URL/],
+    canClaim: false,
+  },
+  {
+    what: 'a ledger that has to confirm each payment',
+    change: { ledger: { ...ledger, failingForMs: 1000, confirmsAcceptance: true } },
+    severity: 'critical',
+    title: 'The ledger answers, but refuses what is written',
+    forMs: 1000,
+    waiting: 0,
+    says: [/^New payments are refused/, LOST],
+    canClaim: false,
+  },
+  {
+    what: 'no lease',
+    change: { backlog: 3, threads: { count: 2, withLease: 0 } },
+    severity: 'critical',
+    title: 'This instance has no valid lease, so it sends no payments',
+    forMs: null,
+    waiting: 3,
+    says: [/none is sent/, LOST, /clock/],
+    canClaim: false,
+  },
+  {
+    what: 'a lease too few',
+    change: { backlog: 3, threads: { count: 2, withLease: 1 } },
+    severity: 'warning',
+    title: '1 of 2 pool threads have no valid lease and send no payments',
+    forMs: null,
+    waiting: 3,
+    says: [/fewer are sent/, LOST],
+    canClaim: true,
+  },
+  {
+    what: 'a journal that cannot be written',
+    change: { journal: { ...journal, failingForMs: 5000 } },
+    severity: 'critical',
+    title: 'New payments are refused: the journal cannot be written',
+    forMs: 5000,
+    waiting: null,
+    says: [/503/, LOST, /JOURNAL_DIR/],
+    canClaim: true,
+  },
+  {
+    what: 'a journal that is full',
+    change: { backlog: 9, journal: { failingForMs: 5000, usedSegments: 64, segmentCount: 64 } },
+    severity: 'critical',
+    title: 'New payments are refused: the journal is full',
+    forMs: 5000,
+    waiting: 9,
+    says: [/503/, LOST, /JOURNAL_SEGMENTS/],
+    canClaim: true,
+  },
+  {
+    what: 'a journal that is nearly full',
+    change: { backlog: 9, journal: { ...journal, usedSegments: 52 } },
+    severity: 'warning',
+    title: 'The journal is nearly full: 52 of 64 segments are in use',
+    forMs: null,
+    waiting: 9,
+    says: [/503/, /JOURNAL_SEGMENTS/],
+    canClaim: true,
+  },
+  {
+    what: 'one processor that fails',
+    change: { backlog: 9, processors: [{ name: 'default', openForMs: 7000 }, WELL.processors[1] as never] },
+    severity: 'warning',
+    title: 'default is failing',
+    forMs: 7000,
+    waiting: null,
+    says: [/up to 2 s/, /Ask whoever runs default/],
+    canClaim: true,
+  },
+  {
+    what: 'both processors that fail, since the second began to',
+    change: {
+      backlog: 9,
+      processors: [
+        { name: 'default', openForMs: 7000 },
+        { name: 'fallback', openForMs: 4000 },
+      ],
+    },
+    severity: 'critical',
+    title: 'Both processors are failing',
+    forMs: 4000,
+    waiting: 9,
+    says: [/still accepted/, LOST, /default and fallback/],
+    canClaim: true,
+  },
+  {
+    what: 'the only processor',
+    change: { processors: [{ name: 'default', openForMs: 7000 }] },
+    severity: 'critical',
+    title: 'The only processor is failing',
+    forMs: 7000,
+    waiting: 0,
+    says: [LOST],
+    canClaim: true,
+  },
+  {
+    what: 'three processors',
+    change: { processors: ['a', 'b', 'c'].map((name) => ({ name, openForMs: 1 })) },
+    severity: 'critical',
+    title: 'All 3 processors are failing',
+    forMs: 1,
+    waiting: 0,
+    says: [/a, b and c/],
+    canClaim: true,
+  },
+  {
+    what: 'a queue that fills',
+    change: { backlog: 850, queue: { size: 850, capacity: 1000 } },
+    severity: 'warning',
+    title: 'The queue is 85% full',
+    forMs: null,
+    waiting: 850,
+    says: [/503/, /QUEUE_CAPACITY/],
+    canClaim: true,
+  },
+  {
+    what: 'a queue that is full',
+    change: { backlog: 1000, queue: { size: 1000, capacity: 1000 } },
+    severity: 'critical',
+    title: 'New payments are refused: the queue is full',
+    forMs: null,
+    waiting: 1000,
+    says: [/503/, LOST],
+    canClaim: true,
+  },
+  {
+    what: 'a start',
+    change: { state: 'starting', threads: { count: 2, withLease: 0 } },
+    severity: 'warning',
+    title: 'This instance is starting',
+    forMs: null,
+    waiting: 0,
+    says: [/wait until its pool threads work/],
+    canClaim: false,
+  },
+  {
+    what: 'a stop',
+    change: { state: 'stopping', backlog: 4, threads: { count: 2, withLease: 0 } },
+    severity: 'warning',
+    title: 'This instance is stopping',
+    forMs: null,
+    waiting: 4,
+    says: [LOST, /JOURNAL_DIR/],
+    canClaim: false,
+  },
+  {
+    what: 'a backlog that is old for no other reason',
+    change: { backlog: 4, backlogAgeMs: 61_000 },
+    severity: 'warning',
+    title: 'Payments have been waiting for more than a minute',
+    forMs: null,
+    waiting: 4,
+    says: [LOST],
+    canClaim: true,
+  },
+];
+
+for (const { what, change, severity, title, forMs, waiting, says, canClaim: may } of ROWS) {
+  one(what, () => {
+    const found = only(change);
+    assert.equal(
+      { severity: found.severity, title: found.title, forMs: found.forMs, waiting: found.waiting },
+      { severity, title, forMs, waiting },
+    );
+    for (const text of says) assert.match(`${found.effect} ${found.advice}`, text);
+    for (const text of [found.effect, found.advice]) assert.match(text, /^[A-Z].*[.]$/);
+    assert.is(canClaim({ ...WELL, ...change }), may);
+  });
+}
+one.run();
+
+const several = suite('several conditions');
+
+several('the critical ones come first', () => {
+  const found = conditions({
+    ...WELL,
+    processors: [{ name: 'default', openForMs: 9 }, WELL.processors[1] as never],
+    ledger: { ...ledger, failingForMs: 1 },
+    queue: { size: 1000, capacity: 1000 },
+  });
+  assert.equal(
+    found.map(({ severity }) => severity),
+    ['critical', 'critical', 'warning'],
+  );
+});
+
+several('what follows from something critical is not said beside it', () => {
+  const away = { ...ledger, unavailable: 'away', failingForMs: 90_000 };
+  const starting = conditions({
+    ...WELL,
+    state: 'starting',
+    ledger: away,
+    threads: { count: 2, withLease: 0 },
+  });
+  const waiting = conditions({ ...WELL, ledger: away, backlog: 9, backlogAgeMs: 90_000 });
+  for (const found of [starting, waiting]) {
+    assert.equal(
+      found.map(({ title }) => title),
+      ['The ledger does not answer: away'],
+    );
+  }
+});
+several.run();
