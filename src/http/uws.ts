@@ -21,8 +21,10 @@ import { isListenedOn } from './socket-file.ts';
  * - A connection that is silent for 10 s is closed; that can't be set. Keep a proxy's idle time below it.
  * - A second request on a connection whose answer is still owed closes that connection, unanswered. Pipelined
  *   requests are safe only where the handler answers before it returns (or in a microtask or `nextTick` of it).
- * - A request whose first line comes in two parts, split in or before its `HTTP/1.1`, is answered 505. A proxy never
- *   does that, and a client hardly ever. So is HTTP/1.0.
+ * - It answers HTTP/1.0, and a first line that comes in two parts split within ` HTTP/1.1`, with 505 in HTML, out of
+ *   its parser and without a hook. `docs/operations.md` lists everything that it answers by itself. No version that
+ *   loads on Node 22 is different: newer ones say 400.
+ * - It reads the PROXY protocol, version 2, on every connection.
  * - `get` doesn't match HEAD, and an answer to HEAD is written with its body like any other; see `Exchange`.
  */
 export type WebApp = TemplatedApp & Undeclared;

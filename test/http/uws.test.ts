@@ -311,4 +311,43 @@ test('hands connections to the applications of other threads', async () => {
   app.close();
 });
 
+test('answers `Connection: close`, `Expect`, chunks in any spelling and headers in any case', async () => {
+  const app = echoApp();
+  const listener = await mustListen(app);
+  const to = { host: '127.0.0.1', port: portOf(listener) };
+  const head = 'POST /echo HTTP/1.1\r\nhOsT: a\r\nCONNECTION: Close\r\n';
+  assert.match(await converse(to, [`${head}cOnTeNt-LeNgTh:3\r\n\r\nabc`]), /^HTTP\/1\.1 200 .*\r\n\r\nabc$/s);
+  assert.match(
+    await converse(to, [`${head}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`, 'abc']),
+    /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 .*\r\n\r\nabc$/s,
+  );
+  const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n`;
+  assert.match(await converse(to, [chunked, 'A\r\n0123456789\r\n0\r\n\r\n']), /\r\n\r\n0123456789$/);
+  assert.match(await converse(to, [chunked, '00', '3\r\nabc\r', '\n0\r\n', '\r\n']), /\r\n\r\nabc$/);
+  listener.close();
+  app.close();
+});
+
+test('refuses by itself what docs/operations.md says', async () => {
+  const app = echoApp();
+  const listener = await mustListen(app);
+  const ask = (...pieces: readonly string[]) =>
+    converse({ host: '127.0.0.1', port: portOf(listener) }, pieces);
+  const statusOf = async (...pieces: readonly string[]) =>
+    (await ask(...pieces)).replace(/^HTTP\/1\.1 (\d{3}) .*<h1>.*$/s, '$1');
+  const host = 'Host: a\r\n';
+  assert.is(await statusOf(`GET / HTTP/1.0\r\n${host}\r\n`), '505');
+  assert.is(await statusOf(`GET http://a/ HTTP/1.1\r\n${host}\r\n`), '505');
+  assert.is(await statusOf(`OPTIONS * HTTP/1.1\r\n${host}\r\n`), '505');
+  assert.is(await statusOf('GET / HTTP/1.1\nHost: a\n\n'), '505');
+  assert.is(await statusOf(`PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\nGET / HTTP/1.1\r\n${host}\r\n`), '505');
+  assert.is(await statusOf(`GET / HTTP/1.1\r\n${host}X: ${'x'.repeat(5000)}\r\n\r\n`), '431');
+  assert.is(await statusOf(`POST /echo HTTP/1.1\r\n${host}Content-Length: +3\r\n\r\nabc`), '400');
+  const chunked = `POST /echo HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n`;
+  assert.is(await statusOf(`${chunked}Content-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n`), '400');
+  assert.is(await statusOf(`${chunked}\r\n3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n`), '505');
+  listener.close();
+  app.close();
+});
+
 test.run();
