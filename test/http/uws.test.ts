@@ -206,9 +206,30 @@ test('says what else is wrong with an address', async () => {
     const listened = await listen(app, address);
     reasons.push(listened.kind === 'failed' ? listened.reason : '');
   }
-  assert.match(reasons[0] ?? '', /^cannot listen on 203\.0\.113\.7:0: EADDRNOTAVAIL$/);
+  assert.match(
+    reasons[0] ?? '',
+    /^cannot listen on 203\.0\.113\.7:0: no interface of this machine has that address \(EADDRNOTAVAIL\)$/,
+  );
   assert.match(reasons[1] ?? '', /^cannot listen on unix:\/nonexistent\/a\.sock: E/);
   app.close();
+});
+
+test('listens on the IPv4 address of a name, and on no other one when that is taken', async () => {
+  const app = createApp();
+  const listener = await mustListen(app, { kind: 'tcp', host: 'localhost', port: 0 });
+  const port = portOf(listener);
+  assert.equal(listener.address, { kind: 'tcp', host: '127.0.0.1', port });
+  const second = createApp();
+  const refused = await listen(second, { kind: 'tcp', host: 'localhost', port });
+  assert.equal(refused, {
+    kind: 'failed',
+    reason: `cannot listen on localhost:${port}: already in use (EADDRINUSE)`,
+  });
+  const unknown = await listen(second, { kind: 'tcp', host: 'no-such-host.invalid', port });
+  assert.match(unknown.kind === 'failed' ? unknown.reason : '', /the host name cannot be resolved: .+/);
+  listener.close();
+  app.close();
+  second.close();
 });
 
 test('shares a port among those who all say so', async () => {
