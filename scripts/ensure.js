@@ -126,6 +126,9 @@ function tryLock(lock) {
 /**
  * Puts the pinned Node where npm scripts look first. npm does so too, but npm 10 takes the link away again with the
  * packages for other platforms, which bring a `node` of their own.
+ *
+ * The scripts of package.json call this script first and then `node_modules/.bin/node`, in one line: npm leaves `pre`
+ * scripts out with `ignore-scripts`, and a shell that has called `node` once remembers where it was.
  */
 function linkPinnedNode(path) {
   const folder = join(root, 'node_modules/.bin');

@@ -66,6 +66,10 @@ export class Access {
 
 function refusal(response: HttpResponse, request: HttpRequest): Problem | null {
   if (!isLoopback(new Uint8Array(response.getRemoteAddress()))) return problem('loopback-only');
+  // The library reads the PROXY protocol (version 2) on every connection, whether or not anybody asked for it.
+  if (response.getProxiedRemoteAddress().byteLength > 0) {
+    return refused('The request came through a proxy that speaks the PROXY protocol.');
+  }
   const proxyHeader = PROXY_HEADERS.find((name) => request.getHeader(name) !== '');
   if (proxyHeader !== undefined) return refused(`The request came by a proxy: it has \`${proxyHeader}\`.`);
   const host = request.getHeader('host');

@@ -9,9 +9,11 @@ import {
   type WebSocket,
 } from 'uWebSockets.js';
 import assert from 'node:assert/strict';
+import { lookup } from 'node:dns/promises';
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { type Address, formatAddress } from '../core/address.ts';
+import { reasonOf } from '../core/reason.ts';
 import { isListenedOn } from './socket-file.ts';
 
 /**
@@ -21,8 +23,10 @@ import { isListenedOn } from './socket-file.ts';
  * - A connection that is silent for 10 s is closed; that can't be set. Keep a proxy's idle time below it.
  * - A second request on a connection whose answer is still owed closes that connection, unanswered. Pipelined
  *   requests are safe only where the handler answers before it returns (or in a microtask or `nextTick` of it).
- * - A request whose first line comes in two parts, split in or before its `HTTP/1.1`, is answered 505. A proxy never
- *   does that, and a client hardly ever. So is HTTP/1.0.
+ * - It answers HTTP/1.0, and a first line that comes in two parts split within ` HTTP/1.1`, with 505 in HTML, out of
+ *   its parser and without a hook. `docs/operations.md` lists everything that it answers by itself. No version that
+ *   loads on Node 22 is different: newer ones say 400.
+ * - It reads the PROXY protocol, version 2, on every connection.
  * - `get` doesn't match HEAD, and an answer to HEAD is written with its body like any other; see `Exchange`.
  */
 export type WebApp = TemplatedApp & Undeclared;
@@ -101,13 +105,51 @@ export function listen(app: WebApp, address: Address, options: ListenOptions = {
     : listenUnix(app, address.path, options.mode ?? 0o666);
 }
 
+const CAUSES: ReadonlyMap<string, string> = new Map([
+  ['EADDRINUSE', 'already in use'],
+  ['EADDRNOTAVAIL', 'no interface of this machine has that address'],
+  ['EAFNOSUPPORT', 'this machine has no IPv6'],
+]);
+
+/** Where the machine has no such address: IPv6 is off, or a name also stands for an address of another machine. */
+const NO_SUCH_ADDRESS = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
+
+/**
+ * A name is resolved here, and the first of its addresses that this machine has is listened on, IPv4 before IPv6. The
+ * library would try one of them alone: for `localhost` that of IPv6, also where IPv6 is off.
+ */
 async function listenTcp(app: WebApp, host: string, port: number, shared: boolean): Promise<Listened> {
   assert(!shared || port !== 0);
   const options = shared ? LISTEN_SHARED : LISTEN_EXCLUSIVE;
-  const socket = await new Promise<us_listen_socket | false>((done) => app.listen(host, port, options, done));
-  if (socket === false) return failed({ kind: 'tcp', host, port });
-  const address: Address = { kind: 'tcp', host, port: us_socket_local_port(socket) };
-  return { kind: 'listening', listener: new Listener(address, socket) };
+  const named: Address = { kind: 'tcp', host, port };
+  const resolved = await resolve(host);
+  if (resolved.kind === 'failed') return failure(named, resolved.reason);
+  let cause = 'the host name has no address';
+  for (const candidate of resolved.addresses) {
+    const socket = await new Promise<us_listen_socket | false>((done) =>
+      app.listen(candidate, port, options, done),
+    );
+    if (socket !== false) {
+      const address: Address = { kind: 'tcp', host: candidate, port: us_socket_local_port(socket) };
+      return { kind: 'listening', listener: new Listener(address, socket) };
+    }
+    cause = await causeOf({ kind: 'tcp', host: candidate, port });
+    if (!NO_SUCH_ADDRESS.includes(cause)) break;
+  }
+  return failure(named, cause);
+}
+
+type Resolved =
+  | { readonly kind: 'resolved'; readonly addresses: readonly string[] }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+async function resolve(host: string): Promise<Resolved> {
+  try {
+    const found = await lookup(host, { all: true, order: 'ipv4first' });
+    return { kind: 'resolved', addresses: found.map(({ address }) => address) };
+  } catch (error) {
+    return { kind: 'failed', reason: `the host name cannot be resolved: ${reasonOf(error)}` };
+  }
 }
 
 async function listenUnix(app: WebApp, path: string, mode: number): Promise<Listened> {
@@ -117,27 +159,26 @@ async function listenUnix(app: WebApp, path: string, mode: number): Promise<List
   if (found !== undefined && !found.isSocket()) return failure(address, 'the file is not a socket');
   if (found !== undefined && (await isListenedOn(path))) return failure(address, 'EADDRINUSE');
   const socket = await new Promise<us_listen_socket | false>((done) => app.listen_unix(done, path));
-  if (socket === false) return failed(address);
+  if (socket === false) return failure(address, await causeOf(address));
   chmodSync(path, mode);
   return { kind: 'listening', listener: new Listener(address, socket) };
 }
 
 /** The library says only that it failed. Node's own server, asked for the same address, says why. */
-function failed(address: Address): Promise<Listened> {
+function causeOf(address: Address): Promise<string> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      resolve(failure(address, error.code ?? error.message)),
-    );
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     server.listen(address.kind === 'tcp' ? { ...address, exclusive: true } : { path: address.path }, () =>
-      server.close(() => resolve(failure(address, 'unknown reason'))),
+      server.close(() => resolve('it failed once, and the address is free now: try again')),
     );
   });
 }
 
 function failure(address: Address, cause: string): Listened {
-  const words = cause === 'EADDRINUSE' ? 'already in use (EADDRINUSE)' : cause;
-  return { kind: 'failed', reason: `cannot listen on ${formatAddress(address)}: ${words}` };
+  const words = CAUSES.get(cause);
+  const reason = words === undefined ? cause : `${words} (${cause})`;
+  return { kind: 'failed', reason: `cannot listen on ${formatAddress(address)}: ${reason}` };
 }
 
 export type Headers = readonly (readonly [name: string, value: string])[];

@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -63,6 +64,19 @@ class Gate {
         });
       });
       asking.on('error', reject).end();
+    });
+  }
+
+  /** Sends these bytes as they are, and resolves with all that came until the connection ended. */
+  converse(bytes: readonly Uint8Array[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      let text = '';
+      const socket = connect(this.port, '127.0.0.1');
+      socket.setEncoding('latin1').on('data', (part) => {
+        text += part;
+      });
+      socket.on('close', () => resolve(text)).on('error', reject);
+      socket.write(Buffer.concat(bytes));
     });
   }
 
@@ -197,6 +211,21 @@ test('another method tells nothing to those who may not pass, and to others what
     const { status } = await gate.ask({ Authorization: `Bearer ${TOKEN}` }, '127.0.0.1', 'PUT');
     assert.is(status, 405);
   });
+});
+
+test('a client behind a proxy that speaks the PROXY protocol is not on this machine', async () => {
+  const gate = await new Gate('loopback').listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+  const request = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
+  const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
+  // Version 2, PROXY, TCP over IPv4, 12 bytes: two addresses and two ports. LOCAL is a proxy that speaks for itself.
+  const proxied = Buffer.from([0x21, 0x11, 0, 12, 203, 0, 113, 7, 127, 0, 0, 1, 0x30, 0x39, 0x27, 0x0f]);
+  const local = Buffer.from([0x20, 0, 0, 0]);
+  assert.match(
+    await gate.converse([signature, proxied, Buffer.from(request)]),
+    /^HTTP\/1\.1 403 .*PROXY protocol/s,
+  );
+  assert.match(await gate.converse([signature, local, Buffer.from(request)]), /^HTTP\/1\.1 200 /);
+  gate.close();
 });
 
 test.run();

@@ -206,9 +206,30 @@ test('says what else is wrong with an address', async () => {
     const listened = await listen(app, address);
     reasons.push(listened.kind === 'failed' ? listened.reason : '');
   }
-  assert.match(reasons[0] ?? '', /^cannot listen on 203\.0\.113\.7:0: EADDRNOTAVAIL$/);
+  assert.match(
+    reasons[0] ?? '',
+    /^cannot listen on 203\.0\.113\.7:0: no interface of this machine has that address \(EADDRNOTAVAIL\)$/,
+  );
   assert.match(reasons[1] ?? '', /^cannot listen on unix:\/nonexistent\/a\.sock: E/);
   app.close();
+});
+
+test('listens on the IPv4 address of a name, and on no other one when that is taken', async () => {
+  const app = createApp();
+  const listener = await mustListen(app, { kind: 'tcp', host: 'localhost', port: 0 });
+  const port = portOf(listener);
+  assert.equal(listener.address, { kind: 'tcp', host: '127.0.0.1', port });
+  const second = createApp();
+  const refused = await listen(second, { kind: 'tcp', host: 'localhost', port });
+  assert.equal(refused, {
+    kind: 'failed',
+    reason: `cannot listen on localhost:${port}: already in use (EADDRINUSE)`,
+  });
+  const unknown = await listen(second, { kind: 'tcp', host: 'no-such-host.invalid', port });
+  assert.match(unknown.kind === 'failed' ? unknown.reason : '', /the host name cannot be resolved: .+/);
+  listener.close();
+  app.close();
+  second.close();
 });
 
 test('shares a port among those who all say so', async () => {
@@ -308,6 +329,45 @@ test('hands connections to the applications of other threads', async () => {
   listener.close();
   worker.postMessage('close');
   await new Promise((resolve) => worker.once('exit', resolve));
+  app.close();
+});
+
+test('answers `Connection: close`, `Expect`, chunks in any spelling and headers in any case', async () => {
+  const app = echoApp();
+  const listener = await mustListen(app);
+  const to = { host: '127.0.0.1', port: portOf(listener) };
+  const head = 'POST /echo HTTP/1.1\r\nhOsT: a\r\nCONNECTION: Close\r\n';
+  assert.match(await converse(to, [`${head}cOnTeNt-LeNgTh:3\r\n\r\nabc`]), /^HTTP\/1\.1 200 .*\r\n\r\nabc$/s);
+  assert.match(
+    await converse(to, [`${head}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`, 'abc']),
+    /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 .*\r\n\r\nabc$/s,
+  );
+  const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n`;
+  assert.match(await converse(to, [chunked, 'A\r\n0123456789\r\n0\r\n\r\n']), /\r\n\r\n0123456789$/);
+  assert.match(await converse(to, [chunked, '00', '3\r\nabc\r', '\n0\r\n', '\r\n']), /\r\n\r\nabc$/);
+  listener.close();
+  app.close();
+});
+
+test('refuses by itself what docs/operations.md says', async () => {
+  const app = echoApp();
+  const listener = await mustListen(app);
+  const ask = (...pieces: readonly string[]) =>
+    converse({ host: '127.0.0.1', port: portOf(listener) }, pieces);
+  const statusOf = async (...pieces: readonly string[]) =>
+    (await ask(...pieces)).replace(/^HTTP\/1\.1 (\d{3}) .*<h1>.*$/s, '$1');
+  const host = 'Host: a\r\n';
+  assert.is(await statusOf(`GET / HTTP/1.0\r\n${host}\r\n`), '505');
+  assert.is(await statusOf(`GET http://a/ HTTP/1.1\r\n${host}\r\n`), '505');
+  assert.is(await statusOf(`OPTIONS * HTTP/1.1\r\n${host}\r\n`), '505');
+  assert.is(await statusOf('GET / HTTP/1.1\nHost: a\n\n'), '505');
+  assert.is(await statusOf(`PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\nGET / HTTP/1.1\r\n${host}\r\n`), '505');
+  assert.is(await statusOf(`GET / HTTP/1.1\r\n${host}X: ${'x'.repeat(5000)}\r\n\r\n`), '431');
+  assert.is(await statusOf(`POST /echo HTTP/1.1\r\n${host}Content-Length: +3\r\n\r\nabc`), '400');
+  const chunked = `POST /echo HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n`;
+  assert.is(await statusOf(`${chunked}Content-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n`), '400');
+  assert.is(await statusOf(`${chunked}\r\n3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n`), '505');
+  listener.close();
   app.close();
 });
 

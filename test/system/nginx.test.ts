@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Site } from '../fuzz/site.ts';
+import { pause, until } from './until.ts';
+
+const ANSWER_MS = 20_000;
+
+function post(version: string): string {
+  const body = JSON.stringify({ correlationId: randomUUID(), amount: 1 });
+  return `POST /payments HTTP/${version}\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** Connections to one port, and what came back on each; `closed` once the other side has ended it. */
+interface Client {
+  readonly socket: Socket;
+  text: string;
+  closed: boolean;
+}
+
+async function open(port: number, count: number): Promise<Client[]> {
+  const clients = Array.from({ length: count }, (): Client => {
+    const client: Client = { socket: connect(port, '127.0.0.1'), text: '', closed: false };
+    client.socket.on('data', (data) => {
+      client.text += data.toString('latin1');
+    });
+    client.socket.on('error', () => {});
+    client.socket.on('close', () => {
+      client.closed = true;
+    });
+    return client;
+  });
+  await Promise.all(clients.map(({ socket }) => once(socket, 'connect')));
+  return clients;
+}
+
+/** The status of each answer, 0 where the connection ended without one. */
+async function statuses(clients: readonly Client[]): Promise<number[]> {
+  await until('every connection is answered or closed', ANSWER_MS, () =>
+    clients.every(({ text, closed }) => closed || text.includes('\r\n\r\n')),
+  );
+  return clients.map(({ text }) => Number(/^HTTP\/1\.1 (\d{3}) /.exec(text)?.[1] ?? 0));
+}
+
+function close(clients: readonly Client[]): void {
+  for (const { socket } of clients) socket.destroy();
+}
+
+const nginxMemory = (site: Site): number => site.gauges().memoryBytes.at(-1) ?? 0;
+
+test('connections that are opened early and used late are answered', async () => {
+  await Site.run('lmdb', async (site) => {
+    const clients = await open(site.targets[0]?.port ?? 0, 50);
+    await pause(6_000);
+    for (const { socket } of clients) socket.write(post('1.1'));
+    assert.equal(
+      await statuses(clients),
+      clients.map(() => 202),
+    );
+    close(clients);
+  });
+});
+
+test('HTTP/1.0 is answered, and the connection closed', async () => {
+  await Site.run('lmdb', async (site) => {
+    const clients = await open(site.targets[0]?.port ?? 0, 1);
+    for (const { socket } of clients) socket.write(post('1.0'));
+    assert.equal(await statuses(clients), [202]);
+    await until('nginx closes', ANSWER_MS, () => clients.every(({ closed }) => closed));
+  });
+});
+
+test('silent connections and slow requests take as little memory as the limit of the container is made for', async () => {
+  await Site.run('lmdb', async (site) => {
+    const port = site.targets[0]?.port ?? 0;
+    const beforeBytes = nginxMemory(site);
+    const silent = await open(port, 2_000);
+    // An answer to a later connection: nginx has accepted those before it.
+    const honest = await open(port, 1);
+    for (const { socket } of honest) socket.write(post('1.1'));
+    assert.equal(await statuses(honest), [202]);
+    const silentBytes = nginxMemory(site) - beforeBytes;
+    assert.ok(silentBytes < 2_000 * 1024, `${silentBytes} bytes for 2,000 silent connections`);
+
+    for (const { socket } of silent.slice(0, 1_000)) socket.write('P');
+    const later = await open(port, 1);
+    for (const { socket } of later) socket.write(post('1.1'));
+    assert.equal(await statuses(later), [202]);
+    const slowBytes = nginxMemory(site) - beforeBytes - silentBytes;
+    assert.ok(slowBytes < 1_000 * 6 * 1024, `${slowBytes} bytes for 1,000 slow requests`);
+    close([...silent, ...honest, ...later]);
+  });
+});
+
+test.run();
