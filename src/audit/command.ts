@@ -38,7 +38,9 @@ export async function runAudit(
   { environment, print, complain }: AuditSurroundings,
 ): Promise<number> {
   const outcome =
-    order.url === undefined ? await auditHere(order, environment) : await askGateway(order.url, order);
+    order.url === undefined
+      ? await auditHere(order, environment, complain)
+      : await askGateway(order.url, order);
   if (outcome.kind === 'failed') {
     for (const line of outcome.lines) complain(`dinossauro: ${line}`);
     return EXIT_CODES.unknown;
@@ -52,11 +54,16 @@ function queryOf({ from, to, every }: AuditOrder): string {
   return String(new URLSearchParams({ from, to, payments: every ? 'every' : 'differing' }));
 }
 
-async function auditHere(order: AuditOrder, environment: AuditSurroundings['environment']): Promise<Outcome> {
+async function auditHere(
+  order: AuditOrder,
+  environment: AuditSurroundings['environment'],
+  complain: AuditSurroundings['complain'],
+): Promise<Outcome> {
   const window = parseWindow(queryOf(order));
   if (window.kind === 'bad') return failed(window.detail);
   const request: AuditRequest = { fromMs: window.fromMs, toMs: window.toMs, every: order.every };
   const reading = readConfig(environment);
+  for (const line of reading.warnings) complain(`dinossauro: ${line}`);
   if (reading.kind === 'wrong') return { kind: 'failed', lines: reading.problems };
   const { config } = reading;
   // An embedded ledger makes its directory, and an audit of books that nobody keeps would find them empty.

@@ -9,6 +9,7 @@ import { readSettings } from './settings.ts';
 async function main(): Promise<string | null> {
   const reading = readSettings(process.env);
   if (reading.kind === 'wrong') return reading.problem;
+  for (const line of reading.warnings) process.stderr.write(`${line}\n`);
   const { listen, fee, token, name } = reading.settings;
   const processor = new SimulatedProcessor({ clock: systemClock, random: Math.random, fee, token });
   const served = await serve(processor, listen);

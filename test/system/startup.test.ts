@@ -65,12 +65,12 @@ function refuses(
 
 for (const program of ['src/primary.ts', 'src/start.ts']) {
   refuses('wrong settings', program, { POOL_THREADS: '0', LEDGER_URL: 'ftp://books', LISTEN: 'nowhere' }, [
-    /^dinossauro: LISTEN="nowhere" is wrong: allowed is /,
-    /^dinossauro: LEDGER_URL="ftp:\/\/books" is wrong: allowed is /,
-    /^dinossauro: POOL_THREADS="0" is wrong: allowed is a whole number from 1 to 16\.$/,
+    /^dinossauro: LISTEN=nowhere is invalid: expected /,
+    /^dinossauro: LEDGER_URL=ftp:\/\/books is invalid: expected /,
+    /^dinossauro: POOL_THREADS=0 is out of range: expected a whole number from 1 to 16\.$/,
   ]);
   refuses('settings that contradict each other', program, { BACKOFF_BASE_MS: '500', BACKOFF_MAX_MS: '100' }, [
-    /^dinossauro: BACKOFF_BASE_MS=500 is wrong: allowed is at most BACKOFF_MAX_MS, which is 100\.$/,
+    /^dinossauro: BACKOFF_BASE_MS=500 is invalid: expected at most BACKOFF_MAX_MS, which is 100\.$/,
   ]);
 }
 const none = { PAYMENT_PROCESSOR_URL_DEFAULT: '', PAYMENT_PROCESSOR_URL_FALLBACK: '' };
