@@ -34,17 +34,14 @@ export function isAnswered(error: unknown): boolean {
 }
 
 /** Commander's message in one line, naming what commander leaves out. */
-function complaint(
-  { code, message }: CommanderError,
-  { args, name, options, registeredArguments, parent }: Command,
-) {
-  const where = parent === null ? 'dinossauro --help' : `dinossauro ${name()} --help`;
-  const extra = code === 'commander.excessArguments' ? args[registeredArguments.length] : undefined;
-  const said =
-    extra === undefined
-      ? message.replace(/^error: /, '').replace(/\n\((Did.*)\)$/s, (_, hint) => `; ${hint.toLowerCase()}`)
-      : `unexpected argument '${extra}'`;
-  const takesSettings = code === 'commander.unknownOption' && options.length === 0;
+function complaint({ code, message }: CommanderError, made: Command): string {
+  const where = made.parent === null ? 'dinossauro --help' : `dinossauro ${made.name()} --help`;
+  const hinted = message
+    .replace(/^error: /, '')
+    .replace(/\n\((Did.*)\)$/s, (_, hint) => `; ${hint.toLowerCase()}`);
+  const extra = made.args[made.registeredArguments.length];
+  const said = code === 'commander.excessArguments' ? `unexpected argument '${extra}'` : hinted;
+  const takesSettings = code === 'commander.unknownOption' && made.options.length === 0;
   return `${said}${takesSettings ? '; settings come from the environment' : ''} (see ${where})`;
 }
 
