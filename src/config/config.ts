@@ -339,7 +339,7 @@ export function readConfig(environment: Environment, host: string = hostname()):
   const read: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
     const text = environment[name] || fallbackOf(name, setting, host);
-    read[name] = setting.parse(text);
+    read[name] = isQuoted(text) ? undefined : setting.parse(text);
     if (read[name] === undefined) {
       problems.push(complaint(name, text, setting));
     }
@@ -355,7 +355,8 @@ export function readConfig(environment: Environment, host: string = hostname()):
 export function settingProblem(name: string, text: string): string | null {
   const setting = Object.entries<Setting<unknown>>(SETTINGS).find(([known]) => known === name)?.[1];
   if (setting === undefined) return strayVariable(name, SETTING_NAMES) ?? `${name} is not a setting.`;
-  return text === '' || setting.parse(text) !== undefined ? null : complaint(name, text, setting);
+  const isValid = text === '' || (!isQuoted(text) && setting.parse(text) !== undefined);
+  return isValid ? null : complaint(name, text, setting);
 }
 
 /** The names of the settings and the texts that they default to, empty where there is none. */
@@ -669,8 +670,9 @@ function ledgerFault(text: string): string | undefined {
   return `is invalid: no host follows \`lmdb:\`; write lmdb:./${name} or lmdb:/${name}`;
 }
 
-/** Only a shell knows what `~` is, and it has left this one alone. */
+/** Only a shell knows what `~` is, and it has left this one alone; and a path may end in what nobody sees. */
 function pathFault(text: string): string | undefined {
+  if (text !== text.trim()) return 'is invalid: it begins or ends with white space';
   return /^~(\/|$)/.test(text) ? 'is invalid: `~` is not expanded here; write the whole path' : undefined;
 }
 
@@ -767,6 +769,8 @@ function tokensFault(text: string): string | undefined {
   const tokens = itemsOf(text).map(splitToken);
   for (const [index, { processor, token }] of tokens.entries()) {
     if (!NAME.test(processor)) return entryFault(index, 'has no valid name of a processor before `=`');
+    if (isQuoted(token))
+      return entryFault(index, `(\`${processor}\`) has its token in quotes, which are part of it`);
     if (!/^[\x21-\x7e]{1,200}$/.test(token))
       return entryFault(index, `(\`${processor}\`) has no valid token after \`=\``);
   }
@@ -786,8 +790,15 @@ function parseRatio(text: string): number | undefined {
   return /^(0(\.\d{1,6})?|1(\.0{1,6})?)$/.test(text) ? Number(text) : undefined;
 }
 
+/** A file of variables for a container is not read by a shell: what is quoted there arrives with its quotes. */
+function isQuoted(text: string): boolean {
+  return /^(["']).*\1$/s.test(text) && text.length > 1;
+}
+
+const QUOTED = 'is invalid: the quotes are part of the value; write it without them';
+
 function complaint(name: string, text: string, setting: Setting<unknown>): string {
-  const fault = setting.faultOf?.(text) ?? 'is invalid';
+  const fault = isQuoted(text) ? QUOTED : (setting.faultOf?.(text) ?? 'is invalid');
   const expected = `expected ${setting.allowed}`;
   return `${name}=${shownValue(shownOf(text, setting))} ${fault}${fault.includes(':') ? '; ' : ': '}${expected}.`;
 }

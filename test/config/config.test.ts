@@ -267,6 +267,8 @@ test('all that is wrong is said at once', () => {
   ]);
 });
 
+const QUOTED = 'is invalid: the quotes are part of the value; write it without them';
+
 test('the culprit is named, and what to write instead', () => {
   const whole = 'expected a whole number from 100 to 120000.';
   const cases: readonly (readonly [Record<string, string>, string])[] = [
@@ -289,6 +291,18 @@ test('the culprit is named, and what to write instead', () => {
       { JOURNAL_DIR: '~/journal' },
       'JOURNAL_DIR=~/journal is invalid: `~` is not expanded here; write the whole path; ',
     ],
+    [
+      { JOURNAL_DIR: '/journal\r' },
+      'JOURNAL_DIR="/journal\\r" is invalid: it begins or ends with white space; expected a path.',
+    ],
+    [
+      { LEDGER_URL: 'lmdb:./data ' },
+      'LEDGER_URL="lmdb:./data " is invalid: it begins or ends with white space; ',
+    ],
+    [{ ADMIN_TOKEN: '"a-token-of-16-chars"' }, `ADMIN_TOKEN=*** ${QUOTED}; expected 16 to 256 `],
+    [{ JOURNAL_DIR: "'/journal'" }, `JOURNAL_DIR='/journal' ${QUOTED}; expected a path.`],
+    [{ POOL_THREADS: '"2"' }, `POOL_THREADS="2" ${QUOTED}; expected a whole number `],
+    [{ PROCESSOR_TOKENS: 'default="123"' }, ' is invalid: entry 1 (`default`) has its token in quotes, '],
     [
       { PROCESSORS: 'a:0.1:http://a, Böse:0.1:http://b' },
       ' is invalid: entry 2 has no valid name, such as `cheap`, ',
