@@ -7,6 +7,7 @@ const homes = {
   '@redis/client': 'src/ledger/redis/ledger.ts',
   lmdb: 'src/ledger/lmdb/ledger.ts',
   pino: 'src/core/log.ts',
+  '@commander-js/extra-typings': 'src/cli/command.ts',
 };
 
 const compositionRoots = [
@@ -113,6 +114,7 @@ export default {
           exactly(
             'src/http/uws.ts',
             'src/core/address.ts',
+            'src/core/environment.ts',
             'src/core/money.ts',
             'src/core/clock.ts',
             'src/core/uuid.ts',

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { MISUSED } from '../src/cli/command.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LIMIT_MS = process.env['BENCH_SMOKE'] === '1' ? 30_000 : 600_000;
@@ -10,12 +11,14 @@ const LIMIT_MS = process.env['BENCH_SMOKE'] === '1' ? 30_000 : 600_000;
  * contains `wanted`. BENCH_SMOKE=1 only shows that they run. The exit code.
  */
 export default async function bench(wanted: string): Promise<number> {
-  const benches = readdirSync(`${ROOT}/bench`, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.bench.ts') && path.includes(wanted))
+  const known = readdirSync(`${ROOT}/bench`, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.bench.ts'))
     .sort();
+  const benches = known.filter((path) => path.includes(wanted));
   if (benches.length === 0) {
-    console.error(`bench: nothing in bench/ matches '${wanted}'`);
-    return 1;
+    const names = known.map((path) => path.replace(/\.bench\.ts$/, '')).join(', ');
+    console.error(`dinossauro: no benchmark matches '${wanted}'; expected part of one of: ${names}`);
+    return MISUSED;
   }
   const failed = benches.filter((path, index) => {
     console.log(`\nbench/${path} (${index + 1} of ${benches.length})`);

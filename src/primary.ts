@@ -19,10 +19,11 @@ import { Board } from './shared-memory/state.ts';
 // Composition root of one instance of the gateway: its settings come from the environment, it ends by a signal.
 const reading = readConfig(process.env);
 if (reading.kind === 'wrong') {
-  for (const line of reading.problems) console.error(`dinossauro: ${line}`);
+  for (const line of [...reading.problems, ...reading.warnings]) console.error(`dinossauro: ${line}`);
   process.exit(1);
 }
 const log = createLogger(reading.config.logLevel, { instance: reading.config.instanceId });
+for (const line of reading.warnings) log.warn({}, line);
 await run(reading.config, log);
 
 async function run(configured: Config, log: Log): Promise<void> {

@@ -33,7 +33,7 @@ const PATIENCE_MS = 3000;
 // of its own, as everywhere; only the processors that it is tried with live here.
 const environment: NodeJS.ProcessEnv = { ...trialEnvironment(process.env) };
 const reading = readConfig(environment);
-if (reading.kind === 'wrong') fail(...reading.problems);
+if (reading.kind === 'wrong') fail(...reading.problems, ...reading.warnings);
 if (playsProcessors(process.env)) await playAll(reading.config);
 await runGateway(reading.config);
 

@@ -22,9 +22,8 @@ export type OptionsReading =
 
 export function readOptions(values: RinhaValues): OptionsReading {
   const site = values.native ? 'native' : values.compose ? 'compose' : 'given';
-  if (values.native && values.compose) return wrong('--native or --compose, not both');
   const compares = values.compare !== undefined;
-  if (site === 'given' && (compares || values.null)) {
+  if (site === 'given' && (compares || values.null === true)) {
     return wrong('--null and --compare need --native or --compose');
   }
   const options: Options = {

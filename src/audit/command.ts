@@ -60,10 +60,12 @@ function startProgress({ url }: AuditOrder, { progress }: AuditSurroundings): Pr
 
 function audit(
   order: AuditOrder,
-  { environment }: AuditSurroundings,
+  { environment, complain }: AuditSurroundings,
   progress: ProgressLine | null,
 ): Promise<Outcome> {
-  return order.url === undefined ? auditHere(order, environment, progress) : askGateway(order.url, order);
+  return order.url === undefined
+    ? auditHere(order, environment, complain, progress)
+    : askGateway(order.url, order);
 }
 
 function queryOf({ from, to, every }: AuditOrder): string {
@@ -73,6 +75,7 @@ function queryOf({ from, to, every }: AuditOrder): string {
 async function auditHere(
   order: AuditOrder,
   environment: AuditSurroundings['environment'],
+  complain: AuditSurroundings['complain'],
   progress: ProgressLine | null,
 ): Promise<Outcome> {
   const window = parseWindow(queryOf(order));
@@ -84,6 +87,7 @@ async function auditHere(
     differenceLimit: Infinity,
   };
   const reading = readConfig(environment);
+  for (const line of reading.warnings) complain(`dinossauro: ${line}`);
   if (reading.kind === 'wrong') return { kind: 'failed', lines: reading.problems };
   const { config } = reading;
   // An embedded ledger makes its directory, and an audit of books that nobody keeps would find them empty.

@@ -1,15 +1,19 @@
-import { command } from './command.ts';
+import { command, examples } from './command.ts';
 import { runFromClone } from './program.ts';
 
-export const bench = command({
-  name: 'bench',
-  summary: 'the micro-benchmarks in bench/',
-  about: ['Given TEXT, only those whose path contains it. BENCH_SMOKE=1 only shows that they run.'],
-  options: {},
-  word: 'TEXT',
-  examples: [
-    ['bench', 'all of them'],
-    ['bench ring', 'that of the ring'],
-  ],
-  run: (_, word) => runFromClone('scripts/bench.ts', word ?? ''),
-});
+export const bench = command('bench')
+  .summary('the micro-benchmarks in bench/')
+  .description(
+    'Runs the micro-benchmarks in bench/. BENCH_SMOKE=1 in the environment only shows that they run.',
+  )
+  .argument('[text]', 'only those whose path contains this text')
+  .addHelpText(
+    'after',
+    examples([
+      ['bench', 'all of them'],
+      ['bench ring', 'that of the ring'],
+    ]),
+  )
+  .action(async (text) => {
+    process.exitCode = await runFromClone('scripts/bench.ts', text ?? '');
+  });

@@ -1,28 +1,31 @@
 import { styleText } from 'node:util';
 import { systemClock } from '../core/clock.ts';
-import { command, DONE, FAILED } from './command.ts';
-import { flag } from './options.ts';
+import { command, DONE, examples, FAILED } from './command.ts';
 
 const COLOURS = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 
-export const doctor = command({
-  name: 'doctor',
-  summary: 'is this machine fit, and are the settings right? says what to do',
-  about: [
-    'Reads the same settings as the gateway. It looks at Node and the native modules, the settings, memory, CPU and open',
-    'files, the address, the journal, the ledger (Redis: version, log, memory, rights, clock) and whether processors can',
-    'be reached. It changes nothing, asks no processor for its health, and may run beside a gateway.',
-    '',
-    'Each finding is one line: ok; warn: it runs, but not as it should; fail: it does not run, or breaks a promise.',
-    'Ends with code 1 when something fails.',
-  ],
-  options: { json: flag('findings as JSON') },
-  examples: [
-    ['doctor', 'before npm start'],
-    ['LEDGER_URL=redis://books.internal PROCESSORS=… dinossauro doctor', 'with the settings of a deployment'],
-    ['doctor --json', 'for a script'],
-  ],
-  async run({ json }) {
+export const doctor = command('doctor')
+  .summary('is this machine fit, and are the settings right? says what to do')
+  .description(
+    'Reads the same settings as the gateway. It looks at Node and the native modules, the settings, memory, CPU and open ' +
+      'files, the address, the journal, the ledger (Redis: version, log, memory, rights, clock) and whether processors can ' +
+      'be reached. It changes nothing, asks no processor for its health, and may run beside a gateway.\n\n' +
+      'Each finding is one line: ok; warn: it runs, but not as it should; fail: it does not run, or breaks a promise. ' +
+      'Exits with 1 when something fails.',
+  )
+  .option('--json', 'print the findings as JSON')
+  .addHelpText(
+    'after',
+    examples([
+      ['doctor', 'before npm start'],
+      [
+        'LEDGER_URL=redis://books.internal PROCESSORS=… dinossauro doctor',
+        'with the settings of a deployment',
+      ],
+      ['doctor --json', 'for a script'],
+    ]),
+  )
+  .action(async ({ json }) => {
     const { examine } = await import('../doctor/doctor.ts');
     const findings = [];
     for await (const group of examine(process.env, systemClock)) {
@@ -30,11 +33,16 @@ export const doctor = command({
       if (json) continue;
       for (const { check, level, seen, remedy } of group) {
         const mark = styleText(COLOURS[level], level.padEnd(4), { stream: process.stdout });
-        console.log(`${mark}  ${check.padEnd(11)}  ${seen}${remedy === '' ? '' : `: ${remedy}`}`);
+        console.log(`${mark}  ${check.padEnd(11)}  ${withRemedy(seen, remedy)}`);
       }
     }
     const isFit = findings.every(({ level }) => level !== 'fail');
     if (json) console.log(JSON.stringify({ ok: isFit, findings }, null, 1));
-    return isFit ? DONE : FAILED;
-  },
-});
+    process.exitCode = isFit ? DONE : FAILED;
+  });
+
+/** What was seen is a sentence of its own where it ends like one. */
+function withRemedy(seen: string, remedy: string): string {
+  if (remedy === '') return seen;
+  return seen.endsWith('.') ? `${seen} ${remedy}` : `${seen}: ${remedy}`;
+}

@@ -1,27 +1,29 @@
-import { command } from './command.ts';
-import { oneOf, type Values, whole } from './options.ts';
+import { command, examples, option, whole } from './command.ts';
 import { runFromClone } from './program.ts';
 
-const OPTIONS = {
-  requests: whole('how many', 1, 100_000),
-  seed: whole('which requests; none given: any', 0),
-  ledger: oneOf(['redis', 'lmdb'], 'which ledger', 'redis'),
-  hold: whole('instead: the latency of an honest client beside N idle or dripping connections', 0, 0),
-};
+export const fuzz = command('fuzz')
+  .summary('bad requests by the thousand, directly and through nginx')
+  .description(
+    'Sends bad requests to two gateways on one ledger. Exits with 1 when one of them was at fault. Needs redis-server ' +
+      'and nginx; on Debian they are installed when it runs as root.',
+  )
+  .option('--requests <n>', 'how many', whole(1), 100_000)
+  .option('--seed <n>', 'which requests (a random one)', whole(0))
+  .addOption(option('--ledger <ledger>', 'which ledger').choices(['redis', 'lmdb']).default('redis'))
+  .option(
+    '--hold <n>',
+    'measure the latency of an honest client beside this many idle or dripping connections',
+    whole(1),
+  )
+  .addHelpText(
+    'after',
+    examples([
+      ['fuzz --requests 20000', 'a fifth of the usual'],
+      ['fuzz --hold 10000', 'ten thousand connections that say nothing'],
+    ]),
+  )
+  .action(async (values) => {
+    process.exitCode = await runFromClone('test/fuzz/main.ts', values, ['--servers']);
+  });
 
-export type FuzzValues = Values<typeof OPTIONS>;
-
-export const fuzz = command({
-  name: 'fuzz',
-  summary: 'bad requests by the thousand, directly and through nginx',
-  about: [
-    'Two gateways on one ledger. Ends with code 1 when one of them was at fault. Needs redis-server and nginx, which',
-    'root on Debian gets installed.',
-  ],
-  options: OPTIONS,
-  examples: [
-    ['fuzz --requests 20000', 'a fifth of the usual'],
-    ['fuzz --hold 10000', 'ten thousand connections that say nothing'],
-  ],
-  run: (values) => runFromClone('test/fuzz/main.ts', values, ['--servers']),
-});
+export type FuzzValues = ReturnType<typeof fuzz.opts>;

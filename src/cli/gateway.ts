@@ -1,23 +1,28 @@
 import { settingsList } from '../config/config.ts';
-import { command } from './command.ts';
+import { bold, command, examples } from './command.ts';
 import { become } from './program.ts';
 
-export const gateway = command({
-  name: 'gateway',
-  summary: 'one gateway alone, from its environment; the form that containers use',
-  about: [
-    'SIGTERM and Ctrl-C finish the calls in flight first. Needs at least one processor.',
-    '',
-    'Settings (environment) and their defaults:',
-    ...settingsList().map(({ name, fallback }) => `  ${name.padEnd(31)} ${fallback}`.trimEnd()),
-  ],
-  options: {},
-  examples: [
+export const gateway = command('gateway')
+  .summary('one gateway alone, from its environment; the form that containers use')
+  .description(
+    'Runs one gateway with the settings in its environment, at least one processor among them. SIGTERM and Ctrl-C let it ' +
+      'finish the calls in flight first.',
+  )
+  .addHelpText('after', () =>
     [
-      'PAYMENT_PROCESSOR_URL_DEFAULT=http://127.0.0.1:8001 dinossauro gateway',
-      'one processor, books in ./data/ledger',
-    ],
-    ['PROCESSORS=cheap:0.02:http://10.0.0.1,dear:0.1:http://10.0.0.2 dinossauro gateway', 'any processors'],
-  ],
-  run: () => become(new URL('../primary.ts', import.meta.url)),
-});
+      '',
+      bold('Settings (environment variables) and their defaults:'),
+      ...settingsList().map(({ name, fallback }) => `  ${name.padEnd(31)} ${fallback}`.trimEnd()),
+    ].join('\n'),
+  )
+  .addHelpText(
+    'after',
+    examples([
+      [
+        'PAYMENT_PROCESSOR_URL_DEFAULT=http://127.0.0.1:8001 dinossauro gateway',
+        'one processor, books in ./data/ledger',
+      ],
+      ['PROCESSORS=cheap:0.02:http://10.0.0.1,dear:0.1:http://10.0.0.2 dinossauro gateway', 'any processors'],
+    ]),
+  )
+  .action(() => become(new URL('../primary.ts', import.meta.url)));

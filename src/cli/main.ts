@@ -2,62 +2,84 @@ import { readFileSync } from 'node:fs';
 import { audit } from './audit.ts';
 import { bench } from './bench.ts';
 import { chaos } from './chaos.ts';
-import { DONE, MISUSED } from './command.ts';
+import { bold, command, DONE, examples, FAILED, isAnswered, MISSING, MISUSED, Misuse } from './command.ts';
 import { doctor } from './doctor.ts';
 import { fuzz } from './fuzz.ts';
 import { gateway } from './gateway.ts';
-import { helpOf, overview } from './help.ts';
-import { unknown } from './options.ts';
 import { processor } from './processor.ts';
+import { isClone } from './program.ts';
 import { rinha } from './rinha.ts';
 import { sim } from './sim.ts';
 import { start } from './start.ts';
 
-const COMMANDS = [start, doctor, gateway, processor, rinha, audit, sim, chaos, fuzz, bench];
 const ENDED_BY_SIGPIPE = 128 + 13;
-const HELP = ['--help', '-h'];
+const HELP = ['help', '--help', '-h'];
+const ENDINGS = [
+  [DONE, 'done; stopped by a signal, in order'],
+  [FAILED, 'an invalid setting, a port in use, a broken promise, a difference found, an unfit machine'],
+  [MISUSED, 'an unknown command, option or argument'],
+  [MISSING, 'a command that only a clone of the repository has'],
+] as const;
 
 // Composition root of the command `dinossauro`, of which bin/dinossauro.js is the door.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Whoever reads, such as `head`, has read enough: we end as by SIGPIPE, which Node ignores.
+  // The reader, such as `head`, has read enough: we end as by SIGPIPE, which Node ignores.
   if (error.code === 'EPIPE') process.exit(ENDED_BY_SIGPIPE);
   throw error;
 });
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-  // Nobody reads the progress or the complaints: the result and the exit code stay what they are.
+  // The reader of progress and complaints has gone: the result and the exit code stay what they are.
   if (error.code !== 'EPIPE') throw error;
 });
-const code = await run(process.argv.slice(2));
-if (code !== null) process.exitCode = code;
+await run(process.argv.slice(2));
 
-/** Null: a command goes on, and ends the process by itself. */
-async function run([first, ...args]: readonly string[]): Promise<number | null> {
-  if (first === undefined || HELP.includes(first) || first === 'help') return help(args[0]);
-  if (first === '--version' || first === '-v') return say(version());
-  const names = COMMANDS.map(({ name }) => name);
-  const command = COMMANDS.find(({ name }) => name === first);
-  if (command === undefined) {
-    if (first.startsWith('-')) return misused(unknown('option', first, ['--help', '--version']), '--help');
-    return misused(unknown('command', first, names), '--help');
+async function run(args: readonly string[]): Promise<void> {
+  const program = dinossauro();
+  const [first = 'help', ...rest] = args;
+  try {
+    if (HELP.includes(first) && rest.length === 0) program.help();
+    if (HELP.includes(first) && rest.length > 1)
+      throw new Misuse(`unexpected argument '${rest[1]}' (see dinossauro help)`);
+    // `help sim` is `sim --help`, and a command that is not known is a mistake there, too.
+    await program.parseAsync(HELP.includes(first) ? [...rest, '--help'] : args, { from: 'user' });
+  } catch (error) {
+    if (isAnswered(error)) return;
+    if (!(error instanceof Misuse)) throw error;
+    console.error(`dinossauro: ${error.message}`);
+    process.exitCode = MISUSED;
   }
-  if (args.some((arg) => HELP.includes(arg))) return say(helpOf(command));
-  const ran = await command.run(args);
-  return ran.kind === 'ran' ? ran.code : misused(ran.reason, `${command.name} --help`);
 }
 
-function help(name: string | undefined): number {
-  const command = COMMANDS.find((each) => each.name === name);
-  return say(command === undefined ? overview(COMMANDS) : helpOf(command));
-}
-
-function say(text: string): number {
-  console.log(text);
-  return DONE;
-}
-
-function misused(reason: string, where: string): number {
-  console.error(`dinossauro: ${reason} (see dinossauro ${where})`);
-  return MISUSED;
+function dinossauro() {
+  const program = command('dinossauro')
+    .description(
+      'A payment gateway that accepts at once, settles once, and keeps books that agree to the cent.',
+    )
+    .usage('<command> [options]')
+    // Commander would take it for its own beside an unknown command, too.
+    .helpOption(false)
+    .helpCommand('help [command]', 'show this help, or that of a command, as --help does')
+    .version(version(), '-v, --version', 'print the version')
+    .addHelpText(
+      'after',
+      examples([
+        ['start', 'try it: gateway and processors, nothing to configure'],
+        ['doctor', 'is this machine fit, and are the settings right?'],
+        ['start --help', 'what a command does and takes'],
+      ]),
+    )
+    .addHelpText(
+      'after',
+      [
+        '',
+        bold('Exit codes:'),
+        ...ENDINGS.map(([code, meaning]) => `  ${code}  ${meaning}`),
+        '  `audit` has its own: see dinossauro audit --help',
+      ].join('\n'),
+    );
+  for (const each of [start, doctor, gateway, processor, audit]) program.addCommand(each);
+  for (const each of [rinha, sim, chaos, fuzz, bench]) program.addCommand(each, { hidden: !isClone() });
+  return program;
 }
 
 function version(): string {

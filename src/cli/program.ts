@@ -10,9 +10,13 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
  * Runs a program of this project in this process, so that its signals and its memory are its own. It runs as it is
  * loaded, until it ends the process.
  */
-export async function become(program: URL): Promise<null> {
+export async function become(program: URL): Promise<void> {
   await import(program.href);
-  return null;
+}
+
+/** An installed package has neither tests nor benches. */
+export function isClone(): boolean {
+  return existsSync(join(ROOT, 'test'));
 }
 
 /**
@@ -24,10 +28,8 @@ export async function runFromClone<Given>(
   values: Given,
   needs: readonly '--servers'[] = [],
 ): Promise<number> {
-  if (!existsSync(join(ROOT, path))) {
-    console.error(
-      'dinossauro: only a clone of the repository has this command, the installed package does not',
-    );
+  if (!isClone()) {
+    console.error('dinossauro: only a clone of the repository has this command, not the installed package');
     return MISSING;
   }
   if (needs.length > 0 && !ensure(needs)) return FAILED;

@@ -1,12 +1,13 @@
 import { hostname } from 'node:os';
 import { parseAddress } from '../core/address.ts';
+import { type Environment, shownValue, strayVariable, strayVariables } from '../core/environment.ts';
 import { isKeyOf, readCertificates, readPrivateKey, type Tls } from '../core/tls.ts';
 
 /**
  * Every setting of a gateway: one declarative table, read once from the environment handed in.
  *
- * A variable that is absent or empty takes its default. Everything wrong is found in one reading, and said in one
- * line each: the setting, its value (credentials masked) and what is allowed.
+ * A variable that is absent or empty takes its default. One reading finds everything that is wrong and says it in one
+ * line each: the setting, its value (credentials masked) and what was expected.
  */
 
 /** How one setting is read, and what the README says of it. `parse` gives undefined for what is not allowed. */
@@ -19,6 +20,8 @@ interface Setting<Value> {
   /** The value may hold credentials in a URL, or is a secret as a whole. */
   readonly secret?: 'credentials' | 'whole';
   parse(text: string): Value | undefined;
+  /** More about a text that is not allowed than `is invalid`, such as which part of it; undefined when there is none. */
+  faultOf?(text: string): string | undefined;
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -65,6 +68,7 @@ const SETTINGS = {
     allowed: '`lmdb:path`, `redis://[user:password@]host[:port][/db]`, `rediss://…` or `redis+unix:/path`',
     about: 'The books. LMDB serves the instances of one machine, Redis those of many.',
     secret: 'credentials',
+    faultOf: ledgerFault,
   }),
   LEDGER_CA_FILE: certificates(
     'Authorities that the certificate of a Redis by `rediss://` is checked against; none given: those of Node.',
@@ -79,10 +83,11 @@ const SETTINGS = {
     allowed: '1 to 64 of `A-Z a-z 0-9 . _ -`, not dots alone',
     about: 'Name of this instance, the same after a restart; none given: the host name.',
   }),
-  JOURNAL_DIR: custom((text) => text, {
+  JOURNAL_DIR: custom((text) => (pathFault(text) === undefined ? text : undefined), {
     unit: 'path',
     fallback: '',
     allowed: 'a path',
+    faultOf: pathFault,
     about: 'Directory of the journal, of this instance alone; none given: `./data/journal/<INSTANCE_ID>`.',
   }),
   JOURNAL_SEGMENTS: whole(
@@ -117,6 +122,7 @@ const SETTINGS = {
     allowed: `1 to ${PROCESSORS_MAX} of \`name:fee:url\`, comma-separated, each name once (1 to 32 of \`a-z 0-9 -\`), fee a decimal from 0 to 1 of at most 6 places`,
     about: 'Any processors, instead of the two URLs above.',
     secret: 'credentials',
+    faultOf: processorsFault,
   }),
   PROCESSOR_CA_FILE: certificates(
     'Authorities that the certificates of processors by `https://` are checked against; none given: those of Node.',
@@ -307,9 +313,12 @@ const SETTINGS = {
     allowed: '`name=token`, comma-separated, each name once, 1 to 200 visible ASCII characters without comma',
     about: 'What the processors want their administrators to show; an audit reads their totals with it.',
     secret: 'whole',
+    faultOf: tokensFault,
   }),
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info', 'Least severity that is logged.'),
 };
+
+const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS);
 
 type Name = keyof typeof SETTINGS;
 type Values = { [N in Name]: (typeof SETTINGS)[N] extends Setting<infer Value> ? Value : never };
@@ -318,27 +327,36 @@ type Values = { [N in Name]: (typeof SETTINGS)[N] extends Setting<infer Value> ?
 export type Config = ReturnType<typeof arrange>;
 
 export type ConfigReading =
-  | { readonly kind: 'ok'; readonly config: Config }
-  | { readonly kind: 'wrong'; readonly problems: readonly string[] };
+  | { readonly kind: 'ok'; readonly config: Config; readonly warnings: readonly string[] }
+  | { readonly kind: 'wrong'; readonly problems: readonly string[]; readonly warnings: readonly string[] };
 
-/** Reads the settings; `host` names the instance when no `INSTANCE_ID` does. */
-export function readConfig(
-  environment: Readonly<Record<string, string | undefined>>,
-  host: string = hostname(),
-): ConfigReading {
+/**
+ * Reads the settings; `host` names the instance when no `INSTANCE_ID` does. `warnings` names variables that look as if
+ * they were meant for us and are not read.
+ */
+export function readConfig(environment: Environment, host: string = hostname()): ConfigReading {
   const problems: string[] = [];
   const read: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
     const text = environment[name] || fallbackOf(name, setting, host);
-    read[name] = setting.parse(text);
+    read[name] = isQuoted(text) ? undefined : setting.parse(text);
     if (read[name] === undefined) {
-      problems.push(`${name}=${shown(text, setting)} is wrong: allowed is ${setting.allowed}.`);
+      problems.push(complaint(name, text, setting));
     }
   }
   const values = read as Partial<Values>;
   problems.push(...contradictions(values), ...tokenContradictions(values, environment));
-  if (problems.length > 0) return { kind: 'wrong', problems };
-  return { kind: 'ok', config: deepFreeze(arrange(values as Values)) };
+  const warnings = strayVariables(environment, SETTING_NAMES);
+  if (problems.length > 0) return { kind: 'wrong', problems, warnings };
+  return { kind: 'ok', config: deepFreeze(arrange(values as Values)), warnings };
+}
+
+/** What is wrong with a text for the setting of this name, or with the name; null: nothing. */
+export function settingProblem(name: string, text: string): string | null {
+  const setting = Object.entries<Setting<unknown>>(SETTINGS).find(([known]) => known === name)?.[1];
+  if (setting === undefined) return strayVariable(name, SETTING_NAMES) ?? `${name} is not a setting.`;
+  const isValid = text === '' || (!isQuoted(text) && setting.parse(text) !== undefined);
+  return isValid ? null : complaint(name, text, setting);
 }
 
 /** The names of the settings and the texts that they default to, empty where there is none. */
@@ -455,7 +473,7 @@ function contradictions(values: Partial<Values>): string[] {
   const atMost = (lesser: Name, greater: Name): void => {
     const [low, high] = [values[lesser], values[greater]];
     if (low !== undefined && high !== undefined && low > high) {
-      problems.push(`${lesser}=${low} is wrong: allowed is at most ${greater}, which is ${high}.`);
+      problems.push(`${lesser}=${low} is invalid: expected at most ${greater}, which is ${high}.`);
     }
   };
   atMost('BACKOFF_BASE_MS', 'BACKOFF_MAX_MS');
@@ -466,7 +484,7 @@ function contradictions(values: Partial<Values>): string[] {
     const leastMs = timeoutMs + leaseMs;
     if (pinHoldMs < leastMs) {
       problems.push(
-        `PIN_HOLD_MS=${pinHoldMs} is wrong: allowed is at least PROCESSOR_TIMEOUT_MS + LEASE_MS, which is ${leastMs}.`,
+        `PIN_HOLD_MS=${pinHoldMs} is invalid: expected at least PROCESSOR_TIMEOUT_MS + LEASE_MS, which is ${leastMs}.`,
       );
     }
   }
@@ -481,18 +499,15 @@ function contradictions(values: Partial<Values>): string[] {
   return [...problems, ...processorContradictions(values), ...strayTokens(values)];
 }
 
-/** Somebody who asks for a token has to say which; a default that lets nobody pass is no mistake. */
-function tokenContradictions(
-  values: Partial<Values>,
-  environment: Readonly<Record<string, string | undefined>>,
-): string[] {
+/** Asking for a token without setting one is a mistake; a default that lets nobody in is not. */
+function tokenContradictions(values: Partial<Values>, environment: Environment): string[] {
   if (values.ADMIN_TOKEN !== '') return [];
   return (['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS'] as const)
     .filter((name) => environment[name] === 'token')
-    .map((name) => `${name}="token" is wrong: allowed is \`token\` only with ADMIN_TOKEN.`);
+    .map((name) => `${name}=token is invalid: expected ADMIN_TOKEN to be set, too.`);
 }
 
-/** Whoever names a certificate wants it to count: one that would not is wrong. */
+/** A certificate that is given and would not be used is a mistake. */
 function tlsContradictions(
   whose: 'LEDGER' | 'PROCESSOR',
   wanted: string,
@@ -507,14 +522,15 @@ function tlsContradictions(
   if (ca === undefined || cert === undefined || key === undefined) return [];
   const named = `${whose}_CA_FILE, ${whose}_CERT_FILE and ${whose}_KEY_FILE`;
   if (`${ca}${cert}${key}` !== '' && !urls.some((url) => url !== undefined && isTls(url))) {
-    return [`${named} are of no use: they need ${wanted}.`];
+    return [`${named} would not be used: expected ${wanted}, too.`];
   }
-  if ((cert === '') !== (key === '')) return [`${whose}_CERT_FILE and ${whose}_KEY_FILE need each other.`];
+  if ((cert === '') !== (key === ''))
+    return [`${whose}_CERT_FILE and ${whose}_KEY_FILE must be set together.`];
   if (cert !== '' && !isKeyOf(key, cert)) return [`${whose}_KEY_FILE is not the key of ${whose}_CERT_FILE.`];
   return [];
 }
 
-/** A token for nobody is one that somebody misses. */
+/** A token for a processor that does not exist was meant for one that does. */
 function strayTokens({
   PROCESSORS: listed,
   PROCESSOR_TOKENS: tokens,
@@ -528,8 +544,12 @@ function strayTokens({
     .filter(({ processor }) => !names.includes(processor))
     .map(
       ({ processor }) =>
-        `PROCESSOR_TOKENS="***" is wrong: allowed is the name of a processor, and \`${processor}\` is none.`,
+        `PROCESSOR_TOKENS=*** is invalid: there is no processor \`${processor}\`; expected ${expectedNames(names)}.`,
     );
+}
+
+function expectedNames(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(' or ');
 }
 
 function processorContradictions(values: Partial<Values>): string[] {
@@ -551,7 +571,7 @@ function processorContradictions(values: Partial<Values>): string[] {
     const known = listed.some((processor) => processor.name === name && processor.url === url);
     if (url && !known) {
       problems.push(
-        `${setting}=${masked(url)} is wrong: allowed beside PROCESSORS is only the URL that it gives to \`${name}\`.`,
+        `${setting}=${masked(url)} is invalid: expected no URL beside PROCESSORS, or the one that PROCESSORS gives to \`${name}\`.`,
       );
     }
   }
@@ -564,8 +584,14 @@ function fallbackOf(name: string, setting: Setting<unknown>, host: string): stri
 }
 
 function whole(unit: string, fallback: number, min: number, max: number, about: string): Setting<number> {
-  const parse = (text: string) => parseWhole(text, min, max);
-  return { unit, fallback: String(fallback), allowed: `a whole number from ${min} to ${max}`, about, parse };
+  return {
+    unit,
+    fallback: String(fallback),
+    allowed: `a whole number from ${min} to ${max}`,
+    about,
+    parse: (text) => parseWhole(text, min, max),
+    faultOf: (text) => numberFault(text, unit),
+  };
 }
 
 function oneOf<const Word extends string>(
@@ -600,6 +626,14 @@ function privateKey(about: string): Setting<string> {
   };
 }
 
+/** What a text that is not the number we want has that it should not, or lacks. */
+function numberFault(text: string, unit: string): string | undefined {
+  if (/^\d+$/.test(text)) return 'is out of range';
+  return /^\d+(\.\d+)?\s*[a-z%/]+$/i.test(text)
+    ? `is invalid: the unit is always ${unit}, and is not written`
+    : undefined;
+}
+
 function parseWhole(text: string, min: number, max: number): number | undefined {
   if (!/^\d{1,16}$/.test(text)) return undefined;
   const value = Number(text);
@@ -612,19 +646,34 @@ function parseLab(text: string): string | undefined {
 }
 
 function parseLedger(text: string): LedgerTarget | undefined {
-  if (text.startsWith('lmdb:')) {
-    const path = text.slice('lmdb:'.length);
-    return path === '' ? undefined : { kind: 'lmdb', path };
-  }
+  if (ledgerFault(text) !== undefined) return undefined;
+  if (text.startsWith('lmdb:')) return { kind: 'lmdb', path: text.slice('lmdb:'.length) };
   if (text.startsWith('redis+unix:')) {
     const address = parseAddress(text.slice('redis+'.length));
     const isPlain = address?.kind === 'unix' && !/[?#]/.test(address.path);
     return isPlain ? { kind: 'redis', url: `unix://${address.path}` } : undefined;
   }
   const url = /^rediss?:\/\//.test(text) ? URL.parse(text) : null;
-  if (url === null || url.hostname === '') return undefined;
+  if (url === null || url.hostname === '' || url.search !== '' || url.hash !== '') return undefined;
   if (!isDecodable(url.username) || !isDecodable(url.password)) return undefined;
   return /^(\/\d*)?$/.test(url.pathname) ? { kind: 'redis', url: text } : undefined;
+}
+
+function ledgerFault(text: string): string | undefined {
+  const path = text.startsWith('lmdb:') ? text.slice('lmdb:'.length) : undefined;
+  if (path === undefined)
+    return /^rediss?:.*[?#]/s.test(text) ? 'is invalid: a query or fragment is not read' : undefined;
+  if (path === '') return 'is invalid: the path is missing';
+  // `lmdb://data` would be the absolute path /data, which its writer hardly means.
+  const name = /^\/\/([^/].*)$/s.exec(path)?.[1];
+  if (name === undefined) return pathFault(path);
+  return `is invalid: no host follows \`lmdb:\`; write lmdb:./${name} or lmdb:/${name}`;
+}
+
+/** Only a shell knows what `~` is, and it has left this one alone; and a path may end in what nobody sees. */
+function pathFault(text: string): string | undefined {
+  if (text !== text.trim()) return 'is invalid: it begins or ends with white space';
+  return /^~(\/|$)/.test(text) ? 'is invalid: `~` is not expanded here; write the whole path' : undefined;
 }
 
 function parseUrl(text: string): string | undefined {
@@ -643,34 +692,92 @@ function isDecodable(text: string): boolean {
 }
 
 function parseProcessors(text: string): ProcessorTarget[] | undefined {
-  if (text === '') return [];
-  const processors: ProcessorTarget[] = [];
-  for (const item of text.split(',')) {
-    const processor = parseProcessor(item.trim());
-    if (processor === undefined) return undefined;
-    processors.push(processor);
-  }
-  const nameCount = new Set(processors.map((processor) => processor.name)).size;
-  return nameCount === processors.length && nameCount <= PROCESSORS_MAX ? processors : undefined;
+  if (processorsFault(text) !== undefined) return undefined;
+  return itemsOf(text)
+    .map(parseProcessor)
+    .filter((processor) => processor !== undefined);
+}
+
+function itemsOf(list: string): string[] {
+  return list === '' ? [] : list.split(',').map((item) => item.trim());
 }
 
 function parseProcessor(text: string): ProcessorTarget | undefined {
-  const [, name = '', whole = '', fraction = '', urlText = ''] =
-    /^([a-z0-9-]{1,32}):([01])(?:\.(\d{1,6}))?:(.+)$/.exec(text) ?? [];
+  const [name, fee, urlText] = splitProcessor(text);
   const url = parseUrl(urlText);
+  const feePpm = parseFee(fee);
+  return !NAME.test(name) || feePpm === undefined || url === undefined ? undefined : { name, feePpm, url };
+}
+
+const NAME = /^[a-z0-9-]{1,32}$/;
+
+function splitProcessor(text: string): [name: string, fee: string, url: string] {
+  const [name = '', fee = '', ...url] = text.split(':');
+  return [name, fee, url.join(':')];
+}
+
+function parseFee(text: string): number | undefined {
+  const [, whole = '', fraction = ''] = /^([01])(?:\.(\d{1,6}))?$/.exec(text) ?? [];
   const feePpm = Number(whole + fraction.padEnd(6, '0'));
-  return url === undefined || feePpm > 1_000_000 ? undefined : { name, feePpm, url };
+  return whole === '' || feePpm > 1_000_000 ? undefined : feePpm;
+}
+
+/** The first entry that is not a processor, and what is wrong with it. */
+function processorsFault(text: string): string | undefined {
+  const items = itemsOf(text);
+  for (const [index, item] of items.entries()) {
+    const fault = processorFault(item);
+    if (fault !== undefined) return entryFault(index, fault);
+  }
+  const names = items.map((item) => splitProcessor(item)[0]);
+  return listFault(names, PROCESSORS_MAX);
+}
+
+function processorFault(item: string): string | undefined {
+  const [name, fee, url] = splitProcessor(item);
+  if (item === '') return 'is empty';
+  if (!NAME.test(name)) return `has no valid name, such as \`cheap\`, before its first colon`;
+  if (parseFee(fee) === undefined)
+    return `(\`${name}\`) has no valid fee, such as 0.05, after its first colon`;
+  if (parseUrl(url) === undefined)
+    return `(\`${name}\`) has no valid http or https URL after its second colon`;
+  return undefined;
+}
+
+function entryFault(index: number, fault: string): string {
+  return `is invalid: entry ${index + 1} ${fault}`;
+}
+
+function listFault(names: readonly string[], max: number): string | undefined {
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) return `is invalid: \`${repeated}\` is listed more than once`;
+  return names.length > max ? `is invalid: it has ${names.length} entries` : undefined;
 }
 
 function parseTokens(text: string): ProcessorToken[] | undefined {
-  if (text === '') return [];
-  const tokens: ProcessorToken[] = [];
-  for (const item of text.split(',')) {
-    const [, processor, token] = /^([a-z0-9-]{1,32})=([\x21-\x7e]{1,200})$/.exec(item.trim()) ?? [];
-    if (processor === undefined || token === undefined) return undefined;
-    tokens.push({ processor, token });
+  if (tokensFault(text) !== undefined) return undefined;
+  return itemsOf(text).map(splitToken);
+}
+
+/** Without `=` it may be nothing but a token, which no error may show: it has no name then. */
+function splitToken(item: string): ProcessorToken {
+  const at = item.indexOf('=');
+  return { processor: item.slice(0, Math.max(at, 0)), token: item.slice(at + 1) };
+}
+
+function tokensFault(text: string): string | undefined {
+  const tokens = itemsOf(text).map(splitToken);
+  for (const [index, { processor, token }] of tokens.entries()) {
+    if (!NAME.test(processor)) return entryFault(index, 'has no valid name of a processor before `=`');
+    if (isQuoted(token))
+      return entryFault(index, `(\`${processor}\`) has its token in quotes, which are part of it`);
+    if (!/^[\x21-\x7e]{1,200}$/.test(token))
+      return entryFault(index, `(\`${processor}\`) has no valid token after \`=\``);
   }
-  return new Set(tokens.map(({ processor }) => processor)).size === tokens.length ? tokens : undefined;
+  return listFault(
+    tokens.map(({ processor }) => processor),
+    PROCESSORS_MAX,
+  );
 }
 
 /** Whole cents of a plain decimal: `12`, `12.5` or `12.50`. */
@@ -683,10 +790,17 @@ function parseRatio(text: string): number | undefined {
   return /^(0(\.\d{1,6})?|1(\.0{1,6})?)$/.test(text) ? Number(text) : undefined;
 }
 
-/** A value for one line of an error: quoted, without credentials, of bounded length. */
-function shown(text: string, setting: Setting<unknown>): string {
-  const quoted = JSON.stringify(shownOf(text, setting));
-  return quoted.length <= 200 ? quoted : `${quoted.slice(0, 200)}…`;
+/** A file of variables for a container is not read by a shell: what is quoted there arrives with its quotes. */
+function isQuoted(text: string): boolean {
+  return /^(["']).*\1$/s.test(text) && text.length > 1;
+}
+
+const QUOTED = 'is invalid: the quotes are part of the value; write it without them';
+
+function complaint(name: string, text: string, setting: Setting<unknown>): string {
+  const fault = isQuoted(text) ? QUOTED : (setting.faultOf?.(text) ?? 'is invalid');
+  const expected = `expected ${setting.allowed}`;
+  return `${name}=${shownValue(shownOf(text, setting))} ${fault}${fault.includes(':') ? '; ' : ': '}${expected}.`;
 }
 
 function shownOf(text: string, { secret }: Setting<unknown>): string {

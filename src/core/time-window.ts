@@ -15,8 +15,8 @@ const MINUTE_MS = 60_000;
 /**
  * Reads the window of `GET /payments-summary?from&to` from its raw query string. A bound is ISO 8601: a date, which
  * is its midnight, or a date and time; without a zone it is UTC. A missing or empty bound leaves its side open, one
- * given twice is bad. What lies between two milliseconds rounds into the window, so that no payment outside it
- * counts. `from` after `to` is an empty window and no error.
+ * given twice is bad, and so is `from` after `to`. What lies between two milliseconds rounds into the window, so that
+ * no payment outside it counts.
  */
 export function parseWindow(query: string): Window {
   const parameters = new URLSearchParams(query);
@@ -25,15 +25,20 @@ export function parseWindow(query: string): Window {
   if (from.length > 1) return { kind: 'bad', field: 'from', detail: '`from` is given more than once.' };
   if (to.length > 1) return { kind: 'bad', field: 'to', detail: '`to` is given more than once.' };
   const fromMs = from[0] ? parseMoment(from[0], Math.ceil) : -Infinity;
-  if (fromMs === null) return { kind: 'bad', field: 'from', detail: `\`from\` ${NO_MOMENT}` };
+  if (fromMs === null) return { kind: 'bad', field: 'from', detail: `\`from\` ${NOT_A_TIMESTAMP}` };
   const toMs = to[0] ? parseMoment(to[0], Math.floor) : Infinity;
-  if (toMs === null) return { kind: 'bad', field: 'to', detail: `\`to\` ${NO_MOMENT}` };
+  if (toMs === null) return { kind: 'bad', field: 'to', detail: `\`to\` ${NOT_A_TIMESTAMP}` };
+  // Rounded alike: two bounds within one millisecond, whose window is empty, are in order.
+  const fromFloorMs = from[0] ? parseMoment(from[0], Math.floor) : null;
+  if (fromFloorMs !== null && fromFloorMs > toMs) {
+    return { kind: 'bad', field: 'from', detail: '`from` is after `to`.' };
+  }
   return { kind: 'ok', fromMs, toMs };
 }
 
-const NO_MOMENT = 'is no moment that exists in ISO 8601, such as 2025-07-15T12:34:56.000Z.';
+const NOT_A_TIMESTAMP = 'is not a valid ISO 8601 timestamp, such as 2025-07-15T12:34:56.000Z.';
 
-/** Null when the text is no moment, or one that no calendar has. */
+/** Null when the text is not a timestamp, or one that no calendar has. */
 function parseMoment(text: string, round: (ms: number) => number): number | null {
   const match = MOMENT.exec(text);
   if (match === null) return null;

@@ -26,9 +26,10 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
   yield [await checkNative('lmdb', () => import('../ledger/lmdb/ledger.ts'))];
   const isTrial = playsProcessors(environment);
   const reading = readConfig(trialEnvironment(environment));
+  yield reading.warnings.map((warning) => warn('settings', warning, ''));
   if (reading.kind === 'wrong') {
     yield reading.problems.map((problem) =>
-      fail('settings', problem, 'correct it, and the rest is looked at'),
+      fail('settings', problem, 'Fix this first; the other checks need valid settings.'),
     );
     return;
   }
@@ -36,7 +37,7 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
   yield [
     ok(
       'settings',
-      isTrial ? 'all good; no processor is named, so it is npm start that is looked at' : 'all good',
+      isTrial ? 'valid; no processor is set, so the checks are those for dinossauro start' : 'valid',
     ),
   ];
   yield checkLimits(readLimits(), config);

@@ -11,7 +11,11 @@ export function checkNode(versions: { readonly node: string; readonly modules: s
   const seen = `Node ${versions.node}, ABI ${versions.modules}`;
   if (major === NODE_MAJOR && minor >= NODE_MINOR_MIN && versions.modules === ABI) return ok('node', seen);
   const wanted = `Node ${NODE_MAJOR}.${NODE_MINOR_MIN} or a later ${NODE_MAJOR}`;
-  return fail('node', seen, `run it by npm start or npx dinossauro, which bring ${wanted}, or install that`);
+  return fail(
+    'node',
+    seen,
+    `run it with npm start or bin/dinossauro.js, which bring ${wanted}, or install that`,
+  );
 }
 
 /** `load` imports the module, whose binary is loaded with it. */

@@ -6,6 +6,7 @@ import { parseWindow, type Window } from '../core/time-window.ts';
 import type { Board } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
 import { problem } from './problem.ts';
+import { unknownParameter } from './query.ts';
 import { guardedRoute, refuse } from './route.ts';
 import type { Exchange, WebApp } from './uws.ts';
 
@@ -32,7 +33,8 @@ const HEAP_LIMIT_MB = 64;
  * | answer                  | when                                                                        |
  * |-------------------------|-----------------------------------------------------------------------------|
  * | 200, `AuditReport`      | the audit is over; its `verdict` says what it found (`src/audit/report.ts`) |
- * | 400 `bad-window`        | `from`, `to` or `payments` is wrong                                         |
+ * | 400 `bad-window`        | `from`, `to` or `payments` is invalid                                       |
+ * | 400 `unknown-parameter` | there is another parameter                                                  |
  * | 401, 403, 404           | `src/http/access.ts`                                                        |
  * | 429 `audit-running`     | another audit of this instance is not over yet                              |
  * | 503 `audit-failed`      | the thread of the audit died                                                |
@@ -45,9 +47,11 @@ export function serveAudit({ app, config, board, log }: AuditRouteParts): void {
   const access = new Access({ mode: config.access.audit, token: config.adminToken });
   guardedRoute(app, '/audit', access, (exchange, request) => {
     const query = request.getQuery();
+    const unknown = unknownParameter(query, ['from', 'to', 'payments']);
     const window = parseWindow(query);
     const every = readEvery(query);
-    if (window.kind === 'bad' || every === null) refuse(exchange, badQuery(window));
+    if (unknown !== null) refuse(exchange, unknown);
+    else if (window.kind === 'bad' || every === null) refuse(exchange, badQuery(window));
     else if (!board.beginAudit()) refuse(exchange, problem('audit-running'));
     else
       runAudit(
@@ -92,5 +96,8 @@ function readEvery(query: string): boolean | null {
 
 function badQuery(window: Window) {
   if (window.kind === 'bad') return problem('bad-window', { field: window.field, detail: window.detail });
-  return problem('bad-window', { field: 'payments', detail: '`payments` is `differing` or `every`.' });
+  return problem('bad-window', {
+    field: 'payments',
+    detail: '`payments` is invalid: expected `differing` or `every`, once.',
+  });
 }

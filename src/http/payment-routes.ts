@@ -13,6 +13,7 @@ import type { PaymentDecoder } from './decoder.ts';
 import { isOwnOrigin } from './origin.ts';
 import type { Intake, Verdict } from './payment-acceptor.ts';
 import { type Problem, problem } from './problem.ts';
+import { unknownParameter } from './query.ts';
 import { placeOf, type RefusalSlug } from './refusal.ts';
 import { refuse, route } from './route.ts';
 import { Exchange, type WebApp } from './uws.ts';
@@ -58,7 +59,7 @@ export class Server {
       this.#getPayment(exchange, request.getParameter(0)),
     );
     route(app, '/purge-payments', 'POST', (exchange, request) =>
-      this.#postPurge(exchange, isOwnOrigin(request)),
+      this.#postPurge(exchange, isOwnOrigin(request), request.getQuery()),
     );
     route(app, '/livez', 'GET', (exchange) => exchange.end('200 OK', [NO_STORE], ''));
     route(app, '/readyz', 'GET', (exchange) => this.#getReady(exchange));
@@ -115,6 +116,11 @@ export class Server {
   }
 
   async #getSummary(exchange: Exchange, query: string): Promise<void> {
+    const unknown = unknownParameter(query, ['from', 'to']);
+    if (unknown !== null) {
+      refuse(exchange, unknown);
+      return;
+    }
     const window = parseWindow(query);
     if (window.kind === 'bad') {
       refuse(exchange, problem('bad-window', { field: window.field, detail: window.detail }));
@@ -154,7 +160,7 @@ export class Server {
   }
 
   /** What was accepted before the answer is gone, wherever it is; what is accepted after it stays. */
-  async #postPurge(exchange: Exchange, isOwn: boolean): Promise<void> {
+  async #postPurge(exchange: Exchange, isOwn: boolean, query: string): Promise<void> {
     const { allowPurge, ledger, board, recent, sheet, clock, log } = this.#parts;
     if (!allowPurge) {
       refuse(exchange, problem('purge-not-allowed'));
@@ -162,6 +168,12 @@ export class Server {
     }
     if (!isOwn) {
       refuse(exchange, problem('other-origin'));
+      return;
+    }
+    // A purge takes everything; somebody who names a window wants less.
+    const unknown = unknownParameter(query, []);
+    if (unknown !== null) {
+      refuse(exchange, unknown);
       return;
     }
     const purgedAtMs = Math.max(clock.nowMs(), board.purgedAtMs) + 1;

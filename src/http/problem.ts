@@ -23,7 +23,12 @@ const PROBLEMS = {
   'bad-window': {
     status: '400 Bad Request',
     title: 'Bad time window',
-    detail: '`from` and `to` are moments in ISO 8601, each given once at most.',
+    detail: '`from` and `to` are ISO 8601 timestamps, each given at most once, and `from` is not after `to`.',
+  },
+  'unknown-parameter': {
+    status: '400 Bad Request',
+    title: 'Unknown query parameter',
+    detail: 'This path has no such query parameter.',
   },
   'token-required': {
     status: '401 Unauthorized',
@@ -49,7 +54,7 @@ const PROBLEMS = {
   'no-such-route': {
     status: '404 Not Found',
     title: 'No such route',
-    detail: 'Nothing answers at this path.',
+    detail: 'No route has this path. GET /openapi.json lists those that exist.',
   },
   'no-such-payment': {
     status: '404 Not Found',

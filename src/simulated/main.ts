@@ -10,6 +10,7 @@ import { readSettings } from './settings.ts';
 async function main(): Promise<string | null> {
   const reading = readSettings(process.env);
   if (reading.kind === 'wrong') return reading.problem;
+  for (const line of reading.warnings) process.stderr.write(`${line}\n`);
   const { listen, fee, token, name, booksFile } = reading.settings;
   const opened = booksFile === null ? null : openBooks(booksFile, complain);
   if (opened?.kind === 'failed') return `BOOKS_FILE=${booksFile}: ${opened.reason}.`;

@@ -1,4 +1,5 @@
 import { type Address, parseAddress } from '../core/address.ts';
+import { shownValue, strayVariables } from '../core/environment.ts';
 import { type Decimal, parseDecimal } from './decimal.ts';
 
 export interface Settings {
@@ -11,7 +12,7 @@ export interface Settings {
 }
 
 export type SettingsReading =
-  | { readonly kind: 'ok'; readonly settings: Settings }
+  | { readonly kind: 'ok'; readonly settings: Settings; readonly warnings: readonly string[] }
   /** One line. */
   | { readonly kind: 'wrong'; readonly problem: string };
 
@@ -39,9 +40,10 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   // The value of a token is nobody's business on a terminal.
   if (!/^[!-~]{1,200}$/.test(token)) return wrong('TOKEN', '…', '1 to 200 printable characters, no spaces');
   if (!/^[\w-]{1,64}$/.test(name)) return wrong('NAME', name, '1 to 64 letters, digits, `-` or `_`');
-  return { kind: 'ok', settings: { listen, fee, token, name, booksFile: booksFile || null } };
+  const warnings = strayVariables(environment, ['LISTEN']);
+  return { kind: 'ok', settings: { listen, fee, token, name, booksFile: booksFile || null }, warnings };
 }
 
 function wrong(setting: string, value: string, allowed: string): SettingsReading {
-  return { kind: 'wrong', problem: `${setting}=${JSON.stringify(value)} is wrong: allowed is ${allowed}.` };
+  return { kind: 'wrong', problem: `${setting}=${shownValue(value)} is invalid: expected ${allowed}.` };
 }

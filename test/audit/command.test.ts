@@ -112,7 +112,7 @@ test('books that nobody keeps, wrong settings and a ledger that is away are told
     const away = await run({}, { LEDGER_URL: 'redis://127.0.0.1:1' });
     assert.is(away.code, 2);
     assert.match(away.err, /^dinossauro: the ledger does not answer: /);
-    assert.match((await run({ from: 'never' })).err, '`from` is no moment');
+    assert.match((await run({ from: 'never' })).err, '`from` is not a valid ISO 8601 timestamp');
   }));
 
 test('an audit that lasts tells how far it is, unless a program reads', () =>

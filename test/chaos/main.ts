@@ -25,9 +25,9 @@ async function runAll(ledgers: readonly LedgerKind[], values: ChaosValues): Prom
       ledger,
       random: new Random(seed).fork(ledger),
       durationMs: (values.minutes * 60_000) / ledgers.length,
-      roundMs: values['round-seconds'] * 1000,
-      settings: Object.fromEntries(values.set),
-      only: values.only,
+      roundMs: values.roundSeconds * 1000,
+      settings: Object.fromEntries(values.set ?? []),
+      only: values.only ?? '',
       say: console.log,
     });
     tallies.set(ledger, tally);

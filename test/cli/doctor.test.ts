@@ -28,13 +28,22 @@ test('a machine where nothing is set is fit for `npm start`, as far as its ports
     const { findings, levelOf } = await doctor(environment, directory);
     assert.equal(levelOf('listen'), ['ok']);
     assert.is(levelOf('processor').length, 2);
-    assert.ok(findings.some(({ seen }) => seen.includes('npm start')));
+    assert.ok(findings.some(({ seen }) => seen.includes('dinossauro start')));
     const { out } = await dinossauro(['doctor'], { environment, directory });
     assert.is(out.split('\n').length, findings.length + 1);
     assert.match(out, /^ok {4}node +Node 22\./);
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test('a variable that looks like a setting is a warning, and not more', async () => {
+  const { findings } = await doctor({ PROCESSOR_TIMEOUT: '5', LISTEN: `127.0.0.1:${await freePort()}` });
+  const settings = findings.filter(({ check }) => check === 'settings');
+  assert.equal(
+    settings.map(({ level, seen }) => `${level} ${seen.slice(0, 34)}`),
+    ['warn PROCESSOR_TIMEOUT is not a setting', 'ok valid; no processor is set, so the'],
+  );
 });
 
 test('wrong settings, each', async () => {

@@ -1,8 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,37 +22,66 @@ import { dinossauro } from './dinossauro.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
+const CLONE_ONLY = ['sim', 'chaos', 'fuzz', 'bench', 'rinha'];
+const NAME = '@dinossauro/gateway';
+const BUNDLED = 'uWebSockets.js';
+/** Most of it is four binaries of uWebSockets.js. */
+const UNPACKED_LIMIT_BYTES = 30 * 2 ** 20;
+
+interface Manifest {
+  readonly dependencies?: object;
+  readonly devDependencies?: object;
+  readonly scripts?: object;
+  readonly engines?: { readonly node?: string };
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+}
+
 /** The package as npm packs and installs it: a folder under `node_modules`, beside what it depends on. */
 function install(): string {
   const home = mkdtempSync(join(tmpdir(), 'installed-'));
   const modules = join(home, 'node_modules');
-  mkdirSync(modules);
+  mkdirSync(join(modules, '@dinossauro'), { recursive: true });
   for (const name of readdirSync(join(ROOT, 'node_modules'))) {
-    if (!name.startsWith('.')) symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+    if (!name.startsWith('.') && name !== BUNDLED) {
+      symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+    }
   }
-  const packed = spawnSync('npm', ['pack', '--silent', '--pack-destination', home], {
+  const packed = spawnSync('npm', ['run', 'package', '--silent', '--', home], {
     cwd: ROOT,
     encoding: 'utf8',
   });
   if (packed.status !== 0) throw new Error(packed.stderr);
-  const unpacked = spawnSync('tar', ['-xzf', packed.stdout.trim()], { cwd: home });
+  rmSync(join(home, 'package'), { recursive: true });
+  const tarball = readdirSync(home).find((name) => name.endsWith('.tgz')) ?? 'none';
+  const unpacked = spawnSync('tar', ['-xzf', tarball], { cwd: home });
   if (unpacked.status !== 0) throw new Error('tar failed');
-  renameSync(join(home, 'package'), join(modules, 'dinossauro'));
+  renameSync(join(home, 'package'), join(modules, NAME));
   return home;
+}
+
+function readJson<Value>(path: string): Value {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
 }
 
 const test = suite<{ home: string; packageRoot: string }>('installed');
 
 test.before((context) => {
   context.home = install();
-  context.packageRoot = join(context.home, 'node_modules/dinossauro');
+  context.packageRoot = join(context.home, 'node_modules', NAME);
 });
 
 test.after(({ home }) => rmSync(home, { recursive: true, force: true }));
 
-test('it has what it needs to run, and nothing else', ({ packageRoot }) => {
-  const names = readdirSync(packageRoot).sort();
-  assert.equal(names, [
+test('it has what it needs to run, and little else', ({ packageRoot }) => {
+  assert.equal(readdirSync(packageRoot).sort(), [
+    'ARCHITECTURE.md',
     'CHANGELOG.md',
     'LICENSE',
     'README.md',
@@ -50,11 +89,54 @@ test('it has what it needs to run, and nothing else', ({ packageRoot }) => {
     'bin',
     'dist',
     'docs',
+    'node_modules',
     'openapi.json',
     'openapi.yaml',
     'ops',
     'package.json',
   ]);
+  const { dependencies, devDependencies, scripts } = readJson<Manifest>(join(packageRoot, 'package.json'));
+  assert.ok(dependencies);
+  assert.equal([devDependencies, scripts], [undefined, undefined]);
+  const sizeBytes = filesIn(packageRoot).reduce((sum, path) => sum + statSync(path).size, 0);
+  assert.ok(sizeBytes < UNPACKED_LIMIT_BYTES, String(sizeBytes));
+});
+
+test('no dependency asks for more than the Node 20 that starts it', ({ packageRoot }) => {
+  const { packages } = readJson<{ packages: Record<string, Manifest> }>(join(ROOT, 'package-lock.json'));
+  const installed = Object.entries(packages).filter(
+    ([path, { dev, optional }]) => !dev && !optional && path !== `node_modules/${BUNDLED}`,
+  );
+  assert.ok(installed.length > 10);
+  const bundled = readJson<Manifest>(join(packageRoot, 'node_modules', BUNDLED, 'package.json'));
+  for (const [path, { engines }] of [...installed, [BUNDLED, bundled] as const]) {
+    const oldest = Number(/\d+/.exec(engines?.node ?? '')?.[0] ?? 0);
+    assert.ok(oldest <= 20, `${path} asks for Node ${engines?.node}`);
+  }
+});
+
+test('the links of its documents lead somewhere', ({ packageRoot }) => {
+  const documents = filesIn(packageRoot).filter(
+    (path) => path.endsWith('.md') && !path.includes('node_modules/u'),
+  );
+  let count = 0;
+  for (const document of documents) {
+    for (const [, link = ''] of readFileSync(document, 'utf8').matchAll(/\]\(([^)\s]+)\)/g)) {
+      const path = link.replace(/#.*$/, '');
+      if (path === '' || /^[a-z]+:/.test(path)) continue;
+      assert.ok(existsSync(join(dirname(document), path)), `${document}: ${link}`);
+      count++;
+    }
+  }
+  assert.ok(count > 20);
+});
+
+test('its help lists only the commands that it has', async ({ packageRoot }) => {
+  const { code, out } = await dinossauro(['--help'], { packageRoot });
+  assert.is(code, 0);
+  for (const name of ['start', 'doctor', 'gateway', 'processor', 'audit'])
+    assert.match(out, new RegExp(`^  ${name} `, 'm'));
+  for (const name of CLONE_ONLY) assert.not.match(out, new RegExp(`^  ${name} `, 'm'));
 });
 
 test('`start` keeps its promise there, threads and all, and its books where it was started', async (context) => {
@@ -91,7 +173,7 @@ test('`start` keeps its promise there, threads and all, and its books where it w
 });
 
 test('what only a clone has says so, with a code of its own', async ({ packageRoot }) => {
-  for (const name of ['sim', 'chaos', 'fuzz', 'bench', 'rinha']) {
+  for (const name of CLONE_ONLY) {
     const { code, out, err } = await dinossauro([name], { packageRoot });
     assert.is(code, 3);
     assert.is(out, '');

@@ -29,7 +29,7 @@ test('alone, or asked for help, it lists its commands and what the exit codes me
   assert.is(code, 0);
   assert.is(err, '');
   for (const name of COMMANDS) assert.match(out, new RegExp(`^  ${name} `, 'm'));
-  assert.match(out, /^Exit codes\n {2}0 .*\n {2}1 .*\n {2}2 .*\n {2}3 /m);
+  assert.match(out, /^Exit codes:\n {2}0 .*\n {2}1 .*\n {2}2 .*\n {2}3 /m);
   for (const args of [['--help'], ['-h'], ['help']]) assert.is((await dinossauro(args)).out, out);
 });
 
@@ -37,11 +37,11 @@ test('each command has its own help, with examples, and an npm script that calls
   for (const name of COMMANDS) {
     const { code, out } = await dinossauro([name, '--help']);
     assert.is(code, 0);
-    assert.match(out, new RegExp(`^dinossauro ${name}`));
-    assert.match(out, /^Examples\n {2}# .+\n.*dinossauro /m);
+    assert.match(out, new RegExp(`^Usage: dinossauro ${name}`));
+    assert.match(out, /^Examples:\n {2}# .+\n.*dinossauro /m);
     assert.is(scripts[name], `exec node bin/dinossauro.js ${name}`);
   }
-  assert.match((await dinossauro(['help', 'sim'])).out, /^dinossauro sim /);
+  assert.match((await dinossauro(['help', 'sim'])).out, /^Usage: dinossauro sim /);
   assert.match((await dinossauro(['gateway', '--help'])).out, /^ {2}LISTEN +127\.0\.0\.1:9999$/m);
 });
 
@@ -53,24 +53,51 @@ test('--version', async () => {
 
 test('what it does not understand is one line and code 2', async () => {
   for (const [args, line] of [
-    [['strat'], "unknown command 'strat': did you mean 'start'? (see dinossauro --help)"],
+    [['strat'], "unknown command 'strat'; did you mean start? (see dinossauro --help)"],
     [['banana'], "unknown command 'banana' (see dinossauro --help)"],
-    [['--versoin'], "unknown option '--versoin': did you mean '--version'? (see dinossauro --help)"],
-    [['sim', '--sed', '3'], "unknown option '--sed': did you mean '--seed'? (see dinossauro sim --help)"],
-    [['rinha', '--native', '--compose'], '--native or --compose, not both (see dinossauro rinha --help)'],
+    [['help', 'doctro'], "unknown command 'doctro'; did you mean doctor? (see dinossauro --help)"],
+    [['doctro', '--help'], "unknown command 'doctro'; did you mean doctor? (see dinossauro --help)"],
+    [['help', 'sim', 'chaos'], "unexpected argument 'chaos' (see dinossauro help)"],
+    [['--versoin'], "unknown option '--versoin'; did you mean --version? (see dinossauro --help)"],
+    [['sim', '--sed', '3'], "unknown option '--sed'; did you mean --seed? (see dinossauro sim --help)"],
+    [
+      ['rinha', '--native', '--compose'],
+      "option '--native' cannot be used with option '--compose' (see dinossauro rinha --help)",
+    ],
     [
       ['audit', '--from', 'never'],
-      "--from 'never' is wrong: allowed is a moment in ISO 8601, such as 2025-07-15T12:34:56Z (see dinossauro audit --help)",
+      "option '--from <timestamp>' argument 'never' is invalid. Expected an ISO 8601 timestamp, such as 2025-07-15T12:34:56Z. (see dinossauro audit --help)",
     ],
     [
       ['audit', '--url', '127.0.0.1'],
-      "--url '127.0.0.1' is wrong: allowed is an http or https URL (see dinossauro audit --help)",
+      "option '--url <url>' argument '127.0.0.1' is invalid. Expected an http or https URL. (see dinossauro audit --help)",
     ],
     [
       ['chaos', '--set', 'POOL_THREADS=2', '--set', 'POOL'],
-      "--set 'POOL' is wrong: allowed is NAME=VALUE (see dinossauro chaos --help)",
+      "option '--set <NAME=VALUE>' argument 'POOL' is invalid. Expected NAME=VALUE. (see dinossauro chaos --help)",
     ],
-    [['bench', 'a', 'b'], "'b' is one word too many (see dinossauro bench --help)"],
+    [
+      ['chaos', '--set', 'FOO=1'],
+      "option '--set <NAME=VALUE>' argument 'FOO=1' is invalid. FOO is not a setting. (see dinossauro chaos --help)",
+    ],
+    [
+      ['chaos', '--set', 'POOL_THREAD=2'],
+      "option '--set <NAME=VALUE>' argument 'POOL_THREAD=2' is invalid. POOL_THREAD is not a setting; did you mean POOL_THREADS? (see dinossauro chaos --help)",
+    ],
+    [
+      ['chaos', '--set', 'POOL_THREADS=0'],
+      "option '--set <NAME=VALUE>' argument 'POOL_THREADS=0' is invalid. POOL_THREADS=0 is out of range: expected a whole number from 1 to 16. (see dinossauro chaos --help)",
+    ],
+    [
+      ['chaos', '--minutes', '0'],
+      "option '--minutes <n>' argument '0' is invalid. Expected a whole number from 1 to 1440. (see dinossauro chaos --help)",
+    ],
+    [['bench', 'a', 'b'], "unexpected argument 'b' (see dinossauro bench --help)"],
+    [['doctor', 'please'], "unexpected argument 'please' (see dinossauro doctor --help)"],
+    [
+      ['gateway', '--port', '80'],
+      "unknown option '--port'; settings come from the environment (see dinossauro gateway --help)",
+    ],
   ] as const) {
     assert.equal(await dinossauro(args), { code: 2, out: '', err: `dinossauro: ${line}\n` });
   }
@@ -103,7 +130,7 @@ test('a program is this very process: it takes the signal, and says when it ends
 test('a wrong setting is named, and the code is 1', async () => {
   const { code, err } = await dinossauro(['gateway'], { environment: { LISTEN: 'nowhere' } });
   assert.is(code, 1);
-  assert.match(err, /^dinossauro: LISTEN="nowhere" is wrong: /);
+  assert.match(err, /^dinossauro: LISTEN=nowhere is invalid: /);
 });
 
 test('a reader that leaves ends it, without a word', () => {
@@ -122,8 +149,11 @@ test('what only a clone has runs here', async () => {
   assert.match(fuzzed.out, /^seed 1, ledger lmdb\n/);
   assert.match(fuzzed.out, /\n0 faults\n$/);
   const { code: none, err } = await dinossauro(['bench', 'no-such-bench']);
-  assert.is(none, 1);
-  assert.match(err, /nothing in bench\/ matches 'no-such-bench'/);
+  assert.is(none, 2);
+  assert.match(
+    err,
+    /^dinossauro: no benchmark matches 'no-such-bench'; expected part of one of: .*http\/decoder, /,
+  );
 });
 
 test.run();

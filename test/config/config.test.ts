@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Config, readConfig, settingsTable } from '../../src/config/config.ts';
+import { type Config, readConfig, settingProblem, settingsTable } from '../../src/config/config.ts';
 import { Authority } from '../authority.ts';
 
 const PROCESSOR = { PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001' };
@@ -96,7 +96,11 @@ const CASES: Record<
     ],
     wrong: [
       'lmdb:',
+      'lmdb://data',
+      'lmdb:~/data',
       'redis:',
+      'redis://host/1?timeout=5',
+      'redis://host#1',
       'redis://',
       'redis://:99999',
       'redis+unix:x',
@@ -111,7 +115,7 @@ const CASES: Record<
     right: [['gateway-1', (c) => c.journalDir, './data/journal/gateway-1']],
     wrong: ['a b', '..', 'a/b', 'x'.repeat(65)],
   },
-  JOURNAL_DIR: { right: [['/journal', (c) => c.journalDir, '/journal']], wrong: [] },
+  JOURNAL_DIR: { right: [['/journal', (c) => c.journalDir, '/journal']], wrong: ['~/journal'] },
   ACCEPT_DURABILITY: { right: [['flush', (c) => c.acceptDurability, 'flush']], wrong: ['Flush', 'none'] },
   PAYMENT_PROCESSOR_URL_FALLBACK: {
     right: [
@@ -245,7 +249,10 @@ for (const [name, { right, wrong }] of Object.entries(CASES)) {
     for (const text of wrong) {
       const problems = problemsOf({ [name]: text });
       assert.is(problems.length, 1, text);
-      assert.match(problems[0] ?? '', new RegExp(`^${name}=".+ is wrong: allowed is .+\\.$`));
+      assert.match(
+        problems[0] ?? '',
+        new RegExp(`^${name}=.+ is (invalid|out of range)[:;] .*expected .+\\.$`),
+      );
     }
   });
 }
@@ -253,30 +260,118 @@ for (const [name, { right, wrong }] of Object.entries(CASES)) {
 test('all that is wrong is said at once', () => {
   const problems = problemsOf({ LISTEN: 'x\ny', CONCURRENCY: '0', PIN_HOLD_MS: '5000', LOG_LEVEL: 'loud' });
   assert.equal(problems, [
-    'LISTEN="x\\ny" is wrong: allowed is `host:port` or `unix:/path`.',
-    'CONCURRENCY="0" is wrong: allowed is a whole number from 1 to 1024.',
-    'LOG_LEVEL="loud" is wrong: allowed is `trace`, `debug`, `info`, `warn`, `error`, `fatal`, `silent`.',
-    'PIN_HOLD_MS=5000 is wrong: allowed is at least PROCESSOR_TIMEOUT_MS + LEASE_MS, which is 20000.',
+    'LISTEN="x\\ny" is invalid: expected `host:port` or `unix:/path`.',
+    'CONCURRENCY=0 is out of range: expected a whole number from 1 to 1024.',
+    'LOG_LEVEL=loud is invalid: expected `trace`, `debug`, `info`, `warn`, `error`, `fatal`, `silent`.',
+    'PIN_HOLD_MS=5000 is invalid: expected at least PROCESSOR_TIMEOUT_MS + LEASE_MS, which is 20000.',
   ]);
+});
+
+const QUOTED = 'is invalid: the quotes are part of the value; write it without them';
+
+test('the culprit is named, and what to write instead', () => {
+  const whole = 'expected a whole number from 100 to 120000.';
+  const cases: readonly (readonly [Record<string, string>, string])[] = [
+    [{ PROCESSOR_TIMEOUT_MS: '5' }, `PROCESSOR_TIMEOUT_MS=5 is out of range: ${whole}`],
+    [
+      { PROCESSOR_TIMEOUT_MS: '5s' },
+      `PROCESSOR_TIMEOUT_MS=5s is invalid: the unit is always ms, and is not written; ${whole}`,
+    ],
+    [{ PROCESSOR_TIMEOUT_MS: '1e3' }, `PROCESSOR_TIMEOUT_MS=1e3 is invalid: ${whole}`],
+    [{ ALLOW_PURGE: 'yes' }, 'ALLOW_PURGE=yes is invalid: expected `false`, `true`.'],
+    [
+      { LEDGER_URL: 'lmdb://data/books' },
+      'LEDGER_URL=lmdb://data/books is invalid: no host follows `lmdb:`; write lmdb:./data/books or lmdb:/data/books; expected `lmdb:path`,',
+    ],
+    [
+      { LEDGER_URL: 'redis://h/0?ssl=true' },
+      'LEDGER_URL=redis://h/0?*** is invalid: a query or fragment is not read; ',
+    ],
+    [
+      { JOURNAL_DIR: '~/journal' },
+      'JOURNAL_DIR=~/journal is invalid: `~` is not expanded here; write the whole path; ',
+    ],
+    [
+      { JOURNAL_DIR: '/journal\r' },
+      'JOURNAL_DIR="/journal\\r" is invalid: it begins or ends with white space; expected a path.',
+    ],
+    [
+      { LEDGER_URL: 'lmdb:./data ' },
+      'LEDGER_URL="lmdb:./data " is invalid: it begins or ends with white space; ',
+    ],
+    [{ ADMIN_TOKEN: '"a-token-of-16-chars"' }, `ADMIN_TOKEN=*** ${QUOTED}; expected 16 to 256 `],
+    [{ JOURNAL_DIR: "'/journal'" }, `JOURNAL_DIR='/journal' ${QUOTED}; expected a path.`],
+    [{ POOL_THREADS: '"2"' }, `POOL_THREADS="2" ${QUOTED}; expected a whole number `],
+    [{ PROCESSOR_TOKENS: 'default="123"' }, ' is invalid: entry 1 (`default`) has its token in quotes, '],
+    [
+      { PROCESSORS: 'a:0.1:http://a, Böse:0.1:http://b' },
+      ' is invalid: entry 2 has no valid name, such as `cheap`, ',
+    ],
+    [
+      { PROCESSORS: 'a:0.1:http://a,b:7:http://b' },
+      ' is invalid: entry 2 (`b`) has no valid fee, such as 0.05, ',
+    ],
+    [{ PROCESSORS: 'a:0.1:a,b:7:http://b' }, ' is invalid: entry 1 (`a`) has no valid http or https URL '],
+    [{ PROCESSORS: 'a:0.1:http://a,' }, ' is invalid: entry 2 is empty; '],
+    [{ PROCESSORS: 'a:0.1:http://a,a:0.2:http://b' }, ' is invalid: `a` is listed more than once; '],
+    [
+      { PROCESSORS: Array.from({ length: 17 }, (_, index) => `p${index}:0.1:http://h`).join(',') },
+      ' is invalid: it has 17 entries; ',
+    ],
+    [
+      { PROCESSOR_TOKENS: 'hush' },
+      'PROCESSOR_TOKENS=*** is invalid: entry 1 has no valid name of a processor ',
+    ],
+    [{ PROCESSOR_TOKENS: 'default=a b' }, ' is invalid: entry 1 (`default`) has no valid token '],
+    [
+      { PROCESSOR_TOKENS: 'defualt=123' },
+      'PROCESSOR_TOKENS=*** is invalid: there is no processor `defualt`; expected `default`.',
+    ],
+  ];
+  for (const [environment, words] of cases) {
+    const [problem = ''] = problemsOf({
+      PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001',
+      ...environment,
+    });
+    assert.ok(problem.includes(words), problem);
+  }
+});
+
+test('what seems to be meant for us and is not read is named, beside what is wrong', () => {
+  const environment = { ...PROCESSOR, PROCESSOR_TIMEOUT: '5', PORT: '8080' };
+  const warnings = [
+    'PROCESSOR_TIMEOUT is not a setting; did you mean PROCESSOR_TIMEOUT_MS?',
+    'PORT is not a setting; set LISTEN=host:port.',
+  ];
+  assert.equal(readConfig(environment).warnings, warnings);
+  assert.equal(readConfig({ ...environment, HTTP_THREADS: '0' }).warnings, warnings);
+});
+
+test('one setting alone', () => {
+  assert.is(settingProblem('POOL_THREADS', '2'), null);
+  assert.is(settingProblem('POOL_THREADS', ''), null);
+  assert.match(settingProblem('POOL_THREADS', '0') ?? '', 'POOL_THREADS=0 is out of range');
+  assert.match(settingProblem('POOL_THREAD', '2') ?? '', 'did you mean POOL_THREADS?');
+  assert.is(settingProblem('FOO', '1'), 'FOO is not a setting.');
 });
 
 test('settings that contradict each other', () => {
   const cases: readonly (readonly [Record<string, string>, string])[] = [
     [
       { BACKOFF_BASE_MS: '3000' },
-      'BACKOFF_BASE_MS=3000 is wrong: allowed is at most BACKOFF_MAX_MS, which is 2000.',
+      'BACKOFF_BASE_MS=3000 is invalid: expected at most BACKOFF_MAX_MS, which is 2000.',
     ],
     [
       { BREAKER_MAX_MS: '100' },
-      'BREAKER_BASE_MS=250 is wrong: allowed is at most BREAKER_MAX_MS, which is 100.',
+      'BREAKER_BASE_MS=250 is invalid: expected at most BREAKER_MAX_MS, which is 100.',
     ],
     [
       { HEALTH_TIMEOUT_MS: '6000' },
-      'HEALTH_TIMEOUT_MS=6000 is wrong: allowed is at most HEALTH_INTERVAL_MS, which is 5100.',
+      'HEALTH_TIMEOUT_MS=6000 is invalid: expected at most HEALTH_INTERVAL_MS, which is 5100.',
     ],
     [
       { PROCESSORS: 'default:0.05:http://u:secret@other' },
-      'PAYMENT_PROCESSOR_URL_DEFAULT=http://localhost:8001 is wrong: allowed beside PROCESSORS is only the URL that it gives to `default`.',
+      'PAYMENT_PROCESSOR_URL_DEFAULT=http://localhost:8001 is invalid: expected no URL beside PROCESSORS, or the one that PROCESSORS gives to `default`.',
     ],
     [
       { PAYMENT_PROCESSOR_URL_DEFAULT: '' },
@@ -290,7 +385,7 @@ test('settings that contradict each other', () => {
 test('a token that is asked for has to be given', () => {
   for (const name of ['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS']) {
     assert.equal(problemsOf({ [name]: 'token' }), [
-      `${name}="token" is wrong: allowed is \`token\` only with ADMIN_TOKEN.`,
+      `${name}=token is invalid: expected ADMIN_TOKEN to be set, too.`,
     ]);
     assert.equal(problemsOf({ [name]: 'token', ADMIN_TOKEN: 'a-token-of-16-ch' }), []);
   }
@@ -303,6 +398,9 @@ test('no password is ever said', () => {
     { LEDGER_URL: 'redis//user:hush@host' },
     { LEDGER_URL: 'http://host?password=hush' },
     { PROCESSORS: 'a:0.1:http://a:hush@h,b:7:http://b:hush@h' },
+    { PROCESSORS: 'http://a:hush@h' },
+    { PROCESSOR_TOKENS: 'hush' },
+    { PROCESSOR_TOKENS: 'default=hush,hush' },
     { PAYMENT_PROCESSOR_URL_FALLBACK: 'http://u:hush@h/?a=1' },
     { ADMIN_TOKEN: 'hush' },
     { ADMIN_TOKEN: 'hush hush hush hush hush' },
@@ -351,7 +449,9 @@ test('a whole number is read as what it is, within its bounds and nowhere else',
       for (const value of [String(low + distance), String(high + distance), any]) {
         const isAllowed =
           value === '' || (/^\d{1,16}$/.test(value) && Number(value) >= low && Number(value) <= high);
-        const isNamed = problemsOf({ [name]: value }).some((problem) => problem.startsWith(`${name}="`));
+        const isNamed = problemsOf({ [name]: value }).some(
+          (problem) => problem.startsWith(`${name}=`) && problem.includes('expected a whole'),
+        );
         assert.is(isNamed, !isAllowed, `${name}=${value}`);
       }
     }),
@@ -418,13 +518,13 @@ test('certificates and keys that are wrong, alone, of another, or of no use are 
   const rediss = { LEDGER_URL: 'rediss://redis' };
   assert.equal(
     tlsProblems(({ caFile }) => ({ ...rediss, LEDGER_CA_FILE: `${caFile}.none` })).map((line) =>
-      line.replace(/"[^"]*"/, '…'),
+      line.replace(/=\S*/, '=…'),
     ),
-    ['LEDGER_CA_FILE=… is wrong: allowed is a file with certificates in PEM.'],
+    ['LEDGER_CA_FILE=… is invalid: expected a file with certificates in PEM.'],
   );
   assert.equal(
     tlsProblems((authority) => ({ ...rediss, LEDGER_CERT_FILE: authority.issue().certFile })),
-    ['LEDGER_CERT_FILE and LEDGER_KEY_FILE need each other.'],
+    ['LEDGER_CERT_FILE and LEDGER_KEY_FILE must be set together.'],
   );
   assert.equal(
     tlsProblems((authority) => ({
@@ -437,13 +537,13 @@ test('certificates and keys that are wrong, alone, of another, or of no use are 
   assert.equal(
     tlsProblems(({ caFile }) => ({ PROCESSOR_CA_FILE: caFile })),
     [
-      'PROCESSOR_CA_FILE, PROCESSOR_CERT_FILE and PROCESSOR_KEY_FILE are of no use: they need a processor with `https://`.',
+      'PROCESSOR_CA_FILE, PROCESSOR_CERT_FILE and PROCESSOR_KEY_FILE would not be used: expected a processor with `https://`, too.',
     ],
   );
   assert.equal(
     tlsProblems(({ caFile }) => ({ LEDGER_CA_FILE: caFile })),
     [
-      'LEDGER_CA_FILE, LEDGER_CERT_FILE and LEDGER_KEY_FILE are of no use: they need LEDGER_URL with `rediss://`.',
+      'LEDGER_CA_FILE, LEDGER_CERT_FILE and LEDGER_KEY_FILE would not be used: expected LEDGER_URL with `rediss://`, too.',
     ],
   );
 });

@@ -9,25 +9,18 @@ import { type Gauges, Site } from './site.ts';
  */
 const RATIO_LIMIT = 3;
 
-interface Options {
-  readonly requests: number;
-  readonly seed: number;
-  /** Connections; 0: fuzz instead. */
-  readonly hold: number;
-}
-
 /** `dinossauro fuzz`. The exit code. */
-export default async function main({ ledger, ...values }: FuzzValues): Promise<number> {
-  const options: Options = { ...values, seed: values.seed ?? Date.now() % 1_000_000 };
-  console.log(`seed ${options.seed}, ledger ${ledger}`);
+export default async function main({ ledger, requests, hold, ...values }: FuzzValues): Promise<number> {
+  const seed = values.seed ?? Date.now() % 1_000_000;
+  console.log(`seed ${seed}, ledger ${ledger}`);
   let isGood = false;
   await Site.run(ledger, async (site) => {
-    isGood = options.hold > 0 ? await runHold(site, options) : await runFuzz(site, options);
+    isGood = hold === undefined ? await runFuzz(site, requests, seed) : await runHold(site, hold, seed);
   });
   return isGood ? 0 : 1;
 }
 
-async function runFuzz(site: Site, { requests, seed }: Options): Promise<boolean> {
+async function runFuzz(site: Site, requests: number, seed: number): Promise<boolean> {
   const report = await fuzz(site, { requests, seed });
   print(report);
   return report.faults.length === 0;
@@ -52,7 +45,7 @@ function shown({ descriptors, memoryBytes }: Gauges): string {
   return `descriptors ${descriptors.join(', ')}; memory of the gateways and nginx ${sizes.join(', ')} MiB`;
 }
 
-async function runHold(site: Site, { hold: connections, seed }: Options): Promise<boolean> {
+async function runHold(site: Site, connections: number, seed: number): Promise<boolean> {
   let isGood = true;
   for (const target of site.targets.slice(0, 2)) {
     const report = await hold(site, target, connections, seed);

@@ -1,3 +1,4 @@
+import { parseWindow } from '../../src/core/time-window.ts';
 import type { Random } from '../sim/random.ts';
 import { type FuzzBody, validBody, wrongBody } from './body.ts';
 import { drawId, type FuzzPayment } from './payment.ts';
@@ -131,6 +132,8 @@ const BAD_MOMENTS = [
 
 function window(random: Random): Shot {
   const query = `from=${random.pick(MOMENTS)}&to=${random.pick(MOMENTS)}`;
+  if (parseWindow(query).kind === 'bad')
+    return ask('window', 'GET', `/payments-summary?${query}`, [400], 'anything');
   return ask('window', 'GET', `/payments-summary?${query}`, [200, 503], 'once answered');
 }
 

@@ -107,6 +107,9 @@ test('a window or a word that cannot be read', () =>
       assert.is(response.status, 400, query);
       assert.match(((await response.json()) as { type: string }).type, '#bad-window');
     }
+    const response = await ask('?payment=every');
+    assert.is(response.status, 400);
+    assert.match(((await response.json()) as { type: string }).type, '#unknown-parameter');
   }));
 
 test('one audit at a time', () =>

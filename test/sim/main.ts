@@ -14,7 +14,7 @@ const PROGRESS_EVERY_MS = 10_000;
 /** `dinossauro sim`. The exit code. */
 export default async function sim({ mutants, only, seed, seeds, from, skew }: SimValues): Promise<number> {
   let isWell: boolean;
-  if (mutants) isWell = await runMutants(only, seeds ?? MUTANT_SEEDS);
+  if (mutants) isWell = await runMutants(only ?? '', seeds ?? MUTANT_SEEDS);
   else if (seed !== undefined) isWell = await replay(planOf(seed, skew));
   else isWell = await runSeeds(from, seeds ?? SEEDS, skew);
   return isWell ? 0 : 1;

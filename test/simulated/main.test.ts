@@ -51,7 +51,7 @@ test('says where it listens, answers there, and stops by either signal', async (
 test('names a wrong setting, and a port that is taken, in one line', async () => {
   const wrong = await run({ FEE: 'a lot' }, () => {});
   assert.is(wrong.code, 1);
-  assert.match(wrong.errors, /^FEE="a lot" is wrong: .*\.\n$/);
+  assert.match(wrong.errors, /^FEE="a lot" is invalid: .*\.\n$/);
 
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));

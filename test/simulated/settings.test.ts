@@ -12,6 +12,7 @@ test('has a default for every setting', () => {
       name: 'default',
       booksFile: null,
     },
+    warnings: [],
   });
 });
 
@@ -32,7 +33,14 @@ test('takes all from the environment', () => {
       name: 'fall-back',
       booksFile: '/var/lib/p.books',
     },
+    warnings: [],
   });
+});
+
+test('names a variable that looks as if it were a setting', () => {
+  const reading = readSettings({ PORT: '8001' });
+  assert.ok(reading.kind === 'ok');
+  assert.equal(reading.warnings, ['PORT is not a setting; set LISTEN=host:port.']);
 });
 
 test('names the setting that is wrong, in one line, and keeps a token to itself', () => {
@@ -48,7 +56,7 @@ test('names the setting that is wrong, in one line, and keeps a token to itself'
   for (const environment of wrong) {
     const reading = readSettings(environment);
     const problem = reading.kind === 'wrong' ? reading.problem : '';
-    assert.match(problem, new RegExp(`^${Object.keys(environment)[0]}=".*" is wrong: allowed is .+\\.$`));
+    assert.match(problem, new RegExp(`^${Object.keys(environment)[0]}=.* is invalid: expected .+\\.$`));
     assert.not.match(problem, 'two words');
   }
 });

@@ -65,14 +65,34 @@ function refuses(
 
 for (const program of ['src/primary.ts', 'src/start.ts']) {
   refuses('wrong settings', program, { POOL_THREADS: '0', LEDGER_URL: 'ftp://books', LISTEN: 'nowhere' }, [
-    /^dinossauro: LISTEN="nowhere" is wrong: allowed is /,
-    /^dinossauro: LEDGER_URL="ftp:\/\/books" is wrong: allowed is /,
-    /^dinossauro: POOL_THREADS="0" is wrong: allowed is a whole number from 1 to 16\.$/,
+    /^dinossauro: LISTEN=nowhere is invalid: expected /,
+    /^dinossauro: LEDGER_URL=ftp:\/\/books is invalid: expected /,
+    /^dinossauro: POOL_THREADS=0 is out of range: expected a whole number from 1 to 16\.$/,
   ]);
   refuses('settings that contradict each other', program, { BACKOFF_BASE_MS: '500', BACKOFF_MAX_MS: '100' }, [
-    /^dinossauro: BACKOFF_BASE_MS=500 is wrong: allowed is at most BACKOFF_MAX_MS, which is 100\.$/,
+    /^dinossauro: BACKOFF_BASE_MS=500 is invalid: expected at most BACKOFF_MAX_MS, which is 100\.$/,
   ]);
 }
+const stray = { LISTEN: 'x', PORT: '80', POOL_THREAD: '2' };
+refuses('an invalid setting, and names a variable that it does not read', 'src/primary.ts', stray, [
+  /^dinossauro: LISTEN=x is invalid: /,
+  /^dinossauro: POOL_THREAD is not a setting; did you mean POOL_THREADS\?$/,
+]);
+
+test('a gateway that runs has warned of what it does not read', async () => {
+  const listen = `127.0.0.1:${await freePort()}`;
+  await inDirectory(async (directory) => {
+    const strays = { PROCESSOR_TIMEOUT: '5', REDIS_URL: 'redis://x' };
+    const environment = { ...GOOD, ...strays, LISTEN: listen, WARM_UP_PAYMENTS: '0' };
+    const child = new Child('src/primary.ts', environment, { directory });
+    for (const words of ['did you mean PROCESSOR_TIMEOUT_MS?', 'set LEDGER_URL=redis://host:port.']) {
+      const isWarning = (line: string) => line.includes('"level":"warn"') && line.includes(words);
+      await until(words, START_MS, () => child.lines.some(isWarning));
+    }
+    await child.kill();
+  });
+});
+
 const none = { PAYMENT_PROCESSOR_URL_DEFAULT: '', PAYMENT_PROCESSOR_URL_FALLBACK: '' };
 refuses('to run without a processor', 'src/primary.ts', none, [/^dinossauro: No processor: /]);
 

@@ -2,13 +2,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Options, readOptions } from '../../../bench/rinha/options.ts';
 import { final, preview } from '../../../bench/rinha/scenario.ts';
-import { readOptions as readValues } from '../../../src/cli/options.ts';
 import { type RinhaValues, rinha } from '../../../src/cli/rinha.ts';
 
+rinha.action(() => {});
+
 function values(...args: string[]): RinhaValues {
-  const reading = readValues(rinha.options, args, 0);
-  if (reading.kind !== 'ok') throw new Error(reading.reason);
-  return reading.values as RinhaValues;
+  return rinha.parse(args, { from: 'user' }).opts();
 }
 
 function options(...args: string[]): Options {
@@ -43,7 +42,10 @@ test('the floor alone, or in turns with the gateway', () => {
 });
 
 test('what makes no sense is named', () => {
-  assert.match(reason('--native', '--compose'), 'not both');
+  assert.throws(
+    () => values('--native', '--compose'),
+    "option '--native' cannot be used with option '--compose'",
+  );
   assert.match(reason('--null'), '--native');
   assert.match(reason('--compare', 'floor'), '--native');
   assert.throws(() => values('--scenario', 'semifinal'), 'preview, final');

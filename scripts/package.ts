@@ -1,0 +1,68 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * `npm run package`: makes the package that is installed elsewhere, a `.tgz` in this folder, out of `package/`. Both go
+ * into another folder when one is named: `npm run package -- /tmp`.
+ *
+ * It differs from the clone in three ways. It has `dist` in place of `src`: Node strips no types under `node_modules`.
+ * It lists no development packages and no scripts, which need a clone. And it bundles uWebSockets.js, which comes with
+ * 24 binaries of 133 MB: 4 of them are for the platforms that we support and the Node that we bring.
+ */
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const TARGET = resolve(process.argv[2] ?? ROOT);
+const STAGE = join(TARGET, 'package');
+/** What the package has besides `dist` and its dependencies: what it needs to run, and what its documents link to. */
+const FILES = [
+  'bin',
+  'docs',
+  'ops',
+  'openapi.json',
+  'openapi.yaml',
+  'ARCHITECTURE.md',
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'SECURITY.md',
+];
+const PLATFORMS = ['linux_x64', 'linux_arm64', 'darwin_x64', 'darwin_arm64'];
+const BUNDLED = 'uWebSockets.js';
+
+rmSync(STAGE, { recursive: true, force: true });
+mkdirSync(STAGE);
+for (const file of FILES) cpSync(join(ROOT, file), join(STAGE, file), { recursive: true });
+run(process.execPath, ['--disable-warning=ExperimentalWarning', 'scripts/compile.ts', join(STAGE, 'dist')]);
+stageManifest();
+stageBundled();
+run('npm', ['pack', STAGE, '--pack-destination', TARGET]);
+
+function stageManifest(): void {
+  const { devDependencies, scripts, ...kept } = readJson(join(ROOT, 'package.json'));
+  writeJson(join(STAGE, 'package.json'), { ...kept, bundleDependencies: [BUNDLED] });
+}
+
+function stageBundled(): void {
+  const [from, to] = [ROOT, STAGE].map((folder) => join(folder, 'node_modules', BUNDLED)) as [string, string];
+  const binaries = PLATFORMS.map((platform) => `uws_${platform}_${process.versions.modules}.node`);
+  const files = ['LICENSE', 'dist/index.mjs', 'dist/uws.mjs', ...binaries.map((name) => `dist/bin/${name}`)];
+  for (const file of files) cpSync(join(from, file), join(to, file));
+  // It asks for Node 22, which our command brings: on Node 20, npm would warn of it.
+  const { engines, devDependencies, scripts, ...kept } = readJson(join(from, 'package.json'));
+  writeJson(join(to, 'package.json'), kept);
+}
+
+function readJson(path: string): Readonly<Record<string, unknown>> {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+function writeJson(path: string, value: unknown): void {
+  writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+function run(command: string, args: readonly string[]): void {
+  const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit' });
+  if (error !== undefined) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
