@@ -6,7 +6,8 @@ export const gateway = command({
   name: 'gateway',
   summary: 'one gateway alone, from its environment; the form that containers use',
   about: [
-    'SIGTERM and Ctrl-C finish the calls in flight first. Needs at least one processor.',
+    'SIGTERM, Ctrl-C and SIGHUP finish the calls in flight first; a second one, a second later, ends it at once.',
+    'Needs at least one processor.',
     '',
     'Settings (environment) and their defaults:',
     ...settingsList().map(({ name, fallback }) => `  ${name.padEnd(31)} ${fallback}`.trimEnd()),
@@ -19,5 +20,5 @@ export const gateway = command({
     ],
     ['PROCESSORS=cheap:0.02:http://10.0.0.1,dear:0.1:http://10.0.0.2 dinossauro gateway', 'any processors'],
   ],
-  run: () => become(new URL('../primary.ts', import.meta.url)),
+  run: () => become(new URL('../gateway.ts', import.meta.url)),
 });

@@ -73,7 +73,7 @@ export class Lease {
     this.#stopped = true;
     this.#cancel();
     this.#setGoodUntil(0);
-    await this.#parts.ledger.retire(this.#owner);
+    if (this.#owner > 0) await this.#parts.ledger.retire(this.#owner);
   }
 
   /** A new owner number, however long the ledger keeps us waiting for it. */

@@ -133,7 +133,7 @@ export class Drain {
   /** Runs until the board says stop and the calls in flight have ended and are in the books. */
   async run(): Promise<void> {
     const { board, thread } = this.#parts;
-    await this.#lease.start();
+    if (!(await this.#enlisted())) return;
     board.setReady(thread, true);
     for (;;) {
       this.#dropPurged();
@@ -147,6 +147,18 @@ export class Drain {
     }
     board.setReady(thread, false);
     await this.#lease.stop();
+  }
+
+  /** False: a stop came first, perhaps because the ledger does not answer. */
+  async #enlisted(): Promise<boolean> {
+    const { board, clock } = this.#parts;
+    let isEnlisted = false;
+    const started = this.#lease.start().then(() => {
+      isEnlisted = true;
+    });
+    while (!isEnlisted && !board.stopping) await Promise.race([started, sleep(clock, ROUTE_AGAIN_MS)]);
+    if (!isEnlisted) await this.#lease.stop();
+    return isEnlisted;
   }
 
   /** Makes the loop turn soon; for those outside it is how a stop is noticed. */

@@ -24,15 +24,22 @@ const COMMITTED = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-
 
 /**
  * Drains `count` payments like a pool thread, from a ring, into a ledger and to a processor that are its own and are
- * thrown away: the code is compiled before the first real payment needs it. A failure is no reason not to start.
+ * thrown away: the code is compiled before the first real payment needs it. A failure is no reason not to start, and a
+ * stop does not wait for the rest.
  */
-export async function warmUpPool(count: number, policy: DrainPolicy, clock: Clock, log: Log): Promise<void> {
+export async function warmUpPool(
+  count: number,
+  policy: DrainPolicy,
+  stopping: () => boolean,
+  clock: Clock,
+  log: Log,
+): Promise<void> {
   if (count === 0) return;
   const server = committing();
   try {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    await drain(count, policy, clock, urlOf(server));
+    await drain(count, policy, stopping, clock, urlOf(server));
   } catch (error) {
     log.warn({ err: error }, 'warm-up failed');
   } finally {
@@ -40,7 +47,13 @@ export async function warmUpPool(count: number, policy: DrainPolicy, clock: Cloc
   }
 }
 
-async function drain(count: number, policy: DrainPolicy, clock: Clock, url: string): Promise<void> {
+async function drain(
+  count: number,
+  policy: DrainPolicy,
+  stopping: () => boolean,
+  clock: Clock,
+  url: string,
+): Promise<void> {
   const random = Math.random;
   const board = new Board(Board.allocate(SHAPE), SHAPE);
   const sheet = new Meters(Meters.allocate(SHAPE), SHAPE).sheet(0);
@@ -78,7 +91,7 @@ async function drain(count: number, policy: DrainPolicy, clock: Clock, url: stri
     log: SILENT,
     tracer: CARRIER,
   }).run();
-  for (let number = 0; number < count; number++) {
+  for (let number = 0; number < count && !stopping(); number++) {
     while (!ring.reserve()) await sleep(clock, 1);
     ring.push(idOf(number), 1 + number, clock.nowMs(), number % RING_CAPACITY, null);
     ring.wake();

@@ -21,7 +21,7 @@ const POLICY: DrainPolicy = {
 
 test('more payments than its ring holds are drained, and nothing is complained of', async () => {
   const log = new KeptLog();
-  await warmUpPool(1500, POLICY, systemClock, log);
+  await warmUpPool(1500, POLICY, () => false, systemClock, log);
   assert.equal(
     log.lines.filter((line) => !line.startsWith('debug')),
     [],
@@ -29,7 +29,7 @@ test('more payments than its ring holds are drained, and nothing is complained o
 });
 
 test('without payments there is nothing to do', async () => {
-  await warmUpPool(0, POLICY, systemClock, new KeptLog());
+  await warmUpPool(0, POLICY, () => false, systemClock, new KeptLog());
 });
 
 test.run();
