@@ -33,3 +33,11 @@ export const systemClock: Clock = {
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => clock.after(delayMs, resolve));
 }
+
+/** No two wall clocks that are right differ by as much. */
+const WRONG_BY_MS = 60_000;
+
+/** Whether a stamp lies so far in the future of `nowMs` that one of the two was read from a clock that was wrong. */
+export function isFromTheFuture(stampMs: number, nowMs: number): boolean {
+  return stampMs > nowMs + WRONG_BY_MS;
+}

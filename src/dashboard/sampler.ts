@@ -82,7 +82,7 @@ export class Sampler {
       acceptedPerS: rate(counts, before, ({ accepted }) => accepted),
       settledPerS: rate(counts, before, ({ settled }) => settled.reduce((sum, count) => sum + count, 0)),
       backlog: this.#backlog(),
-      backlogAgeMs: oldestAtMs === null ? 0 : Math.max(0, clock.nowMs() - oldestAtMs),
+      backlogAgeMs: oldestAtMs === null ? 0 : Math.max(0, clock.monotonicMs() - oldestAtMs),
       accept: this.#acceptTimes.read(meters.histogram('accept')),
       settlement: this.#settlementTimes.read(meters.histogram('settle')),
     };

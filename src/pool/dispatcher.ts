@@ -2,6 +2,7 @@ import { type Backoff, equalJitterMs, fullJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Payment } from '../core/payment.ts';
+import { isPurged } from '../ledger/commit.ts';
 import { Lease } from '../ledger/lease.ts';
 import type { Claim, ClaimReply, Ledger, LedgerEntry, Seat, Settlement } from '../ledger/ledger.ts';
 import type { Answer, Found, Processor } from '../processor/processor.ts';
@@ -172,7 +173,8 @@ export class Drain {
     const oldest = this.#held.values().next().value;
     sheet.set('held', this.#held.size);
     sheet.set('waiting', this.#waiting.length);
-    sheet.set('oldestHeldAtMs', oldest?.payment.acceptedAtMs ?? 0);
+    // One that is older than the machine's uptime is shown as old as that.
+    sheet.set('oldestHeldAtMs', oldest === undefined ? 0 : Math.max(1, oldest.acceptedAtMonotonicMs));
   }
 
   // Taking.
@@ -186,13 +188,13 @@ export class Drain {
     if (room <= 0) return;
     for (const payment of this.#parts.source.take(room)) {
       const known = this.#held.get(keyOf(payment));
-      if (known !== undefined || payment.acceptedAtMs < this.#purgedAtMs) {
+      if (known !== undefined || this.#isPurged(payment)) {
         // Pushed again after another thread's death: the record is still all there is of a payment not yet claimed.
         if (known !== undefined) known.trace ??= payment.trace;
         if (known?.journalRef !== payment.journalRef) this.#parts.source.release(payment.journalRef);
         continue;
       }
-      const held = new Held(payment, payment.journalRef);
+      const held = new Held(payment, payment.journalRef, this.#parts.clock);
       held.trace = payment.trace;
       this.#held.set(held.key, held);
       this.#waiting.push(held);
@@ -216,7 +218,8 @@ export class Drain {
         );
         continue;
       }
-      const held = new Held(entry, NOT_JOURNALED, entry.status === 'dispatched' ? 'pinned' : 'waiting');
+      const state = entry.status === 'dispatched' ? 'pinned' : 'waiting';
+      const held = new Held(entry, NOT_JOURNALED, this.#parts.clock, state);
       held.trace = known?.trace ?? null;
       this.#held.set(held.key, held);
       // One that was only reserved may be claimed by anybody, and come to this owner once more, sent.
@@ -249,7 +252,7 @@ export class Drain {
         this.#waiting.shift();
         continue;
       }
-      const ageMs = Math.max(0, clock.nowMs() - held.payment.acceptedAtMs);
+      const ageMs = clock.monotonicMs() - held.acceptedAtMonotonicMs;
       const route = choose(views, ageMs, policy);
       last = route;
       if (route.kind === 'wait') break;
@@ -366,7 +369,7 @@ export class Drain {
     }
     sheet.countAt(processor, 'settled');
     sheet.countAt(processor, 'settledCents', amountCents);
-    sheet.observe('settle', clock.nowMs() - held.payment.acceptedAtMs);
+    sheet.observe('settle', clock.monotonicMs() - held.acceptedAtMonotonicMs);
   }
 
   #settle(held: Held, amountCents: number, requestedAtMs: number): void {
@@ -587,12 +590,16 @@ export class Drain {
     if (this.#held.size < heldCount) this.stir();
   }
 
+  #isPurged({ acceptedAtMs }: Payment): boolean {
+    return isPurged({ acceptedAtMs, requestedAtMs: this.#parts.clock.nowMs() }, this.#purgedAtMs);
+  }
+
   #dropPurged(): void {
     const { board, source } = this.#parts;
     if (board.purgedAtMs === this.#purgedAtMs) return;
     this.#purgedAtMs = board.purgedAtMs;
     for (const held of this.#held.values()) {
-      if (held.payment.acceptedAtMs >= this.#purgedAtMs || held.state === 'settling') continue;
+      if (!this.#isPurged(held.payment) || held.state === 'settling') continue;
       source.release(held.journalRef);
       this.#drop(held);
     }

@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import type { Clock } from '../core/clock.ts';
 import type { Payment } from '../core/payment.ts';
 
 /**
@@ -55,6 +56,11 @@ export class Held {
   requestedAtMs = 0;
   /** It is sent to find out whether its processor is well again. */
   trial = false;
+  /**
+   * When it was accepted, on the monotonic clock: its age is measured from here. Reckoned once, when it is taken, from
+   * the wall clock's stamp, which is all that outlives a crash; a wall clock that jumps later changes nothing.
+   */
+  readonly acceptedAtMonotonicMs: number;
   /** When its latest call began, on the monotonic clock. */
   calledAtMs = 0;
   /**
@@ -65,8 +71,9 @@ export class Held {
   /** Refusals, or questions without an answer, in a row: the backoff grows with them. */
   setbacks = 0;
 
-  constructor(payment: Payment, journalRef: number, state: 'waiting' | 'pinned' = 'waiting') {
+  constructor(payment: Payment, journalRef: number, clock: Clock, state: 'waiting' | 'pinned' = 'waiting') {
     this.payment = payment;
+    this.acceptedAtMonotonicMs = clock.monotonicMs() - Math.max(0, clock.nowMs() - payment.acceptedAtMs);
     this.key = keyOf(payment);
     this.journalRef = journalRef;
     this.#state = state;

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { Calls } from '../../src/pool/calls.ts';
 import { Held } from '../../src/pool/in-flight-payment.ts';
 import { Board } from '../../src/shared-memory/state.ts';
+import { ManualClock } from '../manual-clock.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 2 };
 const PAYMENT = {
@@ -17,7 +18,7 @@ function setUp(policy = { callLimit: 100, drainRate: 1000, batchWindowMs: 0 }) {
 }
 
 function heldAt(processor: number, calledAtMs: number): Held {
-  const held = new Held(PAYMENT, 0);
+  const held = new Held(PAYMENT, 0, new ManualClock());
   held.processor = processor;
   held.calledAtMs = calledAtMs;
   return held;

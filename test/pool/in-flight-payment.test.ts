@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Held, type HeldState, NOT_JOURNALED } from '../../src/pool/in-flight-payment.ts';
+import { ManualClock } from '../manual-clock.ts';
 
 const PAYMENT = {
   correlationId: '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3',
@@ -25,14 +26,14 @@ const TABLE: Record<HeldState, { readonly way: readonly HeldState[]; readonly to
 const STATES = Object.keys(TABLE) as HeldState[];
 
 test('begins waiting, or pinned when another owner had sent it', () => {
-  assert.is(new Held(PAYMENT, 7).state, 'waiting');
-  const adopted = new Held(PAYMENT, NOT_JOURNALED, 'pinned');
+  assert.is(new Held(PAYMENT, 7, new ManualClock()).state, 'waiting');
+  const adopted = new Held(PAYMENT, NOT_JOURNALED, new ManualClock(), 'pinned');
   assert.is(adopted.state, 'pinned');
   assert.is(adopted.journalRef, -1);
 });
 
 test('begins unclaimed, without a setback, and without doubt', () => {
-  const held = new Held(PAYMENT, 7);
+  const held = new Held(PAYMENT, 7, new ManualClock());
   assert.is(held.payment, PAYMENT);
   assert.is(held.journalRef, 7);
   assert.not(held.claimed);
@@ -43,7 +44,7 @@ test('begins unclaimed, without a setback, and without doubt', () => {
 for (const from of STATES) {
   test(`${from} moves on as the table says, and no other way`, () => {
     for (const to of STATES) {
-      const held = new Held(PAYMENT, 7);
+      const held = new Held(PAYMENT, 7, new ManualClock());
       for (const state of TABLE[from].way) held.move(state);
       if (TABLE[from].to.includes(to)) {
         held.move(to);

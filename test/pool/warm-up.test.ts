@@ -28,6 +28,15 @@ test('more payments than its ring holds are drained, and nothing is complained o
   );
 });
 
+test('a stop does not wait for the rest', async () => {
+  const fromMs = performance.now();
+  let looks = 0;
+  // So many would take the better part of an hour.
+  await warmUpPool(20_000_000, POLICY, () => ++looks > 100, systemClock, new KeptLog());
+  assert.is(looks, 101);
+  assert.ok(performance.now() - fromMs < 20_000);
+});
+
 test('without payments there is nothing to do', async () => {
   await warmUpPool(0, POLICY, () => false, systemClock, new KeptLog());
 });
