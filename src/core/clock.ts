@@ -5,7 +5,7 @@
  * something took and never goes back; all threads of a machine read the same one.
  */
 export interface Clock {
-  /** Milliseconds since the Unix epoch, UTC, whole. */
+  /** Milliseconds since the Unix epoch, UTC, whole, from 0 up to 2^48 - 1. */
   nowMs(): number;
   /** Whole milliseconds since an arbitrary moment, never decreasing. */
   monotonicMs(): number;
@@ -15,8 +15,12 @@ export interface Clock {
   after(delayMs: number, run: () => void): () => void;
 }
 
+/** What journal and ledgers have room for: 48 bits, up to the year 10889. */
+const LAST_MS = 2 ** 48 - 1;
+
 export const systemClock: Clock = {
-  nowMs: () => Date.now(),
+  // A machine whose battery is dead may believe that it is 1969.
+  nowMs: () => Math.min(Math.max(0, Date.now()), LAST_MS),
   // Not performance.now(): that one starts at zero in each worker thread.
   monotonicMs() {
     const [seconds, nanoseconds] = process.hrtime();
