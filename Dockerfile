@@ -40,4 +40,4 @@ EXPOSE 9999
 # SIGTERM makes the gateway finish the calls in flight: give it STOP_TIMEOUT_MS (10 s) and a little.
 # V8 would collect whole heaps, twice for each thread, as soon as an instance is quiet for seconds, to give memory back
 # that it has been allowed anyway: 4 to 12 ms each, in which nothing is answered.
-CMD ["node", "--no-memory-reducer", "dist/primary.js"]
+CMD ["node", "--no-memory-reducer", "dist/gateway.js"]

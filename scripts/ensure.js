@@ -2,7 +2,7 @@
 // runs before anything is there, on whatever Node the machine has.
 //
 //   node scripts/ensure.js              the packages of package-lock.json, the pinned Node 22 among them
-//   node scripts/ensure.js --servers    also redis-server, nginx and a browser, which the tests talk to
+//   node scripts/ensure.js --servers    also redis-server, nginx and a browser, which the tests talk to, and faketime
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,8 @@ const SERVERS = [
   { command: 'redis-server', debianPackage: 'redis-server' },
   { command: 'nginx', debianPackage: 'nginx-light' },
   { command: 'chromium', debianPackage: 'chromium', or: ['google-chrome'] },
+  // The tests that need it are skipped without it.
+  { command: 'faketime', debianPackage: 'faketime', isOptional: true },
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -151,11 +153,14 @@ function asRoot() {
 }
 
 function ensureServers() {
-  const missing = SERVERS.filter(({ command, or = [] }) => ![command, ...or].some(isOnPath));
+  const absent = SERVERS.filter(({ command, or = [] }) => ![command, ...or].some(isOnPath));
+  if (absent.length === 0) return;
+  const prefix = asRoot();
+  const canInstall = prefix !== undefined && isOnPath('apt-get');
+  const missing = absent.filter(({ isOptional = false }) => canInstall || !isOptional);
   if (missing.length === 0) return;
   const names = missing.map(({ command }) => command).join(' and ');
   const packages = missing.map(({ debianPackage }) => debianPackage);
-  const prefix = asRoot();
   if (!isOnPath('apt-get'))
     giveUp(`the tests need ${names}: install ${packages.join(' and ')} and try again`);
   if (prefix === undefined) {

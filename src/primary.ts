@@ -2,6 +2,7 @@ import { type Config, readConfig } from './config/config.ts';
 import { formatAddress } from './core/address.ts';
 import { systemClock } from './core/clock.ts';
 import { createLogger, type Log } from './core/log.ts';
+import { onStopRequest, type StopCause } from './core/stop-request.ts';
 import { type HttpFront, openFront } from './http/http-server.ts';
 import type { Listener } from './http/uws.ts';
 import { lockDirectory } from './journal/directory-lock.ts';
@@ -24,12 +25,18 @@ if (reading.kind === 'wrong') {
 }
 const log = createLogger(reading.config.logLevel, { instance: reading.config.instanceId });
 for (const line of reading.warnings) log.warn({}, line);
+// Nothing has been accepted yet, so there is nothing to finish.
+onStopRequest((signal) => {
+  log.info({ signal }, 'stopped before it listened');
+  process.exit(0);
+});
 await run(reading.config, log);
 
 async function run(configured: Config, log: Log): Promise<void> {
   const { journalDir } = configured;
   const lock = await lockDirectory(journalDir, systemClock);
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
+  process.once('exit', () => lock.release());
   const shared = allocateSharedMemory(configured, journalFileCount(journalDir));
   const board = new Board(shared.board, shared.boardShape);
   const meters = new Meters(shared.meters, shared.boardShape);
@@ -83,16 +90,8 @@ async function run(configured: Config, log: Log): Promise<void> {
   const { listener } = listened;
   log.info({ listen: formatAddress(listener.address), ledger: config.ledger.kind }, 'gateway listens');
 
-  const signal = await new Promise<Signal>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
-    // What started this process, and joined itself to it by a channel, is no more.
-    process.once('disconnect', () => resolve('disconnect'));
-  });
-  await stop(signal, { config, board, ring, pool, front, listener, release: () => lock.release(), log });
+  onStopRequest((cause) => void stop(cause, { config, board, ring, pool, front, listener, log }));
 }
-
-type Signal = NodeJS.Signals | 'disconnect';
 
 interface Running {
   readonly config: Config;
@@ -101,20 +100,18 @@ interface Running {
   readonly pool: Pool;
   readonly front: HttpFront;
   readonly listener: Listener;
-  readonly release: () => void;
   readonly log: Log;
 }
 
 /** Not ready, then deaf, then drained, then gone. What is left is in the journal or claimed, for the next start. */
-async function stop(signal: Signal, running: Running): Promise<never> {
-  const { config, board, ring, pool, front, listener, release, log } = running;
+async function stop(signal: StopCause, running: Running): Promise<never> {
+  const { config, board, ring, pool, front, listener, log } = running;
   log.info({ signal }, 'stopping');
   board.stop();
   listener.close();
   ring.wakeAll();
   const outcome = await pool.stop(config.stopTimeoutMs);
   await front.close();
-  release();
   log.info({ outcome, waiting: ring.size }, 'stopped');
   process.exit(0);
 }

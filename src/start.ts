@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { get } from 'node:http';
+import { constants } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type Config, readConfig } from './config/config.ts';
@@ -18,6 +19,7 @@ import {
 } from './config/demo.ts';
 import { type Address, formatAddress } from './core/address.ts';
 import { sleep, systemClock } from './core/clock.ts';
+import { onStopRequest } from './core/stop-request.ts';
 import { openBooks } from './simulated/books-file.ts';
 import { parseDecimal } from './simulated/decimal.ts';
 import { serveLab } from './simulated/lab.ts';
@@ -83,22 +85,19 @@ async function play(played: Played, booksFile: string): Promise<SimulatedProcess
   return processor;
 }
 
-/** Lasts as long as the gateway, and ends as it does. A Ctrl-C reaches both processes; this one waits. */
+/** Lasts as long as the gateway, and ends as it does: what asks this process to stop is passed on to it. */
 async function runGateway(config: Config): Promise<void> {
-  const program = fileURLToPath(new URL('./primary.ts', import.meta.url));
+  const program = fileURLToPath(new URL('./gateway.ts', import.meta.url));
   const gateway = spawn(process.execPath, [program], {
     env: { ...environment, LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn' },
     // By the channel the gateway knows when this process dies, however it does, and does not stay behind.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
-  process.on('SIGINT', () => {});
   const ended = once(gateway, 'exit');
   let listens = false;
-  process.on('SIGTERM', () => {
-    // It may have got the signal, too, and a second one would end it at once.
-    if (listens && gateway.connected) gateway.disconnect();
-    else gateway.kill('SIGTERM');
-  });
+  const pass = (signal: NodeJS.Signals | 'disconnect') =>
+    gateway.kill(signal === 'disconnect' ? 'SIGTERM' : signal);
+  onStopRequest(pass, pass);
   gateway.once('message', () => {
     listens = true;
     void untilReady(config).then(() => invite(config));
@@ -109,7 +108,7 @@ async function runGateway(config: Config): Promise<void> {
   else if (listens || signal !== null) {
     console.error(`dinossauro: the gateway ended with ${signal ?? `code ${code}`}`);
   }
-  process.exit(code ?? 1);
+  process.exit(code ?? 128 + constants.signals[signal ?? 'SIGTERM']);
 }
 
 function invite(config: Config): void {

@@ -89,7 +89,7 @@ async function open(
 }
 
 function startInstance(kind: Kind, name: string, directory: string, processors: PerProcessor<string>): Child {
-  const program = kind === 'floor' ? 'bench/rinha/floor.ts' : 'src/primary.ts';
+  const program = kind === 'floor' ? 'bench/rinha/floor.ts' : 'src/gateway.ts';
   return node(name, program, environmentOf(name, directory, processors));
 }
 

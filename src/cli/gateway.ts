@@ -5,8 +5,8 @@ import { become } from './program.ts';
 export const gateway = command('gateway')
   .summary('one gateway alone, from its environment; the form that containers use')
   .description(
-    'Runs one gateway with the settings in its environment, at least one processor among them. SIGTERM and Ctrl-C let it ' +
-      'finish the calls in flight first.',
+    'Runs one gateway with the settings in its environment, at least one processor among them. SIGTERM, Ctrl-C and ' +
+      'SIGHUP let it finish the calls in flight first; a second signal, a second later, ends it at once.',
   )
   .addHelpText('after', () =>
     [
@@ -25,4 +25,4 @@ export const gateway = command('gateway')
       ['PROCESSORS=cheap:0.02:http://10.0.0.1,dear:0.1:http://10.0.0.2 dinossauro gateway', 'any processors'],
     ]),
   )
-  .action(() => become(new URL('../primary.ts', import.meta.url)));
+  .action(() => become(new URL('../gateway.ts', import.meta.url)));

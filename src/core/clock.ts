@@ -5,7 +5,7 @@
  * something took and never goes back; all threads of a machine read the same one.
  */
 export interface Clock {
-  /** Milliseconds since the Unix epoch, UTC, whole. */
+  /** Milliseconds since the Unix epoch, UTC, whole, from 0 up to 2^48 - 1. */
   nowMs(): number;
   /** Whole milliseconds since an arbitrary moment, never decreasing. */
   monotonicMs(): number;
@@ -15,8 +15,12 @@ export interface Clock {
   after(delayMs: number, run: () => void): () => void;
 }
 
+/** What journal and ledgers have room for: 48 bits, up to the year 10889. */
+const LAST_MS = 2 ** 48 - 1;
+
 export const systemClock: Clock = {
-  nowMs: () => Date.now(),
+  // A machine whose battery is dead may believe that it is 1969.
+  nowMs: () => Math.min(Math.max(0, Date.now()), LAST_MS),
   // Not performance.now(): that one starts at zero in each worker thread.
   monotonicMs() {
     const [seconds, nanoseconds] = process.hrtime();
@@ -32,4 +36,12 @@ export const systemClock: Clock = {
 /** Waits `delayMs` on the clock handed in. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => clock.after(delayMs, resolve));
+}
+
+/** No two wall clocks that are right differ by as much. */
+const WRONG_BY_MS = 60_000;
+
+/** Whether a stamp lies so far in the future of `nowMs` that one of the two was read from a clock that was wrong. */
+export function isFromTheFuture(stampMs: number, nowMs: number): boolean {
+  return stampMs > nowMs + WRONG_BY_MS;
 }

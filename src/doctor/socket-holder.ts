@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 /** State of a listening socket in /proc/net/tcp. */
 const LISTENING = '0A';
 
-/** Who listens on a TCP port: `process 123 (node src/primary.ts)`; `another process` where the system does not tell. */
+/** Who listens on a TCP port: `process 123 (node src/gateway.ts)`; `another process` where the system does not tell. */
 export function portHolder(port: number): string {
   const wanted = port.toString(16).toUpperCase().padStart(4, '0');
   const inodes = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) =>

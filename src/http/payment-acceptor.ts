@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import { type Clock, isFromTheFuture } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { Trouble } from '../core/outage-log.ts';
 import { readUuid } from '../core/uuid.ts';
@@ -95,7 +95,9 @@ export class Intake {
   /** `id` is lent until this returns. */
   offer(id: Buffer, amountCents: number, trace: Buffer | null, answer: Answer): void {
     const { recent, clock, board } = this.#parts;
-    const acceptedAtMs = Math.max(clock.nowMs(), board.purgedAtMs);
+    const nowMs = clock.nowMs();
+    const { purgedAtMs } = board;
+    const acceptedAtMs = isFromTheFuture(purgedAtMs, nowMs) ? nowMs : Math.max(nowMs, purgedAtMs);
     const known = recent.remember(id, amountCents, acceptedAtMs);
     switch (known) {
       case 'conflict':

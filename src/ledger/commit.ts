@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isFromTheFuture } from '../core/clock.ts';
 import type { Claim, Settlement } from './ledger.ts';
 
 /** The latest moment a ledger can hold: 48 bits of milliseconds, in the year 10889. */
@@ -28,6 +29,17 @@ export function assertCommit(
     assertMoment(claim.acceptedAtMs);
     assertMoment(claim.requestedAtMs);
   }
+}
+
+/**
+ * Whether a payment was accepted before a purge. A claim is made at the stamp of its dispatch, or, reserved, at once: a
+ * purge that lies in the future then was stamped by a clock that was wrong, and forgets nothing that comes after it.
+ */
+export function isPurged(
+  { acceptedAtMs, requestedAtMs }: Pick<Claim, 'acceptedAtMs' | 'requestedAtMs'>,
+  purgedAtMs: number,
+): boolean {
+  return acceptedAtMs < purgedAtMs && !isFromTheFuture(purgedAtMs, Math.max(acceptedAtMs, requestedAtMs));
 }
 
 export function assertProcessor(processorCount: number, processor: number): void {

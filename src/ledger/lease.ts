@@ -28,10 +28,13 @@ export interface LeaseParts {
 /**
  * A seat's right to dispatch and settle: an owner number in the ledger, renewed three times per lease.
  *
- * Whoever sits down takes over what the former owners of the same seat had claimed, and from time to time what
- * belongs to owners whose lease has run out. An owner that could not renew in time is not `valid`: it sends
- * nothing, because somebody else may be asking about its payments already. One that has been taken over enlists
- * again under a new number. So does one that does not know any more what it holds: it resigns.
+ * A new owner takes over what the former owners of the same seat had claimed, and from time to time what belongs to
+ * owners whose lease has run out. An owner that could not renew in time is not `valid`: it sends nothing, because
+ * another may be asking about its payments already. One that has been taken over enlists again under a new number.
+ * So does one that no longer knows what it holds: it resigns.
+ *
+ * Both sides measure a lease on their own monotonic clocks, since wall clocks jump and those of two machines differ:
+ * the owner from the moment at which it sent the renewal, the others from when they first saw it.
  */
 export class Lease {
   readonly #parts: LeaseParts;
@@ -39,6 +42,9 @@ export class Lease {
   /** The last owner that has resigned, or is about to. */
   #resigned = 0;
   #goodUntilMs = 0;
+  /** What the ledger was last told. It only rises, so that others see each renewal, whatever the wall clock does. */
+  #leaseUntilMs = 0;
+  readonly #others = new OtherLeases();
   readonly #renewalTrouble: Trouble;
   /** On the monotonic clock; 0: the last request for the lease was answered. */
   #failingSinceMs = 0;
@@ -66,7 +72,7 @@ export class Lease {
 
   async start(): Promise<void> {
     await this.enlistAgain();
-    await this.#takeOver((record) => this.#isFormerOfSeat(record), false);
+    await this.#takeOverSeat();
     this.#keepLater();
   }
 
@@ -75,7 +81,7 @@ export class Lease {
     this.#stopped = true;
     this.#cancel();
     this.#setGoodUntil(0);
-    await this.#parts.ledger.retire(this.#owner);
+    if (this.#owner > 0) await this.#parts.ledger.retire(this.#owner);
   }
 
   /** A new owner number, however long the ledger keeps us waiting for it. */
@@ -102,7 +108,7 @@ export class Lease {
     this.#setGoodUntil(0);
     for (let attempt = 1; !this.#stopped; attempt++) {
       const sentAtMs = clock.monotonicMs();
-      const reply = await ledger.enlist(seat, clock.nowMs() + leaseMs);
+      const reply = await ledger.enlist(seat, this.#nextLeaseUntilMs());
       this.#setFailing(reply.kind === 'unavailable');
       if (reply.kind === 'ok') {
         assert.ok(reply.value > this.#owner);
@@ -124,6 +130,12 @@ export class Lease {
     sheet.set('leaseFailingSinceMs', this.#failingSinceMs);
   }
 
+  #nextLeaseUntilMs(): number {
+    const { clock, leaseMs } = this.#parts;
+    this.#leaseUntilMs = Math.max(clock.nowMs() + leaseMs, this.#leaseUntilMs + 1);
+    return this.#leaseUntilMs;
+  }
+
   #setGoodUntil(goodUntilMs: number): void {
     this.#goodUntilMs = goodUntilMs;
     this.#parts.sheet.set('leaseUntilMs', goodUntilMs);
@@ -132,13 +144,13 @@ export class Lease {
   #keepLater(): void {
     const { clock, leaseMs } = this.#parts;
     if (this.#stopped) return;
-    this.#cancel = clock.after(Math.floor(leaseMs / 3), () => void this.#keep());
+    this.#cancel = clock.after(Math.ceil(leaseMs / 3), () => void this.#keep());
   }
 
   async #keep(): Promise<void> {
     const { ledger, clock, leaseMs, log, sheet, seat } = this.#parts;
     const sentAtMs = clock.monotonicMs();
-    const reply = await ledger.renew(this.#owner, clock.nowMs() + leaseMs);
+    const reply = await ledger.renew(this.#owner, this.#nextLeaseUntilMs());
     if (this.#stopped) return;
     this.#setFailing(reply.kind === 'unavailable');
     if (reply.kind === 'unavailable') {
@@ -147,7 +159,7 @@ export class Lease {
     } else if (reply.value) {
       this.#setGoodUntil(sentAtMs + leaseMs);
       this.#renewalTrouble.passed();
-      await this.#takeOver((record) => record.leaseUntilMs < clock.nowMs(), true);
+      await this.#takeOverExpired();
     } else {
       sheet.count('leasesLost');
       log.warn({ seat: seat.name, owner: this.#owner }, 'lease lost: another instance took over');
@@ -161,19 +173,30 @@ export class Lease {
     return record.instanceId === seat.instanceId && record.name === seat.name && record.owner < this.#owner;
   }
 
-  async #takeOver(isGone: (record: OwnerRecord) => boolean, onlyExpired: boolean): Promise<void> {
-    const owners = await this.#parts.ledger.owners();
-    if (owners.kind === 'unavailable') return;
-    for (const record of owners.value) {
-      if (record.owner !== this.#owner && isGone(record)) await this.#takeOverFrom(record, onlyExpired);
+  /** What the former owners of this seat hold: nobody else can be one, so their leases don't matter. */
+  async #takeOverSeat(): Promise<void> {
+    for (const record of await this.#otherOwners()) {
+      if (this.#isFormerOfSeat(record)) await this.#takeOverFrom(record, Infinity);
     }
   }
 
-  async #takeOverFrom(record: OwnerRecord, onlyExpired: boolean): Promise<void> {
+  async #takeOverExpired(): Promise<void> {
+    const { clock, leaseMs } = this.#parts;
+    const expired = this.#others.expired(await this.#otherOwners(), clock.monotonicMs(), leaseMs);
+    for (const record of expired) await this.#takeOverFrom(record, record.leaseUntilMs);
+  }
+
+  async #otherOwners(): Promise<readonly OwnerRecord[]> {
+    const owners = await this.#parts.ledger.owners();
+    return owners.kind === 'unavailable' ? [] : owners.value.filter(({ owner }) => owner !== this.#owner);
+  }
+
+  /** Everything that an owner holds, unless its lease turns out to end later than `leaseUntilMs`. */
+  async #takeOverFrom(record: OwnerRecord, leaseUntilMs: number): Promise<void> {
     const { log, sheet, alone } = this.#parts;
     let taken = 0;
     for (;;) {
-      const count = await alone(() => this.#takeSome(record.owner, onlyExpired));
+      const count = await alone(() => this.#takeSome(record.owner, leaseUntilMs));
       if (count === 0) break;
       taken += count;
     }
@@ -185,13 +208,12 @@ export class Lease {
   }
 
   /** Takes over as much as there is room for; answers how much that was. */
-  async #takeSome(from: number, onlyExpired: boolean): Promise<number> {
+  async #takeSome(from: number, leaseUntilMs: number): Promise<number> {
     const { ledger, room, adopt, clock, random, leaseMs } = this.#parts;
     const limit = room();
     if (limit <= 0) return 0;
-    const expiredAtMs = onlyExpired ? clock.nowMs() : undefined;
     for (let attempt = 1; !this.#stopped; attempt++) {
-      const reply = await ledger.takeOver(from, this.#owner, limit, expiredAtMs);
+      const reply = await ledger.takeOver(from, this.#owner, limit, leaseUntilMs);
       this.#setFailing(reply.kind === 'unavailable');
       if (reply.kind === 'ok') {
         adopt(reply.value);
@@ -201,5 +223,26 @@ export class Lease {
       await sleep(clock, equalJitterMs({ baseMs: 50, maxMs: leaseMs / 4 }, attempt, random));
     }
     return 0;
+  }
+}
+
+/** The leases of other owners, as this one has seen them. */
+class OtherLeases {
+  /** By owner. */
+  #seen = new Map<number, { readonly leaseUntilMs: number; readonly sinceMs: number }>();
+
+  /**
+   * Of all other owners those that have not renewed for a whole lease, as far as this one has watched them. A lease that
+   * was ended (0) has run out at once.
+   */
+  expired(records: readonly OwnerRecord[], nowMs: number, leaseMs: number): OwnerRecord[] {
+    const before = this.#seen;
+    this.#seen = new Map();
+    return records.filter(({ owner, leaseUntilMs }) => {
+      const last = before.get(owner);
+      const sinceMs = last?.leaseUntilMs === leaseUntilMs ? last.sinceMs : nowMs;
+      this.#seen.set(owner, { leaseUntilMs, sinceMs });
+      return leaseUntilMs === 0 || nowMs - sinceMs >= leaseMs;
+    });
   }
 }

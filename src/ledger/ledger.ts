@@ -24,7 +24,9 @@ import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
  * only what has not been taken from it.
  */
 export interface Ledger {
-  /** A new owner for a seat, with a lease until `leaseUntilMs`. */
+  /**
+   * A new owner for a seat, with a lease until `leaseUntilMs`, by its own wall clock. Others only look whether it rises.
+   */
   enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>>;
   /** Extends the lease. False: the owner has been taken over; whatever it holds is another's now. */
   renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>>;
@@ -37,11 +39,11 @@ export interface Ledger {
   owners(): Promise<Reply<OwnerRecord[]>>;
   /**
    * Fences owner `from` (it is no owner any more: renew answers false, claims answer `fenced`), and hands up to
-   * `limit` of its entries, in state accepted or dispatched, to `to`. When `ifExpiredAtMs` is given and the lease
-   * of `from` runs past it, nothing happens and the answer is empty; likewise when `to` is no owner any more.
+   * `limit` of its entries, in state accepted or dispatched, to `to`. When `ifNotRenewedMs` is given and `from` has a
+   * lease that ends later, nothing happens and the answer is empty; likewise when `to` is no owner any more.
    * Call again until the answer is empty.
    */
-  takeOver(from: number, to: number, limit: number, ifExpiredAtMs?: number): Promise<Reply<LedgerEntry[]>>;
+  takeOver(from: number, to: number, limit: number, ifNotRenewedMs?: number): Promise<Reply<LedgerEntry[]>>;
   /**
    * One atomic write: first every settlement, then every claim, in order. Answers in the same order. All or
    * nothing, also when the reply is `unavailable`; repeating the same commit is harmless.
@@ -68,17 +70,17 @@ export interface Ledger {
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>>;
   /**
    * Empties the books: entries, totals, calendar. Owners and health stay. From then on a claim of a payment
-   * accepted before `purgedAtMs` answers `purged`, and settlements of what is gone answer `fenced`. The moment
-   * never goes back: the later of two purges counts.
+   * accepted before `purgedAtMs` answers `purged` (but see `isPurged`), and settlements of what is gone answer `fenced`.
+   * The moment never goes back: the later of two purges counts.
    */
   purge(purgedAtMs: number): Promise<Reply<void>>;
   /**
-   * Asks for the deployment's turn to make the next health call to a processor. True at most once until
-   * `untilMs`: the turn is taken when the last one ended at or before `nowMs`.
+   * Takes the deployment's next turn to make a health call to a processor, unless a turn later than `lastTurn` has been
+   * taken already. Turns count up, and 0 is before the first. How long a turn lasts is up to those who take them.
    */
-  takeHealthTurn(processor: number, nowMs: number, untilMs: number): Promise<Reply<boolean>>;
-  /** Shares what a health call learned with every instance, and moves the end of the turn to `nextTurnAtMs`. */
-  publishHealth(report: HealthReport, nextTurnAtMs: number): Promise<Reply<void>>;
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>>;
+  /** Shares what a health call learned with every instance. */
+  publishHealth(report: HealthReport): Promise<Reply<void>>;
   /**
    * Calls `listener` with what other instances did: health reports and purges. The state of both at the time of
    * the call comes first. Returns a function that ends the subscription.
@@ -188,6 +190,12 @@ export type SettleReply = 'recorded' | 'fenced';
 export interface CommitReply {
   readonly settled: readonly SettleReply[];
   readonly claimed: readonly ClaimReply[];
+}
+
+export interface HealthTurn {
+  /** The latest turn that has been taken, by this call or by another. */
+  readonly turn: number;
+  readonly isTaken: boolean;
 }
 
 export interface HealthReport {

@@ -346,8 +346,10 @@ export class Scrape {
   #oldestAgeSeconds(): number {
     const { meters, ring, clock } = this.#parts;
     const heldAtMs = this.#poolThreads().map((thread) => meters.gauge(thread, 'oldestHeldAtMs'));
-    const atMs = [...heldAtMs, ring.oldestAcceptedAtMs() ?? 0].filter((moment) => moment > 0);
-    return atMs.length === 0 ? 0 : seconds(Math.max(0, clock.nowMs() - Math.min(...atMs)));
+    const agesMs = heldAtMs.filter((atMs) => atMs > 0).map((atMs) => clock.monotonicMs() - atMs);
+    // In the ring a payment has nothing but the wall clock's stamp, which its record in the journal shares.
+    const queuedAtMs = ring.oldestAcceptedAtMs() ?? clock.nowMs();
+    return seconds(Math.max(0, clock.nowMs() - queuedAtMs, ...agesMs));
   }
 
   #poolThreads(): number[] {

@@ -320,10 +320,13 @@ export class Delivery {
   readonly journalRef: number;
   /** The trace context of its calls; null: none. The ledger does not keep it. */
   trace: Buffer | null;
+  /** When it was accepted, on the monotonic clock: its age is measured from here. */
+  readonly acceptedAtMonotonicMs: number;
   #state = QUEUED;
 
-  constructor(payment: Payment, journalRef: number, trace: Buffer | null) {
+  constructor(payment: Payment, journalRef: number, trace: Buffer | null, acceptedAtMonotonicMs: number) {
     this.payment = payment;
+    this.acceptedAtMonotonicMs = acceptedAtMonotonicMs;
     this.key = keyOf(payment);
     this.journalRef = journalRef;
     this.trace = trace;

@@ -2,6 +2,7 @@ import { type Backoff, equalJitterMs, fullJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Payment } from '../core/payment.ts';
+import { isPurged } from '../ledger/commit.ts';
 import { Lease } from '../ledger/lease.ts';
 import type { Claim, Ledger, LedgerEntry, Seat, Settlement } from '../ledger/ledger.ts';
 import type { Answer, Processor } from '../processor/processor.ts';
@@ -86,6 +87,8 @@ interface Settling {
 
 /** How look-ups are counted. */
 const FOUND_COUNTERS = { held: 'foundHeld', absent: 'foundAbsent', unknown: 'foundUnknown' } as const;
+/** While the ledger does not answer, how often a thread that starts looks whether it is to stop. */
+const LOOK_FOR_STOP_MS = 25;
 /** Entries taken over from a dead owner in one step. */
 const TAKE_OVER_LIMIT = 256;
 
@@ -140,7 +143,7 @@ export class Dispatcher {
   /** Runs until the shared state says stop and the calls in flight have ended and are settled. */
   async run(): Promise<void> {
     const { board, thread } = this.#parts;
-    await this.#lease.start();
+    if (!(await this.#hasLease())) return;
     board.setReady(thread, true);
     for (;;) {
       this.#dropPurged();
@@ -154,6 +157,18 @@ export class Dispatcher {
     }
     board.setReady(thread, false);
     await this.#lease.stop();
+  }
+
+  /** False: a stop came first, perhaps because the ledger does not answer. */
+  async #hasLease(): Promise<boolean> {
+    const { board, clock } = this.#parts;
+    let isAcquired = false;
+    const started = this.#lease.start().then(() => {
+      isAcquired = true;
+    });
+    while (!isAcquired && !board.stopping) await Promise.race([started, sleep(clock, LOOK_FOR_STOP_MS)]);
+    if (!isAcquired) await this.#lease.stop();
+    return isAcquired;
   }
 
   /** Makes the next turn begin soon, so that it notices a stop. */
@@ -177,7 +192,8 @@ export class Dispatcher {
     const oldest = this.#deliveries.values().next().value;
     sheet.set('held', this.#deliveries.size);
     sheet.set('waiting', this.#queue.length);
-    sheet.set('oldestHeldAtMs', oldest?.payment.acceptedAtMs ?? 0);
+    // One that is older than the machine's uptime is shown as old as that.
+    sheet.set('oldestHeldAtMs', oldest === undefined ? 0 : Math.max(1, oldest.acceptedAtMonotonicMs));
   }
 
   // Payments come in, and are dropped.
@@ -191,13 +207,13 @@ export class Dispatcher {
     if (room <= 0) return;
     for (const payment of this.#parts.source.take(room)) {
       const known = this.#deliveries.get(keyOf(payment));
-      if (known !== undefined || payment.acceptedAtMs < this.#purgedAtMs) {
+      if (known !== undefined || this.#isPurged(payment)) {
         // Pushed again after another thread's death: the record is still all there is of a payment not yet claimed.
         if (known !== undefined) known.trace ??= payment.trace;
         if (known?.journalRef !== payment.journalRef) this.#parts.source.release(payment.journalRef);
         continue;
       }
-      const delivery = new Delivery(payment, payment.journalRef, payment.trace);
+      const delivery = this.#deliveryOf(payment, payment.journalRef, payment.trace);
       this.#deliveries.set(delivery.key, delivery);
       this.#queue.push(delivery);
     }
@@ -220,13 +236,23 @@ export class Dispatcher {
         );
         continue;
       }
-      const delivery = new Delivery(entry, NOT_JOURNALED, known?.trace ?? null);
+      const delivery = this.#deliveryOf(entry, NOT_JOURNALED, known?.trace ?? null);
       this.#deliveries.set(delivery.key, delivery);
       if (entry.status === 'dispatched') this.#resume(delivery, entry);
       // One that was only reserved may be claimed by any owner, and be taken over once more, dispatched.
       else this.#queue.pushFront(delivery);
     }
     this.wake();
+  }
+
+  /**
+   * Its age is reckoned once, from the wall clock's stamp, which is all that outlives a crash; a wall clock that jumps
+   * later changes nothing.
+   */
+  #deliveryOf(payment: Payment, journalRef: number, trace: Buffer | null): Delivery {
+    const { clock } = this.#parts;
+    const ageMs = Math.max(0, clock.nowMs() - payment.acceptedAtMs);
+    return new Delivery(payment, journalRef, trace, clock.monotonicMs() - ageMs);
   }
 
   #resume(delivery: Delivery, { processor, requestedAtMs }: LedgerEntry): void {
@@ -248,13 +274,16 @@ export class Dispatcher {
     if (this.#deliveries.size < countBefore) this.wake();
   }
 
+  #isPurged({ acceptedAtMs }: Payment): boolean {
+    return isPurged({ acceptedAtMs, requestedAtMs: this.#parts.clock.nowMs() }, this.#purgedAtMs);
+  }
+
   #dropPurged(): void {
     const { board, source } = this.#parts;
     if (board.purgedAtMs === this.#purgedAtMs) return;
     this.#purgedAtMs = board.purgedAtMs;
     for (const delivery of this.#deliveries.values()) {
-      const isNewer = delivery.payment.acceptedAtMs >= this.#purgedAtMs;
-      if (isNewer || delivery.state.phase === 'settling') continue;
+      if (!this.#isPurged(delivery.payment) || delivery.state.phase === 'settling') continue;
       source.release(delivery.journalRef);
       this.#apply(delivery, { kind: 'dropped' });
     }
@@ -275,7 +304,7 @@ export class Dispatcher {
         this.#queue.shift();
         continue;
       }
-      const ageMs = Math.max(0, clock.nowMs() - delivery.payment.acceptedAtMs);
+      const ageMs = clock.monotonicMs() - delivery.acceptedAtMonotonicMs;
       const route = choose(views, ageMs, policy);
       last = route;
       if (route.kind === 'wait') break;
@@ -398,7 +427,7 @@ export class Dispatcher {
     }
     sheet.countAt(processor, 'settled');
     sheet.countAt(processor, 'settledCents', amountCents);
-    sheet.observe('settle', clock.nowMs() - delivery.payment.acceptedAtMs);
+    sheet.observe('settle', clock.monotonicMs() - delivery.acceptedAtMonotonicMs);
   }
 
   // The processor.

@@ -29,12 +29,17 @@ export interface HealthPolicy {
 /**
  * Asks the processors how they are, in turn with every other instance, and listens to what the others learn.
  *
- * The ledger gives out the turn: one call per processor and interval over the whole deployment, restarts included.
- * A turn that is taken runs until the call must have ended, so one that died with its prober falls to the next.
+ * The ledger counts the turns: one call per processor and interval over the whole deployment, restarts included. Each
+ * instance measures them on its monotonic clock, because the wall clocks of the machines jump and differ. The one that
+ * made the last call makes the next one an interval later. Another takes its place when it has seen no new turn for so
+ * long that the call of the last one must have ended an interval ago; one that has just started has seen nothing yet,
+ * and waits for that long, unless there was no turn at all.
  */
 export class HealthWatch {
   readonly #parts: HealthParts;
   readonly #cancels = new Map<number, () => void>();
+  /** The latest turn that this instance knows of, by processor. */
+  readonly #lastTurns = new Map<number, number>();
   #unsubscribe: () => void = () => {};
   #stopped = false;
 
@@ -68,26 +73,29 @@ export class HealthWatch {
     }
     const { processor, failing, minResponseTimeMs } = notice.report;
     this.#parts.standing.reported(processor, failing, minResponseTimeMs);
-    this.#probeLater(processor, this.#parts.policy.healthIntervalMs);
   }
 
   async #probe(processor: number): Promise<void> {
     const { ledger, clock, policy } = this.#parts;
     const { healthIntervalMs, healthTimeoutMs } = policy;
-    const nowMs = clock.nowMs();
     const askedAtMs = clock.monotonicMs();
-    const turn = await ledger.takeHealthTurn(processor, nowMs, nowMs + healthIntervalMs + healthTimeoutMs);
+    const reply = await ledger.takeHealthTurn(processor, this.#lastTurns.get(processor) ?? 0);
     if (this.#stopped) return;
+    if (reply.kind === 'unavailable') {
+      this.#probeLater(processor, TRY_AGAIN_MS);
+      return;
+    }
+    this.#lastTurns.set(processor, reply.value.turn);
     // A turn that comes late, through a slow ledger or a process that was stopped, may run into the next one's.
     const isLate = clock.monotonicMs() - askedAtMs > healthTimeoutMs;
-    if (turn.kind === 'unavailable' || !turn.value || isLate) {
-      this.#probeLater(processor, TRY_AGAIN_MS);
+    if (!reply.value.isTaken || isLate) {
+      this.#probeLater(processor, healthIntervalMs + healthTimeoutMs);
       return;
     }
     const report = await this.#ask(processor);
     if (report !== null) {
       this.#parts.standing.reported(processor, report.failing, report.minResponseTimeMs);
-      await ledger.publishHealth(report, clock.nowMs() + healthIntervalMs);
+      await ledger.publishHealth(report);
     }
     this.#probeLater(processor, healthIntervalMs);
   }
@@ -105,7 +113,6 @@ export class HealthWatch {
     return null;
   }
 
-  /** One timer a processor: a report from elsewhere pushes our own try back. */
   #probeLater(processor: number, delayMs: number): void {
     if (this.#stopped) return;
     this.#cancels.get(processor)?.();
@@ -118,6 +125,6 @@ export class HealthWatch {
 }
 
 const SUBSCRIBE_AGAIN_MS = 1000;
-/** While somebody else has the turn, or nobody knows. */
+/** While the ledger does not answer. */
 const TRY_AGAIN_MS = 1000;
 const JITTER_MS = 50;

@@ -24,11 +24,13 @@ const COMMITTED = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-
 
 /**
  * Drains `count` payments like a pool thread, from a ring, into a ledger and to a processor that are its own and are
- * thrown away: the code is compiled before the first real payment needs it. A failure is no reason not to start.
+ * thrown away: the code is compiled before the first real payment needs it. A failure is no reason not to start, and a
+ * stop does not wait for the rest.
  */
 export async function warmUpPool(
   count: number,
   policy: DispatcherPolicy,
+  stopping: () => boolean,
   clock: Clock,
   log: Log,
 ): Promise<void> {
@@ -37,7 +39,7 @@ export async function warmUpPool(
   try {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    await drain(count, policy, clock, urlOf(server));
+    await drain(count, policy, stopping, clock, urlOf(server));
   } catch (error) {
     log.warn({ err: error }, 'warm-up failed');
   } finally {
@@ -45,7 +47,13 @@ export async function warmUpPool(
   }
 }
 
-async function drain(count: number, policy: DispatcherPolicy, clock: Clock, url: string): Promise<void> {
+async function drain(
+  count: number,
+  policy: DispatcherPolicy,
+  stopping: () => boolean,
+  clock: Clock,
+  url: string,
+): Promise<void> {
   const random = Math.random;
   const board = new Board(Board.allocate(SHAPE), SHAPE);
   const sheet = new Meters(Meters.allocate(SHAPE), SHAPE).sheet(0);
@@ -83,7 +91,7 @@ async function drain(count: number, policy: DispatcherPolicy, clock: Clock, url:
     log: SILENT,
     tracer: CARRIER,
   }).run();
-  for (let number = 0; number < count; number++) {
+  for (let number = 0; number < count && !stopping(); number++) {
     while (!ring.reserve()) await sleep(clock, 1);
     ring.push(idOf(number), 1 + number, clock.nowMs(), number % RING_CAPACITY, null);
     ring.wake();

@@ -28,10 +28,10 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
   const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `pool-${thread}` });
   const clock = systemClock;
   const policy = dispatcherPolicy(config);
-  if (isFirst) await warmUpPool(config.warmUpPayments, policy, clock, log);
+  const board = new Board(shared.board, shared.boardShape);
+  if (isFirst) await warmUpPool(config.warmUpPayments, policy, () => board.stopping, clock, log);
   const random = Math.random;
   const names = config.processors.map(({ name }) => name);
-  const board = new Board(shared.board, shared.boardShape);
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
   const sheet = new Meters(shared.meters, shared.boardShape).sheet(thread);
   const ledger = await openLedger(config.ledger, names, { clock, random });

@@ -52,7 +52,7 @@ const GAUGES = [
   'held',
   /** Of those: they wait for a processor that can take them. */
   'waiting',
-  /** When the oldest of those held was accepted, wall clock in ms; 0: none is held. */
+  /** When the oldest of those held was accepted, monotonic clock in ms; 0: none is held. */
   'oldestHeldAtMs',
   /** Until when the lease of the thread is good, monotonic clock in ms; 0: it has none. */
   'leaseUntilMs',

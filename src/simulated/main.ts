@@ -1,12 +1,13 @@
 import { formatAddress } from '../core/address.ts';
 import { systemClock } from '../core/clock.ts';
+import { onStopRequest } from '../core/stop-request.ts';
 import { openBooks } from './books-file.ts';
 import { formatDecimal } from './decimal.ts';
 import { SimulatedProcessor } from './processor.ts';
 import { serve } from './server.ts';
 import { readSettings } from './settings.ts';
 
-/** Composition root: one simulated processor, from its environment, until SIGTERM or SIGINT. */
+/** Composition root: one simulated processor, from its environment, until it is asked to stop. */
 async function main(): Promise<string | null> {
   const reading = readSettings(process.env);
   if (reading.kind === 'wrong') return reading.problem;
@@ -27,12 +28,10 @@ async function main(): Promise<string | null> {
     `Simulated processor ${name} listens on ${formatAddress(served.address)}, fee ${formatDecimal(fee)}.\n`,
   );
   // Its books end with it or are in their file already, so there is nothing to wait for.
-  const stop = () => {
+  onStopRequest(() => {
     served.close();
     process.exit(0);
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  });
   return null;
 }
 

@@ -124,7 +124,7 @@ export class Lab {
     };
     this.gateways = both(
       (index) =>
-        new Gateway('src/primary.ts', `http://127.0.0.1:${ports.gateways[index]}`, {
+        new Gateway('src/gateway.ts', `http://127.0.0.1:${ports.gateways[index]}`, {
           ...shared,
           LISTEN: `127.0.0.1:${ports.gateways[index]}`,
           INSTANCE_ID: INSTANCES[index],

@@ -75,4 +75,16 @@ test('sleep waits on the clock that it is handed', async () => {
   assert.ok(awake);
 });
 
+test('a wall clock beyond what can be stored shows the nearest moment that can', () => {
+  const { now } = Date;
+  try {
+    Date.now = () => -1;
+    assert.is(systemClock.nowMs(), 0);
+    Date.now = () => 8.64e15;
+    assert.is(systemClock.nowMs(), 2 ** 48 - 1);
+  } finally {
+    Date.now = now;
+  }
+});
+
 test.run();

@@ -128,8 +128,8 @@ sampleTest('the backlog is what the pool threads hold, as old as the oldest of i
   assert.equal((await after(1)).instance.backlogAgeMs, 0);
   meters.sheet(0).set('held', 3);
   meters.sheet(1).set('held', 4);
-  meters.sheet(0).set('oldestHeldAtMs', clock.nowMs() - 500);
-  meters.sheet(1).set('oldestHeldAtMs', clock.nowMs() - 200);
+  meters.sheet(0).set('oldestHeldAtMs', clock.monotonicMs() - 500);
+  meters.sheet(1).set('oldestHeldAtMs', clock.monotonicMs() - 200);
   const { instance } = await after(1);
   assert.is(instance.backlog, 7);
   assert.is(instance.backlogAgeMs, 1500);

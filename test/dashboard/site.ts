@@ -80,7 +80,7 @@ export class Site {
   }
 
   async start(): Promise<void> {
-    this.#gateway = new Child('src/primary.ts', this.#environment);
+    this.#gateway = new Child('src/gateway.ts', this.#environment);
     await until('the gateway to be ready', READY_MS, async () => {
       return (await exchange('GET', `${this.url}/readyz`)).status === 200;
     });

@@ -264,6 +264,14 @@ test('a journal without a free segment refuses', async () => {
   await world.journal.close();
 });
 
+test('a purge by a clock that was a year ahead stamps no payment', async () => {
+  const world = setUp();
+  world.board.raisePurgedAt(world.clock.nowMs() + 365 * 24 * 3_600_000);
+  world.offer(1);
+  assert.is(world.pop()?.acceptedAtMs, world.clock.nowMs());
+  await world.journal.close();
+});
+
 test('a payment posted while the wall clock is behind a purge was accepted after it', async () => {
   const world = setUp();
   const purgedAtMs = world.clock.nowMs() + 500;

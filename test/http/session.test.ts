@@ -27,6 +27,18 @@ test('a session is good for twelve hours, wherever the token is known', () => {
   assert.not(session.holds(cookie));
 });
 
+test('a session that was begun while the clock was a year ahead ends when the clock is right', () => {
+  const { clock, session } = setUp();
+  clock.jump(365 * 24 * 3_600_000);
+  const cookie = shown(session.begin());
+  assert.ok(session.holds(cookie));
+  clock.jump(-365 * 24 * 3_600_000);
+  assert.not(session.holds(cookie));
+  assert.ok(session.holds(shown(session.begin())));
+  clock.jump(-30_000);
+  assert.ok(session.holds(shown(session.begin())), 'clocks of two instances differ a little');
+});
+
 test('scripts and pages of other sites have no use of it', () => {
   const traits = setUp().session.begin().split('; ').slice(1);
   assert.equal(traits, ['Path=/dashboard', 'Max-Age=43200', 'HttpOnly', 'SameSite=Strict']);

@@ -9,6 +9,7 @@ import { ManualClock, rest } from '../manual-clock.ts';
 import { Mood, moody } from './moody-ledger.ts';
 
 const LEASE_MS = 3000;
+const YEAR_MS = 365 * 24 * 3_600_000;
 const SEAT: Seat = { instanceId: 'gateway-1', name: 'pool-0' };
 const OTHER_SEAT: Seat = { instanceId: 'gateway-2', name: 'pool-0' };
 
@@ -48,6 +49,13 @@ function setUp({ seat = SEAT, room = 100, store = new MemoryStore(), clock = new
     left = to;
   };
   return { clock, store, mood, books, log, meters, lease, adopted, enlisted, setRoom, isAlone };
+}
+
+/** Far enough from 1970 to be put back by years. */
+function lateClock(): ManualClock {
+  const clock = new ManualClock();
+  clock.jump(3 * YEAR_MS);
+  return clock;
 }
 
 function claim(number: number): Claim {
@@ -289,16 +297,53 @@ test('whoever sits down takes over what former owners of the seat had claimed, l
   await lease.stop();
 });
 
-test('of other seats it takes nothing while their lease runs', async () => {
-  const { clock, books, lease, adopted } = setUp();
-  await former(books, OTHER_SEAT, 2, clock.nowMs() + 2500);
-  await former(books, { instanceId: SEAT.instanceId, name: 'pool-1' }, 2, clock.nowMs() + 2500);
+for (const [what, aheadMs] of [
+  ['right', 0],
+  ['a year ahead', YEAR_MS],
+  ['a year behind', -YEAR_MS],
+] as const) {
+  test(`from an owner that renews it takes nothing, from one that does not everything; its clock is ${what}`, async () => {
+    const { clock, books, lease, adopted } = setUp({ clock: lateClock() });
+    const owner = await former(books, OTHER_SEAT, 2, clock.nowMs() + aheadMs + LEASE_MS);
+    await lease.start();
+    for (let renewal = 0; renewal < 10; renewal++) {
+      await clock.passSlowly(LEASE_MS / 3);
+      await books.renew(owner, clock.nowMs() + aheadMs + LEASE_MS);
+    }
+    assert.is(adopted.length, 0);
+    await clock.passSlowly(LEASE_MS);
+    assert.is(adopted.length, 0, 'for a whole lease after the last renewal');
+    await clock.passSlowly(LEASE_MS);
+    assert.is(adopted.length, 2);
+    assert.equal(await ownersOf(books), [lease.owner]);
+    await lease.stop();
+  });
+}
+
+test('a clock that jumps by a year makes nobody else expire', async () => {
+  const { clock, books, lease, adopted } = setUp({ clock: lateClock() });
+  const owner = await former(books, OTHER_SEAT, 2, clock.nowMs() + LEASE_MS);
   await lease.start();
-  await clock.passSlowly(2400);
+  for (let renewal = 1; renewal <= 12; renewal++) {
+    clock.jump(renewal % 4 < 2 ? YEAR_MS : -YEAR_MS);
+    await clock.passSlowly(LEASE_MS / 3);
+    await books.renew(owner, YEAR_MS + renewal);
+  }
   assert.is(adopted.length, 0);
-  await clock.passSlowly(1000);
-  assert.is(adopted.length, 4);
-  assert.equal(await ownersOf(books), [lease.owner]);
+  await lease.stop();
+});
+
+test('each renewal is later than the one before, also when the clock was put back', async () => {
+  const { clock, books, lease } = setUp({ clock: lateClock() });
+  const seen: number[] = [];
+  await lease.start();
+  for (const byMs of [0, YEAR_MS, -YEAR_MS, 0, -YEAR_MS, 0]) {
+    clock.jump(byMs);
+    await clock.passSlowly(LEASE_MS / 3);
+    const owners = await books.owners();
+    if (owners.kind === 'ok') seen.push(owners.value[0]?.leaseUntilMs ?? 0);
+  }
+  for (const [index, leaseUntilMs] of seen.slice(1).entries()) assert.ok(leaseUntilMs > (seen[index] ?? 0));
   await lease.stop();
 });
 
@@ -356,7 +401,7 @@ test('of two that find the same dead owner each entry goes to one', async () => 
   await former(one.books, { instanceId: 'gateway-3', name: 'pool-0' }, 9, clock.nowMs());
   await one.lease.start();
   await other.lease.start();
-  await clock.passSlowly(1000);
+  await clock.passSlowly(2 * LEASE_MS);
   const ids = [...one.adopted, ...other.adopted].map(({ correlationId }) => correlationId);
   assert.is(ids.length, 9);
   assert.is(new Set(ids).size, 9);

@@ -17,7 +17,7 @@ function setUp(policy = { callLimit: 100, drainRate: 1000, batchWindowMs: 0 }) {
 }
 
 function deliveryAt(processor: number, calledAtMs: number): Delivery {
-  const delivery = new Delivery(PAYMENT, 0, null);
+  const delivery = new Delivery(PAYMENT, 0, null, 0);
   delivery.move({ state: { ...QUEUED, processor, calledAtMs }, effects: [] });
   return delivery;
 }

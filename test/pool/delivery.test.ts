@@ -285,7 +285,7 @@ test('what another owner had dispatched is asked for first, and stays in doubt u
 });
 
 test('a delivery keeps its state, and is known by id and amount', () => {
-  const delivery = new Delivery(PAYMENT, 7, null);
+  const delivery = new Delivery(PAYMENT, 7, null, 0);
   assert.is(delivery.state, QUEUED);
   assert.is(delivery.journalRef, 7);
   assert.is(delivery.key, keyOf(PAYMENT));

@@ -12,6 +12,8 @@ import { ScriptedProcessor } from './scripted-processor.ts';
 
 const NAMES = ['default', 'fallback'];
 const POLICY = { healthIntervalMs: 5100, healthTimeoutMs: 1500 };
+/** Another instance follows when it has seen no new turn for so long. */
+const TURN_MS = POLICY.healthIntervalMs + POLICY.healthTimeoutMs;
 const STANDING_POLICY = {
   latencyBudgetMs: 1000,
   breakerFailures: 3,
@@ -119,11 +121,47 @@ test('the budget outlives a restart', async () => {
   before.watch.stop();
   const after = setUp({ clock, store });
   after.watch.start();
-  await clock.passSlowly(4099);
+  await clock.passSlowly(TURN_MS - 1);
   assert.equal(after.calls(), [0, 0]);
-  await clock.passSlowly(1001);
+  await clock.passSlowly(1);
   assert.equal(after.calls(), [1, 1]);
   after.watch.stop();
+});
+
+test('wall clocks that jump by a year change nothing about the turns', async () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore();
+  const one = setUp({ clock, store });
+  const other = setUp({ clock, store, random: () => 0.5 });
+  one.watch.start();
+  other.watch.start();
+  let calls = 0;
+  for (let round = 0; round < 40; round++) {
+    clock.jump(round % 2 === 0 ? 365 * 24 * 3_600_000 : -365 * 24 * 3_600_000);
+    await clock.passSlowly(POLICY.healthIntervalMs / 2);
+    const now = (one.calls()[0] ?? 0) + (other.calls()[0] ?? 0);
+    assert.ok(now - calls <= 1, 'at most one in half an interval');
+    calls = now;
+  }
+  assert.ok(calls >= 18 && calls <= 21, `${calls} calls in 20 intervals`);
+  one.watch.stop();
+  other.watch.stop();
+});
+
+test('a prober that is gone is followed by another instance, whatever its clock was', async () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore();
+  const gone = setUp({ clock, store });
+  const other = setUp({ clock, store });
+  clock.jump(365 * 24 * 3_600_000);
+  gone.watch.start();
+  other.watch.start();
+  await clock.passSlowly(1000);
+  gone.watch.stop();
+  clock.jump(-365 * 24 * 3_600_000);
+  await clock.passSlowly(2 * TURN_MS);
+  assert.ok((other.calls()[0] ?? 0) >= 1);
+  other.watch.stop();
 });
 
 test('a prober that dies in the middle of a call is replaced when its turn has run out', async () => {

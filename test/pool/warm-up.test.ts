@@ -21,18 +21,27 @@ const POLICY: DispatcherPolicy = {
 
 test('more payments than its ring holds are drained, and nothing is complained of', async () => {
   const log = new KeptLog();
-  await warmUpPool(1500, POLICY, systemClock, log);
+  await warmUpPool(1500, POLICY, () => false, systemClock, log);
   assert.equal(
     log.lines.filter((line) => !line.startsWith('debug')),
     [],
   );
 });
 
+test('a stop does not wait for the rest', async () => {
+  const fromMs = performance.now();
+  let looks = 0;
+  // So many would take the better part of an hour.
+  await warmUpPool(20_000_000, POLICY, () => ++looks > 100, systemClock, new KeptLog());
+  assert.is(looks, 101);
+  assert.ok(performance.now() - fromMs < 20_000);
+});
+
 test('without payments nothing is run: no clock is read, and nothing is logged', async () => {
   const log = new KeptLog();
   const readClock = () => assert.unreachable('the clock is read');
   const clock = { nowMs: readClock, monotonicMs: readClock, stopwatchMs: readClock, after: readClock };
-  await warmUpPool(0, POLICY, clock as unknown as Clock, log);
+  await warmUpPool(0, POLICY, () => false, clock as unknown as Clock, log);
   assert.equal(log.lines, []);
 });
 

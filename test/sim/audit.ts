@@ -30,7 +30,6 @@ const HEALTH_BUDGET_MS = 5000;
 export class Audit {
   readonly #timeline: Timeline;
   readonly #store: MemoryStore;
-  readonly #clocksAgree: boolean;
   readonly #amountsPosted = new Map<string, Set<number>>();
   readonly #amountsAccepted = new Map<string, Set<number>>();
   readonly #charges = new Map<string, Charge>();
@@ -44,10 +43,9 @@ export class Audit {
   }>();
   #broken: Broken | null = null;
 
-  constructor(timeline: Timeline, store: MemoryStore, clocksAgree: boolean, history: string[] | null) {
+  constructor(timeline: Timeline, store: MemoryStore, history: string[] | null) {
     this.#timeline = timeline;
     this.#store = store;
-    this.#clocksAgree = clocksAgree;
     this.#history = history;
   }
 
@@ -101,7 +99,7 @@ export class Audit {
     const lastMs = this.#healthCalledAtMs[processor] ?? Number.NEGATIVE_INFINITY;
     this.#healthCalledAtMs[processor] = nowMs;
     this.tell('audit', `health call to processor ${processor}`);
-    if (this.#clocksAgree && nowMs - lastMs < HEALTH_BUDGET_MS)
+    if (nowMs - lastMs < HEALTH_BUDGET_MS)
       this.broken(`health of processor ${processor} asked twice within ${nowMs - lastMs} ms`, null);
   }
 
@@ -113,7 +111,7 @@ export class Audit {
       entry.processor === nameOf(processor) &&
       entry.requestedAtMs === requestedAtMs &&
       entry.amountCents === amountCents;
-    if (!isClaimed && this.#clocksAgree) this.broken('sent otherwise than claimed', correlationId);
+    if (!isClaimed) this.broken('sent otherwise than claimed', correlationId);
   }
 
   /** Looks at what a processor has inserted since the last look. */

@@ -3,6 +3,7 @@ import {
   type Claim,
   type CommitReply,
   type HealthReport,
+  type HealthTurn,
   type Ledger,
   type LedgerEntry,
   type LedgerPage,
@@ -74,7 +75,7 @@ export class SimLedger implements Ledger {
     });
   }
 
-  takeOver(from: number, to: number, limit: number, ifExpiredAtMs?: number): Promise<Reply<LedgerEntry[]>> {
+  takeOver(from: number, to: number, limit: number, ifNotRenewedMs?: number): Promise<Reply<LedgerEntry[]>> {
     return this.#ask(
       async (inner) => {
         const lost = this.#lostTakeOvers.get(from);
@@ -83,7 +84,7 @@ export class SimLedger implements Ledger {
           if (again.length > 0) return ok(again.filter((entry) => this.#parts.audit.isOwnedBy(entry, to)));
           this.#lostTakeOvers.delete(from);
         }
-        return inner.takeOver(from, to, limit, ifExpiredAtMs);
+        return inner.takeOver(from, to, limit, ifNotRenewedMs);
       },
       (entries) => {
         if (entries.length === 0) return;
@@ -123,12 +124,12 @@ export class SimLedger implements Ledger {
     return this.#ask((inner) => inner.purge(purgedAtMs));
   }
 
-  takeHealthTurn(processor: number, nowMs: number, untilMs: number): Promise<Reply<boolean>> {
-    return this.#ask((inner) => inner.takeHealthTurn(processor, nowMs, untilMs));
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
+    return this.#ask((inner) => inner.takeHealthTurn(processor, lastTurn));
   }
 
-  publishHealth(report: HealthReport, nextTurnAtMs: number): Promise<Reply<void>> {
-    return this.#ask((inner) => inner.publishHealth(report, nextTurnAtMs));
+  publishHealth(report: HealthReport): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.publishHealth(report));
   }
 
   subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>> {

@@ -244,15 +244,39 @@ export const MUTANTS: readonly Mutant[] = [
     to: '',
   },
   {
+    name: 'measure by the wall clock how long a payment has waited',
+    file: 'pool/dispatcher.ts',
+    from: 'const ageMs = clock.monotonicMs() - delivery.acceptedAtMonotonicMs;',
+    to: 'const ageMs = Math.max(0, clock.nowMs() - delivery.payment.acceptedAtMs);',
+  },
+  {
+    name: 'judge the leases of others by the wall clock',
+    file: 'ledger/lease.ts',
+    from: 'this.#others.expired(await this.#otherOwners(), clock.monotonicMs(), leaseMs)',
+    to: '(await this.#otherOwners()).filter(({ leaseUntilMs }) => leaseUntilMs < clock.nowMs())',
+  },
+  {
+    name: 'take over from an owner that renews',
+    file: 'ledger/lease.ts',
+    from: 'last?.leaseUntilMs === leaseUntilMs ? last.sinceMs : nowMs',
+    to: 'last?.sinceMs ?? nowMs',
+  },
+  {
+    name: 'follow a prober that may still be asking',
+    file: 'pool/health.ts',
+    from: 'this.#probeLater(processor, healthIntervalMs + healthTimeoutMs);',
+    to: 'this.#probeLater(processor, TRY_AGAIN_MS);',
+  },
+  {
     name: 'probe health out of turn',
     file: 'pool/health.ts',
-    from: '|| !turn.value ||',
-    to: '||',
+    from: '!reply.value.isTaken || isLate',
+    to: 'isLate',
   },
   {
     name: 'probe health in a turn that is over',
     file: 'pool/health.ts',
-    from: '|| isLate',
-    to: '',
+    from: '!reply.value.isTaken || isLate',
+    to: '!reply.value.isTaken',
   },
 ];

@@ -14,8 +14,10 @@ export interface Plan {
   readonly calmAtMs: number;
   /** By how much the wall clock of each instance is wrong, all the time. */
   readonly skewsMs: readonly number[];
-  /** The wall clocks stay together well enough for the budget of health calls to hold. */
-  readonly clocksAgree: boolean;
+  /** From then on wall clocks are no more wrong than their skew; else they stay as the jumps have left them. */
+  readonly clocksAreSet: boolean;
+  /** The cheapest processor fails for good, although all else is well again. */
+  readonly cheapestIsLost: boolean;
 }
 
 /** Limits, small enough to be reached. */
@@ -62,7 +64,7 @@ export type Trouble = Spell &
     | { readonly kind: 'stop by signal'; readonly instance: number }
     | { readonly kind: 'thread death'; readonly instance: number; readonly thread: number }
     | { readonly kind: 'pause'; readonly instance: number; readonly acts: number }
-    | { readonly kind: 'clock jump'; readonly instance: number; readonly byMs: number }
+    | { readonly kind: 'clock jump'; readonly instance: number | null; readonly byMs: number }
     | {
         readonly kind: 'ledger';
         readonly instance: number | null;
@@ -98,8 +100,8 @@ const SPAN_MS = 30_000;
 /** When there is a storm, everything happens within so long, and most of it to one processor. */
 const STORM_MS = 5000;
 
-/** The turns of health calls are so much further apart than they have to be. */
-export const HEALTH_SLACK_MS = 100;
+/** How far the wall clock of a machine jumps, forward or back: NTP, a resumed laptop, a dead battery. */
+const JUMPS_MS = [500, 6000, 60_000, 3_600_000, 365 * 24 * 3_600_000] as const;
 
 /** `skewMs` is how far the wall clocks are apart. */
 export function planOf(seed: number, skewMs = 0): Plan {
@@ -112,11 +114,26 @@ export function planOf(seed: number, skewMs = 0): Plan {
   const shape = { instanceCount, threadCount, processorCount, durability, sizes };
   const stormAtMs = random.chance(0.5) ? random.int(0, SPAN_MS - STORM_MS) : null;
   const posts = postsOf(random.fork('posts'), instanceCount, stormAtMs);
-  const jumps = random.chance(0.15);
-  const troubles = troublesOf(random.fork('troubles'), shape, stormAtMs, jumps);
+  const troubles = [
+    ...troublesOf(random.fork('troubles'), shape, stormAtMs),
+    ...jumpsOf(random.fork('jumps'), instanceCount, stormAtMs),
+  ];
   const skewsMs = skewsOf(random.fork('skews'), instanceCount, skewMs);
-  const clocksAgree = !jumps && skewMs <= HEALTH_SLACK_MS;
-  return { seed, ...shape, posts, troubles, calmAtMs: SPAN_MS + 10_000, skewsMs, clocksAgree };
+  const end = random.fork('end');
+  const clocksAreSet = end.chance(0.5);
+  const cheapestIsLost = processorCount > 1 && end.chance(0.2);
+  const calmAtMs = SPAN_MS + 10_000;
+  return { seed, ...shape, posts, troubles, calmAtMs, skewsMs, clocksAreSet, cheapestIsLost };
+}
+
+/** Wall clocks jump in every run, each by itself or all of them at once. */
+function jumpsOf(random: Random, instanceCount: number, stormAtMs: number | null): Trouble[] {
+  return Array.from({ length: random.int(1, 6) }, (): Trouble => {
+    const atMs = stormAtMs === null ? random.int(0, SPAN_MS) : stormAtMs + random.int(0, STORM_MS);
+    const instance = random.chance(0.3) ? null : random.int(0, instanceCount - 1);
+    const byMs = random.pick([-1, 1]) * random.pick(JUMPS_MS);
+    return { kind: 'clock jump', atMs, forMs: 0, instance, byMs };
+  });
 }
 
 /** One clock is right, another one ahead by all of it, and the rest in between. */
@@ -186,19 +203,13 @@ const KINDS = [
 ] as const;
 
 /** A few kinds of trouble and many of each shows more than a little of everything. */
-function troublesOf(random: Random, shape: Shape, stormAtMs: number | null, jumps: boolean): Trouble[] {
+function troublesOf(random: Random, shape: Shape, stormAtMs: number | null): Trouble[] {
   const isStorm = stormAtMs !== null;
   const kinds = KINDS.filter((kind) => random.chance(isStorm && kind === 'processor' ? 1 : 0.45));
   const troubles: Trouble[] = [];
   for (const kind of kinds) {
     const count = kind === 'processor' && isStorm ? random.int(2, 6) : random.int(1, isStorm ? 3 : 5);
     for (let index = 0; index < count; index++) troubles.push(troubleOf(random, kind, shape, stormAtMs));
-  }
-  if (!jumps) return troubles;
-  const instance = random.int(0, shape.instanceCount - 1);
-  for (let index = random.int(0, 2); index >= 0; index--) {
-    const byMs = random.pick([-1, 1]) * random.pick([500, 6000, 60_000]);
-    troubles.push({ kind: 'clock jump', atMs: random.int(0, SPAN_MS), forMs: 0, instance, byMs });
   }
   return troubles;
 }

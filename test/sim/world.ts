@@ -57,7 +57,7 @@ class World {
     this.#timeline = new Timeline(this.#random.fork('timeline'));
     const store = new MemoryStore();
     const [timeline, weather] = [this.#timeline, this.#weather];
-    this.#audit = new Audit(timeline, store, plan.clocksAgree, history);
+    this.#audit = new Audit(timeline, store, history);
     const audit = this.#audit;
     const processorScope = new Scope(timeline, { offsetMs: 0 });
     this.#processors = Array.from(
@@ -89,8 +89,9 @@ class World {
     for (const trouble of this.#plan.troubles) this.#timeline.after(trouble.atMs, () => this.#begin(trouble));
     const { calmAtMs } = this.#plan;
     await this.#passUntil(calmAtMs);
+    if (this.#plan.cheapestIsLost) this.#processors[0]?.begin(this, 'failing');
     for (const instance of this.#instances) {
-      instance.setClock();
+      if (this.#plan.clocksAreSet) instance.setClock();
       instance.start();
     }
     for (
@@ -200,13 +201,18 @@ class World {
         this.#processors[trouble.processor]?.begin(trouble, trouble.how);
         end(() => this.#processors[trouble.processor]?.end(trouble));
         break;
+      case 'clock jump':
+        for (const [index, instance] of this.#instances.entries()) {
+          if ((trouble.instance ?? index) === index) instance.jump(trouble.byMs);
+        }
+        break;
       default:
         this.#strike(trouble, this.#instances[trouble.instance] as Instance, end);
     }
   }
 
   #strike(
-    trouble: Exclude<Trouble, { kind: 'ledger' | 'link' | 'disk' | 'processor' }>,
+    trouble: Exclude<Trouble, { kind: 'ledger' | 'link' | 'disk' | 'processor' | 'clock jump' }>,
     instance: Instance,
     end: (run: () => void) => void,
   ): void {
@@ -233,9 +239,6 @@ class World {
         break;
       case 'thread death':
         life?.killThread(trouble.thread);
-        break;
-      case 'clock jump':
-        instance.jump(trouble.byMs);
         break;
     }
   }

@@ -9,7 +9,7 @@ import { RATE_PER_S, SETTLE_MS } from './scale.ts';
 
 const PAYMENTS = 100;
 /** What an image and an installed package run: threads, ledgers and Redis functions are found from there, too. */
-const program = 'dist/primary.js';
+const program = 'dist/gateway.js';
 const settings = { HTTP_THREADS: '2', POOL_THREADS: '2' };
 
 test.before(() => {

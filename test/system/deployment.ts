@@ -58,7 +58,7 @@ export class Deployment {
   }
 
   private constructor(
-    { ledger, program = 'src/primary.ts', settings = {} }: Shape,
+    { ledger, program = 'src/gateway.ts', settings = {} }: Shape,
     directory: string,
     redis: RedisServer | null,
     processorPorts: readonly [number, number],

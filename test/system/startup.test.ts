@@ -63,7 +63,7 @@ function refuses(
   });
 }
 
-for (const program of ['src/primary.ts', 'src/start.ts']) {
+for (const program of ['src/gateway.ts', 'src/start.ts']) {
   refuses('wrong settings', program, { POOL_THREADS: '0', LEDGER_URL: 'ftp://books', LISTEN: 'nowhere' }, [
     /^dinossauro: LISTEN=nowhere is invalid: expected /,
     /^dinossauro: LEDGER_URL=ftp:\/\/books is invalid: expected /,
@@ -94,7 +94,7 @@ test('a gateway that runs has warned of what it does not read', async () => {
 });
 
 const none = { PAYMENT_PROCESSOR_URL_DEFAULT: '', PAYMENT_PROCESSOR_URL_FALLBACK: '' };
-refuses('to run without a processor', 'src/primary.ts', none, [/^dinossauro: No processor: /]);
+refuses('to run without a processor', 'src/gateway.ts', none, [/^dinossauro: No processor: /]);
 
 const ONE = { ledger: 'lmdb', gatewayCount: 1 } as const;
 
@@ -102,7 +102,7 @@ test('one journal serves one gateway', () =>
   Deployment.run(ONE, async ({ gateways: [gateway] }) => {
     assert.ok(gateway);
     const settings = { ...gateway.environment, LISTEN: `127.0.0.1:${await freePort()}` };
-    const { code, lines } = await ending('src/primary.ts', settings);
+    const { code, lines } = await ending('src/gateway.ts', settings);
     assert.is(code, 1);
     assert.is(lines.length, 1, lines.join('\n'));
     assert.match(lines[0] ?? '', /^dinossauro: JOURNAL_DIR=.*is in use by another process/);
@@ -115,7 +115,7 @@ for (const threads of ['1', '2']) {
       assert.ok(gateway);
       const { JOURNAL_DIR: _, ...shared } = gateway.environment;
       const settings = { ...shared, INSTANCE_ID: 'other', HTTP_THREADS: threads, LOG_LEVEL: 'warn' };
-      const { code, lines } = await ending('src/primary.ts', settings);
+      const { code, lines } = await ending('src/gateway.ts', settings);
       assert.is(code, 1);
       assert.is(lines.length, 1, lines.join('\n'));
       assert.match(lines[0] ?? '', /^dinossauro: LISTEN: /);
@@ -163,7 +163,7 @@ test('a gateway starts without its Redis, accepts, and settles when Redis is the
       );
       const children = [
         ...ports.map((port) => new Child('src/simulated/main.ts', { LISTEN: `127.0.0.1:${port}` })),
-        new Child('src/primary.ts', {
+        new Child('src/gateway.ts', {
           LISTEN: url.slice('http://'.length),
           LEDGER_URL: redis.url,
           JOURNAL_DIR: directory,

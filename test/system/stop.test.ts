@@ -80,14 +80,6 @@ settlesAfter(
   },
 );
 
-settlesAfter('a second Ctrl-C does not wait for calls in flight', STARTED, async ({ child }) => {
-  child.sendToAll('SIGINT');
-  await until('it is stopping', SETTLE_MS, () => child.output.includes('"stopping"'));
-  child.sendToAll('SIGINT');
-  assert.equal(await child.ended, { code: 1, signal: null });
-  assert.match(child.lines.at(-1) ?? '', 'the gateway ended with SIGINT');
-});
-
 settlesAfter('a gateway does not outlive what started it', STARTED, async ({ child, url }) => {
   child.send('SIGKILL');
   await until('it is gone', SETTLE_MS, async () => (await exchangeKept('GET', `${url}/livez`)).status === 0);

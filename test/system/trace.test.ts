@@ -40,7 +40,7 @@ async function within(
   });
   const collector = await TestCollector.start();
   const listen = `127.0.0.1:${await freePort()}`;
-  const gateway = new Gateway('src/primary.ts', `http://${listen}`, {
+  const gateway = new Gateway('src/gateway.ts', `http://${listen}`, {
     LISTEN: listen,
     LEDGER_URL: `lmdb:${join(directory, 'ledger')}`,
     INSTANCE_ID: 'gateway-1',

@@ -3,13 +3,14 @@ import { type Database, open, type RootDatabase, TransactionFlags } from 'lmdb';
 import type { Clock } from '../../core/clock.ts';
 import type { Totals } from '../../core/payment.ts';
 import { readUuid } from '../../core/uuid.ts';
-import { assertCommit, assertProcessor, keptReason, LAST_MS } from '../commit.ts';
+import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import {
   type Claim,
   type ClaimReply,
   type CommitReply,
   exactly,
   type HealthReport,
+  type HealthTurn,
   type Ledger,
   type LedgerEntry,
   type LedgerPage,
@@ -158,13 +159,18 @@ export class LmdbLedger implements Ledger {
     });
   }
 
-  takeOver(from: number, to: number, limit: number, ifExpiredAtMs = Infinity): Promise<Reply<LedgerEntry[]>> {
+  takeOver(
+    from: number,
+    to: number,
+    limit: number,
+    ifNotRenewedMs = Infinity,
+  ): Promise<Reply<LedgerEntry[]>> {
     assert(from !== to, 'nobody takes over from themselves');
     assert(limit > 0, 'a take-over takes something');
     return this.#write(() => {
       if (!this.#isAlive(to)) return [];
       const record = this.#owner(from);
-      if (record === undefined || record.leaseUntilMs > ifExpiredAtMs) return [];
+      if (record === undefined || record.leaseUntilMs > ifNotRenewedMs) return [];
       const held = this.#held(from, limit + 1);
       const taken = held.slice(0, limit).map((id) => this.#hand(id, to));
       if (taken.length === held.length) this.#records.removeSync(ownerKey(from));
@@ -233,21 +239,20 @@ export class LmdbLedger implements Ledger {
     });
   }
 
-  takeHealthTurn(processor: number, nowMs: number, untilMs: number): Promise<Reply<boolean>> {
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
     const key = healthTurnKey(this.#processorNumber(processor));
     return this.#write(() => {
-      const endMs = this.#records.get(key)?.readDoubleBE(0) ?? 0;
-      if (endMs > nowMs) return false;
-      this.#records.putSync(key, doubleBytes(untilMs));
-      return true;
+      const turn = this.#records.get(key)?.readDoubleBE(0) ?? 0;
+      if (turn > lastTurn) return { turn, isTaken: false };
+      this.#records.putSync(key, doubleBytes(lastTurn + 1));
+      return { turn: lastTurn + 1, isTaken: true };
     });
   }
 
-  publishHealth(report: HealthReport, nextTurnAtMs: number): Promise<Reply<void>> {
+  publishHealth(report: HealthReport): Promise<Reply<void>> {
     const number = this.#processorNumber(report.processor);
     return this.#write(() => {
       this.#records.putSync(healthKey(number), healthBytes({ ...report, news: this.#tellNews() }));
-      this.#records.putSync(healthTurnKey(number), doubleBytes(nextTurnAtMs));
     });
   }
 
@@ -410,7 +415,7 @@ export class LmdbLedger implements Ledger {
   }
 
   #claimUnknown(owner: number, claim: Claim, id: Buffer, purgedAtMs: number): ClaimReply {
-    if (claim.acceptedAtMs < purgedAtMs) return 'purged';
+    if (isPurged(claim, purgedAtMs)) return 'purged';
     const isDispatch = claim.processor !== null;
     const entry: StoredEntry = {
       status: isDispatch ? 'dispatched' : 'accepted',

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import type { PaymentStatus, Totals } from '../../core/payment.ts';
-import { assertCommit, assertProcessor, keptReason } from '../commit.ts';
+import { assertCommit, assertProcessor, isPurged, keptReason } from '../commit.ts';
 import {
   type Claim,
   type ClaimReply,
   type CommitReply,
   exactly,
   type HealthReport,
+  type HealthTurn,
   type Ledger,
   type LedgerEntry,
   type LedgerPage,
@@ -55,7 +56,7 @@ export class MemoryStore {
   readonly charges: MemoryCharge[] = [];
   readonly owners = new Map<number, MemoryOwner>();
   readonly health = new Map<string, MemoryHealth>();
-  readonly turnEndsAtMs = new Map<string, number>();
+  readonly healthTurns = new Map<string, number>();
   /** One for each subscription: tell the connection that this processor's health, or the purge, has changed. */
   readonly watchers = new Set<(changed: string | null) => void>();
   ownersEver = 0;
@@ -121,13 +122,18 @@ export class MemoryLedger implements Ledger {
     );
   }
 
-  takeOver(from: number, to: number, limit: number, ifExpiredAtMs = Infinity): Promise<Reply<LedgerEntry[]>> {
+  takeOver(
+    from: number,
+    to: number,
+    limit: number,
+    ifNotRenewedMs = Infinity,
+  ): Promise<Reply<LedgerEntry[]>> {
     assert(from !== to, 'nobody takes over from themselves');
     assert(limit > 0, 'a take-over takes something');
     return this.#answer(() => {
       if (!this.#isAlive(to)) return [];
       const record = this.#store.owners.get(from);
-      if (record === undefined || record.leaseUntilMs > ifExpiredAtMs) return [];
+      if (record === undefined || record.leaseUntilMs > ifNotRenewedMs) return [];
       record.fenced = true;
       record.leaseUntilMs = 0;
       const held = this.#held(from);
@@ -192,20 +198,20 @@ export class MemoryLedger implements Ledger {
     });
   }
 
-  takeHealthTurn(processor: number, nowMs: number, untilMs: number): Promise<Reply<boolean>> {
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
     const name = this.#name(processor);
     return this.#answer(() => {
-      if ((this.#store.turnEndsAtMs.get(name) ?? 0) > nowMs) return false;
-      this.#store.turnEndsAtMs.set(name, untilMs);
-      return true;
+      const turn = this.#store.healthTurns.get(name) ?? 0;
+      if (turn > lastTurn) return { turn, isTaken: false };
+      this.#store.healthTurns.set(name, lastTurn + 1);
+      return { turn: lastTurn + 1, isTaken: true };
     });
   }
 
-  publishHealth(report: HealthReport, nextTurnAtMs: number): Promise<Reply<void>> {
+  publishHealth(report: HealthReport): Promise<Reply<void>> {
     const name = this.#name(report.processor);
     return this.#answer(() => {
       this.#store.health.set(name, { ...report, processor: name });
-      this.#store.turnEndsAtMs.set(name, nextTurnAtMs);
       this.#tell(name);
     });
   }
@@ -270,7 +276,7 @@ export class MemoryLedger implements Ledger {
   }
 
   #claimUnknown(owner: number, claim: Claim): ClaimReply {
-    if (claim.acceptedAtMs < this.#store.purgedAtMs) return 'purged';
+    if (isPurged(claim, this.#store.purgedAtMs)) return 'purged';
     const entry: MemoryEntry = {
       amountCents: claim.amountCents,
       acceptedAtMs: claim.acceptedAtMs,

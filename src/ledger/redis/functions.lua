@@ -252,7 +252,7 @@ local function hand_over(books, ids, from, to)
   return shown
 end
 
--- args: books, session, from (6 B), to (6 B), limit, ifExpiredAtMs (double), '1' when the last answer was lost
+-- args: books, session, from (6 B), to (6 B), limit, ifNotRenewedMs (double), '1' when the last answer was lost
 local function take_over(keys, args)
   local from, to = args[3], args[4]
   local from_owner, to_owner = unpack('>I6', from), unpack('>I6', to)
@@ -404,9 +404,16 @@ local function settle(books, batch, id, state, processor, stamp, amount, reason)
   return finish(books, batch, id, key, field, entry, state, processor, stamp, amount, reason)
 end
 
+-- isPurged in commit.ts.
+local WRONG_BY_MS = 60000
+local function is_before_purge(books, detail)
+  local requested_at, accepted_at = unpack('>I6I6', detail)
+  return accepted_at < books.purged_at and books.purged_at <= max(accepted_at, requested_at) + WRONG_BY_MS
+end
+
 -- A new entry; `detail` is requestedAtMs, acceptedAtMs and amountCents as an entry holds them.
 local function claim_unknown(books, batch, key, field, id, processor, detail)
-  if unpack('>I6', detail, 7) < books.purged_at then return PURGED end
+  if is_before_purge(books, detail) then return PURGED end
   local entry
   if processor == NOBODY then
     entry = '\1\0\0\0' .. NEVER .. sub(detail, 7) .. batch.owner
@@ -627,21 +634,23 @@ end
 
 local NO_HEALTH = '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
 
--- args: books, processor number, nowMs (double), untilMs (double)
+-- args: books, processor number, the last turn that the caller knows of (double), the next one (double)
+-- Answers the turn that stands (double) when it is a later one, and else nothing: the next one is taken.
 local function take_health_turn(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
-  local row = call('HGET', books.root .. 'health', args[2])
-  if row and unpack('>d', row) > unpack('>d', args[3]) then return acknowledged(books, 0) end
-  call('HSET', books.root .. 'health', args[2], args[4] .. sub(row or NO_HEALTH, 9))
-  return acknowledged(books, 1)
+  local row = call('HGET', books.root .. 'health', args[2]) or NO_HEALTH
+  if unpack('>d', row) > unpack('>d', args[3]) then return acknowledged(books, sub(row, 1, 8)) end
+  call('HSET', books.root .. 'health', args[2], args[4] .. sub(row, 9))
+  return acknowledged(books, '')
 end
 
--- args: books, processor number, health row
+-- args: books, processor number, health row, whose turn does not count
 local function publish_health(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
-  call('HSET', books.root .. 'health', args[2], args[3])
+  local row = call('HGET', books.root .. 'health', args[2]) or NO_HEALTH
+  call('HSET', books.root .. 'health', args[2], sub(row, 1, 8) .. sub(args[3], 9))
   call('PUBLISH', books.root .. 'notices:' .. args[1], 'H' .. char(tonumber(args[2])) .. sub(args[3], 9))
   return acknowledged(books, 0)
 end

@@ -13,6 +13,7 @@ import {
   type CommitReply,
   exactly,
   type HealthReport,
+  type HealthTurn,
   type Ledger,
   type LedgerEntry,
   type LedgerPage,
@@ -41,7 +42,6 @@ import {
   scatteredId,
   seatBytes,
   sessionBytes,
-  turnBytes,
   writeCommit,
 } from './records.ts';
 import { type Gap, Retained } from './retained.ts';
@@ -78,6 +78,9 @@ const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
 /** The letter that a notice of a purge begins with. */
 const PURGED = 0x50;
 const NO_SESSION = Buffer.alloc(0);
+/** The parts of a health row that say nothing: a turn before the first, a report from before all others. */
+const NO_TURN = doubleBytes(0);
+const NO_HEALTH = Buffer.alloc(17);
 const SWEEP_STEP = 500;
 const SWEEP_PAUSE_MS = 10;
 
@@ -193,13 +196,13 @@ export class RedisLedger implements Ledger {
     from: number,
     to: number,
     limit: number,
-    ifExpiredAtMs = Infinity,
+    ifNotRenewedMs = Infinity,
   ): Promise<Reply<LedgerEntry[]>> {
     assert(from !== to, 'nobody takes over from themselves');
     assert(limit > 0, 'a take-over takes something');
     const again = this.#lostTakeOvers.get(from) === to ? '1' : '0';
     const [dead, heir] = [ownerBytes(from), ownerBytes(to)];
-    const args = [this.#session, dead, heir, String(limit), doubleBytes(ifExpiredAtMs), again];
+    const args = [this.#session, dead, heir, String(limit), doubleBytes(ifNotRenewedMs), again];
     const taken = await this.#write('takeOver', args, (reply) => {
       const entries = pairsOf(reply);
       const value = entries.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books));
@@ -282,22 +285,25 @@ export class RedisLedger implements Ledger {
     return mapped(generation, nothing);
   }
 
-  async takeHealthTurn(processor: number, nowMs: number, untilMs: number): Promise<Reply<boolean>> {
+  async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
     assertProcessor(this.#options.processorNames.length, processor);
     const number = this.#number(processor);
-    const args = [number, doubleBytes(nowMs), doubleBytes(untilMs)];
-    return this.#write('takeHealthTurn', args, (reply) => ({
-      value: isOne(reply),
-      // A turn that somebody else has taken is theirs to repeat.
-      restore: isOne(reply) ? 'restoreHealth' : null,
-      args: [number, turnBytes(untilMs)],
-    }));
+    const next = doubleBytes(lastTurn + 1);
+    return this.#write('takeHealthTurn', [number, doubleBytes(lastTurn), next], (reply) => {
+      const standing = bytesOf(reply);
+      const isTaken = standing.length === 0;
+      return {
+        value: { turn: isTaken ? lastTurn + 1 : standing.readDoubleBE(0), isTaken },
+        // A turn that another has taken is for that one to repeat.
+        restore: isTaken ? 'restoreHealth' : null,
+        args: [number, Buffer.concat([next, NO_HEALTH])],
+      };
+    });
   }
 
-  async publishHealth(report: HealthReport, nextTurnAtMs: number): Promise<Reply<void>> {
+  async publishHealth(report: HealthReport): Promise<Reply<void>> {
     assertProcessor(this.#options.processorNames.length, report.processor);
-    const row = Buffer.concat([doubleBytes(nextTurnAtMs), healthBytes(report)]);
-    const args = [this.#number(report.processor), row];
+    const args = [this.#number(report.processor), Buffer.concat([NO_TURN, healthBytes(report)])];
     return this.#write('publishHealth', args, () => ({ value: undefined, restore: 'restoreHealth', args }));
   }
 

@@ -205,11 +205,6 @@ export function healthBytes(report: HealthReport): Buffer {
   ]);
 }
 
-/** A health row that only holds a turn. */
-export function turnBytes(untilMs: number): Buffer {
-  return Buffer.concat([doubleBytes(untilMs, 0, 0), Buffer.of(0)]);
-}
-
 export function readHealth(processor: number, bytes: Buffer): HealthReport {
   return {
     processor,
