@@ -1,4 +1,5 @@
 import { type Config, readConfig } from './config/config.ts';
+import { sanitizeEnvironment } from './config/environment.ts';
 import { formatAddress } from './core/address.ts';
 import { systemClock } from './core/clock.ts';
 import { createLogger, type Log } from './core/log.ts';
@@ -23,6 +24,7 @@ if (reading.kind === 'wrong') {
   process.exit(1);
 }
 const log = createLogger(reading.config.logLevel, { instance: reading.config.instanceId });
+for (const line of sanitizeEnvironment(process.env)) log.warn({}, line);
 await run(reading.config, log);
 
 async function run(configured: Config, log: Log): Promise<void> {

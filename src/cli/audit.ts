@@ -1,4 +1,5 @@
 import { trialEnvironment } from '../config/demo.ts';
+import { sanitizeEnvironment } from '../config/environment.ts';
 import { parseWindow } from '../core/time-window.ts';
 import { command } from './command.ts';
 import { flag, type Option, text } from './options.ts';
@@ -28,6 +29,7 @@ export const audit = command({
   ],
   async run({ token, ...order }) {
     const { runAudit } = await import('../audit/command.ts');
+    for (const line of sanitizeEnvironment(process.env)) console.error(`dinossauro: ${line}`);
     return runAudit(
       { ...order, token: token ?? process.env['ADMIN_TOKEN'] ?? '' },
       {
