@@ -2,7 +2,7 @@ import { type Config, readConfig } from './config/config.ts';
 import { sanitizeEnvironment } from './config/environment.ts';
 import { formatAddress } from './core/address.ts';
 import { systemClock } from './core/clock.ts';
-import { createLogger, type Log } from './core/log.ts';
+import { countDroppedLines, createLogger, type Log } from './core/log.ts';
 import { type HttpFront, openFront } from './http/http-server.ts';
 import type { Listener } from './http/uws.ts';
 import { lockDirectory } from './journal/directory-lock.ts';
@@ -33,6 +33,7 @@ async function run(configured: Config, log: Log): Promise<void> {
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
   const shared = allocateSharedMemory(configured, journalFileCount(journalDir));
   const board = new Board(shared.board, shared.boardShape);
+  countDroppedLines((lineCount) => board.countDroppedLines(lineCount));
   const meters = new Meters(shared.meters, shared.boardShape);
   const ring = new Ring(shared.ring);
   const segments = new Segments(shared.segments);

@@ -310,6 +310,11 @@ export class Scrape {
       counter('dinossauro_pool_thread_deaths', 'Pool threads that died and were replaced.', [
         { value: meters.counted('deaths') },
       ]),
+      counter(
+        'dinossauro_log_lines_dropped',
+        'Lines of the log that were dropped because nobody read them.',
+        [{ value: board.droppedLines }],
+      ),
       gauge('dinossauro_stopping', 'Whether this instance is stopping: 1, or 0.', [
         { value: Number(board.stopping) },
       ]),
