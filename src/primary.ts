@@ -1,4 +1,5 @@
 import { type Config, readConfig } from './config/config.ts';
+import { openFileLimit, shareDescriptors } from './config/descriptors.ts';
 import { sanitizeEnvironment } from './config/environment.ts';
 import { formatAddress } from './core/address.ts';
 import { systemClock } from './core/clock.ts';
@@ -31,6 +32,11 @@ async function run(configured: Config, log: Log): Promise<void> {
   const { journalDir } = configured;
   const lock = await lockDirectory(journalDir, systemClock);
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
+  const share = shareDescriptors(configured, openFileLimit());
+  if (share.reduced.length > 0) {
+    const { reduced, wantedLimit } = share;
+    log.warn({ reduced, wantedLimit }, 'too few open files (ulimit -n): limits are reduced');
+  }
   const shared = allocateSharedMemory(configured, journalFileCount(journalDir));
   const board = new Board(shared.board, shared.boardShape);
   countDroppedLines((lineCount) => board.countDroppedLines(lineCount));
@@ -43,7 +49,9 @@ async function run(configured: Config, log: Log): Promise<void> {
   if (replayed.recordCount > 0) log.info({ ...replayed, damaged: undefined }, 'journal replayed');
 
   // After a crash payments are waiting, and compiled code is not worth their time.
-  const config = replayed.recordCount === 0 ? configured : { ...configured, warmUpPayments: 0 };
+  const warmUpPayments = replayed.recordCount === 0 ? configured.warmUpPayments : 0;
+  const { maxConnections, concurrency } = share;
+  const config = { ...configured, maxConnections, concurrency, warmUpPayments };
   const recovery = new Recovery({
     directory: journalDir,
     segments,

@@ -1,6 +1,7 @@
 import { type Backoff, equalJitterMs, fullJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { Trouble } from '../core/outage-log.ts';
 import type { Payment } from '../core/payment.ts';
 import { Lease } from '../ledger/lease.ts';
 import type { Claim, ClaimReply, Ledger, LedgerEntry, Seat, Settlement } from '../ledger/ledger.ts';
@@ -78,6 +79,8 @@ const ROUTE_AGAIN_MS = 25;
 const PACE_MS = 2;
 /** The window that is left once a call has ended that took longer than a whole one. */
 const LATE_WINDOW_MS = 10;
+/** Without a lack for so long, it is over: until then some calls are made and others are not. */
+const LACK_OVER_AFTER_MS = 5000;
 /** How answers to questions are counted. */
 const FOUND_COUNTERS = { held: 'foundHeld', absent: 'foundAbsent', unknown: 'foundUnknown' } as const;
 /** Entries taken over from a dead owner in one step. */
@@ -109,12 +112,22 @@ export class Drain {
   #late = false;
   /** Cuts the window short that is open; null: none is. */
   #cutWindow: (() => void) | null = null;
+  /** This machine has run out of what a connection takes: no payments are claimed until then. */
+  #lackUntilMs = 0;
+  #lackedAtMs = 0;
+  #lacks = 0;
+  readonly #lackOutage: Trouble;
   #lastAlone: Promise<unknown> = Promise.resolve();
 
   constructor(parts: DrainParts) {
     this.#parts = parts;
     this.#purgedAtMs = parts.board.purgedAtMs;
     this.#calls = new Calls(parts);
+    this.#lackOutage = new Trouble({
+      log: parts.log,
+      began: 'calls cannot be made: this machine has run out of something',
+      over: 'calls are made again',
+    });
     this.#lease = new Lease({
       seat: parts.seat,
       ledger: parts.ledger,
@@ -230,7 +243,11 @@ export class Drain {
     const claims: Held[] = [];
     let views = this.#waiting.length > 0 ? standing.views() : [];
     let last: Route | null = null;
-    while (claims.length < policy.batchLimit && this.#lease.valid) {
+    while (
+      claims.length < policy.batchLimit &&
+      this.#lease.valid &&
+      clock.monotonicMs() >= this.#lackUntilMs
+    ) {
       const held = this.#waiting.peek();
       if (held === undefined) break;
       if (held.state === 'gone') {
@@ -411,6 +428,8 @@ export class Drain {
 
   #learn(held: Held, answer: Answer): void {
     const { standing, clock } = this.#parts;
+    if (answer.kind === 'exhausted') this.#lack(answer.reason);
+    else if (clock.monotonicMs() - this.#lackedAtMs > LACK_OVER_AFTER_MS) this.#lackOver();
     switch (answer.kind) {
       case 'committed':
       case 'duplicate':
@@ -422,7 +441,25 @@ export class Drain {
       case 'unknown':
         standing.failed(held.processor, answer.reason);
         break;
+      case 'exhausted':
+        break;
     }
+  }
+
+  /** Our own lack is no fault of a processor. Payments wait, and not each of them tries for itself. */
+  #lack(reason: string): void {
+    const { clock, policy, random } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    this.#lackOutage.happened(reason);
+    this.#lackedAtMs = nowMs;
+    // Calls that fail together are one lack.
+    if (nowMs >= this.#lackUntilMs)
+      this.#lackUntilMs = nowMs + equalJitterMs(policy.backoff, ++this.#lacks, random);
+  }
+
+  #lackOver(): void {
+    this.#lacks = 0;
+    this.#lackOutage.passed();
   }
 
   async #answered(held: Held, answer: Answer): Promise<void> {
@@ -441,6 +478,10 @@ export class Drain {
       case 'refused':
         if (inDoubt) this.#pin(held, answer.retryAfterMs ?? 0);
         else this.#rest(held, answer.retryAfterMs ?? 0);
+        break;
+      case 'exhausted':
+        if (inDoubt) this.#pin(held, 0);
+        else this.#rest(held, 0);
         break;
       case 'failed':
       case 'unknown':
