@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { type Config, readConfig } from './config/config.ts';
 import { openFileLimit, shareDescriptors } from './config/descriptors.ts';
 import { sanitizeEnvironment } from './config/environment.ts';
@@ -30,6 +31,8 @@ await run(reading.config, log);
 
 async function run(configured: Config, log: Log): Promise<void> {
   const { journalDir } = configured;
+  // libuv makes its threads when they are needed first, and aborts the process if there are none left by then.
+  await stat('/');
   const lock = await lockDirectory(journalDir, systemClock);
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
   const share = shareDescriptors(configured, openFileLimit());
