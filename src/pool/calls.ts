@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import type { Board } from '../shared-memory/state.ts';
-import type { Held } from './in-flight-payment.ts';
+import type { Delivery } from './delivery.ts';
 
 export interface CallsParts {
   readonly board: Board;
@@ -30,70 +30,73 @@ const LEAST_CALLS = 32;
  */
 export class Calls {
   readonly #parts: CallsParts;
-  readonly #reserved: number[];
+  readonly #acquired: number[];
   /** In the order in which they began. */
-  readonly #running: Set<Held>[];
+  readonly #running: Set<Delivery>[];
 
   constructor(parts: CallsParts) {
     this.#parts = parts;
-    this.#reserved = parts.processors.map(() => 0);
+    this.#acquired = parts.processors.map(() => 0);
     this.#running = parts.processors.map(() => new Set());
     for (const processor of parts.processors.keys()) parts.board.setCalls(parts.thread, processor, 0, 0);
   }
 
-  /** Places taken, over all processors. */
+  /** Slots taken, over all processors. */
   get count(): number {
-    return this.#reserved.reduce((sum, reserved) => sum + reserved, 0);
+    return this.#acquired.reduce((sum, acquired) => sum + acquired, 0);
   }
 
-  hasRoom(processor: number): boolean {
+  /** Whether one more call to this processor is wanted, were `freed` of its slots given back. */
+  hasRoom(processor: number, freed = 0): boolean {
     const { board, policy } = this.#parts;
     const takenMs = board.latencyMs(processor) + policy.batchWindowMs;
     const wanted = Math.ceil((policy.drainRate * takenMs) / 1000);
     const limit = Math.min(policy.callLimit, Math.max(LEAST_CALLS, wanted));
-    return this.#reservedAt(processor) < limit;
+    return this.#acquiredAt(processor) - freed < limit;
   }
 
-  /** Not even a trial has a place: it would wait for one of those it is to find out about. */
+  /** No slot is left even for a probe: it would wait for one of the calls that it is to find out about. */
   isFull(processor: number): boolean {
-    return this.#reservedAt(processor) >= this.#parts.policy.callLimit;
+    return this.#acquiredAt(processor) >= this.#parts.policy.callLimit;
   }
 
-  /** Takes a place among the calls, until `release`. */
-  reserve(processor: number): void {
-    this.#reserved[processor] = this.#reservedAt(processor) + 1;
+  /** Takes a slot, to be given back with `release`. */
+  acquire(processor: number): void {
+    this.#acquired[processor] = this.#acquiredAt(processor) + 1;
   }
 
   release(processor: number): void {
-    const reserved = this.#reservedAt(processor);
-    assert.ok(reserved > 0);
-    this.#reserved[processor] = reserved - 1;
+    const acquired = this.#acquiredAt(processor);
+    assert.ok(acquired > 0);
+    this.#acquired[processor] = acquired - 1;
   }
 
-  began(held: Held): void {
-    this.#runningAt(held.processor).add(held);
-    this.#show(held.processor);
+  began(delivery: Delivery): void {
+    const { processor } = delivery.state;
+    this.#runningAt(processor).add(delivery);
+    this.#show(processor);
   }
 
-  ended(held: Held): void {
-    const wasRunning = this.#runningAt(held.processor).delete(held);
+  ended(delivery: Delivery): void {
+    const { processor } = delivery.state;
+    const wasRunning = this.#runningAt(processor).delete(delivery);
     assert.ok(wasRunning);
-    this.#show(held.processor);
+    this.#show(processor);
   }
 
   #show(processor: number): void {
     const running = this.#runningAt(processor);
     const oldest = running.values().next().value;
-    this.#parts.board.setCalls(this.#parts.thread, processor, running.size, oldest?.calledAtMs ?? 0);
+    this.#parts.board.setCalls(this.#parts.thread, processor, running.size, oldest?.state.calledAtMs ?? 0);
   }
 
-  #reservedAt(processor: number): number {
-    const reserved = this.#reserved[processor];
-    assert.ok(reserved !== undefined);
-    return reserved;
+  #acquiredAt(processor: number): number {
+    const acquired = this.#acquired[processor];
+    assert.ok(acquired !== undefined);
+    return acquired;
   }
 
-  #runningAt(processor: number): Set<Held> {
+  #runningAt(processor: number): Set<Delivery> {
     const running = this.#running[processor];
     assert.ok(running !== undefined);
     return running;

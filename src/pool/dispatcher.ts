@@ -1,19 +1,31 @@
 import { type Backoff, equalJitterMs, fullJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import { Trouble } from '../core/outage-log.ts';
 import type { Payment } from '../core/payment.ts';
 import { Lease } from '../ledger/lease.ts';
-import type { Claim, ClaimReply, Ledger, LedgerEntry, Seat, Settlement } from '../ledger/ledger.ts';
-import type { Answer, Found, Processor } from '../processor/processor.ts';
+import type { Claim, Ledger, LedgerEntry, Seat, Settlement } from '../ledger/ledger.ts';
+import type { Answer, Processor } from '../processor/processor.ts';
 import type { Sheet } from '../shared-memory/metrics-table.ts';
 import type { Board } from '../shared-memory/state.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
+import { BatchWindow } from './batch-window.ts';
 import { Calls } from './calls.ts';
 import type { Standing } from './circuit-breakers.ts';
-import { Held, type HeldState, keyOf, NOT_JOURNALED } from './in-flight-payment.ts';
+import {
+  type CallTimes,
+  Delivery,
+  type DeliveryEvent,
+  type Effect,
+  isInDoubt,
+  keyOf,
+  NOT_JOURNALED,
+  type SettlementOutcome,
+  type Transition,
+  takenOver,
+} from './delivery.ts';
 import { Queue } from './queue.ts';
 import { choose, type ProcessorView, type Route, reasonOf } from './routing.ts';
+import { Shortage } from './shortage.ts';
 
 /** Where a pool thread takes accepted payments from. */
 export interface Source {
@@ -30,7 +42,7 @@ export interface QueuedPayment extends Payment {
   readonly trace: Buffer | null;
 }
 
-export interface DrainPolicy {
+export interface DispatcherPolicy {
   readonly patienceMs: number;
   readonly latencyBudgetMs: number;
   readonly processorTimeoutMs: number;
@@ -47,7 +59,7 @@ export interface DrainPolicy {
   readonly drainRate: number;
 }
 
-export interface DrainParts {
+export interface DispatcherParts {
   readonly seat: Seat;
   /** This thread's number on the board. */
   readonly thread: number;
@@ -59,74 +71,59 @@ export interface DrainParts {
   readonly board: Board;
   /** What this thread counts. */
   readonly sheet: Sheet;
-  readonly policy: DrainPolicy;
+  readonly policy: DispatcherPolicy;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
   readonly tracer: Tracer;
 }
 
-/** What is on its way into the books. */
+/** A settlement on its way into the ledger. */
 interface Settling {
-  readonly held: Held;
+  readonly delivery: Delivery;
   readonly settlement: Settlement;
   readonly span: Span | null;
 }
 
-/** While payments wait for a processor, how often they are routed anew. */
-const ROUTE_AGAIN_MS = 25;
-/** Between the full batches of what has gathered, so that they don't keep a CPU for themselves. */
-const PACE_MS = 2;
-/** The window that is left once a call has ended that took longer than a whole one. */
-const LATE_WINDOW_MS = 10;
-/** Without a lack for so long, it is over: until then some calls are made and others are not. */
-const LACK_OVER_AFTER_MS = 5000;
-/** How answers to questions are counted. */
+/** How look-ups are counted. */
 const FOUND_COUNTERS = { held: 'foundHeld', absent: 'foundAbsent', unknown: 'foundUnknown' } as const;
 /** Entries taken over from a dead owner in one step. */
 const TAKE_OVER_LIMIT = 256;
 
 /**
- * One pool thread's work: takes payments from the ring, claims them in the ledger, sends each to a processor,
- * learns what became of it, and settles it in the books.
+ * One pool thread's work: takes payments from the ring, routes them, claims them in the ledger, sends each to a
+ * processor, and settles what became of it. It carries out the effects that deliveries (`delivery.ts`) ask for, and
+ * is alone in owning timers, call slots and gauges.
  *
- * It turns in a loop. A turn takes what has gathered, routes it, and writes one commit to the ledger: the
- * settlements of calls that have ended, and the claims of those that are about to begin. Calls run beside the loop
- * and stir it when they end. What waits behind a turn's window waits for nobody: the client has its 202 already.
+ * It works in turns. A turn takes what has gathered, routes it, and writes one commit to the ledger: the settlements
+ * of calls that have ended, and the claims of those that are about to begin. Calls run beside the turns.
  */
-export class Drain {
-  readonly #parts: DrainParts;
+export class Dispatcher {
+  readonly #parts: DispatcherParts;
   readonly #calls: Calls;
   readonly #lease: Lease;
-  /** By `keyOf`. */
-  readonly #held = new Map<string, Held>();
-  readonly #waiting = new Queue<Held>();
+  readonly #window: BatchWindow;
+  /** All that this thread is responsible for, by `keyOf`. */
+  readonly #deliveries = new Map<string, Delivery>();
+  /** Those in phase `queued`, and dropped ones that have not been skipped yet. */
+  readonly #queue = new Queue<Delivery>();
+  readonly #shortage: Shortage;
   #settlements: Settling[] = [];
+  #isBacklogged = false;
   #purgedAtMs = 0;
   #ledgerFailures = 0;
-  #stirred = Promise.withResolvers<void>();
-  #sourceWait: Promise<void> | null = null;
-  /** The batch was full: what it leaves over waits for no window. */
-  #more = false;
-  /** A call has ended that took longer than a window. */
-  #late = false;
-  /** Cuts the window short that is open; null: none is. */
-  #cutWindow: (() => void) | null = null;
-  /** This machine has run out of what a connection takes: no payments are claimed until then. */
-  #lackUntilMs = 0;
-  #lackedAtMs = 0;
-  #lacks = 0;
-  readonly #lackOutage: Trouble;
-  #lastAlone: Promise<unknown> = Promise.resolve();
+  #lastExclusive: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: DrainParts) {
+  constructor(parts: DispatcherParts) {
     this.#parts = parts;
     this.#purgedAtMs = parts.board.purgedAtMs;
     this.#calls = new Calls(parts);
-    this.#lackOutage = new Trouble({
-      log: parts.log,
-      began: 'calls cannot be made: this machine has run out of something',
-      over: 'calls are made again',
+    this.#shortage = new Shortage({ ...parts, backoff: parts.policy.backoff });
+    this.#window = new BatchWindow({
+      clock: parts.clock,
+      windowMs: parts.policy.batchWindowMs,
+      sourceReady: () => parts.source.wait(),
+      isStopping: () => parts.board.stopping,
     });
     this.#lease = new Lease({
       seat: parts.seat,
@@ -136,14 +133,14 @@ export class Drain {
       random: parts.random,
       log: parts.log,
       sheet: parts.sheet,
-      onEnlisted: () => this.#forgetClaims(),
+      onEnlisted: () => this.#dropClaimed(),
       adopt: (entries) => this.#adopt(entries),
       room: () => Math.min(TAKE_OVER_LIMIT, this.#room()),
-      alone: (work) => this.#alone(work),
+      alone: (work) => this.#exclusively(work),
     });
   }
 
-  /** Runs until the board says stop and the calls in flight have ended and are in the books. */
+  /** Runs until the shared state says stop and the calls in flight have ended and are settled. */
   async run(): Promise<void> {
     const { board, thread } = this.#parts;
     await this.#lease.start();
@@ -151,64 +148,73 @@ export class Drain {
     for (;;) {
       this.#dropPurged();
       this.#take();
-      this.#show();
-      // Routed in there, too: a take-over that is under way may yet drop what waits here.
-      await this.#alone(() => this.#commit(this.#route()));
-      this.#show();
-      if (board.stopping && this.#idle()) break;
-      await this.#untilStirred();
+      this.#showGauges();
+      // Routed in there, too: a take-over that is under way may yet drop what is queued here.
+      await this.#exclusively(() => this.#commit(this.#route()));
+      this.#showGauges();
+      if (board.stopping && this.#settlements.length === 0 && this.#calls.count === 0) break;
+      await this.#nextTurn();
     }
     board.setReady(thread, false);
     await this.#lease.stop();
   }
 
-  /** Makes the loop turn soon; for those outside it is how a stop is noticed. */
-  stir(): void {
-    this.#stirred.resolve();
+  /** Makes the next turn begin soon, so that it notices a stop. */
+  wake(): void {
+    this.#window.wake();
   }
 
-  /** What it holds, for whoever looks: before a commit, which may last, and before a sleep. */
-  #show(): void {
+  async #nextTurn(): Promise<void> {
+    // What a commit left over, because the ledger was away or its batch was full, wakes nothing by itself.
+    if (this.#settlements.length > 0) this.wake();
+    await this.#window.nextTurn({
+      isBacklogged: this.#isBacklogged,
+      canTake: this.#room() > 0,
+      hasQueued: this.#queue.length > 0,
+    });
+  }
+
+  /** Before a commit, which may last, and before a sleep. */
+  #showGauges(): void {
     const { sheet } = this.#parts;
-    const oldest = this.#held.values().next().value;
-    sheet.set('held', this.#held.size);
-    sheet.set('waiting', this.#waiting.length);
+    const oldest = this.#deliveries.values().next().value;
+    sheet.set('held', this.#deliveries.size);
+    sheet.set('waiting', this.#queue.length);
     sheet.set('oldestHeldAtMs', oldest?.payment.acceptedAtMs ?? 0);
   }
 
-  // Taking.
+  // Payments come in, and are dropped.
 
   #room(): number {
-    return this.#parts.policy.heldLimit - this.#held.size;
+    return this.#parts.policy.heldLimit - this.#deliveries.size;
   }
 
   #take(): void {
     const room = this.#room();
     if (room <= 0) return;
     for (const payment of this.#parts.source.take(room)) {
-      const known = this.#held.get(keyOf(payment));
+      const known = this.#deliveries.get(keyOf(payment));
       if (known !== undefined || payment.acceptedAtMs < this.#purgedAtMs) {
         // Pushed again after another thread's death: the record is still all there is of a payment not yet claimed.
         if (known !== undefined) known.trace ??= payment.trace;
         if (known?.journalRef !== payment.journalRef) this.#parts.source.release(payment.journalRef);
         continue;
       }
-      const held = new Held(payment, payment.journalRef);
-      held.trace = payment.trace;
-      this.#held.set(held.key, held);
-      this.#waiting.push(held);
+      const delivery = new Delivery(payment, payment.journalRef, payment.trace);
+      this.#deliveries.set(delivery.key, delivery);
+      this.#queue.push(delivery);
     }
   }
 
-  /** Entries of an owner that is no more. Whatever was dispatched may have arrived: it is pinned, and asked for. */
+  /** Entries of an owner that is gone. What it had dispatched may have arrived, so the processor is asked for it. */
   #adopt(entries: readonly LedgerEntry[]): void {
     for (const entry of entries) {
-      const known = this.#held.get(keyOf(entry));
-      if (known?.claimed === true) continue;
+      const known = this.#deliveries.get(keyOf(entry));
+      if (known?.state.isClaimed === true) continue;
       if (known !== undefined) {
         // A repeated post, not claimed yet. Claimed by the owner of the entry, it would be sent as if it were new.
         this.#parts.source.release(known.journalRef);
-        this.#drop(known);
+        this.#apply(known, { kind: 'dropped' });
       }
       if (entry.status === 'dispatched' && entry.processor === null) {
         this.#parts.log.error(
@@ -217,153 +223,165 @@ export class Drain {
         );
         continue;
       }
-      const held = new Held(entry, NOT_JOURNALED, entry.status === 'dispatched' ? 'pinned' : 'waiting');
-      held.trace = known?.trace ?? null;
-      this.#held.set(held.key, held);
-      // One that was only reserved may be claimed by anybody, and come to this owner once more, sent.
-      if (held.state === 'waiting') {
-        this.#waiting.pushFront(held);
-        continue;
-      }
-      held.claimed = true;
-      held.processor = entry.processor ?? 0;
-      held.requestedAtMs = entry.requestedAtMs;
-      this.#parts.sheet.pin(held.processor, 1);
-      this.#doubt(held, this.#parts.clock.monotonicMs());
-      this.#askLater(held, 0);
+      const delivery = new Delivery(entry, NOT_JOURNALED, known?.trace ?? null);
+      this.#deliveries.set(delivery.key, delivery);
+      if (entry.status === 'dispatched') this.#resume(delivery, entry);
+      // One that was only reserved may be claimed by any owner, and be taken over once more, dispatched.
+      else this.#queue.pushFront(delivery);
     }
-    this.stir();
+    this.wake();
+  }
+
+  #resume(delivery: Delivery, { processor, requestedAtMs }: LedgerEntry): void {
+    const { callMayRunUntilMs } = this.#callTimes();
+    this.#move(delivery, takenOver(processor ?? 0, requestedAtMs, callMayRunUntilMs));
+  }
+
+  /**
+   * This thread has a new owner number, and what it had claimed under the former one is another's. What is being
+   * claimed again goes, too: when it is taken over, it would look like a claim of the new owner.
+   */
+  #dropClaimed(): void {
+    const countBefore = this.#deliveries.size;
+    for (const delivery of this.#deliveries.values()) {
+      if (delivery.state.isClaimed) this.#apply(delivery, { kind: 'dropped' });
+    }
+    this.#settlements = [];
+    // The thread may be waiting for room, and not for its source.
+    if (this.#deliveries.size < countBefore) this.wake();
+  }
+
+  #dropPurged(): void {
+    const { board, source } = this.#parts;
+    if (board.purgedAtMs === this.#purgedAtMs) return;
+    this.#purgedAtMs = board.purgedAtMs;
+    for (const delivery of this.#deliveries.values()) {
+      const isNewer = delivery.payment.acceptedAtMs >= this.#purgedAtMs;
+      if (isNewer || delivery.state.phase === 'settling') continue;
+      source.release(delivery.journalRef);
+      this.#apply(delivery, { kind: 'dropped' });
+    }
   }
 
   // Routing.
 
   /** The claims of this turn: oldest first, until one must wait or a processor has enough calls in flight. */
-  #route(): Held[] {
+  #route(): Delivery[] {
     const { standing, clock, policy } = this.#parts;
-    const claims: Held[] = [];
-    let views = this.#waiting.length > 0 ? standing.views() : [];
+    const claims: Delivery[] = [];
+    let views = this.#queue.length > 0 ? standing.views() : [];
     let last: Route | null = null;
-    while (
-      claims.length < policy.batchLimit &&
-      this.#lease.valid &&
-      clock.monotonicMs() >= this.#lackUntilMs
-    ) {
-      const held = this.#waiting.peek();
-      if (held === undefined) break;
-      if (held.state === 'gone') {
-        this.#waiting.shift();
+    while (claims.length < policy.batchLimit && this.#lease.valid && !this.#shortage.isPausing) {
+      const delivery = this.#queue.peek();
+      if (delivery === undefined) break;
+      if (delivery.isDone) {
+        this.#queue.shift();
         continue;
       }
-      const ageMs = Math.max(0, clock.nowMs() - held.payment.acceptedAtMs);
+      const ageMs = Math.max(0, clock.nowMs() - delivery.payment.acceptedAtMs);
       const route = choose(views, ageMs, policy);
       last = route;
       if (route.kind === 'wait') break;
-      if (route.trial && (this.#calls.isFull(route.processor) || !standing.takeTrial(route.processor))) {
-        views = withoutTrial(views, route.processor);
+      const { processor, trial } = route;
+      if (trial && (this.#calls.isFull(processor) || !standing.takeTrial(processor))) {
+        views = withoutTrial(views, processor);
         continue;
       }
-      if (!route.trial && !this.#calls.hasRoom(route.processor)) break;
-      if (route.trial) views = withoutTrial(views, route.processor);
-      this.#waiting.shift();
-      this.#prepare(held, route.processor, route.trial);
-      claims.push(held);
+      if (!trial && !this.#calls.hasRoom(processor)) break;
+      if (trial) views = withoutTrial(views, processor);
+      this.#queue.shift();
+      this.#apply(delivery, { kind: 'routed', processor, requestedAtMs: clock.nowMs() });
+      claims.push(delivery);
     }
     if (last !== null) this.#explain(views, last);
     return claims;
   }
 
-  /** Shows why each processor got what it got; once a turn, since nobody reads faster. */
+  /** Shows why each processor got what it got: once a turn is often enough for people. */
   #explain(views: readonly ProcessorView[], last: Route): void {
     const { board, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
-    const isFull = last.kind === 'send' && this.#waiting.length > 0 && !this.#calls.hasRoom(last.processor);
+    const isFull = last.kind === 'send' && this.#queue.length > 0 && !this.#calls.hasRoom(last.processor);
     for (const processor of views.keys()) {
       board.setReason(processor, reasonOf(processor, views, last, isFull, policy), nowMs);
     }
-  }
-
-  #prepare(held: Held, processor: number, trial: boolean): void {
-    this.#move(held, 'claiming');
-    held.processor = processor;
-    held.requestedAtMs = this.#parts.clock.nowMs();
-    held.trial = trial;
-    this.#calls.reserve(processor);
   }
 
   // The ledger.
 
   /**
    * Commits and take-overs, one after another. A claim that is under way while an entry of the same id is handed to
-   * this owner would look like the owner's own next claim, and send it elsewhere.
+   * this owner would look like the owner's own next claim, and be sent elsewhere.
    */
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const run = this.#lastAlone.then(work);
-    this.#lastAlone = run.catch(() => {});
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#lastExclusive.then(work);
+    this.#lastExclusive = run.catch(() => {});
     return run;
   }
 
-  async #commit(claims: Held[]): Promise<void> {
-    const { ledger, policy, sheet, log, clock, random } = this.#parts;
+  async #commit(claims: Delivery[]): Promise<void> {
+    const { ledger, policy, clock } = this.#parts;
     const settling = this.#settlements.splice(0, policy.batchLimit);
-    this.#more = claims.length === policy.batchLimit || this.#settlements.length > 0;
+    this.#isBacklogged = claims.length === policy.batchLimit || this.#settlements.length > 0;
     if (claims.length === 0 && settling.length === 0) return;
     const settlements = settling.map((item) => item.settlement);
     const owner = this.#lease.owner;
     const beganAtMs = clock.stopwatchMs();
     const reply = await ledger.commit(owner, settlements, claims.map(claimOf));
-    if (reply.kind === 'unavailable') {
-      sheet.count('commitFailures');
-      this.#settlements.unshift(...settling);
-      for (const held of claims.reverse()) this.#unclaim(held);
-      if (this.#ledgerFailures++ === 0) log.warn({ reason: reply.reason }, 'ledger unavailable');
-      await sleep(clock, equalJitterMs(policy.backoff, this.#ledgerFailures, random));
-      return;
-    }
-    if (this.#ledgerFailures > 0) log.info({ attempts: this.#ledgerFailures }, 'ledger available again');
-    this.#ledgerFailures = 0;
-    sheet.observe('commit', clock.stopwatchMs() - beganAtMs);
+    if (reply.kind === 'unavailable') return this.#commitFailed(settling, claims, reply.reason);
+    this.#commitSucceeded(clock.stopwatchMs() - beganAtMs);
     for (const [index, item] of settling.entries())
       this.#settled(item, reply.value.settled[index] === 'recorded');
-    for (const [index, held] of claims.entries()) this.#claimed(held, reply.value.claimed[index] ?? 'fenced');
+    for (const [index, delivery] of claims.entries()) {
+      const claimReply = reply.value.claimed[index] ?? 'fenced';
+      const call = this.#lease.valid ? this.#callTimes() : null;
+      this.#apply(delivery, { kind: 'claim-replied', reply: claimReply, call });
+    }
     if (reply.value.claimed.includes('fenced') && this.#lease.owner === owner)
       await this.#lease.enlistAgain();
   }
 
-  #unclaim(held: Held): void {
-    this.#calls.release(held.processor);
-    if (held.state === 'gone') return;
-    this.#move(held, 'waiting');
-    this.#waiting.pushFront(held);
+  /** Nothing may have been written, or all of it: the same settlements and claims come again in the next turn. */
+  async #commitFailed(settling: Settling[], claims: Delivery[], reason: string): Promise<void> {
+    const { policy, sheet, log, clock, random } = this.#parts;
+    sheet.count('commitFailures');
+    this.#settlements.unshift(...settling);
+    for (const delivery of claims.reverse()) this.#apply(delivery, { kind: 'claim-lost' });
+    if (this.#ledgerFailures++ === 0) log.warn({ reason }, 'ledger unavailable');
+    await sleep(clock, equalJitterMs(policy.backoff, this.#ledgerFailures, random));
   }
 
-  #claimed(held: Held, reply: ClaimReply): void {
-    if (reply === 'fenced' || held.state === 'gone') {
-      this.#unclaim(held);
-      return;
-    }
-    this.#parts.source.release(held.journalRef);
-    if (reply !== 'claimed') {
-      this.#calls.release(held.processor);
-      this.#drop(held);
-      return;
-    }
-    held.claimed = true;
-    this.#move(held, 'calling');
-    void this.#call(held);
+  #commitSucceeded(tookMs: number): void {
+    const { sheet, log } = this.#parts;
+    if (this.#ledgerFailures > 0) log.info({ attempts: this.#ledgerFailures }, 'ledger available again');
+    this.#ledgerFailures = 0;
+    sheet.observe('commit', tookMs);
   }
 
-  #settled({ held, settlement, span }: Settling, recorded: boolean): void {
+  #settle(delivery: Delivery, outcome: SettlementOutcome): void {
+    const { log, tracer } = this.#parts;
+    const { correlationId } = delivery.payment;
+    const { status, reason } = outcome;
+    if (status === 'invalid') log.warn({ correlationId, reason }, 'payment set aside as invalid');
+    this.#settlements.push({
+      delivery,
+      settlement: { correlationId, processor: delivery.state.processor, ...outcome },
+      span: delivery.trace === null ? null : tracer.begin(delivery.trace, 'settle', 'internal'),
+    });
+    this.wake();
+  }
+
+  #settled({ delivery, settlement, span }: Settling, isRecorded: boolean): void {
     const { correlationId, status } = settlement;
     span?.note('dinossauro.correlation_id', correlationId);
     span?.note('dinossauro.status', status);
-    span?.end(recorded ? '' : 'fenced');
-    if (recorded) this.#countSettled(held, settlement);
+    span?.end(isRecorded ? '' : 'fenced');
+    if (isRecorded) this.#countSettled(delivery, settlement);
     else this.#parts.log.debug({ correlationId }, 'settlement fenced');
-    // The lease may have been lost while the ledger wrote.
-    if (held.state !== 'gone') this.#drop(held);
+    this.#apply(delivery, { kind: 'settled' });
   }
 
-  #countSettled(held: Held, { status, processor, amountCents }: Settlement): void {
+  #countSettled(delivery: Delivery, { status, processor, amountCents }: Settlement): void {
     const { sheet, clock } = this.#parts;
     if (status === 'invalid') {
       sheet.countAt(processor, 'setAside');
@@ -371,333 +389,146 @@ export class Drain {
     }
     sheet.countAt(processor, 'settled');
     sheet.countAt(processor, 'settledCents', amountCents);
-    sheet.observe('settle', clock.nowMs() - held.payment.acceptedAtMs);
-  }
-
-  #settle(held: Held, amountCents: number, requestedAtMs: number): void {
-    this.#write(held, { status: 'settled', amountCents, requestedAtMs, reason: '' });
-  }
-
-  #setAside(held: Held, reason: string): void {
-    const { log } = this.#parts;
-    log.warn({ correlationId: held.payment.correlationId, reason }, 'payment set aside as invalid');
-    const { requestedAtMs, payment } = held;
-    this.#write(held, { status: 'invalid', amountCents: payment.amountCents, requestedAtMs, reason });
-  }
-
-  #write(held: Held, outcome: Pick<Settlement, 'status' | 'amountCents' | 'requestedAtMs' | 'reason'>): void {
-    this.#move(held, 'settling');
-    const { correlationId } = held.payment;
-    const span = held.trace === null ? null : this.#parts.tracer.begin(held.trace, 'settle', 'internal');
-    this.#settlements.push({
-      held,
-      settlement: { correlationId, processor: held.processor, ...outcome },
-      span,
-    });
-    this.stir();
+    sheet.observe('settle', clock.nowMs() - delivery.payment.acceptedAtMs);
   }
 
   // The processor.
 
-  /** One call of a payment that has a place among the calls, and gives it back. */
-  async #call(held: Held): Promise<void> {
+  async #call(delivery: Delivery): Promise<void> {
     const { clock, policy, sheet } = this.#parts;
-    if (!this.#lease.valid) {
-      // Nothing was sent, but the ledger says it may have been: whoever owns it now asks first.
-      this.#calls.release(held.processor);
-      this.#pin(held, 0);
-      return;
-    }
-    held.calledAtMs = clock.monotonicMs();
-    this.#calls.began(held);
+    const { processor, requestedAtMs } = delivery.state;
+    const { correlationId, amountCents, acceptedAtMs } = delivery.payment;
+    const dispatch = { correlationId, amountCents, acceptedAtMs, requestedAtMs, trace: delivery.trace };
+    this.#calls.began(delivery);
     const beganAtMs = clock.stopwatchMs();
-    const { trace, requestedAtMs } = held;
-    const { correlationId, amountCents, acceptedAtMs } = held.payment;
-    const dispatch = { correlationId, amountCents, acceptedAtMs, requestedAtMs, trace };
-    const answer = await this.#processorOf(held).pay(dispatch, policy.processorTimeoutMs);
-    this.#calls.ended(held);
+    const answer = await this.#processorOf(delivery).pay(dispatch, policy.processorTimeoutMs);
+    this.#calls.ended(delivery);
     const tookMs = clock.stopwatchMs() - beganAtMs;
-    sheet.observeCall(held.processor, tookMs);
-    if (tookMs > policy.batchWindowMs) this.#hurry();
-    sheet.countAt(held.processor, answer.kind);
-    this.#learn(held, answer);
-    if (held.state === 'gone') this.#calls.release(held.processor);
-    else await this.#answered(held, answer);
-    this.stir();
+    sheet.observeCall(processor, tookMs);
+    sheet.countAt(processor, answer.kind);
+    this.#window.callEnded(tookMs);
+    this.#learn(delivery, answer);
+    this.#apply(delivery, { kind: 'answered', answer });
+    this.wake();
   }
 
-  #learn(held: Held, answer: Answer): void {
+  #learn({ state }: Delivery, answer: Answer): void {
     const { standing, clock } = this.#parts;
-    if (answer.kind === 'exhausted') this.#lack(answer.reason);
-    else if (clock.monotonicMs() - this.#lackedAtMs > LACK_OVER_AFTER_MS) this.#lackOver();
     switch (answer.kind) {
       case 'committed':
       case 'duplicate':
       case 'invalid':
-        standing.succeeded(held.processor, clock.monotonicMs() - held.calledAtMs);
+        standing.succeeded(state.processor, clock.monotonicMs() - state.calledAtMs);
         break;
       case 'refused':
       case 'failed':
       case 'unknown':
-        standing.failed(held.processor, answer.reason);
+        standing.failed(state.processor, answer.reason);
         break;
       case 'exhausted':
-        break;
-    }
-  }
-
-  /** Our own lack is no fault of a processor. Payments wait, and not each of them tries for itself. */
-  #lack(reason: string): void {
-    const { clock, policy, random } = this.#parts;
-    const nowMs = clock.monotonicMs();
-    this.#lackOutage.happened(reason);
-    this.#lackedAtMs = nowMs;
-    // Calls that fail together are one lack.
-    if (nowMs >= this.#lackUntilMs)
-      this.#lackUntilMs = nowMs + equalJitterMs(policy.backoff, ++this.#lacks, random);
-  }
-
-  #lackOver(): void {
-    this.#lacks = 0;
-    this.#lackOutage.passed();
-  }
-
-  async #answered(held: Held, answer: Answer): Promise<void> {
-    if (answer.kind === 'unknown' || answer.kind === 'duplicate') this.#doubt(held, held.calledAtMs);
-    const inDoubt = held.doubtUntilMs > 0;
-    if (answer.kind === 'duplicate' || (answer.kind === 'failed' && !inDoubt)) return this.#ask(held);
-    this.#calls.release(held.processor);
-    switch (answer.kind) {
-      case 'committed':
-        this.#settle(held, held.payment.amountCents, held.requestedAtMs);
-        break;
-      case 'invalid':
-        if (inDoubt) this.#pin(held, 0);
-        else this.#setAside(held, answer.reason);
-        break;
-      case 'refused':
-        if (inDoubt) this.#pin(held, answer.retryAfterMs ?? 0);
-        else this.#rest(held, answer.retryAfterMs ?? 0);
-        break;
-      case 'exhausted':
-        if (inDoubt) this.#pin(held, 0);
-        else this.#rest(held, 0);
-        break;
-      case 'failed':
-      case 'unknown':
-        this.#pin(held, 0);
-        break;
-    }
-  }
-
-  /** Asks the processor what it holds. Keeps the place among the calls that it comes with, and gives it back. */
-  async #ask(held: Held): Promise<void> {
-    this.#move(held, 'asking');
-    const askedAtMs = this.#parts.clock.monotonicMs();
-    const found = await this.#processorOf(held).find(
-      held.payment.correlationId,
-      this.#parts.policy.processorTimeoutMs,
-      held.trace,
-    );
-    this.#parts.sheet.countAt(held.processor, FOUND_COUNTERS[found.kind]);
-    this.#calls.release(held.processor);
-    if (held.state === 'gone') return;
-    this.#found(held, found, askedAtMs);
-    this.stir();
-  }
-
-  #found(held: Held, found: Found, askedAtMs: number): void {
-    switch (found.kind) {
-      case 'held':
-        this.#settle(held, found.amountCents, found.requestedAtMs);
-        break;
-      case 'unknown':
-        this.#pin(held, 0);
-        break;
-      case 'absent':
-        this.#absent(held, askedAtMs);
-        break;
-    }
-  }
-
-  /** The processor did not hold it when it was asked: free to go anywhere, if no call could still be running then. */
-  #absent(held: Held, askedAtMs: number): void {
-    const { policy, standing } = this.#parts;
-    if (askedAtMs >= held.doubtUntilMs) {
-      held.doubtUntilMs = 0;
-      this.#rest(held, 0);
-      return;
-    }
-    const view = standing.views()[held.processor];
-    const well = view !== undefined && !view.open && view.expectedMs <= policy.latencyBudgetMs;
-    if (!well || !this.#lease.valid || !this.#calls.hasRoom(held.processor)) {
-      this.#pin(held, 0);
-      return;
-    }
-    this.#calls.reserve(held.processor);
-    this.#move(held, 'calling');
-    void this.#call(held);
-  }
-
-  #rest(held: Held, atLeastMs: number): void {
-    this.#move(held, 'resting');
-    this.#afterSetback(held, atLeastMs, () => {
-      this.#move(held, 'waiting');
-      this.#waiting.pushFront(held);
-      this.stir();
-    });
-  }
-
-  /**
-   * A call that began then, and whose end nobody has seen, may still commit at the processor. Time alone ends no doubt,
-   * nor does what a later call is answered: it may have been committed meanwhile.
-   */
-  #doubt(held: Held, calledAtMs: number): void {
-    held.doubtUntilMs = calledAtMs + this.#parts.policy.pinHoldMs;
-  }
-
-  #pin(held: Held, atLeastMs: number): void {
-    this.#move(held, 'pinned');
-    this.#askLater(held, atLeastMs);
-  }
-
-  #askLater(held: Held, atLeastMs: number): void {
-    this.#afterSetback(held, atLeastMs, () => {
-      if (!this.#calls.hasRoom(held.processor)) {
-        this.#askLater(held, 0);
+        this.#shortage.happened(answer.reason);
         return;
-      }
-      this.#calls.reserve(held.processor);
-      void this.#ask(held);
-    });
+    }
+    this.#shortage.callMade();
   }
 
-  #afterSetback(held: Held, atLeastMs: number, run: () => void): void {
-    const { policy, random, clock } = this.#parts;
-    held.setbacks++;
-    const delayMs = Math.max(atLeastMs, fullJitterMs(policy.backoff, held.setbacks, random));
-    clock.after(delayMs, () => {
-      if (held.state !== 'gone') run();
-    });
+  async #lookUp(delivery: Delivery): Promise<void> {
+    const { clock, policy, sheet } = this.#parts;
+    const { correlationId } = delivery.payment;
+    const { processor } = delivery.state;
+    const askedAtMs = clock.monotonicMs();
+    const found = await this.#processorOf(delivery).find(
+      correlationId,
+      policy.processorTimeoutMs,
+      delivery.trace,
+    );
+    sheet.countAt(processor, FOUND_COUNTERS[found.kind]);
+    const repeat = this.#mayRepeat(processor) ? this.#callTimes() : null;
+    this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, repeat });
+    this.wake();
   }
 
-  #processorOf(held: Held): Processor {
-    const processor = this.#parts.processors[held.processor];
-    if (processor === undefined) throw new Error(`no processor ${held.processor}`);
+  /** Whether a payment that is in doubt there, and was not found, may be sent to this processor again at once. */
+  #mayRepeat(processor: number): boolean {
+    const { policy, standing } = this.#parts;
+    const view = standing.views()[processor];
+    const isWell = view !== undefined && !view.open && view.expectedMs <= policy.latencyBudgetMs;
+    // The look-up's own slot is free when it has ended.
+    return isWell && this.#lease.valid && this.#calls.hasRoom(processor, 1);
+  }
+
+  #callTimes(): CallTimes {
+    const calledAtMs = this.#parts.clock.monotonicMs();
+    return { calledAtMs, callMayRunUntilMs: calledAtMs + this.#parts.policy.pinHoldMs };
+  }
+
+  #processorOf({ state }: Delivery): Processor {
+    const processor = this.#parts.processors[state.processor];
+    if (processor === undefined) throw new Error(`there is no processor ${state.processor}`);
     return processor;
   }
 
-  /** Counts those that their processor alone can tell about. */
-  #move(held: Held, to: HeldState): void {
-    const wasPinned = isPinned(held.state);
-    held.move(to);
-    const is = isPinned(to);
-    if (is !== wasPinned) this.#parts.sheet.pin(held.processor, is ? 1 : -1);
+  // Events and effects.
+
+  #apply(delivery: Delivery, event: DeliveryEvent): void {
+    this.#move(delivery, delivery.next(event));
   }
 
-  // Letting go.
-
-  #drop(held: Held): void {
-    this.#move(held, 'gone');
-    this.#held.delete(held.key);
+  #move(delivery: Delivery, transition: Transition): void {
+    const wasInDoubt = isInDoubt(delivery.state);
+    const effects = delivery.move(transition);
+    const { state } = delivery;
+    if (isInDoubt(state) !== wasInDoubt) this.#parts.sheet.pin(state.processor, wasInDoubt ? -1 : 1);
+    for (const effect of effects) this.#execute(delivery, effect);
   }
 
-  /**
-   * Another owner has what this thread had claimed; only what was never claimed stays. What is being claimed anew goes,
-   * too: under the new owner it would look like a claim of its own, when it is handed to that.
-   */
-  #forgetClaims(): void {
-    const heldCount = this.#held.size;
-    for (const held of this.#held.values()) {
-      if (held.claimed) this.#drop(held);
+  #execute(delivery: Delivery, effect: Effect): void {
+    switch (effect.kind) {
+      case 'acquire-slot':
+        this.#calls.acquire(delivery.state.processor);
+        break;
+      case 'release-slot':
+        this.#calls.release(delivery.state.processor);
+        break;
+      case 'call':
+        void this.#call(delivery);
+        break;
+      case 'look-up':
+        void this.#lookUp(delivery);
+        break;
+      case 'requeue':
+        this.#queue.pushFront(delivery);
+        break;
+      case 'start-timer':
+        this.#startTimer(delivery, effect.atLeastMs);
+        break;
+      case 'settle':
+        this.#settle(delivery, effect.outcome);
+        break;
+      case 'release-journal':
+        this.#parts.source.release(delivery.journalRef);
+        break;
+      case 'remove':
+        this.#deliveries.delete(delivery.key);
+        break;
     }
-    this.#settlements = [];
-    // The loop may be waiting for room, deaf to its source.
-    if (this.#held.size < heldCount) this.stir();
   }
 
-  #dropPurged(): void {
-    const { board, source } = this.#parts;
-    if (board.purgedAtMs === this.#purgedAtMs) return;
-    this.#purgedAtMs = board.purgedAtMs;
-    for (const held of this.#held.values()) {
-      if (held.payment.acceptedAtMs >= this.#purgedAtMs || held.state === 'settling') continue;
-      source.release(held.journalRef);
-      this.#drop(held);
-    }
-  }
-
-  // Turning.
-
-  #idle(): boolean {
-    return this.#settlements.length === 0 && this.#calls.count === 0;
-  }
-
-  async #untilStirred(): Promise<void> {
-    const { clock, policy, source, board } = this.#parts;
-    if (this.#more && !board.stopping) {
-      if (policy.batchWindowMs > 0) await sleep(clock, Math.min(PACE_MS, policy.batchWindowMs));
-      return;
-    }
-    // What a commit has left over, because the ledger was away or its batch was full, has nobody to stir for it.
-    if (this.#settlements.length > 0) this.stir();
-    const waits = [this.#stirred.promise];
-    // A source that stops wakes its sleepers for good, and would leave no time for the calls in flight.
-    if (this.#room() > 0 && !board.stopping) {
-      this.#sourceWait ??= source.wait().then(() => {
-        this.#sourceWait = null;
-      });
-      waits.push(this.#sourceWait);
-    }
-    if (this.#waiting.length > 0 || board.stopping) waits.push(sleep(clock, ROUTE_AGAIN_MS));
-    await Promise.race(waits);
-    if (policy.batchWindowMs > 0 && !board.stopping) await this.#gather();
-    this.#late = false;
-    this.#stirred = Promise.withResolvers<void>();
-  }
-
-  /** Lets more come together for the next turn, which costs as much by itself as some twenty payments in it. */
-  #gather(): Promise<void> {
-    const { clock, policy } = this.#parts;
-    const lateWindowMs = Math.min(LATE_WINDOW_MS, policy.batchWindowMs);
-    return new Promise((resolve) => {
-      const end = () => {
-        this.#cutWindow = null;
-        resolve();
-      };
-      const cancel = clock.after(this.#late ? lateWindowMs : policy.batchWindowMs, end);
-      this.#cutWindow = () => {
-        this.#cutWindow = null;
-        cancel();
-        clock.after(lateWindowMs, end);
-      };
+  #startTimer(delivery: Delivery, atLeastMs: number): void {
+    const { policy, random, clock } = this.#parts;
+    const { setbacks, processor } = delivery.state;
+    const delayMs = Math.max(atLeastMs, fullJitterMs(policy.backoff, setbacks, random));
+    clock.after(delayMs, () => {
+      this.#apply(delivery, { kind: 'timer', hasFreeSlot: this.#calls.hasRoom(processor) });
+      if (delivery.state.phase === 'queued') this.wake();
     });
   }
-
-  /**
-   * The charge of a call that took long has been in the processor's books for a while before it gets into ours, and
-   * who compares them may look at that time already: it waits for no whole window.
-   */
-  #hurry(): void {
-    this.#late = true;
-    this.#cutWindow?.();
-  }
 }
 
-/** Its outcome is unknown, and asked for or about to be. */
-function isPinned(state: HeldState): boolean {
-  return state === 'pinned' || state === 'asking';
-}
-
-function claimOf(held: Held): Claim {
-  const { correlationId, amountCents, acceptedAtMs } = held.payment;
-  return {
-    correlationId,
-    amountCents,
-    acceptedAtMs,
-    processor: held.processor,
-    requestedAtMs: held.requestedAtMs,
-  };
+function claimOf({ payment, state }: Delivery): Claim {
+  const { correlationId, amountCents, acceptedAtMs } = payment;
+  const { processor, requestedAtMs } = state;
+  return { correlationId, amountCents, acceptedAtMs, processor, requestedAtMs };
 }
 
 function withoutTrial(views: readonly ProcessorView[], processor: number): ProcessorView[] {

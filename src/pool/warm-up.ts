@@ -11,7 +11,7 @@ import { Segments } from '../shared-memory/segment-table.ts';
 import { Board } from '../shared-memory/state.ts';
 import { CARRIER } from '../tracing/open.ts';
 import { Standing } from './circuit-breakers.ts';
-import { Drain, type DrainPolicy } from './dispatcher.ts';
+import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { RingSource } from './ring-source.ts';
 
 const NAME = 'warm-up';
@@ -26,7 +26,12 @@ const COMMITTED = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-
  * Drains `count` payments like a pool thread, from a ring, into a ledger and to a processor that are its own and are
  * thrown away: the code is compiled before the first real payment needs it. A failure is no reason not to start.
  */
-export async function warmUpPool(count: number, policy: DrainPolicy, clock: Clock, log: Log): Promise<void> {
+export async function warmUpPool(
+  count: number,
+  policy: DispatcherPolicy,
+  clock: Clock,
+  log: Log,
+): Promise<void> {
   if (count === 0) return;
   const server = committing();
   try {
@@ -40,7 +45,7 @@ export async function warmUpPool(count: number, policy: DrainPolicy, clock: Cloc
   }
 }
 
-async function drain(count: number, policy: DrainPolicy, clock: Clock, url: string): Promise<void> {
+async function drain(count: number, policy: DispatcherPolicy, clock: Clock, url: string): Promise<void> {
   const random = Math.random;
   const board = new Board(Board.allocate(SHAPE), SHAPE);
   const sheet = new Meters(Meters.allocate(SHAPE), SHAPE).sheet(0);
@@ -55,7 +60,7 @@ async function drain(count: number, policy: DrainPolicy, clock: Clock, url: stri
   });
   const breakerBackoff = policy.backoff;
   const standingPolicy = { latencyBudgetMs: LATENCY_BUDGET_MS, breakerFailures: count, breakerBackoff };
-  const drained = new Drain({
+  const drained = new Dispatcher({
     seat: { instanceId: NAME, name: NAME },
     thread: 0,
     source: new RingSource(ring, segments, board),

@@ -10,7 +10,7 @@ import { Segments } from '../shared-memory/segment-table.ts';
 import { Board } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import { Standing } from './circuit-breakers.ts';
-import { Drain, type DrainPolicy } from './dispatcher.ts';
+import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
 import { RingSource } from './ring-source.ts';
 import { warmUpPool } from './warm-up.ts';
@@ -27,7 +27,7 @@ export interface PoolTask {
 export default async function drainRing({ thread, config, shared, isFirst }: PoolTask): Promise<void> {
   const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `pool-${thread}` });
   const clock = systemClock;
-  const policy = drainPolicy(config);
+  const policy = dispatcherPolicy(config);
   if (isFirst) await warmUpPool(config.warmUpPayments, policy, clock, log);
   const random = Math.random;
   const names = config.processors.map(({ name }) => name);
@@ -42,7 +42,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
   const standing = new Standing({ board, sheet, names, policy: standingPolicy(config), clock, random, log });
   const source = new RingSource(new Ring(shared.ring), new Segments(shared.segments), board);
   const seat = { instanceId: config.instanceId, name: `pool-${thread}` };
-  const drain = new Drain({
+  const drain = new Dispatcher({
     seat,
     thread,
     source,
@@ -97,7 +97,7 @@ function standingPolicy(config: Config) {
   };
 }
 
-function drainPolicy(config: Config): DrainPolicy {
+function dispatcherPolicy(config: Config): DispatcherPolicy {
   return {
     patienceMs: config.patienceMs,
     latencyBudgetMs: config.latencyBudgetMs,

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Calls } from '../../src/pool/calls.ts';
-import { Held } from '../../src/pool/in-flight-payment.ts';
+import { Delivery, QUEUED } from '../../src/pool/delivery.ts';
 import { Board } from '../../src/shared-memory/state.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 2 };
@@ -16,17 +16,16 @@ function setUp(policy = { callLimit: 100, drainRate: 1000, batchWindowMs: 0 }) {
   return { board, calls: new Calls({ board, thread: 1, processors: ['a', 'b'], policy }) };
 }
 
-function heldAt(processor: number, calledAtMs: number): Held {
-  const held = new Held(PAYMENT, 0);
-  held.processor = processor;
-  held.calledAtMs = calledAtMs;
-  return held;
+function deliveryAt(processor: number, calledAtMs: number): Delivery {
+  const delivery = new Delivery(PAYMENT, 0, null);
+  delivery.move({ state: { ...QUEUED, processor, calledAtMs }, effects: [] });
+  return delivery;
 }
 
 /** How many more calls a processor may get. */
 function roomOf(calls: Calls, processor: number): number {
   let room = 0;
-  for (; calls.hasRoom(processor); room++) calls.reserve(processor);
+  for (; calls.hasRoom(processor); room++) calls.acquire(processor);
   for (let place = 0; place < room; place++) calls.release(processor);
   return room;
 }
@@ -65,11 +64,11 @@ test('no processor gets more than the limit', () => {
 
 test('each processor has places of its own', () => {
   const { calls } = setUp({ callLimit: 2, drainRate: 1, batchWindowMs: 0 });
-  calls.reserve(0);
-  calls.reserve(0);
+  calls.acquire(0);
+  calls.acquire(0);
   assert.not(calls.hasRoom(0));
   assert.ok(calls.hasRoom(1));
-  calls.reserve(1);
+  calls.acquire(1);
   assert.is(calls.count, 3);
   calls.release(0);
   assert.ok(calls.hasRoom(0));
@@ -83,7 +82,7 @@ test('a place that nobody took is not given back', () => {
 
 test('shows the board how many run and when the oldest began', () => {
   const { board, calls } = setUp();
-  const [first, second, elsewhere] = [heldAt(0, 1000), heldAt(0, 1500), heldAt(1, 1200)];
+  const [first, second, elsewhere] = [deliveryAt(0, 1000), deliveryAt(0, 1500), deliveryAt(1, 1200)];
   for (const held of [first, second, elsewhere]) calls.began(held);
   assert.is(board.callsInFlight(0), 2);
   assert.is(board.oldestCallAtMs(0), 1000);
@@ -98,7 +97,7 @@ test('shows the board how many run and when the oldest began', () => {
 
 test('a call ends once', () => {
   const { calls } = setUp();
-  const held = heldAt(0, 1000);
+  const held = deliveryAt(0, 1000);
   calls.began(held);
   calls.ended(held);
   assert.throws(() => calls.ended(held));
@@ -121,7 +120,7 @@ test('a thread that begins wipes what the one before it in its place had in flig
 test('a processor that nobody configured is a bug', () => {
   const { calls } = setUp();
   assert.throws(() => calls.hasRoom(2));
-  assert.throws(() => calls.began(heldAt(2, 1)));
+  assert.throws(() => calls.began(deliveryAt(2, 1)));
 });
 
 test.run();

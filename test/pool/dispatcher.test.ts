@@ -4,7 +4,12 @@ import type { Payment } from '../../src/core/payment.ts';
 import type { LedgerEntry } from '../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
 import { Standing } from '../../src/pool/circuit-breakers.ts';
-import { Drain, type DrainPolicy, type QueuedPayment, type Source } from '../../src/pool/dispatcher.ts';
+import {
+  Dispatcher,
+  type DispatcherPolicy,
+  type QueuedPayment,
+  type Source,
+} from '../../src/pool/dispatcher.ts';
 import type { Answer, Found } from '../../src/processor/processor.ts';
 import { Meters } from '../../src/shared-memory/metrics-table.ts';
 import { Board } from '../../src/shared-memory/state.ts';
@@ -15,7 +20,7 @@ import { ManualClock, rest } from '../manual-clock.ts';
 import { ScriptedProcessor } from './scripted-processor.ts';
 
 const NAMES = ['default', 'fallback'];
-const POLICY: DrainPolicy = {
+const POLICY: DispatcherPolicy = {
   patienceMs: 1000,
   latencyBudgetMs: 1000,
   processorTimeoutMs: 2000,
@@ -80,7 +85,7 @@ function idOf(number: number): string {
 }
 
 function setUp(
-  policy: Partial<DrainPolicy> = {},
+  policy: Partial<DispatcherPolicy> = {},
   store = new MemoryStore(),
   clock = new ManualClock(),
   mood = new Mood(),
@@ -97,7 +102,7 @@ function setUp(
   const [cheap, dear] = [new ScriptedProcessor(), new ScriptedProcessor()];
   const source = new ListSource();
   const standing = new Standing({ board, sheet, names: NAMES, policy: STANDING_POLICY, clock, random, log });
-  const drain = new Drain({
+  const drain = new Dispatcher({
     seat: { instanceId: 'gateway-1', name: 'pool-0' },
     thread: 0,
     source,
@@ -151,7 +156,7 @@ function setUp(
     },
     async stop() {
       board.stop();
-      drain.stir();
+      drain.wake();
       source.wake();
       for (let turn = 0; turn < 100 && !ended; turn++) await clock.passSlowly(100);
       assert.ok(ended, 'the drain has come to its end');
@@ -562,6 +567,13 @@ for (const answer of [FAILED, REFUSED]) {
     dear.answers.push(answer, answer);
     await clock.passSlowly(POLICY.pinHoldMs - 100);
     assert.equal(idsOf(cheap), [idOf(1)], 'what was never sent');
+    assert.equal(
+      idsOf(dear).sort(),
+      [idOf(2), idOf(3)],
+      'sent again where it had been sent, and nowhere else',
+    );
+    await clock.passSlowly(POLICY.pinHoldMs);
+    assert.equal(idsOf(cheap).sort(), [idOf(1), idOf(2), idOf(3)], 'free to go when no call can be running');
     await world.stop();
   });
 }
@@ -1391,7 +1403,7 @@ test('a stop waits for calls in flight and for the books, and gives the number b
   put(1);
   await rest();
   board.stop();
-  drain.stir();
+  drain.wake();
   await clock.passSlowly(5000);
   assert.not(hasEnded());
   call.resolve({ kind: 'committed' });
@@ -1433,7 +1445,7 @@ test('a stop does not wait for the window of a batch', async () => {
   const world = setUp({ batchWindowMs: 1000 });
   await rest();
   world.board.stop();
-  world.drain.stir();
+  world.drain.wake();
   await rest();
   assert.ok(world.hasEnded());
 });

@@ -1,11 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../src/core/clock.ts';
-import type { DrainPolicy } from '../../src/pool/dispatcher.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
+import type { DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { warmUpPool } from '../../src/pool/warm-up.ts';
 import { KeptLog } from '../kept-log.ts';
 
-const POLICY: DrainPolicy = {
+const POLICY: DispatcherPolicy = {
   patienceMs: 0,
   latencyBudgetMs: 1000,
   processorTimeoutMs: 5000,
@@ -28,8 +28,12 @@ test('more payments than its ring holds are drained, and nothing is complained o
   );
 });
 
-test('without payments there is nothing to do', async () => {
-  await warmUpPool(0, POLICY, systemClock, new KeptLog());
+test('without payments nothing is run: no clock is read, and nothing is logged', async () => {
+  const log = new KeptLog();
+  const readClock = () => assert.unreachable('the clock is read');
+  const clock = { nowMs: readClock, monotonicMs: readClock, stopwatchMs: readClock, after: readClock };
+  await warmUpPool(0, POLICY, clock as unknown as Clock, log);
+  assert.equal(log.lines, []);
 });
 
 test.run();

@@ -78,9 +78,14 @@ test('what is over in time does not expire, and leaves no timer behind when it w
   assert.equal(expired, ['second 110', 'fourth 220']);
 });
 
-test('what was never watched is forgotten in peace', () => {
-  const { deadlines } = setUp();
+test('to forget what was never watched changes nothing for the others', () => {
+  const { clock, expired, deadlines, watch } = setUp();
+  watch('a', 100);
+  deadlines.forget(new Call('', 100, 0, () => {}));
   deadlines.forget(new Call('', 5, 0, () => {}));
+  assert.is(clock.pending, 1);
+  clock.pass(100);
+  assert.equal(expired, ['a 100']);
 });
 
 test('whoever begins when another expires has a deadline, too, and no second timer', () => {

@@ -498,13 +498,41 @@ function readByNode(bytes: Buffer): Promise<Heard | string> {
   });
 }
 
-test("wherever one byte is another: what is read to its end is the same to Node's reader", async () => {
-  const random = new Random(2);
+/** Another each day, so that what is tried grows; `FUZZ_SEED` repeats one. */
+const FUZZ_SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Date.now() / 86_400_000));
+const ODD_BYTES = [0, 9, 10, 13, 32, 44, 48, 49, 58, 59];
+
+const REFUSED_BY_NODE =
+  /^(Invalid (character in chunk (size|extensions)|header value char)|Duplicate Content-Length$)/;
+
+/** One small fault, of those that servers and networks make. */
+function mutated(bytes: Buffer, random: Random): Buffer {
+  const at = random.int(0, bytes.length - 1);
+  const byte = Buffer.of(random.pick([random.int(0, 255), ...ODD_BYTES]));
+  const lines = bytes.toString('latin1').split('\r\n');
+  const line = random.int(0, lines.length - 1);
+  switch (random.int(0, 4)) {
+    case 0:
+      return Buffer.concat([bytes.subarray(0, at), byte, bytes.subarray(at + 1)]);
+    case 1:
+      return Buffer.concat([bytes.subarray(0, at), byte, bytes.subarray(at)]);
+    case 2:
+      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1)]);
+    case 3:
+      lines.splice(line, 0, lines[line] ?? '');
+      return bytesOf(lines.join('\r\n'));
+    default:
+      lines.splice(line, 1);
+      return bytesOf(lines.join('\r\n'));
+  }
+}
+
+test(`with one small fault (FUZZ_SEED=${FUZZ_SEED}): what is read to its end is the same to Node's reader`, async () => {
+  const random = new Random(FUZZ_SEED);
   const writer = new Writer(random);
   let doneCount = 0;
-  for (let index = 0; index < 4000; index++) {
-    const bytes = bytesOf(writer.response().text);
-    bytes[random.int(0, bytes.length - 1)] = random.pick([0, 9, 10, 13, 32, 48, 49, 58, random.int(0, 255)]);
+  for (let index = 0; index < 6000; index++) {
+    const bytes = mutated(bytesOf(writer.response().text), random);
     const told = read([bytes]);
     // It takes a tab behind the coding for a part of its name.
     if (told.kind !== 'done' || /^transfer-encoding:.*d *\t/im.test(bytes.toString('latin1'))) continue;
@@ -512,8 +540,8 @@ test("wherever one byte is another: what is read to its end is the same to Node'
     const end = bytes.length - told.left;
     const heard = await readByNode(bytes.subarray(0, end));
     if (typeof heard === 'string') {
-      // It is choosy about what stands behind a size, and about DEL in a value, where nobody looks.
-      assert.match(heard, /^Invalid (character in chunk (size|extensions)|header value char)/, what);
+      // It refuses more: what stands behind a size, DEL in a value, and a length that is given twice, alike.
+      assert.match(heard, REFUSED_BY_NODE, `${heard}: ${what}`);
       continue;
     }
     doneCount++;

@@ -8,7 +8,7 @@ import { Journal } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
 import { MemoryLedger, type MemoryStore } from '../../src/ledger/memory/ledger.ts';
 import { Standing } from '../../src/pool/circuit-breakers.ts';
-import { Drain, type DrainPolicy } from '../../src/pool/dispatcher.ts';
+import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
 import { RingSource } from '../../src/pool/ring-source.ts';
 import { Recent } from '../../src/shared-memory/idempotency-cache.ts';
@@ -237,7 +237,7 @@ export class Life {
     );
     const [board, log, clock] = [this.#board, this.#log, scope];
     const sheet = this.#meters.sheet(index);
-    const policy = drainPolicy(plan);
+    const policy = dispatcherPolicy(plan);
     const standing = new Standing({
       board,
       sheet,
@@ -251,7 +251,7 @@ export class Life {
       random: random.next,
       log,
     });
-    const drain = new Drain({
+    const drain = new Dispatcher({
       seat: { instanceId: `instance-${this.#parts.index}`, name: `pool-${index}` },
       thread: index,
       source: new RingSource(this.#ring.seenBy(scope), this.#segments, board),
@@ -370,7 +370,7 @@ class SimRing extends Ring {
   }
 }
 
-function drainPolicy({ sizes }: Plan): DrainPolicy {
+function dispatcherPolicy({ sizes }: Plan): DispatcherPolicy {
   return {
     patienceMs: sizes.patienceMs,
     latencyBudgetMs: 1000,

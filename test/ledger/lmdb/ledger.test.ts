@@ -11,7 +11,7 @@ import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import type { Ledger, Notice, Settlement } from '../../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
 import { conformance } from '../conformance.ts';
-import { BATCH_SIZE, writtenCents, writtenId } from './lmdb-writer.ts';
+import { BATCH_SIZE, PURGED_COUNT, writtenCents, writtenId } from './lmdb-writer.ts';
 
 const WRITER = join(import.meta.dirname, 'lmdb-writer.ts');
 const NAMES = ['default', 'fallback'];
@@ -106,6 +106,24 @@ test('what was acknowledged outlives kill -9, and the totals are those of the en
       await takeOverAll(ledger, writers.length * BATCH_SIZE);
       await ledger.close();
     }
+  }));
+
+test('readers of another process see all of a purge or nothing of it', () =>
+  inDirectory(async (path) => {
+    const ledger = await LmdbLedger.open(path, { processorNames: NAMES, clock: systemClock });
+    const child = spawn(process.execPath, [WRITER, path, 'purging', '40'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const gone = once(child, 'close');
+    const seen = new Set<number>();
+    while (child.exitCode === null) {
+      seen.add((await total(ledger)).settled);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await gone;
+    assert.is(child.exitCode, 0);
+    assert.equal([...seen].sort(), [0, PURGED_COUNT]);
+    await ledger.close();
   }));
 
 /** Takes over from every owner but a new one, and expects the given number of payments. */

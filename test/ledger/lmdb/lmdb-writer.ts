@@ -64,9 +64,31 @@ async function write(path: string, writer: number, batchCount: number): Promise<
   await ledger.close();
 }
 
+/** How many payments there are between two purges. */
+export const PURGED_COUNT = 200;
+
+/** `node lmdb-writer.ts <ledger> purging <rounds>`: books that are full and empty in turn. */
+async function fillAndPurge(path: string, roundCount: number): Promise<void> {
+  const ledger = await LmdbLedger.open(path, {
+    processorNames: ['default', 'fallback'],
+    clock: systemClock,
+  });
+  const enlisted = await ledger.enlist({ instanceId: 'purging', name: 'pool-0' }, 0);
+  if (enlisted.kind === 'unavailable') throw new Error(enlisted.reason);
+  for (let round = 0; round < roundCount; round++) {
+    const batches = Array.from({ length: PURGED_COUNT / BATCH_SIZE }, (_, batch) => batch);
+    for (const batch of batches) await ledger.commit(enlisted.value, [], claims(round, batch));
+    const settled = batches.flatMap((batch) => settlements(round, batch));
+    await ledger.commit(enlisted.value, settled, []);
+    await ledger.purge(0);
+  }
+  await ledger.close();
+}
+
 const [path, writer, batchCount] = process.argv.slice(2);
 if (process.argv[1] === import.meta.filename && path !== undefined) {
   // A file that outgrows `ulimit -f` then is a write that fails, as on a full disk, and not the end of the process.
   process.on('SIGXFSZ', () => {});
-  await write(path, Number(writer), Number(batchCount));
+  if (writer === 'purging') await fillAndPurge(path, Number(batchCount));
+  else await write(path, Number(writer), Number(batchCount));
 }

@@ -1,0 +1,98 @@
+import { type Clock, sleep } from '../core/clock.ts';
+
+/** While payments wait for a processor, how often they are routed again. */
+const ROUTE_AGAIN_MS = 25;
+/** Between two full batches, so that a backlog does not keep a CPU to itself. */
+const BACKLOG_PAUSE_MS = 2;
+/** What is left of the window once a call has ended that took longer than a whole one. */
+const LATE_WINDOW_MS = 10;
+
+export interface BatchWindowParts {
+  readonly clock: Clock;
+  /** How long payments gather before a turn; 0: a turn begins at once. */
+  readonly windowMs: number;
+  /** Resolves when there may be payments to take. */
+  readonly sourceReady: () => Promise<void>;
+  readonly isStopping: () => boolean;
+}
+
+/** What the turn that has just ended leaves behind. */
+export interface TurnEnd {
+  /** The batch was full: there is more to do at once. */
+  readonly isBacklogged: boolean;
+  readonly canTake: boolean;
+  readonly hasQueued: boolean;
+}
+
+/**
+ * Decides when the next turn of a pool thread begins.
+ *
+ * A turn costs as much by itself as some twenty payments in it, so payments and outcomes gather for `windowMs` after
+ * the first of them. The window adds no latency for the client, which has its 202 already.
+ */
+export class BatchWindow {
+  readonly #parts: BatchWindowParts;
+  #woken = Promise.withResolvers<void>();
+  #sourceReady: Promise<void> | null = null;
+  #isShortened = false;
+  /** Shortens the window that is open; null while none is. */
+  #shorten: (() => void) | null = null;
+
+  constructor(parts: BatchWindowParts) {
+    this.#parts = parts;
+  }
+
+  /** Something is ready for the next turn. */
+  wake(): void {
+    this.#woken.resolve();
+  }
+
+  /** Tells how long a call took that has just ended. */
+  callEnded(tookMs: number): void {
+    // The charge has been in the processor's books for a while, and an auditor may be comparing that time already.
+    if (tookMs <= this.#parts.windowMs) return;
+    this.#isShortened = true;
+    this.#shorten?.();
+  }
+
+  /** Resolves when the next turn is to begin. */
+  async nextTurn({ isBacklogged, canTake, hasQueued }: TurnEnd): Promise<void> {
+    const { clock, windowMs, isStopping } = this.#parts;
+    if (isBacklogged && !isStopping()) {
+      if (windowMs > 0) await sleep(clock, Math.min(BACKLOG_PAUSE_MS, windowMs));
+      return;
+    }
+    const waits = [this.#woken.promise];
+    // A ring that is stopping wakes its sleepers for good, and would leave no time for the calls in flight.
+    if (canTake && !isStopping()) waits.push(this.#untilSourceReady());
+    if (hasQueued || isStopping()) waits.push(sleep(clock, ROUTE_AGAIN_MS));
+    await Promise.race(waits);
+    if (windowMs > 0 && !isStopping()) await this.#gather();
+    this.#isShortened = false;
+    this.#woken = Promise.withResolvers<void>();
+  }
+
+  #untilSourceReady(): Promise<void> {
+    this.#sourceReady ??= this.#parts.sourceReady().then(() => {
+      this.#sourceReady = null;
+    });
+    return this.#sourceReady;
+  }
+
+  #gather(): Promise<void> {
+    const { clock, windowMs } = this.#parts;
+    const lateWindowMs = Math.min(LATE_WINDOW_MS, windowMs);
+    return new Promise((resolve) => {
+      const end = () => {
+        this.#shorten = null;
+        resolve();
+      };
+      const cancel = clock.after(this.#isShortened ? lateWindowMs : windowMs, end);
+      this.#shorten = () => {
+        this.#shorten = null;
+        cancel();
+        clock.after(lateWindowMs, end);
+      };
+    });
+  }
+}

@@ -1,0 +1,351 @@
+import assert from 'node:assert';
+import type { Payment } from '../core/payment.ts';
+import type { ClaimReply, Settlement } from '../ledger/ledger.ts';
+import type { Answer, Found } from '../processor/processor.ts';
+
+/**
+ * The life of one payment in a pool thread: a state machine without timers and without I/O. The dispatcher feeds it
+ * events and carries out the effects that it asks for.
+ *
+ * | phase       | waits for                                          | event             | next phase                   |
+ * |-------------|----------------------------------------------------|-------------------|------------------------------|
+ * | queued      | a processor that can take it                       | routed            | claiming                     |
+ * | claiming    | the ledger's reply to its claim                    | claim-replied     | calling, in-doubt, queued, done |
+ * |             |                                                    | claim-lost        | queued                       |
+ * | calling     | the processor's answer to the payment request      | answered          | settling, asking, in-doubt, backing-off |
+ * | backing-off | its timer; nothing was committed                   | timer             | queued                       |
+ * | in-doubt    | its timer; it may have been committed, so only     | timer             | asking, in-doubt             |
+ * |             | this processor may get it, with the same stamp     |                   |                              |
+ * | asking      | the processor's answer to the look-up              | looked-up         | settling, in-doubt, backing-off, calling |
+ * | settling    | the ledger's reply to its settlement               | settled           | done                         |
+ * | done        | nothing                                            |                   |                              |
+ *
+ * `dropped` (purged, or claimed by another owner) leads from every phase to `done`. A reply that comes after that
+ * only gives back the call slot.
+ *
+ * A payment holds a call slot from its claim until the calls that follow have ended: in `claiming`, `calling` and
+ * `asking`, and in `done` until a reply that is still outstanding has come.
+ */
+export type Phase =
+  | 'queued'
+  | 'claiming'
+  | 'calling'
+  | 'backing-off'
+  | 'in-doubt'
+  | 'asking'
+  | 'settling'
+  | 'done';
+
+export interface DeliveryState {
+  readonly phase: Phase;
+  readonly holdsSlot: boolean;
+  /** The ledger has granted this owner a claim. */
+  readonly isClaimed: boolean;
+  /** Position of the processor of the latest claim; meaningless before the first. */
+  readonly processor: number;
+  /** The stamp of the latest claim, UTC; 0 before the first. */
+  readonly requestedAtMs: number;
+  /** When the latest call began, on the monotonic clock; 0 before the first. */
+  readonly calledAtMs: number;
+  /** Until when the latest call may still be running at the processor, on the monotonic clock. */
+  readonly callMayRunUntilMs: number;
+  /**
+   * Until then, on the monotonic clock, a call whose end was not seen may still be running; 0: there is none. Only a
+   * look-up that is asked later, and finds nothing, ends the doubt. Time alone does not.
+   */
+  readonly inDoubtUntilMs: number;
+  /** Failed calls and unanswered look-ups in a row: the backoff grows with them. */
+  readonly setbacks: number;
+}
+
+/** When a call begins and until when it may run at the processor, both on the monotonic clock. */
+export interface CallTimes {
+  readonly calledAtMs: number;
+  readonly callMayRunUntilMs: number;
+}
+
+export type DeliveryEvent =
+  | { readonly kind: 'routed'; readonly processor: number; readonly requestedAtMs: number }
+  /** `call` is null when the lease has run out meanwhile: then nothing may be sent. */
+  | { readonly kind: 'claim-replied'; readonly reply: ClaimReply; readonly call: CallTimes | null }
+  /** The ledger did not answer. Repeating the claim is harmless. */
+  | { readonly kind: 'claim-lost' }
+  | { readonly kind: 'answered'; readonly answer: Answer }
+  /** `repeat` is the call that may follow at once if the processor holds nothing; null when none may. */
+  | {
+      readonly kind: 'looked-up';
+      readonly found: Found;
+      readonly askedAtMs: number;
+      readonly repeat: CallTimes | null;
+    }
+  | { readonly kind: 'timer'; readonly hasFreeSlot: boolean }
+  | { readonly kind: 'settled' }
+  | { readonly kind: 'dropped' };
+
+export type SettlementOutcome = Pick<Settlement, 'status' | 'amountCents' | 'requestedAtMs' | 'reason'>;
+
+export type Effect =
+  | { readonly kind: 'acquire-slot' }
+  | { readonly kind: 'release-slot' }
+  /** Send the payment to its processor; answer with `answered`. */
+  | { readonly kind: 'call' }
+  /** Ask the processor what it holds; answer with `looked-up`. */
+  | { readonly kind: 'look-up' }
+  /** Back to the front of the queue. */
+  | { readonly kind: 'requeue' }
+  /** Send `timer` after a backoff that grows with `setbacks`, and not before `atLeastMs` have passed. */
+  | { readonly kind: 'start-timer'; readonly atLeastMs: number }
+  /** Write the outcome into the ledger; answer with `settled`. */
+  | { readonly kind: 'settle'; readonly outcome: SettlementOutcome }
+  /** The ledger answers for the payment from here on, or it is never to be sent: the journal may forget it. */
+  | { readonly kind: 'release-journal' }
+  /** The thread is finished with it. */
+  | { readonly kind: 'remove' };
+
+export interface Transition {
+  readonly state: DeliveryState;
+  readonly effects: readonly Effect[];
+}
+
+const NO_EFFECTS: readonly Effect[] = [];
+const ACQUIRE_SLOT: Effect = { kind: 'acquire-slot' };
+const RELEASE_SLOT: Effect = { kind: 'release-slot' };
+const CALL: Effect = { kind: 'call' };
+const LOOK_UP: readonly Effect[] = [{ kind: 'look-up' }];
+const REQUEUE: readonly Effect[] = [{ kind: 'requeue' }];
+const RELEASE_JOURNAL: Effect = { kind: 'release-journal' };
+const REMOVE: Effect = { kind: 'remove' };
+
+/**
+ * The next state, and what the dispatcher has to do about it, in this order. `payment` is the one that the state is
+ * about. Throws an `AssertionError` when the event has no place in the phase.
+ */
+export function next(state: DeliveryState, event: DeliveryEvent, payment: Payment): Transition {
+  const transition = step(state, event, payment);
+  if (transition.state.holdsSlot === state.holdsSlot) return transition;
+  const slotEffect = transition.state.holdsSlot ? ACQUIRE_SLOT : RELEASE_SLOT;
+  return { state: transition.state, effects: [slotEffect, ...transition.effects] };
+}
+
+function step(state: DeliveryState, event: DeliveryEvent, payment: Payment): Transition {
+  if (state.phase === 'done') return afterDone(state, event);
+  if (event.kind === 'dropped') return to(state, { phase: 'done' }, [REMOVE]);
+  switch (state.phase) {
+    case 'queued':
+      return routed(state, expected(event, 'routed'));
+    case 'claiming':
+      return event.kind === 'claim-lost'
+        ? requeued(state)
+        : claimReplied(state, expected(event, 'claim-replied'));
+    case 'calling':
+      return answered(state, expected(event, 'answered').answer, payment);
+    case 'backing-off':
+      expected(event, 'timer');
+      return to(state, { phase: 'queued' }, REQUEUE);
+    case 'in-doubt':
+      return expected(event, 'timer').hasFreeSlot
+        ? to(state, { phase: 'asking', holdsSlot: true }, LOOK_UP)
+        : inDoubt(state);
+    case 'asking':
+      return lookedUp(state, expected(event, 'looked-up'));
+    case 'settling':
+      expected(event, 'settled');
+      return to(state, { phase: 'done' }, [REMOVE]);
+  }
+}
+
+/** A payment for which nothing has been sent yet. */
+export const QUEUED: DeliveryState = {
+  phase: 'queued',
+  holdsSlot: false,
+  isClaimed: false,
+  processor: 0,
+  requestedAtMs: 0,
+  calledAtMs: 0,
+  callMayRunUntilMs: 0,
+  inDoubtUntilMs: 0,
+  setbacks: 0,
+};
+
+/**
+ * A payment that another owner had dispatched: it may have been committed. `callMayRunUntilMs` is when its last call
+ * must have ended, on the monotonic clock.
+ */
+export function takenOver(processor: number, requestedAtMs: number, callMayRunUntilMs: number): Transition {
+  return inDoubt({
+    ...QUEUED,
+    isClaimed: true,
+    processor,
+    requestedAtMs,
+    callMayRunUntilMs,
+    inDoubtUntilMs: callMayRunUntilMs,
+  });
+}
+
+/** Its processor alone can tell whether it was committed, and has been asked or is about to be. */
+export function isInDoubt({ phase }: DeliveryState): boolean {
+  return phase === 'in-doubt' || phase === 'asking';
+}
+
+function routed(
+  state: DeliveryState,
+  { processor, requestedAtMs }: Extract<DeliveryEvent, { kind: 'routed' }>,
+): Transition {
+  return to(state, { phase: 'claiming', holdsSlot: true, processor, requestedAtMs }, NO_EFFECTS);
+}
+
+function claimReplied(
+  state: DeliveryState,
+  { reply, call }: Extract<DeliveryEvent, { kind: 'claim-replied' }>,
+): Transition {
+  if (reply === 'fenced') return requeued(state);
+  if (reply !== 'claimed') return to(state, { phase: 'done', holdsSlot: false }, [RELEASE_JOURNAL, REMOVE]);
+  const claimed = { ...state, isClaimed: true };
+  if (call !== null) return to(claimed, { phase: 'calling', ...call }, [RELEASE_JOURNAL, CALL]);
+  // Nothing was sent, but the ledger says that it may have been: the present owner of the claim asks first.
+  const { state: doubtful, effects } = inDoubt(claimed);
+  return { state: doubtful, effects: [RELEASE_JOURNAL, ...effects] };
+}
+
+function answered(before: DeliveryState, answer: Answer, payment: Payment): Transition {
+  const isOutcomeOpen = answer.kind === 'unknown' || answer.kind === 'duplicate';
+  const state = isOutcomeOpen ? { ...before, inDoubtUntilMs: before.callMayRunUntilMs } : before;
+  const mayBeCommittedEarlier = state.inDoubtUntilMs > 0;
+  switch (answer.kind) {
+    case 'committed':
+      return settling(state, 'settled', payment.amountCents, state.requestedAtMs);
+    case 'duplicate':
+      return to(state, { phase: 'asking' }, LOOK_UP);
+    case 'failed':
+      return mayBeCommittedEarlier ? inDoubt(state) : to(state, { phase: 'asking' }, LOOK_UP);
+    case 'unknown':
+      return inDoubt(state);
+    case 'invalid':
+      return mayBeCommittedEarlier
+        ? inDoubt(state)
+        : settling(state, 'invalid', payment.amountCents, state.requestedAtMs, answer.reason);
+    case 'refused':
+      return mayBeCommittedEarlier
+        ? inDoubt(state, answer.retryAfterMs ?? 0)
+        : backingOff(state, answer.retryAfterMs ?? 0);
+    case 'exhausted':
+      return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state, 0);
+  }
+}
+
+function lookedUp(
+  state: DeliveryState,
+  { found, askedAtMs, repeat }: Extract<DeliveryEvent, { kind: 'looked-up' }>,
+): Transition {
+  switch (found.kind) {
+    case 'held':
+      return settling(state, 'settled', found.amountCents, found.requestedAtMs);
+    case 'unknown':
+      return inDoubt(state);
+    case 'absent':
+      // When it was asked, no call could still be running there: the payment may go anywhere.
+      if (askedAtMs >= state.inDoubtUntilMs) return backingOff({ ...state, inDoubtUntilMs: 0 }, 0);
+      return repeat === null ? inDoubt(state) : to(state, { phase: 'calling', ...repeat }, [CALL]);
+  }
+}
+
+/** Replies that were outstanding when the payment was dropped, and its timer. */
+function afterDone(state: DeliveryState, event: DeliveryEvent): Transition {
+  switch (event.kind) {
+    case 'claim-replied':
+    case 'claim-lost':
+    case 'answered':
+    case 'looked-up':
+      return to(state, { holdsSlot: false }, NO_EFFECTS);
+    case 'timer':
+    case 'settled':
+    case 'dropped':
+      return { state, effects: NO_EFFECTS };
+    case 'routed':
+      throw new Error('a payment that is done cannot be routed');
+  }
+}
+
+function requeued(state: DeliveryState): Transition {
+  return to(state, { phase: 'queued', holdsSlot: false }, REQUEUE);
+}
+
+function backingOff(state: DeliveryState, atLeastMs: number): Transition {
+  return withTimer(state, 'backing-off', atLeastMs);
+}
+
+function inDoubt(state: DeliveryState, atLeastMs = 0): Transition {
+  return withTimer(state, 'in-doubt', atLeastMs);
+}
+
+function withTimer(state: DeliveryState, phase: Phase, atLeastMs: number): Transition {
+  const setbacks = state.setbacks + 1;
+  return to(state, { phase, holdsSlot: false, setbacks }, [{ kind: 'start-timer', atLeastMs }]);
+}
+
+function settling(
+  state: DeliveryState,
+  status: Settlement['status'],
+  amountCents: number,
+  requestedAtMs: number,
+  reason = '',
+): Transition {
+  const outcome = { status, amountCents, requestedAtMs, reason };
+  return to(state, { phase: 'settling', holdsSlot: false }, [{ kind: 'settle', outcome }]);
+}
+
+function to(state: DeliveryState, changes: Partial<DeliveryState>, effects: readonly Effect[]): Transition {
+  return { state: { ...state, ...changes }, effects };
+}
+
+function expected<K extends DeliveryEvent['kind']>(
+  event: DeliveryEvent,
+  kind: K,
+): Extract<DeliveryEvent, { kind: K }> {
+  assert.equal(event.kind, kind);
+  return event as Extract<DeliveryEvent, { kind: K }>;
+}
+
+/** By id and amount: another amount under the same id is another claim, which the ledger refuses. */
+export function keyOf({ correlationId, amountCents }: Payment): string {
+  return `${correlationId} ${amountCents}`;
+}
+
+/** This instance's journal has no record of the payment: it came from another owner, by way of the ledger. */
+export const NOT_JOURNALED = -1;
+
+/** A payment in the hands of a pool thread, with the state of its delivery. */
+export class Delivery {
+  readonly payment: Payment;
+  readonly key: string;
+  /** The record of the payment in the journal, or `NOT_JOURNALED`. */
+  readonly journalRef: number;
+  /** The trace context of its calls; null: none. The ledger does not keep it. */
+  trace: Buffer | null;
+  #state = QUEUED;
+
+  constructor(payment: Payment, journalRef: number, trace: Buffer | null) {
+    this.payment = payment;
+    this.key = keyOf(payment);
+    this.journalRef = journalRef;
+    this.trace = trace;
+  }
+
+  get state(): DeliveryState {
+    return this.#state;
+  }
+
+  get isDone(): boolean {
+    return this.#state.phase === 'done';
+  }
+
+  /** The only setter of the state. Returns what is to be done. */
+  move({ state, effects }: Transition): readonly Effect[] {
+    this.#state = state;
+    return effects;
+  }
+
+  next(event: DeliveryEvent): Transition {
+    return next(this.#state, event, this.payment);
+  }
+}

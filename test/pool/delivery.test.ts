@@ -1,0 +1,302 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { ClaimReply } from '../../src/ledger/ledger.ts';
+import {
+  Delivery,
+  type DeliveryEvent,
+  type DeliveryState,
+  type Effect,
+  isInDoubt,
+  keyOf,
+  next,
+  type Phase,
+  QUEUED,
+  takenOver,
+} from '../../src/pool/delivery.ts';
+import type { Answer, Found } from '../../src/processor/processor.ts';
+
+const PAYMENT = {
+  correlationId: '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3',
+  amountCents: 1990,
+  acceptedAtMs: 1000,
+};
+/** A state in the middle of a life, with a value in each field that must be kept. */
+const USED: DeliveryState = {
+  ...QUEUED,
+  isClaimed: true,
+  processor: 1,
+  requestedAtMs: 5000,
+  calledAtMs: 100,
+  callMayRunUntilMs: 900,
+  setbacks: 2,
+};
+const IN_DOUBT_UNTIL = 700;
+const CALL = { calledAtMs: 300, callMayRunUntilMs: 1100 };
+
+const ACQUIRE: Effect = { kind: 'acquire-slot' };
+const RELEASE: Effect = { kind: 'release-slot' };
+const REQUEUE: Effect = { kind: 'requeue' };
+const REMOVE: Effect = { kind: 'remove' };
+const RELEASE_JOURNAL: Effect = { kind: 'release-journal' };
+const LOOK_UP: Effect = { kind: 'look-up' };
+const SEND: Effect = { kind: 'call' };
+const timerOf = (atLeastMs: number): Effect => ({ kind: 'start-timer', atLeastMs });
+const settleOf = (amountCents: number, requestedAtMs: number, invalid?: string): Effect => ({
+  kind: 'settle',
+  outcome: {
+    status: invalid === undefined ? 'settled' : 'invalid',
+    amountCents,
+    requestedAtMs,
+    reason: invalid ?? '',
+  },
+});
+
+const ANSWERS: Record<Answer['kind'], Answer> = {
+  committed: { kind: 'committed' },
+  duplicate: { kind: 'duplicate' },
+  refused: { kind: 'refused', reason: '429', retryAfterMs: 2000 },
+  exhausted: { kind: 'exhausted', reason: 'EMFILE' },
+  failed: { kind: 'failed', reason: '500' },
+  unknown: { kind: 'unknown', reason: 'timeout' },
+  invalid: { kind: 'invalid', reason: '400 amount' },
+};
+const FOUND: Record<Found['kind'], Found> = {
+  held: { kind: 'held', amountCents: 1991, requestedAtMs: 4999 },
+  absent: { kind: 'absent' },
+  unknown: { kind: 'unknown', reason: 'timeout' },
+};
+const claimReplied = (reply: ClaimReply, call: typeof CALL | null = CALL): DeliveryEvent => ({
+  kind: 'claim-replied',
+  reply,
+  call,
+});
+const answered = (kind: Answer['kind']): DeliveryEvent => ({ kind: 'answered', answer: ANSWERS[kind] });
+const lookedUp = (kind: Found['kind'], askedAtMs: number, repeat: typeof CALL | null): DeliveryEvent => ({
+  kind: 'looked-up',
+  found: FOUND[kind],
+  askedAtMs,
+  repeat,
+});
+
+const EVENTS: Record<string, DeliveryEvent> = {
+  routed: { kind: 'routed', processor: 1, requestedAtMs: 6000 },
+  claimed: claimReplied('claimed'),
+  'claimed, and the lease has run out': claimReplied('claimed', null),
+  known: claimReplied('known'),
+  conflict: claimReplied('conflict'),
+  purged: claimReplied('purged'),
+  fenced: claimReplied('fenced'),
+  'claim lost': { kind: 'claim-lost' },
+  committed: answered('committed'),
+  duplicate: answered('duplicate'),
+  refused: answered('refused'),
+  'refused without a time': {
+    kind: 'answered',
+    answer: { kind: 'refused', reason: '429', retryAfterMs: null },
+  },
+  exhausted: answered('exhausted'),
+  failed: answered('failed'),
+  unknown: answered('unknown'),
+  invalid: answered('invalid'),
+  held: lookedUp('held', IN_DOUBT_UNTIL - 1, CALL),
+  'no answer to the look-up': lookedUp('unknown', IN_DOUBT_UNTIL - 1, CALL),
+  'absent, asked while a call may run': lookedUp('absent', IN_DOUBT_UNTIL - 1, CALL),
+  'absent, asked while a call may run, no repeat': lookedUp('absent', IN_DOUBT_UNTIL - 1, null),
+  'absent, asked when no call can run': lookedUp('absent', IN_DOUBT_UNTIL, CALL),
+  'timer, slot free': { kind: 'timer', hasFreeSlot: true },
+  'timer, no slot': { kind: 'timer', hasFreeSlot: false },
+  settled: { kind: 'settled' },
+  dropped: { kind: 'dropped' },
+};
+
+type Expected = readonly [changes: Partial<DeliveryState>, ...effects: Effect[]];
+
+const DONE: Partial<DeliveryState> = { phase: 'done' };
+const DONE_FREE: Partial<DeliveryState> = { phase: 'done', holdsSlot: false };
+const BACK_IN_QUEUE: Expected = [{ phase: 'queued', holdsSlot: false }, RELEASE, REQUEUE];
+const CLAIM_DENIED: Expected = [DONE_FREE, RELEASE, RELEASE_JOURNAL, REMOVE];
+/** From a phase with a slot to one with a timer. */
+const waits = (phase: Phase, atLeastMs = 0, more: Partial<DeliveryState> = {}): Expected => [
+  { phase, holdsSlot: false, setbacks: USED.setbacks + 1, ...more },
+  RELEASE,
+  timerOf(atLeastMs),
+];
+const settles = (...outcome: Parameters<typeof settleOf>): Expected => [
+  { phase: 'settling', holdsSlot: false },
+  RELEASE,
+  settleOf(...outcome),
+];
+const NOTHING: Expected = [{}];
+const SLOT_BACK: Expected = [{ holdsSlot: false }, RELEASE];
+
+/** Every event that has a place in a phase; each other one has none. */
+const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<string, Expected> }> = {
+  queued: {
+    from: { ...USED, phase: 'queued' },
+    to: {
+      routed: [{ phase: 'claiming', holdsSlot: true, processor: 1, requestedAtMs: 6000 }, ACQUIRE],
+      dropped: [DONE, REMOVE],
+    },
+  },
+  claiming: {
+    from: { ...USED, phase: 'claiming', holdsSlot: true, isClaimed: false },
+    to: {
+      claimed: [{ phase: 'calling', isClaimed: true, ...CALL }, RELEASE_JOURNAL, SEND],
+      'claimed, and the lease has run out': [
+        { phase: 'in-doubt', isClaimed: true, holdsSlot: false, setbacks: 3 },
+        RELEASE,
+        RELEASE_JOURNAL,
+        timerOf(0),
+      ],
+      known: CLAIM_DENIED,
+      conflict: CLAIM_DENIED,
+      purged: CLAIM_DENIED,
+      fenced: BACK_IN_QUEUE,
+      'claim lost': BACK_IN_QUEUE,
+      dropped: [DONE, REMOVE],
+    },
+  },
+  calling: {
+    from: { ...USED, phase: 'calling', holdsSlot: true },
+    to: {
+      committed: settles(1990, 5000),
+      duplicate: [{ phase: 'asking', inDoubtUntilMs: 900 }, LOOK_UP],
+      refused: waits('backing-off', 2000),
+      'refused without a time': waits('backing-off'),
+      exhausted: waits('backing-off'),
+      failed: [{ phase: 'asking' }, LOOK_UP],
+      unknown: waits('in-doubt', 0, { inDoubtUntilMs: 900 }),
+      invalid: settles(1990, 5000, '400 amount'),
+      dropped: [DONE, REMOVE],
+    },
+  },
+  'calling, while an earlier call may have committed it': {
+    from: { ...USED, phase: 'calling', holdsSlot: true, inDoubtUntilMs: IN_DOUBT_UNTIL },
+    to: {
+      committed: settles(1990, 5000),
+      duplicate: [{ phase: 'asking', inDoubtUntilMs: 900 }, LOOK_UP],
+      refused: waits('in-doubt', 2000),
+      'refused without a time': waits('in-doubt'),
+      exhausted: waits('in-doubt'),
+      failed: waits('in-doubt'),
+      unknown: waits('in-doubt', 0, { inDoubtUntilMs: 900 }),
+      invalid: waits('in-doubt'),
+      dropped: [DONE, REMOVE],
+    },
+  },
+  'backing-off': {
+    from: { ...USED, phase: 'backing-off' },
+    to: {
+      'timer, slot free': [{ phase: 'queued' }, REQUEUE],
+      'timer, no slot': [{ phase: 'queued' }, REQUEUE],
+      dropped: [DONE, REMOVE],
+    },
+  },
+  'in-doubt': {
+    from: { ...USED, phase: 'in-doubt', inDoubtUntilMs: IN_DOUBT_UNTIL },
+    to: {
+      'timer, slot free': [{ phase: 'asking', holdsSlot: true }, ACQUIRE, LOOK_UP],
+      'timer, no slot': [{ setbacks: USED.setbacks + 1 }, timerOf(0)],
+      dropped: [DONE, REMOVE],
+    },
+  },
+  asking: {
+    from: { ...USED, phase: 'asking', holdsSlot: true, inDoubtUntilMs: IN_DOUBT_UNTIL },
+    to: {
+      held: settles(1991, 4999),
+      'no answer to the look-up': waits('in-doubt'),
+      'absent, asked while a call may run': [{ phase: 'calling', ...CALL }, SEND],
+      'absent, asked while a call may run, no repeat': waits('in-doubt'),
+      'absent, asked when no call can run': waits('backing-off', 0, { inDoubtUntilMs: 0 }),
+      dropped: [DONE, REMOVE],
+    },
+  },
+  settling: {
+    from: { ...USED, phase: 'settling' },
+    to: { settled: [DONE, REMOVE], dropped: [DONE, REMOVE] },
+  },
+  done: {
+    from: { ...USED, phase: 'done' },
+    to: {
+      'timer, slot free': NOTHING,
+      'timer, no slot': NOTHING,
+      settled: NOTHING,
+      dropped: NOTHING,
+      ...Object.fromEntries(outstanding().map((name) => [name, NOTHING])),
+    },
+  },
+  'done, while a reply is outstanding': {
+    from: { ...USED, phase: 'done', holdsSlot: true },
+    to: {
+      'timer, slot free': NOTHING,
+      'timer, no slot': NOTHING,
+      settled: NOTHING,
+      dropped: NOTHING,
+      ...Object.fromEntries(outstanding().map((name) => [name, SLOT_BACK])),
+    },
+  },
+};
+
+/** The events that are replies to what was asked of the ledger or the processor. */
+function outstanding(): string[] {
+  const kinds = ['claim-replied', 'claim-lost', 'answered', 'looked-up'];
+  return Object.keys(EVENTS).filter((name) => kinds.includes(EVENTS[name]?.kind ?? ''));
+}
+
+for (const [name, { from, to }] of Object.entries(TABLE)) {
+  for (const [eventName, event] of Object.entries(EVENTS)) {
+    const expected = to[eventName];
+    if (expected === undefined) {
+      test(`${name}: ${eventName} has no place`, () => {
+        assert.throws(() => next(from, event, PAYMENT));
+      });
+      continue;
+    }
+    const [changes, ...effects] = expected;
+    test(`${name}: ${eventName}`, () => {
+      const transition = next(from, event, PAYMENT);
+      assert.equal(transition.state, { ...from, ...changes });
+      assert.equal(transition.effects, effects);
+    });
+  }
+}
+
+test('every phase and every event is in the table', () => {
+  const phases = new Set(Object.values(TABLE).map(({ from }) => from.phase));
+  assert.is(phases.size, 8);
+  const named = new Set(Object.values(TABLE).flatMap(({ to }) => Object.keys(to)));
+  assert.equal([...named].sort(), Object.keys(EVENTS).sort());
+});
+
+test('only what its processor alone can tell about is in doubt', () => {
+  const doubtful = Object.values(TABLE).filter(({ from }) => isInDoubt(from));
+  assert.equal([...new Set(doubtful.map(({ from }) => from.phase))].sort(), ['asking', 'in-doubt']);
+});
+
+test('what another owner had dispatched is asked for first, and stays in doubt until its call must have ended', () => {
+  const { state, effects } = takenOver(1, 5000, 900);
+  assert.equal(state, {
+    ...QUEUED,
+    phase: 'in-doubt',
+    isClaimed: true,
+    processor: 1,
+    requestedAtMs: 5000,
+    callMayRunUntilMs: 900,
+    inDoubtUntilMs: 900,
+    setbacks: 1,
+  });
+  assert.equal(effects, [timerOf(0)]);
+});
+
+test('a delivery keeps its state, and is known by id and amount', () => {
+  const delivery = new Delivery(PAYMENT, 7, null);
+  assert.is(delivery.state, QUEUED);
+  assert.is(delivery.journalRef, 7);
+  assert.is(delivery.key, keyOf(PAYMENT));
+  assert.is.not(delivery.key, keyOf({ ...PAYMENT, amountCents: 1991 }));
+  const effects = delivery.move(delivery.next({ kind: 'dropped' }));
+  assert.equal(effects, [REMOVE]);
+  assert.ok(delivery.isDone);
+});
+
+test.run();
