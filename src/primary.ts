@@ -1,7 +1,10 @@
+import { stat } from 'node:fs/promises';
 import { type Config, readConfig } from './config/config.ts';
+import { openFileLimit, shareDescriptors } from './config/descriptors.ts';
+import { sanitizeEnvironment } from './config/environment.ts';
 import { formatAddress } from './core/address.ts';
 import { systemClock } from './core/clock.ts';
-import { createLogger, type Log } from './core/log.ts';
+import { countDroppedLines, createLogger, type Log } from './core/log.ts';
 import { onStopRequest, type StopCause } from './core/stop-request.ts';
 import { type HttpFront, openFront } from './http/http-server.ts';
 import type { Listener } from './http/uws.ts';
@@ -24,7 +27,7 @@ if (reading.kind === 'wrong') {
   process.exit(1);
 }
 const log = createLogger(reading.config.logLevel, { instance: reading.config.instanceId });
-for (const line of reading.warnings) log.warn({}, line);
+for (const line of [...reading.warnings, ...sanitizeEnvironment(process.env)]) log.warn({}, line);
 // Nothing has been accepted yet, so there is nothing to finish.
 onStopRequest((signal) => {
   log.info({ signal }, 'stopped before it listened');
@@ -34,11 +37,19 @@ await run(reading.config, log);
 
 async function run(configured: Config, log: Log): Promise<void> {
   const { journalDir } = configured;
+  // libuv makes its threads when they are needed first, and aborts the process if there are none left by then.
+  await stat('/');
   const lock = await lockDirectory(journalDir, systemClock);
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
   process.once('exit', () => lock.release());
+  const share = shareDescriptors(configured, openFileLimit());
+  if (share.reduced.length > 0) {
+    const { reduced, wantedLimit } = share;
+    log.warn({ reduced, wantedLimit }, 'too few open files (ulimit -n): limits are reduced');
+  }
   const shared = allocateSharedMemory(configured, journalFileCount(journalDir));
   const board = new Board(shared.board, shared.boardShape);
+  countDroppedLines((lineCount) => board.countDroppedLines(lineCount));
   const meters = new Meters(shared.meters, shared.boardShape);
   const ring = new Ring(shared.ring);
   const segments = new Segments(shared.segments);
@@ -48,7 +59,9 @@ async function run(configured: Config, log: Log): Promise<void> {
   if (replayed.recordCount > 0) log.info({ ...replayed, damaged: undefined }, 'journal replayed');
 
   // After a crash payments are waiting, and compiled code is not worth their time.
-  const config = replayed.recordCount === 0 ? configured : { ...configured, warmUpPayments: 0 };
+  const warmUpPayments = replayed.recordCount === 0 ? configured.warmUpPayments : 0;
+  const { maxConnections, concurrency } = share;
+  const config = { ...configured, maxConnections, concurrency, warmUpPayments };
   const recovery = new Recovery({
     directory: journalDir,
     segments,

@@ -1,4 +1,5 @@
 import { trialEnvironment } from '../config/demo.ts';
+import { sanitizeEnvironment } from '../config/environment.ts';
 import { parseWindow } from '../core/time-window.ts';
 import { checked, command, examples } from './command.ts';
 
@@ -50,6 +51,7 @@ export const audit = command('audit')
       token,
     }) => {
       const { runAudit } = await import('../audit/command.ts');
+      for (const line of sanitizeEnvironment(process.env)) console.error(`dinossauro: ${line}`);
       process.exitCode = await runAudit(
         { from, to, every, all, json, progress, url, token: token ?? process.env['ADMIN_TOKEN'] ?? '' },
         {

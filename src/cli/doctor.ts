@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { sanitizeEnvironment } from '../config/environment.ts';
 import { systemClock } from '../core/clock.ts';
 import { command, DONE, examples, FAILED } from './command.ts';
 
@@ -27,8 +28,10 @@ export const doctor = command('doctor')
   )
   .action(async ({ json }) => {
     const { examine } = await import('../doctor/doctor.ts');
+    const environment = { ...process.env };
+    sanitizeEnvironment(process.env);
     const findings = [];
-    for await (const group of examine(process.env, systemClock)) {
+    for await (const group of examine(environment, systemClock)) {
       findings.push(...group);
       if (json) continue;
       for (const { check, level, seen, remedy } of group) {

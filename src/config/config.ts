@@ -133,6 +133,13 @@ const SETTINGS = {
   PROCESSOR_KEY_FILE: privateKey('The private key of `PROCESSOR_CERT_FILE`.'),
   HTTP_THREADS: whole('threads', 1, 1, 16, 'Threads that answer HTTP; above 1 they share the port.'),
   POOL_THREADS: whole('threads', 1, 1, 16, 'Threads that call processors and write the ledger.'),
+  MAX_CONNECTIONS: whole(
+    'connections',
+    4096,
+    1,
+    1_048_576,
+    'Connections of clients that may be open at once, at most half of what `ulimit -n` leaves; one more is closed at once.',
+  ),
   QUEUE_CAPACITY: custom(
     (text) => {
       const slots = parseWhole(text, 1024, 1_048_576);
@@ -389,6 +396,7 @@ function arrange(values: Values) {
       .sort((one, other) => one.feePpm - other.feePpm),
     httpThreadCount: values.HTTP_THREADS,
     poolThreadCount: values.POOL_THREADS,
+    maxConnections: values.MAX_CONNECTIONS,
     queueCapacity: values.QUEUE_CAPACITY,
     heldLimit: values.HELD_LIMIT,
     concurrency: values.CONCURRENCY,

@@ -11,6 +11,14 @@ export interface Tls {
   readonly key?: string;
 }
 
+/**
+ * What each TLS client of this project connects with. All of it is explicit, because Node takes what is missing from
+ * the environment, and `NODE_TLS_REJECT_UNAUTHORIZED` or `--tls-min-v1.0` would weaken it.
+ */
+export function clientOptions(tls: Tls) {
+  return { ...tls, rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const;
+}
+
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** The certificates of a PEM file; undefined when it can't be read, holds none, or one that is none. */

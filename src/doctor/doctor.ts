@@ -1,5 +1,6 @@
 import { type Config, readConfig } from '../config/config.ts';
 import { PLAYED, playedAddress, playsProcessors, trialEnvironment } from '../config/demo.ts';
+import { harmfulVariables } from '../config/environment.ts';
 import type { Clock } from '../core/clock.ts';
 import { checkDirectory, checkLock } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
@@ -24,6 +25,7 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
   yield [checkNode(process.versions)];
   yield [await checkNative('uWebSockets.js', () => import('../http/uws.ts'))];
   yield [await checkNative('lmdb', () => import('../ledger/lmdb/ledger.ts'))];
+  yield harmfulVariables(environment).map((line) => warn('environment', line, ''));
   const isTrial = playsProcessors(environment);
   const reading = readConfig(trialEnvironment(environment));
   yield reading.warnings.map((warning) => warn('settings', warning, ''));

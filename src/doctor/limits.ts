@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { type Descriptors, openFileLimit, shareDescriptors } from '../config/descriptors.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 const MIB = 2 ** 20;
@@ -9,9 +10,8 @@ const MEMORY_WANTED_BYTES = 96 * MIB;
 const MEMORY_MIN_BYTES = 64 * MIB;
 /** Below, the quota of a period is spent at once, and nobody is answered until the next one. */
 const CPU_WANTED = 0.5;
-/** Descriptors beside calls and the journal: clients, the ledger, the threads' own. */
+/** With fewer there is next to nothing for clients and calls. */
 const OPEN_FILES_MIN = 256;
-const OPEN_FILES_WANTED = 1024;
 
 export interface Limits {
   readonly memoryBytes: number;
@@ -22,27 +22,18 @@ export interface Limits {
   readonly isContainer: boolean;
 }
 
-export interface Wants {
-  readonly concurrency: number;
-  readonly journalSegmentCount: number;
-}
-
 /** What this process may take. `root` is where the system's files are, and another folder in tests. */
 export function readLimits(root = '/'): Limits {
   return {
     memoryBytes: Math.min(process.constrainedMemory() || Infinity, totalmem()),
     cpus: Math.min(quotaOf(root), availableParallelism()),
-    // Node has raised its soft limit to the hard one by now, as it does in the gateway.
-    openFiles: Number(
-      /^Max open files +(\d+)/m.exec(textOf(join(root, 'proc/self/limits')))?.[1] ?? Infinity,
-    ),
+    openFiles: openFileLimit(root),
     isContainer: ['.dockerenv', 'run/.containerenv'].some((file) => existsSync(join(root, file))),
   };
 }
 
-export function checkLimits(limits: Limits, { concurrency, journalSegmentCount }: Wants): Finding[] {
+export function checkLimits(limits: Limits, wants: Descriptors): Finding[] {
   const place = limits.isContainer ? 'in this container' : 'here';
-  const inUse = concurrency + journalSegmentCount;
   return [
     checkMemory(limits.memoryBytes, place),
     limits.cpus >= CPU_WANTED
@@ -52,7 +43,7 @@ export function checkLimits(limits: Limits, { concurrency, journalSegmentCount }
           `${limits.cpus} CPU ${place}`,
           `give an instance ${CPU_WANTED} or more: below, its answers come in bursts`,
         ),
-    checkOpenFiles(limits.openFiles, inUse),
+    checkOpenFiles(limits.openFiles, wants),
   ];
 }
 
@@ -64,11 +55,13 @@ function checkMemory(bytes: number, place: string): Finding {
   return fail('memory', seen, 'give an instance 96 MiB or more');
 }
 
-function checkOpenFiles(limit: number, inUse: number): Finding {
-  const seen = `${limit === Infinity ? 'any number of' : limit} open files (ulimit -n)`;
-  if (limit >= inUse + OPEN_FILES_WANTED) return ok('files', seen);
-  const remedy = `raise it to ${inUse + OPEN_FILES_WANTED} or more, or lower CONCURRENCY`;
-  return limit >= inUse + OPEN_FILES_MIN ? warn('files', seen, remedy) : fail('files', seen, remedy);
+function checkOpenFiles(limit: number, wants: Descriptors): Finding {
+  const { maxConnections, concurrency, reduced, wantedLimit } = shareDescriptors(wants, limit);
+  const seen = `${limit === Infinity ? 'any number of' : limit} open files (ulimit -n): ${maxConnections} connections of clients, ${concurrency} calls to a processor`;
+  const wanted = Math.max(OPEN_FILES_MIN, wantedLimit);
+  if (limit < OPEN_FILES_MIN) return fail('files', seen, `raise it to ${wanted} or more`);
+  if (reduced.length === 0) return ok('files', seen);
+  return warn('files', seen, `raise it to ${wanted} or more; it reduces ${reduced.join(' and ')}`);
 }
 
 /** CPUs by the quotas of this process's control groups, of either version; Infinity without one. */

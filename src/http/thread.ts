@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { Trouble } from '../core/outage-log.ts';
 import { Journal } from '../journal/writer.ts';
 import { Lease } from '../ledger/lease.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -21,7 +22,7 @@ import { serveDocuments } from './documents.ts';
 import { serveMetrics } from './metrics.ts';
 import { type Durability, Intake } from './payment-acceptor.ts';
 import { Server } from './payment-routes.ts';
-import { createApp, type WebApp } from './uws.ts';
+import { createApp, limitConnections, type WebApp } from './uws.ts';
 
 /** How often files of the journal that nobody needs any more are removed. */
 const RECLAIM_EVERY_MS = 1000;
@@ -81,6 +82,19 @@ export class HttpThread {
         ? { kind: config.acceptDurability === 'flush' ? 'flush' : 'journal' }
         : { kind: 'ledger', ledger, lease };
     this.app = createApp();
+    const outage = new Trouble({
+      log,
+      began: 'too many connections: new ones are closed',
+      over: 'connections are taken again',
+    });
+    const limit = Math.ceil(config.maxConnections / config.httpThreadCount);
+    limitConnections(this.app, limit, {
+      onRefused: () => {
+        sheet.count('connectionsRefused');
+        outage.happened(`${limit} are open, see MAX_CONNECTIONS`);
+      },
+      onRoom: () => outage.passed(),
+    });
     this.#ledger = ledger;
     this.#lease = lease;
     this.#tracer = tracer;

@@ -51,6 +51,31 @@ export function createApp(): WebApp {
   return App() as WebApp;
 }
 
+/**
+ * Closes connections beyond `limit` as soon as they are accepted. It can't be left to the limit of open files: once
+ * that is reached, the library tries to accept without a pause, and takes a whole CPU for it.
+ */
+export function limitConnections(
+  app: WebApp,
+  limit: number,
+  { onRefused, onRoom }: { readonly onRefused: () => void; readonly onRoom: () => void },
+): void {
+  let open = 0;
+  const track: Parameters<WebApp['filter']>[0] = (response, change) => {
+    open += change;
+    if (open > limit) {
+      if (change > 0) {
+        onRefused();
+        response.close();
+      }
+    } else if (open <= limit * ROOM_AGAIN_SHARE) onRoom();
+  };
+  app.filter(track);
+}
+
+/** Below this share of the limit there is room again: clients that come and go at the limit don't count as that. */
+const ROOM_AGAIN_SHARE = 0.75;
+
 export type Listened =
   | { readonly kind: 'listening'; readonly listener: Listener }
   | { readonly kind: 'failed'; readonly reason: string };

@@ -2,8 +2,9 @@ import assert from 'node:assert';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
-import { createLogger } from '../core/log.ts';
+import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
+import { Board } from '../shared-memory/state.ts';
 import { HttpThread } from './thread.ts';
 import { warmUpHttp } from './warm-up.ts';
 
@@ -24,10 +25,15 @@ assert.ok(parentPort !== null);
 const port = parentPort;
 const { index, config, shared }: HttpTask = workerData;
 const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `http-${index}` });
+const board = new Board(shared.board, shared.boardShape);
+countDroppedLines((lineCount) => board.countDroppedLines(lineCount));
 await warmUpHttp(index, config, systemClock, log);
 const thread = await HttpThread.open(index, config, shared, systemClock, log);
 port.once('message', () => {
-  void thread.close().then(() => say({ kind: 'closed' }));
+  void thread.close().then(() => {
+    flushLogs();
+    say({ kind: 'closed' });
+  });
 });
 say({ kind: 'open', descriptor: thread.app.getDescriptor() });
 

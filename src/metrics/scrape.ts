@@ -71,6 +71,11 @@ export class Scrape {
         { value: meters.counted('repeated') },
       ]),
       counter('dinossauro_posts_refused', 'Posts of payments answered with a problem.', refused),
+      counter(
+        'dinossauro_connections_refused',
+        'Connections of clients that were closed at once, because there were too many.',
+        [{ value: meters.counted('connectionsRefused') }],
+      ),
       durations('dinossauro_accept_duration_seconds', 'From a post that is all there to its 202.', [
         [{}, meters.histogram('accept')],
       ]),
@@ -118,6 +123,7 @@ export class Scrape {
         ...this.#counted('committed', { outcome: 'committed' }),
         ...this.#counted('duplicate', { outcome: 'duplicate' }),
         ...this.#counted('refused', { outcome: 'refused' }),
+        ...this.#counted('exhausted', { outcome: 'exhausted' }),
         ...this.#counted('failed', { outcome: 'failed' }),
         ...this.#counted('unknown', { outcome: 'unknown' }),
         ...this.#counted('invalid', { outcome: 'invalid' }),
@@ -310,6 +316,11 @@ export class Scrape {
       counter('dinossauro_pool_thread_deaths', 'Pool threads that died and were replaced.', [
         { value: meters.counted('deaths') },
       ]),
+      counter(
+        'dinossauro_log_lines_dropped',
+        'Lines of the log that were dropped because nobody read them.',
+        [{ value: board.droppedLines }],
+      ),
       gauge('dinossauro_stopping', 'Whether this instance is stopping: 1, or 0.', [
         { value: Number(board.stopping) },
       ]),

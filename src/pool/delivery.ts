@@ -228,6 +228,8 @@ function answered(before: DeliveryState, answer: Answer, payment: Payment): Tran
       return mayBeCommittedEarlier
         ? inDoubt(state, answer.retryAfterMs ?? 0)
         : backingOff(state, answer.retryAfterMs ?? 0);
+    case 'exhausted':
+      return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state, 0);
   }
 }
 

@@ -26,6 +26,7 @@ import {
 } from './delivery.ts';
 import { Queue } from './queue.ts';
 import { choose, type ProcessorView, type Route, reasonOf } from './routing.ts';
+import { Shortage } from './shortage.ts';
 
 /** Where a pool thread takes accepted payments from. */
 export interface Source {
@@ -109,6 +110,7 @@ export class Dispatcher {
   readonly #deliveries = new Map<string, Delivery>();
   /** Those in phase `queued`, and dropped ones that have not been skipped yet. */
   readonly #queue = new Queue<Delivery>();
+  readonly #shortage: Shortage;
   #settlements: Settling[] = [];
   #isBacklogged = false;
   #purgedAtMs = 0;
@@ -119,6 +121,7 @@ export class Dispatcher {
     this.#parts = parts;
     this.#purgedAtMs = parts.board.purgedAtMs;
     this.#calls = new Calls(parts);
+    this.#shortage = new Shortage({ ...parts, backoff: parts.policy.backoff });
     this.#window = new BatchWindow({
       clock: parts.clock,
       windowMs: parts.policy.batchWindowMs,
@@ -297,7 +300,7 @@ export class Dispatcher {
     const claims: Delivery[] = [];
     let views = this.#queue.length > 0 ? standing.views() : [];
     let last: Route | null = null;
-    while (claims.length < policy.batchLimit && this.#lease.valid) {
+    while (claims.length < policy.batchLimit && this.#lease.valid && !this.#shortage.isPausing) {
       const delivery = this.#queue.peek();
       if (delivery === undefined) break;
       if (delivery.isDone) {
@@ -463,7 +466,11 @@ export class Dispatcher {
       case 'unknown':
         standing.failed(state.processor, answer.reason);
         break;
+      case 'exhausted':
+        this.#shortage.happened(answer.reason);
+        return;
     }
+    this.#shortage.callMade();
   }
 
   async #lookUp(delivery: Delivery): Promise<void> {

@@ -1,5 +1,8 @@
 import { Piscina } from 'piscina';
+import { type Backoff, equalJitterMs } from '../core/backoff.ts';
 import type { Log } from '../core/log.ts';
+import { Trouble } from '../core/outage-log.ts';
+import { reasonOf } from '../core/reason.ts';
 
 export interface PoolParts {
   readonly threadCount: number;
@@ -15,29 +18,29 @@ export interface PoolParts {
 const NICE_INCREMENT = 5;
 
 /** A thread that dies again and again, because of the machine or of a bug, must not take all the CPU with it. */
-const REPLACE_AFTER_MS = 100;
+const REPLACE_AFTER: Backoff = { baseMs: 100, maxMs: 5000 };
 
 /**
  * The pool threads of an instance. Each runs one task for as long as it lives: it drains the ring. One that dies is
- * replaced by another with the same number, and so the same seat in the ledger.
+ * replaced by another with the same number, and so the same seat in the ledger. One that cannot be made, because the
+ * machine has no threads or memory left, is tried again.
+ *
+ * Each life of a thread has a Piscina of its own: one that replaces threads by itself throws where nobody catches it
+ * when the machine has none left.
  */
 export class Pool {
   readonly #parts: PoolParts;
-  readonly #piscina: Piscina;
+  readonly #running = new Map<number, Piscina>();
+  readonly #lackOutage: Trouble;
   readonly #tasks: Promise<void>[] = [];
   #stopping = false;
 
   constructor(parts: PoolParts) {
     this.#parts = parts;
-    this.#piscina = new Piscina({
-      filename: (parts.file ?? new URL('./worker.ts', import.meta.url)).href,
-      minThreads: parts.threadCount,
-      maxThreads: parts.threadCount,
-      concurrentTasksPerWorker: 1,
-      // The default puts an idle thread to sleep in a way that also stops its timers and sockets.
-      atomics: 'disabled',
-      // Accepting comes before draining: where both want the CPU, the HTTP thread gets it.
-      niceIncrement: NICE_INCREMENT,
+    this.#lackOutage = new Trouble({
+      log: parts.log,
+      began: 'a pool thread cannot be started: this machine has no threads or memory left',
+      over: 'pool threads are started again',
     });
   }
 
@@ -56,22 +59,62 @@ export class Pool {
     });
     const outcome = await Promise.race([finished, overdue]);
     clearTimeout(timer);
-    await this.#piscina.destroy();
+    await Promise.all([...this.#running.values()].map((piscina) => piscina.destroy()));
     return outcome;
   }
 
   async #keepRunning(thread: number): Promise<void> {
-    const { taskOf, onDeath, log } = this.#parts;
-    for (let isFirst = true; ; isFirst = false) {
-      try {
-        await this.#piscina.run(taskOf(thread, isFirst));
-        return;
-      } catch (error) {
-        if (this.#stopping) return;
-        log.error({ thread, err: error }, 'pool thread died; another takes its place');
-      }
-      onDeath(thread);
-      await new Promise((resolve) => setTimeout(resolve, REPLACE_AFTER_MS));
+    const { onDeath, log } = this.#parts;
+    let isFirst = true;
+    for (let lacks = 0; !this.#stopping; ) {
+      const ended = await this.#live(thread, isFirst);
+      if (ended.kind === 'done' || this.#stopping) return;
+      if (ended.kind === 'died') {
+        lacks = 0;
+        isFirst = false;
+        log.error({ thread, err: ended.error }, 'pool thread died; another takes its place');
+        onDeath(thread);
+      } else lacks++;
+      const waitMs = equalJitterMs(REPLACE_AFTER, Math.max(1, lacks), Math.random);
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   }
+
+  /** One life of a thread. */
+  async #live(thread: number, isFirst: boolean): Promise<Ended> {
+    const piscina = new Piscina({
+      filename: (this.#parts.file ?? new URL('./worker.ts', import.meta.url)).href,
+      minThreads: 0,
+      maxThreads: 1,
+      concurrentTasksPerWorker: 1,
+      // The default puts an idle thread to sleep in a way that also stops its timers and sockets.
+      atomics: 'disabled',
+      // Accepting comes before draining: where both want the CPU, the HTTP thread gets it.
+      niceIncrement: NICE_INCREMENT,
+    });
+    try {
+      // A thread that cannot be made throws here, and not by the promise. Such a Piscina is not destroyed: it has no
+      // thread, and would reject the promise of a task that nobody was given.
+      const task = piscina.run(this.#parts.taskOf(thread, isFirst));
+      this.#running.set(thread, piscina);
+      this.#lackOutage.passed();
+      await task;
+      return { kind: 'done' };
+    } catch (error) {
+      if (!isThreadLack(error)) return { kind: 'died', error };
+      this.#lackOutage.happened(reasonOf(error));
+      return { kind: 'lacking' };
+    } finally {
+      if (!this.#stopping && this.#running.delete(thread)) await piscina.destroy();
+    }
+  }
+}
+
+type Ended =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'died'; readonly error: unknown }
+  | { readonly kind: 'lacking' };
+
+function isThreadLack(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_INIT_FAILED';
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
-import { createLogger } from '../core/log.ts';
+import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
@@ -32,6 +32,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
   if (isFirst) await warmUpPool(config.warmUpPayments, policy, () => board.stopping, clock, log);
   const random = Math.random;
   const names = config.processors.map(({ name }) => name);
+  countDroppedLines((lineCount) => board.countDroppedLines(lineCount));
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
   const sheet = new Meters(shared.meters, shared.boardShape).sheet(thread);
   const ledger = await openLedger(config.ledger, names, { clock, random });
@@ -67,6 +68,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
   }
   health?.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
+  flushLogs();
 
   function healthWatch(): HealthWatch {
     const { intervalMs, timeoutMs } = config.health;

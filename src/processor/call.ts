@@ -19,6 +19,7 @@ export class Call implements Response {
   status = 0;
   retryAfter = '';
   cut = '';
+  isOwnLack = false;
   #isOver = false;
   #body: Buffer | null = null;
   readonly #onOver: (response: Response) => void;
@@ -44,10 +45,11 @@ export class Call implements Response {
   }
 
   /** `cut`: why there is no more of the response; empty when that was all. Harmless when it is over. */
-  end(cut: string): void {
+  end(cut: string, isOwnLack = false): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.cut = cut;
+    this.isOwnLack = isOwnLack;
     this.#onOver(this);
   }
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { reasonOf } from '../core/reason.ts';
 import type { Call } from './call.ts';
+import { isOwnLack } from './own-lack.ts';
 import { ResponseReader } from './response-reader.ts';
 import { open, type Target } from './target.ts';
 
@@ -22,8 +23,10 @@ interface ConnectionParts {
   /** Its call is over, and it may carry another. */
   readonly onFree: () => void;
   readonly onOver: (call: Call) => void;
-  /** Called once, whatever it ends by; `wasOpen`: the other side had been reached. */
-  readonly onGone: (reason: string, wasOpen: boolean) => void;
+  /** Whether another connection to the target has been open before. */
+  readonly wasReached: boolean;
+  /** Called once, whatever it ends by; `wasOpen`: the other side had been reached. `isOwnLack`: see `Response`. */
+  readonly onGone: (reason: string, wasOpen: boolean, isOwnLack: boolean) => void;
 }
 
 /**
@@ -66,7 +69,7 @@ export class Connection {
       this.destroy(`no connection within ${CONNECT_TIMEOUT_MS} ms`),
     );
     this.#socket.on('session', (newer: Buffer) => parts.onSession(newer));
-    this.#socket.on('error', (error) => this.destroy(describe(error)));
+    this.#socket.on('error', (error) => this.destroy(describe(error), isOwnLack(error, parts.wasReached)));
     this.#socket.on('end', () => this.#ended());
     this.#socket.on('close', () => this.destroy('the connection was closed'));
   }
@@ -80,13 +83,13 @@ export class Connection {
   }
 
   /** Hangs up, whatever is on its way. Harmless when it is gone. */
-  destroy(reason: string): void {
+  destroy(reason: string, isOwnLack = false): void {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#cancelTimeout();
     this.#socket.destroy();
     this.#endCall(reason);
-    this.#parts.onGone(reason, this.#isOpen);
+    this.#parts.onGone(reason, this.#isOpen, isOwnLack);
   }
 
   #opened(): void {

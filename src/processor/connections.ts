@@ -30,6 +30,7 @@ export class Connections {
   /** What is read is understood before the next read, on whichever connection. */
   readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #openingCount = 0;
+  #wasReached = false;
   /** The last one of TLS. */
   #session: Buffer | null = null;
   #cancelSweep: (() => void) | null = null;
@@ -91,13 +92,15 @@ export class Connections {
       onSession: (session) => {
         this.#session = session;
       },
+      wasReached: this.#wasReached,
       onOpen: () => {
+        this.#wasReached = true;
         this.#openingCount--;
         this.#free(connection);
       },
       onFree: () => this.#free(connection),
       onOver: (call) => this.#deadlines.forget(call),
-      onGone: (reason, wasOpen) => this.#gone(connection, reason, wasOpen),
+      onGone: (reason, wasOpen, isOwnLack) => this.#gone(connection, reason, wasOpen, isOwnLack),
     });
     this.#all.add(connection);
   }
@@ -109,25 +112,25 @@ export class Connections {
     this.#cancelSweep ??= this.#options.clock.after(IDLE_TIMEOUT_MS, () => this.#sweep());
   }
 
-  #gone(connection: Connection, reason: string, wasOpen: boolean): void {
+  #gone(connection: Connection, reason: string, wasOpen: boolean, isOwnLack: boolean): void {
     this.#all.delete(connection);
     const place = this.#idle.indexOf(connection);
     if (place >= 0) this.#idle.splice(place, 1);
     if (!wasOpen) {
       this.#openingCount--;
-      this.#failWaiting(reason, this.#all.size > this.#openingCount ? 1 : this.#waiting.size);
+      this.#failWaiting(reason, isOwnLack, this.#all.size > this.#openingCount ? 1 : this.#waiting.size);
     }
     if (!this.#closed) this.#pump();
   }
 
   /** A connection that could not be made takes those with it that nobody else can carry, and at least one. */
-  #failWaiting(reason: string, count: number): void {
+  #failWaiting(reason: string, isOwnLack: boolean, count: number): void {
     let left = count;
     for (const call of this.#waiting) {
       if (left-- === 0) break;
       this.#waiting.delete(call);
       this.#deadlines.forget(call);
-      call.end(reason);
+      call.end(reason, isOwnLack);
     }
   }
 

@@ -26,6 +26,7 @@ export interface Dispatch extends Payment {
  * | committed | 2xx                                                     | recorded there with this stamp        |
  * | duplicate | 422                                                     | committed earlier: ask `find`         |
  * | refused   | connection refused, 429, 503 with `Retry-After`         | certainly not committed               |
+ * | exhausted | no descriptor, port or memory here for a connection     | not sent; says nothing of the processor |
  * | failed    | 500                                                     | the call is over: `find` has the truth |
  * | unknown   | timeout, reset, closed early, garbage, other 5xx or 3xx | may or may not be committed           |
  * | invalid   | other 4xx                                               | will never be committed               |
@@ -34,6 +35,7 @@ export type Answer =
   | { readonly kind: 'committed' }
   | { readonly kind: 'duplicate' }
   | { readonly kind: 'refused'; readonly reason: string; readonly retryAfterMs: number | null }
+  | { readonly kind: 'exhausted'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'unknown'; readonly reason: string }
   | { readonly kind: 'invalid'; readonly reason: string };

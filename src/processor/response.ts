@@ -11,6 +11,8 @@ export interface Response {
   readonly retryAfter: string;
   /** Why the call ended before the whole response was here; empty when all of it is. */
   readonly cut: string;
+  /** No connection could be made because this machine has run out of something; nothing was sent. */
+  readonly isOwnLack: boolean;
   /** The body as far as it came. */
   text(): string;
 }
@@ -22,6 +24,7 @@ const RETRY_AFTER_MAX_MS = 86_400_000;
 /** The outcome of `POST /payments`, by the table of `Answer`. A status line counts even when its body was cut off. */
 export function readAnswer(response: Response, nowMs: number): Answer {
   const { sent, status } = response;
+  if (response.isOwnLack) return { kind: 'exhausted', reason: `not sent: ${reasonOf(response)}` };
   if (!sent) return { kind: 'refused', reason: `not sent: ${reasonOf(response)}`, retryAfterMs: null };
   if (status >= 200 && status <= 299) return { kind: 'committed' };
   if (status === 422) return { kind: 'duplicate' };

@@ -1,6 +1,6 @@
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Tls } from '../core/tls.ts';
+import { clientOptions, type Tls } from '../core/tls.ts';
 
 /** Where the URL of a processor leads. */
 export interface Target {
@@ -34,7 +34,7 @@ export function open({ host, port, tls }: Target, onOpen: () => void, options: O
   const socket =
     tls === null
       ? connectPlain({ ...options, host, port })
-      : connectTls({ ...options, ...tls, host, port, ...serverName(host) });
+      : connectTls({ ...options, ...clientOptions(tls), host, port, ...serverName(host) });
   return socket.once(tls === null ? 'connect' : 'secureConnect', onOpen);
 }
 

@@ -45,6 +45,8 @@ const COUNTERS = [
   'paymentsTakenOver',
   /** Threads of this seat that died. */
   'deaths',
+  /** Connections of clients that were closed at once, since there were enough. */
+  'connectionsRefused',
 ] as const;
 
 const GAUGES = [
@@ -97,6 +99,8 @@ const PROCESSOR_COUNTERS = [
   'healthFailing',
   'healthLimited',
   'healthUnknown',
+  /** Calls that were not made: this machine had run out of something. See `Answer`. */
+  'exhausted',
 ] as const;
 
 export type Counter = (typeof COUNTERS)[number];

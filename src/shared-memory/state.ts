@@ -14,7 +14,8 @@ import { REASONS, type Reason } from '../pool/routing.ts';
  * | 0                    | stopping        | i32  | primary            | seq-cst |
  * | 1                    | purgedAtMs      | f64  | any; only rises    | relaxed |
  * | 2                    | auditing        | i32  | HTTP threads, CAS  | seq-cst |
- * | 3..7                 | reserved        |      |                    |         |
+ * | 3                    | droppedLines    | i32  | any                | seq-cst |
+ * | 4..7                 | reserved        |      |                    |         |
  * | 8 + 16p + 0          | breakerOpen     | i32  | pool threads, CAS  | seq-cst |
  * | 8 + 16p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
  * | 8 + 16p + 2          | trialsInRow     | i32  | pool threads       | seq-cst |
@@ -44,7 +45,8 @@ const CELL_WORDS = 2;
 const STOPPING = 0;
 const PURGED_AT = 1;
 const AUDITING = 2;
-assert.ok(AUDITING < HEADER_WORDS);
+const DROPPED_LINES = 3;
+assert.ok(DROPPED_LINES < HEADER_WORDS);
 
 const BREAKER_OPEN = 0;
 const FAILURES_IN_ROW = 1;
@@ -127,6 +129,15 @@ export class Board {
 
   endAudit(): void {
     Atomics.store(this.#flags, AUDITING * 2, 0);
+  }
+
+  /** Lines of the log that were dropped, modulo 2^32. */
+  get droppedLines(): number {
+    return Atomics.load(this.#flags, DROPPED_LINES * 2) >>> 0;
+  }
+
+  countDroppedLines(lineCount: number): void {
+    Atomics.add(this.#flags, DROPPED_LINES * 2, lineCount);
   }
 
   // A processor, as all threads see it.

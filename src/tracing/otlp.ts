@@ -1,7 +1,9 @@
-import type { Agent, RequestOptions } from 'node:http';
+import type { Agent } from 'node:http';
+import type { RequestOptions } from 'node:https';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { reasonOf } from '../core/reason.ts';
+import { clientOptions } from '../core/tls.ts';
 import { SPAN_KINDS, type SpanRecord, type SpanSink } from './tracer.ts';
 
 export interface OtlpExporterParts {
@@ -139,7 +141,7 @@ class Collector {
     this.#http = process.getBuiltinModule(this.#url.protocol === 'https:' ? 'node:https' : 'node:http');
     this.#agent = new this.#http.Agent({ keepAlive: true, maxSockets: 1 });
     const headers = { 'content-type': 'application/json' };
-    this.#options = { method: 'POST', agent: this.#agent, headers };
+    this.#options = { ...clientOptions({}), method: 'POST', agent: this.#agent, headers };
   }
 
   /** Resolves always, and within `timeoutMs`. */

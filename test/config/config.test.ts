@@ -29,6 +29,7 @@ test('every setting has a default', () => {
     processors: [{ name: 'default', feePpm: 50_000, url: 'http://localhost:8001' }],
     httpThreadCount: 1,
     poolThreadCount: 1,
+    maxConnections: 4096,
     queueCapacity: 65_536,
     heldLimit: 4096,
     concurrency: 400,

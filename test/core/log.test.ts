@@ -33,17 +33,28 @@ test('the level is the least severity said', () => {
   assert.is(linesOf('silent').length, 0);
 });
 
-test('standard output that is no terminal gets JSON, and all of it before an abrupt end', () => {
+/** What a process says with its log, and how it ends. */
+function saidBy(lineCount: number, end: string): string[] {
   const script = `
     import { createLogger } from ${JSON.stringify(new URL('../../src/core/log.ts', import.meta.url).href)};
     const log = createLogger('info', {});
-    for (let index = 0; index < 1000; index++) log.info({ index }, 'said');
-    process.kill(process.pid, 'SIGKILL');
+    for (let index = 0; index < ${lineCount}; index++) log.info({ index }, 'said');
+    ${end}
   `;
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-  const lines = stdout.trimEnd().split('\n');
-  assert.is(lines.length, 1000);
-  assert.is(JSON.parse(lines.at(-1) ?? '').index, 999);
+  return stdout.trimEnd().split('\n');
+}
+
+test('standard output that is no terminal gets JSON, and what it has room for before an abrupt end', () => {
+  const lines = saidBy(100, "process.kill(process.pid, 'SIGKILL');");
+  assert.is(lines.length, 100);
+  assert.is(JSON.parse(lines.at(-1) ?? '').index, 99);
+});
+
+test('an end by itself waits for a reader that is slower than the log', () => {
+  const lines = saidBy(2500, 'process.exit(1);');
+  assert.is(lines.length, 2500);
+  assert.is(JSON.parse(lines.at(-1) ?? '').index, 2499);
 });
 
 test.run();

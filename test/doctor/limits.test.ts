@@ -6,8 +6,15 @@ import * as assert from 'uvu/assert';
 import { checkLimits, type Limits, readLimits } from '../../src/doctor/limits.ts';
 
 const MIB = 2 ** 20;
-const WANTS = { concurrency: 400, journalSegmentCount: 64 };
-const AMPLE: Limits = { memoryBytes: 130 * MIB, cpus: 0.55, openFiles: 4096, isContainer: false };
+const PROCESSOR = { name: 'default', feePpm: 0, url: 'http://a' };
+const WANTS = {
+  maxConnections: 4096,
+  concurrency: 400,
+  processors: [PROCESSOR, PROCESSOR],
+  httpThreadCount: 1,
+  poolThreadCount: 1,
+};
+const AMPLE: Limits = { memoryBytes: 130 * MIB, cpus: 0.55, openFiles: 20_000, isContainer: false };
 
 /** The limits of a system that has these files. */
 function limitsOf(files: Readonly<Record<string, string>>): Limits {
@@ -63,7 +70,7 @@ test('a system that tells nothing sets no limit but its own', () => {
 test('what is enough, scarce, and too little', () => {
   assert.equal(levels({}), ['ok', 'ok', 'ok']);
   assert.equal(levels({ memoryBytes: 80 * MIB, cpus: 0.3, openFiles: 1024 }), ['warn', 'warn', 'warn']);
-  assert.equal(levels({ memoryBytes: 40 * MIB, openFiles: 512 }), ['fail', 'ok', 'fail']);
+  assert.equal(levels({ memoryBytes: 40 * MIB, openFiles: 200 }), ['fail', 'ok', 'fail']);
   assert.equal(levels({ openFiles: Infinity, isContainer: true }), ['ok', 'ok', 'ok']);
 });
 

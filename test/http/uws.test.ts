@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type NetConnectOpts } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,7 +7,15 @@ import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Address } from '../../src/core/address.ts';
-import { createApp, Exchange, type Listener, listen, type WebApp } from '../../src/http/uws.ts';
+import {
+  createApp,
+  Exchange,
+  type Listener,
+  limitConnections,
+  listen,
+  type WebApp,
+} from '../../src/http/uws.ts';
+import { until } from '../system/until.ts';
 
 const LOOPBACK: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 const LIMIT_BYTES = 16;
@@ -369,6 +378,41 @@ test('refuses by itself what docs/operations.md says', async () => {
   assert.is(await statusOf(`${chunked}\r\n3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n`), '505');
   listener.close();
   app.close();
+});
+
+test('connections beyond the limit are closed at once, those within it are served, and room is noticed', async () => {
+  const app = echoApp();
+  let refusedCount = 0;
+  let hasRoom = false;
+  limitConnections(app, 4, {
+    onRefused: () => {
+      refusedCount++;
+      hasRoom = false;
+    },
+    onRoom: () => {
+      hasRoom = true;
+    },
+  });
+  const listener = await mustListen(app);
+  const port = portOf(listener);
+  const sockets = Array.from({ length: 4 }, () => connect(port, '127.0.0.1'));
+  try {
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    assert.is(await converse({ port, host: '127.0.0.1' }, [post('/echo', 'hi')]), '');
+    assert.equal([refusedCount, hasRoom], [1, false]);
+    const [served] = sockets;
+    assert.ok(served);
+    served.write(post('/echo', 'hi', ''));
+    assert.match(String((await once(served, 'data'))[0]), /^HTTP\/1\.1 200 OK/);
+    for (const socket of sockets.splice(0, 2)) socket.destroy();
+    await until('there is room', 10_000, () => hasRoom);
+    assert.match(await converse({ port, host: '127.0.0.1' }, [post('/echo', 'hi')]), /^HTTP\/1\.1 200 OK/);
+    assert.is(refusedCount, 1);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    listener.close();
+    app.close();
+  }
 });
 
 test.run();

@@ -42,6 +42,7 @@ const STANDING_POLICY = {
 
 const REFUSED: Answer = { kind: 'refused', reason: '429', retryAfterMs: null };
 const UNKNOWN: Answer = { kind: 'unknown', reason: 'timeout' };
+const EXHAUSTED: Answer = { kind: 'exhausted', reason: 'EMFILE' };
 const FAILED: Answer = { kind: 'failed', reason: '500' };
 const DUPLICATE: Answer = { kind: 'duplicate' };
 const INVALID: Answer = { kind: 'invalid', reason: '400 amount' };
@@ -287,6 +288,50 @@ test('refused: it is sent again after a backoff that grows, each time with a new
   assert.is(settled?.attempts, 3);
   assert.is(meters.countedAt(0, 'refused'), 2);
   assert.is(cheap.asked.length, 0);
+  await world.stop();
+});
+
+test('exhausted: it waits, new ones wait with it, and the processor is not blamed', async () => {
+  const world = setUp();
+  const { clock, board, log, cheap, dear, meters, put, totals } = world;
+  const limit = STANDING_POLICY.breakerFailures;
+  for (let number = 1; number <= limit; number++) {
+    cheap.answers.push(EXHAUSTED);
+    put(number);
+  }
+  await rest();
+  assert.is(cheap.paid.length, limit);
+  put(limit + 1);
+  await clock.passSlowly(25);
+  assert.is(cheap.paid.length, limit);
+  await clock.passSlowly(1000);
+  assert.not.ok(board.breakerOpen(0));
+  assert.is((await totals())[0]?.count, limit + 1);
+  assert.is(dear.paid.length, 0);
+  assert.is(meters.countedAt(0, 'exhausted'), limit);
+  const began = 'warn calls cannot be made: this machine has run out of something';
+  assert.equal(
+    log.lines.filter((line) => line.includes('calls ')),
+    [began],
+  );
+  await clock.passSlowly(5000);
+  put(limit + 2);
+  await clock.passSlowly(100);
+  assert.equal(
+    log.lines.filter((line) => line.includes('calls ')),
+    [began, 'info calls are made again'],
+  );
+  await world.stop();
+});
+
+test('exhausted while in doubt: it stays with its processor', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, put, entry } = world;
+  cheap.answers.push(UNKNOWN, EXHAUSTED);
+  put(1);
+  await clock.passSlowly(2000);
+  assert.is(dear.paid.length, 0);
+  assert.is((await entry(1))?.processor, 0);
   await world.stop();
 });
 

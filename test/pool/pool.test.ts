@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Pool } from '../../src/pool/pool.ts';
@@ -81,6 +83,26 @@ test('a stop ends also while a dead thread is being replaced', async () => {
   await until(() => died.length === 1);
   sayStop();
   assert.is(await pool.stop(AMPLE_MS), 'drained');
+});
+
+// The limit of threads counts for other users than root, and only root may become one of them.
+const asRoot = process.getuid?.() === 0 ? test : test.skip;
+
+asRoot('a thread that the machine cannot start is one line, and is started once it can', () => {
+  const program = fileURLToPath(new URL('./starved-pool.ts', import.meta.url));
+  const asOther = ['--reuid', '54321', '--clear-groups', 'prlimit', '--nproc=24:24'];
+  const { stdout, stderr } = spawnSync('setpriv', [...asOther, process.execPath, program], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'], HOME: '/tmp' },
+  });
+  assert.match(stdout, /^\{/, stderr);
+  const { fillerCount, lines, lives, outcome } = JSON.parse(stdout);
+  assert.ok(fillerCount > 0);
+  assert.equal(lines, [
+    'warn a pool thread cannot be started: this machine has no threads or memory left',
+    'info pool threads are started again',
+  ]);
+  assert.equal([lives, outcome], [1, 'drained']);
 });
 
 test.run();

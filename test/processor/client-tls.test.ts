@@ -73,6 +73,17 @@ for (const [what, certificate, tls, reason] of [
   });
 }
 
+test('a processor that is not trusted is sent nothing, also where the environment turns verification off', async () => {
+  process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+  try {
+    const [answer, requestCount] = await paid(ours.issue(), {});
+    assert.is(answer.kind, 'refused');
+    assert.is(requestCount, 0);
+  } finally {
+    delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+  }
+});
+
 for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
   test(`the second connection takes up the session of the first, which asked by name (${maxVersion})`, async () => {
     const options = { ...tlsOf(ours.issue('DNS:localhost')), maxVersion };

@@ -8,7 +8,7 @@ const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const NOW_MS = Date.UTC(2025, 6, 15, 12, 0, 0);
 
 function response(status: number, body = '', rest: Partial<Response> = {}): Response {
-  return { sent: true, status, retryAfter: '', cut: '', text: () => body, ...rest };
+  return { sent: true, status, retryAfter: '', cut: '', isOwnLack: false, text: () => body, ...rest };
 }
 
 const heldBody = (members: Record<string, unknown>): string =>
@@ -20,6 +20,13 @@ test('what was not sent is refused, whatever else is known', () => {
     kind: 'refused',
     reason: 'not sent: ECONNREFUSED connect',
     retryAfterMs: null,
+  });
+});
+
+test('what was not sent because this machine lacks something says nothing of the processor', () => {
+  assert.equal(readAnswer(response(0, '', { sent: false, cut: 'EMFILE connect', isOwnLack: true }), NOW_MS), {
+    kind: 'exhausted',
+    reason: 'not sent: EMFILE connect',
   });
 });
 

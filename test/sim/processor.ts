@@ -150,7 +150,7 @@ export class ProcessorLink implements Processor {
 }
 
 function cutOff(sent: boolean, cut: string): Response {
-  return { sent, status: 0, retryAfter: '', cut, text: () => '' };
+  return { sent, status: 0, retryAfter: '', cut, isOwnLack: false, text: () => '' };
 }
 
 function responseOf(reply: Reply): Response {
@@ -167,6 +167,7 @@ function responseOf(reply: Reply): Response {
         status: Number(statusLine(reply.status).slice(0, 3)),
         retryAfter: reply.retryAfterS === null ? '' : String(reply.retryAfterS),
         cut: '',
+        isOwnLack: false,
         text: () => reply.body ?? '',
       };
   }

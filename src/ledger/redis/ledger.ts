@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createClient, RESP_TYPES } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
 import type { Totals } from '../../core/payment.ts';
-import type { Tls } from '../../core/tls.ts';
+import { clientOptions, type Tls } from '../../core/tls.ts';
 import { UUID_BYTES } from '../../core/uuid.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import {
@@ -494,7 +494,7 @@ export function newDriver(url: string, tls: Tls, timeoutMs: number, pendingLimit
   const client = createClient({
     url,
     RESP: 3,
-    socket: { ...tls, connectTimeout: timeoutMs, reconnectStrategy: false },
+    socket: { ...clientOptions(tls), connectTimeout: timeoutMs, reconnectStrategy: false },
     disableOfflineQueue: true,
     commandsQueueMaxLength: pendingLimit,
     disableClientInfo: true,

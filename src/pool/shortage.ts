@@ -1,0 +1,57 @@
+import { type Backoff, equalJitterMs } from '../core/backoff.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { Trouble } from '../core/outage-log.ts';
+
+export interface ShortageParts {
+  readonly backoff: Backoff;
+  readonly clock: Clock;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** It is over after so long without a call that could not be made: until then some can be made, others can not. */
+const OVER_AFTER_MS = 5000;
+
+/**
+ * This machine has no descriptor, port or memory for another connection. No processor is to blame, so no circuit
+ * opens; instead payments are not claimed for a while that grows, and not each of them finds out for itself.
+ */
+export class Shortage {
+  readonly #parts: ShortageParts;
+  readonly #outage: Trouble;
+  #pausedUntilMs = 0;
+  #lastAtMs = 0;
+  #count = 0;
+
+  constructor(parts: ShortageParts) {
+    this.#parts = parts;
+    this.#outage = new Trouble({
+      log: parts.log,
+      began: 'calls cannot be made: this machine has run out of something',
+      over: 'calls are made again',
+    });
+  }
+
+  get isPausing(): boolean {
+    return this.#parts.clock.monotonicMs() < this.#pausedUntilMs;
+  }
+
+  /** A call could not be made. */
+  happened(reason: string): void {
+    const { backoff, clock, random } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    this.#outage.happened(reason);
+    this.#lastAtMs = nowMs;
+    // Calls that fail together are one shortage.
+    if (!this.isPausing) this.#pausedUntilMs = nowMs + equalJitterMs(backoff, ++this.#count, random);
+  }
+
+  /** A call was made. */
+  callMade(): void {
+    if (this.#count === 0 || this.#parts.clock.monotonicMs() - this.#lastAtMs <= OVER_AFTER_MS) return;
+    this.#count = 0;
+    this.#outage.passed();
+  }
+}

@@ -1,0 +1,44 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Descriptors, openFileLimit, shareDescriptors } from '../../src/config/descriptors.ts';
+
+const PROCESSOR = { name: 'default', feePpm: 0, url: 'http://a' };
+const WANTED: Descriptors = {
+  maxConnections: 4096,
+  concurrency: 400,
+  processors: [PROCESSOR, { ...PROCESSOR, name: 'fallback' }],
+  httpThreadCount: 1,
+  poolThreadCount: 1,
+};
+
+test('an ample limit reduces nothing, and the limit that is asked for is the least of these', () => {
+  const { maxConnections, concurrency, reduced, wantedLimit } = shareDescriptors(WANTED, Infinity);
+  assert.equal([maxConnections, concurrency, reduced], [4096, 400, []]);
+  assert.equal(shareDescriptors(WANTED, wantedLimit).reduced, []);
+  assert.equal(shareDescriptors(WANTED, wantedLimit - 2).reduced, ['MAX_CONNECTIONS=4096 to 4095']);
+});
+
+test('a scarce limit is shared between clients and calls, and what the instance needs itself stays', () => {
+  for (const limit of [100, 128, 256, 1024, 4096]) {
+    const { maxConnections, concurrency } = shareDescriptors(WANTED, limit);
+    const usedByAll = maxConnections + concurrency * WANTED.processors.length;
+    assert.ok(limit - usedByAll >= 74, String(limit));
+    assert.ok(maxConnections >= 8 && concurrency >= 1);
+  }
+  assert.equal(shareDescriptors(WANTED, 1024).reduced, [
+    'MAX_CONNECTIONS=4096 to 475',
+    'CONCURRENCY=400 to 237',
+  ]);
+});
+
+test('a limit that is far too low leaves little, but no part nothing', () => {
+  const { maxConnections, concurrency } = shareDescriptors(WANTED, 20);
+  assert.equal([maxConnections, concurrency], [8, 4]);
+});
+
+test('the limit of this process, and of a system that does not tell it', () => {
+  assert.ok(openFileLimit() > 0);
+  assert.is(openFileLimit('/nowhere'), Infinity);
+});
+
+test.run();

@@ -1,0 +1,51 @@
+import { spawnSync } from 'node:child_process';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { isOwnLack } from '../../src/processor/own-lack.ts';
+
+function failure(code: string, syscall = 'connect'): NodeJS.ErrnoException {
+  return Object.assign(new Error(code), { code, syscall });
+}
+
+test('what this machine has run out of, and what is the fault of the other side or the way there', () => {
+  for (const code of ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAGAIN'])
+    assert.ok(isOwnLack(failure(code), false), code);
+  for (const code of ['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ETIMEDOUT', 'CERT_HAS_EXPIRED'])
+    assert.not.ok(isOwnLack(failure(code), true), code);
+});
+
+test('no local address: ports have run out where there were connections, otherwise it cannot be reached from here', () => {
+  assert.ok(isOwnLack(failure('EADDRNOTAVAIL'), true));
+  assert.not.ok(isOwnLack(failure('EADDRNOTAVAIL'), false));
+});
+
+test('a name that is not found while descriptors are there is not ours', () => {
+  assert.not.ok(isOwnLack(failure('ENOTFOUND', 'getaddrinfo'), true));
+  assert.not.ok(isOwnLack(failure('EAI_AGAIN', 'getaddrinfo'), true));
+});
+
+test('without descriptors a call is exhausted, by address and by name', () => {
+  const script = `
+    import { openSync } from 'node:fs';
+    import { systemClock } from '${new URL('../../src/core/clock.ts', import.meta.url).href}';
+    import { HttpProcessor } from '${new URL('../../src/processor/client.ts', import.meta.url).href}';
+    import { CARRIER } from '${new URL('../../src/tracing/open.ts', import.meta.url).href}';
+    const processors = ['http://127.0.0.1:1', 'http://processor.invalid:1'].map((url) =>
+      new HttpProcessor({ name: 'default', url, connectionCount: 1, clock: systemClock, tracer: CARRIER }));
+    const ask = (processor) => processor.pay({ correlationId: '', amountCents: 1, acceptedAtMs: 0, requestedAtMs: 0, trace: null }, 20000);
+    const kinds = [];
+    const refill = () => { try { for (;;) openSync('/dev/null'); } catch {} };
+    setInterval(refill, 1);
+    for (const processor of processors) { refill(); kinds.push((await ask(processor)).kind); }
+    process._rawDebug(kinds.join(' '));
+    process.exit();
+  `;
+  const { stderr } = spawnSync(
+    'sh',
+    ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, '--input-type=module', '-e', script],
+    { encoding: 'utf8' },
+  );
+  assert.match(stderr, /^exhausted exhausted$/m);
+});
+
+test.run();

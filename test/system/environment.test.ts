@@ -1,0 +1,189 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer as createPlainServer } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Authority, tlsOf } from '../authority.ts';
+import { dinossauro } from '../cli/dinossauro.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { Child } from './child.ts';
+import { exchange } from './exchange.ts';
+import { freePort } from './port.ts';
+import { until } from './until.ts';
+
+const WITHIN_MS = 20_000;
+const BODY = '{"correlationId":"4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3","amount":19.90}';
+/** As people set it who have had trouble with a certificate. */
+const UNVERIFIED = { NODE_TLS_REJECT_UNAUTHORIZED: '0', NODE_OPTIONS: '--tls-min-v1.0' };
+const IGNORED = 'NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored';
+
+interface Impostor {
+  readonly authority: Authority;
+  readonly url: string;
+  /** What it was sent, by method and path. */
+  readonly requests: readonly string[];
+}
+
+/** A server with a certificate that nobody trusts. */
+async function withImpostor(use: (impostor: Impostor) => Promise<void>): Promise<void> {
+  const authority = new Authority();
+  const requests: string[] = [];
+  const server = createServer(tlsOf(authority.issue()), (request, response) => {
+    requests.push(`${request.method} ${request.url}`);
+    response.end('{}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    await use({ authority, url, requests });
+  } finally {
+    server.close();
+    server.closeAllConnections();
+    authority.dispose();
+  }
+}
+
+async function withGateway(
+  environment: Readonly<Record<string, string>>,
+  use: (url: string, gateway: Child) => Promise<void>,
+): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'environment-'));
+  const listen = `127.0.0.1:${await freePort()}`;
+  const gateway = new Child('src/primary.ts', {
+    LISTEN: listen,
+    LEDGER_URL: `lmdb:${join(directory, 'ledger')}`,
+    JOURNAL_DIR: join(directory, 'journal'),
+    WARM_UP_PAYMENTS: '0',
+    ...environment,
+  });
+  try {
+    await use(`http://${listen}`, gateway);
+  } catch (error) {
+    console.error(gateway.output);
+    throw error;
+  } finally {
+    await gateway.kill();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+test('without verification in the environment, an impostor gets neither payments nor traces, and a line says so', () =>
+  withImpostor(({ url: impostor, requests }) =>
+    withGateway(
+      { ...UNVERIFIED, PAYMENT_PROCESSOR_URL_DEFAULT: impostor, OTLP_URL: impostor, TRACE_RATIO: '1' },
+      async (url, gateway) => {
+        await until('it is ready', WITHIN_MS, async () => {
+          return (await exchange('GET', `${url}/readyz`)).status === 200;
+        });
+        assert.is((await exchange('POST', `${url}/payments`, { body: BODY })).status, 202);
+        await until('both are refused', WITHIN_MS, () => {
+          return gateway.output.includes('breaker open') && gateway.output.includes('spans are not taken');
+        });
+        assert.equal(requests, []);
+        assert.is(gateway.lines.filter((line) => line.includes(IGNORED)).length, 1);
+        assert.not.match(gateway.output, 'insecure');
+      },
+    ),
+  ));
+
+test('nor is a Redis believed whose certificate nobody trusts', async () => {
+  const authority = new Authority();
+  const { certFile, keyFile } = authority.issue();
+  const tlsPort = await freePort();
+  const redis = await RedisServer.start(
+    ...['--tls-port', String(tlsPort), '--tls-auth-clients', 'no', '--tls-ca-cert-file', authority.caFile],
+    ...['--tls-cert-file', certFile, '--tls-key-file', keyFile],
+  );
+  try {
+    await withGateway(
+      {
+        ...UNVERIFIED,
+        LEDGER_URL: `rediss://127.0.0.1:${tlsPort}`,
+        PAYMENT_PROCESSOR_URL_DEFAULT: 'http://127.0.0.1:1',
+      },
+      async (url) => {
+        await until('it says why it is not ready', WITHIN_MS, async () => {
+          const { status, body } = await exchange('GET', `${url}/readyz`);
+          return status === 503 && body.includes('certificate');
+        });
+      },
+    );
+  } finally {
+    await redis.stop();
+    authority.dispose();
+  }
+});
+
+test('doctor does not trust the impostor either, and names the variable', () =>
+  withImpostor(async ({ url }) => {
+    const environment = { ...UNVERIFIED, PAYMENT_PROCESSOR_URL_DEFAULT: url };
+    const { out, err } = await dinossauro(['doctor'], { environment });
+    assert.match(out, /^fail {2}processor .*certificate/m);
+    assert.match(out, new RegExp(`^warn {2}environment .*${IGNORED}`, 'm'));
+    assert.not.match(err, 'insecure');
+  }));
+
+test('nor does an audit that asks a gateway, which would show it the token', () =>
+  withImpostor(async ({ url, requests }) => {
+    const { code, err } = await dinossauro(['audit', '--url', url, '--token', 'a'.repeat(32)], {
+      environment: UNVERIFIED,
+    });
+    assert.is.not(code, 0);
+    assert.match(err, IGNORED);
+    assert.equal(requests, []);
+  }));
+
+test('proxies of the environment are not used: nobody but the processor and the collector sees their requests', async () => {
+  const seen: string[] = [];
+  const server = createPlainServer((request, response) => {
+    seen.push(`${request.method} ${request.url}`);
+    response.end('{}');
+  });
+  const proxied: string[] = [];
+  const proxy = createPlainServer((request, response) => {
+    proxied.push(`${request.method} ${request.url}`);
+    response.statusCode = 502;
+    response.end();
+  });
+  for (const each of [server, proxy]) {
+    each.listen(0, '127.0.0.1');
+    await once(each, 'listening');
+  }
+  const [url, proxyUrl] = [server, proxy].map(
+    (each) => `http://127.0.0.1:${(each.address() as AddressInfo).port}`,
+  ) as [string, string];
+  try {
+    await withGateway(
+      {
+        NODE_USE_ENV_PROXY: '1',
+        HTTP_PROXY: proxyUrl,
+        http_proxy: proxyUrl,
+        PAYMENT_PROCESSOR_URL_DEFAULT: url,
+        OTLP_URL: url,
+        TRACE_RATIO: '1',
+      },
+      async (gatewayUrl) => {
+        await until('it is ready', WITHIN_MS, async () => {
+          return (await exchange('GET', `${gatewayUrl}/readyz`)).status === 200;
+        });
+        assert.is((await exchange('POST', `${gatewayUrl}/payments`, { body: BODY })).status, 202);
+        await until('both are asked', WITHIN_MS, () => {
+          return seen.includes('POST /payments') && seen.includes('POST /v1/traces');
+        });
+        assert.equal(proxied, []);
+      },
+    );
+  } finally {
+    for (const each of [server, proxy]) {
+      each.close();
+      each.closeAllConnections();
+    }
+  }
+});
+
+test.run();

@@ -1,0 +1,178 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { exchange } from './exchange.ts';
+import { freePort } from './port.ts';
+import { until } from './until.ts';
+
+const WITHIN_MS = 30_000;
+/** Each of them is a line of the log: more than the pipe and the queues of the gateway hold. */
+const INVALID_PAYMENTS = 1000;
+
+interface Running {
+  readonly url: string;
+  /** The reader's end of the gateway's standard output and error. */
+  readonly reader: number;
+  /** As when a program such as `head` has read enough. */
+  closeReader(): void;
+  /** What the processor answers to payments from now on. */
+  answer(status: number): void;
+  /** Sends SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** A gateway whose output goes into a pipe that was full before it started. */
+async function withFullPipe(use: (running: Running) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'log-reader-'));
+  const path = join(directory, 'pipe');
+  execFileSync('mkfifo', [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  let isReaderOpen = true;
+  const closeReader = () => {
+    if (isReaderOpen) closeSync(reader);
+    isReaderOpen = false;
+  };
+  fill(path);
+  let status = 200;
+  const processor = createServer((request, response) => {
+    response.statusCode = request.method === 'POST' ? status : 200;
+    response.end(request.method === 'POST' ? 'x'.repeat(150) : '{"failing":false,"minResponseTime":0}');
+  });
+  processor.listen(0, '127.0.0.1');
+  await once(processor, 'listening');
+  const listen = `127.0.0.1:${await freePort()}`;
+  const writer = openSync(path, constants.O_WRONLY);
+  const gateway = spawn(process.execPath, ['src/cli/main.ts', 'gateway'], {
+    stdio: ['ignore', writer, writer],
+    env: {
+      PATH: process.env['PATH'],
+      LISTEN: listen,
+      LEDGER_URL: `lmdb:${join(directory, 'ledger')}`,
+      JOURNAL_DIR: join(directory, 'journal'),
+      PAYMENT_PROCESSOR_URL_DEFAULT: `http://127.0.0.1:${(processor.address() as AddressInfo).port}`,
+      WARM_UP_PAYMENTS: '0',
+    },
+  });
+  closeSync(writer);
+  const ended = once(gateway, 'exit') as Promise<[number | null]>;
+  const url = `http://${listen}`;
+  try {
+    await until('it is ready', WITHIN_MS, async () => {
+      return (await exchange('GET', `${url}/readyz`).catch(() => null))?.status === 200;
+    });
+    await use({
+      url,
+      reader,
+      closeReader,
+      answer: (next) => {
+        status = next;
+      },
+      stop: async () => {
+        gateway.kill('SIGTERM');
+        await until(
+          'it has ended',
+          WITHIN_MS,
+          () => gateway.exitCode !== null || gateway.signalCode !== null,
+        );
+        return (await ended)[0];
+      },
+    });
+  } finally {
+    gateway.kill('SIGKILL');
+    await ended;
+    closeReader();
+    processor.close();
+    processor.closeAllConnections();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+function fill(path: string): void {
+  const writer = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  const line = Buffer.from(`${'-'.repeat(99)}\n`);
+  try {
+    for (;;) writeSync(writer, line);
+  } catch {
+    closeSync(writer);
+  }
+}
+
+function readAll(reader: number): string {
+  const chunk = Buffer.alloc(65_536);
+  let text = '';
+  try {
+    for (;;) {
+      const length = readSync(reader, chunk);
+      if (length === 0) return text;
+      text += chunk.toString('utf8', 0, length);
+    }
+  } catch {
+    return text;
+  }
+}
+
+async function post(url: string): Promise<string> {
+  const id = randomUUID();
+  const { status } = await exchange('POST', `${url}/payments`, {
+    body: `{"correlationId":"${id}","amount":1}`,
+  });
+  assert.is(status, 202);
+  return id;
+}
+
+async function settles(url: string): Promise<void> {
+  const id = await post(url);
+  await until('a payment is settled', WITHIN_MS, async () =>
+    (await exchange('GET', `${url}/payments/${id}`)).body.includes('"settled"'),
+  );
+}
+
+async function droppedLines(url: string): Promise<number> {
+  const { body } = await exchange('GET', `${url}/metrics`);
+  return Number(/^dinossauro_log_lines_dropped_total (\d+)/m.exec(body)?.[1]);
+}
+
+test('nobody reads the log: payments go on, lines are dropped and counted, a signal ends it; a reader that comes back is told', () =>
+  withFullPipe(async ({ url, reader, answer, stop }) => {
+    answer(400);
+    for (let count = 0; count < INVALID_PAYMENTS; count++) await post(url);
+    await until('lines are dropped', WITHIN_MS, async () => (await droppedLines(url)) > 0);
+    answer(200);
+    await settles(url);
+    let text = '';
+    await until('the reader is told', WITHIN_MS, () => {
+      text += readAll(reader);
+      return /"lineCount":\d+,"msg":"log lines were dropped/.test(text);
+    });
+    assert.match(text, '"msg":"gateway listens"');
+    assert.is(await stop(), 0);
+    text += readAll(reader);
+    assert.match(text, '"msg":"stopped"');
+  }));
+
+test('nobody reads the log: a signal ends the gateway', () =>
+  withFullPipe(async ({ url, answer, stop }) => {
+    answer(400);
+    for (let count = 0; count < 100; count++) await post(url);
+    assert.is(await stop(), 0);
+  }));
+
+test('the reader of the log goes away: payments go on, and a signal ends the gateway', () =>
+  withFullPipe(async ({ url, answer, closeReader, stop }) => {
+    closeReader();
+    answer(400);
+    for (let count = 0; count < 10; count++) await post(url);
+    await until('lines are dropped', WITHIN_MS, async () => (await droppedLines(url)) > 0);
+    answer(200);
+    await settles(url);
+    assert.is(await stop(), 0);
+  }));
+
+test.run();
