@@ -163,7 +163,7 @@ export class Scrape {
     return [
       gauge(
         'dinossauro_breaker_open',
-        'Whether the breaker of a processor is open: 1, or 0.',
+        'Whether the breaker of a processor is open or half-open: 1, or 0.',
         this.#byProcessor((processor, labels) => ({ labels, value: Number(board.breakerOpen(processor)) })),
       ),
       counter('dinossauro_breaker_changes', 'Times that the breaker of a processor opened or closed.', [

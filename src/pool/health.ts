@@ -35,6 +35,8 @@ export interface HealthPolicy {
 export class HealthWatch {
   readonly #parts: HealthParts;
   readonly #cancels = new Map<number, () => void>();
+  /** When the last answer that was taken in had come, by processor. */
+  readonly #checkedAtMs = new Map<number, number>();
   #unsubscribe: () => void = () => {};
   #stopped = false;
 
@@ -66,9 +68,15 @@ export class HealthWatch {
       this.#parts.board.raisePurgedAt(notice.purgedAtMs);
       return;
     }
-    const { processor, failing, minResponseTimeMs } = notice.report;
+    this.#takeIn(notice.report);
+    this.#probeLater(notice.report.processor, this.#parts.policy.healthIntervalMs);
+  }
+
+  /** Once only: this instance hears its own answers from the ledger too, and one answer must not count as two. */
+  #takeIn({ processor, failing, minResponseTimeMs, checkedAtMs }: HealthReport): void {
+    if (this.#checkedAtMs.get(processor) === checkedAtMs) return;
+    this.#checkedAtMs.set(processor, checkedAtMs);
     this.#parts.standing.reported(processor, failing, minResponseTimeMs);
-    this.#probeLater(processor, this.#parts.policy.healthIntervalMs);
   }
 
   async #probe(processor: number): Promise<void> {
@@ -86,7 +94,7 @@ export class HealthWatch {
     }
     const report = await this.#ask(processor);
     if (report !== null) {
-      this.#parts.standing.reported(processor, report.failing, report.minResponseTimeMs);
+      this.#takeIn(report);
       await ledger.publishHealth(report, clock.nowMs() + healthIntervalMs);
     }
     this.#probeLater(processor, healthIntervalMs);

@@ -54,7 +54,9 @@ async function drain(count: number, policy: DrainPolicy, clock: Clock, url: stri
     tracer: CARRIER,
   });
   const breakerBackoff = policy.backoff;
-  const standingPolicy = { latencyBudgetMs: LATENCY_BUDGET_MS, breakerFailures: count, breakerBackoff };
+  const { patienceMs } = policy;
+  const latencyBudgetMs = LATENCY_BUDGET_MS;
+  const standingPolicy = { patienceMs, latencyBudgetMs, breakerFailures: count, breakerBackoff };
   const drained = new Drain({
     seat: { instanceId: NAME, name: NAME },
     thread: 0,

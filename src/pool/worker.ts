@@ -89,6 +89,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
 function standingPolicy(config: Config) {
   const { failures, baseMs, maxMs } = config.breaker;
   return {
+    patienceMs: config.patienceMs,
     latencyBudgetMs: config.latencyBudgetMs,
     breakerFailures: failures,
     breakerBackoff: { baseMs, maxMs },

@@ -15,7 +15,7 @@ import { REASONS, type Reason } from '../pool/routing.ts';
  * | 1                    | purgedAtMs      | f64  | any; only rises    | relaxed |
  * | 2                    | auditing        | i32  | HTTP threads, CAS  | seq-cst |
  * | 3..7                 | reserved        |      |                    |         |
- * | 8 + 16p + 0          | breakerOpen     | i32  | pool threads, CAS  | seq-cst |
+ * | 8 + 16p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
  * | 8 + 16p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
  * | 8 + 16p + 2          | trialsInRow     | i32  | pool threads       | seq-cst |
  * | 8 + 16p + 3          | trialAtMs       | i32  | pool threads, CAS  | seq-cst |
@@ -33,8 +33,8 @@ import { REASONS, type Reason } from '../pool/routing.ts';
  *
  * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 16P, `cells` = rows + 2TP.
  * Moments are on the monotonic clock, which all threads share, but for `purgedAtMs`. `trialAtMs` holds the low 32
- * bits of its moment, so that compare-and-swap can take it. `reason` is a place in `REASONS`; it and the last health
- * report are for people to read, and nothing is decided by them.
+ * bits of its moment, so that compare-and-swap can take it. `breaker` is a place in `BREAKER_STATES`, `reason` one in
+ * `REASONS`; `reason` and the last health report are for people to read, and nothing is decided by them.
  */
 const HEADER_WORDS = 8;
 const ROW_WORDS = 16;
@@ -45,7 +45,7 @@ const PURGED_AT = 1;
 const AUDITING = 2;
 assert.ok(AUDITING < HEADER_WORDS);
 
-const BREAKER_OPEN = 0;
+const BREAKER = 0;
 const FAILURES_IN_ROW = 1;
 const TRIALS_IN_ROW = 2;
 const TRIAL_AT = 3;
@@ -57,6 +57,10 @@ const REPORTED = 8;
 const REPORTED_FAILING = 9;
 const REPORTED_AT = 10;
 assert.ok(REPORTED_AT < ROW_WORDS);
+
+/** What each state means, and what leads from one to another: `src/pool/circuit-breakers.ts`. */
+export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
+export type BreakerState = (typeof BREAKER_STATES)[number];
 
 export interface BoardShape {
   readonly processorCount: number;
@@ -129,16 +133,21 @@ export class Board {
 
   // A processor, as all threads see it.
 
-  breakerOpen(processor: number): boolean {
-    return Atomics.load(this.#flags, this.#row(processor, BREAKER_OPEN) * 2) === 1;
+  breaker(processor: number): BreakerState {
+    const state = BREAKER_STATES[Atomics.load(this.#flags, this.#row(processor, BREAKER) * 2)];
+    assert.ok(state !== undefined);
+    return state;
   }
 
-  /** The only setter of a breaker. False: it stood there already, or another thread was first. */
-  setBreaker(processor: number, open: boolean): boolean {
-    const from = open ? 0 : 1;
-    return (
-      Atomics.compareExchange(this.#flags, this.#row(processor, BREAKER_OPEN) * 2, from, 1 - from) === from
-    );
+  /** Open or half-open: only trials go there. */
+  breakerOpen(processor: number): boolean {
+    return this.breaker(processor) !== 'closed';
+  }
+
+  /** The only setter of a breaker. False: it was not in state `from`, or another thread was first. */
+  moveBreaker(processor: number, from: BreakerState, to: BreakerState): boolean {
+    const [before, after] = [BREAKER_STATES.indexOf(from), BREAKER_STATES.indexOf(to)];
+    return Atomics.compareExchange(this.#flags, this.#row(processor, BREAKER) * 2, before, after) === before;
   }
 
   /** Answers the count with this failure. */
@@ -149,6 +158,11 @@ export class Board {
   /** Trials since the processor last did well; the next one's delay grows with it. Answers the new count. */
   countTrial(processor: number): number {
     return Atomics.add(this.#flags, this.#row(processor, TRIALS_IN_ROW) * 2, 1) + 1;
+  }
+
+  /** Trials since the processor last did well, or was last said to be well. */
+  trialsInRow(processor: number): number {
+    return Atomics.load(this.#flags, this.#row(processor, TRIALS_IN_ROW) * 2);
   }
 
   forgetFailures(processor: number): void {

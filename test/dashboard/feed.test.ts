@@ -153,7 +153,7 @@ sampleTest('a processor is shown with its state, its last report, its calls and 
     reasonAgeMs: null,
   });
   const nowMs = clock.monotonicMs();
-  board.setBreaker(1, true);
+  board.moveBreaker(1, 'closed', 'open');
   board.setLatency(1, 40.4);
   board.setReported(1, { failing: true, minResponseTimeMs: 12, atMs: nowMs });
   board.setCalls(0, 1, 3, nowMs - 250);

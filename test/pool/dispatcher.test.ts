@@ -30,6 +30,7 @@ const POLICY: DrainPolicy = {
   drainRate: 1000,
 };
 const STANDING_POLICY = {
+  patienceMs: POLICY.patienceMs,
   latencyBudgetMs: POLICY.latencyBudgetMs,
   breakerFailures: 3,
   breakerBackoff: { baseMs: 400, maxMs: 400 },

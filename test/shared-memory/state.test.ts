@@ -80,14 +80,17 @@ test('the moment of the last purge never goes back', () => {
 
 test('a breaker has one setter, which tells who was first', () => {
   const [one, other] = twoViews();
-  assert.not(one.setBreaker(0, false));
-  assert.ok(one.setBreaker(0, true));
-  assert.not(other.setBreaker(0, true));
+  assert.is(one.breaker(0), 'closed');
+  assert.not(one.moveBreaker(0, 'open', 'closed'));
+  assert.ok(one.moveBreaker(0, 'closed', 'open'));
+  assert.not(other.moveBreaker(0, 'closed', 'open'));
   assert.ok(other.breakerOpen(0));
   assert.not(other.breakerOpen(1));
-  assert.ok(other.setBreaker(0, false));
-  assert.not(one.setBreaker(0, false));
-  assert.not(one.breakerOpen(0));
+  assert.ok(other.moveBreaker(0, 'open', 'half-open'));
+  assert.ok(one.breakerOpen(0), 'only trials go to one that is half-open');
+  assert.not(one.moveBreaker(0, 'open', 'closed'));
+  assert.ok(one.moveBreaker(0, 'half-open', 'closed'));
+  assert.not(other.breakerOpen(0));
 });
 
 test('failures and trials are counted by processor over all threads, and forgotten', () => {
@@ -170,7 +173,7 @@ test('no field shares a word with another', () => {
   board.stop();
   board.raisePurgedAt(1);
   for (const processor of [0, 1]) {
-    board.setBreaker(processor, true);
+    board.moveBreaker(processor, 'closed', 'open');
     board.countFailure(processor);
     board.countTrial(processor);
     board.setTrialAt(processor, 70 + processor);

@@ -244,6 +244,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: '',
   },
   {
+    name: 'let only a payment close a breaker',
+    file: 'pool/circuit-breakers.ts',
+    from: "if (state === 'half-open' && isUntried) {",
+    to: 'if (false) {',
+  },
+  {
     name: 'probe health out of turn',
     file: 'pool/health.ts',
     from: '|| !turn.value ||',
