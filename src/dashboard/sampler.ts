@@ -1,6 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { Totals } from '../core/payment.ts';
-import type { Ledger, OwnerRecord } from '../ledger/ledger.ts';
+import type { Ledger, OwnerRecord, ProcessorTotals, StrandedPayments } from '../ledger/ledger.ts';
 import type { Meters } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { Board } from '../shared-memory/state.ts';
@@ -29,7 +28,8 @@ interface Counts {
 /** The books as the ledger gave them last. */
 interface Books {
   readonly atMs: number;
-  readonly totals: readonly Totals[];
+  readonly totals: readonly ProcessorTotals[];
+  readonly stranded: readonly StrandedPayments[];
   readonly owners: readonly OwnerRecord[];
 }
 
@@ -143,6 +143,7 @@ export class Sampler {
       unavailable: this.#unavailable,
       ageMs: books === null ? null : nowMs - books.atMs,
       totals: books?.totals ?? [],
+      stranded: books?.stranded ?? [],
       seats: (books?.owners ?? []).map(({ instanceId, name, owner, leaseUntilMs }) => {
         return { instanceId, name, owner, leaseLeftMs: leaseUntilMs - wallMs };
       }),
@@ -155,11 +156,14 @@ export class Sampler {
     const { ledger, clock } = this.#parts;
     const totals = await ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
     const owners = await ledger.owners();
+    const stranded = await ledger.stranded(clock.nowMs());
     if (totals.kind === 'unavailable') this.#unavailable = totals.reason;
     else if (owners.kind === 'unavailable') this.#unavailable = owners.reason;
+    else if (stranded.kind === 'unavailable') this.#unavailable = stranded.reason;
     else {
       this.#unavailable = null;
-      this.#books = { atMs: clock.monotonicMs(), totals: totals.value, owners: owners.value };
+      const atMs = clock.monotonicMs();
+      this.#books = { atMs, totals: totals.value, stranded: stranded.value, owners: owners.value };
     }
   }
 }

@@ -235,6 +235,12 @@ export class Scrape {
         [{ value: this.#oldestAgeSeconds() }],
         'seconds',
       ),
+      gauge(
+        'dinossauro_unconfigured_processor_payments',
+        'Open payments of the deployment that were sent to a processor which is not configured here: they wait.',
+        [{ value: this.#poolSum('stranded') }],
+        'payments',
+      ),
     ];
   }
 
@@ -333,7 +339,7 @@ export class Scrape {
     return this.#parts.config.processors.map(({ name }, processor) => read(processor, { processor: name }));
   }
 
-  #poolSum(name: 'held' | 'waiting'): number {
+  #poolSum(name: 'held' | 'waiting' | 'stranded'): number {
     return this.#poolThreads().reduce((sum, thread) => sum + this.#parts.meters.gauge(thread, name), 0);
   }
 

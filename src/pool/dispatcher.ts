@@ -1,3 +1,4 @@
+import assert from 'node:assert';
 import { type Backoff, equalJitterMs, fullJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -197,13 +198,6 @@ export class Drain {
         this.#parts.source.release(known.journalRef);
         this.#drop(known);
       }
-      if (entry.status === 'dispatched' && entry.processor === null) {
-        this.#parts.log.error(
-          { correlationId: entry.correlationId },
-          'sent to a processor that is not configured',
-        );
-        continue;
-      }
       const held = new Held(entry, NOT_JOURNALED, entry.status === 'dispatched' ? 'pinned' : 'waiting');
       held.trace = known?.trace ?? null;
       this.#held.set(held.key, held);
@@ -212,8 +206,12 @@ export class Drain {
         this.#waiting.pushFront(held);
         continue;
       }
+      assert.ok(
+        entry.processor !== null,
+        'the ledger hands over nothing of a processor that is not configured',
+      );
       held.claimed = true;
-      held.processor = entry.processor ?? 0;
+      held.processor = entry.processor;
       held.requestedAtMs = entry.requestedAtMs;
       this.#parts.sheet.pin(held.processor, 1);
       this.#doubt(held, this.#parts.clock.monotonicMs());

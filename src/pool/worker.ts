@@ -13,6 +13,7 @@ import { Standing } from './circuit-breakers.ts';
 import { Drain, type DrainPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
 import { RingSource } from './ring-source.ts';
+import { StrandedWatch } from './stranded-payments.ts';
 import { warmUpPool } from './warm-up.ts';
 
 export interface PoolTask {
@@ -58,6 +59,8 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
   });
   const health = thread === 0 ? healthWatch() : null;
   health?.start();
+  const stranded = thread === 0 ? new StrandedWatch({ ledger, sheet, clock, log }) : null;
+  stranded?.start();
   try {
     await drain.run();
   } catch (error) {
@@ -66,6 +69,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
     process.exit(1);
   }
   health?.stop();
+  stranded?.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
 
   function healthWatch(): HealthWatch {

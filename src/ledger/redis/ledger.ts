@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createClient, RESP_TYPES } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
-import type { Totals } from '../../core/payment.ts';
 import type { Tls } from '../../core/tls.ts';
 import { UUID_BYTES } from '../../core/uuid.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
@@ -19,10 +18,12 @@ import {
   type Notice,
   type OwnerRecord,
   ok,
+  type ProcessorTotals,
   type Reply,
   type Seat,
   type Settlement,
   type SettleReply,
+  type StrandedPayments,
   unavailable,
 } from '../ledger.ts';
 import { RedisConnection, type RedisDriver, type Send } from './connection.ts';
@@ -31,6 +32,7 @@ import {
   healthBytes,
   ownerBytes,
   type ProcessorNumbers,
+  processorNumberOf,
   readEntry,
   readGaps,
   readHealth,
@@ -122,7 +124,7 @@ export class RedisLedger implements Ledger {
   readonly #lostTakeOvers = new Map<number, number>();
   #connections = 0;
   #session: Buffer = NO_SESSION;
-  #books: OpenBooks = { id: '', numbers: [], positions: [] };
+  #books: OpenBooks = { id: '', numbers: [], positions: [], names: [] };
   #isSubscribed = false;
   /** The generation below which a sweep under way leaves nothing; 0 when none is. */
   #sweepingFor = 0;
@@ -199,7 +201,8 @@ export class RedisLedger implements Ledger {
     assert(limit > 0, 'a take-over takes something');
     const again = this.#lostTakeOvers.get(from) === to ? '1' : '0';
     const [dead, heir] = [ownerBytes(from), ownerBytes(to)];
-    const args = [this.#session, dead, heir, String(limit), doubleBytes(ifExpiredAtMs), again];
+    const expiry = doubleBytes(ifExpiredAtMs);
+    const args = [this.#session, dead, heir, String(limit), expiry, again, this.#knownNumbers];
     const taken = await this.#write('takeOver', args, (reply) => {
       const entries = pairsOf(reply);
       const value = entries.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books));
@@ -235,7 +238,17 @@ export class RedisLedger implements Ledger {
     });
   }
 
-  async summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>> {
+  async stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
+    const reply = await this.#call('stranded', doubleBytes(nowMs), this.#knownNumbers);
+    if (reply.kind === 'unavailable') return reply;
+    const flat = listOf(reply.value).map(Number);
+    const numbers = flat.filter((_, index) => index % 2 === 0);
+    return mapped(await this.#naming(numbers), () =>
+      numbers.map((number, index) => ({ name: this.#nameOf(number), count: flat[2 * index + 1] ?? 0 })),
+    );
+  }
+
+  async summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
     const [low, high] = [Math.max(0, Math.ceil(fromMs)), Math.min(LAST_MS, Math.floor(toMs))];
     const window = wholeSeconds(low, high);
     const reply = await this.#call(
@@ -251,12 +264,19 @@ export class RedisLedger implements Ledger {
     sums.addCounters(counters);
     sums.addLeaf(head, (window.headEdge ?? 0) * 1000, low, high);
     sums.addLeaf(tail, (window.tailEdge ?? 0) * 1000, low, high);
-    return exactly(this.#totals(sums));
+    const others = sums.numbers.filter((number) => !this.#books.numbers.includes(number));
+    const named = await this.#naming(others);
+    if (named.kind === 'unavailable') return named;
+    return exactly([...this.#books.numbers, ...others].map((number) => this.#totals(sums, number)));
   }
 
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
-    return mapped(await this.#call('find', scatteredId(correlationId)), (reply) =>
-      reply === null ? undefined : readEntry(correlationId, bytesOf(reply), this.#books),
+    const reply = await this.#call('find', scatteredId(correlationId));
+    if (reply.kind === 'unavailable') return reply;
+    if (reply.value === null) return ok(undefined);
+    const entry = bytesOf(reply.value);
+    return mapped(await this.#naming([processorNumberOf(entry)]), () =>
+      readEntry(correlationId, entry, this.#books),
     );
   }
 
@@ -264,11 +284,14 @@ export class RedisLedger implements Ledger {
     assert(limit > 0, 'a page looks at something');
     const [low, high] = [Math.max(0, Math.ceil(fromMs)), Math.min(LAST_MS, Math.floor(toMs))];
     const args = [String(low), String(high), after === '' ? '0' : after, String(limit)];
-    return mapped(await this.#call('page', ...args), (reply) => {
-      const [next, ...flat] = listOf(reply);
-      const entries = pairsOf(flat).map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books));
-      return { entries, next: String(next) || null };
-    });
+    const reply = await this.#call('page', ...args);
+    if (reply.kind === 'unavailable') return reply;
+    const [next, ...flat] = listOf(reply.value);
+    const pairs = pairsOf(flat);
+    return mapped(await this.#naming(pairs.map(([, entry]) => processorNumberOf(entry))), () => ({
+      entries: pairs.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books)),
+      next: String(next) || null,
+    }));
   }
 
   async purge(purgedAtMs: number): Promise<Reply<void>> {
@@ -354,11 +377,35 @@ export class RedisLedger implements Ledger {
     return String(this.#books.numbers[processor] ?? 0);
   }
 
-  #totals(sums: Sums): Totals[] {
-    return this.#books.numbers.map((number) => ({
+  /** The numbers of the processors that this ledger was opened with, as the functions take them. */
+  get #knownNumbers(): Buffer {
+    return Buffer.from(this.#books.numbers);
+  }
+
+  /** Looks the names up again where one of these numbers has none: another instance has given it out since. */
+  async #naming(numbers: readonly number[]): Promise<Reply<void>> {
+    const { id, names } = this.#books;
+    if (numbers.every((number) => number === 0 || names[number] !== undefined)) return ok(undefined);
+    const reply = await this.#connection.ask((send) => callFunction(send, 'registry', this.#meta));
+    if (reply.kind === 'unavailable') return reply;
+    const registry = readRegistry(reply.value);
+    if (registry.id !== id || this.#books.id !== id) return unavailable('other books have taken their place');
+    this.#books = openBooks(registry, this.#options.processorNames);
+    return ok(undefined);
+  }
+
+  #nameOf(number: number): string {
+    const name = this.#books.names[number];
+    assert(name !== undefined, 'a number was given to a name');
+    return name;
+  }
+
+  #totals(sums: Sums, number: number): ProcessorTotals {
+    return {
+      name: this.#nameOf(number),
       count: sums.counts[number] ?? 0,
       amountCents: sums.cents[number] ?? 0,
-    }));
+    };
   }
 
   /** On each new connection: which books are these, what have they forgotten, and what has happened meanwhile. */
@@ -582,13 +629,15 @@ function readRegistry(reply: unknown): Registry {
 
 function openBooks({ id, numberOf }: Registry, processorNames: readonly string[]): OpenBooks {
   const positions: (number | undefined)[] = [];
+  const names: (string | undefined)[] = [];
+  for (const [name, number] of numberOf) names[number] = name;
   const numbers = processorNames.map((name, position) => {
     const number = numberOf.get(name);
     assert(number !== undefined, 'a registered processor has a number');
     positions[number] = position;
     return number;
   });
-  return { id, numbers, positions };
+  return { id, numbers, positions, names };
 }
 
 /** Numbers of processors mean the same in both. */
