@@ -64,6 +64,8 @@ export interface LmdbOptions {
   readonly clock: Clock;
   /** How often a subscription looks for news. */
   readonly pollMs?: number;
+  /** Nothing is written or made, so the directory must hold books, which know these processors. */
+  readonly readOnly?: boolean;
 }
 
 type Bytes = Database<Buffer, Buffer>;
@@ -104,10 +106,10 @@ export class LmdbLedger implements Ledger {
   readonly #unsubscribes = new Set<() => void>();
   #closed = false;
 
-  private constructor(path: string, { processorNames, clock, pollMs }: LmdbOptions) {
+  private constructor(path: string, { processorNames, clock, pollMs, readOnly = false }: LmdbOptions) {
     assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
     // A path that has a dot would be taken for a file's.
-    this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 4 });
+    this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 4, readOnly });
     this.#entries = this.#root.openDB('entries', BYTES);
     this.#holdings = this.#root.openDB('holdings', BYTES);
     this.#calendar = this.#root.openDB('calendar', BYTES);
@@ -115,7 +117,8 @@ export class LmdbLedger implements Ledger {
     this.#processorNames = [...processorNames];
     this.#clock = clock;
     this.#pollMs = pollMs ?? DEFAULT_POLL_MS;
-    this.#processorNumbers = this.#root.transactionSync(() => this.#register(processorNames), COMMIT_FLAGS);
+    const register = () => this.#register(processorNames);
+    this.#processorNumbers = readOnly ? register() : this.#root.transactionSync(register, COMMIT_FLAGS);
   }
 
   /** Opens or makes the ledger in directory `path`. Rejects when the directory can't be used. */

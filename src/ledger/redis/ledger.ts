@@ -76,6 +76,7 @@ const SOURCE = `#!lua name=${LIBRARY}\nlocal LIBRARY = '${LIBRARY}'\n${FUNCTIONS
 const SETTLE_REPLIES: readonly SettleReply[] = ['recorded', 'fenced'];
 const CLAIM_REPLIES: readonly ClaimReply[] = ['claimed', 'known', 'conflict', 'purged', 'fenced'];
 
+const ROOT_DEFAULT = '{dinossauro}:';
 const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
 /** The letter that a notice of a purge begins with. */
 const PURGED = 0x50;
@@ -143,7 +144,7 @@ export class RedisLedger implements Ledger {
 
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
-    this.#root = options.root ?? '{dinossauro}:';
+    this.#root = options.root ?? ROOT_DEFAULT;
     assert(ROOT.test(this.#root), 'a root has a hash tag and no character of a pattern');
     const { processorNames, clock, random } = options;
     assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
@@ -241,10 +242,9 @@ export class RedisLedger implements Ledger {
   async stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
     const reply = await this.#call('stranded', doubleBytes(nowMs), this.#knownNumbers);
     if (reply.kind === 'unavailable') return reply;
-    const flat = listOf(reply.value).map(Number);
-    const numbers = flat.filter((_, index) => index % 2 === 0);
-    return mapped(await this.#naming(numbers), () =>
-      numbers.map((number, index) => ({ name: this.#nameOf(number), count: flat[2 * index + 1] ?? 0 })),
+    const counts = countsOf(reply.value);
+    return mapped(await this.#naming([...counts.keys()]), () =>
+      Array.from(counts, ([number, count]) => ({ name: this.#nameOf(number), count })),
     );
   }
 
@@ -546,6 +546,30 @@ export function newDriver(url: string, tls: Tls, timeoutMs: number, pendingLimit
   return client as unknown as RedisDriver;
 }
 
+/** What `Ledger.stranded` answers, for who only looks and must change nothing. Empty where there are no books yet. */
+export async function strandedIn(
+  driver: RedisDriver,
+  processorNames: readonly string[],
+  nowMs: number,
+): Promise<StrandedPayments[]> {
+  const meta = `${ROOT_DEFAULT}meta`;
+  try {
+    const registry = readRegistry(await driver.sendCommand(['FCALL', `${LIBRARY}_registry`, '1', meta]));
+    const known = Buffer.from(processorNames.flatMap((name) => registry.numberOf.get(name) ?? []));
+    const args = [meta, registry.id, doubleBytes(nowMs), known];
+    const reply = await driver.sendCommand(['FCALL', `${LIBRARY}_stranded`, '1', ...args]);
+    const counts = countsOf(reply);
+    return [...registry.numberOf].flatMap(([name, number]) => {
+      const count = counts.get(number);
+      return count === undefined ? [] : [{ name, count }];
+    });
+  } catch (error) {
+    // No gateway of this version has been here, or other books are: there is nothing to tell of.
+    if (error instanceof Error && /^(ERR|BOOKS|NOPERM)/.test(error.message)) return [];
+    throw error;
+  }
+}
+
 /** Calls a function of the library, and loads the library first if Redis does not have it (any more). */
 async function callFunction(
   send: Send,
@@ -714,6 +738,14 @@ function bytesOf(reply: unknown): Buffer {
 function listOf(reply: unknown): unknown[] {
   assert(Array.isArray(reply), 'a list comes as an array');
   return reply;
+}
+
+/** Of a list of numbers and their counts, in turns. */
+function countsOf(reply: unknown): Map<number, number> {
+  const flat = listOf(reply).map(Number);
+  return new Map(
+    Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index] ?? 0, flat[2 * index + 1] ?? 0]),
+  );
 }
 
 function pairsOf(reply: unknown): [Buffer, Buffer][] {
