@@ -11,7 +11,8 @@ export const doctor = command({
   about: [
     'Reads the same settings as the gateway. It looks at Node and the native modules, the settings, memory, CPU and open',
     'files, the address, the journal, the ledger (Redis: version, log, memory, rights, clock), open payments at processors',
-    'that are not configured, and whether processors can be reached. It changes nothing, asks no processor for its health, and may run beside a gateway.',
+    'that are not configured, and whether processors can be reached. It changes nothing, asks no processor for its health,',
+    'and may run beside a gateway.',
     '',
     'Each finding is one line: ok; warn: it runs, but not as it should; fail: it does not run, or breaks a promise.',
     'Ends with code 1 when something fails.',

@@ -18,7 +18,7 @@ import { REASONS, type Reason } from '../pool/routing.ts';
  * | 8 + 16p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
  * | 8 + 16p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
  * | 8 + 16p + 2          | trialsInRow     | i32  | pool threads       | seq-cst |
- * | 8 + 16p + 3          | trialAtMs       | i32  | pool threads, CAS  | seq-cst |
+ * | 8 + 16p + 3          | trialAtMs       | i64  | pool threads, CAS  | seq-cst |
  * | 8 + 16p + 4          | latencyMs       | f64  | pool threads       | relaxed |
  * | 8 + 16p + 5          | succeededAtMs   | f64  | pool threads       | relaxed |
  * | 8 + 16p + 6          | reason          | f64  | pool threads       | relaxed |
@@ -32,8 +32,8 @@ import { REASONS, type Reason } from '../pool/routing.ts';
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
  *
  * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 16P, `cells` = rows + 2TP.
- * Moments are on the monotonic clock, which all threads share, but for `purgedAtMs`. `trialAtMs` holds the low 32
- * bits of its moment, so that compare-and-swap can take it. `breaker` is a place in `BREAKER_STATES`, `reason` one in
+ * Moments are on the monotonic clock, which all threads share, but for `purgedAtMs`. `trialAtMs` is an
+ * integer, so that compare-and-swap can take it, and of 64 bits, since 32 hold no more than 49 days. `breaker` is a place in `BREAKER_STATES`, `reason` one in
  * `REASONS`; `reason` and the last health report are for people to read, and nothing is decided by them.
  */
 const HEADER_WORDS = 8;
@@ -78,6 +78,7 @@ export class Board {
   readonly shape: BoardShape;
   readonly #flags: Int32Array;
   readonly #measures: Float64Array;
+  readonly #moments: BigInt64Array;
 
   static allocate(shape: BoardShape): SharedArrayBuffer {
     return new SharedArrayBuffer(wordsOf(shape) * 8);
@@ -88,6 +89,7 @@ export class Board {
     this.shape = shape;
     this.#flags = new Int32Array(buffer);
     this.#measures = new Float64Array(buffer);
+    this.#moments = new BigInt64Array(buffer);
   }
 
   // The instance.
@@ -174,19 +176,19 @@ export class Board {
   }
 
   trialDue(processor: number, nowMs: number): boolean {
-    return this.#trialIsDue(Atomics.load(this.#flags, this.#row(processor, TRIAL_AT) * 2), nowMs);
+    return Atomics.load(this.#moments, this.#row(processor, TRIAL_AT)) <= nowMs;
   }
 
   /** Takes the trial that is due, for one thread alone; the next one is due at `nextAtMs`. */
   takeTrial(processor: number, nowMs: number, nextAtMs: number): boolean {
-    const word = this.#row(processor, TRIAL_AT) * 2;
-    const atMs = Atomics.load(this.#flags, word);
-    if (!this.#trialIsDue(atMs, nowMs)) return false;
-    return Atomics.compareExchange(this.#flags, word, atMs, nextAtMs | 0) === atMs;
+    const word = this.#row(processor, TRIAL_AT);
+    const atMs = Atomics.load(this.#moments, word);
+    if (atMs > nowMs) return false;
+    return Atomics.compareExchange(this.#moments, word, atMs, BigInt(Math.trunc(nextAtMs))) === atMs;
   }
 
   setTrialAt(processor: number, atMs: number): void {
-    Atomics.store(this.#flags, this.#row(processor, TRIAL_AT) * 2, atMs | 0);
+    Atomics.store(this.#moments, this.#row(processor, TRIAL_AT), BigInt(Math.trunc(atMs)));
   }
 
   /** How long a call takes: lately observed, or reported when that is newer. */
@@ -270,10 +272,6 @@ export class Board {
   }
 
   // The layout.
-
-  #trialIsDue(atMs: number, nowMs: number): boolean {
-    return (((nowMs | 0) - atMs) | 0) >= 0;
-  }
 
   #row(processor: number, field: number): number {
     return HEADER_WORDS + processor * ROW_WORDS + field;

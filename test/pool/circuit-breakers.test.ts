@@ -207,6 +207,32 @@ test('a bad health answer or a failed call in between begins anew', () => {
   assert.not(isOpen());
 });
 
+test('one failed call opens it again, whenever it was sent, also where health had opened it', () => {
+  const { clock, standing, isOpen } = setUp();
+  clock.pass(5000);
+  standing.reported(0, true, 0);
+  standing.reported(0, false, 5);
+  standing.failed(0, 'refused');
+  for (const _ of [1, 2]) {
+    assert.ok(isOpen());
+    standing.reported(0, false, 5);
+  }
+  assert.not(isOpen(), 'two answers after the failure');
+});
+
+test('a slow one is tried however long the machine has been up, and however long ago it was tried', () => {
+  for (const uptimeDays of [0, 24, 25, 30, 49, 50, 400]) {
+    const { clock, standing, isTrialDue } = setUp();
+    clock.pass(uptimeDays * 86_400_000);
+    standing.succeeded(0, 3000);
+    assert.ok(isTrialDue(), `the first call, up ${uptimeDays} days`);
+    standing.succeeded(1, 5);
+    clock.pass(30 * 86_400_000);
+    standing.succeeded(1, 3000);
+    assert.ok(standing.takeTrial(1), `thirty days later, up ${uptimeDays} days`);
+  }
+});
+
 test('a trial decides once it is taken: health closes nothing before its answer', () => {
   const { clock, board, log, standing, isOpen, isTrialDue, failThrice } = setUp();
   failThrice();
@@ -226,6 +252,17 @@ test('a trial decides once it is taken: health closes nothing before its answer'
   standing.succeeded(0, 5);
   assert.not(isOpen());
   assert.equal(log.lines, ['info breaker open', 'info breaker closed'], 'one outage, told once');
+});
+
+test('a trial that was taken and never sent holds nothing up', () => {
+  const { standing, isOpen, failThrice } = setUp();
+  failThrice();
+  standing.reported(0, false, 5);
+  assert.ok(standing.takeTrial(0));
+  standing.reported(0, false, 5);
+  assert.ok(isOpen());
+  standing.reported(0, false, 5);
+  assert.not(isOpen());
 });
 
 test('one that health closed, and whose calls fail still, opens with the first of them', () => {
