@@ -80,7 +80,10 @@ export class Audit {
     for (const part of splitAt(whole, youngFromMs)) windows.push(...(await this.#windows(part, every)));
     if (windows.length > 0) await this.#goDown(windows);
     const differences = await this.#differences();
-    const processors = await this.#close(whole, windows, differences, youngFromMs);
+    const processors = [
+      ...(await this.#close(whole, windows, differences, youngFromMs)),
+      ...(await this.#unconfigured(whole)),
+    ];
     if (ours.lost !== null) return unavailable(ours.lost);
     return ok({
       verdict: verdictOf(processors, differences, this.#inquiry.problems),
@@ -210,6 +213,17 @@ export class Audit {
       if (answer !== undefined) answers.set(processor, answer);
     }
     return this.#judge({ entry, answers });
+  }
+
+  /** What the books have of processors that are not configured any more: our side of it only. */
+  async #unconfigured(whole: Period): Promise<ProcessorReport[]> {
+    const { ours } = this.#parts;
+    for (const { name, count } of await ours.stranded()) this.#inquiry.noteStranded(name, count);
+    const totals = await ours.unconfiguredTotals(this.#names.length, whole);
+    return totals.map(({ name, ...here }) => {
+      this.#inquiry.noteUnconfigured(name);
+      return { name, here, there: null, windows: [] };
+    });
   }
 
   /** Both sides once more, and what is left of each window. */

@@ -53,6 +53,18 @@ export class Inquiry {
     this.#note('limit', `No more than ${this.#parts.paymentLimit} payments were looked up: AUDIT_LIMIT.`);
   }
 
+  noteUnconfigured(name: string): void {
+    this.#note(`unconfigured ${name}`, `\`${name}\` is not configured, so it was not asked what it holds.`);
+  }
+
+  noteStranded(name: string, count: number): void {
+    const payments = `${count} ${count === 1 ? 'payment is' : 'payments are'}`;
+    this.#note(
+      `stranded ${name}`,
+      `${payments} open at \`${name}\`, which is not configured: add it to PROCESSORS to settle them.`,
+    );
+  }
+
   /** Null when the processor does not tell. */
   async totals(processor: number, { fromMs, toMs }: Period): Promise<Totals | null> {
     const { name, books, token } = this.#processor(processor);

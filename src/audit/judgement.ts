@@ -36,7 +36,7 @@ export function judge(
         ];
   const here = {
     status: entry.status,
-    processor: entry.processor === null ? null : (processorNames[entry.processor] ?? null),
+    processor: entry.processorName,
     amountCents: entry.amountCents,
     requestedAt: entry.requestedAtMs === 0 ? null : stampOf(entry.requestedAtMs),
     attempts: entry.attempts,

@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Totals } from '../core/payment.ts';
-import type { Ledger, LedgerEntry, Reply } from '../ledger/ledger.ts';
+import type { Ledger, LedgerEntry, ProcessorTotals, Reply, StrandedPayments } from '../ledger/ledger.ts';
 import { NOTHING, type Period } from './period.ts';
 
 const TRIES = 5;
@@ -29,7 +29,19 @@ export class OurBooks {
 
   async totals(processor: number, { fromMs, toMs }: Period): Promise<Totals> {
     const totals = await this.#read(() => this.#ledger.summary(fromMs, toMs));
-    return totals?.[processor] ?? NOTHING;
+    const { count, amountCents } = totals?.[processor] ?? NOTHING;
+    return { count, amountCents };
+  }
+
+  /** Of the processors that are not among the `configuredCount` that the ledger was opened with. */
+  async unconfiguredTotals(configuredCount: number, { fromMs, toMs }: Period): Promise<ProcessorTotals[]> {
+    const totals = await this.#read(() => this.#ledger.summary(fromMs, toMs));
+    return totals?.slice(configuredCount) ?? [];
+  }
+
+  /** Open payments at such processors, whenever they were sent. */
+  async stranded(): Promise<StrandedPayments[]> {
+    return (await this.#read(() => this.#ledger.stranded(this.#clock.nowMs()))) ?? [];
   }
 
   find(correlationId: string): Promise<LedgerEntry | undefined> {

@@ -9,8 +9,8 @@ export const doctor = command('doctor')
   .summary('is this machine fit, and are the settings right? says what to do')
   .description(
     'Reads the same settings as the gateway. It looks at Node and the native modules, the settings, memory, CPU and open ' +
-      'files, the address, the journal, the ledger (Redis: version, log, memory, rights, clock) and whether processors can ' +
-      'be reached. It changes nothing, asks no processor for its health, and may run beside a gateway.\n\n' +
+      'files, the address, the journal, the ledger (Redis: version, log, memory, rights, clock), open payments at processors ' +
+      'that are not configured, and whether processors can be reached. It changes nothing, asks no processor for its health, and may run beside a gateway.\n\n' +
       'Each finding is one line: ok; warn: it runs, but not as it should; fail: it does not run, or breaks a promise. ' +
       'Exits with 1 when something fails.',
   )

@@ -78,8 +78,10 @@ export interface DeploymentFigures {
   /** Why the ledger does not say; null when it does. The figures are the last it gave. */
   readonly unavailable: string | null;
   readonly ageMs: number | null;
-  /** Settled payments, in the order of `Hello.processors`. */
-  readonly totals: readonly { readonly count: number; readonly amountCents: number }[];
+  /** Settled payments, in the order of `Hello.processors`; then those of processors that are not configured any more. */
+  readonly totals: readonly { readonly name: string; readonly count: number; readonly amountCents: number }[];
+  /** Open payments at processors that are not configured, which wait until they are. */
+  readonly stranded: readonly { readonly name: string; readonly count: number }[];
   readonly seats: readonly {
     readonly instanceId: string;
     readonly name: string;

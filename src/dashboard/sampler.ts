@@ -1,6 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { Totals } from '../core/payment.ts';
-import type { Ledger, OwnerRecord, Reply } from '../ledger/ledger.ts';
+import type { Ledger, OwnerRecord, ProcessorTotals, Reply, StrandedPayments } from '../ledger/ledger.ts';
 import type { Gauge, Meters } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { Segments } from '../shared-memory/segment-table.ts';
@@ -36,7 +35,8 @@ interface Counts {
 /** The books as the ledger gave them last. */
 interface Books {
   readonly atMs: number;
-  readonly totals: readonly Totals[];
+  readonly totals: readonly ProcessorTotals[];
+  readonly stranded: readonly StrandedPayments[];
   readonly owners: readonly OwnerRecord[];
 }
 
@@ -205,6 +205,7 @@ export class Sampler {
       unavailable: this.#unavailable,
       ageMs: books === null ? null : nowMs - books.atMs,
       totals: books?.totals ?? [],
+      stranded: books?.stranded ?? [],
       seats: (books?.owners ?? []).map(({ instanceId, name, owner, leaseUntilMs }) => {
         return { instanceId, name, owner, leaseLeftMs: leaseUntilMs - wallMs };
       }),
@@ -217,11 +218,13 @@ export class Sampler {
     const { ledger, clock } = this.#parts;
     const totals = await ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
     const owners = await ledger.owners();
-    const reason = reasonOf(totals) ?? reasonOf(owners);
+    const stranded = await ledger.stranded(clock.nowMs());
+    const reason = reasonOf(totals) ?? reasonOf(owners) ?? reasonOf(stranded);
     if (reason !== null && this.#unavailable === null) this.#unavailableAtMs = nowMs;
     this.#unavailable = reason;
-    if (totals.kind === 'ok' && owners.kind === 'ok') {
-      this.#books = { atMs: clock.monotonicMs(), totals: totals.value, owners: owners.value };
+    if (totals.kind === 'ok' && owners.kind === 'ok' && stranded.kind === 'ok') {
+      const atMs = clock.monotonicMs();
+      this.#books = { atMs, totals: totals.value, stranded: stranded.value, owners: owners.value };
     }
   }
 }

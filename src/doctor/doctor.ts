@@ -9,6 +9,7 @@ import { checkListen, gatewayAnswers } from './listen.ts';
 import { checkProcessor } from './processors.ts';
 import { checkRedis } from './redis.ts';
 import { checkNative, checkNode } from './runtime.ts';
+import { checkStranded } from './stranded.ts';
 
 const REDIS_TIMEOUT_MS = 3000;
 const MIB = 2 ** 20;
@@ -53,6 +54,7 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
     elsewhere: 'set JOURNAL_DIR',
   });
   yield await checkLedger(config, clock);
+  yield await checkStranded(config, clock);
   if (!isTrial) yield await Promise.all(config.processors.map(checkProcessor));
 }
 

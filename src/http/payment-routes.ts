@@ -1,10 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { centsToDecimal } from '../core/money.ts';
-import type { Totals } from '../core/payment.ts';
 import { parseWindow } from '../core/time-window.ts';
 import { isUuid, readUuid, UUID_BYTES, writeUuid } from '../core/uuid.ts';
-import type { Ledger, LedgerEntry } from '../ledger/ledger.ts';
+import type { Ledger, LedgerEntry, ProcessorTotals } from '../ledger/ledger.ts';
 import type { Recent } from '../shared-memory/idempotency-cache.ts';
 import type { Sheet } from '../shared-memory/metrics-table.ts';
 import type { Board } from '../shared-memory/state.ts';
@@ -27,7 +26,6 @@ export interface ServerParts {
   readonly board: Board;
   /** What this thread counts. */
   readonly sheet: Sheet;
-  readonly processorNames: readonly string[];
   readonly poolThreadCount: number;
   readonly bodyLimitBytes: number;
   readonly allowPurge: boolean;
@@ -131,7 +129,7 @@ export class Server {
       this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: NO_SUMMARY }));
       return;
     }
-    exchange.end('200 OK', FRESH_JSON_HEADERS, summaryJson(this.#parts.processorNames, totals.value));
+    exchange.end('200 OK', FRESH_JSON_HEADERS, summaryJson(totals.value));
   }
 
   async #getPayment(exchange: Exchange, parameter: string | undefined): Promise<void> {
@@ -151,9 +149,9 @@ export class Server {
       return;
     }
     if (reply.value !== undefined) {
-      exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(reply.value, this.#parts.processorNames));
+      exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(reply.value));
     } else if (accepted !== undefined) {
-      exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(notYetClaimed(correlationId, accepted), []));
+      exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(notYetClaimed(correlationId, accepted)));
     } else {
       refuse(exchange, problem('no-such-payment'));
     }
@@ -216,10 +214,10 @@ function endAnswered(span: Span, status: string): void {
   span.end(code >= 500 ? status : '');
 }
 
-function summaryJson(names: readonly string[], totals: readonly Totals[]): string {
+function summaryJson(totals: readonly ProcessorTotals[]): string {
   const members = totals.map(
-    ({ count, amountCents }, processor) =>
-      `${JSON.stringify(names[processor])}:{"totalRequests":${count},"totalAmount":${centsToDecimal(amountCents)}}`,
+    ({ name, count, amountCents }) =>
+      `${JSON.stringify(name)}:{"totalRequests":${count},"totalAmount":${centsToDecimal(amountCents)}}`,
   );
   return `{${members.join(',')}}`;
 }
@@ -235,6 +233,7 @@ function notYetClaimed(
     status: 'accepted',
     owner: 0,
     processor: null,
+    processorName: null,
     requestedAtMs: 0,
     attempts: 0,
     reason: '',
@@ -242,13 +241,13 @@ function notYetClaimed(
   };
 }
 
-function paymentJson(entry: LedgerEntry, names: readonly string[]): string {
-  const { correlationId, status, processor, conflictingAmountCents } = entry;
+function paymentJson(entry: LedgerEntry): string {
+  const { correlationId, status, processorName, conflictingAmountCents } = entry;
   const shown = {
     correlationId,
     status,
     acceptedAt: new Date(entry.acceptedAtMs).toISOString(),
-    processor: processor === null ? null : (names[processor] ?? null),
+    processor: processorName,
     requestedAt: entry.requestedAtMs === 0 ? null : new Date(entry.requestedAtMs).toISOString(),
     attempts: entry.attempts,
     ...(status === 'invalid' ? { reason: entry.reason } : {}),

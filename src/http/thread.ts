@@ -116,7 +116,6 @@ export class HttpThread {
       ledger,
       board,
       sheet,
-      processorNames: config.processors.map(({ name }) => name),
       poolThreadCount: config.poolThreadCount,
       bodyLimitBytes: config.bodyLimitBytes,
       allowPurge: config.allowPurge,

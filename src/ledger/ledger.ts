@@ -42,6 +42,9 @@ export interface Ledger {
    * `limit` of its entries, in state accepted or dispatched, to `to`. When `ifNotRenewedMs` is given and `from` has a
    * lease that ends later, nothing happens and the answer is empty; likewise when `to` is no owner any more.
    * Call again until the answer is empty.
+   *
+   * Entries at a processor that this ledger was not opened with stay with `from`, and so does its owner record: only
+   * an instance that knows the processor can ask about them, and takes them over when there is one.
    */
   takeOver(from: number, to: number, limit: number, ifNotRenewedMs?: number): Promise<Reply<LedgerEntry[]>>;
   /**
@@ -54,11 +57,17 @@ export interface Ledger {
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>>;
   /**
-   * Settled payments by processor, in the order of the names the ledger was opened with, whose `requestedAtMs`
-   * lies within [fromMs, toMs], both inclusive; -Infinity and Infinity leave a side open. `unavailable` where a sum
-   * is beyond 2^53 - 1 cents, which can't be told to the cent.
+   * Settled payments by processor, whose `requestedAtMs` lies within [fromMs, toMs], both inclusive; -Infinity and
+   * Infinity leave a side open. First the processors that the ledger was opened with, in their order, zeros included;
+   * then every other one that has settled something within the window, in the order in which the books met them.
+   * `unavailable` where a sum is beyond 2^53 - 1 cents, which can't be told to the cent.
    */
-  summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>>;
+  summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>>;
+  /**
+   * Open payments that nobody can ask about: sent to a processor that this ledger was not opened with, and held by an
+   * owner whose lease has run out by `nowMs`. They wait for an instance that is configured with that processor.
+   */
+  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>>;
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>>;
   /**
    * A walk over the payments that may have been sent to a processor within [fromMs, toMs]: accepted by `toMs`, and
@@ -105,9 +114,20 @@ export function unavailable(reason: string): Reply<never> {
 }
 
 /** The answer to a summary. Sums of floats stay beyond what is exact once they are, so it is enough to look last. */
-export function exactly(totals: Totals[]): Reply<Totals[]> {
+export function exactly(totals: ProcessorTotals[]): Reply<ProcessorTotals[]> {
   if (totals.every(({ amountCents }) => Number.isSafeInteger(amountCents))) return ok(totals);
   return unavailable('a sum is beyond what can be told to the cent');
+}
+
+/** What one processor has settled, under the name that the books have for it. */
+export interface ProcessorTotals extends Totals {
+  readonly name: string;
+}
+
+export interface StrandedPayments {
+  /** Of the processor. */
+  readonly name: string;
+  readonly count: number;
 }
 
 /** A thread of an instance, such as `pool-0` of `gateway-1`. */
@@ -126,8 +146,10 @@ export interface LedgerEntry extends Payment {
   readonly status: PaymentStatus;
   /** 0 when the entry is settled or invalid. */
   readonly owner: number;
-  /** Null while the entry is `accepted`, and when it is of a processor that this deployment no longer names. */
+  /** Null while the entry is `accepted`, and when the ledger was not opened with its processor. */
   readonly processor: number | null;
+  /** The name of its processor, configured or not; null while the entry is `accepted`. */
+  readonly processorName: string | null;
   /** 0 while the entry is `accepted`. */
   readonly requestedAtMs: number;
   /** Claims for a dispatch so far. */

@@ -169,7 +169,7 @@ export class Scrape {
     return [
       gauge(
         'dinossauro_breaker_open',
-        'Whether the breaker of a processor is open: 1, or 0.',
+        'Whether the breaker of a processor is open or half-open: 1, or 0.',
         this.#byProcessor((processor, labels) => ({ labels, value: Number(board.breakerOpen(processor)) })),
       ),
       counter('dinossauro_breaker_changes', 'Times that the breaker of a processor opened or closed.', [
@@ -240,6 +240,12 @@ export class Scrape {
         'Age of the oldest payment queued or held; 0: none is.',
         [{ value: this.#oldestAgeSeconds() }],
         'seconds',
+      ),
+      gauge(
+        'dinossauro_unconfigured_processor_payments',
+        'Open payments of the deployment that were sent to a processor which is not configured here: they wait.',
+        [{ value: this.#poolSum('stranded') }],
+        'payments',
       ),
     ];
   }
@@ -344,7 +350,7 @@ export class Scrape {
     return this.#parts.config.processors.map(({ name }, processor) => read(processor, { processor: name }));
   }
 
-  #poolSum(name: 'held' | 'waiting'): number {
+  #poolSum(name: 'held' | 'waiting' | 'stranded'): number {
     return this.#poolThreads().reduce((sum, thread) => sum + this.#parts.meters.gauge(thread, name), 0);
   }
 

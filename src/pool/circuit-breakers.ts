@@ -2,11 +2,10 @@ import { type Backoff, equalJitterMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Sheet } from '../shared-memory/metrics-table.ts';
-import type { Board } from '../shared-memory/state.ts';
-import type { ProcessorView } from './routing.ts';
+import { type Board, BREAKER_STATES, type BreakerState } from '../shared-memory/state.ts';
+import { choose, type ProcessorView, type RoutingPolicy, reasonOf } from './routing.ts';
 
-export interface StandingPolicy {
-  readonly latencyBudgetMs: number;
+export interface StandingPolicy extends RoutingPolicy {
   /** Failures in a row that open a breaker. */
   readonly breakerFailures: number;
   /** Between trials of an open or slow processor. */
@@ -29,13 +28,22 @@ export interface StandingParts {
  *
  * The breaker:
  *
- * | state  | event                                             | to     |
- * |--------|---------------------------------------------------|--------|
- * | closed | failures in a row reach `breakerFailures`         | open   |
- * | closed | health says failing, and no success since         | open   |
- * | open   | any call succeeds                                 | closed |
- * | open   | health says well, or a dearer one's has closed    | open, with a trial due at once |
- * | open   | a trial fails                                     | open, with the next trial later |
+ * | state     | event                                                | to                              |
+ * |-----------|------------------------------------------------------|---------------------------------|
+ * | closed    | failures in a row reach `breakerFailures`            | open                            |
+ * | closed    | health says failing, and no call succeeded just now  | open                            |
+ * | open      | a trial fails                                        | open, with the next trial later |
+ * | open      | a dearer processor's breaker closes                  | open, with a trial due at once  |
+ * | open      | health says well                                     | half-open, with a trial due at once |
+ * | half-open | health says well, and no trial was taken since       | closed                          |
+ * | half-open | health says well, and a trial was taken              | half-open, with a trial due at once |
+ * | half-open | a call fails, or health says failing                 | open, with the next trial later |
+ * | open, half-open | a call succeeds                                | closed                          |
+ *
+ * While payments wait for a processor, its trial decides, because one of them takes it at once. Where no payment comes,
+ * because a cheaper processor takes them all or because there are none, two good health answers in a row must be
+ * enough: otherwise the breaker of a healthy processor would stay open for as long as nothing is sent there. The
+ * failures in a row are not forgotten then, so one that still fails calls opens again with the first of them.
  *
  * A slow processor (over the latency budget) keeps its breaker closed, and is tried again by the same trials, unless
  * health says that it is slow.
@@ -74,7 +82,7 @@ export class Standing {
   }
 
   succeeded(processor: number, latencyMs: number): void {
-    const { board, sheet, clock, policy } = this.#parts;
+    const { board, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
     board.forgetFailures(processor);
     board.setSucceededAt(processor, nowMs);
@@ -83,19 +91,17 @@ export class Standing {
       board.forgetTrials(processor);
       board.setTrialAt(processor, nowMs);
     }
-    if (!board.setBreaker(processor, false, nowMs)) return;
-    sheet.countAt(processor, 'breakerClosed');
-    this.#tell(processor, 'breaker closed', { latencyMs });
-    this.#tryCheaper(processor, nowMs);
+    this.#close(processor, { latencyMs });
   }
 
   failed(processor: number, reason: string): void {
     const { board, policy } = this.#parts;
     const failures = board.countFailure(processor);
-    if (failures >= policy.breakerFailures) this.#open(processor, reason);
+    const isTrying = board.breaker(processor) === 'half-open';
+    if (isTrying || failures >= policy.breakerFailures) this.#open(processor, reason);
   }
 
-  /** Health only informs: what calls showed since the answer counts for more. */
+  /** Takes in a health answer. What calls showed since counts for more. */
   reported(processor: number, failing: boolean, minResponseTimeMs: number): void {
     const { board, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
@@ -105,13 +111,43 @@ export class Standing {
     }
     if (failing) {
       if (nowMs - board.succeededAtMs(processor) > RECENT_MS) this.#open(processor, 'health: failing');
-    } else if (board.breakerOpen(processor)) {
-      board.forgetTrials(processor);
-      board.setTrialAt(processor, nowMs);
+    } else {
+      this.#reportedWell(processor, nowMs);
     }
     if (minResponseTimeMs > policy.latencyBudgetMs) {
       // A payment sent to find out would take that long, and be missing from the books for that long.
       board.setTrialAt(processor, nowMs + SLOW_FOR_MS);
+    }
+    this.#explainAtRest(nowMs);
+  }
+
+  #reportedWell(processor: number, nowMs: number): void {
+    const { board } = this.#parts;
+    const state = board.breaker(processor);
+    if (state === 'closed') return;
+    const isUntried = board.trialsInRow(processor) === 0 && board.callsInFlight(processor) === 0;
+    if (state === 'half-open' && isUntried) {
+      this.#close(processor, { reason: 'health: well' });
+      return;
+    }
+    board.forgetTrials(processor);
+    board.setTrialAt(processor, nowMs);
+    this.#move(processor, 'half-open');
+  }
+
+  /**
+   * Pool threads show the reason for a route with each payment. When there are none, a health answer may make the last
+   * reason untrue, so it is replaced by the reason that the next payment would get.
+   */
+  #explainAtRest(nowMs: number): void {
+    const { board, names, policy } = this.#parts;
+    const isBusy = names.some((_, processor) => board.callsInFlight(processor) > 0);
+    if (isBusy) return;
+    const views = this.views();
+    const next = choose(views, 0, policy);
+    for (const processor of views.keys()) {
+      if (board.reason(processor).reason === 'none') continue;
+      board.setReason(processor, reasonOf(processor, views, next, false, policy), nowMs);
     }
   }
 
@@ -136,11 +172,32 @@ export class Standing {
 
   #open(processor: number, reason: string): void {
     const { board, sheet, clock } = this.#parts;
-    const nowMs = clock.monotonicMs();
-    if (!board.setBreaker(processor, true, nowMs)) return;
+    const from = this.#move(processor, 'open');
+    if (from === null) return;
+    // A trial that was taken has set the moment of the next one already.
+    const isTried = from === 'half-open' && board.trialsInRow(processor) > 0;
+    if (!isTried) board.setTrialAt(processor, clock.monotonicMs() + this.#trialDelayMs(processor));
+    // From half-open, it is the same outage still.
+    if (from !== 'closed') return;
     sheet.countAt(processor, 'breakerOpened');
-    board.setTrialAt(processor, nowMs + this.#trialDelayMs(processor));
     this.#tell(processor, 'breaker open', { reason });
+  }
+
+  #close(processor: number, why: Record<string, unknown>): void {
+    const { sheet, clock } = this.#parts;
+    if (this.#move(processor, 'closed') === null) return;
+    sheet.countAt(processor, 'breakerClosed');
+    this.#tell(processor, 'breaker closed', why);
+    this.#tryCheaper(processor, clock.monotonicMs());
+  }
+
+  /** The state it moved from; null: it stood there already, or another thread was faster. */
+  #move(processor: number, to: BreakerState): BreakerState | null {
+    const { board, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    return (
+      BREAKER_STATES.find((from) => from !== to && board.moveBreaker(processor, from, to, nowMs)) ?? null
+    );
   }
 
   #trialDelayMs(processor: number): number {

@@ -1,3 +1,4 @@
+import assert from 'node:assert';
 import { type Backoff, equalJitterMs, fullJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -232,13 +233,6 @@ export class Dispatcher {
         this.#parts.source.release(known.journalRef);
         this.#apply(known, { kind: 'dropped' });
       }
-      if (entry.status === 'dispatched' && entry.processor === null) {
-        this.#parts.log.error(
-          { correlationId: entry.correlationId },
-          'sent to a processor that is not configured',
-        );
-        continue;
-      }
       const delivery = this.#deliveryOf(entry, NOT_JOURNALED, known?.trace ?? null);
       this.#deliveries.set(delivery.key, delivery);
       if (entry.status === 'dispatched') this.#resume(delivery, entry);
@@ -259,8 +253,9 @@ export class Dispatcher {
   }
 
   #resume(delivery: Delivery, { processor, requestedAtMs }: LedgerEntry): void {
+    assert.ok(processor !== null, 'the ledger hands over nothing of a processor that is not configured');
     const { callMayRunUntilMs } = this.#callTimes();
-    this.#move(delivery, takenOver(processor ?? 0, requestedAtMs, callMayRunUntilMs));
+    this.#move(delivery, takenOver(processor, requestedAtMs, callMayRunUntilMs));
   }
 
   /**

@@ -40,6 +40,8 @@ export class HealthWatch {
   readonly #cancels = new Map<number, () => void>();
   /** The latest turn that this instance knows of, by processor. */
   readonly #lastTurns = new Map<number, number>();
+  /** When the last answer that was taken in had come, by processor. */
+  readonly #checkedAtMs = new Map<number, number>();
   #unsubscribe: () => void = () => {};
   #stopped = false;
 
@@ -71,7 +73,14 @@ export class HealthWatch {
       this.#parts.board.raisePurgedAt(notice.purgedAtMs);
       return;
     }
-    const { processor, failing, minResponseTimeMs } = notice.report;
+    this.#takeIn(notice.report);
+    this.#probeLater(notice.report.processor, this.#parts.policy.healthIntervalMs);
+  }
+
+  /** Once only: this instance hears its own answers from the ledger too, and one answer must not count as two. */
+  #takeIn({ processor, failing, minResponseTimeMs, checkedAtMs }: HealthReport): void {
+    if (this.#checkedAtMs.get(processor) === checkedAtMs) return;
+    this.#checkedAtMs.set(processor, checkedAtMs);
     this.#parts.standing.reported(processor, failing, minResponseTimeMs);
   }
 
@@ -94,7 +103,7 @@ export class HealthWatch {
     }
     const report = await this.#ask(processor);
     if (report !== null) {
-      this.#parts.standing.reported(processor, report.failing, report.minResponseTimeMs);
+      this.#takeIn(report);
       await ledger.publishHealth(report);
     }
     this.#probeLater(processor, healthIntervalMs);

@@ -67,7 +67,9 @@ async function drain(
     tracer: CARRIER,
   });
   const breakerBackoff = policy.backoff;
-  const standingPolicy = { latencyBudgetMs: LATENCY_BUDGET_MS, breakerFailures: count, breakerBackoff };
+  const { patienceMs } = policy;
+  const latencyBudgetMs = LATENCY_BUDGET_MS;
+  const standingPolicy = { patienceMs, latencyBudgetMs, breakerFailures: count, breakerBackoff };
   const drained = new Dispatcher({
     seat: { instanceId: NAME, name: NAME },
     thread: 0,

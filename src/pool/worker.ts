@@ -13,6 +13,7 @@ import { Standing } from './circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
 import { RingSource } from './ring-source.ts';
+import { StrandedWatch } from './stranded-payments.ts';
 import { warmUpPool } from './warm-up.ts';
 
 export interface PoolTask {
@@ -59,6 +60,8 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
   });
   const health = thread === 0 ? healthWatch() : null;
   health?.start();
+  const stranded = thread === 0 ? new StrandedWatch({ ledger, sheet, clock, log }) : null;
+  stranded?.start();
   try {
     await drain.run();
   } catch (error) {
@@ -67,6 +70,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
     process.exit(1);
   }
   health?.stop();
+  stranded?.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
   flushLogs();
 
@@ -91,6 +95,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
 function standingPolicy(config: Config) {
   const { failures, baseMs, maxMs } = config.breaker;
   return {
+    patienceMs: config.patienceMs,
     latencyBudgetMs: config.latencyBudgetMs,
     breakerFailures: failures,
     breakerBackoff: { baseMs, maxMs },

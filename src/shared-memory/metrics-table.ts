@@ -13,13 +13,13 @@ import assert from 'node:assert';
  * | 0                       | counters, in the order of `COUNTERS`        |                              |
  * | 16                      | refusals, by the place of their reason      | posts                        |
  * | 80                      | gauges, in the order of `GAUGES`            |                              |
- * | 88                      | histograms, in the order of `HISTOGRAMS`    | buckets, then the sum in ms  |
- * | 200 + 64p               | processor p: its counters                   |                              |
- * | 200 + 64p + 20          | processor p: payments pinned to it, a gauge | payments                     |
- * | 200 + 64p + 21          | processor p: histogram of its calls         | buckets, then the sum in ms  |
- * | 200 + 64p + 57..63      | reserved                                    |                              |
+ * | 96                      | histograms, in the order of `HISTOGRAMS`    | buckets, then the sum in ms  |
+ * | 256 + 64p               | processor p: its counters                   |                              |
+ * | 256 + 64p + 20          | processor p: payments pinned to it, a gauge | payments                     |
+ * | 256 + 64p + 21          | processor p: histogram of its calls         | buckets, then the sum in ms  |
+ * | 256 + 64p + 57..63      | reserved                                    |                              |
  *
- * Sheet t begins at word t (200 + 64P); P processors, T threads: pool threads first, HTTP threads after them. A
+ * Sheet t begins at word t (256 + 64P); P processors, T threads: pool threads first, HTTP threads after them. A
  * histogram has 35 buckets, the last for whatever is longer than every bound, and its sum behind them.
  */
 const COUNTERS = [
@@ -64,6 +64,8 @@ const GAUGES = [
   'leaseFailingSinceMs',
   /** Since when no write to the thread's journal has succeeded, monotonic clock in ms; 0: the last did. */
   'journalFailingSinceMs',
+  /** Open payments at processors that are not configured, which this deployment cannot ask about. */
+  'stranded',
 ] as const;
 
 const HISTOGRAMS = [
@@ -122,13 +124,15 @@ const REFUSALS_AT = 16;
 /** Reasons that refusals can be told apart by. */
 export const REFUSALS_MAX = 64;
 const GAUGES_AT = REFUSALS_AT + REFUSALS_MAX;
-const HISTOGRAMS_AT = 88;
-const PROCESSORS_AT = 200;
+const GAUGES_MAX = 16;
+const HISTOGRAMS_AT = GAUGES_AT + GAUGES_MAX;
+const PROCESSORS_AT = 256;
 const PINNED_AT = 20;
 const CALLS_AT = PINNED_AT + 1;
 const PROCESSOR_WORDS = 64;
 assert.equal(BUCKETS, 35);
-assert.ok(GAUGES_AT + GAUGES.length <= HISTOGRAMS_AT);
+assert.equal(HISTOGRAMS_AT, 96);
+assert.ok(GAUGES.length <= GAUGES_MAX);
 assert.ok(COUNTERS.length <= REFUSALS_AT);
 assert.ok(HISTOGRAMS_AT + HISTOGRAMS.length * HISTOGRAM_WORDS <= PROCESSORS_AT);
 assert.ok(PROCESSOR_COUNTERS.length <= PINNED_AT);

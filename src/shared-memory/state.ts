@@ -16,10 +16,10 @@ import { REASONS, type Reason } from '../pool/routing.ts';
  * | 2                    | auditing        | i32  | HTTP threads, CAS  | seq-cst |
  * | 3                    | droppedLines    | i32  | any                | seq-cst |
  * | 4..7                 | reserved        |      |                    |         |
- * | 8 + 16p + 0          | breakerOpen     | i32  | pool threads, CAS  | seq-cst |
+ * | 8 + 16p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
  * | 8 + 16p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
  * | 8 + 16p + 2          | trialsInRow     | i32  | pool threads       | seq-cst |
- * | 8 + 16p + 3          | trialAtMs       | i32  | pool threads, CAS  | seq-cst |
+ * | 8 + 16p + 3          | trialAtMs       | i64  | pool threads, CAS  | seq-cst |
  * | 8 + 16p + 4          | latencyMs       | f64  | pool threads       | relaxed |
  * | 8 + 16p + 5          | succeededAtMs   | f64  | pool threads       | relaxed |
  * | 8 + 16p + 6          | reason          | f64  | pool threads       | relaxed |
@@ -34,9 +34,9 @@ import { REASONS, type Reason } from '../pool/routing.ts';
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
  *
  * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 16P, `cells` = rows + 2TP.
- * Moments are on the monotonic clock, which all threads share, but for `purgedAtMs`. `trialAtMs` holds the low 32
- * bits of its moment, so that compare-and-swap can take it. `reason` is a place in `REASONS`; it and the last health
- * report are for people to read, and nothing is decided by them.
+ * Moments are on the monotonic clock, which all threads share, but for `purgedAtMs`. `trialAtMs` is an
+ * integer, so that compare-and-swap can take it, and of 64 bits, since 32 hold no more than 49 days. `breaker` is a place in `BREAKER_STATES`, `reason` one in
+ * `REASONS`; `reason` and the last health report are for people to read, and nothing is decided by them.
  */
 const HEADER_WORDS = 8;
 const ROW_WORDS = 16;
@@ -48,7 +48,7 @@ const AUDITING = 2;
 const DROPPED_LINES = 3;
 assert.ok(DROPPED_LINES < HEADER_WORDS);
 
-const BREAKER_OPEN = 0;
+const BREAKER = 0;
 const FAILURES_IN_ROW = 1;
 const TRIALS_IN_ROW = 2;
 const TRIAL_AT = 3;
@@ -61,6 +61,10 @@ const REPORTED_FAILING = 9;
 const REPORTED_AT = 10;
 const BREAKER_AT = 11;
 assert.ok(BREAKER_AT < ROW_WORDS);
+
+/** What each state means, and what leads from one to another: `src/pool/circuit-breakers.ts`. */
+export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
+export type BreakerState = (typeof BREAKER_STATES)[number];
 
 export interface BoardShape {
   readonly processorCount: number;
@@ -78,6 +82,7 @@ export class Board {
   readonly shape: BoardShape;
   readonly #flags: Int32Array;
   readonly #measures: Float64Array;
+  readonly #moments: BigInt64Array;
 
   static allocate(shape: BoardShape): SharedArrayBuffer {
     return new SharedArrayBuffer(wordsOf(shape) * 8);
@@ -88,6 +93,7 @@ export class Board {
     this.shape = shape;
     this.#flags = new Int32Array(buffer);
     this.#measures = new Float64Array(buffer);
+    this.#moments = new BigInt64Array(buffer);
   }
 
   // The instance.
@@ -142,20 +148,27 @@ export class Board {
 
   // A processor, as all threads see it.
 
-  breakerOpen(processor: number): boolean {
-    return Atomics.load(this.#flags, this.#row(processor, BREAKER_OPEN) * 2) === 1;
+  breaker(processor: number): BreakerState {
+    const state = BREAKER_STATES[Atomics.load(this.#flags, this.#row(processor, BREAKER) * 2)];
+    assert.ok(state !== undefined);
+    return state;
   }
 
-  /** The only setter of a breaker. False: it stood there already, or another thread was first. */
-  setBreaker(processor: number, open: boolean, nowMs: number): boolean {
-    const from = open ? 0 : 1;
-    const word = this.#row(processor, BREAKER_OPEN) * 2;
-    if (Atomics.compareExchange(this.#flags, word, from, 1 - from) !== from) return false;
-    this.#measures[this.#row(processor, BREAKER_AT)] = nowMs;
+  /** Open or half-open: only trials go there. */
+  breakerOpen(processor: number): boolean {
+    return this.breaker(processor) !== 'closed';
+  }
+
+  /** The only setter of a breaker. False: it was not in state `from`, or another thread was first. */
+  moveBreaker(processor: number, from: BreakerState, to: BreakerState, nowMs: number): boolean {
+    const [before, after] = [BREAKER_STATES.indexOf(from), BREAKER_STATES.indexOf(to)];
+    const word = this.#row(processor, BREAKER) * 2;
+    if (Atomics.compareExchange(this.#flags, word, before, after) !== before) return false;
+    if (from === 'closed' || to === 'closed') this.#measures[this.#row(processor, BREAKER_AT)] = nowMs;
     return true;
   }
 
-  /** When it was last opened or closed; 0: it never was. For people to read. */
+  /** When it was last closed, or left that state; 0: it never was. For people to read. */
   breakerAtMs(processor: number): number {
     return this.#measure(this.#row(processor, BREAKER_AT));
   }
@@ -170,6 +183,11 @@ export class Board {
     return Atomics.add(this.#flags, this.#row(processor, TRIALS_IN_ROW) * 2, 1) + 1;
   }
 
+  /** Trials since the processor last did well, or was last said to be well. */
+  trialsInRow(processor: number): number {
+    return Atomics.load(this.#flags, this.#row(processor, TRIALS_IN_ROW) * 2);
+  }
+
   forgetFailures(processor: number): void {
     Atomics.store(this.#flags, this.#row(processor, FAILURES_IN_ROW) * 2, 0);
   }
@@ -179,19 +197,19 @@ export class Board {
   }
 
   trialDue(processor: number, nowMs: number): boolean {
-    return this.#trialIsDue(Atomics.load(this.#flags, this.#row(processor, TRIAL_AT) * 2), nowMs);
+    return Atomics.load(this.#moments, this.#row(processor, TRIAL_AT)) <= nowMs;
   }
 
   /** Takes the trial that is due, for one thread alone; the next one is due at `nextAtMs`. */
   takeTrial(processor: number, nowMs: number, nextAtMs: number): boolean {
-    const word = this.#row(processor, TRIAL_AT) * 2;
-    const atMs = Atomics.load(this.#flags, word);
-    if (!this.#trialIsDue(atMs, nowMs)) return false;
-    return Atomics.compareExchange(this.#flags, word, atMs, nextAtMs | 0) === atMs;
+    const word = this.#row(processor, TRIAL_AT);
+    const atMs = Atomics.load(this.#moments, word);
+    if (atMs > nowMs) return false;
+    return Atomics.compareExchange(this.#moments, word, atMs, BigInt(Math.trunc(nextAtMs))) === atMs;
   }
 
   setTrialAt(processor: number, atMs: number): void {
-    Atomics.store(this.#flags, this.#row(processor, TRIAL_AT) * 2, atMs | 0);
+    Atomics.store(this.#moments, this.#row(processor, TRIAL_AT), BigInt(Math.trunc(atMs)));
   }
 
   /** How long a call takes: lately observed, or reported when that is newer. */
@@ -275,10 +293,6 @@ export class Board {
   }
 
   // The layout.
-
-  #trialIsDue(atMs: number, nowMs: number): boolean {
-    return (((nowMs | 0) - atMs) | 0) >= 0;
-  }
 
   #row(processor: number, field: number): number {
     return HEADER_WORDS + processor * ROW_WORDS + field;

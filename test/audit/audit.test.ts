@@ -14,12 +14,13 @@ import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
 import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
 import { scatteredId } from '../../src/ledger/redis/records.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { idOf, LONG_AGO_MS, NAMES, NOW_MS, Site, type SiteOptions } from './site.ts';
 
 /** A ledger of one kind, and how to take a payment out of its books behind its back. */
 interface Kind {
   readonly name: string;
-  open(): Promise<Ledger>;
+  open(processorNames?: readonly string[]): Promise<Ledger>;
   remove(correlationId: string): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -28,7 +29,7 @@ function memoryKind(): Kind {
   const store = new MemoryStore();
   return {
     name: 'the memory model',
-    open: async () => new MemoryLedger(NAMES, store),
+    open: async (processorNames = NAMES) => new MemoryLedger(processorNames, store),
     remove: async (correlationId) => void store.entries.delete(correlationId),
     dispose: async () => {},
   };
@@ -38,7 +39,7 @@ function lmdbKind(): Kind {
   const path = mkdtempSync(join(tmpdir(), 'audit-'));
   return {
     name: 'LMDB',
-    open: () => LmdbLedger.open(path, { processorNames: NAMES, clock: systemClock }),
+    open: (processorNames = NAMES) => LmdbLedger.open(path, { processorNames, clock: systemClock }),
     remove: async (correlationId) => {
       const root = open<Buffer, Buffer>({
         path,
@@ -63,10 +64,10 @@ function redisKind(): Kind {
   };
   return {
     name: 'Redis',
-    open: async () => {
+    open: async (processorNames = NAMES) => {
       const { url } = await running();
       return RedisLedger.open(url, {
-        processorNames: NAMES,
+        processorNames,
         clock: systemClock,
         random: Math.random,
         graceMs: 0,
@@ -136,6 +137,30 @@ function registerAgreement(check: Check): void {
     assert.is(report.to, null);
     assert.is(report.startedAt, '2025-07-15T12:00:00.000Z');
   });
+
+  check(
+    'a processor that is not configured any more is in the report, and cannot be asked',
+    async (site, kind) => {
+      await site.pay(1);
+      const former = await kind.open(['old']);
+      const owner = await must(former.enlist({ instanceId: 'gateway-0', name: 'pool-0' }, 0));
+      await must(former.commit(owner, [], [claimOf(2), claimOf(3)]));
+      await must(former.commit(owner, [settlementOf(2)], []));
+      await former.close();
+      const report = await site.report();
+      assert.is(report.verdict, 'unknown');
+      assert.equal(report.processors[2], {
+        name: 'old',
+        here: { count: 1, amountCents: 1990 },
+        there: null,
+        windows: [],
+      });
+      assert.equal(report.problems, [
+        '1 payment is open at `old`, which is not configured: add it to PROCESSORS to settle them.',
+        '`old` is not configured, so it was not asked what it holds.',
+      ]);
+    },
+  );
 
   check('nothing anywhere agrees, and so does a window that ends before it begins', async (site) => {
     assert.is((await site.report()).verdict, 'agrees');

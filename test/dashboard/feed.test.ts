@@ -2,12 +2,13 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Feed } from '../../src/dashboard/feed.ts';
 import type { Frame, Hello } from '../../src/dashboard/frame.ts';
-import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
 import { Meters } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
 import { Segments } from '../../src/shared-memory/segment-table.ts';
 import { Board } from '../../src/shared-memory/state.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
+import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
 
 const NAMES = ['default', 'fallback'];
@@ -27,10 +28,10 @@ const HELLO: Hello = {
   lab: null,
 };
 
-function setUp() {
+function setUp(store = new MemoryStore()) {
   const clock = new ManualClock();
   const mood = new Mood();
-  const books = new MemoryLedger(NAMES);
+  const books = new MemoryLedger(NAMES, store);
   const board = new Board(Board.allocate(SHAPE), SHAPE);
   const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
   const ring = new Ring(Ring.allocate(1024));
@@ -165,7 +166,7 @@ sampleTest('a processor is shown with its state, its last report, its calls and 
     reasonAgeMs: null,
   });
   const nowMs = clock.monotonicMs();
-  board.setBreaker(1, true, nowMs - 500);
+  board.moveBreaker(1, 'closed', 'open', nowMs - 500);
   board.setLatency(1, 40.4);
   board.setReported(1, { failing: true, minResponseTimeMs: 12, atMs: nowMs });
   board.setCalls(0, 1, 3, nowMs - 250);
@@ -225,11 +226,11 @@ sampleTest('what is wrong comes from what the threads show, and since when', asy
   mood.away.delete('owners');
   await after(3);
 
-  board.setBreaker(0, true, clock.monotonicMs() - 2000);
+  board.moveBreaker(0, 'closed', 'open', clock.monotonicMs() - 2000);
   assert.equal(titles(await after(1)), [['default is failing', 3000]]);
-  board.setBreaker(1, true, clock.monotonicMs());
+  board.moveBreaker(1, 'closed', 'open', clock.monotonicMs());
   assert.equal(titles(await after(1)), [['Both processors are failing', 1000]]);
-  for (const processor of [0, 1]) board.setBreaker(processor, false, clock.monotonicMs());
+  for (const processor of [0, 1]) board.moveBreaker(processor, 'open', 'closed', clock.monotonicMs());
 
   meters.sheet(2).set('journalFailingSinceMs', clock.monotonicMs());
   assert.equal(titles(await after(1)), [['New payments are refused: the journal cannot be written', 1000]]);
@@ -267,12 +268,12 @@ sampleTest('the books and the leases come from the ledger, every other second', 
   const { feed, clock, books, after } = setUp();
   await books.enlist({ instanceId: 'gateway-2', name: 'pool-0' }, clock.nowMs() + 5000);
   const first = JSON.parse(feed.join()[1] ?? '').deployment;
-  assert.equal(first, { unavailable: null, ageMs: null, totals: [], seats: [] });
+  assert.equal(first, { unavailable: null, ageMs: null, totals: [], stranded: [], seats: [] });
   const { deployment } = await after(1);
   assert.is(deployment.ageMs, 1000);
   assert.equal(deployment.totals, [
-    { count: 0, amountCents: 0 },
-    { count: 0, amountCents: 0 },
+    { name: 'default', count: 0, amountCents: 0 },
+    { name: 'fallback', count: 0, amountCents: 0 },
   ]);
   assert.equal(deployment.seats, [{ instanceId: 'gateway-2', name: 'pool-0', owner: 1, leaseLeftMs: 4000 }]);
   assert.is((await after(1)).deployment.ageMs, 2000, 'it is asked with this frame, and answers the next one');
@@ -280,11 +281,25 @@ sampleTest('the books and the leases come from the ledger, every other second', 
   feed.leave();
 });
 
+sampleTest('what settled or waits at a processor that is not configured is shown by its name', async () => {
+  const store = new MemoryStore();
+  const former = new MemoryLedger(['old'], store);
+  const owner = await must(former.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, 0));
+  await must(former.commit(owner, [], [claimOf(1), claimOf(2), claimOf(3)]));
+  await must(former.commit(owner, [settlementOf(1)], []));
+  const { feed, after } = setUp(store);
+  feed.join();
+  const { deployment } = await after(1);
+  assert.equal(deployment.totals.slice(2), [{ name: 'old', count: 1, amountCents: 1990 }]);
+  assert.equal(deployment.stranded, [{ name: 'old', count: 2 }]);
+  feed.leave();
+});
+
 sampleTest('while the ledger is away its last figures stay, with the reason', async () => {
   const { feed, mood, after } = setUp();
   feed.join();
   await after(1);
-  for (const call of ['summary', 'owners'] as const) {
+  for (const call of ['summary', 'owners', 'stranded'] as const) {
     mood.away.add(call);
     const { deployment } = await after(3);
     assert.is(deployment.unavailable, 'away', call);

@@ -11,7 +11,7 @@ import { placeOf } from '../../src/http/refusal.ts';
 import { createApp, type Listener, listen } from '../../src/http/uws.ts';
 import { diskFiles, Journal } from '../../src/journal/writer.ts';
 import type { Claim, Settlement } from '../../src/ledger/ledger.ts';
-import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
 import { Recent } from '../../src/shared-memory/idempotency-cache.ts';
 import { Meters } from '../../src/shared-memory/metrics-table.ts';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
@@ -22,6 +22,7 @@ import { assertConversationKept } from '../contract/conversation.ts';
 import { ask, contract } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
+import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
 
 const NAMES = ['default', 'fallback'];
@@ -42,7 +43,8 @@ interface Problem {
 class World {
   readonly clock = new ManualClock();
   readonly mood = new Mood();
-  readonly books = new MemoryLedger(NAMES);
+  readonly store = new MemoryStore();
+  readonly books = new MemoryLedger(NAMES, this.store);
   readonly board = new Board(Board.allocate(SHAPE), SHAPE);
   readonly meters = new Meters(Meters.allocate(SHAPE), SHAPE);
   readonly ring = new Ring(Ring.allocate(RING_CAPACITY));
@@ -93,7 +95,6 @@ class World {
       ledger: moody(this.books, this.mood),
       board,
       sheet,
-      processorNames: NAMES,
       poolThreadCount: 1,
       bodyLimitBytes: BODY_LIMIT_BYTES,
       allowPurge,
@@ -423,6 +424,25 @@ summary('counts and sums what is settled, to the cent', async () => {
   assert.is(cheap.totalRequests, 2);
   assert.is(fallback.totalRequests, 1);
 });
+
+summary(
+  'has a member for a processor that is not configured any more, where it has settled something',
+  async () => {
+    const old = new MemoryLedger(['old'], world.store);
+    const owner = await must(old.enlist({ instanceId: 'gateway-0', name: 'pool-0' }, 0));
+    await must(old.commit(owner, [], [claimOf(1), claimOf(2)]));
+    await must(old.commit(owner, [settlementOf(1)], []));
+    const all = JSON.parse(await (await world.ask('/payments-summary')).text());
+    assert.equal(Object.keys(all), ['default', 'fallback', 'old']);
+    assert.equal(all.old, { totalRequests: 1, totalAmount: 19.9 });
+    const later = await world.ask('/payments-summary?from=2026-01-01T00:00:00Z');
+    assert.equal(JSON.parse(await later.text()), JSON.parse(ZEROS));
+    for (const number of [1, 2]) {
+      const { processor } = (await shown(claimOf(number).correlationId)) as { processor: string };
+      assert.is(processor, 'old', 'settled or open');
+    }
+  },
+);
 
 summary('takes bounds to the millisecond, inclusive, each on its own', async () => {
   for (const [index, ms] of ['000', '001', '002'].entries()) {

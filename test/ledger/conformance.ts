@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Totals } from '../../src/core/payment.ts';
 import type {
   Claim,
   ClaimReply,
@@ -43,6 +44,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerOwners(check);
   registerTakeOvers(check);
   registerSummaries(check);
+  registerNames(check);
   registerPages(check);
   registerPurges(check);
   registerHealth(check);
@@ -103,6 +105,10 @@ function settlementOf(number: number, change: Partial<Settlement> = {}): Settlem
   };
 }
 
+function nameAt(processor: number | null): string | null {
+  return processor === null ? null : (NAMES[processor] ?? null);
+}
+
 function entryOf(number: number, change: Partial<LedgerEntry> = {}): LedgerEntry {
   return {
     correlationId: id(number),
@@ -111,6 +117,7 @@ function entryOf(number: number, change: Partial<LedgerEntry> = {}): LedgerEntry
     status: 'dispatched',
     owner: 0,
     processor: 0,
+    processorName: nameAt(change.processor === undefined ? 0 : change.processor),
     requestedAtMs: T0_MS + 5,
     attempts: 1,
     reason: '',
@@ -135,8 +142,14 @@ function find(ledger: Ledger, number: number): Promise<LedgerEntry | undefined> 
   return must(ledger.find(id(number)));
 }
 
-function everything(ledger: Ledger) {
-  return must(ledger.summary(-Infinity, Infinity));
+/** A summary without the names, which only some tests look at. */
+async function sumsIn(ledger: Ledger, fromMs: number, toMs: number): Promise<Totals[]> {
+  const totals = await must(ledger.summary(fromMs, toMs));
+  return totals.map(({ count, amountCents }) => ({ count, amountCents }));
+}
+
+function everything(ledger: Ledger): Promise<Totals[]> {
+  return sumsIn(ledger, -Infinity, Infinity);
 }
 
 async function numbersOf(ledger: Ledger): Promise<number[]> {
@@ -428,7 +441,7 @@ function registerCommits(check: Check): void {
     const settlements = numbers.map((number) => settlementOf(number, { requestedAtMs: T0_MS + number }));
     assert.equal(new Set(await claim(ledger, owner, ...claims)), new Set(['claimed']));
     assert.equal(new Set(await settle(ledger, owner, ...settlements)), new Set(['recorded']));
-    assert.equal((await must(ledger.summary(T0_MS + 100, T0_MS + 199)))[0], {
+    assert.equal((await sumsIn(ledger, T0_MS + 100, T0_MS + 199))[0], {
       count: 100,
       amountCents: 199_000,
     });
@@ -602,15 +615,14 @@ function registerSummaries(check: Check): void {
       { count: 0, amountCents: 0 },
     ];
     assert.equal(await everything(ledger), nothing);
-    assert.equal(await must(ledger.summary(T0_MS, T0_MS)), nothing);
-    assert.equal(await must(ledger.summary(-Infinity, -1)), nothing);
-    assert.equal(await must(ledger.summary(2 ** 48, Infinity)), nothing);
+    assert.equal(await sumsIn(ledger, T0_MS, T0_MS), nothing);
+    assert.equal(await sumsIn(ledger, -Infinity, -1), nothing);
+    assert.equal(await sumsIn(ledger, 2 ** 48, Infinity), nothing);
   });
 
   check('both bounds are inclusive, to the millisecond', async (ledger) => {
     await settleAt(ledger, [T0_MS - 1, T0_MS, T0_MS + 1]);
-    const counts = async (fromMs: number, toMs: number) =>
-      (await must(ledger.summary(fromMs, toMs)))[0]?.count;
+    const counts = async (fromMs: number, toMs: number) => (await sumsIn(ledger, fromMs, toMs))[0]?.count;
     assert.is(await counts(T0_MS, T0_MS), 1);
     assert.is(await counts(T0_MS - 1, T0_MS), 2);
     assert.is(await counts(T0_MS - 1, T0_MS + 1), 3);
@@ -637,7 +649,7 @@ function registerSummaries(check: Check): void {
           count: inside.filter((cents) => cents > 0).length,
           amountCents: inside.reduce((sum, cents) => sum + cents, 0),
         };
-        assert.equal((await must(ledger.summary(fromMs, toMs)))[0], expected, `[${fromMs}, ${toMs}]`);
+        assert.equal((await sumsIn(ledger, fromMs, toMs))[0], expected, `[${fromMs}, ${toMs}]`);
       }
     }
   });
@@ -651,7 +663,7 @@ function registerSummaries(check: Check): void {
         [0, 2 ** 48 - 1],
         [1, 2 ** 48 - 2],
         [-Infinity, Infinity],
-      ].map(([fromMs, toMs]) => must(ledger.summary(fromMs as number, toMs as number))),
+      ].map(([fromMs, toMs]) => sumsIn(ledger, fromMs as number, toMs as number)),
     );
     assert.equal(
       summaries.map((totals) => totals[0]?.count),
@@ -690,9 +702,9 @@ function registerSummaries(check: Check): void {
     }
     for (const stampMs of stamps) {
       const alone = { count: 1, amountCents: most };
-      assert.equal((await must(ledger.summary(stampMs, stampMs)))[0], alone);
+      assert.equal((await sumsIn(ledger, stampMs, stampMs))[0], alone);
     }
-    assert.equal((await must(ledger.summary(T0_MS + 1000, T0_MS + 59_999)))[0], {
+    assert.equal((await sumsIn(ledger, T0_MS + 1000, T0_MS + 59_999))[0], {
       count: 1,
       amountCents: most,
     });
@@ -730,6 +742,106 @@ function randomOf(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** Of processors that some connections name and others do not: renamed, removed, or not there yet. */
+function registerNames(check: Check): void {
+  check('what a removed or renamed processor has settled stays in every summary', async (ledger, desk) => {
+    const owner = await enlist(ledger);
+    await claim(
+      ledger,
+      owner,
+      claimOf(1, { processor: 1 }),
+      claimOf(2, { processor: 1, requestedAtMs: T0_MS + 70_000 }),
+    );
+    await settle(
+      ledger,
+      owner,
+      settlementOf(1, { processor: 1 }),
+      settlementOf(2, { processor: 1, requestedAtMs: T0_MS + 70_000 }),
+    );
+    const other = await desk.connect('renamed', 'default');
+    const named = [
+      { name: 'renamed', count: 0, amountCents: 0 },
+      { name: 'default', count: 0, amountCents: 0 },
+    ];
+    const of = (count: number) => ({ name: 'fallback', count, amountCents: count * 1990 });
+    assert.equal(await must(other.summary(-Infinity, Infinity)), [...named, of(2)]);
+    assert.equal(await must(other.summary(T0_MS, T0_MS + 999)), [...named, of(1)], 'within the window');
+    assert.equal(await must(other.summary(T0_MS + 71_000, Infinity)), named, 'not without money in it');
+    assert.equal((await find(other, 1))?.processorName, 'fallback');
+    assert.is((await find(other, 1))?.processor, null);
+    assert.equal(
+      (await walk(other, -Infinity, Infinity, 10)).map(({ processorName }) => processorName),
+      ['fallback', 'fallback'],
+    );
+    assert.equal(
+      (await must(ledger.summary(-Infinity, Infinity))).map(({ name }) => name),
+      NAMES,
+      'a name without money is shown only where it is configured',
+    );
+  });
+
+  check('so does what a processor settles that comes after a connection was opened', async (ledger, desk) => {
+    const other = await desk.connect('late', 'default');
+    const owner = await enlist(other);
+    await claim(other, owner, claimOf(1), claimOf(2, { processor: 1 }), claimOf(3));
+    await settle(other, owner, settlementOf(1));
+    assert.is((await find(ledger, 3))?.processorName, 'late');
+    assert.equal(await must(ledger.summary(-Infinity, Infinity)), [
+      { name: 'default', count: 0, amountCents: 0 },
+      { name: 'fallback', count: 0, amountCents: 0 },
+      { name: 'late', count: 1, amountCents: 1990 },
+    ]);
+  });
+
+  check(
+    'a take-over leaves what was sent to a processor that the heir does not know',
+    async (ledger, desk) => {
+      const owner = await enlist(ledger, T0_MS);
+      const numbers = Array.from({ length: 12 }, (_, number) => number);
+      await claim(ledger, owner, ...numbers.map((number) => claimOf(number, { processor: number % 2 })));
+      await claim(ledger, owner, claimOf(12, { processor: null, requestedAtMs: 0 }));
+      const other = await desk.connect('default');
+      assert.equal(await must(other.stranded(T0_MS - 1)), [], 'while its owner lives it is not stranded');
+      assert.equal(await must(other.stranded(T0_MS)), [{ name: 'fallback', count: 6 }]);
+      const heir = await enlist(other);
+      const taken: LedgerEntry[] = [];
+      for (const _ of numbers) taken.push(...(await must(other.takeOver(owner, heir, 2))));
+      const ids = byId(taken).map(({ correlationId }) => correlationId);
+      assert.equal(ids, [0, 2, 4, 6, 8, 10, 12].map(id));
+      assert.equal(await find(other, 1), entryOf(1, { owner, processor: null, processorName: 'fallback' }));
+      assert.equal(await numbersOf(other), [owner, heir], 'the owner stays, so that its entries are found');
+      assert.equal(await must(other.stranded(T0_MS)), [{ name: 'fallback', count: 6 }]);
+      assert.equal(await must(ledger.stranded(T0_MS)), [], 'an instance that knows the processor can ask');
+      assert.is(await must(ledger.renew(owner, FOREVER_MS)), false);
+
+      const knowing = await enlist(ledger);
+      const rest: LedgerEntry[] = [];
+      for (const _ of numbers) rest.push(...(await must(ledger.takeOver(owner, knowing, 2, T0_MS))));
+      assert.equal(
+        byId(rest).map(({ correlationId }) => correlationId),
+        [1, 3, 5, 7, 9, 11].map(id),
+      );
+      assert.equal(await settle(ledger, knowing, settlementOf(1, { processor: 1 })), ['recorded']);
+      assert.equal(await numbersOf(other), [heir, knowing]);
+      assert.equal(await must(other.stranded(T0_MS)), []);
+    },
+  );
+
+  check('an owner that retires leaves what it cannot settle to be found', async (ledger, desk) => {
+    const owner = await enlist(ledger);
+    await claim(ledger, owner, claimOf(1, { processor: 1 }), claimOf(2, { processor: 1 }));
+    await must(ledger.retire(owner));
+    const other = await desk.connect('default');
+    const heir = await enlist(other);
+    assert.equal(await must(other.takeOver(owner, heir, 10)), []);
+    assert.equal(await must(other.stranded(T0_MS)), [{ name: 'fallback', count: 2 }]);
+    await must(other.purge(T0_MS + 1));
+    assert.equal(await must(other.stranded(T0_MS)), []);
+    assert.equal(await must(other.takeOver(owner, heir, 10)), []);
+    assert.equal(await numbersOf(other), [heir], 'an owner that holds nothing any more goes');
+  });
 }
 
 function registerPages(check: Check): void {
@@ -1004,18 +1116,6 @@ function registerConnections(check: Check): void {
     unsubscribe();
   });
 
-  check('a processor that is no longer named keeps its entries', async (ledger, desk) => {
-    const owner = await enlist(ledger);
-    await claim(ledger, owner, claimOf(1, { processor: 1 }), claimOf(2, { processor: 1 }));
-    await settle(ledger, owner, settlementOf(1, { processor: 1 }));
-    const other = await desk.connect('default');
-    assert.equal(await everything(other), [{ count: 0, amountCents: 0 }]);
-    const heir = await enlist(other);
-    const taken = await must(other.takeOver(owner, heir, 10));
-    assert.equal(taken, [entryOf(2, { owner: heir, processor: null })]);
-    assert.equal((await everything(ledger))[1], { count: 1, amountCents: 1990 });
-  });
-
   check('the books outlive every connection', async (ledger, desk) => {
     const owner = await enlist(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2));
@@ -1043,6 +1143,7 @@ function registerConnections(check: Check): void {
       await ledger.ping(),
       await ledger.commit(owner, [], [claimOf(1)]),
       await ledger.summary(0, 1),
+      await ledger.stranded(0),
       await ledger.find(id(1)),
       await ledger.page(0, 1, '', 1),
       await ledger.enlist(SEAT, 1),

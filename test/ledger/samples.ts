@@ -1,4 +1,5 @@
-import type { Claim, Reply, Settlement } from '../../src/ledger/ledger.ts';
+import type { Totals } from '../../src/core/payment.ts';
+import type { Claim, Ledger, Reply, Settlement } from '../../src/ledger/ledger.ts';
 
 /** When the payments of these tests were accepted. */
 export const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
@@ -34,4 +35,10 @@ export async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
   const answer = await reply;
   if (answer.kind === 'unavailable') throw new Error(`the ledger is unavailable: ${answer.reason}`);
   return answer.value;
+}
+
+/** What each processor has settled, without its name. */
+export async function sumsOf(ledger: Ledger): Promise<Totals[]> {
+  const totals = await must(ledger.summary(-Infinity, Infinity));
+  return totals.map(({ count, amountCents }) => ({ count, amountCents }));
 }

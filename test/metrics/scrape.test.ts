@@ -157,7 +157,7 @@ test('calls in flight, breakers and threads are as the board has them', () => {
   board.setReady(0, true);
   board.setCalls(0, 1, 4, clock.monotonicMs() - 250);
   board.setCalls(1, 1, 1, clock.monotonicMs() - 100);
-  board.setBreaker(0, true, 1);
+  board.moveBreaker(0, 'closed', 'open', 1);
   board.setLatency(1, 15);
   meters.sheet(1).set('leaseUntilMs', clock.monotonicMs() + 1);
   meters.sheet(0).set('leaseUntilMs', clock.monotonicMs());

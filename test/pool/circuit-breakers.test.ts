@@ -8,6 +8,7 @@ import { ManualClock } from '../manual-clock.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 1 };
 const POLICY = {
+  patienceMs: 5000,
   latencyBudgetMs: 1000,
   breakerFailures: 3,
   breakerBackoff: { baseMs: 200, maxMs: 1000 },
@@ -155,7 +156,7 @@ test('health that says failing is not believed right after a success', () => {
   assert.ok(isOpen());
 });
 
-test('health that says well makes a trial due at once, and closes nothing', () => {
+test('health that says well makes a trial due at once, and closes nothing the first time', () => {
   const { clock, standing, isOpen, isTrialDue, failThrice } = setUp();
   failThrice();
   clock.pass(1);
@@ -167,6 +168,127 @@ test('health that says well makes a trial due at once, and closes nothing', () =
   assert.not(isTrialDue());
   clock.pass(1);
   assert.ok(isTrialDue());
+});
+
+test('where no payment comes, the second good health answer in a row closes it', () => {
+  const { log, meters, standing, isOpen, failThrice } = setUp();
+  failThrice();
+  standing.reported(0, false, 5);
+  assert.ok(isOpen());
+  standing.reported(0, false, 5);
+  assert.not(isOpen());
+  assert.equal(log.lines, ['info breaker open', 'info breaker closed']);
+  assert.is(meters.countedAt(0, 'breakerClosed'), 1);
+});
+
+test('so it is when health opened it, and when health says that it is slow', () => {
+  const { clock, standing, isOpen, expectedMs } = setUp();
+  clock.pass(5000);
+  standing.reported(0, true, 0);
+  standing.reported(0, false, 2000);
+  standing.reported(0, false, 2000);
+  assert.not(isOpen());
+  assert.is(expectedMs(), 2000, 'slow, but not failing');
+});
+
+test('a bad health answer or a failed call in between begins anew', () => {
+  const { clock, standing, isOpen, isTrialDue, failThrice } = setUp();
+  clock.pass(5000);
+  failThrice();
+  for (const setback of [() => standing.reported(0, true, 0), () => standing.failed(0, 'refused')]) {
+    standing.reported(0, false, 5);
+    assert.ok(isTrialDue());
+    setback();
+    assert.not(isTrialDue(), 'no trial while there is no reason for one');
+    standing.reported(0, false, 5);
+    assert.ok(isOpen());
+  }
+  standing.reported(0, false, 5);
+  assert.not(isOpen());
+});
+
+test('one failed call opens it again, whenever it was sent, also where health had opened it', () => {
+  const { clock, standing, isOpen } = setUp();
+  clock.pass(5000);
+  standing.reported(0, true, 0);
+  standing.reported(0, false, 5);
+  standing.failed(0, 'refused');
+  for (const _ of [1, 2]) {
+    assert.ok(isOpen());
+    standing.reported(0, false, 5);
+  }
+  assert.not(isOpen(), 'two answers after the failure');
+});
+
+test('a slow one is tried however long the machine has been up, and however long ago it was tried', () => {
+  for (const uptimeDays of [0, 24, 25, 30, 49, 50, 400]) {
+    const { clock, standing, isTrialDue } = setUp();
+    clock.pass(uptimeDays * 86_400_000);
+    standing.succeeded(0, 3000);
+    assert.ok(isTrialDue(), `the first call, up ${uptimeDays} days`);
+    standing.succeeded(1, 5);
+    clock.pass(30 * 86_400_000);
+    standing.succeeded(1, 3000);
+    assert.ok(standing.takeTrial(1), `thirty days later, up ${uptimeDays} days`);
+  }
+});
+
+test('a trial decides once it is taken: health closes nothing before its answer', () => {
+  const { clock, board, log, standing, isOpen, isTrialDue, failThrice } = setUp();
+  failThrice();
+  standing.reported(0, false, 5);
+  assert.ok(standing.takeTrial(0));
+  board.setCalls(0, 0, 1, clock.monotonicMs());
+  for (let answer = 0; answer < 3; answer++) {
+    standing.reported(0, false, 5);
+    assert.ok(isOpen());
+  }
+  board.setCalls(0, 0, 0, 0);
+  standing.failed(0, 'timeout');
+  assert.ok(isOpen());
+  assert.not(isTrialDue());
+  standing.reported(0, false, 5);
+  assert.ok(standing.takeTrial(0));
+  standing.succeeded(0, 5);
+  assert.not(isOpen());
+  assert.equal(log.lines, ['info breaker open', 'info breaker closed'], 'one outage, told once');
+});
+
+test('a trial that was taken and never sent holds nothing up', () => {
+  const { standing, isOpen, failThrice } = setUp();
+  failThrice();
+  standing.reported(0, false, 5);
+  assert.ok(standing.takeTrial(0));
+  standing.reported(0, false, 5);
+  assert.ok(isOpen());
+  standing.reported(0, false, 5);
+  assert.not(isOpen());
+});
+
+test('one that health closed, and whose calls fail still, opens with the first of them', () => {
+  const { standing, isOpen, failThrice } = setUp();
+  failThrice();
+  standing.reported(0, false, 5);
+  standing.reported(0, false, 5);
+  assert.not(isOpen());
+  standing.failed(0, 'refused');
+  assert.ok(isOpen());
+});
+
+test('a reason that a health answer makes untrue is replaced while no payment is routed', () => {
+  const { board, clock, standing, failThrice } = setUp();
+  const shown = () => [board.reason(0).reason, board.reason(1).reason];
+  standing.reported(0, false, 5);
+  assert.equal(shown(), ['none', 'none'], 'nothing has been routed');
+  failThrice();
+  board.setReason(0, 'failing', clock.monotonicMs());
+  board.setReason(1, 'after-patience', clock.monotonicMs());
+  board.setCalls(0, 1, 1, clock.monotonicMs());
+  standing.reported(0, false, 5);
+  assert.equal(shown(), ['failing', 'after-patience'], 'payments are routed, and give their own reasons');
+  board.setCalls(0, 1, 0, 0);
+  standing.reported(0, false, 5);
+  assert.equal(shown(), ['cheapest-well', 'not-needed']);
 });
 
 test('health that says well of a closed one changes no trial', () => {

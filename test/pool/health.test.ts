@@ -15,6 +15,7 @@ const POLICY = { healthIntervalMs: 5100, healthTimeoutMs: 1500 };
 /** Another instance follows when it has seen no new turn for so long. */
 const TURN_MS = POLICY.healthIntervalMs + POLICY.healthTimeoutMs;
 const STANDING_POLICY = {
+  patienceMs: 5000,
   latencyBudgetMs: 1000,
   breakerFailures: 3,
   breakerBackoff: { baseMs: 200, maxMs: 1000 },
@@ -77,6 +78,24 @@ test('asks again after the interval, not before', async () => {
   await clock.passSlowly(51_000);
   assert.equal(calls(), [12, 12]);
   watch.stop();
+});
+
+test('good answers of one processor close its breaker without a payment, wherever they were heard', async () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore();
+  const one = setUp({ clock, store });
+  const other = setUp({ clock, store, random: () => 0.5 });
+  clock.pass(5000);
+  for (const { watch } of [one, other]) watch.start();
+  await rest();
+  for (const { standing } of [one, other])
+    for (let failure = 0; failure < 3; failure++) standing.failed(0, 'refused');
+  const areOpen = () => [one, other].map(({ standing }) => standing.views()[0]?.open);
+  await clock.passSlowly(POLICY.healthIntervalMs);
+  assert.equal(areOpen(), [true, true], 'one answer, which the one that asked hears twice');
+  await clock.passSlowly(POLICY.healthIntervalMs + 100);
+  assert.equal(areOpen(), [false, false]);
+  for (const { watch } of [one, other]) watch.stop();
 });
 
 test('comes a little later by chance, never earlier', async () => {

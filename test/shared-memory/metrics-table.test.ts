@@ -61,8 +61,8 @@ function filled(counts: readonly number[]): Record<number, number> {
   return Object.fromEntries(entries.filter(([, count]) => count !== 0));
 }
 
-test('has the size of its table: 200 words a thread, and 64 a processor in each', () => {
-  assert.is(Meters.allocate(SHAPE).byteLength, 8 * 3 * (200 + 64 * 2));
+test('has the size of its table: 256 words a thread, and 64 a processor in each', () => {
+  assert.is(Meters.allocate(SHAPE).byteLength, 8 * 3 * (256 + 64 * 2));
   assert.throws(() => new Meters(Meters.allocate(SHAPE), { processorCount: 3, threadCount: 2 }));
   assert.throws(() => twoViews()[0].sheet(3));
 });

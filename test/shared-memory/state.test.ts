@@ -80,15 +80,19 @@ test('the moment of the last purge never goes back', () => {
 
 test('a breaker has one setter, which tells who was first', () => {
   const [one, other] = twoViews();
-  assert.not(one.setBreaker(0, false, 1));
-  assert.ok(one.setBreaker(0, true, 1000));
-  assert.not(other.setBreaker(0, true, 2000));
-  assert.is(other.breakerAtMs(0), 1000, 'since it opened, whoever finds it open later');
+  assert.is(one.breaker(0), 'closed');
+  assert.not(one.moveBreaker(0, 'open', 'closed', 1));
+  assert.ok(one.moveBreaker(0, 'closed', 'open', 1000));
+  assert.not(other.moveBreaker(0, 'closed', 'open', 2000));
   assert.ok(other.breakerOpen(0));
   assert.not(other.breakerOpen(1));
-  assert.ok(other.setBreaker(0, false, 1));
-  assert.not(one.setBreaker(0, false, 1));
-  assert.not(one.breakerOpen(0));
+  assert.ok(other.moveBreaker(0, 'open', 'half-open', 3000));
+  assert.ok(one.breakerOpen(0), 'only probes go to one that is half-open');
+  assert.is(other.breakerAtMs(0), 1000, 'since it opened');
+  assert.not(one.moveBreaker(0, 'open', 'closed', 4000));
+  assert.ok(one.moveBreaker(0, 'half-open', 'closed', 5000));
+  assert.not(other.breakerOpen(0));
+  assert.is(other.breakerAtMs(0), 5000);
 });
 
 test('failures and trials are counted by processor over all threads, and forgotten', () => {
@@ -171,7 +175,7 @@ test('no field shares a word with another', () => {
   board.stop();
   board.raisePurgedAt(1);
   for (const processor of [0, 1]) {
-    board.setBreaker(processor, true, 1);
+    board.moveBreaker(processor, 'closed', 'open', 1);
     board.countFailure(processor);
     board.countTrial(processor);
     board.setTrialAt(processor, 70 + processor);

@@ -187,6 +187,11 @@ export class Life {
     else this.#intake.offer(id, amountCents, null, answer);
   }
 
+  /** Positions of the processors whose breakers are not closed. */
+  get openBreakers(): number[] {
+    return [...this.#parts.processors.keys()].filter((processor) => this.#board.breakerOpen(processor));
+  }
+
   get isJournalEmpty(): boolean {
     return this.#segments.live().every(({ segment }) => this.#segments.allDone(segment));
   }
@@ -243,6 +248,7 @@ export class Life {
       sheet,
       names,
       policy: {
+        patienceMs: policy.patienceMs,
         latencyBudgetMs: policy.latencyBudgetMs,
         breakerFailures: plan.sizes.breakerFailures,
         breakerBackoff: { baseMs: 250, maxMs: 5000 },

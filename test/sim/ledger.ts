@@ -1,4 +1,3 @@
-import type { Totals } from '../../src/core/payment.ts';
 import {
   type Claim,
   type CommitReply,
@@ -10,9 +9,11 @@ import {
   type Notice,
   type OwnerRecord,
   ok,
+  type ProcessorTotals,
   type Reply,
   type Seat,
   type Settlement,
+  type StrandedPayments,
   unavailable,
 } from '../../src/ledger/ledger.ts';
 import type { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
@@ -108,8 +109,12 @@ export class SimLedger implements Ledger {
     });
   }
 
-  summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>> {
+  summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
     return this.#ask((inner) => inner.summary(fromMs, toMs));
+  }
+
+  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
+    return this.#ask((inner) => inner.stranded(nowMs));
   }
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {

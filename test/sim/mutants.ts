@@ -268,6 +268,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'this.#probeLater(processor, TRY_AGAIN_MS);',
   },
   {
+    name: 'let only a payment close a breaker',
+    file: 'pool/circuit-breakers.ts',
+    from: "if (state === 'half-open' && isUntried) {",
+    to: 'if (false) {',
+  },
+  {
     name: 'probe health out of turn',
     file: 'pool/health.ts',
     from: '!reply.value.isTaken || isLate',

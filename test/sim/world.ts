@@ -24,6 +24,8 @@ export interface Outcome {
 
 /** After all is well again everything must have come to its end within so long. */
 const QUIET_WITHIN_MS = 180_000;
+/** Two health answers of every processor, and the time that a turn lasts whose taker died or got no answer. */
+const RECOVERED_WITHIN_MS = 25_000;
 const LOOK_EVERY_MS = 500;
 const STEPS_A_TURN = 50;
 
@@ -103,6 +105,7 @@ class World {
       if (this.#audit.firstBroken !== null) break;
     }
     if (this.#audit.firstBroken === null) this.#balance();
+    if (this.#audit.firstBroken === null && !this.#plan.cheapestIsLost) await this.#rest();
     for (const instance of this.#instances) instance.kill();
     return {
       plan: this.#plan,
@@ -126,6 +129,15 @@ class World {
     this.#audit.balance(this.#random.fork('balance'));
     for (const [index, instance] of this.#instances.entries()) {
       if (!instance.isJournalEmpty) this.#audit.broken(`the journal of instance ${index} stays`, null);
+    }
+  }
+
+  /** Nothing is posted any more, and every processor is well: health answers alone must close every breaker. */
+  async #rest(): Promise<void> {
+    await this.#passUntil(this.#timeline.nowMs + RECOVERED_WITHIN_MS);
+    for (const [index, instance] of this.#instances.entries()) {
+      for (const processor of instance.life?.openBreakers ?? [])
+        this.#audit.broken(`the breaker of processor ${processor} stays open at instance ${index}`, null);
     }
   }
 

@@ -155,12 +155,16 @@ export class Gateway {
     return this.#child;
   }
 
-  /** Resolves when it is ready. */
-  async start(): Promise<void> {
+  /** Resolves when it is ready. `settings` are of this life alone. */
+  async start(settings: Readonly<Record<string, string>> = {}): Promise<void> {
     this.#earlierOutput = this.output;
-    this.#child = new Child(this.#program, this.environment, {
-      isTerminal: this.#program === 'src/start.ts',
-    });
+    this.#child = new Child(
+      this.#program,
+      { ...this.environment, ...settings },
+      {
+        isTerminal: this.#program === 'src/start.ts',
+      },
+    );
     await this.ready();
   }
 

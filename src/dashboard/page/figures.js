@@ -89,7 +89,8 @@ export class Figures {
       duration(settlement?.p50Ms ?? null),
       `p99 ${duration(settlement?.p99Ms ?? null)}`,
     );
-    const { payments, amountCents, feesCents } = this.#sum(deployment.totals);
+    const { payments, amountCents } = this.#sum(deployment.totals);
+    const { amountCents: withFees, feesCents } = this.#sum(this.#configured(deployment.totals));
     const isKnown = deployment.totals.length > 0;
     this.#tell(
       'Money settled',
@@ -97,7 +98,7 @@ export class Figures {
       `${count(isKnown ? payments : null)} payments`,
     );
     const share =
-      amountCents === 0n ? NONE : percent(Math.round(Number((feesCents * 10_000n) / amountCents)) * 100);
+      withFees === 0n ? NONE : percent(Math.round(Number((feesCents * 10_000n) / withFees)) * 100);
     this.#tell('Fees paid', isKnown ? money(feesCents) : NONE, `${share} of the money`);
   }
 
@@ -105,6 +106,11 @@ export class Figures {
   #tell(name, value, note) {
     write(/** @type {HTMLElement} */ (this.#now.get(name)), value);
     write(/** @type {HTMLElement} */ (this.#now.get(`${name} note`)), note);
+  }
+
+  /** Those whose fees are known. @param {Frame['deployment']['totals']} totals */
+  #configured(totals) {
+    return totals.slice(0, this.#hello.processors.length);
   }
 
   /** @param {Frame['deployment']['totals']} totals */
@@ -180,27 +186,36 @@ export class Figures {
 
   /** @param {Frame} frame */
   #showMoney({ deployment }) {
-    const { totals, unavailable } = deployment;
+    const { totals, stranded, unavailable } = deployment;
     const { processors } = this.#hello;
-    const { payments, amountCents, feesCents } = this.#sum(totals);
+    const { payments, amountCents } = this.#sum(totals);
     if (totals.length === 0) {
       write(byId('money-note'), unavailable ?? 'The ledger has not answered yet.');
       return;
     }
-    const everythingAt = processors.map(({ feePpm }) => feeCents(amountCents, feePpm));
+    // What it cost at a processor that is not configured any more is not known.
+    const unconfigured = totals.slice(processors.length);
+    const { amountCents: compared, feesCents } = this.#sum(this.#configured(totals));
+    const everythingAt = processors.map(({ feePpm }) => feeCents(compared, feePpm));
     const amounts = totals.map((total) => BigInt(total.amountCents));
-    const fees = amounts.map((amount, index) => feeCents(amount, processors[index]?.feePpm ?? 0));
+    const fees = processors.map(({ feePpm }, index) => feeCents(amounts[index] ?? 0n, feePpm));
+    const unknown = unconfigured.map(() => NONE);
     const dearest = everythingAt.at(-1) ?? 0n;
     const saved = `Choosing has saved ${money(dearest - feesCents)} against sending everything to ${processors.at(-1)?.name}.`;
     const late = unavailable === null ? '' : ` The ledger does not answer now: ${unavailable}.`;
-    write(byId('money-note'), saved + late);
-    const heads = ['', ...processors.map(({ name }) => name), 'Total'];
+    const waiting = stranded.map(
+      ({ name, count: open }) =>
+        ` ${count(open)} open at ${name}, which is not configured: add it again to settle them.`,
+    );
+    write(byId('money-note'), saved + late + waiting.join(''));
+    const retired = unconfigured.map(({ name }) => `${name} (not configured)`);
+    const heads = ['', ...processors.map(({ name }) => name), ...retired, 'Total'];
     const rows = [
       ['Payments', ...totals.map((total) => count(total.count)), count(payments)],
       ['Settled', ...amounts.map(money), money(amountCents)],
-      ['Fee', ...processors.map(({ feePpm }) => percent(feePpm)), ''],
-      ['Fees paid', ...fees.map(money), money(feesCents)],
-      ['If all went there', ...everythingAt.map(money), ''],
+      ['Fee', ...processors.map(({ feePpm }) => percent(feePpm)), ...unknown, ''],
+      ['Fees paid', ...fees.map(money), ...unknown, money(feesCents)],
+      ['If all went there', ...everythingAt.map(money), ...unknown, ''],
     ];
     refresh(byId('money'), table('Money settled and fees, by processor', heads, rows));
   }

@@ -18,10 +18,12 @@ import {
   type Notice,
   type OwnerRecord,
   ok,
+  type ProcessorTotals,
   type Reply,
   type Seat,
   type Settlement,
   type SettleReply,
+  type StrandedPayments,
   unavailable,
 } from '../ledger.ts';
 import { CALENDAR_SPANS_MS, type Stretch, stretchesOf, unitStartMs } from '../time-index.ts';
@@ -47,6 +49,8 @@ import {
   ownerKey,
   PURGE_KEY,
   processorNameKey,
+  processorNameKeys,
+  processorNameOf,
   readEntry,
   readHealth,
   readOwner,
@@ -61,6 +65,8 @@ export interface LmdbOptions {
   readonly clock: Clock;
   /** How often a subscription looks for news. */
   readonly pollMs?: number;
+  /** Nothing is written or made, so the directory must hold books, which know these processors. */
+  readonly readOnly?: boolean;
 }
 
 type Bytes = Database<Buffer, Buffer>;
@@ -97,20 +103,23 @@ export class LmdbLedger implements Ledger {
   readonly #pollMs: number;
   /** The numbers of the processors' names in this store, by position. */
   readonly #processorNumbers: readonly number[];
+  readonly #processorNames: readonly string[];
   readonly #unsubscribes = new Set<() => void>();
   #closed = false;
 
-  private constructor(path: string, { processorNames, clock, pollMs }: LmdbOptions) {
+  private constructor(path: string, { processorNames, clock, pollMs, readOnly = false }: LmdbOptions) {
     assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
     // A path that has a dot would be taken for a file's.
-    this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 4 });
+    this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 4, readOnly });
     this.#entries = this.#root.openDB('entries', BYTES);
     this.#holdings = this.#root.openDB('holdings', BYTES);
     this.#calendar = this.#root.openDB('calendar', BYTES);
     this.#records = this.#root.openDB('records', BYTES);
+    this.#processorNames = [...processorNames];
     this.#clock = clock;
     this.#pollMs = pollMs ?? DEFAULT_POLL_MS;
-    this.#processorNumbers = this.#root.transactionSync(() => this.#register(processorNames), COMMIT_FLAGS);
+    const register = () => this.#register(processorNames);
+    this.#processorNumbers = readOnly ? register() : this.#root.transactionSync(register, COMMIT_FLAGS);
   }
 
   /** Opens or makes the ledger in directory `path`. Rejects when the directory can't be used. */
@@ -148,15 +157,11 @@ export class LmdbLedger implements Ledger {
   }
 
   owners(): Promise<Reply<OwnerRecord[]>> {
-    return this.#read(() => {
-      const range = { start: FIRST_OWNER_KEY, end: LAST_OWNER_KEY, inclusiveEnd: true };
-      const owners: OwnerRecord[] = [];
-      for (const { key, value } of this.#records.getRange(range)) {
-        const { instanceId, name, leaseUntilMs } = readOwner(value);
-        owners.push({ owner: key.readUInt32BE(OWNER_NUMBER_AT), instanceId, name, leaseUntilMs });
-      }
-      return owners;
-    });
+    return this.#read(() =>
+      this.#allOwners().map(([owner, { instanceId, name, leaseUntilMs }]) => {
+        return { owner, instanceId, name, leaseUntilMs };
+      }),
+    );
   }
 
   takeOver(
@@ -171,10 +176,12 @@ export class LmdbLedger implements Ledger {
       if (!this.#isAlive(to)) return [];
       const record = this.#owner(from);
       if (record === undefined || record.leaseUntilMs > ifNotRenewedMs) return [];
-      const held = this.#held(from, limit + 1);
-      const taken = held.slice(0, limit).map((id) => this.#hand(id, to));
-      if (taken.length === held.length) this.#records.removeSync(ownerKey(from));
-      else this.#putOwner(from, { ...record, leaseUntilMs: 0, fenced: true });
+      const taken = this.#held(from, limit, (entry) => !this.#isForeign(entry)).map((id) =>
+        this.#hand(id, to),
+      );
+      const isEmpty = this.#held(from, 1).length === 0;
+      if (isEmpty) this.#records.removeSync(ownerKey(from));
+      else if (!record.fenced) this.#putOwner(from, { ...record, leaseUntilMs: 0, fenced: true });
       return taken;
     });
   }
@@ -197,12 +204,38 @@ export class LmdbLedger implements Ledger {
     });
   }
 
-  async summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>> {
+  async summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
     const stretches = stretchesOf(Math.max(fromMs, 0), Math.min(toMs, LAST_MS));
-    const reply = await this.#read(() =>
-      this.#processorNumbers.map((number) => this.#sum(number, stretches)),
-    );
+    const reply = await this.#read(() => {
+      const names = this.#namesByNumber();
+      const totalsOf = (number: number) => ({
+        name: nameOf(names, number),
+        ...this.#sum(number, stretches),
+      });
+      const others = [...names.keys()].filter((number) => !this.#processorNumbers.includes(number));
+      return [
+        ...this.#processorNumbers.map(totalsOf),
+        ...others.map(totalsOf).filter(({ count }) => count > 0),
+      ];
+    });
     return reply.kind === 'ok' ? exactly(reply.value) : reply;
+  }
+
+  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
+    return this.#read(() => {
+      const counts = new Map<number, number>();
+      for (const [owner, { leaseUntilMs }] of this.#allOwners()) {
+        if (leaseUntilMs > nowMs) continue;
+        this.#held(owner, Infinity, (entry) => {
+          const { processorNumber } = entry;
+          if (this.#isForeign(entry)) counts.set(processorNumber, (counts.get(processorNumber) ?? 0) + 1);
+          return false;
+        });
+      }
+      const names = this.#namesByNumber();
+      const numbers = [...counts.keys()].sort((one, other) => one - other);
+      return numbers.map((number) => ({ name: nameOf(names, number), count: counts.get(number) ?? 0 }));
+    });
   }
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -318,7 +351,7 @@ export class LmdbLedger implements Ledger {
 
   /** The numbers of these names, given out on first sight and for all time. */
   #register(processorNames: readonly string[]): number[] {
-    const named = this.#records.getCount({ start: Buffer.from([3]), end: Buffer.from([4]) });
+    const named = this.#records.getCount(processorNameKeys());
     let last = named;
     return processorNames.map((name) => {
       const key = processorNameKey(name);
@@ -334,6 +367,11 @@ export class LmdbLedger implements Ledger {
   #processorNumber(processor: number): number {
     assertProcessor(this.#processorNumbers.length, processor);
     return this.#processorNumbers[processor] as number;
+  }
+
+  #name(processorNumber: number): string {
+    const position = this.#processorNumbers.indexOf(processorNumber);
+    return this.#processorNames[position] ?? nameOf(this.#namesByNumber(), processorNumber);
   }
 
   #settle(owner: number, settlement: Settlement, charges: Settlement[]): SettleReply {
@@ -458,8 +496,7 @@ export class LmdbLedger implements Ledger {
 
   /** Gives what was held under the id to another owner. */
   #hand(id: Buffer, to: number): LedgerEntry {
-    const entry = this.#entry(id);
-    assert(entry !== undefined, 'what is held is an entry');
+    const entry = this.#heldEntry(id);
     this.#moveHolding(id, entry.owner, to);
     entry.owner = to;
     this.#entries.putSync(id, entryBytes(entry));
@@ -471,14 +508,37 @@ export class LmdbLedger implements Ledger {
     this.#holdings.putSync(holdingKey(to, id), HOLDING_VALUE);
   }
 
-  /** The ids that an owner holds, at most `limit`. */
-  #held(owner: number, limit: number): Buffer[] {
-    const range = { ...holdingKeys(owner), inclusiveEnd: true, limit };
+  /** The ids that an owner holds, at most `limit`; of those whose entry is wanted, if asked. */
+  #held(owner: number, limit: number, isWanted?: (entry: StoredEntry) => boolean): Buffer[] {
+    const range = { ...holdingKeys(owner), inclusiveEnd: true };
     const ids: Buffer[] = [];
     for (const { key } of this.#holdings.getRange(range)) {
-      ids.push(Buffer.from(key.subarray(HOLDING_ID_AT)));
+      const id = Buffer.from(key.subarray(HOLDING_ID_AT));
+      if (isWanted !== undefined && !isWanted(this.#heldEntry(id))) continue;
+      ids.push(id);
+      if (ids.length === limit) break;
     }
     return ids;
+  }
+
+  #heldEntry(id: Buffer): StoredEntry {
+    const entry = this.#entry(id);
+    assert(entry !== undefined, 'what is held is an entry');
+    return entry;
+  }
+
+  /** Whether it is of a processor that this ledger was not opened with. */
+  #isForeign({ processorNumber }: StoredEntry): boolean {
+    return processorNumber !== 0 && !this.#processorNumbers.includes(processorNumber);
+  }
+
+  /** Every processor that the books know, by number, ascending. Another process may add one at any time. */
+  #namesByNumber(): ReadonlyMap<number, string> {
+    const names: [number, string][] = [];
+    for (const { key, value } of this.#records.getRange(processorNameKeys())) {
+      names.push([value.readUInt16BE(0), processorNameOf(key)]);
+    }
+    return new Map(names.sort(([one], [other]) => one - other));
   }
 
   #entry(id: Buffer): StoredEntry | undefined {
@@ -493,8 +553,17 @@ export class LmdbLedger implements Ledger {
       correlationId,
       ...rest,
       processor: position === -1 ? null : position,
+      processorName: processorNumber === 0 ? null : this.#name(processorNumber),
       conflictingAmountCents: conflictingAmountCents === 0 ? null : conflictingAmountCents,
     };
+  }
+
+  #allOwners(): [owner: number, record: StoredOwner][] {
+    const range = { start: FIRST_OWNER_KEY, end: LAST_OWNER_KEY, inclusiveEnd: true };
+    return Array.from(this.#records.getRange(range), ({ key, value }) => [
+      key.readUInt32BE(OWNER_NUMBER_AT),
+      readOwner(value),
+    ]);
   }
 
   #owner(owner: number): StoredOwner | undefined {
@@ -541,4 +610,10 @@ export class LmdbLedger implements Ledger {
     }
     return { told, notices };
   }
+}
+
+function nameOf(names: ReadonlyMap<number, string>, processorNumber: number): string {
+  const name = names.get(processorNumber);
+  assert(name !== undefined, 'a number was given to a name');
+  return name;
 }

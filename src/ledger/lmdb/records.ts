@@ -170,6 +170,15 @@ export function processorNameKey(name: string): Buffer {
   return Buffer.concat([Buffer.from([3]), Buffer.from(name)]);
 }
 
+/** Every key that a name can have, and the name that is in one. */
+export function processorNameKeys(): { readonly start: Buffer; readonly end: Buffer } {
+  return { start: Buffer.from([3]), end: Buffer.from([4]) };
+}
+
+export function processorNameOf(key: Buffer): string {
+  return key.toString('utf8', 1);
+}
+
 export function healthKey(processorNumber: number): Buffer {
   return Buffer.from([4, processorNumber >> 8, processorNumber & 0xff]);
 }

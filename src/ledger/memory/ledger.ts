@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { PaymentStatus, Totals } from '../../core/payment.ts';
+import type { PaymentStatus } from '../../core/payment.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason } from '../commit.ts';
 import {
   type Claim,
@@ -15,10 +15,12 @@ import {
   type Notice,
   type OwnerRecord,
   ok,
+  type ProcessorTotals,
   type Reply,
   type Seat,
   type Settlement,
   type SettleReply,
+  type StrandedPayments,
   unavailable,
 } from '../ledger.ts';
 
@@ -57,6 +59,8 @@ export class MemoryStore {
   readonly owners = new Map<number, MemoryOwner>();
   readonly health = new Map<string, MemoryHealth>();
   readonly healthTurns = new Map<string, number>();
+  /** Every name that a connection was opened with, in the order of their coming. */
+  readonly metProcessors: string[] = [];
   /** One for each subscription: tell the connection that this processor's health, or the purge, has changed. */
   readonly watchers = new Set<(changed: string | null) => void>();
   ownersEver = 0;
@@ -78,6 +82,8 @@ export class MemoryLedger implements Ledger {
     assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
     this.#names = [...processorNames];
     this.#store = store;
+    const { metProcessors } = store;
+    metProcessors.push(...processorNames.filter((name) => !metProcessors.includes(name)));
   }
 
   enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>> {
@@ -137,7 +143,7 @@ export class MemoryLedger implements Ledger {
       record.fenced = true;
       record.leaseUntilMs = 0;
       const held = this.#held(from);
-      const taken = held.slice(0, limit);
+      const taken = held.filter(([, { processor }]) => !this.#isForeign(processor)).slice(0, limit);
       for (const [, entry] of taken) entry.owner = to;
       if (taken.length === held.length) this.#store.owners.delete(from);
       return taken.map(([correlationId, entry]) => this.#shown(correlationId, entry));
@@ -156,18 +162,35 @@ export class MemoryLedger implements Ledger {
     }));
   }
 
-  async summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>> {
-    const reply = await this.#answer(() =>
-      this.#names.map((name) => {
-        const charges = this.#store.charges.filter(
-          (charge) =>
-            charge.processor === name && charge.requestedAtMs >= fromMs && charge.requestedAtMs <= toMs,
-        );
-        const amountCents = charges.reduce((sumCents, charge) => sumCents + charge.amountCents, 0);
-        return { count: charges.length, amountCents };
-      }),
-    );
+  async summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
+    const reply = await this.#answer(() => {
+      const charges = this.#store.charges.filter(
+        ({ requestedAtMs }) => requestedAtMs >= fromMs && requestedAtMs <= toMs,
+      );
+      const charged = this.#store.metProcessors.filter((name) =>
+        charges.some(({ processor }) => processor === name),
+      );
+      return [...new Set([...this.#names, ...charged])].map((name) => {
+        const own = charges.filter(({ processor }) => processor === name);
+        const amountCents = own.reduce((sumCents, charge) => sumCents + charge.amountCents, 0);
+        return { name, count: own.length, amountCents };
+      });
+    });
     return reply.kind === 'ok' ? exactly(reply.value) : reply;
+  }
+
+  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
+    return this.#answer(() => {
+      const counts = new Map<string, number>();
+      for (const [owner, { leaseUntilMs }] of this.#store.owners) {
+        if (leaseUntilMs > nowMs) continue;
+        for (const [, { processor }] of this.#held(owner)) {
+          if (this.#isForeign(processor)) counts.set(processor, (counts.get(processor) ?? 0) + 1);
+        }
+      }
+      const met = this.#store.metProcessors.filter((name) => counts.has(name));
+      return met.map((name) => ({ name, count: counts.get(name) ?? 0 }));
+    });
   }
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -302,8 +325,14 @@ export class MemoryLedger implements Ledger {
   }
 
   #shown(correlationId: string, entry: MemoryEntry): LedgerEntry {
-    const position = entry.processor === null ? -1 : this.#names.indexOf(entry.processor);
-    return { correlationId, ...entry, processor: position === -1 ? null : position };
+    const { processor: processorName } = entry;
+    const position = processorName === null ? -1 : this.#names.indexOf(processorName);
+    return { correlationId, ...entry, processor: position === -1 ? null : position, processorName };
+  }
+
+  /** Whether this connection was not opened with the processor. */
+  #isForeign(processor: string | null): processor is string {
+    return processor !== null && !this.#names.includes(processor);
   }
 
   #name(processor: number): string {

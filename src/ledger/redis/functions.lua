@@ -252,7 +252,31 @@ local function hand_over(books, ids, from, to)
   return shown
 end
 
--- args: books, session, from (6 B), to (6 B), limit, ifNotRenewedMs (double), '1' when the last answer was lost
+-- Whether an entry was sent to a processor whose number is not among `known` (a string of them), by `owner` (6 B).
+local function is_foreign(entry, owner, known)
+  return byte(entry) % OTHER_AMOUNT == DISPATCHED and sub(entry, 24, 29) == owner
+    and not string.find(known, sub(entry, 2, 2), 1, true)
+end
+
+-- Pops up to `limit` ids of what an owner holds. Entries at processors that the heir does not know stay.
+local function pop_held(books, from, limit, known)
+  local key = books.prefix .. 'o:' .. unpack('>I6', from)
+  local ids, foreign = {}, {}
+  while #ids < limit do
+    local popped = call('SPOP', key, limit - #ids)
+    if #popped == 0 then break end
+    for _, id in ipairs(popped) do
+      local entry = call('HGET', entry_place(books, id))
+      local kept = entry and is_foreign(entry, from, known) and foreign or ids
+      kept[#kept + 1] = id
+    end
+  end
+  in_slices('SADD', key, foreign)
+  return ids, call('EXISTS', key) == 1
+end
+
+-- args: books, session, from (6 B), to (6 B), limit, ifNotRenewedMs (double), '1' when the last answer was lost,
+-- the numbers of the processors that the heir knows (1 B each)
 local function take_over(keys, args)
   local from, to = args[3], args[4]
   local from_owner, to_owner = unpack('>I6', from), unpack('>I6', to)
@@ -267,15 +291,43 @@ local function take_over(keys, args)
   end
   local row = call('HGET', keys[1], 'o:' .. from_owner)
   if not row or unpack('>d', row) > unpack('>d', args[6]) then return acknowledged(books, {}) end
-  local ids = call('SPOP', books.prefix .. 'o:' .. from_owner, args[5])
-  if #ids == 0 then
+  local ids, holds_more = pop_held(books, from, tonumber(args[5]), args[8])
+  if #ids > 0 or holds_more then
+    fence(books, from_owner, row, holds_more and FENCED or HANDED_OVER)
+  else
     call('HDEL', keys[1], 'o:' .. from_owner)
-    call('DEL', books.prefix .. 'p:' .. to_owner)
-    return acknowledged(books, {})
   end
-  local life = call('EXISTS', books.prefix .. 'o:' .. from_owner) == 1 and FENCED or HANDED_OVER
-  fence(books, from_owner, row, life)
-  return acknowledged(books, hand_over(books, ids, from, to))
+  if #ids > 0 then return acknowledged(books, hand_over(books, ids, from, to)) end
+  call('DEL', books.prefix .. 'p:' .. to_owner)
+  return acknowledged(books, {})
+end
+
+-- args: books, nowMs (double), the numbers of the processors that the caller knows (1 B each).
+-- Number, count, number, count, ...
+local function stranded(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local meta, counts, shown = call('HGETALL', keys[1]), {}, {}
+  for index = 1, #meta, 2 do
+    local field, row = meta[index], meta[index + 1]
+    if sub(field, 1, 2) == 'o:' and unpack('>d', row) <= unpack('>d', args[2]) then
+      local owner = pack('>I6', tonumber(sub(field, 3)))
+      for _, id in ipairs(call('SMEMBERS', books.prefix .. field)) do
+        local entry = call('HGET', entry_place(books, id))
+        if entry and is_foreign(entry, owner, args[3]) then
+          local number = byte(entry, 2)
+          counts[number] = (counts[number] or 0) + 1
+        end
+      end
+    end
+  end
+  for number = 1, MOST_PROCESSORS do
+    if counts[number] then
+      shown[#shown + 1] = number
+      shown[#shown + 1] = counts[number]
+    end
+  end
+  return shown
 end
 
 -- Calendar
@@ -929,6 +981,7 @@ add('renew', renew, OWED)
 add('retire', retire, OWED)
 add('owners', owners, READS)
 add('takeOver', take_over)
+add('stranded', stranded, READS)
 add('commit', commit)
 add('summary', summary, READS)
 add('find', find, READS)

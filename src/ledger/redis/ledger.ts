@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createClient, RESP_TYPES } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
-import type { Totals } from '../../core/payment.ts';
 import { clientOptions, type Tls } from '../../core/tls.ts';
 import { UUID_BYTES } from '../../core/uuid.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
@@ -20,10 +19,12 @@ import {
   type Notice,
   type OwnerRecord,
   ok,
+  type ProcessorTotals,
   type Reply,
   type Seat,
   type Settlement,
   type SettleReply,
+  type StrandedPayments,
   unavailable,
 } from '../ledger.ts';
 import { RedisConnection, type RedisDriver, type Send } from './connection.ts';
@@ -32,6 +33,7 @@ import {
   healthBytes,
   ownerBytes,
   type ProcessorNumbers,
+  processorNumberOf,
   readEntry,
   readGaps,
   readHealth,
@@ -74,6 +76,7 @@ const SOURCE = `#!lua name=${LIBRARY}\nlocal LIBRARY = '${LIBRARY}'\n${FUNCTIONS
 const SETTLE_REPLIES: readonly SettleReply[] = ['recorded', 'fenced'];
 const CLAIM_REPLIES: readonly ClaimReply[] = ['claimed', 'known', 'conflict', 'purged', 'fenced'];
 
+const ROOT_DEFAULT = '{dinossauro}:';
 const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
 /** The letter that a notice of a purge begins with. */
 const PURGED = 0x50;
@@ -125,7 +128,7 @@ export class RedisLedger implements Ledger {
   readonly #lostTakeOvers = new Map<number, number>();
   #connections = 0;
   #session: Buffer = NO_SESSION;
-  #books: OpenBooks = { id: '', numbers: [], positions: [] };
+  #books: OpenBooks = { id: '', numbers: [], positions: [], names: [] };
   #isSubscribed = false;
   /** The generation below which a sweep under way leaves nothing; 0 when none is. */
   #sweepingFor = 0;
@@ -144,7 +147,7 @@ export class RedisLedger implements Ledger {
 
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
-    this.#root = options.root ?? '{dinossauro}:';
+    this.#root = options.root ?? ROOT_DEFAULT;
     assert(ROOT.test(this.#root), 'a root has a hash tag and no character of a pattern');
     const { processorNames, clock, random } = options;
     assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
@@ -202,7 +205,8 @@ export class RedisLedger implements Ledger {
     assert(limit > 0, 'a take-over takes something');
     const again = this.#lostTakeOvers.get(from) === to ? '1' : '0';
     const [dead, heir] = [ownerBytes(from), ownerBytes(to)];
-    const args = [this.#session, dead, heir, String(limit), doubleBytes(ifNotRenewedMs), again];
+    const expiry = doubleBytes(ifNotRenewedMs);
+    const args = [this.#session, dead, heir, String(limit), expiry, again, this.#knownNumbers];
     const taken = await this.#write('takeOver', args, (reply) => {
       const entries = pairsOf(reply);
       const value = entries.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books));
@@ -238,7 +242,16 @@ export class RedisLedger implements Ledger {
     });
   }
 
-  async summary(fromMs: number, toMs: number): Promise<Reply<Totals[]>> {
+  async stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
+    const reply = await this.#call('stranded', doubleBytes(nowMs), this.#knownNumbers);
+    if (reply.kind === 'unavailable') return reply;
+    const counts = countsOf(reply.value);
+    return mapped(await this.#naming([...counts.keys()]), () =>
+      Array.from(counts, ([number, count]) => ({ name: this.#nameOf(number), count })),
+    );
+  }
+
+  async summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
     const [low, high] = [Math.max(0, Math.ceil(fromMs)), Math.min(LAST_MS, Math.floor(toMs))];
     const window = wholeSeconds(low, high);
     const reply = await this.#call(
@@ -254,12 +267,19 @@ export class RedisLedger implements Ledger {
     sums.addCounters(counters);
     sums.addLeaf(head, (window.headEdge ?? 0) * 1000, low, high);
     sums.addLeaf(tail, (window.tailEdge ?? 0) * 1000, low, high);
-    return exactly(this.#totals(sums));
+    const others = sums.numbers.filter((number) => !this.#books.numbers.includes(number));
+    const named = await this.#naming(others);
+    if (named.kind === 'unavailable') return named;
+    return exactly([...this.#books.numbers, ...others].map((number) => this.#totals(sums, number)));
   }
 
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
-    return mapped(await this.#call('find', scatteredId(correlationId)), (reply) =>
-      reply === null ? undefined : readEntry(correlationId, bytesOf(reply), this.#books),
+    const reply = await this.#call('find', scatteredId(correlationId));
+    if (reply.kind === 'unavailable') return reply;
+    if (reply.value === null) return ok(undefined);
+    const entry = bytesOf(reply.value);
+    return mapped(await this.#naming([processorNumberOf(entry)]), () =>
+      readEntry(correlationId, entry, this.#books),
     );
   }
 
@@ -267,11 +287,14 @@ export class RedisLedger implements Ledger {
     assert(limit > 0, 'a page looks at something');
     const [low, high] = [Math.max(0, Math.ceil(fromMs)), Math.min(LAST_MS, Math.floor(toMs))];
     const args = [String(low), String(high), after === '' ? '0' : after, String(limit)];
-    return mapped(await this.#call('page', ...args), (reply) => {
-      const [next, ...flat] = listOf(reply);
-      const entries = pairsOf(flat).map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books));
-      return { entries, next: String(next) || null };
-    });
+    const reply = await this.#call('page', ...args);
+    if (reply.kind === 'unavailable') return reply;
+    const [next, ...flat] = listOf(reply.value);
+    const pairs = pairsOf(flat);
+    return mapped(await this.#naming(pairs.map(([, entry]) => processorNumberOf(entry))), () => ({
+      entries: pairs.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books)),
+      next: String(next) || null,
+    }));
   }
 
   async purge(purgedAtMs: number): Promise<Reply<void>> {
@@ -360,11 +383,35 @@ export class RedisLedger implements Ledger {
     return String(this.#books.numbers[processor] ?? 0);
   }
 
-  #totals(sums: Sums): Totals[] {
-    return this.#books.numbers.map((number) => ({
+  /** The numbers of the processors that this ledger was opened with, as the functions take them. */
+  get #knownNumbers(): Buffer {
+    return Buffer.from(this.#books.numbers);
+  }
+
+  /** Looks the names up again where one of these numbers has none: another instance has given it out since. */
+  async #naming(numbers: readonly number[]): Promise<Reply<void>> {
+    const { id, names } = this.#books;
+    if (numbers.every((number) => number === 0 || names[number] !== undefined)) return ok(undefined);
+    const reply = await this.#connection.ask((send) => callFunction(send, 'registry', this.#meta));
+    if (reply.kind === 'unavailable') return reply;
+    const registry = readRegistry(reply.value);
+    if (registry.id !== id || this.#books.id !== id) return unavailable('other books have taken their place');
+    this.#books = openBooks(registry, this.#options.processorNames);
+    return ok(undefined);
+  }
+
+  #nameOf(number: number): string {
+    const name = this.#books.names[number];
+    assert(name !== undefined, 'a number was given to a name');
+    return name;
+  }
+
+  #totals(sums: Sums, number: number): ProcessorTotals {
+    return {
+      name: this.#nameOf(number),
       count: sums.counts[number] ?? 0,
       amountCents: sums.cents[number] ?? 0,
-    }));
+    };
   }
 
   /** On each new connection: which books are these, what have they forgotten, and what has happened meanwhile. */
@@ -505,6 +552,30 @@ export function newDriver(url: string, tls: Tls, timeoutMs: number, pendingLimit
   return client as unknown as RedisDriver;
 }
 
+/** What `Ledger.stranded` answers, for who only looks and must change nothing. Empty where there are no books yet. */
+export async function strandedIn(
+  driver: RedisDriver,
+  processorNames: readonly string[],
+  nowMs: number,
+): Promise<StrandedPayments[]> {
+  const meta = `${ROOT_DEFAULT}meta`;
+  try {
+    const registry = readRegistry(await driver.sendCommand(['FCALL', `${LIBRARY}_registry`, '1', meta]));
+    const known = Buffer.from(processorNames.flatMap((name) => registry.numberOf.get(name) ?? []));
+    const args = [meta, registry.id, doubleBytes(nowMs), known];
+    const reply = await driver.sendCommand(['FCALL', `${LIBRARY}_stranded`, '1', ...args]);
+    const counts = countsOf(reply);
+    return [...registry.numberOf].flatMap(([name, number]) => {
+      const count = counts.get(number);
+      return count === undefined ? [] : [{ name, count }];
+    });
+  } catch (error) {
+    // No gateway of this version has been here, or other books are: there is nothing to tell of.
+    if (error instanceof Error && /^(ERR|BOOKS|NOPERM)/.test(error.message)) return [];
+    throw error;
+  }
+}
+
 /** Calls a function of the library, and loads the library first if Redis does not have it (any more). */
 async function callFunction(
   send: Send,
@@ -588,13 +659,15 @@ function readRegistry(reply: unknown): Registry {
 
 function openBooks({ id, numberOf }: Registry, processorNames: readonly string[]): OpenBooks {
   const positions: (number | undefined)[] = [];
+  const names: (string | undefined)[] = [];
+  for (const [name, number] of numberOf) names[number] = name;
   const numbers = processorNames.map((name, position) => {
     const number = numberOf.get(name);
     assert(number !== undefined, 'a registered processor has a number');
     positions[number] = position;
     return number;
   });
-  return { id, numbers, positions };
+  return { id, numbers, positions, names };
 }
 
 /** Numbers of processors mean the same in both. */
@@ -671,6 +744,14 @@ function bytesOf(reply: unknown): Buffer {
 function listOf(reply: unknown): unknown[] {
   assert(Array.isArray(reply), 'a list comes as an array');
   return reply;
+}
+
+/** Of a list of numbers and their counts, in turns. */
+function countsOf(reply: unknown): Map<number, number> {
+  const flat = listOf(reply).map(Number);
+  return new Map(
+    Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index] ?? 0, flat[2 * index + 1] ?? 0]),
+  );
 }
 
 function pairsOf(reply: unknown): [Buffer, Buffer][] {

@@ -35,6 +35,8 @@ export interface ProcessorNumbers {
   readonly numbers: readonly number[];
   /** By number: position; a hole for a processor that this deployment does not name. */
   readonly positions: readonly (number | undefined)[];
+  /** By number: name, of every processor that the books knew when they were looked at last. */
+  readonly names: readonly (string | undefined)[];
 }
 
 export function writeCommit(
@@ -124,7 +126,7 @@ export function readScatteredId(scattered: Buffer): string {
 export function readEntry(
   correlationId: string,
   bytes: Buffer,
-  { positions }: ProcessorNumbers,
+  { positions, names }: ProcessorNumbers,
 ): LedgerEntry {
   const first = bytes[0] as number;
   const hasOtherAmount = first >= OTHER_AMOUNT;
@@ -137,12 +139,18 @@ export function readEntry(
     acceptedAtMs: bytes.readUIntBE(10, 6),
     status: STATES[state - 1] as LedgerEntry['status'],
     owner: isHeld ? bytes.readUIntBE(23, 6) : 0,
-    processor: positions[bytes[1] as number] ?? null,
+    processor: positions[processorNumberOf(bytes)] ?? null,
+    processorName: names[processorNumberOf(bytes)] ?? null,
     requestedAtMs: bytes.readUIntBE(4, 6),
     attempts: bytes.readUInt16BE(2),
     reason: bytes.toString('utf8', hasOtherAmount ? otherAmountAt + 7 : otherAmountAt),
     conflictingAmountCents: hasOtherAmount ? readCents(bytes, otherAmountAt) : null,
   };
+}
+
+/** Of an entry; 0 while it is accepted. */
+export function processorNumberOf(entry: Buffer): number {
+  return entry[1] as number;
 }
 
 /** Seven bytes hold every safe integer. */
@@ -229,6 +237,11 @@ export function readGaps(bytes: Buffer): Gap[] {
 export class Sums {
   readonly counts: number[] = [];
   readonly cents: number[] = [];
+
+  /** Those that have counted something, ascending. */
+  get numbers(): number[] {
+    return [...this.counts.keys()].filter((number) => (this.counts[number] ?? 0) > 0);
+  }
 
   add(number: number, count: number, cents: number): void {
     this.counts[number] = (this.counts[number] ?? 0) + count;

@@ -8,7 +8,7 @@ import type { Claim, Ledger, Notice, Reply, Settlement } from '../../../src/ledg
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { sessionBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
 import { conformance } from '../conformance.ts';
-import { claimOf, id, must, settlementOf, T0_MS } from '../samples.ts';
+import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
 import { RedisGate } from './redis-gate.ts';
 import { RedisServer } from './redis-server.ts';
 
@@ -198,7 +198,7 @@ test('what was answered outlives SIGKILL, and the ledger finds the way back by i
     await until(async () => (await ledger.ping()).kind === 'unavailable');
     await server.start();
     await answers(ledger);
-    assert.equal(await must(ledger.summary(-Infinity, Infinity)), [
+    assert.equal(await sumsOf(ledger), [
       { count: 40, amountCents: 40 * 1990 },
       { count: 0, amountCents: 0 },
     ]);
@@ -278,7 +278,7 @@ test('a full Redis takes nothing and still tells what it holds', async () => {
     await operate('CONFIG', 'SET', 'maxmemory', '1');
     await refused(ledger.commit(owner, [settlementOf(2)], [claimOf(3)]), /^OOM/);
     await refused(ledger.ping(), /^OOM/);
-    assert.is((await must(ledger.summary(-Infinity, Infinity)))[0]?.count, 1);
+    assert.is((await sumsOf(ledger))[0]?.count, 1);
     assert.is((await must(ledger.find(id(2))))?.status, 'dispatched');
     assert.is(await must(ledger.find(id(3))), undefined);
     await operate('CONFIG', 'SET', 'maxmemory', '0');
@@ -357,7 +357,7 @@ test('connections killed in the middle lose nothing and count nothing twice', as
     for (const pair of done) assert.equal(pair, ['claimed', 'recorded']);
     // The last of the kills may have come after the last commit.
     await answers(ledger);
-    assert.equal((await must(ledger.summary(-Infinity, Infinity)))[0], {
+    assert.equal((await sumsOf(ledger))[0], {
       count: 300,
       amountCents: 300 * 1990,
     });
@@ -410,7 +410,7 @@ test('a commit whose answer was lost is harmless to repeat', async () => {
       claimed: ['claimed'],
     });
     assert.is((await must(ledger.find(id(2))))?.attempts, 1);
-    assert.is((await must(ledger.summary(-Infinity, Infinity)))[0]?.count, 1);
+    assert.is((await sumsOf(ledger))[0]?.count, 1);
     await ledger.close();
     await gate.close();
   });
@@ -447,7 +447,11 @@ test('a commit that comes late from a replaced connection is refused', async () 
     await must(ledger.commit(owner, [], [sent]));
     const ledgerId = Buffer.alloc(8, 128);
     const firstSession = sessionBytes(ledgerId, 1);
-    const late = writeCommit(firstSession, owner, [], [claimOf(1)], { numbers: [1, 2], positions: [] });
+    const late = writeCommit(firstSession, owner, [], [claimOf(1)], {
+      numbers: [1, 2],
+      positions: [],
+      names: [],
+    });
     const [library] = (await ask('FUNCTION', 'LIST')) as Record<string, string>[];
     const name = `${library?.['library_name']}_commit`;
     let problem = '';

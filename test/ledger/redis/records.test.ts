@@ -13,7 +13,11 @@ import {
 } from '../../../src/ledger/redis/records.ts';
 
 /** Three processors, of which the books know the numbers. */
-const NUMBERS: ProcessorNumbers = { numbers: [7, 1, 255], positions: holes([7, 1, 255]) };
+const NUMBERS: ProcessorNumbers = {
+  numbers: [7, 1, 255],
+  positions: holes([7, 1, 255]),
+  names: [undefined, ...Array.from({ length: 255 }, (_, index) => `processor-${index + 1}`)],
+};
 
 const position = fc.nat(2);
 const u48 = fc.integer({ min: 0, max: 2 ** 48 - 1 });
@@ -109,6 +113,7 @@ test('an entry is read from a row as functions.lua lays it out', () => {
         status: ['accepted', 'dispatched', 'settled', 'invalid'][drawn.state - 1],
         owner: isHeld ? drawn.owner : 0,
         processor: drawn.position,
+        processorName: drawn.position === null ? null : `processor-${NUMBERS.numbers[drawn.position]}`,
         requestedAtMs: drawn.requestedAtMs,
         attempts: drawn.attempts,
         reason: drawn.reason,

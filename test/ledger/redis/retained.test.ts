@@ -6,7 +6,7 @@ import { MemoryLedger, MemoryStore } from '../../../src/ledger/memory/ledger.ts'
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { type Restore, Retained } from '../../../src/ledger/redis/retained.ts';
 import { Random } from '../../sim/random.ts';
-import { claimOf, id, must, settlementOf, T0_MS } from '../samples.ts';
+import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
 import { RedisGate } from './redis-gate.ts';
 import { RedisServer } from './redis-server.ts';
 
@@ -102,10 +102,6 @@ function find(ledger: Ledger, number: number): Promise<LedgerEntry | undefined> 
   return must(ledger.find(id(number)));
 }
 
-function totals(ledger: Ledger) {
-  return must(ledger.summary(-Infinity, Infinity));
-}
-
 function times(count: number) {
   return { count, amountCents: count * 1990 };
 }
@@ -121,7 +117,7 @@ test('nothing: then nothing is said again', async () => {
     await forgetSince(server.moment);
     assert.equal([await find(ledger, 1), await find(ledger, 2), await find(ledger, 3)], before);
     assert.equal(await must(ledger.owners()), [record]);
-    assert.equal(await totals(ledger), [times(1), NOTHING]);
+    assert.equal(await sumsOf(ledger), [times(1), NOTHING]);
   });
 });
 
@@ -137,10 +133,10 @@ test('the last commit: its settlements and claims are there again, once', async 
     assert.is((await find(ledger, 1))?.status, 'settled');
     assert.is((await find(ledger, 2))?.reason, 'amount of Zürich');
     assert.equal((await find(ledger, 3))?.processor, 1);
-    assert.equal(await totals(ledger), [times(1), NOTHING]);
+    assert.equal(await sumsOf(ledger), [times(1), NOTHING]);
     assert.equal(await settle(ledger, owner, settlementOf(1)), ['recorded'], 'as it was answered then');
     await forgetSince(moment);
-    assert.equal(await totals(ledger), [times(1), NOTHING], 'forgotten twice');
+    assert.equal(await sumsOf(ledger), [times(1), NOTHING], 'forgotten twice');
   });
 });
 
@@ -160,7 +156,7 @@ test('everything since the start of a gateway: it goes on under its number, whic
     assert.equal(await settle(ledger, owner, settlementOf(1, { processor: 1, requestedAtMs: T0_MS + 70 })), [
       'recorded',
     ]);
-    assert.equal(await totals(ledger), [times(1), times(1)]);
+    assert.equal(await sumsOf(ledger), [times(1), times(1)]);
     assert.ok((await enlist(ledger)) > owner);
   });
 });
@@ -208,7 +204,7 @@ for (const [heirFirst, order] of [
       );
       assert.is(await must(ledger.renew(dead, FOREVER_MS)), false);
       assert.equal(await must(other.takeOver(dead, heir, 10)), [], 'and holds nothing');
-      assert.equal(await totals(other), [times(2), NOTHING]);
+      assert.equal(await sumsOf(other), [times(2), NOTHING]);
     });
   });
 }
@@ -281,7 +277,7 @@ test('a purge: what came before is gone again, what came after stays', async () 
       await Promise.all([1, 2, 3, 4, 5, 6].map(async (number) => (await find(late, number))?.status)),
       [undefined, undefined, undefined, 'settled', 'dispatched', 'dispatched'],
     );
-    assert.equal(await totals(early), [times(1), NOTHING]);
+    assert.equal(await sumsOf(early), [times(1), NOTHING]);
     assert.equal(await claim(early, one, claimOf(7)), ['purged']);
   });
 });
@@ -340,12 +336,12 @@ test('a claim that came back too late does not take what has been claimed since,
     async (away, here, awayOwner, hereOwner) => {
       assert.equal(stateOf(await find(here, 1)), ['dispatched', hereOwner, 1, 1]);
       assert.equal(stateOf(await find(here, 3)), ['dispatched', awayOwner, 0, 1]);
-      assert.equal(await totals(here), [times(1), NOTHING], 'what the first had settled');
+      assert.equal(await sumsOf(here), [times(1), NOTHING], 'what the first had settled');
       assert.equal(await settle(away, awayOwner, settlementOf(1)), ['recorded'], 'it was charged there too');
       assert.equal(await settle(away, awayOwner, settlementOf(1)), ['fenced'], 'once');
       const there = { processor: 1, requestedAtMs: T0_MS + 700 };
       assert.equal(await settle(here, hereOwner, settlementOf(1, there)), ['recorded']);
-      assert.equal(await totals(here), [times(2), times(1)]);
+      assert.equal(await sumsOf(here), [times(2), times(1)]);
     },
   ));
 
@@ -368,7 +364,7 @@ test('what was charged for a claim that came back too late is counted once, wher
         ['recorded'],
         'by the other, just like that',
       );
-      assert.equal(await totals(here), [times(2), NOTHING]);
+      assert.equal(await sumsOf(here), [times(2), NOTHING]);
     },
   ));
 
@@ -389,7 +385,7 @@ test('at the same processor a claim that came back too late changes nothing: tha
       assert.equal(await settle(here, hereOwner, settlementOf(2)), ['recorded'], 'which is what it asks for');
       assert.equal(await settle(away, awayOwner, settlementOf(1)), ['fenced']);
       assert.equal(await settle(here, hereOwner, settlementOf(1)), ['recorded']);
-      assert.equal(await totals(here), [times(2), NOTHING]);
+      assert.equal(await sumsOf(here), [times(2), NOTHING]);
     },
   ));
 
@@ -562,7 +558,7 @@ class Pair {
       const owner = this.#modelOf.get(entry?.owner ?? 0);
       assert.equal(entry && { ...entry, owner, acceptedAtMs }, expected, `payment ${number}`);
     }
-    assert.equal(await totals(redis), await totals(model));
+    assert.equal(await sumsOf(redis), await sumsOf(model));
     const window = [T0_MS + this.#random.int(0, 300), T0_MS + this.#random.int(300, 900)] as const;
     assert.equal(await must(redis.summary(...window)), await must(model.summary(...window)));
   }

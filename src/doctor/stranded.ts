@@ -1,0 +1,57 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { StrandedPayments } from '../ledger/ledger.ts';
+import { type Finding, fail } from './finding.ts';
+
+const REDIS_TIMEOUT_MS = 3000;
+
+/**
+ * Whether the books have open payments at processors that are not configured. Nothing is found where the books cannot
+ * be read: other findings say why.
+ */
+export async function checkStranded({ ledger, processors }: Config, clock: Clock): Promise<Finding[]> {
+  const names = processors.map(({ name }) => name);
+  const stranded = await (ledger.kind === 'lmdb'
+    ? inLmdb(ledger.path, names, clock)
+    : inRedis(ledger, names, clock)
+  ).catch(() => []);
+  return stranded.map(({ name, count }) =>
+    fail(
+      'ledger',
+      `${count} ${count === 1 ? 'payment waits' : 'payments wait'} for the processor ${name}, which is not configured`,
+      'add it to PROCESSORS again until they are settled',
+    ),
+  );
+}
+
+async function inLmdb(path: string, names: readonly string[], clock: Clock): Promise<StrandedPayments[]> {
+  if (!existsSync(join(path, 'data.mdb'))) return [];
+  const { LmdbLedger } = await import('../ledger/lmdb/ledger.ts');
+  const ledger = await LmdbLedger.open(path, { processorNames: [], clock, readOnly: true });
+  try {
+    const reply = await ledger.stranded(clock.nowMs());
+    return reply.kind === 'ok' ? reply.value.filter(({ name }) => !names.includes(name)) : [];
+  } finally {
+    await ledger.close();
+  }
+}
+
+async function inRedis(
+  { url, tls }: Extract<Config['ledger'], { kind: 'redis' }>,
+  names: readonly string[],
+  clock: Clock,
+): Promise<StrandedPayments[]> {
+  const { newDriver, strandedIn } = await import('../ledger/redis/ledger.ts');
+  const driver = newDriver(url, tls ?? {}, REDIS_TIMEOUT_MS, 64);
+  driver.on('error', () => {});
+  const timer = setTimeout(() => driver.destroy(), REDIS_TIMEOUT_MS);
+  try {
+    await driver.connect();
+    return await strandedIn(driver, names, clock.nowMs());
+  } finally {
+    clearTimeout(timer);
+    driver.destroy();
+  }
+}

@@ -1,0 +1,71 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Config, type LedgerTarget, readConfig } from '../../src/config/config.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { checkStranded } from '../../src/doctor/stranded.ts';
+import { openLedger } from '../../src/ledger/open.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { claimOf, must } from '../ledger/samples.ts';
+
+const PARTS = { clock: systemClock, random: Math.random };
+
+function configOf(ledgerUrl: string, processors: string): Config {
+  const reading = readConfig({ LEDGER_URL: ledgerUrl, PROCESSORS: processors });
+  if (reading.kind === 'wrong') throw new Error(reading.problems.join('\n'));
+  return reading.config;
+}
+
+async function leave(target: LedgerTarget): Promise<void> {
+  const ledger = await openLedger(target, ['default', 'old'], PARTS);
+  const owner = await must(ledger.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, 0));
+  await must(
+    ledger.commit(owner, [], [claimOf(1), claimOf(2, { processor: 1 }), claimOf(3, { processor: 1 })]),
+  );
+  await ledger.close();
+}
+
+async function checkOn(ledgerUrl: string): Promise<void> {
+  const config = configOf(ledgerUrl, 'default:0.05:http://127.0.0.1:1');
+  assert.equal(await checkStranded(config, systemClock), [], 'no books yet');
+  await leave(config.ledger);
+  assert.equal(await checkStranded(config, systemClock), [
+    {
+      check: 'ledger',
+      level: 'fail',
+      seen: '2 payments wait for the processor old, which is not configured',
+      remedy: 'add it to PROCESSORS again until they are settled',
+    },
+  ]);
+  const both = configOf(ledgerUrl, 'default:0.05:http://127.0.0.1:1,old:0.05:http://127.0.0.1:2');
+  assert.equal(await checkStranded(both, systemClock), []);
+}
+
+test('open payments at a processor that is not configured are found in LMDB', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'stranded-'));
+  const path = join(directory, 'ledger');
+  try {
+    assert.equal(
+      await checkStranded(configOf(`lmdb:${path}`, 'default:0.05:http://127.0.0.1:1'), systemClock),
+      [],
+    );
+    assert.not(existsSync(path), 'and nothing is made');
+    await checkOn(`lmdb:${path}`);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('and in Redis, where one that does not answer is no finding of this kind', async () => {
+  const redis = await RedisServer.start();
+  try {
+    await checkOn(redis.url);
+  } finally {
+    await redis.stop();
+  }
+  assert.equal(await checkStranded(configOf(redis.url, 'default:0.05:http://127.0.0.1:1'), systemClock), []);
+});
+
+test.run();

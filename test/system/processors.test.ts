@@ -1,0 +1,95 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { exchangeKept } from '../contract/kept.ts';
+import { Deployment, type Gateway } from './deployment.ts';
+import { exchange } from './exchange.ts';
+import { ledgers, SETTLE_MS } from './scale.ts';
+import { until } from './until.ts';
+
+/** Some health intervals, and a machine that may be busy. */
+const HEAL_MS = 60_000;
+/** A payment whose call ended without an answer stays in doubt for so long. */
+const DOUBTS = { PROCESSOR_TIMEOUT_MS: '500', LEASE_MS: '1500', PIN_HOLD_MS: '4000' };
+/** What PROCESSORS stands in the place of. */
+const NO_URLS = { PAYMENT_PROCESSOR_URL_DEFAULT: '', PAYMENT_PROCESSOR_URL_FALLBACK: '' };
+
+function idOf(number: number): string {
+  return `4a7901b8-7d26-4d9d-aa19-${String(number).padStart(12, '0')}`;
+}
+
+async function post({ url }: Gateway, number: number): Promise<void> {
+  const body = JSON.stringify({ correlationId: idOf(number), amount: 100 });
+  assert.is((await exchangeKept('POST', `${url}/payments`, { body })).status, 202);
+}
+
+async function shown({ url }: Gateway, path: string): Promise<Record<string, unknown>> {
+  const { status, body } = await exchangeKept('GET', `${url}${path}`);
+  return status === 200 ? JSON.parse(body) : {};
+}
+
+async function metric({ url }: Gateway, series: string): Promise<number | undefined> {
+  const { body } = await exchange('GET', `${url}/metrics`);
+  const line = body.split('\n').find((text) => text.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.split(' ')[1]);
+}
+
+async function breakers(gateway: Gateway): Promise<string> {
+  const open = (name: string) => metric(gateway, `dinossauro_breaker_open{processor="${name}"}`);
+  return `${await open('default')} ${await open('fallback')}`;
+}
+
+test('at rest, breakers close when both processors are well again, each on every instance', () =>
+  Deployment.run({ ledger: 'redis', gatewayCount: 2 }, async ({ gateways, processors }) => {
+    const areAll = (state: string) => async () =>
+      (await Promise.all(gateways.map(breakers))).every((each) => each === state);
+    for (const processor of processors) await processor.setFailing(true);
+    await until('both breakers are open', HEAL_MS, areAll('1 1'));
+    await processors[0].setFailing(false);
+    await until('the breaker of default closes', HEAL_MS, areAll('0 1'));
+    await processors[1].setFailing(false);
+    await until('the breaker of fallback closes', HEAL_MS, areAll('0 0'));
+  }));
+
+for (const ledger of ledgers('redis')) {
+  test(`a processor that is renamed keeps its money in the books, and its open payments: ${ledger}`, () =>
+    Deployment.run({ ledger, gatewayCount: 1, settings: DOUBTS }, async ({ gateways, processors }) => {
+      const [gateway] = gateways as [Gateway];
+      const [cheap, dear] = processors;
+      for (const number of [1, 2, 3]) await post(gateway, number);
+      await until('three payments settle', SETTLE_MS, async () => (await cheap.summary()).count === 3);
+      await cheap.setFault({ kind: 'drop-after-commit', rate: 1 });
+      await post(gateway, 4);
+      await until('the fourth is charged', SETTLE_MS, async () => (await cheap.summary()).count === 4);
+      await gateway.kill();
+
+      await gateway.start({ ...NO_URLS, PROCESSORS: `renamed:0.05:${dear.url}` });
+      const left = () => metric(gateway, 'dinossauro_unconfigured_processor_payments');
+      await until('the open payment is counted', SETTLE_MS, async () => (await left()) === 1);
+      assert.match(gateway.output, '"processor":"default","payments":1');
+      await post(gateway, 5);
+      await until('what is new settles', SETTLE_MS, async () => (await dear.summary()).count === 1);
+      const settled = (count: number) => ({ totalRequests: count, totalAmount: count * 100 });
+      await until('the books have it', SETTLE_MS, async () => {
+        const { renamed, default: former } = await shown(gateway, '/payments-summary');
+        return JSON.stringify([renamed, former]) === JSON.stringify([settled(1), settled(3)]);
+      });
+      const { processor, status } = await shown(gateway, `/payments/${idOf(4)}`);
+      assert.equal([processor, status], ['default', 'dispatched']);
+      await gateway.stop();
+
+      await cheap.setFault({ kind: 'none' });
+      await gateway.start();
+      await until('the open payment settles', SETTLE_MS, async () => {
+        return (await shown(gateway, `/payments/${idOf(4)}`))['status'] === 'settled';
+      });
+      await until('none is left', SETTLE_MS, async () => (await left()) === 0);
+      assert.equal(await shown(gateway, '/payments-summary'), {
+        default: settled(4),
+        fallback: settled(0),
+        renamed: settled(1),
+      });
+      assert.is((await cheap.summary()).count, 4, 'and was charged once');
+    }));
+}
+
+test.run();
