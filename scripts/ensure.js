@@ -2,7 +2,7 @@
 // runs before anything is there, on whatever Node the machine has.
 //
 //   node scripts/ensure.js              the packages of package-lock.json, the pinned Node 22 among them
-//   node scripts/ensure.js --servers    also redis-server, nginx and a browser, which the tests talk to
+//   node scripts/ensure.js --servers    also redis-server, nginx, a browser and bindfs, which the tests use
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -16,6 +16,10 @@ const SERVERS = [
   { command: 'nginx', debianPackage: 'nginx-light' },
   { command: 'chromium', debianPackage: 'chromium', or: ['google-chrome'] },
 ];
+// A second mount of a directory takes root and FUSE; without them the tests that make one are skipped.
+if (process.getuid?.() === 0 && existsSync('/dev/fuse')) {
+  SERVERS.push({ command: 'bindfs', debianPackage: 'bindfs' });
+}
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

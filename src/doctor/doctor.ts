@@ -18,7 +18,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Looks at all that a gateway with this environment needs, one group of findings after another. Where it names no
- * processor, that is what `npm start` plays. It changes nothing, and asks no processor anything.
+ * processor, that is what `npm start` plays. It leaves nothing behind, and asks no processor anything.
  */
 export async function* examine(environment: Environment, clock: Clock): AsyncGenerator<readonly Finding[]> {
   yield [checkNode(process.versions)];
