@@ -5,11 +5,13 @@ import { createLogger, type Log } from './core/log.ts';
 import { type HttpFront, openFront } from './http/http-server.ts';
 import type { Listener } from './http/uws.ts';
 import { lockDirectory } from './journal/directory-lock.ts';
+import { markLedger } from './journal/ledger-mark.ts';
+import { LeftJournalWatch, takeOverJournals } from './journal/left-behind.ts';
 import { Recovery } from './journal/recovery.ts';
 import { journalFileCount, replay } from './journal/replay.ts';
 import { Pool } from './pool/pool.ts';
 import type { PoolTask } from './pool/worker.ts';
-import { allocateSharedMemory } from './shared-memory/allocate.ts';
+import { allocateSharedMemory, RECORDS_PER_SEGMENT } from './shared-memory/allocate.ts';
 import { Recent } from './shared-memory/idempotency-cache.ts';
 import { Meters } from './shared-memory/metrics-table.ts';
 import { Ring } from './shared-memory/ring.ts';
@@ -29,6 +31,17 @@ async function run(configured: Config, log: Log): Promise<void> {
   const { journalDir } = configured;
   const lock = await lockDirectory(journalDir, systemClock);
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
+  const mismatch = markLedger(journalDir, configured.ledger);
+  if (mismatch !== null) fail(`JOURNAL_DIR=${journalDir}: ${mismatch}`);
+  const neighbourhood = {
+    directory: journalDir,
+    ledger: configured.ledger,
+    takesOver: configured.takesOverJournals,
+  };
+  for (const taken of await takeOverJournals(neighbourhood, RECORDS_PER_SEGMENT, systemClock)) {
+    if (taken.failure === null) log.info({ ...taken }, 'took over the journal of another instance');
+    else log.error({ ...taken }, 'the journal of another instance cannot be taken over');
+  }
   const shared = allocateSharedMemory(configured, journalFileCount(journalDir));
   const board = new Board(shared.board, shared.boardShape);
   const meters = new Meters(shared.meters, shared.boardShape);
@@ -79,6 +92,7 @@ async function run(configured: Config, log: Log): Promise<void> {
   // To what has started this process and joined itself to it, if anything has.
   process.send?.('listening', () => {});
   void recovery.pushAgain();
+  void new LeftJournalWatch({ neighbourhood, board, clock: systemClock, log }).run();
   const { listener } = listened;
   log.info({ listen: formatAddress(listener.address), ledger: config.ledger.kind }, 'gateway listens');
 

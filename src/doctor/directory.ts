@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type FileSystem, fileSystemOf } from '../core/file-system.ts';
 import { reasonOf } from '../core/reason.ts';
 import { directoryHolder, type Holder, lockFault } from '../journal/directory-lock.ts';
+import { leftJournals, type Neighbourhood } from '../journal/left-behind.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { pathHolder } from './socket-holder.ts';
 
@@ -59,6 +60,19 @@ export async function checkLock(path: string): Promise<Finding> {
       'run it as the user of the gateway',
     );
   }
+}
+
+/** Journals of other instances whose payments wait for somebody. */
+export async function checkLeftJournals(neighbourhood: Neighbourhood): Promise<Finding[]> {
+  return (await leftJournals(neighbourhood)).map(({ directory, obstacle }) =>
+    warn(
+      'journal',
+      `${directory} holds payments, and no gateway uses it`,
+      obstacle === null
+        ? 'start this gateway (again): it takes them over'
+        : `${obstacle}: start a gateway with JOURNAL_DIR=${directory} and its LEDGER_URL until they are settled`,
+    ),
+  );
 }
 
 function findingOf(path: string, holder: Holder): Finding | null {

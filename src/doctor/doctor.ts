@@ -1,7 +1,7 @@
 import { type Config, readConfig } from '../config/config.ts';
 import { PLAYED, playedAddress, playsProcessors, trialEnvironment } from '../config/demo.ts';
 import type { Clock } from '../core/clock.ts';
-import { checkDirectory, checkLock } from './directory.ts';
+import { checkDirectory, checkLeftJournals, checkLock } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkLimits, readLimits } from './limits.ts';
 import { checkListen, gatewayAnswers } from './listen.ts';
@@ -48,6 +48,11 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
     path: config.journalDir,
     roomBytes: config.journalSegmentCount * MIB,
     elsewhere: 'set JOURNAL_DIR',
+  });
+  yield await checkLeftJournals({
+    directory: config.journalDir,
+    ledger: config.ledger,
+    takesOver: config.takesOverJournals,
   });
   yield await checkLedger(config, clock);
   if (!isTrial) yield await Promise.all(config.processors.map(checkProcessor));
