@@ -18,6 +18,9 @@ import { Ring } from './shared-memory/ring.ts';
 import { Segments } from './shared-memory/segment-table.ts';
 import { Board } from './shared-memory/state.ts';
 
+/** What is accepted between a removal of the lock and its discovery is in danger, if this process crashes as well. */
+const LOCK_CHECK_MS = 1000;
+
 // Composition root of one instance of the gateway: its settings come from the environment, it ends by a signal.
 const reading = readConfig(process.env);
 if (reading.kind === 'wrong') {
@@ -101,11 +104,12 @@ async function run(configured: Config, log: Log): Promise<void> {
     process.once('SIGINT', resolve);
     // What started this process, and joined itself to it by a channel, is no more.
     process.once('disconnect', () => resolve('disconnect'));
+    setInterval(() => lock.isHeld() || resolve('lock lost'), LOCK_CHECK_MS);
   });
   await stop(signal, { config, board, ring, pool, front, listener, release: () => lock.release(), log });
 }
 
-type Signal = NodeJS.Signals | 'disconnect';
+type Signal = NodeJS.Signals | 'disconnect' | 'lock lost';
 
 interface Running {
   readonly config: Config;
@@ -121,7 +125,12 @@ interface Running {
 /** Not ready, then deaf, then drained, then gone. What is left is in the journal or claimed, for the next start. */
 async function stop(signal: Signal, running: Running): Promise<never> {
   const { config, board, ring, pool, front, listener, release, log } = running;
-  log.info({ signal }, 'stopping');
+  if (signal === 'lock lost') {
+    const { journalDir } = config;
+    log.error({ journalDir }, 'the lock of the journal was removed: settling what was accepted, then ending');
+  } else {
+    log.info({ signal }, 'stopping');
+  }
   board.stop();
   listener.close();
   ring.wakeAll();
@@ -129,7 +138,7 @@ async function stop(signal: Signal, running: Running): Promise<never> {
   await front.close();
   release();
   log.info({ outcome, waiting: ring.size }, 'stopped');
-  process.exit(0);
+  process.exit(signal === 'lock lost' ? 1 : 0);
 }
 
 function fail(line: string): never {

@@ -69,7 +69,12 @@ const LOOKS = 6_000;
 const MAX_PATH_BYTES = 103;
 
 export type DirectoryLock =
-  | { readonly kind: 'locked'; release(): void }
+  | {
+      readonly kind: 'locked';
+      release(): void;
+      /** False once somebody has removed the lock, or the directory: another process may have it by now. */
+      isHeld(): boolean;
+    }
   | { readonly kind: 'held' | 'failed'; readonly reason: string };
 
 /** `keep` the directory, or only `empty` it: then whoever wants to keep it waits until the lock is released. */
@@ -208,7 +213,8 @@ class Candidate {
       const rivals = await this.#rivals();
       if (rivals.length === 0) {
         if (this.#rank === 'candidate') this.#standing = 'holder';
-        return { kind: 'locked', release: () => this.leave() };
+        const isHeld = () => existsSync(join(path, this.#name));
+        return { kind: 'locked', release: () => this.leave(), isHeld };
       }
       const winner = rivals.find((rival) => this.#givesWayTo(rival));
       if (winner !== undefined) {

@@ -146,4 +146,21 @@ test('a journal that holds payments of another ledger, or a damaged file, is ref
     assert.match(await refusal({ JOURNAL_DIR: plain }), /^dinossauro: JOURNAL_DIR=/);
   }));
 
+for (const what of ['lock', 'directory'] as const) {
+  test(`a gateway whose journal loses its ${what} ends, when it has settled what it accepted`, () =>
+    Site.run(async (site) => {
+      site.startProcessors();
+      const { child, url } = await site.start('one');
+      const load = new Load({ urls: [url], payments: PAYMENTS, ratePerS: RATE_PER_S, random: new Random(4) });
+      await load.run();
+      const journal = join(site.directory, 'data/journal/one');
+      const [lock] = readdirSync(journal).filter((name) => name.startsWith('lock-'));
+      rmSync(what === 'lock' ? join(journal, lock ?? '') : journal, { recursive: true });
+      assert.equal(await child.ended, { code: 1, signal: null }, child.output);
+      assert.match(child.output, 'the lock of the journal was removed');
+      const { url: next } = await site.start('one');
+      await new Books([next], site.processors).untilSettled(PAYMENTS, SETTLE_MS);
+    }));
+}
+
 test.run();
