@@ -156,6 +156,7 @@ for (const what of ['lock', 'directory'] as const) {
       const journal = join(site.directory, 'data/journal/one');
       const [lock] = readdirSync(journal).filter((name) => name.startsWith('lock-'));
       rmSync(what === 'lock' ? join(journal, lock ?? '') : journal, { recursive: true });
+      await until('it ends', START_MS, () => !child.running);
       assert.equal(await child.ended, { code: 1, signal: null }, child.output);
       assert.match(child.output, 'the lock of the journal was removed');
       const { url: next } = await site.start('one');
