@@ -2,7 +2,7 @@
 // runs before anything is there, on whatever Node the machine has.
 //
 //   node scripts/ensure.js              the packages of package-lock.json, the pinned Node 22 among them
-//   node scripts/ensure.js --servers    also redis-server, nginx and a browser, which the tests talk to, and faketime
+//   node scripts/ensure.js --servers    also redis-server, nginx, a browser, faketime and bindfs, which the tests use
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -18,6 +18,10 @@ const SERVERS = [
   // The tests that need it are skipped without it.
   { command: 'faketime', debianPackage: 'faketime', isOptional: true },
 ];
+// A second mount of a directory takes root and FUSE; without them the tests that make one are skipped.
+if (process.getuid?.() === 0 && existsSync('/dev/fuse')) {
+  SERVERS.push({ command: 'bindfs', debianPackage: 'bindfs', isOptional: true });
+}
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

@@ -9,16 +9,21 @@ import { onStopRequest, type StopCause } from './core/stop-request.ts';
 import { type HttpFront, openFront } from './http/http-server.ts';
 import type { Listener } from './http/uws.ts';
 import { lockDirectory } from './journal/directory-lock.ts';
+import { markLedger } from './journal/ledger-mark.ts';
+import { LeftJournalWatch, takeOverJournals } from './journal/left-behind.ts';
 import { Recovery } from './journal/recovery.ts';
 import { journalFileCount, replay } from './journal/replay.ts';
 import { Pool } from './pool/pool.ts';
 import type { PoolTask } from './pool/worker.ts';
-import { allocateSharedMemory } from './shared-memory/allocate.ts';
+import { allocateSharedMemory, RECORDS_PER_SEGMENT } from './shared-memory/allocate.ts';
 import { Recent } from './shared-memory/idempotency-cache.ts';
 import { Meters } from './shared-memory/metrics-table.ts';
 import { Ring } from './shared-memory/ring.ts';
 import { Segments } from './shared-memory/segment-table.ts';
 import { Board } from './shared-memory/state.ts';
+
+/** What is accepted between a removal of the lock and its discovery is in danger, if this process crashes as well. */
+const LOCK_CHECK_MS = 1000;
 
 // Composition root of one instance of the gateway: its settings come from the environment, it ends by a signal.
 const reading = readConfig(process.env);
@@ -42,6 +47,17 @@ async function run(configured: Config, log: Log): Promise<void> {
   const lock = await lockDirectory(journalDir, systemClock);
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
   process.once('exit', () => lock.release());
+  const mismatch = markLedger(journalDir, configured.ledger);
+  if (mismatch !== null) fail(`JOURNAL_DIR=${journalDir}: ${mismatch}`);
+  const neighbourhood = {
+    directory: journalDir,
+    ledger: configured.ledger,
+    takesOver: configured.takesOverJournals,
+  };
+  for (const taken of await takeOverJournals(neighbourhood, RECORDS_PER_SEGMENT, systemClock)) {
+    if (taken.failure === null) log.info({ ...taken }, 'took over the journal of another instance');
+    else log.error({ ...taken }, 'the journal of another instance cannot be taken over');
+  }
   const share = shareDescriptors(configured, openFileLimit());
   if (share.reduced.length > 0) {
     const { reduced, wantedLimit } = share;
@@ -100,10 +116,17 @@ async function run(configured: Config, log: Log): Promise<void> {
   // To what has started this process and joined itself to it, if anything has.
   process.send?.('listening', () => {});
   void recovery.pushAgain();
+  void new LeftJournalWatch({ neighbourhood, board, clock: systemClock, log }).run();
   const { listener } = listened;
   log.info({ listen: formatAddress(listener.address), ledger: config.ledger.kind }, 'gateway listens');
 
-  onStopRequest((cause) => void stop(cause, { config, board, ring, pool, front, listener, log }));
+  const running = { config, board, ring, pool, front, listener, log };
+  onStopRequest((cause) => void stop(cause, running));
+  const lockCheck = setInterval(() => {
+    if (lock.isHeld() || board.stopping) return;
+    clearInterval(lockCheck);
+    void stop('lock lost', running);
+  }, LOCK_CHECK_MS);
 }
 
 interface Running {
@@ -117,16 +140,21 @@ interface Running {
 }
 
 /** Not ready, then deaf, then drained, then gone. What is left is in the journal or claimed, for the next start. */
-async function stop(signal: StopCause, running: Running): Promise<never> {
+async function stop(cause: StopCause | 'lock lost', running: Running): Promise<never> {
   const { config, board, ring, pool, front, listener, log } = running;
-  log.info({ signal }, 'stopping');
+  if (cause === 'lock lost') {
+    const { journalDir } = config;
+    log.error({ journalDir }, 'the lock of the journal was removed: settling what was accepted, then ending');
+  } else {
+    log.info({ signal: cause }, 'stopping');
+  }
   board.stop();
   listener.close();
   ring.wakeAll();
   const outcome = await pool.stop(config.stopTimeoutMs);
   await front.close();
   log.info({ outcome, waiting: ring.size }, 'stopped');
-  process.exit(0);
+  process.exit(cause === 'lock lost' ? 1 : 0);
 }
 
 function fail(line: string): never {

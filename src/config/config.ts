@@ -88,7 +88,8 @@ const SETTINGS = {
     fallback: '',
     allowed: 'a path',
     faultOf: pathFault,
-    about: 'Directory of the journal, of this instance alone; none given: `./data/journal/<INSTANCE_ID>`.',
+    about:
+      'Directory of the journal, of this instance alone; none given: `./data/journal/<INSTANCE_ID>`, and journals beside it that no process uses are taken over at start.',
   }),
   JOURNAL_SEGMENTS: whole(
     'segments',
@@ -389,6 +390,8 @@ function arrange(values: Values) {
     ledger: ledgerOf(values),
     instanceId: values.INSTANCE_ID,
     journalDir: values.JOURNAL_DIR || `./data/journal/${values.INSTANCE_ID}`,
+    /** Whether the journals beside this one are of the same deployment, and taken over when no process uses them. */
+    takesOverJournals: values.JOURNAL_DIR === '',
     journalSegmentCount: values.JOURNAL_SEGMENTS,
     acceptDurability: values.ACCEPT_DURABILITY,
     processors: processorsOf(values)

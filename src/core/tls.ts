@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 
 /** What a TLS connection of ours trusts and shows, as `node:tls` takes it: PEM, several certificates in a row. */
 export interface Tls {
@@ -24,7 +24,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 /** The certificates of a PEM file; undefined when it can't be read, holds none, or one that is none. */
 export function readCertificates(path: string): string | undefined {
   return attempt(() => {
-    const certificates = readFileSync(path, 'utf8').match(CERTIFICATE) ?? [];
+    const certificates = readPem(path).match(CERTIFICATE) ?? [];
     for (const certificate of certificates) new X509Certificate(certificate);
     return certificates.length === 0 ? undefined : certificates.join('\n');
   });
@@ -32,9 +32,7 @@ export function readCertificates(path: string): string | undefined {
 
 /** The private key of a PEM file; undefined when it can't be read, or holds none that is open. */
 export function readPrivateKey(path: string): string | undefined {
-  return attempt(() =>
-    createPrivateKey(readFileSync(path)).export({ type: 'pkcs8', format: 'pem' }).toString(),
-  );
+  return attempt(() => createPrivateKey(readPem(path)).export({ type: 'pkcs8', format: 'pem' }).toString());
 }
 
 /** Whether `key` is that of the first of the certificates. */
@@ -42,7 +40,26 @@ export function isKeyOf(key: string, cert: string): boolean {
   return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
 }
 
-/** A file that is not what it should be is an expected thing, and whoever named it is told what it should be. */
+/** A system's whole list of authorities takes a fifth of it. */
+const PEM_MAX_BYTES = 2 ** 20;
+
+/** Also from a pipe, as a shell makes of `<(command)`; but a device that never ends must not fill the memory. */
+function readPem(path: string): string {
+  const bytes = Buffer.alloc(PEM_MAX_BYTES + 1);
+  const file = openSync(path, 'r');
+  try {
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+      read = readSync(file, bytes, length, bytes.length - length, null);
+    }
+    if (length > PEM_MAX_BYTES) throw new Error(`${path} is too large to be a PEM file`);
+    return bytes.toString('utf8', 0, length);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A file that is not what it should be is an expected failure: the caller says what it should be. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();

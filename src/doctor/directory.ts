@@ -1,26 +1,13 @@
 import { accessSync, constants, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { type FileSystem, fileSystemOf } from '../core/file-system.ts';
 import { reasonOf } from '../core/reason.ts';
-import { directoryHolder } from '../journal/directory-lock.ts';
+import { directoryHolder, type Holder, lockFault } from '../journal/directory-lock.ts';
+import { leftJournals, type Neighbourhood } from '../journal/left-behind.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { pathHolder } from './socket-holder.ts';
 
 const MIB = 2 ** 20;
-
-/** Of Linux's statfs: what keeps nothing, and what may not keep its word about fsync, locks or shared memory. */
-const VOLATILE = new Map([
-  [0x01021994, 'tmpfs'],
-  [0x858458f6, 'ramfs'],
-]);
-const DISTANT = new Map([
-  [0x6969, 'NFS'],
-  [0xff534d42, 'CIFS'],
-  [0xfe534d42, 'SMB'],
-  [0x517b, 'SMB'],
-  [0x01021997, '9p'],
-  [0x65735546, 'FUSE'],
-]);
-const LAYERED = new Map([[0x794c7630, 'overlay']]);
 
 export interface Place {
   /** `journal` or `ledger`. */
@@ -30,8 +17,8 @@ export interface Place {
   readonly roomBytes: number;
   /** How to have it elsewhere. */
   readonly elsewhere: string;
-  /** The kind of file system, as statfs has it; the tests give it. */
-  readonly typeOf?: (path: string) => number;
+  /** The tests give another one. */
+  readonly fileSystemOf?: (path: string) => FileSystem;
 }
 
 /** Whether files can be kept there: permission, room, and the kind of file system. Makes and changes nothing. */
@@ -40,7 +27,7 @@ export function checkDirectory({
   path,
   roomBytes,
   elsewhere,
-  typeOf = systemTypeOf,
+  fileSystemOf: kindOf = fileSystemOf,
 }: Place): Finding[] {
   let existing: string;
   try {
@@ -59,40 +46,78 @@ export function checkDirectory({
     freeBytes >= neededBytes
       ? ok(check, seen)
       : warn(check, `${seen}, ${shown(neededBytes)} may be wanted`, `free some, or ${elsewhere}`);
-  return [room, ...checkKind(check, path, typeOf(existing), elsewhere)];
+  return [room, ...checkKind(check, path, kindOf(existing), elsewhere)];
 }
 
-/** Whether another process has the journal: one gateway has it to itself. */
+/** Whether the journal can be locked, and whether another process has it: one gateway has it to itself. */
 export async function checkLock(path: string): Promise<Finding> {
   try {
-    const socket = await directoryHolder(path);
-    if (socket === null) return ok('journal', `${path} is in nobody's use`);
-    const seen = `${path} is in use by ${pathHolder(socket)}`;
-    return fail('journal', seen, 'stop that, or give this gateway another INSTANCE_ID or JOURNAL_DIR');
+    return findingOf(path, await directoryHolder(path)) ?? (await checkLockable(path));
   } catch (error) {
     return fail(
       'journal',
-      `who uses ${path} can't be seen: ${reasonOf(error)}`,
+      `cannot tell who uses ${path}: ${reasonOf(error)}`,
       'run it as the user of the gateway',
     );
   }
 }
 
-function checkKind(check: string, path: string, type: number, elsewhere: string): Finding[] {
-  const kept = `${path} is on `;
-  const passing = VOLATILE.get(type);
-  if (passing !== undefined) {
-    return [warn(check, `${kept}${passing}, which a restart of the machine empties`, elsewhere)];
+/** Journals of other instances whose payments wait for somebody. */
+export async function checkLeftJournals(neighbourhood: Neighbourhood): Promise<Finding[]> {
+  return (await leftJournals(neighbourhood)).map(({ directory, obstacle }) =>
+    warn(
+      'journal',
+      `${directory} holds payments, and no gateway uses it`,
+      obstacle === null
+        ? 'start this gateway (again): it takes them over'
+        : `${obstacle}: start a gateway with JOURNAL_DIR=${directory} and its LEDGER_URL until they are settled`,
+    ),
+  );
+}
+
+function findingOf(path: string, holder: Holder): Finding | null {
+  switch (holder.kind) {
+    case 'none':
+      return null;
+    case 'held':
+      return fail(
+        'journal',
+        `${path} is in use by ${pathHolder(holder.socket)}`,
+        'stop that, or give this gateway another INSTANCE_ID or JOURNAL_DIR',
+      );
+    case 'unclear':
+      return fail('journal', `${path} may be in use`, holder.reason);
   }
-  const distant = DISTANT.get(type);
-  if (distant !== undefined) {
-    return [warn(check, `${kept}${distant}, which may break its word about fsync and locks`, elsewhere)];
+}
+
+async function checkLockable(path: string): Promise<Finding> {
+  const fault = await lockFault(nearestExisting(path));
+  if (fault === null) return ok('journal', `${path} is not in use`);
+  return fail('journal', `${path} cannot be locked`, fault);
+}
+
+function checkKind(check: string, path: string, { name, kind }: FileSystem, elsewhere: string): Finding[] {
+  const seen = `${path} is on ${name}`;
+  switch (kind) {
+    case 'local':
+      return [];
+    case 'memory':
+      return [warn(check, `${seen}, which a restart of the machine empties`, elsewhere)];
+    case 'shared':
+      return [
+        warn(
+          check,
+          `${seen}: other machines may reach the same files, and after a crash there it has to be unlocked by hand`,
+          elsewhere,
+        ),
+      ];
+    case 'layered':
+      return [
+        warn(check, `${seen}, which is removed with its container`, `mount a volume there, or ${elsewhere}`),
+      ];
+    case 'unknown':
+      return [warn(check, `${seen}, which has not been tried`, elsewhere)];
   }
-  const layered = LAYERED.get(type);
-  if (layered === undefined) return [];
-  return [
-    warn(check, `${kept}${layered}, which goes with its container`, `mount a volume there, or ${elsewhere}`),
-  ];
 }
 
 function nearestExisting(path: string): string {
@@ -101,10 +126,6 @@ function nearestExisting(path: string): string {
     candidate = dirname(candidate);
   }
   return candidate;
-}
-
-function systemTypeOf(path: string): number {
-  return process.platform === 'linux' ? statfsSync(path).type : 0;
 }
 
 function freeBytesOf(path: string): number {

@@ -2,7 +2,7 @@ import { type Config, readConfig } from '../config/config.ts';
 import { PLAYED, playedAddress, playsProcessors, trialEnvironment } from '../config/demo.ts';
 import { harmfulVariables } from '../config/environment.ts';
 import type { Clock } from '../core/clock.ts';
-import { checkDirectory, checkLock } from './directory.ts';
+import { checkDirectory, checkLeftJournals, checkLock } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkLimits, readLimits } from './limits.ts';
 import { checkListen, gatewayAnswers } from './listen.ts';
@@ -20,7 +20,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Looks at all that a gateway with this environment needs, one group of findings after another. Where it names no
- * processor, that is what `npm start` plays. It changes nothing, and asks no processor anything.
+ * processor, that is what `npm start` plays. It leaves nothing behind, and asks no processor anything.
  */
 export async function* examine(environment: Environment, clock: Clock): AsyncGenerator<readonly Finding[]> {
   yield [checkNode(process.versions)];
@@ -52,6 +52,11 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
     path: config.journalDir,
     roomBytes: config.journalSegmentCount * MIB,
     elsewhere: 'set JOURNAL_DIR',
+  });
+  yield await checkLeftJournals({
+    directory: config.journalDir,
+    ledger: config.ledger,
+    takesOver: config.takesOverJournals,
   });
   yield await checkLedger(config, clock);
   yield await checkStranded(config, clock);

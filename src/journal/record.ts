@@ -19,6 +19,8 @@ import { ACCEPTANCE_BYTES, type Acceptance, writeAcceptance } from '../shared-me
  *     writer │          │        └ version of this layout
  *            │          └ salt, random: tells this file from a removed one that had its number
  *            └ number, which no two files of a directory share
+ *
+ * A file that another instance left is moved under a new name and number, by `moved`, its records sealed anew.
  */
 export const RECORD_BYTES = 64;
 
@@ -26,6 +28,9 @@ const CHECKSUM = 0;
 const NUMBER = 4;
 const ACCEPTANCE = 8;
 assert.equal(ACCEPTANCE + ACCEPTANCE_BYTES, RECORD_BYTES);
+
+/** Numbers are kept in i32; a greater one stands in no file that a gateway has written. */
+export const LAST_FILE_NUMBER = 2 ** 31 - 1;
 
 const NAME = /^[A-Za-z0-9_-]+-(\d{10})-[0-9a-f]{8}\.1\.journal$/;
 
@@ -78,7 +83,12 @@ export class RecordPage {
     const offset = index * RECORD_BYTES;
     this.#view.setUint32(offset + NUMBER, number, true);
     writeAcceptance(this.#view, this.bytes, offset + ACCEPTANCE, id, amountCents, acceptedAtMs, trace);
-    this.#view.setUint32(offset + CHECKSUM, this.#checksum(index), true);
+    this.seal(index);
+  }
+
+  /** Makes the record at `index`, which was another file's, one of this file's. */
+  seal(index: number): void {
+    this.#view.setUint32(index * RECORD_BYTES + CHECKSUM, this.#checksum(index), true);
   }
 
   /** Whether the record at `index` is this file's record `number`, unharmed. */

@@ -1,8 +1,9 @@
-import { closeSync, fstatSync, openSync, readdirSync, readSync, truncateSync, unlinkSync } from 'node:fs';
+import { closeSync, openSync, readSync, truncateSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Acceptance } from '../shared-memory/payment-record.ts';
 import type { LiveSegment, Segments } from '../shared-memory/segment-table.ts';
-import { journalFileNumber, RECORD_BYTES, RecordPage } from './record.ts';
+import { goodEnd, type JournalFile, journalFiles, messageOf, moveFile, readFile } from './journal-files.ts';
+import { LAST_FILE_NUMBER, RECORD_BYTES, RecordPage } from './record.ts';
 
 export type Replay =
   | {
@@ -19,9 +20,12 @@ export type Replay =
   | { readonly kind: 'failed'; readonly reason: string };
 
 export interface DamagedRecord {
+  /** Empty: the directory cannot be read. */
   readonly fileName: string;
   /** Its position in the file. */
   readonly record: number;
+  /** Why the file cannot be read from there on; absent: it can, and this record's checksum is wrong. */
+  readonly reason?: string;
 }
 
 /** A record of the journal. One object serves for all: copy what must live longer than a step of the iteration. */
@@ -32,7 +36,7 @@ export class JournalRecord extends Acceptance {
 
 /** How many files earlier lives have left: the table of segments must have room for them besides its own. */
 export function journalFileCount(directory: string): number {
-  return journalFiles(directory).size;
+  return journalFiles(directory).length;
 }
 
 /**
@@ -45,31 +49,60 @@ export function replay(directory: string, segments: Segments): Replay {
   let fileCount = 0;
   let recordCount = 0;
   let tornBytes = 0;
-  for (const [fileNumber, fileName] of journalFiles(directory)) {
-    const path = join(directory, fileName);
-    const size = readWhole(path, page);
-    if (size > page.bytes.length) return { kind: 'failed', reason: `${path} is larger than a segment` };
-    page.turnTo(fileName);
-    const written = goodEnd(page, Math.floor(size / RECORD_BYTES));
-    tornBytes += size - written * RECORD_BYTES;
-    if (written === 0) {
-      unlinkSync(path);
-      continue;
-    }
-    if (size > written * RECORD_BYTES) truncateSync(path, written * RECORD_BYTES);
-    const segment = segments.adopt(fileNumber, written);
-    if (segment === -1) return { kind: 'failed', reason: `no segment is free for ${path}` };
-    fileCount++;
-    for (let record = 0; record < written; record++) {
-      if (page.isGood(record, record)) {
-        recordCount++;
-      } else {
-        segments.markDone(segments.ref(segment, record));
-        damaged.push({ fileName, record });
+  try {
+    const numbered = numberedFiles(directory, segments.recordsPerSegment);
+    if (numbered.kind === 'failed') return numbered;
+    for (const { name, number } of numbered.files) {
+      const path = join(directory, name);
+      const read = readFile(directory, name, page);
+      if (read.kind === 'failed') return read;
+      const written = goodEnd(page, Math.floor(read.size / RECORD_BYTES));
+      tornBytes += read.size - written * RECORD_BYTES;
+      if (written === 0) {
+        unlinkSync(path);
+        continue;
+      }
+      if (read.size > written * RECORD_BYTES) truncateSync(path, written * RECORD_BYTES);
+      const segment = segments.adopt(number, written);
+      if (segment === -1) return { kind: 'failed', reason: `no segment is free for ${path}` };
+      fileCount++;
+      for (let record = 0; record < written; record++) {
+        if (page.isGood(record, record)) {
+          recordCount++;
+        } else {
+          segments.markDone(segments.ref(segment, record));
+          damaged.push({ fileName: name, record });
+        }
       }
     }
+    return { kind: 'ok', fileCount, recordCount, tornBytes, damaged };
+  } catch (error) {
+    return { kind: 'failed', reason: messageOf(error) };
   }
-  return { kind: 'ok', fileCount, recordCount, tornBytes, damaged };
+}
+
+/** The files, each with a number of its own: those that were copied here from another directory may not have one. */
+function numberedFiles(
+  directory: string,
+  recordsPerSegment: number,
+):
+  | { readonly kind: 'ok'; readonly files: JournalFile[] }
+  | { readonly kind: 'failed'; readonly reason: string } {
+  const files = new Map<number, JournalFile>();
+  const strays: JournalFile[] = [];
+  for (const file of journalFiles(directory)) {
+    const isFree = file.number > 0 && file.number < LAST_FILE_NUMBER && !files.has(file.number);
+    if (isFree) files.set(file.number, file);
+    else strays.push(file);
+  }
+  let number = Math.max(0, ...files.keys());
+  for (const { name } of strays) {
+    number++;
+    const moved = moveFile({ directory, name }, directory, number, recordsPerSegment);
+    if (moved.kind === 'failed') return moved;
+    files.set(number, { name: moved.name, number });
+  }
+  return { kind: 'ok', files: [...files.values()] };
 }
 
 /**
@@ -84,7 +117,7 @@ export function unfinished(
   onDamaged: (damaged: DamagedRecord) => void,
 ): Generator<JournalRecord> {
   const live = segments.live();
-  return readUnfinished(directory, segments, live, journalFiles(directory), onDamaged);
+  return readUnfinished(directory, segments, live, onDamaged);
 }
 
 const READ_RECORDS = 1024;
@@ -93,11 +126,16 @@ function* readUnfinished(
   directory: string,
   segments: Segments,
   live: readonly LiveSegment[],
-  files: ReadonlyMap<number, string>,
   onDamaged: (damaged: DamagedRecord) => void,
 ): Generator<JournalRecord> {
   const record = new JournalRecord();
   const page = new RecordPage(READ_RECORDS);
+  const files = new Map<number, string>();
+  try {
+    for (const { name, number } of journalFiles(directory)) files.set(number, name);
+  } catch (error) {
+    if (live.length > 0) onDamaged({ fileName: '', record: 0, reason: messageOf(error) });
+  }
   for (const { segment, fileNumber, firstRef, written } of live) {
     const fileName = files.get(fileNumber);
     // What has been reclaimed since the table was read was done.
@@ -105,7 +143,9 @@ function* readUnfinished(
     page.turnTo(fileName);
     for (let first = 0; first < written; first += READ_RECORDS) {
       const count = Math.min(READ_RECORDS, written - first);
-      if (!readPart(join(directory, fileName), page, first, count)) break;
+      const read = readPart(join(directory, fileName), page, first, count);
+      if (read.kind === 'failed') onDamaged({ fileName, record: first, reason: read.reason });
+      if (read.kind !== 'ok') break;
       for (let index = 0; index < count; index++) {
         record.ref = firstRef + first + index;
         if (segments.isDone(record.ref)) continue;
@@ -132,8 +172,7 @@ export function reclaim(directory: string, segments: Segments): Reclaimed {
   let failure: string | null = null;
   for (let segment = 0; segment < segments.segmentCount; segment++) {
     if (!segments.beginReclaim(segment)) continue;
-    const fileName = journalFiles(directory).get(segments.fileNumber(segment));
-    const refusal = fileName === undefined ? null : remove(join(directory, fileName));
+    const refusal = remove(directory, segments.fileNumber(segment));
     if (refusal === null) {
       segments.free(segment);
       fileCount++;
@@ -145,72 +184,38 @@ export function reclaim(directory: string, segments: Segments): Reclaimed {
   return { fileCount, failure };
 }
 
-/** Names by number, ascending. */
-function journalFiles(directory: string): Map<number, string> {
-  const files = new Map<number, string>();
-  const numbered = readdirSync(directory)
-    .map((name) => ({ name, number: journalFileNumber(name) }))
-    .filter((file): file is { name: string; number: number } => file.number !== undefined)
-    .sort((one, other) => one.number - other.number);
-  for (const { name, number } of numbered) {
-    if (files.has(number)) throw new Error(`${directory} has two journal files with number ${number}`);
-    files.set(number, name);
-  }
-  return files;
-}
+/** `gone`: its records are all done. */
+type PartRead = { readonly kind: 'ok' | 'gone' } | { readonly kind: 'failed'; readonly reason: string };
 
-/** How large the file is; as much of it as the page holds is then in the page. */
-function readWhole(path: string, page: RecordPage): number {
-  const file = openSync(path, 'r');
+function readPart(path: string, page: RecordPage, firstRecord: number, count: number): PartRead {
   try {
-    readSync(file, page.bytes, 0, page.bytes.length, 0);
-    return fstatSync(file).size;
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** False: the file is gone, so its records are all done. */
-function readPart(path: string, page: RecordPage, firstRecord: number, count: number): boolean {
-  const file = openIfThere(path);
-  if (file === null) return false;
-  try {
-    // Where the file is cut short behind our back, the page must not show what it held before.
-    page.bytes.fill(0);
-    readSync(file, page.bytes, 0, count * RECORD_BYTES, firstRecord * RECORD_BYTES);
-    return true;
-  } finally {
-    closeSync(file);
-  }
-}
-
-function openIfThere(path: string): number | null {
-  try {
-    return openSync(path, 'r');
+    const file = openSync(path, 'r');
+    try {
+      // Where the file is cut short behind our back, the page must not show what it held before.
+      page.bytes.fill(0);
+      readSync(file, page.bytes, 0, count * RECORD_BYTES, firstRecord * RECORD_BYTES);
+      return { kind: 'ok' };
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return null;
-    throw error;
+    return isMissing(error) ? { kind: 'gone' } : { kind: 'failed', reason: messageOf(error) };
   }
 }
 
-/** Null: it is gone. Else why not. */
-function remove(path: string): string | null {
+/** Removes the file of a number. Null: it is gone. Else why not. */
+function remove(directory: string, fileNumber: number): string | null {
   try {
-    unlinkSync(path);
+    const [file, other] = journalFiles(directory).filter(({ number }) => number === fileNumber);
+    if (file === undefined) return null;
+    if (other !== undefined) return `${file.name} and ${other.name} in ${directory} have the same number`;
+    unlinkSync(join(directory, file.name));
     return null;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error;
-    return error.code === 'ENOENT' ? null : error.message;
+    return isMissing(error) ? null : messageOf(error);
   }
 }
 
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
-/** Where the last good record of `recordCount` ends. */
-function goodEnd(page: RecordPage, recordCount: number): number {
-  let end = recordCount;
-  while (end > 0 && !page.isGood(end - 1, end - 1)) end--;
-  return end;
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

@@ -251,7 +251,7 @@ export class Scrape {
   }
 
   #journal(): Family[] {
-    const { meters, segments } = this.#parts;
+    const { meters, segments, board } = this.#parts;
     const live = segments.live();
     const records = live.reduce((sum, { written }) => sum + written, 0);
     return [
@@ -277,6 +277,11 @@ export class Scrape {
         'segments',
       ),
       gauge('dinossauro_journal_bytes', 'Size of those files.', [{ value: records * RECORD_BYTES }], 'bytes'),
+      gauge(
+        'dinossauro_journals_left_behind',
+        'Journals of other instances beside this one that hold payments and that no process uses.',
+        [{ value: board.leftJournals }],
+      ),
     ];
   }
 

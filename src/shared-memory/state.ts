@@ -15,7 +15,8 @@ import { REASONS, type Reason } from '../pool/routing.ts';
  * | 1                    | purgedAtMs      | f64  | any; only rises    | relaxed |
  * | 2                    | auditing        | i32  | HTTP threads, CAS  | seq-cst |
  * | 3                    | droppedLines    | i32  | any                | seq-cst |
- * | 4..7                 | reserved        |      |                    |         |
+ * | 4                    | leftJournals    | i32  | primary            | seq-cst |
+ * | 5..7                 | reserved        |      |                    |         |
  * | 8 + 16p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
  * | 8 + 16p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
  * | 8 + 16p + 2          | trialsInRow     | i32  | pool threads       | seq-cst |
@@ -46,7 +47,8 @@ const STOPPING = 0;
 const PURGED_AT = 1;
 const AUDITING = 2;
 const DROPPED_LINES = 3;
-assert.ok(DROPPED_LINES < HEADER_WORDS);
+const LEFT_JOURNALS = 4;
+assert.ok(LEFT_JOURNALS < HEADER_WORDS);
 
 const BREAKER = 0;
 const FAILURES_IN_ROW = 1;
@@ -104,6 +106,15 @@ export class Board {
 
   stop(): void {
     Atomics.store(this.#flags, STOPPING * 2, 1);
+  }
+
+  /** Journals of other instances that hold payments and that no process uses, as the primary last saw them. */
+  get leftJournals(): number {
+    return Atomics.load(this.#flags, LEFT_JOURNALS * 2);
+  }
+
+  set leftJournals(count: number) {
+    Atomics.store(this.#flags, LEFT_JOURNALS * 2, count);
   }
 
   /** How many threads have said that they work. */

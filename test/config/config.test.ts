@@ -24,6 +24,7 @@ test('every setting has a default', () => {
     ledger: { kind: 'lmdb', path: './data/ledger' },
     instanceId: 'host',
     journalDir: './data/journal/host',
+    takesOverJournals: true,
     journalSegmentCount: 64,
     acceptDurability: 'journal',
     processors: [{ name: 'default', feePpm: 50_000, url: 'http://localhost:8001' }],
@@ -116,7 +117,13 @@ const CASES: Record<
     right: [['gateway-1', (c) => c.journalDir, './data/journal/gateway-1']],
     wrong: ['a b', '..', 'a/b', 'x'.repeat(65)],
   },
-  JOURNAL_DIR: { right: [['/journal', (c) => c.journalDir, '/journal']], wrong: ['~/journal'] },
+  JOURNAL_DIR: {
+    right: [
+      ['/journal', (c) => c.journalDir, '/journal'],
+      ['/journal', (c) => c.takesOverJournals, false],
+    ],
+    wrong: ['~/journal'],
+  },
   ACCEPT_DURABILITY: { right: [['flush', (c) => c.acceptDurability, 'flush']], wrong: ['Flush', 'none'] },
   PAYMENT_PROCESSOR_URL_FALLBACK: {
     right: [

@@ -1,3 +1,4 @@
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +50,16 @@ test('no file is neither, nor is one the other', () => {
   assert.is(readPrivateKey(join(directory, 'none')), undefined);
   assert.is(readCertificates(one.keyFile), undefined);
   assert.is(readPrivateKey(one.certFile), undefined);
+});
+
+test('a pipe is read to its end, and what never ends is not read', () => {
+  const pipe = join(tmpdir(), `tls-pipe-${process.pid}`);
+  assert.is(spawnSync('mkfifo', [pipe]).status, 0);
+  spawn('sh', ['-c', 'cat "$0" > "$1"', authority.caFile, pipe], { stdio: 'ignore' });
+  assert.ok(readCertificates(pipe)?.includes('BEGIN CERTIFICATE'));
+  rmSync(pipe);
+  assert.is(readCertificates('/dev/zero'), undefined);
+  assert.is(readPrivateKey('/dev/zero'), undefined);
 });
 
 test.run();

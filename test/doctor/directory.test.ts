@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
+import { fileSystemOfType } from '../../src/core/file-system.ts';
 import { checkDirectory, checkLock } from '../../src/doctor/directory.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { lockDirectory } from '../../src/journal/directory-lock.ts';
@@ -27,7 +28,7 @@ function check(path: string, roomBytes = MIB, type = EXT4): Finding[] {
     path,
     roomBytes,
     elsewhere: 'set JOURNAL_DIR',
-    typeOf: () => type,
+    fileSystemOf: () => fileSystemOfType(type),
   });
 }
 
@@ -97,6 +98,19 @@ test('a journal that nobody has, that somebody has, and again nobody', async ({ 
   assert.match(held.remedy, 'INSTANCE_ID');
   if (lock.kind === 'locked') lock.release();
   assert.is((await checkLock(path)).level, 'ok');
+});
+
+test('a journal in which no lock can be made, and one that may be in use elsewhere', async ({
+  directory,
+}) => {
+  writeFileSync(join(directory, 'lock-of-another-mount'), '');
+  const unclear = await checkLock(directory);
+  assert.is(unclear.level, 'fail');
+  assert.match(unclear.remedy, 'remove that file');
+  if (process.platform !== 'linux') return;
+  const unfit = await checkLock('/proc/self');
+  assert.is(unfit.level, 'fail');
+  assert.match(unfit.remedy, 'cannot create a unix socket');
 });
 
 test('a journal that is no directory', async ({ directory }) => {

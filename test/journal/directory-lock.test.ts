@@ -1,13 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
-import { type DirectoryLock, lockDirectory } from '../../src/journal/directory-lock.ts';
+import {
+  type DirectoryLock,
+  directoryHolder,
+  type LockPurpose,
+  lockDirectory,
+  lockFault,
+} from '../../src/journal/directory-lock.ts';
+import { BindMount } from '../bind-mount.ts';
 
 interface Context {
   directory: string;
@@ -19,8 +26,8 @@ locking.before.each((context) => {
 });
 locking.after.each(({ directory }) => rmSync(directory, { recursive: true, force: true }));
 
-function lock(directory: string): Promise<DirectoryLock> {
-  return lockDirectory(directory, systemClock);
+function lock(directory: string, purpose?: LockPurpose): Promise<DirectoryLock> {
+  return lockDirectory(directory, systemClock, purpose);
 }
 
 function release(held: DirectoryLock): void {
@@ -91,6 +98,124 @@ locking('a stopped process still holds it', async ({ directory }) => {
   assert.is((await lock(directory)).kind, 'held');
   child.kill('SIGKILL');
   await once(child, 'exit');
+});
+
+/** The name of the lock that a killed process has left. */
+async function leftLock(directory: string): Promise<string> {
+  const { child } = await startChild(directory);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const [name] = readdirSync(directory);
+  assert.ok(name);
+  return name;
+}
+
+const LEFT: readonly (readonly [
+  what: string,
+  facts: (facts: readonly string[]) => string[],
+  kind: string,
+])[] = [
+  ['of an earlier start of this machine', ([, ...rest]) => ['0badb007', ...rest], 'locked'],
+  [
+    'on a disk that has another number by now',
+    ([boot, type]) => [boot ?? '', type ?? '', 'fff', '1'],
+    'locked',
+  ],
+  ['on another mount', ([boot]) => [boot ?? '', '65735546', 'fff', '1'], 'held'],
+  ['on another machine that shares the directory', () => ['0badb007', '6969', 'fff', '1'], 'held'],
+  [
+    'that records another file system, in the same mount',
+    ([boot, , ...rest]) => [boot ?? '', '6969', ...rest],
+    'locked',
+  ],
+  ['that records nothing', () => [], 'held'],
+];
+for (const [what, change, kind] of LEFT) {
+  locking(`a lock ${what} is ${kind === 'held' ? 'not taken over' : 'taken over'}`, async ({ directory }) => {
+    const name = await leftLock(directory);
+    const [prefix = '', random = '', ...facts] = name.split('-');
+    const changed = [prefix, random, ...change(facts)].join('-');
+    renameSync(join(directory, name), join(directory, changed));
+    const holder = await directoryHolder(directory);
+    const found = await lock(directory);
+    assert.is(found.kind, kind);
+    if (found.kind === 'locked') {
+      assert.equal(holder, { kind: 'none' });
+      return found.release();
+    }
+    assert.match(found.reason, `${join(directory, changed)} was made by a gateway on another machine`);
+    assert.match(found.reason, 'remove that file');
+    assert.equal(holder, { kind: 'unclear', reason: found.reason });
+    rmSync(join(directory, changed));
+    release(await lock(directory));
+  });
+}
+
+const { obstacle } = BindMount;
+const mounted = obstacle === null ? locking : locking.skip;
+mounted(
+  `of two mounts of a directory one can lock it${obstacle === null ? '' : ` (skipped: ${obstacle})`}`,
+  async ({ directory }) => {
+    const original = join(directory, 'original');
+    mkdirSync(original);
+    const mount = new BindMount(original, join(directory, 'mount'));
+    try {
+      for (const [one, other] of [
+        [original, mount.path],
+        [mount.path, original],
+      ] as const) {
+        const first = await startChild(one);
+        assert.is(first.kind, 'locked');
+        assert.is((await lock(other)).kind, 'held');
+        first.child.kill('SIGKILL');
+        await once(first.child, 'exit');
+        assert.is((await lock(other)).kind, 'held', 'from here nobody can tell that it died');
+        release(await lock(one));
+        release(await lock(other));
+      }
+    } finally {
+      mount.end();
+    }
+  },
+);
+
+locking('who keeps a directory waits for who only empties it', async ({ directory }) => {
+  for (let round = 0; round < 10; round++) {
+    const emptier = await lock(directory, 'empty');
+    const keepers = Promise.all([lock(directory), lock(directory)]);
+    assert.is((await lock(directory, 'empty')).kind, 'held', 'it does not wait for one that keeps it');
+    release(emptier);
+    const kinds = (await keepers).map(({ kind }) => kind);
+    assert.equal(kinds.sort(), ['held', 'locked']);
+    for (const keeper of await keepers) if (keeper.kind === 'locked') keeper.release();
+  }
+});
+
+locking('of many that empty a directory at once exactly one does at a time', async ({ directory }) => {
+  let isLocked = false;
+  const emptiers = Array.from({ length: 6 }, async () => {
+    const emptier = await lock(directory, 'empty');
+    if (emptier.kind !== 'locked') return;
+    assert.not(isLocked);
+    isLocked = true;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    isLocked = false;
+    emptier.release();
+  });
+  await Promise.all(emptiers);
+  assert.equal(readdirSync(directory), []);
+});
+
+locking('a directory in which no socket can be created fails, and says what to do', async ({ directory }) => {
+  assert.is(await lockFault(directory), null);
+  assert.equal(readdirSync(directory), []);
+  if (process.platform !== 'linux') return;
+  const failed = await lock('/proc/self');
+  assert.is(failed.kind, 'failed');
+  const reason = failed.kind === 'failed' ? failed.reason : '';
+  assert.match(reason, /^cannot create a unix socket there \(E[A-Z]+\)/);
+  assert.match(reason, 'choose a directory on a local disk');
+  assert.is(await lockFault('/proc/self'), reason);
 });
 
 locking('a directory whose name is longer than a socket may have', async ({ directory }) => {

@@ -486,11 +486,63 @@ recovering('a start that can not take in everything fails, and says why', ({ dir
   const tooFew = replay(directory, makeSegments(1));
   assert.match(tooFew.kind === 'failed' ? tooFew.reason : '', /no segment is free/);
   const tooSmall = replay(directory, makeSegments(8, 32));
-  assert.match(tooSmall.kind === 'failed' ? tooSmall.reason : '', /larger than a segment/);
-  const name = readdirSync(directory)[0] as string;
-  writeFileSync(join(directory, `copy-of-${name}`), '');
-  assert.throws(() => replay(directory, makeSegments()), /two journal files with number/);
+  assert.match(tooSmall.kind === 'failed' ? tooSmall.reason : '', /larger than a journal file can be/);
+  const [name] = readdirSync(directory);
+  const path = join(directory, name ?? '');
+  rmSync(path);
+  mkdirSync(path);
+  const unreadable = replay(directory, makeSegments());
+  const reason = unreadable.kind === 'failed' ? unreadable.reason : '';
+  assert.match(reason, `${path} cannot be read (EISDIR`);
+  assert.match(reason, 'move it away');
+  assert.is(replay(join(directory, 'nowhere'), makeSegments()).kind, 'failed');
 });
+
+recovering(
+  'a file that cannot be read while the gateway runs is reported, and the others are read',
+  ({ directory }) => {
+    const segments = makeSegments();
+    write(openJournal(directory, segments), 0, 2 * RECORDS);
+    const [first = ''] = readdirSync(directory).sort();
+    const lost = statSync(join(directory, first)).size / 64;
+    rmSync(join(directory, first));
+    mkdirSync(join(directory, first));
+    const damaged: DamagedRecord[] = [];
+    assert.equal(unfinishedNumbers(directory, segments, damaged), range(lost, 2 * RECORDS - lost));
+    assert.is(damaged.length, 1);
+    assert.is(damaged[0]?.fileName, first);
+    assert.match(damaged[0]?.reason ?? '', 'EISDIR');
+  },
+);
+
+recovering('a file with the number of another one is not removed in its place', ({ directory }) => {
+  const segments = makeSegments();
+  const journal = openJournal(directory, segments);
+  for (const ref of write(journal, 0, 1)) segments.markDone(ref);
+  const [name = ''] = readdirSync(directory);
+  writeFileSync(join(directory, `copied-${name}`), 'payments');
+  assert.match(journal.reclaim().failure ?? '', 'have the same number');
+  assert.is(readdirSync(directory).length, 2);
+  rmSync(join(directory, `copied-${name}`));
+  assert.equal(journal.reclaim(), { fileCount: 1, failure: null });
+});
+
+recovering(
+  'a directory that is removed under a running gateway costs its records, and nothing more',
+  ({ directory }) => {
+    const home = join(directory, 'home');
+    mkdirSync(home);
+    const segments = makeSegments();
+    const journal = openJournal(home, segments);
+    const refs = write(journal, 0, 1);
+    rmSync(home, { recursive: true });
+    assert.equal(unfinishedNumbers(home, segments), []);
+    for (const ref of refs) segments.markDone(ref);
+    assert.equal(journal.reclaim(), { fileCount: 1, failure: null });
+    assert.ok(append(journal, 1) >= 0);
+    assert.is(journal.flush().kind, 'failed');
+  },
+);
 
 recovering('files that hold nothing go, files of others stay', ({ directory }) => {
   writeFileSync(join(directory, 'http-0-0000000003-00000000.1.journal'), 'torn');

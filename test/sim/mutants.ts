@@ -227,7 +227,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'forget the torn tail',
-    file: 'journal/replay.ts',
+    file: 'journal/journal-files.ts',
     from: 'while (end > 0 && !page.isGood(end - 1, end - 1)) end--;',
     to: '',
   },

@@ -1,0 +1,117 @@
+import { randomInt } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { journalFileName, journalFileNumber, RECORD_BYTES, RecordPage } from './record.ts';
+
+export interface JournalFile {
+  readonly name: string;
+  readonly number: number;
+}
+
+/** The files of a directory, by number. Throws the errors of `node:fs`. */
+export function journalFiles(directory: string): JournalFile[] {
+  return readdirSync(directory)
+    .map((name) => ({ name, number: journalFileNumber(name) }))
+    .filter((file): file is JournalFile => file.number !== undefined)
+    .sort((one, other) => one.number - other.number);
+}
+
+export type FileRead =
+  | { readonly kind: 'ok'; readonly size: number }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Reads a file into a page of a whole segment, which then holds the file's records. */
+export function readFile(directory: string, name: string, page: RecordPage): FileRead {
+  const path = join(directory, name);
+  const remedy = 'let this user read it, or move it away: the payments in it wait until it is back';
+  try {
+    const file = openSync(path, 'r');
+    try {
+      page.turnTo(name);
+      const read = readSync(file, page.bytes, 0, page.bytes.length, 0);
+      const { size } = fstatSync(file);
+      if (size > page.bytes.length) {
+        return { kind: 'failed', reason: `${path} is larger than a journal file can be; move it away` };
+      }
+      return { kind: 'ok', size: Math.min(size, read) };
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    return { kind: 'failed', reason: `${path} cannot be read (${messageOf(error)}); ${remedy}` };
+  }
+}
+
+/** Where the last good record of `recordCount` ends. */
+export function goodEnd(page: RecordPage, recordCount: number): number {
+  let end = recordCount;
+  while (end > 0 && !page.isGood(end - 1, end - 1)) end--;
+  return end;
+}
+
+/**
+ * Moves a file to another directory, or to another number in its own. Its records are sealed anew, since the name of
+ * their file is under their checksum; damaged ones stay damaged. The old file is removed when the new one is on the disk.
+ */
+export function moveFile(
+  from: { readonly directory: string; readonly name: string },
+  target: string,
+  number: number,
+  recordsPerSegment: number,
+): { readonly kind: 'ok'; readonly name: string } | { readonly kind: 'failed'; readonly reason: string } {
+  const page = new RecordPage(recordsPerSegment);
+  const read = readFile(from.directory, from.name, page);
+  if (read.kind === 'failed') return read;
+  const written = goodEnd(page, Math.floor(read.size / RECORD_BYTES));
+  const good = Array.from({ length: written }, (_, record) => page.isGood(record, record));
+  const name = journalFileName('moved', number, randomInt(2 ** 32));
+  page.turnTo(name);
+  for (const [record, isGood] of good.entries()) if (isGood) page.seal(record);
+  try {
+    writeWhole(join(target, name), page.bytes.subarray(0, written * RECORD_BYTES));
+    syncDirectory(target);
+    unlinkSync(join(from.directory, from.name));
+    return { kind: 'ok', name };
+  } catch (error) {
+    return {
+      kind: 'failed',
+      reason: `${join(from.directory, from.name)} cannot be moved to ${target}: ${messageOf(error)}`,
+    };
+  }
+}
+
+function writeWhole(path: string, bytes: Uint8Array): void {
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    for (let written = 0; written < bytes.length; ) {
+      written += writeSync(file, bytes, written, bytes.length - written, written);
+    }
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** Errors of the file system are values from here on; anything else is a bug and goes on as it came. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error && 'code' in error) return error.message;
+  throw error;
+}

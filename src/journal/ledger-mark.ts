@@ -1,0 +1,67 @@
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import type { LedgerTarget } from '../config/config.ts';
+import { journalFiles, messageOf } from './journal-files.ts';
+
+/**
+ * A file in a journal's directory that names the ledger its payments belong to. Another ledger does not know which of
+ * them have been sent already, and would have them charged a second time.
+ */
+const FILE = 'ledger';
+
+export type MarkCheck =
+  | { readonly kind: 'same' | 'unmarked' }
+  | { readonly kind: 'other'; readonly ledger: string; readonly file: string };
+
+/** Compares the mark of a journal with a ledger. Throws the errors of `node:fs`, except that there is no mark. */
+export function checkLedgerMark(directory: string, ledger: LedgerTarget): MarkCheck {
+  const file = join(directory, FILE);
+  let mark: string;
+  try {
+    mark = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { kind: 'unmarked' };
+    throw error;
+  }
+  // A power cut may leave a file that was created and not yet filled.
+  if (mark === '') return { kind: 'unmarked' };
+  return mark === markOf(directory, ledger)
+    ? { kind: 'same' }
+    : { kind: 'other', ledger: shown(directory, mark), file };
+}
+
+/** Marks a journal, whose lock is held, with its ledger. Null, or why its payments must not go to that ledger. */
+export function markLedger(directory: string, ledger: LedgerTarget): string | null {
+  try {
+    const mark = checkLedgerMark(directory, ledger);
+    if (mark.kind === 'other' && journalFiles(directory).length > 0) {
+      return `it holds payments of another ledger, ${mark.ledger}, which knows those that have been charged; start with that LEDGER_URL until the journal is empty, or remove ${mark.file} if it is the same ledger under another name`;
+    }
+    if (mark.kind !== 'same') writeLedgerMark(directory, ledger);
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function writeLedgerMark(directory: string, ledger: LedgerTarget): void {
+  const file = openSync(join(directory, FILE), 'w', 0o600);
+  try {
+    writeSync(file, `${markOf(directory, ledger)}\n`);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The path of a directory is relative to the journal's, so that a deployment may be moved as a whole. */
+function markOf(directory: string, ledger: LedgerTarget): string {
+  if (ledger.kind === 'lmdb') return `lmdb:${relative(resolve(directory), resolve(ledger.path))}`;
+  const url = new URL(ledger.url);
+  const database = url.pathname.replace(/^\/$/, '/0');
+  return `redis:${url.protocol === 'unix:' ? url.pathname : `${url.hostname}:${url.port || '6379'}${database || '/0'}`}`;
+}
+
+function shown(directory: string, mark: string): string {
+  return mark.startsWith('lmdb:') ? `lmdb:${resolve(directory, mark.slice('lmdb:'.length))}` : mark;
+}
