@@ -2,11 +2,13 @@ import { type Config, readConfig } from './config/config.ts';
 import { formatAddress } from './core/address.ts';
 import { systemClock } from './core/clock.ts';
 import { createLogger, type Log } from './core/log.ts';
+import { isSetupError } from './core/setup-error.ts';
 import { type HttpFront, openFront } from './http/http-server.ts';
 import type { Listener } from './http/uws.ts';
 import { lockDirectory } from './journal/directory-lock.ts';
 import { Recovery } from './journal/recovery.ts';
 import { journalFileCount, replay } from './journal/replay.ts';
+import { enterLedger } from './ledger/open.ts';
 import { Pool } from './pool/pool.ts';
 import type { PoolTask } from './pool/worker.ts';
 import { allocateSharedMemory } from './shared-memory/allocate.ts';
@@ -29,6 +31,8 @@ async function run(configured: Config, log: Log): Promise<void> {
   const { journalDir } = configured;
   const lock = await lockDirectory(journalDir, systemClock);
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
+  const entered = await enterLedger(configured.ledger, { clock: systemClock, random: Math.random });
+  if (entered.kind === 'failed') fail(entered.reason);
   const shared = allocateSharedMemory(configured, journalFileCount(journalDir));
   const board = new Board(shared.board, shared.boardShape);
   const meters = new Meters(shared.meters, shared.boardShape);
@@ -69,7 +73,10 @@ async function run(configured: Config, log: Log): Promise<void> {
     shared,
     clock: systemClock,
     log,
-    onDeath: (error) => fail(String(error)),
+    onDeath: (error) => fail(lineOf(error)),
+  }).catch((error: unknown) => {
+    if (isSetupError(error)) fail(error.message);
+    throw error;
   });
   pool.start();
   const listened = await front.listen();
@@ -88,7 +95,11 @@ async function run(configured: Config, log: Log): Promise<void> {
     // What started this process, and joined itself to it by a channel, is no more.
     process.once('disconnect', () => resolve('disconnect'));
   });
-  await stop(signal, { config, board, ring, pool, front, listener, release: () => lock.release(), log });
+  const release = () => {
+    entered.leave();
+    lock.release();
+  };
+  await stop(signal, { config, board, ring, pool, front, listener, release, log });
 }
 
 type Signal = NodeJS.Signals | 'disconnect';
@@ -116,6 +127,10 @@ async function stop(signal: Signal, running: Running): Promise<never> {
   release();
   log.info({ outcome, waiting: ring.size }, 'stopped');
   process.exit(0);
+}
+
+function lineOf(error: unknown): string {
+  return isSetupError(error) ? error.message : String(error);
 }
 
 function fail(line: string): never {

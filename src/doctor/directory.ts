@@ -1,7 +1,8 @@
-import { accessSync, constants, readdirSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { reasonOf } from '../core/reason.ts';
 import { directoryHolder } from '../journal/directory-lock.ts';
+import { directoryFault, sharingFault } from '../ledger/lmdb/directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { pathHolder } from './socket-holder.ts';
 
@@ -75,6 +76,17 @@ export async function checkLock(path: string): Promise<Finding> {
       `who uses ${path} can't be seen: ${reasonOf(error)}`,
       'run it as the user of the gateway',
     );
+  }
+}
+
+/** Whether LMDB can open what is in the directory of the ledger, and beside those who have it open. */
+export async function checkLmdb(path: string): Promise<Finding[]> {
+  if (!existsSync(path)) return [];
+  try {
+    const fault = directoryFault(path) ?? (await sharingFault(path));
+    return fault === null ? [] : [fail('ledger', fault, 'a gateway would not start')];
+  } catch (error) {
+    return [fail('ledger', reasonOf(error), 'let this user read and write there, or set LEDGER_URL')];
   }
 }
 

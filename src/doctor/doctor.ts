@@ -1,7 +1,7 @@
 import { type Config, readConfig } from '../config/config.ts';
 import { PLAYED, playedAddress, playsProcessors, trialEnvironment } from '../config/demo.ts';
 import type { Clock } from '../core/clock.ts';
-import { checkDirectory, checkLock } from './directory.ts';
+import { checkDirectory, checkLmdb, checkLock } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkLimits, readLimits } from './limits.ts';
 import { checkListen, gatewayAnswers } from './listen.ts';
@@ -76,7 +76,11 @@ function excused(finding: Finding): Finding {
 async function checkLedger({ ledger, leaseMs }: Config, clock: Clock): Promise<readonly Finding[]> {
   if (ledger.kind === 'lmdb') {
     const elsewhere = 'set LEDGER_URL';
-    return checkDirectory({ check: 'ledger', path: ledger.path, roomBytes: LEDGER_ROOM_BYTES, elsewhere });
+    const { path } = ledger;
+    return [
+      ...checkDirectory({ check: 'ledger', path, roomBytes: LEDGER_ROOM_BYTES, elsewhere }),
+      ...(await checkLmdb(path)),
+    ];
   }
   const { newDriver } = await import('../ledger/redis/ledger.ts');
   return checkRedis({

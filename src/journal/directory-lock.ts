@@ -1,17 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../core/clock.ts';
+import { makeDirectory } from '../core/directory.ts';
 
 /**
  * Exclusive use of a directory by one living process, for as long as it lives, whatever way it dies.
@@ -51,7 +43,7 @@ export type DirectoryLock =
 export async function lockDirectory(path: string, clock: Clock): Promise<DirectoryLock> {
   let candidate: Candidate | null = null;
   try {
-    mkdirSync(path, { recursive: true });
+    makeDirectory(path);
     candidate = new Candidate(new SocketDirectory(path));
     await candidate.enter();
     return await candidate.contend(clock);

@@ -1,5 +1,7 @@
 import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
+import { reasonOf } from '../core/reason.ts';
+import { SetupError } from '../core/setup-error.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface OpenLedgerParts {
@@ -7,9 +9,27 @@ export interface OpenLedgerParts {
   readonly random: () => number;
 }
 
+export type EnteredLedger =
+  | { readonly kind: 'entered'; leave(): void }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/**
+ * What a process does once, before any of its threads opens the ledger: an embedded ledger has its directory made
+ * and checked, and is refused to a process that can't share it with those that have it open. `leave` comes after the
+ * last thread has closed it.
+ */
+export async function enterLedger(target: LedgerTarget, parts: OpenLedgerParts): Promise<EnteredLedger> {
+  if (target.kind === 'redis') return { kind: 'entered', leave: () => {} };
+  const { enterDirectory } = await import('./lmdb/directory.ts');
+  const entered = await enterDirectory(target.path, parts);
+  return entered.kind === 'entered'
+    ? entered
+    : { kind: 'failed', reason: setupReason(target, entered.reason) };
+}
+
 /**
  * The ledger that `LEDGER_URL` names, opened for processors in this order. The driver of the other one is not
- * loaded: it would cost each thread its memory.
+ * loaded: it would cost each thread its memory. Rejects with a `SetupError` when an embedded ledger can't be opened.
  */
 export async function openLedger(
   target: LedgerTarget,
@@ -22,5 +42,14 @@ export async function openLedger(
     return RedisLedger.open(url, { processorNames, clock, random, ...(tls && { tls }) });
   }
   const { LmdbLedger } = await import('./lmdb/ledger.ts');
-  return LmdbLedger.open(target.path, { processorNames, clock });
+  try {
+    return await LmdbLedger.open(target.path, { processorNames, clock });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) throw new SetupError(setupReason(target, reasonOf(error)));
+    throw error;
+  }
+}
+
+function setupReason(target: { readonly path: string }, reason: string): string {
+  return `LEDGER_URL=lmdb:${target.path}: ${reason}`;
 }
