@@ -13,6 +13,7 @@ const compositionRoots = [
   'src/primary.ts',
   'src/start.ts',
   'src/http/worker.ts',
+  'src/ledger/lmdb/writer.ts',
   'src/audit/worker.ts',
   'src/pool/worker.ts',
   'src/simulated/main.ts',

@@ -123,6 +123,12 @@ async function stop(signal: Signal, running: Running): Promise<never> {
   listener.close();
   ring.wakeAll();
   const outcome = await pool.stop(config.stopTimeoutMs);
+  if (outcome === 'stuck') {
+    log.error({ waiting: ring.size }, 'a thread waits for a lock of the ledger: this process kills itself');
+    release();
+    // Node would wait for that thread, also in `process.exit`.
+    process.kill(process.pid, 'SIGKILL');
+  }
   await front.close();
   release();
   log.info({ outcome, waiting: ring.size }, 'stopped');

@@ -9,6 +9,12 @@ export interface OpenLedgerParts {
   readonly random: () => number;
 }
 
+/**
+ * `here`: the thread may stand still for as long as a write to an embedded ledger takes; only threads that have
+ * batches to commit should. `elsewhere`: it never does, and another thread writes for it.
+ */
+export type Writes = 'here' | 'elsewhere';
+
 export type EnteredLedger =
   | { readonly kind: 'entered'; leave(): void }
   | { readonly kind: 'failed'; readonly reason: string };
@@ -35,15 +41,21 @@ export async function openLedger(
   target: LedgerTarget,
   processorNames: readonly string[],
   { clock, random }: OpenLedgerParts,
+  writes: Writes,
 ): Promise<Ledger> {
   if (target.kind === 'redis') {
     const { RedisLedger } = await import('./redis/ledger.ts');
     const { url, tls } = target;
     return RedisLedger.open(url, { processorNames, clock, random, ...(tls && { tls }) });
   }
-  const { LmdbLedger } = await import('./lmdb/ledger.ts');
+  const options = { processorNames, clock };
   try {
-    return await LmdbLedger.open(target.path, { processorNames, clock });
+    if (writes === 'elsewhere') {
+      const { ThreadedLmdbLedger } = await import('./lmdb/threaded-ledger.ts');
+      return await ThreadedLmdbLedger.open(target.path, options);
+    }
+    const { LmdbLedger } = await import('./lmdb/ledger.ts');
+    return await LmdbLedger.open(target.path, options);
   } catch (error) {
     if (error instanceof Error && 'code' in error) throw new SetupError(setupReason(target, reasonOf(error)));
     throw error;

@@ -16,6 +16,8 @@ const NICE_INCREMENT = 5;
 
 /** A thread that dies again and again, because of the machine or of a bug, must not take all the CPU with it. */
 const REPLACE_AFTER_MS = 100;
+/** A thread that executes JavaScript ends at once. */
+const END_MS = 2000;
 
 /**
  * The pool threads of an instance. Each runs one task for as long as it lives: it drains the ring. One that dies is
@@ -46,8 +48,11 @@ export class Pool {
       this.#tasks.push(this.#keepRunning(thread));
   }
 
-  /** Waits until every thread has come to its end, `timeoutMs` at most, and ends those that have not. */
-  async stop(timeoutMs: number): Promise<'drained' | 'cut off'> {
+  /**
+   * Waits until every thread has come to its end, `timeoutMs` at most, and ends those that have not. `stuck`: one
+   * can't be ended, because it waits for a lock of an embedded ledger that another process has.
+   */
+  async stop(timeoutMs: number): Promise<'drained' | 'cut off' | 'stuck'> {
     this.#stopping = true;
     const finished = Promise.all(this.#tasks).then(() => 'drained' as const);
     let timer: NodeJS.Timeout | undefined;
@@ -56,8 +61,11 @@ export class Pool {
     });
     const outcome = await Promise.race([finished, overdue]);
     clearTimeout(timer);
-    await this.#piscina.destroy();
-    return outcome;
+    const ended = this.#piscina.destroy().then(() => outcome);
+    const stuck = new Promise<'stuck'>((resolve) => {
+      timer = setTimeout(() => resolve('stuck'), END_MS);
+    });
+    return Promise.race([ended, stuck]).finally(() => clearTimeout(timer));
   }
 
   async #keepRunning(thread: number): Promise<void> {
