@@ -4,12 +4,15 @@ import {
   closeSync,
   constants,
   existsSync,
+  linkSync,
   openSync,
   readdirSync,
   readlinkSync,
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
+  writeFileSync,
 } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -32,7 +35,12 @@ import { dataFileFault } from './data-file.ts';
  */
 const ENTRY = /^open-([0-9]+)-[0-9a-f]{16}$/;
 const DATA_FILE = 'data.mdb';
-const FILES = [DATA_FILE, 'lock.mdb'];
+const LOCK_FILE = 'lock.mdb';
+const FILES = [DATA_FILE, LOCK_FILE];
+/** Some more than LMDB's table of 126 readers takes: it uses what there is. */
+const LOCK_BYTES = 16_384;
+/** What an empty ledger takes on the disk. */
+const ROOM_BYTES = 131_072;
 
 const TRIES = 8;
 const TRY_AGAIN_MS = 100;
@@ -91,13 +99,24 @@ export function directoryFault(path: string): string | null {
 }
 
 /**
- * LMDB makes its files itself, but its binding may crash where it can't. So what can fail there fails here first. A
- * file that exists is not opened: to close it again would let go of the locks that this process has on it.
+ * LMDB makes its files itself, but its binding may crash where it can't, and so it does when the disk is full: the lock
+ * file is mapped into memory with blocks that it does not have yet. So the files are made here, and what can fail does.
+ * A file that exists is not opened: to close it again would let go of the locks that this process has on it.
  */
 function makeFiles(path: string): void {
-  for (const name of FILES) {
-    const file = join(path, name);
-    if (!existsSync(file)) closeSync(openSync(file, 'a'));
+  const [data, lock] = [join(path, DATA_FILE), join(path, LOCK_FILE)];
+  if (!existsSync(data)) closeSync(openSync(data, 'a'));
+  if (existsSync(lock)) return;
+  const made = join(path, `starting-${LOCK_FILE}-${randomBytes(8).toString('hex')}`);
+  try {
+    writeFileSync(made, Buffer.alloc(ROOM_BYTES), { flag: 'wx' });
+    truncateSync(made, LOCK_BYTES);
+    linkSync(made, lock);
+  } catch (error) {
+    // Another process was faster, and may be using it by now.
+    if (!existsSync(lock)) throw error;
+  } finally {
+    rmSync(made, { force: true });
   }
 }
 

@@ -25,7 +25,7 @@ const OPEN_WAIT_MS = 2000;
 /** `ping` is asked by those who want to know now. */
 const PING_TIMEOUT_MS = 1000;
 /** Longer than a commit takes on a slow disk, and than a purge of some million payments. */
-const WRITE_TIMEOUT_MS = 5000;
+const WRITE_TIMEOUT_MS = 3000;
 /** Each thread commits one batch at a time. More than this many waiting are requests that pile up, such as pings. */
 const WAITING_WRITES_MAX = 64;
 const CLOSE_WAIT_MS = 1000;

@@ -128,6 +128,18 @@ test('a file in its place, and what is no ledger', async ({ directory }) => {
   assert.match(reason, /wrong\/data\.mdb is not an LMDB data file; restore it from a copy, or move it away/);
 });
 
+test('a full disk', async ({ directory }) => {
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory]).status !== 0) {
+    console.log('skipped: this user may mount nothing here');
+    return;
+  }
+  const { reason } = { reason: '', ...(await enter(join(directory, 'ledger'))) };
+  const left = readdirSync(join(directory, 'ledger'));
+  spawnSync('umount', [directory]);
+  assert.match(reason, /^ENOSPC: /);
+  assert.equal(left, ['data.mdb']);
+});
+
 test('a real PID namespace', async ({ directory }) => {
   if (spawnSync('unshare', [...OTHER_NAMESPACE.slice(1), 'true']).status !== 0) {
     console.log('skipped: this user may make no PID namespace here');
