@@ -15,6 +15,7 @@ const compositionRoots = [
   'src/gateway.ts',
   'src/start.ts',
   'src/http/worker.ts',
+  'src/ledger/lmdb/writer.ts',
   'src/audit/worker.ts',
   'src/pool/worker.ts',
   'src/simulated/main.ts',

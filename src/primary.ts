@@ -5,6 +5,7 @@ import { sanitizeEnvironment } from './config/environment.ts';
 import { formatAddress } from './core/address.ts';
 import { systemClock } from './core/clock.ts';
 import { countDroppedLines, createLogger, type Log } from './core/log.ts';
+import { isSetupError } from './core/setup-error.ts';
 import { onStopRequest, type StopCause } from './core/stop-request.ts';
 import { type HttpFront, openFront } from './http/http-server.ts';
 import type { Listener } from './http/uws.ts';
@@ -13,6 +14,7 @@ import { markLedger } from './journal/ledger-mark.ts';
 import { LeftJournalWatch, takeOverJournals } from './journal/left-behind.ts';
 import { Recovery } from './journal/recovery.ts';
 import { journalFileCount, replay } from './journal/replay.ts';
+import { enterLedger } from './ledger/open.ts';
 import { Pool } from './pool/pool.ts';
 import type { PoolTask } from './pool/worker.ts';
 import { allocateSharedMemory, RECORDS_PER_SEGMENT } from './shared-memory/allocate.ts';
@@ -46,9 +48,15 @@ async function run(configured: Config, log: Log): Promise<void> {
   await stat('/');
   const lock = await lockDirectory(journalDir, systemClock);
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
-  process.once('exit', () => lock.release());
   const mismatch = markLedger(journalDir, configured.ledger);
   if (mismatch !== null) fail(`JOURNAL_DIR=${journalDir}: ${mismatch}`);
+  const entered = await enterLedger(configured.ledger, { clock: systemClock, random: Math.random });
+  if (entered.kind === 'failed') fail(entered.reason);
+  const release = () => {
+    entered.leave();
+    lock.release();
+  };
+  process.once('exit', release);
   const neighbourhood = {
     directory: journalDir,
     ledger: configured.ledger,
@@ -106,7 +114,10 @@ async function run(configured: Config, log: Log): Promise<void> {
     shared,
     clock: systemClock,
     log,
-    onDeath: (error) => fail(String(error)),
+    onDeath: (error) => fail(lineOf(error)),
+  }).catch((error: unknown) => {
+    if (isSetupError(error)) fail(error.message);
+    throw error;
   });
   pool.start();
   const listened = await front.listen();
@@ -120,7 +131,7 @@ async function run(configured: Config, log: Log): Promise<void> {
   const { listener } = listened;
   log.info({ listen: formatAddress(listener.address), ledger: config.ledger.kind }, 'gateway listens');
 
-  const running = { config, board, ring, pool, front, listener, log };
+  const running = { config, board, ring, pool, front, listener, release, log };
   onStopRequest((cause) => void stop(cause, running));
   const lockCheck = setInterval(() => {
     if (lock.isHeld() || board.stopping) return;
@@ -136,12 +147,14 @@ interface Running {
   readonly pool: Pool;
   readonly front: HttpFront;
   readonly listener: Listener;
+  /** Gives up the journal and the ledger. */
+  readonly release: () => void;
   readonly log: Log;
 }
 
 /** Not ready, then deaf, then drained, then gone. What is left is in the journal or claimed, for the next start. */
 async function stop(cause: StopCause | 'lock lost', running: Running): Promise<never> {
-  const { config, board, ring, pool, front, listener, log } = running;
+  const { config, board, ring, pool, front, listener, release, log } = running;
   if (cause === 'lock lost') {
     const { journalDir } = config;
     log.error({ journalDir }, 'the lock of the journal was removed: settling what was accepted, then ending');
@@ -152,9 +165,19 @@ async function stop(cause: StopCause | 'lock lost', running: Running): Promise<n
   listener.close();
   ring.wakeAll();
   const outcome = await pool.stop(config.stopTimeoutMs);
+  if (outcome === 'stuck') {
+    log.error({ waiting: ring.size }, 'a thread waits for a lock of the ledger: this process kills itself');
+    release();
+    // Node would wait for that thread, also in `process.exit`.
+    process.kill(process.pid, 'SIGKILL');
+  }
   await front.close();
   log.info({ outcome, waiting: ring.size }, 'stopped');
   process.exit(cause === 'lock lost' ? 1 : 0);
+}
+
+function lineOf(error: unknown): string {
+  return isSetupError(error) ? error.message : String(error);
 }
 
 function fail(line: string): never {

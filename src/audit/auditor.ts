@@ -29,7 +29,7 @@ export class Auditor {
   /** Rejects when the directory of an embedded ledger can't be used. */
   static async open({ config, clock, random }: AuditorParts): Promise<Auditor> {
     const names = config.processors.map(({ name }) => name);
-    return new Auditor(config, clock, await openLedger(config.ledger, names, { clock, random }));
+    return new Auditor(config, clock, await openLedger(config.ledger, names, { clock, random }, 'elsewhere'));
   }
 
   private constructor(config: Config, clock: Clock, ledger: Ledger) {

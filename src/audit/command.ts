@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { readConfig } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
+import { isSetupError } from '../core/setup-error.ts';
 import { parseWindow } from '../core/time-window.ts';
+import { enterLedger } from '../ledger/open.ts';
 import type { AuditRequest } from './audit.ts';
 import { Auditor } from './auditor.ts';
 import { ProgressLine, type ProgressLineParts } from './progress.ts';
@@ -90,13 +93,21 @@ async function auditHere(
   for (const line of reading.warnings) complain(`dinossauro: ${line}`);
   if (reading.kind === 'wrong') return { kind: 'failed', lines: reading.problems };
   const { config } = reading;
-  // An embedded ledger makes its directory, and an audit of books that nobody keeps would find them empty.
-  if (config.ledger.kind === 'lmdb' && !existsSync(config.ledger.path)) {
+  // Opening an embedded ledger makes it, and an audit of books that nobody keeps would find them empty.
+  if (config.ledger.kind === 'lmdb' && !existsSync(join(config.ledger.path, 'data.mdb'))) {
     return failed(`LEDGER_URL: there are no books in ${config.ledger.path}`);
   }
-  const auditor = await Auditor.open({ config, clock: systemClock, random: Math.random });
+  const parts = { clock: systemClock, random: Math.random };
+  const entered = await enterLedger(config.ledger, parts);
+  if (entered.kind === 'failed') return failed(`${entered.reason}. A gateway can audit instead: --url`);
+  const auditor = await Auditor.open({ config, ...parts }).catch((error: unknown) => {
+    if (isSetupError(error)) return error;
+    throw error;
+  });
+  if (auditor instanceof Error) return failed(auditor.message);
   const reply = await auditor.run(request, (now) => progress?.update(now));
   await auditor.close();
+  entered.leave();
   if (reply.kind === 'unavailable') return failed(`the ledger does not answer: ${reply.reason}`);
   return { kind: 'report', report: reply.value };
 }

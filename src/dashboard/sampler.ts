@@ -146,11 +146,11 @@ export class Sampler {
 
   #backlogAgeMs(): number {
     const { ring, clock } = this.#parts;
-    const oldestMs = Math.min(
-      this.#oldest(['oldestHeldAtMs']) ?? Infinity,
-      ring.oldestAcceptedAtMs() ?? Infinity,
-    );
-    return oldestMs === Infinity ? 0 : Math.max(0, clock.nowMs() - oldestMs);
+    const heldAtMs = this.#oldest(['oldestHeldAtMs']) ?? Number.POSITIVE_INFINITY;
+    const queuedAtMs = ring.oldestAcceptedAtMs() ?? Number.POSITIVE_INFINITY;
+    // Those in the ring have only the wall clock's stamp.
+    const ageMs = Math.max(clock.monotonicMs() - heldAtMs, clock.nowMs() - queuedAtMs);
+    return Math.max(0, ageMs);
   }
 
   /** The earliest moment that any thread shows in one of these gauges; null: none shows any. */

@@ -1,9 +1,10 @@
-import { accessSync, constants, readdirSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type FileSystem, fileSystemOf } from '../core/file-system.ts';
 import { reasonOf } from '../core/reason.ts';
 import { directoryHolder, type Holder, lockFault } from '../journal/directory-lock.ts';
 import { leftJournals, type Neighbourhood } from '../journal/left-behind.ts';
+import { directoryFault, sharingFault } from '../ledger/lmdb/directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { pathHolder } from './socket-holder.ts';
 
@@ -62,7 +63,18 @@ export async function checkLock(path: string): Promise<Finding> {
   }
 }
 
-/** Journals of other instances whose payments wait for somebody. */
+/** Whether LMDB can open what is in the directory of the ledger, and beside those who have it open. */
+export async function checkLmdb(path: string): Promise<Finding[]> {
+  if (!existsSync(path)) return [];
+  try {
+    const fault = directoryFault(path) ?? (await sharingFault(path));
+    return fault === null ? [] : [fail('ledger', fault, 'a gateway would not start')];
+  } catch (error) {
+    return [fail('ledger', reasonOf(error), 'let this user read and write there, or set LEDGER_URL')];
+  }
+}
+
+/** Journals of other instances with payments that wait for a gateway. */
 export async function checkLeftJournals(neighbourhood: Neighbourhood): Promise<Finding[]> {
   return (await leftJournals(neighbourhood)).map(({ directory, obstacle }) =>
     warn(

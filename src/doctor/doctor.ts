@@ -2,7 +2,7 @@ import { type Config, readConfig } from '../config/config.ts';
 import { PLAYED, playedAddress, playsProcessors, trialEnvironment } from '../config/demo.ts';
 import { harmfulVariables } from '../config/environment.ts';
 import type { Clock } from '../core/clock.ts';
-import { checkDirectory, checkLeftJournals, checkLock } from './directory.ts';
+import { checkDirectory, checkLeftJournals, checkLmdb, checkLock } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkLimits, readLimits } from './limits.ts';
 import { checkListen, gatewayAnswers } from './listen.ts';
@@ -58,8 +58,9 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
     ledger: config.ledger,
     takesOver: config.takesOverJournals,
   });
-  yield await checkLedger(config, clock);
-  yield await checkStranded(config, clock);
+  const ledgerFindings = await checkLedger(config, clock);
+  yield ledgerFindings;
+  if (!ledgerFindings.some(({ level }) => level === 'fail')) yield await checkStranded(config, clock);
   if (!isTrial) yield await Promise.all(config.processors.map(checkProcessor));
 }
 
@@ -86,7 +87,11 @@ function excused(finding: Finding): Finding {
 async function checkLedger({ ledger, leaseMs }: Config, clock: Clock): Promise<readonly Finding[]> {
   if (ledger.kind === 'lmdb') {
     const elsewhere = 'set LEDGER_URL';
-    return checkDirectory({ check: 'ledger', path: ledger.path, roomBytes: LEDGER_ROOM_BYTES, elsewhere });
+    const { path } = ledger;
+    return [
+      ...checkDirectory({ check: 'ledger', path, roomBytes: LEDGER_ROOM_BYTES, elsewhere }),
+      ...(await checkLmdb(path)),
+    ];
   }
   const { newDriver } = await import('../ledger/redis/ledger.ts');
   return checkRedis({

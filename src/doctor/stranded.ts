@@ -29,7 +29,7 @@ export async function checkStranded({ ledger, processors }: Config, clock: Clock
 async function inLmdb(path: string, names: readonly string[], clock: Clock): Promise<StrandedPayments[]> {
   if (!existsSync(join(path, 'data.mdb'))) return [];
   const { LmdbLedger } = await import('../ledger/lmdb/ledger.ts');
-  const ledger = await LmdbLedger.open(path, { processorNames: [], clock, readOnly: true });
+  const ledger = LmdbLedger.openToRead(path, { processorNames: [], clock });
   try {
     const reply = await ledger.stranded(clock.nowMs());
     return reply.kind === 'ok' ? reply.value.filter(({ name }) => !names.includes(name)) : [];

@@ -62,7 +62,7 @@ export class HttpThread {
     log: Log,
   ): Promise<HttpThread> {
     const names = config.processors.map(({ name }) => name);
-    const ledger = await openLedger(config.ledger, names, { clock, random: Math.random });
+    const ledger = await openLedger(config.ledger, names, { clock, random: Math.random }, 'elsewhere');
     const lease =
       config.acceptDurability === 'ledger' ? leaseOf(index, config, shared, ledger, clock, log) : null;
     // Not awaited: the gateway starts, and says that it is not ready, while its ledger is away.

@@ -1,8 +1,9 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
+import { makeDirectory } from '../core/directory.ts';
 import type { Log } from '../core/log.ts';
 import { MemoryLedger } from '../ledger/memory/ledger.ts';
 import { allocateSharedMemory, RECORDS_PER_SEGMENT } from '../shared-memory/allocate.ts';
@@ -23,7 +24,7 @@ export async function warmUpHttp(index: number, config: Config, clock: Clock, lo
   if (config.warmUpPayments === 0) return;
   const journalDir = join(config.journalDir, `warm-up-${index}`);
   try {
-    mkdirSync(journalDir, { recursive: true });
+    makeDirectory(journalDir);
     await postAll(scratch(config, journalDir), clock, log);
     rmSync(journalDir, { recursive: true });
   } catch (error) {

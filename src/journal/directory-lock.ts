@@ -4,7 +4,6 @@ import {
   constants,
   existsSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -14,6 +13,7 @@ import {
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../core/clock.ts';
+import { makeDirectory } from '../core/directory.ts';
 import { type FileSystem, fileSystemOf } from '../core/file-system.ts';
 
 /**
@@ -88,7 +88,7 @@ export async function lockDirectory(
 ): Promise<DirectoryLock> {
   let candidate: Candidate | null = null;
   try {
-    mkdirSync(path, { recursive: true });
+    makeDirectory(path);
     candidate = new Candidate(new SocketDirectory(path), purpose);
     const fault = await candidate.bind();
     if (fault !== null) {

@@ -19,6 +19,8 @@ const NICE_INCREMENT = 5;
 
 /** A thread that dies again and again, because of the machine or of a bug, must not take all the CPU with it. */
 const REPLACE_AFTER: Backoff = { baseMs: 100, maxMs: 5000 };
+/** A thread that executes JavaScript ends at once. */
+const END_MS = 2000;
 
 /**
  * The pool threads of an instance. Each runs one task for as long as it lives: it drains the ring. One that dies is
@@ -49,8 +51,11 @@ export class Pool {
       this.#tasks.push(this.#keepRunning(thread));
   }
 
-  /** Waits until every thread has come to its end, `timeoutMs` at most, and ends those that have not. */
-  async stop(timeoutMs: number): Promise<'drained' | 'cut off'> {
+  /**
+   * Waits until every thread has come to its end, `timeoutMs` at most, and ends those that have not. `stuck`: one
+   * can't be ended, because it waits for a lock of an embedded ledger that another process has.
+   */
+  async stop(timeoutMs: number): Promise<'drained' | 'cut off' | 'stuck'> {
     this.#stopping = true;
     const finished = Promise.all(this.#tasks).then(() => 'drained' as const);
     let timer: NodeJS.Timeout | undefined;
@@ -59,8 +64,12 @@ export class Pool {
     });
     const outcome = await Promise.race([finished, overdue]);
     clearTimeout(timer);
-    await Promise.all([...this.#running.values()].map((piscina) => piscina.destroy()));
-    return outcome;
+    const threads = [...this.#running.values()];
+    const ended = Promise.all(threads.map((piscina) => piscina.destroy())).then(() => outcome);
+    const stuck = new Promise<'stuck'>((resolve) => {
+      timer = setTimeout(() => resolve('stuck'), END_MS);
+    });
+    return Promise.race([ended, stuck]).finally(() => clearTimeout(timer));
   }
 
   async #keepRunning(thread: number): Promise<void> {

@@ -36,7 +36,7 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
   countDroppedLines((lineCount) => board.countDroppedLines(lineCount));
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
   const sheet = new Meters(shared.meters, shared.boardShape).sheet(thread);
-  const ledger = await openLedger(config.ledger, names, { clock, random });
+  const ledger = await openLedger(config.ledger, names, { clock, random }, 'here');
   const processors = config.processors.map(
     (target) => new HttpProcessor({ ...target, connectionCount: connectionCount(config), clock, tracer }),
   );

@@ -13,7 +13,12 @@ const NAMES = ['default', 'fallback'];
 
 test('a path opens the embedded ledger, for the processors named', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'open-'));
-  const ledger = await openLedger({ kind: 'lmdb', path: join(directory, 'deep/ledger') }, NAMES, PARTS);
+  const ledger = await openLedger(
+    { kind: 'lmdb', path: join(directory, 'deep/ledger') },
+    NAMES,
+    PARTS,
+    'here',
+  );
   assert.instance(ledger, LmdbLedger);
   const empty = NAMES.map((name) => ({ name, count: 0, amountCents: 0 }));
   assert.equal(await ledger.summary(-Infinity, Infinity), { kind: 'ok', value: empty });
@@ -22,7 +27,7 @@ test('a path opens the embedded ledger, for the processors named', async () => {
 });
 
 test('a URL opens the one on Redis, also while that is away', async () => {
-  const ledger = await openLedger({ kind: 'redis', url: 'redis://127.0.0.1:1' }, NAMES, PARTS);
+  const ledger = await openLedger({ kind: 'redis', url: 'redis://127.0.0.1:1' }, NAMES, PARTS, 'here');
   assert.instance(ledger, RedisLedger);
   assert.is((await ledger.ping()).kind, 'unavailable');
   await ledger.close();

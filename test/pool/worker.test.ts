@@ -68,7 +68,7 @@ async function setUp(environment: Record<string, string> = {}) {
   const segments = new Segments(shared.segments);
   const options = { directory, writer: 'http-0', segments, durable: false, flushRecords: 512 };
   const journal = new Journal({ ...options, randomU32: () => 1 });
-  const ledger = await openLedger(config.ledger, NAMES, { clock: systemClock, random: Math.random });
+  const ledger = await openLedger(config.ledger, NAMES, { clock: systemClock, random: Math.random }, 'here');
   return {
     config,
     shared,

@@ -78,8 +78,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'let the journal forget a payment before it is claimed',
     file: 'pool/dispatcher.ts',
-    from: 'const delivery = new Delivery(payment, payment.journalRef, payment.trace);',
-    to: 'const delivery = new Delivery(payment, payment.journalRef, payment.trace);\n      this.#parts.source.release(payment.journalRef);',
+    from: 'const delivery = this.#deliveryOf(payment, payment.journalRef, payment.trace);',
+    to: 'const delivery = this.#deliveryOf(payment, payment.journalRef, payment.trace);\n      this.#parts.source.release(payment.journalRef);',
   },
   {
     name: 'let the journal forget what is pushed a second time',

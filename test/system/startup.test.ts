@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -95,6 +95,33 @@ test('a gateway that runs has warned of what it does not read', async () => {
 
 const none = { PAYMENT_PROCESSOR_URL_DEFAULT: '', PAYMENT_PROCESSOR_URL_FALLBACK: '' };
 refuses('to run without a processor', 'src/gateway.ts', none, [/^dinossauro: No processor: /]);
+
+for (const threads of ['1', '2']) {
+  const environment = { ...GOOD, HTTP_THREADS: threads, WARM_UP_PAYMENTS: '0' };
+  test(`a ledger that cannot be opened ends ${threads} HTTP threads in one line`, () =>
+    inDirectory(async (directory) => {
+      const path = (name: string) => join(directory, name);
+      mkdirSync(path('zeros'));
+      writeFileSync(path('zeros/data.mdb'), Buffer.alloc(2 ** 20));
+      mkdirSync(path('locked/lock.mdb'), { recursive: true });
+      const wrong: readonly [string, RegExp][] = [
+        [path('zeros'), /data\.mdb is not an LMDB data file; restore it from a copy, or move it away/],
+        [path('zeros/data.mdb/ledger'), /: ENOTDIR: not a directory/],
+        [path('locked'), /lock\.mdb is not a file; move it away/],
+      ];
+      for (const [ledger, reason] of wrong) {
+        const { code, lines } = await ending('src/primary.ts', {
+          ...environment,
+          LISTEN: `127.0.0.1:${await freePort()}`,
+          LEDGER_URL: `lmdb:${ledger}`,
+        });
+        assert.is(code, 1);
+        assert.is(lines.length, 1, lines.join('\n'));
+        assert.ok(lines[0]?.startsWith(`dinossauro: LEDGER_URL=lmdb:${ledger}: `));
+        assert.match(lines[0] ?? '', reason);
+      }
+    }));
+}
 
 const ONE = { ledger: 'lmdb', gatewayCount: 1 } as const;
 

@@ -65,8 +65,6 @@ export interface LmdbOptions {
   readonly clock: Clock;
   /** How often a subscription looks for news. */
   readonly pollMs?: number;
-  /** Nothing is written or made, so the directory must hold books, which know these processors. */
-  readonly readOnly?: boolean;
 }
 
 type Bytes = Database<Buffer, Buffer>;
@@ -107,7 +105,7 @@ export class LmdbLedger implements Ledger {
   readonly #unsubscribes = new Set<() => void>();
   #closed = false;
 
-  private constructor(path: string, { processorNames, clock, pollMs, readOnly = false }: LmdbOptions) {
+  private constructor(path: string, { processorNames, clock, pollMs }: LmdbOptions, readOnly: boolean) {
     assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
     // A path that has a dot would be taken for a file's.
     this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 4, readOnly });
@@ -118,13 +116,22 @@ export class LmdbLedger implements Ledger {
     this.#processorNames = [...processorNames];
     this.#clock = clock;
     this.#pollMs = pollMs ?? DEFAULT_POLL_MS;
-    const register = () => this.#register(processorNames);
-    this.#processorNumbers = readOnly ? register() : this.#root.transactionSync(register, COMMIT_FLAGS);
+    this.#processorNumbers = readOnly
+      ? this.#registered(processorNames)
+      : this.#root.transactionSync(() => this.#register(processorNames), COMMIT_FLAGS);
   }
 
   /** Opens or makes the ledger in directory `path`. Rejects when the directory can't be used. */
   static async open(path: string, options: LmdbOptions): Promise<LmdbLedger> {
-    return new LmdbLedger(path, options);
+    return new LmdbLedger(path, options, false);
+  }
+
+  /**
+   * Opens what a thread of this process has opened already, for the same processors, and waits for no lock. Nothing
+   * may be written by what is returned.
+   */
+  static openToRead(path: string, options: LmdbOptions): LmdbLedger {
+    return new LmdbLedger(path, options, true);
   }
 
   enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>> {
@@ -354,14 +361,26 @@ export class LmdbLedger implements Ledger {
     const named = this.#records.getCount(processorNameKeys());
     let last = named;
     return processorNames.map((name) => {
-      const key = processorNameKey(name);
-      const known = this.#records.get(key)?.readUInt16BE(0);
+      const known = this.#registeredNumber(name);
       if (known !== undefined) return known;
       last++;
       assert(last <= PROCESSOR_NUMBER_MAX, 'a ledger knows 65,535 processors');
-      this.#records.putSync(key, Buffer.from([last >> 8, last & 0xff]));
+      this.#records.putSync(processorNameKey(name), Buffer.from([last >> 8, last & 0xff]));
       return last;
     });
+  }
+
+  #registered(processorNames: readonly string[]): number[] {
+    this.#root.resetReadTxn();
+    return processorNames.map((name) => {
+      const number = this.#registeredNumber(name);
+      assert(number !== undefined, 'whoever opened the ledger to write has registered its processors');
+      return number;
+    });
+  }
+
+  #registeredNumber(name: string): number | undefined {
+    return this.#records.get(processorNameKey(name))?.readUInt16BE(0);
   }
 
   #processorNumber(processor: number): number {

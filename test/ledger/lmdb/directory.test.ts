@@ -1,0 +1,157 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { systemClock } from '../../../src/core/clock.ts';
+import { type EnteredDirectory, enterDirectory, sharingFault } from '../../../src/ledger/lmdb/directory.ts';
+
+/** Enters the directory that it is given, says how that went, and stays. */
+const CHILD = `
+  import { enterDirectory } from '${new URL('../../../src/ledger/lmdb/directory.ts', import.meta.url)}';
+  import { systemClock } from '${new URL('../../../src/core/clock.ts', import.meta.url)}';
+  const entered = await enterDirectory(process.argv[1], { clock: systemClock, random: Math.random });
+  console.log(entered.kind === 'entered' ? 'entered' : entered.reason);
+  setInterval(() => {}, 60_000);
+`;
+const NODE = [
+  process.execPath,
+  '--disable-warning=ExperimentalWarning',
+  '--input-type=module',
+  '--eval',
+  CHILD,
+];
+const FILES = ['data.mdb', 'lock.mdb'];
+const OTHER_NAMESPACE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
+
+const test = suite<{ directory: string }>('the directory of an LMDB ledger');
+
+test.before.each((context) => {
+  context.directory = mkdtempSync(join(tmpdir(), 'lmdb-directory-'));
+});
+
+test.after.each(({ directory }) => rmSync(directory, { recursive: true }));
+
+function enter(path: string, namespace?: string): Promise<EnteredDirectory> {
+  const parts = { clock: systemClock, random: Math.random };
+  return enterDirectory(path, namespace === undefined ? parts : { ...parts, namespace });
+}
+
+function leave(entered: EnteredDirectory): void {
+  assert.is(entered.kind, 'entered');
+  if (entered.kind === 'entered') entered.leave();
+}
+
+/** A process that enters, and what it says of that. */
+async function enterElsewhere(command: readonly string[], path: string) {
+  const [program = '', ...args] = [...command, path];
+  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  if (child.stdout === null) throw new Error('the child has no output');
+  const [said] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await once(child, 'close');
+  };
+  return { said, child, kill };
+}
+
+test('any number of processes of one namespace', async ({ directory }) => {
+  const path = join(directory, 'a/ledger');
+  const [one, other] = [await enter(path), await enter(path)];
+  leave(one);
+  leave(other);
+  assert.equal(readdirSync(path), FILES);
+});
+
+test('another namespace waits until the last has left', async ({ directory }) => {
+  const [one, other] = [await enter(directory, '1'), await enter(directory, '1')];
+  const refused = await enter(directory, '2');
+  assert.match(refused.kind === 'failed' ? refused.reason : 'entered', /process of another PID namespace/);
+  assert.match((await sharingFault(directory, '2')) ?? 'none', /process of another PID namespace/);
+  assert.is(await sharingFault(directory, '1'), null);
+  leave(one);
+  assert.is((await enter(directory, '2')).kind, 'failed');
+  leave(other);
+  leave(await enter(directory, '2'));
+});
+
+test('of two namespaces at once one gets in, and never both', async ({ directory }) => {
+  let entries = 0;
+  for (let round = 0; round < 10; round++) {
+    const both = await Promise.all([enter(directory, '1'), enter(directory, '2')]);
+    const inside = both.filter(({ kind }) => kind === 'entered');
+    assert.ok(inside.length <= 1);
+    entries += inside.length;
+    for (const entered of inside) leave(entered);
+  }
+  assert.ok(entries >= 9, `${entries} of 10 rounds had a winner`);
+});
+
+test('a name longer than that of a socket may be', async ({ directory }) => {
+  const path = join(directory, 'x'.repeat(120));
+  const entered = await enter(path, '1');
+  assert.is((await enter(path, '2')).kind, 'failed');
+  leave(entered);
+});
+
+test('a process that is killed leaves nothing that counts', async ({ directory }) => {
+  const child = await enterElsewhere(NODE, directory);
+  assert.is(child.said, 'entered');
+  assert.is((await enter(directory, '1')).kind, 'failed');
+  await child.kill();
+  leave(await enter(directory, '1'));
+  assert.equal(readdirSync(directory), FILES, 'what it left is cleared away');
+});
+
+test('a process that is stopped counts', async ({ directory }) => {
+  const { child, kill } = await enterElsewhere(NODE, directory);
+  child.kill('SIGSTOP');
+  assert.is((await enter(directory, '1')).kind, 'failed');
+  await kill();
+});
+
+test('a file in its place, and what is no ledger', async ({ directory }) => {
+  const file = join(directory, 'file');
+  writeFileSync(file, '');
+  for (const path of [file, join(file, 'ledger')]) {
+    const { kind, reason } = { reason: '', ...(await enter(path)) };
+    assert.is(kind, 'failed');
+    assert.match(reason, /^E(EXIST|NOTDIR): /);
+  }
+  const wrong = join(directory, 'wrong');
+  mkdirSync(wrong);
+  writeFileSync(join(wrong, 'data.mdb'), Buffer.alloc(9000));
+  const { reason } = { reason: '', ...(await enter(wrong)) };
+  assert.match(reason, /wrong\/data\.mdb is not an LMDB data file; restore it from a copy, or move it away/);
+});
+
+test('a full disk', async ({ directory }) => {
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory]).status !== 0) {
+    console.log('skipped: this user may mount nothing here');
+    return;
+  }
+  const { reason } = { reason: '', ...(await enter(join(directory, 'ledger'))) };
+  const left = readdirSync(join(directory, 'ledger'));
+  spawnSync('umount', [directory]);
+  assert.match(reason, /^ENOSPC: /);
+  assert.equal(left, ['data.mdb']);
+});
+
+test('a real PID namespace', async ({ directory }) => {
+  if (spawnSync('unshare', [...OTHER_NAMESPACE.slice(1), 'true']).status !== 0) {
+    console.log('skipped: this user may make no PID namespace here');
+    return;
+  }
+  const inside = await enterElsewhere([...OTHER_NAMESPACE, ...NODE], directory);
+  assert.is(inside.said, 'entered');
+  const outside = await enterElsewhere(NODE, directory);
+  assert.match(outside.said, /process of another PID namespace/);
+  await outside.kill();
+  await inside.kill();
+  leave(await enter(directory));
+});
+
+test.run();
