@@ -7,7 +7,7 @@ import { systemClock } from './core/clock.ts';
 import { countDroppedLines, createLogger, type Log } from './core/log.ts';
 import { isSetupError } from './core/setup-error.ts';
 import { onStopRequest, type StopCause } from './core/stop-request.ts';
-import { type HttpFront, openFront } from './http/http-server.ts';
+import { type HttpServer, openHttpServer } from './http/http-server.ts';
 import type { Listener } from './http/uws.ts';
 import { lockDirectory } from './journal/directory-lock.ts';
 import { markLedger } from './journal/ledger-mark.ts';
@@ -18,11 +18,11 @@ import { enterLedger } from './ledger/open.ts';
 import { Pool } from './pool/pool.ts';
 import type { PoolTask } from './pool/worker.ts';
 import { allocateSharedMemory, RECORDS_PER_SEGMENT } from './shared-memory/allocate.ts';
-import { Recent } from './shared-memory/idempotency-cache.ts';
-import { Meters } from './shared-memory/metrics-table.ts';
+import { IdempotencyCache } from './shared-memory/idempotency-cache.ts';
+import { MetricsTable } from './shared-memory/metrics-table.ts';
 import { Ring } from './shared-memory/ring.ts';
-import { Segments } from './shared-memory/segment-table.ts';
-import { Board } from './shared-memory/state.ts';
+import { SegmentTable } from './shared-memory/segment-table.ts';
+import { SharedState } from './shared-memory/state.ts';
 
 /** What is accepted between a removal of the lock and its discovery is in danger, if this process crashes as well. */
 const LOCK_CHECK_MS = 1000;
@@ -72,11 +72,11 @@ async function run(configured: Config, log: Log): Promise<void> {
     log.warn({ reduced, wantedLimit }, 'too few open files (ulimit -n): limits are reduced');
   }
   const shared = allocateSharedMemory(configured, journalFileCount(journalDir));
-  const board = new Board(shared.board, shared.boardShape);
-  countDroppedLines((lineCount) => board.countDroppedLines(lineCount));
-  const meters = new Meters(shared.meters, shared.boardShape);
+  const sharedState = new SharedState(shared.state, shared.shape);
+  countDroppedLines((lineCount) => sharedState.countDroppedLines(lineCount));
+  const metricsTable = new MetricsTable(shared.metricsTable, shared.shape);
   const ring = new Ring(shared.ring);
-  const segments = new Segments(shared.segments);
+  const segments = new SegmentTable(shared.segments);
   const replayed = replay(journalDir, segments);
   if (replayed.kind === 'failed') fail(`JOURNAL_DIR=${journalDir}: ${replayed.reason}`);
   if (replayed.damaged.length > 0) log.error({ damaged: replayed.damaged }, 'journal has damaged records');
@@ -89,27 +89,27 @@ async function run(configured: Config, log: Log): Promise<void> {
   const recovery = new Recovery({
     directory: journalDir,
     segments,
-    recent: new Recent(shared.recent),
+    idempotencyCache: new IdempotencyCache(shared.idempotencyCache),
     ring,
     clock: systemClock,
     log,
-    stopping: () => board.stopping,
+    stopping: () => sharedState.stopping,
     journalAccepts: config.acceptDurability === 'journal',
   });
-  recovery.remember();
+  recovery.fillCache();
   const pool = new Pool({
     threadCount: config.poolThreadCount,
     taskOf: (thread, isFirst): PoolTask => ({ thread, config, shared, isFirst }),
     onDeath: (thread) => {
-      const sheet = meters.sheet(thread);
-      sheet.count('deaths');
-      sheet.clearGauges();
-      board.threadDied(thread);
+      const metrics = metricsTable.thread(thread);
+      metrics.count('deaths');
+      metrics.clearGauges();
+      sharedState.threadDied(thread);
       void recovery.pushAgain();
     },
     log,
   });
-  const front = await openFront({
+  const httpServer = await openHttpServer({
     config,
     shared,
     clock: systemClock,
@@ -120,21 +120,21 @@ async function run(configured: Config, log: Log): Promise<void> {
     throw error;
   });
   pool.start();
-  const listened = await front.listen();
+  const listened = await httpServer.listen();
   if (listened.kind === 'failed') {
     fail(`LISTEN: ${listened.reason}; set another one, or see what dinossauro doctor says`);
   }
   // To what has started this process and joined itself to it, if anything has.
   process.send?.('listening', () => {});
   void recovery.pushAgain();
-  void new LeftJournalWatch({ neighbourhood, board, clock: systemClock, log }).run();
+  void new LeftJournalWatch({ neighbourhood, sharedState, clock: systemClock, log }).run();
   const { listener } = listened;
   log.info({ listen: formatAddress(listener.address), ledger: config.ledger.kind }, 'gateway listens');
 
-  const running = { config, board, ring, pool, front, listener, release, log };
+  const running = { config, sharedState, ring, pool, httpServer, listener, release, log };
   onStopRequest((cause) => void stop(cause, running));
   const lockCheck = setInterval(() => {
-    if (lock.isHeld() || board.stopping) return;
+    if (lock.isHeld() || sharedState.stopping) return;
     clearInterval(lockCheck);
     void stop('lock lost', running);
   }, LOCK_CHECK_MS);
@@ -142,10 +142,10 @@ async function run(configured: Config, log: Log): Promise<void> {
 
 interface Running {
   readonly config: Config;
-  readonly board: Board;
+  readonly sharedState: SharedState;
   readonly ring: Ring;
   readonly pool: Pool;
-  readonly front: HttpFront;
+  readonly httpServer: HttpServer;
   readonly listener: Listener;
   /** Gives up the journal and the ledger. */
   readonly release: () => void;
@@ -154,14 +154,14 @@ interface Running {
 
 /** Not ready, then deaf, then drained, then gone. What is left is in the journal or claimed, for the next start. */
 async function stop(cause: StopCause | 'lock lost', running: Running): Promise<never> {
-  const { config, board, ring, pool, front, listener, release, log } = running;
+  const { config, sharedState, ring, pool, httpServer, listener, release, log } = running;
   if (cause === 'lock lost') {
     const { journalDir } = config;
     log.error({ journalDir }, 'the lock of the journal was removed: settling what was accepted, then ending');
   } else {
     log.info({ signal: cause }, 'stopping');
   }
-  board.stop();
+  sharedState.stop();
   listener.close();
   ring.wakeAll();
   const outcome = await pool.stop(config.stopTimeoutMs);
@@ -171,7 +171,7 @@ async function stop(cause: StopCause | 'lock lost', running: Running): Promise<n
     // Node would wait for that thread, also in `process.exit`.
     process.kill(process.pid, 'SIGKILL');
   }
-  await front.close();
+  await httpServer.close();
   log.info({ outcome, waiting: ring.size }, 'stopped');
   process.exit(cause === 'lock lost' ? 1 : 0);
 }

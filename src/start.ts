@@ -7,15 +7,15 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type Config, readConfig } from './config/config.ts';
 import {
+  demoEnvironment,
   HOST,
-  PLAYED,
-  PLAYED_TOKEN,
-  type Played,
-  playedAddress,
   playedBooksFile,
-  playedUrl,
-  playsProcessors,
-  trialEnvironment,
+  SIMULATED_PROCESSORS,
+  SIMULATED_TOKEN,
+  type SimulatedProcessorSetting,
+  simulatedAddress,
+  simulatedUrl,
+  simulatesProcessors,
 } from './config/demo.ts';
 import { type Address, formatAddress } from './core/address.ts';
 import { sleep, systemClock } from './core/clock.ts';
@@ -29,20 +29,20 @@ import { serve } from './simulated/server.ts';
 
 const READY_POLL_MS = 50;
 /** How long a start may take before it says what it waits for. */
-const PATIENCE_MS = 3000;
+const READY_NOTICE_MS = 3000;
 
 // Composition root of `npm start`: the whole thing on one machine, to look at and to try. The gateway is a process
 // of its own, as everywhere; only the processors that it is tried with live here.
-const environment: NodeJS.ProcessEnv = { ...trialEnvironment(process.env) };
+const environment: NodeJS.ProcessEnv = { ...demoEnvironment(process.env) };
 const reading = readConfig(environment);
 if (reading.kind === 'wrong') fail(...reading.problems, ...reading.warnings);
-if (playsProcessors(process.env)) await playAll(reading.config);
+if (simulatesProcessors(process.env)) await simulateAll(reading.config);
 await runGateway(reading.config);
 
-async function playAll({ listen, access, ledger }: Config): Promise<void> {
+async function simulateAll({ listen, access, ledger }: Config): Promise<void> {
   const processors = new Map<string, SimulatedProcessor>();
-  for (const played of PLAYED)
-    processors.set(played.name, await play(played, playedBooksFile(played, ledger)));
+  for (const simulated of SIMULATED_PROCESSORS)
+    processors.set(simulated.name, await simulate(simulated, playedBooksFile(simulated, ledger)));
   if (listen.kind === 'tcp' && listen.port !== 0 && access.dashboard !== 'off')
     await openLab(processors, listen);
 }
@@ -60,8 +60,11 @@ async function openLab(
   environment['DASHBOARD_LAB'] = `http://${HOST}:${served.port}/#${token}`;
 }
 
-async function play(played: Played, booksFile: string): Promise<SimulatedProcessor> {
-  const { name, fee, setting } = played;
+async function simulate(
+  simulated: SimulatedProcessorSetting,
+  booksFile: string,
+): Promise<SimulatedProcessor> {
+  const { name, fee, setting } = simulated;
   const decimal = parseDecimal(fee);
   if (decimal === null) throw new Error(`${fee} is no decimal`);
   const opened = openBooks(booksFile, (reason) =>
@@ -74,14 +77,14 @@ async function play(played: Played, booksFile: string): Promise<SimulatedProcess
     clock: systemClock,
     random: Math.random,
     fee: decimal,
-    token: PLAYED_TOKEN,
+    token: SIMULATED_TOKEN,
     books: opened.books,
   });
-  const served = await serve(processor, playedAddress(played));
+  const served = await serve(processor, simulatedAddress(simulated));
   if (served.kind === 'failed') {
     fail(`${served.reason}; stop what listens there, or name a processor of your own in ${setting}`);
   }
-  console.log(`processor ${name.padEnd(8)}  ${playedUrl(played)}  simulated, fee ${fee}`);
+  console.log(`processor ${name.padEnd(8)}  ${simulatedUrl(simulated)}  simulated, fee ${fee}`);
   return processor;
 }
 
@@ -121,8 +124,10 @@ function invite(config: Config): void {
   const body = `{"correlationId":"'$(${newId})'","amount":19.90}`;
   console.log(`gateway             ${place}  ledger ${ledger.kind}, journal ${journalDir}`);
   if (listen.kind === 'tcp' && access.dashboard !== 'off') {
-    const isPlayed = environment['DASHBOARD_LAB'] !== undefined;
-    console.log(`\nOpen ${pageUrl(listen)}${isPlayed ? ', send it load and break a processor there' : ''}`);
+    const isSimulated = environment['DASHBOARD_LAB'] !== undefined;
+    console.log(
+      `\nOpen ${pageUrl(listen)}${isSimulated ? ', send it load and break a processor there' : ''}`,
+    );
   }
   console.log(`\nOr by hand:\n  ${curl} -i ${place}/payments -d '${body}'`);
   console.log(`  ${curl} ${place}/payments-summary`);
@@ -142,7 +147,7 @@ async function untilReady(config: Config): Promise<void> {
   for (;;) {
     const obstacle = await obstacleOf(config);
     if (obstacle === null) return;
-    if (!isSaid && systemClock.monotonicMs() - beganAtMs > PATIENCE_MS) {
+    if (!isSaid && systemClock.monotonicMs() - beganAtMs > READY_NOTICE_MS) {
       console.error(`dinossauro: not ready yet: ${obstacle}`);
       isSaid = true;
     }

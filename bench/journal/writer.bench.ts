@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Bench } from 'tinybench';
 import { replay, unfinished } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 
 const smoke = process.env['BENCH_SMOKE'] === '1';
 const RECORDS = 16_384;
@@ -12,7 +12,7 @@ const ID = Buffer.alloc(16, 7);
 const TRACE = Buffer.alloc(25, 9);
 
 const directory = mkdtempSync(join(tmpdir(), 'journal-bench-'));
-const segments = new Segments(Segments.allocate(8, RECORDS));
+const segments = new SegmentTable(SegmentTable.allocate(8, RECORDS));
 const journal = new Journal({ directory, writer: 'bench', segments, durable: true, randomU32: () => 0 });
 let writtenCount = 0;
 
@@ -21,7 +21,7 @@ function write(count: number, trace: Buffer | null): void {
   for (let record = 0; record < count; record++) {
     segments.markDone(journal.append(ID, 1990, 1_752_577_200_000, trace));
   }
-  journal.flush();
+  journal.write();
   const before = writtenCount;
   writtenCount += count;
   if (Math.floor(before / RECORDS) !== Math.floor(writtenCount / RECORDS)) journal.reclaim();
@@ -51,15 +51,15 @@ console.log(`CPU of append and flush, µs: 1 record ${cpuUs(times, () => write(1
 console.log(`CPU of append and flush, µs: 10 records ${cpuUs(times, () => write(10, null))}`);
 await journal.close();
 
-const kept = new Segments(Segments.allocate(8, RECORDS));
+const kept = new SegmentTable(SegmentTable.allocate(8, RECORDS));
 const keeper = new Journal({ directory, writer: 'kept', segments: kept, durable: false, randomU32: () => 1 });
 for (let record = 0; record < RECORDS; record++) {
   keeper.append(ID, 1990, 1_752_577_200_000, null);
-  if (record % 500 === 0) keeper.flush();
+  if (record % 500 === 0) keeper.write();
 }
 await keeper.close();
 const begunMs = performance.now();
-const fresh = new Segments(Segments.allocate(8, RECORDS));
+const fresh = new SegmentTable(SegmentTable.allocate(8, RECORDS));
 replay(directory, fresh);
 const replayedMs = performance.now();
 let count = 0;

@@ -12,7 +12,7 @@ import { conditionAt, type PerProcessor, type ProcessorName, type Scenario, type
  * - *Hindsight* knows the stages to come: a payment waits for the default processor as long as that is able to
  *   take it before the totals are read, and goes to the other one only if not. It uses safe processors only.
  * - *Daring* is the same with unsafe processors too. No backend can earn more.
- * - *Patience* knows only the present: a payment waits `patienceMs` for the default processor, and then takes
+ * - *Patience* knows only the present: a payment waits `failoverDelayMs` for the default processor, and then takes
  *   whichever is usable first. The best patience is what a general policy could have had.
  */
 export interface Split extends PerProcessor<number> {
@@ -23,10 +23,10 @@ export interface Split extends PerProcessor<number> {
 export interface Bound {
   readonly hindsight: Split;
   readonly daring: Split;
-  readonly patience: readonly (Split & { readonly patienceMs: number })[];
+  readonly failover: readonly (Split & { readonly failoverDelayMs: number })[];
 }
 
-const PATIENCES_MS = [0, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 60_000];
+const FAILOVER_DELAYS_MS = [0, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 60_000];
 
 /** `postedAtMs`: when each accepted payment was posted; `totalsAtMs`: when the score was read. */
 export function bound(scenario: Scenario, postedAtMs: readonly number[], totalsAtMs: number): Bound {
@@ -35,16 +35,16 @@ export function bound(scenario: Scenario, postedAtMs: readonly number[], totalsA
   return {
     hindsight: split(scenario, postedAtMs, (atMs) => withHindsight(run, atMs)),
     daring: split(scenario, postedAtMs, (atMs) => withHindsight(daring, atMs)),
-    patience: PATIENCES_MS.map((patienceMs) => ({
-      patienceMs,
-      ...split(scenario, postedAtMs, (atMs) => withPatience(run, atMs, patienceMs)),
+    failover: FAILOVER_DELAYS_MS.map((failoverDelayMs) => ({
+      failoverDelayMs: failoverDelayMs,
+      ...split(scenario, postedAtMs, (atMs) => withFailoverDelay(run, atMs, failoverDelayMs)),
     })),
   };
 }
 
 /** The patience that would have earned most; of equals the shortest. */
-export function bestPatience(patience: Bound['patience']): Bound['patience'][number] | undefined {
-  return patience.reduce<Bound['patience'][number] | undefined>(
+export function bestFailoverDelay(failover: Bound['failover']): Bound['failover'][number] | undefined {
+  return failover.reduce<Bound['failover'][number] | undefined>(
     (best, each) => (best === undefined || each.profitCents > best.profitCents ? each : best),
     undefined,
   );
@@ -70,9 +70,9 @@ function withHindsight(run: Run, atMs: number): Choice {
   return firstCall(run, 'fallback', atMs).commitsAtMs <= run.totalsAtMs ? 'fallback' : 'unsettled';
 }
 
-function withPatience(run: Run, atMs: number, patienceMs: number): Choice {
+function withFailoverDelay(run: Run, atMs: number, failoverDelayMs: number): Choice {
   const cheap = firstCall(run, 'default', atMs);
-  const dear = firstCall(run, 'fallback', atMs + patienceMs);
+  const dear = firstCall(run, 'fallback', atMs + failoverDelayMs);
   const name = cheap.beginsAtMs <= dear.beginsAtMs ? 'default' : 'fallback';
   const { commitsAtMs } = name === 'default' ? cheap : dear;
   return commitsAtMs <= run.totalsAtMs ? name : 'unsettled';

@@ -1,5 +1,5 @@
 import { auditText } from './audited.ts';
-import { bestPatience, type Split } from './bound.ts';
+import { bestFailoverDelay, type Split } from './bound.ts';
 import type { Course } from './course.ts';
 import type { MeteredPart } from './meter.ts';
 import type { Result } from './run.ts';
@@ -58,7 +58,7 @@ export function figures(result: Result): [name: string, value: string][] {
 
 function scoreFigures(result: Result): [name: string, value: string][] {
   const { score, bound } = result;
-  const best = bestPatience(bound.patience);
+  const best = bestFailoverDelay(bound.failover);
   return [
     ['score', score.disqualified ? 'DISQUALIFIED: more settled than posted' : money(score.cents)],
     [
@@ -70,7 +70,7 @@ function scoreFigures(result: Result): [name: string, value: string][] {
       `${splitText(bound.hindsight)}: this run has ${ratio(score.profitCents, bound.hindsight)}`,
     ],
     ['daring profit', `${splitText(bound.daring)}: ${ratio(score.profitCents, bound.daring)}`],
-    ['best patience', best === undefined ? '-' : `${best.patienceMs} ms, ${splitText(best)}`],
+    ['best patience', best === undefined ? '-' : `${best.failoverDelayMs} ms, ${splitText(best)}`],
     ...PROCESSORS.map((name): [string, string] => [name, settledText(result, name)]),
     ['lag', String(score.lagCount)],
     ['inconsistencies', `${inconsistencies(result)} in ${result.checks.length} checks`],

@@ -1,10 +1,10 @@
 import { Bench } from 'tinybench';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 
 const smoke = process.env['BENCH_SMOKE'] === '1';
 const RECORDS = 16_384;
 
-const segments = new Segments(Segments.allocate(64, RECORDS));
+const segments = new SegmentTable(SegmentTable.allocate(64, RECORDS));
 const segment = segments.acquire();
 segments.setWritten(segment, RECORDS);
 const firstRef = segments.ref(segment, 0);

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Ledger, Reply } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
-import { CARRIER } from '../tracing/open.ts';
+import { propagationOnlyTracer } from '../tracing/open.ts';
 import { Audit, type AuditRequest } from './audit.ts';
 import type { AuditedProcessor } from './inquiry.ts';
 import { OurBooks } from './our-books.ts';
@@ -38,7 +38,7 @@ export class Auditor {
     this.#ledger = ledger;
     this.#processors = config.processors.map((target) => ({
       name: target.name,
-      books: new HttpProcessor({ ...target, connectionCount: 1, clock, tracer: CARRIER }),
+      books: new HttpProcessor({ ...target, connectionCount: 1, clock, tracer: propagationOnlyTracer }),
       token: config.audit.tokens.find(({ processor }) => processor === target.name)?.token,
     }));
   }
@@ -48,7 +48,7 @@ export class Auditor {
     request: AuditRequest,
     onProgress: (progress: AuditProgress) => void = () => {},
   ): Promise<Reply<AuditReport>> {
-    const { audit, processorTimeoutMs, pinHoldMs, leaseMs, backoff } = this.#config;
+    const { audit, processorTimeoutMs, inDoubtHoldMs, leaseMs, backoff } = this.#config;
     return new Audit({
       ours: new OurBooks(this.#ledger, this.#clock),
       processors: this.#processors,
@@ -56,7 +56,7 @@ export class Auditor {
       rate: audit.rate,
       paymentLimit: audit.paymentLimit,
       timeoutMs: processorTimeoutMs,
-      settlesWithinMs: processorTimeoutMs + pinHoldMs + leaseMs + backoff.maxMs,
+      settlesWithinMs: processorTimeoutMs + inDoubtHoldMs + leaseMs + backoff.maxMs,
       secondLookMs: backoff.maxMs + SECOND_LOOK_MARGIN_MS,
       onProgress,
     }).run(request);

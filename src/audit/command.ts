@@ -121,7 +121,7 @@ async function askGateway(url: string, order: AuditOrder): Promise<Outcome> {
     if (response.status === 200) return { kind: 'report', report: body };
     return failed(`${url} answered ${response.status}: ${body.detail ?? 'without a reason'}`);
   } catch (error) {
-    return failed(`${url} does not answer: ${reasonOf(error)}`);
+    return failed(`${url} does not answer: ${commandReason(error)}`);
   }
 }
 
@@ -129,7 +129,7 @@ function failed(line: string): Outcome {
   return { kind: 'failed', lines: [line] };
 }
 
-function reasonOf(error: unknown): string {
+function commandReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;
 }

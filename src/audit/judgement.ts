@@ -1,9 +1,9 @@
 import type { LedgerEntry } from '../ledger/ledger.ts';
-import type { Found } from '../processor/processor.ts';
+import type { LookUpOutcome } from '../processor/processor.ts';
 import { type Difference, type DifferenceKind, type Holding, stampOf } from './report.ts';
 
 /** What a processor that was asked for a payment said. */
-export type FoundForCertain = Exclude<Found, { kind: 'unknown' }>;
+export type FoundForCertain = Exclude<LookUpOutcome, { kind: 'unknown' }>;
 
 /** What those that were asked said, by their position. */
 export type Answers = ReadonlyMap<number, FoundForCertain>;
@@ -85,7 +85,7 @@ function held(entry: LedgerEntry, holder: Holder, nowMs: number, settlesWithinMs
     case 'dispatched':
       return differing.length > 0 ? differing : [unsettled(entry, holder, nowMs, settlesWithinMs)];
     case 'accepted':
-    case 'invalid':
+    case 'rejected':
       return [wrong('only-there', whyElsewhere(entry)), ...differing];
   }
 }
@@ -116,7 +116,7 @@ function whyElsewhere({ status }: LedgerEntry): string {
       return 'The processor holds it, and here it was sent to another one since.';
     case 'accepted':
       return 'The processor holds it, and here it was never sent.';
-    case 'invalid':
+    case 'rejected':
       return 'The processor holds it, and here it was set aside.';
   }
 }

@@ -16,7 +16,7 @@ const PHASES = {
 } as const;
 
 /** Whoever waits that long wants to know what for. */
-const PATIENCE_MS = 2000;
+const FAILOVER_DELAY_MS = 2000;
 const TERMINAL_EVERY_MS = 500;
 /** Where each report is a line of its own, as in the log of a job. */
 const LINE_EVERY_MS = 10_000;
@@ -41,7 +41,7 @@ export class ProgressLine {
     this.#parts = parts;
     this.#progress = first;
     this.#beganMs = parts.clock.monotonicMs();
-    this.#showAfter(PATIENCE_MS);
+    this.#showAfter(FAILOVER_DELAY_MS);
   }
 
   update(progress: AuditProgress): void {

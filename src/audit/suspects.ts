@@ -59,6 +59,6 @@ export class Suspects {
     );
     if (!mayHaveCome) return null;
     if (status === 'accepted' || status === 'dispatched') return 1;
-    return status === 'invalid' || attempts > 1 ? 2 : 3;
+    return status === 'rejected' || attempts > 1 ? 2 : 3;
   }
 }

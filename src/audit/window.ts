@@ -1,10 +1,10 @@
 import type { LedgerEntry } from '../ledger/ledger.ts';
-import type { Found } from '../processor/processor.ts';
+import type { LookUpOutcome } from '../processor/processor.ts';
 import type { Suspicion } from './narrowing.ts';
 import { type Compared, isSame, isWithin, minus, NOTHING, type Period, plus } from './period.ts';
 import { stampOf, type WindowReport } from './report.ts';
 
-type Held = Extract<Found, { kind: 'held' }>;
+type Held = Extract<LookUpOutcome, { kind: 'held' }>;
 
 /** A period in which one processor's books and ours differ, while its payments are gone through. */
 export class AuditWindow implements Period {

@@ -1,4 +1,4 @@
-import { trialEnvironment } from '../config/demo.ts';
+import { demoEnvironment } from '../config/demo.ts';
 import { sanitizeEnvironment } from '../config/environment.ts';
 import { parseWindow } from '../core/time-window.ts';
 import { checked, command, examples } from './command.ts';
@@ -56,7 +56,7 @@ export const audit = command('audit')
         { from, to, every, all, json, progress, url, token: token ?? process.env['ADMIN_TOKEN'] ?? '' },
         {
           // Where no processor is named, they are those that `npm start` plays.
-          environment: trialEnvironment(process.env),
+          environment: demoEnvironment(process.env),
           print: (report) => console.log(report),
           complain: (line) => console.error(line),
           progress: {

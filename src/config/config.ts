@@ -99,7 +99,7 @@ const SETTINGS = {
     'Size limit of the journal: segments of 16,384 payments (1 MiB).',
   ),
   ACCEPT_DURABILITY: oneOf(
-    ['journal', 'flush', 'ledger'],
+    ['journal', 'fsync', 'ledger'],
     'journal',
     'What a 202 waits for: the journal written (survives `kill -9`), flushed (survives power loss), or the ledger (survives the machine).',
   ),
@@ -153,7 +153,7 @@ const SETTINGS = {
       about: 'Accepted payments that may wait for a pool thread; when full, posts are answered 503.',
     },
   ),
-  HELD_LIMIT: whole('payments', 4096, 64, 65_536, 'Payments that one pool thread holds at once.'),
+  IN_FLIGHT_LIMIT: whole('payments', 4096, 64, 65_536, 'Payments that one pool thread holds at once.'),
   CONCURRENCY: whole(
     'calls',
     400,
@@ -175,7 +175,7 @@ const SETTINGS = {
     120_000,
     'Wait for the answer to one call; hanging up makes doubt.',
   ),
-  PIN_HOLD_MS: whole(
+  IN_DOUBT_HOLD_MS: whole(
     'ms',
     30_000,
     1200,
@@ -189,7 +189,7 @@ const SETTINGS = {
     60_000,
     'Silence after which other instances take over what this one held.',
   ),
-  PATIENCE_MS: whole(
+  FAILOVER_DELAY_MS: whole(
     'ms',
     2000,
     0,
@@ -401,13 +401,13 @@ function arrange(values: Values) {
     poolThreadCount: values.POOL_THREADS,
     maxConnections: values.MAX_CONNECTIONS,
     queueCapacity: values.QUEUE_CAPACITY,
-    heldLimit: values.HELD_LIMIT,
+    inFlightLimit: values.IN_FLIGHT_LIMIT,
     concurrency: values.CONCURRENCY,
     drainRate: values.DRAIN_RATE,
     processorTimeoutMs: values.PROCESSOR_TIMEOUT_MS,
-    pinHoldMs: values.PIN_HOLD_MS,
+    inDoubtHoldMs: values.IN_DOUBT_HOLD_MS,
     leaseMs: values.LEASE_MS,
-    patienceMs: values.PATIENCE_MS,
+    failoverDelayMs: values.FAILOVER_DELAY_MS,
     latencyBudgetMs: values.LATENCY_BUDGET_MS,
     backoff: { baseMs: values.BACKOFF_BASE_MS, maxMs: values.BACKOFF_MAX_MS },
     breaker: {
@@ -490,12 +490,12 @@ function contradictions(values: Partial<Values>): string[] {
   atMost('BACKOFF_BASE_MS', 'BACKOFF_MAX_MS');
   atMost('BREAKER_BASE_MS', 'BREAKER_MAX_MS');
   atMost('HEALTH_TIMEOUT_MS', 'HEALTH_INTERVAL_MS');
-  const { PIN_HOLD_MS: pinHoldMs, PROCESSOR_TIMEOUT_MS: timeoutMs, LEASE_MS: leaseMs } = values;
-  if (pinHoldMs !== undefined && timeoutMs !== undefined && leaseMs !== undefined) {
+  const { IN_DOUBT_HOLD_MS: inDoubtHoldMs, PROCESSOR_TIMEOUT_MS: timeoutMs, LEASE_MS: leaseMs } = values;
+  if (inDoubtHoldMs !== undefined && timeoutMs !== undefined && leaseMs !== undefined) {
     const leastMs = timeoutMs + leaseMs;
-    if (pinHoldMs < leastMs) {
+    if (inDoubtHoldMs < leastMs) {
       problems.push(
-        `PIN_HOLD_MS=${pinHoldMs} is invalid: expected at least PROCESSOR_TIMEOUT_MS + LEASE_MS, which is ${leastMs}.`,
+        `IN_DOUBT_HOLD_MS=${inDoubtHoldMs} is invalid: expected at least PROCESSOR_TIMEOUT_MS + LEASE_MS, which is ${leastMs}.`,
       );
     }
   }

@@ -2,7 +2,7 @@ import type { Address } from '../core/address.ts';
 import type { LedgerTarget } from './config.ts';
 
 /** The processors that `npm start` plays where the environment names none. */
-export const PLAYED = [
+export const SIMULATED_PROCESSORS = [
   { name: 'default', port: 8001, fee: '0.05', setting: 'PAYMENT_PROCESSOR_URL_DEFAULT' },
   { name: 'fallback', port: 8002, fee: '0.15', setting: 'PAYMENT_PROCESSOR_URL_FALLBACK' },
 ] as const;
@@ -10,30 +10,32 @@ export const PLAYED = [
 export const HOST = '127.0.0.1';
 
 /** Of their administrative routes. */
-export const PLAYED_TOKEN = '123';
+export const SIMULATED_TOKEN = '123';
 
-export type Played = (typeof PLAYED)[number];
+export type SimulatedProcessorSetting = (typeof SIMULATED_PROCESSORS)[number];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What `npm start` makes of an environment: it fills in processors, and allows purging, where nothing is said. */
-export function trialEnvironment(environment: Environment): Environment {
-  const trial = { ALLOW_PURGE: 'true', ...environment };
-  if (!playsProcessors(environment)) return trial;
-  const urls = PLAYED.map((played) => [played.setting, playedUrl(played)]);
-  const tokens = PLAYED.map(({ name }) => `${name}=${PLAYED_TOKEN}`).join(',');
-  return { ...trial, ...Object.fromEntries(urls), PROCESSOR_TOKENS: tokens };
+export function demoEnvironment(environment: Environment): Environment {
+  const demo = { ALLOW_PURGE: 'true', ...environment };
+  if (!simulatesProcessors(environment)) return demo;
+  const urls = SIMULATED_PROCESSORS.map((simulated) => [simulated.setting, simulatedUrl(simulated)]);
+  const tokens = SIMULATED_PROCESSORS.map(({ name }) => `${name}=${SIMULATED_TOKEN}`).join(',');
+  return { ...demo, ...Object.fromEntries(urls), PROCESSOR_TOKENS: tokens };
 }
 
-export function playsProcessors(environment: Environment): boolean {
-  return !['PROCESSORS', ...PLAYED.map(({ setting }) => setting)].some((name) => environment[name]);
+export function simulatesProcessors(environment: Environment): boolean {
+  return !['PROCESSORS', ...SIMULATED_PROCESSORS.map(({ setting }) => setting)].some(
+    (name) => environment[name],
+  );
 }
 
-export function playedUrl({ port }: Played): string {
+export function simulatedUrl({ port }: SimulatedProcessorSetting): string {
   return `http://${HOST}:${port}`;
 }
 
-export function playedAddress({ port }: Played): Address {
+export function simulatedAddress({ port }: SimulatedProcessorSetting): Address {
   return { kind: 'tcp', host: HOST, port };
 }
 
@@ -41,7 +43,7 @@ export function playedAddress({ port }: Played): Address {
  * Where such a processor keeps its books: beside the ledger whose payments they hold, so that a restart finds both as
  * they were, and another ledger finds books of its own.
  */
-export function playedBooksFile({ name }: Played, ledger: LedgerTarget): string {
+export function playedBooksFile({ name }: SimulatedProcessorSetting, ledger: LedgerTarget): string {
   const beside = ledger.kind === 'lmdb' ? ledger.path : `./data/redis-${placeOf(ledger.url)}`;
   return `${beside.replace(/\/+$/, '')}.processors/${name}.books`;
 }

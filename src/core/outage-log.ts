@@ -1,31 +1,31 @@
 import type { Log } from './log.ts';
 
-export interface TroubleParts {
+export interface OutageLogParts {
   readonly log: Log;
   /** What is said of it, such as the thread's seat. */
   readonly fields?: Readonly<Record<string, unknown>>;
   readonly began: string;
-  readonly over: string;
+  readonly ended: string;
 }
 
 /** Something that may fail again and again: it is told when that begins and when it is over, and not each time. */
-export class Trouble {
-  readonly #parts: TroubleParts;
+export class OutageLog {
+  readonly #parts: OutageLogParts;
   #times = 0;
 
-  constructor(parts: TroubleParts) {
+  constructor(parts: OutageLogParts) {
     this.#parts = parts;
   }
 
-  happened(reason: string): void {
+  failed(reason: string): void {
     const { log, fields, began } = this.#parts;
     if (this.#times++ === 0) log.warn({ ...fields, reason }, began);
   }
 
   /** Free when there was none. */
-  passed(): void {
+  recovered(): void {
     if (this.#times === 0) return;
-    const { log, fields, over } = this.#parts;
+    const { log, fields, ended: over } = this.#parts;
     log.info({ ...fields, times: this.#times }, over);
     this.#times = 0;
   }

@@ -10,7 +10,7 @@ export interface Payment {
   readonly acceptedAtMs: number;
 }
 
-export type PaymentStatus = 'accepted' | 'dispatched' | 'settled' | 'invalid';
+export type PaymentStatus = 'accepted' | 'dispatched' | 'settled' | 'rejected';
 
 /** Count and sum of the settled payments of one processor. */
 export interface Totals {

@@ -39,7 +39,7 @@ export interface Situation {
   readonly queue: { readonly size: number; readonly capacity: number };
   /** Cheapest first. */
   readonly processors: readonly { readonly name: string; readonly openForMs: number | null }[];
-  readonly patienceMs: number;
+  readonly failoverDelayMs: number;
 }
 
 /** From this share on a queue or a journal is called nearly full. */
@@ -157,7 +157,7 @@ function journalConditions({ journal, backlog }: Situation): Condition[] {
   ];
 }
 
-function processorConditions({ processors, backlog, patienceMs }: Situation): Condition[] {
+function processorConditions({ processors, backlog, failoverDelayMs }: Situation): Condition[] {
   const open = processors.flatMap(({ name, openForMs }) => (openForMs === null ? [] : [{ name, openForMs }]));
   if (open.length === 0) return [];
   const names = listed(open.map(({ name }) => name));
@@ -182,7 +182,7 @@ function processorConditions({ processors, backlog, patienceMs }: Situation): Co
       title: `${names} ${open.length === 1 ? 'is' : 'are'} failing`,
       forMs,
       waiting: null,
-      effect: `Payments wait up to ${patienceMs / 1000} s for a cheaper processor that fails, and then go to a dearer one that works.`,
+      effect: `Payments wait up to ${failoverDelayMs / 1000} s for a cheaper processor that fails, and then go to a dearer one that works.`,
       advice: `Ask whoever runs ${names}. A processor that works again gets payments by itself.`,
     },
   ];

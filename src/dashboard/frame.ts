@@ -13,7 +13,7 @@ export interface Hello {
   readonly instanceId: string;
   readonly ledger: 'lmdb' | 'redis';
   readonly latencyBudgetMs: number;
-  readonly patienceMs: number;
+  readonly failoverDelayMs: number;
   /** Cheapest first; what a frame says of processors comes in this order. */
   readonly processors: readonly { readonly name: string; readonly feePpm: number }[];
   /** Where `npm start` lets its simulated processors be broken; null anywhere else. */
@@ -67,7 +67,7 @@ export interface ProcessorFigures {
   } | null;
   readonly callsInFlight: number;
   readonly oldestCallAgeMs: number | null;
-  readonly pinned: number;
+  readonly inDoubt: number;
   readonly reason: Reason;
   /** Null before the first payment was routed. */
   readonly reasonAgeMs: number | null;
@@ -82,7 +82,7 @@ export interface DeploymentFigures {
   readonly totals: readonly { readonly name: string; readonly count: number; readonly amountCents: number }[];
   /** Open payments at processors that are not configured, which wait until they are. */
   readonly stranded: readonly { readonly name: string; readonly count: number }[];
-  readonly seats: readonly {
+  readonly workers: readonly {
     readonly instanceId: string;
     readonly name: string;
     readonly owner: number;

@@ -1,18 +1,18 @@
 import type { Clock } from '../core/clock.ts';
 import type { Ledger, OwnerRecord, ProcessorTotals, Reply, StrandedPayments } from '../ledger/ledger.ts';
-import type { Gauge, Meters } from '../shared-memory/metrics-table.ts';
+import type { Gauge, MetricsTable } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
-import type { Segments } from '../shared-memory/segment-table.ts';
-import type { Board } from '../shared-memory/state.ts';
+import type { SegmentTable } from '../shared-memory/segment-table.ts';
+import type { SharedState } from '../shared-memory/state.ts';
 import { canClaim, conditions, type Situation } from './conditions.ts';
 import type { DeploymentFigures, Frame, Hello, InstanceFigures, ProcessorFigures } from './frame.ts';
 import { RecentTimes } from './recent-times.ts';
 
 export interface SamplerParts {
-  readonly board: Board;
-  readonly meters: Meters;
+  readonly sharedState: SharedState;
+  readonly metricsTable: MetricsTable;
   readonly ring: Ring;
-  readonly segments: Segments;
+  readonly segments: SegmentTable;
   readonly ledger: Ledger;
   readonly hello: Hello;
   readonly poolThreadCount: number;
@@ -58,7 +58,7 @@ export class Sampler {
 
   /** What is to be seen now; rates are since the last call. */
   sample(): Frame {
-    const { clock, board } = this.#parts;
+    const { clock, sharedState } = this.#parts;
     const nowMs = clock.monotonicMs();
     void this.#askLedger(nowMs);
     const before = this.#counts;
@@ -70,7 +70,7 @@ export class Sampler {
       atMs: clock.nowMs(),
       instance: this.#instance(counts, before, situation),
       conditions: conditions(situation),
-      processors: Array.from({ length: board.shape.processorCount }, (_, processor) =>
+      processors: Array.from({ length: sharedState.shape.processorCount }, (_, processor) =>
         this.#processor(processor, counts, before),
       ),
       deployment: this.#deployment(nowMs),
@@ -78,15 +78,15 @@ export class Sampler {
   }
 
   #count(atMs: number): Counts {
-    const { board, meters } = this.#parts;
-    const settled = Array.from({ length: board.shape.processorCount }, (_, processor) =>
-      meters.countedAt(processor, 'settled'),
+    const { sharedState, metricsTable } = this.#parts;
+    const settled = Array.from({ length: sharedState.shape.processorCount }, (_, processor) =>
+      metricsTable.countedAt(processor, 'settled'),
     );
-    return { atMs, accepted: meters.counted('accepted'), settled };
+    return { atMs, accepted: metricsTable.counted('accepted'), settled };
   }
 
   #situation(nowMs: number): Situation {
-    const { board, ring, segments, hello, confirmsAcceptance, poolThreadCount } = this.#parts;
+    const { sharedState, ring, segments, hello, confirmsAcceptance, poolThreadCount } = this.#parts;
     const age = (atMs: number | null) => (atMs === null ? null : nowMs - atMs);
     const failingSinceMs = this.#oldest(['commitFailingSinceMs', 'leaseFailingSinceMs']);
     const unavailableAtMs = this.#unavailable === null ? null : this.#unavailableAtMs;
@@ -109,21 +109,21 @@ export class Sampler {
       queue: { size: ring.capacity - ring.room, capacity: ring.capacity },
       processors: hello.processors.map(({ name }, processor) => ({
         name,
-        openForMs: board.breakerOpen(processor) ? nowMs - board.breakerAtMs(processor) : null,
+        openForMs: sharedState.breakerOpen(processor) ? nowMs - sharedState.breakerAtMs(processor) : null,
       })),
-      patienceMs: hello.patienceMs,
+      failoverDelayMs: hello.failoverDelayMs,
     };
   }
 
   #threadsWithLease(nowMs: number): number {
-    const { meters, poolThreadCount } = this.#parts;
+    const { metricsTable, poolThreadCount } = this.#parts;
     return Array.from({ length: poolThreadCount }, (_, thread) =>
-      meters.gauge(thread, 'leaseUntilMs'),
+      metricsTable.gauge(thread, 'leaseUntilMs'),
     ).filter((untilMs) => nowMs < untilMs).length;
   }
 
   #instance(counts: Counts, before: Counts | null, situation: Situation): InstanceFigures {
-    const { meters } = this.#parts;
+    const { metricsTable } = this.#parts;
     const { state, backlog, backlogAgeMs } = situation;
     return {
       state,
@@ -132,34 +132,35 @@ export class Sampler {
       settledPerS: rate(counts, before, ({ settled }) => settled.reduce((sum, count) => sum + count, 0)),
       backlog,
       backlogAgeMs,
-      accept: this.#acceptTimes.read(meters.histogram('accept')),
-      settlement: this.#settlementTimes.read(meters.histogram('settle')),
+      accept: this.#acceptTimes.read(metricsTable.histogram('accept')),
+      settlement: this.#settlementTimes.read(metricsTable.histogram('settle')),
     };
   }
 
   #backlog(): number {
-    const { ring, meters } = this.#parts;
+    const { ring, metricsTable } = this.#parts;
     let backlog = ring.size;
-    for (let thread = 0; thread < meters.shape.threadCount; thread++) backlog += meters.gauge(thread, 'held');
+    for (let thread = 0; thread < metricsTable.shape.threadCount; thread++)
+      backlog += metricsTable.gauge(thread, 'inFlight');
     return backlog;
   }
 
   #backlogAgeMs(): number {
     const { ring, clock } = this.#parts;
-    const heldAtMs = this.#oldest(['oldestHeldAtMs']) ?? Number.POSITIVE_INFINITY;
+    const acceptedAtMs = this.#oldest(['oldestInFlightAtMs']) ?? Number.POSITIVE_INFINITY;
     const queuedAtMs = ring.oldestAcceptedAtMs() ?? Number.POSITIVE_INFINITY;
     // Those in the ring have only the wall clock's stamp.
-    const ageMs = Math.max(clock.monotonicMs() - heldAtMs, clock.nowMs() - queuedAtMs);
+    const ageMs = Math.max(clock.monotonicMs() - acceptedAtMs, clock.nowMs() - queuedAtMs);
     return Math.max(0, ageMs);
   }
 
   /** The earliest moment that any thread shows in one of these gauges; null: none shows any. */
   #oldest(gauges: readonly Gauge[]): number | null {
-    const { meters } = this.#parts;
+    const { metricsTable } = this.#parts;
     let oldestMs: number | null = null;
-    for (let thread = 0; thread < meters.shape.threadCount; thread++) {
+    for (let thread = 0; thread < metricsTable.shape.threadCount; thread++) {
       for (const gauge of gauges) {
-        const atMs = meters.gauge(thread, gauge);
+        const atMs = metricsTable.gauge(thread, gauge);
         if (atMs > 0 && (oldestMs === null || atMs < oldestMs)) oldestMs = atMs;
       }
     }
@@ -167,21 +168,21 @@ export class Sampler {
   }
 
   #state(): InstanceFigures['state'] {
-    const { board, poolThreadCount } = this.#parts;
-    if (board.stopping) return 'stopping';
-    return board.threadsReady < poolThreadCount ? 'starting' : 'ready';
+    const { sharedState, poolThreadCount } = this.#parts;
+    if (sharedState.stopping) return 'stopping';
+    return sharedState.threadsReady < poolThreadCount ? 'starting' : 'ready';
   }
 
   #processor(processor: number, counts: Counts, before: Counts | null): ProcessorFigures {
-    const { board, meters } = this.#parts;
+    const { sharedState, metricsTable } = this.#parts;
     const nowMs = counts.atMs;
-    const reported = board.reported(processor);
-    const oldestAtMs = board.oldestCallAtMs(processor);
-    const { reason, sinceMs } = board.reason(processor);
+    const reported = sharedState.reported(processor);
+    const oldestAtMs = sharedState.oldestCallAtMs(processor);
+    const { reason, sinceMs } = sharedState.reason(processor);
     return {
       settledPerS: rate(counts, before, ({ settled }) => settled[processor] ?? 0),
-      breakerOpen: board.breakerOpen(processor),
-      observedMs: Math.round(board.latencyMs(processor)),
+      breakerOpen: sharedState.breakerOpen(processor),
+      observedMs: Math.round(sharedState.latencyMs(processor)),
       reported:
         reported === null
           ? null
@@ -190,9 +191,9 @@ export class Sampler {
               minResponseTimeMs: reported.minResponseTimeMs,
               ageMs: nowMs - reported.atMs,
             },
-      callsInFlight: board.callsInFlight(processor),
+      callsInFlight: sharedState.callsInFlight(processor),
       oldestCallAgeMs: oldestAtMs === null ? null : nowMs - oldestAtMs,
-      pinned: meters.pinned(processor),
+      inDoubt: metricsTable.inDoubt(processor),
       reason,
       reasonAgeMs: reason === 'none' ? null : nowMs - sinceMs,
     };
@@ -206,7 +207,7 @@ export class Sampler {
       ageMs: books === null ? null : nowMs - books.atMs,
       totals: books?.totals ?? [],
       stranded: books?.stranded ?? [],
-      seats: (books?.owners ?? []).map(({ instanceId, name, owner, leaseUntilMs }) => {
+      workers: (books?.owners ?? []).map(({ instanceId, name, owner, leaseUntilMs }) => {
         return { instanceId, name, owner, leaseLeftMs: leaseUntilMs - wallMs };
       }),
     };

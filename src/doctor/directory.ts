@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type FileSystem, fileSystemOf } from '../core/file-system.ts';
-import { reasonOf } from '../core/reason.ts';
+import { errorReason } from '../core/reason.ts';
 import { directoryHolder, type Holder, lockFault } from '../journal/directory-lock.ts';
 import { leftJournals, type Neighbourhood } from '../journal/left-behind.ts';
 import { directoryFault, sharingFault } from '../ledger/lmdb/directory.ts';
@@ -38,7 +38,7 @@ export function checkDirectory({
     }
     accessSync(existing, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    return [fail(check, reasonOf(error), `let this user write there, or ${elsewhere}`)];
+    return [fail(check, errorReason(error), `let this user write there, or ${elsewhere}`)];
   }
   const freeBytes = freeBytesOf(existing);
   const neededBytes = Math.max(0, roomBytes - sizeOf(path));
@@ -57,7 +57,7 @@ export async function checkLock(path: string): Promise<Finding> {
   } catch (error) {
     return fail(
       'journal',
-      `cannot tell who uses ${path}: ${reasonOf(error)}`,
+      `cannot tell who uses ${path}: ${errorReason(error)}`,
       'run it as the user of the gateway',
     );
   }
@@ -70,7 +70,7 @@ export async function checkLmdb(path: string): Promise<Finding[]> {
     const fault = directoryFault(path) ?? (await sharingFault(path));
     return fault === null ? [] : [fail('ledger', fault, 'a gateway would not start')];
   } catch (error) {
-    return [fail('ledger', reasonOf(error), 'let this user read and write there, or set LEDGER_URL')];
+    return [fail('ledger', errorReason(error), 'let this user read and write there, or set LEDGER_URL')];
   }
 }
 

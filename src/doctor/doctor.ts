@@ -1,5 +1,10 @@
 import { type Config, readConfig } from '../config/config.ts';
-import { PLAYED, playedAddress, playsProcessors, trialEnvironment } from '../config/demo.ts';
+import {
+  demoEnvironment,
+  SIMULATED_PROCESSORS,
+  simulatedAddress,
+  simulatesProcessors,
+} from '../config/demo.ts';
 import { harmfulVariables } from '../config/environment.ts';
 import type { Clock } from '../core/clock.ts';
 import { checkDirectory, checkLeftJournals, checkLmdb, checkLock } from './directory.ts';
@@ -27,8 +32,8 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
   yield [await checkNative('uWebSockets.js', () => import('../http/uws.ts'))];
   yield [await checkNative('lmdb', () => import('../ledger/lmdb/ledger.ts'))];
   yield harmfulVariables(environment).map((line) => warn('environment', line, ''));
-  const isTrial = playsProcessors(environment);
-  const reading = readConfig(trialEnvironment(environment));
+  const isDemo = simulatesProcessors(environment);
+  const reading = readConfig(demoEnvironment(environment));
   yield reading.warnings.map((warning) => warn('settings', warning, ''));
   if (reading.kind === 'wrong') {
     yield reading.problems.map((problem) =>
@@ -40,12 +45,12 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
   yield [
     ok(
       'settings',
-      isTrial ? 'valid; no processor is set, so the checks are those for dinossauro start' : 'valid',
+      isDemo ? 'valid; no processor is set, so the checks are those for dinossauro start' : 'valid',
     ),
   ];
   yield checkLimits(readLimits(), config);
   const isRunning = await gatewayAnswers(config.listen);
-  const own = await checkOwn(config, isTrial);
+  const own = await checkOwn(config, isDemo);
   yield isRunning ? own.map(excused) : own;
   yield checkDirectory({
     check: 'journal',
@@ -61,18 +66,18 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
   const ledgerFindings = await checkLedger(config, clock);
   yield ledgerFindings;
   if (!ledgerFindings.some(({ level }) => level === 'fail')) yield await checkStranded(config, clock);
-  if (!isTrial) yield await Promise.all(config.processors.map(checkProcessor));
+  if (!isDemo) yield await Promise.all(config.processors.map(checkProcessor));
 }
 
 /** What a gateway has to itself: its address, its journal, and the addresses of the processors that are played. */
-async function checkOwn(config: Config, isTrial: boolean): Promise<Finding[]> {
-  const played = isTrial ? PLAYED : [];
+async function checkOwn(config: Config, isDemo: boolean): Promise<Finding[]> {
+  const simulated = isDemo ? SIMULATED_PROCESSORS : [];
   return [
     await checkListen('listen', config.listen, 'set LISTEN to another address'),
     await checkLock(config.journalDir),
     ...(await Promise.all(
-      played.map((each) =>
-        checkListen('processor', playedAddress(each), `set ${each.setting} to a processor`),
+      simulated.map((each) =>
+        checkListen('processor', simulatedAddress(each), `set ${each.setting} to a processor`),
       ),
     )),
   ];

@@ -3,7 +3,7 @@ import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { type Address, formatAddress } from '../core/address.ts';
-import { reasonOf } from '../core/reason.ts';
+import { errorReason } from '../core/reason.ts';
 import { isListenedOn } from '../http/socket-file.ts';
 import { type Finding, fail, ok } from './finding.ts';
 import { pathHolder, portHolder } from './socket-holder.ts';
@@ -72,7 +72,7 @@ async function checkPath(check: string, path: string, remedy: string): Promise<F
   try {
     accessSync(dirname(path), constants.W_OK | constants.X_OK);
   } catch (error) {
-    return fail(check, reasonOf(error), `make that directory, writable for this user, or ${remedy}`);
+    return fail(check, errorReason(error), `make that directory, writable for this user, or ${remedy}`);
   }
   return ok(check, `${path} is free`);
 }

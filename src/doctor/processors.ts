@@ -1,5 +1,5 @@
 import type { ProcessorTarget } from '../config/config.ts';
-import { reasonOf } from '../core/reason.ts';
+import { errorReason } from '../core/reason.ts';
 import { open, type Target, targetOf } from '../processor/target.ts';
 import { type Finding, fail, ok } from './finding.ts';
 
@@ -31,7 +31,7 @@ function connect(target: Target): Promise<string | null> {
       CONNECT_TIMEOUT_MS,
     );
     const socket = open(target, () => settle(null));
-    socket.once('error', (error) => settle(reasonOf(error)));
+    socket.once('error', (error) => settle(errorReason(error)));
   });
 }
 

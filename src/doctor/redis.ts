@@ -1,4 +1,4 @@
-import { reasonOf } from '../core/reason.ts';
+import { errorReason } from '../core/reason.ts';
 import type { RedisDriver } from '../ledger/redis/connection.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
@@ -65,7 +65,7 @@ export async function checkRedis({ driver, nowMs, leaseMs }: RedisParts): Promis
       await checkClock(driver, nowMs, leaseMs),
     ];
   } catch (error) {
-    return [unreachable(reasonOf(error))];
+    return [unreachable(errorReason(error))];
   } finally {
     clearTimeout(timer);
     driver.destroy();
@@ -217,7 +217,7 @@ async function attempt(driver: RedisDriver, command: readonly string[]): Promise
   try {
     return { kind: 'ok', reply: await driver.sendCommand(command) };
   } catch (error) {
-    const reason = reasonOf(error);
+    const reason = errorReason(error);
     if (!/^[A-Z]+ /.test(reason)) throw error;
     return { kind: 'refused', reason };
   }

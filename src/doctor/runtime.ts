@@ -1,4 +1,4 @@
-import { reasonOf } from '../core/reason.ts';
+import { errorReason } from '../core/reason.ts';
 import { type Finding, fail, ok } from './finding.ts';
 
 /** Types are stripped from Node 22.18, the HTTP client needs 22.19, and the native HTTP server knows no later ABI. */
@@ -26,6 +26,6 @@ export async function checkNative(name: string, load: () => Promise<unknown>): P
   } catch (error) {
     const remedy =
       'install the packages again, optional ones too (npm ci); it needs glibc 2.27 or later, or macOS';
-    return fail('native', `${name} does not load: ${reasonOf(error)}`, remedy);
+    return fail('native', `${name} does not load: ${errorReason(error)}`, remedy);
   }
 }

@@ -3,7 +3,7 @@ import type { AuditMessage, AuditTask } from '../audit/worker.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../core/log.ts';
 import { parseWindow, type Window } from '../core/time-window.ts';
-import type { Board } from '../shared-memory/state.ts';
+import type { SharedState } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
 import { problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
@@ -13,7 +13,7 @@ import type { Exchange, WebApp } from './uws.ts';
 export interface AuditRouteParts {
   readonly app: WebApp;
   readonly config: Config;
-  readonly board: Board;
+  readonly sharedState: SharedState;
   readonly log: Log;
 }
 
@@ -43,7 +43,7 @@ const HEAP_LIMIT_MB = 64;
  * An audit has a thread of its own, so that neither its steps nor what it imports are this thread's. It ends with
  * its client.
  */
-export function serveAudit({ app, config, board, log }: AuditRouteParts): void {
+export function serveAudit({ app, config, sharedState, log }: AuditRouteParts): void {
   const access = new Access({ mode: config.access.audit, token: config.adminToken });
   guardedRoute(app, '/audit', access, (exchange, request) => {
     const query = request.getQuery();
@@ -52,18 +52,18 @@ export function serveAudit({ app, config, board, log }: AuditRouteParts): void {
     const every = readEvery(query);
     if (unknown !== null) refuse(exchange, unknown);
     else if (window.kind === 'bad' || every === null) refuse(exchange, badQuery(window));
-    else if (!board.beginAudit()) refuse(exchange, problem('audit-running'));
+    else if (!sharedState.beginAudit()) refuse(exchange, problem('audit-running'));
     else
       runAudit(
         exchange,
         { config, request: { ...window, every, differenceLimit: DIFFERENCE_LIMIT } },
-        board,
+        sharedState,
         log,
       );
   });
 }
 
-function runAudit(exchange: Exchange, task: AuditTask, board: Board, log: Log): void {
+function runAudit(exchange: Exchange, task: AuditTask, sharedState: SharedState, log: Log): void {
   const worker = new Worker(new URL('../audit/worker.ts', import.meta.url), {
     workerData: task,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MB },
@@ -76,7 +76,7 @@ function runAudit(exchange: Exchange, task: AuditTask, board: Board, log: Log): 
   worker.once('error', (error) => log.error({ err: error }, 'an audit died'));
   // Not before its thread has ended: whoever has the answer may ask for the next audit.
   worker.once('exit', () => {
-    board.endAudit();
+    sharedState.endAudit();
     answer(exchange, said);
   });
 }

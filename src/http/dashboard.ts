@@ -3,10 +3,10 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Feed } from '../dashboard/feed.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Meters } from '../shared-memory/metrics-table.ts';
+import type { MetricsTable } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
-import type { Segments } from '../shared-memory/segment-table.ts';
-import type { Board } from '../shared-memory/state.ts';
+import type { SegmentTable } from '../shared-memory/segment-table.ts';
+import type { SharedState } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
 import { isOwnOrigin } from './origin.ts';
 import { fileHeaders, pageHeaders } from './page.ts';
@@ -25,10 +25,10 @@ import {
 export interface DashboardParts {
   readonly app: WebApp;
   readonly config: Config;
-  readonly board: Board;
-  readonly meters: Meters;
+  readonly sharedState: SharedState;
+  readonly metricsTable: MetricsTable;
   readonly ring: Ring;
-  readonly segments: Segments;
+  readonly segments: SegmentTable;
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly log: Log;
@@ -220,20 +220,20 @@ export class Dashboard {
 
   async #load(): Promise<Feed> {
     const { Feed } = await this.#modules.feed();
-    const { app, config, board, meters, ring, segments, ledger, clock } = this.#parts;
+    const { app, config, sharedState, metricsTable, ring, segments, ledger, clock } = this.#parts;
     return new Feed({
       hello: {
         kind: 'hello',
         instanceId: config.instanceId,
         ledger: config.ledger.kind,
         latencyBudgetMs: config.latencyBudgetMs,
-        patienceMs: config.patienceMs,
+        failoverDelayMs: config.failoverDelayMs,
         processors: config.processors.map(({ name, feePpm }) => ({ name, feePpm })),
         lab: config.dashboard.lab,
       },
       publish: (text) => app.publish(TOPIC, text),
-      board,
-      meters,
+      sharedState,
+      metricsTable,
       ring,
       segments,
       ledger,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Log } from '../core/log.ts';
 import { type Document, fileHeaders } from './page.ts';
 import { problem } from './problem.ts';
-import { type Answer, refuse, route } from './route.ts';
+import { type Handler, refuse, route } from './route.ts';
 import type { WebApp } from './uws.ts';
 
 /** The folder above `src`. */
@@ -23,7 +23,7 @@ async function contractDocument(file: URL): Promise<Document> {
   return { headers: fileHeaders('application/json', 'max-age=300'), body: await readFile(file) };
 }
 
-function loadedOnce(load: () => Promise<Document>, log: Log): Answer {
+function loadedOnce(load: () => Promise<Document>, log: Log): Handler {
   let loading: Promise<Document | null> | null = null;
   const start = () =>
     load().catch((error: unknown) => {

@@ -11,14 +11,14 @@ import { warmUpHttp } from './warm-up.ts';
 import type { HttpTask, HttpWorkerMessage } from './worker.ts';
 
 /** The HTTP side of an instance: one thread that is this one, or several that share the port. */
-export interface HttpFront {
+export interface HttpServer {
   /** Begins to accept connections. */
   listen(): Promise<Listened>;
   /** Ends every connection and every thread. */
   close(): Promise<void>;
 }
 
-export interface FrontParts {
+export interface HttpServerParts {
   readonly config: Config;
   readonly shared: SharedMemory;
   readonly clock: Clock;
@@ -27,8 +27,8 @@ export interface FrontParts {
   readonly onDeath: (error: unknown) => void;
 }
 
-export async function openFront(parts: FrontParts): Promise<HttpFront> {
-  if (parts.config.httpThreadCount > 1) return SharedFront.open(parts);
+export async function openHttpServer(parts: HttpServerParts): Promise<HttpServer> {
+  if (parts.config.httpThreadCount > 1) return SharedPortServer.open(parts);
   const { config, shared, clock, log } = parts;
   await warmUpHttp(0, config, clock, log);
   const thread = await HttpThread.open(0, config, shared, clock, log);
@@ -36,19 +36,19 @@ export async function openFront(parts: FrontParts): Promise<HttpFront> {
 }
 
 /** Accepts on this thread, and deals the connections out to others in turn. */
-class SharedFront implements HttpFront {
+class SharedPortServer implements HttpServer {
   readonly #acceptor: WebApp = createApp();
   readonly #config: Config;
   readonly #workers: readonly Worker[];
   readonly #descriptors: readonly number[];
   #closing = false;
 
-  static async open(parts: FrontParts): Promise<SharedFront> {
+  static async open(parts: HttpServerParts): Promise<SharedPortServer> {
     const workers = Array.from({ length: parts.config.httpThreadCount }, (_, index) =>
       startWorker(index, parts),
     );
     try {
-      return new SharedFront(parts, workers, await Promise.all(workers.map(descriptorOf)));
+      return new SharedPortServer(parts, workers, await Promise.all(workers.map(descriptorOf)));
     } catch (error) {
       await Promise.all(workers.map((worker) => worker.terminate()));
       throw error;
@@ -56,7 +56,7 @@ class SharedFront implements HttpFront {
   }
 
   private constructor(
-    { config, onDeath }: FrontParts,
+    { config, onDeath }: HttpServerParts,
     workers: readonly Worker[],
     descriptors: readonly number[],
   ) {
@@ -91,7 +91,7 @@ class SharedFront implements HttpFront {
   }
 }
 
-function startWorker(index: number, { config, shared }: FrontParts): Worker {
+function startWorker(index: number, { config, shared }: HttpServerParts): Worker {
   const workerData: HttpTask = { index, config, shared };
   return new Worker(new URL('./worker.ts', import.meta.url), { workerData });
 }

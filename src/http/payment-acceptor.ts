@@ -1,15 +1,15 @@
 import { type Clock, isFromTheFuture } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import { Trouble } from '../core/outage-log.ts';
+import { OutageLog } from '../core/outage-log.ts';
 import { readUuid } from '../core/uuid.ts';
 import type { Journal, JournalResult } from '../journal/writer.ts';
 import type { Lease } from '../ledger/lease.ts';
 import type { Claim, Ledger } from '../ledger/ledger.ts';
-import type { Recent } from '../shared-memory/idempotency-cache.ts';
-import type { Sheet } from '../shared-memory/metrics-table.ts';
+import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
+import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
-import type { Segments } from '../shared-memory/segment-table.ts';
-import type { Board } from '../shared-memory/state.ts';
+import type { SegmentTable } from '../shared-memory/segment-table.ts';
+import type { SharedState } from '../shared-memory/state.ts';
 
 /** What becomes of a posted payment. Only `accepted` owes it a settlement. */
 export type Verdict =
@@ -19,14 +19,14 @@ export type Verdict =
   | 'journal-unavailable'
   | 'ledger-unavailable';
 
-export interface IntakeParts {
-  readonly recent: Recent;
+export interface PaymentAcceptorParts {
+  readonly idempotencyCache: IdempotencyCache;
   readonly ring: Ring;
   readonly journal: Journal;
-  readonly segments: Segments;
-  readonly board: Board;
+  readonly segments: SegmentTable;
+  readonly sharedState: SharedState;
   /** What this thread counts. */
-  readonly sheet: Sheet;
+  readonly metrics: ThreadMetrics;
   readonly clock: Clock;
   readonly durability: Durability;
   readonly log: Log;
@@ -41,14 +41,14 @@ export interface IntakeParts {
  */
 export type Durability =
   | { readonly kind: 'journal' }
-  | { readonly kind: 'flush' }
+  | { readonly kind: 'fsync' }
   | { readonly kind: 'ledger'; readonly ledger: Ledger; readonly lease: Lease };
 
 const NO_SEGMENT: JournalResult = { kind: 'failed', reason: 'every segment is in use: see JOURNAL_SEGMENTS' };
 
-type Answer = (verdict: Verdict) => void;
+type OnVerdict = (verdict: Verdict) => void;
 
-interface Offer {
+interface PendingPayment {
   readonly id: Buffer;
   readonly amountCents: number;
   readonly acceptedAtMs: number;
@@ -56,7 +56,7 @@ interface Offer {
   readonly trace: Buffer | null;
   /** It repeats a payment that is not accepted yet, and may still be refused. */
   readonly repeats: boolean;
-  readonly answer: Answer;
+  readonly answer: OnVerdict;
   /** Where the journal has it, once it has. */
   journalRef: number;
 }
@@ -68,43 +68,43 @@ interface Offer {
  * than it seems: at the rates where writes could be gathered, the request around it costs five times as much, and
  * an answer within the handler needs no memory, no timer and no care for clients that leave.
  */
-export class Intake {
-  readonly #parts: IntakeParts;
-  #pending: Offer[] = [];
+export class PaymentAcceptor {
+  readonly #parts: PaymentAcceptorParts;
+  #pending: PendingPayment[] = [];
   #confirming = false;
-  readonly #writeTrouble: Trouble;
-  readonly #syncTrouble: Trouble;
+  readonly #writeOutage: OutageLog;
+  readonly #syncOutage: OutageLog;
   /** On the monotonic clock; 0: the last payment got into the journal as durably as it has to. */
   #journalFailingSinceMs = 0;
 
-  constructor(parts: IntakeParts) {
+  constructor(parts: PaymentAcceptorParts) {
     const { log } = parts;
     this.#parts = parts;
-    this.#writeTrouble = new Trouble({
+    this.#writeOutage = new OutageLog({
       log,
       began: 'journal cannot be written: payments are refused',
-      over: 'journal written again',
+      ended: 'journal written again',
     });
-    this.#syncTrouble = new Trouble({
+    this.#syncOutage = new OutageLog({
       log,
       began: 'journal cannot be synced: payments are refused',
-      over: 'journal synced again',
+      ended: 'journal synced again',
     });
   }
 
   /** `id` is lent until this returns. */
-  offer(id: Buffer, amountCents: number, trace: Buffer | null, answer: Answer): void {
-    const { recent, clock, board } = this.#parts;
+  accept(id: Buffer, amountCents: number, trace: Buffer | null, answer: OnVerdict): void {
+    const { idempotencyCache, clock, sharedState } = this.#parts;
     const nowMs = clock.nowMs();
-    const { purgedAtMs } = board;
+    const { purgedAtMs } = sharedState;
     const acceptedAtMs = isFromTheFuture(purgedAtMs, nowMs) ? nowMs : Math.max(nowMs, purgedAtMs);
-    const known = recent.remember(id, amountCents, acceptedAtMs);
+    const known = idempotencyCache.reserve(id, amountCents, acceptedAtMs);
     switch (known) {
       case 'conflict':
         answer('amount-conflict');
         break;
       case 'same':
-        this.#parts.sheet.count('repeated');
+        this.#parts.metrics.count('repeated');
         answer('accepted');
         break;
       case 'new':
@@ -123,52 +123,52 @@ export class Intake {
   }
 
   /** A repetition goes all the way by itself, for what it repeats may fail. The ledger settles only one of them. */
-  #admit(offer: Offer): void {
+  #admit(pending: PendingPayment): void {
     const { ring } = this.#parts;
     if (!ring.reserve()) {
-      this.#refuse(offer, 'queue-full');
+      this.#refuse(pending, 'queue-full');
       return;
     }
-    const journalRef = this.#write(offer);
+    const journalRef = this.#write(pending);
     if (journalRef === null) {
       ring.release();
-      this.#refuse(offer, 'journal-unavailable');
+      this.#refuse(pending, 'journal-unavailable');
       return;
     }
-    offer.journalRef = journalRef;
-    this.#journaled(offer);
+    pending.journalRef = journalRef;
+    this.#journaled(pending);
   }
 
-  #write({ id, amountCents, acceptedAtMs, trace }: Offer): number | null {
-    const { journal, sheet, durability } = this.#parts;
+  #write({ id, amountCents, acceptedAtMs, trace }: PendingPayment): number | null {
+    const { journal, metrics, durability } = this.#parts;
     const journalRef = journal.append(id, amountCents, acceptedAtMs, trace);
-    const written = journalRef < 0 ? NO_SEGMENT : journal.flush();
+    const written = journalRef < 0 ? NO_SEGMENT : journal.write();
     if (written.kind === 'failed') {
       this.#journalFails();
-      this.#writeTrouble.happened(written.reason);
+      this.#writeOutage.failed(written.reason);
       return null;
     }
-    sheet.count('journalWrites');
-    this.#writeTrouble.passed();
-    if (durability.kind !== 'flush') this.#journalWorks();
+    metrics.count('journalWrites');
+    this.#writeOutage.recovered();
+    if (durability.kind !== 'fsync') this.#journalWorks();
     return journalRef;
   }
 
   #journalFails(): void {
-    const { sheet, clock } = this.#parts;
-    sheet.count('journalFailures');
+    const { metrics, clock } = this.#parts;
+    metrics.count('journalFailures');
     if (this.#journalFailingSinceMs === 0) this.#journalFailingSinceMs = clock.monotonicMs();
-    sheet.set('journalFailingSinceMs', this.#journalFailingSinceMs);
+    metrics.set('journalFailingSinceMs', this.#journalFailingSinceMs);
   }
 
   /** Free when it did. */
   #journalWorks(): void {
     if (this.#journalFailingSinceMs === 0) return;
     this.#journalFailingSinceMs = 0;
-    this.#parts.sheet.set('journalFailingSinceMs', 0);
+    this.#parts.metrics.set('journalFailingSinceMs', 0);
   }
 
-  #journaled(pending: Offer): void {
+  #journaled(pending: PendingPayment): void {
     if (this.#parts.durability.kind === 'journal') {
       this.#decide(pending, 'accepted');
       return;
@@ -177,7 +177,7 @@ export class Intake {
     if (!this.#confirming) void this.#confirm();
   }
 
-  #decide(pending: Offer, verdict: Verdict): void {
+  #decide(pending: PendingPayment, verdict: Verdict): void {
     if (verdict !== 'accepted') this.#withdraw(pending, verdict);
     else if (pending.repeats && this.#isConflict(pending)) {
       this.#withdraw(pending, 'amount-conflict');
@@ -186,25 +186,25 @@ export class Intake {
   }
 
   /** What a repetition repeats may have been refused since, and forgotten: it is remembered anew. */
-  #isConflict({ id, amountCents, acceptedAtMs }: Offer): boolean {
-    return this.#parts.recent.remember(id, amountCents, acceptedAtMs) === 'conflict';
+  #isConflict({ id, amountCents, acceptedAtMs }: PendingPayment): boolean {
+    return this.#parts.idempotencyCache.reserve(id, amountCents, acceptedAtMs) === 'conflict';
   }
 
-  #accept({ id, amountCents, acceptedAtMs, trace, journalRef, repeats, answer }: Offer): void {
-    const { recent, ring, sheet } = this.#parts;
-    recent.confirm(id);
+  #accept({ id, amountCents, acceptedAtMs, trace, journalRef, repeats, answer }: PendingPayment): void {
+    const { idempotencyCache, ring, metrics } = this.#parts;
+    idempotencyCache.commit(id);
     ring.push(id, amountCents, acceptedAtMs, journalRef, trace);
     ring.wake();
-    sheet.count(repeats ? 'repeated' : 'accepted');
+    metrics.count(repeats ? 'repeated' : 'accepted');
     answer('accepted');
   }
 
-  #refuse({ id, repeats, answer }: Offer, verdict: Verdict): void {
-    if (!repeats) this.#parts.recent.forget(id);
+  #refuse({ id, repeats, answer }: PendingPayment, verdict: Verdict): void {
+    if (!repeats) this.#parts.idempotencyCache.abort(id);
     answer(verdict);
   }
 
-  #withdraw(pending: Offer, verdict: Verdict): void {
+  #withdraw(pending: PendingPayment, verdict: Verdict): void {
     const { ring, segments } = this.#parts;
     ring.release();
     segments.markDone(pending.journalRef);
@@ -214,7 +214,7 @@ export class Intake {
   /** The ledger may hold a reservation that goes no further here: somebody else has to see to it. */
   #disown(): void {
     const { durability } = this.#parts;
-    if (durability.kind === 'ledger') void durability.lease.resign(durability.lease.owner);
+    if (durability.kind === 'ledger') void durability.lease.abandon(durability.lease.owner);
   }
 
   /** One confirmation at a time; whoever comes meanwhile is in the next. */
@@ -231,30 +231,30 @@ export class Intake {
     this.#confirming = false;
   }
 
-  async #verdicts(batch: readonly Offer[]): Promise<Verdict[]> {
-    const { durability, journal, sheet } = this.#parts;
+  async #verdicts(batch: readonly PendingPayment[]): Promise<Verdict[]> {
+    const { durability, journal, metrics } = this.#parts;
     if (durability.kind === 'ledger') return this.#reserve(batch, durability.ledger, durability.lease);
     const synced = await journal.sync();
     if (synced.kind === 'failed') {
       this.#journalFails();
-      this.#syncTrouble.happened(synced.reason);
+      this.#syncOutage.failed(synced.reason);
       return batch.map(() => 'journal-unavailable');
     }
-    sheet.count('journalFlushes');
-    this.#syncTrouble.passed();
+    metrics.count('journalSyncs');
+    this.#syncOutage.recovered();
     this.#journalWorks();
     return batch.map(() => 'accepted');
   }
 
-  async #reserve(batch: readonly Offer[], ledger: Ledger, lease: Lease): Promise<Verdict[]> {
+  async #reserve(batch: readonly PendingPayment[], ledger: Ledger, lease: Lease): Promise<Verdict[]> {
     const owner = lease.owner;
     const reply = await ledger.commit(owner, [], batch.map(reservation));
     if (reply.kind === 'unavailable') {
-      this.#parts.sheet.count('commitFailures');
-      void lease.resign(owner);
+      this.#parts.metrics.count('commitFailures');
+      void lease.abandon(owner);
       return batch.map(() => 'ledger-unavailable');
     }
-    if (reply.value.claimed.includes('fenced') && lease.owner === owner) await lease.enlistAgain();
+    if (reply.value.claimed.includes('fenced') && lease.owner === owner) await lease.reacquire();
     return reply.value.claimed.map((claimed) => {
       if (claimed === 'conflict') return 'amount-conflict';
       return claimed === 'claimed' || claimed === 'known' ? 'accepted' : 'ledger-unavailable';
@@ -262,6 +262,6 @@ export class Intake {
   }
 }
 
-function reservation({ id, amountCents, acceptedAtMs }: Offer): Claim {
+function reservation({ id, amountCents, acceptedAtMs }: PendingPayment): Claim {
   return { correlationId: readUuid(id, 0), amountCents, acceptedAtMs, processor: null, requestedAtMs: 0 };
 }

@@ -4,28 +4,28 @@ import { centsToDecimal } from '../core/money.ts';
 import { parseWindow } from '../core/time-window.ts';
 import { isUuid, readUuid, UUID_BYTES, writeUuid } from '../core/uuid.ts';
 import type { Ledger, LedgerEntry, ProcessorTotals } from '../ledger/ledger.ts';
-import type { Recent } from '../shared-memory/idempotency-cache.ts';
-import type { Sheet } from '../shared-memory/metrics-table.ts';
-import type { Board } from '../shared-memory/state.ts';
+import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
+import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
+import type { SharedState } from '../shared-memory/state.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import { isOwnOrigin } from './origin.ts';
-import type { Intake, Verdict } from './payment-acceptor.ts';
+import type { PaymentAcceptor, Verdict } from './payment-acceptor.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { placeOf, type RefusalSlug } from './refusal.ts';
 import { refuse, route } from './route.ts';
 import { Exchange, type WebApp } from './uws.ts';
 
-export interface ServerParts {
+export interface PaymentRoutesParts {
   readonly app: WebApp;
   readonly decoder: PaymentDecoder;
-  readonly intake: Intake;
-  readonly recent: Recent;
+  readonly acceptor: PaymentAcceptor;
+  readonly idempotencyCache: IdempotencyCache;
   readonly ledger: Ledger;
-  readonly board: Board;
+  readonly sharedState: SharedState;
   /** What this thread counts. */
-  readonly sheet: Sheet;
+  readonly metrics: ThreadMetrics;
   readonly poolThreadCount: number;
   readonly bodyLimitBytes: number;
   readonly allowPurge: boolean;
@@ -41,10 +41,10 @@ const NO_STORE = ['Cache-Control', 'no-store'] as const;
 const FRESH_JSON_HEADERS = [...JSON_HEADERS, NO_STORE] as const;
 
 /** The gateway's HTTP surface: every route, and nothing of what happens behind it. */
-export class Server {
-  readonly #parts: ServerParts;
+export class PaymentRoutes {
+  readonly #parts: PaymentRoutesParts;
 
-  constructor(parts: ServerParts) {
+  constructor(parts: PaymentRoutesParts) {
     this.#parts = parts;
     const { app } = parts;
     route(app, '/payments', 'POST', (exchange, request) =>
@@ -65,7 +65,7 @@ export class Server {
   }
 
   #postPayment(exchange: Exchange, traceparent: string): void {
-    const { decoder, intake, bodyLimitBytes, board, clock, tracer } = this.#parts;
+    const { decoder, acceptor, bodyLimitBytes, sharedState, clock, tracer } = this.#parts;
     const span = tracer.accept(traceparent, 'POST /payments');
     exchange.readBody(bodyLimitBytes, (body) => {
       // Not from the first byte: how long a client takes to send is not ours to answer for.
@@ -75,7 +75,7 @@ export class Server {
         this.#refusePost(exchange, 'body-too-large', problem('body-too-large', { detail }), span, true);
         return;
       }
-      if (board.stopping) {
+      if (sharedState.stopping) {
         this.#refusePost(exchange, 'stopping', problem('stopping'), span, true);
         return;
       }
@@ -84,32 +84,32 @@ export class Server {
         this.#refusePost(exchange, wrong, problem(wrong), span);
         return;
       }
-      span?.note('dinossauro.correlation_id', readUuid(decoder.id, 0));
-      intake.offer(decoder.id, decoder.amountCents, span === null ? null : span.trace, (verdict) =>
+      span?.setAttribute('dinossauro.correlation_id', readUuid(decoder.id, 0));
+      acceptor.accept(decoder.id, decoder.amountCents, span === null ? null : span.trace, (verdict) =>
         this.#answerPost(exchange, verdict, beganAtMs, span),
       );
     });
   }
 
   #answerPost(exchange: Exchange, verdict: Verdict, beganAtMs: number, span: Span | null): void {
-    const { sheet, clock } = this.#parts;
+    const { metrics, clock } = this.#parts;
     if (verdict !== 'accepted') {
       this.#refusePost(exchange, verdict, problem(verdict), span);
       return;
     }
     exchange.end(ACCEPTED, [], '');
-    sheet.observe('accept', clock.stopwatchMs() - beganAtMs);
+    metrics.observe('accept', clock.stopwatchMs() - beganAtMs);
     if (span !== null) endAnswered(span, ACCEPTED);
   }
 
   #refusePost(exchange: Exchange, slug: RefusalSlug, said: Problem, span: Span | null, close = false): void {
-    this.#parts.sheet.countRefusal(placeOf(slug));
+    this.#parts.metrics.countRefusal(placeOf(slug));
     refuse(exchange, said, close);
     if (span !== null) endAnswered(span, said.status);
   }
 
   #refuseUnread(exchange: Exchange, answer = problem('ledger-unavailable')): void {
-    this.#parts.sheet.count('readFailures');
+    this.#parts.metrics.count('readFailures');
     refuse(exchange, answer);
   }
 
@@ -133,7 +133,7 @@ export class Server {
   }
 
   async #getPayment(exchange: Exchange, parameter: string | undefined): Promise<void> {
-    const { ledger, recent } = this.#parts;
+    const { ledger, idempotencyCache } = this.#parts;
     if (parameter === undefined || !isUuid(parameter)) {
       refuse(exchange, problem('no-such-payment'));
       return;
@@ -142,7 +142,7 @@ export class Server {
     const id = Buffer.alloc(UUID_BYTES);
     writeUuid(correlationId, id, 0);
     // Looked up first: a payment that leaves this table meanwhile is in the ledger by then.
-    const accepted = recent.find(id);
+    const accepted = idempotencyCache.find(id);
     const reply = await ledger.find(correlationId);
     if (reply.kind === 'unavailable') {
       this.#refuseUnread(exchange);
@@ -159,7 +159,7 @@ export class Server {
 
   /** What was accepted before the answer is gone, wherever it is; what is accepted after it stays. */
   async #postPurge(exchange: Exchange, isOwn: boolean, query: string): Promise<void> {
-    const { allowPurge, ledger, board, recent, sheet, clock, log } = this.#parts;
+    const { allowPurge, ledger, sharedState, idempotencyCache, metrics, clock, log } = this.#parts;
     if (!allowPurge) {
       refuse(exchange, problem('purge-not-allowed'));
       return;
@@ -174,23 +174,23 @@ export class Server {
       refuse(exchange, unknown);
       return;
     }
-    const purgedAtMs = Math.max(clock.nowMs(), board.purgedAtMs) + 1;
+    const purgedAtMs = Math.max(clock.nowMs(), sharedState.purgedAtMs) + 1;
     const reply = await ledger.purge(purgedAtMs);
     if (reply.kind === 'unavailable') {
       this.#refuseUnread(exchange);
       return;
     }
-    sheet.count('purges');
+    metrics.count('purges');
     // In this order: a payment that is still dispatched when the board shows the purge can't be in the books.
-    board.raisePurgedAt(purgedAtMs);
-    recent.forgetBefore(purgedAtMs);
+    sharedState.raisePurgedAt(purgedAtMs);
+    idempotencyCache.forgetBefore(purgedAtMs);
     log.info({ purgedAtMs }, 'books purged');
     exchange.end('200 OK', JSON_HEADERS, '{"message":"All payments purged."}');
   }
 
   async #getReady(exchange: Exchange): Promise<void> {
-    const { board, poolThreadCount, ledger } = this.#parts;
-    if (board.stopping) {
+    const { sharedState, poolThreadCount, ledger } = this.#parts;
+    if (sharedState.stopping) {
       refuse(exchange, problem('stopping'));
       return;
     }
@@ -198,7 +198,7 @@ export class Server {
     const reply = await ledger.ping();
     if (reply.kind === 'unavailable')
       this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: reply.reason }));
-    else if (board.threadsReady < poolThreadCount) refuse(exchange, problem('starting'));
+    else if (sharedState.threadsReady < poolThreadCount) refuse(exchange, problem('starting'));
     else exchange.end('200 OK', [NO_STORE], '');
   }
 }
@@ -208,9 +208,9 @@ const ACCEPTED = '202 Accepted';
 /** What a client does wrong is no failure of ours. */
 function endAnswered(span: Span, status: string): void {
   const code = Number.parseInt(status, 10);
-  span.note('http.request.method', 'POST');
-  span.note('http.route', '/payments');
-  span.note('http.response.status_code', code);
+  span.setAttribute('http.request.method', 'POST');
+  span.setAttribute('http.route', '/payments');
+  span.setAttribute('http.response.status_code', code);
   span.end(code >= 500 ? status : '');
 }
 
@@ -250,7 +250,7 @@ function paymentJson(entry: LedgerEntry): string {
     processor: processorName,
     requestedAt: entry.requestedAtMs === 0 ? null : new Date(entry.requestedAtMs).toISOString(),
     attempts: entry.attempts,
-    ...(status === 'invalid' ? { reason: entry.reason } : {}),
+    ...(status === 'rejected' ? { reason: entry.reason } : {}),
   };
   const amounts = [`"amount":${centsToDecimal(entry.amountCents)}`];
   // A number that JSON.stringify would print from a float is spliced in as exact text instead.

@@ -2,12 +2,12 @@ import { methodNotAllowed, type Problem } from './problem.ts';
 import { Exchange, type HttpRequest, type HttpResponse, type WebApp } from './uws.ts';
 
 /** Answers one request. `request` is lent until this returns; `response` is only to be asked who is at its other end. */
-export type Answer = (exchange: Exchange, request: HttpRequest, response: HttpResponse) => unknown;
+export type Handler = (exchange: Exchange, request: HttpRequest, response: HttpResponse) => unknown;
 
 const GET_METHODS = 'GET, HEAD';
 
 /** Makes `app` answer `path` to one method, GET to HEAD too, and any other method with 405. */
-export function route(app: WebApp, path: string, method: 'GET' | 'POST', answer: Answer): void {
+export function route(app: WebApp, path: string, method: 'GET' | 'POST', answer: Handler): void {
   const isGet = method === 'GET';
   const handle = (response: HttpResponse, request: HttpRequest) => {
     // A payment's post is never HEAD, and need not be asked.
@@ -25,8 +25,8 @@ export interface Guard {
 }
 
 /** The same for GET of an operator's route: whoever `guard` refuses learns nothing of it, by no method. */
-export function guardedRoute(app: WebApp, path: string, guard: Guard, answer: Answer): void {
-  const guarded = (respond: Answer) => (response: HttpResponse, request: HttpRequest) => {
+export function guardedRoute(app: WebApp, path: string, guard: Guard, answer: Handler): void {
+  const guarded = (respond: Handler) => (response: HttpResponse, request: HttpRequest) => {
     const exchange = new Exchange(response, request);
     const refusal = guard.check(response, request);
     if (refusal === null) void respond(exchange, request, response);
@@ -41,7 +41,7 @@ export function refuse(exchange: Exchange, { status, headers, body }: Problem, c
   exchange.end(status, headers, body, close);
 }
 
-function refusing(allowed: string): Answer {
+function refusing(allowed: string): Handler {
   const refusal = methodNotAllowed(allowed);
   return (exchange) => refuse(exchange, refusal);
 }

@@ -2,17 +2,17 @@ import { randomInt } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import { Trouble } from '../core/outage-log.ts';
+import { OutageLog } from '../core/outage-log.ts';
 import { Journal } from '../journal/writer.ts';
 import { Lease } from '../ledger/lease.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
-import { Recent } from '../shared-memory/idempotency-cache.ts';
-import { Meters } from '../shared-memory/metrics-table.ts';
+import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
+import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
-import { Segments } from '../shared-memory/segment-table.ts';
-import { Board } from '../shared-memory/state.ts';
+import { SegmentTable } from '../shared-memory/segment-table.ts';
+import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import type { Tracer } from '../tracing/tracer.ts';
 import { serveAudit } from './audit.ts';
@@ -20,8 +20,8 @@ import { Dashboard } from './dashboard.ts';
 import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
 import { serveMetrics } from './metrics.ts';
-import { type Durability, Intake } from './payment-acceptor.ts';
-import { Server } from './payment-routes.ts';
+import { type Durability, PaymentAcceptor } from './payment-acceptor.ts';
+import { PaymentRoutes } from './payment-routes.ts';
 import { createApp, limitConnections, type WebApp } from './uws.ts';
 
 /** How often files of the journal that nobody needs any more are removed. */
@@ -72,28 +72,28 @@ export class HttpThread {
   }
 
   constructor({ index, config, shared, clock, log, ledger, lease, tracer }: HttpThreadParts) {
-    const segments = new Segments(shared.segments);
-    const board = new Board(shared.board, shared.boardShape);
-    const recent = new Recent(shared.recent);
-    const meters = new Meters(shared.meters, shared.boardShape);
-    const sheet = meters.sheet(config.poolThreadCount + index);
+    const segments = new SegmentTable(shared.segments);
+    const sharedState = new SharedState(shared.state, shared.shape);
+    const idempotencyCache = new IdempotencyCache(shared.idempotencyCache);
+    const metricsTable = new MetricsTable(shared.metricsTable, shared.shape);
+    const metrics = metricsTable.thread(config.poolThreadCount + index);
     const durability: Durability =
       lease === null
-        ? { kind: config.acceptDurability === 'flush' ? 'flush' : 'journal' }
+        ? { kind: config.acceptDurability === 'fsync' ? 'fsync' : 'journal' }
         : { kind: 'ledger', ledger, lease };
     this.app = createApp();
-    const outage = new Trouble({
+    const outage = new OutageLog({
       log,
       began: 'too many connections: new ones are closed',
-      over: 'connections are taken again',
+      ended: 'connections are taken again',
     });
     const limit = Math.ceil(config.maxConnections / config.httpThreadCount);
     limitConnections(this.app, limit, {
       onRefused: () => {
-        sheet.count('connectionsRefused');
-        outage.happened(`${limit} are open, see MAX_CONNECTIONS`);
+        metrics.count('connectionsRefused');
+        outage.failed(`${limit} are open, see MAX_CONNECTIONS`);
       },
-      onRoom: () => outage.passed(),
+      onRoom: () => outage.recovered(),
     });
     this.#ledger = ledger;
     this.#lease = lease;
@@ -102,20 +102,30 @@ export class HttpThread {
       directory: config.journalDir,
       writer: `http-${index}`,
       segments,
-      durable: durability.kind === 'flush',
-      flushRecords: 1,
+      durable: durability.kind === 'fsync',
+      batchRecords: 1,
       randomU32: () => randomInt(2 ** 32),
     });
     const ring = new Ring(shared.ring);
     const journal = this.#journal;
-    new Server({
+    new PaymentRoutes({
       app: this.app,
       decoder: new PaymentDecoder(config.maxAmountCents),
-      intake: new Intake({ recent, ring, journal, segments, board, sheet, clock, durability, log }),
-      recent,
+      acceptor: new PaymentAcceptor({
+        idempotencyCache,
+        ring,
+        journal,
+        segments,
+        sharedState,
+        metrics,
+        clock,
+        durability,
+        log,
+      }),
+      idempotencyCache,
       ledger,
-      board,
-      sheet,
+      sharedState,
+      metrics,
       poolThreadCount: config.poolThreadCount,
       bodyLimitBytes: config.bodyLimitBytes,
       allowPurge: config.allowPurge,
@@ -124,19 +134,19 @@ export class HttpThread {
       tracer,
     });
     serveDocuments(this.app, log);
-    serveAudit({ app: this.app, config, board, log });
+    serveAudit({ app: this.app, config, sharedState, log });
     this.#dashboard = new Dashboard({
       app: this.app,
       config,
-      board,
-      meters,
+      sharedState,
+      metricsTable,
       ring,
       segments,
       ledger,
       clock,
       log,
     });
-    serveMetrics({ app: this.app, config, meters, board, ring, segments, clock });
+    serveMetrics({ app: this.app, config, metricsTable, sharedState, ring, segments, clock });
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();
       if (failure !== null) log.warn({ reason: failure }, 'a journal file cannot be removed');
@@ -164,14 +174,14 @@ function leaseOf(
   log: Log,
 ): Lease {
   return new Lease({
-    seat: { instanceId: config.instanceId, name: `http-${index}` },
+    worker: { instanceId: config.instanceId, name: `http-${index}` },
     ledger,
     leaseMs: config.leaseMs,
     clock,
     random: Math.random,
     log,
-    sheet: new Meters(shared.meters, shared.boardShape).sheet(config.poolThreadCount + index),
-    onEnlisted: () => {},
+    metrics: new MetricsTable(shared.metricsTable, shared.shape).thread(config.poolThreadCount + index),
+    onAcquired: () => {},
     // This thread only reserves. What a former owner had reserved is the pool threads' to take over.
     adopt: () => {},
     room: () => 0,

@@ -13,7 +13,7 @@ import { lookup } from 'node:dns/promises';
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { type Address, formatAddress } from '../core/address.ts';
-import { reasonOf } from '../core/reason.ts';
+import { errorReason } from '../core/reason.ts';
 import { isListenedOn } from './socket-file.ts';
 
 /**
@@ -173,7 +173,7 @@ async function resolve(host: string): Promise<Resolved> {
     const found = await lookup(host, { all: true, order: 'ipv4first' });
     return { kind: 'resolved', addresses: found.map(({ address }) => address) };
   } catch (error) {
-    return { kind: 'failed', reason: `the host name cannot be resolved: ${reasonOf(error)}` };
+    return { kind: 'failed', reason: `the host name cannot be resolved: ${errorReason(error)}` };
   }
 }
 

@@ -7,7 +7,7 @@ import { makeDirectory } from '../core/directory.ts';
 import type { Log } from '../core/log.ts';
 import { MemoryLedger } from '../ledger/memory/ledger.ts';
 import { allocateSharedMemory, RECORDS_PER_SEGMENT } from '../shared-memory/allocate.ts';
-import { CARRIER } from '../tracing/open.ts';
+import { propagationOnlyTracer } from '../tracing/open.ts';
 import { HttpThread } from './thread.ts';
 import { listen } from './uws.ts';
 
@@ -50,7 +50,7 @@ async function postAll(config: Config, clock: Clock, log: Log): Promise<void> {
     log,
     ledger,
     lease: null,
-    tracer: CARRIER,
+    tracer: propagationOnlyTracer,
   });
   try {
     const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });

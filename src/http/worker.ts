@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
-import { Board } from '../shared-memory/state.ts';
+import { SharedState } from '../shared-memory/state.ts';
 import { HttpThread } from './thread.ts';
 import { warmUpHttp } from './warm-up.ts';
 
@@ -25,8 +25,8 @@ assert.ok(parentPort !== null);
 const port = parentPort;
 const { index, config, shared }: HttpTask = workerData;
 const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `http-${index}` });
-const board = new Board(shared.board, shared.boardShape);
-countDroppedLines((lineCount) => board.countDroppedLines(lineCount));
+const sharedState = new SharedState(shared.state, shared.shape);
+countDroppedLines((lineCount) => sharedState.countDroppedLines(lineCount));
 await warmUpHttp(index, config, systemClock, log);
 const thread = await HttpThread.open(index, config, shared, systemClock, log);
 port.once('message', () => {

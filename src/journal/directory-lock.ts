@@ -57,7 +57,7 @@ const RANDOM_DIGITS = 16;
 
 /** What a process answers to a connection, before the random part of its name. */
 const ANSWERS = { holder: 'H', candidate: 'C', emptier: 'E' } as const;
-type Standing = keyof typeof ANSWERS;
+type CircuitBreakers = keyof typeof ANSWERS;
 
 /** A process that lives and does not answer, because it is stopped or busy, is the holder. */
 const ANSWER_TIMEOUT_MS = 1_000;
@@ -157,24 +157,24 @@ class SocketDirectory {
 }
 
 /** `leaving`: it took the connection and hung up without an answer, for it gives way, or dies. */
-type Peer = Standing | 'leaving' | 'dead' | 'unclear';
+type Peer = CircuitBreakers | 'leaving' | 'dead' | 'unclear';
 
 class Candidate {
   readonly #directory: SocketDirectory;
   readonly #random = randomBytes(RANDOM_DIGITS / 2).toString('hex');
   readonly #server: Server;
   readonly #rank: 'candidate' | 'emptier';
-  #standing: Standing;
+  #role: CircuitBreakers;
   /** Under which it stands in the directory. */
   #name = `starting-${this.#random}`;
 
   constructor(directory: SocketDirectory, purpose: LockPurpose) {
     this.#directory = directory;
     this.#rank = purpose === 'keep' ? 'candidate' : 'emptier';
-    this.#standing = this.#rank;
+    this.#role = this.#rank;
     this.#server = createServer((socket) => {
       socket.on('error', () => {}); // The process that asked has gone.
-      socket.unref().end(ANSWERS[this.#standing] + this.#random);
+      socket.unref().end(ANSWERS[this.#role] + this.#random);
     });
     this.#server.unref();
   }
@@ -188,7 +188,7 @@ class Candidate {
     });
     if (code !== null) return this.#unfit(`cannot create a unix socket there (${code})`);
     const answer = await ask(address);
-    const isOwn = answer.kind === 'text' && answer.text === ANSWERS[this.#standing] + this.#random;
+    const isOwn = answer.kind === 'text' && answer.text === ANSWERS[this.#role] + this.#random;
     return isOwn ? null : this.#unfit('cannot connect to a unix socket that was created there');
   }
 
@@ -212,7 +212,7 @@ class Candidate {
     for (let round = 0; round < LOOKS; round++) {
       const rivals = await this.#rivals();
       if (rivals.length === 0) {
-        if (this.#rank === 'candidate') this.#standing = 'holder';
+        if (this.#rank === 'candidate') this.#role = 'holder';
         const isHeld = () => existsSync(join(path, this.#name));
         return { kind: 'locked', release: () => this.leave(), isHeld };
       }
@@ -269,7 +269,7 @@ async function look(directory: SocketDirectory, name: string): Promise<Peer> {
   if (answer.kind === 'silent') return 'holder';
   if (answer.kind === 'text') {
     if (answer.text === '') return 'leaving';
-    const standings = Object.keys(ANSWERS) as Standing[];
+    const standings = Object.keys(ANSWERS) as CircuitBreakers[];
     return standings.find((standing) => answer.text.startsWith(ANSWERS[standing])) ?? 'holder';
   }
   switch (answer.error.code) {

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { LedgerTarget } from '../config/config.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import type { Board } from '../shared-memory/state.ts';
+import type { SharedState } from '../shared-memory/state.ts';
 import { directoryHolder, lockDirectory } from './directory-lock.ts';
 import { journalFiles, moveFile } from './journal-files.ts';
 import { checkLedgerMark } from './ledger-mark.ts';
@@ -119,7 +119,7 @@ const LOOK_EVERY_MS = 60_000;
 
 export interface LeftJournalWatchParts {
   readonly neighbourhood: Neighbourhood;
-  readonly board: Board;
+  readonly sharedState: SharedState;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -143,9 +143,9 @@ export class LeftJournalWatch {
   }
 
   async look(): Promise<void> {
-    const { neighbourhood, board, log } = this.#parts;
+    const { neighbourhood, sharedState, log } = this.#parts;
     const left = await leftJournals(neighbourhood);
-    board.leftJournals = left.length;
+    sharedState.leftJournals = left.length;
     const seen = JSON.stringify(left);
     if (seen === this.#said) return;
     this.#said = seen;

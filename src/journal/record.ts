@@ -1,6 +1,10 @@
 import assert from 'node:assert';
 import { crc32 } from 'node:zlib';
-import { ACCEPTANCE_BYTES, type Acceptance, writeAcceptance } from '../shared-memory/payment-record.ts';
+import {
+  PAYMENT_RECORD_BYTES,
+  type PaymentRecord,
+  writePaymentRecord,
+} from '../shared-memory/payment-record.ts';
 
 /**
  * The files of a journal. A file is nothing but records, so that whatever happens to some bytes of it harms only
@@ -27,7 +31,7 @@ export const RECORD_BYTES = 64;
 const CHECKSUM = 0;
 const NUMBER = 4;
 const ACCEPTANCE = 8;
-assert.equal(ACCEPTANCE + ACCEPTANCE_BYTES, RECORD_BYTES);
+assert.equal(ACCEPTANCE + PAYMENT_RECORD_BYTES, RECORD_BYTES);
 
 /** Numbers are kept in i32; a greater one stands in no file that a gateway has written. */
 export const LAST_FILE_NUMBER = 2 ** 31 - 1;
@@ -82,7 +86,7 @@ export class RecordPage {
   ): void {
     const offset = index * RECORD_BYTES;
     this.#view.setUint32(offset + NUMBER, number, true);
-    writeAcceptance(this.#view, this.bytes, offset + ACCEPTANCE, id, amountCents, acceptedAtMs, trace);
+    writePaymentRecord(this.#view, this.bytes, offset + ACCEPTANCE, id, amountCents, acceptedAtMs, trace);
     this.seal(index);
   }
 
@@ -100,7 +104,7 @@ export class RecordPage {
     );
   }
 
-  read(index: number, into: Acceptance): void {
+  read(index: number, into: PaymentRecord): void {
     into.read(this.#view, this.bytes, index * RECORD_BYTES + ACCEPTANCE);
   }
 

@@ -1,14 +1,14 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import type { Recent } from '../shared-memory/idempotency-cache.ts';
+import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import type { Ring } from '../shared-memory/ring.ts';
-import type { Segments } from '../shared-memory/segment-table.ts';
+import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import { type JournalRecord, unfinished } from './replay.ts';
 
 export interface RecoveryParts {
   readonly directory: string;
-  readonly segments: Segments;
-  readonly recent: Recent;
+  readonly segments: SegmentTable;
+  readonly idempotencyCache: IdempotencyCache;
   readonly ring: Ring;
   readonly clock: Clock;
   readonly log: Log;
@@ -36,11 +36,11 @@ export class Recovery {
    * What was accepted lately is known again before the first post of this life. Where more than the journal is needed
    * to accept, a record may be of a payment that was refused: a post of it goes all the way.
    */
-  remember(): void {
-    const { recent, journalAccepts } = this.#parts;
+  fillCache(): void {
+    const { idempotencyCache, journalAccepts } = this.#parts;
     for (const record of this.#unfinished()) {
-      recent.remember(record.id, record.amountCents, record.acceptedAtMs);
-      if (journalAccepts) recent.confirm(record.id);
+      idempotencyCache.reserve(record.id, record.amountCents, record.acceptedAtMs);
+      if (journalAccepts) idempotencyCache.commit(record.id);
     }
   }
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, truncateSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { Acceptance } from '../shared-memory/payment-record.ts';
-import type { LiveSegment, Segments } from '../shared-memory/segment-table.ts';
+import { PaymentRecord } from '../shared-memory/payment-record.ts';
+import type { LiveSegment, SegmentTable } from '../shared-memory/segment-table.ts';
 import { goodEnd, type JournalFile, journalFiles, messageOf, moveFile, readFile } from './journal-files.ts';
 import { LAST_FILE_NUMBER, RECORD_BYTES, RecordPage } from './record.ts';
 
@@ -29,7 +29,7 @@ export interface DamagedRecord {
 }
 
 /** A record of the journal. One object serves for all: copy what must live longer than a step of the iteration. */
-export class JournalRecord extends Acceptance {
+export class JournalRecord extends PaymentRecord {
   /** To mark it done by, u32. */
   ref = 0;
 }
@@ -43,7 +43,7 @@ export function journalFileCount(directory: string): number {
  * Takes over the files that earlier lives have left, whoever wrote them: verifies each record, cuts torn tails off,
  * and adopts the files into the table, sealed. Before any writer begins. The payments are then `unfinished`.
  */
-export function replay(directory: string, segments: Segments): Replay {
+export function replay(directory: string, segments: SegmentTable): Replay {
   const page = new RecordPage(segments.recordsPerSegment);
   const damaged: DamagedRecord[] = [];
   let fileCount = 0;
@@ -113,7 +113,7 @@ function numberedFiles(
  */
 export function unfinished(
   directory: string,
-  segments: Segments,
+  segments: SegmentTable,
   onDamaged: (damaged: DamagedRecord) => void,
 ): Generator<JournalRecord> {
   const live = segments.live();
@@ -124,7 +124,7 @@ const READ_RECORDS = 1024;
 
 function* readUnfinished(
   directory: string,
-  segments: Segments,
+  segments: SegmentTable,
   live: readonly LiveSegment[],
   onDamaged: (damaged: DamagedRecord) => void,
 ): Generator<JournalRecord> {
@@ -167,7 +167,7 @@ export interface Reclaimed {
 }
 
 /** Removes the files of sealed segments whose records are all done, and frees the segments. Any thread. */
-export function reclaim(directory: string, segments: Segments): Reclaimed {
+export function reclaim(directory: string, segments: SegmentTable): Reclaimed {
   let fileCount = 0;
   let failure: string | null = null;
   for (let segment = 0; segment < segments.segmentCount; segment++) {

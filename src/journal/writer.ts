@@ -2,7 +2,7 @@ import assert from 'node:assert';
 import { closeSync, constants, fdatasync, fsync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Segments } from '../shared-memory/segment-table.ts';
+import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import { journalFileName, RECORD_BYTES, RecordPage } from './record.ts';
 import { type Reclaimed, reclaim } from './replay.ts';
 
@@ -45,11 +45,11 @@ export interface JournalOptions {
   readonly directory: string;
   /** Unlike any other writer's of this directory; letters, digits, `-` and `_`. */
   readonly writer: string;
-  readonly segments: Segments;
+  readonly segments: SegmentTable;
   /** Whether `sync` will be called: sealed files then stay open until they are synced. */
   readonly durable: boolean;
   /** Records between two flushes, at most. */
-  readonly flushRecords?: number;
+  readonly batchRecords?: number;
   /** A random u32. */
   readonly randomU32: () => number;
   readonly files?: JournalFiles;
@@ -67,7 +67,7 @@ export interface JournalOptions {
  */
 export class Journal {
   readonly #options: JournalOptions;
-  readonly #segments: Segments;
+  readonly #segments: SegmentTable;
   readonly #files: JournalFiles;
   readonly #page: RecordPage;
   /** -1: none is acquired. */
@@ -93,7 +93,7 @@ export class Journal {
     this.#options = options;
     this.#segments = options.segments;
     this.#files = options.files ?? diskFiles;
-    this.#page = new RecordPage(options.flushRecords ?? 512);
+    this.#page = new RecordPage(options.batchRecords ?? 512);
     assert.ok(this.#page.recordCount <= this.#segments.recordsPerSegment);
   }
 
@@ -114,7 +114,7 @@ export class Journal {
    * Writes all that was appended since the last flush. Failed: none of it is in the journal, those refs are void,
    * and the next flush tries anew with what is appended until then.
    */
-  flush(): JournalResult {
+  write(): JournalResult {
     if (this.#staged === 0) return OK;
     const count = this.#staged;
     this.#staged = 0;
@@ -154,11 +154,11 @@ export class Journal {
 
   /** Flushes, syncs if it is durable, closes the files and removes those that are done. Nothing may follow. */
   async close(): Promise<JournalResult> {
-    const flushed = this.flush();
+    const written = this.write();
     if (this.#segment !== -1) this.#seal();
     const synced = this.#options.durable ? await this.sync() : OK;
     this.reclaim();
-    return flushed.kind === 'failed' ? flushed : synced;
+    return written.kind === 'failed' ? written : synced;
   }
 
   #acquire(): boolean {
@@ -231,7 +231,7 @@ export class Journal {
       // A disk tells of a failure once, and the next sync of the same file would claim success.
       this.#distrusted = this.#segment !== -1;
       if (this.#distrusted && this.#staged === 0) this.#seal();
-      return { kind: 'failed', reason: reasonOf(error) };
+      return { kind: 'failed', reason: fileErrorReason(error) };
     } finally {
       for (const file of sealed) this.#closeFile(file);
     }
@@ -243,12 +243,12 @@ function attempt<T>(run: () => T): T | string {
   try {
     return run();
   } catch (error) {
-    return reasonOf(error);
+    return fileErrorReason(error);
   }
 }
 
 /** Errors of the file system are values from here on; anything else is a bug and goes on as it came. */
-function reasonOf(error: unknown): string {
+function fileErrorReason(error: unknown): string {
   if (error instanceof Error && 'code' in error) return error.message;
   throw error;
 }

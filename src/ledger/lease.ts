@@ -2,21 +2,21 @@ import assert from 'node:assert';
 import { equalJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import { Trouble } from '../core/outage-log.ts';
-import type { Sheet } from '../shared-memory/metrics-table.ts';
-import type { Ledger, LedgerEntry, OwnerRecord, Seat } from './ledger.ts';
+import { OutageLog } from '../core/outage-log.ts';
+import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
+import type { Ledger, LedgerEntry, OwnerRecord, WorkerId } from './ledger.ts';
 
 export interface LeaseParts {
-  readonly seat: Seat;
+  readonly worker: WorkerId;
   readonly ledger: Ledger;
   readonly leaseMs: number;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
   /** What the thread counts that the seat belongs to. */
-  readonly sheet: Sheet;
+  readonly metrics: ThreadMetrics;
   /** A new owner has been enlisted: what the former one had claimed is another's. */
-  readonly onEnlisted: () => void;
+  readonly onAcquired: () => void;
   /** Takes in entries that this owner has taken over. */
   readonly adopt: (entries: readonly LedgerEntry[]) => void;
   /** How many entries `adopt` can take in now. */
@@ -40,25 +40,25 @@ export class Lease {
   readonly #parts: LeaseParts;
   #owner = 0;
   /** The last owner that has resigned, or is about to. */
-  #resigned = 0;
+  #abandoned = 0;
   #goodUntilMs = 0;
   /** What the ledger was last told. It only rises, so that others see each renewal, whatever the wall clock does. */
   #leaseUntilMs = 0;
   readonly #others = new OtherLeases();
-  readonly #renewalTrouble: Trouble;
+  readonly #renewalOutage: OutageLog;
   /** On the monotonic clock; 0: the last request for the lease was answered. */
   #failingSinceMs = 0;
   #stopped = false;
-  #enlisting: Promise<void> | null = null;
+  #acquiring: Promise<void> | null = null;
   #cancel: () => void = () => {};
 
   constructor(parts: LeaseParts) {
     this.#parts = parts;
-    this.#renewalTrouble = new Trouble({
+    this.#renewalOutage = new OutageLog({
       log: parts.log,
-      fields: { seat: parts.seat.name },
+      fields: { worker: parts.worker.name },
       began: 'lease cannot be renewed: nothing is sent once it has run out',
-      over: 'lease renewed again',
+      ended: 'lease renewed again',
     });
   }
 
@@ -71,7 +71,7 @@ export class Lease {
   }
 
   async start(): Promise<void> {
-    await this.enlistAgain();
+    await this.reacquire();
     await this.#takeOverSeat();
     this.#keepLater();
   }
@@ -81,53 +81,53 @@ export class Lease {
     this.#stopped = true;
     this.#cancel();
     this.#setGoodUntil(0);
-    if (this.#owner > 0) await this.#parts.ledger.retire(this.#owner);
+    if (this.#owner > 0) await this.#parts.ledger.releaseLease(this.#owner);
   }
 
   /** A new owner number, however long the ledger keeps us waiting for it. */
-  enlistAgain(): Promise<void> {
-    this.#enlisting ??= this.#enlist().finally(() => {
-      this.#enlisting = null;
+  reacquire(): Promise<void> {
+    this.#acquiring ??= this.#acquire().finally(() => {
+      this.#acquiring = null;
     });
-    return this.#enlisting;
+    return this.#acquiring;
   }
 
   /**
    * For an owner that may hold what nobody here knows of, because an answer was lost: another takes its seat, and its
    * own lease runs out, so that what it holds is taken over. That of an owner that is none any more does so by itself.
    */
-  async resign(owner: number): Promise<void> {
-    if (owner !== this.#owner || owner === this.#resigned) return;
-    this.#resigned = owner;
-    await this.enlistAgain();
-    await this.#parts.ledger.retire(owner);
+  async abandon(owner: number): Promise<void> {
+    if (owner !== this.#owner || owner === this.#abandoned) return;
+    this.#abandoned = owner;
+    await this.reacquire();
+    await this.#parts.ledger.releaseLease(owner);
   }
 
-  async #enlist(): Promise<void> {
-    const { ledger, clock, seat, leaseMs, random, log, onEnlisted } = this.#parts;
+  async #acquire(): Promise<void> {
+    const { ledger, clock, worker, leaseMs, random, log, onAcquired } = this.#parts;
     this.#setGoodUntil(0);
     for (let attempt = 1; !this.#stopped; attempt++) {
       const sentAtMs = clock.monotonicMs();
-      const reply = await ledger.enlist(seat, this.#nextLeaseUntilMs());
+      const reply = await ledger.acquireLease(worker, this.#nextLeaseUntilMs());
       this.#setFailing(reply.kind === 'unavailable');
       if (reply.kind === 'ok') {
         assert.ok(reply.value > this.#owner);
         this.#owner = reply.value;
         this.#setGoodUntil(sentAtMs + leaseMs);
-        log.info({ seat: seat.name, owner: this.#owner }, 'lease gained');
-        onEnlisted();
+        log.info({ worker: worker.name, owner: this.#owner }, 'lease gained');
+        onAcquired();
         return;
       }
-      if (attempt === 1) log.warn({ seat: seat.name, reason: reply.reason }, 'waiting for the ledger');
+      if (attempt === 1) log.warn({ worker: worker.name, reason: reply.reason }, 'waiting for the ledger');
       await sleep(clock, equalJitterMs({ baseMs: 50, maxMs: leaseMs / 4 }, attempt, random));
     }
   }
 
   #setFailing(isFailing: boolean): void {
-    const { clock, sheet } = this.#parts;
+    const { clock, metrics } = this.#parts;
     if (!isFailing) this.#failingSinceMs = 0;
     else if (this.#failingSinceMs === 0) this.#failingSinceMs = clock.monotonicMs();
-    sheet.set('leaseFailingSinceMs', this.#failingSinceMs);
+    metrics.set('leaseFailingSinceMs', this.#failingSinceMs);
   }
 
   #nextLeaseUntilMs(): number {
@@ -138,7 +138,7 @@ export class Lease {
 
   #setGoodUntil(goodUntilMs: number): void {
     this.#goodUntilMs = goodUntilMs;
-    this.#parts.sheet.set('leaseUntilMs', goodUntilMs);
+    this.#parts.metrics.set('leaseUntilMs', goodUntilMs);
   }
 
   #keepLater(): void {
@@ -148,35 +148,37 @@ export class Lease {
   }
 
   async #keep(): Promise<void> {
-    const { ledger, clock, leaseMs, log, sheet, seat } = this.#parts;
+    const { ledger, clock, leaseMs, log, metrics, worker } = this.#parts;
     const sentAtMs = clock.monotonicMs();
-    const reply = await ledger.renew(this.#owner, this.#nextLeaseUntilMs());
+    const reply = await ledger.renewLease(this.#owner, this.#nextLeaseUntilMs());
     if (this.#stopped) return;
     this.#setFailing(reply.kind === 'unavailable');
     if (reply.kind === 'unavailable') {
-      sheet.count('renewalFailures');
-      this.#renewalTrouble.happened(reply.reason);
+      metrics.count('renewalFailures');
+      this.#renewalOutage.failed(reply.reason);
     } else if (reply.value) {
       this.#setGoodUntil(sentAtMs + leaseMs);
-      this.#renewalTrouble.passed();
+      this.#renewalOutage.recovered();
       await this.#takeOverExpired();
     } else {
-      sheet.count('leasesLost');
-      log.warn({ seat: seat.name, owner: this.#owner }, 'lease lost: another instance took over');
-      await this.enlistAgain();
+      metrics.count('leasesLost');
+      log.warn({ worker: worker.name, owner: this.#owner }, 'lease lost: another instance took over');
+      await this.reacquire();
     }
     this.#keepLater();
   }
 
-  #isFormerOfSeat(record: OwnerRecord): boolean {
-    const { seat } = this.#parts;
-    return record.instanceId === seat.instanceId && record.name === seat.name && record.owner < this.#owner;
+  #isPredecessor(record: OwnerRecord): boolean {
+    const { worker } = this.#parts;
+    return (
+      record.instanceId === worker.instanceId && record.name === worker.name && record.owner < this.#owner
+    );
   }
 
   /** What the former owners of this seat hold: nobody else can be one, so their leases don't matter. */
   async #takeOverSeat(): Promise<void> {
     for (const record of await this.#otherOwners()) {
-      if (this.#isFormerOfSeat(record)) await this.#takeOverFrom(record, Infinity);
+      if (this.#isPredecessor(record)) await this.#takeOverFrom(record, Infinity);
     }
   }
 
@@ -193,7 +195,7 @@ export class Lease {
 
   /** Everything that an owner holds, unless its lease turns out to end later than `leaseUntilMs`. */
   async #takeOverFrom(record: OwnerRecord, leaseUntilMs: number): Promise<void> {
-    const { log, sheet, alone } = this.#parts;
+    const { log, metrics, alone } = this.#parts;
     let taken = 0;
     for (;;) {
       const count = await alone(() => this.#takeSome(record.owner, leaseUntilMs));
@@ -202,9 +204,9 @@ export class Lease {
     }
     const { instanceId, name, owner } = record;
     if (taken === 0) return;
-    sheet.count('takeOvers');
-    sheet.count('paymentsTakenOver', taken);
-    log.info({ instanceId, seat: name, owner, payments: taken }, 'took over from a former owner');
+    metrics.count('takeOvers');
+    metrics.count('paymentsTakenOver', taken);
+    log.info({ instanceId, worker: name, owner, payments: taken }, 'took over from a former owner');
   }
 
   /** Takes over as much as there is room for; answers how much that was. */

@@ -27,11 +27,11 @@ export interface Ledger {
   /**
    * A new owner for a seat, with a lease until `leaseUntilMs`, by its own wall clock. Others only look whether it rises.
    */
-  enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>>;
+  acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>>;
   /** Extends the lease. False: the owner has been taken over; whatever it holds is another's now. */
-  renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>>;
+  renewLease(owner: number, leaseUntilMs: number): Promise<Reply<boolean>>;
   /** Removes an owner that holds nothing any more; one that holds entries stays, with its lease run out. */
-  retire(owner: number): Promise<Reply<void>>;
+  releaseLease(owner: number): Promise<Reply<void>>;
   /**
    * Every owner that has not been retired or taken over to the end, ascending. One whose take-over has begun
    * stays, its lease run out (0), until a take-over leaves it with nothing: whoever takes over may die as well.
@@ -94,7 +94,7 @@ export interface Ledger {
    * Calls `listener` with what other instances did: health reports and purges. The state of both at the time of
    * the call comes first. Returns a function that ends the subscription.
    */
-  subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>>;
+  subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>>;
   /** Cheap: can the ledger be read and written now? */
   ping(): Promise<Reply<void>>;
   close(): Promise<void>;
@@ -131,12 +131,12 @@ export interface StrandedPayments {
 }
 
 /** A thread of an instance, such as `pool-0` of `gateway-1`. */
-export interface Seat {
+export interface WorkerId {
   readonly instanceId: string;
   readonly name: string;
 }
 
-export interface OwnerRecord extends Seat {
+export interface OwnerRecord extends WorkerId {
   readonly owner: number;
   readonly leaseUntilMs: number;
 }
@@ -194,7 +194,7 @@ export type ClaimReply = 'claimed' | 'known' | 'conflict' | 'purged' | 'fenced';
 
 export interface Settlement {
   readonly correlationId: string;
-  readonly status: 'settled' | 'invalid';
+  readonly status: 'settled' | 'rejected';
   readonly processor: number;
   /** What the processor charged, and the stamp it holds: they count in the books. */
   readonly amountCents: number;
@@ -228,6 +228,6 @@ export interface HealthReport {
   readonly checkedAtMs: number;
 }
 
-export type Notice =
+export type LedgerEvent =
   | { readonly kind: 'health'; readonly report: HealthReport }
   | { readonly kind: 'purged'; readonly purgedAtMs: number };

@@ -1,6 +1,6 @@
 import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
-import { reasonOf } from '../core/reason.ts';
+import { errorReason } from '../core/reason.ts';
 import { SetupError } from '../core/setup-error.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -57,7 +57,8 @@ export async function openLedger(
     const { LmdbLedger } = await import('./lmdb/ledger.ts');
     return await LmdbLedger.open(target.path, options);
   } catch (error) {
-    if (error instanceof Error && 'code' in error) throw new SetupError(setupReason(target, reasonOf(error)));
+    if (error instanceof Error && 'code' in error)
+      throw new SetupError(setupReason(target, errorReason(error)));
     throw error;
   }
 }

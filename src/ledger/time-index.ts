@@ -9,10 +9,10 @@
  *       │ms│ seconds │ minutes │ hours │ days │ hours │ ... │ms│
  * ```
  */
-export const CALENDAR_SPANS_MS: readonly number[] = [1, 1000, 60_000, 3_600_000, 86_400_000];
+export const UNIT_SPANS_MS: readonly number[] = [1, 1000, 60_000, 3_600_000, 86_400_000];
 
-/** The units that start within [firstMs, lastMs]. `unit` is a position in `CALENDAR_SPANS_MS`. */
-export interface Stretch {
+/** The units that start within [firstMs, lastMs]. `unit` is a position in `UNIT_SPANS_MS`. */
+export interface TimeRange {
   readonly unit: number;
   readonly firstMs: number;
   readonly lastMs: number;
@@ -24,14 +24,14 @@ export function unitStartMs(unit: number, ms: number): number {
 }
 
 /** The stretches that together hold every millisecond of [fromMs, toMs], whole and not before 1970, once. */
-export function stretchesOf(fromMs: number, toMs: number): Stretch[] {
+export function rangesOf(fromMs: number, toMs: number): TimeRange[] {
   return fromMs > toMs ? [] : cut(0, fromMs, toMs + 1);
 }
 
 /** Cuts [fromMs, untilMs), which is not empty and whose ends lie between two units. */
-function cut(unit: number, fromMs: number, untilMs: number): Stretch[] {
+function cut(unit: number, fromMs: number, untilMs: number): TimeRange[] {
   const whole = [{ unit, firstMs: fromMs, lastMs: untilMs - 1 }];
-  if (unit === CALENDAR_SPANS_MS.length - 1) return whole;
+  if (unit === UNIT_SPANS_MS.length - 1) return whole;
   const coarseFromMs = unitStartMs(unit + 1, fromMs + spanMs(unit + 1) - 1);
   const coarseUntilMs = unitStartMs(unit + 1, untilMs);
   if (coarseFromMs >= coarseUntilMs) return whole;
@@ -42,10 +42,10 @@ function cut(unit: number, fromMs: number, untilMs: number): Stretch[] {
   ];
 }
 
-function edge(unit: number, fromMs: number, untilMs: number): Stretch[] {
+function edge(unit: number, fromMs: number, untilMs: number): TimeRange[] {
   return fromMs === untilMs ? [] : [{ unit, firstMs: fromMs, lastMs: untilMs - 1 }];
 }
 
 function spanMs(unit: number): number {
-  return CALENDAR_SPANS_MS[unit] as number;
+  return UNIT_SPANS_MS[unit] as number;
 }

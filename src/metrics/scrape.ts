@@ -4,20 +4,20 @@ import { RECORD_BYTES } from '../journal/record.ts';
 import {
   BOUNDS_MS,
   type HistogramReading,
-  type Meters,
+  type MetricsTable,
   type ProcessorCounter,
 } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
-import type { Segments } from '../shared-memory/segment-table.ts';
-import type { Board } from '../shared-memory/state.ts';
+import type { SegmentTable } from '../shared-memory/segment-table.ts';
+import type { SharedState } from '../shared-memory/state.ts';
 import type { Family, HistogramFamily, Sample, SimpleFamily } from './openmetrics.ts';
 import { processFamilies } from './process.ts';
 
 export interface ScrapeParts {
-  readonly meters: Meters;
-  readonly board: Board;
+  readonly metricsTable: MetricsTable;
+  readonly sharedState: SharedState;
   readonly ring: Ring;
-  readonly segments: Segments;
+  readonly segments: SegmentTable;
   readonly config: Pick<Config, 'processors' | 'poolThreadCount'>;
   /** What a post may be refused with; its place is where the meters count it. */
   readonly refusals: readonly Refusal[];
@@ -48,7 +48,7 @@ export class Scrape {
       ...this.#posts(),
       ...this.#settlements(),
       ...this.#calls(),
-      ...this.#standing(),
+      ...this.#breakerFamilies(),
       ...this.#backlog(),
       ...this.#journal(),
       ...this.#ledger(),
@@ -58,35 +58,35 @@ export class Scrape {
   }
 
   #posts(): Family[] {
-    const { meters, refusals } = this.#parts;
+    const { metricsTable, refusals } = this.#parts;
     const refused = refusals.map(({ slug, status }, place) => ({
       labels: { problem: slug, status: String(status) },
-      value: meters.refused(place),
+      value: metricsTable.refused(place),
     }));
     return [
       counter('dinossauro_payments_accepted', 'Payments answered 202 that were not known before.', [
-        { value: meters.counted('accepted') },
+        { value: metricsTable.counted('accepted') },
       ]),
       counter('dinossauro_posts_repeated', 'Posts answered 202 of payments that were known.', [
-        { value: meters.counted('repeated') },
+        { value: metricsTable.counted('repeated') },
       ]),
       counter('dinossauro_posts_refused', 'Posts of payments answered with a problem.', refused),
       counter(
         'dinossauro_connections_refused',
         'Connections of clients that were closed at once, because there were too many.',
-        [{ value: meters.counted('connectionsRefused') }],
+        [{ value: metricsTable.counted('connectionsRefused') }],
       ),
       durations('dinossauro_accept_duration_seconds', 'From a post that is all there to its 202.', [
-        [{}, meters.histogram('accept')],
+        [{}, metricsTable.histogram('accept')],
       ]),
       counter('dinossauro_purges', 'Purges of the books that this instance was asked for.', [
-        { value: meters.counted('purges') },
+        { value: metricsTable.counted('purges') },
       ]),
     ];
   }
 
   #settlements(): Family[] {
-    const { meters, config } = this.#parts;
+    const { metricsTable, config } = this.#parts;
     const fees = config.processors.map(({ name, feePpm }) => ({
       labels: { processor: name },
       value: feePpm / 1e6,
@@ -107,16 +107,16 @@ export class Scrape {
       counter(
         'dinossauro_payments_set_aside',
         'Payments set aside as invalid: their processor will never take them.',
-        this.#counted('setAside'),
+        this.#counted('rejected'),
       ),
       durations('dinossauro_settle_duration_seconds', 'From the 202 of a payment to the books.', [
-        [{}, meters.histogram('settle')],
+        [{}, metricsTable.histogram('settle')],
       ]),
     ];
   }
 
   #calls(): Family[] {
-    const { meters, board, clock } = this.#parts;
+    const { metricsTable, sharedState, clock } = this.#parts;
     const nowMs = clock.monotonicMs();
     return [
       counter('dinossauro_calls', 'Payments sent to a processor, by what the call showed.', [
@@ -126,51 +126,57 @@ export class Scrape {
         ...this.#counted('exhausted', { outcome: 'exhausted' }),
         ...this.#counted('failed', { outcome: 'failed' }),
         ...this.#counted('unknown', { outcome: 'unknown' }),
-        ...this.#counted('invalid', { outcome: 'invalid' }),
+        ...this.#counted('rejected', { outcome: 'rejected' }),
       ]),
       counter('dinossauro_lookups', 'Questions to a processor about a payment, by what it holds.', [
-        ...this.#counted('foundHeld', { found: 'held' }),
+        ...this.#counted('foundHeld', { found: 'inFlight' }),
         ...this.#counted('foundAbsent', { found: 'absent' }),
         ...this.#counted('foundUnknown', { found: 'unknown' }),
       ]),
       durations(
         'dinossauro_call_duration_seconds',
         'One call of a payment to a processor, answered or not.',
-        this.#byProcessor((processor, labels) => [labels, meters.calls(processor)] as const),
+        this.#byProcessor((processor, labels) => [labels, metricsTable.calls(processor)] as const),
       ),
       gauge(
         'dinossauro_calls_in_flight',
         'Calls of payments that are not answered yet.',
-        this.#byProcessor((processor, labels) => ({ labels, value: board.callsInFlight(processor) })),
+        this.#byProcessor((processor, labels) => ({ labels, value: sharedState.callsInFlight(processor) })),
       ),
       gauge(
         'dinossauro_oldest_call_age_seconds',
         'How long the oldest call in flight has been waiting; 0 when there is none.',
         this.#byProcessor((processor, labels) => {
-          const atMs = board.oldestCallAtMs(processor);
+          const atMs = sharedState.oldestCallAtMs(processor);
           return { labels, value: atMs === null ? 0 : seconds(nowMs - atMs) };
         }),
         'seconds',
       ),
       gauge(
-        'dinossauro_pinned_payments',
+        'dinossauro_in_doubt_payments',
         'Payments whose outcome is unknown, kept to their processor until it says what it holds.',
-        this.#byProcessor((processor, labels) => ({ labels, value: meters.pinned(processor) })),
+        this.#byProcessor((processor, labels) => ({ labels, value: metricsTable.inDoubt(processor) })),
         'payments',
       ),
     ];
   }
 
-  #standing(): Family[] {
-    const { board, clock } = this.#parts;
+  #breakerFamilies(): Family[] {
+    const { sharedState, clock } = this.#parts;
     const nowMs = clock.monotonicMs();
-    const reports = this.#byProcessor((processor, labels) => ({ labels, report: board.reported(processor) }));
+    const reports = this.#byProcessor((processor, labels) => ({
+      labels,
+      report: sharedState.reported(processor),
+    }));
     const reported = reports.flatMap(({ labels, report }) => (report === null ? [] : [{ labels, report }]));
     return [
       gauge(
         'dinossauro_breaker_open',
         'Whether the breaker of a processor is open or half-open: 1, or 0.',
-        this.#byProcessor((processor, labels) => ({ labels, value: Number(board.breakerOpen(processor)) })),
+        this.#byProcessor((processor, labels) => ({
+          labels,
+          value: Number(sharedState.breakerOpen(processor)),
+        })),
       ),
       counter('dinossauro_breaker_changes', 'Times that the breaker of a processor opened or closed.', [
         ...this.#counted('breakerOpened', { to: 'open' }),
@@ -179,7 +185,10 @@ export class Scrape {
       gauge(
         'dinossauro_processor_latency_seconds',
         'How long a call is expected to take: lately observed, or reported when that is newer.',
-        this.#byProcessor((processor, labels) => ({ labels, value: seconds(board.latencyMs(processor)) })),
+        this.#byProcessor((processor, labels) => ({
+          labels,
+          value: seconds(sharedState.latencyMs(processor)),
+        })),
         'seconds',
       ),
       counter('dinossauro_health_calls', 'Health calls that this instance made, by their answer.', [
@@ -224,9 +233,9 @@ export class Scrape {
         'payments',
       ),
       gauge(
-        'dinossauro_held_payments',
+        'dinossauro_in_flight_payments',
         'Payments in the hands of pool threads, from queue to books.',
-        [{ value: this.#poolSum('held') }],
+        [{ value: this.#poolSum('inFlight') }],
         'payments',
       ),
       gauge(
@@ -251,18 +260,18 @@ export class Scrape {
   }
 
   #journal(): Family[] {
-    const { meters, segments, board } = this.#parts;
+    const { metricsTable, segments, sharedState } = this.#parts;
     const live = segments.live();
     const records = live.reduce((sum, { written }) => sum + written, 0);
     return [
       counter('dinossauro_journal_writes', 'Writes of the journal, each before its 202.', [
-        { value: meters.counted('journalWrites') },
+        { value: metricsTable.counted('journalWrites') },
       ]),
-      counter('dinossauro_journal_flushes', 'Times that the journal was synced to the disk.', [
-        { value: meters.counted('journalFlushes') },
+      counter('dinossauro_journal_syncs', 'Times that the journal was synced to the disk.', [
+        { value: metricsTable.counted('journalSyncs') },
       ]),
       counter('dinossauro_journal_failures', 'Writes and syncs that failed, and writes that found it full.', [
-        { value: meters.counted('journalFailures') },
+        { value: metricsTable.counted('journalFailures') },
       ]),
       gauge(
         'dinossauro_journal_segments',
@@ -280,60 +289,62 @@ export class Scrape {
       gauge(
         'dinossauro_journals_left_behind',
         'Journals of other instances beside this one that hold payments and that no process uses.',
-        [{ value: board.leftJournals }],
+        [{ value: sharedState.leftJournals }],
       ),
     ];
   }
 
   #ledger(): Family[] {
-    const { meters } = this.#parts;
+    const { metricsTable } = this.#parts;
     return [
       durations(
         'dinossauro_commit_duration_seconds',
         'One atomic write of the ledger, settlements and claims.',
-        [[{}, meters.histogram('commit')]],
+        [[{}, metricsTable.histogram('commit')]],
       ),
       counter(
         'dinossauro_ledger_failures',
         'Requests that the ledger did not answer, or refused as a whole.',
         [
-          { labels: { operation: 'commit' }, value: meters.counted('commitFailures') },
-          { labels: { operation: 'read' }, value: meters.counted('readFailures') },
-          { labels: { operation: 'renew' }, value: meters.counted('renewalFailures') },
+          { labels: { operation: 'commit' }, value: metricsTable.counted('commitFailures') },
+          { labels: { operation: 'read' }, value: metricsTable.counted('readFailures') },
+          { labels: { operation: 'renewLease' }, value: metricsTable.counted('renewalFailures') },
         ],
       ),
       gauge('dinossauro_leases_valid', 'Pool threads whose lease is good: the others send nothing.', [
         { value: this.#leasesValid() },
       ]),
       counter('dinossauro_leases_lost', 'Leases of this instance that another owner took over.', [
-        { value: meters.counted('leasesLost') },
+        { value: metricsTable.counted('leasesLost') },
       ]),
       counter('dinossauro_takeovers', 'Former owners whose payments this instance took over.', [
-        { value: meters.counted('takeOvers') },
+        { value: metricsTable.counted('takeOvers') },
       ]),
       counter('dinossauro_payments_taken_over', 'Payments that this instance took over from them.', [
-        { value: meters.counted('paymentsTakenOver') },
+        { value: metricsTable.counted('paymentsTakenOver') },
       ]),
     ];
   }
 
   #threads(): Family[] {
-    const { meters, board, config, version } = this.#parts;
+    const { metricsTable, sharedState, config, version } = this.#parts;
     return [
       gauge('dinossauro_pool_threads', 'Pool threads that this instance is to have.', [
         { value: config.poolThreadCount },
       ]),
-      gauge('dinossauro_pool_threads_ready', 'Pool threads that work.', [{ value: board.threadsReady }]),
+      gauge('dinossauro_pool_threads_ready', 'Pool threads that work.', [
+        { value: sharedState.threadsReady },
+      ]),
       counter('dinossauro_pool_thread_deaths', 'Pool threads that died and were replaced.', [
-        { value: meters.counted('deaths') },
+        { value: metricsTable.counted('deaths') },
       ]),
       counter(
         'dinossauro_log_lines_dropped',
         'Lines of the log that were dropped because nobody read them.',
-        [{ value: board.droppedLines }],
+        [{ value: sharedState.droppedLines }],
       ),
       gauge('dinossauro_stopping', 'Whether this instance is stopping: 1, or 0.', [
-        { value: Number(board.stopping) },
+        { value: Number(sharedState.stopping) },
       ]),
       {
         type: 'info',
@@ -347,7 +358,7 @@ export class Scrape {
   #counted(name: ProcessorCounter, more: Readonly<Record<string, string>> = {}): Sample[] {
     return this.#byProcessor((processor, labels) => ({
       labels: { ...labels, ...more },
-      value: this.#parts.meters.countedAt(processor, name),
+      value: this.#parts.metricsTable.countedAt(processor, name),
     }));
   }
 
@@ -355,20 +366,22 @@ export class Scrape {
     return this.#parts.config.processors.map(({ name }, processor) => read(processor, { processor: name }));
   }
 
-  #poolSum(name: 'held' | 'waiting' | 'stranded'): number {
-    return this.#poolThreads().reduce((sum, thread) => sum + this.#parts.meters.gauge(thread, name), 0);
+  #poolSum(name: 'inFlight' | 'waiting' | 'stranded'): number {
+    return this.#poolThreads().reduce((sum, thread) => sum + this.#parts.metricsTable.gauge(thread, name), 0);
   }
 
   #leasesValid(): number {
-    const { meters, clock } = this.#parts;
+    const { metricsTable, clock } = this.#parts;
     const nowMs = clock.monotonicMs();
-    return this.#poolThreads().filter((thread) => nowMs < meters.gauge(thread, 'leaseUntilMs')).length;
+    return this.#poolThreads().filter((thread) => nowMs < metricsTable.gauge(thread, 'leaseUntilMs')).length;
   }
 
   #oldestAgeSeconds(): number {
-    const { meters, ring, clock } = this.#parts;
-    const heldAtMs = this.#poolThreads().map((thread) => meters.gauge(thread, 'oldestHeldAtMs'));
-    const agesMs = heldAtMs.filter((atMs) => atMs > 0).map((atMs) => clock.monotonicMs() - atMs);
+    const { metricsTable, ring, clock } = this.#parts;
+    const acceptedAtMs = this.#poolThreads().map((thread) =>
+      metricsTable.gauge(thread, 'oldestInFlightAtMs'),
+    );
+    const agesMs = acceptedAtMs.filter((atMs) => atMs > 0).map((atMs) => clock.monotonicMs() - atMs);
     // In the ring a payment has nothing but the wall clock's stamp, which its record in the journal shares.
     const queuedAtMs = ring.oldestAcceptedAtMs() ?? clock.nowMs();
     return seconds(Math.max(0, clock.nowMs() - queuedAtMs, ...agesMs));

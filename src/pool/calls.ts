@@ -1,9 +1,9 @@
 import assert from 'node:assert';
-import type { Board } from '../shared-memory/state.ts';
+import type { SharedState } from '../shared-memory/state.ts';
 import type { Delivery } from './delivery.ts';
 
 export interface CallsParts {
-  readonly board: Board;
+  readonly sharedState: SharedState;
   readonly thread: number;
   readonly processors: readonly unknown[];
   readonly policy: CallsPolicy;
@@ -38,7 +38,8 @@ export class Calls {
     this.#parts = parts;
     this.#acquired = parts.processors.map(() => 0);
     this.#running = parts.processors.map(() => new Set());
-    for (const processor of parts.processors.keys()) parts.board.setCalls(parts.thread, processor, 0, 0);
+    for (const processor of parts.processors.keys())
+      parts.sharedState.setCalls(parts.thread, processor, 0, 0);
   }
 
   /** Slots taken, over all processors. */
@@ -48,8 +49,8 @@ export class Calls {
 
   /** Whether one more call to this processor is wanted, were `freed` of its slots given back. */
   hasRoom(processor: number, freed = 0): boolean {
-    const { board, policy } = this.#parts;
-    const takenMs = board.latencyMs(processor) + policy.batchWindowMs;
+    const { sharedState, policy } = this.#parts;
+    const takenMs = sharedState.latencyMs(processor) + policy.batchWindowMs;
     const wanted = Math.ceil((policy.drainRate * takenMs) / 1000);
     const limit = Math.min(policy.callLimit, Math.max(LEAST_CALLS, wanted));
     return this.#acquiredAt(processor) - freed < limit;
@@ -87,7 +88,12 @@ export class Calls {
   #show(processor: number): void {
     const running = this.#runningAt(processor);
     const oldest = running.values().next().value;
-    this.#parts.board.setCalls(this.#parts.thread, processor, running.size, oldest?.state.calledAtMs ?? 0);
+    this.#parts.sharedState.setCalls(
+      this.#parts.thread,
+      processor,
+      running.size,
+      oldest?.state.calledAtMs ?? 0,
+    );
   }
 
   #acquiredAt(processor: number): number {

@@ -1,23 +1,23 @@
 import { type Backoff, equalJitterMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import type { Sheet } from '../shared-memory/metrics-table.ts';
-import { type Board, BREAKER_STATES, type BreakerState } from '../shared-memory/state.ts';
-import { choose, type ProcessorView, type RoutingPolicy, reasonOf } from './routing.ts';
+import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
+import { BREAKER_STATES, type BreakerState, type SharedState } from '../shared-memory/state.ts';
+import { choose, type ProcessorView, type RoutingPolicy, routingReason } from './routing.ts';
 
-export interface StandingPolicy extends RoutingPolicy {
+export interface CircuitBreakerPolicy extends RoutingPolicy {
   /** Failures in a row that open a breaker. */
   readonly breakerFailures: number;
   /** Between trials of an open or slow processor. */
   readonly breakerBackoff: Backoff;
 }
 
-export interface StandingParts {
-  readonly board: Board;
+export interface CircuitBreakersParts {
+  readonly sharedState: SharedState;
   /** What this thread counts. */
-  readonly sheet: Sheet;
+  readonly metrics: ThreadMetrics;
   readonly names: readonly string[];
-  readonly policy: StandingPolicy;
+  readonly policy: CircuitBreakerPolicy;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -48,10 +48,10 @@ export interface StandingParts {
  * A slow processor (over the latency budget) keeps its breaker closed, and is tried again by the same trials, unless
  * health says that it is slow.
  */
-export class Standing {
-  readonly #parts: StandingParts;
+export class CircuitBreakers {
+  readonly #parts: CircuitBreakersParts;
 
-  constructor(parts: StandingParts) {
+  constructor(parts: CircuitBreakersParts) {
     this.#parts = parts;
   }
 
@@ -60,78 +60,78 @@ export class Standing {
   }
 
   #view(processor: number): ProcessorView {
-    const { board, clock } = this.#parts;
+    const { sharedState, clock } = this.#parts;
     const nowMs = clock.monotonicMs();
-    const oldestAtMs = board.oldestCallAtMs(processor);
+    const oldestAtMs = sharedState.oldestCallAtMs(processor);
     const waitedMs = oldestAtMs === null ? 0 : nowMs - oldestAtMs;
     return {
-      open: board.breakerOpen(processor),
-      trialDue: board.trialDue(processor, nowMs),
-      expectedMs: Math.max(board.latencyMs(processor), waitedMs),
+      open: sharedState.breakerOpen(processor),
+      isProbeDue: sharedState.isProbeDue(processor, nowMs),
+      expectedMs: Math.max(sharedState.latencyMs(processor), waitedMs),
     };
   }
 
   /** Takes the trial that is due, once over all threads. */
-  takeTrial(processor: number): boolean {
-    const { board, clock, policy } = this.#parts;
+  takeProbe(processor: number): boolean {
+    const { sharedState, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
     // Far off at first: a thread that was not the one to take it must not count a trial, and delay the next.
-    if (!board.takeTrial(processor, nowMs, nowMs + policy.breakerBackoff.maxMs)) return false;
-    board.setTrialAt(processor, nowMs + this.#trialDelayMs(processor));
+    if (!sharedState.takeProbe(processor, nowMs, nowMs + policy.breakerBackoff.maxMs)) return false;
+    sharedState.setProbeAt(processor, nowMs + this.#probeDelayMs(processor));
     return true;
   }
 
   succeeded(processor: number, latencyMs: number): void {
-    const { board, clock, policy } = this.#parts;
+    const { sharedState, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
-    board.forgetFailures(processor);
-    board.setSucceededAt(processor, nowMs);
+    sharedState.resetFailures(processor);
+    sharedState.setSucceededAt(processor, nowMs);
     this.#observe(processor, latencyMs);
-    if (board.latencyMs(processor) <= policy.latencyBudgetMs) {
-      board.forgetTrials(processor);
-      board.setTrialAt(processor, nowMs);
+    if (sharedState.latencyMs(processor) <= policy.latencyBudgetMs) {
+      sharedState.resetProbes(processor);
+      sharedState.setProbeAt(processor, nowMs);
     }
     this.#close(processor, { latencyMs });
   }
 
   failed(processor: number, reason: string): void {
-    const { board, policy } = this.#parts;
-    const failures = board.countFailure(processor);
-    const isTrying = board.breaker(processor) === 'half-open';
+    const { sharedState, policy } = this.#parts;
+    const failures = sharedState.countFailure(processor);
+    const isTrying = sharedState.breaker(processor) === 'half-open';
     if (isTrying || failures >= policy.breakerFailures) this.#open(processor, reason);
   }
 
   /** Takes in a health answer. What calls showed since counts for more. */
   reported(processor: number, failing: boolean, minResponseTimeMs: number): void {
-    const { board, clock, policy } = this.#parts;
+    const { sharedState, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
-    board.setReported(processor, { failing, minResponseTimeMs, atMs: nowMs });
-    if (board.callsInFlight(processor) === 0 || minResponseTimeMs > board.latencyMs(processor)) {
-      board.setLatency(processor, minResponseTimeMs);
+    sharedState.setReported(processor, { failing, minResponseTimeMs, atMs: nowMs });
+    if (sharedState.callsInFlight(processor) === 0 || minResponseTimeMs > sharedState.latencyMs(processor)) {
+      sharedState.setLatency(processor, minResponseTimeMs);
     }
     if (failing) {
-      if (nowMs - board.succeededAtMs(processor) > RECENT_MS) this.#open(processor, 'health: failing');
+      if (nowMs - sharedState.succeededAtMs(processor) > RECENT_MS) this.#open(processor, 'health: failing');
     } else {
       this.#reportedWell(processor, nowMs);
     }
     if (minResponseTimeMs > policy.latencyBudgetMs) {
       // A payment sent to find out would take that long, and be missing from the books for that long.
-      board.setTrialAt(processor, nowMs + SLOW_FOR_MS);
+      sharedState.setProbeAt(processor, nowMs + SLOW_FOR_MS);
     }
     this.#explainAtRest(nowMs);
   }
 
   #reportedWell(processor: number, nowMs: number): void {
-    const { board } = this.#parts;
-    const state = board.breaker(processor);
+    const { sharedState } = this.#parts;
+    const state = sharedState.breaker(processor);
     if (state === 'closed') return;
-    const isUntried = board.trialsInRow(processor) === 0 && board.callsInFlight(processor) === 0;
+    const isUntried = sharedState.trialsInRow(processor) === 0 && sharedState.callsInFlight(processor) === 0;
     if (state === 'half-open' && isUntried) {
       this.#close(processor, { reason: 'health: well' });
       return;
     }
-    board.forgetTrials(processor);
-    board.setTrialAt(processor, nowMs);
+    sharedState.resetProbes(processor);
+    sharedState.setProbeAt(processor, nowMs);
     this.#move(processor, 'half-open');
   }
 
@@ -140,14 +140,14 @@ export class Standing {
    * reason untrue, so it is replaced by the reason that the next payment would get.
    */
   #explainAtRest(nowMs: number): void {
-    const { board, names, policy } = this.#parts;
-    const isBusy = names.some((_, processor) => board.callsInFlight(processor) > 0);
+    const { sharedState, names, policy } = this.#parts;
+    const isBusy = names.some((_, processor) => sharedState.callsInFlight(processor) > 0);
     if (isBusy) return;
     const views = this.views();
     const next = choose(views, 0, policy);
     for (const processor of views.keys()) {
-      if (board.reason(processor).reason === 'none') continue;
-      board.setReason(processor, reasonOf(processor, views, next, false, policy), nowMs);
+      if (sharedState.reason(processor).reason === 'none') continue;
+      sharedState.setReason(processor, routingReason(processor, views, next, false, policy), nowMs);
     }
   }
 
@@ -156,53 +156,54 @@ export class Standing {
    * the thousand if a cheaper one is believed to fail for seconds more; to know that costs one payment's trial.
    */
   #tryCheaper(than: number, nowMs: number): void {
-    const { board } = this.#parts;
+    const { sharedState } = this.#parts;
     for (let processor = 0; processor < than; processor++) {
-      if (board.breakerOpen(processor)) board.setTrialAt(processor, nowMs);
+      if (sharedState.breakerOpen(processor)) sharedState.setProbeAt(processor, nowMs);
     }
   }
 
   /** Quick to believe that a processor has become slow, half as quick to believe that it is well again. */
   #observe(processor: number, latencyMs: number): void {
-    const { board } = this.#parts;
-    const believedMs = board.latencyMs(processor);
+    const { sharedState } = this.#parts;
+    const believedMs = sharedState.latencyMs(processor);
     const nextMs = latencyMs >= believedMs ? latencyMs : (believedMs + latencyMs) / 2;
-    board.setLatency(processor, nextMs);
+    sharedState.setLatency(processor, nextMs);
   }
 
   #open(processor: number, reason: string): void {
-    const { board, sheet, clock } = this.#parts;
+    const { sharedState, metrics, clock } = this.#parts;
     const from = this.#move(processor, 'open');
     if (from === null) return;
     // A trial that was taken has set the moment of the next one already.
-    const isTried = from === 'half-open' && board.trialsInRow(processor) > 0;
-    if (!isTried) board.setTrialAt(processor, clock.monotonicMs() + this.#trialDelayMs(processor));
+    const isTried = from === 'half-open' && sharedState.trialsInRow(processor) > 0;
+    if (!isTried) sharedState.setProbeAt(processor, clock.monotonicMs() + this.#probeDelayMs(processor));
     // From half-open, it is the same outage still.
     if (from !== 'closed') return;
-    sheet.countAt(processor, 'breakerOpened');
+    metrics.countAt(processor, 'breakerOpened');
     this.#tell(processor, 'breaker open', { reason });
   }
 
   #close(processor: number, why: Record<string, unknown>): void {
-    const { sheet, clock } = this.#parts;
+    const { metrics, clock } = this.#parts;
     if (this.#move(processor, 'closed') === null) return;
-    sheet.countAt(processor, 'breakerClosed');
+    metrics.countAt(processor, 'breakerClosed');
     this.#tell(processor, 'breaker closed', why);
     this.#tryCheaper(processor, clock.monotonicMs());
   }
 
   /** The state it moved from; null: it stood there already, or another thread was faster. */
   #move(processor: number, to: BreakerState): BreakerState | null {
-    const { board, clock } = this.#parts;
+    const { sharedState, clock } = this.#parts;
     const nowMs = clock.monotonicMs();
     return (
-      BREAKER_STATES.find((from) => from !== to && board.moveBreaker(processor, from, to, nowMs)) ?? null
+      BREAKER_STATES.find((from) => from !== to && sharedState.moveBreaker(processor, from, to, nowMs)) ??
+      null
     );
   }
 
-  #trialDelayMs(processor: number): number {
-    const { board, policy, random } = this.#parts;
-    return equalJitterMs(policy.breakerBackoff, board.countTrial(processor), random);
+  #probeDelayMs(processor: number): number {
+    const { sharedState, policy, random } = this.#parts;
+    return equalJitterMs(policy.breakerBackoff, sharedState.countProbe(processor), random);
   }
 
   #tell(processor: number, message: string, fields: Record<string, unknown>): void {

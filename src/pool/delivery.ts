@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import type { Payment } from '../core/payment.ts';
 import type { ClaimReply, Settlement } from '../ledger/ledger.ts';
-import type { Answer, Found } from '../processor/processor.ts';
+import type { LookUpOutcome, PayOutcome } from '../processor/processor.ts';
 
 /**
  * The life of one payment in a pool thread: a state machine without timers and without I/O. The dispatcher feeds it
@@ -70,11 +70,11 @@ export type DeliveryEvent =
   | { readonly kind: 'claim-replied'; readonly reply: ClaimReply; readonly call: CallTimes | null }
   /** The ledger did not answer. Repeating the claim is harmless. */
   | { readonly kind: 'claim-lost' }
-  | { readonly kind: 'answered'; readonly answer: Answer }
+  | { readonly kind: 'answered'; readonly answer: PayOutcome }
   /** `repeat` is the call that may follow at once if the processor holds nothing; null when none may. */
   | {
       readonly kind: 'looked-up';
-      readonly found: Found;
+      readonly found: LookUpOutcome;
       readonly askedAtMs: number;
       readonly repeat: CallTimes | null;
     }
@@ -207,7 +207,7 @@ function claimReplied(
   return { state: doubtful, effects: [RELEASE_JOURNAL, ...effects] };
 }
 
-function answered(before: DeliveryState, answer: Answer, payment: Payment): Transition {
+function answered(before: DeliveryState, answer: PayOutcome, payment: Payment): Transition {
   const isOutcomeOpen = answer.kind === 'unknown' || answer.kind === 'duplicate';
   const state = isOutcomeOpen ? { ...before, inDoubtUntilMs: before.callMayRunUntilMs } : before;
   const mayBeCommittedEarlier = state.inDoubtUntilMs > 0;
@@ -220,10 +220,10 @@ function answered(before: DeliveryState, answer: Answer, payment: Payment): Tran
       return mayBeCommittedEarlier ? inDoubt(state) : to(state, { phase: 'asking' }, LOOK_UP);
     case 'unknown':
       return inDoubt(state);
-    case 'invalid':
+    case 'rejected':
       return mayBeCommittedEarlier
         ? inDoubt(state)
-        : settling(state, 'invalid', payment.amountCents, state.requestedAtMs, answer.reason);
+        : settling(state, 'rejected', payment.amountCents, state.requestedAtMs, answer.reason);
     case 'refused':
       return mayBeCommittedEarlier
         ? inDoubt(state, answer.retryAfterMs ?? 0)

@@ -5,14 +5,14 @@ import type { Log } from '../core/log.ts';
 import type { Payment } from '../core/payment.ts';
 import { isPurged } from '../ledger/commit.ts';
 import { Lease } from '../ledger/lease.ts';
-import type { Claim, Ledger, LedgerEntry, Seat, Settlement } from '../ledger/ledger.ts';
-import type { Answer, Processor } from '../processor/processor.ts';
-import type { Sheet } from '../shared-memory/metrics-table.ts';
-import type { Board } from '../shared-memory/state.ts';
+import type { Claim, Ledger, LedgerEntry, Settlement, WorkerId } from '../ledger/ledger.ts';
+import type { PayOutcome, Processor } from '../processor/processor.ts';
+import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
+import type { SharedState } from '../shared-memory/state.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
 import { BatchWindow } from './batch-window.ts';
 import { Calls } from './calls.ts';
-import type { Standing } from './circuit-breakers.ts';
+import type { CircuitBreakers } from './circuit-breakers.ts';
 import {
   type CallTimes,
   Delivery,
@@ -26,7 +26,7 @@ import {
   takenOver,
 } from './delivery.ts';
 import { Queue } from './queue.ts';
-import { choose, type ProcessorView, type Route, reasonOf } from './routing.ts';
+import { choose, type ProcessorView, type Route, routingReason } from './routing.ts';
 import { Shortage } from './shortage.ts';
 
 /** Where a pool thread takes accepted payments from. */
@@ -45,16 +45,16 @@ export interface QueuedPayment extends Payment {
 }
 
 export interface DispatcherPolicy {
-  readonly patienceMs: number;
+  readonly failoverDelayMs: number;
   readonly latencyBudgetMs: number;
   readonly processorTimeoutMs: number;
   /** How long after a call began it may still be running at the processor. */
-  readonly pinHoldMs: number;
+  readonly inDoubtHoldMs: number;
   readonly leaseMs: number;
   readonly backoff: Backoff;
   readonly batchWindowMs: number;
   readonly batchLimit: number;
-  readonly heldLimit: number;
+  readonly inFlightLimit: number;
   /** Calls in flight of this thread to one processor, at most. */
   readonly callLimit: number;
   /** Payments a second that this thread aims at while a backlog drains. */
@@ -62,17 +62,17 @@ export interface DispatcherPolicy {
 }
 
 export interface DispatcherParts {
-  readonly seat: Seat;
+  readonly worker: WorkerId;
   /** This thread's number on the board. */
   readonly thread: number;
   readonly source: Source;
   readonly ledger: Ledger;
   /** Cheapest first; the ledger and the board number them alike. */
   readonly processors: readonly Processor[];
-  readonly standing: Standing;
-  readonly board: Board;
+  readonly breakers: CircuitBreakers;
+  readonly sharedState: SharedState;
   /** What this thread counts. */
-  readonly sheet: Sheet;
+  readonly metrics: ThreadMetrics;
   readonly policy: DispatcherPolicy;
   readonly clock: Clock;
   readonly random: () => number;
@@ -120,24 +120,24 @@ export class Dispatcher {
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
-    this.#purgedAtMs = parts.board.purgedAtMs;
+    this.#purgedAtMs = parts.sharedState.purgedAtMs;
     this.#calls = new Calls(parts);
     this.#shortage = new Shortage({ ...parts, backoff: parts.policy.backoff });
     this.#window = new BatchWindow({
       clock: parts.clock,
       windowMs: parts.policy.batchWindowMs,
       sourceReady: () => parts.source.wait(),
-      isStopping: () => parts.board.stopping,
+      isStopping: () => parts.sharedState.stopping,
     });
     this.#lease = new Lease({
-      seat: parts.seat,
+      worker: parts.worker,
       ledger: parts.ledger,
       leaseMs: parts.policy.leaseMs,
       clock: parts.clock,
       random: parts.random,
       log: parts.log,
-      sheet: parts.sheet,
-      onEnlisted: () => this.#dropClaimed(),
+      metrics: parts.metrics,
+      onAcquired: () => this.#dropClaimed(),
       adopt: (entries) => this.#adopt(entries),
       room: () => Math.min(TAKE_OVER_LIMIT, this.#room()),
       alone: (work) => this.#exclusively(work),
@@ -146,9 +146,9 @@ export class Dispatcher {
 
   /** Runs until the shared state says stop and the calls in flight have ended and are settled. */
   async run(): Promise<void> {
-    const { board, thread } = this.#parts;
+    const { sharedState, thread } = this.#parts;
     if (!(await this.#hasLease())) return;
-    board.setReady(thread, true);
+    sharedState.setReady(thread, true);
     for (;;) {
       this.#dropPurged();
       this.#take();
@@ -156,21 +156,22 @@ export class Dispatcher {
       // Routed in there, too: a take-over that is under way may yet drop what is queued here.
       await this.#exclusively(() => this.#commit(this.#route()));
       this.#showGauges();
-      if (board.stopping && this.#settlements.length === 0 && this.#calls.count === 0) break;
+      if (sharedState.stopping && this.#settlements.length === 0 && this.#calls.count === 0) break;
       await this.#nextTurn();
     }
-    board.setReady(thread, false);
+    sharedState.setReady(thread, false);
     await this.#lease.stop();
   }
 
   /** False: a stop came first, perhaps because the ledger does not answer. */
   async #hasLease(): Promise<boolean> {
-    const { board, clock } = this.#parts;
+    const { sharedState, clock } = this.#parts;
     let isAcquired = false;
     const started = this.#lease.start().then(() => {
       isAcquired = true;
     });
-    while (!isAcquired && !board.stopping) await Promise.race([started, sleep(clock, LOOK_FOR_STOP_MS)]);
+    while (!isAcquired && !sharedState.stopping)
+      await Promise.race([started, sleep(clock, LOOK_FOR_STOP_MS)]);
     if (!isAcquired) await this.#lease.stop();
     return isAcquired;
   }
@@ -192,18 +193,18 @@ export class Dispatcher {
 
   /** Before a commit, which may last, and before a sleep. */
   #showGauges(): void {
-    const { sheet } = this.#parts;
+    const { metrics } = this.#parts;
     const oldest = this.#deliveries.values().next().value;
-    sheet.set('held', this.#deliveries.size);
-    sheet.set('waiting', this.#queue.length);
+    metrics.set('inFlight', this.#deliveries.size);
+    metrics.set('waiting', this.#queue.length);
     // One that is older than the machine's uptime is shown as old as that.
-    sheet.set('oldestHeldAtMs', oldest === undefined ? 0 : Math.max(1, oldest.acceptedAtMonotonicMs));
+    metrics.set('oldestInFlightAtMs', oldest === undefined ? 0 : Math.max(1, oldest.acceptedAtMonotonicMs));
   }
 
   // Payments come in, and are dropped.
 
   #room(): number {
-    return this.#parts.policy.heldLimit - this.#deliveries.size;
+    return this.#parts.policy.inFlightLimit - this.#deliveries.size;
   }
 
   #take(): void {
@@ -277,9 +278,9 @@ export class Dispatcher {
   }
 
   #dropPurged(): void {
-    const { board, source } = this.#parts;
-    if (board.purgedAtMs === this.#purgedAtMs) return;
-    this.#purgedAtMs = board.purgedAtMs;
+    const { sharedState, source } = this.#parts;
+    if (sharedState.purgedAtMs === this.#purgedAtMs) return;
+    this.#purgedAtMs = sharedState.purgedAtMs;
     for (const delivery of this.#deliveries.values()) {
       if (!this.#isPurged(delivery.payment) || delivery.state.phase === 'settling') continue;
       source.release(delivery.journalRef);
@@ -291,9 +292,9 @@ export class Dispatcher {
 
   /** The claims of this turn: oldest first, until one must wait or a processor has enough calls in flight. */
   #route(): Delivery[] {
-    const { standing, clock, policy } = this.#parts;
+    const { breakers, clock, policy } = this.#parts;
     const claims: Delivery[] = [];
-    let views = this.#queue.length > 0 ? standing.views() : [];
+    let views = this.#queue.length > 0 ? breakers.views() : [];
     let last: Route | null = null;
     while (claims.length < policy.batchLimit && this.#lease.valid && !this.#shortage.isPausing) {
       const delivery = this.#queue.peek();
@@ -306,13 +307,13 @@ export class Dispatcher {
       const route = choose(views, ageMs, policy);
       last = route;
       if (route.kind === 'wait') break;
-      const { processor, trial } = route;
-      if (trial && (this.#calls.isFull(processor) || !standing.takeTrial(processor))) {
-        views = withoutTrial(views, processor);
+      const { processor, isProbe } = route;
+      if (isProbe && (this.#calls.isFull(processor) || !breakers.takeProbe(processor))) {
+        views = withoutProbe(views, processor);
         continue;
       }
-      if (!trial && !this.#calls.hasRoom(processor)) break;
-      if (trial) views = withoutTrial(views, processor);
+      if (!isProbe && !this.#calls.hasRoom(processor)) break;
+      if (isProbe) views = withoutProbe(views, processor);
       this.#queue.shift();
       this.#apply(delivery, { kind: 'routed', processor, requestedAtMs: clock.nowMs() });
       claims.push(delivery);
@@ -323,11 +324,11 @@ export class Dispatcher {
 
   /** Shows why each processor got what it got: once a turn is often enough for people. */
   #explain(views: readonly ProcessorView[], last: Route): void {
-    const { board, clock, policy } = this.#parts;
+    const { sharedState, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
     const isFull = last.kind === 'send' && this.#queue.length > 0 && !this.#calls.hasRoom(last.processor);
     for (const processor of views.keys()) {
-      board.setReason(processor, reasonOf(processor, views, last, isFull, policy), nowMs);
+      sharedState.setReason(processor, routingReason(processor, views, last, isFull, policy), nowMs);
     }
   }
 
@@ -365,40 +366,39 @@ export class Dispatcher {
       const call = this.#lease.valid ? this.#callTimes() : null;
       this.#apply(delivery, { kind: 'claim-replied', reply: claimReply, call });
     }
-    if (reply.value.claimed.includes('fenced') && this.#lease.owner === owner)
-      await this.#lease.enlistAgain();
+    if (reply.value.claimed.includes('fenced') && this.#lease.owner === owner) await this.#lease.reacquire();
   }
 
   /** Nothing may have been written, or all of it: the same settlements and claims come again in the next turn. */
   async #commitFailed(settling: Settling[], claims: Delivery[], reason: string): Promise<void> {
-    const { policy, sheet, log, clock, random } = this.#parts;
-    sheet.count('commitFailures');
+    const { policy, metrics, log, clock, random } = this.#parts;
+    metrics.count('commitFailures');
     this.#settlements.unshift(...settling);
     for (const delivery of claims.reverse()) this.#apply(delivery, { kind: 'claim-lost' });
     if (this.#ledgerFailures++ === 0) {
-      sheet.set('commitFailingSinceMs', clock.monotonicMs());
+      metrics.set('commitFailingSinceMs', clock.monotonicMs());
       log.warn({ reason }, 'ledger unavailable');
     }
     await sleep(clock, equalJitterMs(policy.backoff, this.#ledgerFailures, random));
   }
 
   #commitSucceeded(tookMs: number): void {
-    const { sheet, log } = this.#parts;
+    const { metrics, log } = this.#parts;
     if (this.#ledgerFailures > 0) log.info({ attempts: this.#ledgerFailures }, 'ledger available again');
     this.#ledgerWorks();
-    sheet.observe('commit', tookMs);
+    metrics.observe('commit', tookMs);
   }
 
   #ledgerWorks(): void {
     this.#ledgerFailures = 0;
-    this.#parts.sheet.set('commitFailingSinceMs', 0);
+    this.#parts.metrics.set('commitFailingSinceMs', 0);
   }
 
   #settle(delivery: Delivery, outcome: SettlementOutcome): void {
     const { log, tracer } = this.#parts;
     const { correlationId } = delivery.payment;
     const { status, reason } = outcome;
-    if (status === 'invalid') log.warn({ correlationId, reason }, 'payment set aside as invalid');
+    if (status === 'rejected') log.warn({ correlationId, reason }, 'payment set aside as invalid');
     this.#settlements.push({
       delivery,
       settlement: { correlationId, processor: delivery.state.processor, ...outcome },
@@ -409,8 +409,8 @@ export class Dispatcher {
 
   #settled({ delivery, settlement, span }: Settling, isRecorded: boolean): void {
     const { correlationId, status } = settlement;
-    span?.note('dinossauro.correlation_id', correlationId);
-    span?.note('dinossauro.status', status);
+    span?.setAttribute('dinossauro.correlation_id', correlationId);
+    span?.setAttribute('dinossauro.status', status);
     span?.end(isRecorded ? '' : 'fenced');
     if (isRecorded) this.#countSettled(delivery, settlement);
     else this.#parts.log.debug({ correlationId }, 'settlement fenced');
@@ -418,20 +418,20 @@ export class Dispatcher {
   }
 
   #countSettled(delivery: Delivery, { status, processor, amountCents }: Settlement): void {
-    const { sheet, clock } = this.#parts;
-    if (status === 'invalid') {
-      sheet.countAt(processor, 'setAside');
+    const { metrics, clock } = this.#parts;
+    if (status === 'rejected') {
+      metrics.countAt(processor, 'rejected');
       return;
     }
-    sheet.countAt(processor, 'settled');
-    sheet.countAt(processor, 'settledCents', amountCents);
-    sheet.observe('settle', clock.monotonicMs() - delivery.acceptedAtMonotonicMs);
+    metrics.countAt(processor, 'settled');
+    metrics.countAt(processor, 'settledCents', amountCents);
+    metrics.observe('settle', clock.monotonicMs() - delivery.acceptedAtMonotonicMs);
   }
 
   // The processor.
 
   async #call(delivery: Delivery): Promise<void> {
-    const { clock, policy, sheet } = this.#parts;
+    const { clock, policy, metrics } = this.#parts;
     const { processor, requestedAtMs } = delivery.state;
     const { correlationId, amountCents, acceptedAtMs } = delivery.payment;
     const dispatch = { correlationId, amountCents, acceptedAtMs, requestedAtMs, trace: delivery.trace };
@@ -440,26 +440,26 @@ export class Dispatcher {
     const answer = await this.#processorOf(delivery).pay(dispatch, policy.processorTimeoutMs);
     this.#calls.ended(delivery);
     const tookMs = clock.stopwatchMs() - beganAtMs;
-    sheet.observeCall(processor, tookMs);
-    sheet.countAt(processor, answer.kind);
+    metrics.observeCall(processor, tookMs);
+    metrics.countAt(processor, answer.kind);
     this.#window.callEnded(tookMs);
     this.#learn(delivery, answer);
     this.#apply(delivery, { kind: 'answered', answer });
     this.wake();
   }
 
-  #learn({ state }: Delivery, answer: Answer): void {
-    const { standing, clock } = this.#parts;
+  #learn({ state }: Delivery, answer: PayOutcome): void {
+    const { breakers, clock } = this.#parts;
     switch (answer.kind) {
       case 'committed':
       case 'duplicate':
-      case 'invalid':
-        standing.succeeded(state.processor, clock.monotonicMs() - state.calledAtMs);
+      case 'rejected':
+        breakers.succeeded(state.processor, clock.monotonicMs() - state.calledAtMs);
         break;
       case 'refused':
       case 'failed':
       case 'unknown':
-        standing.failed(state.processor, answer.reason);
+        breakers.failed(state.processor, answer.reason);
         break;
       case 'exhausted':
         this.#shortage.happened(answer.reason);
@@ -469,7 +469,7 @@ export class Dispatcher {
   }
 
   async #lookUp(delivery: Delivery): Promise<void> {
-    const { clock, policy, sheet } = this.#parts;
+    const { clock, policy, metrics } = this.#parts;
     const { correlationId } = delivery.payment;
     const { processor } = delivery.state;
     const askedAtMs = clock.monotonicMs();
@@ -478,7 +478,7 @@ export class Dispatcher {
       policy.processorTimeoutMs,
       delivery.trace,
     );
-    sheet.countAt(processor, FOUND_COUNTERS[found.kind]);
+    metrics.countAt(processor, FOUND_COUNTERS[found.kind]);
     const repeat = this.#mayRepeat(processor) ? this.#callTimes() : null;
     this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, repeat });
     this.wake();
@@ -486,8 +486,8 @@ export class Dispatcher {
 
   /** Whether a payment that is in doubt there, and was not found, may be sent to this processor again at once. */
   #mayRepeat(processor: number): boolean {
-    const { policy, standing } = this.#parts;
-    const view = standing.views()[processor];
+    const { policy, breakers } = this.#parts;
+    const view = breakers.views()[processor];
     const isWell = view !== undefined && !view.open && view.expectedMs <= policy.latencyBudgetMs;
     // The look-up's own slot is free when it has ended.
     return isWell && this.#lease.valid && this.#calls.hasRoom(processor, 1);
@@ -495,7 +495,7 @@ export class Dispatcher {
 
   #callTimes(): CallTimes {
     const calledAtMs = this.#parts.clock.monotonicMs();
-    return { calledAtMs, callMayRunUntilMs: calledAtMs + this.#parts.policy.pinHoldMs };
+    return { calledAtMs, callMayRunUntilMs: calledAtMs + this.#parts.policy.inDoubtHoldMs };
   }
 
   #processorOf({ state }: Delivery): Processor {
@@ -514,7 +514,7 @@ export class Dispatcher {
     const wasInDoubt = isInDoubt(delivery.state);
     const effects = delivery.move(transition);
     const { state } = delivery;
-    if (isInDoubt(state) !== wasInDoubt) this.#parts.sheet.pin(state.processor, wasInDoubt ? -1 : 1);
+    if (isInDoubt(state) !== wasInDoubt) this.#parts.metrics.addInDoubt(state.processor, wasInDoubt ? -1 : 1);
     for (const effect of effects) this.#execute(delivery, effect);
   }
 
@@ -567,6 +567,6 @@ function claimOf({ payment, state }: Delivery): Claim {
   return { correlationId, amountCents, acceptedAtMs, processor, requestedAtMs };
 }
 
-function withoutTrial(views: readonly ProcessorView[], processor: number): ProcessorView[] {
-  return views.map((view, index) => (index === processor ? { ...view, trialDue: false } : view));
+function withoutProbe(views: readonly ProcessorView[], processor: number): ProcessorView[] {
+  return views.map((view, index) => (index === processor ? { ...view, isProbeDue: false } : view));
 }

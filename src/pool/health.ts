@@ -1,19 +1,19 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import type { HealthReport, Ledger, Notice } from '../ledger/ledger.ts';
+import type { HealthReport, Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import type { Processor } from '../processor/processor.ts';
-import type { Sheet } from '../shared-memory/metrics-table.ts';
-import type { Board } from '../shared-memory/state.ts';
-import type { Standing } from './circuit-breakers.ts';
+import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
+import type { SharedState } from '../shared-memory/state.ts';
+import type { CircuitBreakers } from './circuit-breakers.ts';
 
 export interface HealthParts {
   readonly ledger: Ledger;
   readonly processors: readonly Processor[];
   readonly names: readonly string[];
-  readonly standing: Standing;
-  readonly board: Board;
+  readonly breakers: CircuitBreakers;
+  readonly sharedState: SharedState;
   /** What this thread counts. */
-  readonly sheet: Sheet;
+  readonly metrics: ThreadMetrics;
   readonly policy: HealthPolicy;
   readonly clock: Clock;
   readonly random: () => number;
@@ -61,27 +61,27 @@ export class HealthWatch {
   }
 
   async #subscribe(): Promise<void> {
-    const reply = await this.#parts.ledger.subscribe((notice) => this.#noticed(notice));
+    const reply = await this.#parts.ledger.subscribe((event) => this.#heard(event));
     const { clock } = this.#parts;
     if (reply.kind === 'ok') this.#unsubscribe = reply.value;
     else this.#unsubscribe = clock.after(SUBSCRIBE_AGAIN_MS, () => void this.#subscribe());
     if (this.#stopped) this.#unsubscribe();
   }
 
-  #noticed(notice: Notice): void {
-    if (notice.kind === 'purged') {
-      this.#parts.board.raisePurgedAt(notice.purgedAtMs);
+  #heard(event: LedgerEvent): void {
+    if (event.kind === 'purged') {
+      this.#parts.sharedState.raisePurgedAt(event.purgedAtMs);
       return;
     }
-    this.#takeIn(notice.report);
-    this.#probeLater(notice.report.processor, this.#parts.policy.healthIntervalMs);
+    this.#takeIn(event.report);
+    this.#probeLater(event.report.processor, this.#parts.policy.healthIntervalMs);
   }
 
   /** Once only: this instance hears its own answers from the ledger too, and one answer must not count as two. */
   #takeIn({ processor, failing, minResponseTimeMs, checkedAtMs }: HealthReport): void {
     if (this.#checkedAtMs.get(processor) === checkedAtMs) return;
     this.#checkedAtMs.set(processor, checkedAtMs);
-    this.#parts.standing.reported(processor, failing, minResponseTimeMs);
+    this.#parts.breakers.reported(processor, failing, minResponseTimeMs);
   }
 
   async #probe(processor: number): Promise<void> {
@@ -110,14 +110,14 @@ export class HealthWatch {
   }
 
   async #ask(processor: number): Promise<HealthReport | null> {
-    const { processors, names, sheet, clock, policy, log } = this.#parts;
+    const { processors, names, metrics, clock, policy, log } = this.#parts;
     const health = await processors[processor]?.health(policy.healthTimeoutMs);
     if (health?.kind === 'reported') {
       const { failing, minResponseTimeMs } = health;
-      sheet.countAt(processor, failing ? 'healthFailing' : 'healthWell');
+      metrics.countAt(processor, failing ? 'healthFailing' : 'healthWell');
       return { processor, failing, minResponseTimeMs, checkedAtMs: clock.nowMs() };
     }
-    sheet.countAt(processor, health?.kind === 'limited' ? 'healthLimited' : 'healthUnknown');
+    metrics.countAt(processor, health?.kind === 'limited' ? 'healthLimited' : 'healthUnknown');
     log.debug({ processor: names[processor], health }, 'no health answer');
     return null;
   }

@@ -1,8 +1,8 @@
 import { Piscina } from 'piscina';
 import { type Backoff, equalJitterMs } from '../core/backoff.ts';
 import type { Log } from '../core/log.ts';
-import { Trouble } from '../core/outage-log.ts';
-import { reasonOf } from '../core/reason.ts';
+import { OutageLog } from '../core/outage-log.ts';
+import { errorReason } from '../core/reason.ts';
 
 export interface PoolParts {
   readonly threadCount: number;
@@ -33,16 +33,16 @@ const END_MS = 2000;
 export class Pool {
   readonly #parts: PoolParts;
   readonly #running = new Map<number, Piscina>();
-  readonly #lackOutage: Trouble;
+  readonly #lackOutage: OutageLog;
   readonly #tasks: Promise<void>[] = [];
   #stopping = false;
 
   constructor(parts: PoolParts) {
     this.#parts = parts;
-    this.#lackOutage = new Trouble({
+    this.#lackOutage = new OutageLog({
       log: parts.log,
       began: 'a pool thread cannot be started: this machine has no threads or memory left',
-      over: 'pool threads are started again',
+      ended: 'pool threads are started again',
     });
   }
 
@@ -106,12 +106,12 @@ export class Pool {
       // thread, and would reject the promise of a task that nobody was given.
       const task = piscina.run(this.#parts.taskOf(thread, isFirst));
       this.#running.set(thread, piscina);
-      this.#lackOutage.passed();
+      this.#lackOutage.recovered();
       await task;
       return { kind: 'done' };
     } catch (error) {
       if (!isThreadLack(error)) return { kind: 'died', error };
-      this.#lackOutage.happened(reasonOf(error));
+      this.#lackOutage.failed(errorReason(error));
       return { kind: 'lacking' };
     } finally {
       if (!this.#stopping && this.#running.delete(thread)) await piscina.destroy();

@@ -1,20 +1,20 @@
 import { readUuid } from '../core/uuid.ts';
 import { type Ring, RingSlot } from '../shared-memory/ring.ts';
-import type { Segments } from '../shared-memory/segment-table.ts';
-import type { Board } from '../shared-memory/state.ts';
+import type { SegmentTable } from '../shared-memory/segment-table.ts';
+import type { SharedState } from '../shared-memory/state.ts';
 import type { QueuedPayment, Source } from './dispatcher.ts';
 
 /** The ring as the drain sees it. */
 export class RingSource implements Source {
   readonly #ring: Pick<Ring, 'pop' | 'sleep'>;
-  readonly #segments: Segments;
-  readonly #board: Board;
+  readonly #segments: SegmentTable;
+  readonly #sharedState: SharedState;
   readonly #slot = new RingSlot();
 
-  constructor(ring: Pick<Ring, 'pop' | 'sleep'>, segments: Segments, board: Board) {
+  constructor(ring: Pick<Ring, 'pop' | 'sleep'>, segments: SegmentTable, sharedState: SharedState) {
     this.#ring = ring;
     this.#segments = segments;
-    this.#board = board;
+    this.#sharedState = sharedState;
   }
 
   take(limit: number): QueuedPayment[] {
@@ -28,7 +28,7 @@ export class RingSource implements Source {
   }
 
   wait(): Promise<void> {
-    return this.#ring.sleep(Number.POSITIVE_INFINITY, () => this.#board.stopping);
+    return this.#ring.sleep(Number.POSITIVE_INFINITY, () => this.#sharedState.stopping);
   }
 
   release(journalRef: number): void {

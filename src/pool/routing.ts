@@ -3,20 +3,20 @@ export interface ProcessorView {
   /** The breaker is open: only trials may go there. */
   readonly open: boolean;
   /** A single payment may be sent to find out whether an open or slow processor is well again. */
-  readonly trialDue: boolean;
+  readonly isProbeDue: boolean;
   /** How long a call would take now: observed, reported, or the age of the oldest call, whichever is greatest. */
   readonly expectedMs: number;
 }
 
 export interface RoutingPolicy {
   /** How long a payment waits for a cheaper processor that fails before a dearer one may take it. */
-  readonly patienceMs: number;
+  readonly failoverDelayMs: number;
   /** A processor that takes longer gets no payment while another one can take it. */
   readonly latencyBudgetMs: number;
 }
 
 export type Route =
-  | { readonly kind: 'send'; readonly processor: number; readonly trial: boolean }
+  | { readonly kind: 'send'; readonly processor: number; readonly isProbe: boolean }
   | { readonly kind: 'wait' };
 
 const WAIT: Route = { kind: 'wait' };
@@ -33,9 +33,9 @@ const WAIT: Route = { kind: 'wait' };
 export function choose(views: readonly ProcessorView[], ageMs: number, policy: RoutingPolicy): Route {
   for (const [processor, view] of views.entries()) {
     const wellEnough = !view.open && view.expectedMs <= policy.latencyBudgetMs;
-    if (wellEnough) return { kind: 'send', processor, trial: false };
-    if (view.trialDue) return { kind: 'send', processor, trial: true };
-    if (view.open && ageMs < policy.patienceMs) return WAIT;
+    if (wellEnough) return { kind: 'send', processor, isProbe: false };
+    if (view.isProbeDue) return { kind: 'send', processor, isProbe: true };
+    if (view.open && ageMs < policy.failoverDelayMs) return WAIT;
   }
   return leastSlow(views);
 }
@@ -49,7 +49,7 @@ function leastSlow(views: readonly ProcessorView[]): Route {
     best = processor;
     bestMs = view.expectedMs;
   }
-  return best === null ? WAIT : { kind: 'send', processor: best, trial: false };
+  return best === null ? WAIT : { kind: 'send', processor: best, isProbe: false };
 }
 
 /**
@@ -70,9 +70,9 @@ function leastSlow(views: readonly ProcessorView[]): Route {
 export const REASONS = [
   'none',
   'cheapest-well',
-  'after-patience',
+  'after-failover-delay',
   'least-slow',
-  'trial',
+  'probe',
   'full',
   'failing',
   'slow',
@@ -81,7 +81,7 @@ export const REASONS = [
 export type Reason = (typeof REASONS)[number];
 
 /** The reason for one processor, given what was chosen and, `full`, that the one chosen had no room for it. */
-export function reasonOf(
+export function routingReason(
   processor: number,
   views: readonly ProcessorView[],
   route: Route,
@@ -92,9 +92,9 @@ export function reasonOf(
   if (view === undefined) return 'none';
   const isChosen = route.kind === 'send' && route.processor === processor;
   if (isChosen && full) return 'full';
-  if (isChosen && route.trial) return 'trial';
+  if (isChosen && route.isProbe) return 'probe';
   if (view.open) return 'failing';
   if (view.expectedMs > latencyBudgetMs) return isChosen ? 'least-slow' : 'slow';
-  if (views.slice(0, processor).some(({ open }) => open)) return 'after-patience';
+  if (views.slice(0, processor).some(({ open }) => open)) return 'after-failover-delay';
   return isChosen ? 'cheapest-well' : 'not-needed';
 }

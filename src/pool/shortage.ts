@@ -1,7 +1,7 @@
 import { type Backoff, equalJitterMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import { Trouble } from '../core/outage-log.ts';
+import { OutageLog } from '../core/outage-log.ts';
 
 export interface ShortageParts {
   readonly backoff: Backoff;
@@ -20,17 +20,17 @@ const OVER_AFTER_MS = 5000;
  */
 export class Shortage {
   readonly #parts: ShortageParts;
-  readonly #outage: Trouble;
+  readonly #outage: OutageLog;
   #pausedUntilMs = 0;
   #lastAtMs = 0;
   #count = 0;
 
   constructor(parts: ShortageParts) {
     this.#parts = parts;
-    this.#outage = new Trouble({
+    this.#outage = new OutageLog({
       log: parts.log,
       began: 'calls cannot be made: this machine has run out of something',
-      over: 'calls are made again',
+      ended: 'calls are made again',
     });
   }
 
@@ -42,7 +42,7 @@ export class Shortage {
   happened(reason: string): void {
     const { backoff, clock, random } = this.#parts;
     const nowMs = clock.monotonicMs();
-    this.#outage.happened(reason);
+    this.#outage.failed(reason);
     this.#lastAtMs = nowMs;
     // Calls that fail together are one shortage.
     if (!this.isPausing) this.#pausedUntilMs = nowMs + equalJitterMs(backoff, ++this.#count, random);
@@ -52,6 +52,6 @@ export class Shortage {
   callMade(): void {
     if (this.#count === 0 || this.#parts.clock.monotonicMs() - this.#lastAtMs <= OVER_AFTER_MS) return;
     this.#count = 0;
-    this.#outage.passed();
+    this.#outage.recovered();
   }
 }

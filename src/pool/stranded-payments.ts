@@ -1,12 +1,12 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Ledger, StrandedPayments } from '../ledger/ledger.ts';
-import type { Sheet } from '../shared-memory/metrics-table.ts';
+import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 
 export interface StrandedWatchParts {
   readonly ledger: Ledger;
   /** What this thread counts. */
-  readonly sheet: Sheet;
+  readonly metrics: ThreadMetrics;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -49,8 +49,8 @@ export class StrandedWatch {
   }
 
   #show(stranded: readonly StrandedPayments[]): void {
-    const { sheet, log } = this.#parts;
-    sheet.set(
+    const { metrics, log } = this.#parts;
+    metrics.set(
       'stranded',
       stranded.reduce((sum, { count }) => sum + count, 0),
     );

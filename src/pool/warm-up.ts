@@ -5,12 +5,12 @@ import type { Log } from '../core/log.ts';
 import { UUID_BYTES, writeUuid } from '../core/uuid.ts';
 import { MemoryLedger } from '../ledger/memory/ledger.ts';
 import { HttpProcessor } from '../processor/client.ts';
-import { Meters } from '../shared-memory/metrics-table.ts';
+import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
-import { Segments } from '../shared-memory/segment-table.ts';
-import { Board } from '../shared-memory/state.ts';
-import { CARRIER } from '../tracing/open.ts';
-import { Standing } from './circuit-breakers.ts';
+import { SegmentTable } from '../shared-memory/segment-table.ts';
+import { SharedState } from '../shared-memory/state.ts';
+import { propagationOnlyTracer } from '../tracing/open.ts';
+import { CircuitBreakers } from './circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { RingSource } from './ring-source.ts';
 
@@ -55,50 +55,55 @@ async function drain(
   url: string,
 ): Promise<void> {
   const random = Math.random;
-  const board = new Board(Board.allocate(SHAPE), SHAPE);
-  const sheet = new Meters(Meters.allocate(SHAPE), SHAPE).sheet(0);
+  const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
+  const metrics = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE).thread(0);
   const ring = new Ring(Ring.allocate(RING_CAPACITY));
-  const segments = new Segments(Segments.allocate(1, RING_CAPACITY));
+  const segments = new SegmentTable(SegmentTable.allocate(1, RING_CAPACITY));
   const processor = new HttpProcessor({
     name: NAME,
     url,
     connectionCount: policy.callLimit,
     clock,
-    tracer: CARRIER,
+    tracer: propagationOnlyTracer,
   });
   const breakerBackoff = policy.backoff;
-  const { patienceMs } = policy;
+  const { failoverDelayMs } = policy;
   const latencyBudgetMs = LATENCY_BUDGET_MS;
-  const standingPolicy = { patienceMs, latencyBudgetMs, breakerFailures: count, breakerBackoff };
+  const breakerPolicy = {
+    failoverDelayMs: failoverDelayMs,
+    latencyBudgetMs,
+    breakerFailures: count,
+    breakerBackoff,
+  };
   const drained = new Dispatcher({
-    seat: { instanceId: NAME, name: NAME },
+    worker: { instanceId: NAME, name: NAME },
     thread: 0,
-    source: new RingSource(ring, segments, board),
+    source: new RingSource(ring, segments, sharedState),
     ledger: new MemoryLedger([NAME]),
     processors: [processor],
-    standing: new Standing({
-      board,
-      sheet,
+    breakers: new CircuitBreakers({
+      sharedState,
+      metrics,
       names: [NAME],
-      policy: standingPolicy,
+      policy: breakerPolicy,
       clock,
       random,
       log: SILENT,
     }),
-    board,
-    sheet,
+    sharedState,
+    metrics,
     policy: { ...policy, batchWindowMs: 1 },
     clock,
     random,
     log: SILENT,
-    tracer: CARRIER,
+    tracer: propagationOnlyTracer,
   }).run();
   for (let number = 0; number < count && !stopping(); number++) {
     while (!ring.reserve()) await sleep(clock, 1);
     ring.push(idOf(number), 1 + number, clock.nowMs(), number % RING_CAPACITY, null);
     ring.wake();
   }
-  board.stop();
+  sharedState.stop();
   ring.wakeAll();
   await drained;
   await processor.close();

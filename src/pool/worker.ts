@@ -4,12 +4,12 @@ import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
-import { Meters } from '../shared-memory/metrics-table.ts';
+import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
-import { Segments } from '../shared-memory/segment-table.ts';
-import { Board } from '../shared-memory/state.ts';
+import { SegmentTable } from '../shared-memory/segment-table.ts';
+import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
-import { Standing } from './circuit-breakers.ts';
+import { CircuitBreakers } from './circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
 import { RingSource } from './ring-source.ts';
@@ -25,33 +25,41 @@ export interface PoolTask {
 }
 
 /** Composition root of a pool thread: drains the ring until the board says stop. */
-export default async function drainRing({ thread, config, shared, isFirst }: PoolTask): Promise<void> {
+export default async function runPoolThread({ thread, config, shared, isFirst }: PoolTask): Promise<void> {
   const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `pool-${thread}` });
   const clock = systemClock;
   const policy = dispatcherPolicy(config);
-  const board = new Board(shared.board, shared.boardShape);
-  if (isFirst) await warmUpPool(config.warmUpPayments, policy, () => board.stopping, clock, log);
+  const sharedState = new SharedState(shared.state, shared.shape);
+  if (isFirst) await warmUpPool(config.warmUpPayments, policy, () => sharedState.stopping, clock, log);
   const random = Math.random;
   const names = config.processors.map(({ name }) => name);
-  countDroppedLines((lineCount) => board.countDroppedLines(lineCount));
+  countDroppedLines((lineCount) => sharedState.countDroppedLines(lineCount));
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
-  const sheet = new Meters(shared.meters, shared.boardShape).sheet(thread);
+  const metrics = new MetricsTable(shared.metricsTable, shared.shape).thread(thread);
   const ledger = await openLedger(config.ledger, names, { clock, random }, 'here');
   const processors = config.processors.map(
     (target) => new HttpProcessor({ ...target, connectionCount: connectionCount(config), clock, tracer }),
   );
-  const standing = new Standing({ board, sheet, names, policy: standingPolicy(config), clock, random, log });
-  const source = new RingSource(new Ring(shared.ring), new Segments(shared.segments), board);
-  const seat = { instanceId: config.instanceId, name: `pool-${thread}` };
-  const drain = new Dispatcher({
-    seat,
+  const breakers = new CircuitBreakers({
+    sharedState,
+    metrics,
+    names,
+    policy: breakerPolicy(config),
+    clock,
+    random,
+    log,
+  });
+  const source = new RingSource(new Ring(shared.ring), new SegmentTable(shared.segments), sharedState);
+  const worker = { instanceId: config.instanceId, name: `pool-${thread}` };
+  const dispatcher = new Dispatcher({
+    worker,
     thread,
     source,
     ledger,
     processors,
-    standing,
-    board,
-    sheet,
+    breakers,
+    sharedState,
+    metrics,
     policy,
     clock,
     random,
@@ -60,10 +68,10 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
   });
   const health = thread === 0 ? healthWatch() : null;
   health?.start();
-  const stranded = thread === 0 ? new StrandedWatch({ ledger, sheet, clock, log }) : null;
+  const stranded = thread === 0 ? new StrandedWatch({ ledger, metrics, clock, log }) : null;
   stranded?.start();
   try {
-    await drain.run();
+    await dispatcher.run();
   } catch (error) {
     // A bug. The thread has to end with its task, or its timers would go on keeping its lease.
     log.error({ err: error }, 'drain failed');
@@ -81,9 +89,9 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
       ledger,
       processors,
       names,
-      standing,
-      board,
-      sheet,
+      breakers,
+      sharedState,
+      metrics,
       policy: healthPolicy,
       clock,
       random,
@@ -92,10 +100,10 @@ export default async function drainRing({ thread, config, shared, isFirst }: Poo
   }
 }
 
-function standingPolicy(config: Config) {
+function breakerPolicy(config: Config) {
   const { failures, baseMs, maxMs } = config.breaker;
   return {
-    patienceMs: config.patienceMs,
+    failoverDelayMs: config.failoverDelayMs,
     latencyBudgetMs: config.latencyBudgetMs,
     breakerFailures: failures,
     breakerBackoff: { baseMs, maxMs },
@@ -104,15 +112,15 @@ function standingPolicy(config: Config) {
 
 function dispatcherPolicy(config: Config): DispatcherPolicy {
   return {
-    patienceMs: config.patienceMs,
+    failoverDelayMs: config.failoverDelayMs,
     latencyBudgetMs: config.latencyBudgetMs,
     processorTimeoutMs: config.processorTimeoutMs,
-    pinHoldMs: config.pinHoldMs,
+    inDoubtHoldMs: config.inDoubtHoldMs,
     leaseMs: config.leaseMs,
     backoff: config.backoff,
     batchWindowMs: config.batch.windowMs,
     batchLimit: config.batch.limit,
-    heldLimit: config.heldLimit,
+    inFlightLimit: config.inFlightLimit,
     callLimit: connectionCount(config),
     drainRate: Math.ceil(config.drainRate / config.poolThreadCount),
   };

@@ -4,8 +4,16 @@ import type { Tls } from '../core/tls.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
 import { Call } from './call.ts';
 import { Connections } from './connections.ts';
-import type { Answer, Dispatch, Found, Health, Processor, ProcessorBooks, ToldTotals } from './processor.ts';
-import { type Response, readAnswer, readFound, readHealth, readTotals } from './response.ts';
+import type {
+  Dispatch,
+  Health,
+  LookUpOutcome,
+  PayOutcome,
+  Processor,
+  ProcessorBooks,
+  ToldTotals,
+} from './processor.ts';
+import { type Response, readHealth, readLookUpOutcome, readPayOutcome, readTotals } from './response.ts';
 import { targetOf } from './target.ts';
 
 export interface HttpProcessorOptions {
@@ -51,7 +59,7 @@ export class HttpProcessor implements Processor, ProcessorBooks {
     this.#healthConnection = new Connections({ target, count: 1, clock });
   }
 
-  pay(dispatch: Dispatch, timeoutMs: number): Promise<Answer> {
+  pay(dispatch: Dispatch, timeoutMs: number): Promise<PayOutcome> {
     const { correlationId, amountCents, requestedAtMs, trace } = dispatch;
     const requestedAt = this.#instant(requestedAtMs);
     const body = `{"correlationId":"${correlationId}","amount":${centsToDecimal(amountCents)},"requestedAt":"${requestedAt}"}`;
@@ -59,15 +67,15 @@ export class HttpProcessor implements Processor, ProcessorBooks {
     const headers = `content-type: application/json\r\ncontent-length: ${body.length}\r\n`;
     const request = this.#request('POST', '/payments', headers, span, body);
     return this.#call(this.#connections, request, timeoutMs, span, (response) =>
-      readAnswer(response, this.#clock.nowMs()),
+      readPayOutcome(response, this.#clock.nowMs()),
     );
   }
 
-  find(correlationId: string, timeoutMs: number, trace: Buffer | null = null): Promise<Found> {
+  find(correlationId: string, timeoutMs: number, trace: Buffer | null = null): Promise<LookUpOutcome> {
     const span = this.#begin(trace, 'GET /payments/{id}', correlationId);
     const request = this.#request('GET', `/payments/${correlationId}`, '', span);
     return this.#call(this.#connections, request, timeoutMs, span, (response) =>
-      readFound(response, correlationId),
+      readLookUpOutcome(response, correlationId),
     );
   }
 
@@ -123,14 +131,14 @@ export class HttpProcessor implements Processor, ProcessorBooks {
   #begin(trace: Buffer | null, name: string, correlationId: string): Span | null {
     if (trace === null) return null;
     const span = this.#tracer.begin(trace, name, 'client');
-    span.note('dinossauro.correlation_id', correlationId);
-    span.note('dinossauro.processor', this.#name);
-    span.note('http.request.method', name.slice(0, name.indexOf(' ')));
+    span.setAttribute('dinossauro.correlation_id', correlationId);
+    span.setAttribute('dinossauro.processor', this.#name);
+    span.setAttribute('http.request.method', name.slice(0, name.indexOf(' ')));
     return span;
   }
 }
 
 function endAnswered(span: Span, { status, cut }: Response): void {
-  if (status !== 0) span.note('http.response.status_code', status);
+  if (status !== 0) span.setAttribute('http.response.status_code', status);
   span.end(cut !== '' || status < 400 ? cut : `HTTP ${status}`);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
-import { reasonOf } from '../core/reason.ts';
+import { errorReason } from '../core/reason.ts';
 import type { Call } from './call.ts';
 import { isOwnLack } from './own-lack.ts';
 import { ResponseReader } from './response-reader.ts';
@@ -133,6 +133,6 @@ export class Connection {
 
 /** The code and the reason, which may be the same. */
 function describe(error: Error & { readonly code?: string }): string {
-  const reason = reasonOf(error);
+  const reason = errorReason(error);
   return error.code === undefined || error.code === reason ? reason : `${error.code} ${reason}`;
 }

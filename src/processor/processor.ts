@@ -3,9 +3,9 @@ import type { Payment, Totals } from '../core/payment.ts';
 /** A payment processor as the gateway sees it: an outside service that charges for committing payments. */
 export interface Processor {
   /** `POST /payments`. Resolves always, and within `timeoutMs`; never rejects. */
-  pay(dispatch: Dispatch, timeoutMs: number): Promise<Answer>;
+  pay(dispatch: Dispatch, timeoutMs: number): Promise<PayOutcome>;
   /** `GET /payments/{id}`: what the processor holds. Never rejects. `trace` as in `Dispatch`. */
-  find(correlationId: string, timeoutMs: number, trace?: Buffer | null): Promise<Found>;
+  find(correlationId: string, timeoutMs: number, trace?: Buffer | null): Promise<LookUpOutcome>;
   /** `GET /payments/service-health`. Never rejects. */
   health(timeoutMs: number): Promise<Health>;
   close(): Promise<void>;
@@ -31,23 +31,23 @@ export interface Dispatch extends Payment {
  * | unknown   | timeout, reset, closed early, garbage, other 5xx or 3xx | may or may not be committed           |
  * | invalid   | other 4xx                                               | will never be committed               |
  */
-export type Answer =
+export type PayOutcome =
   | { readonly kind: 'committed' }
   | { readonly kind: 'duplicate' }
   | { readonly kind: 'refused'; readonly reason: string; readonly retryAfterMs: number | null }
   | { readonly kind: 'exhausted'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'unknown'; readonly reason: string }
-  | { readonly kind: 'invalid'; readonly reason: string };
+  | { readonly kind: 'rejected'; readonly reason: string };
 
-export type Found =
+export type LookUpOutcome =
   | { readonly kind: 'held'; readonly amountCents: number; readonly requestedAtMs: number }
   | { readonly kind: 'absent' }
   | { readonly kind: 'unknown'; readonly reason: string };
 
 /** What an auditor may ask a processor. */
 export interface ProcessorBooks {
-  find(correlationId: string, timeoutMs: number): Promise<Found>;
+  find(correlationId: string, timeoutMs: number): Promise<LookUpOutcome>;
   /**
    * `GET /admin/payments-summary`: what the processor holds with a stamp within [fromMs, toMs], both inclusive, whole
    * and not before the year 1. `token` is what its administrators show. Never rejects.

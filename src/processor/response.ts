@@ -1,5 +1,5 @@
 import { readAmountCents } from '../core/money.ts';
-import type { Answer, Found, Health, ToldTotals } from './processor.ts';
+import type { Health, LookUpOutcome, PayOutcome, ToldTotals } from './processor.ts';
 
 /** What one HTTP call to a processor brought, whole or not, and what it means. Pure: the client does the calling. */
 export interface Response {
@@ -22,23 +22,23 @@ const REASON_LENGTH_MAX = 200;
 const RETRY_AFTER_MAX_MS = 86_400_000;
 
 /** The outcome of `POST /payments`, by the table of `Answer`. A status line counts even when its body was cut off. */
-export function readAnswer(response: Response, nowMs: number): Answer {
+export function readPayOutcome(response: Response, nowMs: number): PayOutcome {
   const { sent, status } = response;
-  if (response.isOwnLack) return { kind: 'exhausted', reason: `not sent: ${reasonOf(response)}` };
-  if (!sent) return { kind: 'refused', reason: `not sent: ${reasonOf(response)}`, retryAfterMs: null };
+  if (response.isOwnLack) return { kind: 'exhausted', reason: `not sent: ${responseReason(response)}` };
+  if (!sent) return { kind: 'refused', reason: `not sent: ${responseReason(response)}`, retryAfterMs: null };
   if (status >= 200 && status <= 299) return { kind: 'committed' };
   if (status === 422) return { kind: 'duplicate' };
-  const reason = reasonOf(response);
+  const reason = responseReason(response);
   const retryAfterMs = readRetryAfterMs(response.retryAfter, nowMs);
   if (status === 429) return { kind: 'refused', reason, retryAfterMs };
   if (status === 503 && retryAfterMs !== null) return { kind: 'refused', reason, retryAfterMs };
   if (status === 500) return { kind: 'failed', reason };
-  if (status >= 400 && status <= 499) return { kind: 'invalid', reason };
+  if (status >= 400 && status <= 499) return { kind: 'rejected', reason };
   return { kind: 'unknown', reason };
 }
 
 /** The answer to `GET /payments/{correlationId}`. Whatever is not perfectly clear is unknown. */
-export function readFound(response: Response, correlationId: string): Found {
+export function readLookUpOutcome(response: Response, correlationId: string): LookUpOutcome {
   if (response.cut === '' && response.status === 404) return { kind: 'absent' };
   const text = response.text();
   const held = response.cut === '' && response.status === 200 ? parseObject(text) : {};
@@ -47,7 +47,7 @@ export function readFound(response: Response, correlationId: string): Found {
   const id = held['correlationId'];
   const isClear = typeof id === 'string' && id.toLowerCase() === correlationId;
   if (!isClear || amountCents === null || requestedAtMs === null) {
-    return { kind: 'unknown', reason: reasonOf(response) };
+    return { kind: 'unknown', reason: responseReason(response) };
   }
   return { kind: 'held', amountCents, requestedAtMs };
 }
@@ -60,7 +60,7 @@ export function readTotals(response: Response): ToldTotals {
   const count = told['totalRequests'];
   const amountCents = readAmountCents(text, 'totalAmount');
   if (!Number.isSafeInteger(count) || amountCents === null) {
-    return { kind: 'unknown', reason: reasonOf(response) };
+    return { kind: 'unknown', reason: responseReason(response) };
   }
   return { kind: 'told', count: Number(count), amountCents };
 }
@@ -71,7 +71,7 @@ export function readHealth(response: Response): Health {
   const report = response.cut === '' && response.status === 200 ? parseObject(response.text()) : {};
   const { failing, minResponseTime } = report;
   if (typeof failing !== 'boolean' || typeof minResponseTime !== 'number' || minResponseTime < 0) {
-    return { kind: 'unknown', reason: reasonOf(response) };
+    return { kind: 'unknown', reason: responseReason(response) };
   }
   return { kind: 'reported', failing, minResponseTimeMs: Math.round(minResponseTime) };
 }
@@ -110,7 +110,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
 }
 
 /** One line for people: the status, what the processor said, and why it was cut off. */
-function reasonOf(response: Response): string {
+function responseReason(response: Response): string {
   const parts: string[] = [];
   if (response.status !== 0) parts.push(`HTTP ${response.status}`);
   if (response.cut !== '') parts.push(response.cut);

@@ -1,20 +1,20 @@
 import { getRandomValues } from 'node:crypto';
 import type { Config } from '../config/config.ts';
-import { Recent } from './idempotency-cache.ts';
-import { Meters } from './metrics-table.ts';
+import { IdempotencyCache } from './idempotency-cache.ts';
+import { MetricsTable } from './metrics-table.ts';
 import { Ring } from './ring.ts';
-import { Segments } from './segment-table.ts';
-import { Board, type BoardShape } from './state.ts';
+import { SegmentTable } from './segment-table.ts';
+import { type InstanceShape, SharedState } from './state.ts';
 
 /** The memory that the threads of one instance share; each attaches its own views to it. */
 export interface SharedMemory {
   readonly ring: SharedArrayBuffer;
-  readonly board: SharedArrayBuffer;
+  readonly state: SharedArrayBuffer;
   /** Also the shape of the meters. */
-  readonly boardShape: BoardShape;
-  readonly meters: SharedArrayBuffer;
+  readonly shape: InstanceShape;
+  readonly metricsTable: SharedArrayBuffer;
   readonly segments: SharedArrayBuffer;
-  readonly recent: SharedArrayBuffer;
+  readonly idempotencyCache: SharedArrayBuffer;
 }
 
 /** 16,384 records of 64 bytes: a file of 1 MiB. */
@@ -22,16 +22,16 @@ export const RECORDS_PER_SEGMENT = 16_384;
 
 /** `leftOverSegments`: files of earlier lives that stay in the table until the ledger has their payments. */
 export function allocateSharedMemory(config: Config, leftOverSegments: number): SharedMemory {
-  const boardShape = {
+  const shape = {
     processorCount: config.processors.length,
     threadCount: config.poolThreadCount + config.httpThreadCount,
   };
   return {
     ring: Ring.allocate(config.queueCapacity),
-    board: Board.allocate(boardShape),
-    boardShape,
-    meters: Meters.allocate(boardShape),
-    segments: Segments.allocate(config.journalSegmentCount + leftOverSegments, RECORDS_PER_SEGMENT),
-    recent: Recent.allocate(config.queueCapacity, getRandomValues(new Uint32Array(2))),
+    state: SharedState.allocate(shape),
+    shape,
+    metricsTable: MetricsTable.allocate(shape),
+    segments: SegmentTable.allocate(config.journalSegmentCount + leftOverSegments, RECORDS_PER_SEGMENT),
+    idempotencyCache: IdempotencyCache.allocate(config.queueCapacity, getRandomValues(new Uint32Array(2))),
   };
 }

@@ -78,14 +78,14 @@ const NONE = -1;
  * | same     | same amount, accepted                                                                          |
  * | conflict | brought with another amount                                                                    |
  */
-export type Remembered = 'new' | 'pending' | 'same' | 'conflict';
+export type Reservation = 'new' | 'pending' | 'same' | 'conflict';
 
-export interface RecentPayment {
+export interface CachedPayment {
   readonly amountCents: number;
   readonly acceptedAtMs: number;
 }
 
-export class Recent {
+export class IdempotencyCache {
   readonly capacity: number;
   readonly #words: Int32Array;
   readonly #floor: BigInt64Array;
@@ -120,7 +120,7 @@ export class Recent {
   }
 
   /** Remembers a payment that is about to be accepted, unless its id is known already. */
-  remember(id: Uint8Array, amountCents: number, acceptedAtMs: number): Remembered {
+  reserve(id: Uint8Array, amountCents: number, acceptedAtMs: number): Reservation {
     this.#turnTo(id);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const found = this.#find(PENDING, NONE);
@@ -140,17 +140,17 @@ export class Recent {
   }
 
   /** The payment remembered under this id is in the journal: from now on it is `same`, and found. */
-  confirm(id: Uint8Array): void {
+  commit(id: Uint8Array): void {
     this.#decide(id, KNOWN);
   }
 
   /** The payment remembered under this id was not accepted after all. One that is confirmed stays. */
-  forget(id: Uint8Array): void {
+  abort(id: Uint8Array): void {
     this.#decide(id, FREE);
   }
 
   /** A payment that has been confirmed and not yet given way to another. */
-  find(id: Uint8Array): RecentPayment | undefined {
+  find(id: Uint8Array): CachedPayment | undefined {
     this.#turnTo(id);
     const found = this.#find(KNOWN, NONE);
     if (found === NONE) return undefined;
@@ -210,7 +210,7 @@ export class Recent {
   }
 
   /** What the entry found last answers to an amount; null when it has changed meanwhile. */
-  #compare(entry: number, amountCents: number): Remembered | null {
+  #compare(entry: number, amountCents: number): Reservation | null {
     const equal = this.#number(entry + AMOUNT) === amountCents;
     if (!this.#isUnchanged(entry)) return null;
     if (!equal) return 'conflict';

@@ -28,7 +28,7 @@ const COUNTERS = [
   /** Posts answered 202 of a payment that was known. */
   'repeated',
   'journalWrites',
-  'journalFlushes',
+  'journalSyncs',
   'journalFailures',
   /** Purges that this instance was asked for. */
   'purges',
@@ -51,11 +51,11 @@ const COUNTERS = [
 
 const GAUGES = [
   /** Payments in the hands of a pool thread, from the ring to the books. */
-  'held',
+  'inFlight',
   /** Of those: they wait for a processor that can take them. */
   'waiting',
   /** When the oldest of those held was accepted, monotonic clock in ms; 0: none is held. */
-  'oldestHeldAtMs',
+  'oldestInFlightAtMs',
   /** Until when the lease of the thread is good, monotonic clock in ms; 0: it has none. */
   'leaseUntilMs',
   /** Since when the ledger has confirmed none of this thread's commits, monotonic clock in ms; 0: the last was confirmed. */
@@ -84,7 +84,7 @@ const PROCESSOR_COUNTERS = [
   'refused',
   'failed',
   'unknown',
-  'invalid',
+  'rejected',
   // What questions about a payment showed; see `Found`.
   'foundHeld',
   'foundAbsent',
@@ -93,7 +93,7 @@ const PROCESSOR_COUNTERS = [
   'settled',
   'settledCents',
   /** Payments that the processor will never take. */
-  'setAside',
+  'rejected',
   'breakerOpened',
   'breakerClosed',
   // What health calls of this instance showed.
@@ -127,23 +127,23 @@ const GAUGES_AT = REFUSALS_AT + REFUSALS_MAX;
 const GAUGES_MAX = 16;
 const HISTOGRAMS_AT = GAUGES_AT + GAUGES_MAX;
 const PROCESSORS_AT = 256;
-const PINNED_AT = 20;
-const CALLS_AT = PINNED_AT + 1;
+const IN_DOUBT_AT = 20;
+const CALLS_AT = IN_DOUBT_AT + 1;
 const PROCESSOR_WORDS = 64;
 assert.equal(BUCKETS, 35);
 assert.equal(HISTOGRAMS_AT, 96);
 assert.ok(GAUGES.length <= GAUGES_MAX);
 assert.ok(COUNTERS.length <= REFUSALS_AT);
 assert.ok(HISTOGRAMS_AT + HISTOGRAMS.length * HISTOGRAM_WORDS <= PROCESSORS_AT);
-assert.ok(PROCESSOR_COUNTERS.length <= PINNED_AT);
+assert.ok(PROCESSOR_COUNTERS.length <= IN_DOUBT_AT);
 assert.ok(CALLS_AT + HISTOGRAM_WORDS <= PROCESSOR_WORDS);
 
-const COUNTER_WORD = wordOf(COUNTERS, 0, 1);
-const GAUGE_WORD = wordOf(GAUGES, GAUGES_AT, 1);
-const HISTOGRAM_WORD = wordOf(HISTOGRAMS, HISTOGRAMS_AT, HISTOGRAM_WORDS);
-const PROCESSOR_COUNTER_WORD = wordOf(PROCESSOR_COUNTERS, 0, 1);
+const COUNTER_WORD = cellsOf(COUNTERS, 0, 1);
+const GAUGE_WORD = cellsOf(GAUGES, GAUGES_AT, 1);
+const HISTOGRAM_WORD = cellsOf(HISTOGRAMS, HISTOGRAMS_AT, HISTOGRAM_WORDS);
+const PROCESSOR_COUNTER_WORD = cellsOf(PROCESSOR_COUNTERS, 0, 1);
 
-export interface MetersShape {
+export interface MetricsShape {
   readonly processorCount: number;
   readonly threadCount: number;
 }
@@ -155,25 +155,25 @@ export interface HistogramReading {
   readonly sumMs: number;
 }
 
-export class Meters {
-  readonly shape: MetersShape;
+export class MetricsTable {
+  readonly shape: MetricsShape;
   readonly #words: Float64Array;
 
-  static allocate(shape: MetersShape): SharedArrayBuffer {
-    return new SharedArrayBuffer(shape.threadCount * sheetWords(shape) * 8);
+  static allocate(shape: MetricsShape): SharedArrayBuffer {
+    return new SharedArrayBuffer(shape.threadCount * threadRowCells(shape) * 8);
   }
 
-  constructor(buffer: SharedArrayBuffer, shape: MetersShape) {
-    assert.equal(buffer.byteLength, shape.threadCount * sheetWords(shape) * 8);
+  constructor(buffer: SharedArrayBuffer, shape: MetricsShape) {
+    assert.equal(buffer.byteLength, shape.threadCount * threadRowCells(shape) * 8);
     this.shape = shape;
     this.#words = new Float64Array(buffer);
   }
 
   /** The sheet of one thread, to write on. */
-  sheet(thread: number): Sheet {
+  thread(thread: number): ThreadMetrics {
     assert.ok(thread < this.shape.threadCount);
-    const words = sheetWords(this.shape);
-    return new Sheet(this.#words.subarray(thread * words, (thread + 1) * words));
+    const words = threadRowCells(this.shape);
+    return new ThreadMetrics(this.#words.subarray(thread * words, (thread + 1) * words));
   }
 
   // Reading, over all threads.
@@ -198,15 +198,15 @@ export class Meters {
   }
 
   countedAt(processor: number, counter: ProcessorCounter): number {
-    return this.#sum(processorWord(processor) + PROCESSOR_COUNTER_WORD[counter]);
+    return this.#sum(processorCell(processor) + PROCESSOR_COUNTER_WORD[counter]);
   }
 
-  pinned(processor: number): number {
-    return this.#sum(processorWord(processor) + PINNED_AT);
+  inDoubt(processor: number): number {
+    return this.#sum(processorCell(processor) + IN_DOUBT_AT);
   }
 
   calls(processor: number): HistogramReading {
-    return this.#histogram(processorWord(processor) + CALLS_AT);
+    return this.#histogram(processorCell(processor) + CALLS_AT);
   }
 
   #histogram(word: number): HistogramReading {
@@ -221,14 +221,14 @@ export class Meters {
   }
 
   #word(thread: number, word: number): number {
-    const value = this.#words[thread * sheetWords(this.shape) + word];
+    const value = this.#words[thread * threadRowCells(this.shape) + word];
     assert.ok(value !== undefined);
     return value;
   }
 }
 
 /** The one writer of a thread's cells. Nothing here allocates, and a payment passes several of these. */
-export class Sheet {
+export class ThreadMetrics {
   readonly #words: Float64Array;
 
   constructor(words: Float64Array) {
@@ -252,23 +252,23 @@ export class Sheet {
   }
 
   countAt(processor: number, counter: ProcessorCounter, by = 1): void {
-    this.#add(processorWord(processor) + PROCESSOR_COUNTER_WORD[counter], by);
+    this.#add(processorCell(processor) + PROCESSOR_COUNTER_WORD[counter], by);
   }
 
   observeCall(processor: number, durationMs: number): void {
-    this.#observe(processorWord(processor) + CALLS_AT, durationMs);
+    this.#observe(processorCell(processor) + CALLS_AT, durationMs);
   }
 
   /** Payments whose outcome that processor alone can tell: `by` more of them, or fewer. */
-  pin(processor: number, by: number): void {
-    this.#add(processorWord(processor) + PINNED_AT, by);
+  addInDoubt(processor: number, by: number): void {
+    this.#add(processorCell(processor) + IN_DOUBT_AT, by);
   }
 
   /** Whoever wrote here is no more, and holds nothing: counts stay, gauges go. */
   clearGauges(): void {
     this.#words.fill(0, GAUGES_AT, GAUGES_AT + GAUGES.length);
     for (let word = PROCESSORS_AT; word < this.#words.length; word += PROCESSOR_WORDS)
-      this.#words[word + PINNED_AT] = 0;
+      this.#words[word + IN_DOUBT_AT] = 0;
   }
 
   /** A wall clock that was set back makes a duration negative, which counts as none. */
@@ -294,15 +294,15 @@ function bucketOf(durationMs: number): number {
   return low;
 }
 
-function processorWord(processor: number): number {
+function processorCell(processor: number): number {
   return PROCESSORS_AT + processor * PROCESSOR_WORDS;
 }
 
-function sheetWords({ processorCount }: MetersShape): number {
+function threadRowCells({ processorCount }: MetricsShape): number {
   return PROCESSORS_AT + processorCount * PROCESSOR_WORDS;
 }
 
-function wordOf<Name extends string>(
+function cellsOf<Name extends string>(
   names: readonly Name[],
   first: number,
   words: number,

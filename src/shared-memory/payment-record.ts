@@ -16,7 +16,7 @@ import { UUID_BYTES } from '../core/uuid.ts';
  * | 16     | 16    | id                | u8   | UUID, network order                                 |
  * | 32     | 24    | trace             | u8   | 16 bytes of trace id, 8 of span id                  |
  */
-export const ACCEPTANCE_BYTES = 56;
+export const PAYMENT_RECORD_BYTES = 56;
 
 const AMOUNT = 0;
 const ACCEPTED_LOW = 8;
@@ -27,12 +27,12 @@ const ID = 16;
 const TRACE = 32;
 const FLAGS_OF_TRACE = TRACE_BYTES - 1;
 assert.equal(ID + UUID_BYTES, TRACE);
-assert.equal(TRACE + FLAGS_OF_TRACE, ACCEPTANCE_BYTES);
+assert.equal(TRACE + FLAGS_OF_TRACE, PAYMENT_RECORD_BYTES);
 
 const LOW_RANGE = 2 ** 32;
 
 /** Writes an acceptance at `offset`; `view` and `bytes` are of the same memory. Allocates nothing. */
-export function writeAcceptance(
+export function writePaymentRecord(
   view: DataView,
   bytes: Uint8Array,
   offset: number,
@@ -53,7 +53,7 @@ export function writeAcceptance(
 }
 
 /** One acceptance read from bytes. An object is filled again and again: copy what must live longer. */
-export class Acceptance {
+export class PaymentRecord {
   readonly id: Buffer = Buffer.alloc(UUID_BYTES);
   amountCents = 0;
   acceptedAtMs = 0;

@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import { ACCEPTANCE_BYTES, Acceptance, writeAcceptance } from './payment-record.ts';
+import { PAYMENT_RECORD_BYTES, PaymentRecord, writePaymentRecord } from './payment-record.ts';
 
 /**
  * The queue between the HTTP threads and the pool threads: bounded, many producers, many consumers, in shared
@@ -46,12 +46,12 @@ const FIRST_SEQUENCE = HEADER_BYTES / 4;
 const REF = 4;
 const ACCEPTANCE = 8;
 assert.ok(WAKES * 4 < HEADER_BYTES);
-assert.equal(ACCEPTANCE + ACCEPTANCE_BYTES, SLOT_BYTES);
+assert.equal(ACCEPTANCE + PAYMENT_RECORD_BYTES, SLOT_BYTES);
 
 const MAX_RING_CAPACITY = 2 ** 24;
 
 /** What a pop fills. */
-export class RingSlot extends Acceptance {
+export class RingSlot extends PaymentRecord {
   /** Where the journal keeps it, u32. */
   journalRef = 0;
 }
@@ -128,7 +128,7 @@ export class Ring {
     const slot = ticket & this.#mask;
     const offset = HEADER_BYTES + slot * SLOT_BYTES;
     this.#view.setUint32(offset + REF, journalRef, true);
-    writeAcceptance(this.#view, this.#bytes, offset + ACCEPTANCE, id, amountCents, acceptedAtMs, trace);
+    writePaymentRecord(this.#view, this.#bytes, offset + ACCEPTANCE, id, amountCents, acceptedAtMs, trace);
     Atomics.store(words, FIRST_SEQUENCE + slot * SLOT_WORDS, (ticket + 1) | 0);
   }
 

@@ -62,7 +62,7 @@ export interface LiveSegment {
   readonly written: number;
 }
 
-export class Segments {
+export class SegmentTable {
   readonly segmentCount: number;
   readonly recordsPerSegment: number;
   readonly #words: Int32Array;

@@ -68,7 +68,7 @@ assert.ok(BREAKER_AT < ROW_WORDS);
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
 export type BreakerState = (typeof BREAKER_STATES)[number];
 
-export interface BoardShape {
+export interface InstanceShape {
   readonly processorCount: number;
   readonly threadCount: number;
 }
@@ -80,17 +80,17 @@ export interface Reported {
   readonly atMs: number;
 }
 
-export class Board {
-  readonly shape: BoardShape;
+export class SharedState {
+  readonly shape: InstanceShape;
   readonly #flags: Int32Array;
   readonly #measures: Float64Array;
   readonly #moments: BigInt64Array;
 
-  static allocate(shape: BoardShape): SharedArrayBuffer {
+  static allocate(shape: InstanceShape): SharedArrayBuffer {
     return new SharedArrayBuffer(wordsOf(shape) * 8);
   }
 
-  constructor(buffer: SharedArrayBuffer, shape: BoardShape) {
+  constructor(buffer: SharedArrayBuffer, shape: InstanceShape) {
     assert.equal(buffer.byteLength, wordsOf(shape) * 8);
     this.shape = shape;
     this.#flags = new Int32Array(buffer);
@@ -190,7 +190,7 @@ export class Board {
   }
 
   /** Trials since the processor last did well; the next one's delay grows with it. Answers the new count. */
-  countTrial(processor: number): number {
+  countProbe(processor: number): number {
     return Atomics.add(this.#flags, this.#row(processor, TRIALS_IN_ROW) * 2, 1) + 1;
   }
 
@@ -199,27 +199,27 @@ export class Board {
     return Atomics.load(this.#flags, this.#row(processor, TRIALS_IN_ROW) * 2);
   }
 
-  forgetFailures(processor: number): void {
+  resetFailures(processor: number): void {
     Atomics.store(this.#flags, this.#row(processor, FAILURES_IN_ROW) * 2, 0);
   }
 
-  forgetTrials(processor: number): void {
+  resetProbes(processor: number): void {
     Atomics.store(this.#flags, this.#row(processor, TRIALS_IN_ROW) * 2, 0);
   }
 
-  trialDue(processor: number, nowMs: number): boolean {
+  isProbeDue(processor: number, nowMs: number): boolean {
     return Atomics.load(this.#moments, this.#row(processor, TRIAL_AT)) <= nowMs;
   }
 
   /** Takes the trial that is due, for one thread alone; the next one is due at `nextAtMs`. */
-  takeTrial(processor: number, nowMs: number, nextAtMs: number): boolean {
+  takeProbe(processor: number, nowMs: number, nextAtMs: number): boolean {
     const word = this.#row(processor, TRIAL_AT);
     const atMs = Atomics.load(this.#moments, word);
     if (atMs > nowMs) return false;
     return Atomics.compareExchange(this.#moments, word, atMs, BigInt(Math.trunc(nextAtMs))) === atMs;
   }
 
-  setTrialAt(processor: number, atMs: number): void {
+  setProbeAt(processor: number, atMs: number): void {
     Atomics.store(this.#moments, this.#row(processor, TRIAL_AT), BigInt(Math.trunc(atMs)));
   }
 
@@ -325,6 +325,6 @@ export class Board {
   }
 }
 
-function wordsOf({ processorCount, threadCount }: BoardShape): number {
+function wordsOf({ processorCount, threadCount }: InstanceShape): number {
   return HEADER_WORDS + processorCount * ROW_WORDS + threadCount * (processorCount * CELL_WORDS + 1);
 }

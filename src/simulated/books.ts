@@ -12,13 +12,13 @@ export interface Sum {
 }
 
 /** The payments whose stamps lie within one second. */
-interface Leaf {
+interface Bucket {
   readonly startMs: number;
   readonly rows: number[];
   amountCents: bigint;
 }
 
-const LEAF_MS = 1000;
+const BUCKET_MS = 1000;
 
 /** Where books are kept beside memory. False: it could not be done, and nothing has changed. */
 export interface BooksStore {
@@ -40,7 +40,7 @@ export class Books {
   #amountsCents: number[] = [];
   #requestedAtsMs: number[] = [];
   readonly #rowOf = new Map<string, number>();
-  readonly #leaves = new Map<number, Leaf>();
+  readonly #buckets = new Map<number, Bucket>();
 
   /** `rows`: what the store holds already. */
   constructor(store = NOWHERE, rows: readonly Row[] = []) {
@@ -66,9 +66,9 @@ export class Books {
     this.#correlationIds.push(payment.correlationId);
     this.#amountsCents.push(payment.amountCents);
     this.#requestedAtsMs.push(payment.requestedAtMs);
-    const leaf = this.#leafAt(payment.requestedAtMs);
-    leaf.rows.push(row);
-    leaf.amountCents += BigInt(payment.amountCents);
+    const bucket = this.#bucketAt(payment.requestedAtMs);
+    bucket.rows.push(row);
+    bucket.amountCents += BigInt(payment.amountCents);
   }
 
   find(correlationId: string): Row | undefined {
@@ -86,10 +86,11 @@ export class Books {
   sum(fromMs: number, toMs: number): Sum {
     let count = 0;
     let amountCents = 0n;
-    for (const leaf of this.#leaves.values()) {
-      const endMs = leaf.startMs + LEAF_MS - 1;
-      if (endMs < fromMs || leaf.startMs > toMs) continue;
-      const part = leaf.startMs >= fromMs && endMs <= toMs ? whole(leaf) : this.#part(leaf, fromMs, toMs);
+    for (const bucket of this.#buckets.values()) {
+      const endMs = bucket.startMs + BUCKET_MS - 1;
+      if (endMs < fromMs || bucket.startMs > toMs) continue;
+      const part =
+        bucket.startMs >= fromMs && endMs <= toMs ? whole(bucket) : this.#part(bucket, fromMs, toMs);
       count += part.count;
       amountCents += part.amountCents;
     }
@@ -103,7 +104,7 @@ export class Books {
     this.#amountsCents = [];
     this.#requestedAtsMs = [];
     this.#rowOf.clear();
-    this.#leaves.clear();
+    this.#buckets.clear();
     return true;
   }
 
@@ -115,19 +116,19 @@ export class Books {
     };
   }
 
-  #leafAt(requestedAtMs: number): Leaf {
-    const startMs = Math.floor(requestedAtMs / LEAF_MS) * LEAF_MS;
-    const known = this.#leaves.get(startMs);
+  #bucketAt(requestedAtMs: number): Bucket {
+    const startMs = Math.floor(requestedAtMs / BUCKET_MS) * BUCKET_MS;
+    const known = this.#buckets.get(startMs);
     if (known !== undefined) return known;
-    const leaf: Leaf = { startMs, rows: [], amountCents: 0n };
-    this.#leaves.set(startMs, leaf);
-    return leaf;
+    const bucket: Bucket = { startMs, rows: [], amountCents: 0n };
+    this.#buckets.set(startMs, bucket);
+    return bucket;
   }
 
-  #part(leaf: Leaf, fromMs: number, toMs: number): Sum {
+  #part(bucket: Bucket, fromMs: number, toMs: number): Sum {
     let count = 0;
     let amountCents = 0n;
-    for (const row of leaf.rows) {
+    for (const row of bucket.rows) {
       const requestedAtMs = this.#requestedAtsMs[row] as number;
       if (requestedAtMs < fromMs || requestedAtMs > toMs) continue;
       count++;
@@ -137,6 +138,6 @@ export class Books {
   }
 }
 
-function whole(leaf: Leaf): Sum {
-  return { count: leaf.rows.length, amountCents: leaf.amountCents };
+function whole(bucket: Bucket): Sum {
+  return { count: bucket.rows.length, amountCents: bucket.amountCents };
 }

@@ -9,14 +9,14 @@ export interface OpenTracerParts {
 }
 
 /** Carries traces on, and tells nobody of them. */
-export const CARRIER = new Tracer({ sink: null, ratio: 0, random: Math.random, nowUs });
+export const propagationOnlyTracer = new Tracer({ sink: null, ratio: 0, random: Math.random, nowUs });
 
 /** A thread's tracer. What tells a collector of spans is loaded only where there is one to tell. */
 export async function openTracer(
   tracing: Config['tracing'],
   { instanceId, log }: OpenTracerParts,
 ): Promise<Tracer> {
-  if (tracing.otlpUrl === '') return CARRIER;
+  if (tracing.otlpUrl === '') return propagationOnlyTracer;
   const { OtlpExporter } = await import('./otlp.ts');
   const sink = new OtlpExporter({ ...tracing, instanceId, clock: systemClock, log });
   return new Tracer({ sink, ratio: tracing.ratio, random: Math.random, nowUs });

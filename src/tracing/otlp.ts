@@ -2,7 +2,7 @@ import type { Agent } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import { reasonOf } from '../core/reason.ts';
+import { errorReason } from '../core/reason.ts';
 import { clientOptions } from '../core/tls.ts';
 import { SPAN_KINDS, type SpanRecord, type SpanSink } from './tracer.ts';
 
@@ -52,7 +52,7 @@ export class OtlpExporter implements SpanSink {
   take(record: SpanRecord): void {
     if (this.#queue.length >= this.#parts.queueSpans) {
       this.#droppedCount++;
-      this.#trouble('the queue is full');
+      this.#outage('the queue is full');
       return;
     }
     this.#queue.push(record);
@@ -97,13 +97,13 @@ export class OtlpExporter implements SpanSink {
       const batch = this.#queue.slice(0, BATCH_SPANS);
       const reply = await this.#collector.post(encode(batch, this.#parts.instanceId), this.#parts.timeoutMs);
       if (reply.kind === 'later') {
-        this.#trouble(reply.reason);
+        this.#outage(reply.reason);
         return;
       }
       this.#queue.splice(0, batch.length);
       if (reply.kind === 'taken') continue;
       this.#droppedCount += batch.length;
-      this.#trouble(reply.reason);
+      this.#outage(reply.reason);
       return;
     }
     if (this.#troubled) this.#parts.log.info({ droppedCount: this.#droppedCount }, 'spans are taken again');
@@ -111,7 +111,7 @@ export class OtlpExporter implements SpanSink {
     this.#droppedCount = 0;
   }
 
-  #trouble(reason: string): void {
+  #outage(reason: string): void {
     if (!this.#troubled) this.#parts.log.warn({ reason }, 'spans are not taken');
     this.#troubled = true;
   }
@@ -158,7 +158,7 @@ class Collector {
         cancel();
         resolve(reply);
       };
-      request.on('error', (error) => end({ kind: 'later', reason: reasonOf(error) }));
+      request.on('error', (error) => end({ kind: 'later', reason: errorReason(error) }));
       request.end(body);
     });
   }

@@ -117,7 +117,7 @@ export class Span {
     return formatTraceparent(this.trace);
   }
 
-  note(name: string, value: string | number): void {
+  setAttribute(name: string, value: string | number): void {
     this.#attributes[name] = value;
   }
 

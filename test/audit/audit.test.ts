@@ -143,7 +143,7 @@ function registerAgreement(check: Check): void {
     async (site, kind) => {
       await site.pay(1);
       const former = await kind.open(['old']);
-      const owner = await must(former.enlist({ instanceId: 'gateway-0', name: 'pool-0' }, 0));
+      const owner = await must(former.acquireLease({ instanceId: 'gateway-0', name: 'pool-0' }, 0));
       await must(former.commit(owner, [], [claimOf(2), claimOf(3)]));
       await must(former.commit(owner, [settlementOf(2)], []));
       await former.close();
@@ -330,7 +330,7 @@ function registerPlants(check: Check): void {
   check('held where it was never sent, was set aside, or was sent to another', async (site) => {
     await site.reserve(1);
     site.charge(1);
-    await site.setAside(2);
+    await site.reject(2);
     site.charge(2);
     await site.claim(3, { processor: 1 });
     site.charge(3);

@@ -8,7 +8,7 @@ import type { Ledger, Reply } from '../../src/ledger/ledger.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { type Served, serve } from '../../src/simulated/server.ts';
-import { CARRIER } from '../../src/tracing/open.ts';
+import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { must } from '../ledger/samples.ts';
 
 export const NAMES = ['default', 'fallback'] as const;
@@ -66,7 +66,7 @@ export class Site {
     const site = new Site(ledger, processors, served, options);
     try {
       site.#owner = await must(
-        ledger.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, NOW_MS + 86_400_000),
+        ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, NOW_MS + 86_400_000),
       );
       await use(site);
     } finally {
@@ -87,7 +87,13 @@ export class Site {
     this.#clients = served.map(({ address }, index) => {
       const url = `http://${formatAddress(address)}`;
       const name = NAMES[index] ?? '';
-      return new HttpProcessor({ name, url, connectionCount: 1, clock: systemClock, tracer: CARRIER });
+      return new HttpProcessor({
+        name,
+        url,
+        connectionCount: 1,
+        clock: systemClock,
+        tracer: propagationOnlyTracer,
+      });
     });
   }
 
@@ -120,9 +126,9 @@ export class Site {
     await must(this.ledger.commit(this.#owner, [], [{ ...payment, processor: null, requestedAtMs: 0 }]));
   }
 
-  async setAside(number: number): Promise<void> {
+  async reject(number: number): Promise<void> {
     await this.claim(number);
-    const settlement = { correlationId: idOf(number), status: 'invalid', reason: 'HTTP 400' } as const;
+    const settlement = { correlationId: idOf(number), status: 'rejected', reason: 'HTTP 400' } as const;
     const rest = { processor: 0, amountCents: PRICE_CENTS, requestedAtMs: LONG_AGO_MS + number };
     await must(this.ledger.commit(this.#owner, [{ ...settlement, ...rest }], []));
   }

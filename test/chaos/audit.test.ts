@@ -106,7 +106,7 @@ function wholeSaid(correlationId: string, { status, amount = 1, ...said }: Said)
     processor: isSent ? 'default' : null,
     requestedAt: isSent ? stamp : null,
     attempts: isSent ? 1 : 0,
-    ...(status === 'invalid' ? { reason: said.reason ?? '' } : {}),
+    ...(status === 'rejected' ? { reason: said.reason ?? '' } : {}),
   };
 }
 
@@ -123,7 +123,7 @@ test('nothing is wrong with what was charged once, was set aside, was refused or
     { posts: [{}], charged: [100] },
     { posts: [{ status: 0 }, { status: 503 }, {}], charged: [undefined, 100] },
     { posts: [{ status: 0 }], charged: [100] },
-    { posts: [{}], said: { status: 'invalid', reason: 'HTTP 400' } },
+    { posts: [{}], said: { status: 'rejected', reason: 'HTTP 400' } },
     { posts: [{ status: 0 }] },
     { posts: [{}, { amountCents: 200, status: 409 }], charged: [100] },
     {
@@ -141,7 +141,7 @@ finds('not accepted, and under way for ever', 'lost', {
   posts: [{ status: 0 }],
   said: { status: 'accepted' },
 });
-finds('set aside, and no processor has refused it', 'lost', { posts: [{}], said: { status: 'invalid' } });
+finds('set aside, and no processor has refused it', 'lost', { posts: [{}], said: { status: 'rejected' } });
 finds('charged by both processors', 'twice', { posts: [{}], charged: [100, 100] });
 finds('charged, and not in the summary', 'window', { posts: [{}], charged: [100] }, 1);
 finds('charged with an amount that nobody posted', 'idempotence', { posts: [{}], charged: [101] });

@@ -41,7 +41,7 @@ export class Audit {
   readonly #since: readonly number[];
   #charges: readonly Charge[][] = [];
   #charged = new Set<string>();
-  #setAsideCount = 0;
+  #rejectedCount = 0;
 
   constructor(site: Site, paid: readonly Paid[], since: readonly number[]) {
     this.#site = site;
@@ -54,8 +54,8 @@ export class Audit {
   }
 
   /** Accepted, and refused for good by a processor. */
-  get setAsideCount(): number {
-    return this.#setAsideCount;
+  get rejectedCount(): number {
+    return this.#rejectedCount;
   }
 
   /** Resolves when nothing is under way any more: all that was accepted is charged or set aside, and in the books. */
@@ -94,7 +94,7 @@ export class Audit {
     this.#charged = new Set(this.#charges.flat().map(({ correlationId }) => correlationId));
     const uncharged = this.#paid.filter(({ correlationId }) => !this.#charged.has(correlationId));
     const unfinished: Breach[] = [];
-    this.#setAsideCount = 0;
+    this.#rejectedCount = 0;
     for (let first = 0; first < uncharged.length; first += TOGETHER) {
       const some = uncharged.slice(first, first + TOGETHER);
       unfinished.push(...(await Promise.all(some.map((paid) => this.#unchargedBreaches(paid)))).flat());
@@ -108,9 +108,9 @@ export class Audit {
     const { correlationId } = paid;
     const isAccepted = paid.posts.some(({ status }) => status === 202);
     const said = await this.#saidOf(correlationId);
-    if (isAccepted && said.every(isSetAside)) this.#setAsideCount++;
+    if (isAccepted && said.every(isRejected)) this.#rejectedCount++;
     return said.flatMap((of, index): Breach[] => {
-      if (isSetAside(of) || (of.status === 'absent' && !isAccepted)) return [];
+      if (isRejected(of) || (of.status === 'absent' && !isAccepted)) return [];
       const text = `not charged, and ${of.status} at instance ${index + 1}`;
       return [{ promise: 'lost', correlationId, text }];
     });
@@ -165,8 +165,8 @@ export class Audit {
   }
 }
 
-function isSetAside({ status, reason = '' }: Said): boolean {
-  return status === 'invalid' && reason.startsWith('HTTP 400');
+function isRejected({ status, reason = '' }: Said): boolean {
+  return status === 'rejected' && reason.startsWith('HTTP 400');
 }
 
 /** Answers that no client may get, whatever happens behind them. */

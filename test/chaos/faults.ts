@@ -26,7 +26,7 @@ interface Kind {
 
 /*
  * What a call may last behind the back of who made it: the instance is stopped as it sends (2,000 ms), the road is
- * slow (400 ms), the processor sleeps (800 ms) and then hangs (2,500 ms). The sum is below `PIN_HOLD_MS`.
+ * slow (400 ms), the processor sleeps (800 ms) and then hangs (2,500 ms). The sum is below `IN_DOUBT_HOLD_MS`.
  */
 const STOP_MAX_MS = 2_000;
 const ROAD_DELAY_MAX_MS = 400;

@@ -29,14 +29,14 @@ const PROCESSORS = [
 ] as const;
 
 /**
- * Settings by which what is in doubt is settled soon. `PIN_HOLD_MS` has to outlast the longest that a call can go
+ * Settings by which what is in doubt is settled soon. `IN_DOUBT_HOLD_MS` has to outlast the longest that a call can go
  * on behind the back of who made it: the sum of what the faults of `faults.ts` may add.
  */
 const SETTINGS: Settings = {
   PROCESSOR_TIMEOUT_MS: '1500',
   LEASE_MS: '1500',
-  PIN_HOLD_MS: '7000',
-  PATIENCE_MS: '500',
+  IN_DOUBT_HOLD_MS: '7000',
+  FAILOVER_DELAY_MS: '500',
   BACKOFF_MAX_MS: '500',
   BREAKER_MAX_MS: '1000',
   POOL_THREADS: '2',

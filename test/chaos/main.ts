@@ -39,7 +39,7 @@ async function runAll(ledgers: readonly LedgerKind[], values: ChaosValues): Prom
 
 function printTally(
   ledger: LedgerKind,
-  { rounds, payments, posts, charged, setAside, faults, breaches }: Tally,
+  { rounds, payments, posts, charged, rejected, faults, breaches }: Tally,
 ): void {
   const kills = [...faults].reduce(
     (sum, [name, count]) =>
@@ -52,7 +52,7 @@ function printTally(
     ['payments', payments],
     ['posts', posts],
     ['charged', charged],
-    ['set aside', setAside],
+    ['set aside', rejected],
     ['kills', kills],
     ['faults', [...faults.values()].reduce((sum, count) => sum + count, 0)],
     ...[...faults].sort().map(([name, count]): [string, number] => [`  ${name}`, count]),

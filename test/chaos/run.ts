@@ -27,7 +27,7 @@ export interface Tally {
   posts: number;
   payments: number;
   charged: number;
-  setAside: number;
+  rejected: number;
   readonly faults: Map<string, number>;
   readonly breaches: Breach[];
 }
@@ -78,7 +78,7 @@ function shown(vitals: Vitals | undefined): string {
 }
 
 function newTally(): Tally {
-  return { rounds: 0, posts: 0, payments: 0, charged: 0, setAside: 0, faults: new Map(), breaches: [] };
+  return { rounds: 0, posts: 0, payments: 0, charged: 0, rejected: 0, faults: new Map(), breaches: [] };
 }
 
 class Round {
@@ -121,7 +121,7 @@ class Round {
     this.#count(clients.paid.length, posts, audit, breaches);
     this.#plan.say(
       `round ${this.#tally.rounds}: ${clients.paid.length} payments in ${posts} posts, ${audit.chargedCount} charged, ` +
-        `${audit.setAsideCount} set aside, quiet after ${(quietMs / 1000).toFixed(1)} s, ${this.#vitals().map(shown).join(' and ')}; ` +
+        `${audit.rejectedCount} set aside, quiet after ${(quietMs / 1000).toFixed(1)} s, ${this.#vitals().map(shown).join(' and ')}; ` +
         `${breaches.length} breaches`,
     );
     await this.#explain(clients, breaches);
@@ -199,7 +199,7 @@ class Round {
     this.#tally.payments += payments;
     this.#tally.posts += posts;
     this.#tally.charged += audit.chargedCount;
-    this.#tally.setAside += audit.setAsideCount;
+    this.#tally.rejected += audit.rejectedCount;
     this.#tally.breaches.push(...breaches);
   }
 

@@ -32,13 +32,13 @@ test('every setting has a default', () => {
     poolThreadCount: 1,
     maxConnections: 4096,
     queueCapacity: 65_536,
-    heldLimit: 4096,
+    inFlightLimit: 4096,
     concurrency: 400,
     drainRate: 1000,
     processorTimeoutMs: 15_000,
-    pinHoldMs: 30_000,
+    inDoubtHoldMs: 30_000,
     leaseMs: 5000,
-    patienceMs: 2000,
+    failoverDelayMs: 2000,
     latencyBudgetMs: 1250,
     backoff: { baseMs: 50, maxMs: 2000 },
     breaker: { failures: 3, baseMs: 250, maxMs: 5000 },
@@ -124,7 +124,7 @@ const CASES: Record<
     ],
     wrong: ['~/journal'],
   },
-  ACCEPT_DURABILITY: { right: [['flush', (c) => c.acceptDurability, 'flush']], wrong: ['Flush', 'none'] },
+  ACCEPT_DURABILITY: { right: [['fsync', (c) => c.acceptDurability, 'fsync']], wrong: ['Flush', 'none'] },
   PAYMENT_PROCESSOR_URL_FALLBACK: {
     right: [
       [
@@ -266,12 +266,17 @@ for (const [name, { right, wrong }] of Object.entries(CASES)) {
 }
 
 test('all that is wrong is said at once', () => {
-  const problems = problemsOf({ LISTEN: 'x\ny', CONCURRENCY: '0', PIN_HOLD_MS: '5000', LOG_LEVEL: 'loud' });
+  const problems = problemsOf({
+    LISTEN: 'x\ny',
+    CONCURRENCY: '0',
+    IN_DOUBT_HOLD_MS: '5000',
+    LOG_LEVEL: 'loud',
+  });
   assert.equal(problems, [
     'LISTEN="x\\ny" is invalid: expected `host:port` or `unix:/path`.',
     'CONCURRENCY=0 is out of range: expected a whole number from 1 to 1024.',
     'LOG_LEVEL=loud is invalid: expected `trace`, `debug`, `info`, `warn`, `error`, `fatal`, `silent`.',
-    'PIN_HOLD_MS=5000 is invalid: expected at least PROCESSOR_TIMEOUT_MS + LEASE_MS, which is 20000.',
+    'IN_DOUBT_HOLD_MS=5000 is invalid: expected at least PROCESSOR_TIMEOUT_MS + LEASE_MS, which is 20000.',
   ]);
 });
 

@@ -1,17 +1,17 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
-  PLAYED,
-  playedAddress,
+  demoEnvironment,
   playedBooksFile,
-  playedUrl,
-  playsProcessors,
-  trialEnvironment,
+  SIMULATED_PROCESSORS,
+  simulatedAddress,
+  simulatedUrl,
+  simulatesProcessors,
 } from '../../src/config/demo.ts';
 
 test('where nothing is said, processors are played and purging is allowed', () => {
-  assert.ok(playsProcessors({}));
-  assert.equal(trialEnvironment({ LISTEN: '127.0.0.1:1' }), {
+  assert.ok(simulatesProcessors({}));
+  assert.equal(demoEnvironment({ LISTEN: '127.0.0.1:1' }), {
     LISTEN: '127.0.0.1:1',
     ALLOW_PURGE: 'true',
     PAYMENT_PROCESSOR_URL_DEFAULT: 'http://127.0.0.1:8001',
@@ -21,24 +21,24 @@ test('where nothing is said, processors are played and purging is allowed', () =
 });
 
 test('where any processor is named, none is played, and what is said stands', () => {
-  for (const name of ['PROCESSORS', ...PLAYED.map(({ setting }) => setting)]) {
+  for (const name of ['PROCESSORS', ...SIMULATED_PROCESSORS.map(({ setting }) => setting)]) {
     const environment = { [name]: 'x', ALLOW_PURGE: 'false' };
-    assert.not(playsProcessors(environment));
-    assert.equal(trialEnvironment(environment), environment);
+    assert.not(simulatesProcessors(environment));
+    assert.equal(demoEnvironment(environment), environment);
   }
-  assert.ok(playsProcessors({ PROCESSORS: '' }));
+  assert.ok(simulatesProcessors({ PROCESSORS: '' }));
 });
 
 test('a URL leads to its address', () => {
-  for (const played of PLAYED) {
-    const address = playedAddress(played);
-    assert.is(address.kind === 'tcp' && `http://${address.host}:${address.port}`, playedUrl(played));
+  for (const simulated of SIMULATED_PROCESSORS) {
+    const address = simulatedAddress(simulated);
+    assert.is(address.kind === 'tcp' && `http://${address.host}:${address.port}`, simulatedUrl(simulated));
   }
 });
 
 test('the books of a processor are beside the ledger, and name no password', () => {
-  const [played] = PLAYED;
-  const at = (ledger: Parameters<typeof playedBooksFile>[1]) => playedBooksFile(played, ledger);
+  const [simulated] = SIMULATED_PROCESSORS;
+  const at = (ledger: Parameters<typeof playedBooksFile>[1]) => playedBooksFile(simulated, ledger);
   assert.is(at({ kind: 'lmdb', path: './data/ledger' }), './data/ledger.processors/default.books');
   assert.is(at({ kind: 'lmdb', path: '/a b/l/' }), '/a b/l.processors/default.books');
   assert.is(

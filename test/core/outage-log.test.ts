@@ -1,18 +1,18 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Trouble } from '../../src/core/outage-log.ts';
+import { OutageLog } from '../../src/core/outage-log.ts';
 import { KeptLog } from '../kept-log.ts';
 
 test('trouble is told once when it begins and once when it is over, each time anew', () => {
   const log = new KeptLog();
-  const trouble = new Trouble({ log, began: 'away', over: 'back' });
-  trouble.passed();
+  const outage = new OutageLog({ log, began: 'away', ended: 'back' });
+  outage.recovered();
   assert.equal(log.lines, []);
-  trouble.happened('a');
-  trouble.happened('b');
-  trouble.passed();
-  trouble.passed();
-  trouble.happened('c');
+  outage.failed('a');
+  outage.failed('b');
+  outage.recovered();
+  outage.recovered();
+  outage.failed('c');
   assert.equal(log.lines, ['warn away', 'info back', 'warn away']);
 });
 
@@ -20,13 +20,13 @@ test('it says why it began, and how often it happened', () => {
   const said: object[] = [];
   const keep = (fields: object) => said.push(fields);
   const log = { debug: keep, info: keep, warn: keep, error: keep };
-  const trouble = new Trouble({ log, fields: { seat: 'pool-0' }, began: 'away', over: 'back' });
-  trouble.happened('first');
-  trouble.happened('second');
-  trouble.passed();
+  const outage = new OutageLog({ log, fields: { worker: 'pool-0' }, began: 'away', ended: 'back' });
+  outage.failed('first');
+  outage.failed('second');
+  outage.recovered();
   assert.equal(said, [
-    { seat: 'pool-0', reason: 'first' },
-    { seat: 'pool-0', times: 2 },
+    { worker: 'pool-0', reason: 'first' },
+    { worker: 'pool-0', times: 2 },
   ]);
 });
 

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { reasonOf } from '../../src/core/reason.ts';
+import { errorReason } from '../../src/core/reason.ts';
 
 for (const [what, error, reason] of [
   ['its message', new Error('read ECONNRESET'), 'read ECONNRESET'],
@@ -20,7 +20,7 @@ for (const [what, error, reason] of [
   ['the first line of more', new Error('no such library\nRequire stack'), 'no such library'],
   ['its text where it is no error', 'moo', 'moo'],
 ] as const) {
-  test(`an error is told of by ${what}`, () => assert.is(reasonOf(error), reason));
+  test(`an error is told of by ${what}`, () => assert.is(errorReason(error), reason));
 }
 
 test.run();

@@ -14,7 +14,7 @@ const WELL: Situation = {
     { name: 'default', openForMs: null },
     { name: 'fallback', openForMs: null },
   ],
-  patienceMs: 2000,
+  failoverDelayMs: 2000,
 };
 
 function only(change: Partial<Situation>): Condition {

@@ -3,10 +3,10 @@ import * as assert from 'uvu/assert';
 import { Feed } from '../../src/dashboard/feed.ts';
 import type { Frame, Hello } from '../../src/dashboard/frame.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -20,7 +20,7 @@ const HELLO: Hello = {
   instanceId: 'gateway-1',
   ledger: 'lmdb',
   latencyBudgetMs: 1250,
-  patienceMs: 2000,
+  failoverDelayMs: 2000,
   processors: [
     { name: 'default', feePpm: 50_000 },
     { name: 'fallback', feePpm: 150_000 },
@@ -32,16 +32,16 @@ function setUp(store = new MemoryStore()) {
   const clock = new ManualClock();
   const mood = new Mood();
   const books = new MemoryLedger(NAMES, store);
-  const board = new Board(Board.allocate(SHAPE), SHAPE);
-  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
+  const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
+  const metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
   const ring = new Ring(Ring.allocate(1024));
-  const segments = new Segments(Segments.allocate(4, 16));
+  const segments = new SegmentTable(SegmentTable.allocate(4, 16));
   const published: Frame[] = [];
   const feed = new Feed({
     hello: HELLO,
     publish: (text) => published.push(JSON.parse(text)),
-    board,
-    meters,
+    sharedState,
+    metricsTable,
     ring,
     segments,
     ledger: moody(books, mood),
@@ -59,11 +59,23 @@ function setUp(store = new MemoryStore()) {
   /** All threads work, for a minute. */
   const work = () => {
     for (const thread of [0, 1]) {
-      board.setReady(thread, true);
-      meters.sheet(thread).set('leaseUntilMs', clock.monotonicMs() + 60_000);
+      sharedState.setReady(thread, true);
+      metricsTable.thread(thread).set('leaseUntilMs', clock.monotonicMs() + 60_000);
     }
   };
-  return { clock, mood, books, board, meters, ring, segments, feed, published, after, work };
+  return {
+    clock,
+    mood,
+    books,
+    board: sharedState,
+    meters: metricsTable,
+    ring,
+    segments,
+    feed,
+    published,
+    after,
+    work,
+  };
 }
 
 const feedTest = suite('the feed');
@@ -106,13 +118,13 @@ feedTest.run();
 const sampleTest = suite('what is shown');
 
 sampleTest('rates are of all threads, over the time that really passed', async () => {
-  const { feed, meters, after } = setUp();
-  meters.sheet(2).count('accepted', 1000);
+  const { feed, meters: metricsTable, after } = setUp();
+  metricsTable.thread(2).count('accepted', 1000);
   feed.join();
-  meters.sheet(2).count('accepted', 30);
-  meters.sheet(0).countAt(0, 'settled', 20);
-  meters.sheet(1).countAt(0, 'settled', 5);
-  meters.sheet(1).countAt(1, 'settled', 2);
+  metricsTable.thread(2).count('accepted', 30);
+  metricsTable.thread(0).countAt(0, 'settled', 20);
+  metricsTable.thread(1).countAt(0, 'settled', 5);
+  metricsTable.thread(1).countAt(1, 'settled', 2);
   const { instance, processors } = await after(1);
   assert.is(instance.acceptedPerS, 30);
   assert.is(instance.settledPerS, 27);
@@ -124,13 +136,13 @@ sampleTest('rates are of all threads, over the time that really passed', async (
 });
 
 sampleTest('the backlog is what the pool threads hold, as old as the oldest of it', async () => {
-  const { feed, clock, meters, after } = setUp();
+  const { feed, clock, meters: metricsTable, after } = setUp();
   feed.join();
   assert.equal((await after(1)).instance.backlogAgeMs, 0);
-  meters.sheet(0).set('held', 3);
-  meters.sheet(1).set('held', 4);
-  meters.sheet(0).set('oldestHeldAtMs', clock.monotonicMs() - 500);
-  meters.sheet(1).set('oldestHeldAtMs', clock.monotonicMs() - 200);
+  metricsTable.thread(0).set('inFlight', 3);
+  metricsTable.thread(1).set('inFlight', 4);
+  metricsTable.thread(0).set('oldestInFlightAtMs', clock.monotonicMs() - 500);
+  metricsTable.thread(1).set('oldestInFlightAtMs', clock.monotonicMs() - 200);
   const { instance } = await after(1);
   assert.is(instance.backlog, 7);
   assert.is(instance.backlogAgeMs, 1500);
@@ -138,11 +150,11 @@ sampleTest('the backlog is what the pool threads hold, as old as the oldest of i
 });
 
 sampleTest('times of accepting and settling are of the last ten seconds', async () => {
-  const { feed, meters, after } = setUp();
+  const { feed, meters: metricsTable, after } = setUp();
   feed.join();
   assert.is((await after(1)).instance.accept, null);
-  meters.sheet(2).observe('accept', 0.1);
-  meters.sheet(0).observe('settle', 100);
+  metricsTable.thread(2).observe('accept', 0.1);
+  metricsTable.thread(0).observe('settle', 100);
   const { accept, settlement } = (await after(1)).instance;
   assert.ok(accept !== null && accept.p50Ms > 0.05 && accept.p99Ms <= 0.1);
   assert.ok(settlement !== null && settlement.p50Ms > 50 && settlement.p99Ms <= 100);
@@ -151,7 +163,7 @@ sampleTest('times of accepting and settling are of the last ten seconds', async 
 });
 
 sampleTest('a processor is shown with its state, its last report, its calls and its reason', async () => {
-  const { feed, clock, board, meters, after } = setUp();
+  const { feed, clock, board: sharedState, meters: metricsTable, after } = setUp();
   feed.join();
   const unknown = (await after(1)).processors[1];
   assert.equal(unknown, {
@@ -161,17 +173,17 @@ sampleTest('a processor is shown with its state, its last report, its calls and 
     reported: null,
     callsInFlight: 0,
     oldestCallAgeMs: null,
-    pinned: 0,
+    inDoubt: 0,
     reason: 'none',
     reasonAgeMs: null,
   });
   const nowMs = clock.monotonicMs();
-  board.moveBreaker(1, 'closed', 'open', nowMs - 500);
-  board.setLatency(1, 40.4);
-  board.setReported(1, { failing: true, minResponseTimeMs: 12, atMs: nowMs });
-  board.setCalls(0, 1, 3, nowMs - 250);
-  board.setReason(1, 'failing', nowMs - 750);
-  meters.sheet(0).pin(1, 2);
+  sharedState.moveBreaker(1, 'closed', 'open', nowMs - 500);
+  sharedState.setLatency(1, 40.4);
+  sharedState.setReported(1, { failing: true, minResponseTimeMs: 12, atMs: nowMs });
+  sharedState.setCalls(0, 1, 3, nowMs - 250);
+  sharedState.setReason(1, 'failing', nowMs - 750);
+  metricsTable.thread(0).addInDoubt(1, 2);
   assert.equal((await after(1)).processors[1], {
     settledPerS: 0,
     breakerOpen: true,
@@ -179,7 +191,7 @@ sampleTest('a processor is shown with its state, its last report, its calls and 
     reported: { failing: true, minResponseTimeMs: 12, ageMs: 1000 },
     callsInFlight: 3,
     oldestCallAgeMs: 1250,
-    pinned: 2,
+    inDoubt: 2,
     reason: 'failing',
     reasonAgeMs: 1750,
   });
@@ -187,18 +199,18 @@ sampleTest('a processor is shown with its state, its last report, its calls and 
 });
 
 sampleTest('the instance starts, is ready and stops', async () => {
-  const { feed, board, after } = setUp();
+  const { feed, board: sharedState, after } = setUp();
   feed.join();
   assert.is((await after(1)).instance.state, 'starting');
-  for (const thread of [0, 1]) board.setReady(thread, true);
+  for (const thread of [0, 1]) sharedState.setReady(thread, true);
   assert.is((await after(1)).instance.state, 'ready');
-  board.stop();
+  sharedState.stop();
   assert.is((await after(1)).instance.state, 'stopping');
   feed.leave();
 });
 
 sampleTest('what is wrong comes from what the threads show, and since when', async () => {
-  const { feed, clock, board, meters, segments, mood, after, work } = setUp();
+  const { feed, clock, board: sharedState, meters: metricsTable, segments, mood, after, work } = setUp();
   const titles = ({ conditions }: Frame) => conditions.map(({ title, forMs }) => [title, forMs]);
   feed.join();
   assert.equal(titles(await after(1)), [['This instance is starting', null]]);
@@ -208,16 +220,16 @@ sampleTest('what is wrong comes from what the threads show, and since when', asy
   assert.ok(well.instance.canClaim);
   const nowMs = clock.monotonicMs();
 
-  meters.sheet(1).set('commitFailingSinceMs', nowMs - 4000);
-  meters.sheet(0).set('leaseFailingSinceMs', nowMs - 2000);
+  metricsTable.thread(1).set('commitFailingSinceMs', nowMs - 4000);
+  metricsTable.thread(0).set('leaseFailingSinceMs', nowMs - 2000);
   const full = await after(1);
   assert.equal(titles(full), [['The ledger answers, but refuses what is written', 5000]]);
   assert.not(full.instance.canClaim);
   mood.away.add('summary');
   assert.equal(titles(await after(3)), [['The ledger does not answer: away', 8000]]);
   mood.away.delete('summary');
-  meters.sheet(1).set('commitFailingSinceMs', 0);
-  meters.sheet(0).set('leaseFailingSinceMs', 0);
+  metricsTable.thread(1).set('commitFailingSinceMs', 0);
+  metricsTable.thread(0).set('leaseFailingSinceMs', 0);
   assert.equal(titles(await after(3)), []);
   mood.away.add('owners');
   const [[title, forMs] = []] = titles(await after(4));
@@ -226,34 +238,34 @@ sampleTest('what is wrong comes from what the threads show, and since when', asy
   mood.away.delete('owners');
   await after(3);
 
-  board.moveBreaker(0, 'closed', 'open', clock.monotonicMs() - 2000);
+  sharedState.moveBreaker(0, 'closed', 'open', clock.monotonicMs() - 2000);
   assert.equal(titles(await after(1)), [['default is failing', 3000]]);
-  board.moveBreaker(1, 'closed', 'open', clock.monotonicMs());
+  sharedState.moveBreaker(1, 'closed', 'open', clock.monotonicMs());
   assert.equal(titles(await after(1)), [['Both processors are failing', 1000]]);
-  for (const processor of [0, 1]) board.moveBreaker(processor, 'open', 'closed', clock.monotonicMs());
+  for (const processor of [0, 1]) sharedState.moveBreaker(processor, 'open', 'closed', clock.monotonicMs());
 
-  meters.sheet(2).set('journalFailingSinceMs', clock.monotonicMs());
+  metricsTable.thread(2).set('journalFailingSinceMs', clock.monotonicMs());
   assert.equal(titles(await after(1)), [['New payments are refused: the journal cannot be written', 1000]]);
   for (let segment = 0; segment < 4; segment++) segments.setWritten(segments.acquire(), 16);
   assert.equal(titles(await after(1)), [['New payments are refused: the journal is full', 2000]]);
-  meters.sheet(2).set('journalFailingSinceMs', 0);
+  metricsTable.thread(2).set('journalFailingSinceMs', 0);
   assert.equal(titles(await after(1)), [['The journal is nearly full: 4 of 4 segments are in use', null]]);
 
-  meters.sheet(0).set('leaseUntilMs', clock.monotonicMs());
+  metricsTable.thread(0).set('leaseUntilMs', clock.monotonicMs());
   assert.is(titles(await after(1))[0]?.[0], '1 of 2 pool threads have no valid lease and send no payments');
-  board.stop();
+  sharedState.stop();
   assert.is(titles(await after(1))[1]?.[0], 'This instance is stopping');
   feed.leave();
 });
 
 sampleTest('payments in the queue wait, too, and the oldest of all counts', async () => {
-  const { feed, clock, meters, ring, after, work } = setUp();
+  const { feed, clock, meters: metricsTable, ring, after, work } = setUp();
   feed.join();
   work();
   assert.ok(ring.reserve());
   ring.push(Buffer.alloc(16), 100, clock.nowMs() - 62_000, 0, null);
-  meters.sheet(0).set('held', 1);
-  meters.sheet(0).set('oldestHeldAtMs', clock.nowMs() - 100);
+  metricsTable.thread(0).set('inFlight', 1);
+  metricsTable.thread(0).set('oldestInFlightAtMs', clock.nowMs() - 100);
   const { instance, conditions } = await after(1);
   assert.is(instance.backlog, 2);
   assert.is(instance.backlogAgeMs, 63_000);
@@ -266,16 +278,18 @@ sampleTest('payments in the queue wait, too, and the oldest of all counts', asyn
 
 sampleTest('the books and the leases come from the ledger, every other second', async () => {
   const { feed, clock, books, after } = setUp();
-  await books.enlist({ instanceId: 'gateway-2', name: 'pool-0' }, clock.nowMs() + 5000);
+  await books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, clock.nowMs() + 5000);
   const first = JSON.parse(feed.join()[1] ?? '').deployment;
-  assert.equal(first, { unavailable: null, ageMs: null, totals: [], stranded: [], seats: [] });
+  assert.equal(first, { unavailable: null, ageMs: null, totals: [], stranded: [], workers: [] });
   const { deployment } = await after(1);
   assert.is(deployment.ageMs, 1000);
   assert.equal(deployment.totals, [
     { name: 'default', count: 0, amountCents: 0 },
     { name: 'fallback', count: 0, amountCents: 0 },
   ]);
-  assert.equal(deployment.seats, [{ instanceId: 'gateway-2', name: 'pool-0', owner: 1, leaseLeftMs: 4000 }]);
+  assert.equal(deployment.workers, [
+    { instanceId: 'gateway-2', name: 'pool-0', owner: 1, leaseLeftMs: 4000 },
+  ]);
   assert.is((await after(1)).deployment.ageMs, 2000, 'it is asked with this frame, and answers the next one');
   assert.is((await after(1)).deployment.ageMs, 1000);
   feed.leave();
@@ -284,7 +298,7 @@ sampleTest('the books and the leases come from the ledger, every other second', 
 sampleTest('what settled or waits at a processor that is not configured is shown by its name', async () => {
   const store = new MemoryStore();
   const former = new MemoryLedger(['old'], store);
-  const owner = await must(former.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, 0));
+  const owner = await must(former.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 0));
   await must(former.commit(owner, [], [claimOf(1), claimOf(2), claimOf(3)]));
   await must(former.commit(owner, [settlementOf(1)], []));
   const { feed, after } = setUp(store);

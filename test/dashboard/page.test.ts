@@ -125,7 +125,7 @@ live('at rest it is healthy, and its figures say that nothing happens', async ({
   assert.match(await textOf(card(page, 'default').locator('.reason')), /No payment has been routed yet/);
   await untilShown(
     'the lease of its thread',
-    page.locator('#seats tbody'),
+    page.locator('#workers tbody'),
     /gateway-1 \(this one\)pool-0\d+[\d.]+ m?s left/,
   );
 });

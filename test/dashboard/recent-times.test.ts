@@ -1,17 +1,17 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RecentTimes } from '../../src/dashboard/recent-times.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 
 const SHAPE = { processorCount: 1, threadCount: 1 };
 
 function setUp() {
-  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
-  const sheet = meters.sheet(0);
+  const metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
+  const metrics = metricsTable.thread(0);
   const times = new RecentTimes();
-  const read = () => times.read(meters.histogram('accept'));
+  const read = () => times.read(metricsTable.histogram('accept'));
   const observe = (ms: number, count = 1) => {
-    for (let seen = 0; seen < count; seen++) sheet.observe('accept', ms);
+    for (let seen = 0; seen < count; seen++) metrics.observe('accept', ms);
   };
   return { observe, read };
 }

@@ -8,7 +8,7 @@ export class Line {
   readonly #reader = new AnswerReader();
   #closed = false;
   #heardAtMs = performance.now();
-  #onNews: () => void = () => {};
+  #onData: () => void = () => {};
 
   /** `localAddress`, any of loopback's: one address alone has ports for some ten thousand connections a minute. */
   static async open(port: number, localAddress: string): Promise<Line> {
@@ -22,7 +22,7 @@ export class Line {
     this.#socket = socket;
     socket.setEncoding('latin1').on('data', (text: string) => {
       this.#reader.push(text);
-      this.#news();
+      this.#dataCame();
     });
     socket.on('error', () => this.#close());
     socket.on('end', () => this.#close());
@@ -58,7 +58,7 @@ export class Line {
     while (this.answers.length < count && !this.#closed) {
       const leftMs = this.#heardAtMs + silenceMs - performance.now();
       if (leftMs <= 0) return;
-      await this.#nextNews(leftMs);
+      await this.#nextData(leftMs);
     }
   }
 
@@ -67,25 +67,25 @@ export class Line {
     this.#socket.destroy();
   }
 
-  #nextNews(maxMs: number): Promise<void> {
+  #nextData(maxMs: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, maxMs);
-      this.#onNews = () => {
+      this.#onData = () => {
         clearTimeout(timer);
         resolve();
       };
     });
   }
 
-  #news(): void {
+  #dataCame(): void {
     this.#heardAtMs = performance.now();
-    this.#onNews();
+    this.#onData();
   }
 
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#reader.end();
-    this.#news();
+    this.#dataCame();
   }
 }

@@ -8,7 +8,7 @@ import { formatAddress } from '../../src/core/address.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { serveAudit } from '../../src/http/audit.ts';
 import { createApp, listen } from '../../src/http/uws.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serve } from '../../src/simulated/server.ts';
 import { ask as askKept } from '../contract/kept.ts';
@@ -21,7 +21,7 @@ const SHAPE = { processorCount: 1, threadCount: 2 };
 const DEADLINE_MS = 20_000;
 
 interface World {
-  readonly board: Board;
+  readonly sharedState: SharedState;
   readonly log: KeptLog;
   readonly processor: SimulatedProcessor;
   ask(query?: string, init?: RequestInit): Promise<Response>;
@@ -41,8 +41,12 @@ async function inWorld(use: (world: World) => Promise<void>, settings: Record<st
     ADMIN_TOKEN: TOKEN,
     ...settings,
   });
-  const [app, board, log] = [createApp(), new Board(Board.allocate(SHAPE), SHAPE), new KeptLog()];
-  serveAudit({ app, config, board, log });
+  const [app, sharedState, log] = [
+    createApp(),
+    new SharedState(SharedState.allocate(SHAPE), SHAPE),
+    new KeptLog(),
+  ];
+  serveAudit({ app, config, sharedState, log });
   const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
   if (listened.kind === 'failed') throw new Error(listened.reason);
   const { listener } = listened;
@@ -52,8 +56,8 @@ async function inWorld(use: (world: World) => Promise<void>, settings: Record<st
       ...init,
     });
   try {
-    await use({ board, log, processor, ask });
-    await until('the audit is over', DEADLINE_MS, async () => board.beginAudit());
+    await use({ sharedState, log, processor, ask });
+    await until('the audit is over', DEADLINE_MS, async () => sharedState.beginAudit());
   } finally {
     listener.close();
     app.close();
@@ -84,12 +88,12 @@ test('whoever has the token is told what differs', () =>
   }));
 
 test('nobody else learns anything', () =>
-  inWorld(async ({ ask, board }) => {
+  inWorld(async ({ ask, sharedState }) => {
     assert.is((await ask('', { headers: {} })).status, 401);
     assert.is((await ask('', { headers: {}, method: 'POST' })).status, 401);
     assert.is((await ask('', { method: 'POST' })).status, 405);
-    assert.ok(board.beginAudit(), 'and nothing was begun');
-    board.endAudit();
+    assert.ok(sharedState.beginAudit(), 'and nothing was begun');
+    sharedState.endAudit();
   }));
 
 test('without an ADMIN_TOKEN nobody passes', () =>
@@ -113,24 +117,24 @@ test('a window or a word that cannot be read', () =>
   }));
 
 test('one audit at a time', () =>
-  inWorld(async ({ ask, board }) => {
-    assert.ok(board.beginAudit());
+  inWorld(async ({ ask, sharedState }) => {
+    assert.ok(sharedState.beginAudit());
     const response = await ask();
     assert.is(response.status, 429);
     assert.ok(Number(response.headers.get('retry-after')) > 0);
-    board.endAudit();
+    sharedState.endAudit();
     assert.is((await ask()).status, 200);
   }));
 
 test('an audit ends with its client', () =>
   inWorld(
-    async ({ ask, board, processor }) => {
+    async ({ ask, sharedState, processor }) => {
       charge(processor, Date.now());
       const leaving = new AbortController();
       const asked = ask('', { signal: leaving.signal }).catch(() => 'left');
       await until('the audit has begun', DEADLINE_MS, async () => {
-        const isFree = board.beginAudit();
-        if (isFree) board.endAudit();
+        const isFree = sharedState.beginAudit();
+        if (isFree) sharedState.endAudit();
         return !isFree;
       });
       leaving.abort();

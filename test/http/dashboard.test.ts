@@ -12,10 +12,10 @@ import { HttpThread } from '../../src/http/thread.ts';
 import { createApp, type Listener, listen } from '../../src/http/uws.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 import { assertKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
@@ -310,17 +310,17 @@ const broken = suite('dashboard, of a gateway that lacks its files');
 broken('costs whoever asks an answer, and the gateway a line in its log', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'dashboard-'));
   const config = configIn(directory);
-  const { board, boardShape, meters, ring, segments } = allocateSharedMemory(config, 0);
+  const { state, shape, metricsTable, ring, segments } = allocateSharedMemory(config, 0);
   const [app, log] = [createApp(), new KeptLog()];
   const missing = () => Promise.reject(new Error('no such file'));
   new Dashboard(
     {
       app,
       config,
-      board: new Board(board, boardShape),
-      meters: new Meters(meters, boardShape),
+      sharedState: new SharedState(state, shape),
+      metricsTable: new MetricsTable(metricsTable, shape),
       ring: new Ring(ring),
-      segments: new Segments(segments),
+      segments: new SegmentTable(segments),
       ledger: new MemoryLedger(['default', 'fallback']),
       clock: new ManualClock(),
       log,

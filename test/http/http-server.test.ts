@@ -6,10 +6,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Address } from '../../src/core/address.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { type HttpFront, openFront } from '../../src/http/http-server.ts';
+import { type HttpServer, openHttpServer } from '../../src/http/http-server.ts';
 import type { Listener } from '../../src/http/uws.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
 import { assertConversationKept } from '../contract/conversation.ts';
 import { KeptLog } from '../kept-log.ts';
@@ -56,10 +56,10 @@ function statusOf(answer: string): number {
 }
 
 interface Front {
-  readonly front: HttpFront;
+  readonly httpServer: HttpServer;
   readonly listener: Listener;
   readonly address: Address;
-  readonly meters: Meters;
+  readonly metricsTable: MetricsTable;
   readonly drained: () => number;
   readonly deaths: unknown[];
   close(): Promise<void>;
@@ -70,16 +70,22 @@ async function setUp(environment: Record<string, string>): Promise<Front> {
   const shared = allocateSharedMemory(config, 0);
   const deaths: unknown[] = [];
   const onDeath = (error: unknown) => deaths.push(error);
-  const front = await openFront({ config, shared, clock: systemClock, log: new KeptLog(), onDeath });
-  const listened = await front.listen();
+  const httpServer = await openHttpServer({
+    config,
+    shared,
+    clock: systemClock,
+    log: new KeptLog(),
+    onDeath,
+  });
+  const listened = await httpServer.listen();
   if (listened.kind === 'failed') throw new Error(listened.reason);
   const { listener } = listened;
   const ring = new Ring(shared.ring);
   return {
-    front,
+    httpServer,
     listener,
     address: listener.address,
-    meters: new Meters(shared.meters, shared.boardShape),
+    metricsTable: new MetricsTable(shared.metricsTable, shared.shape),
     drained() {
       const slot = new RingSlot();
       let count = 0;
@@ -89,7 +95,7 @@ async function setUp(environment: Record<string, string>): Promise<Front> {
     deaths,
     async close() {
       listener.close();
-      await front.close();
+      await httpServer.close();
       assert.equal(deaths, []);
     },
   };
@@ -100,7 +106,7 @@ const PLACES = { tcp: () => '127.0.0.1:0', unix: () => `unix:${directory}/gatewa
 for (const threads of [1, 2]) {
   for (const place of ['tcp', 'unix'] as const) {
     test(`HTTP_THREADS=${threads} over ${place}: every connection is served, and all know the same payments`, async () => {
-      const { address, meters, drained, close } = await setUp({
+      const { address, metricsTable, drained, close } = await setUp({
         HTTP_THREADS: String(threads),
         LISTEN: PLACES[place](),
         METRICS_ACCESS: 'open',
@@ -120,7 +126,7 @@ for (const threads of [1, 2]) {
       assert.match(shown, '"status":"accepted"');
       assert.match(await exchange(address, rawGet('/payments-summary')), '"totalRequests":0');
       assert.is(drained(), 20);
-      assert.equal([meters.counted('accepted'), meters.counted('repeated')], [20, 20]);
+      assert.equal([metricsTable.counted('accepted'), metricsTable.counted('repeated')], [20, 20]);
       const scrape = await exchange(address, rawGet('/metrics'));
       assert.match(scrape, '\ndinossauro_payments_accepted_total 20\n', 'one thread answers for all');
       const writers = readdirSync(directory).flatMap((name) => /http-\d/.exec(name) ?? []);
@@ -142,11 +148,17 @@ for (const threads of ['1', '2']) {
     const config = configIn(directory, { HTTP_THREADS: threads, LISTEN: `unix:${path}` });
     const shared = allocateSharedMemory(config, 0);
     const onDeath = () => assert.unreachable();
-    const front = await openFront({ config, shared, clock: systemClock, log: new KeptLog(), onDeath });
-    const listened = await front.listen();
+    const httpServer = await openHttpServer({
+      config,
+      shared,
+      clock: systemClock,
+      log: new KeptLog(),
+      onDeath,
+    });
+    const listened = await httpServer.listen();
     assert.is(listened.kind, 'failed');
     assert.match(listened.kind === 'failed' ? listened.reason : '', 'gateway.sock');
-    await front.close();
+    await httpServer.close();
   });
 }
 
@@ -155,7 +167,7 @@ test('a thread that cannot start fails the opening', async () => {
   const config = configIn(directory, { HTTP_THREADS: '2' });
   const shared = allocateSharedMemory(config, 0);
   const onDeath = () => assert.unreachable();
-  const opening = openFront({ config, shared, clock: systemClock, log: new KeptLog(), onDeath });
+  const opening = openHttpServer({ config, shared, clock: systemClock, log: new KeptLog(), onDeath });
   const outcome = await opening.then(
     () => 'opened',
     () => 'failed',
@@ -163,7 +175,7 @@ test('a thread that cannot start fails the opening', async () => {
   assert.is(outcome, 'failed');
 });
 
-for (const durability of ['flush', 'ledger']) {
+for (const durability of ['fsync', 'ledger']) {
   test(`ACCEPT_DURABILITY=${durability}: payments are accepted, and the lease is given back`, async () => {
     const { address, drained, close } = await setUp({ ACCEPT_DURABILITY: durability });
     let answer = '';

@@ -3,10 +3,10 @@ import * as assert from 'uvu/assert';
 import type { AccessMode } from '../../src/config/config.ts';
 import { serveMetrics } from '../../src/http/metrics.ts';
 import { createApp, listen } from '../../src/http/uws.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 import { ask as askKept } from '../contract/kept.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { readStrictly } from '../metrics/strict-reader.ts';
@@ -18,16 +18,16 @@ const PLAIN = 'text/plain; version=0.0.4; charset=utf-8';
 
 async function withMetrics(
   mode: AccessMode,
-  run: (ask: (init?: RequestInit) => Promise<Response>, meters: Meters) => Promise<void>,
+  run: (ask: (init?: RequestInit) => Promise<Response>, metricsTable: MetricsTable) => Promise<void>,
 ): Promise<void> {
   const app = createApp();
-  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
+  const metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
   serveMetrics({
     app,
-    meters,
-    board: new Board(Board.allocate(SHAPE), SHAPE),
+    metricsTable,
+    sharedState: new SharedState(SharedState.allocate(SHAPE), SHAPE),
     ring: new Ring(Ring.allocate(8)),
-    segments: new Segments(Segments.allocate(2, 16)),
+    segments: new SegmentTable(SegmentTable.allocate(2, 16)),
     config: {
       access: { metrics: mode, dashboard: 'off', audit: 'off' },
       adminToken: TOKEN,
@@ -41,7 +41,7 @@ async function withMetrics(
   const { listener } = listened;
   const { port } = listened.listener.address;
   try {
-    await run((init) => askKept(`http://127.0.0.1:${port}/metrics`, init), meters);
+    await run((init) => askKept(`http://127.0.0.1:${port}/metrics`, init), metricsTable);
   } finally {
     listener.close();
     app.close();
@@ -49,9 +49,9 @@ async function withMetrics(
 }
 
 test('a scrape is OpenMetrics, fresh each time, and kept by nobody', () =>
-  withMetrics('loopback', async (ask, meters) => {
+  withMetrics('loopback', async (ask, metricsTable) => {
     for (const count of [1, 2]) {
-      meters.sheet(1).count('accepted');
+      metricsTable.thread(1).count('accepted');
       const response = await ask();
       assert.is(response.status, 200);
       assert.is(response.headers.get('content-type'), OPENMETRICS);

@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readUuid, UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
-import { type Durability, Intake, type Verdict } from '../../src/http/payment-acceptor.ts';
+import { type Durability, PaymentAcceptor, type Verdict } from '../../src/http/payment-acceptor.ts';
 import { type JournalRecord, unfinished } from '../../src/journal/replay.ts';
 import { diskFiles, Journal, type JournalFiles } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
-import { Recent } from '../../src/shared-memory/idempotency-cache.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { IdempotencyCache } from '../../src/shared-memory/idempotency-cache.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
@@ -74,18 +74,18 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
   const log = new KeptLog();
   const clock = new ManualClock();
   const disk = new ToldFiles();
-  const recent = new Recent(Recent.allocate(64, Uint32Array.of(1, 2)));
+  const idempotencyCache = new IdempotencyCache(IdempotencyCache.allocate(64, Uint32Array.of(1, 2)));
   const ring = new Ring(Ring.allocate(capacity));
-  const board = new Board(Board.allocate(SHAPE), SHAPE);
-  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
-  const sheet = meters.sheet(THREAD);
-  const segments = new Segments(Segments.allocate(4, 16));
+  const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
+  const metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
+  const metrics = metricsTable.thread(THREAD);
+  const segments = new SegmentTable(SegmentTable.allocate(4, 16));
   const journal = new Journal({
     directory,
     writer: 'http-0',
     segments,
-    durable: kind === 'flush',
-    flushRecords: 1,
+    durable: kind === 'fsync',
+    batchRecords: 1,
     randomU32: () => 7,
     files: disk.files,
   });
@@ -93,28 +93,38 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
   const books = new MemoryLedger(['default', 'fallback']);
   const ledger = moody(books, mood);
   const lease = new Lease({
-    seat: { instanceId: 'gateway-1', name: 'http-0' },
+    worker: { instanceId: 'gateway-1', name: 'http-0' },
     ledger,
     leaseMs: 3000,
     clock,
     random: () => 0,
     log,
-    sheet,
-    onEnlisted: () => {},
+    metrics,
+    onAcquired: () => {},
     adopt: () => {},
     room: () => 0,
     alone: (work) => work(),
   });
   const durability: Durability = kind === 'ledger' ? { kind, ledger, lease } : { kind };
-  const intake = new Intake({ recent, ring, journal, segments, board, sheet, clock, durability, log });
+  const acceptor = new PaymentAcceptor({
+    idempotencyCache,
+    ring,
+    journal,
+    segments,
+    sharedState,
+    metrics,
+    clock,
+    durability,
+    log,
+  });
   const id = Buffer.alloc(UUID_BYTES);
   return {
     clock,
     disk,
-    recent,
+    recent: idempotencyCache,
     ring,
-    board,
-    meters,
+    board: sharedState,
+    meters: metricsTable,
     log,
     segments,
     journal,
@@ -125,7 +135,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     offer(number: number, amountCents = number): { verdict: Verdict | null } {
       const answer: { verdict: Verdict | null } = { verdict: null };
       writeUuid(idOf(number), id, 0);
-      intake.offer(id, amountCents, null, (verdict) => {
+      acceptor.accept(id, amountCents, null, (verdict) => {
         assert.is(answer.verdict, null, 'one answer');
         answer.verdict = verdict;
       });
@@ -135,7 +145,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     find(number: number) {
       const bytes = Buffer.alloc(UUID_BYTES);
       writeUuid(idOf(number), bytes, 0);
-      return recent.find(bytes);
+      return idempotencyCache.find(bytes);
     },
     pop(): Popped | null {
       const slot = new RingSlot();
@@ -167,7 +177,7 @@ async function settled(answers: readonly { readonly verdict: Verdict | null }[])
 
 // Every durability.
 
-for (const kind of ['journal', 'flush', 'ledger'] as const) {
+for (const kind of ['journal', 'fsync', 'ledger'] as const) {
   test(`${kind}: an accepted payment is in the journal and the ring, and is known`, async () => {
     const world = setUp(kind);
     if (kind === 'ledger') await world.lease.start();
@@ -293,7 +303,7 @@ test('a repetition of what another thread has not decided yet is accepted for it
   const world = setUp('journal');
   const id = Buffer.alloc(UUID_BYTES);
   writeUuid(idOf(1), id, 0);
-  world.recent.remember(id, 1, world.clock.nowMs());
+  world.recent.reserve(id, 1, world.clock.nowMs());
   assert.is(world.offer(1).verdict, 'accepted');
   assert.is(world.ring.size, 1);
   assert.equal(world.journaled(), [idOf(1)]);
@@ -306,17 +316,17 @@ test('a repetition that fails leaves what it repeats alone', async () => {
   const world = setUp('journal');
   const id = Buffer.alloc(UUID_BYTES);
   writeUuid(idOf(1), id, 0);
-  world.recent.remember(id, 1, world.clock.nowMs());
+  world.recent.reserve(id, 1, world.clock.nowMs());
   world.disk.full = true;
   assert.is(world.offer(1).verdict, 'journal-unavailable');
-  assert.is(world.recent.remember(id, 1, world.clock.nowMs()), 'pending');
+  assert.is(world.recent.reserve(id, 1, world.clock.nowMs()), 'pending');
   await world.journal.close();
 });
 
 // flush
 
 test('flush: the verdict waits for the disk, and so does the ring', async () => {
-  const world = setUp('flush');
+  const world = setUp('fsync');
   const release = world.disk.hold();
   const answer = world.offer(1);
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
@@ -330,7 +340,7 @@ test('flush: the verdict waits for the disk, and so does the ring', async () => 
 });
 
 test('flush: what comes while a sync is under way shares the next one', async () => {
-  const world = setUp('flush');
+  const world = setUp('fsync');
   const release = world.disk.hold();
   const first = world.offer(1);
   await new Promise((resolve) => setImmediate(resolve));
@@ -346,7 +356,7 @@ test('flush: what comes while a sync is under way shares the next one', async ()
 });
 
 test('flush: when the disk refuses to sync, nothing of it is accepted or kept', async () => {
-  const world = setUp('flush', 4);
+  const world = setUp('fsync', 4);
   world.disk.syncFails = true;
   const failingSinceMs = world.clock.monotonicMs();
   assert.equal(await settled([1, 2].map((number) => world.offer(number))), [
@@ -365,7 +375,7 @@ test('flush: when the disk refuses to sync, nothing of it is accepted or kept', 
 });
 
 test('flush: a repetition of a pending payment waits for the disk too, and is sent once', async () => {
-  const world = setUp('flush');
+  const world = setUp('fsync');
   const release = world.disk.hold();
   const answers = [world.offer(1), world.offer(1)];
   const conflict = world.offer(1, 2);
@@ -437,8 +447,8 @@ test('ledger: what may have been reserved unseen is left to others', async () =>
   assert.equal(await leaseEnds(world.books, owner), 0);
   world.mood.forgetful.clear();
   assert.equal(await settled([world.offer(2)]), ['accepted']);
-  const heir = await world.books.enlist({ instanceId: 'gateway-2', name: 'pool-0' }, 2_000_000);
-  const taken = await world.books.takeOver(owner, heir.kind === 'ok' ? heir.value : 0, 10, 0);
+  const successor = await world.books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, 2_000_000);
+  const taken = await world.books.takeOver(owner, successor.kind === 'ok' ? successor.value : 0, 10, 0);
   const ids = taken.kind === 'ok' ? taken.value.map(({ correlationId }) => correlationId) : [];
   assert.equal(ids, [idOf(1)]);
   await world.journal.close();
@@ -503,7 +513,7 @@ test('ledger: a purge that came first refuses what was accepted before it', asyn
 test('ledger: an owner that was taken over refuses, and is somebody again for the next', async () => {
   const world = setUp('ledger', 4);
   await world.lease.start();
-  const other = await world.books.enlist({ instanceId: 'gateway-2', name: 'pool-0' }, 2_000_000);
+  const other = await world.books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, 2_000_000);
   await world.books.takeOver(world.lease.owner, other.kind === 'ok' ? other.value : 0, 10);
   assert.equal(await settled([world.offer(1)]), ['ledger-unavailable']);
   assert.is(world.ring.room, 4);
@@ -520,7 +530,7 @@ async function leaseEnds(books: MemoryLedger, owner: number): Promise<number | u
 }
 
 async function reserveElsewhere(books: MemoryLedger, number: number, amountCents: number): Promise<void> {
-  const owner = await books.enlist({ instanceId: 'gateway-2', name: 'http-0' }, 2_000_000);
+  const owner = await books.acquireLease({ instanceId: 'gateway-2', name: 'http-0' }, 2_000_000);
   if (owner.kind === 'unavailable') throw new Error(owner.reason);
   const claim = { correlationId: idOf(number), amountCents, acceptedAtMs: 1_000_000, requestedAtMs: 0 };
   await books.commit(owner.value, [], [{ ...claim, processor: null }]);

@@ -5,19 +5,19 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PaymentDecoder } from '../../src/http/decoder.ts';
-import { Intake } from '../../src/http/payment-acceptor.ts';
-import { Server } from '../../src/http/payment-routes.ts';
+import { PaymentAcceptor } from '../../src/http/payment-acceptor.ts';
+import { PaymentRoutes } from '../../src/http/payment-routes.ts';
 import { placeOf } from '../../src/http/refusal.ts';
 import { createApp, type Listener, listen } from '../../src/http/uws.ts';
 import { diskFiles, Journal } from '../../src/journal/writer.ts';
 import type { Claim, Settlement } from '../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
-import { Recent } from '../../src/shared-memory/idempotency-cache.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { IdempotencyCache } from '../../src/shared-memory/idempotency-cache.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
-import { CARRIER } from '../../src/tracing/open.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
+import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { assertConversationKept } from '../contract/conversation.ts';
 import { ask, contract } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
@@ -45,10 +45,10 @@ class World {
   readonly mood = new Mood();
   readonly store = new MemoryStore();
   readonly books = new MemoryLedger(NAMES, this.store);
-  readonly board = new Board(Board.allocate(SHAPE), SHAPE);
-  readonly meters = new Meters(Meters.allocate(SHAPE), SHAPE);
+  readonly sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
+  readonly metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
   readonly ring = new Ring(Ring.allocate(RING_CAPACITY));
-  readonly recent = new Recent(Recent.allocate(64, Uint32Array.of(1, 2)));
+  readonly idempotencyCache = new IdempotencyCache(IdempotencyCache.allocate(64, Uint32Array.of(1, 2)));
   readonly log = new KeptLog();
   readonly #directory = mkdtempSync(join(tmpdir(), 'server-'));
   readonly #app = createApp();
@@ -58,13 +58,13 @@ class World {
   port = 0;
 
   constructor(allowPurge: boolean) {
-    const segments = new Segments(Segments.allocate(2, 1024));
+    const segments = new SegmentTable(SegmentTable.allocate(2, 1024));
     this.#journal = new Journal({
       directory: this.#directory,
       writer: 'http-0',
       segments,
       durable: false,
-      flushRecords: 1,
+      batchRecords: 1,
       randomU32: () => 1,
       files: {
         ...diskFiles,
@@ -74,33 +74,33 @@ class World {
         },
       },
     });
-    const { clock, board, ring, recent, log } = this;
-    const sheet = this.meters.sheet(1);
+    const { clock, sharedState, ring, idempotencyCache, log } = this;
+    const metrics = this.metricsTable.thread(1);
     this.clock.jump(Date.UTC(2025, 6, 15, 12));
-    new Server({
+    new PaymentRoutes({
       app: this.#app,
       decoder: new PaymentDecoder(1_000_000_00),
-      intake: new Intake({
-        recent,
+      acceptor: new PaymentAcceptor({
+        idempotencyCache,
         ring,
         journal: this.#journal,
         segments,
-        board,
-        sheet,
+        sharedState,
+        metrics,
         clock,
         durability: { kind: 'journal' },
         log,
       }),
-      recent,
+      idempotencyCache,
       ledger: moody(this.books, this.mood),
-      board,
-      sheet,
+      sharedState,
+      metrics,
       poolThreadCount: 1,
       bodyLimitBytes: BODY_LIMIT_BYTES,
       allowPurge,
       clock,
       log,
-      tracer: CARRIER,
+      tracer: propagationOnlyTracer,
     });
   }
 
@@ -208,14 +208,14 @@ async function record(
   status: Settlement['status'] | null,
   more: Partial<Claim> = {},
 ): Promise<void> {
-  const owner = await world.books.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, 9e12);
+  const owner = await world.books.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 9e12);
   assert.ok(owner.kind === 'ok');
   const correlationId = idOf(number);
   const claim = { correlationId, amountCents: number, acceptedAtMs: Date.UTC(2025, 6, 15, 12), ...more };
   const value = owner.kind === 'ok' ? owner.value : 0;
   await world.books.commit(value, [], [{ ...claim, processor, requestedAtMs }]);
   if (status === null) return;
-  const reason = status === 'invalid' ? '400 "amount"' : '';
+  const reason = status === 'rejected' ? '400 "amount"' : '';
   const settlement = { correlationId, processor: processor ?? 0, amountCents: number, requestedAtMs };
   await world.books.commit(value, [{ ...settlement, status, reason }], []);
 }
@@ -312,7 +312,7 @@ posting('answers 503 with Retry-After while the journal cannot be written', asyn
 });
 
 posting('accepts nothing more once it stops, and closes the connection', async () => {
-  world.board.stop();
+  world.sharedState.stop();
   const text = await world.converse(rawPost(bodyOf(ID, '1')));
   assert.match(text, /^HTTP\/1.1 503 .*Connection: close.*errors#stopping/s);
   assert.match(text, 'Retry-After: 5');
@@ -350,12 +350,12 @@ posting('answers all of many that come in one packet, in their order', async () 
   ];
   const statuses = statusesIn(await world.converse(requests.join('')));
   assert.equal(statuses, [...Array.from({ length: 10 }, () => 202), 409, 400, 200, 202]);
-  const { meters } = world;
-  assert.is(meters.counted('accepted'), 11);
-  assert.is(meters.histogram('accept').counts[0], 11, 'in no time, by a clock that stands still');
+  const { metricsTable } = world;
+  assert.is(metricsTable.counted('accepted'), 11);
+  assert.is(metricsTable.histogram('accept').counts[0], 11, 'in no time, by a clock that stands still');
   assert.equal(
     (['amount-conflict', 'malformed-json', 'queue-full'] as const).map((slug) =>
-      meters.refused(placeOf(slug)),
+      metricsTable.refused(placeOf(slug)),
     ),
     [1, 1, 0],
   );
@@ -415,7 +415,7 @@ summary('counts and sums what is settled, to the cent', async () => {
   await record(10, 0, 1000, 'settled');
   await record(25, 0, 2000, 'settled');
   await record(1_234_567_890_123, 1, 2000, 'settled');
-  await record(7, 0, 2000, 'invalid');
+  await record(7, 0, 2000, 'rejected');
   await record(8, 0, 2000, null);
   const text = await (await world.ask('/payments-summary')).text();
   assert.match(text, /"totalAmount":0\.35\b/);
@@ -429,7 +429,7 @@ summary(
   'has a member for a processor that is not configured any more, where it has settled something',
   async () => {
     const old = new MemoryLedger(['old'], world.store);
-    const owner = await must(old.enlist({ instanceId: 'gateway-0', name: 'pool-0' }, 0));
+    const owner = await must(old.acquireLease({ instanceId: 'gateway-0', name: 'pool-0' }, 0));
     await must(old.commit(owner, [], [claimOf(1), claimOf(2)]));
     await must(old.commit(owner, [settlementOf(1)], []));
     const all = JSON.parse(await (await world.ask('/payments-summary')).text());
@@ -499,7 +499,7 @@ summary('answers 503 with Retry-After while the ledger is away', async () => {
   const response = await world.ask('/payments-summary');
   assert.is(response.headers.get('retry-after'), '1');
   await problemOf(response, 503, 'ledger-unavailable');
-  assert.is(world.meters.counted('readFailures'), 1);
+  assert.is(world.metricsTable.counted('readFailures'), 1);
 });
 
 summary('lets a client leave before the answer', async () => {
@@ -572,8 +572,8 @@ finding('shows one that is dispatched, one that is settled, and one that was set
   await record(101, 0, Date.parse(LATER), 'settled');
   const settled = { amount: 1.01, correlationId: idOf(101), status: 'settled', processor: 'default' };
   assert.equal(await shown(idOf(101)), { ...dispatched, ...settled });
-  await record(102, 0, Date.parse(LATER), 'invalid');
-  const invalid = { amount: 1.02, correlationId: idOf(102), status: 'invalid', processor: 'default' };
+  await record(102, 0, Date.parse(LATER), 'rejected');
+  const invalid = { amount: 1.02, correlationId: idOf(102), status: 'rejected', processor: 'default' };
   assert.equal(await shown(idOf(102)), { ...dispatched, ...invalid, reason: '400 "amount"' });
 });
 
@@ -644,7 +644,7 @@ purging('empties the books, and what is remembered', async () => {
   assert.equal(await (await world.ask('/payments-summary')).json(), JSON.parse(ZEROS));
   assert.is((await world.ask(`/payments/${ID}`)).status, 404);
   assert.is((await world.ask(`/payments/${idOf(5)}`)).status, 404);
-  assert.ok(world.board.purgedAtMs > world.clock.nowMs());
+  assert.ok(world.sharedState.purgedAtMs > world.clock.nowMs());
 });
 
 purging('takes no window: it would empty everything', async () => {
@@ -672,8 +672,8 @@ purging('what was accepted before is before it, what is accepted after is not', 
   const slot = new RingSlot();
   const stamps: number[] = [];
   while (world.ring.pop(slot)) stamps.push(slot.acceptedAtMs);
-  assert.ok((stamps[0] ?? 0) < world.board.purgedAtMs);
-  assert.ok((stamps[1] ?? 0) >= world.board.purgedAtMs);
+  assert.ok((stamps[0] ?? 0) < world.sharedState.purgedAtMs);
+  assert.ok((stamps[1] ?? 0) >= world.sharedState.purgedAtMs);
   assert.is((await world.ask(`/payments/${idOf(2)}`)).status, 200);
 });
 
@@ -685,10 +685,10 @@ purging('an id may come back after it, with another amount', async () => {
 
 purging('two within a millisecond are two', async () => {
   await world.ask('/purge-payments', { method: 'POST' });
-  const first = world.board.purgedAtMs;
+  const first = world.sharedState.purgedAtMs;
   await world.post(bodyOf(ID, '1'));
   await world.ask('/purge-payments', { method: 'POST' });
-  assert.ok(world.board.purgedAtMs > first);
+  assert.ok(world.sharedState.purgedAtMs > first);
   assert.is((await world.ask(`/payments/${ID}`)).status, 404);
 });
 
@@ -697,7 +697,7 @@ purging('is answered 503 while the ledger is away, and then nothing is forgotten
   world.mood.away.add('purge');
   const response = await world.ask('/purge-payments', { method: 'POST' });
   await problemOf(response, 503, 'ledger-unavailable');
-  assert.is(world.board.purgedAtMs, 0);
+  assert.is(world.sharedState.purgedAtMs, 0);
   assert.is((await world.ask(`/payments/${ID}`)).status, 200);
 });
 
@@ -707,7 +707,7 @@ const probing = suiteOf('GET /livez, GET /readyz');
 
 probing('live needs nothing', async () => {
   world.mood.away.add('ping');
-  world.board.stop();
+  world.sharedState.stop();
   const response = await world.ask('/livez');
   assert.is(response.status, 200);
   assert.is(await response.text(), '');
@@ -717,14 +717,14 @@ probing('ready needs the pool threads', async () => {
   const response = await world.ask('/readyz');
   assert.ok(response.headers.get('retry-after') !== null);
   await problemOf(response, 503, 'starting');
-  world.board.setReady(0, true);
+  world.sharedState.setReady(0, true);
   assert.is((await world.ask('/readyz')).status, 200);
-  world.board.threadDied(0);
+  world.sharedState.threadDied(0);
   await problemOf(await world.ask('/readyz'), 503, 'starting');
 });
 
 probing('ready needs the ledger, and says why it is not', async () => {
-  world.board.setReady(0, true);
+  world.sharedState.setReady(0, true);
   world.mood.away.add('ping');
   const problem = await problemOf(await world.ask('/readyz'), 503, 'ledger-unavailable');
   assert.is(problem.detail, 'away');
@@ -733,8 +733,8 @@ probing('ready needs the ledger, and says why it is not', async () => {
 });
 
 probing('ready ends with the stop', async () => {
-  world.board.setReady(0, true);
-  world.board.stop();
+  world.sharedState.setReady(0, true);
+  world.sharedState.stop();
   await problemOf(await world.ask('/readyz'), 503, 'stopping');
 });
 

@@ -7,7 +7,7 @@ import { HttpThread } from '../../src/http/thread.ts';
 import { listen } from '../../src/http/uws.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { ask } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -43,7 +43,7 @@ async function setUp(environment: Record<string, string> = {}) {
   assert.is(response.status, 202);
   const slot = new RingSlot();
   assert.ok(new Ring(shared.ring).pop(slot));
-  const markDone = () => new Segments(shared.segments).markDone(slot.journalRef);
+  const markDone = () => new SegmentTable(shared.segments).markDone(slot.journalRef);
   const close = () => {
     listener.close();
     return thread.close();

@@ -20,8 +20,8 @@ import { markLedger } from '../../src/journal/ledger-mark.ts';
 import { LeftJournalWatch, leftJournals, takeOverJournals } from '../../src/journal/left-behind.ts';
 import { journalFileCount, replay, unfinished } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
 
@@ -48,21 +48,21 @@ function accept(home: string, instance: string, amounts: readonly number[], ledg
   const directory = join(home, instance);
   mkdirSync(directory, { recursive: true });
   assert.is(markLedger(directory, ledger), null);
-  const segments = new Segments(Segments.allocate(8, RECORDS));
+  const segments = new SegmentTable(SegmentTable.allocate(8, RECORDS));
   const options = { directory, writer: 'http-0', segments, durable: false, randomU32: () => 7 };
-  const journal = new Journal({ ...options, flushRecords: 1 });
+  const journal = new Journal({ ...options, batchRecords: 1 });
   for (const amount of amounts) {
     const id = Buffer.alloc(UUID_BYTES);
     id.writeUInt32BE(amount, 12);
     assert.ok(journal.append(id, amount, 1000 + amount, null) >= 0);
-    assert.is(journal.flush().kind, 'ok');
+    assert.is(journal.write().kind, 'ok');
   }
 }
 
 /** The amounts that a start of this instance finds to settle. */
 function found(home: string, instance: string): number[] {
   const directory = join(home, instance);
-  const segments = new Segments(Segments.allocate(8 + journalFileCount(directory), RECORDS));
+  const segments = new SegmentTable(SegmentTable.allocate(8 + journalFileCount(directory), RECORDS));
   const replayed = replay(directory, segments);
   assert.is(replayed.kind, 'ok', JSON.stringify(replayed));
   const amounts: number[] = [];
@@ -161,18 +161,18 @@ test('a file that cannot be taken over is left and reported; the others go, with
 test('what is left is in the log once, and counted until somebody takes it over', async ({ home }) => {
   accept(home, 'one', [1]);
   const shape = { processorCount: 1, threadCount: 1 };
-  const board = new Board(Board.allocate(shape), shape);
+  const sharedState = new SharedState(SharedState.allocate(shape), shape);
   const log = new KeptLog();
   const neighbourhood = neighbourhoodOf(home, 'two', false);
-  const watch = new LeftJournalWatch({ neighbourhood, board, clock: new ManualClock(), log });
+  const watch = new LeftJournalWatch({ neighbourhood, sharedState, clock: new ManualClock(), log });
   await watch.look();
   await watch.look();
-  assert.is(board.leftJournals, 1);
+  assert.is(sharedState.leftJournals, 1);
   assert.equal(log.lines, ['warn a journal was left behind: its payments wait']);
   await takeOver(home, 'three');
   rmSync(join(home, 'three'), { recursive: true });
   await watch.look();
-  assert.is(board.leftJournals, 0);
+  assert.is(sharedState.leftJournals, 0);
   assert.is(log.lines.at(-1), 'info no journal is left behind any more');
 });
 
@@ -180,13 +180,13 @@ test('files of the same number, as two journals put together have them, count', 
   accept(home, 'one', range(1, 20));
   const directory = join(home, 'other');
   mkdirSync(directory);
-  const segments = new Segments(Segments.allocate(8, RECORDS));
+  const segments = new SegmentTable(SegmentTable.allocate(8, RECORDS));
   const options = { directory, writer: 'http-1', segments, durable: false, randomU32: () => 9 };
-  const journal = new Journal({ ...options, flushRecords: 1 });
+  const journal = new Journal({ ...options, batchRecords: 1 });
   const id = Buffer.alloc(UUID_BYTES);
   id.writeUInt32BE(77, 12);
   journal.append(id, 77, 1, null);
-  assert.is(journal.flush().kind, 'ok');
+  assert.is(journal.write().kind, 'ok');
   for (const name of readdirSync(directory)) renameSync(join(directory, name), join(home, 'one', name));
   assert.equal(found(home, 'one'), [...range(1, 20), 77]);
   assert.equal(found(home, 'one'), [...range(1, 20), 77]);

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { TRACE_BYTES } from '../../src/core/trace-context.ts';
 import { UUID_BYTES } from '../../src/core/uuid.ts';
 import { journalFileName, journalFileNumber, RECORD_BYTES, RecordPage } from '../../src/journal/record.ts';
-import { Acceptance } from '../../src/shared-memory/payment-record.ts';
+import { PaymentRecord } from '../../src/shared-memory/payment-record.ts';
 
 const RECORDS = 3;
 const NAME = journalFileName('http-0', 17, 0x9f3c2a1b);
@@ -36,7 +36,7 @@ test('a record is read as it was written, from a copy of its bytes too', () => {
       page.turnTo(NAME);
       page.bytes.set(pageWith(record).bytes);
       assert.ok(page.isGood(record.index, record.number));
-      const read = new Acceptance();
+      const read = new PaymentRecord();
       page.read(record.index, read);
       assert.equal([...read.id], [...record.id]);
       assert.is(read.amountCents, record.amountCents);

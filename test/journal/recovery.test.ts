@@ -7,9 +7,9 @@ import { readUuid, UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
 import { Recovery } from '../../src/journal/recovery.ts';
 import { replay } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
-import { Recent } from '../../src/shared-memory/idempotency-cache.ts';
+import { IdempotencyCache } from '../../src/shared-memory/idempotency-cache.ts';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
 
@@ -26,8 +26,8 @@ function idOf(number: number): Buffer {
 }
 
 function setUp(capacity = 8) {
-  const segments = new Segments(Segments.allocate(4, 16));
-  const recent = new Recent(Recent.allocate(64, Uint32Array.of(1, 2)));
+  const segments = new SegmentTable(SegmentTable.allocate(4, 16));
+  const idempotencyCache = new IdempotencyCache(IdempotencyCache.allocate(64, Uint32Array.of(1, 2)));
   const ring = new Ring(Ring.allocate(capacity));
   const clock = new ManualClock();
   const log = new KeptLog();
@@ -36,7 +36,7 @@ function setUp(capacity = 8) {
   const recovery = new Recovery({
     directory,
     segments,
-    recent,
+    idempotencyCache,
     ring,
     clock,
     log,
@@ -44,7 +44,7 @@ function setUp(capacity = 8) {
     journalAccepts: true,
   });
   const journal = (writer: string) =>
-    new Journal({ directory, writer, segments, durable: false, flushRecords: 16, randomU32: () => 1 });
+    new Journal({ directory, writer, segments, durable: false, batchRecords: 16, randomU32: () => 1 });
   const popAll = (): [id: string, amountCents: number, acceptedAtMs: number, ref: number][] => {
     const slot = new RingSlot();
     const popped: [string, number, number, number][] = [];
@@ -53,7 +53,7 @@ function setUp(capacity = 8) {
     }
     return popped;
   };
-  return { segments, recent, ring, clock, log, state, recovery, journal, popAll };
+  return { segments, recent: idempotencyCache, ring, clock, log, state, recovery, journal, popAll };
 }
 
 /** An earlier life accepts so many payments, and is killed. */
@@ -61,7 +61,7 @@ function earlierLife(count: number): void {
   const { journal } = setUp();
   const writer = journal('http-0');
   for (let number = 1; number <= count; number++) writer.append(idOf(number), number, 5000 + number, null);
-  assert.is(writer.flush().kind, 'ok');
+  assert.is(writer.write().kind, 'ok');
 }
 
 test('what an earlier life accepted is pushed, as it was accepted', async () => {
@@ -79,13 +79,13 @@ test('what an earlier life accepted is pushed, as it was accepted', async () => 
 
 test('it is known again, so that a repeated post is told from a new one', () => {
   earlierLife(2);
-  const { segments, recent, recovery } = setUp();
+  const { segments, recent: idempotencyCache, recovery } = setUp();
   replay(directory, segments);
-  recovery.remember();
-  assert.equal(recent.find(idOf(1)), { amountCents: 1, acceptedAtMs: 5001 });
-  assert.is(recent.remember(idOf(2), 2, 9000), 'same');
-  assert.is(recent.remember(idOf(2), 3, 9000), 'conflict');
-  assert.is(recent.remember(idOf(3), 3, 9000), 'new');
+  recovery.fillCache();
+  assert.equal(idempotencyCache.find(idOf(1)), { amountCents: 1, acceptedAtMs: 5001 });
+  assert.is(idempotencyCache.reserve(idOf(2), 2, 9000), 'same');
+  assert.is(idempotencyCache.reserve(idOf(2), 3, 9000), 'conflict');
+  assert.is(idempotencyCache.reserve(idOf(3), 3, 9000), 'new');
 });
 
 test('what the ledger answers for is not pushed', async () => {
@@ -105,9 +105,9 @@ test('what this life has accepted is pushed again too, after the death of a thre
   const { journal, recovery, popAll } = setUp();
   const [one, other] = [journal('http-0'), journal('http-1')];
   const ref = one.append(idOf(1), 1, 6001, null);
-  one.flush();
+  one.write();
   other.append(idOf(2), 2, 6002, null);
-  other.flush();
+  other.write();
   await recovery.pushAgain();
   const popped = popAll();
   assert.is(popped.length, 2);

@@ -18,7 +18,7 @@ import {
   unfinished,
 } from '../../src/journal/replay.ts';
 import { diskFiles, Journal, type JournalFiles, type JournalOptions } from '../../src/journal/writer.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 
 const RECORDS = 64;
 const FLUSH = 16;
@@ -41,18 +41,22 @@ function journalSuite(name: string): ReturnType<typeof suite<Context>> {
   return tests;
 }
 
-function makeSegments(segmentCount = 8, recordsPerSegment = RECORDS): Segments {
-  return new Segments(Segments.allocate(segmentCount, recordsPerSegment));
+function makeSegments(segmentCount = 8, recordsPerSegment = RECORDS): SegmentTable {
+  return new SegmentTable(SegmentTable.allocate(segmentCount, recordsPerSegment));
 }
 
-function openJournal(directory: string, segments: Segments, options: Partial<JournalOptions> = {}): Journal {
+function openJournal(
+  directory: string,
+  segments: SegmentTable,
+  options: Partial<JournalOptions> = {},
+): Journal {
   let salt = 0;
   const journal = new Journal({
     directory,
     writer: 'http-0',
     segments,
     durable: false,
-    flushRecords: FLUSH,
+    batchRecords: FLUSH,
     randomU32: () => salt++,
     ...options,
   });
@@ -77,13 +81,17 @@ function write(journal: Journal, first: number, count: number): number[] {
   const refs: number[] = [];
   for (let number = first; number < first + count; number++) {
     refs.push(append(journal, number));
-    assert.equal(journal.flush(), { kind: 'ok' });
+    assert.equal(journal.write(), { kind: 'ok' });
   }
   return refs;
 }
 
 /** Numbers of the payments that are not done, each checked to be what was appended. */
-function unfinishedNumbers(directory: string, segments: Segments, damaged: DamagedRecord[] = []): number[] {
+function unfinishedNumbers(
+  directory: string,
+  segments: SegmentTable,
+  damaged: DamagedRecord[] = [],
+): number[] {
   const numbers: number[] = [];
   for (const record of unfinished(directory, segments, (one) => damaged.push(one))) {
     const number = record.id.readUInt32BE(12);
@@ -101,7 +109,7 @@ function unfinishedNumbers(directory: string, segments: Segments, damaged: Damag
 function nextLife(
   directory: string,
   recordsPerSegment = RECORDS,
-): { replayed: Replay; segments: Segments; numbers: number[] } {
+): { replayed: Replay; segments: SegmentTable; numbers: number[] } {
   const segments = makeSegments(8 + journalFileCount(directory), recordsPerSegment);
   const replayed = replay(directory, segments);
   return { replayed, segments, numbers: unfinishedNumbers(directory, segments) };
@@ -122,7 +130,7 @@ writing('what is flushed is there in the next life, what is only appended is not
   const journal = openJournal(directory, makeSegments());
   write(journal, 0, 5);
   for (const number of range(5, 3)) append(journal, number);
-  assert.equal(journal.flush(), { kind: 'ok' });
+  assert.equal(journal.write(), { kind: 'ok' });
   append(journal, 8);
   const { replayed, numbers } = nextLife(directory);
   assert.equal(replayed, { kind: 'ok', fileCount: 1, recordCount: 8, tornBytes: 0, damaged: [] });
@@ -139,10 +147,10 @@ writing('one flush is one write', ({ directory }) => {
     },
   };
   const journal = openJournal(directory, makeSegments(), { files });
-  assert.equal(journal.flush(), { kind: 'ok' });
+  assert.equal(journal.write(), { kind: 'ok' });
   for (const number of range(0, 10)) append(journal, number);
   assert.equal(writes, []);
-  assert.equal(journal.flush(), { kind: 'ok' });
+  assert.equal(journal.write(), { kind: 'ok' });
   assert.equal(writes, [640]);
 });
 
@@ -150,7 +158,7 @@ writing('takes no more than a flush holds between two flushes', ({ directory }) 
   const journal = openJournal(directory, makeSegments());
   for (const number of range(0, FLUSH)) assert.ok(append(journal, number) >= 0);
   assert.is(append(journal, FLUSH), -1);
-  assert.equal(journal.flush(), { kind: 'ok' });
+  assert.equal(journal.write(), { kind: 'ok' });
   assert.ok(append(journal, FLUSH) >= 0);
 });
 
@@ -162,7 +170,7 @@ writing('goes through its segments, is full, and has room again when some are do
     const ref = append(journal, number);
     if (ref < 0) break;
     refs.push(ref);
-    assert.equal(journal.flush(), { kind: 'ok' });
+    assert.equal(journal.write(), { kind: 'ok' });
   }
   assert.ok(refs.length >= 2 * (RECORDS - FLUSH));
   assert.is(new Set(refs).size, refs.length);
@@ -281,8 +289,8 @@ for (const faults of [['create'], ['write'], ['short write'], ['short write', 't
     for (let round = 0; round < 3; round++) {
       for (const fault of faults) disk.faults.add(fault);
       for (const number of range(100, 5)) assert.ok(append(journal, number) >= 0);
-      assert.is(journal.flush().kind, 'failed');
-      assert.equal(journal.flush(), { kind: 'ok' }, 'nothing is left over');
+      assert.is(journal.write().kind, 'failed');
+      assert.equal(journal.write(), { kind: 'ok' }, 'nothing is left over');
       if (faults.length === 1 && faults[0] !== 'create') assert.is(sizeOf(directory), 3 * 64, 'cut at once');
     }
     disk.faults.clear();
@@ -314,7 +322,7 @@ failing('an error that is none of the file system is a bug, and goes on as it ca
   };
   const journal = openJournal(directory, makeSegments(), { files });
   append(journal, 0);
-  assert.throws(() => journal.flush(), /a bug/);
+  assert.throws(() => journal.write(), /a bug/);
 });
 
 /** Mounts a disk of 64 KiB; undefined where that is not allowed. */
@@ -345,7 +353,7 @@ if (tinyDisk === undefined) {
     let refusals = 0;
     for (let number = 0; refusals < 5; number++) {
       append(journal, number);
-      if (journal.flush().kind === 'ok') accepted.push(number);
+      if (journal.write().kind === 'ok') accepted.push(number);
       else refusals++;
     }
     assert.ok(accepted.length > 100);
@@ -394,7 +402,7 @@ for (const fault of ['sync', 'syncDirectory'] as const) {
     assert.is((await failed).kind, 'failed');
     segments.markDone(ref as number);
     disk.faults.clear();
-    assert.equal(journal.flush(), { kind: 'ok' });
+    assert.equal(journal.write(), { kind: 'ok' });
     assert.equal(await journal.sync(), { kind: 'ok' });
     write(journal, 2, 1);
     assert.equal(await journal.sync(), { kind: 'ok' });
@@ -540,7 +548,7 @@ recovering(
     for (const ref of refs) segments.markDone(ref);
     assert.equal(journal.reclaim(), { fileCount: 1, failure: null });
     assert.ok(append(journal, 1) >= 0);
-    assert.is(journal.flush().kind, 'failed');
+    assert.is(journal.write().kind, 'failed');
   },
 );
 
@@ -612,7 +620,7 @@ recovering('kill -9 in the middle: whatever was acknowledged is there', async ({
     });
     await once(child, 'close');
     assert.ok(acknowledged.length >= goal);
-    const segments = new Segments(Segments.allocate(1024, 256));
+    const segments = new SegmentTable(SegmentTable.allocate(1024, 256));
     const replayed = replay(home, segments);
     assert.equal(replayed.kind === 'ok' && replayed.damaged, []);
     const found = new Set<string>();

@@ -8,8 +8,8 @@ import type {
   HealthReport,
   Ledger,
   LedgerEntry,
+  LedgerEvent,
   LedgerPage,
-  Notice,
   Reply,
   Settlement,
   SettleReply,
@@ -28,8 +28,8 @@ interface Desk {
 }
 
 const NAMES = ['default', 'fallback'];
-const SEAT = { instanceId: 'gateway-1', name: 'pool-0' };
-const NOTICE_DEADLINE_MS = 10_000;
+const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
+const EVENT_DEADLINE_MS = 10_000;
 const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
 const FOREVER_MS = T0_MS + 86_400_000;
 
@@ -48,7 +48,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerPages(check);
   registerPurges(check);
   registerHealth(check);
-  registerNotices(check);
+  registerEvents(check);
   registerConnections(check);
   test('a random history reads the same as in the memory model', () => checkHistories(fresh));
   test.run();
@@ -126,8 +126,8 @@ function entryOf(number: number, change: Partial<LedgerEntry> = {}): LedgerEntry
   };
 }
 
-function enlist(ledger: Ledger, leaseUntilMs = FOREVER_MS): Promise<number> {
-  return must(ledger.enlist(SEAT, leaseUntilMs));
+function acquire(ledger: Ledger, leaseUntilMs = FOREVER_MS): Promise<number> {
+  return must(ledger.acquireLease(WORKER, leaseUntilMs));
 }
 
 async function claim(ledger: Ledger, owner: number, ...claims: Claim[]): Promise<readonly ClaimReply[]> {
@@ -158,14 +158,14 @@ async function numbersOf(ledger: Ledger): Promise<number[]> {
 
 function registerClaims(check: Check): void {
   check('a new id is claimed for a dispatch', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     assert.equal(await claim(ledger, owner, claimOf(1, { processor: 1 })), ['claimed']);
     assert.equal(await find(ledger, 1), entryOf(1, { owner, processor: 1 }));
     assert.is(await find(ledger, 2), undefined);
   });
 
   check('a new id is reserved without a dispatch', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     const reserved = claimOf(1, { processor: null, requestedAtMs: 0 });
     assert.equal(await claim(ledger, owner, reserved), ['claimed']);
     const entry = entryOf(1, {
@@ -181,7 +181,7 @@ function registerClaims(check: Check): void {
   });
 
   check('a reserved id is dispatched by whoever comes first, and once', async (ledger) => {
-    const [clerk, first, second] = [await enlist(ledger), await enlist(ledger), await enlist(ledger)];
+    const [clerk, first, second] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
     await claim(ledger, clerk, claimOf(1, { processor: null, requestedAtMs: 0 }));
     const reservedAgain = claimOf(1, { processor: null, requestedAtMs: 0 });
     assert.equal(await claim(ledger, second, reservedAgain), ['known'], 'it is reserved for another');
@@ -194,7 +194,7 @@ function registerClaims(check: Check): void {
   });
 
   check('the same owner claims again: other processor, other stamp, one attempt more', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1));
     const again = claimOf(1, { processor: 1, requestedAtMs: T0_MS + 900, acceptedAtMs: T0_MS + 1 });
     assert.equal(await claim(ledger, owner, again), ['claimed']);
@@ -207,23 +207,23 @@ function registerClaims(check: Check): void {
   });
 
   check('another owner finds it known', async (ledger) => {
-    const [mine, theirs] = [await enlist(ledger), await enlist(ledger)];
+    const [mine, theirs] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, mine, claimOf(1));
     assert.equal(await claim(ledger, theirs, claimOf(1, { processor: 1 })), ['known']);
     assert.equal(await find(ledger, 1), entryOf(1, { owner: mine }));
   });
 
   check('settled and invalid are known to everybody', async (ledger) => {
-    const [mine, theirs] = [await enlist(ledger), await enlist(ledger)];
+    const [mine, theirs] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, mine, claimOf(1), claimOf(2));
-    await settle(ledger, mine, settlementOf(1), settlementOf(2, { status: 'invalid', reason: 'no' }));
+    await settle(ledger, mine, settlementOf(1), settlementOf(2, { status: 'rejected', reason: 'no' }));
     for (const owner of [mine, theirs]) {
       assert.equal(await claim(ledger, owner, claimOf(1), claimOf(2)), ['known', 'known']);
     }
   });
 
   check('another amount conflicts, and the first is noted', async (ledger) => {
-    const [mine, theirs] = [await enlist(ledger), await enlist(ledger)];
+    const [mine, theirs] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, mine, claimOf(1));
     assert.equal(await claim(ledger, theirs, claimOf(1, { amountCents: 1 })), ['conflict']);
     assert.equal(await claim(ledger, mine, claimOf(1, { amountCents: 2 })), ['conflict']);
@@ -233,7 +233,7 @@ function registerClaims(check: Check): void {
   });
 
   check('another amount conflicts in every state', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(
       ledger,
       owner,
@@ -242,12 +242,12 @@ function registerClaims(check: Check): void {
       claimOf(3, { processor: null, requestedAtMs: 0 }),
       claimOf(4),
     );
-    await settle(ledger, owner, settlementOf(1), settlementOf(2, { status: 'invalid', reason: 'no' }));
+    await settle(ledger, owner, settlementOf(1), settlementOf(2, { status: 'rejected', reason: 'no' }));
     const others = [1, 2, 3, 4].map((number) => claimOf(number, { amountCents: 7 }));
     assert.equal(await claim(ledger, owner, ...others), ['conflict', 'conflict', 'conflict', 'conflict']);
     for (const [number, status] of [
       [1, 'settled'],
-      [2, 'invalid'],
+      [2, 'rejected'],
       [3, 'accepted'],
       [4, 'dispatched'],
     ] as const) {
@@ -261,7 +261,7 @@ function registerClaims(check: Check): void {
 
   check('two owners race for one id, and one wins', async (ledger, desk) => {
     const other = await desk.connect();
-    const [mine, theirs] = [await enlist(ledger), await enlist(other)];
+    const [mine, theirs] = [await acquire(ledger), await acquire(other)];
     const ids = Array.from({ length: 40 }, (_, number) => number);
     const replies = await Promise.all(
       ids.flatMap((number) => [
@@ -280,7 +280,7 @@ function registerClaims(check: Check): void {
 
 function registerSettlements(check: Check): void {
   check('a dispatched payment is settled by its owner, as the processor holds it', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1));
     const charged = settlementOf(1, { processor: 1, amountCents: 2000, requestedAtMs: T0_MS + 77 });
     assert.equal(await settle(ledger, owner, charged), ['recorded']);
@@ -295,19 +295,19 @@ function registerSettlements(check: Check): void {
   });
 
   check('a dispatched payment is set aside with its reason', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2));
-    const invalid = settlementOf(1, { status: 'invalid', reason: 'HTTP 400: não é válido' });
-    const long = settlementOf(2, { status: 'invalid', reason: `${'é'.repeat(199)}\u{1f995}` });
+    const invalid = settlementOf(1, { status: 'rejected', reason: 'HTTP 400: não é válido' });
+    const long = settlementOf(2, { status: 'rejected', reason: `${'é'.repeat(199)}\u{1f995}` });
     assert.equal(await settle(ledger, owner, invalid, long), ['recorded', 'recorded']);
-    assert.equal(await find(ledger, 1), entryOf(1, { status: 'invalid', reason: invalid.reason }));
+    assert.equal(await find(ledger, 1), entryOf(1, { status: 'rejected', reason: invalid.reason }));
     assert.is((await find(ledger, 2))?.reason, `${'é'.repeat(199)}\ufffd`, 'a long reason is cut');
     assert.equal((await everything(ledger))[0], { count: 0, amountCents: 0 });
     assert.equal(await settle(ledger, owner, invalid), ['recorded']);
   });
 
   check('nobody else settles it', async (ledger) => {
-    const [mine, theirs] = [await enlist(ledger), await enlist(ledger)];
+    const [mine, theirs] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, mine, claimOf(1), claimOf(3, { processor: null, requestedAtMs: 0 }));
     assert.equal(await settle(ledger, theirs, settlementOf(1)), ['fenced']);
     assert.equal(await settle(ledger, mine, settlementOf(2)), ['fenced'], 'unknown');
@@ -317,24 +317,24 @@ function registerSettlements(check: Check): void {
   });
 
   check('what is settled stays as it was settled', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2));
-    await settle(ledger, owner, settlementOf(1), settlementOf(2, { status: 'invalid', reason: 'no' }));
+    await settle(ledger, owner, settlementOf(1), settlementOf(2, { status: 'rejected', reason: 'no' }));
     const otherwise = [
       settlementOf(1, { processor: 1 }),
       settlementOf(1, { requestedAtMs: T0_MS + 6 }),
-      settlementOf(1, { status: 'invalid', reason: 'late' }),
+      settlementOf(1, { status: 'rejected', reason: 'late' }),
       settlementOf(2),
     ];
     assert.equal(await settle(ledger, owner, ...otherwise), ['fenced', 'fenced', 'fenced', 'fenced']);
     assert.equal(await find(ledger, 1), entryOf(1, { status: 'settled' }));
-    assert.equal(await find(ledger, 2), entryOf(2, { status: 'invalid', reason: 'no' }));
+    assert.equal(await find(ledger, 2), entryOf(2, { status: 'rejected', reason: 'no' }));
     assert.equal((await everything(ledger))[0], { count: 1, amountCents: 1990 });
   });
 
   check('two owners race to settle, and the books count it once', async (ledger, desk) => {
     const other = await desk.connect();
-    const [mine, theirs] = [await enlist(ledger), await enlist(other)];
+    const [mine, theirs] = [await acquire(ledger), await acquire(other)];
     const numbers = Array.from({ length: 20 }, (_, number) => number);
     await claim(ledger, mine, ...numbers.map((number) => claimOf(number)));
     const [, early, late] = await Promise.all([
@@ -353,12 +353,12 @@ function registerSettlements(check: Check): void {
 
 function registerCommits(check: Check): void {
   check('a commit of nothing', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     assert.equal(await must(ledger.commit(owner, [], [])), { settled: [], claimed: [] });
   });
 
   check('settlements go before claims, and each in order', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     assert.equal(await must(ledger.commit(owner, [settlementOf(1)], [claimOf(1)])), {
       settled: ['fenced'],
       claimed: ['claimed'],
@@ -371,7 +371,7 @@ function registerCommits(check: Check): void {
   });
 
   check('an id twice in one batch is as in two', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     const batch = [
       claimOf(1),
       claimOf(1),
@@ -388,9 +388,9 @@ function registerCommits(check: Check): void {
   });
 
   check('a repeated commit is harmless', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2));
-    const settlements = [settlementOf(1), settlementOf(2, { status: 'invalid', reason: 'no' })];
+    const settlements = [settlementOf(1), settlementOf(2, { status: 'rejected', reason: 'no' })];
     const claims = [claimOf(3), claimOf(4, { processor: 1 }), claimOf(5, { processor: null })];
     const first = await must(ledger.commit(owner, settlements, claims));
     const [entries, books] = [await entriesOf(ledger, 5), await everything(ledger)];
@@ -400,9 +400,9 @@ function registerCommits(check: Check): void {
   });
 
   check('an owner that never was, or is no more, claims nothing', async (ledger) => {
-    const [gone, owner] = [await enlist(ledger), await enlist(ledger)];
+    const [gone, owner] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, owner, claimOf(1));
-    await must(ledger.retire(gone));
+    await must(ledger.releaseLease(gone));
     for (const nobody of [gone, owner + 1000]) {
       const claims = [claimOf(1), claimOf(1, { amountCents: 3 }), claimOf(2)];
       assert.equal(await claim(ledger, nobody, ...claims), ['fenced', 'fenced', 'fenced']);
@@ -412,7 +412,7 @@ function registerCommits(check: Check): void {
   });
 
   check('a commit that breaks a rule changes nothing', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     const wrong: Partial<Claim>[] = [
       { amountCents: 0.5 },
       { amountCents: 0 },
@@ -435,7 +435,7 @@ function registerCommits(check: Check): void {
   });
 
   check('a big batch', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     const numbers = Array.from({ length: 1000 }, (_, number) => number);
     const claims = numbers.map((number) => claimOf(number, { requestedAtMs: T0_MS + number }));
     const settlements = numbers.map((number) => settlementOf(number, { requestedAtMs: T0_MS + number }));
@@ -455,117 +455,119 @@ async function entriesOf(ledger: Ledger, count: number): Promise<(LedgerEntry | 
 function registerOwners(check: Check): void {
   check('owners are positive, ascending and never given twice', async (ledger, desk) => {
     const other = await desk.connect();
-    const first = await enlist(ledger);
-    const second = await must(other.enlist({ instanceId: 'gateway-2', name: 'pool-1' }, T0_MS + 9));
+    const first = await acquire(ledger);
+    const second = await must(other.acquireLease({ instanceId: 'gateway-2', name: 'pool-1' }, T0_MS + 9));
     assert.ok(Number.isSafeInteger(first));
     assert.ok(first > 0);
     assert.ok(second > first);
     assert.equal(await must(ledger.owners()), [
-      { owner: first, ...SEAT, leaseUntilMs: FOREVER_MS },
+      { owner: first, ...WORKER, leaseUntilMs: FOREVER_MS },
       { owner: second, instanceId: 'gateway-2', name: 'pool-1', leaseUntilMs: T0_MS + 9 },
     ]);
-    await must(ledger.retire(second));
-    await must(ledger.retire(second));
+    await must(ledger.releaseLease(second));
+    await must(ledger.releaseLease(second));
     assert.equal(await numbersOf(other), [first]);
-    assert.ok((await enlist(ledger)) > second);
+    assert.ok((await acquire(ledger)) > second);
   });
 
   check('owners come back ascending, however many', async (ledger) => {
-    const enlisted: number[] = [];
-    for (let count = 0; count < 12; count++) enlisted.push(await enlist(ledger));
-    assert.equal(await numbersOf(ledger), enlisted);
+    const acquired: number[] = [];
+    for (let count = 0; count < 12; count++) acquired.push(await acquire(ledger));
+    assert.equal(await numbersOf(ledger), acquired);
   });
 
   check('a lease is renewed while its owner lives', async (ledger) => {
-    const owner = await enlist(ledger, T0_MS);
-    assert.is(await must(ledger.renew(owner, T0_MS + 1000)), true);
+    const owner = await acquire(ledger, T0_MS);
+    assert.is(await must(ledger.renewLease(owner, T0_MS + 1000)), true);
     assert.is((await must(ledger.owners()))[0]?.leaseUntilMs, T0_MS + 1000);
-    await must(ledger.retire(owner));
-    assert.is(await must(ledger.renew(owner, T0_MS + 2000)), false);
-    assert.is(await must(ledger.renew(owner + 1000, T0_MS)), false);
+    await must(ledger.releaseLease(owner));
+    assert.is(await must(ledger.renewLease(owner, T0_MS + 2000)), false);
+    assert.is(await must(ledger.renewLease(owner + 1000, T0_MS)), false);
     assert.equal(await must(ledger.owners()), []);
   });
 
   check('who holds something cannot retire: the lease runs out instead', async (ledger) => {
-    const [owner, heir] = [await enlist(ledger), await enlist(ledger)];
+    const [owner, successor] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, owner, claimOf(1));
-    await must(ledger.retire(owner));
-    assert.equal((await must(ledger.owners()))[0], { owner, ...SEAT, leaseUntilMs: 0 });
-    assert.is((await must(ledger.takeOver(owner, heir, 10, T0_MS))).length, 1);
-    assert.equal(await numbersOf(ledger), [heir]);
-    await settle(ledger, heir, settlementOf(1));
-    await must(ledger.retire(heir));
+    await must(ledger.releaseLease(owner));
+    assert.equal((await must(ledger.owners()))[0], { owner, ...WORKER, leaseUntilMs: 0 });
+    assert.is((await must(ledger.takeOver(owner, successor, 10, T0_MS))).length, 1);
+    assert.equal(await numbersOf(ledger), [successor]);
+    await settle(ledger, successor, settlementOf(1));
+    await must(ledger.releaseLease(successor));
     assert.equal(await numbersOf(ledger), [], 'what is settled is held by nobody');
   });
 }
 
 function registerTakeOvers(check: Check): void {
   check('what an owner holds is taken over, a page at a time', async (ledger) => {
-    const [dead, heir] = [await enlist(ledger), await enlist(ledger)];
+    const [dead, successor] = [await acquire(ledger), await acquire(ledger)];
     const dispatched = Array.from({ length: 23 }, (_, number) => claimOf(number));
     await claim(ledger, dead, ...dispatched, claimOf(23, { processor: null, requestedAtMs: 0 }));
-    await settle(ledger, dead, settlementOf(0), settlementOf(1, { status: 'invalid', reason: 'no' }));
+    await settle(ledger, dead, settlementOf(0), settlementOf(1, { status: 'rejected', reason: 'no' }));
     const pages: LedgerEntry[][] = [];
     do {
-      pages.push(await must(ledger.takeOver(dead, heir, 5)));
-      if (pages.length === 1) assert.equal(await must(ledger.owners()), halfTaken(dead, heir));
+      pages.push(await must(ledger.takeOver(dead, successor, 5)));
+      if (pages.length === 1) assert.equal(await must(ledger.owners()), halfTaken(dead, successor));
     } while (pages.at(-1)?.length !== 0);
     assert.equal(
       pages.map((page) => page.length),
       [5, 5, 5, 5, 2, 0],
     );
-    const expected = Array.from({ length: 21 }, (_, index) => entryOf(index + 2, { owner: heir }));
+    const expected = Array.from({ length: 21 }, (_, index) => entryOf(index + 2, { owner: successor }));
     const reserved = { status: 'accepted', processor: null, requestedAtMs: 0, attempts: 0 } as const;
-    assert.equal(byId(pages.flat()), [...expected, entryOf(23, { owner: heir, ...reserved })]);
-    assert.equal(await numbersOf(ledger), [heir]);
-    assert.equal(await find(ledger, 2), entryOf(2, { owner: heir }));
-    assert.equal(await settle(ledger, heir, settlementOf(2)), ['recorded']);
+    assert.equal(byId(pages.flat()), [...expected, entryOf(23, { owner: successor, ...reserved })]);
+    assert.equal(await numbersOf(ledger), [successor]);
+    assert.equal(await find(ledger, 2), entryOf(2, { owner: successor }));
+    assert.equal(await settle(ledger, successor, settlementOf(2)), ['recorded']);
   });
 
   check('a lease that still runs protects its owner, if asked', async (ledger) => {
-    const [owner, heir] = [await enlist(ledger, T0_MS + 1000), await enlist(ledger)];
+    const [owner, successor] = [await acquire(ledger, T0_MS + 1000), await acquire(ledger)];
     await claim(ledger, owner, claimOf(1));
-    assert.equal(await must(ledger.takeOver(owner, heir, 10, T0_MS + 999)), []);
-    assert.is(await must(ledger.renew(owner, T0_MS + 1000)), true);
-    assert.equal(await must(ledger.takeOver(owner, heir, 10, T0_MS + 1000)), [entryOf(1, { owner: heir })]);
-    assert.is(await must(ledger.renew(owner, T0_MS + 9000)), false);
+    assert.equal(await must(ledger.takeOver(owner, successor, 10, T0_MS + 999)), []);
+    assert.is(await must(ledger.renewLease(owner, T0_MS + 1000)), true);
+    assert.equal(await must(ledger.takeOver(owner, successor, 10, T0_MS + 1000)), [
+      entryOf(1, { owner: successor }),
+    ]);
+    assert.is(await must(ledger.renewLease(owner, T0_MS + 9000)), false);
   });
 
   check('a fenced owner claims nothing, and settles only what is still its own', async (ledger) => {
-    const [dead, heir] = [await enlist(ledger), await enlist(ledger)];
+    const [dead, successor] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, dead, claimOf(1), claimOf(2));
-    const taken = await must(ledger.takeOver(dead, heir, 1));
+    const taken = await must(ledger.takeOver(dead, successor, 1));
     const takenNumber = taken[0]?.correlationId === id(1) ? 1 : 2;
     const leftNumber = 3 - takenNumber;
-    assert.is(await must(ledger.renew(dead, FOREVER_MS)), false);
+    assert.is(await must(ledger.renewLease(dead, FOREVER_MS)), false);
     assert.equal(await claim(ledger, dead, claimOf(leftNumber), claimOf(3)), ['fenced', 'fenced']);
     assert.equal(await settle(ledger, dead, settlementOf(takenNumber), settlementOf(leftNumber)), [
       'fenced',
       'recorded',
     ]);
-    assert.equal(await must(ledger.takeOver(dead, heir, 10)), []);
-    assert.equal(await numbersOf(ledger), [heir]);
-    assert.equal(await settle(ledger, heir, settlementOf(takenNumber)), ['recorded']);
+    assert.equal(await must(ledger.takeOver(dead, successor, 10)), []);
+    assert.equal(await numbersOf(ledger), [successor]);
+    assert.equal(await settle(ledger, successor, settlementOf(takenNumber)), ['recorded']);
     assert.equal((await everything(ledger))[0], { count: 2, amountCents: 3980 });
   });
 
   check('an owner with nothing is fenced as well', async (ledger) => {
-    const [idle, heir] = [await enlist(ledger), await enlist(ledger)];
-    assert.equal(await must(ledger.takeOver(idle, heir, 10)), []);
-    assert.is(await must(ledger.renew(idle, FOREVER_MS)), false);
+    const [idle, successor] = [await acquire(ledger), await acquire(ledger)];
+    assert.equal(await must(ledger.takeOver(idle, successor, 10)), []);
+    assert.is(await must(ledger.renewLease(idle, FOREVER_MS)), false);
     assert.equal(await claim(ledger, idle, claimOf(1)), ['fenced']);
-    assert.equal(await numbersOf(ledger), [heir]);
-    assert.equal(await must(ledger.takeOver(idle, heir, 10)), [], 'again is harmless');
-    assert.equal(await must(ledger.takeOver(idle + 1000, heir, 10)), [], 'so is one that never was');
+    assert.equal(await numbersOf(ledger), [successor]);
+    assert.equal(await must(ledger.takeOver(idle, successor, 10)), [], 'again is harmless');
+    assert.equal(await must(ledger.takeOver(idle + 1000, successor, 10)), [], 'so is one that never was');
   });
 
   check('who takes over and dies half way is taken over in turn', async (ledger) => {
-    const [dead, heir, last] = [await enlist(ledger), await enlist(ledger), await enlist(ledger)];
+    const [dead, successor, last] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
     await claim(ledger, dead, claimOf(1), claimOf(2), claimOf(3));
-    await must(ledger.takeOver(dead, heir, 1));
+    await must(ledger.takeOver(dead, successor, 1));
     const rescued = [
-      ...(await must(ledger.takeOver(heir, last, 10))),
-      ...(await must(ledger.takeOver(dead, heir, 10))),
+      ...(await must(ledger.takeOver(successor, last, 10))),
+      ...(await must(ledger.takeOver(dead, successor, 10))),
       ...(await must(ledger.takeOver(dead, last, 10, T0_MS))),
     ];
     assert.equal(
@@ -577,7 +579,7 @@ function registerTakeOvers(check: Check): void {
 
   check('two heirs share, and none gets what the other got', async (ledger, desk) => {
     const other = await desk.connect();
-    const [dead, one, two] = [await enlist(ledger), await enlist(ledger), await enlist(other)];
+    const [dead, one, two] = [await acquire(ledger), await acquire(ledger), await acquire(other)];
     const numbers = Array.from({ length: 60 }, (_, number) => number);
     await claim(ledger, dead, ...numbers.map((number) => claimOf(number)));
     const pages = await Promise.all(
@@ -597,10 +599,10 @@ function registerTakeOvers(check: Check): void {
   });
 }
 
-function halfTaken(dead: number, heir: number) {
+function halfTaken(dead: number, successor: number) {
   return [
-    { owner: dead, ...SEAT, leaseUntilMs: 0 },
-    { owner: heir, ...SEAT, leaseUntilMs: FOREVER_MS },
+    { owner: dead, ...WORKER, leaseUntilMs: 0 },
+    { owner: successor, ...WORKER, leaseUntilMs: FOREVER_MS },
   ];
 }
 
@@ -672,7 +674,7 @@ function registerSummaries(check: Check): void {
   });
 
   check('a sum that cannot be told to the cent is not told, and the rest goes on', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     const most = 2 ** 53 - 1;
     const stamps = [0, 1, 1000, 60_000, 3_600_000, 86_400_000].map((ms) => T0_MS + ms);
     const claims = stamps.map((requestedAtMs, number) =>
@@ -711,7 +713,7 @@ function registerSummaries(check: Check): void {
   });
 
   check('big amounts keep every cent', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     const amountCents = 2 ** 52 - 1;
     await claim(ledger, owner, claimOf(1, { amountCents }), claimOf(2, { amountCents: 3 }));
     await settle(ledger, owner, settlementOf(1, { amountCents }), settlementOf(2, { amountCents: 3 }));
@@ -722,7 +724,7 @@ function registerSummaries(check: Check): void {
 
 /** Settles one payment at each stamp, at processor 0, of 1, 2, 3... cents. */
 async function settleAt(ledger: Ledger, stampsMs: readonly number[]): Promise<void> {
-  const owner = await enlist(ledger);
+  const owner = await acquire(ledger);
   const claims = stampsMs.map((requestedAtMs, index) =>
     claimOf(index, { requestedAtMs, amountCents: index + 1 }),
   );
@@ -747,7 +749,7 @@ function randomOf(seed: number): () => number {
 /** Of processors that some connections name and others do not: renamed, removed, or not there yet. */
 function registerNames(check: Check): void {
   check('what a removed or renamed processor has settled stays in every summary', async (ledger, desk) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(
       ledger,
       owner,
@@ -784,7 +786,7 @@ function registerNames(check: Check): void {
 
   check('so does what a processor settles that comes after a connection was opened', async (ledger, desk) => {
     const other = await desk.connect('late', 'default');
-    const owner = await enlist(other);
+    const owner = await acquire(other);
     await claim(other, owner, claimOf(1), claimOf(2, { processor: 1 }), claimOf(3));
     await settle(other, owner, settlementOf(1));
     assert.is((await find(ledger, 3))?.processorName, 'late');
@@ -798,25 +800,29 @@ function registerNames(check: Check): void {
   check(
     'a take-over leaves what was sent to a processor that the heir does not know',
     async (ledger, desk) => {
-      const owner = await enlist(ledger, T0_MS);
+      const owner = await acquire(ledger, T0_MS);
       const numbers = Array.from({ length: 12 }, (_, number) => number);
       await claim(ledger, owner, ...numbers.map((number) => claimOf(number, { processor: number % 2 })));
       await claim(ledger, owner, claimOf(12, { processor: null, requestedAtMs: 0 }));
       const other = await desk.connect('default');
       assert.equal(await must(other.stranded(T0_MS - 1)), [], 'while its owner lives it is not stranded');
       assert.equal(await must(other.stranded(T0_MS)), [{ name: 'fallback', count: 6 }]);
-      const heir = await enlist(other);
+      const successor = await acquire(other);
       const taken: LedgerEntry[] = [];
-      for (const _ of numbers) taken.push(...(await must(other.takeOver(owner, heir, 2))));
+      for (const _ of numbers) taken.push(...(await must(other.takeOver(owner, successor, 2))));
       const ids = byId(taken).map(({ correlationId }) => correlationId);
       assert.equal(ids, [0, 2, 4, 6, 8, 10, 12].map(id));
       assert.equal(await find(other, 1), entryOf(1, { owner, processor: null, processorName: 'fallback' }));
-      assert.equal(await numbersOf(other), [owner, heir], 'the owner stays, so that its entries are found');
+      assert.equal(
+        await numbersOf(other),
+        [owner, successor],
+        'the owner stays, so that its entries are found',
+      );
       assert.equal(await must(other.stranded(T0_MS)), [{ name: 'fallback', count: 6 }]);
       assert.equal(await must(ledger.stranded(T0_MS)), [], 'an instance that knows the processor can ask');
-      assert.is(await must(ledger.renew(owner, FOREVER_MS)), false);
+      assert.is(await must(ledger.renewLease(owner, FOREVER_MS)), false);
 
-      const knowing = await enlist(ledger);
+      const knowing = await acquire(ledger);
       const rest: LedgerEntry[] = [];
       for (const _ of numbers) rest.push(...(await must(ledger.takeOver(owner, knowing, 2, T0_MS))));
       assert.equal(
@@ -824,29 +830,29 @@ function registerNames(check: Check): void {
         [1, 3, 5, 7, 9, 11].map(id),
       );
       assert.equal(await settle(ledger, knowing, settlementOf(1, { processor: 1 })), ['recorded']);
-      assert.equal(await numbersOf(other), [heir, knowing]);
+      assert.equal(await numbersOf(other), [successor, knowing]);
       assert.equal(await must(other.stranded(T0_MS)), []);
     },
   );
 
   check('an owner that retires leaves what it cannot settle to be found', async (ledger, desk) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1, { processor: 1 }), claimOf(2, { processor: 1 }));
-    await must(ledger.retire(owner));
+    await must(ledger.releaseLease(owner));
     const other = await desk.connect('default');
-    const heir = await enlist(other);
-    assert.equal(await must(other.takeOver(owner, heir, 10)), []);
+    const successor = await acquire(other);
+    assert.equal(await must(other.takeOver(owner, successor, 10)), []);
     assert.equal(await must(other.stranded(T0_MS)), [{ name: 'fallback', count: 2 }]);
     await must(other.purge(T0_MS + 1));
     assert.equal(await must(other.stranded(T0_MS)), []);
-    assert.equal(await must(other.takeOver(owner, heir, 10)), []);
-    assert.equal(await numbersOf(other), [heir], 'an owner that holds nothing any more goes');
+    assert.equal(await must(other.takeOver(owner, successor, 10)), []);
+    assert.equal(await numbersOf(other), [successor], 'an owner that holds nothing any more goes');
   });
 }
 
 function registerPages(check: Check): void {
   check('a walk comes to every payment once, however long its pages are', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     const numbers = Array.from({ length: 25 }, (_, index) => index);
     await claim(ledger, owner, ...numbers.map((number) => claimOf(number)));
     const expected = numbers.map((number) => entryOf(number, { owner }));
@@ -860,7 +866,7 @@ function registerPages(check: Check): void {
   });
 
   check('a walk has the payments that may have been sent in its window', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(
       ledger,
       owner,
@@ -874,7 +880,7 @@ function registerPages(check: Check): void {
       ledger,
       owner,
       settlementOf(3, { requestedAtMs: T0_MS + 5 }),
-      settlementOf(4, { status: 'invalid', reason: 'no', requestedAtMs: T0_MS + 30 }),
+      settlementOf(4, { status: 'rejected', reason: 'no', requestedAtMs: T0_MS + 30 }),
     );
     const numbersIn = async (fromMs: number, toMs: number) =>
       (await walk(ledger, T0_MS + fromMs, T0_MS + toMs, 2))
@@ -902,7 +908,7 @@ async function walk(ledger: Ledger, fromMs: number, toMs: number, limit: number)
 
 function registerPurges(check: Check): void {
   check('a purge empties the books, and keeps owners and health', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2), claimOf(3, { processor: null, requestedAtMs: 0 }));
     await settle(ledger, owner, settlementOf(1));
     await must(ledger.takeHealthTurn(0, 0));
@@ -912,13 +918,13 @@ function registerPurges(check: Check): void {
       { count: 0, amountCents: 0 },
       { count: 0, amountCents: 0 },
     ]);
-    assert.equal(await must(ledger.owners()), [{ owner, ...SEAT, leaseUntilMs: FOREVER_MS }]);
+    assert.equal(await must(ledger.owners()), [{ owner, ...WORKER, leaseUntilMs: FOREVER_MS }]);
     assert.is((await must(ledger.takeHealthTurn(0, 0))).isTaken, false);
-    assert.is(await must(ledger.renew(owner, FOREVER_MS)), true);
+    assert.is(await must(ledger.renewLease(owner, FOREVER_MS)), true);
   });
 
   check('what was in flight does not come back', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2));
     await settle(ledger, owner, settlementOf(2));
     await must(ledger.purge(T0_MS + 1));
@@ -933,19 +939,19 @@ function registerPurges(check: Check): void {
   });
 
   check('nothing is left to take over or to hold', async (ledger) => {
-    const [dead, heir, other] = [await enlist(ledger), await enlist(ledger), await enlist(ledger)];
+    const [dead, successor, other] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
     await claim(ledger, dead, claimOf(1), claimOf(2));
     await claim(ledger, other, claimOf(3));
-    await must(ledger.takeOver(dead, heir, 1));
+    await must(ledger.takeOver(dead, successor, 1));
     await must(ledger.purge(T0_MS + 1));
-    assert.equal(await must(ledger.takeOver(dead, heir, 10)), []);
-    await must(ledger.retire(other));
-    await must(ledger.retire(heir));
+    assert.equal(await must(ledger.takeOver(dead, successor, 10)), []);
+    await must(ledger.releaseLease(other));
+    await must(ledger.releaseLease(successor));
     assert.equal(await numbersOf(ledger), []);
   });
 
   check('a purge by a clock that was a year ahead forgets nothing that comes after it', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await must(ledger.purge(T0_MS + 365 * 24 * 3_600_000));
     const reserved = claimOf(2, { processor: null, requestedAtMs: 0 });
     assert.equal(await claim(ledger, owner, claimOf(1), reserved), ['claimed', 'claimed']);
@@ -954,7 +960,7 @@ function registerPurges(check: Check): void {
   });
 
   check('the later of two purges counts, and the earlier still empties', async (ledger) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await must(ledger.purge(T0_MS + 10));
     await claim(ledger, owner, claimOf(1, { acceptedAtMs: T0_MS + 10 }));
     await must(ledger.purge(T0_MS + 5));
@@ -1000,11 +1006,11 @@ function reportOf(processor: number, change: Partial<HealthReport> = {}): Health
   return { processor, failing: false, minResponseTimeMs: 120, checkedAtMs: T0_MS + 1, ...change };
 }
 
-function registerNotices(check: Check): void {
+function registerEvents(check: Check): void {
   check('what one connection does, the other hears', async (ledger, desk) => {
     const other = await desk.connect();
-    const heard: Notice[] = [];
-    const unsubscribe = await must(other.subscribe((notice) => heard.push(notice)));
+    const heard: LedgerEvent[] = [];
+    const unsubscribe = await must(other.subscribe((event) => heard.push(event)));
     assert.equal(heard, [], 'nothing has happened yet');
     const report = reportOf(1, { failing: true, minResponseTimeMs: 0 });
     await must(ledger.publishHealth(report));
@@ -1026,15 +1032,15 @@ function registerNotices(check: Check): void {
     await must(ledger.publishHealth(second));
     await must(ledger.purge(T0_MS + 3));
     const other = await desk.connect();
-    const heard: Notice[] = [];
-    const unsubscribe = await must(other.subscribe((notice) => heard.push(notice)));
+    const heard: LedgerEvent[] = [];
+    const unsubscribe = await must(other.subscribe((event) => heard.push(event)));
     await until(() => heard.length >= 2);
     assert.equal(
-      heard.find((notice) => notice.kind === 'health'),
+      heard.find((event) => event.kind === 'health'),
       { kind: 'health', report: second },
     );
     assert.equal(
-      heard.find((notice) => notice.kind === 'purged'),
+      heard.find((event) => event.kind === 'purged'),
       { kind: 'purged', purgedAtMs: T0_MS + 3 },
     );
     unsubscribe();
@@ -1042,9 +1048,9 @@ function registerNotices(check: Check): void {
 
   check('two subscribers both hear, and one that left hears nothing', async (ledger, desk) => {
     const other = await desk.connect();
-    const [left, stayed]: [Notice[], Notice[]] = [[], []];
-    const leave = await must(other.subscribe((notice) => left.push(notice)));
-    const stay = await must(other.subscribe((notice) => stayed.push(notice)));
+    const [left, stayed]: [LedgerEvent[], LedgerEvent[]] = [[], []];
+    const leave = await must(other.subscribe((event) => left.push(event)));
+    const stay = await must(other.subscribe((event) => stayed.push(event)));
     leave();
     leave();
     await must(ledger.publishHealth(reportOf(0)));
@@ -1055,10 +1061,10 @@ function registerNotices(check: Check): void {
 
   check('a subscription of a ledger that is closed ends with it', async (ledger, desk) => {
     const [closing, staying] = [await desk.connect(), await desk.connect()];
-    const [heard, heardByOther]: [Notice[], Notice[]] = [[], []];
-    await must(closing.subscribe((notice) => heard.push(notice)));
+    const [heard, heardByOther]: [LedgerEvent[], LedgerEvent[]] = [[], []];
+    await must(closing.subscribe((event) => heard.push(event)));
     await closing.close();
-    await must(staying.subscribe((notice) => heardByOther.push(notice)));
+    await must(staying.subscribe((event) => heardByOther.push(event)));
     for (const round of [1, 2, 3]) {
       await must(ledger.publishHealth(reportOf(0)));
       await until(() => heardByOther.length >= round);
@@ -1069,7 +1075,7 @@ function registerNotices(check: Check): void {
 
 /** Waits for what another connection brings about. The deadline only bounds a failure. */
 async function until(isSo: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + NOTICE_DEADLINE_MS;
+  const deadlineMs = performance.now() + EVENT_DEADLINE_MS;
   while (!isSo()) {
     if (performance.now() > deadlineMs) throw new Error('what was awaited has not come');
     await new Promise((resolve) => setTimeout(resolve, 2));
@@ -1079,7 +1085,7 @@ async function until(isSo: () => boolean): Promise<void> {
 function registerConnections(check: Check): void {
   check('two connections see one set of books', async (ledger, desk) => {
     const other = await desk.connect();
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     assert.equal(await claim(other, owner, claimOf(1)), ['claimed']);
     assert.equal(await find(ledger, 1), entryOf(1, { owner }));
     assert.equal(await settle(ledger, owner, settlementOf(1)), ['recorded']);
@@ -1092,7 +1098,7 @@ function registerConnections(check: Check): void {
   });
 
   check('processors go by name, whatever their order', async (ledger, desk) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2, { processor: 1 }), claimOf(3, { processor: 1 }));
     await settle(ledger, owner, settlementOf(1), settlementOf(2, { processor: 1, amountCents: 7 }));
     await must(ledger.takeHealthTurn(1, 0));
@@ -1109,15 +1115,15 @@ function registerConnections(check: Check): void {
     assert.is((await find(ledger, 3))?.processor, null, 'this one knows no third');
     assert.is((await must(other.takeHealthTurn(1, 0))).isTaken, false);
     assert.is((await must(other.takeHealthTurn(2, 0))).isTaken, true);
-    const heard: Notice[] = [];
-    const unsubscribe = await must(other.subscribe((notice) => heard.push(notice)));
+    const heard: LedgerEvent[] = [];
+    const unsubscribe = await must(other.subscribe((event) => heard.push(event)));
     await until(() => heard.length > 0);
     assert.equal(heard, [{ kind: 'health', report: reportOf(1) }]);
     unsubscribe();
   });
 
   check('the books outlive every connection', async (ledger, desk) => {
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2));
     await settle(ledger, owner, settlementOf(1));
     await must(ledger.purge(0));
@@ -1131,12 +1137,12 @@ function registerConnections(check: Check): void {
     assert.equal((await everything(reopened))[0], { count: 1, amountCents: 1990 });
     assert.equal(await numbersOf(reopened), [owner]);
     assert.is((await must(reopened.takeHealthTurn(0, 0))).isTaken, false);
-    assert.ok((await enlist(reopened)) > owner);
+    assert.ok((await acquire(reopened)) > owner);
   });
 
   check('ping answers, and a closed ledger says that it is', async (ledger) => {
     await must(ledger.ping());
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await ledger.close();
     await ledger.close();
     const answers: Reply<unknown>[] = [
@@ -1146,7 +1152,7 @@ function registerConnections(check: Check): void {
       await ledger.stranded(0),
       await ledger.find(id(1)),
       await ledger.page(0, 1, '', 1),
-      await ledger.enlist(SEAT, 1),
+      await ledger.acquireLease(WORKER, 1),
       await ledger.subscribe(() => {}),
     ];
     for (const answer of answers) assert.is(answer.kind, 'unavailable');
@@ -1154,9 +1160,9 @@ function registerConnections(check: Check): void {
 }
 
 type Step =
-  | { readonly kind: 'enlist'; readonly leaseUntilMs: number }
-  | { readonly kind: 'renew'; readonly owner: number; readonly leaseUntilMs: number }
-  | { readonly kind: 'retire'; readonly owner: number }
+  | { readonly kind: 'acquireLease'; readonly leaseUntilMs: number }
+  | { readonly kind: 'renewLease'; readonly owner: number; readonly leaseUntilMs: number }
+  | { readonly kind: 'releaseLease'; readonly owner: number }
   | { readonly kind: 'takeOver'; readonly from: number; readonly to: number; readonly ifExpiredAtMs: number }
   | {
       readonly kind: 'commit';
@@ -1192,7 +1198,7 @@ function arbitraryHistory(): fc.Arbitrary<History> {
   const settlements = fc.array(
     fc.record({
       correlationId: number.map(id),
-      status: fc.constantFrom('settled', 'settled', 'settled', 'invalid'),
+      status: fc.constantFrom('settled', 'settled', 'settled', 'rejected'),
       processor,
       amountCents: fc.integer({ min: 1, max: 1_000_000 }),
       requestedAtMs: stampMs,
@@ -1201,9 +1207,9 @@ function arbitraryHistory(): fc.Arbitrary<History> {
     { maxLength: 8 },
   );
   const step: fc.Arbitrary<Step> = fc.oneof(
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('enlist'), leaseUntilMs: stampMs }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('renew'), owner, leaseUntilMs: stampMs }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('retire'), owner }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('acquireLease'), leaseUntilMs: stampMs }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('renewLease'), owner, leaseUntilMs: stampMs }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('releaseLease'), owner }) },
     {
       weight: 2,
       arbitrary: fc.record({ kind: fc.constant('takeOver'), from: owner, to: owner, ifExpiredAtMs: stampMs }),
@@ -1213,13 +1219,13 @@ function arbitraryHistory(): fc.Arbitrary<History> {
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge'), purgedAtMs: recentMs }) },
   ) as fc.Arbitrary<Step>;
   const connection = fc.integer({ min: 0, max: 1 });
-  const enlisted: History['steps'] = [0, 1, 0].map((at) => ({
+  const acquired: History['steps'] = [0, 1, 0].map((at) => ({
     connection: at,
-    step: { kind: 'enlist', leaseUntilMs: FOREVER_MS },
+    step: { kind: 'acquireLease', leaseUntilMs: FOREVER_MS },
   }));
   return fc
     .array(fc.record({ connection, step }), { minLength: 20, maxLength: 60 })
-    .map((steps) => ({ steps: [...enlisted, ...steps] }));
+    .map((steps) => ({ steps: [...acquired, ...steps] }));
 }
 
 function checkHistories(fresh: () => Promise<Books>): Promise<void> {
@@ -1249,7 +1255,7 @@ async function replay(history: History, pairs: readonly Pair[]): Promise<void> {
   const read = async (pair: Pair, step: Step) => {
     const actual = await play(pair.actual, step, (ordinal) => owners[ordinal]?.actual ?? 1_000_000);
     const model = await play(pair.model, step, (ordinal) => owners[ordinal]?.model ?? 1_000_000);
-    if (step.kind === 'enlist') owners.push({ actual: actual as number, model: model as number });
+    if (step.kind === 'acquireLease') owners.push({ actual: actual as number, model: model as number });
     else assert.equal(actual, model, `${JSON.stringify(step)}`);
   };
   for (const { connection, step } of history.steps) await read(pairs[connection] as Pair, step);
@@ -1269,12 +1275,12 @@ async function replay(history: History, pairs: readonly Pair[]): Promise<void> {
 
 async function play(ledger: Ledger, step: Step, owner: (ordinal: number) => number): Promise<unknown> {
   switch (step.kind) {
-    case 'enlist':
-      return enlist(ledger, step.leaseUntilMs);
-    case 'renew':
-      return must(ledger.renew(owner(step.owner), step.leaseUntilMs));
-    case 'retire':
-      return must(ledger.retire(owner(step.owner)));
+    case 'acquireLease':
+      return acquire(ledger, step.leaseUntilMs);
+    case 'renewLease':
+      return must(ledger.renewLease(owner(step.owner), step.leaseUntilMs));
+    case 'releaseLease':
+      return must(ledger.releaseLease(owner(step.owner)));
     case 'takeOver':
       return step.from === step.to
         ? []

@@ -1,37 +1,37 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Lease } from '../../src/ledger/lease.ts';
-import type { Claim, LedgerEntry, Seat } from '../../src/ledger/ledger.ts';
+import type { Claim, LedgerEntry, WorkerId } from '../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
 import { Mood, moody } from './moody-ledger.ts';
 
 const LEASE_MS = 3000;
 const YEAR_MS = 365 * 24 * 3_600_000;
-const SEAT: Seat = { instanceId: 'gateway-1', name: 'pool-0' };
-const OTHER_SEAT: Seat = { instanceId: 'gateway-2', name: 'pool-0' };
+const WORKER: WorkerId = { instanceId: 'gateway-1', name: 'pool-0' };
+const OTHER_WORKER: WorkerId = { instanceId: 'gateway-2', name: 'pool-0' };
 
-function setUp({ seat = SEAT, room = 100, store = new MemoryStore(), clock = new ManualClock() } = {}) {
+function setUp({ worker = WORKER, room = 100, store = new MemoryStore(), clock = new ManualClock() } = {}) {
   const shape = { processorCount: 2, threadCount: 1 };
-  const meters = new Meters(Meters.allocate(shape), shape);
+  const metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
   const mood = new Mood();
   const books = new MemoryLedger(['default', 'fallback'], store);
   const log = new KeptLog();
   const adopted: LedgerEntry[] = [];
-  const enlisted: number[] = [];
+  const acquired: number[] = [];
   let left = room;
   let aloneCount = 0;
   const lease: Lease = new Lease({
-    seat,
+    worker,
     ledger: moody(books, mood),
     leaseMs: LEASE_MS,
     clock,
     random: () => 0,
     log,
-    sheet: meters.sheet(0),
-    onEnlisted: () => enlisted.push(lease.owner),
+    metrics: metricsTable.thread(0),
+    onAcquired: () => acquired.push(lease.owner),
     adopt: (entries) => {
       adopted.push(...entries);
       left -= entries.length;
@@ -48,7 +48,19 @@ function setUp({ seat = SEAT, room = 100, store = new MemoryStore(), clock = new
   const setRoom = (to: number) => {
     left = to;
   };
-  return { clock, store, mood, books, log, meters, lease, adopted, enlisted, setRoom, isAlone };
+  return {
+    clock,
+    store,
+    mood,
+    books,
+    log,
+    meters: metricsTable,
+    lease,
+    adopted,
+    enlisted: acquired,
+    setRoom,
+    isAlone,
+  };
 }
 
 /** Far enough from 1970 to be put back by years. */
@@ -64,8 +76,13 @@ function claim(number: number): Claim {
 }
 
 /** An owner with so many payments dispatched, whose lease ends at the moment given. */
-async function former(books: MemoryLedger, seat: Seat, count: number, leaseUntilMs: number): Promise<number> {
-  const reply = await books.enlist(seat, leaseUntilMs);
+async function former(
+  books: MemoryLedger,
+  worker: WorkerId,
+  count: number,
+  leaseUntilMs: number,
+): Promise<number> {
+  const reply = await books.acquireLease(worker, leaseUntilMs);
   if (reply.kind === 'unavailable') throw new Error(reply.reason);
   const first = reply.value * 100;
   const claims = Array.from({ length: count }, (_, index) => claim(first + index));
@@ -85,15 +102,15 @@ test('before it starts it is nobody', () => {
 });
 
 test('start gives it a number and a lease', async () => {
-  const { clock, books, lease, enlisted } = setUp();
+  const { clock, books, lease, enlisted: acquired } = setUp();
   await lease.start();
   assert.is(lease.owner, 1);
   assert.ok(lease.valid);
-  assert.equal(enlisted, [1]);
+  assert.equal(acquired, [1]);
   const owners = await books.owners();
   assert.equal(owners, {
     kind: 'ok',
-    value: [{ ...SEAT, owner: 1, leaseUntilMs: clock.nowMs() + LEASE_MS }],
+    value: [{ ...WORKER, owner: 1, leaseUntilMs: clock.nowMs() + LEASE_MS }],
   });
   await lease.stop();
 });
@@ -105,18 +122,18 @@ test('it is renewed three times per lease, and stays valid', async () => {
     await clock.passSlowly(1000);
     assert.ok(lease.valid);
   }
-  assert.is(mood.count('renew'), 20);
+  assert.is(mood.count('renewLease'), 20);
   assert.is(lease.owner, 1);
   await lease.stop();
 });
 
 test('since when the ledger does not answer for the lease is shown, until it does', async () => {
-  const { clock, mood, meters, lease } = setUp();
+  const { clock, mood, meters: metricsTable, lease } = setUp();
   const failingForMs = () => {
-    const sinceMs = meters.gauge(0, 'leaseFailingSinceMs');
+    const sinceMs = metricsTable.gauge(0, 'leaseFailingSinceMs');
     return sinceMs === 0 ? null : clock.monotonicMs() - sinceMs;
   };
-  mood.away.add('enlist');
+  mood.away.add('acquireLease');
   const started = lease.start();
   await clock.passSlowly(2000);
   assert.is(failingForMs(), 2000);
@@ -124,7 +141,7 @@ test('since when the ledger does not answer for the lease is shown, until it doe
   await clock.passSlowly(1000);
   await started;
   assert.is(failingForMs(), null);
-  mood.away.add('renew');
+  mood.away.add('renewLease');
   await clock.passSlowly(5000);
   const forMs = failingForMs();
   assert.ok(forMs !== null && forMs >= 4000 && forMs <= 5000);
@@ -144,7 +161,7 @@ test('the lease counts from before it was asked for', async () => {
   assert.ok(lease.valid);
   await clock.passSlowly(999);
   assert.ok(lease.valid);
-  mood.away.add('renew');
+  mood.away.add('renewLease');
   await clock.passSlowly(1);
   assert.not(lease.valid);
   await lease.stop();
@@ -169,8 +186,8 @@ test('so does a renewal', async () => {
 });
 
 test('start waits for a ledger that is away, and says so once', async () => {
-  const { clock, mood, lease, log, enlisted } = setUp();
-  mood.away.add('enlist');
+  const { clock, mood, lease, log, enlisted: acquired } = setUp();
+  mood.away.add('acquireLease');
   let started = false;
   const starting = lease.start().then(() => {
     started = true;
@@ -178,20 +195,20 @@ test('start waits for a ledger that is away, and says so once', async () => {
   await clock.passSlowly(10_000);
   assert.not(started);
   assert.not(lease.valid);
-  assert.ok(mood.count('enlist') > 10);
+  assert.ok(mood.count('acquireLease') > 10);
   assert.equal(log.lines, ['warn waiting for the ledger']);
   mood.away.clear();
   await clock.passSlowly(LEASE_MS / 4);
   await starting;
   assert.ok(lease.valid);
-  assert.equal(enlisted, [1]);
+  assert.equal(acquired, [1]);
   await lease.stop();
 });
 
 test('an owner that could not renew is not valid, until it can', async () => {
   const { clock, mood, lease } = setUp();
   await lease.start();
-  mood.away.add('renew');
+  mood.away.add('renewLease');
   await clock.passSlowly(LEASE_MS - 1);
   assert.ok(lease.valid);
   await clock.passSlowly(1);
@@ -206,7 +223,7 @@ test('an owner that could not renew is not valid, until it can', async () => {
 test('validity is measured, so that a wall clock set back does not prolong it', async () => {
   const { clock, mood, lease } = setUp();
   await lease.start();
-  mood.away.add('renew');
+  mood.away.add('renewLease');
   clock.jump(-60_000);
   await clock.passSlowly(LEASE_MS);
   assert.not(lease.valid);
@@ -214,44 +231,44 @@ test('validity is measured, so that a wall clock set back does not prolong it', 
 });
 
 test('one that has been taken over enlists again, under a new number', async () => {
-  const { clock, books, lease, log, meters, enlisted } = setUp();
+  const { clock, books, lease, log, meters: metricsTable, enlisted: acquired } = setUp();
   await lease.start();
-  const other = await former(books, OTHER_SEAT, 0, clock.nowMs() + 60_000);
+  const other = await former(books, OTHER_WORKER, 0, clock.nowMs() + 60_000);
   await books.takeOver(lease.owner, other, 10);
   await clock.passSlowly(1000);
   assert.is(lease.owner, 3);
   assert.ok(lease.valid);
-  assert.equal(enlisted, [1, 3]);
+  assert.equal(acquired, [1, 3]);
   const gained = 'info lease gained';
   assert.equal(log.lines, [gained, 'warn lease lost: another instance took over', gained]);
-  assert.is(meters.counted('leasesLost'), 1);
-  assert.is(meters.gauge(0, 'leaseUntilMs'), clock.monotonicMs() + LEASE_MS);
+  assert.is(metricsTable.counted('leasesLost'), 1);
+  assert.is(metricsTable.gauge(0, 'leaseUntilMs'), clock.monotonicMs() + LEASE_MS);
   await lease.stop();
 });
 
 test('who asks twice to enlist again gets one number', async () => {
-  const { mood, lease, enlisted } = setUp();
+  const { mood, lease, enlisted: acquired } = setUp();
   await lease.start();
-  await Promise.all([lease.enlistAgain(), lease.enlistAgain()]);
-  assert.is(mood.count('enlist'), 2);
-  assert.equal(enlisted, [1, 2]);
+  await Promise.all([lease.reacquire(), lease.reacquire()]);
+  assert.is(mood.count('acquireLease'), 2);
+  assert.equal(acquired, [1, 2]);
   await lease.stop();
 });
 
 test('one that resigns has a new number, and what the old one holds is free to be taken over', async () => {
-  const { books, mood, lease, enlisted } = setUp();
+  const { books, mood, lease, enlisted: acquired } = setUp();
   await lease.start();
   await books.commit(1, [], [claim(1)]);
-  await Promise.all([lease.resign(1), lease.resign(1)]);
-  await lease.resign(1);
-  assert.equal(enlisted, [1, 2]);
-  assert.is(mood.count('retire'), 1);
+  await Promise.all([lease.abandon(1), lease.abandon(1)]);
+  await lease.abandon(1);
+  assert.equal(acquired, [1, 2]);
+  assert.is(mood.count('releaseLease'), 1);
   const owners = await books.owners();
   assert.equal(owners.kind === 'ok' && owners.value.map(({ leaseUntilMs }) => leaseUntilMs === 0), [
     true,
     false,
   ]);
-  await lease.resign(2);
+  await lease.abandon(2);
   assert.equal(await ownersOf(books), [1, 3], 'one that holds nothing is gone at once');
   await lease.stop();
 });
@@ -259,14 +276,14 @@ test('one that resigns has a new number, and what the old one holds is free to b
 test('who resigns while the ledger is away does so once it is back', async () => {
   const { clock, mood, books, lease } = setUp();
   await lease.start();
-  mood.away.add('enlist');
-  const resigned = lease.resign(1);
+  mood.away.add('acquireLease');
+  const abandoned = lease.abandon(1);
   await clock.passSlowly(10_000);
   assert.is(lease.owner, 1);
   assert.equal(await ownersOf(books), [1]);
   mood.away.clear();
   await clock.passSlowly(1000);
-  await resigned;
+  await abandoned;
   assert.equal(await ownersOf(books), [2]);
   await lease.stop();
 });
@@ -275,7 +292,7 @@ test('while it enlists again it is not valid', async () => {
   const { mood, lease } = setUp();
   await lease.start();
   const go = mood.slow();
-  const again = lease.enlistAgain();
+  const again = lease.reacquire();
   assert.not(lease.valid);
   go();
   await again;
@@ -283,17 +300,17 @@ test('while it enlists again it is not valid', async () => {
   await lease.stop();
 });
 
-test('whoever sits down takes over what former owners of the seat had claimed, lease or not', async () => {
-  const { clock, books, lease, adopted, log, meters } = setUp();
-  const first = await former(books, SEAT, 3, clock.nowMs() + 60_000);
-  const second = await former(books, SEAT, 1, 0);
+test('whoever sits down takes over what former owners of its worker id had claimed, lease or not', async () => {
+  const { clock, books, lease, adopted, log, meters: metricsTable } = setUp();
+  const first = await former(books, WORKER, 3, clock.nowMs() + 60_000);
+  const second = await former(books, WORKER, 1, 0);
   await lease.start();
   assert.is(adopted.length, 4);
   assert.ok(adopted.every(({ owner, status }) => owner === lease.owner && status === 'dispatched'));
   assert.equal(await ownersOf(books), [lease.owner], `${first} and ${second} are no more`);
   const tookOver = 'info took over from a former owner';
   assert.equal(log.lines, ['info lease gained', tookOver, tookOver]);
-  assert.equal([meters.counted('takeOvers'), meters.counted('paymentsTakenOver')], [2, 4]);
+  assert.equal([metricsTable.counted('takeOvers'), metricsTable.counted('paymentsTakenOver')], [2, 4]);
   await lease.stop();
 });
 
@@ -304,11 +321,11 @@ for (const [what, aheadMs] of [
 ] as const) {
   test(`from an owner that renews it takes nothing, from one that does not everything; its clock is ${what}`, async () => {
     const { clock, books, lease, adopted } = setUp({ clock: lateClock() });
-    const owner = await former(books, OTHER_SEAT, 2, clock.nowMs() + aheadMs + LEASE_MS);
+    const owner = await former(books, OTHER_WORKER, 2, clock.nowMs() + aheadMs + LEASE_MS);
     await lease.start();
     for (let renewal = 0; renewal < 10; renewal++) {
       await clock.passSlowly(LEASE_MS / 3);
-      await books.renew(owner, clock.nowMs() + aheadMs + LEASE_MS);
+      await books.renewLease(owner, clock.nowMs() + aheadMs + LEASE_MS);
     }
     assert.is(adopted.length, 0);
     await clock.passSlowly(LEASE_MS);
@@ -322,12 +339,12 @@ for (const [what, aheadMs] of [
 
 test('a clock that jumps by a year makes nobody else expire', async () => {
   const { clock, books, lease, adopted } = setUp({ clock: lateClock() });
-  const owner = await former(books, OTHER_SEAT, 2, clock.nowMs() + LEASE_MS);
+  const owner = await former(books, OTHER_WORKER, 2, clock.nowMs() + LEASE_MS);
   await lease.start();
   for (let renewal = 1; renewal <= 12; renewal++) {
     clock.jump(renewal % 4 < 2 ? YEAR_MS : -YEAR_MS);
     await clock.passSlowly(LEASE_MS / 3);
-    await books.renew(owner, YEAR_MS + renewal);
+    await books.renewLease(owner, YEAR_MS + renewal);
   }
   assert.is(adopted.length, 0);
   await lease.stop();
@@ -349,7 +366,7 @@ test('each renewal is later than the one before, also when the clock was put bac
 
 test('it takes no more than there is room for, and goes on when there is', async () => {
   const { clock, books, lease, adopted, setRoom } = setUp({ room: 3 });
-  await former(books, SEAT, 7, clock.nowMs() + 60_000);
+  await former(books, WORKER, 7, clock.nowMs() + 60_000);
   await lease.start();
   assert.is(adopted.length, 3);
   await clock.passSlowly(5000);
@@ -364,7 +381,7 @@ test('it takes no more than there is room for, and goes on when there is', async
 test('a ledger that goes away in the middle of it is asked again later', async () => {
   for (const call of ['owners', 'takeOver'] as const) {
     const { clock, books, mood, lease, adopted } = setUp();
-    await former(books, SEAT, 3, 0);
+    await former(books, WORKER, 3, 0);
     mood.away.add(call);
     const started = lease.start();
     await clock.passSlowly(1000);
@@ -379,7 +396,7 @@ test('a ledger that goes away in the middle of it is asked again later', async (
 
 test('nothing is claimed between a take-over and its answer, however often that is lost', async () => {
   const { clock, books, mood, lease, adopted, isAlone } = setUp();
-  await former(books, SEAT, 3, 0);
+  await former(books, WORKER, 3, 0);
   mood.away.add('takeOver');
   const started = lease.start();
   await clock.passSlowly(3000);
@@ -397,7 +414,7 @@ test('of two that find the same dead owner each entry goes to one', async () => 
   const clock = new ManualClock();
   const store = new MemoryStore();
   const one = setUp({ store, clock });
-  const other = setUp({ store, clock, seat: OTHER_SEAT });
+  const other = setUp({ store, clock, worker: OTHER_WORKER });
   await former(one.books, { instanceId: 'gateway-3', name: 'pool-0' }, 9, clock.nowMs());
   await one.lease.start();
   await other.lease.start();
@@ -426,7 +443,7 @@ test('one that holds entries keeps its record, with its lease run out', async ()
   await books.commit(lease.owner, [], [claim(1)]);
   await lease.stop();
   const owners = await books.owners();
-  assert.equal(owners, { kind: 'ok', value: [{ ...SEAT, owner: 1, leaseUntilMs: 0 }] });
+  assert.equal(owners, { kind: 'ok', value: [{ ...WORKER, owner: 1, leaseUntilMs: 0 }] });
   assert.is(clock.pending, 0);
 });
 
@@ -444,15 +461,15 @@ test('a stop while a renewal is on its way is the end', async () => {
 });
 
 test('a stop ends the waiting for a ledger that is away', async () => {
-  const { clock, mood, lease, enlisted } = setUp();
-  mood.away.add('enlist');
+  const { clock, mood, lease, enlisted: acquired } = setUp();
+  mood.away.add('acquireLease');
   const starting = lease.start();
   await clock.passSlowly(1000);
   await lease.stop();
   await clock.passSlowly(1000);
   await starting;
   assert.not(lease.valid);
-  assert.equal(enlisted, []);
+  assert.equal(acquired, []);
   assert.is(clock.pending, 0);
 });
 

@@ -1,40 +1,32 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CALENDAR_SPANS_MS, type Stretch, stretchesOf, unitStartMs } from '../../src/ledger/time-index.ts';
+import { rangesOf, type TimeRange, UNIT_SPANS_MS, unitStartMs } from '../../src/ledger/time-index.ts';
 
-const [, SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS] = CALENDAR_SPANS_MS as [
-  number,
-  number,
-  number,
-  number,
-  number,
-];
+const [, SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS] = UNIT_SPANS_MS as [number, number, number, number, number];
 
 test('a window inside two seconds is read by the millisecond', () => {
-  assert.equal(stretchesOf(1500, 1500), [{ unit: 0, firstMs: 1500, lastMs: 1500 }]);
-  assert.equal(stretchesOf(1500, 2998), [{ unit: 0, firstMs: 1500, lastMs: 2998 }]);
+  assert.equal(rangesOf(1500, 1500), [{ unit: 0, firstMs: 1500, lastMs: 1500 }]);
+  assert.equal(rangesOf(1500, 2998), [{ unit: 0, firstMs: 1500, lastMs: 2998 }]);
 });
 
 test('whole units are read as such', () => {
-  assert.equal(stretchesOf(2000, 2999), [{ unit: 1, firstMs: 2000, lastMs: 2999 }]);
-  assert.equal(stretchesOf(HOUR_MS, 3 * HOUR_MS - 1), [
-    { unit: 3, firstMs: HOUR_MS, lastMs: 3 * HOUR_MS - 1 },
-  ]);
-  assert.equal(stretchesOf(0, 9 * DAY_MS - 1), [{ unit: 4, firstMs: 0, lastMs: 9 * DAY_MS - 1 }]);
+  assert.equal(rangesOf(2000, 2999), [{ unit: 1, firstMs: 2000, lastMs: 2999 }]);
+  assert.equal(rangesOf(HOUR_MS, 3 * HOUR_MS - 1), [{ unit: 3, firstMs: HOUR_MS, lastMs: 3 * HOUR_MS - 1 }]);
+  assert.equal(rangesOf(0, 9 * DAY_MS - 1), [{ unit: 4, firstMs: 0, lastMs: 9 * DAY_MS - 1 }]);
 });
 
 test('a long window has two edges of each unit', () => {
   const fromMs = DAY_MS - HOUR_MS - MINUTE_MS - SECOND_MS - 1;
   const toMs = 2 * DAY_MS + HOUR_MS + MINUTE_MS + SECOND_MS;
   assert.equal(
-    stretchesOf(fromMs, toMs).map(({ unit }) => unit),
+    rangesOf(fromMs, toMs).map(({ unit }) => unit),
     [0, 1, 2, 3, 4, 3, 2, 1, 0],
   );
 });
 
 test('a window that ends before it starts has no stretches', () => {
-  assert.equal(stretchesOf(1, 0), []);
+  assert.equal(rangesOf(1, 0), []);
 });
 
 test('the stretches cover the window, whole units each, nothing twice, few of each unit', () => {
@@ -47,10 +39,10 @@ test('the stretches cover the window, whole units each, nothing twice, few of ea
     fc.property(bound, bound, (a, b) => {
       const [fromMs, toMs] = [Math.min(a, b), Math.max(a, b)];
       let nextMs = fromMs;
-      for (const stretch of stretchesOf(fromMs, toMs)) {
-        assert.is(stretch.firstMs, nextMs, 'no gap and no overlap');
-        assertWhole(stretch);
-        nextMs = stretch.lastMs + 1;
+      for (const range of rangesOf(fromMs, toMs)) {
+        assert.is(range.firstMs, nextMs, 'no gap and no overlap');
+        assertWhole(range);
+        nextMs = range.lastMs + 1;
       }
       assert.is(nextMs, toMs + 1);
     }),
@@ -58,11 +50,11 @@ test('the stretches cover the window, whole units each, nothing twice, few of ea
   );
 });
 
-function assertWhole({ unit, firstMs, lastMs }: Stretch): void {
+function assertWhole({ unit, firstMs, lastMs }: TimeRange): void {
   assert.ok(firstMs <= lastMs);
   assert.is(unitStartMs(unit, firstMs), firstMs);
   assert.is(unitStartMs(unit, lastMs + 1), lastMs + 1);
-  const coarser = CALENDAR_SPANS_MS[unit + 1];
+  const coarser = UNIT_SPANS_MS[unit + 1];
   if (coarser === undefined) return;
   assert.ok(lastMs + 1 - firstMs < 2 * coarser, 'else a coarser unit would do');
 }

@@ -2,10 +2,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { expose } from '../../src/metrics/openmetrics.ts';
 import { Scrape } from '../../src/metrics/scrape.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { readStrictly } from './strict-reader.ts';
 
@@ -17,17 +17,17 @@ const SEGMENTS = 4;
 function setUp() {
   const clock = new ManualClock();
   clock.jump(1_760_000_000_000);
-  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
-  const board = new Board(Board.allocate(SHAPE), SHAPE);
+  const metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
+  const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
   const ring = new Ring(Ring.allocate(8));
-  const segments = new Segments(Segments.allocate(SEGMENTS, 16));
+  const segments = new SegmentTable(SegmentTable.allocate(SEGMENTS, 16));
   const processors = [
     { name: 'default', feePpm: 50_000, url: 'http://a' },
     { name: 'fallback', feePpm: 150_000, url: 'http://b' },
   ];
   const scrape = new Scrape({
-    meters,
-    board,
+    metricsTable,
+    sharedState,
     ring,
     segments,
     config: { processors, poolThreadCount: POOL_THREADS },
@@ -39,7 +39,7 @@ function setUp() {
     clock,
   });
   const read = () => readStrictly(expose(scrape.families(), 'openmetrics')).samples;
-  return { clock, meters, board, ring, segments, scrape, read };
+  return { clock, meters: metricsTable, board: sharedState, ring, segments, scrape, read };
 }
 
 test('before anything has happened, every count is there and is 0', () => {
@@ -59,11 +59,11 @@ test('before anything has happened, every count is there and is 0', () => {
 });
 
 test('no health answer, no figure of one', () => {
-  const { board, clock, read } = setUp();
+  const { board: sharedState, clock, read } = setUp();
   const names = ['failing', 'delay_seconds'].map((what) => `dinossauro_processor_reported_${what}`);
   const has = (name: string, processor: string) => read().has(`${name}{processor="${processor}"}`);
   for (const name of names) assert.not(has(name, 'default'), name);
-  board.setReported(0, { failing: true, minResponseTimeMs: 120, atMs: clock.monotonicMs() });
+  sharedState.setReported(0, { failing: true, minResponseTimeMs: 120, atMs: clock.monotonicMs() });
   clock.pass(1500);
   for (const name of names) assert.equal([has(name, 'default'), has(name, 'fallback')], [true, false], name);
   assert.is(read().get('dinossauro_processor_reported_delay_seconds{processor="default"}'), 0.12);
@@ -72,23 +72,23 @@ test('no health answer, no figure of one', () => {
 });
 
 test('what any thread counts is in the scrape, by processor and outcome', () => {
-  const { meters, read } = setUp();
-  meters.sheet(HTTP_THREAD).count('accepted', 7);
-  meters.sheet(HTTP_THREAD).count('repeated', 2);
-  meters.sheet(HTTP_THREAD).countRefusal(1);
+  const { meters: metricsTable, read } = setUp();
+  metricsTable.thread(HTTP_THREAD).count('accepted', 7);
+  metricsTable.thread(HTTP_THREAD).count('repeated', 2);
+  metricsTable.thread(HTTP_THREAD).countRefusal(1);
   for (const thread of [0, 1]) {
-    const sheet = meters.sheet(thread);
-    sheet.countAt(1, 'committed', 3);
-    sheet.countAt(0, 'settled');
-    sheet.countAt(0, 'settledCents', 1990);
-    sheet.countAt(0, 'foundAbsent');
-    sheet.countAt(1, 'breakerOpened');
-    sheet.countAt(1, 'healthLimited');
-    sheet.countAt(1, 'setAside');
-    sheet.pin(1, 5);
-    sheet.count('takeOvers');
-    sheet.count('paymentsTakenOver', 40);
-    sheet.count('renewalFailures');
+    const metrics = metricsTable.thread(thread);
+    metrics.countAt(1, 'committed', 3);
+    metrics.countAt(0, 'settled');
+    metrics.countAt(0, 'settledCents', 1990);
+    metrics.countAt(0, 'foundAbsent');
+    metrics.countAt(1, 'breakerOpened');
+    metrics.countAt(1, 'healthLimited');
+    metrics.countAt(1, 'rejected');
+    metrics.addInDoubt(1, 5);
+    metrics.count('takeOvers');
+    metrics.count('paymentsTakenOver', 40);
+    metrics.count('renewalFailures');
   }
   const samples = read();
   const expected = {
@@ -103,7 +103,7 @@ test('what any thread counts is in the scrape, by processor and outcome', () => 
     'dinossauro_breaker_changes_total{processor="fallback",to="open"}': 2,
     'dinossauro_health_calls_total{processor="fallback",answer="limited"}': 2,
     'dinossauro_payments_set_aside_total{processor="fallback"}': 2,
-    'dinossauro_pinned_payments{processor="fallback"}': 10,
+    'dinossauro_in_doubt_payments{processor="fallback"}': 10,
     dinossauro_takeovers_total: 2,
     dinossauro_payments_taken_over_total: 80,
     'dinossauro_ledger_failures_total{operation="renew"}': 2,
@@ -115,10 +115,10 @@ test('what any thread counts is in the scrape, by processor and outcome', () => 
 });
 
 test('durations are in seconds, below a millisecond too', () => {
-  const { meters, read } = setUp();
-  meters.sheet(HTTP_THREAD).observe('accept', 0.045);
-  meters.sheet(0).observeCall(1, 12);
-  meters.sheet(1).observeCall(1, 700);
+  const { meters: metricsTable, read } = setUp();
+  metricsTable.thread(HTTP_THREAD).observe('accept', 0.045);
+  metricsTable.thread(0).observeCall(1, 12);
+  metricsTable.thread(1).observeCall(1, 700);
   const samples = read();
   assert.is(samples.get('dinossauro_accept_duration_seconds_bucket{le="3e-05"}'), 0);
   assert.is(samples.get('dinossauro_accept_duration_seconds_bucket{le="5e-05"}'), 1);
@@ -132,7 +132,7 @@ test('durations are in seconds, below a millisecond too', () => {
 });
 
 test('the backlog is what is queued and what is held, as old as its oldest', () => {
-  const { clock, meters, ring, read } = setUp();
+  const { clock, meters: metricsTable, ring, read } = setUp();
   const age = () => read().get('dinossauro_backlog_oldest_age_seconds');
   const acceptedAtMs = clock.nowMs();
   clock.pass(3000);
@@ -141,28 +141,28 @@ test('the backlog is what is queued and what is held, as old as its oldest', () 
   ring.push(Buffer.alloc(16), 1, acceptedAtMs, 0, null);
   assert.is(read().get('dinossauro_queue_payments'), 2);
   assert.is(age(), 2);
-  meters.sheet(0).set('held', 4);
-  meters.sheet(1).set('held', 3);
-  meters.sheet(1).set('waiting', 2);
-  meters.sheet(1).set('oldestHeldAtMs', clock.monotonicMs() - 2500);
+  metricsTable.thread(0).set('inFlight', 4);
+  metricsTable.thread(1).set('inFlight', 3);
+  metricsTable.thread(1).set('waiting', 2);
+  metricsTable.thread(1).set('oldestInFlightAtMs', clock.monotonicMs() - 2500);
   assert.is(age(), 2.5);
-  assert.is(read().get('dinossauro_held_payments'), 7);
+  assert.is(read().get('dinossauro_in_flight_payments'), 7);
   assert.is(read().get('dinossauro_waiting_payments'), 2);
   clock.jump(-10_000);
   assert.is(age(), 2.5, 'a clock that was put back makes nothing younger');
 });
 
 test('calls in flight, breakers and threads are as the board has them', () => {
-  const { clock, board, meters, read } = setUp();
-  board.setReady(0, true);
-  board.setCalls(0, 1, 4, clock.monotonicMs() - 250);
-  board.setCalls(1, 1, 1, clock.monotonicMs() - 100);
-  board.moveBreaker(0, 'closed', 'open', 1);
-  board.setLatency(1, 15);
-  meters.sheet(1).set('leaseUntilMs', clock.monotonicMs() + 1);
-  meters.sheet(0).set('leaseUntilMs', clock.monotonicMs());
+  const { clock, board: sharedState, meters: metricsTable, read } = setUp();
+  sharedState.setReady(0, true);
+  sharedState.setCalls(0, 1, 4, clock.monotonicMs() - 250);
+  sharedState.setCalls(1, 1, 1, clock.monotonicMs() - 100);
+  sharedState.moveBreaker(0, 'closed', 'open', 1);
+  sharedState.setLatency(1, 15);
+  metricsTable.thread(1).set('leaseUntilMs', clock.monotonicMs() + 1);
+  metricsTable.thread(0).set('leaseUntilMs', clock.monotonicMs());
   // An HTTP thread may have a lease, too, and sends nothing.
-  meters.sheet(HTTP_THREAD).set('leaseUntilMs', clock.monotonicMs() + 1);
+  metricsTable.thread(HTTP_THREAD).set('leaseUntilMs', clock.monotonicMs() + 1);
   const samples = read();
   assert.is(samples.get('dinossauro_calls_in_flight{processor="fallback"}'), 5);
   assert.is(samples.get('dinossauro_oldest_call_age_seconds{processor="fallback"}'), 0.25);
@@ -173,7 +173,7 @@ test('calls in flight, breakers and threads are as the board has them', () => {
   assert.is(samples.get('dinossauro_pool_threads_ready'), 1);
   assert.is(samples.get('dinossauro_leases_valid'), 1);
   assert.is(samples.get('dinossauro_stopping'), 0);
-  board.stop();
+  sharedState.stop();
   assert.is(read().get('dinossauro_stopping'), 1);
 });
 

@@ -6,10 +6,10 @@ import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 import { expose, type Family } from '../../src/metrics/openmetrics.ts';
 import { Scrape } from '../../src/metrics/scrape.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 import { ManualClock } from '../manual-clock.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -22,13 +22,13 @@ function read(path: string): string {
 /** Every family that an instance shows, once its processor has been asked for its health. */
 function families(): Family[] {
   const shape = { processorCount: 1, threadCount: 2 };
-  const board = new Board(Board.allocate(shape), shape);
-  board.setReported(0, { failing: false, minResponseTimeMs: 1, atMs: 1 });
+  const sharedState = new SharedState(SharedState.allocate(shape), shape);
+  sharedState.setReported(0, { failing: false, minResponseTimeMs: 1, atMs: 1 });
   return new Scrape({
-    meters: new Meters(Meters.allocate(shape), shape),
-    board,
+    metricsTable: new MetricsTable(MetricsTable.allocate(shape), shape),
+    sharedState,
     ring: new Ring(Ring.allocate(8)),
-    segments: new Segments(Segments.allocate(2, 16)),
+    segments: new SegmentTable(SegmentTable.allocate(2, 16)),
     config: { processors: [{ name: 'default', feePpm: 1, url: 'http://a' }], poolThreadCount: 1 },
     refusals: [{ slug: 'queue-full', status: 503 }],
     version: '1',

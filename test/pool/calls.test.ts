@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Calls } from '../../src/pool/calls.ts';
 import { Delivery, QUEUED } from '../../src/pool/delivery.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 2 };
 const PAYMENT = {
@@ -12,8 +12,8 @@ const PAYMENT = {
 };
 
 function setUp(policy = { callLimit: 100, drainRate: 1000, batchWindowMs: 0 }) {
-  const board = new Board(Board.allocate(SHAPE), SHAPE);
-  return { board, calls: new Calls({ board, thread: 1, processors: ['a', 'b'], policy }) };
+  const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
+  return { board: sharedState, calls: new Calls({ sharedState, thread: 1, processors: ['a', 'b'], policy }) };
 }
 
 function deliveryAt(processor: number, calledAtMs: number): Delivery {
@@ -36,28 +36,28 @@ test('a quick processor gets the least number of calls, not none', () => {
 });
 
 test("a slower one gets what Little's law asks for", () => {
-  const { board, calls } = setUp();
-  board.setLatency(0, 32);
+  const { board: sharedState, calls } = setUp();
+  sharedState.setLatency(0, 32);
   assert.is(roomOf(calls, 0), 32);
-  board.setLatency(0, 50);
+  sharedState.setLatency(0, 50);
   assert.is(roomOf(calls, 0), 50);
-  board.setLatency(0, 50.5);
+  sharedState.setLatency(0, 50.5);
   assert.is(roomOf(calls, 0), 51);
   assert.is(roomOf(calls, 1), 32);
 });
 
 test('a place is taken for the window between two turns, too', () => {
-  const { board, calls } = setUp({ callLimit: 1000, drainRate: 1000, batchWindowMs: 200 });
+  const { board: sharedState, calls } = setUp({ callLimit: 1000, drainRate: 1000, batchWindowMs: 200 });
   assert.is(roomOf(calls, 0), 200);
-  board.setLatency(0, 50.5);
+  sharedState.setLatency(0, 50.5);
   assert.is(roomOf(calls, 0), 251);
   assert.is(roomOf(calls, 1), 200);
   assert.is(roomOf(setUp({ callLimit: 100, drainRate: 1000, batchWindowMs: 200 }).calls, 0), 100);
 });
 
 test('no processor gets more than the limit', () => {
-  const { board, calls } = setUp();
-  board.setLatency(0, 60_000);
+  const { board: sharedState, calls } = setUp();
+  sharedState.setLatency(0, 60_000);
   assert.is(roomOf(calls, 0), 100);
   assert.is(roomOf(setUp({ callLimit: 3, drainRate: 1000, batchWindowMs: 0 }).calls, 0), 3);
 });
@@ -81,18 +81,18 @@ test('a place that nobody took is not given back', () => {
 });
 
 test('shows the board how many run and when the oldest began', () => {
-  const { board, calls } = setUp();
+  const { board: sharedState, calls } = setUp();
   const [first, second, elsewhere] = [deliveryAt(0, 1000), deliveryAt(0, 1500), deliveryAt(1, 1200)];
   for (const held of [first, second, elsewhere]) calls.began(held);
-  assert.is(board.callsInFlight(0), 2);
-  assert.is(board.oldestCallAtMs(0), 1000);
-  assert.is(board.oldestCallAtMs(1), 1200);
+  assert.is(sharedState.callsInFlight(0), 2);
+  assert.is(sharedState.oldestCallAtMs(0), 1000);
+  assert.is(sharedState.oldestCallAtMs(1), 1200);
   calls.ended(first);
-  assert.is(board.callsInFlight(0), 1);
-  assert.is(board.oldestCallAtMs(0), 1500);
+  assert.is(sharedState.callsInFlight(0), 1);
+  assert.is(sharedState.oldestCallAtMs(0), 1500);
   calls.ended(second);
-  assert.is(board.callsInFlight(0), 0);
-  assert.is(board.oldestCallAtMs(0), null);
+  assert.is(sharedState.callsInFlight(0), 0);
+  assert.is(sharedState.oldestCallAtMs(0), null);
 });
 
 test('a call ends once', () => {
@@ -104,17 +104,17 @@ test('a call ends once', () => {
 });
 
 test('a thread that begins wipes what the one before it in its place had in flight', () => {
-  const board = new Board(Board.allocate(SHAPE), SHAPE);
-  board.setCalls(1, 0, 9, 500);
-  board.setCalls(0, 0, 2, 700);
+  const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
+  sharedState.setCalls(1, 0, 9, 500);
+  sharedState.setCalls(0, 0, 2, 700);
   new Calls({
-    board,
+    sharedState,
     thread: 1,
     processors: ['a', 'b'],
     policy: { callLimit: 1, drainRate: 1, batchWindowMs: 0 },
   });
-  assert.is(board.callsInFlight(0), 2);
-  assert.is(board.oldestCallAtMs(0), 700);
+  assert.is(sharedState.callsInFlight(0), 2);
+  assert.is(sharedState.oldestCallAtMs(0), 700);
 });
 
 test('a processor that nobody configured is a bug', () => {

@@ -1,14 +1,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Standing } from '../../src/pool/circuit-breakers.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 1 };
 const POLICY = {
-  patienceMs: 5000,
+  failoverDelayMs: 5000,
   latencyBudgetMs: 1000,
   breakerFailures: 3,
   breakerBackoff: { baseMs: 200, maxMs: 1000 },
@@ -18,30 +18,40 @@ const POLICY = {
 function setUp(random = (): number => 0) {
   const clock = new ManualClock();
   const log = new KeptLog();
-  const board = new Board(Board.allocate(SHAPE), SHAPE);
-  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
-  const standing = new Standing({
-    board,
-    sheet: meters.sheet(0),
+  const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
+  const metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
+  const breakers = new CircuitBreakers({
+    sharedState,
+    metrics: metricsTable.thread(0),
     names: ['default', 'fallback'],
     policy: POLICY,
     clock,
     random,
     log,
   });
-  const isOpen = () => standing.views()[0]?.open;
-  const isTrialDue = () => standing.views()[0]?.trialDue;
-  const expectedMs = () => standing.views()[0]?.expectedMs;
+  const isOpen = () => breakers.views()[0]?.open;
+  const isProbeDue = () => breakers.views()[0]?.isProbeDue;
+  const expectedMs = () => breakers.views()[0]?.expectedMs;
   const failThrice = (processor = 0) => {
-    for (let failure = 0; failure < POLICY.breakerFailures; failure++) standing.failed(processor, 'refused');
+    for (let failure = 0; failure < POLICY.breakerFailures; failure++) breakers.failed(processor, 'refused');
   };
-  return { clock, log, board, meters, standing, isOpen, isTrialDue, expectedMs, failThrice };
+  return {
+    clock,
+    log,
+    board: sharedState,
+    meters: metricsTable,
+    standing: breakers,
+    isOpen,
+    isTrialDue: isProbeDue,
+    expectedMs,
+    failThrice,
+  };
 }
 
 test('at first every processor is well', () => {
-  const { standing } = setUp();
+  const { standing: breakers } = setUp();
   assert.equal(
-    standing.views().map(({ open, expectedMs }) => ({ open, expectedMs })),
+    breakers.views().map(({ open, expectedMs }) => ({ open, expectedMs })),
     [
       { open: false, expectedMs: 0 },
       { open: false, expectedMs: 0 },
@@ -50,351 +60,366 @@ test('at first every processor is well', () => {
 });
 
 test('failures in a row open the breaker, of that processor alone', () => {
-  const { standing, log, isOpen } = setUp();
-  standing.failed(0, 'refused');
-  standing.failed(0, 'refused');
+  const { standing: breakers, log, isOpen } = setUp();
+  breakers.failed(0, 'refused');
+  breakers.failed(0, 'refused');
   assert.not(isOpen());
-  standing.failed(0, 'refused');
+  breakers.failed(0, 'refused');
   assert.ok(isOpen());
-  assert.not(standing.views()[1]?.open);
-  standing.failed(0, 'refused');
+  assert.not(breakers.views()[1]?.open);
+  breakers.failed(0, 'refused');
   assert.equal(log.lines, ['info breaker open']);
 });
 
 test('a success in between begins the row anew', () => {
-  const { standing, isOpen } = setUp();
-  standing.failed(0, 'refused');
-  standing.failed(0, 'refused');
-  standing.succeeded(0, 5);
-  standing.failed(0, 'refused');
-  standing.failed(0, 'refused');
+  const { standing: breakers, isOpen } = setUp();
+  breakers.failed(0, 'refused');
+  breakers.failed(0, 'refused');
+  breakers.succeeded(0, 5);
+  breakers.failed(0, 'refused');
+  breakers.failed(0, 'refused');
   assert.not(isOpen());
 });
 
 test('any success closes it', () => {
-  const { standing, log, meters, isOpen, failThrice } = setUp();
+  const { standing: breakers, log, meters: metricsTable, isOpen, failThrice } = setUp();
   failThrice();
-  standing.succeeded(0, 5);
+  breakers.succeeded(0, 5);
   assert.not(isOpen());
   assert.equal(log.lines, ['info breaker open', 'info breaker closed']);
-  standing.succeeded(0, 5);
-  assert.equal([meters.countedAt(0, 'breakerOpened'), meters.countedAt(0, 'breakerClosed')], [1, 1]);
+  breakers.succeeded(0, 5);
+  assert.equal(
+    [metricsTable.countedAt(0, 'breakerOpened'), metricsTable.countedAt(0, 'breakerClosed')],
+    [1, 1],
+  );
 });
 
 test('an open one is tried after its backoff, once', () => {
-  const { clock, standing, isTrialDue, failThrice } = setUp();
+  const { clock, standing: breakers, isTrialDue: isProbeDue, failThrice } = setUp();
   failThrice();
   clock.pass(99);
-  assert.not(isTrialDue());
-  assert.not(standing.takeTrial(0));
+  assert.not(isProbeDue());
+  assert.not(breakers.takeProbe(0));
   clock.pass(1);
-  assert.ok(isTrialDue());
-  assert.ok(standing.takeTrial(0));
-  assert.not(standing.takeTrial(0));
+  assert.ok(isProbeDue());
+  assert.ok(breakers.takeProbe(0));
+  assert.not(breakers.takeProbe(0));
 });
 
 test('trials that fail come ever later, up to the cap', () => {
-  const { clock, standing, failThrice } = setUp();
+  const { clock, standing: breakers, failThrice } = setUp();
   failThrice();
   const delaysMs: number[] = [];
-  for (let trial = 0; trial < 6; trial++) {
+  for (let probe = 0; probe < 6; probe++) {
     const startMs = clock.monotonicMs();
-    while (!standing.takeTrial(0)) clock.pass(1);
+    while (!breakers.takeProbe(0)) clock.pass(1);
     delaysMs.push(clock.monotonicMs() - startMs);
-    standing.failed(0, 'refused');
+    breakers.failed(0, 'refused');
   }
   assert.equal(delaysMs, [100, 200, 400, 500, 500, 500]);
 });
 
 test('who comes too early for a trial does not delay the next', () => {
-  const { clock, standing, isTrialDue, failThrice } = setUp();
+  const { clock, standing: breakers, isTrialDue: isProbeDue, failThrice } = setUp();
   failThrice();
-  for (let look = 0; look < 5; look++) assert.not(standing.takeTrial(0));
+  for (let look = 0; look < 5; look++) assert.not(breakers.takeProbe(0));
   clock.pass(100);
-  assert.ok(standing.takeTrial(0));
-  for (let look = 0; look < 5; look++) assert.not(standing.takeTrial(0));
+  assert.ok(breakers.takeProbe(0));
+  for (let look = 0; look < 5; look++) assert.not(breakers.takeProbe(0));
   clock.pass(200);
-  assert.ok(isTrialDue());
+  assert.ok(isProbeDue());
 });
 
 test('the delay of a trial has jitter', () => {
-  const { clock, isTrialDue, failThrice } = setUp(() => 0.5);
+  const { clock, isTrialDue: isProbeDue, failThrice } = setUp(() => 0.5);
   failThrice();
   clock.pass(149);
-  assert.not(isTrialDue());
+  assert.not(isProbeDue());
   clock.pass(1);
-  assert.ok(isTrialDue());
+  assert.ok(isProbeDue());
 });
 
 test('a success lets the next breaker begin with the shortest delay again', () => {
-  const { clock, standing, isTrialDue, failThrice } = setUp();
+  const { clock, standing: breakers, isTrialDue: isProbeDue, failThrice } = setUp();
   failThrice();
   clock.pass(100);
-  standing.takeTrial(0);
-  standing.succeeded(0, 5);
+  breakers.takeProbe(0);
+  breakers.succeeded(0, 5);
   failThrice();
   clock.pass(100);
-  assert.ok(isTrialDue());
+  assert.ok(isProbeDue());
 });
 
 test('health that says failing opens it', () => {
-  const { board, clock, standing, isOpen } = setUp();
+  const { board: sharedState, clock, standing: breakers, isOpen } = setUp();
   clock.pass(5000);
-  standing.reported(0, true, 0);
+  breakers.reported(0, true, 0);
   assert.ok(isOpen());
-  assert.equal(board.reported(0), { failing: true, minResponseTimeMs: 0, atMs: clock.monotonicMs() });
+  assert.equal(sharedState.reported(0), { failing: true, minResponseTimeMs: 0, atMs: clock.monotonicMs() });
 });
 
 test('health that says failing is not believed right after a success', () => {
-  const { clock, standing, isOpen } = setUp();
-  standing.succeeded(0, 5);
+  const { clock, standing: breakers, isOpen } = setUp();
+  breakers.succeeded(0, 5);
   clock.pass(1000);
-  standing.reported(0, true, 0);
+  breakers.reported(0, true, 0);
   assert.not(isOpen());
   clock.pass(1);
-  standing.reported(0, true, 0);
+  breakers.reported(0, true, 0);
   assert.ok(isOpen());
 });
 
 test('health that says well makes a trial due at once, and closes nothing the first time', () => {
-  const { clock, standing, isOpen, isTrialDue, failThrice } = setUp();
+  const { clock, standing: breakers, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
   failThrice();
   clock.pass(1);
-  standing.reported(0, false, 5);
+  breakers.reported(0, false, 5);
   assert.ok(isOpen());
-  assert.ok(isTrialDue());
-  assert.ok(standing.takeTrial(0));
+  assert.ok(isProbeDue());
+  assert.ok(breakers.takeProbe(0));
   clock.pass(99);
-  assert.not(isTrialDue());
+  assert.not(isProbeDue());
   clock.pass(1);
-  assert.ok(isTrialDue());
+  assert.ok(isProbeDue());
 });
 
 test('where no payment comes, the second good health answer in a row closes it', () => {
-  const { log, meters, standing, isOpen, failThrice } = setUp();
+  const { log, meters: metricsTable, standing: breakers, isOpen, failThrice } = setUp();
   failThrice();
-  standing.reported(0, false, 5);
+  breakers.reported(0, false, 5);
   assert.ok(isOpen());
-  standing.reported(0, false, 5);
+  breakers.reported(0, false, 5);
   assert.not(isOpen());
   assert.equal(log.lines, ['info breaker open', 'info breaker closed']);
-  assert.is(meters.countedAt(0, 'breakerClosed'), 1);
+  assert.is(metricsTable.countedAt(0, 'breakerClosed'), 1);
 });
 
 test('so it is when health opened it, and when health says that it is slow', () => {
-  const { clock, standing, isOpen, expectedMs } = setUp();
+  const { clock, standing: breakers, isOpen, expectedMs } = setUp();
   clock.pass(5000);
-  standing.reported(0, true, 0);
-  standing.reported(0, false, 2000);
-  standing.reported(0, false, 2000);
+  breakers.reported(0, true, 0);
+  breakers.reported(0, false, 2000);
+  breakers.reported(0, false, 2000);
   assert.not(isOpen());
   assert.is(expectedMs(), 2000, 'slow, but not failing');
 });
 
 test('a bad health answer or a failed call in between begins anew', () => {
-  const { clock, standing, isOpen, isTrialDue, failThrice } = setUp();
+  const { clock, standing: breakers, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
   clock.pass(5000);
   failThrice();
-  for (const setback of [() => standing.reported(0, true, 0), () => standing.failed(0, 'refused')]) {
-    standing.reported(0, false, 5);
-    assert.ok(isTrialDue());
+  for (const setback of [() => breakers.reported(0, true, 0), () => breakers.failed(0, 'refused')]) {
+    breakers.reported(0, false, 5);
+    assert.ok(isProbeDue());
     setback();
-    assert.not(isTrialDue(), 'no trial while there is no reason for one');
-    standing.reported(0, false, 5);
+    assert.not(isProbeDue(), 'no trial while there is no reason for one');
+    breakers.reported(0, false, 5);
     assert.ok(isOpen());
   }
-  standing.reported(0, false, 5);
+  breakers.reported(0, false, 5);
   assert.not(isOpen());
 });
 
 test('one failed call opens it again, whenever it was sent, also where health had opened it', () => {
-  const { clock, standing, isOpen } = setUp();
+  const { clock, standing: breakers, isOpen } = setUp();
   clock.pass(5000);
-  standing.reported(0, true, 0);
-  standing.reported(0, false, 5);
-  standing.failed(0, 'refused');
+  breakers.reported(0, true, 0);
+  breakers.reported(0, false, 5);
+  breakers.failed(0, 'refused');
   for (const _ of [1, 2]) {
     assert.ok(isOpen());
-    standing.reported(0, false, 5);
+    breakers.reported(0, false, 5);
   }
   assert.not(isOpen(), 'two answers after the failure');
 });
 
 test('a slow one is tried however long the machine has been up, and however long ago it was tried', () => {
   for (const uptimeDays of [0, 24, 25, 30, 49, 50, 400]) {
-    const { clock, standing, isTrialDue } = setUp();
+    const { clock, standing: breakers, isTrialDue: isProbeDue } = setUp();
     clock.pass(uptimeDays * 86_400_000);
-    standing.succeeded(0, 3000);
-    assert.ok(isTrialDue(), `the first call, up ${uptimeDays} days`);
-    standing.succeeded(1, 5);
+    breakers.succeeded(0, 3000);
+    assert.ok(isProbeDue(), `the first call, up ${uptimeDays} days`);
+    breakers.succeeded(1, 5);
     clock.pass(30 * 86_400_000);
-    standing.succeeded(1, 3000);
-    assert.ok(standing.takeTrial(1), `thirty days later, up ${uptimeDays} days`);
+    breakers.succeeded(1, 3000);
+    assert.ok(breakers.takeProbe(1), `thirty days later, up ${uptimeDays} days`);
   }
 });
 
 test('a trial decides once it is taken: health closes nothing before its answer', () => {
-  const { clock, board, log, standing, isOpen, isTrialDue, failThrice } = setUp();
+  const {
+    clock,
+    board: sharedState,
+    log,
+    standing: breakers,
+    isOpen,
+    isTrialDue: isProbeDue,
+    failThrice,
+  } = setUp();
   failThrice();
-  standing.reported(0, false, 5);
-  assert.ok(standing.takeTrial(0));
-  board.setCalls(0, 0, 1, clock.monotonicMs());
+  breakers.reported(0, false, 5);
+  assert.ok(breakers.takeProbe(0));
+  sharedState.setCalls(0, 0, 1, clock.monotonicMs());
   for (let answer = 0; answer < 3; answer++) {
-    standing.reported(0, false, 5);
+    breakers.reported(0, false, 5);
     assert.ok(isOpen());
   }
-  board.setCalls(0, 0, 0, 0);
-  standing.failed(0, 'timeout');
+  sharedState.setCalls(0, 0, 0, 0);
+  breakers.failed(0, 'timeout');
   assert.ok(isOpen());
-  assert.not(isTrialDue());
-  standing.reported(0, false, 5);
-  assert.ok(standing.takeTrial(0));
-  standing.succeeded(0, 5);
+  assert.not(isProbeDue());
+  breakers.reported(0, false, 5);
+  assert.ok(breakers.takeProbe(0));
+  breakers.succeeded(0, 5);
   assert.not(isOpen());
   assert.equal(log.lines, ['info breaker open', 'info breaker closed'], 'one outage, told once');
 });
 
 test('a trial that was taken and never sent holds nothing up', () => {
-  const { standing, isOpen, failThrice } = setUp();
+  const { standing: breakers, isOpen, failThrice } = setUp();
   failThrice();
-  standing.reported(0, false, 5);
-  assert.ok(standing.takeTrial(0));
-  standing.reported(0, false, 5);
+  breakers.reported(0, false, 5);
+  assert.ok(breakers.takeProbe(0));
+  breakers.reported(0, false, 5);
   assert.ok(isOpen());
-  standing.reported(0, false, 5);
+  breakers.reported(0, false, 5);
   assert.not(isOpen());
 });
 
 test('one that health closed, and whose calls fail still, opens with the first of them', () => {
-  const { standing, isOpen, failThrice } = setUp();
+  const { standing: breakers, isOpen, failThrice } = setUp();
   failThrice();
-  standing.reported(0, false, 5);
-  standing.reported(0, false, 5);
+  breakers.reported(0, false, 5);
+  breakers.reported(0, false, 5);
   assert.not(isOpen());
-  standing.failed(0, 'refused');
+  breakers.failed(0, 'refused');
   assert.ok(isOpen());
 });
 
 test('a reason that a health answer makes untrue is replaced while no payment is routed', () => {
-  const { board, clock, standing, failThrice } = setUp();
-  const shown = () => [board.reason(0).reason, board.reason(1).reason];
-  standing.reported(0, false, 5);
+  const { board: sharedState, clock, standing: breakers, failThrice } = setUp();
+  const shown = () => [sharedState.reason(0).reason, sharedState.reason(1).reason];
+  breakers.reported(0, false, 5);
   assert.equal(shown(), ['none', 'none'], 'nothing has been routed');
   failThrice();
-  board.setReason(0, 'failing', clock.monotonicMs());
-  board.setReason(1, 'after-patience', clock.monotonicMs());
-  board.setCalls(0, 1, 1, clock.monotonicMs());
-  standing.reported(0, false, 5);
-  assert.equal(shown(), ['failing', 'after-patience'], 'payments are routed, and give their own reasons');
-  board.setCalls(0, 1, 0, 0);
-  standing.reported(0, false, 5);
+  sharedState.setReason(0, 'failing', clock.monotonicMs());
+  sharedState.setReason(1, 'after-failover-delay', clock.monotonicMs());
+  sharedState.setCalls(0, 1, 1, clock.monotonicMs());
+  breakers.reported(0, false, 5);
+  assert.equal(
+    shown(),
+    ['failing', 'after-failover-delay'],
+    'payments are routed, and give their own reasons',
+  );
+  sharedState.setCalls(0, 1, 0, 0);
+  breakers.reported(0, false, 5);
   assert.equal(shown(), ['cheapest-well', 'not-needed']);
 });
 
 test('health that says well of a closed one changes no trial', () => {
-  const { clock, board, standing, isTrialDue } = setUp();
-  board.setTrialAt(0, clock.monotonicMs() + 500);
-  standing.reported(0, false, 5);
-  assert.not(isTrialDue());
+  const { clock, board: sharedState, standing: breakers, isTrialDue: isProbeDue } = setUp();
+  sharedState.setProbeAt(0, clock.monotonicMs() + 500);
+  breakers.reported(0, false, 5);
+  assert.not(isProbeDue());
 });
 
 test('slower is believed at once, quicker by halves', () => {
-  const { standing, expectedMs } = setUp();
-  standing.succeeded(0, 400);
+  const { standing: breakers, expectedMs } = setUp();
+  breakers.succeeded(0, 400);
   assert.is(expectedMs(), 400);
-  standing.succeeded(0, 800);
+  breakers.succeeded(0, 800);
   assert.is(expectedMs(), 800);
-  standing.succeeded(0, 0);
+  breakers.succeeded(0, 0);
   assert.is(expectedMs(), 400);
-  standing.succeeded(0, 100);
+  breakers.succeeded(0, 100);
   assert.is(expectedMs(), 250);
 });
 
 test('the oldest call in flight tells as much as one that has ended', () => {
-  const { clock, board, expectedMs } = setUp();
-  board.setCalls(0, 0, 1, clock.monotonicMs());
+  const { clock, board: sharedState, expectedMs } = setUp();
+  sharedState.setCalls(0, 0, 1, clock.monotonicMs());
   clock.pass(1234);
   assert.is(expectedMs(), 1234);
-  board.setLatency(0, 2000);
+  sharedState.setLatency(0, 2000);
   assert.is(expectedMs(), 2000);
-  board.setLatency(0, 5);
-  board.setCalls(0, 0, 0, 0);
+  sharedState.setLatency(0, 5);
+  sharedState.setCalls(0, 0, 0, 0);
   assert.is(expectedMs(), 5);
 });
 
 test('a report sets the latency of an idle processor, and only raises that of a busy one', () => {
-  const { clock, board, standing, expectedMs } = setUp();
-  board.setLatency(0, 3000);
-  standing.reported(0, false, 20);
+  const { clock, board: sharedState, standing: breakers, expectedMs } = setUp();
+  sharedState.setLatency(0, 3000);
+  breakers.reported(0, false, 20);
   assert.is(expectedMs(), 20);
-  board.setCalls(0, 0, 1, clock.monotonicMs());
-  standing.reported(0, false, 10);
+  sharedState.setCalls(0, 0, 1, clock.monotonicMs());
+  breakers.reported(0, false, 10);
   assert.is(expectedMs(), 20);
-  standing.reported(0, false, 700);
+  breakers.reported(0, false, 700);
   assert.is(expectedMs(), 700);
 });
 
 test('one that health calls slow is not tried until health has been silent for long', () => {
-  const { standing, clock, isTrialDue, expectedMs } = setUp();
-  standing.reported(0, false, 2000);
+  const { standing: breakers, clock, isTrialDue: isProbeDue, expectedMs } = setUp();
+  breakers.reported(0, false, 2000);
   assert.is(expectedMs(), 2000);
   clock.pass(10_000);
-  assert.not(isTrialDue());
+  assert.not(isProbeDue());
   clock.pass(1000);
-  assert.ok(isTrialDue());
-  standing.reported(0, false, 2000);
-  assert.not(isTrialDue());
+  assert.ok(isProbeDue());
+  breakers.reported(0, false, 2000);
+  assert.not(isProbeDue());
 });
 
 test('one that health calls slow is not tried while its breaker is open either', () => {
-  const { standing, clock, isOpen, isTrialDue, failThrice } = setUp();
+  const { standing: breakers, clock, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
   failThrice();
-  standing.reported(0, true, 2000);
+  breakers.reported(0, true, 2000);
   assert.ok(isOpen());
   clock.pass(10_000);
-  assert.not(isTrialDue());
-  standing.reported(0, false, 20);
-  assert.ok(isTrialDue());
+  assert.not(isProbeDue());
+  breakers.reported(0, false, 20);
+  assert.ok(isProbeDue());
 });
 
 for (const slowMs of [0, 2000]) {
   test(`a dearer one that is well again makes a trial due at once, also of one that took ${slowMs} ms`, () => {
-    const { standing, isOpen, isTrialDue, failThrice } = setUp();
+    const { standing: breakers, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
     failThrice();
     failThrice(1);
-    standing.reported(0, true, slowMs);
-    assert.not(isTrialDue());
-    standing.succeeded(1, 20);
+    breakers.reported(0, true, slowMs);
+    assert.not(isProbeDue());
+    breakers.succeeded(1, 20);
     assert.ok(isOpen());
-    assert.ok(standing.takeTrial(0));
-    standing.succeeded(1, 20);
-    assert.not(isTrialDue(), 'once, and not with each success');
+    assert.ok(breakers.takeProbe(0));
+    breakers.succeeded(1, 20);
+    assert.not(isProbeDue(), 'once, and not with each success');
   });
 }
 
 test('a cheaper one that is well again is no reason to try a dearer one, nor to try one that is well', () => {
-  const { standing, board, clock, failThrice } = setUp();
+  const { standing: breakers, board: sharedState, clock, failThrice } = setUp();
   failThrice();
   failThrice(1);
-  standing.succeeded(0, 20);
-  assert.not(standing.views()[1]?.trialDue);
-  board.setTrialAt(0, clock.monotonicMs() + 1);
-  standing.succeeded(1, 20);
-  assert.not(standing.views()[0]?.trialDue);
+  breakers.succeeded(0, 20);
+  assert.not(breakers.views()[1]?.isProbeDue);
+  sharedState.setProbeAt(0, clock.monotonicMs() + 1);
+  breakers.succeeded(1, 20);
+  assert.not(breakers.views()[0]?.isProbeDue);
 });
 
 test('a slow one keeps its breaker closed, and is tried again by the same trials', () => {
-  const { clock, standing, isOpen, isTrialDue } = setUp();
-  standing.succeeded(0, 5);
-  standing.succeeded(0, 3000);
+  const { clock, standing: breakers, isOpen, isTrialDue: isProbeDue } = setUp();
+  breakers.succeeded(0, 5);
+  breakers.succeeded(0, 3000);
   assert.not(isOpen());
-  assert.ok(isTrialDue(), 'one is due at once');
+  assert.ok(isProbeDue(), 'one is due at once');
   const delaysMs: number[] = [];
-  for (let trial = 0; trial < 3; trial++) {
+  for (let probe = 0; probe < 3; probe++) {
     const startMs = clock.monotonicMs();
-    while (!standing.takeTrial(0)) clock.pass(1);
+    while (!breakers.takeProbe(0)) clock.pass(1);
     delaysMs.push(clock.monotonicMs() - startMs);
-    standing.succeeded(0, 3000);
+    breakers.succeeded(0, 3000);
   }
   assert.equal(delaysMs, [0, 100, 200]);
 });

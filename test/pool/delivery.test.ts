@@ -13,7 +13,7 @@ import {
   QUEUED,
   takenOver,
 } from '../../src/pool/delivery.ts';
-import type { Answer, Found } from '../../src/processor/processor.ts';
+import type { LookUpOutcome, PayOutcome } from '../../src/processor/processor.ts';
 
 const PAYMENT = {
   correlationId: '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3',
@@ -44,23 +44,23 @@ const timerOf = (atLeastMs: number): Effect => ({ kind: 'start-timer', atLeastMs
 const settleOf = (amountCents: number, requestedAtMs: number, invalid?: string): Effect => ({
   kind: 'settle',
   outcome: {
-    status: invalid === undefined ? 'settled' : 'invalid',
+    status: invalid === undefined ? 'settled' : 'rejected',
     amountCents,
     requestedAtMs,
     reason: invalid ?? '',
   },
 });
 
-const ANSWERS: Record<Answer['kind'], Answer> = {
+const ANSWERS: Record<PayOutcome['kind'], PayOutcome> = {
   committed: { kind: 'committed' },
   duplicate: { kind: 'duplicate' },
   refused: { kind: 'refused', reason: '429', retryAfterMs: 2000 },
   exhausted: { kind: 'exhausted', reason: 'EMFILE' },
   failed: { kind: 'failed', reason: '500' },
   unknown: { kind: 'unknown', reason: 'timeout' },
-  invalid: { kind: 'invalid', reason: '400 amount' },
+  rejected: { kind: 'rejected', reason: '400 amount' },
 };
-const FOUND: Record<Found['kind'], Found> = {
+const FOUND: Record<LookUpOutcome['kind'], LookUpOutcome> = {
   held: { kind: 'held', amountCents: 1991, requestedAtMs: 4999 },
   absent: { kind: 'absent' },
   unknown: { kind: 'unknown', reason: 'timeout' },
@@ -70,8 +70,12 @@ const claimReplied = (reply: ClaimReply, call: typeof CALL | null = CALL): Deliv
   reply,
   call,
 });
-const answered = (kind: Answer['kind']): DeliveryEvent => ({ kind: 'answered', answer: ANSWERS[kind] });
-const lookedUp = (kind: Found['kind'], askedAtMs: number, repeat: typeof CALL | null): DeliveryEvent => ({
+const answered = (kind: PayOutcome['kind']): DeliveryEvent => ({ kind: 'answered', answer: ANSWERS[kind] });
+const lookedUp = (
+  kind: LookUpOutcome['kind'],
+  askedAtMs: number,
+  repeat: typeof CALL | null,
+): DeliveryEvent => ({
   kind: 'looked-up',
   found: FOUND[kind],
   askedAtMs,
@@ -97,7 +101,7 @@ const EVENTS: Record<string, DeliveryEvent> = {
   exhausted: answered('exhausted'),
   failed: answered('failed'),
   unknown: answered('unknown'),
-  invalid: answered('invalid'),
+  rejected: answered('rejected'),
   held: lookedUp('held', IN_DOUBT_UNTIL - 1, CALL),
   'no answer to the look-up': lookedUp('unknown', IN_DOUBT_UNTIL - 1, CALL),
   'absent, asked while a call may run': lookedUp('absent', IN_DOUBT_UNTIL - 1, CALL),
@@ -166,7 +170,7 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
       exhausted: waits('backing-off'),
       failed: [{ phase: 'asking' }, LOOK_UP],
       unknown: waits('in-doubt', 0, { inDoubtUntilMs: 900 }),
-      invalid: settles(1990, 5000, '400 amount'),
+      rejected: settles(1990, 5000, '400 amount'),
       dropped: [DONE, REMOVE],
     },
   },
@@ -180,7 +184,7 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
       exhausted: waits('in-doubt'),
       failed: waits('in-doubt'),
       unknown: waits('in-doubt', 0, { inDoubtUntilMs: 900 }),
-      invalid: waits('in-doubt'),
+      rejected: waits('in-doubt'),
       dropped: [DONE, REMOVE],
     },
   },

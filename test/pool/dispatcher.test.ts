@@ -3,17 +3,17 @@ import * as assert from 'uvu/assert';
 import type { Payment } from '../../src/core/payment.ts';
 import type { LedgerEntry } from '../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
-import { Standing } from '../../src/pool/circuit-breakers.ts';
+import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import {
   Dispatcher,
   type DispatcherPolicy,
   type QueuedPayment,
   type Source,
 } from '../../src/pool/dispatcher.ts';
-import type { Answer, Found } from '../../src/processor/processor.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
-import { CARRIER } from '../../src/tracing/open.ts';
+import type { LookUpOutcome, PayOutcome } from '../../src/processor/processor.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
+import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
@@ -21,33 +21,33 @@ import { ScriptedProcessor } from './scripted-processor.ts';
 
 const NAMES = ['default', 'fallback'];
 const POLICY: DispatcherPolicy = {
-  patienceMs: 1000,
+  failoverDelayMs: 1000,
   latencyBudgetMs: 1000,
   processorTimeoutMs: 2000,
-  pinHoldMs: 5000,
+  inDoubtHoldMs: 5000,
   leaseMs: 3000,
   // With the luck of 0.5 below: 50, 100, 200, 400, 400 ...
   backoff: { baseMs: 100, maxMs: 800 },
   batchWindowMs: 0,
   batchLimit: 256,
-  heldLimit: 1000,
+  inFlightLimit: 1000,
   callLimit: 100,
   drainRate: 1000,
 };
-const STANDING_POLICY = {
-  patienceMs: POLICY.patienceMs,
+const BREAKER_POLICY = {
+  failoverDelayMs: POLICY.failoverDelayMs,
   latencyBudgetMs: POLICY.latencyBudgetMs,
   breakerFailures: 3,
   breakerBackoff: { baseMs: 400, maxMs: 400 },
 };
 
-const REFUSED: Answer = { kind: 'refused', reason: '429', retryAfterMs: null };
-const UNKNOWN: Answer = { kind: 'unknown', reason: 'timeout' };
-const EXHAUSTED: Answer = { kind: 'exhausted', reason: 'EMFILE' };
-const FAILED: Answer = { kind: 'failed', reason: '500' };
-const DUPLICATE: Answer = { kind: 'duplicate' };
-const INVALID: Answer = { kind: 'invalid', reason: '400 amount' };
-const NO_ANSWER: Found = { kind: 'unknown', reason: 'timeout' };
+const REFUSED: PayOutcome = { kind: 'refused', reason: '429', retryAfterMs: null };
+const UNKNOWN: PayOutcome = { kind: 'unknown', reason: 'timeout' };
+const EXHAUSTED: PayOutcome = { kind: 'exhausted', reason: 'EMFILE' };
+const FAILED: PayOutcome = { kind: 'failed', reason: '500' };
+const DUPLICATE: PayOutcome = { kind: 'duplicate' };
+const INVALID: PayOutcome = { kind: 'rejected', reason: '400 amount' };
+const NO_ANSWER: LookUpOutcome = { kind: 'unknown', reason: 'timeout' };
 
 class ListSource implements Source {
   readonly items: QueuedPayment[] = [];
@@ -95,31 +95,39 @@ function setUp(
   const log = new KeptLog();
   const random = () => 0.5;
   const shape = { processorCount: NAMES.length, threadCount: 1 };
-  const board = new Board(Board.allocate(shape), shape);
-  const meters = new Meters(Meters.allocate(shape), shape);
-  const sheet = meters.sheet(0);
+  const sharedState = new SharedState(SharedState.allocate(shape), shape);
+  const metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
+  const metrics = metricsTable.thread(0);
   // Until something fails nobody is on trial.
-  for (const processor of NAMES.keys()) board.setTrialAt(processor, clock.monotonicMs() + 1e9);
+  for (const processor of NAMES.keys()) sharedState.setProbeAt(processor, clock.monotonicMs() + 1e9);
   const [cheap, dear] = [new ScriptedProcessor(), new ScriptedProcessor()];
   const source = new ListSource();
-  const standing = new Standing({ board, sheet, names: NAMES, policy: STANDING_POLICY, clock, random, log });
-  const drain = new Dispatcher({
-    seat: { instanceId: 'gateway-1', name: 'pool-0' },
+  const breakers = new CircuitBreakers({
+    sharedState,
+    metrics,
+    names: NAMES,
+    policy: BREAKER_POLICY,
+    clock,
+    random,
+    log,
+  });
+  const dispatcher = new Dispatcher({
+    worker: { instanceId: 'gateway-1', name: 'pool-0' },
     thread: 0,
     source,
     ledger: moody(books, mood),
     processors: [cheap, dear],
-    standing,
-    board,
-    sheet,
+    breakers,
+    sharedState,
+    metrics,
     policy: { ...POLICY, ...policy },
     clock,
     random,
     log,
-    tracer: CARRIER,
+    tracer: propagationOnlyTracer,
   });
   let ended = false;
-  const running = drain.run().then(() => {
+  const running = dispatcher.run().then(() => {
     ended = true;
   });
   return {
@@ -128,13 +136,13 @@ function setUp(
     mood,
     books,
     log,
-    board,
-    meters,
-    standing,
+    board: sharedState,
+    meters: metricsTable,
+    standing: breakers,
     cheap,
     dear,
     source,
-    drain,
+    drain: dispatcher,
     hasEnded: () => ended,
     /** A payment of `number` cents, accepted now. */
     put(number: number, more: Partial<Payment> = {}) {
@@ -156,8 +164,8 @@ function setUp(
       return reply.kind === 'ok' ? reply.value.map(({ name: _, ...totals }) => totals) : [];
     },
     async stop() {
-      board.stop();
-      drain.wake();
+      sharedState.stop();
+      dispatcher.wake();
       source.wake();
       for (let turn = 0; turn < 100 && !ended; turn++) await clock.passSlowly(100);
       assert.ok(ended, 'the drain has come to its end');
@@ -167,9 +175,9 @@ function setUp(
 }
 
 /** The cheap processor's breaker opens, without a trial in sight. */
-function shutCheap({ standing, board, clock }: ReturnType<typeof setUp>): void {
-  for (let failure = 0; failure < STANDING_POLICY.breakerFailures; failure++) standing.failed(0, 'refused');
-  board.setTrialAt(0, clock.monotonicMs() + 1e9);
+function shutCheap({ standing: breakers, board: sharedState, clock }: ReturnType<typeof setUp>): void {
+  for (let failure = 0; failure < BREAKER_POLICY.breakerFailures; failure++) breakers.failed(0, 'refused');
+  sharedState.setProbeAt(0, clock.monotonicMs() + 1e9);
 }
 
 function stamps(processor: ScriptedProcessor): number[] {
@@ -184,7 +192,7 @@ function idsOf(processor: ScriptedProcessor): string[] {
 
 test('committed: it is in the books at the stamp of its dispatch', async () => {
   const world = setUp();
-  const { clock, cheap, dear, source, meters, put, entry, totals } = world;
+  const { clock, cheap, dear, source, meters: metricsTable, put, entry, totals } = world;
   await rest();
   clock.pass(500);
   put(1990, { acceptedAtMs: clock.nowMs() - 400 });
@@ -218,8 +226,8 @@ test('committed: it is in the books at the stamp of its dispatch', async () => {
     { count: 0, amountCents: 0 },
   ]);
   assert.equal(source.released, [1990]);
-  assert.is(meters.countedAt(0, 'committed'), 1);
-  assert.is(meters.countedAt(0, 'settled'), 1);
+  assert.is(metricsTable.countedAt(0, 'committed'), 1);
+  assert.is(metricsTable.countedAt(0, 'settled'), 1);
   await world.stop();
 });
 
@@ -277,7 +285,7 @@ test('duplicate without an answer to the question: it is asked again, and never 
 
 test('refused: it is sent again after a backoff that grows, each time with a new stamp', async () => {
   const world = setUp();
-  const { clock, cheap, meters, put, entry } = world;
+  const { clock, cheap, meters: metricsTable, put, entry } = world;
   cheap.answers.push(REFUSED, REFUSED);
   put(1);
   await rest();
@@ -288,15 +296,15 @@ test('refused: it is sent again after a backoff that grows, each time with a new
   assert.is(settled?.status, 'settled');
   assert.is(settled?.requestedAtMs, startMs + 150);
   assert.is(settled?.attempts, 3);
-  assert.is(meters.countedAt(0, 'refused'), 2);
+  assert.is(metricsTable.countedAt(0, 'refused'), 2);
   assert.is(cheap.asked.length, 0);
   await world.stop();
 });
 
 test('exhausted: it waits, new ones wait with it, and the processor is not blamed', async () => {
   const world = setUp();
-  const { clock, board, log, cheap, dear, meters, put, totals } = world;
-  const limit = STANDING_POLICY.breakerFailures;
+  const { clock, board: sharedState, log, cheap, dear, meters: metricsTable, put, totals } = world;
+  const limit = BREAKER_POLICY.breakerFailures;
   for (let number = 1; number <= limit; number++) {
     cheap.answers.push(EXHAUSTED);
     put(number);
@@ -307,10 +315,10 @@ test('exhausted: it waits, new ones wait with it, and the processor is not blame
   await clock.passSlowly(25);
   assert.is(cheap.paid.length, limit);
   await clock.passSlowly(1000);
-  assert.not.ok(board.breakerOpen(0));
+  assert.not.ok(sharedState.breakerOpen(0));
   assert.is((await totals())[0]?.count, limit + 1);
   assert.is(dear.paid.length, 0);
-  assert.is(meters.countedAt(0, 'exhausted'), limit);
+  assert.is(metricsTable.countedAt(0, 'exhausted'), limit);
   const began = 'warn calls cannot be made: this machine has run out of something';
   assert.equal(
     log.lines.filter((line) => line.includes('calls ')),
@@ -350,12 +358,12 @@ test('refused with Retry-After: not before', async () => {
 });
 
 test('refused: it is free to go to another processor', async () => {
-  const world = setUp({ patienceMs: 0 });
-  const { clock, cheap, dear, standing, put, entry } = world;
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, standing: breakers, put, entry } = world;
   cheap.answers.push(REFUSED);
   put(1);
   await rest();
-  for (let failure = 0; failure < 3; failure++) standing.failed(0, 'refused');
+  for (let failure = 0; failure < 3; failure++) breakers.failed(0, 'refused');
   await clock.passSlowly(50);
   assert.equal([cheap.paid.length, dear.paid.length], [1, 1]);
   const settled = await entry(1);
@@ -365,12 +373,12 @@ test('refused: it is free to go to another processor', async () => {
 });
 
 test('failed, and the processor does not hold it: free at once, after a backoff', async () => {
-  const world = setUp({ patienceMs: 0 });
-  const { clock, cheap, dear, standing, put, entry } = world;
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, standing: breakers, put, entry } = world;
   cheap.answers.push(FAILED);
   cheap.founds.push({ kind: 'absent' });
   cheap.onPay = () => {
-    for (let failure = 0; failure < 3; failure++) standing.failed(0, '500');
+    for (let failure = 0; failure < 3; failure++) breakers.failed(0, '500');
   };
   put(1);
   await rest();
@@ -397,13 +405,13 @@ test('failed, but the processor holds it: it is recorded', async () => {
 });
 
 test('failed, and the question has no answer: it stays there until it has one, which is final', async () => {
-  const world = setUp({ patienceMs: 0 });
-  const { clock, cheap, dear, standing, put } = world;
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, standing: breakers, put } = world;
   cheap.answers.push(FAILED);
   cheap.founds.push(NO_ANSWER, { kind: 'absent' });
   put(1);
   await rest();
-  for (let failure = 0; failure < 3; failure++) standing.failed(0, '500');
+  for (let failure = 0; failure < 3; failure++) breakers.failed(0, '500');
   await clock.passSlowly(50);
   assert.is(cheap.asked.length, 2);
   assert.is(dear.paid.length, 0);
@@ -414,18 +422,18 @@ test('failed, and the question has no answer: it stays there until it has one, w
 
 test('unknown, and the processor holds it: it is recorded', async () => {
   const world = setUp();
-  const { clock, cheap, meters, put, entry } = world;
+  const { clock, cheap, meters: metricsTable, put, entry } = world;
   cheap.answers.push(UNKNOWN);
   cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: 1_000_000 });
   put(1);
   await rest();
   assert.is(cheap.asked.length, 0);
-  assert.is(meters.countedAt(0, 'unknown'), 1);
-  assert.is(meters.pinned(0), 1);
+  assert.is(metricsTable.countedAt(0, 'unknown'), 1);
+  assert.is(metricsTable.inDoubt(0), 1);
   await clock.passSlowly(50);
   assert.is(cheap.asked.length, 1);
-  assert.is(meters.countedAt(0, 'foundHeld'), 1);
-  assert.is(meters.pinned(0), 0);
+  assert.is(metricsTable.countedAt(0, 'foundHeld'), 1);
+  assert.is(metricsTable.inDoubt(0), 0);
   assert.is((await entry(1))?.status, 'settled');
   assert.is(cheap.paid.length, 1);
   await world.stop();
@@ -461,14 +469,14 @@ test('unknown, sent there again and known there: what it holds is recorded', asy
 });
 
 test('unknown, and not held before the hold time, at a processor that is not well: only asked', async () => {
-  const world = setUp({ patienceMs: 0 });
-  const { clock, cheap, dear, standing, put } = world;
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, standing: breakers, put } = world;
   cheap.answers.push(UNKNOWN);
   put(1);
   await rest();
-  for (let failure = 0; failure < 3; failure++) standing.failed(0, 'timeout');
+  for (let failure = 0; failure < 3; failure++) breakers.failed(0, 'timeout');
   const startMs = clock.nowMs();
-  while (clock.nowMs() < startMs + POLICY.pinHoldMs - 1) {
+  while (clock.nowMs() < startMs + POLICY.inDoubtHoldMs - 1) {
     await clock.passSlowly(1);
     assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
   }
@@ -477,25 +485,25 @@ test('unknown, and not held before the hold time, at a processor that is not wel
 });
 
 test('unknown, and not held after the hold time: free to go anywhere, with a new stamp', async () => {
-  const world = setUp({ patienceMs: 0 });
+  const world = setUp({ failoverDelayMs: 0 });
   const { clock, cheap, dear, put, entry } = world;
   cheap.answers.push(UNKNOWN);
   put(1);
   await rest();
   const startMs = clock.nowMs();
   shutCheap(world);
-  await clock.passSlowly(POLICY.pinHoldMs + 1000);
+  await clock.passSlowly(POLICY.inDoubtHoldMs + 1000);
   assert.equal([cheap.paid.length, dear.paid.length], [1, 1]);
   const settled = await entry(1);
   assert.is(settled?.processor, 1);
-  assert.ok((settled?.requestedAtMs ?? 0) >= startMs + POLICY.pinHoldMs);
+  assert.ok((settled?.requestedAtMs ?? 0) >= startMs + POLICY.inDoubtHoldMs);
   await world.stop();
 });
 
 test('unknown: the hold time counts from the last call, not the first', async () => {
-  const world = setUp({ patienceMs: 0 });
+  const world = setUp({ failoverDelayMs: 0 });
   const { clock, cheap, dear, put } = world;
-  const slow = Promise.withResolvers<Answer>();
+  const slow = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(UNKNOWN, slow.promise);
   put(1);
   await clock.passSlowly(50);
@@ -504,7 +512,7 @@ test('unknown: the hold time counts from the last call, not the first', async ()
   const secondCallMs = clock.nowMs() - 2000;
   slow.resolve(UNKNOWN);
   shutCheap(world);
-  await clock.passSlowly(secondCallMs + POLICY.pinHoldMs - 1 - clock.nowMs());
+  await clock.passSlowly(secondCallMs + POLICY.inDoubtHoldMs - 1 - clock.nowMs());
   assert.is(dear.paid.length, 0);
   await clock.passSlowly(1000);
   assert.is(dear.paid.length, 1);
@@ -512,13 +520,13 @@ test('unknown: the hold time counts from the last call, not the first', async ()
 });
 
 test('unknown, and a 404 after the hold time to a question from before it: asked once more', async () => {
-  const world = setUp({ patienceMs: 0 });
+  const world = setUp({ failoverDelayMs: 0 });
   const { clock, cheap, dear, put, entry } = world;
-  const slow = Promise.withResolvers<Found>();
+  const slow = Promise.withResolvers<LookUpOutcome>();
   cheap.answers.push(UNKNOWN);
   cheap.founds.push(slow.promise, { kind: 'held', amountCents: 1, requestedAtMs: 77 });
   put(1);
-  await clock.passSlowly(POLICY.pinHoldMs + 100);
+  await clock.passSlowly(POLICY.inDoubtHoldMs + 100);
   shutCheap(world);
   assert.is(cheap.asked.length, 1);
   slow.resolve({ kind: 'absent' });
@@ -530,13 +538,13 @@ test('unknown, and a 404 after the hold time to a question from before it: asked
 
 for (const answer of [FAILED, REFUSED, INVALID]) {
   test(`unknown, then ${answer.kind} after the hold time when sent again before: asked once more`, async () => {
-    const world = setUp({ patienceMs: 0 });
+    const world = setUp({ failoverDelayMs: 0 });
     const { clock, cheap, dear, put, entry } = world;
-    const slow = Promise.withResolvers<Answer>();
+    const slow = Promise.withResolvers<PayOutcome>();
     cheap.answers.push(UNKNOWN, slow.promise);
     cheap.founds.push({ kind: 'absent' }, { kind: 'held', amountCents: 1, requestedAtMs: 77 });
     put(1);
-    await clock.passSlowly(POLICY.pinHoldMs + 100);
+    await clock.passSlowly(POLICY.inDoubtHoldMs + 100);
     shutCheap(world);
     assert.is(cheap.paid.length, 2);
     slow.resolve(answer);
@@ -549,14 +557,14 @@ for (const answer of [FAILED, REFUSED, INVALID]) {
 
 for (const answer of [FAILED, REFUSED]) {
   test(`unknown, then ${answer.kind} when sent again: the first call may still be running, so it stays there`, async () => {
-    const world = setUp({ patienceMs: 0 });
+    const world = setUp({ failoverDelayMs: 0 });
     const { clock, cheap, dear, put } = world;
     cheap.answers.push(UNKNOWN, answer);
     put(1);
     await clock.passSlowly(50);
     assert.is(cheap.paid.length, 2);
     shutCheap(world);
-    await clock.passSlowly(POLICY.pinHoldMs - 100);
+    await clock.passSlowly(POLICY.inDoubtHoldMs - 100);
     assert.equal([cheap.paid.length, dear.paid.length], [2, 0]);
     await clock.passSlowly(1000);
     assert.equal([cheap.paid.length, dear.paid.length], [2, 1]);
@@ -564,10 +572,10 @@ for (const answer of [FAILED, REFUSED]) {
   });
 
   test(`of a former owner, then ${answer.kind}: its call may still be running, so it stays there`, async () => {
-    const world = setUp({ patienceMs: 0 }, await leftBehind());
+    const world = setUp({ failoverDelayMs: 0 }, await leftBehind());
     const { clock, cheap, dear } = world;
     dear.answers.push(answer, answer);
-    await clock.passSlowly(POLICY.pinHoldMs - 100);
+    await clock.passSlowly(POLICY.inDoubtHoldMs - 100);
     assert.equal(idsOf(cheap), [idOf(1)], 'what was never sent');
     assert.equal([...new Set(idsOf(dear))].sort(), [idOf(2), idOf(3)], 'sent again there, and nowhere else');
     await world.stop();
@@ -576,16 +584,16 @@ for (const answer of [FAILED, REFUSED]) {
 
 test('invalid: set aside with its reason, and never sent again', async () => {
   const world = setUp();
-  const { clock, cheap, dear, meters, log, put, entry, totals } = world;
+  const { clock, cheap, dear, meters: metricsTable, log, put, entry, totals } = world;
   cheap.answers.push(INVALID);
   put(1);
   await clock.passSlowly(60_000);
   const entryNow = await entry(1);
-  assert.is(entryNow?.status, 'invalid');
+  assert.is(entryNow?.status, 'rejected');
   assert.is(entryNow?.reason, '400 amount');
   assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
   assert.equal((await totals())[0], { count: 0, amountCents: 0 });
-  assert.is(meters.countedAt(0, 'setAside'), 1);
+  assert.is(metricsTable.countedAt(0, 'rejected'), 1);
   assert.ok(log.lines.includes('warn payment set aside as invalid'));
   await world.stop();
 });
@@ -635,10 +643,10 @@ for (const [way, byMs] of [
 }
 
 test('an open breaker gets one payment for each trial; when that is taken, all of them go there', async () => {
-  const world = setUp({ patienceMs: 60_000 });
-  const { clock, cheap, dear, standing, put } = world;
+  const world = setUp({ failoverDelayMs: 60_000 });
+  const { clock, cheap, dear, standing: breakers, put } = world;
   await rest();
-  for (let failure = 0; failure < 3; failure++) standing.failed(0, 'refused');
+  for (let failure = 0; failure < 3; failure++) breakers.failed(0, 'refused');
   for (let number = 1; number <= 5; number++) put(number);
   cheap.answers.push(REFUSED);
   await clock.passSlowly(290);
@@ -655,9 +663,9 @@ test('an open breaker gets one payment for each trial; when that is taken, all o
 });
 
 test('the board shows why payments went where they went, or wait', async () => {
-  const world = setUp({ patienceMs: 100, callLimit: 1 });
-  const { clock, cheap, board, put } = world;
-  const shown = () => [board.reason(0).reason, board.reason(1).reason];
+  const world = setUp({ failoverDelayMs: 100, callLimit: 1 });
+  const { clock, cheap, board: sharedState, put } = world;
+  const shown = () => [sharedState.reason(0).reason, sharedState.reason(1).reason];
   assert.equal(shown(), ['none', 'none']);
   const startMs = clock.monotonicMs();
   put(1);
@@ -667,8 +675,8 @@ test('the board shows why payments went where they went, or wait', async () => {
   clock.pass(10);
   put(2);
   await clock.passSlowly(50);
-  assert.equal(shown(), ['failing', 'after-patience']);
-  assert.ok(board.reason(0).sinceMs > startMs);
+  assert.equal(shown(), ['failing', 'after-failover-delay']);
+  assert.ok(sharedState.reason(0).sinceMs > startMs);
   world.standing.succeeded(0, 5);
   cheap.answers.push(new Promise(() => {}));
   put(3);
@@ -678,29 +686,29 @@ test('the board shows why payments went where they went, or wait', async () => {
 });
 
 test('of two threads that see the same trial only one sends', async () => {
-  const world = setUp({ patienceMs: 60_000 });
-  const { clock, cheap, board, standing, put } = world;
+  const world = setUp({ failoverDelayMs: 60_000 });
+  const { clock, cheap, board: sharedState, standing: breakers, put } = world;
   await rest();
-  for (let failure = 0; failure < 3; failure++) standing.failed(0, 'refused');
-  const views = standing.views.bind(standing);
-  standing.views = () => {
+  for (let failure = 0; failure < 3; failure++) breakers.failed(0, 'refused');
+  const views = breakers.views.bind(breakers);
+  breakers.views = () => {
     const seen = views();
     // The other thread takes it after this one has looked.
-    if (seen[0]?.trialDue) board.takeTrial(0, clock.monotonicMs(), clock.monotonicMs() + 1e9);
+    if (seen[0]?.isProbeDue) sharedState.takeProbe(0, clock.monotonicMs(), clock.monotonicMs() + 1e9);
     return seen;
   };
   put(1);
   await clock.passSlowly(10_000);
   assert.is(cheap.paid.length, 0);
-  standing.views = views;
-  standing.reported(0, false, 1);
+  breakers.views = views;
+  breakers.reported(0, false, 1);
   await clock.passSlowly(100);
   assert.is(cheap.paid.length, 1);
   await world.stop();
 });
 
 test('a wall clock that was set back makes no payment younger than new', async () => {
-  const world = setUp({ patienceMs: 0 });
+  const world = setUp({ failoverDelayMs: 0 });
   const { cheap, clock, put } = world;
   put(1, { acceptedAtMs: clock.nowMs() + 60_000 });
   await rest();
@@ -746,7 +754,7 @@ const LATE_MS = 10;
 async function onItsWay(mood = new Mood()) {
   const world = setUp({ batchWindowMs: WINDOW_MS }, undefined, undefined, mood);
   const { clock, cheap, put, entry } = world;
-  const { promise, resolve } = Promise.withResolvers<Answer>();
+  const { promise, resolve } = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(promise);
   await rest();
   put(1);
@@ -826,7 +834,7 @@ test('a call that took longer than the window and ends during a commit is in the
 test('a window that is shorter than what is left of a long one is not made longer', async () => {
   const world = setUp({ batchWindowMs: 4 });
   const { clock, cheap, put, entry } = world;
-  const { promise, resolve } = Promise.withResolvers<Answer>();
+  const { promise, resolve } = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(promise);
   await rest();
   put(1);
@@ -840,7 +848,7 @@ test('a window that is shorter than what is left of a long one is not made longe
 test('calls in flight to a processor are bounded', async () => {
   const world = setUp({ callLimit: 2 });
   const { cheap, put, totals } = world;
-  const gates = Array.from({ length: 5 }, () => Promise.withResolvers<Answer>());
+  const gates = Array.from({ length: 5 }, () => Promise.withResolvers<PayOutcome>());
   cheap.answers.push(...gates.map(({ promise }) => promise));
   for (let number = 1; number <= 5; number++) put(number);
   await rest();
@@ -858,7 +866,7 @@ test('calls in flight to a processor are bounded', async () => {
 test('questions count among the calls', async () => {
   const world = setUp({ callLimit: 1 });
   const { clock, cheap, put } = world;
-  const question = Promise.withResolvers<Found>();
+  const question = Promise.withResolvers<LookUpOutcome>();
   cheap.answers.push(UNKNOWN);
   cheap.founds.push(question.promise);
   put(1);
@@ -876,7 +884,7 @@ test('questions count among the calls', async () => {
 test('a question waits for its turn while a call is in flight', async () => {
   const world = setUp({ callLimit: 1 });
   const { clock, cheap, put } = world;
-  const call = Promise.withResolvers<Answer>();
+  const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(UNKNOWN, call.promise);
   put(1);
   await rest();
@@ -892,9 +900,9 @@ test('a question waits for its turn while a call is in flight', async () => {
 });
 
 test('no more is taken from the ring than may be held', async () => {
-  const world = setUp({ heldLimit: 3 });
+  const world = setUp({ inFlightLimit: 3 });
   const { cheap, source, put } = world;
-  const gates = Array.from({ length: 3 }, () => Promise.withResolvers<Answer>());
+  const gates = Array.from({ length: 3 }, () => Promise.withResolvers<PayOutcome>());
   cheap.answers.push(...gates.map(({ promise }) => promise));
   for (let number = 1; number <= 9; number++) put(number);
   await rest();
@@ -913,7 +921,7 @@ test('no more is taken from the ring than may be held', async () => {
 test('what is held already is not taken in again', async () => {
   const world = setUp();
   const { cheap, source, put } = world;
-  const gate = Promise.withResolvers<Answer>();
+  const gate = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(gate.promise);
   put(1);
   await rest();
@@ -988,9 +996,20 @@ test('purged: what the ledger will not take any more is dropped', async () => {
 });
 
 test('a purge drops what waits, rests, is pinned or in flight; none of it comes back into the books', async () => {
-  const world = setUp({ patienceMs: 60_000 });
-  const { clock, books, board, cheap, dear, source, standing, put, entry, totals } = world;
-  const late = Promise.withResolvers<Answer>();
+  const world = setUp({ failoverDelayMs: 60_000 });
+  const {
+    clock,
+    books,
+    board: sharedState,
+    cheap,
+    dear,
+    source,
+    standing: breakers,
+    put,
+    entry,
+    totals,
+  } = world;
+  const late = Promise.withResolvers<PayOutcome>();
   cheap.answers.push({ kind: 'refused', reason: '503', retryAfterMs: 1000 }, UNKNOWN, late.promise);
   for (const number of [1, 2, 3]) put(number);
   await rest();
@@ -1000,11 +1019,11 @@ test('a purge drops what waits, rests, is pinned or in flight; none of it comes 
   assert.is(cheap.paid.length, 3);
   const purgedAtMs = clock.nowMs() + 1;
   await books.purge(purgedAtMs);
-  board.raisePurgedAt(purgedAtMs);
+  sharedState.raisePurgedAt(purgedAtMs);
   await clock.passSlowly(30);
   assert.ok(source.released.includes(4), 'the journal forgets what was never claimed');
   late.resolve({ kind: 'committed' });
-  standing.succeeded(0, 1);
+  breakers.succeeded(0, 1);
   await clock.passSlowly(20_000);
   assert.equal([cheap.paid.length, dear.paid.length], [3, 0]);
   assert.equal(await totals(), [
@@ -1020,9 +1039,9 @@ test('a purge drops what waits, rests, is pinned or in flight; none of it comes 
 
 test('what was accepted before a purge and comes after it is dropped unseen', async () => {
   const world = setUp();
-  const { clock, board, source, cheap, put } = world;
+  const { clock, board: sharedState, source, cheap, put } = world;
   await rest();
-  board.raisePurgedAt(clock.nowMs());
+  sharedState.raisePurgedAt(clock.nowMs());
   put(1, { acceptedAtMs: clock.nowMs() - 1 });
   put(2, { acceptedAtMs: clock.nowMs() });
   await rest();
@@ -1033,7 +1052,7 @@ test('what was accepted before a purge and comes after it is dropped unseen', as
 
 test('a purge by a clock that was a year ahead drops nothing, before it is heard of or after', async () => {
   const world = setUp();
-  const { clock, books, board, cheap, put, totals } = world;
+  const { clock, books, board: sharedState, cheap, put, totals } = world;
   const purgedAtMs = clock.nowMs() + 365 * 24 * 3_600_000;
   await rest();
   await books.purge(purgedAtMs);
@@ -1041,10 +1060,10 @@ test('a purge by a clock that was a year ahead drops nothing, before it is heard
   await clock.passSlowly(10);
   shutCheap(world);
   put(2);
-  board.raisePurgedAt(purgedAtMs);
+  sharedState.raisePurgedAt(purgedAtMs);
   put(3);
   await clock.passSlowly(10);
-  board.setTrialAt(0, clock.monotonicMs());
+  sharedState.setProbeAt(0, clock.monotonicMs());
   await clock.passSlowly(2000);
   assert.equal(idsOf(cheap), [idOf(1), idOf(2), idOf(3)]);
   assert.is((await totals())[0]?.count, 3);
@@ -1053,14 +1072,14 @@ test('a purge by a clock that was a year ahead drops nothing, before it is heard
 
 test('a purge while a claim is on its way sends nothing', async () => {
   const world = setUp();
-  const { clock, books, board, mood, cheap, put, totals } = world;
+  const { clock, books, board: sharedState, mood, cheap, put, totals } = world;
   await rest();
   put(1);
   const go = mood.slow();
   await rest();
   const purgedAtMs = clock.nowMs() + 1;
   await books.purge(purgedAtMs);
-  board.raisePurgedAt(purgedAtMs);
+  sharedState.raisePurgedAt(purgedAtMs);
   go();
   await clock.passSlowly(1000);
   assert.is(cheap.paid.length, 0);
@@ -1072,21 +1091,21 @@ test('a purge while a claim is on its way sends nothing', async () => {
 
 test('when a purge takes all that could not be committed, nothing fails any more', async () => {
   const world = setUp();
-  const { clock, mood, meters, books, board, put } = world;
+  const { clock, mood, meters: metricsTable, books, board: sharedState, put } = world;
   await rest();
   mood.away.add('commit');
   put(1);
   await clock.passSlowly(1000);
-  assert.ok(meters.gauge(0, 'commitFailingSinceMs') > 0);
+  assert.ok(metricsTable.gauge(0, 'commitFailingSinceMs') > 0);
   const purgedAtMs = clock.nowMs() + 1;
   await books.purge(purgedAtMs);
-  board.raisePurgedAt(purgedAtMs);
+  sharedState.raisePurgedAt(purgedAtMs);
   await clock.passSlowly(2000);
-  assert.is(meters.gauge(0, 'commitFailingSinceMs'), 0);
+  assert.is(metricsTable.gauge(0, 'commitFailingSinceMs'), 0);
   put(2);
   await clock.passSlowly(1000);
   assert.ok(
-    clock.monotonicMs() - meters.gauge(0, 'commitFailingSinceMs') <= 1000,
+    clock.monotonicMs() - metricsTable.gauge(0, 'commitFailingSinceMs') <= 1000,
     'it fails anew, since now',
   );
   await world.stop();
@@ -1094,7 +1113,7 @@ test('when a purge takes all that could not be committed, nothing fails any more
 
 test('without a claim nothing is sent; when the ledger is back it is, with a new stamp', async () => {
   const world = setUp();
-  const { clock, mood, meters, cheap, source, log, put, entry } = world;
+  const { clock, mood, meters: metricsTable, cheap, source, log, put, entry } = world;
   await rest();
   mood.away.add('commit');
   put(1);
@@ -1102,11 +1121,11 @@ test('without a claim nothing is sent; when the ledger is back it is, with a new
   assert.is(cheap.paid.length, 0);
   assert.equal(source.released, []);
   assert.equal(log.lines, ['info lease gained', 'warn ledger unavailable']);
-  const failingForMs = clock.monotonicMs() - meters.gauge(0, 'commitFailingSinceMs');
+  const failingForMs = clock.monotonicMs() - metricsTable.gauge(0, 'commitFailingSinceMs');
   assert.ok(failingForMs > 4500 && failingForMs <= 5000, `since the first failure: ${failingForMs}`);
   mood.away.clear();
   await clock.passSlowly(1000);
-  assert.is(meters.gauge(0, 'commitFailingSinceMs'), 0);
+  assert.is(metricsTable.gauge(0, 'commitFailingSinceMs'), 0);
   assert.is(cheap.paid.length, 1);
   assert.ok((stamps(cheap)[0] ?? 0) >= 1_005_000);
   assert.is((await entry(1))?.status, 'settled');
@@ -1159,15 +1178,15 @@ test('a claim that was written, and not answered, is claimed again and sent once
 test('a settlement is kept until it is in the books, and counts once', async () => {
   for (const how of ['away', 'forgetful'] as const) {
     const world = setUp();
-    const { clock, mood, cheap, meters, put, totals } = world;
+    const { clock, mood, cheap, meters: metricsTable, put, totals } = world;
     cheap.onPay = () => mood[how].add('commit');
     put(1);
     await clock.passSlowly(4000);
-    assert.is(meters.countedAt(0, 'settled'), 0, how);
+    assert.is(metricsTable.countedAt(0, 'settled'), 0, how);
     mood[how].clear();
     await clock.passSlowly(1000);
     assert.is((await totals())[0]?.count, 1, how);
-    assert.is(meters.countedAt(0, 'settled'), 1, how);
+    assert.is(metricsTable.countedAt(0, 'settled'), 1, how);
     assert.is(cheap.paid.length, 1, how);
     await world.stop();
   }
@@ -1175,16 +1194,16 @@ test('a settlement is kept until it is in the books, and counts once', async () 
 
 test('it waits for the ledger at its start, and is not ready before', async () => {
   const mood = new Mood();
-  mood.away.add('enlist');
+  mood.away.add('acquireLease');
   const world = setUp({}, new MemoryStore(), new ManualClock(), mood);
-  const { clock, board, cheap, put } = world;
+  const { clock, board: sharedState, cheap, put } = world;
   put(1);
   await clock.passSlowly(10_000);
-  assert.is(board.threadsReady, 0);
+  assert.is(sharedState.threadsReady, 0);
   assert.is(cheap.paid.length, 0);
   mood.away.clear();
   await clock.passSlowly(1000);
-  assert.is(board.threadsReady, 1);
+  assert.is(sharedState.threadsReady, 1);
   assert.is(cheap.paid.length, 1);
   await world.stop();
 });
@@ -1192,7 +1211,7 @@ test('it waits for the ledger at its start, and is not ready before', async () =
 test('more settlements than a batch takes follow in the next ones', async () => {
   const world = setUp({ batchLimit: 4 });
   const { cheap, put, totals } = world;
-  const call = Promise.withResolvers<Answer>();
+  const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(...Array.from({ length: 10 }, () => call.promise));
   for (let number = 1; number <= 10; number++) put(number);
   await world.clock.passSlowly(100);
@@ -1226,7 +1245,7 @@ test('without a valid lease nothing is claimed', async () => {
   const world = setUp();
   const { clock, mood, cheap, put } = world;
   await rest();
-  mood.away.add('renew');
+  mood.away.add('renewLease');
   await clock.passSlowly(POLICY.leaseMs);
   const before = mood.count('commit');
   put(1);
@@ -1246,7 +1265,7 @@ test('a claim whose answer outlasts the lease is not sent: it is pinned, and ask
   put(1);
   const go = mood.slow();
   await clock.passSlowly(POLICY.leaseMs);
-  mood.away.add('renew');
+  mood.away.add('renewLease');
   go();
   await rest();
   assert.is((await entry(1))?.status, 'dispatched');
@@ -1278,8 +1297,8 @@ test('a fenced claim is not sent, and is claimed again under a new number', asyn
 
 test('a settlement of what another has taken over changes nothing, and is not kept', async () => {
   const world = setUp();
-  const { clock, books, meters, cheap, log, put, entry, totals } = world;
-  const call = Promise.withResolvers<Answer>();
+  const { clock, books, meters: metricsTable, cheap, log, put, entry, totals } = world;
+  const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(call.promise);
   put(1);
   await rest();
@@ -1288,7 +1307,7 @@ test('a settlement of what another has taken over changes nothing, and is not ke
   await rest();
   assert.is((await totals())[0]?.count, 0);
   assert.is((await entry(1))?.owner, other);
-  assert.is(meters.countedAt(0, 'settled'), 0);
+  assert.is(metricsTable.countedAt(0, 'settled'), 0);
   assert.ok(log.lines.includes('debug settlement fenced'));
   await clock.passSlowly(5000);
   assert.is(cheap.paid.length, 1);
@@ -1296,10 +1315,10 @@ test('a settlement of what another has taken over changes nothing, and is not ke
 });
 
 test('an owner that was taken over lets go of all that it had claimed, and keeps what it had not', async () => {
-  const world = setUp({ patienceMs: 60_000 });
+  const world = setUp({ failoverDelayMs: 60_000 });
   const { clock, books, cheap, dear, put, entry } = world;
   await clock.passSlowly(500);
-  const call = Promise.withResolvers<Answer>();
+  const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(UNKNOWN, { kind: 'refused', reason: '503', retryAfterMs: 2000 }, call.promise);
   for (const number of [1, 2, 3]) put(number);
   await rest();
@@ -1319,8 +1338,8 @@ test('an owner that was taken over lets go of all that it had claimed, and keeps
 });
 
 test('what was being claimed once more when its owner was taken over is asked for when it comes back', async () => {
-  const world = setUp({ patienceMs: 1e9 });
-  const { clock, board, mood, books, cheap, put, entry } = world;
+  const world = setUp({ failoverDelayMs: 1e9 });
+  const { clock, board: sharedState, mood, books, cheap, put, entry } = world;
   await rest();
   cheap.answers.push(REFUSED);
   put(1);
@@ -1333,13 +1352,13 @@ test('what was being claimed once more when its owner was taken over is asked fo
   shutCheap(world);
   goOn();
   await rest();
-  await books.retire(other);
+  await books.releaseLease(other);
   await clock.passSlowly(1500);
   const before = await entry(1);
   assert.is.not(before?.owner, other, 'it has come back');
   assert.ok(cheap.asked.length > 0);
   cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: before?.requestedAtMs ?? 0 });
-  board.setTrialAt(0, clock.monotonicMs());
+  sharedState.setProbeAt(0, clock.monotonicMs());
   await clock.passSlowly(1000);
   assert.is(cheap.paid.length, 1, 'the other had sent it');
   assert.is((await entry(1))?.status, 'settled');
@@ -1348,10 +1367,10 @@ test('what was being claimed once more when its owner was taken over is asked fo
 
 /** Another owner takes what `from` holds, lease or not, and lives on for a minute. */
 async function takeOverAll(books: MemoryLedger, from: number): Promise<number> {
-  const enlisted = await books.enlist({ instanceId: 'gateway-2', name: 'pool-0' }, 1_060_000);
-  if (enlisted.kind === 'unavailable') throw new Error(enlisted.reason);
-  await books.takeOver(from, enlisted.value, 1000);
-  return enlisted.value;
+  const acquired = await books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, 1_060_000);
+  if (acquired.kind === 'unavailable') throw new Error(acquired.reason);
+  await books.takeOver(from, acquired.value, 1000);
+  return acquired.value;
 }
 
 // What former owners left.
@@ -1360,7 +1379,7 @@ async function takeOverAll(books: MemoryLedger, from: number): Promise<number> {
 async function leftBehind(names = NAMES, processor = 1): Promise<MemoryStore> {
   const store = new MemoryStore();
   const books = new MemoryLedger(names, store);
-  const owner = await books.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, 2_000_000);
+  const owner = await books.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 2_000_000);
   if (owner.kind === 'unavailable') throw new Error(owner.reason);
   const claims = [1, 2, 3].map((number) => ({
     correlationId: idOf(number),
@@ -1419,14 +1438,14 @@ test('a repeated post that waits here gives way to what another owner may have s
   const store = await leftBehind();
   const books = new MemoryLedger(NAMES, store);
   const elsewhere = await takeOverAll(books, 1);
-  const world = setUp({ patienceMs: 1e9 }, store);
+  const world = setUp({ failoverDelayMs: 1e9 }, store);
   const { clock, cheap, dear, source, put } = world;
   await rest();
   shutCheap(world);
   for (const number of [1, 2, 3]) put(number, { acceptedAtMs: 900_000 });
   await rest();
   assert.equal([cheap.paid.length, dear.paid.length], [0, 0]);
-  await books.retire(elsewhere);
+  await books.releaseLease(elsewhere);
   await clock.passSlowly(1000 + 50);
   assert.equal(dear.asked.sort(), [idOf(2), idOf(3)]);
   assert.equal(source.released.filter((ref) => ref !== -1).sort(), [1, 2, 3]);
@@ -1436,7 +1455,7 @@ test('a repeated post that waits here gives way to what another owner may have s
 });
 
 test('a record that is pushed a second time stays in the journal while its payment is not claimed', async () => {
-  const world = setUp({ patienceMs: 60_000 });
+  const world = setUp({ failoverDelayMs: 60_000 });
   const { clock, source, put } = world;
   await rest();
   shutCheap(world);
@@ -1461,13 +1480,13 @@ test('it is ready while it runs', async () => {
 
 test('a stop waits for calls in flight and for the books, and gives the number back', async () => {
   const world = setUp();
-  const { clock, books, board, drain, cheap, put, hasEnded, totals } = world;
-  const call = Promise.withResolvers<Answer>();
+  const { clock, books, board: sharedState, drain: dispatcher, cheap, put, hasEnded, totals } = world;
+  const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(call.promise);
   put(1);
   await rest();
-  board.stop();
-  drain.wake();
+  sharedState.stop();
+  dispatcher.wake();
   await clock.passSlowly(5000);
   assert.not(hasEnded());
   call.resolve({ kind: 'committed' });
@@ -1481,15 +1500,15 @@ test('a stop waits for no processor that does not let a payment through; the nex
   const clock = new ManualClock();
   const store = new MemoryStore();
   const world = setUp({}, store, clock);
-  const { cheap, standing, put } = world;
+  const { cheap, standing: breakers, put } = world;
   cheap.answers.push(UNKNOWN);
   put(1);
   await rest();
-  for (let failure = 0; failure < 3; failure++) standing.failed(0, 'timeout');
-  const pinnedAtMs = clock.nowMs();
+  for (let failure = 0; failure < 3; failure++) breakers.failed(0, 'timeout');
+  const inDoubtAtMs = clock.nowMs();
   await world.stop();
   const next = setUp({}, store, clock);
-  next.cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: pinnedAtMs });
+  next.cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: inDoubtAtMs });
   await clock.passSlowly(100);
   assert.is((await next.entry(1))?.status, 'settled');
   assert.is(next.cheap.paid.length, 0);

@@ -1,10 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
-import { Standing } from '../../src/pool/circuit-breakers.ts';
+import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
@@ -14,8 +14,8 @@ const NAMES = ['default', 'fallback'];
 const POLICY = { healthIntervalMs: 5100, healthTimeoutMs: 1500 };
 /** Another instance follows when it has seen no new turn for so long. */
 const TURN_MS = POLICY.healthIntervalMs + POLICY.healthTimeoutMs;
-const STANDING_POLICY = {
-  patienceMs: 5000,
+const BREAKER_POLICY = {
+  failoverDelayMs: 5000,
   latencyBudgetMs: 1000,
   breakerFailures: 3,
   breakerBackoff: { baseMs: 200, maxMs: 1000 },
@@ -27,18 +27,26 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
   const log = new KeptLog();
   const processors = NAMES.map(() => new ScriptedProcessor());
   const shape = { processorCount: NAMES.length, threadCount: 1 };
-  const board = new Board(Board.allocate(shape), shape);
-  const meters = new Meters(Meters.allocate(shape), shape);
-  const sheet = meters.sheet(0);
-  const standing = new Standing({ board, sheet, names: NAMES, policy: STANDING_POLICY, clock, random, log });
+  const sharedState = new SharedState(SharedState.allocate(shape), shape);
+  const metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
+  const metrics = metricsTable.thread(0);
+  const breakers = new CircuitBreakers({
+    sharedState,
+    metrics,
+    names: NAMES,
+    policy: BREAKER_POLICY,
+    clock,
+    random,
+    log,
+  });
   const ledger = moody(books, mood);
   const watch = new HealthWatch({
     ledger,
     processors,
     names: NAMES,
-    standing,
-    board,
-    sheet,
+    breakers,
+    sharedState,
+    metrics,
     policy: POLICY,
     clock,
     random,
@@ -46,20 +54,33 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
   });
   const [first, second] = processors as [ScriptedProcessor, ScriptedProcessor];
   const calls = () => processors.map(({ healthCalls }) => healthCalls);
-  return { clock, store, mood, books, log, first, second, board, meters, standing, watch, calls };
+  return {
+    clock,
+    store,
+    mood,
+    books,
+    log,
+    first,
+    second,
+    board: sharedState,
+    meters: metricsTable,
+    standing: breakers,
+    watch,
+    calls,
+  };
 }
 
 test('asks every processor once at the start, and believes the answers', async () => {
-  const { clock, first, second, meters, standing, watch, calls } = setUp();
+  const { clock, first, second, meters: metricsTable, standing: breakers, watch, calls } = setUp();
   clock.pass(5000);
   first.state = { kind: 'reported', failing: true, minResponseTimeMs: 7 };
   second.state = { kind: 'reported', failing: false, minResponseTimeMs: 40 };
   watch.start();
   await rest();
   assert.equal(calls(), [1, 1]);
-  assert.equal([meters.countedAt(0, 'healthFailing'), meters.countedAt(1, 'healthWell')], [1, 1]);
+  assert.equal([metricsTable.countedAt(0, 'healthFailing'), metricsTable.countedAt(1, 'healthWell')], [1, 1]);
   assert.equal(
-    standing.views().map(({ open, expectedMs }) => ({ open, expectedMs })),
+    breakers.views().map(({ open, expectedMs }) => ({ open, expectedMs })),
     [
       { open: true, expectedMs: 7 },
       { open: false, expectedMs: 40 },
@@ -88,9 +109,9 @@ test('good answers of one processor close its breaker without a payment, whereve
   clock.pass(5000);
   for (const { watch } of [one, other]) watch.start();
   await rest();
-  for (const { standing } of [one, other])
-    for (let failure = 0; failure < 3; failure++) standing.failed(0, 'refused');
-  const areOpen = () => [one, other].map(({ standing }) => standing.views()[0]?.open);
+  for (const { standing: breakers } of [one, other])
+    for (let failure = 0; failure < 3; failure++) breakers.failed(0, 'refused');
+  const areOpen = () => [one, other].map(({ standing: breakers }) => breakers.views()[0]?.open);
   await clock.passSlowly(POLICY.healthIntervalMs);
   assert.equal(areOpen(), [true, true], 'one answer, which the one that asked hears twice');
   await clock.passSlowly(POLICY.healthIntervalMs + 100);
@@ -203,19 +224,29 @@ test('a prober that dies in the middle of a call is replaced when its turn has r
 
 test('without an answer nothing is believed or published, and the interval is kept all the same', async () => {
   for (const kind of ['limited', 'unknown'] as const) {
-    const { clock, store, log, first, second, meters, standing, watch, calls } = setUp();
+    const {
+      clock,
+      store,
+      log,
+      first,
+      second,
+      meters: metricsTable,
+      standing: breakers,
+      watch,
+      calls,
+    } = setUp();
     const state = kind === 'limited' ? { kind } : { kind, reason: 'timeout' };
     first.state = second.state = state;
     watch.start();
     await rest();
     assert.is(store.health.size, 0);
-    assert.not(standing.views()[0]?.open);
+    assert.not(breakers.views()[0]?.open);
     assert.equal(log.lines, ['debug no health answer', 'debug no health answer']);
     await clock.passSlowly(5099);
     assert.equal(calls(), [1, 1]);
     await clock.passSlowly(3000);
     assert.equal(calls(), [2, 2]);
-    assert.is(meters.countedAt(0, kind === 'limited' ? 'healthLimited' : 'healthUnknown'), 2);
+    assert.is(metricsTable.countedAt(0, kind === 'limited' ? 'healthLimited' : 'healthUnknown'), 2);
     watch.stop();
   }
 });
@@ -233,17 +264,17 @@ test('a ledger that is away gives no turn, so nobody is asked', async () => {
 });
 
 test('a purge anywhere is seen on the board', async () => {
-  const { books, board, watch } = setUp();
+  const { books, board: sharedState, watch } = setUp();
   watch.start();
   await rest();
   await books.purge(7_000_000);
   await rest();
-  assert.is(board.purgedAtMs, 7_000_000);
+  assert.is(sharedState.purgedAtMs, 7_000_000);
   watch.stop();
 });
 
 test('subscribes again and again to a ledger that is away', async () => {
-  const { clock, mood, books, board, watch } = setUp();
+  const { clock, mood, books, board: sharedState, watch } = setUp();
   mood.away.add('subscribe');
   watch.start();
   await clock.passSlowly(3500);
@@ -251,7 +282,7 @@ test('subscribes again and again to a ledger that is away', async () => {
   await books.purge(7_000_000);
   mood.away.clear();
   await clock.passSlowly(1000);
-  assert.is(board.purgedAtMs, 7_000_000);
+  assert.is(sharedState.purgedAtMs, 7_000_000);
   watch.stop();
 });
 

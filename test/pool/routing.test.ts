@@ -1,18 +1,24 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { choose, type ProcessorView, type Reason, type Route, reasonOf } from '../../src/pool/routing.ts';
+import {
+  choose,
+  type ProcessorView,
+  type Reason,
+  type Route,
+  routingReason,
+} from '../../src/pool/routing.ts';
 
-const POLICY = { patienceMs: 5000, latencyBudgetMs: 1000 };
+const POLICY = { failoverDelayMs: 5000, latencyBudgetMs: 1000 };
 const FRESH = 0;
 const IMPATIENT = 5000;
 
-const well: ProcessorView = { open: false, trialDue: false, expectedMs: 5 };
-const slow: ProcessorView = { open: false, trialDue: false, expectedMs: 1001 };
-const open: ProcessorView = { open: true, trialDue: false, expectedMs: 5 };
-const due = (view: ProcessorView): ProcessorView => ({ ...view, trialDue: true });
+const well: ProcessorView = { open: false, isProbeDue: false, expectedMs: 5 };
+const slow: ProcessorView = { open: false, isProbeDue: false, expectedMs: 1001 };
+const open: ProcessorView = { open: true, isProbeDue: false, expectedMs: 5 };
+const due = (view: ProcessorView): ProcessorView => ({ ...view, isProbeDue: true });
 
-const send = (processor: number, trial = false): Route => ({ kind: 'send', processor, trial });
+const send = (processor: number, isProbe = false): Route => ({ kind: 'send', processor, isProbe });
 const wait: Route = { kind: 'wait' };
 
 test('the cheapest that is well takes it, whatever its age', () => {
@@ -27,7 +33,7 @@ test('a processor that is well is sent no trial', () => {
 
 test('a payment waits for the cheapest that fails while its patience lasts', () => {
   assert.equal(choose([open, well], FRESH, POLICY), wait);
-  assert.equal(choose([open, well], POLICY.patienceMs - 1, POLICY), wait);
+  assert.equal(choose([open, well], POLICY.failoverDelayMs - 1, POLICY), wait);
 });
 
 test('a payment does not wait for one that is only slow', () => {
@@ -42,7 +48,7 @@ test('a dearer one takes it when its patience is over', () => {
 });
 
 test('without patience it never waits for a cheaper one', () => {
-  assert.equal(choose([open, well], FRESH, { ...POLICY, patienceMs: 0 }), send(1));
+  assert.equal(choose([open, well], FRESH, { ...POLICY, failoverDelayMs: 0 }), send(1));
 });
 
 test('a trial goes to the cheapest that has one due, before anything waits', () => {
@@ -76,12 +82,12 @@ test('without processors everything waits', () => {
 
 const anyView = fc.record({
   open: fc.boolean(),
-  trialDue: fc.boolean(),
+  isProbeDue: fc.boolean(),
   expectedMs: fc.integer({ min: 0, max: 3000 }),
 });
 const anyViews = fc.array(anyView, { maxLength: 4 });
 const anyPolicy = fc.record({
-  patienceMs: fc.integer({ min: 0, max: 100 }),
+  failoverDelayMs: fc.integer({ min: 0, max: 100 }),
   latencyBudgetMs: fc.integer({ min: 1, max: 2000 }),
 });
 
@@ -92,7 +98,7 @@ test('what is not a trial never goes to an open breaker, and a trial only where 
       if (route.kind === 'wait') return;
       const view = views[route.processor];
       assert.ok(view !== undefined);
-      assert.ok(route.trial ? view?.trialDue : !view?.open);
+      assert.ok(route.isProbe ? view?.isProbeDue : !view?.open);
     }),
   );
 });
@@ -119,22 +125,22 @@ test('a processor that is well and cheaper than the one chosen does not exist', 
 /** The reasons of all, after the choice for a payment of that age. */
 function reasons(views: readonly ProcessorView[], ageMs: number, full = false): Reason[] {
   const route = choose(views, ageMs, POLICY);
-  return views.map((_, processor) => reasonOf(processor, views, route, full, POLICY));
+  return views.map((_, processor) => routingReason(processor, views, route, full, POLICY));
 }
 
 test('every processor has its reason', () => {
   assert.equal(reasons([well, well], FRESH), ['cheapest-well', 'not-needed']);
   assert.equal(reasons([well, open, slow], FRESH, true), ['full', 'failing', 'slow']);
-  assert.equal(reasons([open, well], FRESH), ['failing', 'after-patience']);
-  assert.equal(reasons([open, well], IMPATIENT), ['failing', 'after-patience']);
+  assert.equal(reasons([open, well], FRESH), ['failing', 'after-failover-delay']);
+  assert.equal(reasons([open, well], IMPATIENT), ['failing', 'after-failover-delay']);
   assert.equal(reasons([slow, well], FRESH), ['slow', 'cheapest-well']);
-  assert.equal(reasons([due(open), well, open], FRESH), ['trial', 'after-patience', 'failing']);
+  assert.equal(reasons([due(open), well, open], FRESH), ['probe', 'after-failover-delay', 'failing']);
   assert.equal(reasons([{ ...slow, expectedMs: 4000 }, slow], FRESH), ['slow', 'least-slow']);
   assert.equal(reasons([open, open], IMPATIENT), ['failing', 'failing']);
 });
 
 test('one that is not there has none', () => {
-  assert.is(reasonOf(1, [well], send(0), false, POLICY), 'none');
+  assert.is(routingReason(1, [well], send(0), false, POLICY), 'none');
 });
 
 test.run();

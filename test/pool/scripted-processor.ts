@@ -1,4 +1,10 @@
-import type { Answer, Dispatch, Found, Health, Processor } from '../../src/processor/processor.ts';
+import type {
+  Dispatch,
+  Health,
+  LookUpOutcome,
+  PayOutcome,
+  Processor,
+} from '../../src/processor/processor.ts';
 
 /** A processor that answers as the test says, and remembers what it was asked. */
 export class ScriptedProcessor implements Processor {
@@ -7,21 +13,21 @@ export class ScriptedProcessor implements Processor {
   healthCalls = 0;
   closed = false;
   /** The answers to come, in order; after the last one every payment is committed. */
-  readonly answers: (Answer | Promise<Answer>)[] = [];
+  readonly answers: (PayOutcome | Promise<PayOutcome>)[] = [];
   /** After the last one it holds nothing. */
-  readonly founds: (Found | Promise<Found>)[] = [];
+  readonly founds: (LookUpOutcome | Promise<LookUpOutcome>)[] = [];
   state: Health | Promise<Health> = { kind: 'reported', failing: false, minResponseTimeMs: 0 };
   /** Called while a payment is on its way. */
   onPay: (dispatch: Dispatch) => unknown = () => {};
 
-  async pay(dispatch: Dispatch): Promise<Answer> {
+  async pay(dispatch: Dispatch): Promise<PayOutcome> {
     this.paid.push(dispatch);
     const answer = this.answers.shift() ?? { kind: 'committed' };
     await this.onPay(dispatch);
     return answer;
   }
 
-  async find(correlationId: string): Promise<Found> {
+  async find(correlationId: string): Promise<LookUpOutcome> {
     this.asked.push(correlationId);
     return this.founds.shift() ?? { kind: 'absent' };
   }

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
 import { StrandedWatch } from '../../src/pool/stranded-payments.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf, must, settlementOf } from '../ledger/samples.ts';
@@ -16,19 +16,19 @@ function setUp(store: MemoryStore) {
   const clock = new ManualClock();
   const log = new KeptLog();
   const mood = new Mood();
-  const meters = new Meters(Meters.allocate(SHAPE), SHAPE);
+  const metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
   const ledger = moody(new MemoryLedger(['default'], store), mood);
-  const watch = new StrandedWatch({ ledger, sheet: meters.sheet(0), clock, log });
-  return { clock, log, mood, watch, count: () => meters.gauge(0, 'stranded') };
+  const watch = new StrandedWatch({ ledger, metrics: metricsTable.thread(0), clock, log });
+  return { clock, log, mood, watch, count: () => metricsTable.gauge(0, 'stranded') };
 }
 
 const SHAPE = { processorCount: 1, threadCount: 1 };
-const SEAT = { instanceId: 'gateway-1', name: 'pool-0' };
+const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
 
 test('payments at a processor that is not configured are counted and told of, until somebody has them', async () => {
   const store = new MemoryStore();
   const former = new MemoryLedger(['default', 'old'], store);
-  const dead = await must(former.enlist(SEAT, 0));
+  const dead = await must(former.acquireLease(WORKER, 0));
   const claims = [claimOf(1), claimOf(2, { processor: 1 }), claimOf(3, { processor: 1 })];
   await must(former.commit(dead, [], claims));
   const { clock, log, mood, watch, count } = setUp(store);
@@ -40,9 +40,9 @@ test('payments at a processor that is not configured are counted and told of, un
   assert.equal(log.lines, [WAITING], 'told once');
 
   mood.away.add('stranded');
-  const heir = await must(former.enlist(SEAT, clock.nowMs() + 3_600_000));
-  await must(former.takeOver(dead, heir, 10));
-  await must(former.commit(heir, [settlementOf(2, { processor: 1 })], []));
+  const successor = await must(former.acquireLease(WORKER, clock.nowMs() + 3_600_000));
+  await must(former.takeOver(dead, successor, 10));
+  await must(former.commit(successor, [settlementOf(2, { processor: 1 })], []));
   await clock.passSlowly(LOOK_EVERY_MS);
   assert.is(count(), 2, 'what was known last stands while the ledger is away');
   mood.away.clear();

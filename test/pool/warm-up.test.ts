@@ -6,15 +6,15 @@ import { warmUpPool } from '../../src/pool/warm-up.ts';
 import { KeptLog } from '../kept-log.ts';
 
 const POLICY: DispatcherPolicy = {
-  patienceMs: 0,
+  failoverDelayMs: 0,
   latencyBudgetMs: 1000,
   processorTimeoutMs: 5000,
-  pinHoldMs: 10_000,
+  inDoubtHoldMs: 10_000,
   leaseMs: 5000,
   backoff: { baseMs: 1, maxMs: 10 },
   batchWindowMs: 50,
   batchLimit: 64,
-  heldLimit: 256,
+  inFlightLimit: 256,
   callLimit: 32,
   drainRate: 1000,
 };

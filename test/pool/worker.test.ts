@@ -9,12 +9,12 @@ import { unfinished } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { openLedger } from '../../src/ledger/open.ts';
 import { Pool } from '../../src/pool/pool.ts';
-import drainRing, { type PoolTask } from '../../src/pool/worker.ts';
+import runPoolThread, { type PoolTask } from '../../src/pool/worker.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serve } from '../../src/simulated/server.ts';
 import { KeptLog } from '../kept-log.ts';
@@ -63,16 +63,16 @@ async function setUp(environment: Record<string, string> = {}) {
     ...environment,
   });
   const shared = allocateSharedMemory(config, 0);
-  const board = new Board(shared.board, shared.boardShape);
+  const sharedState = new SharedState(shared.state, shared.shape);
   const ring = new Ring(shared.ring);
-  const segments = new Segments(shared.segments);
-  const options = { directory, writer: 'http-0', segments, durable: false, flushRecords: 512 };
+  const segments = new SegmentTable(shared.segments);
+  const options = { directory, writer: 'http-0', segments, durable: false, batchRecords: 512 };
   const journal = new Journal({ ...options, randomU32: () => 1 });
   const ledger = await openLedger(config.ledger, NAMES, { clock: systemClock, random: Math.random }, 'here');
   return {
     config,
     shared,
-    board,
+    board: sharedState,
     ring,
     journal,
     accept(count: number, from = 0) {
@@ -80,7 +80,7 @@ async function setUp(environment: Record<string, string> = {}) {
         const acceptedAtMs = Date.now();
         const ref = journal.append(id, amountCents, acceptedAtMs, null);
         assert.ok(ref >= 0);
-        assert.is(journal.flush().kind, 'ok');
+        assert.is(journal.write().kind, 'ok');
         assert.ok(ring.reserve());
         ring.push(id, amountCents, acceptedAtMs, ref, null);
       }
@@ -102,40 +102,40 @@ async function setUp(environment: Record<string, string> = {}) {
 
 test('a thread drains the ring into the books until the board says stop', async () => {
   const world = await setUp();
-  const { config, shared, board, ring } = world;
-  const running = drainRing({ thread: 0, config, shared, isFirst: true });
-  await until(() => board.threadsReady === 1);
+  const { config, shared, board: sharedState, ring } = world;
+  const running = runPoolThread({ thread: 0, config, shared, isFirst: true });
+  await until(() => sharedState.threadsReady === 1);
   world.accept(PAYMENTS);
   await until(async () => (await world.settledCount()) === PAYMENTS);
-  const meters = new Meters(shared.meters, shared.boardShape);
-  assert.is(meters.countedAt(0, 'settled') + meters.countedAt(1, 'settled'), PAYMENTS);
+  const metricsTable = new MetricsTable(shared.metricsTable, shared.shape);
+  assert.is(metricsTable.countedAt(0, 'settled') + metricsTable.countedAt(1, 'settled'), PAYMENTS);
   assert.is(world.unfinished(), 0, 'the journal need not keep them any more');
-  board.stop();
+  sharedState.stop();
   ring.wakeAll();
   await running;
-  assert.is(board.threadsReady, 0);
+  assert.is(sharedState.threadsReady, 0);
   await world.close();
 });
 
 test('the pool runs such threads, and what they leave behind another pool goes on with', async () => {
   const world = await setUp({ POOL_THREADS: '2' });
-  const { config, shared, board, ring } = world;
+  const { config, shared, board: sharedState, ring } = world;
   const log = new KeptLog();
   const pool = new Pool({
     threadCount: 2,
     taskOf: (thread, isFirst): PoolTask => ({ thread, config, shared, isFirst }),
-    onDeath: (thread) => board.threadDied(thread),
+    onDeath: (thread) => sharedState.threadDied(thread),
     log,
   });
   pool.start();
-  await until(() => board.threadsReady === 2);
+  await until(() => sharedState.threadsReady === 2);
   world.accept(PAYMENTS);
   await until(async () => (await world.settledCount()) === PAYMENTS);
-  board.stop();
+  sharedState.stop();
   ring.wakeAll();
   assert.is(await pool.stop(DEADLINE_MS), 'drained');
   assert.equal(log.lines, []);
-  assert.is(board.threadsReady, 0);
+  assert.is(sharedState.threadsReady, 0);
   await world.close();
 });
 

@@ -6,12 +6,12 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Tls } from '../../src/core/tls.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
-import type { Answer, Dispatch } from '../../src/processor/processor.ts';
-import { CARRIER } from '../../src/tracing/open.ts';
+import type { Dispatch, PayOutcome } from '../../src/processor/processor.ts';
+import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { Authority, type Issued, pem, tlsOf } from '../authority.ts';
 
 const TIMEOUT_MS = 20_000;
-const PARTS = { name: 'default', connectionCount: 1, clock: systemClock, tracer: CARRIER };
+const PARTS = { name: 'default', connectionCount: 1, clock: systemClock, tracer: propagationOnlyTracer };
 const DISPATCH: Dispatch = {
   correlationId: '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3',
   amountCents: 1990,
@@ -28,7 +28,7 @@ test.after(() => {
 });
 
 /** What a payment to a processor that shows this certificate is answered, and how many requests that took. */
-async function paid(certificate: Issued, tls: Tls, requestCert = false): Promise<[Answer, number]> {
+async function paid(certificate: Issued, tls: Tls, requestCert = false): Promise<[PayOutcome, number]> {
   let requestCount = 0;
   const options = { ...tlsOf(certificate), ...CA, requestCert, rejectUnauthorized: requestCert };
   const server = createServer(options, (_, response) => {

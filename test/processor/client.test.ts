@@ -4,12 +4,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
-import type { Answer, Dispatch } from '../../src/processor/processor.ts';
-import { CARRIER } from '../../src/tracing/open.ts';
+import type { Dispatch, PayOutcome } from '../../src/processor/processor.ts';
+import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { type Behaviour, FaultyServer, httpResponse } from './faulty-server.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
-const PARTS = { name: 'default', clock: systemClock, tracer: CARRIER };
+const PARTS = { name: 'default', clock: systemClock, tracer: propagationOnlyTracer };
 const DISPATCH: Dispatch = {
   correlationId: ID,
   amountCents: 1990,
@@ -49,7 +49,7 @@ async function within<T>(
   }
 }
 
-const payOnce = (behaviour: Behaviour, timeoutMs = TIMEOUT_MS): Promise<Answer> =>
+const payOnce = (behaviour: Behaviour, timeoutMs = TIMEOUT_MS): Promise<PayOutcome> =>
   within(behaviour, (processor) => processor.pay(DISPATCH, timeoutMs));
 
 const kindOf = async (behaviour: Behaviour, timeoutMs = TIMEOUT_MS): Promise<string> =>
@@ -87,7 +87,7 @@ test('a path before the contract, and credentials', async () => {
   await server.close();
 });
 
-const BY_STATUS: readonly (readonly [status: number, headers: readonly string[], answer: Answer])[] = [
+const BY_STATUS: readonly (readonly [status: number, headers: readonly string[], answer: PayOutcome])[] = [
   [200, [], { kind: 'committed' }],
   [201, [], { kind: 'committed' }],
   [422, [], { kind: 'duplicate' }],
@@ -98,8 +98,8 @@ const BY_STATUS: readonly (readonly [status: number, headers: readonly string[],
   [500, [], { kind: 'failed', reason: 'HTTP 500: said so' }],
   [502, [], { kind: 'unknown', reason: 'HTTP 502: said so' }],
   [302, ['Location: /elsewhere'], { kind: 'unknown', reason: 'HTTP 302: said so' }],
-  [400, [], { kind: 'invalid', reason: 'HTTP 400: said so' }],
-  [404, [], { kind: 'invalid', reason: 'HTTP 404: said so' }],
+  [400, [], { kind: 'rejected', reason: 'HTTP 400: said so' }],
+  [404, [], { kind: 'rejected', reason: 'HTTP 404: said so' }],
 ];
 for (const [status, headers, answer] of BY_STATUS) {
   test(`pay, answered ${status} ${headers.join()}`, async () => {

@@ -2,7 +2,12 @@ import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { centsToDecimal } from '../../src/core/money.ts';
-import { type Response, readAnswer, readFound, readHealth } from '../../src/processor/response.ts';
+import {
+  type Response,
+  readHealth,
+  readLookUpOutcome,
+  readPayOutcome,
+} from '../../src/processor/response.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const NOW_MS = Date.UTC(2025, 6, 15, 12, 0, 0);
@@ -16,7 +21,7 @@ const heldBody = (members: Record<string, unknown>): string =>
 
 test('what was not sent is refused, whatever else is known', () => {
   const cut = 'ECONNREFUSED connect';
-  assert.equal(readAnswer(response(0, '', { sent: false, cut }), NOW_MS), {
+  assert.equal(readPayOutcome(response(0, '', { sent: false, cut }), NOW_MS), {
     kind: 'refused',
     reason: 'not sent: ECONNREFUSED connect',
     retryAfterMs: null,
@@ -24,20 +29,23 @@ test('what was not sent is refused, whatever else is known', () => {
 });
 
 test('what was not sent because this machine lacks something says nothing of the processor', () => {
-  assert.equal(readAnswer(response(0, '', { sent: false, cut: 'EMFILE connect', isOwnLack: true }), NOW_MS), {
-    kind: 'exhausted',
-    reason: 'not sent: EMFILE connect',
-  });
+  assert.equal(
+    readPayOutcome(response(0, '', { sent: false, cut: 'EMFILE connect', isOwnLack: true }), NOW_MS),
+    {
+      kind: 'exhausted',
+      reason: 'not sent: EMFILE connect',
+    },
+  );
 });
 
 test('every status has one meaning', () => {
   const named: Record<number, string> = { 422: 'duplicate', 429: 'refused', 500: 'failed' };
   for (let status = 200; status < 600; status++) {
-    const byClass = ['committed', 'unknown', 'invalid', 'unknown'][Math.floor(status / 100) - 2];
-    assert.is(readAnswer(response(status), NOW_MS).kind, named[status] ?? byClass, String(status));
+    const byClass = ['committed', 'unknown', 'rejected', 'unknown'][Math.floor(status / 100) - 2];
+    assert.is(readPayOutcome(response(status), NOW_MS).kind, named[status] ?? byClass, String(status));
   }
-  assert.is(readAnswer(response(0, '', { cut: 'closed' }), NOW_MS).kind, 'unknown');
-  assert.is(readAnswer(response(999), NOW_MS).kind, 'unknown');
+  assert.is(readPayOutcome(response(0, '', { cut: 'closed' }), NOW_MS).kind, 'unknown');
+  assert.is(readPayOutcome(response(999), NOW_MS).kind, 'unknown');
 });
 
 test('Retry-After in seconds or until a date; what is unreadable is as if it were not there', () => {
@@ -55,15 +63,15 @@ test('Retry-After in seconds or until a date; what is unreadable is as if it wer
     ['1.5', null],
   ];
   for (const [retryAfter, retryAfterMs] of cases) {
-    const answer = readAnswer(response(429, '', { retryAfter }), NOW_MS);
+    const answer = readPayOutcome(response(429, '', { retryAfter }), NOW_MS);
     assert.equal(answer, { kind: 'refused', reason: 'HTTP 429', retryAfterMs }, retryAfter);
     const kind = retryAfterMs === null ? 'unknown' : 'refused';
-    assert.is(readAnswer(response(503, '', { retryAfter }), NOW_MS).kind, kind, retryAfter);
+    assert.is(readPayOutcome(response(503, '', { retryAfter }), NOW_MS).kind, kind, retryAfter);
   }
 });
 
 test('a reason is one line of at most 200 characters', () => {
-  const answer = readAnswer(response(400, `\u0000 bad\r\n\tpayment\u2028${'x'.repeat(1000)}`), NOW_MS);
+  const answer = readPayOutcome(response(400, `\u0000 bad\r\n\tpayment\u2028${'x'.repeat(1000)}`), NOW_MS);
   const reason = 'reason' in answer ? answer.reason : '';
   assert.ok(reason.startsWith('HTTP 400: bad payment xxx'));
   assert.is(reason.length, 200);
@@ -83,7 +91,7 @@ test('find reads stamps of any precision, with a zone or in UTC', () => {
   ];
   for (const [requestedAt, offsetMs] of cases) {
     assert.equal(
-      readFound(response(200, heldBody({ requestedAt })), ID),
+      readLookUpOutcome(response(200, heldBody({ requestedAt })), ID),
       { kind: 'held', amountCents: 1990, requestedAtMs: baseMs + offsetMs },
       requestedAt,
     );
@@ -97,13 +105,13 @@ test('find reads back what pay writes, to the cent and the millisecond', () => {
     fc.property(amounts, instants, (amountCents, requestedAtMs) => {
       const requestedAt = new Date(requestedAtMs).toISOString();
       const body = `{"correlationId":"${ID.toUpperCase()}","amount":${centsToDecimal(amountCents)},"requestedAt":"${requestedAt}"}`;
-      assert.equal(readFound(response(200, body), ID), { kind: 'held', amountCents, requestedAtMs });
+      assert.equal(readLookUpOutcome(response(200, body), ID), { kind: 'held', amountCents, requestedAtMs });
     }),
   );
 });
 
 test('find says absent only of a whole 404, and unknown of whatever is not clear', () => {
-  assert.equal(readFound(response(404), ID), { kind: 'absent' });
+  assert.equal(readLookUpOutcome(response(404), ID), { kind: 'absent' });
   const unclear: readonly Response[] = [
     response(404, '', { cut: 'closed' }),
     response(0, '', { sent: false, cut: 'ECONNREFUSED' }),
@@ -125,7 +133,7 @@ test('find says absent only of a whole 404, and unknown of whatever is not clear
     response(200, heldBody({ requestedAt: '2025-07-15' })),
     response(200, heldBody({ requestedAt: '2025-13-15T12:34:56Z' })),
   ];
-  for (const one of unclear) assert.is(readFound(one, ID).kind, 'unknown', one.text());
+  for (const one of unclear) assert.is(readLookUpOutcome(one, ID).kind, 'unknown', one.text());
 });
 
 test('health reports, is limited, or is unknown', () => {

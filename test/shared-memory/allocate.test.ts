@@ -2,10 +2,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readConfig } from '../../src/config/config.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
-import { Recent } from '../../src/shared-memory/idempotency-cache.ts';
+import { IdempotencyCache } from '../../src/shared-memory/idempotency-cache.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 
 function configOf(environment: Record<string, string>) {
   const reading = readConfig({
@@ -21,10 +21,10 @@ test('every region has the size that the settings ask for', () => {
   const config = configOf({ POOL_THREADS: '3', HTTP_THREADS: '2', JOURNAL_SEGMENTS: '4' });
   const shared = allocateSharedMemory(config, 5);
   assert.is(new Ring(shared.ring).capacity, 1024);
-  assert.is(new Recent(shared.recent).capacity, 1024);
-  assert.equal(shared.boardShape, { processorCount: 3, threadCount: 5 });
-  assert.equal(new Board(shared.board, shared.boardShape).shape, shared.boardShape);
-  const segments = new Segments(shared.segments);
+  assert.is(new IdempotencyCache(shared.idempotencyCache).capacity, 1024);
+  assert.equal(shared.shape, { processorCount: 3, threadCount: 5 });
+  assert.equal(new SharedState(shared.state, shared.shape).shape, shared.shape);
+  const segments = new SegmentTable(shared.segments);
   assert.is(segments.segmentCount, 4 + 5);
   assert.is(segments.recordsPerSegment, 16_384);
 });
@@ -32,7 +32,10 @@ test('every region has the size that the settings ask for', () => {
 test('no two instances hash alike', () => {
   const config = configOf({});
   const [one, other] = [allocateSharedMemory(config, 0), allocateSharedMemory(config, 0)];
-  assert.not.equal([...new Uint8Array(one.recent, 0, 8)], [...new Uint8Array(other.recent, 0, 8)]);
+  assert.not.equal(
+    [...new Uint8Array(one.idempotencyCache, 0, 8)],
+    [...new Uint8Array(other.idempotencyCache, 0, 8)],
+  );
 });
 
 test.run();

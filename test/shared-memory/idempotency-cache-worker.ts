@@ -1,9 +1,9 @@
 import { workerData } from 'node:worker_threads';
-import { Recent, type Remembered } from '../../src/shared-memory/idempotency-cache.ts';
+import { IdempotencyCache, type Reservation } from '../../src/shared-memory/idempotency-cache.ts';
 
 /** Brings the same ids as its rivals do, as nearly at once as threads can. */
 export interface RaceWork {
-  readonly recent: SharedArrayBuffer;
+  readonly idempotencyCache: SharedArrayBuffer;
   readonly thread: number;
   readonly threadCount: number;
   readonly idCount: number;
@@ -15,7 +15,7 @@ export interface RaceWork {
   readonly line: SharedArrayBuffer;
 }
 
-export const ANSWERS: readonly Remembered[] = ['new', 'pending', 'same', 'conflict'];
+export const ANSWERS: readonly Reservation[] = ['new', 'pending', 'same', 'conflict'];
 const TOGETHER = 32;
 
 export function raceId(number: number): Buffer {
@@ -27,13 +27,13 @@ export function raceId(number: number): Buffer {
 if (workerData !== null) race(workerData as RaceWork);
 
 function race(work: RaceWork): void {
-  const recent = new Recent(work.recent);
+  const idempotencyCache = new IdempotencyCache(work.idempotencyCache);
   const answers = new Uint8Array(work.answers);
   const amountCents = work.conflicting ? work.thread + 1 : 1;
   const ids = Array.from({ length: work.idCount }, (_, number) => raceId(number));
   for (const [number, id] of ids.entries()) {
     if (number % TOGETHER === 0) lineUp(work, number / TOGETHER + 1);
-    const answer = recent.remember(id, amountCents, 1_000);
+    const answer = idempotencyCache.reserve(id, amountCents, 1_000);
     answers[work.thread * work.idCount + number] = ANSWERS.indexOf(answer);
   }
 }

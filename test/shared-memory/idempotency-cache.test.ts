@@ -2,57 +2,57 @@ import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Recent } from '../../src/shared-memory/idempotency-cache.ts';
+import { IdempotencyCache } from '../../src/shared-memory/idempotency-cache.ts';
 import { ANSWERS, type RaceWork, raceId } from './idempotency-cache-worker.ts';
 
 const SEED = Uint32Array.of(0x01234567, 0x89abcdef);
 
-function makeRecent(capacity: number): Recent {
-  return new Recent(Recent.allocate(capacity, SEED));
+function makeCache(capacity: number): IdempotencyCache {
+  return new IdempotencyCache(IdempotencyCache.allocate(capacity, SEED));
 }
 
 test('a payment is new, then pending, then the same; another amount is a conflict all along', () => {
-  const recent = makeRecent(64);
+  const idempotencyCache = makeCache(64);
   const id = raceId(1);
-  assert.is(recent.remember(id, 100, 5), 'new');
-  assert.is(recent.find(id), undefined, 'not accepted yet');
-  assert.is(recent.remember(id, 100, 6), 'pending');
-  assert.is(recent.remember(id, 101, 6), 'conflict');
-  recent.confirm(id);
-  assert.is(recent.remember(id, 100, 7), 'same');
-  assert.is(recent.remember(id, 101, 7), 'conflict');
-  assert.equal(recent.find(id), { amountCents: 100, acceptedAtMs: 5 });
+  assert.is(idempotencyCache.reserve(id, 100, 5), 'new');
+  assert.is(idempotencyCache.find(id), undefined, 'not accepted yet');
+  assert.is(idempotencyCache.reserve(id, 100, 6), 'pending');
+  assert.is(idempotencyCache.reserve(id, 101, 6), 'conflict');
+  idempotencyCache.commit(id);
+  assert.is(idempotencyCache.reserve(id, 100, 7), 'same');
+  assert.is(idempotencyCache.reserve(id, 101, 7), 'conflict');
+  assert.equal(idempotencyCache.find(id), { amountCents: 100, acceptedAtMs: 5 });
 });
 
 test('holds the largest amounts and times', () => {
-  const recent = makeRecent(8);
+  const idempotencyCache = makeCache(8);
   const id = raceId(1);
   const [amountCents, acceptedAtMs] = [Number.MAX_SAFE_INTEGER, 2 ** 48 - 1];
-  recent.remember(id, amountCents, acceptedAtMs);
-  recent.confirm(id);
-  assert.equal(recent.find(id), { amountCents, acceptedAtMs });
-  assert.is(recent.remember(id, amountCents - 2 ** 32, acceptedAtMs), 'conflict');
+  idempotencyCache.reserve(id, amountCents, acceptedAtMs);
+  idempotencyCache.commit(id);
+  assert.equal(idempotencyCache.find(id), { amountCents, acceptedAtMs });
+  assert.is(idempotencyCache.reserve(id, amountCents - 2 ** 32, acceptedAtMs), 'conflict');
 });
 
 test('the oldest gives way', () => {
-  const recent = makeRecent(8);
+  const idempotencyCache = makeCache(8);
   for (let number = 0; number < 9; number++) {
-    assert.is(recent.remember(raceId(number), 1, 100 - number), 'new');
-    recent.confirm(raceId(number));
+    assert.is(idempotencyCache.reserve(raceId(number), 1, 100 - number), 'new');
+    idempotencyCache.commit(raceId(number));
   }
-  const known = Array.from({ length: 9 }, (_, number) => recent.find(raceId(number)) !== undefined);
+  const known = Array.from({ length: 9 }, (_, number) => idempotencyCache.find(raceId(number)) !== undefined);
   // Number 7 was accepted earliest when number 8 came.
   assert.equal(known, [true, true, true, true, true, true, true, false, true]);
 });
 
 test('sequential ids spread over the buckets, differently for each seed', () => {
   const counts = [SEED, Uint32Array.of(1, 0), Uint32Array.of(0xffffffff, 7)].map((seed) => {
-    const recent = new Recent(Recent.allocate(4096, seed));
+    const idempotencyCache = new IdempotencyCache(IdempotencyCache.allocate(4096, seed));
     for (let number = 0; number < 2048; number++) {
-      recent.remember(raceId(number), 1, 1);
-      recent.confirm(raceId(number));
+      idempotencyCache.reserve(raceId(number), 1, 1);
+      idempotencyCache.commit(raceId(number));
     }
-    return Array.from({ length: 2048 }, (_, number) => recent.find(raceId(number)) !== undefined);
+    return Array.from({ length: 2048 }, (_, number) => idempotencyCache.find(raceId(number)) !== undefined);
   });
   // With 4 for a bucket of 8, chance alone drops 2%; a hash that keeps patterns would drop none, or most.
   for (const known of counts) {
@@ -72,7 +72,7 @@ test('behaves as a map does', () => {
   });
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 100 }), fc.constantFrom(8, 64), (steps, capacity) => {
-      const recent = makeRecent(capacity);
+      const idempotencyCache = makeCache(capacity);
       const model = new Map<number, { amountCents: number; acceptedAtMs: number; confirmed: boolean }>();
       let floorMs = 0;
       for (const { step, number, amountCents, ms } of steps) {
@@ -83,21 +83,21 @@ test('behaves as a map does', () => {
           let expected = 'new';
           if (held !== undefined && held.amountCents !== amountCents) expected = 'conflict';
           else if (held !== undefined) expected = held.confirmed ? 'same' : 'pending';
-          assert.is(recent.remember(id, amountCents, floorMs + ms), expected);
+          assert.is(idempotencyCache.reserve(id, amountCents, floorMs + ms), expected);
           if (held === undefined)
             model.set(number, { amountCents, acceptedAtMs: floorMs + ms, confirmed: false });
         } else if (step === 'confirm') {
-          recent.confirm(id);
+          idempotencyCache.commit(id);
           if (held !== undefined) held.confirmed = true;
         } else if (step === 'forget') {
-          recent.forget(id);
+          idempotencyCache.abort(id);
           if (held !== undefined && !held.confirmed) model.delete(number);
         } else if (step === 'find') {
           const { amountCents: cents, acceptedAtMs } = held ?? { amountCents: 0, acceptedAtMs: 0 };
           const expected = held?.confirmed ? { amountCents: cents, acceptedAtMs } : undefined;
-          assert.equal(recent.find(id), expected);
+          assert.equal(idempotencyCache.find(id), expected);
         } else {
-          recent.forgetBefore(ms);
+          idempotencyCache.forgetBefore(ms);
           floorMs = Math.max(floorMs, ms);
         }
       }
@@ -107,27 +107,35 @@ test('behaves as a map does', () => {
 });
 
 test('the floor holds for what comes later, never falls, and takes times of today', () => {
-  const recent = makeRecent(8);
+  const idempotencyCache = makeCache(8);
   const nowMs = 1_752_577_200_123;
-  recent.forgetBefore(nowMs);
-  recent.forgetBefore(nowMs - 2 ** 33);
-  recent.remember(raceId(1), 1, nowMs - 1);
-  recent.confirm(raceId(1));
-  assert.is(recent.find(raceId(1)), undefined);
-  recent.remember(raceId(2), 1, nowMs);
-  recent.confirm(raceId(2));
-  assert.ok(recent.find(raceId(2)));
+  idempotencyCache.forgetBefore(nowMs);
+  idempotencyCache.forgetBefore(nowMs - 2 ** 33);
+  idempotencyCache.reserve(raceId(1), 1, nowMs - 1);
+  idempotencyCache.commit(raceId(1));
+  assert.is(idempotencyCache.find(raceId(1)), undefined);
+  idempotencyCache.reserve(raceId(2), 1, nowMs);
+  idempotencyCache.commit(raceId(2));
+  assert.ok(idempotencyCache.find(raceId(2)));
 });
 
 for (const conflicting of [false, true]) {
   test(`of threads that bring one id at once, ${conflicting ? 'with different amounts, ' : ''}one wins`, async () => {
     const threadCount = 3;
     const idCount = 8_192;
-    const recent = Recent.allocate(65_536, SEED);
+    const idempotencyCache = IdempotencyCache.allocate(65_536, SEED);
     const answers = new SharedArrayBuffer(threadCount * idCount);
     const line = new SharedArrayBuffer(4);
     const workers = Array.from({ length: threadCount }, (_, thread) => {
-      const workerData: RaceWork = { recent, thread, threadCount, idCount, conflicting, answers, line };
+      const workerData: RaceWork = {
+        idempotencyCache,
+        thread,
+        threadCount,
+        idCount,
+        conflicting,
+        answers,
+        line,
+      };
       return new Worker(new URL('./idempotency-cache-worker.ts', import.meta.url), { workerData });
     });
     await Promise.all(
@@ -152,8 +160,8 @@ for (const conflicting of [false, true]) {
 }
 
 test('a capacity that is no power of two, or less than a bucket, is a bug', () => {
-  assert.throws(() => Recent.allocate(12, SEED));
-  assert.throws(() => Recent.allocate(4, SEED));
+  assert.throws(() => IdempotencyCache.allocate(12, SEED));
+  assert.throws(() => IdempotencyCache.allocate(4, SEED));
 });
 
 test.run();

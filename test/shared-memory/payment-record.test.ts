@@ -3,7 +3,11 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TRACE_BYTES } from '../../src/core/trace-context.ts';
 import { UUID_BYTES } from '../../src/core/uuid.ts';
-import { ACCEPTANCE_BYTES, Acceptance, writeAcceptance } from '../../src/shared-memory/payment-record.ts';
+import {
+  PAYMENT_RECORD_BYTES,
+  PaymentRecord,
+  writePaymentRecord,
+} from '../../src/shared-memory/payment-record.ts';
 
 const OFFSET = 8;
 const anyBytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
@@ -15,12 +19,12 @@ const anyAcceptance = fc.record({
 });
 
 test('what is written is read, whatever stood there before', () => {
-  const bytes = Buffer.alloc(OFFSET + ACCEPTANCE_BYTES + OFFSET);
+  const bytes = Buffer.alloc(OFFSET + PAYMENT_RECORD_BYTES + OFFSET);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const read = new Acceptance();
+  const read = new PaymentRecord();
   fc.assert(
     fc.property(anyAcceptance, ({ id, amountCents, acceptedAtMs, trace }) => {
-      writeAcceptance(view, bytes, OFFSET, id, amountCents, acceptedAtMs, trace);
+      writePaymentRecord(view, bytes, OFFSET, id, amountCents, acceptedAtMs, trace);
       read.read(view, bytes, OFFSET);
       assert.equal([...read.id], [...id]);
       assert.is(read.amountCents, amountCents);
@@ -31,19 +35,19 @@ test('what is written is read, whatever stood there before', () => {
 });
 
 test('nothing is written outside its bytes', () => {
-  const bytes = Buffer.alloc(OFFSET + ACCEPTANCE_BYTES + OFFSET, 0xaa);
+  const bytes = Buffer.alloc(OFFSET + PAYMENT_RECORD_BYTES + OFFSET, 0xaa);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  writeAcceptance(view, bytes, OFFSET, new Uint8Array(UUID_BYTES), 1, 1, new Uint8Array(TRACE_BYTES));
+  writePaymentRecord(view, bytes, OFFSET, new Uint8Array(UUID_BYTES), 1, 1, new Uint8Array(TRACE_BYTES));
   assert.ok(bytes.subarray(0, OFFSET).every((byte) => byte === 0xaa));
-  assert.ok(bytes.subarray(OFFSET + ACCEPTANCE_BYTES).every((byte) => byte === 0xaa));
+  assert.ok(bytes.subarray(OFFSET + PAYMENT_RECORD_BYTES).every((byte) => byte === 0xaa));
 });
 
 test('a trace that is gone leaves no bytes behind', () => {
-  const bytes = Buffer.alloc(ACCEPTANCE_BYTES);
+  const bytes = Buffer.alloc(PAYMENT_RECORD_BYTES);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const id = Buffer.alloc(UUID_BYTES, 1);
-  writeAcceptance(view, bytes, 0, id, 100, 2, Buffer.alloc(TRACE_BYTES, 0xff));
-  writeAcceptance(view, bytes, 0, id, 100, 2, null);
+  writePaymentRecord(view, bytes, 0, id, 100, 2, Buffer.alloc(TRACE_BYTES, 0xff));
+  writePaymentRecord(view, bytes, 0, id, 100, 2, null);
   assert.not.ok(bytes.includes(0xff));
 });
 

@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 
 /** Marks every `step`th of `count` records done, beginning with `first`. */
 export interface MarkWork {
@@ -11,6 +11,6 @@ export interface MarkWork {
 }
 
 const work = workerData as MarkWork;
-const segments = new Segments(work.segments);
+const segments = new SegmentTable(work.segments);
 for (let record = work.first; record < work.count; record += work.step)
   segments.markDone(work.firstRef + record);

@@ -3,24 +3,24 @@ import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import type { MarkWork } from './segment-table-worker.ts';
 
 const RECORDS = 32;
 
-function makeSegments(segmentCount = 2, recordsPerSegment = RECORDS): Segments {
-  return new Segments(Segments.allocate(segmentCount, recordsPerSegment));
+function makeSegments(segmentCount = 2, recordsPerSegment = RECORDS): SegmentTable {
+  return new SegmentTable(SegmentTable.allocate(segmentCount, recordsPerSegment));
 }
 
 /** A sealed segment with so many records. */
-function fill(segments: Segments, written: number): number {
+function fill(segments: SegmentTable, written: number): number {
   const segment = segments.acquire();
   segments.setWritten(segment, written);
   segments.seal(segment);
   return segment;
 }
 
-function markAll(segments: Segments, segment: number, written: number): void {
+function markAll(segments: SegmentTable, segment: number, written: number): void {
   for (let record = 0; record < written; record++) segments.markDone(segments.ref(segment, record));
 }
 
@@ -130,8 +130,8 @@ test('adopts files of earlier lives, and numbers new ones behind them', () => {
 
 test('threads that mark the same words lose no mark', async () => {
   const count = 16_384;
-  const buffer = Segments.allocate(1, count);
-  const segments = new Segments(buffer);
+  const buffer = SegmentTable.allocate(1, count);
+  const segments = new SegmentTable(buffer);
   const segment = fill(segments, count);
   const work = { segments: buffer, step: 3, count, firstRef: segments.ref(segment, 0) };
   const workers = [0, 1, 2].map(
@@ -151,7 +151,7 @@ test('a step out of turn is a bug, and says so', () => {
   assert.throws(() => segments.setWritten(segment, 2));
   assert.throws(() => segments.free(segment));
   assert.throws(() => segments.ref(segment, RECORDS));
-  assert.throws(() => Segments.allocate(1, 20));
+  assert.throws(() => SegmentTable.allocate(1, 20));
 });
 
 test.run();

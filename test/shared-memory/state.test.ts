@@ -1,34 +1,34 @@
 import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Board } from '../../src/shared-memory/state.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 3 };
 
 /** Two views of one memory, as two threads have them. */
-function twoViews(shape = SHAPE): [Board, Board] {
-  const buffer = Board.allocate(shape);
-  return [new Board(buffer, shape), new Board(buffer, shape)];
+function twoViews(shape = SHAPE): [SharedState, SharedState] {
+  const buffer = SharedState.allocate(shape);
+  return [new SharedState(buffer, shape), new SharedState(buffer, shape)];
 }
 
 test('has the size of its table: 8 words, 16 a processor, 2 a call cell, 1 a thread', () => {
-  assert.is(Board.allocate(SHAPE).byteLength, 8 * (8 + 16 * 2 + 2 * 2 * 3 + 3));
-  assert.throws(() => new Board(Board.allocate(SHAPE), { processorCount: 2, threadCount: 2 }));
+  assert.is(SharedState.allocate(SHAPE).byteLength, 8 * (8 + 16 * 2 + 2 * 2 * 3 + 3));
+  assert.throws(() => new SharedState(SharedState.allocate(SHAPE), { processorCount: 2, threadCount: 2 }));
 });
 
 test('begins with nothing: not stopping, nobody ready, breakers closed, no calls, no counts', () => {
-  const [board] = twoViews();
-  assert.not(board.stopping);
-  assert.is(board.threadsReady, 0);
-  assert.is(board.purgedAtMs, 0);
+  const [sharedState] = twoViews();
+  assert.not(sharedState.stopping);
+  assert.is(sharedState.threadsReady, 0);
+  assert.is(sharedState.purgedAtMs, 0);
   for (const processor of [0, 1]) {
-    assert.not(board.breakerOpen(processor));
-    assert.is(board.latencyMs(processor), 0);
-    assert.is(board.succeededAtMs(processor), 0);
-    assert.is(board.oldestCallAtMs(processor), null);
-    assert.is(board.callsInFlight(processor), 0);
-    assert.equal(board.reason(processor), { reason: 'none', sinceMs: 0 });
-    assert.is(board.reported(processor), null);
+    assert.not(sharedState.breakerOpen(processor));
+    assert.is(sharedState.latencyMs(processor), 0);
+    assert.is(sharedState.succeededAtMs(processor), 0);
+    assert.is(sharedState.oldestCallAtMs(processor), null);
+    assert.is(sharedState.callsInFlight(processor), 0);
+    assert.equal(sharedState.reason(processor), { reason: 'none', sinceMs: 0 });
+    assert.is(sharedState.reported(processor), null);
   }
 });
 
@@ -37,8 +37,8 @@ test('a reason stands since it became so, for its processor alone', () => {
   one.setReason(1, 'slow', 10);
   one.setReason(1, 'slow', 20);
   assert.equal(other.reason(1), { reason: 'slow', sinceMs: 10 });
-  one.setReason(1, 'after-patience', 30);
-  assert.equal(other.reason(1), { reason: 'after-patience', sinceMs: 30 });
+  one.setReason(1, 'after-failover-delay', 30);
+  assert.equal(other.reason(1), { reason: 'after-failover-delay', sinceMs: 30 });
   assert.equal(other.reason(0), { reason: 'none', sinceMs: 0 });
 });
 
@@ -100,37 +100,37 @@ test('failures and trials are counted by processor over all threads, and forgott
   assert.is(one.countFailure(0), 1);
   assert.is(other.countFailure(0), 2);
   assert.is(other.countFailure(1), 1);
-  assert.is(one.countTrial(0), 1);
-  assert.is(other.countTrial(0), 2);
-  one.forgetFailures(0);
+  assert.is(one.countProbe(0), 1);
+  assert.is(other.countProbe(0), 2);
+  one.resetFailures(0);
   assert.is(other.countFailure(0), 1);
-  assert.is(other.countTrial(0), 3);
-  one.forgetTrials(0);
-  assert.is(other.countTrial(0), 1);
+  assert.is(other.countProbe(0), 3);
+  one.resetProbes(0);
+  assert.is(other.countProbe(0), 1);
   assert.is(other.countFailure(1), 2);
 });
 
 test('a trial that is due is taken once, and is due again at the moment set', () => {
   const [one, other] = twoViews();
-  one.setTrialAt(0, 1000);
-  assert.not(other.trialDue(0, 999));
-  assert.not(other.takeTrial(0, 999, 5000));
-  assert.ok(other.trialDue(0, 1000));
-  assert.ok(other.takeTrial(0, 1000, 3000));
-  assert.not(one.takeTrial(0, 1000, 3000));
-  assert.not(one.trialDue(0, 2999));
-  assert.ok(one.takeTrial(0, 3000, 4000));
+  one.setProbeAt(0, 1000);
+  assert.not(other.isProbeDue(0, 999));
+  assert.not(other.takeProbe(0, 999, 5000));
+  assert.ok(other.isProbeDue(0, 1000));
+  assert.ok(other.takeProbe(0, 1000, 3000));
+  assert.not(one.takeProbe(0, 1000, 3000));
+  assert.not(one.isProbeDue(0, 2999));
+  assert.ok(one.takeProbe(0, 3000, 4000));
 });
 
 test('a trial keeps its moment where the low 32 bits wrap, and beyond them', () => {
-  const [board] = twoViews();
+  const [sharedState] = twoViews();
   for (const atMs of [2 ** 31 - 5, 2 ** 31, 2 ** 32 - 5, 2 ** 32 + 7, 2 ** 40 + 123]) {
-    board.setTrialAt(0, atMs);
-    assert.not(board.trialDue(0, atMs - 1));
-    assert.ok(board.trialDue(0, atMs));
-    assert.ok(board.takeTrial(0, atMs + 10, atMs + 20));
-    assert.not(board.trialDue(0, atMs + 19));
-    assert.ok(board.trialDue(0, atMs + 20));
+    sharedState.setProbeAt(0, atMs);
+    assert.not(sharedState.isProbeDue(0, atMs - 1));
+    assert.ok(sharedState.isProbeDue(0, atMs));
+    assert.ok(sharedState.takeProbe(0, atMs + 10, atMs + 20));
+    assert.not(sharedState.isProbeDue(0, atMs + 19));
+    assert.ok(sharedState.isProbeDue(0, atMs + 20));
   }
 });
 
@@ -156,54 +156,54 @@ test('knows the oldest call to a processor, and how many there are, over all thr
 });
 
 test('a thread that died has no calls and is not ready; others keep theirs', () => {
-  const [board] = twoViews();
+  const [sharedState] = twoViews();
   for (const thread of [0, 1]) {
-    board.setReady(thread, true);
-    board.setCalls(thread, 0, 3, 100 + thread);
-    board.setCalls(thread, 1, 2, 200 + thread);
+    sharedState.setReady(thread, true);
+    sharedState.setCalls(thread, 0, 3, 100 + thread);
+    sharedState.setCalls(thread, 1, 2, 200 + thread);
   }
-  board.threadDied(0);
-  assert.is(board.threadsReady, 1);
-  assert.is(board.callsInFlight(0), 3);
-  assert.is(board.oldestCallAtMs(0), 101);
-  assert.is(board.callsInFlight(1), 2);
-  assert.is(board.oldestCallAtMs(1), 201);
+  sharedState.threadDied(0);
+  assert.is(sharedState.threadsReady, 1);
+  assert.is(sharedState.callsInFlight(0), 3);
+  assert.is(sharedState.oldestCallAtMs(0), 101);
+  assert.is(sharedState.callsInFlight(1), 2);
+  assert.is(sharedState.oldestCallAtMs(1), 201);
 });
 
 test('no field shares a word with another', () => {
-  const [board] = twoViews();
-  board.stop();
-  board.raisePurgedAt(1);
+  const [sharedState] = twoViews();
+  sharedState.stop();
+  sharedState.raisePurgedAt(1);
   for (const processor of [0, 1]) {
-    board.moveBreaker(processor, 'closed', 'open', 1);
-    board.countFailure(processor);
-    board.countTrial(processor);
-    board.setTrialAt(processor, 70 + processor);
-    board.setLatency(processor, 80 + processor);
-    board.setSucceededAt(processor, 90 + processor);
-    for (const thread of [0, 1, 2]) board.setCalls(thread, processor, thread + 1, 1000 + thread);
+    sharedState.moveBreaker(processor, 'closed', 'open', 1);
+    sharedState.countFailure(processor);
+    sharedState.countProbe(processor);
+    sharedState.setProbeAt(processor, 70 + processor);
+    sharedState.setLatency(processor, 80 + processor);
+    sharedState.setSucceededAt(processor, 90 + processor);
+    for (const thread of [0, 1, 2]) sharedState.setCalls(thread, processor, thread + 1, 1000 + thread);
   }
   for (const thread of [0, 1, 2]) {
-    board.setReady(thread, true);
+    sharedState.setReady(thread, true);
   }
-  assert.ok(board.stopping);
-  assert.is(board.purgedAtMs, 1);
-  assert.is(board.threadsReady, 3);
+  assert.ok(sharedState.stopping);
+  assert.is(sharedState.purgedAtMs, 1);
+  assert.is(sharedState.threadsReady, 3);
   for (const processor of [0, 1]) {
-    assert.ok(board.breakerOpen(processor));
-    assert.is(board.countFailure(processor), 2);
-    assert.is(board.countTrial(processor), 2);
-    assert.not(board.trialDue(processor, 69 + processor));
-    assert.ok(board.trialDue(processor, 70 + processor));
-    assert.is(board.latencyMs(processor), 80 + processor);
-    assert.is(board.succeededAtMs(processor), 90 + processor);
-    assert.is(board.callsInFlight(processor), 6);
-    assert.is(board.oldestCallAtMs(processor), 1000);
+    assert.ok(sharedState.breakerOpen(processor));
+    assert.is(sharedState.countFailure(processor), 2);
+    assert.is(sharedState.countProbe(processor), 2);
+    assert.not(sharedState.isProbeDue(processor, 69 + processor));
+    assert.ok(sharedState.isProbeDue(processor, 70 + processor));
+    assert.is(sharedState.latencyMs(processor), 80 + processor);
+    assert.is(sharedState.succeededAtMs(processor), 90 + processor);
+    assert.is(sharedState.callsInFlight(processor), 6);
+    assert.is(sharedState.oldestCallAtMs(processor), 1000);
   }
 });
 
 test('of two threads that race for trials, each trial is taken by one', async () => {
-  const buffer = Board.allocate(SHAPE);
+  const buffer = SharedState.allocate(SHAPE);
   const code = `
     import { parentPort, workerData } from 'node:worker_threads';
     const { Board } = await import(${JSON.stringify(new URL('../../src/shared-memory/state.ts', import.meta.url).href)});

@@ -216,7 +216,7 @@ export class Audit {
       this.broken('accepted, and lost', correlationId);
       return;
     }
-    if (entry.status !== 'settled' && entry.status !== 'invalid')
+    if (entry.status !== 'settled' && entry.status !== 'rejected')
       this.broken(`accepted, and ${entry.status} for ever`, correlationId);
     if (entry.status === 'settled' && !this.#charges.has(correlationId))
       this.broken('settled, and never charged', correlationId);

@@ -1,22 +1,22 @@
 import assert from 'node:assert';
 import { mkdirSync, rmSync } from 'node:fs';
 import type { Log } from '../../src/core/log.ts';
-import { type Durability, Intake, type Verdict } from '../../src/http/payment-acceptor.ts';
+import { type Durability, PaymentAcceptor, type Verdict } from '../../src/http/payment-acceptor.ts';
 import { Recovery } from '../../src/journal/recovery.ts';
 import { journalFileCount, replay } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
 import { MemoryLedger, type MemoryStore } from '../../src/ledger/memory/ledger.ts';
-import { Standing } from '../../src/pool/circuit-breakers.ts';
+import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
 import { RingSource } from '../../src/pool/ring-source.ts';
-import { Recent } from '../../src/shared-memory/idempotency-cache.ts';
-import { Meters } from '../../src/shared-memory/metrics-table.ts';
+import { IdempotencyCache } from '../../src/shared-memory/idempotency-cache.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
-import { Segments } from '../../src/shared-memory/segment-table.ts';
-import { Board } from '../../src/shared-memory/state.ts';
-import { CARRIER } from '../../src/tracing/open.ts';
+import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
+import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { type Audit, nameOf } from './audit.ts';
 import { SimFiles } from './journal-files.ts';
 import { SimLedger } from './ledger.ts';
@@ -114,13 +114,13 @@ export class Life {
   readonly #parts: InstanceParts;
   readonly #random: Random;
   readonly #log: Log;
-  readonly #board: Board;
-  readonly #meters: Meters;
+  readonly #sharedState: SharedState;
+  readonly #metricsTable: MetricsTable;
   readonly #ring: SimRing;
-  readonly #segments: Segments;
+  readonly #segments: SegmentTable;
   readonly #recovery: Recovery;
   readonly #journal: Journal;
-  readonly #intake: Intake;
+  readonly #acceptor: PaymentAcceptor;
   readonly #lease: Lease | null;
   readonly #threads: Thread[] = [];
 
@@ -131,47 +131,49 @@ export class Life {
     this.scope = scope;
     this.#random = random;
     this.#log = logOf(audit, `instance ${index}`);
-    const boardShape = { processorCount: plan.processorCount, threadCount: plan.threadCount + 1 };
-    this.#board = new Board(Board.allocate(boardShape), boardShape);
-    this.#meters = new Meters(Meters.allocate(boardShape), boardShape);
+    const shape = { processorCount: plan.processorCount, threadCount: plan.threadCount + 1 };
+    this.#sharedState = new SharedState(SharedState.allocate(shape), shape);
+    this.#metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
     this.#ring = new SimRing(sizes.ringCapacity);
     const segmentCount = sizes.segmentCount + journalFileCount(directory);
-    this.#segments = new Segments(Segments.allocate(segmentCount, sizes.recordsPerSegment));
+    this.#segments = new SegmentTable(SegmentTable.allocate(segmentCount, sizes.recordsPerSegment));
     const replayed = replay(directory, this.#segments);
     assert.ok(replayed.kind === 'ok');
     if (replayed.damaged.length > 0) audit.broken('a record is damaged', null);
-    const recent = new Recent(Recent.allocate(1024, Uint32Array.of(random.u32(), random.u32())));
+    const idempotencyCache = new IdempotencyCache(
+      IdempotencyCache.allocate(1024, Uint32Array.of(random.u32(), random.u32())),
+    );
     this.#recovery = new Recovery({
       directory,
       segments: this.#segments,
-      recent,
+      idempotencyCache,
       ring: this.#ring,
       clock: scope,
       log: this.#log,
-      stopping: () => this.#board.stopping,
+      stopping: () => this.#sharedState.stopping,
       journalAccepts: plan.durability === 'journal',
     });
-    this.#recovery.remember();
+    this.#recovery.fillCache();
     this.files = new SimFiles({ instance: index, scope, weather, random: random.fork('disk'), audit });
     this.#journal = new Journal({
       directory,
       writer: 'http-0',
       segments: this.#segments,
-      durable: plan.durability === 'flush',
-      flushRecords: 1,
+      durable: plan.durability === 'fsync',
+      batchRecords: 1,
       randomU32: () => random.u32(),
       files: this.files,
     });
     const ledger = this.#ledgerOf(scope, 'http-0');
     this.#lease = plan.durability === 'ledger' ? this.#leaseOf(ledger) : null;
     void this.#lease?.start();
-    this.#intake = new Intake({
-      recent,
+    this.#acceptor = new PaymentAcceptor({
+      idempotencyCache,
       ring: this.#ring,
       journal: this.#journal,
       segments: this.#segments,
-      board: this.#board,
-      sheet: this.#meters.sheet(plan.threadCount),
+      sharedState: this.#sharedState,
+      metrics: this.#metricsTable.thread(plan.threadCount),
       clock: scope,
       durability: this.#durability(ledger),
       log: this.#log,
@@ -183,13 +185,13 @@ export class Life {
 
   /** Refuses when the instance is stopping; `answer` gets nothing when it dies before. */
   post(id: Buffer, amountCents: number, answer: (verdict: Verdict | 'stopping') => void): void {
-    if (this.#board.stopping) answer('stopping');
-    else this.#intake.offer(id, amountCents, null, answer);
+    if (this.#sharedState.stopping) answer('stopping');
+    else this.#acceptor.accept(id, amountCents, null, answer);
   }
 
   /** Positions of the processors whose breakers are not closed. */
   get openBreakers(): number[] {
-    return [...this.#parts.processors.keys()].filter((processor) => this.#board.breakerOpen(processor));
+    return [...this.#parts.processors.keys()].filter((processor) => this.#sharedState.breakerOpen(processor));
   }
 
   get isJournalEmpty(): boolean {
@@ -198,18 +200,18 @@ export class Life {
 
   killThread(index: number): void {
     const thread = this.#threads[index];
-    if (thread === undefined || !thread.scope.alive || this.#board.stopping) return;
+    if (thread === undefined || !thread.scope.alive || this.#sharedState.stopping) return;
     thread.scope.kill();
     this.#parts.audit.tell(`instance ${this.#parts.index}`, `thread ${index} dies`);
-    this.#board.threadDied(index);
+    this.#sharedState.threadDied(index);
     void this.#recovery.pushAgain();
     this.scope.after(REPLACE_AFTER_MS, () => this.#startThread(index, thread.life + 1));
   }
 
   /** As on SIGTERM: drains for a while, then ends. */
   async stop(): Promise<void> {
-    if (this.#board.stopping) return;
-    this.#board.stop();
+    if (this.#sharedState.stopping) return;
+    this.#sharedState.stop();
     this.#ring.wakeAll();
     const drained = Promise.all(this.#threads.map((thread) => thread.done));
     const overdue = new Promise((resolve) => this.scope.after(STOP_TIMEOUT_MS, () => resolve(null)));
@@ -240,15 +242,15 @@ export class Life {
           callLimit: plan.sizes.callLimit,
         }),
     );
-    const [board, log, clock] = [this.#board, this.#log, scope];
-    const sheet = this.#meters.sheet(index);
+    const [sharedState, log, clock] = [this.#sharedState, this.#log, scope];
+    const metrics = this.#metricsTable.thread(index);
     const policy = dispatcherPolicy(plan);
-    const standing = new Standing({
-      board,
-      sheet,
+    const breakers = new CircuitBreakers({
+      sharedState,
+      metrics,
       names,
       policy: {
-        patienceMs: policy.patienceMs,
+        failoverDelayMs: policy.failoverDelayMs,
         latencyBudgetMs: policy.latencyBudgetMs,
         breakerFailures: plan.sizes.breakerFailures,
         breakerBackoff: { baseMs: 250, maxMs: 5000 },
@@ -257,31 +259,31 @@ export class Life {
       random: random.next,
       log,
     });
-    const drain = new Dispatcher({
-      seat: { instanceId: `instance-${this.#parts.index}`, name: `pool-${index}` },
+    const dispatcher = new Dispatcher({
+      worker: { instanceId: `instance-${this.#parts.index}`, name: `pool-${index}` },
       thread: index,
-      source: new RingSource(this.#ring.seenBy(scope), this.#segments, board),
+      source: new RingSource(this.#ring.seenBy(scope), this.#segments, sharedState),
       ledger,
       processors: links,
-      standing,
-      board,
-      sheet,
+      breakers,
+      sharedState,
+      metrics,
       policy,
       clock,
       random: random.next,
       log,
-      tracer: CARRIER,
+      tracer: propagationOnlyTracer,
     });
-    const done = drain.run();
+    const done = dispatcher.run();
     this.#threads[index] = { scope, life, done };
     if (index !== 0) return;
     const health = new HealthWatch({
       ledger,
       processors: links,
       names,
-      standing,
-      board,
-      sheet,
+      breakers,
+      sharedState,
+      metrics,
       policy: { healthIntervalMs: 5100, healthTimeoutMs: 1500 },
       clock,
       random: random.next,
@@ -307,14 +309,14 @@ export class Life {
 
   #leaseOf(ledger: SimLedger): Lease {
     return new Lease({
-      seat: { instanceId: `instance-${this.#parts.index}`, name: 'http-0' },
+      worker: { instanceId: `instance-${this.#parts.index}`, name: 'http-0' },
       ledger,
       leaseMs: this.#parts.plan.sizes.leaseMs,
       clock: this.scope,
       random: this.#random.fork('http lease').next,
       log: this.#log,
-      sheet: this.#meters.sheet(this.#parts.plan.threadCount),
-      onEnlisted: () => {},
+      metrics: this.#metricsTable.thread(this.#parts.plan.threadCount),
+      onAcquired: () => {},
       adopt: () => {},
       room: () => 0,
       alone: (work) => work(),
@@ -323,7 +325,7 @@ export class Life {
 
   #durability(ledger: SimLedger): Durability {
     if (this.#lease !== null) return { kind: 'ledger', ledger, lease: this.#lease };
-    return { kind: this.#parts.plan.durability === 'flush' ? 'flush' : 'journal' };
+    return { kind: this.#parts.plan.durability === 'fsync' ? 'fsync' : 'journal' };
   }
 
   #reclaimLater(): void {
@@ -378,15 +380,15 @@ class SimRing extends Ring {
 
 function dispatcherPolicy({ sizes }: Plan): DispatcherPolicy {
   return {
-    patienceMs: sizes.patienceMs,
+    failoverDelayMs: sizes.failoverDelayMs,
     latencyBudgetMs: 1000,
     processorTimeoutMs: sizes.timeoutMs,
-    pinHoldMs: sizes.pinHoldMs,
+    inDoubtHoldMs: sizes.inDoubtHoldMs,
     leaseMs: sizes.leaseMs,
     backoff: { baseMs: 50, maxMs: 2000 },
     batchWindowMs: sizes.batchWindowMs,
     batchLimit: sizes.batchLimit,
-    heldLimit: sizes.heldLimit,
+    inFlightLimit: sizes.inFlightLimit,
     callLimit: sizes.callLimit,
     drainRate: 1000,
   };

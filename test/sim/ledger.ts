@@ -5,16 +5,16 @@ import {
   type HealthTurn,
   type Ledger,
   type LedgerEntry,
+  type LedgerEvent,
   type LedgerPage,
-  type Notice,
   type OwnerRecord,
   ok,
   type ProcessorTotals,
   type Reply,
-  type Seat,
   type Settlement,
   type StrandedPayments,
   unavailable,
+  type WorkerId,
 } from '../../src/ledger/ledger.ts';
 import type { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import type { Audit } from './audit.ts';
@@ -54,16 +54,16 @@ export class SimLedger implements Ledger {
     parts.scope.onKilled(() => void parts.inner.close());
   }
 
-  enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>> {
-    return this.#ask((inner) => inner.enlist(seat, leaseUntilMs));
+  acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
+    return this.#ask((inner) => inner.acquireLease(worker, leaseUntilMs));
   }
 
-  renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
-    return this.#ask((inner) => inner.renew(owner, leaseUntilMs));
+  renewLease(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.renewLease(owner, leaseUntilMs));
   }
 
-  retire(owner: number): Promise<Reply<void>> {
-    return this.#ask((inner) => inner.retire(owner));
+  releaseLease(owner: number): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.releaseLease(owner));
   }
 
   owners(): Promise<Reply<OwnerRecord[]>> {
@@ -89,9 +89,9 @@ export class SimLedger implements Ledger {
       },
       (entries) => {
         if (entries.length === 0) return;
-        const seat = { instanceId: 'lost', name: 'lost', owner: from, leaseUntilMs: 0 };
+        const worker = { instanceId: 'lost', name: 'lost', owner: from, leaseUntilMs: 0 };
         const lost = this.#lostTakeOvers.get(from);
-        this.#lostTakeOvers.set(from, { record: seat, entries: [...(lost?.entries ?? []), ...entries] });
+        this.#lostTakeOvers.set(from, { record: worker, entries: [...(lost?.entries ?? []), ...entries] });
       },
     );
   }
@@ -137,8 +137,8 @@ export class SimLedger implements Ledger {
     return this.#ask((inner) => inner.publishHealth(report));
   }
 
-  subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>> {
-    const hear = (notice: Notice) => this.#reply(() => listener(notice));
+  subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>> {
+    const hear = (event: LedgerEvent) => this.#reply(() => listener(event));
     return this.#ask((inner) => inner.subscribe(hear));
   }
 

@@ -54,7 +54,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'free a pinned payment before the hold time',
     file: 'pool/dispatcher.ts',
-    from: 'calledAtMs + this.#parts.policy.pinHoldMs',
+    from: 'calledAtMs + this.#parts.policy.inDoubtHoldMs',
     to: 'calledAtMs + 100',
   },
   {

@@ -6,7 +6,7 @@ export interface Plan {
   readonly instanceCount: number;
   readonly threadCount: number;
   readonly processorCount: number;
-  readonly durability: 'journal' | 'flush' | 'ledger';
+  readonly durability: 'journal' | 'fsync' | 'ledger';
   readonly sizes: Sizes;
   readonly posts: readonly Post[];
   readonly troubles: readonly Trouble[];
@@ -25,13 +25,13 @@ export interface Sizes {
   readonly ringCapacity: number;
   readonly recordsPerSegment: number;
   readonly segmentCount: number;
-  readonly heldLimit: number;
+  readonly inFlightLimit: number;
   readonly batchLimit: number;
   readonly callLimit: number;
   readonly leaseMs: number;
   readonly timeoutMs: number;
-  readonly pinHoldMs: number;
-  readonly patienceMs: number;
+  readonly inDoubtHoldMs: number;
+  readonly failoverDelayMs: number;
   readonly batchWindowMs: number;
   readonly breakerFailures: number;
 }
@@ -109,7 +109,7 @@ export function planOf(seed: number, skewMs = 0): Plan {
   const instanceCount = random.pick([1, 2, 2, 2, 3]);
   const threadCount = random.pick([1, 1, 2]);
   const processorCount = random.pick([1, 2, 2, 2, 3]);
-  const durability = random.pick(['journal', 'journal', 'journal', 'flush', 'ledger'] as const);
+  const durability = random.pick(['journal', 'journal', 'journal', 'fsync', 'ledger'] as const);
   const sizes = sizesOf(random.fork('sizes'));
   const shape = { instanceCount, threadCount, processorCount, durability, sizes };
   const stormAtMs = random.chance(0.5) ? random.int(0, SPAN_MS - STORM_MS) : null;
@@ -153,13 +153,13 @@ function sizesOf(random: Random): Sizes {
     ringCapacity: random.pick([8, 32, 1024]),
     recordsPerSegment: random.pick([16, 32, 128]),
     segmentCount: random.pick([2, 4, 16]),
-    heldLimit: random.pick([4, 16, 256]),
+    inFlightLimit: random.pick([4, 16, 256]),
     batchLimit: random.pick([2, 8, 256]),
     callLimit: random.pick([1, 4, 64]),
     leaseMs,
     timeoutMs,
-    pinHoldMs: leaseMs + timeoutMs + CALL_LIFE_MS,
-    patienceMs: random.pick([0, 500, 5000]),
+    inDoubtHoldMs: leaseMs + timeoutMs + CALL_LIFE_MS,
+    failoverDelayMs: random.pick([0, 500, 5000]),
     batchWindowMs: random.pick([0, 10, 25]),
     breakerFailures: random.pick([1, 3, 10]),
   };
@@ -228,7 +228,7 @@ function troubleOf(
   const some = random.chance(0.5) ? instance : null;
   switch (kind) {
     case 'kill': {
-      const disks = { journal: 'kept', flush: 'unsynced lost', ledger: 'lost' } as const;
+      const disks = { journal: 'kept', fsync: 'unsynced lost', ledger: 'lost' } as const;
       const inWrite = random.chance(0.3);
       const disk = random.chance(0.5) ? 'kept' : disks[shape.durability];
       return { ...spell, kind, instance, acts: random.int(0, inWrite ? 5 : 30), inWrite, disk };

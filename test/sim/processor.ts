@@ -1,6 +1,17 @@
 import assert from 'node:assert';
-import type { Answer, Dispatch, Found, Health, Processor } from '../../src/processor/processor.ts';
-import { type Response, readAnswer, readFound, readHealth } from '../../src/processor/response.ts';
+import type {
+  Dispatch,
+  Health,
+  LookUpOutcome,
+  PayOutcome,
+  Processor,
+} from '../../src/processor/processor.ts';
+import {
+  type Response,
+  readHealth,
+  readLookUpOutcome,
+  readPayOutcome,
+} from '../../src/processor/response.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { type Reply, statusLine } from '../../src/simulated/reply.ts';
 import type { Audit } from './audit.ts';
@@ -85,7 +96,7 @@ export class ProcessorLink implements Processor {
     this.#parts = parts;
   }
 
-  async pay(dispatch: Dispatch, timeoutMs: number): Promise<Answer> {
+  async pay(dispatch: Dispatch, timeoutMs: number): Promise<PayOutcome> {
     const { target, audit, processor, scope } = this.#parts;
     const { correlationId, amountCents, requestedAtMs } = dispatch;
     audit.sent(processor, dispatch);
@@ -93,15 +104,15 @@ export class ProcessorLink implements Processor {
       target.model.pay({ correlationId, amountCents, requestedAtMs }, respond);
       audit.lookAt(processor);
     });
-    return readAnswer(response, scope.nowMs());
+    return readPayOutcome(response, scope.nowMs());
   }
 
-  async find(correlationId: string, timeoutMs: number): Promise<Found> {
+  async find(correlationId: string, timeoutMs: number): Promise<LookUpOutcome> {
     const { target } = this.#parts;
     const response = await this.#call(timeoutMs, `find ${correlationId}`, (respond) => {
       target.model.find(correlationId, respond);
     });
-    return readFound(response, correlationId);
+    return readLookUpOutcome(response, correlationId);
   }
 
   async health(timeoutMs: number): Promise<Health> {

@@ -26,7 +26,7 @@ const SCENES: readonly Scene[] = [
     shape: { ledger: 'redis', gatewayCount: 2 },
   },
   ...ledgers('lmdb').map((ledger) => severalThreads(ledger, 'ledger')),
-  ...ledgers('redis').map((ledger) => severalThreads(ledger, 'flush')),
+  ...ledgers('redis').map((ledger) => severalThreads(ledger, 'fsync')),
 ];
 
 function severalThreads(ledger: Shape['ledger'], durability: string): Scene {

@@ -13,7 +13,7 @@ const FOLDERS = ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map((name) => `/usr/li
 const LIBRARY = FOLDERS.map((folder) => join(folder, 'libfaketimeMT.so.1')).find(existsSync);
 const HOUR_S = 3600;
 const YEAR_S = 365 * 24 * HOUR_S;
-const PATIENCE_MS = 1500;
+const FAILOVER_DELAY_MS = 1500;
 const PAYMENTS = 5;
 
 /** The wall clock of a process, which runs as ours does but for a difference that may change at any time. */
@@ -65,7 +65,7 @@ for (const ledger of ledgers('lmdb')) {
   ] as const) {
     clockTest(`a wall clock that goes ${what} makes no payment wait, on ${ledger}`, async (library) => {
       const clock = new WallClock(library);
-      const settings = { ...clock.environment, PATIENCE_MS: String(PATIENCE_MS) };
+      const settings = { ...clock.environment, FAILOVER_DELAY_MS: String(FAILOVER_DELAY_MS) };
       try {
         await Deployment.run(
           { ledger, gatewayCount: 1, settings },

@@ -11,7 +11,12 @@ const DELAY_MS = 40;
 /** Long enough that a call outlives the gateway that made it, and the start of the next. */
 const HANG_MS = 3_000;
 /** Doubt about a call lasts a little longer than that; and who is free to leave for another processor does. */
-const IN_DOUBT = { PATIENCE_MS: '200', LEASE_MS: '1000', PROCESSOR_TIMEOUT_MS: '4000', PIN_HOLD_MS: '5000' };
+const IN_DOUBT = {
+  FAILOVER_DELAY_MS: '200',
+  LEASE_MS: '1000',
+  PROCESSOR_TIMEOUT_MS: '4000',
+  IN_DOUBT_HOLD_MS: '5000',
+};
 
 interface Scene {
   readonly deployment: Deployment;

@@ -7,10 +7,10 @@ import { ledgers, OUTAGE_MS, PAYMENTS, RATE_PER_S, SETTLE_MS, WINDOWS } from './
 import { pause, until } from './until.ts';
 
 const SOME = Math.ceil(PAYMENTS / 5);
-const PATIENCE = { PATIENCE_MS: '1000' };
+const FAILOVER = { FAILOVER_DELAY_MS: '1000' };
 
 test('payments settle on the processor that works, none is lost when neither does, and the cheap one is back when it is', () =>
-  Deployment.run({ ledger: 'redis', gatewayCount: 2, settings: PATIENCE }, async (deployment) => {
+  Deployment.run({ ledger: 'redis', gatewayCount: 2, settings: FAILOVER }, async (deployment) => {
     const { urls, books, processors } = deployment;
     const [cheap, dear] = processors;
     const random = new Random(4);
@@ -63,7 +63,12 @@ const FAULTS = [
   { kind: 'hang', rate: 0.1, delayMs: HANG_MS },
 ] as const;
 /** A payment that is free to do so leaves for the other processor at once; and no call that hangs is waited for. */
-const RESTLESS = { PATIENCE_MS: '0', PROCESSOR_TIMEOUT_MS: '500', LEASE_MS: '2000', PIN_HOLD_MS: '4000' };
+const RESTLESS = {
+  FAILOVER_DELAY_MS: '0',
+  PROCESSOR_TIMEOUT_MS: '500',
+  LEASE_MS: '2000',
+  IN_DOUBT_HOLD_MS: '4000',
+};
 
 for (const ledger of ledgers('redis')) {
   test(`processors that drop, hang and lie charge each payment once: ${ledger}`, () =>

@@ -9,7 +9,7 @@ import { until } from './until.ts';
 /** Some health intervals, and a machine that may be busy. */
 const HEAL_MS = 60_000;
 /** A payment whose call ended without an answer stays in doubt for so long. */
-const DOUBTS = { PROCESSOR_TIMEOUT_MS: '500', LEASE_MS: '1500', PIN_HOLD_MS: '4000' };
+const DOUBTS = { PROCESSOR_TIMEOUT_MS: '500', LEASE_MS: '1500', IN_DOUBT_HOLD_MS: '4000' };
 /** What PROCESSORS stands in the place of. */
 const NO_URLS = { PAYMENT_PROCESSOR_URL_DEFAULT: '', PAYMENT_PROCESSOR_URL_FALLBACK: '' };
 

@@ -125,7 +125,7 @@ for (const how of ['refused', 'unanswered']) {
       else if (well) socket.write(httpResponse(200));
       else if (how === 'refused') socket.write(httpResponse(429));
     };
-    const inDoubt = { PROCESSOR_TIMEOUT_MS: '500', PIN_HOLD_MS: '1500' };
+    const inDoubt = { PROCESSOR_TIMEOUT_MS: '500', IN_DOUBT_HOLD_MS: '1500' };
     return within(behaviour, inDoubt, async ({ gateway, processor }) => {
       assert.is(await post(gateway, SAMPLED), 202);
       await until('it is called', WITHIN_MS, () => carried(processor).length > 0);

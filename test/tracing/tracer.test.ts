@@ -27,7 +27,7 @@ test('a request continues the trace that it names, under a span of its own', () 
   const { tracer, told } = setUp();
   const span = tracer.accept(SAMPLED, 'POST /payments');
   assert.match(span?.traceparent ?? '', new RegExp(`^00-${TRACE_ID}-(?!${SPAN_ID})[0-9a-f]{16}-01$`));
-  span?.note('http.response.status_code', 202);
+  span?.setAttribute('http.response.status_code', 202);
   span?.end();
   assert.equal(told, [
     {

@@ -22,7 +22,7 @@ const ledger = await LmdbLedger.open(directory, {
   clock: systemClock,
 });
 try {
-  await measure(ledger, await must(ledger.enlist({ instanceId: 'bench', name: 'pool-0' }, Infinity)));
+  await measure(ledger, await must(ledger.acquireLease({ instanceId: 'bench', name: 'pool-0' }, Infinity)));
 } finally {
   await ledger.close();
   rmSync(directory, { recursive: true });

@@ -24,7 +24,7 @@ const ledger = await RedisLedger.open(server.socketUrl, {
   retainedBytes: 2 ** 27,
 });
 try {
-  await measure(ledger, await must(ledger.enlist({ instanceId: 'bench', name: 'pool-0' }, Infinity)));
+  await measure(ledger, await must(ledger.acquireLease({ instanceId: 'bench', name: 'pool-0' }, Infinity)));
 } finally {
   await ledger.close();
   await server.stop();

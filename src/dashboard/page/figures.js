@@ -72,7 +72,7 @@ export class Figures {
     this.#showNow(frame);
     const changes = frame.processors.flatMap((figures, index) => this.#showProcessor(index, figures, frame));
     this.#showMoney(frame);
-    this.#showSeats(frame);
+    this.#showWorkers(frame);
     return changes;
   }
 
@@ -159,14 +159,14 @@ export class Figures {
         return 'Gets the payments: the cheapest that is well.';
       case 'least-slow':
         return 'Gets the payments: slow, but no other is quicker.';
-      case 'trial':
+      case 'probe':
         return 'Gets one payment, to find out whether it is well again.';
       case 'full':
         return 'Gets the payments; the next ones wait for a call to end.';
-      case 'after-patience':
-        return `Gets what has waited ${duration(this.#hello.patienceMs)} for a cheaper one.`;
+      case 'after-failover-delay':
+        return `Gets what has waited ${duration(this.#hello.failoverDelayMs)} for a cheaper one.`;
       case 'failing':
-        return `It fails. Payments wait for it for ${duration(this.#hello.patienceMs)}, then go to one that works.`;
+        return `It fails. Payments wait for it for ${duration(this.#hello.failoverDelayMs)}, then go to one that works.`;
       case 'slow':
         return `It takes longer than ${duration(this.#hello.latencyBudgetMs)}. Payments go elsewhere.`;
       case 'not-needed':
@@ -221,15 +221,15 @@ export class Figures {
   }
 
   /** @param {Frame} frame */
-  #showSeats({ deployment }) {
-    const rows = deployment.seats.map(({ instanceId, name, owner, leaseLeftMs }) => [
+  #showWorkers({ deployment }) {
+    const rows = deployment.workers.map(({ instanceId, name, owner, leaseLeftMs }) => [
       instanceId === this.#hello.instanceId ? `${instanceId} (this one)` : instanceId,
       name,
       String(owner),
       leaseLeftMs > 0 ? `${duration(leaseLeftMs)} left` : 'run out',
     ]);
     const heads = ['Instance', 'Thread', 'Owner', 'Lease'];
-    refresh(byId('seats'), table('Instances and their leases', heads, rows));
+    refresh(byId('workers'), table('Instances and their leases', heads, rows));
   }
 }
 
@@ -264,7 +264,7 @@ function card({ name, feePpm }, index) {
       reported === null ? 'none yet' : `${reported.failing ? 'failing' : 'well'}, ${ago(reported.ageMs)} ago`,
       count(figures.callsInFlight),
       duration(figures.oldestCallAgeMs),
-      count(figures.pinned),
+      count(figures.inDoubt),
     ];
     for (const [at, text] of texts.entries()) write(/** @type {Node} */ (values[at]), text);
   };

@@ -18,7 +18,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../../core/clock.ts';
 import { makeDirectory } from '../../core/directory.ts';
-import { reasonOf } from '../../core/reason.ts';
+import { errorReason } from '../../core/reason.ts';
 import { dataFileFault } from './data-file.ts';
 
 /**
@@ -79,7 +79,7 @@ export async function enterDirectory(path: string, parts: EnterParts): Promise<E
       await sleep(clock, Math.ceil(random() * TRY_AGAIN_MS));
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error) return { kind: 'failed', reason: reasonOf(error) };
+    if (error instanceof Error && 'code' in error) return { kind: 'failed', reason: errorReason(error) };
     throw error;
   }
 }

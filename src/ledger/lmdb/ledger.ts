@@ -13,22 +13,21 @@ import {
   type HealthTurn,
   type Ledger,
   type LedgerEntry,
+  type LedgerEvent,
   type LedgerPage,
   mayHaveBeenSent,
-  type Notice,
   type OwnerRecord,
   ok,
   type ProcessorTotals,
   type Reply,
-  type Seat,
   type Settlement,
   type SettleReply,
   type StrandedPayments,
   unavailable,
+  type WorkerId,
 } from '../ledger.ts';
-import { CALENDAR_SPANS_MS, type Stretch, stretchesOf, unitStartMs } from '../time-index.ts';
+import { rangesOf, type TimeRange, UNIT_SPANS_MS, unitStartMs } from '../time-index.ts';
 import {
-  calendarKey,
   doubleBytes,
   entryBytes,
   entryKey,
@@ -42,7 +41,6 @@ import {
   holdingKeys,
   keyAfter,
   LAST_OWNER_KEY,
-  NEWS_KEY,
   OWNER_NUMBER_AT,
   OWNERS_EVER_KEY,
   ownerBytes,
@@ -51,12 +49,14 @@ import {
   processorNameKey,
   processorNameKeys,
   processorNameOf,
+  REVISION_KEY,
   readEntry,
   readHealth,
   readOwner,
   readTotals,
   type StoredEntry,
   type StoredOwner,
+  timeIndexKey,
   totalsBytes,
 } from './records.ts';
 
@@ -95,7 +95,7 @@ export class LmdbLedger implements Ledger {
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #entries: Bytes;
   readonly #holdings: Bytes;
-  readonly #calendar: Bytes;
+  readonly #timeIndex: Bytes;
   readonly #records: Bytes;
   readonly #clock: Clock;
   readonly #pollMs: number;
@@ -111,7 +111,7 @@ export class LmdbLedger implements Ledger {
     this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 4, readOnly });
     this.#entries = this.#root.openDB('entries', BYTES);
     this.#holdings = this.#root.openDB('holdings', BYTES);
-    this.#calendar = this.#root.openDB('calendar', BYTES);
+    this.#timeIndex = this.#root.openDB('calendar', BYTES);
     this.#records = this.#root.openDB('records', BYTES);
     this.#processorNames = [...processorNames];
     this.#clock = clock;
@@ -134,18 +134,18 @@ export class LmdbLedger implements Ledger {
     return new LmdbLedger(path, options, true);
   }
 
-  enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>> {
+  acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
     return this.#write(() => {
       const owner = (this.#records.get(OWNERS_EVER_KEY)?.readUInt32BE(0) ?? 0) + 1;
       const ever = Buffer.alloc(4);
       ever.writeUInt32BE(owner);
       this.#records.putSync(OWNERS_EVER_KEY, ever);
-      this.#putOwner(owner, { ...seat, leaseUntilMs, fenced: false });
+      this.#putOwner(owner, { ...worker, leaseUntilMs, fenced: false });
       return owner;
     });
   }
 
-  renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
+  renewLease(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
     return this.#write(() => {
       const record = this.#owner(owner);
       if (record === undefined || record.fenced) return false;
@@ -154,7 +154,7 @@ export class LmdbLedger implements Ledger {
     });
   }
 
-  retire(owner: number): Promise<Reply<void>> {
+  releaseLease(owner: number): Promise<Reply<void>> {
     return this.#write(() => {
       const record = this.#owner(owner);
       if (record === undefined) return;
@@ -212,12 +212,12 @@ export class LmdbLedger implements Ledger {
   }
 
   async summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
-    const stretches = stretchesOf(Math.max(fromMs, 0), Math.min(toMs, LAST_MS));
+    const ranges = rangesOf(Math.max(fromMs, 0), Math.min(toMs, LAST_MS));
     const reply = await this.#read(() => {
       const names = this.#namesByNumber();
       const totalsOf = (number: number) => ({
         name: nameOf(names, number),
-        ...this.#sum(number, stretches),
+        ...this.#sum(number, ranges),
       });
       const others = [...names.keys()].filter((number) => !this.#processorNumbers.includes(number));
       return [
@@ -273,9 +273,9 @@ export class LmdbLedger implements Ledger {
     return this.#write(() => {
       this.#entries.clearSync();
       this.#holdings.clearSync();
-      this.#calendar.clearSync();
+      this.#timeIndex.clearSync();
       const latestMs = Math.max(purgedAtMs, this.#purge()?.purgedAtMs ?? 0);
-      this.#records.putSync(PURGE_KEY, doubleBytes(this.#tellNews(), latestMs));
+      this.#records.putSync(PURGE_KEY, doubleBytes(this.#nextRevision(), latestMs));
     });
   }
 
@@ -292,21 +292,21 @@ export class LmdbLedger implements Ledger {
   publishHealth(report: HealthReport): Promise<Reply<void>> {
     const number = this.#processorNumber(report.processor);
     return this.#write(() => {
-      this.#records.putSync(healthKey(number), healthBytes({ ...report, news: this.#tellNews() }));
+      this.#records.putSync(healthKey(number), healthBytes({ ...report, revision: this.#nextRevision() }));
     });
   }
 
   /** LMDB calls nobody: a subscription looks, `pollMs` apart, at one number, and further only when that moved. */
-  async subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>> {
+  async subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>> {
     let heard = 0;
     let cancel = () => {};
     const look = async () => {
-      const reply = await this.#read(() => this.#noticesAfter(heard));
+      const reply = await this.#read(() => this.#eventsAfter(heard));
       if (!this.#unsubscribes.has(unsubscribe)) return reply;
       cancel = this.#clock.after(this.#pollMs, () => void look());
       if (reply.kind === 'unavailable') return reply;
       heard = reply.value.told;
-      for (const notice of reply.value.notices) listener(notice);
+      for (const event of reply.value.events) listener(event);
       return reply;
     };
     const unsubscribe = () => {
@@ -398,7 +398,7 @@ export class LmdbLedger implements Ledger {
     const entry = this.#entry(id);
     const processorNumber = this.#processorNumber(settlement.processor);
     if (entry === undefined) return 'fenced';
-    if (entry.status === 'settled' || entry.status === 'invalid') {
+    if (entry.status === 'settled' || entry.status === 'rejected') {
       const isSame =
         entry.status === settlement.status &&
         entry.processorNumber === processorNumber &&
@@ -422,8 +422,8 @@ export class LmdbLedger implements Ledger {
     const rows = new Map<string, { key: Buffer; count: number; amountCents: number }>();
     for (const charge of charges) {
       const number = this.#processorNumber(charge.processor);
-      for (const unit of CALENDAR_SPANS_MS.keys()) {
-        const key = calendarKey(unit, number, unitStartMs(unit, charge.requestedAtMs));
+      for (const unit of UNIT_SPANS_MS.keys()) {
+        const key = timeIndexKey(unit, number, unitStartMs(unit, charge.requestedAtMs));
         const name = key.toString('latin1');
         const row = rows.get(name) ?? { key, count: 0, amountCents: 0 };
         row.count++;
@@ -435,19 +435,19 @@ export class LmdbLedger implements Ledger {
   }
 
   #addToRow(key: Buffer, count: number, amountCents: number): void {
-    const stored = this.#calendar.get(key);
+    const stored = this.#timeIndex.get(key);
     const before = stored === undefined ? { count: 0, amountCents: 0 } : readTotals(stored);
     const after = { count: before.count + count, amountCents: before.amountCents + amountCents };
-    this.#calendar.putSync(key, totalsBytes(after));
+    this.#timeIndex.putSync(key, totalsBytes(after));
   }
 
-  #sum(processorNumber: number, stretches: readonly Stretch[]): Totals {
+  #sum(processorNumber: number, ranges: readonly TimeRange[]): Totals {
     let count = 0;
     let amountCents = 0;
-    for (const { unit, firstMs, lastMs } of stretches) {
-      const start = calendarKey(unit, processorNumber, firstMs);
-      const end = calendarKey(unit, processorNumber, lastMs);
-      for (const { value } of this.#calendar.getRange({ start, end, inclusiveEnd: true })) {
+    for (const { unit, firstMs, lastMs } of ranges) {
+      const start = timeIndexKey(unit, processorNumber, firstMs);
+      const end = timeIndexKey(unit, processorNumber, lastMs);
+      for (const { value } of this.#timeIndex.getRange({ start, end, inclusiveEnd: true })) {
         const row = readTotals(value);
         count += row.count;
         amountCents += row.amountCents;
@@ -464,7 +464,7 @@ export class LmdbLedger implements Ledger {
       this.#noteConflict(id, entry, claim.amountCents);
       return 'conflict';
     }
-    if (entry.status === 'settled' || entry.status === 'invalid') return 'known';
+    if (entry.status === 'settled' || entry.status === 'rejected') return 'known';
     const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
     if (entry.owner !== owner && !mayDispatch) return 'known';
     if (claim.processor !== null) this.#dispatch(id, entry, owner, claim.processor, claim.requestedAtMs);
@@ -598,36 +598,36 @@ export class LmdbLedger implements Ledger {
     return this.#owner(owner)?.fenced === false;
   }
 
-  #purge(): { readonly news: number; readonly purgedAtMs: number } | undefined {
+  #purge(): { readonly revision: number; readonly purgedAtMs: number } | undefined {
     const bytes = this.#records.get(PURGE_KEY);
-    return bytes && { news: bytes.readDoubleBE(0), purgedAtMs: bytes.readDoubleBE(8) };
+    return bytes && { revision: bytes.readDoubleBE(0), purgedAtMs: bytes.readDoubleBE(8) };
   }
 
-  #news(): number {
-    return this.#records.get(NEWS_KEY)?.readDoubleBE(0) ?? 0;
+  #revision(): number {
+    return this.#records.get(REVISION_KEY)?.readDoubleBE(0) ?? 0;
   }
 
-  #tellNews(): number {
-    const news = this.#news() + 1;
-    this.#records.putSync(NEWS_KEY, doubleBytes(news));
-    return news;
+  #nextRevision(): number {
+    const revision = this.#revision() + 1;
+    this.#records.putSync(REVISION_KEY, doubleBytes(revision));
+    return revision;
   }
 
-  #noticesAfter(heard: number): { readonly told: number; readonly notices: readonly Notice[] } {
-    const told = this.#news();
-    const notices: Notice[] = [];
-    if (told === heard) return { told, notices };
+  #eventsAfter(heard: number): { readonly told: number; readonly events: readonly LedgerEvent[] } {
+    const told = this.#revision();
+    const events: LedgerEvent[] = [];
+    if (told === heard) return { told, events };
     for (const [processor, number] of this.#processorNumbers.entries()) {
       const bytes = this.#records.get(healthKey(number));
       if (bytes === undefined) continue;
-      const { news, ...health } = readHealth(bytes);
-      if (news > heard) notices.push({ kind: 'health', report: { processor, ...health } });
+      const { revision, ...health } = readHealth(bytes);
+      if (revision > heard) events.push({ kind: 'health', report: { processor, ...health } });
     }
     const purge = this.#purge();
-    if (purge !== undefined && purge.news > heard) {
-      notices.push({ kind: 'purged', purgedAtMs: purge.purgedAtMs });
+    if (purge !== undefined && purge.revision > heard) {
+      events.push({ kind: 'purged', purgedAtMs: purge.purgedAtMs });
     }
-    return { told, notices };
+    return { told, events };
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { PaymentStatus, Totals } from '../../core/payment.ts';
 import { UUID_BYTES, writeUuid } from '../../core/uuid.ts';
-import type { HealthReport, Seat } from '../ledger.ts';
+import type { HealthReport, WorkerId } from '../ledger.ts';
 
 /**
  * The bytes of the LMDB ledger. All numbers are big-endian, so that keys sort as their numbers do.
@@ -51,7 +51,7 @@ const AT = {
   reason: 40,
 } as const;
 
-const STATUSES: readonly PaymentStatus[] = ['accepted', 'dispatched', 'settled', 'invalid'];
+const STATUSES: readonly PaymentStatus[] = ['accepted', 'dispatched', 'settled', 'rejected'];
 const MOMENT_BYTES = 6;
 const UINT32_MAX = 2 ** 32 - 1;
 
@@ -132,7 +132,7 @@ export function holdingKeys(owner: number): { readonly start: Buffer; readonly e
   };
 }
 
-export function calendarKey(unit: number, processorNumber: number, startMs: number): Buffer {
+export function timeIndexKey(unit: number, processorNumber: number, startMs: number): Buffer {
   const key = Buffer.allocUnsafe(9);
   key.writeUInt8(unit, 0);
   key.writeUInt16BE(processorNumber, 1);
@@ -154,7 +154,7 @@ export function totalsBytes(totals: Totals): Buffer {
 
 export const OWNERS_EVER_KEY = Buffer.from([1]);
 export const PURGE_KEY = Buffer.from([6]);
-export const NEWS_KEY = Buffer.from([7]);
+export const REVISION_KEY = Buffer.from([7]);
 export const FIRST_OWNER_KEY = ownerKey(0);
 export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
 /** Where the number lies in the key of an owner. */
@@ -187,7 +187,7 @@ export function healthTurnKey(processorNumber: number): Buffer {
   return Buffer.from([5, processorNumber >> 8, processorNumber & 0xff]);
 }
 
-export interface StoredOwner extends Seat {
+export interface StoredOwner extends WorkerId {
   readonly leaseUntilMs: number;
   /** Somebody has begun to take over what it holds. */
   readonly fenced: boolean;
@@ -213,16 +213,19 @@ export function readOwner(bytes: Buffer): StoredOwner {
 }
 
 export interface StoredHealth extends Omit<HealthReport, 'processor'> {
-  readonly news: number;
+  readonly revision: number;
 }
 
-export function healthBytes({ news, checkedAtMs, minResponseTimeMs, failing }: StoredHealth): Buffer {
-  return Buffer.concat([doubleBytes(news, checkedAtMs, minResponseTimeMs), Buffer.from([failing ? 1 : 0])]);
+export function healthBytes({ revision, checkedAtMs, minResponseTimeMs, failing }: StoredHealth): Buffer {
+  return Buffer.concat([
+    doubleBytes(revision, checkedAtMs, minResponseTimeMs),
+    Buffer.from([failing ? 1 : 0]),
+  ]);
 }
 
 export function readHealth(bytes: Buffer): StoredHealth {
   return {
-    news: bytes.readDoubleBE(0),
+    revision: bytes.readDoubleBE(0),
     checkedAtMs: bytes.readDoubleBE(8),
     minResponseTimeMs: bytes.readDoubleBE(16),
     failing: bytes.readUInt8(24) === 1,

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../core/clock.ts';
-import { reasonOf } from '../../core/reason.ts';
+import { errorReason } from '../../core/reason.ts';
 import {
   type Claim,
   type CommitReply,
@@ -9,15 +9,15 @@ import {
   type HealthTurn,
   type Ledger,
   type LedgerEntry,
+  type LedgerEvent,
   type LedgerPage,
-  type Notice,
   type OwnerRecord,
   type ProcessorTotals,
   type Reply,
-  type Seat,
   type Settlement,
   type StrandedPayments,
   unavailable,
+  type WorkerId,
 } from '../ledger.ts';
 import { LmdbLedger, type LmdbOptions } from './ledger.ts';
 import type { WriteMethod, WriterMessage, WriterRequest, WriterTask } from './writer.ts';
@@ -70,20 +70,20 @@ export class ThreadedLmdbLedger implements Ledger {
     const workerData: WriterTask = { path, processorNames: options.processorNames };
     this.#writer = new Worker(new URL('./writer.ts', import.meta.url), { workerData });
     this.#writer.on('message', (message: WriterMessage) => this.#heard(message));
-    this.#writer.on('error', (error) => this.#failed(reasonOf(error)));
+    this.#writer.on('error', (error) => this.#failed(errorReason(error)));
     this.#ended = once(this.#writer, 'exit').catch(() => {});
   }
 
-  enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>> {
-    return this.#write('enlist', [seat, leaseUntilMs]);
+  acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
+    return this.#write('acquireLease', [worker, leaseUntilMs]);
   }
 
-  renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
-    return this.#write('renew', [owner, leaseUntilMs]);
+  renewLease(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
+    return this.#write('renewLease', [owner, leaseUntilMs]);
   }
 
-  retire(owner: number): Promise<Reply<void>> {
-    return this.#write('retire', [owner]);
+  releaseLease(owner: number): Promise<Reply<void>> {
+    return this.#write('releaseLease', [owner]);
   }
 
   owners(): Promise<Reply<OwnerRecord[]>> {
@@ -130,7 +130,7 @@ export class ThreadedLmdbLedger implements Ledger {
     return this.#write('publishHealth', [report]);
   }
 
-  subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>> {
+  subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>> {
     return this.#read((reader) => reader.subscribe(listener));
   }
 

@@ -12,9 +12,9 @@ export interface WriterTask {
 
 /** What waits for the lock of all writers. */
 export type WriteMethod =
-  | 'enlist'
-  | 'renew'
-  | 'retire'
+  | 'acquireLease'
+  | 'renewLease'
+  | 'releaseLease'
   | 'takeOver'
   | 'commit'
   | 'purge'

@@ -10,18 +10,18 @@ import {
   type HealthTurn,
   type Ledger,
   type LedgerEntry,
+  type LedgerEvent,
   type LedgerPage,
   mayHaveBeenSent,
-  type Notice,
   type OwnerRecord,
   ok,
   type ProcessorTotals,
   type Reply,
-  type Seat,
   type Settlement,
   type SettleReply,
   type StrandedPayments,
   unavailable,
+  type WorkerId,
 } from '../ledger.ts';
 
 interface MemoryEntry {
@@ -36,7 +36,7 @@ interface MemoryEntry {
   conflictingAmountCents: number | null;
 }
 
-interface MemoryOwner extends Seat {
+interface MemoryOwner extends WorkerId {
   leaseUntilMs: number;
   /** Somebody has begun to take over what it holds. */
   fenced: boolean;
@@ -86,12 +86,12 @@ export class MemoryLedger implements Ledger {
     metProcessors.push(...processorNames.filter((name) => !metProcessors.includes(name)));
   }
 
-  enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>> {
+  acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
     return this.#answer(() => {
       const owner = ++this.#store.ownersEver;
       this.#store.owners.set(owner, {
-        instanceId: seat.instanceId,
-        name: seat.name,
+        instanceId: worker.instanceId,
+        name: worker.name,
         leaseUntilMs,
         fenced: false,
       });
@@ -99,7 +99,7 @@ export class MemoryLedger implements Ledger {
     });
   }
 
-  renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
+  renewLease(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
     return this.#answer(() => {
       const record = this.#store.owners.get(owner);
       if (record === undefined || record.fenced) return false;
@@ -108,7 +108,7 @@ export class MemoryLedger implements Ledger {
     });
   }
 
-  retire(owner: number): Promise<Reply<void>> {
+  releaseLease(owner: number): Promise<Reply<void>> {
     return this.#answer(() => {
       const record = this.#store.owners.get(owner);
       if (record === undefined) return;
@@ -239,11 +239,11 @@ export class MemoryLedger implements Ledger {
     });
   }
 
-  subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>> {
+  subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>> {
     return this.#answer(() => {
       const watcher = (changed: string | null) => {
-        const notice = changed === null ? this.#purgeNotice() : this.#healthNotice(changed);
-        if (notice !== undefined) listener(notice);
+        const event = changed === null ? this.#purgeEvent() : this.#healthEvent(changed);
+        if (event !== undefined) listener(event);
       };
       for (const name of this.#names) watcher(name);
       watcher(null);
@@ -271,7 +271,7 @@ export class MemoryLedger implements Ledger {
     const processor = this.#name(settlement.processor);
     const { status, amountCents, requestedAtMs } = settlement;
     if (entry === undefined) return 'fenced';
-    if (entry.status === 'settled' || entry.status === 'invalid') {
+    if (entry.status === 'settled' || entry.status === 'rejected') {
       const isSame =
         entry.status === status && entry.processor === processor && entry.requestedAtMs === requestedAtMs;
       return isSame ? 'recorded' : 'fenced';
@@ -291,7 +291,7 @@ export class MemoryLedger implements Ledger {
       entry.conflictingAmountCents ??= claim.amountCents;
       return 'conflict';
     }
-    if (entry.status === 'settled' || entry.status === 'invalid') return 'known';
+    if (entry.status === 'settled' || entry.status === 'rejected') return 'known';
     const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
     if (entry.owner !== owner && !mayDispatch) return 'known';
     if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim.requestedAtMs);
@@ -349,14 +349,14 @@ export class MemoryLedger implements Ledger {
     this.#store.watchers.delete(watcher);
   }
 
-  #healthNotice(name: string): Notice | undefined {
+  #healthEvent(name: string): LedgerEvent | undefined {
     const health = this.#store.health.get(name);
     const processor = this.#names.indexOf(name);
     if (health === undefined || processor === -1) return undefined;
     return { kind: 'health', report: { ...health, processor } };
   }
 
-  #purgeNotice(): Notice | undefined {
+  #purgeEvent(): LedgerEvent | undefined {
     const { purgedAtMs } = this.#store;
     return purgedAtMs === 0 ? undefined : { kind: 'purged', purgedAtMs };
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
-import { reasonOf } from '../../core/reason.ts';
+import { errorReason } from '../../core/reason.ts';
 import { ok, type Reply, unavailable } from '../ledger.ts';
 
 /** What a connection needs of the driver. Bulk strings of a reply come as Buffers. */
@@ -84,7 +84,7 @@ export class RedisConnection {
       // A bug of ours is not an absence of Redis.
       if (error instanceof assert.AssertionError || error instanceof TypeError) throw error;
       if (this.#driver !== driver) return unavailable(this.#reason);
-      const reason = reasonOf(error);
+      const reason = errorReason(error);
       if (FATAL_REPLIES.some((code) => reason.startsWith(`${code} `))) this.#lose(driver, reason);
       return unavailable(reason);
     }
@@ -100,7 +100,7 @@ export class RedisConnection {
 
   #open(): void {
     const driver = this.#options.newDriver();
-    driver.on('error', (error) => this.#lose(driver, reasonOf(error)));
+    driver.on('error', (error) => this.#lose(driver, errorReason(error)));
     this.#enter('opening', driver);
     const { clock, timeoutMs } = this.#options;
     this.#cancelOpening = clock.after(timeoutMs, () =>
@@ -116,7 +116,7 @@ export class RedisConnection {
       if (this.#driver !== driver) return driver.destroy();
       await this.#options.prepare(this.#sender(driver));
     } catch (error) {
-      this.#lose(driver, reasonOf(error));
+      this.#lose(driver, errorReason(error));
     }
     if (this.#driver !== driver) return;
     this.#failures = 0;

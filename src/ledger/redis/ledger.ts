@@ -15,17 +15,17 @@ import {
   type HealthTurn,
   type Ledger,
   type LedgerEntry,
+  type LedgerEvent,
   type LedgerPage,
-  type Notice,
   type OwnerRecord,
   ok,
   type ProcessorTotals,
   type Reply,
-  type Seat,
   type Settlement,
   type SettleReply,
   type StrandedPayments,
   unavailable,
+  type WorkerId,
 } from '../ledger.ts';
 import { RedisConnection, type RedisDriver, type Send } from './connection.ts';
 import {
@@ -42,8 +42,8 @@ import {
   readScatteredId,
   Sums,
   scatteredId,
-  seatBytes,
   sessionBytes,
+  workerBytes,
   writeCommit,
 } from './records.ts';
 import { type Gap, Retained } from './retained.ts';
@@ -89,7 +89,7 @@ const SWEEP_PAUSE_MS = 10;
 
 /** One subscriber, and what it has been told last, so that a new connection repeats nothing. */
 interface Subscription {
-  readonly listener: (notice: Notice) => void;
+  readonly listener: (event: LedgerEvent) => void;
   readonly checkedAtMs: Map<number, number>;
   purgedAtMs: number;
 }
@@ -167,22 +167,22 @@ export class RedisLedger implements Ledger {
     });
   }
 
-  async enlist(seat: Seat, leaseUntilMs: number): Promise<Reply<number>> {
-    const row = [this.#session, doubleBytes(leaseUntilMs), seatBytes(seat)];
-    return this.#write('enlist', row, (reply) => {
+  async acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
+    const row = [this.#session, doubleBytes(leaseUntilMs), workerBytes(worker)];
+    return this.#write('acquireLease', row, (reply) => {
       const owner = Number(reply);
       return { value: owner, restore: 'restoreOwner', args: [String(owner), ...row] };
     });
   }
 
-  async renew(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
+  async renewLease(owner: number, leaseUntilMs: number): Promise<Reply<boolean>> {
     const args = [String(owner), doubleBytes(leaseUntilMs)];
-    return this.#write('renew', args, (reply) => ({ value: isOne(reply), restore: 'renew', args }));
+    return this.#write('renewLease', args, (reply) => ({ value: isOne(reply), restore: 'renewLease', args }));
   }
 
-  async retire(owner: number): Promise<Reply<void>> {
+  async releaseLease(owner: number): Promise<Reply<void>> {
     const args = [String(owner)];
-    return this.#write('retire', args, () => ({ value: undefined, restore: 'retire', args }));
+    return this.#write('releaseLease', args, () => ({ value: undefined, restore: 'releaseLease', args }));
   }
 
   async owners(): Promise<Reply<OwnerRecord[]>> {
@@ -204,14 +204,14 @@ export class RedisLedger implements Ledger {
     assert(from !== to, 'nobody takes over from themselves');
     assert(limit > 0, 'a take-over takes something');
     const again = this.#lostTakeOvers.get(from) === to ? '1' : '0';
-    const [dead, heir] = [ownerBytes(from), ownerBytes(to)];
+    const [dead, successor] = [ownerBytes(from), ownerBytes(to)];
     const expiry = doubleBytes(ifNotRenewedMs);
-    const args = [this.#session, dead, heir, String(limit), expiry, again, this.#knownNumbers];
+    const args = [this.#session, dead, successor, String(limit), expiry, again, this.#knownNumbers];
     const taken = await this.#write('takeOver', args, (reply) => {
       const entries = pairsOf(reply);
       const value = entries.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books));
       const restore = entries.length === 0 ? null : 'restoreTakeOver';
-      return { value, restore, args: [dead, heir, ...entries.flat()] };
+      return { value, restore, args: [dead, successor, ...entries.flat()] };
     });
     if (taken.kind === 'unavailable') this.#lostTakeOvers.set(from, to);
     else this.#lostTakeOvers.delete(from);
@@ -265,8 +265,8 @@ export class RedisLedger implements Ledger {
     const [counters, head, tail] = listOf(reply.value).map(bytesOf) as [Buffer, Buffer, Buffer];
     const sums = new Sums();
     sums.addCounters(counters);
-    sums.addLeaf(head, (window.headEdge ?? 0) * 1000, low, high);
-    sums.addLeaf(tail, (window.tailEdge ?? 0) * 1000, low, high);
+    sums.addBucket(head, (window.headEdge ?? 0) * 1000, low, high);
+    sums.addBucket(tail, (window.tailEdge ?? 0) * 1000, low, high);
     const others = sums.numbers.filter((number) => !this.#books.numbers.includes(number));
     const named = await this.#naming(others);
     if (named.kind === 'unavailable') return named;
@@ -330,7 +330,7 @@ export class RedisLedger implements Ledger {
     return this.#write('publishHealth', args, () => ({ value: undefined, restore: 'restoreHealth', args }));
   }
 
-  async subscribe(listener: (notice: Notice) => void): Promise<Reply<() => void>> {
+  async subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>> {
     const subscription: Subscription = { listener, checkedAtMs: new Map(), purgedAtMs: 0 };
     const state = await this.#connection.ask(async (send) => {
       await this.#hear(send);
@@ -339,7 +339,7 @@ export class RedisLedger implements Ledger {
     if (state.kind === 'unavailable') return state;
     // Redis answers in order: what it published before this state lies behind us, the rest is still to come.
     this.#subscriptions.add(subscription);
-    for (const notice of state.value) tell(subscription, notice);
+    for (const event of state.value) tell(subscription, event);
     return ok(() => {
       this.#subscriptions.delete(subscription);
     });
@@ -473,9 +473,9 @@ export class RedisLedger implements Ledger {
 
   async #catchUp(send: Send): Promise<void> {
     await this.#hear(send);
-    const notices = await this.#state(send);
+    const events = await this.#state(send);
     for (const subscription of this.#subscriptions) {
-      for (const notice of notices) if (isNews(subscription, notice)) tell(subscription, notice);
+      for (const event of events) if (isNew(subscription, event)) tell(subscription, event);
     }
   }
 
@@ -483,30 +483,30 @@ export class RedisLedger implements Ledger {
   async #hear(send: Send): Promise<void> {
     if (this.#isSubscribed) return;
     await send.subscribe(`${this.#root}notices:${this.#books.id}`, (message) => {
-      const notice = this.#notice(message);
-      if (notice === undefined) return;
-      for (const subscription of this.#subscriptions) tell(subscription, notice);
+      const event = this.#eventOf(message);
+      if (event === undefined) return;
+      for (const subscription of this.#subscriptions) tell(subscription, event);
     });
     this.#isSubscribed = true;
   }
 
-  #notice(message: Buffer): Notice | undefined {
-    if (message[0] === PURGED) return purgeNotice(message.readDoubleBE(1));
+  #eventOf(message: Buffer): LedgerEvent | undefined {
+    if (message[0] === PURGED) return purgeEvent(message.readDoubleBE(1));
     const processor = this.#books.positions[message[1] as number];
     if (processor === undefined) return undefined;
     return { kind: 'health', report: readHealth(processor, message.subarray(2)) };
   }
 
-  async #state(send: Send): Promise<Notice[]> {
+  async #state(send: Send): Promise<LedgerEvent[]> {
     const [health, purgedAt] = listOf(await callFunction(send, 'state', this.#meta, this.#books.id));
-    const notices: (Notice | undefined)[] = pairsOf(health).map(([number, row]) => {
+    const events: (LedgerEvent | undefined)[] = pairsOf(health).map(([number, row]) => {
       const processor = this.#books.positions[Number(number)];
       // A row without a check only holds a turn.
       if (processor === undefined || row.readDoubleBE(8) === 0) return undefined;
       return { kind: 'health', report: readHealth(processor, row.subarray(8)) };
     });
-    notices.push(purgeNotice(bytesOf(purgedAt).readDoubleBE(0)));
-    return notices.filter((notice) => notice !== undefined);
+    events.push(purgeEvent(bytesOf(purgedAt).readDoubleBE(0)));
+    return events.filter((event) => event !== undefined);
   }
 
   /** Unlinks what purges have left behind, a little at a time. Whoever opens the books later finishes it. */
@@ -711,19 +711,19 @@ function wholeSeconds(fromMs: number, toMs: number): Window {
   return { first, end, headEdge, tailEdge };
 }
 
-function purgeNotice(purgedAtMs: number): Notice | undefined {
+function purgeEvent(purgedAtMs: number): LedgerEvent | undefined {
   return purgedAtMs === 0 ? undefined : { kind: 'purged', purgedAtMs };
 }
 
-function isNews(subscription: Subscription, notice: Notice): boolean {
-  if (notice.kind === 'purged') return notice.purgedAtMs !== subscription.purgedAtMs;
-  return notice.report.checkedAtMs !== subscription.checkedAtMs.get(notice.report.processor);
+function isNew(subscription: Subscription, event: LedgerEvent): boolean {
+  if (event.kind === 'purged') return event.purgedAtMs !== subscription.purgedAtMs;
+  return event.report.checkedAtMs !== subscription.checkedAtMs.get(event.report.processor);
 }
 
-function tell(subscription: Subscription, notice: Notice): void {
-  if (notice.kind === 'purged') subscription.purgedAtMs = notice.purgedAtMs;
-  else subscription.checkedAtMs.set(notice.report.processor, notice.report.checkedAtMs);
-  subscription.listener(notice);
+function tell(subscription: Subscription, event: LedgerEvent): void {
+  if (event.kind === 'purged') subscription.purgedAtMs = event.purgedAtMs;
+  else subscription.checkedAtMs.set(event.report.processor, event.report.checkedAtMs);
+  subscription.listener(event);
 }
 
 function mapped<T>(reply: Reply<unknown>, read: (value: unknown) => T): Reply<T> {

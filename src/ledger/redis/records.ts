@@ -1,6 +1,6 @@
 import { readUuid, UUID_BYTES, writeUuid } from '../../core/uuid.ts';
 import { keptReason } from '../commit.ts';
-import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Seat, Settlement } from '../ledger.ts';
+import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Settlement, WorkerId } from '../ledger.ts';
 import type { Gap, Label } from './retained.ts';
 
 /*
@@ -22,7 +22,7 @@ const COMMIT_BYTES = 26;
 const SETTLEMENT_BYTES = 33;
 const CLAIM_BYTES = 36;
 
-const STATES = ['accepted', 'dispatched', 'settled', 'invalid'] as const;
+const STATES = ['accepted', 'dispatched', 'settled', 'rejected'] as const;
 const FIRST_FINAL_STATE = 3;
 const OTHER_AMOUNT = 16;
 
@@ -75,7 +75,7 @@ function writeSettlement(
   bytes.writeUIntBE(settlement.requestedAtMs, at + 18, 6);
   writeCents(bytes, at + 24, settlement.amountCents);
   // The reason of a payment that settled is nobody's concern.
-  const kept = settlement.status === 'invalid' ? reason : '';
+  const kept = settlement.status === 'rejected' ? reason : '';
   const reasonBytes = kept === '' ? 0 : bytes.write(kept, at + SETTLEMENT_BYTES);
   bytes.writeUInt16BE(reasonBytes, at + 31);
   return at + SETTLEMENT_BYTES + reasonBytes;
@@ -184,11 +184,11 @@ export function sessionBytes(ledgerId: Buffer, connection: number): Buffer {
 }
 
 /** The end of an owner row. */
-export function seatBytes(seat: Seat): Buffer {
-  const instanceId = Buffer.from(seat.instanceId);
+export function workerBytes(worker: WorkerId): Buffer {
+  const instanceId = Buffer.from(worker.instanceId);
   const length = Buffer.allocUnsafe(2);
   length.writeUInt16BE(instanceId.length);
-  return Buffer.concat([length, instanceId, Buffer.from(seat.name)]);
+  return Buffer.concat([length, instanceId, Buffer.from(worker.name)]);
 }
 
 export function readOwner(
@@ -256,11 +256,11 @@ export class Sums {
   }
 
   /** Adds those charges of a leaf that were made within [fromMs, toMs]; the leaf is that of the second at `startMs`. */
-  addLeaf(leaf: Buffer, startMs: number, fromMs: number, toMs: number): void {
-    for (let at = 0; at < leaf.length; at += CHARGE_BYTES) {
-      const chargedAtMs = startMs + leaf.readUInt16BE(at);
+  addBucket(bucket: Buffer, startMs: number, fromMs: number, toMs: number): void {
+    for (let at = 0; at < bucket.length; at += CHARGE_BYTES) {
+      const chargedAtMs = startMs + bucket.readUInt16BE(at);
       if (chargedAtMs < fromMs || chargedAtMs > toMs) continue;
-      this.add(leaf[at + 2] as number, 1, readCents(leaf, at + 3));
+      this.add(bucket[at + 2] as number, 1, readCents(bucket, at + 3));
     }
   }
 }

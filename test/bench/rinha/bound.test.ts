@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { bestPatience, bound } from '../../../bench/rinha/bound.ts';
+import { bestFailoverDelay, bound } from '../../../bench/rinha/bound.ts';
 import { final, preview, type Scenario } from '../../../bench/rinha/scenario.ts';
 
 /** A post in every second, in its middle. */
@@ -45,24 +45,26 @@ test('a call that ends in a stage that fails is not committed, whatever held whe
 });
 
 test('without patience the dear processor takes what the cheap one can not', () => {
-  const none = bound(preview, everySecond(preview), 61_000).patience.find((each) => each.patienceMs === 0);
+  const none = bound(preview, everySecond(preview), 61_000).failover.find(
+    (each) => each.failoverDelayMs === 0,
+  );
   // From 20 to 30 s the cheap one fails; from 30 to 40 s both do, and the cheap one is there first.
   assert.is(none?.fallback, 10);
   assert.is(none?.default, 50);
 });
 
 test('the best patience waits no longer than it has to', () => {
-  const { patience, hindsight } = bound(preview, everySecond(preview), 61_000);
-  const best = bestPatience(patience);
-  assert.is(best?.patienceMs, 10_000);
+  const { failover, hindsight } = bound(preview, everySecond(preview), 61_000);
+  const best = bestFailoverDelay(failover);
+  assert.is(best?.failoverDelayMs, 10_000);
   assert.is(best?.profitCents, hindsight.profitCents);
-  assert.is(bestPatience([]), undefined);
+  assert.is(bestFailoverDelay([]), undefined);
 });
 
 test('no patience earns more than hindsight', () => {
   for (const scenario of [preview, final]) {
-    const { patience, hindsight } = bound(scenario, everySecond(scenario), scenario.durationMs + 1_000);
-    for (const each of patience) assert.ok(each.profitCents <= hindsight.profitCents);
+    const { failover, hindsight } = bound(scenario, everySecond(scenario), scenario.durationMs + 1_000);
+    for (const each of failover) assert.ok(each.profitCents <= hindsight.profitCents);
   }
 });
 

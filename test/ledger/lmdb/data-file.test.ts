@@ -31,7 +31,7 @@ test.after.each(({ directory }) => rmSync(directory, { recursive: true }));
 /** A ledger of some hundred pages. */
 async function fill(path: string): Promise<void> {
   const ledger = await LmdbLedger.open(path, { processorNames: ['default'], clock: systemClock });
-  const owner = await must(ledger.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, 0));
+  const owner = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 0));
   for (let first = 0; first < PAYMENTS; first += 250) {
     const claims = Array.from({ length: 250 }, (_, index) => ({
       correlationId: writtenId(1, first + index),

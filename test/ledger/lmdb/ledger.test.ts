@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
-import type { Ledger, Notice, Settlement } from '../../../src/ledger/ledger.ts';
+import type { Ledger, LedgerEvent, Settlement } from '../../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
 import { conformance } from '../conformance.ts';
 import { BATCH_SIZE, PURGED_COUNT, writtenCents, writtenId } from './lmdb-writer.ts';
@@ -128,15 +128,15 @@ test('readers of another process see all of a purge or nothing of it', () =>
 
 /** Takes over from every owner but a new one, and expects the given number of payments. */
 async function takeOverAll(ledger: Ledger, paymentCount: number): Promise<void> {
-  const [heir, owners] = [
-    await ledger.enlist({ instanceId: 'heir', name: 'pool-0' }, 0),
+  const [successor, owners] = [
+    await ledger.acquireLease({ instanceId: 'heir', name: 'pool-0' }, 0),
     await ledger.owners(),
   ];
-  if (heir.kind === 'unavailable' || owners.kind === 'unavailable') throw new Error('no ledger');
+  if (successor.kind === 'unavailable' || owners.kind === 'unavailable') throw new Error('no ledger');
   let taken = 0;
   for (const { owner, instanceId } of owners.value) {
     if (instanceId === 'heir') continue;
-    const reply = await ledger.takeOver(owner, heir.value, 1000);
+    const reply = await ledger.takeOver(owner, successor.value, 1000);
     if (reply.kind === 'ok') taken += reply.value.length;
   }
   assert.is(taken, paymentCount);
@@ -179,22 +179,22 @@ test('threads and their main share one ledger', () =>
 test('a commit that throws half way leaves nothing behind', () =>
   inDirectory(async (path) => {
     const ledger = await LmdbLedger.open(path, { processorNames: NAMES, clock: systemClock });
-    const enlisted = await ledger.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, 0);
-    if (enlisted.kind === 'unavailable') throw new Error(enlisted.reason);
+    const acquired = await ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 0);
+    if (acquired.kind === 'unavailable') throw new Error(acquired.reason);
     const payment = { amountCents: 5, acceptedAtMs: 0, processor: 0, requestedAtMs: 0 };
     const claims = [0, 1].map((number) => ({ ...payment, correlationId: writtenId(9, number) }));
-    await ledger.commit(enlisted.value, [], claims);
+    await ledger.commit(acquired.value, [], claims);
     const settlements = claims.map((claim) => ({ ...claim, status: 'settled' as const, reason: '' }));
     let broke = false;
-    const wrong = { ...settlements[1], status: 'invalid', reason: null } as unknown as Settlement;
-    await ledger.commit(enlisted.value, [...settlements.slice(0, 1), wrong], []).catch(() => {
+    const wrong = { ...settlements[1], status: 'rejected', reason: null } as unknown as Settlement;
+    await ledger.commit(acquired.value, [...settlements.slice(0, 1), wrong], []).catch(() => {
       broke = true;
     });
     assert.ok(broke, 'a reason is text');
     assert.equal(await total(ledger), { settled: 0, settledCents: 0 });
     const reply = await ledger.find(writtenId(9, 0));
     assert.is(reply.kind === 'ok' && reply.value?.status, 'dispatched');
-    assert.is((await ledger.commit(enlisted.value, settlements.slice(0, 1), [])).kind, 'ok');
+    assert.is((await ledger.commit(acquired.value, settlements.slice(0, 1), [])).kind, 'ok');
     await ledger.close();
   }));
 
@@ -234,8 +234,8 @@ test('a subscription looks when its time has come, and leaves no timer behind', 
     };
     const ledger = await LmdbLedger.open(path, { processorNames: NAMES, clock });
     const other = await LmdbLedger.open(path, { processorNames: NAMES, clock });
-    const heard: Notice[] = [];
-    const subscribed = await ledger.subscribe((notice) => heard.push(notice));
+    const heard: LedgerEvent[] = [];
+    const subscribed = await ledger.subscribe((event) => heard.push(event));
     assert.equal([...timers.values()], [250]);
     await other.purge(7);
     assert.equal(heard, []);

@@ -50,11 +50,11 @@ async function write(path: string, writer: number, batchCount: number): Promise<
     processorNames: ['default', 'fallback'],
     clock: systemClock,
   });
-  const enlisted = await ledger.enlist({ instanceId: `writer-${writer}`, name: 'pool-0' }, 0);
-  if (enlisted.kind === 'unavailable') throw new Error(enlisted.reason);
+  const acquired = await ledger.acquireLease({ instanceId: `writer-${writer}`, name: 'pool-0' }, 0);
+  if (acquired.kind === 'unavailable') throw new Error(acquired.reason);
   for (let batch = 0; batch < batchCount; batch++) {
     const last = batch === 0 ? [] : settlements(writer, batch - 1);
-    const reply = await ledger.commit(enlisted.value, last, claims(writer, batch));
+    const reply = await ledger.commit(acquired.value, last, claims(writer, batch));
     if (reply.kind === 'unavailable') {
       process.stdout.write(`unavailable: ${reply.reason}\n`);
       break;
@@ -73,13 +73,13 @@ async function fillAndPurge(path: string, roundCount: number): Promise<void> {
     processorNames: ['default', 'fallback'],
     clock: systemClock,
   });
-  const enlisted = await ledger.enlist({ instanceId: 'purging', name: 'pool-0' }, 0);
-  if (enlisted.kind === 'unavailable') throw new Error(enlisted.reason);
+  const acquired = await ledger.acquireLease({ instanceId: 'purging', name: 'pool-0' }, 0);
+  if (acquired.kind === 'unavailable') throw new Error(acquired.reason);
   for (let round = 0; round < roundCount; round++) {
     const batches = Array.from({ length: PURGED_COUNT / BATCH_SIZE }, (_, batch) => batch);
-    for (const batch of batches) await ledger.commit(enlisted.value, [], claims(round, batch));
+    for (const batch of batches) await ledger.commit(acquired.value, [], claims(round, batch));
     const settled = batches.flatMap((batch) => settlements(round, batch));
-    await ledger.commit(enlisted.value, settled, []);
+    await ledger.commit(acquired.value, settled, []);
     await ledger.purge(0);
   }
   await ledger.close();

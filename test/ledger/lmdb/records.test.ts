@@ -3,7 +3,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readUuid, UUID_BYTES } from '../../../src/core/uuid.ts';
 import {
-  calendarKey,
   entryBytes,
   entryKey,
   HOLDING_ID_AT,
@@ -16,6 +15,7 @@ import {
   readHealth,
   readOwner,
   readTotals,
+  timeIndexKey,
   totalsBytes,
 } from '../../../src/ledger/lmdb/records.ts';
 
@@ -35,7 +35,7 @@ test('an entry is read as it was written', () => {
       'accepted' as const,
       'dispatched' as const,
       'settled' as const,
-      'invalid' as const,
+      'rejected' as const,
     ),
     processorNumber: u16,
     owner: u32,
@@ -58,7 +58,7 @@ test('an owner, a health report and totals are read as they were written', () =>
   });
   fc.assert(fc.property(owner, (written) => assert.equal(readOwner(ownerBytes(written)), written)));
   const health = plainRecord({
-    news: cents,
+    revision: cents,
     checkedAtMs: cents,
     minResponseTimeMs: cents,
     failing: fc.boolean(),
@@ -72,7 +72,7 @@ test('keys sort as what they are made of', () => {
   const calendar = fc.tuple(fc.nat(255), u16, moment);
   fc.assert(
     fc.property(calendar, calendar, (one, other) => {
-      assert.is(Buffer.compare(calendarKey(...one), calendarKey(...other)), order(one, other));
+      assert.is(Buffer.compare(timeIndexKey(...one), timeIndexKey(...other)), order(one, other));
     }),
   );
   fc.assert(

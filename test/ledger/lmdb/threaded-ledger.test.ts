@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Claim, Notice, Reply } from '../../../src/ledger/ledger.ts';
+import type { Claim, LedgerEvent, Reply } from '../../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
 import { ThreadedLmdbLedger } from '../../../src/ledger/lmdb/threaded-ledger.ts';
 import { must } from '../samples.ts';
@@ -12,7 +12,7 @@ import { writtenId } from './lmdb-writer.ts';
 import { whileWriterIsStopped } from './stopped-writer.ts';
 
 const OPTIONS = { processorNames: ['default', 'fallback'], clock: systemClock, pollMs: 5 };
-const SEAT = { instanceId: 'gateway-1', name: 'http-0' };
+const WORKER = { instanceId: 'gateway-1', name: 'http-0' };
 const FOREVER_MS = 2 ** 45;
 const CLAIM: Claim = {
   correlationId: writtenId(1, 1),
@@ -40,16 +40,16 @@ test('what its thread writes is read here and elsewhere', () =>
     const ledger = await ThreadedLmdbLedger.open(path, OPTIONS);
     const other = await LmdbLedger.open(path, OPTIONS);
     await must(ledger.ping());
-    const [owner, heir] = [
-      await must(ledger.enlist(SEAT, FOREVER_MS)),
-      await must(ledger.enlist({ ...SEAT, name: 'http-1' }, FOREVER_MS)),
+    const [owner, successor] = [
+      await must(ledger.acquireLease(WORKER, FOREVER_MS)),
+      await must(ledger.acquireLease({ ...WORKER, name: 'http-1' }, FOREVER_MS)),
     ];
-    assert.ok(await must(ledger.renew(owner, FOREVER_MS + 1)));
+    assert.ok(await must(ledger.renewLease(owner, FOREVER_MS + 1)));
     assert.equal((await must(ledger.commit(owner, [], [CLAIM]))).claimed, ['claimed']);
     assert.is((await must(ledger.find(CLAIM.correlationId)))?.owner, owner);
-    assert.is((await must(ledger.takeOver(owner, heir, 10, Infinity))).length, 1);
+    assert.is((await must(ledger.takeOver(owner, successor, 10, Infinity))).length, 1);
     const settlement = { ...CLAIM, processor: 1, status: 'settled', reason: '' } as const;
-    assert.equal((await must(ledger.commit(heir, [settlement], []))).settled, ['recorded']);
+    assert.equal((await must(ledger.commit(successor, [settlement], []))).settled, ['recorded']);
     for (const each of [ledger, other]) {
       const totals = await must(each.summary(-Infinity, Infinity));
       assert.equal(totals, [
@@ -58,15 +58,15 @@ test('what its thread writes is read here and elsewhere', () =>
       ]);
     }
     assert.is((await must(ledger.page(0, FOREVER_MS, '', 10))).entries.length, 1);
-    await must(ledger.retire(heir));
+    await must(ledger.releaseLease(successor));
     assert.equal(await must(ledger.owners()), []);
     assert.equal(await must(ledger.takeHealthTurn(0, 0)), { turn: 1, isTaken: true });
     await must(ledger.publishHealth({ processor: 0, failing: true, minResponseTimeMs: 7, checkedAtMs: 1 }));
     await must(ledger.purge(5000));
-    const notices: Notice[] = [];
-    (await must(ledger.subscribe((notice) => notices.push(notice))))();
+    const events: LedgerEvent[] = [];
+    (await must(ledger.subscribe((event) => events.push(event))))();
     assert.equal(
-      notices.map(({ kind }) => kind),
+      events.map(({ kind }) => kind),
       ['health', 'purged'],
     );
     await other.close();
@@ -77,7 +77,7 @@ test('what its thread writes is read here and elsewhere', () =>
 test('a commit that breaks a rule throws here, and its thread goes on', () =>
   inDirectory(async (path) => {
     const ledger = await ThreadedLmdbLedger.open(path, OPTIONS);
-    const owner = await must(ledger.enlist(SEAT, FOREVER_MS));
+    const owner = await must(ledger.acquireLease(WORKER, FOREVER_MS));
     const threw = await ledger.commit(owner, [], [{ ...CLAIM, amountCents: 0.5 }]).then(
       () => false,
       () => true,
@@ -90,7 +90,7 @@ test('a commit that breaks a rule throws here, and its thread goes on', () =>
 test('while another process is stopped in a commit, reads answer and writes are unavailable', () =>
   inDirectory(async (path) => {
     const ledger = await ThreadedLmdbLedger.open(path, OPTIONS);
-    const owner = await must(ledger.enlist(SEAT, FOREVER_MS));
+    const owner = await must(ledger.acquireLease(WORKER, FOREVER_MS));
     await must(ledger.commit(owner, [], [CLAIM]));
     let ticks = 0;
     const ticking = setInterval(() => ticks++, 20);
@@ -98,7 +98,7 @@ test('while another process is stopped in a commit, reads answer and writes are 
       const replies = await Promise.all([
         ledger.ping(),
         ledger.purge(5000),
-        ledger.enlist(SEAT, FOREVER_MS),
+        ledger.acquireLease(WORKER, FOREVER_MS),
         ledger.find(CLAIM.correlationId),
         ledger.summary(-Infinity, Infinity),
       ]);
@@ -113,7 +113,7 @@ test('while another process is stopped in a commit, reads answer and writes are 
     });
     clearInterval(ticking);
     assert.ok(ticks > 50, 'the event loop ran all the time');
-    await must(ledger.enlist(SEAT, FOREVER_MS));
+    await must(ledger.acquireLease(WORKER, FOREVER_MS));
     await ledger.close();
   }));
 

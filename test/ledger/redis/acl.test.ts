@@ -60,7 +60,9 @@ test('with a name and a password: nobody else may do anything, and it nothing el
   const server = await startServer(named);
   const url = server.url.replace('//', `//dinossauro:${encodeURIComponent(password)}@`);
   const ledger = await RedisLedger.open(url, PARTS);
-  assert.ok((await must(ledger.enlist({ instanceId: 'gateway-1', name: 'pool-0' }, Date.now() + 5000))) > 0);
+  assert.ok(
+    (await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, Date.now() + 5000))) > 0,
+  );
   await ledger.close();
   const stranger = await RedisLedger.open(server.url, PARTS);
   const reply = await stranger.ping();

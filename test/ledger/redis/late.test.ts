@@ -48,7 +48,9 @@ class Thread {
   }
 
   async enlist(): Promise<void> {
-    this.owner = await this.sure(() => this.ledger.enlist({ instanceId: this.name, name: 'pool-0' }, 0));
+    this.owner = await this.sure(() =>
+      this.ledger.acquireLease({ instanceId: this.name, name: 'pool-0' }, 0),
+    );
     for (const [number, { claimed }] of this.held) if (claimed) this.held.delete(number);
   }
 
@@ -132,7 +134,7 @@ class Deployment {
     if (draw <= 75) return this.#commit(pool);
     if (draw <= 92) return this.#takeOver(pool);
     if (draw <= 97) return this.#renew(pool);
-    return this.#resign();
+    return this.#abandon();
   }
 
   /** A record of the journal that is pushed, or pushed again. */
@@ -157,7 +159,7 @@ class Deployment {
     const reply = await front.ledger.commit(front.owner, [], claims);
     if (reply.kind === 'unavailable') {
       await front.ready();
-      return this.#resign();
+      return this.#abandon();
     }
     const { claimed } = reply.value;
     for (const [index, number] of numbers.entries())
@@ -165,16 +167,16 @@ class Deployment {
     if (claimed.includes('fenced')) await front.enlist();
   }
 
-  async #resign(): Promise<void> {
+  async #abandon(): Promise<void> {
     const front = this.#front;
     if (front.isAway) return;
     const former = front.owner;
     await front.enlist();
-    await front.ledger.retire(former);
+    await front.ledger.releaseLease(former);
   }
 
   async #renew(pool: Thread): Promise<void> {
-    const isGood = await pool.sure(() => pool.ledger.renew(pool.owner, 0));
+    const isGood = await pool.sure(() => pool.ledger.renewLease(pool.owner, 0));
     if (!isGood) await pool.enlist();
   }
 
@@ -240,7 +242,7 @@ class Deployment {
   /** Nothing fails any more: all that can be settled is. */
   async #calmDown(): Promise<void> {
     this.#isCalm = true;
-    await this.#resign();
+    await this.#abandon();
     for (let round = 0; round < SETTLING_ROUNDS; round++) {
       for (const pool of this.#pools) {
         this.#nowMs += 10;

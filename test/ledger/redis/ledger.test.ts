@@ -4,7 +4,7 @@ import { createClient } from '@redis/client';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Claim, Ledger, Notice, Reply, Settlement } from '../../../src/ledger/ledger.ts';
+import type { Claim, Ledger, LedgerEvent, Reply, Settlement } from '../../../src/ledger/ledger.ts';
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { sessionBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
 import { conformance } from '../conformance.ts';
@@ -13,7 +13,7 @@ import { RedisGate } from './redis-gate.ts';
 import { RedisServer } from './redis-server.ts';
 
 const DEADLINE_MS = 20_000;
-const SEAT = { instanceId: 'gateway-1', name: 'pool-0' };
+const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
 const NAMES = ['default', 'fallback'];
 
 let shared: Promise<RedisServer> | undefined;
@@ -94,8 +94,8 @@ async function refused(reply: Promise<Reply<unknown>>, reason: RegExp): Promise<
   if (answer.kind === 'unavailable') assert.match(answer.reason, reason);
 }
 
-function enlist(ledger: Ledger): Promise<number> {
-  return must(ledger.enlist(SEAT, T0_MS));
+function acquire(ledger: Ledger): Promise<number> {
+  return must(ledger.acquireLease(WORKER, T0_MS));
 }
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
@@ -122,7 +122,7 @@ test('it opens before Redis is up, and works once it is', async () => {
     );
     await server.start();
     await answers(ledger);
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     assert.equal((await must(ledger.commit(owner, [], [claimOf(1)]))).claimed, ['claimed']);
   } finally {
     await ledger.close();
@@ -160,7 +160,7 @@ test('a password, a user and a database go into the URL', async () => {
         {},
         server.socketUrl.replace('unix://', 'unix://:s%40fe@').concat('?db=3'),
       );
-      const owner = await enlist(ledger);
+      const owner = await acquire(ledger);
       assert.equal(
         (await must(bySocket.owners())).map((record) => record.owner),
         [owner],
@@ -174,12 +174,12 @@ test('a password, a user and a database go into the URL', async () => {
 test('what was answered outlives SIGKILL, and the ledger finds the way back by itself', async () => {
   await onServer(async ({ server, connect }) => {
     const ledger = await connect();
-    const heard: Notice[] = [];
-    await must(ledger.subscribe((notice) => heard.push(notice)));
+    const heard: LedgerEvent[] = [];
+    await must(ledger.subscribe((event) => heard.push(event)));
     const report = { processor: 1, failing: false, minResponseTimeMs: 7, checkedAtMs: T0_MS };
     await must(ledger.publishHealth(report));
     await until(() => heard.length === 1);
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await must(
       ledger.commit(
         owner,
@@ -218,8 +218,8 @@ test('what happened while a connection was away is told when it is back', async 
   await onServer(async ({ server, connect }) => {
     const gate = await RedisGate.before(server.port);
     const [away, other] = [await connect({}, gate.url), await connect()];
-    const heard: Notice[] = [];
-    await must(away.subscribe((notice) => heard.push(notice)));
+    const heard: LedgerEvent[] = [];
+    await must(away.subscribe((event) => heard.push(event)));
     gate.cutAll();
     const report = { processor: 0, failing: true, minResponseTimeMs: 7, checkedAtMs: T0_MS };
     await must(other.publishHealth(report));
@@ -237,7 +237,7 @@ test('what happened while a connection was away is told when it is back', async 
 test('while Redis loads its data, that is the answer', async () => {
   await onServer(async ({ server, connect }) => {
     const ledger = await connect();
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     for (let batch = 0; batch < 20; batch++) {
       const claims = numbers(600).map((number) => claimOf(600 * batch + number));
       await must(ledger.commit(owner, [], claims));
@@ -257,7 +257,7 @@ test('while Redis loads its data, that is the answer', async () => {
 test('a library that is flushed is loaded again', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await operate('FUNCTION', 'FLUSH');
     const replies = await Promise.all(
       numbers(5).map((number) => must(ledger.commit(owner, [], [claimOf(number)]))),
@@ -272,7 +272,7 @@ test('a library that is flushed is loaded again', async () => {
 test('a full Redis takes nothing and still tells what it holds', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await must(ledger.commit(owner, [], [claimOf(1), claimOf(2)]));
     await must(ledger.commit(owner, [settlementOf(1)], []));
     await operate('CONFIG', 'SET', 'maxmemory', '1');
@@ -290,7 +290,7 @@ test('a Redis that can not save takes nothing', async () => {
   await onServer(
     async ({ server, connect, operate }) => {
       const ledger = await connect();
-      const owner = await enlist(ledger);
+      const owner = await acquire(ledger);
       const doomed = join(server.directory, 'doomed');
       mkdirSync(doomed);
       await operate('CONFIG', 'SET', 'dir', doomed);
@@ -310,7 +310,7 @@ test('a Redis that can not save takes nothing', async () => {
 test('a replica is left for what its name leads to next', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await operate('REPLICAOF', '127.0.0.1', '1');
     await refused(ledger.commit(owner, [], [claimOf(1)]), /^READONLY/);
     await operate('REPLICAOF', 'NO', 'ONE');
@@ -334,7 +334,7 @@ test('a Redis that would drop payments when full is not used', async () => {
 test('connections killed in the middle lose nothing and count nothing twice', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     const persist = async (settlements: Settlement[], claims: Claim[]) => {
       for (;;) {
         const reply = await ledger.commit(owner, settlements, claims);
@@ -368,7 +368,7 @@ test('a take-over whose answer was lost is told again', async () => {
   await onServer(async ({ server, connect }) => {
     const gate = await RedisGate.before(server.port);
     const ledger = await connect({}, gate.url);
-    const [dead, heir] = [await enlist(ledger), await enlist(ledger)];
+    const [dead, successor] = [await acquire(ledger), await acquire(ledger)];
     await must(
       ledger.commit(
         dead,
@@ -376,20 +376,20 @@ test('a take-over whose answer was lost is told again', async () => {
         numbers(5).map((number) => claimOf(number)),
       ),
     );
-    assert.is((await must(ledger.takeOver(dead, heir, 2))).length, 2);
+    assert.is((await must(ledger.takeOver(dead, successor, 2))).length, 2);
     gate.loseNextAnswer();
-    assert.is((await ledger.takeOver(dead, heir, 10)).kind, 'unavailable');
+    assert.is((await ledger.takeOver(dead, successor, 10)).kind, 'unavailable');
     await answers(ledger);
     assert.equal(
       (await must(ledger.owners())).map((record) => record.owner),
-      [dead, heir],
+      [dead, successor],
       'who looks for owners to take over finds it',
     );
-    assert.is((await must(ledger.takeOver(dead, heir, 10))).length, 3);
-    assert.equal(await must(ledger.takeOver(dead, heir, 10)), []);
+    assert.is((await must(ledger.takeOver(dead, successor, 10))).length, 3);
+    assert.equal(await must(ledger.takeOver(dead, successor, 10)), []);
     assert.equal(
       (await must(ledger.owners())).map((record) => record.owner),
-      [heir],
+      [successor],
     );
     await ledger.close();
     await gate.close();
@@ -400,7 +400,7 @@ test('a commit whose answer was lost is harmless to repeat', async () => {
   await onServer(async ({ server, connect }) => {
     const gate = await RedisGate.before(server.port);
     const ledger = await connect({}, gate.url);
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await must(ledger.commit(owner, [], [claimOf(1)]));
     gate.loseNextAnswer();
     assert.is((await ledger.commit(owner, [settlementOf(1)], [claimOf(2)])).kind, 'unavailable');
@@ -419,7 +419,7 @@ test('a commit whose answer was lost is harmless to repeat', async () => {
 test('a Redis that stalls is given up after the timeout, and what it still does late is in order', async () => {
   await onServer(async ({ server, connect }) => {
     const ledger = await connect({ timeoutMs: 150 });
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     server.signal('SIGSTOP');
     try {
       await refused(ledger.commit(owner, [], [claimOf(1)]), /^no answer within 150 ms$/);
@@ -440,7 +440,7 @@ test('a commit that comes late from a replaced connection is refused', async () 
   await onServer(async ({ server, connect, operate: ask }) => {
     // All eight bytes of its id are then 128; the books that it begins bear the same.
     const ledger = await connect({ random: () => 0.5 });
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await ask('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await answers(ledger);
     const sent = claimOf(1, { processor: 1 });
@@ -468,18 +468,18 @@ test('a commit that comes late from a replaced connection is refused', async () 
 test('books that were wiped are not taken for the old ones', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await must(ledger.commit(owner, [], [claimOf(1)]));
     await operate('FLUSHALL');
     const other = await connect({ processorNames: ['third', 'fallback', 'default'] });
-    await enlist(other);
+    await acquire(other);
     await refused(ledger.commit(owner, [settlementOf(1)], [claimOf(2)]), /^BOOKS/);
     await answers(ledger);
     assert.equal(await must(ledger.commit(owner, [settlementOf(1)], [claimOf(2)])), {
       settled: ['fenced'],
       claimed: ['fenced'],
     });
-    const again = await enlist(ledger);
+    const again = await acquire(ledger);
     await must(ledger.commit(again, [], [claimOf(2)]));
     await must(ledger.commit(again, [settlementOf(2)], []));
     assert.is(
@@ -512,7 +512,7 @@ test('no more calls wait than the limit', async () => {
 test('a purge leaves nothing behind in the end', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     for (let round = 1; round <= 2; round++) {
       const all = numbers(700);
       await must(
@@ -543,7 +543,7 @@ test('a purge leaves nothing behind in the end', async () => {
 test('what a purge left when its instance died, the next one sweeps', async () => {
   await onServer(async ({ connect, operate }) => {
     const dying = await connect();
-    const owner = await enlist(dying);
+    const owner = await acquire(dying);
     await must(
       dying.commit(
         owner,

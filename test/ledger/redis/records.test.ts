@@ -40,13 +40,13 @@ const claim = fc.record(
 const settlement = fc
   .record({
     correlationId,
-    status: fc.constantFrom('settled' as const, 'invalid' as const),
+    status: fc.constantFrom('settled' as const, 'rejected' as const),
     processor: position,
     requestedAtMs: u48,
     amountCents,
     reason,
   })
-  .map((drawn) => ({ ...drawn, reason: drawn.status === 'invalid' ? drawn.reason : '' }));
+  .map((drawn) => ({ ...drawn, reason: drawn.status === 'rejected' ? drawn.reason : '' }));
 
 test('scattering an id is undone by reading it, and scatters ids that are counted up', () => {
   fc.assert(fc.property(correlationId, (id) => assert.is(readScatteredId(scatteredId(id)), id)));
@@ -110,7 +110,7 @@ test('an entry is read from a row as functions.lua lays it out', () => {
         correlationId: id,
         amountCents: drawn.amountCents,
         acceptedAtMs: drawn.acceptedAtMs,
-        status: ['accepted', 'dispatched', 'settled', 'invalid'][drawn.state - 1],
+        status: ['accepted', 'dispatched', 'settled', 'rejected'][drawn.state - 1],
         owner: isHeld ? drawn.owner : 0,
         processor: drawn.position,
         processorName: drawn.position === null ? null : `processor-${NUMBERS.numbers[drawn.position]}`,
@@ -132,13 +132,13 @@ test('a leaf adds the charges of a window, and no others', () => {
   fc.assert(
     fc.property(fc.array(charge), fc.nat(1_500), fc.nat(1_500), (charges, fromOffsetMs, toOffsetMs) => {
       const startMs = 1_752_580_800_000;
-      const leaf = Buffer.concat(
+      const bucket = Buffer.concat(
         charges.map(({ offsetMs, number, cents }) =>
           Buffer.concat([bigEndian(offsetMs, 2), Buffer.of(number), bigEndian(cents, 7)]),
         ),
       );
       const sums = new Sums();
-      sums.addLeaf(leaf, startMs, startMs + fromOffsetMs, startMs + toOffsetMs);
+      sums.addBucket(bucket, startMs, startMs + fromOffsetMs, startMs + toOffsetMs);
       for (const number of [1, 2, 3]) {
         const within = charges.filter(
           (one) => one.number === number && one.offsetMs >= fromOffsetMs && one.offsetMs <= toOffsetMs,
@@ -178,7 +178,7 @@ class Fields {
 
 function readSettlement(reader: Fields) {
   const correlationId = readScatteredId(reader.bytes(16));
-  const status = reader.number(1) === 3 ? 'settled' : 'invalid';
+  const status = reader.number(1) === 3 ? 'settled' : 'rejected';
   const processor = NUMBERS.numbers.indexOf(reader.number(1));
   const [requestedAtMs, amountCents] = [reader.number(6), reader.number(7)];
   return {

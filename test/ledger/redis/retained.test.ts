@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Claim, Ledger, LedgerEntry, Reply, Seat, Settlement } from '../../../src/ledger/ledger.ts';
+import type { Claim, Ledger, LedgerEntry, Reply, Settlement, WorkerId } from '../../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../../src/ledger/memory/ledger.ts';
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { type Restore, Retained } from '../../../src/ledger/redis/retained.ts';
@@ -15,11 +15,11 @@ const GRACE_MS = 1000;
 const FOREVER_MS = T0_MS + 86_400_000;
 const NAMES = ['default', 'fallback'];
 const NOTHING = { count: 0, amountCents: 0 };
-const SEATS: readonly Seat[] = ['gateway-1', 'gateway-2', 'gateway-3'].map((instanceId) => ({
+const WORKERS: readonly WorkerId[] = ['gateway-1', 'gateway-2', 'gateway-3'].map((instanceId) => ({
   instanceId,
   name: 'pool-0',
 }));
-const SEAT = SEATS[0] as Seat;
+const WORKER = WORKERS[0] as WorkerId;
 
 const test = suite('what Redis has forgotten');
 
@@ -86,8 +86,8 @@ async function answers(ledger: Ledger): Promise<void> {
   }
 }
 
-function enlist(ledger: Ledger, seat = SEAT): Promise<number> {
-  return must(ledger.enlist(seat, FOREVER_MS));
+function acquire(ledger: Ledger, worker = WORKER): Promise<number> {
+  return must(ledger.acquireLease(worker, FOREVER_MS));
 }
 
 async function claim(ledger: Ledger, owner: number, ...claims: Claim[]) {
@@ -109,7 +109,7 @@ function times(count: number) {
 test('nothing: then nothing is said again', async () => {
   await onServer(async ({ server, connect, forgetSince }) => {
     const ledger = await connect();
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2), claimOf(3, { processor: null }));
     await settle(ledger, owner, settlementOf(1));
     const before = [await find(ledger, 1), await find(ledger, 2), await find(ledger, 3)];
@@ -124,10 +124,10 @@ test('nothing: then nothing is said again', async () => {
 test('the last commit: its settlements and claims are there again, once', async () => {
   await onServer(async ({ server, connect, forgetSince }) => {
     const ledger = await connect();
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2));
     const { moment } = server;
-    const invalid = settlementOf(2, { status: 'invalid', reason: 'amount of Zürich' });
+    const invalid = settlementOf(2, { status: 'rejected', reason: 'amount of Zürich' });
     await must(ledger.commit(owner, [settlementOf(1), invalid], [claimOf(3, { processor: 1 })]));
     await forgetSince(moment);
     assert.is((await find(ledger, 1))?.status, 'settled');
@@ -144,20 +144,20 @@ test('everything since the start of a gateway: it goes on under its number, whic
   await onServer(async ({ server, connect, forgetSince }) => {
     const ledger = await connect();
     const { moment } = server;
-    const owner = await enlist(ledger);
-    await must(ledger.renew(owner, FOREVER_MS + 1));
+    const owner = await acquire(ledger);
+    await must(ledger.renewLease(owner, FOREVER_MS + 1));
     await claim(ledger, owner, claimOf(1), claimOf(2));
     await claim(ledger, owner, claimOf(1, { processor: 1, requestedAtMs: T0_MS + 70 }));
     await settle(ledger, owner, settlementOf(2));
     await forgetSince(moment);
-    assert.equal(await must(ledger.owners()), [{ owner, ...SEAT, leaseUntilMs: FOREVER_MS + 1 }]);
+    assert.equal(await must(ledger.owners()), [{ owner, ...WORKER, leaseUntilMs: FOREVER_MS + 1 }]);
     const entry = await find(ledger, 1);
     assert.equal([entry?.processor, entry?.attempts, entry?.owner], [1, 2, owner]);
     assert.equal(await settle(ledger, owner, settlementOf(1, { processor: 1, requestedAtMs: T0_MS + 70 })), [
       'recorded',
     ]);
     assert.equal(await sumsOf(ledger), [times(1), times(1)]);
-    assert.ok((await enlist(ledger)) > owner);
+    assert.ok((await acquire(ledger)) > owner);
   });
 });
 
@@ -165,16 +165,16 @@ test('owners: one that retired does not come back, and one that holds something 
   await onServer(async ({ server, connect, forgetSince }) => {
     const ledger = await connect();
     const { moment } = server;
-    const [gone, left] = [await enlist(ledger), await enlist(ledger)];
+    const [gone, left] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, left, claimOf(1));
-    await must(ledger.retire(gone));
-    await must(ledger.retire(left));
+    await must(ledger.releaseLease(gone));
+    await must(ledger.releaseLease(left));
     await forgetSince(moment);
-    assert.equal(await must(ledger.owners()), [{ owner: left, ...SEAT, leaseUntilMs: 0 }]);
+    assert.equal(await must(ledger.owners()), [{ owner: left, ...WORKER, leaseUntilMs: 0 }]);
   });
 });
 
-for (const [heirFirst, order] of [
+for (const [successorFirst, order] of [
   [true, 'heir first'],
   [false, 'dead first'],
 ] as const) {
@@ -182,28 +182,28 @@ for (const [heirFirst, order] of [
     await onServer(async ({ server, connect, forgetSince }) => {
       // The one that waits longer before it connects again speaks last.
       const [early, late] = [eager(), slow()];
-      const ledger = await connect({ random: heirFirst ? late : early });
-      const other = await connect({ random: heirFirst ? early : late });
+      const ledger = await connect({ random: successorFirst ? late : early });
+      const other = await connect({ random: successorFirst ? early : late });
       const { moment } = server;
-      const [dead, heir] = [await enlist(ledger), await enlist(other, SEATS[1])];
+      const [dead, successor] = [await acquire(ledger), await acquire(other, WORKERS[1])];
       await claim(ledger, dead, ...[1, 2, 3, 4].map((number) => claimOf(number)));
       await settle(ledger, dead, settlementOf(1));
-      const taken = await must(other.takeOver(dead, heir, 10));
+      const taken = await must(other.takeOver(dead, successor, 10));
       assert.is(taken.length, 3);
-      await settle(other, heir, settlementOf(2));
-      await claim(other, heir, claimOf(3, { processor: 1, requestedAtMs: T0_MS + 500 }));
+      await settle(other, successor, settlementOf(2));
+      await claim(other, successor, claimOf(3, { processor: 1, requestedAtMs: T0_MS + 500 }));
       await forgetSince(moment);
       assert.equal(
         await Promise.all([1, 2, 3, 4].map(async (number) => stateOf(await find(other, number)))),
         [
           ['settled', 0, 0, 1],
           ['settled', 0, 0, 1],
-          ['dispatched', heir, 1, 2],
-          ['dispatched', heir, 0, 1],
+          ['dispatched', successor, 1, 2],
+          ['dispatched', successor, 0, 1],
         ],
       );
-      assert.is(await must(ledger.renew(dead, FOREVER_MS)), false);
-      assert.equal(await must(other.takeOver(dead, heir, 10)), [], 'and holds nothing');
+      assert.is(await must(ledger.renewLease(dead, FOREVER_MS)), false);
+      assert.equal(await must(other.takeOver(dead, successor, 10)), [], 'and holds nothing');
       assert.equal(await sumsOf(other), [times(2), NOTHING]);
     });
   });
@@ -222,7 +222,7 @@ function stateOf(entry: LedgerEntry | undefined) {
 test('a reservation by one connection and its claim by another, whoever comes first', async () => {
   await onServer(async ({ server, connect, forgetSince }) => {
     const [front, pool] = [await connect({ random: slow() }), await connect()];
-    const [frontOwner, poolOwner] = [await enlist(front), await enlist(pool)];
+    const [frontOwner, poolOwner] = [await acquire(front), await acquire(pool)];
     const { moment } = server;
     await claim(front, frontOwner, claimOf(1, { processor: null }), claimOf(2, { processor: null }));
     await claim(pool, poolOwner, claimOf(1));
@@ -239,7 +239,7 @@ for (const who of ['first', 'second'] as const) {
         who === 'first'
           ? [await connect({ random: slow() }), await connect()]
           : [await connect(), await connect({ random: slow() })];
-      const [owner, otherOwner] = [await enlist(one), await enlist(other)];
+      const [owner, otherOwner] = [await acquire(one), await acquire(other)];
       const { moment } = server;
       await claim(one, owner, claimOf(1), claimOf(2));
       await settle(one, owner, settlementOf(2));
@@ -261,7 +261,7 @@ test('a purge: what came before is gone again, what came after stays', async () 
       await connect({ random: slow() }),
       await connect({ random: slow() }),
     ];
-    const [one, other] = [await enlist(early), await enlist(late)];
+    const [one, other] = [await acquire(early), await acquire(late)];
     await claim(early, one, claimOf(1), claimOf(2));
     await settle(early, one, settlementOf(1));
     const { moment } = server;
@@ -294,7 +294,7 @@ test('a health turn: nobody else gets it', async () => {
     assert.not((await must(other.takeHealthTurn(0, 0))).isTaken);
     assert.not((await must(other.takeHealthTurn(1, 0))).isTaken);
     const heard: unknown[] = [];
-    await must(other.subscribe((notice) => heard.push(notice)));
+    await must(other.subscribe((event) => heard.push(event)));
     assert.equal(heard, [{ kind: 'health', report }]);
     assert.ok((await must(other.takeHealthTurn(0, 1))).isTaken);
   });
@@ -310,7 +310,7 @@ async function whileAway(
     const gate = await newGate();
     const away = await connect({ graceMs: 50 }, gate.url);
     const here = await connect({ graceMs: 50 });
-    const [awayOwner, hereOwner] = [await enlist(away), await enlist(here, SEATS[1])];
+    const [awayOwner, hereOwner] = [await acquire(away), await acquire(here, WORKERS[1])];
     const { moment } = server;
     await before(away, awayOwner);
     gate.shut();
@@ -398,7 +398,7 @@ test('a gateway taken over while it was away: what it alone remembers can be tak
       assert.equal(await must(here.takeOver(awayOwner, owner, 10)), []);
     },
     async (away, here, awayOwner, hereOwner) => {
-      assert.is(await must(away.renew(awayOwner, FOREVER_MS)), false);
+      assert.is(await must(away.renewLease(awayOwner, FOREVER_MS)), false);
       const taken = await must(here.takeOver(awayOwner, hereOwner, 10));
       assert.equal(
         taken.map((entry) => [entry.correlationId, entry.requestedAtMs]),
@@ -412,7 +412,7 @@ test('an owner that was handed over to its last entry is shown again with what c
     const gate = await newGate();
     const away = await connect({ graceMs: 50 }, gate.url);
     const here = await connect({ graceMs: 50 });
-    const [awayOwner, hereOwner] = [await enlist(away), await enlist(here, SEATS[1])];
+    const [awayOwner, hereOwner] = [await acquire(away), await acquire(here, WORKERS[1])];
     await claim(away, awayOwner, claimOf(1));
     const { moment } = server;
     await claim(away, awayOwner, claimOf(2));
@@ -452,7 +452,7 @@ test('no more is acknowledged than can be kept, and that only until Redis can no
     let nowMs = 0;
     const clock = { ...systemClock, monotonicMs: () => nowMs };
     const ledger = await connect({ clock, retainedBytes: 2000, timeoutMs: 10_000 });
-    const owner = await enlist(ledger);
+    const owner = await acquire(ledger);
     let count = 0;
     let reply = await ledger.commit(owner, [], [claimOf(0)]);
     while (reply.kind === 'ok') reply = await ledger.commit(owner, [], [claimOf(++count)]);
@@ -481,7 +481,7 @@ test('a write is kept until Redis has answered something that was asked late eno
   const retained = new Retained({ clock, retentionMs: 3000, limitBytes: 1e6 });
   for (const number of [1, 2, 3, 4]) {
     nowMs = 1000 * number;
-    retained.keep({ number, generation: 0 }, 'renew', [String(number)]);
+    retained.keep({ number, generation: 0 }, 'renewLease', [String(number)]);
   }
   nowMs = 3_600_000;
   retained.answered(4500);
@@ -496,7 +496,7 @@ test('a write is kept until Redis has answered something that was asked late eno
 
 test('what could not be said to the end is said again from there', async () => {
   const retained = new Retained({ clock: systemClock, retentionMs: 3000, limitBytes: 1e6 });
-  for (const number of [1, 2, 3]) retained.keep({ number, generation: 0 }, 'renew', [String(number)]);
+  for (const number of [1, 2, 3]) retained.keep({ number, generation: 0 }, 'renewLease', [String(number)]);
   const { said, restore } = listener();
   const broken: Restore = async (name, args) => {
     if (args[0] === '2') throw new Error('gone');
@@ -522,7 +522,7 @@ class Pair {
   readonly #owners: [redis: number, model: number][] = [];
   readonly #modelOf = new Map<number, number>([[0, 0]]);
   /** Owners that took over in this life. What goes through two hands may be left in the first: not here. */
-  readonly #heirs = new Set<number>();
+  readonly #successors = new Set<number>();
   #nowMs = T0_MS;
 
   constructor(redis: readonly RedisLedger[], random: Random) {
@@ -532,23 +532,23 @@ class Pair {
     this.#random = random;
   }
 
-  async enlistAll(): Promise<void> {
-    for (const seat of this.#redis.keys()) await this.#enlist(seat);
+  async acquireAll(): Promise<void> {
+    for (const worker of this.#redis.keys()) await this.#acquire(worker);
   }
 
   async step(): Promise<void> {
     this.#nowMs += 10;
-    const seat = this.#random.int(0, this.#redis.length - 1);
+    const worker = this.#random.int(0, this.#redis.length - 1);
     const draw = this.#random.int(1, 100);
-    if (draw <= 80) await this.#commit(seat);
-    else if (draw <= 90) await this.#takeOver(seat);
-    else if (draw <= 95) await this.#both(seat, (ledger, owner) => ledger.renew(owner, this.#nowMs));
-    else if (draw <= 98) await this.#enlist(seat);
-    else await this.#both(seat, (ledger) => ledger.purge(this.#nowMs));
+    if (draw <= 80) await this.#commit(worker);
+    else if (draw <= 90) await this.#takeOver(worker);
+    else if (draw <= 95) await this.#both(worker, (ledger, owner) => ledger.renewLease(owner, this.#nowMs));
+    else if (draw <= 98) await this.#acquire(worker);
+    else await this.#both(worker, (ledger) => ledger.purge(this.#nowMs));
   }
 
   async compare(): Promise<void> {
-    this.#heirs.clear();
+    this.#successors.clear();
     const [redis, model] = [this.#redis[0] as RedisLedger, this.#model[0] as MemoryLedger];
     for (let number = 0; number < PAYMENTS; number++) {
       const entry = await find(redis, number);
@@ -563,15 +563,18 @@ class Pair {
     assert.equal(await must(redis.summary(...window)), await must(model.summary(...window)));
   }
 
-  async #enlist(seat: number): Promise<void> {
-    const [redis, model] = [this.#redis[seat] as RedisLedger, this.#model[seat] as MemoryLedger];
-    const owners: [number, number] = [await enlist(redis, SEATS[seat]), await enlist(model, SEATS[seat])];
+  async #acquire(worker: number): Promise<void> {
+    const [redis, model] = [this.#redis[worker] as RedisLedger, this.#model[worker] as MemoryLedger];
+    const owners: [number, number] = [
+      await acquire(redis, WORKERS[worker]),
+      await acquire(model, WORKERS[worker]),
+    ];
     assert.not(this.#modelOf.has(owners[0]), 'an owner is given once');
     this.#modelOf.set(...owners);
-    this.#owners[seat] = owners;
+    this.#owners[worker] = owners;
   }
 
-  async #commit(seat: number): Promise<void> {
+  async #commit(worker: number): Promise<void> {
     const random = this.#random;
     const claims = this.#some(() => {
       const number = random.int(0, PAYMENTS - 1);
@@ -581,46 +584,50 @@ class Pair {
       return claimOf(number, { processor, amountCents, acceptedAtMs, requestedAtMs });
     });
     const entries = await Promise.all(
-      this.#some(() => find(this.#model[seat] as MemoryLedger, random.int(0, PAYMENTS - 1))),
+      this.#some(() => find(this.#model[worker] as MemoryLedger, random.int(0, PAYMENTS - 1))),
     );
     const settlements = entries
       .filter((entry) => entry?.status === 'dispatched')
       .map((entry) => ({
         correlationId: entry?.correlationId ?? '',
-        status: random.chance(0.9) ? ('settled' as const) : ('invalid' as const),
+        status: random.chance(0.9) ? ('settled' as const) : ('rejected' as const),
         processor: entry?.processor ?? 0,
         amountCents: 1990,
         requestedAtMs: entry?.requestedAtMs ?? 0,
         reason: 'because',
       }));
-    await this.#both(seat, (ledger, owner) => ledger.commit(owner, settlements, claims));
+    await this.#both(worker, (ledger, owner) => ledger.commit(owner, settlements, claims));
   }
 
   #some<T>(one: () => T): T[] {
     return Array.from({ length: this.#random.int(0, 4) }, one);
   }
 
-  async #takeOver(seat: number): Promise<void> {
+  async #takeOver(worker: number): Promise<void> {
     const from = this.#random.int(0, this.#redis.length - 1);
-    const [dead, heir] = [this.#owners[from], this.#owners[seat]];
-    if (dead === undefined || heir === undefined || from === seat || this.#heirs.has(dead[0])) return;
-    this.#heirs.add(heir[0]);
+    const [dead, successor] = [this.#owners[from], this.#owners[worker]];
+    if (dead === undefined || successor === undefined || from === worker || this.#successors.has(dead[0]))
+      return;
+    this.#successors.add(successor[0]);
     const sorted = (entries: LedgerEntry[]) => entries.map((entry) => entry.correlationId).sort();
-    const [redis, model] = [this.#redis[seat] as RedisLedger, this.#model[seat] as MemoryLedger];
+    const [redis, model] = [this.#redis[worker] as RedisLedger, this.#model[worker] as MemoryLedger];
     const all = await Promise.all(Array.from({ length: PAYMENTS }, (_, number) => find(model, number)));
     // One that is fenced while it holds nothing may live again: there is nothing it could do wrong.
     if (!all.some((entry) => entry?.owner === dead[1])) return;
     assert.equal(
-      sorted(await must(redis.takeOver(dead[0], heir[0], 1000))),
-      sorted(await must(model.takeOver(dead[1], heir[1], 1000))),
+      sorted(await must(redis.takeOver(dead[0], successor[0], 1000))),
+      sorted(await must(model.takeOver(dead[1], successor[1], 1000))),
     );
   }
 
-  async #both(seat: number, ask: (ledger: Ledger, owner: number) => Promise<Reply<unknown>>): Promise<void> {
-    const [redis, model] = this.#owners[seat] as [number, number];
+  async #both(
+    worker: number,
+    ask: (ledger: Ledger, owner: number) => Promise<Reply<unknown>>,
+  ): Promise<void> {
+    const [redis, model] = this.#owners[worker] as [number, number];
     assert.equal(
-      await must(ask(this.#redis[seat] as RedisLedger, redis)),
-      await must(ask(this.#model[seat] as MemoryLedger, model)),
+      await must(ask(this.#redis[worker] as RedisLedger, redis)),
+      await must(ask(this.#model[worker] as MemoryLedger, model)),
     );
   }
 }
@@ -633,7 +640,7 @@ for (const seed of SEEDS) {
     await onServer(async ({ server, connect, forgetSince }) => {
       const random = new Random(seed);
       const pair = new Pair([await connect(), await connect(), await connect()], random);
-      await pair.enlistAll();
+      await pair.acquireAll();
       for (let life = 0; life < 3; life++) {
         const moments = [server.moment];
         for (let step = 0; step < STEPS; step++) {
