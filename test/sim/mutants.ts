@@ -131,9 +131,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'claim on while the answer to a take-over is lost',
-    file: 'ledger/lease.ts',
-    from: 'for (let attempt = 1; !this.#stopped; attempt++) {\n      const reply = await ledger.takeOver',
-    to: 'for (let attempt = 1; attempt === 1; attempt++) {\n      const reply = await ledger.takeOver',
+    file: 'ledger/takeover.ts',
+    from: 'for (let attempt = 1; !lease.stopped; attempt++) {',
+    to: 'for (let attempt = 1; attempt === 1; attempt++) {',
   },
   {
     name: 'choose the claims of a turn before a take-over that is under way has ended',
@@ -167,9 +167,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'never take over from the dead',
-    file: 'ledger/lease.ts',
-    from: 'adopt(reply.value);',
-    to: '',
+    file: 'pool/dispatcher.ts',
+    from: 'this.#adopt(entries);\n    return entries.length;',
+    to: 'return entries.length;',
   },
   {
     name: 'trust a lease that has run out',
@@ -251,13 +251,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'judge the leases of others by the wall clock',
-    file: 'ledger/lease.ts',
-    from: 'this.#others.expired(await this.#otherOwners(), clock.monotonicMs(), leaseMs)',
-    to: '(await this.#otherOwners()).filter(({ leaseUntilMs }) => leaseUntilMs < clock.nowMs())',
+    file: 'ledger/takeover.ts',
+    from: 'return leaseUntilMs === 0 || nowMs - sinceMs >= leaseMs;',
+    to: 'return leaseUntilMs < clock.nowMs() || sinceMs > nowMs;',
   },
   {
     name: 'take over from an owner that renews',
-    file: 'ledger/lease.ts',
+    file: 'ledger/takeover.ts',
     from: 'last?.leaseUntilMs === leaseUntilMs ? last.sinceMs : nowMs',
     to: 'last?.sinceMs ?? nowMs',
   },
