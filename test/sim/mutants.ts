@@ -144,8 +144,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'take what is in the journal for accepted where more is promised',
     file: 'journal/recovery.ts',
-    from: 'if (journalAccepts) recent',
-    to: 'recent',
+    from: 'if (journalAccepts) idempotencyCache',
+    to: 'idempotencyCache',
   },
   {
     name: 'hold what was only reserved as if it were claimed',
@@ -162,7 +162,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'stay the owner of what may have been reserved unseen',
     file: 'http/payment-acceptor.ts',
-    from: 'void lease.resign(owner);',
+    from: 'void lease.abandon(owner);',
     to: '',
   },
   {
@@ -210,8 +210,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'acknowledge before the journal',
     file: 'http/payment-acceptor.ts',
-    from: 'journalRef < 0 ? NO_SEGMENT : journal.flush()',
-    to: "(queueMicrotask(() => journal.flush()), { kind: 'ok' as const })",
+    from: 'journalRef < 0 ? NO_SEGMENT : journal.write()',
+    to: "(queueMicrotask(() => journal.write()), { kind: 'ok' as const })",
   },
   {
     name: 'acknowledge before the disk has it',
