@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createClient, RESP_TYPES } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
 import { clientOptions, type Tls } from '../../core/tls.ts';
@@ -28,6 +26,7 @@ import {
   type WorkerId,
 } from '../ledger.ts';
 import { RedisConnection, type RedisDriver, type Send } from './connection.ts';
+import { LIBRARY, LIBRARY_SOURCE } from './library.ts';
 import {
   doubleBytes,
   healthBytes,
@@ -68,10 +67,6 @@ export interface RedisLedgerOptions {
   /** How long a new life of Redis is left to those who repeat what it has forgotten. Default 1,500 ms. */
   readonly graceMs?: number;
 }
-
-const FUNCTIONS = readFileSync(new URL('./functions.lua', import.meta.url), 'utf8');
-const LIBRARY = `dinossauro_${createHash('sha256').update(FUNCTIONS).digest('hex').slice(0, 12)}`;
-const SOURCE = `#!lua name=${LIBRARY}\nlocal LIBRARY = '${LIBRARY}'\n${FUNCTIONS}`;
 
 const SETTLE_REPLIES: readonly SettleReply[] = ['recorded', 'fenced'];
 const CLAIM_REPLIES: readonly ClaimReply[] = ['claimed', 'known', 'conflict', 'purged', 'fenced'];
@@ -595,7 +590,7 @@ async function callFunction(
 
 async function loadLibrary(send: Send): Promise<void> {
   try {
-    await send(['FUNCTION', 'LOAD', SOURCE]);
+    await send(['FUNCTION', 'LOAD', LIBRARY_SOURCE]);
   } catch (error) {
     // Another connection was faster, and its library is the same: the name carries the hash.
     if (!(error instanceof Error && error.message.includes('already exists'))) throw error;
