@@ -2,8 +2,8 @@
 --- @include "includes/labels.lua"
 --- @include "includes/restore.lua"
 
--- Restores an entry as it was handed over, unless it was claimed again since. If it went on to a second successor whose
--- takeover was restored first, the entry stays with that former owner of it, who is fenced and will be taken over again.
+-- Restores an entry as it was handed over, unless it was claimed again since. If a second successor took it over from
+-- the first and was restored earlier, the entry stays with the first, which is fenced and so taken over again.
 local function restore_handed_over(books, id, shown, from, to)
   local key, field = entry_place(books, id)
   local entry, holder = call('HGET', key, field), from

@@ -13,10 +13,10 @@
 -- | state         | meaning                                            | next                                            |
 -- |---------------|----------------------------------------------------|-------------------------------------------------|
 -- | 0 alive       | may claim and settle                               | 1 or 2 by a takeover                            |
--- | 1 fenced      | being taken over, may still have entries           | 2 when a takeover gets the last of them         |
--- | 2 handed over | has no entries; its row is shown only to a ledger  | 1 when an entry of it is restored               |
--- |               | that lost the reply with the last of them          |                                                 |
--- | (no row)      | a takeover or a release found no entries           | 1 when an entry of it is restored               |
+-- | 1 fenced      | being taken over, may still have entries           | 2 when a takeover gets its last entries         |
+-- | 2 handed over | no entries; shown only to a ledger that lost the    | 1 when one of its entries is restored           |
+-- |               | reply with the last entries                        |                                                 |
+-- | (no row)      | a takeover or a release found no entries           | 1 when one of its entries is restored           |
 local ALIVE, FENCED, HANDED_OVER = '\0', '\1', '\2'
 
 local function is_alive(row)
