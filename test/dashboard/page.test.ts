@@ -189,9 +189,9 @@ live('charts and table have the same figures, the newest of which are in the til
   const heads = await page.locator('#history thead th').allTextContents();
   assert.equal(heads, [
     'Time',
-    'Accepted a second',
-    'Settled by default a second',
-    'Settled by fallback a second',
+    'Accepted per second',
+    'Settled by default per second',
+    'Settled by fallback per second',
     'Backlog',
     'Accept time p50',
     'Accept time p99',
@@ -234,7 +234,7 @@ live('a keyboard reaches everything, in the order of the page', async ({ page })
     await page.keyboard.press('Tab');
     return page.evaluate(FOCUSED);
   };
-  assert.equal(await tab(), { text: 'Skip to the figures', isSeen: true });
+  assert.equal(await tab(), { text: 'Skip to figures', isSeen: true });
   const reached: string[] = [];
   for (let step = 0; step < 12; step++) {
     const { text, isSeen } = await tab();
@@ -300,7 +300,7 @@ live('a lost connection shows, and heals when the gateway is back', async ({ pag
   assert.not(await page.locator('#banner').isVisible());
   assert.is(await page.locator('main.stale').count(), 0);
   // A gateway that has just started says so, and the end of that may have been announced since.
-  assert.match(await textOf(page.locator('#announcement')), /The connection is back|All is well again/);
+  assert.match(await textOf(page.locator('#announcement')), /Reconnected|All conditions have cleared/);
   await until('new figures', SOON_MS, async () => (await figure(page, 'Accepted')) === 0);
 });
 
@@ -388,7 +388,7 @@ failing(
     await redisSays(redis, 'CONFIG SET maxmemory 0');
     await untilShown('its health', page.locator('#health'), 'Healthy');
     assert.not(await page.locator('#conditions').isVisible());
-    await untilShown('the announcement', page.locator('#announcement'), /All is well again\./);
+    await untilShown('the announcement', page.locator('#announcement'), /All conditions have cleared\./);
     await untilShown('payments', card(page, 'default').locator('.reason'), /^Gets the payments/);
   },
 );
@@ -397,7 +397,7 @@ failing('a Redis that hangs: it does not answer', async ({ page, redis }) => {
   redis.signal('SIGSTOP');
   await untilShown('what is wrong', worst(page, 'h3'), /^The ledger does not answer: ./);
   assert.is(await textOf(page.locator('#health')), 'Unhealthy');
-  assert.match(await textOf(worst(page, '.advice')), /Check that Redis runs/);
+  assert.match(await textOf(worst(page, '.advice')), /Check that Redis is running/);
   redis.signal('SIGCONT');
   await untilShown('its health', page.locator('#health'), 'Healthy');
 });
