@@ -244,7 +244,7 @@ function backlogOld({ backlog }: Situation): Condition {
     waiting: backlog,
     effect: NOTHING_LOST,
     advice:
-      'Check the processors below: is one slow, or are payments in doubt at one that does not answer look-ups?',
+      'Check the processors below: one may be slow, or payments may be in doubt at one that does not answer look-ups.',
   };
 }
 

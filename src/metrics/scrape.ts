@@ -107,7 +107,7 @@ export class Scrape {
       counter(
         'dinossauro_payments_rejected',
         'Payments that a processor has rejected for good.',
-        this.#counted('rejected'),
+        this.#counted('paymentsRejected'),
       ),
       durations('dinossauro_settle_duration_seconds', 'From the 202 of a payment to its settlement.', [
         [{}, metricsTable.histogram('settle')],
@@ -172,7 +172,7 @@ export class Scrape {
     return [
       gauge(
         'dinossauro_breaker_open',
-        '1: the circuit breaker of a processor is open or half-open. 0: closed.',
+        'Circuit breaker of a processor: 1 open or half-open, 0 closed.',
         this.#byProcessor((processor, labels) => ({
           labels,
           value: Number(sharedState.breakerOpen(processor)),
@@ -203,7 +203,7 @@ export class Scrape {
       ]),
       gauge(
         'dinossauro_processor_reported_failing',
-        '1: the last health report, of any instance, said failing. 0: it did not.',
+        'Whether the last health report, of any instance, said failing (1) or not (0).',
         reported.map(({ labels, report }) => ({ labels, value: Number(report.failing) })),
       ),
       gauge(
@@ -352,7 +352,7 @@ export class Scrape {
       counter('dinossauro_log_lines_dropped', 'Log lines dropped because standard output was not read.', [
         { value: sharedState.droppedLines },
       ]),
-      gauge('dinossauro_stopping', '1: this instance is stopping. 0: it is not.', [
+      gauge('dinossauro_stopping', 'Whether this instance is stopping (1) or not (0).', [
         { value: Number(sharedState.stopping) },
       ]),
       {

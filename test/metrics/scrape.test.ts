@@ -84,7 +84,7 @@ test('adds up the counters of all threads, by processor and outcome', () => {
     metrics.countAt(0, 'foundAbsent');
     metrics.countAt(1, 'breakerOpened');
     metrics.countAt(1, 'healthLimited');
-    metrics.countAt(1, 'rejected');
+    metrics.countAt(1, 'paymentsRejected');
     metrics.addInDoubt(1, 5);
     metrics.count('takeOvers');
     metrics.count('paymentsTakenOver', 40);
