@@ -97,7 +97,7 @@ function ledgerConditions(situation: Situation): Condition[] {
     return [
       {
         ...critical,
-        title: 'The ledger answers, but refuses what is written',
+        title: 'The ledger answers, but refuses writes',
         forMs: failingForMs,
         effect: `${accepted} ${NOTHING_LOST}`,
         advice:
