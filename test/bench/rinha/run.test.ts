@@ -134,7 +134,7 @@ test('a processor that does not let itself be set stops the run', async () => {
     });
     assert.unreachable();
   } catch (error) {
-    assert.match(String(error), 'answered nothing');
+    assert.match(String(error), 'failed: no answer');
   } finally {
     await at.close();
   }
