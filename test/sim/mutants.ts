@@ -162,7 +162,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'keep an owner number after a lost reservation reply',
     file: 'http/payment-acceptor.ts',
-    from: 'void lease.resign(owner);',
+    from: 'void lease.abandon(owner);',
     to: '',
   },
   {
