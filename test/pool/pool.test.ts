@@ -53,7 +53,7 @@ test('a thread that dies, in whatever way, is replaced under the same number; th
   assert.equal(died, [0, 0, 0]);
   assert.equal(
     log.lines,
-    Array.from({ length: 3 }, () => 'error pool thread died; another takes its place'),
+    Array.from({ length: 3 }, () => 'error pool thread died; starting a replacement'),
   );
 });
 
@@ -99,8 +99,8 @@ asRoot('a thread that the machine cannot start is one line, and is started once 
   const { fillerCount, lines, lives, outcome } = JSON.parse(stdout);
   assert.ok(fillerCount > 0);
   assert.equal(lines, [
-    'warn a pool thread cannot be started: this machine has no threads or memory left',
-    'info pool threads are started again',
+    'warn cannot start a pool thread: this machine is out of threads or memory',
+    'info pool threads can be started again',
   ]);
   assert.equal([lives, outcome], [1, 'drained']);
 });

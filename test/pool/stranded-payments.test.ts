@@ -10,7 +10,7 @@ import { ManualClock, rest } from '../manual-clock.ts';
 
 const LOOK_EVERY_MS = 5000;
 const WAITING =
-  'error payments wait for a processor that is not configured: add it to PROCESSORS again, and they are settled';
+  'error payments are waiting for a processor that is not configured: add it back to PROCESSORS to settle them';
 
 function setUp(store: MemoryStore) {
   const clock = new ManualClock();
@@ -48,7 +48,7 @@ test('payments at a processor that is not configured are counted and told of, un
   mood.away.clear();
   await clock.passSlowly(LOOK_EVERY_MS);
   assert.is(count(), 0);
-  assert.equal(log.lines, [WAITING, 'info no payment waits for that processor any more']);
+  assert.equal(log.lines, [WAITING, 'info no payments are waiting for that processor any more']);
   watch.stop();
   assert.is(clock.pending, 0);
 });

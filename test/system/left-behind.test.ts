@@ -158,7 +158,7 @@ for (const what of ['lock', 'directory'] as const) {
       rmSync(what === 'lock' ? join(journal, lock ?? '') : journal, { recursive: true });
       await until('it ends', START_MS, () => !child.running);
       assert.equal(await child.ended, { code: 1, signal: null }, child.output);
-      assert.match(child.output, 'the lock of the journal was removed');
+      assert.match(child.output, 'the journal lock was removed');
       const { url: next } = await site.start('one');
       await new Books([next], site.processors).untilSettled(PAYMENTS, SETTLE_MS);
     }));
