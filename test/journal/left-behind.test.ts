@@ -129,7 +129,7 @@ test('payments of another ledger, or of an unknown one, are left, and reported',
     left.map(({ directory, obstacle }) => [directory.slice(home.length + 1), obstacle]),
   );
   assert.match(obstacles.get('other') ?? '', `another ledger, lmdb:${join(home, 'another-ledger')}`);
-  assert.match(obstacles.get('unmarked') ?? '', 'nothing says which ledger');
+  assert.match(obstacles.get('unmarked') ?? '', 'it does not say which ledger');
   assert.match(obstacles.get('explicit') ?? '', 'JOURNAL_DIR is set');
   assert.equal(
     (await takeOver(home, 'own')).map(({ directory }) => directory),
@@ -168,7 +168,7 @@ test('what is left is in the log once, and counted until somebody takes it over'
   await watch.look();
   await watch.look();
   assert.is(sharedState.leftJournals, 1);
-  assert.equal(log.lines, ['warn a journal was left behind: its payments wait']);
+  assert.equal(log.lines, ['warn a journal was left behind: its payments are waiting']);
   await takeOver(home, 'three');
   rmSync(join(home, 'three'), { recursive: true });
   await watch.look();

@@ -494,7 +494,7 @@ recovering('a start that can not take in everything fails, and says why', ({ dir
   const tooFew = replay(directory, makeSegments(1));
   assert.match(tooFew.kind === 'failed' ? tooFew.reason : '', /no segment is free/);
   const tooSmall = replay(directory, makeSegments(8, 32));
-  assert.match(tooSmall.kind === 'failed' ? tooSmall.reason : '', /larger than a journal file can be/);
+  assert.match(tooSmall.kind === 'failed' ? tooSmall.reason : '', /too large for a journal file/);
   const [name] = readdirSync(directory);
   const path = join(directory, name ?? '');
   rmSync(path);

@@ -112,7 +112,7 @@ test('with JOURNAL_DIR set, the journal of a dead instance is reported until its
     await site.accept('one', settingsOf('one'));
     const { url, child } = await site.start('two', settingsOf('two'));
     await until('it is counted', START_MS, async () => (await leftBehind(url)) === '1');
-    assert.match(child.output, 'a journal was left behind: its payments wait');
+    assert.match(child.output, 'a journal was left behind: its payments are waiting');
     const environment = site.environment('two', await freePort(), settingsOf('two'));
     const examined = await dinossauro(['doctor'], { directory: site.directory, environment });
     assert.match(

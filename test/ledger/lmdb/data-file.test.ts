@@ -66,11 +66,11 @@ test('damaged meta pages', async ({ directory, file }) => {
   const whole = readFileSync(file);
   const pageBytes = whole.readUInt32LE(PAGE_BYTES_AT);
   const damages: readonly [RegExp, (bytes: Buffer) => void][] = [
-    [/its meta page makes no sense/, (bytes) => bytes.writeUInt32LE(3, PAGE_BYTES_AT)],
-    [/its meta page makes no sense/, (bytes) => bytes.writeUInt32LE(1 << 20, PAGE_BYTES_AT)],
-    [/its meta page makes no sense/, (bytes) => bytes.writeUInt16LE(99, PAGE_BYTES_AT + 6)],
-    [/its meta page makes no sense/, (bytes) => bytes.writeBigUInt64LE(1n, LAST_PAGE_AT)],
-    [/its second meta page is not one/, (bytes) => bytes.fill(0, pageBytes, pageBytes + 200)],
+    [/its meta page has impossible values/, (bytes) => bytes.writeUInt32LE(3, PAGE_BYTES_AT)],
+    [/its meta page has impossible values/, (bytes) => bytes.writeUInt32LE(1 << 20, PAGE_BYTES_AT)],
+    [/its meta page has impossible values/, (bytes) => bytes.writeUInt16LE(99, PAGE_BYTES_AT + 6)],
+    [/its meta page has impossible values/, (bytes) => bytes.writeBigUInt64LE(1n, LAST_PAGE_AT)],
+    [/its second meta page is invalid/, (bytes) => bytes.fill(0, pageBytes, pageBytes + 200)],
     [/data format 7/, (bytes) => bytes.writeUInt16LE(7, 28)],
   ];
   for (const [fault, damage] of damages) {
@@ -86,7 +86,7 @@ test('a file that is cut off, wherever', async ({ directory, file }) => {
   const whole = statSync(file).size;
   for (const share of [0.95, 0.5, 0.1]) {
     truncateSync(file, Math.floor(whole * share));
-    assert.match(dataFileFault(file) ?? 'none', /^is cut off: it has \d+ pages and needs more/);
+    assert.match(dataFileFault(file) ?? 'none', /^is truncated: it has \d+ pages and needs up to \d+/);
   }
   truncateSync(file, 4096);
   assert.is(dataFileFault(file), 'is too short for an LMDB data file');

@@ -69,8 +69,8 @@ test('any number of processes of one namespace', async ({ directory }) => {
 test('another namespace waits until the last has left', async ({ directory }) => {
   const [one, other] = [await enter(directory, '1'), await enter(directory, '1')];
   const refused = await enter(directory, '2');
-  assert.match(refused.kind === 'failed' ? refused.reason : 'entered', /process of another PID namespace/);
-  assert.match((await sharingFault(directory, '2')) ?? 'none', /process of another PID namespace/);
+  assert.match(refused.kind === 'failed' ? refused.reason : 'entered', /process in another PID namespace/);
+  assert.match((await sharingFault(directory, '2')) ?? 'none', /process in another PID namespace/);
   assert.is(await sharingFault(directory, '1'), null);
   leave(one);
   assert.is((await enter(directory, '2')).kind, 'failed');
@@ -125,7 +125,10 @@ test('a file in its place, and what is no ledger', async ({ directory }) => {
   mkdirSync(wrong);
   writeFileSync(join(wrong, 'data.mdb'), Buffer.alloc(9000));
   const { reason } = { reason: '', ...(await enter(wrong)) };
-  assert.match(reason, /wrong\/data\.mdb is not an LMDB data file; restore it from a copy, or move it away/);
+  assert.match(
+    reason,
+    /wrong\/data\.mdb is not an LMDB data file; restore it from a backup, or move it away/,
+  );
 });
 
 test('a full disk', async ({ directory }) => {
@@ -148,7 +151,7 @@ test('a real PID namespace', async ({ directory }) => {
   const inside = await enterElsewhere([...OTHER_NAMESPACE, ...NODE], directory);
   assert.is(inside.said, 'entered');
   const outside = await enterElsewhere(NODE, directory);
-  assert.match(outside.said, /process of another PID namespace/);
+  assert.match(outside.said, /process in another PID namespace/);
   await outside.kill();
   await inside.kill();
   leave(await enter(directory));

@@ -123,7 +123,7 @@ test('more writes than may wait are refused at once', () =>
     const replies = await Promise.all(Array.from({ length: 100 }, () => ledger.ping()));
     const refused = replies.filter(({ kind }) => kind === 'unavailable');
     assert.is(refused.length, 36);
-    assert.match(reasonOf(refused[0] as Reply<void>), /^64 writes wait for the ledger$/);
+    assert.match(reasonOf(refused[0] as Reply<void>), /^64 writes are already waiting for the ledger$/);
     await must(ledger.ping());
     await ledger.close();
   }));
