@@ -206,10 +206,10 @@ test('of two threads that race for trials, each trial is taken by one', async ()
   const buffer = SharedState.allocate(SHAPE);
   const code = `
     import { parentPort, workerData } from 'node:worker_threads';
-    const { Board } = await import(${JSON.stringify(new URL('../../src/shared-memory/state.ts', import.meta.url).href)});
-    const board = new Board(workerData.buffer, workerData.shape);
+    const { SharedState } = await import(${JSON.stringify(new URL('../../src/shared-memory/state.ts', import.meta.url).href)});
+    const sharedState = new SharedState(workerData.buffer, workerData.shape);
     let taken = 0;
-    for (let nowMs = 1; nowMs <= 20000; nowMs++) if (board.takeTrial(0, nowMs, nowMs + 1)) taken++;
+    for (let nowMs = 1; nowMs <= 20000; nowMs++) if (sharedState.takeProbe(0, nowMs, nowMs + 1)) taken++;
     parentPort.postMessage(taken);
   `;
   const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`);
