@@ -14,7 +14,7 @@ const POLICY = {
   breakerBackoff: { baseMs: 200, maxMs: 1000 },
 };
 
-/** Without luck: equal jitter is half of its bound, so trials come after 100, 200, 400, 500, 500 ... ms. */
+/** With a random value of 0, equal jitter is half of its bound: probes come after 100, 200, 400, 500, 500 ... ms. */
 function setUp(random = (): number => 0) {
   const clock = new ManualClock();
   const log = new KeptLog();
@@ -71,7 +71,7 @@ test('failures in a row open the breaker, of that processor alone', () => {
   assert.equal(log.lines, ['info breaker open']);
 });
 
-test('a success in between begins the row anew', () => {
+test('a success in between resets the count', () => {
   const { standing: breakers, isOpen } = setUp();
   breakers.failed(0, 'refused');
   breakers.failed(0, 'refused');
@@ -81,7 +81,7 @@ test('a success in between begins the row anew', () => {
   assert.not(isOpen());
 });
 
-test('any success closes it', () => {
+test('any success closes the breaker', () => {
   const { standing: breakers, log, meters: metricsTable, isOpen, failThrice } = setUp();
   failThrice();
   breakers.succeeded(0, 5);
@@ -94,7 +94,7 @@ test('any success closes it', () => {
   );
 });
 
-test('an open one is tried after its backoff, once', () => {
+test('an open breaker allows one probe after its backoff', () => {
   const { clock, standing: breakers, isTrialDue: isProbeDue, failThrice } = setUp();
   failThrice();
   clock.pass(99);
@@ -106,7 +106,7 @@ test('an open one is tried after its backoff, once', () => {
   assert.not(breakers.takeProbe(0));
 });
 
-test('trials that fail come ever later, up to the cap', () => {
+test('failed probes delay the next one more and more, up to the cap', () => {
   const { clock, standing: breakers, failThrice } = setUp();
   failThrice();
   const delaysMs: number[] = [];
@@ -119,7 +119,7 @@ test('trials that fail come ever later, up to the cap', () => {
   assert.equal(delaysMs, [100, 200, 400, 500, 500, 500]);
 });
 
-test('who comes too early for a trial does not delay the next', () => {
+test('taking a probe too early does not delay the next one', () => {
   const { clock, standing: breakers, isTrialDue: isProbeDue, failThrice } = setUp();
   failThrice();
   for (let look = 0; look < 5; look++) assert.not(breakers.takeProbe(0));
@@ -130,7 +130,7 @@ test('who comes too early for a trial does not delay the next', () => {
   assert.ok(isProbeDue());
 });
 
-test('the delay of a trial has jitter', () => {
+test('the delay of a probe has jitter', () => {
   const { clock, isTrialDue: isProbeDue, failThrice } = setUp(() => 0.5);
   failThrice();
   clock.pass(149);
@@ -139,7 +139,7 @@ test('the delay of a trial has jitter', () => {
   assert.ok(isProbeDue());
 });
 
-test('a success lets the next breaker begin with the shortest delay again', () => {
+test('after a success the next outage starts with the shortest delay again', () => {
   const { clock, standing: breakers, isTrialDue: isProbeDue, failThrice } = setUp();
   failThrice();
   clock.pass(100);
@@ -150,7 +150,7 @@ test('a success lets the next breaker begin with the shortest delay again', () =
   assert.ok(isProbeDue());
 });
 
-test('health that says failing opens it', () => {
+test('a health answer that says failing opens the breaker', () => {
   const { board: sharedState, clock, standing: breakers, isOpen } = setUp();
   clock.pass(5000);
   breakers.reported(0, true, 0);
@@ -158,7 +158,7 @@ test('health that says failing opens it', () => {
   assert.equal(sharedState.reported(0), { failing: true, minResponseTimeMs: 0, atMs: clock.monotonicMs() });
 });
 
-test('health that says failing is not believed right after a success', () => {
+test('a health answer that says failing is ignored right after a success', () => {
   const { clock, standing: breakers, isOpen } = setUp();
   breakers.succeeded(0, 5);
   clock.pass(1000);
@@ -169,7 +169,7 @@ test('health that says failing is not believed right after a success', () => {
   assert.ok(isOpen());
 });
 
-test('health that says well makes a trial due at once, and closes nothing the first time', () => {
+test('the first good health answer makes a probe due at once, and closes nothing', () => {
   const { clock, standing: breakers, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
   failThrice();
   clock.pass(1);
@@ -183,7 +183,7 @@ test('health that says well makes a trial due at once, and closes nothing the fi
   assert.ok(isProbeDue());
 });
 
-test('where no payment comes, the second good health answer in a row closes it', () => {
+test('without payments the second good health answer in a row closes the breaker', () => {
   const { log, meters: metricsTable, standing: breakers, isOpen, failThrice } = setUp();
   failThrice();
   breakers.reported(0, false, 5);
@@ -194,7 +194,7 @@ test('where no payment comes, the second good health answer in a row closes it',
   assert.is(metricsTable.countedAt(0, 'breakerClosed'), 1);
 });
 
-test('so it is when health opened it, and when health says that it is slow', () => {
+test('the same holds when health opened it, and when health says that the processor is slow', () => {
   const { clock, standing: breakers, isOpen, expectedMs } = setUp();
   clock.pass(5000);
   breakers.reported(0, true, 0);
@@ -204,7 +204,7 @@ test('so it is when health opened it, and when health says that it is slow', () 
   assert.is(expectedMs(), 2000, 'slow, but not failing');
 });
 
-test('a bad health answer or a failed call in between begins anew', () => {
+test('a bad health answer or a failed call in between starts over', () => {
   const { clock, standing: breakers, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
   clock.pass(5000);
   failThrice();
@@ -212,7 +212,7 @@ test('a bad health answer or a failed call in between begins anew', () => {
     breakers.reported(0, false, 5);
     assert.ok(isProbeDue());
     setback();
-    assert.not(isProbeDue(), 'no trial while there is no reason for one');
+    assert.not(isProbeDue(), 'no probe without a reason');
     breakers.reported(0, false, 5);
     assert.ok(isOpen());
   }
@@ -220,7 +220,7 @@ test('a bad health answer or a failed call in between begins anew', () => {
   assert.not(isOpen());
 });
 
-test('one failed call opens it again, whenever it was sent, also where health had opened it', () => {
+test('one failed call opens it again, whenever it was sent, even if health had opened it', () => {
   const { clock, standing: breakers, isOpen } = setUp();
   clock.pass(5000);
   breakers.reported(0, true, 0);
@@ -233,7 +233,7 @@ test('one failed call opens it again, whenever it was sent, also where health ha
   assert.not(isOpen(), 'two answers after the failure');
 });
 
-test('a slow one is tried however long the machine has been up, and however long ago it was tried', () => {
+test('a slow processor is probed, however long the machine has been up and however old the last probe is', () => {
   for (const uptimeDays of [0, 24, 25, 30, 49, 50, 400]) {
     const { clock, standing: breakers, isTrialDue: isProbeDue } = setUp();
     clock.pass(uptimeDays * 86_400_000);
@@ -246,7 +246,7 @@ test('a slow one is tried however long the machine has been up, and however long
   }
 });
 
-test('a trial decides once it is taken: health closes nothing before its answer', () => {
+test('once a probe is taken it decides: health closes nothing before its answer', () => {
   const {
     clock,
     board: sharedState,
@@ -275,7 +275,7 @@ test('a trial decides once it is taken: health closes nothing before its answer'
   assert.equal(log.lines, ['info breaker open', 'info breaker closed'], 'one outage, told once');
 });
 
-test('a trial that was taken and never sent holds nothing up', () => {
+test('a probe that was taken but never sent blocks nothing', () => {
   const { standing: breakers, isOpen, failThrice } = setUp();
   failThrice();
   breakers.reported(0, false, 5);
@@ -286,7 +286,7 @@ test('a trial that was taken and never sent holds nothing up', () => {
   assert.not(isOpen());
 });
 
-test('one that health closed, and whose calls fail still, opens with the first of them', () => {
+test('a breaker that health closed opens with the first call that fails', () => {
   const { standing: breakers, isOpen, failThrice } = setUp();
   failThrice();
   breakers.reported(0, false, 5);
@@ -296,7 +296,7 @@ test('one that health closed, and whose calls fail still, opens with the first o
   assert.ok(isOpen());
 });
 
-test('a reason that a health answer makes untrue is replaced while no payment is routed', () => {
+test('a health answer updates an outdated routing reason while no payments are routed', () => {
   const { board: sharedState, clock, standing: breakers, failThrice } = setUp();
   const shown = () => [sharedState.reason(0).reason, sharedState.reason(1).reason];
   breakers.reported(0, false, 5);
@@ -316,14 +316,14 @@ test('a reason that a health answer makes untrue is replaced while no payment is
   assert.equal(shown(), ['cheapest-well', 'not-needed']);
 });
 
-test('health that says well of a closed one changes no trial', () => {
+test('a good health answer does not change the probe of a closed breaker', () => {
   const { clock, board: sharedState, standing: breakers, isTrialDue: isProbeDue } = setUp();
   sharedState.setProbeAt(0, clock.monotonicMs() + 500);
   breakers.reported(0, false, 5);
   assert.not(isProbeDue());
 });
 
-test('slower is believed at once, quicker by halves', () => {
+test('a slower latency counts at once, a faster one by half', () => {
   const { standing: breakers, expectedMs } = setUp();
   breakers.succeeded(0, 400);
   assert.is(expectedMs(), 400);
@@ -335,7 +335,7 @@ test('slower is believed at once, quicker by halves', () => {
   assert.is(expectedMs(), 250);
 });
 
-test('the oldest call in flight tells as much as one that has ended', () => {
+test('the age of the oldest call in flight counts as latency', () => {
   const { clock, board: sharedState, expectedMs } = setUp();
   sharedState.setCalls(0, 0, 1, clock.monotonicMs());
   clock.pass(1234);
@@ -359,7 +359,7 @@ test('a report sets the latency of an idle processor, and only raises that of a 
   assert.is(expectedMs(), 700);
 });
 
-test('one that health calls slow is not tried until health has been silent for long', () => {
+test('a processor that health calls slow is not probed until that health answer is old', () => {
   const { standing: breakers, clock, isTrialDue: isProbeDue, expectedMs } = setUp();
   breakers.reported(0, false, 2000);
   assert.is(expectedMs(), 2000);
@@ -371,7 +371,7 @@ test('one that health calls slow is not tried until health has been silent for l
   assert.not(isProbeDue());
 });
 
-test('one that health calls slow is not tried while its breaker is open either', () => {
+test('a processor that health calls slow is not probed while its breaker is open either', () => {
   const { standing: breakers, clock, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
   failThrice();
   breakers.reported(0, true, 2000);
@@ -383,7 +383,7 @@ test('one that health calls slow is not tried while its breaker is open either',
 });
 
 for (const slowMs of [0, 2000]) {
-  test(`a dearer one that is well again makes a trial due at once, also of one that took ${slowMs} ms`, () => {
+  test(`when a more expensive processor recovers, a probe of a cheaper one is due at once, even if that took ${slowMs} ms`, () => {
     const { standing: breakers, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
     failThrice();
     failThrice(1);
@@ -397,7 +397,7 @@ for (const slowMs of [0, 2000]) {
   });
 }
 
-test('a cheaper one that is well again is no reason to try a dearer one, nor to try one that is well', () => {
+test('when a cheaper processor recovers, neither a more expensive nor a healthy one is probed', () => {
   const { standing: breakers, board: sharedState, clock, failThrice } = setUp();
   failThrice();
   failThrice(1);
@@ -408,7 +408,7 @@ test('a cheaper one that is well again is no reason to try a dearer one, nor to 
   assert.not(breakers.views()[0]?.isProbeDue);
 });
 
-test('a slow one keeps its breaker closed, and is tried again by the same trials', () => {
+test('a slow processor keeps its breaker closed, and is probed in the same way', () => {
   const { clock, standing: breakers, isOpen, isTrialDue: isProbeDue } = setUp();
   breakers.succeeded(0, 5);
   breakers.succeeded(0, 3000);

@@ -43,7 +43,7 @@ test('every thread runs its task, and a stop waits for all of them', async () =>
   assert.equal(died, []);
 });
 
-test('a thread that dies, in whatever way, is replaced under the same number; the others live on', async () => {
+test('a thread that dies in any way is replaced under the same number; the others continue', async () => {
   const { words, died, log, pool, sayStop } = setUp([['error', 'exit', 'rejection'], []]);
   pool.start();
   await until(() => words[0] === 4 && words[1] === 1);
@@ -57,7 +57,7 @@ test('a thread that dies, in whatever way, is replaced under the same number; th
   );
 });
 
-test('several that die at once are all replaced', async () => {
+test('several threads that die at once are all replaced', async () => {
   const { words, died, pool, sayStop } = setUp([['exit'], ['error'], ['exit']]);
   pool.start();
   await until(() => words.subarray(0, 3).every((lives) => lives === 2));
@@ -66,7 +66,7 @@ test('several that die at once are all replaced', async () => {
   assert.equal(died.sort(), [0, 1, 2]);
 });
 
-test('a stop does not wait for ever: what does not end is cut off', async () => {
+test('a stop terminates threads that do not finish in time', async () => {
   const { words, died, log, pool } = setUp([[], []]);
   pool.start();
   await until(() => words[0] === 1 && words[1] === 1);
@@ -77,7 +77,7 @@ test('a stop does not wait for ever: what does not end is cut off', async () => 
   assert.equal(log.lines, []);
 });
 
-test('a stop ends also while a dead thread is being replaced', async () => {
+test('a stop also works while a dead thread is being replaced', async () => {
   const { died, pool, sayStop } = setUp([['exit']]);
   pool.start();
   await until(() => died.length === 1);
@@ -85,10 +85,10 @@ test('a stop ends also while a dead thread is being replaced', async () => {
   assert.is(await pool.stop(AMPLE_MS), 'drained');
 });
 
-// The limit of threads counts for other users than root, and only root may become one of them.
+// The thread limit does not apply to root, and only root can switch to another user.
 const asRoot = process.getuid?.() === 0 ? test : test.skip;
 
-asRoot('a thread that the machine cannot start is one line, and is started once it can', () => {
+asRoot('a thread that cannot be started is logged in one line, and started once that is possible', () => {
   const program = fileURLToPath(new URL('./starved-pool.ts', import.meta.url));
   const asOther = ['--reuid', '54321', '--clear-groups', 'prlimit', '--nproc=24:24'];
   const { stdout, stderr } = spawnSync('setpriv', [...asOther, process.execPath, program], {

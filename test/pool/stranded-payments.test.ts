@@ -25,7 +25,7 @@ function setUp(store: MemoryStore) {
 const SHAPE = { processorCount: 1, threadCount: 1 };
 const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
 
-test('payments at a processor that is not configured are counted and told of, until somebody has them', async () => {
+test('payments at a processor that is not configured are counted and logged until they are taken over', async () => {
   const store = new MemoryStore();
   const former = new MemoryLedger(['default', 'old'], store);
   const dead = await must(former.acquireLease(WORKER, 0));

@@ -54,7 +54,7 @@ async function until(condition: () => Promise<boolean> | boolean): Promise<void>
   }
 }
 
-/** An instance without its HTTP side. */
+/** An instance without its HTTP threads. */
 async function setUp(environment: Record<string, string> = {}) {
   const [cheap, dear] = [await startProcessor(), await startProcessor()];
   const config = configIn(directory, {
@@ -100,7 +100,7 @@ async function setUp(environment: Record<string, string> = {}) {
   };
 }
 
-test('a thread drains the ring into the books until the board says stop', async () => {
+test('a thread drains the ring into the books until it is told to stop', async () => {
   const world = await setUp();
   const { config, shared, board: sharedState, ring } = world;
   const running = runPoolThread({ thread: 0, config, shared, isFirst: true });
@@ -117,7 +117,7 @@ test('a thread drains the ring into the books until the board says stop', async 
   await world.close();
 });
 
-test('the pool runs such threads, and what they leave behind another pool goes on with', async () => {
+test('the pool runs such threads, and another pool continues with the payments they leave', async () => {
   const world = await setUp({ POOL_THREADS: '2' });
   const { config, shared, board: sharedState, ring } = world;
   const log = new KeptLog();
