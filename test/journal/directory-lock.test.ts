@@ -169,7 +169,7 @@ mounted(
         assert.is((await lock(other)).kind, 'held');
         first.child.kill('SIGKILL');
         await once(first.child, 'exit');
-        assert.is((await lock(other)).kind, 'held', 'from here nobody can tell that it died');
+        assert.is((await lock(other)).kind, 'held', 'whether it died cannot be known from here');
         release(await lock(one));
         release(await lock(other));
       }

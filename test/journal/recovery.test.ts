@@ -53,7 +53,7 @@ function setUp(capacity = 8) {
     }
     return popped;
   };
-  return { segments, recent: idempotencyCache, ring, clock, log, state, recovery, journal, popAll };
+  return { segments, idempotencyCache, ring, clock, log, state, recovery, journal, popAll };
 }
 
 /** An earlier run accepts that many payments and is killed. */
@@ -79,7 +79,7 @@ test('payments accepted by an earlier run are pushed unchanged', async () => {
 
 test('they are in the idempotency cache again, so that a repeated post is recognized', () => {
   earlierLife(2);
-  const { segments, recent: idempotencyCache, recovery } = setUp();
+  const { segments, idempotencyCache, recovery } = setUp();
   replay(directory, segments);
   recovery.fillCache();
   assert.equal(idempotencyCache.find(idOf(1)), { amountCents: 1, acceptedAtMs: 5001 });

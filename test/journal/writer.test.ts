@@ -21,7 +21,7 @@ import { diskFiles, Journal, type JournalFiles, type JournalOptions } from '../.
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 
 const RECORDS = 64;
-const FLUSH = 16;
+const BATCH = 16;
 
 interface Context {
   directory: string;
@@ -56,7 +56,7 @@ function openJournal(
     writer: 'http-0',
     segments,
     durable: false,
-    batchRecords: FLUSH,
+    batchRecords: BATCH,
     randomU32: () => salt++,
     ...options,
   });
@@ -159,10 +159,10 @@ writing('a batch is one write(2)', ({ directory }) => {
 
 writing('takes no more payments between two writes than a batch can hold', ({ directory }) => {
   const journal = openJournal(directory, makeSegments());
-  for (const number of range(0, FLUSH)) assert.ok(append(journal, number) >= 0);
-  assert.is(append(journal, FLUSH), -1);
+  for (const number of range(0, BATCH)) assert.ok(append(journal, number) >= 0);
+  assert.is(append(journal, BATCH), -1);
   assert.equal(journal.write(), { kind: 'ok' });
-  assert.ok(append(journal, FLUSH) >= 0);
+  assert.ok(append(journal, BATCH) >= 0);
 });
 
 writing('uses all its segments, is full, and has room again when some are done', ({ directory }) => {
@@ -175,7 +175,7 @@ writing('uses all its segments, is full, and has room again when some are done',
     refs.push(ref);
     assert.equal(journal.write(), { kind: 'ok' });
   }
-  assert.ok(refs.length >= 2 * (RECORDS - FLUSH));
+  assert.ok(refs.length >= 2 * (RECORDS - BATCH));
   assert.is(new Set(refs).size, refs.length);
   for (const ref of refs.slice(0, RECORDS)) segments.markDone(ref);
   assert.equal(journal.reclaim(), { fileCount: 1, failure: null });
@@ -294,7 +294,8 @@ for (const faults of [['create'], ['write'], ['short write'], ['short write', 't
       for (const number of range(100, 5)) assert.ok(append(journal, number) >= 0);
       assert.is(journal.write().kind, 'failed');
       assert.equal(journal.write(), { kind: 'ok' }, 'nothing is left over');
-      if (faults.length === 1 && faults[0] !== 'create') assert.is(sizeOf(directory), 3 * 64, 'cut at once');
+      if (faults.length === 1 && faults[0] !== 'create')
+        assert.is(sizeOf(directory), 3 * 64, 'the tail is cut at once');
     }
     disk.faults.clear();
     const before = faults[0] === 'create' ? [] : range(0, 3);
@@ -440,7 +441,7 @@ recovering('unfinished reads page by page, and skips records that become done me
   for (const ref of refs.slice(1, 2_000)) segments.markDone(ref);
   assert.equal(records.next().value.id, idOf(2_000));
   write(journal, 2_500, 5);
-  assert.is([...records].length, 499, 'what was written later is not its business');
+  assert.is([...records].length, 499, 'records written later are not included');
 });
 
 recovering('unfinished skips segments that are reclaimed meanwhile', ({ directory }) => {

@@ -189,8 +189,8 @@ function registerClaims(check: Check): void {
     assert.equal(await claim(ledger, second, claimOf(1)), ['known']);
     assert.equal(await claim(ledger, clerk, claimOf(1)), ['known']);
     assert.equal(await find(ledger, 1), entryOf(1, { owner: first }));
-    assert.equal(await claim(ledger, first, reservedAgain), ['claimed'], 'it is still theirs');
-    assert.equal(await find(ledger, 1), entryOf(1, { owner: first }), 'and no less dispatched');
+    assert.equal(await claim(ledger, first, reservedAgain), ['claimed'], 'the first owner keeps it');
+    assert.equal(await find(ledger, 1), entryOf(1, { owner: first }), 'and it stays dispatched');
   });
 
   check('the same owner claims again with another processor and stamp: one more attempt', async (ledger) => {
@@ -199,11 +199,11 @@ function registerClaims(check: Check): void {
     const again = claimOf(1, { processor: 1, requestedAtMs: T0_MS + 900, acceptedAtMs: T0_MS + 1 });
     assert.equal(await claim(ledger, owner, again), ['claimed']);
     const moved = entryOf(1, { owner, processor: 1, requestedAtMs: T0_MS + 900, attempts: 2 });
-    assert.equal(await find(ledger, 1), moved, 'the first acceptance stands');
+    assert.equal(await find(ledger, 1), moved, 'the first acceptance is kept');
     await claim(ledger, owner, again);
-    assert.equal(await find(ledger, 1), moved, 'a repeated claim is no attempt');
+    assert.equal(await find(ledger, 1), moved, 'a repeated claim is not another attempt');
     await claim(ledger, owner, { ...again, requestedAtMs: T0_MS + 901 });
-    assert.is((await find(ledger, 1))?.attempts, 3, 'another stamp is');
+    assert.is((await find(ledger, 1))?.attempts, 3, 'another stamp is another attempt');
   });
 
   check('another owner finds it known', async (ledger) => {
@@ -229,7 +229,7 @@ function registerClaims(check: Check): void {
     assert.equal(await claim(ledger, mine, claimOf(1, { amountCents: 2 })), ['conflict']);
     const noted = entryOf(1, { owner: mine, conflictingAmountCents: 1 });
     assert.equal(await find(ledger, 1), noted);
-    assert.equal(await claim(ledger, theirs, claimOf(1)), ['known'], 'the right amount is still right');
+    assert.equal(await claim(ledger, theirs, claimOf(1)), ['known'], 'the original amount is still known');
   });
 
   check('another amount conflicts in every state', async (ledger) => {
@@ -300,13 +300,13 @@ function registerSettlements(check: Check): void {
   check('a dispatched payment is rejected with its reason', async (ledger) => {
     const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2));
-    const invalid = settlementOf(1, { status: 'rejected', reason: 'HTTP 400: não é válido' });
+    const rejected = settlementOf(1, { status: 'rejected', reason: 'HTTP 400: não é válido' });
     const long = settlementOf(2, { status: 'rejected', reason: `${'é'.repeat(199)}\u{1f995}` });
-    assert.equal(await settle(ledger, owner, invalid, long), ['recorded', 'recorded']);
-    assert.equal(await find(ledger, 1), entryOf(1, { status: 'rejected', reason: invalid.reason }));
+    assert.equal(await settle(ledger, owner, rejected, long), ['recorded', 'recorded']);
+    assert.equal(await find(ledger, 1), entryOf(1, { status: 'rejected', reason: rejected.reason }));
     assert.is((await find(ledger, 2))?.reason, `${'é'.repeat(199)}\ufffd`, 'a long reason is cut');
     assert.equal((await everything(ledger))[0], { count: 0, amountCents: 0 });
-    assert.equal(await settle(ledger, owner, invalid), ['recorded']);
+    assert.equal(await settle(ledger, owner, rejected), ['recorded']);
   });
 
   check('no other owner can settle it', async (ledger) => {
@@ -406,11 +406,11 @@ function registerCommits(check: Check): void {
     const [gone, owner] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, owner, claimOf(1));
     await must(ledger.releaseLease(gone));
-    for (const nobody of [gone, owner + 1000]) {
+    for (const stranger of [gone, owner + 1000]) {
       const claims = [claimOf(1), claimOf(1, { amountCents: 3 }), claimOf(2)];
-      assert.equal(await claim(ledger, nobody, ...claims), ['fenced', 'fenced', 'fenced']);
+      assert.equal(await claim(ledger, stranger, ...claims), ['fenced', 'fenced', 'fenced']);
     }
-    assert.equal(await find(ledger, 1), entryOf(1, { owner }), 'nor does it note a conflict');
+    assert.equal(await find(ledger, 1), entryOf(1, { owner }), 'and records no conflict');
     assert.is(await find(ledger, 2), undefined);
   });
 
@@ -498,7 +498,7 @@ function registerOwners(check: Check): void {
     assert.equal(await numbersOf(ledger), [successor]);
     await settle(ledger, successor, settlementOf(1));
     await must(ledger.releaseLease(successor));
-    assert.equal(await numbersOf(ledger), [], 'what is settled is held by nobody');
+    assert.equal(await numbersOf(ledger), [], 'no owner holds a settled entry');
   });
 }
 
@@ -560,8 +560,12 @@ function registerTakeOvers(check: Check): void {
     assert.is(await must(ledger.renewLease(idle, FOREVER_MS)), false);
     assert.equal(await claim(ledger, idle, claimOf(1)), ['fenced']);
     assert.equal(await numbersOf(ledger), [successor]);
-    assert.equal(await must(ledger.takeOver(idle, successor, 10)), [], 'again is harmless');
-    assert.equal(await must(ledger.takeOver(idle + 1000, successor, 10)), [], 'so is one that never was');
+    assert.equal(await must(ledger.takeOver(idle, successor, 10)), [], 'repeating it is harmless');
+    assert.equal(
+      await must(ledger.takeOver(idle + 1000, successor, 10)),
+      [],
+      'so is an owner that never existed',
+    );
   });
 
   check('a successor that dies halfway is taken over in turn', async (ledger) => {
@@ -773,7 +777,11 @@ function registerNames(check: Check): void {
     const of = (count: number) => ({ name: 'fallback', count, amountCents: count * 1990 });
     assert.equal(await must(other.summary(-Infinity, Infinity)), [...named, of(2)]);
     assert.equal(await must(other.summary(T0_MS, T0_MS + 999)), [...named, of(1)], 'within the window');
-    assert.equal(await must(other.summary(T0_MS + 71_000, Infinity)), named, 'not without money in it');
+    assert.equal(
+      await must(other.summary(T0_MS + 71_000, Infinity)),
+      named,
+      'not without payments in the window',
+    );
     assert.equal((await find(other, 1))?.processorName, 'fallback');
     assert.is((await find(other, 1))?.processor, null);
     assert.equal(
@@ -846,7 +854,7 @@ function registerNames(check: Check): void {
     await must(other.purge(T0_MS + 1));
     assert.equal(await must(other.stranded(T0_MS)), []);
     assert.equal(await must(other.takeOver(owner, successor, 10)), []);
-    assert.equal(await numbersOf(other), [successor], 'an owner that holds nothing any more goes');
+    assert.equal(await numbersOf(other), [successor], 'an owner without entries is removed');
   });
 }
 
@@ -886,11 +894,11 @@ function registerPages(check: Check): void {
       (await walk(ledger, T0_MS + fromMs, T0_MS + toMs, 2))
         .map(({ correlationId }) => Number(correlationId.slice(-2)))
         .sort((one, other) => one - other);
-    assert.equal(await numbersIn(-1, 0), [1, 2, 3, 4], 'what is accepted at the end of the window');
-    assert.equal(await numbersIn(5, 5), [1, 2, 3, 4], 'and what is stamped at its beginning');
-    assert.equal(await numbersIn(6, 49), [1, 2, 4], 'but not what is final by then');
-    assert.equal(await numbersIn(31, 50), [1, 2, 5], 'set aside or settled');
-    assert.equal(await numbersIn(-9, -1), [], 'nor what comes later');
+    assert.equal(await numbersIn(-1, 0), [1, 2, 3, 4], 'accepted at the end of the window');
+    assert.equal(await numbersIn(5, 5), [1, 2, 3, 4], 'stamped at its beginning');
+    assert.equal(await numbersIn(6, 49), [1, 2, 4], 'not final before it');
+    assert.equal(await numbersIn(31, 50), [1, 2, 5], 'rejected or settled');
+    assert.equal(await numbersIn(-9, -1), [], 'not accepted after it');
     assert.equal(await numbersIn(-Infinity, Infinity), [1, 2, 3, 4, 5]);
   });
 }
@@ -932,10 +940,14 @@ function registerPurges(check: Check): void {
     const old = [claimOf(1), claimOf(3), claimOf(4, { processor: null, requestedAtMs: 0 })];
     assert.equal(await claim(ledger, owner, ...old), ['purged', 'purged', 'purged']);
     const young = [claimOf(5, { acceptedAtMs: T0_MS + 1 }), claimOf(1, { acceptedAtMs: T0_MS + 2 })];
-    assert.equal(await claim(ledger, owner, ...young), ['claimed', 'claimed'], 'a new life');
+    assert.equal(await claim(ledger, owner, ...young), ['claimed', 'claimed'], 'a new entry');
     assert.equal(await settle(ledger, owner, settlementOf(1)), ['recorded']);
     assert.equal((await everything(ledger))[0], { count: 1, amountCents: 1990 });
-    assert.equal(await claim(ledger, owner, claimOf(1)), ['known'], 'what is known is not asked its age');
+    assert.equal(
+      await claim(ledger, owner, claimOf(1)),
+      ['known'],
+      'a known payment is not checked for its age',
+    );
   });
 
   check('after a purge there is nothing to take over, and owners can be released', async (ledger) => {
@@ -975,7 +987,11 @@ function registerHealth(check: Check): void {
     const other = await desk.connect();
     assert.equal(await must(ledger.takeHealthTurn(0, 0)), { turn: 1, isTaken: true });
     assert.equal(await must(other.takeHealthTurn(0, 0)), { turn: 1, isTaken: false });
-    assert.equal(await must(ledger.takeHealthTurn(0, 0)), { turn: 1, isTaken: false }, 'nor to its taker');
+    assert.equal(
+      await must(ledger.takeHealthTurn(0, 0)),
+      { turn: 1, isTaken: false },
+      'not even for the one that took it',
+    );
     assert.equal(await must(other.takeHealthTurn(1, 0)), { turn: 1, isTaken: true });
     assert.equal(await must(other.takeHealthTurn(0, 1)), { turn: 2, isTaken: true });
     assert.equal(await must(ledger.takeHealthTurn(0, 1)), { turn: 2, isTaken: false });
@@ -1093,7 +1109,11 @@ function registerConnections(check: Check): void {
     for (let number = 2; number < 30; number++) {
       await claim(ledger, owner, claimOf(number));
       await settle(ledger, owner, settlementOf(number));
-      assert.is((await everything(other))[0]?.count, number, 'a summary sees what was just answered');
+      assert.is(
+        (await everything(other))[0]?.count,
+        number,
+        'a summary includes a commit that was just answered',
+      );
     }
   });
 
@@ -1112,7 +1132,7 @@ function registerConnections(check: Check): void {
     assert.is((await find(other, 1))?.processor, 2);
     assert.is((await find(other, 3))?.processor, 1);
     assert.equal(await settle(other, owner, settlementOf(3, { processor: 0 })), ['recorded']);
-    assert.is((await find(ledger, 3))?.processor, null, 'this one knows no third');
+    assert.is((await find(ledger, 3))?.processor, null, 'this connection has no third processor');
     assert.is((await must(other.takeHealthTurn(1, 0))).isTaken, false);
     assert.is((await must(other.takeHealthTurn(2, 0))).isTaken, true);
     const heard: LedgerEvent[] = [];

@@ -13,7 +13,7 @@ const PAYMENT = {
 
 function setUp(policy = { callLimit: 100, drainRate: 1000, batchWindowMs: 0 }) {
   const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
-  return { board: sharedState, calls: new Calls({ sharedState, thread: 1, processors: ['a', 'b'], policy }) };
+  return { sharedState, calls: new Calls({ sharedState, thread: 1, processors: ['a', 'b'], policy }) };
 }
 
 function deliveryAt(processor: number, calledAtMs: number): Delivery {
@@ -36,7 +36,7 @@ test('a fast processor gets the minimum number of calls, not zero', () => {
 });
 
 test("a slower processor gets as many calls as Little's law requires", () => {
-  const { board: sharedState, calls } = setUp();
+  const { sharedState, calls } = setUp();
   sharedState.setLatency(0, 32);
   assert.is(roomOf(calls, 0), 32);
   sharedState.setLatency(0, 50);
@@ -47,7 +47,7 @@ test("a slower processor gets as many calls as Little's law requires", () => {
 });
 
 test('a slot is also occupied during the batch window', () => {
-  const { board: sharedState, calls } = setUp({ callLimit: 1000, drainRate: 1000, batchWindowMs: 200 });
+  const { sharedState, calls } = setUp({ callLimit: 1000, drainRate: 1000, batchWindowMs: 200 });
   assert.is(roomOf(calls, 0), 200);
   sharedState.setLatency(0, 50.5);
   assert.is(roomOf(calls, 0), 251);
@@ -56,7 +56,7 @@ test('a slot is also occupied during the batch window', () => {
 });
 
 test('no processor gets more than the limit', () => {
-  const { board: sharedState, calls } = setUp();
+  const { sharedState, calls } = setUp();
   sharedState.setLatency(0, 60_000);
   assert.is(roomOf(calls, 0), 100);
   assert.is(roomOf(setUp({ callLimit: 3, drainRate: 1000, batchWindowMs: 0 }).calls, 0), 3);
@@ -81,7 +81,7 @@ test('releasing a slot that was not acquired is a bug', () => {
 });
 
 test('publishes how many calls are running and when the oldest began', () => {
-  const { board: sharedState, calls } = setUp();
+  const { sharedState, calls } = setUp();
   const [first, second, elsewhere] = [deliveryAt(0, 1000), deliveryAt(0, 1500), deliveryAt(1, 1200)];
   for (const held of [first, second, elsewhere]) calls.began(held);
   assert.is(sharedState.callsInFlight(0), 2);

@@ -38,18 +38,18 @@ function setUp(random = (): number => 0) {
   return {
     clock,
     log,
-    board: sharedState,
-    meters: metricsTable,
-    standing: breakers,
+    sharedState,
+    metricsTable,
+    breakers,
     isOpen,
-    isTrialDue: isProbeDue,
+    isProbeDue,
     expectedMs,
     failThrice,
   };
 }
 
 test('at first every processor is well', () => {
-  const { standing: breakers } = setUp();
+  const { breakers } = setUp();
   assert.equal(
     breakers.views().map(({ open, expectedMs }) => ({ open, expectedMs })),
     [
@@ -60,7 +60,7 @@ test('at first every processor is well', () => {
 });
 
 test('failures in a row open the breaker, of that processor alone', () => {
-  const { standing: breakers, log, isOpen } = setUp();
+  const { breakers, log, isOpen } = setUp();
   breakers.failed(0, 'refused');
   breakers.failed(0, 'refused');
   assert.not(isOpen());
@@ -72,7 +72,7 @@ test('failures in a row open the breaker, of that processor alone', () => {
 });
 
 test('a success in between resets the count', () => {
-  const { standing: breakers, isOpen } = setUp();
+  const { breakers, isOpen } = setUp();
   breakers.failed(0, 'refused');
   breakers.failed(0, 'refused');
   breakers.succeeded(0, 5);
@@ -82,7 +82,7 @@ test('a success in between resets the count', () => {
 });
 
 test('any success closes the breaker', () => {
-  const { standing: breakers, log, meters: metricsTable, isOpen, failThrice } = setUp();
+  const { breakers, log, metricsTable, isOpen, failThrice } = setUp();
   failThrice();
   breakers.succeeded(0, 5);
   assert.not(isOpen());
@@ -95,7 +95,7 @@ test('any success closes the breaker', () => {
 });
 
 test('an open breaker allows one probe after its backoff', () => {
-  const { clock, standing: breakers, isTrialDue: isProbeDue, failThrice } = setUp();
+  const { clock, breakers, isProbeDue, failThrice } = setUp();
   failThrice();
   clock.pass(99);
   assert.not(isProbeDue());
@@ -107,7 +107,7 @@ test('an open breaker allows one probe after its backoff', () => {
 });
 
 test('failed probes delay the next one more and more, up to the cap', () => {
-  const { clock, standing: breakers, failThrice } = setUp();
+  const { clock, breakers, failThrice } = setUp();
   failThrice();
   const delaysMs: number[] = [];
   for (let probe = 0; probe < 6; probe++) {
@@ -120,7 +120,7 @@ test('failed probes delay the next one more and more, up to the cap', () => {
 });
 
 test('taking a probe too early does not delay the next one', () => {
-  const { clock, standing: breakers, isTrialDue: isProbeDue, failThrice } = setUp();
+  const { clock, breakers, isProbeDue, failThrice } = setUp();
   failThrice();
   for (let look = 0; look < 5; look++) assert.not(breakers.takeProbe(0));
   clock.pass(100);
@@ -131,7 +131,7 @@ test('taking a probe too early does not delay the next one', () => {
 });
 
 test('the delay of a probe has jitter', () => {
-  const { clock, isTrialDue: isProbeDue, failThrice } = setUp(() => 0.5);
+  const { clock, isProbeDue, failThrice } = setUp(() => 0.5);
   failThrice();
   clock.pass(149);
   assert.not(isProbeDue());
@@ -140,7 +140,7 @@ test('the delay of a probe has jitter', () => {
 });
 
 test('after a success the next outage starts with the shortest delay again', () => {
-  const { clock, standing: breakers, isTrialDue: isProbeDue, failThrice } = setUp();
+  const { clock, breakers, isProbeDue, failThrice } = setUp();
   failThrice();
   clock.pass(100);
   breakers.takeProbe(0);
@@ -151,7 +151,7 @@ test('after a success the next outage starts with the shortest delay again', () 
 });
 
 test('a health answer that says failing opens the breaker', () => {
-  const { board: sharedState, clock, standing: breakers, isOpen } = setUp();
+  const { sharedState, clock, breakers, isOpen } = setUp();
   clock.pass(5000);
   breakers.reported(0, true, 0);
   assert.ok(isOpen());
@@ -159,7 +159,7 @@ test('a health answer that says failing opens the breaker', () => {
 });
 
 test('a health answer that says failing is ignored right after a success', () => {
-  const { clock, standing: breakers, isOpen } = setUp();
+  const { clock, breakers, isOpen } = setUp();
   breakers.succeeded(0, 5);
   clock.pass(1000);
   breakers.reported(0, true, 0);
@@ -170,7 +170,7 @@ test('a health answer that says failing is ignored right after a success', () =>
 });
 
 test('the first good health answer makes a probe due at once, and closes nothing', () => {
-  const { clock, standing: breakers, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
+  const { clock, breakers, isOpen, isProbeDue, failThrice } = setUp();
   failThrice();
   clock.pass(1);
   breakers.reported(0, false, 5);
@@ -184,7 +184,7 @@ test('the first good health answer makes a probe due at once, and closes nothing
 });
 
 test('without payments the second good health answer in a row closes the breaker', () => {
-  const { log, meters: metricsTable, standing: breakers, isOpen, failThrice } = setUp();
+  const { log, metricsTable, breakers, isOpen, failThrice } = setUp();
   failThrice();
   breakers.reported(0, false, 5);
   assert.ok(isOpen());
@@ -195,7 +195,7 @@ test('without payments the second good health answer in a row closes the breaker
 });
 
 test('the same holds when health opened it, and when health says that the processor is slow', () => {
-  const { clock, standing: breakers, isOpen, expectedMs } = setUp();
+  const { clock, breakers, isOpen, expectedMs } = setUp();
   clock.pass(5000);
   breakers.reported(0, true, 0);
   breakers.reported(0, false, 2000);
@@ -205,7 +205,7 @@ test('the same holds when health opened it, and when health says that the proces
 });
 
 test('a bad health answer or a failed call in between starts over', () => {
-  const { clock, standing: breakers, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
+  const { clock, breakers, isOpen, isProbeDue, failThrice } = setUp();
   clock.pass(5000);
   failThrice();
   for (const setback of [() => breakers.reported(0, true, 0), () => breakers.failed(0, 'refused')]) {
@@ -221,7 +221,7 @@ test('a bad health answer or a failed call in between starts over', () => {
 });
 
 test('one failed call opens it again, whenever it was sent, even if health had opened it', () => {
-  const { clock, standing: breakers, isOpen } = setUp();
+  const { clock, breakers, isOpen } = setUp();
   clock.pass(5000);
   breakers.reported(0, true, 0);
   breakers.reported(0, false, 5);
@@ -235,7 +235,7 @@ test('one failed call opens it again, whenever it was sent, even if health had o
 
 test('a slow processor is probed, however long the machine has been up and however old the last probe is', () => {
   for (const uptimeDays of [0, 24, 25, 30, 49, 50, 400]) {
-    const { clock, standing: breakers, isTrialDue: isProbeDue } = setUp();
+    const { clock, breakers, isProbeDue } = setUp();
     clock.pass(uptimeDays * 86_400_000);
     breakers.succeeded(0, 3000);
     assert.ok(isProbeDue(), `the first call, up ${uptimeDays} days`);
@@ -247,15 +247,7 @@ test('a slow processor is probed, however long the machine has been up and howev
 });
 
 test('once a probe is taken it decides: health closes nothing before its answer', () => {
-  const {
-    clock,
-    board: sharedState,
-    log,
-    standing: breakers,
-    isOpen,
-    isTrialDue: isProbeDue,
-    failThrice,
-  } = setUp();
+  const { clock, sharedState, log, breakers, isOpen, isProbeDue, failThrice } = setUp();
   failThrice();
   breakers.reported(0, false, 5);
   assert.ok(breakers.takeProbe(0));
@@ -272,11 +264,11 @@ test('once a probe is taken it decides: health closes nothing before its answer'
   assert.ok(breakers.takeProbe(0));
   breakers.succeeded(0, 5);
   assert.not(isOpen());
-  assert.equal(log.lines, ['info breaker open', 'info breaker closed'], 'one outage, told once');
+  assert.equal(log.lines, ['info breaker open', 'info breaker closed'], 'one outage, logged once');
 });
 
 test('a probe that was taken but never sent blocks nothing', () => {
-  const { standing: breakers, isOpen, failThrice } = setUp();
+  const { breakers, isOpen, failThrice } = setUp();
   failThrice();
   breakers.reported(0, false, 5);
   assert.ok(breakers.takeProbe(0));
@@ -287,7 +279,7 @@ test('a probe that was taken but never sent blocks nothing', () => {
 });
 
 test('a breaker that health closed opens with the first call that fails', () => {
-  const { standing: breakers, isOpen, failThrice } = setUp();
+  const { breakers, isOpen, failThrice } = setUp();
   failThrice();
   breakers.reported(0, false, 5);
   breakers.reported(0, false, 5);
@@ -297,7 +289,7 @@ test('a breaker that health closed opens with the first call that fails', () => 
 });
 
 test('a health answer updates an outdated routing reason while no payments are routed', () => {
-  const { board: sharedState, clock, standing: breakers, failThrice } = setUp();
+  const { sharedState, clock, breakers, failThrice } = setUp();
   const shown = () => [sharedState.reason(0).reason, sharedState.reason(1).reason];
   breakers.reported(0, false, 5);
   assert.equal(shown(), ['none', 'none'], 'nothing has been routed');
@@ -317,14 +309,14 @@ test('a health answer updates an outdated routing reason while no payments are r
 });
 
 test('a good health answer does not change the probe of a closed breaker', () => {
-  const { clock, board: sharedState, standing: breakers, isTrialDue: isProbeDue } = setUp();
+  const { clock, sharedState, breakers, isProbeDue } = setUp();
   sharedState.setProbeAt(0, clock.monotonicMs() + 500);
   breakers.reported(0, false, 5);
   assert.not(isProbeDue());
 });
 
 test('a slower latency counts at once, a faster one by half', () => {
-  const { standing: breakers, expectedMs } = setUp();
+  const { breakers, expectedMs } = setUp();
   breakers.succeeded(0, 400);
   assert.is(expectedMs(), 400);
   breakers.succeeded(0, 800);
@@ -336,7 +328,7 @@ test('a slower latency counts at once, a faster one by half', () => {
 });
 
 test('the age of the oldest call in flight counts as latency', () => {
-  const { clock, board: sharedState, expectedMs } = setUp();
+  const { clock, sharedState, expectedMs } = setUp();
   sharedState.setCalls(0, 0, 1, clock.monotonicMs());
   clock.pass(1234);
   assert.is(expectedMs(), 1234);
@@ -348,7 +340,7 @@ test('the age of the oldest call in flight counts as latency', () => {
 });
 
 test('a report sets the latency of an idle processor, and only raises that of a busy one', () => {
-  const { clock, board: sharedState, standing: breakers, expectedMs } = setUp();
+  const { clock, sharedState, breakers, expectedMs } = setUp();
   sharedState.setLatency(0, 3000);
   breakers.reported(0, false, 20);
   assert.is(expectedMs(), 20);
@@ -360,7 +352,7 @@ test('a report sets the latency of an idle processor, and only raises that of a 
 });
 
 test('a processor that health calls slow is not probed until that health answer is old', () => {
-  const { standing: breakers, clock, isTrialDue: isProbeDue, expectedMs } = setUp();
+  const { breakers, clock, isProbeDue, expectedMs } = setUp();
   breakers.reported(0, false, 2000);
   assert.is(expectedMs(), 2000);
   clock.pass(10_000);
@@ -372,7 +364,7 @@ test('a processor that health calls slow is not probed until that health answer 
 });
 
 test('a processor that health calls slow is not probed while its breaker is open either', () => {
-  const { standing: breakers, clock, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
+  const { breakers, clock, isOpen, isProbeDue, failThrice } = setUp();
   failThrice();
   breakers.reported(0, true, 2000);
   assert.ok(isOpen());
@@ -384,7 +376,7 @@ test('a processor that health calls slow is not probed while its breaker is open
 
 for (const slowMs of [0, 2000]) {
   test(`when a more expensive processor recovers, a probe of a cheaper one is due at once, even if that took ${slowMs} ms`, () => {
-    const { standing: breakers, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
+    const { breakers, isOpen, isProbeDue, failThrice } = setUp();
     failThrice();
     failThrice(1);
     breakers.reported(0, true, slowMs);
@@ -398,7 +390,7 @@ for (const slowMs of [0, 2000]) {
 }
 
 test('when a cheaper processor recovers, neither a more expensive nor a healthy one is probed', () => {
-  const { standing: breakers, board: sharedState, clock, failThrice } = setUp();
+  const { breakers, sharedState, clock, failThrice } = setUp();
   failThrice();
   failThrice(1);
   breakers.succeeded(0, 20);
@@ -409,7 +401,7 @@ test('when a cheaper processor recovers, neither a more expensive nor a healthy 
 });
 
 test('a slow processor keeps its breaker closed, and is probed in the same way', () => {
-  const { clock, standing: breakers, isOpen, isTrialDue: isProbeDue } = setUp();
+  const { clock, breakers, isOpen, isProbeDue } = setUp();
   breakers.succeeded(0, 5);
   breakers.succeeded(0, 3000);
   assert.not(isOpen());

@@ -41,13 +41,13 @@ const RELEASE_JOURNAL: Effect = { kind: 'release-journal' };
 const LOOK_UP: Effect = { kind: 'look-up' };
 const SEND: Effect = { kind: 'call' };
 const timerOf = (atLeastMs: number): Effect => ({ kind: 'start-timer', atLeastMs });
-const settleOf = (amountCents: number, requestedAtMs: number, invalid?: string): Effect => ({
+const settleOf = (amountCents: number, requestedAtMs: number, rejected?: string): Effect => ({
   kind: 'settle',
   outcome: {
-    status: invalid === undefined ? 'settled' : 'rejected',
+    status: rejected === undefined ? 'settled' : 'rejected',
     amountCents,
     requestedAtMs,
-    reason: invalid ?? '',
+    reason: rejected ?? '',
   },
 });
 

@@ -62,16 +62,16 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
     log,
     first,
     second,
-    board: sharedState,
-    meters: metricsTable,
-    standing: breakers,
+    sharedState,
+    metricsTable,
+    breakers,
     watch,
     calls,
   };
 }
 
 test('asks every processor once at the start, and applies the answers', async () => {
-  const { clock, first, second, meters: metricsTable, standing: breakers, watch, calls } = setUp();
+  const { clock, first, second, metricsTable, breakers, watch, calls } = setUp();
   clock.pass(5000);
   first.state = { kind: 'reported', failing: true, minResponseTimeMs: 7 };
   second.state = { kind: 'reported', failing: false, minResponseTimeMs: 40 };
@@ -109,11 +109,11 @@ test('good answers close a breaker without a payment, whichever instance got the
   clock.pass(5000);
   for (const { watch } of [one, other]) watch.start();
   await rest();
-  for (const { standing: breakers } of [one, other])
+  for (const { breakers } of [one, other])
     for (let failure = 0; failure < 3; failure++) breakers.failed(0, 'refused');
-  const areOpen = () => [one, other].map(({ standing: breakers }) => breakers.views()[0]?.open);
+  const areOpen = () => [one, other].map(({ breakers }) => breakers.views()[0]?.open);
   await clock.passSlowly(POLICY.healthIntervalMs);
-  assert.equal(areOpen(), [true, true], 'one answer, which the one that asked hears twice');
+  assert.equal(areOpen(), [true, true], 'one answer, which the instance that asked gets twice');
   await clock.passSlowly(POLICY.healthIntervalMs + 100);
   assert.equal(areOpen(), [false, false]);
   for (const { watch } of [one, other]) watch.stop();
@@ -141,7 +141,7 @@ test('two instances share the calls and the answers', async () => {
   other.watch.start();
   await clock.passSlowly(10);
   assert.equal(other.calls(), [0, 0]);
-  assert.ok(other.standing.views()[0]?.open, 'what was known before comes first');
+  assert.ok(other.breakers.views()[0]?.open, 'the current state comes first');
   await clock.passSlowly(100_000);
   for (const processor of [0, 1]) {
     const sum = (one.calls()[processor] ?? 0) + (other.calls()[processor] ?? 0);
@@ -224,17 +224,7 @@ test('another instance takes over from one that dies during a call, when its tur
 
 test('without an answer nothing is applied or published, and the interval is kept', async () => {
   for (const kind of ['limited', 'unknown'] as const) {
-    const {
-      clock,
-      store,
-      log,
-      first,
-      second,
-      meters: metricsTable,
-      standing: breakers,
-      watch,
-      calls,
-    } = setUp();
+    const { clock, store, log, first, second, metricsTable, breakers, watch, calls } = setUp();
     const state = kind === 'limited' ? { kind } : { kind, reason: 'timeout' };
     first.state = second.state = state;
     watch.start();
@@ -264,7 +254,7 @@ test('while the ledger is unavailable there are no turns, so no processor is ask
 });
 
 test('a purge by any instance reaches the shared state', async () => {
-  const { books, board: sharedState, watch } = setUp();
+  const { books, sharedState, watch } = setUp();
   watch.start();
   await rest();
   await books.purge(7_000_000);
@@ -274,7 +264,7 @@ test('a purge by any instance reaches the shared state', async () => {
 });
 
 test('keeps trying to subscribe while the ledger is unavailable', async () => {
-  const { clock, mood, books, board: sharedState, watch } = setUp();
+  const { clock, mood, books, sharedState, watch } = setUp();
   mood.away.add('subscribe');
   watch.start();
   await clock.passSlowly(3500);

@@ -14,7 +14,7 @@ export default async function live({ thread, deaths, lives }: MortalTask): Promi
   if (death === 'exit') setImmediate(() => process.exit(3));
   if (death === 'error') {
     setImmediate(() => {
-      throw new Error('an error that nobody catches');
+      throw new Error('an uncaught error');
     });
   }
   while (death !== undefined || Atomics.load(words, words.length - 1) === 0) {

@@ -72,7 +72,7 @@ test('a stop terminates threads that do not finish in time', async () => {
   await until(() => words[0] === 1 && words[1] === 1);
   assert.is(await pool.stop(20), 'cut off');
   await new Promise((resolve) => setTimeout(resolve, 150));
-  assert.equal([...words], [1, 1, 0], 'nobody takes its place');
+  assert.equal([...words], [1, 1, 0], 'no thread replaces it');
   assert.equal(died, []);
   assert.equal(log.lines, []);
 });

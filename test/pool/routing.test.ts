@@ -11,7 +11,7 @@ import {
 
 const POLICY = { failoverDelayMs: 5000, latencyBudgetMs: 1000 };
 const FRESH = 0;
-const IMPATIENT = 5000;
+const PAST_DELAY_MS = 5000;
 
 const well: ProcessorView = { open: false, isProbeDue: false, expectedMs: 5 };
 const slow: ProcessorView = { open: false, isProbeDue: false, expectedMs: 1001 };
@@ -23,8 +23,8 @@ const wait: Route = { kind: 'wait' };
 
 test('the cheapest healthy processor takes a payment of any age', () => {
   assert.equal(choose([well, well], FRESH, POLICY), send(0));
-  assert.equal(choose([well, well], IMPATIENT, POLICY), send(0));
-  assert.equal(choose([{ ...well, expectedMs: 1000 }, well], IMPATIENT, POLICY), send(0));
+  assert.equal(choose([well, well], PAST_DELAY_MS, POLICY), send(0));
+  assert.equal(choose([{ ...well, expectedMs: 1000 }, well], PAST_DELAY_MS, POLICY), send(0));
 });
 
 test('a healthy processor is not probed', () => {
@@ -42,9 +42,9 @@ test('a payment does not wait for a processor that is only slow', () => {
 });
 
 test('a more expensive processor takes it after the failover delay', () => {
-  assert.equal(choose([open, well], IMPATIENT, POLICY), send(1));
-  assert.equal(choose([slow, well], IMPATIENT, POLICY), send(1));
-  assert.equal(choose([slow, open, well], IMPATIENT, POLICY), send(2));
+  assert.equal(choose([open, well], PAST_DELAY_MS, POLICY), send(1));
+  assert.equal(choose([slow, well], PAST_DELAY_MS, POLICY), send(1));
+  assert.equal(choose([slow, open, well], PAST_DELAY_MS, POLICY), send(2));
 });
 
 test('without a failover delay it never waits for a cheaper processor', () => {
@@ -54,21 +54,21 @@ test('without a failover delay it never waits for a cheaper processor', () => {
 test('a probe goes to the cheapest processor that has one due, before anything waits', () => {
   assert.equal(choose([due(open), well], FRESH, POLICY), send(0, true));
   assert.equal(choose([due(slow), well], FRESH, POLICY), send(0, true));
-  assert.equal(choose([due(open), well], IMPATIENT, POLICY), send(0, true));
+  assert.equal(choose([due(open), well], PAST_DELAY_MS, POLICY), send(0, true));
 });
 
 test('a more expensive processor is probed only by payments past their failover delay', () => {
   assert.equal(choose([open, due(open)], FRESH, POLICY), wait);
-  assert.equal(choose([open, due(open)], IMPATIENT, POLICY), send(1, true));
+  assert.equal(choose([open, due(open)], PAST_DELAY_MS, POLICY), send(1, true));
 });
 
 test('when no processor is fast the fastest one takes it', () => {
   const slower = { ...slow, expectedMs: 4000 };
   assert.equal(choose([slower, slow], FRESH, POLICY), send(1));
   assert.equal(choose([slower, open], FRESH, POLICY), wait);
-  assert.equal(choose([slower, slow], IMPATIENT, POLICY), send(1));
-  assert.equal(choose([slow, slower], IMPATIENT, POLICY), send(0));
-  assert.equal(choose([slow, slow], IMPATIENT, POLICY), send(0));
+  assert.equal(choose([slower, slow], PAST_DELAY_MS, POLICY), send(1));
+  assert.equal(choose([slow, slower], PAST_DELAY_MS, POLICY), send(0));
+  assert.equal(choose([slow, slow], PAST_DELAY_MS, POLICY), send(0));
 });
 
 test('an open breaker gets nothing, however long a payment waits', () => {
@@ -132,11 +132,11 @@ test('every processor has a reason', () => {
   assert.equal(reasons([well, well], FRESH), ['cheapest-well', 'not-needed']);
   assert.equal(reasons([well, open, slow], FRESH, true), ['full', 'failing', 'slow']);
   assert.equal(reasons([open, well], FRESH), ['failing', 'after-failover-delay']);
-  assert.equal(reasons([open, well], IMPATIENT), ['failing', 'after-failover-delay']);
+  assert.equal(reasons([open, well], PAST_DELAY_MS), ['failing', 'after-failover-delay']);
   assert.equal(reasons([slow, well], FRESH), ['slow', 'cheapest-well']);
   assert.equal(reasons([due(open), well, open], FRESH), ['probe', 'after-failover-delay', 'failing']);
   assert.equal(reasons([{ ...slow, expectedMs: 4000 }, slow], FRESH), ['slow', 'least-slow']);
-  assert.equal(reasons([open, open], IMPATIENT), ['failing', 'failing']);
+  assert.equal(reasons([open, open], PAST_DELAY_MS), ['failing', 'failing']);
 });
 
 test('a processor that does not exist has no reason', () => {

@@ -37,14 +37,14 @@ test('payments at a processor that is not configured are counted and logged unti
   assert.is(count(), 2);
   assert.equal(log.lines, [WAITING]);
   await clock.passSlowly(3 * LOOK_EVERY_MS);
-  assert.equal(log.lines, [WAITING], 'told once');
+  assert.equal(log.lines, [WAITING], 'logged once');
 
   mood.away.add('stranded');
   const successor = await must(former.acquireLease(WORKER, clock.nowMs() + 3_600_000));
   await must(former.takeOver(dead, successor, 10));
   await must(former.commit(successor, [settlementOf(2, { processor: 1 })], []));
   await clock.passSlowly(LOOK_EVERY_MS);
-  assert.is(count(), 2, 'what was known last stands while the ledger is away');
+  assert.is(count(), 2, 'the last count stays while the ledger is unavailable');
   mood.away.clear();
   await clock.passSlowly(LOOK_EVERY_MS);
   assert.is(count(), 0);

@@ -72,7 +72,7 @@ async function setUp(environment: Record<string, string> = {}) {
   return {
     config,
     shared,
-    board: sharedState,
+    sharedState,
     ring,
     journal,
     accept(count: number, from = 0) {
@@ -102,7 +102,7 @@ async function setUp(environment: Record<string, string> = {}) {
 
 test('a thread drains the ring into the books until it is told to stop', async () => {
   const world = await setUp();
-  const { config, shared, board: sharedState, ring } = world;
+  const { config, shared, sharedState, ring } = world;
   const running = runPoolThread({ thread: 0, config, shared, isFirst: true });
   await until(() => sharedState.threadsReady === 1);
   world.accept(PAYMENTS);
@@ -119,7 +119,7 @@ test('a thread drains the ring into the books until it is told to stop', async (
 
 test('the pool runs such threads, and another pool continues with the payments they leave', async () => {
   const world = await setUp({ POOL_THREADS: '2' });
-  const { config, shared, board: sharedState, ring } = world;
+  const { config, shared, sharedState, ring } = world;
   const log = new KeptLog();
   const pool = new Pool({
     threadCount: 2,

@@ -98,7 +98,7 @@ test('acknowledged commits survive kill -9, and the totals match the entries', (
         const had = await written(ledger, writer, (batchCount + 3) * BATCH_SIZE);
         assert.ok(had.found >= batchCount * BATCH_SIZE, 'every acknowledged claim is there');
         assert.ok(had.settled >= (batchCount - 1) * BATCH_SIZE, 'every acknowledged settlement is there');
-        assert.is(had.found, had.settled + BATCH_SIZE, 'and no commit is there by half');
+        assert.is(had.found, had.settled + BATCH_SIZE, 'and no commit is half there');
         expected.settled += had.settled;
         expected.settledCents += had.settledCents;
       }

@@ -69,9 +69,9 @@ test('an owner, a health report and totals are read as written', () => {
 });
 
 test('keys sort by the numbers in them', () => {
-  const calendar = fc.tuple(fc.nat(255), u16, moment);
+  const bucket = fc.tuple(fc.nat(255), u16, moment);
   fc.assert(
-    fc.property(calendar, calendar, (one, other) => {
+    fc.property(bucket, bucket, (one, other) => {
       assert.is(Buffer.compare(timeIndexKey(...one), timeIndexKey(...other)), order(one, other));
     }),
   );
