@@ -1,5 +1,5 @@
-// Entry point of one instance. Loading the rest takes a while, and a container's first process ignores a signal that it
-// has no handler for, so the handlers come first.
+// Entry point of one instance. PID 1 of a container ignores signals that it has no handler for, and loading the rest
+// takes a while, so the handlers come first.
 import './core/stop-request.ts';
 
 await import('./primary.ts');

@@ -24,10 +24,10 @@ import { Ring } from './shared-memory/ring.ts';
 import { SegmentTable } from './shared-memory/segment-table.ts';
 import { SharedState } from './shared-memory/state.ts';
 
-/** What is accepted between a removal of the lock and its discovery is in danger, if this process crashes as well. */
+/** Payments accepted between the removal of the lock and its discovery are lost if this process crashes as well. */
 const LOCK_CHECK_MS = 1000;
 
-// Composition root of one instance of the gateway: its settings come from the environment, it ends by a signal.
+// Composition root of one gateway instance. Settings come from the environment; a signal stops it.
 const reading = readConfig(process.env);
 if (reading.kind === 'wrong') {
   for (const line of [...reading.problems, ...reading.warnings]) console.error(`dinossauro: ${line}`);
@@ -37,14 +37,14 @@ const log = createLogger(reading.config.logLevel, { instance: reading.config.ins
 for (const line of [...reading.warnings, ...sanitizeEnvironment(process.env)]) log.warn({}, line);
 // Nothing has been accepted yet, so there is nothing to finish.
 onStopRequest((signal) => {
-  log.info({ signal }, 'stopped before it listened');
+  log.info({ signal }, 'stopped before listening');
   process.exit(0);
 });
 await run(reading.config, log);
 
 async function run(configured: Config, log: Log): Promise<void> {
   const { journalDir } = configured;
-  // libuv makes its threads when they are needed first, and aborts the process if there are none left by then.
+  // libuv starts its threads on first use and aborts the process if it cannot. Do that before anything is accepted.
   await stat('/');
   const lock = await lockDirectory(journalDir, systemClock);
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
@@ -69,7 +69,7 @@ async function run(configured: Config, log: Log): Promise<void> {
   const share = shareDescriptors(configured, openFileLimit());
   if (share.reduced.length > 0) {
     const { reduced, wantedLimit } = share;
-    log.warn({ reduced, wantedLimit }, 'too few open files (ulimit -n): limits are reduced');
+    log.warn({ reduced, wantedLimit }, 'the open-file limit (ulimit -n) is too low: limits reduced');
   }
   const shared = allocateSharedMemory(configured, journalFileCount(journalDir));
   const sharedState = new SharedState(shared.state, shared.shape);
@@ -82,7 +82,7 @@ async function run(configured: Config, log: Log): Promise<void> {
   if (replayed.damaged.length > 0) log.error({ damaged: replayed.damaged }, 'journal has damaged records');
   if (replayed.recordCount > 0) log.info({ ...replayed, damaged: undefined }, 'journal replayed');
 
-  // After a crash payments are waiting, and compiled code is not worth their time.
+  // After a crash payments are waiting, so the warm-up is skipped.
   const warmUpPayments = replayed.recordCount === 0 ? configured.warmUpPayments : 0;
   const { maxConnections, concurrency } = share;
   const config = { ...configured, maxConnections, concurrency, warmUpPayments };
@@ -122,9 +122,9 @@ async function run(configured: Config, log: Log): Promise<void> {
   pool.start();
   const listened = await httpServer.listen();
   if (listened.kind === 'failed') {
-    fail(`LISTEN: ${listened.reason}; set another one, or see what dinossauro doctor says`);
+    fail(`LISTEN: ${listened.reason}; choose another address, or run dinossauro doctor`);
   }
-  // To what has started this process and joined itself to it, if anything has.
+  // Tells a parent process with an IPC channel, such as `npm start`.
   process.send?.('listening', () => {});
   void recovery.pushAgain();
   void new LeftJournalWatch({ neighbourhood, sharedState, clock: systemClock, log }).run();
@@ -147,17 +147,20 @@ interface Running {
   readonly pool: Pool;
   readonly httpServer: HttpServer;
   readonly listener: Listener;
-  /** Gives up the journal and the ledger. */
+  /** Releases the journal and the ledger. */
   readonly release: () => void;
   readonly log: Log;
 }
 
-/** Not ready, then deaf, then drained, then gone. What is left is in the journal or claimed, for the next start. */
+/**
+ * Shutdown: fail readiness, stop listening, drain, exit. Payments that are left are in the journal or claimed, and are
+ * settled after the next start.
+ */
 async function stop(cause: StopCause | 'lock lost', running: Running): Promise<never> {
   const { config, sharedState, ring, pool, httpServer, listener, release, log } = running;
   if (cause === 'lock lost') {
     const { journalDir } = config;
-    log.error({ journalDir }, 'the lock of the journal was removed: settling what was accepted, then ending');
+    log.error({ journalDir }, 'the journal lock was removed: settling accepted payments, then exiting');
   } else {
     log.info({ signal: cause }, 'stopping');
   }
@@ -166,7 +169,7 @@ async function stop(cause: StopCause | 'lock lost', running: Running): Promise<n
   ring.wakeAll();
   const outcome = await pool.stop(config.stopTimeoutMs);
   if (outcome === 'stuck') {
-    log.error({ waiting: ring.size }, 'a thread waits for a lock of the ledger: this process kills itself');
+    log.error({ waiting: ring.size }, 'a thread is blocked on a ledger lock: killing this process');
     release();
     // Node would wait for that thread, also in `process.exit`.
     process.kill(process.pid, 'SIGKILL');

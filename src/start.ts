@@ -28,11 +28,11 @@ import { SimulatedProcessor } from './simulated/processor.ts';
 import { serve } from './simulated/server.ts';
 
 const READY_POLL_MS = 50;
-/** How long a start may take before it says what it waits for. */
+/** A start that takes longer says what it is waiting for. */
 const READY_NOTICE_MS = 3000;
 
-// Composition root of `npm start`: the whole thing on one machine, to look at and to try. The gateway is a process
-// of its own, as everywhere; only the processors that it is tried with live here.
+// Composition root of `npm start`: the whole system on one machine, to try out. The gateway runs in its own process, as
+// everywhere; this process runs the simulated processors.
 const environment: NodeJS.ProcessEnv = { ...demoEnvironment(process.env) };
 const reading = readConfig(environment);
 if (reading.kind === 'wrong') fail(...reading.problems, ...reading.warnings);
@@ -47,7 +47,7 @@ async function simulateAll({ listen, access, ledger }: Config): Promise<void> {
     await openLab(processors, listen);
 }
 
-/** Gives the dashboard, and nobody else, the control of the processors that are played here. */
+/** Lets the dashboard, and only the dashboard, control the simulated processors. */
 async function openLab(
   processors: ReadonlyMap<string, SimulatedProcessor>,
   { host, port }: Extract<Address, { kind: 'tcp' }>,
@@ -66,12 +66,12 @@ async function simulate(
 ): Promise<SimulatedProcessor> {
   const { name, fee, setting } = simulated;
   const decimal = parseDecimal(fee);
-  if (decimal === null) throw new Error(`${fee} is no decimal`);
+  if (decimal === null) throw new Error(`${fee} is not a decimal number`);
   const opened = openBooks(booksFile, (reason) =>
     console.error(`dinossauro: ${booksFile} cannot be written, so \`${name}\` answers 500: ${reason}`),
   );
   if (opened.kind === 'failed') {
-    fail(`${booksFile}: ${opened.reason}; to begin anew, remove it together with the ledger`);
+    fail(`${booksFile}: ${opened.reason}; to start over, delete it together with the ledger`);
   }
   const processor = new SimulatedProcessor({
     clock: systemClock,
@@ -82,18 +82,18 @@ async function simulate(
   });
   const served = await serve(processor, simulatedAddress(simulated));
   if (served.kind === 'failed') {
-    fail(`${served.reason}; stop what listens there, or name a processor of your own in ${setting}`);
+    fail(`${served.reason}; stop the process that listens there, or set ${setting} to your own processor`);
   }
   console.log(`processor ${name.padEnd(8)}  ${simulatedUrl(simulated)}  simulated, fee ${fee}`);
   return processor;
 }
 
-/** Lasts as long as the gateway, and ends as it does: what asks this process to stop is passed on to it. */
+/** Runs until the gateway exits, and exits with its code. Passes stop requests on to it. */
 async function runGateway(config: Config): Promise<void> {
   const program = fileURLToPath(new URL('./gateway.ts', import.meta.url));
   const gateway = spawn(process.execPath, [program], {
     env: { ...environment, LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn' },
-    // By the channel the gateway knows when this process dies, however it does, and does not stay behind.
+    // The gateway stops when the IPC channel closes, so it does not outlive this process.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
   const ended = once(gateway, 'exit');
@@ -107,9 +107,9 @@ async function runGateway(config: Config): Promise<void> {
   });
   const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null];
   if (code === 0) console.log('stopped');
-  // What kept it from listening it has said itself.
+  // If it could not listen, it has already said why.
   else if (listens || signal !== null) {
-    console.error(`dinossauro: the gateway ended with ${signal ?? `code ${code}`}`);
+    console.error(`dinossauro: the gateway exited with ${signal ?? `code ${code}`}`);
   }
   process.exit(code ?? 128 + constants.signals[signal ?? 'SIGTERM']);
 }
@@ -125,31 +125,29 @@ function invite(config: Config): void {
   console.log(`gateway             ${place}  ledger ${ledger.kind}, journal ${journalDir}`);
   if (listen.kind === 'tcp' && access.dashboard !== 'off') {
     const isSimulated = environment['DASHBOARD_LAB'] !== undefined;
-    console.log(
-      `\nOpen ${pageUrl(listen)}${isSimulated ? ', send it load and break a processor there' : ''}`,
-    );
+    console.log(`\nOpen ${pageUrl(listen)}${isSimulated ? ' to send load and break a processor' : ''}`);
   }
-  console.log(`\nOr by hand:\n  ${curl} -i ${place}/payments -d '${body}'`);
+  console.log(`\nOr use curl:\n  ${curl} -i ${place}/payments -d '${body}'`);
   console.log(`  ${curl} ${place}/payments-summary`);
-  console.log('\nCtrl-C stops everything; what is not settled by then is settled after the next start.');
+  console.log('\nCtrl-C stops everything; unsettled payments are settled after the next start.');
 }
 
-/** Where a browser on this machine finds the dashboard: it answers to no name like 0.0.0.0. */
+/** The dashboard's URL for a browser on this machine. A wildcard address such as 0.0.0.0 does not work there. */
 function pageUrl(listen: Extract<Address, { kind: 'tcp' }>): string {
   const isEverywhere = listen.host === '0.0.0.0' || listen.host === '::';
   return `http://${formatAddress(isEverywhere ? { ...listen, host: HOST } : listen)}/dashboard`;
 }
 
-/** Says once why it takes long, if it does. */
+/** Says once what the gateway is waiting for, if it takes long. */
 async function untilReady(config: Config): Promise<void> {
   const beganAtMs = systemClock.monotonicMs();
-  let isSaid = false;
+  let isReported = false;
   for (;;) {
     const obstacle = await obstacleOf(config);
     if (obstacle === null) return;
-    if (!isSaid && systemClock.monotonicMs() - beganAtMs > READY_NOTICE_MS) {
+    if (!isReported && systemClock.monotonicMs() - beganAtMs > READY_NOTICE_MS) {
       console.error(`dinossauro: not ready yet: ${obstacle}`);
-      isSaid = true;
+      isReported = true;
     }
     await sleep(systemClock, READY_POLL_MS);
   }
@@ -160,7 +158,7 @@ function fail(...lines: string[]): never {
   process.exit(1);
 }
 
-/** What the gateway lacks, or null. By hand: this may go over a unix socket, which `fetch` cannot. */
+/** Why the gateway is not ready, or null. Not with `fetch`, which cannot use a unix socket. */
 function obstacleOf({ listen }: Config): Promise<string | null> {
   const where =
     listen.kind === 'tcp' ? { host: listen.host, port: listen.port } : { socketPath: listen.path };

@@ -17,36 +17,36 @@ import { makeDirectory } from '../core/directory.ts';
 import { type FileSystem, fileSystemOf } from '../core/file-system.ts';
 
 /**
- * Exclusive use of a directory by one living process, for as long as it lives, whatever way it dies.
+ * Gives one living process exclusive use of a directory, until it exits or dies in any way.
  *
- * Each process that wants the directory listens on a unix socket in it, under a name that was never used before. A
- * process that keeps the directory is first a candidate, then the holder. One that only empties the directory of what
- * a dead process left says so, and the others wait until it is done.
+ * Each process that wants the directory listens on a unix socket in it, under a new name. A process that wants to keep
+ * the directory is first a candidate, then the holder. A process that only wants to empty it, of what a dead process
+ * left, is an emptier, and the others wait until it is done.
  *
- *     starter                     a candidate's socket, renamed to `lock-…` once it listens, is seen by all
+ *     starter                     its socket is renamed to `lock-…` once it listens, so that all others see it
  *       └─ looks at all others    holder, or a lock that may be held  → held
  *                                 dead                                → remove it
  *                                 candidate, lower name               → give way: held
  *                                 candidate, higher name              → look again: it gives way, or becomes the holder
- *                                 emptier                             → look again: it will be gone
- *       └─ nobody left            holder
+ *                                 emptier                             → look again: it will leave
+ *       └─ no others left         holder
  *
  * An emptier gives way to holders and candidates, and to an emptier with a lower name.
  *
- * Of two starters at least one sees the other, since each shows itself before it looks. If both do, the lower name
- * goes on. If only the later one does, it sees a candidate that will become the holder, and gives way either at once
- * or when it has looked again.
+ * Of two starters at least one sees the other, because each creates its socket before it looks. If both do, the lower
+ * name wins. If only the later one does, it sees a candidate that will become the holder, and gives way at once or after
+ * looking again.
  *
- * A socket that refuses connections need not belong to a dead process: NFS, FUSE and the like show the file of a socket
- * whose process listens on another machine, or on another mount of this one. So the name of a lock records where its
- * owner was, and a refused connection is judged by that:
+ * A socket that refuses connections may still have a living owner: NFS, FUSE and similar file systems also show sockets
+ * of processes on another machine, or on another mount on this one. So the name of a lock records where its owner was,
+ * and decides what a refused connection means:
  *
  * | file system, as recorded and as seen now | boot | device and inode | the owner                                  |
  * |------------------------------------------|------|------------------|--------------------------------------------|
- * | local, the same type                     | any  | any              | is dead: one kernel at a time has a local  |
- * |                                          |      |                  | file system, and ours knows no listener    |
- * | any                                      | same | same             | is dead: the same kernel and the same mount |
- * | else, or nothing is recorded             |      |                  | may live: the lock is held                 |
+ * | local, the same type                     | any  | any              | is dead: only one kernel uses a local file |
+ * |                                          |      |                  | system, and ours has no listener           |
+ * | any                                      | same | same             | is dead: same kernel, same mount           |
+ * | anything else, or nothing recorded       |      |                  | may be alive: the lock counts as held      |
  *
  *     lock-0123456789abcdef-a6afd6df-ef53-803-1a2b3c
  *          random           boot     type device inode, all hexadecimal
@@ -55,32 +55,32 @@ const LOCK = /^lock-/;
 const LOCK_FACTS = /^lock-[0-9a-f]{16}-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)$/;
 const RANDOM_DIGITS = 16;
 
-/** What a process answers to a connection, before the random part of its name. */
+/** A process answers a connection with its role, followed by the random part of its name. */
 const ANSWERS = { holder: 'H', candidate: 'C', emptier: 'E' } as const;
-type CircuitBreakers = keyof typeof ANSWERS;
+type Role = keyof typeof ANSWERS;
 
-/** A process that lives and does not answer, because it is stopped or busy, is the holder. */
+/** A process that accepts connections and does not answer, because it is stopped or busy, counts as the holder. */
 const ANSWER_TIMEOUT_MS = 1_000;
 const LOOK_AGAIN_MS = 5;
-/** Half a minute: an emptier rewrites up to a whole journal, and candidates decide within milliseconds. */
+/** Half a minute: an emptier may rewrite a whole journal. Candidates decide within milliseconds. */
 const LOOKS = 6_000;
 
-/** What `sun_path` takes on every Unix. */
+/** The longest `sun_path` that every Unix allows. */
 const MAX_PATH_BYTES = 103;
 
 export type DirectoryLock =
   | {
       readonly kind: 'locked';
       release(): void;
-      /** False once somebody has removed the lock, or the directory: another process may have it by now. */
+      /** False once the lock or the directory has been removed: another process may have locked it by now. */
       isHeld(): boolean;
     }
   | { readonly kind: 'held' | 'failed'; readonly reason: string };
 
-/** `keep` the directory, or only `empty` it: then whoever wants to keep it waits until the lock is released. */
+/** `keep` the directory, or only `empty` it: then a process that wants to keep it waits for the release. */
 export type LockPurpose = 'keep' | 'empty';
 
-/** Creates the directory where it is missing. The lock keeps no process alive. */
+/** Locks a directory, and creates it if it is missing. The lock does not keep the process alive. */
 export async function lockDirectory(
   path: string,
   clock: Clock,
@@ -110,7 +110,7 @@ export type Holder =
   | { readonly kind: 'held'; readonly socket: string }
   | { readonly kind: 'unclear'; readonly reason: string };
 
-/** Who has the directory. Takes and removes nothing. Rejects when that can't be told. */
+/** Which process holds the directory. Changes nothing. Rejects if it cannot find out. */
 export async function directoryHolder(path: string): Promise<Holder> {
   if (!existsSync(path)) return { kind: 'none' };
   const directory = new SocketDirectory(path);
@@ -126,7 +126,7 @@ export async function directoryHolder(path: string): Promise<Holder> {
   }
 }
 
-/** Why an existing directory can't carry a lock, or null. Leaves nothing behind. */
+/** Why an existing directory cannot be locked, or null. Leaves nothing behind. */
 export async function lockFault(path: string): Promise<string | null> {
   const candidate = new Candidate(new SocketDirectory(path), 'keep');
   try {
@@ -136,7 +136,7 @@ export async function lockFault(path: string): Promise<string | null> {
   }
 }
 
-/** A directory whose sockets have names short enough to bind and connect to, however long its own name is. */
+/** A directory that gives its sockets paths short enough to bind and connect to, however long its own path is. */
 class SocketDirectory {
   readonly path: string;
   readonly #file: number;
@@ -156,16 +156,16 @@ class SocketDirectory {
   }
 }
 
-/** `leaving`: it took the connection and hung up without an answer, for it gives way, or dies. */
-type Peer = CircuitBreakers | 'leaving' | 'dead' | 'unclear';
+/** `leaving`: it closed the connection without an answer, because it gives way or dies. */
+type Peer = Role | 'leaving' | 'dead' | 'unclear';
 
 class Candidate {
   readonly #directory: SocketDirectory;
   readonly #random = randomBytes(RANDOM_DIGITS / 2).toString('hex');
   readonly #server: Server;
   readonly #rank: 'candidate' | 'emptier';
-  #role: CircuitBreakers;
-  /** Under which it stands in the directory. */
+  #role: Role;
+  /** The name of its socket in the directory. */
   #name = `starting-${this.#random}`;
 
   constructor(directory: SocketDirectory, purpose: LockPurpose) {
@@ -173,31 +173,31 @@ class Candidate {
     this.#rank = purpose === 'keep' ? 'candidate' : 'emptier';
     this.#role = this.#rank;
     this.#server = createServer((socket) => {
-      socket.on('error', () => {}); // The process that asked has gone.
+      socket.on('error', () => {}); // The other process has gone.
       socket.unref().end(ANSWERS[this.#role] + this.#random);
     });
     this.#server.unref();
   }
 
-  /** Listens under the starting name, and asks itself through the file system. Null, or why that can't be done. */
+  /** Listens under the starting name, and connects to itself through the file system. Null, or why that failed. */
   async bind(): Promise<string | null> {
     const address = this.#directory.address(this.#name);
     const code = await new Promise<string | null>((resolve) => {
       this.#server.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
       this.#server.listen(address, () => resolve(null));
     });
-    if (code !== null) return this.#unfit(`cannot create a unix socket there (${code})`);
+    if (code !== null) return this.#unfit(`cannot create a unix socket in it (${code})`);
     const answer = await ask(address);
     const isOwn = answer.kind === 'text' && answer.text === ANSWERS[this.#role] + this.#random;
-    return isOwn ? null : this.#unfit('cannot connect to a unix socket that was created there');
+    return isOwn ? null : this.#unfit('cannot connect to a unix socket created in it');
   }
 
   #unfit(what: string): string {
     const { path } = this.#directory;
-    return `${what}, and without one two gateways could use ${path} at once; it is on ${fileSystemOf(path).name}: choose a directory on a local disk with a Linux file system, in which this user may create files`;
+    return `${what}; the socket keeps two gateways from using ${path}, which is on ${fileSystemOf(path).name}, at once: choose a directory on a local Linux file system where this user can create files`;
   }
 
-  /** Between bind and listen a socket refuses connections and would be taken for dead, so it is renamed after. */
+  /** Between bind and listen a socket refuses connections and would look dead, so it is renamed afterwards. */
   show(): void {
     const { path } = this.#directory;
     const { dev, ino } = lstatSync(join(path, this.#name), { bigint: true });
@@ -226,7 +226,7 @@ class Candidate {
       await sleep(clock, LOOK_AGAIN_MS);
     }
     this.leave();
-    return { kind: 'held', reason: `${path} is being emptied by another gateway, which does not finish` };
+    return { kind: 'held', reason: `another gateway is still emptying ${path}` };
   }
 
   leave(): void {
@@ -241,7 +241,7 @@ class Candidate {
     return peer === this.#rank && name < this.#name;
   }
 
-  /** The others that live, or may live. The dead are removed on the way. */
+  /** The other processes that are or may be alive. Removes the sockets of dead ones. */
   async #rivals(): Promise<{ name: string; peer: Peer }[]> {
     const names = readdirSync(this.#directory.path).filter((name) => LOCK.test(name) && name !== this.#name);
     const peers = await Promise.all(
@@ -254,23 +254,23 @@ class Candidate {
   }
 }
 
-/** The name under which the socket of a lock was bound, as the kernel goes on to show it. */
+/** The name under which a lock's socket was bound, which the kernel continues to show. */
 function startingName(lock: string): string {
   return `starting-${lock.slice('lock-'.length, 'lock-'.length + RANDOM_DIGITS)}`;
 }
 
 function unclear(lock: string): string {
-  return `${lock} was made by a gateway on another machine, or on another mount of this directory, and cannot be reached from here; if no gateway uses this directory any more, remove that file and start again`;
+  return `${lock} was made by a gateway on another machine, or on another mount of this directory, and cannot be reached from here; if no gateway uses this directory, remove that file and start again`;
 }
 
-/** What the process behind a lock is. Rejects when that can't be told, such as for lack of permission. */
+/** The role or state of the process behind a lock. Rejects if it cannot find out, for example for lack of permission. */
 async function look(directory: SocketDirectory, name: string): Promise<Peer> {
   const answer = await ask(directory.address(name));
   if (answer.kind === 'silent') return 'holder';
   if (answer.kind === 'text') {
     if (answer.text === '') return 'leaving';
-    const standings = Object.keys(ANSWERS) as CircuitBreakers[];
-    return standings.find((standing) => answer.text.startsWith(ANSWERS[standing])) ?? 'holder';
+    const roles = Object.keys(ANSWERS) as Role[];
+    return roles.find((role) => answer.text.startsWith(ANSWERS[role])) ?? 'holder';
   }
   switch (answer.error.code) {
     case 'ENOENT':
@@ -286,7 +286,7 @@ async function look(directory: SocketDirectory, name: string): Promise<Peer> {
   }
 }
 
-/** The table above, for a lock whose socket refuses connections. */
+/** Applies the table above to a lock whose socket refuses connections. */
 function isProvenDead(path: string, name: string): boolean {
   const seen = lstatSync(join(path, name), { bigint: true, throwIfNoEntry: false });
   if (seen === undefined) return true;
@@ -300,7 +300,7 @@ function hasOneKernel({ kind }: FileSystem): boolean {
   return kind === 'local' || kind === 'memory' || kind === 'layered';
 }
 
-/** Tells one life of the kernel from another; 0 where the system has no such number. */
+/** Identifies the boot of the kernel; 0 where the system has no boot id. */
 function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8);
@@ -314,7 +314,7 @@ type Answer =
   | { readonly kind: 'silent' }
   | { readonly kind: 'failed'; readonly error: NodeJS.ErrnoException };
 
-/** What a process says behind a socket; empty when it hangs up without a word. */
+/** What the process behind a socket answers; empty if it closes the connection without an answer. */
 function ask(address: string): Promise<Answer> {
   return new Promise((resolve) => {
     const socket = connect(address);

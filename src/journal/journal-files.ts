@@ -17,7 +17,7 @@ export interface JournalFile {
   readonly number: number;
 }
 
-/** The files of a directory, by number. Throws the errors of `node:fs`. */
+/** The journal files of a directory, by number. Throws the errors of `node:fs`. */
 export function journalFiles(directory: string): JournalFile[] {
   return readdirSync(directory)
     .map((name) => ({ name, number: journalFileNumber(name) }))
@@ -29,10 +29,10 @@ export type FileRead =
   | { readonly kind: 'ok'; readonly size: number }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Reads a file into a page of a whole segment, which then holds the file's records. */
+/** Reads all records of a file into a page as large as a segment. */
 export function readFile(directory: string, name: string, page: RecordPage): FileRead {
   const path = join(directory, name);
-  const remedy = 'let this user read it, or move it away: the payments in it wait until it is back';
+  const remedy = 'let this user read it, or move it away: its payments are not settled until it is back';
   try {
     const file = openSync(path, 'r');
     try {
@@ -40,7 +40,7 @@ export function readFile(directory: string, name: string, page: RecordPage): Fil
       const read = readSync(file, page.bytes, 0, page.bytes.length, 0);
       const { size } = fstatSync(file);
       if (size > page.bytes.length) {
-        return { kind: 'failed', reason: `${path} is larger than a journal file can be; move it away` };
+        return { kind: 'failed', reason: `${path} is too large for a journal file; move it away` };
       }
       return { kind: 'ok', size: Math.min(size, read) };
     } finally {
@@ -51,7 +51,7 @@ export function readFile(directory: string, name: string, page: RecordPage): Fil
   }
 }
 
-/** Where the last good record of `recordCount` ends. */
+/** The number of records up to the last good one, out of `recordCount`. */
 export function goodEnd(page: RecordPage, recordCount: number): number {
   let end = recordCount;
   while (end > 0 && !page.isGood(end - 1, end - 1)) end--;
@@ -59,8 +59,8 @@ export function goodEnd(page: RecordPage, recordCount: number): number {
 }
 
 /**
- * Moves a file to another directory, or to another number in its own. Its records are sealed anew, since the name of
- * their file is under their checksum; damaged ones stay damaged. The old file is removed when the new one is on the disk.
+ * Moves a file to another directory, or gives it another number. The checksums of its records cover the file name, so
+ * they are computed again; damaged records stay damaged. Removes the old file once the new one is on the disk.
  */
 export function moveFile(
   from: { readonly directory: string; readonly name: string },
@@ -110,7 +110,7 @@ function syncDirectory(path: string): void {
   }
 }
 
-/** Errors of the file system are values from here on; anything else is a bug and goes on as it came. */
+/** The message of a file system error. Any other error is a bug and is thrown again. */
 export function messageOf(error: unknown): string {
   if (error instanceof Error && 'code' in error) return error.message;
   throw error;

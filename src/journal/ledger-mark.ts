@@ -4,8 +4,8 @@ import type { LedgerTarget } from '../config/config.ts';
 import { journalFiles, messageOf } from './journal-files.ts';
 
 /**
- * A file in a journal's directory that names the ledger its payments belong to. Another ledger does not know which of
- * them have been sent already, and would have them charged a second time.
+ * The name of a file in a journal's directory that says which ledger its payments belong to. Another ledger does not
+ * know which of them have been sent, and would let them be charged twice.
  */
 const FILE = 'ledger';
 
@@ -13,7 +13,7 @@ export type MarkCheck =
   | { readonly kind: 'same' | 'unmarked' }
   | { readonly kind: 'other'; readonly ledger: string; readonly file: string };
 
-/** Compares the mark of a journal with a ledger. Throws the errors of `node:fs`, except that there is no mark. */
+/** Compares the mark of a journal with a ledger. Throws the errors of `node:fs`, except that the mark is missing. */
 export function checkLedgerMark(directory: string, ledger: LedgerTarget): MarkCheck {
   const file = join(directory, FILE);
   let mark: string;
@@ -23,19 +23,19 @@ export function checkLedgerMark(directory: string, ledger: LedgerTarget): MarkCh
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { kind: 'unmarked' };
     throw error;
   }
-  // A power cut may leave a file that was created and not yet filled.
+  // A power cut may leave an empty file.
   if (mark === '') return { kind: 'unmarked' };
   return mark === markOf(directory, ledger)
     ? { kind: 'same' }
     : { kind: 'other', ledger: shown(directory, mark), file };
 }
 
-/** Marks a journal, whose lock is held, with its ledger. Null, or why its payments must not go to that ledger. */
+/** Marks a locked journal with its ledger. Null, or why its payments must not go to that ledger. */
 export function markLedger(directory: string, ledger: LedgerTarget): string | null {
   try {
     const mark = checkLedgerMark(directory, ledger);
     if (mark.kind === 'other' && journalFiles(directory).length > 0) {
-      return `it holds payments of another ledger, ${mark.ledger}, which knows those that have been charged; start with that LEDGER_URL until the journal is empty, or remove ${mark.file} if it is the same ledger under another name`;
+      return `it holds payments of another ledger, ${mark.ledger}, and only that ledger knows which were charged; start with that LEDGER_URL until the journal is empty, or remove ${mark.file} if it is the same ledger under another name`;
     }
     if (mark.kind !== 'same') writeLedgerMark(directory, ledger);
     return null;
@@ -54,7 +54,7 @@ function writeLedgerMark(directory: string, ledger: LedgerTarget): void {
   }
 }
 
-/** The path of a directory is relative to the journal's, so that a deployment may be moved as a whole. */
+/** An LMDB path is stored relative to the journal's directory, so that a deployment can be moved as a whole. */
 function markOf(directory: string, ledger: LedgerTarget): string {
   if (ledger.kind === 'lmdb') return `lmdb:${relative(resolve(directory), resolve(ledger.path))}`;
   const url = new URL(ledger.url);

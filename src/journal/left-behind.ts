@@ -8,16 +8,16 @@ import { directoryHolder, lockDirectory } from './directory-lock.ts';
 import { journalFiles, moveFile } from './journal-files.ts';
 import { checkLedgerMark } from './ledger-mark.ts';
 
-/** Directories beside the journal that are looked at: more are not journals of one deployment. */
+/** How many directories beside the journal are looked at. One deployment does not have more. */
 const NEIGHBOURS_MAX = 1000;
-/** Files taken over in one start: 67 million payments, whose segments take 17 MiB. */
+/** How many files one start takes over: 67 million payments, whose segments take 17 MiB. */
 const TAKEN_OVER_FILES_MAX = 4096;
 
-/** A journal of another instance that holds payments, and that no process uses. */
+/** A journal of another instance that holds payments and is used by no process. */
 export interface LeftJournal {
   readonly directory: string;
   readonly fileCount: number;
-  /** Why the next start does not take it over; null: it does. */
+  /** Why the next start will not take it over; null if it will. */
   readonly obstacle: string | null;
 }
 
@@ -32,11 +32,11 @@ export interface Neighbourhood {
 export interface TakenOver {
   readonly directory: string;
   readonly fileCount: number;
-  /** Why not all of its files; null: all. */
+  /** Why not all of its files could be taken over; null if they were. */
   readonly failure: string | null;
 }
 
-/** The journals beside this one that hold payments and that no process uses. Changes nothing. */
+/** The journals beside this one that hold payments and are used by no process. Changes nothing. */
 export async function leftJournals(neighbourhood: Neighbourhood): Promise<LeftJournal[]> {
   const left: LeftJournal[] = [];
   for (const directory of neighbours(neighbourhood.directory)) {
@@ -52,9 +52,9 @@ export async function leftJournals(neighbourhood: Neighbourhood): Promise<LeftJo
 }
 
 /**
- * Moves the payments of left journals into the journal of this instance, whose lock is held, so that its replay finds
- * them. Each journal is locked meanwhile: an instance that starts under its name waits, and finds it empty. A crash
- * halfway leaves payments in both, which is harmless, since a payment is claimed once.
+ * Moves the payments of left journals into the journal of this instance, which must be locked, so that its replay finds
+ * them. Each journal is locked meanwhile: an instance that starts with it waits, and finds it empty. A crash halfway
+ * leaves payments in both, which is harmless because each payment is claimed only once.
  */
 export async function takeOverJournals(
   neighbourhood: Neighbourhood,
@@ -102,7 +102,7 @@ function neighbours(own: string): string[] {
     .slice(0, NEIGHBOURS_MAX);
 }
 
-/** What belongs to another user, or is not there, is not ours to look at. */
+/** A file system error, for example because the directory belongs to another user or is gone. Such journals are skipped. */
 function isRefusal(error: unknown): boolean {
   return error instanceof Error && 'code' in error;
 }
@@ -110,11 +110,11 @@ function isRefusal(error: unknown): boolean {
 function obstacleOf(directory: string, { ledger, takesOver }: Neighbourhood): string | null {
   const mark = checkLedgerMark(directory, ledger);
   if (mark.kind === 'other') return `its payments belong to another ledger, ${mark.ledger}`;
-  if (mark.kind === 'unmarked') return 'nothing says which ledger its payments belong to';
+  if (mark.kind === 'unmarked') return 'it does not say which ledger its payments belong to';
   return takesOver ? null : 'JOURNAL_DIR is set, so it may belong to another deployment';
 }
 
-/** How often a running gateway looks for journals that others have left since it started. */
+/** How often a running gateway looks for left journals. */
 const LOOK_EVERY_MS = 60_000;
 
 export interface LeftJournalWatchParts {
@@ -124,17 +124,17 @@ export interface LeftJournalWatchParts {
   readonly log: Log;
 }
 
-/** Says which journals are left, in the log when it changes and for `/metrics`, until somebody takes them over. */
+/** Reports left journals: in `/metrics`, and in the log when they change. */
 export class LeftJournalWatch {
   readonly #parts: LeftJournalWatchParts;
-  /** What the last line of the log was about. */
-  #said = '[]';
+  /** The journals that were logged last. */
+  #logged = '[]';
 
   constructor(parts: LeftJournalWatchParts) {
     this.#parts = parts;
   }
 
-  /** Goes on as long as the process. */
+  /** Runs as long as the process. */
   async run(): Promise<never> {
     for (;;) {
       await this.look();
@@ -147,9 +147,10 @@ export class LeftJournalWatch {
     const left = await leftJournals(neighbourhood);
     sharedState.leftJournals = left.length;
     const seen = JSON.stringify(left);
-    if (seen === this.#said) return;
-    this.#said = seen;
-    for (const journal of left) log.warn({ ...journal }, 'a journal was left behind: its payments wait');
+    if (seen === this.#logged) return;
+    this.#logged = seen;
+    for (const journal of left)
+      log.warn({ ...journal }, 'a journal was left behind: its payments are waiting');
     if (left.length === 0) log.info({}, 'no journal is left behind any more');
   }
 }

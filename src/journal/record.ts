@@ -7,33 +7,33 @@ import {
 } from '../shared-memory/payment-record.ts';
 
 /**
- * The files of a journal. A file is nothing but records, so that whatever happens to some bytes of it harms only
- * the records they belong to. Record r stands at 64 r. Little-endian:
+ * The layout of a journal file. A file contains only records, so damaged bytes affect only the records that they are in.
+ * Record r begins at byte 64 r. Little-endian:
  *
  * | offset | bytes | field      | type | note                                                              |
  * |--------|-------|------------|------|-------------------------------------------------------------------|
- * | 0      | 4     | checksum   | u32  | CRC-32 of bytes 4 to 63, begun with the CRC-32 of the file's name |
+ * | 0      | 4     | checksum   | u32  | CRC-32 of bytes 4 to 63, seeded with the CRC-32 of the file name  |
  * | 4      | 4     | number     | u32  | r                                                                 |
- * | 8      | 56    | acceptance | u8   | `src/shared-memory/payment-record.ts`                                               |
+ * | 8      | 56    | payment    | u8   | `src/shared-memory/payment-record.ts`                             |
  *
- * Name and number are under the checksum: a record that turns up in another file, as stale blocks can, or at
- * another place of its own, is no record. Hence a file must keep its name, and a name is never used twice:
+ * The checksum covers the name and the number, so a record that turns up in another file, as stale blocks can, or at
+ * another position is invalid. Hence a file must keep its name, and a name is never used twice:
  *
  *     http-0-0000000017-9f3c2a1b.1.journal
  *     writer │          │        └ version of this layout
- *            │          └ salt, random: tells this file from a removed one that had its number
- *            └ number, which no two files of a directory share
+ *            │          └ random salt: distinguishes this file from a removed one with the same number
+ *            └ number, unique in the directory
  *
- * A file that another instance left is moved under a new name and number, by `moved`, its records sealed anew.
+ * A file that another instance left gets a new name with the writer `moved`, a new number and new checksums.
  */
 export const RECORD_BYTES = 64;
 
 const CHECKSUM = 0;
 const NUMBER = 4;
-const ACCEPTANCE = 8;
-assert.equal(ACCEPTANCE + PAYMENT_RECORD_BYTES, RECORD_BYTES);
+const PAYMENT = 8;
+assert.equal(PAYMENT + PAYMENT_RECORD_BYTES, RECORD_BYTES);
 
-/** Numbers are kept in i32; a greater one stands in no file that a gateway has written. */
+/** File numbers are stored as i32, so no gateway writes a file with a larger number. */
 export const LAST_FILE_NUMBER = 2 ** 31 - 1;
 
 const NAME = /^[A-Za-z0-9_-]+-(\d{10})-[0-9a-f]{8}\.1\.journal$/;
@@ -45,17 +45,17 @@ export function journalFileName(writer: string, fileNumber: number, salt: number
   return name;
 }
 
-/** The file's number; undefined when this is no name of a journal's file. */
+/** The file's number; undefined if this is not the name of a journal file. */
 export function journalFileNumber(name: string): number | undefined {
   const digits = NAME.exec(name)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** Some consecutive records of one file, in memory: on their way to it, or read from it. */
+/** Consecutive records of one file in memory, to be written or as read. */
 export class RecordPage {
   readonly bytes: Buffer;
   readonly #view: DataView;
-  /** What is under each record's checksum. Made once, since the checksum of a part takes an array of just it. */
+  /** The bytes that each checksum covers. Created once, because `crc32` needs an array of exactly those bytes. */
   readonly #checked: Buffer[];
   #seed = 0;
 
@@ -71,7 +71,7 @@ export class RecordPage {
     return this.#checked.length;
   }
 
-  /** From here on the page is one of this file's. */
+  /** From now on the page belongs to this file. */
   turnTo(fileName: string): void {
     this.#seed = crc32(fileName);
   }
@@ -86,16 +86,16 @@ export class RecordPage {
   ): void {
     const offset = index * RECORD_BYTES;
     this.#view.setUint32(offset + NUMBER, number, true);
-    writePaymentRecord(this.#view, this.bytes, offset + ACCEPTANCE, id, amountCents, acceptedAtMs, trace);
+    writePaymentRecord(this.#view, this.bytes, offset + PAYMENT, id, amountCents, acceptedAtMs, trace);
     this.seal(index);
   }
 
-  /** Makes the record at `index`, which was another file's, one of this file's. */
+  /** Writes the checksum of the record at `index`, which makes it a record of this file. */
   seal(index: number): void {
     this.#view.setUint32(index * RECORD_BYTES + CHECKSUM, this.#checksum(index), true);
   }
 
-  /** Whether the record at `index` is this file's record `number`, unharmed. */
+  /** Whether the record at `index` is record `number` of this file, undamaged. */
   isGood(index: number, number: number): boolean {
     const offset = index * RECORD_BYTES;
     return (
@@ -105,7 +105,7 @@ export class RecordPage {
   }
 
   read(index: number, into: PaymentRecord): void {
-    into.read(this.#view, this.bytes, index * RECORD_BYTES + ACCEPTANCE);
+    into.read(this.#view, this.bytes, index * RECORD_BYTES + PAYMENT);
   }
 
   #checksum(index: number): number {

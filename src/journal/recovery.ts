@@ -13,16 +13,16 @@ export interface RecoveryParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly stopping: () => boolean;
-  /** A payment is accepted as soon as the journal has it: no sync, no claim. */
+  /** A payment is accepted once it is written to the journal, without a sync or a claim. */
   readonly journalAccepts: boolean;
 }
 
-/** While the ring is full of what was accepted since. */
+/** The pause before the next try while the ring is full. */
 const PUSH_AGAIN_MS = 5;
 
 /**
- * Pushes once more what the journal holds and no ledger answers for: at start, and when a pool thread has died with
- * payments in its hands. Pushing too much is harmless, since a payment is claimed once; pushing too little is not.
+ * Pushes payments into the ring again that are in the journal and not yet in the ledger: at start, and when a pool
+ * thread has died. Pushing too many is harmless, because each payment is claimed only once; pushing too few is not.
  */
 export class Recovery {
   readonly #parts: RecoveryParts;
@@ -33,8 +33,8 @@ export class Recovery {
   }
 
   /**
-   * What was accepted lately is known again before the first post of this life. Where more than the journal is needed
-   * to accept, a record may be of a payment that was refused: a post of it goes all the way.
+   * Restores the idempotency cache before the first post. If accepting takes more than a journal write, a record may be
+   * of a payment that was refused, so it is only reserved and a repeated post goes all the way.
    */
   fillCache(): void {
     const { idempotencyCache, journalAccepts } = this.#parts;
@@ -44,7 +44,7 @@ export class Recovery {
     }
   }
 
-  /** One pass after another; each ends when everything has found its place in the ring. */
+  /** Passes run one after another. Each ends when all its payments are in the ring. */
   pushAgain(): Promise<void> {
     this.#running = this.#running.then(() => this.#pushAll());
     return this.#running;

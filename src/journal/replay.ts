@@ -8,40 +8,40 @@ import { LAST_FILE_NUMBER, RECORD_BYTES, RecordPage } from './record.ts';
 export type Replay =
   | {
       readonly kind: 'ok';
-      /** Files taken over from earlier lives. */
+      /** Files of earlier runs. */
       readonly fileCount: number;
-      /** Good records in them. */
+      /** Good records in these files. */
       readonly recordCount: number;
-      /** Bytes cut off behind the last good records: writes that a crash tore, which nobody has had an answer for. */
+      /** Bytes cut off after the last good records: writes torn by a crash, for which no 202 was sent. */
       readonly tornBytes: number;
-      /** Spoiled records with good ones behind them: lost payments, if the ledger doesn't have them. */
+      /** Damaged records followed by good ones: payments that are lost if the ledger does not have them. */
       readonly damaged: readonly DamagedRecord[];
     }
   | { readonly kind: 'failed'; readonly reason: string };
 
 export interface DamagedRecord {
-  /** Empty: the directory cannot be read. */
+  /** Empty if the directory cannot be read. */
   readonly fileName: string;
-  /** Its position in the file. */
+  /** Its index in the file. */
   readonly record: number;
-  /** Why the file cannot be read from there on; absent: it can, and this record's checksum is wrong. */
+  /** Why the file cannot be read from there on; absent if only this record's checksum is wrong. */
   readonly reason?: string;
 }
 
-/** A record of the journal. One object serves for all: copy what must live longer than a step of the iteration. */
+/** A record of the journal. The object is reused for the next record: copy what must live longer. */
 export class JournalRecord extends PaymentRecord {
-  /** To mark it done by, u32. */
+  /** The record's ref in the segment table, u32. */
   ref = 0;
 }
 
-/** How many files earlier lives have left: the table of segments must have room for them besides its own. */
+/** How many files earlier runs have left: the segment table needs extra rows for them. */
 export function journalFileCount(directory: string): number {
   return journalFiles(directory).length;
 }
 
 /**
- * Takes over the files that earlier lives have left, whoever wrote them: verifies each record, cuts torn tails off,
- * and adopts the files into the table, sealed. Before any writer begins. The payments are then `unfinished`.
+ * Reads the files that earlier runs have left: verifies each record, cuts off torn tails, and adds the files to the
+ * segment table as sealed segments, whose payments `unfinished` then returns. Call it before any writer starts.
  */
 export function replay(directory: string, segments: SegmentTable): Replay {
   const page = new RecordPage(segments.recordsPerSegment);
@@ -81,7 +81,7 @@ export function replay(directory: string, segments: SegmentTable): Replay {
   }
 }
 
-/** The files, each with a number of its own: those that were copied here from another directory may not have one. */
+/** The files, each with a unique number. Files copied from another directory get new numbers if necessary. */
 function numberedFiles(
   directory: string,
   recordsPerSegment: number,
@@ -89,14 +89,14 @@ function numberedFiles(
   | { readonly kind: 'ok'; readonly files: JournalFile[] }
   | { readonly kind: 'failed'; readonly reason: string } {
   const files = new Map<number, JournalFile>();
-  const strays: JournalFile[] = [];
+  const duplicates: JournalFile[] = [];
   for (const file of journalFiles(directory)) {
     const isFree = file.number > 0 && file.number < LAST_FILE_NUMBER && !files.has(file.number);
     if (isFree) files.set(file.number, file);
-    else strays.push(file);
+    else duplicates.push(file);
   }
   let number = Math.max(0, ...files.keys());
-  for (const { name } of strays) {
+  for (const { name } of duplicates) {
     number++;
     const moved = moveFile({ directory, name }, directory, number, recordsPerSegment);
     if (moved.kind === 'failed') return moved;
@@ -106,10 +106,9 @@ function numberedFiles(
 }
 
 /**
- * The records that stand in the files at the time of the call and are not done when their turn comes, oldest file
- * first. Reads as it is pulled, so that whoever re-queues them goes no faster than the queue. Among them may be what
- * other threads have in hand: the ledger sorts that out when it is claimed. `onDamaged` gets those that can't be
- * read back.
+ * The records that are in the files at the time of the call and not done when they are reached, oldest file first. Reads
+ * lazily, at the pace of the caller. Some may be in delivery by other threads; the ledger resolves that when they are
+ * claimed. Calls `onDamaged` for records that cannot be read.
  */
 export function unfinished(
   directory: string,
@@ -138,7 +137,7 @@ function* readUnfinished(
   }
   for (const { segment, fileNumber, firstRef, written } of live) {
     const fileName = files.get(fileNumber);
-    // What has been reclaimed since the table was read was done.
+    // A segment that has been reclaimed since the table was read was done.
     if (fileName === undefined || segments.fileNumber(segment) !== fileNumber) continue;
     page.turnTo(fileName);
     for (let first = 0; first < written; first += READ_RECORDS) {
@@ -162,11 +161,11 @@ function* readUnfinished(
 
 export interface Reclaimed {
   readonly fileCount: number;
-  /** Why a file that is done with could not be removed; it will be tried again. */
+  /** Why a finished file could not be removed. The next call tries again. */
   readonly failure: string | null;
 }
 
-/** Removes the files of sealed segments whose records are all done, and frees the segments. Any thread. */
+/** Removes the files of sealed segments whose records are all done, and frees the segments. Any thread may call it. */
 export function reclaim(directory: string, segments: SegmentTable): Reclaimed {
   let fileCount = 0;
   let failure: string | null = null;
@@ -184,14 +183,14 @@ export function reclaim(directory: string, segments: SegmentTable): Reclaimed {
   return { fileCount, failure };
 }
 
-/** `gone`: its records are all done. */
+/** `gone`: the file has been removed, so its records are all done. */
 type PartRead = { readonly kind: 'ok' | 'gone' } | { readonly kind: 'failed'; readonly reason: string };
 
 function readPart(path: string, page: RecordPage, firstRecord: number, count: number): PartRead {
   try {
     const file = openSync(path, 'r');
     try {
-      // Where the file is cut short behind our back, the page must not show what it held before.
+      // If the file has been truncated, the page must not show earlier contents.
       page.bytes.fill(0);
       readSync(file, page.bytes, 0, count * RECORD_BYTES, firstRecord * RECORD_BYTES);
       return { kind: 'ok' };
@@ -203,7 +202,7 @@ function readPart(path: string, page: RecordPage, firstRecord: number, count: nu
   }
 }
 
-/** Removes the file of a number. Null: it is gone. Else why not. */
+/** Removes the file with this number. Null, or why it is still there. */
 function remove(directory: string, fileNumber: number): string | null {
   try {
     const [file, other] = journalFiles(directory).filter(({ number }) => number === fileNumber);

@@ -6,15 +6,15 @@ import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import { journalFileName, RECORD_BYTES, RecordPage } from './record.ts';
 import { type Reclaimed, reclaim } from './replay.ts';
 
-/** What a journal asks of the file system. They throw the errors of `node:fs`. */
+/** The file system operations that a journal uses. They throw the errors of `node:fs`. */
 export interface JournalFiles {
-  /** Creates a file that must not exist, for writing. */
+  /** Creates a new file for writing. Fails if it exists. */
   create(path: string): number;
-  /** Writes at `position`; returns how many bytes, which may be fewer. */
+  /** Writes at `position`. Returns the number of bytes written, which may be less than `length`. */
   write(file: number, bytes: Uint8Array, length: number, position: number): number;
   truncate(file: number, length: number): void;
   close(file: number): void;
-  /** Resolves when what has been written is on the disk. */
+  /** Resolves when everything written is on the disk. */
   sync(file: number): Promise<void>;
   /** Resolves when the names in a directory are on the disk. */
   syncDirectory(path: string): Promise<void>;
@@ -35,20 +35,20 @@ export const diskFiles: JournalFiles = {
   },
 };
 
-/** A disk that refuses is an expected thing, and a value. */
+/** `failed` is an expected failure: the file system refused. */
 export type JournalResult = { readonly kind: 'ok' } | { readonly kind: 'failed'; readonly reason: string };
 
 const OK: JournalResult = { kind: 'ok' };
 
 export interface JournalOptions {
-  /** Exists, and is this instance's alone (`src/journal/directory-lock.ts`). */
+  /** Must exist and be locked by this instance (`src/journal/directory-lock.ts`). */
   readonly directory: string;
-  /** Unlike any other writer's of this directory; letters, digits, `-` and `_`. */
+  /** Unique among the writers of this directory; letters, digits, `-` and `_`. */
   readonly writer: string;
   readonly segments: SegmentTable;
   /** Whether `sync` will be called: sealed files then stay open until they are synced. */
   readonly durable: boolean;
-  /** Records between two flushes, at most. */
+  /** The most records that one write may have. */
   readonly batchRecords?: number;
   /** A random u32. */
   readonly randomU32: () => number;
@@ -56,33 +56,33 @@ export interface JournalOptions {
 }
 
 /**
- * One HTTP thread's journal: what it has accepted, in files of its own, until the ledger answers for it.
+ * The journal of one HTTP thread: the payments that it has accepted, in its own files, until the ledger has them.
  *
- *     append, append, ...   a tick's payments, in memory
- *     flush                 one write: from here on no kill -9 can lose them
- *     sync                  on the disk: no power cut can lose them
+ *     append, append, ...   the payments of one tick, in memory
+ *     write                 one write(2): from here on no kill -9 can lose them
+ *     sync                  fsync: from here on no power cut can lose them
  *
- * A file belongs to a segment of the table that all threads share (`src/shared-memory/segment-table.ts`). A segment that has no
- * room left for a whole flush is sealed and the next one acquired, so that a flush always writes to one file.
+ * A file belongs to a segment of the table that all threads share (`src/shared-memory/segment-table.ts`). A segment
+ * without room for a whole batch is sealed, and the next one is acquired, so that a write always goes to one file.
  */
 export class Journal {
   readonly #options: JournalOptions;
   readonly #segments: SegmentTable;
   readonly #files: JournalFiles;
   readonly #page: RecordPage;
-  /** -1: none is acquired. */
+  /** -1: no segment is acquired. */
   #segment = -1;
   #fileName = '';
-  /** -1: the segment's file is not created yet. */
+  /** -1: the segment's file has not been created yet. */
   #file = -1;
-  /** Records that stand in the file. */
+  /** Records in the file. */
   #written = 0;
-  /** Records appended since the last flush. */
+  /** Records appended since the last write. */
   #staged = 0;
-  /** A failed write may have left bytes behind the last good record. */
+  /** A failed write may have left bytes after the last good record. */
   #tailDirty = false;
   #directoryDirty = false;
-  /** A sync has failed: the open file is to be sealed as soon as nothing is staged for it. */
+  /** A sync has failed: the open file must be sealed as soon as no records are staged for it. */
   #distrusted = false;
   /** Sealed, not yet synced, still open. */
   #sealedFiles: number[] = [];
@@ -98,8 +98,8 @@ export class Journal {
   }
 
   /**
-   * Takes a payment for the next flush and returns its ref (u32). -1: no segment is free, or `flushRecords` are
-   * waiting for their flush. `trace` is 25 bytes (`src/shared-memory/payment-record.ts`).
+   * Adds a payment to the next write and returns its ref (u32). -1: no segment is free, or the batch is full. `trace` has
+   * 25 bytes (`src/shared-memory/payment-record.ts`).
    */
   append(id: Uint8Array, amountCents: number, acceptedAtMs: number, trace: Uint8Array | null): number {
     if (this.#staged === this.#page.recordCount) return -1;
@@ -111,8 +111,8 @@ export class Journal {
   }
 
   /**
-   * Writes all that was appended since the last flush. Failed: none of it is in the journal, those refs are void,
-   * and the next flush tries anew with what is appended until then.
+   * Writes all payments appended since the last write. Failed: none of them is in the journal and their refs are invalid.
+   * The next write starts afresh.
    */
   write(): JournalResult {
     if (this.#staged === 0) return OK;
@@ -128,9 +128,9 @@ export class Journal {
   }
 
   /**
-   * Resolves when all that was flushed before is on the disk. Calls that come while a sync is running share the
-   * next one. Failed: what was flushed since the last sync that succeeded may be on the disk or not, so it isn't
-   * accepted, and its refs are to be marked done.
+   * Resolves when all earlier writes are on the disk. Calls made while a sync is running share the next one. Failed:
+   * payments written since the last successful sync may or may not be on the disk, so the caller must not accept them
+   * and must mark their refs done.
    */
   sync(): Promise<JournalResult> {
     assert.ok(this.#options.durable);
@@ -143,8 +143,8 @@ export class Journal {
   }
 
   /**
-   * Removes the files whose records are all done, whoever wrote them, and begins a new one when that is true of the
-   * open one. For a slow timer.
+   * Removes all files whose records are all done, also those of other writers. Seals the open file first if all its
+   * records are done. Call it from a slow timer.
    */
   reclaim(): Reclaimed {
     const idle = this.#segment !== -1 && this.#staged === 0 && this.#written > 0;
@@ -152,7 +152,7 @@ export class Journal {
     return reclaim(this.#options.directory, this.#segments);
   }
 
-  /** Flushes, syncs if it is durable, closes the files and removes those that are done. Nothing may follow. */
+  /** Writes, syncs if the journal is durable, closes the files and removes those that are done. */
   async close(): Promise<JournalResult> {
     const written = this.write();
     if (this.#segment !== -1) this.#seal();
@@ -171,7 +171,7 @@ export class Journal {
     return true;
   }
 
-  /** Null, or why not; then the file is as it was, or will be before the next write to it. */
+  /** Null, or why the write failed. Then the file is as before, or will be before the next write to it. */
   #write(count: number): string | null {
     const failure = attempt(() => {
       this.#prepareFile();
@@ -203,7 +203,7 @@ export class Journal {
     this.#segment = -1;
     this.#distrusted = false;
     if (this.#file === -1) return;
-    // When even this fails, a replay finds payments that were answered 503: like any call without an answer.
+    // If even this fails, a replay finds payments that were answered 503, and settles them.
     if (this.#tailDirty) attempt(() => this.#cutTail());
     this.#tailDirty = false;
     if (this.#options.durable) this.#sealedFiles.push(this.#file);
@@ -211,7 +211,7 @@ export class Journal {
     this.#file = -1;
   }
 
-  /** Whether closing complains changes nothing: what was written is written, and of the disk only sync can tell. */
+  /** Errors of `close` are ignored: the data is written, and only a sync can tell whether it is on the disk. */
   #closeFile(file: number): void {
     attempt(() => this.#files.close(file));
   }
@@ -228,7 +228,7 @@ export class Journal {
       return OK;
     } catch (error) {
       this.#directoryDirty ||= directoryDirty;
-      // A disk tells of a failure once, and the next sync of the same file would claim success.
+      // A disk error is reported only once: the next sync of the same file would succeed.
       this.#distrusted = this.#segment !== -1;
       if (this.#distrusted && this.#staged === 0) this.#seal();
       return { kind: 'failed', reason: fileErrorReason(error) };
@@ -238,7 +238,7 @@ export class Journal {
   }
 }
 
-/** What `run` returns, or the reason when the file system refused. */
+/** What `run` returns, or the reason if the file system refused. */
 function attempt<T>(run: () => T): T | string {
   try {
     return run();
@@ -247,7 +247,7 @@ function attempt<T>(run: () => T): T | string {
   }
 }
 
-/** Errors of the file system are values from here on; anything else is a bug and goes on as it came. */
+/** The message of a file system error. Any other error is a bug and is thrown again. */
 function fileErrorReason(error: unknown): string {
   if (error instanceof Error && 'code' in error) return error.message;
   throw error;

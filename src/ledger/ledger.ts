@@ -1,55 +1,54 @@
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
 
 /**
- * The books of a deployment: who may dispatch a payment, where it may have been sent, and what has settled.
+ * The books of a deployment: who may dispatch a payment, where it may have been sent, and which payments have settled.
  *
  * Three implementations pass one conformance suite (`test/ledger/conformance.ts`): a plain in-memory model, which
  * is the oracle, LMDB on one machine, and Redis for many.
  *
- * States of an entry. Only its owner moves it on, but for the first claim of a reserved entry:
+ * States of an entry. Only its owner changes it, except for the first dispatch of a reserved entry:
  *
- * | from       | by                    | to         | note                                             |
- * |------------|-----------------------|------------|--------------------------------------------------|
- * | (none)     | claim, processor null | accepted   | reserved: known, owned, never yet dispatched     |
- * | (none)     | claim                 | dispatched | new: may have been sent from now on              |
- * | accepted   | claim by any owner    | dispatched | nothing was sent, so whoever comes first owns it |
- * | dispatched | claim by its owner    | dispatched | again: other processor or stamp                  |
- * | dispatched | settle by its owner   | settled    | final; added to the books at `requestedAtMs`     |
- * | dispatched | settle by its owner   | invalid    | final; set aside with its reason, not in books   |
- * | accepted, dispatched | takeOver    | the same   | with another owner                               |
- * | any        | purge                 | (none)     |                                                  |
+ * | from       | by                    | to         | note                                               |
+ * |------------|-----------------------|------------|----------------------------------------------------|
+ * | (none)     | claim, processor null | accepted   | reserved: known, owned, not dispatched yet         |
+ * | (none)     | claim                 | dispatched | may have been sent from now on                     |
+ * | accepted   | claim by any owner    | dispatched | nothing was sent, so the first owner gets it       |
+ * | dispatched | claim by its owner    | dispatched | again, with another processor or stamp             |
+ * | dispatched | settle by its owner   | settled    | final; counted in the books at `requestedAtMs`     |
+ * | dispatched | settle by its owner   | rejected   | final; kept with its reason, not counted           |
+ * | accepted, dispatched | takeOver    | the same   | with another owner                                 |
+ * | any        | purge                 | (none)     |                                                    |
  *
- * Owners are positive integers given out by the ledger, never twice, one to each seat (a thread of an instance)
- * each time it starts. An owner lives until its lease is taken over; a dead owner can claim nothing and settle
- * only what has not been taken from it.
+ * Owners are positive integers that the ledger never gives out twice. A worker gets one each time it starts. An owner
+ * lives until its lease is taken over; a dead owner can claim nothing, and settle only what has not been taken over.
  */
 export interface Ledger {
   /**
-   * A new owner for a seat, with a lease until `leaseUntilMs`, by its own wall clock. Others only look whether it rises.
+   * Creates a new owner for a worker, with a lease until `leaseUntilMs` by the worker's own wall clock. Other workers only
+   * check whether that value rises.
    */
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>>;
-  /** Extends the lease. False: the owner has been taken over; whatever it holds is another's now. */
+  /** Extends the lease. False: the owner has been taken over, and another owns its entries now. */
   renewLease(owner: number, leaseUntilMs: number): Promise<Reply<boolean>>;
-  /** Removes an owner that holds nothing any more; one that holds entries stays, with its lease run out. */
+  /** Removes an owner that has no entries. One that has entries stays, with an expired lease. */
   releaseLease(owner: number): Promise<Reply<void>>;
   /**
-   * Every owner that has not been retired or taken over to the end, ascending. One whose take-over has begun
-   * stays, its lease run out (0), until a take-over leaves it with nothing: whoever takes over may die as well.
+   * All owners that have not been released or completely taken over, ascending. An owner whose takeover has begun stays,
+   * with an expired lease (0), until it has no entries left, because its successor may die as well.
    */
   owners(): Promise<Reply<OwnerRecord[]>>;
   /**
-   * Fences owner `from` (it is no owner any more: renew answers false, claims answer `fenced`), and hands up to
-   * `limit` of its entries, in state accepted or dispatched, to `to`. When `ifNotRenewedMs` is given and `from` has a
-   * lease that ends later, nothing happens and the answer is empty; likewise when `to` is no owner any more.
-   * Call again until the answer is empty.
+   * Fences owner `from` (from then on renewals answer false and claims answer `fenced`), and moves up to `limit` of its
+   * entries that are accepted or dispatched to owner `to`. Does nothing and answers with an empty list if the lease of
+   * `from` ends after `ifNotRenewedMs`, or if `to` has been taken over. Call it again until the list is empty.
    *
-   * Entries at a processor that this ledger was not opened with stay with `from`, and so does its owner record: only
-   * an instance that knows the processor can ask about them, and takes them over when there is one.
+   * Entries at a processor that this ledger was not opened with stay with `from`, whose owner record then stays too:
+   * only an instance that is configured with the processor can ask about them, and takes them over.
    */
   takeOver(from: number, to: number, limit: number, ifNotRenewedMs?: number): Promise<Reply<LedgerEntry[]>>;
   /**
-   * One atomic write: first every settlement, then every claim, in order. Answers in the same order. All or
-   * nothing, also when the reply is `unavailable`; repeating the same commit is harmless.
+   * One atomic write: first all settlements, then all claims, in order. The answers have the same order. All or nothing
+   * is written, also when the reply is `unavailable`. Repeating a commit is harmless.
    */
   commit(
     owner: number,
@@ -57,50 +56,51 @@ export interface Ledger {
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>>;
   /**
-   * Settled payments by processor, whose `requestedAtMs` lies within [fromMs, toMs], both inclusive; -Infinity and
-   * Infinity leave a side open. First the processors that the ledger was opened with, in their order, zeros included;
-   * then every other one that has settled something within the window, in the order in which the books met them.
-   * `unavailable` where a sum is beyond 2^53 - 1 cents, which can't be told to the cent.
+   * Totals of the settled payments by processor, for `requestedAtMs` within [fromMs, toMs], both inclusive; -Infinity and
+   * Infinity leave a side open. The processors that the ledger was opened with come first, in their order, even with
+   * zero payments; then all others with payments in the window, in the order in which the books first saw them.
+   * `unavailable` if a sum exceeds 2^53 - 1 cents, the largest exact sum.
    */
   summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>>;
   /**
-   * Open payments that nobody can ask about: sent to a processor that this ledger was not opened with, and held by an
-   * owner whose lease has run out by `nowMs`. They wait for an instance that is configured with that processor.
+   * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
+   * expired by `nowMs`. They wait for an instance that is configured with that processor.
    */
   stranded(nowMs: number): Promise<Reply<StrandedPayments[]>>;
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>>;
   /**
-   * A walk over the payments that may have been sent to a processor within [fromMs, toMs]: accepted by `toMs`, and
-   * open still, or final with a stamp of `fromMs` or later. In no order; what stands throughout the walk comes once.
+   * One page of the payments that may have been sent to a processor within [fromMs, toMs]: accepted by `toMs`, and either
+   * still open or final with a stamp of `fromMs` or later. In no particular order; a payment that exists during the whole
+   * iteration comes exactly once.
    *
-   * `after` is empty at first, and then what the page before calls `next`, which is null at the end. Some `limit`
-   * entries are looked at for a page, whether they are of the window or not, so that no page holds anybody up.
+   * `after` is empty for the first page, then `next` of the previous one; `next` is null on the last page. A page looks
+   * at about `limit` entries, whether they are in the window or not, so that it never blocks for long.
    */
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>>;
   /**
-   * Empties the books: entries, totals, calendar. Owners and health stay. From then on a claim of a payment
-   * accepted before `purgedAtMs` answers `purged` (but see `isPurged`), and settlements of what is gone answer `fenced`.
-   * The moment never goes back: the later of two purges counts.
+   * Empties the books: entries, totals and time index. Owners and health stay. From then on a claim for a payment accepted
+   * before `purgedAtMs` answers `purged` (but see `isPurged`), and settlements of removed entries answer `fenced`. The
+   * time never goes back: the later of two purges counts.
    */
   purge(purgedAtMs: number): Promise<Reply<void>>;
   /**
-   * Takes the deployment's next turn to make a health call to a processor, unless a turn later than `lastTurn` has been
-   * taken already. Turns count up, and 0 is before the first. How long a turn lasts is up to those who take them.
+   * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
+   * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
    */
   takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>>;
-  /** Shares what a health call learned with every instance. */
+  /** Sends a health report to all instances. */
   publishHealth(report: HealthReport): Promise<Reply<void>>;
   /**
-   * Calls `listener` with what other instances did: health reports and purges. The state of both at the time of
-   * the call comes first. Returns a function that ends the subscription.
+   * Calls `listener` with health reports and purges of all instances, beginning with the latest of each. Returns a
+   * function that ends the subscription.
    */
   subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>>;
-  /** Cheap: can the ledger be read and written now? */
+  /** A cheap check that the ledger can be read and written now. */
   ping(): Promise<Reply<void>>;
   close(): Promise<void>;
 }
 
-/** A ledger that can't answer now is an expected thing, and a value. It may or may not have done what was asked. */
+/** `unavailable` is an expected failure. The request may or may not have been carried out. */
 export type Reply<T> =
   | { readonly kind: 'ok'; readonly value: T }
   | { readonly kind: 'unavailable'; readonly reason: string };
@@ -113,19 +113,19 @@ export function unavailable(reason: string): Reply<never> {
   return { kind: 'unavailable', reason };
 }
 
-/** The answer to a summary. Sums of floats stay beyond what is exact once they are, so it is enough to look last. */
+/** The reply to a summary. A float sum that has left the exact range stays out of it, so one check at the end is enough. */
 export function exactly(totals: ProcessorTotals[]): Reply<ProcessorTotals[]> {
   if (totals.every(({ amountCents }) => Number.isSafeInteger(amountCents))) return ok(totals);
-  return unavailable('a sum is beyond what can be told to the cent');
+  return unavailable('a sum exceeds 2^53 - 1 cents, the largest exact sum');
 }
 
-/** What one processor has settled, under the name that the books have for it. */
+/** The totals of one processor, under its name in the books. */
 export interface ProcessorTotals extends Totals {
   readonly name: string;
 }
 
 export interface StrandedPayments {
-  /** Of the processor. */
+  /** The processor's name. */
   readonly name: string;
   readonly count: number;
 }
@@ -141,22 +141,22 @@ export interface OwnerRecord extends WorkerId {
   readonly leaseUntilMs: number;
 }
 
-/** Processors are numbers here: the position of a name in the list the ledger was opened with. */
+/** A processor is a number: the index of its name in the list that the ledger was opened with. */
 export interface LedgerEntry extends Payment {
   readonly status: PaymentStatus;
-  /** 0 when the entry is settled or invalid. */
+  /** 0 when the entry is settled or rejected. */
   readonly owner: number;
   /** Null while the entry is `accepted`, and when the ledger was not opened with its processor. */
   readonly processor: number | null;
-  /** The name of its processor, configured or not; null while the entry is `accepted`. */
+  /** The name of the processor, configured or not; null while the entry is `accepted`. */
   readonly processorName: string | null;
   /** 0 while the entry is `accepted`. */
   readonly requestedAtMs: number;
-  /** Claims for a dispatch so far. */
+  /** How many times it was claimed for a dispatch. */
   readonly attempts: number;
-  /** Why an `invalid` payment was set aside; else empty. At most 200 characters. */
+  /** Why the payment was rejected, at most 200 characters; empty in other states. */
   readonly reason: string;
-  /** The first other amount that was posted under this id, if any. It was never sent. */
+  /** The first different amount that was posted under this id, if any. It was never sent. */
   readonly conflictingAmountCents: number | null;
 }
 
@@ -165,7 +165,7 @@ export interface LedgerPage {
   readonly next: string | null;
 }
 
-/** Whether an entry, as it stands, belongs to the walk over a window (`Ledger.page`). */
+/** Whether an entry belongs to a page for this window (`Ledger.page`). */
 export function mayHaveBeenSent(
   { status, acceptedAtMs, requestedAtMs }: Pick<LedgerEntry, 'status' | 'acceptedAtMs' | 'requestedAtMs'>,
   fromMs: number,
@@ -176,7 +176,7 @@ export function mayHaveBeenSent(
 }
 
 export interface Claim extends Payment {
-  /** Null reserves the id without a dispatch. */
+  /** Null: reserve the id without a dispatch. */
   readonly processor: number | null;
   readonly requestedAtMs: number;
 }
@@ -184,11 +184,11 @@ export interface Claim extends Payment {
 /**
  * | reply    | meaning                                                                              |
  * |----------|--------------------------------------------------------------------------------------|
- * | claimed  | it is yours: dispatch it (or, reserved, keep it)                                     |
- * | known    | same id and amount, settled, invalid or another owner's: nothing is left to do       |
- * | conflict | known with another amount: noted in the entry, never to be sent                      |
+ * | claimed  | the caller owns it: dispatch it (or keep it, if it is only reserved)                 |
+ * | known    | same id and amount, settled, rejected or owned by another: nothing is left to do     |
+ * | conflict | known with another amount: recorded in the entry, never to be sent                   |
  * | purged   | accepted before the last purge: drop it                                              |
- * | fenced   | this owner has been taken over: drop what you hold and enlist again                  |
+ * | fenced   | this owner has been taken over: drop all payments and acquire a new lease            |
  */
 export type ClaimReply = 'claimed' | 'known' | 'conflict' | 'purged' | 'fenced';
 
@@ -196,16 +196,16 @@ export interface Settlement {
   readonly correlationId: string;
   readonly status: 'settled' | 'rejected';
   readonly processor: number;
-  /** What the processor charged, and the stamp it holds: they count in the books. */
+  /** The amount and stamp in the processor's own records: the books count these. */
   readonly amountCents: number;
   readonly requestedAtMs: number;
-  /** Why it is `invalid`; else empty. */
+  /** Why it was `rejected`; else empty. */
   readonly reason: string;
 }
 
 /**
- * `recorded`: the books have it, from this call or an earlier one just like it. `fenced`: the entry is not this
- * owner's, is gone by a purge, or was settled otherwise; nothing changed.
+ * `recorded`: the books have it, from this call or an identical earlier one. `fenced`: the entry belongs to another
+ * owner, was purged, or was settled differently; nothing changed.
  */
 export type SettleReply = 'recorded' | 'fenced';
 
@@ -215,7 +215,7 @@ export interface CommitReply {
 }
 
 export interface HealthTurn {
-  /** The latest turn that has been taken, by this call or by another. */
+  /** The latest turn taken, by this call or another. */
   readonly turn: number;
   readonly isTaken: boolean;
 }
@@ -224,7 +224,7 @@ export interface HealthReport {
   readonly processor: number;
   readonly failing: boolean;
   readonly minResponseTimeMs: number;
-  /** When the answer came. */
+  /** When the answer arrived. */
   readonly checkedAtMs: number;
 }
 

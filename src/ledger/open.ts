@@ -10,8 +10,8 @@ export interface OpenLedgerParts {
 }
 
 /**
- * `here`: the thread may stand still for as long as a write to an embedded ledger takes; only threads that have
- * batches to commit should. `elsewhere`: it never does, and another thread writes for it.
+ * `here`: writes to an embedded ledger may block the thread; only threads that commit batches should use it.
+ * `elsewhere`: another thread does the writes, and this one never blocks.
  */
 export type Writes = 'here' | 'elsewhere';
 
@@ -20,9 +20,9 @@ export type EnteredLedger =
   | { readonly kind: 'failed'; readonly reason: string };
 
 /**
- * What a process does once, before any of its threads opens the ledger: an embedded ledger has its directory made
- * and checked, and is refused to a process that can't share it with those that have it open. `leave` comes after the
- * last thread has closed it.
+ * Prepares the ledger once per process, before any of its threads opens it: creates and checks the directory of an
+ * embedded ledger, and fails if this process cannot share it with those that have it open. Call `leave` after the last
+ * thread has closed the ledger.
  */
 export async function enterLedger(target: LedgerTarget, parts: OpenLedgerParts): Promise<EnteredLedger> {
   if (target.kind === 'redis') return { kind: 'entered', leave: () => {} };
@@ -34,8 +34,8 @@ export async function enterLedger(target: LedgerTarget, parts: OpenLedgerParts):
 }
 
 /**
- * The ledger that `LEDGER_URL` names, opened for processors in this order. The driver of the other one is not
- * loaded: it would cost each thread its memory. Rejects with a `SetupError` when an embedded ledger can't be opened.
+ * Opens the ledger that `LEDGER_URL` names, with processors in this order. Loads only the driver it needs, because each
+ * driver costs every thread memory. Rejects with a `SetupError` if an embedded ledger cannot be opened.
  */
 export async function openLedger(
   target: LedgerTarget,

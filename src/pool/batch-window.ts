@@ -1,10 +1,10 @@
 import { type Clock, sleep } from '../core/clock.ts';
 
-/** While payments wait for a processor, how often they are routed again. */
+/** How often payments that wait for a processor are routed again. */
 const ROUTE_AGAIN_MS = 25;
-/** Between two full batches, so that a backlog does not keep a CPU to itself. */
+/** The pause between two full batches, so that a backlog does not monopolize a CPU. */
 const BACKLOG_PAUSE_MS = 2;
-/** What is left of the window once a call has ended that took longer than a whole one. */
+/** The rest of the window once a call that took longer than the window has ended. */
 const LATE_WINDOW_MS = 10;
 
 export interface BatchWindowParts {
@@ -16,9 +16,9 @@ export interface BatchWindowParts {
   readonly isStopping: () => boolean;
 }
 
-/** What the turn that has just ended leaves behind. */
+/** The state in which a turn ended. */
 export interface TurnEnd {
-  /** The batch was full: there is more to do at once. */
+  /** The batch was full, so there is more to do at once. */
   readonly isBacklogged: boolean;
   readonly canTake: boolean;
   readonly hasQueued: boolean;
@@ -27,15 +27,15 @@ export interface TurnEnd {
 /**
  * Decides when the next turn of a pool thread begins.
  *
- * A turn costs as much by itself as some twenty payments in it, so payments and outcomes gather for `windowMs` after
- * the first of them. The window adds no latency for the client, which has its 202 already.
+ * A turn has a fixed cost of about twenty payments, so payments and outcomes gather for `windowMs` after the first of
+ * them. The batch window adds no client latency: the 202 has been sent.
  */
 export class BatchWindow {
   readonly #parts: BatchWindowParts;
   #woken = Promise.withResolvers<void>();
   #sourceReady: Promise<void> | null = null;
   #isShortened = false;
-  /** Shortens the window that is open; null while none is. */
+  /** Shortens the open window; null while no window is open. */
   #shorten: (() => void) | null = null;
 
   constructor(parts: BatchWindowParts) {
@@ -47,9 +47,9 @@ export class BatchWindow {
     this.#woken.resolve();
   }
 
-  /** Tells how long a call took that has just ended. */
+  /** A call has ended and took `tookMs`. */
   callEnded(tookMs: number): void {
-    // The charge has been in the processor's books for a while, and an auditor may be comparing that time already.
+    // The charge may have been in the processor's books for a while, and an auditor may already be comparing them.
     if (tookMs <= this.#parts.windowMs) return;
     this.#isShortened = true;
     this.#shorten?.();
@@ -63,7 +63,7 @@ export class BatchWindow {
       return;
     }
     const waits = [this.#woken.promise];
-    // A ring that is stopping wakes its sleepers for good, and would leave no time for the calls in flight.
+    // When stopping, the ring is always ready: waiting for it would not wait for the calls in flight.
     if (canTake && !isStopping()) waits.push(this.#untilSourceReady());
     if (hasQueued || isStopping()) waits.push(sleep(clock, ROUTE_AGAIN_MS));
     await Promise.race(waits);

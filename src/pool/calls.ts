@@ -10,23 +10,23 @@ export interface CallsParts {
 }
 
 export interface CallsPolicy {
-  /** Calls in flight of this thread to one processor, at most. */
+  /** The limit of this thread's calls in flight to one processor. */
   readonly callLimit: number;
-  /** Payments a second that this thread aims at while a backlog drains. */
+  /** Payments per second that this thread aims for while it drains a backlog. */
   readonly drainRate: number;
-  /** How long it gathers between turns. */
+  /** How long payments gather before a turn. */
   readonly batchWindowMs: number;
 }
 
-/** Whatever the rate: a few calls at once cost nothing. */
+/** This many calls at once are always allowed: they cost nothing. */
 const LEAST_CALLS = 32;
 
 /**
  * The calls of one pool thread: how many may be in flight to each processor, and which is the oldest.
  *
- * As many as Little's law asks for (L = rate x latency): a processor that answers in 5 ms drains a backlog with few
- * calls at once, one that takes a second needs hundreds, and more than that only takes the CPU from accepting. Calls
- * begin once a turn, so what a place is taken for is the latency and the window between two turns.
+ * The limit follows Little's law (L = rate x latency): a processor that answers in 5 ms drains a backlog with few
+ * concurrent calls, one that takes a second needs hundreds, and more only take CPU from accepting. Calls begin once a
+ * turn, so a slot is occupied for the latency plus the batch window.
  */
 export class Calls {
   readonly #parts: CallsParts;
@@ -47,7 +47,7 @@ export class Calls {
     return this.#acquired.reduce((sum, acquired) => sum + acquired, 0);
   }
 
-  /** Whether one more call to this processor is wanted, were `freed` of its slots given back. */
+  /** Whether one more call to this processor is allowed once `freed` of its slots have been released. */
   hasRoom(processor: number, freed = 0): boolean {
     const { sharedState, policy } = this.#parts;
     const takenMs = sharedState.latencyMs(processor) + policy.batchWindowMs;
@@ -56,12 +56,12 @@ export class Calls {
     return this.#acquiredAt(processor) - freed < limit;
   }
 
-  /** No slot is left even for a probe: it would wait for one of the calls that it is to find out about. */
+  /** No slot is left even for a probe. */
   isFull(processor: number): boolean {
     return this.#acquiredAt(processor) >= this.#parts.policy.callLimit;
   }
 
-  /** Takes a slot, to be given back with `release`. */
+  /** Takes a slot; give it back with `release`. */
   acquire(processor: number): void {
     this.#acquired[processor] = this.#acquiredAt(processor) + 1;
   }

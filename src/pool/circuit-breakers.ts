@@ -8,13 +8,12 @@ import { choose, type ProcessorView, type RoutingPolicy, routingReason } from '.
 export interface CircuitBreakerPolicy extends RoutingPolicy {
   /** Failures in a row that open a breaker. */
   readonly breakerFailures: number;
-  /** Between trials of an open or slow processor. */
+  /** The delay between probes of an open or slow processor. */
   readonly breakerBackoff: Backoff;
 }
 
 export interface CircuitBreakersParts {
   readonly sharedState: SharedState;
-  /** What this thread counts. */
   readonly metrics: ThreadMetrics;
   readonly names: readonly string[];
   readonly policy: CircuitBreakerPolicy;
@@ -24,29 +23,29 @@ export interface CircuitBreakersParts {
 }
 
 /**
- * How each processor stands, learned from outcomes and health answers and kept on the board for all threads.
+ * The state of each processor, learned from outcomes and health answers and kept in the shared state for all threads.
  *
  * The breaker:
  *
- * | state     | event                                                | to                              |
- * |-----------|------------------------------------------------------|---------------------------------|
- * | closed    | failures in a row reach `breakerFailures`            | open                            |
- * | closed    | health says failing, and no call succeeded just now  | open                            |
- * | open      | a trial fails                                        | open, with the next trial later |
- * | open      | a dearer processor's breaker closes                  | open, with a trial due at once  |
- * | open      | health says well                                     | half-open, with a trial due at once |
- * | half-open | health says well, and no trial was taken since       | closed                          |
- * | half-open | health says well, and a trial was taken              | half-open, with a trial due at once |
- * | half-open | a call fails, or health says failing                 | open, with the next trial later |
- * | open, half-open | a call succeeds                                | closed                          |
+ * | state           | event                                               | to                                  |
+ * |-----------------|-----------------------------------------------------|-------------------------------------|
+ * | closed          | failures in a row reach `breakerFailures`           | open                                |
+ * | closed          | health says failing, and no call succeeded lately   | open                                |
+ * | open            | a probe fails                                       | open, with the next probe later     |
+ * | open            | the breaker of a more expensive processor closes    | open, with a probe due at once      |
+ * | open            | health says well                                    | half-open, with a probe due at once |
+ * | half-open       | health says well, and no probe was sent since       | closed                              |
+ * | half-open       | health says well, and a probe was sent              | half-open, with a probe due at once |
+ * | half-open       | a call fails, or health says failing                | open, with the next probe later     |
+ * | open, half-open | a call succeeds                                     | closed                              |
  *
- * While payments wait for a processor, its trial decides, because one of them takes it at once. Where no payment comes,
- * because a cheaper processor takes them all or because there are none, two good health answers in a row must be
- * enough: otherwise the breaker of a healthy processor would stay open for as long as nothing is sent there. The
- * failures in a row are not forgotten then, so one that still fails calls opens again with the first of them.
+ * While payments wait for a processor, a probe decides, because one of them is sent as the probe at once. When no
+ * payment comes, because a cheaper processor takes them all or because there are none, two good health answers in a row
+ * close the breaker; otherwise it would stay open as long as nothing is sent there. That does not reset the failures in
+ * a row, so if calls still fail, the first failure opens it again.
  *
- * A slow processor (over the latency budget) keeps its breaker closed, and is tried again by the same trials, unless
- * health says that it is slow.
+ * A slow processor (over the latency budget) keeps its breaker closed. It is probed in the same way, unless health says
+ * that it is slow.
  */
 export class CircuitBreakers {
   readonly #parts: CircuitBreakersParts;
@@ -71,11 +70,11 @@ export class CircuitBreakers {
     };
   }
 
-  /** Takes the trial that is due, once over all threads. */
+  /** Takes the probe that is due; only one thread gets it. */
   takeProbe(processor: number): boolean {
     const { sharedState, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
-    // Far off at first: a thread that was not the one to take it must not count a trial, and delay the next.
+    // Only the thread that gets the probe may count it, so the real time of the next one is set afterwards.
     if (!sharedState.takeProbe(processor, nowMs, nowMs + policy.breakerBackoff.maxMs)) return false;
     sharedState.setProbeAt(processor, nowMs + this.#probeDelayMs(processor));
     return true;
@@ -97,11 +96,11 @@ export class CircuitBreakers {
   failed(processor: number, reason: string): void {
     const { sharedState, policy } = this.#parts;
     const failures = sharedState.countFailure(processor);
-    const isTrying = sharedState.breaker(processor) === 'half-open';
-    if (isTrying || failures >= policy.breakerFailures) this.#open(processor, reason);
+    const isHalfOpen = sharedState.breaker(processor) === 'half-open';
+    if (isHalfOpen || failures >= policy.breakerFailures) this.#open(processor, reason);
   }
 
-  /** Takes in a health answer. What calls showed since counts for more. */
+  /** Applies a health answer. The outcomes of recent calls outweigh it. */
   reported(processor: number, failing: boolean, minResponseTimeMs: number): void {
     const { sharedState, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
@@ -115,7 +114,7 @@ export class CircuitBreakers {
       this.#reportedWell(processor, nowMs);
     }
     if (minResponseTimeMs > policy.latencyBudgetMs) {
-      // A payment sent to find out would take that long, and be missing from the books for that long.
+      // A probe would take that long too, and its payment would be missing from the books meanwhile.
       sharedState.setProbeAt(processor, nowMs + SLOW_FOR_MS);
     }
     this.#explainAtRest(nowMs);
@@ -125,7 +124,7 @@ export class CircuitBreakers {
     const { sharedState } = this.#parts;
     const state = sharedState.breaker(processor);
     if (state === 'closed') return;
-    const isUntried = sharedState.trialsInRow(processor) === 0 && sharedState.callsInFlight(processor) === 0;
+    const isUntried = sharedState.probesInRow(processor) === 0 && sharedState.callsInFlight(processor) === 0;
     if (state === 'half-open' && isUntried) {
       this.#close(processor, { reason: 'health: well' });
       return;
@@ -136,8 +135,8 @@ export class CircuitBreakers {
   }
 
   /**
-   * Pool threads show the reason for a route with each payment. When there are none, a health answer may make the last
-   * reason untrue, so it is replaced by the reason that the next payment would get.
+   * Pool threads publish the routing reason with each payment. Without payments, a health answer may make the last reason
+   * wrong, so this publishes the reason that the next payment would get.
    */
   #explainAtRest(nowMs: number): void {
     const { sharedState, names, policy } = this.#parts;
@@ -152,17 +151,17 @@ export class CircuitBreakers {
   }
 
   /**
-   * What fails together often heals together. Payments that have lost their patience go to this one from now on, by
-   * the thousand if a cheaper one is believed to fail for seconds more; to know that costs one payment's trial.
+   * Processors that fail together often recover together. Payments past their failover delay now go to this processor,
+   * possibly thousands of them, so probe the cheaper ones at once: that costs one payment each.
    */
-  #tryCheaper(than: number, nowMs: number): void {
+  #probeCheaper(than: number, nowMs: number): void {
     const { sharedState } = this.#parts;
     for (let processor = 0; processor < than; processor++) {
       if (sharedState.breakerOpen(processor)) sharedState.setProbeAt(processor, nowMs);
     }
   }
 
-  /** Quick to believe that a processor has become slow, half as quick to believe that it is well again. */
+  /** A slower call counts at once; a faster one moves the estimate halfway. */
   #observe(processor: number, latencyMs: number): void {
     const { sharedState } = this.#parts;
     const believedMs = sharedState.latencyMs(processor);
@@ -174,24 +173,24 @@ export class CircuitBreakers {
     const { sharedState, metrics, clock } = this.#parts;
     const from = this.#move(processor, 'open');
     if (from === null) return;
-    // A trial that was taken has set the moment of the next one already.
-    const isTried = from === 'half-open' && sharedState.trialsInRow(processor) > 0;
-    if (!isTried) sharedState.setProbeAt(processor, clock.monotonicMs() + this.#probeDelayMs(processor));
-    // From half-open, it is the same outage still.
+    // Taking a probe has already scheduled the next one.
+    const isProbed = from === 'half-open' && sharedState.probesInRow(processor) > 0;
+    if (!isProbed) sharedState.setProbeAt(processor, clock.monotonicMs() + this.#probeDelayMs(processor));
+    // From half-open, it is still the same outage.
     if (from !== 'closed') return;
     metrics.countAt(processor, 'breakerOpened');
-    this.#tell(processor, 'breaker open', { reason });
+    this.#log(processor, 'breaker open', { reason });
   }
 
   #close(processor: number, why: Record<string, unknown>): void {
     const { metrics, clock } = this.#parts;
     if (this.#move(processor, 'closed') === null) return;
     metrics.countAt(processor, 'breakerClosed');
-    this.#tell(processor, 'breaker closed', why);
-    this.#tryCheaper(processor, clock.monotonicMs());
+    this.#log(processor, 'breaker closed', why);
+    this.#probeCheaper(processor, clock.monotonicMs());
   }
 
-  /** The state it moved from; null: it stood there already, or another thread was faster. */
+  /** The previous state; null if it was in state `to` already, or another thread was faster. */
   #move(processor: number, to: BreakerState): BreakerState | null {
     const { sharedState, clock } = this.#parts;
     const nowMs = clock.monotonicMs();
@@ -206,12 +205,12 @@ export class CircuitBreakers {
     return equalJitterMs(policy.breakerBackoff, sharedState.countProbe(processor), random);
   }
 
-  #tell(processor: number, message: string, fields: Record<string, unknown>): void {
+  #log(processor: number, message: string, fields: Record<string, unknown>): void {
     this.#parts.log.info({ processor: this.#parts.names[processor], ...fields }, message);
   }
 }
 
-/** A success this lately speaks against a health answer that says failing. */
+/** A success this recent outweighs a health answer that says failing. */
 const RECENT_MS = 1000;
-/** A health answer that says slow is believed until two more are overdue. */
+/** How long a health answer that says slow is trusted: until two more are overdue. */
 const SLOW_FOR_MS = 11_000;

@@ -50,8 +50,8 @@ export interface DeliveryState {
   /** Until when the latest call may still be running at the processor, on the monotonic clock. */
   readonly callMayRunUntilMs: number;
   /**
-   * Until then, on the monotonic clock, a call whose end was not seen may still be running; 0: there is none. Only a
-   * look-up that is asked later, and finds nothing, ends the doubt. Time alone does not.
+   * Until when a call with an unknown outcome may still be running, on the monotonic clock; 0: there is no such call.
+   * Only a look-up that is asked later and finds nothing ends the doubt. Time alone does not.
    */
   readonly inDoubtUntilMs: number;
   /** Failed calls and unanswered look-ups in a row: the backoff grows with them. */
@@ -66,12 +66,12 @@ export interface CallTimes {
 
 export type DeliveryEvent =
   | { readonly kind: 'routed'; readonly processor: number; readonly requestedAtMs: number }
-  /** `call` is null when the lease has run out meanwhile: then nothing may be sent. */
+  /** `call` is null when the lease has expired meanwhile: then nothing may be sent. */
   | { readonly kind: 'claim-replied'; readonly reply: ClaimReply; readonly call: CallTimes | null }
   /** The ledger did not answer. Repeating the claim is harmless. */
   | { readonly kind: 'claim-lost' }
   | { readonly kind: 'answered'; readonly answer: PayOutcome }
-  /** `repeat` is the call that may follow at once if the processor holds nothing; null when none may. */
+  /** `repeat` is the call that may follow at once if the processor holds nothing; null if no call may. */
   | {
       readonly kind: 'looked-up';
       readonly found: LookUpOutcome;
@@ -91,15 +91,15 @@ export type Effect =
   | { readonly kind: 'call' }
   /** Ask the processor what it holds; answer with `looked-up`. */
   | { readonly kind: 'look-up' }
-  /** Back to the front of the queue. */
+  /** Put the payment back at the front of the queue. */
   | { readonly kind: 'requeue' }
   /** Send `timer` after a backoff that grows with `setbacks`, and not before `atLeastMs` have passed. */
   | { readonly kind: 'start-timer'; readonly atLeastMs: number }
   /** Write the outcome into the ledger; answer with `settled`. */
   | { readonly kind: 'settle'; readonly outcome: SettlementOutcome }
-  /** The ledger answers for the payment from here on, or it is never to be sent: the journal may forget it. */
+  /** The ledger has the payment now, or it will never be sent: the journal may forget it. */
   | { readonly kind: 'release-journal' }
-  /** The thread is finished with it. */
+  /** The thread is done with the payment. */
   | { readonly kind: 'remove' };
 
 export interface Transition {
@@ -117,8 +117,8 @@ const RELEASE_JOURNAL: Effect = { kind: 'release-journal' };
 const REMOVE: Effect = { kind: 'remove' };
 
 /**
- * The next state, and what the dispatcher has to do about it, in this order. `payment` is the one that the state is
- * about. Throws an `AssertionError` when the event has no place in the phase.
+ * The next state, and the effects that the dispatcher must carry out, in this order. Throws an `AssertionError` when the
+ * event cannot occur in the phase.
  */
 export function next(state: DeliveryState, event: DeliveryEvent, payment: Payment): Transition {
   const transition = step(state, event, payment);
@@ -154,7 +154,7 @@ function step(state: DeliveryState, event: DeliveryEvent, payment: Payment): Tra
   }
 }
 
-/** A payment for which nothing has been sent yet. */
+/** The state of a payment for which nothing has been sent yet. */
 export const QUEUED: DeliveryState = {
   phase: 'queued',
   holdsSlot: false,
@@ -168,8 +168,8 @@ export const QUEUED: DeliveryState = {
 };
 
 /**
- * A payment that another owner had dispatched: it may have been committed. `callMayRunUntilMs` is when its last call
- * must have ended, on the monotonic clock.
+ * The state of a payment that another owner had dispatched: it may have been committed. By `callMayRunUntilMs`, on the
+ * monotonic clock, its last call must have ended.
  */
 export function takenOver(processor: number, requestedAtMs: number, callMayRunUntilMs: number): Transition {
   return inDoubt({
@@ -182,7 +182,7 @@ export function takenOver(processor: number, requestedAtMs: number, callMayRunUn
   });
 }
 
-/** Its processor alone can tell whether it was committed, and has been asked or is about to be. */
+/** Only its processor knows whether the payment was committed, and has been asked or will be. */
 export function isInDoubt({ phase }: DeliveryState): boolean {
   return phase === 'in-doubt' || phase === 'asking';
 }
@@ -202,9 +202,9 @@ function claimReplied(
   if (reply !== 'claimed') return to(state, { phase: 'done', holdsSlot: false }, [RELEASE_JOURNAL, REMOVE]);
   const claimed = { ...state, isClaimed: true };
   if (call !== null) return to(claimed, { phase: 'calling', ...call }, [RELEASE_JOURNAL, CALL]);
-  // Nothing was sent, but the ledger says that it may have been: the present owner of the claim asks first.
-  const { state: doubtful, effects } = inDoubt(claimed);
-  return { state: doubtful, effects: [RELEASE_JOURNAL, ...effects] };
+  // Nothing was sent, but according to the ledger it may have been, so the owner of the claim must ask first.
+  const transition = inDoubt(claimed);
+  return { ...transition, effects: [RELEASE_JOURNAL, ...transition.effects] };
 }
 
 function answered(before: DeliveryState, answer: PayOutcome, payment: Payment): Transition {
@@ -243,13 +243,13 @@ function lookedUp(
     case 'unknown':
       return inDoubt(state);
     case 'absent':
-      // When it was asked, no call could still be running there: the payment may go anywhere.
+      // No call could still be running when the processor was asked: the payment may go anywhere.
       if (askedAtMs >= state.inDoubtUntilMs) return backingOff({ ...state, inDoubtUntilMs: 0 }, 0);
       return repeat === null ? inDoubt(state) : to(state, { phase: 'calling', ...repeat }, [CALL]);
   }
 }
 
-/** Replies that were outstanding when the payment was dropped, and its timer. */
+/** Handles the timer and the replies that were outstanding when the payment was dropped. */
 function afterDone(state: DeliveryState, event: DeliveryEvent): Transition {
   switch (event.kind) {
     case 'claim-replied':
@@ -262,7 +262,7 @@ function afterDone(state: DeliveryState, event: DeliveryEvent): Transition {
     case 'dropped':
       return { state, effects: NO_EFFECTS };
     case 'routed':
-      throw new Error('a payment that is done cannot be routed');
+      throw new Error('cannot route a payment that is done');
   }
 }
 
@@ -306,23 +306,23 @@ function expected<K extends DeliveryEvent['kind']>(
   return event as Extract<DeliveryEvent, { kind: K }>;
 }
 
-/** By id and amount: another amount under the same id is another claim, which the ledger refuses. */
+/** A delivery is identified by id and amount: another amount is another claim, which the ledger refuses. */
 export function keyOf({ correlationId, amountCents }: Payment): string {
   return `${correlationId} ${amountCents}`;
 }
 
-/** This instance's journal has no record of the payment: it came from another owner, by way of the ledger. */
+/** The payment is not in this instance's journal: it was taken over from another owner. */
 export const NOT_JOURNALED = -1;
 
-/** A payment in the hands of a pool thread, with the state of its delivery. */
+/** A payment that a pool thread is delivering, and its state. */
 export class Delivery {
   readonly payment: Payment;
   readonly key: string;
   /** The record of the payment in the journal, or `NOT_JOURNALED`. */
   readonly journalRef: number;
-  /** The trace context of its calls; null: none. The ledger does not keep it. */
+  /** The trace context of its calls, or null. The ledger does not store it. */
   trace: Buffer | null;
-  /** When it was accepted, on the monotonic clock: its age is measured from here. */
+  /** When the payment was accepted, on the monotonic clock. */
   readonly acceptedAtMonotonicMs: number;
   #state = QUEUED;
 
@@ -342,7 +342,7 @@ export class Delivery {
     return this.#state.phase === 'done';
   }
 
-  /** The only setter of the state. Returns what is to be done. */
+  /** The only setter of the state. Returns the effects to carry out. */
   move({ state, effects }: Transition): readonly Effect[] {
     this.#state = state;
     return effects;

@@ -12,7 +12,6 @@ export interface HealthParts {
   readonly names: readonly string[];
   readonly breakers: CircuitBreakers;
   readonly sharedState: SharedState;
-  /** What this thread counts. */
   readonly metrics: ThreadMetrics;
   readonly policy: HealthPolicy;
   readonly clock: Clock;
@@ -21,26 +20,26 @@ export interface HealthParts {
 }
 
 export interface HealthPolicy {
-  /** Between the end of one health call and the start of the next, over the whole deployment. */
+  /** The pause between two health calls to a processor, over the whole deployment. */
   readonly healthIntervalMs: number;
   readonly healthTimeoutMs: number;
 }
 
 /**
- * Asks the processors how they are, in turn with every other instance, and listens to what the others learn.
+ * Makes health calls, taking turns with the other instances, and receives the answers that they get.
  *
  * The ledger counts the turns: one call per processor and interval over the whole deployment, restarts included. Each
- * instance measures them on its monotonic clock, because the wall clocks of the machines jump and differ. The one that
- * made the last call makes the next one an interval later. Another takes its place when it has seen no new turn for so
- * long that the call of the last one must have ended an interval ago; one that has just started has seen nothing yet,
- * and waits for that long, unless there was no turn at all.
+ * instance times them on its monotonic clock, because the wall clocks of the machines jump and differ. The instance that
+ * made the last call makes the next one an interval later. Another instance takes over when it has seen no new turn for
+ * so long that the last call must have ended an interval ago. An instance that has just started waits equally long,
+ * unless there has been no turn at all.
  */
 export class HealthWatch {
   readonly #parts: HealthParts;
   readonly #cancels = new Map<number, () => void>();
   /** The latest turn that this instance knows of, by processor. */
   readonly #lastTurns = new Map<number, number>();
-  /** When the last answer that was taken in had come, by processor. */
+  /** The `checkedAtMs` of the last report applied, by processor. */
   readonly #checkedAtMs = new Map<number, number>();
   #unsubscribe: () => void = () => {};
   #stopped = false;
@@ -61,24 +60,24 @@ export class HealthWatch {
   }
 
   async #subscribe(): Promise<void> {
-    const reply = await this.#parts.ledger.subscribe((event) => this.#heard(event));
+    const reply = await this.#parts.ledger.subscribe((event) => this.#onEvent(event));
     const { clock } = this.#parts;
     if (reply.kind === 'ok') this.#unsubscribe = reply.value;
     else this.#unsubscribe = clock.after(SUBSCRIBE_AGAIN_MS, () => void this.#subscribe());
     if (this.#stopped) this.#unsubscribe();
   }
 
-  #heard(event: LedgerEvent): void {
+  #onEvent(event: LedgerEvent): void {
     if (event.kind === 'purged') {
       this.#parts.sharedState.raisePurgedAt(event.purgedAtMs);
       return;
     }
-    this.#takeIn(event.report);
+    this.#apply(event.report);
     this.#probeLater(event.report.processor, this.#parts.policy.healthIntervalMs);
   }
 
-  /** Once only: this instance hears its own answers from the ledger too, and one answer must not count as two. */
-  #takeIn({ processor, failing, minResponseTimeMs, checkedAtMs }: HealthReport): void {
+  /** Applies a report once: this instance also receives its own reports from the ledger. */
+  #apply({ processor, failing, minResponseTimeMs, checkedAtMs }: HealthReport): void {
     if (this.#checkedAtMs.get(processor) === checkedAtMs) return;
     this.#checkedAtMs.set(processor, checkedAtMs);
     this.#parts.breakers.reported(processor, failing, minResponseTimeMs);
@@ -95,7 +94,7 @@ export class HealthWatch {
       return;
     }
     this.#lastTurns.set(processor, reply.value.turn);
-    // A turn that comes late, through a slow ledger or a process that was stopped, may run into the next one's.
+    // A call that starts late, after a slow ledger reply or a stopped process, may overlap the next turn.
     const isLate = clock.monotonicMs() - askedAtMs > healthTimeoutMs;
     if (!reply.value.isTaken || isLate) {
       this.#probeLater(processor, healthIntervalMs + healthTimeoutMs);
@@ -103,7 +102,7 @@ export class HealthWatch {
     }
     const report = await this.#ask(processor);
     if (report !== null) {
-      this.#takeIn(report);
+      this.#apply(report);
       await ledger.publishHealth(report);
     }
     this.#probeLater(processor, healthIntervalMs);
@@ -134,6 +133,6 @@ export class HealthWatch {
 }
 
 const SUBSCRIBE_AGAIN_MS = 1000;
-/** While the ledger does not answer. */
+/** The delay before the next try while the ledger does not answer. */
 const TRY_AGAIN_MS = 1000;
 const JITTER_MS = 50;

@@ -6,29 +6,29 @@ import { errorReason } from '../core/reason.ts';
 
 export interface PoolParts {
   readonly threadCount: number;
-  /** What thread `thread` is to do; the default export of `worker.ts` gets it. `isFirst`: it replaces no other. */
+  /** The task of a thread, passed to the default export of `worker.ts`. `isFirst`: it does not replace a dead one. */
   readonly taskOf: (thread: number, isFirst: boolean) => unknown;
-  /** Called before a thread that died is replaced: what it held must find its way to the others. */
+  /** Called before a dead thread is replaced, so that its payments reach the other threads. */
   readonly onDeath: (thread: number) => void;
   readonly log: Log;
-  /** The module that a thread runs, when it is not `worker.ts`: tests have one that dies. */
+  /** The module that a thread runs instead of `worker.ts`: tests use one that dies. */
   readonly file?: URL;
 }
 
 const NICE_INCREMENT = 5;
 
-/** A thread that dies again and again, because of the machine or of a bug, must not take all the CPU with it. */
+/** A thread that keeps dying must not use up the CPU. */
 const REPLACE_AFTER: Backoff = { baseMs: 100, maxMs: 5000 };
-/** A thread that executes JavaScript ends at once. */
+/** How long a thread may take to terminate. One that runs JavaScript terminates at once. */
 const END_MS = 2000;
 
 /**
- * The pool threads of an instance. Each runs one task for as long as it lives: it drains the ring. One that dies is
- * replaced by another with the same number, and so the same seat in the ledger. One that cannot be made, because the
- * machine has no threads or memory left, is tried again.
+ * The pool threads of an instance. Each runs one task all its life: it drains the ring. A thread that dies is replaced
+ * by one with the same number, and so with the same worker id. If the machine has no threads or memory left, the pool
+ * tries again.
  *
- * Each life of a thread has a Piscina of its own: one that replaces threads by itself throws where nobody catches it
- * when the machine has none left.
+ * Each thread gets its own Piscina. A Piscina that replaces threads by itself throws an error that cannot be caught
+ * when the machine has no threads left.
  */
 export class Pool {
   readonly #parts: PoolParts;
@@ -41,8 +41,8 @@ export class Pool {
     this.#parts = parts;
     this.#lackOutage = new OutageLog({
       log: parts.log,
-      began: 'a pool thread cannot be started: this machine has no threads or memory left',
-      ended: 'pool threads are started again',
+      began: 'cannot start a pool thread: this machine is out of threads or memory',
+      ended: 'pool threads can be started again',
     });
   }
 
@@ -52,8 +52,8 @@ export class Pool {
   }
 
   /**
-   * Waits until every thread has come to its end, `timeoutMs` at most, and ends those that have not. `stuck`: one
-   * can't be ended, because it waits for a lock of an embedded ledger that another process has.
+   * Waits up to `timeoutMs` for the threads to finish, and terminates the rest. `stuck`: a thread cannot be terminated,
+   * because it is blocked on a lock of an embedded ledger that another process holds.
    */
   async stop(timeoutMs: number): Promise<'drained' | 'cut off' | 'stuck'> {
     this.#stopping = true;
@@ -81,7 +81,7 @@ export class Pool {
       if (ended.kind === 'died') {
         lacks = 0;
         isFirst = false;
-        log.error({ thread, err: ended.error }, 'pool thread died; another takes its place');
+        log.error({ thread, err: ended.error }, 'pool thread died; starting a replacement');
         onDeath(thread);
       } else lacks++;
       const waitMs = equalJitterMs(REPLACE_AFTER, Math.max(1, lacks), Math.random);
@@ -96,14 +96,14 @@ export class Pool {
       minThreads: 0,
       maxThreads: 1,
       concurrentTasksPerWorker: 1,
-      // The default puts an idle thread to sleep in a way that also stops its timers and sockets.
+      // The default blocks the event loop of an idle thread, and with it timers and sockets.
       atomics: 'disabled',
-      // Accepting comes before draining: where both want the CPU, the HTTP thread gets it.
+      // Accepting comes before draining: when both need the CPU, the HTTP thread gets it.
       niceIncrement: NICE_INCREMENT,
     });
     try {
-      // A thread that cannot be made throws here, and not by the promise. Such a Piscina is not destroyed: it has no
-      // thread, and would reject the promise of a task that nobody was given.
+      // When the thread cannot be created, `run` throws instead of rejecting. Such a Piscina must not be destroyed:
+      // `destroy` would reject a task promise that was never returned to us.
       const task = piscina.run(this.#parts.taskOf(thread, isFirst));
       this.#running.set(thread, piscina);
       this.#lackOutage.recovered();

@@ -1,4 +1,4 @@
-/** A first-in, first-out queue that also takes back at its front what was taken too early. */
+/** A first-in, first-out queue that also takes items back at its front. */
 export class Queue<T> {
   #front: T[] = []; // Reversed: its last element is the first of the queue.
   #back: T[] = [];
@@ -25,7 +25,7 @@ export class Queue<T> {
     return this.#front.pop();
   }
 
-  /** Each item costs one reversal over its whole life, so a shift is constant on average. */
+  /** Each item is reversed once, so a shift takes constant time on average. */
   #turnOver(): void {
     if (this.#front.length > 0) return;
     this.#front = this.#back.reverse();

@@ -4,7 +4,7 @@ import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { QueuedPayment, Source } from './dispatcher.ts';
 
-/** The ring as the drain sees it. */
+/** The ring as the dispatcher's source of payments. */
 export class RingSource implements Source {
   readonly #ring: Pick<Ring, 'pop' | 'sleep'>;
   readonly #segments: SegmentTable;

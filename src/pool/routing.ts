@@ -1,17 +1,17 @@
-/** What routing knows of a processor. Processors come cheapest first. */
+/** What routing knows about a processor. Processors are listed cheapest first. */
 export interface ProcessorView {
-  /** The breaker is open: only trials may go there. */
+  /** The breaker is open or half-open: only probes may go there. */
   readonly open: boolean;
-  /** A single payment may be sent to find out whether an open or slow processor is well again. */
+  /** One payment may be sent to find out whether an open or slow processor has recovered. */
   readonly isProbeDue: boolean;
-  /** How long a call would take now: observed, reported, or the age of the oldest call, whichever is greatest. */
+  /** How long a call would take now: the observed or reported latency, or the age of the oldest call if that is greater. */
   readonly expectedMs: number;
 }
 
 export interface RoutingPolicy {
-  /** How long a payment waits for a cheaper processor that fails before a dearer one may take it. */
+  /** How long a payment waits for a failing cheaper processor before a more expensive one may take it. */
   readonly failoverDelayMs: number;
-  /** A processor that takes longer gets no payment while another one can take it. */
+  /** A processor that takes longer gets no payments while another can take them. */
   readonly latencyBudgetMs: number;
 }
 
@@ -22,13 +22,13 @@ export type Route =
 const WAIT: Route = { kind: 'wait' };
 
 /**
- * Chooses for a payment that was accepted `ageMs` ago: the cheapest processor that can take it soon enough.
+ * Chooses the cheapest processor that can take a payment accepted `ageMs` ago soon enough.
  *
- * A processor that fails is worth waiting for, because failing ends. One that is slow is not: it may stay so, and
- * a payment that waits for it is a debt at the end of the day.
+ * A failing processor is worth waiting for, because outages end. A slow one is not: it may stay slow, and a payment that
+ * is still waiting at the end is lost income.
  *
- * A payment that waits is the reason for everything younger to wait too, or to be sent to a processor at least as
- * cheap: the answer only gets dearer with age, so a queue in order of age may stop at the first `wait`.
+ * The choice only gets more expensive with age. So when a payment has to wait, younger ones wait too or go to a
+ * processor that is at least as cheap, and a queue in order of age may stop at the first `wait`.
  */
 export function choose(views: readonly ProcessorView[], ageMs: number, policy: RoutingPolicy): Route {
   for (const [processor, view] of views.entries()) {
@@ -40,7 +40,7 @@ export function choose(views: readonly ProcessorView[], ageMs: number, policy: R
   return leastSlow(views);
 }
 
-/** Where nobody is quick enough, slow is better than never; an open breaker is not. */
+/** When no processor is fast enough, takes the fastest one whose breaker is closed. */
 function leastSlow(views: readonly ProcessorView[]): Route {
   let best: number | null = null;
   let bestMs = Number.POSITIVE_INFINITY;
@@ -53,19 +53,19 @@ function leastSlow(views: readonly ProcessorView[]): Route {
 }
 
 /**
- * Why a processor got what it got when payments were routed last:
+ * Why a processor got payments or not when they were last routed:
  *
- * | reason         | payments                                                    |
- * |----------------|-------------------------------------------------------------|
- * | none           | have not been routed yet                                    |
- * | cheapest-well  | go there: it is the cheapest that is well and quick enough  |
- * | after-patience | go there when they have waited for a cheaper one that fails |
- * | least-slow     | go there: it is slow, but nobody is quicker                 |
- * | trial          | one goes there, to find out whether it is well again        |
- * | full           | wait for it: it has as many calls in flight as it may       |
- * | failing        | wait for it while they have patience, and go elsewhere then |
- * | slow           | go elsewhere: it takes longer than the latency budget       |
- * | not-needed     | go to a cheaper one                                         |
+ * | reason               | payments                                                          |
+ * |----------------------|-------------------------------------------------------------------|
+ * | none                 | have not been routed yet                                          |
+ * | cheapest-well        | go there: it is the cheapest that is well and fast enough         |
+ * | after-failover-delay | go there after waiting for a cheaper processor that fails         |
+ * | least-slow           | go there: it is slow, but no other is faster                      |
+ * | probe                | go there one at a time, to find out whether it has recovered      |
+ * | full                 | wait for it: its calls in flight are at their limit               |
+ * | failing              | wait for it until the failover delay is over, then go elsewhere   |
+ * | slow                 | go elsewhere: it takes longer than the latency budget             |
+ * | not-needed           | go to a cheaper processor                                         |
  */
 export const REASONS = [
   'none',
@@ -80,7 +80,7 @@ export const REASONS = [
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
-/** The reason for one processor, given what was chosen and, `full`, that the one chosen had no room for it. */
+/** The reason for one processor, given the route that was chosen; `full`: the chosen processor had no free call slot. */
 export function routingReason(
   processor: number,
   views: readonly ProcessorView[],

@@ -11,12 +11,12 @@ export interface ShortageParts {
   readonly log: Log;
 }
 
-/** It is over after so long without a call that could not be made: until then some can be made, others can not. */
+/** The shortage is over when no call has failed for this long: during one, some calls succeed and others fail. */
 const OVER_AFTER_MS = 5000;
 
 /**
- * This machine has no descriptor, port or memory for another connection. No processor is to blame, so no circuit
- * opens; instead payments are not claimed for a while that grows, and not each of them finds out for itself.
+ * This machine has no descriptor, port or memory for another connection. No processor is to blame, so no breaker opens.
+ * Instead, no payments are claimed during a pause that grows with each shortage.
  */
 export class Shortage {
   readonly #parts: ShortageParts;
@@ -29,8 +29,8 @@ export class Shortage {
     this.#parts = parts;
     this.#outage = new OutageLog({
       log: parts.log,
-      began: 'calls cannot be made: this machine has run out of something',
-      ended: 'calls are made again',
+      began: 'cannot call processors: this machine is out of descriptors, ports or memory',
+      ended: 'processors can be called again',
     });
   }
 
@@ -44,7 +44,7 @@ export class Shortage {
     const nowMs = clock.monotonicMs();
     this.#outage.failed(reason);
     this.#lastAtMs = nowMs;
-    // Calls that fail together are one shortage.
+    // Calls that fail during a pause belong to the same shortage.
     if (!this.isPausing) this.#pausedUntilMs = nowMs + equalJitterMs(backoff, ++this.#count, random);
   }
 

@@ -18,14 +18,13 @@ const NAME = 'warm-up';
 const SHAPE = { processorCount: 1, threadCount: 1 };
 const RING_CAPACITY = 1024;
 const LATENCY_BUDGET_MS = 1000;
-/** What happens in here happens to nothing real. */
+/** The warm-up touches nothing real, so it logs nothing. */
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const COMMITTED = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}';
 
 /**
- * Drains `count` payments like a pool thread, from a ring, into a ledger and to a processor that are its own and are
- * thrown away: the code is compiled before the first real payment needs it. A failure is no reason not to start, and a
- * stop does not wait for the rest.
+ * Drains `count` payments like a pool thread, with a throwaway ring, ledger and processor, so that the code is compiled
+ * before the first real payment. A failure does not prevent the start, and a stop cuts the warm-up short.
  */
 export async function warmUpPool(
   count: number,
@@ -115,17 +114,17 @@ function idOf(number: number): Buffer {
   return id;
 }
 
-/** A processor that commits whatever it is sent: one answer for each packet, since a call fits into one. */
+/** A processor that commits every payment. It answers once for each packet, since a call fits into one. */
 function committing(): Server {
   return createServer((socket) => {
     socket.on('data', () => socket.write(COMMITTED));
-    // The client hangs up at its end.
+    // The client closes the connection when it is done.
     socket.on('error', () => socket.destroy());
   });
 }
 
 function urlOf(server: Server): string {
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('a port was asked for');
+  if (address === null || typeof address === 'string') throw new Error('expected a TCP address');
   return `http://127.0.0.1:${address.port}`;
 }

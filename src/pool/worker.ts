@@ -20,11 +20,11 @@ export interface PoolTask {
   readonly thread: number;
   readonly config: Config;
   readonly shared: SharedMemory;
-  /** The first thread of this seat: nobody waits for it yet. */
+  /** This thread does not replace a dead one, so no payments wait for it yet. */
   readonly isFirst: boolean;
 }
 
-/** Composition root of a pool thread: drains the ring until the board says stop. */
+/** Composition root of a pool thread: drains the ring until the shared state says stop. */
 export default async function runPoolThread({ thread, config, shared, isFirst }: PoolTask): Promise<void> {
   const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `pool-${thread}` });
   const clock = systemClock;
@@ -73,8 +73,8 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   try {
     await dispatcher.run();
   } catch (error) {
-    // A bug. The thread has to end with its task, or its timers would go on keeping its lease.
-    log.error({ err: error }, 'drain failed');
+    // A bug. The thread must exit with its task, or its timers would keep renewing its lease.
+    log.error({ err: error }, 'pool thread failed');
     process.exit(1);
   }
   health?.stop();
@@ -126,7 +126,7 @@ function dispatcherPolicy(config: Config): DispatcherPolicy {
   };
 }
 
-/** A thread's share of the calls that may be in flight: a call in flight has a connection to itself. */
+/** A thread's share of the calls that may be in flight. Each call in flight has its own connection. */
 function connectionCount(config: Config): number {
   return Math.max(1, Math.floor(config.concurrency / config.poolThreadCount));
 }

@@ -6,11 +6,11 @@ import { Ring } from './ring.ts';
 import { SegmentTable } from './segment-table.ts';
 import { type InstanceShape, SharedState } from './state.ts';
 
-/** The memory that the threads of one instance share; each attaches its own views to it. */
+/** The memory that the threads of one instance share. Each thread creates its own views of it. */
 export interface SharedMemory {
   readonly ring: SharedArrayBuffer;
   readonly state: SharedArrayBuffer;
-  /** Also the shape of the meters. */
+  /** The shape of both the shared state and the metrics table. */
   readonly shape: InstanceShape;
   readonly metricsTable: SharedArrayBuffer;
   readonly segments: SharedArrayBuffer;
@@ -20,7 +20,7 @@ export interface SharedMemory {
 /** 16,384 records of 64 bytes: a file of 1 MiB. */
 export const RECORDS_PER_SEGMENT = 16_384;
 
-/** `leftOverSegments`: files of earlier lives that stay in the table until the ledger has their payments. */
+/** `leftOverSegments`: the number of journal files from earlier runs, which need rows in the segment table too. */
 export function allocateSharedMemory(config: Config, leftOverSegments: number): SharedMemory {
   const shape = {
     processorCount: config.processors.length,

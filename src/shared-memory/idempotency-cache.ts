@@ -2,43 +2,43 @@ import assert from 'node:assert';
 import { UUID_BYTES } from '../core/uuid.ts';
 
 /**
- * The payments that this instance has lately accepted, by id, shared by its HTTP threads. It answers a repeated post
- * at once and knows another amount for what it is. It is a memory, not the books: it has a fixed size, and the
- * oldest of a bucket gives way.
+ * The payments that this instance accepted recently, by id, shared by its HTTP threads. It answers a repeated post at
+ * once and detects another amount under the same id. It has a fixed size: when a bucket is full, its oldest entry is
+ * replaced.
  *
  * | offset       | bytes | field             | type | who writes                       | memory order          |
  * |--------------|-------|-------------------|------|----------------------------------|-----------------------|
  * | 0            | 8     | seed              | u64  | allocate                         | before threads start  |
- * | 8            | 8     | floorMs           | u64  | any thread, CAS; only rises      | seq-cst               |
+ * | 8            | 8     | floorMs           | u64  | any thread, CAS; never falls     | seq-cst               |
  * | 64 + 48e     | 4     | state             | u32  | see below                        | seq-cst               |
  * | 64 + 48e+4   | 4     | reserved          |      |                                  |                       |
- * | 64 + 48e+8   | 8     | amountCents       | u64  | who has the entry in `writing`   | seq-cst, two words    |
- * | 64 + 48e+16  | 8     | acceptedAtMs      | u64  | who has the entry in `writing`   | seq-cst, two words    |
- * | 64 + 48e+24  | 16    | id                | u32s | who has the entry in `writing`   | seq-cst, four words   |
+ * | 64 + 48e+8   | 8     | amountCents       | u64  | thread that set `writing`        | seq-cst, two words    |
+ * | 64 + 48e+16  | 8     | acceptedAtMs      | u64  | thread that set `writing`        | seq-cst, two words    |
+ * | 64 + 48e+24  | 16    | id                | u32s | thread that set `writing`        | seq-cst, four words   |
  * | 64 + 48e+40  | 8     | reserved          |      |                                  |                       |
  *
- * A bucket is 8 entries that stand together. The low 3 bits of the first word are the state proper, the next 8 are of
- * the id's hash, to pass over the others at a glance, and the rest counts how often the entry has been taken, so that
- * whoever reads an entry can tell that it is still the one it looked at.
+ * A bucket is 8 adjacent entries. In the first word of an entry, the low 3 bits are the state, the next 8 are bits of
+ * the id's hash, to skip other ids quickly, and the rest is a version that counts how often the entry has been taken,
+ * so that a reader can detect that the entry changed.
  *
- * | state   | by                                                             | to      |
- * |---------|----------------------------------------------------------------|---------|
- * | free    | a thread that needs an entry, CAS                              | writing |
- * | writing | that thread: the fields are there                              | offered |
- * | offered | that thread, when its bucket shows no rival                    | pending |
- * | offered | that thread (a rival was first), or a rival that came later    | free    |
- * | pending | confirm: the payment is accepted, its record is in the journal | known   |
- * | pending | forget: it isn't                                               | free    |
- * | any but writing | a thread that needs an entry, when this is the oldest  | writing |
+ * | state           | by                                                              | to        |
+ * |-----------------|-----------------------------------------------------------------|-----------|
+ * | free            | a thread that needs an entry, CAS                               | writing   |
+ * | writing         | that thread, when the fields are written                        | offered   |
+ * | offered         | that thread, when it sees no rival in its bucket                | pending   |
+ * | offered         | that thread (a rival was first), or a rival that came later     | free      |
+ * | pending         | `commit`: the payment is accepted, its record is in the journal | committed |
+ * | pending         | `abort`: it was not accepted                                    | free      |
+ * | any but writing | a thread that needs an entry, when this is the oldest           | writing   |
  *
- * Of two threads that bring the same id at once only one gets past `offered`. Each offers its entry first and looks
- * through the bucket after. Whichever offers later finds the other's entry; if that is still only offered, it
- * strikes it out, and the first fails to leave `offered` and begins again. If it is further, it withdraws its own.
+ * When two threads reserve the same id at once, only one gets past `offered`. Each offers its entry first and then
+ * searches the bucket, so the later one finds the other's entry. If that entry is still `offered`, it frees it, and the
+ * first thread fails to leave `offered` and starts over. Otherwise it frees its own.
  *
- *     thread A    offer ──── look: no rival ── offered → pending: struck out, begin again ── finds B's, answers
- *     thread B          offer ── look: A's is offered: strike it out ── offered → pending ── new
+ *     thread A    offer ──── search: no rival ── offered → pending fails, start over ── finds B's entry, answers
+ *     thread B          offer ── search: A's is offered, free it ── offered → pending ── new
  *
- * So nobody waits for anybody, and a thread that stops in the middle stops no other.
+ * So no thread waits for another, and a thread that stops halfway blocks no other.
  */
 const HEADER_BYTES = 64;
 const ENTRY_BYTES = 48;
@@ -62,21 +62,21 @@ const FREE = 0;
 const WRITING = 1;
 const OFFERED = 2;
 const PENDING = 3;
-const KNOWN = 4;
-assert.ok(KNOWN <= STATE_MASK);
+const COMMITTED = 4;
+assert.ok(COMMITTED <= STATE_MASK);
 
 const LOW_RANGE = 2 ** 32;
-/** How often one call lets rivals strike it out before it goes without an entry. */
+/** How often a call may lose against rivals before it goes on without an entry. */
 const ATTEMPTS = 16;
 const NONE = -1;
 
 /**
- * | answer   | meaning                                                                                        |
- * |----------|------------------------------------------------------------------------------------------------|
- * | new      | nobody has brought it: accept it, then `confirm`, or `forget` it                                |
- * | pending  | same amount, not yet confirmed: its journal write may still fail, so journal this one as well   |
- * | same     | same amount, accepted                                                                          |
- * | conflict | brought with another amount                                                                    |
+ * | answer   | meaning                                                                                       |
+ * |----------|-----------------------------------------------------------------------------------------------|
+ * | new      | the id is new: accept the payment, then `commit` it, or `abort`                                |
+ * | pending  | same amount, not yet committed: its journal write may still fail, so journal this one as well |
+ * | same     | same amount, accepted                                                                         |
+ * | conflict | the id was posted with another amount                                                         |
  */
 export type Reservation = 'new' | 'pending' | 'same' | 'conflict';
 
@@ -92,14 +92,15 @@ export class IdempotencyCache {
   readonly #bucketMask: number;
   readonly #seedLow: number;
   readonly #seedHigh: number;
-  // The id that the current call is about, its bucket's first word, and its bits in the state word. Calls don't interleave within a thread.
+  // The id of the current call, the first word of its bucket, and its hash bits in the state word. Calls do not
+  // interleave within a thread.
   readonly #id = new Int32Array(UUID_BYTES / 4);
   #bucket = 0;
   #tag = 0;
   /** The state word of the entry found last. */
   #foundState = 0;
 
-  /** `capacity` payments, a power of two, 8 or more; `seed`: two random u32, so that nobody can aim at a bucket. */
+  /** `capacity` payments, a power of two, 8 or more; `seed`: two random u32, so that clients cannot target a bucket. */
   static allocate(capacity: number, seed: Uint32Array): SharedArrayBuffer {
     assert.ok(capacity >= WAYS);
     assert.equal(capacity & (capacity - 1), 0, 'the capacity is a power of two');
@@ -119,7 +120,7 @@ export class IdempotencyCache {
     this.#seedHigh = this.#words[SEED + 1] as number;
   }
 
-  /** Remembers a payment that is about to be accepted, unless its id is known already. */
+  /** Reserves the id of a payment that is about to be accepted, unless the cache has it already. */
   reserve(id: Uint8Array, amountCents: number, acceptedAtMs: number): Reservation {
     this.#turnTo(id);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -132,27 +133,27 @@ export class IdempotencyCache {
       const entry = this.#take();
       if (entry === NONE) continue;
       const offered = this.#offer(entry, amountCents, acceptedAtMs);
-      if (this.#outlasts(entry) && this.#change(entry, offered, PENDING)) return 'new';
+      if (this.#beatsRivals(entry) && this.#change(entry, offered, PENDING)) return 'new';
       this.#change(entry, offered, FREE);
     }
-    // Only more threads at one bucket than it has entries come here. The ledger still knows an id from another.
+    // Reached only when more threads compete for a bucket than it has entries. The ledger still detects repeats.
     return 'new';
   }
 
-  /** The payment remembered under this id is in the journal: from now on it is `same`, and found. */
+  /** The payment reserved under this id was accepted: from now on `reserve` answers `same` and `find` returns it. */
   commit(id: Uint8Array): void {
-    this.#decide(id, KNOWN);
+    this.#decide(id, COMMITTED);
   }
 
-  /** The payment remembered under this id was not accepted after all. One that is confirmed stays. */
+  /** The payment reserved under this id was not accepted. A committed one stays. */
   abort(id: Uint8Array): void {
     this.#decide(id, FREE);
   }
 
-  /** A payment that has been confirmed and not yet given way to another. */
+  /** The committed payment with this id, unless its entry has been replaced. */
   find(id: Uint8Array): CachedPayment | undefined {
     this.#turnTo(id);
-    const found = this.#find(KNOWN, NONE);
+    const found = this.#find(COMMITTED, NONE);
     if (found === NONE) return undefined;
     const payment = {
       amountCents: this.#number(found + AMOUNT),
@@ -161,7 +162,7 @@ export class IdempotencyCache {
     return this.#isUnchanged(found) ? payment : undefined;
   }
 
-  /** From now on payments accepted before `floorMs` are unknown. The floor never falls. */
+  /** Forgets payments accepted before `floorMs`. The floor never falls. */
   forgetBefore(floorMs: number): void {
     const floor = BigInt(floorMs);
     let seen = Atomics.load(this.#floor, 0);
@@ -193,7 +194,7 @@ export class IdempotencyCache {
     this.#tag = (hash >>> 24) * (STATE_MASK + 1);
   }
 
-  /** The bucket's first entry that has the id, is not `except`, and in its state at least `state`. */
+  /** The bucket's first entry with the current id, other than `except`, whose state is `state` or later. */
   #find(state: number, except: number): number {
     for (let way = 0; way < WAYS; way++) {
       const entry = this.#bucket + way * ENTRY_WORDS;
@@ -202,22 +203,22 @@ export class IdempotencyCache {
       if ((seen & TAG_MASK) !== this.#tag || (seen & STATE_MASK) < state) continue;
       if (!this.#hasId(entry) || this.#number(entry + ACCEPTED_AT) < this.#floorMs()) continue;
       this.#foundState = seen;
-      // An entry that was taken meanwhile may have been put together from two.
+      // If the entry was taken meanwhile, the fields read may be from two payments.
       if (this.#isUnchanged(entry)) return entry;
       way--;
     }
     return NONE;
   }
 
-  /** What the entry found last answers to an amount; null when it has changed meanwhile. */
+  /** The answer that the entry found last gives to an amount; null if it has changed meanwhile. */
   #compare(entry: number, amountCents: number): Reservation | null {
     const equal = this.#number(entry + AMOUNT) === amountCents;
     if (!this.#isUnchanged(entry)) return null;
     if (!equal) return 'conflict';
-    return (this.#foundState & STATE_MASK) === KNOWN ? 'same' : 'pending';
+    return (this.#foundState & STATE_MASK) === COMMITTED ? 'same' : 'pending';
   }
 
-  /** Takes an entry of the bucket for writing, a free one or else the oldest; NONE: another thread was faster. */
+  /** Takes a free entry of the bucket, or else the oldest, for writing; NONE: another thread was faster. */
   #take(): number {
     let victim = NONE;
     let victimState = 0;
@@ -239,7 +240,7 @@ export class IdempotencyCache {
     return Atomics.compareExchange(this.#words, victim, victimState, taken) === victimState ? victim : NONE;
   }
 
-  /** Fills an entry that was taken and shows it to the other threads; returns its state word. */
+  /** Fills an entry that was taken and publishes it to the other threads. Returns its state word. */
   #offer(entry: number, amountCents: number, acceptedAtMs: number): number {
     const words = this.#words;
     Atomics.store(words, entry + AMOUNT, amountCents | 0);
@@ -254,8 +255,8 @@ export class IdempotencyCache {
     return offered;
   }
 
-  /** Strikes out every rival that is still only offered. False: one was first. */
-  #outlasts(entry: number): boolean {
+  /** Frees every rival that is still `offered`. False: a rival is past that, and wins. */
+  #beatsRivals(entry: number): boolean {
     for (;;) {
       const rival = this.#find(OFFERED, entry);
       if (rival === NONE) return true;
@@ -285,13 +286,13 @@ export class IdempotencyCache {
     return high * LOW_RANGE + (Atomics.load(this.#words, word) >>> 0);
   }
 
-  /** `acceptedAtMs` by plain loads, to choose by: of an entry that is being written it may be any number. */
+  /** `acceptedAtMs` by plain loads, good enough to pick the oldest. While the entry is being written it may be wrong. */
   #age(entry: number): number {
     const high = this.#words[entry + ACCEPTED_AT + 1] as number;
     return high * LOW_RANGE + ((this.#words[entry + ACCEPTED_AT] as number) >>> 0);
   }
 
-  /** It only rises, so between two equal looks at its high half the low half belongs to it. */
+  /** The floor never falls, so when the high half is the same before and after, the low half belongs to it. */
   #floorMs(): number {
     for (;;) {
       const high = Atomics.load(this.#words, FLOOR + 1);
@@ -302,8 +303,8 @@ export class IdempotencyCache {
 }
 
 /**
- * HalfSipHash-1-3 (Aumasson and Bernstein; the Linux kernel's hash tables use it) of four words, without the word of
- * length, as the length is always the same.
+ * HalfSipHash-1-3 (Aumasson and Bernstein; the Linux kernel's hash tables use it) of four words. The final length word
+ * is left out, since the length is constant.
  */
 function halfSipHash(words: Int32Array, key0: number, key1: number): number {
   let v0 = key0;

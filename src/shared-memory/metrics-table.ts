@@ -1,107 +1,107 @@
 import assert from 'node:assert';
 
 /**
- * What the threads of an instance count and measure, in shared memory: each thread writes a sheet of its own, anybody
- * reads all of them, and nobody is asked. `/metrics` and the dashboard are made of it.
+ * What the threads of an instance count and measure, in shared memory. Each thread writes its own row; any thread may
+ * read all rows. `/metrics` and the dashboard are built from it.
  *
- * A cell is a Float64 with one writer, the thread whose sheet it is on; its successor goes on where it stopped. Stores
- * are relaxed: aligned 8-byte stores do not tear on the 64-bit machines that Node 22 runs on, and a reader sees each
- * cell somewhat late. So what one thread adds to two cells may be seen in one of them only.
+ * A cell is a Float64 with one writer, the thread that owns the row. A thread that replaces a dead one continues its
+ * counts. Stores are relaxed: aligned 8-byte stores do not tear on the 64-bit machines that Node 22 runs on, but a reader
+ * may see two cells that were changed together at different times.
  *
- * | word of a sheet         | field                                       | unit                         |
+ * | word of a row           | field                                       | unit                         |
  * |-------------------------|---------------------------------------------|------------------------------|
  * | 0                       | counters, in the order of `COUNTERS`        |                              |
- * | 16                      | refusals, by the place of their reason      | posts                        |
+ * | 16                      | refusals, by the index of their reason      | posts                        |
  * | 80                      | gauges, in the order of `GAUGES`            |                              |
  * | 96                      | histograms, in the order of `HISTOGRAMS`    | buckets, then the sum in ms  |
  * | 256 + 64p               | processor p: its counters                   |                              |
- * | 256 + 64p + 20          | processor p: payments pinned to it, a gauge | payments                     |
+ * | 256 + 64p + 20          | processor p: payments in doubt, a gauge     | payments                     |
  * | 256 + 64p + 21          | processor p: histogram of its calls         | buckets, then the sum in ms  |
  * | 256 + 64p + 57..63      | reserved                                    |                              |
  *
- * Sheet t begins at word t (256 + 64P); P processors, T threads: pool threads first, HTTP threads after them. A
- * histogram has 35 buckets, the last for whatever is longer than every bound, and its sum behind them.
+ * Row t begins at word t (256 + 64P), with P processors. Pool threads come first, HTTP threads after them. A histogram
+ * has 35 buckets, the last for durations above every bound, followed by the sum.
  */
 const COUNTERS = [
   /** Payments answered 202 that were not known before. */
   'accepted',
-  /** Posts answered 202 of a payment that was known. */
+  /** Posts answered 202 whose payment was known before. */
   'repeated',
   'journalWrites',
   'journalSyncs',
   'journalFailures',
   /** Purges that this instance was asked for. */
   'purges',
-  /** Commits that the ledger did not answer, or refused as a whole. */
+  /** Commits that the ledger did not answer or refused. */
   'commitFailures',
-  /** Reads of the ledger for a client, likewise. */
+  /** Reads for a client that the ledger did not answer. */
   'readFailures',
-  /** Renewals of a lease, likewise. */
+  /** Lease renewals that the ledger did not answer. */
   'renewalFailures',
   /** Leases that another owner took over. */
   'leasesLost',
-  /** Former owners that this thread took payments over from. */
+  /** Former owners whose payments this thread took over. */
   'takeOvers',
   'paymentsTakenOver',
-  /** Threads of this seat that died. */
+  /** Times that this thread died. */
   'deaths',
-  /** Connections of clients that were closed at once, since there were enough. */
+  /** Client connections that were closed at once because there were too many. */
   'connectionsRefused',
 ] as const;
 
 const GAUGES = [
-  /** Payments in the hands of a pool thread, from the ring to the books. */
+  /** Payments that a pool thread is delivering, from the ring to the books. */
   'inFlight',
-  /** Of those: they wait for a processor that can take them. */
+  /** Those among them that wait for a processor. */
   'waiting',
-  /** When the oldest of those held was accepted, monotonic clock in ms; 0: none is held. */
+  /** When the oldest payment in flight was accepted, monotonic clock in ms; 0: none is in flight. */
   'oldestInFlightAtMs',
-  /** Until when the lease of the thread is good, monotonic clock in ms; 0: it has none. */
+  /** When the thread's lease expires, monotonic clock in ms; 0: it has none. */
   'leaseUntilMs',
-  /** Since when the ledger has confirmed none of this thread's commits, monotonic clock in ms; 0: the last was confirmed. */
+  /** Since when this thread's commits have failed, monotonic clock in ms; 0: the last one succeeded. */
   'commitFailingSinceMs',
-  /** The same of gaining and renewing the thread's lease. */
+  /** Since when acquiring or renewing the thread's lease has failed, likewise. */
   'leaseFailingSinceMs',
-  /** Since when no write to the thread's journal has succeeded, monotonic clock in ms; 0: the last did. */
+  /** Since when writes to the thread's journal have failed, likewise. */
   'journalFailingSinceMs',
-  /** Open payments at processors that are not configured, which this deployment cannot ask about. */
+  /** Open payments of the deployment at processors that this instance is not configured with. */
   'stranded',
 ] as const;
 
 const HISTOGRAMS = [
-  /** From a post that is all there to its 202. */
+  /** From the complete request to its 202. */
   'accept',
-  /** From its 202 to the books; whole milliseconds. */
+  /** From the 202 to the books; whole milliseconds. */
   'settle',
-  /** One atomic write of the ledger, with its answer. */
+  /** One ledger commit, including its answer. */
   'commit',
 ] as const;
 
 const PROCESSOR_COUNTERS = [
-  // What calls showed; see `Answer`.
+  // Outcomes of calls: the kinds of `PayOutcome`, with `exhausted` below.
   'committed',
   'duplicate',
   'refused',
   'failed',
   'unknown',
   'rejected',
-  // What questions about a payment showed; see `Found`.
+  // Outcomes of look-ups: the kinds of `LookUpOutcome`.
   'foundHeld',
   'foundAbsent',
   'foundUnknown',
-  /** Payments in the books, and what they amount to. */
+  /** Payments in the books, and their total amount. */
   'settled',
   'settledCents',
   /** Payments that the processor will never take. */
   'paymentsRejected',
   'breakerOpened',
   'breakerClosed',
-  // What health calls of this instance showed.
+  // Answers to this instance's health calls.
   'healthWell',
   'healthFailing',
   'healthLimited',
   'healthUnknown',
-  /** Calls that were not made: this machine had run out of something. See `Answer`. */
+  /** Calls that were not made, because this machine was out of descriptors, ports or memory. */
   'exhausted',
 ] as const;
 
@@ -110,18 +110,18 @@ export type Gauge = (typeof GAUGES)[number];
 export type HistogramName = (typeof HISTOGRAMS)[number];
 export type ProcessorCounter = (typeof PROCESSOR_COUNTERS)[number];
 
-/** Upper bounds of the buckets, inclusive, in microseconds: five to a decade, from 10 µs to 50 s. */
+/** Inclusive upper bounds of the buckets, in microseconds: five per decade, from 10 µs to 50 s. */
 const BOUNDS_US = [1, 2, 3, 4, 5, 6, 7].flatMap((decade) =>
   (decade < 7 ? [1, 2, 3, 5, 7] : [1, 2, 3, 5]).map((digit) => digit * 10 ** decade),
 );
-/** The same in milliseconds, as durations are observed. */
+/** The same bounds in milliseconds, the unit in which durations are observed. */
 export const BOUNDS_MS: Float64Array = Float64Array.from(BOUNDS_US, (boundUs) => boundUs / 1000);
 
 const BUCKETS = BOUNDS_MS.length + 1;
 const HISTOGRAM_WORDS = BUCKETS + 1;
 
 const REFUSALS_AT = 16;
-/** Reasons that refusals can be told apart by. */
+/** The number of refusal reasons that there is room for. */
 export const REFUSALS_MAX = 64;
 const GAUGES_AT = REFUSALS_AT + REFUSALS_MAX;
 const GAUGES_MAX = 16;
@@ -148,9 +148,9 @@ export interface MetricsShape {
   readonly threadCount: number;
 }
 
-/** A histogram as one moment shows it. */
+/** A snapshot of a histogram. */
 export interface HistogramReading {
-  /** How many fell into each bucket, and into no lower one; one more than there are bounds. */
+  /** The count of each bucket, not cumulative. There is one bucket more than there are bounds. */
   readonly counts: readonly number[];
   readonly sumMs: number;
 }
@@ -169,7 +169,7 @@ export class MetricsTable {
     this.#words = new Float64Array(buffer);
   }
 
-  /** The sheet of one thread, to write on. */
+  /** The row of one thread, to write to. */
   thread(thread: number): ThreadMetrics {
     assert.ok(thread < this.shape.threadCount);
     const words = threadRowCells(this.shape);
@@ -182,13 +182,13 @@ export class MetricsTable {
     return this.#sum(COUNTER_WORD[counter]);
   }
 
-  /** Posts refused for the reason at this place (`src/http/refusal.ts`). */
-  refused(place: number): number {
-    assert.ok(place < REFUSALS_MAX);
-    return this.#sum(REFUSALS_AT + place);
+  /** Posts refused for the reason with this index (`src/http/refusal.ts`). */
+  refused(reason: number): number {
+    assert.ok(reason < REFUSALS_MAX);
+    return this.#sum(REFUSALS_AT + reason);
   }
 
-  /** What one thread shows. */
+  /** The gauge of one thread. */
   gauge(thread: number, gauge: Gauge): number {
     return this.#word(thread, GAUGE_WORD[gauge]);
   }
@@ -227,7 +227,7 @@ export class MetricsTable {
   }
 }
 
-/** The one writer of a thread's cells. Nothing here allocates, and a payment passes several of these. */
+/** Writes the row of one thread. Nothing here allocates, because every payment passes through several of these calls. */
 export class ThreadMetrics {
   readonly #words: Float64Array;
 
@@ -239,8 +239,8 @@ export class ThreadMetrics {
     this.#add(COUNTER_WORD[counter], by);
   }
 
-  countRefusal(place: number): void {
-    this.#add(REFUSALS_AT + place, 1);
+  countRefusal(reason: number): void {
+    this.#add(REFUSALS_AT + reason, 1);
   }
 
   set(gauge: Gauge, value: number): void {
@@ -259,19 +259,19 @@ export class ThreadMetrics {
     this.#observe(processorCell(processor) + CALLS_AT, durationMs);
   }
 
-  /** Payments whose outcome that processor alone can tell: `by` more of them, or fewer. */
+  /** Changes the number of payments that are in doubt at a processor. */
   addInDoubt(processor: number, by: number): void {
     this.#add(processorCell(processor) + IN_DOUBT_AT, by);
   }
 
-  /** Whoever wrote here is no more, and holds nothing: counts stay, gauges go. */
+  /** For a thread that died: keeps its counts and clears its gauges. */
   clearGauges(): void {
     this.#words.fill(0, GAUGES_AT, GAUGES_AT + GAUGES.length);
     for (let word = PROCESSORS_AT; word < this.#words.length; word += PROCESSOR_WORDS)
       this.#words[word + IN_DOUBT_AT] = 0;
   }
 
-  /** A wall clock that was set back makes a duration negative, which counts as none. */
+  /** A duration is negative when the wall clock was set back; it then counts as 0. */
   #observe(word: number, durationMs: number): void {
     this.#add(word + bucketOf(durationMs), 1);
     this.#add(word + BUCKETS, Math.max(0, durationMs));
@@ -282,7 +282,7 @@ export class ThreadMetrics {
   }
 }
 
-/** The first bucket whose bound is not below the duration, found by halving. */
+/** The first bucket whose bound is not below the duration, by binary search. */
 function bucketOf(durationMs: number): number {
   let low = 0;
   let high = BUCKETS - 1;

@@ -3,12 +3,11 @@ import { TRACE_BYTES } from '../core/trace-context.ts';
 import { UUID_BYTES } from '../core/uuid.ts';
 
 /**
- * A payment as it is accepted, in bytes: what the ring carries from thread to thread and the journal from life to
- * life. Little-endian, 56 bytes:
+ * An accepted payment in bytes, as it is stored in the ring and in the journal. Little-endian, 56 bytes:
  *
  * | offset | bytes | field             | type | note                                                |
  * |--------|-------|-------------------|------|-----------------------------------------------------|
- * | 0      | 8     | amountCents       | f64  | whole, 1 to 2^53 - 1                                |
+ * | 0      | 8     | amountCents       | f64  | a whole number from 1 to 2^53 - 1                   |
  * | 8      | 4     | acceptedAtMs low  | u32  |                                                     |
  * | 12     | 2     | acceptedAtMs high | u16  |                                                     |
  * | 14     | 1     | traced            | u8   | 1: the last two fields hold a trace; 0: they are 0  |
@@ -31,7 +30,7 @@ assert.equal(TRACE + FLAGS_OF_TRACE, PAYMENT_RECORD_BYTES);
 
 const LOW_RANGE = 2 ** 32;
 
-/** Writes an acceptance at `offset`; `view` and `bytes` are of the same memory. Allocates nothing. */
+/** Writes a record at `offset`. `view` and `bytes` are views of the same memory. Allocates nothing. */
 export function writePaymentRecord(
   view: DataView,
   bytes: Uint8Array,
@@ -52,7 +51,7 @@ export function writePaymentRecord(
   }
 }
 
-/** One acceptance read from bytes. An object is filled again and again: copy what must live longer. */
+/** A record read from bytes. The object is reused for the next record: copy what must live longer. */
 export class PaymentRecord {
   readonly id: Buffer = Buffer.alloc(UUID_BYTES);
   amountCents = 0;
@@ -61,7 +60,7 @@ export class PaymentRecord {
   trace: Buffer | null = null;
   readonly #trace = Buffer.alloc(TRACE_BYTES);
 
-  /** Reads what `writeAcceptance` wrote at `offset`; `view` and `bytes` are of the same memory. */
+  /** Reads what `writePaymentRecord` wrote at `offset`. `view` and `bytes` are views of the same memory. */
   read(view: DataView, bytes: Uint8Array, offset: number): void {
     this.amountCents = view.getFloat64(offset + AMOUNT, true);
     const high = view.getUint16(offset + ACCEPTED_HIGH, true);

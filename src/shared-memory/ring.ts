@@ -2,9 +2,9 @@ import assert from 'node:assert';
 import { PAYMENT_RECORD_BYTES, PaymentRecord, writePaymentRecord } from './payment-record.ts';
 
 /**
- * The queue between the HTTP threads and the pool threads: bounded, many producers, many consumers, in shared
- * memory, with Atomics only. After Dmitry Vyukov's bounded MPMC queue (1024cores.net), where each slot carries the
- * sequence number of the turn it is in.
+ * The queue from the HTTP threads to the pool threads: bounded, with many producers and consumers, in shared memory,
+ * with Atomics only. It follows Dmitry Vyukov's bounded MPMC queue (1024cores.net), where each slot has a sequence
+ * number that says whether it is filled.
  *
  * | offset        | bytes | field      | type | who writes          | memory order                               |
  * |---------------|-------|------------|------|---------------------|--------------------------------------------|
@@ -15,10 +15,10 @@ import { PAYMENT_RECORD_BYTES, PaymentRecord, writePaymentRecord } from './payme
  * | 196           | 4     | wakes      | i32  | producers, add      | seq-cst; consumers wait on it              |
  * | 256 + 64s     | 4     | sequence   | u32  | producer            | seq-cst; publishes the rest of the slot    |
  * | 256 + 64s + 4 | 4     | journalRef | u32  | producer            | plain, before `sequence`                   |
- * | 256 + 64s + 8 | 56    | acceptance | u8   | producer            | plain, before `sequence`                   |
+ * | 256 + 64s + 8 | 56    | payment    | u8   | producer            | plain, before `sequence`                   |
  *
- * Tickets count pushes, modulo 2^32; ticket t has slot s = t mod capacity, and `sequence` is t + 1 from the moment
- * its payment stands there. Tail, head and taken live on cache lines of their own, for they are written most.
+ * Tickets count pushes, modulo 2^32. Ticket t uses slot s = t mod capacity, whose `sequence` becomes t + 1 when its
+ * payment is published. Tail, head and taken are written most, so each has its own cache line.
  *
  *        head                 tail                taken = payments queued + places reserved and not yet pushed
  *          │ published         │  free              reserve   taken + 1, if that is within capacity
@@ -27,11 +27,11 @@ import { PAYMENT_RECORD_BYTES, PaymentRecord, writePaymentRecord } from './payme
  *     ────┴──┴──┴──┴──┴──┴──┴──┴──┴──┴─────
  *                     h: ticket given, being written: consumers wait behind it
  *
- * Two things differ from Vyukov's queue. A place is reserved before it is needed, so that a push can't fail. And a
- * consumer reads a slot before it moves the head: when its CAS succeeds nobody can have written there meanwhile,
- * since a place comes free only behind the head; when it fails, what was read is thrown away. So a consumer holds
- * no slot, and one that stalls or dies in the middle of a pop stops nobody. (A head that another thread moves by
- * exactly 2^32 between the read and the CAS would deceive it.)
+ * It differs from Vyukov's queue in two ways. A place is reserved before it is needed, so a push cannot fail. And a
+ * consumer reads a slot before it moves the head. If its CAS succeeds, no producer can have written there meanwhile,
+ * since only slots behind the head are free; if it fails, what was read is discarded. So a consumer never holds a slot,
+ * and one that stalls or dies during a pop blocks no other. (The CAS would not notice a head that moved by exactly 2^32
+ * since the read.)
  */
 const TAIL = 0;
 const HEAD = 16;
@@ -44,15 +44,15 @@ const SLOT_BYTES = 64;
 const SLOT_WORDS = SLOT_BYTES / 4;
 const FIRST_SEQUENCE = HEADER_BYTES / 4;
 const REF = 4;
-const ACCEPTANCE = 8;
+const PAYMENT = 8;
 assert.ok(WAKES * 4 < HEADER_BYTES);
-assert.equal(ACCEPTANCE + PAYMENT_RECORD_BYTES, SLOT_BYTES);
+assert.equal(PAYMENT + PAYMENT_RECORD_BYTES, SLOT_BYTES);
 
 const MAX_RING_CAPACITY = 2 ** 24;
 
-/** What a pop fills. */
+/** The object that `pop` fills. */
 export class RingSlot extends PaymentRecord {
-  /** Where the journal keeps it, u32. */
+  /** The payment's record in the journal, u32. */
   journalRef = 0;
 }
 
@@ -63,7 +63,7 @@ export class Ring {
   readonly #view: DataView;
   readonly #mask: number;
 
-  /** `firstTicket` is where the count of pushes starts, u32: tests begin close to where it wraps. */
+  /** `firstTicket`, u32, is the first ticket: tests start close to where tickets wrap. */
   static allocate(capacity: number, firstTicket = 0): SharedArrayBuffer {
     assert.ok(capacity >= 1 && capacity <= MAX_RING_CAPACITY);
     assert.equal(capacity & (capacity - 1), 0, 'the capacity is a power of two');
@@ -71,7 +71,7 @@ export class Ring {
     const words = new Int32Array(buffer);
     words[TAIL] = firstTicket;
     words[HEAD] = firstTicket;
-    // Each slot is left as the turn before would have left it; zeros would look published where tickets wrap.
+    // Each slot starts as the lap before would have left it. With zeros, a slot would look filled where tickets wrap.
     for (let turn = 0; turn < capacity; turn++) {
       const ticket = firstTicket + turn;
       words[FIRST_SEQUENCE + (ticket & (capacity - 1)) * SLOT_WORDS] = ticket + 1 - capacity;
@@ -88,32 +88,32 @@ export class Ring {
     this.#mask = this.capacity - 1;
   }
 
-  /** Payments in the queue, for gauges: by the time it is read it may be another. */
+  /** The number of payments in the queue. For gauges: it may change at any time. */
   get size(): number {
     const head = Atomics.load(this.#words, HEAD);
     return (Atomics.load(this.#words, TAIL) - head) >>> 0;
   }
 
-  /** Places that can still be reserved. */
+  /** The number of places that can still be reserved. */
   get room(): number {
     return Math.max(0, this.capacity - Atomics.load(this.#words, TAKEN));
   }
 
-  /** Takes one place, to be pushed into or given back by `release`. False: the queue is full. */
+  /** Reserves a place, to `push` into or to `release`. False: the queue is full. */
   reserve(): boolean {
-    // While it is full, threads that overshoot for a moment only make it look a little fuller.
+    // When the queue is full, threads overshoot briefly, which only makes it look fuller.
     if (Atomics.add(this.#words, TAKEN, 1) < this.capacity) return true;
     Atomics.sub(this.#words, TAKEN, 1);
     return false;
   }
 
-  /** Gives back a place that was reserved and is not needed. */
+  /** Gives back a reserved place. */
   release(): void {
     const taken = Atomics.sub(this.#words, TAKEN, 1);
-    assert.ok(taken > 0, 'a place is released that nobody reserved');
+    assert.ok(taken > 0, 'release without reserve');
   }
 
-  /** Pushes into a place reserved before; can't fail. Consumers that sleep see it after the next `wake`. */
+  /** Pushes into a reserved place; cannot fail. Sleeping consumers see the payment after the next `wake`. */
   push(
     id: Uint8Array,
     amountCents: number,
@@ -124,11 +124,11 @@ export class Ring {
     const words = this.#words;
     const ticket = Atomics.add(words, TAIL, 1);
     const queued = (ticket - Atomics.load(words, HEAD)) >>> 0;
-    assert.ok(queued < this.capacity, 'a push into a place that nobody reserved');
+    assert.ok(queued < this.capacity, 'push without reserve');
     const slot = ticket & this.#mask;
     const offset = HEADER_BYTES + slot * SLOT_BYTES;
     this.#view.setUint32(offset + REF, journalRef, true);
-    writePaymentRecord(this.#view, this.#bytes, offset + ACCEPTANCE, id, amountCents, acceptedAtMs, trace);
+    writePaymentRecord(this.#view, this.#bytes, offset + PAYMENT, id, amountCents, acceptedAtMs, trace);
     Atomics.store(words, FIRST_SEQUENCE + slot * SLOT_WORDS, (ticket + 1) | 0);
   }
 
@@ -140,13 +140,13 @@ export class Ring {
       const head = Atomics.load(words, HEAD);
       const slot = head & this.#mask;
       if (Atomics.load(words, FIRST_SEQUENCE + slot * SLOT_WORDS) !== ((head + 1) | 0)) return null;
-      seen.read(this.#view, this.#bytes, HEADER_BYTES + slot * SLOT_BYTES + ACCEPTANCE);
-      // While the head stands nobody writes there; once it has moved, what was read may be of two payments.
+      seen.read(this.#view, this.#bytes, HEADER_BYTES + slot * SLOT_BYTES + PAYMENT);
+      // The slot at the head is never written. If the head has moved, what was read may be from two payments.
       if (Atomics.load(words, HEAD) === head) return seen.acceptedAtMs;
     }
   }
 
-  /** Takes the oldest payment. False: there is none, and `into` holds nothing of use. */
+  /** Takes the oldest payment. False: there is none, and the contents of `into` are undefined. */
   pop(into: RingSlot): boolean {
     const words = this.#words;
     for (;;) {
@@ -155,7 +155,7 @@ export class Ring {
       if (Atomics.load(words, FIRST_SEQUENCE + slot * SLOT_WORDS) === ((head + 1) | 0)) {
         const offset = HEADER_BYTES + slot * SLOT_BYTES;
         into.journalRef = this.#view.getUint32(offset + REF, true);
-        into.read(this.#view, this.#bytes, offset + ACCEPTANCE);
+        into.read(this.#view, this.#bytes, offset + PAYMENT);
         if (Atomics.compareExchange(words, HEAD, head, (head + 1) | 0) === head) {
           Atomics.sub(words, TAKEN, 1);
           return true;
@@ -163,17 +163,17 @@ export class Ring {
       } else if (Atomics.load(words, HEAD) === head) {
         return false;
       }
-      // Another consumer has moved the head, so somebody gets on: once more with the next slot.
+      // Another consumer has moved the head: try again with the next slot.
     }
   }
 
   /**
-   * Resolves when there may be something to pop, somebody called `wake` or `wakeAll`, or `maxMs` are over. `unless`
-   * is for what else the sleeper must not miss, such as a stop flag in shared memory: it is asked once, after the
-   * sleeper has announced itself, and true means stay awake. A pending sleep keeps no thread alive.
+   * Resolves when there may be something to pop, after a `wake` or `wakeAll`, or after `maxMs`. `unless` is for other
+   * conditions that the sleeper must not miss, such as a stop flag in shared memory: it is called once, after the
+   * sleeper has announced itself, and true means stay awake. A pending sleep does not keep its thread alive.
    *
-   * No wake-up is lost. All four steps are sequentially consistent, so either the producer sees the sleeper, or
-   * the sleeper sees the payment:
+   * No wake-up is lost. All four steps are sequentially consistent, so either the producer sees the sleeper or the
+   * sleeper sees the payment:
    *
    *     consumer                             producer
    *     1  sleepers + 1                      a  publish
@@ -181,9 +181,9 @@ export class Ring {
    *     3  anything there? then stay awake   c  wakes + 1
    *     4  wait while wakes = seen           d  notify one
    *
-   * A sleeper that has not reached 4 when d comes finds at 4 that `wakes` has moved on; if it reads `wakes` only
-   * after c, then it looks (3) after a. A thread that dies asleep leaves `sleepers` one too high, which costs a
-   * futile notify (some 50 ns) with each later wake, and nothing else.
+   * A sleeper that has not reached 4 at d finds at 4 that `wakes` has changed; if it reads `wakes` only after c, it
+   * looks (3) after a. A thread that dies asleep leaves `sleepers` one too high, which only costs a needless notify
+   * (about 50 ns) with each later wake.
    */
   async sleep(maxMs = Number.POSITIVE_INFINITY, unless: () => boolean = () => false): Promise<void> {
     const words = this.#words;
@@ -196,22 +196,22 @@ export class Ring {
     Atomics.sub(words, SLEEPERS, 1);
   }
 
-  /** Wakes one sleeper, if there is any. To be called once after the pushes of a batch. */
+  /** Wakes one sleeper, if there is one. Call it once after the pushes of a batch. */
   wake(): void {
     if (Atomics.load(this.#words, SLEEPERS) === 0) return;
     Atomics.add(this.#words, WAKES, 1);
     Atomics.notify(this.#words, WAKES, 1);
   }
 
-  /** Wakes every sleeper, whatever there is to pop: something else has changed that they must see. */
+  /** Wakes every sleeper, for changes other than a push. */
   wakeAll(): void {
     Atomics.add(this.#words, WAKES, 1);
     Atomics.notify(this.#words, WAKES);
   }
 
   /**
-   * Wrong only when, between the two loads, the head moves on and its old slot is written once more; that push came
-   * after the sleeper had announced itself, so its producer wakes it.
+   * Wrong only if the head moves and its old slot is filled again between the two loads. That push came after the
+   * sleeper had announced itself, so its producer wakes the sleeper.
    */
   #hasNext(): boolean {
     const head = Atomics.load(this.#words, HEAD);

@@ -1,8 +1,8 @@
 import assert from 'node:assert';
 
 /**
- * What the threads of an instance know together of the journal's segments, in shared memory: which are in use, and
- * which of their records are done, that is, answered for by the ledger.
+ * The journal's segments, in memory that the threads of an instance share: which segments are in use, and which of their
+ * records are done, which means that the ledger has their payments.
  *
  * | offset      | bytes | field             | type | who writes                | memory order              |
  * |-------------|-------|-------------------|------|---------------------------|---------------------------|
@@ -10,9 +10,9 @@ import assert from 'node:assert';
  * | 4           | 4     | recordsPerSegment | u32  | allocate                  | before any thread starts  |
  * | 8           | 4     | lastFileNumber    | u32  | writers, add              | seq-cst                   |
  * | 16 + 16s    | 4     | state             | i32  | see below                 | seq-cst                   |
- * | 16 + 16s+4  | 4     | fileNumber        | u32  | who acquires or frees     | seq-cst; 0 = no file      |
+ * | 16 + 16s+4  | 4     | fileNumber        | u32  | thread that acquires or frees it | seq-cst; 0 = no file |
  * | 16 + 16s+8  | 4     | written           | u32  | its writer                | seq-cst                   |
- * | 16 + 16s+12 | 4     | lap               | u32  | who acquires              | seq-cst                   |
+ * | 16 + 16s+12 | 4     | lap               | u32  | thread that acquires it   | seq-cst                   |
  * | done + ...  | 4     | lap, 16 done bits | u16s | any thread, CAS           | seq-cst; lap in high half |
  *
  * `done` = 16 + 16 segmentCount; the words of a segment follow those of the one before it, 16 records to a word.
@@ -21,13 +21,13 @@ import assert from 'node:assert';
  * |------------|---------------------------------------|------------|
  * | free       | acquire, by a writer; adopt           | open       |
  * | open       | seal, by its writer; adopt            | sealed     |
- * | sealed     | beginReclaim, by whoever comes first  | reclaiming |
+ * | sealed     | beginReclaim, by the first thread     | reclaiming |
  * | reclaiming | free, its file is gone                | free       |
  * | reclaiming | keep, its file could not be removed   | sealed     |
  *
  * A ref names a record: `(lap * segmentCount + segment) * recordsPerSegment + record`, u32. The lap counts how often
- * a segment has been used. It is in the ref and in each word of done bits, so that a record marked a second time, by
- * a thread that is late, can never mark another record that stands in its place by then.
+ * a segment has been used. It is in the ref and in each word of done bits, so that a late thread that marks a record a
+ * second time cannot mark another record that is in its place by then.
  */
 const SEGMENT_COUNT = 0;
 const RECORDS_PER_SEGMENT = 1;
@@ -52,13 +52,13 @@ const OPEN = 1;
 const SEALED = 2;
 const RECLAIMING = 3;
 
-/** A segment that holds records, as one moment shows it. */
+/** A snapshot of a segment that holds records. */
 export interface LiveSegment {
   readonly segment: number;
   readonly fileNumber: number;
-  /** The ref of its first record; those of the others follow. */
+  /** The ref of its first record. Those of the others follow. */
   readonly firstRef: number;
-  /** Records that stand in its file. */
+  /** The number of records in its file. */
   readonly written: number;
 }
 
@@ -89,20 +89,20 @@ export class SegmentTable {
     this.#firstDone = FIRST_ROW + this.segmentCount * ROW_WORDS;
     this.#doneWords = this.recordsPerSegment / RECORDS_PER_WORD;
     this.#lapCount = Math.min(LAP_LIMIT, Math.floor(NO_REF / (this.segmentCount * this.recordsPerSegment)));
-    assert.ok(this.#lapCount >= 2, 'a ref has room for two laps or more');
+    assert.ok(this.#lapCount >= 2, 'too many records for two laps in a ref');
     assert.equal(this.#words.length, this.#firstDone + this.segmentCount * this.#doneWords);
   }
 
-  // Records: any thread.
+  // Records. Any thread may call these.
 
-  /** The ref of a record of a segment that its caller holds open, or has adopted. */
+  /** The ref of a record in a segment that the caller has open or has adopted. */
   ref(segment: number, record: number): number {
     assert.ok(record < this.recordsPerSegment);
     const lap = Atomics.load(this.#words, this.#row(segment) + LAP);
     return (lap * this.segmentCount + segment) * this.recordsPerSegment + record;
   }
 
-  /** The ledger answers for this record. Any number of times, at any time, by any thread. */
+  /** The ledger has the payment of this record. May be called any number of times, at any time. */
   markDone(ref: number): void {
     const index = this.#doneIndex(ref);
     const lap = this.#lapOf(ref);
@@ -115,7 +115,7 @@ export class SegmentTable {
     }
   }
 
-  /** True also when the record's segment has been reclaimed since. */
+  /** Also true when the record's segment has been reclaimed since. */
   isDone(ref: number): boolean {
     const word = Atomics.load(this.#words, this.#doneIndex(ref));
     return word >>> LAP_SHIFT !== this.#lapOf(ref) || (word & (1 << (ref % RECORDS_PER_WORD))) !== 0;
@@ -135,7 +135,7 @@ export class SegmentTable {
 
   // Segments.
 
-  /** Opens a free segment for the caller alone, with a file number never used before; -1: none is free. */
+  /** Opens a free segment for the caller, with a new file number; -1: no segment is free. */
   acquire(): number {
     for (let segment = 0; segment < this.segmentCount; segment++) {
       const row = this.#row(segment);
@@ -153,7 +153,7 @@ export class SegmentTable {
     return -1;
   }
 
-  /** Takes in a file of an earlier life, sealed; -1: no segment is free. Before any writer begins. */
+  /** Adds a file of an earlier run as a sealed segment; -1: no segment is free. Call it before any writer starts. */
   adopt(fileNumber: number, written: number): number {
     assert.ok(fileNumber > 0);
     const segment = this.acquire();
@@ -166,14 +166,14 @@ export class SegmentTable {
     return segment;
   }
 
-  /** Says how many records stand in the file of an open segment. */
+  /** Sets how many records the file of an open segment has. */
   setWritten(segment: number, written: number): void {
     assert.ok(written <= this.recordsPerSegment);
     this.#expect(segment, OPEN);
     Atomics.store(this.#words, this.#row(segment) + WRITTEN, written);
   }
 
-  /** Its writer writes no more. */
+  /** The writer has finished with the segment. */
   seal(segment: number): void {
     this.#move(segment, OPEN, SEALED);
   }
@@ -182,13 +182,13 @@ export class SegmentTable {
     return Atomics.load(this.#words, this.#row(segment) + FILE_NUMBER);
   }
 
-  /** Claims a sealed segment whose records are all done, to remove its file; then `free` it, or `keep` it. */
+  /** Takes a sealed segment whose records are all done, to remove its file; then call `free`, or `keep` on failure. */
   beginReclaim(segment: number): boolean {
     const state = this.#row(segment) + STATE;
     if (Atomics.load(this.#words, state) !== SEALED || !this.allDone(segment)) return false;
     if (Atomics.compareExchange(this.#words, state, SEALED, RECLAIMING) !== SEALED) return false;
     if (this.allDone(segment)) return true;
-    // Between the look and the claim it was reclaimed and used again.
+    // It was reclaimed and used again between the check and the exchange.
     this.keep(segment);
     return false;
   }
@@ -212,7 +212,7 @@ export class SegmentTable {
       const fileNumber = Atomics.load(this.#words, row + FILE_NUMBER);
       const firstRef = this.ref(segment, 0);
       const written = Atomics.load(this.#words, row + WRITTEN);
-      // A file number is never used twice, so what stands between two equal looks at it belongs together.
+      // File numbers are never reused: if it is still the same, the values read in between belong together.
       if (fileNumber === 0 || written === 0 || this.fileNumber(segment) !== fileNumber) continue;
       live.push({ segment, fileNumber, firstRef, written });
     }

@@ -2,25 +2,25 @@ import assert from 'node:assert';
 import { REASONS, type Reason } from '../pool/routing.ts';
 
 /**
- * What the threads of an instance show each other, in shared memory: how each processor is doing, what each pool
- * thread has in flight, and which threads work. What they count stands in `src/shared-memory/metrics-table.ts`.
+ * The state that the threads of an instance share: how each processor is doing, which calls each pool thread has in
+ * flight, and which threads are ready. Counts are in `src/shared-memory/metrics-table.ts`.
  *
- * Words are 8 bytes. A count or flag that several threads change is an Int32 in the low half and is changed with
- * Atomics (sequentially consistent). A moment or measure is a Float64 with one writer at a time; the last writer
- * wins, and aligned 8-byte stores do not tear on the 64-bit machines that Node 22 runs on.
+ * Words are 8 bytes. A count or flag that several threads change is an Int32 in the low half, changed with Atomics
+ * (sequentially consistent). A time or measurement is a Float64 with one writer at a time; the last writer wins, and
+ * aligned 8-byte stores do not tear on the 64-bit machines that Node 22 runs on.
  *
  * | word                 | field           | type | who writes         | order   |
  * |----------------------|-----------------|------|--------------------|---------|
  * | 0                    | stopping        | i32  | primary            | seq-cst |
- * | 1                    | purgedAtMs      | f64  | any; only rises    | relaxed |
+ * | 1                    | purgedAtMs      | f64  | any; never falls   | relaxed |
  * | 2                    | auditing        | i32  | HTTP threads, CAS  | seq-cst |
  * | 3                    | droppedLines    | i32  | any                | seq-cst |
  * | 4                    | leftJournals    | i32  | primary            | seq-cst |
  * | 5..7                 | reserved        |      |                    |         |
  * | 8 + 16p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
  * | 8 + 16p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
- * | 8 + 16p + 2          | trialsInRow     | i32  | pool threads       | seq-cst |
- * | 8 + 16p + 3          | trialAtMs       | i64  | pool threads, CAS  | seq-cst |
+ * | 8 + 16p + 2          | probesInRow     | i32  | pool threads       | seq-cst |
+ * | 8 + 16p + 3          | probeAtMs       | i64  | pool threads, CAS  | seq-cst |
  * | 8 + 16p + 4          | latencyMs       | f64  | pool threads       | relaxed |
  * | 8 + 16p + 5          | succeededAtMs   | f64  | pool threads       | relaxed |
  * | 8 + 16p + 6          | reason          | f64  | pool threads       | relaxed |
@@ -28,16 +28,16 @@ import { REASONS, type Reason } from '../pool/routing.ts';
  * | 8 + 16p + 8          | reportedMs      | f64  | pool thread 0      | relaxed |
  * | 8 + 16p + 9          | reportedFailing | f64  | pool thread 0      | relaxed |
  * | 8 + 16p + 10         | reportedAtMs    | f64  | pool thread 0      | relaxed |
- * | 8 + 16p + 11         | breakerAtMs     | f64  | who sets breakerOpen | relaxed |
+ * | 8 + 16p + 11         | breakerAtMs     | f64  | pool threads       | relaxed |
  * | 8 + 16p + 12..15     | reserved        |      |                    |         |
  * | rows + 2(tP + p)     | oldestCallAtMs  | f64  | pool thread t      | relaxed |
  * | rows + 2(tP + p) + 1 | callsInFlight   | i32  | pool thread t      | seq-cst |
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
  *
  * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 16P, `cells` = rows + 2TP.
- * Moments are on the monotonic clock, which all threads share, but for `purgedAtMs`. `trialAtMs` is an
- * integer, so that compare-and-swap can take it, and of 64 bits, since 32 hold no more than 49 days. `breaker` is a place in `BREAKER_STATES`, `reason` one in
- * `REASONS`; `reason` and the last health report are for people to read, and nothing is decided by them.
+ * Times are on the monotonic clock, which all threads share, except `purgedAtMs`. `probeAtMs` is an integer so that
+ * compare-and-swap works on it, and has 64 bits because 32 hold only 49 days. `breaker` is an index into
+ * `BREAKER_STATES`, `reason` one into `REASONS`. `reason` and the last health report are only shown to people.
  */
 const HEADER_WORDS = 8;
 const ROW_WORDS = 16;
@@ -52,8 +52,8 @@ assert.ok(LEFT_JOURNALS < HEADER_WORDS);
 
 const BREAKER = 0;
 const FAILURES_IN_ROW = 1;
-const TRIALS_IN_ROW = 2;
-const TRIAL_AT = 3;
+const PROBES_IN_ROW = 2;
+const PROBE_AT = 3;
 const LATENCY = 4;
 const SUCCEEDED_AT = 5;
 const REASON = 6;
@@ -64,7 +64,7 @@ const REPORTED_AT = 10;
 const BREAKER_AT = 11;
 assert.ok(BREAKER_AT < ROW_WORDS);
 
-/** What each state means, and what leads from one to another: `src/pool/circuit-breakers.ts`. */
+/** The states and their transitions are described in `src/pool/circuit-breakers.ts`. */
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
 export type BreakerState = (typeof BREAKER_STATES)[number];
 
@@ -108,7 +108,7 @@ export class SharedState {
     Atomics.store(this.#flags, STOPPING * 2, 1);
   }
 
-  /** Journals of other instances that hold payments and that no process uses, as the primary last saw them. */
+  /** How many journals of other instances hold payments and are used by no process, as the primary last saw it. */
   get leftJournals(): number {
     return Atomics.load(this.#flags, LEFT_JOURNALS * 2);
   }
@@ -117,7 +117,7 @@ export class SharedState {
     Atomics.store(this.#flags, LEFT_JOURNALS * 2, count);
   }
 
-  /** How many threads have said that they work. */
+  /** How many threads are ready. */
   get threadsReady(): number {
     let ready = 0;
     for (let thread = 0; thread < this.shape.threadCount; thread++) {
@@ -130,7 +130,7 @@ export class SharedState {
     Atomics.store(this.#flags, this.#ready(thread) * 2, ready ? 1 : 0);
   }
 
-  /** Payments accepted before this moment (wall clock) have been purged. It never goes back. */
+  /** Payments accepted before this time (wall clock) have been purged. It never goes back. */
   get purgedAtMs(): number {
     return this.#measure(PURGED_AT);
   }
@@ -139,7 +139,7 @@ export class SharedState {
     this.#measures[PURGED_AT] = Math.max(this.purgedAtMs, purgedAtMs);
   }
 
-  /** False: an audit of this instance is not over yet. */
+  /** False: an audit of this instance is still running. */
   beginAudit(): boolean {
     return Atomics.compareExchange(this.#flags, AUDITING * 2, 0, 1) === 0;
   }
@@ -148,7 +148,7 @@ export class SharedState {
     Atomics.store(this.#flags, AUDITING * 2, 0);
   }
 
-  /** Lines of the log that were dropped, modulo 2^32. */
+  /** The number of log lines that were dropped, modulo 2^32. */
   get droppedLines(): number {
     return Atomics.load(this.#flags, DROPPED_LINES * 2) >>> 0;
   }
@@ -157,7 +157,7 @@ export class SharedState {
     Atomics.add(this.#flags, DROPPED_LINES * 2, lineCount);
   }
 
-  // A processor, as all threads see it.
+  // Processors.
 
   breaker(processor: number): BreakerState {
     const state = BREAKER_STATES[Atomics.load(this.#flags, this.#row(processor, BREAKER) * 2)];
@@ -165,12 +165,12 @@ export class SharedState {
     return state;
   }
 
-  /** Open or half-open: only trials go there. */
+  /** Open or half-open: only probes go there. */
   breakerOpen(processor: number): boolean {
     return this.breaker(processor) !== 'closed';
   }
 
-  /** The only setter of a breaker. False: it was not in state `from`, or another thread was first. */
+  /** The only setter of a breaker. False: it was not in state `from`, or another thread changed it first. */
   moveBreaker(processor: number, from: BreakerState, to: BreakerState, nowMs: number): boolean {
     const [before, after] = [BREAKER_STATES.indexOf(from), BREAKER_STATES.indexOf(to)];
     const word = this.#row(processor, BREAKER) * 2;
@@ -179,24 +179,24 @@ export class SharedState {
     return true;
   }
 
-  /** When it was last closed, or left that state; 0: it never was. For people to read. */
+  /** When the breaker last closed, or opened from closed; 0: never. Only shown to people. */
   breakerAtMs(processor: number): number {
     return this.#measure(this.#row(processor, BREAKER_AT));
   }
 
-  /** Answers the count with this failure. */
+  /** Returns the number of failures in a row, including this one. */
   countFailure(processor: number): number {
     return Atomics.add(this.#flags, this.#row(processor, FAILURES_IN_ROW) * 2, 1) + 1;
   }
 
-  /** Trials since the processor last did well; the next one's delay grows with it. Answers the new count. */
+  /** Counts a probe and returns the number of probes in a row; the delay of the next probe grows with it. */
   countProbe(processor: number): number {
-    return Atomics.add(this.#flags, this.#row(processor, TRIALS_IN_ROW) * 2, 1) + 1;
+    return Atomics.add(this.#flags, this.#row(processor, PROBES_IN_ROW) * 2, 1) + 1;
   }
 
-  /** Trials since the processor last did well, or was last said to be well. */
-  trialsInRow(processor: number): number {
-    return Atomics.load(this.#flags, this.#row(processor, TRIALS_IN_ROW) * 2);
+  /** Probes since a call last succeeded within the latency budget, or health last said well. */
+  probesInRow(processor: number): number {
+    return Atomics.load(this.#flags, this.#row(processor, PROBES_IN_ROW) * 2);
   }
 
   resetFailures(processor: number): void {
@@ -204,26 +204,26 @@ export class SharedState {
   }
 
   resetProbes(processor: number): void {
-    Atomics.store(this.#flags, this.#row(processor, TRIALS_IN_ROW) * 2, 0);
+    Atomics.store(this.#flags, this.#row(processor, PROBES_IN_ROW) * 2, 0);
   }
 
   isProbeDue(processor: number, nowMs: number): boolean {
-    return Atomics.load(this.#moments, this.#row(processor, TRIAL_AT)) <= nowMs;
+    return Atomics.load(this.#moments, this.#row(processor, PROBE_AT)) <= nowMs;
   }
 
-  /** Takes the trial that is due, for one thread alone; the next one is due at `nextAtMs`. */
+  /** Takes the probe that is due; only one thread gets it. The next one is due at `nextAtMs`. */
   takeProbe(processor: number, nowMs: number, nextAtMs: number): boolean {
-    const word = this.#row(processor, TRIAL_AT);
+    const word = this.#row(processor, PROBE_AT);
     const atMs = Atomics.load(this.#moments, word);
     if (atMs > nowMs) return false;
     return Atomics.compareExchange(this.#moments, word, atMs, BigInt(Math.trunc(nextAtMs))) === atMs;
   }
 
   setProbeAt(processor: number, atMs: number): void {
-    Atomics.store(this.#moments, this.#row(processor, TRIAL_AT), BigInt(Math.trunc(atMs)));
+    Atomics.store(this.#moments, this.#row(processor, PROBE_AT), BigInt(Math.trunc(atMs)));
   }
 
-  /** How long a call takes: lately observed, or reported when that is newer. */
+  /** How long a call takes: as last observed, or as reported by a newer health answer. */
   latencyMs(processor: number): number {
     return this.#measure(this.#row(processor, LATENCY));
   }
@@ -240,14 +240,14 @@ export class SharedState {
     this.#measures[this.#row(processor, SUCCEEDED_AT)] = atMs;
   }
 
-  /** Why payments went there, or did not, and since when; 0 before the first was routed. */
+  /** Why payments go to this processor or not, and since when; 0 before the first payment was routed. */
   reason(processor: number): { readonly reason: Reason; readonly sinceMs: number } {
     const reason = REASONS[this.#measure(this.#row(processor, REASON))];
     assert.ok(reason !== undefined);
     return { reason, sinceMs: this.#measure(this.#row(processor, REASON_AT)) };
   }
 
-  /** Writes nothing while the reason stays. */
+  /** Does nothing while the reason is unchanged. */
   setReason(processor: number, reason: Reason, nowMs: number): void {
     const word = this.#row(processor, REASON);
     const code = REASONS.indexOf(reason);
@@ -256,7 +256,7 @@ export class SharedState {
     this.#measures[this.#row(processor, REASON_AT)] = nowMs;
   }
 
-  /** What the last health answer said, and when it was heard; null before the first. */
+  /** The last health answer and when it arrived; null before the first. */
   reported(processor: number): Reported | null {
     const atMs = this.#measure(this.#row(processor, REPORTED_AT));
     if (atMs === 0) return null;
@@ -270,9 +270,9 @@ export class SharedState {
     this.#measures[this.#row(processor, REPORTED_AT)] = atMs;
   }
 
-  // The calls of a pool thread.
+  // Calls of the pool threads.
 
-  /** When the oldest call that is still in flight to a processor began, over all threads; null: there is none. */
+  /** When the oldest call in flight to a processor began, over all threads; null: there is none. */
   oldestCallAtMs(processor: number): number | null {
     let oldestAtMs = Number.POSITIVE_INFINITY;
     for (let thread = 0; thread < this.shape.threadCount; thread++) {
@@ -290,13 +290,13 @@ export class SharedState {
     return calls;
   }
 
-  /** What `thread` has in flight to a processor: how many calls, and when the oldest began (0: none). */
+  /** Sets how many calls `thread` has in flight to a processor, and when the oldest began (0: none). */
   setCalls(thread: number, processor: number, calls: number, oldestAtMs: number): void {
     this.#measures[this.#cell(thread, processor)] = oldestAtMs;
     Atomics.store(this.#flags, (this.#cell(thread, processor) + 1) * 2, calls);
   }
 
-  /** Its calls are nobody's any more, and it is not ready until its successor is. */
+  /** Clears the calls of a dead thread and marks it as not ready. */
   threadDied(thread: number): void {
     for (let processor = 0; processor < this.shape.processorCount; processor++)
       this.setCalls(thread, processor, 0, 0);

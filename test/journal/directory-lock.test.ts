@@ -35,7 +35,7 @@ function release(held: DirectoryLock): void {
   held.release();
 }
 
-/** A process that has answered whether it got the lock. */
+/** A process that has said whether it got the lock. */
 async function startChild(directory: string): Promise<{ child: ChildProcess; kind: string }> {
   const script = fileURLToPath(new URL('./directory-lock-child.ts', import.meta.url));
   const child = spawn(process.execPath, [script, directory], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -43,7 +43,7 @@ async function startChild(directory: string): Promise<{ child: ChildProcess; kin
   return { child, kind: String(line).trim() };
 }
 
-locking('is held until it is released, and leaves nothing behind', async ({ directory }) => {
+locking('a lock is held until it is released, and leaves nothing behind', async ({ directory }) => {
   const first = await lock(directory);
   assert.is(first.kind, 'locked');
   const second = await lock(directory);
@@ -54,11 +54,11 @@ locking('is held until it is released, and leaves nothing behind', async ({ dire
   assert.equal(readdirSync(directory), []);
 });
 
-locking('creates the directory', async ({ directory }) => {
+locking('creates a missing directory', async ({ directory }) => {
   release(await lock(join(directory, 'journal', 'gateway-1')));
 });
 
-locking('of many starters at once exactly one gets it', async ({ directory }) => {
+locking('when many start at once exactly one gets the lock', async ({ directory }) => {
   for (let round = 0; round < 20; round++) {
     const locks = await Promise.all(Array.from({ length: 8 }, () => lock(directory)));
     assert.is(locks.filter(({ kind }) => kind === 'locked').length, 1);
@@ -67,7 +67,7 @@ locking('of many starters at once exactly one gets it', async ({ directory }) =>
   }
 });
 
-locking('of many processes at once exactly one gets it', async ({ directory }) => {
+locking('when many processes start at once exactly one gets the lock', async ({ directory }) => {
   const started = await Promise.all(Array.from({ length: 5 }, () => startChild(directory)));
   assert.equal(started.map(({ kind }) => kind).sort(), ['held', 'held', 'held', 'held', 'locked']);
   for (const { child } of started) {
@@ -77,7 +77,7 @@ locking('of many processes at once exactly one gets it', async ({ directory }) =
   assert.equal(readdirSync(directory), []);
 });
 
-locking('a killed process holds it no more, and its socket is removed', async ({ directory }) => {
+locking('a killed process no longer holds the lock, and its socket is removed', async ({ directory }) => {
   for (let life = 0; life < 3; life++) {
     const { child, kind } = await startChild(directory);
     assert.is(kind, 'locked');
@@ -90,7 +90,7 @@ locking('a killed process holds it no more, and its socket is removed', async ({
   assert.equal(readdirSync(directory), []);
 });
 
-locking('a stopped process still holds it', async ({ directory }) => {
+locking('a stopped process still holds the lock', async ({ directory }) => {
   const { child } = await startChild(directory);
   child.kill('SIGSTOP');
   assert.is((await lock(directory)).kind, 'held');
@@ -100,7 +100,7 @@ locking('a stopped process still holds it', async ({ directory }) => {
   await once(child, 'exit');
 });
 
-/** The name of the lock that a killed process has left. */
+/** The name of the lock that a killed process left. */
 async function leftLock(directory: string): Promise<string> {
   const { child } = await startChild(directory);
   child.kill('SIGKILL');
@@ -117,7 +117,7 @@ const LEFT: readonly (readonly [
 ])[] = [
   ['of an earlier start of this machine', ([, ...rest]) => ['0badb007', ...rest], 'locked'],
   [
-    'on a disk that has another number by now',
+    'on a disk whose device number has changed',
     ([boot, type]) => [boot ?? '', type ?? '', 'fff', '1'],
     'locked',
   ],
@@ -169,7 +169,7 @@ mounted(
         assert.is((await lock(other)).kind, 'held');
         first.child.kill('SIGKILL');
         await once(first.child, 'exit');
-        assert.is((await lock(other)).kind, 'held', 'from here nobody can tell that it died');
+        assert.is((await lock(other)).kind, 'held', 'whether it died cannot be known from here');
         release(await lock(one));
         release(await lock(other));
       }
@@ -179,7 +179,7 @@ mounted(
   },
 );
 
-locking('who keeps a directory waits for who only empties it', async ({ directory }) => {
+locking('a process that keeps a directory waits for one that only empties it', async ({ directory }) => {
   for (let round = 0; round < 10; round++) {
     const emptier = await lock(directory, 'empty');
     const keepers = Promise.all([lock(directory), lock(directory)]);
@@ -191,7 +191,7 @@ locking('who keeps a directory waits for who only empties it', async ({ director
   }
 });
 
-locking('of many that empty a directory at once exactly one does at a time', async ({ directory }) => {
+locking('only one process at a time empties a directory', async ({ directory }) => {
   let isLocked = false;
   const emptiers = Array.from({ length: 6 }, async () => {
     const emptier = await lock(directory, 'empty');
@@ -206,19 +206,19 @@ locking('of many that empty a directory at once exactly one does at a time', asy
   assert.equal(readdirSync(directory), []);
 });
 
-locking('a directory in which no socket can be created fails, and says what to do', async ({ directory }) => {
+locking('locking fails where no socket can be created, and says what to do', async ({ directory }) => {
   assert.is(await lockFault(directory), null);
   assert.equal(readdirSync(directory), []);
   if (process.platform !== 'linux') return;
   const failed = await lock('/proc/self');
   assert.is(failed.kind, 'failed');
   const reason = failed.kind === 'failed' ? failed.reason : '';
-  assert.match(reason, /^cannot create a unix socket there \(E[A-Z]+\)/);
-  assert.match(reason, 'choose a directory on a local disk');
+  assert.match(reason, /^cannot create a unix socket in it \(E[A-Z]+\)/);
+  assert.match(reason, 'choose a directory on a local Linux file system');
   assert.is(await lockFault('/proc/self'), reason);
 });
 
-locking('a directory whose name is longer than a socket may have', async ({ directory }) => {
+locking('a directory whose path is too long for a socket', async ({ directory }) => {
   const long = join(directory, 'a'.repeat(100), 'b'.repeat(100));
   const first = await lock(long);
   assert.is(first.kind, 'locked');
@@ -228,7 +228,7 @@ locking('a directory whose name is longer than a socket may have', async ({ dire
   assert.equal(readdirSync(long), []);
 });
 
-locking('what is no directory fails, with the reason', async ({ directory }) => {
+locking('locking fails on a path that is not a directory, and says why', async ({ directory }) => {
   const file = join(directory, 'file');
   writeFileSync(file, '');
   const failed = await lock(file);
@@ -236,7 +236,7 @@ locking('what is no directory fails, with the reason', async ({ directory }) => 
   assert.ok(failed.kind === 'failed' && failed.reason.includes(file));
 });
 
-locking('keeps no process alive', async ({ directory }) => {
+locking('a lock does not keep its process alive', async ({ directory }) => {
   const script = `
     import { lockDirectory } from ${JSON.stringify(join(import.meta.dirname, '../../src/journal/directory-lock.ts'))};
     import { systemClock } from ${JSON.stringify(join(import.meta.dirname, '../../src/core/clock.ts'))};

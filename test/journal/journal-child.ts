@@ -4,7 +4,7 @@ import { writeUuid } from '../../src/core/uuid.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 
-/** Journals payments in the directory of its first argument, and prints each id once it is flushed, until killed. */
+/** Journals payments in the directory of its first argument and prints each id once it is written, until killed. */
 const directory = process.argv[2] ?? '';
 const segments = new SegmentTable(SegmentTable.allocate(1024, 256));
 const journal = new Journal({

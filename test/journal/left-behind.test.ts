@@ -82,7 +82,7 @@ function range(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => first + index);
 }
 
-test('an instance of another name takes over what a dead one accepted', async ({ home }) => {
+test('an instance with another name takes over the payments that a dead one accepted', async ({ home }) => {
   accept(home, 'one', range(1, 40));
   accept(home, 'two', range(100, 3));
   const taken = await takeOver(home, 'two');
@@ -92,7 +92,7 @@ test('an instance of another name takes over what a dead one accepted', async ({
   assert.equal(await takeOver(home, 'two'), []);
 });
 
-test('a journal that a process uses is left alone, and is not reported', async ({ home }) => {
+test('a journal in use by a process is neither taken over nor reported', async ({ home }) => {
   accept(home, 'one', [1, 2]);
   const lock = await lockDirectory(join(home, 'one'), systemClock);
   assert.equal(await takeOver(home, 'two'), []);
@@ -101,7 +101,7 @@ test('a journal that a process uses is left alone, and is not reported', async (
   assert.is((await leftJournals(neighbourhoodOf(home, 'two'))).length, 1);
 });
 
-test('several starters take over each payment once', async ({ home }) => {
+test('several instances that start at once take over each payment once', async ({ home }) => {
   for (const dead of ['a', 'b', 'c']) accept(home, dead, range(dead.charCodeAt(0) * 100, 20));
   const starters = ['one', 'two', 'three'];
   await Promise.all(starters.map((starter) => takeOver(home, starter)));
@@ -114,7 +114,7 @@ test('several starters take over each payment once', async ({ home }) => {
   );
 });
 
-test('payments of another ledger, or of an unknown one, are left, and reported', async ({ home }) => {
+test('payments of another or an unknown ledger are left and reported', async ({ home }) => {
   accept(home, 'other', [1], { kind: 'lmdb', path: join(home, 'another-ledger') });
   accept(home, 'unmarked', [2]);
   rmSync(join(home, 'unmarked/ledger'));
@@ -129,7 +129,7 @@ test('payments of another ledger, or of an unknown one, are left, and reported',
     left.map(({ directory, obstacle }) => [directory.slice(home.length + 1), obstacle]),
   );
   assert.match(obstacles.get('other') ?? '', `another ledger, lmdb:${join(home, 'another-ledger')}`);
-  assert.match(obstacles.get('unmarked') ?? '', 'nothing says which ledger');
+  assert.match(obstacles.get('unmarked') ?? '', 'it does not say which ledger');
   assert.match(obstacles.get('explicit') ?? '', 'JOURNAL_DIR is set');
   assert.equal(
     (await takeOver(home, 'own')).map(({ directory }) => directory),
@@ -137,7 +137,7 @@ test('payments of another ledger, or of an unknown one, are left, and reported',
   );
 });
 
-test('a file that cannot be taken over is left and reported; the others go, without damaged records', async ({
+test('a file that cannot be taken over is left and reported; the others are taken over, without damaged records', async ({
   home,
 }) => {
   accept(home, 'one', range(1, 40));
@@ -150,7 +150,7 @@ test('a file that cannot be taken over is left and reported; the others go, with
   writeFileSync(damaged, bytes);
   const [taken] = await takeOver(home, 'two');
   assert.is(taken?.fileCount, 2);
-  assert.match(taken?.failure ?? '', `${first} is larger`);
+  assert.match(taken?.failure ?? '', `${first} is too large`);
   assert.equal(
     found(home, 'two'),
     range(17, 24).filter((amount) => amount !== 18),
@@ -158,7 +158,7 @@ test('a file that cannot be taken over is left and reported; the others go, with
   assert.ok(existsSync(join(home, 'one', first)));
 });
 
-test('what is left is in the log once, and counted until somebody takes it over', async ({ home }) => {
+test('left journals are logged once, and counted until they are taken over', async ({ home }) => {
   accept(home, 'one', [1]);
   const shape = { processorCount: 1, threadCount: 1 };
   const sharedState = new SharedState(SharedState.allocate(shape), shape);
@@ -168,7 +168,7 @@ test('what is left is in the log once, and counted until somebody takes it over'
   await watch.look();
   await watch.look();
   assert.is(sharedState.leftJournals, 1);
-  assert.equal(log.lines, ['warn a journal was left behind: its payments wait']);
+  assert.equal(log.lines, ['warn a journal was left behind: its payments are waiting']);
   await takeOver(home, 'three');
   rmSync(join(home, 'three'), { recursive: true });
   await watch.look();
@@ -176,7 +176,7 @@ test('what is left is in the log once, and counted until somebody takes it over'
   assert.is(log.lines.at(-1), 'info no journal is left behind any more');
 });
 
-test('files of the same number, as two journals put together have them, count', ({ home }) => {
+test('files with the same number, as when two journals are copied together, all count', ({ home }) => {
   accept(home, 'one', range(1, 20));
   const directory = join(home, 'other');
   mkdirSync(directory);
@@ -192,7 +192,7 @@ test('files of the same number, as two journals put together have them, count', 
   assert.equal(found(home, 'one'), [...range(1, 20), 77]);
 });
 
-test('a journal keeps to its ledger while it holds payments, and may be moved with it', ({ home }) => {
+test('a journal stays with its ledger while it holds payments, and can be moved with it', ({ home }) => {
   accept(home, 'deployment/one', [1]);
   let directory = join(home, 'deployment/one');
   const redis = { kind: 'redis', url: 'redis://user:secret@host/1' } as const;

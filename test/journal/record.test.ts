@@ -29,7 +29,7 @@ function pageWith({ index, number, id, amountCents, acceptedAtMs, trace }: AnyRe
   return page;
 }
 
-test('a record is read as it was written, from a copy of its bytes too', () => {
+test('a record is read as written, also from a copy of its bytes', () => {
   fc.assert(
     fc.property(anyRecord, (record) => {
       const page = new RecordPage(RECORDS);
@@ -46,7 +46,7 @@ test('a record is read as it was written, from a copy of its bytes too', () => {
   );
 });
 
-test('a record of which any bits have changed is none', () => {
+test('a record with changed bits is invalid', () => {
   const damage = fc.record({ at: fc.nat(RECORD_BYTES - 1), mask: fc.integer({ min: 1, max: 255 }) });
   fc.assert(
     fc.property(anyRecord, damage, (record, { at, mask }) => {
@@ -58,7 +58,7 @@ test('a record of which any bits have changed is none', () => {
   );
 });
 
-test('a record that is torn anywhere is none, whether zeros or an older record follow', () => {
+test('a record torn at any byte is invalid, whether zeros or an older record follow', () => {
   fc.assert(
     fc.property(anyRecord, fc.nat(RECORD_BYTES - 1), fc.boolean(), (record, keptBytes, isOverOlder) => {
       const page = pageWith(record);
@@ -71,14 +71,14 @@ test('a record that is torn anywhere is none, whether zeros or an older record f
       if (isOverOlder)
         older.bytes.copy(page.bytes, start + keptBytes, start + keptBytes, start + RECORD_BYTES);
       else page.bytes.fill(0, start + keptBytes, start + RECORD_BYTES);
-      // Zeros may be what stood there anyway.
+      // The bytes may have been zeros anyway.
       const isWhole = page.bytes.equals(pageWith(record).bytes);
       assert.is(page.isGood(record.index, record.number), isWhole);
     }),
   );
 });
 
-test('a record is good in its file, under its number and nowhere else', () => {
+test('a record is valid only in its file and under its number', () => {
   fc.assert(
     fc.property(anyRecord, u32, fc.tuple(fc.nat(9_999_999), u32), (record, number, [fileNumber, salt]) => {
       const page = pageWith(record);
@@ -90,7 +90,7 @@ test('a record is good in its file, under its number and nowhere else', () => {
   );
 });
 
-test('a name gives its number back, and no other text has one', () => {
+test('a file name contains its number, and no other text does', () => {
   fc.assert(
     fc.property(
       fc.stringMatching(/^[A-Za-z0-9_-]{1,20}$/),

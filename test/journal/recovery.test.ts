@@ -53,10 +53,10 @@ function setUp(capacity = 8) {
     }
     return popped;
   };
-  return { segments, recent: idempotencyCache, ring, clock, log, state, recovery, journal, popAll };
+  return { segments, idempotencyCache, ring, clock, log, state, recovery, journal, popAll };
 }
 
-/** An earlier life accepts so many payments, and is killed. */
+/** An earlier run accepts that many payments and is killed. */
 function earlierLife(count: number): void {
   const { journal } = setUp();
   const writer = journal('http-0');
@@ -64,7 +64,7 @@ function earlierLife(count: number): void {
   assert.is(writer.write().kind, 'ok');
 }
 
-test('what an earlier life accepted is pushed, as it was accepted', async () => {
+test('payments accepted by an earlier run are pushed unchanged', async () => {
   earlierLife(3);
   const { segments, recovery, popAll } = setUp();
   assert.is(replay(directory, segments).kind, 'ok');
@@ -77,9 +77,9 @@ test('what an earlier life accepted is pushed, as it was accepted', async () => 
   for (const [, , , ref] of popped) assert.not(segments.isDone(ref));
 });
 
-test('it is known again, so that a repeated post is told from a new one', () => {
+test('they are in the idempotency cache again, so that a repeated post is recognized', () => {
   earlierLife(2);
-  const { segments, recent: idempotencyCache, recovery } = setUp();
+  const { segments, idempotencyCache, recovery } = setUp();
   replay(directory, segments);
   recovery.fillCache();
   assert.equal(idempotencyCache.find(idOf(1)), { amountCents: 1, acceptedAtMs: 5001 });
@@ -88,7 +88,7 @@ test('it is known again, so that a repeated post is told from a new one', () => 
   assert.is(idempotencyCache.reserve(idOf(3), 3, 9000), 'new');
 });
 
-test('what the ledger answers for is not pushed', async () => {
+test('payments that the ledger has are not pushed', async () => {
   earlierLife(3);
   const { segments, recovery, popAll } = setUp();
   replay(directory, segments);
@@ -101,7 +101,7 @@ test('what the ledger answers for is not pushed', async () => {
   );
 });
 
-test('what this life has accepted is pushed again too, after the death of a thread', async () => {
+test('payments accepted by this run are pushed again after the death of a thread', async () => {
   const { journal, recovery, popAll } = setUp();
   const [one, other] = [journal('http-0'), journal('http-1')];
   const ref = one.append(idOf(1), 1, 6001, null);
@@ -116,7 +116,7 @@ test('what this life has accepted is pushed again too, after the death of a thre
   await other.close();
 });
 
-test('with a full ring it waits for room', async () => {
+test('waits for room while the ring is full', async () => {
   earlierLife(5);
   const { segments, ring, clock, recovery, popAll } = setUp(2);
   replay(directory, segments);
@@ -139,7 +139,7 @@ test('with a full ring it waits for room', async () => {
   );
 });
 
-test('a stop ends the waiting', async () => {
+test('a stop ends the wait', async () => {
   earlierLife(5);
   const { segments, ring, clock, state, recovery } = setUp(2);
   replay(directory, segments);
@@ -151,7 +151,7 @@ test('a stop ends the waiting', async () => {
   assert.is(ring.size, 2);
 });
 
-test('passes come one after another', async () => {
+test('passes run one after another', async () => {
   earlierLife(3);
   const { segments, clock, recovery, popAll } = setUp(2);
   replay(directory, segments);
@@ -165,7 +165,7 @@ test('passes come one after another', async () => {
   assert.equal(popped, [1, 2, 3, 1, 2, 3]);
 });
 
-test('whoever sleeps at the ring is woken', async () => {
+test('wakes all threads that sleep at the ring', async () => {
   earlierLife(1);
   const { segments, ring, recovery } = setUp();
   replay(directory, segments);
@@ -174,7 +174,7 @@ test('whoever sleeps at the ring is woken', async () => {
   await awake;
 });
 
-test('a record that is damaged is said, and the others are pushed', async () => {
+test('a damaged record is logged, and the others are pushed', async () => {
   earlierLife(3);
   const { segments, log, recovery, popAll } = setUp();
   replay(directory, segments);

@@ -21,7 +21,7 @@ import { diskFiles, Journal, type JournalFiles, type JournalOptions } from '../.
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 
 const RECORDS = 64;
-const FLUSH = 16;
+const BATCH = 16;
 
 interface Context {
   directory: string;
@@ -56,7 +56,7 @@ function openJournal(
     writer: 'http-0',
     segments,
     durable: false,
-    batchRecords: FLUSH,
+    batchRecords: BATCH,
     randomU32: () => salt++,
     ...options,
   });
@@ -76,7 +76,7 @@ function append(journal: Journal, number: number): number {
   return journal.append(idOf(number), number + 1, 1_752_577_200_000 + number, trace);
 }
 
-/** Appends and flushes payments one by one; returns their refs. */
+/** Appends and writes payments one by one; returns their refs. */
 function write(journal: Journal, first: number, count: number): number[] {
   const refs: number[] = [];
   for (let number = first; number < first + count; number++) {
@@ -86,7 +86,7 @@ function write(journal: Journal, first: number, count: number): number[] {
   return refs;
 }
 
-/** Numbers of the payments that are not done, each checked to be what was appended. */
+/** The numbers of the payments that are not done. Checks that each is as it was appended. */
 function unfinishedNumbers(
   directory: string,
   segments: SegmentTable,
@@ -105,7 +105,7 @@ function unfinishedNumbers(
   return numbers;
 }
 
-/** What another life finds. */
+/** What the next run finds. */
 function nextLife(
   directory: string,
   recordsPerSegment = RECORDS,
@@ -115,7 +115,7 @@ function nextLife(
   return { replayed, segments, numbers: unfinishedNumbers(directory, segments) };
 }
 
-/** Bytes of the only file. */
+/** The bytes of the only file. */
 function sizeOf(directory: string): number {
   return statSync(join(directory, readdirSync(directory)[0] as string)).size;
 }
@@ -126,18 +126,21 @@ function range(first: number, count: number): number[] {
 
 const writing = journalSuite('journal: writing');
 
-writing('what is flushed is there in the next life, what is only appended is not', ({ directory }) => {
-  const journal = openJournal(directory, makeSegments());
-  write(journal, 0, 5);
-  for (const number of range(5, 3)) append(journal, number);
-  assert.equal(journal.write(), { kind: 'ok' });
-  append(journal, 8);
-  const { replayed, numbers } = nextLife(directory);
-  assert.equal(replayed, { kind: 'ok', fileCount: 1, recordCount: 8, tornBytes: 0, damaged: [] });
-  assert.equal(numbers, range(0, 8));
-});
+writing(
+  'written payments are there in the next run, payments that were only appended are not',
+  ({ directory }) => {
+    const journal = openJournal(directory, makeSegments());
+    write(journal, 0, 5);
+    for (const number of range(5, 3)) append(journal, number);
+    assert.equal(journal.write(), { kind: 'ok' });
+    append(journal, 8);
+    const { replayed, numbers } = nextLife(directory);
+    assert.equal(replayed, { kind: 'ok', fileCount: 1, recordCount: 8, tornBytes: 0, damaged: [] });
+    assert.equal(numbers, range(0, 8));
+  },
+);
 
-writing('one flush is one write', ({ directory }) => {
+writing('a batch is one write(2)', ({ directory }) => {
   const writes: number[] = [];
   const files: JournalFiles = {
     ...diskFiles,
@@ -154,15 +157,15 @@ writing('one flush is one write', ({ directory }) => {
   assert.equal(writes, [640]);
 });
 
-writing('takes no more than a flush holds between two flushes', ({ directory }) => {
+writing('takes no more payments between two writes than a batch can hold', ({ directory }) => {
   const journal = openJournal(directory, makeSegments());
-  for (const number of range(0, FLUSH)) assert.ok(append(journal, number) >= 0);
-  assert.is(append(journal, FLUSH), -1);
+  for (const number of range(0, BATCH)) assert.ok(append(journal, number) >= 0);
+  assert.is(append(journal, BATCH), -1);
   assert.equal(journal.write(), { kind: 'ok' });
-  assert.ok(append(journal, FLUSH) >= 0);
+  assert.ok(append(journal, BATCH) >= 0);
 });
 
-writing('goes through its segments, is full, and has room again when some are done', ({ directory }) => {
+writing('uses all its segments, is full, and has room again when some are done', ({ directory }) => {
   const segments = makeSegments(2);
   const journal = openJournal(directory, segments);
   const refs: number[] = [];
@@ -172,7 +175,7 @@ writing('goes through its segments, is full, and has room again when some are do
     refs.push(ref);
     assert.equal(journal.write(), { kind: 'ok' });
   }
-  assert.ok(refs.length >= 2 * (RECORDS - FLUSH));
+  assert.ok(refs.length >= 2 * (RECORDS - BATCH));
   assert.is(new Set(refs).size, refs.length);
   for (const ref of refs.slice(0, RECORDS)) segments.markDone(ref);
   assert.equal(journal.reclaim(), { fileCount: 1, failure: null });
@@ -196,7 +199,7 @@ writing('several writers share the segments and the directory', ({ directory }) 
 });
 
 writing(
-  'an idle journal whose records are all done leaves no file, also when closed',
+  'an idle journal whose records are all done leaves no file, also after closing',
   async ({ directory }) => {
     const segments = makeSegments();
     const journal = openJournal(directory, segments);
@@ -209,7 +212,7 @@ writing(
   },
 );
 
-writing('closing flushes, and keeps what is not done', async ({ directory }) => {
+writing('closing writes, and keeps payments that are not done', async ({ directory }) => {
   const segments = makeSegments();
   const journal = openJournal(directory, segments);
   const refs = write(journal, 0, 3);
@@ -220,7 +223,7 @@ writing('closing flushes, and keeps what is not done', async ({ directory }) => 
   assert.equal(nextLife(directory).numbers, [0, 1, 2, 3]);
 });
 
-writing('a file that can not be removed is kept, told of, and tried again', ({ directory }) => {
+writing('a file that cannot be removed is kept, reported, and tried again', ({ directory }) => {
   const segments = makeSegments();
   const journal = openJournal(directory, segments);
   for (const ref of write(journal, 0, 1)) segments.markDone(ref);
@@ -238,7 +241,7 @@ const failing = journalSuite('journal: a disk that refuses');
 
 interface FaultyDisk {
   readonly files: JournalFiles;
-  /** What fails from now on. */
+  /** The operations that fail from now on. */
   faults: Set<'create' | 'write' | 'short write' | 'truncate' | 'sync' | 'syncDirectory' | 'close'>;
   syncs: number;
 }
@@ -291,7 +294,8 @@ for (const faults of [['create'], ['write'], ['short write'], ['short write', 't
       for (const number of range(100, 5)) assert.ok(append(journal, number) >= 0);
       assert.is(journal.write().kind, 'failed');
       assert.equal(journal.write(), { kind: 'ok' }, 'nothing is left over');
-      if (faults.length === 1 && faults[0] !== 'create') assert.is(sizeOf(directory), 3 * 64, 'cut at once');
+      if (faults.length === 1 && faults[0] !== 'create')
+        assert.is(sizeOf(directory), 3 * 64, 'the tail is cut at once');
     }
     disk.faults.clear();
     const before = faults[0] === 'create' ? [] : range(0, 3);
@@ -303,7 +307,7 @@ for (const faults of [['create'], ['write'], ['short write'], ['short write', 't
   });
 }
 
-failing('closing a file that complains harms nothing', async ({ directory }) => {
+failing('an error of close does no harm', async ({ directory }) => {
   const disk = faultyDisk();
   disk.faults.add('close');
   const segments = makeSegments();
@@ -313,7 +317,7 @@ failing('closing a file that complains harms nothing', async ({ directory }) => 
   assert.equal(nextLife(directory).numbers, range(0, RECORDS));
 });
 
-failing('an error that is none of the file system is a bug, and goes on as it came', ({ directory }) => {
+failing('an error that is not from the file system is a bug, and is thrown again', ({ directory }) => {
   const files: JournalFiles = {
     ...diskFiles,
     write() {
@@ -325,7 +329,7 @@ failing('an error that is none of the file system is a bug, and goes on as it ca
   assert.throws(() => journal.write(), /a bug/);
 });
 
-/** Mounts a disk of 64 KiB; undefined where that is not allowed. */
+/** Mounts a disk of 64 KiB; undefined if that is not allowed. */
 function mountTinyDisk(): string | undefined {
   const path = mkdtempSync(join(tmpdir(), 'journal-tiny-'));
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', path]).status === 0;
@@ -366,7 +370,7 @@ if (tinyDisk === undefined) {
 const syncing = journalSuite('journal: durable');
 
 syncing(
-  'syncs the file and its name, and calls that come meanwhile share the next sync',
+  'syncs the file and its name, and calls made meanwhile share the next sync',
   async ({ directory }) => {
     const disk = faultyDisk();
     const journal = openJournal(directory, makeSegments(), { durable: true, files: disk.files });
@@ -381,7 +385,7 @@ syncing(
   },
 );
 
-syncing('also what has been sealed meanwhile', async ({ directory }) => {
+syncing('also syncs a file that has been sealed meanwhile', async ({ directory }) => {
   const disk = faultyDisk();
   const journal = openJournal(directory, makeSegments(), { durable: true, files: disk.files });
   write(journal, 0, 2 * RECORDS);
@@ -414,7 +418,7 @@ for (const fault of ['sync', 'syncDirectory'] as const) {
 
 const recovering = journalSuite('journal: recovery');
 
-recovering('a journal of many lives keeps what no life has done with', ({ directory }) => {
+recovering('a journal of many runs keeps the payments that no run has finished', ({ directory }) => {
   for (let life = 0; life < 5; life++) {
     const segments = makeSegments(8 + journalFileCount(directory));
     assert.is(replay(directory, segments).kind, 'ok');
@@ -428,22 +432,19 @@ recovering('a journal of many lives keeps what no life has done with', ({ direct
   assert.equal(readdirSync(directory), []);
 });
 
-recovering(
-  'unfinished goes through pages of records, and sees what is done while it is pulled',
-  ({ directory }) => {
-    const segments = makeSegments(2, 4096);
-    const journal = openJournal(directory, segments);
-    const refs = write(journal, 0, 2_500);
-    const records = unfinished(directory, segments, () => {});
-    assert.is(records.next().value.ref, refs[0]);
-    for (const ref of refs.slice(1, 2_000)) segments.markDone(ref);
-    assert.equal(records.next().value.id, idOf(2_000));
-    write(journal, 2_500, 5);
-    assert.is([...records].length, 499, 'what was written later is not its business');
-  },
-);
+recovering('unfinished reads page by page, and skips records that become done meanwhile', ({ directory }) => {
+  const segments = makeSegments(2, 4096);
+  const journal = openJournal(directory, segments);
+  const refs = write(journal, 0, 2_500);
+  const records = unfinished(directory, segments, () => {});
+  assert.is(records.next().value.ref, refs[0]);
+  for (const ref of refs.slice(1, 2_000)) segments.markDone(ref);
+  assert.equal(records.next().value.id, idOf(2_000));
+  write(journal, 2_500, 5);
+  assert.is([...records].length, 499, 'records written later are not included');
+});
 
-recovering('unfinished passes over what is reclaimed while it is pulled', ({ directory }) => {
+recovering('unfinished skips segments that are reclaimed meanwhile', ({ directory }) => {
   const segments = makeSegments(8);
   const journal = openJournal(directory, segments);
   const refs = write(journal, 0, 2 * RECORDS);
@@ -455,7 +456,7 @@ recovering('unfinished passes over what is reclaimed while it is pulled', ({ dir
   assert.is(records.next().done, true);
 });
 
-recovering('a record of another file, or of another place, is none', ({ directory }) => {
+recovering('a record from another file or another position is invalid', ({ directory }) => {
   const segments = makeSegments();
   write(openJournal(directory, segments, { writer: 'one' }), 0, 4);
   write(openJournal(directory, segments, { writer: 'other' }), 10, 4);
@@ -464,7 +465,7 @@ recovering('a record of another file, or of another place, is none', ({ director
     .sort();
   const foreign = readFileSync(other as string);
   const own = readFileSync(one as string);
-  // Stale blocks behind the end; a foreign record in the middle; a record of its own at another place.
+  // Stale blocks after the end, a record of another file in the middle, one of its own at another position.
   foreign.copy(own, 64, 64, 128);
   own.copy(own, 128, 0, 64);
   writeFileSync(one as string, Buffer.concat([own, foreign]));
@@ -474,7 +475,7 @@ recovering('a record of another file, or of another place, is none', ({ director
   assert.is(replayed.kind === 'ok' && replayed.damaged.length, 2);
 });
 
-recovering('a record that spoils while it is needed is told of', ({ directory }) => {
+recovering('a record that is damaged while it is still needed is reported', ({ directory }) => {
   const segments = makeSegments();
   write(openJournal(directory, segments), 0, 3);
   const path = join(directory, readdirSync(directory)[0] as string);
@@ -489,12 +490,12 @@ recovering('a record that spoils while it is needed is told of', ({ directory })
   );
 });
 
-recovering('a start that can not take in everything fails, and says why', ({ directory }) => {
+recovering('a start that cannot read everything fails, and says why', ({ directory }) => {
   write(openJournal(directory, makeSegments()), 0, 2 * RECORDS);
   const tooFew = replay(directory, makeSegments(1));
   assert.match(tooFew.kind === 'failed' ? tooFew.reason : '', /no segment is free/);
   const tooSmall = replay(directory, makeSegments(8, 32));
-  assert.match(tooSmall.kind === 'failed' ? tooSmall.reason : '', /larger than a journal file can be/);
+  assert.match(tooSmall.kind === 'failed' ? tooSmall.reason : '', /too large for a journal file/);
   const [name] = readdirSync(directory);
   const path = join(directory, name ?? '');
   rmSync(path);
@@ -523,7 +524,7 @@ recovering(
   },
 );
 
-recovering('a file with the number of another one is not removed in its place', ({ directory }) => {
+recovering('a file with the same number as another one is not removed by mistake', ({ directory }) => {
   const segments = makeSegments();
   const journal = openJournal(directory, segments);
   for (const ref of write(journal, 0, 1)) segments.markDone(ref);
@@ -536,7 +537,7 @@ recovering('a file with the number of another one is not removed in its place', 
 });
 
 recovering(
-  'a directory that is removed under a running gateway costs its records, and nothing more',
+  'when the directory of a running gateway is removed, only its records are lost',
   ({ directory }) => {
     const home = join(directory, 'home');
     mkdirSync(home);
@@ -552,7 +553,7 @@ recovering(
   },
 );
 
-recovering('files that hold nothing go, files of others stay', ({ directory }) => {
+recovering('empty journal files are removed, other files stay', ({ directory }) => {
   writeFileSync(join(directory, 'http-0-0000000003-00000000.1.journal'), 'torn');
   writeFileSync(join(directory, 'http-0-0000000004-00000000.2.journal'), 'of another version');
   writeFileSync(join(directory, 'lock-0123456789abcdef'), '');
@@ -561,7 +562,7 @@ recovering('files that hold nothing go, files of others stay', ({ directory }) =
   assert.is(readdirSync(directory).length, 2);
 });
 
-recovering('whatever happens to the bytes: no wrong record, and no intact one lost', ({ directory }) => {
+recovering('with arbitrary damage no wrong record appears, and no intact one is lost', ({ directory }) => {
   const anyDamage = fc.record({
     count: fc.integer({ min: 1, max: 40 }),
     flips: fc.array(fc.nat(40 * 64 * 8 - 1), { maxLength: 6 }),
@@ -582,7 +583,7 @@ recovering('whatever happens to the bytes: no wrong record, and no intact one lo
         bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
         spoiled.add(bit);
       }
-      // A bit that is flipped twice is as it was.
+      // A bit flipped twice is unchanged.
       const wrong = new Set(
         [...spoiled]
           .filter((bit) => flips.filter((one) => one === bit).length % 2 === 1)
@@ -602,7 +603,7 @@ recovering('whatever happens to the bytes: no wrong record, and no intact one lo
   );
 });
 
-recovering('kill -9 in the middle: whatever was acknowledged is there', async ({ directory }) => {
+recovering('after kill -9 every acknowledged payment is there', async ({ directory }) => {
   for (const goal of [1, 700, 5_000]) {
     const home = join(directory, String(goal));
     mkdirSync(home);
@@ -632,7 +633,7 @@ recovering('kill -9 in the middle: whatever was acknowledged is there', async ({
   }
 });
 
-recovering('a torn write of a killed process is cut off, to the byte', ({ directory }) => {
+recovering('a torn write of a killed process is cut off exactly', ({ directory }) => {
   write(openJournal(directory, makeSegments()), 0, 3);
   const path = join(directory, readdirSync(directory)[0] as string);
   writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.alloc(37, 1)]));

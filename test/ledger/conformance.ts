@@ -16,14 +16,14 @@ import type {
 } from '../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
 
-/** One store, empty at first, and the way to open connections to it. `dispose` comes after every connection's close. */
+/** A new store, and how to open connections to it. Call `dispose` after every connection is closed. */
 export interface Books {
   open(processorNames: readonly string[]): Promise<Ledger>;
   dispose(): Promise<void>;
 }
 
 interface Desk {
-  /** One more connection; by default it names `default` and `fallback`. Closed when the test ends. */
+  /** Opens one more connection, by default with `default` and `fallback`. It is closed when the test ends. */
   connect(...processorNames: string[]): Promise<Ledger>;
 }
 
@@ -33,7 +33,7 @@ const EVENT_DEADLINE_MS = 10_000;
 const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
 const FOREVER_MS = T0_MS + 86_400_000;
 
-/** Registers and runs everything that a ledger promises; `fresh` makes an empty store for each test. */
+/** Registers and runs the tests of everything that a ledger promises. `fresh` creates an empty store for each test. */
 export function conformance(name: string, fresh: () => Promise<Books>): void {
   const test = suite(`${name} keeps the ledger's promises`);
   const check = (title: string, run: (ledger: Ledger, desk: Desk) => Promise<void>) =>
@@ -50,7 +50,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerHealth(check);
   registerEvents(check);
   registerConnections(check);
-  test('a random history reads the same as in the memory model', () => checkHistories(fresh));
+  test('a random history has the same results as in the in-memory model', () => checkHistories(fresh));
   test.run();
 }
 
@@ -142,7 +142,7 @@ function find(ledger: Ledger, number: number): Promise<LedgerEntry | undefined> 
   return must(ledger.find(id(number)));
 }
 
-/** A summary without the names, which only some tests look at. */
+/** A summary without the names, which only some tests check. */
 async function sumsIn(ledger: Ledger, fromMs: number, toMs: number): Promise<Totals[]> {
   const totals = await must(ledger.summary(fromMs, toMs));
   return totals.map(({ count, amountCents }) => ({ count, amountCents }));
@@ -180,7 +180,7 @@ function registerClaims(check: Check): void {
     assert.equal(await find(ledger, 1), entry);
   });
 
-  check('a reserved id is dispatched by whoever comes first, and once', async (ledger) => {
+  check('a reserved id is dispatched once, by the first owner that claims it', async (ledger) => {
     const [clerk, first, second] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
     await claim(ledger, clerk, claimOf(1, { processor: null, requestedAtMs: 0 }));
     const reservedAgain = claimOf(1, { processor: null, requestedAtMs: 0 });
@@ -189,21 +189,21 @@ function registerClaims(check: Check): void {
     assert.equal(await claim(ledger, second, claimOf(1)), ['known']);
     assert.equal(await claim(ledger, clerk, claimOf(1)), ['known']);
     assert.equal(await find(ledger, 1), entryOf(1, { owner: first }));
-    assert.equal(await claim(ledger, first, reservedAgain), ['claimed'], 'it is still theirs');
-    assert.equal(await find(ledger, 1), entryOf(1, { owner: first }), 'and no less dispatched');
+    assert.equal(await claim(ledger, first, reservedAgain), ['claimed'], 'the first owner keeps it');
+    assert.equal(await find(ledger, 1), entryOf(1, { owner: first }), 'and it stays dispatched');
   });
 
-  check('the same owner claims again: other processor, other stamp, one attempt more', async (ledger) => {
+  check('the same owner claims again with another processor and stamp: one more attempt', async (ledger) => {
     const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1));
     const again = claimOf(1, { processor: 1, requestedAtMs: T0_MS + 900, acceptedAtMs: T0_MS + 1 });
     assert.equal(await claim(ledger, owner, again), ['claimed']);
     const moved = entryOf(1, { owner, processor: 1, requestedAtMs: T0_MS + 900, attempts: 2 });
-    assert.equal(await find(ledger, 1), moved, 'the first acceptance stands');
+    assert.equal(await find(ledger, 1), moved, 'the first acceptance is kept');
     await claim(ledger, owner, again);
-    assert.equal(await find(ledger, 1), moved, 'a repeated claim is no attempt');
+    assert.equal(await find(ledger, 1), moved, 'a repeated claim is not another attempt');
     await claim(ledger, owner, { ...again, requestedAtMs: T0_MS + 901 });
-    assert.is((await find(ledger, 1))?.attempts, 3, 'another stamp is');
+    assert.is((await find(ledger, 1))?.attempts, 3, 'another stamp is another attempt');
   });
 
   check('another owner finds it known', async (ledger) => {
@@ -213,7 +213,7 @@ function registerClaims(check: Check): void {
     assert.equal(await find(ledger, 1), entryOf(1, { owner: mine }));
   });
 
-  check('settled and invalid are known to everybody', async (ledger) => {
+  check('settled and rejected payments are known to every owner', async (ledger) => {
     const [mine, theirs] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, mine, claimOf(1), claimOf(2));
     await settle(ledger, mine, settlementOf(1), settlementOf(2, { status: 'rejected', reason: 'no' }));
@@ -222,14 +222,14 @@ function registerClaims(check: Check): void {
     }
   });
 
-  check('another amount conflicts, and the first is noted', async (ledger) => {
+  check('another amount conflicts, and the first such amount is recorded', async (ledger) => {
     const [mine, theirs] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, mine, claimOf(1));
     assert.equal(await claim(ledger, theirs, claimOf(1, { amountCents: 1 })), ['conflict']);
     assert.equal(await claim(ledger, mine, claimOf(1, { amountCents: 2 })), ['conflict']);
     const noted = entryOf(1, { owner: mine, conflictingAmountCents: 1 });
     assert.equal(await find(ledger, 1), noted);
-    assert.equal(await claim(ledger, theirs, claimOf(1)), ['known'], 'the right amount is still right');
+    assert.equal(await claim(ledger, theirs, claimOf(1)), ['known'], 'the original amount is still known');
   });
 
   check('another amount conflicts in every state', async (ledger) => {
@@ -279,34 +279,37 @@ function registerClaims(check: Check): void {
 }
 
 function registerSettlements(check: Check): void {
-  check('a dispatched payment is settled by its owner, as the processor holds it', async (ledger) => {
-    const owner = await acquire(ledger);
-    await claim(ledger, owner, claimOf(1));
-    const charged = settlementOf(1, { processor: 1, amountCents: 2000, requestedAtMs: T0_MS + 77 });
-    assert.equal(await settle(ledger, owner, charged), ['recorded']);
-    const settled = entryOf(1, { status: 'settled', processor: 1, requestedAtMs: T0_MS + 77 });
-    assert.equal(await find(ledger, 1), settled, 'the entry keeps the amount that was posted');
-    assert.equal(await everything(ledger), [
-      { count: 0, amountCents: 0 },
-      { count: 1, amountCents: 2000 },
-    ]);
-    assert.equal(await settle(ledger, owner, charged), ['recorded'], 'the same again is harmless');
-    assert.equal((await everything(ledger))[1], { count: 1, amountCents: 2000 });
-  });
+  check(
+    'a dispatched payment is settled by its owner, with the values that the processor holds',
+    async (ledger) => {
+      const owner = await acquire(ledger);
+      await claim(ledger, owner, claimOf(1));
+      const charged = settlementOf(1, { processor: 1, amountCents: 2000, requestedAtMs: T0_MS + 77 });
+      assert.equal(await settle(ledger, owner, charged), ['recorded']);
+      const settled = entryOf(1, { status: 'settled', processor: 1, requestedAtMs: T0_MS + 77 });
+      assert.equal(await find(ledger, 1), settled, 'the entry keeps the amount that was posted');
+      assert.equal(await everything(ledger), [
+        { count: 0, amountCents: 0 },
+        { count: 1, amountCents: 2000 },
+      ]);
+      assert.equal(await settle(ledger, owner, charged), ['recorded'], 'the same again is harmless');
+      assert.equal((await everything(ledger))[1], { count: 1, amountCents: 2000 });
+    },
+  );
 
-  check('a dispatched payment is set aside with its reason', async (ledger) => {
+  check('a dispatched payment is rejected with its reason', async (ledger) => {
     const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2));
-    const invalid = settlementOf(1, { status: 'rejected', reason: 'HTTP 400: não é válido' });
+    const rejected = settlementOf(1, { status: 'rejected', reason: 'HTTP 400: não é válido' });
     const long = settlementOf(2, { status: 'rejected', reason: `${'é'.repeat(199)}\u{1f995}` });
-    assert.equal(await settle(ledger, owner, invalid, long), ['recorded', 'recorded']);
-    assert.equal(await find(ledger, 1), entryOf(1, { status: 'rejected', reason: invalid.reason }));
+    assert.equal(await settle(ledger, owner, rejected, long), ['recorded', 'recorded']);
+    assert.equal(await find(ledger, 1), entryOf(1, { status: 'rejected', reason: rejected.reason }));
     assert.is((await find(ledger, 2))?.reason, `${'é'.repeat(199)}\ufffd`, 'a long reason is cut');
     assert.equal((await everything(ledger))[0], { count: 0, amountCents: 0 });
-    assert.equal(await settle(ledger, owner, invalid), ['recorded']);
+    assert.equal(await settle(ledger, owner, rejected), ['recorded']);
   });
 
-  check('nobody else settles it', async (ledger) => {
+  check('no other owner can settle it', async (ledger) => {
     const [mine, theirs] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, mine, claimOf(1), claimOf(3, { processor: null, requestedAtMs: 0 }));
     assert.equal(await settle(ledger, theirs, settlementOf(1)), ['fenced']);
@@ -316,7 +319,7 @@ function registerSettlements(check: Check): void {
     assert.equal((await everything(ledger))[0], { count: 0, amountCents: 0 });
   });
 
-  check('what is settled stays as it was settled', async (ledger) => {
+  check('a settled payment does not change any more', async (ledger) => {
     const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2));
     await settle(ledger, owner, settlementOf(1), settlementOf(2, { status: 'rejected', reason: 'no' }));
@@ -352,12 +355,12 @@ function registerSettlements(check: Check): void {
 }
 
 function registerCommits(check: Check): void {
-  check('a commit of nothing', async (ledger) => {
+  check('an empty commit', async (ledger) => {
     const owner = await acquire(ledger);
     assert.equal(await must(ledger.commit(owner, [], [])), { settled: [], claimed: [] });
   });
 
-  check('settlements go before claims, and each in order', async (ledger) => {
+  check('settlements come before claims, both in order', async (ledger) => {
     const owner = await acquire(ledger);
     assert.equal(await must(ledger.commit(owner, [settlementOf(1)], [claimOf(1)])), {
       settled: ['fenced'],
@@ -370,7 +373,7 @@ function registerCommits(check: Check): void {
     assert.equal((await everything(ledger))[0], { count: 1, amountCents: 1990 });
   });
 
-  check('an id twice in one batch is as in two', async (ledger) => {
+  check('an id twice in one batch works as in two batches', async (ledger) => {
     const owner = await acquire(ledger);
     const batch = [
       claimOf(1),
@@ -399,15 +402,15 @@ function registerCommits(check: Check): void {
     assert.equal(await everything(ledger), books);
   });
 
-  check('an owner that never was, or is no more, claims nothing', async (ledger) => {
+  check('an owner that never existed or was released claims nothing', async (ledger) => {
     const [gone, owner] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, owner, claimOf(1));
     await must(ledger.releaseLease(gone));
-    for (const nobody of [gone, owner + 1000]) {
+    for (const stranger of [gone, owner + 1000]) {
       const claims = [claimOf(1), claimOf(1, { amountCents: 3 }), claimOf(2)];
-      assert.equal(await claim(ledger, nobody, ...claims), ['fenced', 'fenced', 'fenced']);
+      assert.equal(await claim(ledger, stranger, ...claims), ['fenced', 'fenced', 'fenced']);
     }
-    assert.equal(await find(ledger, 1), entryOf(1, { owner }), 'nor does it note a conflict');
+    assert.equal(await find(ledger, 1), entryOf(1, { owner }), 'and records no conflict');
     assert.is(await find(ledger, 2), undefined);
   });
 
@@ -434,7 +437,7 @@ function registerCommits(check: Check): void {
     assert.is(await find(ledger, 1), undefined);
   });
 
-  check('a big batch', async (ledger) => {
+  check('a large batch', async (ledger) => {
     const owner = await acquire(ledger);
     const numbers = Array.from({ length: 1000 }, (_, number) => number);
     const claims = numbers.map((number) => claimOf(number, { requestedAtMs: T0_MS + number }));
@@ -453,7 +456,7 @@ async function entriesOf(ledger: Ledger, count: number): Promise<(LedgerEntry | 
 }
 
 function registerOwners(check: Check): void {
-  check('owners are positive, ascending and never given twice', async (ledger, desk) => {
+  check('owner numbers are positive, ascending and never given out twice', async (ledger, desk) => {
     const other = await desk.connect();
     const first = await acquire(ledger);
     const second = await must(other.acquireLease({ instanceId: 'gateway-2', name: 'pool-1' }, T0_MS + 9));
@@ -470,7 +473,7 @@ function registerOwners(check: Check): void {
     assert.ok((await acquire(ledger)) > second);
   });
 
-  check('owners come back ascending, however many', async (ledger) => {
+  check('owners are listed in ascending order, however many there are', async (ledger) => {
     const acquired: number[] = [];
     for (let count = 0; count < 12; count++) acquired.push(await acquire(ledger));
     assert.equal(await numbersOf(ledger), acquired);
@@ -486,7 +489,7 @@ function registerOwners(check: Check): void {
     assert.equal(await must(ledger.owners()), []);
   });
 
-  check('who holds something cannot retire: the lease runs out instead', async (ledger) => {
+  check('an owner that has entries cannot be released: its lease expires instead', async (ledger) => {
     const [owner, successor] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, owner, claimOf(1));
     await must(ledger.releaseLease(owner));
@@ -495,12 +498,12 @@ function registerOwners(check: Check): void {
     assert.equal(await numbersOf(ledger), [successor]);
     await settle(ledger, successor, settlementOf(1));
     await must(ledger.releaseLease(successor));
-    assert.equal(await numbersOf(ledger), [], 'what is settled is held by nobody');
+    assert.equal(await numbersOf(ledger), [], 'no owner holds a settled entry');
   });
 }
 
 function registerTakeOvers(check: Check): void {
-  check('what an owner holds is taken over, a page at a time', async (ledger) => {
+  check('the entries of an owner are taken over, a page at a time', async (ledger) => {
     const [dead, successor] = [await acquire(ledger), await acquire(ledger)];
     const dispatched = Array.from({ length: 23 }, (_, number) => claimOf(number));
     await claim(ledger, dead, ...dispatched, claimOf(23, { processor: null, requestedAtMs: 0 }));
@@ -522,7 +525,7 @@ function registerTakeOvers(check: Check): void {
     assert.equal(await settle(ledger, successor, settlementOf(2)), ['recorded']);
   });
 
-  check('a lease that still runs protects its owner, if asked', async (ledger) => {
+  check('a lease that is still valid protects its owner, if the caller asks for that', async (ledger) => {
     const [owner, successor] = [await acquire(ledger, T0_MS + 1000), await acquire(ledger)];
     await claim(ledger, owner, claimOf(1));
     assert.equal(await must(ledger.takeOver(owner, successor, 10, T0_MS + 999)), []);
@@ -533,7 +536,7 @@ function registerTakeOvers(check: Check): void {
     assert.is(await must(ledger.renewLease(owner, T0_MS + 9000)), false);
   });
 
-  check('a fenced owner claims nothing, and settles only what is still its own', async (ledger) => {
+  check('a fenced owner claims nothing, and settles only entries that it still owns', async (ledger) => {
     const [dead, successor] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, dead, claimOf(1), claimOf(2));
     const taken = await must(ledger.takeOver(dead, successor, 1));
@@ -551,17 +554,21 @@ function registerTakeOvers(check: Check): void {
     assert.equal((await everything(ledger))[0], { count: 2, amountCents: 3980 });
   });
 
-  check('an owner with nothing is fenced as well', async (ledger) => {
+  check('an owner without entries is fenced as well', async (ledger) => {
     const [idle, successor] = [await acquire(ledger), await acquire(ledger)];
     assert.equal(await must(ledger.takeOver(idle, successor, 10)), []);
     assert.is(await must(ledger.renewLease(idle, FOREVER_MS)), false);
     assert.equal(await claim(ledger, idle, claimOf(1)), ['fenced']);
     assert.equal(await numbersOf(ledger), [successor]);
-    assert.equal(await must(ledger.takeOver(idle, successor, 10)), [], 'again is harmless');
-    assert.equal(await must(ledger.takeOver(idle + 1000, successor, 10)), [], 'so is one that never was');
+    assert.equal(await must(ledger.takeOver(idle, successor, 10)), [], 'repeating it is harmless');
+    assert.equal(
+      await must(ledger.takeOver(idle + 1000, successor, 10)),
+      [],
+      'so is an owner that never existed',
+    );
   });
 
-  check('who takes over and dies half way is taken over in turn', async (ledger) => {
+  check('a successor that dies halfway is taken over in turn', async (ledger) => {
     const [dead, successor, last] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
     await claim(ledger, dead, claimOf(1), claimOf(2), claimOf(3));
     await must(ledger.takeOver(dead, successor, 1));
@@ -577,7 +584,7 @@ function registerTakeOvers(check: Check): void {
     assert.equal(await numbersOf(ledger), [last]);
   });
 
-  check('two heirs share, and none gets what the other got', async (ledger, desk) => {
+  check('two successors share the entries, and none gets an entry of the other', async (ledger, desk) => {
     const other = await desk.connect();
     const [dead, one, two] = [await acquire(ledger), await acquire(ledger), await acquire(other)];
     const numbers = Array.from({ length: 60 }, (_, number) => number);
@@ -611,7 +618,7 @@ function byId(entries: readonly LedgerEntry[]): LedgerEntry[] {
 }
 
 function registerSummaries(check: Check): void {
-  check('an empty ledger sums to nothing', async (ledger) => {
+  check('an empty ledger has zero totals', async (ledger) => {
     const nothing = [
       { count: 0, amountCents: 0 },
       { count: 0, amountCents: 0 },
@@ -656,7 +663,7 @@ function registerSummaries(check: Check): void {
     }
   });
 
-  check('the first and the last moment a ledger can hold', async (ledger) => {
+  check('the first and the last time that a ledger can store', async (ledger) => {
     await settleAt(ledger, [0, 2 ** 48 - 1]);
     const summaries = await Promise.all(
       [
@@ -673,7 +680,7 @@ function registerSummaries(check: Check): void {
     );
   });
 
-  check('a sum that cannot be told to the cent is not told, and the rest goes on', async (ledger) => {
+  check('a sum that is not exact is unavailable, and the ledger goes on working', async (ledger) => {
     const owner = await acquire(ledger);
     const most = 2 ** 53 - 1;
     const stamps = [0, 1, 1000, 60_000, 3_600_000, 86_400_000].map((ms) => T0_MS + ms);
@@ -684,7 +691,7 @@ function registerSummaries(check: Check): void {
     const settlements = stamps.map((requestedAtMs, number) =>
       settlementOf(number, { amountCents: most, requestedAtMs }),
     );
-    // One by one and together, so that what is stored is added to, and what is added is beyond by itself.
+    // One by one and together, so that both the stored sum and the added sum leave the exact range.
     const replies = [
       ...(await settle(ledger, owner, ...settlements.slice(0, 1))),
       ...(await settle(ledger, owner, ...settlements.slice(1, 4))),
@@ -712,7 +719,7 @@ function registerSummaries(check: Check): void {
     });
   });
 
-  check('big amounts keep every cent', async (ledger) => {
+  check('large amounts keep every cent', async (ledger) => {
     const owner = await acquire(ledger);
     const amountCents = 2 ** 52 - 1;
     await claim(ledger, owner, claimOf(1, { amountCents }), claimOf(2, { amountCents: 3 }));
@@ -722,7 +729,7 @@ function registerSummaries(check: Check): void {
   });
 }
 
-/** Settles one payment at each stamp, at processor 0, of 1, 2, 3... cents. */
+/** Settles one payment of 1, 2, 3... cents at each stamp, at processor 0. */
 async function settleAt(ledger: Ledger, stampsMs: readonly number[]): Promise<void> {
   const owner = await acquire(ledger);
   const claims = stampsMs.map((requestedAtMs, index) =>
@@ -746,9 +753,9 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** Of processors that some connections name and others do not: renamed, removed, or not there yet. */
+/** Tests with processors that only some connections name: renamed, removed, or added later. */
 function registerNames(check: Check): void {
-  check('what a removed or renamed processor has settled stays in every summary', async (ledger, desk) => {
+  check('the payments of a removed or renamed processor stay in every summary', async (ledger, desk) => {
     const owner = await acquire(ledger);
     await claim(
       ledger,
@@ -770,7 +777,11 @@ function registerNames(check: Check): void {
     const of = (count: number) => ({ name: 'fallback', count, amountCents: count * 1990 });
     assert.equal(await must(other.summary(-Infinity, Infinity)), [...named, of(2)]);
     assert.equal(await must(other.summary(T0_MS, T0_MS + 999)), [...named, of(1)], 'within the window');
-    assert.equal(await must(other.summary(T0_MS + 71_000, Infinity)), named, 'not without money in it');
+    assert.equal(
+      await must(other.summary(T0_MS + 71_000, Infinity)),
+      named,
+      'not without payments in the window',
+    );
     assert.equal((await find(other, 1))?.processorName, 'fallback');
     assert.is((await find(other, 1))?.processor, null);
     assert.equal(
@@ -780,11 +791,11 @@ function registerNames(check: Check): void {
     assert.equal(
       (await must(ledger.summary(-Infinity, Infinity))).map(({ name }) => name),
       NAMES,
-      'a name without money is shown only where it is configured',
+      'a name without payments is shown only where it is configured',
     );
   });
 
-  check('so does what a processor settles that comes after a connection was opened', async (ledger, desk) => {
+  check('so do the payments of a processor added after a connection was opened', async (ledger, desk) => {
     const other = await desk.connect('late', 'default');
     const owner = await acquire(other);
     await claim(other, owner, claimOf(1), claimOf(2, { processor: 1 }), claimOf(3));
@@ -797,45 +808,42 @@ function registerNames(check: Check): void {
     ]);
   });
 
-  check(
-    'a take-over leaves what was sent to a processor that the heir does not know',
-    async (ledger, desk) => {
-      const owner = await acquire(ledger, T0_MS);
-      const numbers = Array.from({ length: 12 }, (_, number) => number);
-      await claim(ledger, owner, ...numbers.map((number) => claimOf(number, { processor: number % 2 })));
-      await claim(ledger, owner, claimOf(12, { processor: null, requestedAtMs: 0 }));
-      const other = await desk.connect('default');
-      assert.equal(await must(other.stranded(T0_MS - 1)), [], 'while its owner lives it is not stranded');
-      assert.equal(await must(other.stranded(T0_MS)), [{ name: 'fallback', count: 6 }]);
-      const successor = await acquire(other);
-      const taken: LedgerEntry[] = [];
-      for (const _ of numbers) taken.push(...(await must(other.takeOver(owner, successor, 2))));
-      const ids = byId(taken).map(({ correlationId }) => correlationId);
-      assert.equal(ids, [0, 2, 4, 6, 8, 10, 12].map(id));
-      assert.equal(await find(other, 1), entryOf(1, { owner, processor: null, processorName: 'fallback' }));
-      assert.equal(
-        await numbersOf(other),
-        [owner, successor],
-        'the owner stays, so that its entries are found',
-      );
-      assert.equal(await must(other.stranded(T0_MS)), [{ name: 'fallback', count: 6 }]);
-      assert.equal(await must(ledger.stranded(T0_MS)), [], 'an instance that knows the processor can ask');
-      assert.is(await must(ledger.renewLease(owner, FOREVER_MS)), false);
+  check('a takeover leaves entries at a processor that the successor does not know', async (ledger, desk) => {
+    const owner = await acquire(ledger, T0_MS);
+    const numbers = Array.from({ length: 12 }, (_, number) => number);
+    await claim(ledger, owner, ...numbers.map((number) => claimOf(number, { processor: number % 2 })));
+    await claim(ledger, owner, claimOf(12, { processor: null, requestedAtMs: 0 }));
+    const other = await desk.connect('default');
+    assert.equal(await must(other.stranded(T0_MS - 1)), [], 'while its owner lives it is not stranded');
+    assert.equal(await must(other.stranded(T0_MS)), [{ name: 'fallback', count: 6 }]);
+    const successor = await acquire(other);
+    const taken: LedgerEntry[] = [];
+    for (const _ of numbers) taken.push(...(await must(other.takeOver(owner, successor, 2))));
+    const ids = byId(taken).map(({ correlationId }) => correlationId);
+    assert.equal(ids, [0, 2, 4, 6, 8, 10, 12].map(id));
+    assert.equal(await find(other, 1), entryOf(1, { owner, processor: null, processorName: 'fallback' }));
+    assert.equal(
+      await numbersOf(other),
+      [owner, successor],
+      'the owner stays, so that its entries can be found',
+    );
+    assert.equal(await must(other.stranded(T0_MS)), [{ name: 'fallback', count: 6 }]);
+    assert.equal(await must(ledger.stranded(T0_MS)), [], 'an instance that knows the processor can ask');
+    assert.is(await must(ledger.renewLease(owner, FOREVER_MS)), false);
 
-      const knowing = await acquire(ledger);
-      const rest: LedgerEntry[] = [];
-      for (const _ of numbers) rest.push(...(await must(ledger.takeOver(owner, knowing, 2, T0_MS))));
-      assert.equal(
-        byId(rest).map(({ correlationId }) => correlationId),
-        [1, 3, 5, 7, 9, 11].map(id),
-      );
-      assert.equal(await settle(ledger, knowing, settlementOf(1, { processor: 1 })), ['recorded']);
-      assert.equal(await numbersOf(other), [successor, knowing]);
-      assert.equal(await must(other.stranded(T0_MS)), []);
-    },
-  );
+    const knowing = await acquire(ledger);
+    const rest: LedgerEntry[] = [];
+    for (const _ of numbers) rest.push(...(await must(ledger.takeOver(owner, knowing, 2, T0_MS))));
+    assert.equal(
+      byId(rest).map(({ correlationId }) => correlationId),
+      [1, 3, 5, 7, 9, 11].map(id),
+    );
+    assert.equal(await settle(ledger, knowing, settlementOf(1, { processor: 1 })), ['recorded']);
+    assert.equal(await numbersOf(other), [successor, knowing]);
+    assert.equal(await must(other.stranded(T0_MS)), []);
+  });
 
-  check('an owner that retires leaves what it cannot settle to be found', async (ledger, desk) => {
+  check('entries that a released owner could not settle can be found', async (ledger, desk) => {
     const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1, { processor: 1 }), claimOf(2, { processor: 1 }));
     await must(ledger.releaseLease(owner));
@@ -846,12 +854,12 @@ function registerNames(check: Check): void {
     await must(other.purge(T0_MS + 1));
     assert.equal(await must(other.stranded(T0_MS)), []);
     assert.equal(await must(other.takeOver(owner, successor, 10)), []);
-    assert.equal(await numbersOf(other), [successor], 'an owner that holds nothing any more goes');
+    assert.equal(await numbersOf(other), [successor], 'an owner without entries is removed');
   });
 }
 
 function registerPages(check: Check): void {
-  check('a walk comes to every payment once, however long its pages are', async (ledger) => {
+  check('paging returns every payment once, whatever the page size', async (ledger) => {
     const owner = await acquire(ledger);
     const numbers = Array.from({ length: 25 }, (_, index) => index);
     await claim(ledger, owner, ...numbers.map((number) => claimOf(number)));
@@ -861,11 +869,11 @@ function registerPages(check: Check): void {
     }
   });
 
-  check('a walk over nothing ends', async (ledger) => {
+  check('paging over an empty ledger ends', async (ledger) => {
     assert.equal(await walk(ledger, -Infinity, Infinity, 10), []);
   });
 
-  check('a walk has the payments that may have been sent in its window', async (ledger) => {
+  check('paging returns the payments that may have been sent in the window', async (ledger) => {
     const owner = await acquire(ledger);
     await claim(
       ledger,
@@ -886,11 +894,11 @@ function registerPages(check: Check): void {
       (await walk(ledger, T0_MS + fromMs, T0_MS + toMs, 2))
         .map(({ correlationId }) => Number(correlationId.slice(-2)))
         .sort((one, other) => one - other);
-    assert.equal(await numbersIn(-1, 0), [1, 2, 3, 4], 'what is accepted at the end of the window');
-    assert.equal(await numbersIn(5, 5), [1, 2, 3, 4], 'and what is stamped at its beginning');
-    assert.equal(await numbersIn(6, 49), [1, 2, 4], 'but not what is final by then');
-    assert.equal(await numbersIn(31, 50), [1, 2, 5], 'set aside or settled');
-    assert.equal(await numbersIn(-9, -1), [], 'nor what comes later');
+    assert.equal(await numbersIn(-1, 0), [1, 2, 3, 4], 'accepted at the end of the window');
+    assert.equal(await numbersIn(5, 5), [1, 2, 3, 4], 'stamped at its beginning');
+    assert.equal(await numbersIn(6, 49), [1, 2, 4], 'not final before it');
+    assert.equal(await numbersIn(31, 50), [1, 2, 5], 'rejected or settled');
+    assert.equal(await numbersIn(-9, -1), [], 'not accepted after it');
     assert.equal(await numbersIn(-Infinity, Infinity), [1, 2, 3, 4, 5]);
   });
 }
@@ -923,7 +931,7 @@ function registerPurges(check: Check): void {
     assert.is(await must(ledger.renewLease(owner, FOREVER_MS)), true);
   });
 
-  check('what was in flight does not come back', async (ledger) => {
+  check('payments in flight do not come back after a purge', async (ledger) => {
     const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2));
     await settle(ledger, owner, settlementOf(2));
@@ -932,13 +940,17 @@ function registerPurges(check: Check): void {
     const old = [claimOf(1), claimOf(3), claimOf(4, { processor: null, requestedAtMs: 0 })];
     assert.equal(await claim(ledger, owner, ...old), ['purged', 'purged', 'purged']);
     const young = [claimOf(5, { acceptedAtMs: T0_MS + 1 }), claimOf(1, { acceptedAtMs: T0_MS + 2 })];
-    assert.equal(await claim(ledger, owner, ...young), ['claimed', 'claimed'], 'a new life');
+    assert.equal(await claim(ledger, owner, ...young), ['claimed', 'claimed'], 'a new entry');
     assert.equal(await settle(ledger, owner, settlementOf(1)), ['recorded']);
     assert.equal((await everything(ledger))[0], { count: 1, amountCents: 1990 });
-    assert.equal(await claim(ledger, owner, claimOf(1)), ['known'], 'what is known is not asked its age');
+    assert.equal(
+      await claim(ledger, owner, claimOf(1)),
+      ['known'],
+      'a known payment is not checked for its age',
+    );
   });
 
-  check('nothing is left to take over or to hold', async (ledger) => {
+  check('after a purge there is nothing to take over, and owners can be released', async (ledger) => {
     const [dead, successor, other] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
     await claim(ledger, dead, claimOf(1), claimOf(2));
     await claim(ledger, other, claimOf(3));
@@ -950,7 +962,7 @@ function registerPurges(check: Check): void {
     assert.equal(await numbersOf(ledger), []);
   });
 
-  check('a purge by a clock that was a year ahead forgets nothing that comes after it', async (ledger) => {
+  check('a purge by a clock that is a year ahead does not affect later payments', async (ledger) => {
     const owner = await acquire(ledger);
     await must(ledger.purge(T0_MS + 365 * 24 * 3_600_000));
     const reserved = claimOf(2, { processor: null, requestedAtMs: 0 });
@@ -959,7 +971,7 @@ function registerPurges(check: Check): void {
     assert.equal(await claim(ledger, owner, claimOf(3, late)), ['purged'], 'while the clock is ahead');
   });
 
-  check('the later of two purges counts, and the earlier still empties', async (ledger) => {
+  check('the later of two purges counts, and the earlier one still empties the books', async (ledger) => {
     const owner = await acquire(ledger);
     await must(ledger.purge(T0_MS + 10));
     await claim(ledger, owner, claimOf(1, { acceptedAtMs: T0_MS + 10 }));
@@ -971,30 +983,34 @@ function registerPurges(check: Check): void {
 }
 
 function registerHealth(check: Check): void {
-  check('one turn at a time, for each processor', async (ledger, desk) => {
+  check('one health turn at a time for each processor', async (ledger, desk) => {
     const other = await desk.connect();
     assert.equal(await must(ledger.takeHealthTurn(0, 0)), { turn: 1, isTaken: true });
     assert.equal(await must(other.takeHealthTurn(0, 0)), { turn: 1, isTaken: false });
-    assert.equal(await must(ledger.takeHealthTurn(0, 0)), { turn: 1, isTaken: false }, 'nor to its taker');
+    assert.equal(
+      await must(ledger.takeHealthTurn(0, 0)),
+      { turn: 1, isTaken: false },
+      'not even for the one that took it',
+    );
     assert.equal(await must(other.takeHealthTurn(1, 0)), { turn: 1, isTaken: true });
     assert.equal(await must(other.takeHealthTurn(0, 1)), { turn: 2, isTaken: true });
     assert.equal(await must(ledger.takeHealthTurn(0, 1)), { turn: 2, isTaken: false });
   });
 
-  check('a turn from the moments that earlier versions stored is followed by the next', async (ledger) => {
+  check('turns continue after the times that earlier versions stored', async (ledger) => {
     assert.equal(await must(ledger.takeHealthTurn(0, T0_MS)), { turn: T0_MS + 1, isTaken: true });
     assert.equal(await must(ledger.takeHealthTurn(0, 0)), { turn: T0_MS + 1, isTaken: false });
     assert.equal(await must(ledger.takeHealthTurn(0, T0_MS + 1)), { turn: T0_MS + 2, isTaken: true });
   });
 
-  check('many ask at once, and one gets it', async (ledger, desk) => {
+  check('when many ask at once one gets the turn', async (ledger, desk) => {
     const other = await desk.connect();
     const asked = [ledger, other, ledger, other, ledger, other];
     const turns = await Promise.all(asked.map((each) => must(each.takeHealthTurn(0, 0))));
     assert.is(turns.filter(({ isTaken }) => isTaken).length, 1);
   });
 
-  check('a report leaves the turn as it is', async (ledger) => {
+  check('a health report does not change the turn', async (ledger) => {
     await must(ledger.publishHealth(reportOf(0)));
     assert.equal(await must(ledger.takeHealthTurn(0, 0)), { turn: 1, isTaken: true });
     await must(ledger.publishHealth(reportOf(0)));
@@ -1007,7 +1023,7 @@ function reportOf(processor: number, change: Partial<HealthReport> = {}): Health
 }
 
 function registerEvents(check: Check): void {
-  check('what one connection does, the other hears', async (ledger, desk) => {
+  check('events of one connection reach the other', async (ledger, desk) => {
     const other = await desk.connect();
     const heard: LedgerEvent[] = [];
     const unsubscribe = await must(other.subscribe((event) => heard.push(event)));
@@ -1026,7 +1042,7 @@ function registerEvents(check: Check): void {
     unsubscribe();
   });
 
-  check('a subscriber first learns how things stand', async (ledger, desk) => {
+  check('a subscriber first gets the current state', async (ledger, desk) => {
     const [first, second] = [reportOf(0), reportOf(0, { minResponseTimeMs: 5, checkedAtMs: T0_MS + 9 })];
     await must(ledger.publishHealth(first));
     await must(ledger.publishHealth(second));
@@ -1046,7 +1062,7 @@ function registerEvents(check: Check): void {
     unsubscribe();
   });
 
-  check('two subscribers both hear, and one that left hears nothing', async (ledger, desk) => {
+  check('both subscribers get events, and an ended subscription gets none', async (ledger, desk) => {
     const other = await desk.connect();
     const [left, stayed]: [LedgerEvent[], LedgerEvent[]] = [[], []];
     const leave = await must(other.subscribe((event) => left.push(event)));
@@ -1059,7 +1075,7 @@ function registerEvents(check: Check): void {
     stay();
   });
 
-  check('a subscription of a ledger that is closed ends with it', async (ledger, desk) => {
+  check('closing a ledger ends its subscriptions', async (ledger, desk) => {
     const [closing, staying] = [await desk.connect(), await desk.connect()];
     const [heard, heardByOther]: [LedgerEvent[], LedgerEvent[]] = [[], []];
     await must(closing.subscribe((event) => heard.push(event)));
@@ -1073,7 +1089,7 @@ function registerEvents(check: Check): void {
   });
 }
 
-/** Waits for what another connection brings about. The deadline only bounds a failure. */
+/** Waits for an effect of another connection. The deadline only matters for a failing test. */
 async function until(isSo: () => boolean): Promise<void> {
   const deadlineMs = performance.now() + EVENT_DEADLINE_MS;
   while (!isSo()) {
@@ -1083,7 +1099,7 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 function registerConnections(check: Check): void {
-  check('two connections see one set of books', async (ledger, desk) => {
+  check('two connections see the same books', async (ledger, desk) => {
     const other = await desk.connect();
     const owner = await acquire(ledger);
     assert.equal(await claim(other, owner, claimOf(1)), ['claimed']);
@@ -1093,11 +1109,15 @@ function registerConnections(check: Check): void {
     for (let number = 2; number < 30; number++) {
       await claim(ledger, owner, claimOf(number));
       await settle(ledger, owner, settlementOf(number));
-      assert.is((await everything(other))[0]?.count, number, 'a summary sees what was just answered');
+      assert.is(
+        (await everything(other))[0]?.count,
+        number,
+        'a summary includes a commit that was just answered',
+      );
     }
   });
 
-  check('processors go by name, whatever their order', async (ledger, desk) => {
+  check('processors are identified by name, whatever their order', async (ledger, desk) => {
     const owner = await acquire(ledger);
     await claim(ledger, owner, claimOf(1), claimOf(2, { processor: 1 }), claimOf(3, { processor: 1 }));
     await settle(ledger, owner, settlementOf(1), settlementOf(2, { processor: 1, amountCents: 7 }));
@@ -1112,7 +1132,7 @@ function registerConnections(check: Check): void {
     assert.is((await find(other, 1))?.processor, 2);
     assert.is((await find(other, 3))?.processor, 1);
     assert.equal(await settle(other, owner, settlementOf(3, { processor: 0 })), ['recorded']);
-    assert.is((await find(ledger, 3))?.processor, null, 'this one knows no third');
+    assert.is((await find(ledger, 3))?.processor, null, 'this connection has no third processor');
     assert.is((await must(other.takeHealthTurn(1, 0))).isTaken, false);
     assert.is((await must(other.takeHealthTurn(2, 0))).isTaken, true);
     const heard: LedgerEvent[] = [];
@@ -1140,7 +1160,7 @@ function registerConnections(check: Check): void {
     assert.ok((await acquire(reopened)) > owner);
   });
 
-  check('ping answers, and a closed ledger says that it is', async (ledger) => {
+  check('ping answers, and a closed ledger says that it is closed', async (ledger) => {
     await must(ledger.ping());
     const owner = await acquire(ledger);
     await ledger.close();
@@ -1177,7 +1197,7 @@ interface History {
   readonly steps: readonly { readonly connection: number; readonly step: Step }[];
 }
 
-/** Ids, stamps and owners come from small sets, so that they meet again. Owners are ordinals of enlistment. */
+/** Ids, stamps and owners come from small sets, so that they repeat. Owners are numbered in the order of their leases. */
 function arbitraryHistory(): fc.Arbitrary<History> {
   const number = fc.integer({ min: 0, max: 11 });
   const owner = fc.integer({ min: 0, max: 4 });
@@ -1249,7 +1269,7 @@ interface Pair {
   readonly model: Ledger;
 }
 
-/** Plays one history against both, answer by answer; then compares all that can be asked. */
+/** Runs one history on both and compares every answer, and then the complete contents. */
 async function replay(history: History, pairs: readonly Pair[]): Promise<void> {
   const owners: { readonly actual: number; readonly model: number }[] = [];
   const read = async (pair: Pair, step: Step) => {
@@ -1294,7 +1314,7 @@ async function play(ledger: Ledger, step: Step, owner: (ordinal: number) => numb
   }
 }
 
-/** Which entries come on which page is not promised; all of them together are. */
+/** The pages may differ; only their union is compared. */
 async function takeAll(ledger: Ledger, from: number, to: number, ifExpiredAtMs: number): Promise<unknown> {
   const taken: LedgerEntry[] = [];
   if (from === to) return taken;
@@ -1306,7 +1326,7 @@ async function takeAll(ledger: Ledger, from: number, to: number, ifExpiredAtMs: 
   }
 }
 
-/** All entries and owners, the owners by their ordinals, since their numbers are the ledger's own affair. */
+/** All entries and owners. Owners are identified by their order, since each ledger chooses its own numbers. */
 async function inventory(ledger: Ledger, ordinals: ReadonlyMap<number, number>): Promise<unknown> {
   const entries = await Promise.all(Array.from({ length: 12 }, (_, number) => find(ledger, number)));
   const owners = await must(ledger.owners());

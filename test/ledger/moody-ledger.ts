@@ -4,16 +4,16 @@ type Call = keyof Ledger;
 
 /** How a ledger behaves towards one of its users. */
 export class Mood {
-  /** Calls that are answered `unavailable`, and not done. */
+  /** Calls that are answered `unavailable` and not carried out. */
   readonly away = new Set<Call>();
-  /** Calls that are done, and answered `unavailable`. */
+  /** Calls that are carried out and answered `unavailable`. */
   readonly forgetful = new Set<Call>();
   /** Every call, in order. */
   readonly calls: Call[] = [];
   #slow: Promise<void> | null = null;
   #slowCall: Call | null = null;
 
-  /** From now on calls wait, or only those of one kind; what this returns lets them, and those to come, go on. */
+  /** Holds all calls from now on, or those of one kind. Returns a function that lets them continue. */
   slow(call: Call | null = null): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#slow = promise;
@@ -33,7 +33,7 @@ export class Mood {
   }
 }
 
-/** The same ledger, seen by somebody for whom it is in a mood. */
+/** A connection to the ledger that behaves as `mood` says. */
 export function moody(ledger: Ledger, mood: Mood): Ledger {
   return new Proxy(ledger, {
     get:

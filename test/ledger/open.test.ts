@@ -11,7 +11,7 @@ import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
 const PARTS = { clock: systemClock, random: Math.random };
 const NAMES = ['default', 'fallback'];
 
-test('a path opens the embedded ledger, for the processors named', async () => {
+test('a path opens the embedded ledger with the given processors', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'open-'));
   const ledger = await openLedger(
     { kind: 'lmdb', path: join(directory, 'deep/ledger') },
@@ -26,7 +26,7 @@ test('a path opens the embedded ledger, for the processors named', async () => {
   rmSync(directory, { recursive: true });
 });
 
-test('a URL opens the one on Redis, also while that is away', async () => {
+test('a URL opens the Redis ledger, even while Redis is unavailable', async () => {
   const ledger = await openLedger({ kind: 'redis', url: 'redis://127.0.0.1:1' }, NAMES, PARTS, 'here');
   assert.instance(ledger, RedisLedger);
   assert.is((await ledger.ping()).kind, 'unavailable');

@@ -37,7 +37,7 @@ export async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
   return answer.value;
 }
 
-/** What each processor has settled, without its name. */
+/** The totals of each processor, without its name. */
 export async function sumsOf(ledger: Ledger): Promise<Totals[]> {
   const totals = await must(ledger.summary(-Infinity, Infinity));
   return totals.map(({ count, amountCents }) => ({ count, amountCents }));

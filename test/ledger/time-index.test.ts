@@ -5,18 +5,18 @@ import { rangesOf, type TimeRange, UNIT_SPANS_MS, unitStartMs } from '../../src/
 
 const [, SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS] = UNIT_SPANS_MS as [number, number, number, number, number];
 
-test('a window inside two seconds is read by the millisecond', () => {
+test('a window within two seconds is read in milliseconds', () => {
   assert.equal(rangesOf(1500, 1500), [{ unit: 0, firstMs: 1500, lastMs: 1500 }]);
   assert.equal(rangesOf(1500, 2998), [{ unit: 0, firstMs: 1500, lastMs: 2998 }]);
 });
 
-test('whole units are read as such', () => {
+test('whole units are read as whole buckets', () => {
   assert.equal(rangesOf(2000, 2999), [{ unit: 1, firstMs: 2000, lastMs: 2999 }]);
   assert.equal(rangesOf(HOUR_MS, 3 * HOUR_MS - 1), [{ unit: 3, firstMs: HOUR_MS, lastMs: 3 * HOUR_MS - 1 }]);
   assert.equal(rangesOf(0, 9 * DAY_MS - 1), [{ unit: 4, firstMs: 0, lastMs: 9 * DAY_MS - 1 }]);
 });
 
-test('a long window has two edges of each unit', () => {
+test('a long window has two edges in each unit', () => {
   const fromMs = DAY_MS - HOUR_MS - MINUTE_MS - SECOND_MS - 1;
   const toMs = 2 * DAY_MS + HOUR_MS + MINUTE_MS + SECOND_MS;
   assert.equal(
@@ -25,11 +25,11 @@ test('a long window has two edges of each unit', () => {
   );
 });
 
-test('a window that ends before it starts has no stretches', () => {
+test('a window that ends before it starts has no ranges', () => {
   assert.equal(rangesOf(1, 0), []);
 });
 
-test('the stretches cover the window, whole units each, nothing twice, few of each unit', () => {
+test('the ranges cover the window once, in whole buckets, few of each unit', () => {
   const bound = fc.oneof(
     fc.nat({ max: 4 * DAY_MS }),
     fc.nat({ max: 5 * SECOND_MS }),

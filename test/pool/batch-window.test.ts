@@ -24,7 +24,7 @@ function setUp(windowMs: number) {
     stop() {
       isStopping = true;
     },
-    /** How long the next turn is waited for, at most 1000 ms, with something done at a time before it. */
+    /** How long it takes until the next turn, at most 1000 ms, with an action at a given time before it. */
     async waitedMs(turn: Partial<TurnEnd>, atMs?: number, doIt?: () => void): Promise<number> {
       let hasBegun = false;
       void window.nextTurn({ ...IDLE, ...turn }).then(() => {
@@ -41,51 +41,51 @@ function setUp(windowMs: number) {
   };
 }
 
-test('with nothing to do no turn begins', async () => {
+test('no turn begins when there is nothing to do', async () => {
   assert.is(await setUp(50).waitedMs({}), Number.POSITIVE_INFINITY);
 });
 
-test('what comes gathers for a window', async () => {
+test('payments gather for a window', async () => {
   const { waitedMs, offerPayment } = setUp(50);
   assert.is(await waitedMs({}, 100, offerPayment), 150);
 });
 
-test('without a window it does not', async () => {
+test('without a window a turn begins at once', async () => {
   const { waitedMs, offerPayment } = setUp(0);
   assert.is(await waitedMs({}, 100, offerPayment), 100);
 });
 
-test('without room the source is left alone, and a wake-up counts', async () => {
+test('without room it does not wait for the source, but a wake-up starts a turn', async () => {
   const { waitedMs, offerPayment } = setUp(50);
   assert.is(await waitedMs({ canTake: false }, 100, offerPayment), Number.POSITIVE_INFINITY);
   const other = setUp(50);
   assert.is(await other.waitedMs({ canTake: false }, 100, () => other.window.wake()), 150);
 });
 
-test('a wake-up before the wait is not lost, and serves one turn', async () => {
+test('a wake-up before the wait is not lost, and starts one turn', async () => {
   const { window, waitedMs } = setUp(50);
   window.wake();
   assert.is(await waitedMs({}), 50);
   assert.is(await waitedMs({}), Number.POSITIVE_INFINITY);
 });
 
-test('what waits for a processor is routed again after 25 ms and a window', async () => {
+test('payments that wait for a processor are routed again after 25 ms and a window', async () => {
   assert.is(await setUp(50).waitedMs({ hasQueued: true }), 75);
 });
 
-test('a backlog waits for no window, but pauses', async () => {
+test('a backlog skips the window, but pauses', async () => {
   assert.is(await setUp(50).waitedMs({ isBacklogged: true }), 2);
   assert.is(await setUp(1).waitedMs({ isBacklogged: true }), 1);
   assert.is(await setUp(0).waitedMs({ isBacklogged: true }), 0);
 });
 
-test('a call that took longer than the window leaves 10 ms of the one that is open', async () => {
+test('a call that took longer than the window shortens the open window to 10 ms', async () => {
   const { window, waitedMs } = setUp(200);
   window.wake();
   assert.is(await waitedMs({}, 50, () => window.callEnded(201)), 60);
 });
 
-test('and of the next one, if none is open', async () => {
+test('or the next window, if none is open', async () => {
   const { window, waitedMs } = setUp(200);
   window.callEnded(201);
   window.wake();
@@ -100,7 +100,7 @@ test('a call as long as the window changes nothing', async () => {
   assert.is(await waitedMs({}, 50, () => window.callEnded(200)), 200);
 });
 
-test('while the gateway stops, turns come without a window, and the ring is not listened to', async () => {
+test('while the gateway stops, turns have no window and do not wait for the ring', async () => {
   const { waitedMs, stop, offerPayment } = setUp(200);
   stop();
   assert.is(await waitedMs({ isBacklogged: true }, 5, offerPayment), 25);

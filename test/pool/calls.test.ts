@@ -13,7 +13,7 @@ const PAYMENT = {
 
 function setUp(policy = { callLimit: 100, drainRate: 1000, batchWindowMs: 0 }) {
   const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
-  return { board: sharedState, calls: new Calls({ sharedState, thread: 1, processors: ['a', 'b'], policy }) };
+  return { sharedState, calls: new Calls({ sharedState, thread: 1, processors: ['a', 'b'], policy }) };
 }
 
 function deliveryAt(processor: number, calledAtMs: number): Delivery {
@@ -22,7 +22,7 @@ function deliveryAt(processor: number, calledAtMs: number): Delivery {
   return delivery;
 }
 
-/** How many more calls a processor may get. */
+/** How many more calls a processor can get. */
 function roomOf(calls: Calls, processor: number): number {
   let room = 0;
   for (; calls.hasRoom(processor); room++) calls.acquire(processor);
@@ -30,13 +30,13 @@ function roomOf(calls: Calls, processor: number): number {
   return room;
 }
 
-test('a quick processor gets the least number of calls, not none', () => {
+test('a fast processor gets the minimum number of calls, not zero', () => {
   const { calls } = setUp();
   assert.is(roomOf(calls, 0), 32);
 });
 
-test("a slower one gets what Little's law asks for", () => {
-  const { board: sharedState, calls } = setUp();
+test("a slower processor gets as many calls as Little's law requires", () => {
+  const { sharedState, calls } = setUp();
   sharedState.setLatency(0, 32);
   assert.is(roomOf(calls, 0), 32);
   sharedState.setLatency(0, 50);
@@ -46,8 +46,8 @@ test("a slower one gets what Little's law asks for", () => {
   assert.is(roomOf(calls, 1), 32);
 });
 
-test('a place is taken for the window between two turns, too', () => {
-  const { board: sharedState, calls } = setUp({ callLimit: 1000, drainRate: 1000, batchWindowMs: 200 });
+test('a slot is also occupied during the batch window', () => {
+  const { sharedState, calls } = setUp({ callLimit: 1000, drainRate: 1000, batchWindowMs: 200 });
   assert.is(roomOf(calls, 0), 200);
   sharedState.setLatency(0, 50.5);
   assert.is(roomOf(calls, 0), 251);
@@ -56,13 +56,13 @@ test('a place is taken for the window between two turns, too', () => {
 });
 
 test('no processor gets more than the limit', () => {
-  const { board: sharedState, calls } = setUp();
+  const { sharedState, calls } = setUp();
   sharedState.setLatency(0, 60_000);
   assert.is(roomOf(calls, 0), 100);
   assert.is(roomOf(setUp({ callLimit: 3, drainRate: 1000, batchWindowMs: 0 }).calls, 0), 3);
 });
 
-test('each processor has places of its own', () => {
+test('each processor has its own slots', () => {
   const { calls } = setUp({ callLimit: 2, drainRate: 1, batchWindowMs: 0 });
   calls.acquire(0);
   calls.acquire(0);
@@ -75,13 +75,13 @@ test('each processor has places of its own', () => {
   assert.is(calls.count, 2);
 });
 
-test('a place that nobody took is not given back', () => {
+test('releasing a slot that was not acquired is a bug', () => {
   const { calls } = setUp();
   assert.throws(() => calls.release(0));
 });
 
-test('shows the board how many run and when the oldest began', () => {
-  const { board: sharedState, calls } = setUp();
+test('publishes how many calls are running and when the oldest began', () => {
+  const { sharedState, calls } = setUp();
   const [first, second, elsewhere] = [deliveryAt(0, 1000), deliveryAt(0, 1500), deliveryAt(1, 1200)];
   for (const held of [first, second, elsewhere]) calls.began(held);
   assert.is(sharedState.callsInFlight(0), 2);
@@ -95,7 +95,7 @@ test('shows the board how many run and when the oldest began', () => {
   assert.is(sharedState.oldestCallAtMs(0), null);
 });
 
-test('a call ends once', () => {
+test('ending a call twice is a bug', () => {
   const { calls } = setUp();
   const held = deliveryAt(0, 1000);
   calls.began(held);
@@ -103,7 +103,7 @@ test('a call ends once', () => {
   assert.throws(() => calls.ended(held));
 });
 
-test('a thread that begins wipes what the one before it in its place had in flight', () => {
+test('a new thread clears the calls in flight of the thread that it replaces', () => {
   const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
   sharedState.setCalls(1, 0, 9, 500);
   sharedState.setCalls(0, 0, 2, 700);
@@ -117,7 +117,7 @@ test('a thread that begins wipes what the one before it in its place had in flig
   assert.is(sharedState.oldestCallAtMs(0), 700);
 });
 
-test('a processor that nobody configured is a bug', () => {
+test('a processor that is not configured is a bug', () => {
   const { calls } = setUp();
   assert.throws(() => calls.hasRoom(2));
   assert.throws(() => calls.began(deliveryAt(2, 1)));

@@ -14,7 +14,7 @@ const POLICY = {
   breakerBackoff: { baseMs: 200, maxMs: 1000 },
 };
 
-/** Without luck: equal jitter is half of its bound, so trials come after 100, 200, 400, 500, 500 ... ms. */
+/** With a random value of 0, equal jitter is half of its bound: probes come after 100, 200, 400, 500, 500 ... ms. */
 function setUp(random = (): number => 0) {
   const clock = new ManualClock();
   const log = new KeptLog();
@@ -38,18 +38,18 @@ function setUp(random = (): number => 0) {
   return {
     clock,
     log,
-    board: sharedState,
-    meters: metricsTable,
-    standing: breakers,
+    sharedState,
+    metricsTable,
+    breakers,
     isOpen,
-    isTrialDue: isProbeDue,
+    isProbeDue,
     expectedMs,
     failThrice,
   };
 }
 
 test('at first every processor is well', () => {
-  const { standing: breakers } = setUp();
+  const { breakers } = setUp();
   assert.equal(
     breakers.views().map(({ open, expectedMs }) => ({ open, expectedMs })),
     [
@@ -60,7 +60,7 @@ test('at first every processor is well', () => {
 });
 
 test('failures in a row open the breaker, of that processor alone', () => {
-  const { standing: breakers, log, isOpen } = setUp();
+  const { breakers, log, isOpen } = setUp();
   breakers.failed(0, 'refused');
   breakers.failed(0, 'refused');
   assert.not(isOpen());
@@ -71,8 +71,8 @@ test('failures in a row open the breaker, of that processor alone', () => {
   assert.equal(log.lines, ['info breaker open']);
 });
 
-test('a success in between begins the row anew', () => {
-  const { standing: breakers, isOpen } = setUp();
+test('a success in between resets the count', () => {
+  const { breakers, isOpen } = setUp();
   breakers.failed(0, 'refused');
   breakers.failed(0, 'refused');
   breakers.succeeded(0, 5);
@@ -81,8 +81,8 @@ test('a success in between begins the row anew', () => {
   assert.not(isOpen());
 });
 
-test('any success closes it', () => {
-  const { standing: breakers, log, meters: metricsTable, isOpen, failThrice } = setUp();
+test('any success closes the breaker', () => {
+  const { breakers, log, metricsTable, isOpen, failThrice } = setUp();
   failThrice();
   breakers.succeeded(0, 5);
   assert.not(isOpen());
@@ -94,8 +94,8 @@ test('any success closes it', () => {
   );
 });
 
-test('an open one is tried after its backoff, once', () => {
-  const { clock, standing: breakers, isTrialDue: isProbeDue, failThrice } = setUp();
+test('an open breaker allows one probe after its backoff', () => {
+  const { clock, breakers, isProbeDue, failThrice } = setUp();
   failThrice();
   clock.pass(99);
   assert.not(isProbeDue());
@@ -106,8 +106,8 @@ test('an open one is tried after its backoff, once', () => {
   assert.not(breakers.takeProbe(0));
 });
 
-test('trials that fail come ever later, up to the cap', () => {
-  const { clock, standing: breakers, failThrice } = setUp();
+test('failed probes delay the next one more and more, up to the cap', () => {
+  const { clock, breakers, failThrice } = setUp();
   failThrice();
   const delaysMs: number[] = [];
   for (let probe = 0; probe < 6; probe++) {
@@ -119,8 +119,8 @@ test('trials that fail come ever later, up to the cap', () => {
   assert.equal(delaysMs, [100, 200, 400, 500, 500, 500]);
 });
 
-test('who comes too early for a trial does not delay the next', () => {
-  const { clock, standing: breakers, isTrialDue: isProbeDue, failThrice } = setUp();
+test('taking a probe too early does not delay the next one', () => {
+  const { clock, breakers, isProbeDue, failThrice } = setUp();
   failThrice();
   for (let look = 0; look < 5; look++) assert.not(breakers.takeProbe(0));
   clock.pass(100);
@@ -130,8 +130,8 @@ test('who comes too early for a trial does not delay the next', () => {
   assert.ok(isProbeDue());
 });
 
-test('the delay of a trial has jitter', () => {
-  const { clock, isTrialDue: isProbeDue, failThrice } = setUp(() => 0.5);
+test('the delay of a probe has jitter', () => {
+  const { clock, isProbeDue, failThrice } = setUp(() => 0.5);
   failThrice();
   clock.pass(149);
   assert.not(isProbeDue());
@@ -139,8 +139,8 @@ test('the delay of a trial has jitter', () => {
   assert.ok(isProbeDue());
 });
 
-test('a success lets the next breaker begin with the shortest delay again', () => {
-  const { clock, standing: breakers, isTrialDue: isProbeDue, failThrice } = setUp();
+test('after a success the next outage starts with the shortest delay again', () => {
+  const { clock, breakers, isProbeDue, failThrice } = setUp();
   failThrice();
   clock.pass(100);
   breakers.takeProbe(0);
@@ -150,16 +150,16 @@ test('a success lets the next breaker begin with the shortest delay again', () =
   assert.ok(isProbeDue());
 });
 
-test('health that says failing opens it', () => {
-  const { board: sharedState, clock, standing: breakers, isOpen } = setUp();
+test('a health answer that says failing opens the breaker', () => {
+  const { sharedState, clock, breakers, isOpen } = setUp();
   clock.pass(5000);
   breakers.reported(0, true, 0);
   assert.ok(isOpen());
   assert.equal(sharedState.reported(0), { failing: true, minResponseTimeMs: 0, atMs: clock.monotonicMs() });
 });
 
-test('health that says failing is not believed right after a success', () => {
-  const { clock, standing: breakers, isOpen } = setUp();
+test('a health answer that says failing is ignored right after a success', () => {
+  const { clock, breakers, isOpen } = setUp();
   breakers.succeeded(0, 5);
   clock.pass(1000);
   breakers.reported(0, true, 0);
@@ -169,8 +169,8 @@ test('health that says failing is not believed right after a success', () => {
   assert.ok(isOpen());
 });
 
-test('health that says well makes a trial due at once, and closes nothing the first time', () => {
-  const { clock, standing: breakers, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
+test('the first good health answer makes a probe due at once, and closes nothing', () => {
+  const { clock, breakers, isOpen, isProbeDue, failThrice } = setUp();
   failThrice();
   clock.pass(1);
   breakers.reported(0, false, 5);
@@ -183,8 +183,8 @@ test('health that says well makes a trial due at once, and closes nothing the fi
   assert.ok(isProbeDue());
 });
 
-test('where no payment comes, the second good health answer in a row closes it', () => {
-  const { log, meters: metricsTable, standing: breakers, isOpen, failThrice } = setUp();
+test('without payments the second good health answer in a row closes the breaker', () => {
+  const { log, metricsTable, breakers, isOpen, failThrice } = setUp();
   failThrice();
   breakers.reported(0, false, 5);
   assert.ok(isOpen());
@@ -194,8 +194,8 @@ test('where no payment comes, the second good health answer in a row closes it',
   assert.is(metricsTable.countedAt(0, 'breakerClosed'), 1);
 });
 
-test('so it is when health opened it, and when health says that it is slow', () => {
-  const { clock, standing: breakers, isOpen, expectedMs } = setUp();
+test('the same holds when health opened it, and when health says that the processor is slow', () => {
+  const { clock, breakers, isOpen, expectedMs } = setUp();
   clock.pass(5000);
   breakers.reported(0, true, 0);
   breakers.reported(0, false, 2000);
@@ -204,15 +204,15 @@ test('so it is when health opened it, and when health says that it is slow', () 
   assert.is(expectedMs(), 2000, 'slow, but not failing');
 });
 
-test('a bad health answer or a failed call in between begins anew', () => {
-  const { clock, standing: breakers, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
+test('a bad health answer or a failed call in between starts over', () => {
+  const { clock, breakers, isOpen, isProbeDue, failThrice } = setUp();
   clock.pass(5000);
   failThrice();
   for (const setback of [() => breakers.reported(0, true, 0), () => breakers.failed(0, 'refused')]) {
     breakers.reported(0, false, 5);
     assert.ok(isProbeDue());
     setback();
-    assert.not(isProbeDue(), 'no trial while there is no reason for one');
+    assert.not(isProbeDue(), 'no probe without a reason');
     breakers.reported(0, false, 5);
     assert.ok(isOpen());
   }
@@ -220,8 +220,8 @@ test('a bad health answer or a failed call in between begins anew', () => {
   assert.not(isOpen());
 });
 
-test('one failed call opens it again, whenever it was sent, also where health had opened it', () => {
-  const { clock, standing: breakers, isOpen } = setUp();
+test('one failed call opens it again, whenever it was sent, even if health had opened it', () => {
+  const { clock, breakers, isOpen } = setUp();
   clock.pass(5000);
   breakers.reported(0, true, 0);
   breakers.reported(0, false, 5);
@@ -233,9 +233,9 @@ test('one failed call opens it again, whenever it was sent, also where health ha
   assert.not(isOpen(), 'two answers after the failure');
 });
 
-test('a slow one is tried however long the machine has been up, and however long ago it was tried', () => {
+test('a slow processor is probed, however long the machine has been up and however old the last probe is', () => {
   for (const uptimeDays of [0, 24, 25, 30, 49, 50, 400]) {
-    const { clock, standing: breakers, isTrialDue: isProbeDue } = setUp();
+    const { clock, breakers, isProbeDue } = setUp();
     clock.pass(uptimeDays * 86_400_000);
     breakers.succeeded(0, 3000);
     assert.ok(isProbeDue(), `the first call, up ${uptimeDays} days`);
@@ -246,16 +246,8 @@ test('a slow one is tried however long the machine has been up, and however long
   }
 });
 
-test('a trial decides once it is taken: health closes nothing before its answer', () => {
-  const {
-    clock,
-    board: sharedState,
-    log,
-    standing: breakers,
-    isOpen,
-    isTrialDue: isProbeDue,
-    failThrice,
-  } = setUp();
+test('once a probe is taken it decides: health closes nothing before its answer', () => {
+  const { clock, sharedState, log, breakers, isOpen, isProbeDue, failThrice } = setUp();
   failThrice();
   breakers.reported(0, false, 5);
   assert.ok(breakers.takeProbe(0));
@@ -272,11 +264,11 @@ test('a trial decides once it is taken: health closes nothing before its answer'
   assert.ok(breakers.takeProbe(0));
   breakers.succeeded(0, 5);
   assert.not(isOpen());
-  assert.equal(log.lines, ['info breaker open', 'info breaker closed'], 'one outage, told once');
+  assert.equal(log.lines, ['info breaker open', 'info breaker closed'], 'one outage, logged once');
 });
 
-test('a trial that was taken and never sent holds nothing up', () => {
-  const { standing: breakers, isOpen, failThrice } = setUp();
+test('a probe that was taken but never sent blocks nothing', () => {
+  const { breakers, isOpen, failThrice } = setUp();
   failThrice();
   breakers.reported(0, false, 5);
   assert.ok(breakers.takeProbe(0));
@@ -286,8 +278,8 @@ test('a trial that was taken and never sent holds nothing up', () => {
   assert.not(isOpen());
 });
 
-test('one that health closed, and whose calls fail still, opens with the first of them', () => {
-  const { standing: breakers, isOpen, failThrice } = setUp();
+test('a breaker that health closed opens with the first call that fails', () => {
+  const { breakers, isOpen, failThrice } = setUp();
   failThrice();
   breakers.reported(0, false, 5);
   breakers.reported(0, false, 5);
@@ -296,8 +288,8 @@ test('one that health closed, and whose calls fail still, opens with the first o
   assert.ok(isOpen());
 });
 
-test('a reason that a health answer makes untrue is replaced while no payment is routed', () => {
-  const { board: sharedState, clock, standing: breakers, failThrice } = setUp();
+test('a health answer updates an outdated routing reason while no payments are routed', () => {
+  const { sharedState, clock, breakers, failThrice } = setUp();
   const shown = () => [sharedState.reason(0).reason, sharedState.reason(1).reason];
   breakers.reported(0, false, 5);
   assert.equal(shown(), ['none', 'none'], 'nothing has been routed');
@@ -316,15 +308,15 @@ test('a reason that a health answer makes untrue is replaced while no payment is
   assert.equal(shown(), ['cheapest-well', 'not-needed']);
 });
 
-test('health that says well of a closed one changes no trial', () => {
-  const { clock, board: sharedState, standing: breakers, isTrialDue: isProbeDue } = setUp();
+test('a good health answer does not change the probe of a closed breaker', () => {
+  const { clock, sharedState, breakers, isProbeDue } = setUp();
   sharedState.setProbeAt(0, clock.monotonicMs() + 500);
   breakers.reported(0, false, 5);
   assert.not(isProbeDue());
 });
 
-test('slower is believed at once, quicker by halves', () => {
-  const { standing: breakers, expectedMs } = setUp();
+test('a slower latency counts at once, a faster one by half', () => {
+  const { breakers, expectedMs } = setUp();
   breakers.succeeded(0, 400);
   assert.is(expectedMs(), 400);
   breakers.succeeded(0, 800);
@@ -335,8 +327,8 @@ test('slower is believed at once, quicker by halves', () => {
   assert.is(expectedMs(), 250);
 });
 
-test('the oldest call in flight tells as much as one that has ended', () => {
-  const { clock, board: sharedState, expectedMs } = setUp();
+test('the age of the oldest call in flight counts as latency', () => {
+  const { clock, sharedState, expectedMs } = setUp();
   sharedState.setCalls(0, 0, 1, clock.monotonicMs());
   clock.pass(1234);
   assert.is(expectedMs(), 1234);
@@ -348,7 +340,7 @@ test('the oldest call in flight tells as much as one that has ended', () => {
 });
 
 test('a report sets the latency of an idle processor, and only raises that of a busy one', () => {
-  const { clock, board: sharedState, standing: breakers, expectedMs } = setUp();
+  const { clock, sharedState, breakers, expectedMs } = setUp();
   sharedState.setLatency(0, 3000);
   breakers.reported(0, false, 20);
   assert.is(expectedMs(), 20);
@@ -359,8 +351,8 @@ test('a report sets the latency of an idle processor, and only raises that of a 
   assert.is(expectedMs(), 700);
 });
 
-test('one that health calls slow is not tried until health has been silent for long', () => {
-  const { standing: breakers, clock, isTrialDue: isProbeDue, expectedMs } = setUp();
+test('a processor that health calls slow is not probed until that health answer is old', () => {
+  const { breakers, clock, isProbeDue, expectedMs } = setUp();
   breakers.reported(0, false, 2000);
   assert.is(expectedMs(), 2000);
   clock.pass(10_000);
@@ -371,8 +363,8 @@ test('one that health calls slow is not tried until health has been silent for l
   assert.not(isProbeDue());
 });
 
-test('one that health calls slow is not tried while its breaker is open either', () => {
-  const { standing: breakers, clock, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
+test('a processor that health calls slow is not probed while its breaker is open either', () => {
+  const { breakers, clock, isOpen, isProbeDue, failThrice } = setUp();
   failThrice();
   breakers.reported(0, true, 2000);
   assert.ok(isOpen());
@@ -383,8 +375,8 @@ test('one that health calls slow is not tried while its breaker is open either',
 });
 
 for (const slowMs of [0, 2000]) {
-  test(`a dearer one that is well again makes a trial due at once, also of one that took ${slowMs} ms`, () => {
-    const { standing: breakers, isOpen, isTrialDue: isProbeDue, failThrice } = setUp();
+  test(`when a more expensive processor recovers, a probe of a cheaper one is due at once, even if that took ${slowMs} ms`, () => {
+    const { breakers, isOpen, isProbeDue, failThrice } = setUp();
     failThrice();
     failThrice(1);
     breakers.reported(0, true, slowMs);
@@ -397,8 +389,8 @@ for (const slowMs of [0, 2000]) {
   });
 }
 
-test('a cheaper one that is well again is no reason to try a dearer one, nor to try one that is well', () => {
-  const { standing: breakers, board: sharedState, clock, failThrice } = setUp();
+test('when a cheaper processor recovers, neither a more expensive nor a healthy one is probed', () => {
+  const { breakers, sharedState, clock, failThrice } = setUp();
   failThrice();
   failThrice(1);
   breakers.succeeded(0, 20);
@@ -408,8 +400,8 @@ test('a cheaper one that is well again is no reason to try a dearer one, nor to 
   assert.not(breakers.views()[0]?.isProbeDue);
 });
 
-test('a slow one keeps its breaker closed, and is tried again by the same trials', () => {
-  const { clock, standing: breakers, isOpen, isTrialDue: isProbeDue } = setUp();
+test('a slow processor keeps its breaker closed, and is probed in the same way', () => {
+  const { clock, breakers, isOpen, isProbeDue } = setUp();
   breakers.succeeded(0, 5);
   breakers.succeeded(0, 3000);
   assert.not(isOpen());

@@ -20,7 +20,7 @@ const PAYMENT = {
   amountCents: 1990,
   acceptedAtMs: 1000,
 };
-/** A state in the middle of a life, with a value in each field that must be kept. */
+/** A state with a value in each field that must be kept. */
 const USED: DeliveryState = {
   ...QUEUED,
   isClaimed: true,
@@ -41,13 +41,13 @@ const RELEASE_JOURNAL: Effect = { kind: 'release-journal' };
 const LOOK_UP: Effect = { kind: 'look-up' };
 const SEND: Effect = { kind: 'call' };
 const timerOf = (atLeastMs: number): Effect => ({ kind: 'start-timer', atLeastMs });
-const settleOf = (amountCents: number, requestedAtMs: number, invalid?: string): Effect => ({
+const settleOf = (amountCents: number, requestedAtMs: number, rejected?: string): Effect => ({
   kind: 'settle',
   outcome: {
-    status: invalid === undefined ? 'settled' : 'rejected',
+    status: rejected === undefined ? 'settled' : 'rejected',
     amountCents,
     requestedAtMs,
-    reason: invalid ?? '',
+    reason: rejected ?? '',
   },
 });
 
@@ -119,7 +119,7 @@ const DONE: Partial<DeliveryState> = { phase: 'done' };
 const DONE_FREE: Partial<DeliveryState> = { phase: 'done', holdsSlot: false };
 const BACK_IN_QUEUE: Expected = [{ phase: 'queued', holdsSlot: false }, RELEASE, REQUEUE];
 const CLAIM_DENIED: Expected = [DONE_FREE, RELEASE, RELEASE_JOURNAL, REMOVE];
-/** From a phase with a slot to one with a timer. */
+/** The step from a phase with a slot to one with a timer. */
 const waits = (phase: Phase, atLeastMs = 0, more: Partial<DeliveryState> = {}): Expected => [
   { phase, holdsSlot: false, setbacks: USED.setbacks + 1, ...more },
   RELEASE,
@@ -133,7 +133,7 @@ const settles = (...outcome: Parameters<typeof settleOf>): Expected => [
 const NOTHING: Expected = [{}];
 const SLOT_BACK: Expected = [{ holdsSlot: false }, RELEASE];
 
-/** Every event that has a place in a phase; each other one has none. */
+/** Every event that can occur in a phase. All others are bugs. */
 const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<string, Expected> }> = {
   queued: {
     from: { ...USED, phase: 'queued' },
@@ -241,7 +241,7 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
   },
 };
 
-/** The events that are replies to what was asked of the ledger or the processor. */
+/** The events that are replies of the ledger or the processor. */
 function outstanding(): string[] {
   const kinds = ['claim-replied', 'claim-lost', 'answered', 'looked-up'];
   return Object.keys(EVENTS).filter((name) => kinds.includes(EVENTS[name]?.kind ?? ''));
@@ -272,12 +272,12 @@ test('every phase and every event is in the table', () => {
   assert.equal([...named].sort(), Object.keys(EVENTS).sort());
 });
 
-test('only what its processor alone can tell about is in doubt', () => {
-  const doubtful = Object.values(TABLE).filter(({ from }) => isInDoubt(from));
-  assert.equal([...new Set(doubtful.map(({ from }) => from.phase))].sort(), ['asking', 'in-doubt']);
+test('a payment is in doubt when only its processor knows the outcome', () => {
+  const inDoubt = Object.values(TABLE).filter(({ from }) => isInDoubt(from));
+  assert.equal([...new Set(inDoubt.map(({ from }) => from.phase))].sort(), ['asking', 'in-doubt']);
 });
 
-test('what another owner had dispatched is asked for first, and stays in doubt until its call must have ended', () => {
+test('a payment dispatched by another owner is looked up first, and stays in doubt until its call must have ended', () => {
   const { state, effects } = takenOver(1, 5000, 900);
   assert.equal(state, {
     ...QUEUED,
@@ -292,7 +292,7 @@ test('what another owner had dispatched is asked for first, and stays in doubt u
   assert.equal(effects, [timerOf(0)]);
 });
 
-test('a delivery keeps its state, and is known by id and amount', () => {
+test('a delivery keeps its state, and is identified by id and amount', () => {
   const delivery = new Delivery(PAYMENT, 7, null, 0);
   assert.is(delivery.state, QUEUED);
   assert.is(delivery.journalRef, 7);

@@ -319,17 +319,17 @@ test('exhausted: it waits, new ones wait with it, and the processor is not blame
   assert.is((await totals())[0]?.count, limit + 1);
   assert.is(dear.paid.length, 0);
   assert.is(metricsTable.countedAt(0, 'exhausted'), limit);
-  const began = 'warn calls cannot be made: this machine has run out of something';
+  const began = 'warn cannot call processors: this machine is out of descriptors, ports or memory';
   assert.equal(
-    log.lines.filter((line) => line.includes('calls ')),
+    log.lines.filter((line) => line.includes('call')),
     [began],
   );
   await clock.passSlowly(5000);
   put(limit + 2);
   await clock.passSlowly(100);
   assert.equal(
-    log.lines.filter((line) => line.includes('calls ')),
-    [began, 'info calls are made again'],
+    log.lines.filter((line) => line.includes('call')),
+    [began, 'info processors can be called again'],
   );
   await world.stop();
 });

@@ -12,7 +12,7 @@ import { ScriptedProcessor } from './scripted-processor.ts';
 
 const NAMES = ['default', 'fallback'];
 const POLICY = { healthIntervalMs: 5100, healthTimeoutMs: 1500 };
-/** Another instance follows when it has seen no new turn for so long. */
+/** After this long without a new turn, another instance takes over. */
 const TURN_MS = POLICY.healthIntervalMs + POLICY.healthTimeoutMs;
 const BREAKER_POLICY = {
   failoverDelayMs: 5000,
@@ -62,16 +62,16 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
     log,
     first,
     second,
-    board: sharedState,
-    meters: metricsTable,
-    standing: breakers,
+    sharedState,
+    metricsTable,
+    breakers,
     watch,
     calls,
   };
 }
 
-test('asks every processor once at the start, and believes the answers', async () => {
-  const { clock, first, second, meters: metricsTable, standing: breakers, watch, calls } = setUp();
+test('asks every processor once at the start, and applies the answers', async () => {
+  const { clock, first, second, metricsTable, breakers, watch, calls } = setUp();
   clock.pass(5000);
   first.state = { kind: 'reported', failing: true, minResponseTimeMs: 7 };
   second.state = { kind: 'reported', failing: false, minResponseTimeMs: 40 };
@@ -101,7 +101,7 @@ test('asks again after the interval, not before', async () => {
   watch.stop();
 });
 
-test('good answers of one processor close its breaker without a payment, wherever they were heard', async () => {
+test('good answers close a breaker without a payment, whichever instance got them', async () => {
   const clock = new ManualClock();
   const store = new MemoryStore();
   const one = setUp({ clock, store });
@@ -109,17 +109,17 @@ test('good answers of one processor close its breaker without a payment, whereve
   clock.pass(5000);
   for (const { watch } of [one, other]) watch.start();
   await rest();
-  for (const { standing: breakers } of [one, other])
+  for (const { breakers } of [one, other])
     for (let failure = 0; failure < 3; failure++) breakers.failed(0, 'refused');
-  const areOpen = () => [one, other].map(({ standing: breakers }) => breakers.views()[0]?.open);
+  const areOpen = () => [one, other].map(({ breakers }) => breakers.views()[0]?.open);
   await clock.passSlowly(POLICY.healthIntervalMs);
-  assert.equal(areOpen(), [true, true], 'one answer, which the one that asked hears twice');
+  assert.equal(areOpen(), [true, true], 'one answer, which the instance that asked gets twice');
   await clock.passSlowly(POLICY.healthIntervalMs + 100);
   assert.equal(areOpen(), [false, false]);
   for (const { watch } of [one, other]) watch.stop();
 });
 
-test('comes a little later by chance, never earlier', async () => {
+test('jitter delays a call a little, and never makes it earlier', async () => {
   const { clock, watch, calls } = setUp({ random: () => 0.999 });
   watch.start();
   await clock.passSlowly(5100);
@@ -129,7 +129,7 @@ test('comes a little later by chance, never earlier', async () => {
   watch.stop();
 });
 
-test('two instances share the calls, and what they learn', async () => {
+test('two instances share the calls and the answers', async () => {
   const clock = new ManualClock();
   const store = new MemoryStore();
   const one = setUp({ clock, store });
@@ -141,7 +141,7 @@ test('two instances share the calls, and what they learn', async () => {
   other.watch.start();
   await clock.passSlowly(10);
   assert.equal(other.calls(), [0, 0]);
-  assert.ok(other.standing.views()[0]?.open, 'what was known before comes first');
+  assert.ok(other.breakers.views()[0]?.open, 'the current state comes first');
   await clock.passSlowly(100_000);
   for (const processor of [0, 1]) {
     const sum = (one.calls()[processor] ?? 0) + (other.calls()[processor] ?? 0);
@@ -152,7 +152,7 @@ test('two instances share the calls, and what they learn', async () => {
   other.watch.stop();
 });
 
-test('the budget outlives a restart', async () => {
+test('the interval is kept across a restart', async () => {
   const clock = new ManualClock();
   const store = new MemoryStore();
   const before = setUp({ clock, store });
@@ -168,7 +168,7 @@ test('the budget outlives a restart', async () => {
   after.watch.stop();
 });
 
-test('wall clocks that jump by a year change nothing about the turns', async () => {
+test('wall clocks that jump by a year do not affect the turns', async () => {
   const clock = new ManualClock();
   const store = new MemoryStore();
   const one = setUp({ clock, store });
@@ -188,7 +188,7 @@ test('wall clocks that jump by a year change nothing about the turns', async () 
   other.watch.stop();
 });
 
-test('a prober that is gone is followed by another instance, whatever its clock was', async () => {
+test('another instance takes over from one that is gone, whatever its clock said', async () => {
   const clock = new ManualClock();
   const store = new MemoryStore();
   const gone = setUp({ clock, store });
@@ -204,7 +204,7 @@ test('a prober that is gone is followed by another instance, whatever its clock 
   other.watch.stop();
 });
 
-test('a prober that dies in the middle of a call is replaced when its turn has run out', async () => {
+test('another instance takes over from one that dies during a call, when its turn is over', async () => {
   const clock = new ManualClock();
   const store = new MemoryStore();
   const dead = setUp({ clock, store });
@@ -222,19 +222,9 @@ test('a prober that dies in the middle of a call is replaced when its turn has r
   next.watch.stop();
 });
 
-test('without an answer nothing is believed or published, and the interval is kept all the same', async () => {
+test('without an answer nothing is applied or published, and the interval is kept', async () => {
   for (const kind of ['limited', 'unknown'] as const) {
-    const {
-      clock,
-      store,
-      log,
-      first,
-      second,
-      meters: metricsTable,
-      standing: breakers,
-      watch,
-      calls,
-    } = setUp();
+    const { clock, store, log, first, second, metricsTable, breakers, watch, calls } = setUp();
     const state = kind === 'limited' ? { kind } : { kind, reason: 'timeout' };
     first.state = second.state = state;
     watch.start();
@@ -251,7 +241,7 @@ test('without an answer nothing is believed or published, and the interval is ke
   }
 });
 
-test('a ledger that is away gives no turn, so nobody is asked', async () => {
+test('while the ledger is unavailable there are no turns, so no processor is asked', async () => {
   const { clock, mood, watch, calls } = setUp();
   mood.away.add('takeHealthTurn');
   watch.start();
@@ -263,8 +253,8 @@ test('a ledger that is away gives no turn, so nobody is asked', async () => {
   watch.stop();
 });
 
-test('a purge anywhere is seen on the board', async () => {
-  const { books, board: sharedState, watch } = setUp();
+test('a purge by any instance reaches the shared state', async () => {
+  const { books, sharedState, watch } = setUp();
   watch.start();
   await rest();
   await books.purge(7_000_000);
@@ -273,8 +263,8 @@ test('a purge anywhere is seen on the board', async () => {
   watch.stop();
 });
 
-test('subscribes again and again to a ledger that is away', async () => {
-  const { clock, mood, books, board: sharedState, watch } = setUp();
+test('keeps trying to subscribe while the ledger is unavailable', async () => {
+  const { clock, mood, books, sharedState, watch } = setUp();
   mood.away.add('subscribe');
   watch.start();
   await clock.passSlowly(3500);
@@ -298,7 +288,7 @@ test('a stop leaves nothing behind: no timer, no subscription, no call', async (
   assert.equal(calls(), [1, 1]);
 });
 
-test('so does one that comes while the ledger or a processor has not answered yet', async () => {
+test('the same holds for a stop while the ledger or a processor has not answered yet', async () => {
   const early = setUp();
   const go = early.mood.slow();
   early.watch.start();

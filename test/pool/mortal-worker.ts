@@ -1,9 +1,9 @@
-/** What a thread of the test's pool is to do. */
+/** The task of a thread in the test's pool. */
 export interface MortalTask {
   readonly thread: number;
-  /** How its first lives end, in order; the one after them ends well, when it is told to stop. */
+  /** How its first lives end, in order. The one after them ends normally when told to stop. */
   readonly deaths: readonly ('error' | 'exit' | 'rejection')[];
-  /** One Int32 a thread, its lives so far, and one more: 1 means stop. */
+  /** One Int32 per thread, which counts its lives, and one more: 1 means stop. */
   readonly lives: SharedArrayBuffer;
 }
 
@@ -14,7 +14,7 @@ export default async function live({ thread, deaths, lives }: MortalTask): Promi
   if (death === 'exit') setImmediate(() => process.exit(3));
   if (death === 'error') {
     setImmediate(() => {
-      throw new Error('an error that nobody catches');
+      throw new Error('an uncaught error');
     });
   }
   while (death !== undefined || Atomics.load(words, words.length - 1) === 0) {

@@ -43,7 +43,7 @@ test('every thread runs its task, and a stop waits for all of them', async () =>
   assert.equal(died, []);
 });
 
-test('a thread that dies, in whatever way, is replaced under the same number; the others live on', async () => {
+test('a thread that dies in any way is replaced under the same number; the others continue', async () => {
   const { words, died, log, pool, sayStop } = setUp([['error', 'exit', 'rejection'], []]);
   pool.start();
   await until(() => words[0] === 4 && words[1] === 1);
@@ -53,11 +53,11 @@ test('a thread that dies, in whatever way, is replaced under the same number; th
   assert.equal(died, [0, 0, 0]);
   assert.equal(
     log.lines,
-    Array.from({ length: 3 }, () => 'error pool thread died; another takes its place'),
+    Array.from({ length: 3 }, () => 'error pool thread died; starting a replacement'),
   );
 });
 
-test('several that die at once are all replaced', async () => {
+test('several threads that die at once are all replaced', async () => {
   const { words, died, pool, sayStop } = setUp([['exit'], ['error'], ['exit']]);
   pool.start();
   await until(() => words.subarray(0, 3).every((lives) => lives === 2));
@@ -66,18 +66,18 @@ test('several that die at once are all replaced', async () => {
   assert.equal(died.sort(), [0, 1, 2]);
 });
 
-test('a stop does not wait for ever: what does not end is cut off', async () => {
+test('a stop terminates threads that do not finish in time', async () => {
   const { words, died, log, pool } = setUp([[], []]);
   pool.start();
   await until(() => words[0] === 1 && words[1] === 1);
   assert.is(await pool.stop(20), 'cut off');
   await new Promise((resolve) => setTimeout(resolve, 150));
-  assert.equal([...words], [1, 1, 0], 'nobody takes its place');
+  assert.equal([...words], [1, 1, 0], 'no thread replaces it');
   assert.equal(died, []);
   assert.equal(log.lines, []);
 });
 
-test('a stop ends also while a dead thread is being replaced', async () => {
+test('a stop also works while a dead thread is being replaced', async () => {
   const { died, pool, sayStop } = setUp([['exit']]);
   pool.start();
   await until(() => died.length === 1);
@@ -85,10 +85,10 @@ test('a stop ends also while a dead thread is being replaced', async () => {
   assert.is(await pool.stop(AMPLE_MS), 'drained');
 });
 
-// The limit of threads counts for other users than root, and only root may become one of them.
+// The thread limit does not apply to root, and only root can switch to another user.
 const asRoot = process.getuid?.() === 0 ? test : test.skip;
 
-asRoot('a thread that the machine cannot start is one line, and is started once it can', () => {
+asRoot('a thread that cannot be started is logged in one line, and started once that is possible', () => {
   const program = fileURLToPath(new URL('./starved-pool.ts', import.meta.url));
   const asOther = ['--reuid', '54321', '--clear-groups', 'prlimit', '--nproc=24:24'];
   const { stdout, stderr } = spawnSync('setpriv', [...asOther, process.execPath, program], {
@@ -99,8 +99,8 @@ asRoot('a thread that the machine cannot start is one line, and is started once 
   const { fillerCount, lines, lives, outcome } = JSON.parse(stdout);
   assert.ok(fillerCount > 0);
   assert.equal(lines, [
-    'warn a pool thread cannot be started: this machine has no threads or memory left',
-    'info pool threads are started again',
+    'warn cannot start a pool thread: this machine is out of threads or memory',
+    'info pool threads can be started again',
   ]);
   assert.equal([lives, outcome], [1, 'drained']);
 });

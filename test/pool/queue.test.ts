@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Queue } from '../../src/pool/queue.ts';
 
-test('what goes in first comes out first', () => {
+test('first in, first out', () => {
   const queue = new Queue<string>();
   for (const item of ['a', 'b', 'c']) queue.push(item);
   assert.is(queue.length, 3);
@@ -12,14 +12,14 @@ test('what goes in first comes out first', () => {
   assert.is(queue.length, 0);
 });
 
-test('an empty queue has nothing to show', () => {
+test('an empty queue returns nothing', () => {
   const queue = new Queue<string>();
   assert.is(queue.peek(), undefined);
   assert.is(queue.shift(), undefined);
   assert.is(queue.length, 0);
 });
 
-test('what is given back is next, the last one given back first', () => {
+test('items put back come first, the last one put back before the others', () => {
   const queue = new Queue<number>();
   for (const item of [1, 2, 3, 4]) queue.push(item);
   const taken = [queue.shift(), queue.shift()];
@@ -34,7 +34,7 @@ test('what is given back is next, the last one given back first', () => {
   );
 });
 
-test('it is an array with two ends, whatever is done to it', () => {
+test('it behaves like an array, whatever the sequence of calls', () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('push' as const), item: fc.nat() }),
     fc.record({ kind: fc.constant('pushFront' as const), item: fc.nat() }),

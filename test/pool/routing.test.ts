@@ -11,7 +11,7 @@ import {
 
 const POLICY = { failoverDelayMs: 5000, latencyBudgetMs: 1000 };
 const FRESH = 0;
-const IMPATIENT = 5000;
+const PAST_DELAY_MS = 5000;
 
 const well: ProcessorView = { open: false, isProbeDue: false, expectedMs: 5 };
 const slow: ProcessorView = { open: false, isProbeDue: false, expectedMs: 1001 };
@@ -21,54 +21,54 @@ const due = (view: ProcessorView): ProcessorView => ({ ...view, isProbeDue: true
 const send = (processor: number, isProbe = false): Route => ({ kind: 'send', processor, isProbe });
 const wait: Route = { kind: 'wait' };
 
-test('the cheapest that is well takes it, whatever its age', () => {
+test('the cheapest healthy processor takes a payment of any age', () => {
   assert.equal(choose([well, well], FRESH, POLICY), send(0));
-  assert.equal(choose([well, well], IMPATIENT, POLICY), send(0));
-  assert.equal(choose([{ ...well, expectedMs: 1000 }, well], IMPATIENT, POLICY), send(0));
+  assert.equal(choose([well, well], PAST_DELAY_MS, POLICY), send(0));
+  assert.equal(choose([{ ...well, expectedMs: 1000 }, well], PAST_DELAY_MS, POLICY), send(0));
 });
 
-test('a processor that is well is sent no trial', () => {
+test('a healthy processor is not probed', () => {
   assert.equal(choose([due(well), well], FRESH, POLICY), send(0));
 });
 
-test('a payment waits for the cheapest that fails while its patience lasts', () => {
+test('a payment waits for the cheapest processor that fails during its failover delay', () => {
   assert.equal(choose([open, well], FRESH, POLICY), wait);
   assert.equal(choose([open, well], POLICY.failoverDelayMs - 1, POLICY), wait);
 });
 
-test('a payment does not wait for one that is only slow', () => {
+test('a payment does not wait for a processor that is only slow', () => {
   assert.equal(choose([slow, well], FRESH, POLICY), send(1));
   assert.equal(choose([slow, open, well], FRESH, POLICY), wait);
 });
 
-test('a dearer one takes it when its patience is over', () => {
-  assert.equal(choose([open, well], IMPATIENT, POLICY), send(1));
-  assert.equal(choose([slow, well], IMPATIENT, POLICY), send(1));
-  assert.equal(choose([slow, open, well], IMPATIENT, POLICY), send(2));
+test('a more expensive processor takes it after the failover delay', () => {
+  assert.equal(choose([open, well], PAST_DELAY_MS, POLICY), send(1));
+  assert.equal(choose([slow, well], PAST_DELAY_MS, POLICY), send(1));
+  assert.equal(choose([slow, open, well], PAST_DELAY_MS, POLICY), send(2));
 });
 
-test('without patience it never waits for a cheaper one', () => {
+test('without a failover delay it never waits for a cheaper processor', () => {
   assert.equal(choose([open, well], FRESH, { ...POLICY, failoverDelayMs: 0 }), send(1));
 });
 
-test('a trial goes to the cheapest that has one due, before anything waits', () => {
+test('a probe goes to the cheapest processor that has one due, before anything waits', () => {
   assert.equal(choose([due(open), well], FRESH, POLICY), send(0, true));
   assert.equal(choose([due(slow), well], FRESH, POLICY), send(0, true));
-  assert.equal(choose([due(open), well], IMPATIENT, POLICY), send(0, true));
+  assert.equal(choose([due(open), well], PAST_DELAY_MS, POLICY), send(0, true));
 });
 
-test('a dearer one gets its trial from the impatient only', () => {
+test('a more expensive processor is probed only by payments past their failover delay', () => {
   assert.equal(choose([open, due(open)], FRESH, POLICY), wait);
-  assert.equal(choose([open, due(open)], IMPATIENT, POLICY), send(1, true));
+  assert.equal(choose([open, due(open)], PAST_DELAY_MS, POLICY), send(1, true));
 });
 
-test('where nobody is quick the least slow takes it', () => {
+test('when no processor is fast the fastest one takes it', () => {
   const slower = { ...slow, expectedMs: 4000 };
   assert.equal(choose([slower, slow], FRESH, POLICY), send(1));
   assert.equal(choose([slower, open], FRESH, POLICY), wait);
-  assert.equal(choose([slower, slow], IMPATIENT, POLICY), send(1));
-  assert.equal(choose([slow, slower], IMPATIENT, POLICY), send(0));
-  assert.equal(choose([slow, slow], IMPATIENT, POLICY), send(0));
+  assert.equal(choose([slower, slow], PAST_DELAY_MS, POLICY), send(1));
+  assert.equal(choose([slow, slower], PAST_DELAY_MS, POLICY), send(0));
+  assert.equal(choose([slow, slow], PAST_DELAY_MS, POLICY), send(0));
 });
 
 test('an open breaker gets nothing, however long a payment waits', () => {
@@ -91,7 +91,7 @@ const anyPolicy = fc.record({
   latencyBudgetMs: fc.integer({ min: 1, max: 2000 }),
 });
 
-test('what is not a trial never goes to an open breaker, and a trial only where it is due', () => {
+test('only probes go to an open breaker, and only when they are due', () => {
   fc.assert(
     fc.property(anyViews, fc.nat(200), anyPolicy, (views, ageMs, policy) => {
       const route = choose(views, ageMs, policy);
@@ -112,7 +112,7 @@ test('when a payment must wait, so must every younger one', () => {
   );
 });
 
-test('a processor that is well and cheaper than the one chosen does not exist', () => {
+test('no healthy processor is cheaper than the chosen one', () => {
   fc.assert(
     fc.property(anyViews, fc.nat(200), anyPolicy, (views, ageMs, policy) => {
       const route = choose(views, ageMs, policy);
@@ -122,24 +122,24 @@ test('a processor that is well and cheaper than the one chosen does not exist', 
   );
 });
 
-/** The reasons of all, after the choice for a payment of that age. */
+/** The reasons of all processors after the choice for a payment of that age. */
 function reasons(views: readonly ProcessorView[], ageMs: number, full = false): Reason[] {
   const route = choose(views, ageMs, POLICY);
   return views.map((_, processor) => routingReason(processor, views, route, full, POLICY));
 }
 
-test('every processor has its reason', () => {
+test('every processor has a reason', () => {
   assert.equal(reasons([well, well], FRESH), ['cheapest-well', 'not-needed']);
   assert.equal(reasons([well, open, slow], FRESH, true), ['full', 'failing', 'slow']);
   assert.equal(reasons([open, well], FRESH), ['failing', 'after-failover-delay']);
-  assert.equal(reasons([open, well], IMPATIENT), ['failing', 'after-failover-delay']);
+  assert.equal(reasons([open, well], PAST_DELAY_MS), ['failing', 'after-failover-delay']);
   assert.equal(reasons([slow, well], FRESH), ['slow', 'cheapest-well']);
   assert.equal(reasons([due(open), well, open], FRESH), ['probe', 'after-failover-delay', 'failing']);
   assert.equal(reasons([{ ...slow, expectedMs: 4000 }, slow], FRESH), ['slow', 'least-slow']);
-  assert.equal(reasons([open, open], IMPATIENT), ['failing', 'failing']);
+  assert.equal(reasons([open, open], PAST_DELAY_MS), ['failing', 'failing']);
 });
 
-test('one that is not there has none', () => {
+test('a processor that does not exist has no reason', () => {
   assert.is(routingReason(1, [well], send(0), false, POLICY), 'none');
 });
 

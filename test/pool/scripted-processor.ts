@@ -6,18 +6,18 @@ import type {
   Processor,
 } from '../../src/processor/processor.ts';
 
-/** A processor that answers as the test says, and remembers what it was asked. */
+/** A processor that gives the test's answers and records the requests. */
 export class ScriptedProcessor implements Processor {
   readonly paid: Dispatch[] = [];
   readonly asked: string[] = [];
   healthCalls = 0;
   closed = false;
-  /** The answers to come, in order; after the last one every payment is committed. */
+  /** The next answers, in order. After the last one every payment is committed. */
   readonly answers: (PayOutcome | Promise<PayOutcome>)[] = [];
-  /** After the last one it holds nothing. */
+  /** The next look-up answers, in order. After the last one it holds nothing. */
   readonly founds: (LookUpOutcome | Promise<LookUpOutcome>)[] = [];
   state: Health | Promise<Health> = { kind: 'reported', failing: false, minResponseTimeMs: 0 };
-  /** Called while a payment is on its way. */
+  /** Called while a payment is in flight. */
   onPay: (dispatch: Dispatch) => unknown = () => {};
 
   async pay(dispatch: Dispatch): Promise<PayOutcome> {

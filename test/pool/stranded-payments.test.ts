@@ -10,7 +10,7 @@ import { ManualClock, rest } from '../manual-clock.ts';
 
 const LOOK_EVERY_MS = 5000;
 const WAITING =
-  'error payments wait for a processor that is not configured: add it to PROCESSORS again, and they are settled';
+  'error payments are waiting for a processor that is not configured: add it back to PROCESSORS to settle them';
 
 function setUp(store: MemoryStore) {
   const clock = new ManualClock();
@@ -25,7 +25,7 @@ function setUp(store: MemoryStore) {
 const SHAPE = { processorCount: 1, threadCount: 1 };
 const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
 
-test('payments at a processor that is not configured are counted and told of, until somebody has them', async () => {
+test('payments at a processor that is not configured are counted and logged until they are taken over', async () => {
   const store = new MemoryStore();
   const former = new MemoryLedger(['default', 'old'], store);
   const dead = await must(former.acquireLease(WORKER, 0));
@@ -37,18 +37,18 @@ test('payments at a processor that is not configured are counted and told of, un
   assert.is(count(), 2);
   assert.equal(log.lines, [WAITING]);
   await clock.passSlowly(3 * LOOK_EVERY_MS);
-  assert.equal(log.lines, [WAITING], 'told once');
+  assert.equal(log.lines, [WAITING], 'logged once');
 
   mood.away.add('stranded');
   const successor = await must(former.acquireLease(WORKER, clock.nowMs() + 3_600_000));
   await must(former.takeOver(dead, successor, 10));
   await must(former.commit(successor, [settlementOf(2, { processor: 1 })], []));
   await clock.passSlowly(LOOK_EVERY_MS);
-  assert.is(count(), 2, 'what was known last stands while the ledger is away');
+  assert.is(count(), 2, 'the last count stays while the ledger is unavailable');
   mood.away.clear();
   await clock.passSlowly(LOOK_EVERY_MS);
   assert.is(count(), 0);
-  assert.equal(log.lines, [WAITING, 'info no payment waits for that processor any more']);
+  assert.equal(log.lines, [WAITING, 'info no payments are waiting for that processor any more']);
   watch.stop();
   assert.is(clock.pending, 0);
 });

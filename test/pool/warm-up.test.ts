@@ -19,7 +19,7 @@ const POLICY: DispatcherPolicy = {
   drainRate: 1000,
 };
 
-test('more payments than its ring holds are drained, and nothing is complained of', async () => {
+test('drains more payments than its ring holds, and logs nothing', async () => {
   const log = new KeptLog();
   await warmUpPool(1500, POLICY, () => false, systemClock, log);
   assert.equal(
@@ -28,16 +28,16 @@ test('more payments than its ring holds are drained, and nothing is complained o
   );
 });
 
-test('a stop does not wait for the rest', async () => {
+test('a stop cuts the warm-up short', async () => {
   const fromMs = performance.now();
   let looks = 0;
-  // So many would take the better part of an hour.
+  // All of them would take most of an hour.
   await warmUpPool(20_000_000, POLICY, () => ++looks > 100, systemClock, new KeptLog());
   assert.is(looks, 101);
   assert.ok(performance.now() - fromMs < 20_000);
 });
 
-test('without payments nothing is run: no clock is read, and nothing is logged', async () => {
+test('without payments nothing runs: no clock is read, and nothing is logged', async () => {
   const log = new KeptLog();
   const readClock = () => assert.unreachable('the clock is read');
   const clock = { nowMs: readClock, monotonicMs: readClock, stopwatchMs: readClock, after: readClock };

@@ -54,7 +54,7 @@ async function until(condition: () => Promise<boolean> | boolean): Promise<void>
   }
 }
 
-/** An instance without its HTTP side. */
+/** An instance without its HTTP threads. */
 async function setUp(environment: Record<string, string> = {}) {
   const [cheap, dear] = [await startProcessor(), await startProcessor()];
   const config = configIn(directory, {
@@ -72,7 +72,7 @@ async function setUp(environment: Record<string, string> = {}) {
   return {
     config,
     shared,
-    board: sharedState,
+    sharedState,
     ring,
     journal,
     accept(count: number, from = 0) {
@@ -100,9 +100,9 @@ async function setUp(environment: Record<string, string> = {}) {
   };
 }
 
-test('a thread drains the ring into the books until the board says stop', async () => {
+test('a thread drains the ring into the books until it is told to stop', async () => {
   const world = await setUp();
-  const { config, shared, board: sharedState, ring } = world;
+  const { config, shared, sharedState, ring } = world;
   const running = runPoolThread({ thread: 0, config, shared, isFirst: true });
   await until(() => sharedState.threadsReady === 1);
   world.accept(PAYMENTS);
@@ -117,9 +117,9 @@ test('a thread drains the ring into the books until the board says stop', async 
   await world.close();
 });
 
-test('the pool runs such threads, and what they leave behind another pool goes on with', async () => {
+test('the pool runs such threads, and another pool continues with the payments they leave', async () => {
   const world = await setUp({ POOL_THREADS: '2' });
-  const { config, shared, board: sharedState, ring } = world;
+  const { config, shared, sharedState, ring } = world;
   const log = new KeptLog();
   const pool = new Pool({
     threadCount: 2,

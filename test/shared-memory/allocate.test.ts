@@ -17,7 +17,7 @@ function configOf(environment: Record<string, string>) {
   return reading.config;
 }
 
-test('every region has the size that the settings ask for', () => {
+test('every region has the size that the settings require', () => {
   const config = configOf({ POOL_THREADS: '3', HTTP_THREADS: '2', JOURNAL_SEGMENTS: '4' });
   const shared = allocateSharedMemory(config, 5);
   assert.is(new Ring(shared.ring).capacity, 1024);
@@ -29,7 +29,7 @@ test('every region has the size that the settings ask for', () => {
   assert.is(segments.recordsPerSegment, 16_384);
 });
 
-test('no two instances hash alike', () => {
+test('no two instances hash the same way', () => {
   const config = configOf({});
   const [one, other] = [allocateSharedMemory(config, 0), allocateSharedMemory(config, 0)];
   assert.not.equal(

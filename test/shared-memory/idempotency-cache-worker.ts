@@ -1,17 +1,17 @@
 import { workerData } from 'node:worker_threads';
 import { IdempotencyCache, type Reservation } from '../../src/shared-memory/idempotency-cache.ts';
 
-/** Brings the same ids as its rivals do, as nearly at once as threads can. */
+/** Reserves the same ids as its rivals, as nearly at once as threads can. */
 export interface RaceWork {
   readonly idempotencyCache: SharedArrayBuffer;
   readonly thread: number;
   readonly threadCount: number;
   readonly idCount: number;
-  /** Whether every thread has an amount of its own. */
+  /** Whether every thread uses a different amount. */
   readonly conflicting: boolean;
-  /** One byte for each thread and id: its answer. */
+  /** One byte for each thread and id: the answer. */
   readonly answers: SharedArrayBuffer;
-  /** i32: threads that have arrived at the line. */
+  /** i32: threads that have arrived at the barrier. */
   readonly line: SharedArrayBuffer;
 }
 
@@ -38,7 +38,7 @@ function race(work: RaceWork): void {
   }
 }
 
-/** All threads arrive for the `round`th time before any goes on. */
+/** A barrier: all threads arrive for the `round`th time before any continues. */
 function lineUp({ line, threadCount }: RaceWork, round: number): void {
   const arrived = new Int32Array(line);
   const goal = round * threadCount;

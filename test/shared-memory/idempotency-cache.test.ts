@@ -11,7 +11,7 @@ function makeCache(capacity: number): IdempotencyCache {
   return new IdempotencyCache(IdempotencyCache.allocate(capacity, SEED));
 }
 
-test('a payment is new, then pending, then the same; another amount is a conflict all along', () => {
+test('a payment is new, then pending, then the same; another amount is always a conflict', () => {
   const idempotencyCache = makeCache(64);
   const id = raceId(1);
   assert.is(idempotencyCache.reserve(id, 100, 5), 'new');
@@ -34,14 +34,14 @@ test('holds the largest amounts and times', () => {
   assert.is(idempotencyCache.reserve(id, amountCents - 2 ** 32, acceptedAtMs), 'conflict');
 });
 
-test('the oldest gives way', () => {
+test('the oldest entry is replaced', () => {
   const idempotencyCache = makeCache(8);
   for (let number = 0; number < 9; number++) {
     assert.is(idempotencyCache.reserve(raceId(number), 1, 100 - number), 'new');
     idempotencyCache.commit(raceId(number));
   }
   const known = Array.from({ length: 9 }, (_, number) => idempotencyCache.find(raceId(number)) !== undefined);
-  // Number 7 was accepted earliest when number 8 came.
+  // Number 7 was the oldest when number 8 came.
   assert.equal(known, [true, true, true, true, true, true, true, false, true]);
 });
 
@@ -54,7 +54,7 @@ test('sequential ids spread over the buckets, differently for each seed', () => 
     }
     return Array.from({ length: 2048 }, (_, number) => idempotencyCache.find(raceId(number)) !== undefined);
   });
-  // With 4 for a bucket of 8, chance alone drops 2%; a hash that keeps patterns would drop none, or most.
+  // With 4 ids per bucket of 8, chance alone drops 2%. A hash that keeps patterns would drop none or most.
   for (const known of counts) {
     const dropped = known.filter((one) => !one).length;
     assert.ok(dropped > 0 && dropped < 2048 * 0.05, `${dropped} dropped`);
@@ -62,10 +62,10 @@ test('sequential ids spread over the buckets, differently for each seed', () => 
   assert.not.equal(counts[0], counts[1]);
 });
 
-test('behaves as a map does', () => {
+test('behaves like a map', () => {
   const anyStep = fc.record({
     step: fc.constantFrom('remember', 'confirm', 'forget', 'find', 'floor'),
-    // No more ids than a bucket has entries, so that none has to give way.
+    // No more ids than a bucket has entries, so that none is replaced.
     number: fc.nat(7),
     amountCents: fc.integer({ min: 1, max: 2 }),
     ms: fc.nat(20),
@@ -106,7 +106,7 @@ test('behaves as a map does', () => {
   );
 });
 
-test('the floor holds for what comes later, never falls, and takes times of today', () => {
+test('the floor also applies to later payments, never falls, and can hold current times', () => {
   const idempotencyCache = makeCache(8);
   const nowMs = 1_752_577_200_123;
   idempotencyCache.forgetBefore(nowMs);
@@ -120,7 +120,7 @@ test('the floor holds for what comes later, never falls, and takes times of toda
 });
 
 for (const conflicting of [false, true]) {
-  test(`of threads that bring one id at once, ${conflicting ? 'with different amounts, ' : ''}one wins`, async () => {
+  test(`of threads that reserve one id at once, ${conflicting ? 'with different amounts, ' : ''}one wins`, async () => {
     const threadCount = 3;
     const idCount = 8_192;
     const idempotencyCache = IdempotencyCache.allocate(65_536, SEED);
@@ -159,7 +159,7 @@ for (const conflicting of [false, true]) {
   });
 }
 
-test('a capacity that is no power of two, or less than a bucket, is a bug', () => {
+test('a capacity that is not a power of two, or smaller than a bucket, is a bug', () => {
   assert.throws(() => IdempotencyCache.allocate(12, SEED));
   assert.throws(() => IdempotencyCache.allocate(4, SEED));
 });

@@ -49,25 +49,25 @@ const PROCESSOR_COUNTERS: ProcessorCounter[] = [
   'healthUnknown',
 ];
 
-/** Two views of one memory, as two threads have them. */
+/** Two views of the same memory, as in two threads. */
 function twoViews(shape = SHAPE): [MetricsTable, MetricsTable] {
   const buffer = MetricsTable.allocate(shape);
   return [new MetricsTable(buffer, shape), new MetricsTable(buffer, shape)];
 }
 
-/** How many are in the bucket of each bound; those in no bucket of a bound come last. */
+/** The count in the bucket of each bound; the last bucket has no bound. */
 function filled(counts: readonly number[]): Record<number, number> {
   const entries = counts.map((count, bucket) => [BOUNDS_MS[bucket] ?? Number.POSITIVE_INFINITY, count]);
   return Object.fromEntries(entries.filter(([, count]) => count !== 0));
 }
 
-test('has the size of its table: 256 words a thread, and 64 a processor in each', () => {
+test('has the documented size: 256 words per thread, and 64 per processor in each', () => {
   assert.is(MetricsTable.allocate(SHAPE).byteLength, 8 * 3 * (256 + 64 * 2));
   assert.throws(() => new MetricsTable(MetricsTable.allocate(SHAPE), { processorCount: 3, threadCount: 2 }));
   assert.throws(() => twoViews()[0].thread(3));
 });
 
-test('what one thread writes every other reads, and counts are the sum over all threads', () => {
+test('every thread reads what another wrote, and counts are the sum over all threads', () => {
   const [one, other] = twoViews();
   for (const thread of [0, 1, 2]) {
     const metrics = one.thread(thread);
@@ -93,7 +93,7 @@ test('what one thread writes every other reads, and counts are the sum over all 
   );
 });
 
-test('bounds rise from 10 µs to 50 s, five to a decade, and a few of them are below a millisecond', () => {
+test('bounds rise from 10 µs to 50 s, five per decade, and some are below a millisecond', () => {
   assert.is(BOUNDS_MS[0], 0.01);
   assert.is(BOUNDS_MS.at(-1), 50_000);
   assert.is(BOUNDS_MS.filter((bound) => bound < 1).length, 10);
@@ -103,7 +103,7 @@ test('bounds rise from 10 µs to 50 s, five to a decade, and a few of them are b
   }
 });
 
-test('a bound is in its own bucket, and what is above it in the next', () => {
+test('a bound is in its own bucket, and a greater value in the next', () => {
   for (const [bucket, bound] of BOUNDS_MS.entries()) {
     const [metricsTable] = twoViews();
     const metrics = metricsTable.thread(0);
@@ -114,7 +114,7 @@ test('a bound is in its own bucket, and what is above it in the next', () => {
   }
 });
 
-test('no time at all is in the first bucket, and so is less than that, which adds nothing', () => {
+test('zero and negative durations are in the first bucket and add nothing to the sum', () => {
   const [metricsTable] = twoViews();
   metricsTable.thread(0).observe('settle', 0);
   metricsTable.thread(0).observe('settle', -5000);
@@ -122,7 +122,7 @@ test('no time at all is in the first bucket, and so is less than that, which add
   assert.is(metricsTable.histogram('settle').sumMs, 0);
 });
 
-test('the gauges of a thread that died are gone, its counts stay, and others keep theirs', () => {
+test('the gauges of a dead thread are cleared, its counts stay, and other threads keep theirs', () => {
   const [metricsTable] = twoViews();
   for (const thread of [0, 1]) {
     const metrics = metricsTable.thread(thread);

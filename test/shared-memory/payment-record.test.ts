@@ -18,7 +18,7 @@ const anyAcceptance = fc.record({
   trace: fc.option(anyBytes(TRACE_BYTES)),
 });
 
-test('what is written is read, whatever stood there before', () => {
+test('a record is read as written, whatever the bytes were before', () => {
   const bytes = Buffer.alloc(OFFSET + PAYMENT_RECORD_BYTES + OFFSET);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const read = new PaymentRecord();
@@ -42,7 +42,7 @@ test('nothing is written outside its bytes', () => {
   assert.ok(bytes.subarray(OFFSET + PAYMENT_RECORD_BYTES).every((byte) => byte === 0xaa));
 });
 
-test('a trace that is gone leaves no bytes behind', () => {
+test('a record without a trace clears the trace of an earlier one', () => {
   const bytes = Buffer.alloc(PAYMENT_RECORD_BYTES);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const id = Buffer.alloc(UUID_BYTES, 1);

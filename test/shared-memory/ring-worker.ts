@@ -2,7 +2,7 @@ import assert from 'node:assert';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
 
-/** Producers push `count` payments each; consumers pop until all of all producers' are popped. */
+/** Producers push `count` payments each; consumers pop until all payments are popped. */
 export interface RingWork {
   readonly role: 'producer' | 'consumer' | 'echo' | 'sleeper' | 'greedy';
   readonly ring: SharedArrayBuffer;
@@ -11,9 +11,9 @@ export interface RingWork {
   readonly count: number;
   /** One byte for each payment: how often it was popped. */
   readonly popped: SharedArrayBuffer;
-  /** i32: how many were popped in all. */
+  /** i32: how many were popped in total. */
   readonly total: SharedArrayBuffer;
-  /** Where an echo sends what it gets. */
+  /** The ring that an echo pushes its payments to. */
   readonly back: SharedArrayBuffer;
 }
 
@@ -47,7 +47,7 @@ async function consume(): Promise<void> {
   const last = new Map<number, number>();
   const all = work.producerCount * work.count;
   const isOver = () => Atomics.load(total, 0) === all;
-  // A pending sleep keeps no thread alive, and this one is not to end before its work.
+  // A pending sleep does not keep a thread alive, and this one must finish its work.
   const alive = setInterval(() => {}, 1_000);
   while (!isOver()) {
     if (!ring.pop(slot)) {
@@ -87,7 +87,7 @@ async function echo(): Promise<void> {
   clearInterval(alive);
 }
 
-/** Pops without end until it is terminated. */
+/** Pops until it is terminated. */
 function grab(): void {
   const slot = new RingSlot();
   parentPort?.postMessage('begun');

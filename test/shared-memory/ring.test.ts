@@ -30,7 +30,7 @@ async function ended(worker: Worker): Promise<void> {
   });
 }
 
-test('holds as many as its capacity, in order, also where tickets wrap', () => {
+test('holds as many payments as its capacity, in order, also where tickets wrap', () => {
   for (const firstTicket of NEAR_WRAPS) {
     for (const capacity of [1, 2, 8]) {
       const ring = makeRing(capacity, firstTicket);
@@ -55,7 +55,7 @@ test('holds as many as its capacity, in order, also where tickets wrap', () => {
   }
 });
 
-test('an empty slot never looks published, whatever ticket is next', () => {
+test('an empty slot never looks filled, whatever ticket is next', () => {
   for (let firstTicket = 2 ** 32 - 10; firstTicket < 2 ** 32; firstTicket++) {
     const ring = makeRing(8, firstTicket);
     const slot = new RingSlot();
@@ -69,7 +69,7 @@ test('an empty slot never looks published, whatever ticket is next', () => {
   }
 });
 
-test('behaves as a bounded list does', () => {
+test('behaves like a bounded list', () => {
   const anySteps = fc.array(fc.constantFrom('reserve', 'release', 'push', 'pop'), { maxLength: 200 });
   fc.assert(
     fc.property(anySteps, fc.constantFrom(...NEAR_WRAPS), (steps, firstTicket) => {
@@ -117,27 +117,27 @@ test('carries refs up to the end of u32, and the trace', () => {
 
 test('a push or a release without a reserve is a bug, and says so', () => {
   const ring = makeRing(1);
-  assert.throws(() => ring.release(), /nobody reserved/);
+  assert.throws(() => ring.release(), /release without reserve/);
   const full = makeRing(1);
   assert.ok(full.reserve());
   push(full, 0);
-  assert.throws(() => push(full, 1), /nobody reserved/);
+  assert.throws(() => push(full, 1), /push without reserve/);
 });
 
-test('its capacity is a power of two', () => {
+test('a capacity that is not a power of two is a bug', () => {
   assert.throws(() => Ring.allocate(3), /power of two/);
 });
 
 const sleeping = suite('ring: sleep and wake');
 let alive: NodeJS.Timeout;
 
-// A pending sleep keeps no thread alive, and uvu must not end before its tests.
+// A pending sleep does not keep a thread alive, and uvu must not exit before its tests are done.
 sleeping.before(() => {
   alive = setInterval(() => {}, 1_000);
 });
 sleeping.after(() => clearInterval(alive));
 
-sleeping('stays awake while there is something to pop, or when told to', async () => {
+sleeping('does not sleep when there is something to pop, or when told not to', async () => {
   const ring = makeRing(2);
   await ring.sleep(Number.POSITIVE_INFINITY, () => true);
   assert.ok(ring.reserve());
@@ -145,7 +145,7 @@ sleeping('stays awake while there is something to pop, or when told to', async (
   await ring.sleep();
 });
 
-sleeping('a push between the last look and the wait is not missed', async () => {
+sleeping('a push between the last check and the wait is not missed', async () => {
   const ring = makeRing(2);
   await ring.sleep(Number.POSITIVE_INFINITY, () => {
     assert.ok(ring.reserve());
@@ -155,7 +155,7 @@ sleeping('a push between the last look and the wait is not missed', async () => 
   });
 });
 
-sleeping('wake wakes one sleeper, wakeAll all', async () => {
+sleeping('wake wakes one sleeper, wakeAll wakes all', async () => {
   const ring = makeRing(2);
   let awake = 0;
   const sleepers = [1, 2, 3].map(() => ring.sleep().then(() => awake++));
@@ -167,7 +167,7 @@ sleeping('wake wakes one sleeper, wakeAll all', async () => {
   assert.is(awake, 3);
 });
 
-sleeping('a sleep ends when its time is over, and the next one works', async () => {
+sleeping('a sleep times out, and the next one works', async () => {
   const ring = makeRing(2);
   await ring.sleep(5);
   const asleep = ring.sleep();
@@ -175,10 +175,10 @@ sleeping('a sleep ends when its time is over, and the next one works', async () 
   await asleep;
 });
 
-sleeping('a pending sleep keeps no thread alive', async () => {
+sleeping('a pending sleep does not keep its thread alive', async () => {
   const ring = Ring.allocate(2);
   await ended(startWorker({ role: 'sleeper', ring, total: new SharedArrayBuffer(4) }));
-  // What it has left behind must not disturb those who live.
+  // The sleeper count that it leaves behind must not affect other threads.
   const asleep = new Ring(ring).sleep();
   new Ring(ring).wake();
   await asleep;
@@ -230,7 +230,7 @@ for (const { producers, consumers, capacity, firstTicket } of [
   });
 }
 
-racing('a consumer that is ended in the middle of its pops stops nobody', async () => {
+racing('a consumer terminated during a pop blocks no other', async () => {
   const buffer = Ring.allocate(4);
   const ring = new Ring(buffer);
   const slot = new RingSlot();

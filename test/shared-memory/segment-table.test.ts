@@ -12,7 +12,7 @@ function makeSegments(segmentCount = 2, recordsPerSegment = RECORDS): SegmentTab
   return new SegmentTable(SegmentTable.allocate(segmentCount, recordsPerSegment));
 }
 
-/** A sealed segment with so many records. */
+/** A sealed segment with that many records. */
 function fill(segments: SegmentTable, written: number): number {
   const segment = segments.acquire();
   segments.setWritten(segment, written);
@@ -32,7 +32,7 @@ test('gives each segment to one writer, until none is free', () => {
   assert.is(segments.acquire(), -1);
 });
 
-test('a segment is all done when each record written is, whatever the number', () => {
+test('a segment is all done when each of its records is, whatever their number', () => {
   for (const written of [0, 1, 15, 16, 17, 31, 32]) {
     const segments = makeSegments();
     const segment = fill(segments, written);
@@ -44,7 +44,7 @@ test('a segment is all done when each record written is, whatever the number', (
   }
 });
 
-test('marks what a set would hold', () => {
+test('done marks behave like a set', () => {
   const anyRecords = fc.array(fc.nat(2 * RECORDS - 1), { maxLength: 60 });
   fc.assert(
     fc.property(anyRecords, (marked) => {
@@ -60,7 +60,7 @@ test('marks what a set would hold', () => {
   );
 });
 
-test('is reclaimed once, when it is sealed and all done', () => {
+test('a segment is reclaimed once, when it is sealed and all done', () => {
   const segments = makeSegments();
   const open = segments.acquire();
   assert.not.ok(segments.beginReclaim(open));
@@ -77,7 +77,7 @@ test('is reclaimed once, when it is sealed and all done', () => {
   assert.equal(segments.live(), []);
 });
 
-test('a late mark never touches a record that stands in the same place by then', () => {
+test('a late mark never affects a newer record in the same place', () => {
   const segments = makeSegments(1);
   const early = fill(segments, 1);
   const earlyRef = segments.ref(early, 0);
@@ -109,7 +109,7 @@ test('refs stay within u32 however often a segment is used', () => {
   assert.ok(seen.size >= 254);
 });
 
-test('adopts files of earlier lives, and numbers new ones behind them', () => {
+test('adopts files of earlier runs, and gives new files higher numbers', () => {
   const segments = makeSegments(3);
   const adopted = segments.adopt(41, 5);
   segments.adopt(7, 2);
@@ -128,7 +128,7 @@ test('adopts files of earlier lives, and numbers new ones behind them', () => {
   assert.is(segments.live()[1]?.firstRef, segments.ref(adopted, 0));
 });
 
-test('threads that mark the same words lose no mark', async () => {
+test('no mark is lost when threads mark the same words', async () => {
   const count = 16_384;
   const buffer = SegmentTable.allocate(1, count);
   const segments = new SegmentTable(buffer);
@@ -144,7 +144,7 @@ test('threads that mark the same words lose no mark', async () => {
   assert.ok(segments.allDone(segment));
 });
 
-test('a step out of turn is a bug, and says so', () => {
+test('a transition from the wrong state is a bug', () => {
   const segments = makeSegments();
   const segment = fill(segments, 1);
   assert.throws(() => segments.seal(segment));

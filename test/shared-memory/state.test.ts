@@ -5,18 +5,18 @@ import { SharedState } from '../../src/shared-memory/state.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 3 };
 
-/** Two views of one memory, as two threads have them. */
+/** Two views of the same memory, as in two threads. */
 function twoViews(shape = SHAPE): [SharedState, SharedState] {
   const buffer = SharedState.allocate(shape);
   return [new SharedState(buffer, shape), new SharedState(buffer, shape)];
 }
 
-test('has the size of its table: 8 words, 16 a processor, 2 a call cell, 1 a thread', () => {
+test('has the documented size: 8 words, 16 per processor, 2 per call cell, 1 per thread', () => {
   assert.is(SharedState.allocate(SHAPE).byteLength, 8 * (8 + 16 * 2 + 2 * 2 * 3 + 3));
   assert.throws(() => new SharedState(SharedState.allocate(SHAPE), { processorCount: 2, threadCount: 2 }));
 });
 
-test('begins with nothing: not stopping, nobody ready, breakers closed, no calls, no counts', () => {
+test('initial state: not stopping, no thread ready, breakers closed, no calls, no counts', () => {
   const [sharedState] = twoViews();
   assert.not(sharedState.stopping);
   assert.is(sharedState.threadsReady, 0);
@@ -32,7 +32,7 @@ test('begins with nothing: not stopping, nobody ready, breakers closed, no calls
   }
 });
 
-test('a reason stands since it became so, for its processor alone', () => {
+test('a routing reason keeps the time since when it holds, for each processor', () => {
   const [one, other] = twoViews();
   one.setReason(1, 'slow', 10);
   one.setReason(1, 'slow', 20);
@@ -42,7 +42,7 @@ test('a reason stands since it became so, for its processor alone', () => {
   assert.equal(other.reason(0), { reason: 'none', sinceMs: 0 });
 });
 
-test('the last health answer is shown as it came', () => {
+test('the last health answer is kept as it came', () => {
   const [one, other] = twoViews();
   const first = { failing: true, minResponseTimeMs: 40, atMs: 5 };
   const second = { failing: false, minResponseTimeMs: 0, atMs: 9 };
@@ -53,7 +53,7 @@ test('the last health answer is shown as it came', () => {
   assert.is(other.reported(0), null);
 });
 
-test('a stop is seen by all', () => {
+test('all threads see a stop', () => {
   const [one, other] = twoViews();
   one.stop();
   assert.ok(other.stopping);
@@ -69,7 +69,7 @@ test('counts the threads that are ready', () => {
   assert.is(one.threadsReady, 1);
 });
 
-test('the moment of the last purge never goes back', () => {
+test('the time of the last purge never goes back', () => {
   const [one, other] = twoViews();
   one.raisePurgedAt(5000);
   other.raisePurgedAt(4000);
@@ -78,7 +78,7 @@ test('the moment of the last purge never goes back', () => {
   assert.is(one.purgedAtMs, 1_763_800_000_123);
 });
 
-test('a breaker has one setter, which tells who was first', () => {
+test('of two threads that move a breaker only the first one succeeds', () => {
   const [one, other] = twoViews();
   assert.is(one.breaker(0), 'closed');
   assert.not(one.moveBreaker(0, 'open', 'closed', 1));
@@ -95,7 +95,7 @@ test('a breaker has one setter, which tells who was first', () => {
   assert.is(other.breakerAtMs(0), 5000);
 });
 
-test('failures and trials are counted by processor over all threads, and forgotten', () => {
+test('failures and probes are counted by processor over all threads, and reset', () => {
   const [one, other] = twoViews();
   assert.is(one.countFailure(0), 1);
   assert.is(other.countFailure(0), 2);
@@ -110,7 +110,7 @@ test('failures and trials are counted by processor over all threads, and forgott
   assert.is(other.countFailure(1), 2);
 });
 
-test('a trial that is due is taken once, and is due again at the moment set', () => {
+test('a probe that is due is taken once, and is due again at the time set', () => {
   const [one, other] = twoViews();
   one.setProbeAt(0, 1000);
   assert.not(other.isProbeDue(0, 999));
@@ -122,7 +122,7 @@ test('a trial that is due is taken once, and is due again at the moment set', ()
   assert.ok(one.takeProbe(0, 3000, 4000));
 });
 
-test('a trial keeps its moment where the low 32 bits wrap, and beyond them', () => {
+test('the time of a probe is kept where the low 32 bits wrap, and beyond', () => {
   const [sharedState] = twoViews();
   for (const atMs of [2 ** 31 - 5, 2 ** 31, 2 ** 32 - 5, 2 ** 32 + 7, 2 ** 40 + 123]) {
     sharedState.setProbeAt(0, atMs);
@@ -134,7 +134,7 @@ test('a trial keeps its moment where the low 32 bits wrap, and beyond them', () 
   }
 });
 
-test('shows latencies and successes of each processor', () => {
+test('keeps the latency and the last success of each processor', () => {
   const [one, other] = twoViews();
   one.setLatency(0, 12.5);
   one.setSucceededAt(1, 2 ** 40);
@@ -143,7 +143,7 @@ test('shows latencies and successes of each processor', () => {
   assert.is(other.succeededAtMs(1), 2 ** 40);
 });
 
-test('knows the oldest call to a processor, and how many there are, over all threads', () => {
+test('has the oldest call to a processor and the number of calls, over all threads', () => {
   const [one, other] = twoViews();
   one.setCalls(0, 1, 4, 2000);
   one.setCalls(2, 1, 1, 1500);
@@ -155,7 +155,7 @@ test('knows the oldest call to a processor, and how many there are, over all thr
   assert.is(other.callsInFlight(1), 4);
 });
 
-test('a thread that died has no calls and is not ready; others keep theirs', () => {
+test('a dead thread has no calls and is not ready; other threads keep theirs', () => {
   const [sharedState] = twoViews();
   for (const thread of [0, 1]) {
     sharedState.setReady(thread, true);
@@ -202,14 +202,14 @@ test('no field shares a word with another', () => {
   }
 });
 
-test('of two threads that race for trials, each trial is taken by one', async () => {
+test('when two threads race for probes, each probe is taken by one', async () => {
   const buffer = SharedState.allocate(SHAPE);
   const code = `
     import { parentPort, workerData } from 'node:worker_threads';
-    const { Board } = await import(${JSON.stringify(new URL('../../src/shared-memory/state.ts', import.meta.url).href)});
-    const board = new Board(workerData.buffer, workerData.shape);
+    const { SharedState } = await import(${JSON.stringify(new URL('../../src/shared-memory/state.ts', import.meta.url).href)});
+    const sharedState = new SharedState(workerData.buffer, workerData.shape);
     let taken = 0;
-    for (let nowMs = 1; nowMs <= 20000; nowMs++) if (board.takeTrial(0, nowMs, nowMs + 1)) taken++;
+    for (let nowMs = 1; nowMs <= 20000; nowMs++) if (sharedState.takeProbe(0, nowMs, nowMs + 1)) taken++;
     parentPort.postMessage(taken);
   `;
   const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`);
@@ -218,7 +218,7 @@ test('of two threads that race for trials, each trial is taken by one', async ()
     workers.map((worker) => new Promise<number>((resolve) => worker.once('message', resolve))),
   );
   await Promise.all(workers.map((worker) => worker.terminate()));
-  // Moments only rise, so each of the 20,000 can be taken once at most, and the last one is taken.
+  // Times only rise, so each of the 20,000 can be taken at most once, and the last one is taken.
   const sum = taken.reduce((total, count) => total + count, 0);
   assert.ok(sum >= 1);
   assert.ok(sum <= 20_000, `${sum} taken`);

@@ -76,7 +76,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       await until('it warms up', START_MS, () => existsSync(join(journal, 'warm-up-0')));
       child.send(signal);
       assert.equal(await endsSoon(child), EXITED);
-      assert.match(child.lines.at(-1) ?? '', `"signal":"${signal}","msg":"stopped before it listened"`);
+      assert.match(child.lines.at(-1) ?? '', `"signal":"${signal}","msg":"stopped before listening"`);
       assert.equal(locksIn(directory), []);
     }));
 }

@@ -105,9 +105,9 @@ for (const threads of ['1', '2']) {
       writeFileSync(path('zeros/data.mdb'), Buffer.alloc(2 ** 20));
       mkdirSync(path('locked/lock.mdb'), { recursive: true });
       const wrong: readonly [string, RegExp][] = [
-        [path('zeros'), /data\.mdb is not an LMDB data file; restore it from a copy, or move it away/],
+        [path('zeros'), /data\.mdb is not an LMDB data file; restore it from a backup, or move it away/],
         [path('zeros/data.mdb/ledger'), /: ENOTDIR: not a directory/],
-        [path('locked'), /lock\.mdb is not a file; move it away/],
+        [path('locked'), /lock\.mdb is not a regular file; move it away/],
       ];
       for (const [ledger, reason] of wrong) {
         const { code, lines } = await ending('src/primary.ts', {

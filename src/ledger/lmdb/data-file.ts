@@ -1,12 +1,12 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 /**
- * What LMDB's native code takes for granted of `data.mdb`, and crashes without: checked before it opens the file.
+ * LMDB's native code crashes if `data.mdb` is damaged, so this is checked before it opens the file.
  *
- * The file begins with two meta pages, written in turn; the one with the higher transaction counts. All numbers are
- * little-endian. A meta page:
+ * The file begins with two meta pages, written alternately; the one with the higher transaction number is current. All
+ * numbers are little-endian. A meta page:
  *
- * | offset | bytes | field       | what it must be                                             |
+ * | offset | bytes | field       | expected                                                    |
  * |--------|-------|-------------|-------------------------------------------------------------|
  * | 18     | 2     | flags       | has 0x08: a meta page                                       |
  * | 24     | 4     | magic       | 0xBEEFC0DE                                                  |
@@ -52,7 +52,7 @@ interface Meta {
   readonly transaction: bigint;
 }
 
-/** The file and how many whole pages it has. */
+/** The file and its number of complete pages. */
 interface Pages {
   readonly file: number;
   readonly pageBytes: number;
@@ -60,8 +60,8 @@ interface Pages {
 }
 
 /**
- * What is wrong with a ledger's data file, as the end of a sentence that begins with its path; null when LMDB can
- * open it. An empty file is a new ledger. Throws the error of the operating system when it can't be read.
+ * What is wrong with a ledger's data file, as the end of a sentence that begins with its path; null if LMDB can open it.
+ * An empty file is a new ledger. Throws the system error if the file cannot be read.
  */
 export function dataFileFault(path: string): string | null {
   const file = openSync(path, 'r');
@@ -79,12 +79,12 @@ function faultOf(file: number): string | null {
   const { pageBytes, lastPage, transaction, trees } = latest;
   const pages: Pages = { file, pageBytes, count: BigInt(Math.floor(fstatSync(file).size / pageBytes)) };
   if (lastPage < pages.count) return null;
-  // LMDB leaves pages at the end unwritten when they are free already. Then nothing in its trees leads to them.
+  // LMDB does not write pages at the end that are already free. Nothing in its trees refers to them.
   if (trees.every((tree) => isWhole(pages, tree, false))) return null;
   const now = readMetas(file);
-  // Another process has committed meanwhile, so the pages that were read may be of another state of the trees.
+  // If another process has committed meanwhile, the pages that were read may belong to different versions.
   if (typeof now !== 'string' && now.some((meta) => meta.transaction > transaction)) return null;
-  return `is cut off: it has ${pages.count} pages and needs more, up to ${lastPage + 1n}`;
+  return `is truncated: it has ${pages.count} pages and needs up to ${lastPage + 1n}`;
 }
 
 function readMetas(file: number): readonly Meta[] | string {
@@ -92,7 +92,7 @@ function readMetas(file: number): readonly Meta[] | string {
   if (typeof first === 'string') return first;
   const second = readMeta(file, first.pageBytes);
   if (typeof second === 'string') return second;
-  if (first.pageBytes !== second.pageBytes) return 'is damaged: its two meta pages differ in page size';
+  if (first.pageBytes !== second.pageBytes) return 'is damaged: its two meta pages have different page sizes';
   return [first, second];
 }
 
@@ -100,9 +100,9 @@ function readMeta(file: number, at: number): Meta | string {
   const bytes = readAt(file, at, META_BYTES);
   if (bytes === null) return 'is too short for an LMDB data file';
   const hasMagic = (bytes.readUInt16LE(18) & META_FLAG) !== 0 && bytes.readUInt32LE(24) === MAGIC;
-  if (!hasMagic) return at === 0 ? 'is not an LMDB data file' : 'is damaged: its second meta page is not one';
+  if (!hasMagic) return at === 0 ? 'is not an LMDB data file' : 'is damaged: its second meta page is invalid';
   const version = bytes.readUInt16LE(28);
-  if (version !== VERSION) return `has LMDB data format ${version}, and this gateway reads format ${VERSION}`;
+  if (version !== VERSION) return `has LMDB data format ${version}; expected format ${VERSION}`;
   const pageBytes = bytes.readUInt32LE(48);
   const isPageSize =
     pageBytes >= PAGE_BYTES_MIN && pageBytes <= PAGE_BYTES_MAX && (pageBytes & (pageBytes - 1)) === 0;
@@ -111,7 +111,7 @@ function readMeta(file: number, at: number): Meta | string {
   const areTrees = trees.every(
     ({ depth, root }) => depth <= DEPTH_MAX && (root === NO_PAGE || root <= lastPage),
   );
-  if (!isPageSize || !areTrees) return 'is damaged: its meta page makes no sense';
+  if (!isPageSize || !areTrees) return 'is damaged: its meta page has impossible values';
   return { pageBytes, trees, lastPage, transaction: bytes.readBigUInt64LE(152) };
 }
 
@@ -119,7 +119,7 @@ function readTree(bytes: Buffer, at: number): Tree {
   return { depth: bytes.readUInt16LE(at + 6), root: bytes.readBigUInt64LE(at + 40) };
 }
 
-/** Whether every page that a tree leads to is in the file. `nested`: it is itself a value of another tree. */
+/** Whether every page of a tree is in the file. `nested`: the tree is a value of another tree. */
 function isWhole(pages: Pages, { depth, root }: Tree, nested: boolean): boolean {
   if (root === NO_PAGE) return true;
   if (depth < 1 || depth > DEPTH_MAX || root >= pages.count) return false;

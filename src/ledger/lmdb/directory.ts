@@ -22,35 +22,35 @@ import { errorReason } from '../../core/reason.ts';
 import { dataFileFault } from './data-file.ts';
 
 /**
- * The directory of an LMDB ledger, as a process enters it before any of its threads opens the ledger.
+ * The directory of an LMDB ledger. A process enters it before any of its threads opens the ledger.
  *
- * LMDB tells the processes that share a ledger apart by their process ids, and finds out by them which are dead. In
- * two PID namespaces, such as two containers, the same id stands for two processes, and each destroys what the other
- * relies on. So every process listens, for as long as it lives, on a unix socket `open-<PID namespace>-<random>` in
- * the directory. The kernel closes it with the process, whatever way that ends, and a socket can be connected to from
- * every namespace. A process that finds a living one of another namespace does not open the ledger.
+ * LMDB identifies the processes that share a ledger by their process ids, also to find out which are dead. In two PID
+ * namespaces, such as two containers, the same id can mean two processes, which then corrupt each other's state. So
+ * every process listens, all its life, on a unix socket `open-<PID namespace>-<random>` in the directory. The kernel
+ * closes it when the process ends in any way, and it can be reached from every namespace. A process that finds a living
+ * one of another namespace does not open the ledger.
  *
- * Of two that enter at the same moment at least one sees the other, since each shows itself before it looks. One that
- * sees another leaves, waits for a random time, and tries again, so that one of the two gets in.
+ * If two processes enter at once, at least one sees the other, because each creates its socket before it looks. A
+ * process that sees another leaves, waits a random time and tries again, so that one of the two gets in.
  */
 const ENTRY = /^open-([0-9]+)-[0-9a-f]{16}$/;
 const DATA_FILE = 'data.mdb';
 const LOCK_FILE = 'lock.mdb';
 const FILES = [DATA_FILE, LOCK_FILE];
-/** Some more than LMDB's table of 126 readers takes: it uses what there is. */
+/** A little more than LMDB's table of 126 readers needs. LMDB uses the size it finds. */
 const LOCK_BYTES = 16_384;
-/** What an empty ledger takes on the disk. */
+/** The disk space of an empty ledger. */
 const ROOM_BYTES = 131_072;
 
 const TRIES = 8;
 const TRY_AGAIN_MS = 100;
 
-/** What `sun_path` takes on every Unix. */
+/** The longest `sun_path` that every Unix allows. */
 const MAX_PATH_BYTES = 103;
 
 const SHARED =
-  'is in use by a process of another PID namespace (another container, or the host), and LMDB can only be shared ' +
-  'within one: run both in the same (in compose: pid: "service:NAME"), or keep the ledger in Redis';
+  'is in use by a process in another PID namespace (another container, or the host). LMDB can only be shared within ' +
+  'one namespace: run both in the same one (in compose: pid: "service:NAME"), or use a Redis ledger';
 
 export type EnteredDirectory =
   | { readonly kind: 'entered'; leave(): void }
@@ -59,11 +59,11 @@ export type EnteredDirectory =
 export interface EnterParts {
   readonly clock: Clock;
   readonly random: () => number;
-  /** The tests give another one. */
+  /** Tests pass another one. */
   readonly namespace?: string;
 }
 
-/** Makes the directory where it is missing, and checks what is in it. Keeps no process alive. */
+/** Creates the directory if it is missing and checks its contents. Does not keep the process alive. */
 export async function enterDirectory(path: string, parts: EnterParts): Promise<EnteredDirectory> {
   const { clock, random, namespace = pidNamespace() } = parts;
   try {
@@ -84,24 +84,24 @@ export async function enterDirectory(path: string, parts: EnterParts): Promise<E
   }
 }
 
-/** Why LMDB can't open what is in this directory, or null. Throws the error of the operating system. */
+/** Why LMDB cannot open the files in this directory, or null. Throws system errors. */
 export function directoryFault(path: string): string | null {
   accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
   for (const name of FILES) {
     const file = join(path, name);
     if (!existsSync(file)) continue;
-    if (!statSync(file).isFile()) return `${file} is not a file; move it away`;
+    if (!statSync(file).isFile()) return `${file} is not a regular file; move it away`;
     accessSync(file, constants.R_OK | constants.W_OK);
   }
   const data = join(path, DATA_FILE);
   const fault = existsSync(data) ? dataFileFault(data) : null;
-  return fault && `${data} ${fault}; restore it from a copy, or move it away to begin with an empty ledger`;
+  return fault && `${data} ${fault}; restore it from a backup, or move it away to start with an empty ledger`;
 }
 
 /**
- * LMDB makes its files itself, but its binding may crash where it can't, and so it does when the disk is full: the lock
- * file is mapped into memory with blocks that it does not have yet. So the files are made here, and what can fail does.
- * A file that exists is not opened: to close it again would let go of the locks that this process has on it.
+ * Creates LMDB's files. LMDB would do that itself, but its binding may crash where it cannot, for example on a full disk,
+ * because it maps a lock file whose blocks are not allocated yet. Here the same failure is an error.
+ * An existing file is not opened, because closing it would release the locks that this process has on it.
  */
 function makeFiles(path: string): void {
   const [data, lock] = [join(path, DATA_FILE), join(path, LOCK_FILE)];
@@ -113,25 +113,25 @@ function makeFiles(path: string): void {
     truncateSync(made, LOCK_BYTES);
     linkSync(made, lock);
   } catch (error) {
-    // Another process was faster, and may be using it by now.
+    // Another process created it first and may be using it already.
     if (!existsSync(lock)) throw error;
   } finally {
     rmSync(made, { force: true });
   }
 }
 
-/** Why a process of this PID namespace can't open the ledger now, or null. Rejects when that can't be told. */
+/** Why a process in this PID namespace cannot open the ledger now, or null. Rejects if it cannot find out. */
 export async function sharingFault(path: string, namespace = pidNamespace()): Promise<string | null> {
   return (await isUsedElsewhere(path, namespace)) ? `${path} ${SHARED}` : null;
 }
 
-/** Where there is no `/proc`, there are no PID namespaces either. */
+/** Only Linux has PID namespaces. */
 function pidNamespace(): string {
   if (process.platform !== 'linux') return '0';
   return readlinkSync('/proc/self/ns/pid').replaceAll(/[^0-9]/g, '');
 }
 
-/** This process, as the others see it. */
+/** This process's socket in the directory. */
 class Entry {
   readonly #path: string;
   readonly #server: Server;
@@ -139,7 +139,7 @@ class Entry {
   static async make(directory: string, namespace: string): Promise<Entry> {
     const name = `open-${namespace}-${randomBytes(8).toString('hex')}`;
     const server = createServer((socket) => socket.destroy()).unref();
-    // Between bind and listen a socket refuses connections and would be taken for dead, so it is renamed after.
+    // Between bind and listen a socket refuses connections and would look dead, so it is renamed afterwards.
     await withAddress(directory, `starting-${name}`, async (path) => {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -161,7 +161,7 @@ class Entry {
   }
 }
 
-/** Whether a living process of another namespace is in the directory. The sockets of dead ones are removed. */
+/** Whether a living process of another namespace is in the directory. Removes the sockets of dead processes. */
 async function isUsedElsewhere(directory: string, namespace: string): Promise<boolean> {
   let isUsed = false;
   for (const name of readdirSync(directory)) {
@@ -174,7 +174,7 @@ async function isUsedElsewhere(directory: string, namespace: string): Promise<bo
   return isUsed;
 }
 
-/** Runs `use` with a path of the file that is short enough for a socket, however long the directory's own is. */
+/** Calls `use` with a path of the file that is short enough for a socket, however long the directory's path is. */
 async function withAddress<T>(
   directory: string,
   name: string,
@@ -190,7 +190,7 @@ async function withAddress<T>(
   }
 }
 
-/** A process that is stopped or busy listens, too: the kernel takes connections for it until its queue is full. */
+/** True also for a process that is stopped or busy: the kernel accepts connections for it until its queue is full. */
 function isListening(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path, () => {

@@ -63,15 +63,15 @@ import {
 export interface LmdbOptions {
   readonly processorNames: readonly string[];
   readonly clock: Clock;
-  /** How often a subscription looks for news. */
+  /** How often a subscription looks for events. */
   readonly pollMs?: number;
 }
 
 type Bytes = Database<Buffer, Buffer>;
 
 /**
- * The writer's lock is let go before the disk is asked to sync, so that others write meanwhile and their commits
- * share a sync; but the call returns only when its own commit is on the disk. It can be rolled back.
+ * The write lock is released before the disk syncs, so that others can write meanwhile and commits share a sync. The call
+ * still returns only when its own commit is on the disk. A transaction that throws is rolled back.
  */
 const COMMIT_FLAGS =
   TransactionFlags.ABORTABLE | TransactionFlags.SYNCHRONOUS_COMMIT | TransactionFlags.NO_SYNC_FLUSH;
@@ -80,16 +80,14 @@ const DEFAULT_POLL_MS = 250;
 const PROCESSOR_NUMBER_MAX = 2 ** 16 - 1;
 
 /**
- * The ledger in a directory of one machine, opened by any number of threads and processes at once.
+ * The ledger in a directory on one machine, which any number of threads and processes may open at once.
  *
- * Every write is one synchronous transaction: begun, done and on the disk within one call, so the lock of all
- * writers is never held from one turn of the event loop to the next, and what throws on its way is rolled back.
- * Asynchronous transactions do neither. The price is that a thread waits for its commit; only threads
- * that have batches to commit should write.
- * And no thread may be terminated from outside within such a call: the lock would stay with its process. One that
- * is killed with its whole process leaves no lock behind.
+ * Every write is one synchronous transaction, on the disk when the call returns. So the write lock is never held across
+ * turns of the event loop, and a transaction that throws is rolled back; asynchronous transactions guarantee neither.
+ * The price is that a commit blocks its thread, so only threads that commit batches should write. A thread must not be
+ * terminated during a write, or its process would keep the lock. Killing the whole process leaves no lock behind.
  *
- * Every read is of one snapshot, taken when it starts, so it sees all of a commit or purge, or nothing of it.
+ * Every read uses one snapshot, taken when it starts, so it sees all of a commit or purge, or nothing.
  */
 export class LmdbLedger implements Ledger {
   readonly #root: RootDatabase<Buffer, Buffer>;
@@ -99,15 +97,15 @@ export class LmdbLedger implements Ledger {
   readonly #records: Bytes;
   readonly #clock: Clock;
   readonly #pollMs: number;
-  /** The numbers of the processors' names in this store, by position. */
+  /** The processors' numbers in this store, by index. */
   readonly #processorNumbers: readonly number[];
   readonly #processorNames: readonly string[];
   readonly #unsubscribes = new Set<() => void>();
   #closed = false;
 
   private constructor(path: string, { processorNames, clock, pollMs }: LmdbOptions, readOnly: boolean) {
-    assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
-    // A path that has a dot would be taken for a file's.
+    assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
+    // Without `noSubdir: false`, a path with a dot is taken as a file.
     this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 4, readOnly });
     this.#entries = this.#root.openDB('entries', BYTES);
     this.#holdings = this.#root.openDB('holdings', BYTES);
@@ -121,14 +119,14 @@ export class LmdbLedger implements Ledger {
       : this.#root.transactionSync(() => this.#register(processorNames), COMMIT_FLAGS);
   }
 
-  /** Opens or makes the ledger in directory `path`. Rejects when the directory can't be used. */
+  /** Opens or creates the ledger in directory `path`. Rejects if the directory cannot be used. */
   static async open(path: string, options: LmdbOptions): Promise<LmdbLedger> {
     return new LmdbLedger(path, options, false);
   }
 
   /**
-   * Opens what a thread of this process has opened already, for the same processors, and waits for no lock. Nothing
-   * may be written by what is returned.
+   * Opens a ledger, read-only and without waiting for a lock, that another thread of this process has opened with the
+   * same processors.
    */
   static openToRead(path: string, options: LmdbOptions): LmdbLedger {
     return new LmdbLedger(path, options, true);
@@ -177,14 +175,14 @@ export class LmdbLedger implements Ledger {
     limit: number,
     ifNotRenewedMs = Infinity,
   ): Promise<Reply<LedgerEntry[]>> {
-    assert(from !== to, 'nobody takes over from themselves');
-    assert(limit > 0, 'a take-over takes something');
+    assert(from !== to, 'an owner cannot take over from itself');
+    assert(limit > 0, 'the limit must be positive');
     return this.#write(() => {
       if (!this.#isAlive(to)) return [];
       const record = this.#owner(from);
       if (record === undefined || record.leaseUntilMs > ifNotRenewedMs) return [];
       const taken = this.#held(from, limit, (entry) => !this.#isForeign(entry)).map((id) =>
-        this.#hand(id, to),
+        this.#handOver(id, to),
       );
       const isEmpty = this.#held(from, 1).length === 0;
       if (isEmpty) this.#records.removeSync(ownerKey(from));
@@ -253,7 +251,7 @@ export class LmdbLedger implements Ledger {
   }
 
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
-    assert(limit > 0, 'a page looks at something');
+    assert(limit > 0, 'the limit must be positive');
     const range = { limit, ...(after === '' ? {} : { start: keyAfter(after) }) };
     return this.#read(() => {
       const entries: LedgerEntry[] = [];
@@ -296,7 +294,7 @@ export class LmdbLedger implements Ledger {
     });
   }
 
-  /** LMDB calls nobody: a subscription looks, `pollMs` apart, at one number, and further only when that moved. */
+  /** LMDB cannot notify, so a subscription polls the revision every `pollMs`, and reads more only if it changed. */
   async subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>> {
     let heard = 0;
     let cancel = () => {};
@@ -305,7 +303,7 @@ export class LmdbLedger implements Ledger {
       if (!this.#unsubscribes.has(unsubscribe)) return reply;
       cancel = this.#clock.after(this.#pollMs, () => void look());
       if (reply.kind === 'unavailable') return reply;
-      heard = reply.value.told;
+      heard = reply.value.revision;
       for (const event of reply.value.events) listener(event);
       return reply;
     };
@@ -320,7 +318,7 @@ export class LmdbLedger implements Ledger {
     return first;
   }
 
-  /** An empty transaction waits for the writers' lock, as a commit would. */
+  /** An empty transaction waits for the write lock, as a commit does. */
   ping(): Promise<Reply<void>> {
     return this.#write(() => undefined);
   }
@@ -336,7 +334,7 @@ export class LmdbLedger implements Ledger {
     return this.#answer(() => this.#root.transactionSync(work, COMMIT_FLAGS));
   }
 
-  /** A snapshot that was taken earlier in this turn may miss what another thread has written since. */
+  /** Takes a new snapshot: one from earlier in this turn of the event loop may miss writes of other threads. */
   #read<T>(work: () => T): Promise<Reply<T>> {
     return this.#answer(() => {
       this.#root.resetReadTxn();
@@ -356,7 +354,7 @@ export class LmdbLedger implements Ledger {
     }
   }
 
-  /** The numbers of these names, given out on first sight and for all time. */
+  /** The numbers of these names. A name gets its number when it is first seen, for good. */
   #register(processorNames: readonly string[]): number[] {
     const named = this.#records.getCount(processorNameKeys());
     let last = named;
@@ -364,7 +362,7 @@ export class LmdbLedger implements Ledger {
       const known = this.#registeredNumber(name);
       if (known !== undefined) return known;
       last++;
-      assert(last <= PROCESSOR_NUMBER_MAX, 'a ledger knows 65,535 processors');
+      assert(last <= PROCESSOR_NUMBER_MAX, 'a ledger can hold at most 65,535 processors');
       this.#records.putSync(processorNameKey(name), Buffer.from([last >> 8, last & 0xff]));
       return last;
     });
@@ -374,7 +372,7 @@ export class LmdbLedger implements Ledger {
     this.#root.resetReadTxn();
     return processorNames.map((name) => {
       const number = this.#registeredNumber(name);
-      assert(number !== undefined, 'whoever opened the ledger to write has registered its processors');
+      assert(number !== undefined, 'processors must be registered before the ledger is opened to read');
       return number;
     });
   }
@@ -417,24 +415,24 @@ export class LmdbLedger implements Ledger {
     return 'recorded';
   }
 
-  /** Adds up what falls into one row first: most of a batch shares its second and all above. */
+  /** Adds up the charges of each bucket first: most of a batch shares its second and everything above. */
   #book(charges: readonly Settlement[]): void {
-    const rows = new Map<string, { key: Buffer; count: number; amountCents: number }>();
+    const buckets = new Map<string, { key: Buffer; count: number; amountCents: number }>();
     for (const charge of charges) {
       const number = this.#processorNumber(charge.processor);
       for (const unit of UNIT_SPANS_MS.keys()) {
         const key = timeIndexKey(unit, number, unitStartMs(unit, charge.requestedAtMs));
         const name = key.toString('latin1');
-        const row = rows.get(name) ?? { key, count: 0, amountCents: 0 };
-        row.count++;
-        row.amountCents += charge.amountCents;
-        rows.set(name, row);
+        const bucket = buckets.get(name) ?? { key, count: 0, amountCents: 0 };
+        bucket.count++;
+        bucket.amountCents += charge.amountCents;
+        buckets.set(name, bucket);
       }
     }
-    for (const { key, count, amountCents } of rows.values()) this.#addToRow(key, count, amountCents);
+    for (const { key, count, amountCents } of buckets.values()) this.#addToBucket(key, count, amountCents);
   }
 
-  #addToRow(key: Buffer, count: number, amountCents: number): void {
+  #addToBucket(key: Buffer, count: number, amountCents: number): void {
     const stored = this.#timeIndex.get(key);
     const before = stored === undefined ? { count: 0, amountCents: 0 } : readTotals(stored);
     const after = { count: before.count + count, amountCents: before.amountCents + amountCents };
@@ -448,9 +446,9 @@ export class LmdbLedger implements Ledger {
       const start = timeIndexKey(unit, processorNumber, firstMs);
       const end = timeIndexKey(unit, processorNumber, lastMs);
       for (const { value } of this.#timeIndex.getRange({ start, end, inclusiveEnd: true })) {
-        const row = readTotals(value);
-        count += row.count;
-        amountCents += row.amountCents;
+        const bucket = readTotals(value);
+        count += bucket.count;
+        amountCents += bucket.amountCents;
       }
     }
     return { count, amountCents };
@@ -461,7 +459,7 @@ export class LmdbLedger implements Ledger {
     const entry = this.#entry(id);
     if (entry === undefined) return this.#claimUnknown(owner, claim, id, purgedAtMs);
     if (entry.amountCents !== claim.amountCents) {
-      this.#noteConflict(id, entry, claim.amountCents);
+      this.#recordConflict(id, entry, claim.amountCents);
       return 'conflict';
     }
     if (entry.status === 'settled' || entry.status === 'rejected') return 'known';
@@ -490,13 +488,13 @@ export class LmdbLedger implements Ledger {
     return 'claimed';
   }
 
-  #noteConflict(id: Buffer, entry: StoredEntry, amountCents: number): void {
+  #recordConflict(id: Buffer, entry: StoredEntry, amountCents: number): void {
     if (entry.conflictingAmountCents !== 0) return;
     entry.conflictingAmountCents = amountCents;
     this.#entries.putSync(id, entryBytes(entry));
   }
 
-  /** The same processor and stamp again is the same commit again, and no further attempt. */
+  /** The same processor and stamp mean a repeated commit, which is not another attempt. */
   #dispatch(id: Buffer, entry: StoredEntry, owner: number, processor: number, requestedAtMs: number): void {
     const processorNumber = this.#processorNumber(processor);
     const isRepeated =
@@ -513,8 +511,8 @@ export class LmdbLedger implements Ledger {
     this.#entries.putSync(id, entryBytes(entry));
   }
 
-  /** Gives what was held under the id to another owner. */
-  #hand(id: Buffer, to: number): LedgerEntry {
+  /** Moves an entry to another owner. */
+  #handOver(id: Buffer, to: number): LedgerEntry {
     const entry = this.#heldEntry(id);
     this.#moveHolding(id, entry.owner, to);
     entry.owner = to;
@@ -527,7 +525,7 @@ export class LmdbLedger implements Ledger {
     this.#holdings.putSync(holdingKey(to, id), HOLDING_VALUE);
   }
 
-  /** The ids that an owner holds, at most `limit`; of those whose entry is wanted, if asked. */
+  /** The ids of up to `limit` entries that an owner holds and, if given, `isWanted` accepts. */
   #held(owner: number, limit: number, isWanted?: (entry: StoredEntry) => boolean): Buffer[] {
     const range = { ...holdingKeys(owner), inclusiveEnd: true };
     const ids: Buffer[] = [];
@@ -542,16 +540,16 @@ export class LmdbLedger implements Ledger {
 
   #heldEntry(id: Buffer): StoredEntry {
     const entry = this.#entry(id);
-    assert(entry !== undefined, 'what is held is an entry');
+    assert(entry !== undefined, 'a holding must have an entry');
     return entry;
   }
 
-  /** Whether it is of a processor that this ledger was not opened with. */
+  /** Whether the entry is at a processor that this ledger was not opened with. */
   #isForeign({ processorNumber }: StoredEntry): boolean {
     return processorNumber !== 0 && !this.#processorNumbers.includes(processorNumber);
   }
 
-  /** Every processor that the books know, by number, ascending. Another process may add one at any time. */
+  /** All processors in the books, by number, ascending. Another process may add one at any time. */
   #namesByNumber(): ReadonlyMap<number, string> {
     const names: [number, string][] = [];
     for (const { key, value } of this.#records.getRange(processorNameKeys())) {
@@ -613,10 +611,10 @@ export class LmdbLedger implements Ledger {
     return revision;
   }
 
-  #eventsAfter(heard: number): { readonly told: number; readonly events: readonly LedgerEvent[] } {
-    const told = this.#revision();
+  #eventsAfter(heard: number): { readonly revision: number; readonly events: readonly LedgerEvent[] } {
+    const latest = this.#revision();
     const events: LedgerEvent[] = [];
-    if (told === heard) return { told, events };
+    if (latest === heard) return { revision: latest, events };
     for (const [processor, number] of this.#processorNumbers.entries()) {
       const bytes = this.#records.get(healthKey(number));
       if (bytes === undefined) continue;
@@ -627,12 +625,12 @@ export class LmdbLedger implements Ledger {
     if (purge !== undefined && purge.revision > heard) {
       events.push({ kind: 'purged', purgedAtMs: purge.purgedAtMs });
     }
-    return { told, events };
+    return { revision: latest, events };
   }
 }
 
 function nameOf(names: ReadonlyMap<number, string>, processorNumber: number): string {
   const name = names.get(processorNumber);
-  assert(name !== undefined, 'a number was given to a name');
+  assert(name !== undefined, 'a processor number must have a name');
   return name;
 }

@@ -4,25 +4,25 @@ import { UUID_BYTES, writeUuid } from '../../core/uuid.ts';
 import type { HealthReport, WorkerId } from '../ledger.ts';
 
 /**
- * The bytes of the LMDB ledger. All numbers are big-endian, so that keys sort as their numbers do.
+ * The layout of the LMDB ledger. All numbers are big-endian, so that keys sort by number.
  *
  * | database | key                                              | value                                      |
  * |----------|--------------------------------------------------|--------------------------------------------|
  * | entries  | correlationId (16)                               | an entry                                   |
  * | holdings | owner uint32, correlationId (16)                 | one zero byte: the owner holds the entry   |
  * | calendar | unit uint8, processor uint16, startMs uint48     | count uint32, amountCents float64          |
- * | records  | 1                                                | owners ever enlisted uint32                |
+ * | records  | 1                                                | last owner number uint32                   |
  * | records  | 2, owner uint32                                  | an owner                                   |
- * | records  | 3, name UTF-8                                    | processor uint16, its number for all time  |
+ * | records  | 3, name UTF-8                                    | processor uint16, its permanent number     |
  * | records  | 4, processor uint16                              | the last health report                     |
- * | records  | 5, processor uint16                              | endMs float64 of the last health turn      |
+ * | records  | 5, processor uint16                              | turn float64, the last health turn         |
  * | records  | 6                                                | the last purge                             |
- * | records  | 7                                                | news ever told float64                     |
+ * | records  | 7                                                | last revision float64                      |
  *
  * An entry:
  * | offset | bytes | field                  | type                                                        |
  * |--------|-------|------------------------|-------------------------------------------------------------|
- * | 0      | 1     | status                 | uint8: position in STATUSES                                 |
+ * | 0      | 1     | status                 | uint8: index into STATUSES                                  |
  * | 1      | 1     | zero                   |                                                             |
  * | 2      | 2     | processor              | uint16: its number, or 0                                    |
  * | 4      | 4     | owner                  | uint32                                                      |
@@ -34,10 +34,10 @@ import type { HealthReport, WorkerId } from '../ledger.ts';
  * | 40     | rest  | reason                 | UTF-8                                                       |
  *
  * An owner: leaseUntilMs float64, fenced uint8, bytes of instanceId uint16, instanceId UTF-8, name UTF-8.
- * The cents of a calendar row are exact up to 2^53; one beyond it stays beyond it.
- * A health report: news float64, checkedAtMs float64, minResponseTimeMs float64, failing uint8.
- * A purge: news float64, purgedAtMs float64.
- * `news` is the number, in the order of their telling, of what subscribers are told.
+ * `calendar` is the time index. The cents of a bucket are exact up to 2^53; a sum beyond that stays beyond it.
+ * A health report: revision float64, checkedAtMs float64, minResponseTimeMs float64, failing uint8.
+ * A purge: revision float64, purgedAtMs float64.
+ * The revision numbers the events that subscribers get, in their order.
  */
 const AT = {
   status: 0,
@@ -60,7 +60,7 @@ assert.equal(AT.amountCents, AT.requestedAtMs + MOMENT_BYTES);
 assert.equal(AT.amountCents % 8, 0);
 assert.equal(AT.reason, AT.conflictingAmountCents + 8);
 
-/** An entry as it is stored: its processor is the number that the ledger gave to the name, or 0. */
+/** A stored entry. `processorNumber` is the number that the ledger gave to the processor's name, or 0. */
 export interface StoredEntry {
   status: PaymentStatus;
   processorNumber: number;
@@ -108,12 +108,12 @@ export function entryKey(correlationId: string): Buffer {
   return key;
 }
 
-/** What sorts between the key of this entry and that of the next one. */
+/** A key between that of this entry and that of the next one. */
 export function keyAfter(correlationId: string): Buffer {
   return Buffer.concat([entryKey(correlationId), Buffer.alloc(1)]);
 }
 
-/** Where the 16 bytes of the id lie in the key of a holding. */
+/** The offset of the id in the key of a holding. */
 export const HOLDING_ID_AT = 4;
 export const HOLDING_VALUE = Buffer.alloc(1);
 
@@ -145,7 +145,7 @@ export function readTotals(bytes: Buffer): Totals {
 }
 
 export function totalsBytes(totals: Totals): Buffer {
-  assert(totals.count <= UINT32_MAX, 'a calendar row counts to 2^32');
+  assert(totals.count <= UINT32_MAX, 'a bucket can count at most 2^32 - 1 payments');
   const bytes = Buffer.allocUnsafe(12);
   bytes.writeUInt32BE(totals.count, 0);
   bytes.writeDoubleBE(totals.amountCents, 4);
@@ -157,7 +157,7 @@ export const PURGE_KEY = Buffer.from([6]);
 export const REVISION_KEY = Buffer.from([7]);
 export const FIRST_OWNER_KEY = ownerKey(0);
 export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
-/** Where the number lies in the key of an owner. */
+/** The offset of the number in the key of an owner. */
 export const OWNER_NUMBER_AT = 1;
 
 export function ownerKey(owner: number): Buffer {
@@ -170,7 +170,7 @@ export function processorNameKey(name: string): Buffer {
   return Buffer.concat([Buffer.from([3]), Buffer.from(name)]);
 }
 
-/** Every key that a name can have, and the name that is in one. */
+/** The range of all keys that contain a processor name. */
 export function processorNameKeys(): { readonly start: Buffer; readonly end: Buffer } {
   return { start: Buffer.from([3]), end: Buffer.from([4]) };
 }
@@ -189,7 +189,7 @@ export function healthTurnKey(processorNumber: number): Buffer {
 
 export interface StoredOwner extends WorkerId {
   readonly leaseUntilMs: number;
-  /** Somebody has begun to take over what it holds. */
+  /** The takeover of its entries has begun. */
   readonly fenced: boolean;
 }
 

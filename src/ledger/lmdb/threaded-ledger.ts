@@ -22,13 +22,13 @@ import {
 import { LmdbLedger, type LmdbOptions } from './ledger.ts';
 import type { WriteMethod, WriterMessage, WriterRequest, WriterTask } from './writer.ts';
 
-/** A start does not wait longer for a ledger whose lock another process has: it goes on without it. */
+/** How long a start waits for a ledger whose lock another process holds. After that it continues without. */
 const OPEN_WAIT_MS = 2000;
-/** `ping` is asked by those who want to know now. */
+/** Callers of `ping` want an answer soon. */
 const PING_TIMEOUT_MS = 1000;
-/** Longer than a commit takes on a slow disk, and than a purge of some million payments. */
+/** Longer than a commit on a slow disk, or a purge of a few million payments. */
 const WRITE_TIMEOUT_MS = 3000;
-/** Each thread commits one batch at a time. More than this many waiting are requests that pile up, such as pings. */
+/** A thread commits one batch at a time, so more waiting writes than this are a pile-up, such as of pings. */
 const WAITING_WRITES_MAX = 64;
 const CLOSE_WAIT_MS = 1000;
 
@@ -38,12 +38,12 @@ interface Waiting {
 }
 
 /**
- * The LMDB ledger of a thread that always has to answer, such as an HTTP thread.
+ * The LMDB ledger for a thread that must never block, such as an HTTP thread.
  *
- * Whoever writes to LMDB waits for the lock of all writers, and the whole thread stands still meanwhile: as long as
- * another process takes for its commit, or for ever if that process is stopped in the middle of it. Here another thread
- * opens the ledger and does all writes. Reads wait for nobody and are done at once. What is not written in time is
- * answered `unavailable`; it may be written later, unless it has not begun by then.
+ * A write to LMDB blocks its thread while it waits for the write lock: as long as another process's commit takes, or
+ * forever if that process is stopped in the middle of one. So another thread does all writes here; reads need no lock
+ * and run in this one. A write that takes too long is answered `unavailable`. If it had begun, it may still complete;
+ * otherwise it is dropped.
  */
 export class ThreadedLmdbLedger implements Ledger {
   readonly #path: string;
@@ -53,11 +53,11 @@ export class ThreadedLmdbLedger implements Ledger {
   readonly #waiting = new Map<number, Waiting>();
   #writes = 0;
   #reader: LmdbLedger | null = null;
-  /** Why the ledger can't be used at all. */
+  /** Why the ledger cannot be used, or null. */
   #failure: string | null = null;
   #closed = false;
 
-  /** Rejects when the ledger can't be opened; resolves without it when that takes too long. */
+  /** Rejects if the ledger cannot be opened. If that takes too long, resolves with a ledger that is still unavailable. */
   static async open(path: string, options: LmdbOptions): Promise<ThreadedLmdbLedger> {
     const ledger = new ThreadedLmdbLedger(path, options);
     await within(options.clock, OPEN_WAIT_MS, once(ledger.#writer, 'message'));
@@ -69,7 +69,7 @@ export class ThreadedLmdbLedger implements Ledger {
     this.#options = options;
     const workerData: WriterTask = { path, processorNames: options.processorNames };
     this.#writer = new Worker(new URL('./writer.ts', import.meta.url), { workerData });
-    this.#writer.on('message', (message: WriterMessage) => this.#heard(message));
+    this.#writer.on('message', (message: WriterMessage) => this.#onMessage(message));
     this.#writer.on('error', (error) => this.#failed(errorReason(error)));
     this.#ended = once(this.#writer, 'exit').catch(() => {});
   }
@@ -138,7 +138,7 @@ export class ThreadedLmdbLedger implements Ledger {
     return this.#write('ping', [], PING_TIMEOUT_MS);
   }
 
-  /** Does not wait for a writer that waits for the lock: it ends when it has it, or with the process. */
+  /** Does not wait for a writer that is blocked on the lock: that one ends when it gets the lock, or with the process. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -149,7 +149,7 @@ export class ThreadedLmdbLedger implements Ledger {
     this.#writer.unref();
   }
 
-  #heard(message: WriterMessage): void {
+  #onMessage(message: WriterMessage): void {
     switch (message.kind) {
       case 'open':
         if (!this.#closed) this.#reader = LmdbLedger.openToRead(this.#path, this.#options);
@@ -171,7 +171,7 @@ export class ThreadedLmdbLedger implements Ledger {
   #read<T>(read: (reader: LmdbLedger) => Promise<Reply<T>>): Promise<Reply<T>> {
     if (this.#reader !== null) return read(this.#reader);
     return Promise.resolve(
-      unavailable(this.#failure ?? 'the ledger is not open yet: another process has its lock'),
+      unavailable(this.#failure ?? 'the ledger is not open yet: another process holds its lock'),
     );
   }
 
@@ -179,7 +179,7 @@ export class ThreadedLmdbLedger implements Ledger {
     if (this.#closed) return Promise.resolve(unavailable('the ledger is closed'));
     if (this.#failure !== null) return Promise.resolve(unavailable(this.#failure));
     if (this.#waiting.size >= WAITING_WRITES_MAX) {
-      return Promise.resolve(unavailable(`${this.#waiting.size} writes wait for the ledger`));
+      return Promise.resolve(unavailable(`${this.#waiting.size} writes are already waiting for the ledger`));
     }
     const { clock } = this.#options;
     const id = ++this.#writes;
@@ -197,7 +197,7 @@ export class ThreadedLmdbLedger implements Ledger {
         reject(error);
       };
       const cancel = clock.after(timeoutMs, () =>
-        answer(unavailable(`no write for ${timeoutMs} ms: another process has the lock of the ledger`)),
+        answer(unavailable(`not written within ${timeoutMs} ms: another process holds the ledger's lock`)),
       );
       this.#waiting.set(id, { answer, fail });
       this.#send({ kind: 'write', id, method, args, deadlineMs: clock.monotonicMs() + timeoutMs });
@@ -209,7 +209,7 @@ export class ThreadedLmdbLedger implements Ledger {
   }
 }
 
-/** Waits for `work`, `timeoutMs` at most. */
+/** Waits for `work`, at most `timeoutMs`. */
 function within(clock: Clock, timeoutMs: number, work: Promise<unknown>): Promise<void> {
   return new Promise((resolve, reject) => {
     const cancel = clock.after(timeoutMs, resolve);

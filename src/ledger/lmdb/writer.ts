@@ -4,13 +4,13 @@ import { systemClock } from '../../core/clock.ts';
 import type { Ledger } from '../ledger.ts';
 import { LmdbLedger } from './ledger.ts';
 
-/** What a `ThreadedLmdbLedger` hands to its thread. */
+/** The data that a `ThreadedLmdbLedger` passes to its thread. */
 export interface WriterTask {
   readonly path: string;
   readonly processorNames: readonly string[];
 }
 
-/** What waits for the lock of all writers. */
+/** The methods that wait for the write lock. */
 export type WriteMethod =
   | 'acquireLease'
   | 'renewLease'
@@ -29,24 +29,24 @@ export type WriterRequest =
       readonly id: number;
       readonly method: WriteMethod;
       readonly args: readonly unknown[];
-      /** By the clock of the whole machine: nobody waits for the reply any more. */
+      /** When the caller stops waiting, on the monotonic clock, which all threads share. */
       readonly deadlineMs: number;
     };
 
 export type WriterMessage =
   | { readonly kind: 'open' }
   | { readonly kind: 'reply'; readonly id: number; readonly reply: unknown }
-  /** What was asked breaks a rule of the ledger, which is a bug of whoever asked. */
+  /** The request violates a rule of the ledger: a bug in the caller. */
   | { readonly kind: 'threw'; readonly id: number; readonly error: unknown };
 
-// Composition root of a thread that writes to an LMDB ledger for another one. It is never ended from outside, which
-// could happen while it has the lock of all writers.
+// Composition root of a thread that writes to an LMDB ledger for another thread. It must not be terminated, because it
+// may be holding the write lock.
 assert.ok(parentPort !== null);
 const port = parentPort;
 const { path, processorNames }: WriterTask = workerData;
 const ledger = await LmdbLedger.open(path, { processorNames, clock: systemClock });
 port.on('message', (request: WriterRequest) => void serve(request));
-say({ kind: 'open' });
+post({ kind: 'open' });
 
 async function serve(request: WriterRequest): Promise<void> {
   if (request.kind === 'close') {
@@ -55,9 +55,9 @@ async function serve(request: WriterRequest): Promise<void> {
   } else if (systemClock.monotonicMs() < request.deadlineMs) {
     const { id, method, args } = request;
     try {
-      say({ kind: 'reply', id, reply: await write(ledger, method, args) });
+      post({ kind: 'reply', id, reply: await write(ledger, method, args) });
     } catch (error) {
-      say({ kind: 'threw', id, error });
+      post({ kind: 'threw', id, error });
     }
   }
 }
@@ -67,6 +67,6 @@ function write(to: Ledger, method: WriteMethod, args: readonly unknown[]): Promi
   return run.apply(to, [...args]);
 }
 
-function say(message: WriterMessage): void {
+function post(message: WriterMessage): void {
   port.postMessage(message);
 }

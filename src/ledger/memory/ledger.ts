@@ -38,7 +38,7 @@ interface MemoryEntry {
 
 interface MemoryOwner extends WorkerId {
   leaseUntilMs: number;
-  /** Somebody has begun to take over what it holds. */
+  /** The takeover of its entries has begun. */
   fenced: boolean;
 }
 
@@ -52,25 +52,25 @@ interface MemoryHealth extends Omit<HealthReport, 'processor'> {
   readonly processor: string;
 }
 
-/** What outlives a connection. Processors go by their names here. */
+/** The contents of a ledger, which outlive its connections. Processors are identified by name. */
 export class MemoryStore {
   readonly entries = new Map<string, MemoryEntry>();
   readonly charges: MemoryCharge[] = [];
   readonly owners = new Map<number, MemoryOwner>();
   readonly health = new Map<string, MemoryHealth>();
   readonly healthTurns = new Map<string, number>();
-  /** Every name that a connection was opened with, in the order of their coming. */
-  readonly metProcessors: string[] = [];
-  /** One for each subscription: tell the connection that this processor's health, or the purge, has changed. */
+  /** Every processor name that a connection was opened with, in the order in which they were first seen. */
+  readonly seenProcessors: string[] = [];
+  /** One for each subscription, called when the health of a processor has changed; with null, after a purge. */
   readonly watchers = new Set<(changed: string | null) => void>();
   ownersEver = 0;
   purgedAtMs = 0;
 }
 
 /**
- * The ledger as plainly as it can be said: the oracle of the others, and the books of a simulated deployment.
- * Several connections may share one store. Every call does its work at once, so each is atomic; a commit that
- * breaks an assertion has written nothing.
+ * The simplest implementation of the ledger: the oracle for the others, and the books of a simulated deployment. Several
+ * connections may share one store. Every call is synchronous and therefore atomic; a commit that fails an assertion has
+ * written nothing.
  */
 export class MemoryLedger implements Ledger {
   readonly #names: readonly string[];
@@ -79,11 +79,11 @@ export class MemoryLedger implements Ledger {
   #closed = false;
 
   constructor(processorNames: readonly string[], store: MemoryStore = new MemoryStore()) {
-    assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
+    assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     this.#names = [...processorNames];
     this.#store = store;
-    const { metProcessors } = store;
-    metProcessors.push(...processorNames.filter((name) => !metProcessors.includes(name)));
+    const { seenProcessors } = store;
+    seenProcessors.push(...processorNames.filter((name) => !seenProcessors.includes(name)));
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
@@ -134,8 +134,8 @@ export class MemoryLedger implements Ledger {
     limit: number,
     ifNotRenewedMs = Infinity,
   ): Promise<Reply<LedgerEntry[]>> {
-    assert(from !== to, 'nobody takes over from themselves');
-    assert(limit > 0, 'a take-over takes something');
+    assert(from !== to, 'an owner cannot take over from itself');
+    assert(limit > 0, 'the limit must be positive');
     return this.#answer(() => {
       if (!this.#isAlive(to)) return [];
       const record = this.#store.owners.get(from);
@@ -167,7 +167,7 @@ export class MemoryLedger implements Ledger {
       const charges = this.#store.charges.filter(
         ({ requestedAtMs }) => requestedAtMs >= fromMs && requestedAtMs <= toMs,
       );
-      const charged = this.#store.metProcessors.filter((name) =>
+      const charged = this.#store.seenProcessors.filter((name) =>
         charges.some(({ processor }) => processor === name),
       );
       return [...new Set([...this.#names, ...charged])].map((name) => {
@@ -188,8 +188,8 @@ export class MemoryLedger implements Ledger {
           if (this.#isForeign(processor)) counts.set(processor, (counts.get(processor) ?? 0) + 1);
         }
       }
-      const met = this.#store.metProcessors.filter((name) => counts.has(name));
-      return met.map((name) => ({ name, count: counts.get(name) ?? 0 }));
+      const seen = this.#store.seenProcessors.filter((name) => counts.has(name));
+      return seen.map((name) => ({ name, count: counts.get(name) ?? 0 }));
     });
   }
 
@@ -201,7 +201,7 @@ export class MemoryLedger implements Ledger {
   }
 
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
-    assert(limit > 0, 'a page looks at something');
+    assert(limit > 0, 'the limit must be positive');
     return this.#answer(() => {
       const first = Number(after);
       const looked = [...this.#store.entries].slice(first, first + limit);
@@ -217,7 +217,7 @@ export class MemoryLedger implements Ledger {
       this.#store.entries.clear();
       this.#store.charges.length = 0;
       this.#store.purgedAtMs = Math.max(this.#store.purgedAtMs, purgedAtMs);
-      this.#tell(null);
+      this.#notify(null);
     });
   }
 
@@ -235,7 +235,7 @@ export class MemoryLedger implements Ledger {
     const name = this.#name(report.processor);
     return this.#answer(() => {
       this.#store.health.set(name, { ...report, processor: name });
-      this.#tell(name);
+      this.#notify(name);
     });
   }
 
@@ -330,7 +330,7 @@ export class MemoryLedger implements Ledger {
     return { correlationId, ...entry, processor: position === -1 ? null : position, processorName };
   }
 
-  /** Whether this connection was not opened with the processor. */
+  /** Whether the processor is one that this connection was not opened with. */
   #isForeign(processor: string | null): processor is string {
     return processor !== null && !this.#names.includes(processor);
   }
@@ -340,7 +340,7 @@ export class MemoryLedger implements Ledger {
     return this.#names[processor] as string;
   }
 
-  #tell(changed: string | null): void {
+  #notify(changed: string | null): void {
     for (const watcher of this.#store.watchers) watcher(changed);
   }
 
@@ -362,7 +362,7 @@ export class MemoryLedger implements Ledger {
   }
 }
 
-/** The same processor and stamp again is the same commit again, and no further attempt. */
+/** The same processor and stamp mean a repeated commit, which is not another attempt. */
 function dispatch(entry: MemoryEntry, owner: number, processor: string, requestedAtMs: number): void {
   const isRepeated =
     entry.status === 'dispatched' && entry.processor === processor && entry.requestedAtMs === requestedAtMs;

@@ -28,7 +28,7 @@ test.before.each((context) => {
 
 test.after.each(({ directory }) => rmSync(directory, { recursive: true }));
 
-/** A ledger of some hundred pages. */
+/** A ledger of several hundred pages. */
 async function fill(path: string): Promise<void> {
   const ledger = await LmdbLedger.open(path, { processorNames: ['default'], clock: systemClock });
   const owner = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 0));
@@ -45,14 +45,14 @@ async function fill(path: string): Promise<void> {
   await ledger.close();
 }
 
-test('a ledger that LMDB has made, and an empty file', async ({ directory, file }) => {
+test('accepts a ledger that LMDB created, and an empty file', async ({ directory, file }) => {
   writeFileSync(file, '');
   assert.is(dataFileFault(file), null);
   await fill(directory);
   assert.is(dataFileFault(file), null);
 });
 
-test('a file that is none of LMDB', ({ file }) => {
+test('rejects a file that is not from LMDB', ({ file }) => {
   writeFileSync(file, Buffer.alloc(2 ** 20));
   assert.is(dataFileFault(file), 'is not an LMDB data file');
   writeFileSync(file, randomBytes(100_000));
@@ -61,16 +61,16 @@ test('a file that is none of LMDB', ({ file }) => {
   assert.is(dataFileFault(file), 'is too short for an LMDB data file');
 });
 
-test('damaged meta pages', async ({ directory, file }) => {
+test('rejects damaged meta pages', async ({ directory, file }) => {
   await fill(directory);
   const whole = readFileSync(file);
   const pageBytes = whole.readUInt32LE(PAGE_BYTES_AT);
   const damages: readonly [RegExp, (bytes: Buffer) => void][] = [
-    [/its meta page makes no sense/, (bytes) => bytes.writeUInt32LE(3, PAGE_BYTES_AT)],
-    [/its meta page makes no sense/, (bytes) => bytes.writeUInt32LE(1 << 20, PAGE_BYTES_AT)],
-    [/its meta page makes no sense/, (bytes) => bytes.writeUInt16LE(99, PAGE_BYTES_AT + 6)],
-    [/its meta page makes no sense/, (bytes) => bytes.writeBigUInt64LE(1n, LAST_PAGE_AT)],
-    [/its second meta page is not one/, (bytes) => bytes.fill(0, pageBytes, pageBytes + 200)],
+    [/its meta page has impossible values/, (bytes) => bytes.writeUInt32LE(3, PAGE_BYTES_AT)],
+    [/its meta page has impossible values/, (bytes) => bytes.writeUInt32LE(1 << 20, PAGE_BYTES_AT)],
+    [/its meta page has impossible values/, (bytes) => bytes.writeUInt16LE(99, PAGE_BYTES_AT + 6)],
+    [/its meta page has impossible values/, (bytes) => bytes.writeBigUInt64LE(1n, LAST_PAGE_AT)],
+    [/its second meta page is invalid/, (bytes) => bytes.fill(0, pageBytes, pageBytes + 200)],
     [/data format 7/, (bytes) => bytes.writeUInt16LE(7, 28)],
   ];
   for (const [fault, damage] of damages) {
@@ -81,18 +81,18 @@ test('damaged meta pages', async ({ directory, file }) => {
   }
 });
 
-test('a file that is cut off, wherever', async ({ directory, file }) => {
+test('rejects a file that is truncated anywhere', async ({ directory, file }) => {
   await fill(directory);
   const whole = statSync(file).size;
   for (const share of [0.95, 0.5, 0.1]) {
     truncateSync(file, Math.floor(whole * share));
-    assert.match(dataFileFault(file) ?? 'none', /^is cut off: it has \d+ pages and needs more/);
+    assert.match(dataFileFault(file) ?? 'none', /^is truncated: it has \d+ pages and needs up to \d+/);
   }
   truncateSync(file, 4096);
   assert.is(dataFileFault(file), 'is too short for an LMDB data file');
 });
 
-test('free pages at the end, which LMDB does not write', async ({ directory, file }) => {
+test('accepts free pages at the end, which LMDB does not write', async ({ directory, file }) => {
   await fill(directory);
   const bytes = readFileSync(file);
   const pageBytes = bytes.readUInt32LE(PAGE_BYTES_AT);

@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
 import { type EnteredDirectory, enterDirectory, sharingFault } from '../../../src/ledger/lmdb/directory.ts';
 
-/** Enters the directory that it is given, says how that went, and stays. */
+/** Enters the given directory, prints the result, and stays. */
 const CHILD = `
   import { enterDirectory } from '${new URL('../../../src/ledger/lmdb/directory.ts', import.meta.url)}';
   import { systemClock } from '${new URL('../../../src/core/clock.ts', import.meta.url)}';
@@ -45,7 +45,7 @@ function leave(entered: EnteredDirectory): void {
   if (entered.kind === 'entered') entered.leave();
 }
 
-/** A process that enters, and what it says of that. */
+/** A process that enters, and what it printed. */
 async function enterElsewhere(command: readonly string[], path: string) {
   const [program = '', ...args] = [...command, path];
   const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -58,7 +58,7 @@ async function enterElsewhere(command: readonly string[], path: string) {
   return { said, child, kill };
 }
 
-test('any number of processes of one namespace', async ({ directory }) => {
+test('any number of processes of one namespace can enter', async ({ directory }) => {
   const path = join(directory, 'a/ledger');
   const [one, other] = [await enter(path), await enter(path)];
   leave(one);
@@ -66,11 +66,11 @@ test('any number of processes of one namespace', async ({ directory }) => {
   assert.equal(readdirSync(path), FILES);
 });
 
-test('another namespace waits until the last has left', async ({ directory }) => {
+test('another namespace can enter once the last process has left', async ({ directory }) => {
   const [one, other] = [await enter(directory, '1'), await enter(directory, '1')];
   const refused = await enter(directory, '2');
-  assert.match(refused.kind === 'failed' ? refused.reason : 'entered', /process of another PID namespace/);
-  assert.match((await sharingFault(directory, '2')) ?? 'none', /process of another PID namespace/);
+  assert.match(refused.kind === 'failed' ? refused.reason : 'entered', /process in another PID namespace/);
+  assert.match((await sharingFault(directory, '2')) ?? 'none', /process in another PID namespace/);
   assert.is(await sharingFault(directory, '1'), null);
   leave(one);
   assert.is((await enter(directory, '2')).kind, 'failed');
@@ -78,7 +78,7 @@ test('another namespace waits until the last has left', async ({ directory }) =>
   leave(await enter(directory, '2'));
 });
 
-test('of two namespaces at once one gets in, and never both', async ({ directory }) => {
+test('when two namespaces enter at once one gets in, never both', async ({ directory }) => {
   let entries = 0;
   for (let round = 0; round < 10; round++) {
     const both = await Promise.all([enter(directory, '1'), enter(directory, '2')]);
@@ -90,14 +90,14 @@ test('of two namespaces at once one gets in, and never both', async ({ directory
   assert.ok(entries >= 9, `${entries} of 10 rounds had a winner`);
 });
 
-test('a name longer than that of a socket may be', async ({ directory }) => {
+test('a path too long for a socket works', async ({ directory }) => {
   const path = join(directory, 'x'.repeat(120));
   const entered = await enter(path, '1');
   assert.is((await enter(path, '2')).kind, 'failed');
   leave(entered);
 });
 
-test('a process that is killed leaves nothing that counts', async ({ directory }) => {
+test('a killed process does not block others', async ({ directory }) => {
   const child = await enterElsewhere(NODE, directory);
   assert.is(child.said, 'entered');
   assert.is((await enter(directory, '1')).kind, 'failed');
@@ -106,14 +106,16 @@ test('a process that is killed leaves nothing that counts', async ({ directory }
   assert.equal(readdirSync(directory), FILES, 'what it left is cleared away');
 });
 
-test('a process that is stopped counts', async ({ directory }) => {
+test('a stopped process still counts', async ({ directory }) => {
   const { child, kill } = await enterElsewhere(NODE, directory);
   child.kill('SIGSTOP');
   assert.is((await enter(directory, '1')).kind, 'failed');
   await kill();
 });
 
-test('a file in its place, and what is no ledger', async ({ directory }) => {
+test('a file in place of the directory, and files that are not a ledger, are rejected', async ({
+  directory,
+}) => {
   const file = join(directory, 'file');
   writeFileSync(file, '');
   for (const path of [file, join(file, 'ledger')]) {
@@ -125,10 +127,13 @@ test('a file in its place, and what is no ledger', async ({ directory }) => {
   mkdirSync(wrong);
   writeFileSync(join(wrong, 'data.mdb'), Buffer.alloc(9000));
   const { reason } = { reason: '', ...(await enter(wrong)) };
-  assert.match(reason, /wrong\/data\.mdb is not an LMDB data file; restore it from a copy, or move it away/);
+  assert.match(
+    reason,
+    /wrong\/data\.mdb is not an LMDB data file; restore it from a backup, or move it away/,
+  );
 });
 
-test('a full disk', async ({ directory }) => {
+test('a full disk is an error', async ({ directory }) => {
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory]).status !== 0) {
     console.log('skipped: this user may mount nothing here');
     return;
@@ -140,7 +145,7 @@ test('a full disk', async ({ directory }) => {
   assert.equal(left, ['data.mdb']);
 });
 
-test('a real PID namespace', async ({ directory }) => {
+test('a process in a real PID namespace is refused', async ({ directory }) => {
   if (spawnSync('unshare', [...OTHER_NAMESPACE.slice(1), 'true']).status !== 0) {
     console.log('skipped: this user may make no PID namespace here');
     return;
@@ -148,7 +153,7 @@ test('a real PID namespace', async ({ directory }) => {
   const inside = await enterElsewhere([...OTHER_NAMESPACE, ...NODE], directory);
   assert.is(inside.said, 'entered');
   const outside = await enterElsewhere(NODE, directory);
-  assert.match(outside.said, /process of another PID namespace/);
+  assert.match(outside.said, /process in another PID namespace/);
   await outside.kill();
   await inside.kill();
   leave(await enter(directory));

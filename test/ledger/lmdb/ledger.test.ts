@@ -37,7 +37,7 @@ conformance('LMDB', async () => {
   };
 });
 
-/** What the ledger has of a writer's first payments, checked one by one. */
+/** How many of a writer's payments the ledger has, by looking up each of them. */
 interface Written {
   readonly found: number;
   readonly settled: number;
@@ -84,7 +84,7 @@ async function killedWriter(path: string, writer: number, killAt: number): Promi
   return lastBatch;
 }
 
-test('what was acknowledged outlives kill -9, and the totals are those of the entries', () =>
+test('acknowledged commits survive kill -9, and the totals match the entries', () =>
   inDirectory(async (path) => {
     const expected = { settled: 0, settledCents: 0 };
     for (const [round, killAt] of [3, 40, 17].entries()) {
@@ -98,7 +98,7 @@ test('what was acknowledged outlives kill -9, and the totals are those of the en
         const had = await written(ledger, writer, (batchCount + 3) * BATCH_SIZE);
         assert.ok(had.found >= batchCount * BATCH_SIZE, 'every acknowledged claim is there');
         assert.ok(had.settled >= (batchCount - 1) * BATCH_SIZE, 'every acknowledged settlement is there');
-        assert.is(had.found, had.settled + BATCH_SIZE, 'and no commit is there by half');
+        assert.is(had.found, had.settled + BATCH_SIZE, 'and no commit is half there');
         expected.settled += had.settled;
         expected.settledCents += had.settledCents;
       }
@@ -108,7 +108,7 @@ test('what was acknowledged outlives kill -9, and the totals are those of the en
     }
   }));
 
-test('readers of another process see all of a purge or nothing of it', () =>
+test('readers in another process see all of a purge or nothing', () =>
   inDirectory(async (path) => {
     const ledger = await LmdbLedger.open(path, { processorNames: NAMES, clock: systemClock });
     const child = spawn(process.execPath, [WRITER, path, 'purging', '40'], {
@@ -126,23 +126,23 @@ test('readers of another process see all of a purge or nothing of it', () =>
     await ledger.close();
   }));
 
-/** Takes over from every owner but a new one, and expects the given number of payments. */
+/** Takes over from all owners as a new one, and expects the given number of payments. */
 async function takeOverAll(ledger: Ledger, paymentCount: number): Promise<void> {
   const [successor, owners] = [
-    await ledger.acquireLease({ instanceId: 'heir', name: 'pool-0' }, 0),
+    await ledger.acquireLease({ instanceId: 'successor', name: 'pool-0' }, 0),
     await ledger.owners(),
   ];
   if (successor.kind === 'unavailable' || owners.kind === 'unavailable') throw new Error('no ledger');
   let taken = 0;
   for (const { owner, instanceId } of owners.value) {
-    if (instanceId === 'heir') continue;
+    if (instanceId === 'successor') continue;
     const reply = await ledger.takeOver(owner, successor.value, 1000);
     if (reply.kind === 'ok') taken += reply.value.length;
   }
   assert.is(taken, paymentCount);
 }
 
-test('on a full disk a commit is unavailable, and nothing of it is there', () =>
+test('on a full disk a commit is unavailable and changes nothing', () =>
   inDirectory(async (path) => {
     const limited = ['-c', 'ulimit -f 3000; exec "$@"', 'sh', process.execPath, WRITER, path, '1', '100000'];
     const child = spawn('sh', limited, { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -162,7 +162,7 @@ test('on a full disk a commit is unavailable, and nothing of it is there', () =>
     await ledger.close();
   }));
 
-test('threads and their main share one ledger', () =>
+test('the main thread and its workers share one ledger', () =>
   inDirectory(async (path) => {
     const ledger = await LmdbLedger.open(path, { processorNames: NAMES, clock: systemClock });
     const batchCount = 20;
@@ -176,7 +176,7 @@ test('threads and their main share one ledger', () =>
     await ledger.close();
   }));
 
-test('a commit that throws half way leaves nothing behind', () =>
+test('a commit that throws halfway changes nothing', () =>
   inDirectory(async (path) => {
     const ledger = await LmdbLedger.open(path, { processorNames: NAMES, clock: systemClock });
     const acquired = await ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 0);
@@ -198,7 +198,7 @@ test('a commit that throws half way leaves nothing behind', () =>
     await ledger.close();
   }));
 
-test('a directory that cannot be used is refused at once', () =>
+test('a directory that cannot be used is rejected at once', () =>
   inDirectory(async (path) => {
     await writeFile(join(path, 'file'), '');
     const opened = LmdbLedger.open(join(path, 'file', 'ledger'), {
@@ -212,7 +212,7 @@ test('a directory that cannot be used is refused at once', () =>
     assert.ok(refused);
   }));
 
-test('a directory with a dot, and one inside another that is not there yet', () =>
+test('a directory with a dot works, and so does one whose parent does not exist yet', () =>
   inDirectory(async (path) => {
     const inner = join(path, 'data', 'ledger.v1');
     const ledger = await LmdbLedger.open(inner, { processorNames: NAMES, clock: systemClock });
@@ -220,7 +220,7 @@ test('a directory with a dot, and one inside another that is not there yet', () 
     await ledger.close();
   }));
 
-test('a subscription looks when its time has come, and leaves no timer behind', () =>
+test('a subscription polls when its time has come, and leaves no timer behind', () =>
   inDirectory(async (path) => {
     const timers = new Map<() => void, number>();
     const clock: Clock = {

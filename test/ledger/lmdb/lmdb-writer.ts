@@ -4,8 +4,8 @@ import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
 
 /**
  * A writer that can be killed: `node lmdb-writer.ts <ledger> <writer> <batches>`. Each commit settles the last batch
- * of ten and claims the next; once the ledger has answered, and not before, the batch is printed as a line. When the
- * ledger becomes unavailable it says so in the last line, and leaves.
+ * of ten and claims the next; only when the ledger has answered is the batch printed as a line. When the
+ * ledger becomes unavailable, it says so in the last line and exits.
  */
 export const BATCH_SIZE = 10;
 
@@ -64,10 +64,10 @@ async function write(path: string, writer: number, batchCount: number): Promise<
   await ledger.close();
 }
 
-/** How many payments there are between two purges. */
+/** How many payments are claimed between two purges. */
 export const PURGED_COUNT = 200;
 
-/** `node lmdb-writer.ts <ledger> purging <rounds>`: books that are full and empty in turn. */
+/** `node lmdb-writer.ts <ledger> purging <rounds>`: fills and empties the books in turn. */
 async function fillAndPurge(path: string, roundCount: number): Promise<void> {
   const ledger = await LmdbLedger.open(path, {
     processorNames: ['default', 'fallback'],
@@ -87,7 +87,7 @@ async function fillAndPurge(path: string, roundCount: number): Promise<void> {
 
 const [path, writer, batchCount] = process.argv.slice(2);
 if (process.argv[1] === import.meta.filename && path !== undefined) {
-  // A file that outgrows `ulimit -f` then is a write that fails, as on a full disk, and not the end of the process.
+  // With this, exceeding `ulimit -f` fails the write, as on a full disk, instead of killing the process.
   process.on('SIGXFSZ', () => {});
   if (writer === 'purging') await fillAndPurge(path, Number(batchCount));
   else await write(path, Number(writer), Number(batchCount));

@@ -29,7 +29,7 @@ const cents = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
 const id = fc.uint8Array({ minLength: UUID_BYTES, maxLength: UUID_BYTES }).map((bytes) => Buffer.from(bytes));
 const wellFormed = fc.string({ unit: 'grapheme', maxLength: 80 });
 
-test('an entry is read as it was written', () => {
+test('an entry is read as written', () => {
   const entry = plainRecord({
     status: fc.constantFrom(
       'accepted' as const,
@@ -49,7 +49,7 @@ test('an entry is read as it was written', () => {
   fc.assert(fc.property(entry, (written) => assert.equal(readEntry(entryBytes(written)), written)));
 });
 
-test('an owner, a health report and totals are read as they were written', () => {
+test('an owner, a health report and totals are read as written', () => {
   const owner = plainRecord({
     leaseUntilMs: cents,
     fenced: fc.boolean(),
@@ -68,10 +68,10 @@ test('an owner, a health report and totals are read as they were written', () =>
   fc.assert(fc.property(totals, (written) => assert.equal(readTotals(totalsBytes(written)), written)));
 });
 
-test('keys sort as what they are made of', () => {
-  const calendar = fc.tuple(fc.nat(255), u16, moment);
+test('keys sort by the numbers in them', () => {
+  const bucket = fc.tuple(fc.nat(255), u16, moment);
   fc.assert(
-    fc.property(calendar, calendar, (one, other) => {
+    fc.property(bucket, bucket, (one, other) => {
       assert.is(Buffer.compare(timeIndexKey(...one), timeIndexKey(...other)), order(one, other));
     }),
   );
@@ -82,7 +82,7 @@ test('keys sort as what they are made of', () => {
   );
 });
 
-test('the holdings of an owner, and no others, lie between its first and its last key', () => {
+test('only the holdings of an owner are between its first and its last key', () => {
   fc.assert(
     fc.property(u32, u32, id, (owner, other, held) => {
       const key = holdingKey(other, held);

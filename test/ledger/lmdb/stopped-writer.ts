@@ -5,7 +5,7 @@ import { until } from '../../system/until.ts';
 
 const STOP_WAIT_MS = 20_000;
 
-/** Stops itself, as a signal from outside may stop it, while it has the lock of all writers. */
+/** Stops itself, as an outside signal may do, while it holds the write lock. */
 const SCRIPT = `
   import { open } from '${import.meta.resolve('lmdb')}';
   const options = { noSubdir: false, maxDbs: 4, encoding: 'binary', keyEncoding: 'binary' };
@@ -13,7 +13,7 @@ const SCRIPT = `
   root.transactionSync(() => process.kill(process.pid, 'SIGSTOP'));
 `;
 
-/** Another process that is stopped in the middle of a commit to the ledger at `path`, for as long as `use` takes. */
+/** Runs `use` while another process is stopped in the middle of a commit to the ledger at `path`. */
 export async function whileWriterIsStopped(path: string, use: () => Promise<void>): Promise<void> {
   const child: ChildProcess = spawn(process.execPath, ['--input-type=module', '--eval', SCRIPT, path], {
     stdio: 'inherit',
@@ -28,7 +28,7 @@ export async function whileWriterIsStopped(path: string, use: () => Promise<void
   }
 }
 
-/** What the kernel says of a process, in one line. */
+/** The kernel's status line of a process. */
 function stateOf({ pid }: ChildProcess): string {
   return readFileSync(`/proc/${pid}/stat`, 'utf8');
 }

@@ -35,7 +35,7 @@ function reasonOf(reply: Reply<unknown>): string {
   return reply.kind === 'ok' ? 'it was ok' : reply.reason;
 }
 
-test('what its thread writes is read here and elsewhere', () =>
+test('data written by its thread can be read here and elsewhere', () =>
   inDirectory(async (path) => {
     const ledger = await ThreadedLmdbLedger.open(path, OPTIONS);
     const other = await LmdbLedger.open(path, OPTIONS);
@@ -74,7 +74,7 @@ test('what its thread writes is read here and elsewhere', () =>
     assert.is(reasonOf(await ledger.ping()), 'the ledger is closed');
   }));
 
-test('a commit that breaks a rule throws here, and its thread goes on', () =>
+test('a commit that breaks a rule throws here, and its thread continues', () =>
   inDirectory(async (path) => {
     const ledger = await ThreadedLmdbLedger.open(path, OPTIONS);
     const owner = await must(ledger.acquireLease(WORKER, FOREVER_MS));
@@ -117,18 +117,18 @@ test('while another process is stopped in a commit, reads answer and writes are 
     await ledger.close();
   }));
 
-test('more writes than may wait are refused at once', () =>
+test('writes beyond the limit of waiting writes are refused at once', () =>
   inDirectory(async (path) => {
     const ledger = await ThreadedLmdbLedger.open(path, OPTIONS);
     const replies = await Promise.all(Array.from({ length: 100 }, () => ledger.ping()));
     const refused = replies.filter(({ kind }) => kind === 'unavailable');
     assert.is(refused.length, 36);
-    assert.match(reasonOf(refused[0] as Reply<void>), /^64 writes wait for the ledger$/);
+    assert.match(reasonOf(refused[0] as Reply<void>), /^64 writes are already waiting for the ledger$/);
     await must(ledger.ping());
     await ledger.close();
   }));
 
-test('a file that is no ledger rejects', () =>
+test('opening a file that is not a ledger rejects', () =>
   inDirectory(async (path) => {
     const opened = await ThreadedLmdbLedger.open('/proc/self/status/ledger', OPTIONS).then(
       () => 'open',

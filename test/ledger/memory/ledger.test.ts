@@ -1,7 +1,7 @@
 import { MemoryLedger, MemoryStore } from '../../../src/ledger/memory/ledger.ts';
 import { conformance } from '../conformance.ts';
 
-conformance('the memory model', async () => {
+conformance('the in-memory model', async () => {
   const store = new MemoryStore();
   return {
     open: async (processorNames) => new MemoryLedger(processorNames, store),
