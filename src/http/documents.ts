@@ -5,12 +5,11 @@ import { problem } from './problem.ts';
 import { type Handler, refuse, route } from './route.ts';
 import type { WebApp } from './uws.ts';
 
-/** The folder above `src`. */
 const ROOT = new URL('../../', import.meta.url);
 
 /**
- * What the gateway says of itself. Nothing is read, imported or kept before somebody asks for it, and a file that is
- * not there costs its own page and nothing else.
+ * The documentation that the gateway serves. Each page is loaded at its first request; when its file is missing, only
+ * that page is answered 404.
  */
 export function serveDocuments(app: WebApp, log: Log, root: URL = ROOT): void {
   const errors = async () => (await import('./errors-page.ts')).errorsPage(new URL('docs/errors.md', root));
@@ -27,7 +26,7 @@ function loadedOnce(load: () => Promise<Document>, log: Log): Handler {
   let loading: Promise<Document | null> | null = null;
   const start = () =>
     load().catch((error: unknown) => {
-      log.error({ err: error }, 'a document of the gateway cannot be read');
+      log.error({ err: error }, 'cannot read a document of the gateway');
       return null;
     });
   return async (exchange) => {

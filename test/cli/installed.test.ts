@@ -177,7 +177,7 @@ test('what only a clone has says so, with a code of its own', async ({ packageRo
     const { code, out, err } = await dinossauro([name], { packageRoot });
     assert.is(code, 3);
     assert.is(out, '');
-    assert.match(err, /^dinossauro: only a clone of the repository has this command/);
+    assert.match(err, /^dinossauro: this command needs a clone of the repository; /);
   }
 });
 

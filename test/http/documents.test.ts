@@ -73,7 +73,7 @@ test('a file that is not there is told of, and costs its own page alone', async 
   for (const path of ['/errors', '/openapi.json', '/errors']) {
     assert.is((await fetch(url + path)).status, 404);
   }
-  const line = 'error a document of the gateway cannot be read';
+  const line = 'error cannot read a document of the gateway';
   assert.equal(log.lines, [line, line]);
 });
 

@@ -259,7 +259,7 @@ for (const kind of ['journal', 'fsync', 'ledger'] as const) {
     assert.equal(world.journaled(), [idOf(1)]);
     assert.equal(
       world.log.lines.filter((line) => line.includes('journal')),
-      ['warn journal cannot be written: payments are refused', 'info journal written again'],
+      ['warn journal cannot be written: payments are refused', 'info journal can be written again'],
     );
     await world.journal.close();
     await world.lease.stop();
