@@ -17,7 +17,7 @@ pre { padding: 0.75rem; overflow-x: auto; }
 pre code { padding: 0; background: none; font-size: 1em; }
 `;
 
-/** `docs/errors.md`, the `source`, as a page, to whose sections the `type` of every problem document leads. */
+/** Renders `docs/errors.md` as a page. The `type` of every problem document links to one of its sections. */
 export async function errorsPage(source: URL): Promise<Document> {
   const content = markdownToHtml(await readFile(source, 'utf8'));
   const body = `<!doctype html>

@@ -1,10 +1,10 @@
 /**
- * The part of Markdown that `docs/errors.md` is written in, as HTML: headings, the second level with its text as its
- * id and a link to itself; paragraphs; lists of `- `; fenced code; and within a line `code`, **strong** and
- * [links](https://…). Any other mark stays as it is, and no HTML passes.
+ * Converts the subset of Markdown that `docs/errors.md` uses to HTML: headings of two levels, the second with an id and
+ * a link to itself; paragraphs; lists of `- `; fenced code; and inline `code`, **strong** and [links](https://…). Other
+ * markup stays as it is, and HTML is escaped.
  */
 export function markdownToHtml(markdown: string): string {
-  // A fence may hold blank lines, so it is taken out first.
+  // Fenced code first, because it may contain blank lines.
   const parts = markdown.split(/^```.*\n([\s\S]*?)^```$/m);
   return parts.map((part, index) => (index % 2 === 1 ? codeBlock(part) : blocks(part))).join('\n');
 }
@@ -39,7 +39,7 @@ function list(text: string): string {
   return `<ul>\n${items.map((item) => `<li>${inline(item)}</li>`).join('\n')}\n</ul>`;
 }
 
-/** What stands between backticks is no mark: every second piece of the split is code. */
+/** Every second piece between backticks is code, in which no other markup applies. */
 function inline(text: string): string {
   return escaped(text)
     .split('`')

@@ -13,7 +13,7 @@ import { isOwnOrigin } from './origin.ts';
 import type { PaymentAcceptor, Verdict } from './payment-acceptor.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
-import { placeOf, type RefusalSlug } from './refusal.ts';
+import { type RefusalSlug, refusalIndex } from './refusal.ts';
 import { refuse, route } from './route.ts';
 import { Exchange, type WebApp } from './uws.ts';
 
@@ -102,7 +102,7 @@ export class PaymentRoutes {
   }
 
   #refusePost(exchange: Exchange, slug: RefusalSlug, why: Problem, span: Span | null, close = false): void {
-    this.#parts.metrics.countRefusal(placeOf(slug));
+    this.#parts.metrics.countRefusal(refusalIndex(slug));
     refuse(exchange, why, close);
     if (span !== null) endAnswered(span, why.status);
   }

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { PaymentDecoder } from '../../src/http/decoder.ts';
 import { PaymentAcceptor } from '../../src/http/payment-acceptor.ts';
 import { PaymentRoutes } from '../../src/http/payment-routes.ts';
-import { placeOf } from '../../src/http/refusal.ts';
+import { refusalIndex } from '../../src/http/refusal.ts';
 import { createApp, type Listener, listen } from '../../src/http/uws.ts';
 import { diskFiles, Journal } from '../../src/journal/writer.ts';
 import type { Claim, Settlement } from '../../src/ledger/ledger.ts';
@@ -355,7 +355,7 @@ posting('answers all of many that come in one packet, in their order', async () 
   assert.is(metricsTable.histogram('accept').counts[0], 11, 'in no time, by a clock that stands still');
   assert.equal(
     (['amount-conflict', 'malformed-json', 'queue-full'] as const).map((slug) =>
-      metricsTable.refused(placeOf(slug)),
+      metricsTable.refused(refusalIndex(slug)),
     ),
     [1, 1, 0],
   );
