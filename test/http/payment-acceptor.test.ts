@@ -38,7 +38,7 @@ function refusal(code: string): Error {
   return Object.assign(new Error(`${code}: simulated`), { code });
 }
 
-/** A disk that does as it is told. */
+/** A disk that the test controls. */
 class ToldFiles {
   full = false;
   syncFails = false;
@@ -55,11 +55,11 @@ class ToldFiles {
       await this.#syncing;
       if (this.syncFails) throw refusal('EIO');
     },
-    // In no time, as the others: what is asserted must not depend on how busy the disk is.
+    // Does nothing, like the others: the tests must not depend on how busy the disk is.
     syncDirectory: async () => {},
   };
 
-  /** Until what this returns is called, a sync doesn't end. */
+  /** Blocks syncs until the returned function is called. */
   hold(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#syncing = promise;
@@ -131,7 +131,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     mood,
     books,
     lease,
-    /** Its verdict, once there is one. The buffer of the id is the same for all, as in a server. */
+    /** Resolves with the verdict. All calls share one id buffer, as in the server. */
     offer(number: number, amountCents = number): { verdict: Verdict | null } {
       const answer: { verdict: Verdict | null } = { verdict: null };
       writeUuid(idOf(number), id, 0);
@@ -153,7 +153,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
       const { amountCents, acceptedAtMs, journalRef } = slot;
       return { correlationId: readUuid(slot.id, 0), amountCents, acceptedAtMs, journalRef };
     },
-    /** What a restart would push again. */
+    /** What a restart would recover. */
     journaled(): string[] {
       const records: Iterable<JournalRecord> = unfinished(directory, segments, () => assert.unreachable());
       return Array.from(records, (record) => readUuid(record.id, 0));
@@ -175,10 +175,10 @@ async function settled(answers: readonly { readonly verdict: Verdict | null }[])
   });
 }
 
-// Every durability.
+// All durabilities.
 
 for (const kind of ['journal', 'fsync', 'ledger'] as const) {
-  test(`${kind}: an accepted payment is in the journal and the ring, and is known`, async () => {
+  test(`${kind}: an accepted payment is in the journal, the ring and the idempotency cache`, async () => {
     const world = setUp(kind);
     if (kind === 'ledger') await world.lease.start();
     const acceptedAtMs = world.clock.nowMs();
@@ -199,7 +199,7 @@ for (const kind of ['journal', 'fsync', 'ledger'] as const) {
     await world.lease.stop();
   });
 
-  test(`${kind}: the same again is accepted, and goes nowhere`, async () => {
+  test(`${kind}: a repetition is accepted, but not journaled or pushed again`, async () => {
     const world = setUp(kind);
     if (kind === 'ledger') await world.lease.start();
     assert.equal(await settled([world.offer(1)]), ['accepted']);
@@ -211,7 +211,7 @@ for (const kind of ['journal', 'fsync', 'ledger'] as const) {
     await world.lease.stop();
   });
 
-  test(`${kind}: another amount is a conflict, and goes nowhere`, async () => {
+  test(`${kind}: another amount is a conflict, and is not journaled or pushed`, async () => {
     const world = setUp(kind);
     if (kind === 'ledger') await world.lease.start();
     assert.equal(await settled([world.offer(1)]), ['accepted']);
@@ -223,7 +223,7 @@ for (const kind of ['journal', 'fsync', 'ledger'] as const) {
     await world.lease.stop();
   });
 
-  test(`${kind}: a full queue refuses; when there is room the same payment is taken`, async () => {
+  test(`${kind}: a full queue refuses a payment, and accepts it once there is room`, async () => {
     const world = setUp(kind, 2);
     if (kind === 'ledger') await world.lease.start();
     assert.equal(await settled([1, 2, 3].map((number) => world.offer(number))), [
@@ -240,7 +240,7 @@ for (const kind of ['journal', 'fsync', 'ledger'] as const) {
     await world.lease.stop();
   });
 
-  test(`${kind}: a full disk refuses, and takes no place in the queue`, async () => {
+  test(`${kind}: a full disk refuses a payment, which takes no place in the queue`, async () => {
     const world = setUp(kind, 2);
     if (kind === 'ledger') await world.lease.start();
     world.disk.full = true;
@@ -266,7 +266,7 @@ for (const kind of ['journal', 'fsync', 'ledger'] as const) {
   });
 }
 
-test('a journal without a free segment refuses', async () => {
+test('a journal without a free segment refuses payments', async () => {
   const world = setUp('journal', 128);
   for (let number = 1; number <= 64; number++) assert.is(world.offer(number).verdict, 'accepted');
   assert.is(world.offer(65).verdict, 'journal-unavailable');
@@ -274,7 +274,7 @@ test('a journal without a free segment refuses', async () => {
   await world.journal.close();
 });
 
-test('a purge by a clock that was a year ahead stamps no payment', async () => {
+test('a purge by a clock that was a year ahead does not affect acceptedAt', async () => {
   const world = setUp();
   world.board.raisePurgedAt(world.clock.nowMs() + 365 * 24 * 3_600_000);
   world.offer(1);
@@ -282,7 +282,7 @@ test('a purge by a clock that was a year ahead stamps no payment', async () => {
   await world.journal.close();
 });
 
-test('a payment posted while the wall clock is behind a purge was accepted after it', async () => {
+test('a payment posted while the wall clock is behind a purge counts as accepted after it', async () => {
   const world = setUp();
   const purgedAtMs = world.clock.nowMs() + 500;
   world.board.raisePurgedAt(purgedAtMs);
@@ -293,13 +293,13 @@ test('a payment posted while the wall clock is behind a purge was accepted after
 
 // journal
 
-test('journal: the verdict is there before the offer returns', async () => {
+test('journal: the verdict is known before accept returns', async () => {
   const world = setUp('journal');
   assert.is(world.offer(1).verdict, 'accepted');
   await world.journal.close();
 });
 
-test('a repetition of what another thread has not decided yet is accepted for itself', async () => {
+test('a repetition of a payment that is pending in another thread is accepted separately', async () => {
   const world = setUp('journal');
   const id = Buffer.alloc(UUID_BYTES);
   writeUuid(idOf(1), id, 0);
@@ -312,7 +312,7 @@ test('a repetition of what another thread has not decided yet is accepted for it
   await world.journal.close();
 });
 
-test('a repetition that fails leaves what it repeats alone', async () => {
+test('a repetition that fails does not affect the payment that it repeats', async () => {
   const world = setUp('journal');
   const id = Buffer.alloc(UUID_BYTES);
   writeUuid(idOf(1), id, 0);
@@ -323,9 +323,9 @@ test('a repetition that fails leaves what it repeats alone', async () => {
   await world.journal.close();
 });
 
-// flush
+// fsync
 
-test('flush: the verdict waits for the disk, and so does the ring', async () => {
+test('fsync: the verdict and the ring wait for the disk', async () => {
   const world = setUp('fsync');
   const release = world.disk.hold();
   const answer = world.offer(1);
@@ -339,7 +339,7 @@ test('flush: the verdict waits for the disk, and so does the ring', async () => 
   await world.journal.close();
 });
 
-test('flush: what comes while a sync is under way shares the next one', async () => {
+test('fsync: payments that arrive during a sync share the next one', async () => {
   const world = setUp('fsync');
   const release = world.disk.hold();
   const first = world.offer(1);
@@ -355,7 +355,7 @@ test('flush: what comes while a sync is under way shares the next one', async ()
   await world.journal.close();
 });
 
-test('flush: when the disk refuses to sync, nothing of it is accepted or kept', async () => {
+test('fsync: if a sync fails, its payments are refused and forgotten', async () => {
   const world = setUp('fsync', 4);
   world.disk.syncFails = true;
   const failingSinceMs = world.clock.monotonicMs();
@@ -374,7 +374,7 @@ test('flush: when the disk refuses to sync, nothing of it is accepted or kept', 
   await world.journal.close();
 });
 
-test('flush: a repetition of a pending payment waits for the disk too, and is sent once', async () => {
+test('fsync: a repetition of a pending payment also waits for the disk, and is sent once', async () => {
   const world = setUp('fsync');
   const release = world.disk.hold();
   const answers = [world.offer(1), world.offer(1)];
@@ -394,7 +394,7 @@ test('flush: a repetition of a pending payment waits for the disk too, and is se
 
 // ledger
 
-test('ledger: the verdict waits for a reservation, with no processor', async () => {
+test('ledger: the verdict waits for a reservation without a processor', async () => {
   const world = setUp('ledger');
   await world.lease.start();
   const go = world.mood.slow();
@@ -410,7 +410,7 @@ test('ledger: the verdict waits for a reservation, with no processor', async () 
   await world.lease.stop();
 });
 
-test('ledger: what comes while a commit is under way shares the next one', async () => {
+test('ledger: payments that arrive during a commit share the next one', async () => {
   const world = setUp('ledger');
   await world.lease.start();
   const go = world.mood.slow();
@@ -423,7 +423,7 @@ test('ledger: what comes while a commit is under way shares the next one', async
   await world.lease.stop();
 });
 
-test('ledger: one that is away refuses, and nothing is kept', async () => {
+test('ledger: if it is unavailable, payments are refused and forgotten', async () => {
   const world = setUp('ledger', 4);
   await world.lease.start();
   world.mood.away.add('commit');
@@ -437,7 +437,7 @@ test('ledger: one that is away refuses, and nothing is kept', async () => {
   await world.lease.stop();
 });
 
-test('ledger: what may have been reserved unseen is left to others', async () => {
+test('ledger: after a commit without a reply, the lease is abandoned', async () => {
   const world = setUp('ledger');
   await world.lease.start();
   const owner = world.lease.owner;
@@ -455,7 +455,7 @@ test('ledger: what may have been reserved unseen is left to others', async () =>
   await world.lease.stop();
 });
 
-test('ledger: so is what is reserved and yet answered with a conflict', async () => {
+test('ledger: the lease is abandoned if a reserved payment turns out to be a conflict', async () => {
   const world = setUp('ledger');
   await world.lease.start();
   const endFirst = world.mood.slow();
@@ -477,7 +477,7 @@ test('ledger: so is what is reserved and yet answered with a conflict', async ()
   await world.lease.stop();
 });
 
-test('ledger: an id that another instance took with another amount is a conflict', async () => {
+test('ledger: an id that another instance accepted with another amount is a conflict', async () => {
   const world = setUp('ledger', 4);
   await world.lease.start();
   await reserveElsewhere(world.books, 1, 500);
@@ -489,7 +489,7 @@ test('ledger: an id that another instance took with another amount is a conflict
   await world.lease.stop();
 });
 
-test('ledger: an id that another instance took with the same amount is accepted', async () => {
+test('ledger: an id that another instance accepted with the same amount is accepted', async () => {
   const world = setUp('ledger');
   await world.lease.start();
   await reserveElsewhere(world.books, 1, 500);
@@ -498,7 +498,7 @@ test('ledger: an id that another instance took with the same amount is accepted'
   await world.lease.stop();
 });
 
-test('ledger: a purge that came first refuses what was accepted before it', async () => {
+test('ledger: a payment accepted before a purge is refused after it', async () => {
   const world = setUp('ledger', 4);
   await world.lease.start();
   await world.books.purge(world.clock.nowMs() + 100);
@@ -510,7 +510,7 @@ test('ledger: a purge that came first refuses what was accepted before it', asyn
   await world.lease.stop();
 });
 
-test('ledger: an owner that was taken over refuses, and is somebody again for the next', async () => {
+test('ledger: a fenced owner refuses its batch, and acquires a new lease for the next', async () => {
   const world = setUp('ledger', 4);
   await world.lease.start();
   const other = await world.books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, 2_000_000);
