@@ -82,7 +82,7 @@ test(
     const droppedCount = dropped.reduce((sum, count) => sum + count, 0);
     assert.ok(droppedCount > 0 && droppedCount < lines.length);
     let text = '';
-    await until('it is all read', WITHIN_MS, () => {
+    await until('everything is read', WITHIN_MS, () => {
       text += read();
       return recovered.length > 0;
     });

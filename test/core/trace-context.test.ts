@@ -51,10 +51,10 @@ for (const [what, text] of [
   ['a zero span id', `00-${TRACE_ID}-${'0'.repeat(16)}-01`],
   ['a short trace id', `00-${TRACE_ID.slice(1)}-${SPAN_ID}-01`],
   ['no flags', `00-${TRACE_ID}-${SPAN_ID}`],
-  ['more behind it', `${SAMPLED}-00`],
-  ['a line end behind it', `${SAMPLED}\n`],
-  ['two of them', `${SAMPLED}, ${SAMPLED}`],
-  ['a letter that is no digit', SAMPLED.replace('4bf9', '4bg9')],
+  ['more text after it', `${SAMPLED}-00`],
+  ['a line end after it', `${SAMPLED}\n`],
+  ['two contexts', `${SAMPLED}, ${SAMPLED}`],
+  ['a letter that is not a digit', SAMPLED.replace('4bf9', '4bg9')],
 ] as const) {
   test(`not a context: ${what}`, () => assert.is(readTraceparent(text), null));
 }

@@ -92,7 +92,7 @@ test('a request without the token is refused', () =>
     assert.is((await ask('', { headers: {} })).status, 401);
     assert.is((await ask('', { headers: {}, method: 'POST' })).status, 401);
     assert.is((await ask('', { method: 'POST' })).status, 405);
-    assert.ok(sharedState.beginAudit(), 'and nothing was begun');
+    assert.ok(sharedState.beginAudit(), 'no audit was begun');
     sharedState.endAudit();
   }));
 

@@ -93,7 +93,7 @@ class World {
     this.#sockets.push(socket);
     const heard: { kind: string }[] = [];
     socket.onmessage = ({ data }) => heard.push(JSON.parse(data));
-    await until('the greeting and the first frame', SOON_MS, () => heard.length >= 2);
+    await until('the hello and the first frame', SOON_MS, () => heard.length >= 2);
     return { socket, heard };
   }
 
@@ -235,7 +235,7 @@ loopback('a viewer that does not read is disconnected, and its messages are disc
     world.clock.pass(100_000);
     await rest();
   }
-  assert.is(world.clock.pending, before, 'it watches no more');
+  assert.is(world.clock.pending, before, 'the feed has stopped');
   socket.destroy();
 });
 loopback.run();
@@ -249,7 +249,7 @@ few('a viewer beyond the limit is told to try again later', async ({ world }) =>
   assert.is(slugOf(refused), 'viewers-limit');
   assert.is(refused.headers['retry-after'], '10');
   socket.close();
-  await until('a place', SOON_MS, async () => (await world.knock()).status === 101);
+  await until('a free place', SOON_MS, async () => (await world.knock()).status === 101);
 });
 few.run();
 

@@ -12,8 +12,8 @@ const MAX_CENTS = 1_000_000_000;
 type Outcome = DecodeProblem | { id: string; amountCents: number };
 
 function decode(body: string | Uint8Array, decoder = new PaymentDecoder(MAX_CENTS)): Outcome {
-  const trouble = decoder.decode(typeof body === 'string' ? Buffer.from(body) : body);
-  return trouble ?? { id: readUuid(decoder.id, 0), amountCents: decoder.amountCents };
+  const decodeProblem = decoder.decode(typeof body === 'string' ? Buffer.from(body) : body);
+  return decodeProblem ?? { id: readUuid(decoder.id, 0), amountCents: decoder.amountCents };
 }
 
 /** A body with the given tokens for id and amount. */

@@ -133,10 +133,10 @@ for (const threads of [1, 2]) {
       assert.equal(
         [...new Set(writers)].sort(),
         Array.from({ length: threads }, (_, index) => `http-${index}`),
-        'each thread has a journal of its own',
+        'each thread has its own journal',
       );
       await close();
-      assert.is(await exchange(address, rawGet('/livez')), '', 'nobody is there any more');
+      assert.is(await exchange(address, rawGet('/livez')), '', 'no server is left');
     });
   }
 }
@@ -144,7 +144,7 @@ for (const threads of [1, 2]) {
 for (const threads of ['1', '2']) {
   test(`HTTP_THREADS=${threads}: an address in use is reported, and the threads can be closed`, async () => {
     const path = join(directory, 'gateway.sock');
-    writeFileSync(path, 'somebody else');
+    writeFileSync(path, 'another file');
     const config = configIn(directory, { HTTP_THREADS: threads, LISTEN: `unix:${path}` });
     const shared = allocateSharedMemory(config, 0);
     const onDeath = () => assert.unreachable();

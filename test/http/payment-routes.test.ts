@@ -428,24 +428,21 @@ summary('counts and sums settled payments, to the cent', async () => {
   assert.is(fallback.totalRequests, 1);
 });
 
-summary(
-  'has a member for a processor that is not configured any more, where it has settled something',
-  async () => {
-    const old = new MemoryLedger(['old'], world.store);
-    const owner = await must(old.acquireLease({ instanceId: 'gateway-0', name: 'pool-0' }, 0));
-    await must(old.commit(owner, [], [claimOf(1), claimOf(2)]));
-    await must(old.commit(owner, [settlementOf(1)], []));
-    const all = JSON.parse(await (await world.ask('/payments-summary')).text());
-    assert.equal(Object.keys(all), ['default', 'fallback', 'old']);
-    assert.equal(all.old, { totalRequests: 1, totalAmount: 19.9 });
-    const later = await world.ask('/payments-summary?from=2026-01-01T00:00:00Z');
-    assert.equal(JSON.parse(await later.text()), JSON.parse(ZEROS));
-    for (const number of [1, 2]) {
-      const { processor } = (await shown(claimOf(number).correlationId)) as { processor: string };
-      assert.is(processor, 'old', 'settled or open');
-    }
-  },
-);
+summary('has a member for a former processor that settled payments', async () => {
+  const old = new MemoryLedger(['old'], world.store);
+  const owner = await must(old.acquireLease({ instanceId: 'gateway-0', name: 'pool-0' }, 0));
+  await must(old.commit(owner, [], [claimOf(1), claimOf(2)]));
+  await must(old.commit(owner, [settlementOf(1)], []));
+  const all = JSON.parse(await (await world.ask('/payments-summary')).text());
+  assert.equal(Object.keys(all), ['default', 'fallback', 'old']);
+  assert.equal(all.old, { totalRequests: 1, totalAmount: 19.9 });
+  const later = await world.ask('/payments-summary?from=2026-01-01T00:00:00Z');
+  assert.equal(JSON.parse(await later.text()), JSON.parse(ZEROS));
+  for (const number of [1, 2]) {
+    const { processor } = (await shown(claimOf(number).correlationId)) as { processor: string };
+    assert.is(processor, 'old', 'settled or open');
+  }
+});
 
 summary('bounds are inclusive, exact to the millisecond and independent', async () => {
   for (const [index, ms] of ['000', '001', '002'].entries()) {
@@ -803,16 +800,17 @@ const PATHS = [
   '/livez',
   '/readyz',
 ];
-/** Only with another durability: see `test/http/payment-acceptor.test.ts`. */
+/** Only with another durability: see `test/http/payment-acceptor.test.ts`. Other files of this run may have seen it. */
 const ELSEWHERE = 'POST /payments 503 /errors#ledger-unavailable';
 
 whole('is covered by the tests here', () => {
   const documented = contract.documented().filter((name) => PATHS.includes(name.split(' ')[1] ?? ''));
   assert.ok(documented.length > 30);
   assert.equal(
-    documented.filter((name) => !contract.kept.has(name)),
-    [ELSEWHERE],
+    documented.filter((name) => name !== ELSEWHERE && !contract.kept.has(name)),
+    [],
   );
+  assert.ok(documented.includes(ELSEWHERE));
 });
 
 whole.run();

@@ -65,8 +65,8 @@ test('journal files that are no longer needed are removed every second', async (
 });
 
 test('after close, the journal holds only payments that the ledger does not have', async () => {
-  const held = await setUp();
-  await held.close();
+  const kept = await setUp();
+  await kept.close();
   assert.is(journalFiles().length, 1);
   rmSync(join(directory, journalFiles()[0] ?? ''));
   const done = await setUp();
