@@ -22,11 +22,11 @@ export class OutageLog {
     if (this.#times++ === 0) log.warn({ ...fields, reason }, began);
   }
 
-  /** Costs nothing if nothing failed before. */
-  recovered(): void {
+  /** Costs nothing if nothing failed before. `details` are added to the line. */
+  recovered(details?: Readonly<Record<string, unknown>>): void {
     if (this.#times === 0) return;
     const { log, fields, ended } = this.#parts;
-    log.info({ ...fields, times: this.#times }, ended);
+    log.info({ ...fields, ...details, times: this.#times }, ended);
     this.#times = 0;
   }
 }

@@ -180,11 +180,8 @@ function leaseOf(
     random: Math.random,
     log,
     metrics: new MetricsTable(shared.metricsTable, shared.shape).thread(config.poolThreadCount + index),
-    onAcquired: () => {},
     // This thread only reserves; pool threads take over what an earlier owner reserved.
-    adopt: () => {},
-    room: () => 0,
-    alone: (work) => work(),
+    holder: { ownerChanged: () => {}, leaseRenewed: async () => {} },
   });
 }
 
