@@ -5,7 +5,6 @@ import { problem } from './problem.ts';
 import { type Handler, refuse, route } from './route.ts';
 import type { WebApp } from './uws.ts';
 
-/** The folder above `src`. */
 const ROOT = new URL('../../', import.meta.url);
 
 /**
@@ -41,7 +40,7 @@ function loadedOnce(load: () => Promise<Document>, log: Log): Handler {
   let loading: Promise<Document | null> | null = null;
   const start = () =>
     load().catch((error: unknown) => {
-      log.error({ err: error }, 'a document of the gateway cannot be read');
+      log.error({ err: error }, 'cannot read a document of the gateway');
       return null;
     });
   return async (exchange) => {

@@ -72,7 +72,7 @@ const charge = (processor: SimulatedProcessor, requestedAtMs: number) =>
     () => {},
   );
 
-test('reports differences to clients with the token', () =>
+test('a request with the token gets the differences', () =>
   inWorld(async ({ processor, ask }) => {
     const first = await ask();
     assert.is(first.status, 200);
@@ -87,16 +87,16 @@ test('reports differences to clients with the token', () =>
     assert.is(outside.verdict, 'agrees');
   }));
 
-test('refuses all other clients', () =>
+test('a request without the token is refused', () =>
   inWorld(async ({ ask, sharedState }) => {
     assert.is((await ask('', { headers: {} })).status, 401);
     assert.is((await ask('', { headers: {}, method: 'POST' })).status, 401);
     assert.is((await ask('', { method: 'POST' })).status, 405);
-    assert.ok(sharedState.beginAudit(), 'and no audit was started');
+    assert.ok(sharedState.beginAudit(), 'no audit was begun');
     sharedState.endAudit();
   }));
 
-test('without an ADMIN_TOKEN it refuses every client', () =>
+test('without an ADMIN_TOKEN every request is refused', () =>
   inWorld(
     async ({ ask }) => {
       assert.is((await ask()).status, 401);
@@ -104,7 +104,7 @@ test('without an ADMIN_TOKEN it refuses every client', () =>
     { ADMIN_TOKEN: '' },
   ));
 
-test('refuses an invalid window and an unknown parameter', () =>
+test('an invalid window or parameter is refused', () =>
   inWorld(async ({ ask }) => {
     for (const query of ['?from=never', '?to=1&to=2', '?payments=some', '?payments=every&payments=every']) {
       const response = await ask(query);
@@ -116,7 +116,7 @@ test('refuses an invalid window and an unknown parameter', () =>
     assert.match(((await response.json()) as { type: string }).type, '#unknown-parameter');
   }));
 
-test('allows one audit at a time', () =>
+test('a second audit at the same time is refused', () =>
   inWorld(async ({ ask, sharedState }) => {
     assert.ok(sharedState.beginAudit());
     const response = await ask();
@@ -126,7 +126,7 @@ test('allows one audit at a time', () =>
     assert.is((await ask()).status, 200);
   }));
 
-test('an audit stops when its client leaves', () =>
+test('an audit ends with its client', () =>
   inWorld(
     async ({ ask, sharedState, processor }) => {
       charge(processor, Date.now());
@@ -140,11 +140,11 @@ test('an audit stops when its client leaves', () =>
       leaving.abort();
       assert.is(await asked, 'left');
     },
-    // Without the stop, this would take minutes.
+    // At this rate, it would take minutes to finish.
     { AUDIT_RATE: '1' },
   ));
 
-test('reports an unavailable ledger, and one that cannot be opened', async () => {
+test('a ledger that is unavailable, and one that cannot be opened', async () => {
   await inWorld(
     async ({ ask }) => {
       const response = await ask();

@@ -61,7 +61,7 @@ class World {
     const heard = await new Promise<Heard>((resolve, reject) => {
       const asking = request(`${this.origin}${path}`, { method, headers, agent: false });
       asking.once('error', reject);
-      // A connection that was made a WebSocket.
+      // The connection was upgraded to a WebSocket.
       asking.once('upgrade', (response, socket) => {
         socket.destroy();
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: '' });
@@ -82,18 +82,18 @@ class World {
     return heard;
   }
 
-  /** What the gateway says to somebody who wants to watch. */
+  /** The gateway's response to a request to watch. */
   knock(headers: Record<string, string> = {}): Promise<Heard> {
     return this.ask('/dashboard/live', { ...handshake, ...headers });
   }
 
-  /** A viewer, and what it has heard. */
+  /** A viewer, and the messages it has received. */
   async watch(): Promise<{ socket: WebSocket; heard: { kind: string }[] }> {
     const socket = new WebSocket(`ws://127.0.0.1:${this.port}/dashboard/live`);
     this.#sockets.push(socket);
     const heard: { kind: string }[] = [];
     socket.onmessage = ({ data }) => heard.push(JSON.parse(data));
-    await until('the greeting and the first frame', SOON_MS, () => heard.length >= 2);
+    await until('the hello and the first frame', SOON_MS, () => heard.length >= 2);
     return { socket, heard };
   }
 
@@ -126,7 +126,7 @@ function slugOf({ body }: Heard): string {
 }
 
 const off = suiteOf('dashboard, off', { DASHBOARD_ACCESS: 'off' });
-off('the route does not exist', async ({ world }) => {
+off('the routes do not exist', async ({ world }) => {
   for (const path of ['/dashboard', '/dashboard/main.js', '/dashboard/live'])
     assert.is(slugOf(await world.ask(path)), 'no-such-route');
   assert.is(slugOf(await world.knock()), 'no-such-route');
@@ -134,7 +134,7 @@ off('the route does not exist', async ({ world }) => {
 off.run();
 
 const loopback = suiteOf('dashboard, on loopback', {});
-loopback('serves the page and its files with strict security headers', async ({ world }) => {
+loopback('the page and its files have headers that restrict them to the gateway', async ({ world }) => {
   const page = await world.ask('/dashboard');
   assert.is(page.status, 200);
   assert.is(page.headers['content-type'], 'text/html; charset=utf-8');
@@ -154,7 +154,7 @@ loopback('serves the page and its files with strict security headers', async ({ 
     assert.is(file.headers['x-content-type-options'], 'nosniff');
   }
 });
-loopback('serves no other files, nor pages under their file names', async ({ world }) => {
+loopback('other files are not served, nor are pages by their file names', async ({ world }) => {
   for (const path of ['', 'index.html', 'sign-in.html', 'none.js', '..%2ffeed.ts', 'uplot.d.ts', 'live']) {
     assert.is((await world.ask(`/dashboard/${path}`)).status, 404, path);
   }
@@ -165,7 +165,7 @@ loopback('serves no other files, nor pages under their file names', async ({ wor
     'there is nothing to sign in to',
   );
 });
-loopback('serves every module that a page imports', async ({ world }) => {
+loopback('every module that a page imports is served', async ({ world }) => {
   const seen = new Set<string>();
   const visit = async (name: string): Promise<void> => {
     if (seen.has(name)) return;
@@ -178,7 +178,7 @@ loopback('serves every module that a page imports', async ({ world }) => {
   assert.ok(seen.size > 5);
 });
 loopback(
-  'refuses requests through a proxy, under another host name, or from another origin',
+  'requests through a proxy, with another host or from another origin are refused',
   async ({ world }) => {
     for (const headers of [
       { Via: '1.1 proxy' },
@@ -200,7 +200,7 @@ loopback('a viewer gets a hello, then a frame every second', async ({ world }) =
   world.clock.pass(1000);
   await until('the next frame', SOON_MS, () => heard.length === 3);
 });
-loopback('disconnects a viewer that sends anything', async ({ world }) => {
+loopback('a viewer that sends a message is disconnected', async ({ world }) => {
   const { socket } = await world.watch();
   const closed = once(socket, 'close');
   socket.send('more than nothing');
@@ -214,14 +214,14 @@ loopback('nothing runs without viewers', async ({ world }) => {
   other.socket.close();
   await until('the timer to go', SOON_MS, () => world.clock.pending === before);
 });
-loopback('a viewer that leaves before the feed is loaded leaves nothing behind', async ({ world }) => {
+loopback('a viewer that leaves before its feed is loaded leaves nothing behind', async ({ world }) => {
   const before = world.clock.pending;
   assert.is((await world.knock()).status, 101);
   await pause(50);
   await rest();
   assert.is(world.clock.pending, before);
 });
-loopback('disconnects a viewer that does not read, and buffers nothing for it', async ({ world }) => {
+loopback('a viewer that does not read is disconnected, and its messages are discarded', async ({ world }) => {
   const before = world.clock.pending;
   const socket = connect(world.port, '127.0.0.1');
   const lines = Object.entries({ Host: `127.0.0.1:${world.port}`, ...handshake }).map((pair) =>
@@ -235,13 +235,13 @@ loopback('disconnects a viewer that does not read, and buffers nothing for it', 
     world.clock.pass(100_000);
     await rest();
   }
-  assert.is(world.clock.pending, before, 'it watches no more');
+  assert.is(world.clock.pending, before, 'the feed has stopped');
   socket.destroy();
 });
 loopback.run();
 
 const few = suiteOf('dashboard, for two', { DASHBOARD_VIEWERS: '2' });
-few('tells viewers beyond the limit to retry', async ({ world }) => {
+few('a viewer beyond the limit is told to try again later', async ({ world }) => {
   const { socket } = await world.watch();
   await world.watch();
   const refused = await world.knock();
@@ -249,12 +249,12 @@ few('tells viewers beyond the limit to retry', async ({ world }) => {
   assert.is(slugOf(refused), 'viewers-limit');
   assert.is(refused.headers['retry-after'], '10');
   socket.close();
-  await until('a place', SOON_MS, async () => (await world.knock()).status === 101);
+  await until('a free place', SOON_MS, async () => (await world.knock()).status === 101);
 });
 few.run();
 
 const token = suiteOf('dashboard, by token', { DASHBOARD_ACCESS: 'token', ADMIN_TOKEN: TOKEN });
-token('accepts a bearer token, and asks others to sign in', async ({ world }) => {
+token('a request with the token gets the page; others get the sign-in page', async ({ world }) => {
   const bearer = { Authorization: `Bearer ${TOKEN}` };
   assert.match((await world.ask('/dashboard', bearer)).body, /<main id="figures"/);
   assert.is((await world.knock(bearer)).status, 101);
@@ -277,7 +277,7 @@ token('a browser signs in with the form, and then uses its session', async ({ wo
   assert.is(slugOf(elsewhere), 'other-origin');
 });
 token(
-  'refuses to sign in with a wrong token, an oversized form, or from another origin',
+  'signing in fails with a wrong token, a body that is too large, or from another origin',
   async ({ world }) => {
     const post = (body: string, headers = {}) => world.ask('/dashboard/session', headers, 'POST', body);
     for (const body of ['', 'token=', 'token=another-token-16', TOKEN]) {
@@ -292,7 +292,7 @@ token(
 token.run();
 
 const open = suiteOf('dashboard, open', { DASHBOARD_ACCESS: 'open' });
-open('open to anyone, but not to pages of other sites', async ({ world }) => {
+open('every client may watch, except from a page of another origin', async ({ world }) => {
   assert.is((await world.ask('/dashboard', { Via: '1.1 proxy' })).status, 200);
   assert.is((await world.knock({ Via: '1.1 proxy' })).status, 101);
   assert.is(slugOf(await world.knock({ Origin: 'http://evil.example' })), 'other-origin');
@@ -303,7 +303,7 @@ open.run();
 const lab = suiteOf('dashboard, with simulated processors', {
   DASHBOARD_LAB: 'http://127.0.0.1:8003/#0123456789abcdef',
 });
-lab('allows the page to use the lab, and tells only viewers its address', async ({ world }) => {
+lab('the page may connect to the lab, and only viewers get its address', async ({ world }) => {
   const { headers, body } = await world.ask('/dashboard');
   assert.match(String(headers['content-security-policy']), /connect-src 'self' http:\/\/127\.0\.0\.1:8003;/);
   assert.not.match(body, /0123456789abcdef/);
@@ -312,8 +312,8 @@ lab('allows the page to use the lab, and tells only viewers its address', async 
 });
 lab.run();
 
-const broken = suite('dashboard, of a gateway that lacks its files');
-broken('a missing file costs the client its answer, and the gateway a log line', async () => {
+const broken = suite('dashboard without its files');
+broken('answers 404 and logs an error', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'dashboard-'));
   const config = configIn(directory);
   const { state, shape, metricsTable, ring, segments } = allocateSharedMemory(config, 0);
@@ -341,7 +341,7 @@ broken('a missing file costs the client its answer, and the gateway a log line',
   }
   const socket = new WebSocket(`ws://${origin}/dashboard/live`);
   await once(socket, 'error');
-  assert.equal(new Set(log.lines), new Set(['error a part of the dashboard cannot be loaded']));
+  assert.equal(new Set(log.lines), new Set(['error cannot load a part of the dashboard']));
   assert.is(log.lines.length, 3);
   app.close();
   rmSync(directory, { recursive: true });

@@ -48,7 +48,7 @@ async function withMetrics(
   }
 }
 
-test('a scrape is OpenMetrics, always fresh, and never cached', () =>
+test('a scrape is OpenMetrics, current, and not cacheable', () =>
   withMetrics('loopback', async (ask, metricsTable) => {
     for (const count of [1, 2]) {
       metricsTable.thread(1).count('accepted');
@@ -66,7 +66,7 @@ test('a scrape is OpenMetrics, always fresh, and never cached', () =>
     assert.equal([post.status, post.headers.get('allow')], [405, 'GET, HEAD']);
   }));
 
-test('sends the older format only to clients that do not accept OpenMetrics', () =>
+test('clients that accept only the older format get it', () =>
   withMetrics('open', async (ask) => {
     const cases = [
       [
@@ -84,7 +84,7 @@ test('sends the older format only to clients that do not accept OpenMetrics', ()
     }
   }));
 
-test('refuses clients without access, and tells them nothing', () =>
+test('requests without access are refused', () =>
   withMetrics('token', async (ask) => {
     const refused = await ask();
     assert.is(refused.status, 401);
