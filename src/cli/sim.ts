@@ -1,4 +1,4 @@
-import { command, examples, whole } from './command.ts';
+import { command, examples, option, whole } from './command.ts';
 import { runFromClone } from './program.ts';
 
 export const sim = command('sim')
@@ -10,6 +10,11 @@ export const sim = command('sim')
   .option('--from <n>', 'the first seed', whole(0), 1)
   .option('--seed <n>', 'replay this seed, shrink it if it fails, and print its history', whole(0))
   .option('--skew <ms>', 'how far apart the clocks of the machines are, all the time', whole(0), 0)
+  .addOption(
+    option('--ledger <ledger>', 'which ledger the deployments have')
+      .choices(['memory', 'lmdb', 'redis'])
+      .default('memory'),
+  )
   .option('--mutants', 'put bugs into the gateway, and say which seed finds each')
   .option('--only <text>', 'only mutants whose names contain this text')
   .addHelpText(
@@ -17,6 +22,7 @@ export const sim = command('sim')
     examples([
       ['sim --seeds 100', 'a hundred seeds'],
       ['sim --seed 17', 'the history of one'],
+      ['sim --ledger redis --seeds 100', 'the same hundred, with a real Redis'],
       ['sim --skew 3600000', 'clocks that are an hour apart'],
       ['sim --mutants --only pin', 'does it find the bugs that are about pins?'],
     ]),

@@ -6,7 +6,6 @@ import { Recovery } from '../../src/journal/recovery.ts';
 import { journalFileCount, replay } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
-import { MemoryLedger, type MemoryStore } from '../../src/ledger/memory/ledger.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
@@ -18,6 +17,7 @@ import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { type Audit, nameOf } from './audit.ts';
+import type { Books } from './books.ts';
 import { SimFiles } from './journal-files.ts';
 import { SimLedger } from './ledger.ts';
 import type { Plan } from './plan.ts';
@@ -34,7 +34,7 @@ export interface InstanceParts {
   readonly directory: string;
   readonly timeline: Timeline;
   readonly weather: Weather;
-  readonly store: MemoryStore;
+  readonly books: Books;
   readonly processors: readonly SimProcessor[];
   readonly audit: Audit;
   readonly random: Random;
@@ -294,10 +294,9 @@ export class Life {
   }
 
   #ledgerOf(scope: Scope, label: string): SimLedger {
-    const { plan, store, index, timeline, weather, audit } = this.#parts;
-    const names = Array.from({ length: plan.processorCount }, (_, processor) => nameOf(processor));
+    const { books, index, timeline, weather, audit } = this.#parts;
     return new SimLedger({
-      inner: new MemoryLedger(names, store),
+      inner: timeline.during(books.connect(scope, this.#random.fork(`connection ${label}`).next)),
       instance: index,
       scope,
       timeline,

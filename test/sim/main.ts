@@ -1,4 +1,5 @@
 import type { SimValues } from '../../src/cli/sim.ts';
+import { type Bookshelf, openBookshelf } from './books.ts';
 import type { MutantReport } from './mutant-worker.ts';
 import { MUTANTS } from './mutants.ts';
 import { type Plan, planOf } from './plan.ts';
@@ -12,15 +13,22 @@ const MUTANT_SEEDS = 3000;
 const PROGRESS_EVERY_MS = 10_000;
 
 /** `dinossauro sim`. The exit code. */
-export default async function sim({ mutants, only, seed, seeds, from, skew }: SimValues): Promise<number> {
-  let isWell: boolean;
-  if (mutants) isWell = await runMutants(only ?? '', seeds ?? MUTANT_SEEDS);
-  else if (seed !== undefined) isWell = await replay(planOf(seed, skew));
-  else isWell = await runSeeds(from, seeds ?? SEEDS, skew);
-  return isWell ? 0 : 1;
+export default async function sim(values: SimValues): Promise<number> {
+  const { mutants, only, seed, seeds, from, skew, ledger } = values;
+  if (mutants) return (await runMutants(only ?? '', seeds ?? MUTANT_SEEDS)) ? 0 : 1;
+  const bookshelf = await openBookshelf(ledger);
+  try {
+    const isWell =
+      seed === undefined
+        ? await runSeeds(from, seeds ?? SEEDS, skew, bookshelf)
+        : await replay(planOf(seed, skew), bookshelf);
+    return isWell ? 0 : 1;
+  } finally {
+    await bookshelf.stop();
+  }
 }
 
-async function runSeeds(from: number, count: number, skewMs: number): Promise<boolean> {
+async function runSeeds(from: number, count: number, skewMs: number, bookshelf: Bookshelf): Promise<boolean> {
   const failures: Outcome[] = [];
   const startedAtMs = performance.now();
   let saidAtMs = startedAtMs;
@@ -28,7 +36,7 @@ async function runSeeds(from: number, count: number, skewMs: number): Promise<bo
   let virtualMs = 0;
   const seeds = [...KEPT_SEEDS, ...Array.from({ length: count }, (_, index) => from + index)];
   for (const [index, seed] of seeds.entries()) {
-    const outcome = await runPlan(planOf(seed, skewMs));
+    const outcome = await runPlan(planOf(seed, skewMs), null, bookshelf);
     chargeCount += outcome.chargeCount;
     virtualMs += outcome.virtualMs;
     if (outcome.broken !== null) {
@@ -39,41 +47,41 @@ async function runSeeds(from: number, count: number, skewMs: number): Promise<bo
     if (nowMs - saidAtMs < PROGRESS_EVERY_MS && index < seeds.length - 1) continue;
     saidAtMs = nowMs;
     const spentS = (nowMs - startedAtMs) / 1000;
-    const rate = Math.round((index + 1) / spentS);
+    const rate = ((index + 1) / spentS).toPrecision(3);
     console.log(
       `${index + 1} seeds, ${failures.length} failed, ${rate} seeds/s, ${chargeCount} payments charged, ` +
         `${Math.round(virtualMs / 3_600_000)} h simulated in ${Math.round(spentS)} s`,
     );
   }
   const [first] = failures;
-  if (first !== undefined) await explain(first);
+  if (first !== undefined) await explain(first, bookshelf);
   return failures.length === 0;
 }
 
-async function replay(plan: Plan): Promise<boolean> {
-  const outcome = await runPlan(plan);
+async function replay(plan: Plan, bookshelf: Bookshelf): Promise<boolean> {
+  const outcome = await runPlan(plan, null, bookshelf);
   if (outcome.broken !== null) {
-    await explain(outcome);
+    await explain(outcome, bookshelf);
     return false;
   }
-  await tell(plan, null);
+  await tell(plan, null, bookshelf);
   console.log(`seed ${plan.seed} keeps every promise`);
   return true;
 }
 
 /** The smallest plan that breaks the same promise, and what happens in it. */
-async function explain(outcome: Outcome): Promise<void> {
+async function explain(outcome: Outcome, bookshelf: Bookshelf): Promise<void> {
   console.log(`shrinking seed ${outcome.plan.seed} ...`);
-  const plan = await shrink(outcome);
-  const { broken } = await runPlan(plan);
-  await tell(plan, broken?.correlationId ?? null);
+  const plan = await shrink(outcome, bookshelf);
+  const { broken } = await runPlan(plan, null, bookshelf);
+  await tell(plan, broken?.correlationId ?? null, bookshelf);
   console.log(`seed ${plan.seed} breaks a promise: ${broken?.promise} ${broken?.correlationId ?? ''}`);
 }
 
 /** The history of a plan: of one payment, when it is about one. */
-async function tell(plan: Plan, correlationId: string | null): Promise<void> {
+async function tell(plan: Plan, correlationId: string | null, bookshelf: Bookshelf): Promise<void> {
   const history: string[] = [];
-  await runPlan(plan, history);
+  await runPlan(plan, history, bookshelf);
   const { posts, troubles, ...shape } = plan;
   console.log(JSON.stringify(shape, null, 1));
   console.log(`${posts.length} posts, ${troubles.length} troubles; time in seconds:`);

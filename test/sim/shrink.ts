@@ -1,3 +1,4 @@
+import type { Bookshelf } from './books.ts';
 import type { Plan } from './plan.ts';
 import type { Outcome } from './world.ts';
 import { runPlan } from './world.ts';
@@ -5,13 +6,13 @@ import { runPlan } from './world.ts';
 const RUN_LIMIT = 400;
 
 /** Takes out of a plan whatever the promise is broken without: what remains is what it takes. */
-export async function shrink(first: Outcome): Promise<Plan> {
+export async function shrink(first: Outcome, bookshelf: Bookshelf): Promise<Plan> {
   const promise = kindOf(first);
   let plan = first.plan;
   let runsLeft = RUN_LIMIT;
   const stillBreaks = async (smaller: Plan) => {
     if (runsLeft-- <= 0) return false;
-    if (kindOf(await runPlan(smaller)) !== promise) return false;
+    if (kindOf(await runPlan(smaller, null, bookshelf)) !== promise) return false;
     plan = smaller;
     return true;
   };
