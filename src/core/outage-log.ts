@@ -22,11 +22,11 @@ export class OutageLog {
     if (this.#times++ === 0) log.warn({ ...fields, reason }, began);
   }
 
-  /** Free when there was none. */
-  recovered(): void {
+  /** Free when there was none. `details` go into the line as well. */
+  recovered(details?: Readonly<Record<string, unknown>>): void {
     if (this.#times === 0) return;
     const { log, fields, ended: over } = this.#parts;
-    log.info({ ...fields, times: this.#times }, over);
+    log.info({ ...fields, ...details, times: this.#times }, over);
     this.#times = 0;
   }
 }

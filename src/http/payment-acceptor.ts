@@ -36,7 +36,7 @@ export interface PaymentAcceptorParts {
  * What stands between the journal's write and the 202:
  *
  * - `journal`: nothing. A crash of every process loses nothing.
- * - `flush`: the journal is synced, once for all that gathered meanwhile. A power cut loses nothing.
+ * - `fsync`: the journal is synced, once for all that gathered meanwhile. A power cut loses nothing.
  * - `ledger`: the ledger has a claim of each. The loss of the machine loses nothing.
  */
 export type Durability =

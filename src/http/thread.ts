@@ -181,11 +181,8 @@ function leaseOf(
     random: Math.random,
     log,
     metrics: new MetricsTable(shared.metricsTable, shared.shape).thread(config.poolThreadCount + index),
-    onAcquired: () => {},
-    // This thread only reserves. What a former owner had reserved is the pool threads' to take over.
-    adopt: () => {},
-    room: () => 0,
-    alone: (work) => work(),
+    // This thread only reserves. What a former owner had reserved is taken over by pool threads.
+    holder: { ownerChanged: () => {}, leaseRenewed: async () => {} },
   });
 }
 

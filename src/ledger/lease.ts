@@ -4,7 +4,7 @@ import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { OutageLog } from '../core/outage-log.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
-import type { Ledger, LedgerEntry, OwnerRecord, WorkerId } from './ledger.ts';
+import type { Ledger, WorkerId } from './ledger.ts';
 
 export interface LeaseParts {
   readonly worker: WorkerId;
@@ -13,38 +13,37 @@ export interface LeaseParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  /** What the thread counts that the seat belongs to. */
   readonly metrics: ThreadMetrics;
-  /** A new owner has been enlisted: what the former one had claimed is another's. */
-  readonly onAcquired: () => void;
-  /** Takes in entries that this owner has taken over. */
-  readonly adopt: (entries: readonly LedgerEntry[]) => void;
-  /** How many entries `adopt` can take in now. */
-  readonly room: () => number;
-  /** Does some work while nothing of the same owner is being claimed. */
-  readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly holder: LeaseHolder;
+}
+
+/** The part of a worker that must know what happens to its lease. */
+export interface LeaseHolder {
+  /** The worker has a new owner number: what it had claimed under the former one belongs to another owner. */
+  ownerChanged(): void;
+  /** The lease was renewed: a good time to look for owners whose lease has run out. */
+  leaseRenewed(): Promise<void>;
 }
 
 /**
- * A seat's right to dispatch and settle: an owner number in the ledger, renewed three times per lease.
+ * A worker's right to dispatch and settle: an owner number (its fencing token) in the ledger, renewed three times per
+ * lease.
  *
- * A new owner takes over what the former owners of the same seat had claimed, and from time to time what belongs to
- * owners whose lease has run out. An owner that could not renew in time is not `valid`: it sends nothing, because
- * another may be asking about its payments already. One that has been taken over enlists again under a new number.
- * So does one that no longer knows what it holds: it resigns.
+ * An owner that could not renew in time is not `valid`: it sends nothing, because another owner may already be asking
+ * about its payments. A worker whose owner was taken over, or that no longer knows what its owner holds, acquires a
+ * new number.
  *
  * Both sides measure a lease on their own monotonic clocks, since wall clocks jump and those of two machines differ:
- * the owner from the moment at which it sent the renewal, the others from when they first saw it.
+ * the owner from the moment at which it sent the renewal, the others from when they first saw it (`takeover.ts`).
  */
 export class Lease {
   readonly #parts: LeaseParts;
   #owner = 0;
-  /** The last owner that has resigned, or is about to. */
+  /** The last owner that was abandoned, or is about to be. */
   #abandoned = 0;
   #goodUntilMs = 0;
   /** What the ledger was last told. It only rises, so that others see each renewal, whatever the wall clock does. */
   #leaseUntilMs = 0;
-  readonly #others = new OtherLeases();
   readonly #renewalOutage: OutageLog;
   /** On the monotonic clock; 0: the last request for the lease was answered. */
   #failingSinceMs = 0;
@@ -70,13 +69,16 @@ export class Lease {
     return this.#parts.clock.monotonicMs() < this.#goodUntilMs;
   }
 
-  async start(): Promise<void> {
-    await this.reacquire();
-    await this.#takeOverSeat();
-    this.#keepLater();
+  get stopped(): boolean {
+    return this.#stopped;
   }
 
-  /** An owner that leaves entries behind keeps its record, so that others find them. */
+  async start(): Promise<void> {
+    await this.reacquire();
+    this.#renewLater();
+  }
+
+  /** An owner that leaves entries behind keeps its record, so that other owners find them. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();
@@ -84,7 +86,7 @@ export class Lease {
     if (this.#owner > 0) await this.#parts.ledger.releaseLease(this.#owner);
   }
 
-  /** A new owner number, however long the ledger keeps us waiting for it. */
+  /** Acquires a new owner number, however long the ledger takes to answer. */
   reacquire(): Promise<void> {
     this.#acquiring ??= this.#acquire().finally(() => {
       this.#acquiring = null;
@@ -93,8 +95,8 @@ export class Lease {
   }
 
   /**
-   * For an owner that may hold what nobody here knows of, because an answer was lost: another takes its seat, and its
-   * own lease runs out, so that what it holds is taken over. That of an owner that is none any more does so by itself.
+   * Gives up an owner that may hold entries this process does not know of, because an answer was lost: the worker gets
+   * a new number, and the entries are taken over once the old lease has run out.
    */
   async abandon(owner: number): Promise<void> {
     if (owner !== this.#owner || owner === this.#abandoned) return;
@@ -104,18 +106,18 @@ export class Lease {
   }
 
   async #acquire(): Promise<void> {
-    const { ledger, clock, worker, leaseMs, random, log, onAcquired } = this.#parts;
+    const { ledger, clock, worker, leaseMs, random, log, holder } = this.#parts;
     this.#setGoodUntil(0);
     for (let attempt = 1; !this.#stopped; attempt++) {
       const sentAtMs = clock.monotonicMs();
       const reply = await ledger.acquireLease(worker, this.#nextLeaseUntilMs());
-      this.#setFailing(reply.kind === 'unavailable');
+      this.answered(reply.kind === 'ok');
       if (reply.kind === 'ok') {
         assert.ok(reply.value > this.#owner);
         this.#owner = reply.value;
         this.#setGoodUntil(sentAtMs + leaseMs);
-        log.info({ worker: worker.name, owner: this.#owner }, 'lease gained');
-        onAcquired();
+        log.info({ worker: worker.name, owner: this.#owner }, 'lease acquired');
+        holder.ownerChanged();
         return;
       }
       if (attempt === 1) log.warn({ worker: worker.name, reason: reply.reason }, 'waiting for the ledger');
@@ -123,9 +125,10 @@ export class Lease {
     }
   }
 
-  #setFailing(isFailing: boolean): void {
+  /** Notes whether the ledger answered a request about leases, for those who watch the instance. */
+  answered(isAvailable: boolean): void {
     const { clock, metrics } = this.#parts;
-    if (!isFailing) this.#failingSinceMs = 0;
+    if (isAvailable) this.#failingSinceMs = 0;
     else if (this.#failingSinceMs === 0) this.#failingSinceMs = clock.monotonicMs();
     metrics.set('leaseFailingSinceMs', this.#failingSinceMs);
   }
@@ -141,110 +144,30 @@ export class Lease {
     this.#parts.metrics.set('leaseUntilMs', goodUntilMs);
   }
 
-  #keepLater(): void {
+  #renewLater(): void {
     const { clock, leaseMs } = this.#parts;
     if (this.#stopped) return;
-    this.#cancel = clock.after(Math.ceil(leaseMs / 3), () => void this.#keep());
+    this.#cancel = clock.after(Math.ceil(leaseMs / 3), () => void this.#renew());
   }
 
-  async #keep(): Promise<void> {
-    const { ledger, clock, leaseMs, log, metrics, worker } = this.#parts;
+  async #renew(): Promise<void> {
+    const { ledger, clock, leaseMs, log, metrics, worker, holder } = this.#parts;
     const sentAtMs = clock.monotonicMs();
     const reply = await ledger.renewLease(this.#owner, this.#nextLeaseUntilMs());
     if (this.#stopped) return;
-    this.#setFailing(reply.kind === 'unavailable');
+    this.answered(reply.kind === 'ok');
     if (reply.kind === 'unavailable') {
       metrics.count('renewalFailures');
       this.#renewalOutage.failed(reply.reason);
     } else if (reply.value) {
       this.#setGoodUntil(sentAtMs + leaseMs);
       this.#renewalOutage.recovered();
-      await this.#takeOverExpired();
+      await holder.leaseRenewed();
     } else {
       metrics.count('leasesLost');
       log.warn({ worker: worker.name, owner: this.#owner }, 'lease lost: another instance took over');
       await this.reacquire();
     }
-    this.#keepLater();
-  }
-
-  #isPredecessor(record: OwnerRecord): boolean {
-    const { worker } = this.#parts;
-    return (
-      record.instanceId === worker.instanceId && record.name === worker.name && record.owner < this.#owner
-    );
-  }
-
-  /** What the former owners of this seat hold: nobody else can be one, so their leases don't matter. */
-  async #takeOverSeat(): Promise<void> {
-    for (const record of await this.#otherOwners()) {
-      if (this.#isPredecessor(record)) await this.#takeOverFrom(record, Infinity);
-    }
-  }
-
-  async #takeOverExpired(): Promise<void> {
-    const { clock, leaseMs } = this.#parts;
-    const expired = this.#others.expired(await this.#otherOwners(), clock.monotonicMs(), leaseMs);
-    for (const record of expired) await this.#takeOverFrom(record, record.leaseUntilMs);
-  }
-
-  async #otherOwners(): Promise<readonly OwnerRecord[]> {
-    const owners = await this.#parts.ledger.owners();
-    return owners.kind === 'unavailable' ? [] : owners.value.filter(({ owner }) => owner !== this.#owner);
-  }
-
-  /** Everything that an owner holds, unless its lease turns out to end later than `leaseUntilMs`. */
-  async #takeOverFrom(record: OwnerRecord, leaseUntilMs: number): Promise<void> {
-    const { log, metrics, alone } = this.#parts;
-    let taken = 0;
-    for (;;) {
-      const count = await alone(() => this.#takeSome(record.owner, leaseUntilMs));
-      if (count === 0) break;
-      taken += count;
-    }
-    const { instanceId, name, owner } = record;
-    if (taken === 0) return;
-    metrics.count('takeOvers');
-    metrics.count('paymentsTakenOver', taken);
-    log.info({ instanceId, worker: name, owner, payments: taken }, 'took over from a former owner');
-  }
-
-  /** Takes over as much as there is room for; answers how much that was. */
-  async #takeSome(from: number, leaseUntilMs: number): Promise<number> {
-    const { ledger, room, adopt, clock, random, leaseMs } = this.#parts;
-    const limit = room();
-    if (limit <= 0) return 0;
-    for (let attempt = 1; !this.#stopped; attempt++) {
-      const reply = await ledger.takeOver(from, this.#owner, limit, leaseUntilMs);
-      this.#setFailing(reply.kind === 'unavailable');
-      if (reply.kind === 'ok') {
-        adopt(reply.value);
-        return reply.value.length;
-      }
-      // Entries may be this owner's that it does not know of. Until it does, it must not claim a thing.
-      await sleep(clock, equalJitterMs({ baseMs: 50, maxMs: leaseMs / 4 }, attempt, random));
-    }
-    return 0;
-  }
-}
-
-/** The leases of other owners, as this one has seen them. */
-class OtherLeases {
-  /** By owner. */
-  #seen = new Map<number, { readonly leaseUntilMs: number; readonly sinceMs: number }>();
-
-  /**
-   * Of all other owners those that have not renewed for a whole lease, as far as this one has watched them. A lease that
-   * was ended (0) has run out at once.
-   */
-  expired(records: readonly OwnerRecord[], nowMs: number, leaseMs: number): OwnerRecord[] {
-    const before = this.#seen;
-    this.#seen = new Map();
-    return records.filter(({ owner, leaseUntilMs }) => {
-      const last = before.get(owner);
-      const sinceMs = last?.leaseUntilMs === leaseUntilMs ? last.sinceMs : nowMs;
-      this.#seen.set(owner, { leaseUntilMs, sinceMs });
-      return leaseUntilMs === 0 || nowMs - sinceMs >= leaseMs;
-    });
+    this.#renewLater();
   }
 }

@@ -105,9 +105,9 @@ export class Scrape {
       ),
       gauge('dinossauro_processor_fee_ratio', 'What a processor charges, of the amount.', fees, 'ratio'),
       counter(
-        'dinossauro_payments_set_aside',
+        'dinossauro_payments_rejected',
         'Payments set aside as invalid: their processor will never take them.',
-        this.#counted('rejected'),
+        this.#counted('paymentsRejected'),
       ),
       durations('dinossauro_settle_duration_seconds', 'From the 202 of a payment to the books.', [
         [{}, metricsTable.histogram('settle')],
@@ -308,7 +308,7 @@ export class Scrape {
         [
           { labels: { operation: 'commit' }, value: metricsTable.counted('commitFailures') },
           { labels: { operation: 'read' }, value: metricsTable.counted('readFailures') },
-          { labels: { operation: 'renewLease' }, value: metricsTable.counted('renewalFailures') },
+          { labels: { operation: 'renew' }, value: metricsTable.counted('renewalFailures') },
         ],
       ),
       gauge('dinossauro_leases_valid', 'Pool threads whose lease is good: the others send nothing.', [

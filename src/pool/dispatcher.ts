@@ -4,8 +4,9 @@ import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Payment } from '../core/payment.ts';
 import { isPurged } from '../ledger/commit.ts';
-import { Lease } from '../ledger/lease.ts';
+import { Lease, type LeaseHolder } from '../ledger/lease.ts';
 import type { Claim, Ledger, LedgerEntry, Settlement, WorkerId } from '../ledger/ledger.ts';
+import { type DeadOwner, Takeover } from '../ledger/takeover.ts';
 import type { PayOutcome, Processor } from '../processor/processor.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
@@ -102,10 +103,11 @@ const TAKE_OVER_LIMIT = 256;
  * It works in turns. A turn takes what has gathered, routes it, and writes one commit to the ledger: the settlements
  * of calls that have ended, and the claims of those that are about to begin. Calls run beside the turns.
  */
-export class Dispatcher {
+export class Dispatcher implements LeaseHolder {
   readonly #parts: DispatcherParts;
   readonly #calls: Calls;
   readonly #lease: Lease;
+  readonly #takeover: Takeover;
   readonly #window: BatchWindow;
   /** All that this thread is responsible for, by `keyOf`. */
   readonly #deliveries = new Map<string, Delivery>();
@@ -129,19 +131,9 @@ export class Dispatcher {
       sourceReady: () => parts.source.wait(),
       isStopping: () => parts.sharedState.stopping,
     });
-    this.#lease = new Lease({
-      worker: parts.worker,
-      ledger: parts.ledger,
-      leaseMs: parts.policy.leaseMs,
-      clock: parts.clock,
-      random: parts.random,
-      log: parts.log,
-      metrics: parts.metrics,
-      onAcquired: () => this.#dropClaimed(),
-      adopt: (entries) => this.#adopt(entries),
-      room: () => Math.min(TAKE_OVER_LIMIT, this.#room()),
-      alone: (work) => this.#exclusively(work),
-    });
+    const { leaseMs } = parts.policy;
+    this.#lease = new Lease({ ...parts, leaseMs, holder: this });
+    this.#takeover = new Takeover({ ...parts, leaseMs, lease: this.#lease });
   }
 
   /** Runs until the shared state says stop and the calls in flight have ended and are settled. */
@@ -173,6 +165,7 @@ export class Dispatcher {
     while (!isAcquired && !sharedState.stopping)
       await Promise.race([started, sleep(clock, LOOK_FOR_STOP_MS)]);
     if (!isAcquired) await this.#lease.stop();
+    else await this.#takeOver(await this.#takeover.predecessors());
     return isAcquired;
   }
 
@@ -259,18 +252,41 @@ export class Dispatcher {
     this.#move(delivery, takenOver(processor, requestedAtMs, callMayRunUntilMs));
   }
 
-  /**
-   * This thread has a new owner number, and what it had claimed under the former one is another's. What is being
-   * claimed again goes, too: when it is taken over, it would look like a claim of the new owner.
-   */
-  #dropClaimed(): void {
+  /** What was claimed under the former owner number is another owner's. */
+  ownerChanged(): void {
     const countBefore = this.#deliveries.size;
     for (const delivery of this.#deliveries.values()) {
+      // Claims that are being repeated go, too: taken over, they would look like claims of the new owner.
       if (delivery.state.isClaimed) this.#apply(delivery, { kind: 'dropped' });
     }
     this.#settlements = [];
     // The thread may be waiting for room, and not for its source.
     if (this.#deliveries.size < countBefore) this.wake();
+  }
+
+  async leaseRenewed(): Promise<void> {
+    await this.#takeOver(await this.#takeover.expired());
+  }
+
+  /** Takes over everything that dead owners hold, as far as there is room for it. */
+  async #takeOver(owners: readonly DeadOwner[]): Promise<void> {
+    for (const owner of owners) {
+      let paymentCount = 0;
+      for (;;) {
+        const takenCount = await this.#exclusively(() => this.#takeSome(owner));
+        if (takenCount === 0) break;
+        paymentCount += takenCount;
+      }
+      this.#takeover.finished(owner, paymentCount);
+    }
+  }
+
+  async #takeSome(owner: DeadOwner): Promise<number> {
+    const limit = Math.min(TAKE_OVER_LIMIT, this.#room());
+    if (limit <= 0) return 0;
+    const entries = await this.#takeover.take(owner, limit);
+    this.#adopt(entries);
+    return entries.length;
   }
 
   #isPurged({ acceptedAtMs }: Payment): boolean {
@@ -398,7 +414,7 @@ export class Dispatcher {
     const { log, tracer } = this.#parts;
     const { correlationId } = delivery.payment;
     const { status, reason } = outcome;
-    if (status === 'rejected') log.warn({ correlationId, reason }, 'payment set aside as invalid');
+    if (status === 'rejected') log.warn({ correlationId, reason }, 'payment rejected by its processor');
     this.#settlements.push({
       delivery,
       settlement: { correlationId, processor: delivery.state.processor, ...outcome },
@@ -420,7 +436,7 @@ export class Dispatcher {
   #countSettled(delivery: Delivery, { status, processor, amountCents }: Settlement): void {
     const { metrics, clock } = this.#parts;
     if (status === 'rejected') {
-      metrics.countAt(processor, 'rejected');
+      metrics.countAt(processor, 'paymentsRejected');
       return;
     }
     metrics.countAt(processor, 'settled');

@@ -93,7 +93,7 @@ const PROCESSOR_COUNTERS = [
   'settled',
   'settledCents',
   /** Payments that the processor will never take. */
-  'rejected',
+  'paymentsRejected',
   'breakerOpened',
   'breakerClosed',
   // What health calls of this instance showed.

@@ -23,10 +23,10 @@ test('it says why it began, and how often it happened', () => {
   const outage = new OutageLog({ log, fields: { worker: 'pool-0' }, began: 'away', ended: 'back' });
   outage.failed('first');
   outage.failed('second');
-  outage.recovered();
+  outage.recovered({ droppedCount: 3 });
   assert.equal(said, [
     { worker: 'pool-0', reason: 'first' },
-    { worker: 'pool-0', times: 2 },
+    { worker: 'pool-0', droppedCount: 3, times: 2 },
   ]);
 });
 

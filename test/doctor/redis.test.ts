@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
@@ -8,6 +7,7 @@ import type { Finding } from '../../src/doctor/finding.ts';
 import { COMMANDS, checkRedis } from '../../src/doctor/redis.ts';
 import type { RedisDriver } from '../../src/ledger/redis/connection.ts';
 import { newDriver } from '../../src/ledger/redis/ledger.ts';
+import { LIBRARY_SOURCE } from '../../src/ledger/redis/library.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { freePort } from '../system/port.ts';
 
@@ -143,8 +143,7 @@ test('the account of the deployment finds no fault', async () => {
 });
 
 test('what is looked at is all that the functions call', () => {
-  const lua = readFileSync(new URL('../../src/ledger/redis/functions.lua', import.meta.url), 'utf8');
-  const called = new Set([...lua.matchAll(/\bcall\('([A-Z]+)'/g)].map(([, name]) => name ?? ''));
+  const called = new Set([...LIBRARY_SOURCE.matchAll(/\bcall\('([A-Z]+)'/g)].map(([, name]) => name ?? ''));
   const known = new Set(COMMANDS.map(([name]) => name));
   assert.ok(called.size > 10);
   assert.equal(

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { errorsPage } from '../../scripts/errors-page.ts';
 import { serveDocuments } from '../../src/http/documents.ts';
 import { problemSlugs } from '../../src/http/problem.ts';
 import { createApp, type Listener, listen, type WebApp } from '../../src/http/uws.ts';
@@ -37,6 +39,11 @@ test('the type of every problem leads to its section of the page', async () => {
   for (const slug of problemSlugs()) assert.match(html, `<h2 id="${slug}">`);
 });
 
+test('the page is rendered from docs/errors.md: run `npm run contract` after a change', async () => {
+  const source = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
+  assert.is(await (await ask(`${url}/errors`)).text(), errorsPage(source));
+});
+
 test('no mark of the source is left on the page, and no script, style or link of another origin', async () => {
   const html = await (await ask(`${url}/errors`)).text();
   const text = html.replaceAll(/<(pre|style)>[\s\S]*?<\/\1>/g, '').replaceAll(/<code>[^<]*<\/code>/g, '');
@@ -67,7 +74,7 @@ test('the contract is what it says itself', async () => {
   assert.equal(await response.json(), contract.document);
 });
 
-test('a file that is not there is told of, and costs its own page alone', async () => {
+test('a missing file is logged, and its route answers 404', async () => {
   close();
   await serve(new URL('file:///nowhere/'));
   for (const path of ['/errors', '/openapi.json', '/errors']) {

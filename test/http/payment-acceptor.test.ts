@@ -100,10 +100,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     random: () => 0,
     log,
     metrics,
-    onAcquired: () => {},
-    adopt: () => {},
-    room: () => 0,
-    alone: (work) => work(),
+    holder: { ownerChanged: () => {}, leaseRenewed: async () => {} },
   });
   const durability: Durability = kind === 'ledger' ? { kind, ledger, lease } : { kind };
   const acceptor = new PaymentAcceptor({

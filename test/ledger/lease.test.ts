@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { Lease } from '../../src/ledger/lease.ts';
 import type { Claim, LedgerEntry, WorkerId } from '../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { type DeadOwner, Takeover } from '../../src/ledger/takeover.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
@@ -23,7 +24,7 @@ function setUp({ worker = WORKER, room = 100, store = new MemoryStore(), clock =
   const acquired: number[] = [];
   let left = room;
   let aloneCount = 0;
-  const lease: Lease = new Lease({
+  const parts = {
     worker,
     ledger: moody(books, mood),
     leaseMs: LEASE_MS,
@@ -31,36 +32,40 @@ function setUp({ worker = WORKER, room = 100, store = new MemoryStore(), clock =
     random: () => 0,
     log,
     metrics: metricsTable.thread(0),
-    onAcquired: () => acquired.push(lease.owner),
-    adopt: (entries) => {
-      adopted.push(...entries);
-      left -= entries.length;
-    },
-    room: () => Math.min(2, left),
-    alone: async (work) => {
-      aloneCount++;
-      const done = await work();
-      aloneCount--;
-      return done;
+  };
+  const lease: Lease = new Lease({
+    ...parts,
+    holder: {
+      ownerChanged: () => acquired.push(lease.owner),
+      leaseRenewed: async () => takeOver(await takeover.expired()),
     },
   });
+  const takeover = new Takeover({ ...parts, lease });
+  /** As the dispatcher does it. */
+  const takeOver = async (owners: readonly DeadOwner[]) => {
+    for (const owner of owners) {
+      let count = 0;
+      for (let taken = -1; taken !== 0; count += taken) {
+        const limit = Math.min(2, left);
+        aloneCount++;
+        const entries = limit > 0 ? await takeover.take(owner, limit) : [];
+        aloneCount--;
+        adopted.push(...entries);
+        left -= entries.length;
+        taken = entries.length;
+      }
+      takeover.finished(owner, count);
+    }
+  };
+  const start = async () => {
+    await lease.start();
+    await takeOver(await takeover.predecessors());
+  };
   const isAlone = () => aloneCount > 0;
   const setRoom = (to: number) => {
     left = to;
   };
-  return {
-    clock,
-    store,
-    mood,
-    books,
-    log,
-    meters: metricsTable,
-    lease,
-    adopted,
-    enlisted: acquired,
-    setRoom,
-    isAlone,
-  };
+  return { clock, store, mood, books, log, metricsTable, lease, start, adopted, acquired, setRoom, isAlone };
 }
 
 /** Far enough from 1970 to be put back by years. */
@@ -102,8 +107,8 @@ test('before it starts it is nobody', () => {
 });
 
 test('start gives it a number and a lease', async () => {
-  const { clock, books, lease, enlisted: acquired } = setUp();
-  await lease.start();
+  const { clock, books, lease, acquired, start } = setUp();
+  await start();
   assert.is(lease.owner, 1);
   assert.ok(lease.valid);
   assert.equal(acquired, [1]);
@@ -116,8 +121,8 @@ test('start gives it a number and a lease', async () => {
 });
 
 test('it is renewed three times per lease, and stays valid', async () => {
-  const { clock, mood, lease } = setUp();
-  await lease.start();
+  const { clock, mood, lease, start } = setUp();
+  await start();
   for (let second = 0; second < 20; second++) {
     await clock.passSlowly(1000);
     assert.ok(lease.valid);
@@ -128,13 +133,13 @@ test('it is renewed three times per lease, and stays valid', async () => {
 });
 
 test('since when the ledger does not answer for the lease is shown, until it does', async () => {
-  const { clock, mood, meters: metricsTable, lease } = setUp();
+  const { clock, mood, metricsTable, lease, start } = setUp();
   const failingForMs = () => {
     const sinceMs = metricsTable.gauge(0, 'leaseFailingSinceMs');
     return sinceMs === 0 ? null : clock.monotonicMs() - sinceMs;
   };
   mood.away.add('acquireLease');
-  const started = lease.start();
+  const started = start();
   await clock.passSlowly(2000);
   assert.is(failingForMs(), 2000);
   mood.away.clear();
@@ -152,9 +157,9 @@ test('since when the ledger does not answer for the lease is shown, until it doe
 });
 
 test('the lease counts from before it was asked for', async () => {
-  const { clock, mood, lease } = setUp();
+  const { clock, mood, lease, start } = setUp();
   const go = mood.slow();
-  const started = lease.start();
+  const started = start();
   await clock.passSlowly(2000);
   go();
   await started;
@@ -168,8 +173,8 @@ test('the lease counts from before it was asked for', async () => {
 });
 
 test('so does a renewal', async () => {
-  const { clock, mood, lease } = setUp();
-  await lease.start();
+  const { clock, mood, lease, start } = setUp();
+  await start();
   await clock.passSlowly(500);
   const go = mood.slow();
   await clock.passSlowly(2499);
@@ -186,10 +191,10 @@ test('so does a renewal', async () => {
 });
 
 test('start waits for a ledger that is away, and says so once', async () => {
-  const { clock, mood, lease, log, enlisted: acquired } = setUp();
+  const { clock, mood, lease, log, acquired, start } = setUp();
   mood.away.add('acquireLease');
   let started = false;
-  const starting = lease.start().then(() => {
+  const starting = start().then(() => {
     started = true;
   });
   await clock.passSlowly(10_000);
@@ -206,8 +211,8 @@ test('start waits for a ledger that is away, and says so once', async () => {
 });
 
 test('an owner that could not renew is not valid, until it can', async () => {
-  const { clock, mood, lease } = setUp();
-  await lease.start();
+  const { clock, mood, lease, start } = setUp();
+  await start();
   mood.away.add('renewLease');
   await clock.passSlowly(LEASE_MS - 1);
   assert.ok(lease.valid);
@@ -221,8 +226,8 @@ test('an owner that could not renew is not valid, until it can', async () => {
 });
 
 test('validity is measured, so that a wall clock set back does not prolong it', async () => {
-  const { clock, mood, lease } = setUp();
-  await lease.start();
+  const { clock, mood, lease, start } = setUp();
+  await start();
   mood.away.add('renewLease');
   clock.jump(-60_000);
   await clock.passSlowly(LEASE_MS);
@@ -231,15 +236,15 @@ test('validity is measured, so that a wall clock set back does not prolong it', 
 });
 
 test('one that has been taken over enlists again, under a new number', async () => {
-  const { clock, books, lease, log, meters: metricsTable, enlisted: acquired } = setUp();
-  await lease.start();
+  const { clock, books, lease, log, metricsTable, acquired, start } = setUp();
+  await start();
   const other = await former(books, OTHER_WORKER, 0, clock.nowMs() + 60_000);
   await books.takeOver(lease.owner, other, 10);
   await clock.passSlowly(1000);
   assert.is(lease.owner, 3);
   assert.ok(lease.valid);
   assert.equal(acquired, [1, 3]);
-  const gained = 'info lease gained';
+  const gained = 'info lease acquired';
   assert.equal(log.lines, [gained, 'warn lease lost: another instance took over', gained]);
   assert.is(metricsTable.counted('leasesLost'), 1);
   assert.is(metricsTable.gauge(0, 'leaseUntilMs'), clock.monotonicMs() + LEASE_MS);
@@ -247,8 +252,8 @@ test('one that has been taken over enlists again, under a new number', async () 
 });
 
 test('who asks twice to enlist again gets one number', async () => {
-  const { mood, lease, enlisted: acquired } = setUp();
-  await lease.start();
+  const { mood, lease, acquired, start } = setUp();
+  await start();
   await Promise.all([lease.reacquire(), lease.reacquire()]);
   assert.is(mood.count('acquireLease'), 2);
   assert.equal(acquired, [1, 2]);
@@ -256,8 +261,8 @@ test('who asks twice to enlist again gets one number', async () => {
 });
 
 test('one that resigns has a new number, and what the old one holds is free to be taken over', async () => {
-  const { books, mood, lease, enlisted: acquired } = setUp();
-  await lease.start();
+  const { books, mood, lease, acquired, start } = setUp();
+  await start();
   await books.commit(1, [], [claim(1)]);
   await Promise.all([lease.abandon(1), lease.abandon(1)]);
   await lease.abandon(1);
@@ -274,8 +279,8 @@ test('one that resigns has a new number, and what the old one holds is free to b
 });
 
 test('who resigns while the ledger is away does so once it is back', async () => {
-  const { clock, mood, books, lease } = setUp();
-  await lease.start();
+  const { clock, mood, books, lease, start } = setUp();
+  await start();
   mood.away.add('acquireLease');
   const abandoned = lease.abandon(1);
   await clock.passSlowly(10_000);
@@ -289,8 +294,8 @@ test('who resigns while the ledger is away does so once it is back', async () =>
 });
 
 test('while it enlists again it is not valid', async () => {
-  const { mood, lease } = setUp();
-  await lease.start();
+  const { mood, lease, start } = setUp();
+  await start();
   const go = mood.slow();
   const again = lease.reacquire();
   assert.not(lease.valid);
@@ -301,15 +306,15 @@ test('while it enlists again it is not valid', async () => {
 });
 
 test('whoever sits down takes over what former owners of its worker id had claimed, lease or not', async () => {
-  const { clock, books, lease, adopted, log, meters: metricsTable } = setUp();
+  const { clock, books, lease, adopted, log, metricsTable, start } = setUp();
   const first = await former(books, WORKER, 3, clock.nowMs() + 60_000);
   const second = await former(books, WORKER, 1, 0);
-  await lease.start();
+  await start();
   assert.is(adopted.length, 4);
   assert.ok(adopted.every(({ owner, status }) => owner === lease.owner && status === 'dispatched'));
   assert.equal(await ownersOf(books), [lease.owner], `${first} and ${second} are no more`);
   const tookOver = 'info took over from a former owner';
-  assert.equal(log.lines, ['info lease gained', tookOver, tookOver]);
+  assert.equal(log.lines, ['info lease acquired', tookOver, tookOver]);
   assert.equal([metricsTable.counted('takeOvers'), metricsTable.counted('paymentsTakenOver')], [2, 4]);
   await lease.stop();
 });
@@ -320,9 +325,9 @@ for (const [what, aheadMs] of [
   ['a year behind', -YEAR_MS],
 ] as const) {
   test(`from an owner that renews it takes nothing, from one that does not everything; its clock is ${what}`, async () => {
-    const { clock, books, lease, adopted } = setUp({ clock: lateClock() });
+    const { clock, books, lease, adopted, start } = setUp({ clock: lateClock() });
     const owner = await former(books, OTHER_WORKER, 2, clock.nowMs() + aheadMs + LEASE_MS);
-    await lease.start();
+    await start();
     for (let renewal = 0; renewal < 10; renewal++) {
       await clock.passSlowly(LEASE_MS / 3);
       await books.renewLease(owner, clock.nowMs() + aheadMs + LEASE_MS);
@@ -338,9 +343,9 @@ for (const [what, aheadMs] of [
 }
 
 test('a clock that jumps by a year makes nobody else expire', async () => {
-  const { clock, books, lease, adopted } = setUp({ clock: lateClock() });
+  const { clock, books, lease, adopted, start } = setUp({ clock: lateClock() });
   const owner = await former(books, OTHER_WORKER, 2, clock.nowMs() + LEASE_MS);
-  await lease.start();
+  await start();
   for (let renewal = 1; renewal <= 12; renewal++) {
     clock.jump(renewal % 4 < 2 ? YEAR_MS : -YEAR_MS);
     await clock.passSlowly(LEASE_MS / 3);
@@ -351,9 +356,9 @@ test('a clock that jumps by a year makes nobody else expire', async () => {
 });
 
 test('each renewal is later than the one before, also when the clock was put back', async () => {
-  const { clock, books, lease } = setUp({ clock: lateClock() });
+  const { clock, books, lease, start } = setUp({ clock: lateClock() });
   const seen: number[] = [];
-  await lease.start();
+  await start();
   for (const byMs of [0, YEAR_MS, -YEAR_MS, 0, -YEAR_MS, 0]) {
     clock.jump(byMs);
     await clock.passSlowly(LEASE_MS / 3);
@@ -365,9 +370,9 @@ test('each renewal is later than the one before, also when the clock was put bac
 });
 
 test('it takes no more than there is room for, and goes on when there is', async () => {
-  const { clock, books, lease, adopted, setRoom } = setUp({ room: 3 });
+  const { clock, books, lease, adopted, setRoom, start } = setUp({ room: 3 });
   await former(books, WORKER, 7, clock.nowMs() + 60_000);
-  await lease.start();
+  await start();
   assert.is(adopted.length, 3);
   await clock.passSlowly(5000);
   assert.is(adopted.length, 3);
@@ -380,10 +385,10 @@ test('it takes no more than there is room for, and goes on when there is', async
 
 test('a ledger that goes away in the middle of it is asked again later', async () => {
   for (const call of ['owners', 'takeOver'] as const) {
-    const { clock, books, mood, lease, adopted } = setUp();
+    const { clock, books, mood, lease, adopted, start } = setUp();
     await former(books, WORKER, 3, 0);
     mood.away.add(call);
-    const started = lease.start();
+    const started = start();
     await clock.passSlowly(1000);
     assert.is(adopted.length, 0);
     mood.away.clear();
@@ -395,10 +400,10 @@ test('a ledger that goes away in the middle of it is asked again later', async (
 });
 
 test('nothing is claimed between a take-over and its answer, however often that is lost', async () => {
-  const { clock, books, mood, lease, adopted, isAlone } = setUp();
+  const { clock, books, mood, lease, adopted, isAlone, start } = setUp();
   await former(books, WORKER, 3, 0);
   mood.away.add('takeOver');
-  const started = lease.start();
+  const started = start();
   await clock.passSlowly(3000);
   assert.ok(isAlone());
   assert.ok(mood.count('takeOver') > 2);
@@ -416,8 +421,8 @@ test('of two that find the same dead owner each entry goes to one', async () => 
   const one = setUp({ store, clock });
   const other = setUp({ store, clock, worker: OTHER_WORKER });
   await former(one.books, { instanceId: 'gateway-3', name: 'pool-0' }, 9, clock.nowMs());
-  await one.lease.start();
-  await other.lease.start();
+  await one.start();
+  await other.start();
   await clock.passSlowly(2 * LEASE_MS);
   const ids = [...one.adopted, ...other.adopted].map(({ correlationId }) => correlationId);
   assert.is(ids.length, 9);
@@ -426,8 +431,8 @@ test('of two that find the same dead owner each entry goes to one', async () => 
 });
 
 test('an owner that holds nothing is gone when it stops, and asks for nothing more', async () => {
-  const { clock, books, mood, lease } = setUp();
-  await lease.start();
+  const { clock, books, mood, lease, start } = setUp();
+  await start();
   await lease.stop();
   assert.not(lease.valid);
   assert.equal(await ownersOf(books), []);
@@ -438,8 +443,8 @@ test('an owner that holds nothing is gone when it stops, and asks for nothing mo
 });
 
 test('one that holds entries keeps its record, with its lease run out', async () => {
-  const { clock, books, lease } = setUp();
-  await lease.start();
+  const { clock, books, lease, start } = setUp();
+  await start();
   await books.commit(lease.owner, [], [claim(1)]);
   await lease.stop();
   const owners = await books.owners();
@@ -448,8 +453,8 @@ test('one that holds entries keeps its record, with its lease run out', async ()
 });
 
 test('a stop while a renewal is on its way is the end', async () => {
-  const { clock, mood, lease } = setUp();
-  await lease.start();
+  const { clock, mood, lease, start } = setUp();
+  await start();
   const go = mood.slow();
   await clock.passSlowly(1000);
   const stopped = lease.stop();
@@ -461,9 +466,9 @@ test('a stop while a renewal is on its way is the end', async () => {
 });
 
 test('a stop ends the waiting for a ledger that is away', async () => {
-  const { clock, mood, lease, enlisted: acquired } = setUp();
+  const { clock, mood, lease, acquired, start } = setUp();
   mood.away.add('acquireLease');
-  const starting = lease.start();
+  const starting = start();
   await clock.passSlowly(1000);
   await lease.stop();
   await clock.passSlowly(1000);

@@ -84,7 +84,7 @@ test('what any thread counts is in the scrape, by processor and outcome', () => 
     metrics.countAt(0, 'foundAbsent');
     metrics.countAt(1, 'breakerOpened');
     metrics.countAt(1, 'healthLimited');
-    metrics.countAt(1, 'rejected');
+    metrics.countAt(1, 'paymentsRejected');
     metrics.addInDoubt(1, 5);
     metrics.count('takeOvers');
     metrics.count('paymentsTakenOver', 40);
@@ -102,7 +102,7 @@ test('what any thread counts is in the scrape, by processor and outcome', () => 
     'dinossauro_lookups_total{processor="default",found="absent"}': 2,
     'dinossauro_breaker_changes_total{processor="fallback",to="open"}': 2,
     'dinossauro_health_calls_total{processor="fallback",answer="limited"}': 2,
-    'dinossauro_payments_set_aside_total{processor="fallback"}': 2,
+    'dinossauro_payments_rejected_total{processor="fallback"}': 2,
     'dinossauro_in_doubt_payments{processor="fallback"}': 10,
     dinossauro_takeovers_total: 2,
     dinossauro_payments_taken_over_total: 80,

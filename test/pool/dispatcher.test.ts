@@ -593,8 +593,8 @@ test('invalid: set aside with its reason, and never sent again', async () => {
   assert.is(entryNow?.reason, '400 amount');
   assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
   assert.equal((await totals())[0], { count: 0, amountCents: 0 });
-  assert.is(metricsTable.countedAt(0, 'rejected'), 1);
-  assert.ok(log.lines.includes('warn payment set aside as invalid'));
+  assert.is(metricsTable.countedAt(0, 'paymentsRejected'), 1);
+  assert.ok(log.lines.includes('warn payment rejected by its processor'));
   await world.stop();
 });
 
@@ -1120,7 +1120,7 @@ test('without a claim nothing is sent; when the ledger is back it is, with a new
   await clock.passSlowly(5000);
   assert.is(cheap.paid.length, 0);
   assert.equal(source.released, []);
-  assert.equal(log.lines, ['info lease gained', 'warn ledger unavailable']);
+  assert.equal(log.lines, ['info lease acquired', 'warn ledger unavailable']);
   const failingForMs = clock.monotonicMs() - metricsTable.gauge(0, 'commitFailingSinceMs');
   assert.ok(failingForMs > 4500 && failingForMs <= 5000, `since the first failure: ${failingForMs}`);
   mood.away.clear();

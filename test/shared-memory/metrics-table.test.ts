@@ -40,7 +40,7 @@ const PROCESSOR_COUNTERS: ProcessorCounter[] = [
   'foundUnknown',
   'settled',
   'settledCents',
-  'rejected',
+  'paymentsRejected',
   'breakerOpened',
   'breakerClosed',
   'healthWell',

@@ -315,10 +315,7 @@ export class Life {
       random: this.#random.fork('http lease').next,
       log: this.#log,
       metrics: this.#metricsTable.thread(this.#parts.plan.threadCount),
-      onAcquired: () => {},
-      adopt: () => {},
-      room: () => 0,
-      alone: (work) => work(),
+      holder: { ownerChanged: () => {}, leaseRenewed: async () => {} },
     });
   }
 

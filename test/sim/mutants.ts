@@ -131,9 +131,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'claim on while the answer to a take-over is lost',
-    file: 'ledger/lease.ts',
-    from: 'for (let attempt = 1; !this.#stopped; attempt++) {\n      const reply = await ledger.takeOver',
-    to: 'for (let attempt = 1; attempt === 1; attempt++) {\n      const reply = await ledger.takeOver',
+    file: 'ledger/takeover.ts',
+    from: 'for (let attempt = 1; !lease.stopped; attempt++) {',
+    to: 'for (let attempt = 1; attempt === 1; attempt++) {',
   },
   {
     name: 'choose the claims of a turn before a take-over that is under way has ended',
@@ -144,8 +144,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'take what is in the journal for accepted where more is promised',
     file: 'journal/recovery.ts',
-    from: 'if (journalAccepts) recent',
-    to: 'recent',
+    from: 'if (journalAccepts) idempotencyCache',
+    to: 'idempotencyCache',
   },
   {
     name: 'hold what was only reserved as if it were claimed',
@@ -162,14 +162,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'stay the owner of what may have been reserved unseen',
     file: 'http/payment-acceptor.ts',
-    from: 'void lease.resign(owner);',
+    from: 'void lease.abandon(owner);',
     to: '',
   },
   {
     name: 'never take over from the dead',
-    file: 'ledger/lease.ts',
-    from: 'adopt(reply.value);',
-    to: '',
+    file: 'pool/dispatcher.ts',
+    from: 'this.#adopt(entries);\n    return entries.length;',
+    to: 'return entries.length;',
   },
   {
     name: 'trust a lease that has run out',
@@ -210,8 +210,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'acknowledge before the journal',
     file: 'http/payment-acceptor.ts',
-    from: 'journalRef < 0 ? NO_SEGMENT : journal.flush()',
-    to: "(queueMicrotask(() => journal.flush()), { kind: 'ok' as const })",
+    from: 'journalRef < 0 ? NO_SEGMENT : journal.write()',
+    to: "(queueMicrotask(() => journal.write()), { kind: 'ok' as const })",
   },
   {
     name: 'acknowledge before the disk has it',
@@ -251,13 +251,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'judge the leases of others by the wall clock',
-    file: 'ledger/lease.ts',
-    from: 'this.#others.expired(await this.#otherOwners(), clock.monotonicMs(), leaseMs)',
-    to: '(await this.#otherOwners()).filter(({ leaseUntilMs }) => leaseUntilMs < clock.nowMs())',
+    file: 'ledger/takeover.ts',
+    from: 'return leaseUntilMs === 0 || nowMs - sinceMs >= leaseMs;',
+    to: 'return leaseUntilMs < clock.nowMs() || sinceMs > nowMs;',
   },
   {
     name: 'take over from an owner that renews',
-    file: 'ledger/lease.ts',
+    file: 'ledger/takeover.ts',
     from: 'last?.leaseUntilMs === leaseUntilMs ? last.sinceMs : nowMs',
     to: 'last?.sinceMs ?? nowMs',
   },

@@ -82,7 +82,9 @@ test('without verification in the environment, an impostor gets neither payments
         });
         assert.is((await exchange('POST', `${url}/payments`, { body: BODY })).status, 202);
         await until('both are refused', WITHIN_MS, () => {
-          return gateway.output.includes('breaker open') && gateway.output.includes('spans are not taken');
+          return (
+            gateway.output.includes('breaker open') && gateway.output.includes('spans cannot be exported')
+          );
         });
         assert.equal(requests, []);
         assert.is(gateway.lines.filter((line) => line.includes(IGNORED)).length, 1);

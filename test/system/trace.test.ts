@@ -230,7 +230,11 @@ test('payments are settled beside a collector that is away, and it is said once'
       assert.is(await post(gateway, SAMPLED), 202);
       await settled(gateway);
       // Once by each of the two threads that have something to tell.
-      await until('it is said', WITHIN_MS, () => gateway.output.split('spans are not taken').length === 3);
+      await until(
+        'it is said',
+        WITHIN_MS,
+        () => gateway.output.split('spans cannot be exported').length === 3,
+      );
       assert.is((await gateway.stop()).code, 0);
     },
   ));
