@@ -1,4 +1,4 @@
-import { command, examples, whole } from './command.ts';
+import { command, examples, option, whole } from './command.ts';
 import { runFromClone } from './program.ts';
 
 export const sim = command('sim')
@@ -10,6 +10,11 @@ export const sim = command('sim')
   .option('--from <n>', 'the first seed', whole(0), 1)
   .option('--seed <n>', 'replay this seed, shrink it if it fails, and print its history', whole(0))
   .option('--skew <ms>', 'let the clocks of the machines differ by this much', whole(0), 0)
+  .addOption(
+    option('--ledger <ledger>', 'the ledger of each deployment')
+      .choices(['memory', 'lmdb', 'redis'])
+      .default('memory'),
+  )
   .option('--mutants', 'insert known bugs one at a time, and show which seed finds each')
   .option('--only <text>', 'with --mutants: only those whose names contain this text')
   .addHelpText(
@@ -17,6 +22,7 @@ export const sim = command('sim')
     examples([
       ['sim --seeds 100', 'a hundred seeds'],
       ['sim --seed 17', 'replay one seed, with its history'],
+      ['sim --ledger redis --seeds 100', 'the same hundred seeds with a real Redis'],
       ['sim --skew 3600000', 'with clocks that differ by an hour'],
       ['sim --mutants --only "torn tail"', 'only the bugs with this name'],
     ]),

@@ -1,6 +1,13 @@
 import assert from 'node:assert';
-import type { Claim, CommitReply, LedgerEntry, Settlement } from '../../src/ledger/ledger.ts';
-import type { MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import type {
+  Claim,
+  CommitReply,
+  Ledger,
+  LedgerEntry,
+  LedgerPage,
+  Reply,
+  Settlement,
+} from '../../src/ledger/ledger.ts';
 import type { Dispatch } from '../../src/processor/processor.ts';
 import type { Row } from '../../src/simulated/books.ts';
 import type { SimulatedProcessor } from '../../src/simulated/processor.ts';
@@ -22,6 +29,7 @@ export interface Broken {
 
 /** The minimum time between two calls to `GET /payments/service-health`. */
 const HEALTH_BUDGET_MS = 5000;
+const PAGE_LIMIT = 20;
 
 /**
  * Sees the whole deployment and reports broken promises: immediately where possible, the rest in `balance`, once the
@@ -29,7 +37,7 @@ const HEALTH_BUDGET_MS = 5000;
  */
 export class Audit {
   readonly #timeline: Timeline;
-  readonly #store: MemoryStore;
+  readonly #ledger: Ledger;
   readonly #amountsPosted = new Map<string, Set<number>>();
   readonly #amountsAccepted = new Map<string, Set<number>>();
   readonly #charges = new Map<string, Charge>();
@@ -43,9 +51,10 @@ export class Audit {
   }>();
   #broken: Broken | null = null;
 
-  constructor(timeline: Timeline, store: MemoryStore, history: string[] | null) {
+  /** `ledger` always answers: it is a connection that no trouble comes upon. */
+  constructor(timeline: Timeline, ledger: Ledger, history: string[] | null) {
     this.#timeline = timeline;
-    this.#store = store;
+    this.#ledger = ledger;
     this.#history = history;
   }
 
@@ -104,11 +113,11 @@ export class Audit {
   }
 
   /** Every call must match a claim in the ledger, including its timestamp. */
-  sent(processor: number, { correlationId, amountCents, requestedAtMs }: Dispatch): void {
-    const entry = this.#store.entries.get(correlationId);
+  async sent(processor: number, { correlationId, amountCents, requestedAtMs }: Dispatch): Promise<void> {
+    const entry = must(await this.#timeline.during(this.#ledger.find(correlationId)));
     const isClaimed =
       entry?.status === 'dispatched' &&
-      entry.processor === nameOf(processor) &&
+      entry.processorName === nameOf(processor) &&
       entry.requestedAtMs === requestedAtMs &&
       entry.amountCents === amountCents;
     if (!isClaimed) this.broken('a call does not match its claim', correlationId);
@@ -170,30 +179,34 @@ export class Audit {
       this.broken('settled with another timestamp', correlationId);
   }
 
-  isOwnedBy(entry: LedgerEntry, owner: number): boolean {
-    const now = this.#store.entries.get(entry.correlationId);
-    return now?.owner === owner && (now.status === 'accepted' || now.status === 'dispatched');
+  /** The entries that `owner` may still settle. */
+  async ownedBy(entries: readonly LedgerEntry[], owner: number): Promise<LedgerEntry[]> {
+    const owned: LedgerEntry[] = [];
+    for (const entry of entries) {
+      const now = must(await this.#ledger.find(entry.correlationId));
+      if (now?.owner === owner && isOpen(now)) owned.push(entry);
+    }
+    return owned;
   }
 
   // Checked at the end.
 
   /** Whether every accepted payment is finished. */
-  get isQuiet(): boolean {
-    for (const { status } of this.#store.entries.values()) {
-      if (status === 'accepted' || status === 'dispatched') return false;
-    }
-    for (const correlationId of this.#amountsAccepted.keys()) {
-      if (!this.#store.entries.has(correlationId)) return false;
-    }
-    return true;
+  async isQuiet(): Promise<boolean> {
+    const entries = await this.#entries();
+    return (
+      ![...entries.values()].some(isOpen) &&
+      [...this.#amountsAccepted.keys()].every((correlationId) => entries.has(correlationId))
+    );
   }
 
   /** The full comparison, when the deployment is idle or should be. */
-  balance(random: Random): void {
+  async balance(random: Random): Promise<void> {
+    const entries = await this.#entries();
     for (const [correlationId, amounts] of this.#amountsAccepted)
-      this.#balanceAccepted(correlationId, amounts);
+      this.#balanceAccepted(correlationId, amounts, entries.get(correlationId));
     for (const [correlationId, charge] of this.#charges) {
-      const entry = this.#store.entries.get(correlationId);
+      const entry = entries.get(correlationId);
       if (entry === undefined) this.broken('charged but not in the ledger', correlationId);
       else if (entry.status !== 'settled')
         this.broken(`charged but ${entry.status} in the ledger`, correlationId);
@@ -203,17 +216,39 @@ export class Audit {
     for (const { correlationId, to } of this.#unanswered) {
       if (to.alive) this.broken('a post was never answered', correlationId);
     }
-    this.#balanceWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    await this.#balanceWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
     const stamps = [...this.#charges.values()].map((charge) => charge.requestedAtMs);
     for (let round = 0; round < 20 && stamps.length > 0; round++) {
       const from = stamps[random.int(0, stamps.length - 1)] ?? 0;
       const to = stamps[random.int(0, stamps.length - 1)] ?? 0;
-      this.#balanceWindow(Math.min(from, to) + random.int(-1, 1), Math.max(from, to) + random.int(-1, 1));
+      await this.#balanceWindow(
+        Math.min(from, to) + random.int(-1, 1),
+        Math.max(from, to) + random.int(-1, 1),
+      );
     }
   }
 
-  #balanceAccepted(correlationId: string, amounts: ReadonlySet<number>): void {
-    const entry = this.#store.entries.get(correlationId);
+  /** Every entry of the ledger. */
+  async #entries(): Promise<ReadonlyMap<string, LedgerEntry>> {
+    const found = new Map<string, LedgerEntry>();
+    for (let after: string | null = ''; after !== null; ) {
+      const page: LedgerPage = must(
+        await this.#ledger.page(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, after, PAGE_LIMIT),
+      );
+      for (const entry of page.entries) {
+        if (found.has(entry.correlationId)) this.broken('returned twice by one listing', entry.correlationId);
+        found.set(entry.correlationId, entry);
+      }
+      after = page.next;
+    }
+    return found;
+  }
+
+  #balanceAccepted(
+    correlationId: string,
+    amounts: ReadonlySet<number>,
+    entry: LedgerEntry | undefined,
+  ): void {
     if (entry === undefined) {
       this.broken('accepted but lost', correlationId);
       return;
@@ -226,13 +261,14 @@ export class Audit {
       this.broken('another amount was accepted but is not reported', correlationId);
   }
 
-  #balanceWindow(fromMs: number, toMs: number): void {
+  async #balanceWindow(fromMs: number, toMs: number): Promise<void> {
+    const totals = must(await this.#ledger.summary(fromMs, toMs));
     for (const processor of this.#processors.keys()) {
       const isIn = ({ requestedAtMs }: { requestedAtMs: number }) =>
         requestedAtMs >= fromMs && requestedAtMs <= toMs;
       const charged = [...this.#charges.values()].filter((row) => row.processor === processor && isIn(row));
-      const booked = this.#store.charges.filter((row) => row.processor === nameOf(processor) && isIn(row));
-      if (charged.length !== booked.length || centsOf(charged) !== centsOf(booked))
+      const booked = totals.find(({ name }) => name === nameOf(processor));
+      if (charged.length !== booked?.count || centsOf(charged) !== booked.amountCents)
         this.broken(`the ledger and processor ${processor} differ in [${fromMs}, ${toMs}]`, null);
     }
   }
@@ -240,6 +276,15 @@ export class Audit {
 
 export function nameOf(processor: number): string {
   return `processor-${processor}`;
+}
+
+function isOpen({ status }: LedgerEntry): boolean {
+  return status === 'accepted' || status === 'dispatched';
+}
+
+function must<T>(reply: Reply<T>): T {
+  assert.ok(reply.kind === 'ok', reply.kind === 'unavailable' ? reply.reason : '');
+  return reply.value;
 }
 
 function centsOf(rows: readonly { readonly amountCents: number }[]): number {

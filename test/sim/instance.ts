@@ -6,7 +6,6 @@ import { Recovery } from '../../src/journal/recovery.ts';
 import { journalFileCount, replay } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
-import { MemoryLedger, type MemoryStore } from '../../src/ledger/memory/ledger.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
@@ -20,6 +19,7 @@ import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { type Audit, nameOf } from './audit.ts';
 import { SimFiles } from './journal-files.ts';
 import { SimLedger } from './ledger.ts';
+import type { LedgerConnections } from './ledger-backend.ts';
 import type { Plan } from './plan.ts';
 import { ProcessorLink, type SimProcessor } from './processor.ts';
 import type { Random } from './random.ts';
@@ -34,7 +34,7 @@ export interface InstanceParts {
   readonly directory: string;
   readonly timeline: Timeline;
   readonly weather: Weather;
-  readonly store: MemoryStore;
+  readonly connections: LedgerConnections;
   readonly processors: readonly SimProcessor[];
   readonly audit: Audit;
   readonly random: Random;
@@ -294,10 +294,9 @@ export class Life {
   }
 
   #ledgerOf(scope: Scope, label: string): SimLedger {
-    const { plan, store, index, timeline, weather, audit } = this.#parts;
-    const names = Array.from({ length: plan.processorCount }, (_, processor) => nameOf(processor));
+    const { connections, index, timeline, weather, audit } = this.#parts;
     return new SimLedger({
-      inner: new MemoryLedger(names, store),
+      inner: timeline.during(connections.connect(scope, this.#random.fork(`connection ${label}`).next)),
       instance: index,
       scope,
       timeline,

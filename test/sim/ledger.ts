@@ -16,7 +16,6 @@ import {
   unavailable,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
-import type { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import type { Audit } from './audit.ts';
 import type { Random } from './random.ts';
 import { Channel, type Scope } from './scope.ts';
@@ -24,7 +23,7 @@ import type { Timeline } from './timeline.ts';
 import type { Weather } from './weather.ts';
 
 export interface SimLedgerParts {
-  readonly inner: MemoryLedger;
+  readonly inner: Promise<Ledger>;
   readonly instance: number;
   readonly scope: Scope;
   readonly timeline: Timeline;
@@ -51,7 +50,7 @@ export class SimLedger implements Ledger {
     this.#parts = parts;
     this.#requests = new Channel(parts.timeline);
     this.#replies = new Channel(parts.timeline);
-    parts.scope.onKilled(() => void parts.inner.close());
+    parts.scope.onKilled(() => void this.close());
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
@@ -82,7 +81,7 @@ export class SimLedger implements Ledger {
         const lost = this.#lostTakeOvers.get(from);
         if (lost !== undefined) {
           const again = lost.entries.splice(0, limit);
-          if (again.length > 0) return ok(again.filter((entry) => this.#parts.audit.isOwnedBy(entry, to)));
+          if (again.length > 0) return ok(await this.#parts.audit.ownedBy(again, to));
           this.#lostTakeOvers.delete(from);
         }
         return inner.takeOver(from, to, limit, ifNotRenewedMs);
@@ -147,11 +146,12 @@ export class SimLedger implements Ledger {
   }
 
   close(): Promise<void> {
-    return this.#parts.inner.close();
+    const { inner, timeline } = this.#parts;
+    return timeline.during(inner.then((ledger) => ledger.close()));
   }
 
   #ask<T>(
-    act: (inner: MemoryLedger) => Promise<Reply<T>>,
+    act: (inner: Ledger) => Promise<Reply<T>>,
     onLost: (value: T) => void = () => {},
   ): Promise<Reply<T>> {
     const { scope, weather, instance } = this.#parts;
@@ -166,18 +166,18 @@ export class SimLedger implements Ledger {
   }
 
   async #arrive<T>(
-    act: (inner: MemoryLedger) => Promise<Reply<T>>,
+    act: (inner: Ledger) => Promise<Reply<T>>,
     onLost: (value: T) => void,
     resolve: (reply: Reply<T>) => void,
   ): Promise<void> {
-    const { weather, instance, random, inner } = this.#parts;
+    const { weather, instance, random, inner, timeline } = this.#parts;
     const how = weather.ledger(instance);
     const isFlaky = how === 'flaky';
     if (how === 'refuses' || how === 'silent' || (isFlaky && random.chance(0.3))) {
       this.#fail(how === 'silent', resolve);
       return;
     }
-    const reply = await act(inner);
+    const reply = await timeline.during(inner.then(act));
     if (isFlaky && random.chance(0.4)) {
       if (reply.kind === 'ok') onLost(reply.value);
       this.#fail(random.chance(0.5), resolve);

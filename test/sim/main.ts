@@ -1,4 +1,5 @@
 import type { SimValues } from '../../src/cli/sim.ts';
+import { type LedgerBackend, openBackend } from './ledger-backend.ts';
 import type { MutantReport } from './mutant-worker.ts';
 import { MUTANTS } from './mutants.ts';
 import { type Plan, planOf } from './plan.ts';
@@ -12,15 +13,27 @@ const MUTANT_SEEDS = 3000;
 const PROGRESS_EVERY_MS = 10_000;
 
 /** `dinossauro sim`. Resolves to the exit code. */
-export default async function sim({ mutants, only, seed, seeds, from, skew }: SimValues): Promise<number> {
-  let isWell: boolean;
-  if (mutants) isWell = await runMutants(only ?? '', seeds ?? MUTANT_SEEDS);
-  else if (seed !== undefined) isWell = await replay(planOf(seed, skew));
-  else isWell = await runSeeds(from, seeds ?? SEEDS, skew);
-  return isWell ? 0 : 1;
+export default async function sim(values: SimValues): Promise<number> {
+  const { mutants, only, seed, seeds, from, skew, ledger } = values;
+  if (mutants) return (await runMutants(only ?? '', seeds ?? MUTANT_SEEDS)) ? 0 : 1;
+  const backend = await openBackend(ledger);
+  try {
+    const isWell =
+      seed === undefined
+        ? await runSeeds(from, seeds ?? SEEDS, skew, backend)
+        : await replay(planOf(seed, skew), backend);
+    return isWell ? 0 : 1;
+  } finally {
+    await backend.stop();
+  }
 }
 
-async function runSeeds(from: number, count: number, skewMs: number): Promise<boolean> {
+async function runSeeds(
+  from: number,
+  count: number,
+  skewMs: number,
+  backend: LedgerBackend,
+): Promise<boolean> {
   const failures: Outcome[] = [];
   const startedAtMs = performance.now();
   let saidAtMs = startedAtMs;
@@ -28,7 +41,7 @@ async function runSeeds(from: number, count: number, skewMs: number): Promise<bo
   let virtualMs = 0;
   const seeds = [...KEPT_SEEDS, ...Array.from({ length: count }, (_, index) => from + index)];
   for (const [index, seed] of seeds.entries()) {
-    const outcome = await runPlan(planOf(seed, skewMs));
+    const outcome = await runPlan(planOf(seed, skewMs), null, backend);
     chargeCount += outcome.chargeCount;
     virtualMs += outcome.virtualMs;
     if (outcome.broken !== null) {
@@ -39,41 +52,41 @@ async function runSeeds(from: number, count: number, skewMs: number): Promise<bo
     if (nowMs - saidAtMs < PROGRESS_EVERY_MS && index < seeds.length - 1) continue;
     saidAtMs = nowMs;
     const spentS = (nowMs - startedAtMs) / 1000;
-    const rate = Math.round((index + 1) / spentS);
+    const rate = ((index + 1) / spentS).toPrecision(3);
     console.log(
       `${index + 1} seeds, ${failures.length} failed, ${rate} seeds/s, ${chargeCount} payments charged, ` +
         `${Math.round(virtualMs / 3_600_000)} h simulated in ${Math.round(spentS)} s`,
     );
   }
   const [first] = failures;
-  if (first !== undefined) await explain(first);
+  if (first !== undefined) await explain(first, backend);
   return failures.length === 0;
 }
 
-async function replay(plan: Plan): Promise<boolean> {
-  const outcome = await runPlan(plan);
+async function replay(plan: Plan, backend: LedgerBackend): Promise<boolean> {
+  const outcome = await runPlan(plan, null, backend);
   if (outcome.broken !== null) {
-    await explain(outcome);
+    await explain(outcome, backend);
     return false;
   }
-  await tell(plan, null);
+  await tell(plan, null, backend);
   console.log(`seed ${plan.seed} keeps every promise`);
   return true;
 }
 
 /** Prints the smallest plan that breaks the same promise, and its history. */
-async function explain(outcome: Outcome): Promise<void> {
+async function explain(outcome: Outcome, backend: LedgerBackend): Promise<void> {
   console.log(`shrinking seed ${outcome.plan.seed} ...`);
-  const plan = await shrink(outcome);
-  const { broken } = await runPlan(plan);
-  await tell(plan, broken?.correlationId ?? null);
+  const plan = await shrink(outcome, backend);
+  const { broken } = await runPlan(plan, null, backend);
+  await tell(plan, broken?.correlationId ?? null, backend);
   console.log(`seed ${plan.seed} breaks a promise: ${broken?.promise} ${broken?.correlationId ?? ''}`);
 }
 
 /** Prints the history of a plan, limited to one payment if the broken promise is about one. */
-async function tell(plan: Plan, correlationId: string | null): Promise<void> {
+async function tell(plan: Plan, correlationId: string | null, backend: LedgerBackend): Promise<void> {
   const history: string[] = [];
-  await runPlan(plan, history);
+  await runPlan(plan, history, backend);
   const { posts, troubles, ...shape } = plan;
   console.log(JSON.stringify(shape, null, 1));
   console.log(`${posts.length} posts, ${troubles.length} faults; time in seconds:`);

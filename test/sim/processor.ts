@@ -99,7 +99,7 @@ export class ProcessorLink implements Processor {
   async pay(dispatch: Dispatch, timeoutMs: number): Promise<PayOutcome> {
     const { target, audit, processor, scope } = this.#parts;
     const { correlationId, amountCents, requestedAtMs } = dispatch;
-    audit.sent(processor, dispatch);
+    void audit.sent(processor, dispatch);
     const response = await this.#call(timeoutMs, `pay ${correlationId}`, (respond) => {
       target.model.pay({ correlationId, amountCents, requestedAtMs }, respond);
       audit.lookAt(processor);

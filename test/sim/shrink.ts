@@ -1,3 +1,4 @@
+import type { LedgerBackend } from './ledger-backend.ts';
 import type { Plan } from './plan.ts';
 import type { Outcome } from './world.ts';
 import { runPlan } from './world.ts';
@@ -5,13 +6,13 @@ import { runPlan } from './world.ts';
 const RUN_LIMIT = 400;
 
 /** Removes from a plan everything that is not needed to break the promise. */
-export async function shrink(first: Outcome): Promise<Plan> {
+export async function shrink(first: Outcome, backend: LedgerBackend): Promise<Plan> {
   const promise = kindOf(first);
   let plan = first.plan;
   let runsLeft = RUN_LIMIT;
   const stillBreaks = async (smaller: Plan) => {
     if (runsLeft-- <= 0) return false;
-    if (kindOf(await runPlan(smaller)) !== promise) return false;
+    if (kindOf(await runPlan(smaller, null, backend)) !== promise) return false;
     plan = smaller;
     return true;
   };

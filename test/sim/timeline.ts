@@ -9,13 +9,14 @@ interface Event {
 }
 
 /**
- * Virtual time, in whole milliseconds. It advances only when nothing is left to do in the current one. Each event and all
- * microtasks it causes run before the next event.
+ * Virtual time: whole milliseconds that pass only when there is nothing left to do in the present one. An event runs
+ * together with every microtask and all real work that it causes, before the next one begins.
  */
 export class Timeline {
   readonly #random: Random;
   /** A binary heap, earliest first. */
   readonly #heap: Event[] = [];
+  readonly #realWork = new Set<Promise<unknown>>();
   #nowMs = 0;
   #eventCount = 0;
 
@@ -41,8 +42,19 @@ export class Timeline {
     };
   }
 
-  /** Runs the next events, each with its microtasks. Returns false if there are no more up to `endMs`. */
+  /** Virtual time stands still until `work` has ended, which takes real time. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    this.#realWork.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#realWork.delete(work);
+    }
+  }
+
+  /** Runs the next events, each with all that follows from it at once. Returns false if there are no more up to `endMs`. */
   async steps(count: number, endMs: number): Promise<boolean> {
+    await this.#settled();
     for (let left = count; left > 0; ) {
       const next = this.#heap[0];
       if (next === undefined || next.atMs > endMs) return false;
@@ -52,10 +64,18 @@ export class Timeline {
       this.#nowMs = next.atMs;
       this.#eventCount++;
       run();
-      await microtasksDone();
+      await this.#settled();
       left--;
     }
     return true;
+  }
+
+  async #settled(): Promise<void> {
+    await microtasksDone();
+    while (this.#realWork.size > 0) {
+      await Promise.allSettled(this.#realWork);
+      await microtasksDone();
+    }
   }
 
   #push(event: Event): void {

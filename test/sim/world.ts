@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../src/core/clock.ts';
 import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
 import type { Verdict } from '../../src/http/payment-acceptor.ts';
-import { MemoryStore } from '../../src/ledger/memory/ledger.ts';
-import { Audit, type Broken } from './audit.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { Audit, type Broken, nameOf } from './audit.ts';
 import { Instance } from './instance.ts';
+import { type LedgerBackend, LedgerConnections, memoryBackend } from './ledger-backend.ts';
 import type { Plan, Post, Trouble } from './plan.ts';
 import { SimProcessor } from './processor.ts';
 import { Random } from './random.ts';
@@ -28,17 +30,27 @@ const QUIET_WITHIN_MS = 180_000;
 const RECOVERED_WITHIN_MS = 25_000;
 const LOOK_EVERY_MS = 500;
 const STEPS_A_TURN = 50;
+/** In memory where the system has a place for that: no promise here depends on a real disk, and LMDB syncs each commit. */
+const SCRATCH = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** Runs a plan. `history`, if given, gets a line for each thing that happens. */
-export async function runPlan(plan: Plan, history: string[] | null = null): Promise<Outcome> {
-  const directory = mkdtempSync(join(tmpdir(), 'dinossauro-sim-'));
-  const world = new World(plan, directory, history);
+export async function runPlan(
+  plan: Plan,
+  history: string[] | null = null,
+  backend: LedgerBackend = memoryBackend,
+): Promise<Outcome> {
+  const directory = mkdtempSync(join(SCRATCH, 'dinossauro-sim-'));
+  const names = Array.from({ length: plan.processorCount }, (_, processor) => nameOf(processor));
+  const connections = new LedgerConnections(backend.newLedger(names, directory));
+  const ledger = await connections.connect(systemClock, new Random(plan.seed).fork('audit').next);
+  const world = new World(plan, directory, connections, ledger, history);
   const onRejection = (reason: unknown) => world.failed(reason);
   process.on('unhandledRejection', onRejection);
   try {
     return await world.run();
   } finally {
     process.off('unhandledRejection', onRejection);
+    await connections.close();
     rmSync(directory, { recursive: true, force: true });
   }
 }
@@ -53,13 +65,18 @@ class World {
   readonly #processors: SimProcessor[];
   readonly #instances: Instance[];
 
-  constructor(plan: Plan, directory: string, history: string[] | null) {
+  constructor(
+    plan: Plan,
+    directory: string,
+    connections: LedgerConnections,
+    ledger: Ledger,
+    history: string[] | null,
+  ) {
     this.#plan = plan;
     this.#random = new Random(plan.seed).fork('world');
     this.#timeline = new Timeline(this.#random.fork('timeline'));
-    const store = new MemoryStore();
     const [timeline, weather] = [this.#timeline, this.#weather];
-    this.#audit = new Audit(timeline, store, history);
+    this.#audit = new Audit(timeline, ledger, history);
     const audit = this.#audit;
     const processorScope = new Scope(timeline, { offsetMs: 0 });
     this.#processors = Array.from(
@@ -77,7 +94,7 @@ class World {
           directory: join(directory, String(index)),
           timeline,
           weather,
-          store,
+          connections,
           processors: this.#processors,
           audit,
           random: this.#random.fork(`instance ${index}`),
@@ -98,13 +115,13 @@ class World {
     }
     for (
       let untilMs = calmAtMs;
-      untilMs < calmAtMs + QUIET_WITHIN_MS && !this.#isQuiet;
+      untilMs < calmAtMs + QUIET_WITHIN_MS && !(await this.#isQuiet());
       untilMs += LOOK_EVERY_MS
     ) {
       await this.#passUntil(untilMs);
       if (this.#audit.firstBroken !== null) break;
     }
-    if (this.#audit.firstBroken === null) this.#balance();
+    if (this.#audit.firstBroken === null) await this.#balance();
     if (this.#audit.firstBroken === null && !this.#plan.cheapestIsLost) await this.#rest();
     for (const instance of this.#instances) instance.kill();
     return {
@@ -121,12 +138,12 @@ class World {
     this.#audit.broken(`an exception: ${text}`, null);
   }
 
-  get #isQuiet(): boolean {
-    return this.#audit.isQuiet && this.#instances.every((instance) => instance.isJournalEmpty);
+  async #isQuiet(): Promise<boolean> {
+    return this.#instances.every((instance) => instance.isJournalEmpty) && this.#audit.isQuiet();
   }
 
-  #balance(): void {
-    this.#audit.balance(this.#random.fork('balance'));
+  async #balance(): Promise<void> {
+    await this.#audit.balance(this.#random.fork('balance'));
     for (const [index, instance] of this.#instances.entries()) {
       if (!instance.isJournalEmpty)
         this.#audit.broken(`the journal of instance ${index} is never emptied`, null);

@@ -1,0 +1,146 @@
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
+import type { HealthReport, Ledger, LedgerEvent } from '../../src/ledger/ledger.ts';
+import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
+import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
+
+export type LedgerKind = 'memory' | 'lmdb' | 'redis';
+
+/** Opens one more connection to the ledger of a deployment, as each of its threads does. */
+type Connect = (clock: Clock, random: () => number) => Promise<Ledger>;
+
+/** A new, empty ledger for a deployment with these processors; its files, if any, go into `directory`. */
+type NewLedger = (processorNames: readonly string[], directory: string) => Connect;
+
+/** All connections to the ledger of one deployment. */
+export class LedgerConnections {
+  readonly #connect: Connect;
+  readonly #connections: Promise<Ledger>[] = [];
+
+  constructor(connect: Connect) {
+    this.#connect = connect;
+  }
+
+  connect(clock: Clock, random: () => number): Promise<Ledger> {
+    const connection = this.#connect(clock, random);
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  async close(): Promise<void> {
+    for (const connection of this.#connections) await (await connection).close();
+  }
+}
+
+/** Creates a new ledger for each plan. */
+export interface LedgerBackend {
+  readonly newLedger: NewLedger;
+  stop(): Promise<void>;
+}
+
+export const memoryBackend: LedgerBackend = {
+  newLedger: (processorNames) => {
+    const store = new MemoryStore();
+    return async () => new MemoryLedger(processorNames, store);
+  },
+  stop: async () => {},
+};
+
+const lmdbBackend: LedgerBackend = {
+  newLedger: (processorNames, directory) => {
+    const path = join(directory, 'ledger');
+    return (clock) => LmdbLedger.open(path, { processorNames, clock });
+  },
+  stop: async () => {},
+};
+
+export async function openBackend(kind: LedgerKind): Promise<LedgerBackend> {
+  switch (kind) {
+    case 'memory':
+      return memoryBackend;
+    case 'lmdb':
+      return lmdbBackend;
+    case 'redis':
+      return redisBackend();
+  }
+}
+
+/** One server for all plans; the keys of each plan begin with another root. */
+async function redisBackend(): Promise<LedgerBackend> {
+  // It is never killed, so nothing needs to be on a disk.
+  const server = await RedisServer.start('--appendonly', 'no');
+  let plans = 0;
+  return {
+    newLedger: (processorNames) => {
+      plans++;
+      const subscribers = new RedisSubscribers();
+      const root = `{sim-${plans}}:`;
+      return async (_, random) =>
+        subscribers.add(
+          RedisLedger.open(server.socketUrl, {
+            processorNames,
+            random,
+            root,
+            // What it times is the real server, for which virtual time stands still.
+            clock: systemClock,
+            timeoutMs: REAL_TIMEOUT_MS,
+            // It waits out a Redis that has forgotten something. This one never does.
+            graceMs: 0,
+          }),
+        );
+    },
+    stop: () => server.stop(),
+  };
+}
+
+const REAL_TIMEOUT_MS = 20_000;
+
+interface Subscriber {
+  readonly ledger: Promise<RedisLedger>;
+  /** Events that have arrived and that its listener has not got yet. */
+  readonly inbox: (() => void)[];
+}
+
+/**
+ * Redis sends events on sockets of their own, so that they arrive at any moment and in any order. Here a call that
+ * sends some ends only when they have arrived everywhere, and they are delivered connection by connection.
+ */
+class RedisSubscribers {
+  readonly #all: Subscriber[] = [];
+
+  async add(opening: Promise<RedisLedger>): Promise<Ledger> {
+    const inbox: (() => void)[] = [];
+    this.#all.push({ ledger: opening, inbox });
+    const ledger = await opening;
+    const ordered: Partial<Ledger> = {
+      publishHealth: async (report: HealthReport) => {
+        const reply = await ledger.publishHealth(report);
+        await this.#deliverAll();
+        return reply;
+      },
+      subscribe: async (listener: (event: LedgerEvent) => void) => {
+        const reply = await ledger.subscribe((event) => inbox.push(() => listener(event)));
+        deliver(inbox);
+        return reply;
+      },
+    };
+    return new Proxy<Ledger>(ledger, {
+      get: (_, name: keyof Ledger) => {
+        const method: unknown = ordered[name] ?? ledger[name];
+        return typeof method === 'function' ? method.bind(ledger) : method;
+      },
+    });
+  }
+
+  /** An event is sent before the answer to any later call on the same connection. */
+  async #deliverAll(): Promise<void> {
+    await Promise.all(this.#all.map(async ({ ledger }) => (await ledger).ping()));
+    for (const { inbox } of this.#all) deliver(inbox);
+  }
+}
+
+function deliver(inbox: (() => void)[]): void {
+  for (const run of inbox.splice(0)) run();
+}
