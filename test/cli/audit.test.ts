@@ -7,12 +7,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 const BIN = fileURLToPath(new URL('../../bin/dinossauro.js', import.meta.url));
-/** Standard error is a pipe whose reader has gone; the exit code is reported by another descriptor. */
+/** Prints the exit code to standard output; the reader of standard error leaves before anything is written. */
 const UNREAD = '{ { sleep 0.5; "$0" "$1" audit >/dev/null; echo $? >&3; } 2>&1 | true; } 3>&1';
 
-test('the exit code is that of the verdict even if standard error is closed', () => {
+test('exits with the verdict even if its progress cannot be written', () => {
   const directory = mkdtempSync(join(tmpdir(), 'audit-'));
-  // Unreachable processors make it take more than two seconds, with the verdict `unknown`.
+  // Processors that do not answer: it takes longer than two seconds, and the verdict is `unknown`.
   const environment = {
     LEDGER_URL: `lmdb:${directory}`,
     PROCESSORS: 'a:0.05:http://127.0.0.1:1,b:0.15:http://127.0.0.1:2,c:0.15:http://127.0.0.1:3',

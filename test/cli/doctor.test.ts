@@ -21,7 +21,7 @@ async function doctor(environment: Environment, directory?: string) {
   return { code, findings, levelOf };
 }
 
-test('without settings it checks for `npm start`', async () => {
+test('without settings, a machine with free ports is fit for `npm start`', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'doctor-'));
   try {
     const environment = { LISTEN: `127.0.0.1:${await freePort()}`, NODE_OPTIONS: '' };
@@ -42,11 +42,11 @@ test('a variable that looks like a setting is only a warning', async () => {
   const settings = findings.filter(({ check }) => check === 'settings');
   assert.equal(
     settings.map(({ level, seen }) => `${level} ${seen.slice(0, 34)}`),
-    ['warn PROCESSOR_TIMEOUT is not a setting', 'ok valid; no processor is set, so the'],
+    ['warn PROCESSOR_TIMEOUT is not a setting', 'ok valid; no processors are set, so t'],
   );
 });
 
-test('every invalid setting fails', async () => {
+test('reports each invalid setting', async () => {
   const { code, findings } = await doctor({ LISTEN: 'nowhere', POOL_THREADS: '0' });
   assert.is(code, 1);
   const settings = findings.filter(({ check }) => check === 'settings');
@@ -56,7 +56,7 @@ test('every invalid setting fails', async () => {
   );
 });
 
-test('beside a running gateway nothing fails, and no health endpoint is called', () =>
+test('beside a running gateway nothing fails, and its processors get no requests', () =>
   Deployment.run(
     { ledger: 'redis', gatewayCount: 1, settings: { HEALTH_INTERVAL_MS: '600000' } },
     async (deployment) => {
@@ -74,7 +74,7 @@ test('beside a running gateway nothing fails, and no health endpoint is called',
     },
   ));
 
-test('an unreachable Redis fails', async () => {
+test('reports a missing Redis', async () => {
   const redis = await RedisServer.prepare();
   const { code, levelOf } = await doctor({ LEDGER_URL: redis.url, LISTEN: `127.0.0.1:${await freePort()}` });
   await redis.stop();

@@ -72,7 +72,7 @@ const charge = (processor: SimulatedProcessor, requestedAtMs: number) =>
     () => {},
   );
 
-test('a request with the token gets the differences', () =>
+test('reports differences to clients with the token', () =>
   inWorld(async ({ processor, ask }) => {
     const first = await ask();
     assert.is(first.status, 200);
@@ -87,16 +87,16 @@ test('a request with the token gets the differences', () =>
     assert.is(outside.verdict, 'agrees');
   }));
 
-test('a request without the token is refused', () =>
+test('refuses all other clients', () =>
   inWorld(async ({ ask, sharedState }) => {
     assert.is((await ask('', { headers: {} })).status, 401);
     assert.is((await ask('', { headers: {}, method: 'POST' })).status, 401);
     assert.is((await ask('', { method: 'POST' })).status, 405);
-    assert.ok(sharedState.beginAudit(), 'no audit was begun');
+    assert.ok(sharedState.beginAudit(), 'and no audit was started');
     sharedState.endAudit();
   }));
 
-test('without an ADMIN_TOKEN every request is refused', () =>
+test('without an ADMIN_TOKEN it refuses every client', () =>
   inWorld(
     async ({ ask }) => {
       assert.is((await ask()).status, 401);
@@ -104,7 +104,7 @@ test('without an ADMIN_TOKEN every request is refused', () =>
     { ADMIN_TOKEN: '' },
   ));
 
-test('an invalid window or parameter is refused', () =>
+test('refuses an invalid window and an unknown parameter', () =>
   inWorld(async ({ ask }) => {
     for (const query of ['?from=never', '?to=1&to=2', '?payments=some', '?payments=every&payments=every']) {
       const response = await ask(query);
@@ -116,7 +116,7 @@ test('an invalid window or parameter is refused', () =>
     assert.match(((await response.json()) as { type: string }).type, '#unknown-parameter');
   }));
 
-test('a second audit at the same time is refused', () =>
+test('allows one audit at a time', () =>
   inWorld(async ({ ask, sharedState }) => {
     assert.ok(sharedState.beginAudit());
     const response = await ask();
@@ -126,7 +126,7 @@ test('a second audit at the same time is refused', () =>
     assert.is((await ask()).status, 200);
   }));
 
-test('an audit ends with its client', () =>
+test('an audit stops when its client leaves', () =>
   inWorld(
     async ({ ask, sharedState, processor }) => {
       charge(processor, Date.now());
@@ -140,11 +140,11 @@ test('an audit ends with its client', () =>
       leaving.abort();
       assert.is(await asked, 'left');
     },
-    // At this rate, it would take minutes to finish.
+    // Without the stop, this would take minutes.
     { AUDIT_RATE: '1' },
   ));
 
-test('a ledger that is unavailable, and one that cannot be opened', async () => {
+test('reports an unavailable ledger, and one that cannot be opened', async () => {
   await inWorld(
     async ({ ask }) => {
       const response = await ask();

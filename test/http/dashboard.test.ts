@@ -126,7 +126,7 @@ function slugOf({ body }: Heard): string {
 }
 
 const off = suiteOf('dashboard, off', { DASHBOARD_ACCESS: 'off' });
-off('the routes do not exist', async ({ world }) => {
+off('the route does not exist', async ({ world }) => {
   for (const path of ['/dashboard', '/dashboard/main.js', '/dashboard/live'])
     assert.is(slugOf(await world.ask(path)), 'no-such-route');
   assert.is(slugOf(await world.knock()), 'no-such-route');
@@ -134,7 +134,7 @@ off('the routes do not exist', async ({ world }) => {
 off.run();
 
 const loopback = suiteOf('dashboard, on loopback', {});
-loopback('the page and its files have headers that restrict them to the gateway', async ({ world }) => {
+loopback('serves the page and its files with strict security headers', async ({ world }) => {
   const page = await world.ask('/dashboard');
   assert.is(page.status, 200);
   assert.is(page.headers['content-type'], 'text/html; charset=utf-8');
@@ -154,7 +154,7 @@ loopback('the page and its files have headers that restrict them to the gateway'
     assert.is(file.headers['x-content-type-options'], 'nosniff');
   }
 });
-loopback('other files are not served, nor are pages by their file names', async ({ world }) => {
+loopback('serves no other files, nor pages under their file names', async ({ world }) => {
   for (const path of ['', 'index.html', 'sign-in.html', 'none.js', '..%2ffeed.ts', 'uplot.d.ts', 'live']) {
     assert.is((await world.ask(`/dashboard/${path}`)).status, 404, path);
   }
@@ -165,7 +165,7 @@ loopback('other files are not served, nor are pages by their file names', async 
     'there is nothing to sign in to',
   );
 });
-loopback('every module that a page imports is served', async ({ world }) => {
+loopback('serves every module that a page imports', async ({ world }) => {
   const seen = new Set<string>();
   const visit = async (name: string): Promise<void> => {
     if (seen.has(name)) return;
@@ -178,7 +178,7 @@ loopback('every module that a page imports is served', async ({ world }) => {
   assert.ok(seen.size > 5);
 });
 loopback(
-  'requests through a proxy, with another host or from another origin are refused',
+  'refuses requests through a proxy, under another host name, or from another origin',
   async ({ world }) => {
     for (const headers of [
       { Via: '1.1 proxy' },
@@ -200,7 +200,7 @@ loopback('a viewer gets a hello, then a frame every second', async ({ world }) =
   world.clock.pass(1000);
   await until('the next frame', SOON_MS, () => heard.length === 3);
 });
-loopback('a viewer that sends a message is disconnected', async ({ world }) => {
+loopback('disconnects a viewer that sends anything', async ({ world }) => {
   const { socket } = await world.watch();
   const closed = once(socket, 'close');
   socket.send('more than nothing');
@@ -214,14 +214,14 @@ loopback('nothing runs without viewers', async ({ world }) => {
   other.socket.close();
   await until('the timer to go', SOON_MS, () => world.clock.pending === before);
 });
-loopback('a viewer that leaves before its feed is loaded leaves nothing behind', async ({ world }) => {
+loopback('a viewer that leaves before the feed is loaded leaves nothing behind', async ({ world }) => {
   const before = world.clock.pending;
   assert.is((await world.knock()).status, 101);
   await pause(50);
   await rest();
   assert.is(world.clock.pending, before);
 });
-loopback('a viewer that does not read is disconnected, and its messages are discarded', async ({ world }) => {
+loopback('disconnects a viewer that does not read, and buffers nothing for it', async ({ world }) => {
   const before = world.clock.pending;
   const socket = connect(world.port, '127.0.0.1');
   const lines = Object.entries({ Host: `127.0.0.1:${world.port}`, ...handshake }).map((pair) =>
@@ -241,7 +241,7 @@ loopback('a viewer that does not read is disconnected, and its messages are disc
 loopback.run();
 
 const few = suiteOf('dashboard, for two', { DASHBOARD_VIEWERS: '2' });
-few('a viewer beyond the limit is told to try again later', async ({ world }) => {
+few('tells viewers beyond the limit to retry', async ({ world }) => {
   const { socket } = await world.watch();
   await world.watch();
   const refused = await world.knock();
@@ -254,7 +254,7 @@ few('a viewer beyond the limit is told to try again later', async ({ world }) =>
 few.run();
 
 const token = suiteOf('dashboard, by token', { DASHBOARD_ACCESS: 'token', ADMIN_TOKEN: TOKEN });
-token('a request with the token gets the page; others get the sign-in page', async ({ world }) => {
+token('accepts a bearer token, and asks others to sign in', async ({ world }) => {
   const bearer = { Authorization: `Bearer ${TOKEN}` };
   assert.match((await world.ask('/dashboard', bearer)).body, /<main id="figures"/);
   assert.is((await world.knock(bearer)).status, 101);
@@ -277,7 +277,7 @@ token('a browser signs in with the form, and then uses its session', async ({ wo
   assert.is(slugOf(elsewhere), 'other-origin');
 });
 token(
-  'signing in fails with a wrong token, a body that is too large, or from another origin',
+  'refuses to sign in with a wrong token, an oversized form, or from another origin',
   async ({ world }) => {
     const post = (body: string, headers = {}) => world.ask('/dashboard/session', headers, 'POST', body);
     for (const body of ['', 'token=', 'token=another-token-16', TOKEN]) {
@@ -292,7 +292,7 @@ token(
 token.run();
 
 const open = suiteOf('dashboard, open', { DASHBOARD_ACCESS: 'open' });
-open('every client may watch, except from a page of another origin', async ({ world }) => {
+open('open to anyone, but not to pages of other sites', async ({ world }) => {
   assert.is((await world.ask('/dashboard', { Via: '1.1 proxy' })).status, 200);
   assert.is((await world.knock({ Via: '1.1 proxy' })).status, 101);
   assert.is(slugOf(await world.knock({ Origin: 'http://evil.example' })), 'other-origin');
@@ -303,7 +303,7 @@ open.run();
 const lab = suiteOf('dashboard, with simulated processors', {
   DASHBOARD_LAB: 'http://127.0.0.1:8003/#0123456789abcdef',
 });
-lab('the page may connect to the lab, and only viewers get its address', async ({ world }) => {
+lab('allows the page to use the lab, and tells only viewers its address', async ({ world }) => {
   const { headers, body } = await world.ask('/dashboard');
   assert.match(String(headers['content-security-policy']), /connect-src 'self' http:\/\/127\.0\.0\.1:8003;/);
   assert.not.match(body, /0123456789abcdef/);

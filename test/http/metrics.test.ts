@@ -48,7 +48,7 @@ async function withMetrics(
   }
 }
 
-test('a scrape is OpenMetrics, current, and not cacheable', () =>
+test('a scrape is OpenMetrics, always fresh, and never cached', () =>
   withMetrics('loopback', async (ask, metricsTable) => {
     for (const count of [1, 2]) {
       metricsTable.thread(1).count('accepted');
@@ -66,7 +66,7 @@ test('a scrape is OpenMetrics, current, and not cacheable', () =>
     assert.equal([post.status, post.headers.get('allow')], [405, 'GET, HEAD']);
   }));
 
-test('clients that accept only the older format get it', () =>
+test('sends the older format only to clients that do not accept OpenMetrics', () =>
   withMetrics('open', async (ask) => {
     const cases = [
       [
@@ -84,7 +84,7 @@ test('clients that accept only the older format get it', () =>
     }
   }));
 
-test('requests without access are refused', () =>
+test('refuses clients without access, and tells them nothing', () =>
   withMetrics('token', async (ask) => {
     const refused = await ask();
     assert.is(refused.status, 401);

@@ -13,15 +13,15 @@ import { freePort } from './port.ts';
 import { pause, until } from './until.ts';
 
 const WITHIN_MS = 30_000;
-/** Far more than a gateway with so few descriptors can have open. */
+/** Far more than the gateway has descriptors for. */
 const CLIENTS = 150;
 const OPEN_FILES = 96;
 const RECONNECT_MS = 50;
 const MEASURE_MS = 3000;
-/** Of one core. An accept loop that spins takes all of it; closing 3,000 connections a second takes a tenth. */
+/** Share of one core. A spinning accept loop uses all of it; closing 3,000 connections per second uses a tenth. */
 const CPU_SHARE_MAX = 0.6;
 
-/** Commits every payment; returns its URL and whom it has committed. */
+/** A processor that commits every payment; returns its URL and the committed ids. */
 async function processor(): Promise<{ server: Server; url: string; committed: Set<string> }> {
   const committed = new Set<string>();
   const server = createServer(async (request, response) => {
@@ -35,7 +35,7 @@ async function processor(): Promise<{ server: Server; url: string; committed: Se
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, committed };
 }
 
-/** Connections that nobody uses, and that come again when they are closed. Returns what ends them. */
+/** Holds idle connections and reopens those that are closed. Returns a function that ends them. */
 function besiege(port: number): () => void {
   const sockets = new Set<Socket>();
   let isOver = false;
@@ -55,14 +55,14 @@ function besiege(port: number): () => void {
   };
 }
 
-/** User and system time of a process, in ms: clock ticks are hundredths of a second on Linux. */
+/** User and system time of a process in ms; a clock tick is 10 ms on Linux. */
 function cpuMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 for (const threads of ['1', '2']) {
-  test(`more clients than descriptors (${threads} HTTP threads): payments go on, no circuit opens, the CPU is free`, async () => {
+  test(`more clients than descriptors (${threads} HTTP threads): payments continue, no breaker opens, the CPU stays free`, async () => {
     const directory = mkdtempSync(join(tmpdir(), 'descriptors-'));
     const [first, second] = [await processor(), await processor()];
     const port = await freePort();
@@ -110,15 +110,15 @@ for (const threads of ['1', '2']) {
         await pause(MEASURE_MS / ids.length);
       }
       const share = (cpuMs(gateway.pid ?? 0) - beganMs) / (performance.now() - beganAtMs);
-      assert.ok(share < CPU_SHARE_MAX, `${share} of a core`);
-      await until('all are settled', WITHIN_MS, () => first.committed.size === ids.length);
+      assert.ok(share < CPU_SHARE_MAX, `used ${share} of a core`);
+      await until('every payment is settled', WITHIN_MS, () => first.committed.size === ids.length);
       assert.is(second.committed.size, 0);
       assert.not.match(output, 'breaker open');
       relieve();
-      await until('others are served again', WITHIN_MS, async () => {
+      await until('other clients are served again', WITHIN_MS, async () => {
         return (await exchange('GET', `${url}/livez`)).status === 200;
       });
-      await until('a line says so', WITHIN_MS, () => output.includes('new connections are accepted again'));
+      await until('the log says so', WITHIN_MS, () => output.includes('new connections are accepted again'));
       const { body } = await exchange('GET', `${url}/metrics`);
       assert.match(body, /^dinossauro_connections_refused_total [1-9]/m);
     } catch (error) {

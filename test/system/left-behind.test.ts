@@ -17,7 +17,7 @@ import { until } from './until.ts';
 const START_MS = 20_000;
 const PAYMENTS = 50;
 
-/** Gateways that share a working directory, before processors that are not there yet. */
+/** Gateways that share a working directory, with processors that are not running yet. */
 class Site {
   readonly directory = mkdtempSync(join(tmpdir(), 'left-behind-'));
   readonly ports: readonly [number, number];
@@ -80,7 +80,7 @@ class Site {
     return { child, url };
   }
 
-  /** An instance accepts payments that no processor takes, and is killed. */
+  /** An instance accepts payments that no processor takes, then is killed. */
   async accept(instance: string, settings: Readonly<Record<string, string>> = {}): Promise<void> {
     const { child, url } = await this.start(instance, settings);
     const load = new Load({ urls: [url], payments: PAYMENTS, ratePerS: RATE_PER_S, random: new Random(3) });
@@ -95,7 +95,7 @@ async function leftBehind(url: string): Promise<string | undefined> {
   return /^dinossauro_journals_left_behind (\d+)$/m.exec(body)?.[1];
 }
 
-test('an instance under another name settles what a dead one had accepted', () =>
+test('an instance with another name settles the payments of a dead one', () =>
   Site.run(async (site) => {
     await site.accept('one');
     site.startProcessors();
@@ -111,7 +111,7 @@ test('with JOURNAL_DIR set, the journal of a dead instance is reported until its
     const settingsOf = (instance: string) => ({ JOURNAL_DIR: join(site.directory, 'journals', instance) });
     await site.accept('one', settingsOf('one'));
     const { url, child } = await site.start('two', settingsOf('two'));
-    await until('it is counted', START_MS, async () => (await leftBehind(url)) === '1');
+    await until('the metric counts it', START_MS, async () => (await leftBehind(url)) === '1');
     assert.match(child.output, 'a journal was left behind: its payments wait');
     const environment = site.environment('two', await freePort(), settingsOf('two'));
     const examined = await dinossauro(['doctor'], { directory: site.directory, environment });
@@ -124,7 +124,7 @@ test('with JOURNAL_DIR set, the journal of a dead instance is reported until its
     await new Books([url, again], site.processors).untilSettled(PAYMENTS, SETTLE_MS);
   }));
 
-test('a journal that holds payments of another ledger, or a damaged file, is refused in one line', () =>
+test('a journal with payments of another ledger or a damaged file is refused in one line', () =>
   Site.run(async (site) => {
     await site.accept('one');
     const refusal = async (settings: Readonly<Record<string, string>>) => {
@@ -147,7 +147,7 @@ test('a journal that holds payments of another ledger, or a damaged file, is ref
   }));
 
 for (const what of ['lock', 'directory'] as const) {
-  test(`a gateway whose journal loses its ${what} ends, when it has settled what it accepted`, () =>
+  test(`a gateway whose journal loses its ${what} settles what it has accepted, then exits`, () =>
     Site.run(async (site) => {
       site.startProcessors();
       const { child, url } = await site.start('one');
