@@ -31,7 +31,7 @@ interface Heard {
   readonly body: string;
 }
 
-/** An HTTP thread of a gateway, with its dashboard. */
+/** An HTTP thread with a dashboard. */
 class World {
   readonly clock = new ManualClock();
   readonly #directory = mkdtempSync(join(tmpdir(), 'dashboard-'));
@@ -61,7 +61,7 @@ class World {
     const heard = await new Promise<Heard>((resolve, reject) => {
       const asking = request(`${this.origin}${path}`, { method, headers, agent: false });
       asking.once('error', reject);
-      // A connection that was made a WebSocket.
+      // The connection has become a WebSocket.
       asking.once('upgrade', (response, socket) => {
         socket.destroy();
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: '' });
@@ -82,12 +82,12 @@ class World {
     return heard;
   }
 
-  /** What the gateway says to somebody who wants to watch. */
+  /** The gateway's answer to a handshake. */
   knock(headers: Record<string, string> = {}): Promise<Heard> {
     return this.ask('/dashboard/live', { ...handshake, ...headers });
   }
 
-  /** A viewer, and what it has heard. */
+  /** Opens a viewer; `heard` collects its messages. */
   async watch(): Promise<{ socket: WebSocket; heard: { kind: string }[] }> {
     const socket = new WebSocket(`ws://127.0.0.1:${this.port}/dashboard/live`);
     this.#sockets.push(socket);
