@@ -156,7 +156,7 @@ export class ResponseReader {
     return at + 1;
   }
 
-  /** Handles the most common lines without creating strings. False: the line is none of them. */
+  /** Handles the most common lines without creating strings. False: not one of them. */
   #takeFast(bytes: Buffer, start: number, end: number): boolean {
     if (this.#state === 'status') return this.#takeStatusFast(bytes, start, end);
     if (this.#state !== 'fields') return false;

@@ -140,7 +140,7 @@ live('figures move under load, and the money adds up', async ({ page }) => {
   assert.is(await textOf(card(page, 'default').locator('.badge')), 'Healthy');
   assert.match(await textOf(card(page, 'default').locator('.reason')), /cheapest healthy/);
   assert.match(await textOf(card(page, 'fallback').locator('.reason')), /Not needed/);
-  await untilShown('the books', page.locator('#money-note'), /^Choosing has saved [\d,.]*[1-9]/);
+  await untilShown('the books', page.locator('#money-note'), /^Routing has saved [\d,.]*[1-9]/);
   const rows: number[][] = [];
   for (const row of await page.locator('#money tbody tr').all()) {
     const cells = await row.locator('td').allTextContents();
@@ -160,8 +160,12 @@ live('a failing processor is shown and announced, and so is its recovery', async
   await page.getByRole('button', { name: 'Send load' }).click();
   await fail.check();
   await untilShown('the failure', card(page, 'default').locator('.badge'), 'Failing');
-  await untilShown('the announcement', page.locator('#announcement'), /default: failing\. It fails/);
-  await untilShown('the reason', card(page, 'fallback').locator('.reason'), /^Gets what has waited 2 s/);
+  await untilShown('the announcement', page.locator('#announcement'), /default: failing\. Its calls fail/);
+  await untilShown(
+    'the reason',
+    card(page, 'fallback').locator('.reason'),
+    /^Takes payments that waited 2 s/,
+  );
   await until(
     'the other one to work',
     SOON_MS,
@@ -170,7 +174,7 @@ live('a failing processor is shown and announced, and so is its recovery', async
   assert.ok((await figure(page, 'Backlog')) > 0, 'payments wait for the cheaper processor');
   await fail.uncheck();
   await untilShown('the recovery', card(page, 'default').locator('.badge'), 'Healthy');
-  await untilShown('its announcement', page.locator('#announcement'), /default: well/);
+  await untilShown('its announcement', page.locator('#announcement'), /default: healthy/);
   assert.match(await textOf(page.locator('#changes li').last()), /^\d\d:\d\d:\d\d/);
 });
 
@@ -283,11 +287,11 @@ live('a lost connection is shown, and restored when the gateway is back', async 
   assert.is(await textOf(page.locator('#health')), 'Unknown');
   assert.match(
     await textOf(page.locator('#banner-text')),
-    /^The gateway does not answer\. These figures are of \d\d:/,
+    /^The gateway does not answer\. These figures are from \d\d:/,
   );
   await untilShown('its age', page.locator('#banner-text'), /[1-9]\d* s ago/);
   assert.ok(await page.locator('main.stale').count());
-  assert.match(await textOf(page.locator('#announcement')), /^The connection is lost/);
+  assert.match(await textOf(page.locator('#announcement')), /^Connection lost/);
   assert.equal(await violations(page), []);
   await site.start();
   await page
@@ -430,7 +434,7 @@ failing('one processor fails, then both', async ({ page }) => {
   await untilShown('what waits', worst(page, '.since'), /payments are waiting, the oldest for /);
   for (const name of ['default', 'fallback']) {
     assert.is(await textOf(card(page, name).locator('.badge')), 'Failing');
-    assert.match(await textOf(card(page, name).locator('.reason')), /^It fails, and so does every other one/);
+    assert.match(await textOf(card(page, name).locator('.reason')), /^All processors fail/);
   }
   await fitsEverywhere(page);
   await page.getByRole('button', { name: 'Stop' }).click();

@@ -31,7 +31,7 @@ interface Heard {
   readonly body: string;
 }
 
-/** An HTTP thread of a gateway, with its dashboard. */
+/** An HTTP thread with a dashboard. */
 class World {
   readonly clock = new ManualClock();
   readonly #directory = mkdtempSync(join(tmpdir(), 'dashboard-'));

@@ -29,9 +29,9 @@ test('without descriptors a call is exhausted, by address and by name', () => {
     import { openSync } from 'node:fs';
     import { systemClock } from '${new URL('../../src/core/clock.ts', import.meta.url).href}';
     import { HttpProcessor } from '${new URL('../../src/processor/client.ts', import.meta.url).href}';
-    import { CARRIER } from '${new URL('../../src/tracing/open.ts', import.meta.url).href}';
+    import { propagationOnlyTracer } from '${new URL('../../src/tracing/open.ts', import.meta.url).href}';
     const processors = ['http://127.0.0.1:1', 'http://processor.invalid:1'].map((url) =>
-      new HttpProcessor({ name: 'default', url, connectionCount: 1, clock: systemClock, tracer: CARRIER }));
+      new HttpProcessor({ name: 'default', url, connectionCount: 1, clock: systemClock, tracer: propagationOnlyTracer }));
     const ask = (processor) => processor.pay({ correlationId: '', amountCents: 1, acceptedAtMs: 0, requestedAtMs: 0, trace: null }, 20000);
     const kinds = [];
     const refill = () => { try { for (;;) openSync('/dev/null'); } catch {} };

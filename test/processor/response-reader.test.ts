@@ -203,7 +203,7 @@ test('reads several responses on one connection, cut anywhere', () => {
 test('reads only from start to end, and stops at the end of the response', () => {
   const bytes = bytesOf(`\r${head(OK, 'Content-Length: 1')}x${OK}`);
   const reader = new ResponseReader(LIMITS);
-  assert.is(reader.read(bytes, 1, bytes.length), 1, 'nobody has begun');
+  assert.is(reader.read(bytes, 1, bytes.length), 1, 'no response has begun');
   const sink = new KeepingSink();
   reader.begin(sink);
   assert.is(reader.read(bytes, 1, 4), 4);
@@ -338,7 +338,7 @@ test('scans each space of a header with many spaces only once', () => {
   assert.is(read([bytesOf(head(OK, ...lines))], reader).kind, 'problem');
 });
 
-// Responses made at random, by somebody who knows what they say.
+// Random responses whose contents are known.
 
 class Writer {
   readonly #random: Random;
@@ -347,7 +347,7 @@ class Writer {
     this.#random = random;
   }
 
-  /** A response as anybody might spell it, and what it says. */
+  /** A random response, and what it contains. */
   response(): { readonly text: string; readonly truth: Response } {
     const random = this.#random;
     const status = random.pick([200, 200, 200, 201, 204, 304, 400, 404, 422, 429, 500, 503, 599]);
@@ -476,7 +476,7 @@ interface Heard {
   readonly body: string;
 }
 
-/** What Node's own client makes of these bytes and the end of the connection behind them; or why it takes no part in it. */
+/** Node's reading of these bytes and the end of the connection, or why it refuses them. */
 function readByNode(bytes: Buffer): Promise<Heard | string> {
   return new Promise((resolve) => {
     const socket = new Duplex({ read() {}, write: (_bytes, _encoding, written) => written() });
@@ -540,7 +540,7 @@ test(`with one small fault (FUZZ_SEED=${FUZZ_SEED}): complete responses are the 
     const end = bytes.length - told.left;
     const heard = await readByNode(bytes.subarray(0, end));
     if (typeof heard === 'string') {
-      // It refuses more: what stands behind a size, DEL in a value, and a length that is given twice, alike.
+      // Node refuses more: text after a chunk size, DEL in a value, and a repeated Content-Length.
       assert.match(heard, REFUSED_BY_NODE, `${heard}: ${what}`);
       continue;
     }

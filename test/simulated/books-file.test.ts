@@ -108,7 +108,7 @@ test('refuses a file with other contents, and leaves it unchanged', () =>
         `${line}${row(2).correlationId} ${'9'.repeat(17)} ${'1'.padStart(17)}\n`,
         /line 2/,
       ],
-      ['a payment twice', `${line}${line}`, /holds a payment twice/],
+      ['a payment twice', `${line}${line}`, /a payment appears twice/],
     ];
     for (const [what, bytes, reason] of damaged) {
       writeFileSync(path, bytes);

@@ -183,7 +183,7 @@ test('stops load, and counts refused posts', async ({ world }) => {
   world.deafen();
   await world.ask('PUT', '/load', { ratePerS: 20, seconds: 1 });
   world.clock.pass(1000);
-  await until('nobody to answer', SOON_MS, async () => (await world.state()).load.refused === 40);
+  await until('every post to be refused', SOON_MS, async () => (await world.state()).load.refused === 40);
 });
 
 test('keeps at most 256 posts in flight', async ({ world }) => {

@@ -17,7 +17,7 @@ const STATES = /** @type {const} */ ({
 /** Shown while no payment can be sent to any processor, even if this one is healthy. */
 const BLOCKED = 'Gets no payments: this instance cannot claim any.';
 const ALL_FAIL =
-  'Failing, as are all others: payments wait. One is sent now and then, to see whether it has recovered.';
+  'All processors fail, so payments wait. One is sent now and then, to see whether this one has recovered.';
 
 /** How long the reason has applied, as a second sentence. @param {number | null} ageMs */
 function lasting(ageMs) {
@@ -164,7 +164,7 @@ export class Figures {
       case 'after-failover-delay':
         return `Takes payments that waited ${duration(this.#hello.failoverDelayMs)} for a cheaper processor.`;
       case 'failing':
-        return `Failing. Payments wait ${duration(this.#hello.failoverDelayMs)} for it, then go to a processor that works.`;
+        return `Its calls fail. Payments wait ${duration(this.#hello.failoverDelayMs)} for it, then go to a processor that works.`;
       case 'slow':
         return `Takes longer than ${duration(this.#hello.latencyBudgetMs)}. Payments go elsewhere.`;
       case 'not-needed':
