@@ -89,7 +89,7 @@ async function tell(plan: Plan, correlationId: string | null, backend: LedgerBac
   await runPlan(plan, history, backend);
   const { posts, troubles, ...shape } = plan;
   console.log(JSON.stringify(shape, null, 1));
-  console.log(`${posts.length} posts, ${troubles.length} faults; time in seconds:`);
+  console.log(`${posts.length} posts, ${faults.length} faults; time in seconds:`);
   const isOfOther = /\b[0-9a-f]{8}-[0-9a-f]{4}-/;
   for (const line of history) {
     if (correlationId === null || line.includes(correlationId) || !isOfOther.test(line)) console.log(line);

@@ -9,7 +9,7 @@ export interface Plan {
   readonly durability: 'journal' | 'fsync' | 'ledger';
   readonly sizes: Sizes;
   readonly posts: readonly Post[];
-  readonly troubles: readonly Trouble[];
+  readonly faults: readonly Fault[];
   /** When all faults have ended. */
   readonly calmAtMs: number;
   /** The constant error of each instance's wall clock. */
@@ -51,7 +51,7 @@ interface Spell {
 }
 
 /** `instance` is null for all instances. */
-export type Trouble = Spell &
+export type Fault = Spell &
   (
     | {
         readonly kind: 'kill';
@@ -76,11 +76,11 @@ export type Trouble = Spell &
         readonly processor: number;
         readonly how: 'refuses' | 'silent' | 'late' | 'flaky';
       }
-    | { readonly kind: 'processor'; readonly processor: number; readonly how: ProcessorTrouble }
+    | { readonly kind: 'processor'; readonly processor: number; readonly how: ProcessorFault }
     | { readonly kind: 'disk'; readonly instance: number; readonly how: 'full' | 'short' | 'sync fails' }
   );
 
-export type ProcessorTrouble =
+export type ProcessorFault =
   | 'failing'
   | 'slow'
   | 'drop-before-commit'
@@ -114,8 +114,9 @@ export function planOf(seed: number, skewMs = 0): Plan {
   const shape = { instanceCount, threadCount, processorCount, durability, sizes };
   const stormAtMs = random.chance(0.5) ? random.int(0, SPAN_MS - STORM_MS) : null;
   const posts = postsOf(random.fork('posts'), instanceCount, stormAtMs);
-  const troubles = [
-    ...troublesOf(random.fork('troubles'), shape, stormAtMs),
+  const faults = [
+    // The label must not change: it determines what the seeds in seeds.ts do.
+    ...faultsOf(random.fork('troubles'), shape, stormAtMs),
     ...jumpsOf(random.fork('jumps'), instanceCount, stormAtMs),
   ];
   const skewsMs = skewsOf(random.fork('skews'), instanceCount, skewMs);
@@ -123,12 +124,12 @@ export function planOf(seed: number, skewMs = 0): Plan {
   const clocksAreSet = end.chance(0.5);
   const cheapestIsLost = processorCount > 1 && end.chance(0.2);
   const calmAtMs = SPAN_MS + 10_000;
-  return { seed, ...shape, posts, troubles, calmAtMs, skewsMs, clocksAreSet, cheapestIsLost };
+  return { seed, ...shape, posts, faults, calmAtMs, skewsMs, clocksAreSet, cheapestIsLost };
 }
 
 /** Wall clocks jump in every run, each separately or all together. */
-function jumpsOf(random: Random, instanceCount: number, stormAtMs: number | null): Trouble[] {
-  return Array.from({ length: random.int(1, 6) }, (): Trouble => {
+function jumpsOf(random: Random, instanceCount: number, stormAtMs: number | null): Fault[] {
+  return Array.from({ length: random.int(1, 6) }, (): Fault => {
     const atMs = stormAtMs === null ? random.int(0, SPAN_MS) : stormAtMs + random.int(0, STORM_MS);
     const instance = random.chance(0.3) ? null : random.int(0, instanceCount - 1);
     const byMs = random.pick([-1, 1]) * random.pick(JUMPS_MS);
@@ -203,23 +204,23 @@ const KINDS = [
 ] as const;
 
 /** Many faults of a few kinds find more than a few of every kind. */
-function troublesOf(random: Random, shape: Shape, stormAtMs: number | null): Trouble[] {
+function faultsOf(random: Random, shape: Shape, stormAtMs: number | null): Fault[] {
   const isStorm = stormAtMs !== null;
   const kinds = KINDS.filter((kind) => random.chance(isStorm && kind === 'processor' ? 1 : 0.45));
-  const troubles: Trouble[] = [];
+  const faults: Fault[] = [];
   for (const kind of kinds) {
     const count = kind === 'processor' && isStorm ? random.int(2, 6) : random.int(1, isStorm ? 3 : 5);
-    for (let index = 0; index < count; index++) troubles.push(troubleOf(random, kind, shape, stormAtMs));
+    for (let index = 0; index < count; index++) faults.push(faultOf(random, kind, shape, stormAtMs));
   }
-  return troubles;
+  return faults;
 }
 
-function troubleOf(
+function faultOf(
   random: Random,
   kind: (typeof KINDS)[number],
   shape: Shape,
   stormAtMs: number | null,
-): Trouble {
+): Fault {
   const atMs = stormAtMs === null ? random.int(0, SPAN_MS) : stormAtMs + random.int(0, STORM_MS);
   const spell = { atMs, forMs: random.pick([50, 1000, 4000, 10_000, 25_000]) };
   const instance = random.int(0, shape.instanceCount - 1);
@@ -250,13 +251,13 @@ function troubleOf(
         how: random.pick(['refuses', 'silent', 'late', 'flaky']),
       };
     case 'processor':
-      return { ...spell, kind, processor, how: processorTroubleOf(random) };
+      return { ...spell, kind, processor, how: processorFaultOf(random) };
     case 'disk':
       return { ...spell, kind, instance, how: random.pick(['full', 'short', 'sync fails']) };
   }
 }
 
-function processorTroubleOf(random: Random): ProcessorTrouble {
+function processorFaultOf(random: Random): ProcessorFault {
   return random.pick([
     'failing',
     'slow',

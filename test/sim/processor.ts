@@ -15,7 +15,7 @@ import {
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { type Reply, statusLine } from '../../src/simulated/reply.ts';
 import type { Audit } from './audit.ts';
-import { CALL_LIFE_MS, type ProcessorTrouble } from './plan.ts';
+import { CALL_LIFE_MS, type ProcessorFault } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Scope } from './scope.ts';
 import type { Timeline } from './timeline.ts';
@@ -30,7 +30,7 @@ assert.ok(LATE_MS + SLOW_MS + HANG_MS <= CALL_LIFE_MS);
 /** A processor with the official behaviour and injected faults. */
 export class SimProcessor {
   readonly model: SimulatedProcessor;
-  readonly #troubles = new Map<object, ProcessorTrouble>();
+  readonly #faults = new Map<object, ProcessorFault>();
 
   constructor(index: number, timeline: Timeline, scope: Scope, random: Random, audit: Audit) {
     const clock = {
@@ -51,22 +51,22 @@ export class SimProcessor {
     });
   }
 
-  begin(key: object, trouble: ProcessorTrouble): void {
-    this.#troubles.set(key, trouble);
+  begin(key: object, fault: ProcessorFault): void {
+    this.#faults.set(key, fault);
     this.#configure();
   }
 
   end(key: object): void {
-    this.#troubles.delete(key);
+    this.#faults.delete(key);
     this.#configure();
   }
 
   #configure(): void {
-    const troubles = [...this.#troubles.values()];
-    this.model.configureFailure(troubles.includes('failing'));
-    this.model.configureDelay(troubles.includes('slow') ? SLOW_MS : 5);
+    const faults = [...this.#faults.values()];
+    this.model.configureFailure(faults.includes('failing'));
+    this.model.configureDelay(faults.includes('slow') ? SLOW_MS : 5);
     this.model.configureFault('none');
-    for (const kind of troubles) {
+    for (const kind of faults) {
       if (kind === 'failing' || kind === 'slow') continue;
       this.model.configureFault({ kind, rate: 0.6, count: null, delayMs: kind === 'hang' ? HANG_MS : 0 });
     }

@@ -20,8 +20,8 @@ export async function shrink(first: Outcome, backend: LedgerBackend): Promise<Pl
   for (const id of ids) {
     await stillBreaks({ ...plan, posts: plan.posts.filter((post) => post.correlationId !== id) });
   }
-  for (const trouble of plan.troubles) {
-    await stillBreaks({ ...plan, troubles: plan.troubles.filter((other) => other !== trouble) });
+  for (const fault of plan.faults) {
+    await stillBreaks({ ...plan, faults: plan.faults.filter((other) => other !== fault) });
   }
   for (const post of plan.posts) {
     await stillBreaks({ ...plan, posts: plan.posts.filter((other) => other !== post) });

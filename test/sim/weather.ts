@@ -1,37 +1,37 @@
-import type { Trouble } from './plan.ts';
+import type { Fault } from './plan.ts';
 
-type Of<K extends Trouble['kind']> = Extract<Trouble, { readonly kind: K }>;
+type Of<K extends Fault['kind']> = Extract<Fault, { readonly kind: K }>;
 
 /** The faults in effect now. */
 export class Weather {
-  readonly #active = new Set<Trouble>();
+  readonly #active = new Set<Fault>();
 
-  begin(trouble: Trouble): void {
-    this.#active.add(trouble);
+  begin(fault: Fault): void {
+    this.#active.add(fault);
   }
 
-  end(trouble: Trouble): void {
-    this.#active.delete(trouble);
+  end(fault: Fault): void {
+    this.#active.delete(fault);
   }
 
   ledger(instance: number): Of<'ledger'>['how'] | 'well' {
-    for (const trouble of this.#active) {
-      if (trouble.kind === 'ledger' && (trouble.instance ?? instance) === instance) return trouble.how;
+    for (const fault of this.#active) {
+      if (fault.kind === 'ledger' && (fault.instance ?? instance) === instance) return fault.how;
     }
     return 'well';
   }
 
   link(instance: number, processor: number): Of<'link'>['how'] | 'well' {
-    for (const trouble of this.#active) {
-      if (trouble.kind !== 'link' || trouble.processor !== processor) continue;
-      if ((trouble.instance ?? instance) === instance) return trouble.how;
+    for (const fault of this.#active) {
+      if (fault.kind !== 'link' || fault.processor !== processor) continue;
+      if ((fault.instance ?? instance) === instance) return fault.how;
     }
     return 'well';
   }
 
   disk(instance: number): Of<'disk'>['how'] | 'well' {
-    for (const trouble of this.#active) {
-      if (trouble.kind === 'disk' && trouble.instance === instance) return trouble.how;
+    for (const fault of this.#active) {
+      if (fault.kind === 'disk' && fault.instance === instance) return fault.how;
     }
     return 'well';
   }

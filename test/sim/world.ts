@@ -105,7 +105,7 @@ class World {
   async run(): Promise<Outcome> {
     for (const instance of this.#instances) instance.start();
     for (const post of this.#plan.posts) this.#timeline.after(post.atMs, () => this.#post(post));
-    for (const trouble of this.#plan.troubles) this.#timeline.after(trouble.atMs, () => this.#begin(trouble));
+    for (const fault of this.#plan.faults) this.#timeline.after(fault.atMs, () => this.#begin(fault));
     const { calmAtMs } = this.#plan;
     await this.#passUntil(calmAtMs);
     if (this.#plan.cheapestIsLost) this.#processors[0]?.begin(this, 'failing');
@@ -212,47 +212,47 @@ class World {
 
   // Faults.
 
-  #begin(trouble: Trouble): void {
-    this.#audit.tell('trouble', JSON.stringify(trouble));
-    const forMs = Math.min(trouble.forMs, this.#plan.calmAtMs - this.#timeline.nowMs);
+  #begin(fault: Fault): void {
+    this.#audit.tell('fault', JSON.stringify(fault));
+    const forMs = Math.min(fault.forMs, this.#plan.calmAtMs - this.#timeline.nowMs);
     const end = (run: () => void) =>
       this.#timeline.after(forMs, () => {
-        this.#audit.tell('trouble ends', JSON.stringify(trouble));
+        this.#audit.tell('fault ends', JSON.stringify(fault));
         run();
       });
-    switch (trouble.kind) {
+    switch (fault.kind) {
       case 'ledger':
       case 'link':
       case 'disk':
-        this.#weather.begin(trouble);
-        end(() => this.#weather.end(trouble));
+        this.#weather.begin(fault);
+        end(() => this.#weather.end(fault));
         break;
       case 'processor':
-        this.#processors[trouble.processor]?.begin(trouble, trouble.how);
-        end(() => this.#processors[trouble.processor]?.end(trouble));
+        this.#processors[fault.processor]?.begin(fault, fault.how);
+        end(() => this.#processors[fault.processor]?.end(fault));
         break;
       case 'clock jump':
         for (const [index, instance] of this.#instances.entries()) {
-          if ((trouble.instance ?? index) === index) instance.jump(trouble.byMs);
+          if ((fault.instance ?? index) === index) instance.jump(fault.byMs);
         }
         break;
       default:
-        this.#strike(trouble, this.#instances[trouble.instance] as Instance, end);
+        this.#strike(fault, this.#instances[fault.instance] as Instance, end);
     }
   }
 
   #strike(
-    trouble: Exclude<Trouble, { kind: 'ledger' | 'link' | 'disk' | 'processor' | 'clock jump' }>,
+    fault: Exclude<Fault, { kind: 'ledger' | 'link' | 'disk' | 'processor' | 'clock jump' }>,
     instance: Instance,
     end: (run: () => void) => void,
   ): void {
     const life = instance.life;
-    switch (trouble.kind) {
+    switch (fault.kind) {
       case 'kill':
-        life?.scope.killAfter(trouble.acts, trouble.inWrite);
+        life?.scope.killAfter(fault.acts, fault.inWrite);
         end(() => {
           life?.scope.kill();
-          if (life !== null && instance.life === null) instance.spoilDisk(trouble.disk);
+          if (life !== null && instance.life === null) instance.spoilDisk(fault.disk);
           instance.start();
         });
         break;
@@ -264,11 +264,11 @@ class World {
         });
         break;
       case 'pause':
-        life?.scope.stopAfter(trouble.acts);
+        life?.scope.stopAfter(fault.acts);
         end(() => life?.scope.go());
         break;
       case 'thread death':
-        life?.killThread(trouble.thread);
+        life?.killThread(fault.thread);
         break;
     }
   }
