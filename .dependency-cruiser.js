@@ -106,6 +106,12 @@ export default {
       { path: '^src/(http|pool|ledger|processor|simulated)/' },
     ),
     forbid(
+      'exporter-on-demand',
+      'The OTLP exporter is loaded only if OTLP_URL is set.',
+      { path: '^src/' },
+      { path: exactly('src/tracing/otlp.ts'), dependencyTypesNot: ['type-only', 'dynamic-import'] },
+    ),
+    forbid(
       'simulated-is-apart',
       'The simulated processor shares only words and the HTTP driver with the gateway that it is to judge.',
       { path: '^src/simulated/' },

@@ -21,7 +21,7 @@ COPY src src
 RUN node --disable-warning=ExperimentalWarning scripts/compile.ts /app/dist
 WORKDIR /app
 COPY package.json LICENSE openapi.json ./
-COPY docs/errors.md docs/
+COPY docs/errors.html docs/
 RUN chmod -R u=rwX,go=rX .
 
 FROM node:22-bookworm-slim

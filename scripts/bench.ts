@@ -7,8 +7,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LIMIT_MS = process.env['BENCH_SMOKE'] === '1' ? 30_000 : 600_000;
 
 /**
- * `dinossauro bench`: every benchmark under bench/ in turn, each in a process of its own; only those whose path
- * contains `wanted`. BENCH_SMOKE=1 only shows that they run. The exit code.
+ * `dinossauro bench`: runs the benchmarks whose path contains `wanted`, each in a process of its own. BENCH_SMOKE=1 only
+ * checks that they run. Returns the exit code.
  */
 export default async function bench(wanted: string): Promise<number> {
   const known = readdirSync(`${ROOT}/bench`, { recursive: true, encoding: 'utf8' })
@@ -28,7 +28,7 @@ export default async function bench(wanted: string): Promise<number> {
       timeout: LIMIT_MS,
       killSignal: 'SIGKILL',
     });
-    if (status !== 0) console.error(`bench/${path} ended with ${signal ?? `exit code ${status}`}`);
+    if (status !== 0) console.error(`bench/${path} failed with ${signal ?? `exit code ${status}`}`);
     return status !== 0;
   });
   console.log(`\nbenches: ${benches.length - failed.length} ran, ${failed.length} failed`);

@@ -3,9 +3,9 @@ import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 
 /**
- * Writes `src/` as JavaScript into the folder that is named (`dist`): the same files without their types, and with
- * `.js` where they name each other. Node does not strip types under `node_modules`, so a package that is installed
- * needs it; and an image that has it need not keep a compiler in the memory of each thread.
+ * Writes `src/` as JavaScript into the given folder (`dist`): the same files without types, importing each other as
+ * `.js`. Installed packages need this because Node does not strip types under `node_modules`. The image uses it so that
+ * no thread keeps a compiler in memory.
  */
 const target = process.argv[2] ?? 'dist';
 rmSync(target, { recursive: true, force: true });

@@ -1,7 +1,12 @@
-// Writes openapi.json, which the gateway serves, from openapi.yaml, which people read and change. It is kept beside its
-// source, since to read YAML when somebody asks would hold up payments for 65 ms and take 9 MB for good.
+// `npm run contract`: writes what follows from other files. openapi.json and docs/errors.html are checked in because
+// the gateway serves them, and reading YAML or Markdown when a client asks would hold up payments (65 ms and 9 MB for
+// the YAML).
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { errorsPage } from './errors-page.ts';
+import { settingsPage } from './settings-tables.ts';
 
 writeFileSync('openapi.json', `${JSON.stringify(parse(readFileSync('openapi.yaml', 'utf8')))}\n`);
+writeFileSync('docs/errors.html', errorsPage(readFileSync('docs/errors.md', 'utf8')));
+writeFileSync('docs/settings.md', settingsPage(readFileSync('docs/settings.md', 'utf8')));

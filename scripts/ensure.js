@@ -1,7 +1,7 @@
-// Makes sure that what a command needs is installed, and says nothing when it is. It is plain JavaScript, because it
-// runs before anything is there, on whatever Node the machine has.
+// Installs what a command needs; prints nothing if everything is there. It is plain JavaScript, because it runs before
+// anything is installed, on any Node version.
 //
-//   node scripts/ensure.js              the packages of package-lock.json, the pinned Node 22 among them
+//   node scripts/ensure.js              the packages of package-lock.json, including the pinned Node 22
 //   node scripts/ensure.js --servers    also redis-server, nginx, a browser, faketime and bindfs, which the tests use
 
 import { spawnSync } from 'node:child_process';
@@ -15,10 +15,10 @@ const SERVERS = [
   { command: 'redis-server', debianPackage: 'redis-server' },
   { command: 'nginx', debianPackage: 'nginx-light' },
   { command: 'chromium', debianPackage: 'chromium', or: ['google-chrome'] },
-  // The tests that need it are skipped without it.
+  // Without it, the tests that need it are skipped.
   { command: 'faketime', debianPackage: 'faketime', isOptional: true },
 ];
-// A second mount of a directory takes root and FUSE; without them the tests that make one are skipped.
+// Mounting a directory twice needs root and FUSE; without them, the tests that do so are skipped.
 if (process.getuid?.() === 0 && existsSync('/dev/fuse')) {
   SERVERS.push({ command: 'bindfs', debianPackage: 'bindfs', isOptional: true });
 }
@@ -42,7 +42,7 @@ function readJson(path) {
   }
 }
 
-/** The packages of the lock that bring a Node of their own for this platform: none, or one. */
+/** The packages in the lock file that provide Node for this platform: none or one. */
 function pinnedNodes(locked) {
   return Object.keys(locked).filter((path) => {
     const { bin, os, cpu } = locked[path];
@@ -53,8 +53,8 @@ function pinnedNodes(locked) {
 }
 
 /**
- * Compares the lock with npm's own record of what it installed, package by package: an edited lock, a branch with
- * other packages, a half-finished install and a folder copied from another platform all show.
+ * Compares the lock file with npm's record of installed packages. This detects an edited lock file, a branch with other
+ * packages, an interrupted install and a folder copied from another platform.
  */
 function packagesAreInstalled(locked) {
   const installed = readJson('node_modules/.package-lock.json').packages;
@@ -71,20 +71,20 @@ function checkPlatform(locked) {
   const platform = `${process.platform} ${process.arch}`;
   if (process.platform === 'linux' && process.report.getReport().header.glibcVersionRuntime === undefined) {
     giveUp(
-      'this Linux has musl; uWebSockets.js needs glibc 2.27 or later (Debian, Ubuntu, Fedora, not Alpine)',
+      'this Linux uses musl, but uWebSockets.js needs glibc 2.27 or later (Debian, Ubuntu, Fedora, not Alpine)',
     );
   }
   if (pinnedNodes(locked).length === 0) {
-    giveUp(`${platform} is not supported: Linux or macOS on x64 or arm64 is`);
+    giveUp(`${platform} is not supported; use Linux or macOS on x64 or arm64`);
   }
 }
 
 function installPackages() {
-  say('installing packages (npm ci), once: about a minute');
-  // The npm that started this script, on the machine's own Node: `node_modules`, and the Node in it, is replaced.
+  say('installing packages once (npm ci); this takes about a minute');
+  // Uses the npm that started this script with the machine's Node, because npm ci replaces the Node in `node_modules`.
   const npm = process.env.npm_execpath;
   const node = process.env.npm_node_execpath ?? process.execPath;
-  // No dependency needs its install script: each ships what it would build or fetch as an optional package.
+  // No dependency needs its install script: each provides its binaries as optional packages.
   const options = [
     'ci',
     '--ignore-scripts',
@@ -99,29 +99,29 @@ function installPackages() {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  if (error) giveUp(`npm can't be run: ${error.message}`);
-  if (status !== 0) giveUp('npm ci failed, see above');
+  if (error) giveUp(`cannot run npm: ${error.message}`);
+  if (status !== 0) giveUp('npm ci failed; see its output above');
 }
 
-/** Two commands started at once in a fresh clone would install into the same folder: the second waits. */
+/** Two commands started at once in a fresh clone would install into the same folder, so the second one waits. */
 function alone(work) {
   const lock = join(root, '.installing');
   while (!tryLock(lock)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_POLL_MS);
-  // However this ends: giving up exits at once.
+  // On any exit, because `giveUp` exits at once.
   process.once('exit', () => rmSync(lock, { force: true }));
   work();
 }
 
-/** False when another process that is alive holds the lock. */
+/** Returns false if another live process holds the lock. */
 function tryLock(lock) {
   try {
     writeFileSync(lock, String(process.pid), { flag: 'wx' });
     return true;
   } catch (error) {
-    if (error.code !== 'EEXIST') giveUp(`packages can't be installed here: ${error.message}`);
+    if (error.code !== 'EEXIST') giveUp(`cannot install packages here: ${error.message}`);
   }
   try {
-    // Empty for a moment, while its owner writes it: signal 0 to process 0 reaches this one, which is alive.
+    // The file is empty until its owner has written it: pid 0 then means this process group, which is alive.
     process.kill(Number(readFileSync(lock, 'utf8')), 0);
   } catch {
     rmSync(lock, { force: true });
@@ -130,11 +130,11 @@ function tryLock(lock) {
 }
 
 /**
- * Puts the pinned Node where npm scripts look first. npm does so too, but npm 10 takes the link away again with the
- * packages for other platforms, which bring a `node` of their own.
+ * Links the pinned Node where npm scripts look first. npm does so too, but npm 10 removes the link again together with
+ * the packages for other platforms, which also provide `node`.
  *
- * The scripts of package.json call this script first and then `node_modules/.bin/node`, in one line: npm leaves `pre`
- * scripts out with `ignore-scripts`, and a shell that has called `node` once remembers where it was.
+ * The scripts of package.json run this script and then `node_modules/.bin/node` in one line, because npm skips `pre`
+ * scripts with `ignore-scripts`, and a shell caches the path of `node`.
  */
 function linkPinnedNode(path) {
   const folder = join(root, 'node_modules/.bin');
@@ -150,7 +150,7 @@ function isOnPath(command) {
   return folders.some((folder) => folder !== '' && existsSync(join(folder, command)));
 }
 
-/** The words before a command that root may run, or undefined where we can't be root. */
+/** The command prefix to run something as root, or undefined if that is impossible. */
 function asRoot() {
   if (process.getuid?.() === 0) return [];
   return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : undefined;
@@ -166,12 +166,12 @@ function ensureServers() {
   const names = missing.map(({ command }) => command).join(' and ');
   const packages = missing.map(({ debianPackage }) => debianPackage);
   if (!isOnPath('apt-get'))
-    giveUp(`the tests need ${names}: install ${packages.join(' and ')} and try again`);
+    giveUp(`the tests need ${names}: install ${packages.join(' and ')}, then try again`);
   if (prefix === undefined) {
-    giveUp(`the tests need ${names}: run 'apt-get install ${packages.join(' ')}' as root and try again`);
+    giveUp(`the tests need ${names}: run 'apt-get install ${packages.join(' ')}' as root, then try again`);
   }
-  say(`installing ${names} from Debian's packages, once`);
-  // Run level 1 keeps the packages from starting a server of their own on the machine's ports.
+  say(`installing ${names} once, from Debian packages`);
+  // Run level 1 prevents the packages from starting servers.
   const environment = ['env', 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1'];
   const install = ['install', '-y', '-qq', '--no-install-recommends', ...packages];
   for (const args of [['update', '-qq'], install]) {
@@ -181,11 +181,11 @@ function ensureServers() {
   }
   const still = missing.filter(({ command }) => !isOnPath(command));
   if (still.length > 0)
-    giveUp(`the tests need ${still.map(({ command }) => command).join(' and ')}, still missing`);
+    giveUp(`still missing after apt-get install: ${still.map(({ command }) => command).join(' and ')}`);
 }
 
 if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE_MAJOR) {
-  giveUp(`Node ${OLDEST_NODE_MAJOR} or later is needed, this is ${process.versions.node}`);
+  giveUp(`Node ${OLDEST_NODE_MAJOR} or later is required; this is ${process.versions.node}`);
 }
 const locked = readJson('package-lock.json').packages;
 if (!packagesAreInstalled(locked)) {

@@ -4,17 +4,17 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * `npm run package`: makes the package that is installed elsewhere, a `.tgz` in this folder, out of `package/`. Both go
- * into another folder when one is named: `npm run package -- /tmp`.
+ * `npm run package`: builds the installable package, a `.tgz`, from the staging folder `package/`, both in this folder or
+ * in the one given: `npm run package -- /tmp`.
  *
- * It differs from the clone in three ways. It has `dist` in place of `src`: Node strips no types under `node_modules`.
- * It lists no development packages and no scripts, which need a clone. And it bundles uWebSockets.js, which comes with
- * 24 binaries of 133 MB: 4 of them are for the platforms that we support and the Node that we bring.
+ * The package differs from the clone in three ways. It has `dist` instead of `src`, because Node does not strip types
+ * under `node_modules`. It has no development packages or scripts, which need a clone. And it bundles uWebSockets.js with
+ * only the 4 binaries for our platforms and our Node, of the original 24 with 133 MB.
  */
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TARGET = resolve(process.argv[2] ?? ROOT);
 const STAGE = join(TARGET, 'package');
-/** What the package has besides `dist` and its dependencies: what it needs to run, and what its documents link to. */
+/** The package's contents besides `dist` and dependencies: needed to run, or linked from its documents. */
 const FILES = [
   'bin',
   'docs',
@@ -48,7 +48,7 @@ function stageBundled(): void {
   const binaries = PLATFORMS.map((platform) => `uws_${platform}_${process.versions.modules}.node`);
   const files = ['LICENSE', 'dist/index.mjs', 'dist/uws.mjs', ...binaries.map((name) => `dist/bin/${name}`)];
   for (const file of files) cpSync(join(from, file), join(to, file));
-  // It asks for Node 22, which our command brings: on Node 20, npm would warn of it.
+  // It requires Node 22, which our command provides; npm on Node 20 would print a warning.
   const { engines, devDependencies, scripts, ...kept } = readJson(join(from, 'package.json'));
   writeJson(join(to, 'package.json'), kept);
 }

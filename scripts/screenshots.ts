@@ -1,4 +1,5 @@
-// Takes pictures of the dashboard at rest, under load, with a broken processor and with both broken, light, dark and on a phone:
+// Takes screenshots of the dashboard when idle, under load, and with one or both processors failing, in light, dark and
+// phone layouts:
 //
 //   node scripts/screenshots.ts docs/screenshots
 

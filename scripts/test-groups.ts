@@ -1,10 +1,10 @@
-// `test-groups.ts [OPTION OF UVU]... PATH...` runs uvu over these files of test/: a process for each folder, and for each file
-// of those that wait most, a few at a time. What a process prints comes whole, when it ends. Fails when one of them does.
+// `test-groups.ts [UVU OPTION]... PATH...` runs these files of test/ with uvu, a few processes at a time: one per folder,
+// or one per file in slow folders. Each process's output is printed when it ends. Fails if any process fails.
 
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
-/** Their tests start deployments and servers, and wait for leases to run out. They begin first. */
+/** Slow folders, started first: their tests start deployments and servers and wait for leases to expire. */
 const LONG_FOLDERS = ['system', 'chaos', 'ledger'];
 /** Tests wait more than they compute. */
 const AT_ONCE = availableParallelism() + 1;
@@ -29,7 +29,7 @@ function groupsOf(): Group[] {
   return [...paths.filter(isLong).map((path) => [path]), ...others.values()];
 }
 
-/** Resolves to whether it ended well. */
+/** Resolves to whether it succeeded. */
 function run(group: Group): Promise<boolean> {
   const exactly = `^(${group.map((path) => path.replaceAll('.', '\\.')).join('|')})$`;
   const child = spawn(process.execPath, ['node_modules/uvu/bin.js', ...options, 'test', exactly], {
@@ -42,7 +42,7 @@ function run(group: Group): Promise<boolean> {
   return new Promise((resolve) => {
     child.once('close', (code) => {
       process.stdout.write(output);
-      if (!/^ {2}Total:/m.test(output)) console.log(`tests: those of ${group[0]} died before their end`);
+      if (!/^ {2}Total:/m.test(output)) console.log(`tests: ${group[0]} died before it finished`);
       resolve(code === 0);
     });
   });

@@ -1,6 +1,6 @@
-// Runs every test under c8, says how much of src/ they cover, and ends in the line `N passed, N failed`. Fails when a
-// test does, when the run dies or takes too long, and when too few lines are covered.
-// `npm test -- ring` runs only the files whose path contains `ring`, whatever they cover.
+// Runs all tests under c8, prints the coverage of src/, and ends with the line `N passed, N failed`. Fails if a test
+// fails, the run dies or takes too long, or the coverage is too low.
+// `npm test -- ring` runs only the files whose path contains `ring`, without requiring coverage.
 
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ const LIMIT_MS = 8 * 60_000;
 const COVERED_LINES_PERCENT = 90;
 
 interface Totals {
-  /** Files in which nobody called `run()`, so that none of their tests did. */
+  /** Files that never called `run()`, so none of their tests ran. */
   readonly silent: readonly string[];
   readonly passed: number;
   readonly failed: number;
@@ -28,19 +28,19 @@ function filesUnder(folder: string, ending: string): string[] {
   return paths.filter((path) => path.endsWith(ending)).map((path) => `${folder}/${path}`);
 }
 
-/** Files of types alone are never loaded, and have no line to cover. */
+/** Files with only types are never loaded and have no lines to cover. */
 function holdsOnlyTypes(path: string): boolean {
   const code = stripTypeScriptTypes(readFileSync(path, 'utf8'));
   return code.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, '').trim() === '';
 }
 
-/** uvu heads the dots of each file with its name, and ends those of each suite with `(passed / total)`. */
+/** uvu prints a file's name before its dots, and `(passed / total)` after those of each suite. */
 function silentFiles(output: string): string[] {
   const [, ...parts] = output.split(/^(\S+\.test\.ts)$/m);
   return parts.filter((_, index) => index % 2 === 0 && !/\(\d+ \/ \d+\)$/m.test(parts[index + 1] ?? ''));
 }
 
-/** The counts that each run of uvu ends with, together; undefined when none got there. */
+/** The sum of the totals that the uvu runs printed; undefined if none did. */
 function readTotals(output: string): Totals | undefined {
   const count = (name: string) => {
     const counts = [...output.matchAll(new RegExp(`^  ${name}: +(\\d+)$`, 'gm'))].map(([, digits]) =>
@@ -52,20 +52,20 @@ function readTotals(output: string): Totals | undefined {
   const passed = count('Passed');
   const skipped = count('Skipped');
   if (Number.isNaN(total + passed + skipped)) return undefined;
-  // Not uvu's exit code: a suite whose `before` throws runs no test, and uvu calls that a success.
+  // uvu's exit code is not enough: it reports success if a suite's `before` throws and no test runs.
   return { silent: silentFiles(output), passed, failed: total - passed, skipped };
 }
 
-/** Ends what a run left behind: it is a process group, which the servers that tests start are part of. */
+/** Kills what a run left behind; servers started by tests belong to its process group. */
 function killGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // Nothing was left.
+    // No process is left.
   }
 }
 
-/** Runs c8 and, in it, `scripts/test-groups.ts` over these files of test/. */
+/** Runs `scripts/test-groups.ts` under c8 with these files of test/. */
 function runTests(paths: readonly string[]): Promise<Run> {
   const excluded = filesUnder('src', '.ts').filter(holdsOnlyTypes);
   const c8 = [
@@ -102,16 +102,16 @@ function runTests(paths: readonly string[]): Promise<Run> {
         const end = signal ?? `exit code ${code}`;
         const totals = readTotals(stripVTControlCharacters(output));
         if (isLate) resolve({ kind: 'died', reason: `were killed after ${LIMIT_MS / 60_000} minutes` });
-        else if (totals === undefined) resolve({ kind: 'died', reason: `died before their end: ${end}` });
+        else if (totals === undefined) resolve({ kind: 'died', reason: `died before they finished: ${end}` });
         else if (code !== 0 && totals.failed === 0)
-          resolve({ kind: 'died', reason: `died at their end: ${end}` });
+          resolve({ kind: 'died', reason: `finished, then died: ${end}` });
         else resolve({ kind: 'finished', totals });
       });
     });
   });
 }
 
-/** Prints the coverage of src/ and of each file below the threshold. True when the whole reaches it. */
+/** Prints the coverage of src/ and of each file below the threshold. Returns whether src/ reaches it. */
 function reportCoverage(): boolean {
   const summary = JSON.parse(readFileSync('coverage/coverage-summary.json', 'utf8')) as Record<
     string,
@@ -119,7 +119,7 @@ function reportCoverage(): boolean {
   >;
   const { total, ...files } = summary;
   if (total === undefined || total.lines.total === 0) {
-    console.log('coverage: nothing of src/ was measured');
+    console.log('coverage: no file of src/ was measured');
     return false;
   }
   for (const [path, { lines }] of Object.entries(files)) {
@@ -128,7 +128,7 @@ function reportCoverage(): boolean {
   }
   const { pct, covered, total: lineCount } = total.lines;
   console.log(
-    `coverage: src/ ${pct}% (${covered} of ${lineCount} lines, at least ${COVERED_LINES_PERCENT}% wanted)`,
+    `coverage: src/ ${pct}% (${covered} of ${lineCount} lines, expected at least ${COVERED_LINES_PERCENT}%)`,
   );
   return pct >= COVERED_LINES_PERCENT;
 }
@@ -143,9 +143,9 @@ const none: Totals = { silent: [], passed: 0, failed: 0, skipped: 0 };
 const died: Totals = { ...none, failed: 1 };
 const run: Run = chosen.length === 0 ? { kind: 'finished', totals: none } : await runTests(chosen);
 const { silent, passed, failed, skipped } = run.kind === 'finished' ? run.totals : died;
-if (run.kind === 'died') console.log(`tests: they ${run.reason}`);
-for (const path of silent) console.log(`tests: test/${path} never calls run(), so none of its tests ran`);
-if (passed + failed === 0) console.log('tests: there were none');
+if (run.kind === 'died') console.log(`tests ${run.reason}`);
+for (const path of silent) console.log(`tests: none of test/${path} ran, because it never calls run()`);
+if (passed + failed === 0) console.log('tests: no test ran');
 const isCovered = filter !== undefined || (run.kind === 'finished' && reportCoverage());
 
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);

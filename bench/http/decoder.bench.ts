@@ -16,7 +16,7 @@ const BAD_BODIES = {
   'amount is a string': `{"correlationId":"${ID}","amount":"19.9"}`,
 };
 const smoke = process.env['BENCH_SMOKE'] === '1';
-/** One call is too short for the clock, so a sample is this many. */
+/** Calls per sample, because one call is too short to measure. */
 const CALLS = smoke ? 10 : 1000;
 
 const bench = new Bench({
@@ -26,7 +26,7 @@ const bench = new Bench({
 const decoder = new PaymentDecoder(Number.MAX_SAFE_INTEGER);
 let cents = 0;
 
-/** Every case sees all bodies before it is measured, so that each is measured on the code a mixed load gets. */
+/** Runs all bodies first, so that each case is measured on code compiled for a mixed load. */
 for (const text of [...Object.values(BODIES), ...Object.values(BAD_BODIES)]) {
   for (let call = 0; call < CALLS; call++) decoder.decode(Buffer.from(text));
 }

@@ -16,7 +16,7 @@ const segments = new SegmentTable(SegmentTable.allocate(8, RECORDS));
 const journal = new Journal({ directory, writer: 'bench', segments, durable: true, randomU32: () => 0 });
 let writtenCount = 0;
 
-/** Done at once, as claimed payments are, so that the journal never fills up. */
+/** Marks each record as done at once, like a claimed payment, so that the journal never fills up. */
 function write(count: number, trace: Buffer | null): void {
   for (let record = 0; record < count; record++) {
     segments.markDone(journal.append(ID, 1990, 1_752_577_200_000, trace));
@@ -27,7 +27,7 @@ function write(count: number, trace: Buffer | null): void {
   if (Math.floor(before / RECORDS) !== Math.floor(writtenCount / RECORDS)) journal.reclaim();
 }
 
-/** What the clock on the wall does not tell while other processes share the machine. */
+/** CPU time, because wall time is unreliable while other processes share the machine. */
 function cpuUs(times: number, run: () => void): string {
   const before = process.cpuUsage();
   for (let index = 0; index < times; index++) run();

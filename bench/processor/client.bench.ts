@@ -9,10 +9,9 @@ import { HttpProcessor } from '../../src/processor/client.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 
 /**
- * CPU time of one payment's call, on the thread and in the kernel for it, by calls at once: our client beside two
- * ways of undici's, a handler under `Pool.dispatch`, which our client was made of before it had connections of its
- * own, and `Pool.request`, the comfortable one. The processor is another process that answers at once, so that its
- * time is not counted.
+ * CPU time of a call for one payment, in the thread and the kernel, by number of concurrent calls. It compares our
+ * client with two ways to use undici: a handler under `Pool.dispatch` and the more convenient `Pool.request`. The
+ * processor is another process that answers at once, so its time does not count.
  */
 const CALLS_AT_ONCE = [1, 8, 10, 32] as const;
 const TIMEOUT_MS = 15_000;
@@ -27,7 +26,7 @@ const DISPATCH = {
 const HEADERS = { 'content-type': 'application/json' };
 const BODY = `{"correlationId":"${DISPATCH.correlationId}","amount":19.90,"requestedAt":"2025-07-15T12:34:56.000Z"}`;
 
-/** The cheapest processor there is: whatever comes in is one payment, and is answered. */
+/** The cheapest possible processor: answers every chunk it receives as one payment. */
 function answerForever(): void {
   const said = '{"message":"payment processed successfully"}';
   const answer = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${said.length}\r\n\r\n${said}`;
@@ -39,7 +38,7 @@ function answerForever(): void {
   process.on('disconnect', () => process.exit());
 }
 
-/** The least that a call over undici needs to say of its payment what ours does: a deadline, a status and a body. */
+/** The minimum for undici to match our client: a deadline, a status and a body. */
 class Handler implements Dispatcher.DispatchHandler {
   readonly #chunks: Buffer[] = [];
   readonly #timer: NodeJS.Timeout;

@@ -2,7 +2,7 @@ import assert from 'node:assert';
 import { Bench } from 'tinybench';
 import { ResponseReader, type ResponseSink } from '../../src/processor/response-reader.ts';
 
-/** What the reader takes of one response: that of a processor, with its length or in chunks, and come in two reads. */
+/** The cost of reading one response of a processor: with a length, chunked, and split into two reads. */
 const smoke = process.env['BENCH_SMOKE'] === '1';
 const RESPONSES = 1000;
 const LIMITS = { headBytes: 16_384, bodyBytes: 65_536 };
@@ -27,7 +27,7 @@ const sink: ResponseSink = {
   },
 };
 
-/** As many responses one after another, each read up to `cut`, and then the rest. */
+/** Reads that many responses, each first up to `cut` and then the rest. */
 function readAll(bytes: Buffer, cut: number): void {
   bodyBytes = 0;
   for (let number = 0; number < RESPONSES; number++) {

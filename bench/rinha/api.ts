@@ -3,8 +3,8 @@ import type { Record } from './record.ts';
 import { CALL_TIMEOUT_MS } from './scenario.ts';
 
 /**
- * An HTTP API as one actor of the run calls it: on a connection of its own, one call at a time, within the time
- * that the contest allows. Given a record, its answers count in the official latencies.
+ * An HTTP API called over a connection of its own, one call at a time, with the contest's timeout. If a record is given,
+ * the answers count in the official latencies.
  */
 export class Api {
   readonly #connection: Connection;

@@ -3,20 +3,20 @@ import type { AuditReport } from '../../src/audit/report.ts';
 import type { Deployment } from './deployment.ts';
 
 const OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024;
-/** An audit of all that a run has charged, at the rate of its calls. */
+/** Enough to audit every charge of a run at the audit's call rate. */
 const TIMEOUT_MS = 120_000;
 
-/** What follows `dinossauro`, or the file that is it. */
+/** The arguments after `dinossauro`, or after its main file. */
 export function auditArguments(fromMs: number): string[] {
   return ['audit', '--json', '--from', new Date(fromMs).toISOString()];
 }
 
-/** The settings that an audit needs beside those of an instance. */
+/** The settings that an audit needs in addition to those of an instance. */
 export function auditEnvironment(token: string): Readonly<Record<string, string>> {
   return { PROCESSOR_TOKENS: `default=${token},fallback=${token}` };
 }
 
-/** Runs an audit, and answers the report that it printed; its exit code says what the report says. */
+/** Runs an audit and resolves to the report it printed. Its exit code adds nothing to the report. */
 export function audited(
   file: string,
   args: readonly string[],
@@ -36,7 +36,7 @@ export function audited(
   });
 }
 
-/** An audit of a run, and if there could be none, why. */
+/** The audit of a run, or why there is none. */
 export type Audited =
   | { readonly kind: 'report'; readonly report: AuditReport }
   | { readonly kind: 'none'; readonly reason: string };
@@ -51,7 +51,7 @@ export async function auditRun(deployment: Deployment, fromMs: number): Promise<
   }
 }
 
-/** For one line of a report, and what follows it where the books differ. */
+/** The audit in one line of the report. */
 export function auditText(audit: Audited): string {
   if (audit.kind === 'none') return audit.reason;
   const { verdict, processors, differences, differenceCount, problems } = audit.report;

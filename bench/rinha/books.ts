@@ -7,7 +7,7 @@ import { type BooksRule, type PerProcessor, PROCESSORS } from './scenario.ts';
 import { inconsistency } from './score.ts';
 import { NO_BACKEND_SUMMARY, parseBackendSummary, windowQuery } from './summary.ts';
 
-/** The auditor: compares the backend's books with the processors' own, window by window. */
+/** The contest's auditor: compares the backend's summary with the processors' records, window by window. */
 export class Books {
   readonly #course: Course;
   readonly #backend: Api;
@@ -23,7 +23,7 @@ export class Books {
     };
   }
 
-  /** As every run begins: processors and backend without a payment. A backend that can't purge is left as it is. */
+  /** Empties processors and backend before a run. A backend that cannot purge is left as it is. */
   async open(): Promise<void> {
     const { token } = this.#course;
     for (const name of PROCESSORS) await this.#processors[name].setToken(token);
@@ -31,7 +31,7 @@ export class Books {
     await this.#backend.call('POST', '/purge-payments');
   }
 
-  /** Checks at once and then some time after the end of each check, while the scenario lasts. */
+  /** Checks at once, and again some time after each check, until the scenario ends. */
   async watch(): Promise<readonly Check[]> {
     const { scenario, clock, nowMs } = this.#course;
     const { intervalMs, fromAgoMs, toAgoMs, error } = scenario.books;
@@ -46,7 +46,7 @@ export class Books {
     }
   }
 
-  /** Both sides of [fromMs, toMs], asked at the same moment. What is not answered in time counts as zeros. */
+  /** Asks both sides about [fromMs, toMs] at the same time. A missing answer counts as zeros. */
   async compare(fromMs: number, toMs: number): Promise<Comparison> {
     const window = windowQuery(fromMs, toMs);
     const [ofDefault, ofFallback, answer] = await Promise.all([
@@ -71,11 +71,11 @@ export class Books {
 }
 
 export interface Comparison {
-  /** Everybody answered in time. */
+  /** Backend and processors all answered in time. */
   readonly answered: boolean;
   readonly backend: PerProcessor<Totals>;
   readonly processors: PerProcessor<Totals>;
-  /** How long the backend took. */
+  /** How long the backend took to answer. */
   readonly summaryMs: number;
 }
 

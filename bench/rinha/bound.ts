@@ -1,19 +1,19 @@
 import { conditionAt, type PerProcessor, type ProcessorName, type Scenario, type Stage } from './scenario.ts';
 
 /**
- * What a perfect backend would have earned in a run: one that costs no time, knows at every moment how each
- * processor is, and has no limit on calls in flight (the official 800 are never reached here: 603/s × 1 s).
+ * The profit of a perfect backend: it takes no time, always knows the state of each processor, and has no limit on calls
+ * in flight (the official limit of 800 is never reached here: 603/s × 1 s).
  *
- * A call to a processor that begins at `s` commits at `s + delay`, unless the processor fails then; none begins
- * while it fails. Everything has to be committed when the totals are read. A processor whose delay reaches the age
- * of the windows that are checked is not safe: what commits there carries a stamp inside a window that may be read
- * at that very moment, and no backend can be sure to have recorded it, which costs 35%.
+ * A call that begins at `s` commits at `s + delay`, unless the processor fails then; no call begins while it fails.
+ * Everything has to be committed when the totals are read. A processor is unsafe if its delay reaches the age of the
+ * checked windows: its charges fall into a window that may be read at that very moment, and no backend can be sure to
+ * have recorded them by then, which costs 35%.
  *
- * - *Hindsight* knows the stages to come: a payment waits for the default processor as long as that is able to
- *   take it before the totals are read, and goes to the other one only if not. It uses safe processors only.
- * - *Daring* is the same with unsafe processors too. No backend can earn more.
- * - *Patience* knows only the present: a payment waits `failoverDelayMs` for the default processor, and then takes
- *   whichever is usable first. The best patience is what a general policy could have had.
+ * - *Hindsight* knows all stages: a payment waits for the default processor if that can take it before the totals are
+ *   read, and goes to the other one otherwise. It uses safe processors only.
+ * - *Daring* also uses unsafe processors. No backend can earn more.
+ * - *Patience* knows only the present: a payment waits `failoverDelayMs` for the default processor, then takes the first
+ *   usable one. The best patience is what a general policy could have earned.
  */
 export interface Split extends PerProcessor<number> {
   readonly unsettled: number;
@@ -42,7 +42,7 @@ export function bound(scenario: Scenario, postedAtMs: readonly number[], totalsA
   };
 }
 
-/** The patience that would have earned most; of equals the shortest. */
+/** The most profitable delay; the shortest one if several are equal. */
 export function bestFailoverDelay(failover: Bound['failover']): Bound['failover'][number] | undefined {
   return failover.reduce<Bound['failover'][number] | undefined>(
     (best, each) => (best === undefined || each.profitCents > best.profitCents ? each : best),
@@ -78,7 +78,7 @@ function withFailoverDelay(run: Run, atMs: number, failoverDelayMs: number): Cho
   return commitsAtMs <= run.totalsAtMs ? name : 'unsettled';
 }
 
-/** The first call from `atMs` on that will be committed: at once, or when a stage begins. Infinity if none. */
+/** The first call since `atMs` that commits: at once, or when a stage begins. Infinity if there is none. */
 function firstCall(run: Run, processor: ProcessorName, atMs: number): Call {
   const beginnings = [atMs, ...run.stages.map((stage) => stage.atMs).filter((stageMs) => stageMs > atMs)];
   for (const beginsAtMs of beginnings) {

@@ -5,14 +5,14 @@ const ROOT = '/sys/fs/cgroup';
 const NS_PER_MS = 1_000_000;
 const US_PER_MS = 1_000;
 
-/** The control group of a container, of either version: what it has used, and how often its quota stopped it. */
+/** The cgroup (v1 or v2) of a container: the resources it has used, and how often its quota throttled it. */
 export class Cgroup {
   readonly #part: string;
-  /** Directory by controller; of version 2 one for all. */
+  /** Directory of a controller; version 2 has one for all. */
   readonly #directory: (controller: string) => string;
   readonly #unified = existsSync(`${ROOT}/cgroup.controllers`);
 
-  /** `pid`: any process of the container, read now; the group outlives it when the container restarts. */
+  /** `pid` is any process of the container. It is read only now, and the cgroup survives a restart of the container. */
   constructor(part: string, pid: number) {
     this.#part = part;
     const lines = readFileSync(`/proc/${pid}/cgroup`, 'latin1').trim().split('\n');
@@ -58,7 +58,7 @@ export class Cgroup {
     );
   }
 
-  /** What can't be read here, or is gone with its container, is empty. */
+  /** Empty if the file is unreadable or the container is gone. */
   #read(controller: string, file: string): string {
     try {
       return readFileSync(`${this.#directory(controller)}/${file}`, 'latin1');

@@ -1,4 +1,4 @@
-/** A chart over the time of a run, as SVG: areas on top of each other, stages as bands behind, marks before. */
+/** A chart over time, as SVG: stacked areas, stages as bands behind them, marks in front. */
 export interface Area {
   readonly name: string;
   /** A value that is not a number counts as zero. */
@@ -12,7 +12,7 @@ export interface CourseOfTime {
     readonly toMs: number;
     readonly bad: boolean;
     readonly label: string;
-    /** Written into the band. */
+    /** Shown in the band. */
     readonly caption: string;
   }[];
   readonly marks: readonly { readonly atMs: number; readonly label: string }[];
@@ -24,7 +24,7 @@ const LEFT = 48;
 const BOTTOM = 20;
 const TOP = 12;
 
-/** Areas have the same moments; the second stands on the first. At most two. Labels must need no escaping. */
+/** At most two areas, with the same timestamps; the second is stacked on the first. Labels must need no escaping. */
 export function chart(title: string, course: CourseOfTime, areas: readonly Area[]): string {
   const stacked = stack(areas);
   const peak = niceCeiling(Math.max(1, ...stacked.flatMap((points) => points.map((point) => point.top))));
@@ -75,14 +75,14 @@ function stack(areas: readonly Area[]): Span[][] {
   });
 }
 
-/** Along the tops, and back along the bottoms. */
+/** Along the tops, then back along the bottoms. */
 function outline(spans: readonly Span[], x: (atMs: number) => number, y: (value: number) => number): string {
   const tops = spans.map(({ atMs, top }) => `${x(atMs).toFixed(1)},${y(top).toFixed(1)}`);
   const bottoms = spans.map(({ atMs, bottom }) => `${x(atMs).toFixed(1)},${y(bottom).toFixed(1)}`);
   return spans.length === 0 ? '' : `M${[...tops, ...bottoms.reverse()].join('L')}Z`;
 }
 
-/** The least of 1, 2, 5, 10, 20, 50 … that is not below `value`. */
+/** The smallest of 1, 2, 5, 10, 20, 50 … that is at least `value`. */
 function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return ([1, 2, 5].find((step) => step * power >= value) ?? 10) * power;

@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Usage } from './deployment.ts';
 
 const STOP_TIMEOUT_MS = 15_000;
-/** Linux counts the CPU time of processes in hundredths of a second, whatever the kernel's own tick is. */
+/** Linux reports CPU time in hundredths of a second, whatever the kernel's tick rate. */
 const MS_PER_TICK = 10;
 
-/** A process of ours: started with its environment, stopped by its own id, and never left behind. */
+/** A child process that is stopped by its own id and never outlives this one. */
 export class Child {
   readonly part: string;
   readonly #process: ChildProcess;
@@ -37,7 +37,7 @@ export class Child {
     return this.#running;
   }
 
-  /** The end of what it printed. */
+  /** The last output of the process. */
   get said(): string {
     return this.#said;
   }
@@ -50,7 +50,7 @@ export class Child {
     clearTimeout(timer);
   }
 
-  /** With its children, all threads. Nothing once it has ended. */
+  /** Of all threads and children; empty once it has ended. */
   usage(): Usage {
     const pids = this.#process.pid === undefined ? [] : family(this.#process.pid);
     return {
@@ -78,18 +78,18 @@ function family(pid: number): number[] {
 }
 
 function cpuMs(pid: number): number {
-  // The name, in parentheses, may hold spaces; user and system time are the 12th and 13th field after it.
+  // The name in parentheses may contain spaces; user and system time are the 12th and 13th fields after it.
   const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * MS_PER_TICK;
 }
 
-/** What is its own: anonymous and shared memory, without the pages of files, which many may share. */
+/** Anonymous and shared memory, without file pages, which several processes may share. */
 function memoryBytes(pid: number): number {
   const lines = read(`/proc/${pid}/status`).matchAll(/^Rss(?:Anon|Shmem):\s+(\d+) kB/gm);
   return Array.from(lines).reduce((sum, line) => sum + Number(line[1]), 0) * 1_024;
 }
 
-/** Processes come and go: what can't be read is empty. */
+/** Empty if the process has ended meanwhile. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'latin1');

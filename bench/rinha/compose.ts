@@ -17,7 +17,7 @@ const TARGET = 'http://127.0.0.1:9999';
 const NETWORK = 'payment-processor';
 const PROCESSOR_URLS = { default: 'http://127.0.0.1:8001', fallback: 'http://127.0.0.1:8002' };
 
-/** The deployment as it is deployed, limits and all, with simulated processors in containers beside it. */
+/** The real deployment with its limits, and simulated processors in containers beside it. */
 export async function composeSite(clock: Clock, fees: PerProcessor<number>, token: string): Promise<Site> {
   const environment = {
     FEE_DEFAULT: String(fees.default),
@@ -39,7 +39,7 @@ export async function composeSite(clock: Clock, fees: PerProcessor<number>, toke
   return { name: 'compose', processors: PROCESSOR_URLS, open: (kind) => open(clock, kind, token), close };
 }
 
-/** The network that deployment and processors share, unless it is there already. Gives what removes it again. */
+/** Creates the shared network unless it exists. Returns a function that removes it again. */
 async function makeNetwork(): Promise<() => Promise<void>> {
   const names = await execute('docker', ['network', 'ls', '--format', '{{.Name}}']);
   if (names.split('\n').includes(NETWORK)) return async () => undefined;
@@ -72,7 +72,7 @@ function answering(clock: Clock, url: string, question: Question): Promise<void>
   return ready(url, question, { clock, timeoutMs: READY_TIMEOUT_MS, alive: () => true });
 }
 
-/** One compose project, up. */
+/** A running compose project. */
 class Project {
   readonly #command: readonly string[];
   readonly #environment: NodeJS.ProcessEnv;
@@ -82,7 +82,7 @@ class Project {
     this.#environment = environment;
   }
 
-  /** Starts it from nothing: what an earlier run left is taken down first, with its volumes. */
+  /** Starts from scratch: first removes what an earlier run left, including volumes. */
   static async up(
     name: string,
     files: readonly string[],
@@ -104,7 +104,7 @@ class Project {
     await this.#compose('down', '--volumes', '--remove-orphans');
   }
 
-  /** The control group of each container. */
+  /** The cgroup of each container. */
   async groups(): Promise<Cgroup[]> {
     const ids = (await this.#compose('ps', '-q')).split(/\s+/).filter(Boolean);
     const format = '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Pid}}';
@@ -115,7 +115,7 @@ class Project {
     });
   }
 
-  /** In a container of its own beside the instances, so that what it takes is not theirs. */
+  /** Runs in a container of its own, so that its resources do not count as the instances'. */
   audit(fromMs: number, token: string): Promise<string> {
     const [file = '', ...before] = this.#command;
     const settings = Object.entries(auditEnvironment(token)).flatMap(([name, value]) => [
@@ -127,7 +127,7 @@ class Project {
     return audited(file, [...before, ...once, ...program], this.#environment);
   }
 
-  /** The end of what its containers printed. */
+  /** The last output of its containers. */
   said(): Promise<string> {
     return this.#compose('logs', '--no-color', '--tail', '20');
   }
@@ -138,7 +138,7 @@ class Project {
   }
 }
 
-/** The plugin where it is installed, else the program; both with limits taken from `deploy`. */
+/** The compose plugin if installed, otherwise the program; both apply the limits under `deploy`. */
 async function composeCommand(): Promise<string[]> {
   const candidates = [
     ['docker', 'compose'],
@@ -149,15 +149,15 @@ async function composeCommand(): Promise<string[]> {
       await execute(file, [...args, 'version']);
       return [file, ...args];
     } catch {
-      // Not this one.
+      // Not installed: try the next one.
     }
   }
-  throw new Error('--compose needs Docker and its compose');
+  throw new Error('--compose needs Docker with docker compose or docker-compose');
 }
 
 const OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024;
 
-/** What it printed; throws with what it complained of. */
+/** Resolves to standard output; rejects with standard error. */
 async function execute(file: string, args: readonly string[], env = process.env): Promise<string> {
   const options = { env, maxBuffer: OUTPUT_LIMIT_BYTES };
   const { stdout } = await promisify(execFile)(file, args, options);

@@ -2,8 +2,8 @@ import { strict as assert } from 'node:assert';
 import { connect, type Socket } from 'node:net';
 
 /**
- * One kept-alive HTTP/1.1 connection that carries one request at a time, as each virtual user has its own. Written
- * on sockets because it shares two cores with what it measures: it costs a third of `node:http`.
+ * A keep-alive HTTP/1.1 connection of one virtual user, with one request at a time. It uses plain sockets, a third of
+ * the cost of `node:http`, because it shares two cores with what it measures.
  */
 export class Connection {
   readonly #host: string;
@@ -18,8 +18,8 @@ export class Connection {
   }
 
   /**
-   * Sends the bytes of one request and resolves with its answer; never rejects. The duration is that of the
-   * exchange, without the time a new connection takes. Status 0: none came in time, or the connection broke.
+   * Sends a request and resolves with its answer; never rejects. The duration excludes the time to open a connection.
+   * Status 0: no answer in time, or the connection broke.
    */
   exchange(request: string, timeoutMs: number): Promise<Answer> {
     assert(this.#exchange === undefined, 'one request at a time');
@@ -40,7 +40,7 @@ export class Connection {
     this.#socket = socket;
     socket.on('connect', () => this.#opened(socket));
     socket.on('data', (chunk) => this.#take(socket, chunk));
-    // What broke shows in the close that follows, and is no more than an unanswered request.
+    // A `close` event follows, and the request counts as unanswered.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       if (this.#socket === socket) this.#fail();
@@ -100,11 +100,11 @@ interface Exchange {
 interface Response {
   readonly status: number;
   readonly body: string;
-  /** The server will not take another request on this connection. */
+  /** The server takes no further request on this connection. */
   readonly closes: boolean;
 }
 
-/** The response that `text` (latin1) holds, or undefined while more of it is to come. */
+/** The response in `text` (latin1), or undefined if it is incomplete. */
 export function parseResponse(text: string): Response | undefined {
   const headEnd = text.indexOf('\r\n\r\n');
   if (headEnd < 0) return undefined;

@@ -9,11 +9,11 @@ export interface Course {
   readonly target: string;
   /** URLs of the processors. */
   readonly processors: PerProcessor<string>;
-  /** Opens the processors' administrative API. */
+  /** Authenticates at the processors' administrative API. */
   readonly token: string;
   readonly clock: Clock;
   readonly newId: () => string;
   readonly record: Record;
-  /** Milliseconds since the run began. */
+  /** Milliseconds since the start of the run. */
   readonly nowMs: () => number;
 }

@@ -1,6 +1,6 @@
 import type { PerProcessor } from './scenario.ts';
 
-/** Where a run takes place: the two processors, and deployments that are brought up before them, one at a time. */
+/** Where a run takes place: two processors, and one deployment at a time that uses them. */
 export interface Site {
   readonly name: string;
   /** URLs. */
@@ -15,24 +15,21 @@ export type Kind = 'gateway' | 'floor';
 export interface Deployment {
   /** URL of the load balancer. */
   readonly target: string;
-  /** What each part has used so far; empty where it can't be read. */
+  /** The resources that each part has used so far; empty if unreadable. */
   usage(): readonly Usage[];
-  /**
-   * Audits payments stamped from then on, and answers the report in JSON; null: not here. Rejects with what the
-   * audit complained of.
-   */
+  /** Audits payments stamped since `fromMs`. Resolves to the JSON report, or null if there is no audit here. */
   audit(fromMs: number): Promise<string | null>;
   close(): Promise<void>;
 }
 
-/** A part is a container, or a process with its children. Null: can't be read here. */
+/** A part is a container, or a process with its children. Null: unreadable here. */
 export interface Usage {
   readonly part: string;
-  /** Since it began. */
+  /** Since its start. */
   readonly cpuMs: number;
-  /** Periods of its CPU quota since it began, and those in which it ran out of it. */
+  /** Periods of its CPU quota since its start, and those in which the quota was exhausted. */
   readonly periods: number | null;
   readonly throttledPeriods: number | null;
-  /** Without the file cache that can be dropped. */
+  /** Without reclaimable file cache. */
   readonly memoryBytes: number | null;
 }

@@ -2,8 +2,8 @@ import { parseAddress } from '../../src/core/address.ts';
 import { createApp, listen } from '../../src/http/uws.ts';
 
 /**
- * The floor: an instance that answers and does nothing. What a deployment costs with it is what nginx, the sockets
- * and the limits cost; reports quote latency and CPU time as a ratio to that. `LISTEN` as in the gateway.
+ * The floor: an instance that only answers. A deployment of it costs what nginx, the sockets and the limits cost;
+ * reports give latency and CPU time as a ratio to that. `LISTEN` works as in the gateway.
  */
 const EMPTY_SUMMARY =
   '{"default":{"totalRequests":0,"totalAmount":0},"fallback":{"totalRequests":0,"totalAmount":0}}';
@@ -20,7 +20,7 @@ app.any('/*', (response) => {
 });
 
 const address = parseAddress(process.env['LISTEN'] ?? '127.0.0.1:9999');
-if (address === null) throw new Error('LISTEN is `host:port` or `unix:/path`');
+if (address === null) throw new Error('LISTEN is invalid: expected `host:port` or `unix:/path`');
 const listened = await listen(app, address);
 if (listened.kind === 'failed') throw new Error(listened.reason);
 

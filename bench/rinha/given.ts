@@ -1,7 +1,7 @@
 import type { Site } from './deployment.ts';
 import type { PerProcessor } from './scenario.ts';
 
-/** A deployment and processors that somebody else has brought up, and will bring down. */
+/** A deployment and processors that are already running; this program neither starts nor stops them. */
 export function givenSite(target: string, processors: PerProcessor<string>): Site {
   return {
     name: target,

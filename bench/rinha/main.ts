@@ -15,19 +15,19 @@ import { type Result, run } from './run.ts';
 
 const PROGRESS_EVERY_SECONDS = 10;
 
-/** `dinossauro rinha`. The exit code. */
+/** `dinossauro rinha`. Resolves to the exit code. */
 export default async function rinha(values: RinhaValues): Promise<number> {
   const reading = readOptions(values);
   if (reading.kind === 'ok') {
     const code = await play(reading.options);
-    // After a failure or an interruption users may still be posting.
+    // After a failure or an interruption, users may still be posting.
     process.exit(code);
   }
   console.error(`dinossauro: ${reading.reason} (see dinossauro rinha --help)`);
   return MISUSED;
 }
 
-/** Plays every round, reports, and takes down whatever it has brought up. The exit code. */
+/** Runs every round, reports, and stops everything it started. Resolves to the exit code. */
 async function play(options: Options): Promise<number> {
   const interrupted = interruption();
   const open: { close(): Promise<void> }[] = [];
@@ -56,7 +56,7 @@ function openSite({ site, scenario, target, processors, token }: Options): Promi
   }
 }
 
-/** `open` holds, at every moment, what has to be closed. */
+/** `open` always contains what has to be closed. */
 async function rounds(options: Options, site: Site, open: { close(): Promise<void> }[]): Promise<Result[]> {
   const results: Result[] = [];
   for (let round = 0; round < options.rounds; round++) {
@@ -88,7 +88,7 @@ function report({ kinds, jsonFile, htmlFile }: Options, results: readonly Result
   if (kinds.length > 1) console.log(comparisonLines(results).join('\n'));
   if (jsonFile !== undefined) writeFileSync(jsonFile, JSON.stringify(results, null, 1));
   writeFileSync(htmlFile, page(results));
-  console.log(`The run over time: ${htmlFile}`);
+  console.log(`Charts: ${htmlFile}`);
 }
 
 function showProgress(course: Course): void {

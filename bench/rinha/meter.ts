@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Deployment, Usage } from './deployment.ts';
 
 /**
- * Measures what a deployment uses between `start` and `stop`, in all and per payment accepted in between. `sample`,
- * now and then, finds the peaks of memory.
+ * Measures what a deployment uses between `start` and `stop`, in total and per accepted payment. Calls of `sample` in
+ * between find the memory peaks.
  */
 export class Meter {
   readonly #deployment: Deployment;
@@ -51,12 +51,12 @@ export class Meter {
 }
 
 export interface Metered {
-  /** Empty where nothing can be read. */
+  /** Empty if unreadable. */
   readonly parts: readonly MeteredPart[];
   readonly cpuPerPaymentUs: number;
-  /** Of all parts together, at one moment. */
+  /** The highest sum over all parts. */
   readonly peakBytes: number;
-  /** Of the host's CPU time, what it gave to others. */
+  /** The share of CPU time that the hypervisor gave to other machines. */
   readonly stealShare: number;
 }
 
@@ -64,7 +64,7 @@ export interface MeteredPart {
   readonly part: string;
   readonly cpuMs: number;
   readonly cpuPerPaymentUs: number;
-  /** Null: it has no quota, or it can't be read. */
+  /** Null: no quota, or unreadable. */
   readonly throttledShare: number | null;
   readonly peakBytes: number;
 }
@@ -85,7 +85,7 @@ function difference(
   };
 }
 
-/** user, nice, system, idle, iowait, irq, softirq, steal: ticks of all CPUs since the host began. */
+/** Ticks of all CPUs since boot: user, nice, system, idle, iowait, irq, softirq, steal. */
 function hostTicks(): readonly number[] {
   const line = readFileSync('/proc/stat', 'latin1').split('\n', 1)[0] ?? '';
   return line.trim().split(/\s+/).slice(1, 9).map(Number);

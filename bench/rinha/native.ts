@@ -12,13 +12,13 @@ import type { PerProcessor } from './scenario.ts';
 
 const READY_TIMEOUT_MS = 15_000;
 const INSTANCES = ['gateway-1', 'gateway-2'] as const;
-/** Of each Node; the second one as in the image. */
+/** Flags of each Node process; the second one as in the image. */
 const FLAGS = ['--disable-warning=ExperimentalWarning', '--no-memory-reducer'];
 const SOURCE = join(import.meta.dirname, '../..');
 
 /**
- * Everything as processes of this machine, on free loopback ports and in a temporary directory that goes with
- * them: the deployment's own nginx configuration and instances, without its limits.
+ * Runs everything as local processes, on free loopback ports and in a temporary directory: the deployment's nginx
+ * configuration and instances, without its limits.
  */
 export async function nativeSite(clock: Clock, fees: PerProcessor<number>, token: string): Promise<Site> {
   const atDefault = await startProcessor(clock, 'default', fees.default, token);
@@ -51,7 +51,7 @@ async function open(
   token: string,
 ): Promise<Deployment> {
   const directory = mkdtempSync(join(tmpdir(), 'rinha-'));
-  // Started by root, nginx serves as another user, who has to reach the sockets in it.
+  // Under root, nginx workers run as another user, which has to reach the sockets in it.
   chmodSync(directory, 0o711);
   const sockets = INSTANCES.map((name) => join(directory, `${name}.sock`));
   const port = await freePort();
@@ -150,7 +150,7 @@ async function answering(
   try {
     await ready(url, question, { clock, timeoutMs: READY_TIMEOUT_MS, alive });
   } catch (error) {
-    // Those that ended know why; when none has, any of them may.
+    // Prefer the output of processes that ended; otherwise show all of it.
     const ended = children.filter((child) => !child.running);
     const said = (ended.length > 0 ? ended : children).map(({ part, said }) => `${part}:\n${said.trimEnd()}`);
     throw new Error(said.join('\n'), { cause: error });
@@ -158,7 +158,7 @@ async function answering(
 }
 
 async function stopAll(children: readonly Child[]): Promise<void> {
-  // The load balancer first, then those it balances, and what they need last.
+  // The load balancer first, then the instances, then what they depend on.
   for (const child of children.toReversed()) await child.stop();
 }
 

@@ -1,6 +1,6 @@
 /**
- * The deployment's own nginx configuration, moved: to sockets and temporary files in a directory, and a free port
- * on loopback. Everything else stays as it is deployed, since it is what is measured.
+ * Moves the deployment's nginx configuration to sockets and temporary files in a directory and to a free loopback port.
+ * Everything else stays as deployed, because it is what is measured.
  */
 export function adapted(deployed: string, place: Place): string {
   const { directory, sockets, port } = place;
@@ -15,7 +15,7 @@ export function adapted(deployed: string, place: Place): string {
 
 export interface Place {
   readonly directory: string;
-  /** One for each `server` of the upstream, in its order. */
+  /** One per `server` of the upstream, in order. */
   readonly sockets: readonly string[];
   readonly port: number;
 }

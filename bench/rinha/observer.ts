@@ -6,8 +6,8 @@ import { ProcessorAdmin } from './processor-admin.ts';
 const SECOND_MS = 1_000;
 
 /**
- * Looks on, once a second, until `ended`: what the processors hold, what the deployment uses. Its calls are not
- * among those of the contest and count nowhere.
+ * Until `ended`, records once a second what the processors have charged and what the deployment uses. Its calls are not
+ * part of the contest and do not count in any figure.
  */
 export async function observe(
   course: Course,

@@ -8,7 +8,7 @@ export interface Options {
   readonly target: string;
   readonly processors: PerProcessor<string>;
   readonly token: string;
-  /** What runs, in turn, in each round. */
+  /** What each round runs, in this order. */
   readonly kinds: readonly Kind[];
   readonly rounds: number;
   readonly jsonFile: string | undefined;
@@ -17,7 +17,7 @@ export interface Options {
 
 export type OptionsReading =
   | { readonly kind: 'ok'; readonly options: Options }
-  /** They are good each by itself, but not together. */
+  /** Each option is valid, but not their combination. */
   | { readonly kind: 'wrong'; readonly reason: string };
 
 export function readOptions(values: RinhaValues): OptionsReading {

@@ -4,7 +4,7 @@ import { comparisonLines, figures, partLine } from './report.ts';
 import type { Result } from './run.ts';
 import { type Condition, describe } from './scenario.ts';
 
-/** The runs over time as one HTML page that loads nothing else, light or dark as the reader's machine is. */
+/** The runs over time as one self-contained HTML page, in the reader's light or dark theme. */
 export function page(results: readonly Result[]): string {
   const compares = new Set(results.map((result) => result.kind)).size > 1;
   const comparison = compares ? `<pre>${escaped(comparisonLines(results).join('\n'))}</pre>` : '';
@@ -54,7 +54,7 @@ ${chart('settled a second', course, [
 ])}`;
 }
 
-/** The delay, struck out when it ends in a failure. */
+/** The delay, struck through if the processor fails. */
 function brief({ delayMs, failing }: Condition): string {
   return failing ? `<tspan text-decoration="line-through">${delayMs}</tspan>` : String(delayMs);
 }

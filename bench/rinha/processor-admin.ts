@@ -3,12 +3,12 @@ import type { Record } from './record.ts';
 import type { Condition } from './scenario.ts';
 import { type ProcessorSummary, parseSummary } from './summary.ts';
 
-/** One processor, through its administrative API. */
+/** The administrative API of a processor. */
 export class ProcessorAdmin {
   readonly #url: string;
   readonly #api: Api;
 
-  /** Given a record, its calls count in the official latencies. */
+  /** If a record is given, the calls count in the official latencies. */
   constructor(url: string, token: string, record?: Record) {
     this.#url = url;
     this.#api = new Api(url, `X-Rinha-Token: ${token}\r\n`, record);
@@ -30,7 +30,7 @@ export class ProcessorAdmin {
     await this.#must('POST', '/admin/purge-payments');
   }
 
-  /** What it holds with a stamp in [from, to], or all it holds; undefined when it did not answer in time. */
+  /** Its payments stamped in [from, to], or all of them; undefined if it did not answer in time. */
   async summary(window = ''): Promise<ProcessorSummary | undefined> {
     const answer = await this.#api.call('GET', `/admin/payments-summary${window}`);
     return answer.status === 200 ? parseSummary(answer.body) : undefined;
@@ -40,11 +40,13 @@ export class ProcessorAdmin {
     this.#api.close();
   }
 
-  /** A run in which a processor can't be set as the scenario says is no run. */
+  /** A run is invalid if a processor cannot be configured as the scenario requires. */
   async #must(method: 'POST' | 'PUT', path: string, body?: string): Promise<void> {
     const { status } = await this.#api.call(method, path, body);
     if (status < 200 || status >= 300) {
-      throw new Error(`${method} ${this.#url}${path} answered ${status || 'nothing'}`);
+      throw new Error(
+        `${method} ${this.#url}${path} failed: ${status === 0 ? 'no answer' : `HTTP ${status}`}`,
+      );
     }
   }
 }

@@ -2,10 +2,10 @@ import { type Clock, sleep } from '../../src/core/clock.ts';
 import { Api } from './api.ts';
 
 const POLL_MS = 100;
-/** A load balancer asks its instances in turns: this many in a row, and every one of two has been asked. */
+/** A load balancer alternates between instances: after this many answers, both of two have been asked. */
 const ANSWERS_IN_A_ROW = 4;
 
-/** Waits until `question` is answered as it should several times in a row; throws after `timeoutMs`, or when `alive` says no. */
+/** Waits for the expected answer several times in a row. Throws after `timeoutMs`, or when `alive` returns false. */
 export async function ready(url: string, question: Question, wait: Wait): Promise<void> {
   const { clock, timeoutMs, alive } = wait;
   const api = new Api(url, '');
@@ -14,7 +14,7 @@ export async function ready(url: string, question: Question, wait: Wait): Promis
   for (let inARow = 0; inARow < ANSWERS_IN_A_ROW; ) {
     if (clock.monotonicMs() > untilMs || !alive()) {
       api.close();
-      throw new Error(`${url}${question.path} answers ${last || 'nothing'}`);
+      throw new Error(`${url}${question.path}: expected ${question.status}, got ${last || 'no answer'}`);
     }
     last = (await api.call('GET', question.path)).status;
     inARow = last === question.status ? inARow + 1 : 0;
@@ -30,7 +30,7 @@ export interface Question {
 
 export const GATEWAY_READY: Question = { path: '/readyz', status: 200 };
 
-/** A payment that nobody made. The processors' health would be the question, had it not a limit of its own. */
+/** A payment that does not exist. The health endpoint of the processors is rate-limited, so it is not used. */
 export const PROCESSOR_READY: Question = {
   path: '/payments/00000000-0000-0000-0000-000000000000',
   status: 404,

@@ -2,8 +2,8 @@ import type { PerProcessor } from './scenario.ts';
 import { percentile } from './score.ts';
 
 /**
- * What happened in a run, while it happens: posts, latencies, what has settled, second by second. Times are
- * milliseconds since the run began, on the clock that is handed in.
+ * Records a run while it happens: posts, latencies and settled payments, second by second. Times are milliseconds since
+ * the start of the run, on the given clock.
  */
 export class Record {
   readonly #nowMs: () => number;
@@ -64,7 +64,7 @@ export class Record {
     }
   }
 
-  /** An answer of any kind. As in the official figure, those that are not 2xx or 3xx have no latency. */
+  /** Any answer. As in the official figure, only 2xx and 3xx have a latency. */
   answered(status: number, durationMs: number): void {
     if (status < 200 || status >= 400 || this.#nowMs() < this.#warmUpMs) return;
     this.#latenciesMs.push(durationMs);
@@ -100,9 +100,9 @@ export interface Second {
   readonly users: number;
   readonly accepted: number;
   readonly failed: number;
-  /** NaN when nothing was answered. */
+  /** NaN if there were no answers. */
   readonly p99Ms: number;
-  /** Since the beginning, as the processors say. */
+  /** Since the start of the run, according to the processors. */
   readonly settled: PerProcessor<number>;
   readonly backlog: number;
 }

@@ -6,7 +6,7 @@ import type { Result } from './run.ts';
 import { conditionAt, describe, PROCESSORS } from './scenario.ts';
 import { percentile } from './score.ts';
 
-/** One line of a run that goes on. */
+/** The progress of a run, in one line. */
 export function progressLine({ scenario, record, nowMs }: Course): string {
   const atMs = nowMs();
   const [atDefault, atFallback] = PROCESSORS.map((name) =>
@@ -24,7 +24,7 @@ export function progressLine({ scenario, record, nowMs }: Course): string {
   ].join('  ');
 }
 
-/** The report of one run, in lines. */
+/** The report of a run, as lines. */
 export function reportLines(result: Result): string[] {
   return [
     `${result.scenario.name} on ${result.site}${result.kind === 'floor' ? ', floor' : ''}`,
@@ -34,7 +34,7 @@ export function reportLines(result: Result): string[] {
   ];
 }
 
-/** Name and value of everything that is worth a line, for terminal and page. */
+/** The names and values to report, for terminal and page. */
 export function figures(result: Result): [name: string, value: string][] {
   const { latencies, metered } = result;
   return [
@@ -46,9 +46,9 @@ export function figures(result: Result): [name: string, value: string][] {
     ],
     [
       'CPU per payment',
-      metered.parts.length === 0 ? 'not read here' : `${metered.cpuPerPaymentUs.toFixed(0)} µs`,
+      metered.parts.length === 0 ? 'not measured here' : `${metered.cpuPerPaymentUs.toFixed(0)} µs`,
     ],
-    ['peak memory', metered.peakBytes === 0 ? 'not read here' : megabytes(metered.peakBytes)],
+    ['peak memory', metered.peakBytes === 0 ? 'not measured here' : megabytes(metered.peakBytes)],
     [
       'host steal',
       `${percent(metered.stealShare)}; the harness took ${percent(result.harnessCpuShare)} of a core`,
@@ -82,11 +82,11 @@ function scoreFigures(result: Result): [name: string, value: string][] {
 export function partLine(part: MeteredPart): string {
   const throttled =
     part.throttledShare === null ? '' : `, ${percent(part.throttledShare)} of periods throttled`;
-  const cpu = `${part.cpuPerPaymentUs.toFixed(0)} µs a payment`;
-  return `${part.part.padEnd(16)} ${cpu}${throttled}, ${megabytes(part.peakBytes)} at most`;
+  const cpu = `${part.cpuPerPaymentUs.toFixed(0)} µs per payment`;
+  return `${part.part.padEnd(16)} ${cpu}${throttled}, ${megabytes(part.peakBytes)} peak`;
 }
 
-/** Gateway and floor in turns: what each turn showed, and the median of its ratios. */
+/** Compares gateway and floor turn by turn, with the median of the ratios. */
 export function comparisonLines(results: readonly Result[]): string[] {
   const gateways = results.filter((result) => result.kind === 'gateway');
   const floors = results.filter((result) => result.kind === 'floor');
@@ -147,7 +147,7 @@ function inconsistencies(result: Result): number {
   return result.checks.reduce((sum, check) => sum + check.errorCount, 0);
 }
 
-/** A backend that lags goes on settling while it is asked, and may then differ without being wrong. */
+/** A backend that lags still settles while it is asked, so a difference is not necessarily an error. */
 function booksText({ backend, processors }: Result): string {
   const differing = PROCESSORS.filter((name) => backend[name].amountCents !== processors[name].amountCents);
   if (differing.length === 0) return 'agree with the processors';

@@ -14,10 +14,10 @@ import { type Score, score } from './score.ts';
 import { playStages } from './stages.ts';
 import { postAll } from './users.ts';
 
-/** The totals of the score are those from a little before the run until the moment they are read. */
+/** The score's totals cover the run, starting this much before it. */
 const TOTALS_MARGIN_MS = 10_000;
 
-/** One run of a scenario against one deployment: purged, played, counted, scored. Throws when it can't be played. */
+/** Runs a scenario against a deployment and scores it. Throws if the scenario cannot be run. */
 export async function run(setting: Setting): Promise<Result> {
   const { scenario, deployment, clock } = setting;
   const meter = new Meter(deployment);
@@ -100,20 +100,20 @@ export interface Result {
   readonly acceptedCount: number;
   readonly failedCount: number;
   readonly fees: PerProcessor<number>;
-  /** When the run was over. */
+  /** At the end of the run. */
   readonly backend: PerProcessor<Totals>;
   readonly processors: PerProcessor<Totals>;
   readonly latencies: Latencies;
   readonly checks: readonly Check[];
   readonly seconds: readonly Second[];
   readonly metered: Metered;
-  /** After the end, and in none of the figures. */
+  /** Made after the run; does not affect the figures. */
   readonly audit: Audited;
-  /** Of one core. */
+  /** As a share of one core. */
   readonly harnessCpuShare: number;
 }
 
-/** Makes both processors well, whatever an earlier run left, and says what they charge. */
+/** Resets both processors to healthy and returns their fees. */
 async function reset({ processors, token }: Course): Promise<PerProcessor<number>> {
   const fees = { default: 0, fallback: 0 };
   for (const name of ['default', 'fallback'] as const) {
@@ -122,7 +122,8 @@ async function reset({ processors, token }: Course): Promise<PerProcessor<number
     await admin.setFailure({ delayMs: 0, failing: false });
     const summary = await admin.summary();
     admin.close();
-    if (summary === undefined) throw new Error(`processor ${name} at ${processors[name]} gives no summary`);
+    if (summary === undefined)
+      throw new Error(`processor ${name} at ${processors[name]} returned no summary`);
     fees[name] = summary.fee;
   }
   return fees;

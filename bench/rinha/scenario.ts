@@ -1,28 +1,28 @@
 /**
- * The official scenarios as data: who posts when, what happens to the processors, how the books are checked, and
- * where the totals of the score come from. Times are milliseconds since the run began.
+ * The official scenarios as data: the users, what happens to the processors, how the summaries are checked, and the
+ * source of the score's totals. Times are milliseconds since the start of the run.
  */
 export interface Scenario {
   readonly name: string;
   readonly durationMs: number;
-  /** Virtual users at the beginning and at the end; between them their number grows linearly. */
+  /** Virtual users at the start and at the end; their number grows linearly in between. */
   readonly usersFrom: number;
   readonly usersTo: number;
-  /** What a user sleeps between two posts. */
+  /** How long a user sleeps between two posts. */
   readonly sleepMs: number;
   /**
-   * `answer`: it sleeps from the last answer on, as the contest has it. `post`: from the last post on, so that the
-   * rate is the same whatever the answers take.
+   * `answer`: a user sleeps after the last answer, as in the contest. `post`: after the last post, so that the rate does
+   * not depend on latency.
    */
   readonly sleepsFrom: 'answer' | 'post';
   readonly amountCents: number;
-  /** Shares of the amount, such as 0.05. */
+  /** As a share of the amount, such as 0.05. */
   readonly fees: PerProcessor<number>;
   readonly stages: readonly Stage[];
   readonly books: BooksRule;
-  /** Whose count the score is computed from. */
+  /** Whose totals the score uses. */
   readonly totalsFrom: 'backend' | 'processors';
-  /** What happens before this moment is neither in the latencies nor in the CPU time. */
+  /** Latencies and CPU time count only after this time. */
   readonly warmUpMs: number;
 }
 
@@ -35,14 +35,14 @@ export interface Condition {
   readonly failing: boolean;
 }
 
-/** From `atMs` on, until the next stage, the processors behave like this. */
+/** How the processors behave from `atMs` until the next stage. */
 export interface Stage extends PerProcessor<Condition> {
   readonly atMs: number;
 }
 
 /**
- * Every `intervalMs` backend and processors are asked for [now - fromAgoMs, now - toAgoMs]. `net`: the error is
- * |Δdefault + Δfallback|; `gross`: it is |Δdefault| + |Δfallback|.
+ * Every `intervalMs`, backend and processors are asked about [now - fromAgoMs, now - toAgoMs]. The error is
+ * |Δdefault + Δfallback| for `net` and |Δdefault| + |Δfallback| for `gross`.
  */
 export interface BooksRule {
   readonly intervalMs: number;
@@ -51,7 +51,7 @@ export interface BooksRule {
   readonly error: 'net' | 'gross';
 }
 
-/** What a run of the contest allows any of its calls, to the backend or to the processors. */
+/** The contest's timeout for all calls, to the backend and to the processors. */
 export const CALL_TIMEOUT_MS = 1_500;
 
 export const preview: Scenario = {
@@ -102,7 +102,7 @@ export const final: Scenario = {
   warmUpMs: 0,
 };
 
-/** No contest, a measurement: the same rate all along, processors that answer in 5 ms. */
+/** Not a contest but a measurement: a constant rate, and processors that answer in 5 ms. */
 export function steady(perSecond: number, seconds: number): Scenario {
   return {
     ...preview,
@@ -117,8 +117,8 @@ export function steady(perSecond: number, seconds: number): Scenario {
 }
 
 /**
- * The same shape in another time: ramp, stages and checks shrink; users, delays and the ages of the windows that
- * are checked don't, since they say how fast a backend has to be.
+ * The same scenario in less time: ramp, stages and checks shrink. Users, delays and the ages of the checked windows do
+ * not, because they determine how fast a backend has to be.
  */
 export function scaled(scenario: Scenario, seconds: number): Scenario {
   const factor = (seconds * 1_000) / scenario.durationMs;
@@ -131,8 +131,8 @@ export function scaled(scenario: Scenario, seconds: number): Scenario {
 }
 
 /**
- * When user number `index` (from 0) posts for the first time. Those who are there from the beginning spread over
- * one sleep, so that a steady run is steady and not a herd.
+ * When user number `index` (from 0) posts for the first time. Users present from the start are spread over one sleep,
+ * so that they do not all post at once.
  */
 export function userStartsAtMs(scenario: Scenario, index: number): number {
   const { usersFrom, usersTo, durationMs, sleepMs } = scenario;
@@ -140,7 +140,7 @@ export function userStartsAtMs(scenario: Scenario, index: number): number {
   return ((index + 1 - usersFrom) / (usersTo - usersFrom)) * durationMs;
 }
 
-/** What holds at `atMs`; before the first stage both processors are well. */
+/** The condition at `atMs`; before the first stage both processors are healthy. */
 export function conditionAt(stages: readonly Stage[], processor: ProcessorName, atMs: number): Condition {
   const current = stages.findLast((each) => each.atMs <= atMs);
   return current?.[processor] ?? well(0);

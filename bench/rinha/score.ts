@@ -1,27 +1,27 @@
 import type { Totals } from '../../src/core/payment.ts';
 import { type PerProcessor, PROCESSORS } from './scenario.ts';
 
-/** The official score, from what was counted. Pure. */
+/** Input of the official score. */
 export interface Counted {
   readonly acceptedCount: number;
   readonly totals: PerProcessor<Totals>;
-  /** Shares of the amount, as the processors report them. */
+  /** As a share of the amount, as reported by the processors. */
   readonly fees: PerProcessor<number>;
   readonly p99Ms: number;
   readonly inconsistencyCount: number;
 }
 
 export interface Score {
-  /** The score, in cents: profit with bonus and fine. */
+  /** The score in cents: profit with bonus and fine. */
   readonly cents: number;
   readonly amountCents: number;
   readonly feeCents: number;
   readonly profitCents: number;
   readonly p99Ms: number;
-  /** Shares of the profit, such as 0.2 and 0.35. */
+  /** As a share of the profit, such as 0.2 or 0.35. */
   readonly bonus: number;
   readonly fine: number;
-  /** Accepted and not in the totals. Below zero the entry is disqualified. */
+  /** Payments accepted but missing from the totals. A negative lag disqualifies the entry. */
   readonly lagCount: number;
   readonly disqualified: boolean;
 }
@@ -52,12 +52,12 @@ export function score(counted: Counted): Score {
   };
 }
 
-/** Two per cent of the profit for each millisecond below 11, in whole per cent, none above. */
+/** Two percent of the profit per millisecond below 11, rounded to whole percent; none above. */
 export function bonusFor(p99Ms: number): number {
   return Math.max(0, roundHalfUp((BONUS_BELOW_MS - p99Ms) * BONUS_PER_MS, 2));
 }
 
-/** How far a summary is from what the processors hold, in payments. */
+/** How many payments a summary differs from the processors' records by. */
 export function inconsistency(
   backend: PerProcessor<number>,
   processors: PerProcessor<number>,
@@ -68,7 +68,7 @@ export function inconsistency(
   return Math.abs(distances.reduce((sum, each) => sum + each, 0));
 }
 
-/** The share `quantile` of ascending values, interpolated linearly between neighbours; NaN of none. */
+/** The quantile of ascending values, interpolated linearly; NaN if there are none. */
 export function percentile(ascending: ArrayLike<number>, quantile: number): number {
   const position = quantile * (ascending.length - 1);
   const below = ascending[Math.floor(position)] ?? Number.NaN;
@@ -77,8 +77,8 @@ export function percentile(ascending: ArrayLike<number>, quantile: number): numb
 }
 
 /**
- * Rounds the decimal that is printed for a number, not its binary neighbour: 0.145 is 0.15, as in the decimal
- * arithmetic that the official score is computed with.
+ * Rounds the printed decimal of a number, not its binary value: 0.145 becomes 0.15, as in the decimal arithmetic of the
+ * official score.
  */
 export function roundHalfUp(value: number, decimals: number): number {
   return shifted(Math.round(shifted(value, decimals)), -decimals);

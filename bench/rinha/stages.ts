@@ -3,7 +3,7 @@ import type { Course } from './course.ts';
 import { ProcessorAdmin } from './processor-admin.ts';
 import { PROCESSORS } from './scenario.ts';
 
-/** Sets both processors at the beginning of each stage: both delays, then both failures, one after the other. */
+/** Configures both processors at the start of each stage: both delays, then both failures, one after another. */
 export async function playStages(course: Course): Promise<void> {
   const { scenario, processors, token, record, clock, nowMs } = course;
   const admins = PROCESSORS.map((name) => ({

@@ -1,18 +1,18 @@
 import type { Totals } from '../../src/core/payment.ts';
 import type { PerProcessor } from './scenario.ts';
 
-/** The two kinds of summary on the wire: a backend's over both processors, and a processor's own. */
+/** A processor's own summary; a backend's summary covers both processors. */
 export interface ProcessorSummary extends Totals {
-  /** A share of the amount, such as 0.05. */
+  /** As a share of the amount, such as 0.05. */
   readonly fee: number;
 }
 
 const NOTHING: Totals = { count: 0, amountCents: 0 };
 
-/** What a summary counts as that was not answered in time. */
+/** Stands for a summary that did not arrive in time. */
 export const NO_BACKEND_SUMMARY: PerProcessor<Totals> = { default: NOTHING, fallback: NOTHING };
 
-/** Throws on anything that is no summary. */
+/** Throws if the body is not a summary. */
 export function parseSummary(body: string): ProcessorSummary {
   const wire: Partial<WireTotals> = JSON.parse(body);
   const { feePerTransaction } = wire;
@@ -20,13 +20,13 @@ export function parseSummary(body: string): ProcessorSummary {
   return { ...parseTotals(wire), fee: feePerTransaction };
 }
 
-/** Throws on anything that is no summary. */
+/** Throws if the body is not a summary. */
 export function parseBackendSummary(body: string): PerProcessor<Totals> {
   const wire: Partial<PerProcessor<Partial<WireTotals>>> = JSON.parse(body);
   return { default: parseTotals(wire.default ?? {}), fallback: parseTotals(wire.fallback ?? {}) };
 }
 
-/** `?from=…&to=…` of both bounds. */
+/** The query `?from=…&to=…`. */
 export function windowQuery(fromMs: number, toMs: number): string {
   return `?from=${new Date(fromMs).toISOString()}&to=${new Date(toMs).toISOString()}`;
 }

@@ -4,8 +4,8 @@ import type { Course } from './course.ts';
 import { CALL_TIMEOUT_MS, userStartsAtMs } from './scenario.ts';
 
 /**
- * The virtual users of a run. Each comes at its moment, and posts one payment and sleeps, again and again, on a
- * connection of its own. Resolves when the last of them has woken from its last sleep.
+ * The virtual users of a run. Each starts at its own time, then posts a payment and sleeps in a loop, on a connection of
+ * its own. Resolves when the last user has finished.
  */
 export async function postAll(course: Course): Promise<void> {
   const { scenario } = course;
@@ -28,15 +28,15 @@ async function user(course: Course, index: number): Promise<void> {
     const answer = await connection.exchange(request, CALL_TIMEOUT_MS);
     record.posted(atMs, answer.status);
     record.answered(answer.status, answer.durationMs);
-    // From when it should have posted: users that a stall of this process made late don't stay in one herd, and what
-    // timers round up does not add up.
+    // Measured from when the post was due: users delayed by a stall of this process spread out again, and rounding of
+    // timers does not accumulate.
     dueMs += scenario.sleepMs + (scenario.sleepsFrom === 'answer' ? answer.durationMs : 0);
     await sleep(clock, Math.ceil(dueMs - nowMs()));
   }
   connection.close();
 }
 
-/** All of a post but the id, of which every user has another one each time. */
+/** A post without its id, which differs each time. */
 function postHead(url: URL, amountCents: number): { before: string; after: string } {
   const bodyBefore = '{"correlationId":"';
   const bodyAfter = `","amount":${amountCents / 100}}`;

@@ -15,7 +15,7 @@ const metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
 const metrics = metricsTable.thread(0);
 const clock = systemClock;
 
-/** What the meters take of one post, in the thread that answers it: two looks at the clock, two counts, one bucket. */
+/** The cost of metrics per post in the HTTP thread: two clock reads, two counters, one bucket. */
 function post(): void {
   const beganAtMs = clock.stopwatchMs();
   metrics.count('journalWrites');
@@ -23,7 +23,7 @@ function post(): void {
   metrics.observe('accept', clock.stopwatchMs() - beganAtMs);
 }
 
-/** What they take of one payment in a pool thread, from the call to the books. */
+/** Their cost per payment in a pool thread, from the call to the settlement. */
 function settle(): void {
   const beganAtMs = clock.stopwatchMs();
   metrics.observeCall(0, clock.stopwatchMs() - beganAtMs);

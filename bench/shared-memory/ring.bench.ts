@@ -32,7 +32,7 @@ async function benchPushAndPop(): Promise<void> {
   console.table(bench.table());
 }
 
-/** From a push to a pop in another thread that sleeps, and back the same way: two wake-ups. */
+/** A round trip to a sleeping thread and back: two wake-ups. */
 async function benchWakeUp(count: number): Promise<void> {
   const there = Ring.allocate(16);
   const back = Ring.allocate(16);

@@ -7,10 +7,10 @@ import { systemClock } from '../../src/core/clock.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { readPayment } from '../../src/simulated/request.ts';
 
-/** What the simulated processor takes from the machine that it shares with the gateway being measured. */
+/** The CPU cost of the simulated processor, which shares the machine with the gateway being measured. */
 const smoke = process.env['BENCH_SMOKE'] === '1';
 const MAIN = fileURLToPath(new URL('../../src/simulated/main.ts', import.meta.url));
-/** The kernel counts CPU time in hundredths of a second. */
+/** The kernel reports CPU time in hundredths of a second. */
 const TICK_US = 10_000;
 
 let serial = 0;
@@ -43,7 +43,7 @@ function start(): Promise<{ child: ChildProcess; port: number }> {
   });
 }
 
-/** User and system time of a process so far (fields 14 and 15 of its stat). */
+/** User and system time of a process (fields 14 and 15 of its stat file). */
 function cpuUs(pid: number | undefined): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -63,7 +63,7 @@ function pay(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once('data', () => resolve()));
 }
 
-/** One payment after the other on each connection, `pauseMs` apart. */
+/** Payments one after another on each connection, `pauseMs` apart. */
 async function load(sockets: readonly Socket[], paymentCount: number, pauseMs: number): Promise<void> {
   let left = paymentCount;
   await Promise.all(

@@ -20,9 +20,9 @@ import { AuditWindow } from './window.ts';
 export interface AuditParts extends InquiryParts {
   readonly ours: OurBooks;
   readonly clock: Clock;
-  /** After so long a settlement that is still missing is wrong. */
+  /** A settlement that is missing for longer than this is wrong. */
   readonly settlesWithinMs: number;
-  /** How long what looks overdue is given before it is looked at once more. */
+  /** How long to wait before checking overdue payments again. */
   readonly secondLookMs: number;
   readonly onProgress: (progress: AuditProgress) => void;
 }
@@ -31,16 +31,16 @@ export interface AuditRequest {
   /** ±Infinity leaves a side open. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** Looks up every payment of the period, also where the totals are the same. */
+  /** Looks up every payment of the period, even where the totals agree. */
   readonly every: boolean;
-  /** Differences that the report holds, at most; it counts all. */
+  /** Maximum number of differences in the report; it counts all. */
   readonly differenceLimit: number;
 }
 
-/** The last moment that a processor reads: the end of the year 9999. */
+/** The latest timestamp that a processor accepts: the end of the year 9999. */
 const LAST_STAMP_MS = Date.UTC(10_000, 0) - 1;
 
-/** A payment that was looked up. */
+/** A payment that was looked up, and the answers. */
 interface Case {
   readonly entry: LedgerEntry;
   /** By processor. */
@@ -48,11 +48,11 @@ interface Case {
 }
 
 /**
- * Compares our books with those of each processor: totals first, then periods in which they differ, halved until they
- * are small, then the payments that may have been sent within those.
+ * Compares our books with those of each processor: first totals, then periods that differ, halved until they are small,
+ * then the payments that may have been sent in those periods.
  *
- * Our side is always read before theirs. A processor charges before our books hear of it, so what we have and they
- * have not is wrong whenever it is seen; what they have and we have not may be on its way.
+ * Our side is always read first. A processor charges before our books record it, so a payment that only we have is
+ * always wrong, while a payment that only they have may still be settling.
  */
 export class Audit {
   readonly #parts: AuditParts;
@@ -67,7 +67,7 @@ export class Audit {
     this.#names = parts.processors.map(({ name }) => name);
   }
 
-  /** To be called once. `unavailable`: the ledger did not answer, so nothing can be told. */
+  /** Call once. `unavailable`: the ledger did not answer, so there is no report. */
   async run({ fromMs, toMs, every, differenceLimit }: AuditRequest): Promise<Reply<AuditReport>> {
     const { clock, ours, settlesWithinMs } = this.#parts;
     const [startedAtMs, beganMs] = [clock.nowMs(), clock.monotonicMs()];
@@ -78,7 +78,7 @@ export class Audit {
     const youngFromMs = startedAtMs - settlesWithinMs;
     const windows: AuditWindow[] = [];
     for (const part of splitAt(whole, youngFromMs)) windows.push(...(await this.#windows(part, every)));
-    if (windows.length > 0) await this.#goDown(windows);
+    if (windows.length > 0) await this.#lookUpPayments(windows);
     const differences = await this.#differences();
     const processors = [
       ...(await this.#close(whole, windows, differences, youngFromMs)),
@@ -101,7 +101,7 @@ export class Audit {
     });
   }
 
-  /** The parts of a period whose payments have to be looked at. */
+  /** The periods whose payments must be looked up. */
   async #windows(whole: Period, every: boolean): Promise<AuditWindow[]> {
     const windows: AuditWindow[] = [];
     for (const processor of this.#names.keys()) {
@@ -126,8 +126,8 @@ export class Audit {
     return { here, there };
   }
 
-  /** Walks over our payments once, and looks up at the processors what may be behind the differences. */
-  async #goDown(windows: readonly AuditWindow[]): Promise<void> {
+  /** Reads our payments once, and looks up those that may explain the differences. */
+  async #lookUpPayments(windows: readonly AuditWindow[]): Promise<void> {
     const { ours, paymentLimit, onProgress } = this.#parts;
     const concerned = [...new Set(windows.map(({ processor }) => processor))];
     const suspects = new Map(
@@ -176,21 +176,21 @@ export class Audit {
     this.#cases.set(correlationId, known);
     if (answer.kind === 'absent') return;
     for (const window of own) window.hold(entry, answer);
-    // Whether it was charged for twice, where it belongs to another.
+    // If our books name another processor, ask that one too: the payment may have been charged twice.
     if (entry.processor !== null && entry.processor !== processor)
       await this.#look(entry.processor, entry, windows);
   }
 
-  /** Everything that seemed to differ, looked at once more; the wrong ones first. */
+  /** Checks everything that differs a second time; wrong ones first. */
   async #differences(): Promise<Difference[]> {
     const { clock, secondLookMs, onProgress } = this.#parts;
-    const doubtful = [...this.#cases.values()].filter((each) => this.#judge(each).length > 0);
+    const differing = [...this.#cases.values()].filter((each) => this.#judge(each).length > 0);
     const isOverdue = (each: Case) =>
       isOpen(each.entry) && this.#judge(each).some(({ state }) => state === 'wrong');
-    if (doubtful.some(isOverdue)) await sleep(clock, secondLookMs);
+    if (differing.some(isOverdue)) await sleep(clock, secondLookMs);
     const differences: Difference[] = [];
-    for (const [done, each] of doubtful.entries()) {
-      onProgress({ phase: 'again', done, of: doubtful.length });
+    for (const [done, each] of differing.entries()) {
+      onProgress({ phase: 'again', done, of: differing.length });
       differences.push(...(await this.#judgeAgain(each)));
     }
     return differences.sort((one, other) => weight(other) - weight(one));
@@ -201,7 +201,7 @@ export class Audit {
     return judge(entry, answers, clock.nowMs(), { processorNames: this.#names, settlesWithinMs });
   }
 
-  /** A payment that a purge has taken meanwhile does not differ any more. */
+  /** A payment that has been purged in the meantime no longer differs. */
   async #judgeAgain({ entry: before, answers: earlier }: Case): Promise<Difference[]> {
     const entry = await this.#parts.ours.find(before.correlationId);
     if (entry === undefined) return [];
@@ -215,7 +215,7 @@ export class Audit {
     return this.#judge({ entry, answers });
   }
 
-  /** What the books have of processors that are not configured any more: our side of it only. */
+  /** Totals of processors that are no longer configured: our side only. */
   async #unconfigured(whole: Period): Promise<ProcessorReport[]> {
     const { ours } = this.#parts;
     for (const { name, count } of await ours.stranded()) this.#inquiry.noteStranded(name, count);
@@ -226,7 +226,7 @@ export class Audit {
     });
   }
 
-  /** Both sides once more, and what is left of each window. */
+  /** Compares both sides again, and reports what remains of each window. */
   async #close(
     whole: Period,
     windows: readonly AuditWindow[],
@@ -248,7 +248,7 @@ export class Audit {
   }
 }
 
-/** What is settled for good, and what may still settle. */
+/** Splits a period into what must be settled by now, and what may still settle. */
 function splitAt({ fromMs, toMs }: Period, youngFromMs: number): Period[] {
   return [
     { fromMs, toMs: Math.min(toMs, youngFromMs - 1) },

@@ -16,17 +16,17 @@ export interface AuditorParts {
   readonly random: () => number;
 }
 
-/** What a payment waits on top of its last backoff before its processor has been asked again. */
+/** Time for one more look-up, on top of the longest backoff. */
 const SECOND_LOOK_MARGIN_MS = 1000;
 
-/** Audits one deployment, with connections of its own to the ledger and the processors. */
+/** Audits one deployment, over its own connections to the ledger and the processors. */
 export class Auditor {
   readonly #ledger: Ledger;
   readonly #processors: readonly AuditedProcessor[];
   readonly #config: Config;
   readonly #clock: Clock;
 
-  /** Rejects when the directory of an embedded ledger can't be used. */
+  /** Rejects if the directory of an embedded ledger cannot be used. */
   static async open({ config, clock, random }: AuditorParts): Promise<Auditor> {
     const names = config.processors.map(({ name }) => name);
     return new Auditor(config, clock, await openLedger(config.ledger, names, { clock, random }, 'elsewhere'));

@@ -11,20 +11,20 @@ import { ProgressLine, type ProgressLineParts } from './progress.ts';
 import type { AuditReport, Verdict } from './report.ts';
 import { reportLines } from './text.ts';
 
-/** The exit code of each verdict; what could not be done at all is `unknown`. */
+/** Exit code by verdict; an audit that could not run is `unknown`. */
 const EXIT_CODES: Readonly<Record<Verdict, number>> = { agrees: 0, differs: 1, unknown: 2, settling: 3 };
 
 export interface AuditOrder {
-  /** ISO 8601; empty: open. */
+  /** ISO 8601; empty: open-ended. */
   readonly from: string;
   readonly to: string;
   readonly every: boolean;
   readonly json: boolean;
-  /** Lists every difference, where it otherwise gathers those that are alike. */
+  /** Lists every difference; otherwise similar ones are summed up. */
   readonly all: boolean;
-  /** Tells how far it is, also with `json`. */
+  /** Reports progress even with `json`. */
   readonly progress: boolean;
-  /** The gateway that is to do it; undefined: this process. */
+  /** The gateway that audits; undefined: this process. */
   readonly url: string | undefined;
   /** Empty: none. */
   readonly token: string;
@@ -34,7 +34,7 @@ export interface AuditSurroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly print: (text: string) => void;
   readonly complain: (line: string) => void;
-  /** Where progress goes, and whether that is a terminal. */
+  /** Output for progress. */
   readonly progress: Omit<ProgressLineParts, 'clock'>;
 }
 
@@ -42,7 +42,7 @@ type Outcome =
   | { readonly kind: 'report'; readonly report: AuditReport }
   | { readonly kind: 'failed'; readonly lines: readonly string[] };
 
-/** The program behind `dinossauro audit`: audits, prints the report, and answers the exit code. */
+/** Implements `dinossauro audit`: prints the report, and returns the exit code. */
 export async function runAudit(order: AuditOrder, surroundings: AuditSurroundings): Promise<number> {
   const { print, complain } = surroundings;
   const progress = !order.json || order.progress ? startProgress(order, surroundings) : null;
@@ -93,13 +93,13 @@ async function auditHere(
   for (const line of reading.warnings) complain(`dinossauro: ${line}`);
   if (reading.kind === 'wrong') return { kind: 'failed', lines: reading.problems };
   const { config } = reading;
-  // Opening an embedded ledger makes it, and an audit of books that nobody keeps would find them empty.
+  // Opening an embedded ledger would create it, and the audit would report empty books.
   if (config.ledger.kind === 'lmdb' && !existsSync(join(config.ledger.path, 'data.mdb'))) {
-    return failed(`LEDGER_URL: there are no books in ${config.ledger.path}`);
+    return failed(`LEDGER_URL: found no ledger in ${config.ledger.path}`);
   }
   const parts = { clock: systemClock, random: Math.random };
   const entered = await enterLedger(config.ledger, parts);
-  if (entered.kind === 'failed') return failed(`${entered.reason}. A gateway can audit instead: --url`);
+  if (entered.kind === 'failed') return failed(`${entered.reason}. Let a gateway audit instead, with --url.`);
   const auditor = await Auditor.open({ config, ...parts }).catch((error: unknown) => {
     if (isSetupError(error)) return error;
     throw error;
@@ -119,7 +119,7 @@ async function askGateway(url: string, order: AuditOrder): Promise<Outcome> {
     const response = await fetch(`${url.replace(/\/+$/, '')}/audit?${queryOf(order)}`, { headers });
     const body = (await response.json()) as AuditReport & { readonly detail?: string };
     if (response.status === 200) return { kind: 'report', report: body };
-    return failed(`${url} answered ${response.status}: ${body.detail ?? 'without a reason'}`);
+    return failed(`${url} answered ${response.status}: ${body.detail ?? 'no reason given'}`);
   } catch (error) {
     return failed(`${url} does not answer: ${commandReason(error)}`);
   }

@@ -7,7 +7,7 @@ import type { Period } from './period.ts';
 export interface AuditedProcessor {
   readonly name: string;
   readonly books: ProcessorBooks;
-  /** What its administrators show; undefined: its totals can't be read. */
+  /** Its admin token; undefined: its totals cannot be read. */
   readonly token: string | undefined;
 }
 
@@ -16,7 +16,7 @@ export interface InquiryParts {
   readonly clock: Clock;
   /** Calls a second, over all processors. */
   readonly rate: number;
-  /** Payments that may be looked up. */
+  /** Maximum number of payments to look up. */
   readonly paymentLimit: number;
   readonly timeoutMs: number;
 }
@@ -25,13 +25,13 @@ const TRIES = 3;
 const TRY_AGAIN_MS = 500;
 
 /**
- * Asks the processors, one call at a time and none too many a second. A processor that does not answer is asked
- * again, a few times in all; from then on it counts as silent and is left alone.
+ * Asks the processors, one call at a time and at a limited rate. A processor that fails to answer is retried a few
+ * times, and then not asked again.
  */
 export class Inquiry {
   readonly #parts: InquiryParts;
   readonly #problems = new Map<string, string>();
-  readonly #silent = new Set<number>();
+  readonly #abandoned = new Set<number>();
   #nextCallAtMs = 0;
   #lookedUpCount = 0;
 
@@ -43,47 +43,53 @@ export class Inquiry {
     return this.#lookedUpCount;
   }
 
-  /** Why not everything that was asked was answered, a sentence for each reason. */
+  /** Why the audit is incomplete, a sentence for each reason. */
   get problems(): string[] {
     return [...this.#problems.values()];
   }
 
-  /** More payments should have been looked up than may be. */
+  /** Records that the limit of look-ups was reached. */
   noteLimit(): void {
-    this.#note('limit', `No more than ${this.#parts.paymentLimit} payments were looked up: AUDIT_LIMIT.`);
+    this.#addProblem(
+      'limit',
+      `Stopped after ${this.#parts.paymentLimit} look-ups, the limit set by AUDIT_LIMIT.`,
+    );
   }
 
   noteUnconfigured(name: string): void {
-    this.#note(`unconfigured ${name}`, `\`${name}\` is not configured, so it was not asked what it holds.`);
+    this.#addProblem(`unconfigured ${name}`, `\`${name}\` is not configured, so its books were not read.`);
   }
 
   noteStranded(name: string, count: number): void {
     const payments = `${count} ${count === 1 ? 'payment is' : 'payments are'}`;
-    this.#note(
+    this.#addProblem(
       `stranded ${name}`,
       `${payments} open at \`${name}\`, which is not configured: add it to PROCESSORS to settle them.`,
     );
   }
 
-  /** Null when the processor does not tell. */
+  /** Null: the processor's totals could not be read. */
   async totals(processor: number, { fromMs, toMs }: Period): Promise<Totals | null> {
     const { name, books, token } = this.#processor(processor);
     if (token === undefined) {
-      this.#note(
+      this.#addProblem(
         `token ${name}`,
-        `The totals of \`${name}\` are unread: PROCESSOR_TOKENS has no token for it.`,
+        `The totals of \`${name}\` could not be read: PROCESSOR_TOKENS has no token for it.`,
       );
       return null;
     }
     const told = await this.#ask(processor, () => books.totals(fromMs, toMs, token, this.#parts.timeoutMs));
     if (told?.kind === 'told') return { count: told.count, amountCents: told.amountCents };
     if (told?.kind === 'denied') {
-      this.#note(`token ${name}`, `The totals of \`${name}\` are unread: it refuses the token that we have.`);
+      this.#addProblem(
+        `token ${name}`,
+        `The totals of \`${name}\` could not be read: it refuses the token in PROCESSOR_TOKENS.`,
+      );
     }
     return null;
   }
 
-  /** Null when the processor does not answer, or as many payments as may be have been looked up. */
+  /** Null: the processor does not answer, or the limit of look-ups is reached. */
   async find(processor: number, correlationId: string): Promise<FoundForCertain | null> {
     if (this.#lookedUpCount >= this.#parts.paymentLimit) {
       this.noteLimit();
@@ -93,7 +99,7 @@ export class Inquiry {
     return this.findAgain(processor, correlationId);
   }
 
-  /** Once more; that does not count. Null when the processor does not answer. */
+  /** Asks again, without counting it. Null: the processor does not answer. */
   findAgain(processor: number, correlationId: string): Promise<FoundForCertain | null> {
     const { books } = this.#processor(processor);
     return this.#ask(processor, () => books.find(correlationId, this.#parts.timeoutMs));
@@ -104,8 +110,8 @@ export class Inquiry {
     call: () => Promise<A | { readonly kind: 'unknown'; readonly reason: string }>,
   ): Promise<Exclude<A, { kind: 'unknown' }> | null> {
     const { name } = this.#processor(processor);
-    for (let failures = 0; !this.#silent.has(processor); ) {
-      await this.#turn();
+    for (let failures = 0; !this.#abandoned.has(processor); ) {
+      await this.#waitForRate();
       const answer = await call();
       if (!isUnknown(answer)) return answer as Exclude<A, { kind: 'unknown' }>;
       failures++;
@@ -113,20 +119,23 @@ export class Inquiry {
         await sleep(this.#parts.clock, TRY_AGAIN_MS * failures);
         continue;
       }
-      this.#silent.add(processor);
-      this.#note(`silent ${name}`, `\`${name}\` does not answer as it should: ${answer.reason}.`);
+      this.#abandoned.add(processor);
+      this.#addProblem(
+        `no answer ${name}`,
+        `\`${name}\` gave no valid answer in ${TRIES} tries: ${answer.reason}.`,
+      );
     }
     return null;
   }
 
-  async #turn(): Promise<void> {
+  async #waitForRate(): Promise<void> {
     const { clock, rate } = this.#parts;
     const waitMs = this.#nextCallAtMs - clock.monotonicMs();
     if (waitMs > 0) await sleep(clock, waitMs);
     this.#nextCallAtMs = Math.max(this.#nextCallAtMs, clock.monotonicMs()) + 1000 / rate;
   }
 
-  #note(kind: string, sentence: string): void {
+  #addProblem(kind: string, sentence: string): void {
     this.#problems.set(kind, sentence);
   }
 

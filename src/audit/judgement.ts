@@ -2,21 +2,21 @@ import type { LedgerEntry } from '../ledger/ledger.ts';
 import type { LookUpOutcome } from '../processor/processor.ts';
 import { type Difference, type DifferenceKind, type Holding, stampOf } from './report.ts';
 
-/** What a processor that was asked for a payment said. */
+/** A processor's definite answer to a look-up. */
 export type FoundForCertain = Exclude<LookUpOutcome, { kind: 'unknown' }>;
 
-/** What those that were asked said, by their position. */
+/** Definite answers by processor index. */
 export type Answers = ReadonlyMap<number, FoundForCertain>;
 
 export interface JudgementParts {
   readonly processorNames: readonly string[];
-  /** After so long a settlement that is still missing is wrong. */
+  /** A settlement that is missing for longer than this is wrong. */
   readonly settlesWithinMs: number;
 }
 
 type Finding = Pick<Difference, 'kind' | 'state' | 'why'> & { readonly there: readonly Holding[] };
 
-/** What is to be said of one payment: how our entry and the processors' answers differ. Empty: they agree. */
+/** How our entry of one payment differs from the processors' answers. Empty: they agree. */
 export function judge(
   entry: LedgerEntry,
   answers: Answers,
@@ -57,7 +57,7 @@ function chargedTwice(holders: readonly Holder[]): Finding {
     kind: 'charged-twice',
     state: 'wrong',
     there: holders.map(holding),
-    why: `CHARGED TWICE: ${names} hold this payment, and only one of them should.`,
+    why: `CHARGED TWICE: ${names} hold this payment, but only one of them should.`,
   };
 }
 
@@ -65,7 +65,7 @@ function missing(entry: LedgerEntry, answers: Answers): Finding[] {
   const isMissing =
     entry.status === 'settled' && entry.processor !== null && answers.get(entry.processor)?.kind === 'absent';
   if (!isMissing) return [];
-  const why = 'Settled here, and the processor says that it does not hold it.';
+  const why = 'Settled here, but the processor does not hold it.';
   return [{ kind: 'only-here', state: 'wrong', there: [], why }];
 }
 
@@ -75,13 +75,13 @@ function held(entry: LedgerEntry, holder: Holder, nowMs: number, settlesWithinMs
   const differing =
     entry.amountCents === holder.amountCents
       ? []
-      : [wrong('amount', 'The processor has charged another amount than was accepted.')];
+      : [wrong('amount', 'The processor charged a different amount than was accepted.')];
   if (entry.processor !== holder.processor) return [wrong('only-there', whyElsewhere(entry)), ...differing];
   switch (entry.status) {
     case 'settled':
       return entry.requestedAtMs === holder.requestedAtMs
         ? differing
-        : [...differing, wrong('stamp', 'The processor holds it with another stamp than our books.')];
+        : [...differing, wrong('stamp', 'The processor holds it with a different timestamp than our books.')];
     case 'dispatched':
       return differing.length > 0 ? differing : [unsettled(entry, holder, nowMs, settlesWithinMs)];
     case 'accepted':
@@ -90,7 +90,7 @@ function held(entry: LedgerEntry, holder: Holder, nowMs: number, settlesWithinMs
   }
 }
 
-/** On its way: sent, charged, and the books have yet to hear of it. */
+/** Sent and charged, but not in our books yet. */
 function unsettled(
   { requestedAtMs }: LedgerEntry,
   holder: Holder,
@@ -103,21 +103,24 @@ function unsettled(
     kind: 'only-there',
     there: [holding(holder)],
     ...(ageMs <= settlesWithinMs
-      ? { state: 'settling', why: `${sent}: our books have yet to hear of it.` }
-      : { state: 'wrong', why: `${sent}, and not settled: overdue, so look whether any gateway runs.` }),
+      ? { state: 'settling', why: `${sent}; still settling here.` }
+      : {
+          state: 'wrong',
+          why: `${sent}, but not settled here: overdue. Check that a gateway is running and reaches its ledger.`,
+        }),
   };
 }
 
 function whyElsewhere({ status }: LedgerEntry): string {
   switch (status) {
     case 'settled':
-      return 'The processor holds it, and here it is settled at another one.';
+      return 'The processor holds it, but here it is settled at another one.';
     case 'dispatched':
-      return 'The processor holds it, and here it was sent to another one since.';
+      return 'The processor holds it, but here it was later sent to another processor.';
     case 'accepted':
-      return 'The processor holds it, and here it was never sent.';
+      return 'The processor holds it, but here it was never sent.';
     case 'rejected':
-      return 'The processor holds it, and here it was set aside.';
+      return 'The processor holds it, but here it was rejected.';
   }
 }
 

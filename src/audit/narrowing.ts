@@ -1,19 +1,19 @@
 import { type Compared, differs, type Period } from './period.ts';
 
-/** A period whose totals differ, as they were compared last. */
+/** A period whose totals differed when they were last compared. */
 export interface Suspicion extends Period, Compared {}
 
-/** Periods that one search ends with, about; and so the windows of one processor in a report. */
+/** Approximate maximum number of periods found, and so of windows per processor in a report. */
 const PERIODS_LIMIT = 64;
-/** Payments that are looked up rather than halved again, if their period is no longer than that. */
+/** A shorter period with no more payments than this is not halved again. */
 const FEW_PAYMENTS = 8;
 const SHORT_MS = 60_000;
-/** Parts of the time that has payments, which are compared each for itself. */
+/** Equal parts into which the time span of our payments is cut. */
 const PIECES = 16;
 
 /**
- * Cuts a period into pieces that are compared each for itself, so that differences far apart don't cancel each other
- * out: what lies before the first of our payments, after the last, and equal parts in between. `count` counts ours.
+ * Cuts a period into pieces that are compared separately, so that differences far apart do not cancel out: the time
+ * before our first payment, the time after our last, and equal parts in between. `count` counts our payments.
  */
 export async function piecesOf(whole: Period, count: (period: Period) => Promise<number>): Promise<Period[]> {
   const { fromMs, toMs } = whole;
@@ -29,7 +29,7 @@ export async function piecesOf(whole: Period, count: (period: Period) => Promise
   return pieces.filter((piece) => piece.fromMs <= piece.toMs);
 }
 
-/** The first moment of a period for which something is true that stays true; it is of the last one. */
+/** Binary search: the first moment at which a condition holds that then stays true, and is true at the end. */
 async function leastMs({ fromMs, toMs }: Period, isTrue: (ms: number) => Promise<boolean>): Promise<number> {
   let [low, high] = [fromMs, toMs];
   while (low < high) {
@@ -41,10 +41,10 @@ async function leastMs({ fromMs, toMs }: Period, isTrue: (ms: number) => Promise
 }
 
 /**
- * Halves periods that differ until they are small, and answers those that still do. Both halves are compared anew:
- * while payments settle, what differs may come right, and what was the same may not stay so.
+ * Halves periods that differ until they are small, and returns those that still differ. Both halves are compared anew:
+ * while payments settle, either may change.
  *
- * Differences within one half that cancel each other out, to the payment and to the cent, are not seen.
+ * Misses differences that cancel out within one half, in both count and amount.
  */
 export async function narrow(
   suspicions: readonly Suspicion[],
@@ -59,7 +59,7 @@ export async function narrow(
   return small.sort((one, other) => one.fromMs - other.fromMs);
 }
 
-/** Those of the periods that differ. */
+/** Returns the periods that differ. */
 export async function compared(
   periods: readonly Period[],
   compare: (period: Period) => Promise<Compared>,
@@ -80,7 +80,7 @@ function halvesOf({ fromMs, toMs }: Period): Period[] {
   ];
 }
 
-/** What the processor does not tell can't be halved. */
+/** Periods without the processor's totals are not halved. */
 function isSmall({ fromMs, toMs, here, there }: Suspicion): boolean {
   if (there === null || fromMs === toMs) return true;
   return toMs - fromMs < SHORT_MS && Math.max(here.count, there.count) <= FEW_PAYMENTS;

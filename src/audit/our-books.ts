@@ -5,13 +5,13 @@ import { NOTHING, type Period } from './period.ts';
 
 const TRIES = 5;
 const TRY_AGAIN_MS = 500;
-/** Entries that the ledger looks at for one page, and the rest that it is left before the next one. */
+/** Entries that the ledger reads per page, and the pause between pages. */
 const PAGE_ENTRIES = 500;
 const PAGE_PAUSE_MS = 5;
 
 /**
- * The ledger, as an audit reads it: with patience, and a little at a time. Once it has not answered for good, `lost`
- * says why, and everything read from then on is empty and worth nothing.
+ * The ledger as read by an audit: with retries, and in small pages. Once the retries are exhausted, `lost` says why,
+ * and all later reads return nothing.
  */
 export class OurBooks {
   readonly #ledger: Ledger;
@@ -33,13 +33,13 @@ export class OurBooks {
     return { count, amountCents };
   }
 
-  /** Of the processors that are not among the `configuredCount` that the ledger was opened with. */
+  /** Totals of processors beyond the `configuredCount` with which the ledger was opened. */
   async unconfiguredTotals(configuredCount: number, { fromMs, toMs }: Period): Promise<ProcessorTotals[]> {
     const totals = await this.#read(() => this.#ledger.summary(fromMs, toMs));
     return totals?.slice(configuredCount) ?? [];
   }
 
-  /** Open payments at such processors, whenever they were sent. */
+  /** Open payments at such processors, of any time. */
   async stranded(): Promise<StrandedPayments[]> {
     return (await this.#read(() => this.#ledger.stranded(this.#clock.nowMs()))) ?? [];
   }
@@ -48,7 +48,7 @@ export class OurBooks {
     return this.#read(() => this.#ledger.find(correlationId));
   }
 
-  /** Shows every payment that may have been sent within the period. */
+  /** Calls `show` with every payment that may have been sent within the period. */
   async walk({ fromMs, toMs }: Period, show: (entry: LedgerEntry) => void): Promise<void> {
     for (let after: string | null = ''; after !== null; ) {
       const from: string = after;

@@ -6,10 +6,10 @@ export interface Period {
   readonly toMs: number;
 }
 
-/** What both sides say of a period. */
+/** The totals of a period on both sides. */
 export interface Compared {
   readonly here: Totals;
-  /** Null: the processor does not tell. */
+  /** Null: not readable. */
   readonly there: Totals | null;
 }
 

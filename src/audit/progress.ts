@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 
-/** How far an audit is; `of` is null where nothing tells how much there is to do. */
+/** Progress of an audit; `of` is null if the total is unknown. */
 export interface AuditProgress {
   readonly phase: keyof typeof PHASES;
   readonly done: number;
@@ -11,25 +11,25 @@ const PHASES = {
   totals: 'comparing totals, calls made',
   books: 'reading our books, payments read',
   lookups: 'looking up payments at the processors',
-  again: 'looking once more at what differs',
+  again: 'checking differences again',
   gateway: 'waiting for the audit of the gateway',
 } as const;
 
-/** Whoever waits that long wants to know what for. */
-const FAILOVER_DELAY_MS = 2000;
+/** Shorter audits report no progress. */
+const FIRST_REPORT_MS = 2000;
 const TERMINAL_EVERY_MS = 500;
-/** Where each report is a line of its own, as in the log of a job. */
+/** Elsewhere each report is a line of its own, as in the log of a job. */
 const LINE_EVERY_MS = 10_000;
 const CLEAR_LINE = '\r\u001b[K';
 
 export interface ProgressLineParts {
   readonly clock: Clock;
-  /** On a terminal one line is written over and over, and taken away at the end. */
+  /** On a terminal one line is updated in place, and cleared at the end. */
   readonly isTerminal: boolean;
   readonly write: (text: string) => void;
 }
 
-/** Tells how far an audit is, if it lasts. */
+/** Reports the progress of an audit that takes longer than two seconds. */
 export class ProgressLine {
   readonly #parts: ProgressLineParts;
   readonly #beganMs: number;
@@ -41,7 +41,7 @@ export class ProgressLine {
     this.#parts = parts;
     this.#progress = first;
     this.#beganMs = parts.clock.monotonicMs();
-    this.#showAfter(FAILOVER_DELAY_MS);
+    this.#showAfter(FIRST_REPORT_MS);
   }
 
   update(progress: AuditProgress): void {

@@ -1,44 +1,44 @@
 import type { PaymentStatus, Totals } from '../core/payment.ts';
 
 /**
- * What an audit found, as `GET /audit` answers it in JSON. Amounts are whole cents, stamps ISO 8601 in UTC.
+ * The verdict of an audit. Its report is the JSON of `GET /audit`: amounts in whole cents, timestamps ISO 8601 in UTC.
  *
  * | verdict  | meaning                                                                                       |
  * |----------|-----------------------------------------------------------------------------------------------|
- * | agrees   | every total was read on both sides and is the same, and no payment that was looked up differs |
- * | settling | what differs may still come right by itself: audit again later                                |
+ * | agrees   | all totals were read and are the same on both sides, and no payment that was looked up differs |
+ * | settling | the differences may still settle by themselves: audit again later                             |
  * | differs  | something is wrong                                                                            |
- * | unknown  | nothing is known to be wrong, but not everything could be looked at: `problems` says why      |
+ * | unknown  | no difference found, but not everything could be checked: `problems` says why                 |
  */
 export type Verdict = 'agrees' | 'settling' | 'differs' | 'unknown';
 
 export interface AuditReport {
   readonly verdict: Verdict;
-  /** As asked; null: open. Payments stamped after the audit began are left to the next one when `to` is open. */
+  /** As requested; null: open. With `to` open, the audit ends at `startedAt`. */
   readonly from: string | null;
   readonly to: string | null;
   readonly startedAt: string;
   readonly tookMs: number;
-  /** After so long a settlement that is still missing is wrong. */
+  /** A settlement that is missing for longer than this is wrong. */
   readonly settlesWithinMs: number;
   readonly processors: readonly ProcessorReport[];
-  /** The wrong ones first. `GET /audit` answers no more than the first 200. */
+  /** Wrong ones first. `GET /audit` returns at most 200. */
   readonly differences: readonly Difference[];
   readonly differenceCount: number;
-  /** All differences, those that are alike counted together; in the order of `differences`. */
+  /** All differences, similar ones counted together; in the order of `differences`. */
   readonly differenceGroups: readonly DifferenceGroup[];
   /** Payments looked up at processors. */
   readonly lookedUpCount: number;
-  /** Why the audit does not know everything; empty: it does. */
+  /** Why the audit is incomplete; empty: it is complete. */
   readonly problems: readonly string[];
 }
 
-/** Over the whole period: `here` is our books, `there` the processor's, null when it was not told. */
+/** Totals of the whole period: `here` in our books, `there` in the processor's (null: not readable). */
 export interface ProcessorReport {
   readonly name: string;
   readonly here: Totals;
   readonly there: Totals | null;
-  /** The periods that were gone through payment by payment, and did not come right meanwhile. */
+  /** The periods that differ. */
   readonly windows: readonly WindowReport[];
 }
 
@@ -47,19 +47,19 @@ export interface ProcessorReport {
  *
  * | state     | meaning                                                                                            |
  * |-----------|----------------------------------------------------------------------------------------------------|
- * | explained | `differences` say all of it                                                                        |
- * | settling  | its end is so young that what is missing may still come                                            |
- * | wrong     | there is a remainder that no payment of ours explains, or our totals are not those of our payments |
- * | unknown   | not everything in it could be looked at                                                            |
+ * | explained | `differences` explain it completely                                                                |
+ * | settling  | it is recent, so missing payments may still settle                                                 |
+ * | wrong     | there is a remainder that none of our payments explains, or our totals are not those of our payments |
+ * | unknown   | not everything in it could be checked                                                              |
  */
 export interface WindowReport {
   readonly from: string;
   readonly to: string;
   readonly here: Totals;
   readonly there: Totals | null;
-  /** Our own payments that are settled there with a stamp of this period; they should add up to `here`. */
+  /** Our payments that are settled there with a timestamp in this period; they should add up to `here`. */
   readonly listed: Totals;
-  /** What the processor counts beyond the payments that we know of and it holds. Null when it was not told. */
+  /** What the processor counts beyond those of our payments that it holds. Null: not readable. */
   readonly remainder: Totals | null;
   readonly state: 'explained' | 'settling' | 'wrong' | 'unknown';
 }
@@ -68,10 +68,10 @@ export interface WindowReport {
  * | kind          | meaning                                                                  |
  * |---------------|--------------------------------------------------------------------------|
  * | charged-twice | more than one processor holds the payment: the payer has paid twice      |
- * | only-here     | settled here, and the processor does not hold it                         |
- * | only-there    | the processor holds it, and here it is not settled at that processor     |
- * | amount        | both have it, with other amounts                                         |
- * | stamp         | both have it, with other stamps                                          |
+ * | only-here     | settled here, but the processor does not hold it                         |
+ * | only-there    | the processor holds it, but it is not settled at that processor here     |
+ * | amount        | both have it, with different amounts                                     |
+ * | stamp         | both have it, with different timestamps                                  |
  */
 export type DifferenceKind = 'charged-twice' | 'only-here' | 'only-there' | 'amount' | 'stamp';
 
@@ -86,9 +86,9 @@ export interface Difference {
     readonly requestedAt: string | null;
     readonly attempts: number;
   };
-  /** Who holds it, and how; empty when nobody who was asked does. */
+  /** Its records at the processors that hold it. */
   readonly there: readonly Holding[];
-  /** One sentence for people. */
+  /** A sentence for people. */
   readonly why: string;
 }
 
@@ -96,10 +96,10 @@ export interface Difference {
 export interface DifferenceGroup {
   readonly kind: DifferenceKind;
   readonly state: Difference['state'];
-  /** Those that hold the payments; where none does, the one that our books name. */
+  /** The processors that hold the payments; if none does, the one in our books. */
   readonly processors: readonly string[];
   readonly count: number;
-  /** What our books say that these payments amount to. */
+  /** Total amount of these payments in our books. */
   readonly amountCents: number;
 }
 
@@ -109,7 +109,7 @@ export interface Holding {
   readonly requestedAt: string;
 }
 
-/** What is wrong outweighs what is not known, and that outweighs what may come right. */
+/** Wrong outweighs unknown, and unknown outweighs settling. */
 export function verdictOf(
   processors: readonly ProcessorReport[],
   differences: readonly Difference[],
@@ -127,7 +127,7 @@ function processorsOf({ here, there }: Difference): string[] {
   return here.processor === null ? [] : [here.processor];
 }
 
-/** Whether a difference is counted in a group. */
+/** Whether a difference belongs to a group. */
 export function belongs(difference: Difference, { kind, state, processors }: DifferenceGroup): boolean {
   return (
     difference.kind === kind &&

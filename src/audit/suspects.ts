@@ -2,24 +2,24 @@ import { type LedgerEntry, mayHaveBeenSent } from '../ledger/ledger.ts';
 import { isWithin, type Period } from './period.ts';
 
 /**
- * Payments that may be at the bottom of a difference at one processor, in the order in which they are worth a look:
+ * Payments that may explain a difference at one processor, most likely first:
  *
  * | rank | payment                                                                                   |
  * |------|-------------------------------------------------------------------------------------------|
- * | 0    | settled there, with a stamp in a window that differs                                      |
- * | 1    | open: perhaps sent there, and not heard of yet                                            |
- * | 2    | set aside, or settled elsewhere after more than one dispatch, at least one perhaps there  |
- * | 3    | settled elsewhere with the first dispatch: only a fault can have sent it there            |
+ * | 0    | settled there, with a timestamp in a window that differs                                  |
+ * | 1    | open: perhaps sent there, without an answer yet                                           |
+ * | 2    | rejected, or settled elsewhere after more than one dispatch, one of them perhaps there    |
+ * | 3    | settled elsewhere with the first dispatch: only a bug can have sent it there              |
  *
- * Ranks 2 and 3 are looked at where the processor has charged for something that the ranks before don't explain.
+ * Ranks 2 and 3 are looked up only if the processor has charges that the ranks before do not explain.
  */
 export const RANKS = [0, 1, 2, 3] as const;
 export type Rank = (typeof RANKS)[number];
 
-/** What clocks of the deployment may be apart: stamps are compared that come from different machines. */
+/** Maximum clock difference within the deployment: timestamps from different machines are compared. */
 export const CLOCKS_APART_MS = 10_000;
 
-/** The suspects at one processor, no more than a limit of each rank. */
+/** The suspects at one processor, up to a limit per rank. */
 export class Suspects {
   readonly #processor: number;
   readonly #periods: readonly Period[];
@@ -44,7 +44,7 @@ export class Suspects {
     return this.#byRank[rank];
   }
 
-  /** There are more of this rank than were kept. */
+  /** Whether the rank has more suspects than the limit. */
   isOverflowing(rank: Rank): boolean {
     return this.#overflowing.has(rank);
   }

@@ -14,15 +14,15 @@ import {
 
 const VERDICTS: Readonly<Record<Verdict, string>> = {
   agrees: 'AGREES: the books are the same on both sides',
-  settling: 'SETTLING: what differs may still come right by itself, so audit again later',
+  settling: 'SETTLING: the differences may still settle by themselves; audit again later',
   differs: 'DIFFERS: something is wrong',
-  unknown: 'UNKNOWN: nothing is known to be wrong, and not everything could be looked at',
+  unknown: 'UNKNOWN: no difference found, but not everything could be checked',
 };
 
-/** Of differences or periods that are alike, how many are told of each by itself. */
+/** How many similar differences or periods are listed individually. */
 const EXAMPLES = 3;
 
-/** A report for people, in lines. What is alike is gathered, with a few examples, unless `all` of it is wanted. */
+/** The lines of a report for people. Similar differences are summed up, with a few examples, unless `all` is set. */
 export function reportLines(report: AuditReport, all: boolean): string[] {
   const { verdict, from, to, startedAt } = report;
   const lines = [
@@ -34,15 +34,15 @@ export function reportLines(report: AuditReport, all: boolean): string[] {
     VERDICTS[verdict],
     `  from ${from ?? 'the beginning'} to ${to ?? startedAt}`,
     ...lines.map(({ text }) => text),
-    ...(isGathered ? ['  --all lists each of them, and --json has them for programs'] : []),
-    ...report.problems.map((problem) => `  not known: ${problem}`),
+    ...(isGathered ? ['  use --all to list every one, or --json for programs'] : []),
+    ...report.problems.map((problem) => `  incomplete: ${problem}`),
     `  ${counted(report.lookedUpCount)} looked up, ${(report.tookMs / 1000).toFixed(1)} s`,
   ];
 }
 
 interface Line {
   readonly text: string;
-  /** It stands for others that are not listed. */
+  /** It sums up others that are not listed. */
   readonly isGathered: boolean;
 }
 
@@ -67,13 +67,13 @@ function processorLines({ name, here, there, windows }: ProcessorReport, all: bo
   ];
 }
 
-/** Windows of one processor and one state. */
+/** `windows` are of one processor and one state. */
 function windowLines(windows: readonly WindowReport[], all: boolean): Line[] {
   if (all || windows.length <= EXAMPLES) return windows.map((window) => line(windowLine(window, '')));
   return [gathered(windowLine(windows.reduce(joined), `${windows.length} periods within `))];
 }
 
-/** Windows come in the order of time and don't overlap, so their sums add up. */
+/** Windows are in chronological order and do not overlap, so their sums add up. */
 function joined(one: WindowReport, other: WindowReport): WindowReport {
   const both = (first: Totals | null, second: Totals | null) =>
     first === null || second === null ? null : plus(first, second);
@@ -91,9 +91,9 @@ function joined(one: WindowReport, other: WindowReport): WindowReport {
 function windowLine(window: WindowReport, before: string): string {
   const { from, to, here, there, listed, remainder, state } = window;
   const parts = [`${before}${from} to ${to}: ${sides(here, there)}`];
-  if (!isSame(here, listed)) parts.push(`our payments are ${summed(listed)}`);
+  if (!isSame(here, listed)) parts.push(`our payments add up to ${summed(listed)}`);
   if (remainder !== null && !isSame(remainder, NOTHING)) {
-    parts.push(`no payment of ours explains ${summed(remainder)}`);
+    parts.push(`none of our payments explains ${summed(remainder)}`);
   }
   return `    ${parts.join('; ')} (${state})`;
 }
@@ -108,25 +108,25 @@ function groupLines(group: DifferenceGroup, differences: readonly Difference[], 
   return [
     line(`  ${kind} (${state})${at}: ${summed(group)}`),
     ...listed.flatMap((difference) => differenceLines(difference).map(line)),
-    ...(hidden === 0 ? [] : [all ? line(`${more}, which the report leaves out`) : gathered(more)]),
+    ...(hidden === 0 ? [] : [all ? line(`${more}, not included in the report`) : gathered(more)]),
   ];
 }
 
 function differenceLines({ correlationId, here, there, why }: Difference): string[] {
   const ours = here.processor === null ? here.status : `${here.status} at ${here.processor}`;
-  const stamp = here.requestedAt === null ? '' : ` for ${here.requestedAt}`;
+  const stamp = here.requestedAt === null ? '' : ` at ${here.requestedAt}`;
   return [
     `    ${correlationId}: ${why}`,
-    `      here ${ours}, ${money(here.amountCents)}${stamp}; ${there.map(holdingText).join('; ') || 'there nothing'}`,
+    `      here ${ours}, ${money(here.amountCents)}${stamp}; ${there.map(holdingText).join('; ') || 'nothing there'}`,
   ];
 }
 
 function holdingText({ processor, amountCents, requestedAt }: Holding): string {
-  return `at ${processor} ${money(amountCents)} for ${requestedAt}`;
+  return `held by ${processor}, ${money(amountCents)} at ${requestedAt}`;
 }
 
 function sides(here: Totals, there: Totals | null): string {
-  if (there === null) return `${summed(here)} here, unread there`;
+  if (there === null) return `${summed(here)} here, not readable there`;
   return isSame(here, there)
     ? `${summed(here)} on both sides`
     : `${summed(here)} here, ${summed(there)} there`;

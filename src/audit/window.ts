@@ -6,14 +6,14 @@ import { stampOf, type WindowReport } from './report.ts';
 
 type Held = Extract<LookUpOutcome, { kind: 'held' }>;
 
-/** A period in which one processor's books and ours differ, while its payments are gone through. */
+/** A period in which one processor's books differ from ours, while its payments are checked. */
 export class AuditWindow implements Period {
   readonly processor: number;
   readonly fromMs: number;
   readonly toMs: number;
   readonly #first: Compared;
   #listed = NOTHING;
-  /** What the processor holds of the payments that we know of. */
+  /** Those of our payments that the processor holds. */
   #held = NOTHING;
   #hasOtherAmounts = false;
   #isUnfinished = false;
@@ -25,32 +25,32 @@ export class AuditWindow implements Period {
     this.#first = { here, there };
   }
 
-  /** Whether all that the processor counts here are payments that we know of. */
+  /** Whether the processor counts only payments of ours here. */
   get isAccountedFor(): boolean {
     return this.#first.there !== null && isSame(this.#first.there, this.#held);
   }
 
-  /** Counts one of our own payments, if it is settled in this window. */
+  /** Counts one of our payments, if it is settled in this window. */
   list({ status, processor, requestedAtMs, amountCents }: LedgerEntry): void {
     if (status !== 'settled' || processor !== this.processor || !isWithin(this, requestedAtMs)) return;
     this.#listed = plus(this.#listed, { count: 1, amountCents });
   }
 
-  /** Counts one of our own payments, if the processor holds it with a stamp of this window. */
+  /** Counts one of our payments, if the processor holds it with a timestamp in this window. */
   hold(entry: LedgerEntry, { amountCents, requestedAtMs }: Held): void {
     if (!isWithin(this, requestedAtMs)) return;
     this.#held = plus(this.#held, { count: 1, amountCents });
     if (entry.amountCents !== amountCents) this.#hasOtherAmounts = true;
   }
 
-  /** A payment that should have been looked up was not. */
+  /** Records that a payment could not be looked up. */
   leaveUnfinished(): void {
     this.#isUnfinished = true;
   }
 
   /**
-   * What is left of it, given both sides as they are now; null: nothing. Payments stamped at `youngFromMs` or later
-   * may still settle. `hasDifferences`: the audit has found payments that differ.
+   * Reports what remains of the window, given the current totals; null: nothing. Payments from `youngFromMs` on may
+   * still settle. `hasDifferences`: the audit has found payments that differ.
    */
   report(now: Compared, youngFromMs: number, hasDifferences: boolean): WindowReport | null {
     const { here, there } = now;
@@ -68,7 +68,7 @@ export class AuditWindow implements Period {
   ): WindowReport['state'] | null {
     if (there === null) return 'unknown';
     const hasRemainder = !isSame(there, this.#held);
-    // While payments settle, the walk may have met either state of our books.
+    // While payments settle, the walk may have seen either state of our books.
     const isListed =
       this.#adds(here.count, here.amountCents) ||
       this.#adds(this.#first.here.count, this.#first.here.amountCents);
@@ -81,7 +81,7 @@ export class AuditWindow implements Period {
     return this.toMs >= youngFromMs ? 'settling' : 'unknown';
   }
 
-  /** A processor that has charged other amounts is told of by its payments; our own totals say what it charged. */
+  /** Amounts are ignored if the processor charged different ones: those are reported as differences of their payments. */
   #adds(count: number, amountCents: number): boolean {
     return (
       this.#listed.count === count && (this.#hasOtherAmounts || this.#listed.amountCents === amountCents)

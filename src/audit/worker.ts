@@ -5,19 +5,19 @@ import { systemClock } from '../core/clock.ts';
 import type { AuditRequest } from './audit.ts';
 import { Auditor } from './auditor.ts';
 
-/** What an HTTP thread hands to the thread of one audit. */
+/** What an HTTP thread passes to the thread of one audit. */
 export interface AuditTask {
   readonly config: Config;
   readonly request: AuditRequest;
 }
 
-/** What that thread says at its end: the report in JSON, or why there is none. */
+/** What that thread returns: the report in JSON, or why there is none. */
 export type AuditMessage =
   | { readonly kind: 'report'; readonly json: string }
   | { readonly kind: 'unavailable'; readonly reason: string };
 
-// Composition root of the thread of one audit, which ends with it. Any message to it means: end now. It is never
-// ended from outside, which could happen while it holds a lock of the ledger.
+// Composition root of the thread of one audit. Any message to it means: stop now. It is never terminated from outside,
+// since it might hold a lock of the ledger.
 assert.ok(parentPort !== null);
 const port = parentPort;
 const { config, request }: AuditTask = workerData;

@@ -13,30 +13,30 @@ const timestamp = checked((text) =>
 const url = checked((text) => (isHttpUrl(text) ? null : 'Expected an http or https URL.'));
 
 export const audit = command('audit')
-  .summary("our books against the processors' own, down to the payments that differ")
+  .summary("compare our books with the processors' own, down to single payments")
   .description(
-    "Compares our books with the processors' own. Without --url it reads the books itself, with the settings that a gateway " +
-      "is started with; PROCESSOR_TOKENS (name=token,…) lets it read the processors' totals. Without processors in the " +
-      'environment it audits those of dinossauro start. See docs/audit.md.',
+    "Compares our books with the processors' own. Without --url it reads our ledger directly, and takes the same settings as " +
+      "the gateway. Set PROCESSOR_TOKENS (name=token,…) so that it can read the processors' totals. If no processors are " +
+      'configured, it audits those of dinossauro start. See docs/audit.md.',
   )
-  .option('--from <timestamp>', 'payments requested at or after this (the beginning)', timestamp)
-  .option('--to <timestamp>', 'payments requested at or before this (now)', timestamp)
-  .option('--every', 'look up every payment, also where the totals are the same')
-  .option('--all', 'list every difference; without it, those that are alike are gathered')
-  .option('--json', 'print the report as JSON, complete')
-  .option('--progress', 'report progress on standard error, also with --json')
-  .option('--url <url>', 'let this gateway do it (GET /audit)', url)
-  .option('--token <text>', "the gateway's token (the environment's ADMIN_TOKEN)")
+  .option('--from <timestamp>', 'only payments requested at or after this time', timestamp)
+  .option('--to <timestamp>', 'only payments requested at or before this time', timestamp)
+  .option('--every', 'look up every payment, even where the totals agree')
+  .option('--all', 'list every difference instead of grouping them')
+  .option('--json', 'print the complete report as JSON')
+  .option('--progress', 'show progress on standard error, even with --json')
+  .option('--url <url>', 'run the audit in this gateway (GET /audit)', url)
+  .option('--token <text>', "the gateway's token; default: ADMIN_TOKEN from the environment")
   .addHelpText(
     'after',
-    '\nExit codes: 0 the books agree, 1 they differ, 2 it could not be told, 3 payments are still settling.',
+    '\nExit codes: 0 the books agree, 1 they differ, 2 the audit could not check everything, 3 payments are still settling.',
   )
   .addHelpText(
     'after',
     examples([
-      ['PROCESSOR_TOKENS=default=123,fallback=123 dinossauro audit', 'everything so far'],
+      ['PROCESSOR_TOKENS=default=123,fallback=123 dinossauro audit', 'all payments so far'],
       ['audit --from 2025-07-15 --to 2025-07-16 --json', 'one day, for a program'],
-      ['audit --url http://127.0.0.1:9999 --token "$ADMIN_TOKEN"', 'by a gateway that runs'],
+      ['audit --url http://127.0.0.1:9999 --token "$ADMIN_TOKEN"', 'in a running gateway'],
     ]),
   )
   .action(
@@ -55,7 +55,7 @@ export const audit = command('audit')
       process.exitCode = await runAudit(
         { from, to, every, all, json, progress, url, token: token ?? process.env['ADMIN_TOKEN'] ?? '' },
         {
-          // Where no processor is named, they are those that `npm start` plays.
+          // If no processor is configured, the simulated ones of `npm start`.
           environment: demoEnvironment(process.env),
           print: (report) => console.log(report),
           complain: (line) => console.error(line),

@@ -2,16 +2,16 @@ import { command, examples } from './command.ts';
 import { runFromClone } from './program.ts';
 
 export const bench = command('bench')
-  .summary('the micro-benchmarks in bench/')
+  .summary('run the micro-benchmarks in bench/')
   .description(
-    'Runs the micro-benchmarks in bench/. BENCH_SMOKE=1 in the environment only shows that they run.',
+    'Runs the micro-benchmarks in bench/. With BENCH_SMOKE=1 in the environment, each runs only briefly, as a check.',
   )
-  .argument('[text]', 'only those whose path contains this text')
+  .argument('[text]', 'run only those whose path contains this text')
   .addHelpText(
     'after',
     examples([
       ['bench', 'all of them'],
-      ['bench ring', 'that of the ring'],
+      ['bench ring', 'only those of the ring'],
     ]),
   )
   .action(async (text) => {

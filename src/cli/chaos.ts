@@ -14,21 +14,21 @@ function addSetting(text: string, before: readonly Setting[] = []): readonly Set
   return [...before, [name, value.join('=')]];
 }
 
-/** A day: what would run for longer is better started again with another seed. */
+/** A day. For a longer run, start again with another seed. */
 const MINUTES_MAX = 1440;
 
 export const chaos = command('chaos')
-  .summary('a real deployment in which everything breaks, audited')
+  .summary('break everything in a real deployment, and audit it')
   .description(
-    'Breaks everything in a real deployment, and audits it. Exits with 1 when a promise was broken. Needs redis-server ' +
-      'and nginx; on Debian they are installed when it runs as root. See docs/reliability.md.',
+    'Breaks everything in a real deployment, and audits it. Exits with 1 if it broke a promise. Needs redis-server ' +
+      'and nginx, which it installs on Debian when run as root. See docs/reliability.md.',
   )
-  .option('--minutes <n>', 'how long', whole(1, MINUTES_MAX), 10)
-  .option('--seed <n>', 'which load and faults (a random one)', whole(0))
+  .option('--minutes <n>', 'how long to run', whole(1, MINUTES_MAX), 10)
+  .option('--seed <n>', 'seed of load and faults; default: random', whole(0))
   .addOption(option('--ledger <ledger>', 'which ledger').choices(['redis', 'lmdb', 'both']).default('both'))
-  .option('--round-seconds <n>', 'how long a round is', whole(1, MINUTES_MAX * 60), 20)
-  .option('--only <text>', 'only faults whose names contain this text')
-  .option('--set <NAME=VALUE>', 'give the gateways a setting; may be repeated', addSetting)
+  .option('--round-seconds <n>', 'how long each round takes', whole(1, MINUTES_MAX * 60), 20)
+  .option('--only <text>', 'inject only faults whose names contain this text')
+  .option('--set <NAME=VALUE>', 'set a setting of the gateways; may be repeated', addSetting)
   .addOption(
     option('--measure <what>', 'measure how long a takeover from a dead instance takes').choices([
       'takeover',
@@ -38,8 +38,8 @@ export const chaos = command('chaos')
     'after',
     examples([
       ['chaos --minutes 2 --ledger redis', 'two minutes'],
-      ['chaos --only kill --set POOL_THREADS=4', 'kills only, and four pool threads'],
-      ['chaos --measure takeover', 'what LEASE_MS costs'],
+      ['chaos --only kill --set POOL_THREADS=4', 'only kills, with four pool threads'],
+      ['chaos --measure takeover', 'how long a takeover takes'],
     ]),
   )
   .action(async (values) => {

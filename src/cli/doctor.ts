@@ -6,13 +6,14 @@ import { command, DONE, examples, FAILED } from './command.ts';
 const COLOURS = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 
 export const doctor = command('doctor')
-  .summary('is this machine fit, and are the settings right? says what to do')
+  .summary('check this machine and the settings, and say what to fix')
   .description(
-    'Reads the same settings as the gateway. It looks at Node and the native modules, the settings, memory, CPU and open ' +
-      'files, the address, the journal, the ledger (Redis: version, log, memory, rights, clock), open payments at processors ' +
-      'that are not configured, and whether processors can be reached. It changes nothing, asks no processor for its health, and may run beside a gateway.\n\n' +
-      'Each finding is one line: ok; warn: it runs, but not as it should; fail: it does not run, or breaks a promise. ' +
-      'Exits with 1 when something fails.',
+    'Reads the same settings as the gateway, and checks Node and the native modules, the settings, memory, CPU and open ' +
+      'files, the address, the journal, the ledger (Redis: version, persistence, memory, permissions, clock), open payments ' +
+      'at processors that are not configured, and whether processors can be reached. It changes nothing, does not call ' +
+      'health endpoints, and can run beside a gateway.\n\n' +
+      'It prints one line for each check: ok; warn: the gateway runs, but not as it should; fail: it does not run, or breaks ' +
+      'a promise. Exits with 1 if a check fails.',
   )
   .option('--json', 'print the findings as JSON')
   .addHelpText(
@@ -44,7 +45,6 @@ export const doctor = command('doctor')
     process.exitCode = isFit ? DONE : FAILED;
   });
 
-/** What was seen is a sentence of its own where it ends like one. */
 function withRemedy(seen: string, remedy: string): string {
   if (remedy === '') return seen;
   return seen.endsWith('.') ? `${seen} ${remedy}` : `${seen}: ${remedy}`;

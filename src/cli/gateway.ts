@@ -3,10 +3,10 @@ import { bold, command, examples } from './command.ts';
 import { become } from './program.ts';
 
 export const gateway = command('gateway')
-  .summary('one gateway alone, from its environment; the form that containers use')
+  .summary('run one gateway, configured by environment variables, as in a container')
   .description(
-    'Runs one gateway with the settings in its environment, at least one processor among them. SIGTERM, Ctrl-C and ' +
-      'SIGHUP let it finish the calls in flight first; a second signal, a second later, ends it at once.',
+    'Runs one gateway with the settings in its environment, which must include at least one processor. On SIGTERM, Ctrl-C ' +
+      'or SIGHUP it finishes the calls in flight and exits; another signal more than a second later ends it at once.',
   )
   .addHelpText('after', () =>
     [

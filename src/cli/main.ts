@@ -15,20 +15,20 @@ import { start } from './start.ts';
 const ENDED_BY_SIGPIPE = 128 + 13;
 const HELP = ['help', '--help', '-h'];
 const ENDINGS = [
-  [DONE, 'done; stopped by a signal, in order'],
-  [FAILED, 'an invalid setting, a port in use, a broken promise, a difference found, an unfit machine'],
-  [MISUSED, 'an unknown command, option or argument'],
-  [MISSING, 'a command that only a clone of the repository has'],
+  [DONE, 'success, or a clean stop by a signal'],
+  [FAILED, 'failure: an invalid setting, a port in use, a broken promise, a failed check'],
+  [MISUSED, 'usage error: an unknown command, option or argument'],
+  [MISSING, 'this command needs a clone of the repository'],
 ] as const;
 
-// Composition root of the command `dinossauro`, of which bin/dinossauro.js is the door.
+// Composition root of the command `dinossauro`; bin/dinossauro.js loads it.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // The reader, such as `head`, has read enough: we end as by SIGPIPE, which Node ignores.
+  // The reader, such as `head`, is done. Exit as SIGPIPE would end us, which Node ignores.
   if (error.code === 'EPIPE') process.exit(ENDED_BY_SIGPIPE);
   throw error;
 });
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-  // The reader of progress and complaints has gone: the result and the exit code stay what they are.
+  // If the reader of standard error has gone, carry on: the result and the exit code still matter.
   if (error.code !== 'EPIPE') throw error;
 });
 await run(process.argv.slice(2));
@@ -40,7 +40,7 @@ async function run(args: readonly string[]): Promise<void> {
     if (HELP.includes(first) && rest.length === 0) program.help();
     if (HELP.includes(first) && rest.length > 1)
       throw new Misuse(`unexpected argument '${rest[1]}' (see dinossauro help)`);
-    // `help sim` is `sim --help`, and a command that is not known is a mistake there, too.
+    // `help sim` becomes `sim --help`, so that an unknown command is an error here too.
     await program.parseAsync(HELP.includes(first) ? [...rest, '--help'] : args, { from: 'user' });
   } catch (error) {
     if (isAnswered(error)) return;
@@ -56,16 +56,16 @@ function dinossauro() {
       'A payment gateway that accepts at once, settles once, and keeps books that agree to the cent.',
     )
     .usage('<command> [options]')
-    // Commander would take it for its own beside an unknown command, too.
+    // Otherwise commander handles --help even after an unknown command.
     .helpOption(false)
-    .helpCommand('help [command]', 'show this help, or that of a command, as --help does')
+    .helpCommand('help [command]', 'show this help, or that of a command')
     .version(version(), '-v, --version', 'print the version')
     .addHelpText(
       'after',
       examples([
-        ['start', 'try it: gateway and processors, nothing to configure'],
-        ['doctor', 'is this machine fit, and are the settings right?'],
-        ['start --help', 'what a command does and takes'],
+        ['start', 'try it: a gateway and simulated processors, without configuration'],
+        ['doctor', 'check this machine and the settings'],
+        ['start --help', 'what a command does, and its options'],
       ]),
     )
     .addHelpText(
@@ -74,7 +74,7 @@ function dinossauro() {
         '',
         bold('Exit codes:'),
         ...ENDINGS.map(([code, meaning]) => `  ${code}  ${meaning}`),
-        '  `audit` has its own: see dinossauro audit --help',
+        '  `audit` has its own exit codes: see dinossauro audit --help',
       ].join('\n'),
     );
   for (const each of [start, doctor, gateway, processor, audit]) program.addCommand(each);

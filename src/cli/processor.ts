@@ -2,25 +2,25 @@ import { bold, command, examples } from './command.ts';
 import { become } from './program.ts';
 
 export const processor = command('processor')
-  .summary('one simulated processor, with the official contract')
-  .description('Runs one simulated processor, with the official contract, until it is stopped by a signal.')
+  .summary('run one simulated processor with the contract of the contest')
+  .description('Runs one simulated processor with the contract of the contest, until a signal stops it.')
   .addHelpText(
     'after',
     [
       '',
       bold('Settings (environment variables) and their defaults:'),
       '  LISTEN      127.0.0.1:8001',
-      '  FEE         0.05, as a part of the amount',
+      '  FEE         0.05, a fraction of the amount',
       '  TOKEN       123, for its administrative routes',
       '  NAME        default',
-      '  BOOKS_FILE  (none) a file that keeps its books across restarts; without it they are in memory only',
+      '  BOOKS_FILE  (none) a file that keeps its books across restarts; if unset, they are in memory only',
     ].join('\n'),
   )
   .addHelpText(
     'after',
     examples([
       ['processor', 'on 127.0.0.1:8001'],
-      ['LISTEN=127.0.0.1:8002 FEE=0.15 NAME=fallback dinossauro processor', 'the expensive one beside it'],
+      ['LISTEN=127.0.0.1:8002 FEE=0.15 NAME=fallback dinossauro processor', 'a second, more expensive one'],
     ]),
   )
   .action(() => become(new URL('../simulated/main.ts', import.meta.url)));

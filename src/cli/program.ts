@@ -7,8 +7,8 @@ import { FAILED, MISSING } from './command.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * Runs a program of this project in this process, so that its signals and its memory are its own. It runs as it is
- * loaded, until it ends the process.
+ * Runs a program of this project in this process, so that it gets the signals and all of the memory. Importing it starts
+ * it, and it ends the process.
  */
 export async function become(program: URL): Promise<void> {
   await import(program.href);
@@ -20,8 +20,8 @@ export function isClone(): boolean {
 }
 
 /**
- * The same for a program that only a clone has: it exports by default what takes `values` and resolves to an exit
- * code. `--servers` has redis-server and nginx installed first, where that can be done.
+ * Runs a program that only a clone has. Its default export takes `values` and resolves to an exit code. `--servers`
+ * installs redis-server and nginx first, where possible.
  */
 export async function runFromClone<Given>(
   path: string,
@@ -29,7 +29,9 @@ export async function runFromClone<Given>(
   needs: readonly '--servers'[] = [],
 ): Promise<number> {
   if (!isClone()) {
-    console.error('dinossauro: only a clone of the repository has this command, not the installed package');
+    console.error(
+      'dinossauro: this command needs a clone of the repository; the installed package does not have it',
+    );
     return MISSING;
   }
   if (needs.length > 0 && !ensure(needs)) return FAILED;

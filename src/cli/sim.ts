@@ -2,23 +2,23 @@ import { command, examples, whole } from './command.ts';
 import { runFromClone } from './program.ts';
 
 export const sim = command('sim')
-  .summary('simulated deployments under faults, from seeds')
+  .summary('simulate deployments under faults, one for each seed')
   .description(
-    'Simulates deployments under faults, from seeds. Exits with 1 when a promise was broken. See docs/reliability.md.',
+    'Simulates a deployment under faults for each seed. Exits with 1 if one broke a promise. See docs/reliability.md.',
   )
-  .option('--seeds <n>', 'how many seeds (1000; 3000 with --mutants)', whole(1))
+  .option('--seeds <n>', 'how many seeds; default: 1000, or 3000 with --mutants', whole(1))
   .option('--from <n>', 'the first seed', whole(0), 1)
   .option('--seed <n>', 'replay this seed, shrink it if it fails, and print its history', whole(0))
-  .option('--skew <ms>', 'how far apart the clocks of the machines are, all the time', whole(0), 0)
-  .option('--mutants', 'put bugs into the gateway, and say which seed finds each')
-  .option('--only <text>', 'only mutants whose names contain this text')
+  .option('--skew <ms>', 'let the clocks of the machines differ by this much', whole(0), 0)
+  .option('--mutants', 'insert known bugs one at a time, and show which seed finds each')
+  .option('--only <text>', 'with --mutants: only those whose names contain this text')
   .addHelpText(
     'after',
     examples([
       ['sim --seeds 100', 'a hundred seeds'],
-      ['sim --seed 17', 'the history of one'],
-      ['sim --skew 3600000', 'clocks that are an hour apart'],
-      ['sim --mutants --only pin', 'does it find the bugs that are about pins?'],
+      ['sim --seed 17', 'replay one seed, with its history'],
+      ['sim --skew 3600000', 'with clocks that differ by an hour'],
+      ['sim --mutants --only "torn tail"', 'only the bugs with this name'],
     ]),
   )
   .action(async (values) => {

@@ -1,22 +1,22 @@
 import type { Address } from '../core/address.ts';
 import type { LedgerTarget } from './config.ts';
 
-/** The processors that `npm start` plays where the environment names none. */
+/** The processors that `npm start` simulates when the environment configures none. */
 export const SIMULATED_PROCESSORS = [
   { name: 'default', port: 8001, fee: '0.05', setting: 'PAYMENT_PROCESSOR_URL_DEFAULT' },
   { name: 'fallback', port: 8002, fee: '0.15', setting: 'PAYMENT_PROCESSOR_URL_FALLBACK' },
 ] as const;
-/** Where everything of it listens. */
+/** All parts of the demo listen here. */
 export const HOST = '127.0.0.1';
 
-/** Of their administrative routes. */
+/** For the administrative routes of the simulated processors. */
 export const SIMULATED_TOKEN = '123';
 
 export type SimulatedProcessorSetting = (typeof SIMULATED_PROCESSORS)[number];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What `npm start` makes of an environment: it fills in processors, and allows purging, where nothing is said. */
+/** The environment that `npm start` uses: it allows purging and adds processors, unless the given one says otherwise. */
 export function demoEnvironment(environment: Environment): Environment {
   const demo = { ALLOW_PURGE: 'true', ...environment };
   if (!simulatesProcessors(environment)) return demo;
@@ -39,16 +39,13 @@ export function simulatedAddress({ port }: SimulatedProcessorSetting): Address {
   return { kind: 'tcp', host: HOST, port };
 }
 
-/**
- * Where such a processor keeps its books: beside the ledger whose payments they hold, so that a restart finds both as
- * they were, and another ledger finds books of its own.
- */
+/** A simulated processor keeps its books beside the ledger, so that a restart finds both, and each ledger has its own. */
 export function playedBooksFile({ name }: SimulatedProcessorSetting, ledger: LedgerTarget): string {
   const beside = ledger.kind === 'lmdb' ? ledger.path : `./data/redis-${placeOf(ledger.url)}`;
   return `${beside.replace(/\/+$/, '')}.processors/${name}.books`;
 }
 
-/** Host, port and database of a Redis, without its password, as a part of a file name. */
+/** Host, port and database of a Redis URL as part of a file name, without the password. */
 function placeOf(redisUrl: string): string {
   const { host, pathname } = new URL(redisUrl);
   return `${host}${pathname}`.replace(/\W+/g, '-').replace(/^-|-$/g, '');

@@ -3,17 +3,16 @@ import { join } from 'node:path';
 import type { Config } from './config.ts';
 
 /**
- * Who may have how many of the descriptors (`ulimit -n`) of an instance. The library that listens tries to accept
- * without a pause while there are none left, and without them no journal file and no connection to a processor or a
- * ledger can be opened. So the instance keeps what it needs itself, and divides the rest: one half for clients, the
- * other for calls.
+ * How an instance divides its file descriptors (`ulimit -n`). When none are left, uWebSockets.js retries `accept` in a
+ * busy loop, and no journal file and no connection to a processor or ledger can be opened. So the instance reserves what
+ * it needs itself and divides the rest: one half for clients, the other for calls.
  */
 
-/** Node, the ledger, listening, the log, and files that are open for a moment. Measured: 37 with one thread of each kind. */
+/** Node, the ledger, the listener, the log, and files opened briefly. Measured: 37 with one thread of each kind. */
 const OWN_BASE = 48;
-/** Of a thread: its loop, its ledger, its journal or its health calls, its collector. */
+/** For each thread: its loop, ledger, journal or health calls, and collector. */
 const OWN_OF_THREAD = 12;
-/** With less for clients an instance is of no use. */
+/** With fewer client connections an instance is useless. */
 const CONNECTIONS_MIN = 8;
 
 export type Descriptors = Pick<
@@ -22,17 +21,17 @@ export type Descriptors = Pick<
 >;
 
 export interface Share {
-  /** Connections of clients. */
+  /** Client connections. */
   readonly maxConnections: number;
   /** Calls in flight to one processor. */
   readonly concurrency: number;
-  /** What was asked for and is not to be had; empty when all is. */
+  /** The settings that had to be lowered, such as `CONCURRENCY=400 to 237`. */
   readonly reduced: readonly string[];
-  /** A limit with which nothing would be reduced. */
+  /** The lowest limit that would reduce nothing. */
   readonly wantedLimit: number;
 }
 
-/** Soft limit of open files of this process, which Node has raised to the hard one; Infinity where it is not known. */
+/** The soft limit on open files, which Node raises to the hard limit at start; Infinity where it is unknown. */
 export function openFileLimit(root = '/'): number {
   try {
     const limits = readFileSync(join(root, 'proc/self/limits'), 'utf8');

@@ -1,14 +1,14 @@
-/** Where a server listens: `host:port` (IPv6 in brackets, port 0 for any free one) or `unix:/path`. */
+/** Where a server listens: `host:port` (IPv6 in brackets, port 0 for any free port) or `unix:/path`. */
 export type Address =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** What `sockaddr_un` can hold on Linux, without the closing zero. */
+/** The longest path that fits into `sockaddr_un` on Linux, without the terminating zero. */
 const UNIX_PATH_LIMIT_BYTES = 107;
 
 const TCP_PATTERN = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/;
 
-/** The address that `text` spells, or null. */
+/** Null if `text` is not an address. */
 export function parseAddress(text: string): Address | null {
   if (text.startsWith('unix:')) return parseUnix(text.slice('unix:'.length));
   const match = TCP_PATTERN.exec(text);

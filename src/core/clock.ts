@@ -1,27 +1,27 @@
 /**
- * Time, handed in: the real clock in a composition root, a simulated one in tests.
+ * The source of time, passed in: the system's in a composition root, a simulated one in tests.
  *
- * `nowMs` is the wall clock and may jump; it stamps what leaves the process. `monotonicMs` only measures how long
- * something took and never goes back; all threads of a machine read the same one.
+ * `nowMs` is the wall clock and may jump; use it for timestamps that leave the process. `monotonicMs` never goes back and
+ * is the same in all threads of a machine; use it for durations.
  */
 export interface Clock {
-  /** Milliseconds since the Unix epoch, UTC, whole, from 0 up to 2^48 - 1. */
+  /** Whole milliseconds since the Unix epoch, from 0 to 2^48 - 1. */
   nowMs(): number;
-  /** Whole milliseconds since an arbitrary moment, never decreasing. */
+  /** Whole milliseconds since an arbitrary time, never decreasing. */
   monotonicMs(): number;
-  /** Milliseconds with their fraction since a moment of this thread's own: for what begins and ends in one thread. */
+  /** Fractional milliseconds since an arbitrary time that differs by thread: for durations within one thread. */
   stopwatchMs(): number;
-  /** Calls `run` once, `delayMs` from now. The function it returns cancels the call. */
+  /** Calls `run` once, after `delayMs`. The returned function cancels the call. */
   after(delayMs: number, run: () => void): () => void;
 }
 
-/** What journal and ledgers have room for: 48 bits, up to the year 10889. */
+/** The last time that journal and ledgers can store: 48 bits, the year 10889. */
 const LAST_MS = 2 ** 48 - 1;
 
 export const systemClock: Clock = {
-  // A machine whose battery is dead may believe that it is 1969.
+  // A machine with a dead battery may report 1969.
   nowMs: () => Math.min(Math.max(0, Date.now()), LAST_MS),
-  // Not performance.now(): that one starts at zero in each worker thread.
+  // Not performance.now(), which starts at zero in each worker thread.
   monotonicMs() {
     const [seconds, nanoseconds] = process.hrtime();
     return seconds * 1000 + Math.floor(nanoseconds / 1e6);
@@ -33,15 +33,14 @@ export const systemClock: Clock = {
   },
 };
 
-/** Waits `delayMs` on the clock handed in. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => clock.after(delayMs, resolve));
 }
 
-/** No two wall clocks that are right differ by as much. */
+/** Correct wall clocks never differ by this much. */
 const WRONG_BY_MS = 60_000;
 
-/** Whether a stamp lies so far in the future of `nowMs` that one of the two was read from a clock that was wrong. */
+/** Whether a timestamp is so far ahead of `nowMs` that one of the two comes from a wrong clock. */
 export function isFromTheFuture(stampMs: number, nowMs: number): boolean {
   return stampMs > nowMs + WRONG_BY_MS;
 }

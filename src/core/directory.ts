@@ -2,11 +2,10 @@ import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * Makes a directory with the parents that are missing; one that exists is left as it is. Throws the error of the
- * operating system when that can't be done.
+ * Creates a directory and its missing parents, unless it exists. Throws the error of the operating system if that fails.
  *
- * Node's own recursive `mkdir` never returns under `/proc` and other file systems that answer ENOENT for a name
- * whose parent exists.
+ * Node's own recursive `mkdir` loops forever under `/proc` and other file systems that return ENOENT although the parent
+ * exists.
  */
 export function makeDirectory(path: string): void {
   if (isDirectory(path)) return;

@@ -1,4 +1,4 @@
-/** True when the words are equal, or one letter put in, taken out, replaced or swapped with its neighbour makes them so. */
+/** True if the words are equal, or differ by one inserted, deleted or replaced letter or two swapped neighbours. */
 export function isOneEditApart(one: string, other: string): boolean {
   if (one.length > other.length) return isOneEditApart(other, one);
   if (other.length - one.length > 1) return false;

@@ -4,19 +4,19 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const SHOWN_MAX = 200;
 
-/** A value for one line of an error: quoted where it would be unclear where it begins or ends, of bounded length. */
+/** Formats a value for an error message: quoted if it has spaces or unprintable characters, and cut if long. */
 export function shownValue(text: string): string {
   const shown = /^[!-~]+$/.test(text) ? text : JSON.stringify(text);
   return shown.length <= SHOWN_MAX ? shown : `${shown.slice(0, SHOWN_MAX)}…`;
 }
 
-/** Shorter names are one letter from too much that has nothing to do with us. */
+/** Shorter names are one letter away from too many unrelated variables. */
 const NEAR_MIN_LETTERS = 5;
-/** The last word of a setting's name that people leave out, or write in another unit. */
+/** The last word of a setting's name, which people omit or write in another unit. */
 const UNIT = /_(MS|S|SEC|SECS|SECONDS|MILLIS|MIN|MINUTES|BYTES|KB|URL|URI|DIR|FILE|PATH)$/;
 const OUR_PREFIX = 'DINOSSAURO_';
 
-/** Variables that other programs read, and which of our settings does the same. */
+/** Variables that other programs read, and our setting for the same purpose. */
 const WELL_KNOWN: readonly { readonly name: string; readonly setting: string; readonly instead: string }[] = [
   { name: 'PORT', setting: 'LISTEN', instead: 'LISTEN=host:port' },
   { name: 'HOST', setting: 'LISTEN', instead: 'LISTEN=host:port' },
@@ -27,12 +27,12 @@ const WELL_KNOWN: readonly { readonly name: string; readonly setting: string; re
   { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', setting: 'OTLP_URL', instead: 'OTLP_URL=http://host:4318' },
   { name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', setting: 'OTLP_URL', instead: 'OTLP_URL=http://host:4318' },
 ];
-/** A compiler's triple under this name, which conda and tcsh set, is not meant for us. */
+/** conda and tcsh set HOST to a compiler triple, which is not a host. */
 const IS_HOST = /^(localhost|[\d.]+|\[?[\da-f:]*:[\da-f:]*\]?)$/i;
 
 /**
- * Variables that somebody seems to have set for us and that we do not read, in one line each: names that are nearly
- * one of our `settings`, and names that other programs read for the same purpose while that setting is absent.
+ * One warning for each variable that was probably meant for us but that we do not read: names that resemble one of our
+ * `settings`, and names that other programs use for a setting that is absent.
  */
 export function strayVariables(environment: Environment, settings: readonly string[]): readonly string[] {
   return Object.entries(environment).flatMap(([name, value]) => {
@@ -44,7 +44,7 @@ export function strayVariables(environment: Environment, settings: readonly stri
   });
 }
 
-/** The complaint about a name that is nearly one of our `settings`, or null. */
+/** The warning about a name that resembles one of our `settings`, or null. */
 export function strayVariable(name: string, settings: readonly string[]): string | null {
   const upper = name.toUpperCase();
   const bare = upper.startsWith(OUR_PREFIX) ? upper.slice(OUR_PREFIX.length) : upper;

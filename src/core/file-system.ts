@@ -1,14 +1,14 @@
 import { statfsSync } from 'node:fs';
 
-/** What a kind of file system means for files that must not be lost, or shared by mistake. */
+/** The file system below a path: whether its files persist, and whether locks on them work. */
 export interface FileSystem {
-  /** As Linux's statfs has it; 0 on other systems, which number theirs differently. */
+  /** The magic number of Linux's statfs; 0 on other systems. */
   readonly type: number;
   readonly name: string;
   /**
-   * `local`: one kernel at a time has it mounted. `memory`, `layered`: so do these, but they end with the machine or
-   * the container. `shared`: other machines, or other mounts of this one, may reach the same files, and none sees the
-   * others' locks and sockets. `unknown`: not in the table.
+   * `local`: mounted by one kernel at a time. `memory`, `layered`: the same, but lost with the machine or the container.
+   * `shared`: other machines or mounts may use the same files without seeing our locks and sockets. `unknown`: not in
+   * the table below.
    */
   readonly kind: 'local' | 'memory' | 'layered' | 'shared' | 'unknown';
 }
@@ -38,7 +38,7 @@ const KNOWN = new Map<number, readonly [name: string, kind: FileSystem['kind']]>
   [0x7461636f, ['OCFS2', 'shared']],
 ]);
 
-/** Throws the errors of `node:fs`. */
+/** Throws like `statfsSync`. */
 export function fileSystemOf(path: string): FileSystem {
   if (process.platform !== 'linux') return { type: 0, name: 'the local file system', kind: 'local' };
   const { type } = statfsSync(path);

@@ -3,33 +3,32 @@ import { isatty } from 'node:tty';
 import { isMainThread } from 'node:worker_threads';
 
 export const STDOUT = 1;
-/** What waits for a reader that is slow but there: some thousand lines for each thread. */
+/** How much may wait for a slow reader: about a thousand lines per thread. */
 const QUEUE_LIMIT_BYTES = 256 * 1024;
-/** How often a full reader is tried again. It costs one system call. */
+/** How often to retry while the reader is full. A retry costs one system call. */
 const RETRY_MS = 25;
-/** At the end of a thread, a reader that takes nothing for so long is taken for absent. */
-const FLUSH_PATIENCE_MS = 200;
+/** When a thread ends, it gives up on a reader that reads nothing for this long. */
+const FLUSH_TIMEOUT_MS = 200;
 const FLUSH_PAUSE_MS = 2;
 
 export interface LogOutputParts {
-  /** A descriptor that does not block. */
+  /** A non-blocking file descriptor. */
   readonly descriptor: number;
-  /** Lines were dropped. */
+  /** Called when lines are dropped. */
   readonly onDropped: (lineCount: number) => void;
-  /** Lines are written again, after so many were dropped. */
+  /** Called when lines can be written again, with the number dropped in between. */
   readonly onRecovered: (lineCount: number) => void;
 }
 
 /**
- * Writes lines without ever waiting for whatever reads them.
+ * Writes lines without ever blocking on the reader.
  *
- * A line leaves at once while the reader has room, so nothing is left to flush when the process is killed. While it
- * has none, lines wait in a bounded queue; lines beyond the bound, and lines for a reader that has gone, are dropped
- * and counted.
+ * While the reader has room, each line is written at once, so that a killed process loses none. Otherwise lines wait in a
+ * bounded queue. Lines beyond the bound, and lines for a reader that has gone, are dropped and counted.
  */
 export class LogOutput {
   readonly #parts: LogOutputParts;
-  /** What is left of the first may be a part of a line. */
+  /** The first may be the rest of a partly written line. */
   readonly #queue: Buffer[] = [];
   #queuedBytes = 0;
   #droppedSinceWrite = 0;
@@ -47,15 +46,15 @@ export class LogOutput {
     }
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;
-    // Otherwise a retry is due, and what came first goes first.
+    // Otherwise the pending retry sends it, after the lines before it.
     if (this.#retry === null) this.#send();
   }
 
-  /** Blocks until the queue is empty, but not for a reader that takes nothing. For the end of a thread. */
+  /** Blocks until the queue is empty or the reader stops reading. For the end of a thread. */
   flush(): void {
     const pause = new Int32Array(new SharedArrayBuffer(4));
     let lastProgressAtMs = performance.now();
-    while (this.#queuedBytes > 0 && performance.now() - lastProgressAtMs < FLUSH_PATIENCE_MS) {
+    while (this.#queuedBytes > 0 && performance.now() - lastProgressAtMs < FLUSH_TIMEOUT_MS) {
       const beforeBytes = this.#queuedBytes;
       this.#send();
       if (this.#queuedBytes < beforeBytes) lastProgressAtMs = performance.now();
@@ -104,7 +103,7 @@ export class LogOutput {
   }
 }
 
-/** How many bytes were written. `full`: none now. `gone`: no reader, no disk; another line may do better. */
+/** Returns the bytes written. `full`: the reader has no room. `gone`: no reader, or a disk error; a later line may work. */
 function attempt(descriptor: number, bytes: Buffer): number | 'full' | 'gone' {
   try {
     return writeSync(descriptor, bytes);
@@ -114,9 +113,9 @@ function attempt(descriptor: number, bytes: Buffer): number | 'full' | 'gone' {
 }
 
 /**
- * Standard output as a descriptor that does not block. Pipes and sockets get that from the stream that Node makes of
- * them, which only the main thread has, and which the other threads share by the same descriptor. A terminal is opened
- * anew, since Ctrl-S would stop the process otherwise. Files do not block.
+ * Standard output as a non-blocking descriptor. In the main thread, Node's stream makes pipes and sockets non-blocking;
+ * other threads share the descriptor. A terminal is opened again, because Ctrl-S would block the process otherwise. Files
+ * do not block.
  */
 export function openStandardOutput(): number {
   if (isatty(STDOUT)) return openTerminal();

@@ -5,8 +5,8 @@ import type { LogLevel } from '../config/config.ts';
 import { LogOutput, openStandardOutput, STDOUT } from './log-output.ts';
 
 /**
- * What every part of the gateway is handed to say something with. Fields are for machines, the message for people
- * and the same for every line of its kind. An error goes into the field `err`.
+ * The log that every part of the gateway writes to. Fields are for machines. The message is for people, and constant for
+ * each kind of line. Put an error into the field `err`.
  */
 export interface Log {
   debug(fields: LogFields, message: string): void;
@@ -17,16 +17,16 @@ export interface Log {
 
 type LogFields = Readonly<Record<string, unknown>>;
 
-/** What the logs of this thread write to. */
+/** The outputs of this thread's logs. */
 const outputs: LogOutput[] = [];
-/** How many lines this thread has dropped, for whoever counts them; see `countDroppedLines`. */
+/** See `countDroppedLines`. */
 let onDropped: (lineCount: number) => void = () => {};
 
 /**
- * A log that adds `bindings` to each line, written to standard output by the thread that says it and before it goes
- * on, unless standard output is full: the log never waits for whatever reads it (`src/core/log-output.ts`).
+ * Creates a log that adds `bindings` to each line. Each thread writes its own lines to standard output, synchronously
+ * but without ever blocking on the reader (`src/core/log-output.ts`).
  *
- * Lines are JSON, or made for reading where standard output is a terminal. `output` is for tests.
+ * Lines are JSON, or formatted for people if standard output is a terminal. `output` is for tests.
  */
 export function createLogger(level: LogLevel, bindings: LogFields, output?: DestinationStream): Log {
   const options = {
@@ -35,24 +35,24 @@ export function createLogger(level: LogLevel, bindings: LogFields, output?: Dest
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  const log = pino(options, output ?? standardOutput((count) => tellDropped(log, count)));
+  const log = pino(options, output ?? standardOutput((count) => reportDropped(log, count)));
   return log;
 }
 
-/** From now on, `count` is called with the number of lines that this thread drops. */
+/** Makes this thread call `count` with the number of log lines that it drops. */
 export function countDroppedLines(count: (lineCount: number) => void): void {
   onDropped = count;
 }
 
 /**
- * Gives a slow reader the time to take what waits. The end of a process does it by itself, but nothing of a thread
- * runs when another one ends it.
+ * Gives a slow reader time to read the queued lines. This happens by itself when the process exits, but not when another
+ * thread terminates this one.
  */
 export function flushLogs(): void {
   for (const output of outputs) output.flush();
 }
 
-function tellDropped(log: Log, lineCount: number): void {
+function reportDropped(log: Log, lineCount: number): void {
   log.warn({ lineCount }, 'log lines were dropped: standard output was not read');
 }
 
@@ -68,7 +68,7 @@ function standardOutput(onRecovered: (lineCount: number) => void): DestinationSt
   return { write: (line) => output.write(format(line)) };
 }
 
-/** Loaded only where somebody reads: in production it would cost each thread its memory. */
+/** Loaded only for a terminal, because it would cost each thread memory in production. */
 function readable(): (line: string) => string {
   const require = createRequire(import.meta.url);
   const { isColorSupported, prettyFactory }: typeof import('pino-pretty') = require('pino-pretty');

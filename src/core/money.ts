@@ -3,23 +3,23 @@ import assert from 'node:assert';
 /**
  * Money as text and as whole cents, never as a float in between.
  *
- * A decimal here is a JSON number literal (RFC 8259 section 6). What counts is its value, not its spelling:
- * `19.9`, `19.900` and `1.99e1` are all 1990 cents.
+ * A decimal here is a JSON number literal (RFC 8259 section 6). Its value matters, not its notation: `19.9`, `19.900` and
+ * `1.99e1` are all 1990 cents.
  */
 const LITERAL = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
 const ZERO = 0x30;
 
-/** 2^53 - 1 has 16 digits, so what has more can't be held exactly. */
+/** 2^53 - 1 has 16 digits, so longer numbers can't be exact. */
 const MAX_SAFE_DIGITS = 16;
 
 /**
  * | kind      | meaning                                        |
  * |-----------|------------------------------------------------|
- * | exact     | so many whole cents                            |
+ * | exact     | a number of whole cents                        |
  * | inexact   | a number with more than two decimals           |
- * | huge      | a number beyond 2^53 - 1 cents, on either side |
- * | malformed | no JSON number                                 |
+ * | huge      | a number beyond ±(2^53 - 1) cents              |
+ * | malformed | not a JSON number                              |
  */
 type Decimal =
   | { readonly kind: 'exact'; readonly cents: number }
@@ -27,14 +27,14 @@ type Decimal =
   | { readonly kind: 'huge' }
   | { readonly kind: 'malformed' };
 
-/** The value of a JSON number literal in cents, or why it has none. */
+/** The value of a JSON number literal in cents, or why it has no exact value. */
 export function parseDecimal(literal: string): Decimal {
   const [, sign, whole, fraction = '', exponent = '0'] = LITERAL.exec(literal) ?? [];
   if (whole === undefined) return { kind: 'malformed' };
   const digits = trimZeros(whole + fraction);
   if (digits.significant === '') return { kind: 'exact', cents: 0 };
-  // The value is `significant` × 10^scale cents. An exponent too long for a number becomes ±Infinity, which
-  // compares as it should.
+  // The value is `significant` × 10^scale cents. An exponent that is too large becomes ±Infinity, which still compares
+  // correctly.
   const scale = Number(exponent) - fraction.length + digits.trailing + 2;
   if (scale < 0) return { kind: 'inexact' };
   if (digits.significant.length + scale > MAX_SAFE_DIGITS) return { kind: 'huge' };
@@ -43,15 +43,15 @@ export function parseDecimal(literal: string): Decimal {
   return { kind: 'exact', cents: sign === '-' ? -cents : cents };
 }
 
-/** Whole cents of a JSON number literal; null when it is no such literal or has no exact whole cents. */
+/** The whole cents of a JSON number literal; null if it is not one or has no exact whole cents. */
 export function decimalToCents(literal: string): number | null {
   const decimal = parseDecimal(literal);
   return decimal.kind === 'exact' ? decimal.cents : null;
 }
 
 /**
- * Whole cents of the number in a top-level member of a JSON object; null when the text is no JSON, when the member
- * is missing or no number, and when it has no exact whole cents. Of repeated members the last counts.
+ * The whole cents of a number in a top-level member of a JSON object; null if the text is not JSON, or if the member is
+ * missing, not a number, or not in exact whole cents. If the member is repeated, the last one counts.
  */
 export function readAmountCents(json: string, member: string): number | null {
   const literals = new Map<unknown, string>();
@@ -70,7 +70,7 @@ export function readAmountCents(json: string, member: string): number | null {
   return literal === undefined ? null : decimalToCents(literal);
 }
 
-/** Two decimals exactly, as JSON wants them: 1990 → `19.90`, 5 → `0.05`. */
+/** Formats cents as a JSON number with two decimals: 1990 → `19.90`, 5 → `0.05`. */
 export function centsToDecimal(amountCents: number): string {
   assert(Number.isSafeInteger(amountCents));
   assert(amountCents >= 0);
@@ -78,7 +78,7 @@ export function centsToDecimal(amountCents: number): string {
   return `${(amountCents - cents) / 100}.${cents < 10 ? '0' : ''}${cents}`;
 }
 
-/** Digits without the zeros around them, and how many zeros stood behind. */
+/** The digits without leading and trailing zeros, and the number of trailing zeros. */
 function trimZeros(digits: string): { significant: string; trailing: number } {
   let start = 0;
   let end = digits.length;

@@ -2,13 +2,13 @@ import type { Log } from './log.ts';
 
 export interface OutageLogParts {
   readonly log: Log;
-  /** What is said of it, such as the thread's seat. */
+  /** Added to each line, such as the worker id. */
   readonly fields?: Readonly<Record<string, unknown>>;
   readonly began: string;
   readonly ended: string;
 }
 
-/** Something that may fail again and again: it is told when that begins and when it is over, and not each time. */
+/** Logs when something begins to fail and when it works again, instead of every failure. */
 export class OutageLog {
   readonly #parts: OutageLogParts;
   #times = 0;
@@ -22,11 +22,11 @@ export class OutageLog {
     if (this.#times++ === 0) log.warn({ ...fields, reason }, began);
   }
 
-  /** Free when there was none. */
-  recovered(): void {
+  /** Costs nothing if nothing failed before. `details` are added to the line. */
+  recovered(details?: Readonly<Record<string, unknown>>): void {
     if (this.#times === 0) return;
-    const { log, fields, ended: over } = this.#parts;
-    log.info({ ...fields, times: this.#times }, over);
+    const { log, fields, ended } = this.#parts;
+    log.info({ ...fields, ...details, times: this.#times }, ended);
     this.#times = 0;
   }
 }

@@ -1,8 +1,8 @@
 /**
- * The words that every part of the gateway shares: a payment, and what is known of it.
+ * A payment, as every part of the gateway knows it.
  *
- * A `correlationId` is a UUID in its canonical form, 36 characters, lower case. Where it is laid out in memory
- * or in a store it takes 16 bytes (`src/core/uuid.ts`). Amounts are whole cents, times are whole milliseconds, UTC.
+ * A `correlationId` is a UUID in its canonical form: 36 characters, lower case. In memory layouts and in ledgers it takes
+ * 16 bytes (`src/core/uuid.ts`). Amounts are whole cents; times are whole milliseconds in UTC.
  */
 export interface Payment {
   readonly correlationId: string;

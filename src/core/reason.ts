@@ -1,6 +1,6 @@
 /**
- * Why something failed at a connection, in one line. What OpenSSL has to say is in `reason`, and its message
- * is a piece of OpenSSL's source. An error over several addresses has only a code.
+ * Why something failed, in one line. An OpenSSL error explains itself in `reason`, not in its message. An error that
+ * covers several addresses has only a code.
  */
 export function errorReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -1,13 +1,13 @@
 /**
- * Something that an operator has to correct before a program can start, and no bug: its message is one line for that
- * person, and its stack is of no use.
+ * A problem that the operator must fix before the program can start, not a bug: print the message, which is one line,
+ * without the stack.
  */
 export class SetupError extends Error {
-  // As a property of the error itself it survives the way from one thread to another.
+  // An own property survives being passed between threads.
   override readonly name = 'SetupError';
 }
 
-/** Also true of one that came from another thread. */
+/** Also recognizes errors from other threads. */
 export function isSetupError(error: unknown): error is Error {
   return error instanceof Error && error.name === 'SetupError';
 }

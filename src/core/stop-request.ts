@@ -1,17 +1,17 @@
 import { constants } from 'node:os';
 import { systemClock } from './clock.ts';
 
-/** SIGHUP is the closed terminal, and there is nothing to reload: settings are read once. */
+/** SIGHUP means that the terminal was closed. It does not reload settings, which are read once. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 type StopSignal = (typeof SIGNALS)[number];
 
-/** `disconnect`: the process that started this one, and kept a channel to it, has died. */
+/** `disconnect`: the parent process, which kept an IPC channel to this one, has died. */
 export type StopCause = StopSignal | 'disconnect';
 
 /**
- * One request often arrives more than once: Ctrl-C in a terminal reaches the whole process group, and npm and our own
- * launchers pass it on; systemd signals every process of a service and may add a SIGHUP. Signals this close together
- * are one request. Nobody who insists presses Ctrl-C again that soon.
+ * One request often arrives as several signals: Ctrl-C reaches the whole process group, and npm and our own launchers
+ * pass it on; systemd signals every process of a service and may add a SIGHUP. Signals this close together count as one
+ * request.
  */
 const SAME_REQUEST_MS = 1000;
 
@@ -20,10 +20,10 @@ let stopNow: (signal: StopSignal) => void = endNow;
 let firstAtMs: number | null = null;
 
 /**
- * Requests to stop this process are heard from the moment this module is loaded, so an entry point imports it before
- * anything else. Until the process has something to finish, a request ends it with exit code 0; from this call on, the
- * first one calls `onFirst`, and any that comes more than a second later calls `onLater`, which by default ends the
- * process at once.
+ * Sets what happens on a request to stop. The first calls `onFirst`. Any that comes more than a second later calls
+ * `onLater`, which by default ends the process at once. Before this call, a request ends the process with exit code 0.
+ *
+ * The module handles signals from the moment it is loaded, so entry points import it first.
  */
 export function onStopRequest(
   onFirst: (cause: StopCause) => void,
@@ -48,10 +48,10 @@ function begin(cause: StopCause): void {
   stop(cause);
 }
 
-/** Ends the process as if it had never handled the signal, so that its parent sees what ended it. */
+/** Ends the process by the signal itself, so that its parent sees which one it was. */
 function endNow(signal: StopSignal): void {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
-  // Still here: the kernel spares process 1 of a container.
+  // Only reached as process 1 of a container, which such a signal does not end.
   process.exit(128 + constants.signals[signal]);
 }

@@ -1,22 +1,22 @@
-/** A span of time, both ends inclusive, in milliseconds since the Unix epoch; ±Infinity leaves a side open. */
+/** A range of time in milliseconds since the Unix epoch, both ends inclusive; ±Infinity leaves a side open. */
 export type Window =
   | { readonly kind: 'ok'; readonly fromMs: number; readonly toMs: number }
   | { readonly kind: 'bad'; readonly field: 'from' | 'to'; readonly detail: string };
 
 /**
- * Date (1, 2, 3), then perhaps hours, minutes (4, 5), seconds (6), fraction (7), and the zone: Z, or its sign, hours
- * and minutes (8, 9, 10). A `+` that nobody encoded arrives as a space.
+ * Date (1, 2, 3), then optionally hours, minutes (4, 5), seconds (6), fraction (7), and the zone: Z, or its sign, hours
+ * and minutes (8, 9, 10). An unencoded `+` arrives as a space.
  */
-const MOMENT =
+const TIMESTAMP =
   /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+ -])(\d\d)(?::?(\d\d))?)?)?$/i;
 
 const MINUTE_MS = 60_000;
 
 /**
- * Reads the window of `GET /payments-summary?from&to` from its raw query string. A bound is ISO 8601: a date, which
- * is its midnight, or a date and time; without a zone it is UTC. A missing or empty bound leaves its side open, one
- * given twice is bad, and so is `from` after `to`. What lies between two milliseconds rounds into the window, so that
- * no payment outside it counts.
+ * Parses the window of `GET /payments-summary?from&to` from the raw query string. A bound is an ISO 8601 timestamp; a
+ * date alone means its midnight, and without a zone it is UTC. A missing or empty bound leaves its side open. A repeated
+ * bound is bad, and so is `from` after `to`. Bounds between two milliseconds are rounded towards the inside, so that no
+ * payment outside the window counts.
  */
 export function parseWindow(query: string): Window {
   const parameters = new URLSearchParams(query);
@@ -24,12 +24,12 @@ export function parseWindow(query: string): Window {
   const to = parameters.getAll('to');
   if (from.length > 1) return { kind: 'bad', field: 'from', detail: '`from` is given more than once.' };
   if (to.length > 1) return { kind: 'bad', field: 'to', detail: '`to` is given more than once.' };
-  const fromMs = from[0] ? parseMoment(from[0], Math.ceil) : -Infinity;
+  const fromMs = from[0] ? parseTimestamp(from[0], Math.ceil) : -Infinity;
   if (fromMs === null) return { kind: 'bad', field: 'from', detail: `\`from\` ${NOT_A_TIMESTAMP}` };
-  const toMs = to[0] ? parseMoment(to[0], Math.floor) : Infinity;
+  const toMs = to[0] ? parseTimestamp(to[0], Math.floor) : Infinity;
   if (toMs === null) return { kind: 'bad', field: 'to', detail: `\`to\` ${NOT_A_TIMESTAMP}` };
-  // Rounded alike: two bounds within one millisecond, whose window is empty, are in order.
-  const fromFloorMs = from[0] ? parseMoment(from[0], Math.floor) : null;
+  // Both rounded down: two bounds within one millisecond are in order, although their window is empty.
+  const fromFloorMs = from[0] ? parseTimestamp(from[0], Math.floor) : null;
   if (fromFloorMs !== null && fromFloorMs > toMs) {
     return { kind: 'bad', field: 'from', detail: '`from` is after `to`.' };
   }
@@ -38,9 +38,9 @@ export function parseWindow(query: string): Window {
 
 const NOT_A_TIMESTAMP = 'is not a valid ISO 8601 timestamp, such as 2025-07-15T12:34:56.000Z.';
 
-/** Null when the text is not a timestamp, or one that no calendar has. */
-function parseMoment(text: string, round: (ms: number) => number): number | null {
-  const match = MOMENT.exec(text);
+/** Null if the text is not a timestamp, or names a date or time that does not exist. */
+function parseTimestamp(text: string, round: (ms: number) => number): number | null {
+  const match = TIMESTAMP.exec(text);
   if (match === null) return null;
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '0'] = match;
   const [zoneSign, zoneHour = '0', zoneMinute = '0'] = match.slice(8);
@@ -48,9 +48,9 @@ function parseMoment(text: string, round: (ms: number) => number): number | null
   if (Number(zoneHour) > 23 || Number(zoneMinute) > 59) return null;
   const date = new Date(0);
   date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
-  // A day that its month doesn't have moves the date into another month.
+  // A day that the month does not have, such as 30 February, moves the date into the next month.
   if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return null;
-  // Nine digits of fraction are whole nanoseconds, and a division by 10^6 can't lift them over a millisecond.
+  // With nine digits the fraction is in whole nanoseconds, so the division can't round across a millisecond.
   const fractionMs = round(Number(fraction.padEnd(9, '0')) / 1e6);
   const zoneMinutes = Number(zoneHour) * 60 + Number(zoneMinute);
   const offsetMs = (zoneSign === '-' ? -zoneMinutes : zoneMinutes) * MINUTE_MS;

@@ -1,19 +1,19 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 
-/** What a TLS connection of ours trusts and shows, as `node:tls` takes it: PEM, several certificates in a row. */
+/** What our TLS connections trust and present, in PEM as `node:tls` takes it. */
 export interface Tls {
-  /** Authorities that are trusted, instead of those that Node brings. */
+  /** Trusted certificate authorities; they replace Node's own list. */
   readonly ca?: string;
-  /** Our own certificate, and whatever leads from it to an authority that the other side trusts. */
+  /** Our certificate, followed by the intermediate certificates that the other side needs. */
   readonly cert?: string;
-  /** Of `cert`, without a passphrase. */
+  /** The private key of `cert`, without a passphrase. */
   readonly key?: string;
 }
 
 /**
- * What each TLS client of this project connects with. All of it is explicit, because Node takes what is missing from
- * the environment, and `NODE_TLS_REJECT_UNAUTHORIZED` or `--tls-min-v1.0` would weaken it.
+ * The options of every TLS client in this project. They are explicit, because `NODE_TLS_REJECT_UNAUTHORIZED` or
+ * `--tls-min-v1.0` in the environment would weaken Node's defaults.
  */
 export function clientOptions(tls: Tls) {
   return { ...tls, rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const;
@@ -21,7 +21,7 @@ export function clientOptions(tls: Tls) {
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
-/** The certificates of a PEM file; undefined when it can't be read, holds none, or one that is none. */
+/** The certificates of a PEM file; undefined if it can't be read, has none, or has an invalid one. */
 export function readCertificates(path: string): string | undefined {
   return attempt(() => {
     const certificates = readPem(path).match(CERTIFICATE) ?? [];
@@ -30,20 +30,20 @@ export function readCertificates(path: string): string | undefined {
   });
 }
 
-/** The private key of a PEM file; undefined when it can't be read, or holds none that is open. */
+/** The private key of a PEM file; undefined if it can't be read, has none, or has an encrypted one. */
 export function readPrivateKey(path: string): string | undefined {
   return attempt(() => createPrivateKey(readPem(path)).export({ type: 'pkcs8', format: 'pem' }).toString());
 }
 
-/** Whether `key` is that of the first of the certificates. */
+/** Whether `key` belongs to the first certificate in `cert`. */
 export function isKeyOf(key: string, cert: string): boolean {
   return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
 }
 
-/** A system's whole list of authorities takes a fifth of it. */
+/** Five times the size of a system's list of certificate authorities. */
 const PEM_MAX_BYTES = 2 ** 20;
 
-/** Also from a pipe, as a shell makes of `<(command)`; but a device that never ends must not fill the memory. */
+/** Reads pipes too, such as a shell's `<(command)`, but limits the size, because a device may never end. */
 function readPem(path: string): string {
   const bytes = Buffer.alloc(PEM_MAX_BYTES + 1);
   const file = openSync(path, 'r');
@@ -59,7 +59,7 @@ function readPem(path: string): string {
   }
 }
 
-/** A file that is not what it should be is an expected failure: the caller says what it should be. */
+/** An unsuitable file is an expected failure, which the caller explains. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();

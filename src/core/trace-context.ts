@@ -1,12 +1,12 @@
 import assert from 'node:assert';
 
 /**
- * A W3C trace context in bytes, as ring and journal carry it:
+ * The layout of a W3C trace context in ring and journal:
  *
  * | offset | bytes | field    | note                                  |
  * |--------|-------|----------|---------------------------------------|
  * | 0      | 16    | trace id | not all zeros                         |
- * | 16     | 8     | span id  | what is begun with it is below this   |
+ * | 16     | 8     | span id  | the parent of spans begun from here   |
  * | 24     | 1     | flags    | 1: sampled; 2: the trace id is random |
  */
 export const TRACE_BYTES = 25;
@@ -16,19 +16,19 @@ const FLAGS = 24;
 assert.equal(FLAGS + 1, TRACE_BYTES);
 
 const SAMPLED = 1;
-/** The flags that version 00 knows; the others are to be sent on as 0. */
+/** The flags that version 00 defines; others must be sent on as 0. */
 const KNOWN_FLAGS = 3;
 
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;
 
-/** The context that a `traceparent` header names; null for any text that is not exactly one of version 00. */
+/** Parses a `traceparent` header; null unless it is valid in version 00. */
 export function readTraceparent(text: string): Buffer | null {
   const [, traceId, spanId, flags] = TRACEPARENT.exec(text) ?? [];
   if (traceId === undefined || spanId === undefined || flags === undefined) return null;
   return makeTrace(traceId, spanId, Number.parseInt(flags, 16) & KNOWN_FLAGS);
 }
 
-/** 32 and 16 lower-case hexadecimal digits, and the flags. */
+/** The ids are 32 and 16 lower-case hexadecimal digits. */
 export function makeTrace(traceId: string, spanId: string, flags: number): Buffer {
   const trace = Buffer.from(`${traceId}${spanId}00`, 'hex');
   trace[FLAGS] = flags;
@@ -52,7 +52,7 @@ export function isSampled(trace: Buffer): boolean {
   return ((trace[FLAGS] as number) & SAMPLED) !== 0;
 }
 
-/** The same trace seen from another span of it. */
+/** The same trace with another span id. */
 export function withSpanId(trace: Buffer, spanId: string): Buffer {
   const child = Buffer.from(trace);
   child.write(spanId, SPAN_ID, 'hex');

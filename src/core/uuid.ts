@@ -1,12 +1,12 @@
-/** Bytes of a UUID wherever it is laid out in memory or in a store (RFC 9562, network order). */
+/** The size of a UUID in memory layouts and in ledgers (RFC 9562, network order). */
 export const UUID_BYTES = 16;
 
-/** Characters of its canonical text. */
+/** The length of its canonical text. */
 export const UUID_CHARACTERS = 36;
-/** Where in its text the first of the two digits of each byte stands. */
+/** For each byte, the position of its first digit in the text. */
 export const UUID_DIGITS_AT = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
 const DIGITS = Buffer.from('0123456789abcdef');
-/** Written anew for each id that is read. */
+/** Overwritten by each `readUuid`. */
 const TEXT = Buffer.from('00000000-0000-0000-0000-000000000000');
 
 /** Writes the 16 bytes of a canonical UUID (36 characters, either case) at `offset`. */
@@ -17,12 +17,12 @@ export function writeUuid(uuid: string, into: Uint8Array, offset: number): void 
   }
 }
 
-/** ASCII has the digits from 0x30 on, and the letters from 0x41 and 0x61 on. */
+/** In ASCII, digits start at 0x30 and letters at 0x41 and 0x61. */
 function nibbleOf(code: number): number {
   return code < 0x40 ? code & 0xf : (code & 0xf) + 9;
 }
 
-/** The canonical, lower-case UUID of the 16 bytes at `offset`. */
+/** Reads the 16 bytes at `offset` as a canonical, lower-case UUID. */
 export function readUuid(from: Uint8Array, offset: number): string {
   for (let index = 0; index < UUID_BYTES; index++) {
     const byte = from[offset + index] as number;

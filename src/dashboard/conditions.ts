@@ -1,20 +1,20 @@
-/** Something about an instance that whoever looks at it should know, in sentences. */
+/** A problem of an instance, in sentences for the dashboard. */
 export interface Condition {
-  /** `critical`: payments wait or are refused because of it. `warning`: they may soon, or cost more. */
+  /** `critical`: payments wait or are refused because of it. `warning`: they may soon be, or they cost more. */
   readonly severity: 'critical' | 'warning';
   /** What is wrong. */
   readonly title: string;
-  /** For how long; null where nothing tells. */
+  /** For how long; null: unknown. */
   readonly forMs: number | null;
-  /** Accepted payments that wait because of it; null where none do. */
+  /** Accepted payments that wait because of it; null: it makes no payments wait. */
   readonly waiting: number | null;
-  /** What it means, and that nothing is lost by it. */
+  /** What it means for payments. */
   readonly effect: string;
   /** What to do. */
   readonly advice: string;
 }
 
-/** What conditions are made of: one instance at one moment, as shared memory and the ledger's answers show it. */
+/** The state of one instance, from shared memory and the ledger's answers; conditions are derived from it. */
 export interface Situation {
   readonly state: 'starting' | 'ready' | 'stopping';
   /** Accepted and not in the books yet. */
@@ -22,11 +22,11 @@ export interface Situation {
   readonly backlogAgeMs: number;
   readonly ledger: {
     readonly kind: 'lmdb' | 'redis';
-    /** Why it does not answer reads; null: it does. */
+    /** Why it does not answer reads; null: it answers. */
     readonly unavailable: string | null;
-    /** How long ago its first failure was that no success has followed; null: there is none. */
+    /** Time since the first failure after its last success; null: it works. */
     readonly failingForMs: number | null;
-    /** Whether a payment is accepted only with the ledger's confirmation. */
+    /** Whether payments are accepted only once the ledger has confirmed them. */
     readonly confirmsAcceptance: boolean;
   };
   /** Pool threads, and how many of them hold a valid lease. */
@@ -42,16 +42,16 @@ export interface Situation {
   readonly failoverDelayMs: number;
 }
 
-/** From this share on a queue or a journal is called nearly full. */
+/** A queue or journal counts as nearly full from this share on. */
 const NEARLY_FULL = 0.8;
-/** As the alert BacklogOld. */
+/** The same as in the alert BacklogOld. */
 const OLD_MS = 60_000;
 
-const STILL_ACCEPTED = 'Payments are still accepted, and none is sent to a processor.';
-const NOTHING_LOST = 'Nothing is lost: what was accepted is in the journal or the ledger.';
-const BY_ITSELF = 'Payments go on by themselves as soon as it works again.';
+const STILL_ACCEPTED = 'Payments are still accepted, but none are sent to a processor.';
+const NOTHING_LOST = 'Nothing is lost: accepted payments are in the journal or the ledger.';
+const BY_ITSELF = 'Processing resumes by itself once it works again.';
 
-/** What is wrong with an instance, the worst first; empty: nothing is. */
+/** What is wrong with an instance, worst first; empty: nothing. */
 export function conditions(situation: Situation): Condition[] {
   const found = [
     ...ledgerConditions(situation),
@@ -61,13 +61,13 @@ export function conditions(situation: Situation): Condition[] {
   ];
   const { state } = situation;
   if (state === 'stopping') found.push(stopping(situation));
-  // Threads that wait for the ledger or a lease are not all there, and that has been said.
+  // An instance whose threads wait for the ledger or a lease counts as starting, but the cause is already listed.
   else if (state === 'starting' && !isCritical(found)) found.push(starting(situation));
   if (!isCritical(found) && situation.backlogAgeMs > OLD_MS) found.push(backlogOld(situation));
   return found.sort((one, other) => weightOf(other) - weightOf(one));
 }
 
-/** Whether any payment can be sent: a claim takes a ledger that writes and a thread with a lease. */
+/** Whether any payment can be sent: a claim needs a ledger that accepts writes, and a thread with a lease. */
 export function canClaim({ state, ledger, threads }: Situation): boolean {
   return state === 'ready' && ledger.failingForMs === null && threads.withLease > 0;
 }
@@ -76,7 +76,7 @@ function ledgerConditions(situation: Situation): Condition[] {
   const { ledger, threads, state, backlog } = situation;
   const { kind, unavailable, failingForMs, confirmsAcceptance } = ledger;
   const accepted = confirmsAcceptance
-    ? 'New payments are refused, and none is sent to a processor.'
+    ? 'New payments are refused, and none are sent to a processor.'
     : STILL_ACCEPTED;
   const critical = { severity: 'critical', waiting: backlog } as const;
   if (unavailable !== null) {
@@ -88,7 +88,7 @@ function ledgerConditions(situation: Situation): Condition[] {
         effect: `${accepted} ${NOTHING_LOST}`,
         advice:
           kind === 'redis'
-            ? `Check that Redis runs and that this machine reaches it. ${BY_ITSELF}`
+            ? `Check that Redis is running and that this machine can reach it. ${BY_ITSELF}`
             : `Check the directory in LEDGER_URL: permissions and free space. ${BY_ITSELF}`,
       },
     ];
@@ -97,12 +97,12 @@ function ledgerConditions(situation: Situation): Condition[] {
     return [
       {
         ...critical,
-        title: 'The ledger answers, but refuses what is written',
+        title: 'The ledger answers, but refuses writes',
         forMs: failingForMs,
         effect: `${accepted} ${NOTHING_LOST}`,
         advice:
           kind === 'redis'
-            ? `Check the memory limit of Redis (maxmemory), its disk and its replicas; the log of this instance has its reason. ${BY_ITSELF}`
+            ? `Check the memory limit of Redis (maxmemory), its disk and its replicas; the log of this instance has the reason. ${BY_ITSELF}`
             : `Check the free space on the disk of LEDGER_URL; the log of this instance has the reason. ${BY_ITSELF}`,
       },
     ];
@@ -118,9 +118,9 @@ function ledgerConditions(situation: Situation): Condition[] {
         : `${withoutLease} of ${threads.count} pool threads have no valid lease and send no payments`,
       forMs: null,
       waiting: backlog,
-      effect: `${STILL_ACCEPTED.replace('none is', isAll ? 'none is' : 'fewer are')} ${NOTHING_LOST}`,
+      effect: `${STILL_ACCEPTED.replace('none are', isAll ? 'none are' : 'fewer are')} ${NOTHING_LOST}`,
       advice:
-        'A lease is renewed within seconds. If this lasts, check the clock of this machine and whether it is short of CPU.',
+        'A lease is renewed within seconds. If this lasts, check the clock and the CPU load of this machine.',
     },
   ];
 }
@@ -137,10 +137,10 @@ function journalConditions({ journal, backlog }: Situation): Condition[] {
           : 'New payments are refused: the journal cannot be written',
         forMs: failingForMs,
         waiting: isFull ? backlog : null,
-        effect: `Clients get 503 and are told to come back. ${NOTHING_LOST}`,
+        effect: `Clients get 503 with Retry-After. ${NOTHING_LOST}`,
         advice: isFull
-          ? 'It empties as payments reach the ledger: see what else is listed here. JOURNAL_SEGMENTS sets its size.'
-          : 'Check the disk of JOURNAL_DIR: free space and permissions; the log of this instance has the reason. The next post that can be written ends this.',
+          ? 'It empties as payments reach the ledger: check the other conditions listed here. JOURNAL_SEGMENTS sets its size.'
+          : 'Check the disk of JOURNAL_DIR: free space and permissions; the log of this instance has the reason. This clears with the next payment that can be written.',
       },
     ];
   }
@@ -162,7 +162,7 @@ function processorConditions({ processors, backlog, failoverDelayMs }: Situation
   if (open.length === 0) return [];
   const names = listed(open.map(({ name }) => name));
   const isAll = open.length === processors.length;
-  // Since the last of them began to fail.
+  // Since the last one began to fail.
   const forMs = Math.min(...open.map(({ openForMs }) => openForMs));
   if (isAll) {
     return [
@@ -171,8 +171,8 @@ function processorConditions({ processors, backlog, failoverDelayMs }: Situation
         title: allFailing(open.length),
         forMs,
         waiting: backlog,
-        effect: `Payments are still accepted, and wait until a processor works again. ${NOTHING_LOST}`,
-        advice: `Ask whoever runs ${names}, and check the network in between. Each is tried again and again, and payments go on as soon as one works.`,
+        effect: `Payments are still accepted, and wait until a processor recovers. ${NOTHING_LOST}`,
+        advice: `Contact the operators of ${names}, and check the network in between. Every processor is probed, and processing resumes once one works.`,
       },
     ];
   }
@@ -182,8 +182,8 @@ function processorConditions({ processors, backlog, failoverDelayMs }: Situation
       title: `${names} ${open.length === 1 ? 'is' : 'are'} failing`,
       forMs,
       waiting: null,
-      effect: `Payments wait up to ${failoverDelayMs / 1000} s for a cheaper processor that fails, and then go to a dearer one that works.`,
-      advice: `Ask whoever runs ${names}. A processor that works again gets payments by itself.`,
+      effect: `Payments wait up to ${failoverDelayMs / 1000} s for a cheaper processor that fails, then go to a more expensive one that works.`,
+      advice: `Contact the operators of ${names}. A processor that recovers gets payments again by itself.`,
     },
   ];
 }
@@ -206,10 +206,10 @@ function queueConditions({ queue, backlog }: Situation): Condition[] {
       forMs: null,
       waiting: backlog,
       effect: isFull
-        ? `Clients get 503 and are told to come back. ${NOTHING_LOST}`
+        ? `Clients get 503 with Retry-After. ${NOTHING_LOST}`
         : 'When it is full, new payments are refused with 503.',
       advice:
-        'Payments come faster than processors take them: see what else is listed here. QUEUE_CAPACITY sets its size.',
+        'Payments arrive faster than processors take them: check the other conditions listed here. QUEUE_CAPACITY sets its size.',
     },
   ];
 }
@@ -220,8 +220,8 @@ function stopping({ backlog }: Situation): Condition {
     title: 'This instance is stopping',
     forMs: null,
     waiting: backlog,
-    effect: `It accepts no new payments, and lets the calls in flight end. ${NOTHING_LOST}`,
-    advice: 'What still waits is settled after its next start, with the same JOURNAL_DIR.',
+    effect: `It accepts no new payments, and waits for its calls in flight. ${NOTHING_LOST}`,
+    advice: 'Payments that are still waiting are settled after its next start with the same JOURNAL_DIR.',
   };
 }
 
@@ -231,8 +231,8 @@ function starting({ backlog, threads }: Situation): Condition {
     title: 'This instance is starting',
     forMs: null,
     waiting: backlog,
-    effect: `Payments are accepted, and wait until its ${threads.count === 1 ? 'pool thread works' : 'pool threads work'}.`,
-    advice: 'This takes a few seconds. If it lasts, look at the log of this instance.',
+    effect: `Payments are accepted, and wait until its ${threads.count === 1 ? 'pool thread is' : 'pool threads are'} ready.`,
+    advice: 'This takes a few seconds. If it lasts longer, check the log of this instance.',
   };
 }
 
@@ -244,7 +244,7 @@ function backlogOld({ backlog }: Situation): Condition {
     waiting: backlog,
     effect: NOTHING_LOST,
     advice:
-      'Look at the processors below: slow ones, and payments pinned to one that does not say what it holds.',
+      'Check the processors below: one may be slow, or payments may be in doubt at one that does not answer look-ups.',
   };
 }
 

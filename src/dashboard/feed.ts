@@ -10,7 +10,7 @@ export interface FeedParts extends Omit<SamplerParts, 'clock'> {
 
 const FRAME_EVERY_MS = 1000;
 
-/** One frame a second for all viewers of this thread, made only while there is one. */
+/** One frame a second for all viewers of this thread, made only while there are viewers. */
 export class Feed {
   readonly #parts: FeedParts;
   readonly #hello: string;
@@ -24,7 +24,7 @@ export class Feed {
     this.#hello = textOf(parts.hello);
   }
 
-  /** One more viewer. Answers what to send to it alone: it gets the rest with everybody. */
+  /** Adds a viewer. Returns the messages for it alone: later ones are published to all viewers. */
   join(): readonly string[] {
     this.#viewers++;
     if (this.#sampler === null) {
@@ -35,7 +35,7 @@ export class Feed {
     return this.#last === null ? [this.#hello] : [this.#hello, this.#last];
   }
 
-  /** One viewer less; the last one takes the sampler and its timer along. */
+  /** Removes a viewer; after the last one, sampler and timer stop. */
   leave(): void {
     this.#viewers--;
     if (this.#viewers > 0) return;

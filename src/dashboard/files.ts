@@ -18,7 +18,7 @@ const OWN = [
   'theme.js',
 ];
 
-/** Every file of the dashboard, by the name under which a browser asks for it. */
+/** Every file of the dashboard, by the name that browsers request. */
 const FILES = new Map<string, URL>([
   ...OWN.map((name) => [name, new URL(name, PAGE)] as const),
   ['uplot.js', new URL(import.meta.resolve('uplot/dist/uPlot.iife.min.js'))],
@@ -30,14 +30,14 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
 };
 
-/** Null for what is no file that a page loads. */
+/** Null for anything that is not a file loaded by a page. */
 export function contentTypeOf(name: string): string | null {
   return FILES.has(name) ? (CONTENT_TYPES[extname(name)] ?? null) : null;
 }
 
-/** Read each time: pages are opened seldom, and memory is for payments. */
+/** Not cached: pages are opened rarely, and memory is for payments. */
 export function read(name: string): Promise<Uint8Array> {
   const url = FILES.get(name);
-  if (url === undefined) throw new Error(`no file ${name}`);
+  if (url === undefined) throw new Error(`no such file: ${name}`);
   return readFile(url);
 }

@@ -2,9 +2,9 @@ import type { Reason } from '../pool/routing.ts';
 import type { Condition } from './conditions.ts';
 
 /**
- * What a viewer of the dashboard is sent: once what stays as it is, then a frame each second. Money is whole cents,
- * times are whole milliseconds; an age is how long ago something was when the frame was made, so that the clocks of
- * gateway and viewer need not agree.
+ * What a viewer of the dashboard receives: first a `Hello`, which does not change, then a frame every second. Money is
+ * in whole cents, times in whole milliseconds. Ages count from the making of the frame, so that the clocks of gateway
+ * and viewer need not agree.
  */
 export type Message = Hello | Frame;
 
@@ -14,9 +14,9 @@ export interface Hello {
   readonly ledger: 'lmdb' | 'redis';
   readonly latencyBudgetMs: number;
   readonly failoverDelayMs: number;
-  /** Cheapest first; what a frame says of processors comes in this order. */
+  /** Cheapest first; frames list processors in this order. */
   readonly processors: readonly { readonly name: string; readonly feePpm: number }[];
-  /** Where `npm start` lets its simulated processors be broken; null anywhere else. */
+  /** Address at which the simulated processors of `npm start` can be broken; null: not available. */
   readonly lab: string | null;
 }
 
@@ -25,40 +25,40 @@ export interface Frame {
   /** Wall clock of the gateway. */
   readonly atMs: number;
   readonly instance: InstanceFigures;
-  /** What is wrong with this instance, the worst first; empty: nothing is. */
+  /** What is wrong with this instance, worst first; empty: nothing. */
   readonly conditions: readonly Condition[];
   /** In the order of `Hello.processors`. */
   readonly processors: readonly ProcessorFigures[];
   readonly deployment: DeploymentFigures;
 }
 
-/** Of this instance, all its threads together. A rate is null in the first frame, which has nothing before it. */
+/** Figures of this instance, over all its threads. Rates are null in the first frame, which has no predecessor. */
 export interface InstanceFigures {
   readonly state: 'starting' | 'ready' | 'stopping';
   /** Whether payments can be claimed, and so sent to any processor. */
   readonly canClaim: boolean;
   readonly acceptedPerS: number | null;
   readonly settledPerS: number | null;
-  /** Accepted and not in the books yet: in the ring, or in the hands of a pool thread. */
+  /** Accepted and not settled yet: in the ring, or in flight in a pool thread. */
   readonly backlog: number;
   readonly backlogAgeMs: number;
   /** From the request to its answer. */
   readonly accept: Quantiles | null;
-  /** From the acceptance to the books. */
+  /** From the 202 to the settlement. */
   readonly settlement: Quantiles | null;
 }
 
-/** Over the last ten seconds; null where nothing happened in them. */
+/** Over the last ten seconds. */
 export interface Quantiles {
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
 
-/** A processor as this instance sees it. */
+/** One processor, as this instance sees it. */
 export interface ProcessorFigures {
   readonly settledPerS: number | null;
   readonly breakerOpen: boolean;
-  /** What calls took lately, or the last report where that is newer. */
+  /** Latency of recent calls, or of the last health report if that is newer. */
   readonly observedMs: number;
   readonly reported: {
     readonly failing: boolean;
@@ -69,16 +69,16 @@ export interface ProcessorFigures {
   readonly oldestCallAgeMs: number | null;
   readonly inDoubt: number;
   readonly reason: Reason;
-  /** Null before the first payment was routed. */
+  /** Null before the first payment is routed. */
   readonly reasonAgeMs: number | null;
 }
 
-/** Of all instances together, from the ledger, and therefore a little older than the rest. */
+/** Figures of the whole deployment, from the ledger, and therefore a little older than the rest. */
 export interface DeploymentFigures {
-  /** Why the ledger does not say; null when it does. The figures are the last it gave. */
+  /** Why the ledger does not answer; null: it does. The figures are then the last known ones. */
   readonly unavailable: string | null;
   readonly ageMs: number | null;
-  /** Settled payments, in the order of `Hello.processors`; then those of processors that are not configured any more. */
+  /** Settled payments, in the order of `Hello.processors`, then those of processors that are no longer configured. */
   readonly totals: readonly { readonly name: string; readonly count: number; readonly amountCents: number }[];
   /** Open payments at processors that are not configured, which wait until they are. */
   readonly stranded: readonly { readonly name: string; readonly count: number }[];
@@ -86,7 +86,7 @@ export interface DeploymentFigures {
     readonly instanceId: string;
     readonly name: string;
     readonly owner: number;
-    /** Negative: it has run out. */
+    /** Negative: it has expired. */
     readonly leaseLeftMs: number;
   }[];
 }

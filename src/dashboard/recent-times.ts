@@ -1,14 +1,14 @@
 import { BOUNDS_MS, type HistogramReading } from '../shared-memory/metrics-table.ts';
 import type { Quantiles } from './frame.ts';
 
-/** How many readings back the quantiles reach. */
+/** How many readings the quantiles span. */
 const REACH = 10;
 
-/** The quantiles of what fell into a histogram between its last readings. */
+/** Quantiles over the last readings of a histogram. */
 export class RecentTimes {
   readonly #readings: (readonly number[])[] = [];
 
-  /** Takes the newest reading, and answers the quantiles since the tenth before it; null: nothing fell in. */
+  /** Adds a reading, and returns the quantiles since the tenth one before it; null: nothing was measured. */
   read({ counts }: HistogramReading): Quantiles | null {
     this.#readings.push(counts);
     if (this.#readings.length > REACH + 1) this.#readings.shift();
@@ -20,7 +20,7 @@ export class RecentTimes {
   }
 }
 
-/** The time below which `rank` of the counts lie, as if those of one bucket were spread evenly over it. */
+/** The time below which `rank` measurements lie, assuming an even spread within each bucket. */
 function quantile(counts: readonly number[], rank: number): number {
   let below = 0;
   for (const [bucket, count] of counts.entries()) {
@@ -34,7 +34,7 @@ function quantile(counts: readonly number[], rank: number): number {
   return BOUNDS_MS.at(-1) ?? 0;
 }
 
-/** To three digits: no more is known. */
+/** To three significant digits: the buckets give no more. */
 function rounded(ms: number): number {
   return Number(ms.toPrecision(3));
 }

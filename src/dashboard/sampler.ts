@@ -20,9 +20,9 @@ export interface SamplerParts {
   readonly clock: Clock;
 }
 
-/** How often the ledger is asked: it is every instance's, and may be far away. */
+/** How often the ledger is read: all instances share it, and it may be remote. */
 const LEDGER_EVERY_MS = 2000;
-/** Characters of a reason that are sent: it may be a whole page of a driver's. */
+/** Maximum length of a reason: a driver's message may fill a page. */
 const REASON_LIMIT = 200;
 
 interface Counts {
@@ -32,7 +32,7 @@ interface Counts {
   readonly settled: readonly number[];
 }
 
-/** The books as the ledger gave them last. */
+/** The last answers of the ledger. */
 interface Books {
   readonly atMs: number;
   readonly totals: readonly ProcessorTotals[];
@@ -40,7 +40,7 @@ interface Books {
   readonly owners: readonly OwnerRecord[];
 }
 
-/** Reads what an instance shows in shared memory, without asking any thread, and now and then the ledger. */
+/** Reads the state of an instance from shared memory, without asking any thread, and every two seconds the ledger. */
 export class Sampler {
   readonly #parts: SamplerParts;
   readonly #acceptTimes = new RecentTimes();
@@ -48,7 +48,7 @@ export class Sampler {
   #counts: Counts | null = null;
   #books: Books | null = null;
   #unavailable: string | null = null;
-  /** Since when, on the monotonic clock. */
+  /** Monotonic clock. */
   #unavailableAtMs = 0;
   #askedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -56,7 +56,7 @@ export class Sampler {
     this.#parts = parts;
   }
 
-  /** What is to be seen now; rates are since the last call. */
+  /** The current frame; rates cover the time since the last call. */
   sample(): Frame {
     const { clock, sharedState } = this.#parts;
     const nowMs = clock.monotonicMs();
@@ -149,12 +149,12 @@ export class Sampler {
     const { ring, clock } = this.#parts;
     const acceptedAtMs = this.#oldest(['oldestInFlightAtMs']) ?? Number.POSITIVE_INFINITY;
     const queuedAtMs = ring.oldestAcceptedAtMs() ?? Number.POSITIVE_INFINITY;
-    // Those in the ring have only the wall clock's stamp.
+    // Payments in the ring have only a wall-clock timestamp.
     const ageMs = Math.max(clock.monotonicMs() - acceptedAtMs, clock.nowMs() - queuedAtMs);
     return Math.max(0, ageMs);
   }
 
-  /** The earliest moment that any thread shows in one of these gauges; null: none shows any. */
+  /** The earliest moment in any of these gauges of any thread; null: all are zero. */
   #oldest(gauges: readonly Gauge[]): number | null {
     const { metricsTable } = this.#parts;
     let oldestMs: number | null = null;
@@ -234,7 +234,7 @@ function reasonOf(reply: Reply<unknown>): string | null {
   return reply.kind === 'unavailable' ? reply.reason.slice(0, REASON_LIMIT) : null;
 }
 
-/** Per second, to one decimal; null without counts before these. */
+/** Per second, to one decimal; null without earlier counts. */
 function rate(counts: Counts, before: Counts | null, of: (counts: Counts) => number): number | null {
   if (before === null || counts.atMs <= before.atMs) return null;
   return Math.round(((of(counts) - of(before)) * 10_000) / (counts.atMs - before.atMs)) / 10;

@@ -14,15 +14,15 @@ export interface Place {
   /** `journal` or `ledger`. */
   readonly check: string;
   readonly path: string;
-  /** Bytes that it may grow to, beyond those it has. */
+  /** The size in bytes to which it may grow. */
   readonly roomBytes: number;
-  /** How to have it elsewhere. */
+  /** How to move it elsewhere, as the end of a sentence. */
   readonly elsewhere: string;
-  /** The tests give another one. */
+  /** Replaced in tests. */
   readonly fileSystemOf?: (path: string) => FileSystem;
 }
 
-/** Whether files can be kept there: permission, room, and the kind of file system. Makes and changes nothing. */
+/** Checks whether files can be kept there: permissions, free space and file system. Changes nothing. */
 export function checkDirectory({
   check,
   path,
@@ -34,11 +34,11 @@ export function checkDirectory({
   try {
     existing = nearestExisting(path);
     if (!statSync(existing).isDirectory()) {
-      return [fail(check, `${existing} is a file, not a directory`, `move it away, or ${elsewhere}`)];
+      return [fail(check, `${existing} is a file, not a directory`, `remove it, or ${elsewhere}`)];
     }
     accessSync(existing, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    return [fail(check, errorReason(error), `let this user write there, or ${elsewhere}`)];
+    return [fail(check, errorReason(error), `make it writable for this user, or ${elsewhere}`)];
   }
   const freeBytes = freeBytesOf(existing);
   const neededBytes = Math.max(0, roomBytes - sizeOf(path));
@@ -46,42 +46,44 @@ export function checkDirectory({
   const room =
     freeBytes >= neededBytes
       ? ok(check, seen)
-      : warn(check, `${seen}, ${shown(neededBytes)} may be wanted`, `free some, or ${elsewhere}`);
+      : warn(check, `${seen}, but it may grow by ${shown(neededBytes)}`, `free disk space, or ${elsewhere}`);
   return [room, ...checkKind(check, path, kindOf(existing), elsewhere)];
 }
 
-/** Whether the journal can be locked, and whether another process has it: one gateway has it to itself. */
+/** Checks whether the journal can be locked: each gateway needs one of its own. */
 export async function checkLock(path: string): Promise<Finding> {
   try {
     return findingOf(path, await directoryHolder(path)) ?? (await checkLockable(path));
   } catch (error) {
     return fail(
       'journal',
-      `cannot tell who uses ${path}: ${errorReason(error)}`,
-      'run it as the user of the gateway',
+      `cannot see whether ${path} is in use: ${errorReason(error)}`,
+      'run this command as the user of the gateway',
     );
   }
 }
 
-/** Whether LMDB can open what is in the directory of the ledger, and beside those who have it open. */
+/** Checks whether LMDB can open the ledger's directory, also beside other processes that have it open. */
 export async function checkLmdb(path: string): Promise<Finding[]> {
   if (!existsSync(path)) return [];
   try {
     const fault = directoryFault(path) ?? (await sharingFault(path));
     return fault === null ? [] : [fail('ledger', fault, 'a gateway would not start')];
   } catch (error) {
-    return [fail('ledger', errorReason(error), 'let this user read and write there, or set LEDGER_URL')];
+    return [
+      fail('ledger', errorReason(error), 'make it readable and writable for this user, or set LEDGER_URL'),
+    ];
   }
 }
 
-/** Journals of other instances with payments that wait for a gateway. */
+/** Finds journals of other instances whose payments wait for a gateway. */
 export async function checkLeftJournals(neighbourhood: Neighbourhood): Promise<Finding[]> {
   return (await leftJournals(neighbourhood)).map(({ directory, obstacle }) =>
     warn(
       'journal',
-      `${directory} holds payments, and no gateway uses it`,
+      `${directory} holds unsettled payments, but no gateway uses it`,
       obstacle === null
-        ? 'start this gateway (again): it takes them over'
+        ? 'start (or restart) this gateway: it takes them over'
         : `${obstacle}: start a gateway with JOURNAL_DIR=${directory} and its LEDGER_URL until they are settled`,
     ),
   );
@@ -95,7 +97,7 @@ function findingOf(path: string, holder: Holder): Finding | null {
       return fail(
         'journal',
         `${path} is in use by ${pathHolder(holder.socket)}`,
-        'stop that, or give this gateway another INSTANCE_ID or JOURNAL_DIR',
+        'stop that process, or give this gateway another INSTANCE_ID or JOURNAL_DIR',
       );
     case 'unclear':
       return fail('journal', `${path} may be in use`, holder.reason);
@@ -114,21 +116,21 @@ function checkKind(check: string, path: string, { name, kind }: FileSystem, else
     case 'local':
       return [];
     case 'memory':
-      return [warn(check, `${seen}, which a restart of the machine empties`, elsewhere)];
+      return [warn(check, `${seen}, which is lost when the machine restarts`, elsewhere)];
     case 'shared':
       return [
         warn(
           check,
-          `${seen}: other machines may reach the same files, and after a crash there it has to be unlocked by hand`,
+          `${seen}: other machines may use the same files, and after a crash on one of them it must be unlocked by hand`,
           elsewhere,
         ),
       ];
     case 'layered':
       return [
-        warn(check, `${seen}, which is removed with its container`, `mount a volume there, or ${elsewhere}`),
+        warn(check, `${seen}, which is deleted with its container`, `mount a volume there, or ${elsewhere}`),
       ];
     case 'unknown':
-      return [warn(check, `${seen}, which has not been tried`, elsewhere)];
+      return [warn(check, `${seen}, which has not been tested`, elsewhere)];
   }
 }
 

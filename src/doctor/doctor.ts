@@ -18,14 +18,14 @@ import { checkStranded } from './stranded.ts';
 
 const REDIS_TIMEOUT_MS = 3000;
 const MIB = 2 ** 20;
-/** Room for some million payments. */
+/** Room for a few million payments. */
 const LEDGER_ROOM_BYTES = 512 * MIB;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Looks at all that a gateway with this environment needs, one group of findings after another. Where it names no
- * processor, that is what `npm start` plays. It leaves nothing behind, and asks no processor anything.
+ * Checks everything that a gateway with this environment needs, one group of findings after another. Without
+ * processors in the environment, it checks for `npm start`. It changes nothing, and sends no processor a request.
  */
 export async function* examine(environment: Environment, clock: Clock): AsyncGenerator<readonly Finding[]> {
   yield [checkNode(process.versions)];
@@ -45,7 +45,7 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
   yield [
     ok(
       'settings',
-      isDemo ? 'valid; no processor is set, so the checks are those for dinossauro start' : 'valid',
+      isDemo ? 'valid; no processors are set, so these are the checks for dinossauro start' : 'valid',
     ),
   ];
   yield checkLimits(readLimits(), config);
@@ -69,7 +69,7 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
   if (!isDemo) yield await Promise.all(config.processors.map(checkProcessor));
 }
 
-/** What a gateway has to itself: its address, its journal, and the addresses of the processors that are played. */
+/** Checks what a gateway cannot share: its address, its journal and the addresses of its simulated processors. */
 async function checkOwn(config: Config, isDemo: boolean): Promise<Finding[]> {
   const simulated = isDemo ? SIMULATED_PROCESSORS : [];
   return [
@@ -77,16 +77,24 @@ async function checkOwn(config: Config, isDemo: boolean): Promise<Finding[]> {
     await checkLock(config.journalDir),
     ...(await Promise.all(
       simulated.map((each) =>
-        checkListen('processor', simulatedAddress(each), `set ${each.setting} to a processor`),
+        checkListen(
+          'processor',
+          simulatedAddress(each),
+          `set ${each.setting} to the URL of a real processor`,
+        ),
       ),
     )),
   ];
 }
 
-/** A gateway runs already: that it holds what is its own is no fault, unless another one is wanted. */
+/** A gateway is running, so what it uses is in use: no failure, unless a second one is wanted. */
 function excused(finding: Finding): Finding {
   if (finding.level !== 'fail') return finding;
-  return warn(finding.check, `${finding.seen}; a gateway runs here`, `for a second one: ${finding.remedy}`);
+  return warn(
+    finding.check,
+    `${finding.seen} (a gateway is running)`,
+    `to run a second one: ${finding.remedy}`,
+  );
 }
 
 async function checkLedger({ ledger, leaseMs }: Config, clock: Clock): Promise<readonly Finding[]> {

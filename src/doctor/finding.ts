@@ -1,12 +1,12 @@
-/** What one check has found. */
+/** The result of one check. */
 export interface Finding {
-  /** What was looked at: `node`, `listen`, `redis`. */
+  /** What was checked: `node`, `listen`, `redis`. */
   readonly check: string;
-  /** `warn`: it runs, but not as it should. `fail`: it doesn't run, or breaks a promise. */
+  /** `warn`: the gateway runs, but not well. `fail`: it does not start, or breaks a promise. */
   readonly level: 'ok' | 'warn' | 'fail';
   /** One line, without credentials. */
   readonly seen: string;
-  /** What to do about it; empty when all is well. */
+  /** What to do about it; empty when nothing. */
   readonly remedy: string;
 }
 

@@ -10,7 +10,7 @@ import { pathHolder, portHolder } from './socket-holder.ts';
 
 const ANSWER_TIMEOUT_MS = 1500;
 
-/** Whether `setting` may listen there: it is tried, and let go again. */
+/** Checks whether a server can listen there, by doing so for a moment. */
 export async function checkListen(check: string, address: Address, remedy: string): Promise<Finding> {
   const where = formatAddress(address);
   if (address.kind === 'unix') return checkPath(check, address.path, remedy);
@@ -19,17 +19,21 @@ export async function checkListen(check: string, address: Address, remedy: strin
     case null:
       return ok(check, `${where} is free`);
     case 'EADDRINUSE':
-      return fail(check, `${where} is held by ${portHolder(address.port)}`, `stop that, or ${remedy}`);
+      return fail(
+        check,
+        `${where} is in use by ${portHolder(address.port)}`,
+        `stop that process, or ${remedy}`,
+      );
     case 'EACCES':
-      return fail(check, `${where} is not permitted`, `a port below 1024 needs root: ${remedy}`);
+      return fail(check, `this user may not listen on ${where}`, `ports below 1024 need root: ${remedy}`);
     case 'EADDRNOTAVAIL':
-      return fail(check, `${where}: no interface of this machine has that address`, remedy);
+      return fail(check, `${where}: no network interface of this machine has this address`, remedy);
     default:
       return fail(check, `${where}: ${code}`, remedy);
   }
 }
 
-/** Whether a gateway listens there that answers. */
+/** Whether a gateway answers there. */
 export function gatewayAnswers(address: Address): Promise<boolean> {
   const where =
     address.kind === 'tcp' ? { host: address.host, port: address.port } : { socketPath: address.path };
@@ -46,7 +50,7 @@ export function gatewayAnswers(address: Address): Promise<boolean> {
   });
 }
 
-/** Null: it can. */
+/** The error code; null: it can listen. */
 function tryToListen({
   host,
   port,
@@ -64,15 +68,15 @@ function tryToListen({
 async function checkPath(check: string, path: string, remedy: string): Promise<Finding> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found !== undefined && !found.isSocket()) {
-    return fail(check, `${path} is a file that is no socket`, `remove it, or ${remedy}`);
+    return fail(check, `${path} exists but is not a socket`, `remove it, or ${remedy}`);
   }
   if (found !== undefined && (await isListenedOn(path))) {
-    return fail(check, `${path} is held by ${pathHolder(path)}`, `stop that, or ${remedy}`);
+    return fail(check, `${path} is in use by ${pathHolder(path)}`, `stop that process, or ${remedy}`);
   }
   try {
     accessSync(dirname(path), constants.W_OK | constants.X_OK);
   } catch (error) {
-    return fail(check, errorReason(error), `make that directory, writable for this user, or ${remedy}`);
+    return fail(check, errorReason(error), `create its directory, writable for this user, or ${remedy}`);
   }
   return ok(check, `${path} is free`);
 }

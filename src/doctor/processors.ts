@@ -6,19 +6,19 @@ import { type Finding, fail, ok } from './finding.ts';
 const CONNECT_TIMEOUT_MS = 3000;
 
 /**
- * Whether a processor takes connections, and over https, whether its certificate is good. It is asked nothing: its
- * health calls are for the gateways.
+ * Checks whether a processor accepts connections, and over https, whether its certificate is trusted. Sends no request:
+ * its budget of health calls belongs to the gateways.
  */
 export async function checkProcessor({ name, url, tls }: ProcessorTarget): Promise<Finding> {
   const at = new URL(url);
   const { protocol, hostname, port } = at;
   const shown = `${name} at ${protocol}//${hostname}${port === '' ? '' : `:${port}`}`;
   const reason = await connect(targetOf(at, tls));
-  if (reason === null) return ok('processor', `${shown} takes connections`);
+  if (reason === null) return ok('processor', `${shown} accepts connections`);
   return fail('processor', `${shown}: ${reason}`, remedyFor(reason));
 }
 
-/** Why not, or null. */
+/** Why it cannot be reached; null: it can. */
 function connect(target: Target): Promise<string | null> {
   return new Promise((resolve) => {
     const settle = (reason: string | null) => {
@@ -37,10 +37,10 @@ function connect(target: Target): Promise<string | null> {
 
 function remedyFor(reason: string): string {
   if (/ENOTFOUND|EAI_AGAIN/.test(reason))
-    return 'its name is not known here: correct the URL, or join its network';
-  if (/ECONNREFUSED/.test(reason)) return 'nobody listens there: start it, or correct the URL';
+    return 'the host name cannot be resolved: correct the URL, or join its network';
+  if (/ECONNREFUSED/.test(reason)) return 'nothing listens there: start the processor, or correct the URL';
   if (/certificate|self.signed/i.test(reason)) {
-    return 'its certificate is not trusted: name its authority in PROCESSOR_CA_FILE';
+    return 'its certificate is not trusted: set PROCESSOR_CA_FILE to the certificate of its authority';
   }
-  return 'correct the URL, or open the way to it';
+  return 'correct the URL, or check the network and firewalls in between';
 }

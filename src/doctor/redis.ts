@@ -7,13 +7,13 @@ const VERSION_MIN = 7;
 const CLOCK_WARN_MS = 250;
 const FULL = 0.9;
 
-/** The keys and channels of the gateway, and one of each that nobody has. */
+/** An unused key and an unused channel with the gateway's prefixes. */
 const KEY = '{dinossauro}:doctor';
 const CHANNEL = '{dinossauro}:notices:doctor';
 
 /**
- * What the gateway asks of Redis, itself and in its functions, in forms that do nothing where there is no such key.
- * They are queued in a transaction that is then discarded: Redis checks the rights of an account as it queues.
+ * Every command that the gateway and its functions use, in a form that does nothing when the key does not exist. They
+ * are queued in a transaction that is then discarded: Redis checks permissions when it queues a command.
  */
 export const COMMANDS: readonly (readonly [name: string, ...args: string[]])[] = [
   ['FCALL', 'dinossauro_doctor', '1', KEY],
@@ -43,7 +43,7 @@ export const COMMANDS: readonly (readonly [name: string, ...args: string[]])[] =
   ['TIME'],
 ];
 
-/** An account without transactions is not tried for what would do something, nor for what the driver must know of. */
+/** Skipped for an account without MULTI: outside a transaction these would change something, or disturb the driver. */
 const ONLY_QUEUED = ['SUBSCRIBE', 'APPEND', 'HSETNX', 'SADD'];
 
 export interface RedisParts {
@@ -53,7 +53,7 @@ export interface RedisParts {
   readonly leaseMs: number;
 }
 
-/** A Redis as the ledger would find it. Nothing in it is changed. */
+/** Checks Redis as the ledger would use it. Changes nothing. */
 export async function checkRedis({ driver, nowMs, leaseMs }: RedisParts): Promise<Finding[]> {
   driver.on('error', () => {});
   const timer = setTimeout(() => driver.destroy(), TIMEOUT_MS);
@@ -74,12 +74,12 @@ export async function checkRedis({ driver, nowMs, leaseMs }: RedisParts): Promis
 
 function unreachable(reason: string): Finding {
   const remedy = /WRONGPASS|NOAUTH/.test(reason)
-    ? 'correct user and password in LEDGER_URL'
+    ? 'correct the user and password in LEDGER_URL'
     : /ECONNREFUSED|ENOENT/.test(reason)
-      ? 'nobody listens there: start Redis, or correct LEDGER_URL'
+      ? 'nothing listens there: start Redis, or correct LEDGER_URL'
       : /certificate|self.signed/i.test(reason)
-        ? 'its certificate is not trusted: name its authority in LEDGER_CA_FILE'
-        : 'correct LEDGER_URL, or open the way to it';
+        ? 'its certificate is not trusted: set LEDGER_CA_FILE to the certificate of its authority'
+        : 'correct LEDGER_URL, or check the network and firewalls in between';
   return fail('redis', `Redis: ${reason}`, remedy);
 }
 
@@ -90,7 +90,7 @@ async function checkServer(driver: RedisDriver): Promise<Finding[]> {
       warn(
         'redis',
         `Redis refuses INFO: ${info.reason}`,
-        'give its account +info: version, log and memory are not seen',
+        'grant the account +info: version, persistence and memory could not be checked',
       ),
     ];
   }
@@ -106,34 +106,34 @@ async function checkServer(driver: RedisDriver): Promise<Finding[]> {
 
 function checkVersion(version: string): Finding {
   if (Number.parseInt(version, 10) >= VERSION_MIN) return ok('redis', `Redis ${version}`);
-  return fail('redis', `Redis ${version}`, `Redis ${VERSION_MIN} or later is needed, for its functions`);
+  return fail(
+    'redis',
+    `Redis ${version}`,
+    `install Redis ${VERSION_MIN} or later: the gateway needs Redis Functions`,
+  );
 }
 
 function checkRole(role: string, loading: string): Finding[] {
-  if (role === 'slave') return [fail('redis', 'this Redis is a replica', 'name the primary in LEDGER_URL')];
-  return loading === '1' ? [warn('redis', 'Redis is loading its data', 'wait')] : [];
+  if (role === 'slave') return [fail('redis', 'this Redis is a replica', 'set LEDGER_URL to the primary')];
+  return loading === '1' ? [warn('redis', 'Redis is loading its data', 'wait until it has finished')] : [];
 }
 
 async function checkPersistence(driver: RedisDriver, isOn: string, lastWrite: string): Promise<Finding> {
   if (isOn !== '1') {
     return fail(
       'persistence',
-      'no append-only file: a restart of Redis forgets the books',
+      'no append-only file: a restart of Redis loses the books',
       'set appendonly yes',
     );
   }
   if (lastWrite === 'err') {
-    return fail(
-      'persistence',
-      'Redis failed to write its append-only file',
-      'look at its log, and at its disk',
-    );
+    return fail('persistence', 'Redis failed to write its append-only file', 'check its log and its disk');
   }
   const answer = await attempt(driver, ['CONFIG', 'GET', 'appendfsync']);
   if (answer.kind === 'refused') {
     return ok(
       'persistence',
-      'append-only file; its account may not see appendfsync: everysec or always it should be',
+      'append-only file; the account may not read appendfsync, which should be everysec or always',
     );
   }
   const fsync = /always|everysec|no$/.exec(textOf(answer.reply))?.[0] ?? 'unknown';
@@ -141,16 +141,16 @@ async function checkPersistence(driver: RedisDriver, isOn: string, lastWrite: st
   if (fsync === 'everysec') {
     return ok(
       'persistence',
-      'append-only file, appendfsync everysec: a crash of its machine may cost two seconds',
+      'append-only file, appendfsync everysec: a crash of its machine may lose the last two seconds',
     );
   }
-  return warn('persistence', `appendfsync ${fsync}`, 'set appendfsync everysec, or always');
+  return warn('persistence', `appendfsync ${fsync}`, 'set appendfsync to everysec or always');
 }
 
 function checkMemory(policy: string, limitBytes: number, usedBytes: number): Finding {
   const seen = `maxmemory ${limitBytes === 0 ? 'unlimited' : `${Math.round(limitBytes / 2 ** 20)} MiB`}, ${policy}`;
   if (limitBytes > 0 && policy.startsWith('allkeys')) {
-    return fail('eviction', `${seen}: payments would be dropped`, 'set maxmemory-policy noeviction');
+    return fail('eviction', `${seen}: Redis would delete payments`, 'set maxmemory-policy noeviction');
   }
   if (policy !== 'noeviction') return warn('eviction', seen, 'set maxmemory-policy noeviction');
   if (limitBytes > 0 && usedBytes > limitBytes * FULL) {
@@ -163,47 +163,47 @@ async function checkRights(driver: RedisDriver): Promise<Finding> {
   const isQueued = (await attempt(driver, ['MULTI'])).kind === 'ok';
   const tried = isQueued ? COMMANDS : COMMANDS.filter(([name]) => !ONLY_QUEUED.includes(name));
   const refused: string[] = [];
-  let trouble = '';
+  let fault = '';
   for (const command of tried) {
     const answer = await attempt(driver, command);
     if (answer.kind === 'ok') continue;
     if (answer.reason.startsWith('NOPERM')) refused.push(nameOf(command));
-    else if (!answer.reason.startsWith('ERR')) trouble = answer.reason;
+    else if (!answer.reason.startsWith('ERR')) fault = answer.reason;
   }
   if (isQueued) await attempt(driver, ['DISCARD']);
   if (refused.length > 0) {
     return fail(
       'rights',
-      `its account may not: ${refused.join(', ')}`,
-      'give it the rights that ops/redis.acl lists',
+      `the account lacks: ${refused.join(', ')}`,
+      'grant it the permissions listed in ops/redis.acl',
     );
   }
-  if (trouble !== '')
-    return fail('rights', `Redis takes nothing: ${trouble}`, 'see its log, and the findings above');
-  const unseen = isQueued ? '' : `, as far as can be seen without MULTI (not ${ONLY_QUEUED.join(', ')})`;
-  return ok('rights', `its account may do all that the gateway does${unseen}`);
+  if (fault !== '')
+    return fail('rights', `Redis refuses commands: ${fault}`, 'check its log and the findings above');
+  const untested = isQueued ? '' : `, except ${ONLY_QUEUED.join(', ')}, which need MULTI to be tested`;
+  return ok('rights', `the account may use every command that the gateway needs${untested}`);
 }
 
 function nameOf([name, first = '']: (typeof COMMANDS)[number]): string {
   return name === 'FUNCTION' ? `${name} ${first}` : name;
 }
 
-/** By how much its clock and ours differ, as well as that can be told over the way to it. */
+/** Compares its clock with ours, as precisely as the round trip allows. */
 async function checkClock(driver: RedisDriver, nowMs: () => number, leaseMs: number): Promise<Finding> {
   const beforeMs = nowMs();
   const answer = await attempt(driver, ['TIME']);
   const afterMs = nowMs();
   if (answer.kind === 'refused' || !Array.isArray(answer.reply)) {
-    return warn('clock', "the clock of Redis can't be seen", 'give its account +time');
+    return warn('clock', 'the clock of Redis could not be read', 'grant the account +time');
   }
   const [seconds, microseconds] = answer.reply.map((part) => Number(String(part))) as [number, number];
   const theirsMs = seconds * 1000 + microseconds / 1000;
-  const doubtMs = (afterMs - beforeMs) / 2 + 1;
+  const errorMs = (afterMs - beforeMs) / 2 + 1;
   const differenceMs = Math.round(theirsMs - (beforeMs + afterMs) / 2);
   const seen = `the clock of Redis is ${Math.abs(differenceMs)} ms ${differenceMs < 0 ? 'behind' : 'ahead'}`;
-  const certainMs = Math.abs(differenceMs) - doubtMs;
-  const remedy = 'let both machines keep their clocks by NTP';
-  if (certainMs > leaseMs / 2) return fail('clock', `${seen}: leases would not hold`, remedy);
+  const certainMs = Math.abs(differenceMs) - errorMs;
+  const remedy = 'synchronize the clocks of both machines with NTP';
+  if (certainMs > leaseMs / 2) return fail('clock', `${seen}: too much for LEASE_MS`, remedy);
   if (certainMs > CLOCK_WARN_MS) return warn('clock', seen, remedy);
   return ok('clock', seen);
 }
@@ -212,7 +212,7 @@ type Attempt =
   | { readonly kind: 'ok'; readonly reply: unknown }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** What Redis has against a command is a finding; that it is gone is thrown. */
+/** An error reply is a value; a lost connection throws. */
 async function attempt(driver: RedisDriver, command: readonly string[]): Promise<Attempt> {
   try {
     return { kind: 'ok', reply: await driver.sendCommand(command) };
@@ -223,7 +223,7 @@ async function attempt(driver: RedisDriver, command: readonly string[]): Promise
   }
 }
 
-/** The words of a reply, whatever it is made of. */
+/** The reply as text, whatever its type. */
 function textOf(reply: unknown): string {
   if (reply instanceof Map) return [...reply].flat().map(String).join(' ');
   if (Array.isArray(reply)) return reply.map(String).join(' ');

@@ -1,7 +1,7 @@
 import { errorReason } from '../core/reason.ts';
 import { type Finding, fail, ok } from './finding.ts';
 
-/** Types are stripped from Node 22.18, the HTTP client needs 22.19, and the native HTTP server knows no later ABI. */
+/** Node strips types since 22.18, the HTTP client needs 22.19, and the native HTTP server supports no later ABI. */
 const NODE_MAJOR = 22;
 const NODE_MINOR_MIN = 19;
 const ABI = '127';
@@ -14,18 +14,18 @@ export function checkNode(versions: { readonly node: string; readonly modules: s
   return fail(
     'node',
     seen,
-    `run it with npm start or bin/dinossauro.js, which bring ${wanted}, or install that`,
+    `run npm start or bin/dinossauro.js, which bring their own Node, or install ${wanted}`,
   );
 }
 
-/** `load` imports the module, whose binary is loaded with it. */
+/** Checks whether a native module loads. `load` imports it. */
 export async function checkNative(name: string, load: () => Promise<unknown>): Promise<Finding> {
   try {
     await load();
     return ok('native', `${name} loads`);
   } catch (error) {
     const remedy =
-      'install the packages again, optional ones too (npm ci); it needs glibc 2.27 or later, or macOS';
+      'reinstall the packages, including optional ones (npm ci); requires glibc 2.27 or later, or macOS';
     return fail('native', `${name} does not load: ${errorReason(error)}`, remedy);
   }
 }

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 /** State of a listening socket in /proc/net/tcp. */
 const LISTENING = '0A';
 
-/** Who listens on a TCP port: `process 123 (node src/gateway.ts)`; `another process` where the system does not tell. */
+/** Who listens on a TCP port: `process 123 (node src/gateway.ts)`, or `another process` if that cannot be seen. */
 export function portHolder(port: number): string {
   const wanted = port.toString(16).toUpperCase().padStart(4, '0');
   const inodes = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) =>
@@ -15,7 +15,7 @@ export function portHolder(port: number): string {
   return holderOf(inodes);
 }
 
-/** Who listens on a unix socket that was bound under a path that ends so. */
+/** Who listens on a unix socket whose path ends with `ending`. */
 export function pathHolder(ending: string): string {
   const rows = rowsOf('/proc/net/unix').filter((row) => row[7]?.endsWith(ending));
   return holderOf(rows.map((row) => row[6] ?? ''));
@@ -33,12 +33,12 @@ function has(pid: string, links: ReadonlySet<string>): boolean {
     try {
       return links.has(readlinkSync(`/proc/${pid}/fd/${file}`));
     } catch {
-      return false; // It was closed meanwhile.
+      return false; // Closed in the meantime.
     }
   });
 }
 
-/** Two words of its command line: more might hold what is secret. */
+/** The first two words of its command line: the rest might hold secrets. */
 function nameOf(pid: string): string {
   const [program = '', argument = ''] = textOf(`/proc/${pid}/cmdline`).split('\0');
   return `${basename(program)} ${argument.slice(-60)}`.trim();
@@ -49,7 +49,7 @@ function rowsOf(table: string): string[][] {
   return lines.map((line) => line.trim().split(/\s+/));
 }
 
-/** Empty where there is no such file, or it is not for us. */
+/** The contents of a file; empty if it is missing or unreadable. */
 function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');

@@ -8,8 +8,8 @@ import { type Finding, fail } from './finding.ts';
 const REDIS_TIMEOUT_MS = 3000;
 
 /**
- * Whether the books have open payments at processors that are not configured. Nothing is found where the books cannot
- * be read: other findings say why.
+ * Finds open payments at processors that are not configured. Books that cannot be read give no finding here: other
+ * checks report them.
  */
 export async function checkStranded({ ledger, processors }: Config, clock: Clock): Promise<Finding[]> {
   const names = processors.map(({ name }) => name);
@@ -20,8 +20,8 @@ export async function checkStranded({ ledger, processors }: Config, clock: Clock
   return stranded.map(({ name, count }) =>
     fail(
       'ledger',
-      `${count} ${count === 1 ? 'payment waits' : 'payments wait'} for the processor ${name}, which is not configured`,
-      'add it to PROCESSORS again until they are settled',
+      `${count} ${count === 1 ? 'payment waits' : 'payments wait'} for processor ${name}, which is not configured`,
+      'add it to PROCESSORS until they are settled',
     ),
   );
 }

@@ -5,30 +5,30 @@ import type { HttpRequest, HttpResponse } from './uws.ts';
 
 export interface AccessParts {
   readonly mode: AccessMode;
-  /** What a bearer has to show; empty: there is none, and nobody passes. */
+  /** The expected bearer token. Empty: no token is accepted. */
   readonly token: string;
 }
 
-/** Headers that a proxy adds: whoever sent the request sits behind it, and may be anywhere. */
+/** Headers that proxies add: the client behind a proxy may be on any machine. */
 const PROXY_HEADERS = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
 
-/** The one host of a request for this machine, with its port: a name that the world could bind to it is none. */
+/** `Host` values that name this machine. Other names may be bound to it by anyone (DNS rebinding). */
 const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
 
 const BEARER = /^bearer +(\S+) *$/i;
 
 /**
- * Who may use an operator's route.
+ * Decides who may use an operator's route.
  *
- * | mode     | who                                                                                              |
- * |----------|--------------------------------------------------------------------------------------------------|
- * | off      | nobody: the route is not there                                                                   |
- * | loopback | a client on this machine, over TCP and by no proxy, that calls it localhost or by loopback address |
- * | token    | who sends `Authorization: Bearer <token>`                                                        |
- * | open     | everybody                                                                                        |
+ * | mode     | allows                                                                                            |
+ * |----------|---------------------------------------------------------------------------------------------------|
+ * | off      | no request: 404                                                                                   |
+ * | loopback | clients on this machine, over TCP, without a proxy, with `Host` localhost or a loopback address   |
+ * | token    | requests with `Authorization: Bearer <token>`                                                     |
+ * | open     | every request                                                                                     |
  *
- * A browser on this machine also works for the pages of others. `Host` stops a page whose name was bound to this
- * machine's address, `Origin` one that calls from elsewhere.
+ * A browser on this machine also sends requests for foreign pages. Checking `Host` stops DNS rebinding; checking
+ * `Origin` stops cross-origin requests.
  */
 export class Access {
   readonly #mode: AccessMode;
@@ -39,7 +39,7 @@ export class Access {
     this.#tokenDigest = token === '' ? null : digest(token);
   }
 
-  /** Null when the request may pass; else what to answer it. To be asked within the handler of the request. */
+  /** Null when the request may pass; otherwise the response. Call it synchronously in the request's handler. */
   check(response: HttpResponse, request: HttpRequest): Problem | null {
     switch (this.#mode) {
       case 'off':
@@ -53,42 +53,43 @@ export class Access {
     }
   }
 
-  /** In constant time, so that no part of the token can be guessed alone. */
-  isToken(shown: string): boolean {
-    return this.#tokenDigest !== null && timingSafeEqual(digest(shown), this.#tokenDigest);
+  /** Takes constant time, so that timing reveals nothing about the token. */
+  isToken(candidate: string): boolean {
+    return this.#tokenDigest !== null && timingSafeEqual(digest(candidate), this.#tokenDigest);
   }
 
   #hasToken(request: HttpRequest): boolean {
-    const shown = BEARER.exec(request.getHeader('authorization'))?.[1];
-    return shown !== undefined && this.isToken(shown);
+    const token = BEARER.exec(request.getHeader('authorization'))?.[1];
+    return token !== undefined && this.isToken(token);
   }
 }
 
 function refusal(response: HttpResponse, request: HttpRequest): Problem | null {
   if (!isLoopback(new Uint8Array(response.getRemoteAddress()))) return problem('loopback-only');
-  // The library reads the PROXY protocol (version 2) on every connection, whether or not anybody asked for it.
+  // uWebSockets.js reads the PROXY protocol (version 2) on every connection; it can't be turned off.
   if (response.getProxiedRemoteAddress().byteLength > 0) {
     return refused('The request came through a proxy that speaks the PROXY protocol.');
   }
   const proxyHeader = PROXY_HEADERS.find((name) => request.getHeader(name) !== '');
-  if (proxyHeader !== undefined) return refused(`The request came by a proxy: it has \`${proxyHeader}\`.`);
+  if (proxyHeader !== undefined)
+    return refused(`The request came through a proxy: it has the header \`${proxyHeader}\`.`);
   const host = request.getHeader('host');
   if (!LOOPBACK_HOST.test(host)) return refused('`Host` is neither localhost nor a loopback address.');
   const origin = request.getHeader('origin');
   if (origin === '' || origin === `http://${host}`) return null;
-  return refused('The page that asks is from another origin.');
+  return refused('The request comes from a page of another origin.');
 }
 
 function refused(detail: string): Problem {
   return problem('loopback-only', { detail });
 }
 
-/** Of 4 or 16 bytes; a unix socket has none, and whoever is behind it may be a proxy. */
+/** `address` has 4 or 16 bytes, or none on a unix socket, where the client may be a proxy. */
 function isLoopback(address: Uint8Array): boolean {
   if (address.length === 4) return address[0] === 127;
   if (address.length !== 16) return false;
   if (address.subarray(0, 10).some((byte) => byte !== 0)) return false;
-  // An IPv4 client of a socket that listens on both: ::ffff:127.0.0.1.
+  // An IPv4 client of a dual-stack socket: ::ffff:127.0.0.1.
   if (address[10] === 0xff && address[11] === 0xff) return address[12] === 127;
   return address.subarray(10, 15).every((byte) => byte === 0) && address[15] === 1;
 }

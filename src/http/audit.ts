@@ -22,26 +22,25 @@ const HEADERS = [
   ['Cache-Control', 'no-store'],
 ] as const;
 
-/** Differences in one answer, of some 500 bytes each; the report counts all of them. */
+/** Differences listed in a response, at about 500 bytes each; the report still counts all of them. */
 const DIFFERENCE_LIMIT = 200;
-/** More than any report needs; beyond it the thread dies alone. */
+/** More than any report needs. Beyond it only the audit's thread dies. */
 const HEAP_LIMIT_MB = 64;
 
 /**
- * `GET /audit?from&to&payments=differing|every` for those whom AUDIT_ACCESS lets pass.
+ * `GET /audit?from&to&payments=differing|every`, protected by AUDIT_ACCESS.
  *
  * | answer                  | when                                                                        |
  * |-------------------------|-----------------------------------------------------------------------------|
- * | 200, `AuditReport`      | the audit is over; its `verdict` says what it found (`src/audit/report.ts`) |
+ * | 200, `AuditReport`      | the audit is done; `verdict` is its result (`src/audit/report.ts`)          |
  * | 400 `bad-window`        | `from`, `to` or `payments` is invalid                                       |
- * | 400 `unknown-parameter` | there is another parameter                                                  |
+ * | 400 `unknown-parameter` | the query has any other parameter                                           |
  * | 401, 403, 404           | `src/http/access.ts`                                                        |
- * | 429 `audit-running`     | another audit of this instance is not over yet                              |
+ * | 429 `audit-running`     | this instance is already running an audit                                   |
  * | 503 `audit-failed`      | the thread of the audit died                                                |
  * | 503 `ledger-unavailable`| the ledger does not answer                                                  |
  *
- * An audit has a thread of its own, so that neither its steps nor what it imports are this thread's. It ends with
- * its client.
+ * An audit runs in its own thread, so that it costs this one neither time nor memory. It ends when its client leaves.
  */
 export function serveAudit({ app, config, sharedState, log }: AuditRouteParts): void {
   const access = new Access({ mode: config.access.audit, token: config.adminToken });
@@ -68,26 +67,26 @@ function runAudit(exchange: Exchange, task: AuditTask, sharedState: SharedState,
     workerData: task,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MB },
   });
-  let said: AuditMessage | null = null;
+  let result: AuditMessage | null = null;
   exchange.onGone(() => worker.postMessage('end'));
   worker.once('message', (message: AuditMessage) => {
-    said = message;
+    result = message;
   });
-  worker.once('error', (error) => log.error({ err: error }, 'an audit died'));
-  // Not before its thread has ended: whoever has the answer may ask for the next audit.
+  worker.once('error', (error) => log.error({ err: error }, 'audit thread died'));
+  // After the thread has ended, because a client that has its response may start the next audit.
   worker.once('exit', () => {
     sharedState.endAudit();
-    answer(exchange, said);
+    respond(exchange, result);
   });
 }
 
-function answer(exchange: Exchange, said: AuditMessage | null): void {
-  if (said === null) refuse(exchange, problem('audit-failed'));
-  else if (said.kind === 'report') exchange.end('200 OK', HEADERS, said.json);
-  else refuse(exchange, problem('ledger-unavailable', { detail: said.reason }));
+function respond(exchange: Exchange, result: AuditMessage | null): void {
+  if (result === null) refuse(exchange, problem('audit-failed'));
+  else if (result.kind === 'report') exchange.end('200 OK', HEADERS, result.json);
+  else refuse(exchange, problem('ledger-unavailable', { detail: result.reason }));
 }
 
-/** Null when `payments` says something else. */
+/** Null when `payments` is invalid. */
 function readEvery(query: string): boolean | null {
   const [word = 'differing', ...more] = new URLSearchParams(query).getAll('payments');
   if (more.length > 0 || (word !== 'differing' && word !== 'every')) return null;

@@ -34,7 +34,7 @@ export interface DashboardParts {
   readonly log: Log;
 }
 
-/** What is loaded when somebody asks for it. */
+/** Loaded at the first request that needs them. */
 const MODULES = {
   feed: () => import('../dashboard/feed.ts'),
   files: () => import('../dashboard/files.ts'),
@@ -43,23 +43,23 @@ const MODULES = {
 const PATH = '/dashboard';
 const TOPIC = 'frames';
 const SIGN_IN_LIMIT_BYTES = 1024;
-/** A viewer says nothing. */
+/** Viewers send no messages. */
 const MESSAGE_LIMIT_BYTES = 1;
-/** Pings go out before that; who does not answer is gone. */
+/** uWebSockets.js pings earlier, and closes the connections of viewers that do not answer. */
 const SILENCE_LIMIT_S = 30;
-/** Some frames: a viewer that is further behind is dropped, and comes back for what is new. */
+/** A few frames. A viewer that is further behind is disconnected, and reconnects to the current state. */
 const BEHIND_LIMIT_BYTES = 64 * 1024;
 
-const EVERYBODY: Guard = { check: () => null };
+const ALLOW_ALL: Guard = { check: () => null };
 
 /**
- * The routes of the dashboard. What makes its figures is imported when the first viewer comes, and works only while
- * there is one; switched off, there are no routes either.
+ * The routes of the dashboard; there are none when it is off. The code that computes its figures is imported for the
+ * first viewer, and runs only while there are viewers.
  *
- * Where the mode is `token`, a browser signs in with a form and shows a session from then on. The files that pages
- * load are the same for everybody and hold no figures, so in that mode they ask for nothing.
+ * In mode `token`, a browser signs in with a form and then sends a session cookie. The static files hold no figures
+ * and need no session.
  *
- * A file that cannot be read costs whoever asked for it an answer, and the gateway a line in its log.
+ * A file that cannot be read is answered 404 and logged.
  */
 export class Dashboard {
   readonly #parts: DashboardParts;
@@ -67,7 +67,7 @@ export class Dashboard {
   readonly #access: Access;
   readonly #session: Session;
   readonly #headers: Headers;
-  /** For each viewer, the feed that counts it; null until that is loaded. */
+  /** The feed that counts each viewer; null until it is loaded. */
   readonly #viewers = new Map<Socket, Feed | null>();
   #loading: Promise<Feed> | null = null;
 
@@ -81,12 +81,12 @@ export class Dashboard {
     const connectsTo = dashboard.lab === null ? [] : [new URL(dashboard.lab).origin];
     this.#headers = pageHeaders({ cacheControl: 'no-store', loadsFiles: true, connectsTo });
     if (access.dashboard === 'off') return;
-    const guard = this.#signsIn ? EVERYBODY : this.#access;
+    const guard = this.#signsIn ? ALLOW_ALL : this.#access;
     guardedRoute(app, PATH, guard, (exchange, request, response) =>
-      this.#answer(exchange, this.#getPage(exchange, request, response)),
+      this.#refuseOnError(exchange, this.#getPage(exchange, request, response)),
     );
     guardedRoute(app, `${PATH}/:file`, guard, (exchange, request) =>
-      this.#answer(exchange, this.#getFile(exchange, request.getParameter(0) ?? '')),
+      this.#refuseOnError(exchange, this.#getFile(exchange, request.getParameter(0) ?? '')),
     );
     if (this.#signsIn) {
       route(app, `${PATH}/session`, 'POST', (exchange, request) => this.#postSession(exchange, request));
@@ -109,15 +109,15 @@ export class Dashboard {
     });
   }
 
-  /** Stops watching; the connections end with the application. */
+  /** Stops the feeds; the connections end with the application. */
   close(): void {
     for (const feed of this.#viewers.values()) feed?.leave();
     this.#viewers.clear();
   }
 
-  // Who may.
+  // Access.
 
-  /** Null: the request may pass, as a bearer or with a session. */
+  /** Null when the request has the token or a session. */
   #refusal(response: HttpResponse, request: HttpRequest): Problem | null {
     const refusal = this.#access.check(response, request);
     return refusal !== null && this.#signsIn && this.#session.holds(request.getHeader('cookie'))
@@ -138,15 +138,15 @@ export class Dashboard {
 
   // Pages.
 
-  #answer(exchange: Exchange, answered: Promise<void>): void {
-    answered.catch((error: unknown) => {
-      this.#complain(error);
+  #refuseOnError(exchange: Exchange, responding: Promise<void>): void {
+    responding.catch((error: unknown) => {
+      this.#logError(error);
       refuse(exchange, problem('no-such-route'));
     });
   }
 
-  #complain(error: unknown): void {
-    this.#parts.log.error({ err: error }, 'a part of the dashboard cannot be loaded');
+  #logError(error: unknown): void {
+    this.#parts.log.error({ err: error }, 'cannot load a part of the dashboard');
   }
 
   async #getPage(exchange: Exchange, request: HttpRequest, response: HttpResponse): Promise<void> {
@@ -170,7 +170,9 @@ export class Dashboard {
   #postSession(exchange: Exchange, request: HttpRequest): void {
     if (!isOwnOrigin(request)) refuse(exchange, problem('other-origin'));
     else
-      exchange.readBody(SIGN_IN_LIMIT_BYTES, (body) => this.#answer(exchange, this.#signIn(exchange, body)));
+      exchange.readBody(SIGN_IN_LIMIT_BYTES, (body) =>
+        this.#refuseOnError(exchange, this.#signIn(exchange, body)),
+      );
   }
 
   async #signIn(exchange: Exchange, body: Uint8Array | null): Promise<void> {
@@ -194,10 +196,10 @@ export class Dashboard {
   async #join(socket: Socket): Promise<void> {
     this.#viewers.set(socket, null);
     const feed = await this.#feed().catch((error: unknown) => {
-      this.#complain(error);
+      this.#logError(error);
       return null;
     });
-    // It may have left meanwhile.
+    // The viewer may have left in the meantime.
     if (!this.#viewers.has(socket)) return;
     if (feed === null) {
       socket.close();

@@ -5,8 +5,8 @@ import { isUuid, UUID_BYTES, UUID_CHARACTERS, UUID_DIGITS_AT, writeUuid } from '
 import { isDigit, literalEnd, MALFORMED, spaceEnd, stringEnd, valueEnd } from './json.ts';
 
 /**
- * Why a body is no payment. Each is the slug of a problem (`src/http/problem.ts`), which has its status. A body
- * with several faults gets the first in this order.
+ * Why a body is not a valid payment. Each is the slug of a problem in `src/http/problem.ts`. A body with several errors
+ * gets the first in this order.
  */
 export type DecodeProblem =
   | 'malformed-json'
@@ -22,7 +22,7 @@ export type DecodeProblem =
   | 'amount-too-precise'
   | 'amount-too-large';
 
-/** Objects and arrays within each other. Deeper text is refused, so that no body can exhaust the stack. */
+/** How deep objects and arrays may nest, so that no body can exhaust the stack. */
 const MAX_DEPTH = 64;
 
 const QUOTE = 0x22;
@@ -38,26 +38,26 @@ const CLOSE_BRACE = 0x7d;
 const ID_NAME = Buffer.from('"correlationId":');
 const AMOUNT_NAME = Buffer.from('"amount":');
 
-/** The value of each hexadecimal digit; every other byte has a bit above the nibble set. */
+/** Maps each hexadecimal digit to its value, and every other byte to `NOT_HEX`, which no digit has set. */
 const NOT_HEX = 0x10;
 const NIBBLES = Uint8Array.from({ length: 256 }, (_, byte) => {
   const value = Number.parseInt(String.fromCharCode(byte), 16);
   return Number.isNaN(value) ? NOT_HEX : value;
 });
 
-/** Digits before the point on the fast path: with two more behind it they stay far below 2^53. */
+/** Digits before the decimal point on the fast path: with two decimals they stay far below 2^53. */
 const FAST_DIGITS = 12;
 
 /**
- * Decodes the body of `POST /payments` from its bytes, to 16 bytes of id and whole cents. The result stays in the
- * decoder until the next `decode`: copy what must live longer.
+ * Decodes the body of `POST /payments` from its bytes into a 16-byte id and whole cents. The next `decode` overwrites
+ * the result, so copy what must live longer.
  *
- * The fast path reads the two spellings that clients send, with and without a space behind `:` and `,`, in either
- * order of members, and allocates nothing. Whatever it doesn't know for a valid payment goes to the full path,
- * which reads every spelling of JSON and alone decides what is wrong.
+ * The fast path reads what clients usually send, with or without a space after `:` and `,`, with the members in either
+ * order, and allocates nothing. Everything else goes to the full path, which reads any valid JSON and decides which
+ * error to report.
  *
- * A member given twice is refused, although JSON.parse would take the last: what two readers may read differently
- * (RFC 8259 section 4) is no order to pay.
+ * A repeated member is refused, although JSON.parse would use the last: parsers differ here (RFC 8259 section 4), and
+ * an ambiguous payment must not be sent.
  */
 export class PaymentDecoder {
   readonly id: Buffer = Buffer.alloc(UUID_BYTES);
@@ -70,7 +70,7 @@ export class PaymentDecoder {
     this.#maxAmountCents = maxAmountCents;
   }
 
-  /** Null when `id` and `amountCents` hold the payment; otherwise they hold nothing of use. */
+  /** Null if `id` and `amountCents` hold the payment; otherwise their contents are undefined. */
   decode(body: Uint8Array): DecodeProblem | null {
     return this.#decodeFast(body) ? null : this.#decodeFully(body);
   }
@@ -137,7 +137,7 @@ export class PaymentDecoder {
     return this.#decodeMembers(Buffer.from(body.buffer, body.byteOffset, body.length), start);
   }
 
-  /** The body is known to be JSON, with an object at `start`, so the walk over its members checks nothing again. */
+  /** `body` is known to be valid JSON with an object at `start`, so this does not check the syntax again. */
   #decodeMembers(body: Buffer, start: number): DecodeProblem | null {
     let idToken: string | null = null;
     let amountToken: string | null = null;
@@ -189,7 +189,7 @@ export class PaymentDecoder {
   }
 }
 
-/** Where the value of the member at `at` starts, when it is the member of this name. */
+/** Where the value of the member at `at` starts, if the member has this name. */
 function fastValueStart(body: Uint8Array, at: number, name: Uint8Array): number {
   const end = literalEnd(body, at, name);
   return body[end] === SPACE ? end + 1 : end;

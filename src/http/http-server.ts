@@ -10,11 +10,11 @@ import { createApp, type Listened, listen, type WebApp } from './uws.ts';
 import { warmUpHttp } from './warm-up.ts';
 import type { HttpTask, HttpWorkerMessage } from './worker.ts';
 
-/** The HTTP side of an instance: one thread that is this one, or several that share the port. */
+/** The HTTP side of an instance: this thread alone, or several threads that share the port. */
 export interface HttpServer {
-  /** Begins to accept connections. */
+  /** Starts to accept connections. */
   listen(): Promise<Listened>;
-  /** Ends every connection and every thread. */
+  /** Closes every connection and stops every thread. */
   close(): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export interface HttpServerParts {
   readonly shared: SharedMemory;
   readonly clock: Clock;
   readonly log: Log;
-  /** An HTTP thread has died, and with it its connections: the instance can't go on. */
+  /** Called when an HTTP thread has died. Its connections are lost, so the instance must stop. */
   readonly onDeath: (error: unknown) => void;
 }
 
@@ -35,7 +35,7 @@ export async function openHttpServer(parts: HttpServerParts): Promise<HttpServer
   return { listen: () => listen(thread.app, config.listen), close: () => thread.close() };
 }
 
-/** Accepts on this thread, and deals the connections out to others in turn. */
+/** Accepts connections on this thread, and hands them to the others in turn. */
 class SharedPortServer implements HttpServer {
   readonly #acceptor: WebApp = createApp();
   readonly #config: Config;
@@ -67,7 +67,7 @@ class SharedPortServer implements HttpServer {
     for (const worker of workers) {
       worker.once('error', onDeath);
       worker.once('exit', (code) => {
-        if (!this.#closing) onDeath(new Error(`an HTTP thread ended with code ${code}`));
+        if (!this.#closing) onDeath(new Error(`an HTTP thread exited with code ${code}`));
       });
     }
   }

@@ -1,9 +1,9 @@
 /**
- * Where the tokens of a JSON text (RFC 8259, strict) end in its bytes. Nothing is built and nothing is allocated.
+ * Finds where the tokens of a JSON text (RFC 8259, strict) end, without allocating.
  *
- * Every function takes the position of a token's first byte and returns the position behind its last one, or
- * `MALFORMED`. No byte stands at `MALFORMED` or past the end, so a failure passes on through the comparisons that
- * follow and needs no branch of its own. Bytes of 0x80 and above pass within strings: check UTF-8 beforehand.
+ * Every function takes the position of a token's first byte and returns the position after its last one, or
+ * `MALFORMED`. Reading a byte at `MALFORMED`, or past the end, gives undefined, so a failure propagates through the
+ * comparisons that follow without branches. Strings may contain any byte from 0x80 up: check UTF-8 first.
  */
 export const MALFORMED = -1;
 
@@ -32,14 +32,14 @@ const TRUE = Buffer.from('true');
 const FALSE = Buffer.from('false');
 const NULL = Buffer.from('null');
 
-/** The end of the white space, if any, at `at`. */
+/** The end of the white space at `at`, if any. */
 export function spaceEnd(bytes: Uint8Array, at: number): number {
   let end = at;
   while (bytes[end] === 0x20 || bytes[end] === 0x0a || bytes[end] === 0x0d || bytes[end] === 0x09) end++;
   return end;
 }
 
-/** The end of any value. Objects and arrays nested deeper than `depthLeft` are malformed. */
+/** The end of a value of any type. Objects and arrays nested deeper than `depthLeft` are malformed. */
 export function valueEnd(bytes: Uint8Array, at: number, depthLeft: number): number {
   switch (bytes[at]) {
     case QUOTE:
@@ -74,7 +74,7 @@ export function stringEnd(bytes: Uint8Array, at: number): number {
   return MALFORMED;
 }
 
-/** The end of the bytes of `literal`, when they stand at `at`. */
+/** The end of `literal`, if it is at `at`. */
 export function literalEnd(bytes: Uint8Array, at: number, literal: Uint8Array): number {
   for (let index = 0; index < literal.length; index++) {
     if (bytes[at + index] !== literal[index]) return MALFORMED;
@@ -119,7 +119,7 @@ function numberEnd(bytes: Uint8Array, at: number): number {
   return end;
 }
 
-/** The end of one digit or more. */
+/** The end of one or more digits. */
 function digitsEnd(bytes: Uint8Array, at: number): number {
   let end = at;
   while (isDigit(bytes[end])) end++;
@@ -135,7 +135,7 @@ function isHexDigit(byte: number | undefined): boolean {
   return isDigit(byte) || (lower >= LETTER_A && lower <= LETTER_F);
 }
 
-/** The byte with an ASCII letter in lower case; no letter becomes another. 0 for no byte. */
+/** An ASCII letter in lower case. Other bytes may change, but never into a letter. 0 if there is no byte. */
 function lowerCase(byte: number | undefined): number {
   return byte === undefined ? 0 : byte | LOWER_CASE_BIT;
 }

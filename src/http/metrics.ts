@@ -12,7 +12,7 @@ export interface MetricsParts extends Omit<ScrapeParts, 'refusals' | 'version'> 
   readonly config: Pick<Config, 'access' | 'adminToken' | 'processors' | 'poolThreadCount'>;
 }
 
-/** `GET /metrics`, where it is not off. What makes its text is loaded by the first who asks. */
+/** Serves `GET /metrics`, unless it is off. The code that renders it is loaded at the first request. */
 export function serveMetrics(parts: MetricsParts): void {
   const { app, config } = parts;
   if (config.access.metrics === 'off') return;
@@ -32,7 +32,7 @@ export function serveMetrics(parts: MetricsParts): void {
   });
 }
 
-/** The older format only for who names it, as old collectors and browsers do, and not the newer one. */
+/** The older format only if the client accepts it but not the newer one, as old collectors and browsers do. */
 function formatFor(accept: string): Format {
   if (accept.includes('application/openmetrics-text')) return 'openmetrics';
   return /text\/(?:plain|html)/.test(accept) ? 'prometheus' : 'openmetrics';

@@ -1,6 +1,6 @@
 import type { HttpRequest } from './uws.ts';
 
-/** A browser says which page asks, and a program that is none may say nothing. */
+/** True for a request from one of our own pages, and for one without `Origin`, which is not from a page. */
 export function isOwnOrigin(request: HttpRequest): boolean {
   const origin = request.getHeader('origin');
   return origin === '' || URL.parse(origin)?.host === request.getHeader('host');

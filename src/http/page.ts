@@ -1,35 +1,34 @@
 import { createHash } from 'node:crypto';
 import type { Headers } from './uws.ts';
 
-/** Text that is the same for everybody and never changes while the gateway runs. */
+/** A response that is the same for every client and does not change while the gateway runs. */
 export interface Document {
   readonly headers: Headers;
   readonly body: string | Uint8Array;
 }
 
 /**
- * The headers of everything that a browser may show. Every page and every file of a page is answered with them:
+ * What a page needs, from which its headers follow. Use these headers for every page and every file of a page:
  *
  *     exchange.end('200 OK', pageHeaders({ cacheControl: 'no-store', loadsFiles: true }), html);
  *     exchange.end('200 OK', fileHeaders('text/css; charset=utf-8', 'max-age=300'), css);
  *
- * A page takes nothing from another origin, is in no other's frame, and runs no script and applies no style that is
- * written into its text, except the styles whose texts are named. Styles that a script sets on an element's `style`
- * are allowed.
+ * A page may not load from other origins or be framed, and inline scripts and styles are blocked, except the listed
+ * styles. Scripts may set an element's `style`.
  */
 export interface PageTraits {
   readonly cacheControl: CacheControl;
-  /** Whether it loads scripts, styles, pictures and data, over HTTP and WebSocket, from this gateway. Default false. */
+  /** Whether it loads scripts, styles, images and data (HTTP or WebSocket) from this gateway. Default false. */
   readonly loadsFiles?: boolean;
-  /** Origins besides this gateway that its scripts may talk to. */
+  /** Other origins that its scripts may connect to. */
   readonly connectsTo?: readonly string[];
-  /** The exact texts of its `<style>` elements. */
+  /** The exact contents of its `<style>` elements. */
   readonly inlineStyles?: readonly string[];
 }
 
 export type CacheControl = 'no-store' | 'no-cache' | `max-age=${number}`;
 
-/** For a page in HTML and UTF-8. To be made once per page, not per request. */
+/** The headers of a page in HTML and UTF-8. Build them once per page, not per request. */
 export function pageHeaders(traits: PageTraits): Headers {
   return [
     ...fileHeaders('text/html; charset=utf-8', traits.cacheControl),
@@ -38,7 +37,7 @@ export function pageHeaders(traits: PageTraits): Headers {
   ];
 }
 
-/** For a file that a page loads, or that is read by itself. */
+/** The headers of any other file. */
 export function fileHeaders(contentType: string, cacheControl: CacheControl): Headers {
   return [
     ['Content-Type', contentType],

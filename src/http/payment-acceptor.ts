@@ -11,7 +11,7 @@ import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 
-/** What becomes of a posted payment. Only `accepted` owes it a settlement. */
+/** The decision on a posted payment. After `accepted` the gateway must settle it. */
 export type Verdict =
   | 'accepted'
   | 'amount-conflict'
@@ -25,7 +25,7 @@ export interface PaymentAcceptorParts {
   readonly journal: Journal;
   readonly segments: SegmentTable;
   readonly sharedState: SharedState;
-  /** What this thread counts. */
+  /** The metrics of this thread. */
   readonly metrics: ThreadMetrics;
   readonly clock: Clock;
   readonly durability: Durability;
@@ -33,18 +33,18 @@ export interface PaymentAcceptorParts {
 }
 
 /**
- * What stands between the journal's write and the 202:
+ * What must follow the journal's write before the 202:
  *
- * - `journal`: nothing. A crash of every process loses nothing.
- * - `fsync`: the journal is synced, once for all that gathered meanwhile. A power cut loses nothing.
- * - `ledger`: the ledger has a claim of each. The loss of the machine loses nothing.
+ * - `journal`: nothing. An accepted payment survives a crash of every process.
+ * - `fsync`: a sync of the journal, shared by all payments that arrived in the meantime. It survives a power cut.
+ * - `ledger`: a reservation in the ledger. It survives the loss of the machine.
  */
 export type Durability =
   | { readonly kind: 'journal' }
   | { readonly kind: 'fsync' }
   | { readonly kind: 'ledger'; readonly ledger: Ledger; readonly lease: Lease };
 
-const NO_SEGMENT: JournalResult = { kind: 'failed', reason: 'every segment is in use: see JOURNAL_SEGMENTS' };
+const NO_SEGMENT: JournalResult = { kind: 'failed', reason: 'all segments are in use; see JOURNAL_SEGMENTS' };
 
 type OnVerdict = (verdict: Verdict) => void;
 
@@ -52,21 +52,22 @@ interface PendingPayment {
   readonly id: Buffer;
   readonly amountCents: number;
   readonly acceptedAtMs: number;
-  /** Its trace context (`src/core/trace-context.ts`); null: none. */
+  /** See `src/core/trace-context.ts`. */
   readonly trace: Buffer | null;
-  /** It repeats a payment that is not accepted yet, and may still be refused. */
+  /** Whether it repeats a payment that is still pending, and may yet be refused. */
   readonly repeats: boolean;
-  readonly answer: OnVerdict;
-  /** Where the journal has it, once it has. */
+  readonly onVerdict: OnVerdict;
+  /** Its place in the journal; -1 until it is written. */
   journalRef: number;
 }
 
 /**
- * The gate: a payment goes in, is remembered, journaled and pushed to the pool, and gets its verdict.
+ * Accepts payments: reserves each in the idempotency cache, writes it to the journal, pushes it to the pool and
+ * reports the verdict.
  *
- * With durability `journal` all of that happens before `offer` returns. One write for each payment costs less here
- * than it seems: at the rates where writes could be gathered, the request around it costs five times as much, and
- * an answer within the handler needs no memory, no timer and no care for clients that leave.
+ * With durability `journal` all of this happens before `accept` returns. One write per payment is cheaper than it
+ * looks: at rates where writes could be batched, the rest of the request costs five times as much, and a response
+ * within the handler needs no memory, no timer and no handling of clients that leave.
  */
 export class PaymentAcceptor {
   readonly #parts: PaymentAcceptorParts;
@@ -74,7 +75,7 @@ export class PaymentAcceptor {
   #confirming = false;
   readonly #writeOutage: OutageLog;
   readonly #syncOutage: OutageLog;
-  /** On the monotonic clock; 0: the last payment got into the journal as durably as it has to. */
+  /** On the monotonic clock; 0 while the journal works. */
   #journalFailingSinceMs = 0;
 
   constructor(parts: PaymentAcceptorParts) {
@@ -83,17 +84,17 @@ export class PaymentAcceptor {
     this.#writeOutage = new OutageLog({
       log,
       began: 'journal cannot be written: payments are refused',
-      ended: 'journal written again',
+      ended: 'journal can be written again',
     });
     this.#syncOutage = new OutageLog({
       log,
       began: 'journal cannot be synced: payments are refused',
-      ended: 'journal synced again',
+      ended: 'journal can be synced again',
     });
   }
 
-  /** `id` is lent until this returns. */
-  accept(id: Buffer, amountCents: number, trace: Buffer | null, answer: OnVerdict): void {
+  /** `id` is only valid until this returns. */
+  accept(id: Buffer, amountCents: number, trace: Buffer | null, onVerdict: OnVerdict): void {
     const { idempotencyCache, clock, sharedState } = this.#parts;
     const nowMs = clock.nowMs();
     const { purgedAtMs } = sharedState;
@@ -101,11 +102,11 @@ export class PaymentAcceptor {
     const known = idempotencyCache.reserve(id, amountCents, acceptedAtMs);
     switch (known) {
       case 'conflict':
-        answer('amount-conflict');
+        onVerdict('amount-conflict');
         break;
       case 'same':
         this.#parts.metrics.count('repeated');
-        answer('accepted');
+        onVerdict('accepted');
         break;
       case 'new':
       case 'pending':
@@ -115,14 +116,14 @@ export class PaymentAcceptor {
           acceptedAtMs,
           trace,
           repeats: known === 'pending',
-          answer,
+          onVerdict,
           journalRef: -1,
         });
         break;
     }
   }
 
-  /** A repetition goes all the way by itself, for what it repeats may fail. The ledger settles only one of them. */
+  /** A repetition is journaled and pushed too, because the first may still fail. The ledger settles only one of them. */
   #admit(pending: PendingPayment): void {
     const { ring } = this.#parts;
     if (!ring.reserve()) {
@@ -161,7 +162,7 @@ export class PaymentAcceptor {
     metrics.set('journalFailingSinceMs', this.#journalFailingSinceMs);
   }
 
-  /** Free when it did. */
+  /** Costs nothing while the journal works. */
   #journalWorks(): void {
     if (this.#journalFailingSinceMs === 0) return;
     this.#journalFailingSinceMs = 0;
@@ -181,27 +182,27 @@ export class PaymentAcceptor {
     if (verdict !== 'accepted') this.#withdraw(pending, verdict);
     else if (pending.repeats && this.#isConflict(pending)) {
       this.#withdraw(pending, 'amount-conflict');
-      this.#disown();
-    } else this.#accept(pending);
+      this.#abandonLease();
+    } else this.#commit(pending);
   }
 
-  /** What a repetition repeats may have been refused since, and forgotten: it is remembered anew. */
+  /** Reserves again, because the payment that it repeats may have been refused and its reservation aborted. */
   #isConflict({ id, amountCents, acceptedAtMs }: PendingPayment): boolean {
     return this.#parts.idempotencyCache.reserve(id, amountCents, acceptedAtMs) === 'conflict';
   }
 
-  #accept({ id, amountCents, acceptedAtMs, trace, journalRef, repeats, answer }: PendingPayment): void {
+  #commit({ id, amountCents, acceptedAtMs, trace, journalRef, repeats, onVerdict }: PendingPayment): void {
     const { idempotencyCache, ring, metrics } = this.#parts;
     idempotencyCache.commit(id);
     ring.push(id, amountCents, acceptedAtMs, journalRef, trace);
     ring.wake();
     metrics.count(repeats ? 'repeated' : 'accepted');
-    answer('accepted');
+    onVerdict('accepted');
   }
 
-  #refuse({ id, repeats, answer }: PendingPayment, verdict: Verdict): void {
+  #refuse({ id, repeats, onVerdict }: PendingPayment, verdict: Verdict): void {
     if (!repeats) this.#parts.idempotencyCache.abort(id);
-    answer(verdict);
+    onVerdict(verdict);
   }
 
   #withdraw(pending: PendingPayment, verdict: Verdict): void {
@@ -211,13 +212,13 @@ export class PaymentAcceptor {
     this.#refuse(pending, verdict);
   }
 
-  /** The ledger may hold a reservation that goes no further here: somebody else has to see to it. */
-  #disown(): void {
+  /** The ledger may hold a reservation that this thread will not push, so another owner must take it over. */
+  #abandonLease(): void {
     const { durability } = this.#parts;
     if (durability.kind === 'ledger') void durability.lease.abandon(durability.lease.owner);
   }
 
-  /** One confirmation at a time; whoever comes meanwhile is in the next. */
+  /** Runs one confirmation at a time; payments that arrive in the meantime share the next one. */
   async #confirm(): Promise<void> {
     this.#confirming = true;
     while (this.#pending.length > 0) {

@@ -13,7 +13,7 @@ import { isOwnOrigin } from './origin.ts';
 import type { PaymentAcceptor, Verdict } from './payment-acceptor.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
-import { placeOf, type RefusalSlug } from './refusal.ts';
+import { type RefusalSlug, refusalIndex } from './refusal.ts';
 import { refuse, route } from './route.ts';
 import { Exchange, type WebApp } from './uws.ts';
 
@@ -24,7 +24,7 @@ export interface PaymentRoutesParts {
   readonly idempotencyCache: IdempotencyCache;
   readonly ledger: Ledger;
   readonly sharedState: SharedState;
-  /** What this thread counts. */
+  /** The metrics of this thread. */
   readonly metrics: ThreadMetrics;
   readonly poolThreadCount: number;
   readonly bodyLimitBytes: number;
@@ -34,13 +34,12 @@ export interface PaymentRoutesParts {
   readonly tracer: Tracer;
 }
 
-const NO_SUMMARY = 'The ledger does not answer, or a sum is beyond what can be told to the cent.';
+const NO_SUMMARY = 'The ledger does not answer, or a sum exceeds 2^53 - 1 cents.';
 const JSON_HEADERS = [['Content-Type', 'application/json']] as const;
-/** Of what is true at its moment, and may be kept by nobody in between. */
 const NO_STORE = ['Cache-Control', 'no-store'] as const;
 const FRESH_JSON_HEADERS = [...JSON_HEADERS, NO_STORE] as const;
 
-/** The gateway's HTTP surface: every route, and nothing of what happens behind it. */
+/** The routes for payments and health checks, and the 404 for every other path. */
 export class PaymentRoutes {
   readonly #parts: PaymentRoutesParts;
 
@@ -68,10 +67,10 @@ export class PaymentRoutes {
     const { decoder, acceptor, bodyLimitBytes, sharedState, clock, tracer } = this.#parts;
     const span = tracer.accept(traceparent, 'POST /payments');
     exchange.readBody(bodyLimitBytes, (body) => {
-      // Not from the first byte: how long a client takes to send is not ours to answer for.
+      // Measured from the complete request: how fast the client sends is not our latency.
       const beganAtMs = clock.stopwatchMs();
       if (body === null) {
-        const detail = `The body exceeds ${bodyLimitBytes} bytes.`;
+        const detail = `The body exceeds the limit of ${bodyLimitBytes} bytes.`;
         this.#refusePost(exchange, 'body-too-large', problem('body-too-large', { detail }), span, true);
         return;
       }
@@ -79,9 +78,9 @@ export class PaymentRoutes {
         this.#refusePost(exchange, 'stopping', problem('stopping'), span, true);
         return;
       }
-      const wrong = decoder.decode(body);
-      if (wrong !== null) {
-        this.#refusePost(exchange, wrong, problem(wrong), span);
+      const decodeProblem = decoder.decode(body);
+      if (decodeProblem !== null) {
+        this.#refusePost(exchange, decodeProblem, problem(decodeProblem), span);
         return;
       }
       span?.setAttribute('dinossauro.correlation_id', readUuid(decoder.id, 0));
@@ -102,15 +101,15 @@ export class PaymentRoutes {
     if (span !== null) endAnswered(span, ACCEPTED);
   }
 
-  #refusePost(exchange: Exchange, slug: RefusalSlug, said: Problem, span: Span | null, close = false): void {
-    this.#parts.metrics.countRefusal(placeOf(slug));
-    refuse(exchange, said, close);
-    if (span !== null) endAnswered(span, said.status);
+  #refusePost(exchange: Exchange, slug: RefusalSlug, why: Problem, span: Span | null, close = false): void {
+    this.#parts.metrics.countRefusal(refusalIndex(slug));
+    refuse(exchange, why, close);
+    if (span !== null) endAnswered(span, why.status);
   }
 
-  #refuseUnread(exchange: Exchange, answer = problem('ledger-unavailable')): void {
+  #refuseUnread(exchange: Exchange, why = problem('ledger-unavailable')): void {
     this.#parts.metrics.count('readFailures');
-    refuse(exchange, answer);
+    refuse(exchange, why);
   }
 
   async #getSummary(exchange: Exchange, query: string): Promise<void> {
@@ -141,7 +140,7 @@ export class PaymentRoutes {
     const correlationId = parameter.toLowerCase();
     const id = Buffer.alloc(UUID_BYTES);
     writeUuid(correlationId, id, 0);
-    // Looked up first: a payment that leaves this table meanwhile is in the ledger by then.
+    // The cache before the ledger: a payment that leaves the cache in between is in the ledger by then.
     const accepted = idempotencyCache.find(id);
     const reply = await ledger.find(correlationId);
     if (reply.kind === 'unavailable') {
@@ -157,7 +156,7 @@ export class PaymentRoutes {
     }
   }
 
-  /** What was accepted before the answer is gone, wherever it is; what is accepted after it stays. */
+  /** Removes every payment accepted before the response, wherever it is; payments accepted later stay. */
   async #postPurge(exchange: Exchange, isOwn: boolean, query: string): Promise<void> {
     const { allowPurge, ledger, sharedState, idempotencyCache, metrics, clock, log } = this.#parts;
     if (!allowPurge) {
@@ -168,7 +167,7 @@ export class PaymentRoutes {
       refuse(exchange, problem('other-origin'));
       return;
     }
-    // A purge takes everything; somebody who names a window wants less.
+    // A purge removes everything; a client that sends a window expects less.
     const unknown = unknownParameter(query, []);
     if (unknown !== null) {
       refuse(exchange, unknown);
@@ -181,7 +180,7 @@ export class PaymentRoutes {
       return;
     }
     metrics.count('purges');
-    // In this order: a payment that is still dispatched when the board shows the purge can't be in the books.
+    // Only now: once the shared state shows the purge, the ledger must refuse payments from before it.
     sharedState.raisePurgedAt(purgedAtMs);
     idempotencyCache.forgetBefore(purgedAtMs);
     log.info({ purgedAtMs }, 'books purged');
@@ -194,7 +193,7 @@ export class PaymentRoutes {
       refuse(exchange, problem('stopping'));
       return;
     }
-    // Asked first: who is starting may be waiting for it, and nothing else says what is wrong with it.
+    // The ledger first: threads that are starting may be waiting for it, and its error is the useful one.
     const reply = await ledger.ping();
     if (reply.kind === 'unavailable')
       this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: reply.reason }));
@@ -205,7 +204,7 @@ export class PaymentRoutes {
 
 const ACCEPTED = '202 Accepted';
 
-/** What a client does wrong is no failure of ours. */
+/** Only 5xx makes the span an error. */
 function endAnswered(span: Span, status: string): void {
   const code = Number.parseInt(status, 10);
   span.setAttribute('http.request.method', 'POST');
@@ -253,7 +252,7 @@ function paymentJson(entry: LedgerEntry): string {
     ...(status === 'rejected' ? { reason: entry.reason } : {}),
   };
   const amounts = [`"amount":${centsToDecimal(entry.amountCents)}`];
-  // A number that JSON.stringify would print from a float is spliced in as exact text instead.
+  // JSON.stringify would print a float, so exact amounts are added as text.
   if (conflictingAmountCents !== null)
     amounts.push(`"conflictingAmount":${centsToDecimal(conflictingAmountCents)}`);
   return `{${amounts.join(',')},${JSON.stringify(shown).slice(1)}`;

@@ -1,12 +1,12 @@
 /**
- * Every problem the gateway answers, as `application/problem+json` (RFC 9457). The key is the fragment of its `type`
+ * Every error that the gateway answers, as `application/problem+json` (RFC 9457). The key is the fragment of its `type`
  * and the heading of its section in `docs/errors.md`.
  */
 const PROBLEMS = {
   'malformed-json': {
     status: '400 Bad Request',
     title: 'Malformed JSON',
-    detail: 'The body is not JSON in UTF-8 (RFC 8259), or is nested too deeply.',
+    detail: 'The body is not valid JSON in UTF-8 (RFC 8259), or nests more than 64 levels deep.',
   },
   'correlation-id-repeated': {
     status: '400 Bad Request',
@@ -23,38 +23,39 @@ const PROBLEMS = {
   'bad-window': {
     status: '400 Bad Request',
     title: 'Bad time window',
-    detail: '`from` and `to` are ISO 8601 timestamps, each given at most once, and `from` is not after `to`.',
+    detail:
+      '`from` and `to` must be ISO 8601 timestamps, each given at most once, and `from` must not be after `to`.',
   },
   'unknown-parameter': {
     status: '400 Bad Request',
     title: 'Unknown query parameter',
-    detail: 'This path has no such query parameter.',
+    detail: 'This path does not have this query parameter.',
   },
   'token-required': {
     status: '401 Unauthorized',
     title: 'Token required',
-    detail: 'This path wants `Authorization: Bearer` with the ADMIN_TOKEN of the gateway.',
+    detail: 'Send `Authorization: Bearer` with the ADMIN_TOKEN of the gateway.',
     challenge: 'Bearer realm="dinossauro"',
   },
   'loopback-only': {
     status: '403 Forbidden',
-    title: 'From this machine only',
-    detail: 'This path answers clients on the machine of the gateway, and no proxy.',
+    title: 'Local clients only',
+    detail: 'Only clients on the machine of the gateway may use this path, and not through a proxy.',
   },
   'purge-not-allowed': {
     status: '403 Forbidden',
     title: 'Purge not allowed',
-    detail: 'This gateway runs without ALLOW_PURGE=true.',
+    detail: 'Purging is off: this gateway runs without ALLOW_PURGE=true.',
   },
   'other-origin': {
     status: '403 Forbidden',
-    title: 'Another origin',
-    detail: 'The page that asks is from another origin than this gateway.',
+    title: 'Cross-origin request',
+    detail: 'The request comes from a page of another origin.',
   },
   'no-such-route': {
     status: '404 Not Found',
     title: 'No such route',
-    detail: 'No route has this path. GET /openapi.json lists those that exist.',
+    detail: 'This path does not exist. GET /openapi.json lists those that do.',
   },
   'no-such-payment': {
     status: '404 Not Found',
@@ -64,23 +65,23 @@ const PROBLEMS = {
   'method-not-allowed': {
     status: '405 Method Not Allowed',
     title: 'Method not allowed',
-    detail: 'This path answers other methods; the header Allow names them.',
+    detail: 'This path does not support this method; the header Allow lists those it supports.',
   },
   'amount-conflict': {
     status: '409 Conflict',
-    title: 'Known with another amount',
-    detail: 'A payment with this correlationId and another amount was accepted earlier.',
+    title: 'Amount conflict',
+    detail: 'A payment with this correlationId was accepted earlier with a different amount.',
     field: 'amount',
   },
   'body-too-large': {
     status: '413 Content Too Large',
     title: 'Body too large',
-    detail: 'The body is larger than this gateway reads.',
+    detail: 'The body exceeds the limit of this gateway.',
   },
   'not-an-object': {
     status: '422 Unprocessable Content',
     title: 'Not an object',
-    detail: 'The body is JSON, but no object with `correlationId` and `amount`.',
+    detail: 'The body must be a JSON object with `correlationId` and `amount`.',
   },
   'correlation-id-missing': {
     status: '422 Unprocessable Content',
@@ -127,25 +128,25 @@ const PROBLEMS = {
   'amount-too-large': {
     status: '422 Unprocessable Content',
     title: 'amount is too large',
-    detail: '`amount` is greater than this gateway takes.',
+    detail: '`amount` exceeds the limit of this gateway.',
     field: 'amount',
   },
   'audit-running': {
     status: '429 Too Many Requests',
     title: 'Audit running',
-    detail: 'Another audit of this instance is not over yet.',
+    detail: 'This instance is already running an audit.',
     retryAfterSeconds: 5,
   },
   'queue-full': {
     status: '503 Service Unavailable',
     title: 'Queue full',
-    detail: 'As many payments as this gateway holds are waiting. The payment was not accepted.',
+    detail: 'The queue of this gateway is full. The payment was not accepted.',
     retryAfterSeconds: 1,
   },
   'viewers-limit': {
     status: '503 Service Unavailable',
     title: 'Too many viewers',
-    detail: 'As many viewers as this gateway allows watch the dashboard.',
+    detail: 'The dashboard already has as many viewers as this gateway allows.',
     retryAfterSeconds: 10,
   },
   'journal-unavailable': {
@@ -163,19 +164,19 @@ const PROBLEMS = {
   'audit-failed': {
     status: '503 Service Unavailable',
     title: 'Audit failed',
-    detail: 'The audit ended without a report; the log of the gateway says why.',
+    detail: 'The audit ended without a report. The log of the gateway says why.',
     retryAfterSeconds: 5,
   },
   starting: {
     status: '503 Service Unavailable',
     title: 'Starting',
-    detail: 'The threads of this gateway are not all there yet.',
+    detail: 'This gateway is still starting its threads.',
     retryAfterSeconds: 1,
   },
   stopping: {
     status: '503 Service Unavailable',
     title: 'Stopping',
-    detail: 'This gateway is stopping and takes nothing new.',
+    detail: 'This gateway is shutting down and accepts no new requests.',
     retryAfterSeconds: 5,
   },
 } as const satisfies Record<string, ProblemType>;
@@ -186,7 +187,7 @@ interface ProblemType {
   readonly detail: string;
   readonly field?: string;
   readonly retryAfterSeconds?: number;
-  /** What a client has to answer with, for `WWW-Authenticate`. */
+  /** The value of `WWW-Authenticate`. */
   readonly challenge?: string;
 }
 
@@ -200,14 +201,14 @@ export interface Problem {
   readonly body: string;
 }
 
-/** Errors are answered under abuse too, so what is the same each time is rendered once. */
+/** Rendered once: errors must stay cheap while the gateway is under attack. */
 const RENDERED = Object.fromEntries(
   problemSlugs().map((slug) => [slug, render(slug, PROBLEMS[slug])]),
 ) as Record<ProblemSlug, Problem>;
 
 /**
- * The response to a problem, with its usual detail and field, or with those of this one case. For
- * `method-not-allowed`, which must name the methods that are, see `methodNotAllowed`.
+ * The response for a problem, with its usual detail and field unless `specifics` replaces them. For
+ * `method-not-allowed`, use `methodNotAllowed`.
  */
 export function problem(
   slug: Exclude<ProblemSlug, 'method-not-allowed'>,
@@ -216,7 +217,7 @@ export function problem(
   return specifics === undefined ? RENDERED[slug] : render(slug, { ...PROBLEMS[slug], ...specifics });
 }
 
-/** The response on a path that only answers the methods `allow`, such as `GET, HEAD`. */
+/** The response for a path that supports only the methods in `allow`, such as `GET, HEAD`. */
 export function methodNotAllowed(allow: string): Problem {
   const { status, headers, body } = RENDERED['method-not-allowed'];
   return { status, headers: [...headers, ['Allow', allow]], body };
@@ -231,7 +232,7 @@ function render(slug: ProblemSlug, type: ProblemType): Problem {
   const headers: [string, string][] = [['Content-Type', 'application/problem+json']];
   if (retryAfterSeconds !== undefined) headers.push(['Retry-After', String(retryAfterSeconds)]);
   const code = Number.parseInt(status, 10);
-  // The only ones that a cache may keep without being told.
+  // Caches may store these two without being told to (RFC 9110, 15.1).
   if (code === 404 || code === 405) headers.push(['Cache-Control', 'no-store']);
   if (challenge !== undefined) headers.push(['WWW-Authenticate', challenge]);
   const body = JSON.stringify({ type: `/errors#${slug}`, title, status: code, detail, field });

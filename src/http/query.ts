@@ -2,8 +2,8 @@ import { isOneEditApart } from '../core/edit-distance.ts';
 import { type Problem, problem } from './problem.ts';
 
 /**
- * The answer to a query string with a parameter that the path does not have, or null. A misspelled bound that were
- * ignored would widen a window without a word.
+ * The problem with a query string that has an unknown parameter, or null. If a misspelled bound were ignored, it would
+ * silently widen the window.
  */
 export function unknownParameter(query: string, known: readonly string[]): Problem | null {
   const field = [...new URLSearchParams(query).keys()].find((name) => !known.includes(name));
@@ -13,9 +13,9 @@ export function unknownParameter(query: string, known: readonly string[]): Probl
   const detail =
     known.length === 0
       ? 'This path takes no query parameters.'
-      : `This path has no such parameter: ${near === undefined ? `expected ${names}.` : `did you mean \`${near}\`?`}`;
+      : `This path does not have this query parameter: ${near === undefined ? `expected ${names}.` : `did you mean \`${near}\`?`}`;
   return problem('unknown-parameter', { field: field.slice(0, FIELD_MAX), detail });
 }
 
-/** What is echoed of a name that a client made up. */
+/** The most characters of an unknown name that the response repeats. */
 const FIELD_MAX = 64;

@@ -2,7 +2,7 @@ import assert from 'node:assert';
 import { REFUSALS_MAX } from '../shared-memory/metrics-table.ts';
 import { type ProblemSlug, problem } from './problem.ts';
 
-/** What a post of a payment may be refused with. The order is where the meters count it. */
+/** The problems with which a posted payment may be refused, in the order in which the metrics count them. */
 const REFUSALS = [
   'malformed-json',
   'not-an-object',
@@ -27,16 +27,16 @@ assert.ok(REFUSALS.length <= REFUSALS_MAX);
 
 export type RefusalSlug = (typeof REFUSALS)[number];
 
-const PLACES: ReadonlyMap<RefusalSlug, number> = new Map(REFUSALS.map((slug, place) => [slug, place]));
+const INDEXES: ReadonlyMap<RefusalSlug, number> = new Map(REFUSALS.map((slug, index) => [slug, index]));
 
-/** Where the meters count it. */
-export function placeOf(slug: RefusalSlug): number {
-  const place = PLACES.get(slug);
-  assert.ok(place !== undefined);
-  return place;
+/** The index under which the metrics count this refusal. */
+export function refusalIndex(slug: RefusalSlug): number {
+  const index = INDEXES.get(slug);
+  assert.ok(index !== undefined);
+  return index;
 }
 
-/** Each of them with its status, in the order of the places. */
+/** All refusals with their status, by index. */
 export function refusals(): { readonly slug: RefusalSlug; readonly status: number }[] {
   return REFUSALS.map((slug) => ({ slug, status: Number.parseInt(problem(slug).status, 10) }));
 }

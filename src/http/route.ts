@@ -1,17 +1,17 @@
 import { methodNotAllowed, type Problem } from './problem.ts';
 import { Exchange, type HttpRequest, type HttpResponse, type WebApp } from './uws.ts';
 
-/** Answers one request. `request` is lent until this returns; `response` is only to be asked who is at its other end. */
+/** Handles a request. `request` is only valid until this returns. Use `response` only to ask for the client's address. */
 export type Handler = (exchange: Exchange, request: HttpRequest, response: HttpResponse) => unknown;
 
 const GET_METHODS = 'GET, HEAD';
 
-/** Makes `app` answer `path` to one method, GET to HEAD too, and any other method with 405. */
-export function route(app: WebApp, path: string, method: 'GET' | 'POST', answer: Handler): void {
+/** Handles one method of `path`, where GET includes HEAD, and answers every other method 405. */
+export function route(app: WebApp, path: string, method: 'GET' | 'POST', handler: Handler): void {
   const isGet = method === 'GET';
   const handle = (response: HttpResponse, request: HttpRequest) => {
-    // A payment's post is never HEAD, and need not be asked.
-    void answer(new Exchange(response, isGet ? request : undefined), request, response);
+    // `Exchange` needs the request only to recognize HEAD.
+    void handler(new Exchange(response, isGet ? request : undefined), request, response);
   };
   if (isGet) app.get(path, handle).head(path, handle);
   else app.post(path, handle);
@@ -19,24 +19,24 @@ export function route(app: WebApp, path: string, method: 'GET' | 'POST', answer:
   app.any(path, (response, request) => void refuseOther(new Exchange(response, request), request, response));
 }
 
-/** Says who may pass: null, or what to answer instead. */
+/** Checks access: null, or the problem to answer instead. */
 export interface Guard {
   check(response: HttpResponse, request: HttpRequest): Problem | null;
 }
 
-/** The same for GET of an operator's route: whoever `guard` refuses learns nothing of it, by no method. */
-export function guardedRoute(app: WebApp, path: string, guard: Guard, answer: Handler): void {
+/** Like `route`, for GET of an operator's route: `guard` is asked first, whatever the method. */
+export function guardedRoute(app: WebApp, path: string, guard: Guard, handler: Handler): void {
   const guarded = (respond: Handler) => (response: HttpResponse, request: HttpRequest) => {
     const exchange = new Exchange(response, request);
     const refusal = guard.check(response, request);
     if (refusal === null) void respond(exchange, request, response);
     else refuse(exchange, refusal);
   };
-  app.get(path, guarded(answer)).head(path, guarded(answer));
+  app.get(path, guarded(handler)).head(path, guarded(handler));
   app.any(path, guarded(refusing(GET_METHODS)));
 }
 
-/** Answers with a problem; `close` ends the connection after it. */
+/** Responds with a problem; `close` closes the connection afterwards. */
 export function refuse(exchange: Exchange, { status, headers, body }: Problem, close = false): void {
   exchange.end(status, headers, body, close);
 }

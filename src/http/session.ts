@@ -2,9 +2,9 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type Clock, isFromTheFuture } from '../core/clock.ts';
 
 export interface SessionParts {
-  /** Whoever knows it can make sessions, and nobody else; empty: there are none. */
+  /** The key that signs sessions. Empty: no session is valid. */
   readonly secret: string;
-  /** The pages that the browser shows it to. */
+  /** The path for which browsers send the cookie. */
   readonly path: string;
   readonly clock: Clock;
 }
@@ -13,9 +13,9 @@ const NAME = 'dinossauro';
 const LIFE_MS = 12 * 3600 * 1000;
 
 /**
- * What a browser shows instead of a bearer token, which it can't send for a page: a cookie that says until when it is
- * good, and proves by its HMAC that somebody who had the token got it. Nothing is kept here, so every instance with
- * the same token takes it, also after a restart; with another token all of them end.
+ * A signed cookie that stands in for the bearer token, which browsers can't send with a page load. It holds its expiry
+ * and an HMAC. The gateway stores nothing: every instance with the same token accepts the session, also after a restart,
+ * and changing the token ends all sessions.
  *
  *     dinossauro=<end, ms since 1970>.<HMAC-SHA256 of path and end, base64url>
  */
@@ -26,7 +26,7 @@ export class Session {
     this.#parts = parts;
   }
 
-  /** The value of a `Set-Cookie` header. Scripts can't read it, and no other site's page makes the browser send it. */
+  /** The value of a `Set-Cookie` header. Scripts can't read the cookie, and cross-site requests do not carry it. */
   begin(): string {
     const { path, clock } = this.#parts;
     const untilMs = clock.nowMs() + LIFE_MS;
@@ -34,7 +34,7 @@ export class Session {
     return `${NAME}=${value}; Path=${path}; Max-Age=${LIFE_MS / 1000}; HttpOnly; SameSite=Strict`;
   }
 
-  /** Whether a `Cookie` header holds a session that is still good. */
+  /** Whether a `Cookie` header has a valid session that has not expired. */
   holds(cookies: string): boolean {
     const { secret, clock } = this.#parts;
     const found = /(?:^|; )dinossauro=(\d{1,15})\.([\w-]{43})(?:;|$)/.exec(cookies);
@@ -42,7 +42,7 @@ export class Session {
     if (secret === '' || until === undefined || proof === undefined) return false;
     const isProven = timingSafeEqual(Buffer.from(proof, 'base64url'), this.#proof(Number(until)));
     const nowMs = clock.nowMs();
-    // One that ends later than a session may was begun while a clock was ahead.
+    // A session that ends too far in the future was begun while a clock was ahead.
     return isProven && nowMs < Number(until) && !isFromTheFuture(Number(until), nowMs + LIFE_MS);
   }
 

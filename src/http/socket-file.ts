@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** Whether some process listens on the socket at `path`. */
+/** Whether a process listens on the socket at `path`. */
 export function isListenedOn(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);
@@ -9,7 +9,7 @@ export function isListenedOn(path: string): Promise<boolean> {
       resolve(alive);
     };
     probe.once('connect', () => settle(true));
-    // A socket that we may not open, or that is too busy to answer, has somebody behind it all the same.
+    // Any other error, such as EACCES or EAGAIN, comes from a socket that a process listens on.
     probe.once('error', (error: NodeJS.ErrnoException) =>
       settle(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
     );

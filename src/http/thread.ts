@@ -24,25 +24,25 @@ import { type Durability, PaymentAcceptor } from './payment-acceptor.ts';
 import { PaymentRoutes } from './payment-routes.ts';
 import { createApp, limitConnections, type WebApp } from './uws.ts';
 
-/** How often files of the journal that nobody needs any more are removed. */
+/** How often journal files that are no longer needed are removed. */
 const RECLAIM_EVERY_MS = 1000;
 
 export interface HttpThreadParts {
-  /** Counts the HTTP threads of the instance from 0. */
+  /** The number of this HTTP thread, from 0. */
   readonly index: number;
   readonly config: Config;
   readonly shared: SharedMemory;
   readonly clock: Clock;
   readonly log: Log;
   readonly ledger: Ledger;
-  /** Only where a payment is accepted with a claim in the ledger. */
+  /** Null unless ACCEPT_DURABILITY=ledger. */
   readonly lease: Lease | null;
   readonly tracer: Tracer;
 }
 
 /**
- * What one HTTP thread is made of, whether it is the primary thread or one of several: an application with the
- * gateway's routes, not listening yet, and a journal of its own.
+ * The parts of one HTTP thread, which may be the primary thread: an application with the gateway's routes, not
+ * listening yet, and its own journal.
  */
 export class HttpThread {
   readonly app: WebApp;
@@ -53,7 +53,6 @@ export class HttpThread {
   readonly #dashboard: Dashboard;
   readonly #cancelReclaim: () => void;
 
-  /** `index` counts the HTTP threads of the instance from 0. */
   static async open(
     index: number,
     config: Config,
@@ -65,7 +64,7 @@ export class HttpThread {
     const ledger = await openLedger(config.ledger, names, { clock, random: Math.random }, 'elsewhere');
     const lease =
       config.acceptDurability === 'ledger' ? leaseOf(index, config, shared, ledger, clock, log) : null;
-    // Not awaited: the gateway starts, and says that it is not ready, while its ledger is away.
+    // Not awaited: while its ledger is unavailable, the gateway starts but reports that it is not ready.
     void lease?.start();
     const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
     return new HttpThread({ index, config, shared, clock, log, ledger, lease, tracer });
@@ -85,13 +84,13 @@ export class HttpThread {
     const outage = new OutageLog({
       log,
       began: 'too many connections: new ones are closed',
-      ended: 'connections are taken again',
+      ended: 'new connections are accepted again',
     });
     const limit = Math.ceil(config.maxConnections / config.httpThreadCount);
     limitConnections(this.app, limit, {
       onRefused: () => {
         metrics.count('connectionsRefused');
-        outage.failed(`${limit} are open, see MAX_CONNECTIONS`);
+        outage.failed(`${limit} connections are open; see MAX_CONNECTIONS`);
       },
       onRoom: () => outage.recovered(),
     });
@@ -153,7 +152,7 @@ export class HttpThread {
     });
   }
 
-  /** Ends every connection, and leaves in the journal only what the ledger does not have. */
+  /** Closes every connection, and leaves in the journal only payments that the ledger does not have. */
   async close(): Promise<void> {
     this.#cancelReclaim();
     this.#dashboard.close();
@@ -181,7 +180,7 @@ function leaseOf(
     random: Math.random,
     log,
     metrics: new MetricsTable(shared.metricsTable, shared.shape).thread(config.poolThreadCount + index),
-    // This thread only reserves. What a former owner had reserved is taken over by pool threads.
+    // This thread only reserves; pool threads take over what an earlier owner reserved.
     holder: { ownerChanged: () => {}, leaseRenewed: async () => {} },
   });
 }

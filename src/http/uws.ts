@@ -17,43 +17,43 @@ import { errorReason } from '../core/reason.ts';
 import { isListenedOn } from './socket-file.ts';
 
 /**
- * The one home of uWebSockets.js: applications, listening, bodies, answers.
+ * The only file that uses uWebSockets.js: applications, listening, request bodies, responses.
  *
- * What the library does that its users must know:
- * - A connection that is silent for 10 s is closed; that can't be set. Keep a proxy's idle time below it.
- * - A second request on a connection whose answer is still owed closes that connection, unanswered. Pipelined
- *   requests are safe only where the handler answers before it returns (or in a microtask or `nextTick` of it).
- * - It answers HTTP/1.0, and a first line that comes in two parts split within ` HTTP/1.1`, with 505 in HTML, out of
- *   its parser and without a hook. `docs/operations.md` lists everything that it answers by itself. No version that
- *   loads on Node 22 is different: newer ones say 400.
+ * What callers must know about the library:
+ * - It closes connections that are idle for 10 s, which can't be configured. Keep a proxy's idle timeout below that.
+ * - A second request on a connection whose response is still pending closes the connection without a response. Pipelined
+ *   requests are safe only if the handler responds before it returns (or in a microtask or `nextTick` of it).
+ * - Its parser answers HTTP/1.0, and a request line that is split within ` HTTP/1.1`, with 505 in HTML, and there is no
+ *   hook to change that. `docs/operations.md` lists everything that it answers by itself. All versions that load on
+ *   Node 22 do this; newer ones answer 400.
  * - It reads the PROXY protocol, version 2, on every connection.
- * - `get` doesn't match HEAD, and an answer to HEAD is written with its body like any other; see `Exchange`.
+ * - `get` doesn't match HEAD, and a response to HEAD is written with its body like any other; see `Exchange`.
  */
 export type WebApp = TemplatedApp & Undeclared;
 export type { HttpRequest, HttpResponse };
 export type Socket = WebSocket<unknown>;
 
-/** What the binary has and its declarations leave out. */
+/** Methods that the binary has but its type declarations lack. */
 interface Undeclared {
   listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): this;
-  /** A handle to this application, which another thread may pass to `addChildAppDescriptor`. */
+  /** A handle to this application that another thread may pass to `addChildAppDescriptor`. */
   getDescriptor(): number;
   /**
-   * From now on the connections that this application accepts go, in turns, to the children added, and none to
-   * itself. The thread of the child must be alive until `removeChildAppDescriptor`: its handle is a pointer.
+   * From now on, connections that this application accepts go to its children in turn, and none to itself. The child's
+   * thread must stay alive until `removeChildAppDescriptor`, because the descriptor is a pointer.
    */
   addChildAppDescriptor(descriptor: number): this;
   removeChildAppDescriptor(descriptor: number): this;
 }
 
-/** An application without routes. Its `close` ends every connection it has, and those still answered with them. */
+/** An application without routes. Its `close` closes every connection, including those with a pending response. */
 export function createApp(): WebApp {
   return App() as WebApp;
 }
 
 /**
- * Closes connections beyond `limit` as soon as they are accepted. It can't be left to the limit of open files: once
- * that is reached, the library tries to accept without a pause, and takes a whole CPU for it.
+ * Closes connections beyond `limit` as soon as they are accepted. The limit of open files can't do this job: once it is
+ * reached, the library retries `accept` without a pause and uses a whole CPU.
  */
 export function limitConnections(
   app: WebApp,
@@ -73,16 +73,16 @@ export function limitConnections(
   app.filter(track);
 }
 
-/** Below this share of the limit there is room again: clients that come and go at the limit don't count as that. */
+/** Below this share of the limit the shortage is over; clients that come and go at the limit don't end it. */
 const ROOM_AGAIN_SHARE = 0.75;
 
 export type Listened =
   | { readonly kind: 'listening'; readonly listener: Listener }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** A port or a file that is listened on, until it is closed. */
+/** A listening TCP port or unix socket. */
 export class Listener {
-  /** The address with its real port, also where port 0 was asked for. */
+  /** The address with its actual port, even if port 0 was requested. */
   readonly address: Address;
   readonly #socket: us_listen_socket;
   readonly #inode: number;
@@ -94,11 +94,11 @@ export class Listener {
     this.#inode = address.kind === 'unix' ? lstatSync(address.path).ino : 0;
   }
 
-  /** Accepts nothing more; connections that are open stay so. Harmless when repeated. */
+  /** Stops accepting; open connections stay open. Idempotent. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    // The file first: nobody finds a path that refuses. A successor may have put its own there; that one stays.
+    // Unlink first, so that no client finds a socket that refuses. If a successor has replaced the file, keep it.
     if (this.address.kind === 'unix' && inodeOf(this.address.path) === this.#inode) {
       unlinkSync(this.address.path);
     }
@@ -115,15 +115,14 @@ const LISTEN_EXCLUSIVE = 1;
 
 export interface ListenOptions {
   /**
-   * Lets other threads and processes that say so too take connections from the same port, which can't be port 0
-   * then. Default false.
+   * Shares the port with other threads and processes that set this too; the port must not be 0 then. Default false.
    */
   readonly shared?: boolean;
   /** Permissions of a unix socket's file. Default 0o666: a proxy usually runs as another user. */
   readonly mode?: number;
 }
 
-/** Listens; what is expected to go wrong (taken, not permitted, no such host or directory) is `failed`. */
+/** Listens. Expected failures (address in use, no permission, unknown host or directory) are `failed`. */
 export function listen(app: WebApp, address: Address, options: ListenOptions = {}): Promise<Listened> {
   return address.kind === 'tcp'
     ? listenTcp(app, address.host, address.port, options.shared ?? false)
@@ -136,12 +135,12 @@ const CAUSES: ReadonlyMap<string, string> = new Map([
   ['EAFNOSUPPORT', 'this machine has no IPv6'],
 ]);
 
-/** Where the machine has no such address: IPv6 is off, or a name also stands for an address of another machine. */
+/** This machine does not have the address: IPv6 is off, or the name also resolves to another machine. */
 const NO_SUCH_ADDRESS = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
 /**
- * A name is resolved here, and the first of its addresses that this machine has is listened on, IPv4 before IPv6. The
- * library would try one of them alone: for `localhost` that of IPv6, also where IPv6 is off.
+ * Resolves the name, and listens on its first address that this machine has, IPv4 before IPv6. The library would try
+ * only one of them: for `localhost` the IPv6 address, even if IPv6 is off.
  */
 async function listenTcp(app: WebApp, host: string, port: number, shared: boolean): Promise<Listened> {
   assert(!shared || port !== 0);
@@ -179,7 +178,7 @@ async function resolve(host: string): Promise<Resolved> {
 
 async function listenUnix(app: WebApp, path: string, mode: number): Promise<Listened> {
   const address: Address = { kind: 'unix', path };
-  // The library unlinks whatever is in its way, be it a file or the socket of a process that lives.
+  // The library unlinks whatever is at the path, even a regular file or the socket of a running process.
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found !== undefined && !found.isSocket()) return failure(address, 'the file is not a socket');
   if (found !== undefined && (await isListenedOn(path))) return failure(address, 'EADDRINUSE');
@@ -189,13 +188,13 @@ async function listenUnix(app: WebApp, path: string, mode: number): Promise<List
   return { kind: 'listening', listener: new Listener(address, socket) };
 }
 
-/** The library says only that it failed. Node's own server, asked for the same address, says why. */
+/** The library does not report why listening failed, so try the same address with Node's own server. */
 function causeOf(address: Address): Promise<string> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     server.listen(address.kind === 'tcp' ? { ...address, exclusive: true } : { path: address.path }, () =>
-      server.close(() => resolve('it failed once, and the address is free now: try again')),
+      server.close(() => resolve('listening failed once, but the address is free now; try again')),
     );
   });
 }
@@ -208,22 +207,22 @@ function failure(address: Address, cause: string): Listened {
 
 export type Headers = readonly (readonly [name: string, value: string])[];
 
-/** How much of a body over its limit is still read, so that the client, which sends first, hears the answer. */
+/** How much of a body over its limit is still read, so that a client that sends it all first sees the response. */
 const DISCARD_LIMIT_BYTES = 1 << 20;
 
 /**
- * One request and the answer owed to it. Make it in the handler, before anything asynchronous; from then on every
- * call is safe at any time: what would touch a client that has left does nothing.
+ * A request and its pending response. Create it in the handler, before anything asynchronous; from then on every method
+ * may be called at any time, and does nothing once the client has left.
  */
 export class Exchange {
   readonly #response: HttpResponse;
   readonly #isHead: boolean;
   #open = true;
-  /** Within a callback of the library, which corks the connection by itself: what is written leaves when it returns. */
+  /** Whether this runs within a callback in which the library has already corked the connection. */
   #corked = false;
   #onGone: (() => void) | null = null;
 
-  /** Given the request, it leaves out the body of an answer to HEAD, which would be read as the next answer. */
+  /** With `request`, omits the body of a response to HEAD, which the client would take for the next response. */
   constructor(response: HttpResponse, request?: HttpRequest) {
     this.#response = response;
     this.#isHead = request?.getMethod() === 'head';
@@ -233,20 +232,20 @@ export class Exchange {
     });
   }
 
-  /** False once it is answered, closed, or the client has left. */
+  /** False once the response was sent or the connection has ended. */
   get open(): boolean {
     return this.#open;
   }
 
-  /** Calls `listener` if the connection ends before the answer, by the client or by `drop`. One at a time. */
+  /** Calls `listener` if the connection ends before the response. A second listener replaces the first. */
   onGone(listener: () => void): void {
     this.#onGone = listener;
   }
 
   /**
-   * Hands over the whole body, or null as soon as it is known to exceed `limitBytes`: answer 413 then, and close.
-   * The bytes are lent until `onBody` returns: a body that came in one piece is not copied. Not called at all
-   * when the client leaves first.
+   * Calls `onBody` with the whole body, or with null once it exceeds `limitBytes`: then answer 413 and close. The bytes
+   * are only valid until `onBody` returns, because a body that arrives in one piece is not copied. If the client leaves
+   * first, `onBody` is not called.
    */
   readBody(limitBytes: number, onBody: (body: Uint8Array | null) => void): void {
     let gathered: Buffer | null = null;
@@ -282,8 +281,8 @@ export class Exchange {
   }
 
   /**
-   * Answers in one write. `status` is code and phrase, as in `200 OK`. A null body also leaves out its length, as
-   * 204 wants it. `close` ends the connection after the answer, which must have a body then, if an empty one.
+   * Sends the response in one write. `status` is code and phrase, such as `200 OK`. A null body also omits
+   * `Content-Length`, as 204 requires. `close` closes the connection afterwards, and needs a body, which may be empty.
    */
   end(status: string, headers: Headers, body: string | Uint8Array | null, close = false): void {
     assert(body !== null || !close);
@@ -301,12 +300,12 @@ export class Exchange {
       response.end(body, close);
       return;
     }
-    // Given to `endWithoutBody`, the length makes the library wait for as many bytes.
+    // Passed to `endWithoutBody`, the length would make the library wait for that many bytes.
     if (body !== null) response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
     response.endWithoutBody();
   }
 
-  /** Begins an answer that will never be complete, for tests of those who read it, then ends the connection. */
+  /** Sends an incomplete response and closes the connection, to test clients. */
   endBroken(status: string, headers: Headers, half: string): void {
     if (!this.#open) return;
     const response = this.#response;
@@ -315,11 +314,11 @@ export class Exchange {
       for (const [name, value] of headers) response.writeHeader(name, value);
       response.write(half);
     });
-    // Within the handler the bytes leave when it returns, and a connection closed before that never sends them.
+    // The bytes are sent when the handler returns; closing the connection earlier would discard them.
     setImmediate(() => this.drop());
   }
 
-  /** Ends the connection without an answer. */
+  /** Closes the connection without a response. */
   drop(): void {
     if (this.#open) this.#response.close();
   }

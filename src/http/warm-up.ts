@@ -11,29 +11,28 @@ import { propagationOnlyTracer } from '../tracing/open.ts';
 import { HttpThread } from './thread.ts';
 import { listen } from './uws.ts';
 
-/** Requests in one packet: each is answered within its handler, so that they may come close together. */
+/** Requests in one packet. Pipelining is safe because each handler responds before it returns. */
 const PIPELINED = 20;
 const LEAST_CAPACITY = 1024;
 
 /**
- * Runs `config.warmUpPayments` payments through an HTTP thread like the real one, whose ledger, journal and shared
- * memory are its own and are thrown away: the code is compiled before the first real payment needs it. A failure is
- * no reason not to start.
+ * Sends `config.warmUpPayments` payments through a temporary HTTP thread with its own ledger, journal and shared memory,
+ * so that the code is compiled before the first real payment. A failure is only logged.
  */
 export async function warmUpHttp(index: number, config: Config, clock: Clock, log: Log): Promise<void> {
   if (config.warmUpPayments === 0) return;
   const journalDir = join(config.journalDir, `warm-up-${index}`);
   try {
     makeDirectory(journalDir);
-    await postAll(scratch(config, journalDir), clock, log);
+    await postAll(warmUpConfig(config, journalDir), clock, log);
     rmSync(journalDir, { recursive: true });
   } catch (error) {
     log.warn({ err: error }, 'warm-up failed');
   }
 }
 
-/** Room for everything: nobody drains it. */
-function scratch(config: Config, journalDir: string): Config {
+/** Has room for every payment, because no pool takes any. */
+function warmUpConfig(config: Config, journalDir: string): Config {
   const queueCapacity = 2 ** Math.ceil(Math.log2(Math.max(LEAST_CAPACITY, config.warmUpPayments)));
   const journalSegmentCount = 2 + Math.floor(config.warmUpPayments / RECORDS_PER_SEGMENT);
   return { ...config, journalDir, queueCapacity, journalSegmentCount, acceptDurability: 'journal' };
@@ -56,7 +55,7 @@ async function postAll(config: Config, clock: Clock, log: Log): Promise<void> {
     const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
     if (listened.kind === 'failed') throw new Error(listened.reason);
     const { address } = listened.listener;
-    if (address.kind !== 'tcp') throw new Error('a port was asked for');
+    if (address.kind !== 'tcp') throw new Error('expected a TCP address');
     await converse(connect(address.port, address.host), config.warmUpPayments);
     listened.listener.close();
   } finally {
@@ -64,7 +63,7 @@ async function postAll(config: Config, clock: Clock, log: Log): Promise<void> {
   }
 }
 
-/** Posts `count` payments over one connection, a packet at a time, and waits for every answer. */
+/** Posts `count` payments over one connection, one packet at a time, and waits for all responses. */
 function converse(socket: Socket, count: number): Promise<void> {
   let sent = 0;
   let answered = 0;

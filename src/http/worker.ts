@@ -8,19 +8,19 @@ import { SharedState } from '../shared-memory/state.ts';
 import { HttpThread } from './thread.ts';
 import { warmUpHttp } from './warm-up.ts';
 
-/** What the primary thread hands to one HTTP thread among several. */
+/** What the primary thread passes to each of several HTTP threads. */
 export interface HttpTask {
   readonly index: number;
   readonly config: Config;
   readonly shared: SharedMemory;
 }
 
-/** What that thread says: where its connections may be sent, and that it has closed. */
+/** What that thread reports: the handle through which it takes connections, and that it has closed. */
 export type HttpWorkerMessage =
   | { readonly kind: 'open'; readonly descriptor: number }
   | { readonly kind: 'closed' };
 
-// Composition root of one HTTP thread among several. Any message to it means: close.
+// Composition root of one of several HTTP threads. Any message asks it to close.
 assert.ok(parentPort !== null);
 const port = parentPort;
 const { index, config, shared }: HttpTask = workerData;
@@ -32,11 +32,11 @@ const thread = await HttpThread.open(index, config, shared, systemClock, log);
 port.once('message', () => {
   void thread.close().then(() => {
     flushLogs();
-    say({ kind: 'closed' });
+    report({ kind: 'closed' });
   });
 });
-say({ kind: 'open', descriptor: thread.app.getDescriptor() });
+report({ kind: 'open', descriptor: thread.app.getDescriptor() });
 
-function say(message: HttpWorkerMessage): void {
+function report(message: HttpWorkerMessage): void {
   port.postMessage(message);
 }

@@ -1,6 +1,5 @@
 /**
- * Text for those who collect metrics: OpenMetrics 1.0, and the older format of Prometheus (0.0.4) for who knows no
- * other. Pure: numbers in, text out.
+ * Formats metrics as text: OpenMetrics 1.0, and the older Prometheus format (0.0.4) for collectors that know no other.
  */
 export type Format = 'openmetrics' | 'prometheus';
 
@@ -11,12 +10,12 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Measurements of one kind, with the labels that tell them apart. */
+/** Samples of one metric, told apart by their labels. */
 export type Family = SimpleFamily | HistogramFamily;
 
 export interface SimpleFamily {
   readonly type: 'counter' | 'gauge' | 'info';
-  /** Without the `_total` of a counter and the `_info` of an info; ends in its unit, if it has one. */
+  /** Without the suffix `_total` or `_info`; ends in the unit, if there is one. */
   readonly name: string;
   readonly unit?: string;
   readonly help: string;
@@ -28,7 +27,7 @@ export interface HistogramFamily {
   readonly name: string;
   readonly unit: string;
   readonly help: string;
-  /** Upper bounds of the buckets, inclusive and rising, in the unit. */
+  /** Upper bounds of the buckets, inclusive and ascending, in the unit. */
   readonly bounds: readonly number[];
   readonly samples: readonly HistogramSample[];
 }
@@ -40,7 +39,7 @@ export interface Sample {
 
 export interface HistogramSample {
   readonly labels?: Labels;
-  /** How many fell into each bucket and into no lower one; one more than there are bounds. */
+  /** Observations per bucket, not cumulative; one more than there are bounds. */
   readonly counts: readonly number[];
   readonly sum: number;
 }
@@ -53,7 +52,7 @@ export function expose(families: readonly Family[], format: Format): string {
 
 function describe(family: Family, format: Format): string[] {
   const help = escaped(family.help);
-  // The older format describes what it prints, suffix and all, and has neither units nor infos.
+  // The older format declares names with their suffix, and has neither units nor infos.
   if (format === 'prometheus') {
     const name = family.name + SUFFIXES[family.type];
     const type = family.type === 'info' ? 'gauge' : family.type;
@@ -72,7 +71,7 @@ function samplesOf(family: Family): string[] {
   return family.samples.map(({ labels, value }) => `${name}${written(labels)} ${numberText(value)}`);
 }
 
-/** Each bucket holds those below it too, and the last is the count: they agree, however late a cell was seen. */
+/** Buckets are cumulative. The count is the last bucket, so that both agree even when cells are read at different times. */
 function bucketsOf({ name, bounds }: HistogramFamily, { labels, counts, sum }: HistogramSample): string[] {
   let count = 0;
   const lines = counts.map((inBucket, bucket) => {
@@ -96,7 +95,7 @@ function numberText(value: number): string {
   return Number.isFinite(value) ? String(value) : boundText(value);
 }
 
-/** A bound in its one canonical spelling, since it is a label: `1.0`, `0.05`, `2e-05`, `+Inf`. */
+/** A bound in canonical form, since it is a label: `1.0`, `0.05`, `2e-05`, `+Inf`. */
 function boundText(bound: number): string {
   if (bound === Number.POSITIVE_INFINITY) return '+Inf';
   if (Number.isNaN(bound)) return 'NaN';

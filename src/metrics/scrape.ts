@@ -19,7 +19,7 @@ export interface ScrapeParts {
   readonly ring: Ring;
   readonly segments: SegmentTable;
   readonly config: Pick<Config, 'processors' | 'poolThreadCount'>;
-  /** What a post may be refused with; its place is where the meters count it. */
+  /** The problems that a POST may be refused with, in the order in which the metrics table counts them. */
   readonly refusals: readonly Refusal[];
   readonly version: string;
   readonly clock: Clock;
@@ -33,8 +33,7 @@ export interface Refusal {
 const BOUNDS_SECONDS: readonly number[] = Array.from(BOUNDS_MS, (boundMs) => Math.round(boundMs * 1e3) / 1e6);
 
 /**
- * One look at a whole instance, all its threads: everything is read from the memory they share, so nobody is asked
- * and nobody waits.
+ * Collects the metrics of a whole instance, all its threads, from shared memory: no thread is interrupted.
  */
 export class Scrape {
   readonly #parts: ScrapeParts;
@@ -64,22 +63,22 @@ export class Scrape {
       value: metricsTable.refused(place),
     }));
     return [
-      counter('dinossauro_payments_accepted', 'Payments answered 202 that were not known before.', [
+      counter('dinossauro_payments_accepted', 'New payments answered 202.', [
         { value: metricsTable.counted('accepted') },
       ]),
-      counter('dinossauro_posts_repeated', 'Posts answered 202 of payments that were known.', [
+      counter('dinossauro_posts_repeated', 'Repeated posts of known payments, answered 202.', [
         { value: metricsTable.counted('repeated') },
       ]),
-      counter('dinossauro_posts_refused', 'Posts of payments answered with a problem.', refused),
+      counter('dinossauro_posts_refused', 'Posts of payments refused with a problem.', refused),
       counter(
         'dinossauro_connections_refused',
-        'Connections of clients that were closed at once, because there were too many.',
+        'Client connections closed at once because there were too many.',
         [{ value: metricsTable.counted('connectionsRefused') }],
       ),
-      durations('dinossauro_accept_duration_seconds', 'From a post that is all there to its 202.', [
+      durations('dinossauro_accept_duration_seconds', 'From the complete request to its 202.', [
         [{}, metricsTable.histogram('accept')],
       ]),
-      counter('dinossauro_purges', 'Purges of the books that this instance was asked for.', [
+      counter('dinossauro_purges', 'Purges of the books requested at this instance.', [
         { value: metricsTable.counted('purges') },
       ]),
     ];
@@ -92,24 +91,25 @@ export class Scrape {
       value: feePpm / 1e6,
     }));
     return [
-      counter(
-        'dinossauro_payments_settled',
-        'Payments that this instance has put into the books.',
-        this.#counted('settled'),
-      ),
+      counter('dinossauro_payments_settled', 'Payments settled by this instance.', this.#counted('settled')),
       counter(
         'dinossauro_settled_amount_cents',
-        'What those payments amount to.',
+        'Total amount of the payments settled by this instance.',
         this.#counted('settledCents'),
         'cents',
       ),
-      gauge('dinossauro_processor_fee_ratio', 'What a processor charges, of the amount.', fees, 'ratio'),
+      gauge(
+        'dinossauro_processor_fee_ratio',
+        'Fee of a processor, as a fraction of the amount.',
+        fees,
+        'ratio',
+      ),
       counter(
         'dinossauro_payments_rejected',
-        'Payments set aside as invalid: their processor will never take them.',
+        'Payments that a processor has rejected for good.',
         this.#counted('paymentsRejected'),
       ),
-      durations('dinossauro_settle_duration_seconds', 'From the 202 of a payment to the books.', [
+      durations('dinossauro_settle_duration_seconds', 'From the 202 of a payment to its settlement.', [
         [{}, metricsTable.histogram('settle')],
       ]),
     ];
@@ -119,7 +119,7 @@ export class Scrape {
     const { metricsTable, sharedState, clock } = this.#parts;
     const nowMs = clock.monotonicMs();
     return [
-      counter('dinossauro_calls', 'Payments sent to a processor, by what the call showed.', [
+      counter('dinossauro_calls', 'Calls that sent a payment to a processor, by outcome.', [
         ...this.#counted('committed', { outcome: 'committed' }),
         ...this.#counted('duplicate', { outcome: 'duplicate' }),
         ...this.#counted('refused', { outcome: 'refused' }),
@@ -128,24 +128,24 @@ export class Scrape {
         ...this.#counted('unknown', { outcome: 'unknown' }),
         ...this.#counted('rejected', { outcome: 'rejected' }),
       ]),
-      counter('dinossauro_lookups', 'Questions to a processor about a payment, by what it holds.', [
-        ...this.#counted('foundHeld', { found: 'inFlight' }),
+      counter('dinossauro_lookups', 'Look-ups of payments at a processor, by result.', [
+        ...this.#counted('foundHeld', { found: 'held' }),
         ...this.#counted('foundAbsent', { found: 'absent' }),
         ...this.#counted('foundUnknown', { found: 'unknown' }),
       ]),
       durations(
         'dinossauro_call_duration_seconds',
-        'One call of a payment to a processor, answered or not.',
+        'One call that sent a payment to a processor, answered or not.',
         this.#byProcessor((processor, labels) => [labels, metricsTable.calls(processor)] as const),
       ),
       gauge(
         'dinossauro_calls_in_flight',
-        'Calls of payments that are not answered yet.',
+        'Calls to a processor that are not answered yet.',
         this.#byProcessor((processor, labels) => ({ labels, value: sharedState.callsInFlight(processor) })),
       ),
       gauge(
         'dinossauro_oldest_call_age_seconds',
-        'How long the oldest call in flight has been waiting; 0 when there is none.',
+        'Age of the oldest call in flight; 0: there are none.',
         this.#byProcessor((processor, labels) => {
           const atMs = sharedState.oldestCallAtMs(processor);
           return { labels, value: atMs === null ? 0 : seconds(nowMs - atMs) };
@@ -154,7 +154,7 @@ export class Scrape {
       ),
       gauge(
         'dinossauro_in_doubt_payments',
-        'Payments whose outcome is unknown, kept to their processor until it says what it holds.',
+        'Payments whose outcome is unknown: they stay with their processor until it says what it holds.',
         this.#byProcessor((processor, labels) => ({ labels, value: metricsTable.inDoubt(processor) })),
         'payments',
       ),
@@ -172,45 +172,49 @@ export class Scrape {
     return [
       gauge(
         'dinossauro_breaker_open',
-        'Whether the breaker of a processor is open or half-open: 1, or 0.',
+        'Circuit breaker of a processor: 1 open or half-open, 0 closed.',
         this.#byProcessor((processor, labels) => ({
           labels,
           value: Number(sharedState.breakerOpen(processor)),
         })),
       ),
-      counter('dinossauro_breaker_changes', 'Times that the breaker of a processor opened or closed.', [
-        ...this.#counted('breakerOpened', { to: 'open' }),
-        ...this.#counted('breakerClosed', { to: 'closed' }),
-      ]),
+      counter(
+        'dinossauro_breaker_changes',
+        'Times that the circuit breaker of a processor opened or closed.',
+        [
+          ...this.#counted('breakerOpened', { to: 'open' }),
+          ...this.#counted('breakerClosed', { to: 'closed' }),
+        ],
+      ),
       gauge(
         'dinossauro_processor_latency_seconds',
-        'How long a call is expected to take: lately observed, or reported when that is newer.',
+        'Expected duration of a call: as observed lately, or as reported if that is newer.',
         this.#byProcessor((processor, labels) => ({
           labels,
           value: seconds(sharedState.latencyMs(processor)),
         })),
         'seconds',
       ),
-      counter('dinossauro_health_calls', 'Health calls that this instance made, by their answer.', [
-        ...this.#counted('healthWell', { answer: 'well' }),
+      counter('dinossauro_health_calls', 'Health calls made by this instance, by answer.', [
+        ...this.#counted('healthWell', { answer: 'healthy' }),
         ...this.#counted('healthFailing', { answer: 'failing' }),
         ...this.#counted('healthLimited', { answer: 'limited' }),
         ...this.#counted('healthUnknown', { answer: 'unknown' }),
       ]),
       gauge(
         'dinossauro_processor_reported_failing',
-        'Whether the last health answer, whoever asked, said failing: 1, or 0.',
+        'Whether the last health report, of any instance, said failing (1) or not (0).',
         reported.map(({ labels, report }) => ({ labels, value: Number(report.failing) })),
       ),
       gauge(
         'dinossauro_processor_reported_delay_seconds',
-        'The least response time that the last health answer named.',
+        'Minimum response time in the last health report.',
         reported.map(({ labels, report }) => ({ labels, value: seconds(report.minResponseTimeMs) })),
         'seconds',
       ),
       gauge(
         'dinossauro_processor_report_age_seconds',
-        'How old the last health answer is.',
+        'Age of the last health report.',
         reported.map(({ labels, report }) => ({ labels, value: seconds(nowMs - report.atMs) })),
         'seconds',
       ),
@@ -228,31 +232,31 @@ export class Scrape {
       ),
       gauge(
         'dinossauro_queue_capacity_payments',
-        'Payments that the queue has room for.',
+        'Capacity of the queue.',
         [{ value: ring.capacity }],
         'payments',
       ),
       gauge(
         'dinossauro_in_flight_payments',
-        'Payments in the hands of pool threads, from queue to books.',
+        'Payments that pool threads have taken and not settled yet.',
         [{ value: this.#poolSum('inFlight') }],
         'payments',
       ),
       gauge(
         'dinossauro_waiting_payments',
-        'Of those held: they wait for a processor that can take them.',
+        'Payments in flight that wait for a processor that can take them.',
         [{ value: this.#poolSum('waiting') }],
         'payments',
       ),
       gauge(
         'dinossauro_backlog_oldest_age_seconds',
-        'Age of the oldest payment queued or held; 0: none is.',
+        'Age of the oldest payment queued or in flight; 0: there are none.',
         [{ value: this.#oldestAgeSeconds() }],
         'seconds',
       ),
       gauge(
         'dinossauro_unconfigured_processor_payments',
-        'Open payments of the deployment that were sent to a processor which is not configured here: they wait.',
+        'Open payments of the deployment at processors that are not configured here: they wait.',
         [{ value: this.#poolSum('stranded') }],
         'payments',
       ),
@@ -264,31 +268,38 @@ export class Scrape {
     const live = segments.live();
     const records = live.reduce((sum, { written }) => sum + written, 0);
     return [
-      counter('dinossauro_journal_writes', 'Writes of the journal, each before its 202.', [
+      counter('dinossauro_journal_writes', 'Writes to the journal, one before each 202.', [
         { value: metricsTable.counted('journalWrites') },
       ]),
-      counter('dinossauro_journal_syncs', 'Times that the journal was synced to the disk.', [
+      counter('dinossauro_journal_syncs', 'Syncs of the journal to disk.', [
         { value: metricsTable.counted('journalSyncs') },
       ]),
-      counter('dinossauro_journal_failures', 'Writes and syncs that failed, and writes that found it full.', [
-        { value: metricsTable.counted('journalFailures') },
-      ]),
+      counter(
+        'dinossauro_journal_failures',
+        'Failed writes and syncs of the journal, including writes to a full journal.',
+        [{ value: metricsTable.counted('journalFailures') }],
+      ),
       gauge(
         'dinossauro_journal_segments',
-        'Files of the journal that hold payments.',
+        'Journal segments that hold payments.',
         [{ value: live.length }],
         'segments',
       ),
       gauge(
         'dinossauro_journal_capacity_segments',
-        'Files that the journal may have.',
+        'Maximum number of journal segments.',
         [{ value: segments.segmentCount }],
         'segments',
       ),
-      gauge('dinossauro_journal_bytes', 'Size of those files.', [{ value: records * RECORD_BYTES }], 'bytes'),
+      gauge(
+        'dinossauro_journal_bytes',
+        'Size of the journal segments that hold payments.',
+        [{ value: records * RECORD_BYTES }],
+        'bytes',
+      ),
       gauge(
         'dinossauro_journals_left_behind',
-        'Journals of other instances beside this one that hold payments and that no process uses.',
+        'Journals of other instances, beside this one, that hold payments but are not in use.',
         [{ value: sharedState.leftJournals }],
       ),
     ];
@@ -299,7 +310,7 @@ export class Scrape {
     return [
       durations(
         'dinossauro_commit_duration_seconds',
-        'One atomic write of the ledger, settlements and claims.',
+        'One atomic write of settlements and claims to the ledger.',
         [[{}, metricsTable.histogram('commit')]],
       ),
       counter(
@@ -311,16 +322,16 @@ export class Scrape {
           { labels: { operation: 'renew' }, value: metricsTable.counted('renewalFailures') },
         ],
       ),
-      gauge('dinossauro_leases_valid', 'Pool threads whose lease is good: the others send nothing.', [
+      gauge('dinossauro_leases_valid', 'Pool threads with a valid lease: the others send nothing.', [
         { value: this.#leasesValid() },
       ]),
       counter('dinossauro_leases_lost', 'Leases of this instance that another owner took over.', [
         { value: metricsTable.counted('leasesLost') },
       ]),
-      counter('dinossauro_takeovers', 'Former owners whose payments this instance took over.', [
+      counter('dinossauro_takeovers', 'Owners whose payments this instance took over.', [
         { value: metricsTable.counted('takeOvers') },
       ]),
-      counter('dinossauro_payments_taken_over', 'Payments that this instance took over from them.', [
+      counter('dinossauro_payments_taken_over', 'Payments that this instance took over.', [
         { value: metricsTable.counted('paymentsTakenOver') },
       ]),
     ];
@@ -329,27 +340,25 @@ export class Scrape {
   #threads(): Family[] {
     const { metricsTable, sharedState, config, version } = this.#parts;
     return [
-      gauge('dinossauro_pool_threads', 'Pool threads that this instance is to have.', [
+      gauge('dinossauro_pool_threads', 'Pool threads that this instance is configured with.', [
         { value: config.poolThreadCount },
       ]),
-      gauge('dinossauro_pool_threads_ready', 'Pool threads that work.', [
+      gauge('dinossauro_pool_threads_ready', 'Pool threads that are ready.', [
         { value: sharedState.threadsReady },
       ]),
       counter('dinossauro_pool_thread_deaths', 'Pool threads that died and were replaced.', [
         { value: metricsTable.counted('deaths') },
       ]),
-      counter(
-        'dinossauro_log_lines_dropped',
-        'Lines of the log that were dropped because nobody read them.',
-        [{ value: sharedState.droppedLines }],
-      ),
-      gauge('dinossauro_stopping', 'Whether this instance is stopping: 1, or 0.', [
+      counter('dinossauro_log_lines_dropped', 'Log lines dropped because standard output was not read.', [
+        { value: sharedState.droppedLines },
+      ]),
+      gauge('dinossauro_stopping', 'Whether this instance is stopping (1) or not (0).', [
         { value: Number(sharedState.stopping) },
       ]),
       {
         type: 'info',
         name: 'dinossauro_build',
-        help: 'What runs here.',
+        help: 'Versions of the gateway and of Node.',
         samples: [{ labels: { version, node: process.versions.node }, value: 1 }],
       },
     ];
@@ -382,7 +391,7 @@ export class Scrape {
       metricsTable.gauge(thread, 'oldestInFlightAtMs'),
     );
     const agesMs = acceptedAtMs.filter((atMs) => atMs > 0).map((atMs) => clock.monotonicMs() - atMs);
-    // In the ring a payment has nothing but the wall clock's stamp, which its record in the journal shares.
+    // Payments in the ring have only a wall-clock timestamp, the one of their journal record.
     const queuedAtMs = ring.oldestAcceptedAtMs() ?? clock.nowMs();
     return seconds(Math.max(0, clock.nowMs() - queuedAtMs, ...agesMs));
   }

@@ -1,13 +1,13 @@
 import type { Response } from './response.ts';
 
 /**
- * One HTTP call, and what has come of it.
+ * One HTTP call and its result.
  *
  * | state   | by                                                 | to   | note                                |
  * |---------|----------------------------------------------------|------|-------------------------------------|
  * | waiting | a connection is free: `send`                       | sent |                                     |
- * | waiting | no connection, deadline, close                     | over | `sent` stays false, now and for ever |
- * | sent    | the whole response, connection lost, deadline, close | over | status and body, as far as they came |
+ * | waiting | no connection, deadline, close                     | over | `sent` stays false for good           |
+ * | sent    | the whole response, connection lost, deadline, close | over | status and body, as far as received |
  */
 export class Call implements Response {
   /** Request line, headers and body. */
@@ -39,12 +39,12 @@ export class Call implements Response {
     return this.#body === null ? '' : this.#body.toString();
   }
 
-  /** More of the body; the bytes are lent. */
+  /** Appends to the body; copies the bytes. */
   append(bytes: Buffer): void {
     this.#body = this.#body === null ? Buffer.from(bytes) : Buffer.concat([this.#body, bytes]);
   }
 
-  /** `cut`: why there is no more of the response; empty when that was all. Harmless when it is over. */
+  /** Ends the call. `cut`: why the response is incomplete; empty: it is complete. Does nothing if the call is over. */
   end(cut: string, isOwnLack = false): void {
     if (this.#isOver) return;
     this.#isOver = true;

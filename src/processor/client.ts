@@ -18,31 +18,31 @@ import { targetOf } from './target.ts';
 
 export interface HttpProcessorOptions {
   readonly name: string;
-  /** http or https, without a slash at its end; credentials in it go into an `Authorization` header. */
+  /** http or https, without a trailing slash; credentials are sent in an `Authorization` header. */
   readonly url: string;
-  /** Of https. */
+  /** For https. */
   readonly tls?: Tls;
   /**
-   * Connections to the processor, opened as they are needed. At least as many as there are calls at once, or a
-   * payment waits in here after it was stamped.
+   * Maximum number of connections, opened on demand. With fewer than calls at once, a payment waits here after it was
+   * stamped.
    */
   readonly connectionCount: number;
   readonly clock: Clock;
   readonly tracer: Tracer;
 }
 
-/** A processor behind HTTP. One thread's own: connections are not shared between threads. */
+/** A processor reached over HTTP. Each thread has its own, since connections are not shared between threads. */
 export class HttpProcessor implements Processor, ProcessorBooks {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #tracer: Tracer;
   readonly #pathPrefix: string;
-  /** Of each request, up to where the headers of its kind begin. */
+  /** The rest of the request line, and the headers that all requests share. */
   readonly #headers: string;
   #instantMs = Number.NaN;
   #instantText = '';
   readonly #connections: Connections;
-  /** Has its own connection: health must be heard just when all others are busy. */
+  /** A separate connection: health matters most when all others are busy. */
   readonly #healthConnection: Connections;
 
   constructor({ name, url, tls, connectionCount, clock, tracer }: HttpProcessorOptions) {
@@ -91,13 +91,13 @@ export class HttpProcessor implements Processor, ProcessorBooks {
     return this.#call(this.#connections, request, timeoutMs, null, readTotals);
   }
 
-  /** Hangs up at once: what is in flight is answered as cut off. */
+  /** Closes all connections at once: calls in flight end as cut off. */
   async close(): Promise<void> {
     this.#connections.close();
     this.#healthConnection.close();
   }
 
-  /** Payments that are claimed together have one stamp. */
+  /** Cached, since payments that are claimed together share one timestamp. */
   #instant(ms: number): string {
     if (ms !== this.#instantMs) {
       this.#instantMs = ms;

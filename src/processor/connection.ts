@@ -7,25 +7,25 @@ import { isOwnLack } from './own-lack.ts';
 import { ResponseReader } from './response-reader.ts';
 import { open, type Target } from './target.ts';
 
-/** Longer than any processor takes to shake hands, and with room for one lost packet. */
+/** Enough for a TLS handshake and one lost packet. */
 const CONNECT_TIMEOUT_MS = 2000;
 const LIMITS = { headBytes: 16_384, bodyBytes: 65_536 };
 
 interface ConnectionParts {
   readonly target: Target;
   readonly clock: Clock;
-  /** What is read lies here until it is understood, which is before anything else is read. */
+  /** Receives each read, which is parsed before the next one. */
   readonly buffer: Buffer;
-  /** Of TLS, from a former connection to the target, so that both need not prove themselves anew; null: none. */
+  /** TLS session of an earlier connection, to skip the full handshake; null: none. */
   readonly session: Buffer | null;
   readonly onSession: (session: Buffer) => void;
   readonly onOpen: () => void;
-  /** Its call is over, and it may carry another. */
+  /** Its call is over, and it can carry another. */
   readonly onFree: () => void;
   readonly onOver: (call: Call) => void;
   /** Whether another connection to the target has been open before. */
   readonly wasReached: boolean;
-  /** Called once, whatever it ends by; `wasOpen`: the other side had been reached. `isOwnLack`: see `Response`. */
+  /** Called once, when the connection ends. `wasOpen`: it had been established. `isOwnLack`: see `Response`. */
   readonly onGone: (reason: string, wasOpen: boolean, isOwnLack: boolean) => void;
 }
 
@@ -34,10 +34,10 @@ interface ConnectionParts {
  *
  * | state   | by                                                        | to   |
  * |---------|-----------------------------------------------------------|------|
- * | opening | both sides have shaken hands                              | idle |
+ * | opening | the handshake is complete                                 | idle |
  * | idle    | `carry`                                                   | busy |
  * | busy    | the whole response, and nothing else                      | idle |
- * | any     | an error, an end, a deadline, a byte that answers nothing | gone |
+ * | any     | an error, an end, a deadline, an unexpected byte          | gone |
  */
 export class Connection {
   readonly #parts: ConnectionParts;
@@ -46,7 +46,7 @@ export class Connection {
   readonly #reader = new ResponseReader(LIMITS);
   #isOpen = false;
   #isGone = false;
-  /** On its way; null: it is idle, opening or gone. */
+  /** The call in flight; null: idle, opening or gone. */
   call: Call | null = null;
   idleSinceMs = 0;
 
@@ -58,7 +58,7 @@ export class Connection {
       onread: {
         buffer,
         callback: (lengthBytes: number) => {
-          this.#heard(lengthBytes);
+          this.#received(lengthBytes);
           return true;
         },
       },
@@ -82,7 +82,7 @@ export class Connection {
     this.#socket.write(call.request, 'latin1');
   }
 
-  /** Hangs up, whatever is on its way. Harmless when it is gone. */
+  /** Closes the connection, and ends its call. Does nothing if it is gone. */
   destroy(reason: string, isOwnLack = false): void {
     if (this.#isGone) return;
     this.#isGone = true;
@@ -98,10 +98,10 @@ export class Connection {
     this.#parts.onOpen();
   }
 
-  #heard(lengthBytes: number): void {
+  #received(lengthBytes: number): void {
     const reader = this.#reader;
     if (this.call === null) {
-      this.destroy('bytes that answer nothing');
+      this.destroy('received bytes without a request');
       return;
     }
     const readBytes = reader.read(this.#parts.buffer, 0, lengthBytes);
@@ -109,12 +109,12 @@ export class Connection {
     else if (reader.done) this.#answered(reader.keepsAlive && readBytes === lengthBytes);
   }
 
-  /** The call has the whole of its answer; whether the connection has a future. */
-  #answered(hasFuture: boolean): void {
+  /** Its call has been answered; the connection is kept if it `isReusable`. */
+  #answered(isReusable: boolean): void {
     this.#endCall('');
-    // Whoever was told may have hung up.
-    if (hasFuture && !this.#isGone) this.#parts.onFree();
-    else this.destroy('the connection has served');
+    // The callback may have closed the connection.
+    if (isReusable && !this.#isGone) this.#parts.onFree();
+    else this.destroy('not kept alive');
   }
 
   #ended(): void {
@@ -131,7 +131,7 @@ export class Connection {
   }
 }
 
-/** The code and the reason, which may be the same. */
+/** Code and reason, once if both are the same. */
 function describe(error: Error & { readonly code?: string }): string {
   const reason = errorReason(error);
   return error.code === undefined || error.code === reason ? reason : `${error.code} ${reason}`;

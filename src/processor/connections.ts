@@ -5,21 +5,21 @@ import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Target } from './target.ts';
 
-/** Shorter than servers keep an idle connection (Node 5 s, uWebSockets.js 10 s), so that they seldom close it first. */
+/** Shorter than the idle timeout of servers (Node 5 s, uWebSockets.js 10 s), so that they rarely close first. */
 const IDLE_TIMEOUT_MS = 4000;
 const READ_BYTES = 16_384;
 
 export interface ConnectionsOptions {
   readonly target: Target;
-  /** At most. */
+  /** Maximum number of connections. */
   readonly count: number;
   readonly clock: Clock;
 }
 
 /**
- * The kept connections to one server, opened as they are needed, and the calls that go over them. One call at a time
- * on a connection: what happens to a connection happens to one payment. Whoever was free last is taken first, so that
- * in quiet times the others grow old and are closed.
+ * A pool of connections to one server, opened on demand. A connection carries one call at a time, so that its failure
+ * affects one payment only. The most recently used one is taken first, so that in quiet times the others reach their
+ * idle timeout.
  */
 export class Connections {
   readonly #options: ConnectionsOptions;
@@ -27,11 +27,11 @@ export class Connections {
   readonly #waiting = new Set<Call>();
   readonly #all = new Set<Connection>();
   readonly #idle: Connection[] = [];
-  /** What is read is understood before the next read, on whichever connection. */
+  /** Shared by all connections: each read is parsed before the next one. */
   readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #openingCount = 0;
   #wasReached = false;
-  /** The last one of TLS. */
+  /** The latest TLS session. */
   #session: Buffer | null = null;
   #cancelSweep: (() => void) | null = null;
   #closed = false;
@@ -42,7 +42,7 @@ export class Connections {
     this.#deadlines = new Deadlines(options.clock, (call) => this.#expire(call));
   }
 
-  /** The call ends by its deadline, whatever happens. */
+  /** Sends a call, now or when a connection is free. It ends by its deadline at the latest. */
   send(call: Call): void {
     if (this.#closed) {
       call.end('closed');
@@ -58,7 +58,7 @@ export class Connections {
     this.#pump();
   }
 
-  /** Hangs up at once: what is in flight is cut off, what waits is not sent. */
+  /** Closes all connections at once: calls in flight are cut off, and waiting ones are never sent. */
   close(): void {
     this.#closed = true;
     this.#cancelSweep?.();
@@ -123,7 +123,7 @@ export class Connections {
     if (!this.#closed) this.#pump();
   }
 
-  /** A connection that could not be made takes those with it that nobody else can carry, and at least one. */
+  /** A failed connection attempt fails one waiting call, or all of them if no other connection is open. */
   #failWaiting(reason: string, isOwnLack: boolean, count: number): void {
     let left = count;
     for (const call of this.#waiting) {

@@ -1,22 +1,22 @@
 import type { Clock } from '../core/clock.ts';
 import type { Call } from './call.ts';
 
-/** Calls of the same timeout, in the order in which they began. */
-interface Line {
+/** Calls with the same timeout, in the order in which they began. */
+interface Queue {
   readonly calls: Set<Call>;
-  /** Null: no timer is set, since nobody is there. */
+  /** Null: the queue is empty, so no timer is set. */
   cancelTimer: (() => void) | null;
 }
 
 /**
- * Ends calls whose time is over. Calls of the same timeout expire in the order in which they began, so each timeout has
- * a line and, while there is anybody in it, one timer.
+ * Ends calls at their deadline. Calls with the same timeout expire in the order in which they began, so each timeout has
+ * a queue and, unless it is empty, one timer.
  */
 export class Deadlines {
   readonly #clock: Clock;
   readonly #expire: (call: Call) => void;
-  /** By their timeout. */
-  readonly #lines = new Map<number, Line>();
+  /** By timeout. */
+  readonly #queues = new Map<number, Queue>();
 
   constructor(clock: Clock, expire: (call: Call) => void) {
     this.#clock = clock;
@@ -25,42 +25,42 @@ export class Deadlines {
 
   watch(call: Call): void {
     const { timeoutMs } = call;
-    let line = this.#lines.get(timeoutMs);
-    if (line === undefined) {
-      line = { calls: new Set(), cancelTimer: null };
-      this.#lines.set(timeoutMs, line);
+    let queue = this.#queues.get(timeoutMs);
+    if (queue === undefined) {
+      queue = { calls: new Set(), cancelTimer: null };
+      this.#queues.set(timeoutMs, queue);
     }
-    line.calls.add(call);
-    if (line.cancelTimer === null) this.#arm(line, timeoutMs);
+    queue.calls.add(call);
+    if (queue.cancelTimer === null) this.#arm(queue, timeoutMs);
   }
 
-  /** It is over, in whatever way. */
+  /** Call when a call is over. */
   forget(call: Call): void {
-    this.#lines.get(call.timeoutMs)?.calls.delete(call);
+    this.#queues.get(call.timeoutMs)?.calls.delete(call);
   }
 
   close(): void {
-    for (const line of this.#lines.values()) {
-      line.calls.clear();
-      line.cancelTimer?.();
+    for (const queue of this.#queues.values()) {
+      queue.calls.clear();
+      queue.cancelTimer?.();
     }
-    this.#lines.clear();
+    this.#queues.clear();
   }
 
-  #arm(line: Line, delayMs: number): void {
-    line.cancelTimer = this.#clock.after(delayMs, () => this.#check(line));
+  #arm(queue: Queue, delayMs: number): void {
+    queue.cancelTimer = this.#clock.after(delayMs, () => this.#check(queue));
   }
 
-  /** Whoever joins the line meanwhile is met by it, too, and needs no timer. */
-  #check(line: Line): void {
+  /** Calls added meanwhile are found by this loop, too, and need no timer of their own. */
+  #check(queue: Queue): void {
     const nowMs = this.#clock.monotonicMs();
-    for (const call of line.calls) {
+    for (const call of queue.calls) {
       if (call.deadlineMs > nowMs) {
-        this.#arm(line, call.deadlineMs - nowMs);
+        this.#arm(queue, call.deadlineMs - nowMs);
         return;
       }
       this.#expire(call);
     }
-    line.cancelTimer = null;
+    queue.cancelTimer = null;
   }
 }

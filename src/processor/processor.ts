@@ -1,10 +1,10 @@
 import type { Payment, Totals } from '../core/payment.ts';
 
-/** A payment processor as the gateway sees it: an outside service that charges for committing payments. */
+/** A payment processor: an outside service that charges for committing payments. */
 export interface Processor {
-  /** `POST /payments`. Resolves always, and within `timeoutMs`; never rejects. */
+  /** `POST /payments`. Resolves within `timeoutMs`; never rejects. */
   pay(dispatch: Dispatch, timeoutMs: number): Promise<PayOutcome>;
-  /** `GET /payments/{id}`: what the processor holds. Never rejects. `trace` as in `Dispatch`. */
+  /** `GET /payments/{id}`: whether the processor holds the payment. Never rejects. `trace`: as in `Dispatch`. */
   find(correlationId: string, timeoutMs: number, trace?: Buffer | null): Promise<LookUpOutcome>;
   /** `GET /payments/service-health`. Never rejects. */
   health(timeoutMs: number): Promise<Health>;
@@ -12,24 +12,24 @@ export interface Processor {
 }
 
 export interface Dispatch extends Payment {
-  /** Stamped when the payment was claimed for this call, whole milliseconds, UTC. */
+  /** When the payment was claimed for this call, in whole milliseconds. */
   readonly requestedAtMs: number;
-  /** What the call is part of (`src/core/trace-context.ts`); null: no trace. */
+  /** The trace context (`src/core/trace-context.ts`); null: not traced. */
   readonly trace: Buffer | null;
 }
 
 /**
- * What one call of `pay` showed, before anybody asked further (DESIGN section 4).
+ * The outcome of one call of `pay`, before any look-up.
  *
  * | kind      | seen                                                    | meaning                               |
  * |-----------|---------------------------------------------------------|---------------------------------------|
- * | committed | 2xx                                                     | recorded there with this stamp        |
+ * | committed | 2xx                                                     | committed with this timestamp         |
  * | duplicate | 422                                                     | committed earlier: ask `find`         |
  * | refused   | connection refused, 429, 503 with `Retry-After`         | certainly not committed               |
- * | exhausted | no descriptor, port or memory here for a connection     | not sent; says nothing of the processor |
- * | failed    | 500                                                     | the call is over: `find` has the truth |
+ * | exhausted | no descriptor, port or memory here for a connection     | not sent; not the processor's fault   |
+ * | failed    | 500                                                     | the call is over: ask `find`          |
  * | unknown   | timeout, reset, closed early, garbage, other 5xx or 3xx | may or may not be committed           |
- * | invalid   | other 4xx                                               | will never be committed               |
+ * | rejected  | other 4xx                                               | will never be committed               |
  */
 export type PayOutcome =
   | { readonly kind: 'committed' }
@@ -45,12 +45,12 @@ export type LookUpOutcome =
   | { readonly kind: 'absent' }
   | { readonly kind: 'unknown'; readonly reason: string };
 
-/** What an auditor may ask a processor. */
+/** What an audit asks a processor. */
 export interface ProcessorBooks {
   find(correlationId: string, timeoutMs: number): Promise<LookUpOutcome>;
   /**
-   * `GET /admin/payments-summary`: what the processor holds with a stamp within [fromMs, toMs], both inclusive, whole
-   * and not before the year 1. `token` is what its administrators show. Never rejects.
+   * `GET /admin/payments-summary`: the totals of payments stamped within [fromMs, toMs], both inclusive, whole and not
+   * before the year 1. `token`: its admin token. Never rejects.
    */
   totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<ToldTotals>;
   close(): Promise<void>;

@@ -1,8 +1,8 @@
-/** Where a response goes, piece by piece. */
+/** Receives a response, piece by piece. */
 export interface ResponseSink {
   status: number;
   retryAfter: string;
-  /** More of the body; the bytes are lent. */
+  /** Receives more of the body; the bytes are valid during the call only. */
   append(bytes: Buffer): void;
 }
 
@@ -23,17 +23,17 @@ const LETTER_C = 0x63;
 const LETTER_R = 0x72;
 const LETTER_T = 0x74;
 const VERSION = Buffer.from('HTTP/1.1 ');
-/** In small letters. The bit that makes them small is set in `-`, `:` and the space, and no control character comes here. */
+/** In lower case. `-`, `:` and the space have the lower-case bit set, too, and control characters never get here. */
 const LENGTH_NAME = Buffer.from('content-length: ');
 const LENGTH_DIGITS = 9;
 
-// No control character but the tab is text.
+// Of the control characters, only the tab is allowed in text.
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t -\xff]*)?$/;
 const LENGTH = /^\d{1,15}$/;
 const CHUNK_SIZE = /^([\dA-Fa-f]{1,8})(?:[ \t]*;[\t -\xff]*)?$/;
-/** The value in words, so that a long run of spaces is gone over once. */
+/** Matches the value word by word, so that a long run of spaces is scanned only once. */
 const FIELD = /^([!#$%&'*+.^_`|~\dA-Za-z-]+):[ \t]*(?:([!-\xff]+(?:[ \t]+[!-\xff]+)*)[ \t]*)?$/;
-/** By byte: 1 where it may stand in the name of a header. */
+/** By byte: 1 if it is allowed in a header name. */
 const IN_NAME = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(FIELD.test(`${String.fromCharCode(byte)}:`)),
 );
@@ -47,26 +47,26 @@ const IN_NAME = Uint8Array.from({ length: 256 }, (_, byte) =>
  * | rest    | everything, until the connection ends          | `finish`                          |
  * | size    | the line before a chunk                        | chunk, or trailer when it is 0    |
  * | chunk   | as many bytes as are left of the chunk         | gap                               |
- * | gap     | the end of line behind a chunk                 | size                              |
+ * | gap     | the end of line after a chunk                  | size                              |
  * | trailer | a header, or the empty line that ends them     | done                              |
  */
 type State = 'status' | 'fields' | 'body' | 'rest' | 'size' | 'chunk' | 'gap' | 'trailer' | 'done';
 
 /**
- * Reads HTTP/1.1 responses (RFC 9112) from the bytes of one connection, one after another. Strict: a response that two
- * readers might take for two things is a problem, and nothing that follows on its connection means anything.
+ * Parses HTTP/1.1 responses (RFC 9112) from the bytes of one connection, one after another. It is strict: a response that
+ * two readers might understand differently is a problem, and the connection cannot be used any more.
  */
 export class ResponseReader {
   readonly #limits: ReaderLimits;
   #sink: ResponseSink = NOWHERE;
   #state: State = 'done';
-  /** The beginning of a line whose end has not come yet. */
+  /** The beginning of an incomplete line. */
   #line = '';
   #headBytes = 0;
   #bodyBytes = 0;
   #status = 0;
   #retryAfter = '';
-  /** Of the body, or of the chunk. */
+  /** Bytes left of the body or the chunk. */
   #leftBytes = 0;
   #length = -1;
   #chunked = false;
@@ -77,22 +77,22 @@ export class ResponseReader {
     this.#limits = limits;
   }
 
-  /** Whether the response has been read whole. */
+  /** Whether the response is complete. */
   get done(): boolean {
     return this.#state === 'done';
   }
 
-  /** Whether another request may follow on the connection, once it is done. */
+  /** Whether the connection can carry another request afterwards. */
   get keepsAlive(): boolean {
     return this.#keepsAlive;
   }
 
-  /** Why this is no response; empty: it is one as far as it has come. */
+  /** Why this is not a valid response; empty: it is valid so far. */
   get problem(): string {
     return this.#problem;
   }
 
-  /** The next response goes to this sink. */
+  /** Starts the next response, which goes to `sink`. */
   begin(sink: ResponseSink): void {
     this.#sink = sink;
     this.#state = 'status';
@@ -100,7 +100,7 @@ export class ResponseReader {
     this.#bodyBytes = 0;
   }
 
-  /** Reads on, to the end of the response or of the bytes [start, end); returns how far it has come. */
+  /** Parses bytes [start, end), up to the end of the response at most; returns where it stopped. */
   read(bytes: Buffer, start: number, end: number): number {
     let at = start;
     while (at < end && this.#state !== 'done' && this.#problem === '') {
@@ -109,7 +109,7 @@ export class ResponseReader {
     return at;
   }
 
-  /** The connection has ended. True: the response had no other end. */
+  /** Call when the connection has ended. True: this completes the response. */
   finish(): boolean {
     if (this.#state !== 'rest' || this.#problem !== '') return false;
     this.#state = 'done';
@@ -124,7 +124,7 @@ export class ResponseReader {
     const until = Math.min(end, start + this.#leftBytes);
     this.#bodyBytes += until - start;
     if (this.#bodyBytes > this.#limits.bodyBytes) {
-      this.#problem = 'the body is over the limit';
+      this.#problem = 'the body exceeds the limit';
       return end;
     }
     this.#sink.append(bytes.subarray(start, until));
@@ -140,7 +140,7 @@ export class ResponseReader {
     while (at < end && bytes[at] !== LF) at++;
     this.#headBytes += Math.min(at + 1, end) - start;
     if (this.#headBytes > this.#limits.headBytes) {
-      this.#problem = 'the head is over the limit';
+      this.#problem = 'the headers exceed the limit';
       return end;
     }
     if (at === end) {
@@ -152,11 +152,11 @@ export class ResponseReader {
     const line = this.#line + bytes.toString('latin1', start, at);
     this.#line = '';
     if (line.endsWith('\r')) this.#take(line.slice(0, -1));
-    else this.#problem = 'a line without its end';
+    else this.#problem = 'a line does not end in CRLF';
     return at + 1;
   }
 
-  /** The lines that most responses consist of, without making strings of them. False: not one of these. */
+  /** Handles the most common lines without creating strings. False: the line is none of them. */
   #takeFast(bytes: Buffer, start: number, end: number): boolean {
     if (this.#state === 'status') return this.#takeStatusFast(bytes, start, end);
     if (this.#state !== 'fields') return false;
@@ -174,13 +174,13 @@ export class ResponseReader {
       if (bytes[start + index] !== VERSION[index]) return false;
     }
     const code = digitsAt(bytes, codeAt, codeAt + 3);
-    // Nobody has asked for what is below: another path knows what to do with it.
+    // Statuses below 200 are left to the slow path.
     if (code < 200 || code > 599) return false;
     this.#begin(code, true);
     return true;
   }
 
-  /** Most headers mean nothing here. */
+  /** Whether the header can be skipped, as most can. */
   #passesOver(bytes: Buffer, start: number): boolean {
     let at = start;
     while (IN_NAME[bytes[at] as number] === 1) at++;
@@ -213,11 +213,11 @@ export class ResponseReader {
         break;
       case 'gap':
         if (line === '') this.#state = 'size';
-        else this.#problem = 'a chunk longer than it says';
+        else this.#problem = 'a chunk is longer than its size';
         break;
       case 'trailer':
         if (line === '') this.#state = 'done';
-        else if (!FIELD.test(line)) this.#problem = 'a trailer without a name';
+        else if (!FIELD.test(line)) this.#problem = 'a trailer has no name';
         break;
     }
   }
@@ -225,14 +225,13 @@ export class ResponseReader {
   #takeStatus(line: string): void {
     const [, minor, status] = STATUS_LINE.exec(line) ?? [];
     if (status === undefined) {
-      this.#problem = 'not a response in HTTP/1.1';
+      this.#problem = 'not an HTTP/1.1 response';
       return;
     }
     const code = Number(status);
     const isOld = minor === '0';
-    // Nobody asked for them, so what follows is not what it should be. HTTP/1.0 has none that go before another.
-    if (code === 100 || code === 101 || (code < 200 && isOld))
-      this.#problem = `HTTP ${code}, which nobody asked for`;
+    // We never ask for 100 or 101, so what follows is undefined. HTTP/1.0 has no interim responses.
+    if (code === 100 || code === 101 || (code < 200 && isOld)) this.#problem = `unexpected HTTP ${code}`;
     this.#begin(code, !isOld);
   }
 
@@ -249,7 +248,7 @@ export class ResponseReader {
     const [, name = '', value = ''] = FIELD.exec(line) ?? [];
     switch (name.toLowerCase()) {
       case '':
-        this.#problem = 'a header without a name';
+        this.#problem = 'a header has no name';
         break;
       case 'content-length':
         this.#takeLength(value);
@@ -281,14 +280,14 @@ export class ResponseReader {
       return;
     }
     if (this.#chunked && this.#length !== -1) {
-      this.#problem = 'two lengths of one body';
+      this.#problem = 'both Content-Length and Transfer-Encoding';
       return;
     }
     this.#sink.status = status;
     this.#sink.retryAfter = this.#retryAfter;
     this.#leftBytes = this.#length;
     const isBare = status === 204 || status === 304;
-    // Who tells of a body that can't be there may send it.
+    // A server that announces a body here, where none is allowed, may send it.
     if (isBare && (this.#chunked || this.#length > 0)) this.#keepsAlive = false;
     if (isBare || this.#length === 0) this.#state = 'done';
     else if (this.#chunked) this.#state = 'size';
@@ -303,7 +302,7 @@ export class ResponseReader {
   #takeSize(line: string): void {
     const [, size] = CHUNK_SIZE.exec(line) ?? [];
     if (size === undefined) {
-      this.#problem = 'a chunk of no size';
+      this.#problem = 'a chunk has no valid size';
       return;
     }
     this.#leftBytes = Number.parseInt(size, 16);
@@ -311,7 +310,7 @@ export class ResponseReader {
   }
 }
 
-/** Whether a header may be one of those that are read here, by its first letter, small, and the length of its name. */
+/** Whether a header may be one that we read, by the first letter (in lower case) and the length of its name. */
 function mayMatter(letter: number, length: number): boolean {
   switch (letter) {
     case LETTER_C:
@@ -325,7 +324,7 @@ function mayMatter(letter: number, length: number): boolean {
   }
 }
 
-/** The number that bytes [start, end) spell, all of them digits; negative when they aren't. */
+/** The number in bytes [start, end); negative unless all are digits. */
 function digitsAt(bytes: Buffer, start: number, end: number): number {
   let value = 0;
   for (let at = start; at < end; at++) {

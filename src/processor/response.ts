@@ -1,27 +1,27 @@
 import { readAmountCents } from '../core/money.ts';
 import type { Health, LookUpOutcome, PayOutcome, ToldTotals } from './processor.ts';
 
-/** What one HTTP call to a processor brought, whole or not, and what it means. Pure: the client does the calling. */
+/** The response to one HTTP call, complete or not. */
 export interface Response {
-  /** False: not one byte of the request has left, nor ever will. */
+  /** False: no byte of the request was sent, and none will be. */
   readonly sent: boolean;
-  /** Of the final response; 0 when no status line came. */
+  /** Status of the final response; 0: no status line was received. */
   readonly status: number;
-  /** The header as it came; empty when there was none. */
+  /** The header as received; empty: none. */
   readonly retryAfter: string;
-  /** Why the call ended before the whole response was here; empty when all of it is. */
+  /** Why the response is incomplete; empty: it is complete. */
   readonly cut: string;
-  /** No connection could be made because this machine has run out of something; nothing was sent. */
+  /** Nothing was sent, because this machine has run out of something that a connection needs. */
   readonly isOwnLack: boolean;
-  /** The body as far as it came. */
+  /** The body, as far as received. */
   text(): string;
 }
 
-/** As long as the ledger keeps it. */
+/** The maximum that the ledger stores. */
 const REASON_LENGTH_MAX = 200;
 const RETRY_AFTER_MAX_MS = 86_400_000;
 
-/** The outcome of `POST /payments`, by the table of `Answer`. A status line counts even when its body was cut off. */
+/** The outcome of `POST /payments`; see `PayOutcome`. A status line counts even if the body was cut off. */
 export function readPayOutcome(response: Response, nowMs: number): PayOutcome {
   const { sent, status } = response;
   if (response.isOwnLack) return { kind: 'exhausted', reason: `not sent: ${responseReason(response)}` };
@@ -37,7 +37,7 @@ export function readPayOutcome(response: Response, nowMs: number): PayOutcome {
   return { kind: 'unknown', reason };
 }
 
-/** The answer to `GET /payments/{correlationId}`. Whatever is not perfectly clear is unknown. */
+/** The result of `GET /payments/{correlationId}`. Anything ambiguous is unknown. */
 export function readLookUpOutcome(response: Response, correlationId: string): LookUpOutcome {
   if (response.cut === '' && response.status === 404) return { kind: 'absent' };
   const text = response.text();
@@ -52,7 +52,7 @@ export function readLookUpOutcome(response: Response, correlationId: string): Lo
   return { kind: 'held', amountCents, requestedAtMs };
 }
 
-/** The answer to `GET /admin/payments-summary`. */
+/** The result of `GET /admin/payments-summary`. */
 export function readTotals(response: Response): ToldTotals {
   if (response.status === 401 || response.status === 403) return { kind: 'denied' };
   const text = response.text();
@@ -65,7 +65,7 @@ export function readTotals(response: Response): ToldTotals {
   return { kind: 'told', count: Number(count), amountCents };
 }
 
-/** The answer to `GET /payments/service-health`. */
+/** The result of `GET /payments/service-health`. */
 export function readHealth(response: Response): Health {
   if (response.status === 429) return { kind: 'limited' };
   const report = response.cut === '' && response.status === 200 ? parseObject(response.text()) : {};
@@ -76,7 +76,7 @@ export function readHealth(response: Response): Health {
   return { kind: 'reported', failing, minResponseTimeMs: Math.round(minResponseTime) };
 }
 
-/** Milliseconds that a `Retry-After` asks for, in seconds or until a date; null when it says nothing readable. */
+/** The delay in a `Retry-After`, given in seconds or as a date; null: missing or invalid. */
 function readRetryAfterMs(header: string, nowMs: number): number | null {
   let delayMs = Number.NaN;
   if (/^\d{1,9}$/.test(header)) delayMs = Number(header) * 1000;
@@ -89,8 +89,8 @@ function readRetryAfterMs(header: string, nowMs: number): number | null {
 const INSTANT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?$/;
 
 /**
- * Whole milliseconds of an ISO 8601 instant; what is finer is cut off. The official processor keeps its stamps
- * without a zone and writes them so, and they are UTC.
+ * An ISO 8601 instant, truncated to milliseconds. The official processor writes its timestamps without a zone; they are
+ * UTC.
  */
 function readInstantMs(value: unknown): number | null {
   const [, seconds, fraction = '', zone = 'Z'] = typeof value === 'string' ? (INSTANT.exec(value) ?? []) : [];
@@ -99,7 +99,7 @@ function readInstantMs(value: unknown): number | null {
   return Number.isNaN(instantMs) ? null : instantMs;
 }
 
-/** The members of a JSON object; none when the text is anything else. */
+/** The members of a JSON object; empty if the text is anything else. */
 function parseObject(text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(text);
@@ -109,7 +109,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** One line for people: the status, what the processor said, and why it was cut off. */
+/** One line for people: the status, why the response was cut off, and its body. */
 function responseReason(response: Response): string {
   const parts: string[] = [];
   if (response.status !== 0) parts.push(`HTTP ${response.status}`);

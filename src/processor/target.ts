@@ -2,34 +2,34 @@ import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'nod
 import { connect as connectTls } from 'node:tls';
 import { clientOptions, type Tls } from '../core/tls.ts';
 
-/** Where the URL of a processor leads. */
+/** The network address of a processor. */
 export interface Target {
   readonly host: string;
   readonly port: number;
-  /** Null: in plain text. */
+  /** Null: plain text. */
   readonly tls: Tls | null;
 }
 
 export interface OpenOptions {
   readonly noDelay?: boolean;
   readonly onread?: OnReadOpts;
-  /** Of TLS, from a former connection to the target, so that both need not prove themselves anew. */
+  /** TLS session of an earlier connection, to skip the full handshake. */
   readonly session?: Buffer;
 }
 
-/** `tls` counts where the URL is one of https. */
+/** `tls` applies to https URLs only. */
 export function targetOf({ protocol, hostname, port }: URL, tls: Tls = {}): Target {
   const isTls = protocol === 'https:';
   const usualPort = isTls ? 443 : 80;
   return {
-    // An IPv6 address stands in brackets.
+    // URLs have IPv6 addresses in brackets.
     host: hostname.replace(/^\[|\]$/g, ''),
     port: port === '' ? usualPort : Number(port),
     tls: isTls ? tls : null,
   };
 }
 
-/** A socket on its way there; `onOpen` is called once both sides have shaken hands. */
+/** Opens a socket; `onOpen` is called when the handshake is complete. */
 export function open({ host, port, tls }: Target, onOpen: () => void, options: OpenOptions = {}): Socket {
   const socket =
     tls === null
@@ -38,7 +38,7 @@ export function open({ host, port, tls }: Target, onOpen: () => void, options: O
   return socket.once(tls === null ? 'connect' : 'secureConnect', onOpen);
 }
 
-/** Asked for by name, unless the host is an address. */
+/** SNI, unless the host is an address. */
 function serverName(host: string): { readonly servername?: string } {
   return isIP(host) === 0 ? { servername: host } : {};
 }

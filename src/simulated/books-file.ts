@@ -14,23 +14,22 @@ import { isUuid } from '../core/uuid.ts';
 import { Books, type BooksStore, type Row } from './books.ts';
 
 /**
- * The books of a simulated processor in a file, so that they survive a restart as the books of the gateway do.
+ * The books of a simulated processor in a file, so that they survive a restart, like the books of the gateway.
  *
- * One line for each payment, in the order of the inserts, all of the same length, so that a line always begins at a
- * multiple of it:
+ * One line for each payment, in insertion order. All lines have the same length:
  *
  *     <correlationId> <amount in cents, 17 wide> <requestedAt in ms since 1970, 17 wide>
  *
- * A line is written before its payment is acknowledged. Nothing is synced: the file outlives the process, not the
- * machine. A line that a crash has cut short is overwritten by the next one.
+ * A line is written before its payment is acknowledged. Nothing is synced: the file survives a crash of the process, but
+ * not of the machine. A line that a crash has cut short is overwritten by the next one.
  */
 const NUMBER_WIDTH = 17;
 const LINE_BYTES = 36 + 1 + NUMBER_WIDTH + 1 + NUMBER_WIDTH + 1;
 const LINE = /^([0-9a-f-]{36}) ( *-?\d+) ( *-?\d+)\n$/;
-/** Completes a line that was cut short, to see whether it was one. */
+/** Completes a truncated line, to check whether its beginning is valid. */
 const ANY_LINE = `00000000-0000-0000-0000-000000000000 ${'0'.repeat(NUMBER_WIDTH)} ${'0'.repeat(NUMBER_WIDTH)}\n`;
 
-/** Some 280 MB of file, and about 1 GB of memory, which is what a process of Node can hold. */
+/** About 280 MB on disk and 1 GB in memory, as much as a Node process can hold. */
 const ROW_LIMIT = 4_000_000;
 const LINES_PER_READ = 16_384;
 
@@ -39,10 +38,10 @@ export type BooksOpening =
   /** One line, without the path. */
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Opens the books at `path`, creating file and directory where they are missing. `complain` hears why a write failed. */
+/** Opens the books at `path`, creating file and directory if missing. `complain` is told why a write failed. */
 export function openBooks(path: string, complain: (reason: string) => void): BooksOpening {
   try {
-    // Looked at first: to open a pipe would wait for its other end.
+    // Checked first, since opening a pipe would block until the other end is opened.
     const found = statSync(path, { throwIfNoEntry: false });
     if (found !== undefined && !found.isFile()) return failed('it is not a regular file');
     mkdirSync(dirname(path), { recursive: true });
@@ -55,13 +54,13 @@ export function openBooks(path: string, complain: (reason: string) => void): Boo
     const books = new Books(new BooksFile(file, rows.length, complain), rows);
     if (books.count === rows.length) return { kind: 'open', books };
     closeSync(file);
-    return failed('it is damaged: it holds a payment twice');
+    return failed('it is damaged: a payment appears twice');
   } catch (error) {
     return failed(reasonOf(error));
   }
 }
 
-/** All rows of the file, or what is wrong with it. */
+/** The rows of the file, or what is wrong with it. */
 function readRows(file: number): Row[] | string {
   const rows: Row[] = [];
   const chunk = Buffer.alloc(LINES_PER_READ * LINE_BYTES);
@@ -71,7 +70,7 @@ function readRows(file: number): Row[] | string {
       const line = chunk.toString('latin1', start, Math.min(start + LINE_BYTES, length));
       const isWhole = line.length === LINE_BYTES;
       const row = readLine(isWhole ? line : line + ANY_LINE.slice(line.length));
-      if (row === null) return `it is damaged at line ${rows.length + 1}, or is a file of another kind`;
+      if (row === null) return `line ${rows.length + 1} is damaged, or the file is of another kind`;
       if (!isWhole) return rows;
       if (rows.length === ROW_LIMIT) return `it holds more than ${ROW_LIMIT} payments`;
       rows.push(row);
@@ -80,7 +79,7 @@ function readRows(file: number): Row[] | string {
   }
 }
 
-/** Fills the chunk, or reads to the end of the file. */
+/** Fills the chunk, or reads up to the end of the file. */
 function readFully(file: number, chunk: Buffer, position: number): number {
   let length = 0;
   while (length < chunk.length) {
@@ -118,12 +117,12 @@ class BooksFile implements BooksStore {
   append(row: Row): boolean {
     return this.#attempt(() => {
       if (this.#rowCount === ROW_LIMIT)
-        return `they hold ${ROW_LIMIT} payments, and that is the limit: purge them`;
+        return `they have reached the limit of ${ROW_LIMIT} payments: purge them`;
       const surplus = fstatSync(this.#file).size - this.#rowCount * LINE_BYTES;
       if (surplus < 0 || surplus >= LINE_BYTES) return 'another process has changed the file';
-      // At a position of its own: what a write that failed has left behind is overwritten.
+      // At an explicit position, to overwrite the remains of a failed write.
       const written = writeSync(this.#file, lineOf(row), this.#rowCount * LINE_BYTES, 'latin1');
-      if (written !== LINE_BYTES) return `only ${written} of ${LINE_BYTES} bytes could be written`;
+      if (written !== LINE_BYTES) return `only ${written} of ${LINE_BYTES} bytes were written`;
       this.#rowCount++;
       return null;
     });
@@ -137,7 +136,7 @@ class BooksFile implements BooksStore {
     });
   }
 
-  /** Complains of the first failure in a row alone. */
+  /** Complains only about the first of several failures in a row. */
   #attempt(work: () => string | null): boolean {
     const reason = attempt(work);
     if (reason !== null && !this.#isFailing) this.#complain(reason);
@@ -154,7 +153,7 @@ function attempt(work: () => string | null): string | null {
   }
 }
 
-/** Errors of the file system are values from here on; anything else is a bug and goes on as it came. */
+/** Turns errors of the file system into values; anything else is a bug, and is thrown again. */
 function reasonOf(error: unknown): string {
   if (error instanceof Error && 'code' in error) return error.message;
   throw error;

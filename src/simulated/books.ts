@@ -11,7 +11,7 @@ export interface Sum {
   readonly amountCents: bigint;
 }
 
-/** The payments whose stamps lie within one second. */
+/** The payments stamped within one second. */
 interface Bucket {
   readonly startMs: number;
   readonly rows: number[];
@@ -20,18 +20,18 @@ interface Bucket {
 
 const BUCKET_MS = 1000;
 
-/** Where books are kept beside memory. False: it could not be done, and nothing has changed. */
+/** Persistent storage for books. False: the write failed, and nothing has changed. */
 export interface BooksStore {
   append(row: Row): boolean;
   clear(): boolean;
 }
 
-/** Nothing is kept: the books end with their process. */
+/** No storage: the books end with their process. */
 const NOWHERE: BooksStore = { append: () => true, clear: () => true };
 
 /**
- * What a simulated processor has charged, in memory and in the order of the inserts. In memory it grows without limit,
- * as the table of the official one does.
+ * The payments that a simulated processor has charged, in insertion order. In memory they grow without limit, like the
+ * table of the official processor.
  */
 export class Books {
   readonly #store: BooksStore;
@@ -42,7 +42,7 @@ export class Books {
   readonly #rowOf = new Map<string, number>();
   readonly #buckets = new Map<number, Bucket>();
 
-  /** `rows`: what the store holds already. */
+  /** `rows`: what the store already holds. */
   constructor(store = NOWHERE, rows: readonly Row[] = []) {
     this.#store = store;
     for (const row of rows) if (!this.#rowOf.has(row.correlationId)) this.#add(row);
@@ -52,7 +52,7 @@ export class Books {
     return this.#correlationIds.length;
   }
 
-  /** `known`: the id is in the books; `unwritten`: the store refused. Either way nothing changes. */
+  /** `known`: the id is in the books already; `unwritten`: the store failed. Either way nothing changes. */
   insert(payment: Row): 'inserted' | 'known' | 'unwritten' {
     if (this.#rowOf.has(payment.correlationId)) return 'known';
     if (!this.#store.append(payment)) return 'unwritten';
@@ -76,7 +76,7 @@ export class Books {
     return row === undefined ? undefined : this.#at(row);
   }
 
-  /** At most `limit` payments from the `offset`-th insert on. */
+  /** At most `limit` payments, starting at the `offset`-th insert. */
   page(offset: number, limit: number): Row[] {
     const size = Math.max(0, Math.min(limit, this.count - offset));
     return Array.from({ length: size }, (_, index) => this.#at(offset + index));
@@ -97,7 +97,7 @@ export class Books {
     return { count, amountCents };
   }
 
-  /** False: the store refused, and nothing has changed. */
+  /** False: the store failed, and nothing has changed. */
   clear(): boolean {
     if (!this.#store.clear()) return false;
     this.#correlationIds = [];

@@ -1,5 +1,5 @@
 /**
- * Decimals of the simulated processor: exact, and written apart from the gateway's own, which it has to audit.
+ * Exact decimals for the simulated processor, independent of the gateway's own code, which it helps to check.
  */
 const LITERAL = /^(-?)(\d{1,40})(?:\.(\d{1,60}))?(?:[eE]([+-]?\d{1,2}))?$/;
 
@@ -9,7 +9,7 @@ export interface Decimal {
   readonly scale: number;
 }
 
-/** The value of a decimal literal, or null. */
+/** The value of a decimal literal; null: it is not one. */
 export function parseDecimal(literal: string): Decimal | null {
   const match = LITERAL.exec(literal);
   if (match === null) return null;
@@ -20,7 +20,7 @@ export function parseDecimal(literal: string): Decimal | null {
   return scale >= 0 ? { units, scale } : { units: units * 10n ** BigInt(-scale), scale: 0 };
 }
 
-/** Whole cents, halves to the even neighbour; null beyond ±(2^53 - 1). */
+/** Rounds to whole cents, half to even; null beyond ±(2^53 - 1). */
 export function roundToCents({ units, scale }: Decimal): number | null {
   const cents =
     scale <= 2 ? units * 10n ** BigInt(2 - scale) : divideHalfEven(units, 10n ** BigInt(scale - 2));
@@ -37,7 +37,7 @@ function divideHalfEven(dividend: bigint, divisor: bigint): bigint {
   return dividend < 0n ? -rounded : rounded;
 }
 
-/** As a JSON number with `scale` decimals. */
+/** A JSON number with `scale` decimals. */
 export function formatDecimal({ units, scale }: Decimal): string {
   const sign = units < 0n ? '-' : '';
   const digits = String(units < 0n ? -units : units).padStart(scale + 1, '0');

@@ -1,19 +1,19 @@
 import { answer, BAD_REQUEST, later, type Reply } from './reply.ts';
 
 /**
- * Faults that the official processor doesn't have, for tests of what talks to it. A fault strikes a payment after the
+ * Faults that the official processor does not have, for testing its clients. A fault strikes a payment after the
  * injected delay and failure, in place of the plain insert.
  *
  * | kind               | commits         | the caller sees                                  |
  * |--------------------|-----------------|--------------------------------------------------|
  * | drop-before-commit | no              | the connection ends, no answer                   |
  * | drop-after-commit  | yes             | the connection ends, no answer                   |
- * | hang               | after `delayMs` | the answer of the insert then, 10 s by default   |
+ * | hang               | after `delayMs` | the answer of the insert, after 10 s by default  |
  * | 500-after-commit   | yes             | 500                                              |
  * | 400                | no              | 400                                              |
  * | 429                | no              | 429, Retry-After: 1                              |
  * | 503                | no              | 503, Retry-After: 1                              |
- * | garbage            | yes             | a status line that is no HTTP                    |
+ * | garbage            | yes             | a status line that is not HTTP                   |
  * | half-response      | yes             | 200 and half a body, then the connection ends    |
  */
 const EFFECTS = {
@@ -30,7 +30,7 @@ const EFFECTS = {
 
 export interface Effect {
   readonly commits: boolean;
-  /** Null: whatever the insert answers. */
+  /** Null: the answer of the insert. */
   readonly reply: Reply | null;
 }
 
@@ -40,11 +40,11 @@ const HANG_DELAY_MS = 10_000;
 
 export interface Fault {
   readonly kind: FaultKind;
-  /** How likely it is to strike, 0 to 1. */
+  /** Probability of striking, 0 to 1. */
   readonly rate: number;
-  /** How many more payments it strikes; null: no end. */
+  /** How many more payments it strikes; null: no limit. */
   readonly count: number | null;
-  /** How long it waits before it does anything. */
+  /** Delay before it takes effect. */
   readonly delayMs: number;
 }
 
@@ -52,7 +52,7 @@ export function effectOf(fault: Fault): Effect {
   return EFFECTS[fault.kind];
 }
 
-/** Reads `{"kind", "rate"?, "count"?, "delayMs"?}`; 'none' is the kind that clears all; null: none of these. */
+/** Reads `{"kind", "rate"?, "count"?, "delayMs"?}`; kind 'none' clears all faults; null: invalid. */
 export function readFault(body: Readonly<Record<string, unknown>>): Fault | 'none' | null {
   const { kind, rate = 1, count = null } = body;
   const { delayMs = kind === 'hang' ? HANG_DELAY_MS : 0 } = body;
@@ -68,12 +68,12 @@ function isCount(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0x7fff_ffff;
 }
 
-/** The faults that are set, at most one of each kind; the one set first strikes first. */
+/** The active faults, at most one of each kind; the one set first has precedence. */
 export class Faults {
   readonly #random: () => number;
   readonly #byKind = new Map<FaultKind, Fault>();
 
-  /** `random` gives numbers from 0 up to 1. */
+  /** `random` returns numbers from 0 to 1, exclusive. */
   constructor(random: () => number) {
     this.#random = random;
   }
@@ -91,7 +91,7 @@ export class Faults {
     return [...this.#byKind.values()];
   }
 
-  /** The fault that strikes now, if any. */
+  /** The fault that strikes this payment; null: none. */
   draw(): Fault | null {
     if (this.#byKind.size === 0) return null;
     for (const fault of this.#byKind.values()) {

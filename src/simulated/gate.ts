@@ -1,4 +1,4 @@
-/** Lets `permitCount` calls run at once, and `queueLimit` more wait their turn, the oldest first. */
+/** Lets `permitCount` calls run at once, and queues up to `queueLimit` more, first come first served. */
 export class Gate {
   readonly #permitCount: number;
   readonly #queueLimit: number;
@@ -10,7 +10,7 @@ export class Gate {
     this.#queueLimit = queueLimit;
   }
 
-  /** Runs `call` now, or in its turn. False: there is no room, and it never runs. */
+  /** Runs `call` now, or queues it. False: the queue is full, so it never runs. */
   enter(call: () => void): boolean {
     if (this.#running < this.#permitCount) {
       this.#running++;
@@ -22,12 +22,12 @@ export class Gate {
     return true;
   }
 
-  /** Gives up the wait of `call`; one that runs already goes on. */
+  /** Removes `call` from the queue; does nothing if it is running. */
   giveUp(call: () => void): void {
     this.#waiting.delete(call);
   }
 
-  /** To be called once by each call that ran, at its end. */
+  /** Each call that ran must call this once, when it ends. */
   leave(): void {
     const [next] = this.#waiting;
     if (next === undefined) {

@@ -1,10 +1,10 @@
-/** What a page is told of simulated processors and the load that is sent to them. */
+/** The state of the simulated processors and of the load, for the dashboard. */
 export interface LabState {
   readonly processors: readonly {
     readonly name: string;
     readonly delayMs: number;
     readonly failing: boolean;
-    /** Every payment is committed, and its caller hears nothing. */
+    /** Every payment is committed, but its caller gets no answer. */
     readonly dropping: boolean;
   }[];
   readonly load: LoadFigures;
@@ -12,9 +12,9 @@ export interface LabState {
 
 export interface LoadFigures {
   readonly ratePerS: number;
-  /** Payments still to be posted. */
+  /** Payments still to be sent. */
   readonly remaining: number;
   readonly accepted: number;
-  /** Answered otherwise, or not at all; nothing is posted again. */
+  /** Answered with anything but 202, or not at all; nothing is retried. */
   readonly refused: number;
 }

@@ -17,7 +17,7 @@ export interface LabParts {
   readonly processors: ReadonlyMap<string, SimulatedProcessor>;
   readonly load: Load;
   readonly token: string;
-  /** Of the pages that may use it. */
+  /** Origins of the pages that may use it. */
   readonly origins: readonly string[];
 }
 
@@ -32,14 +32,14 @@ const RATE_LIMIT_PER_S = 1000;
 const SECONDS_LIMIT = 120;
 
 /**
- * Lets the dashboard break the processors that `npm start` plays, and send load, over a port of its own on loopback:
+ * Lets the dashboard break the simulated processors of `npm start`, and send load, over a loopback port of its own:
  *
- *     GET /                       what is set
+ *     GET /                       the current state
  *     PUT /processors/<name>      {"delayMs", "failing", "dropping"}
  *     PUT /load                   {"ratePerS", "seconds"}
  *
- * Each answers a `LabState`. A page of another site can't use it: it does not know the token, has no leave to send it
- * (CORS names only the gateway's own origins), and a name that was bound to this address is no `Host` of ours.
+ * Each answers a `LabState`. Pages of other sites cannot use it: they do not know the token, may not send it (CORS allows
+ * only the gateway's own origins), and cannot use DNS rebinding (`Host` is checked).
  */
 export async function serveLab(parts: LabParts): Promise<LabServed> {
   const app = createApp();
@@ -70,7 +70,7 @@ export async function serveLab(parts: LabParts): Promise<LabServed> {
     '/load',
     handle((body) => send(parts.load, body)),
   );
-  // A browser asks before it sends a token.
+  // CORS preflight.
   app.options('/*', (response, request) =>
     new Exchange(response).end('204 No Content', corsOf(request, parts.origins), null),
   );
@@ -114,7 +114,7 @@ function mayUse(request: HttpRequest, { token, origins }: LabParts): boolean {
   );
 }
 
-/** False when the body is none of ours: nothing is changed then. */
+/** False: the body is invalid, and nothing has changed. */
 function configure(
   processor: SimulatedProcessor | undefined,
   { delayMs, failing, dropping }: Readonly<Record<string, unknown>>,

@@ -3,11 +3,11 @@ import type { Clock } from '../core/clock.ts';
 import type { LoadFigures } from './lab-state.ts';
 
 export interface LoadParts {
-  /** Where payments are posted. */
+  /** Host of the gateway. */
   readonly host: string;
   readonly port: number;
   readonly clock: Clock;
-  /** Numbers from 0 up to 1. */
+  /** Numbers from 0 to 1, exclusive. */
   readonly random: () => number;
   readonly newId: () => string;
 }
@@ -16,10 +16,10 @@ const TICK_MS = 50;
 const LEAST_CENTS = 100;
 const SPAN_CENTS = 20_000;
 const CONNECTIONS = 32;
-/** Posts that wait for their answer; when as many do, the next ones wait for them. */
+/** Maximum number of posts in flight; further ones are delayed. */
 const IN_FLIGHT_LIMIT = 256;
 
-/** Posts payments at a rate, for a time, so that there is something to see. */
+/** Posts payments at a fixed rate for a while, to give the dashboard something to show. */
 export class Load {
   readonly #parts: LoadParts;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
@@ -44,7 +44,7 @@ export class Load {
     };
   }
 
-  /** Takes the place of what is being posted; a rate of 0 stops it. */
+  /** Starts a new load in place of the current one; a rate of 0 stops it. */
   start(ratePerS: number, seconds: number): void {
     this.#cancel();
     this.#ratePerS = ratePerS;

@@ -7,7 +7,7 @@ import { SimulatedProcessor } from './processor.ts';
 import { serve } from './server.ts';
 import { readSettings } from './settings.ts';
 
-/** Composition root: one simulated processor, from its environment, until it is asked to stop. */
+/** Composition root: runs one simulated processor, configured by its environment, until a stop signal. */
 async function main(): Promise<string | null> {
   const reading = readSettings(process.env);
   if (reading.kind === 'wrong') return reading.problem;
@@ -27,7 +27,7 @@ async function main(): Promise<string | null> {
   process.stdout.write(
     `Simulated processor ${name} listens on ${formatAddress(served.address)}, fee ${formatDecimal(fee)}.\n`,
   );
-  // Its books end with it or are in their file already, so there is nothing to wait for.
+  // Its books are in their file already, or end with it: there is nothing to wait for.
   onStopRequest(() => {
     served.close();
     process.exit(0);
@@ -36,7 +36,7 @@ async function main(): Promise<string | null> {
 }
 
 function complain(reason: string): void {
-  process.stderr.write(`The books cannot be written, so payments are answered 500: ${reason}.\n`);
+  process.stderr.write(`The books cannot be written, so payments are answered with 500: ${reason}.\n`);
 }
 
 const problem = await main();

@@ -5,11 +5,11 @@ import { effectOf, type Fault, Faults } from './fault.ts';
 import { Gate } from './gate.ts';
 import { answer, later, type Reply } from './reply.ts';
 
-/** Calls of `POST /payments` and `GET /payments/{id}`, together, that run at once, and that wait for one to end. */
+/** Calls of `POST /payments` and `GET /payments/{id}`, together, that run at once, and that wait in the queue. */
 const RUNNING_LIMIT = 800;
 const WAITING_LIMIT = 500;
 
-/** One health call in so many seconds, whoever makes it. Every 429 tells its caller to wait that long, too. */
+/** One health call is allowed per this many seconds, over all callers. Also the `Retry-After` of every 429. */
 const HEALTH_WINDOW_S = 5;
 
 const HEALTH_CALLS_KEPT = 1000;
@@ -21,11 +21,11 @@ const TOO_MANY = later(429, HEALTH_WINDOW_S);
 
 export interface SimulatedProcessorParts {
   readonly clock: Clock;
-  /** Numbers from 0 up to 1; only faults with a rate draw them. */
+  /** Numbers from 0 to 1, exclusive; used only by faults with a rate. */
   readonly random: () => number;
   readonly fee: Decimal;
   readonly token: string;
-  /** Those of an earlier life; empty ones in memory where none are given. */
+  /** Default: empty books in memory. */
   readonly books?: Books;
 }
 
@@ -35,20 +35,20 @@ export interface Condition {
   readonly faults: readonly string[];
 }
 
-/** Takes the reply to a call, once, perhaps before the call returns. */
+/** Receives the reply to a call, once, possibly before the call returns. */
 type Respond = (reply: Reply) => void;
 
-/** Tells the processor that its caller has left. */
+/** Tells the processor that its caller has disconnected. */
 type HangUp = () => void;
 
 /**
  * The contract of the contest's official processor, without sockets: state and rules.
  *
- * A payment waits for its turn (at most 800 run, 500 wait, others get 429), sleeps the injected delay, fails if told
- * to, and is inserted. A caller that hangs up gives up its turn if it still waits for it; nothing else stops.
+ * A payment waits for its turn (at most 800 run, 500 wait, others get 429), sleeps the injected delay, fails if
+ * configured to, and is inserted. A caller that disconnects loses its place in the queue; a running call continues.
  *
- * Where the official source and the published rules differ, this follows the rules: a health call over the budget
- * is answered 429 at once, while the source lets two of them wait for the next window.
+ * Where the official source and the published rules differ, this follows the rules: a health call over the limit is
+ * answered 429 at once, while the source lets two of them wait for the next window.
  */
 export class SimulatedProcessor {
   readonly #clock: Clock;
@@ -82,7 +82,7 @@ export class SimulatedProcessor {
     });
   }
 
-  /** `GET /payments/{id}`; the id in lower case. */
+  /** `GET /payments/{id}`; the id must be in lower case. */
   find(correlationId: string, respond: Respond): HangUp {
     return this.#admit(respond, (finish) => {
       const row = this.#books.find(correlationId);
@@ -105,7 +105,7 @@ export class SimulatedProcessor {
     return token === this.#token;
   }
 
-  /** `GET /admin/payments-summary`: both bounds, inclusive, or with one of them missing the whole table. */
+  /** `GET /admin/payments-summary`: both bounds are inclusive; if either is missing, sums everything. */
   summary(fromMs: number | null, toMs: number | null): Reply {
     const hasBoth = fromMs !== null && toMs !== null;
     const { count, amountCents } = hasBoth
@@ -125,14 +125,14 @@ export class SimulatedProcessor {
     return answer(204);
   }
 
-  /** For the payments that come from now on; the sleep of one that is here doesn't change. */
+  /** Applies to new payments; those that are sleeping already keep their delay. */
   configureDelay(delayMs: number): Reply {
     const was = this.#delayMs;
     this.#delayMs = delayMs;
     return answer(200, JSON.stringify({ config: 'delay', was, is: delayMs }));
   }
 
-  /** For every payment that has not ended its sleep yet. */
+  /** Applies to every payment that has not finished its delay yet. */
   configureFailure(failing: boolean): Reply {
     const was = this.#failing;
     this.#failing = failing;
@@ -144,26 +144,26 @@ export class SimulatedProcessor {
     return answer(200, '{"message":"All payments purged."}');
   }
 
-  /** Not in the official contract: sets a fault beside those of other kinds, or clears all. */
+  /** Not in the official contract: adds a fault, or clears all. */
   configureFault(fault: Fault | 'none'): Reply {
     if (fault === 'none') this.#faults.clear();
     else this.#faults.set(fault);
     return answer(200, JSON.stringify({ faults: this.#faults.list() }));
   }
 
-  /** How it is set now; for who plays it. */
+  /** The current configuration. */
   condition(): Condition {
     const faults = this.#faults.list().map(({ kind }) => kind);
     return { delayMs: this.#delayMs, failing: this.#failing, faults };
   }
 
-  /** Not in the official contract: payments in the order of their inserts, for auditors. */
+  /** Not in the official contract: payments in insertion order, for audits by tests. */
   list(offset: number, limit: number): Reply {
     const payments = this.#books.page(offset, limit);
     return answer(200, JSON.stringify({ total: this.#books.count, payments }));
   }
 
-  /** Not in the official contract: the last health calls, the oldest first. */
+  /** Not in the official contract: the latest health calls, oldest first. */
   healthCalls(): Reply {
     return answer(200, JSON.stringify(this.#healthCalls));
   }
@@ -178,7 +178,7 @@ export class SimulatedProcessor {
     return () => this.#gate.giveUp(call);
   }
 
-  /** At once when there is nothing to wait for: a timer would cost more than all the rest of a payment. */
+  /** Runs at once without a delay: a timer would cost more than the rest of a payment. */
   #after(delayMs: number, run: () => void): void {
     if (delayMs > 0) this.#clock.after(delayMs, run);
     else run();
@@ -204,7 +204,7 @@ interface HealthCall {
   readonly limited: boolean;
 }
 
-/** The time has no zone, and no zeros at the end of its fraction: so the official processor spells it. */
+/** Like the official processor, writes the time without a zone and without trailing zeros. */
 function rowJson({ correlationId, amountCents, requestedAtMs }: Row): string {
   const amount = formatDecimal({ units: BigInt(amountCents), scale: 2 });
   const requestedAt = new Date(requestedAtMs).toISOString().replace(/\.?0*Z$/, '');

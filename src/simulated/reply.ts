@@ -1,4 +1,4 @@
-/** What a simulated processor does with a call in the end. */
+/** How a simulated processor answers a call. */
 export type Reply =
   | {
       readonly kind: 'answer';
@@ -9,9 +9,9 @@ export type Reply =
     }
   /** The connection ends without an answer. */
   | { readonly kind: 'drop' }
-  /** Bytes that are no HTTP. */
+  /** Bytes that are not HTTP. */
   | { readonly kind: 'garbage' }
-  /** An answer whose body breaks off. */
+  /** An answer with an incomplete body. */
   | { readonly kind: 'half' };
 
 const PHRASES = {

@@ -3,22 +3,22 @@ import type { Row } from './books.ts';
 import { parseDecimal, roundToCents } from './decimal.ts';
 
 /**
- * Request bodies and bounds, read as the official processor reads them: names of members in any case, members that
- * are missing take their type's zero, numbers may stand in strings, times without a zone are UTC.
+ * Reads request bodies and bounds as the official processor does: member names in any case, zero values for missing
+ * members, numbers also in strings, times without a zone as UTC.
  */
 type Members = Readonly<Record<string, unknown>>;
 
-/** What a member that is missing means: the zeros of a UUID and of a date in the official one's language. */
+/** Defaults of missing members: the zero UUID and date of the official processor's language. */
 const ZERO_UUID = '00000000-0000-0000-0000-000000000000';
 const ZERO_TIME = '0001-01-01T00:00:00Z';
 
-/** Below this a double holds every amount in cents, and its product with 100 is off by far less than one. */
+/** Below this, a double represents every amount in cents, and its product with 100 is off by far less than one. */
 const PLAIN_AMOUNT_LIMIT = 1e9;
 
 const MOMENT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,16})?)?(Z|[+-]\d\d:\d\d)?)?$/;
 const BELOW_MILLISECOND = /\.\d{3}\d*[1-9]/;
 
-/** The members of a JSON object, or null. */
+/** The members of a JSON object; null: it is not one. */
 export function readObject(body: Uint8Array): Members | null {
   return parseObject(textOf(body));
 }
@@ -36,21 +36,21 @@ function parseObject(text: string): Members | null {
   }
 }
 
-/** The member called `name`, in that spelling or, failing that, in another case. */
+/** The member called `name`, or else one whose name differs only in case. */
 export function member(members: Members, name: string): unknown {
   if (Object.hasOwn(members, name)) return members[name];
   const lower = name.toLowerCase();
   return members[Object.keys(members).findLast((key) => key.toLowerCase() === lower) ?? name];
 }
 
-/** A whole number of 32 bits, also in a string; 0 when it is missing, null when it is anything else. */
+/** A 32-bit integer, also as a string; 0 if missing, null if invalid. */
 export function readInt32(value: unknown): number | null {
   if (value === undefined) return 0;
   const number = typeof value === 'string' && /^-?\d{1,10}$/.test(value) ? Number(value) : value;
   return typeof number === 'number' && Number.isInteger(number) && (number | 0) === number ? number : null;
 }
 
-/** The body of `POST /payments`, or null when the official processor would answer 400. */
+/** The body of `POST /payments`; null: the official processor would answer 400. */
 export function readPayment(body: Uint8Array): Row | null {
   const text = textOf(body);
   const members = parseObject(text);
@@ -80,7 +80,7 @@ function literalToCents(literal: string): number | null {
   return decimal === null ? null : roundToCents(decimal);
 }
 
-/** The digits of the amount as they came: a double may have lost some. */
+/** The amount as written, since a double may have lost digits. */
 function amountLiteral(text: string): string {
   const literals = new Map<unknown, string>();
   const root: unknown = JSON.parse(
@@ -93,7 +93,7 @@ function amountLiteral(text: string): string {
   return literals.get(root) ?? '';
 }
 
-/** Milliseconds since the epoch of an ISO 8601 time, rounded `down` or `up` to them; null when it is none. */
+/** An ISO 8601 time in milliseconds since the epoch, rounded `down` or `up`; null: invalid. */
 export function parseMoment(text: string, rounding: 'down' | 'up'): number | null {
   const match = MOMENT.exec(text);
   if (match === null) return null;

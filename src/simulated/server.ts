@@ -16,14 +16,14 @@ const UNAUTHORIZED = answer(401);
 export type Served =
   | {
       readonly kind: 'serving';
-      /** With its real port. */
+      /** With the actual port. */
       readonly address: Address;
-      /** Ends everything at once, calls in flight included. */
+      /** Closes everything at once, including calls in flight. */
       close(): void;
     }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** The simulated processor over HTTP, at every path of the official one and some for tests under /admin. */
+/** Serves the simulated processor over HTTP, with all paths of the official one, and some for tests under /admin. */
 export async function serve(processor: SimulatedProcessor, address: Address): Promise<Served> {
   const app = createApp();
   routePayments(app, processor);
@@ -96,7 +96,7 @@ function routeAdministration(app: WebApp, processor: SimulatedProcessor): void {
   });
 }
 
-/** None of these is in the official contract. */
+/** These are not in the official contract. */
 function routeTests(app: WebApp, processor: SimulatedProcessor): void {
   routePut(app, processor, '/admin/faults', (members) => {
     const fault = readFault(members);
@@ -140,7 +140,7 @@ function routeRest(app: WebApp): void {
   app.any('/*', (response) => send(new Exchange(response), answer(404)));
 }
 
-/** The official processor reads a body before it looks at the token. `read` answers what to do, or null. */
+/** Like the official processor, reads the body before checking the token. `read` returns the change; null: invalid. */
 function routePut(
   app: WebApp,
   processor: SimulatedProcessor,

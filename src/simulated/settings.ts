@@ -7,7 +7,7 @@ export interface Settings {
   readonly fee: Decimal;
   readonly token: string;
   readonly name: string;
-  /** Null: the books are in memory alone. */
+  /** Null: the books are kept in memory only. */
   readonly booksFile: string | null;
 }
 
@@ -20,10 +20,10 @@ export type SettingsReading =
  * | setting    | default        | allowed                       | about                                            |
  * |------------|----------------|-------------------------------|--------------------------------------------------|
  * | LISTEN     | 127.0.0.1:8001 | `host:port` or `unix:/path`   | where the processor listens                      |
- * | FEE        | 0.05           | a decimal from 0 to 1         | what it charges, as a part of the amount         |
+ * | FEE        | 0.05           | a decimal from 0 to 1         | the fee, as a fraction of the amount             |
  * | TOKEN      | 123            | 1 to 200 printable characters | the first `X-Rinha-Token`                        |
- * | NAME       | default        | letters, digits, `-`, `_`     | what it calls itself when it starts              |
- * | BOOKS_FILE |                | a path                        | keeps its books across restarts; none: in memory |
+ * | NAME       | default        | letters, digits, `-`, `_`     | its name in the line that it prints at start     |
+ * | BOOKS_FILE |                | a path                        | where its books are kept; none: in memory        |
  */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): SettingsReading {
   const {
@@ -37,7 +37,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   if (listen === null) return wrong('LISTEN', listenText, '`host:port` or `unix:/path`');
   const fee = /^\d(\.\d{1,6})?$/.test(feeText) && Number(feeText) <= 1 ? parseDecimal(feeText) : null;
   if (fee === null) return wrong('FEE', feeText, 'a decimal from 0 to 1 with at most six places');
-  // The value of a token is nobody's business on a terminal.
+  // A token must not appear in an error text.
   if (!/^[!-~]{1,200}$/.test(token)) return wrong('TOKEN', '…', '1 to 200 printable characters, no spaces');
   if (!/^[\w-]{1,64}$/.test(name)) return wrong('NAME', name, '1 to 64 letters, digits, `-` or `_`');
   const warnings = strayVariables(environment, ['LISTEN']);

@@ -8,10 +8,10 @@ export interface OpenTracerParts {
   readonly log: Log;
 }
 
-/** Carries traces on, and tells nobody of them. */
+/** Propagates traces to the processors, and exports no spans. */
 export const propagationOnlyTracer = new Tracer({ sink: null, ratio: 0, random: Math.random, nowUs });
 
-/** A thread's tracer. What tells a collector of spans is loaded only where there is one to tell. */
+/** The tracer of a thread. The exporter is loaded only if there is a collector. */
 export async function openTracer(
   tracing: Config['tracing'],
   { instanceId, log }: OpenTracerParts,
@@ -22,7 +22,7 @@ export async function openTracer(
   return new Tracer({ sink, ratio: tracing.ratio, random: Math.random, nowUs });
 }
 
-/** All threads of a machine agree on it as far as their starts were stamped by the same clock. */
+/** Monotonic within a thread; threads differ by how the system clock was set between their starts. */
 function nowUs(): number {
   return Math.floor((performance.timeOrigin + performance.now()) * 1000);
 }

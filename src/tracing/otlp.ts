@@ -2,57 +2,59 @@ import type { Agent } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { OutageLog } from '../core/outage-log.ts';
 import { errorReason } from '../core/reason.ts';
 import { clientOptions } from '../core/tls.ts';
 import { SPAN_KINDS, type SpanRecord, type SpanSink } from './tracer.ts';
 
 export interface OtlpExporterParts {
-  /** http or https, without a slash at its end; credentials in it go into an `Authorization` header. */
+  /** An http or https URL without a trailing slash. Credentials in it are sent as an `Authorization` header. */
   readonly otlpUrl: string;
-  /** Spans that wait, at most; more are dropped. */
+  /** The capacity of the queue; spans that do not fit are dropped. */
   readonly queueSpans: number;
-  /** How long spans are gathered. */
+  /** The longest time that a span waits for others before it is sent. */
   readonly intervalMs: number;
-  /** Wait for the collector's answer. */
+  /** The longest wait for the collector's answer. */
   readonly timeoutMs: number;
   readonly instanceId: string;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** In one request, so that it and its answer stay small. */
+/** The most spans in one request. */
 const BATCH_SPANS = 512;
-/** How long the end of a thread waits for the collector. */
+/** How long closing waits for the collector. */
 const CLOSE_TIMEOUT_MS = 1000;
 const ERROR_STATUS = 2;
 
 /**
- * Tells an OpenTelemetry collector of spans: OTLP over HTTP, in JSON. By hand, because a span of ours is a dozen fields,
- * and the official packages would take 13 MB of the image and 3 MB of the heap of every thread more than this file.
- *
- * Nothing waits for the collector: what it does not take is dropped, and each change between taken and dropped is
- * logged.
+ * Exports spans to an OpenTelemetry collector: OTLP over HTTP, in JSON. Payments never wait for the collector.
+ * docs/decisions/otlp-exporter.md says why this is not the official exporter.
  */
 export class OtlpExporter implements SpanSink {
   readonly #parts: OtlpExporterParts;
   readonly #collector: Collector;
+  readonly #outage: OutageLog;
   #queue: SpanRecord[] = [];
   #sending: Promise<void> | null = null;
   #cancelTimer: (() => void) | null = null;
   #closed = false;
-  /** Something was dropped, or is refused: said once, and once when it is over. */
-  #troubled = false;
   #droppedCount = 0;
 
   constructor(parts: OtlpExporterParts) {
     this.#parts = parts;
     this.#collector = new Collector(parts.otlpUrl, parts.clock);
+    this.#outage = new OutageLog({
+      log: parts.log,
+      began: 'spans cannot be exported',
+      ended: 'spans are exported again',
+    });
   }
 
   take(record: SpanRecord): void {
     if (this.#queue.length >= this.#parts.queueSpans) {
       this.#droppedCount++;
-      this.#outage('the queue is full');
+      this.#outage.failed('the queue is full');
       return;
     }
     this.#queue.push(record);
@@ -91,42 +93,32 @@ export class OtlpExporter implements SpanSink {
     });
   }
 
-  /** Batch after batch, until one has to be sent again. */
+  /** Sends batch after batch until the queue is empty or a batch is not accepted. */
   async #sendAll(): Promise<void> {
     while (this.#queue.length > 0) {
       const batch = this.#queue.slice(0, BATCH_SPANS);
       const reply = await this.#collector.post(encode(batch, this.#parts.instanceId), this.#parts.timeoutMs);
-      if (reply.kind === 'later') {
-        this.#outage(reply.reason);
-        return;
-      }
-      this.#queue.splice(0, batch.length);
-      if (reply.kind === 'taken') continue;
-      this.#droppedCount += batch.length;
-      this.#outage(reply.reason);
+      if (reply.kind !== 'later') this.#queue.splice(0, batch.length);
+      if (reply.kind === 'accepted') continue;
+      if (reply.kind === 'rejected') this.#droppedCount += batch.length;
+      this.#outage.failed(reply.reason);
       return;
     }
-    if (this.#troubled) this.#parts.log.info({ droppedCount: this.#droppedCount }, 'spans are taken again');
-    this.#troubled = false;
+    this.#outage.recovered({ droppedCount: this.#droppedCount });
     this.#droppedCount = 0;
-  }
-
-  #outage(reason: string): void {
-    if (!this.#troubled) this.#parts.log.warn({ reason }, 'spans are not taken');
-    this.#troubled = true;
   }
 }
 
-/** What became of a batch. `later`: the collector may take it yet. */
+/** The result of sending a batch. `later`: it is to be sent again. */
 type Reply =
-  | { readonly kind: 'taken' }
+  | { readonly kind: 'accepted' }
   | { readonly kind: 'later'; readonly reason: string }
-  | { readonly kind: 'never'; readonly reason: string };
+  | { readonly kind: 'rejected'; readonly reason: string };
 
-/** Statuses by which OTLP asks for another try. */
-const LATER = [429, 502, 503, 504];
+/** The statuses that OTLP defines as retryable. */
+const RETRYABLE = [429, 502, 503, 504];
 
-/** The other end: one connection, one request at a time. */
+/** The HTTP client: one connection, one request at a time. */
 class Collector {
   readonly #clock: Clock;
   readonly #url: URL;
@@ -137,14 +129,14 @@ class Collector {
   constructor(url: string, clock: Clock) {
     this.#clock = clock;
     this.#url = new URL(`${url}/v1/traces`);
-    // Imported by name, these modules would load Node's own undici as well: 6 MB that nobody needs here.
+    // Imported by name, these modules would also load Node's own undici, which takes 6 MB and is not used.
     this.#http = process.getBuiltinModule(this.#url.protocol === 'https:' ? 'node:https' : 'node:http');
     this.#agent = new this.#http.Agent({ keepAlive: true, maxSockets: 1 });
     const headers = { 'content-type': 'application/json' };
     this.#options = { ...clientOptions({}), method: 'POST', agent: this.#agent, headers };
   }
 
-  /** Resolves always, and within `timeoutMs`. */
+  /** Always resolves, within `timeoutMs`. */
   post(body: string, timeoutMs: number): Promise<Reply> {
     return new Promise((resolve) => {
       const request = this.#http.request(this.#url, this.#options, (response) => {
@@ -169,11 +161,11 @@ class Collector {
 }
 
 function replyOf(status: number): Reply {
-  if (status >= 200 && status <= 299) return { kind: 'taken' };
-  return { kind: LATER.includes(status) ? 'later' : 'never', reason: `HTTP ${status}` };
+  if (status >= 200 && status <= 299) return { kind: 'accepted' };
+  return { kind: RETRYABLE.includes(status) ? 'later' : 'rejected', reason: `HTTP ${status}` };
 }
 
-/** An `ExportTraceServiceRequest`, as OTLP writes it in JSON. */
+/** An `ExportTraceServiceRequest` in OTLP's JSON. */
 function encode(records: readonly SpanRecord[], instanceId: string): string {
   const resource = { 'service.name': 'dinossauro', 'service.instance.id': instanceId };
   const scopeSpans = [{ scope: { name: 'dinossauro' }, spans: records.map(encodeSpan) }];
@@ -190,7 +182,7 @@ function encodeSpan(record: SpanRecord): object {
     ...(parentSpanId === '' ? {} : { parentSpanId }),
     name,
     kind: SPAN_KINDS[kind],
-    // Nanoseconds are more than a JSON number holds.
+    // Strings, because nanoseconds since 1970 exceed the safe integers of JavaScript.
     startTimeUnixNano: `${startUs}000`,
     endTimeUnixNano: `${endUs}000`,
     attributes: encodeAttributes(attributes),

@@ -8,40 +8,40 @@ import {
   withSpanId,
 } from '../core/trace-context.ts';
 
-/** As OpenTelemetry numbers them. */
+/** The numbers that OTLP uses. */
 export const SPAN_KINDS = { internal: 1, server: 2, client: 3 } as const;
 export type SpanKind = keyof typeof SPAN_KINDS;
 
-/** What is told of a span when it has ended. Ids are lower-case hexadecimal digits, times µs since the Unix epoch. */
+/** An ended span, ready for export. Ids are lower-case hexadecimal digits, times are µs since the Unix epoch. */
 export interface SpanRecord {
   readonly traceId: string;
   readonly spanId: string;
-  /** Empty for the first span of a trace. */
+  /** Empty for the root span of a trace. */
   readonly parentSpanId: string;
   readonly name: string;
   readonly kind: SpanKind;
   readonly startUs: number;
   readonly endUs: number;
   readonly attributes: Readonly<Record<string, string | number>>;
-  /** Why what it tells of has failed; empty when it has not. */
+  /** The reason for a failure; empty if there was none. */
   readonly error: string;
 }
 
-/** Where ended spans of sampled traces go. */
+/** Receives the ended spans of sampled traces. */
 export interface SpanSink {
-  /** Never throws, never waits. */
+  /** Never throws and never blocks. */
   take(record: SpanRecord): void;
   close(): Promise<void>;
 }
 
 export interface TracerParts {
-  /** Null: traces are carried, and nothing is told of them. */
+  /** Null: traces are propagated, and no spans are exported. */
   readonly sink: SpanSink | null;
-  /** Of the posts without a trace, the share that begin one: 0 to 1. */
+  /** The share of requests without a `traceparent` that start a trace: 0 to 1. */
   readonly ratio: number;
-  /** Numbers in [0, 1). */
+  /** Returns numbers in [0, 1). */
   readonly random: () => number;
-  /** Microseconds since the Unix epoch, whole. */
+  /** Whole microseconds since the Unix epoch. */
   readonly nowUs: () => number;
 }
 
@@ -49,7 +49,7 @@ const SAMPLED = 1;
 const TRACE_ID_WORDS = 4;
 const SPAN_ID_WORDS = 2;
 
-/** One thread's part in the traces of its payments. */
+/** Creates the spans of one thread. */
 export class Tracer {
   readonly #parts: TracerParts;
 
@@ -58,8 +58,8 @@ export class Tracer {
   }
 
   /**
-   * The span of a request: in the trace that its `traceparent` names, or (where it names none) in a new one if it is
-   * drawn. Null, as a rule: there is no trace.
+   * The span of an incoming request. It continues the trace of a valid `traceparent`; without one, a share of `ratio`
+   * starts a new trace, and the others get null.
    */
   accept(traceparent: string, name: string): Span | null {
     const { ratio, random } = this.#parts;
@@ -70,18 +70,18 @@ export class Tracer {
     return new Span(this.#parts, trace, '', name, 'server');
   }
 
-  /** A span below the one that `parent` names. */
+  /** Starts a child of the span in `parent`. */
   begin(parent: Buffer, name: string, kind: SpanKind): Span {
     const trace = withSpanId(parent, this.#newId(SPAN_ID_WORDS));
     return new Span(this.#parts, trace, spanIdOf(parent), name, kind);
   }
 
-  /** Tells what there is still to tell, within about a second. */
+  /** Exports the remaining spans; takes about a second at most. */
   async close(): Promise<void> {
     await this.#parts.sink?.close();
   }
 
-  /** Eight hexadecimal digits a word. The first word is not zero, since no id may be. */
+  /** A word is eight hexadecimal digits. The first word is not zero, because an id of zeros is invalid. */
   #newId(wordCount: number): string {
     const { random } = this.#parts;
     let id = '';
@@ -93,9 +93,9 @@ export class Tracer {
   }
 }
 
-/** Something that takes time, within a trace. It is told of when it ends, if its trace is sampled. */
+/** A span that has started. When it ends it is exported, if its trace is sampled. */
 export class Span {
-  /** What those below it continue. */
+  /** The trace context that its children continue. */
   readonly trace: Buffer;
   readonly #parts: TracerParts;
   readonly #parentSpanId: string;
@@ -121,7 +121,7 @@ export class Span {
     this.#attributes[name] = value;
   }
 
-  /** Once. `error` says why it has failed; empty: it has not. */
+  /** Call it once. `error` is the reason for a failure, or empty. */
   end(error = ''): void {
     const { sink, nowUs } = this.#parts;
     if (sink === null || !isSampled(this.trace)) return;

@@ -102,9 +102,9 @@ test('each verdict has its exit code', () =>
     assert.is((await run({ to: '2025-07-14' })).code, 0);
   }));
 
-test('books that nobody keeps, wrong settings and a ledger that is away are told in a line each', () =>
+test('reports a missing ledger, invalid settings and an unavailable ledger in one line each', () =>
   inWorld(async ({ path, run }) => {
-    const line = `dinossauro: LEDGER_URL: there are no books in ${path}`;
+    const line = `dinossauro: LEDGER_URL: found no ledger in ${path}`;
     assert.equal(await run(), { code: 2, out: '', err: line, progress: '' });
     const wrong = await run({}, { AUDIT_RATE: '0', AUDIT_LIMIT: '0' });
     assert.is(wrong.code, 2);
@@ -115,7 +115,7 @@ test('books that nobody keeps, wrong settings and a ledger that is away are told
     assert.match((await run({ from: 'never' })).err, '`from` is not a valid ISO 8601 timestamp');
   }));
 
-test('an audit that lasts tells how far it is, unless a program reads', () =>
+test('a long audit reports progress, unless its output is JSON', () =>
   inWorld(async ({ processor, path, run }) => {
     await makeBooks(path);
     charge(processor, LONG_AGO_MS);
@@ -132,7 +132,7 @@ test('an audit that lasts tells how far it is, unless a program reads', () =>
     JSON.parse(asked.out);
   }));
 
-test('a gateway does it, if it is given the token', () =>
+test('a gateway audits on request, given the token', () =>
   inWorld(async ({ processor, environment, run }) => {
     const reading = readConfig(environment);
     if (reading.kind === 'wrong') throw new Error(reading.problems.join());
@@ -145,7 +145,7 @@ test('a gateway does it, if it is given the token', () =>
     charge(processor, LONG_AGO_MS);
     const differing = await run({ url, token: TOKEN, every: true });
     assert.is(differing.code, 1);
-    assert.match(differing.out, 'no payment of ours explains 1 payment of 19.90');
+    assert.match(differing.out, 'none of our payments explains 1 payment of 19.90');
     assert.is((await run({ url, token: TOKEN, from: '2025-07-16T00:00:00+00:00' })).code, 0);
     const refused = await run({ url });
     assert.is(refused.code, 2);

@@ -6,7 +6,7 @@ import type { Compared, Period } from '../../src/audit/period.ts';
 
 const END_MS = 100_000_000;
 
-/** Both sides as stamps of payments of one cent each. */
+/** Compares two sides, given as timestamps of payments of one cent each. */
 function compareWith(here: readonly number[], there: readonly number[], asked: Period[] = []) {
   const totals = (stamps: readonly number[], { fromMs, toMs }: Period) => {
     const count = stamps.filter((ms) => ms >= fromMs && ms <= toMs).length;
@@ -20,7 +20,7 @@ function compareWith(here: readonly number[], there: readonly number[], asked: P
 
 const stamps = fc.uniqueArray(fc.integer({ min: 0, max: END_MS }), { maxLength: 40 });
 
-test('every stamp that only one side has is within a period that differs, or cancelled out in one', () =>
+test('every payment of only one side is in a period that differs, or cancels out in one', () =>
   fc.assert(
     fc.asyncProperty(stamps, stamps, async (here, there) => {
       const compare = compareWith(here, there);
@@ -30,7 +30,7 @@ test('every stamp that only one side has is within a period that differs, or can
         const { here: ours, there: theirs } = await compare(period);
         assert.is.not(ours.count, theirs?.count);
         assert.ok(period.fromMs <= period.toMs);
-        assert.ok(index === 0 || period.fromMs > (found[index - 1]?.toMs ?? 0), 'in order, and apart');
+        assert.ok(index === 0 || period.fromMs > (found[index - 1]?.toMs ?? 0), 'in order, without overlap');
       }
       const surplus = found.reduce((sum, each) => sum + each.here.count - (each.there?.count ?? 0), 0);
       assert.is(surplus, here.length - there.length);
@@ -38,7 +38,7 @@ test('every stamp that only one side has is within a period that differs, or can
     { numRuns: 200, seed: 2025 },
   ));
 
-test('one difference among many payments is found in a short period, by few questions', async () => {
+test('finds one difference among many payments, with few comparisons', async () => {
   const here = Array.from({ length: 50_000 }, (_, index) => index * 2000);
   const there = here.filter((ms) => ms !== 31_416_000);
   const asked: Period[] = [];
@@ -51,7 +51,7 @@ test('one difference among many payments is found in a short period, by few ques
   assert.ok(asked.length < 50);
 });
 
-test('differences everywhere end in a bounded number of periods that cover them', async () => {
+test('finds a bounded number of periods when everything differs', async () => {
   const here = Array.from({ length: 1000 }, (_, index) => index * 100_000);
   const compare = compareWith(here, []);
   const found = await narrow(await compared([{ fromMs: 0, toMs: END_MS }], compare), compare);
@@ -62,7 +62,7 @@ test('differences everywhere end in a bounded number of periods that cover them'
   );
 });
 
-test('pieces cover the whole without a gap, and the edges without payments are pieces of their own', () =>
+test('pieces cover the period without gaps, and have the empty edges as pieces of their own', () =>
   fc.assert(
     fc.asyncProperty(stamps, async (here) => {
       const compare = compareWith(here, []);

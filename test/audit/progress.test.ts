@@ -13,7 +13,7 @@ function start(isTerminal: boolean) {
   return { clock, written, line };
 }
 
-test('an audit that is soon over says nothing', () => {
+test('a short audit reports no progress', () => {
   for (const isTerminal of [true, false]) {
     const { clock, written, line } = start(isTerminal);
     clock.pass(1999);
@@ -24,7 +24,7 @@ test('an audit that is soon over says nothing', () => {
   }
 });
 
-test('on a terminal one line is written over and over, and taken away', () => {
+test('on a terminal it updates one line, and clears it at the end', () => {
   const { clock, written, line } = start(true);
   clock.pass(2000);
   line.update({ phase: 'lookups', done: 12, of: 737 });
@@ -37,7 +37,7 @@ test('on a terminal one line is written over and over, and taken away', () => {
   ]);
 });
 
-test('elsewhere it is a line now and then', () => {
+test('elsewhere it writes a line every ten seconds', () => {
   const { clock, written, line } = start(false);
   line.update({ phase: 'books', done: 3400, of: null });
   clock.pass(2000);
@@ -46,8 +46,8 @@ test('elsewhere it is a line now and then', () => {
   line.stop();
   assert.equal(written, [
     'audit: reading our books, payments read: 3400 (2 s)\n',
-    'audit: looking once more at what differs: 0 of 9 (12 s)\n',
-    'audit: looking once more at what differs: 0 of 9 (22 s)\n',
+    'audit: checking differences again: 0 of 9 (12 s)\n',
+    'audit: checking differences again: 0 of 9 (22 s)\n',
   ]);
 });
 

@@ -14,7 +14,7 @@ import { must } from '../ledger/samples.ts';
 export const NAMES = ['default', 'fallback'] as const;
 export const NOW_MS = Date.UTC(2025, 6, 15, 12);
 const SETTLES_WITHIN_MS = 50_000;
-/** Longer ago than a settlement may be late. */
+/** Too long ago for a settlement to be pending. */
 export const LONG_AGO_MS = NOW_MS - 600_000;
 const TOKEN = 'a-token';
 const PRICE_CENTS = 1990;
@@ -34,7 +34,7 @@ export interface SiteOptions {
   readonly paymentLimit?: number;
 }
 
-/** Two simulated processors behind HTTP, and books that a test fills as it likes; time stands still. */
+/** Two simulated processors behind HTTP, and books that the test fills; time stands still. */
 export class Site {
   readonly ledger: Ledger;
   readonly processors: readonly SimulatedProcessor[];
@@ -42,10 +42,10 @@ export class Site {
   readonly #clients: readonly HttpProcessor[];
   readonly #options: SiteOptions;
   #owner = 0;
-  /** What the audit has told of how far it is. */
+  /** The progress reported by the audit. */
   readonly progress: AuditProgress[] = [];
   #slept: number[] = [];
-  /** Called when the auditor sleeps, with how long it means to. */
+  /** Called with the duration when the auditor sleeps. */
   onSleep: (delayMs: number) => void = () => {};
 
   static async run(
@@ -97,12 +97,12 @@ export class Site {
     });
   }
 
-  /** How long the auditor meant to sleep, each time. */
+  /** The durations for which the auditor slept. */
   get slept(): readonly number[] {
     return this.#slept;
   }
 
-  /** Sent, and nothing heard. */
+  /** Sent, without an answer. */
   async claim(number: number, planted: Planted = {}): Promise<void> {
     const { processor = 0, amountCents = PRICE_CENTS, requestedAtMs = LONG_AGO_MS + number } = planted;
     const claim = {
@@ -120,7 +120,7 @@ export class Site {
     await must(this.ledger.commit(this.#owner, [{ ...settled, processor, amountCents, requestedAtMs }], []));
   }
 
-  /** Known, never sent. */
+  /** Accepted, never sent. */
   async reserve(number: number): Promise<void> {
     const payment = { correlationId: idOf(number), amountCents: PRICE_CENTS, acceptedAtMs: LONG_AGO_MS };
     await must(this.ledger.commit(this.#owner, [], [{ ...payment, processor: null, requestedAtMs: 0 }]));
@@ -133,20 +133,20 @@ export class Site {
     await must(this.ledger.commit(this.#owner, [{ ...settlement, ...rest }], []));
   }
 
-  /** What a processor charges, whatever our books say. */
+  /** Charges a payment at a processor, whatever our books say. */
   charge(number: number, planted: Planted = {}): void {
     const { processor = 0, amountCents = PRICE_CENTS, requestedAtMs = LONG_AGO_MS + number } = planted;
     this.processors[processor]?.pay({ correlationId: idOf(number), amountCents, requestedAtMs }, () => {});
   }
 
-  /** As it should be: claimed, charged, settled. */
+  /** The normal case: claimed, charged, settled. */
   async pay(number: number, planted: Planted = {}): Promise<void> {
     await this.claim(number, planted);
     this.charge(number, planted);
     await this.settle(number, planted);
   }
 
-  /** Nobody answers there any more. */
+  /** Stops a processor. */
   silence(processor: 0 | 1): void {
     this.#served[processor]?.close();
   }

@@ -25,7 +25,7 @@ const AGREES: AuditReport = {
   problems: [],
 };
 
-test('books that agree take four lines', () => {
+test('four lines for books that agree', () => {
   assert.equal(reportLines(AGREES, false), [
     'AGREES: the books are the same on both sides',
     '  from the beginning to 2025-07-15T12:00:00.000Z',
@@ -34,7 +34,7 @@ test('books that agree take four lines', () => {
   ]);
 });
 
-test('what differs is said with both sides, and what is not known at the end', () => {
+test('shows differences with both sides, and at the end why it is incomplete', () => {
   const stamp = '2025-07-15T11:50:15.625Z';
   const here = {
     status: 'settled',
@@ -100,29 +100,29 @@ test('what differs is said with both sides, and what is not known at the end', (
       { kind: 'only-there', state: 'wrong', processors: [], count: 4, amountCents: 7960 },
     ],
     lookedUpCount: 9,
-    problems: ['The totals of `fallback` are unread.'],
+    problems: ['The totals of `fallback` could not be read.'],
   };
   const lines = reportLines(report, false);
   assert.equal(lines, [
     'DIFFERS: something is wrong',
     '  from 2025-07-15T00:00:00.000Z to 2025-07-16T00:00:00.000Z',
     '  default: 31 payments of 616.90 here, 30 payments of 600.00 there',
-    `    ${stamp} to ${stamp}: 3 payments of 59.70 here, 2 payments of 42.80 there; our payments are 2 payments of 39.80; no payment of ours explains -1 payments of -16.90 (wrong)`,
-    '  fallback: 0 payments of 0.00 here, unread there',
+    `    ${stamp} to ${stamp}: 3 payments of 59.70 here, 2 payments of 42.80 there; our payments add up to 2 payments of 39.80; none of our payments explains -1 payments of -16.90 (wrong)`,
+    '  fallback: 0 payments of 0.00 here, not readable there',
     '  charged-twice (wrong) at default and fallback: 1 payment of 19.90',
     '    an-id: CHARGED TWICE.',
-    `      here settled at default, 19.90 for ${stamp}; at default 19.90 for ${stamp}; at fallback 19.90 for ${stamp}`,
+    `      here settled at default, 19.90 at ${stamp}; held by default, 19.90 at ${stamp}; held by fallback, 19.90 at ${stamp}`,
     '  only-there (wrong): 4 payments of 79.60',
     '    another: Because.',
-    '      here accepted, 19.90; there nothing',
+    '      here accepted, 19.90; nothing there',
     '    and 3 more',
-    '  --all lists each of them, and --json has them for programs',
-    '  not known: The totals of `fallback` are unread.',
+    '  use --all to list every one, or --json for programs',
+    '  incomplete: The totals of `fallback` could not be read.',
     '  9 payments looked up, 1.8 s',
   ]);
 });
 
-/** Books of a deployment whose processor has lost everything: so many payments in so many periods. */
+/** The report on a processor that has lost all of `count` payments, each in a period of its own. */
 function lost(count: number): AuditReport {
   const stampAt = (index: number) => new Date(Date.UTC(2025, 6, 15) + index).toISOString();
   const all = { count, amountCents: count * 1990 };
@@ -168,7 +168,7 @@ function lost(count: number): AuditReport {
   };
 }
 
-test('what is alike is gathered, with its sum and the first few', () => {
+test('sums up similar differences, with the first few', () => {
   assert.equal(reportLines(lost(737), false), [
     'DIFFERS: something is wrong',
     '  from the beginning to 2025-07-15T12:00:00.000Z',
@@ -177,20 +177,20 @@ test('what is alike is gathered, with its sum and the first few', () => {
     '  only-here (wrong) at default: 737 payments of 14666.30',
     ...[0, 1, 2].flatMap((index) => [
       `    id-${index}: Gone.`,
-      `      here settled at default, 19.90 for 2025-07-15T00:00:00.00${index}Z; there nothing`,
+      `      here settled at default, 19.90 at 2025-07-15T00:00:00.00${index}Z; nothing there`,
     ]),
     '    and 734 more',
-    '  --all lists each of them, and --json has them for programs',
+    '  use --all to list every one, or --json for programs',
     '  737 payments looked up, 1.8 s',
   ]);
 });
 
-test('three of a kind are listed, and all are where they are asked for', () => {
+test('lists up to three of a kind, and all on request', () => {
   assert.not.match(reportLines(lost(3), false).join('\n'), /more|--all|periods/);
   const lines = reportLines(lost(737), true);
   assert.is(lines.length, 3 + 737 + 1 + 2 * 737 + 1);
   const bounded = { ...lost(737), differences: lost(200).differences };
-  assert.ok(reportLines(bounded, true).includes('    and 537 more, which the report leaves out'));
+  assert.ok(reportLines(bounded, true).includes('    and 537 more, not included in the report'));
 });
 
 test.run();

@@ -10,7 +10,7 @@ import { ProcessorAdmin } from '../system/processor-admin.ts';
 import { Audit, type Breach, healthBreaches, type Said, type Site } from './audit.ts';
 import type { Paid, Post } from './clients.ts';
 
-/** What one payment became: what each processor charged for it, and what the gateway says of it. */
+/** The fate of a payment: its charges at each processor, and what the gateway reports. */
 interface Fate {
   readonly posts: readonly Partial<Post>[];
   readonly charged?: readonly [(number | undefined)?, number?];
@@ -22,7 +22,7 @@ const START_MS = Date.UTC(2026, 0, 1);
 const QUIET_MS = 50;
 const WINDOWS = 5;
 
-/** Breaches of a gateway and two processors that tell of these fates, without the ids. */
+/** The breaches found for a gateway and two processors that report these fates, without ids. */
 async function breachesOf(fates: readonly Fate[], forgets = 0): Promise<Breach[]> {
   const paid = fates.map(
     ({ posts }, index): Paid => ({ correlationId: idOf(index), posts: posts.map(whole) }),
@@ -73,7 +73,7 @@ async function breachesOf(fates: readonly Fate[], forgets = 0): Promise<Breach[]
   }
 }
 
-/** Answers every path with JSON, or 404 where there is none, as a gateway does. */
+/** Like a gateway, answers known paths with JSON and others with 404. */
 async function serve(answer: (path: string) => unknown): Promise<{ url: string; server: Server }> {
   const server = createServer((request, response) => {
     const body = answer(request.url ?? '');
@@ -118,7 +118,7 @@ function finds(what: string, promise: Breach['promise'], fate: Fate, forgets = 0
   });
 }
 
-test('nothing is wrong with what was charged once, was set aside, was refused or never came', async () => {
+test('a payment charged once, rejected, refused or never received is no breach', async () => {
   const fates: Fate[] = [
     { posts: [{}], charged: [100] },
     { posts: [{ status: 0 }, { status: 503 }, {}], charged: [undefined, 100] },
@@ -135,29 +135,29 @@ test('nothing is wrong with what was charged once, was set aside, was refused or
   assert.equal(await breachesOf(fates), []);
 });
 
-finds('accepted, and not known', 'lost', { posts: [{}] });
-finds('accepted, and under way for ever', 'lost', { posts: [{}], said: { status: 'dispatched' } });
-finds('not accepted, and under way for ever', 'lost', {
+finds('accepted but unknown', 'lost', { posts: [{}] });
+finds('accepted but never finished', 'lost', { posts: [{}], said: { status: 'dispatched' } });
+finds('not accepted and never finished', 'lost', {
   posts: [{ status: 0 }],
   said: { status: 'accepted' },
 });
-finds('set aside, and no processor has refused it', 'lost', { posts: [{}], said: { status: 'rejected' } });
+finds('rejected although no processor rejected it', 'lost', { posts: [{}], said: { status: 'rejected' } });
 finds('charged by both processors', 'twice', { posts: [{}], charged: [100, 100] });
-finds('charged, and not in the summary', 'window', { posts: [{}], charged: [100] }, 1);
-finds('charged with an amount that nobody posted', 'idempotence', { posts: [{}], charged: [101] });
-finds('charged with the amount that was refused', 'idempotence', {
+finds('charged but not in the summary', 'window', { posts: [{}], charged: [100] }, 1);
+finds('charged with an amount that was not posted', 'idempotence', { posts: [{}], charged: [101] });
+finds('charged with a refused amount', 'idempotence', {
   posts: [{}, { amountCents: 200, status: 409 }],
   charged: [200],
 });
-finds('two amounts were accepted, and nothing is said of one', 'idempotence', {
+finds('two amounts were accepted but one is not reported', 'idempotence', {
   posts: [{}, { amountCents: 200 }],
   charged: [100],
   said: { status: 'settled', amount: 1 },
 });
-finds('an answer that nobody may get', 'idempotence', { posts: [{ status: 500 }, {}], charged: [100] });
+finds('a status that no client may get', 'idempotence', { posts: [{ status: 500 }, {}], charged: [100] });
 finds('refused as a conflict with itself', 'idempotence', { posts: [{ status: 409 }, {}], charged: [100] });
 
-test('health: calls that come too close together', async () => {
+test('health calls too close together', async () => {
   const { url, server } = await serve(() => [
     { receivedAtMs: START_MS, limited: false },
     { receivedAtMs: START_MS + 5_000, limited: false },
@@ -167,7 +167,7 @@ test('health: calls that come too close together', async () => {
   const breaches = await healthBreaches({ gateways: [], processors, books: new Books([], processors) });
   assert.equal(
     breaches.map(({ text }) => text),
-    ['health of default asked after 4999 ms'],
+    ['health call to default after only 4999 ms'],
   );
   server.close();
 });

@@ -6,22 +6,22 @@ import type { Charge, ProcessorAdmin } from '../system/processor-admin.ts';
 import { until } from '../system/until.ts';
 import type { Paid, Post } from './clients.ts';
 
-/** A promise that was broken. */
+/** A broken promise. */
 export interface Breach {
   readonly promise: 'lost' | 'twice' | 'window' | 'health' | 'idempotence' | 'bounds';
   readonly text: string;
-  /** Of the payment that it is about, if it is about one. */
+  /** The id of the payment concerned, if any. */
   readonly correlationId?: string;
 }
 
-/** What is audited. */
+/** The deployment to audit. */
 export interface Site {
   readonly gateways: readonly { readonly url: string }[];
   readonly processors: readonly ProcessorAdmin[];
   readonly books: Books;
 }
 
-/** What `GET /payments/{id}` says. */
+/** The answer of `GET /payments/{id}`. */
 export interface Said {
   readonly status: string;
   readonly amount?: number;
@@ -30,11 +30,11 @@ export interface Said {
 }
 
 const UNKNOWN: Said = { status: 'unknown' };
-/** Of what is looked up one by one, so many at once. */
+/** Concurrent look-ups. */
 const TOGETHER = 32;
 const ANSWERS = [202, 503, 0];
 
-/** Compares what was posted in one round with what the processors have charged since it began. */
+/** Compares the posts of a round with the processors' charges since its start. */
 export class Audit {
   readonly #site: Site;
   readonly #paid: readonly Paid[];
@@ -53,27 +53,27 @@ export class Audit {
     return this.#charged.size;
   }
 
-  /** Accepted, and refused for good by a processor. */
+  /** Accepted, then rejected by a processor. */
   get rejectedCount(): number {
     return this.#rejectedCount;
   }
 
-  /** Resolves when nothing is under way any more: all that was accepted is charged or set aside, and in the books. */
+  /** Resolves when every accepted payment is charged or rejected, and in the ledger. */
   async untilQuiet(deadlineMs: number): Promise<Breach[]> {
     let last: Breach[] = [];
     const look = async () => {
       last = await this.#unfinished();
       return last.length === 0;
     };
-    await until('all is settled', deadlineMs, look).catch((error: Error) => {
+    await until('every payment is settled', deadlineMs, look).catch((error: Error) => {
       if (last.length === 0) throw error;
     });
     return last;
   }
 
-  /** Everything that is wrong once all is quiet. */
+  /** All breaches, once the deployment is idle. */
   async breaches(fromMs: number, windowCount: number, random: Random): Promise<Breach[]> {
-    // Charges that were made since all was quiet, behind the back of the gateway, count too.
+    // Charges made since then, unknown to the gateway, count too.
     const unfinished = await this.#unfinished();
     if (unfinished.length > 0) return unfinished;
     const window = { fromMs, toMs: Date.now() };
@@ -103,7 +103,7 @@ export class Audit {
     return (await books.differences()).map((text) => ({ promise: 'window', text }));
   }
 
-  /** What was not charged must be set aside everywhere, or never have been accepted. */
+  /** A payment that was not charged must be rejected everywhere, or never have been accepted. */
   async #unchargedBreaches(paid: Paid): Promise<Breach[]> {
     const { correlationId } = paid;
     const isAccepted = paid.posts.some(({ status }) => status === 202);
@@ -111,7 +111,7 @@ export class Audit {
     if (isAccepted && said.every(isRejected)) this.#rejectedCount++;
     return said.flatMap((of, index): Breach[] => {
       if (isRejected(of) || (of.status === 'absent' && !isAccepted)) return [];
-      const text = `not charged, and ${of.status} at instance ${index + 1}`;
+      const text = `not charged but ${of.status} at instance ${index + 1}`;
       return [{ promise: 'lost', correlationId, text }];
     });
   }
@@ -125,12 +125,16 @@ export class Audit {
       const posts = posted.get(correlationId)?.posts ?? [];
       const same = posts.filter((post) => post.amountCents === amountCents);
       if (same.length === 0)
-        breaches.push({ promise: 'idempotence', correlationId, text: `charged ${amountCents}, not posted` });
+        breaches.push({
+          promise: 'idempotence',
+          correlationId,
+          text: `charged ${amountCents} cents, which were not posted`,
+        });
       else if (same.every(({ status, to }) => status === 409 && to !== 'nginx'))
         breaches.push({
           promise: 'idempotence',
           correlationId,
-          text: `charged ${amountCents}, which was refused`,
+          text: `charged ${amountCents} cents, which were refused`,
         });
     }
     for (const [correlationId, count] of times)
@@ -138,7 +142,7 @@ export class Audit {
     return breaches;
   }
 
-  /** Where two amounts of one id were accepted, one was charged, and every instance tells of the other. */
+  /** If two amounts of one id were accepted, one is charged, and every instance reports the other. */
   async #conflictBreaches(): Promise<Breach[]> {
     const breaches: Breach[] = [];
     for (const { correlationId, posts } of this.#paid) {
@@ -147,7 +151,7 @@ export class Audit {
       for (const { status, amount = 0, conflictingAmount = 0 } of await this.#saidOf(correlationId)) {
         const told = [amount, conflictingAmount].map((decimal) => Math.round(decimal * 100));
         if (told.every((cents) => accepted.has(cents)) && told[0] !== told[1]) continue;
-        const text = `${[...accepted].join(' and ')} were accepted, and it is ${status} with ${told.join(' and ')}`;
+        const text = `${[...accepted].join(' and ')} cents were accepted, but it is ${status} with ${told.join(' and ')}`;
         breaches.push({ promise: 'idempotence', correlationId, text });
       }
     }
@@ -169,7 +173,7 @@ function isRejected({ status, reason = '' }: Said): boolean {
   return status === 'rejected' && reason.startsWith('HTTP 400');
 }
 
-/** Answers that no client may get, whatever happens behind them. */
+/** Statuses that no client may get, whatever happens. */
 function answerBreaches({ correlationId, posts }: Paid): Breach[] {
   const isConflict = (post: Post) => posts.some(({ amountCents }) => amountCents !== post.amountCents);
   return posts.flatMap((post): Breach[] => {
@@ -179,7 +183,7 @@ function answerBreaches({ correlationId, posts }: Paid): Breach[] {
   });
 }
 
-/** Health calls of the whole run that came too close together. */
+/** Health calls of the whole run that were too close together. */
 export async function healthBreaches({ processors }: Site): Promise<Breach[]> {
   const calls = await Promise.all(processors.map((processor) => processor.healthCalls()));
   return calls.flatMap((of, index) =>

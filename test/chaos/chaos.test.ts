@@ -3,14 +3,14 @@ import * as assert from 'uvu/assert';
 import { Random } from '../sim/random.ts';
 import { run } from './run.ts';
 
-/** One round: half a minute with what comes before and after it. */
+/** One round, about half a minute with start and check. */
 const DURATION_MS = 1;
 const ROUND_MS = 12_000;
-/** By which instances and Redis are killed, a disk is full, and processors and roads misbehave. */
+/** Seeds in which instances and Redis are killed, a disk fills up, and processors and links fail. */
 const SEED = 16;
 
 for (const ledger of ['redis', 'lmdb'] as const) {
-  test(`every promise holds while things break: ${ledger}`, async () => {
+  test(`every promise holds under faults: ${ledger}`, async () => {
     const said: string[] = [];
     const tally = await run({
       ledger,

@@ -4,7 +4,7 @@ import { exchangeKept } from '../contract/kept.ts';
 import type { Random } from '../sim/random.ts';
 import { pause } from '../system/until.ts';
 
-/** Where a client may post to: nginx, or an instance. */
+/** Where a client posts to: nginx or an instance. */
 export interface Entrance {
   readonly name: string;
   readonly url: string;
@@ -13,12 +13,12 @@ export interface Entrance {
 /**
  * | manner  | what the client does                                                          |
  * |---------|-------------------------------------------------------------------------------|
- * | plain   | posts once, and again until it has an answer                                  |
- * | twice   | posts again a little later, to another entrance                               |
- * | amount  | posts again a little later, to another entrance, with another amount          |
- * | half    | leaves in the middle of the body                                              |
- * | leaves  | posts, and leaves before the answer                                           |
- * | drips   | posts byte by byte, the first line in one piece                               |
+ * | plain   | posts, and repeats until it gets an answer                                    |
+ * | twice   | posts again a little later, to another address                                |
+ * | amount  | posts another amount a little later, to another address                       |
+ * | half    | disconnects in the middle of the body                                         |
+ * | leaves  | posts, and disconnects before the answer                                      |
+ * | drips   | posts byte by byte, except the request line                                   |
  */
 type Manner = 'plain' | 'twice' | 'amount' | 'half' | 'leaves' | 'drips';
 
@@ -27,7 +27,7 @@ export interface Post {
   readonly to: string;
   readonly amountCents: number;
   readonly manner: Manner;
-  /** 0: no answer came. */
+  /** 0 if there was no answer. */
   status: number;
 }
 
@@ -51,9 +51,9 @@ const INSIST_MS = 30_000;
 const DRIP_MS = 3;
 const CONNECTIONS = 64;
 
-/** People who want to pay, some of them clumsy, some hostile. */
+/** Clients that post payments; some are clumsy, some hostile. */
 export class Clients {
-  /** Everything that was posted, in whatever manner. */
+  /** All posts, in every manner. */
   readonly paid: Paid[] = [];
   readonly #plan: ClientsPlan;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
@@ -62,7 +62,7 @@ export class Clients {
     this.#plan = plan;
   }
 
-  /** Resolves when each has its answer, or has given up. */
+  /** Resolves when every client has its answer or has given up. */
   async run(): Promise<void> {
     const { durationMs, ratePerS } = this.#plan;
     const startMs = performance.now();
@@ -114,7 +114,7 @@ export class Clients {
     }
   }
 
-  /** Once, over a bare socket. Never rejects. */
+  /** Posts once over a raw socket. Never rejects. */
   async #oddly(paid: Paid, amountCents: number, manner: 'half' | 'leaves' | 'drips'): Promise<void> {
     const { entrance, post } = this.#newPost(paid, amountCents, manner);
     const { hostname, port, host } = new URL(entrance.url);
@@ -152,13 +152,13 @@ export class Clients {
   }
 }
 
-/** Nine in ten are plain. */
+/** Nine in ten clients are plain. */
 function mannerOf(random: Random): Manner {
   if (random.chance(0.9)) return 'plain';
   return random.pick(['twice', 'twice', 'amount', 'half', 'leaves', 'drips']);
 }
 
-/** uWebSockets.js answers 505 to a first line that is torn within its ` HTTP/1.1`; nginx never hands on such a one. */
+/** uWebSockets.js answers 505 if a request line is split within ` HTTP/1.1`; nginx never forwards one like that. */
 function drops(request: string): string[] {
   const start = request.indexOf('\r\n') + 2;
   return [request.slice(0, start), ...request.slice(start)];

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 const SIZE = '8m';
 const PIECE = Buffer.alloc(4096);
 
-/** A small file system in memory, which can be filled to its last byte. Only root can mount one. */
+/** A small in-memory file system that can be filled completely. Only root can mount one. */
 export class Disk {
   static readonly isPossible = process.platform === 'linux' && process.getuid?.() === 0;
 
@@ -17,7 +17,7 @@ export class Disk {
     this.#filler = join(directory, 'filler');
   }
 
-  /** At `directory`, which is made. */
+  /** Mounts it at `directory`, which is created. */
   static mount(directory: string): Disk {
     mkdirSync(directory);
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE},mode=0755`, 'tmpfs', directory]);
@@ -39,7 +39,7 @@ export class Disk {
     rmSync(this.#filler, { force: true });
   }
 
-  /** Whoever still has files open in it keeps them. */
+  /** Processes keep the files they have open in it. */
   unmount(): void {
     execFileSync('umount', ['--lazy', this.directory]);
   }

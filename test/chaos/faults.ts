@@ -3,13 +3,13 @@ import { pause, until } from '../system/until.ts';
 import type { Lab, LedgerKind } from './lab.ts';
 import type { Road, Weather } from './road.ts';
 
-/** A fault as it was drawn: what it will do, and to whom. */
+/** A drawn fault: what it does, and to what. */
 export interface Fault {
   readonly name: string;
-  /** What it happens to. Faults that have one in common follow each other. */
+  /** What it affects. Faults with a common target happen one after another. */
   readonly targets: readonly string[];
   readonly text: string;
-  /** From its beginning to its end. */
+  /** Resolves when the fault has ended. */
   strike(lab: Lab): Promise<void>;
 }
 
@@ -17,16 +17,16 @@ type Drawn = Omit<Fault, 'name'>;
 
 interface Kind {
   readonly name: string;
-  /** Only where the books are there; none given: everywhere. */
+  /** Only with this ledger; undefined: with any. */
   readonly ledger?: LedgerKind;
-  /** Only where disks can be filled. */
+  /** Only if disks can be filled. */
   readonly needsDisk?: boolean;
   draw(random: Random): Drawn;
 }
 
 /*
- * What a call may last behind the back of who made it: the instance is stopped as it sends (2,000 ms), the road is
- * slow (400 ms), the processor sleeps (800 ms) and then hangs (2,500 ms). The sum is below `IN_DOUBT_HOLD_MS`.
+ * How long a call may continue after its caller has given up: the instance is suspended while sending (2,000 ms), the
+ * link is slow (400 ms), the processor sleeps (800 ms) and then hangs (2,500 ms). The sum is below `IN_DOUBT_HOLD_MS`.
  */
 const STOP_MAX_MS = 2_000;
 const ROAD_DELAY_MAX_MS = 400;
@@ -38,9 +38,9 @@ const REDIS_BACK_MAX_MS = 2_500;
 const FAULT_MIN_MS = 1_500;
 const FAULT_MAX_MS = 6_000;
 const DISK_MAX_MS = 3_000;
-/** As `appendfsync everysec` might have it, which this Redis does not: what else dies with it must not matter. */
+/** As much as `appendfsync everysec` may lose. This Redis uses `always`, so it may otherwise die with anything else. */
 const FORGOTTEN_MAX_MS = 1_000;
-/** Until what was forgotten has been said again by those who remember: they may not die with it. */
+/** Until the gateways have restored the lost writes: they must not be killed before. */
 const REMEMBERED_MS = 4_000;
 const DEATH_SEEN_MS = 10_000;
 
@@ -53,22 +53,22 @@ const KINDS: readonly Kind[] = [
   { name: 'crash pool thread', draw: crashThread },
   { name: 'kill Redis', ledger: 'redis', draw: killRedis },
   { name: 'kill Redis', ledger: 'redis', draw: killRedis },
-  { name: 'Redis forgets', ledger: 'redis', draw: forget },
+  { name: 'Redis loses data', ledger: 'redis', draw: forget },
   { name: 'stop Redis', ledger: 'redis', draw: stopRedis },
   { name: 'reload nginx', draw: reloadNginx },
   { name: 'full disk', needsDisk: true, draw: fillDisk },
-  { name: 'road: delay', draw: (random) => road(random, delay(random)) },
-  { name: 'road: reset', draw: (random) => road(random, { kind: 'reset', rate: 0.1 }) },
-  { name: 'road: cut', draw: (random) => road(random, { kind: 'cut', rate: 0.2 }) },
-  { name: 'road: away', draw: (random) => road(random, { kind: 'away' }) },
-  { name: 'Redis road: delay', ledger: 'redis', draw: (random) => ledgerRoad(random, delay(random)) },
+  { name: 'link: delay', draw: (random) => road(random, delay(random)) },
+  { name: 'link: reset', draw: (random) => road(random, { kind: 'reset', rate: 0.1 }) },
+  { name: 'link: cut', draw: (random) => road(random, { kind: 'cut', rate: 0.2 }) },
+  { name: 'link: away', draw: (random) => road(random, { kind: 'away' }) },
+  { name: 'Redis link: delay', ledger: 'redis', draw: (random) => ledgerRoad(random, delay(random)) },
   {
-    name: 'Redis road: reset',
+    name: 'Redis link: reset',
     ledger: 'redis',
     draw: (random) => ledgerRoad(random, { kind: 'reset', rate: 0.05 }),
   },
   {
-    name: 'Redis road: cut',
+    name: 'Redis link: cut',
     ledger: 'redis',
     draw: (random) => ledgerRoad(random, { kind: 'cut', rate: 0.05 }),
   },
@@ -85,13 +85,13 @@ const KINDS: readonly Kind[] = [
   { name: 'processor: half', draw: (random) => lying(random, 'half-response', 0.3) },
 ];
 
-/** Draws faults of all kinds, each as often as any other: none comes back before all have been. */
+/** Draws faults of all kinds equally often: no kind repeats before every kind was drawn. */
 export class Deck {
   readonly #random: Random;
   readonly #kinds: readonly Kind[];
   #left: Kind[] = [];
 
-  /** `only` is part of the names of the kinds to draw; empty: of all. */
+  /** Draws only kinds whose names contain `only`; empty: all. */
   constructor(ledger: LedgerKind, hasDisks: boolean, only: string, random: Random) {
     this.#random = random;
     this.#kinds = KINDS.filter(
@@ -100,13 +100,13 @@ export class Deck {
         (hasDisks || kind.needsDisk !== true) &&
         kind.name.includes(only),
     );
-    if (this.#kinds.length === 0) throw new Error(`no fault is called ${only}`);
+    if (this.#kinds.length === 0) throw new Error(`no fault name contains '${only}'`);
   }
 
   draw(): Fault {
     if (this.#left.length === 0) this.#left = [...this.#kinds];
     const [kind] = this.#left.splice(this.#random.int(0, this.#left.length - 1), 1);
-    if (kind === undefined) throw new Error('there are kinds');
+    if (kind === undefined) throw new Error('no kind of fault is left');
     return { name: kind.name, ...kind.draw(this.#random) };
   }
 }
@@ -163,12 +163,12 @@ function crashThread(random: Random): Drawn {
     text: nameOf(index),
     async strike({ gateways }) {
       const gateway = gateways[index];
-      // Only the end of what it prints is kept, so that earlier deaths can't be counted.
+      // Only the last output is kept, so deaths cannot be counted.
       const lastDeath = () =>
         gateway.output.split('\n').findLast((line) => line.includes('pool thread died'));
       const before = lastDeath();
       gateway.child.send('SIGUSR2');
-      await until('the death of a pool thread is seen', DEATH_SEEN_MS, () => {
+      await until('the log shows the death of a pool thread', DEATH_SEEN_MS, () => {
         const last = lastDeath();
         return last !== undefined && last !== before;
       });
@@ -193,7 +193,7 @@ function forget(random: Random): Drawn {
   const forMs = random.int(100, FORGOTTEN_MAX_MS);
   return {
     targets: ['Redis', 'ledger road', 'instance 0', 'instance 1'],
-    text: `its last ${forMs} ms as it dies`,
+    text: `loses its last ${forMs} ms`,
     async strike({ redis }) {
       const { moment } = redis;
       await pause(forMs);

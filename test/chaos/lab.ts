@@ -29,8 +29,8 @@ const PROCESSORS = [
 ] as const;
 
 /**
- * Settings by which what is in doubt is settled soon. `IN_DOUBT_HOLD_MS` has to outlast the longest that a call can go
- * on behind the back of who made it: the sum of what the faults of `faults.ts` may add.
+ * Settings that end doubt soon. `IN_DOUBT_HOLD_MS` must exceed the longest time that a call can continue after its caller
+ * has given up: the sum of the delays in `faults.ts`.
  */
 const SETTINGS: Settings = {
   PROCESSOR_TIMEOUT_MS: '1500',
@@ -44,15 +44,15 @@ const SETTINGS: Settings = {
   LOG_LEVEL: 'info',
 };
 
-/** nginx, two gateways, a ledger and two processors, each a process, with a network between them that can be bad. */
+/** nginx, two gateways, a ledger and two processors, all real processes, connected by links that can fail. */
 export class Lab {
   readonly gateways: readonly [Gateway, Gateway];
   readonly processors: readonly [ProcessorAdmin, ProcessorAdmin];
-  /** Between the gateways and each processor. */
+  /** Links between the gateways and each processor. */
   readonly roads: readonly [Road, Road];
-  /** Between the gateways and Redis. */
+  /** The link between the gateways and Redis. */
   readonly ledgerRoad: Road | null;
-  /** Of each gateway's journal; null where none can be mounted. */
+  /** The disk of each gateway's journal; null if disks cannot be mounted. */
   readonly disks: readonly [Disk, Disk] | null;
   readonly journalDirs: readonly [string, string];
   readonly entrances: readonly [Entrance, Entrance, Entrance, Entrance];
@@ -71,7 +71,7 @@ export class Lab {
 
   static async open(ledger: LedgerKind, random: Random, settings: Settings = {}): Promise<Lab> {
     const directory = mkdtempSync(join(tmpdir(), 'chaos-'));
-    // Started by root, nginx serves as another user, who keeps its temporary files in it.
+    // Under root, nginx workers run as another user, which keeps its temporary files here.
     chmodSync(directory, 0o711);
     const redis = ledger === 'redis' ? await RedisServer.start() : null;
     const road = async (port: number, name: string) =>
@@ -136,7 +136,7 @@ export class Lab {
     this.entrances = [nginx, nginx, one, two];
     this.books = new Books([one.url, two.url, nginx.url], this.processors);
     this.#nginx = startNginx(directory, ports.gateways, ports.nginx);
-    // Before others end what they have started: the workers of nginx outlive a master that is killed.
+    // Stop nginx first: its workers outlive a master that is killed.
     process.prependOnceListener('exit', this.#cleanAtExit);
   }
 
@@ -198,7 +198,7 @@ function startProcessor(index: 0 | 1, port: number): Child {
   return new Child('src/simulated/main.ts', { LISTEN: `127.0.0.1:${port}`, NAME: name, FEE: fee });
 }
 
-/** As it is deployed, but for where it listens and writes, and that the gateways are reached over TCP. */
+/** As deployed, except for its address and paths, and that it reaches the gateways over TCP. */
 function startNginx(directory: string, gatewayPorts: readonly number[], port: number): Program {
   const deployed = readFileSync(new URL('../../lb/nginx.conf', import.meta.url), 'utf8');
   const sockets = gatewayPorts.map((gatewayPort) => `127.0.0.1:${gatewayPort}`);
@@ -215,7 +215,7 @@ function nginxDirectory(directory: string): string {
   return join(directory, 'nginx');
 }
 
-/** One for each of two. */
+/** One for each of the two. */
 function both<T>(make: (index: 0 | 1) => T): [T, T] {
   return [make(0), make(1)];
 }

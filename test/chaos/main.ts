@@ -4,10 +4,10 @@ import type { LedgerKind } from './lab.ts';
 import { run, type Tally } from './run.ts';
 import { measureTakeover } from './takeover.ts';
 
-/** `dinossauro chaos`. The exit code, 1 when a promise was broken. */
+/** `dinossauro chaos`. Resolves to the exit code: 1 if a promise was broken. */
 export default async function chaos(values: ChaosValues): Promise<number> {
   const ledgers: LedgerKind[] = values.ledger === 'both' ? ['redis', 'lmdb'] : [values.ledger];
-  // The lab takes everything with it as this process exits.
+  // The lab stops everything when this process exits.
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
   if (values.measure === undefined) return (await runAll(ledgers, values)) ? 0 : 1;
   await measureTakeover(ledgers, console.log);
@@ -60,8 +60,8 @@ function printTally(
     ['charged twice', broken('twice')],
     ['windows wrong', broken('window')],
     ['health calls over budget', broken('health')],
-    ['answers or amounts wrong', broken('idempotence')],
-    ['memory, descriptors or journals not given back', broken('bounds')],
+    ['wrong answers or amounts', broken('idempotence')],
+    ['memory, descriptors or journals not released', broken('bounds')],
   ];
   console.log(`\n| ${ledger} | |\n|---|---|`);
   for (const [name, count] of rows) console.log(`| ${name} | ${count} |`);

@@ -10,9 +10,9 @@ const ALWAYS = 1;
 
 interface Ends {
   readonly road: Road;
-  /** A caller's end of the road. */
+  /** The caller's end of the link. */
   connect(): Promise<Caller>;
-  /** What has arrived at the far end. */
+  /** The text received at the far end. */
   arrived(): string;
 }
 
@@ -21,13 +21,13 @@ interface Caller {
   readonly ended: Promise<Ended>;
 }
 
-/** What came back until the connection ended, and the error that ended it. */
+/** The text received until the connection ended, and the error that ended it. */
 interface Ended {
   readonly text: string;
   readonly code: string | undefined;
 }
 
-/** A road to a server that answers each piece with the same in capitals. */
+/** A link to a server that answers each chunk in capitals. */
 async function withRoad(use: (ends: Ends) => Promise<void>): Promise<void> {
   let arrived = '';
   const server = createServer((socket) => {
@@ -72,7 +72,7 @@ function under(weather: Weather, what: string, check: (ends: Ends) => Promise<vo
     }));
 }
 
-under({ kind: 'clear' }, 'what is sent arrives, and the answer comes back', async (ends) => {
+under({ kind: 'clear' }, 'request and answer arrive', async (ends) => {
   const { socket, ended } = await ends.connect();
   socket.write('hello');
   await once(socket, 'data');
@@ -80,7 +80,7 @@ under({ kind: 'clear' }, 'what is sent arrives, and the answer comes back', asyn
   assert.equal(await ended, { text: 'HELLO', code: undefined });
 });
 
-under({ kind: 'delay', delayMs: 20 }, 'everything comes later, and in order', async (ends) => {
+under({ kind: 'delay', delayMs: 20 }, 'everything arrives late and in order', async (ends) => {
   const { socket, ended } = await ends.connect();
   socket.write('one');
   await ends.road.setWeather({ kind: 'clear' });
@@ -90,28 +90,28 @@ under({ kind: 'delay', delayMs: 20 }, 'everything comes later, and in order', as
   assert.equal(await ended, { text: 'ONETWO', code: undefined });
 });
 
-under({ kind: 'delay', delayMs: 60_000 }, 'what its sender has given up never arrives', async (ends) => {
+under({ kind: 'delay', delayMs: 60_000 }, 'data whose sender has given up never arrives', async (ends) => {
   const { socket, ended } = await ends.connect();
   socket.write('hello', () => socket.destroy());
   await ended;
   assert.is(ends.arrived(), '');
 });
 
-under({ kind: 'reset', rate: ALWAYS }, 'a piece is lost with its connection', async (ends) => {
+under({ kind: 'reset', rate: ALWAYS }, 'a chunk is lost with its connection', async (ends) => {
   const { socket, ended } = await ends.connect();
   socket.write('hello');
   assert.equal(await ended, { text: '', code: 'ECONNRESET' });
   assert.is(ends.arrived(), '');
 });
 
-under({ kind: 'cut', rate: ALWAYS }, 'half of the answer comes, and the connection ends', async (ends) => {
+under({ kind: 'cut', rate: ALWAYS }, 'half of the answer arrives, then the connection ends', async (ends) => {
   const { socket, ended } = await ends.connect();
   socket.write('four');
   assert.equal(await ended, { text: 'FO', code: undefined });
   assert.is(ends.arrived(), 'four');
 });
 
-under({ kind: 'away' }, 'nobody listens, until somebody does again', async (ends) => {
+under({ kind: 'away' }, 'connections are refused until the link is back', async (ends) => {
   assert.is((await (await ends.connect()).ended).code, 'ECONNREFUSED');
   await ends.road.setWeather({ kind: 'clear' });
   const { ended } = await ends.connect();

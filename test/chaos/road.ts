@@ -3,13 +3,13 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Random } from '../sim/random.ts';
 
 /**
- * | weather | what becomes of a connection                                             |
+ * | weather | effect on a connection                                                   |
  * |---------|--------------------------------------------------------------------------|
- * | clear   | nothing                                                                  |
- * | delay   | every piece, either way, comes so much later                             |
- * | reset   | each piece, either way, may be lost, and the connection is reset with it |
- * | cut     | each piece of an answer may come in half, and the connection ends        |
- * | away    | those that stand are reset, and new ones refused                         |
+ * | clear   | none                                                                     |
+ * | delay   | every chunk, either way, arrives later by `delayMs`                      |
+ * | reset   | each chunk, either way, may be lost and the connection reset             |
+ * | cut     | each chunk of an answer may be cut in half and the connection closed     |
+ * | away    | open connections are reset and new ones refused                          |
  */
 export type Weather =
   | { readonly kind: 'clear' }
@@ -20,7 +20,7 @@ export type Weather =
 const CLEAR: Weather = { kind: 'clear' };
 const HOST = '127.0.0.1';
 
-/** A stretch of network before a server on loopback, with a weather of its own. */
+/** A network link to a loopback server, with faults of its own. */
 export class Road {
   readonly port: number;
   readonly #targetPort: number;
@@ -75,7 +75,7 @@ export class Road {
     }
     const questions = new Lane(() => this.#delayMs);
     inside.on('data', (piece) => questions.carry(() => this.#ask(inside, outside, piece)));
-    // Who gives up a call takes back what has not arrived yet: nothing is delivered after its sender has left.
+    // A caller that gives up takes back its undelivered data: nothing arrives after its sender has left.
     inside.on('close', () => {
       questions.clear();
       outside.destroy();
@@ -120,7 +120,7 @@ function reset(...sockets: readonly Socket[]): void {
   for (const socket of sockets) socket.resetAndDestroy();
 }
 
-/** One direction of a connection: what is carried comes late, but in order. */
+/** One direction of a connection: data arrives late but in order. */
 class Lane {
   readonly #delayMs: () => number;
   readonly #carried: { readonly dueMs: number; readonly arrive: () => void }[] = [];
@@ -141,7 +141,7 @@ class Lane {
     this.#carried.length = 0;
   }
 
-  /** One timer for all: timers of several lengths do not keep the order in which they are due. */
+  /** One timer for all, because timers of different durations may fire out of order. */
   #deliver(): void {
     for (let first = this.#carried[0]; first !== undefined; first = this.#carried[0]) {
       const leftMs = first.dueMs - performance.now();

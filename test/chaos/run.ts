@@ -11,17 +11,17 @@ import { type Vitals, vitalsOf } from './vitals.ts';
 export interface RunPlan {
   readonly ledger: LedgerKind;
   readonly random: Random;
-  /** Rounds begin until then. */
+  /** No round begins after this time. */
   readonly durationMs: number;
-  /** Of load, without the calm after it. */
+  /** Duration of the load in a round, without the check after it. */
   readonly roundMs: number;
   readonly settings: Settings;
-  /** Part of the names of the faults that happen; empty: all. */
+  /** Only faults whose names contain this; empty: all. */
   readonly only: string;
   readonly say: (line: string) => void;
 }
 
-/** What a run did, and what it found. */
+/** The counts and findings of a run. */
 export interface Tally {
   rounds: number;
   posts: number;
@@ -38,22 +38,22 @@ const FAULTS_MIN = 4;
 const FAULTS_MAX = 7;
 const WARM_UP_MS = 2_500;
 const QUIET_MS = 60_000;
-/** Until then a call that nobody waits for any more may still be charged. */
+/** How long an abandoned call may still be charged. */
 const LATE_MS = 3_500;
 const WINDOWS = 30;
 const STORIES = 3;
-/** Connections to processors and clients that stay a while after their last call. */
+/** Connections that stay open a while after their last call. */
 const DESCRIPTORS_MORE = 24;
-/** Heaps grow before they are collected, and threads that were replaced leave some of theirs. */
+/** Heaps grow before they are collected, and replaced threads leave some memory behind. */
 const MEMORY_MORE_BYTES = 96 * 1024 * 1024;
 
-/** Rounds of load and faults against one deployment, each followed by calm, in which all promises are checked. */
+/** Rounds of load and faults against one deployment, each followed by a check of all promises. */
 export async function run(plan: RunPlan): Promise<Tally> {
   const { ledger, random, say } = plan;
   const tally = newTally();
   const lab = await Lab.open(ledger, random, plan.settings);
   try {
-    if (lab.disks === null) say('no disk can be mounted here, so none will be full');
+    if (lab.disks === null) say('cannot mount disks here (needs root), so no disk will be full');
     const deck = new Deck(ledger, lab.disks !== null, plan.only, random.fork('deck'));
     await new Round(plan, lab, tally, WARM_UP_MS, []).play();
     const endMs = performance.now() + plan.durationMs;
@@ -121,13 +121,13 @@ class Round {
     this.#count(clients.paid.length, posts, audit, breaches);
     this.#plan.say(
       `round ${this.#tally.rounds}: ${clients.paid.length} payments in ${posts} posts, ${audit.chargedCount} charged, ` +
-        `${audit.rejectedCount} set aside, quiet after ${(quietMs / 1000).toFixed(1)} s, ${this.#vitals().map(shown).join(' and ')}; ` +
+        `${audit.rejectedCount} rejected, idle after ${(quietMs / 1000).toFixed(1)} s, ${this.#vitals().map(shown).join(' and ')}; ` +
         `${breaches.length} breaches`,
     );
     await this.#explain(clients, breaches);
   }
 
-  /** Each at its moment, but not before what happened last to the same target is over. */
+  /** Starts each fault at its time, but not before the previous one with the same target has ended. */
   async #strikeAll(): Promise<void> {
     const random = this.#random.fork('moments');
     const lastOf = new Map<string, Promise<void>>();
@@ -156,14 +156,14 @@ class Round {
     return this.#lab.gateways.map(({ child }) => vitalsOf(child.pid));
   }
 
-  /** Processes that lived through the round have given back what they took, and nothing waits in a journal. */
+  /** Processes that survived the round have released their resources, and the journals are empty. */
   async #unrecovered(before: readonly (Vitals | undefined)[]): Promise<Breach[]> {
     let last: Breach[] = [];
     const look = () => {
       last = [...this.#grown(before), ...this.#unreclaimed()];
       return last.length === 0;
     };
-    await until('what was taken is given back', QUIET_MS, look).catch(() => {});
+    await until('resources are released', QUIET_MS, look).catch(() => {});
     return last;
   }
 
@@ -175,11 +175,11 @@ class Round {
       const name = `instance ${index + 1}`;
       const found: Breach[] = [];
       if (now.descriptors > was.descriptors + DESCRIPTORS_MORE) {
-        const text = `${name} has ${now.descriptors} descriptors open, and had ${was.descriptors}`;
+        const text = `${name} has ${now.descriptors} open descriptors, ${was.descriptors} before the round`;
         found.push({ promise: 'bounds', text });
       }
       if (now.memoryBytes > was.memoryBytes + MEMORY_MORE_BYTES) {
-        const text = `${name} has ${now.memoryBytes} bytes of memory, and had ${was.memoryBytes}`;
+        const text = `${name} has ${now.memoryBytes} bytes of memory, ${was.memoryBytes} before the round`;
         found.push({ promise: 'bounds', text });
       }
       return found;
@@ -191,7 +191,7 @@ class Round {
       const files = readdirSync(directory).filter((name) => name.endsWith('.journal'));
       return files.length === 0
         ? []
-        : [{ promise: 'bounds', text: `${directory} keeps ${files.join(', ')}` }];
+        : [{ promise: 'bounds', text: `${directory} still contains ${files.join(', ')}` }];
     });
   }
 

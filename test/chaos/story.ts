@@ -4,7 +4,7 @@ import type { Lab } from './lab.ts';
 
 const LINES_AROUND = 60;
 
-/** Everything that is known of one payment, for people. */
+/** Everything known about a payment, as text. */
 export async function storyOf({ correlationId, posts }: Paid, lab: Lab): Promise<string[]> {
   const posted = posts.map(
     ({ atMs, to, amountCents, manner, status }) =>
@@ -23,7 +23,7 @@ export async function storyOf({ correlationId, posts }: Paid, lab: Lab): Promise
   return [`payment ${correlationId}`, ...posted, ...looked, ...logged];
 }
 
-/** The last that each instance said. */
+/** The last output of each instance. */
 export function lastWords(lab: Lab): string[] {
   return lab.gateways.flatMap(({ url, output }) => [
     `--- ${url}`,

@@ -9,17 +9,17 @@ const LEASES_MS = [1_000, 2_000, 5_000];
 const TIMES = 5;
 const RATE_PER_S = 200;
 const LOAD_MS = 2_000;
-/** Long enough that many calls are in flight when their instance dies. */
+/** Long enough that many calls are in flight when the instance dies. */
 const SLEEP_MS = 300;
 const DEADLINE_MS = 60_000;
 
-/** Kills an instance, leaves it dead, and measures until the other has settled the last payment it had claimed. */
+/** Kills an instance, leaves it dead, and measures how long the other takes to settle its last claimed payment. */
 export async function measureTakeover(
   ledgers: readonly LedgerKind[],
   say: (line: string) => void,
 ): Promise<void> {
   say(
-    '| ledger | LEASE_MS | orphans | least ms | median ms | most ms | kills |\n|---|---|---|---|---|---|---|',
+    '| ledger | LEASE_MS | payments taken over | least ms | median ms | most ms | kills |\n|---|---|---|---|---|---|---|',
   );
   for (const ledger of ledgers) {
     for (const leaseMs of LEASES_MS) {
@@ -62,7 +62,7 @@ async function takeOver(lab: Lab, random: Random): Promise<Takeover> {
   );
   let orphans = statuses.filter(({ status }) => status === 'dispatched').map((of) => of.correlationId);
   const orphanCount = orphans.length;
-  await until('the last orphan is settled', DEADLINE_MS, async () => {
+  await until('the last payment taken over is settled', DEADLINE_MS, async () => {
     const now = await Promise.all(orphans.map((id) => statusAt(living.url, id)));
     orphans = orphans.filter((_, index) => now[index] !== 'settled');
     return orphans.length === 0;

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** What a process takes of its machine. */
+/** The resources that a process uses. */
 export interface Vitals {
   readonly pid: number;
   readonly descriptors: number;
-  /** Its own memory: without the pages of files that it maps. */
+  /** Its memory without the pages of mapped files. */
   readonly memoryBytes: number;
 }
 
-/** Undefined: there is no such process, or this system does not tell. */
+/** Undefined if there is no such process or the system does not report it. */
 export function vitalsOf(pid: number | undefined): Vitals | undefined {
   if (pid === undefined) return undefined;
   try {
@@ -21,7 +21,7 @@ export function vitalsOf(pid: number | undefined): Vitals | undefined {
   }
 }
 
-/** Processes that this one has started and that still run. */
+/** Running child processes of this process. */
 export function childrenOf(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
   return children.split(' ').filter(Boolean).map(Number);

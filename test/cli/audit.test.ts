@@ -7,12 +7,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 const BIN = fileURLToPath(new URL('../../bin/dinossauro.js', import.meta.url));
-/** The exit code goes around the pipe of standard error, whose reader is gone before anything is written. */
+/** Standard error is a pipe whose reader has gone; the exit code is reported by another descriptor. */
 const UNREAD = '{ { sleep 0.5; "$0" "$1" audit >/dev/null; echo $? >&3; } 2>&1 | true; } 3>&1';
 
-test('where nobody reads its progress, the exit code is still that of the verdict', () => {
+test('the exit code is that of the verdict even if standard error is closed', () => {
   const directory = mkdtempSync(join(tmpdir(), 'audit-'));
-  // Processors that do not answer make it last longer than two seconds, and its verdict `unknown`.
+  // Unreachable processors make it take more than two seconds, with the verdict `unknown`.
   const environment = {
     LEDGER_URL: `lmdb:${directory}`,
     PROCESSORS: 'a:0.05:http://127.0.0.1:1,b:0.15:http://127.0.0.1:2,c:0.15:http://127.0.0.1:3',

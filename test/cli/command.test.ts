@@ -32,11 +32,11 @@ function misuse(...args: string[]): string {
   return '';
 }
 
-test('without options each has its default', () => {
+test('options have defaults', () => {
   assert.equal(read().opts(), { count: 7, at: 'http://127.0.0.1:9999' });
 });
 
-test('values come behind a space or `=`, the last one counts, and one argument is left', () => {
+test('values follow a space or `=`, the last one counts, and an argument is left', () => {
   const parsed = read(
     'ring',
     '--count',
@@ -56,7 +56,7 @@ test('values come behind a space or `=`, the last one counts, and one argument i
   assert.equal(parsed.args, ['ring']);
 });
 
-test('a mistake is one line that names it and what was expected', () => {
+test('a usage error is one line that says what is wrong and what was expected', () => {
   assert.is(misuse('--cuont', '3'), "unknown option '--cuont'; did you mean --count?");
   assert.is(misuse('--hlep'), "unknown option '--hlep'; did you mean --help?");
   assert.is(misuse('--elephant'), "unknown option '--elephant'");
@@ -81,7 +81,7 @@ test('a mistake is one line that names it and what was expected', () => {
   assert.is(misuse('one', 'two'), "unexpected argument 'two'");
 });
 
-test('a command without options takes its settings from the environment, and says so', () => {
+test('a command without options says that settings come from the environment', () => {
   const bare = command('bare').action(() => {});
   assert.throws(
     () => bare.parse(['--port', '80'], { from: 'user' }),

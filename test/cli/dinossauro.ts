@@ -14,13 +14,13 @@ export interface Said {
 interface Surroundings {
   readonly environment?: Readonly<Record<string, string>>;
   readonly directory?: string;
-  /** Where the package is; the root of the project when none is given. */
+  /** The root of the package; default: the root of the project. */
   readonly packageRoot?: string;
-  /** When it has printed this, `act` is done, and it gets a SIGTERM. */
+  /** Once it has printed `says`, runs `act` and sends a SIGTERM. */
   readonly once?: { readonly says: string; act(): Promise<void> };
 }
 
-/** The command as somebody types it, to its end, with no terminal. */
+/** Runs the command to its end, without a terminal. */
 export function dinossauro(
   args: readonly string[],
   { environment, directory, packageRoot, once }: Surroundings = {},

@@ -21,7 +21,7 @@ async function doctor(environment: Environment, directory?: string) {
   return { code, findings, levelOf };
 }
 
-test('a machine where nothing is set is fit for `npm start`, as far as its ports are free', async () => {
+test('without settings it checks for `npm start`', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'doctor-'));
   try {
     const environment = { LISTEN: `127.0.0.1:${await freePort()}`, NODE_OPTIONS: '' };
@@ -37,7 +37,7 @@ test('a machine where nothing is set is fit for `npm start`, as far as its ports
   }
 });
 
-test('a variable that looks like a setting is a warning, and not more', async () => {
+test('a variable that looks like a setting is only a warning', async () => {
   const { findings } = await doctor({ PROCESSOR_TIMEOUT: '5', LISTEN: `127.0.0.1:${await freePort()}` });
   const settings = findings.filter(({ check }) => check === 'settings');
   assert.equal(
@@ -46,7 +46,7 @@ test('a variable that looks like a setting is a warning, and not more', async ()
   );
 });
 
-test('wrong settings, each', async () => {
+test('every invalid setting fails', async () => {
   const { code, findings } = await doctor({ LISTEN: 'nowhere', POOL_THREADS: '0' });
   assert.is(code, 1);
   const settings = findings.filter(({ check }) => check === 'settings');
@@ -56,7 +56,7 @@ test('wrong settings, each', async () => {
   );
 });
 
-test('beside a gateway that runs all is well, and its processors are asked nothing', () =>
+test('beside a running gateway nothing fails, and no health endpoint is called', () =>
   Deployment.run(
     { ledger: 'redis', gatewayCount: 1, settings: { HEALTH_INTERVAL_MS: '600000' } },
     async (deployment) => {
@@ -74,7 +74,7 @@ test('beside a gateway that runs all is well, and its processors are asked nothi
     },
   ));
 
-test('a Redis that is not there', async () => {
+test('an unreachable Redis fails', async () => {
   const redis = await RedisServer.prepare();
   const { code, levelOf } = await doctor({ LEDGER_URL: redis.url, LISTEN: `127.0.0.1:${await freePort()}` });
   await redis.stop();

@@ -25,7 +25,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CLONE_ONLY = ['sim', 'chaos', 'fuzz', 'bench', 'rinha'];
 const NAME = '@dinossauro/gateway';
 const BUNDLED = 'uWebSockets.js';
-/** Most of it is four binaries of uWebSockets.js. */
+/** Mostly the four binaries of uWebSockets.js. */
 const UNPACKED_LIMIT_BYTES = 30 * 2 ** 20;
 
 interface Manifest {
@@ -37,7 +37,7 @@ interface Manifest {
   readonly optional?: boolean;
 }
 
-/** The package as npm packs and installs it: a folder under `node_modules`, beside what it depends on. */
+/** The package as npm packs and installs it: a folder in `node_modules`, beside its dependencies. */
 function install(): string {
   const home = mkdtempSync(join(tmpdir(), 'installed-'));
   const modules = join(home, 'node_modules');
@@ -79,7 +79,7 @@ test.before((context) => {
 
 test.after(({ home }) => rmSync(home, { recursive: true, force: true }));
 
-test('it has what it needs to run, and little else', ({ packageRoot }) => {
+test('it contains what it needs to run, and little else', ({ packageRoot }) => {
   assert.equal(readdirSync(packageRoot).sort(), [
     'ARCHITECTURE.md',
     'CHANGELOG.md',
@@ -102,7 +102,7 @@ test('it has what it needs to run, and little else', ({ packageRoot }) => {
   assert.ok(sizeBytes < UNPACKED_LIMIT_BYTES, String(sizeBytes));
 });
 
-test('no dependency asks for more than the Node 20 that starts it', ({ packageRoot }) => {
+test('no dependency needs a later Node than the 20 that may start it', ({ packageRoot }) => {
   const { packages } = readJson<{ packages: Record<string, Manifest> }>(join(ROOT, 'package-lock.json'));
   const installed = Object.entries(packages).filter(
     ([path, { dev, optional }]) => !dev && !optional && path !== `node_modules/${BUNDLED}`,
@@ -115,7 +115,7 @@ test('no dependency asks for more than the Node 20 that starts it', ({ packageRo
   }
 });
 
-test('the links of its documents lead somewhere', ({ packageRoot }) => {
+test('the links in its documents are not broken', ({ packageRoot }) => {
   const documents = filesIn(packageRoot).filter(
     (path) => path.endsWith('.md') && !path.includes('node_modules/u'),
   );
@@ -131,7 +131,7 @@ test('the links of its documents lead somewhere', ({ packageRoot }) => {
   assert.ok(count > 20);
 });
 
-test('its help lists only the commands that it has', async ({ packageRoot }) => {
+test('its help lists only commands that it has', async ({ packageRoot }) => {
   const { code, out } = await dinossauro(['--help'], { packageRoot });
   assert.is(code, 0);
   for (const name of ['start', 'doctor', 'gateway', 'processor', 'audit'])
@@ -139,13 +139,13 @@ test('its help lists only the commands that it has', async ({ packageRoot }) => 
   for (const name of CLONE_ONLY) assert.not.match(out, new RegExp(`^  ${name} `, 'm'));
 });
 
-test('`start` keeps its promise there, threads and all, and its books where it was started', async (context) => {
+test('`start` works, and keeps its data in the current directory', async (context) => {
   const { home, packageRoot } = context;
   const listen = `127.0.0.1:${await freePort()}`;
   let status = 0;
   const pages: number[] = [];
   const { code, err } = await dinossauro(['start'], {
-    // The ports of the processors that it would play may be taken. No processor is there, and none is needed.
+    // The default ports of the simulated processors may be in use, and the test needs no processor.
     environment: {
       LISTEN: listen,
       PROCESSORS: 'none:0.05:http://127.0.0.1:1',
@@ -172,12 +172,12 @@ test('`start` keeps its promise there, threads and all, and its books where it w
   assert.equal(readdirSync(join(home, 'data')).sort(), ['journal', 'ledger']);
 });
 
-test('what only a clone has says so, with a code of its own', async ({ packageRoot }) => {
+test('commands that need a clone say so, and exit with their own code', async ({ packageRoot }) => {
   for (const name of CLONE_ONLY) {
     const { code, out, err } = await dinossauro([name], { packageRoot });
     assert.is(code, 3);
     assert.is(out, '');
-    assert.match(err, /^dinossauro: only a clone of the repository has this command/);
+    assert.match(err, /^dinossauro: this command needs a clone of the repository; /);
   }
 });
 

@@ -24,7 +24,7 @@ const COMMANDS = [
   'bench',
 ];
 
-test('alone, or asked for help, it lists its commands and what the exit codes mean', async () => {
+test('without a command, or with --help, it lists its commands and exit codes', async () => {
   const { code, out, err } = await dinossauro([]);
   assert.is(code, 0);
   assert.is(err, '');
@@ -33,7 +33,7 @@ test('alone, or asked for help, it lists its commands and what the exit codes me
   for (const args of [['--help'], ['-h'], ['help']]) assert.is((await dinossauro(args)).out, out);
 });
 
-test('each command has its own help, with examples, and an npm script that calls it', async () => {
+test('each command has help with examples, and an npm script', async () => {
   for (const name of COMMANDS) {
     const { code, out } = await dinossauro([name, '--help']);
     assert.is(code, 0);
@@ -51,7 +51,7 @@ test('--version', async () => {
   }
 });
 
-test('what it does not understand is one line and code 2', async () => {
+test('a usage error is one line, and the exit code is 2', async () => {
   for (const [args, line] of [
     [['strat'], "unknown command 'strat'; did you mean start? (see dinossauro --help)"],
     [['banana'], "unknown command 'banana' (see dinossauro --help)"],
@@ -103,14 +103,14 @@ test('what it does not understand is one line and code 2', async () => {
   }
 });
 
-test('no colour without a terminal, unless it is forced', async () => {
+test('output has no colour without a terminal, unless forced', async () => {
   const colour = '\x1b[';
   assert.not((await dinossauro([])).out.includes(colour));
   const forced = await dinossauro([], { environment: { FORCE_COLOR: '1' } });
   assert.ok(forced.out.includes(colour));
 });
 
-test('a program is this very process: it takes the signal, and says when it ends', async () => {
+test('a program runs in this process, and handles its signals', async () => {
   let health = 0;
   const port = await freePort();
   const { code, out } = await dinossauro(['processor'], {
@@ -127,20 +127,20 @@ test('a program is this very process: it takes the signal, and says when it ends
   assert.match(out, /^Simulated processor default listens on /);
 });
 
-test('a wrong setting is named, and the code is 1', async () => {
+test('an invalid setting is named, and the exit code is 1', async () => {
   const { code, err } = await dinossauro(['gateway'], { environment: { LISTEN: 'nowhere' } });
   assert.is(code, 1);
   assert.match(err, /^dinossauro: LISTEN=nowhere is invalid: /);
 });
 
-test('a reader that leaves ends it, without a word', () => {
+test('it exits silently when the reader of its output has gone', () => {
   const bin = fileURLToPath(new URL('../../bin/dinossauro.js', import.meta.url));
   const script = '("$0" "$1" sim --seed 3; echo $? >&2) | true';
   const { stderr } = spawnSync('sh', ['-c', script, process.execPath, bin], { encoding: 'utf8' });
   assert.is(stderr, '141\n');
 });
 
-test('what only a clone has runs here', async () => {
+test('commands that need a clone run here', async () => {
   const { code, out } = await dinossauro(['sim', '--seed', '3']);
   assert.is(code, 0);
   assert.match(out, /seed 3 keeps every promise\n$/);

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Config, readConfig, settingProblem, settingsTable } from '../../src/config/config.ts';
+import { settingsPage, settingsTables } from '../../scripts/settings-tables.ts';
+import { type Config, readConfig, settingProblem, settingsList } from '../../src/config/config.ts';
 import { Authority } from '../authority.ts';
 
 const PROCESSOR = { PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001' };
@@ -58,7 +59,7 @@ test('every setting has a default', () => {
   });
 });
 
-test('empty is absent, and the config is frozen to its leaves', () => {
+test('an empty variable counts as absent, and the config is deeply frozen', () => {
   const config = configOf({ LISTEN: '', CONCURRENCY: '' });
   assert.is(config.concurrency, 400);
   for (const part of [config, config.listen, config.processors, config.processors[0], config.backoff]) {
@@ -66,18 +67,18 @@ test('empty is absent, and the config is frozen to its leaves', () => {
   }
 });
 
-/** Per setting: texts that are allowed with what they are read as, and texts that are not. */
+/** For each setting: valid texts with the value they give, and invalid texts. */
 const CASES: Record<
   string,
-  { right: readonly (readonly [string, (config: Config) => unknown, unknown])[]; wrong: readonly string[] }
+  { valid: readonly (readonly [string, (config: Config) => unknown, unknown])[]; invalid: readonly string[] }
 > = {
   LISTEN: {
-    right: [
+    valid: [
       ['0.0.0.0:80', (c) => c.listen, { kind: 'tcp', host: '0.0.0.0', port: 80 }],
       ['[::1]:0', (c) => c.listen, { kind: 'tcp', host: '::1', port: 0 }],
       ['unix:/run/gateway.sock', (c) => c.listen, { kind: 'unix', path: '/run/gateway.sock' }],
     ],
-    wrong: [
+    invalid: [
       '9999',
       ':9999',
       'host',
@@ -90,13 +91,13 @@ const CASES: Record<
     ],
   },
   LEDGER_URL: {
-    right: [
+    valid: [
       ['lmdb:/var/books', (c) => c.ledger, { kind: 'lmdb', path: '/var/books' }],
       ['redis://u:p@redis:6379/1', (c) => c.ledger, { kind: 'redis', url: 'redis://u:p@redis:6379/1' }],
       ['rediss://redis', (c) => c.ledger, { kind: 'redis', url: 'rediss://redis', tls: {} }],
       ['redis+unix:/run/redis.sock', (c) => c.ledger, { kind: 'redis', url: 'unix:///run/redis.sock' }],
     ],
-    wrong: [
+    invalid: [
       'lmdb:',
       'lmdb://data',
       'lmdb:~/data',
@@ -114,43 +115,50 @@ const CASES: Record<
     ],
   },
   INSTANCE_ID: {
-    right: [['gateway-1', (c) => c.journalDir, './data/journal/gateway-1']],
-    wrong: ['a b', '..', 'a/b', 'x'.repeat(65)],
+    valid: [['gateway-1', (c) => c.journalDir, './data/journal/gateway-1']],
+    invalid: ['a b', '..', 'a/b', 'x'.repeat(65)],
   },
   JOURNAL_DIR: {
-    right: [
+    valid: [
       ['/journal', (c) => c.journalDir, '/journal'],
       ['/journal', (c) => c.takesOverJournals, false],
     ],
-    wrong: ['~/journal'],
+    invalid: ['~/journal'],
   },
-  ACCEPT_DURABILITY: { right: [['fsync', (c) => c.acceptDurability, 'fsync']], wrong: ['Flush', 'none'] },
+  ACCEPT_DURABILITY: { valid: [['fsync', (c) => c.acceptDurability, 'fsync']], invalid: ['Flush', 'none'] },
   PAYMENT_PROCESSOR_URL_FALLBACK: {
-    right: [
+    valid: [
       [
         'https://pay.example/v1/',
         (c) => c.processors[1],
         { name: 'fallback', feePpm: 150_000, url: 'https://pay.example/v1', tls: {} },
       ],
     ],
-    wrong: ['pay.example', 'ftp://pay.example', 'http://', 'http://h/?a=b', 'http://h/#a', 'http://u:%zz@h'],
+    invalid: [
+      'pay.example',
+      'ftp://pay.example',
+      'http://',
+      'http://h/?a=b',
+      'http://h/#a',
+      'http://u:%zz@h',
+    ],
   },
   OTLP_URL: {
-    right: [
+    valid: [
       ['http://u:p@collector:4318/', (c) => c.tracing.otlpUrl, 'http://u:p@collector:4318'],
       ['', (c) => c.tracing.otlpUrl, ''],
     ],
-    wrong: ['collector:4318', 'http://h/?a=b'],
+    invalid: ['collector:4318', 'http://h/?a=b'],
   },
   TRACE_RATIO: {
-    right: [
+    valid: [
       ['0.25', (c) => c.tracing.ratio, 0.25],
       ['1', (c) => c.tracing.ratio, 1],
     ],
-    wrong: ['1.1', '-0.1', '.5', '50%', '1e-3'],
+    invalid: ['1.1', '-0.1', '.5', '50%', '1e-3'],
   },
   PROCESSORS: {
-    right: [
+    valid: [
       [
         'slow:1:http://c, b:0.000001:http://b,a:0:http://u:p@a',
         (c) => c.processors,
@@ -162,7 +170,7 @@ const CASES: Record<
         ].slice(0, 3),
       ],
     ],
-    wrong: [
+    invalid: [
       'a',
       'a:0.1',
       'a:0.1:',
@@ -177,63 +185,67 @@ const CASES: Record<
     ],
   },
   QUEUE_CAPACITY: {
-    right: [
+    valid: [
       ['1024', (c) => c.queueCapacity, 1024],
       ['1048576', (c) => c.queueCapacity, 1_048_576],
     ],
-    wrong: ['1000', '512', '2097152', '1e4', '0x400', '-1024', ' 1024'],
+    invalid: ['1000', '512', '2097152', '1e4', '0x400', '-1024', ' 1024'],
   },
   CONCURRENCY: {
-    right: [
+    valid: [
       ['1', (c) => c.concurrency, 1],
       ['1024', (c) => c.concurrency, 1024],
     ],
-    wrong: ['0', '1025', '1.5', 'many', '99999999999999999999'],
+    invalid: ['0', '1025', '1.5', 'many', '99999999999999999999'],
   },
   MAX_AMOUNT: {
-    right: [
+    valid: [
       ['0.01', (c) => c.maxAmountCents, 1],
       ['12.5', (c) => c.maxAmountCents, 1250],
       ['90071992547409.91', (c) => c.maxAmountCents, Number.MAX_SAFE_INTEGER],
     ],
-    wrong: ['0', '0.00', '1.001', '1e3', '90071992547409.92', '-1', '.5'],
+    invalid: ['0', '0.00', '1.001', '1e3', '90071992547409.92', '-1', '.5'],
   },
-  ALLOW_PURGE: { right: [['true', (c) => c.allowPurge, true]], wrong: ['yes', '1', 'TRUE'] },
+  ALLOW_PURGE: { valid: [['true', (c) => c.allowPurge, true]], invalid: ['yes', '1', 'TRUE'] },
   ADMIN_TOKEN: {
-    right: [
+    valid: [
       ['a-token-of-16-ch', (c) => c.adminToken, 'a-token-of-16-ch'],
       ['~'.repeat(256), (c) => c.adminToken, '~'.repeat(256)],
     ],
-    wrong: ['fifteen-chars-1', 'with a space inside it', 'ein-schlüssel-mit-ü', 'x'.repeat(257)],
+    invalid: ['fifteen-chars-1', 'with a space inside it', 'ein-schlüssel-mit-ü', 'x'.repeat(257)],
   },
   METRICS_ACCESS: {
-    right: [
+    valid: [
       ['off', (c) => c.access.metrics, 'off'],
       ['open', (c) => c.access.metrics, 'open'],
     ],
-    wrong: ['on', 'Loopback'],
+    invalid: ['on', 'Loopback'],
   },
-  DASHBOARD_ACCESS: { right: [['off', (c) => c.access.dashboard, 'off']], wrong: ['true'] },
-  DASHBOARD_VIEWERS: { right: [['1', (c) => c.dashboard.viewerLimit, 1]], wrong: ['0', '1001'] },
+  DASHBOARD_ACCESS: { valid: [['off', (c) => c.access.dashboard, 'off']], invalid: ['true'] },
+  DASHBOARD_VIEWERS: { valid: [['1', (c) => c.dashboard.viewerLimit, 1]], invalid: ['0', '1001'] },
   DASHBOARD_LAB: {
-    right: [
+    valid: [
       [
         'http://127.0.0.1:8003/#0123456789abcdef',
         (c) => c.dashboard.lab,
         'http://127.0.0.1:8003/#0123456789abcdef',
       ],
     ],
-    wrong: ['http://127.0.0.1:8003/', 'http://lab.example/#0123456789abcdef', 'http://127.0.0.1:8003/#short'],
+    invalid: [
+      'http://127.0.0.1:8003/',
+      'http://lab.example/#0123456789abcdef',
+      'http://127.0.0.1:8003/#short',
+    ],
   },
-  AUDIT_ACCESS: { right: [['loopback', (c) => c.access.audit, 'loopback']], wrong: ['none'] },
-  AUDIT_RATE: { right: [['1', (c) => c.audit.rate, 1]], wrong: ['0', '1001'] },
-  AUDIT_LIMIT: { right: [['100000', (c) => c.audit.paymentLimit, 100_000]], wrong: ['0', '100001'] },
+  AUDIT_ACCESS: { valid: [['loopback', (c) => c.access.audit, 'loopback']], invalid: ['none'] },
+  AUDIT_RATE: { valid: [['1', (c) => c.audit.rate, 1]], invalid: ['0', '1001'] },
+  AUDIT_LIMIT: { valid: [['100000', (c) => c.audit.paymentLimit, 100_000]], invalid: ['0', '100001'] },
   PROCESSOR_TOKENS: {
-    right: [
+    valid: [
       ['default=12=3', (c) => c.audit.tokens, [{ processor: 'default', token: '12=3' }]],
       [' default=a ', (c) => c.audit.tokens, [{ processor: 'default', token: 'a' }]],
     ],
-    wrong: [
+    invalid: [
       '123',
       'default',
       'default=',
@@ -244,17 +256,17 @@ const CASES: Record<
       'other=1',
     ],
   },
-  LOG_LEVEL: { right: [['silent', (c) => c.logLevel, 'silent']], wrong: ['loud'] },
+  LOG_LEVEL: { valid: [['silent', (c) => c.logLevel, 'silent']], invalid: ['loud'] },
 };
-for (const [name, { right, wrong }] of Object.entries(CASES)) {
-  test(`${name}: what is allowed`, () => {
+for (const [name, { valid, invalid }] of Object.entries(CASES)) {
+  test(`${name}: valid texts`, () => {
     const others = name === 'PROCESSORS' ? { PAYMENT_PROCESSOR_URL_DEFAULT: '' } : {};
-    for (const [text, read, value] of right) {
+    for (const [text, read, value] of valid) {
       assert.equal(read(configOf({ ...others, [name]: text })), value, text);
     }
   });
-  test(`${name}: what is not allowed is said in one line`, () => {
-    for (const text of wrong) {
+  test(`${name}: an invalid text gives a complaint of one line`, () => {
+    for (const text of invalid) {
       const problems = problemsOf({ [name]: text });
       assert.is(problems.length, 1, text);
       assert.match(
@@ -265,7 +277,7 @@ for (const [name, { right, wrong }] of Object.entries(CASES)) {
   });
 }
 
-test('all that is wrong is said at once', () => {
+test('all invalid settings are reported at once', () => {
   const problems = problemsOf({
     LISTEN: 'x\ny',
     CONCURRENCY: '0',
@@ -275,47 +287,47 @@ test('all that is wrong is said at once', () => {
   assert.equal(problems, [
     'LISTEN="x\\ny" is invalid: expected `host:port` or `unix:/path`.',
     'CONCURRENCY=0 is out of range: expected a whole number from 1 to 1024.',
-    'LOG_LEVEL=loud is invalid: expected `trace`, `debug`, `info`, `warn`, `error`, `fatal`, `silent`.',
+    'LOG_LEVEL=loud is invalid: expected `trace`, `debug`, `info`, `warn`, `error`, `fatal`, or `silent`.',
     'IN_DOUBT_HOLD_MS=5000 is invalid: expected at least PROCESSOR_TIMEOUT_MS + LEASE_MS, which is 20000.',
   ]);
 });
 
-const QUOTED = 'is invalid: the quotes are part of the value; write it without them';
+const QUOTED = 'is invalid: the quotes are taken as part of the value, so leave them out';
 
-test('the culprit is named, and what to write instead', () => {
+test('a complaint names the culprit and says what to write instead', () => {
   const whole = 'expected a whole number from 100 to 120000.';
   const cases: readonly (readonly [Record<string, string>, string])[] = [
     [{ PROCESSOR_TIMEOUT_MS: '5' }, `PROCESSOR_TIMEOUT_MS=5 is out of range: ${whole}`],
     [
       { PROCESSOR_TIMEOUT_MS: '5s' },
-      `PROCESSOR_TIMEOUT_MS=5s is invalid: the unit is always ms, and is not written; ${whole}`,
+      `PROCESSOR_TIMEOUT_MS=5s is invalid: leave out the unit, which is always ms; ${whole}`,
     ],
     [{ PROCESSOR_TIMEOUT_MS: '1e3' }, `PROCESSOR_TIMEOUT_MS=1e3 is invalid: ${whole}`],
-    [{ ALLOW_PURGE: 'yes' }, 'ALLOW_PURGE=yes is invalid: expected `false`, `true`.'],
+    [{ ALLOW_PURGE: 'yes' }, 'ALLOW_PURGE=yes is invalid: expected `false` or `true`.'],
     [
       { LEDGER_URL: 'lmdb://data/books' },
-      'LEDGER_URL=lmdb://data/books is invalid: no host follows `lmdb:`; write lmdb:./data/books or lmdb:/data/books; expected `lmdb:path`,',
+      'LEDGER_URL=lmdb://data/books is invalid: an `lmdb:` URL has no host; write lmdb:./data/books or lmdb:/data/books; expected `lmdb:path`,',
     ],
     [
       { LEDGER_URL: 'redis://h/0?ssl=true' },
-      'LEDGER_URL=redis://h/0?*** is invalid: a query or fragment is not read; ',
+      'LEDGER_URL=redis://h/0?*** is invalid: a query or fragment has no effect; ',
     ],
     [
       { JOURNAL_DIR: '~/journal' },
-      'JOURNAL_DIR=~/journal is invalid: `~` is not expanded here; write the whole path; ',
+      'JOURNAL_DIR=~/journal is invalid: `~` is not expanded, so write the full path; ',
     ],
     [
       { JOURNAL_DIR: '/journal\r' },
-      'JOURNAL_DIR="/journal\\r" is invalid: it begins or ends with white space; expected a path.',
+      'JOURNAL_DIR="/journal\\r" is invalid: it starts or ends with white space; expected a path.',
     ],
     [
       { LEDGER_URL: 'lmdb:./data ' },
-      'LEDGER_URL="lmdb:./data " is invalid: it begins or ends with white space; ',
+      'LEDGER_URL="lmdb:./data " is invalid: it starts or ends with white space; ',
     ],
     [{ ADMIN_TOKEN: '"a-token-of-16-chars"' }, `ADMIN_TOKEN=*** ${QUOTED}; expected 16 to 256 `],
     [{ JOURNAL_DIR: "'/journal'" }, `JOURNAL_DIR='/journal' ${QUOTED}; expected a path.`],
     [{ POOL_THREADS: '"2"' }, `POOL_THREADS="2" ${QUOTED}; expected a whole number `],
-    [{ PROCESSOR_TOKENS: 'default="123"' }, ' is invalid: entry 1 (`default`) has its token in quotes, '],
+    [{ PROCESSOR_TOKENS: 'default="123"' }, ' is invalid: entry 1 (`default`) has quotes around its token, '],
     [
       { PROCESSORS: 'a:0.1:http://a, Böse:0.1:http://b' },
       ' is invalid: entry 2 has no valid name, such as `cheap`, ',
@@ -331,10 +343,7 @@ test('the culprit is named, and what to write instead', () => {
       { PROCESSORS: Array.from({ length: 17 }, (_, index) => `p${index}:0.1:http://h`).join(',') },
       ' is invalid: it has 17 entries; ',
     ],
-    [
-      { PROCESSOR_TOKENS: 'hush' },
-      'PROCESSOR_TOKENS=*** is invalid: entry 1 has no valid name of a processor ',
-    ],
+    [{ PROCESSOR_TOKENS: 'hush' }, 'PROCESSOR_TOKENS=*** is invalid: entry 1 has no valid processor name '],
     [{ PROCESSOR_TOKENS: 'default=a b' }, ' is invalid: entry 1 (`default`) has no valid token '],
     [
       { PROCESSOR_TOKENS: 'defualt=123' },
@@ -350,7 +359,7 @@ test('the culprit is named, and what to write instead', () => {
   }
 });
 
-test('what seems to be meant for us and is not read is named, beside what is wrong', () => {
+test('variables that look like settings cause warnings, beside the complaints', () => {
   const environment = { ...PROCESSOR, PROCESSOR_TIMEOUT: '5', PORT: '8080' };
   const warnings = [
     'PROCESSOR_TIMEOUT is not a setting; did you mean PROCESSOR_TIMEOUT_MS?',
@@ -360,7 +369,7 @@ test('what seems to be meant for us and is not read is named, beside what is wro
   assert.equal(readConfig({ ...environment, HTTP_THREADS: '0' }).warnings, warnings);
 });
 
-test('one setting alone', () => {
+test('a single setting can be checked', () => {
   assert.is(settingProblem('POOL_THREADS', '2'), null);
   assert.is(settingProblem('POOL_THREADS', ''), null);
   assert.match(settingProblem('POOL_THREADS', '0') ?? '', 'POOL_THREADS=0 is out of range');
@@ -384,27 +393,31 @@ test('settings that contradict each other', () => {
     ],
     [
       { PROCESSORS: 'default:0.05:http://u:secret@other' },
-      'PAYMENT_PROCESSOR_URL_DEFAULT=http://localhost:8001 is invalid: expected no URL beside PROCESSORS, or the one that PROCESSORS gives to `default`.',
+      'PAYMENT_PROCESSOR_URL_DEFAULT=http://localhost:8001 contradicts PROCESSORS: unset it, or give `default` the same URL in PROCESSORS.',
     ],
     [
       { PAYMENT_PROCESSOR_URL_DEFAULT: '' },
-      'No processor: set PAYMENT_PROCESSOR_URL_DEFAULT and PAYMENT_PROCESSOR_URL_FALLBACK, or PROCESSORS.',
+      'No processor: set PAYMENT_PROCESSOR_URL_DEFAULT, PAYMENT_PROCESSOR_URL_FALLBACK, or PROCESSORS.',
+    ],
+    [
+      { PAYMENT_PROCESSOR_URL_DEFAULT: '', PROCESSOR_TOKENS: 'default=123' },
+      'No processor: set PAYMENT_PROCESSOR_URL_DEFAULT, PAYMENT_PROCESSOR_URL_FALLBACK, or PROCESSORS.',
     ],
   ];
   for (const [environment, problem] of cases) assert.equal(problemsOf(environment), [problem]);
   assert.equal(problemsOf({ PROCESSORS: 'default:0.01:http://localhost:8001/,x:0.5:http://x' }), []);
 });
 
-test('a token that is asked for has to be given', () => {
+test('an access setting of `token` needs ADMIN_TOKEN', () => {
   for (const name of ['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS']) {
     assert.equal(problemsOf({ [name]: 'token' }), [
-      `${name}=token is invalid: expected ADMIN_TOKEN to be set, too.`,
+      `${name}=token needs ADMIN_TOKEN: set it, or choose another access.`,
     ]);
     assert.equal(problemsOf({ [name]: 'token', ADMIN_TOKEN: 'a-token-of-16-ch' }), []);
   }
 });
 
-test('no password is ever said', () => {
+test('no complaint shows a password', () => {
   const values = [
     { LEDGER_URL: 'redis://user:hush@host:99999' },
     { LEDGER_URL: 'redis://user:hush/hush@host' },
@@ -425,26 +438,31 @@ test('no password is ever said', () => {
   }
 });
 
-test('a value of any length is said in bounded length', () => {
+test('a complaint about a long value is short', () => {
   const [problem = ''] = problemsOf({ LISTEN: 'x'.repeat(100_000) });
   assert.ok(problem.length < 300);
 });
 
-test('the host name stands in for an instance id, with what is not allowed replaced', () => {
+test('the host name is the default instance id, with invalid characters replaced', () => {
   const reading = readConfig(PROCESSOR, `büro pc.${'x'.repeat(80)}`);
   assert.ok(reading.kind === 'ok');
   assert.is(reading.config.instanceId, `b-ro-pc.${'x'.repeat(56)}`);
   assert.is(readConfig(PROCESSOR).kind, 'ok');
 });
 
-test('the table has a row for each setting', () => {
-  const rows = settingsTable().split('\n');
+test('docs/settings.md has a row for each setting', () => {
+  const rows = settingsTables()
+    .split('\n')
+    .filter((line) => line.startsWith('|'));
   for (const row of rows) assert.is(row.split('|').length, 7, row);
-  assert.is(rows.filter((row) => /^\| `[A-Z_]+` \|/.test(row)).length, rows.length - 2);
+  assert.equal(
+    rows.flatMap((row) => /^\| `([A-Z_]+)` \|/.exec(row)?.[1] ?? []),
+    settingsList().map(({ name }) => name),
+  );
 });
 
-/** Of settings that are whole numbers: where they are allowed to be, as the table says it. */
-const WHOLES = settingsTable()
+/** The settings that are whole numbers, with their bounds as the table states them. */
+const INTEGERS = settingsTables()
   .split('\n')
   .flatMap((row) => {
     const [, name = '', low, high] =
@@ -452,12 +470,12 @@ const WHOLES = settingsTable()
     return name === '' ? [] : [{ name, low: Number(low), high: Number(high) }];
   });
 
-test('a whole number is read as what it is, within its bounds and nowhere else', () => {
-  assert.ok(WHOLES.length > 10);
+test('a whole number is accepted within its bounds and nowhere else', () => {
+  assert.ok(INTEGERS.length > 10);
   const near = fc.integer({ min: -2, max: 2 });
   const text = fc.oneof(fc.nat(2_000_000).map(String), fc.string(), fc.double().map(String));
   fc.assert(
-    fc.property(fc.constantFrom(...WHOLES), near, text, (setting, distance, any) => {
+    fc.property(fc.constantFrom(...INTEGERS), near, text, (setting, distance, any) => {
       const { name, low, high } = setting;
       for (const value of [String(low + distance), String(high + distance), any]) {
         const isAllowed =
@@ -471,8 +489,8 @@ test('a whole number is read as what it is, within its bounds and nowhere else',
   );
 });
 
-test('no environment makes reading throw, and what is wrong is one bounded line each', () => {
-  const names = settingsTable().match(/(?<=^\| `)[A-Z_]+/gm) ?? [];
+test('no environment makes reading throw, and each complaint is one short line', () => {
+  const names = settingsList().map(({ name }) => name);
   const value = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 60 }),
     fc.constantFrom(
@@ -496,7 +514,7 @@ test('no environment makes reading throw, and what is wrong is one bounded line 
   );
 });
 
-/** Settings of TLS with files that are good, or of the wrong kind, or missing. */
+/** The complaints about TLS settings whose files an authority of its own has issued. */
 function tlsProblems(environment: (authority: Authority) => Record<string, string>): readonly string[] {
   const authority = new Authority();
   try {
@@ -506,7 +524,7 @@ function tlsProblems(environment: (authority: Authority) => Record<string, strin
   }
 }
 
-test('certificates and keys are read into the config, for what uses TLS alone', () => {
+test('certificates and keys are read into the config, only for targets that use TLS', () => {
   const authority = new Authority();
   const { certFile, keyFile } = authority.issue();
   const files = { CA_FILE: authority.caFile, CERT_FILE: certFile, KEY_FILE: keyFile };
@@ -519,7 +537,7 @@ test('certificates and keys are read into the config, for what uses TLS alone', 
     PAYMENT_PROCESSOR_URL_FALLBACK: 'https://pay.example',
   });
   authority.dispose();
-  if (ledger.kind !== 'redis') throw new Error('it is a Redis');
+  if (ledger.kind !== 'redis') throw new Error('not a Redis');
   assert.match(ledger.tls?.ca ?? '', 'BEGIN CERTIFICATE');
   assert.match(ledger.tls?.cert ?? '', 'BEGIN CERTIFICATE');
   assert.match(ledger.tls?.key ?? '', 'BEGIN PRIVATE KEY');
@@ -527,13 +545,13 @@ test('certificates and keys are read into the config, for what uses TLS alone', 
   assert.equal(processors[1]?.tls, ledger.tls === undefined ? {} : { ...ledger.tls });
 });
 
-test('certificates and keys that are wrong, alone, of another, or of no use are told of', () => {
+test('certificates and keys that are unreadable, incomplete, mismatched, or unused are reported', () => {
   const rediss = { LEDGER_URL: 'rediss://redis' };
   assert.equal(
     tlsProblems(({ caFile }) => ({ ...rediss, LEDGER_CA_FILE: `${caFile}.none` })).map((line) =>
       line.replace(/=\S*/, '=…'),
     ),
-    ['LEDGER_CA_FILE=… is invalid: expected a file with certificates in PEM.'],
+    ['LEDGER_CA_FILE=… is invalid: expected a PEM file with certificates.'],
   );
   assert.equal(
     tlsProblems((authority) => ({ ...rediss, LEDGER_CERT_FILE: authority.issue().certFile })),
@@ -549,26 +567,35 @@ test('certificates and keys that are wrong, alone, of another, or of no use are 
   );
   assert.equal(
     tlsProblems(({ caFile }) => ({ PROCESSOR_CA_FILE: caFile })),
-    [
-      'PROCESSOR_CA_FILE, PROCESSOR_CERT_FILE and PROCESSOR_KEY_FILE would not be used: expected a processor with `https://`, too.',
-    ],
+    ['PROCESSOR_CA_FILE would not be used: expected a processor URL that begins with `https://`.'],
   );
   assert.equal(
     tlsProblems(({ caFile }) => ({ LEDGER_CA_FILE: caFile })),
-    [
-      'LEDGER_CA_FILE, LEDGER_CERT_FILE and LEDGER_KEY_FILE would not be used: expected LEDGER_URL with `rediss://`, too.',
-    ],
+    ['LEDGER_CA_FILE would not be used: expected LEDGER_URL to begin with `rediss://`.'],
   );
 });
 
-const README = new URL('../../README.md', import.meta.url);
-if (existsSync(README)) {
-  test('the README lists every setting as it is', () => {
-    const block = /<!-- settings -->\n([\s\S]*?)\n<!-- \/settings -->/.exec(
-      readFileSync(README, 'utf8'),
-    )?.[1];
-    assert.is(block?.trim(), settingsTable());
-  });
+function fileOf(name: string): string {
+  return readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
 }
+
+test('docs/settings.md has every setting: run `npm run contract` after a change', () => {
+  const page = fileOf('docs/settings.md');
+  assert.ok(page.includes(settingsTables()));
+  assert.is(page, settingsPage(page));
+});
+
+test('the settings that the README shows exist, with these defaults', () => {
+  const shown = Array.from(
+    fileOf('README.md').matchAll(/^\| `([A-Z_]+)` \| (?:`(.*)` )?\| /gm),
+    ([, name, fallback = '']) => ({ name, fallback }),
+  );
+  assert.ok(shown.length > 0);
+  const all = settingsList();
+  assert.equal(
+    shown,
+    shown.map(({ name }) => all.find((setting) => setting.name === name)),
+  );
+});
 
 test.run();

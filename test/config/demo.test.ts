@@ -9,7 +9,7 @@ import {
   simulatesProcessors,
 } from '../../src/config/demo.ts';
 
-test('where nothing is said, processors are played and purging is allowed', () => {
+test('by default, processors are simulated and purging is allowed', () => {
   assert.ok(simulatesProcessors({}));
   assert.equal(demoEnvironment({ LISTEN: '127.0.0.1:1' }), {
     LISTEN: '127.0.0.1:1',
@@ -20,7 +20,7 @@ test('where nothing is said, processors are played and purging is allowed', () =
   });
 });
 
-test('where any processor is named, none is played, and what is said stands', () => {
+test('when a processor is configured, none is simulated, and the settings stay as they are', () => {
   for (const name of ['PROCESSORS', ...SIMULATED_PROCESSORS.map(({ setting }) => setting)]) {
     const environment = { [name]: 'x', ALLOW_PURGE: 'false' };
     assert.not(simulatesProcessors(environment));
@@ -36,7 +36,7 @@ test('a URL leads to its address', () => {
   }
 });
 
-test('the books of a processor are beside the ledger, and name no password', () => {
+test('the books of a processor are beside the ledger, and their path contains no password', () => {
   const [simulated] = SIMULATED_PROCESSORS;
   const at = (ledger: Parameters<typeof playedBooksFile>[1]) => playedBooksFile(simulated, ledger);
   assert.is(at({ kind: 'lmdb', path: './data/ledger' }), './data/ledger.processors/default.books');

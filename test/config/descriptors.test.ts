@@ -11,14 +11,14 @@ const WANTED: Descriptors = {
   poolThreadCount: 1,
 };
 
-test('an ample limit reduces nothing, and the limit that is asked for is the least of these', () => {
+test('a high limit reduces nothing, and the wanted limit is the lowest that does so', () => {
   const { maxConnections, concurrency, reduced, wantedLimit } = shareDescriptors(WANTED, Infinity);
   assert.equal([maxConnections, concurrency, reduced], [4096, 400, []]);
   assert.equal(shareDescriptors(WANTED, wantedLimit).reduced, []);
   assert.equal(shareDescriptors(WANTED, wantedLimit - 2).reduced, ['MAX_CONNECTIONS=4096 to 4095']);
 });
 
-test('a scarce limit is shared between clients and calls, and what the instance needs itself stays', () => {
+test('a low limit is shared between clients and calls, after what the instance needs itself', () => {
   for (const limit of [100, 128, 256, 1024, 4096]) {
     const { maxConnections, concurrency } = shareDescriptors(WANTED, limit);
     const usedByAll = maxConnections + concurrency * WANTED.processors.length;
@@ -31,12 +31,12 @@ test('a scarce limit is shared between clients and calls, and what the instance 
   ]);
 });
 
-test('a limit that is far too low leaves little, but no part nothing', () => {
+test('a limit that is far too low still leaves some for clients and for calls', () => {
   const { maxConnections, concurrency } = shareDescriptors(WANTED, 20);
   assert.equal([maxConnections, concurrency], [8, 4]);
 });
 
-test('the limit of this process, and of a system that does not tell it', () => {
+test('the limit of this process, or Infinity where the system does not report it', () => {
   assert.ok(openFileLimit() > 0);
   assert.is(openFileLimit('/nowhere'), Infinity);
 });

@@ -11,7 +11,7 @@ for (const [what, environment, line] of [
   ['a single thread for syncs', { UV_THREADPOOL_SIZE: '1' }, /^UV_THREADPOOL_SIZE=1 .*: set 2 or more/],
   ['no thread for syncs', { UV_THREADPOOL_SIZE: 'many' }, /^UV_THREADPOOL_SIZE=many /],
 ] as const) {
-  test(`${what}: one line says what it does`, () => {
+  test(`${what}: one line says what the variable does`, () => {
     const lines = harmfulVariables(environment);
     assert.is(lines.length, 1);
     assert.match(lines[0] ?? '', line);
@@ -29,7 +29,7 @@ test('harmless values are not mentioned', () => {
   assert.equal(harmfulVariables(environment), []);
 });
 
-test('sanitizing also takes the variable away that Node reads at each connection', () => {
+test('sanitizing also removes the variable that Node reads at each connection', () => {
   const environment: NodeJS.ProcessEnv = { NODE_TLS_REJECT_UNAUTHORIZED: '0', LISTEN: '127.0.0.1:1' };
   assert.is(sanitizeEnvironment(environment).length, 1);
   assert.equal(environment, { LISTEN: '127.0.0.1:1' });

@@ -11,7 +11,7 @@ function fileOf(name: string): string {
   return readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
 }
 
-/** Every value under a key of this name, anywhere in the document, with the way to what holds it. */
+/** Every value under a key of this name, anywhere in the document, with the path of its parent. */
 function* named(
   key: string,
   part: unknown = contract.document,
@@ -29,7 +29,7 @@ test('is an OpenAPI document', async () => {
   assert.ok(valid, JSON.stringify(errors));
 });
 
-test('is served as it is written: run `npm run contract` after a change', () => {
+test('openapi.json is up to date: if not, run `npm run contract`', () => {
   assert.is(fileOf('openapi.json'), `${JSON.stringify(contract.document)}\n`);
 });
 
@@ -38,7 +38,7 @@ test('has the version of the package', () => {
   assert.is((contract.document['info'] as { version: string }).version, version);
 });
 
-test('every reference leads somewhere, and every component is referred to', () => {
+test('every reference resolves, and every component is used', () => {
   const references = Array.from(named('$ref'), ([, reference]) => String(reference));
   const mapped = Array.from(named('mapping'), ([, mapping]) => Object.values(mapping as object)).flat();
   const targets = new Set([...references, ...mapped]);
@@ -52,10 +52,10 @@ test('every reference leads somewhere, and every component is referred to', () =
   }
 });
 
-test('every schema is one, and every example fits its schema', () => {
+test('every schema is valid, and every example matches its schema', () => {
   for (const [way, schema] of named('schema')) {
     assert.type(schema, 'object');
-    // Whatever the value, the schema has to be read for it.
+    // Compiles the schema; the value does not matter.
     contract.mismatch([...way, 'schema'], null);
   }
   let count = 0;
@@ -68,7 +68,7 @@ test('every schema is one, and every example fits its schema', () => {
   assert.ok(count > 10);
 });
 
-test('has every problem, with its status, and no other', () => {
+test('documents every problem with its status, and no others', () => {
   const documented = new Set<string>();
   for (const [way, properties] of named('properties')) {
     const { type } = properties as { type?: { const?: string; enum?: string[] } };
@@ -121,7 +121,7 @@ const NOWHERE: Heard = {
   body: problem('no-such-route').body,
 };
 
-test('what is as it says passes, and is remembered', () => {
+test('a conforming response passes, and is recorded', () => {
   const fresh = Contract.read();
   for (const heard of [ACCEPTED, SUMMARY, { ...SUMMARY, method: 'HEAD', body: '' }, FULL, NOWHERE]) {
     assert.is(fresh.fault(heard), null);
@@ -143,15 +143,15 @@ function having(heard: Heard, name: string, value: string): Heard {
   return { ...heard, headers: new Map(heard.headers).set(name, value) };
 }
 
-test('whatever is not as it says is found', () => {
+test('every violation is found', () => {
   const wrong: [heard: Heard, words: string][] = [
     [{ ...ACCEPTED, status: 201 }, 'POST /payments: 201 is not documented'],
     [{ ...ACCEPTED, method: 'PUT' }, 'PUT /payments: 202 is not documented'],
     [{ ...ACCEPTED, body: '{}' }, '202 has a body'],
-    [having(ACCEPTED, 'x-new', '1'), 'not documented: x-new'],
+    [having(ACCEPTED, 'x-new', '1'), 'undocumented headers: x-new'],
     [
       { ...ACCEPTED, sent: '{"amount":1}' },
-      "took a body that does not fit: data must have required property 'correlationId'",
+      "accepted an invalid body: data must have required property 'correlationId'",
     ],
     [{ ...ACCEPTED, target: '/payment' }, '/payment: 202 is not documented'],
     [without(SUMMARY, 'cache-control'), 'lacks the header Cache-Control'],
@@ -164,12 +164,12 @@ test('whatever is not as it says is found', () => {
       { ...SUMMARY, body: SUMMARY.body.replace('totalRequests', 'count') },
       'must NOT have additional properties',
     ],
-    [{ ...SUMMARY, target: '/payments-summary?from=now' }, 'took a parameter that does not fit: now'],
+    [{ ...SUMMARY, target: '/payments-summary?from=now' }, 'accepted an invalid parameter: now'],
     [{ ...SUMMARY, method: 'HEAD' }, 'has a body'],
     [without(FULL, 'retry-after'), 'lacks the header Retry-After'],
     [having(FULL, 'retry-after', 'soon'), 'Retry-After: soon'],
     [{ ...FULL, body: problem('starting').body }, 'must be equal to one of the allowed values'],
-    [{ ...FULL, body: FULL.body.replace('503', '500') }, 'problem document of another status'],
+    [{ ...FULL, body: FULL.body.replace('503', '500') }, 'problem document with another status'],
     [{ ...NOWHERE, body: problem('no-such-payment').body }, 'must be equal to constant'],
   ];
   for (const [heard, words] of wrong) assert.match(contract.fault(heard) ?? 'nothing', words);

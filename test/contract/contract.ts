@@ -4,29 +4,29 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { parse } from 'yaml';
 
-/** A request that was made, and the answer that came. */
+/** A request and its response. */
 export interface Heard {
   readonly method: string;
   /** Path and query, as in the request line. */
   readonly target: string;
-  /** What was sent, where that is known. */
+  /** The body of the request, if known. */
   readonly sent?: string | undefined;
   readonly status: number;
-  /** Names in lower case. */
+  /** With names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
 }
 
-/** Any object of the document: a path, an operation, an answer, a header, a schema. */
+/** An object in the document: a path, an operation, a response, a header or a schema. */
 type Part = Readonly<Record<string, unknown>>;
 
-/** A part and the way to it. */
+/** A part and its path in the document. */
 interface Place {
   readonly way: readonly string[];
   readonly part: Part;
 }
 
-/** They are HTTP's own business, or the library's. */
+/** Headers that belong to HTTP or to the library. */
 const TRANSPORT_HEADERS: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -38,13 +38,13 @@ const TRANSPORT_HEADERS: ReadonlySet<string> = new Set([
   'uwebsockets',
 ]);
 
-/** What a route of operators may also answer to a method that it doesn't have. */
+/** What an operator's route may also answer to an unsupported method. */
 const REFUSALS: readonly number[] = [401, 403, 404];
 
-/** `openapi.yaml`, as something that answers can be held against. */
+/** Checks responses against `openapi.yaml`. */
 export class Contract {
   readonly document: Part;
-  /** Every answer that was heard and is in the contract: `POST /payments 422 /errors#amount-missing`. */
+  /** Every documented response that was seen, such as `POST /payments 422 /errors#amount-missing`. */
   readonly kept = new Set<string>();
   readonly #ajv: Ajv2020;
   readonly #validators = new Map<string, ValidateFunction>();
@@ -63,18 +63,18 @@ export class Contract {
       strictRequired: false,
     });
     addFormats.default(this.#ajv);
-    // Schemas are reached by their way from the top, which is no schema itself.
+    // Schemas are addressed by their path in the document, which is not itself a schema.
     this.#ajv.addVocabulary([...Object.keys(document), 'discriminator']);
     this.#ajv.addSchema({ $id: 'contract', ...document });
   }
 
-  /** What in this answer is not as the contract says; null: nothing. */
+  /** How the response violates the contract; null if it conforms. */
   fault(heard: Heard): string | null {
     const reason = this.#fault(heard);
     return reason === null ? null : `${heard.method} ${heard.target}: ${heard.status} ${reason}`;
   }
 
-  /** Every answer that the document has for its operations, but those of others than a gateway, in the words of `kept`. */
+  /** Every documented response of a gateway, in the format of `kept`. */
   documented(): string[] {
     return Object.entries(this.document['paths'] as Part).flatMap(([path, operations]) =>
       Object.entries(operations as Part).flatMap(([method, operation]) =>
@@ -87,7 +87,7 @@ export class Contract {
     );
   }
 
-  /** The problems that an answer may be; null where it is none. */
+  /** The types of a problem response; null if it is not a problem. */
   #typesOf(answer: readonly string[]): string[] | null {
     const place = this.place(answer);
     const schema = place && this.place([...place.way, 'content', 'application/problem+json', 'schema']);
@@ -97,7 +97,7 @@ export class Contract {
     return types.filter((link) => link !== 'about:blank');
   }
 
-  /** What is wrong with a value of the schema at this place of the document; null: nothing. */
+  /** How a value violates the schema at this path of the document; null if it is valid. */
   mismatch(way: readonly string[], value: unknown): string | null {
     const fragment = way.map((name) => encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1')));
     const pointer = `contract#/${fragment.join('/')}`;
@@ -107,7 +107,7 @@ export class Contract {
     return validator(value) ? null : this.#ajv.errorsText(validator.errors);
   }
 
-  /** The part at the end of this way, and of the references that stand there. */
+  /** The part at this path, with references resolved. */
   place(way: readonly string[]): Place | null {
     const part = way.reduce<unknown>((whole, name) => (whole as Part | undefined)?.[name], this.document);
     if (part === undefined) return null;
@@ -131,13 +131,13 @@ export class Contract {
     return fault;
   }
 
-  /** The documented path of a request; null where there is none. */
+  /** The documented path that matches a request; null if there is none. */
   #pathOf(target: string): string | null {
     const [path = ''] = target.split('?');
     return this.#patterns.find(([, pattern]) => pattern.test(path))?.[0] ?? null;
   }
 
-  /** HEAD is answered as GET. */
+  /** HEAD is documented as GET. */
   #operationOf(path: string, method: string): Place | null {
     return this.place(['paths', path, method === 'HEAD' ? 'get' : method.toLowerCase()]);
   }
@@ -164,7 +164,7 @@ export class Contract {
     }
     const known = new Set(documented.map((name) => name.toLowerCase()));
     const unknown = [...headers.keys()].filter((name) => !known.has(name) && !TRANSPORT_HEADERS.has(name));
-    return unknown.length === 0 ? null : `has headers that are not documented: ${unknown.join(', ')}`;
+    return unknown.length === 0 ? null : `has undocumented headers: ${unknown.join(', ')}`;
   }
 
   #bodyFault(answer: Place, { method, status, headers, body }: Heard): string | null {
@@ -175,12 +175,12 @@ export class Contract {
     if (method === 'HEAD') return body === '' ? null : 'has a body';
     const value = type.includes('json') ? parsed(body) : body;
     const mismatch = this.mismatch([...answer.way, 'content', type, 'schema'], value);
-    if (mismatch !== null) return `has a body that does not fit: ${mismatch}: ${body.slice(0, 300)}`;
+    if (mismatch !== null) return `has an invalid body: ${mismatch}: ${body.slice(0, 300)}`;
     if (type !== 'application/problem+json' || (value as Part)['status'] === status) return null;
-    return `has a problem document of another status: ${body}`;
+    return `has a problem document with another status: ${body}`;
   }
 
-  /** What succeeded must be as requests are to be. */
+  /** A request that succeeded must conform too. */
   #requestFault(operation: Place, { target, sent }: Heard): string | null {
     const query = new URLSearchParams(target.split('?')[1]);
     const parameters = (operation.part['parameters'] ?? []) as readonly Part[];
@@ -189,12 +189,12 @@ export class Contract {
       const value = query.get(String(parameter?.part['name']));
       if (parameter?.part['in'] !== 'query' || value === null) continue;
       const mismatch = this.mismatch([...parameter.way, 'schema'], value);
-      if (mismatch !== null) return `took a parameter that does not fit: ${value}: ${mismatch}`;
+      if (mismatch !== null) return `accepted an invalid parameter: ${value}: ${mismatch}`;
     }
     if (sent === undefined || operation.part['requestBody'] === undefined) return null;
     const way = [...operation.way, 'requestBody', 'content', 'application/json', 'schema'];
     const mismatch = this.mismatch(way, parsed(sent));
-    return mismatch === null ? null : `took a body that does not fit: ${mismatch}: ${sent}`;
+    return mismatch === null ? null : `accepted an invalid body: ${mismatch}: ${sent}`;
   }
 }
 

@@ -2,8 +2,8 @@ import { AnswerReader } from '../fuzz/answer.ts';
 import { assertKept } from './kept.ts';
 
 /**
- * All that was sent over one connection of a gateway and all that came back, in Latin-1. Throws where one of the
- * answers, each to the request in its place, is not as the contract says.
+ * Checks everything sent and received on one connection to a gateway, both in Latin-1. Throws if a response, each paired
+ * with the request at the same position, violates the contract.
  */
 export function assertConversationKept(sent: string, heard: string): void {
   const requests = Array.from(sent.matchAll(/([A-Z]+) (\/\S*) HTTP\/1\.1\r\n/g));

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { type Answer, type Call, exchange } from '../system/exchange.ts';
 import { Contract, type Heard } from './contract.ts';
 
-/** The one that all answers of a run are held against. */
+/** The contract that all responses of a test run are checked against. */
 export const contract = Contract.read();
 
-/** Throws where an answer of a gateway is not as the contract says. */
+/** Throws if a gateway's response violates the contract. */
 export function assertKept(heard: Heard): void {
   assert.equal(contract.fault(heard), null);
 }
 
-/** `fetch`, of a gateway. Throws where the answer is not as the contract says. */
+/** `fetch` from a gateway. Throws if the response violates the contract. */
 export async function ask(url: string, init: RequestInit = {}): Promise<Response> {
   const response = await fetch(url, init);
   const { pathname, search } = new URL(url);
@@ -25,7 +25,7 @@ export async function ask(url: string, init: RequestInit = {}): Promise<Response
   return response;
 }
 
-/** `exchange`, with a gateway or what stands before it. Throws where the answer is not as the contract says. */
+/** `exchange` with a gateway or its load balancer. Throws if the response violates the contract. */
 export async function exchangeKept(method: string, url: string, call: Call = {}): Promise<Answer> {
   const answer = await exchange(method, url, call);
   const { pathname, search } = new URL(url);

@@ -9,7 +9,7 @@ test('reads host and port, IPv6 in brackets, and unix paths', () => {
   assert.equal(parseAddress('unix:/run/a.sock'), { kind: 'unix', path: '/run/a.sock' });
 });
 
-test('refuses what is neither', () => {
+test('refuses any other text', () => {
   const wrong = [
     '',
     '9999',
@@ -27,13 +27,13 @@ test('refuses what is neither', () => {
   for (const text of ['unix:', 'unix:a.sock', 'unix:/a\0b']) assert.is(parseAddress(text), null, text);
 });
 
-test('refuses a unix path that the system would cut off', () => {
+test('refuses a unix path that the system would truncate', () => {
   assert.is.not(parseAddress(`unix:/${'x'.repeat(106)}`), null);
   assert.is(parseAddress(`unix:/${'x'.repeat(107)}`), null);
   assert.is(parseAddress(`unix:/${'é'.repeat(54)}`), null);
 });
 
-test('spells an address as it was read', () => {
+test('formats an address as it was parsed', () => {
   for (const text of ['127.0.0.1:9999', '[::1]:80', 'unix:/run/a.sock']) {
     const address = parseAddress(text);
     assert.ok(address);

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { sleep, systemClock } from '../../src/core/clock.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
 
-test('the wall clock is that of the machine, in whole milliseconds', () => {
+test("the wall clock is the machine's, in whole milliseconds", () => {
   const beforeMs = Date.now();
   const nowMs = systemClock.nowMs();
   assert.ok(nowMs >= beforeMs && nowMs <= Date.now());
@@ -38,7 +38,7 @@ test('all threads read the same monotonic clock', async () => {
   assert.ok(thereMs <= systemClock.monotonicMs());
 });
 
-test('a call comes once, after its delay', async () => {
+test('a call runs once, after its delay', async () => {
   const startMs = systemClock.monotonicMs();
   let calls = 0;
   await new Promise<void>((resolve) =>
@@ -48,11 +48,11 @@ test('a call comes once, after its delay', async () => {
     }),
   );
   assert.is(calls, 1);
-  // A timer counts its milliseconds from a rounded start.
+  // A timer rounds its start to a millisecond.
   assert.ok(systemClock.monotonicMs() - startMs >= 4);
 });
 
-test('a call that is cancelled does not come', async () => {
+test('a cancelled call does not run', async () => {
   let calls = 0;
   const cancel = systemClock.after(1, () => calls++);
   cancel();
@@ -61,7 +61,7 @@ test('a call that is cancelled does not come', async () => {
   assert.is(calls, 0);
 });
 
-test('sleep waits on the clock that it is handed', async () => {
+test('sleep waits on the given clock', async () => {
   const clock = new ManualClock();
   let awake = false;
   const sleeping = sleep(clock, 1000).then(() => {
@@ -75,7 +75,7 @@ test('sleep waits on the clock that it is handed', async () => {
   assert.ok(awake);
 });
 
-test('a wall clock beyond what can be stored shows the nearest moment that can', () => {
+test('a wall clock outside the storable range is clamped to it', () => {
   const { now } = Date;
   try {
     Date.now = () => -1;

@@ -14,7 +14,7 @@ test.before.each((context) => {
 
 test.after.each(({ directory }) => rmSync(directory, { recursive: true }));
 
-test('makes what is missing, and leaves what is there', ({ directory }) => {
+test('creates what is missing, and leaves what exists', ({ directory }) => {
   const path = join(directory, 'a/b/c');
   makeDirectory(path);
   makeDirectory(`${path}/`);
@@ -28,7 +28,7 @@ test('fails where a file is in the way', ({ directory }) => {
   assert.throws(() => makeDirectory(join(file, 'below/it')), /ENOTDIR/);
 });
 
-test('fails at once where the kernel lets nobody make a directory', () => {
+test('fails at once where the kernel allows no directories', () => {
   if (process.platform !== 'linux') return;
   const module = new URL('../../src/core/directory.ts', import.meta.url).href;
   const script = `import { makeDirectory } from '${module}';

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isOneEditApart } from '../../src/core/edit-distance.ts';
 
-test('a letter too many, too few, another, two swapped, or none', () => {
+test('one letter inserted, deleted, replaced or swapped, or none', () => {
   for (const [one, other] of [
     ['start', 'starrt'],
     ['start', 'strt'],
@@ -19,7 +19,7 @@ test('a letter too many, too few, another, two swapped, or none', () => {
   }
 });
 
-test('more than one', () => {
+test('more than one edit', () => {
   for (const [one, other] of [
     ['start', 'stra'],
     ['start', 'sttar t'],

@@ -9,7 +9,7 @@ function strays(environment: Record<string, string>): readonly string[] {
   return strayVariables(environment, SETTINGS);
 }
 
-test('a name that is nearly a setting', () => {
+test('a name that resembles a setting', () => {
   for (const [name, meant] of [
     ['PROCESSOR_TIMEOUT', 'PROCESSOR_TIMEOUT_MS'],
     ['PROCESSOR_TIMEOUT_SECONDS', 'PROCESSOR_TIMEOUT_MS'],
@@ -30,7 +30,7 @@ test('a name that is nearly a setting', () => {
   }
 });
 
-test('a name that other programs read, while our setting for it is absent', () => {
+test('a name that other programs read, if our setting for it is absent', () => {
   for (const [environment, setting] of [
     [{ PORT: '8080' }, 'LISTEN'],
     [{ HOST: '0.0.0.0' }, 'LISTEN'],
@@ -47,7 +47,7 @@ test('a name that other programs read, while our setting for it is absent', () =
   }
 });
 
-/** Names that shells, containers, orchestrators, runners and package managers set. */
+/** Variables that shells, containers, orchestrators, runners and package managers set. */
 const ORDINARY = [
   'PATH HOME PWD OLDPWD SHELL TERM COLORTERM LANG LC_ALL LC_CTYPE USER LOGNAME HOSTNAME HOSTTYPE MAIL EDITOR VISUAL PAGER LESS',
   'SHLVL DISPLAY TZ TMPDIR TMP TEMP EMAIL LS_COLORS SSH_AUTH_SOCK SSH_CLIENT SSH_CONNECTION SSH_TTY XDG_RUNTIME_DIR',
@@ -63,14 +63,14 @@ const ORDINARY = [
   'PM2_HOME pm_id NODE_APP_INSTANCE exec_mode _ CONDA_PREFIX VIRTUAL_ENV LIMIT MODE TIMEOUT CONCURRENT QUEUE BATCH',
 ].flatMap((line) => line.split(' '));
 
-test('an ordinary environment is no reason to warn', () => {
+test('an ordinary environment causes no warnings', () => {
   assert.equal(strays(Object.fromEntries(ORDINARY.map((name) => [name, 'x']))), []);
   assert.equal(strays({ HOST: 'x86_64-conda-linux-gnu' }), []);
   assert.equal(strays({ PORT: '', PROCESSOR_TIMEOUT: '' }), []);
   assert.equal(strays(Object.fromEntries(SETTINGS.map((name) => [name, 'x']))), []);
 });
 
-test('a value is quoted only where it has to be, and never long', () => {
+test('a value is quoted only if necessary, and cut if long', () => {
   assert.is(shownValue('5'), '5');
   assert.is(shownValue(''), '""');
   assert.is(shownValue(' 5'), '" 5"');

@@ -8,15 +8,15 @@ import { LogOutput } from '../../src/core/log-output.ts';
 import { until } from '../system/until.ts';
 
 const WITHIN_MS = 20_000;
-/** Longer than what a pipe takes at once, so that a line may be written in parts. */
+/** Longer than a pipe accepts at once, so that a line may be written in parts. */
 const LONG_LINE = `${'x'.repeat(9_999)}\n`;
 
 interface Pipe {
   readonly output: LogOutput;
-  /** What has been dropped, and what was said when lines were written again. */
+  /** The counts passed to `onDropped` and to `onRecovered`. */
   readonly dropped: number[];
   readonly recovered: number[];
-  /** All that is in the pipe. */
+  /** Everything that is in the pipe. */
   read(): string;
   closeReader(): void;
 }
@@ -66,7 +66,7 @@ function drain(reader: number): string {
 }
 
 test(
-  'a line is with the reader before the call returns',
+  'a line is written before the call returns',
   withPipe(({ output, read }) => {
     output.write('one\n');
     output.write('two\n');
@@ -75,14 +75,14 @@ test(
 );
 
 test(
-  'a full reader is not waited for: lines wait, then the newest are dropped and counted; when it reads, the rest is whole and in order',
+  'a full reader does not block: lines are queued, then dropped and counted; the rest arrives whole and in order',
   withPipe(async ({ output, dropped, recovered, read }) => {
     const lines = Array.from({ length: 60 }, (_, index) => `${index} ${LONG_LINE}`);
     for (const line of lines) output.write(line);
     const droppedCount = dropped.reduce((sum, count) => sum + count, 0);
     assert.ok(droppedCount > 0 && droppedCount < lines.length);
     let text = '';
-    await until('it is all read', WITHIN_MS, () => {
+    await until('everything is read', WITHIN_MS, () => {
       text += read();
       return recovered.length > 0;
     });
@@ -96,7 +96,7 @@ test(
 );
 
 test(
-  'the end waits for a reader that reads, and not for one that does not',
+  'flush gives up on a reader that does not read',
   withPipe(({ output }) => {
     for (let index = 0; index < 20; index++) output.write(LONG_LINE);
     const beganAtMs = performance.now();
@@ -106,7 +106,7 @@ test(
 );
 
 test(
-  'a reader that has gone costs the lines, and nothing else',
+  'lines for a reader that has gone are dropped',
   withPipe(({ output, dropped, closeReader }) => {
     closeReader();
     output.write('one\n');

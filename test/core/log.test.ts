@@ -27,13 +27,13 @@ test('lines are JSON with level, time, bindings, fields and message', () => {
   assert.is(error instanceof Object && 'message' in error && error.message, 'broken');
 });
 
-test('the level is the least severity said', () => {
+test('lines below the level are omitted', () => {
   assert.is(linesOf('debug').length, 4);
   assert.is(linesOf('error').length, 1);
   assert.is(linesOf('silent').length, 0);
 });
 
-/** What a process says with its log, and how it ends. */
+/** Runs a process that logs, and returns its output and how it ended. */
 function saidBy(lineCount: number, end: string): string[] {
   const script = `
     import { createLogger } from ${JSON.stringify(new URL('../../src/core/log.ts', import.meta.url).href)};
@@ -45,13 +45,13 @@ function saidBy(lineCount: number, end: string): string[] {
   return stdout.trimEnd().split('\n');
 }
 
-test('standard output that is no terminal gets JSON, and what it has room for before an abrupt end', () => {
+test('without a terminal, standard output gets JSON, and loses nothing that fits at an abrupt end', () => {
   const lines = saidBy(100, "process.kill(process.pid, 'SIGKILL');");
   assert.is(lines.length, 100);
   assert.is(JSON.parse(lines.at(-1) ?? '').index, 99);
 });
 
-test('an end by itself waits for a reader that is slower than the log', () => {
+test('a normal exit waits for a reader that is slower than the log', () => {
   const lines = saidBy(2500, 'process.exit(1);');
   assert.is(lines.length, 2500);
   assert.is(JSON.parse(lines.at(-1) ?? '').index, 2499);

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { centsToDecimal, decimalToCents, parseDecimal, readAmountCents } from '../../src/core/money.ts';
 
-test('decimalToCents reads every spelling of a number by its value', () => {
+test('decimalToCents reads any notation of a number by its value', () => {
   const cases: [string, number | null][] = [
     ['0', 0],
     ['-0', 0],
@@ -49,11 +49,11 @@ test('decimalToCents reads every spelling of a number by its value', () => {
   for (const [literal, cents] of cases) assert.is(decimalToCents(literal), cents, literal);
 });
 
-test('decimalToCents never answers a negative zero', () => {
+test('decimalToCents never returns a negative zero', () => {
   assert.ok(Object.is(decimalToCents('-0.00'), 0));
 });
 
-test('parseDecimal says why a literal has no whole cents', () => {
+test('parseDecimal explains why a literal has no whole cents', () => {
   assert.is(parseDecimal('0.001').kind, 'inexact');
   assert.is(parseDecimal('1e20').kind, 'huge');
   assert.is(parseDecimal('1e').kind, 'malformed');
@@ -67,14 +67,14 @@ test('centsToDecimal writes two decimals', () => {
   assert.is(centsToDecimal(Number.MAX_SAFE_INTEGER), '90071992547409.91');
 });
 
-test('centsToDecimal refuses what is not whole cents', () => {
+test('centsToDecimal throws unless given whole cents', () => {
   assert.throws(() => centsToDecimal(0.5));
   assert.throws(() => centsToDecimal(-1));
   assert.throws(() => centsToDecimal(2 ** 53));
   assert.throws(() => centsToDecimal(Number.NaN));
 });
 
-test('what centsToDecimal writes, decimalToCents reads, however it is spelled', () => {
+test('decimalToCents reads what centsToDecimal writes, in any notation', () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), fc.nat(30), fc.integer({ min: -40, max: 40 }), (cents, zeros, shift) => {
       assert.is(decimalToCents(centsToDecimal(cents)), cents);
@@ -89,7 +89,7 @@ test('what centsToDecimal writes, decimalToCents reads, however it is spelled', 
   );
 });
 
-test('readAmountCents reads the digits of a top-level member, and only those', () => {
+test('readAmountCents reads only the top-level member', () => {
   const cases: [string, number | null][] = [
     ['{"correlationId":"x","amount":19.9,"requestedAt":"2025-07-15T12:34:56.000Z"}', 1990],
     ['{"amount":5012.530000}', 501_253],

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isSetupError, SetupError } from '../../src/core/setup-error.ts';
 
-test('it is known as one here, and also when another thread died of it', async () => {
+test('it is recognized in this thread, and after another thread died of it', async () => {
   assert.ok(isSetupError(new SetupError('no disk')));
   assert.not(isSetupError(new Error('a bug')));
   const module = new URL('../../src/core/setup-error.ts', import.meta.url).href;

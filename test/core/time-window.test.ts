@@ -33,7 +33,7 @@ test('each bound is optional on its own, and an empty one is open', () => {
   }
 });
 
-test('the spellings of one moment', () => {
+test('the notations of one timestamp', () => {
   const spellings = [
     '2025-07-15T12:34:56.000Z',
     '2025-07-15T12:34:56Z',
@@ -58,7 +58,7 @@ test('the spellings of one moment', () => {
   assert.is(fromMs('2025-07-15T12:34Z'), NOON_MS - 56_000);
 });
 
-test('what lies between two milliseconds rounds into the window', () => {
+test('bounds between two milliseconds are rounded towards the inside', () => {
   assert.is(fromMs('2025-07-15T12:34:56.0001Z'), NOON_MS + 1);
   assert.is(toMs('2025-07-15T12:34:56.0009Z'), NOON_MS);
   assert.is(fromMs('2025-07-15T12:34:56.999000001Z'), NOON_MS + 1000);
@@ -77,7 +77,7 @@ test('bounds within one millisecond are in order, and their window is empty', ()
   });
 });
 
-test('the years 0000 to 9999 are those of the calendar', () => {
+test('years from 0000 to 9999 are valid', () => {
   assert.is(fromMs('0000-01-01T00:00:00Z'), Date.parse('0000-01-01T00:00:00Z'));
   assert.is(fromMs('0000-02-29'), Date.parse('0000-02-29T00:00:00Z'));
   assert.is(fromMs('0099-12-31T23:59:59Z'), Date.parse('0099-12-31T23:59:59Z'));
@@ -86,7 +86,7 @@ test('the years 0000 to 9999 are those of the calendar', () => {
   assert.is(fromMs('2000-02-29'), Date.UTC(2000, 1, 29));
 });
 
-test('what is no moment, or none that exists', () => {
+test('malformed timestamps, and times that do not exist', () => {
   const texts = [
     'yesterday',
     '1752582896000',
@@ -129,7 +129,7 @@ test('what is no moment, or none that exists', () => {
   }
 });
 
-test('a bad bound is named, the first one first', () => {
+test('the first bad bound is named', () => {
   for (const [query, field] of [
     ['from=x', 'from'],
     ['to=x', 'to'],
@@ -150,7 +150,7 @@ test('a bad bound is named, the first one first', () => {
   }
 });
 
-test('reads back what Date writes', () => {
+test('parses what Date writes', () => {
   const range = { min: Date.parse('0000-01-01T00:00:00Z'), max: Date.parse('9999-12-31T23:59:59.999Z') };
   fc.assert(
     fc.property(fc.integer(range), fc.integer(range), fc.boolean(), (from, to, encoded) => {

@@ -21,14 +21,14 @@ function fileOf(text: string): string {
   return path;
 }
 
-test('a file of several certificates is read whole, and what else is in it left out', () => {
+test('all certificates in a file are read, and anything else is ignored', () => {
   const path = fileOf(`${pem(one.keyFile)}# comment\n${pem(one.certFile)}\n${pem(authority.caFile)}`);
   const read = readCertificates(path) ?? '';
   assert.is(read.split('BEGIN CERTIFICATE').length, 3);
   assert.not.match(read, 'PRIVATE');
 });
 
-test('a key is read, and known to be that of its certificate', () => {
+test('a key is read, and matched with its certificate', () => {
   const key = readPrivateKey(one.keyFile) ?? '';
   assert.ok(isKeyOf(key, pem(one.certFile)));
   assert.not.ok(isKeyOf(key, pem(other.certFile)));
@@ -39,20 +39,20 @@ for (const [what, text] of [
   ['no PEM', 'moo'],
   ['not what it says', '-----BEGIN CERTIFICATE-----\nbW9v\n-----END CERTIFICATE-----\n'],
 ] as const) {
-  test(`a file that is ${what} is neither`, () => {
+  test(`a file that is ${what} has neither certificates nor a key`, () => {
     assert.is(readCertificates(fileOf(text)), undefined);
     assert.is(readPrivateKey(fileOf(text)), undefined);
   });
 }
 
-test('no file is neither, nor is one the other', () => {
+test('a missing file has neither, and certificates and keys are not confused', () => {
   assert.is(readCertificates(join(directory, 'none')), undefined);
   assert.is(readPrivateKey(join(directory, 'none')), undefined);
   assert.is(readCertificates(one.keyFile), undefined);
   assert.is(readPrivateKey(one.certFile), undefined);
 });
 
-test('a pipe is read to its end, and what never ends is not read', () => {
+test('a pipe is read to its end, and an endless device is refused', () => {
   const pipe = join(tmpdir(), `tls-pipe-${process.pid}`);
   assert.is(spawnSync('mkfifo', [pipe]).status, 0);
   spawn('sh', ['-c', 'cat "$0" > "$1"', authority.caFile, pipe], { stdio: 'ignore' });

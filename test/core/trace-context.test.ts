@@ -21,7 +21,7 @@ function read(text: string): Buffer {
   return trace;
 }
 
-test('a context is read, and said again', () => {
+test('a context is parsed and formatted', () => {
   const trace = read(SAMPLED);
   assert.is(trace.length, TRACE_BYTES);
   assert.is(traceIdOf(trace), TRACE_ID);
@@ -31,11 +31,11 @@ test('a context is read, and said again', () => {
   assert.is(formatTraceparent(trace), SAMPLED);
 });
 
-test('flags that version 00 does not know are sent on as zeros', () => {
+test('flags that version 00 does not define are sent on as zeros', () => {
   assert.is(formatTraceparent(read(`00-${TRACE_ID}-${SPAN_ID}-ff`)), `00-${TRACE_ID}-${SPAN_ID}-03`);
 });
 
-test('another span of the same trace is a copy', () => {
+test('withSpanId returns a copy', () => {
   const trace = read(SAMPLED);
   const child = withSpanId(trace, '1234567890abcdef');
   assert.is(formatTraceparent(child), `00-${TRACE_ID}-1234567890abcdef-01`);
@@ -51,15 +51,15 @@ for (const [what, text] of [
   ['a zero span id', `00-${TRACE_ID}-${'0'.repeat(16)}-01`],
   ['a short trace id', `00-${TRACE_ID.slice(1)}-${SPAN_ID}-01`],
   ['no flags', `00-${TRACE_ID}-${SPAN_ID}`],
-  ['more behind it', `${SAMPLED}-00`],
-  ['a line end behind it', `${SAMPLED}\n`],
-  ['two of them', `${SAMPLED}, ${SAMPLED}`],
-  ['a letter that is no digit', SAMPLED.replace('4bf9', '4bg9')],
+  ['more text after it', `${SAMPLED}-00`],
+  ['a line end after it', `${SAMPLED}\n`],
+  ['two contexts', `${SAMPLED}, ${SAMPLED}`],
+  ['a letter that is not a digit', SAMPLED.replace('4bf9', '4bg9')],
 ] as const) {
   test(`not a context: ${what}`, () => assert.is(readTraceparent(text), null));
 }
 
-test('whatever is read is said again but for unknown flags, and nothing else is read', () => {
+test('every valid text is formatted again, except unknown flags, and no other text is valid', () => {
   const hex = (length: number) =>
     fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length });
   fc.assert(

@@ -5,13 +5,13 @@ import { isUuid, readUuid, UUID_BYTES, writeUuid } from '../../src/core/uuid.ts'
 
 const SAMPLE = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 
-test('a UUID is 16 bytes in the order in which it is written', () => {
+test('a UUID is 16 bytes in the order of its digits', () => {
   const bytes = Buffer.alloc(UUID_BYTES);
   writeUuid(SAMPLE, bytes, 0);
   assert.is(bytes.toString('hex'), SAMPLE.replaceAll('-', ''));
 });
 
-test('it is written and read at an offset, and touches nothing beside it', () => {
+test('it is written and read at an offset, and other bytes stay unchanged', () => {
   const bytes = Buffer.alloc(UUID_BYTES + 4, 0xee);
   writeUuid(SAMPLE, bytes, 2);
   assert.equal([...bytes.subarray(0, 2), ...bytes.subarray(-2)], [0xee, 0xee, 0xee, 0xee]);
@@ -25,7 +25,7 @@ test('either case is read as lower case', () => {
   assert.is(readUuid(bytes, 0), SAMPLE);
 });
 
-test('any 16 bytes come back as they were', () => {
+test('any 16 bytes survive a round trip', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: UUID_BYTES, maxLength: UUID_BYTES }), (bytes) => {
       const text = readUuid(bytes, 0);
@@ -44,7 +44,7 @@ test('a UUID is 8-4-4-4-12 hexadecimal digits, of any version and either case', 
   assert.ok(isUuid('ffffffff-ffff-ffff-ffff-ffffffffffff'));
 });
 
-test('nothing else is one', () => {
+test('any other text is not a UUID', () => {
   const others = [
     '',
     SAMPLE.slice(1),

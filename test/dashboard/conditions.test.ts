@@ -25,10 +25,10 @@ function only(change: Partial<Situation>): Condition {
 
 const one = suite('one condition');
 
-one('none, where all is well', () => {
+one('a healthy instance has none', () => {
   assert.equal(conditions(WELL), []);
   assert.ok(canClaim(WELL));
-  assert.equal(conditions({ ...WELL, backlog: 900, backlogAgeMs: 50_000 }), [], 'a backlog that is young');
+  assert.equal(conditions({ ...WELL, backlog: 900, backlogAgeMs: 50_000 }), [], 'a young backlog');
 });
 
 interface Row {
@@ -38,7 +38,7 @@ interface Row {
   readonly title: string;
   readonly forMs: number | null;
   readonly waiting: number | null;
-  /** What effect and advice say, among other things. */
+  /** Found in effect or advice. */
   readonly says: readonly RegExp[];
   readonly canClaim: boolean;
 }
@@ -47,57 +47,57 @@ const { ledger, journal } = WELL;
 const LOST = /Nothing is lost/;
 const ROWS: readonly Row[] = [
   {
-    what: 'a Redis that is away',
+    what: 'Redis is down',
     change: { backlog: 10_791, ledger: { ...ledger, unavailable: 'ECONNREFUSED', failingForMs: 90_000 } },
     severity: 'critical',
     title: 'The ledger does not answer: ECONNREFUSED',
     forMs: 90_000,
     waiting: 10_791,
-    says: [/still accepted/, /none is sent to a processor/, LOST, /Check that Redis runs/],
+    says: [/still accepted/, /none are sent to a processor/, LOST, /Check that Redis is running/],
     canClaim: false,
   },
   {
-    what: 'a Redis that is full: it answers reads',
+    what: 'Redis is full: it still answers reads',
     change: { backlog: 10_791, ledger: { ...ledger, failingForMs: 1000 } },
     severity: 'critical',
-    title: 'The ledger answers, but refuses what is written',
+    title: 'The ledger answers, but refuses writes',
     forMs: 1000,
     waiting: 10_791,
     says: [/still accepted/, LOST, /maxmemory/],
     canClaim: false,
   },
   {
-    what: 'a disk that is full under LMDB',
+    what: 'the disk under LMDB is full',
     change: { ledger: { ...ledger, kind: 'lmdb', failingForMs: 1000 } },
     severity: 'critical',
-    title: 'The ledger answers, but refuses what is written',
+    title: 'The ledger answers, but refuses writes',
     forMs: 1000,
     waiting: 0,
     says: [LOST, /free space on the disk of LEDGER_URL/],
     canClaim: false,
   },
   {
-    what: 'a ledger that has to confirm each payment',
+    what: 'payments are accepted only once the ledger confirms them',
     change: { ledger: { ...ledger, failingForMs: 1000, confirmsAcceptance: true } },
     severity: 'critical',
-    title: 'The ledger answers, but refuses what is written',
+    title: 'The ledger answers, but refuses writes',
     forMs: 1000,
     waiting: 0,
     says: [/^New payments are refused/, LOST],
     canClaim: false,
   },
   {
-    what: 'no lease',
+    what: 'no thread has a lease',
     change: { backlog: 3, threads: { count: 2, withLease: 0 } },
     severity: 'critical',
     title: 'This instance has no valid lease, so it sends no payments',
     forMs: null,
     waiting: 3,
-    says: [/none is sent/, LOST, /clock/],
+    says: [/none are sent/, LOST, /clock/],
     canClaim: false,
   },
   {
-    what: 'a lease too few',
+    what: 'one thread has no lease',
     change: { backlog: 3, threads: { count: 2, withLease: 1 } },
     severity: 'warning',
     title: '1 of 2 pool threads have no valid lease and send no payments',
@@ -107,7 +107,7 @@ const ROWS: readonly Row[] = [
     canClaim: true,
   },
   {
-    what: 'a journal that cannot be written',
+    what: 'the journal cannot be written',
     change: { journal: { ...journal, failingForMs: 5000 } },
     severity: 'critical',
     title: 'New payments are refused: the journal cannot be written',
@@ -117,7 +117,7 @@ const ROWS: readonly Row[] = [
     canClaim: true,
   },
   {
-    what: 'a journal that is full',
+    what: 'the journal is full',
     change: { backlog: 9, journal: { failingForMs: 5000, usedSegments: 64, segmentCount: 64 } },
     severity: 'critical',
     title: 'New payments are refused: the journal is full',
@@ -127,7 +127,7 @@ const ROWS: readonly Row[] = [
     canClaim: true,
   },
   {
-    what: 'a journal that is nearly full',
+    what: 'the journal is nearly full',
     change: { backlog: 9, journal: { ...journal, usedSegments: 52 } },
     severity: 'warning',
     title: 'The journal is nearly full: 52 of 64 segments are in use',
@@ -137,17 +137,17 @@ const ROWS: readonly Row[] = [
     canClaim: true,
   },
   {
-    what: 'one processor that fails',
+    what: 'one processor fails',
     change: { backlog: 9, processors: [{ name: 'default', openForMs: 7000 }, WELL.processors[1] as never] },
     severity: 'warning',
     title: 'default is failing',
     forMs: 7000,
     waiting: null,
-    says: [/up to 2 s/, /Ask whoever runs default/],
+    says: [/up to 2 s/, /Contact the operators of default/],
     canClaim: true,
   },
   {
-    what: 'both processors that fail, since the second began to',
+    what: 'both processors fail, since the second one began to',
     change: {
       backlog: 9,
       processors: [
@@ -163,7 +163,7 @@ const ROWS: readonly Row[] = [
     canClaim: true,
   },
   {
-    what: 'the only processor',
+    what: 'the only processor fails',
     change: { processors: [{ name: 'default', openForMs: 7000 }] },
     severity: 'critical',
     title: 'The only processor is failing',
@@ -173,7 +173,7 @@ const ROWS: readonly Row[] = [
     canClaim: true,
   },
   {
-    what: 'three processors',
+    what: 'all of three processors fail',
     change: { processors: ['a', 'b', 'c'].map((name) => ({ name, openForMs: 1 })) },
     severity: 'critical',
     title: 'All 3 processors are failing',
@@ -183,7 +183,7 @@ const ROWS: readonly Row[] = [
     canClaim: true,
   },
   {
-    what: 'a queue that fills',
+    what: 'the queue is nearly full',
     change: { backlog: 850, queue: { size: 850, capacity: 1000 } },
     severity: 'warning',
     title: 'The queue is 85% full',
@@ -193,7 +193,7 @@ const ROWS: readonly Row[] = [
     canClaim: true,
   },
   {
-    what: 'a queue that is full',
+    what: 'the queue is full',
     change: { backlog: 1000, queue: { size: 1000, capacity: 1000 } },
     severity: 'critical',
     title: 'New payments are refused: the queue is full',
@@ -203,17 +203,17 @@ const ROWS: readonly Row[] = [
     canClaim: true,
   },
   {
-    what: 'a start',
+    what: 'the instance is starting',
     change: { state: 'starting', threads: { count: 2, withLease: 0 } },
     severity: 'warning',
     title: 'This instance is starting',
     forMs: null,
     waiting: 0,
-    says: [/wait until its pool threads work/],
+    says: [/wait until its pool threads are ready/],
     canClaim: false,
   },
   {
-    what: 'a stop',
+    what: 'the instance is stopping',
     change: { state: 'stopping', backlog: 4, threads: { count: 2, withLease: 0 } },
     severity: 'warning',
     title: 'This instance is stopping',
@@ -223,7 +223,7 @@ const ROWS: readonly Row[] = [
     canClaim: false,
   },
   {
-    what: 'a backlog that is old for no other reason',
+    what: 'the backlog is old for no other reason',
     change: { backlog: 4, backlogAgeMs: 61_000 },
     severity: 'warning',
     title: 'Payments have been waiting for more than a minute',
@@ -250,7 +250,7 @@ one.run();
 
 const several = suite('several conditions');
 
-several('the critical ones come first', () => {
+several('critical conditions come first', () => {
   const found = conditions({
     ...WELL,
     processors: [{ name: 'default', openForMs: 9 }, WELL.processors[1] as never],
@@ -263,7 +263,7 @@ several('the critical ones come first', () => {
   );
 });
 
-several('what follows from something critical is not said beside it', () => {
+several('consequences of a critical condition are not listed beside it', () => {
   const away = { ...ledger, unavailable: 'away', failingForMs: 90_000 };
   const starting = conditions({
     ...WELL,

@@ -9,8 +9,8 @@ interface Covered {
 }
 
 /**
- * Puts what a browser ran of the page beside what Node ran, where the coverage of a run is gathered: both engines
- * count alike, and the page is served as it stands in `src/`.
+ * Adds the browser's coverage of the page to that of Node, if coverage is collected: both engines use the same format,
+ * and the page is served unchanged from `src/`.
  */
 export function keepCoverage(entries: readonly Covered[]): void {
   const directory = process.env['NODE_V8_COVERAGE'];

@@ -12,7 +12,7 @@ import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
 
 const NAMES = ['default', 'fallback'];
-/** Two pool threads and one for HTTP. */
+/** Two pool threads and one HTTP thread. */
 const SHAPE = { processorCount: 2, threadCount: 3 };
 
 const HELLO: Hello = {
@@ -49,14 +49,14 @@ function setUp(store = new MemoryStore()) {
     confirmsAcceptance: false,
     clock,
   });
-  /** The frame after so many seconds. */
+  /** The frame after this many seconds. */
   const after = async (seconds: number): Promise<Frame> => {
     await clock.passSlowly(seconds * 1000);
     const frame = published.at(-1);
     if (frame === undefined) throw new Error('nothing was published');
     return frame;
   };
-  /** All threads work, for a minute. */
+  /** All threads are ready, with leases for a minute. */
   const work = () => {
     for (const thread of [0, 1]) {
       sharedState.setReady(thread, true);
@@ -80,13 +80,13 @@ function setUp(store = new MemoryStore()) {
 
 const feedTest = suite('the feed');
 
-feedTest('a viewer is greeted and shown what is; the rest comes once a second', async () => {
+feedTest('a viewer gets the hello and the current frame, then a frame every second', async () => {
   const { feed, clock, published } = setUp();
   const [hello, first, ...rest] = feed.join().map((text) => JSON.parse(text));
   assert.equal(hello, HELLO);
   assert.is(first.kind, 'frame');
   assert.equal(rest, []);
-  assert.is(first.instance.acceptedPerS, null, 'there is nothing before it');
+  assert.is(first.instance.acceptedPerS, null, 'it has no predecessor');
   await clock.passSlowly(999);
   assert.is(published.length, 0);
   await clock.passSlowly(2001);
@@ -94,7 +94,7 @@ feedTest('a viewer is greeted and shown what is; the rest comes once a second', 
   feed.leave();
 });
 
-feedTest('all viewers share its frames, and the last one takes everything along', async () => {
+feedTest('all viewers share its frames, and the last one to leave stops it', async () => {
   const { feed, clock, published } = setUp();
   assert.is(clock.pending, 0);
   feed.join();
@@ -109,7 +109,7 @@ feedTest('all viewers share its frames, and the last one takes everything along'
   assert.is(clock.pending, 0);
   await clock.passSlowly(5000);
   assert.is(published.length, 3);
-  assert.is(JSON.parse(feed.join()[1] ?? '').instance.acceptedPerS, null, 'it begins anew');
+  assert.is(JSON.parse(feed.join()[1] ?? '').instance.acceptedPerS, null, 'it starts again');
   feed.leave();
 });
 
@@ -117,7 +117,7 @@ feedTest.run();
 
 const sampleTest = suite('what is shown');
 
-sampleTest('rates are of all threads, over the time that really passed', async () => {
+sampleTest('rates cover all threads, over the time that has actually passed', async () => {
   const { feed, meters: metricsTable, after } = setUp();
   metricsTable.thread(2).count('accepted', 1000);
   feed.join();
@@ -135,7 +135,7 @@ sampleTest('rates are of all threads, over the time that really passed', async (
   feed.leave();
 });
 
-sampleTest('the backlog is what the pool threads hold, as old as the oldest of it', async () => {
+sampleTest('the backlog counts payments in flight, and the age of the oldest', async () => {
   const { feed, clock, meters: metricsTable, after } = setUp();
   feed.join();
   assert.equal((await after(1)).instance.backlogAgeMs, 0);
@@ -149,7 +149,7 @@ sampleTest('the backlog is what the pool threads hold, as old as the oldest of i
   feed.leave();
 });
 
-sampleTest('times of accepting and settling are of the last ten seconds', async () => {
+sampleTest('accept and settlement times cover the last ten seconds', async () => {
   const { feed, meters: metricsTable, after } = setUp();
   feed.join();
   assert.is((await after(1)).instance.accept, null);
@@ -162,7 +162,7 @@ sampleTest('times of accepting and settling are of the last ten seconds', async 
   feed.leave();
 });
 
-sampleTest('a processor is shown with its state, its last report, its calls and its reason', async () => {
+sampleTest('reports the state, last report, calls and reason of a processor', async () => {
   const { feed, clock, board: sharedState, meters: metricsTable, after } = setUp();
   feed.join();
   const unknown = (await after(1)).processors[1];
@@ -198,7 +198,7 @@ sampleTest('a processor is shown with its state, its last report, its calls and 
   feed.leave();
 });
 
-sampleTest('the instance starts, is ready and stops', async () => {
+sampleTest('reports the state of the instance: starting, ready, stopping', async () => {
   const { feed, board: sharedState, after } = setUp();
   feed.join();
   assert.is((await after(1)).instance.state, 'starting');
@@ -209,7 +209,7 @@ sampleTest('the instance starts, is ready and stops', async () => {
   feed.leave();
 });
 
-sampleTest('what is wrong comes from what the threads show, and since when', async () => {
+sampleTest('derives conditions and their age from shared memory', async () => {
   const { feed, clock, board: sharedState, meters: metricsTable, segments, mood, after, work } = setUp();
   const titles = ({ conditions }: Frame) => conditions.map(({ title, forMs }) => [title, forMs]);
   feed.join();
@@ -223,7 +223,7 @@ sampleTest('what is wrong comes from what the threads show, and since when', asy
   metricsTable.thread(1).set('commitFailingSinceMs', nowMs - 4000);
   metricsTable.thread(0).set('leaseFailingSinceMs', nowMs - 2000);
   const full = await after(1);
-  assert.equal(titles(full), [['The ledger answers, but refuses what is written', 5000]]);
+  assert.equal(titles(full), [['The ledger answers, but refuses writes', 5000]]);
   assert.not(full.instance.canClaim);
   mood.away.add('summary');
   assert.equal(titles(await after(3)), [['The ledger does not answer: away', 8000]]);
@@ -234,7 +234,7 @@ sampleTest('what is wrong comes from what the threads show, and since when', asy
   mood.away.add('owners');
   const [[title, forMs] = []] = titles(await after(4));
   assert.is(title, 'The ledger does not answer: away');
-  assert.ok(typeof forMs === 'number' && forMs > 0 && forMs < 4000, 'since it was asked in vain');
+  assert.ok(typeof forMs === 'number' && forMs > 0 && forMs < 4000, 'since the first failed read');
   mood.away.delete('owners');
   await after(3);
 
@@ -258,7 +258,7 @@ sampleTest('what is wrong comes from what the threads show, and since when', asy
   feed.leave();
 });
 
-sampleTest('payments in the queue wait, too, and the oldest of all counts', async () => {
+sampleTest('the backlog includes the queue, and the age of its oldest payment', async () => {
   const { feed, clock, meters: metricsTable, ring, after, work } = setUp();
   feed.join();
   work();
@@ -276,7 +276,7 @@ sampleTest('payments in the queue wait, too, and the oldest of all counts', asyn
   feed.leave();
 });
 
-sampleTest('the books and the leases come from the ledger, every other second', async () => {
+sampleTest('reads totals and leases from the ledger, every two seconds', async () => {
   const { feed, clock, books, after } = setUp();
   await books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, clock.nowMs() + 5000);
   const first = JSON.parse(feed.join()[1] ?? '').deployment;
@@ -290,12 +290,16 @@ sampleTest('the books and the leases come from the ledger, every other second', 
   assert.equal(deployment.workers, [
     { instanceId: 'gateway-2', name: 'pool-0', owner: 1, leaseLeftMs: 4000 },
   ]);
-  assert.is((await after(1)).deployment.ageMs, 2000, 'it is asked with this frame, and answers the next one');
+  assert.is(
+    (await after(1)).deployment.ageMs,
+    2000,
+    'asked at this frame; the answer appears in the next one',
+  );
   assert.is((await after(1)).deployment.ageMs, 1000);
   feed.leave();
 });
 
-sampleTest('what settled or waits at a processor that is not configured is shown by its name', async () => {
+sampleTest('names unconfigured processors that have settled or open payments', async () => {
   const store = new MemoryStore();
   const former = new MemoryLedger(['old'], store);
   const owner = await must(former.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 0));
@@ -309,7 +313,7 @@ sampleTest('what settled or waits at a processor that is not configured is shown
   feed.leave();
 });
 
-sampleTest('while the ledger is away its last figures stay, with the reason', async () => {
+sampleTest('keeps the last figures while the ledger is unavailable, with the reason', async () => {
   const { feed, mood, after } = setUp();
   feed.join();
   await after(1);

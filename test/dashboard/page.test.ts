@@ -18,12 +18,12 @@ interface World {
   browser: Browser;
   context: BrowserContext;
   page: Page;
-  /** What the browser has asked for, and what it complained of. */
+  /** The requests and the complaints of the browser. */
   asked: string[];
   complaints: string[];
 }
 
-/** A gateway, its page in a real browser, and processors behind it that can be broken. */
+/** A gateway with breakable processors, and its page in a real browser. */
 async function openWorld(settings: Record<string, string> = {}): Promise<World> {
   const [site, browser] = await Promise.all([Site.open(settings), openBrowser()]);
   await site.start();
@@ -50,7 +50,7 @@ async function closeWorld({ site, browser, page }: World): Promise<void> {
   await site.close();
 }
 
-/** What the browser has counted of a page goes with it. */
+/** Takes the browser's coverage of the page first. */
 async function reload(page: Page): Promise<void> {
   keepCoverage(await page.coverage.stopJSCoverage());
   await page.coverage.startJSCoverage();
@@ -61,7 +61,7 @@ async function textOf(locator: Locator): Promise<string> {
   return ((await locator.textContent()) ?? '').trim();
 }
 
-/** The figure of a tile, as a number; NaN where there is none. */
+/** The figure of a tile as a number; NaN: unknown. */
 async function figure(page: Page, name: string): Promise<number> {
   const tile = page
     .locator('#now > div')
@@ -80,9 +80,9 @@ async function untilShown(what: string, locator: Locator, text: string | RegExp)
   });
 }
 
-// What runs in the page is text: its types are of a browser, which nothing else here knows.
+// Code for the page is text, since the types of browsers are not available here.
 
-/** Where the page does not fit into its window; empty: it does. */
+/** Elements that overflow the window. */
 const OVERFLOW = `(() => {
   const limit = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= limit) return [];
@@ -104,7 +104,7 @@ interface Violation {
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
 }
 
-/** What a checker of accessibility finds, one line each. */
+/** Findings of an accessibility checker, one line each. */
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   const found: readonly Violation[] = await page.evaluate(AUDIT);
@@ -117,7 +117,7 @@ live.before(async (context) => {
 });
 live.after(closeWorld);
 
-live('at rest it is healthy, and its figures say that nothing happens', async ({ page }) => {
+live('an idle gateway is healthy, and its figures are zero', async ({ page }) => {
   await untilShown('its health', page.locator('#health'), 'Healthy');
   await untilShown('the connection', page.locator('#link'), 'Connected');
   await until('the figures', SOON_MS, async () => (await figure(page, 'Accepted')) === 0);
@@ -130,15 +130,15 @@ live('at rest it is healthy, and its figures say that nothing happens', async ({
   );
 });
 
-live('figures move under load, and money adds up', async ({ page }) => {
+live('figures move under load, and the money adds up', async ({ page }) => {
   await page.getByLabel('for').selectOption('10');
   await page.getByRole('button', { name: 'Send load' }).click();
   await until('payments', SOON_MS, async () => (await figure(page, 'Accepted')) > 50);
   await until('settlements', SOON_MS, async () => (await figure(page, 'Settled')) > 50);
   await until('times', SOON_MS, async () => (await figure(page, 'Settlement time')) > 0);
   assert.ok((await figure(page, 'Accept time')) > 0);
-  assert.is(await textOf(card(page, 'default').locator('.badge')), 'Well');
-  assert.match(await textOf(card(page, 'default').locator('.reason')), /cheapest that is well/);
+  assert.is(await textOf(card(page, 'default').locator('.badge')), 'Healthy');
+  assert.match(await textOf(card(page, 'default').locator('.reason')), /cheapest healthy/);
   assert.match(await textOf(card(page, 'fallback').locator('.reason')), /Not needed/);
   await untilShown('the books', page.locator('#money-note'), /^Choosing has saved [\d,.]*[1-9]/);
   const rows: number[][] = [];
@@ -155,7 +155,7 @@ live('figures move under load, and money adds up', async ({ page }) => {
   assert.is(cents(everything[1]), Math.round(cents(settled[2]) * 0.15));
 });
 
-live('a processor that fails shows, is said, and heals', async ({ page }) => {
+live('a failing processor is shown and announced, and so is its recovery', async ({ page }) => {
   const fail = page.locator('#lab fieldset').first().getByLabel('Fail');
   await page.getByRole('button', { name: 'Send load' }).click();
   await fail.check();
@@ -167,14 +167,14 @@ live('a processor that fails shows, is said, and heals', async ({ page }) => {
     SOON_MS,
     async () => Number(await textOf(card(page, 'fallback').locator('.rate'))) > 0,
   );
-  assert.ok((await figure(page, 'Backlog')) > 0, 'what waits for the cheaper one');
+  assert.ok((await figure(page, 'Backlog')) > 0, 'payments wait for the cheaper processor');
   await fail.uncheck();
-  await untilShown('the recovery', card(page, 'default').locator('.badge'), 'Well');
+  await untilShown('the recovery', card(page, 'default').locator('.badge'), 'Healthy');
   await untilShown('its announcement', page.locator('#announcement'), /default: well/);
   assert.match(await textOf(page.locator('#changes li').last()), /^\d\d:\d\d:\d\d/);
 });
 
-live('a slow processor shows', async ({ page }) => {
+live('a slow processor is shown', async ({ page }) => {
   const delay = page.locator('#lab fieldset').first().getByLabel('Delay');
   await delay.selectOption('2000');
   await untilShown('the slowness', card(page, 'default').locator('.badge'), 'Slow');
@@ -182,16 +182,16 @@ live('a slow processor shows', async ({ page }) => {
   await page.getByRole('button', { name: 'Stop' }).click();
 });
 
-live('charts and table have the same figures, the newest of which are in the tiles', async ({ page }) => {
+live('charts and table show the same figures, and the tiles the newest', async ({ page }) => {
   await page.getByText('The charts as a table').click();
   await page.getByRole('button', { name: 'Pause' }).click();
   assert.is(await textOf(page.locator('#link')), 'Paused');
   const heads = await page.locator('#history thead th').allTextContents();
   assert.equal(heads, [
     'Time',
-    'Accepted a second',
-    'Settled by default a second',
-    'Settled by fallback a second',
+    'Accepted per second',
+    'Settled by default per second',
+    'Settled by fallback per second',
     'Backlog',
     'Accept time p50',
     'Accept time p99',
@@ -205,12 +205,12 @@ live('charts and table have the same figures, the newest of which are in the til
   const tiles = await page.locator('#now strong').allTextContents();
   assert.equal([tiles[0], tiles[2], tiles[3], tiles[4]], [newest[0], newest[3], newest[4], newest[6]]);
   await page.waitForTimeout(1500);
-  assert.equal(await page.locator('.legend b').allTextContents(), legends, 'paused is paused');
+  assert.equal(await page.locator('.legend b').allTextContents(), legends, 'a paused page does not change');
   await page.getByRole('button', { name: 'Pause' }).click();
   await untilShown('it to go on', page.locator('#link'), 'Connected');
 });
 
-live('the pointer reads the charts', async ({ page }) => {
+live('pointing at a chart shows its values', async ({ page }) => {
   await page.getByRole('button', { name: 'Pause' }).click();
   const chart = page.locator('#charts .u-over').first();
   await page.evaluate(`document.querySelector('#charts').scrollIntoView()`);
@@ -219,7 +219,7 @@ live('the pointer reads the charts', async ({ page }) => {
   const value = page.locator('.legend').first().locator('b').first();
   const newest = await textOf(value);
   let part = 0;
-  await until('what was, and not what is', SOON_MS, async () => {
+  await until('an earlier value', SOON_MS, async () => {
     part = (part + 0.07) % 1;
     await page.mouse.move(box.x + box.width * part, box.y + 40);
     return (await textOf(value)) !== newest;
@@ -227,14 +227,14 @@ live('the pointer reads the charts', async ({ page }) => {
   await page.getByRole('button', { name: 'Pause' }).click();
 });
 
-live('a keyboard reaches everything, in the order of the page', async ({ page }) => {
+live('the keyboard reaches every control, in page order', async ({ page }) => {
   await reload(page);
   await untilShown('the connection', page.locator('#link'), 'Connected');
   const tab = async (): Promise<{ text: string; isSeen: boolean }> => {
     await page.keyboard.press('Tab');
     return page.evaluate(FOCUSED);
   };
-  assert.equal(await tab(), { text: 'Skip to the figures', isSeen: true });
+  assert.equal(await tab(), { text: 'Skip to figures', isSeen: true });
   const reached: string[] = [];
   for (let step = 0; step < 12; step++) {
     const { text, isSeen } = await tab();
@@ -247,7 +247,7 @@ live('a keyboard reaches everything, in the order of the page', async ({ page })
   }
 });
 
-live('it fits, and can be told apart, at every width and in every light', async ({ page }) => {
+live('the page fits and is accessible at every width and in every theme', async ({ page }) => {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     for (const width of WIDTHS) {
@@ -259,7 +259,7 @@ live('it fits, and can be told apart, at every width and in every light', async 
   await page.setViewportSize({ width: 1280, height: 900 });
 });
 
-live('a theme that was chosen overrules the system, and stays', async ({ page }) => {
+live('a chosen theme overrides the system, and is remembered', async ({ page }) => {
   const ground = (): Promise<string> => page.evaluate(GROUND);
   await page.emulateMedia({ colorScheme: 'light' });
   const light = await ground();
@@ -276,7 +276,7 @@ live('a theme that was chosen overrules the system, and stays', async ({ page })
   assert.is(await ground(), light);
 });
 
-live('a lost connection shows, and heals when the gateway is back', async ({ page, site }) => {
+live('a lost connection is shown, and restored when the gateway is back', async ({ page, site }) => {
   await untilShown('the connection', page.locator('#link'), 'Connected');
   await site.kill();
   await untilShown('the loss', page.locator('#link'), 'Lost');
@@ -294,18 +294,18 @@ live('a lost connection shows, and heals when the gateway is back', async ({ pag
     .getByRole('button', { name: 'Try now' })
     .click({ timeout: 1000 })
     .catch(() => {
-      // It was back before it could be asked for.
+      // The page had reconnected already.
     });
   await untilShown('the recovery', page.locator('#link'), 'Connected');
   assert.not(await page.locator('#banner').isVisible());
   assert.is(await page.locator('main.stale').count(), 0);
-  // A gateway that has just started says so, and the end of that may have been announced since.
-  assert.match(await textOf(page.locator('#announcement')), /The connection is back|All is well again/);
+  // A gateway that has just started shows a condition, and its end may have been announced since.
+  assert.match(await textOf(page.locator('#announcement')), /Reconnected|All conditions have cleared/);
   await until('new figures', SOON_MS, async () => (await figure(page, 'Accepted')) === 0);
 });
 
 live(
-  'nothing was asked of anybody but the gateway and the control of its processors',
+  'the page requested something from elsewhere than the gateway and its lab',
   ({ asked, complaints, site }) => {
     const foreign = asked.filter(
       (url) =>
@@ -313,7 +313,7 @@ live(
         !/^(?:data:|http:\/\/127\.0\.0\.1:\d+\/(?:load|processors\/\w+)?$)/.test(url),
     );
     assert.equal(foreign, []);
-    // While the gateway was gone, the browser said so.
+    // The browser complained while the gateway was down.
     assert.equal(
       complaints.filter(
         (text) => !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection/.test(text),
@@ -336,12 +336,12 @@ failing.after(async (context) => {
 
 const CLOCK = String.raw`\d\d:\d\d:\d\d`;
 
-/** What the banner says of the worst thing that is wrong. */
+/** A part of the worst condition in the banner. */
 function worst(page: Page, part: 'h3' | '.since' | '.advice'): Locator {
   return page.locator('.condition').first().locator(part);
 }
 
-/** At a desktop's width and at a phone's, in light and in dark. */
+/** On a desktop and on a phone, in light and in dark. */
 async function fitsEverywhere(page: Page): Promise<void> {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
@@ -361,7 +361,7 @@ async function redisSays(redis: RedisServer, command: string): Promise<void> {
 }
 
 failing(
-  'a Redis that is full: what is wrong, since when, what waits, and what to do',
+  'a full Redis: what is wrong, since when, how many payments wait, and what to do',
   async ({ page, redis }) => {
     await untilShown('its health', page.locator('#health'), 'Healthy');
     assert.not(await page.locator('#conditions').isVisible());
@@ -371,39 +371,39 @@ failing(
     await redisSays(redis, 'CONFIG SET maxmemory 1');
     await untilShown('its health', page.locator('#health'), 'Unhealthy');
     assert.is(await textOf(page.locator('#link')), 'Connected');
-    await untilShown('what is wrong', worst(page, 'h3'), 'The ledger answers, but refuses what is written');
-    const since = new RegExp(`^Since ${CLOCK}, for \\d+ s\\. [\\d,]+ payments wait, the oldest for `);
+    await untilShown('what is wrong', worst(page, 'h3'), 'The ledger answers, but refuses writes');
+    const since = new RegExp(`^Since ${CLOCK}, for \\d+ s\\. [\\d,]+ payments are waiting, the oldest for `);
     await untilShown('since when, and what waits', worst(page, '.since'), since);
     assert.match(await textOf(page.locator('.condition').first()), /Nothing is lost/);
     assert.match(await textOf(worst(page, '.advice')), /maxmemory/);
-    await untilShown('the announcement', page.locator('#announcement'), /refuses what is written\./);
+    await untilShown('the announcement', page.locator('#announcement'), /refuses writes\./);
     for (const name of ['default', 'fallback']) {
       assert.is(await textOf(card(page, name).locator('.badge')), 'Idle');
       assert.is(
         await textOf(card(page, name).locator('.reason')),
-        'Gets no payments: none can be claimed now.',
+        'Gets no payments: this instance cannot claim any.',
       );
     }
     await fitsEverywhere(page);
     await redisSays(redis, 'CONFIG SET maxmemory 0');
     await untilShown('its health', page.locator('#health'), 'Healthy');
     assert.not(await page.locator('#conditions').isVisible());
-    await untilShown('the announcement', page.locator('#announcement'), /All is well again\./);
+    await untilShown('the announcement', page.locator('#announcement'), /All conditions have cleared\./);
     await untilShown('payments', card(page, 'default').locator('.reason'), /^Gets the payments/);
   },
 );
 
-failing('a Redis that hangs: it does not answer', async ({ page, redis }) => {
+failing('a Redis that hangs', async ({ page, redis }) => {
   redis.signal('SIGSTOP');
   await untilShown('what is wrong', worst(page, 'h3'), /^The ledger does not answer: ./);
   assert.is(await textOf(page.locator('#health')), 'Unhealthy');
-  assert.match(await textOf(worst(page, '.advice')), /Check that Redis runs/);
+  assert.match(await textOf(worst(page, '.advice')), /Check that Redis is running/);
   redis.signal('SIGCONT');
   await untilShown('its health', page.locator('#health'), 'Healthy');
 });
 
 failing(
-  'a Redis that a failover has made a replica: it answers, and refuses writes',
+  'a Redis that a failover has made a replica: it answers, but refuses writes',
   async ({ page, redis }) => {
     await page.getByRole('button', { name: 'Send load' }).click();
     await redisSays(redis, 'REPLICAOF 127.0.0.1 1');
@@ -412,13 +412,13 @@ failing(
       worst(page, 'h3'),
       /^The ledger (answers, but refuses|does not answer)/,
     );
-    await untilShown('what waits', worst(page, '.since'), /payments wait, the oldest for /);
+    await untilShown('what waits', worst(page, '.since'), /payments are waiting, the oldest for /);
     await redisSays(redis, 'REPLICAOF NO ONE');
     await untilShown('its health', page.locator('#health'), 'Healthy');
   },
 );
 
-failing('one processor that fails, and then both', async ({ page }) => {
+failing('one processor fails, then both', async ({ page }) => {
   await page.getByRole('button', { name: 'Send load' }).click();
   const fails = await page.locator('#lab fieldset').getByLabel('Fail').all();
   await fails[0]?.check();
@@ -427,7 +427,7 @@ failing('one processor that fails, and then both', async ({ page }) => {
   await fails[1]?.check();
   await untilShown('both', worst(page, 'h3'), 'Both processors are failing');
   assert.is(await textOf(page.locator('#health')), 'Unhealthy');
-  await untilShown('what waits', worst(page, '.since'), /payments wait, the oldest for /);
+  await untilShown('what waits', worst(page, '.since'), /payments are waiting, the oldest for /);
   for (const name of ['default', 'fallback']) {
     assert.is(await textOf(card(page, name).locator('.badge')), 'Failing');
     assert.match(await textOf(card(page, name).locator('.reason')), /^It fails, and so does every other one/);
@@ -439,7 +439,7 @@ failing('one processor that fails, and then both', async ({ page }) => {
 failing.run();
 
 const TOKEN = 'a-token-of-16-ch';
-const signed = suite<World>('the page, by token');
+const signed = suite<World>('the page, with a token');
 signed.before(async (context) => {
   Object.assign(context, await openWorld({ DASHBOARD_ACCESS: 'token', ADMIN_TOKEN: TOKEN }));
 });

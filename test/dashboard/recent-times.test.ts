@@ -16,10 +16,10 @@ function setUp() {
   return { observe, read };
 }
 
-test('where nothing was measured there is nothing to say', () => {
+test('null without measurements', () => {
   const { observe, read } = setUp();
   observe(5);
-  assert.is(read(), null, 'what came before the first reading is not recent');
+  assert.is(read(), null, 'measurements before the first reading do not count');
   assert.is(read(), null);
 });
 
@@ -31,17 +31,17 @@ test('quantiles lie in the bucket of their rank', () => {
   const seen = read();
   assert.ok(seen !== null);
   assert.ok(seen.p50Ms > 0.7 && seen.p50Ms <= 1, `p50 ${seen.p50Ms}`);
-  assert.is(seen.p99Ms, 400, 'the middle of what lies between 300 and 500 ms');
+  assert.is(seen.p99Ms, 400, 'the middle of the bucket from 300 to 500 ms');
 });
 
-test('what took longer than every bound is told by the last one', () => {
+test('durations beyond the last bound count as that bound', () => {
   const { observe, read } = setUp();
   read();
   observe(1e9);
   assert.equal(read(), { p50Ms: 50_000, p99Ms: 50_000 });
 });
 
-test('ten readings later it is forgotten', () => {
+test('measurements expire after ten readings', () => {
   const { observe, read } = setUp();
   read();
   observe(30);

@@ -16,7 +16,7 @@ const READY_MS = 20_000;
 const FEES = { default: { units: 5n, scale: 2 }, fallback: { units: 15n, scale: 2 } };
 const BROWSERS = ['chromium', 'google-chrome'];
 
-/** What `npm start` runs, on free ports: processors that can be broken, their control, and a gateway that can die. */
+/** What `npm start` runs, on free ports: breakable processors, their lab, and a gateway that can be killed. */
 export class Site {
   readonly port: number;
   readonly #environment: Readonly<Record<string, string>>;
@@ -86,7 +86,7 @@ export class Site {
     });
   }
 
-  /** As a crash would, and without a goodbye to anybody. */
+  /** Kills the gateway, as a crash would. */
   async kill(): Promise<void> {
     await this.#gateway?.kill();
     this.#gateway = null;
@@ -98,12 +98,12 @@ export class Site {
   }
 }
 
-/** The Chromium or Chrome of this machine. */
+/** Path of Chromium or Chrome on this machine. */
 export function openBrowser(): Promise<Browser> {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   const paths = BROWSERS.flatMap((name) => folders.map((folder) => join(folder, name)));
   const executablePath = paths.find((path) => existsSync(path));
-  // Its sandbox is not to be had by root.
+  // Its sandbox does not work for root.
   const options: LaunchOptions = { chromiumSandbox: process.getuid?.() !== 0 };
   return chromium.launch(
     executablePath === undefined ? { ...options, channel: 'chrome' } : { ...options, executablePath },

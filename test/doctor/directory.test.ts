@@ -10,7 +10,7 @@ import type { Finding } from '../../src/doctor/finding.ts';
 import { lockDirectory } from '../../src/journal/directory-lock.ts';
 
 const MIB = 2 ** 20;
-/** More than any disk has. */
+/** Larger than any disk. */
 const ENDLESS_BYTES = 2 ** 60;
 const EXT4 = 0xef53;
 
@@ -36,7 +36,7 @@ function levels(findings: readonly Finding[]): string[] {
   return findings.map(({ level }) => level);
 }
 
-test('a directory that is there, or will be, is not touched', ({ directory }) => {
+test('changes neither an existing nor a missing directory', ({ directory }) => {
   const path = join(directory, 'a/b');
   const [finding] = check(path);
   assert.is(finding?.level, 'ok');
@@ -46,7 +46,7 @@ test('a directory that is there, or will be, is not touched', ({ directory }) =>
   assert.equal(levels(check(path)), ['ok']);
 });
 
-test('a file in its way, and a path that leads nowhere', ({ directory }) => {
+test('reports a file in the way, and a path that cannot be followed', ({ directory }) => {
   const file = join(directory, 'file');
   writeFileSync(file, '');
   assert.match(check(file)[0]?.seen ?? '', 'is a file, not a directory');
@@ -59,15 +59,15 @@ test('a file in its way, and a path that leads nowhere', ({ directory }) => {
   assert.match(lost?.seen ?? '', 'ELOOP');
 });
 
-test('too little room; what it has already counts', ({ directory }) => {
+test('reports too little space, counting what the directory already uses', ({ directory }) => {
   const [full] = check(directory, ENDLESS_BYTES);
   assert.is(full?.level, 'warn');
-  assert.match(full?.seen ?? '', 'may be wanted');
+  assert.match(full?.seen ?? '', 'may grow by');
   writeFileSync(join(directory, 'segment'), Buffer.alloc(MIB));
   assert.equal(levels(check(directory, MIB)), ['ok']);
 });
 
-test('file systems that forget, are far away, or go with their container', ({ directory }) => {
+test('warns of file systems in memory, on a network, or inside a container', ({ directory }) => {
   for (const [type, word] of [
     [0x01021994, 'tmpfs'],
     [0x6969, 'NFS'],
@@ -80,14 +80,14 @@ test('file systems that forget, are far away, or go with their container', ({ di
   assert.is(check(directory).length, 1);
 });
 
-test('a real file system in memory is known', () => {
+test('recognizes a real file system in memory', () => {
   const path = '/dev/shm';
   if (!existsSync(path)) return;
   const findings = checkDirectory({ check: 'journal', path, roomBytes: 0, elsewhere: 'set JOURNAL_DIR' });
   assert.match(findings[1]?.seen ?? '', 'tmpfs');
 });
 
-test('a journal that nobody has, that somebody has, and again nobody', async ({ directory }) => {
+test('sees whether a journal is in use, and by which process', async ({ directory }) => {
   const path = join(directory, 'journal');
   assert.is((await checkLock(path)).level, 'ok');
   const lock = await lockDirectory(path, systemClock);
@@ -100,9 +100,7 @@ test('a journal that nobody has, that somebody has, and again nobody', async ({ 
   assert.is((await checkLock(path)).level, 'ok');
 });
 
-test('a journal in which no lock can be made, and one that may be in use elsewhere', async ({
-  directory,
-}) => {
+test('reports a journal that cannot be locked, or may be in use elsewhere', async ({ directory }) => {
   writeFileSync(join(directory, 'lock-of-another-mount'), '');
   const unclear = await checkLock(directory);
   assert.is(unclear.level, 'fail');
@@ -113,7 +111,7 @@ test('a journal in which no lock can be made, and one that may be in use elsewhe
   assert.match(unfit.remedy, 'cannot create a unix socket');
 });
 
-test('a journal that is no directory', async ({ directory }) => {
+test('reports a journal that is not a directory', async ({ directory }) => {
   const path = join(directory, 'file');
   writeFileSync(path, '');
   const finding = await checkLock(path);

@@ -16,7 +16,7 @@ const WANTS = {
 };
 const AMPLE: Limits = { memoryBytes: 130 * MIB, cpus: 0.55, openFiles: 20_000, isContainer: false };
 
-/** The limits of a system that has these files. */
+/** The limits read from these files. */
 function limitsOf(files: Readonly<Record<string, string>>): Limits {
   const root = mkdtempSync(join(tmpdir(), 'limits-'));
   try {
@@ -34,7 +34,7 @@ function levels(limits: Partial<Limits>): string[] {
   return checkLimits({ ...AMPLE, ...limits }, WANTS).map(({ level }) => level);
 }
 
-test('control groups of version 2: the tightest quota of all that are around', () => {
+test('reads the smallest quota of nested control groups (v2)', () => {
   const limits = limitsOf({
     'proc/self/cgroup': '0::/pod/gateway\n',
     'sys/fs/cgroup/pod/cpu.max': '25000 100000\n',
@@ -48,7 +48,7 @@ test('control groups of version 2: the tightest quota of all that are around', (
   assert.ok(limits.isContainer);
 });
 
-test('control groups of version 1', () => {
+test('reads control groups (v1)', () => {
   const limits = limitsOf({
     'proc/self/cgroup': '3:memory:/x\n2:cpu,cpuacct:/docker/abc\n',
     'sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1\n',
@@ -59,7 +59,7 @@ test('control groups of version 1', () => {
   assert.not(limits.isContainer);
 });
 
-test('a system that tells nothing sets no limit but its own', () => {
+test('falls back to the limits of the machine', () => {
   const limits = limitsOf({});
   assert.is(limits.cpus, availableParallelism());
   assert.is(limits.openFiles, Infinity);
@@ -67,7 +67,7 @@ test('a system that tells nothing sets no limit but its own', () => {
   assert.ok(here.memoryBytes > 0 && here.cpus > 0 && here.openFiles > 0);
 });
 
-test('what is enough, scarce, and too little', () => {
+test('tells enough, scarce and insufficient resources apart', () => {
   assert.equal(levels({}), ['ok', 'ok', 'ok']);
   assert.equal(levels({ memoryBytes: 80 * MIB, cpus: 0.3, openFiles: 1024 }), ['warn', 'warn', 'warn']);
   assert.equal(levels({ memoryBytes: 40 * MIB, openFiles: 200 }), ['fail', 'ok', 'fail']);

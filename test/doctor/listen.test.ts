@@ -11,7 +11,7 @@ import { checkListen, gatewayAnswers } from '../../src/doctor/listen.ts';
 import { freePort } from '../system/port.ts';
 
 const REMEDY = 'set LISTEN';
-/** Who holds a socket is told where the system tells it. */
+/** Only Linux shows which process holds a socket. */
 const HOLDER =
   process.platform === 'linux' ? new RegExp(`process ${process.pid} \\(node`) : /another process/;
 
@@ -34,7 +34,7 @@ async function withDirectory(use: (directory: string) => Promise<void>): Promise
   }
 }
 
-test('a port that is free, and the same when somebody holds it', async () => {
+test('sees whether a port is free, and which process holds it', async () => {
   const address = await tcp();
   assert.is((await checkListen('listen', address, REMEDY)).level, 'ok');
   const server = await listening(createServer(), address);
@@ -42,20 +42,20 @@ test('a port that is free, and the same when somebody holds it', async () => {
   server.close();
   assert.is(level, 'fail');
   assert.match(seen, HOLDER);
-  assert.is(remedy, 'stop that, or set LISTEN');
+  assert.is(remedy, 'stop that process, or set LISTEN');
   assert.is((await checkListen('listen', address, REMEDY)).level, 'ok');
 });
 
-test('an address that no interface has, and a name that nobody knows', async () => {
+test('reports an address that no interface has, and an unknown host name', async () => {
   const elsewhere = await checkListen('listen', { kind: 'tcp', host: '203.0.113.1', port: 9 }, REMEDY);
   assert.is(elsewhere.level, 'fail');
-  assert.match(elsewhere.seen, 'no interface');
+  assert.match(elsewhere.seen, 'no network interface');
   const unknown = await checkListen('listen', { kind: 'tcp', host: 'nowhere.invalid', port: 9 }, REMEDY);
   assert.is(unknown.level, 'fail');
   assert.match(unknown.seen, /nowhere\.invalid:9: E/);
 });
 
-test('a unix socket: free, held, left behind, in the way, without a directory', () =>
+test('unix socket: free, in use, left behind, not a socket, without a directory', () =>
   withDirectory(async (directory) => {
     const check = (path: string) => checkListen('listen', { kind: 'unix', path }, REMEDY);
     const path = join(directory, 'gateway.sock');
@@ -65,7 +65,7 @@ test('a unix socket: free, held, left behind, in the way, without a directory', 
     const held = await check(path);
     assert.is(held.level, 'fail');
     assert.match(held.seen, HOLDER);
-    // Its file moved, the server that goes can't remove it.
+    // The server cannot remove its socket file, since it has moved.
     const left = join(directory, 'left.sock');
     renameSync(path, left);
     server.close();
@@ -73,13 +73,13 @@ test('a unix socket: free, held, left behind, in the way, without a directory', 
     assert.is((await check(left)).level, 'ok');
 
     writeFileSync(path, '');
-    assert.match((await check(path)).seen, 'is a file that is no socket');
+    assert.match((await check(path)).seen, 'exists but is not a socket');
     const homeless = await check(join(directory, 'missing', 'gateway.sock'));
     assert.is(homeless.level, 'fail');
-    assert.match(homeless.remedy, 'make that directory');
+    assert.match(homeless.remedy, 'create its directory');
   }));
 
-test('a gateway answers, something else does not', () =>
+test('recognizes a gateway by its answer', () =>
   withDirectory(async (directory) => {
     let status = 200;
     const server = createHttpServer((_, response) => response.writeHead(status).end());

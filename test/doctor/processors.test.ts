@@ -7,7 +7,7 @@ import type { Finding } from '../../src/doctor/finding.ts';
 import { checkProcessor } from '../../src/doctor/processors.ts';
 import { freePort } from '../system/port.ts';
 
-/** Signed by itself, for these tests alone: nobody trusts it. */
+/** Self-signed, for these tests only. */
 const KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQggH09R63zLwqqsyfo
 +pgv0gpYOCpInHmnvIyaUr3MOR+hRANCAASBmG2PfEHPmu47qVMovQjWnbuJznb9
@@ -29,7 +29,7 @@ function check(url: string): Promise<Finding> {
   return checkProcessor({ name: 'cheap', feePpm: 0, url });
 }
 
-/** A server of its own for `use`, on a free port. */
+/** Runs `server` on a free port during `use`. */
 async function serving(server: Server, use: (authority: string) => Promise<void>): Promise<void> {
   const port = await freePort();
   server.listen(port, '127.0.0.1');
@@ -41,7 +41,7 @@ async function serving(server: Server, use: (authority: string) => Promise<void>
   }
 }
 
-test('one that takes connections is sent nothing', async () => {
+test('sends nothing to a processor that accepts connections', async () => {
   let received = '';
   const server = createServer((socket) => {
     socket.on('data', (chunk) => {
@@ -51,24 +51,24 @@ test('one that takes connections is sent nothing', async () => {
   await serving(server, async (authority) => {
     const { level, seen } = await check(`http://user:secret@${authority}/base`);
     assert.is(level, 'ok');
-    assert.is(seen, `cheap at http://${authority} takes connections`);
+    assert.is(seen, `cheap at http://${authority} accepts connections`);
   });
   await once(server, 'close');
   assert.is(received, '');
 });
 
-test('nobody there, and no such name', async () => {
+test('reports a refused connection and an unknown host name', async () => {
   const refused = await check(`http://127.0.0.1:${await freePort()}`);
   assert.is(refused.level, 'fail');
-  assert.match(refused.remedy, 'start it');
+  assert.match(refused.remedy, 'start the processor');
   const unknown = await check('http://nowhere.invalid');
   assert.is(unknown.level, 'fail');
-  assert.match(unknown.remedy, 'its name is not known');
+  assert.match(unknown.remedy, 'cannot be resolved');
   const unnamed = await check('https://[::ffff:127.0.0.1]:1');
   assert.is(unnamed.level, 'fail');
 });
 
-test('a certificate that nobody trusts, and a server that speaks no TLS', async () => {
+test('reports an untrusted certificate, and a server without TLS', async () => {
   await serving(createTlsServer({ key: KEY, cert: CERTIFICATE }), async (authority) => {
     const { level, remedy } = await check(`https://${authority}`);
     assert.is(level, 'fail');

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
@@ -8,6 +7,7 @@ import type { Finding } from '../../src/doctor/finding.ts';
 import { COMMANDS, checkRedis } from '../../src/doctor/redis.ts';
 import type { RedisDriver } from '../../src/ledger/redis/connection.ts';
 import { newDriver } from '../../src/ledger/redis/ledger.ts';
+import { LIBRARY_SOURCE } from '../../src/ledger/redis/library.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { freePort } from '../system/port.ts';
 
@@ -35,7 +35,7 @@ async function withRedis(
   }
 }
 
-/** Says one thing to Redis. */
+/** Sends one command to Redis. */
 async function tell(redis: RedisServer, ...command: string[]): Promise<unknown> {
   const driver = newDriver(redis.url, {}, 2000, 64);
   driver.on('error', () => {});
@@ -45,7 +45,7 @@ async function tell(redis: RedisServer, ...command: string[]): Promise<unknown> 
   return reply;
 }
 
-test('one that is as it should be, and stays as it was', () =>
+test('finds no fault in a sound Redis, and changes nothing', () =>
   withRedis([], async (redis) => {
     const findings = await check(redis.url);
     assert.equal(faults(findings), []);
@@ -62,7 +62,7 @@ const SETTINGS: readonly (readonly [settings: string[], fault: RegExp])[] = [
   [['--maxmemory-policy', 'volatile-lru'], /^warn eviction: .*volatile-lru$/],
   [
     ['--maxmemory', '20mb', '--maxmemory-policy', 'allkeys-lru'],
-    /^fail eviction: maxmemory 20 MiB, allkeys-lru: payments would be dropped$/,
+    /^fail eviction: maxmemory 20 MiB, allkeys-lru: Redis would delete payments$/,
   ],
 ];
 
@@ -75,34 +75,34 @@ for (const [settings, fault] of SETTINGS) {
     }));
 }
 
-test('appendfsync everysec is well, and says what it may cost', () =>
+test('accepts appendfsync everysec, and says what a crash may lose', () =>
   withRedis(['--appendfsync', 'everysec'], async (redis) => {
     const findings = await check(redis.url);
     assert.equal(faults(findings), []);
     assert.match(findings[1]?.seen ?? '', 'two seconds');
   }));
 
-test('memory that is used up', () =>
+test('reports exhausted memory', () =>
   withRedis(['--maxmemory', '500kb'], async (redis) => {
     const found = faults(await check(redis.url));
     assert.match(found[0] ?? '', /^warn eviction: .*nearly full$/);
-    assert.match(found[1] ?? '', /^fail rights: Redis takes nothing: OOM/);
+    assert.match(found[1] ?? '', /^fail rights: Redis refuses commands: OOM/);
   }));
 
-test('a replica of nobody', () =>
+test('reports a replica', () =>
   withRedis(['--replicaof', '127.0.0.1', '1'], async (redis) => {
     assert.ok(faults(await check(redis.url)).includes('fail redis: this Redis is a replica'));
   }));
 
-test('a clock that goes wrong by a little, and by more than leases bear', () =>
+test('reports a clock that is off by a little, and by too much for leases', () =>
   withRedis([], async (redis) => {
     const ahead = (byMs: number) => check(redis.url, () => Date.now() - byMs);
     assert.match(faults(await ahead(1500))[0] ?? '', /^warn clock: the clock of Redis is \d+ ms ahead$/);
-    assert.match(faults(await ahead(60_000))[0] ?? '', /^fail clock: .*leases would not hold$/);
+    assert.match(faults(await ahead(60_000))[0] ?? '', /^fail clock: .*too much for LEASE_MS$/);
     assert.match(faults(await ahead(-60_000))[0] ?? '', /^fail clock: .* behind/);
   }));
 
-test('an account with too few rights, and what it lacks', () =>
+test('names the permissions that an account lacks', () =>
   withRedis([], async (redis) => {
     await tell(
       redis,
@@ -120,10 +120,10 @@ test('an account with too few rights, and what it lacks', () =>
     );
     const url = `redis://poor:word@127.0.0.1:${redis.port}`;
     const found = faults(await check(url));
-    assert.match(found[0] ?? '', /^fail rights: its account may not: FUNCTION LOAD, HSET$/);
+    assert.match(found[0] ?? '', /^fail rights: the account lacks: FUNCTION LOAD, HSET$/);
 
     await tell(redis, 'ACL', 'SETUSER', 'poor', 'resetkeys', '~other:*');
-    assert.match(faults(await check(url)).at(-1) ?? '', /^fail rights: its account may not: FCALL, .*APPEND/);
+    assert.match(faults(await check(url)).at(-1) ?? '', /^fail rights: the account lacks: FCALL, .*APPEND/);
 
     await tell(redis, 'ACL', 'SETUSER', 'poor', '-info', '-multi', '-time');
     assert.equal(
@@ -132,19 +132,18 @@ test('an account with too few rights, and what it lacks', () =>
     );
   }));
 
-test('the account of the deployment finds no fault', async () => {
+test('finds no fault with the account of ops/redis.acl', async () => {
   const path = fileURLToPath(new URL('../../ops/redis.acl', import.meta.url));
   await withRedis(['--aclfile', path], async (redis) => {
     const findings = await check(redis.url);
     assert.equal(faults(findings), []);
-    assert.match(findings[1]?.seen ?? '', 'may not see appendfsync');
-    assert.match(findings[3]?.seen ?? '', 'as far as can be seen without MULTI');
+    assert.match(findings[1]?.seen ?? '', 'may not read appendfsync');
+    assert.match(findings[3]?.seen ?? '', 'need MULTI to be tested');
   });
 });
 
-test('what is looked at is all that the functions call', () => {
-  const lua = readFileSync(new URL('../../src/ledger/redis/functions.lua', import.meta.url), 'utf8');
-  const called = new Set([...lua.matchAll(/\bcall\('([A-Z]+)'/g)].map(([, name]) => name ?? ''));
+test('checks every command that the functions call', () => {
+  const called = new Set([...LIBRARY_SOURCE.matchAll(/\bcall\('([A-Z]+)'/g)].map(([, name]) => name ?? ''));
   const known = new Set(COMMANDS.map(([name]) => name));
   assert.ok(called.size > 10);
   assert.equal(
@@ -153,7 +152,7 @@ test('what is looked at is all that the functions call', () => {
   );
 });
 
-test('nobody there, the wrong password, and one that says nothing', async () => {
+test('reports a refused connection, a wrong password, and a server that does not answer', async () => {
   const [refused] = await check(`redis://127.0.0.1:${await freePort()}`);
   assert.is(refused?.level, 'fail');
   assert.match(refused?.remedy ?? '', 'start Redis');
@@ -172,7 +171,7 @@ test('nobody there, the wrong password, and one that says nothing', async () => 
   assert.is(mute?.level, 'fail');
 });
 
-/** A Redis that can't be had here, by what it says of itself. */
+/** A Redis that cannot be started here, simulated by its INFO. */
 function scripted(info: string): RedisDriver {
   return {
     on: () => undefined,
@@ -187,7 +186,7 @@ function scripted(info: string): RedisDriver {
   };
 }
 
-test('an old one, one that is loading, one whose disk is full', async () => {
+test('reports an old version, loading, and a full disk', async () => {
   const info =
     'redis_version:6.2.14\r\nloading:1\r\naof_enabled:1\r\naof_last_write_status:err\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n';
   const found = faults(await checkRedis({ driver: scripted(info), nowMs: Date.now, leaseMs: LEASE_MS }));

@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkNative, checkNode } from '../../src/doctor/runtime.ts';
 
-test('the Node that runs the tests is fit, others are not', () => {
+test('accepts the Node of the tests, and no unsupported one', () => {
   assert.is(checkNode(process.versions).level, 'ok');
   for (const [node, modules] of [
     ['20.20.2', '115'],
@@ -21,7 +21,7 @@ test('the Node that runs the tests is fit, others are not', () => {
   }
 });
 
-test('native modules that load, one that is missing, and one that is damaged', async () => {
+test('native modules: intact, missing, damaged', async () => {
   for (const load of [
     () => import('../../src/http/uws.ts'),
     () => import('../../src/ledger/lmdb/ledger.ts'),
@@ -35,7 +35,7 @@ test('native modules that load, one that is missing, and one that is damaged', a
     const missing = await checkNative('broken', async () => require(path));
     assert.is(missing.level, 'fail');
     assert.match(missing.seen, /^broken does not load: Cannot find module/);
-    writeFileSync(path, 'this is no library');
+    writeFileSync(path, 'not a library');
     const damaged = await checkNative('broken', async () => require(path));
     assert.is(damaged.level, 'fail');
     assert.match(damaged.remedy, 'npm ci');

@@ -35,15 +35,15 @@ async function checkOn(ledgerUrl: string): Promise<void> {
     {
       check: 'ledger',
       level: 'fail',
-      seen: '2 payments wait for the processor old, which is not configured',
-      remedy: 'add it to PROCESSORS again until they are settled',
+      seen: '2 payments wait for processor old, which is not configured',
+      remedy: 'add it to PROCESSORS until they are settled',
     },
   ]);
   const both = configOf(ledgerUrl, 'default:0.05:http://127.0.0.1:1,old:0.05:http://127.0.0.1:2');
   assert.equal(await checkStranded(both, systemClock), []);
 }
 
-test('open payments at a processor that is not configured are found in LMDB', async () => {
+test('finds open payments at a processor that is not configured, in LMDB', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'stranded-'));
   const path = join(directory, 'ledger');
   try {
@@ -51,14 +51,14 @@ test('open payments at a processor that is not configured are found in LMDB', as
       await checkStranded(configOf(`lmdb:${path}`, 'default:0.05:http://127.0.0.1:1'), systemClock),
       [],
     );
-    assert.not(existsSync(path), 'and nothing is made');
+    assert.not(existsSync(path), 'and it is not created');
     await checkOn(`lmdb:${path}`);
   } finally {
     rmSync(directory, { recursive: true });
   }
 });
 
-test('and in Redis, where one that does not answer is no finding of this kind', async () => {
+test('finds them in Redis, and reports nothing when Redis does not answer', async () => {
   const redis = await RedisServer.start();
   try {
     await checkOn(redis.url);

@@ -1,18 +1,18 @@
-/** A final answer, as it came. */
+/** A final answer as received. */
 export interface Answer {
   readonly status: number;
-  /** Names in lower case. */
+  /** Header names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
 }
 
-/** Makes answers of the bytes of one connection, in Latin-1, which has a character for each byte. */
+/** Parses the answers on a connection, read as Latin-1, which maps each byte to a character. */
 export class AnswerReader {
   readonly answers: Answer[] = [];
   readonly #methods: readonly string[];
   #text = '';
 
-  /** The methods of the requests in their order, where HEAD is among them: its answer says a length and has no body. */
+  /** The methods of the requests, in order, because the answer to HEAD has a length but no body. */
   constructor(methods: readonly string[] = []) {
     this.#methods = methods;
   }
@@ -22,7 +22,7 @@ export class AnswerReader {
     while (this.#readOne());
   }
 
-  /** The connection is closed: an answer without a length ends here. */
+  /** The connection has closed, which ends an answer without a length. */
   end(): void {
     const head = headOf(this.#text);
     if (head === null || head.lengthBytes !== null) return;

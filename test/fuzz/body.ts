@@ -1,22 +1,22 @@
 import type { Random } from '../sim/random.ts';
 import { decimalOf, drawId, drawPayment, type FuzzPayment, plainJson } from './payment.ts';
 
-/** The body of a `POST /payments`, and what it must be answered with; 503 is allowed beside 202. */
+/** The body of a `POST /payments` and the expected status; where 202 is expected, 503 is allowed too. */
 export interface FuzzBody {
   readonly kind: string;
   readonly bytes: Buffer;
   readonly status: 202 | 400 | 413 | 422;
-  /** What it makes when it is accepted; null where it must not be. */
+  /** The payment it makes if accepted; null if it must not be accepted. */
   readonly payment: FuzzPayment | null;
 }
 
-/** A payment, in one of the many ways JSON has to say it. */
+/** A payment in one of its many JSON spellings. */
 export function validBody(random: Random, payment = drawPayment(random)): FuzzBody {
   const text = random.chance(0.5) ? plainJson(payment) : spelled(random, payment);
   return { kind: 'valid', bytes: Buffer.from(text), status: 202, payment };
 }
 
-/** What is no payment, however it is read. */
+/** A body that is not a payment, however it is parsed. */
 export function wrongBody(random: Random): FuzzBody {
   const [kind, status, draw] = random.pick(WRONG);
   const drawn = draw(random);
@@ -113,7 +113,7 @@ function nested(random: Random, depth: number, isClosed: boolean): string {
   return random.chance(0.5) ? inner : `{"x":${inner},${good(random).slice(1)}`;
 }
 
-/** A byte that no UTF-8 has there: alone, overlong, half a surrogate, beyond the last character. */
+/** Invalid UTF-8: a lone byte, an overlong form, half a surrogate, beyond the last code point. */
 function badUtf8(random: Random): Buffer {
   const bad = random.pick(['ff', 'c0af', 'eda080', 'f4908080', '80', 'c3', 'e282', 'f8888080']);
   const text = Buffer.from(`{"note":"~",${good(random).slice(1)}`, 'latin1').toString('hex');
@@ -122,7 +122,7 @@ function badUtf8(random: Random): Buffer {
 
 function noise(random: Random): Buffer {
   const bytes = Buffer.from(Array.from({ length: random.int(1, 200) }, () => random.int(0, 255)));
-  // A first byte that begins no JSON keeps chance from writing any.
+  // The first byte starts no JSON value, so random bytes cannot form one.
   bytes[0] = random.pick([0x00, 0x21, 0x3b, 0x80, 0xff]);
   return bytes;
 }

@@ -8,12 +8,12 @@ import type { Site, Target } from './site.ts';
 import { Tally } from './tally.ts';
 import { drawWildShot } from './wild-shot.ts';
 
-/** Connections at a time, to each target. */
+/** Concurrent connections to each target. */
 const WORKERS = 16;
 const VOLLEY_MAX = 32;
-/** So long no answer is late on a busy machine. */
+/** An answer takes less than this even on a busy machine. */
 const ANSWER_MS = 30_000;
-/** After so long a server that has not answered what it may not be able to read waits for more of it. */
+/** A server that has not answered an unreadable request by then is waiting for more of it. */
 const SILENCE_MS = 100;
 const SETTLE_MS = 180_000;
 const SHOWN = 20;
@@ -21,7 +21,7 @@ const REMEMBERED = 64;
 const PROBE = Buffer.from('GET /livez HTTP/1.1\r\nHost: a\r\n\r\n');
 const NOTHING = Buffer.alloc(0);
 
-/** Requests over many connections to every target at once, and everything that was wrong with what came back. */
+/** Sends requests to every target over many connections, and collects what is wrong with the answers. */
 export class Campaign {
   readonly tally = new Tally();
   readonly counts = new Map<string, number>();
@@ -36,7 +36,7 @@ export class Campaign {
     this.#random = new Random(seed);
   }
 
-  /** The first of them; empty: none. */
+  /** The first faults; empty if there are none. */
   get faults(): readonly string[] {
     return this.#faults.slice(0, SHOWN);
   }
@@ -52,10 +52,10 @@ export class Campaign {
     await Promise.all(workers);
   }
 
-  /** Waits until everything accepted is charged and nothing moves any more, then looks at the books and the processes. */
+  /** Waits until every accepted payment is charged and the deployment is idle, then checks ledger and processes. */
   async audit(): Promise<void> {
     let count = -1;
-    await until('the books are quiet', SETTLE_MS, async () => {
+    await until('the charges stop changing', SETTLE_MS, async () => {
       const last = count;
       count = await this.#site.chargeCount();
       if (count !== last || count < this.tally.count('accepted')) {
@@ -69,7 +69,7 @@ export class Campaign {
     for (const fault of this.#site.faults()) this.fault(fault);
   }
 
-  /** Whether there is one more request to make, which is made then. */
+  /** Takes one of the remaining requests; false if there are none. */
   take(): boolean {
     return this.#left-- > 0;
   }
@@ -83,7 +83,7 @@ export class Campaign {
   }
 }
 
-/** One client after another, each on one connection at a time. */
+/** Clients one after another, each with one connection at a time. */
 class Worker {
   readonly #campaign: Campaign;
   readonly #target: Target;
@@ -108,7 +108,7 @@ class Worker {
     this.#hangUp();
   }
 
-  /** Well-formed requests, all sent at once. Every one must be answered as it should be, in order. */
+  /** Sends well-formed requests all at once. Each must get the expected answer, in order. */
   async #volley(): Promise<void> {
     const shots = [this.#draw()];
     const length = this.#random.int(1, VOLLEY_MAX);
@@ -127,11 +127,11 @@ class Worker {
       this.#note(shot, answer?.status);
     }
     if (answers.length > shots.length)
-      this.#fault(shots[0], `${answers.length} answers to ${shots.length} requests`);
+      this.#fault(shots[0], `got ${answers.length} answers to ${shots.length} requests`);
     if (line.closed || shots.at(-1)?.then === 'nothing' || this.#random.chance(0.05)) this.#hangUp();
   }
 
-  /** As one piece, or in a few. */
+  /** Sends it in one piece or a few. */
   async #send(line: Line, shots: readonly Sent[]): Promise<void> {
     const bytes = Buffer.concat(shots.map((shot) => shot.bytes));
     let at = 0;
@@ -145,9 +145,9 @@ class Worker {
   }
 
   /**
-   * Where the bytes may be parted, at `at` or behind it. Alone, the library of the gateway can't read every request
-   * that comes in parts: a parted request line it takes for another version of HTTP (uWebSockets issue 1776), and
-   * after the parted headers of a request without a body it waits for one.
+   * The first position from `at` on where the bytes may be split. Without nginx, the gateway's HTTP library cannot read
+   * every split request: it takes a split request line for another version of HTTP (uWebSockets issue 1776), and after
+   * split headers of a request without a body it waits for one.
    */
   #partable(shots: readonly Sent[], at: number): number {
     if (this.#target.side === 'nginx') return at;
@@ -161,13 +161,13 @@ class Worker {
     return at;
   }
 
-  /** One in fifty repeats a payment that was accepted, or posts its id with another amount. */
+  /** One in fifty requests repeats an accepted payment or posts its id with another amount. */
   #draw(): Shot {
     const place = this.#random.int(0, REMEMBERED - 1);
     const known = this.#accepted[place];
     if (known === undefined || this.#random.chance(0.98)) return drawShot(this.#random);
     if (this.#random.chance(0.5)) return { ...paymentShot(this.#random, known), kind: 'repeated' };
-    // From now on either amount may be the one that is known.
+    // From now on the gateway may know either amount.
     this.#accepted.splice(place, 1);
     const other = { ...known, amountCents: known.amountCents + 1 };
     return { ...paymentShot(this.#random, other), kind: 'other amount', statuses: [202, 409, 503] };
@@ -184,7 +184,7 @@ class Worker {
     if (this.#accepted.length > REMEMBERED) this.#accepted.shift();
   }
 
-  /** What is no HTTP, on a connection of its own, then a harmless request: its answer shows that all before is decided. */
+  /** Sends malformed HTTP on a connection of its own, then a harmless request, whose answer shows that the former is done. */
   async #wild(): Promise<void> {
     const payment = drawPayment(this.#random);
     const shot = drawWildShot(this.#random, payment);
@@ -203,8 +203,8 @@ class Worker {
     }
     const acceptedCount = answers.filter(({ status }) => status === 202).length;
     if (acceptedCount > (shot.payment === null ? 0 : 1))
-      this.#fault(shot, `accepted ${acceptedCount} payments`);
-    // What the library can't read it answers at once, and forgets the answers that it had not yet written.
+      this.#fault(shot, `accepted ${acceptedCount} payments instead of at most one`);
+    // The library answers an unreadable request at once, and drops answers that it has not written yet.
     const isDecided = line.closed || (answers.length > 1 && answers.at(-1)?.status === 200);
     const isForgotten = answers.some(isFromLibrary);
     if (shot.payment === null) return line.drop();
@@ -213,7 +213,7 @@ class Worker {
     line.drop();
   }
 
-  /** A payment that is broken off at some byte. Unless it was whole it must leave no trace. */
+  /** Breaks off a payment at some byte. Unless it was complete, it must have no effect. */
   async #cut(): Promise<void> {
     const shot = paymentShot(this.#random);
     const end = this.#random.chance(0.2) ? shot.bytes.length : this.#random.int(0, shot.bytes.length - 1);
@@ -236,7 +236,7 @@ class Worker {
     else this.#campaign.tally.note(shot.payment, end < shot.bytes.length - CHUNKS_END ? 'refused' : 'open');
   }
 
-  /** A payment that comes a few bytes at a time, and counts like any other. */
+  /** Sends a payment a few bytes at a time; it counts like any other. */
   async #drip(): Promise<void> {
     const shot = paymentShot(this.#random);
     const line = await this.#connect();
@@ -275,11 +275,11 @@ class Worker {
   }
 }
 
-/** What a shot and a wild shot have in common. */
+/** The common part of `Shot` and `WildShot`. */
 interface Sent {
   readonly kind: string;
   readonly bytes: Buffer;
 }
 
-/** Without its last empty lines a chunked body may be seen to have ended. */
+/** A server may consider a chunked body complete without its last empty lines. */
 const CHUNKS_END = 4;

@@ -5,7 +5,7 @@ import { Site } from './site.ts';
 
 const REQUESTS = 4_000;
 
-test('no request breaks anything, directly or through nginx', () =>
+test('no request breaks a promise, directly or through nginx', () =>
   Site.run('redis', async (site) => {
     const report = await fuzz(site, { requests: REQUESTS, seed: 1 });
     assert.equal(report.faults, []);

@@ -18,20 +18,20 @@ export interface FuzzReport {
   readonly chargedCount: number;
   readonly before: Gauges;
   readonly after: Gauges;
-  /** Empty: every promise was kept. */
+  /** Empty if every promise was kept. */
   readonly faults: readonly string[];
 }
 
-/** Warm code, tables touched for the first time, connections that are kept: what a fresh process has yet to take. */
+/** Lets a fresh process compile code, touch its tables and open its connections before memory is measured. */
 const WARM_UP_MAX = 20_000;
-/** Kept-alive connections to processors and ledger, which come and go by themselves. */
+/** Allows for keep-alive connections to processors and ledger, which come and go. */
 const DESCRIPTORS_TOLERANCE = 16;
-/** A million requests were measured to leave less than 5 MiB; the rest is what a collector may put off. */
+/** A million requests left less than 5 MiB when measured; the rest is memory not collected yet. */
 const MEMORY_TOLERANCE_BYTES = 32 * 1024 * 1024;
 /** Idle connections are closed after 10 s by a gateway, and after 5 s by nginx. */
 const RELEASE_MS = 20_000;
 
-/** Fuzzes the gateways of a site, directly and through nginx, and checks what they answer, keep and hold. */
+/** Fuzzes the gateways of a site, directly and through nginx, and checks answers, charges and resources. */
 export async function fuzz(site: Site, { requests, seed }: FuzzPlan): Promise<FuzzReport> {
   const campaign = new Campaign(site, seed);
   const fresh = site.gauges();
@@ -56,7 +56,7 @@ export async function fuzz(site: Site, { requests, seed }: FuzzPlan): Promise<Fu
   };
 }
 
-/** What the processes hold once they have had time to let go. */
+/** The resources of the processes after they had time to release them. */
 async function released(site: Site, before: Gauges): Promise<Gauges> {
   const endMs = performance.now() + RELEASE_MS;
   for (;;) {
@@ -69,11 +69,11 @@ async function released(site: Site, before: Gauges): Promise<Gauges> {
 function heldFaults(before: Gauges, after: Gauges): string[] {
   const descriptors = after.descriptors.flatMap((count, index) => {
     const was = before.descriptors[index] ?? 0;
-    return count > was + DESCRIPTORS_TOLERANCE ? [`${was} descriptors have become ${count}`] : [];
+    return count > was + DESCRIPTORS_TOLERANCE ? [`descriptors grew from ${was} to ${count}`] : [];
   });
   const memory = after.memoryBytes.flatMap((bytes, index) => {
     const was = before.memoryBytes[index] ?? 0;
-    return bytes > was + MEMORY_TOLERANCE_BYTES ? [`${was} bytes of memory have become ${bytes}`] : [];
+    return bytes > was + MEMORY_TOLERANCE_BYTES ? [`memory grew from ${was} to ${bytes} bytes`] : [];
   });
   return [...descriptors, ...memory];
 }

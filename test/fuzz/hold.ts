@@ -21,21 +21,21 @@ export interface Latencies {
   readonly failedCount: number;
 }
 
-/** How long a payment took, in milliseconds; null: it failed. */
+/** The duration of a payment in milliseconds; null if it failed. */
 type Outcome = number | null;
 
 const RATE_PER_S = 200;
 const HONEST_CONNECTIONS = 20;
 const MEASURE_MS = 10_000;
-/** How often both are measured, in turns, since a busy machine is never the same twice. */
+/** How often both are measured, alternately, because the load of the machine varies. */
 const ROUNDS = 2;
 const WARM_UP_MS = 3_000;
-/** Time enough to open the connections, of which nothing says that the server lets them live. */
+/** Enough time to open the connections; the server may close them. */
 const OPENING_MS = 60_000;
 const RELEASE_MS = 2_000;
 const ANSWER_MS = 10_000;
 
-/** How an honest client of a target fares without, and with so many connections held by somebody who means no good. */
+/** The latencies of an honest client without and with this many connections held by an attacker. */
 export async function hold(
   site: Site,
   target: Target,
@@ -61,7 +61,7 @@ export async function hold(
   return { side: target.side, without: latencies(without), during: latencies(during), ...report };
 }
 
-/** The connections are held by a thread of its own while `use` runs. */
+/** A separate thread holds the connections while `use` runs. */
 async function holding(what: Holding, use: (held: () => Held) => Promise<void>): Promise<void> {
   const worker = new Worker(new URL('./holder.ts', import.meta.url), { workerData: what });
   let held: Held = { openCount: 0, closedCount: 0 };
@@ -80,7 +80,7 @@ async function holding(what: Holding, use: (held: () => Held) => Promise<void>):
   }
 }
 
-/** Payments at a steady rate, whatever becomes of those before; each is timed from the moment it was due. */
+/** Posts payments at a constant rate, whether or not earlier ones are answered; each is timed from when it was due. */
 async function measure(target: Target, random: Random, durationMs: number): Promise<Outcome[]> {
   const clients = Array.from({ length: HONEST_CONNECTIONS }, () => new HonestClient(target.port));
   const startMs = performance.now();
@@ -102,7 +102,7 @@ function latencies(outcomes: readonly Outcome[]): Latencies {
   return { p50Ms: at(0.5), p99Ms: at(0.99), failedCount: outcomes.length - answered.length };
 }
 
-/** One kept-alive connection, opened again when the server has closed it. One payment at a time. */
+/** A keep-alive connection with one payment at a time, reopened when the server closes it. */
 class HonestClient {
   readonly #port: number;
   #line: Line | null = null;
@@ -112,7 +112,7 @@ class HonestClient {
     this.#port = port;
   }
 
-  /** A second attempt is made where the connection was lost. */
+  /** Makes a second attempt if the connection was lost. */
   pay(shot: Shot, dueMs: number): Promise<Outcome> {
     const call = this.#busy.then(async () => {
       const isPaid = (await this.#attempt(shot)) || (await this.#attempt(shot));

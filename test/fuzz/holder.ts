@@ -1,21 +1,21 @@
 import { connect } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** What a thread that holds connections is told. */
+/** The task of a thread that holds connections. */
 export interface Holding {
   readonly port: number;
   readonly connections: number;
 }
 
-/** What it says, once a second. */
+/** Its report, once a second. */
 export interface Held {
-  /** Open, at this moment. */
+  /** Connections open now. */
   readonly openCount: number;
-  /** Closed by the server so far; each was opened again. */
+  /** Connections that the server has closed so far; each was reopened. */
   readonly closedCount: number;
 }
 
-/** Few enough that opening them is not what the honest client suffers from. */
+/** Low enough that opening them does not itself slow the honest client. */
 const OPEN_PER_TICK = 40;
 const TICK_MS = 20;
 const DRIP_MS = 1_000;
@@ -24,7 +24,7 @@ const REPORT_MS = 1_000;
 const WHOLE = 'GET /livez HTTP/1.1\r\nHost: a\r\n\r\n';
 const HEAD = 'GET /livez HTTP/1.1\r\nHost: a\r\n';
 const BODY = 'POST /payments HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n';
-/** What each connection begins with, and whether it goes on byte by byte. */
+/** What each connection sends first, and whether it continues byte by byte. */
 const WAYS = [
   { beginning: '', drips: false },
   { beginning: WHOLE, drips: false },
@@ -44,8 +44,8 @@ setInterval(() => {
 setInterval(() => parentPort?.postMessage({ openCount, closedCount } satisfies Held), REPORT_MS);
 
 /**
- * A quarter says nothing, a quarter nothing more after one request, a quarter drips headers and a quarter a body, a
- * byte a second. What the server closes is opened again.
+ * A quarter of the connections send nothing, a quarter send one request, and the others send headers or a body at one
+ * byte per second. A connection that the server closes is reopened.
  */
 function hold(number: number): void {
   wanted--;

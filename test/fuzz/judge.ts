@@ -2,16 +2,16 @@ import { contract } from '../contract/kept.ts';
 import type { Answer } from './answer.ts';
 import type { Shot } from './shot.ts';
 
-/** Whom an answer is from: a gateway alone, whose HTTP library refuses some requests by itself, or nginx with its gateways. */
+/** The source of an answer: a gateway directly, whose HTTP library refuses some requests by itself, or nginx. */
 export type Side = 'direct' | 'nginx';
 
 /**
- * What the library answers by itself to what it can't read as HTTP/1.1. That can't be set, and 505 is among it: the
- * one 5xx beside 503, and only where nothing stands before the gateway.
+ * The library's own answers to requests that it cannot read as HTTP/1.1. They are not configurable, and include 505, the
+ * only 5xx besides 503. They occur only without nginx.
  */
 const LIBRARY_STATUSES: readonly number[] = [400, 431, 505];
 
-/** What is wrong with an answer to a well-formed request; null: nothing. */
+/** What is wrong with the answer to a well-formed request; null if nothing is. */
 export function orderlyFault(answer: Answer, { bytes, statuses }: Shot): string | null {
   if (!statuses.includes(answer.status))
     return `answered ${shown(answer)} instead of ${statuses.join(' or ')}`;
@@ -19,7 +19,7 @@ export function orderlyFault(answer: Answer, { bytes, statuses }: Shot): string 
   return contract.fault({ method, target, ...answer });
 }
 
-/** What is wrong with an answer to anything; null: nothing. */
+/** What is wrong with an answer to any request; null if nothing is. */
 export function wildFault(answer: Answer, side: Side): string | null {
   const { status } = answer;
   if (side === 'direct' && isFromLibrary(answer)) return null;
@@ -32,18 +32,18 @@ export function isFromLibrary({ status, headers, body }: Answer): boolean {
   return isItsForm && LIBRARY_STATUSES.includes(status);
 }
 
-/** An error is a problem document (RFC 9457) that agrees with the status line, and says when to come back, or what is allowed. */
+/** An error must be a problem document (RFC 9457) matching its status, with `Retry-After` or `Allow` where required. */
 function problemFault(answer: Answer): string | null {
   const { status, headers, body } = answer;
   if (headers.get('content-type') !== 'application/problem+json')
-    return `answered ${shown(answer)}, no problem document`;
+    return `answered ${shown(answer)}, which is not a problem document`;
   // The answer to HEAD has no body.
   if (body === '') return null;
   const document = parsed(body);
   const isProblem =
     document?.['status'] === status &&
     [document['type'], document['title'], document['detail']].every((member) => typeof member === 'string');
-  if (!isProblem) return `answered ${shown(answer)}, a bad problem document`;
+  if (!isProblem) return `answered ${shown(answer)}, an invalid problem document`;
   if (status === 503 && !/^[1-9]\d*$/.test(headers.get('retry-after') ?? ''))
     return 'answered 503 without Retry-After';
   if (status === 405 && !headers.has('allow')) return 'answered 405 without Allow';

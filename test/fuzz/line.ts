@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type Answer, AnswerReader } from './answer.ts';
 
-/** One connection to a server under test, and what came over it. */
+/** A connection to a server under test, and the bytes received on it. */
 export class Line {
   readonly #socket: Socket;
   readonly #reader = new AnswerReader();
@@ -10,7 +10,7 @@ export class Line {
   #heardAtMs = performance.now();
   #onData: () => void = () => {};
 
-  /** `localAddress`, any of loopback's: one address alone has ports for some ten thousand connections a minute. */
+  /** `localAddress` is any loopback address: one address has ports for only about 10,000 connections per minute. */
   static async open(port: number, localAddress: string): Promise<Line> {
     const socket = connect({ host: '127.0.0.1', port, localAddress, noDelay: true, allowHalfOpen: true });
     const line = new Line(socket);
@@ -29,7 +29,7 @@ export class Line {
     socket.on('close', () => this.#close());
   }
 
-  /** By the server. */
+  /** Closed by the server. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -42,17 +42,17 @@ export class Line {
     if (!this.#closed) this.#socket.write(bytes);
   }
 
-  /** Says that no more will be sent, and still listens. */
+  /** Half-closes the connection: sends no more, but still receives. */
   finish(): void {
     if (!this.#closed) this.#socket.end();
   }
 
-  /** Takes the answers that have come, so that the next ones are counted from 0. */
+  /** Takes the received answers; the next ones are counted from 0. */
   take(): Answer[] {
     return this.#reader.answers.splice(0);
   }
 
-  /** Resolves with so many answers, with the end of the connection, or after a silence. */
+  /** Resolves after this many answers, at the end of the connection, or after a silence. */
   async heard(count: number, silenceMs: number): Promise<void> {
     this.#heardAtMs = performance.now();
     while (this.answers.length < count && !this.#closed) {
@@ -62,7 +62,7 @@ export class Line {
     }
   }
 
-  /** Whatever still comes is answered with a reset. */
+  /** Closes the connection; data that still arrives is answered with a reset. */
   drop(): void {
     this.#socket.destroy();
   }

@@ -4,12 +4,12 @@ import { type HoldReport, hold, type Latencies } from './hold.ts';
 import { type Gauges, Site } from './site.ts';
 
 /**
- * What is promised of an honest client's p99 behind nginx, in times of its usual one. Alone, a gateway promises none:
- * its library closes thousands of idle connections in one sweep, and answers nobody meanwhile.
+ * The promised limit of an honest client's p99 behind nginx, relative to its usual p99. A gateway without nginx has no
+ * such limit: its library closes thousands of idle connections in one sweep and answers no request meanwhile.
  */
 const RATIO_LIMIT = 3;
 
-/** `dinossauro fuzz`. The exit code. */
+/** `dinossauro fuzz`. Resolves to the exit code. */
 export default async function main({ ledger, requests, hold, ...values }: FuzzValues): Promise<number> {
   const seed = values.seed ?? Date.now() % 1_000_000;
   console.log(`seed ${seed}, ledger ${ledger}`);
@@ -60,13 +60,11 @@ async function runHold(site: Site, connections: number, seed: number): Promise<b
 }
 
 function printHold({ side, without, during, held, gauges }: HoldReport, ratio: number): void {
-  console.log(
-    `${side}: ${held.openCount} connections held, ${held.closedCount} were closed and opened again`,
-  );
+  console.log(`${side}: ${held.openCount} connections held, ${held.closedCount} closed and reopened`);
   console.log(`  honest client without: ${shownLatencies(without)}`);
   console.log(`  honest client with:    ${shownLatencies(during)}`);
   console.log(
-    `  p99 ratio ${ratio.toFixed(2)}${side === 'nginx' ? `, at most ${RATIO_LIMIT} wanted` : ''}; ${shown(gauges)}`,
+    `  p99 ratio ${ratio.toFixed(2)}${side === 'nginx' ? ` (limit ${RATIO_LIMIT})` : ''}; ${shown(gauges)}`,
   );
 }
 

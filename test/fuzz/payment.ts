@@ -1,8 +1,8 @@
 import type { Random } from '../sim/random.ts';
 
-/** A payment that a request makes when it is accepted. */
+/** The payment that a request makes if it is accepted. */
 export interface FuzzPayment {
-  /** Canonical, lower case. */
+  /** In canonical form, lower case. */
   readonly correlationId: string;
   readonly amountCents: number;
 }

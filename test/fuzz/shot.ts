@@ -3,21 +3,21 @@ import type { Random } from '../sim/random.ts';
 import { type FuzzBody, validBody, wrongBody } from './body.ts';
 import { drawId, type FuzzPayment } from './payment.ts';
 
-/** A request, and what may come back. */
+/** A request and its expected answers. */
 export interface Shot {
   readonly kind: string;
   readonly bytes: Buffer;
   readonly statuses: readonly number[];
-  /** What it makes when it is answered 202; null where it must not be. */
+  /** The payment it makes if answered 202; null if it must not be. */
   readonly payment: FuzzPayment | null;
   /**
-   * What may follow it on its connection: anything; something once it is answered, since a gateway that has to ask its
-   * ledger takes nothing else meanwhile; or nothing, since the connection may be closed after it.
+   * What may follow on its connection: anything; a request once this one is answered, because a gateway that waits for its
+   * ledger reads nothing else meanwhile; or nothing, because the connection may be closed.
    */
   readonly then: 'anything' | 'once answered' | 'nothing';
 }
 
-/** Requests in well-formed HTTP, each with a definite answer. */
+/** Well-formed requests, each with a definite answer. */
 export function drawShot(random: Random): Shot {
   const roll = random.next();
   if (roll < 0.05) return paymentShot(random);

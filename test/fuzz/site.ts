@@ -16,19 +16,19 @@ export interface Target {
   readonly port: number;
 }
 
-/** What the gateways and nginx take from the machine, each alone. */
+/** The resources of each gateway and of nginx. */
 export interface Gauges {
   readonly descriptors: readonly number[];
-  /** Of nginx, all its processes, last. */
+  /** The last entry is nginx with all its processes. */
   readonly memoryBytes: readonly number[];
 }
 
 const READY_MS = 10_000;
 const DEPLOYED = new URL('../../lb/nginx.conf', import.meta.url);
-/** As docker-compose.yml has it. */
+/** As in docker-compose.yml. */
 const NODE_OPTIONS = '--max-old-space-size=48 --max-semi-space-size=2 --v8-pool-size=1';
 
-/** Two gateways on one ledger, each reached directly too, and nginx in front of them with its deployed settings. */
+/** Two gateways on one ledger behind nginx with its deployed settings; the gateways are reachable directly, too. */
 export class Site {
   readonly targets: readonly Target[];
   readonly #deployment: Deployment;
@@ -66,7 +66,7 @@ export class Site {
     this.targets = [{ side: 'nginx', port }, ...direct];
   }
 
-  /** Everything that the processors have charged. */
+  /** All charges of the processors. */
   async charges(): Promise<Charge[]> {
     return (await Promise.all(this.#deployment.processors.map((processor) => processor.charges(0)))).flat();
   }
@@ -76,7 +76,7 @@ export class Site {
     return sums.reduce((sum, { count }) => sum + count, 0);
   }
 
-  /** Where the gateways' books differ from the processors'; empty: nowhere. */
+  /** Differences between the gateways' summaries and the processors' records; empty if there are none. */
   differences(): Promise<string[]> {
     return this.#deployment.books.differences();
   }
@@ -86,7 +86,7 @@ export class Site {
     return { descriptors: this.#pids.map((pid) => readdirSync(`/proc/${pid}/fd`).length), memoryBytes };
   }
 
-  /** What the processes have suffered: an end, an error in a log; empty: nothing. */
+  /** Processes that exited and errors in logs; empty if there are none. */
   faults(): string[] {
     const now = pidsOf(this.#deployment);
     const ended = this.#deployment.gateways.filter(
@@ -94,14 +94,14 @@ export class Site {
     );
     const lines = this.#deployment.gateways.flatMap(({ output }) => output.split('\n'));
     const logged = lines.filter((line) => line !== '' && !/"level":"(trace|debug|info)"/.test(line));
-    // Without the moment, the process and the connection, a line that is written a thousand times is one.
+    // Removes time, process and connection, so that repeated lines count once.
     const errors = readFileSync(join(this.#directory, 'error.log'), 'utf8').split('\n');
     const errorKinds = new Set(
       errors.map((line) => line.replace(/^[\d/]+ [\d:]+ /, '').replace(/\d+#\d+:( \*\d+)?/, '')),
     );
     return [
-      ...ended.map(({ url }) => `the gateway at ${url} has ended`),
-      ...(this.#nginx.running ? [] : ['nginx has ended']),
+      ...ended.map(({ url }) => `the gateway at ${url} exited`),
+      ...(this.#nginx.running ? [] : ['nginx exited']),
       ...logged.map((line) => `a gateway logged ${line}`),
       ...Array.from(errorKinds)
         .filter((line) => /\[(alert|crit|emerg)\]|upstream/.test(line))
@@ -115,7 +115,7 @@ function pidsOf(deployment: Deployment): number[] {
 }
 
 function startNginx(directory: string, port: number, urls: readonly string[]): Child {
-  // Started by root, nginx serves as another user, who has to enter the directory.
+  // Under root, nginx workers run as another user, which has to enter the directory.
   chmodSync(directory, 0o711);
   const sockets = urls.map((_, index) => `/${index}`);
   const atSockets = adapted(readFileSync(DEPLOYED, 'utf8'), { directory, sockets, port });
@@ -126,7 +126,7 @@ function startNginx(directory: string, port: number, urls: readonly string[]): C
   return new Child('nginx', 'nginx', ['-p', directory, '-c', path, '-e', 'stderr', '-g', 'daemon off;']);
 }
 
-/** What is its own: anonymous and shared memory, without the pages of files. */
+/** Anonymous and shared memory, without file pages. */
 function memoryOf(pid: number): number {
   const lines = readFileSync(`/proc/${pid}/status`, 'latin1').matchAll(/^Rss(?:Anon|Shmem):\s+(\d+) kB/gm);
   return Array.from(lines).reduce((sum, line) => sum + Number(line[1]), 0) * 1024;

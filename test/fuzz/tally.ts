@@ -2,27 +2,27 @@ import type { Charge } from '../system/processor-admin.ts';
 import type { FuzzPayment } from './payment.ts';
 
 /**
- * What is known of a payment from the answer to its request.
+ * The fate of a payment according to the answer to its request.
  *
- * | fate     | known by                                        | in the books |
+ * | fate     | how it is known                                 | charged      |
  * |----------|-------------------------------------------------|--------------|
  * | accepted | 202                                             | once         |
- * | refused  | another answer, or it was never sent whole      | never        |
- * | open     | no answer: the connection ended after it was sent | once or never |
+ * | refused  | another answer, or it was never sent completely | never        |
+ * | open     | no answer: the connection ended after sending it  | once or never |
  */
 export type Fate = 'accepted' | 'refused' | 'open';
 
 interface Record {
   fate: Fate;
-  /** Other amounts were posted under its id, and the gateway may have taken one first. */
+  /** The amounts posted under its id; the gateway may have accepted any of them first. */
   readonly amountsCents: number[];
 }
 
-/** Every payment that the fuzzer has sent, to be compared with the books. */
+/** Every payment that the fuzzer has sent, for comparison with the charges. */
 export class Tally {
   readonly #records = new Map<string, Record>();
 
-  /** An id that was accepted once stays so, whatever becomes of its repetitions. */
+  /** An accepted id stays accepted, whatever happens to its repetitions. */
   note({ correlationId, amountCents }: FuzzPayment, fate: Fate): void {
     const record = this.#records.get(correlationId);
     if (record === undefined) {
@@ -38,7 +38,7 @@ export class Tally {
     return Array.from(this.#records.values()).filter((record) => record.fate === fate).length;
   }
 
-  /** What is wrong with the books, which hold these charges; empty: nothing. */
+  /** What is wrong with these charges; empty if nothing is. */
   faults(charges: readonly Charge[]): string[] {
     const faults: string[] = [];
     const charged = new Set<string>();
@@ -46,8 +46,8 @@ export class Tally {
       const record = this.#records.get(correlationId);
       if (charged.has(correlationId)) faults.push(`${correlationId} was charged twice`);
       charged.add(correlationId);
-      if (record === undefined) faults.push(`${correlationId} was charged, and no payment`);
-      else if (record.fate === 'refused') faults.push(`${correlationId} was charged, and refused`);
+      if (record === undefined) faults.push(`${correlationId} was charged but never sent`);
+      else if (record.fate === 'refused') faults.push(`${correlationId} was charged but refused`);
       else if (!record.amountsCents.includes(amountCents))
         faults.push(
           `${correlationId} was charged ${amountCents} cents, not ${record.amountsCents.join(' or ')}`,
@@ -55,7 +55,7 @@ export class Tally {
     }
     for (const [correlationId, { fate }] of this.#records) {
       if (fate === 'accepted' && !charged.has(correlationId))
-        faults.push(`${correlationId} was accepted, and never charged`);
+        faults.push(`${correlationId} was accepted but never charged`);
     }
     return faults;
   }

@@ -2,15 +2,15 @@ import type { Random } from '../sim/random.ts';
 import { type FuzzPayment, plainJson } from './payment.ts';
 import { drawShot } from './shot.ts';
 
-/** What is no well-formed HTTP/1.1, or is read differently by different servers. It has its connection to itself. */
+/** Malformed HTTP/1.1, or HTTP that servers interpret differently. Sent on a connection of its own. */
 export interface WildShot {
   readonly kind: string;
   readonly bytes: Buffer;
-  /** Somewhere in it: whoever reads the bytes his own way may find it, and must answer it then. Null: there is none. */
+  /** A payment in the bytes: a server that finds it must answer it. Null if there is none. */
   readonly payment: FuzzPayment | null;
 }
 
-/** `payment` is for it to use. */
+/** Draws a request, which may contain `payment`. */
 export function drawWildShot(random: Random, payment: FuzzPayment): WildShot {
   if (random.chance(0.4)) return { kind: 'mutated', bytes: mutated(random), payment: null };
   const [kind, draw] = random.pick(WILD);
@@ -21,13 +21,13 @@ type Draw = (random: Random, payment: FuzzPayment) => string;
 
 const HOST = 'Host: a\r\n';
 
-/** One well-formed request that pays. */
+/** A well-formed request with a payment. */
 function whole(payment: FuzzPayment): string {
   const body = plainJson(payment);
   return `POST /payments HTTP/1.1\r\n${HOST}Content-Length: ${body.length}\r\n\r\n${body}`;
 }
 
-/** A post with these framing headers, of a body that pays. */
+/** A post with these framing headers and a payment as body. */
 function paying(payment: FuzzPayment, framing: string): string {
   return `POST /payments HTTP/1.1\r\n${HOST}${framing}\r\n${plainJson(payment)}`;
 }
@@ -37,7 +37,7 @@ function inChunks(payment: FuzzPayment, framing: string, end = '0\r\n\r\n'): str
   return `POST /payments HTTP/1.1\r\n${HOST}${framing}\r\n${body.length.toString(16)}\r\n${body}\r\n${end}`;
 }
 
-/** A post that pays nothing, with a second one in it that pays: in its body, or behind it, as one reads it. */
+/** A post that is not a payment and hides one, either in its body or after it, depending on the framing. */
 function hiding(payment: FuzzPayment, framing: (lengthBytes: number) => string, before: string): string {
   const hidden = before + whole(payment);
   return `POST /payments HTTP/1.1\r\n${HOST}${framing(hidden.length)}\r\n${hidden}`;
@@ -309,7 +309,7 @@ const TARGETS = [
   '/..',
 ] as const;
 
-/** A well-formed request that makes no payment, with some of its bytes changed. None of that can complete one. */
+/** A well-formed request without a payment, with some bytes changed. No such change can create a payment. */
 function mutated(random: Random): Buffer {
   let shot = drawShot(random);
   while (shot.payment !== null || !UNPAYABLE.has(shot.kind)) shot = drawShot(random);
@@ -318,7 +318,7 @@ function mutated(random: Random): Buffer {
   return bytes;
 }
 
-/** Kinds from which a few changed bytes lead to no payment. */
+/** Kinds that a few changed bytes cannot turn into a payment. */
 const UNPAYABLE = new Set([
   'no object',
   'no id',

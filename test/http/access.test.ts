@@ -20,7 +20,7 @@ interface Heard {
   readonly challenge: string | undefined;
 }
 
-/** A server whose one route is behind an access. */
+/** A server with one route, protected by an `Access`. */
 class Gate {
   readonly #app = createApp();
   #listener: Listener | null = null;
@@ -42,7 +42,7 @@ class Gate {
     return this;
   }
 
-  /** The host to connect to and the header are two things. */
+  /** The `Host` header may differ from the host that it connects to. */
   ask(headers: Record<string, string>, host = '127.0.0.1', method = 'GET'): Promise<Heard> {
     const { port, socketPath } = this;
     const where = socketPath === undefined ? { host, port } : { socketPath };
@@ -67,7 +67,7 @@ class Gate {
     });
   }
 
-  /** Sends these bytes as they are, and resolves with all that came until the connection ended. */
+  /** Sends raw bytes, and resolves with everything received until the connection ends. */
   converse(bytes: readonly Uint8Array[]): Promise<string> {
     return new Promise((resolve, reject) => {
       let text = '';
@@ -97,18 +97,18 @@ async function withGate(gate: Gate, address: Address, run: (gate: Gate) => Promi
 
 const ANY_PORT: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 
-test('off: the route is not there, for nobody', () =>
+test('off: the route does not exist for any client', () =>
   withGate(new Gate('off'), ANY_PORT, async (gate) => {
     const { status, slug } = await gate.ask({ Authorization: `Bearer ${TOKEN}` });
     assert.equal([status, slug], [404, 'no-such-route']);
   }));
 
-test('open: everybody passes', () =>
+test('open: every request passes', () =>
   withGate(new Gate('open', ''), ANY_PORT, async (gate) => {
     assert.is((await gate.ask({ Host: 'gateway.example', Via: '1.1 proxy' })).status, 200);
   }));
 
-test('token: who shows it passes, and nobody else', () =>
+test('token: only requests with the token pass', () =>
   withGate(new Gate('token'), ANY_PORT, async (gate) => {
     for (const right of [`Bearer ${TOKEN}`, `bearer   ${TOKEN} `])
       assert.is((await gate.ask({ Authorization: right })).status, 200, right);
@@ -127,13 +127,13 @@ test('token: who shows it passes, and nobody else', () =>
     assert.is((await gate.ask({})).status, 401);
   }));
 
-test('token: without one, nobody passes', () =>
+test('token: no request passes if no token is set', () =>
   withGate(new Gate('token', ''), ANY_PORT, async (gate) => {
     assert.is((await gate.ask({ Authorization: 'Bearer ' })).status, 401);
     assert.is((await gate.ask({ Authorization: 'Bearer undefined' })).status, 401);
   }));
 
-test('loopback: a client on this machine that calls it by a loopback name', () =>
+test('loopback: local clients pass if Host is a loopback name', () =>
   withGate(new Gate('loopback'), ANY_PORT, async (gate) => {
     for (const host of [
       'localhost',
@@ -158,7 +158,7 @@ test('loopback: a client on this machine that calls it by a loopback name', () =
     }
   }));
 
-test('loopback: no proxy', () =>
+test('loopback: requests through a proxy are refused', () =>
   withGate(new Gate('loopback'), ANY_PORT, async (gate) => {
     for (const header of ['Forwarded', 'X-Forwarded-For', 'X-Real-IP', 'Via']) {
       const { status, detail } = await gate.ask({ [header]: '127.0.0.1' });
@@ -167,7 +167,7 @@ test('loopback: no proxy', () =>
     }
   }));
 
-test('loopback: no page of another origin', () =>
+test('loopback: requests from pages of another origin are refused', () =>
   withGate(new Gate('loopback'), ANY_PORT, async (gate) => {
     const host = `localhost:${gate.port}`;
     assert.is((await gate.ask({ Host: host, Origin: `http://${host}` })).status, 200);
@@ -178,19 +178,19 @@ test('loopback: no page of another origin', () =>
     }
   }));
 
-test('loopback: an IPv6 socket tells its clients apart, those of IPv4 too', () =>
+test('loopback: an IPv6 socket recognizes local clients, including those over IPv4', () =>
   withGate(new Gate('loopback'), { kind: 'tcp', host: '::', port: 0 }, async (gate) => {
     assert.is((await gate.ask({ Host: 'localhost' })).status, 200);
     const interfaces = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
     for (const { address, internal, scopeid = 0 } of interfaces) {
-      // A link-local address needs its zone, which no URL of another machine can name.
+      // A link-local address needs a zone, which a URL can't contain.
       if (scopeid !== 0) continue;
       const { status } = await gate.ask({ Host: 'localhost' }, address);
       assert.is(status, internal ? 200 : 403, address);
     }
   }));
 
-test('loopback: a unix socket is none, for a proxy listens in front of it', async () => {
+test('loopback: a unix socket is refused, because a proxy may be in front of it', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'access-'));
   try {
     await withGate(new Gate('loopback'), { kind: 'unix', path: join(directory, 's') }, async (gate) => {
@@ -202,7 +202,7 @@ test('loopback: a unix socket is none, for a proxy listens in front of it', asyn
   }
 });
 
-test('another method tells nothing to those who may not pass, and to others what is allowed', async () => {
+test('another method gets 405 only if the request may pass', async () => {
   await withGate(new Gate('off'), ANY_PORT, async (gate) => {
     assert.is((await gate.ask({}, '127.0.0.1', 'PUT')).slug, 'no-such-route');
   });
@@ -213,11 +213,11 @@ test('another method tells nothing to those who may not pass, and to others what
   });
 });
 
-test('a client behind a proxy that speaks the PROXY protocol is not on this machine', async () => {
+test('loopback: requests through a proxy that speaks the PROXY protocol are refused', async () => {
   const gate = await new Gate('loopback').listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
   const request = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
   const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
-  // Version 2, PROXY, TCP over IPv4, 12 bytes: two addresses and two ports. LOCAL is a proxy that speaks for itself.
+  // Version 2, PROXY, TCP over IPv4, 12 bytes: two addresses and two ports. LOCAL: the proxy's own connection.
   const proxied = Buffer.from([0x21, 0x11, 0, 12, 203, 0, 113, 7, 127, 0, 0, 1, 0x30, 0x39, 0x27, 0x0f]);
   const local = Buffer.from([0x20, 0, 0, 0]);
   assert.match(

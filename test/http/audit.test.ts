@@ -27,7 +27,7 @@ interface World {
   ask(query?: string, init?: RequestInit): Promise<Response>;
 }
 
-/** The route alone, with books and a processor that have nothing in them yet. */
+/** The route alone, with an empty ledger and an empty processor. */
 async function inWorld(use: (world: World) => Promise<void>, settings: Record<string, string> = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'audit-'));
   const fee = { units: 5n, scale: 2 };
@@ -72,7 +72,7 @@ const charge = (processor: SimulatedProcessor, requestedAtMs: number) =>
     () => {},
   );
 
-test('whoever has the token is told what differs', () =>
+test('a request with the token gets the differences', () =>
   inWorld(async ({ processor, ask }) => {
     const first = await ask();
     assert.is(first.status, 200);
@@ -87,16 +87,16 @@ test('whoever has the token is told what differs', () =>
     assert.is(outside.verdict, 'agrees');
   }));
 
-test('nobody else learns anything', () =>
+test('a request without the token is refused', () =>
   inWorld(async ({ ask, sharedState }) => {
     assert.is((await ask('', { headers: {} })).status, 401);
     assert.is((await ask('', { headers: {}, method: 'POST' })).status, 401);
     assert.is((await ask('', { method: 'POST' })).status, 405);
-    assert.ok(sharedState.beginAudit(), 'and nothing was begun');
+    assert.ok(sharedState.beginAudit(), 'no audit was begun');
     sharedState.endAudit();
   }));
 
-test('without an ADMIN_TOKEN nobody passes', () =>
+test('without an ADMIN_TOKEN every request is refused', () =>
   inWorld(
     async ({ ask }) => {
       assert.is((await ask()).status, 401);
@@ -104,7 +104,7 @@ test('without an ADMIN_TOKEN nobody passes', () =>
     { ADMIN_TOKEN: '' },
   ));
 
-test('a window or a word that cannot be read', () =>
+test('an invalid window or parameter is refused', () =>
   inWorld(async ({ ask }) => {
     for (const query of ['?from=never', '?to=1&to=2', '?payments=some', '?payments=every&payments=every']) {
       const response = await ask(query);
@@ -116,7 +116,7 @@ test('a window or a word that cannot be read', () =>
     assert.match(((await response.json()) as { type: string }).type, '#unknown-parameter');
   }));
 
-test('one audit at a time', () =>
+test('a second audit at the same time is refused', () =>
   inWorld(async ({ ask, sharedState }) => {
     assert.ok(sharedState.beginAudit());
     const response = await ask();
@@ -140,11 +140,11 @@ test('an audit ends with its client', () =>
       leaving.abort();
       assert.is(await asked, 'left');
     },
-    // At this rate it would take minutes.
+    // At this rate, it would take minutes to finish.
     { AUDIT_RATE: '1' },
   ));
 
-test('a ledger that is away, and one that cannot be opened', async () => {
+test('a ledger that is unavailable, and one that cannot be opened', async () => {
   await inWorld(
     async ({ ask }) => {
       const response = await ask();

@@ -61,7 +61,7 @@ class World {
     const heard = await new Promise<Heard>((resolve, reject) => {
       const asking = request(`${this.origin}${path}`, { method, headers, agent: false });
       asking.once('error', reject);
-      // A connection that was made a WebSocket.
+      // The connection was upgraded to a WebSocket.
       asking.once('upgrade', (response, socket) => {
         socket.destroy();
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: '' });
@@ -82,18 +82,18 @@ class World {
     return heard;
   }
 
-  /** What the gateway says to somebody who wants to watch. */
+  /** The gateway's response to a request to watch. */
   knock(headers: Record<string, string> = {}): Promise<Heard> {
     return this.ask('/dashboard/live', { ...handshake, ...headers });
   }
 
-  /** A viewer, and what it has heard. */
+  /** A viewer, and the messages it has received. */
   async watch(): Promise<{ socket: WebSocket; heard: { kind: string }[] }> {
     const socket = new WebSocket(`ws://127.0.0.1:${this.port}/dashboard/live`);
     this.#sockets.push(socket);
     const heard: { kind: string }[] = [];
     socket.onmessage = ({ data }) => heard.push(JSON.parse(data));
-    await until('the greeting and the first frame', SOON_MS, () => heard.length >= 2);
+    await until('the hello and the first frame', SOON_MS, () => heard.length >= 2);
     return { socket, heard };
   }
 
@@ -126,7 +126,7 @@ function slugOf({ body }: Heard): string {
 }
 
 const off = suiteOf('dashboard, off', { DASHBOARD_ACCESS: 'off' });
-off('there is no such route', async ({ world }) => {
+off('the routes do not exist', async ({ world }) => {
   for (const path of ['/dashboard', '/dashboard/main.js', '/dashboard/live'])
     assert.is(slugOf(await world.ask(path)), 'no-such-route');
   assert.is(slugOf(await world.knock()), 'no-such-route');
@@ -134,7 +134,7 @@ off('there is no such route', async ({ world }) => {
 off.run();
 
 const loopback = suiteOf('dashboard, on loopback', {});
-loopback('the page and its files come with headers that bind them to the gateway', async ({ world }) => {
+loopback('the page and its files have headers that restrict them to the gateway', async ({ world }) => {
   const page = await world.ask('/dashboard');
   assert.is(page.status, 200);
   assert.is(page.headers['content-type'], 'text/html; charset=utf-8');
@@ -154,7 +154,7 @@ loopback('the page and its files come with headers that bind them to the gateway
     assert.is(file.headers['x-content-type-options'], 'nosniff');
   }
 });
-loopback('no other file is to be had, nor a page by its file', async ({ world }) => {
+loopback('other files are not served, nor are pages by their file names', async ({ world }) => {
   for (const path of ['', 'index.html', 'sign-in.html', 'none.js', '..%2ffeed.ts', 'uplot.d.ts', 'live']) {
     assert.is((await world.ask(`/dashboard/${path}`)).status, 404, path);
   }
@@ -165,7 +165,7 @@ loopback('no other file is to be had, nor a page by its file', async ({ world })
     'there is nothing to sign in to',
   );
 });
-loopback('every module that a page imports is to be had', async ({ world }) => {
+loopback('every module that a page imports is served', async ({ world }) => {
   const seen = new Set<string>();
   const visit = async (name: string): Promise<void> => {
     if (seen.has(name)) return;
@@ -177,18 +177,21 @@ loopback('every module that a page imports is to be had', async ({ world }) => {
   await visit('main.js');
   assert.ok(seen.size > 5);
 });
-loopback('who comes by a proxy, by another name or from another page is refused', async ({ world }) => {
-  for (const headers of [
-    { Via: '1.1 proxy' },
-    { Host: 'gateway.example' },
-    { Origin: 'http://evil.example' },
-  ]) {
-    assert.is((await world.ask('/dashboard', headers)).status, 403);
-    assert.is(slugOf(await world.knock(headers)), 'loopback-only');
-  }
-  assert.is((await world.knock({ Origin: world.origin })).status, 101);
-});
-loopback('a viewer is greeted, then hears once a second', async ({ world }) => {
+loopback(
+  'requests through a proxy, with another host or from another origin are refused',
+  async ({ world }) => {
+    for (const headers of [
+      { Via: '1.1 proxy' },
+      { Host: 'gateway.example' },
+      { Origin: 'http://evil.example' },
+    ]) {
+      assert.is((await world.ask('/dashboard', headers)).status, 403);
+      assert.is(slugOf(await world.knock(headers)), 'loopback-only');
+    }
+    assert.is((await world.knock({ Origin: world.origin })).status, 101);
+  },
+);
+loopback('a viewer gets a hello, then a frame every second', async ({ world }) => {
   const { heard } = await world.watch();
   assert.equal(
     heard.map(({ kind }) => kind),
@@ -197,13 +200,13 @@ loopback('a viewer is greeted, then hears once a second', async ({ world }) => {
   world.clock.pass(1000);
   await until('the next frame', SOON_MS, () => heard.length === 3);
 });
-loopback('one that says something is shown out', async ({ world }) => {
+loopback('a viewer that sends a message is disconnected', async ({ world }) => {
   const { socket } = await world.watch();
   const closed = once(socket, 'close');
   socket.send('more than nothing');
   await closed;
 });
-loopback('when nobody watches nothing runs', async ({ world }) => {
+loopback('nothing runs without viewers', async ({ world }) => {
   const before = world.clock.pending;
   const [one, other] = [await world.watch(), await world.watch()];
   assert.is(world.clock.pending, before + 1, 'one timer for both');
@@ -211,14 +214,14 @@ loopback('when nobody watches nothing runs', async ({ world }) => {
   other.socket.close();
   await until('the timer to go', SOON_MS, () => world.clock.pending === before);
 });
-loopback('one that has left before its feed was loaded leaves nothing behind', async ({ world }) => {
+loopback('a viewer that leaves before its feed is loaded leaves nothing behind', async ({ world }) => {
   const before = world.clock.pending;
   assert.is((await world.knock()).status, 101);
   await pause(50);
   await rest();
   assert.is(world.clock.pending, before);
 });
-loopback('one that does not read is dropped, and nothing is kept for it', async ({ world }) => {
+loopback('a viewer that does not read is disconnected, and its messages are discarded', async ({ world }) => {
   const before = world.clock.pending;
   const socket = connect(world.port, '127.0.0.1');
   const lines = Object.entries({ Host: `127.0.0.1:${world.port}`, ...handshake }).map((pair) =>
@@ -232,13 +235,13 @@ loopback('one that does not read is dropped, and nothing is kept for it', async 
     world.clock.pass(100_000);
     await rest();
   }
-  assert.is(world.clock.pending, before, 'it watches no more');
+  assert.is(world.clock.pending, before, 'the feed has stopped');
   socket.destroy();
 });
 loopback.run();
 
 const few = suiteOf('dashboard, for two', { DASHBOARD_VIEWERS: '2' });
-few('one more than allowed is told to come again', async ({ world }) => {
+few('a viewer beyond the limit is told to try again later', async ({ world }) => {
   const { socket } = await world.watch();
   await world.watch();
   const refused = await world.knock();
@@ -246,12 +249,12 @@ few('one more than allowed is told to come again', async ({ world }) => {
   assert.is(slugOf(refused), 'viewers-limit');
   assert.is(refused.headers['retry-after'], '10');
   socket.close();
-  await until('a place', SOON_MS, async () => (await world.knock()).status === 101);
+  await until('a free place', SOON_MS, async () => (await world.knock()).status === 101);
 });
 few.run();
 
 const token = suiteOf('dashboard, by token', { DASHBOARD_ACCESS: 'token', ADMIN_TOKEN: TOKEN });
-token('a bearer sees it, and others are asked to sign in', async ({ world }) => {
+token('a request with the token gets the page; others get the sign-in page', async ({ world }) => {
   const bearer = { Authorization: `Bearer ${TOKEN}` };
   assert.match((await world.ask('/dashboard', bearer)).body, /<main id="figures"/);
   assert.is((await world.knock(bearer)).status, 101);
@@ -262,7 +265,7 @@ token('a bearer sees it, and others are asked to sign in', async ({ world }) => 
   assert.is(slugOf(await world.knock()), 'token-required');
   assert.is((await world.ask('/dashboard/page.css')).status, 200, 'files hold no figures');
 });
-token('a browser signs in with the form, and shows its session from then on', async ({ world }) => {
+token('a browser signs in with the form, and then uses its session', async ({ world }) => {
   const form = { 'Content-Type': 'application/x-www-form-urlencoded', Origin: world.origin };
   const signedIn = await world.ask('/dashboard/session', form, 'POST', `token=${TOKEN}`);
   assert.is(signedIn.status, 303);
@@ -273,20 +276,23 @@ token('a browser signs in with the form, and shows its session from then on', as
   const elsewhere = await world.knock({ Cookie: cookie, Origin: 'http://evil.example' });
   assert.is(slugOf(elsewhere), 'other-origin');
 });
-token('nobody signs in with another token, too much of one, or from another page', async ({ world }) => {
-  const post = (body: string, headers = {}) => world.ask('/dashboard/session', headers, 'POST', body);
-  for (const body of ['', 'token=', 'token=another-token-16', TOKEN]) {
-    const refused = await post(body);
-    assert.is(refused.status, 401, body);
-    assert.is(refused.headers['set-cookie'], undefined);
-  }
-  assert.is((await post(`token=${'x'.repeat(2000)}`)).status, 413);
-  assert.is((await post(`token=${TOKEN}`, { Origin: 'http://evil.example' })).status, 403);
-});
+token(
+  'signing in fails with a wrong token, a body that is too large, or from another origin',
+  async ({ world }) => {
+    const post = (body: string, headers = {}) => world.ask('/dashboard/session', headers, 'POST', body);
+    for (const body of ['', 'token=', 'token=another-token-16', TOKEN]) {
+      const refused = await post(body);
+      assert.is(refused.status, 401, body);
+      assert.is(refused.headers['set-cookie'], undefined);
+    }
+    assert.is((await post(`token=${'x'.repeat(2000)}`)).status, 413);
+    assert.is((await post(`token=${TOKEN}`, { Origin: 'http://evil.example' })).status, 403);
+  },
+);
 token.run();
 
 const open = suiteOf('dashboard, open', { DASHBOARD_ACCESS: 'open' });
-open('anybody sees it, but no page of another site in their browser', async ({ world }) => {
+open('every client may watch, except from a page of another origin', async ({ world }) => {
   assert.is((await world.ask('/dashboard', { Via: '1.1 proxy' })).status, 200);
   assert.is((await world.knock({ Via: '1.1 proxy' })).status, 101);
   assert.is(slugOf(await world.knock({ Origin: 'http://evil.example' })), 'other-origin');
@@ -297,7 +303,7 @@ open.run();
 const lab = suiteOf('dashboard, with simulated processors', {
   DASHBOARD_LAB: 'http://127.0.0.1:8003/#0123456789abcdef',
 });
-lab('the page may talk to their control, and viewers alone are told where it is', async ({ world }) => {
+lab('the page may connect to the lab, and only viewers get its address', async ({ world }) => {
   const { headers, body } = await world.ask('/dashboard');
   assert.match(String(headers['content-security-policy']), /connect-src 'self' http:\/\/127\.0\.0\.1:8003;/);
   assert.not.match(body, /0123456789abcdef/);
@@ -306,8 +312,8 @@ lab('the page may talk to their control, and viewers alone are told where it is'
 });
 lab.run();
 
-const broken = suite('dashboard, of a gateway that lacks its files');
-broken('costs whoever asks an answer, and the gateway a line in its log', async () => {
+const broken = suite('dashboard without its files');
+broken('answers 404 and logs an error', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'dashboard-'));
   const config = configIn(directory);
   const { state, shape, metricsTable, ring, segments } = allocateSharedMemory(config, 0);
@@ -335,7 +341,7 @@ broken('costs whoever asks an answer, and the gateway a line in its log', async 
   }
   const socket = new WebSocket(`ws://${origin}/dashboard/live`);
   await once(socket, 'error');
-  assert.equal(new Set(log.lines), new Set(['error a part of the dashboard cannot be loaded']));
+  assert.equal(new Set(log.lines), new Set(['error cannot load a part of the dashboard']));
   assert.is(log.lines.length, 3);
   app.close();
   rmSync(directory, { recursive: true });

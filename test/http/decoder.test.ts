@@ -12,16 +12,16 @@ const MAX_CENTS = 1_000_000_000;
 type Outcome = DecodeProblem | { id: string; amountCents: number };
 
 function decode(body: string | Uint8Array, decoder = new PaymentDecoder(MAX_CENTS)): Outcome {
-  const trouble = decoder.decode(typeof body === 'string' ? Buffer.from(body) : body);
-  return trouble ?? { id: readUuid(decoder.id, 0), amountCents: decoder.amountCents };
+  const decodeProblem = decoder.decode(typeof body === 'string' ? Buffer.from(body) : body);
+  return decodeProblem ?? { id: readUuid(decoder.id, 0), amountCents: decoder.amountCents };
 }
 
-/** A body with this id token and this amount token. */
+/** A body with the given tokens for id and amount. */
 function body(id: string, amount: string): string {
   return `{"correlationId":${id},"amount":${amount}}`;
 }
 
-test('every JSON spelling of one payment is that payment', () => {
+test('every JSON notation of a payment decodes to the same payment', () => {
   const escaped = [...ID].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
   const spellings = [
     `{"correlationId":"${ID}","amount":19.9}`,
@@ -68,7 +68,7 @@ test('amounts are exact cents', () => {
   }
 });
 
-test('the greatest amount may be 2^53 - 1 cents', () => {
+test('the limit may be as large as 2^53 - 1 cents', () => {
   const decoder = new PaymentDecoder(Number.MAX_SAFE_INTEGER);
   const most = decode(body(`"${ID}"`, '90071992547409.91'), decoder);
   assert.equal(most, { id: ID, amountCents: Number.MAX_SAFE_INTEGER });
@@ -80,11 +80,11 @@ test('the greatest amount may be 2^53 - 1 cents', () => {
   assert.is(decode(body(`"${ID}"`, '900719925474099.1'), decoder), 'amount-too-large');
 });
 
-test('the limit must be whole, positive cents', () => {
+test('the limit must be a positive number of whole cents', () => {
   for (const limit of [0, -1, 0.5, 2 ** 53, Number.NaN]) assert.throws(() => new PaymentDecoder(limit));
 });
 
-test('any hexadecimal 8-4-4-4-12 is a UUID', () => {
+test('any 8-4-4-4-12 hexadecimal digits are a UUID', () => {
   for (const id of [
     '00000000-0000-0000-0000-000000000000',
     'ffffffff-ffff-ffff-ffff-ffffffffffff',
@@ -95,7 +95,7 @@ test('any hexadecimal 8-4-4-4-12 is a UUID', () => {
   }
 });
 
-test('what is no JSON is malformed', () => {
+test('invalid JSON is malformed', () => {
   const good = body(`"${ID}"`, '19.9');
   const bodies = [
     '',
@@ -141,7 +141,7 @@ test('what is no JSON is malformed', () => {
   for (const text of bodies) assert.is(decode(text), 'malformed-json', text.slice(0, 200));
 });
 
-test('invalid UTF-8 is malformed wherever it stands', () => {
+test('invalid UTF-8 is malformed anywhere in the body', () => {
   const good = Buffer.from(`{"note":"?",${body(`"${ID}"`, '19.9').slice(1)}`);
   const at = good.indexOf('?');
   for (const byte of [0x80, 0xc0, 0xe9, 0xff]) {
@@ -153,7 +153,7 @@ test('invalid UTF-8 is malformed wherever it stands', () => {
   assert.is(decode(surrogate), 'malformed-json');
 });
 
-test('JSON that is no payment says why', () => {
+test('JSON that is not a valid payment gets the reason', () => {
   const id = `"${ID}"`;
   const cases: [string, DecodeProblem][] = [
     ['[]', 'not-an-object'],
@@ -206,7 +206,7 @@ test('JSON that is no payment says why', () => {
   }
 });
 
-test('a repeated member is refused, also when it is written otherwise or says the same', () => {
+test('a repeated member is refused, even if escaped or with the same value', () => {
   const id = `"correlationId":"${ID}"`;
   const cases: [string, DecodeProblem][] = [
     [`{${id},${id},"amount":1}`, 'correlation-id-repeated'],
@@ -222,7 +222,7 @@ test('a repeated member is refused, also when it is written otherwise or says th
   assert.equal(decode(`{"x":1,"x":2,${id},"amount":1}`), { id: ID, amountCents: 100 });
 });
 
-test('a view into larger memory is read within its bounds', () => {
+test('a view into a larger buffer is read only within its bounds', () => {
   const text = body(`"${ID}"`, '19.9');
   const around = Buffer.from(`9${text}9`);
   assert.equal(decode(around.subarray(1, -1)), { id: ID, amountCents: 1990 });
@@ -234,15 +234,15 @@ test('a view into larger memory is read within its bounds', () => {
   assert.equal(decode(spaced.subarray(1, -1)), { id: ID, amountCents: 1990 });
 });
 
-test('no prefix of a body reads as a payment', () => {
+test('no prefix of a body is a payment', () => {
   for (const text of [body(`"${ID}"`, '19.90'), `{"amount":19.90,"correlationId":"${ID}"}`]) {
     for (let end = 0; end < text.length; end++) assert.is(decode(text.slice(0, end)), 'malformed-json');
   }
 });
 
 /**
- * The reference: JSON.parse for the language, a tokenizer over what it passed for repeated members, and big integers
- * for the amount. Slow and short.
+ * The reference, slow and short: JSON.parse for the syntax, a tokenizer for repeated members, and big integers for the
+ * amount.
  */
 function decodePlainly(bytes: Uint8Array): Outcome {
   let text: string;
@@ -271,7 +271,7 @@ function decodePlainly(bytes: Uint8Array): Outcome {
   return typeof cents === 'number' ? { id: id.toLowerCase(), amountCents: cents } : cents;
 }
 
-/** Names, and the first token of the values, of the members of an object in valid JSON. */
+/** The name and the first value token of each member of an object in valid JSON. */
 function membersOf(text: string): [string, string][] {
   const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+/g) ?? [];
   const members: [string, string][] = [];
@@ -290,7 +290,7 @@ function centsPlainly(literal: string): number | DecodeProblem {
   const [whole = '', fraction = ''] = mantissa.split('.');
   const digits = BigInt(whole + fraction);
   if (literal.startsWith('-') || digits === 0n) return 'amount-not-positive';
-  // Beyond this no body of a test has digits enough to bring the value back into range.
+  // Beyond this, no test body has enough digits to bring the value back into range.
   const exponent = Math.max(-5000, Math.min(5000, Number(exponentText))) - fraction.length + 2;
   const divisor = 10n ** BigInt(Math.max(0, -exponent));
   if (digits % divisor !== 0n) return 'amount-too-precise';
@@ -303,7 +303,7 @@ const uuid = fc
   .array(hex, { minLength: 32, maxLength: 32 })
   .map((digits) => digits.join('').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'));
 
-/** A string token, each character as it is or escaped. */
+/** A string token whose characters may be escaped. */
 function stringToken(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
   return fc.tuple(text, fc.infiniteStream(fc.nat(9))).map(([plain, dice]) => {
     const characters = plain.split('').map((char) => {
@@ -335,7 +335,7 @@ const member = fc.oneof(
   fc.tuple(stringToken(fc.string({ unit: 'binary' })), fc.json()),
 );
 
-/** Objects of any members in any order, most of them payments. */
+/** Objects with any members in any order, most of them payments. */
 const object = fc
   .tuple(
     fc.uniqueArray(member, { maxLength: 5, selector: ([name, value]) => name.slice(0, 9) + value.length }),
@@ -347,7 +347,7 @@ const object = fc
     return `${gap()}{${texts.join(',')}${members.length === 0 ? gap() : ''}}${gap()}`;
   });
 
-/** The shape everyone sends, which takes the fast path. */
+/** The usual shape, which takes the fast path. */
 const plain = fc.tuple(uuid, amountToken, fc.boolean(), fc.boolean()).map(([id, amount, spaced, idFirst]) => {
   const gap = spaced ? ' ' : '';
   const members = [`"correlationId":${gap}"${id}"`, `"amount":${gap}${amount}`];
@@ -392,7 +392,7 @@ function mutate(bytes: Buffer, { kind, at, length, byte }: Mutation): Buffer {
 
 const decoder = new PaymentDecoder(MAX_CENTS);
 
-test('agrees with the reference on objects of any spelling', () => {
+test('agrees with the reference on objects in any notation', () => {
   const seen = new Set<string>();
   fc.assert(
     fc.property(anyBody, (text) => {
@@ -407,7 +407,7 @@ test('agrees with the reference on objects of any spelling', () => {
   assert.ok(seen.size >= 10, [...seen].join());
 });
 
-test('agrees with the reference on bodies damaged in any way', () => {
+test('agrees with the reference on damaged bodies', () => {
   fc.assert(
     fc.property(anyBody, fc.array(mutation, { minLength: 1, maxLength: 3 }), (text, mutations) => {
       const bytes = mutations.reduce(mutate, Buffer.from(text));
@@ -417,7 +417,7 @@ test('agrees with the reference on bodies damaged in any way', () => {
   );
 });
 
-test('agrees with the reference on every single byte of a payment changed to every other', () => {
+test('agrees with the reference when any byte of a payment is changed to any other', () => {
   const good = Buffer.from(body(`"${ID}"`, '1.05'));
   for (let at = 0; at < good.length; at++) {
     for (let byte = 0; byte < 256; byte++) {
@@ -428,7 +428,7 @@ test('agrees with the reference on every single byte of a payment changed to eve
   }
 });
 
-test('a decoder used again holds nothing of the body before', () => {
+test('a reused decoder keeps nothing of the previous body', () => {
   const [first, second] = [randomUUID(), randomUUID()];
   assert.equal(decode(body(`"${first}"`, '1.5'), decoder), { id: first, amountCents: 150 });
   assert.is(decode(body(`"${first}"`, '"2"'), decoder), 'amount-not-a-number');

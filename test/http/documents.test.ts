@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { errorsPage } from '../../scripts/errors-page.ts';
 import { serveDocuments } from '../../src/http/documents.ts';
 import { problemSlugs } from '../../src/http/problem.ts';
 import { createApp, type Listener, listen, type WebApp } from '../../src/http/uws.ts';
@@ -30,21 +32,26 @@ const test = suite('documents');
 test.before.each(() => serve());
 test.after.each(close);
 
-test('the type of every problem leads to its section of the page', async () => {
+test('the type of every problem links to its section of the page', async () => {
   const response = await ask(`${url}/errors`);
   assert.is(response.status, 200);
   const html = await response.text();
   for (const slug of problemSlugs()) assert.match(html, `<h2 id="${slug}">`);
 });
 
-test('no mark of the source is left on the page, and no script, style or link of another origin', async () => {
+test('the page is rendered from docs/errors.md: run `npm run contract` after a change', async () => {
+  const source = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
+  assert.is(await (await ask(`${url}/errors`)).text(), errorsPage(source));
+});
+
+test('the page has no unrendered Markdown, and no script, style or link of another origin', async () => {
   const html = await (await ask(`${url}/errors`)).text();
   const text = html.replaceAll(/<(pre|style)>[\s\S]*?<\/\1>/g, '').replaceAll(/<code>[^<]*<\/code>/g, '');
   assert.not.match(text, /`|\*\*|^#|^\s*[-*|] |\]\(/m);
   assert.not.match(html, /<script|<link|\bsrc=|\bstyle=/);
 });
 
-test('the page is guarded, and is read from its file once', async () => {
+test('the page has security headers, and its file is read once', async () => {
   const [first, second] = await Promise.all([ask(`${url}/errors`), ask(`${url}/errors`)]);
   assert.match(first.headers.get('content-security-policy') ?? '', "default-src 'none'; style-src 'sha256-");
   assert.is(first.headers.get('content-type'), 'text/html; charset=utf-8');
@@ -52,7 +59,7 @@ test('the page is guarded, and is read from its file once', async () => {
   assert.equal(log.lines, []);
 });
 
-test('HEAD has the length of the page, and other methods are refused', async () => {
+test('HEAD returns the length of the page, and other methods are refused', async () => {
   const whole = await (await ask(`${url}/errors`)).arrayBuffer();
   const head = await ask(`${url}/errors`, { method: 'HEAD' });
   assert.is(head.headers.get('content-length'), String(whole.byteLength));
@@ -61,19 +68,19 @@ test('HEAD has the length of the page, and other methods are refused', async () 
   assert.is(posted.headers.get('allow'), 'GET, HEAD');
 });
 
-test('the contract is what it says itself', async () => {
+test('openapi.json conforms to its own description', async () => {
   const response = await ask(`${url}/openapi.json`);
   assert.is(response.status, 200);
   assert.equal(await response.json(), contract.document);
 });
 
-test('a file that is not there is told of, and costs its own page alone', async () => {
+test('a missing file is logged, and its route answers 404', async () => {
   close();
   await serve(new URL('file:///nowhere/'));
   for (const path of ['/errors', '/openapi.json', '/errors']) {
     assert.is((await fetch(url + path)).status, 404);
   }
-  const line = 'error a document of the gateway cannot be read';
+  const line = 'error cannot read a document of the gateway';
   assert.equal(log.lines, [line, line]);
 });
 

@@ -34,7 +34,7 @@ function rawGet(path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`;
 }
 
-/** One request on a connection of its own; resolves with the whole answer, or with nothing if it was refused. */
+/** Sends one request on its own connection; resolves with the whole response, or with '' if refused. */
 async function exchange(to: Address, request: string): Promise<string> {
   const heard = await new Promise<string>((resolve) => {
     const target: NetConnectOpts = to.kind === 'tcp' ? { host: to.host, port: to.port } : { path: to.path };
@@ -105,7 +105,7 @@ const PLACES = { tcp: () => '127.0.0.1:0', unix: () => `unix:${directory}/gatewa
 
 for (const threads of [1, 2]) {
   for (const place of ['tcp', 'unix'] as const) {
-    test(`HTTP_THREADS=${threads} over ${place}: every connection is served, and all know the same payments`, async () => {
+    test(`HTTP_THREADS=${threads} over ${place}: every connection is served, and all threads know the same payments`, async () => {
       const { address, metricsTable, drained, close } = await setUp({
         HTTP_THREADS: String(threads),
         LISTEN: PLACES[place](),
@@ -133,18 +133,18 @@ for (const threads of [1, 2]) {
       assert.equal(
         [...new Set(writers)].sort(),
         Array.from({ length: threads }, (_, index) => `http-${index}`),
-        'each thread has a journal of its own',
+        'each thread has its own journal',
       );
       await close();
-      assert.is(await exchange(address, rawGet('/livez')), '', 'nobody is there any more');
+      assert.is(await exchange(address, rawGet('/livez')), '', 'no server is left');
     });
   }
 }
 
 for (const threads of ['1', '2']) {
-  test(`HTTP_THREADS=${threads}: a place that is taken is said, and the threads can be closed`, async () => {
+  test(`HTTP_THREADS=${threads}: an address in use is reported, and the threads can be closed`, async () => {
     const path = join(directory, 'gateway.sock');
-    writeFileSync(path, 'somebody else');
+    writeFileSync(path, 'another file');
     const config = configIn(directory, { HTTP_THREADS: threads, LISTEN: `unix:${path}` });
     const shared = allocateSharedMemory(config, 0);
     const onDeath = () => assert.unreachable();
@@ -162,7 +162,7 @@ for (const threads of ['1', '2']) {
   });
 }
 
-test('a thread that cannot start fails the opening', async () => {
+test('opening fails if a thread cannot start', async () => {
   writeFileSync(join(directory, 'ledger'), 'no database');
   const config = configIn(directory, { HTTP_THREADS: '2' });
   const shared = allocateSharedMemory(config, 0);
@@ -176,10 +176,10 @@ test('a thread that cannot start fails the opening', async () => {
 });
 
 for (const durability of ['fsync', 'ledger']) {
-  test(`ACCEPT_DURABILITY=${durability}: payments are accepted, and the lease is given back`, async () => {
+  test(`ACCEPT_DURABILITY=${durability}: payments are accepted, and the lease is released`, async () => {
     const { address, drained, close } = await setUp({ ACCEPT_DURABILITY: durability });
     let answer = '';
-    // The lease is taken while requests come already, and until it is there they are answered 503.
+    // The lease is acquired while requests already arrive; until then they get 503.
     for (let attempt = 0; attempt < 200 && statusOf(answer) !== 202; attempt++) {
       answer = await exchange(address, rawPost(1, '1'));
       if (statusOf(answer) === 503) assert.match(answer, 'errors#ledger-unavailable');

@@ -48,7 +48,7 @@ async function withMetrics(
   }
 }
 
-test('a scrape is OpenMetrics, fresh each time, and kept by nobody', () =>
+test('a scrape is OpenMetrics, current, and not cacheable', () =>
   withMetrics('loopback', async (ask, metricsTable) => {
     for (const count of [1, 2]) {
       metricsTable.thread(1).count('accepted');
@@ -66,7 +66,7 @@ test('a scrape is OpenMetrics, fresh each time, and kept by nobody', () =>
     assert.equal([post.status, post.headers.get('allow')], [405, 'GET, HEAD']);
   }));
 
-test('the older format is for who names it and not the newer one', () =>
+test('clients that accept only the older format get it', () =>
   withMetrics('open', async (ask) => {
     const cases = [
       [
@@ -84,7 +84,7 @@ test('the older format is for who names it and not the newer one', () =>
     }
   }));
 
-test('who may not read it learns nothing', () =>
+test('requests without access are refused', () =>
   withMetrics('token', async (ask) => {
     const refused = await ask();
     assert.is(refused.status, 401);

@@ -8,7 +8,7 @@ function policyOf(traits: PageTraits): Map<string, string> {
   return new Map(policy.split('; ').map((line) => [line.split(' ')[0] ?? '', line]));
 }
 
-test('a page that loads nothing may load nothing', () => {
+test('a page that loads no files may not load any', () => {
   const policy = policyOf({ cacheControl: 'no-store' });
   assert.equal(Array.from(policy.values()), [
     "default-src 'none'",
@@ -18,7 +18,7 @@ test('a page that loads nothing may load nothing', () => {
   ]);
 });
 
-test('a page that loads files takes them from its own origin alone, and never out of its text', () => {
+test('a page that loads files may load them only from its own origin, and has no inline code', () => {
   const policy = policyOf({ cacheControl: 'no-store', loadsFiles: true });
   for (const kind of ['script-src', 'style-src', 'connect-src', 'font-src', 'form-action']) {
     assert.is(policy.get(kind), `${kind} 'self'`);
@@ -27,7 +27,7 @@ test('a page that loads files takes them from its own origin alone, and never ou
   assert.not.match(Array.from(policy.values()).join(), 'unsafe');
 });
 
-test('a style in the text is let in by its hash', () => {
+test('an inline style is allowed by its hash', () => {
   const style = 'p { color: red }';
   const hash = createHash('sha256').update(style).digest('base64');
   const alone = policyOf({ cacheControl: 'no-store', inlineStyles: [style] });
@@ -36,7 +36,7 @@ test('a style in the text is let in by its hash', () => {
   assert.is(beside.get('style-src'), `style-src 'self' 'sha256-${hash}'`);
 });
 
-test('pages and files are what they say, tell nobody where they were, and are kept as long as they may be', () => {
+test('pages and files forbid sniffing and referrers, and have the requested Cache-Control', () => {
   for (const headers of [
     new Map(pageHeaders({ cacheControl: 'max-age=60' })),
     new Map(fileHeaders('text/html; charset=utf-8', 'max-age=60')),

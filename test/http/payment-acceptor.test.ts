@@ -38,7 +38,7 @@ function refusal(code: string): Error {
   return Object.assign(new Error(`${code}: simulated`), { code });
 }
 
-/** A disk that does as it is told. */
+/** A disk that the test controls. */
 class ToldFiles {
   full = false;
   syncFails = false;
@@ -55,11 +55,11 @@ class ToldFiles {
       await this.#syncing;
       if (this.syncFails) throw refusal('EIO');
     },
-    // In no time, as the others: what is asserted must not depend on how busy the disk is.
+    // Does nothing, like the others: the tests must not depend on how busy the disk is.
     syncDirectory: async () => {},
   };
 
-  /** Until what this returns is called, a sync doesn't end. */
+  /** Blocks syncs until the returned function is called. */
   hold(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#syncing = promise;
@@ -118,22 +118,22 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
   return {
     clock,
     disk,
-    recent: idempotencyCache,
+    idempotencyCache,
     ring,
-    board: sharedState,
-    meters: metricsTable,
+    sharedState,
+    metricsTable,
     log,
     segments,
     journal,
     mood,
     books,
     lease,
-    /** Its verdict, once there is one. The buffer of the id is the same for all, as in a server. */
-    offer(number: number, amountCents = number): { verdict: Verdict | null } {
+    /** Resolves with the verdict. All calls share one id buffer, as in the server. */
+    accept(number: number, amountCents = number): { verdict: Verdict | null } {
       const answer: { verdict: Verdict | null } = { verdict: null };
       writeUuid(idOf(number), id, 0);
       acceptor.accept(id, amountCents, null, (verdict) => {
-        assert.is(answer.verdict, null, 'one answer');
+        assert.is(answer.verdict, null, 'only one verdict');
         answer.verdict = verdict;
       });
       id.fill(0xff);
@@ -150,7 +150,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
       const { amountCents, acceptedAtMs, journalRef } = slot;
       return { correlationId: readUuid(slot.id, 0), amountCents, acceptedAtMs, journalRef };
     },
-    /** What a restart would push again. */
+    /** What a restart would recover. */
     journaled(): string[] {
       const records: Iterable<JournalRecord> = unfinished(directory, segments, () => assert.unreachable());
       return Array.from(records, (record) => readUuid(record.id, 0));
@@ -167,19 +167,19 @@ async function settled(answers: readonly { readonly verdict: Verdict | null }[])
     await new Promise((resolve) => setImmediate(resolve));
   }
   return answers.map(({ verdict }) => {
-    assert.ok(verdict !== null, 'everybody gets an answer');
+    assert.ok(verdict !== null, 'every payment gets a verdict');
     return verdict as Verdict;
   });
 }
 
-// Every durability.
+// All durabilities.
 
 for (const kind of ['journal', 'fsync', 'ledger'] as const) {
-  test(`${kind}: an accepted payment is in the journal and the ring, and is known`, async () => {
+  test(`${kind}: an accepted payment is in the journal, the ring and the idempotency cache`, async () => {
     const world = setUp(kind);
     if (kind === 'ledger') await world.lease.start();
     const acceptedAtMs = world.clock.nowMs();
-    assert.equal(await settled([world.offer(1)]), ['accepted']);
+    assert.equal(await settled([world.accept(1)]), ['accepted']);
     assert.equal(world.journaled(), [idOf(1)]);
     assert.equal(world.find(1), { amountCents: 1, acceptedAtMs });
     const popped = world.pop();
@@ -191,28 +191,28 @@ for (const kind of ['journal', 'fsync', 'ledger'] as const) {
     });
     world.segments.markDone(popped?.journalRef ?? 0);
     assert.equal(world.journaled(), []);
-    assert.is(world.meters.counted('accepted'), 1);
+    assert.is(world.metricsTable.counted('accepted'), 1);
     await world.journal.close();
     await world.lease.stop();
   });
 
-  test(`${kind}: the same again is accepted, and goes nowhere`, async () => {
+  test(`${kind}: a repetition is accepted, but not journaled or pushed again`, async () => {
     const world = setUp(kind);
     if (kind === 'ledger') await world.lease.start();
-    assert.equal(await settled([world.offer(1)]), ['accepted']);
-    assert.equal(await settled([world.offer(1)]), ['accepted']);
+    assert.equal(await settled([world.accept(1)]), ['accepted']);
+    assert.equal(await settled([world.accept(1)]), ['accepted']);
     assert.is(world.ring.size, 1);
     assert.equal(world.journaled(), [idOf(1)]);
-    assert.is(world.meters.counted('accepted'), 1);
+    assert.is(world.metricsTable.counted('accepted'), 1);
     await world.journal.close();
     await world.lease.stop();
   });
 
-  test(`${kind}: another amount is a conflict, and goes nowhere`, async () => {
+  test(`${kind}: another amount is a conflict, and is not journaled or pushed`, async () => {
     const world = setUp(kind);
     if (kind === 'ledger') await world.lease.start();
-    assert.equal(await settled([world.offer(1)]), ['accepted']);
-    assert.equal(await settled([world.offer(1, 999)]), ['amount-conflict']);
+    assert.equal(await settled([world.accept(1)]), ['accepted']);
+    assert.equal(await settled([world.accept(1, 999)]), ['amount-conflict']);
     assert.is(world.ring.size, 1);
     assert.equal(world.find(1)?.amountCents, 1);
     assert.equal(world.journaled(), [idOf(1)]);
@@ -220,10 +220,10 @@ for (const kind of ['journal', 'fsync', 'ledger'] as const) {
     await world.lease.stop();
   });
 
-  test(`${kind}: a full queue refuses; when there is room the same payment is taken`, async () => {
+  test(`${kind}: a full queue refuses a payment, and accepts it once there is room`, async () => {
     const world = setUp(kind, 2);
     if (kind === 'ledger') await world.lease.start();
-    assert.equal(await settled([1, 2, 3].map((number) => world.offer(number))), [
+    assert.equal(await settled([1, 2, 3].map((number) => world.accept(number))), [
       'accepted',
       'accepted',
       'queue-full',
@@ -231,101 +231,101 @@ for (const kind of ['journal', 'fsync', 'ledger'] as const) {
     assert.is(world.find(3), undefined);
     assert.equal(world.journaled(), [idOf(1), idOf(2)]);
     world.pop();
-    assert.equal(await settled([world.offer(3)]), ['accepted']);
-    assert.is(world.meters.counted('accepted'), 3);
+    assert.equal(await settled([world.accept(3)]), ['accepted']);
+    assert.is(world.metricsTable.counted('accepted'), 3);
     await world.journal.close();
     await world.lease.stop();
   });
 
-  test(`${kind}: a full disk refuses, and takes no place in the queue`, async () => {
+  test(`${kind}: a full disk refuses a payment, which takes no place in the queue`, async () => {
     const world = setUp(kind, 2);
     if (kind === 'ledger') await world.lease.start();
     world.disk.full = true;
     const failingSinceMs = world.clock.monotonicMs();
     for (let attempt = 0; attempt < 5; attempt++) {
-      assert.equal(await settled([world.offer(1)]), ['journal-unavailable']);
+      assert.equal(await settled([world.accept(1)]), ['journal-unavailable']);
       world.clock.pass(1000);
     }
-    assert.is(world.meters.counted('journalFailures'), 5);
-    assert.is(world.meters.gauge(THREAD, 'journalFailingSinceMs'), failingSinceMs);
+    assert.is(world.metricsTable.counted('journalFailures'), 5);
+    assert.is(world.metricsTable.gauge(THREAD, 'journalFailingSinceMs'), failingSinceMs);
     assert.is(world.ring.room, 2);
     assert.is(world.find(1), undefined);
     world.disk.full = false;
-    assert.equal(await settled([world.offer(1)]), ['accepted']);
-    assert.is(world.meters.gauge(THREAD, 'journalFailingSinceMs'), 0);
+    assert.equal(await settled([world.accept(1)]), ['accepted']);
+    assert.is(world.metricsTable.gauge(THREAD, 'journalFailingSinceMs'), 0);
     assert.equal(world.journaled(), [idOf(1)]);
     assert.equal(
       world.log.lines.filter((line) => line.includes('journal')),
-      ['warn journal cannot be written: payments are refused', 'info journal written again'],
+      ['warn journal cannot be written: payments are refused', 'info journal can be written again'],
     );
     await world.journal.close();
     await world.lease.stop();
   });
 }
 
-test('a journal without a free segment refuses', async () => {
+test('a journal without a free segment refuses payments', async () => {
   const world = setUp('journal', 128);
-  for (let number = 1; number <= 64; number++) assert.is(world.offer(number).verdict, 'accepted');
-  assert.is(world.offer(65).verdict, 'journal-unavailable');
+  for (let number = 1; number <= 64; number++) assert.is(world.accept(number).verdict, 'accepted');
+  assert.is(world.accept(65).verdict, 'journal-unavailable');
   assert.is(world.ring.size, 64);
   await world.journal.close();
 });
 
-test('a purge by a clock that was a year ahead stamps no payment', async () => {
+test('a purge by a clock that was a year ahead does not affect acceptedAt', async () => {
   const world = setUp();
-  world.board.raisePurgedAt(world.clock.nowMs() + 365 * 24 * 3_600_000);
-  world.offer(1);
+  world.sharedState.raisePurgedAt(world.clock.nowMs() + 365 * 24 * 3_600_000);
+  world.accept(1);
   assert.is(world.pop()?.acceptedAtMs, world.clock.nowMs());
   await world.journal.close();
 });
 
-test('a payment posted while the wall clock is behind a purge was accepted after it', async () => {
+test('a payment posted while the wall clock is behind a purge counts as accepted after it', async () => {
   const world = setUp();
   const purgedAtMs = world.clock.nowMs() + 500;
-  world.board.raisePurgedAt(purgedAtMs);
-  world.offer(1);
+  world.sharedState.raisePurgedAt(purgedAtMs);
+  world.accept(1);
   assert.is(world.pop()?.acceptedAtMs, purgedAtMs);
   await world.journal.close();
 });
 
 // journal
 
-test('journal: the verdict is there before the offer returns', async () => {
+test('journal: the verdict is known before accept returns', async () => {
   const world = setUp('journal');
-  assert.is(world.offer(1).verdict, 'accepted');
+  assert.is(world.accept(1).verdict, 'accepted');
   await world.journal.close();
 });
 
-test('a repetition of what another thread has not decided yet is accepted for itself', async () => {
+test('a repetition of a payment that is pending in another thread is accepted separately', async () => {
   const world = setUp('journal');
   const id = Buffer.alloc(UUID_BYTES);
   writeUuid(idOf(1), id, 0);
-  world.recent.reserve(id, 1, world.clock.nowMs());
-  assert.is(world.offer(1).verdict, 'accepted');
+  world.idempotencyCache.reserve(id, 1, world.clock.nowMs());
+  assert.is(world.accept(1).verdict, 'accepted');
   assert.is(world.ring.size, 1);
   assert.equal(world.journaled(), [idOf(1)]);
   assert.ok(world.find(1) !== undefined);
-  assert.is(world.meters.counted('accepted'), 0, 'it is the other thread that counts it');
+  assert.is(world.metricsTable.counted('accepted'), 0, 'it is the other thread that counts it');
   await world.journal.close();
 });
 
-test('a repetition that fails leaves what it repeats alone', async () => {
+test('a repetition that fails does not affect the payment that it repeats', async () => {
   const world = setUp('journal');
   const id = Buffer.alloc(UUID_BYTES);
   writeUuid(idOf(1), id, 0);
-  world.recent.reserve(id, 1, world.clock.nowMs());
+  world.idempotencyCache.reserve(id, 1, world.clock.nowMs());
   world.disk.full = true;
-  assert.is(world.offer(1).verdict, 'journal-unavailable');
-  assert.is(world.recent.reserve(id, 1, world.clock.nowMs()), 'pending');
+  assert.is(world.accept(1).verdict, 'journal-unavailable');
+  assert.is(world.idempotencyCache.reserve(id, 1, world.clock.nowMs()), 'pending');
   await world.journal.close();
 });
 
-// flush
+// fsync
 
-test('flush: the verdict waits for the disk, and so does the ring', async () => {
+test('fsync: the verdict and the ring wait for the disk', async () => {
   const world = setUp('fsync');
   const release = world.disk.hold();
-  const answer = world.offer(1);
+  const answer = world.accept(1);
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
   assert.is(answer.verdict, null);
   assert.is(world.ring.size, 0);
@@ -336,12 +336,12 @@ test('flush: the verdict waits for the disk, and so does the ring', async () => 
   await world.journal.close();
 });
 
-test('flush: what comes while a sync is under way shares the next one', async () => {
+test('fsync: payments that arrive during a sync share the next one', async () => {
   const world = setUp('fsync');
   const release = world.disk.hold();
-  const first = world.offer(1);
+  const first = world.accept(1);
   await new Promise((resolve) => setImmediate(resolve));
-  const others = [2, 3, 4, 5].map((number) => world.offer(number));
+  const others = [2, 3, 4, 5].map((number) => world.accept(number));
   release();
   assert.equal(
     await settled([first, ...others]),
@@ -352,30 +352,34 @@ test('flush: what comes while a sync is under way shares the next one', async ()
   await world.journal.close();
 });
 
-test('flush: when the disk refuses to sync, nothing of it is accepted or kept', async () => {
+test('fsync: if a sync fails, its payments are refused and forgotten', async () => {
   const world = setUp('fsync', 4);
   world.disk.syncFails = true;
   const failingSinceMs = world.clock.monotonicMs();
-  assert.equal(await settled([1, 2].map((number) => world.offer(number))), [
+  assert.equal(await settled([1, 2].map((number) => world.accept(number))), [
     'journal-unavailable',
     'journal-unavailable',
   ]);
-  assert.is(world.meters.gauge(THREAD, 'journalFailingSinceMs'), failingSinceMs, 'though it can be written');
+  assert.is(
+    world.metricsTable.gauge(THREAD, 'journalFailingSinceMs'),
+    failingSinceMs,
+    'though it can be written',
+  );
   assert.is(world.ring.room, 4);
   assert.equal(world.journaled(), []);
   assert.is(world.find(1), undefined);
   world.disk.syncFails = false;
-  assert.equal(await settled([world.offer(1)]), ['accepted']);
-  assert.is(world.meters.gauge(THREAD, 'journalFailingSinceMs'), 0);
+  assert.equal(await settled([world.accept(1)]), ['accepted']);
+  assert.is(world.metricsTable.gauge(THREAD, 'journalFailingSinceMs'), 0);
   assert.equal(world.journaled(), [idOf(1)]);
   await world.journal.close();
 });
 
-test('flush: a repetition of a pending payment waits for the disk too, and is sent once', async () => {
+test('fsync: a repetition of a pending payment also waits for the disk, and is sent once', async () => {
   const world = setUp('fsync');
   const release = world.disk.hold();
-  const answers = [world.offer(1), world.offer(1)];
-  const conflict = world.offer(1, 2);
+  const answers = [world.accept(1), world.accept(1)];
+  const conflict = world.accept(1, 2);
   assert.is(conflict.verdict, 'amount-conflict');
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(
@@ -384,18 +388,18 @@ test('flush: a repetition of a pending payment waits for the disk too, and is se
   );
   release();
   assert.equal(await settled(answers), ['accepted', 'accepted']);
-  assert.is(world.meters.counted('accepted'), 1);
+  assert.is(world.metricsTable.counted('accepted'), 1);
   assert.is(world.ring.size, 2, 'the pool knows the second for what it is');
   await world.journal.close();
 });
 
 // ledger
 
-test('ledger: the verdict waits for a reservation, with no processor', async () => {
+test('ledger: the verdict waits for a reservation without a processor', async () => {
   const world = setUp('ledger');
   await world.lease.start();
   const go = world.mood.slow();
-  const answer = world.offer(1);
+  const answer = world.accept(1);
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
   assert.is(answer.verdict, null);
   go();
@@ -407,12 +411,12 @@ test('ledger: the verdict waits for a reservation, with no processor', async () 
   await world.lease.stop();
 });
 
-test('ledger: what comes while a commit is under way shares the next one', async () => {
+test('ledger: payments that arrive during a commit share the next one', async () => {
   const world = setUp('ledger');
   await world.lease.start();
   const go = world.mood.slow();
-  const first = world.offer(1);
-  const others = [2, 3, 4].map((number) => world.offer(number));
+  const first = world.accept(1);
+  const others = [2, 3, 4].map((number) => world.accept(number));
   go();
   await settled([first, ...others]);
   assert.is(world.mood.count('commit'), 2);
@@ -420,30 +424,33 @@ test('ledger: what comes while a commit is under way shares the next one', async
   await world.lease.stop();
 });
 
-test('ledger: one that is away refuses, and nothing is kept', async () => {
+test('ledger: if it is unavailable, payments are refused and forgotten', async () => {
   const world = setUp('ledger', 4);
   await world.lease.start();
   world.mood.away.add('commit');
-  assert.equal(await settled([world.offer(1), world.offer(2)]), ['ledger-unavailable', 'ledger-unavailable']);
+  assert.equal(await settled([world.accept(1), world.accept(2)]), [
+    'ledger-unavailable',
+    'ledger-unavailable',
+  ]);
   assert.is(world.ring.room, 4);
   assert.equal(world.journaled(), []);
   assert.is(world.find(1), undefined);
   world.mood.away.clear();
-  assert.equal(await settled([world.offer(1)]), ['accepted']);
+  assert.equal(await settled([world.accept(1)]), ['accepted']);
   await world.journal.close();
   await world.lease.stop();
 });
 
-test('ledger: what may have been reserved unseen is left to others', async () => {
+test('ledger: after a commit without a reply, the lease is abandoned', async () => {
   const world = setUp('ledger');
   await world.lease.start();
   const owner = world.lease.owner;
   world.mood.forgetful.add('commit');
-  assert.equal(await settled([world.offer(1)]), ['ledger-unavailable']);
+  assert.equal(await settled([world.accept(1)]), ['ledger-unavailable']);
   await rest();
   assert.equal(await leaseEnds(world.books, owner), 0);
   world.mood.forgetful.clear();
-  assert.equal(await settled([world.offer(2)]), ['accepted']);
+  assert.equal(await settled([world.accept(2)]), ['accepted']);
   const successor = await world.books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, 2_000_000);
   const taken = await world.books.takeOver(owner, successor.kind === 'ok' ? successor.value : 0, 10, 0);
   const ids = taken.kind === 'ok' ? taken.value.map(({ correlationId }) => correlationId) : [];
@@ -452,18 +459,18 @@ test('ledger: what may have been reserved unseen is left to others', async () =>
   await world.lease.stop();
 });
 
-test('ledger: so is what is reserved and yet answered with a conflict', async () => {
+test('ledger: the lease is abandoned if a reserved payment turns out to be a conflict', async () => {
   const world = setUp('ledger');
   await world.lease.start();
   const endFirst = world.mood.slow();
-  const first = world.offer(1, 100);
+  const first = world.accept(1, 100);
   await world.books.purge(world.clock.nowMs() + 50);
   world.clock.pass(100);
-  const repeated = world.offer(1, 100);
+  const repeated = world.accept(1, 100);
   endFirst();
   const endSecond = world.mood.slow();
   assert.equal(await settled([first]), ['ledger-unavailable']);
-  const other = world.offer(1, 200);
+  const other = world.accept(1, 200);
   endSecond();
   assert.equal(await settled([repeated, other]), ['amount-conflict', 'amount-conflict']);
   await rest();
@@ -474,11 +481,11 @@ test('ledger: so is what is reserved and yet answered with a conflict', async ()
   await world.lease.stop();
 });
 
-test('ledger: an id that another instance took with another amount is a conflict', async () => {
+test('ledger: an id that another instance accepted with another amount is a conflict', async () => {
   const world = setUp('ledger', 4);
   await world.lease.start();
   await reserveElsewhere(world.books, 1, 500);
-  assert.equal(await settled([world.offer(1, 100)]), ['amount-conflict']);
+  assert.equal(await settled([world.accept(1, 100)]), ['amount-conflict']);
   assert.equal(world.journaled(), []);
   assert.is(world.ring.room, 4);
   assert.is(world.find(1), undefined);
@@ -486,35 +493,35 @@ test('ledger: an id that another instance took with another amount is a conflict
   await world.lease.stop();
 });
 
-test('ledger: an id that another instance took with the same amount is accepted', async () => {
+test('ledger: an id that another instance accepted with the same amount is accepted', async () => {
   const world = setUp('ledger');
   await world.lease.start();
   await reserveElsewhere(world.books, 1, 500);
-  assert.equal(await settled([world.offer(1, 500)]), ['accepted']);
+  assert.equal(await settled([world.accept(1, 500)]), ['accepted']);
   await world.journal.close();
   await world.lease.stop();
 });
 
-test('ledger: a purge that came first refuses what was accepted before it', async () => {
+test('ledger: a payment accepted before a purge is refused after it', async () => {
   const world = setUp('ledger', 4);
   await world.lease.start();
   await world.books.purge(world.clock.nowMs() + 100);
-  assert.equal(await settled([world.offer(1)]), ['ledger-unavailable']);
+  assert.equal(await settled([world.accept(1)]), ['ledger-unavailable']);
   assert.is(world.ring.room, 4);
   world.clock.pass(100);
-  assert.equal(await settled([world.offer(1)]), ['accepted']);
+  assert.equal(await settled([world.accept(1)]), ['accepted']);
   await world.journal.close();
   await world.lease.stop();
 });
 
-test('ledger: an owner that was taken over refuses, and is somebody again for the next', async () => {
+test('ledger: a fenced owner refuses its batch, and acquires a new lease for the next', async () => {
   const world = setUp('ledger', 4);
   await world.lease.start();
   const other = await world.books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, 2_000_000);
   await world.books.takeOver(world.lease.owner, other.kind === 'ok' ? other.value : 0, 10);
-  assert.equal(await settled([world.offer(1)]), ['ledger-unavailable']);
+  assert.equal(await settled([world.accept(1)]), ['ledger-unavailable']);
   assert.is(world.ring.room, 4);
-  assert.equal(await settled([world.offer(1)]), ['accepted']);
+  assert.equal(await settled([world.accept(1)]), ['accepted']);
   assert.is(world.lease.owner, 3);
   await world.journal.close();
   await world.lease.stop();

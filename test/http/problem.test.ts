@@ -5,7 +5,7 @@ import { methodNotAllowed, problem, problemSlugs } from '../../src/http/problem.
 
 const SLUGS = problemSlugs().filter((slug) => slug !== 'method-not-allowed');
 
-test('every problem has its section in the documentation, with its status, and every section its problem', () => {
+test('every problem has a section with its status in docs/errors.md, and every section has a problem', () => {
   const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
   const documented = [...page.matchAll(/^## (\S+)\n+Status (\d{3})\b/gm)].map(
     ([, slug, code]) => `${slug} ${code}`,
@@ -27,7 +27,7 @@ test('every body is a problem document that agrees with the status line', () => 
   }
 });
 
-test('exactly the problems that pass by themselves say when to come back', () => {
+test('exactly the temporary problems have Retry-After', () => {
   for (const slug of SLUGS) {
     const { status, headers } = problem(slug);
     const retryAfter = headers.find(([name]) => name === 'Retry-After')?.[1];
@@ -36,13 +36,13 @@ test('exactly the problems that pass by themselves say when to come back', () =>
   }
 });
 
-test('the field at fault is named, and left out where there is none', () => {
+test('the invalid field is named, or left out if there is none', () => {
   assert.is(JSON.parse(problem('amount-not-positive').body).field, 'amount');
   assert.is(JSON.parse(problem('correlation-id-missing').body).field, 'correlationId');
   assert.not('field' in JSON.parse(problem('malformed-json').body));
 });
 
-test('one case may have its own detail and field', () => {
+test('detail and field can be replaced', () => {
   const document = JSON.parse(problem('bad-window', { field: 'to', detail: 'It says "never".' }).body);
   assert.is(document.field, 'to');
   assert.is(document.detail, 'It says "never".');
@@ -55,7 +55,7 @@ test('a constant problem is rendered once', () => {
   assert.is(problem('queue-full'), problem('queue-full'));
 });
 
-test('method-not-allowed names the methods that are', () => {
+test('method-not-allowed lists the allowed methods', () => {
   const { status, headers, body } = methodNotAllowed('GET, HEAD');
   assert.is(status, '405 Method Not Allowed');
   assert.is(new Map(headers).get('Allow'), 'GET, HEAD');

@@ -10,12 +10,12 @@ function setUp(secret = 'a-token-of-16-ch', path = '/dashboard') {
   return { clock, session: new Session({ secret, path, clock }) };
 }
 
-/** What a browser sends back. */
+/** The `Cookie` header that a browser sends back. */
 function shown(setCookie: string): string {
   return setCookie.split(';')[0] ?? '';
 }
 
-test('a session is good for twelve hours, wherever the token is known', () => {
+test('a session is valid for twelve hours in every instance with the token', () => {
   const { clock, session } = setUp();
   const cookie = shown(session.begin());
   assert.ok(session.holds(cookie));
@@ -27,7 +27,7 @@ test('a session is good for twelve hours, wherever the token is known', () => {
   assert.not(session.holds(cookie));
 });
 
-test('a session that was begun while the clock was a year ahead ends when the clock is right', () => {
+test('a session begun while the clock was a year ahead ends once the clock is right', () => {
   const { clock, session } = setUp();
   clock.jump(365 * 24 * 3_600_000);
   const cookie = shown(session.begin());
@@ -39,12 +39,12 @@ test('a session that was begun while the clock was a year ahead ends when the cl
   assert.ok(session.holds(shown(session.begin())), 'clocks of two instances differ a little');
 });
 
-test('scripts and pages of other sites have no use of it', () => {
+test('scripts and cross-site requests cannot use the cookie', () => {
   const traits = setUp().session.begin().split('; ').slice(1);
   assert.equal(traits, ['Path=/dashboard', 'Max-Age=43200', 'HttpOnly', 'SameSite=Strict']);
 });
 
-test('nobody makes one without the token, for another path, or longer than it is', () => {
+test('a session cannot be forged without the token, moved to another path, or extended', () => {
   const { clock, session } = setUp();
   const cookie = shown(session.begin());
   for (const other of [setUp('another-token-16'), setUp('a-token-of-16-ch', '/other'), setUp('')]) {

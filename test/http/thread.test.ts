@@ -25,7 +25,7 @@ function journalFiles(): string[] {
   return readdirSync(directory).filter((name) => name.includes('http-0'));
 }
 
-/** A thread that has accepted one payment, which nobody has taken from the ring yet. */
+/** A thread that has accepted one payment, which is still in the ring. */
 async function setUp(environment: Record<string, string> = {}) {
   const clock = new ManualClock();
   const config = configIn(directory, environment);
@@ -51,7 +51,7 @@ async function setUp(environment: Record<string, string> = {}) {
   return { clock, askHere, markDone, close };
 }
 
-test('files of the journal that nobody needs are removed once a second', async () => {
+test('journal files that are no longer needed are removed every second', async () => {
   const { clock, markDone, close } = await setUp();
   clock.pass(5000);
   assert.is(journalFiles().length, 1);
@@ -64,9 +64,9 @@ test('files of the journal that nobody needs are removed once a second', async (
   assert.is(clock.pending, 0);
 });
 
-test('closed, it leaves in the journal what the ledger does not have, and nothing else', async () => {
-  const held = await setUp();
-  await held.close();
+test('after close, the journal holds only payments that the ledger does not have', async () => {
+  const kept = await setUp();
+  await kept.close();
   assert.is(journalFiles().length, 1);
   rmSync(join(directory, journalFiles()[0] ?? ''));
   const done = await setUp();
@@ -75,7 +75,7 @@ test('closed, it leaves in the journal what the ledger does not have, and nothin
   assert.is(journalFiles().length, 0);
 });
 
-test('metrics that are off are not there', async () => {
+test('with metrics off, the route does not exist', async () => {
   for (const [access, status] of [
     ['off', 404],
     ['loopback', 200],

@@ -30,7 +30,7 @@ function portOf(listener: Listener): number {
   return listener.address.kind === 'tcp' ? listener.address.port : 0;
 }
 
-/** Writes `pieces`, each in a packet of its own as far as that can be had; resolves with all bytes at the end. */
+/** Writes `pieces`, each in its own packet if possible; resolves with all bytes received. */
 function converse(to: NetConnectOpts, pieces: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
@@ -54,7 +54,7 @@ function post(path: string, body: string, headers = 'Connection: close\r\n'): st
   return `POST ${path} HTTP/1.1\r\nHost: a\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
 }
 
-/** Echoes bodies on /echo, one answer each; answers 413 above `LIMIT_BYTES`. */
+/** Echoes bodies on /echo; answers 413 above `LIMIT_BYTES`. */
 function echoApp(): WebApp {
   const app = createApp();
   app.post('/echo', (response) => {
@@ -67,7 +67,7 @@ function echoApp(): WebApp {
   return app;
 }
 
-test('reports the port it got, and answers there with status, headers and body', async () => {
+test('reports its port, and responds there with status, headers and body', async () => {
   const app = echoApp();
   const listener = await mustListen(app);
   const response = await fetch(`http://127.0.0.1:${portOf(listener)}/echo`, {
@@ -102,7 +102,7 @@ test('reads bodies in one piece, in several, chunked, empty and at the limit', a
   app.close();
 });
 
-test('answers 413 to a body over the limit, however it comes, and closes', async () => {
+test('answers 413 to a body over the limit, however it is sent, and closes the connection', async () => {
   const app = echoApp();
   const listener = await mustListen(app);
   const to = { host: '127.0.0.1', port: portOf(listener) };
@@ -118,7 +118,7 @@ test('answers 413 to a body over the limit, however it comes, and closes', async
   app.close();
 });
 
-test('stops reading a body that does not end', async () => {
+test('stops reading an endless body', async () => {
   const app = echoApp();
   const listener = await mustListen(app);
   const head = 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n';
@@ -130,7 +130,7 @@ test('stops reading a body that does not end', async () => {
   app.close();
 });
 
-test('touches no answer of a client that has left', async () => {
+test('does nothing once the client has left', async () => {
   const app = createApp();
   let gone: () => void = () => {};
   const left = new Promise<void>((resolve) => {
@@ -157,7 +157,7 @@ test('touches no answer of a client that has left', async () => {
   app.close();
 });
 
-test('answers later, drops, breaks off, and leaves a length out', async () => {
+test('can respond later, drop the connection, break off, and omit the length', async () => {
   const app = createApp();
   app.get('/later', (response) => {
     const exchange = new Exchange(response);
@@ -181,7 +181,7 @@ test('answers later, drops, breaks off, and leaves a length out', async () => {
   app.close();
 });
 
-test('answers pipelined requests in order where the handler answers at once', async () => {
+test('answers pipelined requests in order if the handler responds at once', async () => {
   const app = echoApp();
   const listener = await mustListen(app);
   const answers = await converse({ host: '127.0.0.1', port: portOf(listener) }, [
@@ -192,7 +192,7 @@ test('answers pipelined requests in order where the handler answers at once', as
   app.close();
 });
 
-test('says that a port is taken, by itself or by another server', async () => {
+test('reports a port in use, by itself or by another server', async () => {
   const first = createApp();
   const listener = await mustListen(first);
   const second = createApp();
@@ -205,7 +205,7 @@ test('says that a port is taken, by itself or by another server', async () => {
   second.close();
 });
 
-test('says what else is wrong with an address', async () => {
+test('reports other problems with an address', async () => {
   const app = createApp();
   const reasons: string[] = [];
   for (const address of [
@@ -223,7 +223,7 @@ test('says what else is wrong with an address', async () => {
   app.close();
 });
 
-test('listens on the IPv4 address of a name, and on no other one when that is taken', async () => {
+test('listens on the IPv4 address of a name, and on no other if that is in use', async () => {
   const app = createApp();
   const listener = await mustListen(app, { kind: 'tcp', host: 'localhost', port: 0 });
   const port = portOf(listener);
@@ -241,7 +241,7 @@ test('listens on the IPv4 address of a name, and on no other one when that is ta
   second.close();
 });
 
-test('shares a port among those who all say so', async () => {
+test('shares a port among listeners that all ask for it', async () => {
   const first = createApp();
   const second = createApp();
   const reserved = await mustListen(first);
@@ -254,7 +254,7 @@ test('shares a port among those who all say so', async () => {
   for (const app of [first, second]) app.close();
 });
 
-test('listens on a unix socket that others may open, and takes its file away', async () => {
+test('listens on a unix socket that other users may open, and removes its file', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'uws-'));
   const path = join(directory, 'a.sock');
   const app = echoApp();
@@ -271,7 +271,7 @@ test('listens on a unix socket that others may open, and takes its file away', a
   rmSync(directory, { recursive: true });
 });
 
-test('replaces a stale socket, but neither a living one nor another file', async () => {
+test('replaces a stale socket, but not one in use or another file', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'uws-'));
   const path = join(directory, 'a.sock');
   const living = createServer();
@@ -286,7 +286,7 @@ test('replaces a stale socket, but neither a living one nor another file', async
   assert.is((await listen(app, { kind: 'unix', path: file })).kind, 'failed');
   assert.is(statSync(file).size, 8);
 
-  // A process that is killed leaves its socket's file behind.
+  // A killed process leaves its socket file behind.
   const dying = new Worker(
     `const net = require('node:net'); const fs = require('node:fs');
      const server = net.createServer().listen(${JSON.stringify(`${path}.first`)}, () => {
@@ -341,7 +341,7 @@ test('hands connections to the applications of other threads', async () => {
   app.close();
 });
 
-test('answers `Connection: close`, `Expect`, chunks in any spelling and headers in any case', async () => {
+test('supports `Connection: close`, `Expect`, chunks in any notation and headers in any case', async () => {
   const app = echoApp();
   const listener = await mustListen(app);
   const to = { host: '127.0.0.1', port: portOf(listener) };
@@ -358,7 +358,7 @@ test('answers `Connection: close`, `Expect`, chunks in any spelling and headers 
   app.close();
 });
 
-test('refuses by itself what docs/operations.md says', async () => {
+test('refuses what docs/operations.md lists', async () => {
   const app = echoApp();
   const listener = await mustListen(app);
   const ask = (...pieces: readonly string[]) =>
@@ -380,7 +380,7 @@ test('refuses by itself what docs/operations.md says', async () => {
   app.close();
 });
 
-test('connections beyond the limit are closed at once, those within it are served, and room is noticed', async () => {
+test('connections beyond the limit are closed at once, others are served, and the end of the shortage is reported', async () => {
   const app = echoApp();
   let refusedCount = 0;
   let hasRoom = false;

@@ -14,14 +14,14 @@ test.before.each(() => {
 });
 test.after.each(() => rmSync(directory, { recursive: true, force: true }));
 
-test('it leaves nothing behind and says nothing', async () => {
+test('it leaves nothing behind and logs nothing', async () => {
   const log = new KeptLog();
   await warmUpHttp(0, configIn(directory, { WARM_UP_PAYMENTS: '1500' }), systemClock, log);
   assert.equal(log.lines, []);
   assert.equal(readdirSync(directory), []);
 });
 
-test('one that fails is no reason not to start', async () => {
+test('a failure is only logged', async () => {
   const log = new KeptLog();
   const config = configIn(join(directory, 'a-file'), { WARM_UP_PAYMENTS: '10' });
   rmSync(directory, { recursive: true });

@@ -34,7 +34,7 @@ const TIME: Family = {
   samples: [{ labels: { to: 'a' }, counts: [1, 0, 2, 3, 0, 4], sum: 7.25 }],
 };
 
-test('OpenMetrics: types, units, help, suffixes, escapes, and an end', () => {
+test('OpenMetrics: types, units, help, suffixes, escapes, end marker', () => {
   const text = expose([CALLS, SIZE, BUILD], 'openmetrics');
   assert.is(
     text,
@@ -57,7 +57,7 @@ test('OpenMetrics: types, units, help, suffixes, escapes, and an end', () => {
   assert.is(readStrictly(text).samples.size, 4);
 });
 
-test('the older format: descriptions with their suffix, no unit, no info, no end', () => {
+test('the older format: names with suffix, no unit, no info, no end marker', () => {
   assert.is(
     expose([CALLS, SIZE, BUILD], 'prometheus'),
     [
@@ -76,7 +76,7 @@ test('the older format: descriptions with their suffix, no unit, no info, no end
   );
 });
 
-test('a histogram: buckets that hold those below them, bounds in their canonical spelling, count and sum', () => {
+test('histogram: cumulative buckets, bounds in canonical form, count and sum', () => {
   const text = expose([TIME], 'openmetrics');
   assert.equal(text.split('\n').slice(3, -2), [
     'time_seconds_bucket{to="a",le="1e-05"} 1',
@@ -91,7 +91,7 @@ test('a histogram: buckets that hold those below them, bounds in their canonical
   assert.is(readStrictly(text).samples.get('time_seconds_count{to="a"}'), 10);
 });
 
-test('numbers that are none have their spelling', () => {
+test('writes NaN and infinities as the format spells them', () => {
   const values = [Number.POSITIVE_INFINITY, Number.NaN, 1e21, 1e-7, 0.1];
   const samples = values.map((value, index) => ({ labels: { index: String(index) }, value }));
   const text = expose([{ type: 'gauge', name: 'odd', help: 'Odd.', samples }], 'openmetrics');
@@ -100,11 +100,11 @@ test('numbers that are none have their spelling', () => {
   readStrictly(text);
 });
 
-test('nothing at all is an end', () => {
+test('without metrics only the end marker is left', () => {
   assert.is(expose([], 'openmetrics'), '# EOF\n');
 });
 
-/** `assert.throws` lets through what another assertion throws. */
+/** Unlike `assert.throws`, also accepts a failed assertion. */
 function refuses(text: string): boolean {
   try {
     readStrictly(text);
@@ -114,7 +114,7 @@ function refuses(text: string): boolean {
   }
 }
 
-test('the strict reader refuses what is wrong', () => {
+test('the strict reader refuses malformed text', () => {
   const good = expose([CALLS, SIZE, TIME], 'openmetrics');
   readStrictly(good);
   const wrongs: readonly (readonly [from: string, to: string])[] = [

@@ -39,10 +39,10 @@ function setUp() {
     clock,
   });
   const read = () => readStrictly(expose(scrape.families(), 'openmetrics')).samples;
-  return { clock, meters: metricsTable, board: sharedState, ring, segments, scrape, read };
+  return { clock, metricsTable, sharedState, ring, segments, scrape, read };
 }
 
-test('before anything has happened, every count is there and is 0', () => {
+test('every counter is exported from the start, as 0', () => {
   const { read, scrape } = setUp();
   const samples = read();
   for (const [key, value] of samples) {
@@ -58,8 +58,8 @@ test('before anything has happened, every count is there and is 0', () => {
   assert.ok(scrape.families().every(({ help }) => /^[A-Z].*\.$/.test(help)));
 });
 
-test('no health answer, no figure of one', () => {
-  const { board: sharedState, clock, read } = setUp();
+test('reports no health figures before the first health report', () => {
+  const { sharedState, clock, read } = setUp();
   const names = ['failing', 'delay_seconds'].map((what) => `dinossauro_processor_reported_${what}`);
   const has = (name: string, processor: string) => read().has(`${name}{processor="${processor}"}`);
   for (const name of names) assert.not(has(name, 'default'), name);
@@ -71,8 +71,8 @@ test('no health answer, no figure of one', () => {
   assert.is(read().get('dinossauro_processor_report_age_seconds{processor="default"}'), 1.5);
 });
 
-test('what any thread counts is in the scrape, by processor and outcome', () => {
-  const { meters: metricsTable, read } = setUp();
+test('adds up the counters of all threads, by processor and outcome', () => {
+  const { metricsTable, read } = setUp();
   metricsTable.thread(HTTP_THREAD).count('accepted', 7);
   metricsTable.thread(HTTP_THREAD).count('repeated', 2);
   metricsTable.thread(HTTP_THREAD).countRefusal(1);
@@ -114,8 +114,8 @@ test('what any thread counts is in the scrape, by processor and outcome', () => 
   }
 });
 
-test('durations are in seconds, below a millisecond too', () => {
-  const { meters: metricsTable, read } = setUp();
+test('reports durations in seconds, also below a millisecond', () => {
+  const { metricsTable, read } = setUp();
   metricsTable.thread(HTTP_THREAD).observe('accept', 0.045);
   metricsTable.thread(0).observeCall(1, 12);
   metricsTable.thread(1).observeCall(1, 700);
@@ -131,8 +131,8 @@ test('durations are in seconds, below a millisecond too', () => {
   assert.is(samples.get(`${calls}_count{processor="default"}`), 0);
 });
 
-test('the backlog is what is queued and what is held, as old as its oldest', () => {
-  const { clock, meters: metricsTable, ring, read } = setUp();
+test('the backlog is queued and in-flight payments, and the age of the oldest', () => {
+  const { clock, metricsTable, ring, read } = setUp();
   const age = () => read().get('dinossauro_backlog_oldest_age_seconds');
   const acceptedAtMs = clock.nowMs();
   clock.pass(3000);
@@ -149,11 +149,11 @@ test('the backlog is what is queued and what is held, as old as its oldest', () 
   assert.is(read().get('dinossauro_in_flight_payments'), 7);
   assert.is(read().get('dinossauro_waiting_payments'), 2);
   clock.jump(-10_000);
-  assert.is(age(), 2.5, 'a clock that was put back makes nothing younger');
+  assert.is(age(), 2.5, 'setting the clock back makes nothing younger');
 });
 
-test('calls in flight, breakers and threads are as the board has them', () => {
-  const { clock, board: sharedState, meters: metricsTable, read } = setUp();
+test('reports calls in flight, breakers and threads from the shared state', () => {
+  const { clock, sharedState, metricsTable, read } = setUp();
   sharedState.setReady(0, true);
   sharedState.setCalls(0, 1, 4, clock.monotonicMs() - 250);
   sharedState.setCalls(1, 1, 1, clock.monotonicMs() - 100);
@@ -161,7 +161,7 @@ test('calls in flight, breakers and threads are as the board has them', () => {
   sharedState.setLatency(1, 15);
   metricsTable.thread(1).set('leaseUntilMs', clock.monotonicMs() + 1);
   metricsTable.thread(0).set('leaseUntilMs', clock.monotonicMs());
-  // An HTTP thread may have a lease, too, and sends nothing.
+  // An HTTP thread may have a lease, too, but sends no payments.
   metricsTable.thread(HTTP_THREAD).set('leaseUntilMs', clock.monotonicMs() + 1);
   const samples = read();
   assert.is(samples.get('dinossauro_calls_in_flight{processor="fallback"}'), 5);
@@ -177,7 +177,7 @@ test('calls in flight, breakers and threads are as the board has them', () => {
   assert.is(read().get('dinossauro_stopping'), 1);
 });
 
-test('the journal is as many files and bytes as hold payments', () => {
+test('counts only journal segments and bytes that hold payments', () => {
   const { segments, read } = setUp();
   const first = segments.acquire();
   segments.setWritten(first, 16);
@@ -187,7 +187,7 @@ test('the journal is as many files and bytes as hold payments', () => {
   assert.is(read().get('dinossauro_journal_bytes'), 19 * 64);
 });
 
-test('the process says what it uses, under the usual names', () => {
+test('reports CPU, memory and files of the process under their conventional names', () => {
   const { read } = setUp();
   const once = read();
   const startedAtSeconds = once.get('process_start_time_seconds') ?? 0;

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 
-/** A family as its text describes it. */
+/** A metric family as described in the text. */
 interface ReadFamily {
   readonly type: string;
   readonly unit: string;
@@ -8,7 +8,7 @@ interface ReadFamily {
 
 export interface Read {
   readonly families: ReadonlyMap<string, ReadFamily>;
-  /** Each sample as it stands there, `name{labels}`, and its value. */
+  /** Values by sample as written: `name{labels}`. */
   readonly samples: ReadonlyMap<string, number>;
 }
 
@@ -24,9 +24,8 @@ const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Reads OpenMetrics 1.0 and fails on whatever its grammar forbids, as far as a gateway could get it wrong: families
- * in one piece and described first, names that fit type and unit, each sample once, buckets that rise and end in the
- * count, and nothing behind `# EOF`.
+ * Reads OpenMetrics 1.0 strictly. Fails unless families are contiguous and described first, names fit type and unit,
+ * samples are unique, buckets rise up to the count, and `# EOF` comes last.
  */
 export function readStrictly(text: string): Read {
   const lines = text.split('\n');

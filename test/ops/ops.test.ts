@@ -19,7 +19,7 @@ function read(path: string): string {
   return readFileSync(new URL(path, ROOT), 'utf8');
 }
 
-/** Every family that an instance shows, once its processor has been asked for its health. */
+/** Every metric family that an instance shows once it has asked its processor for its health. */
 function families(): Family[] {
   const shape = { processorCount: 1, threadCount: 2 };
   const sharedState = new SharedState(SharedState.allocate(shape), shape);
@@ -39,8 +39,8 @@ function families(): Family[] {
 const SERIES = new Set(expose(families(), 'openmetrics').match(/^[a-z_]+/gm));
 const NAME = /\b(?:dinossauro|process)_[a-z_]+\b/g;
 
-/** The names of metrics in a text that no scrape has. */
-function strangers(text: string): string[] {
+/** The metric names in a text that do not occur in a scrape. */
+function unknownNames(text: string): string[] {
   return [...new Set(text.match(NAME) ?? [])].filter((name) => !SERIES.has(name));
 }
 
@@ -53,16 +53,16 @@ interface Rule {
 
 const RULES: Rule[] = parse(read('ops/alerts.yml')).groups.flatMap(({ rules }: { rules: Rule[] }) => rules);
 
-test('alerts ask for metrics that there are, and each says how grave it is', () => {
+test('alerts use existing metrics, and each has a severity', () => {
   assert.ok(RULES.length > 10);
   for (const { alert, expr, labels, annotations } of RULES) {
-    assert.equal(strangers(expr), [], alert);
+    assert.equal(unknownNames(expr), [], alert);
     assert.match(labels.severity, /^(critical|warning|info)$/);
     assert.ok(annotations.summary.length > 0);
   }
 });
 
-test('each alert has its section in the documentation and its test, and each section its alert', () => {
+test('each alert has a test and a section in the documentation, and each section has an alert', () => {
   const alerts = RULES.map(({ alert }) => alert).sort();
   const sections = [...read('docs/operations.md').matchAll(/^### (\w+)$/gm)].map(([, name]) => name);
   assert.equal(sections.sort(), alerts);
@@ -70,7 +70,7 @@ test('each alert has its section in the documentation and its test, and each sec
   assert.equal([...new Set(tested)].sort(), alerts);
 });
 
-test('each metric has its row in the documentation, with its labels, and each row its metric', () => {
+test('each metric has a row with its labels in the documentation, and each row has a metric', () => {
   const rows = [...read('docs/operations.md').matchAll(/^\| `((?:dinossauro|process)_\w+)` \|([^|]*)\|/gm)];
   const documented = rows.map(([, name, labels]) => `${name} ${labels?.trim()}`.trim());
   const shown = families().map(({ name, samples }) => {
@@ -81,7 +81,7 @@ test('each metric has its row in the documentation, with its labels, and each ro
   assert.equal(documented.sort(), [...shown, ...onThisSystem].sort());
 });
 
-test('the dashboard asks for metrics that there are, and every panel explains itself', () => {
+test('the dashboard uses existing metrics, and every panel has a description', () => {
   const { panels, uid } = JSON.parse(read('ops/grafana-dashboard.json'));
   assert.is(uid, 'dinossauro');
   const drawn = panels.filter(({ type }: { type: string }) => type !== 'row');
@@ -91,27 +91,24 @@ test('the dashboard asks for metrics that there are, and every panel explains it
   for (const { title, description, targets } of drawn) {
     assert.ok(description.length > 0, title);
     assert.ok(targets.length > 0, title);
-    for (const { expr } of targets) assert.equal(strangers(expr), [], title);
+    for (const { expr } of targets) assert.equal(unknownNames(expr), [], title);
   }
 });
 
 const checking = PROMTOOL ? test : test.skip;
-checking(
-  "promtool accepts the rules, and they pass their tests; it has nothing against a scrape's names",
-  () => {
-    const run = (args: readonly string[], input = '') => {
-      const { status, stdout, stderr } = spawnSync('promtool', args, {
-        cwd: fileURLToPath(ROOT),
-        input,
-        encoding: 'utf8',
-      });
-      assert.is(status, 0, stdout + stderr);
-    };
-    run(['check', 'rules', 'ops/alerts.yml']);
-    run(['test', 'rules', 'ops/alerts.test.yml']);
-    run(['check', 'config', '--syntax-only', 'ops/prometheus.yml']);
-    run(['check', 'metrics'], expose(families(), 'prometheus'));
-  },
-);
+checking('promtool accepts the rules, their tests pass, and it accepts the names in a scrape', () => {
+  const run = (args: readonly string[], input = '') => {
+    const { status, stdout, stderr } = spawnSync('promtool', args, {
+      cwd: fileURLToPath(ROOT),
+      input,
+      encoding: 'utf8',
+    });
+    assert.is(status, 0, stdout + stderr);
+  };
+  run(['check', 'rules', 'ops/alerts.yml']);
+  run(['test', 'rules', 'ops/alerts.test.yml']);
+  run(['check', 'config', '--syntax-only', 'ops/prometheus.yml']);
+  run(['check', 'metrics'], expose(families(), 'prometheus'));
+});
 
 test.run();

@@ -27,7 +27,7 @@ test.after(() => {
   others.dispose();
 });
 
-/** What a payment to a processor that shows this certificate is answered, and how many requests that took. */
+/** Pays at a processor with this certificate. Returns the outcome, and how many requests the processor received. */
 async function paid(certificate: Issued, tls: Tls, requestCert = false): Promise<[PayOutcome, number]> {
   let requestCount = 0;
   const options = { ...tlsOf(certificate), ...CA, requestCert, rejectUnauthorized: requestCert };
@@ -47,11 +47,11 @@ async function paid(certificate: Issued, tls: Tls, requestCert = false): Promise
   return [answer, requestCount];
 }
 
-test('a processor whose certificate is of a trusted authority', async () => {
+test('accepts a certificate from a trusted authority', async () => {
   assert.equal(await paid(ours.issue(), CA), [{ kind: 'committed' }, 1]);
 });
 
-test('a processor that wants to see our certificate', async () => {
+test('presents our certificate to a processor that requires one', async () => {
   assert.equal(await paid(ours.issue(), { ...CA, ...tlsOf(ours.issue()) }, true), [{ kind: 'committed' }, 1]);
 });
 
@@ -65,7 +65,7 @@ for (const [what, certificate, tls, reason] of [
   ],
   ['for another host', ours.issue('DNS:elsewhere'), CA, /^not sent: ERR_TLS_CERT_ALTNAME_INVALID /],
 ] as const) {
-  test(`a processor ${what} is sent nothing`, async () => {
+  test(`sends nothing to a processor with a certificate ${what}`, async () => {
     const [answer, requestCount] = await paid(certificate, tls);
     assert.is(answer.kind, 'refused');
     if (answer.kind === 'refused') assert.match(answer.reason, reason);
@@ -73,7 +73,7 @@ for (const [what, certificate, tls, reason] of [
   });
 }
 
-test('a processor that is not trusted is sent nothing, also where the environment turns verification off', async () => {
+test('sends nothing to an untrusted processor, even if the environment turns verification off', async () => {
   process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
   try {
     const [answer, requestCount] = await paid(ours.issue(), {});
@@ -85,7 +85,7 @@ test('a processor that is not trusted is sent nothing, also where the environmen
 });
 
 for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-  test(`the second connection takes up the session of the first, which asked by name (${maxVersion})`, async () => {
+  test(`the second connection resumes the session of the first, with SNI (${maxVersion})`, async () => {
     const options = { ...tlsOf(ours.issue('DNS:localhost')), maxVersion };
     const server = createServer(options, (_, response) =>
       response.setHeader('connection', 'close').end('{}'),
@@ -110,7 +110,7 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
   });
 }
 
-test('a processor that does not trust our certificate commits nothing, and says so after the request is on its way', async () => {
+test('a processor that rejects our certificate, after the request was sent, commits nothing', async () => {
   const [answer, requestCount] = await paid(ours.issue(), { ...CA, ...tlsOf(others.issue()) }, true);
   assert.is(requestCount, 0);
   assert.ok(answer.kind === 'unknown' || answer.kind === 'refused');

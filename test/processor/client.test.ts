@@ -17,7 +17,7 @@ const DISPATCH: Dispatch = {
   requestedAtMs: Date.UTC(2025, 6, 15, 12, 34, 56),
   trace: null,
 };
-/** Never reached where an answer comes; the tests that wait for a timeout hand in a short one. */
+/** Long enough never to be reached; tests of timeouts pass a short one. */
 const TIMEOUT_MS = 20_000;
 
 const serve =
@@ -30,10 +30,10 @@ const serveAndClose =
     socket.end(text);
 
 function fail(): never {
-  throw new Error('a hole in the tables of this test');
+  throw new Error('an undefined entry in the tables of this test');
 }
 
-/** Runs `use` with a client of a server that behaves so, and closes both. */
+/** Runs `use` with a client of a server with this behaviour, and closes both. */
 async function within<T>(
   behaviour: Behaviour,
   use: (processor: HttpProcessor, server: FaultyServer) => Promise<T>,
@@ -55,7 +55,7 @@ const payOnce = (behaviour: Behaviour, timeoutMs = TIMEOUT_MS): Promise<PayOutco
 const kindOf = async (behaviour: Behaviour, timeoutMs = TIMEOUT_MS): Promise<string> =>
   (await payOnce(behaviour, timeoutMs)).kind;
 
-test('pay sends the payment exactly, once, as JSON', () =>
+test('pay sends the exact payment once, as JSON', () =>
   within(serve(httpResponse(200)), async (processor, server) => {
     assert.equal(await processor.pay({ ...DISPATCH, amountCents: 9_007_199_254_740_991 }, TIMEOUT_MS), {
       kind: 'committed',
@@ -71,7 +71,7 @@ test('pay sends the payment exactly, once, as JSON', () =>
     );
   }));
 
-test('a path before the contract, and credentials', async () => {
+test('supports a path prefix and credentials in the URL', async () => {
   const server = await FaultyServer.start(serve(httpResponse(200)));
   const url = `${server.url.replace('//', '//user:p%40ss@')}/v1`;
   const processor = new HttpProcessor({ ...PARTS, url, connectionCount: 1 });
@@ -107,13 +107,13 @@ for (const [status, headers, answer] of BY_STATUS) {
   });
 }
 
-test('204 without a body is committed, and what goes before the final status does not count', async () => {
+test('204 without a body is committed, and interim responses do not count', async () => {
   assert.is(await kindOf(serve('HTTP/1.1 204 No Content\r\n\r\n')), 'committed');
   assert.is(await kindOf(serve(`HTTP/1.1 103 Early Hints\r\n\r\n${httpResponse(500)}`)), 'failed');
   assert.is(await kindOf(serveAndClose('HTTP/1.1 103 Early Hints\r\n\r\n')), 'unknown');
 });
 
-test('whatever leaves the answer open is unknown', async () => {
+test('an ambiguous answer is unknown', async () => {
   assert.is(await kindOf((socket) => socket.resetAndDestroy()), 'unknown', 'reset before the headers');
   assert.is(await kindOf((socket) => socket.end()), 'unknown', 'closed before the headers');
   assert.is(await kindOf(serveAndClose('HTTP/1.1 20')), 'unknown', 'closed in the status line');
@@ -124,7 +124,7 @@ test('whatever leaves the answer open is unknown', async () => {
   assert.is(await kindOf(serve(httpResponse(200, '', [long]))), 'unknown', 'headers over the limit');
 });
 
-test('a status line counts even when the rest is cut off', async () => {
+test('a status line counts even if the rest is cut off', async () => {
   const half = (status: number): string => `HTTP/1.1 ${status} Word\r\nContent-Length: 100\r\n\r\nhalf`;
   assert.is(await kindOf(serveAndClose(half(200))), 'committed', 'closed in the body');
   assert.is(await kindOf(serveAndClose(half(422))), 'duplicate');
@@ -139,10 +139,10 @@ test('a status line counts even when the rest is cut off', async () => {
   const huge = 'x'.repeat(1_000_000);
   assert.is(await kindOf(serve(httpResponse(200, huge))), 'committed', 'body over the limit');
   const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n';
-  assert.is(await kindOf(serve(chunked)), 'committed', 'a chunk that can not be');
+  assert.is(await kindOf(serve(chunked)), 'committed', 'an invalid chunk');
 });
 
-test('no answer in time is unknown, also while headers drip', async () => {
+test('a timeout is unknown, also while headers trickle in', async () => {
   assert.equal(await payOnce(() => {}, 50), { kind: 'unknown', reason: 'no answer within 50 ms' });
   const drip: Behaviour = (socket) => {
     socket.write('HTTP/1.1 200 OK\r\n'.slice(0, 9));
@@ -152,7 +152,7 @@ test('no answer in time is unknown, also while headers drip', async () => {
   assert.is(await kindOf(drip, 60), 'unknown');
 });
 
-test('a connection that could not be made is refused', async () => {
+test('a failed connection attempt is refused', async () => {
   const server = await FaultyServer.start(() => {});
   const { url } = server;
   await server.close();
@@ -167,7 +167,7 @@ test('a connection that could not be made is refused', async () => {
   }
 });
 
-test('TLS that fails is refused: no byte of the payment has left', () =>
+test('a failed TLS handshake is refused: no byte of the payment was sent', () =>
   within(
     () => {},
     async (_processor, server) => {
@@ -204,7 +204,7 @@ test('a kept-alive connection reset under the second payment makes it unknown, n
     },
   ));
 
-test('more calls than connections wait their turn, on kept connections', () =>
+test('calls beyond the number of connections wait, and connections are reused', () =>
   within(
     (socket) => setImmediate(() => socket.write(httpResponse(200, '{"message":"done"}'))),
     async (processor, server) => {
@@ -217,7 +217,7 @@ test('more calls than connections wait their turn, on kept connections', () =>
     },
   ));
 
-test('what waited for a connection too long is refused, and is never sent after all', async () => {
+test('a call that waits too long for a connection is refused, and never sent', async () => {
   let held: Socket | undefined;
   const behaviour: Behaviour = (socket, _request, turn) => {
     if (turn === 0) held = socket;
@@ -236,7 +236,7 @@ test('what waited for a connection too long is refused, and is never sent after 
       assert.is((await first).kind, 'committed');
       assert.is((await processor.pay(DISPATCH, TIMEOUT_MS)).kind, 'committed');
       assert.is(server.received.length, 2);
-      assert.is(server.connectionCount, 1, 'what is dropped does not cost the connection');
+      assert.is(server.connectionCount, 1, 'dropping it does not cost the connection');
     },
     1,
   );
@@ -253,7 +253,7 @@ test('after a timeout the next payment gets a new connection', () =>
     1,
   ));
 
-test('under every fault at once: sent at most once, and no outcome says more than is true', async () => {
+test('under all faults at once: sent at most once, and no outcome claims more than is true', async () => {
   const paid = httpResponse(200, '{"message":"payment processed successfully"}');
   const faults: readonly (readonly [allowed: readonly string[], behaviour: (socket: Socket) => void])[] = [
     [['committed'], (socket) => socket.write(paid)],
@@ -288,7 +288,7 @@ test('under every fault at once: sent at most once, and no outcome says more tha
         const [allowed] = faultOf(index);
         const count = receivedCount[index] ?? fail();
         assert.ok(count <= 1, `payment ${index} was sent ${count} times`);
-        // On a machine that stands still any answer may come too late.
+        // On a stalled machine, any answer may come too late.
         const truths = count === 1 ? [...allowed, 'unknown'] : ['refused', 'unknown'];
         assert.ok(truths.includes(answer.kind), `payment ${index} is ${answer.kind}`);
       });
@@ -298,7 +298,7 @@ test('under every fault at once: sent at most once, and no outcome says more tha
   );
 });
 
-test('close answers what is in flight, sent or not, and whatever comes after', async () => {
+test('close ends all calls, sent or not, and later ones at once', async () => {
   const server = await FaultyServer.start(() => {});
   const processor = new HttpProcessor({ ...PARTS, url: server.url, connectionCount: 1 });
   const calls = [processor.pay(DISPATCH, TIMEOUT_MS), processor.pay(DISPATCH, TIMEOUT_MS)];
@@ -313,7 +313,7 @@ test('close answers what is in flight, sent or not, and whatever comes after', a
   await server.close();
 });
 
-test('find tells what the processor holds', async () => {
+test('find reads what the processor holds', async () => {
   const find = (text: string, timeoutMs = TIMEOUT_MS) =>
     within(serve(text), (processor) => processor.find(ID, timeoutMs));
   const held = JSON.stringify({ correlationId: ID, amount: 19.9, requestedAt: '2025-07-15T12:34:56Z' });
@@ -327,7 +327,7 @@ test('find tells what the processor holds', async () => {
   assert.is((await find('', 30)).kind, 'unknown');
 });
 
-test('health has a connection of its own', () =>
+test('health has its own connection', () =>
   within(
     (socket, request) => {
       const report = '{"failing":true,"minResponseTime":12}';

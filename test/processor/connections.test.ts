@@ -11,9 +11,9 @@ import { type Behaviour, FaultyServer, httpResponse } from './faulty-server.ts';
 const REQUEST = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
 const IDLE_MS = 4000;
 const CONNECT_MS = 2000;
-/** Of the clock that the test moves on. */
+/** Of the manual clock. */
 const TIMEOUT_MS = 1_000_000;
-/** Real ones, for what goes through the kernel. */
+/** Of the real clock, for operations of the kernel. */
 const SOON_MS = 10_000;
 
 interface World {
@@ -21,7 +21,7 @@ interface World {
   readonly server: FaultyServer;
   readonly connections: Connections;
   begin(timeoutMs?: number, onOver?: () => void): Begun;
-  /** As many at once, each answered. */
+  /** This many calls at once, each answered. */
   ask(count: number): Promise<void>;
   openCount(count: number): Promise<unknown>;
 }
@@ -31,7 +31,7 @@ interface Begun {
   readonly over: Promise<Response>;
 }
 
-/** Runs `use` with connections to a server that behaves so, then sees to it that they leave nothing behind. */
+/** Runs `use` with connections to a server with this behaviour, then checks that they leave nothing behind. */
 async function within(
   behaviour: Behaviour,
   count: number,
@@ -73,7 +73,7 @@ async function within(
 
 const answer: Behaviour = (socket) => setImmediate(() => socket.write(httpResponse(200)));
 
-/** Answers the requests when the test says so: `sockets` by the turn of the request. */
+/** Lets the test answer: `sockets` are in the order of the requests. */
 function holding(): { readonly sockets: Socket[]; readonly behaviour: Behaviour } {
   const sockets: Socket[] = [];
   return { sockets, behaviour: (socket) => void sockets.push(socket) };
@@ -82,35 +82,39 @@ function holding(): { readonly sockets: Socket[]; readonly behaviour: Behaviour 
 const received = (server: FaultyServer, count: number) =>
   until(`${count} requests`, SOON_MS, () => server.received.length === count);
 
-test('an idle connection is kept for four seconds, and closed then', () =>
+test('closes an idle connection after four seconds', () =>
   within(answer, 4, async ({ clock, server, ask, openCount }) => {
     await ask(2);
     assert.is(server.connectionCount, 2);
     clock.pass(IDLE_MS - 1);
     await ask(2);
-    assert.is(server.connectionCount, 2, 'neither was closed before');
+    assert.is(server.connectionCount, 2, 'neither was closed earlier');
     clock.pass(IDLE_MS - 1);
     await ask(1);
     clock.pass(1);
     await openCount(1);
     clock.pass(IDLE_MS - 2);
     await ask(1);
-    assert.is(server.connectionCount, 2, 'the one that was used is there still');
+    assert.is(server.connectionCount, 2, 'the one that was used is still open');
     clock.pass(IDLE_MS);
     await openCount(0);
-    assert.is(clock.pending, 1, 'of the deadlines; nobody to be swept, nobody who sweeps');
+    assert.is(
+      clock.pending,
+      1,
+      'only the timer of the deadlines: without idle connections there is no sweep',
+    );
     await ask(1);
     assert.is(server.connectionCount, 3);
   }));
 
-test('whoever was free last is taken first', () => {
+test('takes the most recently used connection first', () => {
   const { sockets, behaviour } = holding();
   return within(behaviour, 3, async ({ server, begin }) => {
     const calls = [begin(), begin(), begin()];
     await received(server, 3);
     for (const turn of [2, 0, 1]) {
       sockets[turn]?.write(httpResponse(200));
-      // The calls were sent in the order in which the connections opened, which is not that of the requests.
+      // Calls are sent in the order in which connections open, which is not that of the requests.
       await Promise.race(calls.filter(({ call }) => !call.isOver).map(({ over }) => over));
     }
     for (const expected of [1, 0, 2]) {
@@ -121,7 +125,7 @@ test('whoever was free last is taken first', () => {
   });
 });
 
-test('what waits goes over the first connection that is free, in its order', () => {
+test('sends waiting calls in order, each over the first free connection', () => {
   const { sockets, behaviour } = holding();
   return within(behaviour, 1, async ({ server, begin }) => {
     const calls = [begin(), begin(), begin()];
@@ -139,7 +143,7 @@ test('what waits goes over the first connection that is free, in its order', () 
   });
 });
 
-test('a connection that fails takes one waiting call with it while there are others', () => {
+test('a failed connection attempt fails one waiting call while others are open', () => {
   const { sockets, behaviour } = holding();
   return within(behaviour, 2, async ({ server, begin }) => {
     const first = begin();
@@ -157,7 +161,7 @@ test('a connection that fails takes one waiting call with it while there are oth
   });
 });
 
-test('a connection that fails takes all waiting calls with it when there is no other', () =>
+test('a failed connection attempt fails all waiting calls if no other is open', () =>
   within(answer, 2, async ({ server, begin }) => {
     server.refuse();
     const [first, ...others] = [begin(), begin(), begin(), begin()];
@@ -165,13 +169,13 @@ test('a connection that fails takes all waiting calls with it when there is no o
     for (const { call } of others) assert.ok(call.isOver && !call.sent);
   }));
 
-test('a connection that is not made in time has failed', () =>
+test('a connection attempt times out', () =>
   within(
     () => {},
     1,
     async ({ clock, server, begin, openCount }) => {
       const { call, over } = begin();
-      // The other side has accepted, and says nothing about TLS.
+      // The server has accepted the connection, but does not start TLS.
       await openCount(1);
       clock.pass(CONNECT_MS - 1);
       assert.not(call.isOver);
@@ -184,7 +188,7 @@ test('a connection that is not made in time has failed', () =>
     true,
   ));
 
-test('close while a connection opens', () =>
+test('close while a connection is opening', () =>
   within(answer, 2, async ({ clock, connections, server, begin }) => {
     const calls = [begin(), begin(), begin()];
     connections.close();
@@ -193,7 +197,7 @@ test('close while a connection opens', () =>
     assert.equal(server.received, []);
   }));
 
-test('close hangs up on what is in flight, drops what waits, and takes nothing more', () =>
+test('close cuts off calls in flight, drops waiting ones, and refuses new ones', () =>
   within(
     () => {},
     1,
@@ -216,12 +220,12 @@ test('close hangs up on what is in flight, drops what waits, and takes nothing m
     },
   ));
 
-test('close by whoever has just been answered', () => {
+test('close from the callback of an answered call', () => {
   const { sockets, behaviour } = holding();
   return within(behaviour, 1, async ({ clock, connections, server, begin, openCount }) => {
     const { over } = begin(TIMEOUT_MS, () => connections.close());
     await received(server, 1);
-    // Nobody sweeps any more, since nobody is idle.
+    // There is no sweep any more, since no connection is idle.
     clock.pass(IDLE_MS);
     sockets[0]?.write(httpResponse(200));
     const { status, cut } = await over;
@@ -231,7 +235,7 @@ test('close by whoever has just been answered', () => {
   });
 });
 
-test('close by whoever is told of it', () =>
+test('close from the callback of a closed call', () =>
   within(answer, 1, async ({ connections, begin }) => {
     let toldCount = 0;
     const tell = (): void => {
@@ -244,7 +248,7 @@ test('close by whoever is told of it', () =>
     assert.is(toldCount, 2);
   }));
 
-test('a deadline costs what was sent its connection, and what waits nothing', () => {
+test('the deadline of a sent call closes its connection, that of a waiting call does not', () => {
   const { sockets, behaviour } = holding();
   return within(behaviour, 1, async ({ clock, server, begin }) => {
     const sent = begin(500);
@@ -266,7 +270,7 @@ test('a deadline costs what was sent its connection, and what waits nothing', ()
   });
 });
 
-test('a connection on which unasked bytes come is dropped', () => {
+test('closes a connection that receives unexpected bytes', () => {
   const { sockets, behaviour } = holding();
   return within(behaviour, 1, async ({ server, begin, openCount }) => {
     for (const unasked of ['\r\n', httpResponse(200)]) {
@@ -282,7 +286,7 @@ test('a connection on which unasked bytes come is dropped', () => {
   });
 });
 
-test('a connection on which more came than the answer is dropped, and the answer counts', () =>
+test('closes a connection with extra bytes after the answer, and the answer counts', () =>
   within(
     (socket) => socket.write(`${httpResponse(200)}x`),
     1,
@@ -294,7 +298,7 @@ test('a connection on which more came than the answer is dropped, and the answer
     },
   ));
 
-test('a server that half-closes: the answer is what came before', async () => {
+test('a server half-closes: the answer is what came before', async () => {
   for (const [text, status, body, cut] of [
     ['HTTP/1.1 200 OK\r\n\r\nup to the end', 200, 'up to the end', ''],
     [httpResponse(200, 'whole'), 200, 'whole', ''],
@@ -310,7 +314,7 @@ test('a server that half-closes: the answer is what came before', async () => {
   }
 });
 
-test('a response in two writes, cut anywhere', () => {
+test('reads a response in two writes, cut anywhere', () => {
   const text = httpResponse(503, 'a body', ['Retry-After: 7']);
   const { sockets, behaviour } = holding();
   return within(behaviour, 1, async ({ server, begin }) => {

@@ -4,7 +4,7 @@ import { Call } from '../../src/processor/call.ts';
 import { Deadlines } from '../../src/processor/deadlines.ts';
 import { ManualClock } from '../manual-clock.ts';
 
-/** `expired`: names of calls, and when, counted from the beginning. */
+/** `expired`: names of calls, and when they expired, from the start of the test. */
 function setUp() {
   const clock = new ManualClock();
   const startMs = clock.nowMs();
@@ -30,7 +30,7 @@ function setUp() {
   return world;
 }
 
-test('each expires when its own time is over', () => {
+test('each call expires at its own deadline', () => {
   const { clock, expired, watch } = setUp();
   watch('long', 100);
   watch('short', 30);
@@ -44,7 +44,7 @@ test('each expires when its own time is over', () => {
   assert.is(clock.pending, 0);
 });
 
-test('one timer for each length, however many wait', () => {
+test('one timer per timeout, however many calls wait', () => {
   const { clock, expired, watch } = setUp();
   for (let number = 0; number < 10; number++) {
     for (const timeoutMs of [100, 200, 300]) watch(String(number), timeoutMs);
@@ -58,7 +58,7 @@ test('one timer for each length, however many wait', () => {
   assert.is(expired.length, 30);
 });
 
-test('what is over in time does not expire, and leaves no timer behind when it was the last', () => {
+test('a call that is over in time does not expire, and the last one leaves no timer behind', () => {
   const { clock, expired, deadlines, watch } = setUp();
   const first = watch('first', 100);
   clock.pass(10);
@@ -78,7 +78,7 @@ test('what is over in time does not expire, and leaves no timer behind when it w
   assert.equal(expired, ['second 110', 'fourth 220']);
 });
 
-test('to forget what was never watched changes nothing for the others', () => {
+test('forgetting an unknown call does not affect others', () => {
   const { clock, expired, deadlines, watch } = setUp();
   watch('a', 100);
   deadlines.forget(new Call('', 100, 0, () => {}));
@@ -88,7 +88,7 @@ test('to forget what was never watched changes nothing for the others', () => {
   assert.equal(expired, ['a 100']);
 });
 
-test('whoever begins when another expires has a deadline, too, and no second timer', () => {
+test('a call that begins when another expires gets a deadline without a second timer', () => {
   const world = setUp();
   const { clock, expired, watch } = world;
   world.onExpired = (name) => name.length < 3 && watch(`${name}+`, 100);
@@ -110,7 +110,7 @@ test('nothing expires after close', () => {
   assert.equal(expired, []);
 });
 
-test('nothing expires after close, though it comes when another does', () => {
+test('nothing expires after close, even if added when another call expires', () => {
   const world = setUp();
   const { clock, expired, deadlines, watch } = world;
   world.onExpired = () => deadlines.close();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
-/** A request as it came over the wire. */
+/** A request as received. */
 export interface Received {
   readonly method: string;
   readonly path: string;
@@ -9,10 +9,10 @@ export interface Received {
   readonly body: string;
 }
 
-/** Does to the connection whatever the test is about. `turn` counts the requests of the server, from 0. */
+/** Answers a request as the test requires. `turn` counts the requests of the server, from 0. */
 export type Behaviour = (socket: Socket, request: Received, turn: number) => void;
 
-/** A processor below HTTP: it reads whole requests, and the test writes the bytes of the answer, or none. */
+/** A processor below HTTP: it reads complete requests, and the test writes the bytes of the answer, if any. */
 export class FaultyServer {
   readonly received: Received[] = [];
   readonly #server: Server;
@@ -53,7 +53,7 @@ export class FaultyServer {
     return this.#sockets.size;
   }
 
-  /** New connections are refused from now on; those that there are stay. */
+  /** Refuses new connections, and keeps the open ones. */
   refuse(): void {
     this.#server.close();
   }
@@ -71,7 +71,7 @@ export function httpResponse(status: number, body = '', headers: readonly string
   return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** A test's client sends one request at a time on a connection, so what is left over needs no keeping. */
+/** Clients send one request at a time per connection, so leftover bytes need not be kept. */
 function parseRequest(text: string): Received | null {
   const headEnd = text.indexOf('\r\n\r\n');
   if (headEnd < 0) return null;

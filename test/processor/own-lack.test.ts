@@ -7,19 +7,19 @@ function failure(code: string, syscall = 'connect'): NodeJS.ErrnoException {
   return Object.assign(new Error(code), { code, syscall });
 }
 
-test('what this machine has run out of, and what is the fault of the other side or the way there', () => {
+test('tells local shortages from faults of the processor or the network', () => {
   for (const code of ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAGAIN'])
     assert.ok(isOwnLack(failure(code), false), code);
   for (const code of ['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ETIMEDOUT', 'CERT_HAS_EXPIRED'])
     assert.not.ok(isOwnLack(failure(code), true), code);
 });
 
-test('no local address: ports have run out where there were connections, otherwise it cannot be reached from here', () => {
+test('EADDRNOTAVAIL: out of ports if a connection worked before, otherwise unreachable', () => {
   assert.ok(isOwnLack(failure('EADDRNOTAVAIL'), true));
   assert.not.ok(isOwnLack(failure('EADDRNOTAVAIL'), false));
 });
 
-test('a name that is not found while descriptors are there is not ours', () => {
+test('an unknown name is no local shortage while descriptors are available', () => {
   assert.not.ok(isOwnLack(failure('ENOTFOUND', 'getaddrinfo'), true));
   assert.not.ok(isOwnLack(failure('EAI_AGAIN', 'getaddrinfo'), true));
 });

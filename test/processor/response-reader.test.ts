@@ -12,11 +12,11 @@ interface Response {
   readonly retryAfter: string;
   readonly body: string;
   readonly keepsAlive: boolean;
-  /** Its end was that of the connection. */
+  /** It ended with the connection. */
   readonly byEnd: boolean;
 }
 
-/** `left`: bytes behind it that are not its own. */
+/** `left`: bytes after the response. */
 type Reading =
   | (Response & { readonly kind: 'done'; readonly left: number })
   | { readonly kind: 'problem'; readonly problem: string; readonly status: number }
@@ -36,7 +36,7 @@ function bytesOf(text: string): Buffer {
   return Buffer.from(text, 'latin1');
 }
 
-/** What the reader makes of one response whose connection ends behind it. The pieces come one after another. */
+/** Reads one response, in pieces, and then the end of the connection. */
 function read(pieces: readonly Buffer[], reader = new ResponseReader(LIMITS)): Reading {
   const sink = new KeepingSink();
   reader.begin(sink);
@@ -53,7 +53,7 @@ function read(pieces: readonly Buffer[], reader = new ResponseReader(LIMITS)): R
   return { kind: 'done', status, retryAfter, body, keepsAlive, byEnd, left };
 }
 
-/** Read whole, byte by byte, and cut at every place: the same each time. */
+/** Reads it whole, byte by byte, and cut at every position: the result must be the same. */
 function readEveryWay(text: string): Reading {
   const bytes = bytesOf(text);
   const whole = read([bytes]);
@@ -73,7 +73,7 @@ function head(...lines: readonly string[]): string {
 const OK = 'HTTP/1.1 200 OK';
 const CHUNKED = 'Transfer-Encoding: chunked';
 
-// What is a response.
+// Valid responses.
 
 const RESPONSES: readonly (readonly [what: string, text: string, response: Partial<Response>])[] = [
   ['fixed length', `${head(OK, 'Content-Length: 5')}hello`, { body: 'hello' }],
@@ -164,13 +164,13 @@ for (const [what, text, response] of RESPONSES) {
   });
 }
 
-test('a response that lacks its last byte is not done', () => {
+test('a response without its last byte is not complete', () => {
   for (const [what, text, { byEnd }] of RESPONSES) {
     if (byEnd !== true) assert.is(read([bytesOf(text.slice(0, -1))]).kind, 'short', what);
   }
 });
 
-test('several on one connection, wherever they are cut', () => {
+test('reads several responses on one connection, cut anywhere', () => {
   const one = `${head(OK, 'Content-Length: 2')}on`;
   const two = `${head('HTTP/1.1 429 Wait', CHUNKED, 'Retry-After: 3')}1\r\nx\r\n0\r\n\r\n`;
   const three = head('HTTP/1.1 204 No Content');
@@ -200,7 +200,7 @@ test('several on one connection, wherever they are cut', () => {
   }
 });
 
-test('it reads between start and end, and nothing when it is done', () => {
+test('reads only from start to end, and stops at the end of the response', () => {
   const bytes = bytesOf(`\r${head(OK, 'Content-Length: 1')}x${OK}`);
   const reader = new ResponseReader(LIMITS);
   assert.is(reader.read(bytes, 1, bytes.length), 1, 'nobody has begun');
@@ -209,15 +209,15 @@ test('it reads between start and end, and nothing when it is done', () => {
   assert.is(reader.read(bytes, 1, 4), 4);
   assert.is(reader.read(bytes, 4, bytes.length), bytes.length - OK.length);
   assert.is(sink.body, 'x');
-  assert.not(reader.finish(), 'it had an end of its own');
-  // What lies before the beginning of a read is not its own.
+  assert.not(reader.finish(), 'it did not end with the connection');
+  // The byte before `start` does not belong to it.
   reader.begin(sink);
   reader.read(bytesOf(`${OK}\r\n`), 0, OK.length + 2);
   reader.read(bytesOf('\r\n'), 1, 2);
-  assert.is(reader.problem, 'a line without its end');
+  assert.is(reader.problem, 'a line does not end in CRLF');
 });
 
-// What is none.
+// Invalid responses.
 
 const PROBLEMS: readonly (readonly [what: string, text: string])[] = [
   ['garbage', 'moo moo moo\r\n\r\n'],
@@ -276,7 +276,7 @@ const PROBLEMS: readonly (readonly [what: string, text: string])[] = [
   ['chunked twice', `${head(OK, CHUNKED, CHUNKED)}0\r\n\r\n`],
   ['no coding', `${head(OK, 'Transfer-Encoding:')}0\r\n\r\n`],
   ['almost chunked', `${head(OK, 'Transfer-Encoding: \xa0chunked')}0\r\n\r\n`],
-  ['a chunk of no size', `${head(OK, CHUNKED)}\r\n`],
+  ['a chunk without a size', `${head(OK, CHUNKED)}\r\n`],
   ['a chunk of no digits', `${head(OK, CHUNKED)}g\r\n`],
   ['a chunk with a sign', `${head(OK, CHUNKED)}-1\r\nx\r\n0\r\n\r\n`],
   ['a chunk of 0x1', `${head(OK, CHUNKED)}0x1\r\nx\r\n0\r\n\r\n`],
@@ -286,7 +286,7 @@ const PROBLEMS: readonly (readonly [what: string, text: string])[] = [
   ['a size beyond all', `${head(OK, CHUNKED)}100000000\r\nx`],
   ['a size behind a bare LF', `${head(OK, CHUNKED)}1\nx\r\n0\r\n\r\n`],
   ['bare CR in an extension', `${head(OK, CHUNKED)}1;a\rb\r\nx\r\n0\r\n\r\n`],
-  ['a chunk longer than it says', `${head(OK, CHUNKED)}1\r\nxy\r\n0\r\n\r\n`],
+  ['a chunk longer than its size', `${head(OK, CHUNKED)}1\r\nxy\r\n0\r\n\r\n`],
   ['a chunk shorter than it says', `${head(OK, CHUNKED)}2\r\nx\r\n0\r\n\r\n`],
   ['a chunk that ends in a bare LF', `${head(OK, CHUNKED)}1\r\nx\n0\r\n\r\n`],
   ['a chunk that ends in its own CR', `${head(OK, CHUNKED)}1\r\n\r\n0\r\n\r\n`],
@@ -298,12 +298,12 @@ for (const [what, text] of PROBLEMS) {
   test(`no response: ${what}`, () => assert.is(readEveryWay(text).kind, 'problem'));
 }
 
-test('a head up to the limit, and over it, however it comes', () => {
+test('headers up to the limit, and beyond it, however they arrive', () => {
   const around = head(OK, 'X: ', 'Content-Length: 0').length;
   const ofBytes = (bytes: number): string =>
     head(OK, `X: ${'x'.repeat(bytes - around)}`, 'Content-Length: 0');
   assert.is(readEveryWay(ofBytes(LIMITS.headBytes)).kind, 'done');
-  const over = { kind: 'problem', problem: 'the head is over the limit', status: 0 };
+  const over = { kind: 'problem', problem: 'the headers exceed the limit', status: 0 };
   assert.equal(readEveryWay(ofBytes(LIMITS.headBytes + 1)), over);
   assert.equal(readEveryWay(`${OK}\r\n${'x'.repeat(LIMITS.headBytes)}`), over, 'a line without an end');
   const hint = head('HTTP/1.1 103 Early Hints', 'Link: <x>');
@@ -312,7 +312,7 @@ test('a head up to the limit, and over it, however it comes', () => {
   assert.equal(readEveryWay(chunks), { ...over, status: 200 }, 'more around the chunks than in them');
 });
 
-test('a body up to the limit, and over it, however it comes', () => {
+test('a body up to the limit, and beyond it, however it arrives', () => {
   const kinds: readonly ((body: string) => string)[] = [
     (body) => head(OK, `Content-Length: ${body.length}`) + body,
     (body) => head(OK) + body,
@@ -326,12 +326,12 @@ test('a body up to the limit, and over it, however it comes', () => {
     const most = 'x'.repeat(LIMITS.bodyBytes);
     const whole = readEveryWay(kind(most));
     assert.is(whole.kind === 'done' && whole.body, most);
-    const over = { kind: 'problem', problem: 'the body is over the limit', status: 200 };
+    const over = { kind: 'problem', problem: 'the body exceeds the limit', status: 200 };
     assert.equal(readEveryWay(kind(`${most}x`)), over);
   }
 });
 
-test('a header of many spaces costs one look at each', () => {
+test('scans each space of a header with many spaces only once', () => {
   const reader = new ResponseReader({ headBytes: 4_000_000, bodyBytes: 1 });
   const spaces = ' '.repeat(1_000_000);
   const lines = [`Connection:${spaces}a${spaces}b${spaces}`, `Connection:${spaces}\x01`];
@@ -460,7 +460,7 @@ class Writer {
   }
 }
 
-test('thousands of responses made at random, cut at random', () => {
+test('reads thousands of random responses, cut at random', () => {
   const writer = new Writer(new Random(1));
   for (let index = 0; index < 5000; index++) {
     const { text, truth } = writer.response();
@@ -469,7 +469,7 @@ test('thousands of responses made at random, cut at random', () => {
   }
 });
 
-// Beside another reader.
+// Compared with another reader.
 
 interface Heard {
   readonly status: number;
@@ -498,14 +498,14 @@ function readByNode(bytes: Buffer): Promise<Heard | string> {
   });
 }
 
-/** Another each day, so that what is tried grows; `FUZZ_SEED` repeats one. */
+/** Changes every day; `FUZZ_SEED` repeats a run. */
 const FUZZ_SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Date.now() / 86_400_000));
 const ODD_BYTES = [0, 9, 10, 13, 32, 44, 48, 49, 58, 59];
 
 const REFUSED_BY_NODE =
   /^(Invalid (character in chunk (size|extensions)|header value char)|Duplicate Content-Length$)/;
 
-/** One small fault, of those that servers and networks make. */
+/** A small fault, such as servers and networks cause. */
 function mutated(bytes: Buffer, random: Random): Buffer {
   const at = random.int(0, bytes.length - 1);
   const byte = Buffer.of(random.pick([random.int(0, 255), ...ODD_BYTES]));
@@ -527,7 +527,7 @@ function mutated(bytes: Buffer, random: Random): Buffer {
   }
 }
 
-test(`with one small fault (FUZZ_SEED=${FUZZ_SEED}): what is read to its end is the same to Node's reader`, async () => {
+test(`with one small fault (FUZZ_SEED=${FUZZ_SEED}): complete responses are the same to Node's parser`, async () => {
   const random = new Random(FUZZ_SEED);
   const writer = new Writer(random);
   let doneCount = 0;

@@ -19,7 +19,7 @@ function response(status: number, body = '', rest: Partial<Response> = {}): Resp
 const heldBody = (members: Record<string, unknown>): string =>
   JSON.stringify({ correlationId: ID, amount: 19.9, requestedAt: '2025-07-15T12:34:56.789Z', ...members });
 
-test('what was not sent is refused, whatever else is known', () => {
+test('an unsent call is refused, whatever else is known', () => {
   const cut = 'ECONNREFUSED connect';
   assert.equal(readPayOutcome(response(0, '', { sent: false, cut }), NOW_MS), {
     kind: 'refused',
@@ -28,7 +28,7 @@ test('what was not sent is refused, whatever else is known', () => {
   });
 });
 
-test('what was not sent because this machine lacks something says nothing of the processor', () => {
+test('an unsent call is exhausted if this machine lacks something', () => {
   assert.equal(
     readPayOutcome(response(0, '', { sent: false, cut: 'EMFILE connect', isOwnLack: true }), NOW_MS),
     {
@@ -48,7 +48,7 @@ test('every status has one meaning', () => {
   assert.is(readPayOutcome(response(999), NOW_MS).kind, 'unknown');
 });
 
-test('Retry-After in seconds or until a date; what is unreadable is as if it were not there', () => {
+test('reads Retry-After in seconds or as a date, and ignores invalid ones', () => {
   const cases: readonly (readonly [header: string, retryAfterMs: number | null])[] = [
     ['0', 0],
     ['7', 7000],
@@ -77,7 +77,7 @@ test('a reason is one line of at most 200 characters', () => {
   assert.is(reason.length, 200);
 });
 
-test('find reads stamps of any precision, with a zone or in UTC', () => {
+test('find reads timestamps of any precision, with a zone or in UTC', () => {
   const baseMs = Date.UTC(2025, 6, 15, 12, 34, 56);
   const cases: readonly (readonly [requestedAt: string, offsetMs: number])[] = [
     ['2025-07-15T12:34:56Z', 0],
@@ -110,7 +110,7 @@ test('find reads back what pay writes, to the cent and the millisecond', () => {
   );
 });
 
-test('find says absent only of a whole 404, and unknown of whatever is not clear', () => {
+test('find reports absent only for a complete 404, and unknown for anything ambiguous', () => {
   assert.equal(readLookUpOutcome(response(404), ID), { kind: 'absent' });
   const unclear: readonly Response[] = [
     response(404, '', { cut: 'closed' }),
@@ -136,7 +136,7 @@ test('find says absent only of a whole 404, and unknown of whatever is not clear
   for (const one of unclear) assert.is(readLookUpOutcome(one, ID).kind, 'unknown', one.text());
 });
 
-test('health reports, is limited, or is unknown', () => {
+test('health is reported, limited or unknown', () => {
   const report = (body: unknown, rest?: Partial<Response>) =>
     readHealth(response(200, JSON.stringify(body), rest));
   assert.equal(report({ failing: false, minResponseTime: 100 }), {

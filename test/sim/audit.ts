@@ -20,12 +20,12 @@ export interface Broken {
   readonly correlationId: string | null;
 }
 
-/** Calls to `GET /payments/service-health` are at least so far apart. */
+/** The minimum time between two calls to `GET /payments/service-health`. */
 const HEALTH_BUDGET_MS = 5000;
 
 /**
- * Sees what nobody in the deployment sees, and says when a promise is broken: at once where that can be known at
- * once, the rest in `balance`, when all is quiet.
+ * Sees the whole deployment and reports broken promises: immediately where possible, the rest in `balance`, once the
+ * deployment is idle.
  */
 export class Audit {
   readonly #timeline: Timeline;
@@ -72,26 +72,26 @@ export class Audit {
     this.#broken ??= { promise, correlationId };
   }
 
-  // At once.
+  // Checked immediately.
 
   posted({ correlationId, amountCents }: Post): void {
     setOf(this.#amountsPosted, correlationId).add(amountCents);
   }
 
-  /** An instance has the post; the function it returns is to be called with the answer. */
+  /** An instance has received a post. Call the returned function with the answer. */
   offered({ correlationId }: Post, to: { readonly alive: boolean }): () => void {
     const offer = { correlationId, to };
     this.#unanswered.add(offer);
     return () => this.#unanswered.delete(offer);
   }
 
-  /** `knownCents`: what the life of the instance that answers has accepted under this id before. */
+  /** `knownCents`: the amount that this run of the answering instance has accepted under the id before. */
   accepted({ correlationId, amountCents }: Post, knownCents: number | undefined, everywhere: boolean): void {
     if (knownCents !== undefined && knownCents !== amountCents)
-      this.broken('two amounts of one id accepted by one instance', correlationId);
+      this.broken('one instance accepted two amounts of one id', correlationId);
     const accepted = setOf(this.#amountsAccepted, correlationId);
     accepted.add(amountCents);
-    if (everywhere && accepted.size > 1) this.broken('two amounts of one id accepted', correlationId);
+    if (everywhere && accepted.size > 1) this.broken('two amounts of one id were accepted', correlationId);
   }
 
   healthCall(processor: number): void {
@@ -100,10 +100,10 @@ export class Audit {
     this.#healthCalledAtMs[processor] = nowMs;
     this.tell('audit', `health call to processor ${processor}`);
     if (nowMs - lastMs < HEALTH_BUDGET_MS)
-      this.broken(`health of processor ${processor} asked twice within ${nowMs - lastMs} ms`, null);
+      this.broken(`two health calls to processor ${processor} within ${nowMs - lastMs} ms`, null);
   }
 
-  /** Nothing is sent but what the ledger knows of, with the stamp that the ledger has. */
+  /** Every call must match a claim in the ledger, including its timestamp. */
   sent(processor: number, { correlationId, amountCents, requestedAtMs }: Dispatch): void {
     const entry = this.#store.entries.get(correlationId);
     const isClaimed =
@@ -111,17 +111,17 @@ export class Audit {
       entry.processor === nameOf(processor) &&
       entry.requestedAtMs === requestedAtMs &&
       entry.amountCents === amountCents;
-    if (!isClaimed) this.broken('sent otherwise than claimed', correlationId);
+    if (!isClaimed) this.broken('a call does not match its claim', correlationId);
   }
 
-  /** Looks at what a processor has inserted since the last look. */
+  /** Checks the charges of a processor since the last check. */
   lookAt(processor: number): void {
     for (const row of this.#newRows(processor)) {
       const { correlationId, amountCents } = row;
       this.tell(`processor ${processor}`, `charged ${correlationId} ${amountCents} at ${row.requestedAtMs}`);
       if (this.#charges.has(correlationId)) this.broken('charged twice', correlationId);
       if (!this.#amountsPosted.get(correlationId)?.has(amountCents))
-        this.broken('charged what nobody posted', correlationId);
+        this.broken('charged a payment that was not posted', correlationId);
       this.#charges.set(correlationId, { processor, amountCents, requestedAtMs: row.requestedAtMs });
     }
   }
@@ -166,7 +166,8 @@ export class Audit {
     if (charge === undefined) this.broken('settled without a charge', correlationId);
     else if (charge.processor !== processor) this.broken('settled at another processor', correlationId);
     else if (charge.amountCents !== amountCents) this.broken('settled with another amount', correlationId);
-    else if (charge.requestedAtMs !== requestedAtMs) this.broken('settled with another stamp', correlationId);
+    else if (charge.requestedAtMs !== requestedAtMs)
+      this.broken('settled with another timestamp', correlationId);
   }
 
   isOwnedBy(entry: LedgerEntry, owner: number): boolean {
@@ -174,9 +175,9 @@ export class Audit {
     return now?.owner === owner && (now.status === 'accepted' || now.status === 'dispatched');
   }
 
-  // In the end.
+  // Checked at the end.
 
-  /** Whether everything that was accepted has come to its end. */
+  /** Whether every accepted payment is finished. */
   get isQuiet(): boolean {
     for (const { status } of this.#store.entries.values()) {
       if (status === 'accepted' || status === 'dispatched') return false;
@@ -187,16 +188,17 @@ export class Audit {
     return true;
   }
 
-  /** The full books, when all is quiet, or should be. */
+  /** The full comparison, when the deployment is idle or should be. */
   balance(random: Random): void {
     for (const [correlationId, amounts] of this.#amountsAccepted)
       this.#balanceAccepted(correlationId, amounts);
     for (const [correlationId, charge] of this.#charges) {
       const entry = this.#store.entries.get(correlationId);
-      if (entry === undefined) this.broken('charged, and not in the ledger', correlationId);
-      else if (entry.status !== 'settled') this.broken(`charged, and ${entry.status}`, correlationId);
+      if (entry === undefined) this.broken('charged but not in the ledger', correlationId);
+      else if (entry.status !== 'settled')
+        this.broken(`charged but ${entry.status} in the ledger`, correlationId);
       else if (entry.amountCents !== charge.amountCents)
-        this.broken('charged another amount than the ledger has', correlationId);
+        this.broken('charged an amount that differs from the ledger', correlationId);
     }
     for (const { correlationId, to } of this.#unanswered) {
       if (to.alive) this.broken('a post was never answered', correlationId);
@@ -213,15 +215,15 @@ export class Audit {
   #balanceAccepted(correlationId: string, amounts: ReadonlySet<number>): void {
     const entry = this.#store.entries.get(correlationId);
     if (entry === undefined) {
-      this.broken('accepted, and lost', correlationId);
+      this.broken('accepted but lost', correlationId);
       return;
     }
     if (entry.status !== 'settled' && entry.status !== 'rejected')
-      this.broken(`accepted, and ${entry.status} for ever`, correlationId);
+      this.broken(`accepted but ${entry.status} forever`, correlationId);
     if (entry.status === 'settled' && !this.#charges.has(correlationId))
-      this.broken('settled, and never charged', correlationId);
+      this.broken('settled but never charged', correlationId);
     if (amounts.size > 1 && entry.conflictingAmountCents === null)
-      this.broken('another amount was accepted, and is not told', correlationId);
+      this.broken('another amount was accepted but is not reported', correlationId);
   }
 
   #balanceWindow(fromMs: number, toMs: number): void {
@@ -231,7 +233,7 @@ export class Audit {
       const charged = [...this.#charges.values()].filter((row) => row.processor === processor && isIn(row));
       const booked = this.#store.charges.filter((row) => row.processor === nameOf(processor) && isIn(row));
       if (charged.length !== booked.length || centsOf(charged) !== centsOf(booked))
-        this.broken(`books of processor ${processor} differ in [${fromMs}, ${toMs}]`, null);
+        this.broken(`the ledger and processor ${processor} differ in [${fromMs}, ${toMs}]`, null);
     }
   }
 }

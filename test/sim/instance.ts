@@ -30,7 +30,7 @@ import type { Weather } from './weather.ts';
 export interface InstanceParts {
   readonly index: number;
   readonly plan: Plan;
-  /** Of its journal. */
+  /** The path of its journal. */
   readonly directory: string;
   readonly timeline: Timeline;
   readonly weather: Weather;
@@ -40,14 +40,14 @@ export interface InstanceParts {
   readonly random: Random;
 }
 
-/** Between the death of a thread and its replacement, as in `src/pool/pool.ts`. */
+/** Time between the death of a thread and its replacement, as in `src/pool/pool.ts`. */
 const REPLACE_AFTER_MS = 100;
 const RECLAIM_EVERY_MS = 1000;
 const STOP_TIMEOUT_MS = 10_000;
 
 /**
- * One instance of the gateway, through all its lives: the wiring of the composition roots, with the world handed in.
- * What is real in it: everything but sockets, processes, the disk below the journal and the network.
+ * An instance of the gateway, over all its restarts: wired like the composition roots, with a simulated environment.
+ * Everything is real except sockets, processes, the journal's disk and the network.
  */
 export class Instance {
   readonly #parts: InstanceParts;
@@ -64,12 +64,12 @@ export class Instance {
     return this.#parts.plan.skewsMs[this.#parts.index] ?? 0;
   }
 
-  /** The life that runs now, or null. */
+  /** The current run of the process, or null. */
   get life(): Life | null {
     return this.#life?.scope.alive ? this.#life : null;
   }
 
-  /** No record that is not done, and no more than the file that is open. */
+  /** All records are done, and only the open file is left. */
   get isJournalEmpty(): boolean {
     return this.life?.isJournalEmpty === true && journalFileCount(this.#parts.directory) <= 1;
   }
@@ -78,7 +78,7 @@ export class Instance {
     this.#wall.offsetMs += byMs;
   }
 
-  /** The clock is as wrong as it always is. */
+  /** Resets the wall clock to its constant error. */
   setClock(): void {
     this.#wall.offsetMs = this.#skewMs;
   }
@@ -88,7 +88,7 @@ export class Instance {
     const { index, timeline, audit, random, directory } = this.#parts;
     mkdirSync(directory, { recursive: true });
     this.#lives++;
-    audit.tell(`instance ${index}`, `starts its life ${this.#lives}`);
+    audit.tell(`instance ${index}`, `starts (run ${this.#lives})`);
     const scope = new Scope(timeline, this.#wall);
     this.#life = new Life(this.#parts, scope, random.fork(`life ${this.#lives}`));
   }
@@ -97,7 +97,7 @@ export class Instance {
     this.#life?.scope.kill();
   }
 
-  /** The disk as its last life has left it. */
+  /** Leaves the disk as the last run and the fault left it. */
   spoilDisk(disk: 'kept' | 'unsynced lost' | 'lost'): void {
     const { directory } = this.#parts;
     if (disk === 'lost') rmSync(directory, { recursive: true, force: true });
@@ -105,11 +105,11 @@ export class Instance {
   }
 }
 
-/** What an instance is from a start to its end. */
+/** An instance from one start to its end. */
 export class Life {
   readonly scope: Scope;
   readonly files: SimFiles;
-  /** What this life has answered 202 to. */
+  /** The payments that this run has answered 202. */
   readonly accepted = new Map<string, number>();
   readonly #parts: InstanceParts;
   readonly #random: Random;
@@ -183,7 +183,7 @@ export class Life {
     this.#reclaimLater();
   }
 
-  /** Refuses when the instance is stopping; `answer` gets nothing when it dies before. */
+  /** Refuses if the instance is stopping. `answer` is never called if the instance dies first. */
   post(id: Buffer, amountCents: number, answer: (verdict: Verdict | 'stopping') => void): void {
     if (this.#sharedState.stopping) answer('stopping');
     else this.#acceptor.accept(id, amountCents, null, answer);
@@ -208,7 +208,7 @@ export class Life {
     this.scope.after(REPLACE_AFTER_MS, () => this.#startThread(index, thread.life + 1));
   }
 
-  /** As on SIGTERM: drains for a while, then ends. */
+  /** As after SIGTERM: drains, then ends. */
   async stop(): Promise<void> {
     if (this.#sharedState.stopping) return;
     this.#sharedState.stop();
@@ -339,7 +339,7 @@ interface Thread {
   readonly done: Promise<void>;
 }
 
-/** The ring, whose sleepers sleep on promises: waiting on shared memory takes real time. */
+/** The ring, with sleepers that wait for promises, because waiting on shared memory takes real time. */
 class SimRing extends Ring {
   #sleepers: { readonly scope: Scope; readonly wake: () => void }[] = [];
 
@@ -347,7 +347,7 @@ class SimRing extends Ring {
     super(Ring.allocate(capacity));
   }
 
-  /** The ring of one thread: it sleeps as long as that thread lives. */
+  /** The ring as one thread sees it; its sleep ends with the thread. */
   seenBy(scope: Scope): Pick<Ring, 'pop' | 'sleep'> {
     return {
       pop: (slot) => this.pop(slot),
@@ -391,7 +391,7 @@ function dispatcherPolicy({ sizes }: Plan): DispatcherPolicy {
   };
 }
 
-/** What is logged as an error must never happen, whatever happens. */
+/** An error in the log breaks a promise. */
 function logOf(audit: Audit, who: string): Log {
   const tell = (fields: object, message: string) => audit.tell(who, `${message} ${JSON.stringify(fields)}`);
   return {

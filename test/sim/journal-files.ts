@@ -29,7 +29,7 @@ interface OpenFile {
   syncedLength: number;
 }
 
-/** A journal's files, on a disk that fills up, tears the last write of a process that is killed, and loses power. */
+/** A journal's files on a disk that fills up, loses power, and tears the last write of a killed process. */
 export class SimFiles implements JournalFiles {
   readonly #parts: SimFilesParts;
   readonly #files = new Map<number, OpenFile>();
@@ -38,7 +38,7 @@ export class SimFiles implements JournalFiles {
 
   constructor(parts: SimFilesParts) {
     this.#parts = parts;
-    // The kernel closes what a dead process had open.
+    // The kernel closes the files of a dead process.
     parts.scope.onKilled(() => {
       for (const file of this.#files.keys()) closeSync(file);
       this.#files.clear();
@@ -100,7 +100,7 @@ export class SimFiles implements JournalFiles {
     });
   }
 
-  /** What a power cut leaves: of what was never synced, any part, spoiled or not. Files not known here were. */
+  /** A power cut: any part of the unsynced bytes remains, damaged or not. Files unknown here were synced. */
   losePower(directory: string): void {
     const { random } = this.#parts;
     for (const name of readdirSync(directory)) {
@@ -114,13 +114,13 @@ export class SimFiles implements JournalFiles {
       const size = statSync(path).size;
       if (size === entry.syncedLength) continue;
       const kept = random.int(entry.syncedLength, size);
-      // The length may reach the disk without the bytes.
+      // The file's length may reach the disk without its bytes.
       if (random.chance(0.3)) truncateSync(path, kept);
       else this.#tear(path, Buffer.alloc(size - kept), size - kept, kept);
     }
   }
 
-  /** What kill -9 leaves of the write that it cut. */
+  /** kill -9: leaves a part of the write that it interrupted. */
   #tear(path: string, bytes: Uint8Array, length: number, position: number): void {
     const file = openSync(path, 'r+');
     writeSync(file, bytes, 0, length, position);

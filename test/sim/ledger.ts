@@ -33,18 +33,18 @@ export interface SimLedgerParts {
   readonly audit: Audit;
 }
 
-/** How long a caller waits for a ledger that says nothing. */
+/** How long a caller waits for a ledger that does not reply. */
 const SILENCE_MS = 2000;
 
 /**
- * A thread's connection to the books, with all that a network can do to it. A call that is answered `unavailable`
- * has been done before the answer or is never done: a connection that was given up brings nothing later.
+ * A thread's connection to the ledger, over an unreliable network. A call answered `unavailable` took effect before the
+ * answer or never will: an abandoned connection delivers nothing later.
  */
 export class SimLedger implements Ledger {
   readonly #parts: SimLedgerParts;
   readonly #requests: Channel;
   readonly #replies: Channel;
-  /** Take-overs whose answers were lost, by the former owner: they come again, as the ledgers promise. */
+  /** Takeovers whose reply was lost, by former owner: a repetition returns the same entries, as the ledgers promise. */
   readonly #lostTakeOvers = new Map<number, { record: OwnerRecord; entries: LedgerEntry[] }>();
 
   constructor(parts: SimLedgerParts) {

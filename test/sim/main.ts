@@ -11,7 +11,7 @@ const SEEDS = 1000;
 const MUTANT_SEEDS = 3000;
 const PROGRESS_EVERY_MS = 10_000;
 
-/** `dinossauro sim`. The exit code. */
+/** `dinossauro sim`. Resolves to the exit code. */
 export default async function sim({ mutants, only, seed, seeds, from, skew }: SimValues): Promise<number> {
   let isWell: boolean;
   if (mutants) isWell = await runMutants(only ?? '', seeds ?? MUTANT_SEEDS);
@@ -61,7 +61,7 @@ async function replay(plan: Plan): Promise<boolean> {
   return true;
 }
 
-/** The smallest plan that breaks the same promise, and what happens in it. */
+/** Prints the smallest plan that breaks the same promise, and its history. */
 async function explain(outcome: Outcome): Promise<void> {
   console.log(`shrinking seed ${outcome.plan.seed} ...`);
   const plan = await shrink(outcome);
@@ -70,20 +70,20 @@ async function explain(outcome: Outcome): Promise<void> {
   console.log(`seed ${plan.seed} breaks a promise: ${broken?.promise} ${broken?.correlationId ?? ''}`);
 }
 
-/** The history of a plan: of one payment, when it is about one. */
+/** Prints the history of a plan, limited to one payment if the broken promise is about one. */
 async function tell(plan: Plan, correlationId: string | null): Promise<void> {
   const history: string[] = [];
   await runPlan(plan, history);
   const { posts, troubles, ...shape } = plan;
   console.log(JSON.stringify(shape, null, 1));
-  console.log(`${posts.length} posts, ${troubles.length} troubles; time in seconds:`);
+  console.log(`${posts.length} posts, ${troubles.length} faults; time in seconds:`);
   const isOfOther = /\b[0-9a-f]{8}-[0-9a-f]{4}-/;
   for (const line of history) {
     if (correlationId === null || line.includes(correlationId) || !isOfOther.test(line)) console.log(line);
   }
 }
 
-/** Those whose names contain `only`. */
+/** The mutants whose names contain `only`. */
 async function runMutants(only: string, seedCount: number): Promise<boolean> {
   const mutants = MUTANTS.filter(({ name }) => name.includes(only));
   let missed = 0;
@@ -91,7 +91,7 @@ async function runMutants(only: string, seedCount: number): Promise<boolean> {
     const report = await runMutant(mutant, seedCount);
     const isCaught = report !== null && report.broken !== null;
     if (!isCaught) missed++;
-    const how = report === null ? 'no end in time' : `seed ${report.seed}: ${firstLine(report)}`;
+    const how = report === null ? 'timed out' : `seed ${report.seed}: ${firstLine(report)}`;
     console.log(
       `${isCaught ? 'caught' : 'MISSED'}  ${mutant.name}  (${isCaught ? how : `${seedCount} seeds`})`,
     );

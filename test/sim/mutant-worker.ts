@@ -10,13 +10,13 @@ export interface MutantTask {
   readonly seedCount: number;
 }
 
-/** `seed` 0: every seed kept every promise. */
+/** `seed` 0: no seed broke a promise. */
 export interface MutantReport {
   readonly seed: number;
   readonly broken: Broken | null;
 }
 
-// The gateway is loaded with the bug in it; nothing of it may have been loaded before.
+// The gateway is loaded with the bug, so none of its files may have been loaded before.
 const { mutant, seedCount }: MutantTask = workerData;
 const url = new URL(`../../src/${mutant.file}`, import.meta.url).href;
 let isIn = false;
@@ -25,14 +25,14 @@ registerHooks({
     const loaded = nextLoad(loadedUrl, context);
     if (loadedUrl !== url) return loaded;
     const parts = String(loaded.source).split(mutant.from);
-    assert.equal(parts.length, 2, `${mutant.file} has this once: ${mutant.from}`);
+    assert.equal(parts.length, 2, `expected exactly once in ${mutant.file}: ${mutant.from}`);
     isIn = true;
     return { ...loaded, source: parts.join(mutant.to) };
   },
 });
 const { planOf } = await import('./plan.ts');
 const { runPlan } = await import('./world.ts');
-assert.ok(isIn, `${mutant.file} is part of the simulation`);
+assert.ok(isIn, `the simulation does not load ${mutant.file}`);
 
 let report: MutantReport = { seed: 0, broken: null };
 const seeds = [...KEPT_SEEDS, ...Array.from({ length: seedCount }, (_, index) => index + 1)];

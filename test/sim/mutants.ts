@@ -1,46 +1,46 @@
-/** A bug put into the gateway on purpose, by one replacement in one file of `src/`. */
+/** A deliberate bug: one replacement in one file of `src/`. */
 export interface Mutant {
   readonly name: string;
   readonly file: string;
-  /** Stands in the file exactly once. */
+  /** Occurs in the file exactly once. */
   readonly from: string;
   readonly to: string;
 }
 
-/** The simulator has to tell each of these from the real gateway. */
+/** The simulator has to detect each of these. */
 export const MUTANTS: readonly Mutant[] = [
   {
-    name: 'drop the pin of a payment of unknown outcome',
+    name: 'forget that an unknown outcome is in doubt',
     file: 'pool/delivery.ts',
     from: 'const state = isOutcomeOpen ? { ...before, inDoubtUntilMs: before.callMayRunUntilMs } : before;',
     to: 'const state = before;',
   },
   {
-    name: 'drop the pin when the processor does not say what it holds',
+    name: 'end the doubt when a look-up is not answered',
     file: 'pool/delivery.ts',
     from: "case 'unknown':\n      return inDoubt(state);\n    case 'absent'",
     to: "case 'unknown':\n      return backingOff(state, 0);\n    case 'absent'",
   },
   {
-    name: 'believe a 404 that is older than the doubt',
+    name: 'believe a 404 from before the hold time',
     file: 'pool/dispatcher.ts',
     from: "this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, repeat });",
     to: "this.#apply(delivery, { kind: 'looked-up', found, askedAtMs: clock.monotonicMs(), repeat });",
   },
   {
-    name: 'drop the pin when a later call is refused',
+    name: 'end the doubt when a later call is refused',
     file: 'pool/delivery.ts',
     from: 'return mayBeCommittedEarlier\n        ? inDoubt(state, answer.retryAfterMs ?? 0)\n        : backingOff',
     to: 'return backingOff',
   },
   {
-    name: 'set aside as invalid what an earlier call may still commit',
+    name: 'reject a payment that an earlier call may still commit',
     file: 'pool/delivery.ts',
     from: 'return mayBeCommittedEarlier\n        ? inDoubt(state)\n        : settling',
     to: 'return settling',
   },
   {
-    name: 'claim the copy of what was taken over',
+    name: 'claim a repeated post of a payment taken over',
     file: 'pool/dispatcher.ts',
     from: 'if (known?.state.isClaimed === true) continue;',
     to: 'if (known !== undefined) continue;',
@@ -52,61 +52,61 @@ export const MUTANTS: readonly Mutant[] = [
     to: "to(state, { phase: 'calling', ...repeat, requestedAtMs: state.requestedAtMs + 1 }, [CALL])",
   },
   {
-    name: 'free a pinned payment before the hold time',
+    name: 'end the doubt before the hold time',
     file: 'pool/dispatcher.ts',
     from: 'calledAtMs + this.#parts.policy.inDoubtHoldMs',
     to: 'calledAtMs + 100',
   },
   {
-    name: 'record the moment of the answer instead of the stamp',
+    name: 'settle with the time of the answer instead of requestedAt',
     file: 'pool/dispatcher.ts',
     from: 'settlement: { correlationId, processor: delivery.state.processor, ...outcome },',
     to: 'settlement: { correlationId, processor: delivery.state.processor, ...outcome, requestedAtMs: this.#parts.clock.nowMs() },',
   },
   {
-    name: 'send what was taken over as if it were new',
+    name: 'send a payment taken over as if it were new',
     file: 'pool/dispatcher.ts',
     from: "if (entry.status === 'dispatched') this.#resume(delivery, entry);\n      // One that was only reserved may be claimed by any owner, and be taken over once more, dispatched.\n      else this.#queue",
     to: 'this.#queue',
   },
   {
-    name: 'send without waiting for a claim that the ledger did not answer',
+    name: 'send although the ledger did not reply to the claim',
     file: 'pool/dispatcher.ts',
     from: "for (const delivery of claims.reverse()) this.#apply(delivery, { kind: 'claim-lost' });",
     to: "for (const delivery of claims) this.#apply(delivery, { kind: 'claim-replied', reply: 'claimed', call: this.#callTimes() });",
   },
   {
-    name: 'let the journal forget a payment before it is claimed',
+    name: 'release a journal record before the claim',
     file: 'pool/dispatcher.ts',
     from: 'const delivery = this.#deliveryOf(payment, payment.journalRef, payment.trace);',
     to: 'const delivery = this.#deliveryOf(payment, payment.journalRef, payment.trace);\n      this.#parts.source.release(payment.journalRef);',
   },
   {
-    name: 'let the journal forget what is pushed a second time',
+    name: 'release a journal record that is pushed a second time',
     file: 'pool/dispatcher.ts',
     from: 'if (known?.journalRef !== payment.journalRef) this',
     to: 'this',
   },
   {
-    name: 'let settlements wait that the ledger could not take',
+    name: 'do not retry settlements that the ledger could not take',
     file: 'pool/dispatcher.ts',
     from: 'if (this.#settlements.length > 0) this.wake();',
     to: '',
   },
   {
-    name: 'stay deaf after room has been made by a lost lease',
+    name: 'do not wake after a lost lease has made room',
     file: 'pool/dispatcher.ts',
     from: 'if (this.#deliveries.size < countBefore) this.wake();',
     to: '',
   },
   {
-    name: 'let go twice of what is settled while the lease is lost',
+    name: 'fail on a settlement reply after the lease was lost',
     file: 'pool/delivery.ts',
     from: "case 'timer':\n    case 'settled':\n    case 'dropped':",
     to: "case 'timer':\n    case 'dropped':",
   },
   {
-    name: 'send trials beyond the limit of calls',
+    name: 'send probes beyond the call limit',
     file: 'pool/dispatcher.ts',
     from: 'this.#calls.isFull(processor) ||',
     to: '',
@@ -118,13 +118,13 @@ export const MUTANTS: readonly Mutant[] = [
     to: "  return { kind: 'refused', reason, retryAfterMs: null };\n}",
   },
   {
-    name: 'treat 500 as refused without asking',
+    name: 'treat 500 as refused without a look-up',
     file: 'processor/response.ts',
     from: "return { kind: 'failed', reason };",
     to: "return { kind: 'refused', reason, retryAfterMs: null };",
   },
   {
-    name: 'treat an answer that broke off as 404',
+    name: 'treat a truncated answer as 404',
     file: 'processor/response.ts',
     from: "if (response.cut === '' && response.status === 404)",
     to: 'if (response.status === 404 || response.status === 0)',
@@ -136,31 +136,31 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'for (let attempt = 1; attempt === 1; attempt++) {',
   },
   {
-    name: 'choose the claims of a turn before a take-over that is under way has ended',
+    name: 'route a turn before a running takeover has ended',
     file: 'pool/dispatcher.ts',
     from: 'await this.#exclusively(() => this.#commit(this.#route()));',
     to: 'const claims = this.#route();\n      await this.#exclusively(() => this.#commit(claims));',
   },
   {
-    name: 'take what is in the journal for accepted where more is promised',
+    name: 'treat journaled payments as accepted under a stronger durability',
     file: 'journal/recovery.ts',
     from: 'if (journalAccepts) idempotencyCache',
     to: 'idempotencyCache',
   },
   {
-    name: 'hold what was only reserved as if it were claimed',
+    name: 'treat a reserved payment as claimed',
     file: 'pool/dispatcher.ts',
     from: 'else this.#queue.pushFront(delivery);',
     to: 'else {\n        delivery.move({ state: { ...delivery.state, isClaimed: true }, effects: [] });\n        this.#queue.pushFront(delivery);\n      }',
   },
   {
-    name: 'forget a repetition together with what it repeats',
+    name: 'forget a repetition when the original is refused',
     file: 'http/payment-acceptor.ts',
     from: 'pending.repeats && this.#isConflict(pending)',
     to: 'false',
   },
   {
-    name: 'stay the owner of what may have been reserved unseen',
+    name: 'keep an owner number after a lost reservation reply',
     file: 'http/payment-acceptor.ts',
     from: 'void lease.abandon(owner);',
     to: '',
@@ -172,13 +172,13 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'return entries.length;',
   },
   {
-    name: 'trust a lease that has run out',
+    name: 'trust an expired lease',
     file: 'ledger/lease.ts',
     from: 'return this.#parts.clock.monotonicMs() < this.#goodUntilMs;',
     to: 'return this.#goodUntilMs > 0;',
   },
   {
-    name: 'count a settlement twice when its commit is repeated',
+    name: 'count a settlement twice if its commit is repeated',
     file: 'ledger/memory/ledger.ts',
     from: "return isSame ? 'recorded' : 'fenced';",
     to: "if (isSame && status === 'settled') this.#store.charges.push({ processor, amountCents, requestedAtMs });\n      return isSame ? 'recorded' : 'fenced';",
@@ -196,25 +196,25 @@ export const MUTANTS: readonly Mutant[] = [
     to: '',
   },
   {
-    name: 'do not tell of another amount',
+    name: 'do not record a conflicting amount',
     file: 'ledger/memory/ledger.ts',
     from: 'entry.conflictingAmountCents ??= claim.amountCents;',
     to: '',
   },
   {
-    name: 'let another amount pass at the same instance',
+    name: 'accept another amount at the same instance',
     file: 'shared-memory/idempotency-cache.ts',
     from: "if (!equal) return 'conflict';",
     to: '',
   },
   {
-    name: 'acknowledge before the journal',
+    name: 'answer 202 before the journal write',
     file: 'http/payment-acceptor.ts',
     from: 'journalRef < 0 ? NO_SEGMENT : journal.write()',
     to: "(queueMicrotask(() => journal.write()), { kind: 'ok' as const })",
   },
   {
-    name: 'acknowledge before the disk has it',
+    name: 'answer 202 before the sync',
     file: 'http/payment-acceptor.ts',
     from: 'const synced = await journal.sync();',
     to: "const synced = { kind: 'ok' };",
@@ -238,13 +238,13 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'true',
   },
   {
-    name: 'remove the journal before it is done',
+    name: 'remove a journal file before its records are done',
     file: 'shared-memory/segment-table.ts',
     from: 'if (bits !== expected) return false;',
     to: '',
   },
   {
-    name: 'measure by the wall clock how long a payment has waited',
+    name: 'measure the age of a payment by the wall clock',
     file: 'pool/dispatcher.ts',
     from: 'const ageMs = clock.monotonicMs() - delivery.acceptedAtMonotonicMs;',
     to: 'const ageMs = Math.max(0, clock.nowMs() - delivery.payment.acceptedAtMs);',
@@ -262,7 +262,7 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'last?.sinceMs ?? nowMs',
   },
   {
-    name: 'follow a prober that may still be asking',
+    name: 'make a health call while another may be running',
     file: 'pool/health.ts',
     from: 'this.#probeLater(processor, healthIntervalMs + healthTimeoutMs);',
     to: 'this.#probeLater(processor, TRY_AGAIN_MS);',
@@ -274,13 +274,13 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'if (false) {',
   },
   {
-    name: 'probe health out of turn',
+    name: 'make a health call out of turn',
     file: 'pool/health.ts',
     from: '!reply.value.isTaken || isLate',
     to: 'isLate',
   },
   {
-    name: 'probe health in a turn that is over',
+    name: 'make a health call in an expired turn',
     file: 'pool/health.ts',
     from: '!reply.value.isTaken || isLate',
     to: '!reply.value.isTaken',

@@ -1,6 +1,6 @@
 import { Random } from './random.ts';
 
-/** Everything that a run does to the gateway, decided beforehand: what is taken out of it leaves the rest as it is. */
+/** Everything that a run does to the gateway, decided in advance. Removing a part does not change the rest. */
 export interface Plan {
   readonly seed: number;
   readonly instanceCount: number;
@@ -10,17 +10,17 @@ export interface Plan {
   readonly sizes: Sizes;
   readonly posts: readonly Post[];
   readonly troubles: readonly Trouble[];
-  /** The moment from which all is well again. */
+  /** When all faults have ended. */
   readonly calmAtMs: number;
-  /** By how much the wall clock of each instance is wrong, all the time. */
+  /** The constant error of each instance's wall clock. */
   readonly skewsMs: readonly number[];
-  /** From then on wall clocks are no more wrong than their skew; else they stay as the jumps have left them. */
+  /** When wall clocks return to their skew; otherwise they stay as the jumps left them. */
   readonly clocksAreSet: boolean;
-  /** The cheapest processor fails for good, although all else is well again. */
+  /** The cheapest processor never recovers. */
   readonly cheapestIsLost: boolean;
 }
 
-/** Limits, small enough to be reached. */
+/** Limits small enough to be reached. */
 export interface Sizes {
   readonly ringCapacity: number;
   readonly recordsPerSegment: number;
@@ -41,7 +41,7 @@ export interface Post {
   readonly correlationId: string;
   readonly amountCents: number;
   readonly instance: number;
-  /** How often the client posts it again, at the next instance, while it has no 2xx, 4xx. */
+  /** How often the client posts it again, to the next instance, until it gets 2xx or 4xx. */
   readonly retries: number;
 }
 
@@ -50,13 +50,13 @@ interface Spell {
   readonly forMs: number;
 }
 
-/** `instance` null: all of them. */
+/** `instance` is null for all instances. */
 export type Trouble = Spell &
   (
     | {
         readonly kind: 'kill';
         readonly instance: number;
-        /** It dies at its so many-th act from `atMs` on, or in its so many-th write to the journal. */
+        /** It dies at this many touches, or in this many journal writes, after `atMs`. */
         readonly acts: number;
         readonly inWrite: boolean;
         readonly disk: 'kept' | 'unsynced lost' | 'lost';
@@ -93,17 +93,17 @@ export type ProcessorTrouble =
   | 'garbage'
   | 'half-response';
 
-/** How long at most a request may be under way or at work in a processor, after its caller wrote it. */
+/** The longest time that a request may run on the network and in a processor after its caller sent it. */
 export const CALL_LIFE_MS = 6000;
 
 const SPAN_MS = 30_000;
-/** When there is a storm, everything happens within so long, and most of it to one processor. */
+/** In a storm, all faults happen within this time, most of them to one processor. */
 const STORM_MS = 5000;
 
-/** How far the wall clock of a machine jumps, forward or back: NTP, a resumed laptop, a dead battery. */
+/** How far wall clocks jump, forward or back: NTP, a resumed laptop, a dead battery. */
 const JUMPS_MS = [500, 6000, 60_000, 3_600_000, 365 * 24 * 3_600_000] as const;
 
-/** `skewMs` is how far the wall clocks are apart. */
+/** `skewMs` is the largest difference between wall clocks. */
 export function planOf(seed: number, skewMs = 0): Plan {
   const random = new Random(seed);
   const instanceCount = random.pick([1, 2, 2, 2, 3]);
@@ -126,7 +126,7 @@ export function planOf(seed: number, skewMs = 0): Plan {
   return { seed, ...shape, posts, troubles, calmAtMs, skewsMs, clocksAreSet, cheapestIsLost };
 }
 
-/** Wall clocks jump in every run, each by itself or all of them at once. */
+/** Wall clocks jump in every run, each separately or all together. */
 function jumpsOf(random: Random, instanceCount: number, stormAtMs: number | null): Trouble[] {
   return Array.from({ length: random.int(1, 6) }, (): Trouble => {
     const atMs = stormAtMs === null ? random.int(0, SPAN_MS) : stormAtMs + random.int(0, STORM_MS);
@@ -136,7 +136,7 @@ function jumpsOf(random: Random, instanceCount: number, stormAtMs: number | null
   });
 }
 
-/** One clock is right, another one ahead by all of it, and the rest in between. */
+/** One clock is right, one is ahead by `skewMs`, and the rest lie in between. */
 function skewsOf(random: Random, instanceCount: number, skewMs: number): number[] {
   const right = random.int(0, instanceCount - 1);
   const ahead = (right + random.int(1, Math.max(1, instanceCount - 1))) % instanceCount;
@@ -168,7 +168,7 @@ function sizesOf(random: Random): Sizes {
 function postsOf(random: Random, instanceCount: number, stormAtMs: number | null): Post[] {
   const posts: Post[] = [];
   const count = random.int(5, 40);
-  // All at once, or all the time.
+  // All at once, or spread over the run.
   const spanMs = stormAtMs === null ? random.pick([50, 5000, SPAN_MS]) : random.pick([50, STORM_MS]);
   const fromMs = stormAtMs ?? random.int(0, SPAN_MS - spanMs);
   const repeats = random.pick([0, 0.1, 0.5]);
@@ -202,7 +202,7 @@ const KINDS = [
   'disk',
 ] as const;
 
-/** A few kinds of trouble and many of each shows more than a little of everything. */
+/** Many faults of a few kinds find more than a few of every kind. */
 function troublesOf(random: Random, shape: Shape, stormAtMs: number | null): Trouble[] {
   const isStorm = stormAtMs !== null;
   const kinds = KINDS.filter((kind) => random.chance(isStorm && kind === 'processor' ? 1 : 0.45));

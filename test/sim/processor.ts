@@ -21,13 +21,13 @@ import type { Scope } from './scope.ts';
 import type { Timeline } from './timeline.ts';
 import type { Weather } from './weather.ts';
 
-/** Longest time on the way to a processor, of the delay that is injected there, and of a fault that hangs. */
+/** The longest network delay, injected delay and hang. */
 const LATE_MS = 1000;
 const SLOW_MS = 1500;
 const HANG_MS = 3500;
 assert.ok(LATE_MS + SLOW_MS + HANG_MS <= CALL_LIFE_MS);
 
-/** A processor by the official rules, and the troubles that are put upon it. */
+/** A processor with the official behaviour and injected faults. */
 export class SimProcessor {
   readonly model: SimulatedProcessor;
   readonly #troubles = new Map<object, ProcessorTrouble>();
@@ -87,7 +87,7 @@ export interface ProcessorLinkParts {
 
 type Arrive = (respond: (reply: Reply) => void) => void;
 
-/** A thread's way to one processor. Requests and answers are late, or lost, or both. */
+/** A thread's link to one processor. Requests and answers may be late or lost. */
 export class ProcessorLink implements Processor {
   readonly #parts: ProcessorLinkParts;
   #callCount = 0;

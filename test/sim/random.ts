@@ -1,6 +1,6 @@
 /**
- * Numbers that look random and are the same for the same seed: mulberry32 (Tommy Ettinger). Forks are independent of
- * how much has been drawn, so a change in one part of a run leaves what the other parts draw as it was.
+ * A seeded pseudo-random generator: mulberry32 (Tommy Ettinger). A fork does not depend on how many numbers were drawn,
+ * so a change in one part of a run does not affect the other parts.
  */
 export class Random {
   readonly #seed: number;
@@ -24,10 +24,10 @@ export class Random {
     return (mixed ^ (mixed >>> 14)) >>> 0;
   }
 
-  /** From 0 up to 1. */
+  /** In [0, 1). */
   readonly next = (): number => this.u32() / 2 ** 32;
 
-  /** Whole, both bounds included. */
+  /** An integer, both bounds inclusive. */
   int(low: number, high: number): number {
     return low + Math.floor(this.next() * (high - low + 1));
   }

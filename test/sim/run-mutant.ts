@@ -5,7 +5,7 @@ import type { Mutant } from './mutants.ts';
 
 const MUTANT_TIMEOUT_MS = 600_000;
 
-/** Looks for a seed in which the gateway with this bug breaks a promise. Null: the run came to no end in time. */
+/** Searches for a seed that breaks a promise with this bug. Null if the run did not finish in time. */
 export async function runMutant(mutant: Mutant, seedCount: number): Promise<MutantReport | null> {
   const task: MutantTask = { mutant, seedCount };
   const worker = new Worker(new URL('./mutant-worker.ts', import.meta.url), { workerData: task });

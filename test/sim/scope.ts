@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/core/clock.ts';
 import type { Timeline } from './timeline.ts';
 
-/** The wall clock of a machine: where the epoch lies, and by how much it is wrong. */
+/** The wall clock of a machine: its epoch and its error. */
 export interface WallClock {
   offsetMs: number;
 }
@@ -9,9 +9,9 @@ export interface WallClock {
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 
 /**
- * Something that runs code and can be killed or stopped: an instance, or a thread of it. What it does to the world
- * begins with `touch`; what happens to it comes through `deliver` or `after`. Killed, it does nothing any more,
- * although the code in it may still run to the end of its step: nobody can see it.
+ * Something that runs code and can be killed or suspended: an instance or one of its threads. It calls `touch` before
+ * each visible action; everything that happens to it comes through `deliver` or `after`. Once killed, its code may still
+ * run to the end of the current step, but has no visible effect.
  */
 export class Scope implements Clock {
   readonly #timeline: Timeline;
@@ -20,12 +20,12 @@ export class Scope implements Clock {
   readonly #onKilled: (() => void)[] = [];
   #alive = true;
   #stopped = false;
-  /** What has fallen due while it was stopped. */
+  /** Events that became due while it was suspended. */
   #backlog: (() => void)[] = [];
-  /** Touches until it dies; infinite as a rule. */
+  /** Touches until it dies; usually infinite. */
   #touchesLeft = Number.POSITIVE_INFINITY;
   #onlyInWrites = false;
-  /** Touches until it is stopped. */
+  /** Touches until it is suspended. */
   #touchesToStop = Number.POSITIVE_INFINITY;
 
   constructor(timeline: Timeline, wall: WallClock, parent: Scope | null = null) {
@@ -34,7 +34,7 @@ export class Scope implements Clock {
     this.#parent = parent;
   }
 
-  /** A thread of this process: it can die alone, and stops and dies with it. */
+  /** A thread of this process: it can die alone, and is suspended and killed together with the process. */
   child(): Scope {
     return new Scope(this.#timeline, this.#wall, this);
   }
@@ -47,7 +47,7 @@ export class Scope implements Clock {
     return EPOCH_MS + this.#timeline.nowMs + this.#wall.offsetMs;
   }
 
-  /** Not from zero: a moment of 0 means none in places. */
+  /** Does not start at 0, because 0 means 'none' in places. */
   monotonicMs(): number {
     return 1_000_000 + this.#timeline.nowMs;
   }
@@ -60,7 +60,7 @@ export class Scope implements Clock {
     return this.#timeline.after(Math.max(1, delayMs), () => this.deliver(run));
   }
 
-  /** Runs it now, or when it is no longer stopped, or never. */
+  /** Runs `work` now, after the suspension, or, if this is dead, never. */
   deliver(run: () => void): void {
     if (!this.alive) return;
     const root = this.#parent ?? this;
@@ -68,7 +68,7 @@ export class Scope implements Clock {
     else run();
   }
 
-  /** To be asked before each act that the world can see: whether it is still alive to do it. */
+  /** To be called before each visible action. Returns whether this is still alive to perform it. */
   touch(inWrite = false): boolean {
     const root = this.#parent ?? this;
     if ((inWrite || !root.#onlyInWrites) && root.#touchesLeft-- <= 0) root.kill();
@@ -76,13 +76,13 @@ export class Scope implements Clock {
     return this.alive;
   }
 
-  /** Dies in the middle of some step to come: when it has touched the world so many more times. */
+  /** Dies after this many more touches, possibly in the middle of a step. */
   killAfter(touches: number, onlyInWrites: boolean): void {
     this.#touchesLeft = touches;
     this.#onlyInWrites = onlyInWrites;
   }
 
-  /** Is stopped just after it has touched the world so many more times. */
+  /** Is suspended right after this many more touches. */
   stopAfter(touches: number): void {
     this.#touchesToStop = touches;
   }
@@ -103,7 +103,7 @@ export class Scope implements Clock {
     this.#stopped = true;
   }
 
-  /** SIGCONT: all that has fallen due meanwhile happens at once, in its order. */
+  /** SIGCONT: everything that became due meanwhile happens at once, in order. */
   go(): void {
     this.#stopped = false;
     this.#touchesToStop = Number.POSITIVE_INFINITY;
@@ -122,7 +122,7 @@ export class Scope implements Clock {
   }
 }
 
-/** Bytes on a connection: they arrive later, in the order in which they were sent. */
+/** A connection: messages arrive later, in the order they were sent. */
 export class Channel {
   readonly #timeline: Timeline;
   readonly #underway: (() => void)[] = [];

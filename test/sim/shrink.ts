@@ -4,7 +4,7 @@ import { runPlan } from './world.ts';
 
 const RUN_LIMIT = 400;
 
-/** Takes out of a plan whatever the promise is broken without: what remains is what it takes. */
+/** Removes from a plan everything that is not needed to break the promise. */
 export async function shrink(first: Outcome): Promise<Plan> {
   const promise = kindOf(first);
   let plan = first.plan;
@@ -28,7 +28,7 @@ export async function shrink(first: Outcome): Promise<Plan> {
   return plan;
 }
 
-/** The promise without its figures, which change with the plan. */
+/** The broken promise without its numbers, which change with the plan. */
 function kindOf({ broken }: Outcome): string | undefined {
   return broken?.promise.split('\n')[0]?.replaceAll(/[\d.]+/g, '#');
 }

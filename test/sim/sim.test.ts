@@ -10,24 +10,24 @@ import { type Outcome, runPlan } from './world.ts';
 const FRESH_SEEDS = 300;
 const SKEWED_SEEDS = 60;
 
-/** A failure says how to look at it. */
+/** The message of a failure says how to reproduce it. */
 function check({ plan, broken }: Outcome): void {
   assert.is(broken, null, `npm run sim -- --seed ${plan.seed}: ${broken?.promise}`);
 }
 
-test('seeds that once broke a promise', async () => {
+test('seeds that once broke a promise keep it', async () => {
   for (const seed of KEPT_SEEDS) check(await runPlan(planOf(seed)));
 });
 
-test('some hundred seeds keep every promise', async () => {
+test('random seeds keep every promise', async () => {
   for (let seed = 1; seed <= FRESH_SEEDS; seed++) check(await runPlan(planOf(seed)));
 });
 
-test('clocks an hour apart, all the time: every promise is kept', async () => {
+test('every promise is kept with clocks an hour apart', async () => {
   for (let seed = 1; seed <= SKEWED_SEEDS; seed++) check(await runPlan(planOf(seed, 3_600_000)));
 });
 
-test('the same seed is the same history', async () => {
+test('the same seed gives the same history', async () => {
   for (const seed of [3, 16, 144]) {
     const [once, again]: string[][] = [[], []];
     await runPlan(planOf(seed), once);
@@ -37,14 +37,14 @@ test('the same seed is the same history', async () => {
   }
 });
 
-test('each mutant has its place in the gateway', () => {
+test('each mutant matches exactly one place in the gateway', () => {
   for (const { name, file, from } of MUTANTS) {
     const source = readFileSync(new URL(`../../src/${file}`, import.meta.url), 'utf8');
     assert.is(source.split(from).length, 2, name);
   }
 });
 
-/** The sample of today: all of them come up within two weeks. `npm run sim -- --mutants` tries every one. */
+/** Today's sample; every mutant is due within two weeks. `npm run sim -- --mutants` tries all of them. */
 const SAMPLE = 3;
 const today = Math.floor(Date.now() / 86_400_000);
 for (let index = 0; index < SAMPLE; index++) {

@@ -3,18 +3,18 @@ import type { Random } from './random.ts';
 
 interface Event {
   readonly atMs: number;
-  /** Orders what falls due in the same millisecond; random, since nothing else would order it either. */
+  /** Orders events of the same millisecond; random, because their real order is not defined either. */
   readonly tie: number;
   run: (() => void) | null;
 }
 
 /**
- * Virtual time: whole milliseconds that pass only when there is nothing left to do in the present one. An event runs
- * together with every microtask that it causes, before the next one begins.
+ * Virtual time, in whole milliseconds. It advances only when nothing is left to do in the current one. Each event and all
+ * microtasks it causes run before the next event.
  */
 export class Timeline {
   readonly #random: Random;
-  /** A binary heap, the earliest first. */
+  /** A binary heap, earliest first. */
   readonly #heap: Event[] = [];
   #nowMs = 0;
   #eventCount = 0;
@@ -31,9 +31,9 @@ export class Timeline {
     return this.#eventCount;
   }
 
-  /** Runs `run` once, `delayMs` from now. The function it returns cancels that. */
+  /** Runs `run` once, `delayMs` from now. Returns a function that cancels it. */
   after(delayMs: number, run: () => void): () => void {
-    assert.ok(delayMs >= 0, 'nothing happens in the past');
+    assert.ok(delayMs >= 0, 'delayMs must not be negative');
     const event: Event = { atMs: this.#nowMs + Math.ceil(delayMs), tie: this.#random.u32(), run };
     this.#push(event);
     return () => {
@@ -41,7 +41,7 @@ export class Timeline {
     };
   }
 
-  /** Runs the next events, each with all that follows from it at once. False: there are no more up to `endMs`. */
+  /** Runs the next events, each with its microtasks. Returns false if there are no more up to `endMs`. */
   async steps(count: number, endMs: number): Promise<boolean> {
     for (let left = count; left > 0; ) {
       const next = this.#heap[0];
@@ -91,7 +91,7 @@ function isBefore(one: Event, other: Event): boolean {
   return one.atMs < other.atMs || (one.atMs === other.atMs && one.tie < other.tie);
 }
 
-/** Node runs a tick that is set from a microtask only when no microtask is left. */
+/** Node runs a tick queued by a microtask only when no microtask is left. */
 function microtasksDone(): Promise<void> {
   return new Promise((resolve) => process.nextTick(resolve));
 }

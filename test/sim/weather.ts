@@ -2,7 +2,7 @@ import type { Trouble } from './plan.ts';
 
 type Of<K extends Trouble['kind']> = Extract<Trouble, { readonly kind: K }>;
 
-/** The troubles that last at the moment. */
+/** The faults in effect now. */
 export class Weather {
   readonly #active = new Set<Trouble>();
 

@@ -15,21 +15,21 @@ import { Weather } from './weather.ts';
 
 export interface Outcome {
   readonly plan: Plan;
-  /** Null: every promise was kept. */
+  /** Null if every promise was kept. */
   readonly broken: Broken | null;
   readonly eventCount: number;
   readonly chargeCount: number;
   readonly virtualMs: number;
 }
 
-/** After all is well again everything must have come to its end within so long. */
+/** How long after the last fault every payment must be finished. */
 const QUIET_WITHIN_MS = 180_000;
-/** Two health answers of every processor, and the time that a turn lasts whose taker died or got no answer. */
+/** Enough for two health answers of every processor, and for a turn whose taker died or got no answer. */
 const RECOVERED_WITHIN_MS = 25_000;
 const LOOK_EVERY_MS = 500;
 const STEPS_A_TURN = 50;
 
-/** Runs a plan. `history`, when there is one, gets a line for everything that happens. */
+/** Runs a plan. `history`, if given, gets a line for each thing that happens. */
 export async function runPlan(plan: Plan, history: string[] | null = null): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), 'dinossauro-sim-'));
   const world = new World(plan, directory, history);
@@ -43,7 +43,7 @@ export async function runPlan(plan: Plan, history: string[] | null = null): Prom
   }
 }
 
-/** A whole deployment: instances, ledger, processors, clients, and what goes wrong. */
+/** A whole deployment: instances, ledger, processors, clients and faults. */
 class World {
   readonly #plan: Plan;
   readonly #random: Random;
@@ -128,11 +128,12 @@ class World {
   #balance(): void {
     this.#audit.balance(this.#random.fork('balance'));
     for (const [index, instance] of this.#instances.entries()) {
-      if (!instance.isJournalEmpty) this.#audit.broken(`the journal of instance ${index} stays`, null);
+      if (!instance.isJournalEmpty)
+        this.#audit.broken(`the journal of instance ${index} is never emptied`, null);
     }
   }
 
-  /** Nothing is posted any more, and every processor is well: health answers alone must close every breaker. */
+  /** With no more posts and healthy processors, health answers alone must close every breaker. */
   async #rest(): Promise<void> {
     await this.#passUntil(this.#timeline.nowMs + RECOVERED_WITHIN_MS);
     for (const [index, instance] of this.#instances.entries()) {
@@ -143,7 +144,7 @@ class World {
 
   async #passUntil(untilMs: number): Promise<void> {
     try {
-      // Only between turns of the event loop does Node tell of promises that were rejected and left.
+      // Node reports unhandled rejections only between turns of the event loop.
       do {
         await new Promise((resolve) => setImmediate(resolve));
       } while (this.#audit.firstBroken === null && (await this.#timeline.steps(STEPS_A_TURN, untilMs)));
@@ -179,7 +180,7 @@ class World {
         }
         over(verdict);
       });
-      // The buffer was only lent.
+      // The buffer was only on loan.
       id.fill(0xee);
     });
   }
@@ -192,7 +193,7 @@ class World {
     this.#timeline.after(200, () => this.#post(again));
   }
 
-  // Troubles.
+  // Faults.
 
   #begin(trouble: Trouble): void {
     this.#audit.tell('trouble', JSON.stringify(trouble));

@@ -41,7 +41,7 @@ function reasonAgainst(path: string): string {
   return opened.kind === 'failed' ? opened.reason : '';
 }
 
-test('what was inserted is there again, in its order, and is still known', () =>
+test('inserted payments survive a reopening, in order, and are still known', () =>
   inDirectory((path) => {
     const rows = [row(2), row(1, 9_007_199_254_740_991, -62_135_596_800_000), row(3, -1, 8.64e15)];
     const before = open(path);
@@ -54,7 +54,7 @@ test('what was inserted is there again, in its order, and is still known', () =>
     assert.is(open(path).count, 4);
   }));
 
-test('more rows than one read takes are all read', () =>
+test('reads files larger than one chunk', () =>
   inDirectory((path) => {
     const count = 16_384 * 2 + 1;
     open(path);
@@ -78,7 +78,7 @@ test('a purge empties the file', () =>
     assert.equal(open(path).page(0, 10), [row(2)]);
   }));
 
-test('a line that was cut short, wherever, is overwritten by the next', () =>
+test('a truncated line is overwritten by the next one', () =>
   inDirectory((path) => {
     const books = open(path);
     books.insert(row(1));
@@ -93,12 +93,12 @@ test('a line that was cut short, wherever, is overwritten by the next', () =>
     }
   }));
 
-test('a file that holds anything else is refused, and stays as it is', () =>
+test('refuses a file with other contents, and leaves it unchanged', () =>
   inDirectory((path) => {
     open(path).insert(row(1));
     const line = readFileSync(path, 'latin1');
     const damaged: [what: string, bytes: string, at: RegExp][] = [
-      ['text', 'root:x:0:0:root:/root:/bin/bash\n', /damaged at line 1, or is a file of another kind/],
+      ['text', 'root:x:0:0:root:/root:/bin/bash\n', /line 1 is damaged, or the file is of another kind/],
       ['a few bytes', 'host', /line 1/],
       ['zeros', '\0'.repeat(4096), /line 1/],
       ['a hole', `${line}${'\0'.repeat(LINE_BYTES)}${line}`, /line 2/],
@@ -117,13 +117,13 @@ test('a file that holds anything else is refused, and stays as it is', () =>
     }
   }));
 
-test('what is no file is refused without waiting', () => {
+test('refuses anything but a regular file, without blocking', () => {
   assert.match(reasonAgainst(tmpdir()), /not a regular file/);
   assert.match(reasonAgainst('/dev/zero'), /not a regular file/);
   assert.match(reasonAgainst('/dev/null/books'), /EEXIST|ENOTDIR/);
 });
 
-test('a second writer is noticed, said once, and changes nothing', () =>
+test('notices a second writer, complains once, and changes nothing', () =>
   inDirectory((path) => {
     const complaints: string[] = [];
     const [one, other] = [open(path, complaints), open(path)];

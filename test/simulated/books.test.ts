@@ -7,7 +7,7 @@ function row(number: number, amountCents: number, requestedAtMs: number): Row {
   return { correlationId: String(number), amountCents, requestedAtMs };
 }
 
-test('holds an id once, and the first amount', () => {
+test('keeps an id once, with its first amount', () => {
   const books = new Books();
   assert.is(books.insert(row(1, 100, 5)), 'inserted');
   assert.is(books.insert(row(1, 999, 6)), 'known');
@@ -16,7 +16,7 @@ test('holds an id once, and the first amount', () => {
   assert.equal(books.sum(-Infinity, Infinity), { count: 1, amountCents: 100n });
 });
 
-test('lists in the order of the inserts, page by page', () => {
+test('lists payments in insertion order, page by page', () => {
   const books = new Books();
   for (let number = 0; number < 5; number++) books.insert(row(number, number, 9 - number));
   assert.equal(
@@ -38,7 +38,7 @@ test('forgets all', () => {
   assert.is(books.insert(row(1, 100, 5)), 'inserted');
 });
 
-test('sums every window as a plain scan does, also beyond what a double holds', () => {
+test('sums every window like a plain scan, even beyond the precision of a double', () => {
   const moment = fc.integer({ min: -3000, max: 3000 });
   const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
   void fc.assert(

@@ -8,7 +8,7 @@ function cents(literal: string): number | null {
   return decimal === null ? null : roundToCents(decimal);
 }
 
-test('rounds to cents, halves to the even neighbour', () => {
+test('rounds to cents, half to even', () => {
   const cases: [string, number][] = [
     ['19.90', 1990],
     ['0', 0],
@@ -27,13 +27,13 @@ test('rounds to cents, halves to the even neighbour', () => {
   for (const [literal, expected] of cases) assert.is(cents(literal), expected, literal);
 });
 
-test('has no cents for what is no decimal or too much', () => {
+test('returns no cents for invalid or too large decimals', () => {
   for (const literal of ['', '.5', '5.', '1e', '0x1', ' 1', '1,5', 'NaN', '1e100', '90071992547409.92']) {
     assert.is(cents(literal), null, literal);
   }
 });
 
-test('writes every decimal that it read with two places', () => {
+test('writes back every decimal with two places', () => {
   void fc.assert(
     fc.property(fc.maxSafeInteger(), (amountCents) => {
       const text = formatDecimal({ units: BigInt(amountCents), scale: 2 });

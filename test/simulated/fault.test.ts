@@ -20,7 +20,7 @@ test('reads a fault, with defaults', () => {
   assert.is(readFault({ kind: 'none' }), 'none');
 });
 
-test('refuses what is none', () => {
+test('refuses invalid faults', () => {
   const wrong = [
     {},
     { kind: 'toString' },
@@ -36,7 +36,7 @@ test('refuses what is none', () => {
   for (const body of wrong) assert.is(readFault(body), null, JSON.stringify(body));
 });
 
-test('strikes as often as it was told', () => {
+test('strikes as often as configured', () => {
   const faults = new Faults(Math.random);
   assert.is(faults.draw(), null);
   faults.set(fault({ kind: '400', count: 2 }));
@@ -46,7 +46,7 @@ test('strikes as often as it was told', () => {
   assert.equal(faults.list(), []);
 });
 
-test('strikes at its rate, then the next kind has its chance', () => {
+test('strikes at its rate, otherwise the next kind may', () => {
   const numbers = [0.2, 0.3, 0.9];
   const faults = new Faults(() => numbers.shift() ?? 0);
   faults.set(fault({ kind: '400', rate: 0.3 }));

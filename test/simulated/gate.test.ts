@@ -21,7 +21,7 @@ test('runs some, queues some in order, refuses the rest', () => {
   assert.equal(ran, [1, 2, 3, 4, 6]);
 });
 
-test('passes over a call that gave up, and makes room for another', () => {
+test('skips a call that gave up, and frees its place', () => {
   const gate = new Gate(1, 1);
   const ran: string[] = [];
   const waiting = () => ran.push('waiting');

@@ -13,7 +13,7 @@ const TOKEN = 'the-token-of-the-lab';
 const ORIGIN = 'http://127.0.0.1:9999';
 const SOON_MS = 5000;
 
-/** A gateway that only answers, and the control of one processor and of the load on that gateway. */
+/** The lab with one processor, and a gateway that only answers. */
 class World {
   readonly clock = new ManualClock();
   readonly processor: SimulatedProcessor;
@@ -48,7 +48,7 @@ class World {
     this.#lab = await serveLab({ processors, load: this.#load, token: TOKEN, origins: [ORIGIN] });
   }
 
-  /** The gateway is gone. */
+  /** Stops the gateway. */
   deafen(): void {
     this.#listener?.close();
     this.#app.close();
@@ -91,7 +91,7 @@ test.after.each(({ world }) => world.close());
 
 const WELL = { name: 'default', delayMs: 0, failing: false, dropping: false };
 
-test('a processor is broken, shown so, and healed', async ({ world }) => {
+test('breaks a processor, shows it, and repairs it', async ({ world }) => {
   assert.equal((await world.state()).processors, [WELL]);
   const broken = { delayMs: 1500, failing: true, dropping: true };
   const answer = await world.ask('PUT', '/processors/default', broken);
@@ -101,12 +101,12 @@ test('a processor is broken, shown so, and healed', async ({ world }) => {
   assert.equal((await world.state()).processors, [WELL]);
 });
 
-test('what is changed elsewhere is shown, too', async ({ world }) => {
+test('shows changes made elsewhere', async ({ world }) => {
   world.processor.configureDelay(77);
   assert.equal((await world.state()).processors, [{ ...WELL, delayMs: 77 }]);
 });
 
-test('nothing is changed by half, or beyond its bounds', async ({ world }) => {
+test('refuses incomplete changes, and values out of range', async ({ world }) => {
   const wrong = [
     ['/processors/other', { delayMs: 1, failing: true, dropping: true }],
     ['/processors/default', { delayMs: 10_001, failing: true, dropping: true }],
@@ -129,7 +129,7 @@ test('nothing is changed by half, or beyond its bounds', async ({ world }) => {
   assert.is((await world.ask('GET', '/nowhere', null)).status, 404);
 });
 
-test('only the pages of the gateway use it, and only with the token', async ({ world }) => {
+test('serves only pages of the gateway, and only with the token', async ({ world }) => {
   const change = { delayMs: 5, failing: true, dropping: false };
   const refused: readonly Record<string, string>[] = [
     { Authorization: '' },
@@ -157,7 +157,7 @@ test('only the pages of the gateway use it, and only with the token', async ({ w
   assert.is((await world.ask('PUT', '/processors/default', change, { Origin: ORIGIN })).status, 200);
 });
 
-test('load is sent at its rate, for its time', async ({ world }) => {
+test('sends load at the given rate for the given time', async ({ world }) => {
   await world.ask('PUT', '/load', { ratePerS: 50, seconds: 2 });
   assert.equal((await world.state()).load, { ratePerS: 50, remaining: 100, accepted: 0, refused: 0 });
   world.clock.pass(1000);
@@ -172,7 +172,7 @@ test('load is sent at its rate, for its time', async ({ world }) => {
   });
 });
 
-test('load is stopped, and what is not accepted is counted', async ({ world }) => {
+test('stops load, and counts refused posts', async ({ world }) => {
   world.status = '503 Service Unavailable';
   await world.ask('PUT', '/load', { ratePerS: 20, seconds: 10 });
   world.clock.pass(1000);
@@ -186,7 +186,7 @@ test('load is stopped, and what is not accepted is counted', async ({ world }) =
   await until('nobody to answer', SOON_MS, async () => (await world.state()).load.refused === 40);
 });
 
-test('no more than 256 posts wait for their answers', async ({ world }) => {
+test('keeps at most 256 posts in flight', async ({ world }) => {
   await world.ask('PUT', '/load', { ratePerS: 1000, seconds: 10 });
   world.clock.pass(1000);
   assert.is((await world.state()).load.remaining, 10_000 - 256);

@@ -15,7 +15,7 @@ interface End {
   readonly errors: string;
 }
 
-/** Runs the program with these settings. `whenUp` gets it and its first output. */
+/** Runs the program with these settings. `whenUp` gets the process and its first output. */
 function run(
   settings: Record<string, string>,
   whenUp: (child: ChildProcess, output: string) => unknown,
@@ -33,7 +33,7 @@ function run(
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, output, errors })));
 }
 
-test('says where it listens, answers there, and stops by either signal', async () => {
+test('prints its address, answers there, and stops on either signal', async () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     let status = 0;
     const end = await run({ LISTEN: '127.0.0.1:0', FEE: '0.15', NAME: 'dear' }, async (child, output) => {
@@ -48,7 +48,7 @@ test('says where it listens, answers there, and stops by either signal', async (
   }
 });
 
-test('names a wrong setting, and a port that is taken, in one line', async () => {
+test('reports an invalid setting, and a port in use, in one line', async () => {
   const wrong = await run({ FEE: 'a lot' }, () => {});
   assert.is(wrong.code, 1);
   assert.match(wrong.errors, /^FEE="a lot" is invalid: .*\.\n$/);
@@ -63,7 +63,7 @@ test('names a wrong setting, and a port that is taken, in one line', async () =>
   assert.match(refused.errors, /^cannot listen on 127\.0\.0\.1:\d+: already in use \(EADDRINUSE\)\n$/);
 });
 
-test('keeps its books in BOOKS_FILE through a kill, and names a file that holds none in one line', async () => {
+test('keeps its books in BOOKS_FILE across a kill, and reports an invalid file in one line', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'processor-'));
   const settings = { LISTEN: '127.0.0.1:0', BOOKS_FILE: join(directory, 'default.books') };
   const statuses: number[] = [];
@@ -84,7 +84,7 @@ test('keeps its books in BOOKS_FILE through a kill, and names a file that holds 
   const refused = await run(settings, () => {});
   rmSync(directory, { recursive: true });
   assert.is(refused.code, 1);
-  assert.match(refused.errors, /^BOOKS_FILE=\S+: it is damaged at line 1, or is a file of another kind\.\n$/);
+  assert.match(refused.errors, /^BOOKS_FILE=\S+: line 1 is damaged, or the file is of another kind\.\n$/);
 });
 
 test.run();

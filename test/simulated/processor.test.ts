@@ -20,7 +20,7 @@ function statusOf(reply: Reply | undefined): number | string | undefined {
   return reply?.kind === 'answer' ? reply.status : reply?.kind;
 }
 
-/** Calls `pay` and keeps the reply, once it is there. */
+/** Calls `pay` and keeps the reply. */
 function pay(processor: SimulatedProcessor, number: number) {
   const call: { reply?: Reply; hangUp: () => void } = { hangUp: () => {} };
   call.hangUp = processor.pay(payment(number), (reply) => {
@@ -56,7 +56,7 @@ test('takes a payment once', () => {
   assert.is(held(processor, 2), false);
 });
 
-test('sleeps, then fails if it is told to by then, then inserts', () => {
+test('sleeps, then fails if configured to by then, otherwise inserts', () => {
   const { clock, processor } = make();
   processor.configureDelay(100);
   const first = pay(processor, 1);
@@ -72,7 +72,7 @@ test('sleeps, then fails if it is told to by then, then inserts', () => {
   assert.is(held(processor, 2), false);
 });
 
-test('keeps the delay that a payment met when it came', () => {
+test('keeps the delay that applied when the payment arrived', () => {
   const { clock, processor } = make();
   processor.configureDelay(100);
   const early = pay(processor, 1);
@@ -83,7 +83,7 @@ test('keeps the delay that a payment met when it came', () => {
   assert.is(statusOf(early.reply), 200);
 });
 
-test('inserts although the caller has left in its sleep', () => {
+test('inserts even if the caller leaves during the delay', () => {
   const { clock, processor } = make();
   processor.configureDelay(100);
   pay(processor, 1).hangUp();
@@ -92,7 +92,7 @@ test('inserts although the caller has left in its sleep', () => {
   assert.is(held(processor, 1), true);
 });
 
-test('runs 800 calls, queues 500, refuses more, and never runs a queued one whose caller has left', () => {
+test('runs 800 calls, queues 500, refuses more, and never runs a queued call whose caller has left', () => {
   const { clock, processor } = make();
   processor.configureDelay(100);
   const calls = Array.from({ length: 1300 }, (_, number) => pay(processor, number));
@@ -110,7 +110,7 @@ test('runs 800 calls, queues 500, refuses more, and never runs a queued one whos
   assert.is(held(processor, 1301), true);
 });
 
-test('lets a look-up wait behind payments as well', () => {
+test('queues look-ups behind payments', () => {
   const { clock, processor } = make();
   processor.configureDelay(100);
   for (let number = 0; number < 800; number++) pay(processor, number);
@@ -121,7 +121,7 @@ test('lets a look-up wait behind payments as well', () => {
   assert.is(statusOf(found[0]), 200);
 });
 
-test('answers one health call in five seconds, and keeps a list of all', () => {
+test('answers one health call per five seconds, and lists all of them', () => {
   const { clock, processor } = make();
   processor.configureDelay(70);
   const startMs = clock.nowMs();
@@ -140,7 +140,7 @@ test('answers one health call in five seconds, and keeps a list of all', () => {
   assert.is((bodyOf(processor.healthCalls()) as unknown[]).length, 1000);
 });
 
-test('sums up a window, or all when a bound is missing, with an exact fee', () => {
+test('sums a window, or everything if a bound is missing, with an exact fee', () => {
   const { processor } = make();
   const ignore = () => {};
   processor.pay(payment(1, 1, 1000), ignore);
@@ -159,7 +159,7 @@ test('sums up a window, or all when a bound is missing, with an exact fee', () =
   assert.is((bodyOf(processor.summary(2001, 2999)) as { totalRequests: number }).totalRequests, 0);
 });
 
-test('strikes with every fault as its table says', () => {
+test('every fault behaves as documented', () => {
   const expected: [string, number | string, boolean][] = [
     ['drop-before-commit', 'drop', false],
     ['drop-after-commit', 'drop', true],
@@ -178,7 +178,7 @@ test('strikes with every fault as its table says', () => {
   }
 });
 
-test('hangs, and commits in the end although nobody waits', () => {
+test('hangs, and commits in the end even if the caller has left', () => {
   const { clock, processor } = make();
   processor.configureFault(fault({ kind: 'hang', delayMs: 3000, count: 2 }));
   const patient = pay(processor, 1);
@@ -191,7 +191,7 @@ test('hangs, and commits in the end although nobody waits', () => {
   assert.is(held(processor, 2), true);
 });
 
-test('clears faults, and lists those that are left', () => {
+test('clears faults, and lists the remaining ones', () => {
   const { processor } = make();
   const set = processor.configureFault(fault({ kind: '429' }));
   assert.equal(bodyOf(set), { faults: [{ kind: '429', rate: 1, count: null, delayMs: 0 }] });
@@ -199,7 +199,7 @@ test('clears faults, and lists those that are left', () => {
   assert.is(statusOf(pay(processor, 1).reply), 200);
 });
 
-test('purges payments, and nothing else', () => {
+test('purges only payments', () => {
   const { processor } = make();
   pay(processor, 1);
   processor.configureFailure(true);

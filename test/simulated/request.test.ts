@@ -14,7 +14,7 @@ function amountOf(literal: string): number | undefined {
   return read(`{"correlationId":"${ID}","amount":${literal},"requestedAt":"${AT}"}`)?.amountCents;
 }
 
-test('reads a payment, members in any order and case', () => {
+test('reads a payment with members in any order and case', () => {
   const expected = { correlationId: ID, amountCents: 1990, requestedAtMs: AT_MS };
   assert.equal(read(`{"correlationId":"${ID}","amount":19.90,"requestedAt":"${AT}"}`), expected);
   assert.equal(
@@ -23,7 +23,7 @@ test('reads a payment, members in any order and case', () => {
   );
 });
 
-test('reads amounts to the cent, however many digits they have', () => {
+test('reads amounts exactly, with any number of digits', () => {
   assert.is(amountOf('0.01'), 1);
   assert.is(amountOf('9999.99'), 999_999);
   assert.is(amountOf('0.615'), 62);
@@ -38,7 +38,7 @@ test('reads amounts to the cent, however many digits they have', () => {
   assert.is(amountOf('null'), undefined);
 });
 
-test('takes the zeros of the official language for members that are missing', () => {
+test('uses zero values for missing members', () => {
   assert.equal(read('{}'), {
     correlationId: '00000000-0000-0000-0000-000000000000',
     amountCents: 0,
@@ -46,7 +46,7 @@ test('takes the zeros of the official language for members that are missing', ()
   });
 });
 
-test('refuses what is no payment', () => {
+test('refuses invalid payments', () => {
   const wrong = [
     '',
     '{',
@@ -65,7 +65,7 @@ test('refuses what is no payment', () => {
   for (const text of wrong) assert.is(read(text), null, text);
 });
 
-test('reads times with and without zone and fraction, rounded to milliseconds either way', () => {
+test('reads times with and without zone and fraction, rounded either way', () => {
   const at = (iso: string) => Date.parse(iso);
   assert.is(parseMoment('2025-07-15T12:34:56.789', 'down'), AT_MS);
   assert.is(parseMoment('2025-07-15T14:34:56.789+02:00', 'down'), AT_MS);
@@ -80,14 +80,14 @@ test('reads times with and without zone and fraction, rounded to milliseconds ei
   }
 });
 
-test('reads whole numbers of 32 bits', () => {
+test('reads 32-bit integers', () => {
   assert.is(readInt32(undefined), 0);
   assert.is(readInt32(-1), -1);
   assert.is(readInt32('100'), 100);
   for (const value of [1.5, 2 ** 31, '1.5', '', null, true]) assert.is(readInt32(value), null, String(value));
 });
 
-test('reads objects only', () => {
+test('reads only objects', () => {
   assert.equal(readObject(Buffer.from('{"a":1}')), { a: 1 });
   for (const text of ['[]', '1', '{']) assert.is(readObject(Buffer.from(text)), null, text);
 });

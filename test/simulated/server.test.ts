@@ -23,7 +23,7 @@ type Call = (
   headers?: Record<string, string>,
 ) => Promise<Answer>;
 
-/** Runs `run` against a processor of its own. */
+/** Runs `run` with a new processor. */
 async function withServer(run: (call: Call, port: number) => Promise<void>): Promise<void> {
   const fee = { units: 5n, scale: 2 };
   const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
@@ -42,7 +42,7 @@ async function withServer(run: (call: Call, port: number) => Promise<void>): Pro
   }
 }
 
-/** What comes back for the bytes of one request, until the connection ends. */
+/** Sends raw bytes, and returns everything received until the connection ends. */
 function raw(port: number, request: string): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
@@ -64,7 +64,7 @@ function rawPayment(): string {
   );
 }
 
-test('takes a payment, shows it, and refuses it the second time', () =>
+test('accepts a payment, returns it, and refuses it the second time', () =>
   withServer(async (call) => {
     const paid = await call('POST', '/payments', BODY);
     assert.is(paid.status, 200);
@@ -78,7 +78,7 @@ test('takes a payment, shows it, and refuses it the second time', () =>
     assert.match(JSON.parse(again.body).message, /already exists/);
   }));
 
-test('refuses what is no payment, in the official ways', () =>
+test('refuses invalid requests like the official processor', () =>
   withServer(async (call) => {
     assert.is((await call('POST', '/payments', '{')).status, 400);
     assert.is((await call('POST', '/payments', '')).status, 400);
@@ -110,7 +110,7 @@ test('answers the second health call with 429', () =>
     );
   }));
 
-test('sums up inclusive windows', () =>
+test('sums inclusive windows', () =>
   withServer(async (call) => {
     await call('POST', '/payments', BODY);
     const count = async (query: string) =>
@@ -127,7 +127,7 @@ test('sums up inclusive windows', () =>
     assert.equal(whole, { totalAmount: 19.9, totalRequests: 1, totalFee: 0.995, feePerTransaction: 0.05 });
   }));
 
-test('is set up over HTTP, and keeps a token of its own', () =>
+test('is configured over HTTP, including its token', () =>
   withServer(async (call) => {
     const delayed = await call('PUT', '/admin/configurations/delay', '{"delay":1}');
     assert.equal(JSON.parse(delayed.body), { config: 'delay', was: 0, is: 1 });
@@ -149,7 +149,7 @@ test('is set up over HTTP, and keeps a token of its own', () =>
     );
   }));
 
-test('wants the token everywhere under /admin, and reads the body first', () =>
+test('requires the token everywhere under /admin, after reading the body', () =>
   withServer(async (call) => {
     const paths: [string, string, string?][] = [
       ['GET', '/admin/payments-summary'],
@@ -195,12 +195,12 @@ test('shows faults on the wire', () =>
     assert.match(await strike('none'), /^HTTP\/1.1 422 /);
   }));
 
-test('commits although the client has hung up', () =>
+test('commits even if the client has disconnected', () =>
   withServer(async (call, port) => {
     await call('PUT', '/admin/configurations/delay', '{"delay":30}');
     const socket = connect(port, '127.0.0.1');
     await new Promise<void>((resolve) => socket.write(rawPayment(), () => resolve()));
-    // The next call is read after the bytes above, so the payment is in its sleep when the client leaves.
+    // The next call is read after the bytes above, so the payment is in its delay when the client leaves.
     await call('GET', '/admin/health-calls');
     socket.destroy();
     let status = 404;
@@ -232,7 +232,7 @@ test('lists payments page by page', () =>
     }
   }));
 
-test('says where it could not listen', async () => {
+test('reports the address on which it could not listen', async () => {
   const fee = { units: 5n, scale: 2 };
   const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
   const served = await serve(processor, { kind: 'unix', path: '/nonexistent/a.sock' });

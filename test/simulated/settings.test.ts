@@ -16,7 +16,7 @@ test('has a default for every setting', () => {
   });
 });
 
-test('takes all from the environment', () => {
+test('reads every setting from the environment', () => {
   const environment = {
     LISTEN: 'unix:/run/p.sock',
     FEE: '0.15',
@@ -37,13 +37,13 @@ test('takes all from the environment', () => {
   });
 });
 
-test('names a variable that looks as if it were a setting', () => {
+test('warns of a variable that looks like a setting', () => {
   const reading = readSettings({ PORT: '8001' });
   assert.ok(reading.kind === 'ok');
   assert.equal(reading.warnings, ['PORT is not a setting; set LISTEN=host:port.']);
 });
 
-test('names the setting that is wrong, in one line, and keeps a token to itself', () => {
+test('names the invalid setting in one line, without revealing the token', () => {
   const wrong = [
     { LISTEN: '8001' },
     { FEE: '1.1' },

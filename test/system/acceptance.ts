@@ -1,6 +1,6 @@
-// Drives a load against a deployment that runs already, and compares its books with its processors':
+// Sends load to a running deployment, and compares its ledger with the processors' records:
 // node test/system/acceptance.ts --gateway URL[,URL…] --processor DEFAULT_URL,FALLBACK_URL [--payments N] [--rate PER_S]
-// Ends with code 1 when a payment was not accepted, or anything differs.
+// Exits with code 1 if a payment was not accepted or anything differs.
 
 import { parseArgs } from 'node:util';
 import { Random } from '../sim/random.ts';
@@ -41,14 +41,14 @@ if (refused > 0) problems.push(`${refused} payments were not accepted`);
 
 try {
   await books.untilSettled(sum(before) + load.accepted.length, AGREE_WITHIN_MS);
-  say('books agree', `${seconds(Date.now() - endMs)} after the last answer`);
+  say('ledger agrees', `${seconds(Date.now() - endMs)} after the last answer`);
 } catch (error) {
   problems.push(String(error));
 }
 const differences = await books.differencesWithin({ fromMs, toMs: Date.now() }, whole('windows'), random);
 say(
   'windows',
-  `${values.windows} random ones compared at ${urls.length} gateways, ${differences.length} differ`,
+  `${values.windows} random windows compared at ${urls.length} gateways, ${differences.length} differ`,
 );
 const faults = await books.faults(load.payments, before);
 say('charges', `${sum(await books.counts()) - sum(before)} compared one by one, ${faults.length} faults`);

@@ -38,7 +38,7 @@ function severalThreads(ledger: Shape['ledger'], durability: string): Scene {
 }
 
 for (const { what, payments, shape } of SCENES) {
-  test(`every payment is accepted, and the books agree: ${what}`, () =>
+  test(`every payment is accepted, and the ledger agrees with the processors: ${what}`, () =>
     Deployment.run(shape, async ({ urls, books }) => {
       const random = new Random(payments);
       const fromMs = Date.now();

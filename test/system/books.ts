@@ -11,10 +11,10 @@ import {
 } from './processor-admin.ts';
 import { until } from './until.ts';
 
-/** Of what may be thousands, to be read by people. */
+/** The number of faults to show, because there may be thousands. */
 const SHOWN = 10;
 
-/** The auditor: compares what every gateway says was paid with what the processors have charged. */
+/** Compares the summaries of every gateway with the processors' charges. */
 export class Books {
   readonly #gatewayUrls: readonly string[];
   readonly #processors: readonly ProcessorAdmin[];
@@ -24,7 +24,7 @@ export class Books {
     this.#processors = processors;
   }
 
-  /** Where a gateway's books differ from the processors' over a window, or the whole; empty: nowhere. */
+  /** Differences between a gateway and the processors, in a window or overall; empty if there are none. */
   async differences(window?: Window): Promise<string[]> {
     const charged = await Promise.all(this.#processors.map((processor) => processor.summary(window)));
     const gateways = await Promise.all(this.#gatewayUrls.map((url) => gatewaySummary(url, window)));
@@ -33,14 +33,16 @@ export class Books {
         const said = shown(summary.get(name));
         const is = shown(charged[index]);
         if (said === is) return [];
-        return [`${this.#gatewayUrls[gateway]}${queryOf(window)}: ${name} has ${said}, and charged ${is}`];
+        return [
+          `${this.#gatewayUrls[gateway]}${queryOf(window)}: the summary of ${name} has ${said}, but it charged ${is}`,
+        ];
       }),
     );
   }
 
   /**
-   * Resolves when the processors have charged so many payments, and every gateway says just what they say. One that
-   * says nothing, since its ledger is away, may do so later.
+   * Resolves when the processors have charged this many payments and every gateway agrees. A gateway without an answer,
+   * because its ledger is unavailable, may agree later.
    */
   async untilSettled(count: number, deadlineMs: number): Promise<void> {
     let last = '';
@@ -55,12 +57,12 @@ export class Books {
         last = error.message;
         return false;
       });
-    await until('the books agree', deadlineMs, lookAgain).catch((error: Error) => {
+    await until('gateways and processors agree', deadlineMs, lookAgain).catch((error: Error) => {
       throw new Error(`${error.message}: ${last}`);
     });
   }
 
-  /** The differences over random windows within one: from a single millisecond to the whole, each length as likely. */
+  /** Differences in random windows within one, from a single millisecond to the whole; all lengths are equally likely. */
   async differencesWithin({ fromMs, toMs }: Window, windowCount: number, random: Random): Promise<string[]> {
     const differences: string[] = [];
     for (let count = 0; count < windowCount; count++) {
@@ -71,15 +73,15 @@ export class Books {
     return differences;
   }
 
-  /** How many payments each processor has charged. */
+  /** The number of charges of each processor. */
   async counts(): Promise<number[]> {
     const sums = await Promise.all(this.#processors.map((processor) => processor.summary()));
     return sums.map(({ count }) => count);
   }
 
   /**
-   * What is wrong with the charges since the processors had charged so many, which are all for these posts; empty:
-   * nothing. Of many faults the first.
+   * What is wrong with the charges made after the first `offsets`, which must all belong to these posts; empty if nothing
+   * is. Returns only the first faults if there are many.
    */
   async faults(posts: readonly Posted[], since: readonly number[] = []): Promise<string[]> {
     const charges = await Promise.all(
@@ -91,7 +93,7 @@ export class Books {
     for (const { correlationId, amountCents } of charges.flat()) {
       timesCharged.set(correlationId, (timesCharged.get(correlationId) ?? 0) + 1);
       const posted = known.get(correlationId);
-      if (posted === undefined) faults.push(`${correlationId} was charged and never posted`);
+      if (posted === undefined) faults.push(`${correlationId} was charged but never posted`);
       else if (posted.amountCents !== amountCents)
         faults.push(
           `${correlationId} was posted with ${posted.amountCents} and charged ${amountCents} cents`,
@@ -100,7 +102,7 @@ export class Books {
     for (const { correlationId, status } of posts) {
       const times = timesCharged.get(correlationId) ?? 0;
       if (times > 1) faults.push(`${correlationId} was charged ${times} times`);
-      if (times === 0 && status === 202) faults.push(`${correlationId} was accepted and never charged`);
+      if (times === 0 && status === 202) faults.push(`${correlationId} was accepted but never charged`);
     }
     return faults.slice(0, SHOWN);
   }

@@ -11,15 +11,15 @@ export interface Ended {
 }
 
 export interface Place {
-  /** Where it runs; the root of the project when none is given. */
+  /** Its working directory; the project root by default. */
   readonly directory?: string;
-  /** As if it had a terminal to itself: with its children it is a process group. */
+  /** Runs in a process group of its own with its children, as in a terminal. */
   readonly isTerminal?: boolean;
 }
 
 type Environment = Readonly<Record<string, string>>;
 
-/** A program of this project as a process of its own, with no environment but its own. */
+/** A program of this project as a child process, with only the given environment. */
 export class Child {
   readonly ended: Promise<Ended>;
   readonly #process: ChildProcess;
@@ -28,7 +28,7 @@ export class Child {
   #output = '';
   #running = true;
 
-  /** `program` is a path from the root of the project. */
+  /** `program` is a path relative to the project root. */
   constructor(
     program: string,
     environment: Environment,
@@ -67,7 +67,7 @@ export class Child {
     return this.#running;
   }
 
-  /** The end of what it printed, on either stream. */
+  /** The last output on both streams. */
   get output(): string {
     return this.#output;
   }
@@ -76,15 +76,15 @@ export class Child {
     return this.#output.split('\n').filter((line) => line !== '');
   }
 
-  /** To the process alone. */
+  /** Signals only the process. */
   send(signal: NodeJS.Signals): void {
     if (this.#running) this.#process.kill(signal);
   }
 
-  /** To it and its children, as Ctrl-C does. */
+  /** Signals it and its children, like Ctrl-C. */
   sendToAll(signal: NodeJS.Signals): void {
     const { pid } = this.#process;
-    if (!this.#isTerminal || pid === undefined) throw new Error('it has no terminal to itself');
+    if (!this.#isTerminal || pid === undefined) throw new Error('it has no process group of its own');
     if (this.#running) process.kill(-pid, signal);
   }
 
@@ -95,7 +95,7 @@ export class Child {
   }
 }
 
-/** What a process needs of its surroundings, and where it reports its coverage to. */
+/** The variables that a process needs, and where it writes its coverage. */
 function inherited(): Environment {
   const names = ['PATH', 'HOME', 'TMPDIR', 'NODE_V8_COVERAGE'];
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));

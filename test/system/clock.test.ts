@@ -16,7 +16,7 @@ const YEAR_S = 365 * 24 * HOUR_S;
 const FAILOVER_DELAY_MS = 1500;
 const PAYMENTS = 5;
 
-/** The wall clock of a process, which runs as ours does but for a difference that may change at any time. */
+/** The wall clock of a process, at a changeable offset from ours. */
 class WallClock {
   readonly #directory = mkdtempSync(join(tmpdir(), 'clock-'));
   readonly #file = join(this.#directory, 'offset');
@@ -41,7 +41,7 @@ class WallClock {
   }
 }
 
-/** A test with a gateway whose wall clock can be set; skipped where that can't be done. */
+/** A test with a gateway whose wall clock can be set; skipped if that is impossible. */
 function clockTest(what: string, run: (library: string) => Promise<void>): void {
   if (LIBRARY === undefined) test.skip(`${what} (needs Debian's package faketime)`);
   else test(what, () => run(LIBRARY));
@@ -59,11 +59,11 @@ async function post(gateway: Gateway, count: number): Promise<void> {
 
 for (const ledger of ledgers('lmdb')) {
   for (const [what, steps] of [
-    ['back by an hour', [-HOUR_S]],
-    ['on by a year and back again', [YEAR_S, 0]],
-    ['to before 1970', [-60 * YEAR_S]],
+    ['an hour back', [-HOUR_S]],
+    ['a year ahead and back again', [YEAR_S, 0]],
+    ['before 1970', [-60 * YEAR_S]],
   ] as const) {
-    clockTest(`a wall clock that goes ${what} makes no payment wait, on ${ledger}`, async (library) => {
+    clockTest(`a wall clock that jumps ${what} delays no payment: ${ledger}`, async (library) => {
       const clock = new WallClock(library);
       const settings = { ...clock.environment, FAILOVER_DELAY_MS: String(FAILOVER_DELAY_MS) };
       try {
@@ -81,7 +81,7 @@ for (const ledger of ledgers('lmdb')) {
               await pause(100);
             }
             const count = PAYMENTS * (1 + steps.length);
-            await until('the dearer processor has charged them', SETTLE_MS, async () => {
+            await until('the more expensive processor has charged them', SETTLE_MS, async () => {
               return (await dear.summary()).count === count;
             });
             assert.is((await cheap.summary()).count, 0);

@@ -8,7 +8,7 @@ import { Load } from './load.ts';
 import { RATE_PER_S, SETTLE_MS } from './scale.ts';
 
 const PAYMENTS = 100;
-/** What an image and an installed package run: threads, ledgers and Redis functions are found from there, too. */
+/** The image and installed packages run compiled code, which has to find its threads, ledgers and Redis functions, too. */
 const program = 'dist/gateway.js';
 const settings = { HTTP_THREADS: '2', POOL_THREADS: '2' };
 
@@ -19,7 +19,7 @@ test.before(() => {
 });
 
 for (const ledger of ['lmdb', 'redis'] satisfies Shape['ledger'][]) {
-  test(`the source without its types is the same gateway, on ${ledger}`, () =>
+  test(`the compiled gateway works like the source: ${ledger}`, () =>
     Deployment.run({ ledger, gatewayCount: 1, program, settings }, async ({ urls, books }) => {
       const load = new Load({ urls, payments: PAYMENTS, ratePerS: RATE_PER_S, random: new Random(PAYMENTS) });
       await load.run();

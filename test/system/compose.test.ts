@@ -21,13 +21,13 @@ function servicesOf(path: string): Service[] {
 
 const deployed = servicesOf('docker-compose.yml');
 
-test('no service mounts a file of the clone, whose modes, labels and path are not known', () => {
+test('no service mounts a file of the clone, whose mode, label and path may vary', () => {
   for (const { volumes = [] } of deployed) {
     for (const volume of volumes) assert.match(volume, /^[a-z][\w-]*:/);
   }
 });
 
-test('each image is built by one service, and what comes from the clone is made readable', () => {
+test('each image is built by one service, and files from the clone are made readable', () => {
   for (const path of ['docker-compose.yml', 'bench/rinha/docker-compose.processors.yml']) {
     const built = servicesOf(path).filter(({ build }) => build !== undefined);
     const images = built.map(({ image }) => image);
@@ -41,7 +41,7 @@ test('each image is built by one service, and what comes from the clone is made 
   }
 });
 
-test('the services together stay within 1.5 CPU and 350 MB', () => {
+test('all services together stay within 1.5 CPU and 350 MB', () => {
   const limits = deployed.map(({ deploy }) => deploy?.resources.limits);
   assert.ok(sum(limits.map((limit) => Number(limit?.cpus))) <= 1.5 + Number.EPSILON);
   assert.ok(sum(limits.map((limit) => Number(/^(\d+)M$/.exec(limit?.memory ?? '')?.[1]))) <= 350);

@@ -8,9 +8,9 @@ import { pause, until } from './until.ts';
 
 /** Long enough that a crash finds many calls in flight. */
 const DELAY_MS = 40;
-/** Long enough that a call outlives the gateway that made it, and the start of the next. */
+/** Long enough that a call outlives its gateway and the start of the next one. */
 const HANG_MS = 3_000;
-/** Doubt about a call lasts a little longer than that; and who is free to leave for another processor does. */
+/** Doubt about a call lasts a little longer than that; payments not in doubt may go to another processor. */
 const IN_DOUBT = {
   FAILOVER_DELAY_MS: '200',
   LEASE_MS: '1000',
@@ -23,7 +23,7 @@ interface Scene {
   readonly load: Load;
 }
 
-/** `crash` runs beside a load that insists; then nothing may be lost, nor charged twice, nor asked too often. */
+/** Runs `crash` under a load that retries. Nothing may be lost or charged twice, and health calls stay within budget. */
 function survives(what: string, shape: Shape, crash: (scene: Scene) => Promise<void>): void {
   test(`nothing is lost or charged twice: ${what}`, () =>
     Deployment.run(shape, async (deployment) => {
@@ -52,7 +52,7 @@ for (const shape of [
   { ledger: 'redis', gatewayCount: 2 },
 ] as const) {
   survives(
-    `kill -9 twice, of ${shape.gatewayCount} on ${shape.ledger}`,
+    `two kill -9, ${shape.gatewayCount} gateways: ${shape.ledger}`,
     shape,
     async ({ deployment, load }) => {
       for (const [kills, share] of [0.3, 0.6].entries()) {
@@ -67,13 +67,13 @@ for (const shape of [
 
 for (const ledger of ledgers('redis')) {
   const shape = { ledger, gatewayCount: 2, settings: { LEASE_MS: '1500' } };
-  const what = `kill -9 of a gateway that comes back after another has taken over, on ${ledger}`;
+  const what = `kill -9 of a gateway that restarts after a takeover: ${ledger}`;
   survives(what, shape, async ({ deployment: { gateways }, load }) => {
     const [dead, living] = gateways;
-    if (dead === undefined || living === undefined) throw new Error('there are two');
+    if (dead === undefined || living === undefined) throw new Error('expected two gateways');
     await load.reached(part(0.5));
     await dead.kill();
-    await until('the other takes over', SETTLE_MS, () =>
+    await until('the other gateway takes over', SETTLE_MS, () =>
       living.output.includes('took over from a former owner'),
     );
     await dead.start();
@@ -82,7 +82,7 @@ for (const ledger of ledgers('redis')) {
 
 for (const ledger of ledgers('lmdb')) {
   const shape = { ledger, gatewayCount: 1, settings: IN_DOUBT };
-  const what = `kill -9 while calls still run at a processor that takes no more, on ${ledger}`;
+  const what = `kill -9 while calls still run at a processor that fails: ${ledger}`;
   survives(what, shape, async ({ deployment: { gateways, processors }, load }) => {
     const [cheap] = processors;
     await load.reached(part(0.3));
@@ -111,16 +111,16 @@ for (const ledger of ledgers('lmdb')) {
   const settings = { POOL_THREADS: '2', NODE_OPTIONS: `--import=${preload}` };
   const crash = async ({ deployment: { gateways }, load }: Scene) => {
     const [gateway] = gateways;
-    if (gateway === undefined) throw new Error('there is one');
+    if (gateway === undefined) throw new Error('expected a gateway');
     for (const [deaths, share] of [0.2, 0.4, 0.6, 0.8].entries()) {
       await load.reached(part(share));
       await gateway.ready();
       gateway.child.send('SIGUSR2');
       const deathCount = () => gateway.output.split('pool thread died').length - 1;
-      await until(`death ${deaths + 1} is seen`, SETTLE_MS, () => deathCount() > deaths);
+      await until(`death ${deaths + 1} is logged`, SETTLE_MS, () => deathCount() > deaths);
     }
   };
-  survives(`crashes of pool threads on ${ledger}`, { ledger, gatewayCount: 1, settings }, crash);
+  survives(`crashes of pool threads: ${ledger}`, { ledger, gatewayCount: 1, settings }, crash);
 }
 
 test.run();

@@ -13,9 +13,9 @@ import { until } from './until.ts';
 export interface Shape {
   readonly ledger: 'lmdb' | 'redis';
   readonly gatewayCount: number;
-  /** The program that each gateway runs as. */
+  /** The program that each gateway runs. */
   readonly program?: string;
-  /** Of every gateway, beside those that join the deployment together. */
+  /** Settings of every gateway, in addition to those that connect the deployment. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
@@ -26,7 +26,7 @@ const PROCESSORS = [
   { name: 'fallback', fee: '0.15' },
 ] as const;
 
-/** Two simulated processors and some gateways before them, as processes on free ports, their files in one directory. */
+/** Two simulated processors and some gateways, as processes on free ports with their files in one directory. */
 export class Deployment {
   readonly gateways: readonly Gateway[];
   readonly processors: readonly [ProcessorAdmin, ProcessorAdmin];
@@ -35,7 +35,7 @@ export class Deployment {
   readonly #redis: RedisServer | null;
   readonly #processorChildren: readonly Child[];
 
-  /** Everything runs while `use` does. When that fails, what the processes printed is printed. */
+  /** Runs everything while `use` does. If `use` fails, prints the output of the processes. */
   static async run(shape: Shape, use: (deployment: Deployment) => Promise<void>): Promise<void> {
     const directory = mkdtempSync(join(tmpdir(), 'system-'));
     const redis = shape.ledger === 'redis' ? await RedisServer.start() : null;
@@ -92,7 +92,7 @@ export class Deployment {
           PAYMENT_PROCESSOR_URL_DEFAULT: defaultUrl,
           PAYMENT_PROCESSOR_URL_FALLBACK: fallbackUrl,
           LOG_LEVEL: 'info',
-          // Each start would take a second longer; a run of the contest has it.
+          // Saves a second per start; contest runs do warm up.
           WARM_UP_PAYMENTS: '0',
           ...settings,
         }),
@@ -109,7 +109,7 @@ export class Deployment {
     return this.gateways.map(({ url }) => url);
   }
 
-  /** Where two health calls to one processor came closer together than its budget allows; empty: nowhere. */
+  /** Pairs of health calls to a processor that violate its budget; empty if there are none. */
   async healthFaults(): Promise<string[]> {
     const faults = await Promise.all(
       this.processors.map(async (processor) => tooSoon(processor.name, await processor.healthCalls())),
@@ -131,7 +131,7 @@ export class Deployment {
   }
 }
 
-/** One gateway, that may be started and ended again and again. */
+/** A gateway that can be started and stopped repeatedly. */
 export class Gateway {
   readonly url: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -145,7 +145,7 @@ export class Gateway {
     this.environment = environment;
   }
 
-  /** What its processes printed, the last one's at the end. */
+  /** The output of all its runs, in order. */
   get output(): string {
     return this.#earlierOutput + (this.#child?.output ?? '');
   }
@@ -155,7 +155,7 @@ export class Gateway {
     return this.#child;
   }
 
-  /** Resolves when it is ready. `settings` are of this life alone. */
+  /** Resolves when it is ready. `settings` apply to this run only. */
   async start(settings: Readonly<Record<string, string>> = {}): Promise<void> {
     this.#earlierOutput = this.output;
     this.#child = new Child(
@@ -171,23 +171,23 @@ export class Gateway {
   async ready(): Promise<void> {
     const { child } = this;
     await until(`${this.url} is ready`, READY_MS, async () => {
-      if (!child.running) throw new Error(`the gateway ended before it was ready`);
+      if (!child.running) throw new Error('the gateway exited before it was ready');
       return (await exchangeKept('GET', `${this.url}/readyz`)).status === 200;
     });
   }
 
-  /** As by `kill -9`. */
+  /** Like `kill -9`. */
   async kill(): Promise<void> {
     await this.child.kill();
   }
 
-  /** As by `kill`. */
+  /** Like `kill`. */
   async stop(): Promise<Ended> {
     this.child.send('SIGTERM');
     return this.child.ended;
   }
 
-  /** By a signal at first, and by force if that does not end it. */
+  /** Sends a signal, then kills the process if it does not exit. */
   async end(): Promise<void> {
     if (this.#child?.running !== true) return;
     const overdue = setTimeout(() => void this.#child?.kill(), STOP_MS);
@@ -204,11 +204,11 @@ async function untilServing(processor: ProcessorAdmin): Promise<void> {
 
 const HEALTH_PERIOD_MS = 5_000;
 
-/** Where a health call came sooner after the one before it than its budget allows; empty: nowhere. */
+/** Health calls that followed the previous one too soon; empty if there are none. */
 export function tooSoon(name: string, calls: readonly HealthCall[]): string[] {
   return calls.flatMap(({ receivedAtMs, limited }, index) => {
     const previous = calls[index - 1];
     const gapMs = previous === undefined ? HEALTH_PERIOD_MS : receivedAtMs - previous.receivedAtMs;
-    return limited || gapMs < HEALTH_PERIOD_MS ? [`health of ${name} asked after ${gapMs} ms`] : [];
+    return limited || gapMs < HEALTH_PERIOD_MS ? [`health call to ${name} after only ${gapMs} ms`] : [];
   });
 }

@@ -118,7 +118,7 @@ for (const threads of ['1', '2']) {
       await until('others are served again', WITHIN_MS, async () => {
         return (await exchange('GET', `${url}/livez`)).status === 200;
       });
-      await until('a line says so', WITHIN_MS, () => output.includes('connections are taken again'));
+      await until('a line says so', WITHIN_MS, () => output.includes('new connections are accepted again'));
       const { body } = await exchange('GET', `${url}/metrics`);
       assert.match(body, /^dinossauro_connections_refused_total [1-9]/m);
     } catch (error) {

@@ -17,18 +17,18 @@ import { until } from './until.ts';
 
 const WITHIN_MS = 20_000;
 const BODY = '{"correlationId":"4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3","amount":19.90}';
-/** As people set it who have had trouble with a certificate. */
+/** As set by people who had trouble with a certificate. */
 const UNVERIFIED = { NODE_TLS_REJECT_UNAUTHORIZED: '0', NODE_OPTIONS: '--tls-min-v1.0' };
 const IGNORED = 'NODE_TLS_REJECT_UNAUTHORIZED=0 is ignored';
 
 interface Impostor {
   readonly authority: Authority;
   readonly url: string;
-  /** What it was sent, by method and path. */
+  /** The requests it received, as method and path. */
   readonly requests: readonly string[];
 }
 
-/** A server with a certificate that nobody trusts. */
+/** A server with an untrusted certificate. */
 async function withImpostor(use: (impostor: Impostor) => Promise<void>): Promise<void> {
   const authority = new Authority();
   const requests: string[] = [];
@@ -72,7 +72,7 @@ async function withGateway(
   }
 }
 
-test('without verification in the environment, an impostor gets neither payments nor traces, and a line says so', () =>
+test('although the environment turns verification off, an impostor gets neither payments nor traces, and the log says so', () =>
   withImpostor(({ url: impostor, requests }) =>
     withGateway(
       { ...UNVERIFIED, PAYMENT_PROCESSOR_URL_DEFAULT: impostor, OTLP_URL: impostor, TRACE_RATIO: '1' },
@@ -82,7 +82,9 @@ test('without verification in the environment, an impostor gets neither payments
         });
         assert.is((await exchange('POST', `${url}/payments`, { body: BODY })).status, 202);
         await until('both are refused', WITHIN_MS, () => {
-          return gateway.output.includes('breaker open') && gateway.output.includes('spans are not taken');
+          return (
+            gateway.output.includes('breaker open') && gateway.output.includes('spans cannot be exported')
+          );
         });
         assert.equal(requests, []);
         assert.is(gateway.lines.filter((line) => line.includes(IGNORED)).length, 1);
@@ -91,7 +93,7 @@ test('without verification in the environment, an impostor gets neither payments
     ),
   ));
 
-test('nor is a Redis believed whose certificate nobody trusts', async () => {
+test('a Redis with an untrusted certificate is not used either', async () => {
   const authority = new Authority();
   const { certFile, keyFile } = authority.issue();
   const tlsPort = await freePort();
@@ -107,7 +109,7 @@ test('nor is a Redis believed whose certificate nobody trusts', async () => {
         PAYMENT_PROCESSOR_URL_DEFAULT: 'http://127.0.0.1:1',
       },
       async (url) => {
-        await until('it says why it is not ready', WITHIN_MS, async () => {
+        await until('the answer says why it is not ready', WITHIN_MS, async () => {
           const { status, body } = await exchange('GET', `${url}/readyz`);
           return status === 503 && body.includes('certificate');
         });
@@ -128,7 +130,7 @@ test('doctor does not trust the impostor either, and names the variable', () =>
     assert.not.match(err, 'insecure');
   }));
 
-test('nor does an audit that asks a gateway, which would show it the token', () =>
+test('an audit does not send its token to the impostor either', () =>
   withImpostor(async ({ url, requests }) => {
     const { code, err } = await dinossauro(['audit', '--url', url, '--token', 'a'.repeat(32)], {
       environment: UNVERIFIED,
@@ -138,7 +140,7 @@ test('nor does an audit that asks a gateway, which would show it the token', () 
     assert.equal(requests, []);
   }));
 
-test('proxies of the environment are not used: nobody but the processor and the collector sees their requests', async () => {
+test('proxies in the environment are not used: only the processor and the collector see their requests', async () => {
   const seen: string[] = [];
   const server = createPlainServer((request, response) => {
     seen.push(`${request.method} ${request.url}`);
@@ -172,7 +174,7 @@ test('proxies of the environment are not used: nobody but the processor and the 
           return (await exchange('GET', `${gatewayUrl}/readyz`)).status === 200;
         });
         assert.is((await exchange('POST', `${gatewayUrl}/payments`, { body: BODY })).status, 202);
-        await until('both are asked', WITHIN_MS, () => {
+        await until('both receive requests', WITHIN_MS, () => {
           return seen.includes('POST /payments') && seen.includes('POST /v1/traces');
         });
         assert.equal(proxied, []);

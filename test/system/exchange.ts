@@ -1,18 +1,18 @@
 import { type Agent, request } from 'node:http';
 
 export interface Answer {
-  /** 0: none came, or not in time. */
+  /** 0 if no answer came in time. */
   readonly status: number;
-  /** Names in lower case. */
+  /** Header names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
-  /** Why there was no answer, when there was none. */
+  /** Why there was no answer, if there was none. */
   readonly body: string;
 }
 
 export interface Call {
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** None given: a connection for this call alone, since a kept one may be of a process that is no more. */
+  /** By default each call opens a connection, because a kept one may belong to a process that has exited. */
   readonly agent?: Agent;
 }
 

@@ -10,10 +10,10 @@ import { pause } from './until.ts';
 const DELAY_MS = 40;
 /** Less than `appendfsync everysec` may lose. */
 const FORGOTTEN_MS = 1_000;
-/** Enough that the load outlasts both times. */
+/** Enough that the load lasts beyond both data losses. */
 const COUNT = 4 * PAYMENTS;
 
-test('nothing is lost or charged twice: Redis comes back twice without its last second', () =>
+test('nothing is lost or charged twice: Redis loses its last second twice', () =>
   Deployment.run({ ledger: 'redis', gatewayCount: 2 }, async (deployment) => {
     const { urls, gateways, books, processors, redis } = deployment;
     for (const processor of processors) await processor.setDelay(DELAY_MS);

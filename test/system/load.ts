@@ -4,23 +4,23 @@ import { exchangeKept } from '../contract/kept.ts';
 import type { Random } from '../sim/random.ts';
 import { pause, until } from './until.ts';
 
-/** A payment as it was posted, and what came back. */
+/** A posted payment and its answer. */
 export interface Posted {
   readonly correlationId: string;
   readonly amountCents: number;
-  /** Of the last answer; 0 while there is none, or when the connection broke. */
+  /** The status of the last answer; 0 if there is none yet or the connection broke. */
   status: number;
-  /** How often it was posted. */
+  /** How many times it was posted. */
   posts: number;
 }
 
 export interface LoadPlan {
-  /** Of the gateways, taken in turn. */
+  /** The gateways' URLs, used in turn. */
   readonly urls: readonly string[];
   readonly payments: number;
   readonly ratePerS: number;
   readonly random: Random;
-  /** Whether a payment without an answer, or with 503, is posted again, as a client would that wants it paid. */
+  /** Whether a payment without an answer or with 503 is posted again, as a real client would. */
   readonly insists?: boolean;
 }
 
@@ -31,7 +31,7 @@ const POST_AGAIN_MS = 100;
 const INSIST_MS = 30_000;
 const REACH_MS = 60_000;
 
-/** Distinct payments of random amounts, posted at a steady rate over kept-alive connections. */
+/** Distinct payments of random amounts, posted at a constant rate over keep-alive connections. */
 export class Load {
   readonly payments: readonly Posted[];
   readonly #plan: LoadPlan;
@@ -44,7 +44,7 @@ export class Load {
     this.payments = payments;
   }
 
-  /** The same payments once more, at another rate. */
+  /** Posts the same payments again, at another rate. */
   again(ratePerS: number): Load {
     return new Load(
       { ...this.#plan, ratePerS },
@@ -56,7 +56,7 @@ export class Load {
     return this.payments.filter(({ status }) => status === 202);
   }
 
-  /** Resolves when every payment has its answer, or none will come. */
+  /** Resolves when every payment has been answered or given up. */
   async run(): Promise<void> {
     const startMs = performance.now();
     const answers: Promise<void>[] = [];
@@ -69,7 +69,7 @@ export class Load {
     this.#agent.destroy();
   }
 
-  /** Resolves in the middle of the run: when so many payments have been answered. */
+  /** Resolves during the run, once this many payments have been answered. */
   async reached(count: number): Promise<void> {
     await until(`${count} answers`, REACH_MS, () => this.#answered >= count);
   }

@@ -13,22 +13,22 @@ import { freePort } from './port.ts';
 import { until } from './until.ts';
 
 const WITHIN_MS = 30_000;
-/** Each of them is a line of the log: more than the pipe and the queues of the gateway hold. */
+/** Payments, each of which causes a log line: more than the pipe and the gateway's queues can hold. */
 const INVALID_PAYMENTS = 1000;
 
 interface Running {
   readonly url: string;
-  /** The reader's end of the gateway's standard output and error. */
+  /** The reading end of the gateway's standard output and error. */
   readonly reader: number;
-  /** As when a program such as `head` has read enough. */
+  /** Closes it, as `head` does when it has read enough. */
   closeReader(): void;
-  /** What the processor answers to payments from now on. */
+  /** Sets the processor's answer to payments. */
   answer(status: number): void;
-  /** Sends SIGTERM; resolves with the exit code. */
+  /** Sends SIGTERM; resolves to the exit code. */
   stop(): Promise<number | null>;
 }
 
-/** A gateway whose output goes into a pipe that was full before it started. */
+/** A gateway whose output goes into a pipe that is full from the start. */
 async function withFullPipe(use: (running: Running) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'log-reader-'));
   const path = join(directory, 'pipe');
@@ -76,11 +76,7 @@ async function withFullPipe(use: (running: Running) => Promise<void>): Promise<v
       },
       stop: async () => {
         gateway.kill('SIGTERM');
-        await until(
-          'it has ended',
-          WITHIN_MS,
-          () => gateway.exitCode !== null || gateway.signalCode !== null,
-        );
+        await until('it exits', WITHIN_MS, () => gateway.exitCode !== null || gateway.signalCode !== null);
         return (await ended)[0];
       },
     });
@@ -139,7 +135,7 @@ async function droppedLines(url: string): Promise<number> {
   return Number(/^dinossauro_log_lines_dropped_total (\d+)/m.exec(body)?.[1]);
 }
 
-test('nobody reads the log: payments go on, lines are dropped and counted, a signal ends it; a reader that comes back is told', () =>
+test('log not read: payments continue, lines are dropped and counted, and a returning reader learns how many', () =>
   withFullPipe(async ({ url, reader, answer, stop }) => {
     answer(400);
     for (let count = 0; count < INVALID_PAYMENTS; count++) await post(url);
@@ -147,7 +143,7 @@ test('nobody reads the log: payments go on, lines are dropped and counted, a sig
     answer(200);
     await settles(url);
     let text = '';
-    await until('the reader is told', WITHIN_MS, () => {
+    await until('the log says so', WITHIN_MS, () => {
       text += readAll(reader);
       return /"lineCount":\d+,"msg":"log lines were dropped/.test(text);
     });
@@ -157,14 +153,14 @@ test('nobody reads the log: payments go on, lines are dropped and counted, a sig
     assert.match(text, '"msg":"stopped"');
   }));
 
-test('nobody reads the log: a signal ends the gateway', () =>
+test('log not read: a signal stops the gateway', () =>
   withFullPipe(async ({ url, answer, stop }) => {
     answer(400);
     for (let count = 0; count < 100; count++) await post(url);
     assert.is(await stop(), 0);
   }));
 
-test('the reader of the log goes away: payments go on, and a signal ends the gateway', () =>
+test('log reader exits: payments continue, and a signal stops the gateway', () =>
   withFullPipe(async ({ url, answer, closeReader, stop }) => {
     closeReader();
     answer(400);

@@ -13,7 +13,7 @@ function post(version: string): string {
   return `POST /payments HTTP/${version}\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 }
 
-/** Connections to one port, and what came back on each; `closed` once the other side has ended it. */
+/** Connections to one port and their answers; `closed` is set when the other side has closed one. */
 interface Client {
   readonly socket: Socket;
   text: string;
@@ -36,7 +36,7 @@ async function open(port: number, count: number): Promise<Client[]> {
   return clients;
 }
 
-/** The status of each answer, 0 where the connection ended without one. */
+/** The status of each answer; 0 if the connection ended without one. */
 async function statuses(clients: readonly Client[]): Promise<number[]> {
   await until('every connection is answered or closed', ANSWER_MS, () =>
     clients.every(({ text, closed }) => closed || text.includes('\r\n\r\n')),
@@ -50,7 +50,7 @@ function close(clients: readonly Client[]): void {
 
 const nginxMemory = (site: Site): number => site.gauges().memoryBytes.at(-1) ?? 0;
 
-test('connections that are opened early and used late are answered', async () => {
+test('a connection opened early and used late is answered', async () => {
   await Site.run('lmdb', async (site) => {
     const clients = await open(site.targets[0]?.port ?? 0, 50);
     await pause(6_000);
@@ -63,7 +63,7 @@ test('connections that are opened early and used late are answered', async () =>
   });
 });
 
-test('HTTP/1.0 is answered, and the connection closed', async () => {
+test('HTTP/1.0 is answered, then the connection closed', async () => {
   await Site.run('lmdb', async (site) => {
     const clients = await open(site.targets[0]?.port ?? 0, 1);
     for (const { socket } of clients) socket.write(post('1.0'));
@@ -72,17 +72,17 @@ test('HTTP/1.0 is answered, and the connection closed', async () => {
   });
 });
 
-test('silent connections and slow requests take as little memory as the limit of the container is made for', async () => {
+test('idle connections and slow requests use no more memory than the container limit assumes', async () => {
   await Site.run('lmdb', async (site) => {
     const port = site.targets[0]?.port ?? 0;
     const beforeBytes = nginxMemory(site);
     const silent = await open(port, 2_000);
-    // An answer to a later connection: nginx has accepted those before it.
+    // The answer to a later connection shows that nginx has accepted those before it.
     const honest = await open(port, 1);
     for (const { socket } of honest) socket.write(post('1.1'));
     assert.equal(await statuses(honest), [202]);
     const silentBytes = nginxMemory(site) - beforeBytes;
-    assert.ok(silentBytes < 2_000 * 1024, `${silentBytes} bytes for 2,000 silent connections`);
+    assert.ok(silentBytes < 2_000 * 1024, `${silentBytes} bytes for 2,000 idle connections`);
 
     for (const { socket } of silent.slice(0, 1_000)) socket.write('P');
     const later = await open(port, 1);

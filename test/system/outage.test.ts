@@ -9,7 +9,7 @@ import { pause, until } from './until.ts';
 const SOME = Math.ceil(PAYMENTS / 5);
 const FAILOVER = { FAILOVER_DELAY_MS: '1000' };
 
-test('payments settle on the processor that works, none is lost when neither does, and the cheap one is back when it is', () =>
+test('payments go to the working processor, none is lost if both fail, and the cheap one is used again once it recovers', () =>
   Deployment.run({ ledger: 'redis', gatewayCount: 2, settings: FAILOVER }, async (deployment) => {
     const { urls, books, processors } = deployment;
     const [cheap, dear] = processors;
@@ -51,7 +51,7 @@ test('payments settle on the processor that works, none is lost when neither doe
 
 const HANG_MS = 1_500;
 
-/** Every fault that leaves it open whether a payment was charged, or says that it was not. */
+/** Every fault after which a payment may or may not have been charged, or was certainly not. */
 const FAULTS = [
   { kind: 'drop-before-commit', rate: 0.1 },
   { kind: 'drop-after-commit', rate: 0.1 },
@@ -62,7 +62,7 @@ const FAULTS = [
   { kind: '503', rate: 0.05 },
   { kind: 'hang', rate: 0.1, delayMs: HANG_MS },
 ] as const;
-/** A payment that is free to do so leaves for the other processor at once; and no call that hangs is waited for. */
+/** A payment not in doubt goes to the other processor at once, and hanging calls time out soon. */
 const RESTLESS = {
   FAILOVER_DELAY_MS: '0',
   PROCESSOR_TIMEOUT_MS: '500',
@@ -80,7 +80,7 @@ for (const ledger of ledgers('redis')) {
       await load.run();
       assert.is(load.accepted.length, load.payments.length);
       for (const processor of processors) await processor.setFault({ kind: 'none' });
-      // What hangs is charged late, perhaps when the gateway has had it charged elsewhere.
+      // A hanging call is charged late, perhaps after the gateway has had the payment charged elsewhere.
       await pause(HANG_MS);
       await books.untilSettled(load.payments.length, SETTLE_MS);
       assert.equal(await books.differencesWithin({ fromMs, toMs: Date.now() }, WINDOWS, random), []);

@@ -1,7 +1,7 @@
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 
-// Loaded before a gateway with one HTTP thread, whose other threads are all of its pool. Each SIGUSR2 makes the one
-// that lives longest die: by an error that nobody catches, and the next by an exit.
+// Preloaded into a gateway with one HTTP thread, so all other threads are pool threads. Each SIGUSR2 kills the oldest pool
+// thread, alternately by an uncaught error and by an exit.
 interface Order {
   readonly threadId: number;
   readonly exits: boolean;

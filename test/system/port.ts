@@ -5,8 +5,8 @@ const LOWEST = 12_000;
 const HIGHEST = 30_000;
 
 /**
- * A loopback port that is free now and stays so while its server is down: below those that the system gives to
- * outgoing connections, of which one that tries again and again would end up connected to itself.
+ * A free loopback port that stays free while its server is down: below the range for outgoing connections, where a client
+ * that retries could end up connected to itself.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

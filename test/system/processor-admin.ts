@@ -20,13 +20,13 @@ export interface Charge {
 
 export interface HealthCall {
   readonly receivedAtMs: number;
-  /** It came too soon, and was refused. */
+  /** It came too soon and was refused. */
   readonly limited: boolean;
 }
 
 const PAGE = 5_000;
 
-/** The side of a simulated processor that those see who run it. */
+/** The administrative API of a simulated processor. */
 export class ProcessorAdmin {
   readonly name: string;
   readonly url: string;
@@ -43,7 +43,7 @@ export class ProcessorAdmin {
     return readSum(body as Record<string, unknown>);
   }
 
-  /** The charges in the order they were made, but for the first `offset`. */
+  /** The charges in order, without the first `offset`. */
   async charges(offset: number): Promise<Charge[]> {
     const charges: Charge[] = [];
     for (;;) {
@@ -82,20 +82,19 @@ export class ProcessorAdmin {
   }
 }
 
-/** As both kinds of summary take their bounds. */
+/** The query of both kinds of summary. */
 export function queryOf(window: Window | undefined): string {
   if (window === undefined) return '';
   return `?from=${new Date(window.fromMs).toISOString()}&to=${new Date(window.toMs).toISOString()}`;
 }
 
-/** What both kinds of summary say of one processor. Sums of a test are far below what a float holds in cents. */
+/** The totals of a processor in both kinds of summary. Sums in tests are small enough for floats. */
 export function readSum({ totalRequests, totalAmount }: Record<string, unknown>): Sum {
-  if (typeof totalRequests !== 'number' || typeof totalAmount !== 'number')
-    throw new Error('this is no summary');
+  if (typeof totalRequests !== 'number' || typeof totalAmount !== 'number') throw new Error('not a summary');
   return { count: totalRequests, amountCents: Math.round(totalAmount * 100) };
 }
 
-/** The body of a 2xx. */
+/** The body of a 2xx answer; throws on any other. */
 export function expectSuccess(what: string, { status, body }: Answer): string {
   if (status < 200 || status > 299) throw new Error(`${what} was answered ${status}: ${body}`);
   return body;

@@ -6,11 +6,11 @@ import { exchange } from './exchange.ts';
 import { ledgers, SETTLE_MS } from './scale.ts';
 import { until } from './until.ts';
 
-/** Some health intervals, and a machine that may be busy. */
+/** Several health intervals, with room for a busy machine. */
 const HEAL_MS = 60_000;
-/** A payment whose call ended without an answer stays in doubt for so long. */
+/** How long a payment whose call ended without an answer stays in doubt. */
 const DOUBTS = { PROCESSOR_TIMEOUT_MS: '500', LEASE_MS: '1500', IN_DOUBT_HOLD_MS: '4000' };
-/** What PROCESSORS stands in the place of. */
+/** Unset, because PROCESSORS replaces them. */
 const NO_URLS = { PAYMENT_PROCESSOR_URL_DEFAULT: '', PAYMENT_PROCESSOR_URL_FALLBACK: '' };
 
 function idOf(number: number): string {
@@ -38,7 +38,7 @@ async function breakers(gateway: Gateway): Promise<string> {
   return `${await open('default')} ${await open('fallback')}`;
 }
 
-test('at rest, breakers close when both processors are well again, each on every instance', () =>
+test('without payments, breakers close on every instance once the processors recover', () =>
   Deployment.run({ ledger: 'redis', gatewayCount: 2 }, async ({ gateways, processors }) => {
     const areAll = (state: string) => async () =>
       (await Promise.all(gateways.map(breakers))).every((each) => each === state);
@@ -51,7 +51,7 @@ test('at rest, breakers close when both processors are well again, each on every
   }));
 
 for (const ledger of ledgers('redis')) {
-  test(`a processor that is renamed keeps its money in the books, and its open payments: ${ledger}`, () =>
+  test(`a renamed processor keeps its settled and open payments: ${ledger}`, () =>
     Deployment.run({ ledger, gatewayCount: 1, settings: DOUBTS }, async ({ gateways, processors }) => {
       const [gateway] = gateways as [Gateway];
       const [cheap, dear] = processors;
@@ -67,9 +67,9 @@ for (const ledger of ledgers('redis')) {
       await until('the open payment is counted', SETTLE_MS, async () => (await left()) === 1);
       assert.match(gateway.output, '"processor":"default","payments":1');
       await post(gateway, 5);
-      await until('what is new settles', SETTLE_MS, async () => (await dear.summary()).count === 1);
+      await until('a new payment settles', SETTLE_MS, async () => (await dear.summary()).count === 1);
       const settled = (count: number) => ({ totalRequests: count, totalAmount: count * 100 });
-      await until('the books have it', SETTLE_MS, async () => {
+      await until('the ledger has it', SETTLE_MS, async () => {
         const { renamed, default: former } = await shown(gateway, '/payments-summary');
         return JSON.stringify([renamed, former]) === JSON.stringify([settled(1), settled(3)]);
       });
@@ -82,13 +82,13 @@ for (const ledger of ledgers('redis')) {
       await until('the open payment settles', SETTLE_MS, async () => {
         return (await shown(gateway, `/payments/${idOf(4)}`))['status'] === 'settled';
       });
-      await until('none is left', SETTLE_MS, async () => (await left()) === 0);
+      await until('no open payment is left', SETTLE_MS, async () => (await left()) === 0);
       assert.equal(await shown(gateway, '/payments-summary'), {
         default: settled(4),
         fallback: settled(0),
         renamed: settled(1),
       });
-      assert.is((await cheap.summary()).count, 4, 'and was charged once');
+      assert.is((await cheap.summary()).count, 4, 'charged once');
     }));
 }
 

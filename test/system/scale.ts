@@ -1,16 +1,16 @@
 type LedgerKind = 'lmdb' | 'redis';
 
-/** How much the system tests do: little by default, and what the environment says on demand. */
+/** How much the system tests do: little by default, more if the environment says so. */
 export const PAYMENTS = whole('SYSTEM_PAYMENTS', 600);
 export const RATE_PER_S = whole('SYSTEM_RATE', 500);
-/** Of payments that are posted a second time: they cost less. */
+/** The rate of repeated posts, which cost less. */
 export const REPEAT_RATE_PER_S = 4 * RATE_PER_S;
 export const OUTAGE_MS = whole('SYSTEM_OUTAGE_MS', 3_000);
 export const WINDOWS = 50;
-/** Generous, since the machine may be busy; `acceptance.ts` is where the real limit is shown. */
+/** Generous, because the machine may be busy; `acceptance.ts` shows the real limit. */
 export const SETTLE_MS = 40_000;
 
-/** Where a test runs on either ledger: on both with `SYSTEM_LEDGERS=all`, else on the one that it tries hardest. */
+/** The ledgers a test runs on: both with `SYSTEM_LEDGERS=all`, otherwise the one that is harder for it. */
 export function ledgers(usual: LedgerKind): readonly LedgerKind[] {
   return process.env['SYSTEM_LEDGERS'] === 'all' ? ['lmdb', 'redis'] : [usual];
 }

@@ -11,14 +11,14 @@ import { pause, until } from './until.ts';
 
 const START_MS = 20_000;
 const EXITED = { code: 0, signal: null };
-/** A stop that waits for something waits this long, so a stop that does not wait shows. */
+/** A stop that has to wait takes this long, so one that does not wait is recognisable. */
 const LONG_MS = 60_000;
 const SOON_MS = 20_000;
-/** Signals less than a second apart are one request. */
+/** Signals less than a second apart count as one. */
 const INSIST_AFTER_MS = 1500;
 const PRELOAD = new URL('./signal-at-load.ts', import.meta.url).href;
 
-/** Runs a program with its files in a directory of its own. */
+/** Runs a program in a directory of its own. */
 async function withChild(
   program: string,
   settings: Readonly<Record<string, string>>,
@@ -53,14 +53,14 @@ async function endsSoon(child: Child): Promise<unknown> {
   return ended;
 }
 
-/** What a lock leaves in the journal's directory. */
+/** The lock files in the journal's directory. */
 function locksIn(directory: string): string[] {
   const journal = join(directory, 'journal');
   return existsSync(journal) ? readdirSync(journal).filter((name) => name.includes('lock')) : [];
 }
 
 for (const file of ['/src/primary.ts', '/src/journal/replay.ts']) {
-  test(`SIGTERM while a gateway loads ${file} ends it with code 0`, () => {
+  test(`a gateway that gets SIGTERM while loading ${file} exits with 0`, () => {
     const settings = { NODE_OPTIONS: `--import=${PRELOAD}`, SIGNAL_AT: file };
     return withChild('src/gateway.ts', settings, async (child, directory) => {
       assert.equal(await endsSoon(child), EXITED);
@@ -70,7 +70,7 @@ for (const file of ['/src/primary.ts', '/src/journal/replay.ts']) {
 }
 
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-  test(`${signal} during the warm-up ends a gateway at once and leaves no lock behind`, () =>
+  test(`a gateway that gets ${signal} during the warm-up exits at once and leaves no lock`, () =>
     withChild('src/gateway.ts', { WARM_UP_PAYMENTS: '100000' }, async (child, directory) => {
       const journal = join(directory, 'journal');
       await until('it warms up', START_MS, () => existsSync(join(journal, 'warm-up-0')));
@@ -81,7 +81,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     }));
 }
 
-test('SIGTERM ends a gateway that waits for its Redis', () =>
+test('a gateway that waits for Redis exits on SIGTERM', () =>
   withChild('src/gateway.ts', { LEDGER_URL: 'redis://127.0.0.1:1' }, async (child) => {
     await until('it waits', START_MS, () => child.output.includes('"waiting for the ledger"'));
     child.send('SIGTERM');
@@ -91,7 +91,7 @@ test('SIGTERM ends a gateway that waits for its Redis', () =>
 
 const HANG = { kind: 'hang', rate: 1, delayMs: LONG_MS } as const;
 
-/** Uses a gateway that has a call in flight which takes longer than the test. */
+/** Uses a gateway with a call in flight that takes longer than the test. */
 async function withCall(program: string, use: (child: Child) => Promise<void>): Promise<void> {
   const settings = { STOP_TIMEOUT_MS: String(LONG_MS), LOG_LEVEL: 'info' };
   const shape: Shape = { ledger: 'lmdb', gatewayCount: 1, program, settings };
@@ -118,7 +118,7 @@ for (const [program, signals] of [
   ['src/start.ts', ['SIGINT', 'SIGINT']],
   ['src/start.ts', ['SIGTERM', 'SIGTERM']],
 ] as const) {
-  test(`${signals.join(' and ')} together are one request to ${program}; another one later is a second`, () =>
+  test(`${signals.join(' and ')} together count once for ${program}; a later one counts again`, () =>
     withCall(program, async (child) => {
       const send = (signal: NodeJS.Signals) =>
         program === 'src/start.ts' ? child.sendToAll(signal) : child.send(signal);

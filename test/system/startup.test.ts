@@ -19,9 +19,9 @@ import { RATE_PER_S, SETTLE_MS } from './scale.ts';
 import { until } from './until.ts';
 
 const START_MS = 20_000;
-/** Where `npm start` plays its processors. */
+/** The ports of the simulated processors of `npm start`. */
 const SIMULATED_PORTS = [8001, 8002];
-/** Somebody may be trying just that beside the tests. */
+/** How long to wait for these ports, which another `npm start` may be using. */
 const PORTS_MS = 60_000;
 
 const GOOD = {
@@ -29,7 +29,7 @@ const GOOD = {
   PAYMENT_PROCESSOR_URL_FALLBACK: 'http://127.0.0.1:2',
 };
 
-/** A process that is expected to end by itself, soon, in a directory of its own. */
+/** Runs a process that should exit soon by itself, in a directory of its own. */
 async function ending(program: string, environment: Readonly<Record<string, string>>) {
   return inDirectory(async (directory) => {
     const child = new Child(program, environment, { directory });
@@ -55,7 +55,7 @@ function refuses(
   wrong: Readonly<Record<string, string>>,
   lines: RegExp[],
 ): void {
-  test(`${program} refuses ${what}, one line each`, async () => {
+  test(`${program} refuses ${what}, with one line each`, async () => {
     const ended = await ending(program, { ...GOOD, ...wrong });
     assert.is(ended.code, 1);
     assert.is(ended.lines.length, lines.length, ended.lines.join('\n'));
@@ -69,17 +69,17 @@ for (const program of ['src/gateway.ts', 'src/start.ts']) {
     /^dinossauro: LEDGER_URL=ftp:\/\/books is invalid: expected /,
     /^dinossauro: POOL_THREADS=0 is out of range: expected a whole number from 1 to 16\.$/,
   ]);
-  refuses('settings that contradict each other', program, { BACKOFF_BASE_MS: '500', BACKOFF_MAX_MS: '100' }, [
+  refuses('contradictory settings', program, { BACKOFF_BASE_MS: '500', BACKOFF_MAX_MS: '100' }, [
     /^dinossauro: BACKOFF_BASE_MS=500 is invalid: expected at most BACKOFF_MAX_MS, which is 100\.$/,
   ]);
 }
 const stray = { LISTEN: 'x', PORT: '80', POOL_THREAD: '2' };
-refuses('an invalid setting, and names a variable that it does not read', 'src/primary.ts', stray, [
+refuses('an invalid setting, and names an unknown variable', 'src/primary.ts', stray, [
   /^dinossauro: LISTEN=x is invalid: /,
   /^dinossauro: POOL_THREAD is not a setting; did you mean POOL_THREADS\?$/,
 ]);
 
-test('a gateway that runs has warned of what it does not read', async () => {
+test('a gateway that starts has warned about unknown variables', async () => {
   const listen = `127.0.0.1:${await freePort()}`;
   await inDirectory(async (directory) => {
     const strays = { PROCESSOR_TIMEOUT: '5', REDIS_URL: 'redis://x' };
@@ -98,7 +98,7 @@ refuses('to run without a processor', 'src/gateway.ts', none, [/^dinossauro: No 
 
 for (const threads of ['1', '2']) {
   const environment = { ...GOOD, HTTP_THREADS: threads, WARM_UP_PAYMENTS: '0' };
-  test(`a ledger that cannot be opened ends ${threads} HTTP threads in one line`, () =>
+  test(`a ledger that cannot be opened ends the start with one line: ${threads} HTTP threads`, () =>
     inDirectory(async (directory) => {
       const path = (name: string) => join(directory, name);
       mkdirSync(path('zeros'));
@@ -125,7 +125,7 @@ for (const threads of ['1', '2']) {
 
 const ONE = { ledger: 'lmdb', gatewayCount: 1 } as const;
 
-test('one journal serves one gateway', () =>
+test('two gateways cannot use one journal', () =>
   Deployment.run(ONE, async ({ gateways: [gateway] }) => {
     assert.ok(gateway);
     const settings = { ...gateway.environment, LISTEN: `127.0.0.1:${await freePort()}` };
@@ -137,7 +137,7 @@ test('one journal serves one gateway', () =>
   }));
 
 for (const threads of ['1', '2']) {
-  test(`one port serves one gateway, of ${threads} HTTP threads`, () =>
+  test(`two gateways cannot use one port: ${threads} HTTP threads`, () =>
     Deployment.run(ONE, async ({ gateways: [gateway] }) => {
       assert.ok(gateway);
       const { JOURNAL_DIR: _, ...shared } = gateway.environment;
@@ -150,7 +150,7 @@ for (const threads of ['1', '2']) {
     }));
 }
 
-test('`npm start` at an address that something silent has: one line', async () => {
+test('`npm start` at an address used by a silent process prints one line', async () => {
   const silent = createServer((socket) => socket.on('error', () => {}).resume());
   const port = await freePort();
   silent.listen(port, '127.0.0.1');
@@ -170,7 +170,7 @@ test('`npm start` says what it waits for', () =>
     const redis = await RedisServer.prepare();
     const settings = { ...GOOD, LISTEN: `127.0.0.1:${await freePort()}`, LEDGER_URL: redis.url };
     const child = new Child('src/start.ts', settings, { directory });
-    await until('it says so', START_MS, () =>
+    await until('it prints so', START_MS, () =>
       /^dinossauro: not ready yet: .*ECONNREFUSED/m.test(child.output),
     );
     await redis.start();
@@ -180,7 +180,7 @@ test('`npm start` says what it waits for', () =>
     await redis.stop();
   }));
 
-test('a gateway starts without its Redis, accepts, and settles when Redis is there', async () => {
+test('a gateway starts without Redis, accepts payments, and settles them once Redis is up', async () => {
   const redis = await RedisServer.prepare();
   try {
     await inDirectory(async (directory) => {
@@ -203,7 +203,7 @@ test('a gateway starts without its Redis, accepts, and settles when Redis is the
       ];
       try {
         const statusOf = async (path: string) => (await exchangeKept('GET', `${url}${path}`)).status;
-        await until('the gateway lives', START_MS, async () => (await statusOf('/livez')) === 200);
+        await until('the gateway is live', START_MS, async () => (await statusOf('/livez')) === 200);
         assert.is(await statusOf('/readyz'), 503);
         assert.is(await statusOf('/payments-summary'), 503);
         const load = new Load({ urls: [url], payments: 100, ratePerS: RATE_PER_S, random: new Random(6) });
@@ -223,14 +223,14 @@ test('a gateway starts without its Redis, accepts, and settles when Redis is the
   }
 });
 
-test('`npm start` with no setting but its port: two processors, a gateway, and a line to try', () =>
+test('`npm start` with only a port starts two processors and a gateway, and prints a command to try', () =>
   inDirectory(async (directory) => {
     const portsFree = async () => (await Promise.all(SIMULATED_PORTS.map(isFree))).every(Boolean);
     await until('ports 8001 and 8002 are free', PORTS_MS, portsFree);
     const listen = `127.0.0.1:${await freePort()}`;
     const start = async () => {
       const started = new Child('src/start.ts', { LISTEN: listen }, { directory, isTerminal: true });
-      await until('it says how to try it', START_MS, () => started.output.includes('curl -i')).catch(
+      await until('it prints how to try it', START_MS, () => started.output.includes('curl -i')).catch(
         async (error: unknown) => {
           await started.kill();
           throw error;
@@ -247,7 +247,11 @@ test('`npm start` with no setting but its port: two processors, a gateway, and a
       const page = await exchangeKept('GET', `http://${listen}/dashboard`);
       assert.is(page.status, 200);
       const policy = page.headers.get('content-security-policy') ?? '';
-      assert.match(policy, /connect-src 'self' http:\/\/127\.0\.0\.1:\d+;/, 'it may break the processors');
+      assert.match(
+        policy,
+        /connect-src 'self' http:\/\/127\.0\.0\.1:\d+;/,
+        'the page may control the processors',
+      );
       const [defaultUrl, fallbackUrl] = SIMULATED_PORTS.map((port) => `http://127.0.0.1:${port}`) as [
         string,
         string,
@@ -268,7 +272,7 @@ test('`npm start` with no setting but its port: two processors, a gateway, and a
         assert.match(out, /default: [1-9]/);
       };
       await agrees();
-      // The processors remember what they have charged, whether they are stopped or killed.
+      // The processors remember their charges, whether stopped or killed.
       await child.kill();
       child = await start();
       await agrees();

@@ -9,18 +9,18 @@ import { until } from './until.ts';
 
 const SOME = Math.ceil(PAYMENTS / 2);
 const DELAY_MS = 40;
-/** So many calls hang that some are always in flight. */
+/** The share of hanging calls: high enough that some are always in flight. */
 const HANG_RATE = 0.05;
 const HANG_MS = 2_000;
 
 const EXITED = { code: 0, signal: null };
 
-/** `stop` ends the gateway in the middle of a load that insists; the next start settles what it left. */
+/** `stop` ends the gateway under a load that retries; the next start settles the rest. */
 function settlesAfter(what: string, shape: Shape, stop: (gateway: Gateway) => Promise<void>): void {
   test(what, () =>
     Deployment.run(shape, async ({ urls, books, processors, gateways }) => {
       const [gateway] = gateways;
-      if (gateway === undefined) throw new Error('there is one');
+      if (gateway === undefined) throw new Error('expected a gateway');
       for (const processor of processors) {
         await processor.setDelay(DELAY_MS);
         await processor.setFault({ kind: 'hang', rate: HANG_RATE, delayMs: HANG_MS });
@@ -48,7 +48,7 @@ async function terminate(gateway: Gateway): Promise<void> {
 
 for (const ledger of ledgers('redis')) {
   settlesAfter(
-    `SIGTERM finishes the calls in flight of several threads, on ${ledger}`,
+    `SIGTERM finishes the calls in flight of several threads: ${ledger}`,
     { ledger, gatewayCount: 1, settings: { HTTP_THREADS: '2', POOL_THREADS: '2' } },
     terminate,
   );
@@ -56,7 +56,7 @@ for (const ledger of ledgers('redis')) {
 
 for (const ledger of ledgers('lmdb')) {
   settlesAfter(
-    `SIGTERM does not wait for a call longer than it may, on ${ledger}`,
+    `SIGTERM waits for calls no longer than STOP_TIMEOUT_MS: ${ledger}`,
     { ledger, gatewayCount: 1, settings: { STOP_TIMEOUT_MS: '300' } },
     terminate,
   );
@@ -64,14 +64,14 @@ for (const ledger of ledgers('lmdb')) {
 
 const STARTED = { ledger: 'lmdb', gatewayCount: 1, program: 'src/start.ts' } as const;
 
-settlesAfter('Ctrl-C stops what `npm start` has started', STARTED, async ({ child }) => {
+settlesAfter('Ctrl-C stops everything that `npm start` started', STARTED, async ({ child }) => {
   child.sendToAll('SIGINT');
   assert.equal(await child.ended, EXITED);
   assert.is(child.lines.at(-1), 'stopped');
 });
 
 settlesAfter(
-  'a SIGTERM to all that `npm start` has started does not hurry it',
+  'a SIGTERM to all processes of `npm start` is still a graceful stop',
   STARTED,
   async ({ child }) => {
     child.sendToAll('SIGTERM');
@@ -80,9 +80,13 @@ settlesAfter(
   },
 );
 
-settlesAfter('a gateway does not outlive what started it', STARTED, async ({ child, url }) => {
+settlesAfter('a gateway does not outlive its launcher', STARTED, async ({ child, url }) => {
   child.send('SIGKILL');
-  await until('it is gone', SETTLE_MS, async () => (await exchangeKept('GET', `${url}/livez`)).status === 0);
+  await until(
+    'the gateway exits',
+    SETTLE_MS,
+    async () => (await exchangeKept('GET', `${url}/livez`)).status === 0,
+  );
   assert.equal(await child.ended, { code: null, signal: 'SIGKILL' });
 });
 

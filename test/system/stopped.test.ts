@@ -11,7 +11,7 @@ const STOP_TIMEOUT_MS = 500;
 
 for (const threads of ['1', '2']) {
   const settings = { HTTP_THREADS: threads, STOP_TIMEOUT_MS: `${STOP_TIMEOUT_MS}`, ALLOW_PURGE: 'true' };
-  test(`${threads} HTTP threads answer while another process is stopped in a commit to the ledger`, () =>
+  test(`${threads} HTTP threads answer while another process is suspended in a commit to LMDB`, () =>
     Deployment.run({ ledger: 'lmdb', gatewayCount: 1, settings }, async ({ gateways: [gateway] }) => {
       assert.ok(gateway);
       const ask = async (method: string, path: string, body?: string) =>
@@ -30,7 +30,7 @@ for (const threads of ['1', '2']) {
       });
       await until('it is ready again', SETTLE_MS, async () => (await ask('GET', '/readyz')) === 200);
       await whileWriterIsStopped(path, async () => {
-        // A pool thread that waits for the lock can't be ended, and Node would wait for it.
+        // A pool thread that waits for the lock cannot be terminated, and Node would wait for it.
         assert.equal(await gateway.stop(), { code: null, signal: 'SIGKILL' });
       });
       await gateway.start();

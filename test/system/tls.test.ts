@@ -22,7 +22,7 @@ interface Certificates {
   readonly processor: Issued;
 }
 
-/** A gateway between a Redis and a processor that both want to see its certificate. */
+/** A gateway with a Redis and a processor that both require its certificate. */
 async function within(
   certificates: (authority: Authority) => Certificates,
   use: (url: string, gateway: Child) => Promise<void>,
@@ -89,7 +89,7 @@ const good = (authority: Authority) => ({ redis: authority.issue(), processor: a
 const ready = (url: string) =>
   until('it is ready', WITHIN_MS, async () => (await exchange('GET', `${url}/readyz`)).status === 200);
 
-test('a payment goes through a Redis and a processor by TLS, both of which know the gateway by its certificate', () =>
+test('a payment is settled over TLS, with client certificates for Redis and processor', () =>
   within(good, async (url) => {
     await ready(url);
     assert.is((await exchange('POST', `${url}/payments`, { body: BODY })).status, 202);
@@ -98,12 +98,12 @@ test('a payment goes through a Redis and a processor by TLS, both of which know 
     );
   }));
 
-test('a Redis whose certificate has expired: not ready, and both the answer and the log say why', () =>
+test('with an expired Redis certificate the gateway is not ready, and answer and log say why', () =>
   within(
     (authority) => ({ ...good(authority), redis: authority.issue('IP:127.0.0.1', -1) }),
     async (url, gateway) => {
       const detail = '"detail":"certificate has expired"';
-      await until('it says why', WITHIN_MS, async () => {
+      await until('the answer says why', WITHIN_MS, async () => {
         const { status, body } = await exchange('GET', `${url}/readyz`);
         return status === 503 && body.includes(detail);
       });
@@ -113,7 +113,7 @@ test('a Redis whose certificate has expired: not ready, and both the answer and 
     },
   ));
 
-test('a processor whose certificate is for another host gets nothing, and the log says why', () =>
+test('a processor with a certificate for another host gets no request, and the log says why', () =>
   within(
     (authority) => ({ ...good(authority), processor: authority.issue('DNS:elsewhere') }),
     async (url, gateway) => {

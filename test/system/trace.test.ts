@@ -27,7 +27,7 @@ interface Scene {
   readonly collector: TestCollector;
 }
 
-/** A gateway before one processor that answers as told, and a collector. */
+/** A gateway with a scripted processor and a collector. */
 async function within(
   answers: Behaviour,
   settings: Readonly<Record<string, string>>,
@@ -74,7 +74,7 @@ async function post(
   return (await exchange('POST', `${gateway.url}/payments`, { body, headers })).status;
 }
 
-/** The trace contexts of the calls that the processor has had, in their order; empty where a call had none. */
+/** The trace contexts of the calls to the processor, in order; empty for a call without one. */
 function carried({ received }: FaultyServer): string[] {
   return received
     .filter(({ path }) => path !== '/payments/service-health')
@@ -89,24 +89,24 @@ const settled = (gateway: Gateway) =>
 
 const PART = new RegExp(`^00-${TRACE_ID}-(?!${SPAN_ID})([0-9a-f]{16})-01$`);
 
-/** The first call fails, the question after it is answered 404, and the second call succeeds. */
+/** The first call fails, the look-up gets 404, and the second call succeeds. */
 const failingOnce: Behaviour = (socket, { method }, turn) => {
   if (method === 'GET') socket.write(httpResponse(404));
   else socket.write(httpResponse(turn < 2 ? 500 : 200));
 };
 
-test('a trace goes from the post to every call to the processor, each with an id of its own', () =>
+test('a trace continues from the post to every call to the processor, each with a span id of its own', () =>
   within(failingOnce, {}, async ({ gateway, processor, collector }) => {
     assert.is(await post(gateway, SAMPLED), 202);
     await settled(gateway);
     const contexts = carried(processor);
-    assert.is(contexts.length, 3, 'a call, a question, a call');
+    assert.is(contexts.length, 3, 'a call, a look-up, a call');
     for (const context of contexts) assert.match(context, PART);
     assert.is(new Set(contexts).size, 3);
-    assert.equal(collector.requests, [], 'nobody is told of it');
+    assert.equal(collector.requests, [], 'nothing is exported');
   }));
 
-test('what is no trace is not carried', () =>
+test('an invalid trace is not passed on', () =>
   within(
     (socket) => socket.write(httpResponse(200)),
     {},
@@ -118,7 +118,7 @@ test('what is no trace is not carried', () =>
   ));
 
 for (const how of ['refused', 'unanswered']) {
-  test(`a trace outlives a kill -9 by the journal, after a call that was ${how}`, () => {
+  test(`the journal keeps a trace through a kill -9, after a call that was ${how}`, () => {
     let well = false;
     const behaviour: Behaviour = (socket, { method }) => {
       if (well && method === 'GET') socket.write(httpResponse(404));
@@ -144,10 +144,10 @@ for (const how of ['refused', 'unanswered']) {
 const named = (spans: readonly TakenSpan[], name: string): TakenSpan[] =>
   spans.filter((span) => span.name === name);
 
-test('a collector is told of the post, of every call and of the settlement', () =>
+test('the collector gets spans of the post, every call and the settlement', () =>
   within(failingOnce, { OTLP_URL: 'here' }, async ({ gateway, processor, collector }) => {
     assert.is(await post(gateway, SAMPLED), 202);
-    await until('all is told', WITHIN_MS, () => collector.spans.length === 5);
+    await until('all spans are exported', WITHIN_MS, () => collector.spans.length === 5);
     const { spans } = collector;
     for (const { traceId, startTimeUnixNano, endTimeUnixNano } of spans) {
       assert.is(traceId, TRACE_ID);
@@ -167,7 +167,7 @@ test('a collector is told of the post, of every call and of the settlement', () 
     assert.equal(
       calls.map(({ spanId }) => `00-${TRACE_ID}-${spanId}-01`),
       carried(processor),
-      'the processor has had the ids that are told',
+      'the exported ids are those sent to the processor',
     );
     assert.equal(
       calls.map(({ name, attributes, status }) => {
@@ -184,7 +184,7 @@ test('a collector is told of the post, of every call and of the settlement', () 
     assert.equal(settle?.status, {});
   }));
 
-test('a collector is told of all threads, of traces that begin here, and of posts that are refused', () => {
+test('the collector gets spans of all threads, of new traces and of refused posts', () => {
   const settings = { OTLP_URL: 'here', TRACE_RATIO: '1', HTTP_THREADS: '2', POOL_THREADS: '2' };
   return within(
     (socket) => socket.write(httpResponse(200)),
@@ -192,7 +192,7 @@ test('a collector is told of all threads, of traces that begin here, and of post
     async ({ gateway, processor, collector }) => {
       assert.is(await post(gateway, {}), 202);
       assert.is(await post(gateway, {}, '{}'), 422);
-      await until('all is told', WITHIN_MS, () => collector.spans.length === 4);
+      await until('all spans are exported', WITHIN_MS, () => collector.spans.length === 4);
       const accepts = collector.spans.filter(({ kind }) => kind === 2);
       assert.equal(
         accepts.map(({ parentSpanId, status }) => [parentSpanId, status]),
@@ -208,7 +208,7 @@ test('a collector is told of all threads, of traces that begin here, and of post
   );
 });
 
-test('a trace that is not sampled is carried, and nobody is told of it', () =>
+test('a trace that is not sampled is passed on but not exported', () =>
   within(
     (socket) => socket.write(httpResponse(200)),
     { OTLP_URL: 'here', TRACE_RATIO: '1' },
@@ -222,7 +222,7 @@ test('a trace that is not sampled is carried, and nobody is told of it', () =>
     },
   ));
 
-test('payments are settled beside a collector that is away, and it is said once', () =>
+test('payments are settled while the collector is down, which is logged once per thread', () =>
   within(
     (socket) => socket.write(httpResponse(200)),
     { OTLP_URL: 'http://127.0.0.1:1' },
@@ -230,12 +230,16 @@ test('payments are settled beside a collector that is away, and it is said once'
       assert.is(await post(gateway, SAMPLED), 202);
       await settled(gateway);
       // Once by each of the two threads that have something to tell.
-      await until('it is said', WITHIN_MS, () => gateway.output.split('spans are not taken').length === 3);
+      await until(
+        'it is said',
+        WITHIN_MS,
+        () => gateway.output.split('spans cannot be exported').length === 3,
+      );
       assert.is((await gateway.stop()).code, 0);
     },
   ));
 
-test('nginx passes a trace and a token on, and no header where there is none', async () => {
+test('nginx passes on a trace and a token, and adds no header if there is none', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'trace-nginx-'));
   const seen: IncomingHttpHeaders[] = [];
   const upstream = createServer((request, response) => {
@@ -248,7 +252,7 @@ test('nginx passes a trace and a token on, and no header where there is none', a
   await once(upstream, 'listening');
   const port = await freePort();
   const deployed = readFileSync(join(import.meta.dirname, '../../lb/nginx.conf'), 'utf8');
-  // As root nginx would serve as a user who may not enter here.
+  // Under root, nginx workers would run as a user without access to this directory.
   const user = process.getuid?.() === 0 ? 'user root;\n' : '';
   const path = join(directory, 'nginx.conf');
   writeFileSync(path, user + adapted(deployed, { directory, sockets: [socket, socket], port }));

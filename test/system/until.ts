@@ -1,6 +1,6 @@
 const LOOK_EVERY_MS = 20;
 
-/** Resolves with the first answer of `look` that is neither undefined nor false; rejects at the deadline, saying `what`. */
+/** Resolves to the first result of `look` that is neither undefined nor false. Rejects at the deadline with `what`. */
 export async function until<T>(
   what: string,
   deadlineMs: number,
@@ -10,7 +10,7 @@ export async function until<T>(
   for (;;) {
     const seen = await look();
     if (seen !== undefined && seen !== false) return seen;
-    if (performance.now() >= endMs) throw new Error(`${what}: not within ${deadlineMs} ms`);
+    if (performance.now() >= endMs) throw new Error(`timed out after ${deadlineMs} ms: ${what}`);
     await pause(LOOK_EVERY_MS);
   }
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A span as OTLP writes it in JSON. */
+/** A span in OTLP's JSON. */
 export interface TakenSpan {
   readonly traceId: string;
   readonly spanId: string;
@@ -29,17 +29,17 @@ interface ExportRequest {
 
 type Answer = (response: ServerResponse) => unknown;
 
-/** An OpenTelemetry collector for tests: takes OTLP over HTTP in JSON, and keeps the spans. */
+/** An OpenTelemetry collector for tests: accepts OTLP over HTTP in JSON and keeps the spans. */
 export class TestCollector {
   readonly spans: TakenSpan[] = [];
-  /** Of each request: where it went, with which credentials, how many spans were in it, and of which resource. */
+  /** Every request, accepted or not. */
   readonly requests: {
     path: string;
     authorization: string;
     spanCount: number;
     resource: Record<string, string>;
   }[] = [];
-  /** The answers to come, in order; after the last one everything is taken. */
+  /** The next answers, in order. When there are no more, every request is accepted. */
   readonly answers: Answer[] = [];
   readonly #server: Server;
 

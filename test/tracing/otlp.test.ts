@@ -40,9 +40,9 @@ async function setUp(parts: Partial<OtlpExporterParts> = {}) {
 }
 
 const taken = (collector: TestCollector, count: number) =>
-  until(`${count} spans are taken`, WITHIN_MS, () => collector.spans.length === count);
+  until(`${count} spans have arrived`, WITHIN_MS, () => collector.spans.length === count);
 
-test('spans are gathered, and told as OTLP in JSON', async () => {
+test('spans are batched and sent as OTLP in JSON', async () => {
   const { collector, exporter, log } = await setUp();
   exporter.take(RECORD);
   exporter.take({
@@ -84,7 +84,7 @@ test('spans are gathered, and told as OTLP in JSON', async () => {
   await collector.close();
 });
 
-test('credentials and a path before the standard one', async () => {
+test('the URL may have credentials and a path', async () => {
   const { collector, exporter } = await setUp();
   const url = `${collector.url.replace('//', '//user:p%40ss@')}/otlp`;
   const other = new OtlpExporter({
@@ -105,7 +105,7 @@ test('credentials and a path before the standard one', async () => {
   await collector.close();
 });
 
-test('a full batch does not wait for the interval, and none is larger', async () => {
+test('a full batch is sent without waiting for the interval, and no batch is larger', async () => {
   const { collector, exporter } = await setUp({ intervalMs: 60_000 });
   for (let number = 0; number < 1100; number++) exporter.take(RECORD);
   await taken(collector, 1100);
@@ -117,7 +117,7 @@ test('a full batch does not wait for the interval, and none is larger', async ()
   await collector.close();
 });
 
-test('what a collector asks for again is sent again, and trouble is said once', async () => {
+test('after a retryable failure the batch is sent again, and the outage is logged once', async () => {
   const { collector, exporter, log } = await setUp();
   collector.answers.push(
     (response) => response.writeHead(503).end(),
@@ -127,17 +127,17 @@ test('what a collector asks for again is sent again, and trouble is said once', 
   exporter.take(RECORD);
   await taken(collector, 1);
   assert.is(collector.requests.length, 4);
-  await until('it is well again', WITHIN_MS, () => log.lines.length === 2);
-  assert.equal(log.lines, ['warn spans are not taken', 'info spans are taken again']);
+  await until('the recovery is logged', WITHIN_MS, () => log.lines.length === 2);
+  assert.equal(log.lines, ['warn spans cannot be exported', 'info spans are exported again']);
   await exporter.close();
   await collector.close();
 });
 
-test('what a collector will never take is dropped, and what comes after it is taken', async () => {
+test('a rejected batch is dropped, and the next one is sent', async () => {
   const { collector, exporter, log } = await setUp();
   collector.answers.push((response) => response.writeHead(400).end('moo'));
   exporter.take(RECORD);
-  await until('it is refused', WITHIN_MS, () => log.lines.length === 1);
+  await until('the rejection is logged', WITHIN_MS, () => log.lines.length === 1);
   exporter.take({ ...RECORD, name: 'after' });
   await taken(collector, 1);
   assert.is(collector.spans[0]?.name, 'after');
@@ -145,26 +145,26 @@ test('what a collector will never take is dropped, and what comes after it is ta
   await collector.close();
 });
 
-test('a collector that never answers is waited for no longer than the timeout', async () => {
+test('a request without an answer is given up after the timeout', async () => {
   const { collector, exporter, log } = await setUp({ timeoutMs: 20 });
   collector.answers.push(() => {});
   exporter.take(RECORD);
   await taken(collector, 1);
-  await until('it is well again', WITHIN_MS, () => log.lines.length === 2);
+  await until('the recovery is logged', WITHIN_MS, () => log.lines.length === 2);
   await exporter.close();
   await collector.close();
 });
 
-test('the queue is bounded: what is more is dropped, at once', async () => {
+test('the queue is bounded: spans that do not fit are dropped', async () => {
   const otlpUrl = `http://127.0.0.1:${await freePort()}`;
   const { collector, exporter, log } = await setUp({ otlpUrl, queueSpans: 64, intervalMs: 60_000 });
   for (let number = 0; number < 100; number++) exporter.take(RECORD);
-  assert.equal(log.lines, ['warn spans are not taken']);
+  assert.equal(log.lines, ['warn spans cannot be exported']);
   await exporter.close();
   await collector.close();
 });
 
-test('the last spans are told before it closes', async () => {
+test('closing sends the remaining spans', async () => {
   const { collector, exporter } = await setUp({ intervalMs: 60_000 });
   exporter.take(RECORD);
   await exporter.close();
@@ -172,11 +172,11 @@ test('the last spans are told before it closes', async () => {
   await collector.close();
 });
 
-test('closing waits for no collector that is silent', async () => {
+test('closing does not wait for a collector that never answers', async () => {
   const { collector, exporter } = await setUp({ timeoutMs: 60_000 });
   collector.answers.push(() => {});
   exporter.take(RECORD);
-  await until('it is asked', WITHIN_MS, () => collector.requests.length === 1);
+  await until('a request has arrived', WITHIN_MS, () => collector.requests.length === 1);
   exporter.take(RECORD);
   await exporter.close();
   await wait(0);

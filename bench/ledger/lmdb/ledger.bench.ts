@@ -7,11 +7,11 @@ import type { Claim, Ledger, Reply, Settlement } from '../../../src/ledger/ledge
 import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
 
 /**
- * CPU time of one payment, claimed by one commit and settled by the next, by payments in a commit, each commit on
- * the disk when it answers; then one lookup, and summaries of random windows over all of the payments.
+ * CPU time per payment, claimed by one commit and settled by the next, by payments per commit, with every commit synced
+ * to disk; then one look-up, and summaries of random windows.
  */
 const BATCHES = [1, 10, 50] as const;
-/** Payments 2 ms apart settle as 500 a second do. */
+/** Payments 2 ms apart, as at 500 per second. */
 const APART_MS = 2;
 const START_MS = Date.UTC(2025, 6, 15);
 
@@ -80,14 +80,14 @@ async function measure(ledger: Ledger, owner: number): Promise<void> {
   console.log(`${paymentCount} payments, ${(size / paymentCount).toFixed(0)} B each`);
 }
 
-/** Books that are not small: the summaries are of all of them. */
+/** A ledger that is not small; the summaries cover all of it. */
 async function fill(commit: (batch: number) => Promise<void>): Promise<void> {
   const commitCount = isSmoke ? 10 : 200;
   for (let count = 0; count < commitCount; count++) await commit(1000);
 }
 
 function claimOf(number: number): Claim {
-  // Spread like random ids: the number goes through a multiplication by an odd constant.
+  // Multiplying by an odd constant spreads the numbers like random ids.
   const mixed = Math.imul(number, 0x9e3779b1) >>> 0;
   const head = mixed.toString(16).padStart(8, '0');
   const requestedAtMs = START_MS + number * APART_MS;

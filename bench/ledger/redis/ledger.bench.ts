@@ -6,11 +6,11 @@ import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
 import { RedisServer } from '../../../test/ledger/redis/redis-server.ts';
 
 /**
- * CPU time of one payment, claimed by one commit and settled by the next, on both sides, by payments in a commit; and
- * a summary of a random window over all of them. Redis appends to its file and syncs it every second.
+ * CPU time per payment, claimed by one commit and settled by the next, in gateway and Redis, by payments per commit; and
+ * summaries of random windows. Redis appends to its file and syncs it every second.
  */
 const BATCHES = [1, 10, 50] as const;
-/** Payments of one millisecond apart settle as 1,000 a second do. */
+/** Payments one millisecond apart, as at 1,000 per second. */
 const APART_MS = 1;
 const CLOCK_TICK_US = 10_000;
 
@@ -20,7 +20,7 @@ const ledger = await RedisLedger.open(server.socketUrl, {
   processorNames: ['default', 'fallback'],
   clock: systemClock,
   random: Math.random,
-  // Three seconds of what no gateway sees.
+  // Three seconds in which no gateway is connected.
   retainedBytes: 2 ** 27,
 });
 try {
@@ -81,7 +81,7 @@ async function measure(ledger: Ledger, owner: number): Promise<void> {
 }
 
 function claimOf(number: number, startMs: number): Claim {
-  // Spread like random ids: the number goes through a multiplication by an odd constant.
+  // Multiplying by an odd constant spreads the numbers like random ids.
   const mixed = Math.imul(number, 0x9e3779b1) >>> 0;
   const correlationId = `${mixed.toString(16).padStart(8, '0')}-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
   const requestedAtMs = startMs + number * APART_MS;
@@ -105,7 +105,7 @@ function settlementOf({ correlationId, amountCents, processor, requestedAtMs }: 
   };
 }
 
-/** CPU time of the redis-server process, from Linux's own account, in steps of 10 ms. */
+/** CPU time of redis-server as reported by Linux, in steps of 10 ms. */
 function redisCpuUs(): number {
   const stat = readFileSync(`/proc/${server.pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -7,11 +7,11 @@ import { count, duration, rate, timeOfDay } from './text.js';
 /** @import { History, Row } from './history.js' */
 
 const HEIGHT_PX = 180;
-/** The greatest count of a chart on which nothing happens. */
+/** The count axis reaches at least this far, so that an idle chart has a scale. */
 const LEAST_COUNT = 5;
-/** Between the lines of a chart of counts, which are whole. */
+/** Steps between the grid lines of a count axis: whole numbers only. */
 const STEPS = [0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power));
-/** In the table under the charts. */
+/** In the table below the charts. */
 const ROWS_SHOWN = 20;
 
 /**
@@ -24,7 +24,7 @@ const ROWS_SHOWN = 20;
  * @property {string} title
  * @property {readonly Line[]} lines
  * @property {(value: number | null) => string} text
- * @property {boolean} isLogarithmic durations differ by powers of ten
+ * @property {boolean} isLogarithmic for durations, which range over powers of ten
  */
 
 /** @param {Hello} hello @returns {ChartPlan[]} */
@@ -41,7 +41,7 @@ function planFor({ processors }) {
   }));
   const accepted = { name: 'accepted', color: '--line-1', of: (/** @type {Row} */ row) => row.accepted };
   return [
-    { title: 'Payments a second', lines: [accepted, ...settled], text: rate, isLogarithmic: false },
+    { title: 'Payments per second', lines: [accepted, ...settled], text: rate, isLogarithmic: false },
     {
       title: 'Backlog',
       lines: [{ name: 'payments', color: '--line-1', of: (row) => row.backlog }],
@@ -53,7 +53,7 @@ function planFor({ processors }) {
   ];
 }
 
-/** The charts of the last minutes, and the same figures as a table. */
+/** The charts of the last three minutes, and the same figures as a table. */
 export class Charts {
   #history;
   #plans;
@@ -73,7 +73,7 @@ export class Charts {
     this.#showTable();
   }
 
-  /** Colours are of the style sheet, and a canvas does not follow it by itself. */
+  /** Redraws with the current colours: a canvas does not follow the style sheet. */
   recolor() {
     for (const chart of this.#charts) chart.draw();
   }
@@ -102,7 +102,7 @@ export class Charts {
 
 /** @param {string} title @param {string} name */
 function heading(title, name) {
-  const text = title === 'Backlog' ? title : `${name} a second`;
+  const text = title === 'Backlog' ? title : `${name} per second`;
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
@@ -138,7 +138,7 @@ class Chart {
     this.#showValues(null);
   }
 
-  /** Anew, with the colours of now. */
+  /** Redraws from scratch, with the current colours. */
   draw() {
     this.#plot?.destroy();
     this.#plot = null;
@@ -156,7 +156,7 @@ class Chart {
     return [rows.map(({ atS }) => atS), ...this.#plan.lines.map(({ of }) => rows.map(of))];
   }
 
-  /** Of the row under the pointer, or the newest. @param {number | null | undefined} at */
+  /** Shows the values of the row under the pointer, or of the newest row. @param {number | null | undefined} at */
   #showValues(at) {
     const { rows } = this.#history;
     const row = at === null || at === undefined ? rows.at(-1) : rows[at];
@@ -213,14 +213,14 @@ class Chart {
   }
 }
 
-/** Whole powers of ten around what there is. @param {number | null} min @param {number | null} max @returns {[number, number]} */
+/** The powers of ten that enclose the values. @param {number | null} min @param {number | null} max @returns {[number, number]} */
 function decades(min, max) {
   const low = 10 ** Math.floor(Math.log10(Math.max(0.001, min ?? 1)));
   const high = 10 ** Math.ceil(Math.log10(Math.max(0.001, max ?? 1)));
   return [low, Math.max(high, low * 10)];
 }
 
-/** Leaves the rest without a line or a number. @param {unknown} _ @param {number[]} splits */
+/** Keeps grid lines and labels at powers of ten only. @param {unknown} _ @param {number[]} splits */
 function powersOfTen(_, splits) {
   return splits.map((value) => (Math.abs(Math.log10(value) % 1) < 1e-9 ? value : null));
 }

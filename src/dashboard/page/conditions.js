@@ -10,15 +10,15 @@ const TONES = /** @type {const} */ ({ critical: 'bad', warning: 'warn' });
 export class Conditions {
   /** @type {ReturnType<typeof item>[]} */
   #items = [];
-  /** @type {Set<string>} what was wrong a frame ago, without figures that change all the time */
+  /** @type {Set<string>} the titles of the last frame, without their figures, which change all the time */
   #known = new Set();
 
-  /** Shows a frame, and answers what of it somebody who does not look should hear. @param {Frame} frame @returns {string[]} */
+  /** Shows a frame, and returns what a screen reader should announce. @param {Frame} frame @returns {string[]} */
   show({ conditions, instance, atMs }) {
     const list = byId('conditions-list');
     byId('conditions').hidden = conditions.length === 0;
     while (this.#items.length > conditions.length) this.#items.pop()?.node.remove();
-    // All wait for the same end: how many they are is said once.
+    // The backlog is the same for all conditions, so only the first one that has it shows it.
     const told = conditions.findIndex(({ waiting }) => waiting !== null);
     for (const [index, condition] of conditions.entries()) {
       const shown = this.#items[index] ?? item();
@@ -28,14 +28,14 @@ export class Conditions {
       }
       shown.show(condition, atMs, index === told ? instance.backlogAgeMs : null);
     }
-    return this.#news(conditions);
+    return this.#announcements(conditions);
   }
 
   /** @param {readonly Condition[]} conditions @returns {string[]} */
-  #news(conditions) {
+  #announcements(conditions) {
     const before = this.#known;
     this.#known = new Set(conditions.map(({ title }) => title.replaceAll(/\d+/g, '')));
-    if (conditions.length === 0) return before.size > 0 ? ['All is well again.'] : [];
+    if (conditions.length === 0) return before.size > 0 ? ['All conditions have cleared.'] : [];
     return conditions
       .filter(({ title }) => !before.has(title.replaceAll(/\d+/g, '')))
       .map(({ title }) => `${title}.`);
@@ -49,7 +49,7 @@ function item() {
   const advice = element('p', 'advice');
   const node = element('li', 'condition', title, since, effect, advice);
 
-  /** @param {Condition} condition @param {number} atMs @param {number | null} backlogAgeMs null: what waits is said elsewhere */
+  /** @param {Condition} condition @param {number} atMs @param {number | null} backlogAgeMs null: another condition shows the backlog */
   const show = (
     { severity, title: what, forMs, waiting, effect: means, advice: todo },
     atMs,
@@ -70,7 +70,7 @@ function item() {
 /** @param {number | null} waiting @param {number | null} backlogAgeMs @returns {string[]} */
 function waitingText(waiting, backlogAgeMs) {
   if (waiting === null || backlogAgeMs === null) return [];
-  if (waiting === 0) return ['No payment waits.'];
-  const subject = waiting === 1 ? '1 payment waits' : `${count(waiting)} payments wait`;
+  if (waiting === 0) return ['No payments are waiting.'];
+  const subject = waiting === 1 ? '1 payment is waiting' : `${count(waiting)} payments are waiting`;
   return [`${subject}, the oldest for ${duration(backlogAgeMs)}.`];
 }

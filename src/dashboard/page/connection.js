@@ -2,15 +2,15 @@
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
-/** Frames come each second; a connection without one for so long is lost, whatever the browser thinks. */
+/** Frames come every second, so a connection that is silent for this long is lost, whatever the browser reports. */
 const SILENCE_MS = 4000;
 
 /**
- * The connection to the gateway, made again whenever it is lost, sooner at first and later from try to try.
+ * The connection to the gateway. It reconnects whenever the connection is lost, with exponential backoff.
  *
  * @typedef {object} Listener
  * @property {(message: Message) => void} onMessage
- * @property {(nextTryAtMs: number) => void} onLost once for each try that failed, also the first
+ * @property {(nextTryAtMs: number) => void} onLost once for each failed try
  */
 export class Connection {
   /** @type {WebSocket | null} */
@@ -25,7 +25,7 @@ export class Connection {
     this.#listener = listener;
   }
 
-  /** Tries now, whatever it was waiting for; nothing happens where there is a connection. */
+  /** Connects now, without waiting for the backoff; does nothing if there is a connection. */
   open() {
     if (this.#socket !== null) return;
     clearTimeout(this.#timer);
@@ -54,7 +54,7 @@ export class Connection {
     this.#socket.close();
     this.#socket = null;
     const limitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#failures++);
-    // Not all at the same moment: a gateway that comes back has others to serve, too.
+    // Jitter: viewers should not all reconnect to a restarted gateway at the same moment.
     const waitMs = limitMs * (0.5 + Math.random() / 2);
     this.#timer = setTimeout(() => this.open(), waitMs);
     this.#listener.onLost(Date.now() + waitMs);

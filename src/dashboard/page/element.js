@@ -1,9 +1,9 @@
 /**
- * A new element with its class and what is in it.
+ * Creates an element with a class and children.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
- * @param {string} className empty: none
+ * @param {string} className empty: no class
  * @param {...(Node | string)} children
  * @returns {HTMLElementTagNameMap[Tag]}
  */
@@ -15,7 +15,7 @@ export function element(tag, className = '', ...children) {
 }
 
 /**
- * The element of the page with this id.
+ * Finds the element with this id.
  *
  * @template {HTMLElement} [Kind=HTMLElement]
  * @param {string} id
@@ -24,24 +24,25 @@ export function element(tag, className = '', ...children) {
  */
 export function byId(id, kind) {
   const found = document.getElementById(id);
-  if (found === null || (kind !== undefined && !(found instanceof kind))) throw new Error(`no element ${id}`);
+  if (found === null || (kind !== undefined && !(found instanceof kind)))
+    throw new Error(`no element #${id} of the expected type`);
   return /** @type {Kind} */ (found);
 }
 
-/** Writes only what is new: what stays keeps its selection, and is not read out again. @param {Node} node @param {string} text */
+/** Writes only a text that has changed: an unchanged one keeps its selection, and is not announced again. @param {Node} node @param {string} text */
 export function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
 /**
- * A table whose first column heads its rows.
+ * A table whose first column holds the row headers.
  *
- * @param {string} caption for those who can't see where it stands
+ * @param {string} caption for screen readers
  * @param {readonly string[]} heads
  * @param {readonly (readonly string[])[]} rows
  */
 export function table(caption, heads, rows) {
-  // An empty corner heads nothing.
+  // An empty corner is not a header.
   const head = element('tr', '', ...heads.map((text) => (text === '' ? element('td') : scoped('col', text))));
   const body = rows.map(([first = '', ...cells]) =>
     element('tr', '', scoped('row', first), ...cells.map((text) => element('td', '', text))),

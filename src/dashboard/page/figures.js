@@ -6,25 +6,25 @@ import { ago, count, duration, feeCents, money, NONE, percent, rate, timeOfDay }
 
 const CHANGES_SHOWN = 8;
 
-/** What a reader is told of a processor in one word, and how it is coloured. */
+/** The state of a processor in one word, with its colour. */
 const STATES = /** @type {const} */ ({
-  well: { word: 'Well', tone: 'good' },
+  healthy: { word: 'Healthy', tone: 'good' },
   slow: { word: 'Slow', tone: 'warn' },
   failing: { word: 'Failing', tone: 'bad' },
   idle: { word: 'Idle', tone: 'quiet' },
 });
 
-/** Of a processor that may be well, while nothing can be sent to any. */
-const BLOCKED = 'Gets no payments: none can be claimed now.';
+/** Shown while no payment can be sent to any processor, even if this one is healthy. */
+const BLOCKED = 'Gets no payments: this instance cannot claim any.';
 const ALL_FAIL =
-  'It fails, and so does every other one: payments wait. Now and then one is sent, to find out.';
+  'Failing, as are all others: payments wait. One is sent now and then, to see whether it has recovered.';
 
-/** How long a reason has stood, behind its sentence. @param {number | null} ageMs */
+/** How long the reason has applied, as a second sentence. @param {number | null} ageMs */
 function lasting(ageMs) {
-  return ageMs === null ? '' : ` For ${ago(ageMs)}.`;
+  return ageMs === null ? '' : ` For the last ${ago(ageMs)}.`;
 }
 
-/** The figures of a frame, in words and tables. */
+/** The figures of a frame, as text and tables. */
 export class Figures {
   #hello;
   /** @type {Map<string, HTMLElement>} */
@@ -53,9 +53,7 @@ export class Figures {
     );
     this.#cards = hello.processors.map(card);
     byId('processors').replaceChildren(...this.#cards.map(({ node }) => node));
-    byId('changes').replaceChildren(
-      element('li', 'about', 'Nothing has changed since this page was opened.'),
-    );
+    byId('changes').replaceChildren(element('li', 'about', 'No changes since this page was opened.'));
   }
 
   /** @param {string} name */
@@ -67,7 +65,7 @@ export class Figures {
     return element('div', '', element('dt', '', name), element('dd', '', value, note));
   }
 
-  /** Shows a frame, and answers what of it somebody who does not look should hear. @param {Frame} frame */
+  /** Shows a frame, and returns what a screen reader should announce. @param {Frame} frame */
   show(frame) {
     this.#showNow(frame);
     const changes = frame.processors.flatMap((figures, index) => this.#showProcessor(index, figures, frame));
@@ -79,9 +77,9 @@ export class Figures {
   /** @param {Frame} frame */
   #showNow({ instance, deployment }) {
     const { accept, settlement } = instance;
-    this.#tell('Accepted', rate(instance.acceptedPerS), 'payments a second');
-    this.#tell('Settled', rate(instance.settledPerS), 'payments a second');
-    const age = instance.backlog > 0 ? `oldest ${duration(instance.backlogAgeMs)}` : 'nothing waits';
+    this.#tell('Accepted', rate(instance.acceptedPerS), 'payments per second');
+    this.#tell('Settled', rate(instance.settledPerS), 'payments per second');
+    const age = instance.backlog > 0 ? `oldest ${duration(instance.backlogAgeMs)}` : 'no payments waiting';
     this.#tell('Backlog', count(instance.backlog), age);
     this.#tell('Accept time p50', duration(accept?.p50Ms ?? null), `p99 ${duration(accept?.p99Ms ?? null)}`);
     this.#tell(
@@ -99,7 +97,7 @@ export class Figures {
     );
     const share =
       withFees === 0n ? NONE : percent(Math.round(Number((feesCents * 10_000n) / withFees)) * 100);
-    this.#tell('Fees paid', isKnown ? money(feesCents) : NONE, `${share} of the money`);
+    this.#tell('Fees paid', isKnown ? money(feesCents) : NONE, `${share} of the money settled`);
   }
 
   /** @param {string} name @param {string} value @param {string} note */
@@ -108,7 +106,7 @@ export class Figures {
     write(/** @type {HTMLElement} */ (this.#now.get(`${name} note`)), note);
   }
 
-  /** Those whose fees are known. @param {Frame['deployment']['totals']} totals */
+  /** The totals of configured processors, whose fees are known. @param {Frame['deployment']['totals']} totals */
   #configured(totals) {
     return totals.slice(0, this.#hello.processors.length);
   }
@@ -139,15 +137,15 @@ export class Figures {
     if (reasonBefore !== undefined && reasonBefore !== figures.reason) {
       this.#addChange(index, name, sentence, atMs - (figures.reasonAgeMs ?? 0));
     }
-    const isNews = stateBefore !== undefined && stateBefore !== state;
-    return isNews ? [`${name}: ${STATES[state].word.toLowerCase()}. ${sentence}`] : [];
+    const hasChanged = stateBefore !== undefined && stateBefore !== state;
+    return hasChanged ? [`${name}: ${STATES[state].word.toLowerCase()}. ${sentence}`] : [];
   }
 
   /** @param {ProcessorFigures} figures @param {boolean} canClaim @returns {keyof typeof STATES} */
   #stateOf({ breakerOpen, observedMs, oldestCallAgeMs }, canClaim) {
     if (breakerOpen) return 'failing';
     if (!canClaim) return 'idle';
-    return Math.max(observedMs, oldestCallAgeMs ?? 0) > this.#hello.latencyBudgetMs ? 'slow' : 'well';
+    return Math.max(observedMs, oldestCallAgeMs ?? 0) > this.#hello.latencyBudgetMs ? 'slow' : 'healthy';
   }
 
   /** @param {Reason} reason */
@@ -156,28 +154,28 @@ export class Figures {
       case 'none':
         return 'No payment has been routed yet.';
       case 'cheapest-well':
-        return 'Gets the payments: the cheapest that is well.';
+        return 'Gets the payments: the cheapest healthy processor.';
       case 'least-slow':
-        return 'Gets the payments: slow, but no other is quicker.';
+        return 'Gets the payments: slow, but no other is faster.';
       case 'probe':
-        return 'Gets one payment, to find out whether it is well again.';
+        return 'Gets one payment, to see whether it has recovered.';
       case 'full':
-        return 'Gets the payments; the next ones wait for a call to end.';
+        return 'Gets the payments. All its calls are in use, so the next payments wait for one to end.';
       case 'after-failover-delay':
-        return `Gets what has waited ${duration(this.#hello.failoverDelayMs)} for a cheaper one.`;
+        return `Takes payments that waited ${duration(this.#hello.failoverDelayMs)} for a cheaper processor.`;
       case 'failing':
-        return `It fails. Payments wait for it for ${duration(this.#hello.failoverDelayMs)}, then go to one that works.`;
+        return `Failing. Payments wait ${duration(this.#hello.failoverDelayMs)} for it, then go to a processor that works.`;
       case 'slow':
-        return `It takes longer than ${duration(this.#hello.latencyBudgetMs)}. Payments go elsewhere.`;
+        return `Takes longer than ${duration(this.#hello.latencyBudgetMs)}. Payments go elsewhere.`;
       case 'not-needed':
-        return 'Not needed: a cheaper one takes the payments.';
+        return 'Not needed: a cheaper processor takes the payments.';
     }
   }
 
   /** @param {number} index @param {string} name @param {string} sentence @param {number} atMs */
   #addChange(index, name, sentence, atMs) {
     const list = byId('changes');
-    for (const note of list.querySelectorAll('.about')) note.remove();
+    for (const placeholder of list.querySelectorAll('.about')) placeholder.remove();
     const time = element('time', '', timeOfDay(atMs));
     const item = element('li', '', time, accented('b', index, name), ` ${sentence}`);
     list.prepend(item);
@@ -193,7 +191,7 @@ export class Figures {
       write(byId('money-note'), unavailable ?? 'The ledger has not answered yet.');
       return;
     }
-    // What it cost at a processor that is not configured any more is not known.
+    // The fee of a processor that is no longer configured is unknown.
     const unconfigured = totals.slice(processors.length);
     const { amountCents: compared, feesCents } = this.#sum(this.#configured(totals));
     const everythingAt = processors.map(({ feePpm }) => feeCents(compared, feePpm));
@@ -201,11 +199,12 @@ export class Figures {
     const fees = processors.map(({ feePpm }, index) => feeCents(amounts[index] ?? 0n, feePpm));
     const unknown = unconfigured.map(() => NONE);
     const dearest = everythingAt.at(-1) ?? 0n;
-    const saved = `Choosing has saved ${money(dearest - feesCents)} against sending everything to ${processors.at(-1)?.name}.`;
-    const late = unavailable === null ? '' : ` The ledger does not answer now: ${unavailable}.`;
+    const saved = `Routing has saved ${money(dearest - feesCents)} in fees, compared with sending everything to ${processors.at(-1)?.name}.`;
+    const late =
+      unavailable === null ? '' : ` These figures are old: the ledger does not answer (${unavailable}).`;
     const waiting = stranded.map(
       ({ name, count: open }) =>
-        ` ${count(open)} open at ${name}, which is not configured: add it again to settle them.`,
+        ` ${count(open)} open at ${name}, which is not configured: add it to PROCESSORS to settle them.`,
     );
     write(byId('money-note'), saved + late + waiting.join(''));
     const retired = unconfigured.map(({ name }) => `${name} (not configured)`);
@@ -215,7 +214,7 @@ export class Figures {
       ['Settled', ...amounts.map(money), money(amountCents)],
       ['Fee', ...processors.map(({ feePpm }) => percent(feePpm)), ...unknown, ''],
       ['Fees paid', ...fees.map(money), ...unknown, money(feesCents)],
-      ['If all went there', ...everythingAt.map(money), ...unknown, ''],
+      ['Fees if all had gone here', ...everythingAt.map(money), ...unknown, ''],
     ];
     refresh(byId('money'), table('Money settled and fees, by processor', heads, rows));
   }
@@ -226,7 +225,7 @@ export class Figures {
       instanceId === this.#hello.instanceId ? `${instanceId} (this one)` : instanceId,
       name,
       String(owner),
-      leaseLeftMs > 0 ? `${duration(leaseLeftMs)} left` : 'run out',
+      leaseLeftMs > 0 ? `${duration(leaseLeftMs)} left` : 'expired',
     ]);
     const heads = ['Instance', 'Thread', 'Owner', 'Lease'];
     refresh(byId('workers'), table('Instances and their leases', heads, rows));
@@ -238,7 +237,7 @@ function card({ name, feePpm }, index) {
   const badge = element('span', 'badge', NONE);
   const big = element('strong', 'rate', NONE);
   const sentence = element('p', 'reason', '');
-  const facts = ['Observed', 'Reported', 'Health call', 'In flight', 'Oldest call', 'Pinned'];
+  const facts = ['Observed', 'Reported', 'Health call', 'In flight', 'Oldest call', 'In doubt'];
   const values = facts.map(() => element('dd', '', NONE));
   const list = element(
     'dl',
@@ -248,7 +247,7 @@ function card({ name, feePpm }, index) {
   const title = accented('h3', index, name);
   title.append(element('small', '', `fee ${percent(feePpm)}`));
   const node = element('article', 'card', element('header', '', title, badge));
-  node.append(element('p', 'big', big, element('span', '', 'settled a second')), sentence, list);
+  node.append(element('p', 'big', big, element('span', '', 'settled per second')), sentence, list);
   node.style.setProperty('--accent', `var(--accent-${index % 8})`);
 
   /** @param {ProcessorFigures} figures @param {keyof typeof STATES} state @param {string} reason */
@@ -261,7 +260,9 @@ function card({ name, feePpm }, index) {
     const texts = [
       duration(figures.observedMs),
       duration(reported?.minResponseTimeMs ?? null),
-      reported === null ? 'none yet' : `${reported.failing ? 'failing' : 'well'}, ${ago(reported.ageMs)} ago`,
+      reported === null
+        ? 'none yet'
+        : `${reported.failing ? 'failing' : 'healthy'}, ${ago(reported.ageMs)} ago`,
       count(figures.callsInFlight),
       duration(figures.oldestCallAgeMs),
       count(figures.inDoubt),
@@ -278,12 +279,12 @@ function accented(tag, index, text) {
   return made;
 }
 
-/** Puts a table in the place of the one there, cell by cell where they are of one form. @param {HTMLElement} place @param {HTMLTableElement} next */
+/** Replaces the table in `place`, cell by cell where both have the same number of cells. @param {HTMLElement} place @param {HTMLTableElement} next */
 export function refresh(place, next) {
   const now = place.querySelector('table');
   const [cells, texts] = [now, next].map((node) => Array.from(node?.querySelectorAll('th, td') ?? []));
   if (now === null || cells?.length !== texts?.length) place.replaceChildren(next);
   else for (const [at, cell] of (cells ?? []).entries()) write(cell, texts?.[at]?.textContent ?? '');
-  // What scrolls must be in reach of a keyboard, and what does not is only in its way.
+  // A table that scrolls must be reachable by keyboard; one that does not should not be a tab stop.
   place.tabIndex = place.scrollWidth > place.clientWidth ? 0 : -1;
 }

@@ -2,11 +2,11 @@
 
 const SPAN_S = 180;
 const LEAST_SPAN_S = 60;
-/** Frames further apart have a gap between them, which no line crosses. */
+/** Frames further apart than this leave a gap in the lines. */
 const GAP_S = 2;
 
 /**
- * What the charts and their table show: a column for each figure, a row for each frame, of the last three minutes.
+ * The figures of the last three minutes, for the charts and their table: a row for each frame.
  *
  * @typedef {object} Row
  * @property {number} atS
@@ -22,12 +22,12 @@ export class History {
   /** @type {Row[]} */
   #rows = [];
 
-  /** Oldest first. @returns {readonly Row[]} */
+  /** The rows, oldest first. @returns {readonly Row[]} */
   get rows() {
     return this.#rows;
   }
 
-  /** The span of time that charts show, in seconds: what there is, but for a while at the beginning. */
+  /** The time span of the charts, in seconds: that of the rows, and at least one minute. */
   get span() {
     const toS = this.#rows.at(-1)?.atS ?? Date.now() / 1000;
     const fromS = this.#rows[0]?.atS ?? toS;
@@ -38,7 +38,7 @@ export class History {
   add({ atMs, instance, processors }) {
     const atS = atMs / 1000;
     const lastS = this.#rows.at(-1)?.atS;
-    // A frame that came twice, or a clock that was set back.
+    // The frame came twice, or the gateway's clock was set back.
     if (lastS !== undefined && atS <= lastS) this.#rows = this.#rows.filter((row) => row.atS < atS);
     if (lastS !== undefined && atS - lastS > GAP_S) this.#rows.push(gap(lastS + 1, processors.length));
     this.#rows.push({

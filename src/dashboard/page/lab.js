@@ -8,7 +8,7 @@ const DELAYS_MS = [0, 100, 500, 1000, 2000, 5000];
 const RATES_PER_S = [10, 50, 200, 500];
 const SPANS_S = [10, 30, 60];
 
-/** The panel that breaks simulated processors and sends load; hidden while nothing answers behind it. */
+/** The panel that breaks simulated processors and sends load; hidden while `npm start` does not answer. */
 export class Lab {
   #url;
   #token;
@@ -37,7 +37,7 @@ export class Lab {
     }
   }
 
-  /** Shows what it answers; null reads, anything else changes. @param {string} path @param {object | null} change */
+  /** Sends a change, or reads if it is null; shows the state that comes back. @param {string} path @param {object | null} change */
   async #ask(path, change) {
     const headers = { Authorization: `Bearer ${this.#token}`, 'Content-Type': 'application/json' };
     const init = change === null ? { headers } : { headers, method: 'PUT', body: JSON.stringify(change) };
@@ -84,7 +84,7 @@ function controls(name, index, change) {
     legend,
     element('label', '', 'Delay ', delay),
     element('label', '', failing, ' Fail'),
-    element('label', '', dropping, ' Charge, then hang up'),
+    element('label', '', dropping, ' Charge, then drop the connection'),
   );
   node.style.setProperty('--accent', `var(--accent-${index % 8})`);
   node.onchange = () =>
@@ -96,7 +96,7 @@ function controls(name, index, change) {
     if (![...delay.options].some(({ value }) => value === delayText)) {
       delay.append(new Option(`${delayText} ms`, delayText));
     }
-    // A select that is open keeps what its reader is about to choose.
+    // Do not change a select while it is being used.
     if (document.activeElement !== delay) delay.value = delayText;
     failing.checked = state.failing;
     dropping.checked = state.dropping;
@@ -106,7 +106,7 @@ function controls(name, index, change) {
 
 function loadControls() {
   const perS = select(
-    RATES_PER_S.map((value) => [String(value), `${value} a second`]),
+    RATES_PER_S.map((value) => [String(value), `${value} per second`]),
     '200',
   );
   const seconds = select(
@@ -131,7 +131,7 @@ function loadControls() {
   /** @param {LabState['load']} load */
   const show = ({ ratePerS, remaining, accepted, refused }) => {
     const sent = `${count(accepted)} accepted, ${count(refused)} refused`;
-    write(progress, ratePerS > 0 ? `${count(remaining)} to go. ${sent} so far.` : `${sent} so far.`);
+    write(progress, ratePerS > 0 ? `${count(remaining)} to send. ${sent} so far.` : `${sent} so far.`);
     stop.disabled = ratePerS === 0;
   };
   return { form, stop, wanted, show };

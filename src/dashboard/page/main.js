@@ -12,7 +12,7 @@ import { startTheme } from './theme.js';
 
 const HEARTBEAT_MS = 500;
 
-/** The page: what it has been told, and whether that is still so. */
+/** The page: the last frame, and whether the connection that brought it still works. */
 class Dashboard {
   #history = new History();
   #conditions = new Conditions();
@@ -20,7 +20,7 @@ class Dashboard {
     onMessage: (message) => (message.kind === 'hello' ? this.#greet(message) : this.#take(message)),
     onLost: (nextTryAtMs) => this.#lose(nextTryAtMs),
   });
-  /** @type {string} what the gateway said of itself; another one is another gateway */
+  /** @type {string} the greeting of the gateway; a different one means that the gateway has restarted */
   #greeting = '';
   /** @type {Figures | null} */
   #figures = null;
@@ -46,7 +46,7 @@ class Dashboard {
   #greet(hello) {
     if (this.#greeting === JSON.stringify(hello)) return;
     if (this.#greeting === '' && hello.lab !== null) new Lab(hello.lab);
-    // Started anew, perhaps with other processors: what was drawn of the old one fits no more.
+    // Restarted, perhaps with other processors: what the page shows no longer fits.
     else if (this.#greeting !== '') return location.reload();
     this.#greeting = JSON.stringify(hello);
     document.title = `${hello.instanceId} · Dinossauro`;
@@ -56,21 +56,21 @@ class Dashboard {
 
   /** @param {Frame} frame */
   #take(frame) {
-    const news = this.#nextTryAtMs === null ? [] : ['The connection is back.'];
+    const announcements = this.#nextTryAtMs === null ? [] : ['Reconnected.'];
     this.#nextTryAtMs = null;
     this.#frame = frame;
     this.#receivedAtMs = Date.now();
     this.#history.add(frame);
-    if (!this.#isPaused) news.push(...this.#show(frame));
-    if (news.length > 0) announce(news.join(' '));
+    if (!this.#isPaused) announcements.push(...this.#show(frame));
+    if (announcements.length > 0) announce(announcements.join(' '));
     this.#showLink();
   }
 
-  /** Answers what somebody who does not look should hear. @param {Frame} frame @returns {string[]} */
+  /** Returns what a screen reader should announce. @param {Frame} frame @returns {string[]} */
   #show(frame) {
-    const news = [...this.#conditions.show(frame), ...(this.#figures?.show(frame) ?? [])];
+    const announcements = [...this.#conditions.show(frame), ...(this.#figures?.show(frame) ?? [])];
     this.#charts?.show();
-    return news;
+    return announcements;
   }
 
   /** @param {boolean} isPaused */
@@ -83,7 +83,7 @@ class Dashboard {
 
   /** @param {number} nextTryAtMs */
   #lose(nextTryAtMs) {
-    if (this.#nextTryAtMs === null) announce('The connection is lost. The figures are old.');
+    if (this.#nextTryAtMs === null) announce('Connection lost. The figures are out of date.');
     this.#nextTryAtMs = nextTryAtMs;
     this.#showLink();
     void leaveIfSignedOut();
@@ -99,15 +99,15 @@ class Dashboard {
     const waitS = Math.max(0, Math.ceil((this.#nextTryAtMs - Date.now()) / 1000));
     const figures =
       this.#frame === null
-        ? 'There are no figures yet.'
-        : `These figures are of ${timeOfDay(this.#frame.atMs)}, ${ago(Date.now() - this.#receivedAtMs)} ago.`;
+        ? 'No figures have been received yet.'
+        : `These figures are from ${timeOfDay(this.#frame.atMs)}, ${ago(Date.now() - this.#receivedAtMs)} ago.`;
     write(
       byId('banner-text'),
       `The gateway does not answer. ${figures} Next try ${waitS === 0 ? 'now' : `in ${waitS} s`}.`,
     );
   }
 
-  /** How the gateway is, as far as it is known. @returns {Badge} */
+  /** The health of this instance, as far as it is known. @returns {Badge} */
   #health() {
     if (this.#nextTryAtMs !== null || this.#frame === null) return ['quiet', 'Unknown'];
     const { conditions, instance } = this.#frame;
@@ -117,7 +117,7 @@ class Dashboard {
     return conditions.length > 0 ? ['warn', 'Degraded'] : ['good', 'Healthy'];
   }
 
-  /** How the connection of this page is, which says nothing of the gateway. @returns {Badge} */
+  /** The state of this page's connection, which says nothing about the gateway's health. @returns {Badge} */
   #link() {
     if (this.#nextTryAtMs !== null) return ['bad', 'Lost'];
     if (this.#frame === null) return ['quiet', 'Connecting'];
@@ -133,12 +133,12 @@ function badge(id, [tone, word]) {
   write(byId(id), word);
 }
 
-/** What a screen reader says when it has said what it is saying. @param {string} text */
+/** Queues a text for screen readers. @param {string} text */
 function announce(text) {
   byId('announcement').textContent = text;
 }
 
-/** A session may have ended, and then the page is where to sign in again. */
+/** Reloads the page if the session has expired: it then shows the sign-in form. */
 async function leaveIfSignedOut() {
   const response = await fetch('/dashboard', { method: 'HEAD' }).catch(() => null);
   if (response?.status === 401) location.reload();

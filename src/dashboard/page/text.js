@@ -1,6 +1,6 @@
-// How figures are written: the same in tiles, tables and legends.
+// Formats figures, the same way in tiles, tables and legends.
 
-/** What stands for a figure that is not known, or does not exist now. */
+/** Stands for a figure that is unknown, or does not exist now. */
 export const NONE = '–';
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
@@ -13,7 +13,7 @@ export function count(value) {
   return value === null ? NONE : whole.format(value);
 }
 
-/** Per second: to a tenth while that says something. @param {number | null} value */
+/** Per second, with one decimal below 10. @param {number | null} value */
 export function rate(value) {
   if (value === null) return NONE;
   return value < 10 && value !== 0 ? tenths.format(value) : whole.format(value);
@@ -25,12 +25,12 @@ export function money(amountCents) {
   return cents.format(/** @type {`${number}`} */ (`${amountCents / 100n}.${fraction}`));
 }
 
-/** A share in parts per million, as per cent. @param {number} ppm */
+/** Formats parts per million as a percentage. @param {number} ppm */
 export function percent(ppm) {
   return `${new Intl.NumberFormat('en', { maximumFractionDigits: 4 }).format(ppm / 10_000)}%`;
 }
 
-/** In the unit that fits, with as many digits as say something. @param {number | null} ms */
+/** In the unit that fits, to two or three significant digits. @param {number | null} ms */
 export function duration(ms) {
   if (ms === null) return NONE;
   if (ms === 0) return '0 ms';
@@ -48,7 +48,7 @@ export function ago(ms) {
   return `${whole.format(Math.floor(ms / 3_600_000))} h`;
 }
 
-/** The clock of the reader. @param {number} atMs */
+/** In the viewer's time zone. @param {number} atMs */
 export function timeOfDay(atMs) {
   return new Date(atMs).toLocaleTimeString('en-GB');
 }

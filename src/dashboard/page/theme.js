@@ -3,7 +3,7 @@ import { byId } from './element.js';
 const THEMES = /** @type {const} */ (['system', 'light', 'dark']);
 const KEY = 'dinossauro-theme';
 
-/** Light, dark, or what the system says; kept in this browser. @param {() => void} onChange */
+/** Light, dark, or the system's theme; remembered by this browser. @param {() => void} onChange */
 export function startTheme(onChange) {
   const button = byId('theme');
   let theme = THEMES.find((name) => name === localStorage.getItem(KEY)) ?? 'system';

@@ -1,6 +1,6 @@
 import type uPlotClass from 'uplot';
 
 declare global {
-  /** A script of its own in the page, before every module. */
+  /** The page loads uPlot as a classic script, before its modules. */
   const uPlot: typeof uPlotClass;
 }

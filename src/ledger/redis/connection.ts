@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { errorReason } from '../../core/reason.ts';
 import { ok, type Reply, unavailable } from '../ledger.ts';
 
-/** What a connection needs of the driver. Bulk strings of a reply come as Buffers. */
+/** The part of the driver that a connection uses. Bulk strings in replies are Buffers. */
 export interface RedisDriver {
   on(event: 'error', listener: (error: unknown) => void): unknown;
   connect(): Promise<unknown>;
@@ -13,20 +13,20 @@ export interface RedisDriver {
 }
 
 export interface RedisConnectionOptions {
-  /** A driver that is not connected yet, fails at once while it is offline, and never reconnects by itself. */
+  /** Returns a driver that is not connected yet, fails at once while offline, and never reconnects by itself. */
   readonly newDriver: () => RedisDriver;
-  /** Makes a connected driver fit for use. What it throws is why the connection is given up. */
+  /** Prepares a connected driver for use. If it throws, the connection is given up for that reason. */
   readonly prepare: (send: Send) => Promise<void>;
   readonly clock: Clock;
-  /** Numbers in [0, 1). */
+  /** Returns a number in [0, 1). */
   readonly random: () => number;
-  /** A command without an answer for so long gives the connection up, and so does a connect. */
+  /** The connection is given up if a command gets no answer, or connecting takes longer than this. */
   readonly timeoutMs: number;
-  /** Commands that may wait for their answers at once. */
+  /** How many commands may wait for an answer at once. */
   readonly pendingLimit: number;
 }
 
-/** Sends a command (or subscribes), and throws what the server or the driver has against it. */
+/** Sends a command or subscribes. Throws the error of the server or the driver. */
 export interface Send {
   (command: readonly (string | Buffer)[]): Promise<unknown>;
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<unknown>;
@@ -35,18 +35,18 @@ export interface Send {
 const FIRST_BACKOFF_MS = 50;
 const LAST_BACKOFF_MS = 1000;
 
-/** Replies after which this connection is of no more use: the server or the books behind it are others than before. */
+/** Error replies that end the connection: the server can no longer serve it, or its books have changed. */
 const FATAL_REPLIES = ['READONLY', 'BOOKS', 'STALE', 'MASTERDOWN'];
 
 /**
- * One connection to Redis, replaced by a new one for as long as it takes. Each has its own driver, so that nothing
- * that was asked of one is ever sent by the next.
+ * A connection to Redis that reconnects until it is closed. Each attempt has a driver of its own, so that no command
+ * given to one is sent by the next.
  *
  * | from     | to       | when                                                                            |
  * |----------|----------|---------------------------------------------------------------------------------|
  * | (start)  | opening  | at once                                                                         |
  * | opening  | ready    | connected and prepared                                                          |
- * | opening  | waiting  | refused, not prepared, or too slow                                              |
+ * | opening  | waiting  | connecting or preparing failed or timed out                                     |
  * | ready    | waiting  | lost, a command timed out, or a fatal reply: every command in flight fails      |
  * | waiting  | opening  | after a backoff: 50 ms, doubled to 1 s, of which a random part; the first at once |
  * | any      | closed   | close()                                                                         |
@@ -63,7 +63,7 @@ export class RedisConnection {
   #cancelOpening: () => void = () => {};
   #tried: () => void = () => {};
 
-  /** The first attempt has ended, well or not. */
+  /** Resolves after the first attempt, whether or not it succeeded. */
   readonly tried: Promise<void>;
 
   constructor(options: RedisConnectionOptions) {
@@ -74,14 +74,14 @@ export class RedisConnection {
     this.#open();
   }
 
-  /** Asks a ready connection; answers `unavailable` at once while there is none. */
+  /** Runs `question` on a ready connection; replies `unavailable` at once while there is none. */
   async ask<T>(question: (send: Send) => Promise<T>): Promise<Reply<T>> {
     const driver = this.#driver;
     if (this.#state !== 'ready' || driver === undefined) return unavailable(this.#reason);
     try {
       return ok(await question(this.#sender(driver)));
     } catch (error) {
-      // A bug of ours is not an absence of Redis.
+      // A bug in this code must not look like an unavailable Redis.
       if (error instanceof assert.AssertionError || error instanceof TypeError) throw error;
       if (this.#driver !== driver) return unavailable(this.#reason);
       const reason = errorReason(error);
@@ -112,7 +112,7 @@ export class RedisConnection {
   async #prepare(driver: RedisDriver): Promise<void> {
     try {
       await driver.connect();
-      // A driver that was given up while it connected has a socket only now.
+      // The driver was given up while it was connecting, so its socket must be closed now.
       if (this.#driver !== driver) return driver.destroy();
       await this.#options.prepare(this.#sender(driver));
     } catch (error) {
@@ -135,7 +135,7 @@ export class RedisConnection {
   }
 
   #enter(state: 'opening' | 'ready' | 'waiting' | 'closed', driver: RedisDriver | undefined): void {
-    assert(this.#state !== 'closed', 'a closed connection stays closed');
+    assert(this.#state !== 'closed', 'a closed connection must stay closed');
     this.#state = state;
     this.#driver = driver;
     this.#cancelRetry();
@@ -156,10 +156,11 @@ export class RedisConnection {
     });
   }
 
-  /** The driver answers in order, so only the oldest command needs a timer. */
+  /** Answers come in order, so only the oldest command needs a timer. */
   async #watched(driver: RedisDriver, send: () => Promise<unknown>): Promise<unknown> {
     if (this.#driver !== driver) throw new Error(this.#reason);
-    if (this.#pending.size >= this.#options.pendingLimit) throw new Error('too many commands wait for Redis');
+    if (this.#pending.size >= this.#options.pendingLimit)
+      throw new Error('too many commands are waiting for Redis');
     const command = { deadlineMs: this.#options.clock.monotonicMs() + this.#options.timeoutMs };
     this.#pending.add(command);
     this.#cancelWatch ??= this.#watch(this.#options.timeoutMs);

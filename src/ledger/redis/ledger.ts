@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createClient, RESP_TYPES } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
 import { clientOptions, type Tls } from '../../core/tls.ts';
@@ -28,6 +26,7 @@ import {
   type WorkerId,
 } from '../ledger.ts';
 import { RedisConnection, type RedisDriver, type Send } from './connection.ts';
+import { LIBRARY, LIBRARY_SOURCE } from './library.ts';
 import {
   doubleBytes,
   healthBytes,
@@ -51,70 +50,66 @@ import { type Gap, Retained } from './retained.ts';
 export interface RedisLedgerOptions {
   readonly processorNames: readonly string[];
   readonly clock: Clock;
-  /** Numbers in [0, 1), for the backoff and the name of a session. */
+  /** Returns a number in [0, 1), for the backoff and the session id. */
   readonly random: () => number;
-  /** Of a `rediss://` connection. */
+  /** For `rediss://` URLs. */
   readonly tls?: Tls;
-  /** What all keys start with; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
+  /** Prefix of all keys; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
   readonly root?: string;
-  /** After so long without an answer the reply is `unavailable`. Default 2,000 ms. */
+  /** A call without an answer replies `unavailable` after this time. Default 2,000 ms. */
   readonly timeoutMs?: number;
-  /** Calls that may wait for their answers at once. Default 1,024. */
+  /** How many calls may wait for an answer at once. Default 1,024. */
   readonly pendingLimit?: number;
-  /** How old an answer may be that Redis still forgets when it dies. Default 3,000 ms. */
+  /** How long after acknowledging a write Redis may still lose it in a crash. Default 3,000 ms. */
   readonly retentionMs?: number;
-  /** Bytes kept of such answers; no more is committed while they are reached. Default 16 MiB. */
+  /** Bytes of such writes to keep; commits are refused while this limit is reached. Default 16 MiB. */
   readonly retainedBytes?: number;
-  /** How long a new life of Redis is left to those who repeat what it has forgotten. Default 1,500 ms. */
+  /** After Redis restarts, how long to wait while gateways restore lost writes. Default 1,500 ms. */
   readonly graceMs?: number;
 }
-
-const FUNCTIONS = readFileSync(new URL('./functions.lua', import.meta.url), 'utf8');
-const LIBRARY = `dinossauro_${createHash('sha256').update(FUNCTIONS).digest('hex').slice(0, 12)}`;
-const SOURCE = `#!lua name=${LIBRARY}\nlocal LIBRARY = '${LIBRARY}'\n${FUNCTIONS}`;
 
 const SETTLE_REPLIES: readonly SettleReply[] = ['recorded', 'fenced'];
 const CLAIM_REPLIES: readonly ClaimReply[] = ['claimed', 'known', 'conflict', 'purged', 'fenced'];
 
 const ROOT_DEFAULT = '{dinossauro}:';
 const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
-/** The letter that a notice of a purge begins with. */
+/** `P`, the first byte of a purge event. */
 const PURGED = 0x50;
 const NO_SESSION = Buffer.alloc(0);
-/** The parts of a health row that say nothing: a turn before the first, a report from before all others. */
+/** Empty parts of a health row: a turn before the first, and a report older than any other. */
 const NO_TURN = doubleBytes(0);
 const NO_HEALTH = Buffer.alloc(17);
 const SWEEP_STEP = 500;
 const SWEEP_PAUSE_MS = 10;
 
-/** One subscriber, and what it has been told last, so that a new connection repeats nothing. */
+/** A subscriber and the latest events it got, so that a new connection repeats none. */
 interface Subscription {
   readonly listener: (event: LedgerEvent) => void;
   readonly checkedAtMs: Map<number, number>;
   purgedAtMs: number;
 }
 
-/** What the reply to a write says, and which function does it again with which arguments; null: it needn't be. */
+/** The result of a write, and the function and arguments that restore it; null if it need not be restored. */
 interface Written<T> {
   readonly value: T;
   readonly restore: string | null;
   readonly args: readonly (string | Buffer)[];
 }
 
-/** Books as a connection found them. */
+/** The books that a connection opened. */
 interface OpenBooks extends ProcessorNumbers {
   readonly id: string;
 }
 
 /**
- * The ledger in Redis 7 or later, shared by all instances. Every call is one Function, done by Redis in one piece
- * (functions.lua); a commit is one command whatever its size.
+ * The ledger in Redis 7 or later, shared by all instances. Every call is one Redis Function (`functions/`), which runs
+ * atomically; a commit is one command regardless of its size.
  *
- * What Redis has acknowledged is kept for a while, and said again to a Redis that has forgotten it
- * (redis-retained.ts): docs/reliability.md tells what that covers.
+ * Acknowledged writes are kept for a while and restored if Redis loses them (retained.ts); docs/reliability.md says
+ * what this covers.
  *
- * While Redis is away, loading, full or read-only, every call answers `unavailable` at once or after `timeoutMs`, and
- * the connection is sought again in the background.
+ * While Redis is unreachable, loading, full or read-only, every call replies `unavailable`, at once or after
+ * `timeoutMs`, and the ledger reconnects in the background.
  */
 export class RedisLedger implements Ledger {
   readonly #options: RedisLedgerOptions;
@@ -124,20 +119,20 @@ export class RedisLedger implements Ledger {
   readonly #retained: Retained;
   readonly #ledgerId: Buffer;
   readonly #subscriptions = new Set<Subscription>();
-  /** Take-overs whose answer was lost, from -> to: the entries in it must come again. */
-  readonly #lostTakeOvers = new Map<number, number>();
+  /** Takeovers whose reply was lost, from -> to: their entries must be sent again. */
+  readonly #lostTakeovers = new Map<number, number>();
   #connections = 0;
   #session: Buffer = NO_SESSION;
   #books: OpenBooks = { id: '', numbers: [], positions: [], names: [] };
   #isSubscribed = false;
-  /** The generation below which a sweep under way leaves nothing; 0 when none is. */
+  /** The running sweep removes generations below this one; 0 if no sweep is running. */
   #sweepingFor = 0;
   #cancelSweep: () => void = () => {};
   #cancelGrace: () => void = () => {};
 
   /**
    * `redis://[user:password@]host[:6379][/db]`, `rediss://` for TLS, `unix:///path/to/redis.sock[?db=1]`.
-   * Resolves when the first attempt to connect has ended, well or not. Throws on a malformed URL.
+   * Resolves after the first attempt to connect, whether or not it succeeded. Throws on a malformed URL.
    */
   static async open(url: string, options: RedisLedgerOptions): Promise<RedisLedger> {
     const ledger = new RedisLedger(url, options);
@@ -148,9 +143,9 @@ export class RedisLedger implements Ledger {
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
     this.#root = options.root ?? ROOT_DEFAULT;
-    assert(ROOT.test(this.#root), 'a root has a hash tag and no character of a pattern');
+    assert(ROOT.test(this.#root), 'the root must have a hash tag and no glob characters');
     const { processorNames, clock, random } = options;
-    assert(new Set(processorNames).size === processorNames.length, 'a processor is named once');
+    assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     this.#meta = `${this.#root}meta`;
     this.#ledgerId = Buffer.from(Array.from({ length: 8 }, () => Math.floor(random() * 256)));
     const timeoutMs = options.timeoutMs ?? 2000;
@@ -189,7 +184,7 @@ export class RedisLedger implements Ledger {
     return mapped(await this.#call('owners'), (reply) =>
       pairsOf(reply)
         .map(([owner, row]) => readOwner(Number(owner), row))
-        .filter(({ record, isHandedOver }) => !isHandedOver || this.#lostTakeOvers.has(record.owner))
+        .filter(({ record, isHandedOver }) => !isHandedOver || this.#lostTakeovers.has(record.owner))
         .map(({ record }) => record)
         .sort((a, b) => a.owner - b.owner),
     );
@@ -201,9 +196,9 @@ export class RedisLedger implements Ledger {
     limit: number,
     ifNotRenewedMs = Infinity,
   ): Promise<Reply<LedgerEntry[]>> {
-    assert(from !== to, 'nobody takes over from themselves');
-    assert(limit > 0, 'a take-over takes something');
-    const again = this.#lostTakeOvers.get(from) === to ? '1' : '0';
+    assert(from !== to, 'an owner cannot take over from itself');
+    assert(limit > 0, 'the limit of a takeover must be positive');
+    const again = this.#lostTakeovers.get(from) === to ? '1' : '0';
     const [dead, successor] = [ownerBytes(from), ownerBytes(to)];
     const expiry = doubleBytes(ifNotRenewedMs);
     const args = [this.#session, dead, successor, String(limit), expiry, again, this.#knownNumbers];
@@ -213,8 +208,8 @@ export class RedisLedger implements Ledger {
       const restore = entries.length === 0 ? null : 'restoreTakeOver';
       return { value, restore, args: [dead, successor, ...entries.flat()] };
     });
-    if (taken.kind === 'unavailable') this.#lostTakeOvers.set(from, to);
-    else this.#lostTakeOvers.delete(from);
+    if (taken.kind === 'unavailable') this.#lostTakeovers.set(from, to);
+    else this.#lostTakeovers.delete(from);
     return taken;
   }
 
@@ -224,20 +219,23 @@ export class RedisLedger implements Ledger {
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>> {
     assertCommit(this.#options.processorNames.length, settlements, claims);
-    // Any answer shows that Redis lives, and lets go of what it can't forget any more.
+    // Any answer proves that Redis is alive, so that older writes need not be kept any longer.
     if (this.#retained.isFull) await this.ping();
-    if (this.#retained.isFull) return unavailable('Redis may still forget as much as can be kept');
+    if (this.#retained.isFull) return unavailable('too many recent writes that Redis may still lose');
     const payload = writeCommit(this.#session, owner, settlements, claims, this.#books);
     return this.#write('commit', [payload], (reply) => {
       const bytes = bytesOf(reply);
-      assert(bytes.length === settlements.length + claims.length, 'a reply for each');
+      assert(
+        bytes.length === settlements.length + claims.length,
+        'a commit has one reply for each settlement and claim',
+      );
       const value = {
         settled: settlements.map((_, index) => SETTLE_REPLIES[bytes[index] as number] as SettleReply),
         claimed: claims.map(
           (_, index) => CLAIM_REPLIES[bytes[settlements.length + index] as number] as ClaimReply,
         ),
       };
-      // A copy: the reply is a part of all that came with it.
+      // A copy, because the reply is a view of a larger buffer.
       return { value, restore: 'restoreCommit', args: [payload, Buffer.from(bytes)] };
     });
   }
@@ -246,7 +244,7 @@ export class RedisLedger implements Ledger {
     const reply = await this.#call('stranded', doubleBytes(nowMs), this.#knownNumbers);
     if (reply.kind === 'unavailable') return reply;
     const counts = countsOf(reply.value);
-    return mapped(await this.#naming([...counts.keys()]), () =>
+    return mapped(await this.#loadNames([...counts.keys()]), () =>
       Array.from(counts, ([number, count]) => ({ name: this.#nameOf(number), count })),
     );
   }
@@ -268,7 +266,7 @@ export class RedisLedger implements Ledger {
     sums.addBucket(head, (window.headEdge ?? 0) * 1000, low, high);
     sums.addBucket(tail, (window.tailEdge ?? 0) * 1000, low, high);
     const others = sums.numbers.filter((number) => !this.#books.numbers.includes(number));
-    const named = await this.#naming(others);
+    const named = await this.#loadNames(others);
     if (named.kind === 'unavailable') return named;
     return exactly([...this.#books.numbers, ...others].map((number) => this.#totals(sums, number)));
   }
@@ -278,20 +276,20 @@ export class RedisLedger implements Ledger {
     if (reply.kind === 'unavailable') return reply;
     if (reply.value === null) return ok(undefined);
     const entry = bytesOf(reply.value);
-    return mapped(await this.#naming([processorNumberOf(entry)]), () =>
+    return mapped(await this.#loadNames([processorNumberOf(entry)]), () =>
       readEntry(correlationId, entry, this.#books),
     );
   }
 
   async page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
-    assert(limit > 0, 'a page looks at something');
+    assert(limit > 0, 'the limit of a page must be positive');
     const [low, high] = [Math.max(0, Math.ceil(fromMs)), Math.min(LAST_MS, Math.floor(toMs))];
     const args = [String(low), String(high), after === '' ? '0' : after, String(limit)];
     const reply = await this.#call('page', ...args);
     if (reply.kind === 'unavailable') return reply;
     const [next, ...flat] = listOf(reply.value);
     const pairs = pairsOf(flat);
-    return mapped(await this.#naming(pairs.map(([, entry]) => processorNumberOf(entry))), () => ({
+    return mapped(await this.#loadNames(pairs.map(([, entry]) => processorNumberOf(entry))), () => ({
       entries: pairs.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books)),
       next: String(next) || null,
     }));
@@ -313,11 +311,11 @@ export class RedisLedger implements Ledger {
     const number = this.#number(processor);
     const next = doubleBytes(lastTurn + 1);
     return this.#write('takeHealthTurn', [number, doubleBytes(lastTurn), next], (reply) => {
-      const standing = bytesOf(reply);
-      const isTaken = standing.length === 0;
+      const laterTurn = bytesOf(reply);
+      const isTaken = laterTurn.length === 0;
       return {
-        value: { turn: isTaken ? lastTurn + 1 : standing.readDoubleBE(0), isTaken },
-        // A turn that another has taken is for that one to repeat.
+        value: { turn: isTaken ? lastTurn + 1 : laterTurn.readDoubleBE(0), isTaken },
+        // If another ledger took the turn, that ledger restores it.
         restore: isTaken ? 'restoreHealth' : null,
         args: [number, Buffer.concat([next, NO_HEALTH])],
       };
@@ -333,13 +331,13 @@ export class RedisLedger implements Ledger {
   async subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>> {
     const subscription: Subscription = { listener, checkedAtMs: new Map(), purgedAtMs: 0 };
     const state = await this.#connection.ask(async (send) => {
-      await this.#hear(send);
+      await this.#listen(send);
       return this.#state(send);
     });
     if (state.kind === 'unavailable') return state;
-    // Redis answers in order: what it published before this state lies behind us, the rest is still to come.
+    // Redis answers in order: this state includes all earlier events, and later ones are still to come.
     this.#subscriptions.add(subscription);
-    for (const event of state.value) tell(subscription, event);
+    for (const event of state.value) notify(subscription, event);
     return ok(() => {
       this.#subscriptions.delete(subscription);
     });
@@ -356,7 +354,7 @@ export class RedisLedger implements Ledger {
     this.#connection.close();
   }
 
-  /** A write that Redis may forget after it has acknowledged it. */
+  /** A write that is restored if Redis loses it after acknowledging it. */
   async #write<T>(
     name: string,
     args: readonly (string | Buffer)[],
@@ -383,26 +381,27 @@ export class RedisLedger implements Ledger {
     return String(this.#books.numbers[processor] ?? 0);
   }
 
-  /** The numbers of the processors that this ledger was opened with, as the functions take them. */
+  /** The numbers of the processors that this ledger was opened with, one byte each. */
   get #knownNumbers(): Buffer {
     return Buffer.from(this.#books.numbers);
   }
 
-  /** Looks the names up again where one of these numbers has none: another instance has given it out since. */
-  async #naming(numbers: readonly number[]): Promise<Reply<void>> {
+  /** Reloads the names if one of these numbers is unknown: another instance has registered it since. */
+  async #loadNames(numbers: readonly number[]): Promise<Reply<void>> {
     const { id, names } = this.#books;
     if (numbers.every((number) => number === 0 || names[number] !== undefined)) return ok(undefined);
     const reply = await this.#connection.ask((send) => callFunction(send, 'registry', this.#meta));
     if (reply.kind === 'unavailable') return reply;
     const registry = readRegistry(reply.value);
-    if (registry.id !== id || this.#books.id !== id) return unavailable('other books have taken their place');
+    if (registry.id !== id || this.#books.id !== id)
+      return unavailable('Redis no longer holds the same books');
     this.#books = openBooks(registry, this.#options.processorNames);
     return ok(undefined);
   }
 
   #nameOf(number: number): string {
     const name = this.#books.names[number];
-    assert(name !== undefined, 'a number was given to a name');
+    assert(name !== undefined, 'every processor number has a name');
     return name;
   }
 
@@ -414,7 +413,7 @@ export class RedisLedger implements Ledger {
     };
   }
 
-  /** On each new connection: which books are these, what have they forgotten, and what has happened meanwhile. */
+  /** Prepares a new connection: opens the books, restores lost writes, and catches up on events. */
   async #prepare(send: Send): Promise<void> {
     this.#cancelSweep();
     this.#cancelGrace();
@@ -428,7 +427,7 @@ export class RedisLedger implements Ledger {
     this.#session = sessionBytes(this.#ledgerId, this.#connections);
     this.#isSubscribed = false;
     const graceMs = this.#options.graceMs ?? 1500;
-    // A clock that was put back would make it endless.
+    // At most `graceMs`, even if the clock of Redis was set back.
     const leftMs = Math.min(graceMs, graceMs - registry.ageMs);
     const generation = await this.#restore(send, registry, leftMs <= 0);
     if (leftMs > 0) await this.#grace(leftMs);
@@ -448,7 +447,7 @@ export class RedisLedger implements Ledger {
     return readRegistry(await callFunction(send, 'begin', this.#meta, registry.id, life));
   }
 
-  /** Says again what Redis has forgotten; answers the generation that the books are in then. */
+  /** Restores lost writes; returns the generation of the books afterwards. */
   async #restore(send: Send, { gaps, generation }: Registry, isLate: boolean): Promise<number> {
     let latest = generation;
     const again = async (name: string, args: readonly (string | Buffer)[]) => {
@@ -462,8 +461,8 @@ export class RedisLedger implements Ledger {
   }
 
   /**
-   * Leaves a new life of Redis to those who repeat what it has forgotten: whoever went on before might claim what
-   * another has claimed and sent already.
+   * Waits while other gateways restore what Redis lost: without their claims, this one could claim payments that they
+   * have already sent.
    */
   #grace(leftMs: number): Promise<void> {
     return new Promise((resolve) => {
@@ -472,20 +471,20 @@ export class RedisLedger implements Ledger {
   }
 
   async #catchUp(send: Send): Promise<void> {
-    await this.#hear(send);
+    await this.#listen(send);
     const events = await this.#state(send);
     for (const subscription of this.#subscriptions) {
-      for (const event of events) if (isNew(subscription, event)) tell(subscription, event);
+      for (const event of events) if (isNew(subscription, event)) notify(subscription, event);
     }
   }
 
-  /** Pub/sub shares the connection: with RESP3, messages come beside the replies. */
-  async #hear(send: Send): Promise<void> {
+  /** Pub/sub shares the connection: RESP3 delivers messages between replies. */
+  async #listen(send: Send): Promise<void> {
     if (this.#isSubscribed) return;
     await send.subscribe(`${this.#root}notices:${this.#books.id}`, (message) => {
       const event = this.#eventOf(message);
       if (event === undefined) return;
-      for (const subscription of this.#subscriptions) tell(subscription, event);
+      for (const subscription of this.#subscriptions) notify(subscription, event);
     });
     this.#isSubscribed = true;
   }
@@ -501,7 +500,7 @@ export class RedisLedger implements Ledger {
     const [health, purgedAt] = listOf(await callFunction(send, 'state', this.#meta, this.#books.id));
     const events: (LedgerEvent | undefined)[] = pairsOf(health).map(([number, row]) => {
       const processor = this.#books.positions[Number(number)];
-      // A row without a check only holds a turn.
+      // A row without a check holds only a turn.
       if (processor === undefined || row.readDoubleBE(8) === 0) return undefined;
       return { kind: 'health', report: readHealth(processor, row.subarray(8)) };
     });
@@ -509,7 +508,7 @@ export class RedisLedger implements Ledger {
     return events.filter((event) => event !== undefined);
   }
 
-  /** Unlinks what purges have left behind, a little at a time. Whoever opens the books later finishes it. */
+  /** Unlinks the keys of older generations in small steps. The next to open the books continues if this is cut short. */
   #sweep(generation: number): void {
     const isSweeping = this.#sweepingFor > 0;
     this.#sweepingFor = Math.max(this.#sweepingFor, generation);
@@ -536,7 +535,7 @@ export class RedisLedger implements Ledger {
   }
 }
 
-/** As a connection needs it, and whoever only wants to look. */
+/** A driver that is not connected yet, for a connection or for read-only inspection. */
 export function newDriver(url: string, tls: Tls, timeoutMs: number, pendingLimit: number): RedisDriver {
   const client = createClient({
     url,
@@ -552,7 +551,7 @@ export function newDriver(url: string, tls: Tls, timeoutMs: number, pendingLimit
   return client as unknown as RedisDriver;
 }
 
-/** What `Ledger.stranded` answers, for who only looks and must change nothing. Empty where there are no books yet. */
+/** `Ledger.stranded` without writing anything to Redis. Empty if there are no books yet. */
 export async function strandedIn(
   driver: RedisDriver,
   processorNames: readonly string[],
@@ -570,13 +569,13 @@ export async function strandedIn(
       return count === undefined ? [] : [{ name, count }];
     });
   } catch (error) {
-    // No gateway of this version has been here, or other books are: there is nothing to tell of.
+    // No gateway of this version has used this Redis, or its books were replaced: nothing to report.
     if (error instanceof Error && /^(ERR|BOOKS|NOPERM)/.test(error.message)) return [];
     throw error;
   }
 }
 
-/** Calls a function of the library, and loads the library first if Redis does not have it (any more). */
+/** Calls a function of the library, loading the library first if Redis does not have it. */
 async function callFunction(
   send: Send,
   name: string,
@@ -595,31 +594,31 @@ async function callFunction(
 
 async function loadLibrary(send: Send): Promise<void> {
   try {
-    await send(['FUNCTION', 'LOAD', SOURCE]);
+    await send(['FUNCTION', 'LOAD', LIBRARY_SOURCE]);
   } catch (error) {
-    // Another connection was faster, and its library is the same: the name carries the hash.
+    // Another connection loaded it first. It is the same: its name carries the hash.
     if (!(error instanceof Error && error.message.includes('already exists'))) throw error;
   }
 }
 
 /**
- * The life that this Redis leads: another one after each restart and each change of the role it has. Empty when the
- * account may not ask.
+ * Returns the life of this Redis, an id that changes with each restart and each change of its replication role; empty
+ * if the account may not run INFO.
  *
- * Throws for a Redis that drops keys when it is full: it would lose payments, so better not to take any.
+ * Throws if Redis evicts keys when it is full, because it would lose payments.
  */
 async function inspect(send: Send): Promise<string> {
   let info: string;
   try {
     info = String(await send(['INFO', 'memory', 'server', 'replication']));
   } catch (error) {
-    // Not every account may ask, and what can't be asked can't be held against Redis.
+    // An account without the right to run INFO is allowed.
     if (error instanceof Error && error.message.startsWith('NOPERM')) return '';
     throw error;
   }
   const policy = /^maxmemory_policy:(allkeys\S*)/m.exec(info)?.[1];
   if (policy !== undefined && !/^maxmemory:0\r?$/m.test(info)) {
-    throw new Error(`maxmemory-policy ${policy} would drop payments: it must be noeviction`);
+    throw new Error(`maxmemory-policy ${policy} would drop payments: set it to noeviction`);
   }
   const [run, history] = [/^run_id:(\w+)/m.exec(info)?.[1], /^master_replid:(\w+)/m.exec(info)?.[1]];
   return `${run}:${history}`;
@@ -629,7 +628,7 @@ interface Registry {
   readonly id: string;
   readonly generation: number;
   readonly swept: number;
-  /** The life of Redis in which the books were written last, and how long ago it began, ms. */
+  /** The life of Redis in which the books were last written, and its age, ms. */
   readonly life: string;
   readonly ageMs: number;
   readonly gaps: readonly Gap[];
@@ -663,21 +662,21 @@ function openBooks({ id, numberOf }: Registry, processorNames: readonly string[]
   for (const [name, number] of numberOf) names[number] = name;
   const numbers = processorNames.map((name, position) => {
     const number = numberOf.get(name);
-    assert(number !== undefined, 'a registered processor has a number');
+    assert(number !== undefined, 'every registered processor has a number');
     positions[number] = position;
     return number;
   });
   return { id, numbers, positions, names };
 }
 
-/** Numbers of processors mean the same in both. */
+/** Whether processor numbers mean the same in both. */
 function isSameBooks(books: OpenBooks, others: OpenBooks): boolean {
   return (
     books.id === others.id && books.numbers.every((number, position) => number === others.numbers[position])
   );
 }
 
-/** Unlinks what one step of a scan finds; answers the cursor of the next, `0` after the last. */
+/** Unlinks the old keys of one SCAN step; returns the next cursor, `0` after the last. */
 async function unlinkOld(send: Send, root: string, generation: number, cursor: string): Promise<string> {
   const command = ['SCAN', cursor, 'MATCH', `${root}*`, 'COUNT', String(SWEEP_STEP)];
   const [next, keys] = listOf(await send(command));
@@ -694,10 +693,10 @@ function isOlder(rest: string, generation: number): boolean {
 }
 
 interface Window {
-  /** Whole seconds [first, end) since the epoch; none if first >= end. */
+  /** The whole seconds [first, end) since the epoch; none if first >= end. */
   readonly first: number;
   readonly end: number;
-  /** The second that the window begins, or ends, in the middle of. */
+  /** The seconds that the window covers only in part, at its start and at its end. */
   readonly headEdge: number | undefined;
   readonly tailEdge: number | undefined;
 }
@@ -720,7 +719,7 @@ function isNew(subscription: Subscription, event: LedgerEvent): boolean {
   return event.report.checkedAtMs !== subscription.checkedAtMs.get(event.report.processor);
 }
 
-function tell(subscription: Subscription, event: LedgerEvent): void {
+function notify(subscription: Subscription, event: LedgerEvent): void {
   if (event.kind === 'purged') subscription.purgedAtMs = event.purgedAtMs;
   else subscription.checkedAtMs.set(event.report.processor, event.report.checkedAtMs);
   subscription.listener(event);
@@ -737,16 +736,16 @@ function isOne(reply: unknown): boolean {
 function nothing(): void {}
 
 function bytesOf(reply: unknown): Buffer {
-  assert(Buffer.isBuffer(reply), 'a bulk string comes as bytes');
+  assert(Buffer.isBuffer(reply), 'expected a bulk string');
   return reply;
 }
 
 function listOf(reply: unknown): unknown[] {
-  assert(Array.isArray(reply), 'a list comes as an array');
+  assert(Array.isArray(reply), 'expected an array');
   return reply;
 }
 
-/** Of a list of numbers and their counts, in turns. */
+/** Reads number, count, number, count, ... */
 function countsOf(reply: unknown): Map<number, number> {
   const flat = listOf(reply).map(Number);
   return new Map(
@@ -756,11 +755,11 @@ function countsOf(reply: unknown): Map<number, number> {
 
 function pairsOf(reply: unknown): [Buffer, Buffer][] {
   const flat = listOf(reply).map(bytesOf);
-  assert(flat.length % 2 === 0, 'pairs come in twos');
+  assert(flat.length % 2 === 0, 'expected an even number of elements');
   return Array.from({ length: flat.length / 2 }, (_, index) => [
     flat[2 * index] as Buffer,
     flat[2 * index + 1] as Buffer,
   ]);
 }
 
-assert(UUID_BYTES === 16, 'the functions cut ids at 2 and 16 bytes');
+assert(UUID_BYTES === 16, 'the Lua functions expect ids of 16 bytes');

@@ -4,9 +4,8 @@ import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Settlement, WorkerI
 import type { Gap, Label } from './retained.ts';
 
 /*
- * What goes between the gateway and the functions in Redis, as bytes, big-endian. What Redis keeps is laid out in
- * functions.lua; here is what a commit sends. Processors are numbers of the registry in Redis (1 to 255),
- * 0 for none.
+ * The bytes that the gateway and the functions in Redis exchange, big-endian. What Redis stores is laid out in
+ * functions/includes/; this is what a commit sends. A processor is its number in the books (1 to 255), 0 for none.
  *
  * | commit | bytes | field                     | | settlement | bytes | field         | | claim | bytes | field         |
  * |--------|-------|---------------------------| |------------|-------|---------------| |-------|-------|---------------|
@@ -29,13 +28,13 @@ const OTHER_AMOUNT = 16;
 const COUNTER_BYTES = 14;
 const CHARGE_BYTES = 10;
 
-/** Where a processor stands in this deployment's list, and which number the books have given its name. */
+/** Maps between a processor's position in this deployment's list, its number in the books, and its name. */
 export interface ProcessorNumbers {
-  /** By position: number. */
+  /** The number at each position. */
   readonly numbers: readonly number[];
-  /** By number: position; a hole for a processor that this deployment does not name. */
+  /** The position of each number; undefined for a processor that this deployment does not list. */
   readonly positions: readonly (number | undefined)[];
-  /** By number: name, of every processor that the books knew when they were looked at last. */
+  /** The name of each number that was registered when the books were last read. */
   readonly names: readonly (string | undefined)[];
 }
 
@@ -74,7 +73,7 @@ function writeSettlement(
   bytes[at + 17] = numbers[settlement.processor] as number;
   bytes.writeUIntBE(settlement.requestedAtMs, at + 18, 6);
   writeCents(bytes, at + 24, settlement.amountCents);
-  // The reason of a payment that settled is nobody's concern.
+  // Only rejections keep their reason.
   const kept = settlement.status === 'rejected' ? reason : '';
   const reasonBytes = kept === '' ? 0 : bytes.write(kept, at + SETTLEMENT_BYTES);
   bytes.writeUInt16BE(reasonBytes, at + 31);
@@ -102,8 +101,8 @@ function writeScatteredId(correlationId: string, bytes: Buffer, at: number): voi
 }
 
 /**
- * Folds the whole id into its first two bytes, which choose the hash it is kept in. Random or counted up, by time or
- * by hand, ids then spread over all hashes. To do it again undoes it.
+ * Folds the whole id into its first two bytes, which choose the hash that stores it. Ids then spread over all hashes,
+ * whether they are random, time-ordered or sequential. Applying it twice restores the id.
  */
 function scatter(bytes: Buffer, at: number): void {
   let even = bytes[at] as number;
@@ -116,7 +115,7 @@ function scatter(bytes: Buffer, at: number): void {
   bytes[at + 1] = odd;
 }
 
-/** The id of 16 scattered bytes. */
+/** Returns the id of 16 scattered bytes. */
 export function readScatteredId(scattered: Buffer): string {
   const bytes = Buffer.from(scattered);
   scatter(bytes, 0);
@@ -131,14 +130,14 @@ export function readEntry(
   const first = bytes[0] as number;
   const hasOtherAmount = first >= OTHER_AMOUNT;
   const state = first % OTHER_AMOUNT;
-  const isHeld = state < FIRST_FINAL_STATE;
-  const otherAmountAt = isHeld ? 29 : 23;
+  const isFinal = state >= FIRST_FINAL_STATE;
+  const otherAmountAt = isFinal ? 23 : 29;
   return {
     correlationId,
     amountCents: readCents(bytes, 16),
     acceptedAtMs: bytes.readUIntBE(10, 6),
     status: STATES[state - 1] as LedgerEntry['status'],
-    owner: isHeld ? bytes.readUIntBE(23, 6) : 0,
+    owner: isFinal ? 0 : bytes.readUIntBE(23, 6),
     processor: positions[processorNumberOf(bytes)] ?? null,
     processorName: names[processorNumberOf(bytes)] ?? null,
     requestedAtMs: bytes.readUIntBE(4, 6),
@@ -148,12 +147,12 @@ export function readEntry(
   };
 }
 
-/** Of an entry; 0 while it is accepted. */
+/** The processor number of an entry; 0 while it is accepted. */
 export function processorNumberOf(entry: Buffer): number {
   return entry[1] as number;
 }
 
-/** Seven bytes hold every safe integer. */
+/** Writes 7 bytes, enough for every safe integer. */
 function writeCents(bytes: Buffer, at: number, cents: number): void {
   bytes.writeUIntBE(Math.floor(cents / 2 ** 32), at, 3);
   bytes.writeUInt32BE(cents % 2 ** 32, at + 3);
@@ -175,7 +174,7 @@ export function ownerBytes(owner: number): Buffer {
   return bytes;
 }
 
-/** A session: which ledger, and which of its connections. */
+/** A session identifies a ledger and one of its connections. */
 export function sessionBytes(ledgerId: Buffer, connection: number): Buffer {
   const bytes = Buffer.allocUnsafe(12);
   ledgerId.copy(bytes);
@@ -183,7 +182,7 @@ export function sessionBytes(ledgerId: Buffer, connection: number): Buffer {
   return bytes;
 }
 
-/** The end of an owner row. */
+/** The worker id at the end of an owner row. */
 export function workerBytes(worker: WorkerId): Buffer {
   const instanceId = Buffer.from(worker.instanceId);
   const length = Buffer.allocUnsafe(2);
@@ -205,7 +204,7 @@ export function readOwner(
   return { record, isHandedOver: row[20] === 2 };
 }
 
-/** A health row after its first field. */
+/** A health row without its first field, the turn. */
 export function healthBytes(report: HealthReport): Buffer {
   return Buffer.concat([
     doubleBytes(report.checkedAtMs, report.minResponseTimeMs),
@@ -238,7 +237,7 @@ export class Sums {
   readonly counts: number[] = [];
   readonly cents: number[] = [];
 
-  /** Those that have counted something, ascending. */
+  /** The numbers with a count above 0, ascending. */
   get numbers(): number[] {
     return [...this.counts.keys()].filter((number) => (this.counts[number] ?? 0) > 0);
   }
@@ -255,7 +254,7 @@ export class Sums {
     }
   }
 
-  /** Adds those charges of a leaf that were made within [fromMs, toMs]; the leaf is that of the second at `startMs`. */
+  /** Adds the charges within [fromMs, toMs] from the bucket of the second that starts at `startMs`. */
   addBucket(bucket: Buffer, startMs: number, fromMs: number, toMs: number): void {
     for (let at = 0; at < bucket.length; at += CHARGE_BYTES) {
       const chargedAtMs = startMs + bucket.readUInt16BE(at);

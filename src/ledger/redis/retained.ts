@@ -3,22 +3,22 @@ import type { Clock } from '../../core/clock.ts';
 
 export interface RetainedOptions {
   readonly clock: Clock;
-  /** How old an answer may be that Redis still forgets: more than it takes to sync, or to reach a replica. */
+  /** How long Redis may still lose an acknowledged write: longer than it takes to sync or replicate it. */
   readonly retentionMs: number;
-  /** What may be kept, at most; nothing is dropped for it, but `isFull` says so. */
+  /** From here on `isFull` is true. Nothing is dropped: the caller must stop writing. */
   readonly limitBytes: number;
 }
 
-/** Calls a function of the library in the books that are open; answers the label of what it has written. */
+/** Calls a function of the library on the open books; returns the label of its write. */
 export type Restore = (name: string, args: readonly (string | Buffer)[]) => Promise<Label>;
 
-/** Redis counts the writes it has done, and the purges among them. */
+/** The number of a write, and the generation, which counts the purges before it. */
 export interface Label {
   readonly number: number;
   readonly generation: number;
 }
 
-/** Writes numbered above `after`, up to `upTo`, were acknowledged by an earlier life of Redis and forgotten. */
+/** An earlier life of Redis acknowledged and lost the writes numbered above `after`, up to `upTo`. */
 export interface Gap {
   readonly after: number;
   readonly upTo: number;
@@ -33,26 +33,26 @@ interface Write {
 }
 
 const PURGE = 'restorePurge';
-/** What a write takes in memory besides its arguments. */
+/** Estimated memory of a write besides its arguments. */
 const WRITE_BYTES = 256;
 const NEVER_PURGED = Buffer.alloc(8);
 
 /**
- * What Redis has acknowledged lately to one connection, kept until Redis can't forget it any more, to be said again
- * if it does: a `kill -9`, a power cut or a failover may cost it its last moments.
+ * Recent writes that Redis acknowledged to one ledger, kept until Redis can no longer lose them. A `kill -9`, a power cut
+ * or a failover may lose the latest ones, which are then restored from here.
  *
- * Time alone is no reason to let go of a write. Redis may have died right after it, and the connection not have
- * noticed yet; so what counts is how long after it Redis is known to have lived.
+ * A write is not dropped by age alone: Redis may have crashed right after it, with the connection not closed yet. What
+ * counts is how long after the write Redis is known to have been alive.
  *
  * | from     | to       | when                                                                     |
  * |----------|----------|--------------------------------------------------------------------------|
- * | (none)   | retained | Redis has acknowledged it                                                |
- * | retained | retained | Redis has forgotten it, and acknowledged it again: with a new label      |
- * | retained | (none)   | Redis has answered something asked `retentionMs` later, or has other books |
+ * | (none)   | retained | Redis acknowledged it                                                    |
+ * | retained | retained | Redis lost it and acknowledged it again, with a new label                |
+ * | retained | (none)   | Redis answered a call sent `retentionMs` later, or the books changed     |
  */
 export class Retained {
   readonly #options: RetainedOptions;
-  /** In the order in which Redis has done them. */
+  /** In the order in which Redis executed them. */
   readonly #writes = new Set<Write>();
   #bytes = 0;
 
@@ -64,7 +64,7 @@ export class Retained {
     return this.#bytes >= this.#options.limitBytes;
   }
 
-  /** `name` is the function of the library that does it again, given `args` and the label's generation. */
+  /** `name` is the function that restores the write, given `args` and the label's generation. */
   keep(label: Label, name: string, args: readonly (string | Buffer)[]): void {
     let bytes = WRITE_BYTES;
     for (const arg of args) bytes += arg.length;
@@ -72,7 +72,7 @@ export class Retained {
     this.#writes.add({ name, args, bytes, label, acknowledgedAtMs: this.#options.clock.monotonicMs() });
   }
 
-  /** Redis has answered what was sent at `sentAtMs` (monotonic). */
+  /** Drops what Redis can no longer lose, given that it answered a call sent at `sentAtMs` (monotonic). */
   answered(sentAtMs: number): void {
     for (const write of this.#writes) {
       if (sentAtMs - write.acknowledgedAtMs < this.#options.retentionMs) return;
@@ -80,24 +80,24 @@ export class Retained {
     }
   }
 
-  /** The books it was written in are no more. */
+  /** Drops all writes: their books are gone. */
   clear(): void {
     this.#writes.clear();
     this.#bytes = 0;
   }
 
   /**
-   * Says again, in order, what lies in a gap; before anything new is asked of this Redis. When `isLate`, others may
-   * have gone on without it: then a purge is not repeated, because it would take what they have written since.
-   * Throws what `restore` throws; what is left is said again the next time.
+   * Restores, in order, the writes that lie in a gap. Call it before any new command in this life of Redis. If `isLate`,
+   * other gateways may have gone on already: then purges are not restored, since they would remove newer writes.
+   * Throws what `restore` throws; the next call restores the rest.
    */
   async restore(restore: Restore, gaps: readonly Gap[], isLate: boolean): Promise<void> {
-    // What this life of Redis has read from a file may not have reached the disk under it yet.
+    // Writes that Redis loaded from a file may not be synced to disk yet.
     for (const write of this.#writes) write.acknowledgedAtMs = this.#options.clock.monotonicMs();
     const lost = [...this.#writes].filter(({ label }) => gaps.some((gap) => isWithin(label, gap)));
     const last = lost.at(-1);
     if (last === undefined) return;
-    // Whoever wrote after a purge knows of it by the label, even if the connection that purged is gone.
+    // The label of a later write proves the purge, even if the connection that purged is gone.
     if (!isLate) await restore(PURGE, [NEVER_PURGED, String(last.label.generation)]);
     for (const write of lost) {
       if (isLate && write.name === PURGE) this.#drop(write);
@@ -107,7 +107,7 @@ export class Retained {
 
   async #restore(restore: Restore, write: Write): Promise<void> {
     const label = await restore(write.name, [...write.args, String(write.label.generation)]);
-    assert(label.number > write.label.number, 'a number is given once');
+    assert(label.number > write.label.number, 'a write number must not be used twice');
     write.label = { number: label.number, generation: write.label.generation };
     write.acknowledgedAtMs = this.#options.clock.monotonicMs();
   }

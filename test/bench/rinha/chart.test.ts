@@ -8,12 +8,12 @@ const course = {
   marks: [{ atMs: 25_000, label: 'books off by 3' }],
 };
 
-test('areas stand on each other under one scale', () => {
+test('areas are stacked on one scale', () => {
   const svg = chart('settled', course, [
     { name: 'default', points: [{ atMs: 30_000, value: 300 }] },
     { name: 'fallback', points: [{ atMs: 30_000, value: 150 }] },
   ]);
-  // The scale ends at 500: the first area reaches 300 of it, the second goes on from there to 450.
+  // The scale ends at 500: the first area reaches 300, the second continues to 450.
   assert.match(svg, 'M504.0,71.2L504.0,160.0Z');
   assert.match(svg, 'M504.0,26.8L504.0,71.2Z');
   assert.match(svg, '>500<');
@@ -21,7 +21,7 @@ test('areas stand on each other under one scale', () => {
   assert.match(svg, 'books off by 3');
 });
 
-test('a run of which nothing is known has an empty chart', () => {
+test('a run without data has an empty chart', () => {
   assert.match(chart('p99', course, [{ name: 'p99', points: [] }]), 'd=""');
   assert.not.match(chart('p99', course, [{ name: 'p99', points: [{ atMs: 0, value: Number.NaN }] }]), 'NaN');
 });

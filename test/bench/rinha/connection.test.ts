@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Connection, parseResponse } from '../../../bench/rinha/connection.ts';
 
-test('a response is read by its length, once it is all there', () => {
+test('a response is read by its length once it is complete', () => {
   const text = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
   assert.equal(parseResponse(text), { status: 200, body: 'hello', closes: false });
   for (let length = 0; length < text.length; length++) {
@@ -16,7 +16,7 @@ test('a response without a length has no body', () => {
   assert.equal(response, { status: 204, body: '', closes: true });
 });
 
-test('a response in chunks is read to the last of them', () => {
+test('a chunked response is read to its last chunk', () => {
   const text =
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\nA\r\n0123456789\r\n0\r\n\r\n';
   assert.is(parseResponse(text)?.body, 'abcd0123456789');
@@ -25,7 +25,7 @@ test('a response in chunks is read to the last of them', () => {
   }
 });
 
-/** A server whose connections answer each request as `answer` says. */
+/** A server that answers each request with `answer`. */
 async function serving(answer: (socket: Socket) => void): Promise<{ server: Server; url: URL }> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
@@ -37,7 +37,7 @@ async function serving(answer: (socket: Socket) => void): Promise<{ server: Serv
   return { server, url: new URL(`http://127.0.0.1:${port}`) };
 }
 
-test('one connection carries request after request', async () => {
+test('one connection carries several requests', async () => {
   let connections = 0;
   const { server, url } = await serving((socket) =>
     socket.write('HTTP/1.1 202 A\r\ncontent-length: 0\r\n\r\n'),
@@ -56,7 +56,7 @@ test('one connection carries request after request', async () => {
   server.close();
 });
 
-test('what is not answered has status 0, and the next request a new connection', async () => {
+test('an unanswered request has status 0, and the next one uses a new connection', async () => {
   const answers = [
     (socket: Socket) => socket.destroy(),
     () => undefined,
@@ -72,7 +72,7 @@ test('what is not answered has status 0, and the next request a new connection',
   server.close();
 });
 
-test('nobody there is no answer', async () => {
+test('a refused connection is no answer', async () => {
   const { server, url } = await serving(() => undefined);
   await new Promise((resolve) => server.close(resolve));
   const connection = new Connection(url);

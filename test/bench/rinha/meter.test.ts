@@ -7,7 +7,7 @@ function used(part: string, cpuMs: number, periods: number | null, throttled: nu
   return { part, cpuMs, periods, throttledPeriods: throttled, memoryBytes: memory };
 }
 
-test('what counts is what was used in between, and the highest sum of memory', () => {
+test('the meter reports the usage in between and the highest sum of memory', () => {
   const usages = [
     [used('one', 100, 10, 1, 50), used('two', 10, null, 0, 50)],
     [used('one', 150, 15, 1, 90), used('two', 15, null, 0, 10)],

@@ -6,7 +6,7 @@ import { run } from '../../../bench/rinha/run.ts';
 import { preview, scaled } from '../../../bench/rinha/scenario.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 
-test('a short preview against the deployment as processes: consistent, and nothing left over', async () => {
+test('a short preview against local processes is consistent and leaves no lag', async () => {
   const scenario = scaled(preview, 15);
   const token = '123';
   const site = await nativeSite(systemClock, scenario.fees, token);
@@ -32,7 +32,7 @@ test('a short preview against the deployment as processes: consistent, and nothi
       );
       assert.is(result.score.lagCount, 0);
       assert.is(result.audit.kind === 'report' && result.audit.report.verdict, 'agrees');
-      assert.is((await fetch(`${deployment.target}/audit`)).status, 404, 'the world audits nothing');
+      assert.is((await fetch(`${deployment.target}/audit`)).status, 404, '/audit is closed to the network');
     } finally {
       await deployment.close();
     }

@@ -21,7 +21,7 @@ function reason(...args: string[]): string {
   return reading.kind === 'wrong' ? reading.reason : '';
 }
 
-test('without options it is the preview against what runs here already', () => {
+test('the default is the preview against a running deployment', () => {
   const { scenario, site, kinds, rounds, target, token } = options();
   assert.is(scenario, preview);
   assert.equal([site, kinds, rounds], ['given', ['gateway'], 1]);
@@ -35,13 +35,13 @@ test('scenario, time and rate', () => {
   assert.is(options('--rate', '550', '--seconds', '20').scenario.name, 'steady');
 });
 
-test('the floor alone, or in turns with the gateway', () => {
+test('the floor alone, or alternating with the gateway', () => {
   assert.equal(options('--native', '--null').kinds, ['floor']);
   const turns = options('--compose', '--compare', 'floor');
   assert.equal([turns.site, turns.kinds, turns.rounds], ['compose', ['gateway', 'floor'], 3]);
 });
 
-test('what makes no sense is named', () => {
+test('invalid options are named', () => {
   assert.throws(
     () => values('--native', '--compose'),
     "option '--native' cannot be used with option '--compose'",

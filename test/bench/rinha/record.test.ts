@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Record } from '../../../bench/rinha/record.ts';
 
-test('latencies are those of good answers, after the warm-up', () => {
+test('latencies count successful answers after the warm-up', () => {
   let nowMs = 999;
   const record = new Record(() => nowMs, 1_000);
   record.answered(202, 500);
@@ -13,7 +13,7 @@ test('latencies are those of good answers, after the warm-up', () => {
   assert.equal(record.latencies(), { count: 2, p50Ms: 2, p99Ms: 2.98, maxMs: 3 });
 });
 
-test('a second holds what happened in it, and what had settled by its end', () => {
+test('a second has its own counts and the payments settled by its end', () => {
   let nowMs = 0;
   const record = new Record(() => nowMs, 0);
   record.userCame();

@@ -69,7 +69,7 @@ const floor: Result = {
   metered: { ...metered, cpuPerPaymentUs: 1_000 },
 };
 
-test('a report has the score, what a perfect backend would have had, and every wrong check', () => {
+test('a report has the score, the perfect profit and every wrong check', () => {
   const text = reportLines(gateway).join('\n');
   // 59.70 less 5%, 19.90 less 15%, and the bonus of 3 ms less the fine.
   assert.match(text, /score +59\.64\n/);
@@ -80,7 +80,7 @@ test('a report has the score, what a perfect backend would have had, and every w
   assert.match(text, 'agree with the processors');
 });
 
-test('the audit has the last word', () => {
+test('the report ends with the audit', () => {
   const sum = { count: 3, amountCents: 5_970 };
   const difference = {
     kind: 'charged-twice',
@@ -119,7 +119,7 @@ test('the floor has no score', () => {
   assert.match(text, '1000 µs');
 });
 
-test('turns of gateway and floor are compared one by one', () => {
+test('gateway and floor are compared turn by turn', () => {
   const lines = comparisonLines([gateway, floor, gateway, { ...floor, latencies: gateway.latencies }]);
   assert.match(lines[1] ?? '', 'p99 3.00 ms / 2.00 ms = 1.50');
   assert.match(lines[1] ?? '', 'CPU 1500 µs / 1000 µs = 1.50');
@@ -127,7 +127,7 @@ test('turns of gateway and floor are compared one by one', () => {
   assert.match(lines.at(-1) ?? '', 'median: p99 × 1.25, CPU per payment × 1.50');
 });
 
-test('the page loads nothing from anywhere', () => {
+test('the page is self-contained', () => {
   const html = page([gateway, floor]);
   assert.not.match(html, /(src|href|url\()=?/);
   assert.is(html.match(/<svg/g)?.length, 8);

@@ -9,7 +9,7 @@ import { serve } from '../../../src/simulated/server.ts';
 
 const TOKEN = '123';
 
-/** Five users, a third of a second, one stage after the other. */
+/** Five users, a third of a second, short stages. */
 const moment: Scenario = {
   ...preview,
   durationMs: 300,
@@ -25,12 +25,12 @@ const moment: Scenario = {
 
 interface Backend {
   readonly url: string;
-  /** Method, path and body of everything asked, windows left out. */
+  /** Method, path and body of every request, without windows. */
   readonly asked: string[];
   close(): Promise<void>;
 }
 
-/** A backend that accepts everything, settles nothing, and says it settled `claimed` on each processor. */
+/** A backend that accepts everything, settles nothing, and claims to have settled `claimed` at each processor. */
 async function backend(claimed: number): Promise<Backend> {
   const totals = { totalRequests: claimed, totalAmount: claimed };
   const asked: string[] = [];
@@ -86,7 +86,7 @@ async function played(claimed: number): Promise<{ result: Result; asked: string[
   return { result, asked: at.asked, seconds };
 }
 
-test('a run purges, posts, checks and counts, and says what was lost', async () => {
+test('a run purges, posts, checks and counts, and reports the lag', async () => {
   const { result, asked, seconds } = await played(0);
   const posts = asked.filter((line) => line.startsWith('POST /payments '));
   assert.is(asked[0], 'POST /purge-payments ');
@@ -104,21 +104,21 @@ test('a run purges, posts, checks and counts, and says what was lost', async () 
   assert.is(result.seconds.length, seconds);
 });
 
-test('every call counts in the latencies but those of the observer', async () => {
+test("all calls except the observer's count in the latencies", async () => {
   const { result } = await played(0);
-  // Tokens, purges; two delays and two failures a stage; three summaries a check, and three for the totals.
+  // Tokens, purges; two delays and two failures per stage; three summaries per check and three for the totals.
   const administrative = 2 + 2 + 1 + 2 * 4 + 3 * (result.checks.length + 1);
   assert.is(result.latencies.count, result.acceptedCount + administrative);
 });
 
-test('books that the processors know nothing of are fined, and disqualify', async () => {
+test('claimed payments unknown to the processors are fined and disqualify', async () => {
   const { result } = await played(1_000);
   assert.is(result.checks[0]?.errorCount, 2_000);
   assert.is(result.score.fine, 0.35);
   assert.is(result.score.disqualified, true);
 });
 
-test('a processor that does not let itself be set stops the run', async () => {
+test('a processor that cannot be configured stops the run', async () => {
   const at = await backend(0);
   try {
     await run({
@@ -134,7 +134,7 @@ test('a processor that does not let itself be set stops the run', async () => {
     });
     assert.unreachable();
   } catch (error) {
-    assert.match(String(error), 'answered nothing');
+    assert.match(String(error), 'failed: no answer');
   } finally {
     await at.close();
   }

@@ -9,7 +9,7 @@ import {
   userStartsAtMs,
 } from '../../../bench/rinha/scenario.ts';
 
-test('users come one by one, at even distances', () => {
+test('users start one by one at even intervals', () => {
   assert.is(userStartsAtMs(preview, 0), 0);
   assert.is(userStartsAtMs(preview, 549), 60_000);
   const halfway = Array.from({ length: 550 }, (_, index) => userStartsAtMs(preview, index));
@@ -18,7 +18,7 @@ test('users come one by one, at even distances', () => {
   assert.is(userStartsAtMs(final, 602), 300_000);
 });
 
-test('a steady run has all its users from the first second on', () => {
+test('a steady run has all its users from the first second', () => {
   const scenario = steady(500, 20);
   assert.is(userStartsAtMs(scenario, 0), 0);
   assert.is(userStartsAtMs(scenario, 250), 500);
@@ -27,7 +27,7 @@ test('a steady run has all its users from the first second on', () => {
   assert.equal(conditionAt(scenario.stages, 'default', 0), { delayMs: 5, failing: false });
 });
 
-test('a condition holds from the beginning of its stage to the beginning of the next', () => {
+test('a condition lasts from its stage to the next', () => {
   assert.equal(conditionAt(preview.stages, 'default', 0), { delayMs: 0, failing: false });
   assert.equal(conditionAt(preview.stages, 'default', 9_999), { delayMs: 0, failing: false });
   assert.equal(conditionAt(preview.stages, 'default', 10_000), { delayMs: 100, failing: false });
@@ -36,7 +36,7 @@ test('a condition holds from the beginning of its stage to the beginning of the 
   assert.equal(conditionAt(final.stages, 'fallback', 150_000), { delayMs: 5, failing: true });
 });
 
-test('in less time stages and checks come sooner, and processors are as slow as ever', () => {
+test('a shorter run has earlier stages and checks but the same delays', () => {
   const short = scaled(final, 30);
   assert.is(short.durationMs, 30_000);
   assert.equal(
@@ -49,7 +49,7 @@ test('in less time stages and checks come sooner, and processors are as slow as 
   assert.is(userStartsAtMs(short, 301), userStartsAtMs(final, 301) / 10);
 });
 
-test('stages follow one another', () => {
+test('stages are in order', () => {
   for (const scenario of [preview, final]) {
     const moments = scenario.stages.map((stage) => stage.atMs);
     assert.equal(

@@ -13,7 +13,7 @@ const counted = {
   inconsistencyCount: 0,
 };
 
-test('the profit is what the fees leave, the score what bonus and fine make of it', () => {
+test('the profit is the amount minus fees; bonus and fine make the score', () => {
   const result = score(counted);
   assert.is(result.amountCents, 597_000);
   assert.is(result.feeCents, 19_900 + 29_850);
@@ -25,19 +25,19 @@ test('the profit is what the fees leave, the score what bonus and fine make of i
   assert.is(result.disqualified, false);
 });
 
-test('one inconsistency costs what a thousand cost', () => {
+test('one inconsistency costs as much as a thousand', () => {
   const once = score({ ...counted, inconsistencyCount: 1 });
   assert.is(once.fine, 0.35);
   assert.is(once.cents, score({ ...counted, inconsistencyCount: 1_000 }).cents);
   assert.ok(Math.abs(once.cents - 547_250 * 0.77) < 0.001);
 });
 
-test('lag is what was accepted and not settled; below zero the entry is out', () => {
+test('lag is accepted minus settled; a negative lag disqualifies', () => {
   assert.is(score({ ...counted, acceptedCount: 310 }).lagCount, 10);
   assert.is(score({ ...counted, acceptedCount: 299 }).disqualified, true);
 });
 
-test('the bonus is two per cent a millisecond below 11, in whole per cent', () => {
+test('the bonus is two percent per millisecond below 11, in whole percent', () => {
   const bonuses = [
     [1, 0.2],
     [0, 0.22],
@@ -54,7 +54,7 @@ test('the bonus is two per cent a millisecond below 11, in whole per cent', () =
   for (const [p99Ms, bonus] of bonuses) assert.is(bonusFor(p99Ms), bonus, `${p99Ms} ms`);
 });
 
-test('halves of the printed decimal are rounded up', () => {
+test('a printed decimal is rounded half up', () => {
   assert.is(roundHalfUp(0.145, 2), 0.15);
   assert.is(roundHalfUp(1.005, 2), 1.01);
   assert.is(roundHalfUp(1.004_9, 2), 1);
@@ -62,7 +62,7 @@ test('halves of the printed decimal are rounded up', () => {
   assert.is(roundHalfUp(12, 2), 12);
 });
 
-test('a percentile lies between its neighbours', () => {
+test('a percentile is interpolated between neighbours', () => {
   assert.is(percentile([1, 2, 3, 4, 5], 0.5), 3);
   assert.is(percentile([1, 2], 0.5), 1.5);
   assert.is(percentile([7], 0.99), 7);
@@ -72,7 +72,7 @@ test('a percentile lies between its neighbours', () => {
   assert.ok(Number.isNaN(percentile([], 0.99)));
 });
 
-test('a net error lets the processors make up for each other, a gross one does not', () => {
+test('in a net error the processors may cancel out, in a gross error they do not', () => {
   const backend = { default: 10, fallback: 20 };
   const processors = { default: 13, fallback: 18 };
   assert.is(inconsistency(backend, processors, 'net'), 1);

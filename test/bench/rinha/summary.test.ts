@@ -7,7 +7,7 @@ test('amounts are read as whole cents', () => {
   assert.equal(parseSummary(body), { count: 3, amountCents: 6_015, fee: 0.05 });
 });
 
-test('a backend has a summary of each processor', () => {
+test('a backend summary covers both processors', () => {
   const body =
     '{"default":{"totalRequests":1,"totalAmount":19.9},"fallback":{"totalRequests":0,"totalAmount":0}}';
   assert.equal(parseBackendSummary(body), {
@@ -16,12 +16,12 @@ test('a backend has a summary of each processor', () => {
   });
 });
 
-test('what is no summary is not read as zeros', () => {
+test('an invalid summary is not read as zeros', () => {
   assert.throws(() => parseBackendSummary('{"default":{"totalRequests":1,"totalAmount":19.9}}'));
   assert.throws(() => parseSummary('{"totalRequests":1,"totalAmount":1}'));
 });
 
-test('a window is spelled to the millisecond, UTC', () => {
+test('a window is written in UTC with milliseconds', () => {
   assert.is(windowQuery(0, 1_500), '?from=1970-01-01T00:00:00.000Z&to=1970-01-01T00:00:01.500Z');
 });
 

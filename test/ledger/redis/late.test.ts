@@ -8,21 +8,20 @@ import { claimOf, id, must, settlementOf, T0_MS } from '../samples.ts';
 import { RedisGate } from './redis-gate.ts';
 import { RedisServer } from './redis-server.ts';
 
-// A Redis that has forgotten, and gateways that come back to it one by one, when the first have long gone on: they have
-// taken over from each other, claimed, and settled. What each of them says again must leave the books as the processors
-// have charged.
+// Redis loses writes, and gateways reconnect one by one, while those already back take over from each other, claim and
+// settle. After all have restored their writes, the books must match what the processors charged.
 
 const NAMES = ['default', 'fallback'];
 const DEADLINE_MS = 20_000;
 const PAYMENTS = 16;
 const LIVES = 4;
-/** Steps before Redis dies, and then between two returns. */
+/** Steps before Redis crashes, and between two reconnects. */
 const STEPS = { before: 60, between: 10 };
 const SETTLING_ROUNDS = 12;
 
-/** What a pool thread knows of a payment; `dispatcher.ts` with its clock left out. */
-interface Held {
-  state: 'waiting' | 'resting' | 'pinned' | 'settling';
+/** What a pool thread knows about a payment: a `dispatcher.ts` without timers. */
+interface InFlight {
+  state: 'waiting' | 'resting' | 'in-doubt' | 'settling';
   claimed: boolean;
   processor: number;
   requestedAtMs: number;
@@ -31,13 +30,13 @@ interface Held {
 /** By payment number: the stamp under which it was charged. */
 type Charges = Map<number, number>;
 
-const test = suite('what comes back late to Redis');
+const test = suite('writes restored late');
 
 class Thread {
   readonly name: string;
   readonly ledger: Ledger;
   readonly gate: RedisGate;
-  readonly held = new Map<number, Held>();
+  readonly inFlight = new Map<number, InFlight>();
   owner = 0;
   isAway = false;
 
@@ -47,15 +46,15 @@ class Thread {
     this.gate = gate;
   }
 
-  async enlist(): Promise<void> {
-    this.owner = await this.sure(() =>
+  async acquireLease(): Promise<void> {
+    this.owner = await this.untilOk(() =>
       this.ledger.acquireLease({ instanceId: this.name, name: 'pool-0' }, 0),
     );
-    for (const [number, { claimed }] of this.held) if (claimed) this.held.delete(number);
+    for (const [number, { claimed }] of this.inFlight) if (claimed) this.inFlight.delete(number);
   }
 
-  /** Asked until it is answered. */
-  async sure<T>(ask: () => Promise<Reply<T>>): Promise<T> {
+  /** Repeats a call until it succeeds. */
+  async untilOk<T>(ask: () => Promise<Reply<T>>): Promise<T> {
     for (;;) {
       const reply = await ask();
       if (reply.kind === 'ok') return reply.value;
@@ -66,7 +65,7 @@ class Thread {
   async ready(): Promise<void> {
     const deadlineMs = performance.now() + DEADLINE_MS;
     while ((await this.ledger.ping()).kind === 'unavailable') {
-      if (performance.now() > deadlineMs) throw new Error('the ledger has not come back');
+      if (performance.now() > deadlineMs) throw new Error('the ledger did not become available in time');
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }
@@ -89,7 +88,7 @@ class Deployment {
   }
 
   async live(): Promise<void> {
-    for (const thread of this.#threads) await thread.enlist();
+    for (const thread of this.#threads) await thread.acquireLease();
     for (let life = 0; life < LIVES; life++) await this.#life();
     await this.#calmDown();
   }
@@ -105,8 +104,8 @@ class Deployment {
       thread.isAway = true;
       thread.gate.shut();
     }
-    const forgotten = random.int(0, STEPS.before - 1);
-    await this.#server.forgetSince(moments[STEPS.before - 1 - forgotten] ?? 0);
+    const lostSteps = random.int(0, STEPS.before - 1);
+    await this.#server.forgetSince(moments[STEPS.before - 1 - lostSteps] ?? 0);
     const away = [...this.#threads];
     while (away.length > 0) {
       const [thread] = away.splice(random.int(0, away.length - 1), 1) as [Thread];
@@ -137,14 +136,14 @@ class Deployment {
     return this.#abandon();
   }
 
-  /** A record of the journal that is pushed, or pushed again. */
+  /** A record of the journal is pushed, or pushed again. */
   #post(pool: Thread): void {
-    this.#hold(pool, this.#random.int(0, PAYMENTS - 1));
+    this.#add(pool, this.#random.int(0, PAYMENTS - 1));
   }
 
-  #hold(pool: Thread, number: number): void {
-    if (pool.held.has(number)) return;
-    pool.held.set(number, { state: 'waiting', claimed: false, processor: 0, requestedAtMs: 0 });
+  #add(pool: Thread, number: number): void {
+    if (pool.inFlight.has(number)) return;
+    pool.inFlight.set(number, { state: 'waiting', claimed: false, processor: 0, requestedAtMs: 0 });
   }
 
   async #reserve(): Promise<void> {
@@ -163,83 +162,84 @@ class Deployment {
     }
     const { claimed } = reply.value;
     for (const [index, number] of numbers.entries())
-      if (claimed[index] === 'claimed') this.#hold(this.#pick(this.#pools), number);
-    if (claimed.includes('fenced')) await front.enlist();
+      if (claimed[index] === 'claimed') this.#add(this.#pick(this.#pools), number);
+    if (claimed.includes('fenced')) await front.acquireLease();
   }
 
   async #abandon(): Promise<void> {
     const front = this.#front;
     if (front.isAway) return;
     const former = front.owner;
-    await front.enlist();
+    await front.acquireLease();
     await front.ledger.releaseLease(former);
   }
 
   async #renew(pool: Thread): Promise<void> {
-    const isGood = await pool.sure(() => pool.ledger.renewLease(pool.owner, 0));
-    if (!isGood) await pool.enlist();
+    const isGood = await pool.untilOk(() => pool.ledger.renewLease(pool.owner, 0));
+    if (!isGood) await pool.acquireLease();
   }
 
   async #commit(pool: Thread, share = 0.4): Promise<void> {
     const settling = this.#some(inState(pool, 'settling'), share);
     const claiming = this.#some([...inState(pool, 'waiting'), ...inState(pool, 'resting')], share);
-    for (const [, held] of claiming) {
-      held.processor = this.#random.int(0, 1);
-      held.requestedAtMs = this.#nowMs;
+    for (const [, inFlight] of claiming) {
+      inFlight.processor = this.#random.int(0, 1);
+      inFlight.requestedAtMs = this.#nowMs;
     }
     if (!this.#isCalm && this.#random.chance(0.05)) pool.gate.loseNextAnswer();
     const reply = await pool.ledger.commit(pool.owner, settling.map(settlement), claiming.map(claim));
     if (reply.kind === 'unavailable') return pool.ready();
-    for (const [number] of settling) pool.held.delete(number);
-    for (const [index, [number, held]] of claiming.entries()) {
+    for (const [number] of settling) pool.inFlight.delete(number);
+    for (const [index, [number, inFlight]] of claiming.entries()) {
       const answer = reply.value.claimed[index];
-      if (answer === 'claimed') this.#send(number, held);
-      else if (answer !== 'fenced' || held.claimed) pool.held.delete(number);
+      if (answer === 'claimed') this.#send(number, inFlight);
+      else if (answer !== 'fenced' || inFlight.claimed) pool.inFlight.delete(number);
     }
-    if (reply.value.claimed.includes('fenced')) await pool.enlist();
+    if (reply.value.claimed.includes('fenced')) await pool.acquireLease();
   }
 
   async #takeOver(pool: Thread): Promise<void> {
-    const owners = await pool.sure(() => pool.ledger.owners());
+    const owners = await pool.untilOk(() => pool.ledger.owners());
     const others = owners.filter(({ owner }) => owner !== pool.owner);
     if (others.length > 0) await this.#takeOverFrom(pool, this.#pick(others).owner, this.#random.int(1, 6));
   }
 
   async #takeOverFrom(pool: Thread, from: number, limit: number): Promise<number> {
     if (!this.#isCalm && this.#random.chance(0.1)) pool.gate.loseNextAnswer();
-    const taken = await pool.sure(() => pool.ledger.takeOver(from, pool.owner, limit));
+    const taken = await pool.untilOk(() => pool.ledger.takeOver(from, pool.owner, limit));
     for (const entry of taken) adopt(pool, entry);
     return taken.length;
   }
 
   // Processors.
 
-  #send(number: number, held: Held): void {
-    held.claimed = true;
-    const charges = this.#charges[held.processor] as Charges;
+  #send(number: number, inFlight: InFlight): void {
+    inFlight.claimed = true;
+    const charges = this.#charges[inFlight.processor] as Charges;
     const isTaken = this.#isCalm || this.#random.chance(0.6);
     const isAnswered = this.#isCalm || this.#random.chance(0.7);
     if (isTaken && !charges.has(number)) {
-      charges.set(number, held.requestedAtMs);
-      held.state = isAnswered ? 'settling' : 'pinned';
+      charges.set(number, inFlight.requestedAtMs);
+      inFlight.state = isAnswered ? 'settling' : 'in-doubt';
     } else {
-      held.state = isAnswered && !isTaken ? 'resting' : 'pinned';
+      inFlight.state = isAnswered && !isTaken ? 'resting' : 'in-doubt';
     }
   }
 
   #ask(pool: Thread): void {
-    for (const [number, held] of this.#some(inState(pool, 'pinned'), 0.5)) this.#askFor(number, held);
+    for (const [number, inFlight] of this.#some(inState(pool, 'in-doubt'), 0.5))
+      this.#askFor(number, inFlight);
   }
 
-  #askFor(number: number, held: Held): void {
-    const requestedAtMs = this.#charges[held.processor]?.get(number);
-    held.state = requestedAtMs === undefined ? 'resting' : 'settling';
-    if (requestedAtMs !== undefined) held.requestedAtMs = requestedAtMs;
+  #askFor(number: number, inFlight: InFlight): void {
+    const requestedAtMs = this.#charges[inFlight.processor]?.get(number);
+    inFlight.state = requestedAtMs === undefined ? 'resting' : 'settling';
+    if (requestedAtMs !== undefined) inFlight.requestedAtMs = requestedAtMs;
   }
 
   // The end.
 
-  /** Nothing fails any more: all that can be settled is. */
+  /** From here on nothing fails, so everything gets settled. */
   async #calmDown(): Promise<void> {
     this.#isCalm = true;
     await this.#abandon();
@@ -248,7 +248,7 @@ class Deployment {
         this.#nowMs += 10;
         await this.#renew(pool);
         await this.#takeOverFromTheDead(pool);
-        for (const [number, held] of inState(pool, 'pinned')) this.#askFor(number, held);
+        for (const [number, inFlight] of inState(pool, 'in-doubt')) this.#askFor(number, inFlight);
         await this.#commit(pool, 1);
       }
     }
@@ -264,7 +264,8 @@ class Deployment {
 
   async check(): Promise<void> {
     const { ledger } = this.#front;
-    for (const { held, name } of this.#pools) assert.equal([...held.keys()], [], `in the hands of ${name}`);
+    for (const { inFlight, name } of this.#pools)
+      assert.equal([...inFlight.keys()], [], `in flight at ${name}`);
     const twice: number[] = [];
     for (let number = 0; number < PAYMENTS; number++) {
       const entry = await must(ledger.find(id(number)));
@@ -283,7 +284,7 @@ class Deployment {
       missing.every((count) => count >= 0),
       difference,
     );
-    // Of two charges one may be known to nobody: whoever made it let go of it when it was taken over.
+    // A payment charged twice may be counted once: the owner of one charge may have dropped it when it was taken over.
     assert.ok(missing.reduce((sum, count) => sum + count) <= twice.length, difference);
   }
 
@@ -298,25 +299,25 @@ class Deployment {
   }
 }
 
-function inState(pool: Thread, state: Held['state']): [number, Held][] {
-  return [...pool.held].filter(([, held]) => held.state === state);
+function inState(pool: Thread, state: InFlight['state']): [number, InFlight][] {
+  return [...pool.inFlight].filter(([, inFlight]) => inFlight.state === state);
 }
 
-function claim([number, { processor, requestedAtMs }]: [number, Held]): Claim {
+function claim([number, { processor, requestedAtMs }]: [number, InFlight]): Claim {
   return claimOf(number, { processor, requestedAtMs });
 }
 
-function settlement([number, { processor, requestedAtMs }]: [number, Held]): Settlement {
+function settlement([number, { processor, requestedAtMs }]: [number, InFlight]): Settlement {
   return settlementOf(number, { processor, requestedAtMs });
 }
 
 function adopt(pool: Thread, entry: LedgerEntry): void {
   const number = Number.parseInt(entry.correlationId.slice(-4), 16);
-  if (pool.held.get(number)?.claimed === true) return;
+  if (pool.inFlight.get(number)?.claimed === true) return;
   const { processor, requestedAtMs, status } = entry;
   const claimed = status === 'dispatched';
-  const state = claimed ? 'pinned' : 'waiting';
-  pool.held.set(number, { state, claimed, processor: processor ?? 0, requestedAtMs });
+  const state = claimed ? 'in-doubt' : 'waiting';
+  pool.inFlight.set(number, { state, claimed, processor: processor ?? 0, requestedAtMs });
 }
 
 async function connect(server: RedisServer, name: string): Promise<Thread> {
@@ -331,11 +332,11 @@ async function connect(server: RedisServer, name: string): Promise<Thread> {
   return new Thread(name, ledger, gate);
 }
 
-/** Each has failed once. Redis picks at random what it hands over, so a seed is not one history, but much alike. */
+/** Each failed once. Redis hands over entries in random order, so a seed gives similar histories, not the same one. */
 const SEEDS = [7, 19, 21];
 
 for (const seed of SEEDS) {
-  test(`a random history, seed ${seed}`, async () => {
+  test(`a random history ends with correct books, seed ${seed}`, async () => {
     const server = await RedisServer.start();
     const threads: Thread[] = [];
     try {

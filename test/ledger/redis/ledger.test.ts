@@ -19,7 +19,7 @@ const NAMES = ['default', 'fallback'];
 let shared: Promise<RedisServer> | undefined;
 let roots = 0;
 
-/** One server for all tests that leave it as it was, with a root of its own for each. */
+/** One server for all tests that do not restart or reconfigure it; each has its own key prefix. */
 function sharedServer(): Promise<RedisServer> {
   shared ??= RedisServer.start();
   return shared;
@@ -34,7 +34,7 @@ conformance('Redis', async () => {
   };
 });
 
-const test = suite('a ledger in Redis through thick and thin');
+const test = suite('a ledger in Redis during faults');
 
 function open(url: string, change: Partial<RedisLedgerOptions> = {}): Promise<RedisLedger> {
   return RedisLedger.open(url, {
@@ -47,13 +47,13 @@ function open(url: string, change: Partial<RedisLedgerOptions> = {}): Promise<Re
 
 interface Scene {
   readonly server: RedisServer;
-  /** One more ledger, closed when the test ends. */
+  /** Opens another ledger, which is closed when the test ends. */
   connect(change?: Partial<RedisLedgerOptions>, url?: string): Promise<RedisLedger>;
-  /** Has the server do something, as an operator would. */
+  /** Runs a command on the server, as an operator would. */
   operate(...command: string[]): Promise<unknown>;
 }
 
-/** Runs a test on a server of its own. */
+/** Runs a test with its own server. */
 async function onServer(run: (scene: Scene) => Promise<void>, ...settings: string[]): Promise<void> {
   const server = await RedisServer.start(...settings);
   const opened: Ledger[] = [];
@@ -101,7 +101,7 @@ function acquire(ledger: Ledger): Promise<number> {
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   const deadlineMs = performance.now() + DEADLINE_MS;
   while (!(await isSo())) {
-    if (performance.now() > deadlineMs) throw new Error('what was awaited has not come');
+    if (performance.now() > deadlineMs) throw new Error('the condition did not become true in time');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -110,7 +110,7 @@ function answers(ledger: Ledger): Promise<void> {
   return until(async () => (await ledger.ping()).kind === 'ok');
 }
 
-test('it opens before Redis is up, and works once it is', async () => {
+test('it opens while Redis is down, and works once Redis is up', async () => {
   const server = await RedisServer.prepare();
   const ledger = await open(server.url);
   try {
@@ -130,7 +130,7 @@ test('it opens before Redis is up, and works once it is', async () => {
   }
 });
 
-test('it closes while there is no Redis, and says so afterwards', async () => {
+test('it can be closed while Redis is down, and then replies that it is closed', async () => {
   const server = await RedisServer.prepare();
   const ledger = await open(server.url);
   await ledger.close();
@@ -139,7 +139,7 @@ test('it closes while there is no Redis, and says so afterwards', async () => {
   await server.stop();
 });
 
-test('a malformed URL is told at once', async () => {
+test('a malformed URL throws at once', async () => {
   for (const url of ['http://127.0.0.1', 'redis://127.0.0.1/books', 'unix://']) {
     let problem: unknown;
     await open(url).catch((error: unknown) => {
@@ -149,7 +149,7 @@ test('a malformed URL is told at once', async () => {
   }
 });
 
-test('a password, a user and a database go into the URL', async () => {
+test('the URL may contain a user, a password and a database', async () => {
   await onServer(
     async ({ server, connect }) => {
       const plain = await connect();
@@ -171,14 +171,14 @@ test('a password, a user and a database go into the URL', async () => {
   );
 });
 
-test('what was answered outlives SIGKILL, and the ledger finds the way back by itself', async () => {
+test('acknowledged writes survive SIGKILL, and the ledger reconnects by itself', async () => {
   await onServer(async ({ server, connect }) => {
     const ledger = await connect();
-    const heard: LedgerEvent[] = [];
-    await must(ledger.subscribe((event) => heard.push(event)));
+    const events: LedgerEvent[] = [];
+    await must(ledger.subscribe((event) => events.push(event)));
     const report = { processor: 1, failing: false, minResponseTimeMs: 7, checkedAtMs: T0_MS };
     await must(ledger.publishHealth(report));
-    await until(() => heard.length === 1);
+    await until(() => events.length === 1);
     const owner = await acquire(ledger);
     await must(
       ledger.commit(
@@ -207,25 +207,25 @@ test('what was answered outlives SIGKILL, and the ledger finds the way back by i
       settled: ['recorded'],
       claimed: ['claimed'],
     });
-    assert.is(heard.length, 1, 'what is known is not told again');
+    assert.is(events.length, 1, 'known events are not repeated');
     await must(ledger.purge(T0_MS + 1));
-    await until(() => heard.length === 2);
-    assert.equal(heard[1], { kind: 'purged', purgedAtMs: T0_MS + 1 });
+    await until(() => events.length === 2);
+    assert.equal(events[1], { kind: 'purged', purgedAtMs: T0_MS + 1 });
   });
 });
 
-test('what happened while a connection was away is told when it is back', async () => {
+test('events missed while disconnected arrive after the reconnect', async () => {
   await onServer(async ({ server, connect }) => {
     const gate = await RedisGate.before(server.port);
     const [away, other] = [await connect({}, gate.url), await connect()];
-    const heard: LedgerEvent[] = [];
-    await must(away.subscribe((event) => heard.push(event)));
+    const events: LedgerEvent[] = [];
+    await must(away.subscribe((event) => events.push(event)));
     gate.cutAll();
     const report = { processor: 0, failing: true, minResponseTimeMs: 7, checkedAtMs: T0_MS };
     await must(other.publishHealth(report));
     await must(other.purge(T0_MS));
-    await until(() => heard.length === 2);
-    assert.equal(heard, [
+    await until(() => events.length === 2);
+    assert.equal(events, [
       { kind: 'health', report },
       { kind: 'purged', purgedAtMs: T0_MS },
     ]);
@@ -234,7 +234,7 @@ test('what happened while a connection was away is told when it is back', async 
   });
 });
 
-test('while Redis loads its data, that is the answer', async () => {
+test('while Redis loads its data, replies say so', async () => {
   await onServer(async ({ server, connect }) => {
     const ledger = await connect();
     const owner = await acquire(ledger);
@@ -243,7 +243,7 @@ test('while Redis loads its data, that is the answer', async () => {
       await must(ledger.commit(owner, [], claims));
     }
     await server.kill('SIGKILL');
-    // A delay for each of some 12,000 commands makes loading last; Redis looks at its sockets every 1,024 of them.
+    // A delay for each of about 12,000 commands makes loading slow; Redis serves its sockets every 1,024 of them.
     await server.start('--key-load-delay', '100');
     await until(async () => {
       const answer = await ledger.ping();
@@ -254,7 +254,7 @@ test('while Redis loads its data, that is the answer', async () => {
   });
 });
 
-test('a library that is flushed is loaded again', async () => {
+test('a flushed library is loaded again', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
     const owner = await acquire(ledger);
@@ -269,7 +269,7 @@ test('a library that is flushed is loaded again', async () => {
   });
 });
 
-test('a full Redis takes nothing and still tells what it holds', async () => {
+test('a full Redis refuses writes and still answers reads', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
     const owner = await acquire(ledger);
@@ -286,7 +286,7 @@ test('a full Redis takes nothing and still tells what it holds', async () => {
   });
 });
 
-test('a Redis that can not save takes nothing', async () => {
+test('a Redis that cannot save refuses writes', async () => {
   await onServer(
     async ({ server, connect, operate }) => {
       const ledger = await connect();
@@ -307,7 +307,7 @@ test('a Redis that can not save takes nothing', async () => {
   );
 });
 
-test('a replica is left for what its name leads to next', async () => {
+test('a connection to a server that became a replica is replaced', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
     const owner = await acquire(ledger);
@@ -319,7 +319,7 @@ test('a replica is left for what its name leads to next', async () => {
   });
 });
 
-test('a Redis that would drop payments when full is not used', async () => {
+test('a Redis that evicts keys when full is not used', async () => {
   await onServer(
     async ({ connect, operate }) => {
       const ledger = await connect();
@@ -331,7 +331,7 @@ test('a Redis that would drop payments when full is not used', async () => {
   );
 });
 
-test('connections killed in the middle lose nothing and count nothing twice', async () => {
+test('killed connections lose nothing and count nothing twice', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
     const owner = await acquire(ledger);
@@ -355,7 +355,7 @@ test('connections killed in the middle lose nothing and count nothing twice', as
     );
     await killer;
     for (const pair of done) assert.equal(pair, ['claimed', 'recorded']);
-    // The last of the kills may have come after the last commit.
+    // The last kill may have come after the last commit.
     await answers(ledger);
     assert.equal((await sumsOf(ledger))[0], {
       count: 300,
@@ -364,7 +364,7 @@ test('connections killed in the middle lose nothing and count nothing twice', as
   });
 });
 
-test('a take-over whose answer was lost is told again', async () => {
+test('a takeover whose reply was lost is replied again', async () => {
   await onServer(async ({ server, connect }) => {
     const gate = await RedisGate.before(server.port);
     const ledger = await connect({}, gate.url);
@@ -383,7 +383,7 @@ test('a take-over whose answer was lost is told again', async () => {
     assert.equal(
       (await must(ledger.owners())).map((record) => record.owner),
       [dead, successor],
-      'who looks for owners to take over finds it',
+      'the owner is still listed for takeover',
     );
     assert.is((await must(ledger.takeOver(dead, successor, 10))).length, 3);
     assert.equal(await must(ledger.takeOver(dead, successor, 10)), []);
@@ -396,7 +396,7 @@ test('a take-over whose answer was lost is told again', async () => {
   });
 });
 
-test('a commit whose answer was lost is harmless to repeat', async () => {
+test('a commit whose reply was lost can be repeated safely', async () => {
   await onServer(async ({ server, connect }) => {
     const gate = await RedisGate.before(server.port);
     const ledger = await connect({}, gate.url);
@@ -416,7 +416,7 @@ test('a commit whose answer was lost is harmless to repeat', async () => {
   });
 });
 
-test('a Redis that stalls is given up after the timeout, and what it still does late is in order', async () => {
+test('the connection to a stalled Redis is given up after the timeout, and its late commands do no harm', async () => {
   await onServer(async ({ server, connect }) => {
     const ledger = await connect({ timeoutMs: 150 });
     const owner = await acquire(ledger);
@@ -436,9 +436,9 @@ test('a Redis that stalls is given up after the timeout, and what it still does 
   });
 });
 
-test('a commit that comes late from a replaced connection is refused', async () => {
+test('a late commit from a replaced connection is refused', async () => {
   await onServer(async ({ server, connect, operate: ask }) => {
-    // All eight bytes of its id are then 128; the books that it begins bear the same.
+    // All eight bytes of its id are 128, and the books that it creates have the same id.
     const ledger = await connect({ random: () => 0.5 });
     const owner = await acquire(ledger);
     await ask('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
@@ -465,7 +465,7 @@ test('a commit that comes late from a replaced connection is refused', async () 
   });
 });
 
-test('books that were wiped are not taken for the old ones', async () => {
+test('wiped books are not mistaken for the former ones', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
     const owner = await acquire(ledger);
@@ -485,12 +485,12 @@ test('books that were wiped are not taken for the old ones', async () => {
     assert.is(
       (await must(other.summary(-Infinity, Infinity)))[2]?.count,
       1,
-      'numbers are those of the new books',
+      'processor numbers are those of the new books',
     );
   });
 });
 
-test('books of another layout are not touched', async () => {
+test('books with another layout are not used', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
     await must(ledger.ping());
@@ -500,7 +500,7 @@ test('books of another layout are not touched', async () => {
   });
 });
 
-test('no more calls wait than the limit', async () => {
+test('calls above the pending limit are refused', async () => {
   await onServer(async ({ connect }) => {
     const ledger = await connect({ pendingLimit: 10 });
     const replies = await Promise.all(numbers(50).map(() => ledger.ping()));
@@ -509,7 +509,7 @@ test('no more calls wait than the limit', async () => {
   });
 });
 
-test('a purge leaves nothing behind in the end', async () => {
+test('a purge finally removes all old keys', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
     const owner = await acquire(ledger);
@@ -540,7 +540,7 @@ test('a purge leaves nothing behind in the end', async () => {
   });
 });
 
-test('what a purge left when its instance died, the next one sweeps', async () => {
+test('the next instance sweeps what a purge left when its instance died', async () => {
   await onServer(async ({ connect, operate }) => {
     const dying = await connect();
     const owner = await acquire(dying);

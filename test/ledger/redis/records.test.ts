@@ -12,7 +12,7 @@ import {
   writeCommit,
 } from '../../../src/ledger/redis/records.ts';
 
-/** Three processors, of which the books know the numbers. */
+/** Three processors and their numbers in the books. */
 const NUMBERS: ProcessorNumbers = {
   numbers: [7, 1, 255],
   positions: holes([7, 1, 255]),
@@ -48,13 +48,13 @@ const settlement = fc
   })
   .map((drawn) => ({ ...drawn, reason: drawn.status === 'rejected' ? drawn.reason : '' }));
 
-test('scattering an id is undone by reading it, and scatters ids that are counted up', () => {
+test('a scattered id reads back unchanged, and sequential ids spread over all hashes', () => {
   fc.assert(fc.property(correlationId, (id) => assert.is(readScatteredId(scatteredId(id)), id)));
   const counted = Array.from({ length: 256 }, (_, index) => scatteredId(readUuid(idOf(index), 0)));
   assert.is(new Set(counted.map((bytes) => bytes.readUInt16BE(0))).size, 256);
 });
 
-test('a commit holds every settlement and claim, as its table says', () => {
+test('a commit contains every settlement and claim in the documented layout', () => {
   fc.assert(
     fc.property(
       u48,
@@ -80,7 +80,7 @@ test('a commit holds every settlement and claim, as its table says', () => {
   );
 });
 
-test('an entry is read from a row as functions.lua lays it out', () => {
+test('an entry is read in the layout of entries.lua', () => {
   const row = fc.record({
     state: fc.integer({ min: 1, max: 4 }),
     position: fc.option(position),
@@ -94,7 +94,7 @@ test('an entry is read from a row as functions.lua lays it out', () => {
   });
   fc.assert(
     fc.property(correlationId, row, (id, drawn) => {
-      const isHeld = drawn.state <= 2;
+      const isUnfinished = drawn.state <= 2;
       const bytes = Buffer.concat([
         Buffer.of(drawn.state + (drawn.other === null ? 0 : 16)),
         Buffer.of(drawn.position === null ? 0 : (NUMBERS.numbers[drawn.position] as number)),
@@ -102,7 +102,7 @@ test('an entry is read from a row as functions.lua lays it out', () => {
         bigEndian(drawn.requestedAtMs, 6),
         bigEndian(drawn.acceptedAtMs, 6),
         bigEndian(drawn.amountCents, 7),
-        isHeld ? bigEndian(drawn.owner, 6) : Buffer.alloc(0),
+        isUnfinished ? bigEndian(drawn.owner, 6) : Buffer.alloc(0),
         drawn.other === null ? Buffer.alloc(0) : bigEndian(drawn.other, 7),
         Buffer.from(drawn.reason),
       ]);
@@ -111,7 +111,7 @@ test('an entry is read from a row as functions.lua lays it out', () => {
         amountCents: drawn.amountCents,
         acceptedAtMs: drawn.acceptedAtMs,
         status: ['accepted', 'dispatched', 'settled', 'rejected'][drawn.state - 1],
-        owner: isHeld ? drawn.owner : 0,
+        owner: isUnfinished ? drawn.owner : 0,
         processor: drawn.position,
         processorName: drawn.position === null ? null : `processor-${NUMBERS.numbers[drawn.position]}`,
         requestedAtMs: drawn.requestedAtMs,
@@ -123,7 +123,7 @@ test('an entry is read from a row as functions.lua lays it out', () => {
   );
 });
 
-test('a leaf adds the charges of a window, and no others', () => {
+test('a bucket adds the charges within a window and no others', () => {
   const charge = fc.record({
     offsetMs: fc.nat(999),
     number: fc.integer({ min: 1, max: 3 }),
@@ -153,7 +153,7 @@ test('a leaf adds the charges of a window, and no others', () => {
   );
 });
 
-/** Reads fields one after another, of numbers only the plain way: digit by digit of base 256. */
+/** Reads fields one after another; numbers in the simplest way, to check the production code. */
 class Fields {
   readonly #bytes: Buffer;
   #at = 0;

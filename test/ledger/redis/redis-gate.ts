@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A door between a ledger and its Redis, to be shut in the middle of things. */
+/** A proxy between a ledger and its Redis that can cut connections and lose answers. */
 export class RedisGate {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -26,16 +26,17 @@ export class RedisGate {
 
   get url(): string {
     const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('a listening socket has a port');
+    if (address === null || typeof address === 'string')
+      throw new Error('a listening socket must have a port');
     return `redis://127.0.0.1:${address.port}`;
   }
 
-  /** The next answer is lost, and its connection with it; what was asked has been done. */
+  /** Drops the next answer and closes its connection; Redis has executed the command. */
   loseNextAnswer(): void {
     this.#losesAnswers = true;
   }
 
-  /** Nobody comes through until it is opened again. */
+  /** Refuses all connections until `reopen`. */
   shut(): void {
     this.#isShut = true;
     this.cutAll();

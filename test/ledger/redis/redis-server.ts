@@ -8,8 +8,8 @@ import { join } from 'node:path';
 const START_DEADLINE_MS = 20_000;
 
 /**
- * A real redis-server on a free loopback port and a unix socket, with its files in a directory of its own. It syncs
- * its append-only file before it answers, so that a SIGKILL loses nothing that was answered.
+ * A real redis-server on a free loopback port and a unix socket, with its own directory. It syncs its append-only file
+ * before it answers, so that SIGKILL loses no acknowledged write.
  */
 export class RedisServer {
   readonly directory: string;
@@ -23,14 +23,14 @@ export class RedisServer {
     this.#settings = settings;
   }
 
-  /** `settings` as on the command line: `--maxmemory`, `10mb`. */
+  /** `settings` are command-line arguments: `--maxmemory`, `10mb`. */
   static async start(...settings: string[]): Promise<RedisServer> {
     const server = await RedisServer.prepare(...settings);
     await server.start();
     return server;
   }
 
-  /** Everything but the process, which `start` brings. */
+  /** Prepares everything except the process; `start` starts it. */
   static async prepare(...settings: string[]): Promise<RedisServer> {
     return new RedisServer(mkdtempSync(join(tmpdir(), 'redis-')), await freePort(), settings);
   }
@@ -47,7 +47,7 @@ export class RedisServer {
     return join(this.directory, 'redis.sock');
   }
 
-  /** Starts the process and resolves when it listens; it may still be loading. */
+  /** Starts the process. Resolves when it listens; it may still be loading. */
   async start(...more: string[]): Promise<void> {
     const child = spawn(
       'redis-server',
@@ -61,14 +61,17 @@ export class RedisServer {
     );
     this.#process = child;
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('redis-server does not start')), START_DEADLINE_MS);
+      const timer = setTimeout(
+        () => reject(new Error('redis-server did not start in time')),
+        START_DEADLINE_MS,
+      );
       const end = (settle: () => void) => {
         clearTimeout(timer);
         settle();
       };
       let log = '';
       child.once('error', (error) => end(() => reject(error)));
-      child.once('exit', () => end(() => reject(new Error(`redis-server ended: ${log}`))));
+      child.once('exit', () => end(() => reject(new Error(`redis-server exited: ${log}`))));
       child.stdout?.on('data', (chunk) => {
         log = (log + chunk).slice(-10_000);
         if (
@@ -89,7 +92,7 @@ export class RedisServer {
     this.#process?.kill(signal);
   }
 
-  /** Ends the process; its files stay. */
+  /** Ends the process and keeps its files. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#process;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -98,23 +101,23 @@ export class RedisServer {
     await ended;
   }
 
-  /** What it has written so far: where it can be made to forget what comes after. */
+  /** The current size of its log; pass it to `forgetSince` to lose later writes. */
   get moment(): number {
     return statSync(this.#logPath).size;
   }
 
-  /** Dies, and comes back as it was at an earlier moment. */
+  /** Crashes and restarts with the data of an earlier moment. */
   async forgetSince(moment: number): Promise<void> {
     await this.kill('SIGKILL');
     truncateSync(this.#logPath, moment);
     await this.start();
   }
 
-  /** The append-only file that is being written. */
+  /** The append-only file in use. */
   get #logPath(): string {
     const folder = join(this.directory, 'appendonlydir');
     const [name] = readdirSync(folder).filter((file) => file.endsWith('.incr.aof'));
-    if (name === undefined) throw new Error('redis-server appends to a file');
+    if (name === undefined) throw new Error('redis-server has no append-only file');
     return join(folder, name);
   }
 

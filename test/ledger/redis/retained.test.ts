@@ -21,15 +21,15 @@ const WORKERS: readonly WorkerId[] = ['gateway-1', 'gateway-2', 'gateway-3'].map
 }));
 const WORKER = WORKERS[0] as WorkerId;
 
-const test = suite('what Redis has forgotten');
+const test = suite('writes that Redis lost');
 
 interface Scene {
   readonly server: RedisServer;
-  /** One more ledger, closed when the test ends. */
+  /** Opens another ledger, which is closed when the test ends. */
   connect(change?: Partial<RedisLedgerOptions>, url?: string): Promise<RedisLedger>;
-  /** A door to it, which falls shut when the test ends. */
+  /** Opens a gate to the server, which is closed when the test ends. */
   gate(): Promise<RedisGate>;
-  /** Redis comes back as it was then; resolves when all its ledgers are ready again. */
+  /** Restarts Redis with the data of that moment; resolves when all ledgers are ready again. */
   forgetSince(moment: number): Promise<void>;
 }
 
@@ -72,7 +72,7 @@ function open(url: string, change: Partial<RedisLedgerOptions> = {}): Promise<Re
   });
 }
 
-/** A name of its own for each ledger, and then short waits before it connects again. */
+/** A unique id for each ledger, then short waits before it reconnects. */
 function eager(): () => number {
   let drawn = 0;
   return () => (drawn++ < 8 ? Math.random() : 0.04);
@@ -81,7 +81,7 @@ function eager(): () => number {
 async function answers(ledger: Ledger): Promise<void> {
   const deadlineMs = performance.now() + DEADLINE_MS;
   while ((await ledger.ping()).kind === 'unavailable') {
-    if (performance.now() > deadlineMs) throw new Error('the ledger has not come back');
+    if (performance.now() > deadlineMs) throw new Error('the ledger did not become available in time');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -106,7 +106,7 @@ function times(count: number) {
   return { count, amountCents: count * 1990 };
 }
 
-test('nothing: then nothing is said again', async () => {
+test('if nothing was lost, nothing is restored', async () => {
   await onServer(async ({ server, connect, forgetSince }) => {
     const ledger = await connect();
     const owner = await acquire(ledger);
@@ -121,7 +121,7 @@ test('nothing: then nothing is said again', async () => {
   });
 });
 
-test('the last commit: its settlements and claims are there again, once', async () => {
+test('the settlements and claims of a lost commit are restored once', async () => {
   await onServer(async ({ server, connect, forgetSince }) => {
     const ledger = await connect();
     const owner = await acquire(ledger);
@@ -134,13 +134,13 @@ test('the last commit: its settlements and claims are there again, once', async 
     assert.is((await find(ledger, 2))?.reason, 'amount of Zürich');
     assert.equal((await find(ledger, 3))?.processor, 1);
     assert.equal(await sumsOf(ledger), [times(1), NOTHING]);
-    assert.equal(await settle(ledger, owner, settlementOf(1)), ['recorded'], 'as it was answered then');
+    assert.equal(await settle(ledger, owner, settlementOf(1)), ['recorded'], 'the same reply as before');
     await forgetSince(moment);
-    assert.equal(await sumsOf(ledger), [times(1), NOTHING], 'forgotten twice');
+    assert.equal(await sumsOf(ledger), [times(1), NOTHING], 'lost twice');
   });
 });
 
-test('everything since the start of a gateway: it goes on under its number, which nobody else gets', async () => {
+test('a gateway whose writes were all lost keeps its owner number, which no other gets', async () => {
   await onServer(async ({ server, connect, forgetSince }) => {
     const ledger = await connect();
     const { moment } = server;
@@ -161,7 +161,7 @@ test('everything since the start of a gateway: it goes on under its number, whic
   });
 });
 
-test('owners: one that retired does not come back, and one that holds something stays', async () => {
+test('a released owner does not come back, and one with entries stays', async () => {
   await onServer(async ({ server, connect, forgetSince }) => {
     const ledger = await connect();
     const { moment } = server;
@@ -175,12 +175,12 @@ test('owners: one that retired does not come back, and one that holds something 
 });
 
 for (const [successorFirst, order] of [
-  [true, 'heir first'],
-  [false, 'dead first'],
+  [true, 'successor first'],
+  [false, 'former owner first'],
 ] as const) {
-  test(`a take-over, and what was done on both sides of it, the ${order}`, async () => {
+  test(`a takeover, and writes of both owners, are restored with the ${order}`, async () => {
     await onServer(async ({ server, connect, forgetSince }) => {
-      // The one that waits longer before it connects again speaks last.
+      // The ledger that waits longer before it reconnects restores last.
       const [early, late] = [eager(), slow()];
       const ledger = await connect({ random: successorFirst ? late : early });
       const other = await connect({ random: successorFirst ? early : late });
@@ -203,13 +203,13 @@ for (const [successorFirst, order] of [
         ],
       );
       assert.is(await must(ledger.renewLease(dead, FOREVER_MS)), false);
-      assert.equal(await must(other.takeOver(dead, successor, 10)), [], 'and holds nothing');
+      assert.equal(await must(other.takeOver(dead, successor, 10)), [], 'it has no entries');
       assert.equal(await sumsOf(other), [times(2), NOTHING]);
     });
   });
 }
 
-/** Like `eager`, but some 500 ms later. */
+/** Like `eager`, but reconnects about 500 ms later. */
 function slow(): () => number {
   let drawn = 0;
   return () => (drawn++ < 8 ? Math.random() : 0.9);
@@ -219,7 +219,7 @@ function stateOf(entry: LedgerEntry | undefined) {
   return [entry?.status, entry?.owner, entry?.processor, entry?.attempts];
 }
 
-test('a reservation by one connection and its claim by another, whoever comes first', async () => {
+test('a reservation may be restored after the claim that another connection made of it', async () => {
   await onServer(async ({ server, connect, forgetSince }) => {
     const [front, pool] = [await connect({ random: slow() }), await connect()];
     const [frontOwner, poolOwner] = [await acquire(front), await acquire(pool)];
@@ -232,11 +232,11 @@ test('a reservation by one connection and its claim by another, whoever comes fi
   });
 });
 
-for (const who of ['first', 'second'] as const) {
-  test(`another amount under the same id, whoever of the two connections comes ${who}`, async () => {
+for (const order of ['first', 'second'] as const) {
+  test(`another amount for the same id is restored ${order}`, async () => {
     await onServer(async ({ server, connect, forgetSince }) => {
       const [one, other] =
-        who === 'first'
+        order === 'first'
           ? [await connect({ random: slow() }), await connect()]
           : [await connect(), await connect({ random: slow() })];
       const [owner, otherOwner] = [await acquire(one), await acquire(other)];
@@ -254,7 +254,7 @@ for (const who of ['first', 'second'] as const) {
   });
 }
 
-test('a purge: what came before is gone again, what came after stays', async () => {
+test('a purge: earlier writes are gone again, later ones stay', async () => {
   await onServer(async ({ server, connect, forgetSince }) => {
     const [early, late, purger] = [
       await connect(),
@@ -282,7 +282,7 @@ test('a purge: what came before is gone again, what came after stays', async () 
   });
 });
 
-test('a health turn: nobody else gets it', async () => {
+test('a restored health turn is not given out again', async () => {
   await onServer(async ({ server, connect, forgetSince }) => {
     const [ledger, other] = [await connect(), await connect()];
     const { moment } = server;
@@ -293,14 +293,14 @@ test('a health turn: nobody else gets it', async () => {
     await forgetSince(moment);
     assert.not((await must(other.takeHealthTurn(0, 0))).isTaken);
     assert.not((await must(other.takeHealthTurn(1, 0))).isTaken);
-    const heard: unknown[] = [];
-    await must(other.subscribe((event) => heard.push(event)));
-    assert.equal(heard, [{ kind: 'health', report }]);
+    const events: unknown[] = [];
+    await must(other.subscribe((event) => events.push(event)));
+    assert.equal(events, [{ kind: 'health', report }]);
     assert.ok((await must(other.takeHealthTurn(0, 1))).isTaken);
   });
 });
 
-/** A gateway that comes back only when the other has gone on without it. */
+/** A gateway that reconnects only after the other has gone on without it. */
 async function whileAway(
   before: (away: Ledger, awayOwner: number) => Promise<void>,
   meanwhile: (here: Ledger, hereOwner: number, awayOwner: number) => Promise<void>,
@@ -323,7 +323,7 @@ async function whileAway(
   });
 }
 
-test('a claim that came back too late does not take what has been claimed since, and both charges are counted', () =>
+test('a claim restored late does not replace a newer claim, and both charges are counted', () =>
   whileAway(
     async (away, owner) => {
       await claim(away, owner, claimOf(1), claimOf(2), claimOf(3));
@@ -336,8 +336,8 @@ test('a claim that came back too late does not take what has been claimed since,
     async (away, here, awayOwner, hereOwner) => {
       assert.equal(stateOf(await find(here, 1)), ['dispatched', hereOwner, 1, 1]);
       assert.equal(stateOf(await find(here, 3)), ['dispatched', awayOwner, 0, 1]);
-      assert.equal(await sumsOf(here), [times(1), NOTHING], 'what the first had settled');
-      assert.equal(await settle(away, awayOwner, settlementOf(1)), ['recorded'], 'it was charged there too');
+      assert.equal(await sumsOf(here), [times(1), NOTHING], 'settled by the first owner');
+      assert.equal(await settle(away, awayOwner, settlementOf(1)), ['recorded'], 'charged there as well');
       assert.equal(await settle(away, awayOwner, settlementOf(1)), ['fenced'], 'once');
       const there = { processor: 1, requestedAtMs: T0_MS + 700 };
       assert.equal(await settle(here, hereOwner, settlementOf(1, there)), ['recorded']);
@@ -345,7 +345,7 @@ test('a claim that came back too late does not take what has been claimed since,
     },
   ));
 
-test('what was charged for a claim that came back too late is counted once, wherever the payment goes', () =>
+test('the charge of a claim restored late is counted once, at whichever processor the payment ends', () =>
   whileAway(
     async (away, owner) => {
       await claim(away, owner, claimOf(1), claimOf(2));
@@ -355,20 +355,20 @@ test('what was charged for a claim that came back too late is counted once, wher
     },
     async (away, here, awayOwner, hereOwner) => {
       assert.equal(await settle(away, awayOwner, settlementOf(1)), ['recorded']);
-      // The other processor has refused both, and the first says that it holds them.
+      // The other processor refused both; the first says that it has them.
       await claim(here, hereOwner, claimOf(1), claimOf(2));
       const both = [settlementOf(1), settlementOf(2)];
       assert.equal(await settle(here, hereOwner, ...both), ['recorded', 'recorded']);
       assert.equal(
         await settle(away, awayOwner, settlementOf(2)),
         ['recorded'],
-        'by the other, just like that',
+        'already settled by the other owner',
       );
       assert.equal(await sumsOf(here), [times(2), NOTHING]);
     },
   ));
 
-test('at the same processor a claim that came back too late changes nothing: that processor charges once', () =>
+test('a claim restored late for the same processor changes nothing, since the processor charges once', () =>
   whileAway(
     async (away, owner) => {
       await claim(away, owner, claimOf(1), claimOf(2));
@@ -381,15 +381,19 @@ test('at the same processor a claim that came back too late changes nothing: tha
       );
     },
     async (away, here, awayOwner, hereOwner) => {
-      assert.is((await find(here, 2))?.status, 'settled', 'the processor has told, whoever holds it');
-      assert.equal(await settle(here, hereOwner, settlementOf(2)), ['recorded'], 'which is what it asks for');
+      assert.is(
+        (await find(here, 2))?.status,
+        'settled',
+        'the outcome is certain, no matter who owns the entry',
+      );
+      assert.equal(await settle(here, hereOwner, settlementOf(2)), ['recorded'], 'already in this state');
       assert.equal(await settle(away, awayOwner, settlementOf(1)), ['fenced']);
       assert.equal(await settle(here, hereOwner, settlementOf(1)), ['recorded']);
       assert.equal(await sumsOf(here), [times(2), NOTHING]);
     },
   ));
 
-test('a gateway taken over while it was away: what it alone remembers can be taken over too', () =>
+test('entries that a gateway restores after it was taken over can be taken over too', () =>
   whileAway(
     async (away, owner) => {
       await claim(away, owner, claimOf(1));
@@ -407,7 +411,7 @@ test('a gateway taken over while it was away: what it alone remembers can be tak
     },
   ));
 
-test('an owner that was handed over to its last entry is shown again with what came back too late', async () => {
+test('an owner without entries left is listed again when entries are restored late', async () => {
   await onServer(async ({ server, connect, gate: newGate }) => {
     const gate = await newGate();
     const away = await connect({ graceMs: 50 }, gate.url);
@@ -420,7 +424,7 @@ test('an owner that was handed over to its last entry is shown again with what c
     await server.forgetSince(moment);
     await answers(here);
     assert.is((await must(here.takeOver(awayOwner, hereOwner, 10))).length, 1);
-    // The heir had no room left, or was taken over itself: it does not come again.
+    // The successor had no room left, or was taken over itself, so it does not ask again.
     gate.reopen();
     await answers(away);
     assert.ok((await must(here.owners())).some(({ owner }) => owner === awayOwner));
@@ -432,7 +436,7 @@ test('an owner that was handed over to its last entry is shown again with what c
   });
 });
 
-test('a purge that came back too late takes nothing that has been written since', () =>
+test('a purge restored late removes no newer writes', () =>
   whileAway(
     async (away, owner) => {
       await must(away.purge(T0_MS));
@@ -447,7 +451,7 @@ test('a purge that came back too late takes nothing that has been written since'
     },
   ));
 
-test('no more is acknowledged than can be kept, and that only until Redis can not forget it any more', async () => {
+test('commits are refused while the kept writes reach the limit, until Redis can no longer lose them', async () => {
   await onServer(async ({ connect }) => {
     let nowMs = 0;
     const clock = { ...systemClock, monotonicMs: () => nowMs };
@@ -456,7 +460,7 @@ test('no more is acknowledged than can be kept, and that only until Redis can no
     let count = 0;
     let reply = await ledger.commit(owner, [], [claimOf(0)]);
     while (reply.kind === 'ok') reply = await ledger.commit(owner, [], [claimOf(++count)]);
-    assert.match(reply.reason, /may still forget/);
+    assert.match(reply.reason, /may still lose/);
     assert.ok(count > 1);
     assert.is(await find(ledger, count), undefined);
     nowMs += 3000;
@@ -464,18 +468,18 @@ test('no more is acknowledged than can be kept, and that only until Redis can no
   });
 });
 
-/** What a `Retained` says again, by the first argument of each write. */
-function listener() {
-  const said: string[] = [];
+/** Records the restored writes by their first argument. */
+function recorder() {
+  const restored: string[] = [];
   let number = 1000;
   const restore: Restore = async (name, args) => {
-    said.push(name === 'restorePurge' ? 'purge' : String(args[0]));
+    restored.push(name === 'restorePurge' ? 'purge' : String(args[0]));
     return { number: ++number, generation: 0 };
   };
-  return { said, restore };
+  return { restored, restore };
 }
 
-test('a write is kept until Redis has answered something that was asked late enough', async () => {
+test('a write is kept until Redis answers a call sent late enough after it', async () => {
   let nowMs = 0;
   const clock = { ...systemClock, monotonicMs: () => nowMs };
   const retained = new Retained({ clock, retentionMs: 3000, limitBytes: 1e6 });
@@ -485,19 +489,19 @@ test('a write is kept until Redis has answered something that was asked late eno
   }
   nowMs = 3_600_000;
   retained.answered(4500);
-  const { said, restore } = listener();
+  const { restored, restore } = recorder();
   await retained.restore(restore, [{ after: 2, upTo: 100 }], false);
-  assert.equal(said, ['purge', '3', '4']);
+  assert.equal(restored, ['purge', '3', '4']);
   await retained.restore(restore, [{ after: 2, upTo: 100 }], false);
-  assert.equal(said, ['purge', '3', '4'], 'not what has been acknowledged since');
+  assert.equal(restored, ['purge', '3', '4'], 'not the writes acknowledged since');
   await retained.restore(restore, [{ after: 0, upTo: 2000 }], true);
-  assert.equal(said, ['purge', '3', '4', '2', '3', '4'], 'the first was too old');
+  assert.equal(restored, ['purge', '3', '4', '2', '3', '4'], 'the first had been dropped');
 });
 
-test('what could not be said to the end is said again from there', async () => {
+test('an interrupted restore continues where it stopped', async () => {
   const retained = new Retained({ clock: systemClock, retentionMs: 3000, limitBytes: 1e6 });
   for (const number of [1, 2, 3]) retained.keep({ number, generation: 0 }, 'renewLease', [String(number)]);
-  const { said, restore } = listener();
+  const { restored, restore } = recorder();
   const broken: Restore = async (name, args) => {
     if (args[0] === '2') throw new Error('gone');
     return restore(name, args);
@@ -505,7 +509,7 @@ test('what could not be said to the end is said again from there', async () => {
   const gaps = [{ after: 0, upTo: 100 }];
   await retained.restore(broken, gaps, true).catch(() => {});
   await retained.restore(restore, gaps, true);
-  assert.equal(said, ['1', '2', '3']);
+  assert.equal(restored, ['1', '2', '3']);
 });
 
 // Random histories
@@ -513,15 +517,15 @@ test('what could not be said to the end is said again from there', async () => {
 const PAYMENTS = 40;
 const STEPS = 60;
 
-/** Redis and the model, side by side: the same is done to both, and Redis is made to forget in between. */
+/** Redis and the model, which get the same calls; Redis loses writes in between. */
 class Pair {
   readonly #redis: readonly RedisLedger[];
   readonly #model: readonly MemoryLedger[];
   readonly #random: Random;
-  /** By seat: the owner in Redis and in the model. */
+  /** By worker: the owner in Redis and in the model. */
   readonly #owners: [redis: number, model: number][] = [];
   readonly #modelOf = new Map<number, number>([[0, 0]]);
-  /** Owners that took over in this life. What goes through two hands may be left in the first: not here. */
+  /** Owners that took over in this life. They are not taken over here: a restore may leave entries with them. */
   readonly #successors = new Set<number>();
   #nowMs = T0_MS;
 
@@ -553,7 +557,7 @@ class Pair {
     for (let number = 0; number < PAYMENTS; number++) {
       const entry = await find(redis, number);
       const expected = await find(model, number);
-      // Two posts of an id have two moments, and which of them was first may be forgotten.
+      // Two posts of an id have two times, and Redis may have lost which was first.
       const acceptedAtMs = expected?.acceptedAtMs;
       const owner = this.#modelOf.get(entry?.owner ?? 0);
       assert.equal(entry && { ...entry, owner, acceptedAtMs }, expected, `payment ${number}`);
@@ -569,7 +573,7 @@ class Pair {
       await acquire(redis, WORKERS[worker]),
       await acquire(model, WORKERS[worker]),
     ];
-    assert.not(this.#modelOf.has(owners[0]), 'an owner is given once');
+    assert.not(this.#modelOf.has(owners[0]), 'an owner number must not be used twice');
     this.#modelOf.set(...owners);
     this.#owners[worker] = owners;
   }
@@ -612,7 +616,7 @@ class Pair {
     const sorted = (entries: LedgerEntry[]) => entries.map((entry) => entry.correlationId).sort();
     const [redis, model] = [this.#redis[worker] as RedisLedger, this.#model[worker] as MemoryLedger];
     const all = await Promise.all(Array.from({ length: PAYMENTS }, (_, number) => find(model, number)));
-    // One that is fenced while it holds nothing may live again: there is nothing it could do wrong.
+    // An owner fenced without entries may be alive again, which is harmless.
     if (!all.some((entry) => entry?.owner === dead[1])) return;
     assert.equal(
       sorted(await must(redis.takeOver(dead[0], successor[0], 1000))),
@@ -632,11 +636,11 @@ class Pair {
   }
 }
 
-/** The later ones have failed once. */
+/** The last ones failed once. */
 const SEEDS = [1, 2, 3, 120];
 
 for (const seed of SEEDS) {
-  test(`a random history is whole again wherever it was cut, seed ${seed}`, async () => {
+  test(`a random history is complete after any loss, seed ${seed}`, async () => {
     await onServer(async ({ server, connect, forgetSince }) => {
       const random = new Random(seed);
       const pair = new Pair([await connect(), await connect(), await connect()], random);

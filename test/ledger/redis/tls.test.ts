@@ -14,7 +14,7 @@ test.after(() => {
   others.dispose();
 });
 
-/** What a ledger at a Redis that shows this certificate answers to a ping: `ok`, or why not. */
+/** The reply to a ping of a Redis with this certificate: `ok`, or the error. */
 async function pinged(
   { certFile, keyFile }: Issued,
   tls: Tls,
@@ -34,44 +34,50 @@ async function pinged(
   return reply.kind === 'ok' ? 'ok' : reply.reason;
 }
 
-test('a Redis whose certificate is of a trusted authority', async () => {
+test('a Redis with a certificate from a trusted authority is accepted', async () => {
   assert.is(await pinged(ours.issue(), CA), 'ok');
 });
 
-test('a Redis that wants to see our certificate', async () => {
+test('a Redis that requires a client certificate gets ours', async () => {
   assert.is(await pinged(ours.issue(), { ...CA, ...tlsOf(ours.issue()) }, 'yes'), 'ok');
 });
 
 for (const [what, certificate, tls, clients, reason] of [
   [
-    'of an authority that is not trusted',
+    'with a certificate from an untrusted authority',
     ours.issue(),
     {},
     'no',
     /^(unable to verify|self-signed).* certificate/,
   ],
   [
-    'of another authority than the one trusted',
+    'with a certificate from another authority than the trusted one',
     others.issue(),
     CA,
     'no',
     /^unable to verify the first certificate$/,
   ],
-  ['that has expired', ours.issue('IP:127.0.0.1', -1), CA, 'no', /^certificate has expired$/],
+  ['with an expired certificate', ours.issue('IP:127.0.0.1', -1), CA, 'no', /^certificate has expired$/],
   [
-    'for another host',
+    'with a certificate for another host',
     ours.issue('DNS:elsewhere'),
     CA,
     'no',
     /^Hostname\/IP does not match certificate's altnames/,
   ],
-  ['that wants ours and gets none', ours.issue(), CA, 'yes', /certificate required/],
-  ['that does not trust ours', ours.issue(), { ...CA, ...tlsOf(others.issue()) }, 'yes', /unknown ca/],
+  ['that requires a client certificate and gets none', ours.issue(), CA, 'yes', /certificate required/],
+  [
+    'that does not trust our certificate',
+    ours.issue(),
+    { ...CA, ...tlsOf(others.issue()) },
+    'yes',
+    /unknown ca/,
+  ],
 ] as const) {
-  test(`a Redis ${what} is told of in one line`, async () => {
-    const said = await pinged(certificate, tls, clients);
-    assert.match(said, reason);
-    assert.not.match(said, '\n');
+  test(`a Redis ${what} is reported in one line`, async () => {
+    const reply = await pinged(certificate, tls, clients);
+    assert.match(reply, reason);
+    assert.not.match(reply, '\n');
   });
 }
 

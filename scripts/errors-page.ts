@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { markdownToHtml } from './markdown.ts';
-import { type Document, pageHeaders } from './page.ts';
+import { Marked } from 'marked';
 
 const STYLE = `
 :root { color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif; }
@@ -17,10 +15,20 @@ pre { padding: 0.75rem; overflow-x: auto; }
 pre code { padding: 0; background: none; font-size: 1em; }
 `;
 
-/** `docs/errors.md`, the `source`, as a page, to whose sections the `type` of every problem document leads. */
-export async function errorsPage(source: URL): Promise<Document> {
-  const content = markdownToHtml(await readFile(source, 'utf8'));
-  const body = `<!doctype html>
+const marked = new Marked({
+  renderer: {
+    /** The `type` of each problem document links to the section of its name. */
+    heading({ depth, text, tokens }) {
+      return depth === 2
+        ? `<h2 id="${text}"><a href="#${text}">${text}</a></h2>\n`
+        : `<h${depth}>${this.parser.parseInline(tokens)}</h${depth}>\n`;
+    },
+  },
+});
+
+/** `docs/errors.md` as the page that a gateway serves as `GET /errors`. */
+export function errorsPage(markdown: string): string {
+  return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -30,10 +38,8 @@ export async function errorsPage(source: URL): Promise<Document> {
 </head>
 <body>
 <main>
-${content}
-</main>
+${marked.parse(markdown, { async: false })}</main>
 </body>
 </html>
 `;
-  return { headers: pageHeaders({ cacheControl: 'max-age=300', inlineStyles: [STYLE] }), body };
 }

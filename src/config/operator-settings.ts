@@ -1,0 +1,119 @@
+import { parseLab, parseRatio } from './parsers.ts';
+import { httpUrl, integer, oneOf, setting } from './setting.ts';
+
+/** The settings for the people who run a gateway: access to its routes, audit, dashboard, logs and traces. */
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const ACCESS_MODES = ['off', 'loopback', 'token', 'open'] as const;
+/** Who may use an operator's route; see `src/http/access.ts`. */
+export type AccessMode = (typeof ACCESS_MODES)[number];
+
+export const OPERATORS = {
+  ADMIN_TOKEN: setting({
+    field: 'adminToken',
+    unit: 'text',
+    expected: '16 to 256 visible ASCII characters',
+    about: 'Token that `Authorization: Bearer` must carry where an access setting is `token`.',
+    secret: 'whole',
+    parse: (text) => (/^([\x21-\x7e]{16,256})?$/.test(text) ? text : undefined),
+  }),
+  METRICS_ACCESS: oneOf({
+    field: 'access.metrics',
+    values: ACCESS_MODES,
+    default: 'loopback',
+    about:
+      'Who may read `GET /metrics`: no one, clients on this machine, clients with `ADMIN_TOKEN`, or everyone.',
+  }),
+  DASHBOARD_ACCESS: oneOf({
+    field: 'access.dashboard',
+    values: ACCESS_MODES,
+    default: 'loopback',
+    about: 'The same for `GET /dashboard`.',
+  }),
+  AUDIT_ACCESS: oneOf({
+    field: 'access.audit',
+    values: ACCESS_MODES,
+    default: 'token',
+    about: 'The same for `GET /audit`. Without `ADMIN_TOKEN`, `token` refuses everyone.',
+  }),
+  AUDIT_RATE: integer({
+    field: 'audit.rate',
+    unit: 'calls/s',
+    default: 100,
+    min: 1,
+    max: 1000,
+    about: 'Calls that an audit makes to processors, over all of them.',
+  }),
+  AUDIT_LIMIT: integer({
+    field: 'audit.paymentLimit',
+    unit: 'payments',
+    default: 5000,
+    min: 1,
+    max: 100_000,
+    about: 'Most payments that one audit looks up at processors. Its report says when there are more.',
+  }),
+  DASHBOARD_VIEWERS: integer({
+    field: 'dashboard.viewerLimit',
+    unit: 'viewers',
+    default: 16,
+    min: 1,
+    max: 1000,
+    about: 'Most browsers that watch the dashboard at once, for each HTTP thread.',
+  }),
+  DASHBOARD_LAB: setting({
+    field: 'dashboard.lab',
+    unit: 'URL',
+    expected: '`http://127.0.0.1:port/#token`',
+    about: 'Where the dashboard controls simulated processors. `npm start` sets it.',
+    secret: 'whole',
+    parse: parseLab,
+  }),
+};
+
+export const LOGS_AND_TRACES = {
+  LOG_LEVEL: oneOf({
+    field: 'logLevel',
+    values: LOG_LEVELS,
+    default: 'info',
+    about: 'Lowest severity that is logged.',
+  }),
+  OTLP_URL: httpUrl({
+    field: 'tracing.otlpUrl',
+    about:
+      'OpenTelemetry collector that receives sampled traces (OTLP over HTTP in JSON, at `/v1/traces` below this URL). Default: none.',
+  }),
+  OTLP_QUEUE: integer({
+    field: 'tracing.queueSpans',
+    unit: 'spans',
+    default: 2048,
+    min: 64,
+    max: 65_536,
+    about: 'Spans that may wait for the collector, in each thread. Any more are dropped.',
+  }),
+  OTLP_INTERVAL_MS: integer({
+    field: 'tracing.intervalMs',
+    unit: 'ms',
+    default: 1000,
+    min: 10,
+    max: 60_000,
+    about: 'How long spans are gathered before they are sent to the collector.',
+  }),
+  OTLP_TIMEOUT_MS: integer({
+    field: 'tracing.timeoutMs',
+    unit: 'ms',
+    default: 5000,
+    min: 100,
+    max: 60_000,
+    about: 'How long to wait for the response of the collector.',
+  }),
+  TRACE_RATIO: setting({
+    field: 'tracing.ratio',
+    unit: 'share',
+    default: '0',
+    expected: 'a decimal from 0 to 1 with at most 6 places',
+    about: 'Share of the posts without `traceparent` that start a sampled trace. It needs `OTLP_URL`.',
+    parse: parseRatio,
+  }),
+};

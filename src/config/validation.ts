@@ -1,0 +1,129 @@
+import type { Environment } from '../core/environment.ts';
+import { isKeyOf } from '../core/tls.ts';
+import { alternatives, masked } from './setting.ts';
+import type { Values } from './settings.ts';
+
+/** Settings that are valid alone but not together, one line each. Settings that are invalid alone are absent here. */
+export function contradictions(values: Partial<Values>, environment: Environment): string[] {
+  return [
+    ...limitContradictions(values),
+    ...holdContradictions(values),
+    ...ledgerTlsContradictions(values),
+    ...processorTlsContradictions(values),
+    ...processorContradictions(values),
+    ...tokenContradictions(values),
+    ...accessContradictions(values, environment),
+  ];
+}
+
+const AT_MOST = [
+  ['BACKOFF_BASE_MS', 'BACKOFF_MAX_MS'],
+  ['BREAKER_BASE_MS', 'BREAKER_MAX_MS'],
+  ['HEALTH_TIMEOUT_MS', 'HEALTH_INTERVAL_MS'],
+] as const;
+
+function limitContradictions(values: Partial<Values>): string[] {
+  return AT_MOST.flatMap(([lesser, greater]) => {
+    const [low, high] = [values[lesser], values[greater]];
+    if (low === undefined || high === undefined || low <= high) return [];
+    return [`${lesser}=${low} is invalid: expected at most ${greater}, which is ${high}.`];
+  });
+}
+
+function holdContradictions({
+  IN_DOUBT_HOLD_MS: holdMs,
+  PROCESSOR_TIMEOUT_MS: timeoutMs,
+  LEASE_MS: leaseMs,
+}: Partial<Values>): string[] {
+  if (holdMs === undefined || timeoutMs === undefined || leaseMs === undefined) return [];
+  const leastMs = timeoutMs + leaseMs;
+  if (holdMs >= leastMs) return [];
+  return [
+    `IN_DOUBT_HOLD_MS=${holdMs} is invalid: expected at least PROCESSOR_TIMEOUT_MS + LEASE_MS, which is ${leastMs}.`,
+  ];
+}
+
+function ledgerTlsContradictions(values: Partial<Values>): string[] {
+  const { LEDGER_URL: ledger } = values;
+  if (ledger === undefined) return [];
+  const urls = ledger.kind === 'redis' ? [ledger.url] : [];
+  return tlsContradictions('LEDGER', 'LEDGER_URL to begin with `rediss://`', urls, values);
+}
+
+function processorTlsContradictions(values: Partial<Values>): string[] {
+  const urls = [
+    values.PAYMENT_PROCESSOR_URL_DEFAULT,
+    values.PAYMENT_PROCESSOR_URL_FALLBACK,
+    ...(values.PROCESSORS ?? []).map(({ url }) => url),
+  ];
+  return tlsContradictions('PROCESSOR', 'a processor URL that begins with `https://`', urls, values);
+}
+
+/** A certificate that is set and would not be used is a mistake. */
+function tlsContradictions(
+  side: 'LEDGER' | 'PROCESSOR',
+  wanted: string,
+  urls: readonly (string | undefined)[],
+  values: Partial<Values>,
+): string[] {
+  const [caName, certName, keyName] = [`${side}_CA_FILE`, `${side}_CERT_FILE`, `${side}_KEY_FILE`] as const;
+  const { [caName]: ca, [certName]: cert, [keyName]: key } = values;
+  if (ca === undefined || cert === undefined || key === undefined) return [];
+  const set = [caName, certName, keyName].filter((name) => values[name] !== '');
+  if (set.length > 0 && !urls.some((url) => url !== undefined && usesTls(url))) {
+    return [`${set.join(', ')} would not be used: expected ${wanted}.`];
+  }
+  if ((cert === '') !== (key === '')) return [`${certName} and ${keyName} must be set together.`];
+  if (cert !== '' && !isKeyOf(key, cert)) return [`${keyName} is not the key of ${certName}.`];
+  return [];
+}
+
+export function usesTls(url: string): boolean {
+  return /^(https|rediss):/.test(url);
+}
+
+const NAMED_PROCESSORS = [
+  ['PAYMENT_PROCESSOR_URL_DEFAULT', 'default'],
+  ['PAYMENT_PROCESSOR_URL_FALLBACK', 'fallback'],
+] as const;
+
+function processorContradictions(values: Partial<Values>): string[] {
+  const { PROCESSORS: listed } = values;
+  if (listed === undefined) return [];
+  if (listed.length === 0) {
+    if (NAMED_PROCESSORS.some(([setting]) => values[setting] !== '')) return [];
+    return [
+      'No processor: set PAYMENT_PROCESSOR_URL_DEFAULT, PAYMENT_PROCESSOR_URL_FALLBACK, or PROCESSORS.',
+    ];
+  }
+  return NAMED_PROCESSORS.flatMap(([setting, name]) => {
+    const url = values[setting];
+    if (!url || listed.some((processor) => processor.name === name && processor.url === url)) return [];
+    return [
+      `${setting}=${masked(url)} contradicts PROCESSORS: unset it, or give \`${name}\` the same URL in PROCESSORS.`,
+    ];
+  });
+}
+
+/** A token for a processor that does not exist was meant for one that does. */
+function tokenContradictions(values: Partial<Values>): string[] {
+  const { PROCESSORS: listed, PROCESSOR_TOKENS: tokens } = values;
+  if (listed === undefined || tokens === undefined) return [];
+  const named = NAMED_PROCESSORS.flatMap(([setting, name]) => (values[setting] === '' ? [] : [name]));
+  const names: readonly string[] = listed.length > 0 ? listed.map(({ name }) => name) : named;
+  if (names.length === 0) return [];
+  return tokens
+    .filter(({ processor }) => !names.includes(processor))
+    .map(
+      ({ processor }) =>
+        `PROCESSOR_TOKENS=*** is invalid: there is no processor \`${processor}\`; expected ${alternatives(names)}.`,
+    );
+}
+
+/** Asking for a token without setting one is a mistake. The default of AUDIT_ACCESS, which refuses everyone, is not. */
+function accessContradictions(values: Partial<Values>, environment: Environment): string[] {
+  if (values.ADMIN_TOKEN !== '') return [];
+  return (['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS'] as const)
+    .filter((name) => environment[name] === 'token')
+    .map((name) => `${name}=token needs ADMIN_TOKEN: set it, or choose another access.`);
+}

@@ -1,0 +1,52 @@
+--- @include "includes/redis.lua"
+
+-- Keys. <root> is KEYS[1] without its last word. All keys share its hash tag, so one cluster slot holds the books.
+-- <g> is the generation: a purge increments it, which hides every key below it at once; a sweep unlinks them later.
+--
+-- | key               | type   | holds                                                                         |
+-- |-------------------|--------|-------------------------------------------------------------------------------|
+-- | <root>meta        | hash   | layout, books (random id of this set of books), generation, swept (no older   |
+-- |                   |        | generation has keys), purgedAt, owner (the last number given out);            |
+-- |                   |        | o:<o> -> row of owner <o> (owners.lua); writes, life, began, gaps             |
+-- |                   |        | (labels.lua)                                                                  |
+-- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
+-- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
+-- | <root><g>:e:<2 B> | hash   | last 14 bytes of an id -> entry (entries.lua); 65,536 hashes, small enough    |
+-- |                   |        | to stay listpacks                                                             |
+-- | <root><g>:o:<o>   | set    | ids of the unfinished entries of owner <o>                                    |
+-- | <root><g>:p:<o>   | string | the last page of a takeover by owner <o>: former owner (6 B), then ids        |
+-- | <root><g>:x       | hash   | duplicate claims (duplicates.lua)                                             |
+-- | <root><g>:y       | hash   | id -> other amount, until the entry is restored (restore.lua)                 |
+-- | <root><g>:l:<s>   | string | time index: charges of second <s> (time-index.lua)                            |
+-- | <root><g>:s:<m>   | hash   | time index: second in minute <m> -> counters                                  |
+-- | <root><g>:c:<d>   | hash   | time index of day <d>: m0 to m1439 (minutes), h0 to h23 (hours), d (the day)  |
+-- |                   |        | -> counters                                                                   |
+-- | <root><g>:d       | set    | days that have counters                                                       |
+--
+-- All values are big-endian.
+
+local MOST_PROCESSORS = 255
+
+local function root_of(keys)
+  return sub(keys[1], 1, -5)
+end
+
+-- Returns the books if their id is args[1]. Returns nil and an error reply if they are others (after FLUSHALL, or a
+-- restart without data): the caller's processor and owner numbers mean nothing there.
+-- Given an owner number, `owner_row` is the row of that owner, or false.
+local function open_books(keys, args, owner)
+  local meta = call('HMGET', keys[1], 'books', 'generation', 'purgedAt', 'o:' .. (owner or ''))
+  if meta[1] ~= args[1] then
+    return nil, redis.error_reply('BOOKS Redis no longer holds the books that this connection opened')
+  end
+  local root = root_of(keys)
+  return {
+    id = args[1],
+    meta = keys[1],
+    root = root,
+    generation = tonumber(meta[2] or '0'),
+    prefix = root .. (meta[2] or '0') .. ':',
+    purged_at = tonumber(meta[3] or '0'),
+    owner_row = meta[4],
+  }
+end

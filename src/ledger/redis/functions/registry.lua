@@ -1,0 +1,3 @@
+--- @include "includes/registry.lua"
+
+define('registry', read_registry, READS)

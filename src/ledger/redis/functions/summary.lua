@@ -1,0 +1,80 @@
+--- @include "includes/time-index.lua"
+
+local function sum_into(sums, counters)
+  for processor = 1, #counters / COUNTER_BYTES do
+    local count, cents = unpack('>I6I8', counters, (processor - 1) * COUNTER_BYTES + 1)
+    local sum = sums[processor]
+    if sum then
+      sum[1], sum[2] = sum[1] + count, sum[2] + cents
+    else
+      sums[processor] = { count, cents }
+    end
+  end
+end
+
+-- For each level of the time index: key and field of the counters of a unit.
+local SECOND = {
+  per_group = 60,
+  place = function(unit) return 's:' .. floor(unit / 60), unit % 60 end,
+}
+local MINUTE = {
+  per_group = 60,
+  place = function(unit) return 'c:' .. floor(unit / 1440), 'm' .. unit % 1440 end,
+}
+local HOUR = {
+  per_group = 24,
+  place = function(unit) return 'c:' .. floor(unit / 24), 'h' .. unit % 24 end,
+}
+
+-- Adds the counters of units [low, high), which all belong to one group.
+local function sum_units(books, sums, level, low, high)
+  if low >= high then return end
+  local key, fields = nil, {}
+  for unit = low, high - 1 do key, fields[#fields + 1] = level.place(unit) end
+  for _, counters in ipairs(call('HMGET', books.prefix .. key, spread(fields))) do
+    if counters then sum_into(sums, counters) end
+  end
+end
+
+-- Adds the units of [low, high) before the first whole group and after the last. Returns the range of whole groups.
+local function sum_edges(books, sums, level, low, high)
+  local first, last = math.ceil(low / level.per_group), floor(high / level.per_group)
+  if first > last then
+    sum_units(books, sums, level, low, high)
+    return 0, 0
+  end
+  sum_units(books, sums, level, low, first * level.per_group)
+  sum_units(books, sums, level, last * level.per_group, high)
+  return first, last
+end
+
+local function sum_days(books, sums, low, high)
+  for _, member in ipairs(call('SMEMBERS', books.prefix .. 'd')) do
+    local day = tonumber(member)
+    if day >= low and day < high then sum_into(sums, call('HGET', books.prefix .. 'c:' .. member, 'd')) end
+  end
+end
+
+-- args: books, the whole seconds of the window [low, high), and the seconds that it covers in part, at its start and
+-- at its end ('' for none). Returns the counters of all processors, and the buckets of both partial seconds.
+define('summary', function(keys, args)
+  local books, problem = open_books(keys, args)
+  if not books then return problem end
+  local sums, low, high = {}, tonumber(args[2]), tonumber(args[3])
+  if low < high then
+    low, high = sum_edges(books, sums, SECOND, low, high)
+    low, high = sum_edges(books, sums, MINUTE, low, high)
+    low, high = sum_edges(books, sums, HOUR, low, high)
+    if low < high then sum_days(books, sums, low, high) end
+  end
+  local parts, last = {}, 0
+  for processor in pairs(sums) do last = max(last, processor) end
+  for processor = 1, last do
+    local sum = sums[processor] or { 0, 0 }
+    parts[processor] = pack('>I6I8', sum[1], math.min(sum[2], MOST_CENTS))
+  end
+  local function bucket(second)
+    return second ~= '' and call('GET', books.prefix .. 'l:' .. second) or ''
+  end
+  return { concat(parts), bucket(args[4]), bucket(args[5]) }
+end, READS)
