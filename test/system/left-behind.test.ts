@@ -139,7 +139,7 @@ test('a journal that holds payments of another ledger, or a damaged file, is ref
     assert.not(existsSync(join(site.directory, 'data/other')));
     const file = join(site.directory, 'data/journal/one/http-0-0000000009-00000000.1.journal');
     writeFileSync(file, Buffer.alloc(2 ** 20 + 1));
-    assert.match(await refusal({}), `${file.slice(site.directory.length + 1)} is larger`);
+    assert.match(await refusal({}), `${file.slice(site.directory.length + 1)} is too large`);
     rmSync(file);
     const plain = join(site.directory, 'plain');
     writeFileSync(plain, '');

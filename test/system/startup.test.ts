@@ -159,7 +159,10 @@ test('`npm start` at an address used by a silent process prints one line', async
   silent.close();
   assert.is(code, 1);
   assert.is(lines.length, 1, lines.join('\n'));
-  assert.match(lines[0] ?? '', /^dinossauro: LISTEN: cannot listen on .*already in use.*; set another one/);
+  assert.match(
+    lines[0] ?? '',
+    /^dinossauro: LISTEN: cannot listen on .*already in use.*; choose another address/,
+  );
 });
 
 test('`npm start` says what it waits for', () =>

@@ -106,7 +106,7 @@ test('while another process is stopped in a commit, reads answer and writes are 
         replies.map(({ kind }) => kind),
         ['unavailable', 'unavailable', 'unavailable', 'ok', 'ok'],
       );
-      assert.match(reasonOf(replies[0]), /another process has the lock of the ledger/);
+      assert.match(reasonOf(replies[0]), /another process holds the ledger's lock/);
       const late = await ThreadedLmdbLedger.open(path, OPTIONS);
       assert.match(reasonOf(await late.find(CLAIM.correlationId)), /not open yet/);
       await late.close();
