@@ -87,7 +87,7 @@ async function explain(outcome: Outcome, backend: LedgerBackend): Promise<void> 
 async function tell(plan: Plan, correlationId: string | null, backend: LedgerBackend): Promise<void> {
   const history: string[] = [];
   await runPlan(plan, history, backend);
-  const { posts, troubles, ...shape } = plan;
+  const { posts, faults, ...shape } = plan;
   console.log(JSON.stringify(shape, null, 1));
   console.log(`${posts.length} posts, ${faults.length} faults; time in seconds:`);
   const isOfOther = /\b[0-9a-f]{8}-[0-9a-f]{4}-/;

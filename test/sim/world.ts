@@ -8,7 +8,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import { Audit, type Broken, nameOf } from './audit.ts';
 import { Instance } from './instance.ts';
 import { type LedgerBackend, LedgerConnections, memoryBackend } from './ledger-backend.ts';
-import type { Plan, Post, Trouble } from './plan.ts';
+import type { Fault, Plan, Post } from './plan.ts';
 import { SimProcessor } from './processor.ts';
 import { Random } from './random.ts';
 import { Scope } from './scope.ts';
