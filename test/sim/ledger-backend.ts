@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
-import type { HealthReport, Ledger, LedgerEvent } from '../../src/ledger/ledger.ts';
+import {
+  type HealthReport,
+  type Ledger,
+  type LedgerEntry,
+  type LedgerEvent,
+  ok,
+} from '../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
 import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
@@ -75,10 +81,10 @@ async function redisBackend(): Promise<LedgerBackend> {
   return {
     newLedger: (processorNames) => {
       plans++;
-      const subscribers = new RedisSubscribers();
+      const ordered = new OrderedRedis();
       const root = `{sim-${plans}}:`;
       return async (_, random) =>
-        subscribers.add(
+        ordered.add(
           RedisLedger.open(server.socketUrl, {
             processorNames,
             random,
@@ -104,10 +110,11 @@ interface Subscriber {
 }
 
 /**
- * Redis sends events on sockets of their own, so that they arrive at any moment and in any order. Here a call that
- * sends some ends only when they have arrived everywhere, and they are delivered connection by connection.
+ * Gives an order to what Redis leaves to chance. It sends events on the socket of each subscriber, so that they arrive
+ * at any moment: a call that sends some ends only when they have arrived everywhere, and they are delivered connection
+ * by connection. It lists a set in a different order each time it runs, so the entries of a takeover are sorted.
  */
-class RedisSubscribers {
+class OrderedRedis {
   readonly #all: Subscriber[] = [];
 
   async add(opening: Promise<RedisLedger>): Promise<Ledger> {
@@ -115,6 +122,10 @@ class RedisSubscribers {
     this.#all.push({ ledger: opening, inbox });
     const ledger = await opening;
     const ordered: Partial<Ledger> = {
+      takeOver: async (...args: Parameters<Ledger['takeOver']>) => {
+        const reply = await ledger.takeOver(...args);
+        return reply.kind === 'ok' ? ok(reply.value.toSorted(byId)) : reply;
+      },
       publishHealth: async (report: HealthReport) => {
         const reply = await ledger.publishHealth(report);
         await this.#deliverAll();
@@ -139,6 +150,10 @@ class RedisSubscribers {
     await Promise.all(this.#all.map(async ({ ledger }) => (await ledger).ping()));
     for (const { inbox } of this.#all) deliver(inbox);
   }
+}
+
+function byId(one: LedgerEntry, other: LedgerEntry): number {
+  return one.correlationId < other.correlationId ? -1 : 1;
 }
 
 function deliver(inbox: (() => void)[]): void {
