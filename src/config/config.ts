@@ -6,7 +6,7 @@ import { complaint, parseSetting } from './setting.ts';
 import { type FieldValues, SETTINGS, type Values } from './settings.ts';
 import { contradictions, usesTls } from './validation.ts';
 
-export type { AccessMode, LogLevel } from './operator-settings.ts';
+export type { AccessMode } from './operator-settings.ts';
 export type { LedgerTarget, ProcessorTarget } from './parsers.ts';
 
 /** `{ 'backoff.baseMs': number }` becomes `{ backoff: { baseMs: number } }`. */

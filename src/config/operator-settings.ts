@@ -1,10 +1,8 @@
+import { LOG_LEVELS } from '../core/log-level.ts';
 import { parseLab, parseRatio } from './parsers.ts';
 import { httpUrl, integer, oneOf, setting } from './setting.ts';
 
 /** The settings for the people who run a gateway: access to its routes, audit, dashboard, logs and traces. */
-
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const ACCESS_MODES = ['off', 'loopback', 'token', 'open'] as const;
 /** Who may use an operator's route; see `src/http/access.ts`. */

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
 import { type DestinationStream, pino, stdTimeFunctions } from 'pino';
-import type { LogLevel } from '../config/config.ts';
+import type { LogLevel } from './log-level.ts';
 import { LogOutput, openStandardOutput, STDOUT } from './log-output.ts';
 
 /**

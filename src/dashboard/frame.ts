@@ -1,4 +1,4 @@
-import type { Reason } from '../pool/routing.ts';
+import type { RoutingReason } from '../shared-memory/routing-reason.ts';
 import type { Condition } from './conditions.ts';
 
 /**
@@ -68,7 +68,7 @@ export interface ProcessorFigures {
   readonly callsInFlight: number;
   readonly oldestCallAgeMs: number | null;
   readonly inDoubt: number;
-  readonly reason: Reason;
+  readonly reason: RoutingReason;
   /** Null before the first payment is routed. */
   readonly reasonAgeMs: number | null;
 }

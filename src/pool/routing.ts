@@ -1,3 +1,5 @@
+import type { RoutingReason } from '../shared-memory/routing-reason.ts';
+
 /** What routing knows about a processor. Processors are listed cheapest first. */
 export interface ProcessorView {
   /** The breaker is open or half-open: only probes may go there. */
@@ -52,34 +54,6 @@ function leastSlow(views: readonly ProcessorView[]): Route {
   return best === null ? WAIT : { kind: 'send', processor: best, isProbe: false };
 }
 
-/**
- * Why a processor got payments or not when they were last routed:
- *
- * | reason               | payments                                                          |
- * |----------------------|-------------------------------------------------------------------|
- * | none                 | have not been routed yet                                          |
- * | cheapest-well        | go there: it is the cheapest that is well and fast enough         |
- * | after-failover-delay | go there after waiting for a cheaper processor that fails         |
- * | least-slow           | go there: it is slow, but no other is faster                      |
- * | probe                | go there one at a time, to find out whether it has recovered      |
- * | full                 | wait for it: its calls in flight are at their limit               |
- * | failing              | wait for it until the failover delay is over, then go elsewhere   |
- * | slow                 | go elsewhere: it takes longer than the latency budget             |
- * | not-needed           | go to a cheaper processor                                         |
- */
-export const REASONS = [
-  'none',
-  'cheapest-well',
-  'after-failover-delay',
-  'least-slow',
-  'probe',
-  'full',
-  'failing',
-  'slow',
-  'not-needed',
-] as const;
-export type Reason = (typeof REASONS)[number];
-
 /** The reason for one processor, given the route that was chosen; `full`: the chosen processor had no free call slot. */
 export function routingReason(
   processor: number,
@@ -87,7 +61,7 @@ export function routingReason(
   route: Route,
   full: boolean,
   { latencyBudgetMs }: RoutingPolicy,
-): Reason {
+): RoutingReason {
   const view = views[processor];
   if (view === undefined) return 'none';
   const isChosen = route.kind === 'send' && route.processor === processor;

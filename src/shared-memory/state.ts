@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import { REASONS, type Reason } from '../pool/routing.ts';
+import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
 
 /**
  * The state that the threads of an instance share: how each processor is doing, which calls each pool thread has in
@@ -37,7 +37,7 @@ import { REASONS, type Reason } from '../pool/routing.ts';
  * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 16P, `cells` = rows + 2TP.
  * Times are on the monotonic clock, which all threads share, except `purgedAtMs`. `probeAtMs` is an integer so that
  * compare-and-swap works on it, and has 64 bits because 32 hold only 49 days. `breaker` is an index into
- * `BREAKER_STATES`, `reason` one into `REASONS`. `reason` and the last health report are only shown to people.
+ * `BREAKER_STATES`, `reason` one into `ROUTING_REASONS`. `reason` and the last health report are only shown to people.
  */
 const HEADER_WORDS = 8;
 const ROW_WORDS = 16;
@@ -241,16 +241,16 @@ export class SharedState {
   }
 
   /** Why payments go to this processor or not, and since when; 0 before the first payment was routed. */
-  reason(processor: number): { readonly reason: Reason; readonly sinceMs: number } {
-    const reason = REASONS[this.#measure(this.#row(processor, REASON))];
+  reason(processor: number): { readonly reason: RoutingReason; readonly sinceMs: number } {
+    const reason = ROUTING_REASONS[this.#measure(this.#row(processor, REASON))];
     assert.ok(reason !== undefined);
     return { reason, sinceMs: this.#measure(this.#row(processor, REASON_AT)) };
   }
 
   /** Does nothing while the reason is unchanged. */
-  setReason(processor: number, reason: Reason, nowMs: number): void {
+  setReason(processor: number, reason: RoutingReason, nowMs: number): void {
     const word = this.#row(processor, REASON);
-    const code = REASONS.indexOf(reason);
+    const code = ROUTING_REASONS.indexOf(reason);
     if (this.#measure(word) === code) return;
     this.#measures[word] = code;
     this.#measures[this.#row(processor, REASON_AT)] = nowMs;

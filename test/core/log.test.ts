@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { LogLevel } from '../../src/config/config.ts';
 import { createLogger } from '../../src/core/log.ts';
+import type { LogLevel } from '../../src/core/log-level.ts';
 
 function linesOf(level: LogLevel): Record<string, unknown>[] {
   const lines: string[] = [];

@@ -1,13 +1,8 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  choose,
-  type ProcessorView,
-  type Reason,
-  type Route,
-  routingReason,
-} from '../../src/pool/routing.ts';
+import { choose, type ProcessorView, type Route, routingReason } from '../../src/pool/routing.ts';
+import type { RoutingReason } from '../../src/shared-memory/routing-reason.ts';
 
 const POLICY = { failoverDelayMs: 5000, latencyBudgetMs: 1000 };
 const FRESH = 0;
@@ -123,7 +118,7 @@ test('no healthy processor is cheaper than the chosen one', () => {
 });
 
 /** The reasons of all processors after the choice for a payment of that age. */
-function reasons(views: readonly ProcessorView[], ageMs: number, full = false): Reason[] {
+function reasons(views: readonly ProcessorView[], ageMs: number, full = false): RoutingReason[] {
   const route = choose(views, ageMs, POLICY);
   return views.map((_, processor) => routingReason(processor, views, route, full, POLICY));
 }

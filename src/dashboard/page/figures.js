@@ -2,7 +2,7 @@ import { byId, element, table, write } from './element.js';
 import { ago, count, duration, feeCents, money, NONE, percent, rate, timeOfDay } from './text.js';
 
 /** @import { Frame, Hello, ProcessorFigures } from '../frame.ts' */
-/** @import { Reason } from '../../pool/routing.ts' */
+/** @import { RoutingReason } from '../../shared-memory/routing-reason.ts' */
 
 const CHANGES_SHOWN = 8;
 
@@ -31,7 +31,7 @@ export class Figures {
   #now = new Map();
   /** @type {ReturnType<typeof card>[]} */
   #cards;
-  /** @type {(Reason | undefined)[]} */
+  /** @type {(RoutingReason | undefined)[]} */
   #reasons = [];
   /** @type {(keyof typeof STATES | undefined)[]} */
   #states = [];
@@ -148,7 +148,7 @@ export class Figures {
     return Math.max(observedMs, oldestCallAgeMs ?? 0) > this.#hello.latencyBudgetMs ? 'slow' : 'healthy';
   }
 
-  /** @param {Reason} reason */
+  /** @param {RoutingReason} reason */
   #sentence(reason) {
     switch (reason) {
       case 'none':

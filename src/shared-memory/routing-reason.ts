@@ -1,0 +1,27 @@
+/**
+ * Why a processor got payments or not when they were last routed:
+ *
+ * | reason               | payments                                                          |
+ * |----------------------|-------------------------------------------------------------------|
+ * | none                 | have not been routed yet                                          |
+ * | cheapest-well        | go there: it is the cheapest that is well and fast enough         |
+ * | after-failover-delay | go there after waiting for a cheaper processor that fails         |
+ * | least-slow           | go there: it is slow, but no other is faster                      |
+ * | probe                | go there one at a time, to find out whether it has recovered      |
+ * | full                 | wait for it: its calls in flight are at their limit               |
+ * | failing              | wait for it until the failover delay is over, then go elsewhere   |
+ * | slow                 | go elsewhere: it takes longer than the latency budget             |
+ * | not-needed           | go to a cheaper processor                                         |
+ */
+export const ROUTING_REASONS = [
+  'none',
+  'cheapest-well',
+  'after-failover-delay',
+  'least-slow',
+  'probe',
+  'full',
+  'failing',
+  'slow',
+  'not-needed',
+] as const;
+export type RoutingReason = (typeof ROUTING_REASONS)[number];
