@@ -117,7 +117,7 @@ test('with JOURNAL_DIR set, the journal of a dead instance is reported until its
     const examined = await dinossauro(['doctor'], { directory: site.directory, environment });
     assert.match(
       examined.out,
-      `${join(site.directory, 'journals/one')} holds payments, and no gateway uses it`,
+      `${join(site.directory, 'journals/one')} holds unsettled payments, but no gateway uses it`,
     );
     site.startProcessors();
     const { url: again } = await site.start('one', settingsOf('one'));
