@@ -51,8 +51,8 @@ const bench = new Bench({ time: smoke ? 5 : 1000, warmupTime: smoke ? 5 : 500 })
 const times = (run: () => void) => () => {
   for (let number = 0; number < PAYMENTS; number++) run();
 };
-bench.add(`${PAYMENTS} posts, meters alone`, times(post));
-bench.add(`${PAYMENTS} settlements, meters alone`, times(settle));
+bench.add(`${PAYMENTS} posts, metrics table alone`, times(post));
+bench.add(`${PAYMENTS} settlements, metrics table alone`, times(settle));
 bench.add('a scrape', () => {
   expose(scrape.families(), 'openmetrics');
 });

@@ -64,11 +64,11 @@ export interface DispatcherPolicy {
 
 export interface DispatcherParts {
   readonly worker: WorkerId;
-  /** This thread's number on the board. */
+  /** This thread's number in the shared state. */
   readonly thread: number;
   readonly source: Source;
   readonly ledger: Ledger;
-  /** Cheapest first; the ledger and the board number them alike. */
+  /** Cheapest first; the ledger and the shared state number them alike. */
   readonly processors: readonly Processor[];
   readonly breakers: CircuitBreakers;
   readonly sharedState: SharedState;

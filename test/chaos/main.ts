@@ -52,7 +52,7 @@ function printTally(
     ['payments', payments],
     ['posts', posts],
     ['charged', charged],
-    ['set aside', rejected],
+    ['rejected', rejected],
     ['kills', kills],
     ['faults', [...faults.values()].reduce((sum, count) => sum + count, 0)],
     ...[...faults].sort().map(([name, count]): [string, number] => [`  ${name}`, count]),

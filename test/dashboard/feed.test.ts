@@ -67,8 +67,8 @@ function setUp(store = new MemoryStore()) {
     clock,
     mood,
     books,
-    board: sharedState,
-    meters: metricsTable,
+    sharedState,
+    metricsTable,
     ring,
     segments,
     feed,
@@ -118,7 +118,7 @@ feedTest.run();
 const sampleTest = suite('what is shown');
 
 sampleTest('rates cover all threads, over the time that has actually passed', async () => {
-  const { feed, meters: metricsTable, after } = setUp();
+  const { feed, metricsTable, after } = setUp();
   metricsTable.thread(2).count('accepted', 1000);
   feed.join();
   metricsTable.thread(2).count('accepted', 30);
@@ -136,7 +136,7 @@ sampleTest('rates cover all threads, over the time that has actually passed', as
 });
 
 sampleTest('the backlog counts payments in flight, and the age of the oldest', async () => {
-  const { feed, clock, meters: metricsTable, after } = setUp();
+  const { feed, clock, metricsTable, after } = setUp();
   feed.join();
   assert.equal((await after(1)).instance.backlogAgeMs, 0);
   metricsTable.thread(0).set('inFlight', 3);
@@ -150,7 +150,7 @@ sampleTest('the backlog counts payments in flight, and the age of the oldest', a
 });
 
 sampleTest('accept and settlement times cover the last ten seconds', async () => {
-  const { feed, meters: metricsTable, after } = setUp();
+  const { feed, metricsTable, after } = setUp();
   feed.join();
   assert.is((await after(1)).instance.accept, null);
   metricsTable.thread(2).observe('accept', 0.1);
@@ -163,7 +163,7 @@ sampleTest('accept and settlement times cover the last ten seconds', async () =>
 });
 
 sampleTest('reports the state, last report, calls and reason of a processor', async () => {
-  const { feed, clock, board: sharedState, meters: metricsTable, after } = setUp();
+  const { feed, clock, sharedState, metricsTable, after } = setUp();
   feed.join();
   const unknown = (await after(1)).processors[1];
   assert.equal(unknown, {
@@ -199,7 +199,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
 });
 
 sampleTest('reports the state of the instance: starting, ready, stopping', async () => {
-  const { feed, board: sharedState, after } = setUp();
+  const { feed, sharedState, after } = setUp();
   feed.join();
   assert.is((await after(1)).instance.state, 'starting');
   for (const thread of [0, 1]) sharedState.setReady(thread, true);
@@ -210,7 +210,7 @@ sampleTest('reports the state of the instance: starting, ready, stopping', async
 });
 
 sampleTest('derives conditions and their age from shared memory', async () => {
-  const { feed, clock, board: sharedState, meters: metricsTable, segments, mood, after, work } = setUp();
+  const { feed, clock, sharedState, metricsTable, segments, mood, after, work } = setUp();
   const titles = ({ conditions }: Frame) => conditions.map(({ title, forMs }) => [title, forMs]);
   feed.join();
   assert.equal(titles(await after(1)), [['This instance is starting', null]]);
@@ -259,7 +259,7 @@ sampleTest('derives conditions and their age from shared memory', async () => {
 });
 
 sampleTest('the backlog includes the queue, and the age of its oldest payment', async () => {
-  const { feed, clock, meters: metricsTable, ring, after, work } = setUp();
+  const { feed, clock, metricsTable, ring, after, work } = setUp();
   feed.join();
   work();
   assert.ok(ring.reserve());

@@ -100,7 +100,7 @@ async function ownersOf(books: MemoryLedger): Promise<number[]> {
   return reply.kind === 'ok' ? reply.value.map(({ owner }) => owner) : [];
 }
 
-test('before it starts it is nobody', () => {
+test('before it starts it has no owner number', () => {
   const { lease } = setUp();
   assert.is(lease.owner, 0);
   assert.not(lease.valid);
@@ -221,7 +221,7 @@ test('an owner that could not renew is not valid, until it can', async () => {
   mood.away.clear();
   await clock.passSlowly(1000);
   assert.ok(lease.valid);
-  assert.is(lease.owner, 1, 'nobody had taken over');
+  assert.is(lease.owner, 1, 'no other owner had taken over');
   await lease.stop();
 });
 
@@ -305,7 +305,7 @@ test('while it enlists again it is not valid', async () => {
   await lease.stop();
 });
 
-test('whoever sits down takes over what former owners of its worker id had claimed, lease or not', async () => {
+test('a new owner takes over what former owners of its worker id had claimed, lease or not', async () => {
   const { clock, books, lease, adopted, log, metricsTable, start } = setUp();
   const first = await former(books, WORKER, 3, clock.nowMs() + 60_000);
   const second = await former(books, WORKER, 1, 0);
@@ -342,7 +342,7 @@ for (const [what, aheadMs] of [
   });
 }
 
-test('a clock that jumps by a year makes nobody else expire', async () => {
+test('a clock that jumps by a year makes no other owner expire', async () => {
   const { clock, books, lease, adopted, start } = setUp({ clock: lateClock() });
   const owner = await former(books, OTHER_WORKER, 2, clock.nowMs() + LEASE_MS);
   await start();

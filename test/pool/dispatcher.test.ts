@@ -98,7 +98,7 @@ function setUp(
   const sharedState = new SharedState(SharedState.allocate(shape), shape);
   const metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
   const metrics = metricsTable.thread(0);
-  // Until something fails nobody is on trial.
+  // No processor has failed yet, so none gets probes.
   for (const processor of NAMES.keys()) sharedState.setProbeAt(processor, clock.monotonicMs() + 1e9);
   const [cheap, dear] = [new ScriptedProcessor(), new ScriptedProcessor()];
   const source = new ListSource();
@@ -136,13 +136,13 @@ function setUp(
     mood,
     books,
     log,
-    board: sharedState,
-    meters: metricsTable,
-    standing: breakers,
+    sharedState,
+    metricsTable,
+    breakers,
     cheap,
     dear,
     source,
-    drain: dispatcher,
+    dispatcher,
     hasEnded: () => ended,
     /** A payment of `number` cents, accepted now. */
     put(number: number, more: Partial<Payment> = {}) {
@@ -174,8 +174,8 @@ function setUp(
   };
 }
 
-/** The cheap processor's breaker opens, without a trial in sight. */
-function shutCheap({ standing: breakers, board: sharedState, clock }: ReturnType<typeof setUp>): void {
+/** The cheap processor's breaker opens, and no probe is due soon. */
+function shutCheap({ breakers, sharedState, clock }: ReturnType<typeof setUp>): void {
   for (let failure = 0; failure < BREAKER_POLICY.breakerFailures; failure++) breakers.failed(0, 'refused');
   sharedState.setProbeAt(0, clock.monotonicMs() + 1e9);
 }
@@ -192,7 +192,7 @@ function idsOf(processor: ScriptedProcessor): string[] {
 
 test('committed: it is in the books at the stamp of its dispatch', async () => {
   const world = setUp();
-  const { clock, cheap, dear, source, meters: metricsTable, put, entry, totals } = world;
+  const { clock, cheap, dear, source, metricsTable, put, entry, totals } = world;
   await rest();
   clock.pass(500);
   put(1990, { acceptedAtMs: clock.nowMs() - 400 });
@@ -285,7 +285,7 @@ test('duplicate without an answer to the question: it is asked again, and never 
 
 test('refused: it is sent again after a backoff that grows, each time with a new stamp', async () => {
   const world = setUp();
-  const { clock, cheap, meters: metricsTable, put, entry } = world;
+  const { clock, cheap, metricsTable, put, entry } = world;
   cheap.answers.push(REFUSED, REFUSED);
   put(1);
   await rest();
@@ -303,7 +303,7 @@ test('refused: it is sent again after a backoff that grows, each time with a new
 
 test('exhausted: it waits, new ones wait with it, and the processor is not blamed', async () => {
   const world = setUp();
-  const { clock, board: sharedState, log, cheap, dear, meters: metricsTable, put, totals } = world;
+  const { clock, sharedState, log, cheap, dear, metricsTable, put, totals } = world;
   const limit = BREAKER_POLICY.breakerFailures;
   for (let number = 1; number <= limit; number++) {
     cheap.answers.push(EXHAUSTED);
@@ -359,7 +359,7 @@ test('refused with Retry-After: not before', async () => {
 
 test('refused: it is free to go to another processor', async () => {
   const world = setUp({ failoverDelayMs: 0 });
-  const { clock, cheap, dear, standing: breakers, put, entry } = world;
+  const { clock, cheap, dear, breakers, put, entry } = world;
   cheap.answers.push(REFUSED);
   put(1);
   await rest();
@@ -374,7 +374,7 @@ test('refused: it is free to go to another processor', async () => {
 
 test('failed, and the processor does not hold it: free at once, after a backoff', async () => {
   const world = setUp({ failoverDelayMs: 0 });
-  const { clock, cheap, dear, standing: breakers, put, entry } = world;
+  const { clock, cheap, dear, breakers, put, entry } = world;
   cheap.answers.push(FAILED);
   cheap.founds.push({ kind: 'absent' });
   cheap.onPay = () => {
@@ -406,7 +406,7 @@ test('failed, but the processor holds it: it is recorded', async () => {
 
 test('failed, and the question has no answer: it stays there until it has one, which is final', async () => {
   const world = setUp({ failoverDelayMs: 0 });
-  const { clock, cheap, dear, standing: breakers, put } = world;
+  const { clock, cheap, dear, breakers, put } = world;
   cheap.answers.push(FAILED);
   cheap.founds.push(NO_ANSWER, { kind: 'absent' });
   put(1);
@@ -422,7 +422,7 @@ test('failed, and the question has no answer: it stays there until it has one, w
 
 test('unknown, and the processor holds it: it is recorded', async () => {
   const world = setUp();
-  const { clock, cheap, meters: metricsTable, put, entry } = world;
+  const { clock, cheap, metricsTable, put, entry } = world;
   cheap.answers.push(UNKNOWN);
   cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: 1_000_000 });
   put(1);
@@ -470,7 +470,7 @@ test('unknown, sent there again and known there: what it holds is recorded', asy
 
 test('unknown, and not held before the hold time, at a processor that is not well: only asked', async () => {
   const world = setUp({ failoverDelayMs: 0 });
-  const { clock, cheap, dear, standing: breakers, put } = world;
+  const { clock, cheap, dear, breakers, put } = world;
   cheap.answers.push(UNKNOWN);
   put(1);
   await rest();
@@ -582,9 +582,9 @@ for (const answer of [FAILED, REFUSED]) {
   });
 }
 
-test('invalid: set aside with its reason, and never sent again', async () => {
+test('a rejected payment keeps its reason and is never sent again', async () => {
   const world = setUp();
-  const { clock, cheap, dear, meters: metricsTable, log, put, entry, totals } = world;
+  const { clock, cheap, dear, metricsTable, log, put, entry, totals } = world;
   cheap.answers.push(INVALID);
   put(1);
   await clock.passSlowly(60_000);
@@ -600,7 +600,7 @@ test('invalid: set aside with its reason, and never sent again', async () => {
 
 // Choosing.
 
-test('the oldest goes first, to the cheapest, and to the dearer one only when patience is over', async () => {
+test('the oldest goes first, to the cheapest, and to the dearer one only after the failover delay', async () => {
   const world = setUp();
   const { clock, cheap, dear, put } = world;
   await rest();
@@ -622,7 +622,7 @@ for (const [way, byMs] of [
   ['back by a year', -365 * 24 * 3_600_000],
   ['on by a year and back again', 0],
 ] as const) {
-  test(`patience is measured: a wall clock that goes ${way} makes no payment wait longer`, async () => {
+  test(`the failover delay is monotonic: a wall clock that goes ${way} makes no payment wait longer`, async () => {
     const clock = new ManualClock();
     clock.jump(3 * 365 * 24 * 3_600_000);
     const world = setUp({}, new MemoryStore(), clock);
@@ -642,9 +642,9 @@ for (const [way, byMs] of [
   });
 }
 
-test('an open breaker gets one payment for each trial; when that is taken, all of them go there', async () => {
+test('an open breaker gets one payment for each probe; once one is charged, all of them go there', async () => {
   const world = setUp({ failoverDelayMs: 60_000 });
-  const { clock, cheap, dear, standing: breakers, put } = world;
+  const { clock, cheap, dear, breakers, put } = world;
   await rest();
   for (let failure = 0; failure < 3; failure++) breakers.failed(0, 'refused');
   for (let number = 1; number <= 5; number++) put(number);
@@ -662,9 +662,9 @@ test('an open breaker gets one payment for each trial; when that is taken, all o
   await world.stop();
 });
 
-test('the board shows why payments went where they went, or wait', async () => {
+test('the shared state shows why payments went where they went, or wait', async () => {
   const world = setUp({ failoverDelayMs: 100, callLimit: 1 });
-  const { clock, cheap, board: sharedState, put } = world;
+  const { clock, cheap, sharedState, put } = world;
   const shown = () => [sharedState.reason(0).reason, sharedState.reason(1).reason];
   assert.equal(shown(), ['none', 'none']);
   const startMs = clock.monotonicMs();
@@ -677,7 +677,7 @@ test('the board shows why payments went where they went, or wait', async () => {
   await clock.passSlowly(50);
   assert.equal(shown(), ['failing', 'after-failover-delay']);
   assert.ok(sharedState.reason(0).sinceMs > startMs);
-  world.standing.succeeded(0, 5);
+  world.breakers.succeeded(0, 5);
   cheap.answers.push(new Promise(() => {}));
   put(3);
   put(4);
@@ -685,9 +685,9 @@ test('the board shows why payments went where they went, or wait', async () => {
   assert.equal(shown(), ['full', 'not-needed']);
 });
 
-test('of two threads that see the same trial only one sends', async () => {
+test('when two threads see the same probe due, only one sends it', async () => {
   const world = setUp({ failoverDelayMs: 60_000 });
-  const { clock, cheap, board: sharedState, standing: breakers, put } = world;
+  const { clock, cheap, sharedState, breakers, put } = world;
   await rest();
   for (let failure = 0; failure < 3; failure++) breakers.failed(0, 'refused');
   const views = breakers.views.bind(breakers);
@@ -995,20 +995,9 @@ test('purged: what the ledger will not take any more is dropped', async () => {
   await world.stop();
 });
 
-test('a purge drops what waits, rests, is pinned or in flight; none of it comes back into the books', async () => {
+test('a purge drops what waits, backs off, is in doubt or in flight; none of it returns to the ledger', async () => {
   const world = setUp({ failoverDelayMs: 60_000 });
-  const {
-    clock,
-    books,
-    board: sharedState,
-    cheap,
-    dear,
-    source,
-    standing: breakers,
-    put,
-    entry,
-    totals,
-  } = world;
+  const { clock, books, sharedState, cheap, dear, source, breakers, put, entry, totals } = world;
   const late = Promise.withResolvers<PayOutcome>();
   cheap.answers.push({ kind: 'refused', reason: '503', retryAfterMs: 1000 }, UNKNOWN, late.promise);
   for (const number of [1, 2, 3]) put(number);
@@ -1039,7 +1028,7 @@ test('a purge drops what waits, rests, is pinned or in flight; none of it comes 
 
 test('what was accepted before a purge and comes after it is dropped unseen', async () => {
   const world = setUp();
-  const { clock, board: sharedState, source, cheap, put } = world;
+  const { clock, sharedState, source, cheap, put } = world;
   await rest();
   sharedState.raisePurgedAt(clock.nowMs());
   put(1, { acceptedAtMs: clock.nowMs() - 1 });
@@ -1052,7 +1041,7 @@ test('what was accepted before a purge and comes after it is dropped unseen', as
 
 test('a purge by a clock that was a year ahead drops nothing, before it is heard of or after', async () => {
   const world = setUp();
-  const { clock, books, board: sharedState, cheap, put, totals } = world;
+  const { clock, books, sharedState, cheap, put, totals } = world;
   const purgedAtMs = clock.nowMs() + 365 * 24 * 3_600_000;
   await rest();
   await books.purge(purgedAtMs);
@@ -1072,7 +1061,7 @@ test('a purge by a clock that was a year ahead drops nothing, before it is heard
 
 test('a purge while a claim is on its way sends nothing', async () => {
   const world = setUp();
-  const { clock, books, board: sharedState, mood, cheap, put, totals } = world;
+  const { clock, books, sharedState, mood, cheap, put, totals } = world;
   await rest();
   put(1);
   const go = mood.slow();
@@ -1091,7 +1080,7 @@ test('a purge while a claim is on its way sends nothing', async () => {
 
 test('when a purge takes all that could not be committed, nothing fails any more', async () => {
   const world = setUp();
-  const { clock, mood, meters: metricsTable, books, board: sharedState, put } = world;
+  const { clock, mood, metricsTable, books, sharedState, put } = world;
   await rest();
   mood.away.add('commit');
   put(1);
@@ -1113,7 +1102,7 @@ test('when a purge takes all that could not be committed, nothing fails any more
 
 test('without a claim nothing is sent; when the ledger is back it is, with a new stamp', async () => {
   const world = setUp();
-  const { clock, mood, meters: metricsTable, cheap, source, log, put, entry } = world;
+  const { clock, mood, metricsTable, cheap, source, log, put, entry } = world;
   await rest();
   mood.away.add('commit');
   put(1);
@@ -1178,7 +1167,7 @@ test('a claim that was written, and not answered, is claimed again and sent once
 test('a settlement is kept until it is in the books, and counts once', async () => {
   for (const how of ['away', 'forgetful'] as const) {
     const world = setUp();
-    const { clock, mood, cheap, meters: metricsTable, put, totals } = world;
+    const { clock, mood, cheap, metricsTable, put, totals } = world;
     cheap.onPay = () => mood[how].add('commit');
     put(1);
     await clock.passSlowly(4000);
@@ -1196,7 +1185,7 @@ test('it waits for the ledger at its start, and is not ready before', async () =
   const mood = new Mood();
   mood.away.add('acquireLease');
   const world = setUp({}, new MemoryStore(), new ManualClock(), mood);
-  const { clock, board: sharedState, cheap, put } = world;
+  const { clock, sharedState, cheap, put } = world;
   put(1);
   await clock.passSlowly(10_000);
   assert.is(sharedState.threadsReady, 0);
@@ -1258,7 +1247,7 @@ test('without a valid lease nothing is claimed', async () => {
   await world.stop();
 });
 
-test('a claim whose answer outlasts the lease is not sent: it is pinned, and asked about', async () => {
+test('a claim whose reply outlasts the lease is not sent: it is in doubt and looked up', async () => {
   const world = setUp();
   const { clock, mood, cheap, put, entry } = world;
   await rest();
@@ -1297,7 +1286,7 @@ test('a fenced claim is not sent, and is claimed again under a new number', asyn
 
 test('a settlement of what another has taken over changes nothing, and is not kept', async () => {
   const world = setUp();
-  const { clock, books, meters: metricsTable, cheap, log, put, entry, totals } = world;
+  const { clock, books, metricsTable, cheap, log, put, entry, totals } = world;
   const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(call.promise);
   put(1);
@@ -1339,7 +1328,7 @@ test('an owner that was taken over lets go of all that it had claimed, and keeps
 
 test('what was being claimed once more when its owner was taken over is asked for when it comes back', async () => {
   const world = setUp({ failoverDelayMs: 1e9 });
-  const { clock, board: sharedState, mood, books, cheap, put, entry } = world;
+  const { clock, sharedState, mood, books, cheap, put, entry } = world;
   await rest();
   cheap.answers.push(REFUSED);
   put(1);
@@ -1375,7 +1364,7 @@ async function takeOverAll(books: MemoryLedger, from: number): Promise<number> {
 
 // What former owners left.
 
-/** Books in which a former owner of the seat has claimed three payments, the first of them only reserved. */
+/** A ledger in which a former owner of the worker id has claimed three payments, the first of them only reserved. */
 async function leftBehind(names = NAMES, processor = 1): Promise<MemoryStore> {
   const store = new MemoryStore();
   const books = new MemoryLedger(names, store);
@@ -1471,16 +1460,16 @@ test('a record that is pushed a second time stays in the journal while its payme
 
 test('it is ready while it runs', async () => {
   const world = setUp();
-  assert.is(world.board.threadsReady, 0);
+  assert.is(world.sharedState.threadsReady, 0);
   await rest();
-  assert.is(world.board.threadsReady, 1);
+  assert.is(world.sharedState.threadsReady, 1);
   await world.stop();
-  assert.is(world.board.threadsReady, 0);
+  assert.is(world.sharedState.threadsReady, 0);
 });
 
 test('a stop waits for calls in flight and for the books, and gives the number back', async () => {
   const world = setUp();
-  const { clock, books, board: sharedState, drain: dispatcher, cheap, put, hasEnded, totals } = world;
+  const { clock, books, sharedState, dispatcher, cheap, put, hasEnded, totals } = world;
   const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(call.promise);
   put(1);
@@ -1500,7 +1489,7 @@ test('a stop waits for no processor that does not let a payment through; the nex
   const clock = new ManualClock();
   const store = new MemoryStore();
   const world = setUp({}, store, clock);
-  const { cheap, standing: breakers, put } = world;
+  const { cheap, breakers, put } = world;
   cheap.answers.push(UNKNOWN);
   put(1);
   await rest();
@@ -1518,7 +1507,7 @@ test('a stop waits for no processor that does not let a payment through; the nex
 test('a stop is seen without being stirred, when the ring wakes it', async () => {
   const world = setUp();
   await rest();
-  world.board.stop();
+  world.sharedState.stop();
   world.source.wake();
   await rest();
   assert.ok(world.hasEnded());
@@ -1527,8 +1516,8 @@ test('a stop is seen without being stirred, when the ring wakes it', async () =>
 test('a stop does not wait for the window of a batch', async () => {
   const world = setUp({ batchWindowMs: 1000 });
   await rest();
-  world.board.stop();
-  world.drain.wake();
+  world.sharedState.stop();
+  world.dispatcher.wake();
   await rest();
   assert.ok(world.hasEnded());
 });

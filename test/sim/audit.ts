@@ -51,7 +51,7 @@ export class Audit {
   }>();
   #broken: Broken | null = null;
 
-  /** `ledger` always answers: it is a connection that no trouble comes upon. */
+  /** `ledger` always answers: no fault is injected into its connection. */
   constructor(timeline: Timeline, ledger: Ledger, history: string[] | null) {
     this.#timeline = timeline;
     this.#ledger = ledger;

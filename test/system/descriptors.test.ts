@@ -35,7 +35,7 @@ async function processor(): Promise<{ server: Server; url: string; committed: Se
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, committed };
 }
 
-/** Connections that nobody uses, and that come again when they are closed. Returns what ends them. */
+/** Idle connections that reconnect when they are closed. Returns a function that ends them. */
 function besiege(port: number): () => void {
   const sockets = new Set<Socket>();
   let isOver = false;
