@@ -18,11 +18,13 @@ const STAGE = join(TARGET, 'package');
 const FILES = [
   'bin',
   'docs',
+  'examples',
   'ops',
   'openapi.json',
   'openapi.yaml',
   'ARCHITECTURE.md',
   'CHANGELOG.md',
+  'CONTRIBUTING.md',
   'LICENSE',
   'README.md',
   'README.pt-BR.md',

@@ -42,7 +42,7 @@ test('a variable that looks like a setting is only a warning', async () => {
   const settings = findings.filter(({ check }) => check === 'settings');
   assert.equal(
     settings.map(({ level, seen }) => `${level} ${seen.slice(0, 34)}`),
-    ['warn PROCESSOR_TIMEOUT is not a setting', 'ok valid; no processor is set, so the'],
+    ['warn PROCESSOR_TIMEOUT is not a setting', 'ok valid; no processors are set, so t'],
   );
 });
 

@@ -1,7 +1,7 @@
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 
-// Preloaded into a gateway with one HTTP thread, so all other threads are pool threads. Each SIGUSR2 kills the oldest pool
-// thread, alternately by an uncaught error and by an exit.
+// Preloaded into a gateway. Each SIGUSR2 kills the oldest pool thread, alternately by an uncaught error and by an exit.
+// Other threads, such as the writer of LMDB, are left alone: only the pool's run a file of piscina.
 interface Order {
   readonly threadId: number;
   readonly exits: boolean;
@@ -12,7 +12,7 @@ const orders = new BroadcastChannel('pool thread die');
 births.unref();
 orders.unref();
 if (isMainThread) command();
-else obey();
+else if (process.argv[1]?.includes('/piscina/')) obey();
 
 function command(): void {
   const living: number[] = [];
