@@ -20,7 +20,7 @@ const NICE_INCREMENT = 5;
 /** A thread that keeps dying must not use up the CPU. */
 const REPLACE_AFTER: Backoff = { baseMs: 100, maxMs: 5000 };
 /** How long a thread may take to terminate. One that runs JavaScript terminates at once. */
-const END_MS = 2000;
+const END_MS = 4000;
 
 /**
  * The pool threads of an instance. Each runs one task all its life: it drains the ring. A thread that dies is replaced
