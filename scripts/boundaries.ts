@@ -61,7 +61,7 @@ for (const { source, dependencies } of modules) {
   }
 }
 
-/** The first circle of folders that `folder` is part of or leads to, as imports; empty if there is none. */
+/** The first circle of folders that `folder` is part of or leads to, as imports; empty if no circle exists. */
 function circleFrom(folder: string, path: readonly string[], examples: readonly string[]): readonly string[] {
   const start = path.indexOf(folder);
   if (start !== -1) return examples.slice(start);

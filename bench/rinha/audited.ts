@@ -36,7 +36,7 @@ export function audited(
   });
 }
 
-/** The audit of a run, or why there is none. */
+/** The audit of a run, or the reason it could not be made. */
 export type Audited =
   | { readonly kind: 'report'; readonly report: AuditReport }
   | { readonly kind: 'none'; readonly reason: string };

@@ -78,7 +78,7 @@ function withFailoverDelay(run: Run, atMs: number, failoverDelayMs: number): Cho
   return commitsAtMs <= run.totalsAtMs ? name : 'unsettled';
 }
 
-/** The first call since `atMs` that commits: at once, or when a stage begins. Infinity if there is none. */
+/** The first call since `atMs` that commits: at once, or when a stage begins. Infinity if no call does. */
 function firstCall(run: Run, processor: ProcessorName, atMs: number): Call {
   const beginnings = [atMs, ...run.stages.map((stage) => stage.atMs).filter((stageMs) => stageMs > atMs)];
   for (const beginsAtMs of beginnings) {

@@ -50,7 +50,7 @@ export class Child {
     clearTimeout(timer);
   }
 
-  /** Of all threads and children; empty once it has ended. */
+  /** The usage of all its threads and children; empty once it has ended. */
   usage(): Usage {
     const pids = this.#process.pid === undefined ? [] : family(this.#process.pid);
     return {

@@ -11,7 +11,7 @@ export interface AuditTask {
   readonly request: AuditRequest;
 }
 
-/** What that thread returns: the report in JSON, or why there is none. */
+/** What that thread returns: the report in JSON, or the reason the audit failed. */
 export type AuditMessage =
   | { readonly kind: 'report'; readonly json: string }
   | { readonly kind: 'unavailable'; readonly reason: string };

@@ -132,7 +132,7 @@ export class Ring {
     Atomics.store(words, FIRST_SEQUENCE + slot * SLOT_WORDS, (ticket + 1) | 0);
   }
 
-  /** When the oldest payment in the queue was accepted, wall clock in ms; null: there is none. For gauges. */
+  /** When the oldest payment in the queue was accepted, wall clock in ms; null if the queue is empty. For gauges. */
   oldestAcceptedAtMs(): number | null {
     const words = this.#words;
     const seen = new RingSlot();
@@ -146,7 +146,7 @@ export class Ring {
     }
   }
 
-  /** Takes the oldest payment. False: there is none, and the contents of `into` are undefined. */
+  /** Takes the oldest payment. Returns false if the queue is empty; then the contents of `into` are undefined. */
   pop(into: RingSlot): boolean {
     const words = this.#words;
     for (;;) {

@@ -272,7 +272,7 @@ export class SharedState {
 
   // Calls of the pool threads.
 
-  /** When the oldest call in flight to a processor began, over all threads; null: there is none. */
+  /** When the oldest call in flight to a processor began, over all threads; null if no call is in flight. */
   oldestCallAtMs(processor: number): number | null {
     let oldestAtMs = Number.POSITIVE_INFINITY;
     for (let thread = 0; thread < this.shape.threadCount; thread++) {

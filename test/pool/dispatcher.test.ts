@@ -145,7 +145,7 @@ function setUp(
     dispatcher,
     hasEnded: () => ended,
     /** A payment of `number` cents, accepted now. */
-    put(number: number, more: Partial<Payment> = {}) {
+    put(number: number, more: Partial<Payment> & { readonly journalRef?: number } = {}) {
       source.put({
         correlationId: idOf(number),
         amountCents: number,
@@ -925,13 +925,7 @@ test('what is held already is not taken in again', async () => {
   cheap.answers.push(gate.promise);
   put(1);
   await rest();
-  source.put({
-    correlationId: idOf(1),
-    amountCents: 1,
-    acceptedAtMs: 1_000_000,
-    journalRef: 42,
-    trace: null,
-  });
+  put(1, { acceptedAtMs: 1_000_000, journalRef: 42 });
   await rest();
   assert.equal(source.released, [1, 42]);
   gate.resolve({ kind: 'committed' });
@@ -945,13 +939,7 @@ test('known: what the ledger has settled already is dropped, and nothing is sent
   const { cheap, source, put, totals } = world;
   put(1);
   await rest();
-  source.put({
-    correlationId: idOf(1),
-    amountCents: 1,
-    acceptedAtMs: 1_000_000,
-    journalRef: 42,
-    trace: null,
-  });
+  put(1, { acceptedAtMs: 1_000_000, journalRef: 42 });
   await rest();
   assert.is(cheap.paid.length, 1);
   assert.equal(source.released, [1, 42]);
@@ -964,13 +952,7 @@ test('conflict: another amount is noted, and never sent', async () => {
   const { cheap, source, put, entry } = world;
   put(1);
   await rest();
-  source.put({
-    correlationId: idOf(1),
-    amountCents: 999,
-    acceptedAtMs: 1_000_000,
-    journalRef: 42,
-    trace: null,
-  });
+  put(1, { amountCents: 999, acceptedAtMs: 1_000_000, journalRef: 42 });
   await rest();
   assert.is(cheap.paid.length, 1);
   assert.equal(source.released, [1, 42]);

@@ -74,7 +74,7 @@ export class RedisConnection {
     this.#open();
   }
 
-  /** Runs `question` on a ready connection; replies `unavailable` at once while there is none. */
+  /** Runs `question` on a ready connection; replies `unavailable` at once while no connection is ready. */
   async ask<T>(question: (send: Send) => Promise<T>): Promise<Reply<T>> {
     const driver = this.#driver;
     if (this.#state !== 'ready' || driver === undefined) return unavailable(this.#reason);
