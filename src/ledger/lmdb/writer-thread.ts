@@ -1,7 +1,8 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { type Backoff, equalJitterMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
+import { startThread } from '../../core/thread.ts';
 import type { WriterMessage, WriterRequest, WriterTask } from './writer.ts';
 
 /** A thread that keeps dying must not use up the CPU. */
@@ -67,9 +68,8 @@ export class WriterThread {
     let worker: Worker;
     try {
       const { task, file = new URL('./writer.ts', import.meta.url) } = this.#parts;
-      worker = new Worker(file, { workerData: task });
+      worker = startThread('the thread that writes to the ledger', file, { workerData: task });
     } catch (error) {
-      // The machine is out of threads or memory.
       this.#ended(error);
       return;
     }

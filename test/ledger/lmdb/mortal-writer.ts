@@ -9,4 +9,4 @@ parentPort?.on('message', (request: WriterRequest) => {
   if (request.method === 'ping') process.exit(3);
 });
 
-await import('../../../src/ledger/lmdb/writer.ts');
+await import(new URL('../../../src/ledger/lmdb/writer.ts', import.meta.url).href);
