@@ -12,6 +12,8 @@ const POLICY = {
   latencyBudgetMs: 1000,
   breakerFailures: 3,
   breakerBackoff: { baseMs: 200, maxMs: 1000 },
+  restMaxMs: 60_000,
+  outageLookUpRate: 10,
 };
 
 /** With a random value of 0, equal jitter is half of its bound: probes come after 100, 200, 400, 500, 500 ... ms. */

@@ -39,13 +39,15 @@ const BREAKER_POLICY = {
   latencyBudgetMs: POLICY.latencyBudgetMs,
   breakerFailures: 3,
   breakerBackoff: { baseMs: 400, maxMs: 400 },
+  restMaxMs: 60_000,
+  outageLookUpRate: 10,
 };
 
-const REFUSED: PayOutcome = { kind: 'refused', reason: '429', retryAfterMs: null };
+const REFUSED: PayOutcome = { kind: 'refused', reason: '429' };
 const UNKNOWN: PayOutcome = { kind: 'unknown', reason: 'timeout' };
 const EXHAUSTED: PayOutcome = { kind: 'exhausted', reason: 'EMFILE' };
 const FAILED: PayOutcome = { kind: 'failed', reason: '500' };
-const DUPLICATE: PayOutcome = { kind: 'duplicate' };
+const DUPLICATE: PayOutcome = { kind: 'duplicate', reason: '422' };
 const INVALID: PayOutcome = { kind: 'rejected', reason: '400 amount' };
 const NO_ANSWER: LookUpOutcome = { kind: 'unknown', reason: 'timeout' };
 
@@ -1290,7 +1292,7 @@ test('an owner that was taken over lets go of all that it had claimed, and keeps
   const { clock, books, cheap, dear, put, entry } = world;
   await clock.passSlowly(500);
   const call = Promise.withResolvers<PayOutcome>();
-  cheap.answers.push(UNKNOWN, { kind: 'refused', reason: '503', retryAfterMs: 2000 }, call.promise);
+  cheap.answers.push(UNKNOWN, REFUSED, call.promise);
   for (const number of [1, 2, 3]) put(number);
   await rest();
   shutCheap(world);
