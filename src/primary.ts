@@ -109,16 +109,17 @@ async function run(configured: Config, log: Log): Promise<void> {
     },
     log,
   });
+  const onDeath = (error: unknown): never => {
+    log.error({ err: error }, 'an HTTP thread died: exiting');
+    process.exit(1);
+  };
   const httpServer = await openHttpServer({
     config,
     shared,
     clock: systemClock,
     log,
-    onDeath: (error) => fail(lineOf(error)),
-  }).catch((error: unknown) => {
-    if (isSetupError(error)) fail(error.message);
-    throw error;
-  });
+    onDeath,
+  }).catch((error: unknown) => (isSetupError(error) ? fail(error.message) : onDeath(error)));
   pool.start();
   const listened = await httpServer.listen();
   if (listened.kind === 'failed') {
@@ -177,10 +178,6 @@ async function stop(cause: StopCause | 'lock lost', running: Running): Promise<n
   await httpServer.close();
   log.info({ outcome, waiting: ring.size }, 'stopped');
   process.exit(cause === 'lock lost' ? 1 : 0);
-}
-
-function lineOf(error: unknown): string {
-  return isSetupError(error) ? error.message : String(error);
 }
 
 function fail(line: string): never {

@@ -1,5 +1,6 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Totals } from '../core/payment.ts';
+import type { LedgerEntry } from '../ledger/ledger.ts';
 import type { ProcessorBooks } from '../processor/processor.ts';
 import type { FoundForCertain } from './judgement.ts';
 import type { Period } from './period.ts';
@@ -20,6 +21,9 @@ export interface InquiryParts {
   readonly paymentLimit: number;
   readonly timeoutMs: number;
 }
+
+/** Our entry of a payment. What the processor does not tell about it is taken to agree. */
+type Asked = Pick<LedgerEntry, 'correlationId' | 'amountCents' | 'requestedAtMs'>;
 
 const TRIES = 3;
 const TRY_AGAIN_MS = 500;
@@ -90,19 +94,27 @@ export class Inquiry {
   }
 
   /** Null: the processor does not answer, or the limit of look-ups is reached. */
-  async find(processor: number, correlationId: string): Promise<FoundForCertain | null> {
+  async find(processor: number, entry: Asked): Promise<FoundForCertain | null> {
     if (this.#lookedUpCount >= this.#parts.paymentLimit) {
       this.noteLimit();
       return null;
     }
     this.#lookedUpCount++;
-    return this.findAgain(processor, correlationId);
+    return this.findAgain(processor, entry);
   }
 
   /** Asks again, without counting it. Null: the processor does not answer. */
-  findAgain(processor: number, correlationId: string): Promise<FoundForCertain | null> {
+  async findAgain(processor: number, entry: Asked): Promise<FoundForCertain | null> {
     const { books } = this.#processor(processor);
-    return this.#ask(processor, () => books.find(correlationId, this.#parts.timeoutMs));
+    const found = await this.#ask(processor, () => books.find(entry.correlationId, this.#parts.timeoutMs));
+    if (found === null) return null;
+    // What is pending or rejected there has not been charged.
+    if (found.kind !== 'held') return { kind: 'absent' };
+    return {
+      kind: 'held',
+      amountCents: found.amountCents ?? entry.amountCents,
+      requestedAtMs: found.requestedAtMs ?? entry.requestedAtMs,
+    };
   }
 
   async #ask<A extends { readonly kind: string }>(

@@ -98,6 +98,7 @@ async function checkServer(driver: RedisDriver): Promise<Finding[]> {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(text)?.[1] ?? '';
   return [
     checkVersion(field('redis_version')),
+    ...checkMode(field('redis_mode')),
     ...checkRole(field('role'), field('loading')),
     await checkPersistence(driver, field('aof_enabled'), field('aof_last_write_status')),
     checkMemory(field('maxmemory_policy'), Number(field('maxmemory')), Number(field('used_memory'))),
@@ -111,6 +112,12 @@ function checkVersion(version: string): Finding {
     `Redis ${version}`,
     `install Redis ${VERSION_MIN} or later: the gateway needs Redis Functions`,
   );
+}
+
+function checkMode(mode: string): Finding[] {
+  if (mode !== 'cluster') return [];
+  const remedy = 'use a server without it: a gateway does not support Redis Cluster yet';
+  return [fail('redis', 'this Redis runs in cluster mode', remedy)];
 }
 
 function checkRole(role: string, loading: string): Finding[] {

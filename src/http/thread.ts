@@ -61,7 +61,7 @@ export class HttpThread {
     log: Log,
   ): Promise<HttpThread> {
     const names = config.processors.map(({ name }) => name);
-    const ledger = await openLedger(config.ledger, names, { clock, random: Math.random }, 'elsewhere');
+    const ledger = await openLedger(config.ledger, names, { clock, random: Math.random, log }, 'elsewhere');
     const lease =
       config.acceptDurability === 'ledger' ? leaseOf(index, config, shared, ledger, clock, log) : null;
     // Not awaited: while its ledger is unavailable, the gateway starts but reports that it is not ready.

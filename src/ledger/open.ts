@@ -1,5 +1,6 @@
 import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
 import { errorReason } from '../core/reason.ts';
 import { SetupError } from '../core/setup-error.ts';
 import type { Ledger } from './ledger.ts';
@@ -7,6 +8,8 @@ import type { Ledger } from './ledger.ts';
 export interface OpenLedgerParts {
   readonly clock: Clock;
   readonly random: () => number;
+  /** Where the death of a thread that writes is logged, if anywhere. */
+  readonly log?: Log;
 }
 
 /**
@@ -40,7 +43,7 @@ export async function enterLedger(target: LedgerTarget, parts: OpenLedgerParts):
 export async function openLedger(
   target: LedgerTarget,
   processorNames: readonly string[],
-  { clock, random }: OpenLedgerParts,
+  { clock, random, log }: OpenLedgerParts,
   writes: Writes,
 ): Promise<Ledger> {
   if (target.kind === 'redis') {
@@ -52,7 +55,7 @@ export async function openLedger(
   try {
     if (writes === 'elsewhere') {
       const { ThreadedLmdbLedger } = await import('./lmdb/threaded-ledger.ts');
-      return await ThreadedLmdbLedger.open(target.path, options);
+      return await ThreadedLmdbLedger.open(target.path, { ...options, random, log });
     }
     const { LmdbLedger } = await import('./lmdb/ledger.ts');
     return await LmdbLedger.open(target.path, options);

@@ -127,11 +127,15 @@ export class Scrape {
         ...this.#counted('failed', { outcome: 'failed' }),
         ...this.#counted('unknown', { outcome: 'unknown' }),
         ...this.#counted('rejected', { outcome: 'rejected' }),
+        ...this.#counted('pending', { outcome: 'pending' }),
+        ...this.#counted('unfit', { outcome: 'unfit' }),
       ]),
       counter('dinossauro_lookups', 'Look-ups of payments at a processor, by result.', [
         ...this.#counted('foundHeld', { found: 'held' }),
         ...this.#counted('foundAbsent', { found: 'absent' }),
         ...this.#counted('foundUnknown', { found: 'unknown' }),
+        ...this.#counted('foundPending', { found: 'pending' }),
+        ...this.#counted('foundRejected', { found: 'rejected' }),
       ]),
       durations(
         'dinossauro_call_duration_seconds',

@@ -1,6 +1,7 @@
 import { type Backoff, equalJitterMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { LookUpOutcome } from '../processor/processor.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import { BREAKER_STATES, type BreakerState, type SharedState } from '../shared-memory/state.ts';
 import { choose, type ProcessorView, type RoutingPolicy, routingReason } from './routing.ts';
@@ -10,6 +11,10 @@ export interface CircuitBreakerPolicy extends RoutingPolicy {
   readonly breakerFailures: number;
   /** The delay between probes of an open or slow processor. */
   readonly breakerBackoff: Backoff;
+  /** The longest rest that a processor can ask for. */
+  readonly restMaxMs: number;
+  /** Look-ups a second to a processor whose breaker is open. */
+  readonly outageLookUpRate: number;
 }
 
 export interface CircuitBreakersParts {
@@ -44,6 +49,9 @@ export interface CircuitBreakersParts {
  * close the breaker; otherwise it would stay open as long as nothing is sent there. That does not reset the failures in
  * a row, so if calls still fail, the first failure opens it again.
  *
+ * A processor that asks for a rest (`Retry-After`) has an open breaker until the rest is over, and is neither probed nor
+ * asked about payments in doubt. The payments are free: they back off, and go elsewhere after their failover delay.
+ *
  * A slow processor (over the latency budget) keeps its breaker closed. It is probed in the same way, unless health says
  * that it is slow.
  */
@@ -63,9 +71,10 @@ export class CircuitBreakers {
     const nowMs = clock.monotonicMs();
     const oldestAtMs = sharedState.oldestCallAtMs(processor);
     const waitedMs = oldestAtMs === null ? 0 : nowMs - oldestAtMs;
+    const isResting = nowMs < sharedState.restUntilMs(processor);
     return {
-      open: sharedState.breakerOpen(processor),
-      isProbeDue: sharedState.isProbeDue(processor, nowMs),
+      open: isResting || sharedState.breakerOpen(processor),
+      isProbeDue: !isResting && sharedState.isProbeDue(processor, nowMs),
       expectedMs: Math.max(sharedState.latencyMs(processor), waitedMs),
     };
   }
@@ -84,6 +93,7 @@ export class CircuitBreakers {
     const { sharedState, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
     sharedState.resetFailures(processor);
+    sharedState.setUnfit(processor, false);
     sharedState.setSucceededAt(processor, nowMs);
     this.#observe(processor, latencyMs);
     if (sharedState.latencyMs(processor) <= policy.latencyBudgetMs) {
@@ -98,6 +108,58 @@ export class CircuitBreakers {
     const failures = sharedState.countFailure(processor);
     const isHalfOpen = sharedState.breaker(processor) === 'half-open';
     if (isHalfOpen || failures >= policy.breakerFailures) this.#open(processor, reason);
+  }
+
+  /** The processor would refuse any payment: its address, credentials or version are wrong. */
+  unfit(processor: number, reason: string): void {
+    this.#parts.sharedState.setUnfit(processor, true);
+    this.failed(processor, reason);
+  }
+
+  /** Nothing is sent to the processor for as long as it asked, up to the limit. */
+  rest(processor: number, retryAfterMs: number): void {
+    const { sharedState, clock, policy } = this.#parts;
+    const restMs = Math.min(retryAfterMs, policy.restMaxMs);
+    if (restMs <= 0) return;
+    const untilMs = clock.monotonicMs() + restMs;
+    sharedState.extendRest(processor, untilMs);
+    this.#open(processor, `asked for a rest of ${Math.ceil(restMs / 1000)} s`);
+    sharedState.setProbeAt(processor, untilMs);
+  }
+
+  /** The processor asked for fewer look-ups: it gets none for as long as it asked, and payments as before. */
+  restLookUps(processor: number, retryAfterMs: number): void {
+    const { sharedState, clock, policy } = this.#parts;
+    const untilMs = clock.monotonicMs() + Math.min(retryAfterMs, policy.restMaxMs);
+    const atMs = sharedState.lookUpAtMs(processor);
+    // A thread that was faster has heard the same.
+    if (untilMs > atMs) sharedState.moveLookUpAt(processor, atMs, untilMs);
+  }
+
+  /** Whether the processor wants to be asked about a payment now. */
+  wantsLookUps(processor: number): boolean {
+    const { sharedState, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    return nowMs >= sharedState.restUntilMs(processor) && nowMs >= sharedState.lookUpAtMs(processor);
+  }
+
+  /**
+   * Takes a look-up of a payment that is in doubt. In an outage there is a budget for them: they grow with the payments in
+   * doubt, and hinder a processor that struggles.
+   */
+  takeLookUp(processor: number): boolean {
+    const { sharedState, clock, policy } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    const atMs = sharedState.lookUpAtMs(processor);
+    if (nowMs < sharedState.restUntilMs(processor) || nowMs < atMs) return false;
+    if (!sharedState.breakerOpen(processor)) return true;
+    return sharedState.moveLookUpAt(processor, atMs, nowMs + 1000 / policy.outageLookUpRate);
+  }
+
+  /** A processor that refuses every request may answer 404 to a look-up as well, whatever it holds. */
+  believed(processor: number, answer: LookUpOutcome): LookUpOutcome {
+    if (answer.kind !== 'absent' || !this.#parts.sharedState.isUnfit(processor)) return answer;
+    return { kind: 'unknown', reason: 'not found by a processor that refuses every request' };
   }
 
   /** Applies a health answer. The outcomes of recent calls outweigh it. */
@@ -122,8 +184,9 @@ export class CircuitBreakers {
 
   #reportedWell(processor: number, nowMs: number): void {
     const { sharedState } = this.#parts;
+    sharedState.setUnfit(processor, false);
     const state = sharedState.breaker(processor);
-    if (state === 'closed') return;
+    if (state === 'closed' || nowMs < sharedState.restUntilMs(processor)) return;
     const isUntried = sharedState.probesInRow(processor) === 0 && sharedState.callsInFlight(processor) === 0;
     if (state === 'half-open' && isUntried) {
       this.#close(processor, { reason: 'health: well' });
@@ -157,7 +220,8 @@ export class CircuitBreakers {
   #probeCheaper(than: number, nowMs: number): void {
     const { sharedState } = this.#parts;
     for (let processor = 0; processor < than; processor++) {
-      if (sharedState.breakerOpen(processor)) sharedState.setProbeAt(processor, nowMs);
+      const isOut = sharedState.breakerOpen(processor);
+      if (isOut) sharedState.setProbeAt(processor, Math.max(nowMs, sharedState.restUntilMs(processor)));
     }
   }
 

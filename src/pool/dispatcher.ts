@@ -89,7 +89,13 @@ interface Settling {
 }
 
 /** How look-ups are counted. */
-const FOUND_COUNTERS = { held: 'foundHeld', absent: 'foundAbsent', unknown: 'foundUnknown' } as const;
+const FOUND_COUNTERS = {
+  held: 'foundHeld',
+  absent: 'foundAbsent',
+  pending: 'foundPending',
+  rejected: 'foundRejected',
+  unknown: 'foundUnknown',
+} as const;
 /** While the ledger does not answer, how often a thread that starts looks whether it is to stop. */
 const LOOK_FOR_STOP_MS = 25;
 /** Entries taken over from a dead owner in one step. */
@@ -447,7 +453,7 @@ export class Dispatcher implements LeaseHolder {
   // The processor.
 
   async #call(delivery: Delivery): Promise<void> {
-    const { clock, policy, metrics } = this.#parts;
+    const { clock, policy, metrics, breakers } = this.#parts;
     const { processor, requestedAtMs } = delivery.state;
     const { correlationId, amountCents, acceptedAtMs } = delivery.payment;
     const dispatch = { correlationId, amountCents, acceptedAtMs, requestedAtMs, trace: delivery.trace };
@@ -460,7 +466,8 @@ export class Dispatcher implements LeaseHolder {
     metrics.countAt(processor, answer.kind);
     this.#window.callEnded(tookMs);
     this.#learn(delivery, answer);
-    this.#apply(delivery, { kind: 'answered', answer });
+    const mayAsk = breakers.wantsLookUps(processor);
+    this.#apply(delivery, { kind: 'answered', answer, mayAsk });
     this.wake();
   }
 
@@ -468,6 +475,7 @@ export class Dispatcher implements LeaseHolder {
     const { breakers, clock } = this.#parts;
     switch (answer.kind) {
       case 'committed':
+      case 'pending':
       case 'duplicate':
       case 'rejected':
         breakers.succeeded(state.processor, clock.monotonicMs() - state.calledAtMs);
@@ -477,27 +485,39 @@ export class Dispatcher implements LeaseHolder {
       case 'unknown':
         breakers.failed(state.processor, answer.reason);
         break;
+      case 'unfit':
+        breakers.unfit(state.processor, answer.reason);
+        break;
       case 'exhausted':
         this.#shortage.happened(answer.reason);
         return;
     }
+    if (answer.retryAfterMs !== undefined) breakers.rest(state.processor, answer.retryAfterMs);
     this.#shortage.callMade();
   }
 
   async #lookUp(delivery: Delivery): Promise<void> {
-    const { clock, policy, metrics } = this.#parts;
+    const { clock, policy, metrics, breakers } = this.#parts;
     const { correlationId } = delivery.payment;
     const { processor } = delivery.state;
     const askedAtMs = clock.monotonicMs();
-    const found = await this.#processorOf(delivery).find(
+    const answer = await this.#processorOf(delivery).find(
       correlationId,
       policy.processorTimeoutMs,
       delivery.trace,
     );
-    metrics.countAt(processor, FOUND_COUNTERS[found.kind]);
+    metrics.countAt(processor, FOUND_COUNTERS[answer.kind]);
+    if (answer.retryAfterMs !== undefined) breakers.restLookUps(processor, answer.retryAfterMs);
+    const found = breakers.believed(processor, answer);
+    const pendingUntilMs = this.#callTimes().callMayRunUntilMs;
     const repeat = this.#mayRepeat(processor) ? this.#callTimes() : null;
-    this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, repeat });
+    this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, pendingUntilMs, repeat });
     this.wake();
+  }
+
+  /** Whether a payment that is in doubt there may be looked up. In an outage, look-ups have a budget of their own. */
+  #mayAsk(processor: number): boolean {
+    return this.#calls.hasRoom(processor) && this.#parts.breakers.takeLookUp(processor);
   }
 
   /** Whether a payment that is in doubt there, and was not found, may be sent to this processor again at once. */
@@ -552,7 +572,7 @@ export class Dispatcher implements LeaseHolder {
         this.#queue.pushFront(delivery);
         break;
       case 'start-timer':
-        this.#startTimer(delivery, effect.atLeastMs);
+        this.#startTimer(delivery);
         break;
       case 'settle':
         this.#settle(delivery, effect.outcome);
@@ -566,12 +586,12 @@ export class Dispatcher implements LeaseHolder {
     }
   }
 
-  #startTimer(delivery: Delivery, atLeastMs: number): void {
+  #startTimer(delivery: Delivery): void {
     const { policy, random, clock } = this.#parts;
     const { setbacks, processor } = delivery.state;
-    const delayMs = Math.max(atLeastMs, fullJitterMs(policy.backoff, setbacks, random));
-    clock.after(delayMs, () => {
-      this.#apply(delivery, { kind: 'timer', hasFreeSlot: this.#calls.hasRoom(processor) });
+    clock.after(fullJitterMs(policy.backoff, setbacks, random), () => {
+      const mayAsk = delivery.state.phase === 'in-doubt' && this.#mayAsk(processor);
+      this.#apply(delivery, { kind: 'timer', mayAsk });
       if (delivery.state.phase === 'queued') this.wake();
     });
   }

@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import { UUID_BYTES, writeUuid } from '../core/uuid.ts';
 import { MemoryLedger } from '../ledger/memory/ledger.ts';
 import { HttpProcessor } from '../processor/client.ts';
+import { rinha } from '../processor/contracts/rinha.ts';
 import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
 import { SegmentTable } from '../shared-memory/segment-table.ts';
@@ -61,6 +62,7 @@ async function drain(
   const processor = new HttpProcessor({
     name: NAME,
     url,
+    contract: rinha(''),
     connectionCount: policy.callLimit,
     clock,
     tracer: propagationOnlyTracer,
@@ -73,6 +75,8 @@ async function drain(
     latencyBudgetMs,
     breakerFailures: count,
     breakerBackoff,
+    restMaxMs: 0,
+    outageLookUpRate: 1,
   };
   const drained = new Dispatcher({
     worker: { instanceId: NAME, name: NAME },

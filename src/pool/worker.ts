@@ -3,6 +3,7 @@ import { systemClock } from '../core/clock.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
+import { openContract } from '../processor/open-contract.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
 import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
@@ -37,8 +38,17 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
   const metrics = new MetricsTable(shared.metricsTable, shared.shape).thread(thread);
   const ledger = await openLedger(config.ledger, names, { clock, random }, 'here');
-  const processors = config.processors.map(
-    (target) => new HttpProcessor({ ...target, connectionCount: connectionCount(config), clock, tracer }),
+  const processors = await Promise.all(
+    config.processors.map(async (target) => {
+      const contract = await openContract(target.contract);
+      return new HttpProcessor({
+        ...target,
+        contract,
+        connectionCount: connectionCount(config),
+        clock,
+        tracer,
+      });
+    }),
   );
   const breakers = new CircuitBreakers({
     sharedState,
@@ -107,6 +117,8 @@ function breakerPolicy(config: Config) {
     latencyBudgetMs: config.latencyBudgetMs,
     breakerFailures: failures,
     breakerBackoff: { baseMs, maxMs },
+    restMaxMs: config.retryAfterMaxMs,
+    outageLookUpRate: config.outageLookUpRate,
   };
 }
 

@@ -6,6 +6,7 @@ import { formatAddress } from '../../src/core/address.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Ledger, Reply } from '../../src/ledger/ledger.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
+import { rinha } from '../../src/processor/contracts/rinha.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { type Served, serve } from '../../src/simulated/server.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
@@ -90,6 +91,7 @@ export class Site {
       return new HttpProcessor({
         name,
         url,
+        contract: rinha(''),
         connectionCount: 1,
         clock: systemClock,
         tracer: propagationOnlyTracer,

@@ -1,8 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Descriptors, openFileLimit, shareDescriptors } from '../../src/config/descriptors.ts';
+import { processorTarget } from '../processor-target.ts';
 
-const PROCESSOR = { name: 'default', feePpm: 0, url: 'http://a' };
+const PROCESSOR = processorTarget();
 const WANTED: Descriptors = {
   maxConnections: 4096,
   concurrency: 400,

@@ -75,6 +75,11 @@ for (const [settings, fault] of SETTINGS) {
     }));
 }
 
+test('refuses a Redis in cluster mode', () =>
+  withRedis(['--cluster-enabled', 'yes'], async (redis) => {
+    assert.ok(faults(await check(redis.url)).includes('fail redis: this Redis runs in cluster mode'));
+  }));
+
 test('accepts appendfsync everysec, and says what a crash may lose', () =>
   withRedis(['--appendfsync', 'everysec'], async (redis) => {
     const findings = await check(redis.url);

@@ -19,6 +19,8 @@ const BREAKER_POLICY = {
   latencyBudgetMs: 1000,
   breakerFailures: 3,
   breakerBackoff: { baseMs: 200, maxMs: 1000 },
+  restMaxMs: 60_000,
+  outageLookUpRate: 10,
 };
 
 function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = (): number => 0 } = {}) {

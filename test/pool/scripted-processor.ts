@@ -10,6 +10,7 @@ import type {
 export class ScriptedProcessor implements Processor {
   readonly paid: Dispatch[] = [];
   readonly asked: string[] = [];
+  reportsHealth = true;
   healthCalls = 0;
   closed = false;
   /** The next answers, in order. After the last one every payment is committed. */

@@ -254,6 +254,8 @@ export class Life {
         latencyBudgetMs: policy.latencyBudgetMs,
         breakerFailures: plan.sizes.breakerFailures,
         breakerBackoff: { baseMs: 250, maxMs: 5000 },
+        restMaxMs: 20_000,
+        outageLookUpRate: 50,
       },
       clock,
       random: random.next,

@@ -1,4 +1,7 @@
 import assert from 'node:assert';
+import { healthOf, lookUpOutcomeOf, payOutcomeOf } from '../../src/processor/answer.ts';
+import { rinha } from '../../src/processor/contracts/rinha.ts';
+import type { Response } from '../../src/processor/http1/call.ts';
 import type {
   Dispatch,
   Health,
@@ -6,12 +9,6 @@ import type {
   PayOutcome,
   Processor,
 } from '../../src/processor/processor.ts';
-import {
-  type Response,
-  readHealth,
-  readLookUpOutcome,
-  readPayOutcome,
-} from '../../src/processor/response.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { type Reply, statusLine } from '../../src/simulated/reply.ts';
 import type { Audit } from './audit.ts';
@@ -28,6 +25,8 @@ const HANG_MS = 3500;
 /** Not part of a call's life: the payment was charged or not before. */
 const LATE_ANSWER_MS = 4500;
 assert.ok(LATE_MS + SLOW_MS + HANG_MS <= CALL_LIFE_MS);
+
+const CONTRACT = rinha('');
 
 /** A processor with the official behaviour and injected faults. */
 export class SimProcessor {
@@ -91,6 +90,7 @@ type Arrive = (respond: (reply: Reply) => void) => void;
 
 /** A thread's link to one processor. Requests and answers may be late or lost. */
 export class ProcessorLink implements Processor {
+  readonly reportsHealth = true;
   readonly #parts: ProcessorLinkParts;
   #callCount = 0;
 
@@ -106,21 +106,22 @@ export class ProcessorLink implements Processor {
       target.model.pay({ correlationId, amountCents, requestedAtMs }, respond);
       audit.lookAt(processor);
     });
-    return readPayOutcome(response, scope.nowMs());
+    return payOutcomeOf(CONTRACT, response, dispatch, scope.nowMs());
   }
 
   async find(correlationId: string, timeoutMs: number): Promise<LookUpOutcome> {
-    const { target } = this.#parts;
+    const { target, scope } = this.#parts;
     const response = await this.#call(timeoutMs, `find ${correlationId}`, (respond) => {
       target.model.find(correlationId, respond);
     });
-    return readLookUpOutcome(response, correlationId);
+    return lookUpOutcomeOf(CONTRACT, response, correlationId, scope.nowMs());
   }
 
   async health(timeoutMs: number): Promise<Health> {
-    const { target, audit, processor } = this.#parts;
+    const { target, audit, processor, scope } = this.#parts;
     audit.healthCall(processor);
-    return readHealth(await this.#exchange(timeoutMs, (respond) => respond(target.model.health())));
+    const response = await this.#exchange(timeoutMs, (respond) => respond(target.model.health()));
+    return healthOf(CONTRACT, response, scope.nowMs());
   }
 
   async close(): Promise<void> {}
@@ -167,7 +168,7 @@ export class ProcessorLink implements Processor {
 }
 
 function cutOff(sent: boolean, cut: string): Response {
-  return { sent, status: 0, retryAfter: '', cut, isOwnLack: false, text: () => '' };
+  return { sent, status: 0, retryAfter: '', cut, isExhausted: false, header: () => '', text: () => '' };
 }
 
 function responseOf(reply: Reply): Response {
@@ -184,7 +185,8 @@ function responseOf(reply: Reply): Response {
         status: Number(statusLine(reply.status).slice(0, 3)),
         retryAfter: reply.retryAfterS === null ? '' : String(reply.retryAfterS),
         cut: '',
-        isOwnLack: false,
+        isExhausted: false,
+        header: () => '',
         text: () => reply.body ?? '',
       };
   }

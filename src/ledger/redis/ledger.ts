@@ -418,6 +418,7 @@ export class RedisLedger implements Ledger {
     this.#cancelSweep();
     this.#cancelGrace();
     this.#sweepingFor = 0;
+    await refuseCluster(send);
     const life = await inspect(send);
     const registry = await this.#register(send, life);
     const books = openBooks(registry, this.#options.processorNames);
@@ -598,6 +599,16 @@ async function loadLibrary(send: Send): Promise<void> {
   } catch (error) {
     // Another connection loaded it first. It is the same: its name carries the hash.
     if (!(error instanceof Error && error.message.includes('already exists'))) throw error;
+  }
+}
+
+/** Throws if Redis runs in cluster mode: while slots move, the functions would change only a part of the books. */
+async function refuseCluster(send: Send): Promise<void> {
+  // HELLO, because every account may run it.
+  const hello: unknown = await send(['HELLO']);
+  assert(typeof hello === 'object' && hello !== null && 'mode' in hello, 'HELLO tells the mode of a server');
+  if (String(hello.mode) === 'cluster') {
+    throw new Error('Redis runs in cluster mode, which is not supported yet: use a server without it');
   }
 }
 

@@ -319,6 +319,21 @@ test('a connection to a server that became a replica is replaced', async () => {
   });
 });
 
+test('a Redis in cluster mode is not used', async () => {
+  await onServer(
+    async ({ connect, operate }) => {
+      await operate('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+      await until(async () => String(await operate('CLUSTER', 'INFO')).includes('cluster_state:ok'));
+      const ledger = await connect();
+      await refused(ledger.ping(), /cluster mode, which is not supported yet/);
+      await refused(ledger.summary(0, Infinity), /cluster mode/);
+      await refused(ledger.acquireLease(WORKER, T0_MS), /cluster mode/);
+      assert.is(await operate('DBSIZE'), 0);
+    },
+    ...['--cluster-enabled', 'yes'],
+  );
+});
+
 test('a Redis that evicts keys when full is not used', async () => {
   await onServer(
     async ({ connect, operate }) => {

@@ -1,4 +1,22 @@
-import type { Response } from './response.ts';
+import type { ResponseSink } from './response-reader.ts';
+
+/** The response to one HTTP call, complete or not. */
+export interface Response {
+  /** False: no byte of the request was sent, and none will be. */
+  readonly sent: boolean;
+  /** Status of the final response; 0: no status line was received. */
+  readonly status: number;
+  /** The header as received; empty: none. */
+  readonly retryAfter: string;
+  /** Why the response is incomplete; empty: it is complete. */
+  readonly cut: string;
+  /** Nothing was sent, because this machine has run out of something that a connection needs. */
+  readonly isExhausted: boolean;
+  /** One of the headers that the contract reads; empty: missing. */
+  header(name: string): string;
+  /** The body, as far as received. */
+  text(): string;
+}
 
 /**
  * One HTTP call and its result.
@@ -9,23 +27,33 @@ import type { Response } from './response.ts';
  * | waiting | no connection, deadline, close                     | over | `sent` stays false for good           |
  * | sent    | the whole response, connection lost, deadline, close | over | status and body, as far as received |
  */
-export class Call implements Response {
+export class Call implements Response, ResponseSink {
   /** Request line, headers and body. */
   readonly request: string;
+  /** `latin1` is faster, and right for ASCII. */
+  readonly encoding: 'latin1' | 'utf8';
   readonly timeoutMs: number;
   /** On the monotonic clock. */
   readonly deadlineMs: number;
   sent = false;
   status = 0;
   retryAfter = '';
+  headers: ReadonlyMap<string, string> | null = null;
   cut = '';
-  isOwnLack = false;
+  isExhausted = false;
   #isOver = false;
   #body: Buffer | null = null;
   readonly #onOver: (response: Response) => void;
 
-  constructor(request: string, timeoutMs: number, nowMs: number, onOver: (response: Response) => void) {
+  constructor(
+    request: string,
+    timeoutMs: number,
+    nowMs: number,
+    onOver: (response: Response) => void,
+    encoding: 'latin1' | 'utf8' = 'latin1',
+  ) {
     this.request = request;
+    this.encoding = encoding;
     this.timeoutMs = timeoutMs;
     this.deadlineMs = nowMs + timeoutMs;
     this.#onOver = onOver;
@@ -33,6 +61,10 @@ export class Call implements Response {
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  header(name: string): string {
+    return this.headers?.get(name) ?? '';
   }
 
   text(): string {
@@ -45,11 +77,11 @@ export class Call implements Response {
   }
 
   /** Ends the call. `cut`: why the response is incomplete; empty: it is complete. Does nothing if the call is over. */
-  end(cut: string, isOwnLack = false): void {
+  end(cut: string, isExhausted = false): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.cut = cut;
-    this.isOwnLack = isOwnLack;
+    this.isExhausted = isExhausted;
     this.#onOver(this);
   }
 }

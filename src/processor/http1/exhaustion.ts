@@ -8,7 +8,7 @@ const LACKS = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAGAIN'];
  * Whether a connection failed because this machine has run out of something, which says nothing about the processor.
  * `wasReached`: an earlier connection to it succeeded.
  */
-export function isOwnLack(error: NodeJS.ErrnoException, wasReached: boolean): boolean {
+export function isExhausted(error: NodeJS.ErrnoException, wasReached: boolean): boolean {
   const { code = '' } = error;
   // No free ports; or, at the first connection, an address family that this machine does not have.
   if (code === 'EADDRNOTAVAIL') return wasReached;

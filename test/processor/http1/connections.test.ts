@@ -1,12 +1,11 @@
 import type { Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Call } from '../../src/processor/call.ts';
-import { Connections } from '../../src/processor/connections.ts';
-import type { Response } from '../../src/processor/response.ts';
-import { ManualClock } from '../manual-clock.ts';
-import { until } from '../system/until.ts';
-import { type Behaviour, FaultyServer, httpResponse } from './faulty-server.ts';
+import { Call, type Response } from '../../../src/processor/http1/call.ts';
+import { Connections } from '../../../src/processor/http1/connections.ts';
+import { ManualClock } from '../../manual-clock.ts';
+import { until } from '../../system/until.ts';
+import { type Behaviour, FaultyServer, httpResponse } from '../faulty-server.ts';
 
 const REQUEST = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
 const IDLE_MS = 4000;

@@ -1,9 +1,9 @@
 import assert from 'node:assert';
 import type { Socket } from 'node:net';
-import type { Clock } from '../core/clock.ts';
-import { errorReason } from '../core/reason.ts';
+import type { Clock } from '../../core/clock.ts';
+import { errorReason } from '../../core/reason.ts';
 import type { Call } from './call.ts';
-import { isOwnLack } from './own-lack.ts';
+import { isExhausted } from './exhaustion.ts';
 import { ResponseReader } from './response-reader.ts';
 import { open, type Target } from './target.ts';
 
@@ -14,6 +14,8 @@ const LIMITS = { headBytes: 16_384, bodyBytes: 65_536 };
 interface ConnectionParts {
   readonly target: Target;
   readonly clock: Clock;
+  /** Response headers to keep, in lower case. */
+  readonly keptHeaders: ReadonlySet<string>;
   /** Receives each read, which is parsed before the next one. */
   readonly buffer: Buffer;
   /** TLS session of an earlier connection, to skip the full handshake; null: none. */
@@ -25,8 +27,8 @@ interface ConnectionParts {
   readonly onOver: (call: Call) => void;
   /** Whether another connection to the target has been open before. */
   readonly wasReached: boolean;
-  /** Called once, when the connection ends. `wasOpen`: it had been established. `isOwnLack`: see `Response`. */
-  readonly onGone: (reason: string, wasOpen: boolean, isOwnLack: boolean) => void;
+  /** Called once, when the connection ends. `wasOpen`: it had been established. `isExhausted`: see `Response`. */
+  readonly onGone: (reason: string, wasOpen: boolean, isExhausted: boolean) => void;
 }
 
 /**
@@ -43,7 +45,7 @@ export class Connection {
   readonly #parts: ConnectionParts;
   readonly #socket: Socket;
   readonly #cancelTimeout: () => void;
-  readonly #reader = new ResponseReader(LIMITS);
+  readonly #reader: ResponseReader;
   #isOpen = false;
   #isGone = false;
   /** The call in flight; null: idle, opening or gone. */
@@ -52,6 +54,7 @@ export class Connection {
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
+    this.#reader = new ResponseReader(LIMITS, parts.keptHeaders);
     const { clock, target, buffer, session } = parts;
     const options = {
       noDelay: true,
@@ -69,7 +72,7 @@ export class Connection {
       this.destroy(`no connection within ${CONNECT_TIMEOUT_MS} ms`),
     );
     this.#socket.on('session', (newer: Buffer) => parts.onSession(newer));
-    this.#socket.on('error', (error) => this.destroy(describe(error), isOwnLack(error, parts.wasReached)));
+    this.#socket.on('error', (error) => this.destroy(describe(error), isExhausted(error, parts.wasReached)));
     this.#socket.on('end', () => this.#ended());
     this.#socket.on('close', () => this.destroy('the connection was closed'));
   }
@@ -79,17 +82,17 @@ export class Connection {
     this.call = call;
     call.sent = true;
     this.#reader.begin(call);
-    this.#socket.write(call.request, 'latin1');
+    this.#socket.write(call.request, call.encoding);
   }
 
   /** Closes the connection, and ends its call. Does nothing if it is gone. */
-  destroy(reason: string, isOwnLack = false): void {
+  destroy(reason: string, isExhausted = false): void {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#cancelTimeout();
     this.#socket.destroy();
     this.#endCall(reason);
-    this.#parts.onGone(reason, this.#isOpen, isOwnLack);
+    this.#parts.onGone(reason, this.#isOpen, isExhausted);
   }
 
   #opened(): void {

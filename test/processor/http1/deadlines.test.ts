@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Call } from '../../src/processor/call.ts';
-import { Deadlines } from '../../src/processor/deadlines.ts';
-import { ManualClock } from '../manual-clock.ts';
+import { Call } from '../../../src/processor/http1/call.ts';
+import { Deadlines } from '../../../src/processor/http1/deadlines.ts';
+import { ManualClock } from '../../manual-clock.ts';
 
 /** `expired`: names of calls, and when they expired, from the start of the test. */
 function setUp() {

@@ -2,6 +2,8 @@
 export interface ResponseSink {
   status: number;
   retryAfter: string;
+  /** The headers that the reader was asked to keep, by their names in lower case; null: none was received. */
+  headers: ReadonlyMap<string, string> | null;
   /** Receives more of the body; the bytes are valid during the call only. */
   append(bytes: Buffer): void;
 }
@@ -11,7 +13,7 @@ export interface ReaderLimits {
   readonly bodyBytes: number;
 }
 
-const NOWHERE: ResponseSink = { status: 0, retryAfter: '', append() {} };
+const NOWHERE: ResponseSink = { status: 0, retryAfter: '', headers: null, append() {} };
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -58,6 +60,7 @@ type State = 'status' | 'fields' | 'body' | 'rest' | 'size' | 'chunk' | 'gap' | 
  */
 export class ResponseReader {
   readonly #limits: ReaderLimits;
+  readonly #keptNames: ReadonlySet<string>;
   #sink: ResponseSink = NOWHERE;
   #state: State = 'done';
   /** The beginning of an incomplete line. */
@@ -66,6 +69,7 @@ export class ResponseReader {
   #bodyBytes = 0;
   #status = 0;
   #retryAfter = '';
+  #headers: Map<string, string> | null = null;
   /** Bytes left of the body or the chunk. */
   #leftBytes = 0;
   #length = -1;
@@ -73,8 +77,10 @@ export class ResponseReader {
   #keepsAlive = false;
   #problem = '';
 
-  constructor(limits: ReaderLimits) {
+  /** `keptNames`: headers to keep for the sink, in lower case. */
+  constructor(limits: ReaderLimits, keptNames: ReadonlySet<string> = new Set()) {
     this.#limits = limits;
+    this.#keptNames = keptNames;
   }
 
   /** Whether the response is complete. */
@@ -182,6 +188,7 @@ export class ResponseReader {
 
   /** Whether the header can be skipped, as most can. */
   #passesOver(bytes: Buffer, start: number): boolean {
+    if (this.#keptNames.size > 0) return false;
     let at = start;
     while (IN_NAME[bytes[at] as number] === 1) at++;
     return at > start && bytes[at] === COLON && !mayMatter((bytes[start] as number) | TO_LOWER, at - start);
@@ -230,8 +237,8 @@ export class ResponseReader {
     }
     const code = Number(status);
     const isOld = minor === '0';
-    // We never ask for 100 or 101, so what follows is undefined. HTTP/1.0 has no interim responses.
-    if (code === 100 || code === 101 || (code < 200 && isOld)) this.#problem = `unexpected HTTP ${code}`;
+    // We never ask for another protocol, so what follows a 101 is undefined. HTTP/1.0 has no interim responses.
+    if (code === 101 || (code < 200 && isOld)) this.#problem = `unexpected HTTP ${code}`;
     this.#begin(code, !isOld);
   }
 
@@ -239,14 +246,20 @@ export class ResponseReader {
     this.#state = 'fields';
     this.#status = code;
     this.#retryAfter = '';
+    this.#headers = null;
     this.#length = -1;
     this.#chunked = false;
     this.#keepsAlive = keepsAlive;
   }
 
   #takeField(line: string): void {
-    const [, name = '', value = ''] = FIELD.exec(line) ?? [];
-    switch (name.toLowerCase()) {
+    const [, written = '', value = ''] = FIELD.exec(line) ?? [];
+    const name = written.toLowerCase();
+    if (this.#keptNames.has(name)) {
+      this.#headers ??= new Map();
+      this.#headers.set(name, value);
+    }
+    switch (name) {
       case '':
         this.#problem = 'a header has no name';
         break;
@@ -285,6 +298,7 @@ export class ResponseReader {
     }
     this.#sink.status = status;
     this.#sink.retryAfter = this.#retryAfter;
+    this.#sink.headers = this.#headers;
     this.#leftBytes = this.#length;
     const isBare = status === 204 || status === 304;
     // A server that announces a body here, where none is allowed, may send it.

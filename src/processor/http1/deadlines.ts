@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
 import type { Call } from './call.ts';
 
 /** Calls with the same timeout, in the order in which they began. */

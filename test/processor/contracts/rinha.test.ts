@@ -1,19 +1,31 @@
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { centsToDecimal } from '../../src/core/money.ts';
-import {
-  type Response,
-  readHealth,
-  readLookUpOutcome,
-  readPayOutcome,
-} from '../../src/processor/response.ts';
+import { centsToDecimal } from '../../../src/core/money.ts';
+import { healthOf, lookUpOutcomeOf, payOutcomeOf } from '../../../src/processor/answer.ts';
+import { rinha } from '../../../src/processor/contracts/rinha.ts';
+import type { Response } from '../../../src/processor/http1/call.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const NOW_MS = Date.UTC(2025, 6, 15, 12, 0, 0);
+const CONTRACT = rinha('');
+const PAYMENT = { correlationId: ID, amountCents: 1990, requestedAtMs: NOW_MS };
+
+const payOutcome = (one: Response) => payOutcomeOf(CONTRACT, one, PAYMENT, NOW_MS);
+const lookUpOutcome = (one: Response) => lookUpOutcomeOf(CONTRACT, one, ID, NOW_MS);
+const healthAnswer = (one: Response) => healthOf(CONTRACT, one, NOW_MS);
 
 function response(status: number, body = '', rest: Partial<Response> = {}): Response {
-  return { sent: true, status, retryAfter: '', cut: '', isOwnLack: false, text: () => body, ...rest };
+  return {
+    sent: true,
+    status,
+    retryAfter: '',
+    cut: '',
+    isExhausted: false,
+    header: () => '',
+    text: () => body,
+    ...rest,
+  };
 }
 
 const heldBody = (members: Record<string, unknown>): string =>
@@ -21,34 +33,39 @@ const heldBody = (members: Record<string, unknown>): string =>
 
 test('an unsent call is refused, whatever else is known', () => {
   const cut = 'ECONNREFUSED connect';
-  assert.equal(readPayOutcome(response(0, '', { sent: false, cut }), NOW_MS), {
+  assert.equal(payOutcome(response(0, '', { sent: false, cut })), {
     kind: 'refused',
     reason: 'not sent: ECONNREFUSED connect',
-    retryAfterMs: null,
   });
 });
 
 test('an unsent call is exhausted if this machine lacks something', () => {
-  assert.equal(
-    readPayOutcome(response(0, '', { sent: false, cut: 'EMFILE connect', isOwnLack: true }), NOW_MS),
-    {
-      kind: 'exhausted',
-      reason: 'not sent: EMFILE connect',
-    },
-  );
+  assert.equal(payOutcome(response(0, '', { sent: false, cut: 'EMFILE connect', isExhausted: true })), {
+    kind: 'exhausted',
+    reason: 'not sent: EMFILE connect',
+  });
 });
 
 test('every status has one meaning', () => {
-  const named: Record<number, string> = { 422: 'duplicate', 429: 'refused', 500: 'failed' };
+  const kinds: Record<string, readonly number[]> = {
+    duplicate: [422],
+    refused: [429],
+    failed: [500],
+    unfit: [401, 403, 404, 405, 406, 407, 410, 411, 415, 421, 426, 451],
+    unknown: [408, 409, 423, 425],
+  };
+  const named = new Map(
+    Object.entries(kinds).flatMap(([kind, statuses]) => statuses.map((status) => [status, kind])),
+  );
   for (let status = 200; status < 600; status++) {
     const byClass = ['committed', 'unknown', 'rejected', 'unknown'][Math.floor(status / 100) - 2];
-    assert.is(readPayOutcome(response(status), NOW_MS).kind, named[status] ?? byClass, String(status));
+    assert.is(payOutcome(response(status)).kind, named.get(status) ?? byClass, String(status));
   }
-  assert.is(readPayOutcome(response(0, '', { cut: 'closed' }), NOW_MS).kind, 'unknown');
-  assert.is(readPayOutcome(response(999), NOW_MS).kind, 'unknown');
+  assert.is(payOutcome(response(0, '', { cut: 'closed' })).kind, 'unknown');
+  assert.is(payOutcome(response(999)).kind, 'unknown');
 });
 
-test('reads Retry-After in seconds or as a date, and ignores invalid ones', () => {
+test('a processor gets the rest that it asks for, in seconds or as a date; invalid ones are ignored', () => {
   const cases: readonly (readonly [header: string, retryAfterMs: number | null])[] = [
     ['0', 0],
     ['7', 7000],
@@ -63,15 +80,18 @@ test('reads Retry-After in seconds or as a date, and ignores invalid ones', () =
     ['1.5', null],
   ];
   for (const [retryAfter, retryAfterMs] of cases) {
-    const answer = readPayOutcome(response(429, '', { retryAfter }), NOW_MS);
-    assert.equal(answer, { kind: 'refused', reason: 'HTTP 429', retryAfterMs }, retryAfter);
+    const rest = retryAfterMs === null ? {} : { retryAfterMs };
+    const busy = response(429, '', { retryAfter });
+    assert.equal(payOutcome(busy), { kind: 'refused', reason: 'HTTP 429', ...rest }, retryAfter);
+    assert.equal(lookUpOutcome(busy), { kind: 'unknown', reason: 'HTTP 429', ...rest }, retryAfter);
     const kind = retryAfterMs === null ? 'unknown' : 'refused';
-    assert.is(readPayOutcome(response(503, '', { retryAfter }), NOW_MS).kind, kind, retryAfter);
+    assert.is(payOutcome(response(503, '', { retryAfter })).kind, kind, retryAfter);
   }
+  assert.equal(payOutcome(response(200, '', { retryAfter: '7' })), { kind: 'committed' });
 });
 
 test('a reason is one line of at most 200 characters', () => {
-  const answer = readPayOutcome(response(400, `\u0000 bad\r\n\tpayment\u2028${'x'.repeat(1000)}`), NOW_MS);
+  const answer = payOutcome(response(400, `\u0000 bad\r\n\tpayment\u2028${'x'.repeat(1000)}`));
   const reason = 'reason' in answer ? answer.reason : '';
   assert.ok(reason.startsWith('HTTP 400: bad payment xxx'));
   assert.is(reason.length, 200);
@@ -91,7 +111,7 @@ test('find reads timestamps of any precision, with a zone or in UTC', () => {
   ];
   for (const [requestedAt, offsetMs] of cases) {
     assert.equal(
-      readLookUpOutcome(response(200, heldBody({ requestedAt })), ID),
+      lookUpOutcome(response(200, heldBody({ requestedAt }))),
       { kind: 'held', amountCents: 1990, requestedAtMs: baseMs + offsetMs },
       requestedAt,
     );
@@ -105,13 +125,13 @@ test('find reads back what pay writes, to the cent and the millisecond', () => {
     fc.property(amounts, instants, (amountCents, requestedAtMs) => {
       const requestedAt = new Date(requestedAtMs).toISOString();
       const body = `{"correlationId":"${ID.toUpperCase()}","amount":${centsToDecimal(amountCents)},"requestedAt":"${requestedAt}"}`;
-      assert.equal(readLookUpOutcome(response(200, body), ID), { kind: 'held', amountCents, requestedAtMs });
+      assert.equal(lookUpOutcome(response(200, body)), { kind: 'held', amountCents, requestedAtMs });
     }),
   );
 });
 
 test('find reports absent only for a complete 404, and unknown for anything ambiguous', () => {
-  assert.equal(readLookUpOutcome(response(404), ID), { kind: 'absent' });
+  assert.equal(lookUpOutcome(response(404)), { kind: 'absent' });
   const unclear: readonly Response[] = [
     response(404, '', { cut: 'closed' }),
     response(0, '', { sent: false, cut: 'ECONNREFUSED' }),
@@ -133,27 +153,27 @@ test('find reports absent only for a complete 404, and unknown for anything ambi
     response(200, heldBody({ requestedAt: '2025-07-15' })),
     response(200, heldBody({ requestedAt: '2025-13-15T12:34:56Z' })),
   ];
-  for (const one of unclear) assert.is(readLookUpOutcome(one, ID).kind, 'unknown', one.text());
+  for (const one of unclear) assert.is(lookUpOutcome(one).kind, 'unknown', one.text());
 });
 
 test('health is reported, limited or unknown', () => {
   const report = (body: unknown, rest?: Partial<Response>) =>
-    readHealth(response(200, JSON.stringify(body), rest));
+    healthAnswer(response(200, JSON.stringify(body), rest));
   assert.equal(report({ failing: false, minResponseTime: 100 }), {
     kind: 'reported',
     failing: false,
     minResponseTimeMs: 100,
   });
-  assert.equal(readHealth(response(429, 'Calm down')), { kind: 'limited' });
+  assert.equal(healthAnswer(response(429, 'Calm down')), { kind: 'limited' });
   const unclear = [
     report({ failing: false, minResponseTime: 100 }, { cut: 'closed' }),
     report({ failing: 'no', minResponseTime: 100 }),
     report({ failing: true }),
     report({ failing: true, minResponseTime: -1 }),
     report(null),
-    readHealth(response(200, 'moo')),
-    readHealth(response(500, '{"failing":true,"minResponseTime":1}')),
-    readHealth(response(0, '', { cut: 'timeout' })),
+    healthAnswer(response(200, 'moo')),
+    healthAnswer(response(500, '{"failing":true,"minResponseTime":1}')),
+    healthAnswer(response(0, '', { cut: 'timeout' })),
   ];
   for (const health of unclear) assert.is(health.kind, 'unknown');
 });

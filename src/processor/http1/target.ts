@@ -1,6 +1,6 @@
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { clientOptions, type Tls } from '../core/tls.ts';
+import { clientOptions, type Tls } from '../../core/tls.ts';
 
 /** The network address of a processor. */
 export interface Target {

@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
 import type { Call } from './call.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
@@ -8,12 +8,15 @@ import type { Target } from './target.ts';
 /** Shorter than the idle timeout of servers (Node 5 s, uWebSockets.js 10 s), so that they rarely close first. */
 const IDLE_TIMEOUT_MS = 4000;
 const READ_BYTES = 16_384;
+const NO_HEADERS: ReadonlySet<string> = new Set();
 
 export interface ConnectionsOptions {
   readonly target: Target;
   /** Maximum number of connections. */
   readonly count: number;
   readonly clock: Clock;
+  /** Response headers to keep, in lower case. */
+  readonly keptHeaders?: ReadonlySet<string>;
 }
 
 /**
@@ -82,11 +85,12 @@ export class Connections {
   }
 
   #open(): void {
-    const { target, clock } = this.#options;
+    const { target, clock, keptHeaders = NO_HEADERS } = this.#options;
     this.#openingCount++;
     const connection: Connection = new Connection({
       target,
       clock,
+      keptHeaders,
       buffer: this.#buffer,
       session: this.#session,
       onSession: (session) => {
@@ -100,7 +104,7 @@ export class Connections {
       },
       onFree: () => this.#free(connection),
       onOver: (call) => this.#deadlines.forget(call),
-      onGone: (reason, wasOpen, isOwnLack) => this.#gone(connection, reason, wasOpen, isOwnLack),
+      onGone: (reason, wasOpen, isExhausted) => this.#gone(connection, reason, wasOpen, isExhausted),
     });
     this.#all.add(connection);
   }
@@ -112,25 +116,25 @@ export class Connections {
     this.#cancelSweep ??= this.#options.clock.after(IDLE_TIMEOUT_MS, () => this.#sweep());
   }
 
-  #gone(connection: Connection, reason: string, wasOpen: boolean, isOwnLack: boolean): void {
+  #gone(connection: Connection, reason: string, wasOpen: boolean, isExhausted: boolean): void {
     this.#all.delete(connection);
     const place = this.#idle.indexOf(connection);
     if (place >= 0) this.#idle.splice(place, 1);
     if (!wasOpen) {
       this.#openingCount--;
-      this.#failWaiting(reason, isOwnLack, this.#all.size > this.#openingCount ? 1 : this.#waiting.size);
+      this.#failWaiting(reason, isExhausted, this.#all.size > this.#openingCount ? 1 : this.#waiting.size);
     }
     if (!this.#closed) this.#pump();
   }
 
   /** A failed connection attempt fails one waiting call, or all of them if no other connection is open. */
-  #failWaiting(reason: string, isOwnLack: boolean, count: number): void {
+  #failWaiting(reason: string, isExhausted: boolean, count: number): void {
     let left = count;
     for (const call of this.#waiting) {
       if (left-- === 0) break;
       this.#waiting.delete(call);
       this.#deadlines.forget(call);
-      call.end(reason, isOwnLack);
+      call.end(reason, isExhausted);
     }
   }
 

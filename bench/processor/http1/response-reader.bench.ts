@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import { Bench } from 'tinybench';
-import { ResponseReader, type ResponseSink } from '../../src/processor/response-reader.ts';
+import { ResponseReader, type ResponseSink } from '../../../src/processor/http1/response-reader.ts';
 
 /** The cost of reading one response of a processor: with a length, chunked, and split into two reads. */
 const smoke = process.env['BENCH_SMOKE'] === '1';
@@ -22,6 +22,7 @@ let bodyBytes = 0;
 const sink: ResponseSink = {
   status: 0,
   retryAfter: '',
+  headers: null,
   append: (bytes) => {
     bodyBytes += bytes.length;
   },
