@@ -24,6 +24,31 @@ test('a payment is new, then pending, then the same; another amount is always a 
   assert.equal(idempotencyCache.find(id), { amountCents: 100, acceptedAtMs: 5 });
 });
 
+test('a committed payment can be left to the ledger, for any amount, until it is forgotten or purged', () => {
+  const idempotencyCache = makeCache(64);
+  const id = raceId(1);
+  idempotencyCache.leaveToLedger(id);
+  assert.is(idempotencyCache.reserve(id, 100, 5), 'new');
+  idempotencyCache.leaveToLedger(id);
+  assert.is(idempotencyCache.reserve(id, 100, 6), 'pending', 'it may still be refused');
+  idempotencyCache.commit(id);
+  idempotencyCache.forget(id);
+  assert.is(idempotencyCache.reserve(id, 100, 7), 'same');
+  idempotencyCache.leaveToLedger(id);
+  for (const amountCents of [100, 101]) {
+    idempotencyCache.commit(id);
+    idempotencyCache.abort(id);
+    assert.is(idempotencyCache.reserve(id, amountCents, 8), 'in-ledger');
+  }
+  assert.equal(idempotencyCache.find(id), { amountCents: 100, acceptedAtMs: 5 });
+  idempotencyCache.forget(id);
+  assert.is(idempotencyCache.reserve(id, 101, 9), 'new');
+  idempotencyCache.commit(id);
+  idempotencyCache.leaveToLedger(id);
+  idempotencyCache.forgetBefore(10);
+  assert.is(idempotencyCache.reserve(id, 102, 11), 'new');
+});
+
 test('holds the largest amounts and times', () => {
   const idempotencyCache = makeCache(8);
   const id = raceId(1);
