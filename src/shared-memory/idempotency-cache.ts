@@ -80,7 +80,7 @@ const NONE = -1;
  * | pending   | same amount, not yet committed: its journal write may still fail, so journal this one as well |
  * | same      | same amount, accepted                                                                         |
  * | conflict  | the id was posted with another amount                                                         |
- * | in-ledger | the entry in the ledger decides, for any amount                                               |
+ * | in-ledger | same amount, accepted; what has become of it is in the ledger                                 |
  */
 export type Reservation = 'new' | 'pending' | 'same' | 'conflict' | 'in-ledger';
 
@@ -228,9 +228,9 @@ export class IdempotencyCache {
   #compare(entry: number, amountCents: number): Reservation | null {
     const equal = this.#number(entry + AMOUNT) === amountCents;
     if (!this.#isUnchanged(entry)) return null;
+    if (!equal) return 'conflict';
     const state = this.#foundState & STATE_MASK;
     if (state === IN_LEDGER) return 'in-ledger';
-    if (!equal) return 'conflict';
     return state === COMMITTED ? 'same' : 'pending';
   }
 

@@ -299,12 +299,19 @@ posting('a payment that another owner has or has settled is accepted again, and 
   assert.is(world.drained(), 0);
 });
 
+posting('a payment whose id the ledger has with another amount is refused as a conflict', async () => {
+  await leaveToLedger(7);
+  await record(7, 0, Date.UTC(2025, 6, 15, 12), 'settled', { amountCents: 9 });
+  await problemOf(await world.post(bodyOf(idOf(7), '0.07')), 409, 'amount-conflict', 'amount');
+  assert.is(world.drained(), 0);
+});
+
 posting('an id that was purged elsewhere is new again', async () => {
   await leaveToLedger(7);
   await record(7, 0, Date.UTC(2025, 6, 15, 12), 'rejected');
   await world.books.purge(world.clock.nowMs());
   world.clock.pass(1);
-  for (let time = 0; time < 2; time++) assert.is((await world.post(bodyOf(idOf(7), '0.09'))).status, 202);
+  for (let time = 0; time < 2; time++) assert.is((await world.post(bodyOf(idOf(7), '0.07'))).status, 202);
   assert.is(world.drained(), 1);
 });
 
