@@ -131,6 +131,11 @@ const PROBLEMS = {
     detail: '`amount` exceeds the limit of this gateway (MAX_AMOUNT).',
     field: 'amount',
   },
+  'payment-rejected': {
+    status: '422 Unprocessable Content',
+    title: 'Payment rejected',
+    detail: 'This payment was accepted earlier, and its processor has rejected it for good.',
+  },
   'audit-running': {
     status: '429 Too Many Requests',
     title: 'Audit running',
