@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import type { ProcessorTarget } from '../config/processor-target.ts';
 import { type Backoff, equalJitterMs, fullJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -15,6 +16,7 @@ import { BatchWindow } from './batch-window.ts';
 import { Calls } from './calls.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
 import {
+  beginsRequest,
   type CallTimes,
   Delivery,
   type DeliveryEvent,
@@ -48,19 +50,20 @@ export interface QueuedPayment extends Payment {
 export interface DispatcherPolicy {
   readonly failoverDelayMs: number;
   readonly latencyBudgetMs: number;
-  readonly processorTimeoutMs: number;
-  /** How long after a call began it may still be running at the processor. */
-  readonly inDoubtHoldMs: number;
   readonly leaseMs: number;
   readonly backoff: Backoff;
   readonly batchWindowMs: number;
   readonly batchLimit: number;
   readonly inFlightLimit: number;
-  /** Calls in flight of this thread to one processor, at most. */
-  readonly callLimit: number;
   /** Payments a second that this thread aims at while a backlog drains. */
   readonly drainRate: number;
 }
+
+/** What the configuration says about a processor. `callLimit` is the limit of this thread. */
+export type DispatchTarget = Pick<
+  ProcessorTarget,
+  'timeoutMs' | 'inDoubtHoldMs' | 'callLimit' | 'callsPerSecond'
+>;
 
 export interface DispatcherParts {
   readonly worker: WorkerId;
@@ -70,6 +73,8 @@ export interface DispatcherParts {
   readonly ledger: Ledger;
   /** Cheapest first; the ledger and the shared state number them alike. */
   readonly processors: readonly Processor[];
+  /** In the same order. */
+  readonly targets: readonly DispatchTarget[];
   readonly breakers: CircuitBreakers;
   readonly sharedState: SharedState;
   /** What this thread counts. */
@@ -254,7 +259,7 @@ export class Dispatcher implements LeaseHolder {
 
   #resume(delivery: Delivery, { processor, requestedAtMs }: LedgerEntry): void {
     assert.ok(processor !== null, 'the ledger hands over nothing of a processor that is not configured');
-    const { callMayRunUntilMs } = this.#callTimes();
+    const { callMayRunUntilMs } = this.#callTimes(processor);
     this.#move(delivery, takenOver(processor, requestedAtMs, callMayRunUntilMs));
   }
 
@@ -385,7 +390,7 @@ export class Dispatcher implements LeaseHolder {
       this.#settled(item, reply.value.settled[index] === 'recorded');
     for (const [index, delivery] of claims.entries()) {
       const claimReply = reply.value.claimed[index] ?? 'fenced';
-      const call = this.#lease.valid ? this.#callTimes() : null;
+      const call = this.#lease.valid ? this.#callTimes(delivery.state.processor) : null;
       this.#apply(delivery, { kind: 'claim-replied', reply: claimReply, call });
     }
     if (reply.value.claimed.includes('fenced') && this.#lease.owner === owner) await this.#lease.reacquire();
@@ -453,20 +458,21 @@ export class Dispatcher implements LeaseHolder {
   // The processor.
 
   async #call(delivery: Delivery): Promise<void> {
-    const { clock, policy, metrics, breakers } = this.#parts;
+    const { clock, metrics, breakers } = this.#parts;
     const { processor, requestedAtMs } = delivery.state;
     const { correlationId, amountCents, acceptedAtMs } = delivery.payment;
     const dispatch = { correlationId, amountCents, acceptedAtMs, requestedAtMs, trace: delivery.trace };
     this.#calls.began(delivery);
     const beganAtMs = clock.stopwatchMs();
-    const answer = await this.#processorOf(delivery).pay(dispatch, policy.processorTimeoutMs);
+    const { timeoutMs } = this.#targetOf(processor);
+    const answer = await this.#processorOf(delivery).pay(dispatch, timeoutMs);
     this.#calls.ended(delivery);
     const tookMs = clock.stopwatchMs() - beganAtMs;
     metrics.observeCall(processor, tookMs);
     metrics.countAt(processor, answer.kind);
     this.#window.callEnded(tookMs);
     this.#learn(delivery, answer);
-    const mayAsk = breakers.wantsLookUps(processor);
+    const mayAsk = breakers.wantsLookUps(processor) && !this.#calls.isPaced(processor);
     this.#apply(delivery, { kind: 'answered', answer, mayAsk });
     this.wake();
   }
@@ -497,20 +503,18 @@ export class Dispatcher implements LeaseHolder {
   }
 
   async #lookUp(delivery: Delivery): Promise<void> {
-    const { clock, policy, metrics, breakers } = this.#parts;
+    const { clock, metrics, breakers } = this.#parts;
     const { correlationId } = delivery.payment;
     const { processor } = delivery.state;
     const askedAtMs = clock.monotonicMs();
-    const answer = await this.#processorOf(delivery).find(
-      correlationId,
-      policy.processorTimeoutMs,
-      delivery.trace,
-    );
+    const { timeoutMs } = this.#targetOf(processor);
+    const answer = await this.#processorOf(delivery).find(correlationId, timeoutMs, delivery.trace);
     metrics.countAt(processor, FOUND_COUNTERS[answer.kind]);
     if (answer.retryAfterMs !== undefined) breakers.restLookUps(processor, answer.retryAfterMs);
     const found = breakers.believed(processor, answer);
-    const pendingUntilMs = this.#callTimes().callMayRunUntilMs;
-    const repeat = this.#mayRepeat(processor) ? this.#callTimes() : null;
+    const call = this.#callTimes(processor);
+    const pendingUntilMs = call.callMayRunUntilMs;
+    const repeat = this.#mayRepeat(processor) ? call : null;
     this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, pendingUntilMs, repeat });
     this.wake();
   }
@@ -529,9 +533,15 @@ export class Dispatcher implements LeaseHolder {
     return isWell && this.#lease.valid && this.#calls.hasRoom(processor, 1);
   }
 
-  #callTimes(): CallTimes {
+  #callTimes(processor: number): CallTimes {
     const calledAtMs = this.#parts.clock.monotonicMs();
-    return { calledAtMs, callMayRunUntilMs: calledAtMs + this.#parts.policy.inDoubtHoldMs };
+    return { calledAtMs, callMayRunUntilMs: calledAtMs + this.#targetOf(processor).inDoubtHoldMs };
+  }
+
+  #targetOf(processor: number): DispatchTarget {
+    const target = this.#parts.targets[processor];
+    if (target === undefined) throw new Error(`there is no processor ${processor}`);
+    return target;
   }
 
   #processorOf({ state }: Delivery): Processor {
@@ -547,9 +557,11 @@ export class Dispatcher implements LeaseHolder {
   }
 
   #move(delivery: Delivery, transition: Transition): void {
+    const { phase } = delivery.state;
     const wasInDoubt = isInDoubt(delivery.state);
     const effects = delivery.move(transition);
     const { state } = delivery;
+    if (beginsRequest(phase, state.phase)) this.#calls.countRequest(state.processor);
     if (isInDoubt(state) !== wasInDoubt) this.#parts.metrics.addInDoubt(state.processor, wasInDoubt ? -1 : 1);
     for (const effect of effects) this.#execute(delivery, effect);
   }

@@ -12,13 +12,20 @@ import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { propagationOnlyTracer } from '../tracing/open.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
-import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
+import { Dispatcher, type DispatcherPolicy, type DispatchTarget } from './dispatcher.ts';
 import { RingSource } from './ring-source.ts';
 
 const NAME = 'warm-up';
 const SHAPE = { processorCount: 1, threadCount: 1 };
 const RING_CAPACITY = 1024;
 const LATENCY_BUDGET_MS = 1000;
+const TIMEOUT_MS = 15_000;
+const TARGET: DispatchTarget = {
+  timeoutMs: TIMEOUT_MS,
+  inDoubtHoldMs: 2 * TIMEOUT_MS,
+  callLimit: 400,
+  callsPerSecond: null,
+};
 /** The warm-up touches nothing real, so it logs nothing. */
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const COMMITTED = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}';
@@ -63,18 +70,15 @@ async function drain(
     name: NAME,
     url,
     contract: rinha(''),
-    connectionCount: policy.callLimit,
+    connectionCount: TARGET.callLimit,
     clock,
     tracer: propagationOnlyTracer,
   });
-  const breakerBackoff = policy.backoff;
   const { failoverDelayMs } = policy;
   const latencyBudgetMs = LATENCY_BUDGET_MS;
   const breakerPolicy = {
     failoverDelayMs: failoverDelayMs,
     latencyBudgetMs,
-    breakerFailures: count,
-    breakerBackoff,
     restMaxMs: 0,
     outageLookUpRate: 1,
   };
@@ -84,10 +88,11 @@ async function drain(
     source: new RingSource(ring, segments, sharedState),
     ledger: new MemoryLedger([NAME]),
     processors: [processor],
+    targets: [TARGET],
     breakers: new CircuitBreakers({
       sharedState,
       metrics,
-      names: [NAME],
+      targets: [{ name: NAME, breaker: { failures: count, ...policy.backoff } }],
       policy: breakerPolicy,
       clock,
       random,

@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { ProcessorTarget } from '../../src/config/config.ts';
 import type { Payment } from '../../src/core/payment.ts';
 import type { LedgerEntry } from '../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
@@ -17,28 +18,26 @@ import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
+import { processorTarget } from '../processor-target.ts';
 import { ScriptedProcessor } from './scripted-processor.ts';
 
 const NAMES = ['default', 'fallback'];
 const POLICY: DispatcherPolicy = {
   failoverDelayMs: 1000,
   latencyBudgetMs: 1000,
-  processorTimeoutMs: 2000,
-  inDoubtHoldMs: 5000,
   leaseMs: 3000,
   // With the luck of 0.5 below: 50, 100, 200, 400, 400 ...
   backoff: { baseMs: 100, maxMs: 800 },
   batchWindowMs: 0,
   batchLimit: 256,
   inFlightLimit: 1000,
-  callLimit: 100,
   drainRate: 1000,
 };
+const BREAKER = { failures: 3, baseMs: 400, maxMs: 400 };
+const TARGET = processorTarget({ timeoutMs: 2000, inDoubtHoldMs: 5000, callLimit: 100, breaker: BREAKER });
 const BREAKER_POLICY = {
   failoverDelayMs: POLICY.failoverDelayMs,
   latencyBudgetMs: POLICY.latencyBudgetMs,
-  breakerFailures: 3,
-  breakerBackoff: { baseMs: 400, maxMs: 400 },
   restMaxMs: 60_000,
   outageLookUpRate: 10,
 };
@@ -92,7 +91,9 @@ function setUp(
   store = new MemoryStore(),
   clock = new ManualClock(),
   mood = new Mood(),
+  changes: readonly Partial<ProcessorTarget>[] = [],
 ) {
+  const targets = NAMES.map((name, index) => ({ ...TARGET, name, ...changes[index] }));
   const books = new MemoryLedger(NAMES, store);
   const log = new KeptLog();
   const random = () => 0.5;
@@ -107,7 +108,7 @@ function setUp(
   const breakers = new CircuitBreakers({
     sharedState,
     metrics,
-    names: NAMES,
+    targets,
     policy: BREAKER_POLICY,
     clock,
     random,
@@ -119,6 +120,7 @@ function setUp(
     source,
     ledger: moody(books, mood),
     processors: [cheap, dear],
+    targets,
     breakers,
     sharedState,
     metrics,
@@ -176,9 +178,14 @@ function setUp(
   };
 }
 
+/** The same, with these changes to the processors. */
+function setUpWith(changes: readonly Partial<ProcessorTarget>[], policy: Partial<DispatcherPolicy> = {}) {
+  return setUp(policy, new MemoryStore(), new ManualClock(), new Mood(), changes);
+}
+
 /** The cheap processor's breaker opens, and no probe is due soon. */
 function shutCheap({ breakers, sharedState, clock }: ReturnType<typeof setUp>): void {
-  for (let failure = 0; failure < BREAKER_POLICY.breakerFailures; failure++) breakers.failed(0, 'refused');
+  for (let failure = 0; failure < BREAKER.failures; failure++) breakers.failed(0, 'refused');
   sharedState.setProbeAt(0, clock.monotonicMs() + 1e9);
 }
 
@@ -306,7 +313,7 @@ test('refused: it is sent again after a backoff that grows, each time with a new
 test('exhausted: it waits, new ones wait with it, and the processor is not blamed', async () => {
   const world = setUp();
   const { clock, sharedState, log, cheap, dear, metricsTable, put, totals } = world;
-  const limit = BREAKER_POLICY.breakerFailures;
+  const limit = BREAKER.failures;
   for (let number = 1; number <= limit; number++) {
     cheap.answers.push(EXHAUSTED);
     put(number);
@@ -478,7 +485,7 @@ test('unknown, and not held before the hold time, at a processor that is not wel
   await rest();
   for (let failure = 0; failure < 3; failure++) breakers.failed(0, 'timeout');
   const startMs = clock.nowMs();
-  while (clock.nowMs() < startMs + POLICY.inDoubtHoldMs - 1) {
+  while (clock.nowMs() < startMs + TARGET.inDoubtHoldMs - 1) {
     await clock.passSlowly(1);
     assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
   }
@@ -494,11 +501,11 @@ test('unknown, and not held after the hold time: free to go anywhere, with a new
   await rest();
   const startMs = clock.nowMs();
   shutCheap(world);
-  await clock.passSlowly(POLICY.inDoubtHoldMs + 1000);
+  await clock.passSlowly(TARGET.inDoubtHoldMs + 1000);
   assert.equal([cheap.paid.length, dear.paid.length], [1, 1]);
   const settled = await entry(1);
   assert.is(settled?.processor, 1);
-  assert.ok((settled?.requestedAtMs ?? 0) >= startMs + POLICY.inDoubtHoldMs);
+  assert.ok((settled?.requestedAtMs ?? 0) >= startMs + TARGET.inDoubtHoldMs);
   await world.stop();
 });
 
@@ -514,7 +521,7 @@ test('unknown: the hold time counts from the last call, not the first', async ()
   const secondCallMs = clock.nowMs() - 2000;
   slow.resolve(UNKNOWN);
   shutCheap(world);
-  await clock.passSlowly(secondCallMs + POLICY.inDoubtHoldMs - 1 - clock.nowMs());
+  await clock.passSlowly(secondCallMs + TARGET.inDoubtHoldMs - 1 - clock.nowMs());
   assert.is(dear.paid.length, 0);
   await clock.passSlowly(1000);
   assert.is(dear.paid.length, 1);
@@ -528,7 +535,7 @@ test('unknown, and a 404 after the hold time to a question from before it: asked
   cheap.answers.push(UNKNOWN);
   cheap.founds.push(slow.promise, { kind: 'held', amountCents: 1, requestedAtMs: 77 });
   put(1);
-  await clock.passSlowly(POLICY.inDoubtHoldMs + 100);
+  await clock.passSlowly(TARGET.inDoubtHoldMs + 100);
   shutCheap(world);
   assert.is(cheap.asked.length, 1);
   slow.resolve({ kind: 'absent' });
@@ -546,7 +553,7 @@ for (const answer of [FAILED, REFUSED, INVALID]) {
     cheap.answers.push(UNKNOWN, slow.promise);
     cheap.founds.push({ kind: 'absent' }, { kind: 'held', amountCents: 1, requestedAtMs: 77 });
     put(1);
-    await clock.passSlowly(POLICY.inDoubtHoldMs + 100);
+    await clock.passSlowly(TARGET.inDoubtHoldMs + 100);
     shutCheap(world);
     assert.is(cheap.paid.length, 2);
     slow.resolve(answer);
@@ -566,7 +573,7 @@ for (const answer of [FAILED, REFUSED]) {
     await clock.passSlowly(50);
     assert.is(cheap.paid.length, 2);
     shutCheap(world);
-    await clock.passSlowly(POLICY.inDoubtHoldMs - 100);
+    await clock.passSlowly(TARGET.inDoubtHoldMs - 100);
     assert.equal([cheap.paid.length, dear.paid.length], [2, 0]);
     await clock.passSlowly(1000);
     assert.equal([cheap.paid.length, dear.paid.length], [2, 1]);
@@ -577,7 +584,7 @@ for (const answer of [FAILED, REFUSED]) {
     const world = setUp({ failoverDelayMs: 0 }, await leftBehind());
     const { clock, cheap, dear } = world;
     dear.answers.push(answer, answer);
-    await clock.passSlowly(POLICY.inDoubtHoldMs - 100);
+    await clock.passSlowly(TARGET.inDoubtHoldMs - 100);
     assert.equal(idsOf(cheap), [idOf(1)], 'what was never sent');
     assert.equal([...new Set(idsOf(dear))].sort(), [idOf(2), idOf(3)], 'sent again there, and nowhere else');
     await world.stop();
@@ -665,7 +672,7 @@ test('an open breaker gets one payment for each probe; once one is charged, all 
 });
 
 test('the shared state shows why payments went where they went, or wait', async () => {
-  const world = setUp({ failoverDelayMs: 100, callLimit: 1 });
+  const world = setUpWith([{ callLimit: 1 }, { callLimit: 1 }], { failoverDelayMs: 100 });
   const { clock, cheap, sharedState, put } = world;
   const shown = () => [sharedState.reason(0).reason, sharedState.reason(1).reason];
   assert.equal(shown(), ['none', 'none']);
@@ -848,7 +855,7 @@ test('a window that is shorter than what is left of a long one is not made longe
 });
 
 test('calls in flight to a processor are bounded', async () => {
-  const world = setUp({ callLimit: 2 });
+  const world = setUpWith([{ callLimit: 2 }, { callLimit: 2 }]);
   const { cheap, put, totals } = world;
   const gates = Array.from({ length: 5 }, () => Promise.withResolvers<PayOutcome>());
   cheap.answers.push(...gates.map(({ promise }) => promise));
@@ -866,7 +873,7 @@ test('calls in flight to a processor are bounded', async () => {
 });
 
 test('questions count among the calls', async () => {
-  const world = setUp({ callLimit: 1 });
+  const world = setUpWith([{ callLimit: 1 }, { callLimit: 1 }]);
   const { clock, cheap, put } = world;
   const question = Promise.withResolvers<LookUpOutcome>();
   cheap.answers.push(UNKNOWN);
@@ -884,7 +891,7 @@ test('questions count among the calls', async () => {
 });
 
 test('a question waits for its turn while a call is in flight', async () => {
-  const world = setUp({ callLimit: 1 });
+  const world = setUpWith([{ callLimit: 1 }, { callLimit: 1 }]);
   const { clock, cheap, put } = world;
   const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(UNKNOWN, call.promise);
@@ -1504,6 +1511,44 @@ test('a stop does not wait for the window of a batch', async () => {
   world.dispatcher.wake();
   await rest();
   assert.ok(world.hasEnded());
+});
+
+test('each processor has its own timeout, hold and limit of failures', async () => {
+  const world = setUpWith([
+    { timeoutMs: 700, inDoubtHoldMs: 9000, breaker: { ...BREAKER, failures: 1 } },
+    { timeoutMs: 900 },
+  ]);
+  world.cheap.answers.push(UNKNOWN);
+  world.put(1);
+  await world.clock.passSlowly(10);
+  assert.equal(world.cheap.timeoutsMs, [700]);
+  assert.ok(world.breakers.views()[0]?.open, 'one failure is enough');
+  await world.clock.passSlowly(TARGET.inDoubtHoldMs + 3000);
+  assert.is(world.dear.paid.length, 0, 'the payment is held for as long as its own processor needs');
+  await world.clock.passSlowly(9000);
+  await world.stop();
+  assert.is(world.cheap.paid.length + world.dear.paid.length, 2);
+});
+
+test('no second has more requests to a processor than its limit, look-ups included', async () => {
+  for (const batchWindowMs of [0, 50, 200, 1000]) {
+    const breaker = { ...BREAKER, failures: 100 };
+    const world = setUpWith([{ callsPerSecond: 20, breaker }], { batchWindowMs });
+    const { clock, cheap } = world;
+    cheap.answers.push(...Array<PayOutcome>(30).fill(FAILED));
+    const atMs: number[] = [];
+    cheap.onPay = () => atMs.push(clock.monotonicMs());
+    cheap.onFind = () => atMs.push(clock.monotonicMs());
+    for (let number = 1; number <= 60; number++) world.put(number);
+    await clock.passSlowly(20_000);
+    assert.is(cheap.paid.length, 90, 'each is sent once more after a failure');
+    assert.is(cheap.asked.length, 30);
+    const most = Math.max(
+      ...atMs.map((fromMs) => atMs.filter((at) => at >= fromMs && at < fromMs + 1000).length),
+    );
+    assert.ok(most <= 20, `${most} requests in a second, with a window of ${batchWindowMs} ms`);
+    await world.stop();
+  }
 });
 
 test.run();

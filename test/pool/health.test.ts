@@ -8,6 +8,7 @@ import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
+import { processorTarget } from '../processor-target.ts';
 import { ScriptedProcessor } from './scripted-processor.ts';
 
 const NAMES = ['default', 'fallback'];
@@ -17,8 +18,6 @@ const TURN_MS = POLICY.healthIntervalMs + POLICY.healthTimeoutMs;
 const BREAKER_POLICY = {
   failoverDelayMs: 5000,
   latencyBudgetMs: 1000,
-  breakerFailures: 3,
-  breakerBackoff: { baseMs: 200, maxMs: 1000 },
   restMaxMs: 60_000,
   outageLookUpRate: 10,
 };
@@ -35,7 +34,7 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
   const breakers = new CircuitBreakers({
     sharedState,
     metrics,
-    names: NAMES,
+    targets: NAMES.map((name) => processorTarget({ name })),
     policy: BREAKER_POLICY,
     clock,
     random,
