@@ -115,7 +115,7 @@ function processorsOf(values: Values): readonly ProcessorTarget[] {
       feePpm,
       feeFixedCents: 0,
       minAmountCents: 1,
-      maxAmountCents: values.MAX_AMOUNT,
+      maxAmountCents: Number.MAX_SAFE_INTEGER,
       callLimit: values.CONCURRENCY,
       callsPerSecond: null,
       timeoutMs: values.PROCESSOR_TIMEOUT_MS,

@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import { isUtf8 } from 'node:buffer';
+import type { AmountRange } from '../config/amount-ranges.ts';
 import { parseDecimal } from '../core/money.ts';
 import { isUuid, UUID_BYTES, UUID_CHARACTERS, UUID_DIGITS_AT, writeUuid } from '../core/uuid.ts';
 import { isDigit, literalEnd, MALFORMED, spaceEnd, stringEnd, valueEnd } from './json.ts';
@@ -20,7 +21,8 @@ export type DecodeProblem =
   | 'amount-not-a-number'
   | 'amount-not-positive'
   | 'amount-too-precise'
-  | 'amount-too-large';
+  | 'amount-too-large'
+  | 'amount-not-taken';
 
 /** How deep objects and arrays may nest, so that no body can exhaust the stack. */
 const MAX_DEPTH = 64;
@@ -62,12 +64,15 @@ const FAST_DIGITS = 12;
 export class PaymentDecoder {
   readonly id: Buffer = Buffer.alloc(UUID_BYTES);
   amountCents = 0;
+  /** The amounts that some processor takes. */
+  readonly takenAmounts: readonly AmountRange[];
   readonly #maxAmountCents: number;
 
-  constructor(maxAmountCents: number) {
+  constructor(maxAmountCents: number, takenAmounts: readonly AmountRange[]) {
     assert(Number.isSafeInteger(maxAmountCents));
     assert(maxAmountCents > 0);
     this.#maxAmountCents = maxAmountCents;
+    this.takenAmounts = takenAmounts;
   }
 
   /** Null if `id` and `amountCents` hold the payment; otherwise their contents are undefined. */
@@ -125,7 +130,7 @@ export class PaymentDecoder {
       }
     }
     this.amountCents = cents;
-    return cents > 0 && cents <= this.#maxAmountCents ? end : MALFORMED;
+    return cents > 0 && cents <= this.#maxAmountCents && this.#isTaken(cents) ? end : MALFORMED;
   }
 
   #decodeFully(body: Uint8Array): DecodeProblem | null {
@@ -184,8 +189,16 @@ export class PaymentDecoder {
     assert(decimal.kind === 'exact');
     if (decimal.cents === 0) return 'amount-not-positive';
     if (decimal.cents > this.#maxAmountCents) return 'amount-too-large';
+    if (!this.#isTaken(decimal.cents)) return 'amount-not-taken';
     this.amountCents = decimal.cents;
     return null;
+  }
+
+  #isTaken(cents: number): boolean {
+    for (const { minCents, maxCents } of this.takenAmounts) {
+      if (cents >= minCents && cents <= maxCents) return true;
+    }
+    return false;
   }
 }
 

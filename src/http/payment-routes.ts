@@ -1,3 +1,4 @@
+import type { AmountRange } from '../config/amount-ranges.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { centsToDecimal } from '../core/money.ts';
@@ -42,10 +43,12 @@ const FRESH_JSON_HEADERS = [...JSON_HEADERS, NO_STORE] as const;
 /** The routes for payments and health checks, and the 404 for every other path. */
 export class PaymentRoutes {
   readonly #parts: PaymentRoutesParts;
+  readonly #amountNotTaken: Problem;
 
   constructor(parts: PaymentRoutesParts) {
     this.#parts = parts;
-    const { app } = parts;
+    const { app, decoder } = parts;
+    this.#amountNotTaken = problem('amount-not-taken', { detail: limitsDetail(decoder.takenAmounts) });
     route(app, '/payments', 'POST', (exchange, request) =>
       this.#postPayment(exchange, request.getHeader('traceparent')),
     );
@@ -80,7 +83,13 @@ export class PaymentRoutes {
       }
       const decodeProblem = decoder.decode(body);
       if (decodeProblem !== null) {
-        this.#refusePost(exchange, decodeProblem, problem(decodeProblem), span);
+        const isNotTaken = decodeProblem === 'amount-not-taken';
+        this.#refusePost(
+          exchange,
+          decodeProblem,
+          isNotTaken ? this.#amountNotTaken : problem(decodeProblem),
+          span,
+        );
         return;
       }
       span?.setAttribute('dinossauro.correlation_id', readUuid(decoder.id, 0));
@@ -200,6 +209,14 @@ export class PaymentRoutes {
     else if (sharedState.threadsReady < poolThreadCount) refuse(exchange, problem('starting'));
     else exchange.end('200 OK', [NO_STORE], '');
   }
+}
+
+/** Such as `must be from 0.50 to 10.00 or from 20.00 to 500.00`. */
+function limitsDetail(taken: readonly AmountRange[]): string {
+  const ranges = taken.map(
+    ({ minCents, maxCents }) => `from ${centsToDecimal(minCents)} to ${centsToDecimal(maxCents)}`,
+  );
+  return `No processor takes this amount: \`amount\` must be ${ranges.join(' or ')}.`;
 }
 
 const ACCEPTED = '202 Accepted';

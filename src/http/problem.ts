@@ -131,6 +131,12 @@ const PROBLEMS = {
     detail: '`amount` exceeds the limit of this gateway.',
     field: 'amount',
   },
+  'amount-not-taken': {
+    status: '422 Unprocessable Content',
+    title: 'No processor takes this amount',
+    detail: '`amount` is outside of the limits of all processors.',
+    field: 'amount',
+  },
   'audit-running': {
     status: '429 Too Many Requests',
     title: 'Audit running',

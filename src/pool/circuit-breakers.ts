@@ -5,7 +5,8 @@ import type { Log } from '../core/log.ts';
 import type { LookUpOutcome } from '../processor/processor.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import { BREAKER_STATES, type BreakerState, type SharedState } from '../shared-memory/state.ts';
-import { choose, type ProcessorView, type RoutingPolicy, routingReason } from './routing.ts';
+import type { AmountClasses } from './amount-classes.ts';
+import { choose, type ProcessorView, type RoutingPolicy, routingReasons } from './routing.ts';
 
 export interface CircuitBreakerPolicy extends RoutingPolicy {
   /** The longest rest that a processor can ask for. */
@@ -18,6 +19,7 @@ export interface CircuitBreakersParts {
   readonly sharedState: SharedState;
   readonly metrics: ThreadMetrics;
   readonly targets: readonly Pick<ProcessorTarget, 'name' | 'breaker'>[];
+  readonly classes: AmountClasses;
   readonly policy: CircuitBreakerPolicy;
   readonly clock: Clock;
   readonly random: () => number;
@@ -200,14 +202,17 @@ export class CircuitBreakers {
    * wrong, so this publishes the reason that the next payment would get.
    */
   #explainAtRest(nowMs: number): void {
-    const { sharedState, targets, policy } = this.#parts;
+    const { sharedState, targets, classes, policy } = this.#parts;
     const isBusy = targets.some((_, processor) => sharedState.callsInFlight(processor) > 0);
     if (isBusy) return;
     const views = this.views();
-    const next = choose(views, 0, policy);
-    for (const processor of views.keys()) {
-      if (sharedState.reason(processor).reason === 'none') continue;
-      sharedState.setReason(processor, routingReason(processor, views, next, false, policy), nowMs);
+    const decisions = classes.orders.map((order) => ({
+      order,
+      route: choose(views, order, 0, policy),
+      isFull: false,
+    }));
+    for (const [processor, reason] of routingReasons(views, decisions, policy).entries()) {
+      if (sharedState.reason(processor).reason !== 'none') sharedState.setReason(processor, reason, nowMs);
     }
   }
 
@@ -216,8 +221,8 @@ export class CircuitBreakers {
    * possibly thousands of them, so probe the cheaper ones at once: that costs one payment each.
    */
   #probeCheaper(than: number, nowMs: number): void {
-    const { sharedState } = this.#parts;
-    for (let processor = 0; processor < than; processor++) {
+    const { sharedState, classes } = this.#parts;
+    for (const processor of classes.cheaperThan(than)) {
       const isOut = sharedState.breakerOpen(processor);
       if (isOut) sharedState.setProbeAt(processor, Math.max(nowMs, sharedState.restUntilMs(processor)));
     }

@@ -11,6 +11,7 @@ import { Ring } from '../shared-memory/ring.ts';
 import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { propagationOnlyTracer } from '../tracing/open.ts';
+import { AmountClasses, type Tariff } from './amount-classes.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy, type DispatchTarget } from './dispatcher.ts';
 import { RingSource } from './ring-source.ts';
@@ -20,7 +21,11 @@ const SHAPE = { processorCount: 1, threadCount: 1 };
 const RING_CAPACITY = 1024;
 const LATENCY_BUDGET_MS = 1000;
 const TIMEOUT_MS = 15_000;
-const TARGET: DispatchTarget = {
+const TARGET: DispatchTarget & Tariff = {
+  feePpm: 0,
+  feeFixedCents: 0,
+  minAmountCents: 1,
+  maxAmountCents: Number.MAX_SAFE_INTEGER,
   timeoutMs: TIMEOUT_MS,
   inDoubtHoldMs: 2 * TIMEOUT_MS,
   callLimit: 400,
@@ -75,6 +80,7 @@ async function drain(
     tracer: propagationOnlyTracer,
   });
   const { failoverDelayMs } = policy;
+  const classes = new AmountClasses([TARGET]);
   const latencyBudgetMs = LATENCY_BUDGET_MS;
   const breakerPolicy = {
     failoverDelayMs: failoverDelayMs,
@@ -89,9 +95,11 @@ async function drain(
     ledger: new MemoryLedger([NAME]),
     processors: [processor],
     targets: [TARGET],
+    classes,
     breakers: new CircuitBreakers({
       sharedState,
       metrics,
+      classes,
       targets: [{ name: NAME, breaker: { failures: count, ...policy.backoff } }],
       policy: breakerPolicy,
       clock,

@@ -10,6 +10,7 @@ import { Ring } from '../shared-memory/ring.ts';
 import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
+import { AmountClasses } from './amount-classes.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
@@ -34,6 +35,7 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   const sharedState = new SharedState(shared.state, shared.shape);
   if (isFirst) await warmUpPool(config.warmUpPayments, policy, () => sharedState.stopping, clock, log);
   const random = Math.random;
+  const classes = new AmountClasses(targets);
   const names = config.processors.map(({ name }) => name);
   countDroppedLines((lineCount) => sharedState.countDroppedLines(lineCount));
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
@@ -50,6 +52,7 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
     sharedState,
     metrics,
     targets,
+    classes,
     policy: breakerPolicy(config),
     clock,
     random,
@@ -64,6 +67,7 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
     ledger,
     processors,
     targets,
+    classes,
     breakers,
     sharedState,
     metrics,

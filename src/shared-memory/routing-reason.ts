@@ -12,6 +12,7 @@
  * | failing              | wait for it until the failover delay is over, then go elsewhere   |
  * | slow                 | go elsewhere: it takes longer than the latency budget             |
  * | not-needed           | go to a cheaper processor                                         |
+ * | amount-not-taken     | go elsewhere: their amounts are outside of its limits             |
  */
 export const ROUTING_REASONS = [
   'none',
@@ -23,5 +24,6 @@ export const ROUTING_REASONS = [
   'failing',
   'slow',
   'not-needed',
+  'amount-not-taken',
 ] as const;
 export type RoutingReason = (typeof ROUTING_REASONS)[number];

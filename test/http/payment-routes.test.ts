@@ -79,7 +79,10 @@ class World {
     this.clock.jump(Date.UTC(2025, 6, 15, 12));
     new PaymentRoutes({
       app: this.#app,
-      decoder: new PaymentDecoder(1_000_000_00),
+      decoder: new PaymentDecoder(1_000_000_00, [
+        { minCents: 10, maxCents: 1_000_00 },
+        { minCents: 2_000_00, maxCents: 1_000_000_00 },
+      ]),
       acceptor: new PaymentAcceptor({
         idempotencyCache,
         ring,
@@ -280,6 +283,22 @@ posting('names the error in a body, and the field', async () => {
   for (const [body, status, slug, field] of wrong)
     await problemOf(await world.post(body), status, slug, field);
   assert.is(world.drained(), 0);
+});
+
+posting('names the limits of the processors to an amount that none of them takes', async () => {
+  for (const amount of ['0.09', '1000.01', '1999.99', '0.01e0']) {
+    const { detail } = await problemOf(
+      await world.post(bodyOf(ID, amount)),
+      422,
+      'amount-not-taken',
+      'amount',
+    );
+    const limits = 'from 0.10 to 1000.00 or from 2000.00 to 1000000.00';
+    assert.is(detail, `No processor takes this amount: \`amount\` must be ${limits}.`);
+  }
+  assert.is(world.drained(), 0);
+  for (const [number, amount] of ['0.10', '1000.00', '2e3'].entries())
+    assert.is((await world.post(bodyOf(idOf(number), amount))).status, 202);
 });
 
 posting('refuses a body over the limit, and names the limit', async () => {

@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
@@ -15,6 +16,7 @@ const POLICY = {
   outageLookUpRate: 10,
 };
 const BREAKER = { failures: 3, baseMs: 200, maxMs: 1000 };
+const CLASSES = new AmountClasses([processorTarget(), processorTarget()]);
 
 /** With a random value of 0, equal jitter is half of its bound: probes come after 100, 200, 400, 500, 500 ... ms. */
 function setUp(random = (): number => 0) {
@@ -25,6 +27,7 @@ function setUp(random = (): number => 0) {
   const breakers = new CircuitBreakers({
     sharedState,
     metrics: metricsTable.thread(0),
+    classes: CLASSES,
     targets: ['default', 'fallback'].map((name) => processorTarget({ name, breaker: BREAKER })),
     policy: POLICY,
     clock,

@@ -4,6 +4,7 @@ import type { ProcessorTarget } from '../../src/config/config.ts';
 import type { Payment } from '../../src/core/payment.ts';
 import type { LedgerEntry } from '../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import {
   Dispatcher,
@@ -94,6 +95,7 @@ function setUp(
   changes: readonly Partial<ProcessorTarget>[] = [],
 ) {
   const targets = NAMES.map((name, index) => ({ ...TARGET, name, ...changes[index] }));
+  const classes = new AmountClasses(targets);
   const books = new MemoryLedger(NAMES, store);
   const log = new KeptLog();
   const random = () => 0.5;
@@ -109,6 +111,7 @@ function setUp(
     sharedState,
     metrics,
     targets,
+    classes,
     policy: BREAKER_POLICY,
     clock,
     random,
@@ -121,6 +124,7 @@ function setUp(
     ledger: moody(books, mood),
     processors: [cheap, dear],
     targets,
+    classes,
     breakers,
     sharedState,
     metrics,
@@ -148,6 +152,7 @@ function setUp(
     source,
     dispatcher,
     hasEnded: () => ended,
+    reasons: () => NAMES.map((_, processor) => sharedState.reason(processor).reason),
     /** A payment of `number` cents, accepted now. */
     put(number: number, more: Partial<Payment> & { readonly journalRef?: number } = {}) {
       source.put({
@@ -1549,6 +1554,89 @@ test('no second has more requests to a processor than its limit, look-ups includ
     assert.ok(most <= 20, `${most} requests in a second, with a window of ${batchWindowMs} ms`);
     await world.stop();
   }
+});
+
+/** Amounts up to 1.00 go to the cheap one first, greater ones to the dear one, and those above 10.00 to neither. */
+const TARIFFS = [
+  { feePpm: 100_000, feeFixedCents: 0, maxAmountCents: 1000 },
+  { feePpm: 0, feeFixedCents: 10, maxAmountCents: 1000 },
+];
+
+test('each payment goes to the processor that is cheapest for its amount', async () => {
+  const world = setUpWith(TARIFFS);
+  for (const amountCents of [50, 99, 100, 101, 1000]) world.put(amountCents);
+  await world.stop();
+  const amounts = (processor: ScriptedProcessor) => processor.paid.map(({ amountCents }) => amountCents);
+  assert.equal(amounts(world.cheap), [50, 99, 100]);
+  assert.equal(amounts(world.dear), [101, 1000]);
+});
+
+test('payments of one amount class that wait do not hold up those of another', async () => {
+  const world = setUpWith(TARIFFS, { failoverDelayMs: 60_000 });
+  await rest();
+  shutCheap(world);
+  world.put(1);
+  world.put(500);
+  world.put(2);
+  world.put(501);
+  await world.clock.passSlowly(1000);
+  assert.equal(
+    world.dear.paid.map(({ amountCents }) => amountCents),
+    [500, 501],
+  );
+  assert.is(world.cheap.paid.length, 0);
+  assert.equal(world.reasons(), ['failing', 'after-failover-delay'], 'those of the payments that wait');
+  world.breakers.succeeded(0, 5);
+  await world.clock.passSlowly(100);
+  assert.equal(
+    world.cheap.paid.map(({ amountCents }) => amountCents),
+    [1, 2],
+  );
+  await world.stop();
+});
+
+test('of two classes that want the same processor, the one whose payment is oldest comes first', async () => {
+  // Both classes begin with the cheap processor.
+  const world = setUpWith([{ feePpm: 0, callLimit: 1 }, { maxAmountCents: 100 }], { batchWindowMs: 10 });
+  for (const number of [500, 1, 501]) {
+    world.put(number);
+    world.clock.pass(1);
+  }
+  await world.clock.passSlowly(1000);
+  await world.stop();
+  assert.equal(
+    world.cheap.paid.map(({ amountCents }) => amountCents),
+    [500, 1, 501],
+  );
+});
+
+test('payments that no processor takes wait, are reported, and keep no room from others', async () => {
+  const world = setUpWith(TARIFFS, { inFlightLimit: 3 });
+  for (let number = 1; number <= 10; number++) world.put(1000 + number);
+  for (let number = 1; number <= 10; number++) world.put(number);
+  await world.clock.passSlowly(1000);
+  assert.is(world.cheap.paid.length, 10);
+  assert.is(world.metricsTable.gauge(0, 'notTaken'), 10);
+  assert.is(world.metricsTable.gauge(0, 'waiting'), 10);
+  const lines = world.log.lines.filter((line) => line.includes('amounts no processor takes'));
+  assert.ok(lines.length >= 1 && lines.length <= 5, lines.join());
+  assert.not(world.source.released.includes(1001), 'the journal keeps them');
+  const purgedAtMs = world.clock.nowMs() + 1;
+  await world.books.purge(purgedAtMs);
+  world.sharedState.raisePurgedAt(purgedAtMs);
+  world.dispatcher.wake();
+  await world.clock.passSlowly(100);
+  assert.is(world.metricsTable.gauge(0, 'notTaken'), 0);
+  assert.ok(world.source.released.includes(1001));
+  await world.stop();
+});
+
+test('a stop does not wait for payments that no processor takes', async () => {
+  const world = setUpWith(TARIFFS);
+  world.put(5000);
+  await world.clock.passSlowly(100);
+  await world.stop();
+  assert.ok(world.hasEnded());
 });
 
 test.run();

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
@@ -22,6 +23,8 @@ const BREAKER_POLICY = {
   outageLookUpRate: 10,
 };
 
+const CLASSES = new AmountClasses([processorTarget(), processorTarget()]);
+
 function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = (): number => 0 } = {}) {
   const mood = new Mood();
   const books = new MemoryLedger(NAMES, store);
@@ -34,6 +37,7 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
   const breakers = new CircuitBreakers({
     sharedState,
     metrics,
+    classes: CLASSES,
     targets: NAMES.map((name) => processorTarget({ name })),
     policy: BREAKER_POLICY,
     clock,

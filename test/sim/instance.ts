@@ -7,6 +7,7 @@ import { Recovery } from '../../src/journal/recovery.ts';
 import { journalFileCount, replay } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
+import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
@@ -247,11 +248,13 @@ export class Life {
     const [sharedState, log, clock] = [this.#sharedState, this.#log, scope];
     const metrics = this.#metricsTable.thread(index);
     const policy = dispatcherPolicy(plan);
-    const targets = names.map((name) => targetOf(name, plan));
+    const targets = names.map((name, processor) => targetOf(name, processor, plan));
+    const classes = new AmountClasses(targets);
     const breakers = new CircuitBreakers({
       sharedState,
       metrics,
       targets,
+      classes,
       policy: {
         failoverDelayMs: policy.failoverDelayMs,
         latencyBudgetMs: policy.latencyBudgetMs,
@@ -269,6 +272,7 @@ export class Life {
       ledger,
       processors: links,
       targets,
+      classes,
       breakers,
       sharedState,
       metrics,
@@ -391,10 +395,17 @@ function dispatcherPolicy({ sizes }: Plan): DispatcherPolicy {
   };
 }
 
-function targetOf(name: string, { sizes }: Plan): ProcessorTarget {
+function targetOf(name: string, processor: number, { sizes }: Plan): ProcessorTarget {
   const { timeoutMs, inDoubtHoldMs, callLimit, breakerFailures } = sizes;
   const breaker = { failures: breakerFailures, baseMs: 250, maxMs: 5000 };
-  return processorTarget({ name, timeoutMs, inDoubtHoldMs, callLimit, breaker });
+  return processorTarget({
+    name,
+    feePpm: 50_000 * (processor + 1),
+    timeoutMs,
+    inDoubtHoldMs,
+    callLimit,
+    breaker,
+  });
 }
 
 /** An error in the log breaks a promise. */
