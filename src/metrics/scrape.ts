@@ -264,6 +264,12 @@ export class Scrape {
         [{ value: this.#poolSum('stranded') }],
         'payments',
       ),
+      gauge(
+        'dinossauro_amount_not_taken_payments',
+        'Payments in flight whose amounts no configured processor takes: they wait.',
+        [{ value: this.#poolSum('notTaken') }],
+        'payments',
+      ),
     ];
   }
 
@@ -379,7 +385,7 @@ export class Scrape {
     return this.#parts.config.processors.map(({ name }, processor) => read(processor, { processor: name }));
   }
 
-  #poolSum(name: 'inFlight' | 'waiting' | 'stranded'): number {
+  #poolSum(name: 'inFlight' | 'waiting' | 'stranded' | 'notTaken'): number {
     return this.#poolThreads().reduce((sum, thread) => sum + this.#parts.metricsTable.gauge(thread, name), 0);
   }
 
