@@ -5,7 +5,7 @@ const homes = {
   'uWebSockets\\.js': 'src/http/uws.ts',
   piscina: 'src/pool/pool.ts',
   '@redis/client': 'src/ledger/redis/ledger.ts',
-  lmdb: 'src/ledger/lmdb/ledger.ts',
+  lmdb: 'src/ledger/lmdb/store.ts',
   pino: 'src/core/log.ts',
   '@commander-js/extra-typings': 'src/cli/command.ts',
 };
