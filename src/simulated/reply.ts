@@ -41,3 +41,5 @@ export function later(status: 429 | 503, retryAfterS: number): Reply {
 }
 
 export const BAD_REQUEST = answer(400);
+export const NOT_FOUND = answer(404);
+export const FAILED = answer(500);

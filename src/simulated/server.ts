@@ -4,7 +4,7 @@ import { createApp, Exchange, type Headers, type HttpRequest, listen, type WebAp
 import { readFault } from './fault.ts';
 import type { SimulatedProcessor } from './processor.ts';
 import { answer, BAD_REQUEST, type Reply, statusLine } from './reply.ts';
-import { member, parseMoment, readInt32, readObject, readPayment } from './request.ts';
+import { member, parseMoment, readInt32, readObject } from './request.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 const PAGE_DEFAULT = 10_000;
@@ -23,13 +23,13 @@ export type Served =
     }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Serves the simulated processor over HTTP, with all paths of the official one, and some for tests under /admin. */
+/** Serves the simulated processor over HTTP, with the paths of its contract and of the official one's administration, and some for tests under /admin. */
 export async function serve(processor: SimulatedProcessor, address: Address): Promise<Served> {
   const app = createApp();
   routePayments(app, processor);
   routeAdministration(app, processor);
   routeTests(app, processor);
-  routeRest(app);
+  routeRest(app, processor);
   const listened = await listen(app, address);
   if (listened.kind === 'failed') {
     app.close();
@@ -50,12 +50,12 @@ function routePayments(app: WebApp, processor: SimulatedProcessor): void {
     exchange.readBody(BODY_LIMIT_BYTES, (body) => {
       if (body === null) return refuseBody(exchange);
       if (!isJson && body.byteLength > 0) return refuseType(exchange);
-      const payment = readPayment(body);
+      const payment = processor.contract.readPayment(body);
       if (payment === null) return send(exchange, BAD_REQUEST);
       exchange.onGone(processor.pay(payment, (reply) => send(exchange, reply)));
     });
   });
-  app.get('/payments/service-health', (response) => send(new Exchange(response), processor.health()));
+  app.get(processor.contract.healthPath, (response) => send(new Exchange(response), processor.health()));
   app.get('/payments/:id', (response, request) => {
     const exchange = new Exchange(response);
     const id = request.getParameter(0) ?? '';
@@ -119,7 +119,6 @@ function routeTests(app: WebApp, processor: SimulatedProcessor): void {
 
 const ALLOWED_METHODS = [
   ['/payments', 'POST'],
-  ['/payments/service-health', 'GET'],
   ['/payments/:id', 'GET'],
   ['/admin/payments-summary', 'GET'],
   ['/admin/configurations/token', 'PUT'],
@@ -131,8 +130,8 @@ const ALLOWED_METHODS = [
   ['/admin/health-calls', 'GET'],
 ] as const;
 
-function routeRest(app: WebApp): void {
-  for (const [path, method] of ALLOWED_METHODS) {
+function routeRest(app: WebApp, { contract }: SimulatedProcessor): void {
+  for (const [path, method] of [[contract.healthPath, 'GET'], ...ALLOWED_METHODS] as const) {
     app.any(path, (response) =>
       new Exchange(response).end('405 Method Not Allowed', [['Allow', method]], ''),
     );

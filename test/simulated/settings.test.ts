@@ -6,6 +6,7 @@ test('has a default for every setting', () => {
   assert.equal(readSettings({}), {
     kind: 'ok',
     settings: {
+      contract: 'rinha',
       listen: { kind: 'tcp', host: '127.0.0.1', port: 8001 },
       fee: { units: 5n, scale: 2 },
       token: '123',
@@ -18,6 +19,7 @@ test('has a default for every setting', () => {
 
 test('reads every setting from the environment', () => {
   const environment = {
+    CONTRACT: 'rinha',
     LISTEN: 'unix:/run/p.sock',
     FEE: '0.15',
     TOKEN: 'secret',
@@ -27,6 +29,7 @@ test('reads every setting from the environment', () => {
   assert.equal(readSettings(environment), {
     kind: 'ok',
     settings: {
+      contract: 'rinha',
       listen: { kind: 'unix', path: '/run/p.sock' },
       fee: { units: 15n, scale: 2 },
       token: 'secret',
