@@ -7,12 +7,7 @@ import type { Act } from './fault-proxy.ts';
 /** Passes the request on, and the answer back. */
 export const honest: Act = async (exchange) => exchange.write(answerText(await exchange.forward()));
 
-// What the processor gets.
-
-/** The processor never gets it; `then` answers. */
-export function withheld(then: Act): Act {
-  return then;
-}
+// What the processor gets: nothing, unless one of these says so.
 
 /** The processor gets it at once; `then` answers in its place. */
 export function charged(then: Act): Act {
@@ -45,7 +40,7 @@ export function status(code: number): Act {
 export function rests(code: number, seconds: number): Act {
   return async (exchange) => {
     exchange.write(answerText(answer(code, { 'retry-after': String(seconds) })));
-    exchange.restMs = seconds * 1000;
+    exchange.rest = { kind: 'delay', delayMs: seconds * 1000 };
   };
 }
 
@@ -53,9 +48,9 @@ export function rests(code: number, seconds: number): Act {
 export function restsUntil(code: number, inMs: number): Act {
   return async (exchange) => {
     const date = new Date(exchange.nowMs() + inMs).toUTCString();
-    const delayMs = Math.max(0, Date.parse(date) - exchange.nowMs());
+    const delayMs = Date.parse(date) - exchange.nowMs();
     exchange.write(answerText(answer(code, { 'retry-after': date })));
-    exchange.restMs = delayMs;
+    exchange.rest = { kind: 'until', untilMs: exchange.monotonicMs() + delayMs };
   };
 }
 

@@ -32,7 +32,12 @@ export function wrongConclusions({
 }: Evidence): WrongConclusion[] {
   const { correlationId } = payment;
   const wrong = new Map<string, WrongConclusion>();
-  const add = (means: Proof['means'], seen: string, truth: string, proof = statedBy(contract, means, seen)) => {
+  const add = (
+    means: Proof['means'],
+    seen: string,
+    truth: string,
+    proof = statedBy(contract, means, seen),
+  ) => {
     wrong.set(`${seen} ${means}`, { correlationId, seen, concluded: means, truth, proof });
   };
   const taken: Exchange[] = [];
@@ -58,7 +63,11 @@ export function wrongConclusions({
     // Whether it was charged before or after this answer: it has been said that nothing more will come.
     const failed = exchanges.find((one) => calls[one.call]?.outcome?.kind === 'failed');
     if (failed !== undefined && chargedBy(failed))
-      add('not committed', `HTTP ${calls[failed.call]?.status}, then ${seen} to the look-up`, 'it was charged');
+      add(
+        'not committed',
+        `HTTP ${calls[failed.call]?.status}, then ${seen} to the look-up`,
+        'it was charged',
+      );
     const askedAtMs = call?.writtenAtMs ?? 0;
     const held = exchanges.find((one) => {
       const calledAtMs = calls[one.call]?.writtenAtMs ?? Infinity;
@@ -81,7 +90,7 @@ function tookIt(contract: Contract, truth: Answer | null, payment: ContractPayme
   return kind === 'committed' || kind === 'pending';
 }
 
-export function responseOf({ status, headers, body }: Answer): ContractResponse {
+function responseOf({ status, headers, body }: Answer): ContractResponse {
   return {
     status,
     isComplete: true,

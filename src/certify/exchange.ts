@@ -20,6 +20,11 @@ export interface ProxiedRequest {
   readonly body: string;
 }
 
+/** In milliseconds from when the answer is read, or until a moment on the monotonic clock. */
+export type Rest =
+  | { readonly kind: 'delay'; readonly delayMs: number }
+  | { readonly kind: 'until'; readonly untilMs: number };
+
 interface ExchangeParts extends Subject {
   readonly socket: Socket;
   readonly clock: Clock;
@@ -42,8 +47,8 @@ export class Exchange {
   readonly nthOfAll: number;
   /** What the processor said, if it got the request and answered. */
   truth: Answer | null = null;
-  /** The rest that the answer asked for; 0: none. */
-  restMs = 0;
+  /** The rest that the answer asked for; null: none. */
+  rest: Rest | null = null;
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #send: () => Promise<Answer>;
@@ -94,7 +99,12 @@ export class Exchange {
     return sleep(this.#clock, delayMs);
   }
 
+  /** The wall clock. */
   nowMs(): number {
     return this.#clock.nowMs();
+  }
+
+  monotonicMs(): number {
+    return this.#clock.monotonicMs();
   }
 }

@@ -76,7 +76,8 @@ export class FaultProxy {
     socket.on('error', () => {});
     socket.on('data', (bytes) => {
       reader.push(bytes);
-      for (let request = reader.next(); request !== null; request = reader.next()) this.#play(socket, request);
+      for (let request = reader.next(); request !== null; request = reader.next())
+        this.#play(socket, request);
     });
   }
 

@@ -50,7 +50,9 @@ export function breachesOf(course: Course): Breach[] {
     ...notCheapest(course),
     ...impolite(course),
     ...unbounded(course),
-    ...course.askedAgain.map((id) => breach('idempotent', 'it was sent again after it had been posted again', id)),
+    ...course.askedAgain.map((id) =>
+      breach('idempotent', 'it was sent again after it had been posted again', id),
+    ),
   ];
 }
 
@@ -63,7 +65,9 @@ function lost({ payment, entry }: Judged, { mayReject }: Situation): Breach[] {
   if (entry?.status === 'settled') return [];
   if (entry?.status !== 'rejected')
     return [breach('nothing lost', `it is ${entry?.status ?? 'unknown'} in the end`, correlationId)];
-  return mayReject === true ? [] : [breach('nothing lost', `it was rejected: ${entry.reason}`, correlationId)];
+  return mayReject === true
+    ? []
+    : [breach('nothing lost', `it was rejected: ${entry.reason}`, correlationId)];
 }
 
 function chargedTwice({ payment, entry, held }: Judged): Breach[] {
@@ -93,15 +97,21 @@ function untrue({ payment, entry, held }: Judged): Breach[] {
 function wrongTotals({ payments, totals }: Course): Breach[] {
   return [CERTIFIED, OTHER].flatMap((position) => {
     const theirs = payments.filter(({ held }) => held[position]?.kind === 'held');
-    const ours = totals[position]?.count ?? 0;
-    if (ours === theirs.length) return [];
-    const [wrong] = payments.filter(
+    const theirCents = theirs.reduce((sum, judged) => sum + centsAt(judged, position), 0);
+    const { count, amountCents } = totals[position] ?? { count: 0, amountCents: 0 };
+    if (count === theirs.length && amountCents === theirCents) return [];
+    const wrong = payments.find(
       ({ held, entry }) =>
         (held[position]?.kind === 'held') !== (entry?.status === 'settled' && entry.processor === position),
     );
-    const detail = `the summary says ${ours} payments, the processor holds ${theirs.length}`;
+    const detail = `the summary says ${count} payments of ${amountCents} cents, the processor ${theirs.length} of ${theirCents}`;
     return [breach('the summary tells the truth', detail, wrong?.payment.correlationId)];
   });
+}
+
+function centsAt({ payment, held }: Judged, position: number): number {
+  const found = held[position];
+  return found?.kind === 'held' ? (found.amountCents ?? payment.amountCents) : 0;
 }
 
 function notCheapest({ situation, payments }: Course): Breach[] {
@@ -119,9 +129,12 @@ function notCheapest({ situation, payments }: Course): Breach[] {
 
 function impolite({ exchanges, calls, tookMs }: Course): Breach[] {
   const breaches: Breach[] = [];
-  for (const { kind, call, restMs } of exchanges) {
+  for (const { kind, call, rest } of exchanges) {
+    if (rest === null) continue;
     const readAtMs = calls[call]?.readAtMs ?? Infinity;
-    const endMs = readAtMs + Math.min(restMs, REST_MAX_MS) - EARLY_MS;
+    const askedMs = rest.kind === 'delay' ? rest.delayMs : rest.untilMs - readAtMs;
+    const restMs = Math.min(askedMs, REST_MAX_MS);
+    const endMs = readAtMs + restMs - EARLY_MS;
     const early = calls.find(
       (one) =>
         // A look-up's rest binds look-ups alone.
@@ -131,7 +144,9 @@ function impolite({ exchanges, calls, tookMs }: Course): Breach[] {
     );
     if (early === undefined) continue;
     const afterMs = early.writtenAtMs - readAtMs;
-    breaches.push(breach('polite', `it asked for a rest of ${restMs} ms, and was called ${afterMs} ms later`));
+    breaches.push(
+      breach('polite', `it asked for a rest of ${restMs} ms, and was called ${afterMs} ms later`),
+    );
     break;
   }
   const healthCount = exchanges.filter(({ kind }) => kind === 'health').length;

@@ -1,10 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type {
-  Contract,
-  ContractPayment,
-  ContractRequest,
-  ContractResponse,
-} from '../processor/contract.ts';
+import type { Contract, ContractPayment, ContractRequest, ContractResponse } from '../processor/contract.ts';
 import type { LookUpOutcome, PayOutcome } from '../processor/processor.ts';
 import type { ProxiedRequest, Subject } from './exchange.ts';
 

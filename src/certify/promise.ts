@@ -1,9 +1,11 @@
 /** The seven promises of the gateway, as far as they concern one processor. */
 export const PROMISES = {
   'nothing lost': 'every payment is settled, or rejected by its processor',
-  'nothing charged twice': 'a payment is charged at most once over both processors, and not at all if it was rejected',
+  'nothing charged twice':
+    'a payment is charged at most once over both processors, and not at all if it was rejected',
   'the summary tells the truth': 'our totals and stamps are those of the processors',
-  'cheapest first': 'what is not kept from the cheaper processor goes there, and it is used again once it is well',
+  'cheapest first':
+    'what is not kept from the cheaper processor goes there, and it is used again once it is well',
   polite: 'a rest that a processor asks for is heeded, and so is the pause between two health calls',
   bounded: 'calls and look-ups have a backoff, and everything ends',
   idempotent: 'a payment that is posted again causes no other call',

@@ -113,11 +113,7 @@ class Trial {
     return this.#result(judged, breaches, tookMs);
   }
 
-  #result(
-    judged: readonly Judged[],
-    breaches: SituationResult['breaches'],
-    tookMs: number,
-  ): SituationResult {
+  #result(judged: readonly Judged[], breaches: SituationResult['breaches'], tookMs: number): SituationResult {
     const { contract, times } = this.#parts;
     const { kind, name, mayReject = false } = this.#situation;
     const wrong = judged.flatMap(({ payment, exchanges }) =>
@@ -154,7 +150,9 @@ class Trial {
     const { clock } = this.#parts;
     const endMs = clock.monotonicMs() + mostMs;
     while (clock.monotonicMs() < endMs) {
-      const entries = await Promise.all(this.#payments.map(({ correlationId }) => gateway.find(correlationId)));
+      const entries = await Promise.all(
+        this.#payments.map(({ correlationId }) => gateway.find(correlationId)),
+      );
       if (entries.every((entry) => entry?.status === 'settled' || entry?.status === 'rejected')) return;
       await sleep(clock, LOOK_AGAIN_MS);
     }

@@ -1,4 +1,3 @@
-import { answer, html } from '../answer-bytes.ts';
 import {
   charged,
   chargedLate,
@@ -14,10 +13,12 @@ import {
   status,
   then,
 } from '../acts.ts';
+import { answer, html } from '../answer-bytes.ts';
 import type { Act } from '../fault-proxy.ts';
 import type { Situation, Times } from '../situation.ts';
 
-const REFUSE = 'HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm="api"\r\ncontent-length: 0\r\n\r\n';
+const REFUSE =
+  'HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm="api"\r\ncontent-length: 0\r\n\r\n';
 
 /** Situations in which the status of the answer misleads. */
 export const ANSWERS: readonly Situation[] = [
@@ -44,9 +45,7 @@ export const ANSWERS: readonly Situation[] = [
   ...failed('500 with a page, charged late', ({ lateMs }) => chargedLate(lateMs, says(html(500)))),
   ...failed('501, charged late', ({ lateMs }) => chargedLate(lateMs, status(501))),
   ...failed('507, charged late', ({ lateMs }) => chargedLate(lateMs, status(507))),
-  ...failed('500 once, charged late, then well', ({ lateMs }) =>
-    first(1, chargedLate(lateMs, status(500))),
-  ),
+  ...failed('500 once, charged late, then well', ({ lateMs }) => first(1, chargedLate(lateMs, status(500)))),
   { kind: 'failed-charged', name: '500, nothing charged', script: () => ({ pay: first(2, status(500)) }) },
 
   ...falseDuplicate('422 to the payment, 404 to the look-up', status(422), status(404)),
@@ -92,7 +91,11 @@ export const ANSWERS: readonly Situation[] = [
 
   ...[408, 409, 423, 425].flatMap((code): Situation[] => [
     { kind: 'unclear', name: `${code}, nothing charged`, script: () => ({ pay: first(2, status(code)) }) },
-    { kind: 'unclear', name: `${code}, charged before`, script: () => ({ pay: first(1, charged(status(code))) }) },
+    {
+      kind: 'unclear',
+      name: `${code}, charged before`,
+      script: () => ({ pay: first(1, charged(status(code))) }),
+    },
     {
       kind: 'unclear',
       name: `${code}, charged late`,
@@ -146,7 +149,6 @@ export const ANSWERS: readonly Situation[] = [
     script: () => ({ pay: charged(says(answer(307, { location: '/' }))) }),
   },
 ];
-
 
 function gaveUp(name: string, pay: (times: Times) => Act): Situation[] {
   return [{ kind: 'gave-up', name, script: (times) => ({ pay: pay(times) }) }];

@@ -24,7 +24,9 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 /** Situations about look-ups, health, and requests that arrive twice. */
 export const LOOK_UPS: readonly Situation[] = [
   ...lost('lying-look-up', '404 once, although it is held', () => first(1, status(404))),
-  ...lost('lying-look-up', '404 for a while, although it is held', ({ lateMs }) => during(lateMs, status(404))),
+  ...lost('lying-look-up', '404 for a while, although it is held', ({ lateMs }) =>
+    during(lateMs, status(404)),
+  ),
   ...lost('lying-look-up', '404 after the hold, although it is held', () => status(404)),
   ...lost('lying-look-up', '404 with a page', () => first(2, says(html(404)))),
   ...lost('lying-look-up', '404 cut off', () =>
@@ -44,10 +46,13 @@ export const LOOK_UPS: readonly Situation[] = [
     name: '404 rightly, answered when it is charged already',
     script: ({ soonMs }) => ({
       pay: first(1, chargedLate(soonMs / 2, reset)),
-      find: first(1, told(async (exchange, truth) => {
-        await exchange.wait(soonMs);
-        exchange.write(answerText(truth));
-      })),
+      find: first(
+        1,
+        told(async (exchange, truth) => {
+          await exchange.wait(soonMs);
+          exchange.write(answerText(truth));
+        }),
+      ),
     }),
   },
 
@@ -55,7 +60,10 @@ export const LOOK_UPS: readonly Situation[] = [
   ...lost('strange-look-up', 'no JSON', () => first(2, says(answer(200, JSON_TYPE, '{"correlationId')))),
   ...lost('strange-look-up', 'a page with 200', () => first(2, says(html(200)))),
   ...lost('strange-look-up', 'half an answer', () =>
-    first(2, cutAt((truth) => answerText(truth).length - 5, reset)),
+    first(
+      2,
+      cutAt((truth) => answerText(truth).length - 5, reset),
+    ),
   ),
   ...lost('strange-look-up', '500', () => first(3, status(500))),
   ...lost('strange-look-up', '503', () => first(3, status(503))),
@@ -68,8 +76,9 @@ export const LOOK_UPS: readonly Situation[] = [
   ...repeated('twice at once', () => twice(0)),
   ...repeated('once more soon after', ({ soonMs }) => twice(soonMs)),
   ...repeated('once more after the timeout', ({ lateMs }) => twice(lateMs)),
-  ...repeated('twice, and the answer to the second counts', () => async (exchange) =>
-    exchange.write(answerText(await exchange.forwardAgain())),
+  ...repeated(
+    'twice, and the answer to the second counts',
+    () => async (exchange) => exchange.write(answerText(await exchange.forwardAgain())),
   ),
   ...repeated('twice, and no answer', () => async (exchange) => {
     await exchange.forwardAgain();
@@ -81,8 +90,14 @@ export const LOOK_UPS: readonly Situation[] = [
     await exchange.forwardAgain();
   }),
 
-  ...health('failing, while all is well', says(answer(200, JSON_TYPE, '{"failing":true,"minResponseTime":0}'))),
-  ...health('very slow, while all is well', says(answer(200, JSON_TYPE, '{"failing":false,"minResponseTime":9000}'))),
+  ...health(
+    'failing, while all is well',
+    says(answer(200, JSON_TYPE, '{"failing":true,"minResponseTime":0}')),
+  ),
+  ...health(
+    'very slow, while all is well',
+    says(answer(200, JSON_TYPE, '{"failing":false,"minResponseTime":9000}')),
+  ),
   ...health('well, while nothing works', honest, ({ whileMs }) => during(whileMs, status(503))),
   ...health('well, while every answer is lost', honest, ({ whileMs }) => during(whileMs, charged(reset))),
   ...health('no JSON', says(answer(200, JSON_TYPE, '<'))),

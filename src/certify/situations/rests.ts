@@ -50,7 +50,9 @@ export const RESTS: readonly Situation[] = [
   ...clock('its Date is an hour behind', () => dated(-HOUR_MS), { isHarmless: true }),
   ...clock('its Date is not a date', () => withHeaders({ date: 'yesterday' }), { isHarmless: true }),
   ...clock('Retry-After as a date by a clock an hour ahead', () => first(1, restsUntil(503, HOUR_MS + 1000))),
-  ...clock('Retry-After as a date by a clock an hour behind', () => first(2, restsUntil(503, 1000 - HOUR_MS))),
+  ...clock('Retry-After as a date by a clock an hour behind', () =>
+    first(2, restsUntil(503, 1000 - HOUR_MS)),
+  ),
   ...clock('Retry-After as a date in the year 9999', () =>
     first(1, says(answer(429, { 'retry-after': 'Fri, 31 Dec 9999 23:59:59 GMT' }))),
   ),

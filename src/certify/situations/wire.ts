@@ -46,7 +46,9 @@ export const WIRE: readonly Situation[] = [
   ...harmless('interim', '100 with a length before the answer', () =>
     then(raw(interim(100, 'content-length: 0\r\n')), honest),
   ),
-  ...every('interim', '100, charged, and no answer', () => first(1, then(raw(interim(100)), charged(silent)))),
+  ...every('interim', '100, charged, and no answer', () =>
+    first(1, then(raw(interim(100)), charged(silent))),
+  ),
   ...every('interim', '100, then 503', () => first(2, then(raw(interim(100)), status(503)))),
   ...every('interim', '102 without end', ({ timeoutMs }) => first(1, charged(interimsFor(timeoutMs * 2)))),
   {
@@ -67,15 +69,33 @@ export const WIRE: readonly Situation[] = [
   ...every('lost', 'closed, charged late', ({ lateMs }) => chargedLate(lateMs, closed)),
   ...every('lost', 'no answer, charged after the timeout', ({ lateMs }) => chargedLate(lateMs, silent)),
   ...every('lost', 'no answer, charged after the hold', ({ tooLateMs }) => chargedLate(tooLateMs, silent)),
-  ...every('lost', 'no answer to payments and look-ups', () => charged(silent), () => silent),
+  ...every(
+    'lost',
+    'no answer to payments and look-ups',
+    () => charged(silent),
+    () => silent,
+  ),
 
-  ...every('broken', 'half a status line', () => first(1, cutAt(() => STATUS_LINE_BYTES - 4, closed))),
-  ...every('broken', 'a status line and no more', () => first(1, cutAt(() => STATUS_LINE_BYTES, closed))),
+  ...every('broken', 'half a status line', () =>
+    first(
+      1,
+      cutAt(() => STATUS_LINE_BYTES - 4, closed),
+    ),
+  ),
+  ...every('broken', 'a status line and no more', () =>
+    first(
+      1,
+      cutAt(() => STATUS_LINE_BYTES, closed),
+    ),
+  ),
   ...every('broken', 'half a head', () => first(1, cutAt(inHead, closed))),
   ...every('broken', 'half an answer, then closed', () => first(1, cutAt(halfOf, closed))),
   ...every('broken', 'half an answer, then silence', () => first(1, cutAt(halfOf, silent))),
   ...every('broken', 'all but the last byte', () =>
-    first(1, cutAt((truth) => answerText(truth).length - 1, closed)),
+    first(
+      1,
+      cutAt((truth) => answerText(truth).length - 1, closed),
+    ),
   ),
   ...every('broken', 'a length too long', () => first(1, misMeasured(10))),
   ...every('broken', 'a length too short', () => first(1, misMeasured(-3))),
@@ -93,7 +113,9 @@ export const WIRE: readonly Situation[] = [
   ...every('broken', 'lines that end in LF', () =>
     first(1, charged(raw('HTTP/1.1 200 OK\ncontent-length: 2\n\n{}'))),
   ),
-  ...every('broken', 'status 999', () => first(1, charged(raw('HTTP/1.1 999 ?\r\ncontent-length: 0\r\n\r\n')))),
+  ...every('broken', 'status 999', () =>
+    first(1, charged(raw('HTTP/1.1 999 ?\r\ncontent-length: 0\r\n\r\n'))),
+  ),
   ...every('broken', 'a head without end', () =>
     first(1, charged(raw(`HTTP/1.1 200 OK\r\nx: ${TOO_LONG}\r\n\r\n`))),
   ),
@@ -127,8 +149,11 @@ export const WIRE: readonly Situation[] = [
   ...every('slow', 'the head at once, the body after the timeout', ({ lateMs }) =>
     first(1, bodyAfter(lateMs)),
   ),
-  ...every('slow', 'look-ups longer than the timeout', () => first(1, charged(silent)), ({ lateMs }) =>
-    first(2, delayed(lateMs)),
+  ...every(
+    'slow',
+    'look-ups longer than the timeout',
+    () => first(1, charged(silent)),
+    ({ lateMs }) => first(2, delayed(lateMs)),
   ),
 ];
 
