@@ -33,7 +33,7 @@ export async function certify(parts: CertifyParts): Promise<SituationResult[]> {
   const client = { connectionCount: CONNECTION_COUNT, clock, tracer: propagationOnlyTracer };
   const certified = new HttpProcessor({ name: 'certified', url, contract, ...(tls && { tls }), ...client });
   const other = new HttpProcessor({ name: 'other', url: otherUrl, contract: rinha(''), ...client });
-  const upstream = new Upstream(url, tls);
+  const upstream = new Upstream(url, tls ?? {}, clock);
   const trial: TrialParts = {
     contract,
     upstream,

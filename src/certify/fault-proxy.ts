@@ -92,7 +92,7 @@ export class FaultProxy {
       elapsedMs: clock.monotonicMs() - this.#startedAtMs,
       nth: this.about(kind, correlationId).length + 1,
       nthOfAll: this.exchanges.filter((one) => one.kind === kind).length + 1,
-      send: () => upstream.send(request),
+      send: () => (kind === 'health' ? upstream.health(request) : upstream.send(request)),
     });
     this.exchanges.push(exchange);
     const act = this.#isHealed ? honest : (script[kind] ?? honest);
