@@ -54,6 +54,7 @@ const NO_ANSWER: LookUpOutcome = { kind: 'unknown', reason: 'timeout' };
 class ListSource implements Source {
   readonly items: QueuedPayment[] = [];
   readonly released: number[] = [];
+  readonly leftToLedger: string[] = [];
   readonly limits: number[] = [];
   #wake: () => void = () => {};
 
@@ -80,6 +81,10 @@ class ListSource implements Source {
 
   release(journalRef: number): void {
     this.released.push(journalRef);
+  }
+
+  leaveToLedger(correlationId: string): void {
+    this.leftToLedger.push(correlationId);
   }
 }
 
@@ -584,18 +589,20 @@ for (const answer of [FAILED, REFUSED]) {
   });
 }
 
-test('a rejected payment keeps its reason and is never sent again', async () => {
+test('a rejected payment keeps its reason, is never sent again, and is left to the ledger', async () => {
   const world = setUp();
-  const { clock, cheap, dear, metricsTable, log, put, entry, totals } = world;
+  const { clock, source, cheap, dear, metricsTable, log, put, entry, totals } = world;
   cheap.answers.push(INVALID);
   put(1);
+  put(2);
   await clock.passSlowly(60_000);
   const entryNow = await entry(1);
   assert.is(entryNow?.status, 'rejected');
   assert.is(entryNow?.reason, '400 amount');
-  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
-  assert.equal((await totals())[0], { count: 0, amountCents: 0 });
+  assert.equal([cheap.paid.length, dear.paid.length], [2, 0]);
+  assert.is((await totals())[0]?.count, 1);
   assert.is(metricsTable.countedAt(0, 'paymentsRejected'), 1);
+  assert.equal(source.leftToLedger, [idOf(1)]);
   assert.ok(log.lines.includes('warn payment rejected by its processor'));
   await world.stop();
 });
@@ -945,6 +952,7 @@ test('known: what the ledger has settled already is dropped, and nothing is sent
   await rest();
   assert.is(cheap.paid.length, 1);
   assert.equal(source.released, [1, 42]);
+  assert.equal(source.leftToLedger, [idOf(1)]);
   assert.is((await totals())[0]?.count, 1);
   await world.stop();
 });
@@ -1270,7 +1278,7 @@ test('a fenced claim is not sent, and is claimed again under a new number', asyn
 
 test('a settlement of what another has taken over changes nothing, and is not kept', async () => {
   const world = setUp();
-  const { clock, books, metricsTable, cheap, log, put, entry, totals } = world;
+  const { clock, books, metricsTable, source, cheap, log, put, entry, totals } = world;
   const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(call.promise);
   put(1);
@@ -1278,6 +1286,7 @@ test('a settlement of what another has taken over changes nothing, and is not ke
   const other = await takeOverAll(books, 1);
   call.resolve({ kind: 'committed' });
   await rest();
+  assert.equal(source.leftToLedger, [idOf(1)]);
   assert.is((await totals())[0]?.count, 0);
   assert.is((await entry(1))?.owner, other);
   assert.is(metricsTable.countedAt(0, 'settled'), 0);
@@ -1504,6 +1513,124 @@ test('a stop does not wait for the window of a batch', async () => {
   world.dispatcher.wake();
   await rest();
   assert.ok(world.hasEnded());
+});
+
+// What a contract may say besides.
+
+test('Retry-After makes the processor rest; its payments go elsewhere after their failover delay', async () => {
+  const world = setUp({ failoverDelayMs: 2000 });
+  const { clock, cheap, dear, put } = world;
+  cheap.answers.push({ kind: 'refused', reason: '429', retryAfterMs: 30_000 });
+  put(1);
+  await clock.passSlowly(1900);
+  put(2);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
+  await clock.passSlowly(4100);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 2]);
+  put(3, { acceptedAtMs: clock.nowMs() + 3000 });
+  await clock.passSlowly(23_000);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 3], 'nothing is sent there before it has rested');
+  put(4);
+  await clock.passSlowly(2000);
+  assert.equal(idsOf(cheap), [idOf(1), idOf(4)]);
+  await world.stop();
+});
+
+test('unfit: payments are not rejected, and go elsewhere once the breaker is open', async () => {
+  const world = setUp({ failoverDelayMs: 500 });
+  const { clock, cheap, dear, put, metricsTable, totals } = world;
+  for (let number = 0; number < 20; number++) cheap.answers.push({ kind: 'unfit', reason: 'HTTP 401' });
+  for (const number of [1, 2, 3, 4]) put(number);
+  await clock.passSlowly(3000);
+  assert.is(dear.paid.length, 4);
+  assert.equal((await totals())[1], { count: 4, amountCents: 10 });
+  assert.is(metricsTable.countedAt(0, 'paymentsRejected'), 0);
+  assert.ok(metricsTable.countedAt(0, 'unfit') >= 3);
+  await world.stop();
+});
+
+test('a processor that refuses everything is not believed that it holds nothing', async () => {
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, breakers, put, entry } = world;
+  cheap.answers.push(UNKNOWN);
+  put(1);
+  await rest();
+  for (let failure = 0; failure < 3; failure++) breakers.unfit(0, 'HTTP 404');
+  await clock.passSlowly(POLICY.inDoubtHoldMs + 30_000);
+  assert.ok(cheap.asked.length > 0);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 0], 'it may be charged here');
+  cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: 77 });
+  await clock.passSlowly(3000);
+  assert.is((await entry(1))?.requestedAtMs, 77);
+  await world.stop();
+});
+
+test('called a duplicate and never held: a few calls, and then it is rejected with the reason', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, put, entry } = world;
+  for (let number = 0; number < 100; number++) {
+    cheap.answers.push({ kind: 'duplicate', reason: 'HTTP 422: amount too small' });
+  }
+  put(1);
+  await clock.passSlowly(3000);
+  assert.is((await entry(1))?.status, 'dispatched');
+  await clock.passSlowly(POLICY.inDoubtHoldMs + 5000);
+  const rejected = await entry(1);
+  assert.is(rejected?.status, 'rejected');
+  assert.is(rejected?.reason, 'called a duplicate 3 times, but not held: HTTP 422: amount too small');
+  assert.equal([cheap.paid.length, dear.paid.length], [3, 0]);
+  await world.stop();
+});
+
+test('pending: it stays with its processor, however long that takes, and is settled when charged', async () => {
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, put, entry, breakers } = world;
+  cheap.answers.push({ kind: 'pending' });
+  for (let number = 0; number < 1000; number++) cheap.founds.push({ kind: 'pending' });
+  put(1);
+  await clock.passSlowly(3 * POLICY.inDoubtHoldMs);
+  assert.not(breakers.views()[0]?.open, 'it is no failure');
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
+  assert.is((await entry(1))?.status, 'dispatched');
+  cheap.founds.length = 0;
+  cheap.founds.push({ kind: 'absent' }, { kind: 'held', amountCents: null, requestedAtMs: null });
+  await clock.passSlowly(5000);
+  const settled = await entry(1);
+  assert.is(settled?.status, 'settled', 'a look-up that lags behind sends it nowhere');
+  assert.is(settled?.requestedAtMs, cheap.paid[0]?.requestedAtMs);
+  await world.stop();
+});
+
+test('pending, and declined in the end: it is rejected with the reason', async () => {
+  const world = setUp();
+  const { clock, cheap, put, entry } = world;
+  cheap.answers.push({ kind: 'pending' });
+  cheap.founds.push({ kind: 'pending' }, { kind: 'rejected', reason: 'insufficient funds' });
+  put(1);
+  await clock.passSlowly(5000);
+  const rejected = await entry(1);
+  assert.equal([rejected?.status, rejected?.reason], ['rejected', 'insufficient funds']);
+  await world.stop();
+});
+
+test('Retry-After of a look-up is kept by look-ups, while payments go on', async () => {
+  const world = setUp();
+  const { clock, cheap, put, totals } = world;
+  cheap.answers.push(UNKNOWN, UNKNOWN);
+  cheap.founds.push({ kind: 'unknown', reason: '429', retryAfterMs: 20_000 });
+  put(1);
+  await clock.passSlowly(3000);
+  assert.is(cheap.asked.length, 1);
+  put(2);
+  put(3);
+  await clock.passSlowly(10_000);
+  assert.is(cheap.asked.length, 1, 'payment 2 is in doubt, too');
+  assert.is(cheap.paid.length, 3);
+  await clock.passSlowly(15_000);
+  assert.ok(cheap.asked.length > 1);
+  await clock.passSlowly(POLICY.inDoubtHoldMs);
+  assert.equal((await totals())[0], { count: 3, amountCents: 6 });
+  await world.stop();
 });
 
 test.run();
