@@ -10,12 +10,13 @@ export const processor = command('processor')
     [
       '',
       bold('Settings (environment variables) and their defaults:'),
-      '  CONTRACT    rinha; --contract comes first',
-      '  LISTEN      127.0.0.1:8001',
-      '  FEE         0.05, a fraction of the amount',
-      '  TOKEN       123, for its administrative routes',
-      '  NAME        default',
-      '  BOOKS_FILE  (none) a file that keeps its books across restarts; if unset, they are in memory only',
+      '  CONTRACT      rinha; --contract comes first',
+      '  LISTEN        127.0.0.1:8001',
+      '  FEE           0.05, a fraction of the amount',
+      '  TOKEN         123, for its administrative routes',
+      '  NAME          default',
+      '  CALLBACK_URL  (none) where rest-async posts the outcome of a payment',
+      '  BOOKS_FILE    (none) a file that keeps its books across restarts; if unset, they are in memory only',
     ].join('\n'),
   )
   .addHelpText(
@@ -23,6 +24,7 @@ export const processor = command('processor')
     examples([
       ['processor', 'on 127.0.0.1:8001'],
       ['LISTEN=127.0.0.1:8002 FEE=0.15 NAME=fallback dinossauro processor', 'a second, more expensive one'],
+      ['processor --contract rest-async', 'one that accepts payments first and charges them later'],
     ]),
   )
   .action(({ contract }) => {

@@ -22,6 +22,16 @@ export interface ServedContract {
 export interface ServedContractParts {
   readonly books: Books;
   readonly clock: Clock;
+  /** How payments that were accepted first are charged later. It may change at any time. */
+  readonly charging: Readonly<Charging>;
+  /** Sends a callback with this body, if one is wanted. */
+  readonly notify: (body: string) => void;
+}
+
+export interface Charging {
+  delayMs: number;
+  /** Payments are declined instead of charged. */
+  declines: boolean;
 }
 
 export type ServedContractFactory = (parts: ServedContractParts) => ServedContract;

@@ -10,11 +10,11 @@ async function main(): Promise<string | null> {
   const reading = readSettings(process.env);
   if (reading.kind === 'wrong') return reading.problem;
   for (const line of reading.warnings) process.stderr.write(`${line}\n`);
-  const { contract, listen, fee, token, name, booksFile } = reading.settings;
+  const { contract, listen, fee, token, name, booksFile, callbackUrl } = reading.settings;
   const opened = booksFile === null ? null : openBooks(booksFile, complain);
   if (opened?.kind === 'failed') return `BOOKS_FILE=${booksFile}: ${opened.reason}.`;
   const books = opened === null ? {} : { books: opened.books };
-  const served = await serveTwin(contract, { listen, fee, token, ...books });
+  const served = await serveTwin(contract, { listen, fee, token, callbackUrl, ...books });
   if (served.kind === 'failed') return served.reason;
   process.stdout.write(
     `Simulated processor ${name} listens on ${formatAddress(served.address)}, fee ${formatDecimal(fee)}.\n`,

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { Books, type Row } from './books.ts';
-import type { ServedContract, ServedContractFactory } from './contract.ts';
+import type { Charging, ServedContract, ServedContractFactory } from './contract.ts';
 import { rinha } from './contracts/rinha.ts';
 import { type Decimal, formatDecimal } from './decimal.ts';
 import { effectOf, type Fault, Faults } from './fault.ts';
@@ -16,6 +16,9 @@ const HEALTH_WINDOW_S = 5;
 
 const HEALTH_CALLS_KEPT = 1000;
 
+/** How long a payment that was accepted first waits for its charge. */
+const CHARGE_DELAY_MS = 1000;
+
 const TOO_MANY = later(429, HEALTH_WINDOW_S);
 
 export interface SimulatedProcessorParts {
@@ -28,6 +31,8 @@ export interface SimulatedProcessorParts {
   readonly books?: Books;
   /** Default: the contest's. */
   readonly contract?: ServedContractFactory;
+  /** Sends a callback with this body. Default: none is sent. */
+  readonly notify?: (body: string) => void;
 }
 
 export interface Condition {
@@ -60,13 +65,22 @@ export class SimulatedProcessor {
   readonly #gate = new Gate(RUNNING_LIMIT, WAITING_LIMIT);
   readonly #faults: Faults;
   readonly #healthCalls: HealthCall[] = [];
+  readonly #charging: Charging = { delayMs: CHARGE_DELAY_MS, declines: false };
   #nextHealthAtMs = -Infinity;
   #token: string;
   #delayMs = 0;
   #failing = false;
 
-  constructor({ clock, random, fee, token, books = new Books(), contract = rinha }: SimulatedProcessorParts) {
-    this.contract = contract({ books, clock });
+  constructor({
+    clock,
+    random,
+    fee,
+    token,
+    books = new Books(),
+    contract = rinha,
+    notify = () => {},
+  }: SimulatedProcessorParts) {
+    this.contract = contract({ books, clock, charging: this.#charging, notify });
     this.#clock = clock;
     this.#fee = fee;
     this.#token = token;
@@ -140,6 +154,12 @@ export class SimulatedProcessor {
     const was = this.#failing;
     this.#failing = failing;
     return answer(200, JSON.stringify({ config: 'failure', was, is: failing }));
+  }
+
+  /** Not in the official contract: how payments are charged that were accepted first. */
+  configureCharging(charging: Charging): Reply {
+    Object.assign(this.#charging, charging);
+    return answer(200, JSON.stringify(charging));
   }
 
   purge(): Reply {

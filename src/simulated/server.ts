@@ -9,6 +9,7 @@ import { member, parseMoment, readInt32, readObject } from './request.ts';
 const BODY_LIMIT_BYTES = 64 * 1024;
 const PAGE_DEFAULT = 10_000;
 const PAGE_LIMIT = 100_000;
+const CHARGE_DELAY_LIMIT_MS = 600_000;
 
 const JSON_HEADERS: Headers = [['Content-Type', 'application/json; charset=utf-8']];
 const UNAUTHORIZED = answer(401);
@@ -102,6 +103,12 @@ function routeTests(app: WebApp, processor: SimulatedProcessor): void {
     const fault = readFault(members);
     return fault === null ? null : () => processor.configureFault(fault);
   });
+  routePut(app, processor, '/admin/charging', ({ delayMs, declines = false }) => {
+    const isDelay = typeof delayMs === 'number' && isWithin(delayMs, CHARGE_DELAY_LIMIT_MS);
+    return isDelay && typeof declines === 'boolean'
+      ? () => processor.configureCharging({ delayMs, declines })
+      : null;
+  });
   app.get('/admin/payments', (response, request) => {
     const isAllowed = authorized(processor, request);
     const offset = Number(request.getQuery('offset') ?? 0);
@@ -126,6 +133,7 @@ const ALLOWED_METHODS = [
   ['/admin/configurations/failure', 'PUT'],
   ['/admin/purge-payments', 'POST'],
   ['/admin/faults', 'PUT'],
+  ['/admin/charging', 'PUT'],
   ['/admin/payments', 'GET'],
   ['/admin/health-calls', 'GET'],
 ] as const;

@@ -2,14 +2,21 @@ import type { Address } from '../core/address.ts';
 import { formatAddress } from '../core/address.ts';
 import { systemClock } from '../core/clock.ts';
 import { Books } from './books.ts';
+import { Callback } from './callback.ts';
 import type { ServedContractFactory } from './contract.ts';
+import { rest } from './contracts/rest.ts';
+import { restAsync } from './contracts/rest-async.ts';
 import { rinha } from './contracts/rinha.ts';
 import type { Decimal } from './decimal.ts';
 import { SimulatedProcessor } from './processor.ts';
 import { serve } from './server.ts';
 
 /** The contracts that a simulated processor can speak: the shipped ones. */
-const TWINS = { rinha } as const satisfies Record<string, ServedContractFactory>;
+const TWINS = {
+  rinha,
+  rest,
+  'rest-async': restAsync,
+} as const satisfies Record<string, ServedContractFactory>;
 
 export type TwinName = keyof typeof TWINS;
 
@@ -28,6 +35,8 @@ export interface TwinOptions {
   readonly token?: string;
   /** Default: empty books in memory. */
   readonly books?: Books;
+  /** Where callbacks are sent; empty: none are. */
+  readonly callbackUrl?: string;
 }
 
 export type TwinServed =
@@ -52,8 +61,15 @@ const ANY_PORT: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 /** Serves the twin of a shipped contract in this process. */
 export async function serveTwin(
   name: TwinName,
-  { listen = ANY_PORT, fee = { units: 5n, scale: 2 }, token = '123', books = new Books() }: TwinOptions = {},
+  {
+    listen = ANY_PORT,
+    fee = { units: 5n, scale: 2 },
+    token = '123',
+    books = new Books(),
+    callbackUrl = '',
+  }: TwinOptions = {},
 ): Promise<TwinServed> {
+  const callback = callbackUrl === '' ? null : new Callback(callbackUrl);
   const processor = new SimulatedProcessor({
     clock: systemClock,
     random: Math.random,
@@ -61,6 +77,7 @@ export async function serveTwin(
     token,
     books,
     contract: TWINS[name],
+    notify: (body) => callback?.post(body),
   });
   const served = await serve(processor, listen);
   if (served.kind === 'failed') return served;

@@ -12,6 +12,7 @@ test('has a default for every setting', () => {
       token: '123',
       name: 'default',
       booksFile: null,
+      callbackUrl: '',
     },
     warnings: [],
   });
@@ -19,22 +20,24 @@ test('has a default for every setting', () => {
 
 test('reads every setting from the environment', () => {
   const environment = {
-    CONTRACT: 'rinha',
+    CONTRACT: 'rest-async',
     LISTEN: 'unix:/run/p.sock',
     FEE: '0.15',
     TOKEN: 'secret',
     NAME: 'fall-back',
     BOOKS_FILE: '/var/lib/p.books',
+    CALLBACK_URL: 'http://127.0.0.1:9999/callbacks/p',
   };
   assert.equal(readSettings(environment), {
     kind: 'ok',
     settings: {
-      contract: 'rinha',
+      contract: 'rest-async',
       listen: { kind: 'unix', path: '/run/p.sock' },
       fee: { units: 15n, scale: 2 },
       token: 'secret',
       name: 'fall-back',
       booksFile: '/var/lib/p.books',
+      callbackUrl: 'http://127.0.0.1:9999/callbacks/p',
     },
     warnings: [],
   });
