@@ -53,8 +53,9 @@ class Posts implements Source {
     });
   }
 
-  /** Nothing keeps a journal. */
+  // Nothing keeps a journal or remembers posts.
   release(): void {}
+  leaveToLedger(): void {}
 }
 
 /** The part of a gateway that delivers payments: one pool thread's dispatcher over a ledger in memory. */
@@ -65,12 +66,12 @@ export class Gateway {
   readonly #sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
   readonly #metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
   readonly #dispatcher: Dispatcher;
-  readonly #health: HealthWatch | null;
+  readonly #health: HealthWatch;
   readonly #running: Promise<void>;
   #isClosed = false;
 
   /** `processors`: the certified one and the other. */
-  constructor(processors: readonly Processor[], clock: Clock, times: Times, asksHealth: boolean) {
+  constructor(processors: readonly Processor[], clock: Clock, times: Times) {
     this.#clock = {
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
@@ -121,8 +122,8 @@ export class Gateway {
       },
     });
     const healthPolicy = { healthIntervalMs: HEALTH_INTERVAL_MS, healthTimeoutMs: times.timeoutMs };
-    this.#health = asksHealth ? new HealthWatch({ ...shared, breakers, policy: healthPolicy }) : null;
-    this.#health?.start();
+    this.#health = new HealthWatch({ ...shared, breakers, policy: healthPolicy });
+    this.#health.start();
     this.#running = this.#dispatcher.run();
   }
 
@@ -147,7 +148,7 @@ export class Gateway {
   }
 
   async close(): Promise<void> {
-    this.#health?.stop();
+    this.#health.stop();
     this.#sharedState.stop();
     this.#dispatcher.wake();
     await this.#running;

@@ -26,6 +26,7 @@ export interface Course {
   readonly calls: readonly ObservedCall[];
   /** Payments about which the certified processor was asked again after they had been posted once more. */
   readonly askedAgain: readonly string[];
+  /** Payments that were not final long after all was well. */
   readonly openCount: number;
   readonly tookMs: number;
 }
@@ -162,6 +163,6 @@ function unbounded({ payments, openCount, tookMs }: Course): Breach[] {
     .map(({ exchanges, payment }) =>
       breach('bounded', `${exchanges.length} requests in ${tookMs} ms`, payment.correlationId),
     );
-  if (openCount > 0) breaches.push(breach('bounded', `${openCount} payments are still open`));
+  if (openCount > 0) breaches.push(breach('bounded', `${openCount} payments stay open while all is well`));
   return breaches;
 }

@@ -79,21 +79,16 @@ class Trial {
       clock,
       tracer: propagationOnlyTracer,
     });
-    const asksHealth = this.#situation.kind === 'health';
-    const gateway = new Gateway([certified, other], clock, times, asksHealth);
+    const gateway = new Gateway([certified, other], clock, times);
     for (let number = 0; number < PAYMENT_COUNT; number++) gateway.post(this.#nextPayment());
     await this.#untilFinal(gateway, times.faultMaxMs);
     this.#proxy.heal();
-    await this.#untilFinal(gateway, times.holdMs * PATIENCE_HOLDS);
+    const isFinal = await this.#untilFinal(gateway, times.holdMs * PATIENCE_HOLDS);
     await this.#proxy.settled();
-    const callsBefore = this.#proxy.exchanges.length;
-    const posted = [...this.#payments];
-    for (const payment of posted) gateway.post(payment);
-    await sleep(clock, QUIET_MS);
-    const askedAgain = this.#proxy.exchanges.slice(callsBefore).filter(({ kind }) => kind !== 'health');
+    const openCount = isFinal ? 0 : gateway.openCount;
+    const askedAgain = isFinal ? await this.#postAgain(gateway) : [];
     await this.#postLater(gateway);
     const tookMs = clock.monotonicMs() - startedAtMs;
-    const openCount = gateway.openCount;
     await gateway.close();
     await this.#proxy.close();
     await certified.close();
@@ -106,7 +101,7 @@ class Trial {
       totals: await gateway.totals(),
       exchanges: this.#proxy.exchanges,
       calls: this.#contract.calls,
-      askedAgain: askedAgain.map(({ correlationId }) => correlationId),
+      askedAgain,
       openCount,
       tookMs,
     });
@@ -145,17 +140,27 @@ class Trial {
     return payment;
   }
 
-  /** Until all payments are final, or for `mostMs`. */
-  async #untilFinal(gateway: Gateway, mostMs: number): Promise<void> {
+  /** Posts all payments once more; resolves with those about which the processor under test was called again. */
+  async #postAgain(gateway: Gateway): Promise<string[]> {
+    const callCount = this.#proxy.exchanges.length;
+    for (const payment of [...this.#payments]) gateway.post(payment);
+    await sleep(this.#parts.clock, QUIET_MS);
+    const called = this.#proxy.exchanges.slice(callCount).filter(({ kind }) => kind !== 'health');
+    return called.map(({ correlationId }) => correlationId);
+  }
+
+  /** Waits until all payments are final, for `mostMs` at most; whether they are. */
+  async #untilFinal(gateway: Gateway, mostMs: number): Promise<boolean> {
     const { clock } = this.#parts;
     const endMs = clock.monotonicMs() + mostMs;
     while (clock.monotonicMs() < endMs) {
       const entries = await Promise.all(
         this.#payments.map(({ correlationId }) => gateway.find(correlationId)),
       );
-      if (entries.every((entry) => entry?.status === 'settled' || entry?.status === 'rejected')) return;
+      if (entries.every((entry) => entry?.status === 'settled' || entry?.status === 'rejected')) return true;
       await sleep(clock, LOOK_AGAIN_MS);
     }
+    return false;
   }
 
   /** Posts payments one after another, until one has gone to the processor under test, which is well again. */

@@ -151,11 +151,11 @@ export const ANSWERS: readonly Situation[] = [
 ];
 
 function gaveUp(name: string, pay: (times: Times) => Act): Situation[] {
-  return [{ kind: 'gave-up', name, script: (times) => ({ pay: pay(times) }) }];
+  return [{ kind: 'gave-up', name, script: (times) => ({ pay: pay(times), health: status(503) }) }];
 }
 
 function failed(name: string, pay: (times: Times) => Act): Situation[] {
-  return [{ kind: 'failed-charged', name, script: (times) => ({ pay: pay(times) }) }];
+  return [{ kind: 'failed-charged', name, script: (times) => ({ pay: pay(times), health: status(500) }) }];
 }
 
 function falseDuplicate(name: string, pay: Act, find: Act): Situation[] {
