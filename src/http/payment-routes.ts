@@ -80,7 +80,8 @@ export class PaymentRoutes {
       }
       const decodeProblem = decoder.decode(body);
       if (decodeProblem !== null) {
-        this.#refusePost(exchange, decodeProblem, problem(decodeProblem), span);
+        const why = problem(decodeProblem, decoder.detailOf(decodeProblem, body));
+        this.#refusePost(exchange, decodeProblem, why, span);
         return;
       }
       span?.setAttribute('dinossauro.correlation_id', readUuid(decoder.id, 0));

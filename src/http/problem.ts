@@ -128,7 +128,7 @@ const PROBLEMS = {
   'amount-too-large': {
     status: '422 Unprocessable Content',
     title: 'amount is too large',
-    detail: '`amount` exceeds the limit of this gateway.',
+    detail: '`amount` exceeds the limit of this gateway (MAX_AMOUNT).',
     field: 'amount',
   },
   'callback-not-readable': {

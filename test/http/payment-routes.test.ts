@@ -342,6 +342,13 @@ posting('names the error in a body, and the field', async () => {
   assert.is(world.drained(), 0);
 });
 
+posting('says where a body is malformed, and which limit an amount exceeds', async () => {
+  const malformed = await problemOf(await world.post('{"amount":1,}'), 400, 'malformed-json');
+  assert.match(malformed.detail, 'unexpected `}` at byte 12');
+  const large = await problemOf(await world.post(bodyOf(ID, '1e9')), 422, 'amount-too-large', 'amount');
+  assert.match(large.detail, /limit of this gateway, [\d.]+ \(MAX_AMOUNT\)/);
+});
+
 posting('refuses a body over the limit, and names the limit', async () => {
   const fits = bodyOf(ID, '1').padEnd(BODY_LIMIT_BYTES, ' ');
   assert.is((await world.post(fits)).status, 202);
