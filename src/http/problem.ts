@@ -128,8 +128,13 @@ const PROBLEMS = {
   'amount-too-large': {
     status: '422 Unprocessable Content',
     title: 'amount is too large',
-    detail: '`amount` exceeds the limit of this gateway.',
+    detail: '`amount` exceeds the limit of this gateway (MAX_AMOUNT).',
     field: 'amount',
+  },
+  'payment-rejected': {
+    status: '422 Unprocessable Content',
+    title: 'Payment rejected',
+    detail: 'This payment was accepted earlier, and its processor has rejected it for good.',
   },
   'audit-running': {
     status: '429 Too Many Requests',

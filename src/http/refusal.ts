@@ -17,6 +17,7 @@ const REFUSALS = [
   'amount-too-precise',
   'amount-too-large',
   'amount-conflict',
+  'payment-rejected',
   'body-too-large',
   'queue-full',
   'journal-unavailable',

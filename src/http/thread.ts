@@ -115,6 +115,7 @@ export class HttpThread {
         ring,
         journal,
         segments,
+        ledger,
         sharedState,
         metrics,
         clock,

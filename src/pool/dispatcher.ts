@@ -37,6 +37,8 @@ export interface Source {
   wait(): Promise<void>;
   /** The journal may forget it: the ledger answers for it now, or it is never to be sent. */
   release(journalRef: number): void;
+  /** From now on the ledger decides how a repeated post of this payment is answered. */
+  leaveToLedger(correlationId: string): void;
 }
 
 export interface QueuedPayment extends Payment {
@@ -263,7 +265,9 @@ export class Dispatcher implements LeaseHolder {
     const countBefore = this.#deliveries.size;
     for (const delivery of this.#deliveries.values()) {
       // Claims that are being repeated go, too: taken over, they would look like claims of the new owner.
-      if (delivery.state.isClaimed) this.#apply(delivery, { kind: 'dropped' });
+      if (!delivery.state.isClaimed) continue;
+      this.#leaveToLedger(delivery);
+      this.#apply(delivery, { kind: 'dropped' });
     }
     this.#settlements = [];
     // The thread may be waiting for room, and not for its source.
@@ -385,6 +389,7 @@ export class Dispatcher implements LeaseHolder {
       this.#settled(item, reply.value.settled[index] === 'recorded');
     for (const [index, delivery] of claims.entries()) {
       const claimReply = reply.value.claimed[index] ?? 'fenced';
+      if (claimReply === 'known' || claimReply === 'conflict') this.#leaveToLedger(delivery);
       const call = this.#lease.valid ? this.#callTimes() : null;
       this.#apply(delivery, { kind: 'claim-replied', reply: claimReply, call });
     }
@@ -434,9 +439,15 @@ export class Dispatcher implements LeaseHolder {
     span?.setAttribute('dinossauro.correlation_id', correlationId);
     span?.setAttribute('dinossauro.status', status);
     span?.end(isRecorded ? '' : 'fenced');
+    if (!isRecorded || status === 'rejected') this.#leaveToLedger(delivery);
     if (isRecorded) this.#countSettled(delivery, settlement);
     else this.#parts.log.debug({ correlationId }, 'settlement fenced');
     this.#apply(delivery, { kind: 'settled' });
+  }
+
+  /** The payment was rejected, or is another owner's, which may reject it: a client that posts it again must hear that. */
+  #leaveToLedger({ payment }: Delivery): void {
+    this.#parts.source.leaveToLedger(payment.correlationId);
   }
 
   #countSettled(delivery: Delivery, { status, processor, amountCents }: Settlement): void {

@@ -5,6 +5,7 @@ import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import { openContract } from '../processor/open-contract.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
+import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
 import { SegmentTable } from '../shared-memory/segment-table.ts';
@@ -59,7 +60,12 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
     random,
     log,
   });
-  const source = new RingSource(new Ring(shared.ring), new SegmentTable(shared.segments), sharedState);
+  const source = new RingSource(
+    new Ring(shared.ring),
+    new SegmentTable(shared.segments),
+    new IdempotencyCache(shared.idempotencyCache),
+    sharedState,
+  );
   const worker = { instanceId: config.instanceId, name: `pool-${thread}` };
   const dispatcher = new Dispatcher({
     worker,

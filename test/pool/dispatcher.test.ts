@@ -54,6 +54,7 @@ const NO_ANSWER: LookUpOutcome = { kind: 'unknown', reason: 'timeout' };
 class ListSource implements Source {
   readonly items: QueuedPayment[] = [];
   readonly released: number[] = [];
+  readonly leftToLedger: string[] = [];
   readonly limits: number[] = [];
   #wake: () => void = () => {};
 
@@ -80,6 +81,10 @@ class ListSource implements Source {
 
   release(journalRef: number): void {
     this.released.push(journalRef);
+  }
+
+  leaveToLedger(correlationId: string): void {
+    this.leftToLedger.push(correlationId);
   }
 }
 
@@ -584,18 +589,20 @@ for (const answer of [FAILED, REFUSED]) {
   });
 }
 
-test('a rejected payment keeps its reason and is never sent again', async () => {
+test('a rejected payment keeps its reason, is never sent again, and is left to the ledger', async () => {
   const world = setUp();
-  const { clock, cheap, dear, metricsTable, log, put, entry, totals } = world;
+  const { clock, source, cheap, dear, metricsTable, log, put, entry, totals } = world;
   cheap.answers.push(INVALID);
   put(1);
+  put(2);
   await clock.passSlowly(60_000);
   const entryNow = await entry(1);
   assert.is(entryNow?.status, 'rejected');
   assert.is(entryNow?.reason, '400 amount');
-  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
-  assert.equal((await totals())[0], { count: 0, amountCents: 0 });
+  assert.equal([cheap.paid.length, dear.paid.length], [2, 0]);
+  assert.is((await totals())[0]?.count, 1);
   assert.is(metricsTable.countedAt(0, 'paymentsRejected'), 1);
+  assert.equal(source.leftToLedger, [idOf(1)]);
   assert.ok(log.lines.includes('warn payment rejected by its processor'));
   await world.stop();
 });
@@ -945,6 +952,7 @@ test('known: what the ledger has settled already is dropped, and nothing is sent
   await rest();
   assert.is(cheap.paid.length, 1);
   assert.equal(source.released, [1, 42]);
+  assert.equal(source.leftToLedger, [idOf(1)]);
   assert.is((await totals())[0]?.count, 1);
   await world.stop();
 });
@@ -1270,7 +1278,7 @@ test('a fenced claim is not sent, and is claimed again under a new number', asyn
 
 test('a settlement of what another has taken over changes nothing, and is not kept', async () => {
   const world = setUp();
-  const { clock, books, metricsTable, cheap, log, put, entry, totals } = world;
+  const { clock, books, metricsTable, source, cheap, log, put, entry, totals } = world;
   const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(call.promise);
   put(1);
@@ -1278,6 +1286,7 @@ test('a settlement of what another has taken over changes nothing, and is not ke
   const other = await takeOverAll(books, 1);
   call.resolve({ kind: 'committed' });
   await rest();
+  assert.equal(source.leftToLedger, [idOf(1)]);
   assert.is((await totals())[0]?.count, 0);
   assert.is((await entry(1))?.owner, other);
   assert.is(metricsTable.countedAt(0, 'settled'), 0);
