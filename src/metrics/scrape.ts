@@ -131,6 +131,11 @@ export class Scrape {
         ...this.#counted('foundPending', { found: 'pending' }),
         ...this.#counted('foundRejected', { found: 'rejected' }),
       ]),
+      counter(
+        'dinossauro_callbacks',
+        'Callbacks of a processor that its contract could read. They are not believed.',
+        this.#counted('callbacks'),
+      ),
       durations(
         'dinossauro_call_duration_seconds',
         'One call that sent a payment to a processor, answered or not.',
@@ -258,6 +263,12 @@ export class Scrape {
         [{ value: this.#poolSum('stranded') }],
         'payments',
       ),
+      gauge(
+        'dinossauro_amount_not_taken_payments',
+        'Payments in flight whose amounts no configured processor takes: they wait.',
+        [{ value: this.#poolSum('notTaken') }],
+        'payments',
+      ),
     ];
   }
 
@@ -373,7 +384,7 @@ export class Scrape {
     return this.#parts.config.processors.map(({ name }, processor) => read(processor, { processor: name }));
   }
 
-  #poolSum(name: 'inFlight' | 'waiting' | 'stranded'): number {
+  #poolSum(name: 'inFlight' | 'waiting' | 'stranded' | 'notTaken'): number {
     return this.#poolThreads().reduce((sum, thread) => sum + this.#parts.metricsTable.gauge(thread, name), 0);
   }
 

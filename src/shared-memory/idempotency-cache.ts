@@ -2,9 +2,9 @@ import assert from 'node:assert';
 import { UUID_BYTES } from '../core/uuid.ts';
 
 /**
- * The payments that this instance accepted recently, by id, shared by its HTTP threads. It answers a repeated post at
- * once and detects another amount under the same id. It has a fixed size: when a bucket is full, its oldest entry is
- * replaced.
+ * The payments that this instance accepted recently, by id, shared by its threads. It answers a repeated post at once
+ * and detects another amount under the same id, or says that only the ledger can answer. It has a fixed size: when a
+ * bucket is full, its oldest entry is replaced.
  *
  * | offset       | bytes | field             | type | who writes                       | memory order          |
  * |--------------|-------|-------------------|------|----------------------------------|-----------------------|
@@ -29,6 +29,8 @@ import { UUID_BYTES } from '../core/uuid.ts';
  * | proposed        | that thread (a rival was first), or a rival that came later     | free      |
  * | pending         | `commit`: the payment is accepted, its record is in the journal | committed |
  * | pending         | `abort`: it was not accepted                                    | free      |
+ * | committed       | `leaveToLedger`: rejected, or another owner has it              | in-ledger |
+ * | in-ledger       | `forget`: the ledger does not know it, because it was purged    | free      |
  * | any but writing | a thread that needs an entry, when this is the oldest           | writing   |
  *
  * When two threads reserve the same id at once, only one gets past `proposed`. Each proposes its entry first and then
@@ -63,7 +65,8 @@ const WRITING = 1;
 const PROPOSED = 2;
 const PENDING = 3;
 const COMMITTED = 4;
-assert.ok(COMMITTED <= STATE_MASK);
+const IN_LEDGER = 5;
+assert.ok(IN_LEDGER <= STATE_MASK);
 
 const LOW_RANGE = 2 ** 32;
 /** How often a call may lose against rivals before it goes on without an entry. */
@@ -71,14 +74,15 @@ const ATTEMPTS = 16;
 const NONE = -1;
 
 /**
- * | answer   | meaning                                                                                       |
- * |----------|-----------------------------------------------------------------------------------------------|
- * | new      | the id is new: accept the payment, then `commit` it, or `abort`                                |
- * | pending  | same amount, not yet committed: its journal write may still fail, so journal this one as well |
- * | same     | same amount, accepted                                                                         |
- * | conflict | the id was posted with another amount                                                         |
+ * | answer    | meaning                                                                                       |
+ * |-----------|-----------------------------------------------------------------------------------------------|
+ * | new       | the id is new: accept the payment, then `commit` it, or `abort`                               |
+ * | pending   | same amount, not yet committed: its journal write may still fail, so journal this one as well |
+ * | same      | same amount, accepted                                                                         |
+ * | conflict  | the id was posted with another amount                                                         |
+ * | in-ledger | same amount, accepted; what has become of it is in the ledger                                 |
  */
-export type Reservation = 'new' | 'pending' | 'same' | 'conflict';
+export type Reservation = 'new' | 'pending' | 'same' | 'conflict' | 'in-ledger';
 
 export interface CachedPayment {
   readonly amountCents: number;
@@ -142,15 +146,25 @@ export class IdempotencyCache {
 
   /** The payment reserved under this id was accepted: from now on `reserve` answers `same` and `find` returns it. */
   commit(id: Uint8Array): void {
-    this.#decide(id, COMMITTED);
+    this.#moveFrom(PENDING, id, COMMITTED);
   }
 
   /** The payment reserved under this id was not accepted. A committed one stays. */
   abort(id: Uint8Array): void {
-    this.#decide(id, FREE);
+    this.#moveFrom(PENDING, id, FREE);
   }
 
-  /** The committed payment with this id, unless its entry has been replaced. */
+  /** From now on the ledger's entry decides how a repeated post of this payment is answered. */
+  leaveToLedger(id: Uint8Array): void {
+    this.#moveFrom(COMMITTED, id, IN_LEDGER);
+  }
+
+  /** The ledger does not know a payment that was left to it, so its id is new again. */
+  forget(id: Uint8Array): void {
+    this.#moveFrom(IN_LEDGER, id, FREE);
+  }
+
+  /** The accepted payment with this id, unless its entry has been replaced. */
   find(id: Uint8Array): CachedPayment | undefined {
     this.#turnTo(id);
     const found = this.#find(COMMITTED, NONE);
@@ -173,10 +187,10 @@ export class IdempotencyCache {
     }
   }
 
-  #decide(id: Uint8Array, state: number): void {
+  #moveFrom(expected: number, id: Uint8Array, state: number): void {
     this.#turnTo(id);
-    const found = this.#find(PENDING, NONE);
-    if (found === NONE || (this.#foundState & STATE_MASK) !== PENDING) return;
+    const found = this.#find(expected, NONE);
+    if (found === NONE || (this.#foundState & STATE_MASK) !== expected) return;
     this.#change(found, this.#foundState, state);
   }
 
@@ -215,7 +229,9 @@ export class IdempotencyCache {
     const equal = this.#number(entry + AMOUNT) === amountCents;
     if (!this.#isUnchanged(entry)) return null;
     if (!equal) return 'conflict';
-    return (this.#foundState & STATE_MASK) === COMMITTED ? 'same' : 'pending';
+    const state = this.#foundState & STATE_MASK;
+    if (state === IN_LEDGER) return 'in-ledger';
+    return state === COMMITTED ? 'same' : 'pending';
   }
 
   /** Takes a free entry of the bucket, or else the oldest, for writing; NONE: another thread was faster. */
