@@ -1616,12 +1616,33 @@ test('a processor that refuses everything is not believed that it holds nothing'
   put(1);
   await rest();
   for (let failure = 0; failure < 3; failure++) breakers.unfit(0, 'HTTP 404');
+  for (let number = 0; number < 1000; number++) cheap.answers.push({ kind: 'unfit', reason: 'HTTP 404' });
   await clock.passSlowly(TARGET.inDoubtHoldMs + 30_000);
   assert.ok(cheap.asked.length > 0);
-  assert.equal([cheap.paid.length, dear.paid.length], [1, 0], 'it may be charged here');
+  assert.is(dear.paid.length, 0, 'it may be charged here');
   cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: 77 });
   await clock.passSlowly(3000);
   assert.is((await entry(1))?.requestedAtMs, 77);
+  await world.stop();
+});
+
+test('a payment in doubt at a processor that refuses everything is sent there again as a probe: there may be no other', async () => {
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, breakers, sharedState, put, entry } = world;
+  cheap.answers.push(UNKNOWN);
+  put(1);
+  await rest();
+  const stamp = stamps(cheap)[0];
+  for (let failure = 0; failure < 3; failure++) breakers.unfit(0, 'HTTP 404');
+  sharedState.setProbeAt(0, clock.monotonicMs() + 1e9);
+  await clock.passSlowly(TARGET.inDoubtHoldMs + 5000);
+  assert.is(cheap.paid.length, 1, 'only as a probe');
+  sharedState.setProbeAt(0, clock.monotonicMs());
+  await clock.passSlowly(2000);
+  assert.equal(stamps(cheap), [stamp, stamp]);
+  assert.is((await entry(1))?.status, 'settled');
+  assert.not.ok(sharedState.breakerOpen(0));
+  assert.is(dear.paid.length, 0);
   await world.stop();
 });
 
