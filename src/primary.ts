@@ -85,8 +85,8 @@ async function run(configured: Config, log: Log): Promise<void> {
 
   // After a crash payments are waiting, so the warm-up is skipped.
   const warmUpPayments = replayed.recordCount === 0 ? configured.warmUpPayments : 0;
-  const { maxConnections, concurrency } = share;
-  const config = { ...configured, maxConnections, concurrency, warmUpPayments };
+  const { maxConnections, processors } = share;
+  const config = { ...configured, maxConnections, processors, warmUpPayments };
   const recovery = new Recovery({
     directory: journalDir,
     segments,

@@ -141,6 +141,12 @@ const PROBLEMS = {
     title: 'Payment rejected',
     detail: 'This payment was accepted earlier, and its processor has rejected it for good.',
   },
+  'amount-not-taken': {
+    status: '422 Unprocessable Content',
+    title: 'No processor takes this amount',
+    detail: '`amount` is outside of the limits of all processors.',
+    field: 'amount',
+  },
   'audit-running': {
     status: '429 Too Many Requests',
     title: 'Audit running',

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { takenAmounts } from '../config/amount-ranges.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -112,9 +113,10 @@ export class HttpThread {
     });
     const ring = new Ring(shared.ring);
     const journal = this.#journal;
+    const { maxAmountCents } = config;
     new PaymentRoutes({
       app: this.app,
-      decoder: new PaymentDecoder(config.maxAmountCents),
+      decoder: new PaymentDecoder(maxAmountCents, takenAmounts(config.processors, maxAmountCents)),
       acceptor: new PaymentAcceptor({
         idempotencyCache,
         ring,
