@@ -35,8 +35,8 @@ export class Auditor {
       const contract = contracts[index];
       if (contract === undefined) return [];
       const parts = { ...target, contract, connectionCount: 1, clock, tracer: propagationOnlyTracer };
-      const token = config.audit.tokens.find(({ processor }) => processor === target.name)?.token;
-      const { name, timeoutMs } = target;
+      const { name, timeoutMs, adminToken } = target;
+      const token = adminToken === '' ? undefined : adminToken;
       return [{ name, books: new HttpProcessor(parts), timeoutMs, token }];
     });
     const ledger = await openLedger(config.ledger, names, { clock, random }, 'elsewhere');

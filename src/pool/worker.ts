@@ -94,16 +94,14 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   flushLogs();
 
   function healthWatch(): HealthWatch {
-    const { intervalMs, timeoutMs } = config.health;
-    const healthPolicy = { healthIntervalMs: intervalMs, healthTimeoutMs: timeoutMs };
     return new HealthWatch({
       ledger,
       processors,
-      names,
+      targets,
       breakers,
       sharedState,
       metrics,
-      policy: healthPolicy,
+      policy: { healthIntervalMs: config.health.intervalMs },
       clock,
       random,
       log,
