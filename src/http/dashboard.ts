@@ -230,7 +230,11 @@ export class Dashboard {
         ledger: config.ledger.kind,
         latencyBudgetMs: config.latencyBudgetMs,
         failoverDelayMs: config.failoverDelayMs,
-        processors: config.processors.map(({ name, feePpm }) => ({ name, feePpm })),
+        processors: config.processors.map(({ name, feePpm, feeFixedCents }) => ({
+          name,
+          feePpm,
+          feeFixedCents,
+        })),
         lab: config.dashboard.lab,
       },
       publish: (text) => app.publish(TOPIC, text),
