@@ -22,6 +22,7 @@ const FILES = [
   'ops',
   'openapi.json',
   'openapi.yaml',
+  'processors.schema.json',
   'ARCHITECTURE.md',
   'CHANGELOG.md',
   'CONTRIBUTING.md',

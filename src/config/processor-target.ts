@@ -20,9 +20,13 @@ export interface ProcessorTarget {
   readonly callsPerSecond: number | null;
   /** How long a call waits for its response. */
   readonly timeoutMs: number;
+  /** How long a health call waits for its response. */
+  readonly healthTimeoutMs: number;
   /** How long after a call with an unknown outcome an absent payment is believed to be absent. */
   readonly inDoubtHoldMs: number;
   readonly breaker: BreakerTarget;
+  /** For its administrators; an audit reads its totals with it. Empty: none. */
+  readonly adminToken: string;
 }
 
 export interface BreakerTarget {

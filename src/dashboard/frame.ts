@@ -14,11 +14,12 @@ export interface Hello {
   readonly ledger: 'lmdb' | 'redis';
   readonly latencyBudgetMs: number;
   readonly failoverDelayMs: number;
-  /** Cheapest first; frames list processors in this order. */
+  /** Frames list processors in this order. */
   readonly processors: readonly {
     readonly name: string;
     readonly contract: string;
     readonly feePpm: number;
+    readonly feeFixedCents: number;
   }[];
   /** Address at which the simulated processors of `npm start` can be broken; null: not available. */
   readonly lab: string | null;

@@ -231,10 +231,11 @@ export class Dashboard {
         ledger: config.ledger.kind,
         latencyBudgetMs: config.latencyBudgetMs,
         failoverDelayMs: config.failoverDelayMs,
-        processors: config.processors.map(({ name, contract, feePpm }) => ({
+        processors: config.processors.map(({ name, contract, feePpm, feeFixedCents }) => ({
           name,
           contract: contractLabel(contract),
           feePpm,
+          feeFixedCents,
         })),
         lab: config.dashboard.lab,
       },

@@ -99,6 +99,15 @@ export class Scrape {
         fees,
         'ratio',
       ),
+      gauge(
+        'dinossauro_processor_fixed_fee_cents',
+        'Fee of a processor for each payment, in addition to the fraction of its amount.',
+        this.#byProcessor((processor, labels) => ({
+          labels,
+          value: config.processors[processor]?.feeFixedCents ?? 0,
+        })),
+        'cents',
+      ),
       counter(
         'dinossauro_payments_rejected',
         'Payments that a processor has rejected for good.',

@@ -22,8 +22,8 @@ const HELLO: Hello = {
   latencyBudgetMs: 1250,
   failoverDelayMs: 2000,
   processors: [
-    { name: 'default', contract: 'rinha', feePpm: 50_000 },
-    { name: 'fallback', contract: 'rinha', feePpm: 150_000 },
+    { name: 'default', contract: 'rinha', feePpm: 50_000, feeFixedCents: 0 },
+    { name: 'fallback', contract: 'rinha', feePpm: 150_000, feeFixedCents: 30 },
   ],
   lab: null,
 };

@@ -24,7 +24,7 @@ function setUp() {
   const segments = new SegmentTable(SegmentTable.allocate(SEGMENTS, 16));
   const processors = [
     processorTarget(),
-    processorTarget({ name: 'fallback', feePpm: 150_000, url: 'http://b' }),
+    processorTarget({ name: 'fallback', feePpm: 150_000, feeFixedCents: 30, url: 'http://b' }),
   ];
   const scrape = new Scrape({
     metricsTable,
@@ -48,12 +48,14 @@ test('every counter is exported from the start, as 0', () => {
   const samples = read();
   for (const [key, value] of samples) {
     const isOfProcess = key.startsWith('process_') || key.startsWith('dinossauro_build_info');
-    const isGiven = /^dinossauro_(processor_(fee_ratio|info)|pool_threads$|\w+_capacity_)/.test(key);
+    const isGiven =
+      /^dinossauro_(processor_(fee_ratio|fixed_fee_cents|info)|pool_threads$|\w+_capacity_)/.test(key);
     if (!isOfProcess && !isGiven) assert.is(value, 0, key);
   }
   assert.is(samples.get('dinossauro_posts_refused_total{problem="queue-full",status="503"}'), 0);
   assert.is(samples.get('dinossauro_calls_total{processor="fallback",outcome="unknown"}'), 0);
   assert.is(samples.get('dinossauro_processor_fee_ratio{processor="fallback"}'), 0.15);
+  assert.is(samples.get('dinossauro_processor_fixed_fee_cents{processor="fallback"}'), 30);
   assert.is(samples.get('dinossauro_queue_capacity_payments'), 8);
   assert.is(samples.get('dinossauro_journal_capacity_segments'), SEGMENTS);
   assert.ok(scrape.families().every(({ help }) => /^[A-Z].*\.$/.test(help)));

@@ -1,10 +1,11 @@
 import { byId, element, table, write } from './element.js';
-import { ago, count, duration, feeCents, money, NONE, percent, rate, timeOfDay } from './text.js';
+import { ago, count, duration, feeCents, feeText, money, NONE, percent, rate, timeOfDay } from './text.js';
 
 /** @import { Frame, Hello, ProcessorFigures } from '../frame.ts' */
 /** @import { RoutingReason } from '../../shared-memory/routing-reason.ts' */
 
 const CHANGES_SHOWN = 8;
+const NO_FEE = { feePpm: 0, feeFixedCents: 0 };
 
 /** The state of a processor in one word, with its colour. */
 const STATES = /** @type {const} */ ({
@@ -127,7 +128,7 @@ export class Figures {
     for (const [index, { count: payments, amountCents }] of totals.entries()) {
       sum.payments += payments;
       sum.amountCents += BigInt(amountCents);
-      sum.feesCents += feeCents(BigInt(amountCents), this.#hello.processors[index]?.feePpm ?? 0);
+      sum.feesCents += feeCents(BigInt(amountCents), payments, this.#hello.processors[index] ?? NO_FEE);
     }
     return sum;
   }
@@ -210,13 +211,17 @@ export class Figures {
     }
     // The fee of a processor that is no longer configured is unknown.
     const unconfigured = totals.slice(processors.length);
-    const { amountCents: compared, feesCents } = this.#sum(this.#configured(totals));
-    const everythingAt = processors.map(({ feePpm }) => feeCents(compared, feePpm));
+    const { payments: settled, amountCents: compared, feesCents } = this.#sum(this.#configured(totals));
+    const everythingAt = processors.map((fee) => feeCents(compared, settled, fee));
     const amounts = totals.map((total) => BigInt(total.amountCents));
-    const fees = processors.map(({ feePpm }, index) => feeCents(amounts[index] ?? 0n, feePpm));
+    const fees = processors.map((fee, index) =>
+      feeCents(amounts[index] ?? 0n, totals[index]?.count ?? 0, fee),
+    );
     const unknown = unconfigured.map(() => NONE);
-    const dearest = everythingAt.at(-1) ?? 0n;
-    const saved = `Routing has saved ${money(dearest - feesCents)} in fees, compared with sending everything to ${processors.at(-1)?.name}.`;
+    // Of equal ones the last, which is the dearest before the first payment.
+    const dearest = everythingAt.toSorted((one, other) => Number(other - one))[0] ?? 0n;
+    const { name: dearestName } = processors[everythingAt.lastIndexOf(dearest)] ?? {};
+    const saved = `Routing has saved ${money(dearest - feesCents)} in fees, compared with sending everything to ${dearestName}.`;
     const late =
       unavailable === null ? '' : ` These figures are old: the ledger does not answer (${unavailable}).`;
     const waiting = stranded.map(
@@ -229,7 +234,7 @@ export class Figures {
     const rows = [
       ['Payments', ...totals.map((total) => count(total.count)), count(payments)],
       ['Settled', ...amounts.map(money), money(amountCents)],
-      ['Fee', ...processors.map(({ feePpm }) => percent(feePpm)), ...unknown, ''],
+      ['Fee', ...processors.map(feeText), ...unknown, ''],
       ['Fees paid', ...fees.map(money), ...unknown, money(feesCents)],
       ['Fees if all had gone here', ...everythingAt.map(money), ...unknown, ''],
     ];
@@ -250,7 +255,7 @@ export class Figures {
 }
 
 /** The card of one processor. @param {Hello['processors'][number]} processor @param {number} index */
-function card({ name, contract, feePpm }, index) {
+function card({ name, contract, ...fee }, index) {
   const badge = element('span', 'badge', NONE);
   const big = element('strong', 'rate', NONE);
   const sentence = element('p', 'reason', '');
@@ -262,7 +267,7 @@ function card({ name, contract, feePpm }, index) {
     ...facts.map((fact, at) => element('div', '', element('dt', '', fact), values[at] ?? '')),
   );
   const title = accented('h3', index, name);
-  title.append(element('small', '', `${contract}, fee ${percent(feePpm)}`));
+  title.append(element('small', '', `${contract}, fee ${feeText(fee)}`));
   const node = element('article', 'card', element('header', '', title, badge));
   node.append(element('p', 'big', big, element('span', '', 'settled per second')), sentence, list);
   node.style.setProperty('--accent', `var(--accent-${index % 8})`);
