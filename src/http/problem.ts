@@ -131,6 +131,11 @@ const PROBLEMS = {
     detail: '`amount` exceeds the limit of this gateway (MAX_AMOUNT).',
     field: 'amount',
   },
+  'callback-not-readable': {
+    status: '422 Unprocessable Content',
+    title: 'Callback not readable',
+    detail: 'The contract of this processor does not find the id of a payment in the body.',
+  },
   'payment-rejected': {
     status: '422 Unprocessable Content',
     title: 'Payment rejected',

@@ -131,6 +131,11 @@ export class Scrape {
         ...this.#counted('foundPending', { found: 'pending' }),
         ...this.#counted('foundRejected', { found: 'rejected' }),
       ]),
+      counter(
+        'dinossauro_callbacks',
+        'Callbacks of a processor that its contract could read. They are not believed.',
+        this.#counted('callbacks'),
+      ),
       durations(
         'dinossauro_call_duration_seconds',
         'One call that sent a payment to a processor, answered or not.',

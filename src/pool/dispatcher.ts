@@ -118,6 +118,8 @@ const FOUND_COUNTERS = {
 } as const;
 /** While the ledger does not answer, how often a thread that starts looks whether it is to stop. */
 const LOOK_FOR_STOP_MS = 25;
+/** Look-ups of one payment that callbacks may hasten: a processor calls once or twice, a flood does not end. */
+const HASTENED_MAX = 4;
 /** Entries taken over from a dead owner in one step. */
 const TAKE_OVER_LIMIT = 256;
 
@@ -648,11 +650,26 @@ export class Dispatcher implements LeaseHolder {
   #startTimer(delivery: Delivery): void {
     const { policy, random, clock } = this.#parts;
     const { setbacks, processor } = delivery.state;
-    clock.after(fullJitterMs(policy.backoff, setbacks, random), () => {
+    delivery.cancelTimer = clock.after(fullJitterMs(policy.backoff, setbacks, random), () => {
       const mayAsk = delivery.state.phase === 'in-doubt' && this.#mayAsk(processor);
       this.#apply(delivery, { kind: 'timer', mayAsk });
       if (delivery.state.phase === 'queued') this.wake();
     });
+  }
+
+  /**
+   * Processors have called back about these ids, by processor, or somebody claims so. What is in doubt there is looked up
+   * now instead of later, if the processor wants to be asked.
+   */
+  calledBack(ids: readonly ReadonlySet<string>[]): void {
+    for (const delivery of this.#deliveries.values()) {
+      const { phase, processor } = delivery.state;
+      if (phase !== 'in-doubt' || ids[processor]?.has(delivery.payment.correlationId) !== true) continue;
+      if (delivery.hastenedCount >= HASTENED_MAX || !this.#mayAsk(processor)) continue;
+      delivery.hastenedCount++;
+      delivery.cancelTimer();
+      this.#apply(delivery, { kind: 'timer', mayAsk: true });
+    }
   }
 }
 

@@ -5,6 +5,7 @@ import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import { openContract } from '../processor/open-contract.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
+import { CallbackRing } from '../shared-memory/callback-ring.ts';
 import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
@@ -12,6 +13,7 @@ import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import { AmountClasses } from './amount-classes.ts';
+import { CallbackWatch } from './callback-watch.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
@@ -42,9 +44,11 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
   const metrics = new MetricsTable(shared.metricsTable, shared.shape).thread(thread);
   const ledger = await openLedger(config.ledger, names, { clock, random }, 'here');
+  let hasCallbacks = false;
   const processors = await Promise.all(
     targets.map(async (target) => {
       const contract = await openContract(target.contract);
+      hasCallbacks ||= contract.readCallback !== undefined;
       // Each call in flight has its own connection.
       return new HttpProcessor({ ...target, contract, connectionCount: target.callLimit, clock, tracer });
     }),
@@ -83,6 +87,7 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
     log,
     tracer,
   });
+  if (hasCallbacks) void callbackWatch().run();
   const health = thread === 0 ? healthWatch() : null;
   health?.start();
   const stranded = thread === 0 ? new StrandedWatch({ ledger, metrics, clock, log }) : null;
@@ -98,6 +103,16 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   stranded?.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
   flushLogs();
+
+  function callbackWatch(): CallbackWatch {
+    return new CallbackWatch({
+      ring: new CallbackRing(shared.callbacks),
+      processorCount: names.length,
+      onCallbacks: (ids) => dispatcher.calledBack(ids),
+      stopping: () => sharedState.stopping,
+      clock,
+    });
+  }
 
   function healthWatch(): HealthWatch {
     const { intervalMs, timeoutMs } = config.health;

@@ -458,6 +458,54 @@ test('unknown, and the processor holds it: it is recorded', async () => {
   await world.stop();
 });
 
+const PENDING: LookUpOutcome = { kind: 'pending' };
+
+test('a callback hastens the look-up of a payment that is in doubt there, up to four times', async () => {
+  const world = setUp({ backoff: { baseMs: 60_000, maxMs: 60_000 } });
+  const { clock, cheap, dispatcher, put, entry } = world;
+  cheap.answers.push(UNKNOWN);
+  cheap.founds.push(PENDING, PENDING, PENDING, PENDING, { kind: 'held', amountCents: 1, requestedAtMs: 1 });
+  put(1);
+  await rest();
+  const forged = [new Set([idOf(2)]), new Set([idOf(1)])];
+  dispatcher.calledBack(forged);
+  await rest();
+  assert.is(cheap.asked.length, 0, 'another id, and another processor');
+  for (let call = 1; call <= 6; call++) {
+    dispatcher.calledBack([new Set([idOf(1)]), new Set()]);
+    dispatcher.calledBack([new Set([idOf(1)]), new Set()]);
+    await rest();
+    assert.is(cheap.asked.length, Math.min(call, 4));
+  }
+  await clock.passSlowly(29_000);
+  assert.is(cheap.asked.length, 4, 'the timers before the callbacks are cancelled');
+  await clock.passSlowly(1000);
+  assert.is(cheap.asked.length, 5, 'the last timer is not');
+  assert.is((await entry(1))?.status, 'settled');
+  dispatcher.calledBack([new Set([idOf(1)]), new Set()]);
+  await rest();
+  assert.is(cheap.asked.length, 5);
+  await world.stop();
+});
+
+test('a callback hastens no look-up at a processor that rests', async () => {
+  const world = setUp({ backoff: { baseMs: 60_000, maxMs: 60_000 } });
+  const { clock, cheap, dispatcher, put } = world;
+  cheap.answers.push({ ...UNKNOWN, retryAfterMs: 5000 });
+  put(1);
+  await rest();
+  const callBack = async () => {
+    dispatcher.calledBack([new Set([idOf(1)]), new Set()]);
+    await rest();
+  };
+  await callBack();
+  assert.is(cheap.asked.length, 0);
+  await clock.passSlowly(5000);
+  await callBack();
+  assert.is(cheap.asked.length, 1);
+  await world.stop();
+});
+
 test('unknown, and not held before the hold time: sent there again with the same stamp', async () => {
   const world = setUp();
   const { clock, cheap, dear, put, entry } = world;
