@@ -10,7 +10,7 @@ export interface ProcessorTarget {
   /** A payment costs `feePpm` parts per million of its amount, and `feeFixedCents`. */
   readonly feePpm: number;
   readonly feeFixedCents: number;
-  /** Amounts that it takes, both inclusive. */
+  /** Amounts that it takes, both inclusive. `MAX_AMOUNT` is a limit of what the gateway accepts, not of these. */
   readonly minAmountCents: number;
   readonly maxAmountCents: number;
   /** Most calls in flight from this instance. */

@@ -158,7 +158,7 @@ test('a contract of a user finds its types and helpers, and the gateway opens it
 test('its help lists only commands that it has', async ({ packageRoot }) => {
   const { code, out } = await dinossauro(['--help'], { packageRoot });
   assert.is(code, 0);
-  for (const name of ['start', 'doctor', 'gateway', 'processor', 'audit'])
+  for (const name of ['start', 'doctor', 'gateway', 'processor', 'certify', 'audit'])
     assert.match(out, new RegExp(`^  ${name} `, 'm'));
   for (const name of CLONE_ONLY) assert.not.match(out, new RegExp(`^  ${name} `, 'm'));
 });
