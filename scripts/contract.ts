@@ -4,6 +4,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { contractsPage } from './contract-tables.ts';
 import { errorsPage } from './errors-page.ts';
 import { processorsPage, processorsSchema } from './processors-schema.ts';
 import { settingsPage } from './settings-tables.ts';
@@ -13,3 +14,4 @@ writeFileSync('docs/errors.html', errorsPage(readFileSync('docs/errors.md', 'utf
 writeFileSync('docs/settings.md', settingsPage(readFileSync('docs/settings.md', 'utf8')));
 writeFileSync('processors.schema.json', processorsSchema());
 writeFileSync('docs/processors-file.md', processorsPage(readFileSync('docs/processors-file.md', 'utf8')));
+writeFileSync('docs/contracts.md', contractsPage(readFileSync('docs/contracts.md', 'utf8')));
