@@ -9,7 +9,7 @@ export function processorTarget(changes: Partial<ProcessorTarget> = {}): Process
     feePpm: 50_000,
     feeFixedCents: 0,
     minAmountCents: 1,
-    maxAmountCents: 100_000_000_000,
+    maxAmountCents: Number.MAX_SAFE_INTEGER,
     callLimit: 400,
     callsPerSecond: null,
     timeoutMs: 15_000,

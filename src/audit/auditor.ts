@@ -36,7 +36,8 @@ export class Auditor {
       if (contract === undefined) return [];
       const parts = { ...target, contract, connectionCount: 1, clock, tracer: propagationOnlyTracer };
       const token = config.audit.tokens.find(({ processor }) => processor === target.name)?.token;
-      return [{ name: target.name, books: new HttpProcessor(parts), token }];
+      const { name, timeoutMs } = target;
+      return [{ name, books: new HttpProcessor(parts), timeoutMs, token }];
     });
     const ledger = await openLedger(config.ledger, names, { clock, random }, 'elsewhere');
     return new Auditor(config, clock, ledger, processors);
@@ -54,15 +55,15 @@ export class Auditor {
     request: AuditRequest,
     onProgress: (progress: AuditProgress) => void = () => {},
   ): Promise<Reply<AuditReport>> {
-    const { audit, processorTimeoutMs, inDoubtHoldMs, leaseMs, backoff } = this.#config;
+    const { audit, processors, leaseMs, backoff } = this.#config;
+    const doubtMs = Math.max(...processors.map(({ timeoutMs, inDoubtHoldMs }) => timeoutMs + inDoubtHoldMs));
     return new Audit({
       ours: new OurBooks(this.#ledger, this.#clock),
       processors: this.#processors,
       clock: this.#clock,
       rate: audit.rate,
       paymentLimit: audit.paymentLimit,
-      timeoutMs: processorTimeoutMs,
-      settlesWithinMs: processorTimeoutMs + inDoubtHoldMs + leaseMs + backoff.maxMs,
+      settlesWithinMs: doubtMs + leaseMs + backoff.maxMs,
       secondLookMs: backoff.maxMs + SECOND_LOOK_MARGIN_MS,
       onProgress,
     }).run(request);

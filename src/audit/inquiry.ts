@@ -8,6 +8,8 @@ import type { Period } from './period.ts';
 export interface AuditedProcessor {
   readonly name: string;
   readonly books: ProcessorBooks;
+  /** How long a call waits for its response. */
+  readonly timeoutMs: number;
   /** Its admin token; undefined: its totals cannot be read. */
   readonly token: string | undefined;
 }
@@ -19,7 +21,6 @@ export interface InquiryParts {
   readonly rate: number;
   /** Maximum number of payments to look up. */
   readonly paymentLimit: number;
-  readonly timeoutMs: number;
 }
 
 /** Our entry of a payment. What the processor does not tell about it is taken to agree. */
@@ -74,7 +75,7 @@ export class Inquiry {
 
   /** Null: the processor's totals could not be read. */
   async totals(processor: number, { fromMs, toMs }: Period): Promise<Totals | null> {
-    const { name, books, token } = this.#processor(processor);
+    const { name, books, timeoutMs, token } = this.#processor(processor);
     if (token === undefined) {
       this.#addProblem(
         `token ${name}`,
@@ -82,7 +83,7 @@ export class Inquiry {
       );
       return null;
     }
-    const told = await this.#ask(processor, () => books.totals(fromMs, toMs, token, this.#parts.timeoutMs));
+    const told = await this.#ask(processor, () => books.totals(fromMs, toMs, token, timeoutMs));
     if (told?.kind === 'told') return { count: told.count, amountCents: told.amountCents };
     if (told?.kind === 'denied') {
       this.#addProblem(
@@ -105,8 +106,8 @@ export class Inquiry {
 
   /** Asks again, without counting it. Null: the processor does not answer. */
   async findAgain(processor: number, entry: Asked): Promise<FoundForCertain | null> {
-    const { books } = this.#processor(processor);
-    const found = await this.#ask(processor, () => books.find(entry.correlationId, this.#parts.timeoutMs));
+    const { books, timeoutMs } = this.#processor(processor);
+    const found = await this.#ask(processor, () => books.find(entry.correlationId, timeoutMs));
     if (found === null) return null;
     // What is pending or rejected there has not been charged.
     if (found.kind !== 'held') return { kind: 'absent' };

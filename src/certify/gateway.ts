@@ -3,6 +3,7 @@ import type { Log } from '../core/log.ts';
 import type { Payment } from '../core/payment.ts';
 import type { LedgerEntry } from '../ledger/ledger.ts';
 import { MemoryLedger } from '../ledger/memory/ledger.ts';
+import { AmountClasses } from '../pool/amount-classes.ts';
 import { CircuitBreakers } from '../pool/circuit-breakers.ts';
 import { Dispatcher, type QueuedPayment, type Source } from '../pool/dispatcher.ts';
 import { HealthWatch } from '../pool/health.ts';
@@ -26,7 +27,7 @@ const LATENCY_BUDGET_MS = 5000;
 /** Longer than a situation. */
 const LEASE_MS = 60_000;
 export const HEALTH_INTERVAL_MS = 200;
-const BREAKER = { failures: 3, backoff: { baseMs: 100, maxMs: 300 } };
+const BREAKER = { failures: 3, baseMs: 100, maxMs: 300 };
 const BACKOFF = { baseMs: 40, maxMs: 400 };
 const OUTAGE_LOOK_UPS_PER_SECOND = 20;
 
@@ -80,7 +81,21 @@ export class Gateway {
       after: (delayMs, run) => clock.after(delayMs, () => (this.#isClosed ? undefined : run())),
     };
     const metrics = this.#metricsTable.thread(0);
+    const targets = NAMES.map((name, position) => ({
+      name,
+      breaker: BREAKER,
+      feePpm: position,
+      feeFixedCents: 0,
+      minAmountCents: 1,
+      maxAmountCents: Number.MAX_SAFE_INTEGER,
+      timeoutMs: times.timeoutMs,
+      inDoubtHoldMs: times.holdMs,
+      callLimit: 100,
+      callsPerSecond: null,
+    }));
     const shared = {
+      targets,
+      classes: new AmountClasses(targets),
       ledger: this.#ledger,
       processors,
       names: NAMES,
@@ -95,8 +110,6 @@ export class Gateway {
       ...shared,
       policy: {
         ...routing,
-        breakerFailures: BREAKER.failures,
-        breakerBackoff: BREAKER.backoff,
         restMaxMs: REST_MAX_MS,
         outageLookUpRate: OUTAGE_LOOK_UPS_PER_SECOND,
       },
@@ -110,14 +123,11 @@ export class Gateway {
       tracer: propagationOnlyTracer,
       policy: {
         ...routing,
-        processorTimeoutMs: times.timeoutMs,
-        inDoubtHoldMs: times.holdMs,
         leaseMs: LEASE_MS,
         backoff: BACKOFF,
         batchWindowMs: 0,
         batchLimit: 256,
         inFlightLimit: 1000,
-        callLimit: 100,
         drainRate: 1000,
       },
     });

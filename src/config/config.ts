@@ -100,7 +100,7 @@ const DEFAULT_FEE_PPM = 50_000;
 const FALLBACK_FEE_PPM = 150_000;
 
 /** The environment's short form: every processor speaks the contract of the contest and shares the limits. */
-function processorsOf(values: Values): ProcessorTarget[] {
+function processorsOf(values: Values): readonly ProcessorTarget[] {
   const { PROCESSOR_CA_FILE: ca, PROCESSOR_CERT_FILE: cert, PROCESSOR_KEY_FILE: key } = values;
   const named = [
     { name: 'default', feePpm: DEFAULT_FEE_PPM, url: values.PAYMENT_PROCESSOR_URL_DEFAULT },
@@ -115,7 +115,7 @@ function processorsOf(values: Values): ProcessorTarget[] {
       feePpm,
       feeFixedCents: 0,
       minAmountCents: 1,
-      maxAmountCents: values.MAX_AMOUNT,
+      maxAmountCents: Number.MAX_SAFE_INTEGER,
       callLimit: values.CONCURRENCY,
       callsPerSecond: null,
       timeoutMs: values.PROCESSOR_TIMEOUT_MS,

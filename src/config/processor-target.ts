@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Tls } from '../core/tls.ts';
 
 /** A processor as configured: by the environment's short form, or by the processors file. */
@@ -10,7 +11,7 @@ export interface ProcessorTarget {
   /** A payment costs `feePpm` parts per million of its amount, and `feeFixedCents`. */
   readonly feePpm: number;
   readonly feeFixedCents: number;
-  /** Amounts that it takes, both inclusive. */
+  /** Amounts that it takes, both inclusive. `MAX_AMOUNT` is a limit of what the gateway accepts, not of these. */
   readonly minAmountCents: number;
   readonly maxAmountCents: number;
   /** Most calls in flight from this instance. */
@@ -40,4 +41,9 @@ export interface ContractSpec {
   readonly options: Readonly<Record<string, unknown>>;
   /** The value of an `Authorization` header; empty: none. */
   readonly authorization: string;
+}
+
+/** The contract in a few characters, for people: without the directories of a module. */
+export function contractLabel({ name }: ContractSpec): string {
+  return basename(name);
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import { isUtf8 } from 'node:buffer';
+import type { AmountRange } from '../config/amount-ranges.ts';
 import { centsToDecimal, parseDecimal } from '../core/money.ts';
 import { isUuid, UUID_BYTES, UUID_CHARACTERS, UUID_DIGITS_AT, writeUuid } from '../core/uuid.ts';
 import {
@@ -28,7 +29,8 @@ export type DecodeProblem =
   | 'amount-not-a-number'
   | 'amount-not-positive'
   | 'amount-too-precise'
-  | 'amount-too-large';
+  | 'amount-too-large'
+  | 'amount-not-taken';
 
 /** How deep objects and arrays may nest, so that no body can exhaust the stack. */
 const MAX_DEPTH = 64;
@@ -75,12 +77,15 @@ const FAST_DIGITS = 12;
 export class PaymentDecoder {
   readonly id: Buffer = Buffer.alloc(UUID_BYTES);
   amountCents = 0;
+  /** The amounts that some processor takes. */
+  readonly #takenAmounts: readonly AmountRange[];
   readonly #maxAmountCents: number;
 
-  constructor(maxAmountCents: number) {
+  constructor(maxAmountCents: number, takenAmounts: readonly AmountRange[]) {
     assert(Number.isSafeInteger(maxAmountCents));
     assert(maxAmountCents > 0);
     this.#maxAmountCents = maxAmountCents;
+    this.#takenAmounts = takenAmounts;
   }
 
   /** Null if `id` and `amountCents` hold the payment; otherwise their contents are undefined. */
@@ -97,6 +102,8 @@ export class PaymentDecoder {
         const limit = centsToDecimal(this.#maxAmountCents);
         return { detail: `\`amount\` exceeds the limit of this gateway, ${limit} (MAX_AMOUNT).` };
       }
+      case 'amount-not-taken':
+        return { detail: limitsDetail(this.#takenAmounts) };
       default:
         return undefined;
     }
@@ -152,7 +159,7 @@ export class PaymentDecoder {
       }
     }
     this.amountCents = cents;
-    return cents > 0 && cents <= this.#maxAmountCents ? end : OTHER;
+    return cents > 0 && cents <= this.#maxAmountCents && this.#isTaken(cents) ? end : OTHER;
   }
 
   #decodeFully(body: Uint8Array): DecodeProblem | null {
@@ -209,8 +216,16 @@ export class PaymentDecoder {
     assert(decimal.kind === 'exact');
     if (decimal.cents === 0) return 'amount-not-positive';
     if (decimal.cents > this.#maxAmountCents) return 'amount-too-large';
+    if (!this.#isTaken(decimal.cents)) return 'amount-not-taken';
     this.amountCents = decimal.cents;
     return null;
+  }
+
+  #isTaken(cents: number): boolean {
+    for (const { minCents, maxCents } of this.#takenAmounts) {
+      if (cents >= minCents && cents <= maxCents) return true;
+    }
+    return false;
   }
 }
 
@@ -245,4 +260,12 @@ function malformedDetail(body: Uint8Array): string {
   const isShown = byte > SPACE && byte < DELETE && byte !== BACKQUOTE;
   const found = isShown ? `\`${String.fromCharCode(byte)}\`` : 'character';
   return `The body is not valid JSON (RFC 8259): unexpected ${found} at byte ${position} (counted from 0).`;
+}
+
+/** Such as `must be from 0.50 to 10.00 or from 20.00 to 500.00`. */
+function limitsDetail(taken: readonly AmountRange[]): string {
+  const ranges = taken.map(
+    ({ minCents, maxCents }) => `from ${centsToDecimal(minCents)} to ${centsToDecimal(maxCents)}`,
+  );
+  return `No processor takes this amount: \`amount\` must be ${ranges.join(' or ')}.`;
 }

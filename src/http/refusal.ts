@@ -16,6 +16,7 @@ const REFUSALS = [
   'amount-not-positive',
   'amount-too-precise',
   'amount-too-large',
+  'amount-not-taken',
   'amount-conflict',
   'payment-rejected',
   'body-too-large',

@@ -1,15 +1,13 @@
-import { type Backoff, equalJitterMs } from '../core/backoff.ts';
+import type { ProcessorTarget } from '../config/processor-target.ts';
+import { equalJitterMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import { BREAKER_STATES, type BreakerState, type SharedState } from '../shared-memory/state.ts';
-import { choose, type ProcessorView, type RoutingPolicy, routingReason } from './routing.ts';
+import type { AmountClasses } from './amount-classes.ts';
+import { choose, type ProcessorView, type RoutingPolicy, routingReasons } from './routing.ts';
 
 export interface CircuitBreakerPolicy extends RoutingPolicy {
-  /** Failures in a row that open a breaker. */
-  readonly breakerFailures: number;
-  /** The delay between probes of an open or slow processor. */
-  readonly breakerBackoff: Backoff;
   /** The longest rest that a processor can ask for. */
   readonly restMaxMs: number;
   /** Look-ups a second to a processor whose breaker is open. */
@@ -19,7 +17,8 @@ export interface CircuitBreakerPolicy extends RoutingPolicy {
 export interface CircuitBreakersParts {
   readonly sharedState: SharedState;
   readonly metrics: ThreadMetrics;
-  readonly names: readonly string[];
+  readonly targets: readonly Pick<ProcessorTarget, 'name' | 'breaker'>[];
+  readonly classes: AmountClasses;
   readonly policy: CircuitBreakerPolicy;
   readonly clock: Clock;
   readonly random: () => number;
@@ -33,7 +32,7 @@ export interface CircuitBreakersParts {
  *
  * | state           | event                                               | to                                  |
  * |-----------------|-----------------------------------------------------|-------------------------------------|
- * | closed          | failures in a row reach `breakerFailures`           | open                                |
+ * | closed          | failures in a row reach `breaker.failures`          | open                                |
  * | closed          | health says failing, and no call succeeded lately   | open                                |
  * | open            | a probe fails                                       | open, with the next probe later     |
  * | open            | the breaker of a more expensive processor closes    | open, with a probe due at once      |
@@ -62,7 +61,7 @@ export class CircuitBreakers {
   }
 
   views(): ProcessorView[] {
-    return this.#parts.names.map((_, processor) => this.#view(processor));
+    return this.#parts.targets.map((_, processor) => this.#view(processor));
   }
 
   #view(processor: number): ProcessorView {
@@ -80,10 +79,11 @@ export class CircuitBreakers {
 
   /** Takes the probe that is due; only one thread gets it. */
   takeProbe(processor: number): boolean {
-    const { sharedState, clock, policy } = this.#parts;
+    const { sharedState, clock } = this.#parts;
     const nowMs = clock.monotonicMs();
+    const { maxMs } = this.#targetOf(processor).breaker;
     // Only the thread that gets the probe may count it, so the real time of the next one is set afterwards.
-    if (!sharedState.takeProbe(processor, nowMs, nowMs + policy.breakerBackoff.maxMs)) return false;
+    if (!sharedState.takeProbe(processor, nowMs, nowMs + maxMs)) return false;
     sharedState.setProbeAt(processor, nowMs + this.#probeDelayMs(processor));
     return true;
   }
@@ -103,10 +103,10 @@ export class CircuitBreakers {
   }
 
   failed(processor: number, reason: string): void {
-    const { sharedState, policy } = this.#parts;
+    const { sharedState } = this.#parts;
     const failures = sharedState.countFailure(processor);
     const isHalfOpen = sharedState.breaker(processor) === 'half-open';
-    if (isHalfOpen || failures >= policy.breakerFailures) this.#open(processor, reason);
+    if (isHalfOpen || failures >= this.#targetOf(processor).breaker.failures) this.#open(processor, reason);
   }
 
   /** The processor would refuse any payment: its address, credentials or version are wrong. */
@@ -200,14 +200,17 @@ export class CircuitBreakers {
    * wrong, so this publishes the reason that the next payment would get.
    */
   #explainAtRest(nowMs: number): void {
-    const { sharedState, names, policy } = this.#parts;
-    const isBusy = names.some((_, processor) => sharedState.callsInFlight(processor) > 0);
+    const { sharedState, targets, classes, policy } = this.#parts;
+    const isBusy = targets.some((_, processor) => sharedState.callsInFlight(processor) > 0);
     if (isBusy) return;
     const views = this.views();
-    const next = choose(views, 0, policy);
-    for (const processor of views.keys()) {
-      if (sharedState.reason(processor).reason === 'none') continue;
-      sharedState.setReason(processor, routingReason(processor, views, next, false, policy), nowMs);
+    const decisions = classes.orders.map((order) => ({
+      order,
+      route: choose(views, order, 0, policy),
+      isFull: false,
+    }));
+    for (const [processor, reason] of routingReasons(views, decisions, policy).entries()) {
+      if (sharedState.reason(processor).reason !== 'none') sharedState.setReason(processor, reason, nowMs);
     }
   }
 
@@ -216,8 +219,8 @@ export class CircuitBreakers {
    * possibly thousands of them, so probe the cheaper ones at once: that costs one payment each.
    */
   #probeCheaper(than: number, nowMs: number): void {
-    const { sharedState } = this.#parts;
-    for (let processor = 0; processor < than; processor++) {
+    const { sharedState, classes } = this.#parts;
+    for (const processor of classes.cheaperThan(than)) {
       const isOut = sharedState.breakerOpen(processor);
       if (isOut) sharedState.setProbeAt(processor, Math.max(nowMs, sharedState.restUntilMs(processor)));
     }
@@ -263,12 +266,18 @@ export class CircuitBreakers {
   }
 
   #probeDelayMs(processor: number): number {
-    const { sharedState, policy, random } = this.#parts;
-    return equalJitterMs(policy.breakerBackoff, sharedState.countProbe(processor), random);
+    const { sharedState, random } = this.#parts;
+    return equalJitterMs(this.#targetOf(processor).breaker, sharedState.countProbe(processor), random);
   }
 
   #log(processor: number, message: string, fields: Record<string, unknown>): void {
-    this.#parts.log.info({ processor: this.#parts.names[processor], ...fields }, message);
+    this.#parts.log.info({ processor: this.#targetOf(processor).name, ...fields }, message);
+  }
+
+  #targetOf(processor: number): CircuitBreakersParts['targets'][number] {
+    const target = this.#parts.targets[processor];
+    if (target === undefined) throw new Error(`there is no processor ${processor}`);
+    return target;
   }
 }
 

@@ -209,6 +209,12 @@ export function isInDoubt({ phase }: DeliveryState): boolean {
   return phase === 'in-doubt' || phase === 'asking';
 }
 
+/** Whether a request to the processor is sent between these phases, or the payment is claimed for one. */
+export function beginsRequest(from: Phase, to: Phase): boolean {
+  if (from === to) return false;
+  return to === 'claiming' || to === 'asking' || (from === 'asking' && to === 'calling');
+}
+
 function routed(
   state: DeliveryState,
   { processor, requestedAtMs }: Extract<DeliveryEvent, { kind: 'routed' }>,
@@ -391,6 +397,10 @@ export class Delivery {
   trace: Buffer | null;
   /** When the payment was accepted, on the monotonic clock. */
   readonly acceptedAtMonotonicMs: number;
+  /** Cancels the timer started last. */
+  cancelTimer: () => void = () => {};
+  /** How many look-ups came early because of a callback. */
+  hastenedCount = 0;
   #state = QUEUED;
 
   constructor(payment: Payment, journalRef: number, trace: Buffer | null, acceptedAtMonotonicMs: number) {

@@ -12,14 +12,26 @@ import { Ring } from '../shared-memory/ring.ts';
 import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { propagationOnlyTracer } from '../tracing/open.ts';
+import { AmountClasses, type Tariff } from './amount-classes.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
-import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
+import { Dispatcher, type DispatcherPolicy, type DispatchTarget } from './dispatcher.ts';
 import { RingSource } from './ring-source.ts';
 
 const NAME = 'warm-up';
 const SHAPE = { processorCount: 1, threadCount: 1 };
 const RING_CAPACITY = 1024;
 const LATENCY_BUDGET_MS = 1000;
+const TIMEOUT_MS = 15_000;
+const TARGET: DispatchTarget & Tariff = {
+  feePpm: 0,
+  feeFixedCents: 0,
+  minAmountCents: 1,
+  maxAmountCents: Number.MAX_SAFE_INTEGER,
+  timeoutMs: TIMEOUT_MS,
+  inDoubtHoldMs: 2 * TIMEOUT_MS,
+  callLimit: 400,
+  callsPerSecond: null,
+};
 /** The warm-up touches nothing real, so it logs nothing. */
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const COMMITTED = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}';
@@ -67,18 +79,16 @@ async function drain(
     name: NAME,
     url,
     contract: rinha(''),
-    connectionCount: policy.callLimit,
+    connectionCount: TARGET.callLimit,
     clock,
     tracer: propagationOnlyTracer,
   });
-  const breakerBackoff = policy.backoff;
   const { failoverDelayMs } = policy;
+  const classes = new AmountClasses([TARGET]);
   const latencyBudgetMs = LATENCY_BUDGET_MS;
   const breakerPolicy = {
     failoverDelayMs: failoverDelayMs,
     latencyBudgetMs,
-    breakerFailures: count,
-    breakerBackoff,
     restMaxMs: 0,
     outageLookUpRate: 1,
   };
@@ -88,10 +98,13 @@ async function drain(
     source: new RingSource(ring, segments, idempotencyCache, sharedState),
     ledger: new MemoryLedger([NAME]),
     processors: [processor],
+    targets: [TARGET],
+    classes,
     breakers: new CircuitBreakers({
       sharedState,
       metrics,
-      names: [NAME],
+      classes,
+      targets: [{ name: NAME, breaker: { failures: count, ...policy.backoff } }],
       policy: breakerPolicy,
       clock,
       random,

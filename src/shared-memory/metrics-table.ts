@@ -66,6 +66,8 @@ const GAUGES = [
   'journalFailingSinceMs',
   /** Open payments of the deployment at processors that this instance is not configured with. */
   'stranded',
+  /** Payments of this thread whose amounts no processor takes. */
+  'notTaken',
 ] as const;
 
 const HISTOGRAMS = [
@@ -108,6 +110,8 @@ const PROCESSOR_COUNTERS = [
   'unfit',
   'foundPending',
   'foundRejected',
+  /** Callbacks of the processor that its contract could read. */
+  'callbacks',
 ] as const;
 
 export type Counter = (typeof COUNTERS)[number];

@@ -168,6 +168,7 @@ export class Site {
     const processors = NAMES.map((name, index) => ({
       name,
       books: this.#clients[index] as HttpProcessor,
+      timeoutMs: 20_000,
       token: tokens[index],
     }));
     const ours = new OurBooks(this.ledger, clock);
@@ -177,7 +178,6 @@ export class Site {
       clock,
       rate: 1000,
       paymentLimit,
-      timeoutMs: 20_000,
       settlesWithinMs: SETTLES_WITHIN_MS,
       secondLookMs: 3000,
       onProgress: (progress) => this.progress.push(progress),

@@ -11,7 +11,12 @@ const MAX_CENTS = 1_000_000_000;
 
 type Outcome = DecodeProblem | { id: string; amountCents: number };
 
-function decode(body: string | Uint8Array, decoder = new PaymentDecoder(MAX_CENTS)): Outcome {
+/** Some processor takes every amount. */
+function decoderOf(maxCents: number): PaymentDecoder {
+  return new PaymentDecoder(maxCents, [{ minCents: 1, maxCents }]);
+}
+
+function decode(body: string | Uint8Array, decoder = decoderOf(MAX_CENTS)): Outcome {
   const decodeProblem = decoder.decode(typeof body === 'string' ? Buffer.from(body) : body);
   return decodeProblem ?? { id: readUuid(decoder.id, 0), amountCents: decoder.amountCents };
 }
@@ -69,7 +74,7 @@ test('amounts are exact cents', () => {
 });
 
 test('the limit may be as large as 2^53 - 1 cents', () => {
-  const decoder = new PaymentDecoder(Number.MAX_SAFE_INTEGER);
+  const decoder = decoderOf(Number.MAX_SAFE_INTEGER);
   const most = decode(body(`"${ID}"`, '90071992547409.91'), decoder);
   assert.equal(most, { id: ID, amountCents: Number.MAX_SAFE_INTEGER });
   assert.is(decode(body(`"${ID}"`, '90071992547409.92'), decoder), 'amount-too-large');
@@ -81,7 +86,7 @@ test('the limit may be as large as 2^53 - 1 cents', () => {
 });
 
 test('the limit must be a positive number of whole cents', () => {
-  for (const limit of [0, -1, 0.5, 2 ** 53, Number.NaN]) assert.throws(() => new PaymentDecoder(limit));
+  for (const limit of [0, -1, 0.5, 2 ** 53, Number.NaN]) assert.throws(() => decoderOf(limit));
 });
 
 test('any 8-4-4-4-12 hexadecimal digits are a UUID', () => {
@@ -143,7 +148,7 @@ test('invalid JSON is malformed', () => {
 
 /** The problem of a body, and what the decoder says about it. */
 function explain(text: string | Uint8Array): [DecodeProblem | null, string | undefined] {
-  const decoder = new PaymentDecoder(MAX_CENTS);
+  const decoder = new PaymentDecoder(MAX_CENTS, [{ minCents: 1, maxCents: MAX_CENTS }]);
   const bytes = Buffer.from(text);
   const decodeProblem = decoder.decode(bytes);
   return [decodeProblem, decodeProblem === null ? undefined : decoder.detailOf(decodeProblem, bytes)?.detail];
@@ -443,7 +448,7 @@ function mutate(bytes: Buffer, { kind, at, length, byte }: Mutation): Buffer {
   }
 }
 
-const decoder = new PaymentDecoder(MAX_CENTS);
+const decoder = decoderOf(MAX_CENTS);
 
 test('agrees with the reference on objects in any notation', () => {
   const seen = new Set<string>();

@@ -81,7 +81,10 @@ class World {
     this.clock.jump(Date.UTC(2025, 6, 15, 12));
     new PaymentRoutes({
       app: this.#app,
-      decoder: new PaymentDecoder(1_000_000_00),
+      decoder: new PaymentDecoder(1_000_000_00, [
+        { minCents: 1, maxCents: 1_000_00 },
+        { minCents: 2_000_00, maxCents: 1_000_000_00 },
+      ]),
       acceptor: new PaymentAcceptor({
         idempotencyCache,
         ring,
@@ -347,6 +350,22 @@ posting('says where a body is malformed, and which limit an amount exceeds', asy
   assert.match(malformed.detail, 'unexpected `}` at byte 12');
   const large = await problemOf(await world.post(bodyOf(ID, '1e9')), 422, 'amount-too-large', 'amount');
   assert.match(large.detail, /limit of this gateway, [\d.]+ \(MAX_AMOUNT\)/);
+});
+
+posting('names the limits of the processors to an amount that none of them takes', async () => {
+  for (const amount of ['1000.01', '1999.99', '1.5e3']) {
+    const { detail } = await problemOf(
+      await world.post(bodyOf(ID, amount)),
+      422,
+      'amount-not-taken',
+      'amount',
+    );
+    const limits = 'from 0.01 to 1000.00 or from 2000.00 to 1000000.00';
+    assert.is(detail, `No processor takes this amount: \`amount\` must be ${limits}.`);
+  }
+  assert.is(world.drained(), 0);
+  for (const [number, amount] of ['0.01', '1000.00', '2e3'].entries())
+    assert.is((await world.post(bodyOf(idOf(number), amount))).status, 202);
 });
 
 posting('refuses a body over the limit, and names the limit', async () => {

@@ -1,20 +1,22 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { processorTarget } from '../processor-target.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 1 };
 const POLICY = {
   failoverDelayMs: 5000,
   latencyBudgetMs: 1000,
-  breakerFailures: 3,
-  breakerBackoff: { baseMs: 200, maxMs: 1000 },
   restMaxMs: 60_000,
   outageLookUpRate: 10,
 };
+const BREAKER = { failures: 3, baseMs: 200, maxMs: 1000 };
+const CLASSES = new AmountClasses([processorTarget(), processorTarget()]);
 
 /** With a random value of 0, equal jitter is half of its bound: probes come after 100, 200, 400, 500, 500 ... ms. */
 function setUp(random = (): number => 0) {
@@ -25,7 +27,8 @@ function setUp(random = (): number => 0) {
   const breakers = new CircuitBreakers({
     sharedState,
     metrics: metricsTable.thread(0),
-    names: ['default', 'fallback'],
+    classes: CLASSES,
+    targets: ['default', 'fallback'].map((name) => processorTarget({ name, breaker: BREAKER })),
     policy: POLICY,
     clock,
     random,
@@ -35,7 +38,7 @@ function setUp(random = (): number => 0) {
   const isProbeDue = () => breakers.views()[0]?.isProbeDue;
   const expectedMs = () => breakers.views()[0]?.expectedMs;
   const failThrice = (processor = 0) => {
-    for (let failure = 0; failure < POLICY.breakerFailures; failure++) breakers.failed(processor, 'refused');
+    for (let failure = 0; failure < BREAKER.failures; failure++) breakers.failed(processor, 'refused');
   };
   return {
     clock,

@@ -1,11 +1,13 @@
 import assert from 'node:assert';
 import { mkdirSync, rmSync } from 'node:fs';
+import type { ProcessorTarget } from '../../src/config/config.ts';
 import type { Log } from '../../src/core/log.ts';
 import { type Durability, PaymentAcceptor, type Verdict } from '../../src/http/payment-acceptor.ts';
 import { Recovery } from '../../src/journal/recovery.ts';
 import { journalFileCount, replay } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
+import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
@@ -16,6 +18,7 @@ import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
+import { processorTarget } from '../processor-target.ts';
 import { type Audit, nameOf } from './audit.ts';
 import { SimFiles } from './journal-files.ts';
 import { SimLedger } from './ledger.ts';
@@ -247,15 +250,16 @@ export class Life {
     const [sharedState, log, clock] = [this.#sharedState, this.#log, scope];
     const metrics = this.#metricsTable.thread(index);
     const policy = dispatcherPolicy(plan);
+    const targets = names.map((name, processor) => targetOf(name, processor, plan));
+    const classes = new AmountClasses(targets);
     const breakers = new CircuitBreakers({
       sharedState,
       metrics,
-      names,
+      targets,
+      classes,
       policy: {
         failoverDelayMs: policy.failoverDelayMs,
         latencyBudgetMs: policy.latencyBudgetMs,
-        breakerFailures: plan.sizes.breakerFailures,
-        breakerBackoff: { baseMs: 250, maxMs: 5000 },
         restMaxMs: 20_000,
         outageLookUpRate: 50,
       },
@@ -269,6 +273,8 @@ export class Life {
       source: new RingSource(this.#ring.seenBy(scope), this.#segments, this.#idempotencyCache, sharedState),
       ledger,
       processors: links,
+      targets,
+      classes,
       breakers,
       sharedState,
       metrics,
@@ -382,16 +388,26 @@ function dispatcherPolicy({ sizes }: Plan): DispatcherPolicy {
   return {
     failoverDelayMs: sizes.failoverDelayMs,
     latencyBudgetMs: 1000,
-    processorTimeoutMs: sizes.timeoutMs,
-    inDoubtHoldMs: sizes.inDoubtHoldMs,
     leaseMs: sizes.leaseMs,
     backoff: { baseMs: 50, maxMs: 2000 },
     batchWindowMs: sizes.batchWindowMs,
     batchLimit: sizes.batchLimit,
     inFlightLimit: sizes.inFlightLimit,
-    callLimit: sizes.callLimit,
     drainRate: 1000,
   };
+}
+
+function targetOf(name: string, processor: number, { sizes }: Plan): ProcessorTarget {
+  const { timeoutMs, inDoubtHoldMs, callLimit, breakerFailures } = sizes;
+  const breaker = { failures: breakerFailures, baseMs: 250, maxMs: 5000 };
+  return processorTarget({
+    name,
+    feePpm: 50_000 * (processor + 1),
+    timeoutMs,
+    inDoubtHoldMs,
+    callLimit,
+    breaker,
+  });
 }
 
 /** An error in the log breaks a promise. */

@@ -54,7 +54,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'end the doubt before the hold time',
     file: 'pool/dispatcher.ts',
-    from: 'calledAtMs + this.#parts.policy.inDoubtHoldMs',
+    from: 'calledAtMs + this.#targetOf(processor).inDoubtHoldMs',
     to: 'calledAtMs + 100',
   },
   {
@@ -73,7 +73,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'send although the ledger did not reply to the claim',
     file: 'pool/dispatcher.ts',
     from: "for (const delivery of claims.reverse()) this.#apply(delivery, { kind: 'claim-lost' });",
-    to: "for (const delivery of claims) this.#apply(delivery, { kind: 'claim-replied', reply: 'claimed', call: this.#callTimes() });",
+    to: "for (const delivery of claims) this.#apply(delivery, { kind: 'claim-replied', reply: 'claimed', call: this.#callTimes(delivery.state.processor) });",
   },
   {
     name: 'release a journal record before the claim',

@@ -22,7 +22,7 @@ import type { Weather } from './weather.ts';
 const LATE_MS = 1000;
 const SLOW_MS = 1500;
 const HANG_MS = 3500;
-/** Not part of a call's life: the payment was charged or not before. */
+/** How late an answer may be. It is not part of a call's life, because the payment has been charged by then, or not. */
 const LATE_ANSWER_MS = 4500;
 assert.ok(LATE_MS + SLOW_MS + HANG_MS <= CALL_LIFE_MS);
 
@@ -159,7 +159,7 @@ export class ProcessorLink implements Processor {
 
   #delayMs(link: string): number {
     const { random } = this.#parts;
-    return link === 'late' ? random.int(0, LATE_MS) : random.int(0, 3);
+    return link === 'late' || link === 'late answers' ? random.int(0, LATE_MS) : random.int(0, 3);
   }
 
   #answerDelayMs(link: string): number {

@@ -61,6 +61,28 @@ const PROFILES: readonly Profile[] = [
     },
   },
   {
+    name: 'the ledger is far away',
+    change: (plan, random) => {
+      const faults = several(random, 1, 3, (): Fault => {
+        const { atMs } = spell(plan, random);
+        return { kind: 'ledger', atMs, forMs: random.pick([4000, 10_000]), instance: null, how: 'slow' };
+      });
+      return { faults: [...plan.faults, ...faults] };
+    },
+  },
+  {
+    name: 'the disk of an instance goes bad',
+    change: (plan, random) => {
+      const instance = random.int(0, plan.instanceCount - 1);
+      const faults = several(random, 1, 4, (): Fault => {
+        const how = random.pick(['full', 'short', 'sync fails', 'sync fails'] as const);
+        return { kind: 'disk', ...spell(plan, random), instance, how };
+      });
+      const durability = plan.durability === 'journal' ? 'fsync' : plan.durability;
+      return { durability, faults: [...plan.faults, ...faults] };
+    },
+  },
+  {
     name: 'an instance crashes again and again',
     change: (plan, random) => {
       const { instanceCount, threadCount } = plan;

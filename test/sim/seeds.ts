@@ -4,11 +4,10 @@
  * how to search for a new seed.
  */
 export const KEPT_SEEDS: readonly number[] = [
-  3601, // claim a repeated post of a payment taken over
-  3950, // route a turn before a running takeover has ended
-  5167, // forget a repetition when the original is refused
+  3238, // route a turn before a running takeover has ended
   5285, // do not wake after a lost lease has made room
-  7607, // claim on while the answer to a take-over is lost
-  8208, // believe a 404 from before the hold time
+  5449, // believe a 404 from before the hold time
+  9170, // claim on while the answer to a take-over is lost
   33460, // treat a reserved payment as claimed
+  51731, // forget a repetition when the original is refused
 ];

@@ -44,16 +44,19 @@ export function invalidOption(contract: string, name: string, value: unknown, ex
 
 function unknownOption(contract: string, name: string, known: readonly string[]): string {
   const near = known.find((each) => isOneEditApart(name, each));
-  const hint = near === undefined ? `expected one of ${known.join(', ') || 'none'}` : `did you mean ${near}?`;
+  const expected = known.length === 0 ? 'it takes none' : `expected one of ${known.join(', ')}`;
+  const hint = near === undefined ? expected : `did you mean ${near}?`;
   return `the contract ${contract} has no option ${shownValue(name)}; ${hint}`;
 }
+
+const OR = new Intl.ListFormat('en-GB', { type: 'disjunction' });
 
 export function choice<const Value extends string>(
   values: readonly Value[],
   standard: NoInfer<Value>,
   about: string,
 ): Option<Value> {
-  const expected = values.map((value) => `\`${value}\``).join(' or ');
+  const expected = OR.format(values.map((value) => `\`${value}\``));
   return { default: standard, expected, about, read: (value) => values.find((each) => each === value) };
 }
 
