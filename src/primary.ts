@@ -17,6 +17,7 @@ import { journalFileCount, replay } from './journal/replay.ts';
 import { enterLedger } from './ledger/open.ts';
 import { Pool } from './pool/pool.ts';
 import type { PoolTask } from './pool/worker.ts';
+import { openCallbackReaders } from './processor/callback-readers.ts';
 import { allocateSharedMemory, RECORDS_PER_SEGMENT } from './shared-memory/allocate.ts';
 import { IdempotencyCache } from './shared-memory/idempotency-cache.ts';
 import { MetricsTable } from './shared-memory/metrics-table.ts';
@@ -114,13 +115,11 @@ async function run(configured: Config, log: Log): Promise<void> {
     log.error({ err: error }, 'an HTTP thread died: exiting');
     process.exit(1);
   };
-  const httpServer = await openHttpServer({
-    config,
-    shared,
-    clock: systemClock,
-    log,
-    onDeath,
-  }).catch((error: unknown) => (isSetupError(error) ? fail(error.message) : onDeath(error)));
+  const httpServer = await openCallbackReaders(config.processors)
+    .then((callbackReaders) =>
+      openHttpServer({ config, shared, clock: systemClock, log, callbackReaders, onDeath }),
+    )
+    .catch((error: unknown) => (isSetupError(error) ? fail(error.message) : onDeath(error)));
   pool.start();
   const listened = await httpServer.listen();
   if (listened.kind === 'failed') {

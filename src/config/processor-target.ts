@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Tls } from '../core/tls.ts';
 
 /** A processor as configured: by the environment's short form, or by the processors file. */
@@ -44,4 +45,9 @@ export interface ContractSpec {
   readonly options: Readonly<Record<string, unknown>>;
   /** The value of an `Authorization` header; empty: none. */
   readonly authorization: string;
+}
+
+/** The contract in a few characters, for people: without the directories of a module. */
+export function contractLabel({ name }: ContractSpec): string {
+  return basename(name);
 }

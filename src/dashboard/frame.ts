@@ -17,6 +17,7 @@ export interface Hello {
   /** Frames list processors in this order. */
   readonly processors: readonly {
     readonly name: string;
+    readonly contract: string;
     readonly feePpm: number;
     readonly feeFixedCents: number;
   }[];
@@ -62,6 +63,10 @@ export interface Quantiles {
 export interface ProcessorFigures {
   readonly settledPerS: number | null;
   readonly breakerOpen: boolean;
+  /** It refuses every request, by its last answers. */
+  readonly unfit: boolean;
+  /** How much longer it rests, as it has asked; null: it does not rest. */
+  readonly restMs: number | null;
   /** Latency of recent calls, or of the last health report if that is newer. */
   readonly observedMs: number;
   readonly reported: {

@@ -1,4 +1,3 @@
-import type { AmountRange } from '../config/amount-ranges.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { centsToDecimal } from '../core/money.ts';
@@ -43,12 +42,10 @@ const FRESH_JSON_HEADERS = [...JSON_HEADERS, NO_STORE] as const;
 /** The routes for payments and health checks, and the 404 for every other path. */
 export class PaymentRoutes {
   readonly #parts: PaymentRoutesParts;
-  readonly #amountNotTaken: Problem;
 
   constructor(parts: PaymentRoutesParts) {
     this.#parts = parts;
-    const { app, decoder } = parts;
-    this.#amountNotTaken = problem('amount-not-taken', { detail: limitsDetail(decoder.takenAmounts) });
+    const { app } = parts;
     route(app, '/payments', 'POST', (exchange, request) =>
       this.#postPayment(exchange, request.getHeader('traceparent')),
     );
@@ -83,13 +80,8 @@ export class PaymentRoutes {
       }
       const decodeProblem = decoder.decode(body);
       if (decodeProblem !== null) {
-        const isNotTaken = decodeProblem === 'amount-not-taken';
-        this.#refusePost(
-          exchange,
-          decodeProblem,
-          isNotTaken ? this.#amountNotTaken : problem(decodeProblem),
-          span,
-        );
+        const why = problem(decodeProblem, decoder.detailOf(decodeProblem, body));
+        this.#refusePost(exchange, decodeProblem, why, span);
         return;
       }
       span?.setAttribute('dinossauro.correlation_id', readUuid(decoder.id, 0));
@@ -101,6 +93,11 @@ export class PaymentRoutes {
 
   #answerPost(exchange: Exchange, verdict: Verdict, beganAtMs: number, span: Span | null): void {
     const { metrics, clock } = this.#parts;
+    if (typeof verdict === 'object') {
+      const detail = `This payment was accepted earlier, and its processor has rejected it for good. ${verdict.reason}`;
+      this.#refusePost(exchange, verdict.kind, problem(verdict.kind, { detail }), span);
+      return;
+    }
     if (verdict !== 'accepted') {
       this.#refusePost(exchange, verdict, problem(verdict), span);
       return;
@@ -209,14 +206,6 @@ export class PaymentRoutes {
     else if (sharedState.threadsReady < poolThreadCount) refuse(exchange, problem('starting'));
     else exchange.end('200 OK', [NO_STORE], '');
   }
-}
-
-/** Such as `must be from 0.50 to 10.00 or from 20.00 to 500.00`. */
-function limitsDetail(taken: readonly AmountRange[]): string {
-  const ranges = taken.map(
-    ({ minCents, maxCents }) => `from ${centsToDecimal(minCents)} to ${centsToDecimal(maxCents)}`,
-  );
-  return `No processor takes this amount: \`amount\` must be ${ranges.join(' or ')}.`;
 }
 
 const ACCEPTED = '202 Accepted';

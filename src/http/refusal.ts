@@ -18,6 +18,7 @@ const REFUSALS = [
   'amount-too-large',
   'amount-not-taken',
   'amount-conflict',
+  'payment-rejected',
   'body-too-large',
   'queue-full',
   'journal-unavailable',

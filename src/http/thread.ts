@@ -9,6 +9,7 @@ import { Lease } from '../ledger/lease.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
+import { CallbackRing } from '../shared-memory/callback-ring.ts';
 import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
@@ -17,6 +18,7 @@ import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import type { Tracer } from '../tracing/tracer.ts';
 import { serveAudit } from './audit.ts';
+import { type CallbackReaders, serveCallbacks } from './callbacks.ts';
 import { Dashboard } from './dashboard.ts';
 import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
@@ -39,6 +41,7 @@ export interface HttpThreadParts {
   /** Null unless ACCEPT_DURABILITY=ledger. */
   readonly lease: Lease | null;
   readonly tracer: Tracer;
+  readonly callbackReaders: CallbackReaders;
 }
 
 /**
@@ -60,6 +63,7 @@ export class HttpThread {
     shared: SharedMemory,
     clock: Clock,
     log: Log,
+    callbackReaders: CallbackReaders,
   ): Promise<HttpThread> {
     const names = config.processors.map(({ name }) => name);
     const ledger = await openLedger(config.ledger, names, { clock, random: Math.random, log }, 'elsewhere');
@@ -68,10 +72,11 @@ export class HttpThread {
     // Not awaited: while its ledger is unavailable, the gateway starts but reports that it is not ready.
     void lease?.start();
     const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
-    return new HttpThread({ index, config, shared, clock, log, ledger, lease, tracer });
+    return new HttpThread({ index, config, shared, clock, log, ledger, lease, tracer, callbackReaders });
   }
 
-  constructor({ index, config, shared, clock, log, ledger, lease, tracer }: HttpThreadParts) {
+  constructor(parts: HttpThreadParts) {
+    const { index, config, shared, clock, log, ledger, lease, tracer, callbackReaders } = parts;
     const segments = new SegmentTable(shared.segments);
     const sharedState = new SharedState(shared.state, shared.shape);
     const idempotencyCache = new IdempotencyCache(shared.idempotencyCache);
@@ -117,6 +122,7 @@ export class HttpThread {
         ring,
         journal,
         segments,
+        ledger,
         sharedState,
         metrics,
         clock,
@@ -133,6 +139,13 @@ export class HttpThread {
       clock,
       log,
       tracer,
+    });
+    serveCallbacks({
+      app: this.app,
+      readers: callbackReaders,
+      names: config.processors.map(({ name }) => name),
+      ring: new CallbackRing(shared.callbacks),
+      metrics,
     });
     serveDocuments(this.app, log);
     serveAudit({ app: this.app, config, sharedState, log });

@@ -1,16 +1,13 @@
 import type { Config } from '../config/config.ts';
+import { contractLabel } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import { RECORD_BYTES } from '../journal/record.ts';
-import {
-  BOUNDS_MS,
-  type HistogramReading,
-  type MetricsTable,
-  type ProcessorCounter,
-} from '../shared-memory/metrics-table.ts';
+import type { MetricsTable, ProcessorCounter } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
-import type { Family, HistogramFamily, Sample, SimpleFamily } from './openmetrics.ts';
+import { counter, durations, gauge, seconds } from './family.ts';
+import type { Family, Sample } from './openmetrics.ts';
 import { processFamilies } from './process.ts';
 
 export interface ScrapeParts {
@@ -29,8 +26,6 @@ export interface Refusal {
   readonly slug: string;
   readonly status: number;
 }
-
-const BOUNDS_SECONDS: readonly number[] = Array.from(BOUNDS_MS, (boundMs) => Math.round(boundMs * 1e3) / 1e6);
 
 /**
  * Collects the metrics of a whole instance, all its threads, from shared memory: no thread is interrupted.
@@ -146,6 +141,11 @@ export class Scrape {
         ...this.#counted('foundPending', { found: 'pending' }),
         ...this.#counted('foundRejected', { found: 'rejected' }),
       ]),
+      counter(
+        'dinossauro_callbacks',
+        'Callbacks of a processor that its contract could read. They are not believed.',
+        this.#counted('callbacks'),
+      ),
       durations(
         'dinossauro_call_duration_seconds',
         'One call that sent a payment to a processor, answered or not.',
@@ -175,7 +175,7 @@ export class Scrape {
   }
 
   #breakerFamilies(): Family[] {
-    const { sharedState, clock } = this.#parts;
+    const { sharedState, clock, config } = this.#parts;
     const nowMs = clock.monotonicMs();
     const reports = this.#byProcessor((processor, labels) => ({
       labels,
@@ -183,6 +183,29 @@ export class Scrape {
     }));
     const reported = reports.flatMap(({ labels, report }) => (report === null ? [] : [{ labels, report }]));
     return [
+      {
+        type: 'info',
+        name: 'dinossauro_processor',
+        help: 'The contract that a processor speaks.',
+        samples: config.processors.map(({ name, contract }) => ({
+          labels: { processor: name, contract: contractLabel(contract) },
+          value: 1,
+        })),
+      },
+      gauge(
+        'dinossauro_processor_unfit',
+        'Whether a processor refuses every request (1), by its last answers, or not (0).',
+        this.#byProcessor((processor, labels) => ({ labels, value: Number(sharedState.isUnfit(processor)) })),
+      ),
+      gauge(
+        'dinossauro_processor_rest_seconds',
+        'How much longer nothing is sent to a processor, because it has asked for a rest.',
+        this.#byProcessor((processor, labels) => ({
+          labels,
+          value: seconds(Math.max(0, sharedState.restUntilMs(processor) - nowMs)),
+        })),
+        'seconds',
+      ),
       gauge(
         'dinossauro_breaker_open',
         'Circuit breaker of a processor: 1 open or half-open, 0 closed.',
@@ -418,25 +441,4 @@ export class Scrape {
   #poolThreads(): number[] {
     return Array.from({ length: this.#parts.config.poolThreadCount }, (_, thread) => thread);
   }
-}
-
-function counter(name: string, help: string, samples: readonly Sample[], unit?: string): SimpleFamily {
-  return { type: 'counter', name, help, samples, ...(unit === undefined ? {} : { unit }) };
-}
-
-function gauge(name: string, help: string, samples: readonly Sample[], unit?: string): SimpleFamily {
-  return { type: 'gauge', name, help, samples, ...(unit === undefined ? {} : { unit }) };
-}
-
-function durations(
-  name: string,
-  help: string,
-  readings: readonly (readonly [labels: Readonly<Record<string, string>>, reading: HistogramReading])[],
-): HistogramFamily {
-  const samples = readings.map(([labels, { counts, sumMs }]) => ({ labels, counts, sum: seconds(sumMs) }));
-  return { type: 'histogram', name, unit: 'seconds', help, bounds: BOUNDS_SECONDS, samples };
-}
-
-function seconds(ms: number): number {
-  return ms / 1000;
 }

@@ -397,6 +397,10 @@ export class Delivery {
   trace: Buffer | null;
   /** When the payment was accepted, on the monotonic clock. */
   readonly acceptedAtMonotonicMs: number;
+  /** Cancels the timer started last. */
+  cancelTimer: () => void = () => {};
+  /** How many look-ups came early because of a callback. */
+  hastenedCount = 0;
   #state = QUEUED;
 
   constructor(payment: Payment, journalRef: number, trace: Buffer | null, acceptedAtMonotonicMs: number) {

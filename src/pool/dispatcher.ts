@@ -40,6 +40,8 @@ export interface Source {
   wait(): Promise<void>;
   /** The journal may forget it: the ledger answers for it now, or it is never to be sent. */
   release(journalRef: number): void;
+  /** From now on the ledger decides how a repeated post of this payment is answered. */
+  leaveToLedger(correlationId: string): void;
 }
 
 export interface QueuedPayment extends Payment {
@@ -116,6 +118,8 @@ const FOUND_COUNTERS = {
 } as const;
 /** While the ledger does not answer, how often a thread that starts looks whether it is to stop. */
 const LOOK_FOR_STOP_MS = 25;
+/** Look-ups of one payment that callbacks may hasten: a processor calls once or twice, a flood does not end. */
+const HASTENED_MAX = 4;
 /** Entries taken over from a dead owner in one step. */
 const TAKE_OVER_LIMIT = 256;
 
@@ -296,7 +300,9 @@ export class Dispatcher implements LeaseHolder {
     const countBefore = this.#deliveries.size;
     for (const delivery of this.#deliveries.values()) {
       // Claims that are being repeated go, too: taken over, they would look like claims of the new owner.
-      if (delivery.state.isClaimed) this.#apply(delivery, { kind: 'dropped' });
+      if (!delivery.state.isClaimed) continue;
+      this.#leaveToLedger(delivery);
+      this.#apply(delivery, { kind: 'dropped' });
     }
     this.#settlements = [];
     // The thread may be waiting for room, and not for its source.
@@ -425,6 +431,7 @@ export class Dispatcher implements LeaseHolder {
       this.#settled(item, reply.value.settled[index] === 'recorded');
     for (const [index, delivery] of claims.entries()) {
       const claimReply = reply.value.claimed[index] ?? 'fenced';
+      if (claimReply === 'known' || claimReply === 'conflict') this.#leaveToLedger(delivery);
       const call = this.#lease.valid ? this.#callTimes(delivery.state.processor) : null;
       this.#apply(delivery, { kind: 'claim-replied', reply: claimReply, call });
     }
@@ -474,9 +481,15 @@ export class Dispatcher implements LeaseHolder {
     span?.setAttribute('dinossauro.correlation_id', correlationId);
     span?.setAttribute('dinossauro.status', status);
     span?.end(isRecorded ? '' : 'fenced');
+    if (!isRecorded || status === 'rejected') this.#leaveToLedger(delivery);
     if (isRecorded) this.#countSettled(delivery, settlement);
     else this.#parts.log.debug({ correlationId }, 'settlement fenced');
     this.#apply(delivery, { kind: 'settled' });
+  }
+
+  /** The payment was rejected, or is another owner's, which may reject it: a client that posts it again must hear that. */
+  #leaveToLedger({ payment }: Delivery): void {
+    this.#parts.source.leaveToLedger(payment.correlationId);
   }
 
   #countSettled(delivery: Delivery, { status, processor, amountCents }: Settlement): void {
@@ -546,11 +559,17 @@ export class Dispatcher implements LeaseHolder {
     const answer = await this.#processorOf(delivery).find(correlationId, timeoutMs, delivery.trace);
     metrics.countAt(processor, FOUND_COUNTERS[answer.kind]);
     if (answer.retryAfterMs !== undefined) breakers.restLookUps(processor, answer.retryAfterMs);
-    const found = breakers.believed(processor, answer);
+    const isBelieved = answer.kind !== 'absent' || breakers.believesAbsence(processor);
+    const mayRepeat = this.#mayRepeat(processor) || (!isBelieved && this.#takesProbe(processor));
     const call = this.#callTimes(processor);
-    const pendingUntilMs = call.callMayRunUntilMs;
-    const repeat = this.#mayRepeat(processor) ? call : null;
-    this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, pendingUntilMs, repeat });
+    this.#apply(delivery, {
+      kind: 'looked-up',
+      found: answer,
+      // An absence that is not believed is like one from before the hold: the payment stays here.
+      askedAtMs: isBelieved ? askedAtMs : Number.NEGATIVE_INFINITY,
+      pendingUntilMs: call.callMayRunUntilMs,
+      repeat: mayRepeat ? call : null,
+    });
     this.wake();
   }
 
@@ -566,6 +585,13 @@ export class Dispatcher implements LeaseHolder {
     const isWell = view !== undefined && !view.open && view.expectedMs <= policy.latencyBudgetMs;
     // The look-up's own slot is free when it has ended.
     return isWell && this.#lease.valid && this.#calls.hasRoom(processor, 1);
+  }
+
+  /** Only a call shows that a processor does not refuse every request any more, and there may be no other payments. */
+  #takesProbe(processor: number): boolean {
+    const { breakers } = this.#parts;
+    const isDue = breakers.views()[processor]?.isProbeDue === true;
+    return isDue && this.#lease.valid && this.#calls.hasRoom(processor, 1) && breakers.takeProbe(processor);
   }
 
   #callTimes(processor: number): CallTimes {
@@ -637,11 +663,26 @@ export class Dispatcher implements LeaseHolder {
   #startTimer(delivery: Delivery): void {
     const { policy, random, clock } = this.#parts;
     const { setbacks, processor } = delivery.state;
-    clock.after(fullJitterMs(policy.backoff, setbacks, random), () => {
+    delivery.cancelTimer = clock.after(fullJitterMs(policy.backoff, setbacks, random), () => {
       const mayAsk = delivery.state.phase === 'in-doubt' && this.#mayAsk(processor);
       this.#apply(delivery, { kind: 'timer', mayAsk });
       if (delivery.state.phase === 'queued') this.wake();
     });
+  }
+
+  /**
+   * Processors have called back about these ids, by processor, or somebody claims so. What is in doubt there is looked up
+   * now instead of later, if the processor wants to be asked.
+   */
+  calledBack(ids: readonly ReadonlySet<string>[]): void {
+    for (const delivery of this.#deliveries.values()) {
+      const { phase, processor } = delivery.state;
+      if (phase !== 'in-doubt' || ids[processor]?.has(delivery.payment.correlationId) !== true) continue;
+      if (delivery.hastenedCount >= HASTENED_MAX || !this.#mayAsk(processor)) continue;
+      delivery.hastenedCount++;
+      delivery.cancelTimer();
+      this.#apply(delivery, { kind: 'timer', mayAsk: true });
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import { UUID_BYTES, writeUuid } from '../core/uuid.ts';
 import { MemoryLedger } from '../ledger/memory/ledger.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import { rinha } from '../processor/contracts/rinha.ts';
+import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
 import { SegmentTable } from '../shared-memory/segment-table.ts';
@@ -71,6 +72,9 @@ async function drain(
   const metrics = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE).thread(0);
   const ring = new Ring(Ring.allocate(RING_CAPACITY));
   const segments = new SegmentTable(SegmentTable.allocate(1, RING_CAPACITY));
+  const idempotencyCache = new IdempotencyCache(
+    IdempotencyCache.allocate(RING_CAPACITY, Uint32Array.of(0, 0)),
+  );
   const processor = new HttpProcessor({
     name: NAME,
     url,
@@ -91,7 +95,7 @@ async function drain(
   const drained = new Dispatcher({
     worker: { instanceId: NAME, name: NAME },
     thread: 0,
-    source: new RingSource(ring, segments, sharedState),
+    source: new RingSource(ring, segments, idempotencyCache, sharedState),
     ledger: new MemoryLedger([NAME]),
     processors: [processor],
     targets: [TARGET],

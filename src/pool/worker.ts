@@ -8,12 +8,15 @@ import { HttpProcessor } from '../processor/client.ts';
 import type { Contract } from '../processor/contract.ts';
 import { openContractOf } from '../processor/open-contract.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
+import { CallbackRing } from '../shared-memory/callback-ring.ts';
+import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
 import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import { AmountClasses } from './amount-classes.ts';
+import { CallbackWatch } from './callback-watch.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
@@ -53,6 +56,7 @@ export default async function runPoolThread({
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
   const metrics = new MetricsTable(shared.metricsTable, shared.shape).thread(thread);
   const ledger = await openLedger(config.ledger, names, { clock, random }, 'here');
+  const hasCallbacks = opened.contracts.some(({ readCallback }) => readCallback !== undefined);
   const processors = targets.map((target, processor) => {
     const contract = opened.contracts[processor];
     assert.ok(contract !== undefined);
@@ -69,7 +73,12 @@ export default async function runPoolThread({
     random,
     log,
   });
-  const source = new RingSource(new Ring(shared.ring), new SegmentTable(shared.segments), sharedState);
+  const source = new RingSource(
+    new Ring(shared.ring),
+    new SegmentTable(shared.segments),
+    new IdempotencyCache(shared.idempotencyCache),
+    sharedState,
+  );
   const worker = { instanceId: config.instanceId, name: `pool-${thread}` };
   const dispatcher = new Dispatcher({
     worker,
@@ -88,6 +97,7 @@ export default async function runPoolThread({
     log,
     tracer,
   });
+  if (hasCallbacks) void callbackWatch().run();
   const health = thread === 0 ? healthWatch() : null;
   health?.start();
   const stranded = thread === 0 ? new StrandedWatch({ ledger, metrics, clock, log }) : null;
@@ -104,6 +114,16 @@ export default async function runPoolThread({
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
   flushLogs();
   return { kind: 'done' };
+
+  function callbackWatch(): CallbackWatch {
+    return new CallbackWatch({
+      ring: new CallbackRing(shared.callbacks),
+      processorCount: names.length,
+      onCallbacks: (ids) => dispatcher.calledBack(ids),
+      stopping: () => sharedState.stopping,
+      clock,
+    });
+  }
 
   function healthWatch(): HealthWatch {
     return new HealthWatch({

@@ -53,6 +53,8 @@ export interface Proof {
   /** What is seen, such as `HTTP 500, then 404 to the look-up`. */
   readonly seen: string;
   readonly means: 'committed' | 'not committed' | 'rejected';
+  /** Why that follows: what the processor promises, or what HTTP says. */
+  readonly why: string;
 }
 
 export interface ContractRequest {

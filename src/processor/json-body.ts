@@ -19,3 +19,14 @@ export function parseObject(text: string): Readonly<Record<string, unknown>> {
     return {};
   }
 }
+
+const LINE_LENGTH_MAX = 200;
+
+/** A text for people in one line, such as why a payment was refused; empty if the value is not a text. */
+export function readLine(value: unknown): string {
+  if (typeof value !== 'string') return '';
+  return value
+    .slice(0, LINE_LENGTH_MAX)
+    .replace(/[\p{C}\s]+/gu, ' ')
+    .trim();
+}

@@ -110,6 +110,8 @@ const PROCESSOR_COUNTERS = [
   'unfit',
   'foundPending',
   'foundRejected',
+  /** Callbacks of the processor that its contract could read. */
+  'callbacks',
 ] as const;
 
 export type Counter = (typeof COUNTERS)[number];

@@ -49,7 +49,7 @@ test('every counter is exported from the start, as 0', () => {
   for (const [key, value] of samples) {
     const isOfProcess = key.startsWith('process_') || key.startsWith('dinossauro_build_info');
     const isGiven =
-      /^dinossauro_(processor_fee_ratio|processor_fixed_fee_cents|pool_threads$|\w+_capacity_)/.test(key);
+      /^dinossauro_(processor_(fee_ratio|fixed_fee_cents|info)|pool_threads$|\w+_capacity_)/.test(key);
     if (!isOfProcess && !isGiven) assert.is(value, 0, key);
   }
   assert.is(samples.get('dinossauro_posts_refused_total{problem="queue-full",status="503"}'), 0);
@@ -75,7 +75,7 @@ test('reports no health figures before the first health report', () => {
 });
 
 test('adds up the counters of all threads, by processor and outcome', () => {
-  const { metricsTable, read } = setUp();
+  const { clock, sharedState, metricsTable, read } = setUp();
   metricsTable.thread(HTTP_THREAD).count('accepted', 7);
   metricsTable.thread(HTTP_THREAD).count('repeated', 2);
   metricsTable.thread(HTTP_THREAD).countRefusal(1);
@@ -88,13 +88,23 @@ test('adds up the counters of all threads, by processor and outcome', () => {
     metrics.countAt(1, 'breakerOpened');
     metrics.countAt(1, 'healthLimited');
     metrics.countAt(1, 'paymentsRejected');
+    metrics.countAt(1, 'callbacks', 2);
     metrics.addInDoubt(1, 5);
     metrics.count('takeOvers');
     metrics.count('paymentsTakenOver', 40);
     metrics.count('renewalFailures');
   }
+  sharedState.setUnfit(0, true);
+  sharedState.extendRest(1, clock.monotonicMs() + 90_500);
+  clock.pass(500);
   const samples = read();
   const expected = {
+    'dinossauro_processor_info{processor="fallback",contract="rinha"}': 1,
+    'dinossauro_processor_unfit{processor="default"}': 1,
+    'dinossauro_processor_unfit{processor="fallback"}': 0,
+    'dinossauro_processor_rest_seconds{processor="default"}': 0,
+    'dinossauro_processor_rest_seconds{processor="fallback"}': 90,
+    'dinossauro_callbacks_total{processor="fallback"}': 4,
     dinossauro_payments_accepted_total: 7,
     dinossauro_posts_repeated_total: 2,
     'dinossauro_posts_refused_total{problem="amount-conflict",status="409"}': 1,

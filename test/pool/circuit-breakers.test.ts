@@ -421,4 +421,98 @@ test('a slow processor keeps its breaker closed, and is probed in the same way',
   assert.equal(delaysMs, [0, 100, 200]);
 });
 
+// Rests, look-ups and processors that refuse everything.
+
+test('a processor rests for as long as it asked, up to the limit, and health does not end that', () => {
+  const { clock, breakers, log, isOpen, isProbeDue } = setUp();
+  breakers.rest(0, 5000);
+  assert.equal(log.lines, ['info breaker open']);
+  clock.pass(4999);
+  breakers.reported(0, false, 10);
+  breakers.reported(0, false, 10);
+  assert.ok(isOpen());
+  assert.not(isProbeDue());
+  clock.pass(1);
+  assert.ok(isProbeDue());
+  breakers.succeeded(0, 5);
+  assert.not(isOpen());
+  breakers.rest(0, 3_600_000);
+  clock.pass(POLICY.restMaxMs - 1);
+  assert.not(isProbeDue());
+  clock.pass(1);
+  assert.ok(isProbeDue());
+});
+
+test('a call that succeeds does not end a rest, and a shorter rest does not shorten it', () => {
+  const { clock, breakers, isOpen } = setUp();
+  breakers.rest(0, 5000);
+  breakers.rest(0, 100);
+  breakers.succeeded(0, 5);
+  clock.pass(4999);
+  assert.ok(isOpen());
+  clock.pass(1);
+  assert.not(isOpen());
+});
+
+test('a rest of no time is none', () => {
+  const { breakers, isOpen } = setUp();
+  breakers.rest(0, 0);
+  assert.not(isOpen());
+});
+
+test('the breaker of a dearer processor that closes does not wake one that rests', () => {
+  const { clock, breakers, isProbeDue, failThrice } = setUp();
+  failThrice(1);
+  breakers.rest(0, 5000);
+  breakers.succeeded(1, 5);
+  clock.pass(4999);
+  assert.not(isProbeDue());
+});
+
+test('in an outage look-ups are limited to their rate; otherwise they are not', () => {
+  const { clock, breakers, failThrice } = setUp();
+  const taken = (times: number) => Array.from({ length: times }, () => breakers.takeLookUp(0));
+  assert.equal(taken(3), [true, true, true]);
+  failThrice();
+  assert.equal(taken(3), [true, false, false]);
+  clock.pass(1000 / POLICY.outageLookUpRate - 1);
+  assert.equal(taken(1), [false]);
+  clock.pass(1);
+  assert.equal(taken(2), [true, false]);
+});
+
+test('a rest, of the processor or of look-ups alone, is kept by look-ups', () => {
+  const { clock, breakers, isOpen } = setUp();
+  breakers.restLookUps(0, 3000);
+  assert.not(breakers.takeLookUp(0));
+  assert.not(breakers.wantsLookUps(0));
+  assert.not(isOpen(), 'payments go there as before');
+  clock.pass(3000);
+  assert.ok(breakers.wantsLookUps(0));
+  assert.ok(breakers.takeLookUp(0));
+  breakers.rest(0, 3000);
+  assert.not(breakers.takeLookUp(0));
+  assert.not(breakers.wantsLookUps(0));
+  clock.pass(3000);
+  assert.ok(breakers.takeLookUp(0));
+});
+
+test('what a processor that refuses every request does not find may be there', () => {
+  const { breakers, failThrice, isOpen } = setUp();
+  assert.ok(breakers.believesAbsence(0));
+  breakers.unfit(0, 'HTTP 401');
+  assert.not(breakers.believesAbsence(0));
+  assert.ok(breakers.believesAbsence(1));
+  breakers.unfit(0, 'HTTP 401');
+  breakers.unfit(0, 'HTTP 401');
+  assert.ok(isOpen());
+  failThrice();
+  assert.not(breakers.believesAbsence(0), 'an outage proves nothing');
+  breakers.succeeded(0, 5);
+  assert.ok(breakers.believesAbsence(0));
+  breakers.unfit(0, 'HTTP 401');
+  breakers.reported(0, false, 10);
+  assert.ok(breakers.believesAbsence(0), 'its routes are right again');
+});
+
 test.run();

@@ -54,6 +54,7 @@ const NO_ANSWER: LookUpOutcome = { kind: 'unknown', reason: 'timeout' };
 class ListSource implements Source {
   readonly items: QueuedPayment[] = [];
   readonly released: number[] = [];
+  readonly leftToLedger: string[] = [];
   readonly limits: number[] = [];
   #wake: () => void = () => {};
 
@@ -80,6 +81,10 @@ class ListSource implements Source {
 
   release(journalRef: number): void {
     this.released.push(journalRef);
+  }
+
+  leaveToLedger(correlationId: string): void {
+    this.leftToLedger.push(correlationId);
   }
 }
 
@@ -453,6 +458,56 @@ test('unknown, and the processor holds it: it is recorded', async () => {
   await world.stop();
 });
 
+const PENDING: LookUpOutcome = { kind: 'pending' };
+
+test('a callback hastens the look-up of a payment that is in doubt there, up to four times', async () => {
+  const world = setUp({ backoff: { baseMs: 60_000, maxMs: 60_000 } });
+  const { clock, cheap, dispatcher, put, entry } = world;
+  cheap.answers.push(UNKNOWN);
+  cheap.founds.push(PENDING, PENDING, PENDING, PENDING, { kind: 'held', amountCents: 1, requestedAtMs: 1 });
+  put(1);
+  await rest();
+  const forged = [new Set([idOf(2)]), new Set([idOf(1)])];
+  dispatcher.calledBack(forged);
+  await rest();
+  assert.is(cheap.asked.length, 0, 'another id, and another processor');
+  for (let call = 1; call <= 6; call++) {
+    dispatcher.calledBack([new Set([idOf(1)]), new Set()]);
+    dispatcher.calledBack([new Set([idOf(1)]), new Set()]);
+    await rest();
+    assert.is(cheap.asked.length, Math.min(call, 4));
+    // Timers last 30 s here; the last one starts after 15 s.
+    await clock.passSlowly(5000);
+  }
+  await clock.passSlowly(14_000);
+  assert.is(cheap.asked.length, 4, 'the timers before the callbacks are cancelled');
+  await clock.passSlowly(1000);
+  assert.is(cheap.asked.length, 5, 'the last timer is not');
+  assert.is((await entry(1))?.status, 'settled');
+  dispatcher.calledBack([new Set([idOf(1)]), new Set()]);
+  await rest();
+  assert.is(cheap.asked.length, 5);
+  await world.stop();
+});
+
+test('a callback hastens no look-up at a processor that rests', async () => {
+  const world = setUp({ backoff: { baseMs: 60_000, maxMs: 60_000 } });
+  const { clock, cheap, dispatcher, put } = world;
+  cheap.answers.push({ ...UNKNOWN, retryAfterMs: 5000 });
+  put(1);
+  await rest();
+  const callBack = async () => {
+    dispatcher.calledBack([new Set([idOf(1)]), new Set()]);
+    await rest();
+  };
+  await callBack();
+  assert.is(cheap.asked.length, 0);
+  await clock.passSlowly(5000);
+  await callBack();
+  assert.is(cheap.asked.length, 1);
+  await world.stop();
+});
+
 test('unknown, and not held before the hold time: sent there again with the same stamp', async () => {
   const world = setUp();
   const { clock, cheap, dear, put, entry } = world;
@@ -596,18 +651,20 @@ for (const answer of [FAILED, REFUSED]) {
   });
 }
 
-test('a rejected payment keeps its reason and is never sent again', async () => {
+test('a rejected payment keeps its reason, is never sent again, and is left to the ledger', async () => {
   const world = setUp();
-  const { clock, cheap, dear, metricsTable, log, put, entry, totals } = world;
+  const { clock, source, cheap, dear, metricsTable, log, put, entry, totals } = world;
   cheap.answers.push(INVALID);
   put(1);
+  put(2);
   await clock.passSlowly(60_000);
   const entryNow = await entry(1);
   assert.is(entryNow?.status, 'rejected');
   assert.is(entryNow?.reason, '400 amount');
-  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
-  assert.equal((await totals())[0], { count: 0, amountCents: 0 });
+  assert.equal([cheap.paid.length, dear.paid.length], [2, 0]);
+  assert.is((await totals())[0]?.count, 1);
   assert.is(metricsTable.countedAt(0, 'paymentsRejected'), 1);
+  assert.equal(source.leftToLedger, [idOf(1)]);
   assert.ok(log.lines.includes('warn payment rejected by its processor'));
   await world.stop();
 });
@@ -957,6 +1014,7 @@ test('known: what the ledger has settled already is dropped, and nothing is sent
   await rest();
   assert.is(cheap.paid.length, 1);
   assert.equal(source.released, [1, 42]);
+  assert.equal(source.leftToLedger, [idOf(1)]);
   assert.is((await totals())[0]?.count, 1);
   await world.stop();
 });
@@ -1282,7 +1340,7 @@ test('a fenced claim is not sent, and is claimed again under a new number', asyn
 
 test('a settlement of what another has taken over changes nothing, and is not kept', async () => {
   const world = setUp();
-  const { clock, books, metricsTable, cheap, log, put, entry, totals } = world;
+  const { clock, books, metricsTable, source, cheap, log, put, entry, totals } = world;
   const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(call.promise);
   put(1);
@@ -1290,6 +1348,7 @@ test('a settlement of what another has taken over changes nothing, and is not ke
   const other = await takeOverAll(books, 1);
   call.resolve({ kind: 'committed' });
   await rest();
+  assert.equal(source.leftToLedger, [idOf(1)]);
   assert.is((await totals())[0]?.count, 0);
   assert.is((await entry(1))?.owner, other);
   assert.is(metricsTable.countedAt(0, 'settled'), 0);
@@ -1301,7 +1360,7 @@ test('a settlement of what another has taken over changes nothing, and is not ke
 
 test('an owner that was taken over lets go of all that it had claimed, and keeps what it had not', async () => {
   const world = setUp({ failoverDelayMs: 60_000 });
-  const { clock, books, cheap, dear, put, entry } = world;
+  const { clock, books, source, cheap, dear, put, entry } = world;
   await clock.passSlowly(500);
   const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(UNKNOWN, REFUSED, call.promise);
@@ -1315,6 +1374,7 @@ test('an owner that was taken over lets go of all that it had claimed, and keeps
   call.resolve({ kind: 'committed' });
   await clock.passSlowly(1000);
   assert.is(cheap.asked.length, asked, 'of what is no more its own it asks nothing');
+  assert.equal(source.leftToLedger, [1, 2, 3].map(idOf), 'its new owner may reject it');
   assert.equal([cheap.paid.length, dear.paid.length], [4, 0], 'the success of the call closed the breaker');
   assert.is(cheap.paid[3]?.correlationId, idOf(4));
   for (const number of [1, 2, 3]) assert.is((await entry(number))?.owner, other);
@@ -1516,6 +1576,145 @@ test('a stop does not wait for the window of a batch', async () => {
   world.dispatcher.wake();
   await rest();
   assert.ok(world.hasEnded());
+});
+
+// What a contract may say besides.
+
+test('Retry-After makes the processor rest; its payments go elsewhere after their failover delay', async () => {
+  const world = setUp({ failoverDelayMs: 2000 });
+  const { clock, cheap, dear, put } = world;
+  cheap.answers.push({ kind: 'refused', reason: '429', retryAfterMs: 30_000 });
+  put(1);
+  await clock.passSlowly(1900);
+  put(2);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
+  await clock.passSlowly(4100);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 2]);
+  put(3, { acceptedAtMs: clock.nowMs() + 3000 });
+  await clock.passSlowly(23_000);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 3], 'nothing is sent there before it has rested');
+  put(4);
+  await clock.passSlowly(2000);
+  assert.equal(idsOf(cheap), [idOf(1), idOf(4)]);
+  await world.stop();
+});
+
+test('unfit: payments are not rejected, and go elsewhere once the breaker is open', async () => {
+  const world = setUp({ failoverDelayMs: 500 });
+  const { clock, cheap, dear, put, metricsTable, totals } = world;
+  for (let number = 0; number < 20; number++) cheap.answers.push({ kind: 'unfit', reason: 'HTTP 401' });
+  for (const number of [1, 2, 3, 4]) put(number);
+  await clock.passSlowly(3000);
+  assert.is(dear.paid.length, 4);
+  assert.equal((await totals())[1], { count: 4, amountCents: 10 });
+  assert.is(metricsTable.countedAt(0, 'paymentsRejected'), 0);
+  assert.ok(metricsTable.countedAt(0, 'unfit') >= 3);
+  await world.stop();
+});
+
+test('a processor that refuses everything is not believed that it holds nothing', async () => {
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, breakers, put, entry } = world;
+  cheap.answers.push(UNKNOWN);
+  put(1);
+  await rest();
+  for (let failure = 0; failure < 3; failure++) breakers.unfit(0, 'HTTP 404');
+  for (let number = 0; number < 1000; number++) cheap.answers.push({ kind: 'unfit', reason: 'HTTP 404' });
+  await clock.passSlowly(TARGET.inDoubtHoldMs + 30_000);
+  assert.ok(cheap.asked.length > 0);
+  assert.is(dear.paid.length, 0, 'it may be charged here');
+  cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: 77 });
+  await clock.passSlowly(3000);
+  assert.is((await entry(1))?.requestedAtMs, 77);
+  await world.stop();
+});
+
+test('a payment in doubt at a processor that refuses everything is sent there again as a probe: there may be no other', async () => {
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, breakers, sharedState, put, entry } = world;
+  cheap.answers.push(UNKNOWN);
+  put(1);
+  await rest();
+  const stamp = stamps(cheap)[0];
+  for (let failure = 0; failure < 3; failure++) breakers.unfit(0, 'HTTP 404');
+  sharedState.setProbeAt(0, clock.monotonicMs() + 1e9);
+  await clock.passSlowly(TARGET.inDoubtHoldMs + 5000);
+  assert.is(cheap.paid.length, 1, 'only as a probe');
+  sharedState.setProbeAt(0, clock.monotonicMs());
+  await clock.passSlowly(2000);
+  assert.equal(stamps(cheap), [stamp, stamp]);
+  assert.is((await entry(1))?.status, 'settled');
+  assert.not.ok(sharedState.breakerOpen(0));
+  assert.is(dear.paid.length, 0);
+  await world.stop();
+});
+
+test('called a duplicate and never held: a few calls, and then it is rejected with the reason', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, put, entry } = world;
+  for (let number = 0; number < 100; number++) {
+    cheap.answers.push({ kind: 'duplicate', reason: 'HTTP 422: amount too small' });
+  }
+  put(1);
+  await clock.passSlowly(3000);
+  assert.is((await entry(1))?.status, 'dispatched');
+  await clock.passSlowly(TARGET.inDoubtHoldMs + 5000);
+  const rejected = await entry(1);
+  assert.is(rejected?.status, 'rejected');
+  assert.is(rejected?.reason, 'called a duplicate 3 times, but not held: HTTP 422: amount too small');
+  assert.equal([cheap.paid.length, dear.paid.length], [3, 0]);
+  await world.stop();
+});
+
+test('pending: it stays with its processor, however long that takes, and is settled when charged', async () => {
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, put, entry, breakers } = world;
+  cheap.answers.push({ kind: 'pending' });
+  for (let number = 0; number < 1000; number++) cheap.founds.push({ kind: 'pending' });
+  put(1);
+  await clock.passSlowly(3 * TARGET.inDoubtHoldMs);
+  assert.not(breakers.views()[0]?.open, 'it is no failure');
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
+  assert.is((await entry(1))?.status, 'dispatched');
+  cheap.founds.length = 0;
+  cheap.founds.push({ kind: 'absent' }, { kind: 'held', amountCents: null, requestedAtMs: null });
+  await clock.passSlowly(5000);
+  const settled = await entry(1);
+  assert.is(settled?.status, 'settled', 'a look-up that lags behind sends it nowhere');
+  assert.is(settled?.requestedAtMs, cheap.paid[0]?.requestedAtMs);
+  await world.stop();
+});
+
+test('pending, and declined in the end: it is rejected with the reason', async () => {
+  const world = setUp();
+  const { clock, cheap, put, entry } = world;
+  cheap.answers.push({ kind: 'pending' });
+  cheap.founds.push({ kind: 'pending' }, { kind: 'rejected', reason: 'insufficient funds' });
+  put(1);
+  await clock.passSlowly(5000);
+  const rejected = await entry(1);
+  assert.equal([rejected?.status, rejected?.reason], ['rejected', 'insufficient funds']);
+  await world.stop();
+});
+
+test('Retry-After of a look-up is kept by look-ups, while payments go on', async () => {
+  const world = setUp();
+  const { clock, cheap, put, totals } = world;
+  cheap.answers.push(UNKNOWN, UNKNOWN);
+  cheap.founds.push({ kind: 'unknown', reason: '429', retryAfterMs: 20_000 });
+  put(1);
+  await clock.passSlowly(3000);
+  assert.is(cheap.asked.length, 1);
+  put(2);
+  put(3);
+  await clock.passSlowly(10_000);
+  assert.is(cheap.asked.length, 1, 'payment 2 is in doubt, too');
+  assert.is(cheap.paid.length, 3);
+  await clock.passSlowly(15_000);
+  assert.ok(cheap.asked.length > 1);
+  await clock.passSlowly(TARGET.inDoubtHoldMs);
+  assert.equal((await totals())[0], { count: 3, amountCents: 6 });
+  await world.stop();
 });
 
 test('each processor has its own timeout, hold and limit of failures', async () => {

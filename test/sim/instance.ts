@@ -123,6 +123,7 @@ export class Life {
   readonly #segments: SegmentTable;
   readonly #recovery: Recovery;
   readonly #journal: Journal;
+  readonly #idempotencyCache: IdempotencyCache;
   readonly #acceptor: PaymentAcceptor;
   readonly #lease: Lease | null;
   readonly #threads: Thread[] = [];
@@ -143,13 +144,13 @@ export class Life {
     const replayed = replay(directory, this.#segments);
     assert.ok(replayed.kind === 'ok');
     if (replayed.damaged.length > 0) audit.broken('a record is damaged', null);
-    const idempotencyCache = new IdempotencyCache(
+    this.#idempotencyCache = new IdempotencyCache(
       IdempotencyCache.allocate(1024, Uint32Array.of(random.u32(), random.u32())),
     );
     this.#recovery = new Recovery({
       directory,
       segments: this.#segments,
-      idempotencyCache,
+      idempotencyCache: this.#idempotencyCache,
       ring: this.#ring,
       clock: scope,
       log: this.#log,
@@ -171,10 +172,11 @@ export class Life {
     this.#lease = plan.durability === 'ledger' ? this.#leaseOf(ledger) : null;
     void this.#lease?.start();
     this.#acceptor = new PaymentAcceptor({
-      idempotencyCache,
+      idempotencyCache: this.#idempotencyCache,
       ring: this.#ring,
       journal: this.#journal,
       segments: this.#segments,
+      ledger,
       sharedState: this.#sharedState,
       metrics: this.#metricsTable.thread(plan.threadCount),
       clock: scope,
@@ -268,7 +270,7 @@ export class Life {
     const dispatcher = new Dispatcher({
       worker: { instanceId: `instance-${this.#parts.index}`, name: `pool-${index}` },
       thread: index,
-      source: new RingSource(this.#ring.seenBy(scope), this.#segments, sharedState),
+      source: new RingSource(this.#ring.seenBy(scope), this.#segments, this.#idempotencyCache, sharedState),
       ledger,
       processors: links,
       targets,

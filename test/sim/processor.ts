@@ -22,6 +22,8 @@ import type { Weather } from './weather.ts';
 const LATE_MS = 1000;
 const SLOW_MS = 1500;
 const HANG_MS = 3500;
+/** How late an answer may be. It is not part of a call's life, because the payment has been charged by then, or not. */
+const LATE_ANSWER_MS = 4500;
 assert.ok(LATE_MS + SLOW_MS + HANG_MS <= CALL_LIFE_MS);
 
 const CONTRACT = rinha('');
@@ -149,7 +151,7 @@ export class ProcessorLink implements Processor {
       timeline.after(this.#delayMs(link), () => {
         arrive((reply) => {
           if (isCut() || (link === 'flaky' && random.chance(0.3))) return;
-          timeline.after(this.#delayMs(link) / 2, () => scope.deliver(() => resolve(responseOf(reply))));
+          timeline.after(this.#answerDelayMs(link), () => scope.deliver(() => resolve(responseOf(reply))));
         });
       });
     });
@@ -157,7 +159,11 @@ export class ProcessorLink implements Processor {
 
   #delayMs(link: string): number {
     const { random } = this.#parts;
-    return link === 'late' ? random.int(0, LATE_MS) : random.int(0, 3);
+    return link === 'late' || link === 'late answers' ? random.int(0, LATE_MS) : random.int(0, 3);
+  }
+
+  #answerDelayMs(link: string): number {
+    return link === 'late answers' ? this.#parts.random.int(0, LATE_ANSWER_MS) : this.#delayMs(link) / 2;
   }
 }
 

@@ -56,7 +56,10 @@ for (const program of ['src/gateway.ts', 'src/start.ts']) {
 }
 
 const CONTRACTS = [
-  ['export default () => { throw new Error("no\\nport"); };', 'the contract failed: Error: no port'],
+  [
+    'export default () => { throw new Error("no\\nport"); };',
+    'the contract DIR/mine.ts cannot be set up: no port',
+  ],
   ['export const contract = 1;', 'the contract DIR/mine.ts does not export a function by default'],
 ] as const;
 

@@ -12,6 +12,8 @@ const STATES = /** @type {const} */ ({
   healthy: { word: 'Healthy', tone: 'good' },
   slow: { word: 'Slow', tone: 'warn' },
   failing: { word: 'Failing', tone: 'bad' },
+  unfit: { word: 'Unfit', tone: 'bad' },
+  resting: { word: 'Resting', tone: 'warn' },
   idle: { word: 'Idle', tone: 'quiet' },
 });
 
@@ -19,6 +21,14 @@ const STATES = /** @type {const} */ ({
 const BLOCKED = 'Gets no payments: this instance cannot claim any.';
 const ALL_FAIL =
   'All processors fail, so payments wait. One is sent now and then, to see whether this one has recovered.';
+
+const UNFIT =
+  'Refuses every request: check its URL, its credentials and its contract. Payments go elsewhere or wait.';
+
+/** @param {number} atMs @param {ProcessorFigures} figures */
+function restingUntil(atMs, { restMs }) {
+  return `Has asked for a rest until ${timeOfDay(atMs + (restMs ?? 0))}. Nothing is sent to it meanwhile.`;
+}
 
 /** How long the reason has applied, as a second sentence. @param {number | null} ageMs */
 function lasting(ageMs) {
@@ -129,7 +139,9 @@ export class Figures {
     const state = this.#stateOf(figures, instance.canClaim);
     const allFail = processors.every(({ breakerOpen }) => breakerOpen);
     const sentence = this.#sentence(figures.reason);
-    if (state === 'idle') this.#cards[index]?.show(figures, state, BLOCKED);
+    if (state === 'unfit') this.#cards[index]?.show(figures, state, UNFIT);
+    else if (state === 'resting') this.#cards[index]?.show(figures, state, restingUntil(atMs, figures));
+    else if (state === 'idle') this.#cards[index]?.show(figures, state, BLOCKED);
     else if (allFail) this.#cards[index]?.show(figures, state, ALL_FAIL);
     else this.#cards[index]?.show(figures, state, `${sentence}${lasting(figures.reasonAgeMs)}`);
     const [stateBefore, reasonBefore] = [this.#states[index], this.#reasons[index]];
@@ -139,11 +151,14 @@ export class Figures {
       this.#addChange(index, name, sentence, atMs - (figures.reasonAgeMs ?? 0));
     }
     const hasChanged = stateBefore !== undefined && stateBefore !== state;
-    return hasChanged ? [`${name}: ${STATES[state].word.toLowerCase()}. ${sentence}`] : [];
+    const said = state === 'unfit' ? UNFIT : state === 'resting' ? restingUntil(atMs, figures) : sentence;
+    return hasChanged ? [`${name}: ${STATES[state].word.toLowerCase()}. ${said}`] : [];
   }
 
   /** @param {ProcessorFigures} figures @param {boolean} canClaim @returns {keyof typeof STATES} */
-  #stateOf({ breakerOpen, observedMs, oldestCallAgeMs }, canClaim) {
+  #stateOf({ breakerOpen, unfit, restMs, observedMs, oldestCallAgeMs }, canClaim) {
+    if (breakerOpen && unfit) return 'unfit';
+    if (restMs !== null) return 'resting';
     if (breakerOpen) return 'failing';
     if (!canClaim) return 'idle';
     return Math.max(observedMs, oldestCallAgeMs ?? 0) > this.#hello.latencyBudgetMs ? 'slow' : 'healthy';
@@ -240,7 +255,7 @@ export class Figures {
 }
 
 /** The card of one processor. @param {Hello['processors'][number]} processor @param {number} index */
-function card({ name, ...fee }, index) {
+function card({ name, contract, ...fee }, index) {
   const badge = element('span', 'badge', NONE);
   const big = element('strong', 'rate', NONE);
   const sentence = element('p', 'reason', '');
@@ -252,7 +267,7 @@ function card({ name, ...fee }, index) {
     ...facts.map((fact, at) => element('div', '', element('dt', '', fact), values[at] ?? '')),
   );
   const title = accented('h3', index, name);
-  title.append(element('small', '', `fee ${feeText(fee)}`));
+  title.append(element('small', '', `${contract}, fee ${feeText(fee)}`));
   const node = element('article', 'card', element('header', '', title, badge));
   node.append(element('p', 'big', big, element('span', '', 'settled per second')), sentence, list);
   node.style.setProperty('--accent', `var(--accent-${index % 8})`);

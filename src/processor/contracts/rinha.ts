@@ -25,14 +25,42 @@ export function rinha(authorization: string): Contract {
   return {
     name: 'rinha',
     proofs: [
-      { seen: 'any 2xx', means: 'committed' },
-      { seen: '200 to the look-up, with the payment', means: 'committed' },
-      { seen: '429, or 503 with `Retry-After`', means: 'not committed' },
-      { seen: '401, 403, 404, 405 and others that refuse every request', means: 'not committed' },
-      { seen: '500, then 404 to the look-up', means: 'not committed' },
-      { seen: '404 to a look-up after `IN_DOUBT_HOLD_MS`', means: 'not committed' },
-      { seen: '400, 402 and other 4xx that refuse this payment', means: 'rejected' },
-      { seen: '422 again and again, and 404 to each look-up', means: 'rejected' },
+      { seen: 'any 2xx', means: 'committed', why: 'it inserts the payment before it answers 2xx' },
+      {
+        seen: '200 to the look-up, with the payment',
+        means: 'committed',
+        why: 'it finds only what it has inserted',
+      },
+      {
+        seen: '429, or 503 with `Retry-After`',
+        means: 'not committed',
+        why: 'it refuses a call over its limit before it begins it',
+      },
+      {
+        seen: '401, 403, 404, 405 and others that refuse every request',
+        means: 'not committed',
+        why: 'it refuses these before it reads the payment',
+      },
+      {
+        seen: '500, then 404 to the look-up',
+        means: 'not committed',
+        why: 'it fails before it inserts, so the call is over',
+      },
+      {
+        seen: '404 to a look-up after `IN_DOUBT_HOLD_MS`',
+        means: 'not committed',
+        why: 'no call can still be running, and it finds everything that it has inserted',
+      },
+      {
+        seen: '400, 402 and other 4xx that refuse this payment',
+        means: 'rejected',
+        why: 'it validates a payment before it inserts it, always with the same result',
+      },
+      {
+        seen: '422 again and again, and 404 to each look-up',
+        means: 'rejected',
+        why: 'it calls the payment a duplicate and does not hold it, so it will not take it',
+      },
     ],
     pay: ({ correlationId, amountCents, requestedAtMs }: ContractPayment): ContractRequest => ({
       method: 'POST',
