@@ -57,7 +57,7 @@ for (const program of ['src/gateway.ts', 'src/start.ts']) {
 
 const CONTRACTS = [
   [
-    'export default () => { throw new Error("no\\nport"); };',
+    'export default () => { throw new Error("no port"); };',
     'the contract DIR/mine.ts cannot be set up: no port',
   ],
   ['export const contract = 1;', 'the contract DIR/mine.ts does not export a function by default'],
