@@ -91,7 +91,6 @@ export class Gateway {
       timeoutMs: times.timeoutMs,
       healthTimeoutMs: times.timeoutMs,
       inDoubtHoldMs: times.holdMs,
-      healthTimeoutMs: times.timeoutMs,
       callLimit: 100,
       callsPerSecond: null,
     }));

@@ -195,7 +195,10 @@ export class Scrape {
       gauge(
         'dinossauro_processor_unfit',
         'Whether a processor refuses every request (1), by its last answers, or not (0).',
-        this.#byProcessor((processor, labels) => ({ labels, value: Number(sharedState.isUnfit(processor)) })),
+        this.#byProcessor((processor, labels) => ({
+          labels,
+          value: Number(sharedState.isUnfit(processor) && sharedState.breakerOpen(processor)),
+        })),
       ),
       gauge(
         'dinossauro_processor_rest_seconds',

@@ -95,6 +95,7 @@ test('adds up the counters of all threads, by processor and outcome', () => {
     metrics.count('renewalFailures');
   }
   sharedState.setUnfit(0, true);
+  sharedState.moveBreaker(0, 'closed', 'open', 1);
   sharedState.extendRest(1, clock.monotonicMs() + 90_500);
   clock.pass(500);
   const samples = read();
