@@ -2,11 +2,14 @@ import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { errorReason } from '../core/reason.ts';
 import { SetupError } from '../core/setup-error.ts';
+import type { Confirmation } from './confirmation.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface OpenLedgerParts {
   readonly clock: Clock;
   readonly random: () => number;
+  /** Gets what makes a write count, each time the ledger is opened or connected anew. */
+  readonly confirmedBy?: (confirmation: Confirmation) => void;
 }
 
 /**
@@ -40,15 +43,22 @@ export async function enterLedger(target: LedgerTarget, parts: OpenLedgerParts):
 export async function openLedger(
   target: LedgerTarget,
   processorNames: readonly string[],
-  { clock, random }: OpenLedgerParts,
+  { clock, random, confirmedBy }: OpenLedgerParts,
   writes: Writes,
 ): Promise<Ledger> {
   if (target.kind === 'redis') {
     const { RedisLedger } = await import('./redis/ledger.ts');
-    const { url, tls } = target;
-    return RedisLedger.open(url, { processorNames, clock, random, ...(tls && { tls }) });
+    const { url, ...options } = target;
+    return RedisLedger.open(url, {
+      ...options,
+      processorNames,
+      clock,
+      random,
+      ...(confirmedBy && { confirmedBy }),
+    });
   }
   const options = { processorNames, clock };
+  confirmedBy?.({ kind: 'sync' });
   try {
     if (writes === 'elsewhere') {
       const { ThreadedLmdbLedger } = await import('./lmdb/threaded-ledger.ts');

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
+import { confirmationReport } from '../ledger/confirmation.ts';
 import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
@@ -36,7 +37,9 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   countDroppedLines((lineCount) => sharedState.countDroppedLines(lineCount));
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
   const metrics = new MetricsTable(shared.metricsTable, shared.shape).thread(thread);
-  const ledger = await openLedger(config.ledger, names, { clock, random }, 'here');
+  // Once an instance is enough for people.
+  const confirmedBy = confirmationReport(thread === 0 ? log : null, metrics);
+  const ledger = await openLedger(config.ledger, names, { clock, random, confirmedBy }, 'here');
   const processors = config.processors.map(
     (target) => new HttpProcessor({ ...target, connectionCount: connectionCount(config), clock, tracer }),
   );

@@ -66,7 +66,12 @@ const GAUGES = [
   'journalFailingSinceMs',
   /** Open payments of the deployment at processors that this instance is not configured with. */
   'stranded',
+  /** What makes the thread's writes to the ledger count: its place in `CONFIRMATIONS`, from 1; 0: not known yet. */
+  'confirmation',
 ] as const;
+
+/** The kinds of `Confirmation` (`src/ledger/confirmation.ts`). */
+export const CONFIRMATIONS = ['none', 'sync', 'replicas'] as const;
 
 const HISTOGRAMS = [
   /** From the complete request to its 202. */
