@@ -5,7 +5,7 @@ const homes = {
   'uWebSockets\\.js': 'src/http/uws.ts',
   piscina: 'src/pool/pool.ts',
   '@redis/client': 'src/ledger/redis/driver.ts',
-  lmdb: 'src/ledger/lmdb/ledger.ts',
+  lmdb: 'src/ledger/lmdb/store.ts',
   pino: 'src/core/log.ts',
   '@commander-js/extra-typings': 'src/cli/command.ts',
 };
@@ -38,8 +38,9 @@ export default {
     forbid('resolvable', 'Every import can be resolved.', {}, { couldNotResolve: true }),
     forbid(
       'http-only-accepts',
-      'An HTTP thread accepts payments and puts them into the ring; only the pool dispatches them.',
-      { path: '^src/http/' },
+      'An HTTP thread accepts payments and puts them into the ring; only the pool dispatches them. Its composition root ' +
+        'hands in how contracts read callbacks.',
+      { path: '^src/http/', pathNot: exactly('src/http/worker.ts') },
       { path: '^src/(pool|processor)/' },
     ),
     forbid(
@@ -120,10 +121,16 @@ export default {
       },
     ),
     forbid(
-      'only-start-knows-the-simulated',
+      'only-start-and-certify-know-the-simulated',
       'The gateway does not depend on its own test double.',
-      { path: '^src/', pathNot: ['^src/simulated/', exactly('src/start.ts')] },
+      { path: '^src/', pathNot: ['^src/(simulated|certify)/', exactly('src/start.ts')] },
       { path: '^src/simulated/' },
+    ),
+    forbid(
+      'certify-on-demand',
+      'The certification runs parts of the gateway; only the command line starts it.',
+      { path: '^src/', pathNot: '^src/certify/' },
+      { path: '^src/certify/', dependencyTypesNot: ['type-only', 'dynamic-import'] },
     ),
     forbid(
       'cli-is-outside',

@@ -1,6 +1,6 @@
 // Runs all tests under c8, prints the coverage of src/, and ends with the line `N passed, N failed`. Fails if a test
 // fails, the run dies or takes too long, or the coverage is too low.
-// `npm test -- ring` runs only the files whose path contains `ring`, without requiring coverage.
+// `npm test -- ring money` runs only the files whose path matches one of these, without requiring coverage.
 
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -133,11 +133,13 @@ function reportCoverage(): boolean {
   return pct >= COVERED_LINES_PERCENT;
 }
 
-const [filter] = process.argv.slice(2);
-const pattern = new RegExp(`(${filter ?? ''}).*\\.test\\.ts$`, 'i');
+const filters = process.argv.slice(2);
+const patterns = (filters.length === 0 ? [''] : filters).map(
+  (filter) => new RegExp(`(${filter}).*\\.test\\.ts$`, 'i'),
+);
 const chosen = filesUnder('test', '.test.ts')
   .map((path) => relative('test', path))
-  .filter((path) => pattern.test(path))
+  .filter((path) => patterns.some((pattern) => pattern.test(path)))
   .sort();
 const none: Totals = { silent: [], passed: 0, failed: 0, skipped: 0 };
 const died: Totals = { ...none, failed: 1 };
@@ -146,7 +148,7 @@ const { silent, passed, failed, skipped } = run.kind === 'finished' ? run.totals
 if (run.kind === 'died') console.log(`tests ${run.reason}`);
 for (const path of silent) console.log(`tests: none of test/${path} ran, because it never calls run()`);
 if (passed + failed === 0) console.log('tests: no test ran');
-const isCovered = filter !== undefined || (run.kind === 'finished' && reportCoverage());
+const isCovered = filters.length > 0 || (run.kind === 'finished' && reportCoverage());
 
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 process.exitCode = passed > 0 && failed === 0 && silent.length === 0 && isCovered ? 0 : 1;

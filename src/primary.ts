@@ -17,6 +17,7 @@ import { journalFileCount, replay } from './journal/replay.ts';
 import { enterLedger } from './ledger/open.ts';
 import { Pool } from './pool/pool.ts';
 import type { PoolTask } from './pool/worker.ts';
+import { openCallbackReaders } from './processor/callback-readers.ts';
 import { allocateSharedMemory, RECORDS_PER_SEGMENT } from './shared-memory/allocate.ts';
 import { IdempotencyCache } from './shared-memory/idempotency-cache.ts';
 import { MetricsTable } from './shared-memory/metrics-table.ts';
@@ -84,8 +85,8 @@ async function run(configured: Config, log: Log): Promise<void> {
 
   // After a crash payments are waiting, so the warm-up is skipped.
   const warmUpPayments = replayed.recordCount === 0 ? configured.warmUpPayments : 0;
-  const { maxConnections, concurrency } = share;
-  const config = { ...configured, maxConnections, concurrency, warmUpPayments };
+  const { maxConnections, processors } = share;
+  const config = { ...configured, maxConnections, processors, warmUpPayments };
   const recovery = new Recovery({
     directory: journalDir,
     segments,
@@ -109,16 +110,15 @@ async function run(configured: Config, log: Log): Promise<void> {
     },
     log,
   });
-  const httpServer = await openHttpServer({
-    config,
-    shared,
-    clock: systemClock,
-    log,
-    onDeath: (error) => fail(lineOf(error)),
-  }).catch((error: unknown) => {
-    if (isSetupError(error)) fail(error.message);
-    throw error;
-  });
+  const onDeath = (error: unknown): never => {
+    log.error({ err: error }, 'an HTTP thread died: exiting');
+    process.exit(1);
+  };
+  const httpServer = await openCallbackReaders(config.processors)
+    .then((callbackReaders) =>
+      openHttpServer({ config, shared, clock: systemClock, log, callbackReaders, onDeath }),
+    )
+    .catch((error: unknown) => (isSetupError(error) ? fail(error.message) : onDeath(error)));
   pool.start();
   const listened = await httpServer.listen();
   if (listened.kind === 'failed') {
@@ -177,10 +177,6 @@ async function stop(cause: StopCause | 'lock lost', running: Running): Promise<n
   await httpServer.close();
   log.info({ outcome, waiting: ring.size }, 'stopped');
   process.exit(cause === 'lock lost' ? 1 : 0);
-}
-
-function lineOf(error: unknown): string {
-  return isSetupError(error) ? error.message : String(error);
 }
 
 function fail(line: string): never {

@@ -6,6 +6,7 @@ import { Bench } from 'tinybench';
 import { type Dispatcher, Pool } from 'undici';
 import { systemClock } from '../../src/core/clock.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
+import { rinha } from '../../src/processor/contracts/rinha.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 
 /**
@@ -15,7 +16,7 @@ import { propagationOnlyTracer } from '../../src/tracing/open.ts';
  */
 const CALLS_AT_ONCE = [1, 8, 10, 32] as const;
 const TIMEOUT_MS = 15_000;
-const PARTS = { name: 'default', clock: systemClock, tracer: propagationOnlyTracer };
+const PARTS = { name: 'default', contract: rinha(''), clock: systemClock, tracer: propagationOnlyTracer };
 const DISPATCH = {
   correlationId: '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3',
   amountCents: 1990,

@@ -6,6 +6,7 @@ import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
+import { processorTarget } from '../../test/processor-target.ts';
 
 const smoke = process.env['BENCH_SMOKE'] === '1';
 const SHAPE = { processorCount: 2, threadCount: 2 };
@@ -39,7 +40,7 @@ const scrape = new Scrape({
   ring: new Ring(Ring.allocate(65_536)),
   segments: new SegmentTable(SegmentTable.allocate(64, 16_384)),
   config: {
-    processors: ['default', 'fallback'].map((name) => ({ name, feePpm: 50_000, url: 'http://processor' })),
+    processors: ['default', 'fallback'].map((name) => processorTarget({ name })),
     poolThreadCount: 1,
   },
   refusals: [],

@@ -166,7 +166,7 @@ export class Audit {
     const { correlationId } = entry;
     const known = this.#cases.get(correlationId) ?? { entry, answers: new Map() };
     if (known.answers.has(processor)) return;
-    const answer = await this.#inquiry.find(processor, correlationId);
+    const answer = await this.#inquiry.find(processor, entry);
     const own = windows.filter((window) => window.processor === processor);
     if (answer === null) {
       for (const window of own) window.leaveUnfinished();
@@ -208,8 +208,7 @@ export class Audit {
     const answers: Case['answers'] = new Map();
     const asked = new Set([...earlier.keys(), ...(entry.processor === null ? [] : [entry.processor])]);
     for (const processor of asked) {
-      const answer =
-        (await this.#inquiry.findAgain(processor, entry.correlationId)) ?? earlier.get(processor);
+      const answer = (await this.#inquiry.findAgain(processor, entry)) ?? earlier.get(processor);
       if (answer !== undefined) answers.set(processor, answer);
     }
     return this.#judge({ entry, answers });

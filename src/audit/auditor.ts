@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Ledger, Reply } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
+import { openContract } from '../processor/open-contract.ts';
 import { propagationOnlyTracer } from '../tracing/open.ts';
 import { Audit, type AuditRequest } from './audit.ts';
 import type { AuditedProcessor } from './inquiry.ts';
@@ -29,18 +30,24 @@ export class Auditor {
   /** Rejects if the directory of an embedded ledger cannot be used. */
   static async open({ config, clock, random }: AuditorParts): Promise<Auditor> {
     const names = config.processors.map(({ name }) => name);
-    return new Auditor(config, clock, await openLedger(config.ledger, names, { clock, random }, 'elsewhere'));
+    const contracts = await Promise.all(config.processors.map(({ contract }) => openContract(contract)));
+    const processors = config.processors.flatMap((target, index): AuditedProcessor[] => {
+      const contract = contracts[index];
+      if (contract === undefined) return [];
+      const parts = { ...target, contract, connectionCount: 1, clock, tracer: propagationOnlyTracer };
+      const token = config.audit.tokens.find(({ processor }) => processor === target.name)?.token;
+      const { name, timeoutMs } = target;
+      return [{ name, books: new HttpProcessor(parts), timeoutMs, token }];
+    });
+    const ledger = await openLedger(config.ledger, names, { clock, random }, 'elsewhere');
+    return new Auditor(config, clock, ledger, processors);
   }
 
-  private constructor(config: Config, clock: Clock, ledger: Ledger) {
+  private constructor(config: Config, clock: Clock, ledger: Ledger, processors: readonly AuditedProcessor[]) {
     this.#config = config;
     this.#clock = clock;
     this.#ledger = ledger;
-    this.#processors = config.processors.map((target) => ({
-      name: target.name,
-      books: new HttpProcessor({ ...target, connectionCount: 1, clock, tracer: propagationOnlyTracer }),
-      token: config.audit.tokens.find(({ processor }) => processor === target.name)?.token,
-    }));
+    this.#processors = processors;
   }
 
   /** `unavailable`: the ledger does not answer. */
@@ -48,15 +55,15 @@ export class Auditor {
     request: AuditRequest,
     onProgress: (progress: AuditProgress) => void = () => {},
   ): Promise<Reply<AuditReport>> {
-    const { audit, processorTimeoutMs, inDoubtHoldMs, leaseMs, backoff } = this.#config;
+    const { audit, processors, leaseMs, backoff } = this.#config;
+    const doubtMs = Math.max(...processors.map(({ timeoutMs, inDoubtHoldMs }) => timeoutMs + inDoubtHoldMs));
     return new Audit({
       ours: new OurBooks(this.#ledger, this.#clock),
       processors: this.#processors,
       clock: this.#clock,
       rate: audit.rate,
       paymentLimit: audit.paymentLimit,
-      timeoutMs: processorTimeoutMs,
-      settlesWithinMs: processorTimeoutMs + inDoubtHoldMs + leaseMs + backoff.maxMs,
+      settlesWithinMs: doubtMs + leaseMs + backoff.maxMs,
       secondLookMs: backoff.maxMs + SECOND_LOOK_MARGIN_MS,
       onProgress,
     }).run(request);

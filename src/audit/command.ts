@@ -108,7 +108,7 @@ async function auditHere(
   const reply = await auditor.run(request, (now) => progress?.update(now));
   await auditor.close();
   entered.leave();
-  if (reply.kind === 'unavailable') return failed(`the ledger does not answer: ${reply.reason}`);
+  if (reply.kind === 'unavailable') return failed(`LEDGER_URL: the ledger does not answer: ${reply.reason}`);
   return { kind: 'report', report: reply.value };
 }
 

@@ -1,5 +1,6 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Totals } from '../core/payment.ts';
+import type { LedgerEntry } from '../ledger/ledger.ts';
 import type { ProcessorBooks } from '../processor/processor.ts';
 import type { FoundForCertain } from './judgement.ts';
 import type { Period } from './period.ts';
@@ -7,6 +8,8 @@ import type { Period } from './period.ts';
 export interface AuditedProcessor {
   readonly name: string;
   readonly books: ProcessorBooks;
+  /** How long a call waits for its response. */
+  readonly timeoutMs: number;
   /** Its admin token; undefined: its totals cannot be read. */
   readonly token: string | undefined;
 }
@@ -18,8 +21,10 @@ export interface InquiryParts {
   readonly rate: number;
   /** Maximum number of payments to look up. */
   readonly paymentLimit: number;
-  readonly timeoutMs: number;
 }
+
+/** Our entry of a payment. What the processor does not tell about it is taken to agree. */
+type Asked = Pick<LedgerEntry, 'correlationId' | 'amountCents' | 'requestedAtMs'>;
 
 const TRIES = 3;
 const TRY_AGAIN_MS = 500;
@@ -70,7 +75,7 @@ export class Inquiry {
 
   /** Null: the processor's totals could not be read. */
   async totals(processor: number, { fromMs, toMs }: Period): Promise<Totals | null> {
-    const { name, books, token } = this.#processor(processor);
+    const { name, books, timeoutMs, token } = this.#processor(processor);
     if (token === undefined) {
       this.#addProblem(
         `token ${name}`,
@@ -78,7 +83,7 @@ export class Inquiry {
       );
       return null;
     }
-    const told = await this.#ask(processor, () => books.totals(fromMs, toMs, token, this.#parts.timeoutMs));
+    const told = await this.#ask(processor, () => books.totals(fromMs, toMs, token, timeoutMs));
     if (told?.kind === 'told') return { count: told.count, amountCents: told.amountCents };
     if (told?.kind === 'denied') {
       this.#addProblem(
@@ -90,19 +95,27 @@ export class Inquiry {
   }
 
   /** Null: the processor does not answer, or the limit of look-ups is reached. */
-  async find(processor: number, correlationId: string): Promise<FoundForCertain | null> {
+  async find(processor: number, entry: Asked): Promise<FoundForCertain | null> {
     if (this.#lookedUpCount >= this.#parts.paymentLimit) {
       this.noteLimit();
       return null;
     }
     this.#lookedUpCount++;
-    return this.findAgain(processor, correlationId);
+    return this.findAgain(processor, entry);
   }
 
   /** Asks again, without counting it. Null: the processor does not answer. */
-  findAgain(processor: number, correlationId: string): Promise<FoundForCertain | null> {
-    const { books } = this.#processor(processor);
-    return this.#ask(processor, () => books.find(correlationId, this.#parts.timeoutMs));
+  async findAgain(processor: number, entry: Asked): Promise<FoundForCertain | null> {
+    const { books, timeoutMs } = this.#processor(processor);
+    const found = await this.#ask(processor, () => books.find(entry.correlationId, timeoutMs));
+    if (found === null) return null;
+    // What is pending or rejected there has not been charged.
+    if (found.kind !== 'held') return { kind: 'absent' };
+    return {
+      kind: 'held',
+      amountCents: found.amountCents ?? entry.amountCents,
+      requestedAtMs: found.requestedAtMs ?? entry.requestedAtMs,
+    };
   }
 
   async #ask<A extends { readonly kind: string }>(

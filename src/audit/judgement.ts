@@ -1,9 +1,10 @@
 import type { LedgerEntry } from '../ledger/ledger.ts';
-import type { LookUpOutcome } from '../processor/processor.ts';
 import { type Difference, type DifferenceKind, type Holding, stampOf } from './report.ts';
 
 /** A processor's definite answer to a look-up. */
-export type FoundForCertain = Exclude<LookUpOutcome, { kind: 'unknown' }>;
+export type FoundForCertain =
+  | { readonly kind: 'held'; readonly amountCents: number; readonly requestedAtMs: number }
+  | { readonly kind: 'absent' };
 
 /** Definite answers by processor index. */
 export type Answers = ReadonlyMap<number, FoundForCertain>;

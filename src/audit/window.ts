@@ -1,10 +1,10 @@
 import type { LedgerEntry } from '../ledger/ledger.ts';
-import type { LookUpOutcome } from '../processor/processor.ts';
+import type { FoundForCertain } from './judgement.ts';
 import type { Suspicion } from './narrowing.ts';
 import { type Compared, isSame, isWithin, minus, NOTHING, type Period, plus } from './period.ts';
 import { stampOf, type WindowReport } from './report.ts';
 
-type Held = Extract<LookUpOutcome, { kind: 'held' }>;
+type Held = Extract<FoundForCertain, { kind: 'held' }>;
 
 /** A period in which one processor's books differ from ours, while its payments are checked. */
 export class AuditWindow implements Period {

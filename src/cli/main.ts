@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { audit } from './audit.ts';
 import { bench } from './bench.ts';
+import { certify } from './certify.ts';
 import { chaos } from './chaos.ts';
 import { bold, command, DONE, examples, FAILED, isAnswered, MISSING, MISUSED, Misuse } from './command.ts';
 import { doctor } from './doctor.ts';
@@ -77,7 +78,7 @@ function dinossauro() {
         '  `audit` has its own exit codes: see dinossauro audit --help',
       ].join('\n'),
     );
-  for (const each of [start, doctor, gateway, processor, audit]) program.addCommand(each);
+  for (const each of [start, doctor, gateway, processor, certify, audit]) program.addCommand(each);
   for (const each of [rinha, sim, chaos, fuzz, bench]) program.addCommand(each, { hidden: !isClone() });
   return program;
 }

@@ -1,13 +1,15 @@
 import { hostname } from 'node:os';
 import { type Environment, strayVariable, strayVariables } from '../core/environment.ts';
 import type { Tls } from '../core/tls.ts';
-import type { LedgerTarget, ProcessorTarget } from './parsers.ts';
+import type { LedgerTarget } from './parsers.ts';
+import type { ProcessorTarget } from './processor-target.ts';
 import { complaint, parseSetting } from './setting.ts';
 import { type FieldValues, SETTINGS, type Values } from './settings.ts';
 import { contradictions, usesTls } from './validation.ts';
 
 export type { AccessMode } from './operator-settings.ts';
-export type { LedgerTarget, ProcessorTarget } from './parsers.ts';
+export type { LedgerTarget } from './parsers.ts';
+export type { ProcessorTarget } from './processor-target.ts';
 
 /** `{ 'backoff.baseMs': number }` becomes `{ backoff: { baseMs: number } }`. */
 type Nested<Flat> = {
@@ -105,15 +107,40 @@ function ledgerOf({
 const DEFAULT_FEE_PPM = 50_000;
 const FALLBACK_FEE_PPM = 150_000;
 
-function processorsOf(values: Values): ProcessorTarget[] {
+/** The environment's short form: every processor speaks the contract of the contest and shares the limits. */
+function processorsOf(values: Values): readonly ProcessorTarget[] {
   const { PROCESSOR_CA_FILE: ca, PROCESSOR_CERT_FILE: cert, PROCESSOR_KEY_FILE: key } = values;
   const named = [
     { name: 'default', feePpm: DEFAULT_FEE_PPM, url: values.PAYMENT_PROCESSOR_URL_DEFAULT },
     { name: 'fallback', feePpm: FALLBACK_FEE_PPM, url: values.PAYMENT_PROCESSOR_URL_FALLBACK },
   ].filter(({ url }) => url !== '');
   return (values.PROCESSORS.length > 0 ? values.PROCESSORS : named)
-    .map((processor) => (usesTls(processor.url) ? { ...processor, tls: tlsOf(ca, cert, key) } : processor))
+    .map(({ name, feePpm, url }) => ({
+      name,
+      url,
+      ...(usesTls(url) && { tls: tlsOf(ca, cert, key) }),
+      contract: { name: 'rinha', options: {}, authorization: basicAuthorization(url) },
+      feePpm,
+      feeFixedCents: 0,
+      minAmountCents: 1,
+      maxAmountCents: Number.MAX_SAFE_INTEGER,
+      callLimit: values.CONCURRENCY,
+      callsPerSecond: null,
+      timeoutMs: values.PROCESSOR_TIMEOUT_MS,
+      inDoubtHoldMs: values.IN_DOUBT_HOLD_MS,
+      breaker: {
+        failures: values.BREAKER_FAILURES,
+        baseMs: values.BREAKER_BASE_MS,
+        maxMs: values.BREAKER_MAX_MS,
+      },
+    }))
     .sort((one, other) => one.feePpm - other.feePpm);
+}
+
+function basicAuthorization(url: string): string {
+  const { username, password } = new URL(url);
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return credentials === ':' ? '' : `Basic ${Buffer.from(credentials).toString('base64')}`;
 }
 
 function tlsOf(ca: string, cert: string, key: string): Tls {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
+import type { ProcessorTarget } from './processor-target.ts';
 
 /**
  * How an instance divides its file descriptors (`ulimit -n`). When none are left, uWebSockets.js retries `accept` in a
@@ -23,8 +24,8 @@ export type Descriptors = Pick<
 export interface Share {
   /** Client connections. */
   readonly maxConnections: number;
-  /** Calls in flight to one processor. */
-  readonly concurrency: number;
+  /** With their limits of calls in flight lowered where necessary. */
+  readonly processors: readonly ProcessorTarget[];
   /** The settings that had to be lowered, such as `CONCURRENCY=400 to 237`. */
   readonly reduced: readonly string[];
   /** The lowest limit that would reduce nothing. */
@@ -45,16 +46,24 @@ export function shareDescriptors(config: Descriptors, limit: number): Share {
   const { maxConnections, concurrency, processors, httpThreadCount, poolThreadCount } = config;
   const own = OWN_BASE + OWN_OF_THREAD * (httpThreadCount + poolThreadCount) + processors.length;
   const half = Math.max(CONNECTIONS_MIN, Math.floor((limit - own) / 2));
+  const callsMax = Math.max(1, Math.floor(half / Math.max(1, processors.length)));
   const share = {
     maxConnections: Math.min(maxConnections, half),
-    concurrency: Math.min(concurrency, Math.max(1, Math.floor(half / Math.max(1, processors.length)))),
+    processors: processors.map((target) => ({ ...target, callLimit: Math.min(target.callLimit, callsMax) })),
   };
+  const lowered = processors.filter(({ callLimit }) => callLimit > callsMax);
   const reduced = [
     ...(share.maxConnections < maxConnections
       ? [`MAX_CONNECTIONS=${maxConnections} to ${share.maxConnections}`]
       : []),
-    ...(share.concurrency < concurrency ? [`CONCURRENCY=${concurrency} to ${share.concurrency}`] : []),
+    ...(lowered.some(({ callLimit }) => callLimit === concurrency)
+      ? [`CONCURRENCY=${concurrency} to ${callsMax}`]
+      : []),
+    ...lowered
+      .filter(({ callLimit }) => callLimit !== concurrency)
+      .map(({ name, callLimit }) => `callsAtOnce of ${name}=${callLimit} to ${callsMax}`),
   ];
-  const wantedLimit = own + 2 * Math.max(maxConnections, concurrency * processors.length);
+  const callLimits = processors.map(({ callLimit }) => callLimit);
+  const wantedLimit = own + 2 * Math.max(maxConnections, processors.length * Math.max(0, ...callLimits));
   return { ...share, reduced, wantedLimit };
 }

@@ -18,13 +18,12 @@ export type LedgerTarget =
       readonly allowsUnconfirmed?: boolean;
     };
 
-/** A processor as configured. The fee is in parts per million of the amount. */
-export interface ProcessorTarget {
+/** An entry of `PROCESSORS`. The fee is in parts per million of the amount. */
+export interface ListedProcessor {
   readonly name: string;
   readonly feePpm: number;
   /** http or https, without a trailing slash; may contain credentials. */
   readonly url: string;
-  readonly tls?: Tls;
 }
 
 /** The token that a processor requires from its administrators. */
@@ -124,7 +123,7 @@ export function ledgerFault(text: string): string | undefined {
   return `is invalid: an \`lmdb:\` URL has no host; write lmdb:./${name} or lmdb:/${name}`;
 }
 
-export function parseProcessors(text: string): ProcessorTarget[] | undefined {
+export function parseProcessors(text: string): ListedProcessor[] | undefined {
   if (processorsFault(text) !== undefined) return undefined;
   return entriesOf(text)
     .map(parseProcessor)
@@ -147,7 +146,7 @@ function entriesOf(list: string): string[] {
 
 const PROCESSOR_NAME = /^[a-z0-9-]{1,32}$/;
 
-function parseProcessor(entry: string): ProcessorTarget | undefined {
+function parseProcessor(entry: string): ListedProcessor | undefined {
   const [name, fee, urlText] = splitProcessor(entry);
   const url = parseHttpUrl(urlText);
   const feePpm = parseFee(fee);

@@ -226,6 +226,23 @@ export const SECTIONS = {
       max: 120_000,
       about: 'How long a call waits for its response. On timeout the outcome is unknown.',
     }),
+    RETRY_AFTER_MAX_MS: integer({
+      field: 'retryAfterMaxMs',
+      unit: 'ms',
+      default: 3_600_000,
+      min: 1000,
+      max: 86_400_000,
+      about: 'Longest rest that a processor gets when it asks for one with `Retry-After`.',
+    }),
+    OUTAGE_LOOK_UP_RATE: integer({
+      field: 'outageLookUpRate',
+      unit: 'look-ups/s',
+      default: 50,
+      min: 1,
+      max: 10_000,
+      about:
+        'Most look-ups a second by one instance to a processor whose circuit breaker is open, for payments in doubt there.',
+    }),
     HEALTH_INTERVAL_MS: integer({
       field: 'health.intervalMs',
       unit: 'ms',

@@ -88,7 +88,7 @@ function ledgerConditions(situation: Situation): Condition[] {
         effect: `${accepted} ${NOTHING_LOST}`,
         advice:
           kind === 'redis'
-            ? `Check that Redis is running and that this machine can reach it. ${BY_ITSELF}`
+            ? `Check that Redis is running that LEDGER_URL names it, and that this machine can reach it. ${BY_ITSELF}`
             : `Check the directory in LEDGER_URL: permissions and free space. ${BY_ITSELF}`,
       },
     ];

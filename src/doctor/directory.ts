@@ -2,11 +2,11 @@ import { accessSync, constants, existsSync, readdirSync, statfsSync, statSync } 
 import { dirname, join, resolve } from 'node:path';
 import { type FileSystem, fileSystemOf } from '../core/file-system.ts';
 import { errorReason } from '../core/reason.ts';
+import { pathHolder } from '../core/socket-holder.ts';
 import { directoryHolder, type Holder, lockFault } from '../journal/directory-lock.ts';
 import { leftJournals, type Neighbourhood } from '../journal/left-behind.ts';
 import { directoryFault, sharingFault } from '../ledger/lmdb/directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
-import { pathHolder } from './socket-holder.ts';
 
 const MIB = 2 ** 20;
 

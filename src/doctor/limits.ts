@@ -56,8 +56,9 @@ function checkMemory(bytes: number, place: string): Finding {
 }
 
 function checkOpenFiles(limit: number, wants: Descriptors): Finding {
-  const { maxConnections, concurrency, reduced, wantedLimit } = shareDescriptors(wants, limit);
-  const seen = `${limit === Infinity ? 'unlimited' : limit} open files (ulimit -n), enough for ${maxConnections} client connections and ${concurrency} calls per processor`;
+  const { maxConnections, processors, reduced, wantedLimit } = shareDescriptors(wants, limit);
+  const callLimit = Math.min(...processors.map((target) => target.callLimit));
+  const seen = `${limit === Infinity ? 'unlimited' : limit} open files (ulimit -n), enough for ${maxConnections} client connections and ${callLimit} calls per processor`;
   const wanted = Math.max(OPEN_FILES_MIN, wantedLimit);
   if (limit < OPEN_FILES_MIN) return fail('files', seen, `raise the limit to at least ${wanted}`);
   if (reduced.length === 0) return ok('files', seen);

@@ -4,9 +4,9 @@ import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { type Address, formatAddress } from '../core/address.ts';
 import { errorReason } from '../core/reason.ts';
+import { pathHolder, portHolder } from '../core/socket-holder.ts';
 import { isListenedOn } from '../http/socket-file.ts';
 import { type Finding, fail, ok } from './finding.ts';
-import { pathHolder, portHolder } from './socket-holder.ts';
 
 const ANSWER_TIMEOUT_MS = 1500;
 

@@ -1,6 +1,6 @@
 import type { ProcessorTarget } from '../config/config.ts';
 import { errorReason } from '../core/reason.ts';
-import { open, type Target, targetOf } from '../processor/target.ts';
+import { open, type Target, targetOf } from '../processor/http1/target.ts';
 import { type Finding, fail, ok } from './finding.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;

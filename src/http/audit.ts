@@ -1,7 +1,9 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { AuditMessage, AuditTask } from '../audit/worker.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../core/log.ts';
+import { errorReason } from '../core/reason.ts';
+import { startThread } from '../core/thread.ts';
 import { parseWindow, type Window } from '../core/time-window.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
@@ -37,7 +39,7 @@ const HEAP_LIMIT_MB = 64;
  * | 400 `unknown-parameter` | the query has any other parameter                                           |
  * | 401, 403, 404           | `src/http/access.ts`                                                        |
  * | 429 `audit-running`     | this instance is already running an audit                                   |
- * | 503 `audit-failed`      | the thread of the audit died                                                |
+ * | 503 `audit-failed`      | the thread of the audit died, or could not start                            |
  * | 503 `ledger-unavailable`| the ledger does not answer                                                  |
  *
  * An audit runs in its own thread, so that it costs this one neither time nor memory. It ends when its client leaves.
@@ -63,10 +65,18 @@ export function serveAudit({ app, config, sharedState, log }: AuditRouteParts): 
 }
 
 function runAudit(exchange: Exchange, task: AuditTask, sharedState: SharedState, log: Log): void {
-  const worker = new Worker(new URL('../audit/worker.ts', import.meta.url), {
-    workerData: task,
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MB },
-  });
+  let worker: Worker;
+  try {
+    worker = startThread('an audit', new URL('../audit/worker.ts', import.meta.url), {
+      workerData: task,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MB },
+    });
+  } catch (error) {
+    log.error({ reason: errorReason(error) }, 'an audit thread cannot be started');
+    sharedState.endAudit();
+    respond(exchange, null);
+    return;
+  }
   let result: AuditMessage | null = null;
   exchange.onGone(() => worker.postMessage('end'));
   worker.once('message', (message: AuditMessage) => {

@@ -1,8 +1,17 @@
 import assert from 'node:assert';
 import { isUtf8 } from 'node:buffer';
-import { parseDecimal } from '../core/money.ts';
+import type { AmountRange } from '../config/amount-ranges.ts';
+import { centsToDecimal, parseDecimal } from '../core/money.ts';
 import { isUuid, UUID_BYTES, UUID_CHARACTERS, UUID_DIGITS_AT, writeUuid } from '../core/uuid.ts';
-import { isDigit, literalEnd, MALFORMED, spaceEnd, stringEnd, valueEnd } from './json.ts';
+import {
+  isDigit,
+  literalEnd,
+  malformedAt,
+  malformedPosition,
+  spaceEnd,
+  stringEnd,
+  valueEnd,
+} from './json.ts';
 
 /**
  * Why a body is not a valid payment. Each is the slug of a problem in `src/http/problem.ts`. A body with several errors
@@ -20,10 +29,14 @@ export type DecodeProblem =
   | 'amount-not-a-number'
   | 'amount-not-positive'
   | 'amount-too-precise'
-  | 'amount-too-large';
+  | 'amount-too-large'
+  | 'amount-not-taken';
 
 /** How deep objects and arrays may nest, so that no body can exhaust the stack. */
 const MAX_DEPTH = 64;
+
+/** The fast path gives up: negative, as in `src/http/json.ts`. */
+const OTHER = -1;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -34,6 +47,8 @@ const ZERO = 0x30;
 const SPACE = 0x20;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
+const BACKQUOTE = 0x60;
+const DELETE = 0x7f;
 
 const ID_NAME = Buffer.from('"correlationId":');
 const AMOUNT_NAME = Buffer.from('"amount":');
@@ -62,17 +77,36 @@ const FAST_DIGITS = 12;
 export class PaymentDecoder {
   readonly id: Buffer = Buffer.alloc(UUID_BYTES);
   amountCents = 0;
+  /** The amounts that some processor takes. */
+  readonly #takenAmounts: readonly AmountRange[];
   readonly #maxAmountCents: number;
 
-  constructor(maxAmountCents: number) {
+  constructor(maxAmountCents: number, takenAmounts: readonly AmountRange[]) {
     assert(Number.isSafeInteger(maxAmountCents));
     assert(maxAmountCents > 0);
     this.#maxAmountCents = maxAmountCents;
+    this.#takenAmounts = takenAmounts;
   }
 
   /** Null if `id` and `amountCents` hold the payment; otherwise their contents are undefined. */
   decode(body: Uint8Array): DecodeProblem | null {
     return this.#decodeFast(body) ? null : this.#decodeFully(body);
+  }
+
+  /** What is wrong with a refused body, if there is more to say than the usual detail of the problem. */
+  detailOf(decodeProblem: DecodeProblem, body: Uint8Array): { readonly detail: string } | undefined {
+    switch (decodeProblem) {
+      case 'malformed-json':
+        return { detail: malformedDetail(body) };
+      case 'amount-too-large': {
+        const limit = centsToDecimal(this.#maxAmountCents);
+        return { detail: `\`amount\` exceeds the limit of this gateway, ${limit} (MAX_AMOUNT).` };
+      }
+      case 'amount-not-taken':
+        return { detail: limitsDetail(this.#takenAmounts) };
+      default:
+        return undefined;
+    }
   }
 
   #decodeFast(body: Uint8Array): boolean {
@@ -90,9 +124,9 @@ export class PaymentDecoder {
     const quoteAt = fastValueStart(body, at, ID_NAME);
     const start = quoteAt + 1;
     const end = start + UUID_CHARACTERS;
-    if (body[quoteAt] !== QUOTE || body[end] !== QUOTE) return MALFORMED;
-    if (body[start + 8] !== DASH || body[start + 13] !== DASH) return MALFORMED;
-    if (body[start + 18] !== DASH || body[start + 23] !== DASH) return MALFORMED;
+    if (body[quoteAt] !== QUOTE || body[end] !== QUOTE) return OTHER;
+    if (body[start + 8] !== DASH || body[start + 13] !== DASH) return OTHER;
+    if (body[start + 18] !== DASH || body[start + 23] !== DASH) return OTHER;
     let seen = 0;
     for (let index = 0; index < UUID_BYTES; index++) {
       const pairAt = start + (UUID_DIGITS_AT[index] as number);
@@ -101,7 +135,7 @@ export class PaymentDecoder {
       seen |= high | low;
       this.id[index] = (high << 4) | low;
     }
-    return seen < NOT_HEX ? end + 1 : MALFORMED;
+    return seen < NOT_HEX ? end + 1 : OTHER;
   }
 
   /** Reads the member `amount` at `at`, with at most two decimals; returns where it ends. */
@@ -111,12 +145,12 @@ export class PaymentDecoder {
     let cents = 0;
     for (let digit = body[end]; isDigit(digit); digit = body[++end]) cents = cents * 10 + digit - ZERO;
     const digits = end - start;
-    if (digits === 0 || digits > FAST_DIGITS) return MALFORMED;
-    if (digits > 1 && body[start] === ZERO) return MALFORMED;
+    if (digits === 0 || digits > FAST_DIGITS) return OTHER;
+    if (digits > 1 && body[start] === ZERO) return OTHER;
     cents *= 100;
     if (body[end] === DOT) {
       const tenths = body[++end];
-      if (!isDigit(tenths)) return MALFORMED;
+      if (!isDigit(tenths)) return OTHER;
       cents += (tenths - ZERO) * 10;
       const hundredths = body[++end];
       if (isDigit(hundredths)) {
@@ -125,14 +159,12 @@ export class PaymentDecoder {
       }
     }
     this.amountCents = cents;
-    return cents > 0 && cents <= this.#maxAmountCents ? end : MALFORMED;
+    return cents > 0 && cents <= this.#maxAmountCents && this.#isTaken(cents) ? end : OTHER;
   }
 
   #decodeFully(body: Uint8Array): DecodeProblem | null {
-    if (!isUtf8(body)) return 'malformed-json';
+    if (!isUtf8(body) || textEnd(body, MAX_DEPTH) < 0) return 'malformed-json';
     const start = spaceEnd(body, 0);
-    const end = valueEnd(body, start, MAX_DEPTH);
-    if (end === MALFORMED || spaceEnd(body, end) !== body.length) return 'malformed-json';
     if (body[start] !== OPEN_BRACE) return 'not-an-object';
     return this.#decodeMembers(Buffer.from(body.buffer, body.byteOffset, body.length), start);
   }
@@ -184,8 +216,16 @@ export class PaymentDecoder {
     assert(decimal.kind === 'exact');
     if (decimal.cents === 0) return 'amount-not-positive';
     if (decimal.cents > this.#maxAmountCents) return 'amount-too-large';
+    if (!this.#isTaken(decimal.cents)) return 'amount-not-taken';
     this.amountCents = decimal.cents;
     return null;
+  }
+
+  #isTaken(cents: number): boolean {
+    for (const { minCents, maxCents } of this.#takenAmounts) {
+      if (cents >= minCents && cents <= maxCents) return true;
+    }
+    return false;
   }
 }
 
@@ -198,4 +238,34 @@ function fastValueStart(body: Uint8Array, at: number, name: Uint8Array): number 
 /** The string that a string token of valid JSON stands for. */
 function unquote(token: string): string {
   return token.includes('\\') ? JSON.parse(token) : token.slice(1, -1);
+}
+
+/** The end of a JSON text, white space included, or where it breaks the grammar (`malformedAt`). */
+function textEnd(body: Uint8Array, maxDepth: number): number {
+  const end = spaceEnd(body, valueEnd(body, spaceEnd(body, 0), maxDepth));
+  return end < 0 || end === body.length ? end : malformedAt(end);
+}
+
+function malformedDetail(body: Uint8Array): string {
+  if (!isUtf8(body)) return 'The body is not valid UTF-8.';
+  const end = textEnd(body, MAX_DEPTH);
+  const position = malformedPosition(end);
+  if (textEnd(body, MAX_DEPTH + 1) !== end) {
+    return `The body nests more than ${MAX_DEPTH} levels deep, from byte ${position} on (counted from 0).`;
+  }
+  if (position === body.length) {
+    return `The body is not valid JSON (RFC 8259): it is incomplete, and ends after ${position} bytes.`;
+  }
+  const byte = body[position] as number;
+  const isShown = byte > SPACE && byte < DELETE && byte !== BACKQUOTE;
+  const found = isShown ? `\`${String.fromCharCode(byte)}\`` : 'character';
+  return `The body is not valid JSON (RFC 8259): unexpected ${found} at byte ${position} (counted from 0).`;
+}
+
+/** Such as `must be from 0.50 to 10.00 or from 20.00 to 500.00`. */
+function limitsDetail(taken: readonly AmountRange[]): string {
+  const ranges = taken.map(
+    ({ minCents, maxCents }) => `from ${centsToDecimal(minCents)} to ${centsToDecimal(maxCents)}`,
+  );
+  return `No processor takes this amount: \`amount\` must be ${ranges.join(' or ')}.`;
 }

@@ -1,11 +1,19 @@
 /**
  * Finds where the tokens of a JSON text (RFC 8259, strict) end, without allocating.
  *
- * Every function takes the position of a token's first byte and returns the position after its last one, or
- * `MALFORMED`. Reading a byte at `MALFORMED`, or past the end, gives undefined, so a failure propagates through the
- * comparisons that follow without branches. Strings may contain any byte from 0x80 up: check UTF-8 first.
+ * Every function takes the position of a token's first byte and returns the position after its last one, or where the
+ * text breaks the grammar, as `malformedAt`. That is negative, and reading a byte at a negative position, or past the
+ * end, gives undefined, so a failure propagates through the comparisons that follow without branches. Strings may
+ * contain any byte from 0x80 up: check UTF-8 first.
  */
-export const MALFORMED = -1;
+export function malformedAt(position: number): number {
+  return position < 0 ? position : -1 - position;
+}
+
+/** The position of which `malformedAt` is the result. */
+export function malformedPosition(end: number): number {
+  return -1 - end;
+}
 
 const QUOTE = 0x22;
 const PLUS = 0x2b;
@@ -60,50 +68,51 @@ export function valueEnd(bytes: Uint8Array, at: number, depthLeft: number): numb
 }
 
 export function stringEnd(bytes: Uint8Array, at: number): number {
-  if (bytes[at] !== QUOTE) return MALFORMED;
+  if (bytes[at] !== QUOTE) return malformedAt(at);
   for (let end = at + 1; end < bytes.length; end++) {
     const byte = bytes[end] as number;
     if (byte === QUOTE) return end + 1;
-    if (byte < FIRST_PRINTABLE) return MALFORMED;
+    if (byte < FIRST_PRINTABLE) return malformedAt(end);
     if (byte !== BACKSLASH) continue;
     end++;
     if (bytes[end] === LETTER_U) {
-      for (const last = end + 4; end < last; end++) if (!isHexDigit(bytes[end + 1])) return MALFORMED;
-    } else if (!ESCAPES.includes(bytes[end] ?? 0)) return MALFORMED;
+      for (const last = end + 4; end < last; end++)
+        if (!isHexDigit(bytes[end + 1])) return malformedAt(end + 1);
+    } else if (!ESCAPES.includes(bytes[end] ?? 0)) return malformedAt(end);
   }
-  return MALFORMED;
+  return malformedAt(bytes.length);
 }
 
 /** The end of `literal`, if it is at `at`. */
 export function literalEnd(bytes: Uint8Array, at: number, literal: Uint8Array): number {
   for (let index = 0; index < literal.length; index++) {
-    if (bytes[at + index] !== literal[index]) return MALFORMED;
+    if (bytes[at + index] !== literal[index]) return at < 0 ? at : malformedAt(at + index);
   }
   return at + literal.length;
 }
 
 function objectEnd(bytes: Uint8Array, at: number, depthLeft: number): number {
-  if (depthLeft === 0) return MALFORMED;
+  if (depthLeft === 0) return malformedAt(at);
   let end = spaceEnd(bytes, at + 1);
   if (bytes[end] === CLOSE_BRACE) return end + 1;
   for (;;) {
     end = spaceEnd(bytes, stringEnd(bytes, end));
-    if (bytes[end] !== COLON) return MALFORMED;
+    if (bytes[end] !== COLON) return malformedAt(end);
     end = spaceEnd(bytes, valueEnd(bytes, spaceEnd(bytes, end + 1), depthLeft - 1));
     if (bytes[end] === CLOSE_BRACE) return end + 1;
-    if (bytes[end] !== COMMA) return MALFORMED;
+    if (bytes[end] !== COMMA) return malformedAt(end);
     end = spaceEnd(bytes, end + 1);
   }
 }
 
 function arrayEnd(bytes: Uint8Array, at: number, depthLeft: number): number {
-  if (depthLeft === 0) return MALFORMED;
+  if (depthLeft === 0) return malformedAt(at);
   let end = spaceEnd(bytes, at + 1);
   if (bytes[end] === CLOSE_BRACKET) return end + 1;
   for (;;) {
     end = spaceEnd(bytes, valueEnd(bytes, end, depthLeft - 1));
     if (bytes[end] === CLOSE_BRACKET) return end + 1;
-    if (bytes[end] !== COMMA) return MALFORMED;
+    if (bytes[end] !== COMMA) return malformedAt(end);
     end = spaceEnd(bytes, end + 1);
   }
 }
@@ -123,7 +132,7 @@ function numberEnd(bytes: Uint8Array, at: number): number {
 function digitsEnd(bytes: Uint8Array, at: number): number {
   let end = at;
   while (isDigit(bytes[end])) end++;
-  return end === at ? MALFORMED : end;
+  return end === at ? malformedAt(at) : end;
 }
 
 export function isDigit(byte: number | undefined): byte is number {

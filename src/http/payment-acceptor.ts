@@ -4,7 +4,7 @@ import { OutageLog } from '../core/outage-log.ts';
 import { readUuid } from '../core/uuid.ts';
 import type { Journal, JournalResult } from '../journal/writer.ts';
 import type { Lease } from '../ledger/lease.ts';
-import type { Claim, Ledger } from '../ledger/ledger.ts';
+import type { Claim, Ledger, LedgerEntry, Reply } from '../ledger/ledger.ts';
 import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
@@ -17,13 +17,22 @@ export type Verdict =
   | 'amount-conflict'
   | 'queue-full'
   | 'journal-unavailable'
-  | 'ledger-unavailable';
+  | 'ledger-unavailable'
+  | Rejection;
+
+/** The payment was posted before, and its processor has rejected it for good. */
+export interface Rejection {
+  readonly kind: 'payment-rejected';
+  /** For people: who rejected it and why. */
+  readonly reason: string;
+}
 
 export interface PaymentAcceptorParts {
   readonly idempotencyCache: IdempotencyCache;
   readonly ring: Ring;
   readonly journal: Journal;
   readonly segments: SegmentTable;
+  readonly ledger: Pick<Ledger, 'find'>;
   readonly sharedState: SharedState;
   /** The metrics of this thread. */
   readonly metrics: ThreadMetrics;
@@ -61,6 +70,8 @@ interface PendingPayment {
   journalRef: number;
 }
 
+type AskedPayment = Pick<PendingPayment, 'id' | 'amountCents' | 'trace' | 'onVerdict'>;
+
 /**
  * Accepts payments: reserves each in the idempotency cache, writes it to the journal, pushes it to the pool and
  * reports the verdict.
@@ -68,6 +79,9 @@ interface PendingPayment {
  * With durability `journal` all of this happens before `accept` returns. One write per payment is cheaper than it
  * looks: at rates where writes could be batched, the rest of the request costs five times as much, and a response
  * within the handler needs no memory, no timer and no handling of clients that leave.
+ *
+ * A repeated post is answered from the idempotency cache, unless the cache leaves the answer to the ledger: when the
+ * payment was rejected, or when another owner has it, which may have rejected it by now.
  */
 export class PaymentAcceptor {
   readonly #parts: PaymentAcceptorParts;
@@ -108,6 +122,9 @@ export class PaymentAcceptor {
         this.#parts.metrics.count('repeated');
         onVerdict('accepted');
         break;
+      case 'in-ledger':
+        void this.#askLedger({ id: Buffer.from(id), amountCents, trace, onVerdict });
+        break;
       case 'new':
       case 'pending':
         this.#admit({
@@ -121,6 +138,18 @@ export class PaymentAcceptor {
         });
         break;
     }
+  }
+
+  async #askLedger({ id, amountCents, trace, onVerdict }: AskedPayment): Promise<void> {
+    const { ledger, idempotencyCache, metrics } = this.#parts;
+    const verdict = verdictOf(await ledger.find(readUuid(id, 0)), amountCents);
+    if (verdict === null) {
+      idempotencyCache.forget(id);
+      this.accept(id, amountCents, trace, onVerdict);
+      return;
+    }
+    if (verdict === 'accepted') metrics.count('repeated');
+    onVerdict(verdict);
   }
 
   /** A repetition is journaled and pushed too, because the first may still fail. The ledger settles only one of them. */
@@ -256,11 +285,26 @@ export class PaymentAcceptor {
       return batch.map(() => 'ledger-unavailable');
     }
     if (reply.value.claimed.includes('fenced') && lease.owner === owner) await lease.reacquire();
-    return reply.value.claimed.map((claimed) => {
+    const verdicts = reply.value.claimed.map(async (claimed, index): Promise<Verdict> => {
       if (claimed === 'conflict') return 'amount-conflict';
-      return claimed === 'claimed' || claimed === 'known' ? 'accepted' : 'ledger-unavailable';
+      if (claimed === 'claimed') return 'accepted';
+      const pending = batch[index];
+      if (claimed !== 'known' || pending === undefined) return 'ledger-unavailable';
+      const found = await ledger.find(readUuid(pending.id, 0));
+      return verdictOf(found, pending.amountCents) ?? 'ledger-unavailable';
     });
+    return Promise.all(verdicts);
   }
+}
+
+/** What the ledger's entry says to a repeated post; null: the ledger does not know the payment. */
+function verdictOf(found: Reply<LedgerEntry | undefined>, amountCents: number): Verdict | null {
+  if (found.kind === 'unavailable') return 'ledger-unavailable';
+  const entry = found.value;
+  if (entry === undefined) return null;
+  if (entry.amountCents !== amountCents) return 'amount-conflict';
+  if (entry.status !== 'rejected') return 'accepted';
+  return { kind: 'payment-rejected', reason: `${entry.processorName}: ${entry.reason}` };
 }
 
 function reservation({ id, amountCents, acceptedAtMs }: PendingPayment): Claim {

@@ -80,7 +80,8 @@ export class PaymentRoutes {
       }
       const decodeProblem = decoder.decode(body);
       if (decodeProblem !== null) {
-        this.#refusePost(exchange, decodeProblem, problem(decodeProblem), span);
+        const why = problem(decodeProblem, decoder.detailOf(decodeProblem, body));
+        this.#refusePost(exchange, decodeProblem, why, span);
         return;
       }
       span?.setAttribute('dinossauro.correlation_id', readUuid(decoder.id, 0));
@@ -92,6 +93,11 @@ export class PaymentRoutes {
 
   #answerPost(exchange: Exchange, verdict: Verdict, beganAtMs: number, span: Span | null): void {
     const { metrics, clock } = this.#parts;
+    if (typeof verdict === 'object') {
+      const detail = `This payment was accepted earlier, and its processor has rejected it for good. ${verdict.reason}`;
+      this.#refusePost(exchange, verdict.kind, problem(verdict.kind, { detail }), span);
+      return;
+    }
     if (verdict !== 'accepted') {
       this.#refusePost(exchange, verdict, problem(verdict), span);
       return;

@@ -128,7 +128,23 @@ const PROBLEMS = {
   'amount-too-large': {
     status: '422 Unprocessable Content',
     title: 'amount is too large',
-    detail: '`amount` exceeds the limit of this gateway.',
+    detail: '`amount` exceeds the limit of this gateway (MAX_AMOUNT).',
+    field: 'amount',
+  },
+  'callback-not-readable': {
+    status: '422 Unprocessable Content',
+    title: 'Callback not readable',
+    detail: 'The contract of this processor does not find the id of a payment in the body.',
+  },
+  'payment-rejected': {
+    status: '422 Unprocessable Content',
+    title: 'Payment rejected',
+    detail: 'This payment was accepted earlier, and its processor has rejected it for good.',
+  },
+  'amount-not-taken': {
+    status: '422 Unprocessable Content',
+    title: 'No processor takes this amount',
+    detail: '`amount` is outside of the limits of all processors.',
     field: 'amount',
   },
   'audit-running': {

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { takenAmounts } from '../config/amount-ranges.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -8,6 +9,7 @@ import { Lease } from '../ledger/lease.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
+import { CallbackRing } from '../shared-memory/callback-ring.ts';
 import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
@@ -16,6 +18,7 @@ import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import type { Tracer } from '../tracing/tracer.ts';
 import { serveAudit } from './audit.ts';
+import { type CallbackReaders, serveCallbacks } from './callbacks.ts';
 import { Dashboard } from './dashboard.ts';
 import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
@@ -38,6 +41,7 @@ export interface HttpThreadParts {
   /** Null unless ACCEPT_DURABILITY=ledger. */
   readonly lease: Lease | null;
   readonly tracer: Tracer;
+  readonly callbackReaders: CallbackReaders;
 }
 
 /**
@@ -59,18 +63,20 @@ export class HttpThread {
     shared: SharedMemory,
     clock: Clock,
     log: Log,
+    callbackReaders: CallbackReaders,
   ): Promise<HttpThread> {
     const names = config.processors.map(({ name }) => name);
-    const ledger = await openLedger(config.ledger, names, { clock, random: Math.random }, 'elsewhere');
+    const ledger = await openLedger(config.ledger, names, { clock, random: Math.random, log }, 'elsewhere');
     const lease =
       config.acceptDurability === 'ledger' ? leaseOf(index, config, shared, ledger, clock, log) : null;
     // Not awaited: while its ledger is unavailable, the gateway starts but reports that it is not ready.
     void lease?.start();
     const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
-    return new HttpThread({ index, config, shared, clock, log, ledger, lease, tracer });
+    return new HttpThread({ index, config, shared, clock, log, ledger, lease, tracer, callbackReaders });
   }
 
-  constructor({ index, config, shared, clock, log, ledger, lease, tracer }: HttpThreadParts) {
+  constructor(parts: HttpThreadParts) {
+    const { index, config, shared, clock, log, ledger, lease, tracer, callbackReaders } = parts;
     const segments = new SegmentTable(shared.segments);
     const sharedState = new SharedState(shared.state, shared.shape);
     const idempotencyCache = new IdempotencyCache(shared.idempotencyCache);
@@ -107,14 +113,16 @@ export class HttpThread {
     });
     const ring = new Ring(shared.ring);
     const journal = this.#journal;
+    const { maxAmountCents } = config;
     new PaymentRoutes({
       app: this.app,
-      decoder: new PaymentDecoder(config.maxAmountCents),
+      decoder: new PaymentDecoder(maxAmountCents, takenAmounts(config.processors, maxAmountCents)),
       acceptor: new PaymentAcceptor({
         idempotencyCache,
         ring,
         journal,
         segments,
+        ledger,
         sharedState,
         metrics,
         clock,
@@ -131,6 +139,13 @@ export class HttpThread {
       clock,
       log,
       tracer,
+    });
+    serveCallbacks({
+      app: this.app,
+      readers: callbackReaders,
+      names: config.processors.map(({ name }) => name),
+      ring: new CallbackRing(shared.callbacks),
+      metrics,
     });
     serveDocuments(this.app, log);
     serveAudit({ app: this.app, config, sharedState, log });

@@ -14,6 +14,7 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { type Address, formatAddress } from '../core/address.ts';
 import { errorReason } from '../core/reason.ts';
+import { pathHolder, portHolder } from '../core/socket-holder.ts';
 import { isListenedOn } from './socket-file.ts';
 
 /**
@@ -130,7 +131,6 @@ export function listen(app: WebApp, address: Address, options: ListenOptions = {
 }
 
 const CAUSES: ReadonlyMap<string, string> = new Map([
-  ['EADDRINUSE', 'already in use'],
   ['EADDRNOTAVAIL', 'no interface of this machine has that address'],
   ['EAFNOSUPPORT', 'this machine has no IPv6'],
 ]);
@@ -200,9 +200,13 @@ function causeOf(address: Address): Promise<string> {
 }
 
 function failure(address: Address, cause: string): Listened {
-  const words = CAUSES.get(cause);
+  const words = cause === 'EADDRINUSE' ? `already in use by ${holderOf(address)}` : CAUSES.get(cause);
   const reason = words === undefined ? cause : `${words} (${cause})`;
   return { kind: 'failed', reason: `cannot listen on ${formatAddress(address)}: ${reason}` };
+}
+
+function holderOf(address: Address): string {
+  return address.kind === 'tcp' ? portHolder(address.port) : pathHolder(address.path);
 }
 
 export type Headers = readonly (readonly [name: string, value: string])[];

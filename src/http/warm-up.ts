@@ -50,6 +50,7 @@ async function postAll(config: Config, clock: Clock, log: Log): Promise<void> {
     ledger,
     lease: null,
     tracer: propagationOnlyTracer,
+    callbackReaders: new Map(),
   });
   try {
     const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });

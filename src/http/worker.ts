@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
+import { openCallbackReaders } from '../processor/callback-readers.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { HttpThread } from './thread.ts';
@@ -28,7 +29,8 @@ const log = createLogger(config.logLevel, { instance: config.instanceId, thread:
 const sharedState = new SharedState(shared.state, shared.shape);
 countDroppedLines((lineCount) => sharedState.countDroppedLines(lineCount));
 await warmUpHttp(index, config, systemClock, log);
-const thread = await HttpThread.open(index, config, shared, systemClock, log);
+const callbackReaders = await openCallbackReaders(config.processors);
+const thread = await HttpThread.open(index, config, shared, systemClock, log, callbackReaders);
 port.once('message', () => {
   void thread.close().then(() => {
     flushLogs();

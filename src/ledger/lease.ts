@@ -120,7 +120,8 @@ export class Lease {
         holder.ownerChanged();
         return;
       }
-      if (attempt === 1) log.warn({ worker: worker.name, reason: reply.reason }, 'waiting for the ledger');
+      if (attempt === 1)
+        log.warn({ worker: worker.name, reason: reply.reason }, 'waiting for the ledger in LEDGER_URL');
       await sleep(clock, equalJitterMs({ baseMs: 50, maxMs: leaseMs / 4 }, attempt, random));
     }
   }

@@ -1,5 +1,6 @@
 import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
 import { errorReason } from '../core/reason.ts';
 import { SetupError } from '../core/setup-error.ts';
 import type { Confirmation } from './confirmation.ts';
@@ -10,6 +11,8 @@ export interface OpenLedgerParts {
   readonly random: () => number;
   /** Gets what makes a write count, each time the ledger is opened or connected anew. */
   readonly confirmedBy?: (confirmation: Confirmation) => void;
+  /** Where the death of a thread that writes is logged, if anywhere. */
+  readonly log?: Log;
 }
 
 /**
@@ -43,7 +46,7 @@ export async function enterLedger(target: LedgerTarget, parts: OpenLedgerParts):
 export async function openLedger(
   target: LedgerTarget,
   processorNames: readonly string[],
-  { clock, random, confirmedBy }: OpenLedgerParts,
+  { clock, random, confirmedBy, log }: OpenLedgerParts,
   writes: Writes,
 ): Promise<Ledger> {
   if (target.kind === 'redis') {
@@ -62,7 +65,7 @@ export async function openLedger(
   try {
     if (writes === 'elsewhere') {
       const { ThreadedLmdbLedger } = await import('./lmdb/threaded-ledger.ts');
-      return await ThreadedLmdbLedger.open(target.path, options);
+      return await ThreadedLmdbLedger.open(target.path, { ...options, random, log });
     }
     const { LmdbLedger } = await import('./lmdb/ledger.ts');
     return await LmdbLedger.open(target.path, options);

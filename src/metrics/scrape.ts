@@ -1,17 +1,12 @@
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { RECORD_BYTES } from '../journal/record.ts';
-import {
-  BOUNDS_MS,
-  CONFIRMATIONS,
-  type HistogramReading,
-  type MetricsTable,
-  type ProcessorCounter,
-} from '../shared-memory/metrics-table.ts';
+import { CONFIRMATIONS, type MetricsTable, type ProcessorCounter } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
-import type { Family, HistogramFamily, Sample, SimpleFamily } from './openmetrics.ts';
+import { counter, durations, gauge, seconds } from './family.ts';
+import type { Family, Sample } from './openmetrics.ts';
 import { processFamilies } from './process.ts';
 
 export interface ScrapeParts {
@@ -30,8 +25,6 @@ export interface Refusal {
   readonly slug: string;
   readonly status: number;
 }
-
-const BOUNDS_SECONDS: readonly number[] = Array.from(BOUNDS_MS, (boundMs) => Math.round(boundMs * 1e3) / 1e6);
 
 /**
  * Collects the metrics of a whole instance, all its threads, from shared memory: no thread is interrupted.
@@ -128,12 +121,21 @@ export class Scrape {
         ...this.#counted('failed', { outcome: 'failed' }),
         ...this.#counted('unknown', { outcome: 'unknown' }),
         ...this.#counted('rejected', { outcome: 'rejected' }),
+        ...this.#counted('pending', { outcome: 'pending' }),
+        ...this.#counted('unfit', { outcome: 'unfit' }),
       ]),
       counter('dinossauro_lookups', 'Look-ups of payments at a processor, by result.', [
         ...this.#counted('foundHeld', { found: 'held' }),
         ...this.#counted('foundAbsent', { found: 'absent' }),
         ...this.#counted('foundUnknown', { found: 'unknown' }),
+        ...this.#counted('foundPending', { found: 'pending' }),
+        ...this.#counted('foundRejected', { found: 'rejected' }),
       ]),
+      counter(
+        'dinossauro_callbacks',
+        'Callbacks of a processor that its contract could read. They are not believed.',
+        this.#counted('callbacks'),
+      ),
       durations(
         'dinossauro_call_duration_seconds',
         'One call that sent a payment to a processor, answered or not.',
@@ -261,6 +263,12 @@ export class Scrape {
         [{ value: this.#poolSum('stranded') }],
         'payments',
       ),
+      gauge(
+        'dinossauro_amount_not_taken_payments',
+        'Payments in flight whose amounts no configured processor takes: they wait.',
+        [{ value: this.#poolSum('notTaken') }],
+        'payments',
+      ),
     ];
   }
 
@@ -381,7 +389,7 @@ export class Scrape {
     return this.#parts.config.processors.map(({ name }, processor) => read(processor, { processor: name }));
   }
 
-  #poolSum(name: 'inFlight' | 'waiting' | 'stranded'): number {
+  #poolSum(name: 'inFlight' | 'waiting' | 'stranded' | 'notTaken'): number {
     return this.#poolThreads().reduce((sum, thread) => sum + this.#parts.metricsTable.gauge(thread, name), 0);
   }
 
@@ -416,25 +424,4 @@ export class Scrape {
   #poolThreads(): number[] {
     return Array.from({ length: this.#parts.config.poolThreadCount }, (_, thread) => thread);
   }
-}
-
-function counter(name: string, help: string, samples: readonly Sample[], unit?: string): SimpleFamily {
-  return { type: 'counter', name, help, samples, ...(unit === undefined ? {} : { unit }) };
-}
-
-function gauge(name: string, help: string, samples: readonly Sample[], unit?: string): SimpleFamily {
-  return { type: 'gauge', name, help, samples, ...(unit === undefined ? {} : { unit }) };
-}
-
-function durations(
-  name: string,
-  help: string,
-  readings: readonly (readonly [labels: Readonly<Record<string, string>>, reading: HistogramReading])[],
-): HistogramFamily {
-  const samples = readings.map(([labels, { counts, sumMs }]) => ({ labels, counts, sum: seconds(sumMs) }));
-  return { type: 'histogram', name, unit: 'seconds', help, bounds: BOUNDS_SECONDS, samples };
-}
-
-function seconds(ms: number): number {
-  return ms / 1000;
 }

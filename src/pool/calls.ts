@@ -1,17 +1,20 @@
 import assert from 'node:assert';
+import type { ProcessorTarget } from '../config/processor-target.ts';
+import type { Clock } from '../core/clock.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Delivery } from './delivery.ts';
+import { Pace } from './pace.ts';
 
 export interface CallsParts {
   readonly sharedState: SharedState;
   readonly thread: number;
-  readonly processors: readonly unknown[];
+  /** `callLimit` is the limit of this thread. */
+  readonly targets: readonly Pick<ProcessorTarget, 'callLimit' | 'callsPerSecond'>[];
   readonly policy: CallsPolicy;
+  readonly clock: Clock;
 }
 
 export interface CallsPolicy {
-  /** The limit of this thread's calls in flight to one processor. */
-  readonly callLimit: number;
   /** Payments per second that this thread aims for while it drains a backlog. */
   readonly drainRate: number;
   /** How long payments gather before a turn. */
@@ -27,19 +30,27 @@ const LEAST_CALLS = 32;
  * The limit follows Little's law (L = rate x latency): a processor that answers in 5 ms drains a backlog with few
  * concurrent calls, one that takes a second needs hundreds, and more only take CPU from accepting. Calls begin once a
  * turn, so a slot is occupied for the latency plus the batch window.
+ *
+ * A processor that has had its calls of this second counts as full: payments wait for it, as for a call slot.
  */
 export class Calls {
   readonly #parts: CallsParts;
+  readonly #pace: Pace;
   readonly #acquired: number[];
   /** In the order in which they began. */
   readonly #running: Set<Delivery>[];
 
   constructor(parts: CallsParts) {
     this.#parts = parts;
-    this.#acquired = parts.processors.map(() => 0);
-    this.#running = parts.processors.map(() => new Set());
-    for (const processor of parts.processors.keys())
-      parts.sharedState.setCalls(parts.thread, processor, 0, 0);
+    const { batchWindowMs } = parts.policy;
+    this.#pace = new Pace({
+      ...parts,
+      limits: parts.targets.map((target) => target.callsPerSecond),
+      batchWindowMs,
+    });
+    this.#acquired = parts.targets.map(() => 0);
+    this.#running = parts.targets.map(() => new Set());
+    for (const processor of parts.targets.keys()) parts.sharedState.setCalls(parts.thread, processor, 0, 0);
   }
 
   /** Slots taken, over all processors. */
@@ -52,13 +63,23 @@ export class Calls {
     const { sharedState, policy } = this.#parts;
     const takenMs = sharedState.latencyMs(processor) + policy.batchWindowMs;
     const wanted = Math.ceil((policy.drainRate * takenMs) / 1000);
-    const limit = Math.min(policy.callLimit, Math.max(LEAST_CALLS, wanted));
-    return this.#acquiredAt(processor) - freed < limit;
+    const limit = Math.min(this.#limitOf(processor), Math.max(LEAST_CALLS, wanted));
+    return this.#acquiredAt(processor) - freed < limit && !this.#pace.isReached(processor);
   }
 
   /** No slot is left even for a probe. */
   isFull(processor: number): boolean {
-    return this.#acquiredAt(processor) >= this.#parts.policy.callLimit;
+    return this.#acquiredAt(processor) >= this.#limitOf(processor) || this.#pace.isReached(processor);
+  }
+
+  /** Whether the processor has had as many requests in this second as it may get. */
+  isPaced(processor: number): boolean {
+    return this.#pace.isReached(processor);
+  }
+
+  /** Counts a request for the limit of calls a second. */
+  countRequest(processor: number): void {
+    this.#pace.count(processor);
   }
 
   /** Takes a slot; give it back with `release`. */
@@ -94,6 +115,12 @@ export class Calls {
       running.size,
       oldest?.state.calledAtMs ?? 0,
     );
+  }
+
+  #limitOf(processor: number): number {
+    const target = this.#parts.targets[processor];
+    assert.ok(target !== undefined);
+    return target.callLimit;
   }
 
   #acquiredAt(processor: number): number {

@@ -1,21 +1,25 @@
-import { type Backoff, equalJitterMs } from '../core/backoff.ts';
+import type { ProcessorTarget } from '../config/processor-target.ts';
+import { equalJitterMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { LookUpOutcome } from '../processor/processor.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import { BREAKER_STATES, type BreakerState, type SharedState } from '../shared-memory/state.ts';
-import { choose, type ProcessorView, type RoutingPolicy, routingReason } from './routing.ts';
+import type { AmountClasses } from './amount-classes.ts';
+import { choose, type ProcessorView, type RoutingPolicy, routingReasons } from './routing.ts';
 
 export interface CircuitBreakerPolicy extends RoutingPolicy {
-  /** Failures in a row that open a breaker. */
-  readonly breakerFailures: number;
-  /** The delay between probes of an open or slow processor. */
-  readonly breakerBackoff: Backoff;
+  /** The longest rest that a processor can ask for. */
+  readonly restMaxMs: number;
+  /** Look-ups a second to a processor whose breaker is open. */
+  readonly outageLookUpRate: number;
 }
 
 export interface CircuitBreakersParts {
   readonly sharedState: SharedState;
   readonly metrics: ThreadMetrics;
-  readonly names: readonly string[];
+  readonly targets: readonly Pick<ProcessorTarget, 'name' | 'breaker'>[];
+  readonly classes: AmountClasses;
   readonly policy: CircuitBreakerPolicy;
   readonly clock: Clock;
   readonly random: () => number;
@@ -29,7 +33,7 @@ export interface CircuitBreakersParts {
  *
  * | state           | event                                               | to                                  |
  * |-----------------|-----------------------------------------------------|-------------------------------------|
- * | closed          | failures in a row reach `breakerFailures`           | open                                |
+ * | closed          | failures in a row reach `breaker.failures`          | open                                |
  * | closed          | health says failing, and no call succeeded lately   | open                                |
  * | open            | a probe fails                                       | open, with the next probe later     |
  * | open            | the breaker of a more expensive processor closes    | open, with a probe due at once      |
@@ -44,6 +48,9 @@ export interface CircuitBreakersParts {
  * close the breaker; otherwise it would stay open as long as nothing is sent there. That does not reset the failures in
  * a row, so if calls still fail, the first failure opens it again.
  *
+ * A processor that asks for a rest (`Retry-After`) has an open breaker until the rest is over, and is neither probed nor
+ * asked about payments in doubt. The payments are free: they back off, and go elsewhere after their failover delay.
+ *
  * A slow processor (over the latency budget) keeps its breaker closed. It is probed in the same way, unless health says
  * that it is slow.
  */
@@ -55,7 +62,7 @@ export class CircuitBreakers {
   }
 
   views(): ProcessorView[] {
-    return this.#parts.names.map((_, processor) => this.#view(processor));
+    return this.#parts.targets.map((_, processor) => this.#view(processor));
   }
 
   #view(processor: number): ProcessorView {
@@ -63,19 +70,21 @@ export class CircuitBreakers {
     const nowMs = clock.monotonicMs();
     const oldestAtMs = sharedState.oldestCallAtMs(processor);
     const waitedMs = oldestAtMs === null ? 0 : nowMs - oldestAtMs;
+    const isResting = nowMs < sharedState.restUntilMs(processor);
     return {
-      open: sharedState.breakerOpen(processor),
-      isProbeDue: sharedState.isProbeDue(processor, nowMs),
+      open: isResting || sharedState.breakerOpen(processor),
+      isProbeDue: !isResting && sharedState.isProbeDue(processor, nowMs),
       expectedMs: Math.max(sharedState.latencyMs(processor), waitedMs),
     };
   }
 
   /** Takes the probe that is due; only one thread gets it. */
   takeProbe(processor: number): boolean {
-    const { sharedState, clock, policy } = this.#parts;
+    const { sharedState, clock } = this.#parts;
     const nowMs = clock.monotonicMs();
+    const { maxMs } = this.#targetOf(processor).breaker;
     // Only the thread that gets the probe may count it, so the real time of the next one is set afterwards.
-    if (!sharedState.takeProbe(processor, nowMs, nowMs + policy.breakerBackoff.maxMs)) return false;
+    if (!sharedState.takeProbe(processor, nowMs, nowMs + maxMs)) return false;
     sharedState.setProbeAt(processor, nowMs + this.#probeDelayMs(processor));
     return true;
   }
@@ -84,6 +93,7 @@ export class CircuitBreakers {
     const { sharedState, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
     sharedState.resetFailures(processor);
+    sharedState.setUnfit(processor, false);
     sharedState.setSucceededAt(processor, nowMs);
     this.#observe(processor, latencyMs);
     if (sharedState.latencyMs(processor) <= policy.latencyBudgetMs) {
@@ -94,10 +104,62 @@ export class CircuitBreakers {
   }
 
   failed(processor: number, reason: string): void {
-    const { sharedState, policy } = this.#parts;
+    const { sharedState } = this.#parts;
     const failures = sharedState.countFailure(processor);
     const isHalfOpen = sharedState.breaker(processor) === 'half-open';
-    if (isHalfOpen || failures >= policy.breakerFailures) this.#open(processor, reason);
+    if (isHalfOpen || failures >= this.#targetOf(processor).breaker.failures) this.#open(processor, reason);
+  }
+
+  /** The processor would refuse any payment: its address, credentials or version are wrong. */
+  unfit(processor: number, reason: string): void {
+    this.#parts.sharedState.setUnfit(processor, true);
+    this.failed(processor, reason);
+  }
+
+  /** Nothing is sent to the processor for as long as it asked, up to the limit. */
+  rest(processor: number, retryAfterMs: number): void {
+    const { sharedState, clock, policy } = this.#parts;
+    const restMs = Math.min(retryAfterMs, policy.restMaxMs);
+    if (restMs <= 0) return;
+    const untilMs = clock.monotonicMs() + restMs;
+    sharedState.extendRest(processor, untilMs);
+    this.#open(processor, `asked for a rest of ${Math.ceil(restMs / 1000)} s`);
+    sharedState.setProbeAt(processor, untilMs);
+  }
+
+  /** The processor asked for fewer look-ups: it gets none for as long as it asked, and payments as before. */
+  restLookUps(processor: number, retryAfterMs: number): void {
+    const { sharedState, clock, policy } = this.#parts;
+    const untilMs = clock.monotonicMs() + Math.min(retryAfterMs, policy.restMaxMs);
+    const atMs = sharedState.lookUpAtMs(processor);
+    // A thread that was faster has heard the same.
+    if (untilMs > atMs) sharedState.moveLookUpAt(processor, atMs, untilMs);
+  }
+
+  /** Whether the processor wants to be asked about a payment now. */
+  wantsLookUps(processor: number): boolean {
+    const { sharedState, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    return nowMs >= sharedState.restUntilMs(processor) && nowMs >= sharedState.lookUpAtMs(processor);
+  }
+
+  /**
+   * Takes a look-up of a payment that is in doubt. In an outage there is a budget for them: they grow with the payments in
+   * doubt, and hinder a processor that struggles.
+   */
+  takeLookUp(processor: number): boolean {
+    const { sharedState, clock, policy } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    const atMs = sharedState.lookUpAtMs(processor);
+    if (nowMs < sharedState.restUntilMs(processor) || nowMs < atMs) return false;
+    if (!sharedState.breakerOpen(processor)) return true;
+    return sharedState.moveLookUpAt(processor, atMs, nowMs + 1000 / policy.outageLookUpRate);
+  }
+
+  /** A processor that refuses every request may answer 404 to a look-up as well, whatever it holds. */
+  believed(processor: number, answer: LookUpOutcome): LookUpOutcome {
+    if (answer.kind !== 'absent' || !this.#parts.sharedState.isUnfit(processor)) return answer;
+    return { kind: 'unknown', reason: 'not found by a processor that refuses every request' };
   }
 
   /** Applies a health answer. The outcomes of recent calls outweigh it. */
@@ -122,8 +184,9 @@ export class CircuitBreakers {
 
   #reportedWell(processor: number, nowMs: number): void {
     const { sharedState } = this.#parts;
+    sharedState.setUnfit(processor, false);
     const state = sharedState.breaker(processor);
-    if (state === 'closed') return;
+    if (state === 'closed' || nowMs < sharedState.restUntilMs(processor)) return;
     const isUntried = sharedState.probesInRow(processor) === 0 && sharedState.callsInFlight(processor) === 0;
     if (state === 'half-open' && isUntried) {
       this.#close(processor, { reason: 'health: well' });
@@ -139,14 +202,17 @@ export class CircuitBreakers {
    * wrong, so this publishes the reason that the next payment would get.
    */
   #explainAtRest(nowMs: number): void {
-    const { sharedState, names, policy } = this.#parts;
-    const isBusy = names.some((_, processor) => sharedState.callsInFlight(processor) > 0);
+    const { sharedState, targets, classes, policy } = this.#parts;
+    const isBusy = targets.some((_, processor) => sharedState.callsInFlight(processor) > 0);
     if (isBusy) return;
     const views = this.views();
-    const next = choose(views, 0, policy);
-    for (const processor of views.keys()) {
-      if (sharedState.reason(processor).reason === 'none') continue;
-      sharedState.setReason(processor, routingReason(processor, views, next, false, policy), nowMs);
+    const decisions = classes.orders.map((order) => ({
+      order,
+      route: choose(views, order, 0, policy),
+      isFull: false,
+    }));
+    for (const [processor, reason] of routingReasons(views, decisions, policy).entries()) {
+      if (sharedState.reason(processor).reason !== 'none') sharedState.setReason(processor, reason, nowMs);
     }
   }
 
@@ -155,9 +221,10 @@ export class CircuitBreakers {
    * possibly thousands of them, so probe the cheaper ones at once: that costs one payment each.
    */
   #probeCheaper(than: number, nowMs: number): void {
-    const { sharedState } = this.#parts;
-    for (let processor = 0; processor < than; processor++) {
-      if (sharedState.breakerOpen(processor)) sharedState.setProbeAt(processor, nowMs);
+    const { sharedState, classes } = this.#parts;
+    for (const processor of classes.cheaperThan(than)) {
+      const isOut = sharedState.breakerOpen(processor);
+      if (isOut) sharedState.setProbeAt(processor, Math.max(nowMs, sharedState.restUntilMs(processor)));
     }
   }
 
@@ -201,12 +268,18 @@ export class CircuitBreakers {
   }
 
   #probeDelayMs(processor: number): number {
-    const { sharedState, policy, random } = this.#parts;
-    return equalJitterMs(policy.breakerBackoff, sharedState.countProbe(processor), random);
+    const { sharedState, random } = this.#parts;
+    return equalJitterMs(this.#targetOf(processor).breaker, sharedState.countProbe(processor), random);
   }
 
   #log(processor: number, message: string, fields: Record<string, unknown>): void {
-    this.#parts.log.info({ processor: this.#parts.names[processor], ...fields }, message);
+    this.#parts.log.info({ processor: this.#targetOf(processor).name, ...fields }, message);
+  }
+
+  #targetOf(processor: number): CircuitBreakersParts['targets'][number] {
+    const target = this.#parts.targets[processor];
+    if (target === undefined) throw new Error(`there is no processor ${processor}`);
+    return target;
   }
 }
 

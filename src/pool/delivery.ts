@@ -56,6 +56,15 @@ export interface DeliveryState {
   readonly inDoubtUntilMs: number;
   /** Failed calls and unanswered look-ups in a row: the backoff grows with them. */
   readonly setbacks: number;
+  /**
+   * How often this processor has called the payment a duplicate. One that keeps doing so and does not hold the payment
+   * never takes it, whatever the contract calls its answer.
+   */
+  readonly duplicates: number;
+  /** What it said the last time. */
+  readonly duplicateReason: string;
+  /** Whether a look-up that finds nothing may be followed by another call at once. */
+  readonly mayRepeat: boolean;
 }
 
 /** When a call begins and until when it may run at the processor, both on the monotonic clock. */
@@ -70,15 +79,19 @@ export type DeliveryEvent =
   | { readonly kind: 'claim-replied'; readonly reply: ClaimReply; readonly call: CallTimes | null }
   /** The ledger did not answer. Repeating the claim is harmless. */
   | { readonly kind: 'claim-lost' }
-  | { readonly kind: 'answered'; readonly answer: PayOutcome }
+  /** `mayAsk`: the processor wants to be asked at once, if its answer calls for a look-up. */
+  | { readonly kind: 'answered'; readonly answer: PayOutcome; readonly mayAsk: boolean }
   /** `repeat` is the call that may follow at once if the processor holds nothing; null if no call may. */
   | {
       readonly kind: 'looked-up';
       readonly found: LookUpOutcome;
       readonly askedAtMs: number;
+      /** Until when a payment that is still pending stays in doubt even if a later look-up does not find it. */
+      readonly pendingUntilMs: number;
       readonly repeat: CallTimes | null;
     }
-  | { readonly kind: 'timer'; readonly hasFreeSlot: boolean }
+  /** `mayAsk`: a call slot is free, and the processor wants to be asked. */
+  | { readonly kind: 'timer'; readonly mayAsk: boolean }
   | { readonly kind: 'settled' }
   | { readonly kind: 'dropped' };
 
@@ -93,8 +106,8 @@ export type Effect =
   | { readonly kind: 'look-up' }
   /** Put the payment back at the front of the queue. */
   | { readonly kind: 'requeue' }
-  /** Send `timer` after a backoff that grows with `setbacks`, and not before `atLeastMs` have passed. */
-  | { readonly kind: 'start-timer'; readonly atLeastMs: number }
+  /** Send `timer` after a backoff that grows with `setbacks`. */
+  | { readonly kind: 'start-timer' }
   /** Write the outcome into the ledger; answer with `settled`. */
   | { readonly kind: 'settle'; readonly outcome: SettlementOutcome }
   /** The ledger has the payment now, or it will never be sent: the journal may forget it. */
@@ -107,12 +120,18 @@ export interface Transition {
   readonly effects: readonly Effect[];
 }
 
+/** After this many, it is not a race of two calls any more. */
+const DUPLICATES_MAX = 3;
+/** The maximum that the ledger stores. */
+const REASON_LENGTH_MAX = 200;
+
 const NO_EFFECTS: readonly Effect[] = [];
 const ACQUIRE_SLOT: Effect = { kind: 'acquire-slot' };
 const RELEASE_SLOT: Effect = { kind: 'release-slot' };
 const CALL: Effect = { kind: 'call' };
 const LOOK_UP: readonly Effect[] = [{ kind: 'look-up' }];
 const REQUEUE: readonly Effect[] = [{ kind: 'requeue' }];
+const START_TIMER: readonly Effect[] = [{ kind: 'start-timer' }];
 const RELEASE_JOURNAL: Effect = { kind: 'release-journal' };
 const REMOVE: Effect = { kind: 'remove' };
 
@@ -138,16 +157,16 @@ function step(state: DeliveryState, event: DeliveryEvent, payment: Payment): Tra
         ? requeued(state)
         : claimReplied(state, expected(event, 'claim-replied'));
     case 'calling':
-      return answered(state, expected(event, 'answered').answer, payment);
+      return answered(state, expected(event, 'answered'), payment);
     case 'backing-off':
       expected(event, 'timer');
       return to(state, { phase: 'queued' }, REQUEUE);
     case 'in-doubt':
-      return expected(event, 'timer').hasFreeSlot
-        ? to(state, { phase: 'asking', holdsSlot: true }, LOOK_UP)
+      return expected(event, 'timer').mayAsk
+        ? asking({ ...state, holdsSlot: true }, state.duplicates < DUPLICATES_MAX)
         : inDoubt(state);
     case 'asking':
-      return lookedUp(state, expected(event, 'looked-up'));
+      return lookedUp(state, expected(event, 'looked-up'), payment);
     case 'settling':
       expected(event, 'settled');
       return to(state, { phase: 'done' }, [REMOVE]);
@@ -165,6 +184,9 @@ export const QUEUED: DeliveryState = {
   callMayRunUntilMs: 0,
   inDoubtUntilMs: 0,
   setbacks: 0,
+  duplicates: 0,
+  duplicateReason: '',
+  mayRepeat: true,
 };
 
 /**
@@ -187,11 +209,19 @@ export function isInDoubt({ phase }: DeliveryState): boolean {
   return phase === 'in-doubt' || phase === 'asking';
 }
 
+/** Whether a request to the processor is sent between these phases, or the payment is claimed for one. */
+export function beginsRequest(from: Phase, to: Phase): boolean {
+  if (from === to) return false;
+  return to === 'claiming' || to === 'asking' || (from === 'asking' && to === 'calling');
+}
+
 function routed(
   state: DeliveryState,
   { processor, requestedAtMs }: Extract<DeliveryEvent, { kind: 'routed' }>,
 ): Transition {
-  return to(state, { phase: 'claiming', holdsSlot: true, processor, requestedAtMs }, NO_EFFECTS);
+  const duplicates = processor === state.processor ? state.duplicates : 0;
+  const changes = { phase: 'claiming', holdsSlot: true, processor, requestedAtMs, duplicates } as const;
+  return to(state, changes, NO_EFFECTS);
 }
 
 function claimReplied(
@@ -207,46 +237,85 @@ function claimReplied(
   return { ...transition, effects: [RELEASE_JOURNAL, ...transition.effects] };
 }
 
-function answered(before: DeliveryState, answer: PayOutcome, payment: Payment): Transition {
-  const isOutcomeOpen = answer.kind === 'unknown' || answer.kind === 'duplicate';
+function answered(
+  before: DeliveryState,
+  { answer, mayAsk }: Extract<DeliveryEvent, { kind: 'answered' }>,
+  payment: Payment,
+): Transition {
+  const isOutcomeOpen = answer.kind === 'unknown' || answer.kind === 'duplicate' || answer.kind === 'pending';
   const state = isOutcomeOpen ? { ...before, inDoubtUntilMs: before.callMayRunUntilMs } : before;
   const mayBeCommittedEarlier = state.inDoubtUntilMs > 0;
   switch (answer.kind) {
     case 'committed':
       return settling(state, 'settled', payment.amountCents, state.requestedAtMs);
-    case 'duplicate':
-      return to(state, { phase: 'asking' }, LOOK_UP);
+    case 'duplicate': {
+      const duplicates = state.duplicates + 1;
+      const refused = { ...state, duplicates, duplicateReason: answer.reason };
+      return mayAsk ? asking(refused, false) : inDoubt(refused);
+    }
     case 'failed':
-      return mayBeCommittedEarlier ? inDoubt(state) : to(state, { phase: 'asking' }, LOOK_UP);
+      return mayBeCommittedEarlier || !mayAsk ? inDoubt(state) : asking(state, true);
     case 'unknown':
+    case 'pending':
       return inDoubt(state);
     case 'rejected':
       return mayBeCommittedEarlier
         ? inDoubt(state)
         : settling(state, 'rejected', payment.amountCents, state.requestedAtMs, answer.reason);
     case 'refused':
-      return mayBeCommittedEarlier
-        ? inDoubt(state, answer.retryAfterMs ?? 0)
-        : backingOff(state, answer.retryAfterMs ?? 0);
+    case 'unfit':
     case 'exhausted':
-      return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state, 0);
+      return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state);
   }
 }
 
 function lookedUp(
   state: DeliveryState,
-  { found, askedAtMs, repeat }: Extract<DeliveryEvent, { kind: 'looked-up' }>,
+  { found, askedAtMs, pendingUntilMs, repeat }: Extract<DeliveryEvent, { kind: 'looked-up' }>,
+  payment: Payment,
 ): Transition {
   switch (found.kind) {
-    case 'held':
-      return settling(state, 'settled', found.amountCents, found.requestedAtMs);
+    case 'held': {
+      const { amountCents, requestedAtMs } = found;
+      return settling(
+        state,
+        'settled',
+        amountCents ?? payment.amountCents,
+        requestedAtMs ?? state.requestedAtMs,
+      );
+    }
+    case 'rejected':
+      return settling(state, 'rejected', payment.amountCents, state.requestedAtMs, found.reason);
     case 'unknown':
       return inDoubt(state);
+    case 'pending':
+      return inDoubt({ ...state, inDoubtUntilMs: Math.max(state.inDoubtUntilMs, pendingUntilMs) });
     case 'absent':
-      // No call could still be running when the processor was asked: the payment may go anywhere.
-      if (askedAtMs >= state.inDoubtUntilMs) return backingOff({ ...state, inDoubtUntilMs: 0 }, 0);
-      return repeat === null ? inDoubt(state) : to(state, { phase: 'calling', ...repeat }, [CALL]);
+      return absent(state, askedAtMs, repeat, payment);
   }
+}
+
+function absent(
+  state: DeliveryState,
+  askedAtMs: number,
+  repeat: CallTimes | null,
+  payment: Payment,
+): Transition {
+  // A call may still be running there, so no other processor may get the payment.
+  if (askedAtMs < state.inDoubtUntilMs) {
+    return repeat === null || !state.mayRepeat
+      ? inDoubt(state)
+      : to(state, { phase: 'calling', ...repeat }, [CALL]);
+  }
+  if (state.duplicates < DUPLICATES_MAX) return backingOff({ ...state, inDoubtUntilMs: 0 });
+  const reason = `called a duplicate ${state.duplicates} times, but not held: ${state.duplicateReason}`;
+  return settling(
+    state,
+    'rejected',
+    payment.amountCents,
+    state.requestedAtMs,
+    reason.slice(0, REASON_LENGTH_MAX),
+  );
 }
 
 /** Handles the timer and the replies that were outstanding when the payment was dropped. */
@@ -270,17 +339,21 @@ function requeued(state: DeliveryState): Transition {
   return to(state, { phase: 'queued', holdsSlot: false }, REQUEUE);
 }
 
-function backingOff(state: DeliveryState, atLeastMs: number): Transition {
-  return withTimer(state, 'backing-off', atLeastMs);
+function asking(state: DeliveryState, mayRepeat: boolean): Transition {
+  return to(state, { phase: 'asking', mayRepeat }, LOOK_UP);
 }
 
-function inDoubt(state: DeliveryState, atLeastMs = 0): Transition {
-  return withTimer(state, 'in-doubt', atLeastMs);
+function backingOff(state: DeliveryState): Transition {
+  return withTimer(state, 'backing-off');
 }
 
-function withTimer(state: DeliveryState, phase: Phase, atLeastMs: number): Transition {
+function inDoubt(state: DeliveryState): Transition {
+  return withTimer(state, 'in-doubt');
+}
+
+function withTimer(state: DeliveryState, phase: Phase): Transition {
   const setbacks = state.setbacks + 1;
-  return to(state, { phase, holdsSlot: false, setbacks }, [{ kind: 'start-timer', atLeastMs }]);
+  return to(state, { phase, holdsSlot: false, setbacks }, START_TIMER);
 }
 
 function settling(
@@ -324,6 +397,10 @@ export class Delivery {
   trace: Buffer | null;
   /** When the payment was accepted, on the monotonic clock. */
   readonly acceptedAtMonotonicMs: number;
+  /** Cancels the timer started last. */
+  cancelTimer: () => void = () => {};
+  /** How many look-ups came early because of a callback. */
+  hastenedCount = 0;
   #state = QUEUED;
 
   constructor(payment: Payment, journalRef: number, trace: Buffer | null, acceptedAtMonotonicMs: number) {

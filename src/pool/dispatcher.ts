@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import type { ProcessorTarget } from '../config/processor-target.ts';
 import { type Backoff, equalJitterMs, fullJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -11,10 +12,13 @@ import type { PayOutcome, Processor } from '../processor/processor.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
+import type { AmountClasses } from './amount-classes.ts';
 import { BatchWindow } from './batch-window.ts';
 import { Calls } from './calls.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
+import { type ClassQueue, ClassQueues } from './class-queues.ts';
 import {
+  beginsRequest,
   type CallTimes,
   Delivery,
   type DeliveryEvent,
@@ -26,8 +30,7 @@ import {
   type Transition,
   takenOver,
 } from './delivery.ts';
-import { Queue } from './queue.ts';
-import { choose, type ProcessorView, type Route, routingReason } from './routing.ts';
+import { choose, type Decision, type ProcessorView, type Route, routingReasons } from './routing.ts';
 import { Shortage } from './shortage.ts';
 
 /** Where a pool thread takes accepted payments from. */
@@ -37,6 +40,8 @@ export interface Source {
   wait(): Promise<void>;
   /** The journal may forget it: the ledger answers for it now, or it is never to be sent. */
   release(journalRef: number): void;
+  /** From now on the ledger decides how a repeated post of this payment is answered. */
+  leaveToLedger(correlationId: string): void;
 }
 
 export interface QueuedPayment extends Payment {
@@ -48,19 +53,20 @@ export interface QueuedPayment extends Payment {
 export interface DispatcherPolicy {
   readonly failoverDelayMs: number;
   readonly latencyBudgetMs: number;
-  readonly processorTimeoutMs: number;
-  /** How long after a call began it may still be running at the processor. */
-  readonly inDoubtHoldMs: number;
   readonly leaseMs: number;
   readonly backoff: Backoff;
   readonly batchWindowMs: number;
   readonly batchLimit: number;
   readonly inFlightLimit: number;
-  /** Calls in flight of this thread to one processor, at most. */
-  readonly callLimit: number;
   /** Payments a second that this thread aims at while a backlog drains. */
   readonly drainRate: number;
 }
+
+/** What the configuration says about a processor. `callLimit` is the limit of this thread. */
+export type DispatchTarget = Pick<
+  ProcessorTarget,
+  'timeoutMs' | 'inDoubtHoldMs' | 'callLimit' | 'callsPerSecond'
+>;
 
 export interface DispatcherParts {
   readonly worker: WorkerId;
@@ -68,8 +74,11 @@ export interface DispatcherParts {
   readonly thread: number;
   readonly source: Source;
   readonly ledger: Ledger;
-  /** Cheapest first; the ledger and the shared state number them alike. */
+  /** The ledger and the shared state number them alike. */
   readonly processors: readonly Processor[];
+  /** In the same order. */
+  readonly targets: readonly DispatchTarget[];
+  readonly classes: AmountClasses;
   readonly breakers: CircuitBreakers;
   readonly sharedState: SharedState;
   /** What this thread counts. */
@@ -81,6 +90,15 @@ export interface DispatcherParts {
   readonly tracer: Tracer;
 }
 
+/** What one turn has routed so far. */
+interface Turn {
+  readonly claims: Delivery[];
+  /** One for each amount class. */
+  readonly decisions: Decision[];
+  /** What routing knows, without the probes that were taken. */
+  views: readonly ProcessorView[];
+}
+
 /** A settlement on its way into the ledger. */
 interface Settling {
   readonly delivery: Delivery;
@@ -88,10 +106,20 @@ interface Settling {
   readonly span: Span | null;
 }
 
+const NOT_TAKEN =
+  'payments are waiting whose amounts no processor takes: configure a processor that takes them to settle them';
 /** How look-ups are counted. */
-const FOUND_COUNTERS = { held: 'foundHeld', absent: 'foundAbsent', unknown: 'foundUnknown' } as const;
+const FOUND_COUNTERS = {
+  held: 'foundHeld',
+  absent: 'foundAbsent',
+  pending: 'foundPending',
+  rejected: 'foundRejected',
+  unknown: 'foundUnknown',
+} as const;
 /** While the ledger does not answer, how often a thread that starts looks whether it is to stop. */
 const LOOK_FOR_STOP_MS = 25;
+/** Look-ups of one payment that callbacks may hasten: a processor calls once or twice, a flood does not end. */
+const HASTENED_MAX = 4;
 /** Entries taken over from a dead owner in one step. */
 const TAKE_OVER_LIMIT = 256;
 
@@ -112,11 +140,12 @@ export class Dispatcher implements LeaseHolder {
   /** All that this thread is responsible for, by `keyOf`. */
   readonly #deliveries = new Map<string, Delivery>();
   /** Those in phase `queued`, and dropped ones that have not been skipped yet. */
-  readonly #queue = new Queue<Delivery>();
+  readonly #queue: ClassQueues;
   readonly #shortage: Shortage;
   #settlements: Settling[] = [];
   #isBacklogged = false;
   #purgedAtMs = 0;
+  #notTakenShown = 0;
   #ledgerFailures = 0;
   #lastExclusive: Promise<unknown> = Promise.resolve();
 
@@ -124,6 +153,7 @@ export class Dispatcher implements LeaseHolder {
     this.#parts = parts;
     this.#purgedAtMs = parts.sharedState.purgedAtMs;
     this.#calls = new Calls(parts);
+    this.#queue = new ClassQueues(parts.classes);
     this.#shortage = new Shortage({ ...parts, backoff: parts.policy.backoff });
     this.#window = new BatchWindow({
       clock: parts.clock,
@@ -189,15 +219,28 @@ export class Dispatcher implements LeaseHolder {
     const { metrics } = this.#parts;
     const oldest = this.#deliveries.values().next().value;
     metrics.set('inFlight', this.#deliveries.size);
-    metrics.set('waiting', this.#queue.length);
+    metrics.set('waiting', this.#queue.length + this.#queue.notTakenCount);
+    metrics.set('notTaken', this.#queue.notTakenCount);
+    this.#showNotTaken();
     // One that is older than the machine's uptime is shown as old as that.
     metrics.set('oldestInFlightAtMs', oldest === undefined ? 0 : Math.max(1, oldest.acceptedAtMonotonicMs));
   }
 
+  /** Logs payments that no processor takes: once for all that a turn brings, because there may be thousands. */
+  #showNotTaken(): void {
+    const payments = this.#queue.notTakenCount;
+    if (payments === this.#notTakenShown) return;
+    const { log } = this.#parts;
+    if (payments === 0) log.info({}, 'no payments are left whose amounts no processor takes');
+    else if (payments > this.#notTakenShown) log.error({ payments }, NOT_TAKEN);
+    this.#notTakenShown = payments;
+  }
+
   // Payments come in, and are dropped.
 
+  /** Payments that no processor takes need no room: they would keep out those that some processor takes. */
   #room(): number {
-    return this.#parts.policy.inFlightLimit - this.#deliveries.size;
+    return this.#parts.policy.inFlightLimit - this.#deliveries.size + this.#queue.notTakenCount;
   }
 
   #take(): void {
@@ -248,7 +291,7 @@ export class Dispatcher implements LeaseHolder {
 
   #resume(delivery: Delivery, { processor, requestedAtMs }: LedgerEntry): void {
     assert.ok(processor !== null, 'the ledger hands over nothing of a processor that is not configured');
-    const { callMayRunUntilMs } = this.#callTimes();
+    const { callMayRunUntilMs } = this.#callTimes(processor);
     this.#move(delivery, takenOver(processor, requestedAtMs, callMayRunUntilMs));
   }
 
@@ -257,7 +300,9 @@ export class Dispatcher implements LeaseHolder {
     const countBefore = this.#deliveries.size;
     for (const delivery of this.#deliveries.values()) {
       // Claims that are being repeated go, too: taken over, they would look like claims of the new owner.
-      if (delivery.state.isClaimed) this.#apply(delivery, { kind: 'dropped' });
+      if (!delivery.state.isClaimed) continue;
+      this.#leaveToLedger(delivery);
+      this.#apply(delivery, { kind: 'dropped' });
     }
     this.#settlements = [];
     // The thread may be waiting for room, and not for its source.
@@ -306,46 +351,53 @@ export class Dispatcher implements LeaseHolder {
 
   // Routing.
 
-  /** The claims of this turn: oldest first, until one must wait or a processor has enough calls in flight. */
+  /** The claims of this turn. */
   #route(): Delivery[] {
+    const { breakers } = this.#parts;
+    const turn: Turn = { claims: [], decisions: [], views: this.#queue.length > 0 ? breakers.views() : [] };
+    for (const queued of this.#queue.byAge()) this.#routeClass(queued, turn);
+    if (turn.decisions.length > 0) this.#explain(turn);
+    return turn.claims;
+  }
+
+  /** Adds the claims of one amount class: oldest first, until one must wait or a processor has no room for its call. */
+  #routeClass({ order, queue }: ClassQueue, turn: Turn): void {
     const { breakers, clock, policy } = this.#parts;
-    const claims: Delivery[] = [];
-    let views = this.#queue.length > 0 ? breakers.views() : [];
+    const { claims } = turn;
     let last: Route | null = null;
     while (claims.length < policy.batchLimit && this.#lease.valid && !this.#shortage.isPausing) {
-      const delivery = this.#queue.peek();
+      const delivery = queue.peek();
       if (delivery === undefined) break;
       if (delivery.isDone) {
-        this.#queue.shift();
+        queue.shift();
         continue;
       }
       const ageMs = clock.monotonicMs() - delivery.acceptedAtMonotonicMs;
-      const route = choose(views, ageMs, policy);
+      const route = choose(turn.views, order, ageMs, policy);
       last = route;
       if (route.kind === 'wait') break;
       const { processor, isProbe } = route;
       if (isProbe && (this.#calls.isFull(processor) || !breakers.takeProbe(processor))) {
-        views = withoutProbe(views, processor);
+        turn.views = withoutProbe(turn.views, processor);
         continue;
       }
       if (!isProbe && !this.#calls.hasRoom(processor)) break;
-      if (isProbe) views = withoutProbe(views, processor);
-      this.#queue.shift();
+      if (isProbe) turn.views = withoutProbe(turn.views, processor);
+      queue.shift();
       this.#apply(delivery, { kind: 'routed', processor, requestedAtMs: clock.nowMs() });
       claims.push(delivery);
     }
-    if (last !== null) this.#explain(views, last);
-    return claims;
+    if (last === null) return;
+    const isFull = last.kind === 'send' && queue.length > 0 && !this.#calls.hasRoom(last.processor);
+    turn.decisions.push({ order, route: last, isFull });
   }
 
   /** Shows why each processor got what it got: once a turn is often enough for people. */
-  #explain(views: readonly ProcessorView[], last: Route): void {
+  #explain({ views, decisions }: Turn): void {
     const { sharedState, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
-    const isFull = last.kind === 'send' && this.#queue.length > 0 && !this.#calls.hasRoom(last.processor);
-    for (const processor of views.keys()) {
-      sharedState.setReason(processor, routingReason(processor, views, last, isFull, policy), nowMs);
-    }
+    for (const [processor, reason] of routingReasons(views, decisions, policy).entries())
+      sharedState.setReason(processor, reason, nowMs);
   }
 
   // The ledger.
@@ -379,7 +431,8 @@ export class Dispatcher implements LeaseHolder {
       this.#settled(item, reply.value.settled[index] === 'recorded');
     for (const [index, delivery] of claims.entries()) {
       const claimReply = reply.value.claimed[index] ?? 'fenced';
-      const call = this.#lease.valid ? this.#callTimes() : null;
+      if (claimReply === 'known' || claimReply === 'conflict') this.#leaveToLedger(delivery);
+      const call = this.#lease.valid ? this.#callTimes(delivery.state.processor) : null;
       this.#apply(delivery, { kind: 'claim-replied', reply: claimReply, call });
     }
     if (reply.value.claimed.includes('fenced') && this.#lease.owner === owner) await this.#lease.reacquire();
@@ -428,9 +481,15 @@ export class Dispatcher implements LeaseHolder {
     span?.setAttribute('dinossauro.correlation_id', correlationId);
     span?.setAttribute('dinossauro.status', status);
     span?.end(isRecorded ? '' : 'fenced');
+    if (!isRecorded || status === 'rejected') this.#leaveToLedger(delivery);
     if (isRecorded) this.#countSettled(delivery, settlement);
     else this.#parts.log.debug({ correlationId }, 'settlement fenced');
     this.#apply(delivery, { kind: 'settled' });
+  }
+
+  /** The payment was rejected, or is another owner's, which may reject it: a client that posts it again must hear that. */
+  #leaveToLedger({ payment }: Delivery): void {
+    this.#parts.source.leaveToLedger(payment.correlationId);
   }
 
   #countSettled(delivery: Delivery, { status, processor, amountCents }: Settlement): void {
@@ -447,20 +506,22 @@ export class Dispatcher implements LeaseHolder {
   // The processor.
 
   async #call(delivery: Delivery): Promise<void> {
-    const { clock, policy, metrics } = this.#parts;
+    const { clock, metrics, breakers } = this.#parts;
     const { processor, requestedAtMs } = delivery.state;
     const { correlationId, amountCents, acceptedAtMs } = delivery.payment;
     const dispatch = { correlationId, amountCents, acceptedAtMs, requestedAtMs, trace: delivery.trace };
     this.#calls.began(delivery);
     const beganAtMs = clock.stopwatchMs();
-    const answer = await this.#processorOf(delivery).pay(dispatch, policy.processorTimeoutMs);
+    const { timeoutMs } = this.#targetOf(processor);
+    const answer = await this.#processorOf(delivery).pay(dispatch, timeoutMs);
     this.#calls.ended(delivery);
     const tookMs = clock.stopwatchMs() - beganAtMs;
     metrics.observeCall(processor, tookMs);
     metrics.countAt(processor, answer.kind);
     this.#window.callEnded(tookMs);
     this.#learn(delivery, answer);
-    this.#apply(delivery, { kind: 'answered', answer });
+    const mayAsk = breakers.wantsLookUps(processor) && !this.#calls.isPaced(processor);
+    this.#apply(delivery, { kind: 'answered', answer, mayAsk });
     this.wake();
   }
 
@@ -468,6 +529,7 @@ export class Dispatcher implements LeaseHolder {
     const { breakers, clock } = this.#parts;
     switch (answer.kind) {
       case 'committed':
+      case 'pending':
       case 'duplicate':
       case 'rejected':
         breakers.succeeded(state.processor, clock.monotonicMs() - state.calledAtMs);
@@ -477,27 +539,37 @@ export class Dispatcher implements LeaseHolder {
       case 'unknown':
         breakers.failed(state.processor, answer.reason);
         break;
+      case 'unfit':
+        breakers.unfit(state.processor, answer.reason);
+        break;
       case 'exhausted':
         this.#shortage.happened(answer.reason);
         return;
     }
+    if (answer.retryAfterMs !== undefined) breakers.rest(state.processor, answer.retryAfterMs);
     this.#shortage.callMade();
   }
 
   async #lookUp(delivery: Delivery): Promise<void> {
-    const { clock, policy, metrics } = this.#parts;
+    const { clock, metrics, breakers } = this.#parts;
     const { correlationId } = delivery.payment;
     const { processor } = delivery.state;
     const askedAtMs = clock.monotonicMs();
-    const found = await this.#processorOf(delivery).find(
-      correlationId,
-      policy.processorTimeoutMs,
-      delivery.trace,
-    );
-    metrics.countAt(processor, FOUND_COUNTERS[found.kind]);
-    const repeat = this.#mayRepeat(processor) ? this.#callTimes() : null;
-    this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, repeat });
+    const { timeoutMs } = this.#targetOf(processor);
+    const answer = await this.#processorOf(delivery).find(correlationId, timeoutMs, delivery.trace);
+    metrics.countAt(processor, FOUND_COUNTERS[answer.kind]);
+    if (answer.retryAfterMs !== undefined) breakers.restLookUps(processor, answer.retryAfterMs);
+    const found = breakers.believed(processor, answer);
+    const call = this.#callTimes(processor);
+    const pendingUntilMs = call.callMayRunUntilMs;
+    const repeat = this.#mayRepeat(processor) ? call : null;
+    this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, pendingUntilMs, repeat });
     this.wake();
+  }
+
+  /** Whether a payment that is in doubt there may be looked up. In an outage, look-ups have a budget of their own. */
+  #mayAsk(processor: number): boolean {
+    return this.#calls.hasRoom(processor) && this.#parts.breakers.takeLookUp(processor);
   }
 
   /** Whether a payment that is in doubt there, and was not found, may be sent to this processor again at once. */
@@ -509,9 +581,15 @@ export class Dispatcher implements LeaseHolder {
     return isWell && this.#lease.valid && this.#calls.hasRoom(processor, 1);
   }
 
-  #callTimes(): CallTimes {
+  #callTimes(processor: number): CallTimes {
     const calledAtMs = this.#parts.clock.monotonicMs();
-    return { calledAtMs, callMayRunUntilMs: calledAtMs + this.#parts.policy.inDoubtHoldMs };
+    return { calledAtMs, callMayRunUntilMs: calledAtMs + this.#targetOf(processor).inDoubtHoldMs };
+  }
+
+  #targetOf(processor: number): DispatchTarget {
+    const target = this.#parts.targets[processor];
+    if (target === undefined) throw new Error(`there is no processor ${processor}`);
+    return target;
   }
 
   #processorOf({ state }: Delivery): Processor {
@@ -527,9 +605,11 @@ export class Dispatcher implements LeaseHolder {
   }
 
   #move(delivery: Delivery, transition: Transition): void {
+    const { phase } = delivery.state;
     const wasInDoubt = isInDoubt(delivery.state);
     const effects = delivery.move(transition);
     const { state } = delivery;
+    if (beginsRequest(phase, state.phase)) this.#calls.countRequest(state.processor);
     if (isInDoubt(state) !== wasInDoubt) this.#parts.metrics.addInDoubt(state.processor, wasInDoubt ? -1 : 1);
     for (const effect of effects) this.#execute(delivery, effect);
   }
@@ -552,7 +632,7 @@ export class Dispatcher implements LeaseHolder {
         this.#queue.pushFront(delivery);
         break;
       case 'start-timer':
-        this.#startTimer(delivery, effect.atLeastMs);
+        this.#startTimer(delivery);
         break;
       case 'settle':
         this.#settle(delivery, effect.outcome);
@@ -562,18 +642,34 @@ export class Dispatcher implements LeaseHolder {
         break;
       case 'remove':
         this.#deliveries.delete(delivery.key);
+        this.#queue.forget(delivery);
         break;
     }
   }
 
-  #startTimer(delivery: Delivery, atLeastMs: number): void {
+  #startTimer(delivery: Delivery): void {
     const { policy, random, clock } = this.#parts;
     const { setbacks, processor } = delivery.state;
-    const delayMs = Math.max(atLeastMs, fullJitterMs(policy.backoff, setbacks, random));
-    clock.after(delayMs, () => {
-      this.#apply(delivery, { kind: 'timer', hasFreeSlot: this.#calls.hasRoom(processor) });
+    delivery.cancelTimer = clock.after(fullJitterMs(policy.backoff, setbacks, random), () => {
+      const mayAsk = delivery.state.phase === 'in-doubt' && this.#mayAsk(processor);
+      this.#apply(delivery, { kind: 'timer', mayAsk });
       if (delivery.state.phase === 'queued') this.wake();
     });
+  }
+
+  /**
+   * Processors have called back about these ids, by processor, or somebody claims so. What is in doubt there is looked up
+   * now instead of later, if the processor wants to be asked.
+   */
+  calledBack(ids: readonly ReadonlySet<string>[]): void {
+    for (const delivery of this.#deliveries.values()) {
+      const { phase, processor } = delivery.state;
+      if (phase !== 'in-doubt' || ids[processor]?.has(delivery.payment.correlationId) !== true) continue;
+      if (delivery.hastenedCount >= HASTENED_MAX || !this.#mayAsk(processor)) continue;
+      delivery.hastenedCount++;
+      delivery.cancelTimer();
+      this.#apply(delivery, { kind: 'timer', mayAsk: true });
+    }
   }
 }
 

@@ -50,7 +50,9 @@ export class HealthWatch {
 
   start(): void {
     void this.#subscribe();
-    for (const processor of this.#parts.processors.keys()) void this.#probe(processor);
+    for (const [processor, { reportsHealth }] of this.#parts.processors.entries()) {
+      if (reportsHealth) void this.#probe(processor);
+    }
   }
 
   stop(): void {

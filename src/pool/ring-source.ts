@@ -1,4 +1,5 @@
-import { readUuid } from '../core/uuid.ts';
+import { readUuid, UUID_BYTES, writeUuid } from '../core/uuid.ts';
+import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { type Ring, RingSlot } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
@@ -8,12 +9,19 @@ import type { QueuedPayment, Source } from './dispatcher.ts';
 export class RingSource implements Source {
   readonly #ring: Pick<Ring, 'pop' | 'sleep'>;
   readonly #segments: SegmentTable;
+  readonly #idempotencyCache: IdempotencyCache;
   readonly #sharedState: SharedState;
   readonly #slot = new RingSlot();
 
-  constructor(ring: Pick<Ring, 'pop' | 'sleep'>, segments: SegmentTable, sharedState: SharedState) {
+  constructor(
+    ring: Pick<Ring, 'pop' | 'sleep'>,
+    segments: SegmentTable,
+    idempotencyCache: IdempotencyCache,
+    sharedState: SharedState,
+  ) {
     this.#ring = ring;
     this.#segments = segments;
+    this.#idempotencyCache = idempotencyCache;
     this.#sharedState = sharedState;
   }
 
@@ -33,5 +41,11 @@ export class RingSource implements Source {
 
   release(journalRef: number): void {
     if (journalRef >= 0) this.#segments.markDone(journalRef);
+  }
+
+  leaveToLedger(correlationId: string): void {
+    const id = new Uint8Array(UUID_BYTES);
+    writeUuid(correlationId, id, 0);
+    this.#idempotencyCache.leaveToLedger(id);
   }
 }

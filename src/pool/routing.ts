@@ -1,6 +1,8 @@
+import assert from 'node:assert';
 import type { RoutingReason } from '../shared-memory/routing-reason.ts';
+import type { Order } from './amount-classes.ts';
 
-/** What routing knows about a processor. Processors are listed cheapest first. */
+/** What routing knows about a processor. */
 export interface ProcessorView {
   /** The breaker is open or half-open: only probes may go there. */
   readonly open: boolean;
@@ -24,29 +26,37 @@ export type Route =
 const WAIT: Route = { kind: 'wait' };
 
 /**
- * Chooses the cheapest processor that can take a payment accepted `ageMs` ago soon enough.
+ * Chooses the cheapest processor that can take a payment accepted `ageMs` ago soon enough, among those in `order`.
  *
  * A failing processor is worth waiting for, because outages end. A slow one is not: it may stay slow, and a payment that
  * is still waiting at the end is lost income.
  *
- * The choice only gets more expensive with age. So when a payment has to wait, younger ones wait too or go to a
- * processor that is at least as cheap, and a queue in order of age may stop at the first `wait`.
+ * For the same order, the choice only moves towards its end with age. So when a payment has to wait, younger ones of
+ * its amount class wait too or go to a processor that is at least as cheap, and a queue of one class in order of age may
+ * stop at the first `wait`. Between classes nothing follows: another order may begin with a processor that is well.
  */
-export function choose(views: readonly ProcessorView[], ageMs: number, policy: RoutingPolicy): Route {
-  for (const [processor, view] of views.entries()) {
+export function choose(
+  views: readonly ProcessorView[],
+  order: Order,
+  ageMs: number,
+  policy: RoutingPolicy,
+): Route {
+  for (const processor of order) {
+    const view = viewOf(views, processor);
     const wellEnough = !view.open && view.expectedMs <= policy.latencyBudgetMs;
     if (wellEnough) return { kind: 'send', processor, isProbe: false };
     if (view.isProbeDue) return { kind: 'send', processor, isProbe: true };
     if (view.open && ageMs < policy.failoverDelayMs) return WAIT;
   }
-  return leastSlow(views);
+  return leastSlow(views, order);
 }
 
 /** When no processor is fast enough, takes the fastest one whose breaker is closed. */
-function leastSlow(views: readonly ProcessorView[]): Route {
+function leastSlow(views: readonly ProcessorView[], order: Order): Route {
   let best: number | null = null;
   let bestMs = Number.POSITIVE_INFINITY;
-  for (const [processor, view] of views.entries()) {
+  for (const processor of order) {
+    const view = viewOf(views, processor);
     if (view.open || view.expectedMs >= bestMs) continue;
     best = processor;
     bestMs = view.expectedMs;
@@ -54,21 +64,54 @@ function leastSlow(views: readonly ProcessorView[]): Route {
   return best === null ? WAIT : { kind: 'send', processor: best, isProbe: false };
 }
 
-/** The reason for one processor, given the route that was chosen; `full`: the chosen processor had no free call slot. */
-export function routingReason(
+/** What was decided for the last payment of an amount class that was routed. */
+export interface Decision {
+  readonly order: Order;
+  readonly route: Route;
+  /** More payments wait for the chosen processor, which has no room for another call. */
+  readonly isFull: boolean;
+}
+
+/**
+ * The reason for each processor, given the latest decisions, that of the oldest payment first. A processor that was chosen
+ * by one of them has the reason of that choice.
+ */
+export function routingReasons(
+  views: readonly ProcessorView[],
+  decisions: readonly Decision[],
+  policy: RoutingPolicy,
+): RoutingReason[] {
+  return views.map((_, processor) => {
+    const chosenBy = decisions.find((decision) => isChosen(processor, decision));
+    const decision = chosenBy ?? decisions.find(({ order }) => order.includes(processor));
+    return decision === undefined ? 'amount-not-taken' : reasonOf(processor, views, decision, policy);
+  });
+}
+
+function reasonOf(
   processor: number,
   views: readonly ProcessorView[],
-  route: Route,
-  full: boolean,
+  decision: Decision,
   { latencyBudgetMs }: RoutingPolicy,
 ): RoutingReason {
-  const view = views[processor];
-  if (view === undefined) return 'none';
-  const isChosen = route.kind === 'send' && route.processor === processor;
-  if (isChosen && full) return 'full';
-  if (isChosen && route.isProbe) return 'probe';
+  const { order, route, isFull } = decision;
+  const view = viewOf(views, processor);
+  const chosen = isChosen(processor, decision);
+  if (chosen && isFull) return 'full';
+  if (chosen && route.kind === 'send' && route.isProbe) return 'probe';
   if (view.open) return 'failing';
-  if (view.expectedMs > latencyBudgetMs) return isChosen ? 'least-slow' : 'slow';
-  if (views.slice(0, processor).some(({ open }) => open)) return 'after-failover-delay';
-  return isChosen ? 'cheapest-well' : 'not-needed';
+  if (view.expectedMs > latencyBudgetMs) return chosen ? 'least-slow' : 'slow';
+  const cheaper = order.slice(0, order.indexOf(processor));
+  if (cheaper.some((other) => viewOf(views, other).open)) return 'after-failover-delay';
+  return chosen ? 'cheapest-well' : 'not-needed';
+}
+
+function isChosen(processor: number, { route }: Decision): boolean {
+  return route.kind === 'send' && route.processor === processor;
+}
+
+function viewOf(views: readonly ProcessorView[], processor: number): ProcessorView {
+  const view = views[processor];
+  assert.ok(view !== undefined);
+  return view;
 }

@@ -5,19 +5,33 @@ import type { Log } from '../core/log.ts';
 import { UUID_BYTES, writeUuid } from '../core/uuid.ts';
 import { MemoryLedger } from '../ledger/memory/ledger.ts';
 import { HttpProcessor } from '../processor/client.ts';
+import { rinha } from '../processor/contracts/rinha.ts';
+import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
 import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { propagationOnlyTracer } from '../tracing/open.ts';
+import { AmountClasses, type Tariff } from './amount-classes.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
-import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
+import { Dispatcher, type DispatcherPolicy, type DispatchTarget } from './dispatcher.ts';
 import { RingSource } from './ring-source.ts';
 
 const NAME = 'warm-up';
 const SHAPE = { processorCount: 1, threadCount: 1 };
 const RING_CAPACITY = 1024;
 const LATENCY_BUDGET_MS = 1000;
+const TIMEOUT_MS = 15_000;
+const TARGET: DispatchTarget & Tariff = {
+  feePpm: 0,
+  feeFixedCents: 0,
+  minAmountCents: 1,
+  maxAmountCents: Number.MAX_SAFE_INTEGER,
+  timeoutMs: TIMEOUT_MS,
+  inDoubtHoldMs: 2 * TIMEOUT_MS,
+  callLimit: 400,
+  callsPerSecond: null,
+};
 /** The warm-up touches nothing real, so it logs nothing. */
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const COMMITTED = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}';
@@ -58,32 +72,39 @@ async function drain(
   const metrics = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE).thread(0);
   const ring = new Ring(Ring.allocate(RING_CAPACITY));
   const segments = new SegmentTable(SegmentTable.allocate(1, RING_CAPACITY));
+  const idempotencyCache = new IdempotencyCache(
+    IdempotencyCache.allocate(RING_CAPACITY, Uint32Array.of(0, 0)),
+  );
   const processor = new HttpProcessor({
     name: NAME,
     url,
-    connectionCount: policy.callLimit,
+    contract: rinha(''),
+    connectionCount: TARGET.callLimit,
     clock,
     tracer: propagationOnlyTracer,
   });
-  const breakerBackoff = policy.backoff;
   const { failoverDelayMs } = policy;
+  const classes = new AmountClasses([TARGET]);
   const latencyBudgetMs = LATENCY_BUDGET_MS;
   const breakerPolicy = {
     failoverDelayMs: failoverDelayMs,
     latencyBudgetMs,
-    breakerFailures: count,
-    breakerBackoff,
+    restMaxMs: 0,
+    outageLookUpRate: 1,
   };
   const drained = new Dispatcher({
     worker: { instanceId: NAME, name: NAME },
     thread: 0,
-    source: new RingSource(ring, segments, sharedState),
+    source: new RingSource(ring, segments, idempotencyCache, sharedState),
     ledger: new MemoryLedger([NAME]),
     processors: [processor],
+    targets: [TARGET],
+    classes,
     breakers: new CircuitBreakers({
       sharedState,
       metrics,
-      names: [NAME],
+      classes,
+      targets: [{ name: NAME, breaker: { failures: count, ...policy.backoff } }],
       policy: breakerPolicy,
       clock,
       random,

@@ -1,15 +1,20 @@
-import type { Config } from '../config/config.ts';
+import type { Config, ProcessorTarget } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import { confirmationReport } from '../ledger/confirmation.ts';
 import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
+import { openContract } from '../processor/open-contract.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
+import { CallbackRing } from '../shared-memory/callback-ring.ts';
+import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
 import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
+import { AmountClasses } from './amount-classes.ts';
+import { CallbackWatch } from './callback-watch.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
@@ -30,9 +35,11 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `pool-${thread}` });
   const clock = systemClock;
   const policy = dispatcherPolicy(config);
+  const targets = config.processors.map((target) => threadShare(target, config.poolThreadCount));
   const sharedState = new SharedState(shared.state, shared.shape);
   if (isFirst) await warmUpPool(config.warmUpPayments, policy, () => sharedState.stopping, clock, log);
   const random = Math.random;
+  const classes = new AmountClasses(targets);
   const names = config.processors.map(({ name }) => name);
   countDroppedLines((lineCount) => sharedState.countDroppedLines(lineCount));
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
@@ -40,19 +47,31 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   // Once an instance is enough for people.
   const confirmedBy = confirmationReport(thread === 0 ? log : null, metrics);
   const ledger = await openLedger(config.ledger, names, { clock, random, confirmedBy }, 'here');
-  const processors = config.processors.map(
-    (target) => new HttpProcessor({ ...target, connectionCount: connectionCount(config), clock, tracer }),
+  let hasCallbacks = false;
+  const processors = await Promise.all(
+    targets.map(async (target) => {
+      const contract = await openContract(target.contract);
+      hasCallbacks ||= contract.readCallback !== undefined;
+      // Each call in flight has its own connection.
+      return new HttpProcessor({ ...target, contract, connectionCount: target.callLimit, clock, tracer });
+    }),
   );
   const breakers = new CircuitBreakers({
     sharedState,
     metrics,
-    names,
+    targets,
+    classes,
     policy: breakerPolicy(config),
     clock,
     random,
     log,
   });
-  const source = new RingSource(new Ring(shared.ring), new SegmentTable(shared.segments), sharedState);
+  const source = new RingSource(
+    new Ring(shared.ring),
+    new SegmentTable(shared.segments),
+    new IdempotencyCache(shared.idempotencyCache),
+    sharedState,
+  );
   const worker = { instanceId: config.instanceId, name: `pool-${thread}` };
   const dispatcher = new Dispatcher({
     worker,
@@ -60,6 +79,8 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
     source,
     ledger,
     processors,
+    targets,
+    classes,
     breakers,
     sharedState,
     metrics,
@@ -69,6 +90,7 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
     log,
     tracer,
   });
+  if (hasCallbacks) void callbackWatch().run();
   const health = thread === 0 ? healthWatch() : null;
   health?.start();
   const stranded = thread === 0 ? new StrandedWatch({ ledger, metrics, clock, log }) : null;
@@ -84,6 +106,16 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   stranded?.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
   flushLogs();
+
+  function callbackWatch(): CallbackWatch {
+    return new CallbackWatch({
+      ring: new CallbackRing(shared.callbacks),
+      processorCount: names.length,
+      onCallbacks: (ids) => dispatcher.calledBack(ids),
+      stopping: () => sharedState.stopping,
+      clock,
+    });
+  }
 
   function healthWatch(): HealthWatch {
     const { intervalMs, timeoutMs } = config.health;
@@ -104,12 +136,11 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
 }
 
 function breakerPolicy(config: Config) {
-  const { failures, baseMs, maxMs } = config.breaker;
   return {
     failoverDelayMs: config.failoverDelayMs,
     latencyBudgetMs: config.latencyBudgetMs,
-    breakerFailures: failures,
-    breakerBackoff: { baseMs, maxMs },
+    restMaxMs: config.retryAfterMaxMs,
+    outageLookUpRate: config.outageLookUpRate,
   };
 }
 
@@ -117,19 +148,16 @@ function dispatcherPolicy(config: Config): DispatcherPolicy {
   return {
     failoverDelayMs: config.failoverDelayMs,
     latencyBudgetMs: config.latencyBudgetMs,
-    processorTimeoutMs: config.processorTimeoutMs,
-    inDoubtHoldMs: config.inDoubtHoldMs,
     leaseMs: config.leaseMs,
     backoff: config.backoff,
     batchWindowMs: config.batch.windowMs,
     batchLimit: config.batch.limit,
     inFlightLimit: config.inFlightLimit,
-    callLimit: connectionCount(config),
     drainRate: Math.ceil(config.drainRate / config.poolThreadCount),
   };
 }
 
-/** A thread's share of the calls that may be in flight. Each call in flight has its own connection. */
-function connectionCount(config: Config): number {
-  return Math.max(1, Math.floor(config.concurrency / config.poolThreadCount));
+/** A processor with a thread's share of the calls that may be in flight to it. */
+function threadShare(target: ProcessorTarget, threadCount: number): ProcessorTarget {
+  return { ...target, callLimit: Math.max(1, Math.floor(target.callLimit / threadCount)) };
 }

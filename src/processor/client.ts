@@ -1,9 +1,11 @@
 import type { Clock } from '../core/clock.ts';
-import { centsToDecimal } from '../core/money.ts';
 import type { Tls } from '../core/tls.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
-import { Call } from './call.ts';
-import { Connections } from './connections.ts';
+import { healthOf, lookUpOutcomeOf, payOutcomeOf, totalsOf } from './answer.ts';
+import type { Contract, ContractRequest } from './contract.ts';
+import { Call, type Response } from './http1/call.ts';
+import { Connections } from './http1/connections.ts';
+import { targetOf } from './http1/target.ts';
 import type {
   Dispatch,
   Health,
@@ -13,13 +15,12 @@ import type {
   ProcessorBooks,
   ToldTotals,
 } from './processor.ts';
-import { type Response, readHealth, readLookUpOutcome, readPayOutcome, readTotals } from './response.ts';
-import { targetOf } from './target.ts';
 
 export interface HttpProcessorOptions {
   readonly name: string;
-  /** http or https, without a trailing slash; credentials are sent in an `Authorization` header. */
+  /** http or https, without a trailing slash. */
   readonly url: string;
+  readonly contract: Contract;
   /** For https. */
   readonly tls?: Tls;
   /**
@@ -34,61 +35,79 @@ export interface HttpProcessorOptions {
 /** A processor reached over HTTP. Each thread has its own, since connections are not shared between threads. */
 export class HttpProcessor implements Processor, ProcessorBooks {
   readonly #name: string;
+  readonly #contract: Contract;
   readonly #clock: Clock;
   readonly #tracer: Tracer;
   readonly #pathPrefix: string;
-  /** The rest of the request line, and the headers that all requests share. */
-  readonly #headers: string;
-  #instantMs = Number.NaN;
-  #instantText = '';
+  /** The rest of the request line, and the host. */
+  readonly #lineEnd: string;
+  /** Contracts use the same headers again and again. */
+  readonly #headerTexts = new WeakMap<Readonly<Record<string, string>>, string>();
   readonly #connections: Connections;
   /** A separate connection: health matters most when all others are busy. */
   readonly #healthConnection: Connections;
 
-  constructor({ name, url, tls, connectionCount, clock, tracer }: HttpProcessorOptions) {
+  constructor({ name, url, contract, tls, connectionCount, clock, tracer }: HttpProcessorOptions) {
     const at = new URL(url);
     this.#name = name;
+    this.#contract = contract;
     this.#clock = clock;
     this.#tracer = tracer;
     this.#pathPrefix = at.pathname.replace(/\/+$/, '');
-    const credentials = `${decodeURIComponent(at.username)}:${decodeURIComponent(at.password)}`;
-    const authorization = `authorization: Basic ${Buffer.from(credentials).toString('base64')}\r\n`;
-    this.#headers = ` HTTP/1.1\r\nhost: ${at.host}\r\n${credentials === ':' ? '' : authorization}`;
+    this.#lineEnd = ` HTTP/1.1\r\nhost: ${at.host}\r\n`;
     const target = targetOf(at, tls);
-    this.#connections = new Connections({ target, count: connectionCount, clock });
-    this.#healthConnection = new Connections({ target, count: 1, clock });
+    const keptHeaders = new Set(contract.responseHeaders ?? []);
+    this.#connections = new Connections({ target, count: connectionCount, clock, keptHeaders });
+    this.#healthConnection = new Connections({ target, count: 1, clock, keptHeaders });
+  }
+
+  get reportsHealth(): boolean {
+    return this.#contract.health !== undefined;
   }
 
   pay(dispatch: Dispatch, timeoutMs: number): Promise<PayOutcome> {
-    const { correlationId, amountCents, requestedAtMs, trace } = dispatch;
-    const requestedAt = this.#instant(requestedAtMs);
-    const body = `{"correlationId":"${correlationId}","amount":${centsToDecimal(amountCents)},"requestedAt":"${requestedAt}"}`;
-    const span = this.#begin(trace, 'POST /payments', correlationId);
-    const headers = `content-type: application/json\r\ncontent-length: ${body.length}\r\n`;
-    const request = this.#request('POST', '/payments', headers, span, body);
-    return this.#call(this.#connections, request, timeoutMs, span, (response) =>
-      readPayOutcome(response, this.#clock.nowMs()),
+    const { correlationId, trace } = dispatch;
+    return this.#ask(
+      this.#connections,
+      () => this.#contract.pay(dispatch),
+      timeoutMs,
+      { trace, name: 'pay', correlationId },
+      (response) => payOutcomeOf(this.#contract, response, dispatch, this.#clock.nowMs()),
     );
   }
 
   find(correlationId: string, timeoutMs: number, trace: Buffer | null = null): Promise<LookUpOutcome> {
-    const span = this.#begin(trace, 'GET /payments/{id}', correlationId);
-    const request = this.#request('GET', `/payments/${correlationId}`, '', span);
-    return this.#call(this.#connections, request, timeoutMs, span, (response) =>
-      readLookUpOutcome(response, correlationId),
+    return this.#ask(
+      this.#connections,
+      () => this.#contract.find(correlationId),
+      timeoutMs,
+      { trace, name: 'look up', correlationId },
+      (response) => lookUpOutcomeOf(this.#contract, response, correlationId, this.#clock.nowMs()),
     );
   }
 
-  health(timeoutMs: number): Promise<Health> {
-    const request = this.#request('GET', '/payments/service-health', '', null);
-    return this.#call(this.#healthConnection, request, timeoutMs, null, readHealth);
+  async health(timeoutMs: number): Promise<Health> {
+    const { health } = this.#contract;
+    if (health === undefined) return { kind: 'unknown', reason: 'the contract has no health route' };
+    return this.#ask(
+      this.#healthConnection,
+      () => health.request,
+      timeoutMs,
+      null,
+      (response) => healthOf(this.#contract, response, this.#clock.nowMs()),
+    );
   }
 
-  totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<ToldTotals> {
-    const window = `from=${new Date(fromMs).toISOString()}&to=${new Date(toMs).toISOString()}`;
-    const path = `/admin/payments-summary?${window}`;
-    const request = this.#request('GET', path, `x-rinha-token: ${token}\r\n`, null);
-    return this.#call(this.#connections, request, timeoutMs, null, readTotals);
+  async totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<ToldTotals> {
+    const { totals } = this.#contract;
+    if (totals === undefined) return { kind: 'unknown', reason: 'the contract has no totals route' };
+    return this.#ask(
+      this.#connections,
+      () => totals.request(fromMs, toMs, token),
+      timeoutMs,
+      null,
+      (response) => totalsOf(this.#contract, response, this.#clock.nowMs()),
+    );
   }
 
   /** Closes all connections at once: calls in flight end as cut off. */
@@ -97,45 +116,92 @@ export class HttpProcessor implements Processor, ProcessorBooks {
     this.#healthConnection.close();
   }
 
-  /** Cached, since payments that are claimed together share one timestamp. */
-  #instant(ms: number): string {
-    if (ms !== this.#instantMs) {
-      this.#instantMs = ms;
-      this.#instantText = new Date(ms).toISOString();
-    }
-    return this.#instantText;
-  }
-
-  #request(method: 'GET' | 'POST', path: string, headers: string, span: Span | null, body = ''): string {
-    const traced = span === null ? '' : `traceparent: ${span.traceparent}\r\n`;
-    return `${method} ${this.#pathPrefix}${path}${this.#headers}${headers}${traced}\r\n${body}`;
-  }
-
-  /** Resolves within `timeoutMs`, whatever happens. */
-  #call<T>(
+  /** Resolves within `timeoutMs`, whatever happens. If the contract fails to write a request, nothing is sent. */
+  #ask<T>(
     connections: Connections,
-    request: string,
+    write: () => ContractRequest,
     timeoutMs: number,
-    span: Span | null,
+    traced: Traced | null,
     read: (response: Response) => T,
   ): Promise<T> {
     return new Promise((resolve) => {
+      let span: Span | null = null;
+      let text: string;
+      let isPlain: boolean;
+      try {
+        const request = write();
+        span = this.#begin(traced, request);
+        isPlain = isAscii(request.body ?? '');
+        text = this.#textOf(request, span);
+      } catch (error) {
+        resolve(read(unsent(`the contract failed: ${String(error)}`)));
+        return;
+      }
       const onOver = (response: Response) => {
         if (span !== null) endAnswered(span, response);
         resolve(read(response));
       };
-      connections.send(new Call(request, timeoutMs, this.#clock.monotonicMs(), onOver));
+      const nowMs = this.#clock.monotonicMs();
+      connections.send(new Call(text, timeoutMs, nowMs, onOver, isPlain ? 'latin1' : 'utf8'));
     });
   }
 
-  #begin(trace: Buffer | null, name: string, correlationId: string): Span | null {
-    if (trace === null) return null;
-    const span = this.#tracer.begin(trace, name, 'client');
-    span.setAttribute('dinossauro.correlation_id', correlationId);
+  #textOf({ method, path, headers, body }: ContractRequest, span: Span | null): string {
+    if (!PATH.test(path)) throw new Error(`invalid path ${JSON.stringify(path)}`);
+    const length = body === undefined ? '' : `content-length: ${Buffer.byteLength(body)}\r\n`;
+    const traced = span === null ? '' : `traceparent: ${span.traceparent}\r\n`;
+    const start = `${method} ${this.#pathPrefix}${path}${this.#lineEnd}`;
+    return `${start}${this.#headerText(headers)}${length}${traced}\r\n${body ?? ''}`;
+  }
+
+  #headerText(headers: Readonly<Record<string, string>> | undefined): string {
+    if (headers === undefined) return '';
+    const known = this.#headerTexts.get(headers);
+    if (known !== undefined) return known;
+    let text = '';
+    for (const [name, value] of Object.entries(headers)) {
+      if (!HEADER_NAME.test(name) || !HEADER_VALUE.test(value)) throw new Error(`invalid header ${name}`);
+      text += `${name}: ${value}\r\n`;
+    }
+    this.#headerTexts.set(headers, text);
+    return text;
+  }
+
+  #begin(traced: Traced | null, { method }: ContractRequest): Span | null {
+    if (traced === null || traced.trace === null) return null;
+    const span = this.#tracer.begin(traced.trace, traced.name, 'client');
+    span.setAttribute('dinossauro.correlation_id', traced.correlationId);
     span.setAttribute('dinossauro.processor', this.#name);
-    span.setAttribute('http.request.method', name.slice(0, name.indexOf(' ')));
+    span.setAttribute('http.request.method', method);
     return span;
   }
+}
+
+interface Traced {
+  readonly trace: Buffer | null;
+  readonly name: 'pay' | 'look up';
+  readonly correlationId: string;
+}
+
+const PATH = /^\/[!-~]*$/;
+const HEADER_NAME = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/;
+const HEADER_VALUE = /^[\t -~]*$/;
+
+function isAscii(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: every ASCII character takes one byte
+  return /^[\x00-\x7f]*$/.test(text);
+}
+
+function unsent(cut: string): Response {
+  return {
+    sent: false,
+    status: 0,
+    retryAfter: '',
+    cut,
+    isExhausted: false,
+    header: () => '',
+    text: () => '',
+  };
 }
 
 function endAnswered(span: Span, { status, cut }: Response): void {

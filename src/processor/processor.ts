@@ -2,11 +2,13 @@ import type { Payment, Totals } from '../core/payment.ts';
 
 /** A payment processor: an outside service that charges for committing payments. */
 export interface Processor {
-  /** `POST /payments`. Resolves within `timeoutMs`; never rejects. */
+  /** Whether `health` asks it anything. Otherwise only calls tell how it is doing. */
+  readonly reportsHealth: boolean;
+  /** Sends the payment. Resolves within `timeoutMs`; never rejects. */
   pay(dispatch: Dispatch, timeoutMs: number): Promise<PayOutcome>;
-  /** `GET /payments/{id}`: whether the processor holds the payment. Never rejects. `trace`: as in `Dispatch`. */
+  /** The look-up: whether the processor holds the payment. Never rejects. `trace`: as in `Dispatch`. */
   find(correlationId: string, timeoutMs: number, trace?: Buffer | null): Promise<LookUpOutcome>;
-  /** `GET /payments/service-health`. Never rejects. */
+  /** Never rejects. */
   health(timeoutMs: number): Promise<Health>;
   close(): Promise<void>;
 }
@@ -19,38 +21,54 @@ export interface Dispatch extends Payment {
 }
 
 /**
- * The outcome of one call of `pay`, before any look-up.
+ * The outcome of one call of `pay`, before any look-up. The contract says which answer means what.
  *
- * | kind      | seen                                                    | meaning                               |
- * |-----------|---------------------------------------------------------|---------------------------------------|
- * | committed | 2xx                                                     | committed with this timestamp         |
- * | duplicate | 422                                                     | committed earlier: ask `find`         |
- * | refused   | connection refused, 429, 503 with `Retry-After`         | certainly not committed               |
- * | exhausted | no descriptor, port or memory here for a connection     | not sent; not the processor's fault   |
- * | failed    | 500                                                     | the call is over: ask `find`          |
- * | unknown   | timeout, reset, closed early, garbage, other 5xx or 3xx | may or may not be committed           |
- * | rejected  | other 4xx                                               | will never be committed               |
+ * | kind      | meaning                                                     | what follows                          |
+ * |-----------|-------------------------------------------------------------|---------------------------------------|
+ * | committed | committed with this timestamp                               | settle                                |
+ * | duplicate | the processor says that it holds this id already            | look it up                            |
+ * | pending   | accepted there and not charged yet; it stays there          | look it up, with backoff              |
+ * | refused   | certainly not committed; another try may succeed            | back off, go anywhere                 |
+ * | exhausted | not sent: no descriptor, port or memory here                | back off; not the processor's fault   |
+ * | failed    | the call is over, so a look-up is final                     | look it up                            |
+ * | unknown   | may be committed, now or until the hold time has passed     | in doubt: look it up, with backoff    |
+ * | unfit     | not committed; the processor would refuse any payment       | open its breaker, go anywhere         |
+ * | rejected  | will never be committed                                     | settle as rejected                    |
  */
-export type PayOutcome =
-  | { readonly kind: 'committed' }
-  | { readonly kind: 'duplicate' }
-  | { readonly kind: 'refused'; readonly reason: string; readonly retryAfterMs: number | null }
-  | { readonly kind: 'exhausted'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'unknown'; readonly reason: string }
-  | { readonly kind: 'rejected'; readonly reason: string };
+export type PayOutcome = Resting &
+  (
+    | { readonly kind: 'committed' }
+    | { readonly kind: 'pending' }
+    | {
+        readonly kind: 'duplicate' | 'refused' | 'exhausted' | 'failed' | 'unknown' | 'unfit' | 'rejected';
+        readonly reason: string;
+      }
+  );
 
-export type LookUpOutcome =
-  | { readonly kind: 'held'; readonly amountCents: number; readonly requestedAtMs: number }
-  | { readonly kind: 'absent' }
-  | { readonly kind: 'unknown'; readonly reason: string };
+/**
+ * The outcome of a look-up. Where a processor does not tell the amount or the timestamp, they are null and those of the
+ * payment count.
+ */
+export type LookUpOutcome = Resting &
+  (
+    | { readonly kind: 'held'; readonly amountCents: number | null; readonly requestedAtMs: number | null }
+    | { readonly kind: 'absent' }
+    | { readonly kind: 'pending' }
+    | { readonly kind: 'rejected'; readonly reason: string }
+    | { readonly kind: 'unknown'; readonly reason: string }
+  );
+
+/** The processor has asked for a rest in its answer (`Retry-After`): nothing is sent to it meanwhile. */
+interface Resting {
+  readonly retryAfterMs?: number;
+}
 
 /** What an audit asks a processor. */
 export interface ProcessorBooks {
   find(correlationId: string, timeoutMs: number): Promise<LookUpOutcome>;
   /**
-   * `GET /admin/payments-summary`: the totals of payments stamped within [fromMs, toMs], both inclusive, whole and not
-   * before the year 1. `token`: its admin token. Never rejects.
+   * The totals of payments stamped within [fromMs, toMs], both inclusive, whole and not before the year 1. `token`: its
+   * admin token. Never rejects.
    */
   totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<ToldTotals>;
   close(): Promise<void>;

@@ -1,5 +1,6 @@
 import { getRandomValues } from 'node:crypto';
 import type { Config } from '../config/config.ts';
+import { CallbackRing } from './callback-ring.ts';
 import { IdempotencyCache } from './idempotency-cache.ts';
 import { MetricsTable } from './metrics-table.ts';
 import { Ring } from './ring.ts';
@@ -15,10 +16,14 @@ export interface SharedMemory {
   readonly metricsTable: SharedArrayBuffer;
   readonly segments: SharedArrayBuffer;
   readonly idempotencyCache: SharedArrayBuffer;
+  readonly callbacks: SharedArrayBuffer;
 }
 
 /** 16,384 records of 64 bytes: a file of 1 MiB. */
 export const RECORDS_PER_SEGMENT = 16_384;
+
+/** Room for the callbacks of 20 ms, the time in which a pool thread lets them gather, at 12,800 a second. */
+const CALLBACK_CAPACITY = 256;
 
 /** `leftOverSegments`: the number of journal files from earlier runs, which need rows in the segment table too. */
 export function allocateSharedMemory(config: Config, leftOverSegments: number): SharedMemory {
@@ -33,5 +38,6 @@ export function allocateSharedMemory(config: Config, leftOverSegments: number): 
     metricsTable: MetricsTable.allocate(shape),
     segments: SegmentTable.allocate(config.journalSegmentCount + leftOverSegments, RECORDS_PER_SEGMENT),
     idempotencyCache: IdempotencyCache.allocate(config.queueCapacity, getRandomValues(new Uint32Array(2))),
+    callbacks: CallbackRing.allocate(CALLBACK_CAPACITY),
   };
 }

@@ -2,9 +2,9 @@ import assert from 'node:assert';
 import { UUID_BYTES } from '../core/uuid.ts';
 
 /**
- * The payments that this instance accepted recently, by id, shared by its HTTP threads. It answers a repeated post at
- * once and detects another amount under the same id. It has a fixed size: when a bucket is full, its oldest entry is
- * replaced.
+ * The payments that this instance accepted recently, by id, shared by its threads. It answers a repeated post at once
+ * and detects another amount under the same id, or says that only the ledger can answer. It has a fixed size: when a
+ * bucket is full, its oldest entry is replaced.
  *
  * | offset       | bytes | field             | type | who writes                       | memory order          |
  * |--------------|-------|-------------------|------|----------------------------------|-----------------------|
@@ -24,19 +24,21 @@ import { UUID_BYTES } from '../core/uuid.ts';
  * | state           | by                                                              | to        |
  * |-----------------|-----------------------------------------------------------------|-----------|
  * | free            | a thread that needs an entry, CAS                               | writing   |
- * | writing         | that thread, when the fields are written                        | offered   |
- * | offered         | that thread, when it sees no rival in its bucket                | pending   |
- * | offered         | that thread (a rival was first), or a rival that came later     | free      |
+ * | writing         | that thread, when the fields are written                        | proposed  |
+ * | proposed        | that thread, when it sees no rival in its bucket                | pending   |
+ * | proposed        | that thread (a rival was first), or a rival that came later     | free      |
  * | pending         | `commit`: the payment is accepted, its record is in the journal | committed |
  * | pending         | `abort`: it was not accepted                                    | free      |
+ * | committed       | `leaveToLedger`: rejected, or another owner has it              | in-ledger |
+ * | in-ledger       | `forget`: the ledger does not know it, because it was purged    | free      |
  * | any but writing | a thread that needs an entry, when this is the oldest           | writing   |
  *
- * When two threads reserve the same id at once, only one gets past `offered`. Each offers its entry first and then
- * searches the bucket, so the later one finds the other's entry. If that entry is still `offered`, it frees it, and the
- * first thread fails to leave `offered` and starts over. Otherwise it frees its own.
+ * When two threads reserve the same id at once, only one gets past `proposed`. Each proposes its entry first and then
+ * searches the bucket, so the later one finds the other's entry. If that entry is still `proposed`, it frees it, and the
+ * first thread fails to leave `proposed` and starts over. Otherwise it frees its own.
  *
- *     thread A    offer ──── search: no rival ── offered → pending fails, start over ── finds B's entry, answers
- *     thread B          offer ── search: A's is offered, free it ── offered → pending ── new
+ *     thread A    propose ──── search: no rival ── proposed → pending fails, start over ── finds B's entry, answers
+ *     thread B            propose ── search: A's is proposed, free it ── proposed → pending ── new
  *
  * So no thread waits for another, and a thread that stops halfway blocks no other.
  */
@@ -60,10 +62,11 @@ const VERSION_STEP = 1 << 11;
 assert.equal(STATE_MASK + TAG_MASK + 1, VERSION_STEP);
 const FREE = 0;
 const WRITING = 1;
-const OFFERED = 2;
+const PROPOSED = 2;
 const PENDING = 3;
 const COMMITTED = 4;
-assert.ok(COMMITTED <= STATE_MASK);
+const IN_LEDGER = 5;
+assert.ok(IN_LEDGER <= STATE_MASK);
 
 const LOW_RANGE = 2 ** 32;
 /** How often a call may lose against rivals before it goes on without an entry. */
@@ -71,14 +74,15 @@ const ATTEMPTS = 16;
 const NONE = -1;
 
 /**
- * | answer   | meaning                                                                                       |
- * |----------|-----------------------------------------------------------------------------------------------|
- * | new      | the id is new: accept the payment, then `commit` it, or `abort`                                |
- * | pending  | same amount, not yet committed: its journal write may still fail, so journal this one as well |
- * | same     | same amount, accepted                                                                         |
- * | conflict | the id was posted with another amount                                                         |
+ * | answer    | meaning                                                                                       |
+ * |-----------|-----------------------------------------------------------------------------------------------|
+ * | new       | the id is new: accept the payment, then `commit` it, or `abort`                               |
+ * | pending   | same amount, not yet committed: its journal write may still fail, so journal this one as well |
+ * | same      | same amount, accepted                                                                         |
+ * | conflict  | the id was posted with another amount                                                         |
+ * | in-ledger | same amount, accepted; what has become of it is in the ledger                                 |
  */
-export type Reservation = 'new' | 'pending' | 'same' | 'conflict';
+export type Reservation = 'new' | 'pending' | 'same' | 'conflict' | 'in-ledger';
 
 export interface CachedPayment {
   readonly amountCents: number;
@@ -132,9 +136,9 @@ export class IdempotencyCache {
       }
       const entry = this.#take();
       if (entry === NONE) continue;
-      const offered = this.#offer(entry, amountCents, acceptedAtMs);
-      if (this.#beatsRivals(entry) && this.#change(entry, offered, PENDING)) return 'new';
-      this.#change(entry, offered, FREE);
+      const proposed = this.#propose(entry, amountCents, acceptedAtMs);
+      if (this.#beatsRivals(entry) && this.#change(entry, proposed, PENDING)) return 'new';
+      this.#change(entry, proposed, FREE);
     }
     // Reached only when more threads compete for a bucket than it has entries. The ledger still detects repeats.
     return 'new';
@@ -142,15 +146,25 @@ export class IdempotencyCache {
 
   /** The payment reserved under this id was accepted: from now on `reserve` answers `same` and `find` returns it. */
   commit(id: Uint8Array): void {
-    this.#decide(id, COMMITTED);
+    this.#moveFrom(PENDING, id, COMMITTED);
   }
 
   /** The payment reserved under this id was not accepted. A committed one stays. */
   abort(id: Uint8Array): void {
-    this.#decide(id, FREE);
+    this.#moveFrom(PENDING, id, FREE);
   }
 
-  /** The committed payment with this id, unless its entry has been replaced. */
+  /** From now on the ledger's entry decides how a repeated post of this payment is answered. */
+  leaveToLedger(id: Uint8Array): void {
+    this.#moveFrom(COMMITTED, id, IN_LEDGER);
+  }
+
+  /** The ledger does not know a payment that was left to it, so its id is new again. */
+  forget(id: Uint8Array): void {
+    this.#moveFrom(IN_LEDGER, id, FREE);
+  }
+
+  /** The accepted payment with this id, unless its entry has been replaced. */
   find(id: Uint8Array): CachedPayment | undefined {
     this.#turnTo(id);
     const found = this.#find(COMMITTED, NONE);
@@ -173,10 +187,10 @@ export class IdempotencyCache {
     }
   }
 
-  #decide(id: Uint8Array, state: number): void {
+  #moveFrom(expected: number, id: Uint8Array, state: number): void {
     this.#turnTo(id);
-    const found = this.#find(PENDING, NONE);
-    if (found === NONE || (this.#foundState & STATE_MASK) !== PENDING) return;
+    const found = this.#find(expected, NONE);
+    if (found === NONE || (this.#foundState & STATE_MASK) !== expected) return;
     this.#change(found, this.#foundState, state);
   }
 
@@ -215,7 +229,9 @@ export class IdempotencyCache {
     const equal = this.#number(entry + AMOUNT) === amountCents;
     if (!this.#isUnchanged(entry)) return null;
     if (!equal) return 'conflict';
-    return (this.#foundState & STATE_MASK) === COMMITTED ? 'same' : 'pending';
+    const state = this.#foundState & STATE_MASK;
+    if (state === IN_LEDGER) return 'in-ledger';
+    return state === COMMITTED ? 'same' : 'pending';
   }
 
   /** Takes a free entry of the bucket, or else the oldest, for writing; NONE: another thread was faster. */
@@ -241,7 +257,7 @@ export class IdempotencyCache {
   }
 
   /** Fills an entry that was taken and publishes it to the other threads. Returns its state word. */
-  #offer(entry: number, amountCents: number, acceptedAtMs: number): number {
+  #propose(entry: number, amountCents: number, acceptedAtMs: number): number {
     const words = this.#words;
     Atomics.store(words, entry + AMOUNT, amountCents | 0);
     Atomics.store(words, entry + AMOUNT + 1, Math.floor(amountCents / LOW_RANGE));
@@ -250,17 +266,17 @@ export class IdempotencyCache {
     for (let word = 0; word < this.#id.length; word++) {
       Atomics.store(words, entry + ID + word, this.#id[word] as number);
     }
-    const offered = (Atomics.load(words, entry) & ~STATE_MASK) | OFFERED;
-    Atomics.store(words, entry, offered);
-    return offered;
+    const proposed = (Atomics.load(words, entry) & ~STATE_MASK) | PROPOSED;
+    Atomics.store(words, entry, proposed);
+    return proposed;
   }
 
-  /** Frees every rival that is still `offered`. False: a rival is past that, and wins. */
+  /** Frees every rival that is still `proposed`. False: a rival is past that, and wins. */
   #beatsRivals(entry: number): boolean {
     for (;;) {
-      const rival = this.#find(OFFERED, entry);
+      const rival = this.#find(PROPOSED, entry);
       if (rival === NONE) return true;
-      if ((this.#foundState & STATE_MASK) !== OFFERED) return false;
+      if ((this.#foundState & STATE_MASK) !== PROPOSED) return false;
       this.#change(rival, this.#foundState, FREE);
     }
   }

@@ -15,9 +15,9 @@ import assert from 'node:assert';
  * | 80                      | gauges, in the order of `GAUGES`            |                              |
  * | 96                      | histograms, in the order of `HISTOGRAMS`    | buckets, then the sum in ms  |
  * | 256 + 64p               | processor p: its counters                   |                              |
- * | 256 + 64p + 20          | processor p: payments in doubt, a gauge     | payments                     |
- * | 256 + 64p + 21          | processor p: histogram of its calls         | buckets, then the sum in ms  |
- * | 256 + 64p + 57..63      | reserved                                    |                              |
+ * | 256 + 64p + 24          | processor p: payments in doubt, a gauge     | payments                     |
+ * | 256 + 64p + 25          | processor p: histogram of its calls         | buckets, then the sum in ms  |
+ * | 256 + 64p + 61..63      | reserved                                    |                              |
  *
  * Row t begins at word t (256 + 64P), with P processors. Pool threads come first, HTTP threads after them. A histogram
  * has 35 buckets, the last for durations above every bound, followed by the sum.
@@ -66,6 +66,8 @@ const GAUGES = [
   'journalFailingSinceMs',
   /** Open payments of the deployment at processors that this instance is not configured with. */
   'stranded',
+  /** Payments of this thread whose amounts no processor takes. */
+  'notTaken',
   /** What makes the thread's writes to the ledger count: its place in `CONFIRMATIONS`, from 1; 0: not known yet. */
   'confirmation',
 ] as const;
@@ -108,6 +110,13 @@ const PROCESSOR_COUNTERS = [
   'healthUnknown',
   /** Calls that were not made, because this machine was out of descriptors, ports or memory. */
   'exhausted',
+  // More outcomes of calls and look-ups.
+  'pending',
+  'unfit',
+  'foundPending',
+  'foundRejected',
+  /** Callbacks of the processor that its contract could read. */
+  'callbacks',
 ] as const;
 
 export type Counter = (typeof COUNTERS)[number];
@@ -132,7 +141,7 @@ const GAUGES_AT = REFUSALS_AT + REFUSALS_MAX;
 const GAUGES_MAX = 16;
 const HISTOGRAMS_AT = GAUGES_AT + GAUGES_MAX;
 const PROCESSORS_AT = 256;
-const IN_DOUBT_AT = 20;
+const IN_DOUBT_AT = 24;
 const CALLS_AT = IN_DOUBT_AT + 1;
 const PROCESSOR_WORDS = 64;
 assert.equal(BUCKETS, 35);

@@ -8,10 +8,11 @@
  * | after-failover-delay | go there after waiting for a cheaper processor that fails         |
  * | least-slow           | go there: it is slow, but no other is faster                      |
  * | probe                | go there one at a time, to find out whether it has recovered      |
- * | full                 | wait for it: its calls in flight are at their limit               |
+ * | full                 | wait for it: its calls in flight, or a second, are at their limit |
  * | failing              | wait for it until the failover delay is over, then go elsewhere   |
  * | slow                 | go elsewhere: it takes longer than the latency budget             |
  * | not-needed           | go to a cheaper processor                                         |
+ * | amount-not-taken     | go elsewhere: their amounts are outside of its limits             |
  */
 export const ROUTING_REASONS = [
   'none',
@@ -23,5 +24,6 @@ export const ROUTING_REASONS = [
   'failing',
   'slow',
   'not-needed',
+  'amount-not-taken',
 ] as const;
 export type RoutingReason = (typeof ROUTING_REASONS)[number];

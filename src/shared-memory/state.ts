@@ -29,14 +29,18 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * | 8 + 16p + 9          | reportedFailing | f64  | pool thread 0      | relaxed |
  * | 8 + 16p + 10         | reportedAtMs    | f64  | pool thread 0      | relaxed |
  * | 8 + 16p + 11         | breakerAtMs     | f64  | pool threads       | relaxed |
- * | 8 + 16p + 12..15     | reserved        |      |                    |         |
+ * | 8 + 16p + 12         | restUntilMs     | f64  | pool threads       | relaxed |
+ * | 8 + 16p + 13         | lookUpAtMs      | i64  | pool threads, CAS  | seq-cst |
+ * | 8 + 16p + 14         | unfit           | i32  | pool threads       | seq-cst |
+ * | 8 + 16p + 15         | paceAtUs        | i64  | pool threads, CAS  | seq-cst |
  * | rows + 2(tP + p)     | oldestCallAtMs  | f64  | pool thread t      | relaxed |
  * | rows + 2(tP + p) + 1 | callsInFlight   | i32  | pool thread t      | seq-cst |
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
  *
  * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 16P, `cells` = rows + 2TP.
  * Times are on the monotonic clock, which all threads share, except `purgedAtMs`. `probeAtMs` is an integer so that
- * compare-and-swap works on it, and has 64 bits because 32 hold only 49 days. `breaker` is an index into
+ * compare-and-swap works on it, and has 64 bits because 32 hold only 49 days. `paceAtUs` is in microseconds, because
+ * more than a thousand calls a second are less than a millisecond apart. `breaker` is an index into
  * `BREAKER_STATES`, `reason` one into `ROUTING_REASONS`. `reason` and the last health report are only shown to people.
  */
 const HEADER_WORDS = 8;
@@ -62,7 +66,11 @@ const REPORTED = 8;
 const REPORTED_FAILING = 9;
 const REPORTED_AT = 10;
 const BREAKER_AT = 11;
-assert.ok(BREAKER_AT < ROW_WORDS);
+const REST_UNTIL = 12;
+const LOOK_UP_AT = 13;
+const UNFIT = 14;
+const PACE_AT = 15;
+assert.ok(PACE_AT < ROW_WORDS);
 
 /** The states and their transitions are described in `src/pool/circuit-breakers.ts`. */
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
@@ -221,6 +229,49 @@ export class SharedState {
 
   setProbeAt(processor: number, atMs: number): void {
     Atomics.store(this.#moments, this.#row(processor, PROBE_AT), BigInt(Math.trunc(atMs)));
+  }
+
+  /** Until when the processor has asked for a rest; 0: never. It never goes back. */
+  restUntilMs(processor: number): number {
+    return this.#measure(this.#row(processor, REST_UNTIL));
+  }
+
+  extendRest(processor: number, untilMs: number): void {
+    const word = this.#row(processor, REST_UNTIL);
+    this.#measures[word] = Math.max(this.#measure(word), untilMs);
+  }
+
+  /** When the processor may be asked about payments in doubt again. */
+  lookUpAtMs(processor: number): number {
+    return Number(Atomics.load(this.#moments, this.#row(processor, LOOK_UP_AT)));
+  }
+
+  /** Moves that time from `fromMs` to `toMs`. False: another thread has moved it. */
+  moveLookUpAt(processor: number, fromMs: number, toMs: number): boolean {
+    const word = this.#row(processor, LOOK_UP_AT);
+    const from = BigInt(Math.trunc(fromMs));
+    return Atomics.compareExchange(this.#moments, word, from, BigInt(Math.trunc(toMs))) === from;
+  }
+
+  /** When the processor may get its next request if requests are evenly spaced, in µs; see `src/pool/pace.ts`. */
+  paceAtUs(processor: number): number {
+    return Number(Atomics.load(this.#moments, this.#row(processor, PACE_AT)));
+  }
+
+  /** Moves that time from `fromUs` to `toUs`. False: another thread has moved it. */
+  movePaceAt(processor: number, fromUs: number, toUs: number): boolean {
+    const word = this.#row(processor, PACE_AT);
+    const from = BigInt(Math.trunc(fromUs));
+    return Atomics.compareExchange(this.#moments, word, from, BigInt(Math.trunc(toUs))) === from;
+  }
+
+  /** Whether the processor refuses every request: what it says about payments in doubt means nothing, either. */
+  isUnfit(processor: number): boolean {
+    return Atomics.load(this.#flags, this.#row(processor, UNFIT) * 2) === 1;
+  }
+
+  setUnfit(processor: number, isUnfit: boolean): void {
+    Atomics.store(this.#flags, this.#row(processor, UNFIT) * 2, isUnfit ? 1 : 0);
   }
 
   /** How long a call takes: as last observed, or as reported by a newer health answer. */

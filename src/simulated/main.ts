@@ -1,28 +1,20 @@
 import { formatAddress } from '../core/address.ts';
-import { systemClock } from '../core/clock.ts';
 import { onStopRequest } from '../core/stop-request.ts';
 import { openBooks } from './books-file.ts';
 import { formatDecimal } from './decimal.ts';
-import { SimulatedProcessor } from './processor.ts';
-import { serve } from './server.ts';
 import { readSettings } from './settings.ts';
+import { serveTwin } from './twin.ts';
 
 /** Composition root: runs one simulated processor, configured by its environment, until a stop signal. */
 async function main(): Promise<string | null> {
   const reading = readSettings(process.env);
   if (reading.kind === 'wrong') return reading.problem;
   for (const line of reading.warnings) process.stderr.write(`${line}\n`);
-  const { listen, fee, token, name, booksFile } = reading.settings;
+  const { contract, listen, fee, token, name, booksFile, callbackUrl } = reading.settings;
   const opened = booksFile === null ? null : openBooks(booksFile, complain);
   if (opened?.kind === 'failed') return `BOOKS_FILE=${booksFile}: ${opened.reason}.`;
-  const processor = new SimulatedProcessor({
-    clock: systemClock,
-    random: Math.random,
-    fee,
-    token,
-    ...(opened === null ? {} : { books: opened.books }),
-  });
-  const served = await serve(processor, listen);
+  const books = opened === null ? {} : { books: opened.books };
+  const served = await serveTwin(contract, { listen, fee, token, callbackUrl, ...books });
   if (served.kind === 'failed') return served.reason;
   process.stdout.write(
     `Simulated processor ${name} listens on ${formatAddress(served.address)}, fee ${formatDecimal(fee)}.\n`,

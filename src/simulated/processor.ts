@@ -1,9 +1,11 @@
 import type { Clock } from '../core/clock.ts';
 import { Books, type Row } from './books.ts';
+import type { Charging, ServedContract, ServedContractFactory } from './contract.ts';
+import { rinha } from './contracts/rinha.ts';
 import { type Decimal, formatDecimal } from './decimal.ts';
 import { effectOf, type Fault, Faults } from './fault.ts';
 import { Gate } from './gate.ts';
-import { answer, later, type Reply } from './reply.ts';
+import { answer, FAILED, later, NOT_FOUND, type Reply } from './reply.ts';
 
 /** Calls of `POST /payments` and `GET /payments/{id}`, together, that run at once, and that wait in the queue. */
 const RUNNING_LIMIT = 800;
@@ -14,9 +16,9 @@ const HEALTH_WINDOW_S = 5;
 
 const HEALTH_CALLS_KEPT = 1000;
 
-const PROCESSED = answer(200, '{"message":"payment processed successfully"}');
-const FAILED = answer(500);
-const NOT_FOUND = answer(404);
+/** How long a payment that was accepted first waits for its charge. */
+const CHARGE_DELAY_MS = 1000;
+
 const TOO_MANY = later(429, HEALTH_WINDOW_S);
 
 export interface SimulatedProcessorParts {
@@ -27,6 +29,10 @@ export interface SimulatedProcessorParts {
   readonly token: string;
   /** Default: empty books in memory. */
   readonly books?: Books;
+  /** Default: the contest's. */
+  readonly contract?: ServedContractFactory;
+  /** Sends a callback with this body. Default: none is sent. */
+  readonly notify?: (body: string) => void;
 }
 
 export interface Condition {
@@ -42,7 +48,8 @@ type Respond = (reply: Reply) => void;
 type HangUp = () => void;
 
 /**
- * The contract of the contest's official processor, without sockets: state and rules.
+ * A simulated processor without sockets: state and rules. They are those of the contest's official processor; what it
+ * does with a payment that got through, and its words, are its contract's.
  *
  * A payment waits for its turn (at most 800 run, 500 wait, others get 429), sleeps the injected delay, fails if
  * configured to, and is inserted. A caller that disconnects loses its place in the queue; a running call continues.
@@ -51,18 +58,29 @@ type HangUp = () => void;
  * answered 429 at once, while the source lets two of them wait for the next window.
  */
 export class SimulatedProcessor {
+  readonly contract: ServedContract;
   readonly #clock: Clock;
   readonly #fee: Decimal;
   readonly #books: Books;
   readonly #gate = new Gate(RUNNING_LIMIT, WAITING_LIMIT);
   readonly #faults: Faults;
   readonly #healthCalls: HealthCall[] = [];
+  readonly #charging: Charging = { delayMs: CHARGE_DELAY_MS, declines: false };
   #nextHealthAtMs = -Infinity;
   #token: string;
   #delayMs = 0;
   #failing = false;
 
-  constructor({ clock, random, fee, token, books = new Books() }: SimulatedProcessorParts) {
+  constructor({
+    clock,
+    random,
+    fee,
+    token,
+    books = new Books(),
+    contract = rinha,
+    notify = () => {},
+  }: SimulatedProcessorParts) {
+    this.contract = contract({ books, clock, charging: this.#charging, notify });
     this.#clock = clock;
     this.#fee = fee;
     this.#token = token;
@@ -76,7 +94,7 @@ export class SimulatedProcessor {
       this.#after(this.#delayMs, () => {
         if (this.#failing) return finish(FAILED);
         const fault = this.#faults.draw();
-        if (fault === null) return finish(this.#insert(payment));
+        if (fault === null) return finish(this.contract.take(payment));
         this.#after(fault.delayMs, () => finish(this.#strike(fault, payment)));
       });
     });
@@ -85,12 +103,11 @@ export class SimulatedProcessor {
   /** `GET /payments/{id}`; the id must be in lower case. */
   find(correlationId: string, respond: Respond): HangUp {
     return this.#admit(respond, (finish) => {
-      const row = this.#books.find(correlationId);
-      finish(row === undefined ? NOT_FOUND : answer(200, rowJson(row)));
+      finish(this.contract.find(correlationId));
     });
   }
 
-  /** `GET /payments/service-health`. */
+  /** Asked at the health path of the contract. */
   health(): Reply {
     const nowMs = this.#clock.monotonicMs();
     const isLimited = nowMs < this.#nextHealthAtMs;
@@ -98,7 +115,7 @@ export class SimulatedProcessor {
     this.#healthCalls.push({ receivedAtMs: this.#clock.nowMs(), limited: isLimited });
     if (isLimited) return TOO_MANY;
     this.#nextHealthAtMs = nowMs + HEALTH_WINDOW_S * 1000;
-    return answer(200, `{"failing":${this.#failing},"minResponseTime":${this.#delayMs}}`);
+    return this.contract.health(this.#failing, this.#delayMs);
   }
 
   authorizes(token: string): boolean {
@@ -139,8 +156,15 @@ export class SimulatedProcessor {
     return answer(200, JSON.stringify({ config: 'failure', was, is: failing }));
   }
 
+  /** Not in the official contract: how payments are charged that were accepted first. */
+  configureCharging(charging: Charging): Reply {
+    Object.assign(this.#charging, charging);
+    return answer(200, JSON.stringify(charging));
+  }
+
   purge(): Reply {
     if (!this.#books.clear()) return FAILED;
+    this.contract.purged();
     return answer(200, '{"message":"All payments purged."}');
   }
 
@@ -186,27 +210,12 @@ export class SimulatedProcessor {
 
   #strike(fault: Fault, payment: Row): Reply {
     const { commits, reply } = effectOf(fault);
-    const inserted = commits ? this.#insert(payment) : NOT_FOUND;
+    const inserted = commits ? this.contract.take(payment) : NOT_FOUND;
     return reply ?? inserted;
-  }
-
-  #insert(payment: Row): Reply {
-    const outcome = this.#books.insert(payment);
-    if (outcome === 'inserted') return PROCESSED;
-    if (outcome === 'unwritten') return FAILED;
-    const message = `Payment could not be processed. CorrelationId already exists: ${payment.correlationId}.`;
-    return answer(422, JSON.stringify({ message }));
   }
 }
 
 interface HealthCall {
   readonly receivedAtMs: number;
   readonly limited: boolean;
-}
-
-/** Like the official processor, writes the time without a zone and without trailing zeros. */
-function rowJson({ correlationId, amountCents, requestedAtMs }: Row): string {
-  const amount = formatDecimal({ units: BigInt(amountCents), scale: 2 });
-  const requestedAt = new Date(requestedAtMs).toISOString().replace(/\.?0*Z$/, '');
-  return `{"correlationId":"${correlationId}","amount":${amount},"requestedAt":"${requestedAt}"}`;
 }

@@ -16,6 +16,8 @@ export type Reply =
 
 const PHRASES = {
   200: '200 OK',
+  201: '201 Created',
+  202: '202 Accepted',
   204: '204 No Content',
   400: '400 Bad Request',
   401: '401 Unauthorized',
@@ -41,3 +43,5 @@ export function later(status: 429 | 503, retryAfterS: number): Reply {
 }
 
 export const BAD_REQUEST = answer(400);
+export const NOT_FOUND = answer(404);
+export const FAILED = answer(500);

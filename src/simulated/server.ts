@@ -4,11 +4,12 @@ import { createApp, Exchange, type Headers, type HttpRequest, listen, type WebAp
 import { readFault } from './fault.ts';
 import type { SimulatedProcessor } from './processor.ts';
 import { answer, BAD_REQUEST, type Reply, statusLine } from './reply.ts';
-import { member, parseMoment, readInt32, readObject, readPayment } from './request.ts';
+import { member, parseMoment, readInt32, readObject } from './request.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 const PAGE_DEFAULT = 10_000;
 const PAGE_LIMIT = 100_000;
+const CHARGE_DELAY_LIMIT_MS = 600_000;
 
 const JSON_HEADERS: Headers = [['Content-Type', 'application/json; charset=utf-8']];
 const UNAUTHORIZED = answer(401);
@@ -23,13 +24,13 @@ export type Served =
     }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Serves the simulated processor over HTTP, with all paths of the official one, and some for tests under /admin. */
+/** Serves the simulated processor over HTTP, with the paths of its contract and of the official one's administration, and some for tests under /admin. */
 export async function serve(processor: SimulatedProcessor, address: Address): Promise<Served> {
   const app = createApp();
   routePayments(app, processor);
   routeAdministration(app, processor);
   routeTests(app, processor);
-  routeRest(app);
+  routeRest(app, processor);
   const listened = await listen(app, address);
   if (listened.kind === 'failed') {
     app.close();
@@ -50,12 +51,12 @@ function routePayments(app: WebApp, processor: SimulatedProcessor): void {
     exchange.readBody(BODY_LIMIT_BYTES, (body) => {
       if (body === null) return refuseBody(exchange);
       if (!isJson && body.byteLength > 0) return refuseType(exchange);
-      const payment = readPayment(body);
+      const payment = processor.contract.readPayment(body);
       if (payment === null) return send(exchange, BAD_REQUEST);
       exchange.onGone(processor.pay(payment, (reply) => send(exchange, reply)));
     });
   });
-  app.get('/payments/service-health', (response) => send(new Exchange(response), processor.health()));
+  app.get(processor.contract.healthPath, (response) => send(new Exchange(response), processor.health()));
   app.get('/payments/:id', (response, request) => {
     const exchange = new Exchange(response);
     const id = request.getParameter(0) ?? '';
@@ -102,6 +103,12 @@ function routeTests(app: WebApp, processor: SimulatedProcessor): void {
     const fault = readFault(members);
     return fault === null ? null : () => processor.configureFault(fault);
   });
+  routePut(app, processor, '/admin/charging', ({ delayMs, declines = false }) => {
+    const isDelay = typeof delayMs === 'number' && isWithin(delayMs, CHARGE_DELAY_LIMIT_MS);
+    return isDelay && typeof declines === 'boolean'
+      ? () => processor.configureCharging({ delayMs, declines })
+      : null;
+  });
   app.get('/admin/payments', (response, request) => {
     const isAllowed = authorized(processor, request);
     const offset = Number(request.getQuery('offset') ?? 0);
@@ -119,7 +126,6 @@ function routeTests(app: WebApp, processor: SimulatedProcessor): void {
 
 const ALLOWED_METHODS = [
   ['/payments', 'POST'],
-  ['/payments/service-health', 'GET'],
   ['/payments/:id', 'GET'],
   ['/admin/payments-summary', 'GET'],
   ['/admin/configurations/token', 'PUT'],
@@ -127,12 +133,13 @@ const ALLOWED_METHODS = [
   ['/admin/configurations/failure', 'PUT'],
   ['/admin/purge-payments', 'POST'],
   ['/admin/faults', 'PUT'],
+  ['/admin/charging', 'PUT'],
   ['/admin/payments', 'GET'],
   ['/admin/health-calls', 'GET'],
 ] as const;
 
-function routeRest(app: WebApp): void {
-  for (const [path, method] of ALLOWED_METHODS) {
+function routeRest(app: WebApp, { contract }: SimulatedProcessor): void {
+  for (const [path, method] of [[contract.healthPath, 'GET'], ...ALLOWED_METHODS] as const) {
     app.any(path, (response) =>
       new Exchange(response).end('405 Method Not Allowed', [['Allow', method]], ''),
     );

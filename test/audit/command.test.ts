@@ -111,7 +111,7 @@ test('reports a missing ledger, invalid settings and an unavailable ledger in on
     assert.match(wrong.err, /^dinossauro: AUDIT_RATE=.*\ndinossauro: AUDIT_LIMIT=[^\n]*$/);
     const away = await run({}, { LEDGER_URL: 'redis://127.0.0.1:1' });
     assert.is(away.code, 2);
-    assert.match(away.err, /^dinossauro: the ledger does not answer: /);
+    assert.match(away.err, /^dinossauro: LEDGER_URL: the ledger does not answer: /);
     assert.match((await run({ from: 'never' })).err, '`from` is not a valid ISO 8601 timestamp');
   }));
 

@@ -6,6 +6,7 @@ import { formatAddress } from '../../src/core/address.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Ledger, Reply } from '../../src/ledger/ledger.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
+import { rinha } from '../../src/processor/contracts/rinha.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { type Served, serve } from '../../src/simulated/server.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
@@ -90,6 +91,7 @@ export class Site {
       return new HttpProcessor({
         name,
         url,
+        contract: rinha(''),
         connectionCount: 1,
         clock: systemClock,
         tracer: propagationOnlyTracer,
@@ -166,6 +168,7 @@ export class Site {
     const processors = NAMES.map((name, index) => ({
       name,
       books: this.#clients[index] as HttpProcessor,
+      timeoutMs: 20_000,
       token: tokens[index],
     }));
     const ours = new OurBooks(this.ledger, clock);
@@ -175,7 +178,6 @@ export class Site {
       clock,
       rate: 1000,
       paymentLimit,
-      timeoutMs: 20_000,
       settlesWithinMs: SETTLES_WITHIN_MS,
       secondLookMs: 3000,
       onProgress: (progress) => this.progress.push(progress),

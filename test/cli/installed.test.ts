@@ -137,7 +137,7 @@ test('the links in its documents are not broken', ({ packageRoot }) => {
 test('its help lists only commands that it has', async ({ packageRoot }) => {
   const { code, out } = await dinossauro(['--help'], { packageRoot });
   assert.is(code, 0);
-  for (const name of ['start', 'doctor', 'gateway', 'processor', 'audit'])
+  for (const name of ['start', 'doctor', 'gateway', 'processor', 'certify', 'audit'])
     assert.match(out, new RegExp(`^  ${name} `, 'm'));
   for (const name of CLONE_ONLY) assert.not.match(out, new RegExp(`^  ${name} `, 'm'));
 });

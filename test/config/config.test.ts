@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { settingsPage, settingsTables } from '../../scripts/settings-tables.ts';
 import { type Config, readConfig, settingProblem, settingsList } from '../../src/config/config.ts';
 import { Authority } from '../authority.ts';
+import { processorTarget } from '../processor-target.ts';
 
 const PROCESSOR = { PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001' };
 
@@ -28,7 +29,7 @@ test('every setting has a default', () => {
     takesOverJournals: true,
     journalSegmentCount: 64,
     acceptDurability: 'journal',
-    processors: [{ name: 'default', feePpm: 50_000, url: 'http://localhost:8001' }],
+    processors: [processorTarget({ url: 'http://localhost:8001' })],
     httpThreadCount: 1,
     poolThreadCount: 1,
     maxConnections: 4096,
@@ -36,6 +37,8 @@ test('every setting has a default', () => {
     inFlightLimit: 4096,
     concurrency: 400,
     drainRate: 1000,
+    retryAfterMaxMs: 3_600_000,
+    outageLookUpRate: 50,
     processorTimeoutMs: 15_000,
     inDoubtHoldMs: 30_000,
     leaseMs: 5000,
@@ -131,7 +134,12 @@ const CASES: Record<
       [
         'https://pay.example/v1/',
         (c) => c.processors[1],
-        { name: 'fallback', feePpm: 150_000, url: 'https://pay.example/v1', tls: {} },
+        processorTarget({
+          name: 'fallback',
+          feePpm: 150_000,
+          url: 'https://pay.example/v1',
+          tls: {},
+        }),
       ],
     ],
     invalid: [
@@ -163,11 +171,15 @@ const CASES: Record<
         'slow:1:http://c, b:0.000001:http://b,a:0:http://u:p@a',
         (c) => c.processors,
         [
-          { name: 'a', feePpm: 0, url: 'http://u:p@a' },
-          { name: 'b', feePpm: 1, url: 'http://b' },
-          { name: 'slow', feePpm: 1_000_000, url: 'http://c' },
-          { name: 'default', feePpm: 50_000, url: 'http://localhost:8001' },
-        ].slice(0, 3),
+          processorTarget({
+            name: 'a',
+            feePpm: 0,
+            url: 'http://u:p@a',
+            contract: { name: 'rinha', options: {}, authorization: 'Basic dTpw' },
+          }),
+          processorTarget({ name: 'b', feePpm: 1, url: 'http://b' }),
+          processorTarget({ name: 'slow', feePpm: 1_000_000, url: 'http://c' }),
+        ],
       ],
     ],
     invalid: [

@@ -1,8 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Descriptors, openFileLimit, shareDescriptors } from '../../src/config/descriptors.ts';
+import { processorTarget } from '../processor-target.ts';
 
-const PROCESSOR = { name: 'default', feePpm: 0, url: 'http://a' };
+const PROCESSOR = processorTarget();
 const WANTED: Descriptors = {
   maxConnections: 4096,
   concurrency: 400,
@@ -12,18 +13,19 @@ const WANTED: Descriptors = {
 };
 
 test('a high limit reduces nothing, and the wanted limit is the lowest that does so', () => {
-  const { maxConnections, concurrency, reduced, wantedLimit } = shareDescriptors(WANTED, Infinity);
-  assert.equal([maxConnections, concurrency, reduced], [4096, 400, []]);
+  const { maxConnections, processors, reduced, wantedLimit } = shareDescriptors(WANTED, Infinity);
+  assert.equal([maxConnections, processors, reduced], [4096, WANTED.processors, []]);
   assert.equal(shareDescriptors(WANTED, wantedLimit).reduced, []);
   assert.equal(shareDescriptors(WANTED, wantedLimit - 2).reduced, ['MAX_CONNECTIONS=4096 to 4095']);
 });
 
 test('a low limit is shared between clients and calls, after what the instance needs itself', () => {
   for (const limit of [100, 128, 256, 1024, 4096]) {
-    const { maxConnections, concurrency } = shareDescriptors(WANTED, limit);
-    const usedByAll = maxConnections + concurrency * WANTED.processors.length;
+    const { maxConnections, processors } = shareDescriptors(WANTED, limit);
+    const callLimits = processors.map(({ callLimit }) => callLimit);
+    const usedByAll = maxConnections + callLimits.reduce((sum, callLimit) => sum + callLimit, 0);
     assert.ok(limit - usedByAll >= 74, String(limit));
-    assert.ok(maxConnections >= 8 && concurrency >= 1);
+    assert.ok(maxConnections >= 8 && Math.min(...callLimits) >= 1);
   }
   assert.equal(shareDescriptors(WANTED, 1024).reduced, [
     'MAX_CONNECTIONS=4096 to 475',
@@ -32,8 +34,18 @@ test('a low limit is shared between clients and calls, after what the instance n
 });
 
 test('a limit that is far too low still leaves some for clients and for calls', () => {
-  const { maxConnections, concurrency } = shareDescriptors(WANTED, 20);
-  assert.equal([maxConnections, concurrency], [8, 4]);
+  const { maxConnections, processors } = shareDescriptors(WANTED, 20);
+  assert.equal([maxConnections, ...processors.map(({ callLimit }) => callLimit)], [8, 4, 4]);
+});
+
+test('a processor with a lower limit of its own keeps it, and one with a higher limit is named', () => {
+  const limits = { ...WANTED, processors: [20, 900].map((callLimit) => processorTarget({ callLimit })) };
+  const { processors, reduced } = shareDescriptors(limits, 1024);
+  assert.equal(
+    processors.map(({ callLimit }) => callLimit),
+    [20, 237],
+  );
+  assert.equal(reduced, ['MAX_CONNECTIONS=4096 to 475', 'callsAtOnce of default=900 to 237']);
 });
 
 test('the limit of this process, or Infinity where the system does not report it', () => {

@@ -191,7 +191,8 @@ export class Contract {
       const mismatch = this.mismatch([...parameter.way, 'schema'], value);
       if (mismatch !== null) return `accepted an invalid parameter: ${value}: ${mismatch}`;
     }
-    if (sent === undefined || operation.part['requestBody'] === undefined) return null;
+    const content = (operation.part['requestBody'] as Part | undefined)?.['content'] as Part | undefined;
+    if (sent === undefined || content?.['application/json'] === undefined) return null;
     const way = [...operation.way, 'requestBody', 'content', 'application/json', 'schema'];
     const mismatch = this.mismatch(way, parsed(sent));
     return mismatch === null ? null : `accepted an invalid body: ${mismatch}: ${sent}`;

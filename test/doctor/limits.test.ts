@@ -4,9 +4,10 @@ import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkLimits, type Limits, readLimits } from '../../src/doctor/limits.ts';
+import { processorTarget } from '../processor-target.ts';
 
 const MIB = 2 ** 20;
-const PROCESSOR = { name: 'default', feePpm: 0, url: 'http://a' };
+const PROCESSOR = processorTarget();
 const WANTS = {
   maxConnections: 4096,
   concurrency: 400,

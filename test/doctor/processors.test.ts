@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { checkProcessor } from '../../src/doctor/processors.ts';
+import { processorTarget } from '../processor-target.ts';
 import { freePort } from '../system/port.ts';
 
 /** Self-signed, for these tests only. */
@@ -26,7 +27,7 @@ zNsz
 -----END CERTIFICATE-----`;
 
 function check(url: string): Promise<Finding> {
-  return checkProcessor({ name: 'cheap', feePpm: 0, url });
+  return checkProcessor(processorTarget({ name: 'cheap', url }));
 }
 
 /** Runs `server` on a free port during `use`. */

@@ -14,6 +14,7 @@ import { serve } from '../../src/simulated/server.ts';
 import { ask as askKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { configIn } from '../settings.ts';
+import { asRoot, runStarved } from '../starved.ts';
 import { until } from '../system/until.ts';
 
 const TOKEN = 'a-token-of-the-operator';
@@ -162,6 +163,15 @@ test('a ledger that is unavailable, and one that cannot be opened', async () => 
     },
     { LEDGER_URL: 'lmdb:/dev/null/books' },
   );
+});
+
+asRoot('an audit whose thread cannot be started is answered, and does not keep others from running', () => {
+  const { stdout, stderr } = runStarved(new URL('./starved-audit.ts', import.meta.url));
+  assert.match(stdout, /^\{/, stderr);
+  const { fillerCount, answers, lines } = JSON.parse(stdout);
+  assert.ok(fillerCount > 0);
+  assert.equal(answers, ['audit-failed', 'ledger-unavailable']);
+  assert.equal(lines, ['error an audit thread cannot be started']);
 });
 
 test.run();

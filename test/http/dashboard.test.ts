@@ -44,7 +44,7 @@ class World {
     const world = new World();
     const config = configIn(world.#directory, settings);
     const shared = allocateSharedMemory(config, 0);
-    const thread = await HttpThread.open(0, config, shared, world.clock, new KeptLog());
+    const thread = await HttpThread.open(0, config, shared, world.clock, new KeptLog(), new Map());
     world.#thread = thread;
     const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
     if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');

@@ -11,7 +11,12 @@ const MAX_CENTS = 1_000_000_000;
 
 type Outcome = DecodeProblem | { id: string; amountCents: number };
 
-function decode(body: string | Uint8Array, decoder = new PaymentDecoder(MAX_CENTS)): Outcome {
+/** Some processor takes every amount. */
+function decoderOf(maxCents: number): PaymentDecoder {
+  return new PaymentDecoder(maxCents, [{ minCents: 1, maxCents }]);
+}
+
+function decode(body: string | Uint8Array, decoder = decoderOf(MAX_CENTS)): Outcome {
   const decodeProblem = decoder.decode(typeof body === 'string' ? Buffer.from(body) : body);
   return decodeProblem ?? { id: readUuid(decoder.id, 0), amountCents: decoder.amountCents };
 }
@@ -69,7 +74,7 @@ test('amounts are exact cents', () => {
 });
 
 test('the limit may be as large as 2^53 - 1 cents', () => {
-  const decoder = new PaymentDecoder(Number.MAX_SAFE_INTEGER);
+  const decoder = decoderOf(Number.MAX_SAFE_INTEGER);
   const most = decode(body(`"${ID}"`, '90071992547409.91'), decoder);
   assert.equal(most, { id: ID, amountCents: Number.MAX_SAFE_INTEGER });
   assert.is(decode(body(`"${ID}"`, '90071992547409.92'), decoder), 'amount-too-large');
@@ -81,7 +86,7 @@ test('the limit may be as large as 2^53 - 1 cents', () => {
 });
 
 test('the limit must be a positive number of whole cents', () => {
-  for (const limit of [0, -1, 0.5, 2 ** 53, Number.NaN]) assert.throws(() => new PaymentDecoder(limit));
+  for (const limit of [0, -1, 0.5, 2 ** 53, Number.NaN]) assert.throws(() => decoderOf(limit));
 });
 
 test('any 8-4-4-4-12 hexadecimal digits are a UUID', () => {
@@ -139,6 +144,59 @@ test('invalid JSON is malformed', () => {
     ),
   ];
   for (const text of bodies) assert.is(decode(text), 'malformed-json', text.slice(0, 200));
+});
+
+/** The problem of a body, and what the decoder says about it. */
+function explain(text: string | Uint8Array): [DecodeProblem | null, string | undefined] {
+  const decoder = new PaymentDecoder(MAX_CENTS, [{ minCents: 1, maxCents: MAX_CENTS }]);
+  const bytes = Buffer.from(text);
+  const decodeProblem = decoder.decode(bytes);
+  return [decodeProblem, decodeProblem === null ? undefined : decoder.detailOf(decodeProblem, bytes)?.detail];
+}
+
+test('a malformed body is explained with the position of the first byte that cannot be right', () => {
+  const unexpected: [text: string, found: string, position: number][] = [
+    ['[1,]', '`]`', 3],
+    ['{"a":1,}', '`}`', 7],
+    ['{"a" 1}', '`1`', 5],
+    ["{'a':1}", "`'`", 1],
+    ['{"a":01}', '`1`', 6],
+    ['{"a":1.}', '`}`', 7],
+    ['{"a":-}', '`}`', 6],
+    ['{"a":1e+x}', '`x`', 8],
+    ['{"a":nulL}', '`L`', 8],
+    ['{"a":NaN}', '`N`', 5],
+    ['{"a":"\\x"}', '`x`', 7],
+    ['{"a":"\\u00g0"}', '`g`', 10],
+    ['{"a":"\t"}', 'character', 6],
+    ['{"é":[1 2]}', '`2`', 9],
+    ['{} \u00a0', 'character', 3],
+    ['{}x', '`x`', 2],
+    [`${'['.repeat(64)}x`, '`x`', 64],
+    ['\ufeff{}', 'character', 0],
+  ];
+  for (const [text, found, position] of unexpected) {
+    const detail = `The body is not valid JSON (RFC 8259): unexpected ${found} at byte ${position} (counted from 0).`;
+    assert.equal(explain(text), ['malformed-json', detail], text);
+  }
+  for (const depth of [65, 1000]) {
+    const detail = 'The body nests more than 64 levels deep, from byte 64 on (counted from 0).';
+    assert.equal(explain('['.repeat(depth)), ['malformed-json', detail]);
+  }
+  assert.equal(explain(Buffer.of(0x22, 0xff, 0x22)), ['malformed-json', 'The body is not valid UTF-8.']);
+  const whole = ` {"a": [true, null, -1.5e-7, "\\u00e9\\n"], ${body(`"${ID}"`, '19.90').slice(1)}`;
+  for (let end = 0; end < whole.length; end++) {
+    const detail = `The body is not valid JSON (RFC 8259): it is incomplete, and ends after ${end} bytes.`;
+    assert.equal(explain(whole.slice(0, end)), ['malformed-json', detail]);
+  }
+});
+
+test('an amount that is too large is explained with the limit', () => {
+  const detail = '`amount` exceeds the limit of this gateway, 10000000.00 (MAX_AMOUNT).';
+  for (const amount of ['10000000.01', '1e300']) {
+    assert.equal(explain(body(`"${ID}"`, amount)), ['amount-too-large', detail]);
+  }
+  assert.equal(explain(body(`"${ID}"`, '0')), ['amount-not-positive', undefined]);
 });
 
 test('invalid UTF-8 is malformed anywhere in the body', () => {
@@ -390,7 +448,7 @@ function mutate(bytes: Buffer, { kind, at, length, byte }: Mutation): Buffer {
   }
 }
 
-const decoder = new PaymentDecoder(MAX_CENTS);
+const decoder = decoderOf(MAX_CENTS);
 
 test('agrees with the reference on objects in any notation', () => {
   const seen = new Set<string>();

@@ -75,6 +75,7 @@ async function setUp(environment: Record<string, string>): Promise<Front> {
     shared,
     clock: systemClock,
     log: new KeptLog(),
+    callbackReaders: new Map(),
     onDeath,
   });
   const listened = await httpServer.listen();
@@ -153,6 +154,7 @@ for (const threads of ['1', '2']) {
       shared,
       clock: systemClock,
       log: new KeptLog(),
+      callbackReaders: new Map(),
       onDeath,
     });
     const listened = await httpServer.listen();
@@ -167,7 +169,15 @@ test('opening fails if a thread cannot start', async () => {
   const config = configIn(directory, { HTTP_THREADS: '2' });
   const shared = allocateSharedMemory(config, 0);
   const onDeath = () => assert.unreachable();
-  const opening = openHttpServer({ config, shared, clock: systemClock, log: new KeptLog(), onDeath });
+  const parts = {
+    config,
+    shared,
+    clock: systemClock,
+    log: new KeptLog(),
+    callbackReaders: new Map(),
+    onDeath,
+  };
+  const opening = openHttpServer(parts);
   const outcome = await opening.then(
     () => 'opened',
     () => 'failed',

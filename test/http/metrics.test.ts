@@ -10,6 +10,7 @@ import { SharedState } from '../../src/shared-memory/state.ts';
 import { ask as askKept } from '../contract/kept.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { readStrictly } from '../metrics/strict-reader.ts';
+import { processorTarget } from '../processor-target.ts';
 
 const SHAPE = { processorCount: 1, threadCount: 2 };
 const TOKEN = 'a-token-of-16-ch';
@@ -31,7 +32,7 @@ async function withMetrics(
     config: {
       access: { metrics: mode, dashboard: 'off', audit: 'off' },
       adminToken: TOKEN,
-      processors: [{ name: 'default', feePpm: 50_000, url: 'http://a' }],
+      processors: [processorTarget()],
       poolThreadCount: 1,
     },
     clock: new ManualClock(),

@@ -108,6 +108,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     ring,
     journal,
     segments,
+    ledger,
     sharedState,
     metrics,
     clock,
@@ -502,6 +503,23 @@ test('ledger: an id that another instance accepted with the same amount is accep
   await world.lease.stop();
 });
 
+test('ledger: an id that another instance has seen rejected is refused with the reason', async () => {
+  const world = setUp('ledger', 4);
+  await world.lease.start();
+  const owner = await reserveElsewhere(world.books, 1, 500);
+  const sent = { correlationId: idOf(1), amountCents: 500, processor: 1, requestedAtMs: 1_000_000 };
+  await world.books.commit(owner, [], [{ ...sent, acceptedAtMs: 1_000_000 }]);
+  await world.books.commit(owner, [{ ...sent, status: 'rejected', reason: 'HTTP 400: no' }], []);
+  const rejection = { kind: 'payment-rejected', reason: 'fallback: HTTP 400: no' };
+  assert.equal(await settled([world.accept(1, 500), world.accept(1, 500)]), [rejection, rejection]);
+  assert.equal(world.journaled(), []);
+  assert.is(world.ring.room, 4);
+  world.mood.away.add('find');
+  assert.equal(await settled([world.accept(1, 500)]), ['ledger-unavailable']);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
 test('ledger: a payment accepted before a purge is refused after it', async () => {
   const world = setUp('ledger', 4);
   await world.lease.start();
@@ -533,11 +551,12 @@ async function leaseEnds(books: MemoryLedger, owner: number): Promise<number | u
   return record?.leaseUntilMs;
 }
 
-async function reserveElsewhere(books: MemoryLedger, number: number, amountCents: number): Promise<void> {
+async function reserveElsewhere(books: MemoryLedger, number: number, amountCents: number): Promise<number> {
   const owner = await books.acquireLease({ instanceId: 'gateway-2', name: 'http-0' }, 2_000_000);
   if (owner.kind === 'unavailable') throw new Error(owner.reason);
   const claim = { correlationId: idOf(number), amountCents, acceptedAtMs: 1_000_000, requestedAtMs: 0 };
   await books.commit(owner.value, [], [{ ...claim, processor: null }]);
+  return owner.value;
 }
 
 test.run();

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
 import { PaymentDecoder } from '../../src/http/decoder.ts';
 import { PaymentAcceptor } from '../../src/http/payment-acceptor.ts';
 import { PaymentRoutes } from '../../src/http/payment-routes.ts';
@@ -75,16 +76,21 @@ class World {
       },
     });
     const { clock, sharedState, ring, idempotencyCache, log } = this;
+    const ledger = moody(this.books, this.mood);
     const metrics = this.metricsTable.thread(1);
     this.clock.jump(Date.UTC(2025, 6, 15, 12));
     new PaymentRoutes({
       app: this.#app,
-      decoder: new PaymentDecoder(1_000_000_00),
+      decoder: new PaymentDecoder(1_000_000_00, [
+        { minCents: 1, maxCents: 1_000_00 },
+        { minCents: 2_000_00, maxCents: 1_000_000_00 },
+      ]),
       acceptor: new PaymentAcceptor({
         idempotencyCache,
         ring,
         journal: this.#journal,
         segments,
+        ledger,
         sharedState,
         metrics,
         clock,
@@ -92,7 +98,7 @@ class World {
         log,
       }),
       idempotencyCache,
-      ledger: moody(this.books, this.mood),
+      ledger,
       sharedState,
       metrics,
       poolThreadCount: 1,
@@ -255,6 +261,63 @@ posting('refuses another amount for the same id', async () => {
   assert.is(world.drained(), 1);
 });
 
+/** Has the payment accepted here and left to the ledger, as a pool thread would. */
+async function leaveToLedger(number: number): Promise<void> {
+  const id = Buffer.alloc(UUID_BYTES);
+  writeUuid(idOf(number), id, 0);
+  assert.is((await world.post(bodyOf(idOf(number), `${number / 100}`))).status, 202);
+  world.idempotencyCache.leaveToLedger(id);
+  world.drained();
+}
+
+posting(
+  'a rejected payment that is posted again is told why, for as long as the ledger knows it',
+  async () => {
+    await leaveToLedger(7);
+    await record(7, 0, Date.UTC(2025, 6, 15, 12), 'rejected');
+    const body = bodyOf(idOf(7), '0.07');
+    for (let time = 0; time < 2; time++) {
+      const { detail } = await problemOf(await world.post(body), 422, 'payment-rejected');
+      assert.match(detail, 'rejected it for good');
+      assert.match(detail, 'default: 400 "amount"');
+    }
+    assert.is(world.metricsTable.counted('accepted'), 1);
+    assert.is(world.metricsTable.counted('repeated'), 0);
+    await problemOf(await world.post(bodyOf(idOf(7), '0.08')), 409, 'amount-conflict', 'amount');
+    world.mood.away.add('find');
+    const refused = await world.post(body);
+    assert.is(refused.headers.get('retry-after'), '1');
+    await problemOf(refused, 503, 'ledger-unavailable');
+    assert.is(world.drained(), 0);
+  },
+);
+
+posting('a payment that another owner has or has settled is accepted again, and not pushed', async () => {
+  for (const [index, status] of ([null, 'settled'] as const).entries()) {
+    await leaveToLedger(index + 1);
+    await record(index + 1, 0, Date.UTC(2025, 6, 15, 12), status);
+    assert.is((await world.post(bodyOf(idOf(index + 1), `0.0${index + 1}`))).status, 202);
+  }
+  assert.is(world.metricsTable.counted('repeated'), 2);
+  assert.is(world.drained(), 0);
+});
+
+posting('a payment whose id the ledger has with another amount is refused as a conflict', async () => {
+  await leaveToLedger(7);
+  await record(7, 0, Date.UTC(2025, 6, 15, 12), 'settled', { amountCents: 9 });
+  await problemOf(await world.post(bodyOf(idOf(7), '0.07')), 409, 'amount-conflict', 'amount');
+  assert.is(world.drained(), 0);
+});
+
+posting('an id that was purged elsewhere is new again', async () => {
+  await leaveToLedger(7);
+  await record(7, 0, Date.UTC(2025, 6, 15, 12), 'rejected');
+  await world.books.purge(world.clock.nowMs());
+  world.clock.pass(1);
+  for (let time = 0; time < 2; time++) assert.is((await world.post(bodyOf(idOf(7), '0.07'))).status, 202);
+  assert.is(world.drained(), 1);
+});
+
 posting('names the error in a body, and the field', async () => {
   const wrong: [body: string, status: number, slug: string, field?: string][] = [
     ['', 400, 'malformed-json'],
@@ -280,6 +343,29 @@ posting('names the error in a body, and the field', async () => {
   for (const [body, status, slug, field] of wrong)
     await problemOf(await world.post(body), status, slug, field);
   assert.is(world.drained(), 0);
+});
+
+posting('says where a body is malformed, and which limit an amount exceeds', async () => {
+  const malformed = await problemOf(await world.post('{"amount":1,}'), 400, 'malformed-json');
+  assert.match(malformed.detail, 'unexpected `}` at byte 12');
+  const large = await problemOf(await world.post(bodyOf(ID, '1e9')), 422, 'amount-too-large', 'amount');
+  assert.match(large.detail, /limit of this gateway, [\d.]+ \(MAX_AMOUNT\)/);
+});
+
+posting('names the limits of the processors to an amount that none of them takes', async () => {
+  for (const amount of ['1000.01', '1999.99', '1.5e3']) {
+    const { detail } = await problemOf(
+      await world.post(bodyOf(ID, amount)),
+      422,
+      'amount-not-taken',
+      'amount',
+    );
+    const limits = 'from 0.01 to 1000.00 or from 2000.00 to 1000000.00';
+    assert.is(detail, `No processor takes this amount: \`amount\` must be ${limits}.`);
+  }
+  assert.is(world.drained(), 0);
+  for (const [number, amount] of ['0.01', '1000.00', '2e3'].entries())
+    assert.is((await world.post(bodyOf(idOf(number), amount))).status, 202);
 });
 
 posting('refuses a body over the limit, and names the limit', async () => {

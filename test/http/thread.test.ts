@@ -30,7 +30,7 @@ async function setUp(environment: Record<string, string> = {}) {
   const clock = new ManualClock();
   const config = configIn(directory, environment);
   const shared = allocateSharedMemory(config, 0);
-  const thread = await HttpThread.open(0, config, shared, clock, new KeptLog());
+  const thread = await HttpThread.open(0, config, shared, clock, new KeptLog(), new Map());
   const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
   if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');
   const { listener } = listened;

@@ -201,7 +201,7 @@ test('start waits for a ledger that is away, and says so once', async () => {
   assert.not(started);
   assert.not(lease.valid);
   assert.ok(mood.count('acquireLease') > 10);
-  assert.equal(log.lines, ['warn waiting for the ledger']);
+  assert.equal(log.lines, ['warn waiting for the ledger in LEDGER_URL']);
   mood.away.clear();
   await clock.passSlowly(LEASE_MS / 4);
   await starting;

@@ -7,6 +7,7 @@ import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { processorTarget } from '../processor-target.ts';
 import { readStrictly } from './strict-reader.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 3 };
@@ -22,8 +23,8 @@ function setUp() {
   const ring = new Ring(Ring.allocate(8));
   const segments = new SegmentTable(SegmentTable.allocate(SEGMENTS, 16));
   const processors = [
-    { name: 'default', feePpm: 50_000, url: 'http://a' },
-    { name: 'fallback', feePpm: 150_000, url: 'http://b' },
+    processorTarget(),
+    processorTarget({ name: 'fallback', feePpm: 150_000, url: 'http://b' }),
   ];
   const scrape = new Scrape({
     metricsTable,

@@ -11,6 +11,7 @@ import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { processorTarget } from '../processor-target.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const PROMTOOL = spawnSync('promtool', ['--version']).error === undefined;
@@ -29,7 +30,7 @@ function families(): Family[] {
     sharedState,
     ring: new Ring(Ring.allocate(8)),
     segments: new SegmentTable(SegmentTable.allocate(2, 16)),
-    config: { processors: [{ name: 'default', feePpm: 1, url: 'http://a' }], poolThreadCount: 1 },
+    config: { processors: [processorTarget()], poolThreadCount: 1 },
     refusals: [{ slug: 'queue-full', status: 503 }],
     version: '1',
     clock: new ManualClock(),

@@ -3,6 +3,8 @@ import * as assert from 'uvu/assert';
 import { Calls } from '../../src/pool/calls.ts';
 import { Delivery, QUEUED } from '../../src/pool/delivery.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
+import { ManualClock } from '../manual-clock.ts';
+import { processorTarget } from '../processor-target.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 2 };
 const PAYMENT = {
@@ -11,9 +13,19 @@ const PAYMENT = {
   acceptedAtMs: 1000,
 };
 
-function setUp(policy = { callLimit: 100, drainRate: 1000, batchWindowMs: 0 }) {
+function setUp({
+  callLimit = 100,
+  drainRate = 1000,
+  batchWindowMs = 0,
+  callsPerSecond = [] as number[],
+} = {}) {
   const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
-  return { sharedState, calls: new Calls({ sharedState, thread: 1, processors: ['a', 'b'], policy }) };
+  const clock = new ManualClock();
+  const targets = [0, 1].map((index) =>
+    processorTarget({ callLimit, callsPerSecond: callsPerSecond[index] ?? null }),
+  );
+  const policy = { drainRate, batchWindowMs };
+  return { sharedState, clock, calls: new Calls({ sharedState, thread: 1, targets, policy, clock }) };
 }
 
 function deliveryAt(processor: number, calledAtMs: number): Delivery {
@@ -110,8 +122,9 @@ test('a new thread clears the calls in flight of the thread that it replaces', (
   new Calls({
     sharedState,
     thread: 1,
-    processors: ['a', 'b'],
-    policy: { callLimit: 1, drainRate: 1, batchWindowMs: 0 },
+    targets: [processorTarget(), processorTarget()],
+    policy: { drainRate: 1, batchWindowMs: 0 },
+    clock: new ManualClock(),
   });
   assert.is(sharedState.callsInFlight(0), 2);
   assert.is(sharedState.oldestCallAtMs(0), 700);
@@ -121,6 +134,19 @@ test('a processor that is not configured is a bug', () => {
   const { calls } = setUp();
   assert.throws(() => calls.hasRoom(2));
   assert.throws(() => calls.began(deliveryAt(2, 1)));
+});
+
+test('a processor that has had its calls of this second has no room, not even for a probe', () => {
+  const { clock, calls } = setUp({ callsPerSecond: [2] });
+  assert.ok(calls.hasRoom(0));
+  calls.countRequest(0);
+  assert.not(calls.hasRoom(0));
+  assert.ok(calls.isFull(0));
+  assert.ok(calls.isPaced(0));
+  assert.ok(calls.hasRoom(1), 'another processor has its own limit');
+  clock.pass(500);
+  assert.ok(calls.hasRoom(0));
+  assert.not(calls.isPaced(0));
 });
 
 test.run();

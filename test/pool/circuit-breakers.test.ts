@@ -1,18 +1,22 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { processorTarget } from '../processor-target.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 1 };
 const POLICY = {
   failoverDelayMs: 5000,
   latencyBudgetMs: 1000,
-  breakerFailures: 3,
-  breakerBackoff: { baseMs: 200, maxMs: 1000 },
+  restMaxMs: 60_000,
+  outageLookUpRate: 10,
 };
+const BREAKER = { failures: 3, baseMs: 200, maxMs: 1000 };
+const CLASSES = new AmountClasses([processorTarget(), processorTarget()]);
 
 /** With a random value of 0, equal jitter is half of its bound: probes come after 100, 200, 400, 500, 500 ... ms. */
 function setUp(random = (): number => 0) {
@@ -23,7 +27,8 @@ function setUp(random = (): number => 0) {
   const breakers = new CircuitBreakers({
     sharedState,
     metrics: metricsTable.thread(0),
-    names: ['default', 'fallback'],
+    classes: CLASSES,
+    targets: ['default', 'fallback'].map((name) => processorTarget({ name, breaker: BREAKER })),
     policy: POLICY,
     clock,
     random,
@@ -33,7 +38,7 @@ function setUp(random = (): number => 0) {
   const isProbeDue = () => breakers.views()[0]?.isProbeDue;
   const expectedMs = () => breakers.views()[0]?.expectedMs;
   const failThrice = (processor = 0) => {
-    for (let failure = 0; failure < POLICY.breakerFailures; failure++) breakers.failed(processor, 'refused');
+    for (let failure = 0; failure < BREAKER.failures; failure++) breakers.failed(processor, 'refused');
   };
   return {
     clock,
@@ -414,6 +419,103 @@ test('a slow processor keeps its breaker closed, and is probed in the same way',
     breakers.succeeded(0, 3000);
   }
   assert.equal(delaysMs, [0, 100, 200]);
+});
+
+// Rests, look-ups and processors that refuse everything.
+
+test('a processor rests for as long as it asked, up to the limit, and health does not end that', () => {
+  const { clock, breakers, log, isOpen, isProbeDue } = setUp();
+  breakers.rest(0, 5000);
+  assert.equal(log.lines, ['info breaker open']);
+  clock.pass(4999);
+  breakers.reported(0, false, 10);
+  breakers.reported(0, false, 10);
+  assert.ok(isOpen());
+  assert.not(isProbeDue());
+  clock.pass(1);
+  assert.ok(isProbeDue());
+  breakers.succeeded(0, 5);
+  assert.not(isOpen());
+  breakers.rest(0, 3_600_000);
+  clock.pass(POLICY.restMaxMs - 1);
+  assert.not(isProbeDue());
+  clock.pass(1);
+  assert.ok(isProbeDue());
+});
+
+test('a call that succeeds does not end a rest, and a shorter rest does not shorten it', () => {
+  const { clock, breakers, isOpen } = setUp();
+  breakers.rest(0, 5000);
+  breakers.rest(0, 100);
+  breakers.succeeded(0, 5);
+  clock.pass(4999);
+  assert.ok(isOpen());
+  clock.pass(1);
+  assert.not(isOpen());
+});
+
+test('a rest of no time is none', () => {
+  const { breakers, isOpen } = setUp();
+  breakers.rest(0, 0);
+  assert.not(isOpen());
+});
+
+test('the breaker of a dearer processor that closes does not wake one that rests', () => {
+  const { clock, breakers, isProbeDue, failThrice } = setUp();
+  failThrice(1);
+  breakers.rest(0, 5000);
+  breakers.succeeded(1, 5);
+  clock.pass(4999);
+  assert.not(isProbeDue());
+});
+
+test('in an outage look-ups are limited to their rate; otherwise they are not', () => {
+  const { clock, breakers, failThrice } = setUp();
+  const taken = (times: number) => Array.from({ length: times }, () => breakers.takeLookUp(0));
+  assert.equal(taken(3), [true, true, true]);
+  failThrice();
+  assert.equal(taken(3), [true, false, false]);
+  clock.pass(1000 / POLICY.outageLookUpRate - 1);
+  assert.equal(taken(1), [false]);
+  clock.pass(1);
+  assert.equal(taken(2), [true, false]);
+});
+
+test('a rest, of the processor or of look-ups alone, is kept by look-ups', () => {
+  const { clock, breakers, isOpen } = setUp();
+  breakers.restLookUps(0, 3000);
+  assert.not(breakers.takeLookUp(0));
+  assert.not(breakers.wantsLookUps(0));
+  assert.not(isOpen(), 'payments go there as before');
+  clock.pass(3000);
+  assert.ok(breakers.wantsLookUps(0));
+  assert.ok(breakers.takeLookUp(0));
+  breakers.rest(0, 3000);
+  assert.not(breakers.takeLookUp(0));
+  assert.not(breakers.wantsLookUps(0));
+  clock.pass(3000);
+  assert.ok(breakers.takeLookUp(0));
+});
+
+test('what a processor that refuses every request does not find may be there', () => {
+  const { breakers, failThrice, isOpen } = setUp();
+  const absent = { kind: 'absent' } as const;
+  assert.equal(breakers.believed(0, absent), absent);
+  breakers.unfit(0, 'HTTP 401');
+  assert.is(breakers.believed(0, absent).kind, 'unknown');
+  assert.is(breakers.believed(1, absent).kind, 'absent');
+  const held = { kind: 'held', amountCents: 1, requestedAtMs: 1 } as const;
+  assert.equal(breakers.believed(0, held), held);
+  breakers.unfit(0, 'HTTP 401');
+  breakers.unfit(0, 'HTTP 401');
+  assert.ok(isOpen());
+  failThrice();
+  assert.is(breakers.believed(0, absent).kind, 'unknown', 'an outage proves nothing');
+  breakers.succeeded(0, 5);
+  assert.equal(breakers.believed(0, absent), absent);
+  breakers.unfit(0, 'HTTP 401');
+  breakers.reported(0, false, 10);
+  assert.equal(breakers.believed(0, absent), absent, 'its routes are right again');
 });
 
 test.run();

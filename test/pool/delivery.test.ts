@@ -40,7 +40,7 @@ const REMOVE: Effect = { kind: 'remove' };
 const RELEASE_JOURNAL: Effect = { kind: 'release-journal' };
 const LOOK_UP: Effect = { kind: 'look-up' };
 const SEND: Effect = { kind: 'call' };
-const timerOf = (atLeastMs: number): Effect => ({ kind: 'start-timer', atLeastMs });
+const TIMER: Effect = { kind: 'start-timer' };
 const settleOf = (amountCents: number, requestedAtMs: number, rejected?: string): Effect => ({
   kind: 'settle',
   outcome: {
@@ -53,8 +53,10 @@ const settleOf = (amountCents: number, requestedAtMs: number, rejected?: string)
 
 const ANSWERS: Record<PayOutcome['kind'], PayOutcome> = {
   committed: { kind: 'committed' },
-  duplicate: { kind: 'duplicate' },
-  refused: { kind: 'refused', reason: '429', retryAfterMs: 2000 },
+  pending: { kind: 'pending' },
+  duplicate: { kind: 'duplicate', reason: '422' },
+  unfit: { kind: 'unfit', reason: '401' },
+  refused: { kind: 'refused', reason: '429' },
   exhausted: { kind: 'exhausted', reason: 'EMFILE' },
   failed: { kind: 'failed', reason: '500' },
   unknown: { kind: 'unknown', reason: 'timeout' },
@@ -63,6 +65,8 @@ const ANSWERS: Record<PayOutcome['kind'], PayOutcome> = {
 const FOUND: Record<LookUpOutcome['kind'], LookUpOutcome> = {
   held: { kind: 'held', amountCents: 1991, requestedAtMs: 4999 },
   absent: { kind: 'absent' },
+  pending: { kind: 'pending' },
+  rejected: { kind: 'rejected', reason: 'declined' },
   unknown: { kind: 'unknown', reason: 'timeout' },
 };
 const claimReplied = (reply: ClaimReply, call: typeof CALL | null = CALL): DeliveryEvent => ({
@@ -70,7 +74,11 @@ const claimReplied = (reply: ClaimReply, call: typeof CALL | null = CALL): Deliv
   reply,
   call,
 });
-const answered = (kind: PayOutcome['kind']): DeliveryEvent => ({ kind: 'answered', answer: ANSWERS[kind] });
+const answered = (kind: PayOutcome['kind'], mayAsk = true): DeliveryEvent => ({
+  kind: 'answered',
+  answer: ANSWERS[kind],
+  mayAsk,
+});
 const lookedUp = (
   kind: LookUpOutcome['kind'],
   askedAtMs: number,
@@ -79,6 +87,7 @@ const lookedUp = (
   kind: 'looked-up',
   found: FOUND[kind],
   askedAtMs,
+  pendingUntilMs: 1500,
   repeat,
 });
 
@@ -94,10 +103,10 @@ const EVENTS: Record<string, DeliveryEvent> = {
   committed: answered('committed'),
   duplicate: answered('duplicate'),
   refused: answered('refused'),
-  'refused without a time': {
-    kind: 'answered',
-    answer: { kind: 'refused', reason: '429', retryAfterMs: null },
-  },
+  'duplicate, look-ups unwanted': answered('duplicate', false),
+  'failed, look-ups unwanted': answered('failed', false),
+  pending: answered('pending'),
+  unfit: answered('unfit'),
   exhausted: answered('exhausted'),
   failed: answered('failed'),
   unknown: answered('unknown'),
@@ -107,8 +116,10 @@ const EVENTS: Record<string, DeliveryEvent> = {
   'absent, asked while a call may run': lookedUp('absent', IN_DOUBT_UNTIL - 1, CALL),
   'absent, asked while a call may run, no repeat': lookedUp('absent', IN_DOUBT_UNTIL - 1, null),
   'absent, asked when no call can run': lookedUp('absent', IN_DOUBT_UNTIL, CALL),
-  'timer, slot free': { kind: 'timer', hasFreeSlot: true },
-  'timer, no slot': { kind: 'timer', hasFreeSlot: false },
+  'pending there': lookedUp('pending', IN_DOUBT_UNTIL - 1, CALL),
+  'rejected there': lookedUp('rejected', IN_DOUBT_UNTIL - 1, CALL),
+  'timer, may ask': { kind: 'timer', mayAsk: true },
+  'timer, may not ask': { kind: 'timer', mayAsk: false },
   settled: { kind: 'settled' },
   dropped: { kind: 'dropped' },
 };
@@ -120,10 +131,10 @@ const DONE_FREE: Partial<DeliveryState> = { phase: 'done', holdsSlot: false };
 const BACK_IN_QUEUE: Expected = [{ phase: 'queued', holdsSlot: false }, RELEASE, REQUEUE];
 const CLAIM_DENIED: Expected = [DONE_FREE, RELEASE, RELEASE_JOURNAL, REMOVE];
 /** The step from a phase with a slot to one with a timer. */
-const waits = (phase: Phase, atLeastMs = 0, more: Partial<DeliveryState> = {}): Expected => [
+const waits = (phase: Phase, more: Partial<DeliveryState> = {}): Expected => [
   { phase, holdsSlot: false, setbacks: USED.setbacks + 1, ...more },
   RELEASE,
-  timerOf(atLeastMs),
+  TIMER,
 ];
 const settles = (...outcome: Parameters<typeof settleOf>): Expected => [
   { phase: 'settling', holdsSlot: false },
@@ -131,6 +142,8 @@ const settles = (...outcome: Parameters<typeof settleOf>): Expected => [
   settleOf(...outcome),
 ];
 const NOTHING: Expected = [{}];
+const REFUSED_OFTEN: Partial<DeliveryState> = { duplicates: 3, duplicateReason: 'HTTP 422' };
+const REFUSED_ONCE: Partial<DeliveryState> = { duplicates: 1, duplicateReason: '422' };
 const SLOT_BACK: Expected = [{ holdsSlot: false }, RELEASE];
 
 /** Every event that can occur in a phase. All others are bugs. */
@@ -150,7 +163,7 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
         { phase: 'in-doubt', isClaimed: true, holdsSlot: false, setbacks: 3 },
         RELEASE,
         RELEASE_JOURNAL,
-        timerOf(0),
+        TIMER,
       ],
       known: CLAIM_DENIED,
       conflict: CLAIM_DENIED,
@@ -164,12 +177,15 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
     from: { ...USED, phase: 'calling', holdsSlot: true },
     to: {
       committed: settles(1990, 5000),
-      duplicate: [{ phase: 'asking', inDoubtUntilMs: 900 }, LOOK_UP],
-      refused: waits('backing-off', 2000),
-      'refused without a time': waits('backing-off'),
+      duplicate: [{ phase: 'asking', inDoubtUntilMs: 900, mayRepeat: false, ...REFUSED_ONCE }, LOOK_UP],
+      refused: waits('backing-off'),
+      unfit: waits('backing-off'),
+      pending: waits('in-doubt', { inDoubtUntilMs: 900 }),
+      'duplicate, look-ups unwanted': waits('in-doubt', { inDoubtUntilMs: 900, ...REFUSED_ONCE }),
+      'failed, look-ups unwanted': waits('in-doubt'),
       exhausted: waits('backing-off'),
       failed: [{ phase: 'asking' }, LOOK_UP],
-      unknown: waits('in-doubt', 0, { inDoubtUntilMs: 900 }),
+      unknown: waits('in-doubt', { inDoubtUntilMs: 900 }),
       rejected: settles(1990, 5000, '400 amount'),
       dropped: [DONE, REMOVE],
     },
@@ -178,12 +194,15 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
     from: { ...USED, phase: 'calling', holdsSlot: true, inDoubtUntilMs: IN_DOUBT_UNTIL },
     to: {
       committed: settles(1990, 5000),
-      duplicate: [{ phase: 'asking', inDoubtUntilMs: 900 }, LOOK_UP],
-      refused: waits('in-doubt', 2000),
-      'refused without a time': waits('in-doubt'),
+      duplicate: [{ phase: 'asking', inDoubtUntilMs: 900, mayRepeat: false, ...REFUSED_ONCE }, LOOK_UP],
+      refused: waits('in-doubt'),
+      unfit: waits('in-doubt'),
+      pending: waits('in-doubt', { inDoubtUntilMs: 900 }),
+      'duplicate, look-ups unwanted': waits('in-doubt', { inDoubtUntilMs: 900, ...REFUSED_ONCE }),
+      'failed, look-ups unwanted': waits('in-doubt'),
       exhausted: waits('in-doubt'),
       failed: waits('in-doubt'),
-      unknown: waits('in-doubt', 0, { inDoubtUntilMs: 900 }),
+      unknown: waits('in-doubt', { inDoubtUntilMs: 900 }),
       rejected: waits('in-doubt'),
       dropped: [DONE, REMOVE],
     },
@@ -191,16 +210,16 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
   'backing-off': {
     from: { ...USED, phase: 'backing-off' },
     to: {
-      'timer, slot free': [{ phase: 'queued' }, REQUEUE],
-      'timer, no slot': [{ phase: 'queued' }, REQUEUE],
+      'timer, may ask': [{ phase: 'queued' }, REQUEUE],
+      'timer, may not ask': [{ phase: 'queued' }, REQUEUE],
       dropped: [DONE, REMOVE],
     },
   },
   'in-doubt': {
     from: { ...USED, phase: 'in-doubt', inDoubtUntilMs: IN_DOUBT_UNTIL },
     to: {
-      'timer, slot free': [{ phase: 'asking', holdsSlot: true }, ACQUIRE, LOOK_UP],
-      'timer, no slot': [{ setbacks: USED.setbacks + 1 }, timerOf(0)],
+      'timer, may ask': [{ phase: 'asking', holdsSlot: true }, ACQUIRE, LOOK_UP],
+      'timer, may not ask': [{ setbacks: USED.setbacks + 1 }, TIMER],
       dropped: [DONE, REMOVE],
     },
   },
@@ -209,9 +228,56 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
     to: {
       held: settles(1991, 4999),
       'no answer to the look-up': waits('in-doubt'),
+      'pending there': waits('in-doubt', { inDoubtUntilMs: 1500 }),
+      'rejected there': settles(1990, 5000, 'declined'),
       'absent, asked while a call may run': [{ phase: 'calling', ...CALL }, SEND],
       'absent, asked while a call may run, no repeat': waits('in-doubt'),
-      'absent, asked when no call can run': waits('backing-off', 0, { inDoubtUntilMs: 0 }),
+      'absent, asked when no call can run': waits('backing-off', { inDoubtUntilMs: 0 }),
+      dropped: [DONE, REMOVE],
+    },
+  },
+  'asking, right after a duplicate': {
+    from: { ...USED, phase: 'asking', holdsSlot: true, inDoubtUntilMs: IN_DOUBT_UNTIL, mayRepeat: false },
+    to: {
+      held: settles(1991, 4999),
+      'no answer to the look-up': waits('in-doubt'),
+      'pending there': waits('in-doubt', { inDoubtUntilMs: 1500 }),
+      'rejected there': settles(1990, 5000, 'declined'),
+      'absent, asked while a call may run': waits('in-doubt'),
+      'absent, asked while a call may run, no repeat': waits('in-doubt'),
+      'absent, asked when no call can run': waits('backing-off', { inDoubtUntilMs: 0 }),
+      dropped: [DONE, REMOVE],
+    },
+  },
+  'in-doubt, called a duplicate three times': {
+    from: { ...USED, phase: 'in-doubt', inDoubtUntilMs: IN_DOUBT_UNTIL, ...REFUSED_OFTEN },
+    to: {
+      'timer, may ask': [{ phase: 'asking', holdsSlot: true, mayRepeat: false }, ACQUIRE, LOOK_UP],
+      'timer, may not ask': [{ setbacks: USED.setbacks + 1 }, TIMER],
+      dropped: [DONE, REMOVE],
+    },
+  },
+  'asking, called a duplicate three times': {
+    from: {
+      ...USED,
+      phase: 'asking',
+      holdsSlot: true,
+      inDoubtUntilMs: IN_DOUBT_UNTIL,
+      mayRepeat: false,
+      ...REFUSED_OFTEN,
+    },
+    to: {
+      held: settles(1991, 4999),
+      'no answer to the look-up': waits('in-doubt'),
+      'pending there': waits('in-doubt', { inDoubtUntilMs: 1500 }),
+      'rejected there': settles(1990, 5000, 'declined'),
+      'absent, asked while a call may run': waits('in-doubt'),
+      'absent, asked while a call may run, no repeat': waits('in-doubt'),
+      'absent, asked when no call can run': settles(
+        1990,
+        5000,
+        'called a duplicate 3 times, but not held: HTTP 422',
+      ),
       dropped: [DONE, REMOVE],
     },
   },
@@ -222,8 +288,8 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
   done: {
     from: { ...USED, phase: 'done' },
     to: {
-      'timer, slot free': NOTHING,
-      'timer, no slot': NOTHING,
+      'timer, may ask': NOTHING,
+      'timer, may not ask': NOTHING,
       settled: NOTHING,
       dropped: NOTHING,
       ...Object.fromEntries(outstanding().map((name) => [name, NOTHING])),
@@ -232,8 +298,8 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
   'done, while a reply is outstanding': {
     from: { ...USED, phase: 'done', holdsSlot: true },
     to: {
-      'timer, slot free': NOTHING,
-      'timer, no slot': NOTHING,
+      'timer, may ask': NOTHING,
+      'timer, may not ask': NOTHING,
       settled: NOTHING,
       dropped: NOTHING,
       ...Object.fromEntries(outstanding().map((name) => [name, SLOT_BACK])),
@@ -272,6 +338,21 @@ test('every phase and every event is in the table', () => {
   assert.equal([...named].sort(), Object.keys(EVENTS).sort());
 });
 
+test('another processor starts without the duplicates of the one before', () => {
+  const queued: DeliveryState = { ...USED, phase: 'queued', duplicates: 2 };
+  const same = next(queued, { kind: 'routed', processor: 1, requestedAtMs: 6000 }, PAYMENT);
+  assert.is(same.state.duplicates, 2);
+  const other = next(queued, { kind: 'routed', processor: 0, requestedAtMs: 6000 }, PAYMENT);
+  assert.is(other.state.duplicates, 0);
+});
+
+test('what a look-up does not tell is taken from the payment', () => {
+  const asking: DeliveryState = { ...USED, phase: 'asking', holdsSlot: true };
+  const found: LookUpOutcome = { kind: 'held', amountCents: null, requestedAtMs: null };
+  const event: DeliveryEvent = { kind: 'looked-up', found, askedAtMs: 1, pendingUntilMs: 1500, repeat: null };
+  assert.equal(next(asking, event, PAYMENT).effects, [RELEASE, settleOf(1990, 5000)]);
+});
+
 test('a payment is in doubt when only its processor knows the outcome', () => {
   const inDoubt = Object.values(TABLE).filter(({ from }) => isInDoubt(from));
   assert.equal([...new Set(inDoubt.map(({ from }) => from.phase))].sort(), ['asking', 'in-doubt']);
@@ -289,7 +370,7 @@ test('a payment dispatched by another owner is looked up first, and stays in dou
     inDoubtUntilMs: 900,
     setbacks: 1,
   });
-  assert.equal(effects, [timerOf(0)]);
+  assert.equal(effects, [TIMER]);
 });
 
 test('a delivery keeps its state, and is identified by id and amount', () => {

@@ -1,8 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { ProcessorTarget } from '../../src/config/config.ts';
 import type { Payment } from '../../src/core/payment.ts';
 import type { LedgerEntry } from '../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import {
   Dispatcher,
@@ -17,41 +19,42 @@ import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
+import { processorTarget } from '../processor-target.ts';
 import { ScriptedProcessor } from './scripted-processor.ts';
 
 const NAMES = ['default', 'fallback'];
 const POLICY: DispatcherPolicy = {
   failoverDelayMs: 1000,
   latencyBudgetMs: 1000,
-  processorTimeoutMs: 2000,
-  inDoubtHoldMs: 5000,
   leaseMs: 3000,
   // With the luck of 0.5 below: 50, 100, 200, 400, 400 ...
   backoff: { baseMs: 100, maxMs: 800 },
   batchWindowMs: 0,
   batchLimit: 256,
   inFlightLimit: 1000,
-  callLimit: 100,
   drainRate: 1000,
 };
+const BREAKER = { failures: 3, baseMs: 400, maxMs: 400 };
+const TARGET = processorTarget({ timeoutMs: 2000, inDoubtHoldMs: 5000, callLimit: 100, breaker: BREAKER });
 const BREAKER_POLICY = {
   failoverDelayMs: POLICY.failoverDelayMs,
   latencyBudgetMs: POLICY.latencyBudgetMs,
-  breakerFailures: 3,
-  breakerBackoff: { baseMs: 400, maxMs: 400 },
+  restMaxMs: 60_000,
+  outageLookUpRate: 10,
 };
 
-const REFUSED: PayOutcome = { kind: 'refused', reason: '429', retryAfterMs: null };
+const REFUSED: PayOutcome = { kind: 'refused', reason: '429' };
 const UNKNOWN: PayOutcome = { kind: 'unknown', reason: 'timeout' };
 const EXHAUSTED: PayOutcome = { kind: 'exhausted', reason: 'EMFILE' };
 const FAILED: PayOutcome = { kind: 'failed', reason: '500' };
-const DUPLICATE: PayOutcome = { kind: 'duplicate' };
+const DUPLICATE: PayOutcome = { kind: 'duplicate', reason: '422' };
 const INVALID: PayOutcome = { kind: 'rejected', reason: '400 amount' };
 const NO_ANSWER: LookUpOutcome = { kind: 'unknown', reason: 'timeout' };
 
 class ListSource implements Source {
   readonly items: QueuedPayment[] = [];
   readonly released: number[] = [];
+  readonly leftToLedger: string[] = [];
   readonly limits: number[] = [];
   #wake: () => void = () => {};
 
@@ -79,6 +82,10 @@ class ListSource implements Source {
   release(journalRef: number): void {
     this.released.push(journalRef);
   }
+
+  leaveToLedger(correlationId: string): void {
+    this.leftToLedger.push(correlationId);
+  }
 }
 
 function idOf(number: number): string {
@@ -90,7 +97,10 @@ function setUp(
   store = new MemoryStore(),
   clock = new ManualClock(),
   mood = new Mood(),
+  changes: readonly Partial<ProcessorTarget>[] = [],
 ) {
+  const targets = NAMES.map((name, index) => ({ ...TARGET, name, ...changes[index] }));
+  const classes = new AmountClasses(targets);
   const books = new MemoryLedger(NAMES, store);
   const log = new KeptLog();
   const random = () => 0.5;
@@ -105,7 +115,8 @@ function setUp(
   const breakers = new CircuitBreakers({
     sharedState,
     metrics,
-    names: NAMES,
+    targets,
+    classes,
     policy: BREAKER_POLICY,
     clock,
     random,
@@ -117,6 +128,8 @@ function setUp(
     source,
     ledger: moody(books, mood),
     processors: [cheap, dear],
+    targets,
+    classes,
     breakers,
     sharedState,
     metrics,
@@ -144,6 +157,7 @@ function setUp(
     source,
     dispatcher,
     hasEnded: () => ended,
+    reasons: () => NAMES.map((_, processor) => sharedState.reason(processor).reason),
     /** A payment of `number` cents, accepted now. */
     put(number: number, more: Partial<Payment> & { readonly journalRef?: number } = {}) {
       source.put({
@@ -174,9 +188,14 @@ function setUp(
   };
 }
 
+/** The same, with these changes to the processors. */
+function setUpWith(changes: readonly Partial<ProcessorTarget>[], policy: Partial<DispatcherPolicy> = {}) {
+  return setUp(policy, new MemoryStore(), new ManualClock(), new Mood(), changes);
+}
+
 /** The cheap processor's breaker opens, and no probe is due soon. */
 function shutCheap({ breakers, sharedState, clock }: ReturnType<typeof setUp>): void {
-  for (let failure = 0; failure < BREAKER_POLICY.breakerFailures; failure++) breakers.failed(0, 'refused');
+  for (let failure = 0; failure < BREAKER.failures; failure++) breakers.failed(0, 'refused');
   sharedState.setProbeAt(0, clock.monotonicMs() + 1e9);
 }
 
@@ -304,7 +323,7 @@ test('refused: it is sent again after a backoff that grows, each time with a new
 test('exhausted: it waits, new ones wait with it, and the processor is not blamed', async () => {
   const world = setUp();
   const { clock, sharedState, log, cheap, dear, metricsTable, put, totals } = world;
-  const limit = BREAKER_POLICY.breakerFailures;
+  const limit = BREAKER.failures;
   for (let number = 1; number <= limit; number++) {
     cheap.answers.push(EXHAUSTED);
     put(number);
@@ -439,6 +458,54 @@ test('unknown, and the processor holds it: it is recorded', async () => {
   await world.stop();
 });
 
+const PENDING: LookUpOutcome = { kind: 'pending' };
+
+test('a callback hastens the look-up of a payment that is in doubt there, up to four times', async () => {
+  const world = setUp({ backoff: { baseMs: 60_000, maxMs: 60_000 } });
+  const { clock, cheap, dispatcher, put, entry } = world;
+  cheap.answers.push(UNKNOWN);
+  cheap.founds.push(PENDING, PENDING, PENDING, PENDING, { kind: 'held', amountCents: 1, requestedAtMs: 1 });
+  put(1);
+  await rest();
+  const forged = [new Set([idOf(2)]), new Set([idOf(1)])];
+  dispatcher.calledBack(forged);
+  await rest();
+  assert.is(cheap.asked.length, 0, 'another id, and another processor');
+  for (let call = 1; call <= 6; call++) {
+    dispatcher.calledBack([new Set([idOf(1)]), new Set()]);
+    dispatcher.calledBack([new Set([idOf(1)]), new Set()]);
+    await rest();
+    assert.is(cheap.asked.length, Math.min(call, 4));
+  }
+  await clock.passSlowly(29_000);
+  assert.is(cheap.asked.length, 4, 'the timers before the callbacks are cancelled');
+  await clock.passSlowly(1000);
+  assert.is(cheap.asked.length, 5, 'the last timer is not');
+  assert.is((await entry(1))?.status, 'settled');
+  dispatcher.calledBack([new Set([idOf(1)]), new Set()]);
+  await rest();
+  assert.is(cheap.asked.length, 5);
+  await world.stop();
+});
+
+test('a callback hastens no look-up at a processor that rests', async () => {
+  const world = setUp({ backoff: { baseMs: 60_000, maxMs: 60_000 } });
+  const { clock, cheap, dispatcher, put } = world;
+  cheap.answers.push({ ...UNKNOWN, retryAfterMs: 5000 });
+  put(1);
+  await rest();
+  const callBack = async () => {
+    dispatcher.calledBack([new Set([idOf(1)]), new Set()]);
+    await rest();
+  };
+  await callBack();
+  assert.is(cheap.asked.length, 0);
+  await clock.passSlowly(5000);
+  await callBack();
+  assert.is(cheap.asked.length, 1);
+  await world.stop();
+});
+
 test('unknown, and not held before the hold time: sent there again with the same stamp', async () => {
   const world = setUp();
   const { clock, cheap, dear, put, entry } = world;
@@ -476,7 +543,7 @@ test('unknown, and not held before the hold time, at a processor that is not wel
   await rest();
   for (let failure = 0; failure < 3; failure++) breakers.failed(0, 'timeout');
   const startMs = clock.nowMs();
-  while (clock.nowMs() < startMs + POLICY.inDoubtHoldMs - 1) {
+  while (clock.nowMs() < startMs + TARGET.inDoubtHoldMs - 1) {
     await clock.passSlowly(1);
     assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
   }
@@ -492,11 +559,11 @@ test('unknown, and not held after the hold time: free to go anywhere, with a new
   await rest();
   const startMs = clock.nowMs();
   shutCheap(world);
-  await clock.passSlowly(POLICY.inDoubtHoldMs + 1000);
+  await clock.passSlowly(TARGET.inDoubtHoldMs + 1000);
   assert.equal([cheap.paid.length, dear.paid.length], [1, 1]);
   const settled = await entry(1);
   assert.is(settled?.processor, 1);
-  assert.ok((settled?.requestedAtMs ?? 0) >= startMs + POLICY.inDoubtHoldMs);
+  assert.ok((settled?.requestedAtMs ?? 0) >= startMs + TARGET.inDoubtHoldMs);
   await world.stop();
 });
 
@@ -512,7 +579,7 @@ test('unknown: the hold time counts from the last call, not the first', async ()
   const secondCallMs = clock.nowMs() - 2000;
   slow.resolve(UNKNOWN);
   shutCheap(world);
-  await clock.passSlowly(secondCallMs + POLICY.inDoubtHoldMs - 1 - clock.nowMs());
+  await clock.passSlowly(secondCallMs + TARGET.inDoubtHoldMs - 1 - clock.nowMs());
   assert.is(dear.paid.length, 0);
   await clock.passSlowly(1000);
   assert.is(dear.paid.length, 1);
@@ -526,7 +593,7 @@ test('unknown, and a 404 after the hold time to a question from before it: asked
   cheap.answers.push(UNKNOWN);
   cheap.founds.push(slow.promise, { kind: 'held', amountCents: 1, requestedAtMs: 77 });
   put(1);
-  await clock.passSlowly(POLICY.inDoubtHoldMs + 100);
+  await clock.passSlowly(TARGET.inDoubtHoldMs + 100);
   shutCheap(world);
   assert.is(cheap.asked.length, 1);
   slow.resolve({ kind: 'absent' });
@@ -544,7 +611,7 @@ for (const answer of [FAILED, REFUSED, INVALID]) {
     cheap.answers.push(UNKNOWN, slow.promise);
     cheap.founds.push({ kind: 'absent' }, { kind: 'held', amountCents: 1, requestedAtMs: 77 });
     put(1);
-    await clock.passSlowly(POLICY.inDoubtHoldMs + 100);
+    await clock.passSlowly(TARGET.inDoubtHoldMs + 100);
     shutCheap(world);
     assert.is(cheap.paid.length, 2);
     slow.resolve(answer);
@@ -564,7 +631,7 @@ for (const answer of [FAILED, REFUSED]) {
     await clock.passSlowly(50);
     assert.is(cheap.paid.length, 2);
     shutCheap(world);
-    await clock.passSlowly(POLICY.inDoubtHoldMs - 100);
+    await clock.passSlowly(TARGET.inDoubtHoldMs - 100);
     assert.equal([cheap.paid.length, dear.paid.length], [2, 0]);
     await clock.passSlowly(1000);
     assert.equal([cheap.paid.length, dear.paid.length], [2, 1]);
@@ -575,25 +642,27 @@ for (const answer of [FAILED, REFUSED]) {
     const world = setUp({ failoverDelayMs: 0 }, await leftBehind());
     const { clock, cheap, dear } = world;
     dear.answers.push(answer, answer);
-    await clock.passSlowly(POLICY.inDoubtHoldMs - 100);
+    await clock.passSlowly(TARGET.inDoubtHoldMs - 100);
     assert.equal(idsOf(cheap), [idOf(1)], 'what was never sent');
     assert.equal([...new Set(idsOf(dear))].sort(), [idOf(2), idOf(3)], 'sent again there, and nowhere else');
     await world.stop();
   });
 }
 
-test('a rejected payment keeps its reason and is never sent again', async () => {
+test('a rejected payment keeps its reason, is never sent again, and is left to the ledger', async () => {
   const world = setUp();
-  const { clock, cheap, dear, metricsTable, log, put, entry, totals } = world;
+  const { clock, source, cheap, dear, metricsTable, log, put, entry, totals } = world;
   cheap.answers.push(INVALID);
   put(1);
+  put(2);
   await clock.passSlowly(60_000);
   const entryNow = await entry(1);
   assert.is(entryNow?.status, 'rejected');
   assert.is(entryNow?.reason, '400 amount');
-  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
-  assert.equal((await totals())[0], { count: 0, amountCents: 0 });
+  assert.equal([cheap.paid.length, dear.paid.length], [2, 0]);
+  assert.is((await totals())[0]?.count, 1);
   assert.is(metricsTable.countedAt(0, 'paymentsRejected'), 1);
+  assert.equal(source.leftToLedger, [idOf(1)]);
   assert.ok(log.lines.includes('warn payment rejected by its processor'));
   await world.stop();
 });
@@ -663,7 +732,7 @@ test('an open breaker gets one payment for each probe; once one is charged, all 
 });
 
 test('the shared state shows why payments went where they went, or wait', async () => {
-  const world = setUp({ failoverDelayMs: 100, callLimit: 1 });
+  const world = setUpWith([{ callLimit: 1 }, { callLimit: 1 }], { failoverDelayMs: 100 });
   const { clock, cheap, sharedState, put } = world;
   const shown = () => [sharedState.reason(0).reason, sharedState.reason(1).reason];
   assert.equal(shown(), ['none', 'none']);
@@ -846,7 +915,7 @@ test('a window that is shorter than what is left of a long one is not made longe
 });
 
 test('calls in flight to a processor are bounded', async () => {
-  const world = setUp({ callLimit: 2 });
+  const world = setUpWith([{ callLimit: 2 }, { callLimit: 2 }]);
   const { cheap, put, totals } = world;
   const gates = Array.from({ length: 5 }, () => Promise.withResolvers<PayOutcome>());
   cheap.answers.push(...gates.map(({ promise }) => promise));
@@ -864,7 +933,7 @@ test('calls in flight to a processor are bounded', async () => {
 });
 
 test('questions count among the calls', async () => {
-  const world = setUp({ callLimit: 1 });
+  const world = setUpWith([{ callLimit: 1 }, { callLimit: 1 }]);
   const { clock, cheap, put } = world;
   const question = Promise.withResolvers<LookUpOutcome>();
   cheap.answers.push(UNKNOWN);
@@ -882,7 +951,7 @@ test('questions count among the calls', async () => {
 });
 
 test('a question waits for its turn while a call is in flight', async () => {
-  const world = setUp({ callLimit: 1 });
+  const world = setUpWith([{ callLimit: 1 }, { callLimit: 1 }]);
   const { clock, cheap, put } = world;
   const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(UNKNOWN, call.promise);
@@ -943,6 +1012,7 @@ test('known: what the ledger has settled already is dropped, and nothing is sent
   await rest();
   assert.is(cheap.paid.length, 1);
   assert.equal(source.released, [1, 42]);
+  assert.equal(source.leftToLedger, [idOf(1)]);
   assert.is((await totals())[0]?.count, 1);
   await world.stop();
 });
@@ -1268,7 +1338,7 @@ test('a fenced claim is not sent, and is claimed again under a new number', asyn
 
 test('a settlement of what another has taken over changes nothing, and is not kept', async () => {
   const world = setUp();
-  const { clock, books, metricsTable, cheap, log, put, entry, totals } = world;
+  const { clock, books, metricsTable, source, cheap, log, put, entry, totals } = world;
   const call = Promise.withResolvers<PayOutcome>();
   cheap.answers.push(call.promise);
   put(1);
@@ -1276,6 +1346,7 @@ test('a settlement of what another has taken over changes nothing, and is not ke
   const other = await takeOverAll(books, 1);
   call.resolve({ kind: 'committed' });
   await rest();
+  assert.equal(source.leftToLedger, [idOf(1)]);
   assert.is((await totals())[0]?.count, 0);
   assert.is((await entry(1))?.owner, other);
   assert.is(metricsTable.countedAt(0, 'settled'), 0);
@@ -1290,7 +1361,7 @@ test('an owner that was taken over lets go of all that it had claimed, and keeps
   const { clock, books, cheap, dear, put, entry } = world;
   await clock.passSlowly(500);
   const call = Promise.withResolvers<PayOutcome>();
-  cheap.answers.push(UNKNOWN, { kind: 'refused', reason: '503', retryAfterMs: 2000 }, call.promise);
+  cheap.answers.push(UNKNOWN, REFUSED, call.promise);
   for (const number of [1, 2, 3]) put(number);
   await rest();
   shutCheap(world);
@@ -1501,6 +1572,245 @@ test('a stop does not wait for the window of a batch', async () => {
   world.sharedState.stop();
   world.dispatcher.wake();
   await rest();
+  assert.ok(world.hasEnded());
+});
+
+// What a contract may say besides.
+
+test('Retry-After makes the processor rest; its payments go elsewhere after their failover delay', async () => {
+  const world = setUp({ failoverDelayMs: 2000 });
+  const { clock, cheap, dear, put } = world;
+  cheap.answers.push({ kind: 'refused', reason: '429', retryAfterMs: 30_000 });
+  put(1);
+  await clock.passSlowly(1900);
+  put(2);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
+  await clock.passSlowly(4100);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 2]);
+  put(3, { acceptedAtMs: clock.nowMs() + 3000 });
+  await clock.passSlowly(23_000);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 3], 'nothing is sent there before it has rested');
+  put(4);
+  await clock.passSlowly(2000);
+  assert.equal(idsOf(cheap), [idOf(1), idOf(4)]);
+  await world.stop();
+});
+
+test('unfit: payments are not rejected, and go elsewhere once the breaker is open', async () => {
+  const world = setUp({ failoverDelayMs: 500 });
+  const { clock, cheap, dear, put, metricsTable, totals } = world;
+  for (let number = 0; number < 20; number++) cheap.answers.push({ kind: 'unfit', reason: 'HTTP 401' });
+  for (const number of [1, 2, 3, 4]) put(number);
+  await clock.passSlowly(3000);
+  assert.is(dear.paid.length, 4);
+  assert.equal((await totals())[1], { count: 4, amountCents: 10 });
+  assert.is(metricsTable.countedAt(0, 'paymentsRejected'), 0);
+  assert.ok(metricsTable.countedAt(0, 'unfit') >= 3);
+  await world.stop();
+});
+
+test('a processor that refuses everything is not believed that it holds nothing', async () => {
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, breakers, put, entry } = world;
+  cheap.answers.push(UNKNOWN);
+  put(1);
+  await rest();
+  for (let failure = 0; failure < 3; failure++) breakers.unfit(0, 'HTTP 404');
+  await clock.passSlowly(TARGET.inDoubtHoldMs + 30_000);
+  assert.ok(cheap.asked.length > 0);
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 0], 'it may be charged here');
+  cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: 77 });
+  await clock.passSlowly(3000);
+  assert.is((await entry(1))?.requestedAtMs, 77);
+  await world.stop();
+});
+
+test('called a duplicate and never held: a few calls, and then it is rejected with the reason', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, put, entry } = world;
+  for (let number = 0; number < 100; number++) {
+    cheap.answers.push({ kind: 'duplicate', reason: 'HTTP 422: amount too small' });
+  }
+  put(1);
+  await clock.passSlowly(3000);
+  assert.is((await entry(1))?.status, 'dispatched');
+  await clock.passSlowly(TARGET.inDoubtHoldMs + 5000);
+  const rejected = await entry(1);
+  assert.is(rejected?.status, 'rejected');
+  assert.is(rejected?.reason, 'called a duplicate 3 times, but not held: HTTP 422: amount too small');
+  assert.equal([cheap.paid.length, dear.paid.length], [3, 0]);
+  await world.stop();
+});
+
+test('pending: it stays with its processor, however long that takes, and is settled when charged', async () => {
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, put, entry, breakers } = world;
+  cheap.answers.push({ kind: 'pending' });
+  for (let number = 0; number < 1000; number++) cheap.founds.push({ kind: 'pending' });
+  put(1);
+  await clock.passSlowly(3 * TARGET.inDoubtHoldMs);
+  assert.not(breakers.views()[0]?.open, 'it is no failure');
+  assert.equal([cheap.paid.length, dear.paid.length], [1, 0]);
+  assert.is((await entry(1))?.status, 'dispatched');
+  cheap.founds.length = 0;
+  cheap.founds.push({ kind: 'absent' }, { kind: 'held', amountCents: null, requestedAtMs: null });
+  await clock.passSlowly(5000);
+  const settled = await entry(1);
+  assert.is(settled?.status, 'settled', 'a look-up that lags behind sends it nowhere');
+  assert.is(settled?.requestedAtMs, cheap.paid[0]?.requestedAtMs);
+  await world.stop();
+});
+
+test('pending, and declined in the end: it is rejected with the reason', async () => {
+  const world = setUp();
+  const { clock, cheap, put, entry } = world;
+  cheap.answers.push({ kind: 'pending' });
+  cheap.founds.push({ kind: 'pending' }, { kind: 'rejected', reason: 'insufficient funds' });
+  put(1);
+  await clock.passSlowly(5000);
+  const rejected = await entry(1);
+  assert.equal([rejected?.status, rejected?.reason], ['rejected', 'insufficient funds']);
+  await world.stop();
+});
+
+test('Retry-After of a look-up is kept by look-ups, while payments go on', async () => {
+  const world = setUp();
+  const { clock, cheap, put, totals } = world;
+  cheap.answers.push(UNKNOWN, UNKNOWN);
+  cheap.founds.push({ kind: 'unknown', reason: '429', retryAfterMs: 20_000 });
+  put(1);
+  await clock.passSlowly(3000);
+  assert.is(cheap.asked.length, 1);
+  put(2);
+  put(3);
+  await clock.passSlowly(10_000);
+  assert.is(cheap.asked.length, 1, 'payment 2 is in doubt, too');
+  assert.is(cheap.paid.length, 3);
+  await clock.passSlowly(15_000);
+  assert.ok(cheap.asked.length > 1);
+  await clock.passSlowly(TARGET.inDoubtHoldMs);
+  assert.equal((await totals())[0], { count: 3, amountCents: 6 });
+  await world.stop();
+});
+
+test('each processor has its own timeout, hold and limit of failures', async () => {
+  const world = setUpWith([
+    { timeoutMs: 700, inDoubtHoldMs: 9000, breaker: { ...BREAKER, failures: 1 } },
+    { timeoutMs: 900 },
+  ]);
+  world.cheap.answers.push(UNKNOWN);
+  world.put(1);
+  await world.clock.passSlowly(10);
+  assert.equal(world.cheap.timeoutsMs, [700]);
+  assert.ok(world.breakers.views()[0]?.open, 'one failure is enough');
+  await world.clock.passSlowly(TARGET.inDoubtHoldMs + 3000);
+  assert.is(world.dear.paid.length, 0, 'the payment is held for as long as its own processor needs');
+  await world.clock.passSlowly(9000);
+  await world.stop();
+  assert.is(world.cheap.paid.length + world.dear.paid.length, 2);
+});
+
+test('no second has more requests to a processor than its limit, look-ups included', async () => {
+  for (const batchWindowMs of [0, 50, 200, 1000]) {
+    const breaker = { ...BREAKER, failures: 100 };
+    const world = setUpWith([{ callsPerSecond: 20, breaker }], { batchWindowMs });
+    const { clock, cheap } = world;
+    cheap.answers.push(...Array<PayOutcome>(30).fill(FAILED));
+    const atMs: number[] = [];
+    cheap.onPay = () => atMs.push(clock.monotonicMs());
+    cheap.onFind = () => atMs.push(clock.monotonicMs());
+    for (let number = 1; number <= 60; number++) world.put(number);
+    await clock.passSlowly(20_000);
+    assert.is(cheap.paid.length, 90, 'each is sent once more after a failure');
+    assert.is(cheap.asked.length, 30);
+    const most = Math.max(
+      ...atMs.map((fromMs) => atMs.filter((at) => at >= fromMs && at < fromMs + 1000).length),
+    );
+    assert.ok(most <= 20, `${most} requests in a second, with a window of ${batchWindowMs} ms`);
+    await world.stop();
+  }
+});
+
+/** Amounts up to 1.00 go to the cheap one first, greater ones to the dear one, and those above 10.00 to neither. */
+const TARIFFS = [
+  { feePpm: 100_000, feeFixedCents: 0, maxAmountCents: 1000 },
+  { feePpm: 0, feeFixedCents: 10, maxAmountCents: 1000 },
+];
+
+test('each payment goes to the processor that is cheapest for its amount', async () => {
+  const world = setUpWith(TARIFFS);
+  for (const amountCents of [50, 99, 100, 101, 1000]) world.put(amountCents);
+  await world.stop();
+  const amounts = (processor: ScriptedProcessor) => processor.paid.map(({ amountCents }) => amountCents);
+  assert.equal(amounts(world.cheap), [50, 99, 100]);
+  assert.equal(amounts(world.dear), [101, 1000]);
+});
+
+test('payments of one amount class that wait do not hold up those of another', async () => {
+  const world = setUpWith(TARIFFS, { failoverDelayMs: 60_000 });
+  await rest();
+  shutCheap(world);
+  world.put(1);
+  world.put(500);
+  world.put(2);
+  world.put(501);
+  await world.clock.passSlowly(1000);
+  assert.equal(
+    world.dear.paid.map(({ amountCents }) => amountCents),
+    [500, 501],
+  );
+  assert.is(world.cheap.paid.length, 0);
+  assert.equal(world.reasons(), ['failing', 'after-failover-delay'], 'those of the payments that wait');
+  world.breakers.succeeded(0, 5);
+  await world.clock.passSlowly(100);
+  assert.equal(
+    world.cheap.paid.map(({ amountCents }) => amountCents),
+    [1, 2],
+  );
+  await world.stop();
+});
+
+test('of two classes that want the same processor, the one whose payment is oldest comes first', async () => {
+  // Both classes begin with the cheap processor.
+  const world = setUpWith([{ feePpm: 0, callLimit: 1 }, { maxAmountCents: 100 }], { batchWindowMs: 10 });
+  for (const number of [500, 1, 501]) {
+    world.put(number);
+    world.clock.pass(1);
+  }
+  await world.clock.passSlowly(1000);
+  await world.stop();
+  assert.equal(
+    world.cheap.paid.map(({ amountCents }) => amountCents),
+    [500, 1, 501],
+  );
+});
+
+test('payments that no processor takes wait, are reported, and keep no room from others', async () => {
+  const world = setUpWith(TARIFFS, { inFlightLimit: 3 });
+  for (let number = 1; number <= 10; number++) world.put(1000 + number);
+  for (let number = 1; number <= 10; number++) world.put(number);
+  await world.clock.passSlowly(1000);
+  assert.is(world.cheap.paid.length, 10);
+  assert.is(world.metricsTable.gauge(0, 'notTaken'), 10);
+  assert.is(world.metricsTable.gauge(0, 'waiting'), 10);
+  const lines = world.log.lines.filter((line) => line.includes('amounts no processor takes'));
+  assert.ok(lines.length >= 1 && lines.length <= 5, lines.join());
+  assert.not(world.source.released.includes(1001), 'the journal keeps them');
+  const purgedAtMs = world.clock.nowMs() + 1;
+  await world.books.purge(purgedAtMs);
+  world.sharedState.raisePurgedAt(purgedAtMs);
+  world.dispatcher.wake();
+  await world.clock.passSlowly(100);
+  assert.is(world.metricsTable.gauge(0, 'notTaken'), 0);
+  assert.ok(world.source.released.includes(1001));
+  await world.stop();
+});
+
+test('a stop does not wait for payments that no processor takes', async () => {
+  const world = setUpWith(TARIFFS);
+  world.put(5000);
+  await world.clock.passSlowly(100);
+  await world.stop();
   assert.ok(world.hasEnded());
 });
 

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
@@ -8,6 +9,7 @@ import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
+import { processorTarget } from '../processor-target.ts';
 import { ScriptedProcessor } from './scripted-processor.ts';
 
 const NAMES = ['default', 'fallback'];
@@ -17,9 +19,11 @@ const TURN_MS = POLICY.healthIntervalMs + POLICY.healthTimeoutMs;
 const BREAKER_POLICY = {
   failoverDelayMs: 5000,
   latencyBudgetMs: 1000,
-  breakerFailures: 3,
-  breakerBackoff: { baseMs: 200, maxMs: 1000 },
+  restMaxMs: 60_000,
+  outageLookUpRate: 10,
 };
+
+const CLASSES = new AmountClasses([processorTarget(), processorTarget()]);
 
 function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = (): number => 0 } = {}) {
   const mood = new Mood();
@@ -33,7 +37,8 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
   const breakers = new CircuitBreakers({
     sharedState,
     metrics,
-    names: NAMES,
+    classes: CLASSES,
+    targets: NAMES.map((name) => processorTarget({ name })),
     policy: BREAKER_POLICY,
     clock,
     random,

@@ -1,9 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Pool } from '../../src/pool/pool.ts';
 import { KeptLog } from '../kept-log.ts';
+import { asRoot, runStarved } from '../starved.ts';
 import type { MortalTask } from './mortal-worker.ts';
 
 const FILE = new URL('./mortal-worker.ts', import.meta.url);
@@ -85,16 +84,8 @@ test('a stop also works while a dead thread is being replaced', async () => {
   assert.is(await pool.stop(AMPLE_MS), 'drained');
 });
 
-// The thread limit does not apply to root, and only root can switch to another user.
-const asRoot = process.getuid?.() === 0 ? test : test.skip;
-
 asRoot('a thread that cannot be started is logged in one line, and started once that is possible', () => {
-  const program = fileURLToPath(new URL('./starved-pool.ts', import.meta.url));
-  const asOther = ['--reuid', '54321', '--clear-groups', 'prlimit', '--nproc=24:24'];
-  const { stdout, stderr } = spawnSync('setpriv', [...asOther, process.execPath, program], {
-    encoding: 'utf8',
-    env: { PATH: process.env['PATH'], HOME: '/tmp' },
-  });
+  const { stdout, stderr } = runStarved(new URL('./starved-pool.ts', import.meta.url));
   assert.match(stdout, /^\{/, stderr);
   const { fillerCount, lines, lives, outcome } = JSON.parse(stdout);
   assert.ok(fillerCount > 0);

@@ -10,6 +10,8 @@ import type {
 export class ScriptedProcessor implements Processor {
   readonly paid: Dispatch[] = [];
   readonly asked: string[] = [];
+  readonly timeoutsMs: number[] = [];
+  reportsHealth = true;
   healthCalls = 0;
   closed = false;
   /** The next answers, in order. After the last one every payment is committed. */
@@ -19,9 +21,11 @@ export class ScriptedProcessor implements Processor {
   state: Health | Promise<Health> = { kind: 'reported', failing: false, minResponseTimeMs: 0 };
   /** Called while a payment is in flight. */
   onPay: (dispatch: Dispatch) => unknown = () => {};
+  onFind: () => void = () => {};
 
-  async pay(dispatch: Dispatch): Promise<PayOutcome> {
+  async pay(dispatch: Dispatch, timeoutMs: number): Promise<PayOutcome> {
     this.paid.push(dispatch);
+    this.timeoutsMs.push(timeoutMs);
     const answer = this.answers.shift() ?? { kind: 'committed' };
     await this.onPay(dispatch);
     return answer;
@@ -29,6 +33,7 @@ export class ScriptedProcessor implements Processor {
 
   async find(correlationId: string): Promise<LookUpOutcome> {
     this.asked.push(correlationId);
+    this.onFind();
     return this.founds.shift() ?? { kind: 'absent' };
   }
 

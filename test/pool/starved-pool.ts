@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { Worker } from 'node:worker_threads';
 import { Pool } from '../../src/pool/pool.ts';
 import { KeptLog } from '../kept-log.ts';
+import { takeAllThreads } from '../starved.ts';
 import { until } from '../system/until.ts';
 import type { MortalTask } from './mortal-worker.ts';
 
@@ -10,7 +10,7 @@ import type { MortalTask } from './mortal-worker.ts';
 const WITHIN_MS = 20_000;
 
 await stat('/');
-const fillers = fill();
+const fillers = takeAllThreads();
 const lives = new SharedArrayBuffer(8);
 const words = new Int32Array(lives);
 const log = new KeptLog();
@@ -29,12 +29,3 @@ Atomics.store(words, 1, 1);
 const outcome = await pool.stop(WITHIN_MS);
 console.log(JSON.stringify({ fillerCount: fillers.length, lines: log.lines, lives: words[0], outcome }));
 process.exit();
-
-function fill(): Worker[] {
-  const workers: Worker[] = [];
-  try {
-    for (;;) workers.push(new Worker('setTimeout(() => {}, 60_000)', { eval: true }));
-  } catch {
-    return workers;
-  }
-}

@@ -8,14 +8,11 @@ import { KeptLog } from '../kept-log.ts';
 const POLICY: DispatcherPolicy = {
   failoverDelayMs: 0,
   latencyBudgetMs: 1000,
-  processorTimeoutMs: 5000,
-  inDoubtHoldMs: 10_000,
   leaseMs: 5000,
   backoff: { baseMs: 1, maxMs: 10 },
   batchWindowMs: 50,
   batchLimit: 64,
   inFlightLimit: 256,
-  callLimit: 32,
   drainRate: 1000,
 };
 

@@ -11,6 +11,7 @@ import { openLedger } from '../../src/ledger/open.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import runPoolThread, { type PoolTask } from '../../src/pool/worker.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
+import { CallbackRing } from '../../src/shared-memory/callback-ring.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
@@ -99,6 +100,36 @@ async function setUp(environment: Record<string, string> = {}) {
     },
   };
 }
+
+test('a callback makes the thread look up a pending payment that would be looked up much later', async () => {
+  const world = await setUp({ BACKOFF_BASE_MS: '60000', BACKOFF_MAX_MS: '60000' });
+  const name = new URL('../processor/calling-contract.ts', import.meta.url).pathname;
+  const processors = world.config.processors.map((target) => ({
+    ...target,
+    contract: { name, options: {}, authorization: '' },
+  }));
+  const { shared, sharedState } = world;
+  const running = runPoolThread({
+    thread: 0,
+    config: { ...world.config, processors },
+    shared,
+    isFirst: true,
+  });
+  await until(() => sharedState.threadsReady === 1);
+  // As many as may be looked up at once.
+  const paymentCount = 30;
+  world.accept(paymentCount);
+  const metricsTable = new MetricsTable(shared.metricsTable, shared.shape);
+  await until(() => metricsTable.countedAt(0, 'pending') === paymentCount);
+  const callbacks = new CallbackRing(shared.callbacks);
+  assert.ok((await world.settledCount()) < paymentCount);
+  for (const { id } of payments(paymentCount, 0)) callbacks.push(0, id);
+  await until(async () => (await world.settledCount()) === paymentCount);
+  sharedState.stop();
+  world.ring.wakeAll();
+  await running;
+  await world.close();
+});
 
 test('a thread drains the ring into the books until it is told to stop', async () => {
   const world = await setUp();

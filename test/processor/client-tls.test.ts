@@ -6,12 +6,19 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Tls } from '../../src/core/tls.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
+import { rinha } from '../../src/processor/contracts/rinha.ts';
 import type { Dispatch, PayOutcome } from '../../src/processor/processor.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { Authority, type Issued, pem, tlsOf } from '../authority.ts';
 
 const TIMEOUT_MS = 20_000;
-const PARTS = { name: 'default', connectionCount: 1, clock: systemClock, tracer: propagationOnlyTracer };
+const PARTS = {
+  name: 'default',
+  contract: rinha(''),
+  connectionCount: 1,
+  clock: systemClock,
+  tracer: propagationOnlyTracer,
+};
 const DISPATCH: Dispatch = {
   correlationId: '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3',
   amountCents: 1990,

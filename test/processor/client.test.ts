@@ -4,12 +4,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
+import { rinha } from '../../src/processor/contracts/rinha.ts';
 import type { Dispatch, PayOutcome } from '../../src/processor/processor.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { type Behaviour, FaultyServer, httpResponse } from './faulty-server.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
-const PARTS = { name: 'default', clock: systemClock, tracer: propagationOnlyTracer };
+const PARTS = { name: 'default', contract: rinha(''), clock: systemClock, tracer: propagationOnlyTracer };
 const DISPATCH: Dispatch = {
   correlationId: ID,
   amountCents: 1990,
@@ -71,18 +72,19 @@ test('pay sends the exact payment once, as JSON', () =>
     );
   }));
 
-test('supports a path prefix and credentials in the URL', async () => {
+test('supports a path prefix in the URL, and credentials', async () => {
   const server = await FaultyServer.start(serve(httpResponse(200)));
-  const url = `${server.url.replace('//', '//user:p%40ss@')}/v1`;
-  const processor = new HttpProcessor({ ...PARTS, url, connectionCount: 1 });
+  const url = `${server.url}/v1`;
+  const authorization = 'Basic dXNlcjpwQHNz';
+  const processor = new HttpProcessor({ ...PARTS, url, contract: rinha(authorization), connectionCount: 1 });
   await processor.pay(DISPATCH, TIMEOUT_MS);
   await processor.find(ID, TIMEOUT_MS);
   assert.equal(
     server.received.map((request) => request.path),
     ['/v1/payments', `/v1/payments/${ID}`],
   );
-  const authorization = `authorization: Basic ${Buffer.from('user:p@ss').toString('base64')}`;
-  for (const request of server.received) assert.ok(request.headers.includes(authorization));
+  for (const request of server.received)
+    assert.ok(request.headers.includes(`authorization: ${authorization}`));
   await processor.close();
   await server.close();
 });
@@ -90,8 +92,8 @@ test('supports a path prefix and credentials in the URL', async () => {
 const BY_STATUS: readonly (readonly [status: number, headers: readonly string[], answer: PayOutcome])[] = [
   [200, [], { kind: 'committed' }],
   [201, [], { kind: 'committed' }],
-  [422, [], { kind: 'duplicate' }],
-  [429, [], { kind: 'refused', reason: 'HTTP 429: said so', retryAfterMs: null }],
+  [422, [], { kind: 'duplicate', reason: 'HTTP 422: said so' }],
+  [429, [], { kind: 'refused', reason: 'HTTP 429: said so' }],
   [429, ['Retry-After: 5'], { kind: 'refused', reason: 'HTTP 429: said so', retryAfterMs: 5000 }],
   [503, ['Retry-After: 2'], { kind: 'refused', reason: 'HTTP 503: said so', retryAfterMs: 2000 }],
   [503, [], { kind: 'unknown', reason: 'HTTP 503: said so' }],
@@ -99,7 +101,10 @@ const BY_STATUS: readonly (readonly [status: number, headers: readonly string[],
   [502, [], { kind: 'unknown', reason: 'HTTP 502: said so' }],
   [302, ['Location: /elsewhere'], { kind: 'unknown', reason: 'HTTP 302: said so' }],
   [400, [], { kind: 'rejected', reason: 'HTTP 400: said so' }],
-  [404, [], { kind: 'rejected', reason: 'HTTP 404: said so' }],
+  [404, [], { kind: 'unfit', reason: 'HTTP 404: said so' }],
+  [401, [], { kind: 'unfit', reason: 'HTTP 401: said so' }],
+  [409, [], { kind: 'unknown', reason: 'HTTP 409: said so' }],
+  [500, ['Retry-After: 9'], { kind: 'failed', reason: 'HTTP 500: said so', retryAfterMs: 9000 }],
 ];
 for (const [status, headers, answer] of BY_STATUS) {
   test(`pay, answered ${status} ${headers.join()}`, async () => {
@@ -109,7 +114,9 @@ for (const [status, headers, answer] of BY_STATUS) {
 
 test('204 without a body is committed, and interim responses do not count', async () => {
   assert.is(await kindOf(serve('HTTP/1.1 204 No Content\r\n\r\n')), 'committed');
-  assert.is(await kindOf(serve(`HTTP/1.1 103 Early Hints\r\n\r\n${httpResponse(500)}`)), 'failed');
+  for (const interim of ['100 Continue', '102 Processing', '103 Early Hints']) {
+    assert.is(await kindOf(serve(`HTTP/1.1 ${interim}\r\n\r\n${httpResponse(500)}`)), 'failed', interim);
+  }
   assert.is(await kindOf(serveAndClose('HTTP/1.1 103 Early Hints\r\n\r\n')), 'unknown');
 });
 
@@ -119,7 +126,7 @@ test('an ambiguous answer is unknown', async () => {
   assert.is(await kindOf(serveAndClose('HTTP/1.1 20')), 'unknown', 'closed in the status line');
   assert.is(await kindOf(serve('MOO moo moo\r\n\r\n')), 'unknown', 'garbage');
   assert.is(await kindOf(serve('HTTP/1.1 101 Switching\r\nUpgrade: moo\r\n\r\n')), 'unknown', 'upgrade');
-  assert.is(await kindOf(serve('HTTP/1.1 100 Continue\r\n\r\n')), 'unknown', 'continue');
+  assert.is(await kindOf(serveAndClose('HTTP/1.1 100 Continue\r\n\r\n')), 'unknown', 'continue');
   const long = `X-Long: ${'x'.repeat(20_000)}`;
   assert.is(await kindOf(serve(httpResponse(200, '', [long]))), 'unknown', 'headers over the limit');
 });

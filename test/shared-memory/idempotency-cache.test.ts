@@ -24,6 +24,30 @@ test('a payment is new, then pending, then the same; another amount is always a 
   assert.equal(idempotencyCache.find(id), { amountCents: 100, acceptedAtMs: 5 });
 });
 
+test('a committed payment can be left to the ledger, until it is forgotten or purged', () => {
+  const idempotencyCache = makeCache(64);
+  const id = raceId(1);
+  idempotencyCache.leaveToLedger(id);
+  assert.is(idempotencyCache.reserve(id, 100, 5), 'new');
+  idempotencyCache.leaveToLedger(id);
+  assert.is(idempotencyCache.reserve(id, 100, 6), 'pending', 'it may still be refused');
+  idempotencyCache.commit(id);
+  idempotencyCache.forget(id);
+  assert.is(idempotencyCache.reserve(id, 100, 7), 'same');
+  idempotencyCache.leaveToLedger(id);
+  idempotencyCache.commit(id);
+  idempotencyCache.abort(id);
+  assert.is(idempotencyCache.reserve(id, 100, 8), 'in-ledger');
+  assert.is(idempotencyCache.reserve(id, 101, 8), 'conflict');
+  assert.equal(idempotencyCache.find(id), { amountCents: 100, acceptedAtMs: 5 });
+  idempotencyCache.forget(id);
+  assert.is(idempotencyCache.reserve(id, 101, 9), 'new');
+  idempotencyCache.commit(id);
+  idempotencyCache.leaveToLedger(id);
+  idempotencyCache.forgetBefore(10);
+  assert.is(idempotencyCache.reserve(id, 102, 11), 'new');
+});
+
 test('holds the largest amounts and times', () => {
   const idempotencyCache = makeCache(8);
   const id = raceId(1);

@@ -1,11 +1,13 @@
 import assert from 'node:assert';
 import { mkdirSync, rmSync } from 'node:fs';
+import type { ProcessorTarget } from '../../src/config/config.ts';
 import type { Log } from '../../src/core/log.ts';
 import { type Durability, PaymentAcceptor, type Verdict } from '../../src/http/payment-acceptor.ts';
 import { Recovery } from '../../src/journal/recovery.ts';
 import { journalFileCount, replay } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
+import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
@@ -16,6 +18,7 @@ import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
+import { processorTarget } from '../processor-target.ts';
 import { type Audit, nameOf } from './audit.ts';
 import { SimFiles } from './journal-files.ts';
 import { SimLedger } from './ledger.ts';
@@ -120,6 +123,7 @@ export class Life {
   readonly #segments: SegmentTable;
   readonly #recovery: Recovery;
   readonly #journal: Journal;
+  readonly #idempotencyCache: IdempotencyCache;
   readonly #acceptor: PaymentAcceptor;
   readonly #lease: Lease | null;
   readonly #threads: Thread[] = [];
@@ -140,13 +144,13 @@ export class Life {
     const replayed = replay(directory, this.#segments);
     assert.ok(replayed.kind === 'ok');
     if (replayed.damaged.length > 0) audit.broken('a record is damaged', null);
-    const idempotencyCache = new IdempotencyCache(
+    this.#idempotencyCache = new IdempotencyCache(
       IdempotencyCache.allocate(1024, Uint32Array.of(random.u32(), random.u32())),
     );
     this.#recovery = new Recovery({
       directory,
       segments: this.#segments,
-      idempotencyCache,
+      idempotencyCache: this.#idempotencyCache,
       ring: this.#ring,
       clock: scope,
       log: this.#log,
@@ -168,10 +172,11 @@ export class Life {
     this.#lease = plan.durability === 'ledger' ? this.#leaseOf(ledger) : null;
     void this.#lease?.start();
     this.#acceptor = new PaymentAcceptor({
-      idempotencyCache,
+      idempotencyCache: this.#idempotencyCache,
       ring: this.#ring,
       journal: this.#journal,
       segments: this.#segments,
+      ledger,
       sharedState: this.#sharedState,
       metrics: this.#metricsTable.thread(plan.threadCount),
       clock: scope,
@@ -245,15 +250,18 @@ export class Life {
     const [sharedState, log, clock] = [this.#sharedState, this.#log, scope];
     const metrics = this.#metricsTable.thread(index);
     const policy = dispatcherPolicy(plan);
+    const targets = names.map((name, processor) => targetOf(name, processor, plan));
+    const classes = new AmountClasses(targets);
     const breakers = new CircuitBreakers({
       sharedState,
       metrics,
-      names,
+      targets,
+      classes,
       policy: {
         failoverDelayMs: policy.failoverDelayMs,
         latencyBudgetMs: policy.latencyBudgetMs,
-        breakerFailures: plan.sizes.breakerFailures,
-        breakerBackoff: { baseMs: 250, maxMs: 5000 },
+        restMaxMs: 20_000,
+        outageLookUpRate: 50,
       },
       clock,
       random: random.next,
@@ -262,9 +270,11 @@ export class Life {
     const dispatcher = new Dispatcher({
       worker: { instanceId: `instance-${this.#parts.index}`, name: `pool-${index}` },
       thread: index,
-      source: new RingSource(this.#ring.seenBy(scope), this.#segments, sharedState),
+      source: new RingSource(this.#ring.seenBy(scope), this.#segments, this.#idempotencyCache, sharedState),
       ledger,
       processors: links,
+      targets,
+      classes,
       breakers,
       sharedState,
       metrics,
@@ -378,16 +388,26 @@ function dispatcherPolicy({ sizes }: Plan): DispatcherPolicy {
   return {
     failoverDelayMs: sizes.failoverDelayMs,
     latencyBudgetMs: 1000,
-    processorTimeoutMs: sizes.timeoutMs,
-    inDoubtHoldMs: sizes.inDoubtHoldMs,
     leaseMs: sizes.leaseMs,
     backoff: { baseMs: 50, maxMs: 2000 },
     batchWindowMs: sizes.batchWindowMs,
     batchLimit: sizes.batchLimit,
     inFlightLimit: sizes.inFlightLimit,
-    callLimit: sizes.callLimit,
     drainRate: 1000,
   };
+}
+
+function targetOf(name: string, processor: number, { sizes }: Plan): ProcessorTarget {
+  const { timeoutMs, inDoubtHoldMs, callLimit, breakerFailures } = sizes;
+  const breaker = { failures: breakerFailures, baseMs: 250, maxMs: 5000 };
+  return processorTarget({
+    name,
+    feePpm: 50_000 * (processor + 1),
+    timeoutMs,
+    inDoubtHoldMs,
+    callLimit,
+    breaker,
+  });
 }
 
 /** An error in the log breaks a promise. */

@@ -2,7 +2,8 @@ import type { SimValues } from '../../src/cli/sim.ts';
 import { type LedgerBackend, openBackend } from './ledger-backend.ts';
 import type { MutantReport } from './mutant-worker.ts';
 import { MUTANTS } from './mutants.ts';
-import { type Plan, planOf } from './plan.ts';
+import type { Plan } from './plan.ts';
+import { planOf } from './random-plan.ts';
 import { runMutant } from './run-mutant.ts';
 import { KEPT_SEEDS } from './seeds.ts';
 import { shrink } from './shrink.ts';
@@ -15,7 +16,7 @@ const PROGRESS_EVERY_MS = 10_000;
 /** `dinossauro sim`. Resolves to the exit code. */
 export default async function sim(values: SimValues): Promise<number> {
   const { mutants, only, seed, seeds, from, skew, ledger } = values;
-  if (mutants) return (await runMutants(only ?? '', seeds ?? MUTANT_SEEDS)) ? 0 : 1;
+  if (mutants) return (await runMutants(only ?? '', from, seeds ?? MUTANT_SEEDS)) ? 0 : 1;
   const backend = await openBackend(ledger);
   try {
     const isWell =
@@ -97,11 +98,11 @@ async function tell(plan: Plan, correlationId: string | null, backend: LedgerBac
 }
 
 /** The mutants whose names contain `only`. */
-async function runMutants(only: string, seedCount: number): Promise<boolean> {
+async function runMutants(only: string, from: number, seedCount: number): Promise<boolean> {
   const mutants = MUTANTS.filter(({ name }) => name.includes(only));
   let missed = 0;
   for (const mutant of mutants) {
-    const report = await runMutant(mutant, seedCount);
+    const report = await runMutant({ mutant, from, seedCount });
     const isCaught = report !== null && report.broken !== null;
     if (!isCaught) missed++;
     const how = report === null ? 'timed out' : `seed ${report.seed}: ${firstLine(report)}`;

@@ -7,6 +7,8 @@ import { KEPT_SEEDS } from './seeds.ts';
 
 export interface MutantTask {
   readonly mutant: Mutant;
+  /** The seeds tried are the kept ones, and `seedCount` from this one on. */
+  readonly from: number;
   readonly seedCount: number;
 }
 
@@ -17,7 +19,7 @@ export interface MutantReport {
 }
 
 // The gateway is loaded with the bug, so none of its files may have been loaded before.
-const { mutant, seedCount }: MutantTask = workerData;
+const { mutant, from, seedCount }: MutantTask = workerData;
 const url = new URL(`../../src/${mutant.file}`, import.meta.url).href;
 let isIn = false;
 registerHooks({
@@ -30,12 +32,12 @@ registerHooks({
     return { ...loaded, source: parts.join(mutant.to) };
   },
 });
-const { planOf } = await import('./plan.ts');
+const { planOf } = await import('./random-plan.ts');
 const { runPlan } = await import('./world.ts');
 assert.ok(isIn, `the simulation does not load ${mutant.file}`);
 
 let report: MutantReport = { seed: 0, broken: null };
-const seeds = [...KEPT_SEEDS, ...Array.from({ length: seedCount }, (_, index) => index + 1)];
+const seeds = [...KEPT_SEEDS, ...Array.from({ length: seedCount }, (_, index) => from + index)];
 for (const seed of seeds) {
   const { broken } = await runPlan(planOf(seed));
   if (broken === null) continue;

@@ -18,20 +18,20 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'end the doubt when a look-up is not answered',
     file: 'pool/delivery.ts',
-    from: "case 'unknown':\n      return inDoubt(state);\n    case 'absent'",
-    to: "case 'unknown':\n      return backingOff(state, 0);\n    case 'absent'",
+    from: "case 'unknown':\n      return inDoubt(state);\n    case 'pending'",
+    to: "case 'unknown':\n      return backingOff(state);\n    case 'pending'",
   },
   {
     name: 'believe a 404 from before the hold time',
     file: 'pool/dispatcher.ts',
-    from: "this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, repeat });",
-    to: "this.#apply(delivery, { kind: 'looked-up', found, askedAtMs: clock.monotonicMs(), repeat });",
+    from: "this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, pendingUntilMs, repeat });",
+    to: "this.#apply(delivery, { kind: 'looked-up', found, askedAtMs: clock.monotonicMs(), pendingUntilMs, repeat });",
   },
   {
     name: 'end the doubt when a later call is refused',
     file: 'pool/delivery.ts',
-    from: 'return mayBeCommittedEarlier\n        ? inDoubt(state, answer.retryAfterMs ?? 0)\n        : backingOff',
-    to: 'return backingOff',
+    from: 'return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state);',
+    to: 'return backingOff(state);',
   },
   {
     name: 'reject a payment that an earlier call may still commit',
@@ -54,7 +54,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'end the doubt before the hold time',
     file: 'pool/dispatcher.ts',
-    from: 'calledAtMs + this.#parts.policy.inDoubtHoldMs',
+    from: 'calledAtMs + this.#targetOf(processor).inDoubtHoldMs',
     to: 'calledAtMs + 100',
   },
   {
@@ -73,7 +73,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'send although the ledger did not reply to the claim',
     file: 'pool/dispatcher.ts',
     from: "for (const delivery of claims.reverse()) this.#apply(delivery, { kind: 'claim-lost' });",
-    to: "for (const delivery of claims) this.#apply(delivery, { kind: 'claim-replied', reply: 'claimed', call: this.#callTimes() });",
+    to: "for (const delivery of claims) this.#apply(delivery, { kind: 'claim-replied', reply: 'claimed', call: this.#callTimes(delivery.state.processor) });",
   },
   {
     name: 'release a journal record before the claim',
@@ -113,21 +113,21 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'treat a timeout as refused',
-    file: 'processor/response.ts',
-    from: "  return { kind: 'unknown', reason };\n}",
-    to: "  return { kind: 'refused', reason, retryAfterMs: null };\n}",
+    file: 'processor/answer.ts',
+    from: "if (response.status === 0) return { kind: 'unknown', reason: responseReason(response) };",
+    to: "if (response.status === 0) return { kind: 'refused', reason: responseReason(response) } as never;",
   },
   {
     name: 'treat 500 as refused without a look-up',
-    file: 'processor/response.ts',
+    file: 'processor/contracts/rinha.ts',
     from: "return { kind: 'failed', reason };",
-    to: "return { kind: 'refused', reason, retryAfterMs: null };",
+    to: "return { kind: 'refused', reason };",
   },
   {
     name: 'treat a truncated answer as 404',
-    file: 'processor/response.ts',
-    from: "if (response.cut === '' && response.status === 404)",
-    to: 'if (response.status === 404 || response.status === 0)',
+    file: 'processor/answer.ts',
+    from: 'return withRest(\n    response,\n    nowMs,\n    read(response, nowMs, (answer) => contract.readFind(answer, correlationId)),\n  );',
+    to: "return response.status === 0 ? { kind: 'absent' } : read(response, nowMs, (answer) => contract.readFind(answer, correlationId));",
   },
   {
     name: 'claim on while the answer to a take-over is lost',

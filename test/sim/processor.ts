@@ -1,4 +1,7 @@
 import assert from 'node:assert';
+import { healthOf, lookUpOutcomeOf, payOutcomeOf } from '../../src/processor/answer.ts';
+import { rinha } from '../../src/processor/contracts/rinha.ts';
+import type { Response } from '../../src/processor/http1/call.ts';
 import type {
   Dispatch,
   Health,
@@ -6,12 +9,6 @@ import type {
   PayOutcome,
   Processor,
 } from '../../src/processor/processor.ts';
-import {
-  type Response,
-  readHealth,
-  readLookUpOutcome,
-  readPayOutcome,
-} from '../../src/processor/response.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { type Reply, statusLine } from '../../src/simulated/reply.ts';
 import type { Audit } from './audit.ts';
@@ -25,7 +22,11 @@ import type { Weather } from './weather.ts';
 const LATE_MS = 1000;
 const SLOW_MS = 1500;
 const HANG_MS = 3500;
+/** How late an answer may be. It is not part of a call's life, because the payment has been charged by then, or not. */
+const LATE_ANSWER_MS = 4500;
 assert.ok(LATE_MS + SLOW_MS + HANG_MS <= CALL_LIFE_MS);
+
+const CONTRACT = rinha('');
 
 /** A processor with the official behaviour and injected faults. */
 export class SimProcessor {
@@ -89,6 +90,7 @@ type Arrive = (respond: (reply: Reply) => void) => void;
 
 /** A thread's link to one processor. Requests and answers may be late or lost. */
 export class ProcessorLink implements Processor {
+  readonly reportsHealth = true;
   readonly #parts: ProcessorLinkParts;
   #callCount = 0;
 
@@ -104,21 +106,22 @@ export class ProcessorLink implements Processor {
       target.model.pay({ correlationId, amountCents, requestedAtMs }, respond);
       audit.lookAt(processor);
     });
-    return readPayOutcome(response, scope.nowMs());
+    return payOutcomeOf(CONTRACT, response, dispatch, scope.nowMs());
   }
 
   async find(correlationId: string, timeoutMs: number): Promise<LookUpOutcome> {
-    const { target } = this.#parts;
+    const { target, scope } = this.#parts;
     const response = await this.#call(timeoutMs, `find ${correlationId}`, (respond) => {
       target.model.find(correlationId, respond);
     });
-    return readLookUpOutcome(response, correlationId);
+    return lookUpOutcomeOf(CONTRACT, response, correlationId, scope.nowMs());
   }
 
   async health(timeoutMs: number): Promise<Health> {
-    const { target, audit, processor } = this.#parts;
+    const { target, audit, processor, scope } = this.#parts;
     audit.healthCall(processor);
-    return readHealth(await this.#exchange(timeoutMs, (respond) => respond(target.model.health())));
+    const response = await this.#exchange(timeoutMs, (respond) => respond(target.model.health()));
+    return healthOf(CONTRACT, response, scope.nowMs());
   }
 
   async close(): Promise<void> {}
@@ -148,7 +151,7 @@ export class ProcessorLink implements Processor {
       timeline.after(this.#delayMs(link), () => {
         arrive((reply) => {
           if (isCut() || (link === 'flaky' && random.chance(0.3))) return;
-          timeline.after(this.#delayMs(link) / 2, () => scope.deliver(() => resolve(responseOf(reply))));
+          timeline.after(this.#answerDelayMs(link), () => scope.deliver(() => resolve(responseOf(reply))));
         });
       });
     });
@@ -156,12 +159,16 @@ export class ProcessorLink implements Processor {
 
   #delayMs(link: string): number {
     const { random } = this.#parts;
-    return link === 'late' ? random.int(0, LATE_MS) : random.int(0, 3);
+    return link === 'late' || link === 'late answers' ? random.int(0, LATE_MS) : random.int(0, 3);
+  }
+
+  #answerDelayMs(link: string): number {
+    return link === 'late answers' ? this.#parts.random.int(0, LATE_ANSWER_MS) : this.#delayMs(link) / 2;
   }
 }
 
 function cutOff(sent: boolean, cut: string): Response {
-  return { sent, status: 0, retryAfter: '', cut, isOwnLack: false, text: () => '' };
+  return { sent, status: 0, retryAfter: '', cut, isExhausted: false, header: () => '', text: () => '' };
 }
 
 function responseOf(reply: Reply): Response {
@@ -178,7 +185,8 @@ function responseOf(reply: Reply): Response {
         status: Number(statusLine(reply.status).slice(0, 3)),
         retryAfter: reply.retryAfterS === null ? '' : String(reply.retryAfterS),
         cut: '',
-        isOwnLack: false,
+        isExhausted: false,
+        header: () => '',
         text: () => reply.body ?? '',
       };
   }

@@ -179,8 +179,10 @@ class World {
     const over = (verdict: Verdict | 'stopping' | 'no answer') => {
       if (isOver) return;
       isOver = true;
-      audit.tell('client', `${post.correlationId} ${post.amountCents} at ${post.instance}: ${verdict}`);
-      if (verdict !== 'accepted' && verdict !== 'amount-conflict') this.#postAgain(post);
+      const told = typeof verdict === 'string' ? verdict : verdict.kind;
+      audit.tell('client', `${post.correlationId} ${post.amountCents} at ${post.instance}: ${told}`);
+      const isFinal = told === 'accepted' || told === 'amount-conflict' || told === 'payment-rejected';
+      if (!isFinal) this.#postAgain(post);
     };
     this.#timeline.after(3000, () => over('no answer'));
     const id = Buffer.alloc(UUID_BYTES);

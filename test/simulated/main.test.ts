@@ -60,7 +60,10 @@ test('reports an invalid setting, and a port in use, in one line', async () => {
   const refused = await run({ LISTEN: `127.0.0.1:${port}` }, () => {});
   await new Promise((resolve) => taken.close(resolve));
   assert.is(refused.code, 1);
-  assert.match(refused.errors, /^cannot listen on 127\.0\.0\.1:\d+: already in use \(EADDRINUSE\)\n$/);
+  assert.match(
+    refused.errors,
+    /^cannot listen on 127\.0\.0\.1:\d+: already in use by process \d+ \(.+\) \(EADDRINUSE\)\n$/,
+  );
 });
 
 test('keeps its books in BOOKS_FILE across a kill, and reports an invalid file in one line', async () => {

@@ -6,11 +6,13 @@ test('has a default for every setting', () => {
   assert.equal(readSettings({}), {
     kind: 'ok',
     settings: {
+      contract: 'rinha',
       listen: { kind: 'tcp', host: '127.0.0.1', port: 8001 },
       fee: { units: 5n, scale: 2 },
       token: '123',
       name: 'default',
       booksFile: null,
+      callbackUrl: '',
     },
     warnings: [],
   });
@@ -18,20 +20,24 @@ test('has a default for every setting', () => {
 
 test('reads every setting from the environment', () => {
   const environment = {
+    CONTRACT: 'rest-async',
     LISTEN: 'unix:/run/p.sock',
     FEE: '0.15',
     TOKEN: 'secret',
     NAME: 'fall-back',
     BOOKS_FILE: '/var/lib/p.books',
+    CALLBACK_URL: 'http://127.0.0.1:9999/callbacks/p',
   };
   assert.equal(readSettings(environment), {
     kind: 'ok',
     settings: {
+      contract: 'rest-async',
       listen: { kind: 'unix', path: '/run/p.sock' },
       fee: { units: 15n, scale: 2 },
       token: 'secret',
       name: 'fall-back',
       booksFile: '/var/lib/p.books',
+      callbackUrl: 'http://127.0.0.1:9999/callbacks/p',
     },
     warnings: [],
   });

@@ -18,7 +18,7 @@ const CLIENTS = 150;
 const OPEN_FILES = 96;
 const RECONNECT_MS = 50;
 const MEASURE_MS = 3000;
-/** Of one core. An accept loop that spins takes all of it; closing 3,000 connections a second takes a tenth. */
+/** The share of one core. An accept loop that spins takes the whole core; closing 3,000 connections a second takes a tenth. */
 const CPU_SHARE_MAX = 0.6;
 
 /** Commits every payment; returns its URL and whom it has committed. */

@@ -83,7 +83,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
 
 test('a gateway that waits for Redis exits on SIGTERM', () =>
   withChild('src/gateway.ts', { LEDGER_URL: 'redis://127.0.0.1:1' }, async (child) => {
-    await until('it waits', START_MS, () => child.output.includes('"waiting for the ledger"'));
+    await until('it waits', START_MS, () => child.output.includes('"waiting for the ledger in LEDGER_URL"'));
     child.send('SIGTERM');
     assert.equal(await endsSoon(child), EXITED);
     assert.match(child.lines.at(-1) ?? '', '"outcome":"drained"');

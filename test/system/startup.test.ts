@@ -161,7 +161,7 @@ test('`npm start` at an address used by a silent process prints one line', async
   assert.is(lines.length, 1, lines.join('\n'));
   assert.match(
     lines[0] ?? '',
-    /^dinossauro: LISTEN: cannot listen on .*already in use.*; choose another address/,
+    /^dinossauro: LISTEN: cannot listen on .*already in use by process \d+ \(.+\) .*; choose another address/,
   );
 });
 

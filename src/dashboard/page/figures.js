@@ -169,6 +169,8 @@ export class Figures {
         return `Takes longer than ${duration(this.#hello.latencyBudgetMs)}. Payments go elsewhere.`;
       case 'not-needed':
         return 'Not needed: a cheaper processor takes the payments.';
+      case 'amount-not-taken':
+        return 'Gets no payments: their amounts are outside of its limits.';
     }
   }
 

@@ -1,7 +1,4 @@
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
-import type { Clock } from '../../core/clock.ts';
-import { errorReason } from '../../core/reason.ts';
+import type { Log } from '../../core/log.ts';
 import {
   type Claim,
   type CommitReply,
@@ -20,7 +17,16 @@ import {
   type WorkerId,
 } from '../ledger.ts';
 import { LmdbLedger, type LmdbOptions } from './ledger.ts';
-import type { WriteMethod, WriterMessage, WriterRequest, WriterTask } from './writer.ts';
+import type { WriteMethod, WriterMessage } from './writer.ts';
+import { WriterThread } from './writer-thread.ts';
+
+export interface ThreadedLmdbOptions extends LmdbOptions {
+  readonly random: () => number;
+  /** Where the death of the writing thread is logged, if anywhere. */
+  readonly log?: Log | undefined;
+  /** The module that the writing thread runs instead of `writer.ts`. */
+  readonly writerFile?: URL;
+}
 
 /** How long a start waits for a ledger whose lock another process holds. After that it continues without. */
 const OPEN_WAIT_MS = 2000;
@@ -30,7 +36,8 @@ const PING_TIMEOUT_MS = 1000;
 const WRITE_TIMEOUT_MS = 3000;
 /** A thread commits one batch at a time, so more waiting writes than this are a pile-up, such as of pings. */
 const WAITING_WRITES_MAX = 64;
-const CLOSE_WAIT_MS = 1000;
+const NOT_OPEN = 'the ledger is not open yet: another process holds its lock';
+const NO_WRITER = 'the thread that writes to the ledger died and is being replaced';
 
 interface Waiting {
   answer(reply: Reply<unknown>): void;
@@ -43,35 +50,37 @@ interface Waiting {
  * A write to LMDB blocks its thread while it waits for the write lock: as long as another process's commit takes, or
  * forever if that process is stopped in the middle of one. So another thread does all writes here; reads need no lock
  * and run in this one. A write that takes too long is answered `unavailable`. If it had begun, it may still complete;
- * otherwise it is dropped.
+ * otherwise it is dropped. The same holds for writes of a thread that dies.
  */
 export class ThreadedLmdbLedger implements Ledger {
   readonly #path: string;
   readonly #options: LmdbOptions;
-  readonly #writer: Worker;
-  readonly #ended: Promise<unknown>;
+  readonly #writer: WriterThread;
   readonly #waiting = new Map<number, Waiting>();
   #writes = 0;
   #reader: LmdbLedger | null = null;
-  /** Why the ledger cannot be used, or null. */
-  #failure: string | null = null;
   #closed = false;
 
   /** Rejects if the ledger cannot be opened. If that takes too long, resolves with a ledger that is still unavailable. */
-  static async open(path: string, options: LmdbOptions): Promise<ThreadedLmdbLedger> {
+  static async open(path: string, options: ThreadedLmdbOptions): Promise<ThreadedLmdbLedger> {
     const ledger = new ThreadedLmdbLedger(path, options);
-    await within(options.clock, OPEN_WAIT_MS, once(ledger.#writer, 'message'));
+    await ledger.#writer.start(OPEN_WAIT_MS);
     return ledger;
   }
 
-  private constructor(path: string, options: LmdbOptions) {
+  private constructor(path: string, options: ThreadedLmdbOptions) {
     this.#path = path;
     this.#options = options;
-    const workerData: WriterTask = { path, processorNames: options.processorNames };
-    this.#writer = new Worker(new URL('./writer.ts', import.meta.url), { workerData });
-    this.#writer.on('message', (message: WriterMessage) => this.#onMessage(message));
-    this.#writer.on('error', (error) => this.#failed(errorReason(error)));
-    this.#ended = once(this.#writer, 'exit').catch(() => {});
+    const { processorNames, clock, random, log, writerFile } = options;
+    this.#writer = new WriterThread({
+      task: { path, processorNames },
+      onMessage: (message) => this.#onMessage(message),
+      onDeath: () => this.#answerWaiting(NO_WRITER),
+      clock,
+      random,
+      log,
+      ...(writerFile && { file: writerFile }),
+    });
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
@@ -138,21 +147,17 @@ export class ThreadedLmdbLedger implements Ledger {
     return this.#write('ping', [], PING_TIMEOUT_MS);
   }
 
-  /** Does not wait for a writer that is blocked on the lock: that one ends when it gets the lock, or with the process. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const { answer } of [...this.#waiting.values()]) answer(unavailable('the ledger is closed'));
-    this.#send({ kind: 'close' });
-    await this.#reader?.close();
-    await within(this.#options.clock, CLOSE_WAIT_MS, this.#ended);
-    this.#writer.unref();
+    this.#answerWaiting('the ledger is closed');
+    await Promise.all([this.#writer.close(), this.#reader?.close()]);
   }
 
   #onMessage(message: WriterMessage): void {
     switch (message.kind) {
       case 'open':
-        if (!this.#closed) this.#reader = LmdbLedger.openToRead(this.#path, this.#options);
+        if (!this.#closed) this.#reader ??= LmdbLedger.openToRead(this.#path, this.#options);
         break;
       case 'reply':
         this.#waiting.get(message.id)?.answer(message.reply as Reply<unknown>);
@@ -163,21 +168,18 @@ export class ThreadedLmdbLedger implements Ledger {
     }
   }
 
-  #failed(reason: string): void {
-    this.#failure = reason;
+  #answerWaiting(reason: string): void {
     for (const { answer } of [...this.#waiting.values()]) answer(unavailable(reason));
   }
 
   #read<T>(read: (reader: LmdbLedger) => Promise<Reply<T>>): Promise<Reply<T>> {
     if (this.#reader !== null) return read(this.#reader);
-    return Promise.resolve(
-      unavailable(this.#failure ?? 'the ledger is not open yet: another process holds its lock'),
-    );
+    return Promise.resolve(unavailable(this.#writer.isRunning ? NOT_OPEN : NO_WRITER));
   }
 
   #write<T>(method: WriteMethod, args: readonly unknown[], timeoutMs = WRITE_TIMEOUT_MS): Promise<Reply<T>> {
     if (this.#closed) return Promise.resolve(unavailable('the ledger is closed'));
-    if (this.#failure !== null) return Promise.resolve(unavailable(this.#failure));
+    if (!this.#writer.isRunning) return Promise.resolve(unavailable(NO_WRITER));
     if (this.#waiting.size >= WAITING_WRITES_MAX) {
       return Promise.resolve(unavailable(`${this.#waiting.size} writes are already waiting for the ledger`));
     }
@@ -200,19 +202,7 @@ export class ThreadedLmdbLedger implements Ledger {
         answer(unavailable(`not written within ${timeoutMs} ms: another process holds the ledger's lock`)),
       );
       this.#waiting.set(id, { answer, fail });
-      this.#send({ kind: 'write', id, method, args, deadlineMs: clock.monotonicMs() + timeoutMs });
+      this.#writer.send({ kind: 'write', id, method, args, deadlineMs: clock.monotonicMs() + timeoutMs });
     });
   }
-
-  #send(request: WriterRequest): void {
-    this.#writer.postMessage(request);
-  }
-}
-
-/** Waits for `work`, at most `timeoutMs`. */
-function within(clock: Clock, timeoutMs: number, work: Promise<unknown>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(timeoutMs, resolve);
-    work.then(() => resolve(), reject).finally(cancel);
-  });
 }

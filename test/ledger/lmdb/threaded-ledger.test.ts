@@ -6,13 +6,22 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { Claim, LedgerEvent, Reply } from '../../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
-import { ThreadedLmdbLedger } from '../../../src/ledger/lmdb/threaded-ledger.ts';
+import { ThreadedLmdbLedger, type ThreadedLmdbOptions } from '../../../src/ledger/lmdb/threaded-ledger.ts';
+import { KeptLog } from '../../kept-log.ts';
+import { until } from '../../system/until.ts';
 import { must } from '../samples.ts';
 import { writtenId } from './lmdb-writer.ts';
 import { whileWriterIsStopped } from './stopped-writer.ts';
 
-const OPTIONS = { processorNames: ['default', 'fallback'], clock: systemClock, pollMs: 5 };
+const OPTIONS = {
+  processorNames: ['default', 'fallback'],
+  clock: systemClock,
+  random: Math.random,
+  pollMs: 5,
+};
 const WORKER = { instanceId: 'gateway-1', name: 'http-0' };
+const MORTAL = new URL('./mortal-writer.ts', import.meta.url);
+const DEADLINE_MS = 20_000;
 const FOREVER_MS = 2 ** 45;
 const CLAIM: Claim = {
   correlationId: writtenId(1, 1),
@@ -22,13 +31,24 @@ const CLAIM: Claim = {
   requestedAtMs: 2000,
 };
 
-async function inDirectory(run: (path: string) => Promise<void>): Promise<void> {
+/** A ledger that is still open keeps this process alive, so a failed test would look as if it hung. */
+async function inDirectory(run: (path: string, open: typeof openThreaded) => Promise<void>): Promise<void> {
   const path = await mkdtemp(join(tmpdir(), 'dinossauro-threaded-'));
+  const opened: ThreadedLmdbLedger[] = [];
   try {
-    await run(path);
+    await run(path, async (...args) => {
+      const ledger = await openThreaded(...args);
+      opened.push(ledger);
+      return ledger;
+    });
   } finally {
+    await Promise.all(opened.map((ledger) => ledger.close()));
     await rm(path, { recursive: true });
   }
+}
+
+function openThreaded(path: string, change: Partial<ThreadedLmdbOptions> = {}): Promise<ThreadedLmdbLedger> {
+  return ThreadedLmdbLedger.open(path, { ...OPTIONS, ...change });
 }
 
 function reasonOf(reply: Reply<unknown>): string {
@@ -36,8 +56,8 @@ function reasonOf(reply: Reply<unknown>): string {
 }
 
 test('data written by its thread can be read here and elsewhere', () =>
-  inDirectory(async (path) => {
-    const ledger = await ThreadedLmdbLedger.open(path, OPTIONS);
+  inDirectory(async (path, open) => {
+    const ledger = await open(path);
     const other = await LmdbLedger.open(path, OPTIONS);
     await must(ledger.ping());
     const [owner, successor] = [
@@ -75,8 +95,8 @@ test('data written by its thread can be read here and elsewhere', () =>
   }));
 
 test('a commit that breaks a rule throws here, and its thread continues', () =>
-  inDirectory(async (path) => {
-    const ledger = await ThreadedLmdbLedger.open(path, OPTIONS);
+  inDirectory(async (path, open) => {
+    const ledger = await open(path);
     const owner = await must(ledger.acquireLease(WORKER, FOREVER_MS));
     const threw = await ledger.commit(owner, [], [{ ...CLAIM, amountCents: 0.5 }]).then(
       () => false,
@@ -84,12 +104,11 @@ test('a commit that breaks a rule throws here, and its thread continues', () =>
     );
     assert.ok(threw);
     await must(ledger.ping());
-    await ledger.close();
   }));
 
 test('while another process is stopped in a commit, reads answer and writes are unavailable', () =>
-  inDirectory(async (path) => {
-    const ledger = await ThreadedLmdbLedger.open(path, OPTIONS);
+  inDirectory(async (path, open) => {
+    const ledger = await open(path);
     const owner = await must(ledger.acquireLease(WORKER, FOREVER_MS));
     await must(ledger.commit(owner, [], [CLAIM]));
     let ticks = 0;
@@ -107,35 +126,68 @@ test('while another process is stopped in a commit, reads answer and writes are 
         ['unavailable', 'unavailable', 'unavailable', 'ok', 'ok'],
       );
       assert.match(reasonOf(replies[0]), /another process holds the ledger's lock/);
-      const late = await ThreadedLmdbLedger.open(path, OPTIONS);
+      const late = await open(path);
       assert.match(reasonOf(await late.find(CLAIM.correlationId)), /not open yet/);
-      await late.close();
     });
     clearInterval(ticking);
     assert.ok(ticks > 50, 'the event loop ran all the time');
     await must(ledger.acquireLease(WORKER, FOREVER_MS));
-    await ledger.close();
   }));
 
 test('writes beyond the limit of waiting writes are refused at once', () =>
-  inDirectory(async (path) => {
-    const ledger = await ThreadedLmdbLedger.open(path, OPTIONS);
+  inDirectory(async (path, open) => {
+    const ledger = await open(path);
     const replies = await Promise.all(Array.from({ length: 100 }, () => ledger.ping()));
     const refused = replies.filter(({ kind }) => kind === 'unavailable');
     assert.is(refused.length, 36);
     assert.match(reasonOf(refused[0] as Reply<void>), /^64 writes are already waiting for the ledger$/);
     await must(ledger.ping());
-    await ledger.close();
   }));
 
 test('opening a file that is not a ledger rejects', () =>
-  inDirectory(async (path) => {
-    const opened = await ThreadedLmdbLedger.open('/proc/self/status/ledger', OPTIONS).then(
+  inDirectory(async (path, open) => {
+    const opened = await open('/proc/self/status/ledger').then(
       () => 'open',
       (error: unknown) => String(error),
     );
     assert.match(opened, /ENOTDIR/);
     assert.ok(path);
+  }));
+
+test('a thread that dies is replaced: its writes are unavailable, reads go on, and later writes are done', () =>
+  inDirectory(async (path, open) => {
+    const log = new KeptLog();
+    const ledger = await open(path, { writerFile: MORTAL, log });
+    const owner = await must(ledger.acquireLease(WORKER, FOREVER_MS));
+    await must(ledger.commit(owner, [], [CLAIM]));
+    for (const deadly of [() => ledger.takeHealthTurn(0, 0), () => ledger.ping()]) {
+      const replies = await Promise.all([deadly(), ledger.renewLease(owner, FOREVER_MS)]);
+      for (const reply of [...replies, await ledger.renewLease(owner, FOREVER_MS)]) {
+        assert.match(reasonOf(reply), 'died and is being replaced');
+      }
+      assert.is((await must(ledger.find(CLAIM.correlationId)))?.owner, owner);
+      const renew = () => ledger.renewLease(owner, FOREVER_MS);
+      await until('another thread writes', DEADLINE_MS, async () => (await renew()).kind === 'ok');
+    }
+    const died = 'error the thread that writes to the ledger died; starting a replacement';
+    assert.equal(log.lines, [died, died]);
+  }));
+
+test('a ledger can be closed while its thread is being replaced', () =>
+  inDirectory(async (path, open) => {
+    const ledger = await open(path, { writerFile: MORTAL });
+    assert.is((await ledger.takeHealthTurn(0, 0)).kind, 'unavailable');
+    await ledger.close();
+    assert.is(reasonOf(await ledger.ping()), 'the ledger is closed');
+  }));
+
+test('opening rejects if the thread ends before it has opened the ledger', () =>
+  inDirectory(async (path, open) => {
+    const opened = await open(path, { writerFile: new URL('data:text/javascript,process.exit(4)') }).then(
+      () => 'open',
+      (error: unknown) => String(error),
+    );
+    assert.match(opened, /exited with code 4/);
   }));
 
 test.run();

@@ -1,0 +1,43 @@
+import type { Tls } from '../core/tls.ts';
+
+/** A processor as configured: by the environment's short form, or by the processors file. */
+export interface ProcessorTarget {
+  readonly name: string;
+  /** http or https, without a trailing slash; may contain credentials, which are for errors and the doctor to mask. */
+  readonly url: string;
+  readonly tls?: Tls;
+  readonly contract: ContractSpec;
+  /** A payment costs `feePpm` parts per million of its amount, and `feeFixedCents`. */
+  readonly feePpm: number;
+  readonly feeFixedCents: number;
+  /** Amounts that it takes, both inclusive. `MAX_AMOUNT` is a limit of what the gateway accepts, not of these. */
+  readonly minAmountCents: number;
+  readonly maxAmountCents: number;
+  /** Most calls in flight from this instance. */
+  readonly callLimit: number;
+  /** Most new calls a second from this instance; null: no limit. */
+  readonly callsPerSecond: number | null;
+  /** How long a call waits for its response. */
+  readonly timeoutMs: number;
+  /** How long after a call with an unknown outcome an absent payment is believed to be absent. */
+  readonly inDoubtHoldMs: number;
+  readonly breaker: BreakerTarget;
+}
+
+export interface BreakerTarget {
+  /** Failures in a row that open it. */
+  readonly failures: number;
+  /** The first and the longest delay between probes. */
+  readonly baseMs: number;
+  readonly maxMs: number;
+}
+
+/** Which contract a processor speaks. Each thread opens its own (`src/processor/open-contract.ts`). */
+export interface ContractSpec {
+  /** A shipped contract, or the absolute path of a module that exports one. */
+  readonly name: string;
+  /** Read by the contract alone. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** The value of an `Authorization` header; empty: none. */
+  readonly authorization: string;
+}

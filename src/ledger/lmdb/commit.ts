@@ -1,0 +1,123 @@
+import { isPurged, keptReason } from '../commit.ts';
+import type { Claim, ClaimReply, CommitReply, Settlement, SettleReply } from '../ledger.ts';
+import type { LmdbEntries } from './entries.ts';
+import type { LmdbOwners } from './owners.ts';
+import type { LmdbProcessors } from './processors.ts';
+import { entryKey, type StoredEntry } from './records.ts';
+import type { LmdbTimeIndex } from './time-index.ts';
+
+export interface LmdbCommitParts {
+  readonly entries: LmdbEntries;
+  readonly owners: LmdbOwners;
+  readonly processors: LmdbProcessors;
+  readonly timeIndex: LmdbTimeIndex;
+}
+
+/** Settlements and claims of one owner, in one transaction of the caller. */
+export class LmdbCommit {
+  readonly #owner: number;
+  readonly #purgedAtMs: number;
+  readonly #parts: LmdbCommitParts;
+  readonly #charges: Settlement[] = [];
+
+  constructor(owner: number, purgedAtMs: number, parts: LmdbCommitParts) {
+    this.#owner = owner;
+    this.#purgedAtMs = purgedAtMs;
+    this.#parts = parts;
+  }
+
+  run(settlements: readonly Settlement[], claims: readonly Claim[]): CommitReply {
+    const { owners, timeIndex } = this.#parts;
+    const settled = settlements.map((settlement) => this.#settle(settlement));
+    if (this.#charges.length > 0) timeIndex.add(this.#charges);
+    if (claims.length === 0 || !owners.isAlive(this.#owner)) {
+      return { settled, claimed: claims.map(() => 'fenced' as const) };
+    }
+    return { settled, claimed: claims.map((claim) => this.#claim(claim)) };
+  }
+
+  #settle(settlement: Settlement): SettleReply {
+    const { entries, processors } = this.#parts;
+    const id = entryKey(settlement.correlationId);
+    const entry = entries.get(id);
+    const processorNumber = processors.numberOf(settlement.processor);
+    if (entry === undefined) return 'fenced';
+    if (entry.status === 'settled' || entry.status === 'rejected') {
+      const isSame =
+        entry.status === settlement.status &&
+        entry.processorNumber === processorNumber &&
+        entry.requestedAtMs === settlement.requestedAtMs;
+      return isSame ? 'recorded' : 'fenced';
+    }
+    if (entry.status === 'accepted' || entry.owner !== this.#owner) return 'fenced';
+    entry.status = settlement.status;
+    entry.owner = 0;
+    entry.processorNumber = processorNumber;
+    entry.requestedAtMs = settlement.requestedAtMs;
+    if (settlement.status === 'settled') this.#charges.push(settlement);
+    else entry.reason = keptReason(settlement.reason);
+    entries.put(id, entry);
+    entries.release(id, this.#owner);
+    return 'recorded';
+  }
+
+  #claim(claim: Claim): ClaimReply {
+    const { entries } = this.#parts;
+    const id = entryKey(claim.correlationId);
+    const entry = entries.get(id);
+    if (entry === undefined) return this.#claimUnknown(claim, id);
+    if (entry.amountCents !== claim.amountCents) {
+      this.#recordConflict(id, entry, claim.amountCents);
+      return 'conflict';
+    }
+    if (entry.status === 'settled' || entry.status === 'rejected') return 'known';
+    const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
+    if (entry.owner !== this.#owner && !mayDispatch) return 'known';
+    if (claim.processor !== null) this.#dispatch(id, entry, claim.processor, claim.requestedAtMs);
+    return 'claimed';
+  }
+
+  #claimUnknown(claim: Claim, id: Buffer): ClaimReply {
+    const { entries, processors } = this.#parts;
+    if (isPurged(claim, this.#purgedAtMs)) return 'purged';
+    const isDispatch = claim.processor !== null;
+    const entry: StoredEntry = {
+      status: isDispatch ? 'dispatched' : 'accepted',
+      processorNumber: claim.processor === null ? 0 : processors.numberOf(claim.processor),
+      owner: this.#owner,
+      attempts: isDispatch ? 1 : 0,
+      acceptedAtMs: claim.acceptedAtMs,
+      requestedAtMs: isDispatch ? claim.requestedAtMs : 0,
+      amountCents: claim.amountCents,
+      conflictingAmountCents: 0,
+      reason: '',
+    };
+    entries.put(id, entry);
+    entries.hold(id, this.#owner);
+    return 'claimed';
+  }
+
+  #recordConflict(id: Buffer, entry: StoredEntry, amountCents: number): void {
+    if (entry.conflictingAmountCents !== 0) return;
+    entry.conflictingAmountCents = amountCents;
+    this.#parts.entries.put(id, entry);
+  }
+
+  /** The same processor and stamp mean a repeated commit, which is not another attempt. */
+  #dispatch(id: Buffer, entry: StoredEntry, processor: number, requestedAtMs: number): void {
+    const { entries, processors } = this.#parts;
+    const processorNumber = processors.numberOf(processor);
+    const isRepeated =
+      entry.status === 'dispatched' &&
+      entry.processorNumber === processorNumber &&
+      entry.requestedAtMs === requestedAtMs;
+    if (isRepeated) return;
+    if (entry.owner !== this.#owner) entries.moveHolding(id, entry.owner, this.#owner);
+    entry.status = 'dispatched';
+    entry.processorNumber = processorNumber;
+    entry.owner = this.#owner;
+    entry.attempts++;
+    entry.requestedAtMs = requestedAtMs;
+    entries.put(id, entry);
+  }
+}

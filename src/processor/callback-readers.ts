@@ -1,0 +1,21 @@
+import type { ProcessorTarget } from '../config/processor-target.ts';
+
+/** Reads the body of a callback: the payment that it is about, or null. */
+export type CallbackReader = (body: string) => string | null;
+
+/** Shipped contracts without callbacks: a thread that reads only callbacks does not load them. */
+const WITHOUT_CALLBACKS: ReadonlySet<string> = new Set(['rinha']);
+
+/** The readers of the contracts that have callbacks, by the name of their processor. Rejects with a `SetupError`. */
+export async function openCallbackReaders(
+  targets: readonly ProcessorTarget[],
+): Promise<ReadonlyMap<string, CallbackReader>> {
+  const readers = new Map<string, CallbackReader>();
+  for (const { name, contract } of targets) {
+    if (WITHOUT_CALLBACKS.has(contract.name)) continue;
+    const { openContract } = await import('./open-contract.ts');
+    const { readCallback } = await openContract(contract);
+    if (readCallback !== undefined) readers.set(name, readCallback);
+  }
+  return readers;
+}
