@@ -89,7 +89,9 @@ export class Gateway {
       minAmountCents: 1,
       maxAmountCents: Number.MAX_SAFE_INTEGER,
       timeoutMs: times.timeoutMs,
+      healthTimeoutMs: times.timeoutMs,
       inDoubtHoldMs: times.holdMs,
+      healthTimeoutMs: times.timeoutMs,
       callLimit: 100,
       callsPerSecond: null,
     }));
@@ -98,7 +100,6 @@ export class Gateway {
       classes: new AmountClasses(targets),
       ledger: this.#ledger,
       processors,
-      names: NAMES,
       sharedState: this.#sharedState,
       metrics,
       clock: this.#clock,
@@ -131,7 +132,7 @@ export class Gateway {
         drainRate: 1000,
       },
     });
-    const healthPolicy = { healthIntervalMs: HEALTH_INTERVAL_MS, healthTimeoutMs: times.timeoutMs };
+    const healthPolicy = { healthIntervalMs: HEALTH_INTERVAL_MS };
     this.#health = new HealthWatch({ ...shared, breakers, policy: healthPolicy });
     this.#health.start();
     this.#running = this.#dispatcher.run();

@@ -10,6 +10,8 @@ export interface PoolParts {
   readonly taskOf: (thread: number, isFirst: boolean) => unknown;
   /** Called before a dead thread is replaced, so that its payments reach the other threads. */
   readonly onDeath: (thread: number) => void;
+  /** Called when a thread cannot work as this instance is configured, with the reason. Another thread could not, either. */
+  readonly onSetupError: (reason: string) => void;
   readonly log: Log;
   /** The module that a thread runs instead of `worker.ts`: tests use one that dies. */
   readonly file?: URL;
@@ -78,6 +80,10 @@ export class Pool {
     for (let lacks = 0; !this.#stopping; ) {
       const ended = await this.#live(thread, isFirst);
       if (ended.kind === 'done' || this.#stopping) return;
+      if (ended.kind === 'misconfigured') {
+        this.#parts.onSetupError(ended.reason);
+        return;
+      }
       if (ended.kind === 'died') {
         lacks = 0;
         isFirst = false;
@@ -104,11 +110,10 @@ export class Pool {
     try {
       // When the thread cannot be created, `run` throws instead of rejecting. Such a Piscina must not be destroyed:
       // `destroy` would reject a task promise that was never returned to us.
-      const task = piscina.run(this.#parts.taskOf(thread, isFirst));
+      const task: Promise<PoolThreadEnd> = piscina.run(this.#parts.taskOf(thread, isFirst));
       this.#running.set(thread, piscina);
       this.#lackOutage.recovered();
-      await task;
-      return { kind: 'done' };
+      return await task;
     } catch (error) {
       if (!isThreadLack(error)) return { kind: 'died', error };
       this.#lackOutage.failed(errorReason(error));
@@ -119,8 +124,13 @@ export class Pool {
   }
 }
 
-type Ended =
+/** How a task ends by itself. A value, because the name of an error is lost between threads. */
+export type PoolThreadEnd =
   | { readonly kind: 'done' }
+  | { readonly kind: 'misconfigured'; readonly reason: string };
+
+type Ended =
+  | PoolThreadEnd
   | { readonly kind: 'died'; readonly error: unknown }
   | { readonly kind: 'lacking' };
 

@@ -38,6 +38,19 @@ export async function openContract(spec: ContractOptions & { readonly name: stri
   return contract as Contract;
 }
 
+/** The same for a configured processor, which the error names, in one line. */
+export async function openContractOf(target: {
+  readonly name: string;
+  readonly contract: ContractOptions & { readonly name: string };
+}): Promise<Contract> {
+  try {
+    return await openContract(target.contract);
+  } catch (error) {
+    if (!isSetupError(error)) throw error;
+    throw new SetupError(`processor \`${target.name}\`: ${error.message.replace(/\s+/g, ' ')}`);
+  }
+}
+
 async function loadFactory(path: string): Promise<ContractFactory> {
   if (!isAbsolute(path)) {
     const known = [...SHIPPED_CONTRACTS.keys()].join(', ');

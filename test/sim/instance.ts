@@ -290,11 +290,11 @@ export class Life {
     const health = new HealthWatch({
       ledger,
       processors: links,
-      names,
+      targets,
       breakers,
       sharedState,
       metrics,
-      policy: { healthIntervalMs: 5100, healthTimeoutMs: 1500 },
+      policy: { healthIntervalMs: 5100 },
       clock,
       random: random.next,
       log,
