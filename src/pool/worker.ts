@@ -3,6 +3,7 @@ import type { Config, ProcessorTarget } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import { isSetupError } from '../core/setup-error.ts';
+import { confirmationReport } from '../ledger/confirmation.ts';
 import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import type { Contract } from '../processor/contract.ts';
@@ -55,7 +56,9 @@ export default async function runPoolThread({
   countDroppedLines((lineCount) => sharedState.countDroppedLines(lineCount));
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
   const metrics = new MetricsTable(shared.metricsTable, shared.shape).thread(thread);
-  const ledger = await openLedger(config.ledger, names, { clock, random }, 'here');
+  // Once an instance is enough for people.
+  const confirmedBy = confirmationReport(thread === 0 ? log : null, metrics);
+  const ledger = await openLedger(config.ledger, names, { clock, random, confirmedBy }, 'here');
   const hasCallbacks = opened.contracts.some(({ readCallback }) => readCallback !== undefined);
   const processors = targets.map((target, processor) => {
     const contract = opened.contracts[processor];
