@@ -41,6 +41,25 @@ const HOWS: Readonly<Record<ProcessorPlan['contract'], Hows>> = {
   'rest-async': [...CAREFUL, 'declines', 'declines', '402'],
 };
 
+/**
+ * Without a health route, only another payment finds out that a processor does not refuse every request any more. A
+ * payment in doubt there waits for that, and in a simulation that ends there may be no other payment.
+ */
+const SEEN_BY_CALLS: Hows = [
+  '429',
+  '503',
+  'look-up-429',
+  '409',
+  '425',
+  '500-before-commit',
+  'lagging',
+  '402',
+];
+
+function withoutHealth(contract: ProcessorPlan['contract'], options: ProcessorPlan['options']): boolean {
+  return contract !== 'rinha' && options['healthPath'] === undefined;
+}
+
 /** Every processor as the contest has it. */
 export function contestProcessors(count: number): ProcessorPlan[] {
   return Array.from({ length: count }, (_, processor) => ({
@@ -94,6 +113,7 @@ function tariffs(processors: readonly ProcessorPlan[], random: Random): Processo
 
 function faultOf({ posts }: Plan, processors: readonly ProcessorPlan[], random: Random): Fault {
   const processor = random.int(0, processors.length - 1);
+  const { contract, options } = processors[processor] ?? { contract: 'rinha' as const, options: {} };
   const near = posts[random.int(0, posts.length - 1)]?.atMs ?? 0;
   const atMs = Math.min(Math.max(0, near + random.int(-1000, random.pick([500, 3000, 10_000]))), SPAN_MS);
   return {
@@ -101,7 +121,7 @@ function faultOf({ posts }: Plan, processors: readonly ProcessorPlan[], random: 
     atMs,
     forMs: random.pick([50, 1000, 4000, 10_000]),
     processor,
-    how: random.pick(HOWS[processors[processor]?.contract ?? 'rinha']),
+    how: withoutHealth(contract, options) ? random.pick(SEEN_BY_CALLS) : random.pick(HOWS[contract]),
     delayMs: random.pick(LATER_MS),
     retryAfterS: random.pick(RETRY_AFTERS_S),
   };
