@@ -8,6 +8,7 @@ const homes = {
   lmdb: 'src/ledger/lmdb/store.ts',
   pino: 'src/core/log.ts',
   '@commander-js/extra-typings': 'src/cli/command.ts',
+  yaml: 'src/config/yaml-file.ts',
 };
 
 const compositionRoots = [

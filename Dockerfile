@@ -21,6 +21,8 @@ COPY src src
 RUN node --disable-warning=ExperimentalWarning scripts/compile.ts /app/dist
 WORKDIR /app
 COPY package.json LICENSE openapi.json ./
+# A user's contract in a folder below /app imports @dinossauro/gateway/contract.
+RUN sed -i 's#"./src/contract.ts"#"./dist/contract.js"#' package.json && grep -q dist/contract.js package.json
 COPY docs/errors.html docs/
 RUN chmod -R u=rwX,go=rX .
 

@@ -4,9 +4,14 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { contractsPage } from './contract-tables.ts';
 import { errorsPage } from './errors-page.ts';
+import { processorsPage, processorsSchema } from './processors-schema.ts';
 import { settingsPage } from './settings-tables.ts';
 
 writeFileSync('openapi.json', `${JSON.stringify(parse(readFileSync('openapi.yaml', 'utf8')))}\n`);
 writeFileSync('docs/errors.html', errorsPage(readFileSync('docs/errors.md', 'utf8')));
 writeFileSync('docs/settings.md', settingsPage(readFileSync('docs/settings.md', 'utf8')));
+writeFileSync('processors.schema.json', processorsSchema());
+writeFileSync('docs/processors-file.md', processorsPage(readFileSync('docs/processors-file.md', 'utf8')));
+writeFileSync('docs/contracts.md', contractsPage(readFileSync('docs/contracts.md', 'utf8')));

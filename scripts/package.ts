@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
  * in the one given: `npm run package -- /tmp`.
  *
  * The package differs from the clone in three ways. It has `dist` instead of `src`, because Node does not strip types
- * under `node_modules`. It has no development packages or scripts, which need a clone. And it bundles uWebSockets.js with
+ * under `node_modules`; for contracts of users, `dist` also has types. It has no development packages or scripts, which need a clone. And it bundles uWebSockets.js with
  * only the 4 binaries for our platforms and our Node, of the original 24 with 133 MB.
  */
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -22,6 +22,7 @@ const FILES = [
   'ops',
   'openapi.json',
   'openapi.yaml',
+  'processors.schema.json',
   'ARCHITECTURE.md',
   'CHANGELOG.md',
   'CONTRIBUTING.md',
@@ -37,13 +38,27 @@ rmSync(STAGE, { recursive: true, force: true });
 mkdirSync(STAGE);
 for (const file of FILES) cpSync(join(ROOT, file), join(STAGE, file), { recursive: true });
 run(process.execPath, ['--disable-warning=ExperimentalWarning', 'scripts/compile.ts', join(STAGE, 'dist')]);
+stageTypes();
 stageManifest();
 stageBundled();
 run('npm', ['pack', STAGE, '--pack-destination', TARGET]);
 
+/** The types that a user's contract imports. */
+function stageTypes(): void {
+  const flags = ['--ignoreConfig', '--declaration', '--emitDeclarationOnly', '--rootDir', 'src'];
+  const language = ['--target', 'es2023', '--module', 'nodenext', '--types', 'node', '--strict'];
+  const tsc = [join('node_modules', 'typescript', 'bin', 'tsc'), ...flags, ...language];
+  const imports = ['--allowImportingTsExtensions', '--outDir', join(STAGE, 'dist'), 'src/contract.ts'];
+  run(process.execPath, [...tsc, ...imports]);
+}
+
 function stageManifest(): void {
   const { devDependencies, scripts, ...kept } = readJson(join(ROOT, 'package.json'));
-  writeJson(join(STAGE, 'package.json'), { ...kept, bundleDependencies: [BUNDLED] });
+  const exports = {
+    './contract': { types: './dist/contract.d.ts', default: './dist/contract.js' },
+    './package.json': './package.json',
+  };
+  writeJson(join(STAGE, 'package.json'), { ...kept, exports, bundleDependencies: [BUNDLED] });
 }
 
 function stageBundled(): void {

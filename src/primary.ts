@@ -108,6 +108,7 @@ async function run(configured: Config, log: Log): Promise<void> {
       sharedState.threadDied(thread);
       void recovery.pushAgain();
     },
+    onSetupError: fail,
     log,
   });
   const onDeath = (error: unknown): never => {

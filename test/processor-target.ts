@@ -13,8 +13,10 @@ export function processorTarget(changes: Partial<ProcessorTarget> = {}): Process
     callLimit: 400,
     callsPerSecond: null,
     timeoutMs: 15_000,
+    healthTimeoutMs: 1500,
     inDoubtHoldMs: 30_000,
     breaker: { failures: 3, baseMs: 250, maxMs: 5000 },
+    adminToken: '',
     ...changes,
   };
 }

@@ -79,7 +79,7 @@ export class Inquiry {
     if (token === undefined) {
       this.#addProblem(
         `token ${name}`,
-        `The totals of \`${name}\` could not be read: PROCESSOR_TOKENS has no token for it.`,
+        `The totals of \`${name}\` could not be read: no admin token is set for it.`,
       );
       return null;
     }
@@ -88,7 +88,7 @@ export class Inquiry {
     if (told?.kind === 'denied') {
       this.#addProblem(
         `token ${name}`,
-        `The totals of \`${name}\` could not be read: it refuses the token in PROCESSOR_TOKENS.`,
+        `The totals of \`${name}\` could not be read: it refuses its admin token.`,
       );
     }
     return null;

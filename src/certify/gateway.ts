@@ -90,6 +90,7 @@ export class Gateway {
       maxAmountCents: Number.MAX_SAFE_INTEGER,
       timeoutMs: times.timeoutMs,
       inDoubtHoldMs: times.holdMs,
+      healthTimeoutMs: times.timeoutMs,
       callLimit: 100,
       callsPerSecond: null,
     }));
@@ -131,7 +132,7 @@ export class Gateway {
         drainRate: 1000,
       },
     });
-    const healthPolicy = { healthIntervalMs: HEALTH_INTERVAL_MS, healthTimeoutMs: times.timeoutMs };
+    const healthPolicy = { healthIntervalMs: HEALTH_INTERVAL_MS };
     this.#health = new HealthWatch({ ...shared, breakers, policy: healthPolicy });
     this.#health.start();
     this.#running = this.#dispatcher.run();

@@ -3,8 +3,9 @@ import { type Environment, strayVariable, strayVariables } from '../core/environ
 import type { Tls } from '../core/tls.ts';
 import type { LedgerTarget } from './parsers.ts';
 import type { ProcessorTarget } from './processor-target.ts';
-import { complaint, parseSetting } from './setting.ts';
-import { type FieldValues, SETTINGS, type Values } from './settings.ts';
+import { basicAuthorization, type ProcessorsFileReading, readProcessorsFile } from './processors-file.ts';
+import { complaint, parseSetting, type Setting } from './setting.ts';
+import { type FieldValues, SETTINGS, type SettingName, type Values } from './settings.ts';
 import { contradictions, usesTls } from './validation.ts';
 
 export type { AccessMode } from './operator-settings.ts';
@@ -40,11 +41,12 @@ export function readConfig(environment: Environment, host: string = hostname()):
     read[name] = parseSetting(setting, text);
     if (read[name] === undefined) problems.push(complaint(name, text, setting));
   }
-  problems.push(...contradictions(read as Partial<Values>, environment));
+  const file = readFile(read as Partial<Values>, environment);
+  problems.push(...contradictions(read as Partial<Values>, environment, file));
   const warnings = strayVariables(environment, settingNames());
   if (problems.length > 0) return { kind: 'wrong', problems, warnings };
   const values = read as Values;
-  return { kind: 'ok', config: deepFreeze({ ...nested(values), ...combined(values) }), warnings };
+  return { kind: 'ok', config: deepFreeze({ ...nested(values), ...combined(values, file) }), warnings };
 }
 
 /** What is wrong with this text for this setting, or with its name; null: nothing. */
@@ -76,14 +78,14 @@ function nested(values: Values): Nested<FieldValues> {
 }
 
 /** The fields that take more than one setting. */
-function combined(values: Values) {
+function combined(values: Values, file: ProcessorsFileReading | null) {
   return {
     ledger: ledgerOf(values),
     journalDir: values.JOURNAL_DIR || `./data/journal/${values.INSTANCE_ID}`,
     /** Whether the journals beside this one belong to the same deployment and are taken over when no process uses them. */
     takesOverJournals: values.JOURNAL_DIR === '',
-    /** Cheapest first, and as listed where fees are equal. */
-    processors: processorsOf(values),
+    /** The shared state numbers them in this order. */
+    processors: file?.kind === 'ok' ? fileProcessors(values, file) : processorsOf(values),
   };
 }
 
@@ -99,7 +101,7 @@ function ledgerOf({
 const DEFAULT_FEE_PPM = 50_000;
 const FALLBACK_FEE_PPM = 150_000;
 
-/** The environment's short form: every processor speaks the contract of the contest and shares the limits. */
+/** The environment's short form, cheapest first: every processor speaks the contract of the contest and shares the limits. */
 function processorsOf(values: Values): readonly ProcessorTarget[] {
   const { PROCESSOR_CA_FILE: ca, PROCESSOR_CERT_FILE: cert, PROCESSOR_KEY_FILE: key } = values;
   const named = [
@@ -119,20 +121,50 @@ function processorsOf(values: Values): readonly ProcessorTarget[] {
       callLimit: values.CONCURRENCY,
       callsPerSecond: null,
       timeoutMs: values.PROCESSOR_TIMEOUT_MS,
+      healthTimeoutMs: values.HEALTH_TIMEOUT_MS,
       inDoubtHoldMs: values.IN_DOUBT_HOLD_MS,
       breaker: {
         failures: values.BREAKER_FAILURES,
         baseMs: values.BREAKER_BASE_MS,
         maxMs: values.BREAKER_MAX_MS,
       },
+      adminToken: values.PROCESSOR_TOKENS.find(({ processor }) => processor === name)?.token ?? '',
     }))
     .sort((one, other) => one.feePpm - other.feePpm);
 }
 
-function basicAuthorization(url: string): string {
-  const { username, password } = new URL(url);
-  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return credentials === ':' ? '' : `Basic ${Buffer.from(credentials).toString('base64')}`;
+/** The processors file, if there is one. A setting that is invalid itself counts as its default here. */
+function readFile(values: Partial<Values>, environment: Environment): ProcessorsFileReading | null {
+  const { PROCESSORS_FILE: path } = values;
+  if (!path) return null;
+  const of = <Name extends SettingName>(name: Name): Values[Name] =>
+    values[name] ??
+    (parseSetting(SETTINGS.get(name) as Setting<unknown>, SETTINGS.get(name)?.default ?? '') as Values[Name]);
+  const defaults = {
+    callLimit: of('CONCURRENCY'),
+    timeoutMs: of('PROCESSOR_TIMEOUT_MS'),
+    healthTimeoutMs: of('HEALTH_TIMEOUT_MS'),
+    inDoubtHoldMs: of('IN_DOUBT_HOLD_MS'),
+    breaker: {
+      failures: of('BREAKER_FAILURES'),
+      baseMs: of('BREAKER_BASE_MS'),
+      maxMs: of('BREAKER_MAX_MS'),
+    },
+    leaseMs: of('LEASE_MS'),
+    healthIntervalMs: of('HEALTH_INTERVAL_MS'),
+    maxAmountCents: of('MAX_AMOUNT'),
+  };
+  return readProcessorsFile(path, defaults, environment);
+}
+
+function fileProcessors(
+  { PROCESSOR_CA_FILE: ca, PROCESSOR_CERT_FILE: cert, PROCESSOR_KEY_FILE: key }: Values,
+  { processors }: Extract<ProcessorsFileReading, { kind: 'ok' }>,
+): readonly ProcessorTarget[] {
+  return processors.map((target) => ({
+    ...target,
+    ...(usesTls(target.url) && { tls: tlsOf(ca, cert, key) }),
+  }));
 }
 
 function tlsOf(ca: string, cert: string, key: string): Tls {

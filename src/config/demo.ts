@@ -26,7 +26,7 @@ export function demoEnvironment(environment: Environment): Environment {
 }
 
 export function simulatesProcessors(environment: Environment): boolean {
-  return !['PROCESSORS', ...SIMULATED_PROCESSORS.map(({ setting }) => setting)].some(
+  return !['PROCESSORS', 'PROCESSORS_FILE', ...SIMULATED_PROCESSORS.map(({ setting }) => setting)].some(
     (name) => environment[name],
   );
 }

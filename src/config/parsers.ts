@@ -137,7 +137,7 @@ function entriesOf(list: string): string[] {
   return list === '' ? [] : list.split(',').map((entry) => entry.trim());
 }
 
-const PROCESSOR_NAME = /^[a-z0-9-]{1,32}$/;
+export const PROCESSOR_NAME = /^[a-z0-9-]{1,32}$/;
 
 function parseProcessor(entry: string): ListedProcessor | undefined {
   const [name, fee, urlText] = splitProcessor(entry);
@@ -163,7 +163,8 @@ function splitProcessor(entry: string): [name: string, fee: string, url: string]
   return [name, fee, url.join(':')];
 }
 
-function parseFee(text: string): number | undefined {
+/** A share in parts per million. */
+export function parseFee(text: string): number | undefined {
   const [, whole = '', fraction = ''] = /^([01])(?:\.(\d{1,6}))?$/.exec(text) ?? [];
   const feePpm = Number(whole + fraction.padEnd(6, '0'));
   return whole === '' || feePpm > 1_000_000 ? undefined : feePpm;

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Tls } from '../core/tls.ts';
 
 /** A processor as configured: by the environment's short form, or by the processors file. */
@@ -19,9 +20,13 @@ export interface ProcessorTarget {
   readonly callsPerSecond: number | null;
   /** How long a call waits for its response. */
   readonly timeoutMs: number;
+  /** How long a health call waits for its response. */
+  readonly healthTimeoutMs: number;
   /** How long after a call with an unknown outcome an absent payment is believed to be absent. */
   readonly inDoubtHoldMs: number;
   readonly breaker: BreakerTarget;
+  /** For its administrators; an audit reads its totals with it. Empty: none. */
+  readonly adminToken: string;
 }
 
 export interface BreakerTarget {
@@ -40,4 +45,9 @@ export interface ContractSpec {
   readonly options: Readonly<Record<string, unknown>>;
   /** The value of an `Authorization` header; empty: none. */
   readonly authorization: string;
+}
+
+/** The contract in a few characters, for people: without the directories of a module. */
+export function contractLabel({ name }: ContractSpec): string {
+  return basename(name);
 }

@@ -188,6 +188,14 @@ export const SECTIONS = {
       parse: parseProcessors,
       faultOf: processorsFault,
     }),
+    PROCESSORS_FILE: setting({
+      unit: 'path',
+      expected: 'a path',
+      about:
+        'A YAML file with any processors, instead of the settings above: contracts, fees, limits, timeouts and credentials; see [processors-file.md](processors-file.md).',
+      parse: parsePath,
+      faultOf: pathFault,
+    }),
     PROCESSOR_CA_FILE: certificates(
       'Certificate authorities to trust for `https://` processors. Default: those of Node.js.',
     ),
@@ -196,7 +204,6 @@ export const SECTIONS = {
     ),
     PROCESSOR_KEY_FILE: privateKey('Private key of `PROCESSOR_CERT_FILE`.'),
     PROCESSOR_TOKENS: setting({
-      field: 'audit.tokens',
       unit: 'list',
       expected:
         'entries `name=token`, separated by commas; each name once; each token 1 to 200 visible ASCII characters without a comma',

@@ -1,17 +1,22 @@
 import type { Environment } from '../core/environment.ts';
 import { isKeyOf } from '../core/tls.ts';
+import type { ProcessorsFileReading } from './processors-file.ts';
 import { alternatives, masked } from './setting.ts';
 import type { Values } from './settings.ts';
 
 /** Settings that are valid alone but not together, one line each. Settings that are invalid alone are absent here. */
-export function contradictions(values: Partial<Values>, environment: Environment): string[] {
+export function contradictions(
+  values: Partial<Values>,
+  environment: Environment,
+  file: ProcessorsFileReading | null,
+): string[] {
   return [
     ...limitContradictions(values),
     ...holdContradictions(values),
     ...ledgerTlsContradictions(values),
-    ...processorTlsContradictions(values),
-    ...processorContradictions(values),
-    ...tokenContradictions(values),
+    ...processorTlsContradictions(values, file),
+    ...(file === null ? processorContradictions(values) : fileContradictions(values, file)),
+    ...(file === null ? tokenContradictions(values) : []),
     ...accessContradictions(values, environment),
   ];
 }
@@ -50,11 +55,13 @@ function ledgerTlsContradictions(values: Partial<Values>): string[] {
   return tlsContradictions('LEDGER', 'LEDGER_URL to begin with `rediss://`', urls, values);
 }
 
-function processorTlsContradictions(values: Partial<Values>): string[] {
+function processorTlsContradictions(values: Partial<Values>, file: ProcessorsFileReading | null): string[] {
+  if (file?.kind === 'wrong') return [];
   const urls = [
     values.PAYMENT_PROCESSOR_URL_DEFAULT,
     values.PAYMENT_PROCESSOR_URL_FALLBACK,
     ...(values.PROCESSORS ?? []).map(({ url }) => url),
+    ...(file?.processors ?? []).map(({ url }) => url),
   ];
   return tlsContradictions('PROCESSOR', 'a processor URL that begins with `https://`', urls, values);
 }
@@ -93,7 +100,7 @@ function processorContradictions(values: Partial<Values>): string[] {
   if (listed.length === 0) {
     if (NAMED_PROCESSORS.some(([setting]) => values[setting] !== '')) return [];
     return [
-      'No processor: set PAYMENT_PROCESSOR_URL_DEFAULT, PAYMENT_PROCESSOR_URL_FALLBACK, or PROCESSORS.',
+      'No processor: set PAYMENT_PROCESSOR_URL_DEFAULT, PAYMENT_PROCESSOR_URL_FALLBACK, PROCESSORS, or PROCESSORS_FILE.',
     ];
   }
   return NAMED_PROCESSORS.flatMap(([setting, name]) => {
@@ -103,6 +110,24 @@ function processorContradictions(values: Partial<Values>): string[] {
       `${setting}=${masked(url)} contradicts PROCESSORS: unset it, or give \`${name}\` the same URL in PROCESSORS.`,
     ];
   });
+}
+
+/** What is wrong in the file, and settings whose place it takes. */
+function fileContradictions(values: Partial<Values>, file: ProcessorsFileReading): string[] {
+  const { PROCESSORS: listed = [], PROCESSOR_TOKENS: tokens = [] } = values;
+  const replaced = [
+    ...NAMED_PROCESSORS.flatMap(([setting]) => (values[setting] ? [setting] : [])),
+    ...(listed.length > 0 ? ['PROCESSORS'] : []),
+  ];
+  return [
+    ...(file.kind === 'wrong' ? file.problems : []),
+    ...replaced.map((name) => `${name} contradicts PROCESSORS_FILE: unset one of them.`),
+    ...(tokens.length > 0
+      ? [
+          'PROCESSOR_TOKENS contradicts PROCESSORS_FILE: name the variable of each token there, as `adminToken`.',
+        ]
+      : []),
+  ];
 }
 
 /** A token for a processor that does not exist was meant for one that does. */

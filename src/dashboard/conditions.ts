@@ -38,8 +38,18 @@ export interface Situation {
   };
   readonly queue: { readonly size: number; readonly capacity: number };
   /** Cheapest first. */
-  readonly processors: readonly { readonly name: string; readonly openForMs: number | null }[];
+  readonly processors: readonly ProcessorSituation[];
   readonly failoverDelayMs: number;
+}
+
+interface ProcessorSituation {
+  readonly name: string;
+  /** For how long its breaker has been open or half-open; null: it is closed. */
+  readonly openForMs: number | null;
+  /** It refuses every request, by its last answers. */
+  readonly isUnfit: boolean;
+  /** How much longer it rests, as it has asked; null: it does not rest. */
+  readonly restMs: number | null;
 }
 
 /** A queue or journal counts as nearly full from this share on. */
@@ -157,35 +167,73 @@ function journalConditions({ journal, backlog }: Situation): Condition[] {
   ];
 }
 
-function processorConditions({ processors, backlog, failoverDelayMs }: Situation): Condition[] {
-  const open = processors.flatMap(({ name, openForMs }) => (openForMs === null ? [] : [{ name, openForMs }]));
-  if (open.length === 0) return [];
-  const names = listed(open.map(({ name }) => name));
-  const isAll = open.length === processors.length;
-  // Since the last one began to fail.
-  const forMs = Math.min(...open.map(({ openForMs }) => openForMs));
-  if (isAll) {
-    return [
-      {
-        severity: 'critical',
-        title: allFailing(open.length),
-        forMs,
-        waiting: backlog,
-        effect: `Payments are still accepted, and wait until a processor recovers. ${NOTHING_LOST}`,
-        advice: `Contact the operators of ${names}, and check the network in between. Every processor is probed, and processing resumes once one works.`,
-      },
-    ];
-  }
+function processorConditions(situation: Situation): Condition[] {
+  const { processors, failoverDelayMs } = situation;
+  const goElsewhere = `Payments wait up to ${failoverDelayMs / 1000} s for a cheaper processor that fails, then go to a more expensive one that works.`;
+  const open = processors.flatMap((processor) =>
+    processor.openForMs === null ? [] : [{ ...processor, openForMs: processor.openForMs }],
+  );
+  const failing = open.filter(({ isUnfit, restMs }) => !isUnfit && restMs === null);
   return [
-    {
-      severity: 'warning',
-      title: `${names} ${open.length === 1 ? 'is' : 'are'} failing`,
-      forMs,
-      waiting: null,
-      effect: `Payments wait up to ${failoverDelayMs / 1000} s for a cheaper processor that fails, then go to a more expensive one that works.`,
-      advice: `Contact the operators of ${names}. A processor that recovers gets payments again by itself.`,
-    },
+    ...(open.length === processors.length ? [allFail(situation, open)] : []),
+    ...open.filter(({ isUnfit }) => isUnfit).map((processor) => unfit(processor, goElsewhere)),
+    ...open
+      .filter(({ isUnfit, restMs }) => !isUnfit && restMs !== null)
+      .map((processor) => resting(processor, goElsewhere)),
+    ...(open.length < processors.length && failing.length > 0 ? [someFail(failing, goElsewhere)] : []),
   ];
+}
+
+type OpenProcessor = ProcessorSituation & { readonly openForMs: number };
+
+function unfit({ name, openForMs }: OpenProcessor, goElsewhere: string): Condition {
+  return {
+    severity: 'warning',
+    title: `${name} refuses every request`,
+    forMs: openForMs,
+    waiting: null,
+    effect: `None of its payments is rejected. ${goElsewhere}`,
+    advice: `Check its URL, its credentials and its contract in the settings; the log of this instance has its answer (breaker open). It is probed, and gets payments again once it takes one.`,
+  };
+}
+
+function resting({ name, openForMs, restMs }: OpenProcessor, goElsewhere: string): Condition {
+  return {
+    severity: 'warning',
+    title: `${name} has asked for a rest`,
+    forMs: openForMs,
+    waiting: null,
+    effect: `Nothing is sent to it for another ${Math.ceil((restMs ?? 0) / 1000)} s, not even questions about payments in doubt. ${goElsewhere}`,
+    advice: `Wait. If it asks again and again, ask its operators how many requests it takes. RETRY_AFTER_MAX_MS limits the rest.`,
+  };
+}
+
+/** `forMs`: since the last one began to fail. */
+function allFail({ backlog }: Situation, open: readonly OpenProcessor[]): Condition {
+  return {
+    severity: 'critical',
+    title: allFailing(open.length),
+    forMs: Math.min(...open.map(({ openForMs }) => openForMs)),
+    waiting: backlog,
+    effect: `Payments are still accepted, and wait until a processor recovers. ${NOTHING_LOST}`,
+    advice: `Contact the operators of ${namesOf(open)}, and check the network in between. Every processor is probed, and processing resumes once one works.`,
+  };
+}
+
+function someFail(failing: readonly OpenProcessor[], goElsewhere: string): Condition {
+  const names = namesOf(failing);
+  return {
+    severity: 'warning',
+    title: `${names} ${failing.length === 1 ? 'is' : 'are'} failing`,
+    forMs: Math.min(...failing.map(({ openForMs }) => openForMs)),
+    waiting: null,
+    effect: goElsewhere,
+    advice: `Contact the operators of ${names}. A processor that recovers gets payments again by itself.`,
+  };
+}
+
+function namesOf(processors: readonly OpenProcessor[]): string {
+  return listed(processors.map(({ name }) => name));
 }
 
 function allFailing(count: number): string {

@@ -14,8 +14,13 @@ export interface Hello {
   readonly ledger: 'lmdb' | 'redis';
   readonly latencyBudgetMs: number;
   readonly failoverDelayMs: number;
-  /** Cheapest first; frames list processors in this order. */
-  readonly processors: readonly { readonly name: string; readonly feePpm: number }[];
+  /** Frames list processors in this order. */
+  readonly processors: readonly {
+    readonly name: string;
+    readonly contract: string;
+    readonly feePpm: number;
+    readonly feeFixedCents: number;
+  }[];
   /** Address at which the simulated processors of `npm start` can be broken; null: not available. */
   readonly lab: string | null;
 }
@@ -58,6 +63,10 @@ export interface Quantiles {
 export interface ProcessorFigures {
   readonly settledPerS: number | null;
   readonly breakerOpen: boolean;
+  /** It refuses every request, by its last answers. */
+  readonly unfit: boolean;
+  /** How much longer it rests, as it has asked; null: it does not rest. */
+  readonly restMs: number | null;
   /** Latency of recent calls, or of the last health report if that is newer. */
   readonly observedMs: number;
   readonly reported: {

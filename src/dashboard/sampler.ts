@@ -110,9 +110,16 @@ export class Sampler {
       processors: hello.processors.map(({ name }, processor) => ({
         name,
         openForMs: sharedState.breakerOpen(processor) ? nowMs - sharedState.breakerAtMs(processor) : null,
+        isUnfit: sharedState.isUnfit(processor),
+        restMs: this.#restMs(processor, nowMs),
       })),
       failoverDelayMs: hello.failoverDelayMs,
     };
+  }
+
+  #restMs(processor: number, nowMs: number): number | null {
+    const leftMs = this.#parts.sharedState.restUntilMs(processor) - nowMs;
+    return leftMs > 0 ? leftMs : null;
   }
 
   #threadsWithLease(nowMs: number): number {
@@ -182,6 +189,8 @@ export class Sampler {
     return {
       settledPerS: rate(counts, before, ({ settled }) => settled[processor] ?? 0),
       breakerOpen: sharedState.breakerOpen(processor),
+      unfit: sharedState.isUnfit(processor),
+      restMs: this.#restMs(processor, nowMs),
       observedMs: Math.round(sharedState.latencyMs(processor)),
       reported:
         reported === null

@@ -11,7 +11,7 @@ import { checkDirectory, checkLeftJournals, checkLmdb, checkLock } from './direc
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkLimits, readLimits } from './limits.ts';
 import { checkListen, gatewayAnswers } from './listen.ts';
-import { checkProcessor } from './processors.ts';
+import { checkContract, checkProcessor } from './processors.ts';
 import { checkRedis } from './redis.ts';
 import { checkNative, checkNode } from './runtime.ts';
 import { checkStranded } from './stranded.ts';
@@ -66,6 +66,7 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
   const ledgerFindings = await checkLedger(config, clock);
   yield ledgerFindings;
   if (!ledgerFindings.some(({ level }) => level === 'fail')) yield await checkStranded(config, clock);
+  yield (await Promise.all(config.processors.map(checkContract))).flat();
   if (!isDemo) yield await Promise.all(config.processors.map(checkProcessor));
 }
 

@@ -1,6 +1,7 @@
 import type { ProcessorTarget } from '../config/config.ts';
 import { errorReason } from '../core/reason.ts';
 import { open, type Target, targetOf } from '../processor/http1/target.ts';
+import { openContractOf } from '../processor/open-contract.ts';
 import { type Finding, fail, ok } from './finding.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;
@@ -16,6 +17,16 @@ export async function checkProcessor({ name, url, tls }: ProcessorTarget): Promi
   const reason = await connect(targetOf(at, tls));
   if (reason === null) return ok('processor', `${shown} accepts connections`);
   return fail('processor', `${shown}: ${reason}`, remedyFor(reason));
+}
+
+/** Checks whether its contract can be loaded, and accepts its options. */
+export async function checkContract(target: ProcessorTarget): Promise<Finding[]> {
+  try {
+    await openContractOf(target);
+    return [];
+  } catch (error) {
+    return [fail('contract', errorReason(error), 'correct `contract` and `options` in PROCESSORS_FILE')];
+  }
 }
 
 /** Why it cannot be reached; null: it can. */

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { contractLabel } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Feed } from '../dashboard/feed.ts';
@@ -230,7 +231,12 @@ export class Dashboard {
         ledger: config.ledger.kind,
         latencyBudgetMs: config.latencyBudgetMs,
         failoverDelayMs: config.failoverDelayMs,
-        processors: config.processors.map(({ name, feePpm }) => ({ name, feePpm })),
+        processors: config.processors.map(({ name, contract, feePpm, feeFixedCents }) => ({
+          name,
+          contract: contractLabel(contract),
+          feePpm,
+          feeFixedCents,
+        })),
         lab: config.dashboard.lab,
       },
       publish: (text) => app.publish(TOPIC, text),

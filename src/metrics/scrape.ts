@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { contractLabel } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import { RECORD_BYTES } from '../journal/record.ts';
 import type { MetricsTable, ProcessorCounter } from '../shared-memory/metrics-table.ts';
@@ -98,6 +99,15 @@ export class Scrape {
         fees,
         'ratio',
       ),
+      gauge(
+        'dinossauro_processor_fixed_fee_cents',
+        'Fee of a processor for each payment, in addition to the fraction of its amount.',
+        this.#byProcessor((processor, labels) => ({
+          labels,
+          value: config.processors[processor]?.feeFixedCents ?? 0,
+        })),
+        'cents',
+      ),
       counter(
         'dinossauro_payments_rejected',
         'Payments that a processor has rejected for good.',
@@ -165,7 +175,7 @@ export class Scrape {
   }
 
   #breakerFamilies(): Family[] {
-    const { sharedState, clock } = this.#parts;
+    const { sharedState, clock, config } = this.#parts;
     const nowMs = clock.monotonicMs();
     const reports = this.#byProcessor((processor, labels) => ({
       labels,
@@ -173,6 +183,29 @@ export class Scrape {
     }));
     const reported = reports.flatMap(({ labels, report }) => (report === null ? [] : [{ labels, report }]));
     return [
+      {
+        type: 'info',
+        name: 'dinossauro_processor',
+        help: 'The contract that a processor speaks.',
+        samples: config.processors.map(({ name, contract }) => ({
+          labels: { processor: name, contract: contractLabel(contract) },
+          value: 1,
+        })),
+      },
+      gauge(
+        'dinossauro_processor_unfit',
+        'Whether a processor refuses every request (1), by its last answers, or not (0).',
+        this.#byProcessor((processor, labels) => ({ labels, value: Number(sharedState.isUnfit(processor)) })),
+      ),
+      gauge(
+        'dinossauro_processor_rest_seconds',
+        'How much longer nothing is sent to a processor, because it has asked for a rest.',
+        this.#byProcessor((processor, labels) => ({
+          labels,
+          value: seconds(Math.max(0, sharedState.restUntilMs(processor) - nowMs)),
+        })),
+        'seconds',
+      ),
       gauge(
         'dinossauro_breaker_open',
         'Circuit breaker of a processor: 1 open or half-open, 0 closed.',

@@ -2,7 +2,6 @@ import type { ProcessorTarget } from '../config/processor-target.ts';
 import { equalJitterMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import type { LookUpOutcome } from '../processor/processor.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import { BREAKER_STATES, type BreakerState, type SharedState } from '../shared-memory/state.ts';
 import type { AmountClasses } from './amount-classes.ts';
@@ -157,9 +156,8 @@ export class CircuitBreakers {
   }
 
   /** A processor that refuses every request may answer 404 to a look-up as well, whatever it holds. */
-  believed(processor: number, answer: LookUpOutcome): LookUpOutcome {
-    if (answer.kind !== 'absent' || !this.#parts.sharedState.isUnfit(processor)) return answer;
-    return { kind: 'unknown', reason: 'not found by a processor that refuses every request' };
+  believesAbsence(processor: number): boolean {
+    return !this.#parts.sharedState.isUnfit(processor);
   }
 
   /** Applies a health answer. The outcomes of recent calls outweigh it. */

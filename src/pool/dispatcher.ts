@@ -559,11 +559,17 @@ export class Dispatcher implements LeaseHolder {
     const answer = await this.#processorOf(delivery).find(correlationId, timeoutMs, delivery.trace);
     metrics.countAt(processor, FOUND_COUNTERS[answer.kind]);
     if (answer.retryAfterMs !== undefined) breakers.restLookUps(processor, answer.retryAfterMs);
-    const found = breakers.believed(processor, answer);
+    const isBelieved = answer.kind !== 'absent' || breakers.believesAbsence(processor);
+    const mayRepeat = this.#mayRepeat(processor) || (!isBelieved && this.#takesProbe(processor));
     const call = this.#callTimes(processor);
-    const pendingUntilMs = call.callMayRunUntilMs;
-    const repeat = this.#mayRepeat(processor) ? call : null;
-    this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, pendingUntilMs, repeat });
+    this.#apply(delivery, {
+      kind: 'looked-up',
+      found: answer,
+      // An absence that is not believed is like one from before the hold: the payment stays here.
+      askedAtMs: isBelieved ? askedAtMs : Number.NEGATIVE_INFINITY,
+      pendingUntilMs: call.callMayRunUntilMs,
+      repeat: mayRepeat ? call : null,
+    });
     this.wake();
   }
 
@@ -579,6 +585,13 @@ export class Dispatcher implements LeaseHolder {
     const isWell = view !== undefined && !view.open && view.expectedMs <= policy.latencyBudgetMs;
     // The look-up's own slot is free when it has ended.
     return isWell && this.#lease.valid && this.#calls.hasRoom(processor, 1);
+  }
+
+  /** Only a call shows that a processor does not refuse every request any more, and there may be no other payments. */
+  #takesProbe(processor: number): boolean {
+    const { breakers } = this.#parts;
+    const isDue = breakers.views()[processor]?.isProbeDue === true;
+    return isDue && this.#lease.valid && this.#calls.hasRoom(processor, 1) && breakers.takeProbe(processor);
   }
 
   #callTimes(processor: number): CallTimes {

@@ -1,3 +1,4 @@
+import type { ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { HealthReport, Ledger, LedgerEvent } from '../ledger/ledger.ts';
@@ -9,7 +10,7 @@ import type { CircuitBreakers } from './circuit-breakers.ts';
 export interface HealthParts {
   readonly ledger: Ledger;
   readonly processors: readonly Processor[];
-  readonly names: readonly string[];
+  readonly targets: readonly Pick<ProcessorTarget, 'name' | 'healthTimeoutMs'>[];
   readonly breakers: CircuitBreakers;
   readonly sharedState: SharedState;
   readonly metrics: ThreadMetrics;
@@ -22,7 +23,6 @@ export interface HealthParts {
 export interface HealthPolicy {
   /** The pause between two health calls to a processor, over the whole deployment. */
   readonly healthIntervalMs: number;
-  readonly healthTimeoutMs: number;
 }
 
 /**
@@ -87,7 +87,8 @@ export class HealthWatch {
 
   async #probe(processor: number): Promise<void> {
     const { ledger, clock, policy } = this.#parts;
-    const { healthIntervalMs, healthTimeoutMs } = policy;
+    const { healthIntervalMs } = policy;
+    const { healthTimeoutMs } = this.#targetOf(processor);
     const askedAtMs = clock.monotonicMs();
     const reply = await ledger.takeHealthTurn(processor, this.#lastTurns.get(processor) ?? 0);
     if (this.#stopped) return;
@@ -111,16 +112,23 @@ export class HealthWatch {
   }
 
   async #ask(processor: number): Promise<HealthReport | null> {
-    const { processors, names, metrics, clock, policy, log } = this.#parts;
-    const health = await processors[processor]?.health(policy.healthTimeoutMs);
+    const { processors, metrics, clock, log } = this.#parts;
+    const { name, healthTimeoutMs } = this.#targetOf(processor);
+    const health = await processors[processor]?.health(healthTimeoutMs);
     if (health?.kind === 'reported') {
       const { failing, minResponseTimeMs } = health;
       metrics.countAt(processor, failing ? 'healthFailing' : 'healthWell');
       return { processor, failing, minResponseTimeMs, checkedAtMs: clock.nowMs() };
     }
     metrics.countAt(processor, health?.kind === 'limited' ? 'healthLimited' : 'healthUnknown');
-    log.debug({ processor: names[processor], health }, 'no health answer');
+    log.debug({ processor: name, health }, 'no health answer');
     return null;
+  }
+
+  #targetOf(processor: number): HealthParts['targets'][number] {
+    const target = this.#parts.targets[processor];
+    if (target === undefined) throw new Error(`there is no processor ${processor}`);
+    return target;
   }
 
   #probeLater(processor: number, delayMs: number): void {

@@ -3,6 +3,7 @@ import { type Backoff, equalJitterMs } from '../core/backoff.ts';
 import type { Log } from '../core/log.ts';
 import { OutageLog } from '../core/outage-log.ts';
 import { errorReason } from '../core/reason.ts';
+import { isSetupError } from '../core/setup-error.ts';
 
 export interface PoolParts {
   readonly threadCount: number;
@@ -10,6 +11,8 @@ export interface PoolParts {
   readonly taskOf: (thread: number, isFirst: boolean) => unknown;
   /** Called before a dead thread is replaced, so that its payments reach the other threads. */
   readonly onDeath: (thread: number) => void;
+  /** Called when a thread cannot work as this instance is configured, with the reason. Another thread could not, either. */
+  readonly onSetupError: (reason: string) => void;
   readonly log: Log;
   /** The module that a thread runs instead of `worker.ts`: tests use one that dies. */
   readonly file?: URL;
@@ -78,6 +81,10 @@ export class Pool {
     for (let lacks = 0; !this.#stopping; ) {
       const ended = await this.#live(thread, isFirst);
       if (ended.kind === 'done' || this.#stopping) return;
+      if (ended.kind === 'misconfigured') {
+        this.#parts.onSetupError(ended.reason);
+        return;
+      }
       if (ended.kind === 'died') {
         lacks = 0;
         isFirst = false;
@@ -110,6 +117,7 @@ export class Pool {
       await task;
       return { kind: 'done' };
     } catch (error) {
+      if (isSetupError(error)) return { kind: 'misconfigured', reason: error.message };
       if (!isThreadLack(error)) return { kind: 'died', error };
       this.#lackOutage.failed(errorReason(error));
       return { kind: 'lacking' };
@@ -121,6 +129,7 @@ export class Pool {
 
 type Ended =
   | { readonly kind: 'done' }
+  | { readonly kind: 'misconfigured'; readonly reason: string }
   | { readonly kind: 'died'; readonly error: unknown }
   | { readonly kind: 'lacking' };
 

@@ -1,9 +1,10 @@
+import assert from 'node:assert';
 import type { Config, ProcessorTarget } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
-import { openContract } from '../processor/open-contract.ts';
+import { openContractOf } from '../processor/open-contract.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
 import { CallbackRing } from '../shared-memory/callback-ring.ts';
 import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
@@ -36,6 +37,8 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   const policy = dispatcherPolicy(config);
   const targets = config.processors.map((target) => threadShare(target, config.poolThreadCount));
   const sharedState = new SharedState(shared.state, shared.shape);
+  // Before the warm-up: an invalid contract ends the instance.
+  const contracts = await Promise.all(targets.map(openContractOf));
   if (isFirst) await warmUpPool(config.warmUpPayments, policy, () => sharedState.stopping, clock, log);
   const random = Math.random;
   const classes = new AmountClasses(targets);
@@ -44,15 +47,13 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
   const metrics = new MetricsTable(shared.metricsTable, shared.shape).thread(thread);
   const ledger = await openLedger(config.ledger, names, { clock, random }, 'here');
-  let hasCallbacks = false;
-  const processors = await Promise.all(
-    targets.map(async (target) => {
-      const contract = await openContract(target.contract);
-      hasCallbacks ||= contract.readCallback !== undefined;
-      // Each call in flight has its own connection.
-      return new HttpProcessor({ ...target, contract, connectionCount: target.callLimit, clock, tracer });
-    }),
-  );
+  const hasCallbacks = contracts.some(({ readCallback }) => readCallback !== undefined);
+  const processors = targets.map((target, processor) => {
+    const contract = contracts[processor];
+    assert.ok(contract !== undefined);
+    // Each call in flight has its own connection.
+    return new HttpProcessor({ ...target, contract, connectionCount: target.callLimit, clock, tracer });
+  });
   const breakers = new CircuitBreakers({
     sharedState,
     metrics,
@@ -115,16 +116,14 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   }
 
   function healthWatch(): HealthWatch {
-    const { intervalMs, timeoutMs } = config.health;
-    const healthPolicy = { healthIntervalMs: intervalMs, healthTimeoutMs: timeoutMs };
     return new HealthWatch({
       ledger,
       processors,
-      names,
+      targets,
       breakers,
       sharedState,
       metrics,
-      policy: healthPolicy,
+      policy: { healthIntervalMs: config.health.intervalMs },
       clock,
       random,
       log,

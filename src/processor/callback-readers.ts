@@ -14,8 +14,9 @@ export async function openCallbackReaders(
   for (const { name, contract } of targets) {
     if (WITHOUT_CALLBACKS.has(contract.name)) continue;
     const { openContract } = await import('./open-contract.ts');
-    const { readCallback } = await openContract(contract);
-    if (readCallback !== undefined) readers.set(name, readCallback);
+    const opened = await openContract(contract);
+    if (opened.readCallback === undefined) continue;
+    readers.set(name, (body) => opened.readCallback?.(body) ?? null);
   }
   return readers;
 }

@@ -38,6 +38,19 @@ export async function openContract(spec: ContractOptions & { readonly name: stri
   return contract as Contract;
 }
 
+/** The same for a configured processor, which the error names in one line, whatever a contract of the user's own throws. */
+export async function openContractOf(target: {
+  readonly name: string;
+  readonly contract: ContractOptions & { readonly name: string };
+}): Promise<Contract> {
+  try {
+    return await openContract(target.contract);
+  } catch (error) {
+    const reason = isSetupError(error) ? error.message : `the contract failed: ${String(error)}`;
+    throw new SetupError(`processor \`${target.name}\`: ${reason.replace(/\s+/g, ' ')}`);
+  }
+}
+
 async function loadFactory(path: string): Promise<ContractFactory> {
   if (!isAbsolute(path)) {
     const known = [...SHIPPED_CONTRACTS.keys()].join(', ');

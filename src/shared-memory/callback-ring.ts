@@ -73,15 +73,14 @@ export class CallbackRing {
   take(into: CallbackSlot): boolean {
     const words = this.#words;
     for (;;) {
-      const aheadCount = (Atomics.load(words, TAIL) - this.#cursor) | 0;
-      if (aheadCount === 0) return false;
-      if (aheadCount > this.#capacity) this.#cursor = (this.#cursor + aheadCount - this.#capacity) | 0;
+      if (Atomics.load(words, TAIL) === this.#cursor) return false;
       const slot = this.#slot(this.#cursor);
       const expected = (this.#cursor + 1) | 0;
       const sequence = Atomics.load(words, slot + SEQUENCE);
       // Its writer is not done. It wakes the readers when it is.
       if (((sequence - expected) | 0) < 0) return false;
       this.#cursor = expected;
+      // It has been overwritten.
       if (sequence !== expected) continue;
       into.processor = Atomics.load(words, slot + PROCESSOR);
       for (let word = 0; word < ID_WORDS; word++) {

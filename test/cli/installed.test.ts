@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exchange } from '../system/exchange.ts';
@@ -132,6 +133,26 @@ test('the links in its documents are not broken', ({ packageRoot }) => {
     }
   }
   assert.ok(count > 20);
+});
+
+test('a contract of a user finds its types and helpers, and the gateway opens it', async ({
+  home,
+  packageRoot,
+}) => {
+  const path = join(home, 'mine.ts');
+  copyFileSync(join(packageRoot, 'examples/contract/caiman.ts'), path);
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const flags = ['--ignoreConfig', '--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext'];
+  const checked = spawnSync(process.execPath, [tsc, ...flags, '--types', 'node', path], {
+    cwd: home,
+    encoding: 'utf8',
+  });
+  assert.is(checked.status, 0, checked.stdout);
+  const { openContract }: typeof import('../../src/processor/open-contract.ts') = await import(
+    pathToFileURL(join(packageRoot, 'dist/processor/open-contract.js')).href
+  );
+  const opened = await openContract({ name: path, options: { merchant: 'moo' }, authorization: '' });
+  assert.is(opened.find('7').path, '/api/moo/charges?reference=7');
 });
 
 test('its help lists only commands that it has', async ({ packageRoot }) => {

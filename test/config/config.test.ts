@@ -55,7 +55,7 @@ test('every setting has a default', () => {
     allowPurge: false,
     adminToken: '',
     access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token' },
-    audit: { rate: 100, paymentLimit: 5000, tokens: [] },
+    audit: { rate: 100, paymentLimit: 5000 },
     tracing: { otlpUrl: '', queueSpans: 2048, intervalMs: 1000, timeoutMs: 5000, ratio: 0 },
     dashboard: { viewerLimit: 16, lab: null },
     logLevel: 'info',
@@ -254,8 +254,8 @@ const CASES: Record<
   AUDIT_LIMIT: { valid: [['100000', (c) => c.audit.paymentLimit, 100_000]], invalid: ['0', '100001'] },
   PROCESSOR_TOKENS: {
     valid: [
-      ['default=12=3', (c) => c.audit.tokens, [{ processor: 'default', token: '12=3' }]],
-      [' default=a ', (c) => c.audit.tokens, [{ processor: 'default', token: 'a' }]],
+      ['default=12=3', (c) => c.processors.map(({ adminToken }) => adminToken), ['12=3']],
+      [' default=a ', (c) => c.processors.map(({ adminToken }) => adminToken), ['a']],
     ],
     invalid: [
       '123',
@@ -409,11 +409,11 @@ test('settings that contradict each other', () => {
     ],
     [
       { PAYMENT_PROCESSOR_URL_DEFAULT: '' },
-      'No processor: set PAYMENT_PROCESSOR_URL_DEFAULT, PAYMENT_PROCESSOR_URL_FALLBACK, or PROCESSORS.',
+      'No processor: set PAYMENT_PROCESSOR_URL_DEFAULT, PAYMENT_PROCESSOR_URL_FALLBACK, PROCESSORS, or PROCESSORS_FILE.',
     ],
     [
       { PAYMENT_PROCESSOR_URL_DEFAULT: '', PROCESSOR_TOKENS: 'default=123' },
-      'No processor: set PAYMENT_PROCESSOR_URL_DEFAULT, PAYMENT_PROCESSOR_URL_FALLBACK, or PROCESSORS.',
+      'No processor: set PAYMENT_PROCESSOR_URL_DEFAULT, PAYMENT_PROCESSOR_URL_FALLBACK, PROCESSORS, or PROCESSORS_FILE.',
     ],
   ];
   for (const [environment, problem] of cases) assert.equal(problemsOf(environment), [problem]);

@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Condition, canClaim, conditions, type Situation } from '../../src/dashboard/conditions.ts';
 
+const WELL_DEFAULT = { name: 'default', openForMs: null, isUnfit: false, restMs: null };
 const WELL: Situation = {
   state: 'ready',
   backlog: 0,
@@ -10,10 +11,7 @@ const WELL: Situation = {
   threads: { count: 2, withLease: 2 },
   journal: { failingForMs: null, usedSegments: 1, segmentCount: 64 },
   queue: { size: 0, capacity: 1000 },
-  processors: [
-    { name: 'default', openForMs: null },
-    { name: 'fallback', openForMs: null },
-  ],
+  processors: [WELL_DEFAULT, { ...WELL_DEFAULT, name: 'fallback' }],
   failoverDelayMs: 2000,
 };
 
@@ -138,7 +136,10 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'one processor fails',
-    change: { backlog: 9, processors: [{ name: 'default', openForMs: 7000 }, WELL.processors[1] as never] },
+    change: {
+      backlog: 9,
+      processors: [{ ...WELL_DEFAULT, name: 'default', openForMs: 7000 }, WELL.processors[1] as never],
+    },
     severity: 'warning',
     title: 'default is failing',
     forMs: 7000,
@@ -147,12 +148,38 @@ const ROWS: readonly Row[] = [
     canClaim: true,
   },
   {
+    what: 'one processor refuses every request',
+    change: {
+      backlog: 9,
+      processors: [{ ...WELL_DEFAULT, openForMs: 7000, isUnfit: true }, WELL.processors[1] as never],
+    },
+    severity: 'warning',
+    title: 'default refuses every request',
+    forMs: 7000,
+    waiting: null,
+    says: [/None of its payments is rejected/, /up to 2 s/, /Check its URL, its credentials/],
+    canClaim: true,
+  },
+  {
+    what: 'one processor rests',
+    change: {
+      backlog: 9,
+      processors: [{ ...WELL_DEFAULT, openForMs: 7000, restMs: 12_400 }, WELL.processors[1] as never],
+    },
+    severity: 'warning',
+    title: 'default has asked for a rest',
+    forMs: 7000,
+    waiting: null,
+    says: [/another 13 s/, /up to 2 s/, /RETRY_AFTER_MAX_MS/],
+    canClaim: true,
+  },
+  {
     what: 'both processors fail, since the second one began to',
     change: {
       backlog: 9,
       processors: [
-        { name: 'default', openForMs: 7000 },
-        { name: 'fallback', openForMs: 4000 },
+        { ...WELL_DEFAULT, name: 'default', openForMs: 7000 },
+        { ...WELL_DEFAULT, name: 'fallback', openForMs: 4000 },
       ],
     },
     severity: 'critical',
@@ -164,7 +191,7 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'the only processor fails',
-    change: { processors: [{ name: 'default', openForMs: 7000 }] },
+    change: { processors: [{ ...WELL_DEFAULT, name: 'default', openForMs: 7000 }] },
     severity: 'critical',
     title: 'The only processor is failing',
     forMs: 7000,
@@ -174,7 +201,7 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'all of three processors fail',
-    change: { processors: ['a', 'b', 'c'].map((name) => ({ name, openForMs: 1 })) },
+    change: { processors: ['a', 'b', 'c'].map((name) => ({ ...WELL_DEFAULT, name, openForMs: 1 })) },
     severity: 'critical',
     title: 'All 3 processors are failing',
     forMs: 1,
@@ -253,7 +280,7 @@ const several = suite('several conditions');
 several('critical conditions come first', () => {
   const found = conditions({
     ...WELL,
-    processors: [{ name: 'default', openForMs: 9 }, WELL.processors[1] as never],
+    processors: [{ ...WELL_DEFAULT, name: 'default', openForMs: 9 }, WELL.processors[1] as never],
     ledger: { ...ledger, failingForMs: 1 },
     queue: { size: 1000, capacity: 1000 },
   });
@@ -261,6 +288,19 @@ several('critical conditions come first', () => {
     found.map(({ severity }) => severity),
     ['critical', 'critical', 'warning'],
   );
+});
+
+several('a processor that refuses every request or rests is named beside those that fail', () => {
+  const processors = [
+    { ...WELL_DEFAULT, name: 'a', openForMs: 9, isUnfit: true, restMs: 100 },
+    { ...WELL_DEFAULT, name: 'b', openForMs: 9, restMs: 100 },
+    { ...WELL_DEFAULT, name: 'c', openForMs: 9 },
+  ];
+  const titles = (situation: Situation) => conditions(situation).map(({ title }) => title);
+  const [unfit, rests] = ['a refuses every request', 'b has asked for a rest'];
+  assert.equal(titles({ ...WELL, processors }), ['All 3 processors are failing', unfit, rests]);
+  const more = [...processors, { ...WELL_DEFAULT, name: 'd' }];
+  assert.equal(titles({ ...WELL, processors: more }), [unfit, rests, 'c is failing']);
 });
 
 several('consequences of a critical condition are not listed beside it', () => {

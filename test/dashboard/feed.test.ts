@@ -22,8 +22,8 @@ const HELLO: Hello = {
   latencyBudgetMs: 1250,
   failoverDelayMs: 2000,
   processors: [
-    { name: 'default', feePpm: 50_000 },
-    { name: 'fallback', feePpm: 150_000 },
+    { name: 'default', contract: 'rinha', feePpm: 50_000, feeFixedCents: 0 },
+    { name: 'fallback', contract: 'rinha', feePpm: 150_000, feeFixedCents: 30 },
   ],
   lab: null,
 };
@@ -169,6 +169,8 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   assert.equal(unknown, {
     settledPerS: 0,
     breakerOpen: false,
+    unfit: false,
+    restMs: null,
     observedMs: 0,
     reported: null,
     callsInFlight: 0,
@@ -179,6 +181,8 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   });
   const nowMs = clock.monotonicMs();
   sharedState.moveBreaker(1, 'closed', 'open', nowMs - 500);
+  sharedState.setUnfit(1, true);
+  sharedState.extendRest(1, nowMs + 5000);
   sharedState.setLatency(1, 40.4);
   sharedState.setReported(1, { failing: true, minResponseTimeMs: 12, atMs: nowMs });
   sharedState.setCalls(0, 1, 3, nowMs - 250);
@@ -187,6 +191,8 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   assert.equal((await after(1)).processors[1], {
     settledPerS: 0,
     breakerOpen: true,
+    unfit: true,
+    restMs: 4000,
     observedMs: 40,
     reported: { failing: true, minResponseTimeMs: 12, ageMs: 1000 },
     callsInFlight: 3,

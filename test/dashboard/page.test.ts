@@ -130,6 +130,36 @@ live('an idle gateway is healthy, and its figures are zero', async ({ page }) =>
   );
 });
 
+live('a processor shows its contract, and whether it is unfit or rests', async ({ page }) => {
+  const other = await page.context().newPage();
+  await other.routeWebSocket(/\/dashboard\/live/, (socket) => {
+    socket.connectToServer().onMessage((text) => {
+      const message = JSON.parse(String(text));
+      if (message.kind === 'hello') message.processors[1].contract = 'mine.ts';
+      else {
+        Object.assign(message.processors[0], { breakerOpen: true, unfit: true });
+        Object.assign(message.processors[1], { breakerOpen: true, restMs: 90_000 });
+      }
+      socket.send(JSON.stringify(message));
+    });
+  });
+  await other.goto(page.url());
+  await untilShown('unfit', card(other, 'default').locator('.badge'), 'Unfit');
+  assert.match(
+    await textOf(card(other, 'default').locator('.reason')),
+    /^Refuses every request: check its URL/,
+  );
+  assert.match(await textOf(card(other, 'default').locator('h3')), /rinha, fee 5%/);
+  assert.is(await textOf(card(other, 'fallback').locator('.badge')), 'Resting');
+  assert.match(
+    await textOf(card(other, 'fallback').locator('.reason')),
+    /^Has asked for a rest until \d.*\. Nothing is sent/,
+  );
+  assert.match(await textOf(card(other, 'fallback').locator('h3')), /mine\.ts, fee 15%/);
+  assert.equal(await violations(other), []);
+  await other.close();
+});
+
 live('figures move under load, and the money adds up', async ({ page }) => {
   await page.getByLabel('for').selectOption('10');
   await page.getByRole('button', { name: 'Send load' }).click();

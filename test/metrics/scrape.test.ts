@@ -24,7 +24,7 @@ function setUp() {
   const segments = new SegmentTable(SegmentTable.allocate(SEGMENTS, 16));
   const processors = [
     processorTarget(),
-    processorTarget({ name: 'fallback', feePpm: 150_000, url: 'http://b' }),
+    processorTarget({ name: 'fallback', feePpm: 150_000, feeFixedCents: 30, url: 'http://b' }),
   ];
   const scrape = new Scrape({
     metricsTable,
@@ -48,12 +48,14 @@ test('every counter is exported from the start, as 0', () => {
   const samples = read();
   for (const [key, value] of samples) {
     const isOfProcess = key.startsWith('process_') || key.startsWith('dinossauro_build_info');
-    const isGiven = /^dinossauro_(processor_fee_ratio|pool_threads$|\w+_capacity_)/.test(key);
+    const isGiven =
+      /^dinossauro_(processor_(fee_ratio|fixed_fee_cents|info)|pool_threads$|\w+_capacity_)/.test(key);
     if (!isOfProcess && !isGiven) assert.is(value, 0, key);
   }
   assert.is(samples.get('dinossauro_posts_refused_total{problem="queue-full",status="503"}'), 0);
   assert.is(samples.get('dinossauro_calls_total{processor="fallback",outcome="unknown"}'), 0);
   assert.is(samples.get('dinossauro_processor_fee_ratio{processor="fallback"}'), 0.15);
+  assert.is(samples.get('dinossauro_processor_fixed_fee_cents{processor="fallback"}'), 30);
   assert.is(samples.get('dinossauro_queue_capacity_payments'), 8);
   assert.is(samples.get('dinossauro_journal_capacity_segments'), SEGMENTS);
   assert.ok(scrape.families().every(({ help }) => /^[A-Z].*\.$/.test(help)));
@@ -73,7 +75,7 @@ test('reports no health figures before the first health report', () => {
 });
 
 test('adds up the counters of all threads, by processor and outcome', () => {
-  const { metricsTable, read } = setUp();
+  const { clock, sharedState, metricsTable, read } = setUp();
   metricsTable.thread(HTTP_THREAD).count('accepted', 7);
   metricsTable.thread(HTTP_THREAD).count('repeated', 2);
   metricsTable.thread(HTTP_THREAD).countRefusal(1);
@@ -86,13 +88,23 @@ test('adds up the counters of all threads, by processor and outcome', () => {
     metrics.countAt(1, 'breakerOpened');
     metrics.countAt(1, 'healthLimited');
     metrics.countAt(1, 'paymentsRejected');
+    metrics.countAt(1, 'callbacks', 2);
     metrics.addInDoubt(1, 5);
     metrics.count('takeOvers');
     metrics.count('paymentsTakenOver', 40);
     metrics.count('renewalFailures');
   }
+  sharedState.setUnfit(0, true);
+  sharedState.extendRest(1, clock.monotonicMs() + 90_500);
+  clock.pass(500);
   const samples = read();
   const expected = {
+    'dinossauro_processor_info{processor="fallback",contract="rinha"}': 1,
+    'dinossauro_processor_unfit{processor="default"}': 1,
+    'dinossauro_processor_unfit{processor="fallback"}': 0,
+    'dinossauro_processor_rest_seconds{processor="default"}': 0,
+    'dinossauro_processor_rest_seconds{processor="fallback"}': 90,
+    'dinossauro_callbacks_total{processor="fallback"}': 4,
     dinossauro_payments_accepted_total: 7,
     dinossauro_posts_repeated_total: 2,
     'dinossauro_posts_refused_total{problem="amount-conflict",status="409"}': 1,

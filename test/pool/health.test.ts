@@ -34,11 +34,12 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
   const sharedState = new SharedState(SharedState.allocate(shape), shape);
   const metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
   const metrics = metricsTable.thread(0);
+  const targets = NAMES.map((name) => processorTarget({ name, healthTimeoutMs: POLICY.healthTimeoutMs }));
   const breakers = new CircuitBreakers({
     sharedState,
     metrics,
     classes: CLASSES,
-    targets: NAMES.map((name) => processorTarget({ name })),
+    targets,
     policy: BREAKER_POLICY,
     clock,
     random,
@@ -48,7 +49,7 @@ function setUp({ store = new MemoryStore(), clock = new ManualClock(), random = 
   const watch = new HealthWatch({
     ledger,
     processors,
-    names: NAMES,
+    targets,
     breakers,
     sharedState,
     metrics,

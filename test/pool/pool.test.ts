@@ -13,15 +13,17 @@ function setUp(deaths: readonly MortalTask['deaths'][]) {
   const lives = new SharedArrayBuffer(4 * (deaths.length + 1));
   const words = new Int32Array(lives);
   const died: number[] = [];
+  const setupErrors: string[] = [];
   const log = new KeptLog();
   const pool = new Pool({
     threadCount: deaths.length,
     taskOf: (thread): MortalTask => ({ thread, deaths: deaths[thread] ?? [], lives }),
     onDeath: (thread) => died.push(thread),
+    onSetupError: (reason) => setupErrors.push(reason),
     log,
     file: FILE,
   });
-  return { words, died, log, pool, sayStop: () => Atomics.store(words, deaths.length, 1) };
+  return { words, died, setupErrors, log, pool, sayStop: () => Atomics.store(words, deaths.length, 1) };
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -54,6 +56,16 @@ test('a thread that dies in any way is replaced under the same number; the other
     log.lines,
     Array.from({ length: 3 }, () => 'error pool thread died; starting a replacement'),
   );
+});
+
+test('a thread that cannot work as configured is reported and not replaced', async () => {
+  const { words, died, setupErrors, pool, sayStop } = setUp([['setup'], []]);
+  pool.start();
+  await until(() => setupErrors.length > 0 && words[1] === 1);
+  assert.equal(setupErrors, ['processor `one`: no']);
+  sayStop();
+  assert.is(await pool.stop(AMPLE_MS), 'drained');
+  assert.equal([words[0], died], [1, []]);
 });
 
 test('several threads that die at once are all replaced', async () => {

@@ -15,6 +15,7 @@ const lives = new SharedArrayBuffer(8);
 const words = new Int32Array(lives);
 const log = new KeptLog();
 const pool = new Pool({
+  onSetupError: () => {},
   threadCount: 1,
   taskOf: (thread): MortalTask => ({ thread, deaths: [], lives }),
   onDeath: () => {},

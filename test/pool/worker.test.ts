@@ -153,6 +153,7 @@ test('the pool runs such threads, and another pool continues with the payments t
   const { config, shared, sharedState, ring } = world;
   const log = new KeptLog();
   const pool = new Pool({
+    onSetupError: assert.unreachable,
     threadCount: 2,
     taskOf: (thread, isFirst): PoolTask => ({ thread, config, shared, isFirst }),
     onDeath: (thread) => sharedState.threadDied(thread),

@@ -199,10 +199,11 @@ export class Audit {
 
   // Checked at the end.
 
-  /** Whether every accepted payment is finished. */
+  /** Whether every post is answered and every accepted payment is finished. */
   async isQuiet(): Promise<boolean> {
     const entries = await this.#entries();
     return (
+      this.#awaitingAnswer().length === 0 &&
       ![...entries.values()].some(isOpen) &&
       [...this.#amountsAccepted.keys()].every((correlationId) => entries.has(correlationId))
     );
@@ -222,9 +223,8 @@ export class Audit {
         this.broken('charged an amount that differs from the ledger', correlationId);
     }
     for (const entry of entries.values()) this.#balanceHeld(entry);
-    for (const { correlationId, to } of this.#unanswered) {
-      if (to.alive) this.broken('a post was never answered', correlationId);
-    }
+    for (const correlationId of this.#awaitingAnswer())
+      this.broken('a post was never answered', correlationId);
     await this.#balanceWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
     const stamps = [...this.#charges.values()].map((charge) => charge.requestedAtMs);
     for (let round = 0; round < 20 && stamps.length > 0; round++) {
@@ -235,6 +235,11 @@ export class Audit {
         Math.max(from, to) + random.int(-1, 1),
       );
     }
+  }
+
+  /** The posts without an answer whose instance is still alive. */
+  #awaitingAnswer(): string[] {
+    return [...this.#unanswered].filter(({ to }) => to.alive).map(({ correlationId }) => correlationId);
   }
 
   /** Every entry of the ledger. */

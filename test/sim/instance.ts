@@ -241,7 +241,6 @@ export class Life {
     const { plan, timeline, weather, audit, processors } = this.#parts;
     const random = this.#random.fork(`thread ${index}.${life}`);
     const scope = this.scope.child();
-    const names = processors.map((_, processor) => nameOf(processor));
     const ledger = this.#ledgerOf(scope, `pool-${index}.${life}`);
     const links = processors.map(
       (target, processor) =>
@@ -304,11 +303,11 @@ export class Life {
     const health = new HealthWatch({
       ledger,
       processors: links,
-      names,
+      targets,
       breakers,
       sharedState,
       metrics,
-      policy: { healthIntervalMs: 5100, healthTimeoutMs: 1500 },
+      policy: { healthIntervalMs: 5100 },
       clock,
       random: random.next,
       log,

@@ -9,5 +9,6 @@ export const KEPT_SEEDS: readonly number[] = [
   5449, // believe a 404 from before the hold time
   9170, // claim on while the answer to a take-over is lost
   33460, // treat a reserved payment as claimed
+  48238, // keep an owner number after a lost reservation reply
   51731, // forget a repetition when the original is refused
 ];

@@ -4,6 +4,7 @@ import {
   closed,
   during,
   first,
+  firstOfAll,
   honest,
   raw,
   rests,
@@ -82,6 +83,11 @@ export const ANSWERS: readonly Situation[] = [
       pay: first(1, charged(silent), status(404)),
       find: status(404),
     }),
+  },
+  {
+    kind: 'unfit',
+    name: 'two calls without an answer, then 401 for a while, nothing charged',
+    script: ({ whileMs }) => ({ pay: firstOfAll(2, silent, during(whileMs, status(401))) }),
   },
   {
     kind: 'unfit',

@@ -1,16 +1,19 @@
 import { byId, element, table, write } from './element.js';
-import { ago, count, duration, feeCents, money, NONE, percent, rate, timeOfDay } from './text.js';
+import { ago, count, duration, feeCents, feeText, money, NONE, percent, rate, timeOfDay } from './text.js';
 
 /** @import { Frame, Hello, ProcessorFigures } from '../frame.ts' */
 /** @import { RoutingReason } from '../../shared-memory/routing-reason.ts' */
 
 const CHANGES_SHOWN = 8;
+const NO_FEE = { feePpm: 0, feeFixedCents: 0 };
 
 /** The state of a processor in one word, with its colour. */
 const STATES = /** @type {const} */ ({
   healthy: { word: 'Healthy', tone: 'good' },
   slow: { word: 'Slow', tone: 'warn' },
   failing: { word: 'Failing', tone: 'bad' },
+  unfit: { word: 'Unfit', tone: 'bad' },
+  resting: { word: 'Resting', tone: 'warn' },
   idle: { word: 'Idle', tone: 'quiet' },
 });
 
@@ -18,6 +21,14 @@ const STATES = /** @type {const} */ ({
 const BLOCKED = 'Gets no payments: this instance cannot claim any.';
 const ALL_FAIL =
   'All processors fail, so payments wait. One is sent now and then, to see whether this one has recovered.';
+
+const UNFIT =
+  'Refuses every request: check its URL, its credentials and its contract. Payments go elsewhere or wait.';
+
+/** @param {number} atMs @param {ProcessorFigures} figures */
+function restingUntil(atMs, { restMs }) {
+  return `Has asked for a rest until ${timeOfDay(atMs + (restMs ?? 0))}. Nothing is sent to it meanwhile.`;
+}
 
 /** How long the reason has applied, as a second sentence. @param {number | null} ageMs */
 function lasting(ageMs) {
@@ -117,7 +128,7 @@ export class Figures {
     for (const [index, { count: payments, amountCents }] of totals.entries()) {
       sum.payments += payments;
       sum.amountCents += BigInt(amountCents);
-      sum.feesCents += feeCents(BigInt(amountCents), this.#hello.processors[index]?.feePpm ?? 0);
+      sum.feesCents += feeCents(BigInt(amountCents), payments, this.#hello.processors[index] ?? NO_FEE);
     }
     return sum;
   }
@@ -128,7 +139,9 @@ export class Figures {
     const state = this.#stateOf(figures, instance.canClaim);
     const allFail = processors.every(({ breakerOpen }) => breakerOpen);
     const sentence = this.#sentence(figures.reason);
-    if (state === 'idle') this.#cards[index]?.show(figures, state, BLOCKED);
+    if (state === 'unfit') this.#cards[index]?.show(figures, state, UNFIT);
+    else if (state === 'resting') this.#cards[index]?.show(figures, state, restingUntil(atMs, figures));
+    else if (state === 'idle') this.#cards[index]?.show(figures, state, BLOCKED);
     else if (allFail) this.#cards[index]?.show(figures, state, ALL_FAIL);
     else this.#cards[index]?.show(figures, state, `${sentence}${lasting(figures.reasonAgeMs)}`);
     const [stateBefore, reasonBefore] = [this.#states[index], this.#reasons[index]];
@@ -138,11 +151,14 @@ export class Figures {
       this.#addChange(index, name, sentence, atMs - (figures.reasonAgeMs ?? 0));
     }
     const hasChanged = stateBefore !== undefined && stateBefore !== state;
-    return hasChanged ? [`${name}: ${STATES[state].word.toLowerCase()}. ${sentence}`] : [];
+    const said = state === 'unfit' ? UNFIT : state === 'resting' ? restingUntil(atMs, figures) : sentence;
+    return hasChanged ? [`${name}: ${STATES[state].word.toLowerCase()}. ${said}`] : [];
   }
 
   /** @param {ProcessorFigures} figures @param {boolean} canClaim @returns {keyof typeof STATES} */
-  #stateOf({ breakerOpen, observedMs, oldestCallAgeMs }, canClaim) {
+  #stateOf({ breakerOpen, unfit, restMs, observedMs, oldestCallAgeMs }, canClaim) {
+    if (breakerOpen && unfit) return 'unfit';
+    if (restMs !== null) return 'resting';
     if (breakerOpen) return 'failing';
     if (!canClaim) return 'idle';
     return Math.max(observedMs, oldestCallAgeMs ?? 0) > this.#hello.latencyBudgetMs ? 'slow' : 'healthy';
@@ -195,13 +211,17 @@ export class Figures {
     }
     // The fee of a processor that is no longer configured is unknown.
     const unconfigured = totals.slice(processors.length);
-    const { amountCents: compared, feesCents } = this.#sum(this.#configured(totals));
-    const everythingAt = processors.map(({ feePpm }) => feeCents(compared, feePpm));
+    const { payments: settled, amountCents: compared, feesCents } = this.#sum(this.#configured(totals));
+    const everythingAt = processors.map((fee) => feeCents(compared, settled, fee));
     const amounts = totals.map((total) => BigInt(total.amountCents));
-    const fees = processors.map(({ feePpm }, index) => feeCents(amounts[index] ?? 0n, feePpm));
+    const fees = processors.map((fee, index) =>
+      feeCents(amounts[index] ?? 0n, totals[index]?.count ?? 0, fee),
+    );
     const unknown = unconfigured.map(() => NONE);
-    const dearest = everythingAt.at(-1) ?? 0n;
-    const saved = `Routing has saved ${money(dearest - feesCents)} in fees, compared with sending everything to ${processors.at(-1)?.name}.`;
+    // Of equal ones the last, which is the dearest before the first payment.
+    const dearest = everythingAt.toSorted((one, other) => Number(other - one))[0] ?? 0n;
+    const { name: dearestName } = processors[everythingAt.lastIndexOf(dearest)] ?? {};
+    const saved = `Routing has saved ${money(dearest - feesCents)} in fees, compared with sending everything to ${dearestName}.`;
     const late =
       unavailable === null ? '' : ` These figures are old: the ledger does not answer (${unavailable}).`;
     const waiting = stranded.map(
@@ -214,7 +234,7 @@ export class Figures {
     const rows = [
       ['Payments', ...totals.map((total) => count(total.count)), count(payments)],
       ['Settled', ...amounts.map(money), money(amountCents)],
-      ['Fee', ...processors.map(({ feePpm }) => percent(feePpm)), ...unknown, ''],
+      ['Fee', ...processors.map(feeText), ...unknown, ''],
       ['Fees paid', ...fees.map(money), ...unknown, money(feesCents)],
       ['Fees if all had gone here', ...everythingAt.map(money), ...unknown, ''],
     ];
@@ -235,7 +255,7 @@ export class Figures {
 }
 
 /** The card of one processor. @param {Hello['processors'][number]} processor @param {number} index */
-function card({ name, feePpm }, index) {
+function card({ name, contract, ...fee }, index) {
   const badge = element('span', 'badge', NONE);
   const big = element('strong', 'rate', NONE);
   const sentence = element('p', 'reason', '');
@@ -247,7 +267,7 @@ function card({ name, feePpm }, index) {
     ...facts.map((fact, at) => element('div', '', element('dt', '', fact), values[at] ?? '')),
   );
   const title = accented('h3', index, name);
-  title.append(element('small', '', `fee ${percent(feePpm)}`));
+  title.append(element('small', '', `${contract}, fee ${feeText(fee)}`));
   const node = element('article', 'card', element('header', '', title, badge));
   node.append(element('p', 'big', big, element('span', '', 'settled per second')), sentence, list);
   node.style.setProperty('--accent', `var(--accent-${index % 8})`);

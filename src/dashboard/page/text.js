@@ -1,3 +1,5 @@
+/** @typedef {{ readonly feePpm: number, readonly feeFixedCents: number }} Fee what a payment costs at a processor */
+
 // Formats figures, the same way in tiles, tables and legends.
 
 /** Stands for a figure that is unknown, or does not exist now. */
@@ -53,7 +55,21 @@ export function timeOfDay(atMs) {
   return new Date(atMs).toLocaleTimeString('en-GB');
 }
 
-/** Whole cents of fees, rounded half up. @param {bigint} amountCents @param {number} feePpm */
-export function feeCents(amountCents, feePpm) {
-  return (amountCents * BigInt(feePpm) + 500_000n) / 1_000_000n;
+/**
+ * What payments cost, in whole cents rounded half up.
+ *
+ * @param {bigint} amountCents their sum
+ * @param {number} payments
+ * @param {Fee} fee
+ */
+export function feeCents(amountCents, payments, { feePpm, feeFixedCents }) {
+  const sharesCents = (amountCents * BigInt(feePpm) + 500_000n) / 1_000_000n;
+  return sharesCents + BigInt(payments) * BigInt(feeFixedCents);
+}
+
+/** Such as `5%`, `0.30` or `1.5% + 0.30`. @param {Fee} fee */
+export function feeText({ feePpm, feeFixedCents }) {
+  const fixed = money(BigInt(feeFixedCents));
+  if (feeFixedCents === 0) return percent(feePpm);
+  return feePpm === 0 ? fixed : `${percent(feePpm)} + ${fixed}`;
 }

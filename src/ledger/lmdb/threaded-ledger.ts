@@ -24,11 +24,13 @@ export interface ThreadedLmdbOptions extends LmdbOptions {
   readonly random: () => number;
   /** Where the death of the writing thread is logged, if anywhere. */
   readonly log?: Log | undefined;
+  /** How long opening waits for the lock. */
+  readonly openWaitMs?: number;
   /** The module that the writing thread runs instead of `writer.ts`. */
   readonly writerFile?: URL;
 }
 
-/** How long a start waits for a ledger whose lock another process holds. After that it continues without. */
+/** After that, a start continues without a ledger whose lock another process holds. */
 const OPEN_WAIT_MS = 2000;
 /** Callers of `ping` want an answer soon. */
 const PING_TIMEOUT_MS = 1000;
@@ -64,7 +66,7 @@ export class ThreadedLmdbLedger implements Ledger {
   /** Rejects if the ledger cannot be opened. If that takes too long, resolves with a ledger that is still unavailable. */
   static async open(path: string, options: ThreadedLmdbOptions): Promise<ThreadedLmdbLedger> {
     const ledger = new ThreadedLmdbLedger(path, options);
-    await ledger.#writer.start(OPEN_WAIT_MS);
+    await ledger.#writer.start(options.openWaitMs ?? OPEN_WAIT_MS);
     return ledger;
   }
 
