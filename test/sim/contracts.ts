@@ -42,23 +42,10 @@ const HOWS: Readonly<Record<ProcessorPlan['contract'], Hows>> = {
 };
 
 /**
- * Without a health route, only another payment finds out that a processor does not refuse every request any more. A
- * payment in doubt there waits for that, and in a simulation that ends there may be no other payment.
+ * A processor that refuses everything and then fails for ever is never believed again, so what is in doubt there waits
+ * for ever.
  */
-const SEEN_BY_CALLS: Hows = [
-  '429',
-  '503',
-  'look-up-429',
-  '409',
-  '425',
-  '500-before-commit',
-  'lagging',
-  '402',
-];
-
-function withoutHealth(contract: ProcessorPlan['contract'], options: ProcessorPlan['options']): boolean {
-  return contract !== 'rinha' && options['healthPath'] === undefined;
-}
+const BEFORE_LOSS: Hows = ['429', '503', 'look-up-429', '409', '425'];
 
 /** Every processor as the contest has it. */
 export function contestProcessors(count: number): ProcessorPlan[] {
@@ -111,9 +98,13 @@ function tariffs(processors: readonly ProcessorPlan[], random: Random): Processo
   });
 }
 
-function faultOf({ posts }: Plan, processors: readonly ProcessorPlan[], random: Random): Fault {
+function faultOf(
+  { posts, cheapestIsLost }: Plan,
+  processors: readonly ProcessorPlan[],
+  random: Random,
+): Fault {
   const processor = random.int(0, processors.length - 1);
-  const { contract, options } = processors[processor] ?? { contract: 'rinha' as const, options: {} };
+  const { contract } = processors[processor] ?? { contract: 'rinha' as const };
   const near = posts[random.int(0, posts.length - 1)]?.atMs ?? 0;
   const atMs = Math.min(Math.max(0, near + random.int(-1000, random.pick([500, 3000, 10_000]))), SPAN_MS);
   return {
@@ -121,7 +112,7 @@ function faultOf({ posts }: Plan, processors: readonly ProcessorPlan[], random: 
     atMs,
     forMs: random.pick([50, 1000, 4000, 10_000]),
     processor,
-    how: withoutHealth(contract, options) ? random.pick(SEEN_BY_CALLS) : random.pick(HOWS[contract]),
+    how: cheapestIsLost && processor === 0 ? random.pick(BEFORE_LOSS) : random.pick(HOWS[contract]),
     delayMs: random.pick(LATER_MS),
     retryAfterS: random.pick(RETRY_AFTERS_S),
   };
