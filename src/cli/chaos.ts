@@ -27,6 +27,10 @@ export const chaos = command('chaos')
   .option('--seed <n>', 'seed of load and faults; default: random', whole(0))
   .addOption(option('--ledger <ledger>', 'which ledger').choices(['redis', 'lmdb', 'both']).default('both'))
   .option('--round-seconds <n>', 'how long each round takes', whole(1, MINUTES_MAX * 60), 20)
+  .option(
+    '--contracts',
+    'three processors of three contracts, configured by a file, instead of the two of the contest',
+  )
   .option('--only <text>', 'inject only faults whose names contain this text')
   .option('--set <NAME=VALUE>', 'set a setting of the gateways; may be repeated', addSetting)
   .addOption(
@@ -39,6 +43,7 @@ export const chaos = command('chaos')
     examples([
       ['chaos --minutes 2 --ledger redis', 'two minutes'],
       ['chaos --only kill --set POOL_THREADS=4', 'only kills, with four pool threads'],
+      ['chaos --contracts --ledger lmdb', 'with the contracts rinha, rest and rest-async'],
       ['chaos --measure takeover', 'how long a takeover takes'],
     ]),
   )

@@ -8,6 +8,7 @@ import {
   type HttpResponse,
   listen,
 } from '../http/uws.ts';
+import { readFault } from './fault.ts';
 import type { LabState } from './lab-state.ts';
 import type { Load } from './load.ts';
 import type { SimulatedProcessor } from './processor.ts';
@@ -124,7 +125,8 @@ function configure(
   processor.configureDelay(delayMs);
   processor.configureFailure(failing);
   processor.configureFault('none');
-  if (dropping) processor.configureFault({ kind: 'drop-after-commit', rate: 1, count: null, delayMs: 0 });
+  const fault = dropping ? readFault({ kind: 'drop-after-commit' }) : null;
+  if (fault !== null) processor.configureFault(fault);
   return true;
 }
 

@@ -3,7 +3,7 @@ import { Books, type Row } from './books.ts';
 import type { Charging, ServedContract, ServedContractFactory } from './contract.ts';
 import { rinha } from './contracts/rinha.ts';
 import { type Decimal, formatDecimal } from './decimal.ts';
-import { effectOf, type Fault, Faults } from './fault.ts';
+import { effectOf, type Fault, Faults, type Struck } from './fault.ts';
 import { Gate } from './gate.ts';
 import { answer, FAILED, later, NOT_FOUND, type Reply } from './reply.ts';
 
@@ -93,9 +93,9 @@ export class SimulatedProcessor {
     return this.#admit(respond, (finish) => {
       this.#after(this.#delayMs, () => {
         if (this.#failing) return finish(FAILED);
-        const fault = this.#faults.draw();
-        if (fault === null) return finish(this.contract.take(payment));
-        this.#after(fault.delayMs, () => finish(this.#strike(fault, payment)));
+        const fault = this.#faults.draw('payments');
+        if (fault === null) finish(this.contract.take(payment));
+        else this.#strike(fault, payment, finish);
       });
     });
   }
@@ -103,7 +103,7 @@ export class SimulatedProcessor {
   /** `GET /payments/{id}`; the id must be in lower case. */
   find(correlationId: string, respond: Respond): HangUp {
     return this.#admit(respond, (finish) => {
-      finish(this.contract.find(correlationId));
+      finish(this.#refusal('look-ups') ?? this.contract.find(correlationId));
     });
   }
 
@@ -115,7 +115,7 @@ export class SimulatedProcessor {
     this.#healthCalls.push({ receivedAtMs: this.#clock.nowMs(), limited: isLimited });
     if (isLimited) return TOO_MANY;
     this.#nextHealthAtMs = nowMs + HEALTH_WINDOW_S * 1000;
-    return this.contract.health(this.#failing, this.#delayMs);
+    return this.#refusal('health') ?? this.contract.health(this.#failing, this.#delayMs);
   }
 
   authorizes(token: string): boolean {
@@ -208,10 +208,24 @@ export class SimulatedProcessor {
     else run();
   }
 
-  #strike(fault: Fault, payment: Row): Reply {
+  #strike(fault: Fault, payment: Row, finish: Respond): void {
     const { commits, reply } = effectOf(fault);
-    const inserted = commits ? this.contract.take(payment) : NOT_FOUND;
-    return reply ?? inserted;
+    const said = reply(fault.retryAfterS);
+    if (commits === 'later') {
+      finish(said ?? NOT_FOUND);
+      this.#after(fault.delayMs, () => this.contract.take(payment));
+      return;
+    }
+    this.#after(fault.delayMs, () => {
+      const inserted = commits === 'first' ? this.contract.take(payment) : NOT_FOUND;
+      finish(said ?? inserted);
+    });
+  }
+
+  /** The answer of a fault that strikes a request which commits nothing; null: none strikes it. */
+  #refusal(struck: Struck): Reply | null {
+    const fault = this.#faults.draw(struck);
+    return fault === null ? null : effectOf(fault).reply(fault.retryAfterS);
   }
 }
 

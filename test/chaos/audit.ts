@@ -82,7 +82,7 @@ export class Audit {
       ...differences.map((text): Breach => ({ promise: 'window', text })),
       ...this.#chargeBreaches(),
       ...(await this.#conflictBreaches()),
-      ...this.#paid.flatMap(answerBreaches),
+      ...this.#paid.flatMap((paid) => answerBreaches(paid, this.#charged.has(paid.correlationId))),
     ];
   }
 
@@ -170,14 +170,18 @@ export class Audit {
 }
 
 function isRejected({ status, reason = '' }: Said): boolean {
-  return status === 'rejected' && reason.startsWith('HTTP 400');
+  return status === 'rejected' && REJECTIONS.test(reason);
 }
 
-/** Statuses that no client may get, whatever happens. */
-function answerBreaches({ correlationId, posts }: Paid): Breach[] {
+/** What processors in the lab say when they refuse a payment for good. */
+const REJECTIONS = /^(?:HTTP 40[02]|card declined|called a duplicate \d+ times, but not held: HTTP 40[02])/;
+
+/** Statuses that no client may get, whatever happens. A payment that was rejected is answered 422 when it comes again. */
+function answerBreaches({ correlationId, posts }: Paid, isCharged: boolean): Breach[] {
   const isConflict = (post: Post) => posts.some(({ amountCents }) => amountCents !== post.amountCents);
   return posts.flatMap((post): Breach[] => {
     if (ANSWERS.includes(post.status) || (post.status === 409 && isConflict(post))) return [];
+    if (post.status === 422 && !isCharged) return [];
     const text = `answered ${post.status} by ${post.to} (${post.manner})`;
     return [{ promise: 'idempotence', correlationId, text }];
   });

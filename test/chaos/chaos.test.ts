@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../sim/random.ts';
+import { CONTEST } from './processors.ts';
 import { run } from './run.ts';
 
 /** One round, about half a minute with start and check. */
@@ -18,6 +19,7 @@ for (const ledger of ['redis', 'lmdb'] as const) {
       durationMs: DURATION_MS,
       roundMs: ROUND_MS,
       settings: {},
+      processors: CONTEST,
       only: '',
       say: (line) => void said.push(line),
     });

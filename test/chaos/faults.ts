@@ -1,6 +1,8 @@
+import type { TwinName } from '../../src/simulated/twin.ts';
 import type { Random } from '../sim/random.ts';
 import { pause, until } from '../system/until.ts';
 import type { Lab, LedgerKind } from './lab.ts';
+import type { LabProcessor } from './processors.ts';
 import type { Road, Weather } from './road.ts';
 
 /** A drawn fault: what it does, and to what. */
@@ -21,7 +23,10 @@ interface Kind {
   readonly ledger?: LedgerKind;
   /** Only if disks can be filled. */
   readonly needsDisk?: boolean;
-  draw(random: Random): Drawn;
+  /** Only processors with one of these contracts; undefined: any. */
+  readonly contracts?: readonly TwinName[];
+  /** `processors`: those that it may affect, by position. */
+  draw(random: Random, processors: Processors): Drawn;
 }
 
 /*
@@ -40,6 +45,21 @@ const FAULT_MAX_MS = 6_000;
 const DISK_MAX_MS = 3_000;
 const DEATH_SEEN_MS = 10_000;
 
+/** Their names, by position in the lab. */
+type Processors = readonly [Named, ...Named[]];
+
+interface Named {
+  readonly index: number;
+  readonly name: string;
+}
+
+/** Contracts that promise nothing about errors. */
+const CAREFUL: readonly TwinName[] = ['rest', 'rest-async'];
+const RETRY_AFTER_MAX_S = 4;
+/** How long a payment that was accepted first waits for its charge, in a fault and otherwise. */
+const SLOW_CHARGE_MAX_MS = 5_000;
+const CHARGE_MS = 1_000;
+
 const KINDS: readonly Kind[] = [
   { name: 'kill instance', draw: killInstance },
   { name: 'kill instance', draw: killInstance },
@@ -52,10 +72,13 @@ const KINDS: readonly Kind[] = [
   { name: 'stop Redis', ledger: 'redis', draw: stopRedis },
   { name: 'reload nginx', draw: reloadNginx },
   { name: 'full disk', needsDisk: true, draw: fillDisk },
-  { name: 'link: delay', draw: (random) => road(random, delay(random)) },
-  { name: 'link: reset', draw: (random) => road(random, { kind: 'reset', rate: 0.1 }) },
-  { name: 'link: cut', draw: (random) => road(random, { kind: 'cut', rate: 0.2 }) },
-  { name: 'link: away', draw: (random) => road(random, { kind: 'away' }) },
+  { name: 'link: delay', draw: (random, processors) => road(random, processors, delay(random)) },
+  {
+    name: 'link: reset',
+    draw: (random, processors) => road(random, processors, { kind: 'reset', rate: 0.1 }),
+  },
+  { name: 'link: cut', draw: (random, processors) => road(random, processors, { kind: 'cut', rate: 0.2 }) },
+  { name: 'link: away', draw: (random, processors) => road(random, processors, { kind: 'away' }) },
   { name: 'Redis link: delay', ledger: 'redis', draw: (random) => ledgerRoad(random, delay(random)) },
   {
     name: 'Redis link: reset',
@@ -69,27 +92,84 @@ const KINDS: readonly Kind[] = [
   },
   { name: 'processor: slow', draw: slow },
   { name: 'processor: 500', draw: failing },
-  { name: 'processor: late', draw: (random) => lying(random, 'hang', 0.1, late(random)) },
-  { name: 'processor: drop before', draw: (random) => lying(random, 'drop-before-commit', 0.3) },
-  { name: 'processor: drop after', draw: (random) => lying(random, 'drop-after-commit', 0.3) },
-  { name: 'processor: 500 after', draw: (random) => lying(random, '500-after-commit', 0.3) },
-  { name: 'processor: 400', draw: (random) => lying(random, '400', 0.02) },
-  { name: 'processor: 429', draw: (random) => lying(random, '429', 0.3) },
-  { name: 'processor: 503', draw: (random) => lying(random, '503', 0.3) },
-  { name: 'processor: garbage', draw: (random) => lying(random, 'garbage', 0.3) },
-  { name: 'processor: half', draw: (random) => lying(random, 'half-response', 0.3) },
+  {
+    name: 'processor: late',
+    draw: (random, processors) => lying(random, processors, 'hang', 0.1, late(random)),
+  },
+  {
+    name: 'processor: drop before',
+    draw: (random, processors) => lying(random, processors, 'drop-before-commit', 0.3),
+  },
+  {
+    name: 'processor: drop after',
+    draw: (random, processors) => lying(random, processors, 'drop-after-commit', 0.3),
+  },
+  {
+    name: 'processor: 500 after',
+    draw: (random, processors) => lying(random, processors, '500-after-commit', 0.3),
+  },
+  { name: 'processor: 400', draw: (random, processors) => lying(random, processors, '400', 0.02) },
+  { name: 'processor: 429', draw: (random, processors) => lying(random, processors, '429', 0.3) },
+  { name: 'processor: 503', draw: (random, processors) => lying(random, processors, '503', 0.3) },
+  { name: 'processor: garbage', draw: (random, processors) => lying(random, processors, 'garbage', 0.3) },
+  { name: 'processor: half', draw: (random, processors) => lying(random, processors, 'half-response', 0.3) },
+];
+
+/** With contracts that promise less than the contest's. Those without `contracts` are allowed by every contract. */
+const CONTRACT_KINDS: readonly Kind[] = [
+  ...['401', '403', '405'].map(
+    (kind): Kind => ({
+      name: `unfit: ${kind}`,
+      draw: (random, processors) => lying(random, processors, kind, 1),
+    }),
+  ),
+  ...['408', '409', '423', '425'].map(
+    (kind): Kind => ({
+      name: `unclear: ${kind}`,
+      draw: (random, processors) => lying(random, processors, kind, 0.3, random.int(0, HANG_MAX_MS)),
+    }),
+  ),
+  ...['429', '503', 'look-up-429'].map(
+    (kind): Kind => ({
+      name: `rest: ${kind}`,
+      draw: (random, processors) => lying(random, processors, kind, 0.2, 0, random.int(1, RETRY_AFTER_MAX_S)),
+    }),
+  ),
+  ...['500-before-commit', '503-before-commit'].map(
+    (kind): Kind => ({
+      name: `late charge: ${kind}`,
+      contracts: CAREFUL,
+      draw: (random, processors) => lying(random, processors, kind, 0.3, random.int(0, HANG_MAX_MS)),
+    }),
+  ),
+  {
+    name: 'refusal: 402',
+    contracts: CAREFUL,
+    draw: (random, processors) => lying(random, processors, '402', 0.05),
+  },
+  { name: 'refusal: declined', contracts: ['rest-async'], draw: declining },
 ];
 
 /** Draws faults of all kinds equally often: no kind repeats before every kind was drawn. */
 export class Deck {
   readonly #random: Random;
   readonly #kinds: readonly Kind[];
+  readonly #processors: readonly LabProcessor[];
   #left: Kind[] = [];
 
   /** Draws only kinds whose names contain `only`; empty: all. */
-  constructor(ledger: LedgerKind, hasDisks: boolean, only: string, random: Random) {
+  constructor(
+    ledger: LedgerKind,
+    hasDisks: boolean,
+    only: string,
+    random: Random,
+    processors: readonly LabProcessor[],
+  ) {
     this.#random = random;
-    this.#kinds = KINDS.filter(
+    this.#processors = processors;
+    const isContest = processors.every(({ contract }) => contract === 'rinha');
+    const kinds = isContest ? KINDS : [...KINDS, ...CONTRACT_KINDS];
+    this.#kinds = kinds.filter(
       (kind) =>
         (kind.ledger ?? ledger) === ledger &&
         (hasDisks || kind.needsDisk !== true) &&
@@ -102,7 +182,15 @@ export class Deck {
     if (this.#left.length === 0) this.#left = [...this.#kinds];
     const [kind] = this.#left.splice(this.#random.int(0, this.#left.length - 1), 1);
     if (kind === undefined) throw new Error('no kind of fault is left');
-    return { name: kind.name, ...kind.draw(this.#random) };
+    return { name: kind.name, ...kind.draw(this.#random, this.#allowedBy(kind)) };
+  }
+
+  #allowedBy({ name, contracts }: Kind): Processors {
+    const [first, ...others] = this.#processors
+      .map((processor, index) => ({ ...processor, index }))
+      .filter(({ contract }) => contracts?.includes(contract) ?? true);
+    if (first === undefined) throw new Error(`no processor may have the fault '${name}'`);
+    return [first, ...others];
   }
 }
 
@@ -219,10 +307,9 @@ function delay(random: Random): Weather {
   return { kind: 'delay', delayMs: random.int(20, ROAD_DELAY_MAX_MS / 2) };
 }
 
-function road(random: Random, weather: Weather): Drawn {
-  const index = eitherOf(random);
-  const text = `to ${processorName(index)}`;
-  return storm(random, `road ${index}`, text, weather, (lab) => lab.roads[index]);
+function road(random: Random, processors: Processors, weather: Weather): Drawn {
+  const { index, name } = random.pick(processors);
+  return storm(random, `road ${index}`, `to ${name}`, weather, (lab) => lab.roads[index]);
 }
 
 function ledgerRoad(random: Random, weather: Weather): Drawn {
@@ -234,7 +321,7 @@ function storm(
   target: string,
   where: string,
   weather: Weather,
-  roadOf: (lab: Lab) => Road | null,
+  roadOf: (lab: Lab) => Road | null | undefined,
 ): Drawn {
   const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
   return {
@@ -249,31 +336,31 @@ function storm(
   };
 }
 
-function slow(random: Random): Drawn {
-  const index = eitherOf(random);
+function slow(random: Random, processors: Processors): Drawn {
+  const { index, name } = random.pick(processors);
   const delayMs = random.int(50, SLEEP_MAX_MS);
   const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
   return {
     targets: [`sleep ${index}`],
-    text: `${processorName(index)}, ${delayMs} ms, for ${forMs} ms`,
-    async strike({ processors }) {
-      await processors[index].setDelay(delayMs);
+    text: `${name}, ${delayMs} ms, for ${forMs} ms`,
+    async strike(lab) {
+      await lab.processors[index]?.setDelay(delayMs);
       await pause(forMs);
-      await processors[index].setDelay(0);
+      await lab.processors[index]?.setDelay(0);
     },
   };
 }
 
-function failing(random: Random): Drawn {
-  const index = eitherOf(random);
+function failing(random: Random, processors: Processors): Drawn {
+  const { index, name } = random.pick(processors);
   const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
   return {
     targets: [`failure ${index}`],
-    text: `${processorName(index)}, for ${forMs} ms`,
-    async strike({ processors }) {
-      await processors[index].setFailing(true);
+    text: `${name}, for ${forMs} ms`,
+    async strike(lab) {
+      await lab.processors[index]?.setFailing(true);
       await pause(forMs);
-      await processors[index].setFailing(false);
+      await lab.processors[index]?.setFailing(false);
     },
   };
 }
@@ -282,17 +369,39 @@ function late(random: Random): number {
   return random.int(HANG_MIN_MS, HANG_MAX_MS);
 }
 
-function lying(random: Random, kind: string, rate: number, delayMs = 0): Drawn {
-  const index = eitherOf(random);
+function lying(
+  random: Random,
+  processors: Processors,
+  kind: string,
+  rate: number,
+  delayMs = 0,
+  retryAfterS = 1,
+): Drawn {
+  const { index, name } = random.pick(processors);
   const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
   const isLate = delayMs === 0 ? '' : `, after ${delayMs} ms`;
   return {
     targets: [`${kind} ${index}`],
-    text: `${processorName(index)}, ${rate * 100}% of calls${isLate}, for ${forMs} ms`,
-    async strike({ processors }) {
-      await processors[index].setFault({ kind, rate, delayMs });
+    text: `${name}, ${rate * 100}% of calls${isLate}, for ${forMs} ms`,
+    async strike(lab) {
+      await lab.processors[index]?.setFault({ kind, rate, delayMs, retryAfterS });
       await pause(forMs);
-      await processors[index].setFault({ kind, count: 0 });
+      await lab.processors[index]?.setFault({ kind, count: 0 });
+    },
+  };
+}
+
+function declining(random: Random, processors: Processors): Drawn {
+  const { index, name } = random.pick(processors);
+  const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
+  const delayMs = random.int(0, SLOW_CHARGE_MAX_MS);
+  return {
+    targets: [`charging ${index}`],
+    text: `${name}, after ${delayMs} ms, for ${forMs} ms`,
+    async strike(lab) {
+      await lab.processors[index]?.setDeclining(true, delayMs);
+      await pause(forMs);
+      await lab.processors[index]?.setDeclining(false, CHARGE_MS);
     },
   };
 }
@@ -303,8 +412,4 @@ function eitherOf(random: Random): 0 | 1 {
 
 function nameOf(index: 0 | 1): string {
   return `instance ${index + 1}`;
-}
-
-function processorName(index: 0 | 1): string {
-  return index === 0 ? 'default' : 'fallback';
 }

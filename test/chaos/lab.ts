@@ -15,6 +15,7 @@ import { ProcessorAdmin } from '../system/processor-admin.ts';
 import { until } from '../system/until.ts';
 import type { Entrance } from './clients.ts';
 import { Disk } from './disk.ts';
+import { CONTEST, type LabProcessor, processorsFile } from './processors.ts';
 import { Road } from './road.ts';
 import { childrenOf } from './vitals.ts';
 
@@ -23,11 +24,6 @@ export type Settings = Readonly<Record<string, string>>;
 
 const READY_MS = 20_000;
 const INSTANCES = ['one', 'two'] as const;
-const PROCESSORS = [
-  { name: 'default', fee: '0.05' },
-  { name: 'fallback', fee: '0.15' },
-] as const;
-
 /**
  * Settings that end doubt soon. `IN_DOUBT_HOLD_MS` must exceed the longest time that a call can continue after its caller
  * has given up: the sum of the delays in `faults.ts`.
@@ -44,12 +40,12 @@ const SETTINGS: Settings = {
   LOG_LEVEL: 'info',
 };
 
-/** nginx, two gateways, a ledger and two processors, all real processes, connected by links that can fail. */
+/** nginx, two gateways, a ledger and two or three processors, all real processes, connected by links that can fail. */
 export class Lab {
   readonly gateways: readonly [Gateway, Gateway];
-  readonly processors: readonly [ProcessorAdmin, ProcessorAdmin];
+  readonly processors: readonly ProcessorAdmin[];
   /** Links between the gateways and each processor. */
-  readonly roads: readonly [Road, Road];
+  readonly roads: readonly Road[];
   /** The link between the gateways and Redis. */
   readonly ledgerRoad: Road | null;
   /** The disk of each gateway's journal; null if disks cannot be mounted. */
@@ -59,7 +55,7 @@ export class Lab {
   readonly books: Books;
   readonly #directory: string;
   readonly #redis: RedisServer | null;
-  readonly #processorChildren: readonly [Child, Child];
+  readonly #processorChildren: readonly Child[];
   readonly #nginx: Program;
   readonly #cleanAtExit = () => {
     const master = this.#nginxPid;
@@ -69,7 +65,12 @@ export class Lab {
     if (this.#redis !== null) rmSync(this.#redis.directory, { recursive: true, force: true });
   };
 
-  static async open(ledger: LedgerKind, random: Random, settings: Settings = {}): Promise<Lab> {
+  static async open(
+    ledger: LedgerKind,
+    random: Random,
+    settings: Settings = {},
+    processors: readonly LabProcessor[] = CONTEST,
+  ): Promise<Lab> {
     const directory = mkdtempSync(join(tmpdir(), 'chaos-'));
     // Under root, nginx workers run as another user, which keeps its temporary files here.
     chmodSync(directory, 0o711);
@@ -77,13 +78,13 @@ export class Lab {
     const road = async (port: number, name: string) =>
       Road.before(port, await freePort(), random.fork(`road ${name}`));
     const ledgerRoad = redis === null ? null : await road(redis.port, 'ledger');
-    const processorPorts = [await freePort(), await freePort()] as const;
-    const roads = [
-      await road(processorPorts[0], 'default'),
-      await road(processorPorts[1], 'fallback'),
-    ] as const;
+    const stations: Station[] = [];
+    for (const processor of processors) {
+      const port = await freePort();
+      stations.push({ processor, port, road: await road(port, processor.name) });
+    }
     const ports = { nginx: await freePort(), gateways: [await freePort(), await freePort()] as const };
-    const lab = new Lab(directory, redis, ledgerRoad, processorPorts, roads, ports, settings);
+    const lab = new Lab(directory, redis, ledgerRoad, stations, ports, settings);
     try {
       await lab.#untilReady();
     } catch (error) {
@@ -98,26 +99,24 @@ export class Lab {
     directory: string,
     redis: RedisServer | null,
     ledgerRoad: Road | null,
-    processorPorts: readonly [number, number],
-    roads: readonly [Road, Road],
+    stations: readonly Station[],
     ports: { readonly nginx: number; readonly gateways: readonly [number, number] },
     settings: Settings,
   ) {
     this.#directory = directory;
     this.#redis = redis;
     this.ledgerRoad = ledgerRoad;
-    this.roads = roads;
-    this.#processorChildren = both((index) => startProcessor(index, processorPorts[index]));
-    this.processors = both(
-      (index) => new ProcessorAdmin(PROCESSORS[index].name, `http://127.0.0.1:${processorPorts[index]}`),
+    this.roads = stations.map((station) => station.road);
+    this.#processorChildren = stations.map((station) => startProcessor(station, ports.gateways[0]));
+    this.processors = stations.map(
+      ({ processor, port }) => new ProcessorAdmin(processor.name, `http://127.0.0.1:${port}`),
     );
     this.journalDirs = both((index) => join(directory, `journal-${INSTANCES[index]}`));
     this.disks = Disk.isPossible ? both((index) => Disk.mount(this.journalDirs[index])) : null;
     const shared: Settings = {
       LEDGER_URL:
         ledgerRoad === null ? `lmdb:${join(directory, 'ledger')}` : `redis://127.0.0.1:${ledgerRoad.port}`,
-      PAYMENT_PROCESSOR_URL_DEFAULT: `http://127.0.0.1:${roads[0].port}`,
-      PAYMENT_PROCESSOR_URL_FALLBACK: `http://127.0.0.1:${roads[1].port}`,
+      ...configured(stations, directory),
       NODE_OPTIONS: `--import=${new URL('../system/pool-thread-crash.ts', import.meta.url).href} --disable-warning=ExperimentalWarning`,
       ...SETTINGS,
       ...settings,
@@ -193,9 +192,38 @@ export class Lab {
   }
 }
 
-function startProcessor(index: 0 | 1, port: number): Child {
-  const { name, fee } = PROCESSORS[index];
-  return new Child('src/simulated/main.ts', { LISTEN: `127.0.0.1:${port}`, NAME: name, FEE: fee });
+/** A processor, and the way to it. */
+interface Station {
+  readonly processor: LabProcessor;
+  readonly port: number;
+  readonly road: Road;
+}
+
+function startProcessor({ processor, port }: Station, gatewayPort: number): Child {
+  const { name, contract, share } = processor;
+  return new Child('src/simulated/main.ts', {
+    CONTRACT: contract,
+    LISTEN: `127.0.0.1:${port}`,
+    NAME: name,
+    FEE: share,
+    ...(contract === 'rest-async'
+      ? { CALLBACK_URL: `http://127.0.0.1:${gatewayPort}/processors/${name}/callback` }
+      : {}),
+  });
+}
+
+/** The contest's processors as the contest configures them, others by a processors file. */
+function configured(stations: readonly Station[], directory: string): Settings {
+  const urls = stations.map(({ road }) => `http://127.0.0.1:${road.port}`);
+  const processors = stations.map(({ processor }) => processor);
+  if (processors.every(({ file }) => file === undefined)) {
+    return Object.fromEntries(
+      processors.map(({ name }, index) => [`PAYMENT_PROCESSOR_URL_${name.toUpperCase()}`, urls[index] ?? '']),
+    );
+  }
+  const path = join(directory, 'processors.yaml');
+  writeFileSync(path, processorsFile(processors, urls));
+  return { PROCESSORS_FILE: path };
 }
 
 /** As deployed, except for its address and paths, and that it reaches the gateways over TCP. */

@@ -1,6 +1,7 @@
 import type { ChaosValues } from '../../src/cli/chaos.ts';
 import { Random } from '../sim/random.ts';
 import type { LedgerKind } from './lab.ts';
+import { CONTEST, MIXED } from './processors.ts';
 import { run, type Tally } from './run.ts';
 import { measureTakeover } from './takeover.ts';
 
@@ -26,6 +27,7 @@ async function runAll(ledgers: readonly LedgerKind[], values: ChaosValues): Prom
       random: new Random(seed).fork(ledger),
       durationMs: (values.minutes * 60_000) / ledgers.length,
       roundMs: values.roundSeconds * 1000,
+      processors: values.contracts ? MIXED : CONTEST,
       settings: Object.fromEntries(values.set ?? []),
       only: values.only ?? '',
       say: console.log,

@@ -5,6 +5,7 @@ import { Audit, type Breach, healthBreaches } from './audit.ts';
 import { Clients } from './clients.ts';
 import { Deck, type Fault } from './faults.ts';
 import { Lab, type LedgerKind, type Settings } from './lab.ts';
+import type { LabProcessor } from './processors.ts';
 import { lastWords, storyOf, timeOf } from './story.ts';
 import { type Vitals, vitalsOf } from './vitals.ts';
 
@@ -16,6 +17,7 @@ export interface RunPlan {
   /** Duration of the load in a round, without the check after it. */
   readonly roundMs: number;
   readonly settings: Settings;
+  readonly processors: readonly LabProcessor[];
   /** Only faults whose names contain this; empty: all. */
   readonly only: string;
   readonly say: (line: string) => void;
@@ -51,10 +53,10 @@ const MEMORY_MORE_BYTES = 96 * 1024 * 1024;
 export async function run(plan: RunPlan): Promise<Tally> {
   const { ledger, random, say } = plan;
   const tally = newTally();
-  const lab = await Lab.open(ledger, random, plan.settings);
+  const lab = await Lab.open(ledger, random, plan.settings, plan.processors);
   try {
     if (lab.disks === null) say('cannot mount disks here (needs root), so no disk will be full');
-    const deck = new Deck(ledger, lab.disks !== null, plan.only, random.fork('deck'));
+    const deck = new Deck(ledger, lab.disks !== null, plan.only, random.fork('deck'), plan.processors);
     await new Round(plan, lab, tally, WARM_UP_MS, []).play();
     const endMs = performance.now() + plan.durationMs;
     while (performance.now() < endMs && tally.breaches.length === 0) {

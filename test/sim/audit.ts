@@ -11,7 +11,8 @@ import type {
 import type { Dispatch } from '../../src/processor/processor.ts';
 import type { Row } from '../../src/simulated/books.ts';
 import type { SimulatedProcessor } from '../../src/simulated/processor.ts';
-import type { Post } from './plan.ts';
+import { Manners } from './manners.ts';
+import type { Post, ProcessorPlan } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -41,7 +42,9 @@ export class Audit {
   readonly #amountsPosted = new Map<string, Set<number>>();
   readonly #amountsAccepted = new Map<string, Set<number>>();
   readonly #charges = new Map<string, Charge>();
+  readonly manners: Manners;
   readonly #processors: SimulatedProcessor[] = [];
+  readonly #plans: ProcessorPlan[] = [];
   readonly #rowsSeen: number[] = [];
   readonly #healthCalledAtMs: number[] = [];
   readonly #history: string[] | null;
@@ -56,6 +59,7 @@ export class Audit {
     this.#timeline = timeline;
     this.#ledger = ledger;
     this.#history = history;
+    this.manners = new Manners(timeline, (promise, correlationId) => this.broken(promise, correlationId));
   }
 
   get firstBroken(): Broken | null {
@@ -66,8 +70,9 @@ export class Audit {
     return this.#charges.size;
   }
 
-  watch(processors: readonly SimulatedProcessor[]): void {
+  watch(processors: readonly SimulatedProcessor[], plans: readonly ProcessorPlan[]): void {
     this.#processors.push(...processors);
+    this.#plans.push(...plans);
     for (const _ of processors) this.#rowsSeen.push(0);
   }
 
@@ -121,6 +126,9 @@ export class Audit {
       entry.requestedAtMs === requestedAtMs &&
       entry.amountCents === amountCents;
     if (!isClaimed) this.broken('a call does not match its claim', correlationId);
+    const { minAmountCents = 0, maxAmountCents = 0 } = this.#plans[processor] ?? {};
+    if (amountCents < minAmountCents || amountCents > maxAmountCents)
+      this.broken('sent to a processor that does not take the amount', correlationId);
   }
 
   /** Checks the charges of a processor since the last check. */
@@ -214,6 +222,7 @@ export class Audit {
       else if (entry.amountCents !== charge.amountCents)
         this.broken('charged an amount that differs from the ledger', correlationId);
     }
+    for (const entry of entries.values()) this.#balanceHeld(entry);
     for (const correlationId of this.#awaitingAnswer())
       this.broken('a post was never answered', correlationId);
     await this.#balanceWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
@@ -264,6 +273,17 @@ export class Audit {
       this.broken('settled but never charged', correlationId);
     if (amounts.size > 1 && entry.conflictingAmountCents === null)
       this.broken('another amount was accepted but is not reported', correlationId);
+  }
+
+  /** What is rejected is held nowhere, and what is settled nowhere else: a processor may charge later what it holds. */
+  #balanceHeld({ correlationId, status, processorName }: LedgerEntry): void {
+    for (const [index, processor] of this.#processors.entries()) {
+      const isItsOwn = status === 'settled' && processorName === nameOf(index);
+      const reply = processor.contract.find(correlationId);
+      const isHeld =
+        reply.kind === 'answer' && reply.status === 200 && !/"status":"failed"/.test(reply.body ?? '');
+      if (isHeld && !isItsOwn) this.broken(`${status}, but held by processor ${index}`, correlationId);
+    }
   }
 
   async #balanceWindow(fromMs: number, toMs: number): Promise<void> {

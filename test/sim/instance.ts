@@ -8,7 +8,6 @@ import { journalFileCount, replay } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
-import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
 import { RingSource } from '../../src/pool/ring-source.ts';
@@ -20,10 +19,12 @@ import { SharedState } from '../../src/shared-memory/state.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { processorTarget } from '../processor-target.ts';
 import { type Audit, nameOf } from './audit.ts';
+import { WatchedBreakers } from './breakers.ts';
 import { SimFiles } from './journal-files.ts';
 import { SimLedger } from './ledger.ts';
 import type { LedgerConnections } from './ledger-backend.ts';
-import type { Plan } from './plan.ts';
+import { REST_MAX_MS } from './manners.ts';
+import type { Plan, ProcessorPlan } from './plan.ts';
 import { ProcessorLink, type SimProcessor } from './processor.ts';
 import type { Random } from './random.ts';
 import { Scope, type WallClock } from './scope.ts';
@@ -194,6 +195,15 @@ export class Life {
     else this.#acceptor.accept(id, amountCents, null, answer);
   }
 
+  /** A processor calls back about a payment, or somebody claims so. */
+  calledBack(processor: number, body: string): void {
+    const { processors } = this.#parts;
+    const correlationId = processors[processor]?.contract.readCallback?.(body) ?? null;
+    if (correlationId === null) return;
+    const ids = processors.map((_, index) => new Set(index === processor ? [correlationId] : []));
+    for (const { scope, dispatcher } of this.#threads) scope.deliver(() => dispatcher.calledBack(ids));
+  }
+
   /** Positions of the processors whose breakers are not closed. */
   get openBreakers(): number[] {
     return [...this.#parts.processors.keys()].filter((processor) => this.#sharedState.breakerOpen(processor));
@@ -231,7 +241,6 @@ export class Life {
     const { plan, timeline, weather, audit, processors } = this.#parts;
     const random = this.#random.fork(`thread ${index}.${life}`);
     const scope = this.scope.child();
-    const names = processors.map((_, processor) => nameOf(processor));
     const ledger = this.#ledgerOf(scope, `pool-${index}.${life}`);
     const links = processors.map(
       (target, processor) =>
@@ -239,6 +248,7 @@ export class Life {
           target,
           instance: this.#parts.index,
           processor,
+          life: this.scope,
           scope,
           timeline,
           weather,
@@ -250,23 +260,26 @@ export class Life {
     const [sharedState, log, clock] = [this.#sharedState, this.#log, scope];
     const metrics = this.#metricsTable.thread(index);
     const policy = dispatcherPolicy(plan);
-    const targets = names.map((name, processor) => targetOf(name, processor, plan));
+    const targets = plan.processors.map((processor, index) => targetOf(nameOf(index), processor, plan));
     const classes = new AmountClasses(targets);
-    const breakers = new CircuitBreakers({
-      sharedState,
-      metrics,
-      targets,
-      classes,
-      policy: {
-        failoverDelayMs: policy.failoverDelayMs,
-        latencyBudgetMs: policy.latencyBudgetMs,
-        restMaxMs: 20_000,
-        outageLookUpRate: 50,
+    const breakers = new WatchedBreakers(
+      {
+        sharedState,
+        metrics,
+        targets,
+        classes,
+        policy: {
+          failoverDelayMs: policy.failoverDelayMs,
+          latencyBudgetMs: policy.latencyBudgetMs,
+          restMaxMs: REST_MAX_MS,
+          outageLookUpRate: 50,
+        },
+        clock,
+        random: random.next,
+        log,
       },
-      clock,
-      random: random.next,
-      log,
-    });
+      (processor) => processors[processor]?.toldUnfit(this.scope, false),
+    );
     const dispatcher = new Dispatcher({
       worker: { instanceId: `instance-${this.#parts.index}`, name: `pool-${index}` },
       thread: index,
@@ -285,7 +298,7 @@ export class Life {
       tracer: propagationOnlyTracer,
     });
     const done = dispatcher.run();
-    this.#threads[index] = { scope, life, done };
+    this.#threads[index] = { scope, life, dispatcher, done };
     if (index !== 0) return;
     const health = new HealthWatch({
       ledger,
@@ -345,6 +358,7 @@ export class Life {
 interface Thread {
   readonly scope: Scope;
   readonly life: number;
+  readonly dispatcher: Dispatcher;
   readonly done: Promise<void>;
 }
 
@@ -397,17 +411,12 @@ function dispatcherPolicy({ sizes }: Plan): DispatcherPolicy {
   };
 }
 
-function targetOf(name: string, processor: number, { sizes }: Plan): ProcessorTarget {
+function targetOf(name: string, processor: ProcessorPlan, { sizes }: Plan): ProcessorTarget {
   const { timeoutMs, inDoubtHoldMs, callLimit, breakerFailures } = sizes;
+  const { feePpm, feeFixedCents, minAmountCents, maxAmountCents } = processor;
   const breaker = { failures: breakerFailures, baseMs: 250, maxMs: 5000 };
-  return processorTarget({
-    name,
-    feePpm: 50_000 * (processor + 1),
-    timeoutMs,
-    inDoubtHoldMs,
-    callLimit,
-    breaker,
-  });
+  const tariff = { feePpm, feeFixedCents, minAmountCents, maxAmountCents };
+  return processorTarget({ name, ...tariff, timeoutMs, inDoubtHoldMs, callLimit, breaker });
 }
 
 /** An error in the log breaks a promise. */

@@ -101,6 +101,7 @@ export class SimLedger implements Ledger {
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>> {
     const { audit, instance } = this.#parts;
+    audit.manners.claiming(claims);
     return this.#ask(async (inner) => {
       const reply = await inner.commit(owner, settlements, claims);
       if (reply.kind === 'ok') audit.committed(instance, owner, settlements, claims, reply.value);

@@ -1,9 +1,13 @@
+import type { FaultKind } from '../../src/simulated/fault.ts';
+import type { TwinName } from '../../src/simulated/twin.ts';
+
 /** Everything that a run does to the gateway, decided in advance. Removing a part does not change the rest. */
 export interface Plan {
   readonly seed: number;
   readonly instanceCount: number;
   readonly threadCount: number;
   readonly processorCount: number;
+  readonly processors: readonly ProcessorPlan[];
   readonly durability: 'journal' | 'fsync' | 'ledger';
   readonly sizes: Sizes;
   readonly posts: readonly Post[];
@@ -16,6 +20,19 @@ export interface Plan {
   readonly clocksAreSet: boolean;
   /** The cheapest processor never recovers. */
   readonly cheapestIsLost: boolean;
+}
+
+/** What a processor speaks, costs and takes. */
+export interface ProcessorPlan {
+  readonly contract: TwinName;
+  /** Of its contract. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** How long a payment that was accepted first waits for its charge. */
+  readonly chargeDelayMs: number;
+  readonly feePpm: number;
+  readonly feeFixedCents: number;
+  readonly minAmountCents: number;
+  readonly maxAmountCents: number;
 }
 
 /** Limits small enough to be reached. */
@@ -74,22 +91,26 @@ export type Fault = Spell &
         readonly processor: number;
         readonly how: 'refuses' | 'silent' | 'late' | 'late answers' | 'flaky';
       }
-    | { readonly kind: 'processor'; readonly processor: number; readonly how: ProcessorFault }
+    | {
+        readonly kind: 'processor';
+        readonly processor: number;
+        readonly how: ProcessorFault;
+        /** Default: the longest that a call's life allows. */
+        readonly delayMs?: number;
+        /** The `Retry-After` of answers that have one. Default: 1. */
+        readonly retryAfterS?: number;
+      }
     | { readonly kind: 'disk'; readonly instance: number; readonly how: 'full' | 'short' | 'sync fails' }
   );
 
-export type ProcessorFault =
-  | 'failing'
-  | 'slow'
-  | 'drop-before-commit'
-  | 'drop-after-commit'
-  | 'hang'
-  | '500-after-commit'
-  | '400'
-  | '429'
-  | '503'
-  | 'garbage'
-  | 'half-response';
+/** `declines`: payments that were accepted first are not charged. `lagging`: look-ups do not find the latest payments. */
+export type ProcessorFault = FaultKind | 'failing' | 'slow' | 'declines' | 'lagging';
+
+/** The part of a plan that says how a processor misbehaves. */
+export type ProcessorSpell = Pick<
+  Extract<Fault, { readonly kind: 'processor' }>,
+  'how' | 'delayMs' | 'retryAfterS'
+>;
 
 /** The longest time that a request may run on the network and in a processor after its caller sent it. */
 export const CALL_LIFE_MS = 6000;

@@ -1,5 +1,8 @@
 import assert from 'node:assert';
 import { healthOf, lookUpOutcomeOf, payOutcomeOf } from '../../src/processor/answer.ts';
+import type { Contract, ContractOptions, ContractRequest } from '../../src/processor/contract.ts';
+import { rest } from '../../src/processor/contracts/rest.ts';
+import { restAsync } from '../../src/processor/contracts/rest-async.ts';
 import { rinha } from '../../src/processor/contracts/rinha.ts';
 import type { Response } from '../../src/processor/http1/call.ts';
 import type {
@@ -9,10 +12,15 @@ import type {
   PayOutcome,
   Processor,
 } from '../../src/processor/processor.ts';
+import { rest as restTwin } from '../../src/simulated/contracts/rest.ts';
+import { restAsync as restAsyncTwin } from '../../src/simulated/contracts/rest-async.ts';
+import { rinha as rinhaTwin } from '../../src/simulated/contracts/rinha.ts';
+import { effectOf, isRefusal } from '../../src/simulated/fault.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
-import { type Reply, statusLine } from '../../src/simulated/reply.ts';
+import { BAD_REQUEST, type Reply, statusLine } from '../../src/simulated/reply.ts';
 import type { Audit } from './audit.ts';
-import { CALL_LIFE_MS, type ProcessorFault } from './plan.ts';
+import type { Request } from './manners.ts';
+import { CALL_LIFE_MS, type ProcessorFault, type ProcessorPlan, type ProcessorSpell } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Scope } from './scope.ts';
 import type { Timeline } from './timeline.ts';
@@ -26,14 +34,42 @@ const HANG_MS = 3500;
 const LATE_ANSWER_MS = 4500;
 assert.ok(LATE_MS + SLOW_MS + HANG_MS <= CALL_LIFE_MS);
 
-const CONTRACT = rinha('');
+/** Both sides of each contract. */
+const CONTRACTS = {
+  rinha: { open: ({ authorization }: ContractOptions) => rinha(authorization), twin: rinhaTwin },
+  rest: { open: rest, twin: restTwin },
+  'rest-async': { open: restAsync, twin: restAsyncTwin },
+};
+/** Of those processors that call back about a payment, some do so before they have answered it. */
+const EARLY_CALLBACK_RATE = 0.3;
+const FAULT_RATE = 0.6;
 
-/** A processor with the official behaviour and injected faults. */
+export interface SimProcessorParts {
+  readonly index: number;
+  readonly plan: ProcessorPlan;
+  readonly timeline: Timeline;
+  readonly scope: Scope;
+  readonly random: Random;
+  readonly audit: Audit;
+  /** Called with the body of each callback. */
+  readonly onCallback: (body: string) => void;
+}
+
+/** A processor with the behaviour of its contract's twin and injected faults. */
 export class SimProcessor {
   readonly model: SimulatedProcessor;
-  readonly #faults = new Map<object, ProcessorFault>();
+  /** As gateways speak it. */
+  readonly contract: Contract;
+  readonly #parts: SimProcessorParts;
+  readonly #random: Random;
+  readonly #faults = new Map<object, ProcessorSpell>();
+  /** When the first request about each payment was sent. */
+  readonly #sentAtMs = new Map<string, number>();
+  /** The instances that know that it refuses every request. */
+  readonly #knownUnfitTo = new WeakSet<object>();
 
-  constructor(index: number, timeline: Timeline, scope: Scope, random: Random, audit: Audit) {
+  constructor(parts: SimProcessorParts) {
+    const { index, plan, timeline, scope, random, audit, onCallback } = parts;
     const clock = {
       nowMs: () => scope.nowMs(),
       monotonicMs: () => scope.monotonicMs(),
@@ -44,16 +80,23 @@ export class SimProcessor {
           audit.lookAt(index);
         }),
     };
+    this.#parts = parts;
+    this.#random = random.fork('link');
+    const { open, twin } = CONTRACTS[plan.contract];
+    this.contract = open({ options: plan.options, authorization: '' });
     this.model = new SimulatedProcessor({
       clock,
       random: random.next,
       fee: { units: BigInt(5 * (index + 1)), scale: 2 },
       token: '123',
+      contract: twin,
+      notify: onCallback,
     });
+    this.#configure();
   }
 
-  begin(key: object, fault: ProcessorFault): void {
-    this.#faults.set(key, fault);
+  begin(key: object, spell: ProcessorSpell): void {
+    this.#faults.set(key, spell);
     this.#configure();
   }
 
@@ -63,21 +106,82 @@ export class SimProcessor {
   }
 
   #configure(): void {
-    const faults = [...this.#faults.values()];
-    this.model.configureFailure(faults.includes('failing'));
-    this.model.configureDelay(faults.includes('slow') ? SLOW_MS : 5);
+    const spells = [...this.#faults.values()];
+    this.model.configureFailure(this.#has('failing'));
+    this.model.configureDelay(this.#has('slow') ? SLOW_MS : 5);
+    this.model.configureCharging({
+      delayMs: this.#parts.plan.chargeDelayMs,
+      declines: this.#has('declines'),
+    });
     this.model.configureFault('none');
-    for (const kind of faults) {
-      if (kind === 'failing' || kind === 'slow') continue;
-      this.model.configureFault({ kind, rate: 0.6, count: null, delayMs: kind === 'hang' ? HANG_MS : 0 });
+    for (const { how: kind, delayMs = HANG_MS, retryAfterS = 1 } of spells) {
+      if (kind === 'failing' || kind === 'slow' || kind === 'declines' || kind === 'lagging') continue;
+      const rate = REFUSALS.has(kind) ? 1 : FAULT_RATE;
+      const isLate = kind === 'hang' || effectOf({ kind }).commits === 'later';
+      this.model.configureFault({ kind, rate, count: null, delayMs: isLate ? delayMs : 0, retryAfterS });
     }
   }
+
+  #has(how: ProcessorFault): boolean {
+    return [...this.#faults.values()].some((spell) => spell.how === how);
+  }
+
+  // Requests, as the contract writes them.
+
+  /** A request is on its way. */
+  sent(correlationId: string): void {
+    if (!this.#sentAtMs.has(correlationId)) this.#sentAtMs.set(correlationId, this.#parts.timeline.nowMs);
+  }
+
+  pay({ body = '' }: ContractRequest, respond: (reply: Reply) => void): void {
+    const payment = this.model.contract.readPayment(Buffer.from(body));
+    if (payment === null) {
+      respond(BAD_REQUEST);
+      return;
+    }
+    const { plan, audit, index, onCallback } = this.#parts;
+    if (plan.contract === 'rest-async' && this.#random.chance(EARLY_CALLBACK_RATE)) {
+      onCallback(JSON.stringify({ correlationId: payment.correlationId, status: 'succeeded' }));
+    }
+    this.model.pay(payment, respond);
+    audit.lookAt(index);
+  }
+
+  find({ path }: ContractRequest, respond: (reply: Reply) => void): void {
+    const correlationId = path.slice(path.lastIndexOf('/') + 1);
+    this.model.find(correlationId, (reply) => {
+      respond(this.#isHidden(correlationId) ? this.model.contract.find(UNKNOWN_ID) : reply);
+    });
+  }
+
+  /** A look-up that lags behind finds every payment by the end of its call's life. */
+  #isHidden(correlationId: string): boolean {
+    if (!this.#has('lagging')) return false;
+    const sentAtMs = this.#sentAtMs.get(correlationId) ?? Number.NEGATIVE_INFINITY;
+    return this.#parts.timeline.nowMs < sentAtMs + this.#random.int(0, CALL_LIFE_MS);
+  }
+
+  /** Whether this instance has reason not to believe it. */
+  isKnownUnfitTo(life: object): boolean {
+    return this.#knownUnfitTo.has(life);
+  }
+
+  toldUnfit(life: object, isUnfit: boolean): void {
+    if (isUnfit) this.#knownUnfitTo.add(life);
+    else this.#knownUnfitTo.delete(life);
+  }
 }
+
+const REFUSALS: ReadonlySet<string> = new Set(['401', '403', '404', '405']);
+const UNKNOWN_ID = '00000000-0000-0000-0000-000000000000';
 
 export interface ProcessorLinkParts {
   readonly target: SimProcessor;
   readonly instance: number;
   readonly processor: number;
+  /** The instance's. */
+  readonly life: Scope;
+  /** The thread's. */
   readonly scope: Scope;
   readonly timeline: Timeline;
   readonly weather: Weather;
@@ -90,7 +194,6 @@ type Arrive = (respond: (reply: Reply) => void) => void;
 
 /** A thread's link to one processor. Requests and answers may be late or lost. */
 export class ProcessorLink implements Processor {
-  readonly reportsHealth = true;
   readonly #parts: ProcessorLinkParts;
   #callCount = 0;
 
@@ -98,30 +201,60 @@ export class ProcessorLink implements Processor {
     this.#parts = parts;
   }
 
+  get reportsHealth(): boolean {
+    return this.#parts.target.contract.health !== undefined;
+  }
+
   async pay(dispatch: Dispatch, timeoutMs: number): Promise<PayOutcome> {
-    const { target, audit, processor, scope } = this.#parts;
-    const { correlationId, amountCents, requestedAtMs } = dispatch;
+    const { target, audit, processor, scope, life } = this.#parts;
+    const { contract } = target;
+    const { correlationId } = dispatch;
     void audit.sent(processor, dispatch);
-    const response = await this.#call(timeoutMs, `pay ${correlationId}`, (respond) => {
-      target.model.pay({ correlationId, amountCents, requestedAtMs }, respond);
-      audit.lookAt(processor);
-    });
-    return payOutcomeOf(CONTRACT, response, dispatch, scope.nowMs());
+    audit.manners.requested(life, processor, 'pay', correlationId);
+    target.sent(correlationId);
+    const request = contract.pay(dispatch);
+    const response = await this.#call(timeoutMs, `pay ${correlationId}`, (respond) =>
+      target.pay(request, respond),
+    );
+    const outcome = payOutcomeOf(contract, response, dispatch, scope.nowMs());
+    this.#heed('pay', outcome);
+    if (TELLING.has(outcome.kind)) target.toldUnfit(life, outcome.kind === 'unfit');
+    return outcome;
   }
 
   async find(correlationId: string, timeoutMs: number): Promise<LookUpOutcome> {
-    const { target, scope } = this.#parts;
-    const response = await this.#call(timeoutMs, `find ${correlationId}`, (respond) => {
-      target.model.find(correlationId, respond);
-    });
-    return lookUpOutcomeOf(CONTRACT, response, correlationId, scope.nowMs());
+    const { target, scope, audit, processor, life } = this.#parts;
+    audit.manners.requested(life, processor, 'find', correlationId);
+    const request = target.contract.find(correlationId);
+    const response = await this.#call(timeoutMs, `find ${correlationId}`, (respond) =>
+      target.find(request, respond),
+    );
+    const outcome = lookUpOutcomeOf(target.contract, this.#truthful(response), correlationId, scope.nowMs());
+    this.#heed('find', outcome);
+    return outcome;
   }
 
   async health(timeoutMs: number): Promise<Health> {
     const { target, audit, processor, scope } = this.#parts;
     audit.healthCall(processor);
     const response = await this.#exchange(timeoutMs, (respond) => respond(target.model.health()));
-    return healthOf(CONTRACT, response, scope.nowMs());
+    return healthOf(target.contract, response, scope.nowMs());
+  }
+
+  #heed(request: Request, { kind, retryAfterMs = 0 }: PayOutcome | LookUpOutcome): void {
+    const { audit, processor, life } = this.#parts;
+    audit.tell(`processor ${processor}`, `${request} means ${kind}, rest ${retryAfterMs}`);
+    if (retryAfterMs > 0) audit.manners.restAsked(life, processor, request, retryAfterMs);
+  }
+
+  /**
+   * A processor that answers 404 to everything lies about payments that it holds. No gateway can see through that before
+   * a payment was answered like that, so until then it says 403.
+   */
+  #truthful(response: Response): Response {
+    const { target, life } = this.#parts;
+    const isLie = response.status === 404 && isRefusal(response.text());
+    return isLie && !target.isKnownUnfitTo(life) ? { ...response, status: 403 } : response;
   }
 
   async close(): Promise<void> {}
@@ -171,6 +304,15 @@ function cutOff(sent: boolean, cut: string): Response {
   return { sent, status: 0, retryAfter: '', cut, isExhausted: false, header: () => '', text: () => '' };
 }
 
+/** Outcomes of payments that tell whether the processor refuses every request. */
+const TELLING: ReadonlySet<PayOutcome['kind']> = new Set([
+  'committed',
+  'pending',
+  'duplicate',
+  'rejected',
+  'unfit',
+]);
+
 function responseOf(reply: Reply): Response {
   switch (reply.kind) {
     case 'drop':
@@ -186,8 +328,13 @@ function responseOf(reply: Reply): Response {
         retryAfter: reply.retryAfterS === null ? '' : String(reply.retryAfterS),
         cut: '',
         isExhausted: false,
-        header: () => '',
+        header: (name) => (name === 'content-type' && isJson(reply) ? 'application/json' : ''),
         text: () => reply.body ?? '',
       };
   }
+}
+
+/** As `src/simulated/server.ts` sends it. */
+function isJson({ body, retryAfterS }: Extract<Reply, { kind: 'answer' }>): boolean {
+  return body !== null && retryAfterS === null;
 }

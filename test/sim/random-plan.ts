@@ -1,3 +1,4 @@
+import { contestProcessors, withContracts } from './contracts.ts';
 import {
   CALL_LIFE_MS,
   type Fault,
@@ -36,8 +37,9 @@ export function planOf(seed: number, skewMs = 0): Plan {
   const clocksAreSet = end.chance(0.5);
   const cheapestIsLost = processorCount > 1 && end.chance(0.2);
   const calmAtMs = SPAN_MS + 10_000;
-  const plan = { seed, ...shape, posts, faults, calmAtMs, skewsMs, clocksAreSet, cheapestIsLost };
-  return withProfiles(plan, random.fork('profiles'));
+  const processors = contestProcessors(processorCount);
+  const plan = { seed, ...shape, processors, posts, faults, calmAtMs, skewsMs, clocksAreSet, cheapestIsLost };
+  return withContracts(withProfiles(plan, random.fork('profiles')), random.fork('contracts'));
 }
 
 /** Wall clocks jump in every run, each separately or all together. */

@@ -57,7 +57,15 @@ export class Scope implements Clock {
   }
 
   after(delayMs: number, run: () => void): () => void {
-    return this.#timeline.after(Math.max(1, delayMs), () => this.deliver(run));
+    // Cancelled, it does not run, even if it became due during a suspension.
+    let isCancelled = false;
+    const cancel = this.#timeline.after(Math.max(1, delayMs), () =>
+      this.deliver(() => (isCancelled ? undefined : run())),
+    );
+    return () => {
+      isCancelled = true;
+      cancel();
+    };
   }
 
   /** Runs `work` now, after the suspension, or, if this is dead, never. */

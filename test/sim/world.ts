@@ -8,6 +8,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import { Audit, type Broken, nameOf } from './audit.ts';
 import { Instance } from './instance.ts';
 import { type LedgerBackend, LedgerConnections, memoryBackend } from './ledger-backend.ts';
+import { REST_MAX_MS } from './manners.ts';
 import type { Fault, Plan, Post } from './plan.ts';
 import { SimProcessor } from './processor.ts';
 import { Random } from './random.ts';
@@ -29,6 +30,8 @@ const QUIET_WITHIN_MS = 180_000;
 /** Enough for two health answers of every processor, and for a turn whose taker died or got no answer. */
 const RECOVERED_WITHIN_MS = 25_000;
 const LOOK_EVERY_MS = 500;
+const CALLBACK_LATE_MS = 800;
+const CALLBACK_LOST_RATE = 0.2;
 const STEPS_A_TURN = 50;
 /** In memory where the system has a place for that: no promise here depends on a real disk, and LMDB syncs each commit. */
 const SCRATCH = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
@@ -60,6 +63,7 @@ class World {
   readonly #plan: Plan;
   readonly #random: Random;
   readonly #timeline: Timeline;
+  readonly #callbacks: Random;
   readonly #weather = new Weather();
   readonly #audit: Audit;
   readonly #processors: SimProcessor[];
@@ -75,16 +79,27 @@ class World {
     this.#plan = plan;
     this.#random = new Random(plan.seed).fork('world');
     this.#timeline = new Timeline(this.#random.fork('timeline'));
+    this.#callbacks = this.#random.fork('callbacks');
     const [timeline, weather] = [this.#timeline, this.#weather];
     this.#audit = new Audit(timeline, ledger, history);
     const audit = this.#audit;
     const processorScope = new Scope(timeline, { offsetMs: 0 });
-    this.#processors = Array.from(
-      { length: plan.processorCount },
-      (_, index) =>
-        new SimProcessor(index, timeline, processorScope, this.#random.fork(`processor ${index}`), audit),
+    this.#processors = plan.processors.map(
+      (processorPlan, index) =>
+        new SimProcessor({
+          index,
+          plan: processorPlan,
+          timeline,
+          scope: processorScope,
+          random: this.#random.fork(`processor ${index}`),
+          audit,
+          onCallback: (body) => this.#callBack(index, body),
+        }),
     );
-    audit.watch(this.#processors.map(({ model }) => model));
+    audit.watch(
+      this.#processors.map(({ model }) => model),
+      plan.processors,
+    );
     this.#instances = Array.from(
       { length: plan.instanceCount },
       (_, index) =>
@@ -108,7 +123,7 @@ class World {
     for (const fault of this.#plan.faults) this.#timeline.after(fault.atMs, () => this.#begin(fault));
     const { calmAtMs } = this.#plan;
     await this.#passUntil(calmAtMs);
-    if (this.#plan.cheapestIsLost) this.#processors[0]?.begin(this, 'failing');
+    if (this.#plan.cheapestIsLost) this.#processors[0]?.begin(this, { how: 'failing' });
     for (const instance of this.#instances) {
       if (this.#plan.clocksAreSet) instance.setClock();
       instance.start();
@@ -152,10 +167,12 @@ class World {
 
   /** With no more posts and healthy processors, health answers alone must close every breaker. */
   async #rest(): Promise<void> {
-    await this.#passUntil(this.#timeline.nowMs + RECOVERED_WITHIN_MS);
+    const isResting = this.#plan.faults.some((fault) => fault.kind === 'processor' && fault.retryAfterS);
+    await this.#passUntil(this.#timeline.nowMs + RECOVERED_WITHIN_MS + (isResting ? REST_MAX_MS : 0));
     for (const [index, instance] of this.#instances.entries()) {
       for (const processor of instance.life?.openBreakers ?? [])
-        this.#audit.broken(`the breaker of processor ${processor} stays open at instance ${index}`, null);
+        if (this.#processors[processor]?.contract.health !== undefined)
+          this.#audit.broken(`the breaker of processor ${processor} stays open at instance ${index}`, null);
     }
   }
 
@@ -212,6 +229,16 @@ class World {
     this.#timeline.after(200, () => this.#post(again));
   }
 
+  // Callbacks: to any instance, and some are lost.
+
+  #callBack(processor: number, body: string): void {
+    const random = this.#callbacks;
+    const delayMs = random.int(0, CALLBACK_LATE_MS);
+    const instance = this.#instances[random.int(0, this.#instances.length - 1)];
+    if (random.chance(CALLBACK_LOST_RATE)) return;
+    this.#timeline.after(delayMs, () => instance?.life?.calledBack(processor, body));
+  }
+
   // Faults.
 
   #begin(fault: Fault): void {
@@ -230,7 +257,7 @@ class World {
         end(() => this.#weather.end(fault));
         break;
       case 'processor':
-        this.#processors[fault.processor]?.begin(fault, fault.how);
+        this.#processors[fault.processor]?.begin(fault, fault);
         end(() => this.#processors[fault.processor]?.end(fault));
         break;
       case 'clock jump':

@@ -9,13 +9,26 @@ function fault(body: Record<string, unknown>): Fault {
 }
 
 test('reads a fault, with defaults', () => {
-  assert.equal(readFault({ kind: 'garbage' }), { kind: 'garbage', rate: 1, count: null, delayMs: 0 });
-  assert.equal(readFault({ kind: 'hang' }), { kind: 'hang', rate: 1, count: null, delayMs: 10_000 });
+  assert.equal(readFault({ kind: 'garbage' }), {
+    kind: 'garbage',
+    rate: 1,
+    count: null,
+    delayMs: 0,
+    retryAfterS: 1,
+  });
+  assert.equal(readFault({ kind: 'hang' }), {
+    kind: 'hang',
+    rate: 1,
+    count: null,
+    delayMs: 10_000,
+    retryAfterS: 1,
+  });
   assert.equal(readFault({ kind: '503', rate: 0.5, count: 3, delayMs: 7 }), {
     kind: '503',
     rate: 0.5,
     count: 3,
     delayMs: 7,
+    retryAfterS: 1,
   });
   assert.is(readFault({ kind: 'none' }), 'none');
 });

@@ -194,7 +194,7 @@ test('hangs, and commits in the end even if the caller has left', () => {
 test('clears faults, and lists the remaining ones', () => {
   const { processor } = make();
   const set = processor.configureFault(fault({ kind: '429' }));
-  assert.equal(bodyOf(set), { faults: [{ kind: '429', rate: 1, count: null, delayMs: 0 }] });
+  assert.equal(bodyOf(set), { faults: [{ kind: '429', rate: 1, count: null, delayMs: 0, retryAfterS: 1 }] });
   assert.equal(bodyOf(processor.configureFault('none')), { faults: [] });
   assert.is(statusOf(pay(processor, 1).reply), 200);
 });

@@ -66,8 +66,19 @@ export class ProcessorAdmin {
     await this.#put('/admin/configurations/delay', { delay });
   }
 
-  async setFault(fault: { kind: string; rate?: number; count?: number; delayMs?: number }): Promise<void> {
+  async setFault(fault: {
+    kind: string;
+    rate?: number;
+    count?: number;
+    delayMs?: number;
+    retryAfterS?: number;
+  }): Promise<void> {
     await this.#put('/admin/faults', fault);
+  }
+
+  /** Whether payments that are accepted first are declined later. */
+  async setDeclining(declines: boolean, delayMs: number): Promise<void> {
+    await this.#put('/admin/charging', { delayMs, declines });
   }
 
   async #get(path: string): Promise<unknown> {

@@ -1,0 +1,73 @@
+import type { Claim } from '../../src/ledger/ledger.ts';
+import type { Timeline } from './timeline.ts';
+
+/** An instance from one start to its end: it shares what it has heard with all its threads. */
+type Life = object;
+
+export type Request = 'pay' | 'find';
+
+/** The longest rest that gateways in the simulator heed. */
+export const REST_MAX_MS = 20_000;
+const WINDOW_MS = 10_000;
+/** Backoff, restarts and take-overs stay far below; a loop without backoff makes a request every few milliseconds. */
+const REQUESTS_MAX = 100;
+
+interface Rest {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** Whether the gateways are polite: they heed the rests that processors ask for, and do not repeat requests too fast. */
+export class Manners {
+  readonly #timeline: Timeline;
+  readonly #broken: (promise: string, correlationId: string) => void;
+  readonly #rests = new WeakMap<Life, Map<string, Rest>>();
+  /** When the payment was last claimed for a call that has not begun, by id. */
+  readonly #claimedAtMs = new Map<string, number>();
+  /** The latest requests about each payment, by id. */
+  readonly #requestsAtMs = new Map<string, number[]>();
+
+  constructor(timeline: Timeline, broken: (promise: string, correlationId: string) => void) {
+    this.#timeline = timeline;
+    this.#broken = broken;
+  }
+
+  /** A claim is about to be sent: the processor was chosen now. */
+  claiming(claims: readonly Claim[]): void {
+    for (const { correlationId } of claims) this.#claimedAtMs.set(correlationId, this.#timeline.nowMs);
+  }
+
+  requested(life: Life, processor: number, request: Request, correlationId: string): void {
+    const { nowMs } = this.#timeline;
+    // Between claim and call, a payment is not called back.
+    const claimedAtMs = request === 'pay' ? (this.#claimedAtMs.get(correlationId) ?? nowMs) : nowMs;
+    if (request === 'pay') this.#claimedAtMs.delete(correlationId);
+    const rest = this.#rests.get(life)?.get(`${request} ${processor}`);
+    if (rest !== undefined && claimedAtMs > rest.fromMs && nowMs < rest.untilMs) {
+      this.#broken(`processor ${processor} asked for a rest and got a ${request}`, correlationId);
+    }
+    const requestsAtMs = this.#requestsAtMs.get(correlationId) ?? [];
+    this.#requestsAtMs.set(correlationId, requestsAtMs);
+    requestsAtMs.push(nowMs);
+    while ((requestsAtMs[0] ?? nowMs) < nowMs - WINDOW_MS) requestsAtMs.shift();
+    if (requestsAtMs.length > REQUESTS_MAX) {
+      this.#broken(`more than ${REQUESTS_MAX} requests about one payment in ${WINDOW_MS} ms`, correlationId);
+    }
+  }
+
+  /** The processor asked for a rest in its answer to this request. An answer to a payment is about everything. */
+  restAsked(life: Life, processor: number, request: Request, retryAfterMs: number): void {
+    const rests = this.#rests.get(life) ?? new Map<string, Rest>();
+    this.#rests.set(life, rests);
+    const { nowMs } = this.#timeline;
+    const untilMs = nowMs + Math.min(retryAfterMs, REST_MAX_MS);
+    for (const about of request === 'pay' ? ['pay', 'find'] : ['find']) {
+      const key = `${about} ${processor}`;
+      const before = rests.get(key);
+      // A rest that goes on began when it was asked for first.
+      const goesOn = before !== undefined && nowMs < before.untilMs;
+      const fromMs = goesOn ? before.fromMs : nowMs;
+      rests.set(key, { fromMs, untilMs: Math.max(untilMs, goesOn ? before.untilMs : 0) });
+    }
+  }
+}
