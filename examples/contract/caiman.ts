@@ -13,6 +13,9 @@ import {
   SetupError,
 } from '@dinossauro/gateway/contract';
 
+/** For `dinossauro certify`. */
+export const twin = async () => (await import('./caiman-twin.ts')).serveCaiman();
+
 export default function caiman({ options, authorization }: ContractOptions): Contract {
   const { merchant } = options;
   if (typeof merchant !== 'string' || !/^[a-z]{1,20}$/.test(merchant)) {

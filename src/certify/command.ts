@@ -8,6 +8,8 @@ import { SITUATIONS } from './situations.ts';
 export interface CertifyOptions {
   /** A shipped contract or the path of a module; ignored if `processor` is not empty. */
   readonly contract: string;
+  /** Options of that contract. */
+  readonly options: Readonly<Record<string, unknown>>;
   /** A processor of the configuration; empty: the contract's twin. */
   readonly processor: string;
   /** Only situations whose kind or name contains this. */
@@ -36,7 +38,7 @@ export async function runCertify(
   environment: NodeJS.ProcessEnv,
   { print, complain, progress }: CertifyOutput,
 ): Promise<boolean | null> {
-  const { contract: name, processor, only, json, pace } = options;
+  const { contract: name, options: contractOptions, processor, only, json, pace } = options;
   const isReal = processor !== '';
   const situations = SITUATIONS.filter((one) => `${one.kind}: ${one.name}`.includes(only));
   if (situations.length === 0) {
@@ -44,7 +46,9 @@ export async function runCertify(
     return null;
   }
   try {
-    const opponent = isReal ? await openConfigured(processor, environment) : await openTwinOf(name);
+    const opponent = isReal
+      ? await openConfigured(processor, environment)
+      : await openTwinOf(name, contractOptions);
     const other = await serveShipped('rinha');
     const startedAtMs = systemClock.monotonicMs();
     let doneCount = 0;

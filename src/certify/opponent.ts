@@ -25,10 +25,11 @@ export interface Opponent extends OpenedTwin {
 }
 
 /** A shipped contract or the path of a module, with its twin. Rejects with a `SetupError`. */
-export async function openTwinOf(name: string): Promise<Opponent> {
+export async function openTwinOf(name: string, options: ContractSpec['options']): Promise<Opponent> {
   if (isTwinName(name)) {
     const twin = await serveShipped(name);
-    return { ...twin, contract: await openContract(specOf(name)), description: 'its simulated processor' };
+    const contract = await openContract({ name, options, authorization: '' });
+    return { ...twin, contract, description: 'its simulated processor' };
   }
   if (!/[./]/.test(name)) {
     throw new SetupError(
@@ -36,7 +37,7 @@ export async function openTwinOf(name: string): Promise<Opponent> {
     );
   }
   const path = isAbsolute(name) ? name : resolve(name);
-  const contract = await openContract(specOf(path));
+  const contract = await openContract({ name: path, options, authorization: '' });
   const { twin }: { readonly twin?: unknown } = await import(path);
   if (typeof twin !== 'function') {
     throw new SetupError(
@@ -77,8 +78,4 @@ export async function serveShipped(name: (typeof TWIN_NAMES)[number]): Promise<O
   const twin = await serveTwin(name);
   if (twin.kind === 'failed') throw new SetupError(`the simulated processor cannot listen: ${twin.reason}`);
   return { url: twin.url, close: () => twin.close() };
-}
-
-function specOf(name: string): ContractSpec {
-  return { name, options: {}, authorization: '' };
 }

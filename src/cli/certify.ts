@@ -1,5 +1,5 @@
 import { sanitizeEnvironment } from '../config/environment.ts';
-import { command, DONE, examples, FAILED, Misuse, option, whole } from './command.ts';
+import { command, DONE, examples, FAILED, jsonObject, Misuse, option, whole } from './command.ts';
 
 export const certify = command('certify')
   .summary('try a contract in some 190 situations that go wrong, and say which promises hold')
@@ -12,6 +12,12 @@ export const certify = command('certify')
   .addOption(
     option('--contract <name>', 'a shipped contract, or the path of a module that exports it and its twin')
       .default('rinha')
+      .conflicts('processor'),
+  )
+  .addOption(
+    option('--options <json>', 'options of the contract, as in the processors file')
+      .argParser(jsonObject)
+      .default({})
       .conflicts('processor'),
   )
   .option('--processor <name>', 'a processor of the configuration; needs --real-payments')
@@ -33,6 +39,7 @@ export const certify = command('certify')
     examples([
       ['certify --contract rest', 'a shipped contract'],
       ['certify --contract ./mine.ts --json', 'your own, for a program'],
+      ['certify --contract ./mine.ts --options \'{"merchant":"moo"}\'', 'with options of the contract'],
       ['certify --contract ./mine.ts --only look-up', 'only what is about look-ups'],
       [
         'PROCESSORS=sandbox:0.05:https://sandbox.example dinossauro certify --processor sandbox --real-payments',
@@ -41,7 +48,15 @@ export const certify = command('certify')
     ]),
   )
   .action(
-    async ({ contract, processor = '', realPayments = false, only = '', pace = null, json = false }) => {
+    async ({
+      contract,
+      options,
+      processor = '',
+      realPayments = false,
+      only = '',
+      pace = null,
+      json = false,
+    }) => {
       if (processor !== '' && !realPayments) {
         throw new Misuse(
           `certify makes about 1500 payments of 0.01 at ${processor}: add --real-payments if it may (see dinossauro certify --help)`,
@@ -50,7 +65,7 @@ export const certify = command('certify')
       const { runCertify } = await import('../certify/command.ts');
       for (const line of sanitizeEnvironment(process.env)) console.error(`dinossauro: ${line}`);
       const isTerminal = process.stderr.isTTY === true;
-      const ok = await runCertify({ contract, processor, only, pace, json }, process.env, {
+      const ok = await runCertify({ contract, options, processor, only, pace, json }, process.env, {
         print: (text) => console.log(text),
         complain: (line) => console.error(`dinossauro: ${line}`),
         progress: (done, total) => {

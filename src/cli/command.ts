@@ -69,6 +69,15 @@ export function whole(min: number, max = WHOLE_MAX): (text: string) => number {
   };
 }
 
+/** A parser of JSON objects. */
+export function jsonObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {}
+  throw new InvalidArgumentError('Expected a JSON object, such as {"merchant":"moo"}.');
+}
+
 /** Makes a parser of text that `problemOf` accepts; it returns null, or what was expected, as a sentence. */
 export function checked(problemOf: (text: string) => string | null): (text: string) => string {
   return (text) => {
