@@ -118,7 +118,7 @@ function startRedis(directory: string): Child {
     '--dir': directory,
     '--save': '',
     '--appendonly': 'yes',
-    '--appendfsync': 'everysec',
+    '--appendfsync': 'always',
     '--maxmemory-policy': 'noeviction',
     '--aclfile': join(SOURCE, 'ops/redis.acl'),
   };

@@ -89,8 +89,8 @@ export class Gateway {
       minAmountCents: 1,
       maxAmountCents: Number.MAX_SAFE_INTEGER,
       timeoutMs: times.timeoutMs,
-      inDoubtHoldMs: times.holdMs,
       healthTimeoutMs: times.timeoutMs,
+      inDoubtHoldMs: times.holdMs,
       callLimit: 100,
       callsPerSecond: null,
     }));
@@ -99,7 +99,6 @@ export class Gateway {
       classes: new AmountClasses(targets),
       ledger: this.#ledger,
       processors,
-      names: NAMES,
       sharedState: this.#sharedState,
       metrics,
       clock: this.#clock,

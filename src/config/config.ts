@@ -94,8 +94,16 @@ function ledgerOf({
   LEDGER_CA_FILE: ca,
   LEDGER_CERT_FILE: cert,
   LEDGER_KEY_FILE: key,
+  LEDGER_REPLICAS: replicas,
+  LEDGER_ALLOW_UNCONFIRMED: allowsUnconfirmed,
 }: Values): LedgerTarget {
-  return target.kind === 'redis' && usesTls(target.url) ? { ...target, tls: tlsOf(ca, cert, key) } : target;
+  if (target.kind === 'lmdb') return target;
+  return {
+    ...target,
+    replicas,
+    allowsUnconfirmed,
+    ...(usesTls(target.url) && { tls: tlsOf(ca, cert, key) }),
+  };
 }
 
 const DEFAULT_FEE_PPM = 50_000;

@@ -9,7 +9,14 @@ import type { Tls } from '../core/tls.ts';
 /** An LMDB directory, or a Redis by a URL as its driver takes it (`redis:`, `rediss:`, `unix:`). */
 export type LedgerTarget =
   | { readonly kind: 'lmdb'; readonly path: string }
-  | { readonly kind: 'redis'; readonly url: string; readonly tls?: Tls };
+  | {
+      readonly kind: 'redis';
+      readonly url: string;
+      readonly tls?: Tls;
+      /** How many replicas must have a write before it counts; by default the server must sync it. */
+      readonly replicas?: number;
+      readonly allowsUnconfirmed?: boolean;
+    };
 
 /** An entry of `PROCESSORS`. The fee is in parts per million of the amount. */
 export interface ListedProcessor {

@@ -27,7 +27,7 @@ export function setting<Value, const Field extends string = never>(
 }
 
 interface Described<Field extends string> {
-  readonly field: Field;
+  readonly field?: Field;
   readonly about: string;
 }
 
@@ -38,22 +38,21 @@ interface Integer {
   readonly max: number;
 }
 
-export function integer<const Field extends string>(
-  described: Described<Field> & Integer,
-): Setting<number, Field> {
-  const { field, about, unit, min, max } = described;
+export function integer<const Field extends string = never>({
+  min,
+  max,
+  ...described
+}: Described<Field> & Integer): Setting<number, Field> {
   return {
-    field,
-    unit,
+    ...described,
     default: String(described.default),
     expected: `a whole number from ${min} to ${max}`,
-    about,
     parse: (text) => parseInteger(text, min, max),
-    faultOf: (text) => integerFault(text, unit),
+    faultOf: (text) => integerFault(text, described.unit),
   };
 }
 
-export function oneOf<const Value extends string, const Field extends string>(
+export function oneOf<const Value extends string, const Field extends string = never>(
   described: Described<Field> & { readonly values: readonly Value[]; readonly default: NoInfer<Value> },
 ): Setting<Value, Field> {
   const { values, ...others } = described;
@@ -61,7 +60,7 @@ export function oneOf<const Value extends string, const Field extends string>(
   return { ...others, unit: 'enum', expected: alternatives(values), parse };
 }
 
-export function boolean<const Field extends string>(
+export function boolean<const Field extends string = never>(
   described: Described<Field> & { readonly default: boolean },
 ): Setting<boolean, Field> {
   const { parse, ...others } = oneOf({

@@ -147,6 +147,19 @@ export const SECTIONS = {
     ),
     LEDGER_CERT_FILE: certificates('Client certificate for a `rediss://` ledger, with its intermediates.'),
     LEDGER_KEY_FILE: privateKey('Private key of `LEDGER_CERT_FILE`.'),
+    LEDGER_REPLICAS: integer({
+      unit: 'replicas',
+      default: 0,
+      min: 0,
+      max: 8,
+      about:
+        'How many replicas of Redis must have a write before it counts. 0: Redis must sync each write to its disk (`appendfsync always`).',
+    }),
+    LEDGER_ALLOW_UNCONFIRMED: boolean({
+      default: false,
+      about:
+        'Allow a Redis that neither syncs each write nor has replicas to wait for. What it loses in a crash may be charged twice, or be missing from the summary.',
+    }),
     LEASE_MS: integer({
       field: 'leaseMs',
       unit: 'ms',

@@ -14,6 +14,7 @@ export function contradictions(
     ...limitContradictions(values),
     ...holdContradictions(values),
     ...ledgerTlsContradictions(values),
+    ...confirmationContradictions(values),
     ...processorTlsContradictions(values, file),
     ...(file === null ? processorContradictions(values) : fileContradictions(values, file)),
     ...(file === null ? tokenContradictions(values) : []),
@@ -53,6 +54,23 @@ function ledgerTlsContradictions(values: Partial<Values>): string[] {
   if (ledger === undefined) return [];
   const urls = ledger.kind === 'redis' ? [ledger.url] : [];
   return tlsContradictions('LEDGER', 'LEDGER_URL to begin with `rediss://`', urls, values);
+}
+
+/** A setting that would not be used is a mistake. */
+function confirmationContradictions({
+  LEDGER_URL: ledger,
+  LEDGER_REPLICAS: replicas = 0,
+  LEDGER_ALLOW_UNCONFIRMED: allowsUnconfirmed = false,
+}: Partial<Values>): string[] {
+  if (ledger?.kind === 'lmdb') {
+    const set = [
+      ...(replicas > 0 ? ['LEDGER_REPLICAS'] : []),
+      ...(allowsUnconfirmed ? ['LEDGER_ALLOW_UNCONFIRMED'] : []),
+    ];
+    return set.length > 0 ? [`${set.join(', ')} would not be used: expected LEDGER_URL to be a Redis.`] : [];
+  }
+  if (replicas === 0 || !allowsUnconfirmed) return [];
+  return ['LEDGER_ALLOW_UNCONFIRMED would not be used: LEDGER_REPLICAS confirms each write.'];
 }
 
 function processorTlsContradictions(values: Partial<Values>, file: ProcessorsFileReading | null): string[] {

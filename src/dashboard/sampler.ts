@@ -189,7 +189,7 @@ export class Sampler {
     return {
       settledPerS: rate(counts, before, ({ settled }) => settled[processor] ?? 0),
       breakerOpen: sharedState.breakerOpen(processor),
-      unfit: sharedState.isUnfit(processor),
+      unfit: sharedState.isUnfit(processor) && sharedState.breakerOpen(processor),
       restMs: this.#restMs(processor, nowMs),
       observedMs: Math.round(sharedState.latencyMs(processor)),
       reported:

@@ -107,10 +107,12 @@ async function checkLedger({ ledger, leaseMs }: Config, clock: Clock): Promise<r
       ...(await checkLmdb(path)),
     ];
   }
-  const { newDriver } = await import('../ledger/redis/ledger.ts');
+  const { newDriver } = await import('../ledger/redis/driver.ts');
   return checkRedis({
     driver: newDriver(ledger.url, ledger.tls ?? {}, REDIS_TIMEOUT_MS, 64),
     nowMs: () => clock.nowMs(),
     leaseMs,
+    replicas: ledger.replicas ?? 0,
+    allowsUnconfirmed: ledger.allowsUnconfirmed ?? false,
   });
 }

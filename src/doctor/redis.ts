@@ -1,4 +1,5 @@
 import { errorReason } from '../core/reason.ts';
+import { type ConfirmationPolicy, PERSISTENCE, unsyncedBecause } from '../ledger/redis/confirmation.ts';
 import type { RedisDriver } from '../ledger/redis/connection.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
@@ -22,10 +23,8 @@ export const COMMANDS: readonly (readonly [name: string, ...args: string[]])[] =
   ['PUBLISH', CHANNEL, ''],
   ['SCAN', '0'],
   ['UNLINK', KEY],
-  ['DEL', KEY],
   ['EXISTS', KEY],
   ['GET', KEY],
-  ['SET', KEY, '', 'XX'],
   ['APPEND', KEY, ''],
   ['HGET', KEY, 'f'],
   ['HGETALL', KEY],
@@ -38,15 +37,17 @@ export const COMMANDS: readonly (readonly [name: string, ...args: string[]])[] =
   ['HINCRBY', KEY, 'f', 'no number'],
   ['SADD', KEY, 'm'],
   ['SREM', KEY, 'm'],
-  ['SPOP', KEY],
   ['SMEMBERS', KEY],
+  ['SRANDMEMBER', KEY],
+  ['SCARD', KEY],
+  ['WAIT', '0', '1'],
   ['TIME'],
 ];
 
 /** Skipped for an account without MULTI: outside a transaction these would change something, or disturb the driver. */
 const ONLY_QUEUED = ['SUBSCRIBE', 'APPEND', 'HSETNX', 'SADD'];
 
-export interface RedisParts {
+export interface RedisParts extends ConfirmationPolicy {
   /** A driver that is not connected yet. */
   readonly driver: RedisDriver;
   readonly nowMs: () => number;
@@ -54,13 +55,13 @@ export interface RedisParts {
 }
 
 /** Checks Redis as the ledger would use it. Changes nothing. */
-export async function checkRedis({ driver, nowMs, leaseMs }: RedisParts): Promise<Finding[]> {
+export async function checkRedis({ driver, nowMs, leaseMs, ...policy }: RedisParts): Promise<Finding[]> {
   driver.on('error', () => {});
   const timer = setTimeout(() => driver.destroy(), TIMEOUT_MS);
   try {
     await driver.connect();
     return [
-      ...(await checkServer(driver)),
+      ...(await checkServer(driver, policy)),
       await checkRights(driver),
       await checkClock(driver, nowMs, leaseMs),
     ];
@@ -83,7 +84,7 @@ function unreachable(reason: string): Finding {
   return fail('redis', `Redis: ${reason}`, remedy);
 }
 
-async function checkServer(driver: RedisDriver): Promise<Finding[]> {
+async function checkServer(driver: RedisDriver, policy: ConfirmationPolicy): Promise<Finding[]> {
   const info = await attempt(driver, ['INFO']);
   if (info.kind === 'refused') {
     return [
@@ -100,7 +101,8 @@ async function checkServer(driver: RedisDriver): Promise<Finding[]> {
     checkVersion(field('redis_version')),
     ...checkMode(field('redis_mode')),
     ...checkRole(field('role'), field('loading')),
-    await checkPersistence(driver, field('aof_enabled'), field('aof_last_write_status')),
+    ...(await checkPersistence(driver, policy, field('aof_last_write_status'))),
+    ...checkReplicas(policy, Number(field('connected_slaves'))),
     checkMemory(field('maxmemory_policy'), Number(field('maxmemory')), Number(field('used_memory'))),
   ];
 }
@@ -125,33 +127,49 @@ function checkRole(role: string, loading: string): Finding[] {
   return loading === '1' ? [warn('redis', 'Redis is loading its data', 'wait until it has finished')] : [];
 }
 
-async function checkPersistence(driver: RedisDriver, isOn: string, lastWrite: string): Promise<Finding> {
-  if (isOn !== '1') {
-    return fail(
-      'persistence',
-      'no append-only file: a restart of Redis loses the books',
-      'set appendonly yes',
-    );
-  }
+/** Whether a write counts only once a crash can no longer lose it. */
+async function checkPersistence(
+  driver: RedisDriver,
+  { replicas, allowsUnconfirmed }: ConfirmationPolicy,
+  lastWrite: string,
+): Promise<Finding[]> {
   if (lastWrite === 'err') {
-    return fail('persistence', 'Redis failed to write its append-only file', 'check its log and its disk');
+    return [fail('persistence', 'Redis failed to write its append-only file', 'check its log and its disk')];
   }
-  const answer = await attempt(driver, ['CONFIG', 'GET', 'appendfsync']);
-  if (answer.kind === 'refused') {
-    return ok(
-      'persistence',
-      'append-only file; the account may not read appendfsync, which should be everysec or always',
-    );
+  const reason = await unsyncedReason(driver);
+  if (reason === null)
+    return [ok('persistence', 'each write is synced before its answer (appendfsync always)')];
+  if (replicas > 0) {
+    return [
+      warn(
+        'persistence',
+        `writes count once replicas have them, but Redis itself may lose some when it restarts (${reason})`,
+        'set appendonly yes and appendfsync always, or make sure that it comes back as a replica',
+      ),
+    ];
   }
-  const fsync = /always|everysec|no$/.exec(textOf(answer.reply))?.[0] ?? 'unknown';
-  if (fsync === 'always') return ok('persistence', 'append-only file, appendfsync always');
-  if (fsync === 'everysec') {
-    return ok(
-      'persistence',
-      'append-only file, appendfsync everysec: a crash of its machine may lose the last two seconds',
-    );
+  const seen = `a crash of Redis may lose writes that it has answered (${reason})`;
+  const remedy = 'set appendonly yes and appendfsync always in Redis, or LEDGER_REPLICAS';
+  if (!allowsUnconfirmed) return [fail('persistence', seen, remedy)];
+  return [warn('persistence', `${seen}, which LEDGER_ALLOW_UNCONFIRMED allows`, remedy)];
+}
+
+async function unsyncedReason(driver: RedisDriver): Promise<string | null> {
+  const answer = await attempt(driver, ['CONFIG', 'GET', ...PERSISTENCE]);
+  if (answer.kind === 'refused') return 'the account may not read its settings with CONFIG GET';
+  const settings = new Map(Object.entries(Object(answer.reply)));
+  return unsyncedBecause((name) => String(settings.get(name)));
+}
+
+function checkReplicas({ replicas }: ConfirmationPolicy, connected: number): Finding[] {
+  if (replicas === 0) {
+    if (connected === 0) return [];
+    const seen = `${connected} connected ${connected === 1 ? 'replica' : 'replicas'}, and LEDGER_REPLICAS=0`;
+    return [warn('replicas', `${seen}: one that is promoted may lack writes`, 'set LEDGER_REPLICAS')];
   }
-  return warn('persistence', `appendfsync ${fsync}`, 'set appendfsync to everysec or always');
+  const seen = `${connected} of the ${replicas} replicas of LEDGER_REPLICAS are connected`;
+  if (connected >= replicas) return [ok('replicas', seen)];
+  return [fail('replicas', seen, 'start the others: until then no write counts')];
 }
 
 function checkMemory(policy: string, limitBytes: number, usedBytes: number): Finding {
@@ -228,13 +246,4 @@ async function attempt(driver: RedisDriver, command: readonly string[]): Promise
     if (!/^[A-Z]+ /.test(reason)) throw error;
     return { kind: 'refused', reason };
   }
-}
-
-/** The reply as text, whatever its type. */
-function textOf(reply: unknown): string {
-  if (reply instanceof Map) return [...reply].flat().map(String).join(' ');
-  if (Array.isArray(reply)) return reply.map(String).join(' ');
-  if (typeof reply === 'object' && reply !== null && !Buffer.isBuffer(reply))
-    return Object.entries(reply).flat().map(String).join(' ');
-  return String(reply);
 }

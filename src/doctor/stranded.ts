@@ -43,7 +43,8 @@ async function inRedis(
   names: readonly string[],
   clock: Clock,
 ): Promise<StrandedPayments[]> {
-  const { newDriver, strandedIn } = await import('../ledger/redis/ledger.ts');
+  const { newDriver } = await import('../ledger/redis/driver.ts');
+  const { strandedIn } = await import('../ledger/redis/stranded.ts');
   const driver = newDriver(url, tls ?? {}, REDIS_TIMEOUT_MS, 64);
   driver.on('error', () => {});
   const timer = setTimeout(() => driver.destroy(), REDIS_TIMEOUT_MS);

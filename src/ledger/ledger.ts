@@ -47,8 +47,8 @@ export interface Ledger {
    */
   takeOver(from: number, to: number, limit: number, ifNotRenewedMs?: number): Promise<Reply<LedgerEntry[]>>;
   /**
-   * One atomic write: first all settlements, then all claims, in order. The answers have the same order. All or nothing
-   * is written, also when the reply is `unavailable`. Repeating a commit is harmless.
+   * Writes first all settlements, then all claims, in order; the answers have the same order. Each is written as a whole or
+   * not at all. If the reply is `unavailable`, any of them may have been written, and repeating the commit is harmless.
    */
   commit(
     owner: number,

@@ -3,11 +3,14 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { errorReason } from '../core/reason.ts';
 import { SetupError } from '../core/setup-error.ts';
+import type { Confirmation } from './confirmation.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface OpenLedgerParts {
   readonly clock: Clock;
   readonly random: () => number;
+  /** Gets what makes a write count, each time the ledger is opened or connected anew. */
+  readonly confirmedBy?: (confirmation: Confirmation) => void;
   /** Where the death of a thread that writes is logged, if anywhere. */
   readonly log?: Log;
 }
@@ -43,15 +46,22 @@ export async function enterLedger(target: LedgerTarget, parts: OpenLedgerParts):
 export async function openLedger(
   target: LedgerTarget,
   processorNames: readonly string[],
-  { clock, random, log }: OpenLedgerParts,
+  { clock, random, confirmedBy, log }: OpenLedgerParts,
   writes: Writes,
 ): Promise<Ledger> {
   if (target.kind === 'redis') {
     const { RedisLedger } = await import('./redis/ledger.ts');
-    const { url, tls } = target;
-    return RedisLedger.open(url, { processorNames, clock, random, ...(tls && { tls }) });
+    const { url, ...options } = target;
+    return RedisLedger.open(url, {
+      ...options,
+      processorNames,
+      clock,
+      random,
+      ...(confirmedBy && { confirmedBy }),
+    });
   }
   const options = { processorNames, clock };
+  confirmedBy?.({ kind: 'sync' });
   try {
     if (writes === 'elsewhere') {
       const { ThreadedLmdbLedger } = await import('./lmdb/threaded-ledger.ts');

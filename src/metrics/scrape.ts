@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import { contractLabel } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import { RECORD_BYTES } from '../journal/record.ts';
-import type { MetricsTable, ProcessorCounter } from '../shared-memory/metrics-table.ts';
+import { CONFIRMATIONS, type MetricsTable, type ProcessorCounter } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
@@ -195,7 +195,10 @@ export class Scrape {
       gauge(
         'dinossauro_processor_unfit',
         'Whether a processor refuses every request (1), by its last answers, or not (0).',
-        this.#byProcessor((processor, labels) => ({ labels, value: Number(sharedState.isUnfit(processor)) })),
+        this.#byProcessor((processor, labels) => ({
+          labels,
+          value: Number(sharedState.isUnfit(processor) && sharedState.breakerOpen(processor)),
+        })),
       ),
       gauge(
         'dinossauro_processor_rest_seconds',
@@ -364,6 +367,11 @@ export class Scrape {
           { labels: { operation: 'renew' }, value: metricsTable.counted('renewalFailures') },
         ],
       ),
+      gauge(
+        'dinossauro_ledger_confirmation',
+        'Pool threads by what makes their writes to the ledger count: a sync, replicas, or none of both.',
+        this.#confirmations(),
+      ),
       gauge('dinossauro_leases_valid', 'Pool threads with a valid lease: the others send nothing.', [
         { value: this.#leasesValid() },
       ]),
@@ -419,6 +427,17 @@ export class Scrape {
 
   #poolSum(name: 'inFlight' | 'waiting' | 'stranded' | 'notTaken'): number {
     return this.#poolThreads().reduce((sum, thread) => sum + this.#parts.metricsTable.gauge(thread, name), 0);
+  }
+
+  #confirmations(): Sample[] {
+    const { metricsTable, config } = this.#parts;
+    const threads = Array.from({ length: config.poolThreadCount }, (_, thread) =>
+      metricsTable.gauge(thread, 'confirmation'),
+    );
+    return CONFIRMATIONS.map((kind, index) => ({
+      labels: { by: kind },
+      value: threads.filter((code) => code === index + 1).length,
+    }));
   }
 
   #leasesValid(): number {

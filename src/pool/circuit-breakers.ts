@@ -155,7 +155,10 @@ export class CircuitBreakers {
     return sharedState.moveLookUpAt(processor, atMs, nowMs + 1000 / policy.outageLookUpRate);
   }
 
-  /** A processor that refuses every request may answer 404 to a look-up as well, whatever it holds. */
+  /**
+   * A processor that refuses every request may answer 404 to a look-up as well, whatever it holds. Health does not change
+   * that: its route may be the only one that works.
+   */
   believesAbsence(processor: number): boolean {
     return !this.#parts.sharedState.isUnfit(processor);
   }
@@ -182,7 +185,6 @@ export class CircuitBreakers {
 
   #reportedWell(processor: number, nowMs: number): void {
     const { sharedState } = this.#parts;
-    sharedState.setUnfit(processor, false);
     const state = sharedState.breaker(processor);
     if (state === 'closed' || nowMs < sharedState.restUntilMs(processor)) return;
     const isUntried = sharedState.probesInRow(processor) === 0 && sharedState.callsInFlight(processor) === 0;

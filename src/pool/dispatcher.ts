@@ -378,11 +378,15 @@ export class Dispatcher implements LeaseHolder {
       if (route.kind === 'wait') break;
       const { processor, isProbe } = route;
       if (isProbe && (this.#calls.isFull(processor) || !breakers.takeProbe(processor))) {
-        turn.views = withoutProbe(turn.views, processor);
+        turn.views = changedView(turn.views, processor, { isProbeDue: false });
         continue;
       }
-      if (!isProbe && !this.#calls.hasRoom(processor)) break;
-      if (isProbe) turn.views = withoutProbe(turn.views, processor);
+      if (!isProbe && !this.#calls.hasRoom(processor)) {
+        if (!this.#calls.isPaced(processor)) break;
+        turn.views = changedView(turn.views, processor, { isPaced: true });
+        continue;
+      }
+      if (isProbe) turn.views = changedView(turn.views, processor, { isProbeDue: false });
       queue.shift();
       this.#apply(delivery, { kind: 'routed', processor, requestedAtMs: clock.nowMs() });
       claims.push(delivery);
@@ -575,7 +579,9 @@ export class Dispatcher implements LeaseHolder {
 
   /** Whether a payment that is in doubt there may be looked up. In an outage, look-ups have a budget of their own. */
   #mayAsk(processor: number): boolean {
-    return this.#calls.hasRoom(processor) && this.#parts.breakers.takeLookUp(processor);
+    const { sharedState, breakers } = this.#parts;
+    // A stop waits for calls in flight, so no new ones begin: the payment's next owner asks.
+    return !sharedState.stopping && this.#calls.hasRoom(processor) && breakers.takeLookUp(processor);
   }
 
   /** Whether a payment that is in doubt there, and was not found, may be sent to this processor again at once. */
@@ -692,6 +698,10 @@ function claimOf({ payment, state }: Delivery): Claim {
   return { correlationId, amountCents, acceptedAtMs, processor, requestedAtMs };
 }
 
-function withoutProbe(views: readonly ProcessorView[], processor: number): ProcessorView[] {
-  return views.map((view, index) => (index === processor ? { ...view, isProbeDue: false } : view));
+function changedView(
+  views: readonly ProcessorView[],
+  processor: number,
+  change: Partial<ProcessorView>,
+): readonly ProcessorView[] {
+  return views.map((view, index) => (index === processor ? { ...view, ...change } : view));
 }

@@ -3,7 +3,6 @@ import { type Backoff, equalJitterMs } from '../core/backoff.ts';
 import type { Log } from '../core/log.ts';
 import { OutageLog } from '../core/outage-log.ts';
 import { errorReason } from '../core/reason.ts';
-import { isSetupError } from '../core/setup-error.ts';
 
 export interface PoolParts {
   readonly threadCount: number;
@@ -111,13 +110,11 @@ export class Pool {
     try {
       // When the thread cannot be created, `run` throws instead of rejecting. Such a Piscina must not be destroyed:
       // `destroy` would reject a task promise that was never returned to us.
-      const task = piscina.run(this.#parts.taskOf(thread, isFirst));
+      const task: Promise<PoolThreadEnd> = piscina.run(this.#parts.taskOf(thread, isFirst));
       this.#running.set(thread, piscina);
       this.#lackOutage.recovered();
-      await task;
-      return { kind: 'done' };
+      return await task;
     } catch (error) {
-      if (isSetupError(error)) return { kind: 'misconfigured', reason: error.message };
       if (!isThreadLack(error)) return { kind: 'died', error };
       this.#lackOutage.failed(errorReason(error));
       return { kind: 'lacking' };
@@ -127,9 +124,13 @@ export class Pool {
   }
 }
 
-type Ended =
+/** How a task ends by itself. A value, because the name of an error is lost between threads. */
+export type PoolThreadEnd =
   | { readonly kind: 'done' }
-  | { readonly kind: 'misconfigured'; readonly reason: string }
+  | { readonly kind: 'misconfigured'; readonly reason: string };
+
+type Ended =
+  | PoolThreadEnd
   | { readonly kind: 'died'; readonly error: unknown }
   | { readonly kind: 'lacking' };
 

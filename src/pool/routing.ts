@@ -10,6 +10,8 @@ export interface ProcessorView {
   readonly isProbeDue: boolean;
   /** How long a call would take now: the observed or reported latency, or the age of the oldest call if that is greater. */
   readonly expectedMs: number;
+  /** Its limit of calls a second is reached for this turn. */
+  readonly isPaced?: boolean;
 }
 
 export interface RoutingPolicy {
@@ -28,7 +30,8 @@ const WAIT: Route = { kind: 'wait' };
 /**
  * Chooses the cheapest processor that can take a payment accepted `ageMs` ago soon enough, among those in `order`.
  *
- * A failing processor is worth waiting for, because outages end. A slow one is not: it may stay slow, and a payment that
+ * A failing processor is worth waiting for, because outages end; so is one whose limit a second is reached, if it takes the
+ * payment within the failover delay. A slow one is not: it may stay slow, and a payment that
  * is still waiting at the end is lost income.
  *
  * For the same order, the choice only moves towards its end with age. So when a payment has to wait, younger ones of
@@ -43,6 +46,10 @@ export function choose(
 ): Route {
   for (const processor of order) {
     const view = viewOf(views, processor);
+    if (view.isPaced === true) {
+      if (ageMs < policy.failoverDelayMs) return WAIT;
+      continue;
+    }
     const wellEnough = !view.open && view.expectedMs <= policy.latencyBudgetMs;
     if (wellEnough) return { kind: 'send', processor, isProbe: false };
     if (view.isProbeDue) return { kind: 'send', processor, isProbe: true };
@@ -57,7 +64,7 @@ function leastSlow(views: readonly ProcessorView[], order: Order): Route {
   let bestMs = Number.POSITIVE_INFINITY;
   for (const processor of order) {
     const view = viewOf(views, processor);
-    if (view.open || view.expectedMs >= bestMs) continue;
+    if (view.open || view.isPaced === true || view.expectedMs >= bestMs) continue;
     best = processor;
     bestMs = view.expectedMs;
   }
@@ -99,11 +106,16 @@ function reasonOf(
   const chosen = isChosen(processor, decision);
   if (chosen && isFull) return 'full';
   if (chosen && route.kind === 'send' && route.isProbe) return 'probe';
+  if (view.isPaced === true) return 'full';
   if (view.open) return 'failing';
   if (view.expectedMs > latencyBudgetMs) return chosen ? 'least-slow' : 'slow';
   const cheaper = order.slice(0, order.indexOf(processor));
-  if (cheaper.some((other) => viewOf(views, other).open)) return 'after-failover-delay';
+  if (cheaper.some((other) => isHeldBack(viewOf(views, other)))) return 'after-failover-delay';
   return chosen ? 'cheapest-well' : 'not-needed';
+}
+
+function isHeldBack({ open, isPaced }: ProcessorView): boolean {
+  return open || isPaced === true;
 }
 
 function isChosen(processor: number, { route }: Decision): boolean {

@@ -2,8 +2,11 @@ import assert from 'node:assert';
 import type { Config, ProcessorTarget } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
+import { isSetupError } from '../core/setup-error.ts';
+import { confirmationReport } from '../ledger/confirmation.ts';
 import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
+import type { Contract } from '../processor/contract.ts';
 import { openContractOf } from '../processor/open-contract.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
 import { CallbackRing } from '../shared-memory/callback-ring.ts';
@@ -18,6 +21,7 @@ import { CallbackWatch } from './callback-watch.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
+import type { PoolThreadEnd } from './pool.ts';
 import { RingSource } from './ring-source.ts';
 import { StrandedWatch } from './stranded-payments.ts';
 import { warmUpPool } from './warm-up.ts';
@@ -31,14 +35,20 @@ export interface PoolTask {
 }
 
 /** Composition root of a pool thread: drains the ring until the shared state says stop. */
-export default async function runPoolThread({ thread, config, shared, isFirst }: PoolTask): Promise<void> {
+export default async function runPoolThread({
+  thread,
+  config,
+  shared,
+  isFirst,
+}: PoolTask): Promise<PoolThreadEnd> {
   const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `pool-${thread}` });
   const clock = systemClock;
   const policy = dispatcherPolicy(config);
   const targets = config.processors.map((target) => threadShare(target, config.poolThreadCount));
   const sharedState = new SharedState(shared.state, shared.shape);
   // Before the warm-up: an invalid contract ends the instance.
-  const contracts = await Promise.all(targets.map(openContractOf));
+  const opened = await openContracts(targets);
+  if (opened.kind === 'misconfigured') return opened;
   if (isFirst) await warmUpPool(config.warmUpPayments, policy, () => sharedState.stopping, clock, log);
   const random = Math.random;
   const classes = new AmountClasses(targets);
@@ -46,10 +56,12 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   countDroppedLines((lineCount) => sharedState.countDroppedLines(lineCount));
   const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
   const metrics = new MetricsTable(shared.metricsTable, shared.shape).thread(thread);
-  const ledger = await openLedger(config.ledger, names, { clock, random }, 'here');
-  const hasCallbacks = contracts.some(({ readCallback }) => readCallback !== undefined);
+  // Once an instance is enough for people.
+  const confirmedBy = confirmationReport(thread === 0 ? log : null, metrics);
+  const ledger = await openLedger(config.ledger, names, { clock, random, confirmedBy }, 'here');
+  const hasCallbacks = opened.contracts.some(({ readCallback }) => readCallback !== undefined);
   const processors = targets.map((target, processor) => {
-    const contract = contracts[processor];
+    const contract = opened.contracts[processor];
     assert.ok(contract !== undefined);
     // Each call in flight has its own connection.
     return new HttpProcessor({ ...target, contract, connectionCount: target.callLimit, clock, tracer });
@@ -104,6 +116,7 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
   stranded?.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
   flushLogs();
+  return { kind: 'done' };
 
   function callbackWatch(): CallbackWatch {
     return new CallbackWatch({
@@ -128,6 +141,20 @@ export default async function runPoolThread({ thread, config, shared, isFirst }:
       random,
       log,
     });
+  }
+}
+
+async function openContracts(
+  targets: readonly ProcessorTarget[],
+): Promise<
+  | { readonly kind: 'ok'; readonly contracts: readonly Contract[] }
+  | Extract<PoolThreadEnd, { kind: 'misconfigured' }>
+> {
+  try {
+    return { kind: 'ok', contracts: await Promise.all(targets.map(openContractOf)) };
+  } catch (error) {
+    if (isSetupError(error)) return { kind: 'misconfigured', reason: error.message };
+    throw error;
   }
 }
 

@@ -24,7 +24,7 @@ export function payOutcomeOf(
   return withRest(
     response,
     nowMs,
-    read(response, nowMs, (answer) => contract.readPay(answer, payment)),
+    read(response, nowMs, (answer) => soundPayOutcome(contract.readPay(answer, payment))),
   );
 }
 
@@ -38,7 +38,7 @@ export function lookUpOutcomeOf(
   return withRest(
     response,
     nowMs,
-    read(response, nowMs, (answer) => contract.readFind(answer, correlationId)),
+    read(response, nowMs, (answer) => soundLookUpOutcome(contract.readFind(answer, correlationId))),
   );
 }
 
@@ -56,6 +56,43 @@ export function totalsOf(contract: Contract, response: Response, nowMs: number):
   return read(response, nowMs, (answer) => totals.read(answer));
 }
 
+/** The outcome, if it is one that a contract may give; otherwise throws. */
+function soundPayOutcome(outcome: PayOutcome): PayOutcome {
+  switch (outcome.kind) {
+    case 'committed':
+    case 'pending':
+      return outcome;
+    case 'duplicate':
+    case 'refused':
+    case 'failed':
+    case 'unknown':
+    case 'unfit':
+    case 'rejected':
+      return { kind: outcome.kind, reason: oneLine(outcome.reason) };
+    default:
+      throw new Error(`${JSON.stringify(outcome)} is not an outcome of a payment request`);
+  }
+}
+
+function soundLookUpOutcome(outcome: LookUpOutcome): LookUpOutcome {
+  switch (outcome.kind) {
+    case 'absent':
+    case 'pending':
+      return outcome;
+    case 'rejected':
+    case 'unknown':
+      return { kind: outcome.kind, reason: oneLine(outcome.reason) };
+    case 'held': {
+      const { amountCents, requestedAtMs } = outcome;
+      const isSound =
+        (amountCents === null || (Number.isSafeInteger(amountCents) && amountCents > 0)) &&
+        (requestedAtMs === null || Number.isSafeInteger(requestedAtMs));
+      if (isSound) return outcome;
+    }
+  }
+  throw new Error(`${JSON.stringify(outcome)} is not an outcome of a look-up`);
+}
+
 /** A contract may be anybody's, so its errors are outcomes that are not known. */
 function read<T>(
   response: Response,
@@ -66,7 +103,7 @@ function read<T>(
   try {
     return by(new Answer(response, nowMs));
   } catch (error) {
-    return { kind: 'unknown', reason: `the contract failed: ${String(error)}`.slice(0, REASON_LENGTH_MAX) };
+    return { kind: 'unknown', reason: oneLine(`the contract failed: ${String(error)}`) };
   }
 }
 
@@ -126,11 +163,14 @@ function responseReason(response: Response): string {
   const parts: string[] = [];
   if (response.status !== 0) parts.push(`HTTP ${response.status}`);
   if (response.cut !== '') parts.push(response.cut);
-  const said = response
-    .text()
+  const said = oneLine(response.text());
+  if (said !== '') parts.push(said);
+  return parts.join(': ').slice(0, REASON_LENGTH_MAX);
+}
+
+function oneLine(text: string): string {
+  return text
     .slice(0, REASON_LENGTH_MAX)
     .replace(/[\p{C}\s]+/gu, ' ')
     .trim();
-  if (said !== '') parts.push(said);
-  return parts.join(': ').slice(0, REASON_LENGTH_MAX);
 }

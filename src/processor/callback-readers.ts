@@ -11,12 +11,12 @@ export async function openCallbackReaders(
   targets: readonly ProcessorTarget[],
 ): Promise<ReadonlyMap<string, CallbackReader>> {
   const readers = new Map<string, CallbackReader>();
-  for (const { name, contract } of targets) {
-    if (WITHOUT_CALLBACKS.has(contract.name)) continue;
-    const { openContract } = await import('./open-contract.ts');
-    const opened = await openContract(contract);
+  for (const target of targets) {
+    if (WITHOUT_CALLBACKS.has(target.contract.name)) continue;
+    const { openContractOf } = await import('./open-contract.ts');
+    const opened = await openContractOf(target);
     if (opened.readCallback === undefined) continue;
-    readers.set(name, (body) => opened.readCallback?.(body) ?? null);
+    readers.set(target.name, (body) => opened.readCallback?.(body) ?? null);
   }
   return readers;
 }

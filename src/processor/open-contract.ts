@@ -38,7 +38,7 @@ export async function openContract(spec: ContractOptions & { readonly name: stri
   return contract as Contract;
 }
 
-/** The same for a configured processor, which the error names in one line, whatever a contract of the user's own throws. */
+/** The same for a configured processor, which the error names, in one line. */
 export async function openContractOf(target: {
   readonly name: string;
   readonly contract: ContractOptions & { readonly name: string };
@@ -46,8 +46,8 @@ export async function openContractOf(target: {
   try {
     return await openContract(target.contract);
   } catch (error) {
-    const reason = isSetupError(error) ? error.message : `the contract failed: ${String(error)}`;
-    throw new SetupError(`processor \`${target.name}\`: ${reason.replace(/\s+/g, ' ')}`);
+    if (!isSetupError(error)) throw error;
+    throw new SetupError(`processor \`${target.name}\`: ${error.message.replace(/\s+/g, ' ')}`);
   }
 }
 

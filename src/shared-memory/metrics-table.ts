@@ -68,7 +68,12 @@ const GAUGES = [
   'stranded',
   /** Payments of this thread whose amounts no processor takes. */
   'notTaken',
+  /** What makes the thread's writes to the ledger count: its place in `CONFIRMATIONS`, from 1; 0: not known yet. */
+  'confirmation',
 ] as const;
+
+/** The kinds of `Confirmation` (`src/ledger/confirmation.ts`). */
+export const CONFIRMATIONS = ['none', 'sync', 'replicas'] as const;
 
 const HISTOGRAMS = [
   /** From the complete request to its 202. */

@@ -70,7 +70,6 @@ function redisKind(): Kind {
         processorNames,
         clock: systemClock,
         random: Math.random,
-        graceMs: 0,
       });
     },
     remove: async (correlationId) => {

@@ -43,10 +43,6 @@ const REDIS_BACK_MAX_MS = 2_500;
 const FAULT_MIN_MS = 1_500;
 const FAULT_MAX_MS = 6_000;
 const DISK_MAX_MS = 3_000;
-/** As much as `appendfsync everysec` may lose. This Redis uses `always`, so it may otherwise die with anything else. */
-const FORGOTTEN_MAX_MS = 1_000;
-/** Until the gateways have restored the lost writes: they must not be killed before. */
-const REMEMBERED_MS = 4_000;
 const DEATH_SEEN_MS = 10_000;
 
 /** Their names, by position in the lab. */
@@ -73,7 +69,6 @@ const KINDS: readonly Kind[] = [
   { name: 'crash pool thread', draw: crashThread },
   { name: 'kill Redis', ledger: 'redis', draw: killRedis },
   { name: 'kill Redis', ledger: 'redis', draw: killRedis },
-  { name: 'Redis loses data', ledger: 'redis', draw: forget },
   { name: 'stop Redis', ledger: 'redis', draw: stopRedis },
   { name: 'reload nginx', draw: reloadNginx },
   { name: 'full disk', needsDisk: true, draw: fillDisk },
@@ -273,20 +268,6 @@ function killRedis(random: Random): Drawn {
       await redis.kill();
       await pause(backMs);
       await redis.start();
-    },
-  };
-}
-
-function forget(random: Random): Drawn {
-  const forMs = random.int(100, FORGOTTEN_MAX_MS);
-  return {
-    targets: ['Redis', 'ledger road', 'instance 0', 'instance 1'],
-    text: `loses its last ${forMs} ms`,
-    async strike({ redis }) {
-      const { moment } = redis;
-      await pause(forMs);
-      await redis.forgetSince(moment);
-      await pause(REMEMBERED_MS);
     },
   };
 }

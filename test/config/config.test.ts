@@ -9,6 +9,10 @@ import { processorTarget } from '../processor-target.ts';
 
 const PROCESSOR = { PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001' };
 
+function redisAt(url: string) {
+  return { kind: 'redis', url, replicas: 0, allowsUnconfirmed: false };
+}
+
 function configOf(environment: Record<string, string>): Config {
   const reading = readConfig({ ...PROCESSOR, ...environment }, 'host');
   if (reading.kind === 'wrong') throw new Error(reading.problems.join('\n'));
@@ -96,9 +100,9 @@ const CASES: Record<
   LEDGER_URL: {
     valid: [
       ['lmdb:/var/books', (c) => c.ledger, { kind: 'lmdb', path: '/var/books' }],
-      ['redis://u:p@redis:6379/1', (c) => c.ledger, { kind: 'redis', url: 'redis://u:p@redis:6379/1' }],
-      ['rediss://redis', (c) => c.ledger, { kind: 'redis', url: 'rediss://redis', tls: {} }],
-      ['redis+unix:/run/redis.sock', (c) => c.ledger, { kind: 'redis', url: 'unix:///run/redis.sock' }],
+      ['redis://u:p@redis:6379/1', (c) => c.ledger, redisAt('redis://u:p@redis:6379/1')],
+      ['rediss://redis', (c) => c.ledger, { ...redisAt('rediss://redis'), tls: {} }],
+      ['redis+unix:/run/redis.sock', (c) => c.ledger, redisAt('unix:///run/redis.sock')],
     ],
     invalid: [
       'lmdb:',
@@ -608,6 +612,19 @@ test('the settings that the README shows exist, with these defaults', () => {
     shown,
     shown.map(({ name }) => all.find((setting) => setting.name === name)),
   );
+});
+
+test('settings about the confirmation of Redis must be used', () => {
+  const redis = { LEDGER_URL: 'redis://redis' };
+  assert.equal(problemsOf({ ...redis, LEDGER_REPLICAS: '2' }), []);
+  assert.equal(problemsOf({ ...redis, LEDGER_ALLOW_UNCONFIRMED: 'true' }), []);
+  assert.match(
+    problemsOf({ ...redis, LEDGER_REPLICAS: '1', LEDGER_ALLOW_UNCONFIRMED: 'true' })[0] ?? '',
+    'confirms each write',
+  );
+  assert.equal(problemsOf({ LEDGER_REPLICAS: '1', LEDGER_ALLOW_UNCONFIRMED: 'true' }), [
+    'LEDGER_REPLICAS, LEDGER_ALLOW_UNCONFIRMED would not be used: expected LEDGER_URL to be a Redis.',
+  ]);
 });
 
 test.run();

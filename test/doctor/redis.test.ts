@@ -4,17 +4,19 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Finding } from '../../src/doctor/finding.ts';
-import { COMMANDS, checkRedis } from '../../src/doctor/redis.ts';
+import { COMMANDS, checkRedis, type RedisParts } from '../../src/doctor/redis.ts';
 import type { RedisDriver } from '../../src/ledger/redis/connection.ts';
-import { newDriver } from '../../src/ledger/redis/ledger.ts';
+import { newDriver } from '../../src/ledger/redis/driver.ts';
 import { LIBRARY_SOURCE } from '../../src/ledger/redis/library.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { freePort } from '../system/port.ts';
 
 const LEASE_MS = 5000;
 
-function check(url: string, nowMs: () => number = Date.now): Promise<Finding[]> {
-  return checkRedis({ driver: newDriver(url, {}, 2000, 64), nowMs, leaseMs: LEASE_MS });
+const POLICY = { leaseMs: LEASE_MS, replicas: 0, allowsUnconfirmed: false };
+
+function check(url: string, change: Partial<RedisParts> = {}): Promise<Finding[]> {
+  return checkRedis({ driver: newDriver(url, {}, 2000, 64), nowMs: Date.now, ...POLICY, ...change });
 }
 
 function faults(findings: readonly Finding[]): string[] {
@@ -57,8 +59,9 @@ test('finds no fault in a sound Redis, and changes nothing', () =>
   }));
 
 const SETTINGS: readonly (readonly [settings: string[], fault: RegExp])[] = [
-  [['--appendonly', 'no'], /^fail persistence: no append-only file/],
-  [['--appendfsync', 'no'], /^warn persistence: appendfsync no$/],
+  [['--appendonly', 'no'], /^fail persistence: .* lose writes that it has answered \(appendonly no\)$/],
+  [['--appendfsync', 'everysec'], /^fail persistence: .*\(appendfsync everysec\)$/],
+  [['--no-appendfsync-on-rewrite', 'yes'], /^fail persistence: .*\(no-appendfsync-on-rewrite yes\)$/],
   [['--maxmemory-policy', 'volatile-lru'], /^warn eviction: .*volatile-lru$/],
   [
     ['--maxmemory', '20mb', '--maxmemory-policy', 'allkeys-lru'],
@@ -80,12 +83,35 @@ test('refuses a Redis in cluster mode', () =>
     assert.ok(faults(await check(redis.url)).includes('fail redis: this Redis runs in cluster mode'));
   }));
 
-test('accepts appendfsync everysec, and says what a crash may lose', () =>
+test('warns of a Redis that confirms nothing and is allowed', () =>
   withRedis(['--appendfsync', 'everysec'], async (redis) => {
-    const findings = await check(redis.url);
-    assert.equal(faults(findings), []);
-    assert.match(findings[1]?.seen ?? '', 'two seconds');
+    const found = faults(await check(redis.url, { allowsUnconfirmed: true }));
+    assert.is(found.length, 1, found.join('\n'));
+    assert.match(found[0] ?? '', /^warn persistence: .*which LEDGER_ALLOW_UNCONFIRMED allows$/);
   }));
+
+test('counts the replicas that confirm', () =>
+  withRedis([], (redis) =>
+    withRedis(['--replicaof', '127.0.0.1', String(redis.port)], async () => {
+      for (;;) if (/connected_slaves:1/.test(String(await tell(redis, 'INFO', 'replication')))) break;
+      assert.equal(faults(await check(redis.url, { replicas: 1 })), []);
+      assert.match(
+        faults(await check(redis.url, { replicas: 2 })).join(),
+        /^fail replicas: 1 of the 2 replicas/,
+      );
+      assert.match(faults(await check(redis.url)).join(), /^warn replicas: 1 connected replica/);
+    }),
+  ));
+
+test('warns of a Redis whose replicas confirm, but which may restart without its last writes', () =>
+  withRedis(['--appendfsync', 'everysec'], (redis) =>
+    withRedis(['--replicaof', '127.0.0.1', String(redis.port)], async () => {
+      for (;;) if (/connected_slaves:1/.test(String(await tell(redis, 'INFO', 'replication')))) break;
+      const found = faults(await check(redis.url, { replicas: 1 }));
+      assert.is(found.length, 1, found.join('\n'));
+      assert.match(found[0] ?? '', /^warn persistence: .*may lose some when it restarts/);
+    }),
+  ));
 
 test('reports exhausted memory', () =>
   withRedis(['--maxmemory', '500kb'], async (redis) => {
@@ -101,7 +127,7 @@ test('reports a replica', () =>
 
 test('reports a clock that is off by a little, and by too much for leases', () =>
   withRedis([], async (redis) => {
-    const ahead = (byMs: number) => check(redis.url, () => Date.now() - byMs);
+    const ahead = (byMs: number) => check(redis.url, { nowMs: () => Date.now() - byMs });
     assert.match(faults(await ahead(1500))[0] ?? '', /^warn clock: the clock of Redis is \d+ ms ahead$/);
     assert.match(faults(await ahead(60_000))[0] ?? '', /^fail clock: .*too much for LEASE_MS$/);
     assert.match(faults(await ahead(-60_000))[0] ?? '', /^fail clock: .* behind/);
@@ -125,7 +151,8 @@ test('names the permissions that an account lacks', () =>
     );
     const url = `redis://poor:word@127.0.0.1:${redis.port}`;
     const found = faults(await check(url));
-    assert.match(found[0] ?? '', /^fail rights: the account lacks: FUNCTION LOAD, HSET$/);
+    assert.match(found[0] ?? '', /^fail persistence: .*may not read its settings/);
+    assert.match(found[1] ?? '', /^fail rights: the account lacks: FUNCTION LOAD, HSET$/);
 
     await tell(redis, 'ACL', 'SETUSER', 'poor', 'resetkeys', '~other:*');
     assert.match(faults(await check(url)).at(-1) ?? '', /^fail rights: the account lacks: FCALL, .*APPEND/);
@@ -142,7 +169,7 @@ test('finds no fault with the account of ops/redis.acl', async () => {
   await withRedis(['--aclfile', path], async (redis) => {
     const findings = await check(redis.url);
     assert.equal(faults(findings), []);
-    assert.match(findings[1]?.seen ?? '', 'may not read appendfsync');
+    assert.match(findings[1]?.seen ?? '', 'appendfsync always');
     assert.match(findings[3]?.seen ?? '', 'need MULTI to be tested');
   });
 });
@@ -186,7 +213,7 @@ function scripted(info: string): RedisDriver {
     sendCommand: async ([name]) => {
       if (name === 'INFO') return info;
       if (name === 'TIME') return [String(Date.now() / 1000), '0'];
-      return name === 'CONFIG' ? { appendfsync: 'always' } : 'QUEUED';
+      return name === 'CONFIG' ? { appendonly: 'yes', appendfsync: 'always' } : 'QUEUED';
     },
   };
 }
@@ -194,7 +221,7 @@ function scripted(info: string): RedisDriver {
 test('reports an old version, loading, and a full disk', async () => {
   const info =
     'redis_version:6.2.14\r\nloading:1\r\naof_enabled:1\r\naof_last_write_status:err\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n';
-  const found = faults(await checkRedis({ driver: scripted(info), nowMs: Date.now, leaseMs: LEASE_MS }));
+  const found = faults(await checkRedis({ driver: scripted(info), nowMs: Date.now, ...POLICY }));
   assert.match(found.join('\n'), 'fail redis: Redis 6.2.14');
   assert.match(found.join('\n'), 'warn redis: Redis is loading its data');
   assert.match(found.join('\n'), 'fail persistence: Redis failed to write');

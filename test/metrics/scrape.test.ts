@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { expose } from '../../src/metrics/openmetrics.ts';
 import { Scrape } from '../../src/metrics/scrape.ts';
-import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
+import { CONFIRMATIONS, MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
@@ -95,6 +95,7 @@ test('adds up the counters of all threads, by processor and outcome', () => {
     metrics.count('renewalFailures');
   }
   sharedState.setUnfit(0, true);
+  sharedState.moveBreaker(0, 'closed', 'open', 1);
   sharedState.extendRest(1, clock.monotonicMs() + 90_500);
   clock.pass(500);
   const samples = read();
@@ -176,7 +177,10 @@ test('reports calls in flight, breakers and threads from the shared state', () =
   metricsTable.thread(0).set('leaseUntilMs', clock.monotonicMs());
   // An HTTP thread may have a lease, too, but sends no payments.
   metricsTable.thread(HTTP_THREAD).set('leaseUntilMs', clock.monotonicMs() + 1);
+  metricsTable.thread(1).set('confirmation', CONFIRMATIONS.indexOf('sync') + 1);
   const samples = read();
+  assert.is(samples.get('dinossauro_ledger_confirmation{by="sync"}'), 1);
+  assert.is(samples.get('dinossauro_ledger_confirmation{by="none"}'), 0);
   assert.is(samples.get('dinossauro_calls_in_flight{processor="fallback"}'), 5);
   assert.is(samples.get('dinossauro_oldest_call_age_seconds{processor="fallback"}'), 0.25);
   assert.is(samples.get('dinossauro_oldest_call_age_seconds{processor="default"}'), 0);

@@ -1737,7 +1737,7 @@ test('each processor has its own timeout, hold and limit of failures', async () 
 test('no second has more requests to a processor than its limit, look-ups included', async () => {
   for (const batchWindowMs of [0, 50, 200, 1000]) {
     const breaker = { ...BREAKER, failures: 100 };
-    const world = setUpWith([{ callsPerSecond: 20, breaker }], { batchWindowMs });
+    const world = setUpWith([{ callsPerSecond: 20, breaker }], { batchWindowMs, failoverDelayMs: 60_000 });
     const { clock, cheap } = world;
     cheap.answers.push(...Array<PayOutcome>(30).fill(FAILED));
     const atMs: number[] = [];
@@ -1836,6 +1836,22 @@ test('a stop does not wait for payments that no processor takes', async () => {
   await world.clock.passSlowly(100);
   await world.stop();
   assert.ok(world.hasEnded());
+});
+
+test('a processor at its limit of calls a second is waited for, and after the failover delay others take the rest', async () => {
+  const world = setUpWith([{ callsPerSecond: 5 }, {}], { failoverDelayMs: 2000 });
+  const { clock, cheap, dear } = world;
+  for (let number = 1; number <= 30; number++) world.put(number);
+  await clock.passSlowly(1900);
+  assert.is(dear.paid.length, 0);
+  assert.ok(cheap.paid.length >= 8 && cheap.paid.length <= 10, `${cheap.paid.length}`);
+  await clock.passSlowly(500);
+  assert.is(cheap.paid.length + dear.paid.length, 30);
+  assert.ok(dear.paid.length >= 18);
+  world.put(31);
+  await clock.passSlowly(1000);
+  assert.is(cheap.paid.at(-1)?.correlationId, idOf(31), 'the next one goes to the cheap one again');
+  await world.stop();
 });
 
 test.run();

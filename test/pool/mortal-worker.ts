@@ -1,4 +1,4 @@
-import { SetupError } from '../../src/core/setup-error.ts';
+import type { PoolThreadEnd } from '../../src/pool/pool.ts';
 
 /** The task of a thread in the test's pool. */
 export interface MortalTask {
@@ -9,11 +9,11 @@ export interface MortalTask {
   readonly lives: SharedArrayBuffer;
 }
 
-export default async function live({ thread, deaths, lives }: MortalTask): Promise<void> {
+export default async function live({ thread, deaths, lives }: MortalTask): Promise<PoolThreadEnd> {
   const words = new Int32Array(lives);
   const death = deaths[Atomics.add(words, thread, 1)];
   if (death === 'rejection') throw new Error('a task that fails');
-  if (death === 'setup') throw new SetupError('processor `one`: no');
+  if (death === 'setup') return { kind: 'misconfigured', reason: 'processor `one`: no' };
   if (death === 'exit') setImmediate(() => process.exit(3));
   if (death === 'error') {
     setImmediate(() => {
@@ -23,4 +23,5 @@ export default async function live({ thread, deaths, lives }: MortalTask): Promi
   while (death !== undefined || Atomics.load(words, words.length - 1) === 0) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+  return { kind: 'done' };
 }

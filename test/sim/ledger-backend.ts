@@ -92,8 +92,7 @@ async function redisBackend(): Promise<LedgerBackend> {
             // What it times is the real server, for which virtual time stands still.
             clock: systemClock,
             timeoutMs: REAL_TIMEOUT_MS,
-            // It waits out a Redis that has forgotten something. This one never does.
-            graceMs: 0,
+            allowsUnconfirmed: true,
           }),
         );
     },

@@ -24,8 +24,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'believe a 404 from before the hold time',
     file: 'pool/dispatcher.ts',
-    from: "this.#apply(delivery, { kind: 'looked-up', found, askedAtMs, pendingUntilMs, repeat });",
-    to: "this.#apply(delivery, { kind: 'looked-up', found, askedAtMs: clock.monotonicMs(), pendingUntilMs, repeat });",
+    from: 'askedAtMs: isBelieved ? askedAtMs : Number.NEGATIVE_INFINITY,',
+    to: 'askedAtMs: isBelieved ? clock.monotonicMs() : Number.NEGATIVE_INFINITY,',
   },
   {
     name: 'end the doubt when a later call is refused',
@@ -126,8 +126,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'treat a truncated answer as 404',
     file: 'processor/answer.ts',
-    from: 'return withRest(\n    response,\n    nowMs,\n    read(response, nowMs, (answer) => contract.readFind(answer, correlationId)),\n  );',
-    to: "return response.status === 0 ? { kind: 'absent' } : read(response, nowMs, (answer) => contract.readFind(answer, correlationId));",
+    from: 'read(response, nowMs, (answer) => soundLookUpOutcome(contract.readFind(answer, correlationId))),',
+    to: "response.status === 0 ? { kind: 'absent' } : read(response, nowMs, (answer) => soundLookUpOutcome(contract.readFind(answer, correlationId))),",
   },
   {
     name: 'claim on while the answer to a take-over is lost',

@@ -20,8 +20,7 @@ const ledger = await RedisLedger.open(server.socketUrl, {
   processorNames: ['default', 'fallback'],
   clock: systemClock,
   random: Math.random,
-  // Three seconds in which no gateway is connected.
-  retainedBytes: 2 ** 27,
+  allowsUnconfirmed: true,
 });
 try {
   await measure(ledger, await must(ledger.acquireLease({ instanceId: 'bench', name: 'pool-0' }, Infinity)));

@@ -36,7 +36,7 @@ const FIRST_BACKOFF_MS = 50;
 const LAST_BACKOFF_MS = 1000;
 
 /** Error replies that end the connection: the server can no longer serve it, or its books have changed. */
-const FATAL_REPLIES = ['READONLY', 'BOOKS', 'STALE', 'MASTERDOWN'];
+const FATAL_REPLIES = ['READONLY', 'UNBLOCKED', 'BOOKS', 'STALE', 'MASTERDOWN'];
 
 /**
  * A connection to Redis that reconnects until it is closed. Each attempt has a driver of its own, so that no command

@@ -1,7 +1,6 @@
 import { readUuid, UUID_BYTES, writeUuid } from '../../core/uuid.ts';
 import { keptReason } from '../commit.ts';
 import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Settlement, WorkerId } from '../ledger.ts';
-import type { Gap, Label } from './retained.ts';
 
 /*
  * The bytes that the gateway and the functions in Redis exchange, big-endian. What Redis stores is laid out in
@@ -89,6 +88,23 @@ function writeClaim(bytes: Buffer, at: number, claim: Claim, numbers: readonly n
   return at + CLAIM_BYTES;
 }
 
+/** Where the scattered ids of a commit begin. */
+export function idPositions(commit: Buffer): number[] {
+  const positions: number[] = [];
+  let at = COMMIT_BYTES;
+  for (let left = commit.readUInt32BE(18); left > 0; left--) {
+    positions.push(at);
+    at += SETTLEMENT_BYTES + commit.readUInt16BE(at + 31);
+  }
+  for (; at < commit.length; at += CLAIM_BYTES) positions.push(at);
+  return positions;
+}
+
+/** The same for scattered ids in a row. */
+export function idsPositions(ids: Buffer): number[] {
+  return Array.from({ length: ids.length / UUID_BYTES }, (_, index) => index * UUID_BYTES);
+}
+
 export function scatteredId(correlationId: string): Buffer {
   const bytes = Buffer.allocUnsafe(UUID_BYTES);
   writeScatteredId(correlationId, bytes, 0);
@@ -174,6 +190,13 @@ export function ownerBytes(owner: number): Buffer {
   return bytes;
 }
 
+/** Reads owners in a row, from a position on. */
+export function readOwnerNumbers(bytes: Buffer, firstAt: number): number[] {
+  const numbers: number[] = [];
+  for (let at = firstAt; at < bytes.length; at += 6) numbers.push(bytes.readUIntBE(at, 6));
+  return numbers;
+}
+
 /** A session identifies a ledger and one of its connections. */
 export function sessionBytes(ledgerId: Buffer, connection: number): Buffer {
   const bytes = Buffer.allocUnsafe(12);
@@ -190,18 +213,14 @@ export function workerBytes(worker: WorkerId): Buffer {
   return Buffer.concat([length, instanceId, Buffer.from(worker.name)]);
 }
 
-export function readOwner(
-  owner: number,
-  row: Buffer,
-): { readonly record: OwnerRecord; readonly isHandedOver: boolean } {
+export function readOwner(owner: number, row: Buffer): OwnerRecord {
   const nameAt = 23 + row.readUInt16BE(21);
-  const record = {
+  return {
     owner,
     instanceId: row.toString('utf8', 23, nameAt),
     name: row.toString('utf8', nameAt),
     leaseUntilMs: row.readDoubleBE(0),
   };
-  return { record, isHandedOver: row[20] === 2 };
 }
 
 /** A health row without its first field, the turn. */
@@ -219,17 +238,6 @@ export function readHealth(processor: number, bytes: Buffer): HealthReport {
     minResponseTimeMs: bytes.readDoubleBE(8),
     checkedAtMs: bytes.readDoubleBE(0),
   };
-}
-
-export function readLabel(bytes: Buffer): Label {
-  return { number: bytes.readDoubleBE(0), generation: bytes.readDoubleBE(8) };
-}
-
-export function readGaps(bytes: Buffer): Gap[] {
-  return Array.from({ length: bytes.length / 16 }, (_, index) => ({
-    after: bytes.readDoubleBE(16 * index),
-    upTo: bytes.readDoubleBE(16 * index + 8),
-  }));
 }
 
 /** Sums by processor number, from 1. */

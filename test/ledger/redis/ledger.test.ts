@@ -1,6 +1,5 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createClient } from '@redis/client';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
@@ -9,6 +8,7 @@ import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/
 import { sessionBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
 import { conformance } from '../conformance.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
+import { operate } from './operate.ts';
 import { RedisGate } from './redis-gate.ts';
 import { RedisServer } from './redis-server.ts';
 
@@ -70,17 +70,6 @@ async function onServer(run: (scene: Scene) => Promise<void>, ...settings: strin
   } finally {
     for (const ledger of opened) await ledger.close();
     await server.stop();
-  }
-}
-
-async function operate(server: RedisServer, ...command: (string | Buffer)[]): Promise<unknown> {
-  const operator = createClient({ url: server.url, socket: { reconnectStrategy: false } });
-  operator.on('error', () => {});
-  await operator.connect();
-  try {
-    return await operator.sendCommand(command);
-  } finally {
-    operator.destroy();
   }
 }
 
@@ -289,7 +278,7 @@ test('a full Redis refuses writes and still answers reads', async () => {
 test('a Redis that cannot save refuses writes', async () => {
   await onServer(
     async ({ server, connect, operate }) => {
-      const ledger = await connect();
+      const ledger = await connect({ allowsUnconfirmed: true });
       const owner = await acquire(ledger);
       const doomed = join(server.directory, 'doomed');
       mkdirSync(doomed);
@@ -392,14 +381,10 @@ test('a takeover whose reply was lost is replied again', async () => {
       ),
     );
     assert.is((await must(ledger.takeOver(dead, successor, 2))).length, 2);
-    gate.loseNextAnswer();
+    // One answer says what there is to take, the next that it was taken.
+    gate.loseNextAnswer(1);
     assert.is((await ledger.takeOver(dead, successor, 10)).kind, 'unavailable');
     await answers(ledger);
-    assert.equal(
-      (await must(ledger.owners())).map((record) => record.owner),
-      [dead, successor],
-      'the owner is still listed for takeover',
-    );
     assert.is((await must(ledger.takeOver(dead, successor, 10))).length, 3);
     assert.equal(await must(ledger.takeOver(dead, successor, 10)), []);
     assert.equal(
@@ -470,7 +455,8 @@ test('a late commit from a replaced connection is refused', async () => {
     const [library] = (await ask('FUNCTION', 'LIST')) as Record<string, string>[];
     const name = `${library?.['library_name']}_commit`;
     let problem = '';
-    await operate(server, 'FCALL', name, '1', '{dinossauro}:meta', ledgerId.toString('hex'), late).catch(
+    const keys = ['2', '{dinossauro}:meta', '{dinossauro}:processors'];
+    await operate(server, 'FCALL', name, ...keys, ledgerId.toString('hex'), '0', late, '').catch(
       (error: Error) => {
         problem = error.message;
       },

@@ -5,19 +5,23 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export class RedisGate {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  #losesAnswers = false;
+  /** How many answers still pass before one is lost; null: none is to be lost. */
+  #passing: number | null = null;
+  #isMute = false;
+  #port: number;
   #isShut = false;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, port: number) {
     this.#server = server;
+    this.#port = port;
   }
 
   static async before(port: number): Promise<RedisGate> {
     const server = createServer();
-    const gate = new RedisGate(server);
+    const gate = new RedisGate(server, port);
     server.on('connection', (inside) => {
       if (gate.#isShut) inside.destroy();
-      else gate.#join(inside, connect(port, '127.0.0.1'));
+      else gate.#join(inside, connect(gate.#port, '127.0.0.1'));
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -25,15 +29,30 @@ export class RedisGate {
   }
 
   get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  get port(): number {
     const address = this.#server.address();
     if (address === null || typeof address === 'string')
       throw new Error('a listening socket must have a port');
-    return `redis://127.0.0.1:${address.port}`;
+    return address.port;
   }
 
-  /** Drops the next answer and closes its connection; Redis has executed the command. */
-  loseNextAnswer(): void {
-    this.#losesAnswers = true;
+  /** Drops the next answer, or a later one, and closes its connection; Redis has executed the command. */
+  loseNextAnswer(passing = 0): void {
+    this.#passing = passing;
+  }
+
+  /** Drops all answers until `reopen`, and lets commands pass. */
+  mute(): void {
+    this.#isMute = true;
+  }
+
+  /** New connections go to another server. */
+  leadTo(port: number): void {
+    this.#port = port;
+    this.cutAll();
   }
 
   /** Refuses all connections until `reopen`. */
@@ -44,6 +63,8 @@ export class RedisGate {
 
   reopen(): void {
     this.#isShut = false;
+    this.#isMute = false;
+    this.#passing = null;
   }
 
   cutAll(): void {
@@ -70,8 +91,9 @@ export class RedisGate {
     }
     inside.on('data', (chunk) => outside.write(chunk));
     outside.on('data', (chunk) => {
-      if (!this.#losesAnswers) return void inside.write(chunk);
-      this.#losesAnswers = false;
+      if (this.#isMute) return;
+      if (this.#passing === null || this.#passing-- > 0) return void inside.write(chunk);
+      this.#passing = null;
       inside.destroy();
     });
   }

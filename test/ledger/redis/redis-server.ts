@@ -50,7 +50,7 @@ export class RedisServer {
   /** Starts the process. Resolves when it listens; it may still be loading. */
   async start(...more: string[]): Promise<void> {
     const child = spawn(
-      'redis-server',
+      process.env['REDIS_SERVER'] || 'redis-server',
       [
         ...['--bind', '127.0.0.1', '--port', String(this.port), '--unixsocket', this.#socketPath],
         ...['--dir', this.directory, '--appendonly', 'yes', '--appendfsync', 'always', '--save', ''],

@@ -1,5 +1,4 @@
 --- @include "includes/health.lua"
---- @include "includes/labels.lua"
 
 -- args: books, processor number, health row (its turn is ignored)
 define('publishHealth', function(keys, args)
@@ -8,5 +7,5 @@ define('publishHealth', function(keys, args)
   local row = call('HGET', books.root .. 'health', args[2]) or NO_HEALTH
   call('HSET', books.root .. 'health', args[2], sub(row, 1, 8) .. sub(args[3], 9))
   publish(books, 'H' .. char(tonumber(args[2])) .. sub(args[3], 9))
-  return acknowledged(books, 0)
+  return 0
 end)

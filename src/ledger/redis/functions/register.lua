@@ -1,16 +1,14 @@
 --- @include "includes/registry.lua"
 
--- args: the id for new books, the life of this Redis, then processor names to number
+-- args: the id for new books, then processor names to number
 define('register', function(keys, args)
   local known = read_registry(keys)
   if known.err then return known end
   if call('HSETNX', keys[1], 'books', args[1]) == 1 then
-    -- Owner numbers start at the time in milliseconds, so that new books never give out an owner of former books.
-    local now = now_us()
-    call('HSET', keys[1], 'layout', LAYOUT, 'owner', floor(now / 1000), 'writes', now, 'life', args[2])
+    call('HSET', keys[1], 'layout', LAYOUT)
   end
-  local key = root_of(keys) .. 'processors'
-  for index = 3, #args do
+  local key = keys[2]
+  for index = 2, #args do
     local number = call('HLEN', key) + 1
     if call('HEXISTS', key, args[index]) == 0 then
       if number > MOST_PROCESSORS then

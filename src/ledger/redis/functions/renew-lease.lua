@@ -1,4 +1,3 @@
---- @include "includes/labels.lua"
 --- @include "includes/owners.lua"
 
 -- args: books, owner, leaseUntilMs (double). Returns 1, or 0 if the owner is fenced.
@@ -6,7 +5,7 @@ define('renewLease', function(keys, args)
   local books, problem = open_books(keys, args, args[2])
   if not books then return problem end
   local row = books.owner_row
-  if not row or not is_alive(row) then return acknowledged(books, 0) end
+  if not row or not is_alive(row) then return 0 end
   call('HSET', keys[1], 'o:' .. args[2], args[3] .. sub(row, 9))
-  return acknowledged(books, 1)
+  return 1
 end, ALLOW_OOM)

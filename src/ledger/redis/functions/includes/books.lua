@@ -1,22 +1,21 @@
 --- @include "includes/redis.lua"
 
--- Keys. <root> is KEYS[1] without its last word. All keys share its hash tag, so one cluster slot holds the books.
--- <g> is the generation: a purge increments it, which hides every key below it at once; a sweep unlinks them later.
+-- Keys. The first two keys of every call are <root>meta and <root>processors; <root> is the first without its last word. A
+-- function that writes gets all further keys that it may touch after them (keys.ts), so that a cluster can check them before
+-- it runs; a function that only reads names its keys itself. All keys share the hash tag of the root, so one cluster slot
+-- holds the books. <g> is the generation: a purge increments it, which hides every key below it at once; a sweep unlinks
+-- them later.
 --
 -- | key               | type   | holds                                                                         |
 -- |-------------------|--------|-------------------------------------------------------------------------------|
 -- | <root>meta        | hash   | layout, books (random id of this set of books), generation, swept (no older   |
--- |                   |        | generation has keys), purgedAt, owner (the last number given out);            |
--- |                   |        | o:<o> -> row of owner <o> (owners.lua); writes, life, began, gaps             |
--- |                   |        | (labels.lua)                                                                  |
+-- |                   |        | generation has keys), purgedAt, owner (the last number given out), marks      |
+-- |                   |        | (mark.lua); o:<o> -> row of owner <o> (owners.lua)                            |
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
 -- | <root><g>:e:<2 B> | hash   | last 14 bytes of an id -> entry (entries.lua); 65,536 hashes, small enough    |
 -- |                   |        | to stay listpacks                                                             |
 -- | <root><g>:o:<o>   | set    | ids of the unfinished entries of owner <o>                                    |
--- | <root><g>:p:<o>   | string | the last page of a takeover by owner <o>: former owner (6 B), then ids        |
--- | <root><g>:x       | hash   | duplicate claims (duplicates.lua)                                             |
--- | <root><g>:y       | hash   | id -> other amount, until the entry is restored (restore.lua)                 |
 -- | <root><g>:l:<s>   | string | time index: charges of second <s> (time-index.lua)                            |
 -- | <root><g>:s:<m>   | hash   | time index: second in minute <m> -> counters                                  |
 -- | <root><g>:c:<d>   | hash   | time index of day <d>: m0 to m1439 (minutes), h0 to h23 (hours), d (the day)  |
@@ -49,4 +48,17 @@ local function open_books(keys, args, owner)
     purged_at = tonumber(meta[3] or '0'),
     owner_row = meta[4],
   }
+end
+
+-- The same for a function whose keys depend on the generation, which is args[2]: the error says the current one.
+local function open_generation(keys, args, owner)
+  local books, problem = open_books(keys, args, owner)
+  if books and tostring(books.generation) ~= args[2] then
+    return nil, redis.error_reply('GENERATION ' .. books.generation)
+  end
+  return books, problem
+end
+
+local function owner_set(books, owner)
+  return books.prefix .. 'o:' .. unpack('>I6', owner)
 end

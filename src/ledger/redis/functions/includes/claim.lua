@@ -1,7 +1,8 @@
 --- @include "includes/batch.lua"
 
--- Claiming. The replies are `CLAIM_REPLIES` in ledger.ts.
-local CLAIMED, KNOWN, CONFLICT, PURGED, CLAIM_FENCED = '\0', '\1', '\2', '\3', '\4'
+-- Claiming. The replies are `CLAIM_REPLIES` in commit.ts. HELD: another owner has reserved the entry and its set is not among
+-- the keys, so nothing was written; the caller claims it once more with that key.
+local CLAIMED, KNOWN, CONFLICT, PURGED, CLAIM_FENCED, HELD = '\0', '\1', '\2', '\3', '\4', '\5'
 
 -- The same as isPurged in commit.ts.
 local WRONG_BY_MS = 60000
@@ -38,6 +39,10 @@ local function claim(books, batch, id, processor, detail)
   local holder = sub(entry, 24, 29)
   if processor == NO_PROCESSOR then return holder == batch.owner and CLAIMED or KNOWN end
   if before == DISPATCHED and holder ~= batch.owner then return KNOWN end
+  if holder ~= batch.owner and not is_declared(batch, holder) then
+    batch.undeclared[#batch.undeclared + 1] = holder
+    return HELD
+  end
   local stamp = sub(detail, 1, 6)
   -- The same processor and stamp mean that this commit is repeated; it is not another attempt.
   if before == DISPATCHED and sub(entry, 2, 2) == processor and sub(entry, 5, 10) == stamp then return CLAIMED end
@@ -45,7 +50,7 @@ local function claim(books, batch, id, processor, detail)
   call('HSET', key, field, char(first - before + DISPATCHED) .. processor .. pack('>I2', attempts) .. stamp
     .. sub(entry, 11, 23) .. batch.owner .. sub(entry, 30))
   if holder ~= batch.owner then
-    call('SREM', books.prefix .. 'o:' .. unpack('>I6', holder), id)
+    call('SREM', owner_set(books, holder), id)
     batch.taken[#batch.taken + 1] = id
   end
   return CLAIMED

@@ -25,6 +25,11 @@ local function entry_place(books, id)
   return books.prefix .. 'e:' .. sub(id, 1, 2), sub(id, 3)
 end
 
+-- Whether it is accepted or dispatched, and so has an owner.
+local function is_unfinished(entry)
+  return byte(entry) % OTHER_AMOUNT < SETTLED
+end
+
 -- Whether `owner` (6 B) sent the entry to a processor whose number is not in the string `known`.
 local function is_at_unknown_processor(entry, owner, known)
   return byte(entry) % OTHER_AMOUNT == DISPATCHED and sub(entry, 24, 29) == owner

@@ -8,7 +8,7 @@ local function bind()
 end
 
 local READS = { 'no-writes' }
--- Leases and restored writes must get through even when Redis is out of memory, so that they can be read.
+-- Leases and marks must get through even when Redis is out of memory, so that reads go on.
 local ALLOW_OOM = { 'allow-oom' }
 
 -- Adds a function to the library.

@@ -1,29 +1,22 @@
 --- @include "includes/batch.lua"
---- @include "includes/duplicates.lua"
 
--- Settling. The replies are `SETTLE_REPLIES` in ledger.ts.
+-- Settling. The replies are `SETTLE_REPLIES` in commit.ts.
 local RECORDED, SETTLE_FENCED = '\0', '\1'
 
--- Writes the final state of an entry, and charges it if it is settled.
-local function finish(books, batch, id, key, field, entry, state, processor, stamp, amount, reason)
+local function settle(books, batch, id, state, processor, stamp, amount, reason)
+  local key, field = entry_place(books, id)
+  local entry = call('HGET', key, field)
+  if not entry then return SETTLE_FENCED end
   local first = byte(entry)
-  call('HSET', key, field, char(first - first % OTHER_AMOUNT + state) .. processor .. sub(entry, 3, 4) .. stamp
+  local before = first % OTHER_AMOUNT
+  if before >= SETTLED then
+    local is_same = before == state and sub(entry, 2, 2) == processor and sub(entry, 5, 10) == stamp
+    return is_same and RECORDED or SETTLE_FENCED
+  end
+  if before ~= DISPATCHED or sub(entry, 24, 29) ~= batch.owner then return SETTLE_FENCED end
+  call('HSET', key, field, char(first - before + state) .. processor .. sub(entry, 3, 4) .. stamp
     .. sub(entry, 11, 23) .. sub(entry, 30) .. reason)
-  if state == SETTLED and not is_counted(books, batch, id, processor) then
-    charge(batch, processor, stamp, amount)
-  end
-  return RECORDED
-end
-
--- Settles a duplicate claim; without one, the settlement does not belong to this owner.
-local function settle_duplicate(books, batch, id, state, processor, stamp, amount)
-  local key, field = books.prefix .. 'x', id .. processor
-  if call('HGET', key, field) ~= batch.owner then return SETTLE_FENCED end
-  if state == SETTLED then
-    call('HSET', key, field, COUNTED)
-    charge(batch, processor, stamp, amount)
-  else
-    call('HDEL', key, field)
-  end
+  batch.released[#batch.released + 1] = id
+  if state == SETTLED then charge(batch, processor, stamp, amount) end
   return RECORDED
 end

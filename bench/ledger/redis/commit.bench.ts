@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { systemClock } from '../../../src/core/clock.ts';
+import type { Claim, Reply, Settlement } from '../../../src/ledger/ledger.ts';
+import { RedisBooks } from '../../../src/ledger/redis/books.ts';
+import { Committer } from '../../../src/ledger/redis/commit.ts';
+import { newDriver } from '../../../src/ledger/redis/driver.ts';
+import { BookKeys } from '../../../src/ledger/redis/keys.ts';
+import { LIBRARY } from '../../../src/ledger/redis/library.ts';
+import { doubleBytes, idPositions, workerBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
+import { RedisServer } from '../../../test/ledger/redis/redis-server.ts';
+
+/**
+ * Two forms of a commit, in turns: one call of the function `commit`, and a MULTI of one call for the settlements and one for
+ * the claims. Each with a Redis that syncs every write, and with one that syncs once a second. CPU time per payment, in
+ * gateway and Redis, and how long a commit takes; medians of the rounds.
+ */
+const BATCHES = [1, 32, 256] as const;
+const CLOCK_TICK_US = 10_000;
+const ROOT = '{bench}:';
+
+const isSmoke = process.env['BENCH_SMOKE'] === '1';
+const ROUNDS = isSmoke ? 1 : 7;
+const COMMITS_A_ROUND = isSmoke ? 4 : 50;
+const PAYMENTS_A_ROUND = isSmoke ? 256 : 4096;
+
+interface Cost {
+  readonly nodeUs: number;
+  readonly redisUs: number;
+  readonly commitMs: number;
+}
+
+type Commit = (settlements: readonly Settlement[], claims: readonly Claim[]) => Promise<Reply<unknown>>;
+
+let payments = 0;
+const servers = [await serverWith('always'), await serverWith('everysec')];
+for (const batch of BATCHES) {
+  const rows = servers.flatMap(({ policy, server, forms }) =>
+    Object.entries(forms).map(([form, commit]) => ({ policy, server, form, commit, costs: [] as Cost[] })),
+  );
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const row of rows) row.costs.push(await measure(row.server, row.commit, batch));
+  }
+  console.table(
+    rows.map(({ policy, form, costs }) => ({
+      batch,
+      appendfsync: policy,
+      form,
+      'node µs/payment': median(costs.map(({ nodeUs }) => nodeUs)).toFixed(1),
+      'redis µs/payment': median(costs.map(({ redisUs }) => redisUs)).toFixed(1),
+      'ms/commit': median(costs.map(({ commitMs }) => commitMs)).toFixed(2),
+    })),
+  );
+}
+for (const { books, server } of servers) {
+  books.close();
+  await server.stop();
+}
+
+async function serverWith(policy: 'always' | 'everysec') {
+  const server = await RedisServer.start('--appendfsync', policy);
+  const books = new RedisBooks({
+    root: ROOT,
+    processorNames: ['default', 'fallback'],
+    clock: systemClock,
+    random: Math.random,
+    timeoutMs: 10_000,
+    pendingLimit: 1024,
+    replicas: 0,
+    allowsUnconfirmed: true,
+    newDriver: () => newDriver(server.socketUrl, {}, 10_000, 1024),
+    opened: async () => {},
+    confirmedBy: () => {},
+  });
+  await books.tried;
+  const worker = workerBytes({ instanceId: 'bench', name: 'pool-0' });
+  const owner = Number(await must(books.call('acquireLease', books.session, doubleBytes(Infinity), worker)));
+  const id = String(await must(books.ask((send) => send(['HGET', `${ROOT}meta`, 'books']))));
+  const committer = new Committer(books);
+  const keys = new BookKeys(ROOT, 0);
+  const callOf = (settlements: readonly Settlement[], claims: readonly Claim[]) => {
+    const payload = writeCommit(books.session, owner, settlements, claims, books.processors);
+    const all = [
+      ...[`${ROOT}meta`, `${ROOT}processors`, keys.owner(owner)],
+      ...keys.timeIndex(settlements),
+      ...keys.entries(payload, idPositions(payload)),
+    ];
+    return ['FCALL', `${LIBRARY}_commit`, String(all.length), ...all, id, '0', payload, ''];
+  };
+  const forms: Readonly<Record<string, Commit>> = {
+    'one call': (settlements, claims) => committer.commit(owner, settlements, claims),
+    MULTI: (settlements, claims) =>
+      books.ask((send) =>
+        Promise.all([
+          send(['MULTI']),
+          ...(settlements.length > 0 ? [send(callOf(settlements, []))] : []),
+          send(callOf([], claims)),
+          send(['EXEC']),
+        ]),
+      ),
+  };
+  return { policy, server, books, forms };
+}
+
+async function measure(server: RedisServer, commit: Commit, batch: number): Promise<Cost> {
+  const startMs = Date.UTC(2025, 6, 15);
+  let claims: Claim[] = [];
+  const [node, redisUs, beganMs] = [process.cpuUsage(), redisCpuUs(server), performance.now()];
+  const commits = Math.max(COMMITS_A_ROUND, Math.min(500, Math.ceil(PAYMENTS_A_ROUND / batch)));
+  for (let count = 0; count < commits; count++) {
+    const settlements = claims.map(settlementOf);
+    claims = Array.from({ length: batch }, () => claimOf(payments++, startMs));
+    await must(commit(settlements, claims));
+  }
+  const tookMs = performance.now() - beganMs;
+  const { user, system } = process.cpuUsage(node);
+  const count = commits * batch;
+  return {
+    nodeUs: (user + system) / count,
+    redisUs: (redisCpuUs(server) - redisUs) / count,
+    commitMs: tookMs / commits,
+  };
+}
+
+function claimOf(number: number, startMs: number): Claim {
+  // Multiplying by an odd constant spreads the numbers like random ids.
+  const mixed = Math.imul(number, 0x9e3779b1) >>> 0;
+  const correlationId = `${mixed.toString(16).padStart(8, '0')}-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
+  const requestedAtMs = startMs + number;
+  return {
+    correlationId,
+    amountCents: 1990,
+    acceptedAtMs: requestedAtMs,
+    processor: number % 2,
+    requestedAtMs,
+  };
+}
+
+function settlementOf({ correlationId, amountCents, processor, requestedAtMs }: Claim): Settlement {
+  return {
+    correlationId,
+    status: 'settled',
+    processor: processor ?? 0,
+    amountCents,
+    requestedAtMs,
+    reason: '',
+  };
+}
+
+/** CPU time of redis-server as reported by Linux, in steps of 10 ms. */
+function redisCpuUs(server: RedisServer): number {
+  const stat = readFileSync(`/proc/${server.pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_US;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
+  const answer = await reply;
+  if (answer.kind === 'unavailable') throw new Error(answer.reason);
+  return answer.value;
+}

@@ -1,0 +1,233 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Confirmation } from '../confirmation.ts';
+import { ok, type Reply, unavailable } from '../ledger.ts';
+import { type ConfirmationPolicy, confirmationOf } from './confirmation.ts';
+import { RedisConnection, type RedisDriver, type Send } from './connection.ts';
+import { BookKeys, type Key } from './keys.ts';
+import { LIBRARY, LIBRARY_SOURCE } from './library.ts';
+import { type ProcessorNumbers, sessionBytes } from './records.ts';
+import { processorNumbers, type Registry, readRegistry } from './registry.ts';
+import { hasCode, mapOf } from './replies.ts';
+
+export interface RedisBooksParts extends ConfirmationPolicy {
+  readonly root: string;
+  readonly processorNames: readonly string[];
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly timeoutMs: number;
+  readonly pendingLimit: number;
+  readonly newDriver: () => RedisDriver;
+  /** A new connection has opened the books, and is not used by others yet. */
+  readonly opened: (send: Send, registry: Registry) => Promise<void>;
+  /** What a new connection's server confirms. */
+  readonly confirmedBy: (confirmation: Confirmation) => void;
+}
+
+type Arg = string | Buffer;
+
+const NO_SESSION = Buffer.alloc(0);
+const NO_PROCESSORS: ProcessorNumbers = { numbers: [], positions: [], names: [] };
+/** A purge by another gateway changes the generation; two in a row while one call is repeated are rare. */
+const GENERATION_ATTEMPTS = 4;
+
+/**
+ * The books in one Redis: calls the functions of the library on them, through a connection that is replaced when it
+ * breaks. No reply is returned before all that the call has written, and all that it has seen, is confirmed.
+ */
+export class RedisBooks {
+  readonly #parts: RedisBooksParts;
+  readonly #meta: string;
+  readonly #processorsKey: string;
+  readonly #connection: RedisConnection;
+  readonly #ledgerId: Buffer;
+  #confirmation: Confirmation = { kind: 'sync' };
+  #connections = 0;
+  #session: Buffer = NO_SESSION;
+  #id = '';
+  #keys: BookKeys;
+  #processors = NO_PROCESSORS;
+
+  constructor(parts: RedisBooksParts) {
+    this.#parts = parts;
+    const { root, clock, random, timeoutMs, pendingLimit, newDriver } = parts;
+    this.#meta = `${root}meta`;
+    this.#processorsKey = `${root}processors`;
+    this.#keys = new BookKeys(root, 0);
+    this.#ledgerId = Buffer.from(Array.from({ length: 8 }, () => Math.floor(random() * 256)));
+    this.#connection = new RedisConnection({
+      newDriver,
+      prepare: (send) => this.#prepare(send),
+      clock,
+      random,
+      timeoutMs,
+      pendingLimit,
+    });
+  }
+
+  /** Resolves after the first attempt to connect, whether or not it succeeded. */
+  get tried(): Promise<void> {
+    return this.#connection.tried;
+  }
+
+  /** Names this ledger and its connection, so that Redis refuses late commands of an earlier one. */
+  get session(): Buffer {
+    return this.#session;
+  }
+
+  get processors(): ProcessorNumbers {
+    return this.#processors;
+  }
+
+  /** The numbers of the processors that the books were opened with, one byte each. */
+  get knownNumbers(): Buffer {
+    return Buffer.from(this.#processors.numbers);
+  }
+
+  get channel(): string {
+    return `${this.#parts.root}notices:${this.#id}`;
+  }
+
+  ask<T>(question: (send: Send) => Promise<T>): Promise<Reply<T>> {
+    return this.#connection.ask(question);
+  }
+
+  /** Calls a function that reads, or that writes no other keys than `meta` and `processors`. */
+  call(name: string, ...args: Arg[]): Promise<Reply<unknown>> {
+    return this.ask((send) => this.callOn(send, name, ...args));
+  }
+
+  callOn(send: Send, name: string, ...args: Arg[]): Promise<unknown> {
+    return this.#confirmed(send, name, [], [this.#id, ...args]);
+  }
+
+  /** Calls a function that writes further keys, all of which are named. They depend on the generation. */
+  write(name: string, keysOf: (keys: BookKeys) => readonly Key[], ...args: Arg[]): Promise<Reply<unknown>> {
+    return this.ask(async (send) => {
+      for (let attempt = 1; ; attempt++) {
+        const keys = this.#keys;
+        const all = [this.#id, String(keys.generation), ...args];
+        try {
+          return await this.#confirmed(send, name, keysOf(keys), all);
+        } catch (error) {
+          if (!hasCode(error, 'GENERATION') || attempt === GENERATION_ATTEMPTS) throw error;
+          this.purged(Number(error.message.slice('GENERATION '.length)));
+        }
+      }
+    });
+  }
+
+  /** Calls a function that writes the health of a processor. */
+  writeHealth(name: string, ...args: Arg[]): Promise<Reply<unknown>> {
+    return this.ask((send) =>
+      this.#confirmed(send, name, [`${this.#parts.root}health`], [this.#id, ...args]),
+    );
+  }
+
+  /** The books are in this generation now. */
+  purged(generation: number): void {
+    if (generation > this.#keys.generation) this.#keys = new BookKeys(this.#parts.root, generation);
+  }
+
+  /** Reloads the names if one of these processor numbers is unknown: another instance has registered it since. */
+  async loadNames(numbers: readonly number[]): Promise<Reply<void>> {
+    const id = this.#id;
+    const { names } = this.#processors;
+    if (numbers.every((number) => number === 0 || names[number] !== undefined)) return ok(undefined);
+    const reply = await this.ask(async (send) =>
+      readRegistry(await this.#confirmed(send, 'registry', [], [])),
+    );
+    if (reply.kind === 'unavailable') return reply;
+    if (reply.value.id !== id || this.#id !== id) return unavailable('Redis no longer holds the same books');
+    this.#processors = processorNumbers(reply.value, this.#parts.processorNames);
+    return ok(undefined);
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  async #prepare(send: Send): Promise<void> {
+    await refuseUnfit(send);
+    this.#confirmation = await confirmationOf(send, this.#parts);
+    this.#parts.confirmedBy(this.#confirmation);
+    const registry = await this.#register(send);
+    this.#id = registry.id;
+    this.#keys = new BookKeys(this.#parts.root, registry.generation);
+    this.#processors = processorNumbers(registry, this.#parts.processorNames);
+    this.#connections++;
+    this.#session = sessionBytes(this.#ledgerId, this.#connections);
+    await this.#parts.opened(send, registry);
+  }
+
+  async #register(send: Send): Promise<Registry> {
+    const { processorNames } = this.#parts;
+    const registry = readRegistry(await this.#confirmed(send, 'registry', [], []));
+    const unknown = processorNames.filter((name) => !registry.numberOf.has(name));
+    if (unknown.length === 0 && registry.id !== '') return registry;
+    const newId = this.#ledgerId.toString('hex');
+    return readRegistry(await this.#confirmed(send, 'register', [], [newId, ...unknown]));
+  }
+
+  /**
+   * The reply of a function. If replicas confirm, it waits for them, also after a read: what it has seen may be lost until
+   * they have it, and a master whose replicas have left for another may not know what has been written there.
+   */
+  async #confirmed(send: Send, name: string, keys: readonly Key[], args: readonly Arg[]): Promise<unknown> {
+    if (this.#confirmation.kind !== 'replicas') return this.#function(send, name, keys, args);
+    const { count } = this.#confirmation;
+    // Commands behind this one wait, too, so it must end well before the connection is given up.
+    const waitMs = Math.ceil(this.#parts.timeoutMs / 2);
+    const [reply, , holders] = await Promise.all([
+      this.#function(send, name, keys, args),
+      this.#function(send, 'mark', [], []),
+      send(['WAIT', String(count), String(waitMs)]),
+    ]);
+    if (Number(holders) >= count) return reply;
+    throw new Error(`only ${holders} of ${count} replicas have confirmed within ${waitMs} ms`);
+  }
+
+  /** Loads the library first if Redis does not have it. */
+  async #function(send: Send, name: string, keys: readonly Key[], args: readonly Arg[]): Promise<unknown> {
+    const all = [this.#meta, this.#processorsKey, ...keys];
+    const command = ['FCALL', `${LIBRARY}_${name}`, String(all.length), ...all, ...args];
+    try {
+      return await send(command);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('ERR Function not found'))) throw error;
+    }
+    await loadLibrary(send);
+    return send(command);
+  }
+}
+
+async function loadLibrary(send: Send): Promise<void> {
+  try {
+    await send(['FUNCTION', 'LOAD', LIBRARY_SOURCE]);
+  } catch (error) {
+    // Another connection loaded it first. It is the same: its name carries the hash.
+    if (!(error instanceof Error && error.message.includes('already exists'))) throw error;
+  }
+}
+
+/** Throws if the server is a replica, evicts keys when it is full, or runs in cluster mode. */
+async function refuseUnfit(send: Send): Promise<void> {
+  // HELLO, because every account may run it.
+  const { mode, role } = mapOf(await send(['HELLO']));
+  // While slots move, reads would see only a part of the books.
+  if (String(mode) === 'cluster') {
+    throw new Error('Redis runs in cluster mode, which is not supported yet: use a server without it');
+  }
+  if (String(role) !== 'master') throw new Error('this Redis is a replica: LEDGER_URL must name its master');
+  let info: string;
+  try {
+    info = String(await send(['INFO', 'memory']));
+  } catch (error) {
+    // An account without the right to run INFO is allowed.
+    if (hasCode(error, 'NOPERM')) return;
+    throw error;
+  }
+  const policy = /^maxmemory_policy:(allkeys\S*)/m.exec(info)?.[1];
+  if (policy !== undefined && !/^maxmemory:0\r?$/m.test(info)) {
+    throw new Error(`maxmemory-policy ${policy} would drop payments: set it to noeviction`);
+  }
+}

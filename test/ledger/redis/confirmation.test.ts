@@ -1,0 +1,198 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { systemClock } from '../../../src/core/clock.ts';
+import type { Confirmation } from '../../../src/ledger/confirmation.ts';
+import type { Ledger, Reply } from '../../../src/ledger/ledger.ts';
+import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
+import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
+import { operate } from './operate.ts';
+import { RedisGate } from './redis-gate.ts';
+import { RedisServer } from './redis-server.ts';
+
+const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
+const DEADLINE_MS = 20_000;
+/** Short, so that replicas that do not confirm are not waited for long. */
+const TIMEOUT_MS = 1000;
+
+function open(url: string, change: Partial<RedisLedgerOptions> = {}): Promise<RedisLedger> {
+  return RedisLedger.open(url, {
+    processorNames: ['default', 'fallback'],
+    clock: systemClock,
+    random: Math.random,
+    timeoutMs: TIMEOUT_MS,
+    ...change,
+  });
+}
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + DEADLINE_MS;
+  while (!(await isSo())) {
+    if (performance.now() > deadlineMs) throw new Error('the condition did not become true in time');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function answers(ledger: Ledger): Promise<void> {
+  return until(async () => (await ledger.ping()).kind === 'ok');
+}
+
+async function refused(reply: Promise<Reply<unknown>>, reason: RegExp): Promise<void> {
+  const answer = await reply;
+  assert.is(answer.kind, 'unavailable');
+  if (answer.kind === 'unavailable') assert.match(answer.reason, reason);
+}
+
+const UNCONFIRMED: readonly (readonly [settings: string[], reason: string])[] = [
+  [['--appendonly', 'no'], 'appendonly no'],
+  [['--appendfsync', 'everysec'], 'appendfsync everysec'],
+  [['--appendfsync', 'no'], 'appendfsync no'],
+  [['--no-appendfsync-on-rewrite', 'yes'], 'no-appendfsync-on-rewrite yes'],
+];
+
+for (const [settings, reason] of UNCONFIRMED) {
+  test(`a Redis with ${settings.join(' ')} is refused, unless it is allowed to confirm nothing`, async () => {
+    const server = await RedisServer.start(...settings);
+    const strict = await open(server.url);
+    await refused(strict.ping(), new RegExp(`${reason}.*LEDGER_ALLOW_UNCONFIRMED`));
+    const seen: Confirmation[] = [];
+    const lax = await open(server.url, {
+      allowsUnconfirmed: true,
+      confirmedBy: (confirmation) => seen.push(confirmation),
+    });
+    await must(lax.ping());
+    assert.equal(seen, [{ kind: 'none', reason }]);
+    await strict.close();
+    await lax.close();
+    await server.stop();
+  });
+}
+
+test('an account that may not read the settings has to say so, too', async () => {
+  const server = await RedisServer.start();
+  await operate(server, 'ACL', 'SETUSER', 'poor', 'on', '>word', '~*', '&*', '+@all', '-config');
+  const strict = await open(server.url.replace('//', '//poor:word@'));
+  await refused(strict.ping(), /may not read its settings/);
+  await strict.close();
+  await server.stop();
+});
+
+test('a Redis that syncs each write says so, and is asked anew after each reconnect', async () => {
+  const server = await RedisServer.start();
+  const seen: string[] = [];
+  const ledger = await open(server.url, { confirmedBy: ({ kind }) => seen.push(kind) });
+  await must(ledger.ping());
+  await operate(server, 'CONFIG', 'SET', 'appendfsync', 'everysec');
+  await operate(server, 'CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await until(async () => {
+    const reply = await ledger.ping();
+    return reply.kind === 'unavailable' && reply.reason.includes('appendfsync everysec');
+  });
+  await operate(server, 'CONFIG', 'SET', 'appendfsync', 'always');
+  await answers(ledger);
+  assert.equal(seen, ['sync', 'sync']);
+  await ledger.close();
+  await server.stop();
+});
+
+interface Pair {
+  readonly master: RedisServer;
+  readonly replica: RedisServer;
+  /** Between the replica and its master. */
+  readonly link: RedisGate;
+}
+
+/** Runs a test with a master that syncs nothing and a replica of it. */
+async function withReplica(run: (pair: Pair) => Promise<void>): Promise<void> {
+  const settings = ['--appendonly', 'no', '--repl-diskless-sync-delay', '0'];
+  const master = await RedisServer.start(...settings);
+  const link = await RedisGate.before(master.port);
+  const replica = await RedisServer.start(...settings, '--replicaof', '127.0.0.1', String(link.port));
+  try {
+    await run({ master, replica, link });
+  } finally {
+    await link.close();
+    await replica.stop();
+    await master.stop();
+  }
+}
+
+test('what is confirmed is on the replica, also what others have written', () =>
+  withReplica(async ({ master, replica }) => {
+    const seen: Confirmation[] = [];
+    const ledger = await open(master.url, { replicas: 1, confirmedBy: (each) => seen.push(each) });
+    await answers(ledger);
+    assert.equal(seen.at(-1), { kind: 'replicas', count: 1 });
+    const careless = await open(master.url, { allowsUnconfirmed: true });
+    for (let number = 0; number < 50; number++) {
+      const owner = await must(careless.acquireLease(WORKER, T0_MS));
+      void careless.commit(owner, [], [claimOf(number)]);
+      await until(async () => (await must(ledger.find(id(number)))) !== undefined);
+      const entries = await operate(replica, 'KEYS', '*:e:*');
+      assert.is((entries as string[]).length, number + 1);
+    }
+    await ledger.close();
+    await careless.close();
+  }));
+
+test('without its replica every call is unavailable, and a repeated commit counts once', () =>
+  withReplica(async ({ master, replica }) => {
+    const ledger = await open(master.url, { replicas: 1 });
+    await answers(ledger);
+    const owner = await must(ledger.acquireLease(WORKER, T0_MS));
+    await must(ledger.commit(owner, [], [claimOf(1)]));
+    replica.signal('SIGSTOP');
+    await refused(ledger.commit(owner, [settlementOf(1)], [claimOf(2)]), /^only 0 of 1 replicas/);
+    await refused(ledger.summary(0, Infinity), /^only 0 of 1 replicas/);
+    await refused(ledger.ping(), /^only 0 of 1 replicas/);
+    replica.signal('SIGCONT');
+    await answers(ledger);
+    assert.equal(await must(ledger.commit(owner, [settlementOf(1)], [claimOf(2)])), {
+      settled: ['recorded'],
+      claimed: ['claimed'],
+    });
+    assert.is((await must(ledger.find(id(2))))?.attempts, 1);
+    assert.is((await sumsOf(ledger))[0]?.count, 1);
+    await ledger.close();
+  }));
+
+test('a master that was left behind answers nothing, neither claims nor summaries', () =>
+  withReplica(async ({ master, replica, link }) => {
+    const [before, after] = [
+      await open(master.url, { replicas: 1 }),
+      await open(replica.url, { replicas: 1 }),
+    ];
+    await refused(after.ping(), /replica: LEDGER_URL must name its master/);
+    await answers(before);
+    const owner = await must(before.acquireLease(WORKER, T0_MS));
+    await must(before.commit(owner, [], [claimOf(1)]));
+    // The others promote the replica, and start another one for it.
+    link.mute();
+    await operate(replica, 'REPLICAOF', 'NO', 'ONE');
+    const third = await RedisServer.start(
+      '--appendonly',
+      'no',
+      '--replicaof',
+      '127.0.0.1',
+      String(replica.port),
+    );
+    await answers(after);
+    const other = await must(after.acquireLease(WORKER, T0_MS));
+    await must(after.takeOver(owner, other, 10));
+    await must(after.commit(other, [settlementOf(1)], [claimOf(2)]));
+    for (const call of [
+      () => before.commit(owner, [], [claimOf(2)]),
+      () => before.summary(0, Infinity),
+      () => before.find(id(2)),
+      () => before.renewLease(owner, T0_MS + 1),
+      () => before.takeHealthTurn(0, 0),
+      () => before.ping(),
+    ]) {
+      assert.is((await call()).kind, 'unavailable');
+    }
+    assert.is((await must(after.find(id(1))))?.status, 'settled');
+    await before.close();
+    await after.close();
+    await third.stop();
+  }));
+
+test.run();
