@@ -90,7 +90,7 @@ const PROCESSOR = mapping({
         }),
         callsPerSecond: integer({
           about:
-            'Most calls in any second by one instance, look-ups included. Payments beyond it wait, as for a free call.',
+            'Most calls in any second by one instance, look-ups included. Payments beyond it wait for the failover delay, and then go to the next processor.',
           default: 'no limit',
           unit: 'calls/s',
           min: 1,

@@ -1,15 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { charged, first, honest, raw, rests, silent, status, then } from '../../src/certify/acts.ts';
+import {
+  charged,
+  chargedLate,
+  first,
+  honest,
+  raw,
+  rests,
+  silent,
+  status,
+  then,
+} from '../../src/certify/acts.ts';
 import type { ProxiedRequest } from '../../src/certify/exchange.ts';
 import { FaultProxy, type Script } from '../../src/certify/fault-proxy.ts';
 import { Upstream } from '../../src/certify/upstream.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { serveTwin, type Twin } from '../../src/simulated/twin.ts';
+import { serveTwin, type Twin, type TwinName } from '../../src/simulated/twin.ts';
 import { Gateway } from './deployment.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';
@@ -32,19 +42,24 @@ interface Tried {
 }
 
 /** A gateway, a processor behind a proxy that plays the script, and a dearer one that is well. */
-async function withGateway(script: Script, use: (tried: Tried) => Promise<void>): Promise<void> {
+async function withGateway(
+  script: Script,
+  use: (tried: Tried) => Promise<void>,
+  contract: TwinName = 'rinha',
+): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'contracts-'));
-  const [cheap, dear] = await Promise.all([twin(), twin()]);
+  const [cheap, dear] = await Promise.all([twin(contract), twin('rinha')]);
   const upstream = new Upstream(cheap.url, {}, systemClock);
   const proxy = new FaultProxy({ upstream, clock: systemClock, script, honest, read: readRinha });
   const url = `http://127.0.0.1:${await freePort()}`;
+  const file = join(directory, 'processors.yaml');
+  writeFileSync(file, processorsFile(contract, `http://127.0.0.1:${await proxy.listen()}`, dear.url));
   const gateway = new Gateway('src/gateway.ts', url, {
     LISTEN: new URL(url).host,
     LEDGER_URL: `lmdb:${join(directory, 'ledger')}`,
     JOURNAL_DIR: join(directory, 'journal'),
     INSTANCE_ID: 'contracts',
-    PAYMENT_PROCESSOR_URL_DEFAULT: `http://127.0.0.1:${await proxy.listen()}`,
-    PAYMENT_PROCESSOR_URL_FALLBACK: dear.url,
+    PROCESSORS_FILE: file,
     FAILOVER_DELAY_MS: '500',
     PROCESSOR_TIMEOUT_MS: '1000',
     LEASE_MS: '3000',
@@ -85,8 +100,15 @@ async function withGateway(script: Script, use: (tried: Tried) => Promise<void>)
   }
 }
 
-async function twin(): Promise<Twin> {
-  const served = await serveTwin('rinha');
+function processorsFile(contract: string, cheapUrl: string, dearUrl: string): string {
+  return `processors:
+  - { name: default, url: ${cheapUrl}, contract: ${contract}, fee: { share: 0.05 } }
+  - { name: fallback, url: ${dearUrl}, contract: rinha, fee: { share: 0.15 } }
+`;
+}
+
+async function twin(contract: TwinName): Promise<Twin> {
+  const served = await serveTwin(contract);
   if (served.kind === 'failed') throw new Error(served.reason);
   return served;
 }
@@ -95,6 +117,23 @@ function readRinha(request: ProxiedRequest) {
   const [correlationId = ''] = UUID.exec(`${request.path} ${request.body}`) ?? [];
   const kind = correlationId === '' ? 'health' : request.method === 'POST' ? 'pay' : 'find';
   return { subject: { kind, correlationId, call: -1 } as const, request };
+}
+
+/** `rinha` promises that neither happens; `rest` promises nothing. */
+for (const [name, pay] of [
+  ['503 with Retry-After at once, and charged 300 ms later', chargedLate(300, rests(503, 1))],
+  ['500 at once, and charged 800 ms later', chargedLate(800, status(500))],
+] as const) {
+  test(`${name}: in doubt, and charged once`, () =>
+    withGateway(
+      { pay: first(1, pay) },
+      async ({ cheap, dear, post, untilFinal }) => {
+        const ids = await post(10);
+        assert.equal(new Set(await untilFinal(ids)), new Set(['settled']));
+        assert.equal([cheap.books.count, dear.books.count], [10, 0]);
+      },
+      'rest',
+    ));
 }
 
 test('422 to the payment and 404 to the look-up: a few calls, then rejected with the reason', () =>
