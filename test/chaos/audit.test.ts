@@ -124,6 +124,7 @@ test('a payment charged once, rejected, refused or never received is no breach',
     { posts: [{ status: 0 }, { status: 503 }, {}], charged: [undefined, 100] },
     { posts: [{ status: 0 }], charged: [100] },
     { posts: [{}], said: { status: 'rejected', reason: 'HTTP 400' } },
+    { posts: [{}, { status: 422 }], said: { status: 'rejected', reason: 'card declined' } },
     { posts: [{ status: 0 }] },
     { posts: [{}, { amountCents: 200, status: 409 }], charged: [100] },
     {
@@ -142,6 +143,10 @@ finds('not accepted and never finished', 'lost', {
   said: { status: 'accepted' },
 });
 finds('rejected although no processor rejected it', 'lost', { posts: [{}], said: { status: 'rejected' } });
+finds('answered as rejected although it was charged', 'idempotence', {
+  posts: [{}, { status: 422 }],
+  charged: [100],
+});
 finds('charged by both processors', 'twice', { posts: [{}], charged: [100, 100] });
 finds('charged but not in the summary', 'window', { posts: [{}], charged: [100] }, 1);
 finds('charged with an amount that was not posted', 'idempotence', { posts: [{}], charged: [101] });

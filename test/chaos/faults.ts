@@ -1,33 +1,10 @@
-import type { TwinName } from '../../src/simulated/twin.ts';
 import type { Random } from '../sim/random.ts';
 import { pause, until } from '../system/until.ts';
+import { type Drawn, FAULT_MAX_MS, FAULT_MIN_MS, type Fault, type Kind, type Processors } from './fault.ts';
 import type { Lab, LedgerKind } from './lab.ts';
+import { CONTRACT_KINDS, PROCESSOR_KINDS } from './processor-faults.ts';
 import type { LabProcessor } from './processors.ts';
 import type { Road, Weather } from './road.ts';
-
-/** A drawn fault: what it does, and to what. */
-export interface Fault {
-  readonly name: string;
-  /** What it affects. Faults with a common target happen one after another. */
-  readonly targets: readonly string[];
-  readonly text: string;
-  /** Resolves when the fault has ended. */
-  strike(lab: Lab): Promise<void>;
-}
-
-type Drawn = Omit<Fault, 'name'>;
-
-interface Kind {
-  readonly name: string;
-  /** Only with this ledger; undefined: with any. */
-  readonly ledger?: LedgerKind;
-  /** Only if disks can be filled. */
-  readonly needsDisk?: boolean;
-  /** Only processors with one of these contracts; undefined: any. */
-  readonly contracts?: readonly TwinName[];
-  /** `processors`: those that it may affect, by position. */
-  draw(random: Random, processors: Processors): Drawn;
-}
 
 /*
  * How long a call may continue after its caller has given up: the instance is suspended while sending (2,000 ms), the
@@ -35,30 +12,10 @@ interface Kind {
  */
 const STOP_MAX_MS = 2_000;
 const ROAD_DELAY_MAX_MS = 400;
-const SLEEP_MAX_MS = 800;
-const HANG_MIN_MS = 1_600;
-const HANG_MAX_MS = 2_500;
 const BACK_MAX_MS = 4_000;
 const REDIS_BACK_MAX_MS = 2_500;
-const FAULT_MIN_MS = 1_500;
-const FAULT_MAX_MS = 6_000;
 const DISK_MAX_MS = 3_000;
 const DEATH_SEEN_MS = 10_000;
-
-/** Their names, by position in the lab. */
-type Processors = readonly [Named, ...Named[]];
-
-interface Named {
-  readonly index: number;
-  readonly name: string;
-}
-
-/** Contracts that promise nothing about errors. */
-const CAREFUL: readonly TwinName[] = ['rest', 'rest-async'];
-const RETRY_AFTER_MAX_S = 4;
-/** How long a payment that was accepted first waits for its charge, in a fault and otherwise. */
-const SLOW_CHARGE_MAX_MS = 5_000;
-const CHARGE_MS = 1_000;
 
 const KINDS: readonly Kind[] = [
   { name: 'kill instance', draw: killInstance },
@@ -90,64 +47,6 @@ const KINDS: readonly Kind[] = [
     ledger: 'redis',
     draw: (random) => ledgerRoad(random, { kind: 'cut', rate: 0.05 }),
   },
-  { name: 'processor: slow', draw: slow },
-  { name: 'processor: 500', draw: failing },
-  {
-    name: 'processor: late',
-    draw: (random, processors) => lying(random, processors, 'hang', 0.1, late(random)),
-  },
-  {
-    name: 'processor: drop before',
-    draw: (random, processors) => lying(random, processors, 'drop-before-commit', 0.3),
-  },
-  {
-    name: 'processor: drop after',
-    draw: (random, processors) => lying(random, processors, 'drop-after-commit', 0.3),
-  },
-  {
-    name: 'processor: 500 after',
-    draw: (random, processors) => lying(random, processors, '500-after-commit', 0.3),
-  },
-  { name: 'processor: 400', draw: (random, processors) => lying(random, processors, '400', 0.02) },
-  { name: 'processor: 429', draw: (random, processors) => lying(random, processors, '429', 0.3) },
-  { name: 'processor: 503', draw: (random, processors) => lying(random, processors, '503', 0.3) },
-  { name: 'processor: garbage', draw: (random, processors) => lying(random, processors, 'garbage', 0.3) },
-  { name: 'processor: half', draw: (random, processors) => lying(random, processors, 'half-response', 0.3) },
-];
-
-/** With contracts that promise less than the contest's. Those without `contracts` are allowed by every contract. */
-const CONTRACT_KINDS: readonly Kind[] = [
-  ...['401', '403', '405'].map(
-    (kind): Kind => ({
-      name: `unfit: ${kind}`,
-      draw: (random, processors) => lying(random, processors, kind, 1),
-    }),
-  ),
-  ...['408', '409', '423', '425'].map(
-    (kind): Kind => ({
-      name: `unclear: ${kind}`,
-      draw: (random, processors) => lying(random, processors, kind, 0.3, random.int(0, HANG_MAX_MS)),
-    }),
-  ),
-  ...['429', '503', 'look-up-429'].map(
-    (kind): Kind => ({
-      name: `rest: ${kind}`,
-      draw: (random, processors) => lying(random, processors, kind, 0.2, 0, random.int(1, RETRY_AFTER_MAX_S)),
-    }),
-  ),
-  ...['500-before-commit', '503-before-commit'].map(
-    (kind): Kind => ({
-      name: `late charge: ${kind}`,
-      contracts: CAREFUL,
-      draw: (random, processors) => lying(random, processors, kind, 0.3, random.int(0, HANG_MAX_MS)),
-    }),
-  ),
-  {
-    name: 'refusal: 402',
-    contracts: CAREFUL,
-    draw: (random, processors) => lying(random, processors, '402', 0.05),
-  },
-  { name: 'refusal: declined', contracts: ['rest-async'], draw: declining },
 ];
 
 /** Draws faults of all kinds equally often: no kind repeats before every kind was drawn. */
@@ -168,7 +67,7 @@ export class Deck {
     this.#random = random;
     this.#processors = processors;
     const isContest = processors.every(({ contract }) => contract === 'rinha');
-    const kinds = isContest ? KINDS : [...KINDS, ...CONTRACT_KINDS];
+    const kinds = [...KINDS, ...PROCESSOR_KINDS, ...(isContest ? [] : CONTRACT_KINDS)];
     this.#kinds = kinds.filter(
       (kind) =>
         (kind.ledger ?? ledger) === ledger &&
@@ -332,76 +231,6 @@ function storm(
       await stretch?.setWeather(weather);
       await pause(forMs);
       await stretch?.setWeather({ kind: 'clear' });
-    },
-  };
-}
-
-function slow(random: Random, processors: Processors): Drawn {
-  const { index, name } = random.pick(processors);
-  const delayMs = random.int(50, SLEEP_MAX_MS);
-  const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
-  return {
-    targets: [`sleep ${index}`],
-    text: `${name}, ${delayMs} ms, for ${forMs} ms`,
-    async strike(lab) {
-      await lab.processors[index]?.setDelay(delayMs);
-      await pause(forMs);
-      await lab.processors[index]?.setDelay(0);
-    },
-  };
-}
-
-function failing(random: Random, processors: Processors): Drawn {
-  const { index, name } = random.pick(processors);
-  const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
-  return {
-    targets: [`failure ${index}`],
-    text: `${name}, for ${forMs} ms`,
-    async strike(lab) {
-      await lab.processors[index]?.setFailing(true);
-      await pause(forMs);
-      await lab.processors[index]?.setFailing(false);
-    },
-  };
-}
-
-function late(random: Random): number {
-  return random.int(HANG_MIN_MS, HANG_MAX_MS);
-}
-
-function lying(
-  random: Random,
-  processors: Processors,
-  kind: string,
-  rate: number,
-  delayMs = 0,
-  retryAfterS = 1,
-): Drawn {
-  const { index, name } = random.pick(processors);
-  const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
-  const isLate = delayMs === 0 ? '' : `, after ${delayMs} ms`;
-  return {
-    targets: [`${kind} ${index}`],
-    text: `${name}, ${rate * 100}% of calls${isLate}, for ${forMs} ms`,
-    async strike(lab) {
-      await lab.processors[index]?.setFault({ kind, rate, delayMs, retryAfterS });
-      await pause(forMs);
-      await lab.processors[index]?.setFault({ kind, count: 0 });
-    },
-  };
-}
-
-function declining(random: Random, processors: Processors): Drawn {
-  const { index, name } = random.pick(processors);
-  const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
-  const delayMs = random.int(0, SLOW_CHARGE_MAX_MS);
-  return {
-    targets: [`charging ${index}`],
-    text: `${name}, after ${delayMs} ms, for ${forMs} ms`,
-    async strike(lab) {
-      await lab.processors[index]?.setDeclining(true, delayMs);
-      await pause(forMs);
-      await lab.processors[index]?.setDeclining(false, CHARGE_MS);
     },
   };
 }

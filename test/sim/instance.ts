@@ -13,7 +13,6 @@ import { HealthWatch } from '../../src/pool/health.ts';
 import { RingSource } from '../../src/pool/ring-source.ts';
 import { IdempotencyCache } from '../../src/shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
-import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
@@ -27,6 +26,7 @@ import { REST_MAX_MS } from './manners.ts';
 import type { Plan, ProcessorPlan } from './plan.ts';
 import { ProcessorLink, type SimProcessor } from './processor.ts';
 import type { Random } from './random.ts';
+import { SimRing } from './ring.ts';
 import { Scope, type WallClock } from './scope.ts';
 import type { Timeline } from './timeline.ts';
 import type { Weather } from './weather.ts';
@@ -360,42 +360,6 @@ interface Thread {
   readonly life: number;
   readonly dispatcher: Dispatcher;
   readonly done: Promise<void>;
-}
-
-/** The ring, with sleepers that wait for promises, because waiting on shared memory takes real time. */
-class SimRing extends Ring {
-  #sleepers: { readonly scope: Scope; readonly wake: () => void }[] = [];
-
-  constructor(capacity: number) {
-    super(Ring.allocate(capacity));
-  }
-
-  /** The ring as one thread sees it; its sleep ends with the thread. */
-  seenBy(scope: Scope): Pick<Ring, 'pop' | 'sleep'> {
-    return {
-      pop: (slot) => this.pop(slot),
-      sleep: (_, unless = () => false) => this.wait(scope, unless),
-    };
-  }
-
-  wait(scope: Scope, unless: () => boolean): Promise<void> {
-    if (this.size > 0 || unless()) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#sleepers.push({ scope, wake: resolve });
-    });
-  }
-
-  override wake(): void {
-    this.#sleepers = this.#sleepers.filter(({ scope }) => scope.alive);
-    const sleeper = this.#sleepers.shift();
-    sleeper?.scope.deliver(sleeper.wake);
-  }
-
-  override wakeAll(): void {
-    const sleepers = this.#sleepers;
-    this.#sleepers = [];
-    for (const { scope, wake } of sleepers) scope.deliver(wake);
-  }
 }
 
 function dispatcherPolicy({ sizes }: Plan): DispatcherPolicy {

@@ -116,7 +116,7 @@ export class SimProcessor {
     this.model.configureFault('none');
     for (const { how: kind, delayMs = HANG_MS, retryAfterS = 1 } of spells) {
       if (kind === 'failing' || kind === 'slow' || kind === 'declines' || kind === 'lagging') continue;
-      const rate = REFUSALS.has(kind) ? 1 : FAULT_RATE;
+      const rate = CONSTANT.has(kind) ? 1 : FAULT_RATE;
       const isLate = kind === 'hang' || effectOf({ kind }).commits === 'later';
       this.model.configureFault({ kind, rate, count: null, delayMs: isLate ? delayMs : 0, retryAfterS });
     }
@@ -172,7 +172,8 @@ export class SimProcessor {
   }
 }
 
-const REFUSALS: ReadonlySet<string> = new Set(['401', '403', '404', '405']);
+/** Faults that strike every request while they last. */
+const CONSTANT: ReadonlySet<ProcessorFault> = new Set(['401', '402', '403', '404', '405']);
 const UNKNOWN_ID = '00000000-0000-0000-0000-000000000000';
 
 export interface ProcessorLinkParts {

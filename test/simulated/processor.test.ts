@@ -167,6 +167,7 @@ test('every fault behaves as documented', () => {
     ['400', 400, false],
     ['429', 429, false],
     ['503', 503, false],
+    ['402', 402, false],
     ['garbage', 'garbage', true],
     ['half-response', 'half', true],
   ];
@@ -189,6 +190,51 @@ test('hangs, and commits in the end even if the caller has left', () => {
   clock.pass(1);
   assert.is(statusOf(patient.reply), 200);
   assert.is(held(processor, 2), true);
+});
+
+test('answers at once, and commits later', () => {
+  const expected: [string, number][] = [
+    ['500-before-commit', 500],
+    ['503-before-commit', 503],
+    ['408', 408],
+    ['409', 409],
+    ['423', 423],
+    ['425', 425],
+  ];
+  const { clock, processor } = make();
+  for (const [number, [kind, status]] of expected.entries()) {
+    processor.configureFault(fault({ kind, count: 1, delayMs: 300 }));
+    assert.is(statusOf(pay(processor, number).reply), status, kind);
+    clock.pass(299);
+    assert.is(held(processor, number), false, kind);
+    clock.pass(1);
+    assert.is(held(processor, number), true, kind);
+  }
+});
+
+test('refuses every request, look-ups of payments that it holds and health calls included', () => {
+  for (const kind of ['401', '403', '404', '405']) {
+    const { processor } = make();
+    pay(processor, 1);
+    processor.configureFault(fault({ kind }));
+    assert.is(statusOf(pay(processor, 2).reply), Number(kind));
+    assert.is(held(processor, 1), false);
+    assert.is(statusOf(processor.health()), Number(kind));
+    processor.configureFault('none');
+    assert.is(held(processor, 1), true);
+    assert.is(held(processor, 2), false);
+  }
+});
+
+test('limits look-ups alone, with the delay that it is told to ask for', () => {
+  const { processor } = make();
+  processor.configureFault(fault({ kind: 'look-up-429', retryAfterS: 7 }));
+  assert.is(statusOf(pay(processor, 1).reply), 200);
+  let retryAfterS: number | null = null;
+  processor.find(payment(1).correlationId, (reply) => {
+    if (reply.kind === 'answer') retryAfterS = reply.retryAfterS;
+  });
+  assert.is(retryAfterS, 7);
 });
 
 test('clears faults, and lists the remaining ones', () => {
