@@ -1,5 +1,6 @@
 // Runs all tests under c8, prints the coverage of src/, and ends with the line `N passed, N failed`. Fails if a test
 // fails, the run dies or takes too long, or the coverage is too low.
+// Without a pattern it leaves out `*.nightly.test.ts`, which `.ci/nightly` runs.
 // `npm test -- ring money` runs only the files whose path matches one of these, without requiring coverage.
 
 import { spawn } from 'node:child_process';
@@ -134,12 +135,15 @@ function reportCoverage(): boolean {
 }
 
 const filters = process.argv.slice(2);
-const patterns = (filters.length === 0 ? [''] : filters).map(
-  (filter) => new RegExp(`(${filter}).*\\.test\\.ts$`, 'i'),
+const patterns = filters.map(
+  // Paths are those in test/, but may also be given from the root.
+  (filter) => new RegExp(`(${filter.replace(/^(\.\/)?test\//, '^')}).*`, 'i'),
 );
+const isChosen = (path: string) =>
+  filters.length === 0 ? !path.endsWith('.nightly.test.ts') : patterns.some((pattern) => pattern.test(path));
 const chosen = filesUnder('test', '.test.ts')
   .map((path) => relative('test', path))
-  .filter((path) => patterns.some((pattern) => pattern.test(path)))
+  .filter(isChosen)
   .sort();
 const none: Totals = { silent: [], passed: 0, failed: 0, skipped: 0 };
 const died: Totals = { ...none, failed: 1 };

@@ -174,9 +174,9 @@ test('the collector gets spans of the post, every call and the settlement', () =
         return [name, attributesOf(attributes)['http.response.status_code'], status.message];
       }),
       [
-        ['POST /payments', '500', 'HTTP 500'],
-        ['GET /payments/{id}', '404', 'HTTP 404'],
-        ['POST /payments', '200', undefined],
+        ['pay', '500', 'HTTP 500'],
+        ['look up', '404', 'HTTP 404'],
+        ['pay', '200', undefined],
       ],
     );
     const [settle] = named(spans, 'settle');
