@@ -12,7 +12,7 @@ import type { PayOutcome, Processor } from '../processor/processor.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
-import type { AmountClasses } from './amount-classes.ts';
+import type { AmountClasses, Order } from './amount-classes.ts';
 import { BatchWindow } from './batch-window.ts';
 import { Calls } from './calls.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
@@ -373,7 +373,7 @@ export class Dispatcher implements LeaseHolder {
         continue;
       }
       const ageMs = clock.monotonicMs() - delivery.acceptedAtMonotonicMs;
-      const route = choose(turn.views, order, ageMs, policy);
+      const route = this.#routeOf(delivery, turn.views, order, ageMs);
       last = route;
       if (route.kind === 'wait') break;
       const { processor, isProbe } = route;
@@ -394,6 +394,19 @@ export class Dispatcher implements LeaseHolder {
     if (last === null) return;
     const isFull = last.kind === 'send' && queue.length > 0 && !this.#calls.hasRoom(last.processor);
     turn.decisions.push({ order, route: last, isFull });
+  }
+
+  /** A payment that a processor has set back is not its probe again while another processor can take the payment. */
+  #routeOf({ state }: Delivery, views: readonly ProcessorView[], order: Order, ageMs: number): Route {
+    const { policy } = this.#parts;
+    if (state.setbacks === 0) return choose(views, order, ageMs, policy);
+    const elsewhere = choose(
+      changedView(views, state.processor, { isProbeDue: false }),
+      order,
+      ageMs,
+      policy,
+    );
+    return elsewhere.kind === 'send' ? elsewhere : choose(views, order, ageMs, policy);
   }
 
   /** Shows why each processor got what it got: once a turn is often enough for people. */

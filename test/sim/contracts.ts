@@ -64,10 +64,8 @@ export function contestProcessors(count: number): ProcessorPlan[] {
 export function withContracts(plan: Plan, random: Random): Plan {
   if (random.chance(0.5)) return plan;
   const processors = tariffs(
-    plan.processors.map((processor, index): ProcessorPlan => {
-      const drawn = random.pick(['rinha', 'rest', 'rest', 'rest-async', 'rest-async'] as const);
-      // With a hold time that is longer than the delay between probes, one payment is the probe again and again.
-      const contract = plan.cheapestIsLost && index === 0 ? 'rinha' : drawn;
+    plan.processors.map((processor): ProcessorPlan => {
+      const contract = random.pick(['rinha', 'rest', 'rest', 'rest-async', 'rest-async'] as const);
       const chargeDelayMs = random.pick(CHARGE_DELAYS_MS);
       return { ...processor, contract, chargeDelayMs, options: optionsOf(contract, random) };
     }),

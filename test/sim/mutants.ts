@@ -376,6 +376,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'delivery.hastenedCount++;',
   },
   {
+    name: 'contract: probe with the same payment again and again',
+    file: 'pool/dispatcher.ts',
+    from: 'if (state.setbacks === 0) return choose',
+    to: 'if (state.setbacks >= 0) return choose',
+  },
+  {
     name: 'route amounts to a processor that does not take them',
     file: 'pool/amount-classes.ts',
     from: 'amountCents >= minAmountCents && amountCents <= maxAmountCents,',
