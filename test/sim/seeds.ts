@@ -4,11 +4,11 @@
  * how to search for a new seed.
  */
 export const KEPT_SEEDS: readonly number[] = [
-  3238, // route a turn before a running takeover has ended
+  3249, // treat a reserved payment as claimed
+  4645, // route a turn before a running takeover has ended
   5285, // do not wake after a lost lease has made room
   5449, // believe a 404 from before the hold time
   9170, // claim on while the answer to a take-over is lost
-  33460, // treat a reserved payment as claimed
   48238, // keep an owner number after a lost reservation reply
   51731, // forget a repetition when the original is refused
 ];

@@ -36,6 +36,12 @@ const STEPS_A_TURN = 50;
 /** In memory where the system has a place for that: no promise here depends on a real disk, and LMDB syncs each commit. */
 const SCRATCH = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
+/** A thread that has room for few payments charges them one batch after another. */
+function quietWithinMs({ processors, posts, sizes }: Plan): number {
+  const chargeDelayMs = Math.max(...processors.map((processor) => processor.chargeDelayMs));
+  return QUIET_WITHIN_MS + (posts.length * chargeDelayMs) / sizes.inFlightLimit;
+}
+
 /** Runs a plan. `history`, if given, gets a line for each thing that happens. */
 export async function runPlan(
   plan: Plan,
@@ -130,7 +136,7 @@ class World {
     }
     for (
       let untilMs = calmAtMs;
-      untilMs < calmAtMs + QUIET_WITHIN_MS && !(await this.#isQuiet());
+      untilMs < calmAtMs + quietWithinMs(this.#plan) && !(await this.#isQuiet());
       untilMs += LOOK_EVERY_MS
     ) {
       await this.#passUntil(untilMs);
