@@ -115,6 +115,11 @@ export class CircuitBreakers {
     this.failed(processor, reason);
   }
 
+  /** It has carried out a request, even if it failed: it does not refuse everything. */
+  carriedOut(processor: number): void {
+    this.#parts.sharedState.setUnfit(processor, false);
+  }
+
   /** Nothing is sent to the processor for as long as it asked, up to the limit. */
   rest(processor: number, retryAfterMs: number): void {
     const { sharedState, clock, policy } = this.#parts;

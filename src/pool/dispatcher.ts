@@ -551,8 +551,11 @@ export class Dispatcher implements LeaseHolder {
       case 'rejected':
         breakers.succeeded(state.processor, clock.monotonicMs() - state.calledAtMs);
         break;
-      case 'refused':
       case 'failed':
+        breakers.carriedOut(state.processor);
+        breakers.failed(state.processor, answer.reason);
+        break;
+      case 'refused':
       case 'unknown':
         breakers.failed(state.processor, answer.reason);
         break;

@@ -511,6 +511,9 @@ test('what a processor that refuses every request does not find may be there', (
   breakers.succeeded(0, 5);
   assert.ok(breakers.believesAbsence(0));
   breakers.unfit(0, 'HTTP 401');
+  breakers.carriedOut(0);
+  assert.ok(breakers.believesAbsence(0), 'a failure is no refusal of everything');
+  breakers.unfit(0, 'HTTP 401');
   breakers.reported(0, false, 10);
   assert.not(breakers.believesAbsence(0), 'the health route may be the only one that works');
 });
