@@ -390,7 +390,7 @@ function registerLimits(check: Check): void {
       const some = await site.report();
       assert.is(some.verdict, 'unknown');
       assert.equal(some.problems, [
-        'The totals of `fallback` could not be read: PROCESSOR_TOKENS has no token for it.',
+        'The totals of `fallback` could not be read: no admin token is set for it.',
       ]);
       assert.is(some.processors[1]?.there, null);
       assert.ok(some.lookedUpCount >= 2);
@@ -408,7 +408,7 @@ function registerLimits(check: Check): void {
     'reports a token that is refused',
     async (site) => {
       assert.equal((await site.report()).problems, [
-        'The totals of `default` could not be read: it refuses the token in PROCESSOR_TOKENS.',
+        'The totals of `default` could not be read: it refuses its admin token.',
       ]);
     },
     { tokens: ['another', 'a-token'] },

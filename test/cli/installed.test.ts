@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -98,6 +99,7 @@ test('it contains what it needs to run, and little else', ({ packageRoot }) => {
     'openapi.yaml',
     'ops',
     'package.json',
+    'processors.schema.json',
   ]);
   const { dependencies, devDependencies, scripts } = readJson<Manifest>(join(packageRoot, 'package.json'));
   assert.ok(dependencies);
@@ -139,10 +141,23 @@ test('a contract of a user finds its types and helpers, and the gateway opens it
   home,
   packageRoot,
 }) => {
-  const path = join(home, 'mine.ts');
-  copyFileSync(join(packageRoot, 'examples/contract/caiman.ts'), path);
+  const folder = join(home, 'contract');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  for (const file of ['caiman.ts', 'caiman-twin.ts'])
+    copyFileSync(join(packageRoot, 'examples/contract', file), join(folder, file));
+  const path = join(folder, 'caiman.ts');
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-  const flags = ['--ignoreConfig', '--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext'];
+  const flags = [
+    '--ignoreConfig',
+    '--noEmit',
+    '--allowImportingTsExtensions',
+    '--strict',
+    '--target',
+    'es2023',
+    '--module',
+    'nodenext',
+  ];
   const checked = spawnSync(process.execPath, [tsc, ...flags, '--types', 'node', path], {
     cwd: home,
     encoding: 'utf8',
