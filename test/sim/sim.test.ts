@@ -8,10 +8,10 @@ import { runMutant } from './run-mutant.ts';
 import { KEPT_SEEDS } from './seeds.ts';
 import { type Outcome, runPlan } from './world.ts';
 
-const FRESH_SEEDS = 200;
+const FRESH_SEEDS = 150;
 const SKEWED_SEEDS = 60;
 /** With a real ledger a seed takes ten times as long. */
-const REAL_LEDGER_SEEDS = Array.from({ length: 10 }, (_, index) => index + 1);
+const REAL_LEDGER_SEEDS = Array.from({ length: 6 }, (_, index) => index + 1);
 
 /** The message of a failure says how to reproduce it. */
 function check({ plan, broken }: Outcome, kind: LedgerKind = 'memory'): void {
