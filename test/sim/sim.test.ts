@@ -8,7 +8,7 @@ import { runMutant } from './run-mutant.ts';
 import { KEPT_SEEDS } from './seeds.ts';
 import { type Outcome, runPlan } from './world.ts';
 
-const FRESH_SEEDS = 150;
+const FRESH_SEEDS = 100;
 const SKEWED_SEEDS = 60;
 /** With a real ledger a seed takes ten times as long. */
 const REAL_LEDGER_SEEDS = Array.from({ length: 6 }, (_, index) => index + 1);
@@ -41,7 +41,7 @@ for (const kind of ['lmdb', 'redis'] as const) {
   });
 }
 
-for (const kind of ['memory', 'lmdb', 'redis'] as const) {
+for (const kind of ['memory', 'redis'] as const) {
   test(`the same seed has the same history with ${kind}`, async () => {
     const backend = await openBackend(kind);
     try {
@@ -77,8 +77,8 @@ test('each mutant matches exactly one place in the gateway', () => {
   }
 });
 
-/** Today's sample; every mutant has its turn within three weeks. `npm run sim -- --mutants` tries all of them. */
-const SAMPLE = 3;
+/** Today's sample; every mutant has its turn within five weeks. `npm run sim -- --mutants` tries all of them. */
+const SAMPLE = 2;
 const today = Math.floor(Date.now() / 86_400_000);
 for (let index = 0; index < SAMPLE; index++) {
   const mutant = MUTANTS[(today * SAMPLE + index) % MUTANTS.length];
