@@ -71,24 +71,19 @@ for (const [death, reason] of [
   }
 }
 
-for (const [count, what] of [
-  ['16', 'HTTP thread \\d+ \\(HTTP_THREADS=16\\)'],
-  ['10', 'the thread that writes to the ledger'],
-] as const) {
-  asRoot(
-    `${count} HTTP threads on a machine that has too few end the instance with one line and code 1`,
-    () =>
-      inDirectory(async (directory) => {
-        const { status, stderr } = runStarved(GATEWAY, {
-          ...settingsIn(directory),
-          HTTP_THREADS: count,
-          NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
-        });
-        assert.is(status, 1);
-        const line = `dinossauro: cannot start ${what}: this machine is out of threads or memory \\(.+\\)\n`;
-        assert.match(stderr, new RegExp(`^${line}$`));
-      }),
-  );
-}
+// With fewer threads than this it depends on the machine which of them fails to start, and Node may abort by itself.
+asRoot('16 HTTP threads on a machine that has too few end the instance with one line and code 1', () =>
+  inDirectory(async (directory) => {
+    const { status, stderr } = runStarved(GATEWAY, {
+      ...settingsIn(directory),
+      HTTP_THREADS: '16',
+      NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
+    });
+    assert.is(status, 1);
+    const thread = 'HTTP thread \\d+ \\(HTTP_THREADS=16\\)';
+    const line = `dinossauro: cannot start ${thread}: this machine is out of threads or memory \\(.+\\)\n`;
+    assert.match(stderr, new RegExp(`^${line}$`));
+  }),
+);
 
 test.run();
