@@ -31,7 +31,7 @@ const LEAST_CALLS = 32;
  * concurrent calls, one that takes a second needs hundreds, and more only take CPU from accepting. Calls begin once a
  * turn, so a slot is occupied for the latency plus the batch window.
  *
- * A processor that has had its calls of this second counts as full: payments wait for it, as for a call slot.
+ * A processor that has had its calls of this second has no room, either. `routing.ts` decides how long payments wait for it.
  */
 export class Calls {
   readonly #parts: CallsParts;

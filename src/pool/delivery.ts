@@ -122,8 +122,6 @@ export interface Transition {
 
 /** After this many, it is not a race of two calls any more. */
 const DUPLICATES_MAX = 3;
-/** The maximum that the ledger stores. */
-const REASON_LENGTH_MAX = 200;
 
 const NO_EFFECTS: readonly Effect[] = [];
 const ACQUIRE_SLOT: Effect = { kind: 'acquire-slot' };
@@ -309,13 +307,7 @@ function absent(
   }
   if (state.duplicates < DUPLICATES_MAX) return backingOff({ ...state, inDoubtUntilMs: 0 });
   const reason = `called a duplicate ${state.duplicates} times, but not held: ${state.duplicateReason}`;
-  return settling(
-    state,
-    'rejected',
-    payment.amountCents,
-    state.requestedAtMs,
-    reason.slice(0, REASON_LENGTH_MAX),
-  );
+  return settling(state, 'rejected', payment.amountCents, state.requestedAtMs, reason);
 }
 
 /** Handles the timer and the replies that were outstanding when the payment was dropped. */

@@ -580,7 +580,6 @@ export class Dispatcher implements LeaseHolder {
     metrics.countAt(processor, FOUND_COUNTERS[answer.kind]);
     if (answer.retryAfterMs !== undefined) breakers.restLookUps(processor, answer.retryAfterMs);
     const isBelieved = answer.kind !== 'absent' || breakers.believesAbsence(processor);
-    const mayRepeat = this.#mayRepeat(processor) || (!isBelieved && this.#takesProbe(processor));
     const call = this.#callTimes(processor);
     this.#apply(delivery, {
       kind: 'looked-up',
@@ -588,7 +587,7 @@ export class Dispatcher implements LeaseHolder {
       // An absence that is not believed is like one from before the hold: the payment stays here.
       askedAtMs: isBelieved ? askedAtMs : Number.NEGATIVE_INFINITY,
       pendingUntilMs: call.callMayRunUntilMs,
-      repeat: mayRepeat ? call : null,
+      repeat: this.#mayRepeat(processor, isBelieved) ? call : null,
     });
     this.wake();
   }
@@ -601,19 +600,14 @@ export class Dispatcher implements LeaseHolder {
   }
 
   /** Whether a payment that is in doubt there, and was not found, may be sent to this processor again at once. */
-  #mayRepeat(processor: number): boolean {
+  #mayRepeat(processor: number, isBelieved: boolean): boolean {
     const { policy, breakers } = this.#parts;
     const view = breakers.views()[processor];
-    const isWell = view !== undefined && !view.open && view.expectedMs <= policy.latencyBudgetMs;
     // The look-up's own slot is free when it has ended.
-    return isWell && this.#lease.valid && this.#calls.hasRoom(processor, 1);
-  }
-
-  /** Only a call shows that a processor does not refuse every request any more, and there may be no other payments. */
-  #takesProbe(processor: number): boolean {
-    const { breakers } = this.#parts;
-    const isDue = breakers.views()[processor]?.isProbeDue === true;
-    return isDue && this.#lease.valid && this.#calls.hasRoom(processor, 1) && breakers.takeProbe(processor);
+    if (view === undefined || !this.#lease.valid || !this.#calls.hasRoom(processor, 1)) return false;
+    if (!view.open && view.expectedMs <= policy.latencyBudgetMs) return true;
+    // Only a call shows that a processor does not refuse every request any more, and there may be no other payments.
+    return !isBelieved && view.isProbeDue && breakers.takeProbe(processor);
   }
 
   #callTimes(processor: number): CallTimes {

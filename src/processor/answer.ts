@@ -1,5 +1,6 @@
 import type { Contract, ContractPayment, ContractResponse } from './contract.ts';
 import type { Response } from './http1/call.ts';
+import { readLine } from './json-body.ts';
 import type { Health, LookUpOutcome, PayOutcome, ToldTotals } from './processor.ts';
 
 /**
@@ -7,8 +8,6 @@ import type { Health, LookUpOutcome, PayOutcome, ToldTotals } from './processor.
  * response without a status line.
  */
 
-/** The maximum that the ledger stores. */
-const REASON_LENGTH_MAX = 200;
 const RETRY_AFTER_MAX_MS = 86_400_000;
 
 /** The outcome of a payment request. `nowMs`: the wall clock, for a `Retry-After` that is a date. */
@@ -18,9 +17,10 @@ export function payOutcomeOf(
   payment: ContractPayment,
   nowMs: number,
 ): PayOutcome {
-  const reason = responseReason(response);
-  if (response.isExhausted) return { kind: 'exhausted', reason: `not sent: ${reason}` };
-  if (!response.sent) return { kind: 'refused', reason: `not sent: ${reason}` };
+  if (!response.sent) {
+    const kind = response.isExhausted ? 'exhausted' : 'refused';
+    return { kind, reason: `not sent: ${responseReason(response)}` };
+  }
   return withRest(
     response,
     nowMs,
@@ -68,7 +68,7 @@ function soundPayOutcome(outcome: PayOutcome): PayOutcome {
     case 'unknown':
     case 'unfit':
     case 'rejected':
-      return { kind: outcome.kind, reason: oneLine(outcome.reason) };
+      return { kind: outcome.kind, reason: soundReason(outcome.reason) };
     default:
       throw new Error(`${JSON.stringify(outcome)} is not an outcome of a payment request`);
   }
@@ -81,7 +81,7 @@ function soundLookUpOutcome(outcome: LookUpOutcome): LookUpOutcome {
       return outcome;
     case 'rejected':
     case 'unknown':
-      return { kind: outcome.kind, reason: oneLine(outcome.reason) };
+      return { kind: outcome.kind, reason: soundReason(outcome.reason) };
     case 'held': {
       const { amountCents, requestedAtMs } = outcome;
       const isSound =
@@ -93,7 +93,12 @@ function soundLookUpOutcome(outcome: LookUpOutcome): LookUpOutcome {
   throw new Error(`${JSON.stringify(outcome)} is not an outcome of a look-up`);
 }
 
-/** A contract may be anybody's, so its errors are outcomes that are not known. */
+function soundReason(reason: string): string {
+  if (typeof reason !== 'string') throw new Error('an outcome has no reason');
+  return readLine(reason);
+}
+
+/** Users write contracts, too, so an error in one is an unknown outcome. */
 function read<T>(
   response: Response,
   nowMs: number,
@@ -103,7 +108,7 @@ function read<T>(
   try {
     return by(new Answer(response, nowMs));
   } catch (error) {
-    return { kind: 'unknown', reason: oneLine(`the contract failed: ${String(error)}`) };
+    return { kind: 'unknown', reason: readLine(`the contract failed: ${String(error)}`) };
   }
 }
 
@@ -163,14 +168,7 @@ function responseReason(response: Response): string {
   const parts: string[] = [];
   if (response.status !== 0) parts.push(`HTTP ${response.status}`);
   if (response.cut !== '') parts.push(response.cut);
-  const said = oneLine(response.text());
+  const said = readLine(response.text());
   if (said !== '') parts.push(said);
-  return parts.join(': ').slice(0, REASON_LENGTH_MAX);
-}
-
-function oneLine(text: string): string {
-  return text
-    .slice(0, REASON_LENGTH_MAX)
-    .replace(/[\p{C}\s]+/gu, ' ')
-    .trim();
+  return readLine(parts.join(': '));
 }

@@ -127,12 +127,14 @@ export class HttpProcessor implements Processor, ProcessorBooks {
     return new Promise((resolve) => {
       let span: Span | null = null;
       let text: string;
-      let isPlain: boolean;
+      let encoding: 'latin1' | 'utf8';
       try {
         const request = write();
+        const { body = '' } = request;
+        const bodyBytes = Buffer.byteLength(body);
+        encoding = bodyBytes === body.length ? 'latin1' : 'utf8';
         span = this.#begin(traced, request);
-        isPlain = isAscii(request.body ?? '');
-        text = this.#textOf(request, span);
+        text = this.#textOf(request, bodyBytes, span);
       } catch (error) {
         resolve(read(unsent(`the contract failed: ${String(error)}`)));
         return;
@@ -142,13 +144,13 @@ export class HttpProcessor implements Processor, ProcessorBooks {
         resolve(read(response));
       };
       const nowMs = this.#clock.monotonicMs();
-      connections.send(new Call(text, timeoutMs, nowMs, onOver, isPlain ? 'latin1' : 'utf8'));
+      connections.send(new Call(text, timeoutMs, nowMs, onOver, encoding));
     });
   }
 
-  #textOf({ method, path, headers, body }: ContractRequest, span: Span | null): string {
+  #textOf({ method, path, headers, body }: ContractRequest, bodyBytes: number, span: Span | null): string {
     if (!PATH.test(path)) throw new Error(`invalid path ${JSON.stringify(path)}`);
-    const length = body === undefined ? '' : `content-length: ${Buffer.byteLength(body)}\r\n`;
+    const length = body === undefined ? '' : `content-length: ${bodyBytes}\r\n`;
     const traced = span === null ? '' : `traceparent: ${span.traceparent}\r\n`;
     const start = `${method} ${this.#pathPrefix}${path}${this.#lineEnd}`;
     return `${start}${this.#headerText(headers)}${length}${traced}\r\n${body ?? ''}`;
@@ -186,11 +188,6 @@ interface Traced {
 const PATH = /^\/[!-~]*$/;
 const HEADER_NAME = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/;
 const HEADER_VALUE = /^[\t -~]*$/;
-
-function isAscii(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: every ASCII character takes one byte
-  return /^[\x00-\x7f]*$/.test(text);
-}
 
 function unsent(cut: string): Response {
   return {

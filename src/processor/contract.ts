@@ -72,7 +72,7 @@ export interface ContractResponse {
   readonly isComplete: boolean;
   /** The delay that `Retry-After` asks for; null: missing or invalid. */
   readonly retryAfterMs: number | null;
-  /** One line for people: the status and the beginning of the body. */
+  /** One line for people: the status and the beginning of the body. It is made when it is read. */
   readonly reason: string;
   /** One of `responseHeaders`; empty: missing. */
   header(name: string): string;

@@ -58,8 +58,9 @@ export function ownMeaning(
   return mayBeForeign || messages.isOwn(response) ? meaning : 'unknown';
 }
 
-export function outcomeOf(meaning: StatusMeaning, { reason }: ContractResponse): PayOutcome {
-  return meaning === 'committed' || meaning === 'pending' ? { kind: meaning } : { kind: meaning, reason };
+export function outcomeOf(meaning: StatusMeaning, response: ContractResponse): PayOutcome {
+  if (meaning === 'committed' || meaning === 'pending') return { kind: meaning };
+  return { kind: meaning, reason: response.reason };
 }
 
 export function unknown({ reason }: ContractResponse): { readonly kind: 'unknown'; readonly reason: string } {

@@ -90,10 +90,12 @@ const UNCLEAR: ReadonlySet<number> = new Set([408, 409, 423, 425]);
 
 /** A status line counts even if the body was cut off. */
 function readPay(response: ContractResponse): PayOutcome {
-  const { status, reason, retryAfterMs } = response;
+  const { status } = response;
   if (status >= 200 && status <= 299) return { kind: 'committed' };
+  const { reason } = response;
   if (status === 422) return { kind: 'duplicate', reason };
-  if (status === 429 || (status === 503 && retryAfterMs !== null)) return { kind: 'refused', reason };
+  if (status === 429 || (status === 503 && response.retryAfterMs !== null))
+    return { kind: 'refused', reason };
   if (status === 500) return { kind: 'failed', reason };
   if (UNFIT.has(status)) return { kind: 'unfit', reason };
   if (status >= 400 && status <= 499 && !UNCLEAR.has(status)) return { kind: 'rejected', reason };
