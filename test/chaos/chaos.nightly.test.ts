@@ -1,25 +1,39 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../sim/random.ts';
-import { CONTEST } from './processors.ts';
+import { CONTEST, MIXED } from './processors.ts';
 import { run } from './run.ts';
 
 /** One round, about half a minute with start and check. */
 const DURATION_MS = 1;
-const ROUND_MS = 12_000;
 /** Seeds in which instances and Redis are killed, a disk fills up, and processors and links fail. */
 const SEED = 16;
+/** A seed in which an instance is killed, and processors break five promises. */
+const CONTRACTS_SEED = 212;
 
-for (const ledger of ['redis', 'lmdb'] as const) {
-  test(`every promise holds under faults: ${ledger}`, async () => {
+const ROUNDS = [
+  { name: 'redis', ledger: 'redis', seed: SEED, fork: 'redis', roundMs: 12_000, processors: CONTEST },
+  { name: 'lmdb', ledger: 'lmdb', seed: SEED, fork: 'lmdb', roundMs: 12_000, processors: CONTEST },
+  {
+    name: 'three contracts',
+    ledger: 'lmdb',
+    seed: CONTRACTS_SEED,
+    fork: 'contracts',
+    roundMs: 6000,
+    processors: MIXED,
+  },
+] as const;
+
+for (const { name, ledger, seed, fork, roundMs, processors } of ROUNDS) {
+  test(`every promise holds under faults: ${name}`, async () => {
     const said: string[] = [];
     const tally = await run({
       ledger,
-      random: new Random(SEED).fork(ledger),
+      random: new Random(seed).fork(fork),
       durationMs: DURATION_MS,
-      roundMs: ROUND_MS,
+      roundMs,
       settings: {},
-      processors: CONTEST,
+      processors,
       only: '',
       say: (line) => void said.push(line),
     });

@@ -146,6 +146,15 @@ const REFUSED_OFTEN: Partial<DeliveryState> = { duplicates: 3, duplicateReason: 
 const REFUSED_ONCE: Partial<DeliveryState> = { duplicates: 1, duplicateReason: '422' };
 const SLOT_BACK: Expected = [{ holdsSlot: false }, RELEASE];
 
+/** What follows a look-up, whatever the payment has been through. */
+const LOOKED_UP: Record<string, Expected> = {
+  held: settles(1991, 4999),
+  'no answer to the look-up': waits('in-doubt'),
+  'pending there': waits('in-doubt', { inDoubtUntilMs: 1500 }),
+  'rejected there': settles(1990, 5000, 'declined'),
+  'absent, asked while a call may run, no repeat': waits('in-doubt'),
+};
+
 /** Every event that can occur in a phase. All others are bugs. */
 const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<string, Expected> }> = {
   queued: {
@@ -226,12 +235,8 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
   asking: {
     from: { ...USED, phase: 'asking', holdsSlot: true, inDoubtUntilMs: IN_DOUBT_UNTIL },
     to: {
-      held: settles(1991, 4999),
-      'no answer to the look-up': waits('in-doubt'),
-      'pending there': waits('in-doubt', { inDoubtUntilMs: 1500 }),
-      'rejected there': settles(1990, 5000, 'declined'),
+      ...LOOKED_UP,
       'absent, asked while a call may run': [{ phase: 'calling', ...CALL }, SEND],
-      'absent, asked while a call may run, no repeat': waits('in-doubt'),
       'absent, asked when no call can run': waits('backing-off', { inDoubtUntilMs: 0 }),
       dropped: [DONE, REMOVE],
     },
@@ -239,12 +244,8 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
   'asking, right after a duplicate': {
     from: { ...USED, phase: 'asking', holdsSlot: true, inDoubtUntilMs: IN_DOUBT_UNTIL, mayRepeat: false },
     to: {
-      held: settles(1991, 4999),
-      'no answer to the look-up': waits('in-doubt'),
-      'pending there': waits('in-doubt', { inDoubtUntilMs: 1500 }),
-      'rejected there': settles(1990, 5000, 'declined'),
+      ...LOOKED_UP,
       'absent, asked while a call may run': waits('in-doubt'),
-      'absent, asked while a call may run, no repeat': waits('in-doubt'),
       'absent, asked when no call can run': waits('backing-off', { inDoubtUntilMs: 0 }),
       dropped: [DONE, REMOVE],
     },
@@ -267,12 +268,8 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
       ...REFUSED_OFTEN,
     },
     to: {
-      held: settles(1991, 4999),
-      'no answer to the look-up': waits('in-doubt'),
-      'pending there': waits('in-doubt', { inDoubtUntilMs: 1500 }),
-      'rejected there': settles(1990, 5000, 'declined'),
+      ...LOOKED_UP,
       'absent, asked while a call may run': waits('in-doubt'),
-      'absent, asked while a call may run, no repeat': waits('in-doubt'),
       'absent, asked when no call can run': settles(
         1990,
         5000,

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Bench } from 'tinybench';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Claim, Ledger, Reply, Settlement } from '../../../src/ledger/ledger.ts';
+import type { Claim, Ledger } from '../../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
+import { must } from '../../../test/ledger/samples.ts';
+import { claimOf, settlementOf } from '../payments.ts';
 
 /**
  * CPU time per payment, claimed by one commit and settled by the next, by payments per commit, with every commit synced
@@ -35,7 +37,7 @@ async function measure(ledger: Ledger, owner: number): Promise<void> {
   let claims: Claim[] = [];
   const commit = async (batch: number): Promise<void> => {
     const settlements = claims.map(settlementOf);
-    claims = Array.from({ length: batch }, () => claimOf(paymentCount++));
+    claims = Array.from({ length: batch }, () => claimOf(paymentCount++, START_MS, APART_MS));
     await must(ledger.commit(owner, settlements, claims));
   };
   const add = (task: string, perCall: number, call: () => Promise<unknown>): void => {
@@ -57,7 +59,10 @@ async function measure(ledger: Ledger, owner: number): Promise<void> {
   };
   for (const batch of BATCHES) add(`commit of ${batch}`, batch, () => commit(batch));
   await fill(commit);
-  add('find', 1, () => must(ledger.find(claimOf(Math.floor(Math.random() * paymentCount)).correlationId)));
+  add('find', 1, () => {
+    const number = Math.floor(Math.random() * paymentCount);
+    return must(ledger.find(claimOf(number, START_MS, APART_MS).correlationId));
+  });
   add('summary of a random window', 1, () => {
     const fromMs = START_MS + Math.floor(Math.random() * paymentCount * APART_MS);
     return must(ledger.summary(fromMs, fromMs + Math.floor(Math.random() * paymentCount * APART_MS)));
@@ -84,28 +89,4 @@ async function measure(ledger: Ledger, owner: number): Promise<void> {
 async function fill(commit: (batch: number) => Promise<void>): Promise<void> {
   const commitCount = isSmoke ? 10 : 200;
   for (let count = 0; count < commitCount; count++) await commit(1000);
-}
-
-function claimOf(number: number): Claim {
-  // Multiplying by an odd constant spreads the numbers like random ids.
-  const mixed = Math.imul(number, 0x9e3779b1) >>> 0;
-  const head = mixed.toString(16).padStart(8, '0');
-  const requestedAtMs = START_MS + number * APART_MS;
-  return {
-    correlationId: `${head}-0000-4000-8000-${number.toString(16).padStart(12, '0')}`,
-    amountCents: 1990,
-    acceptedAtMs: requestedAtMs,
-    processor: number % 2,
-    requestedAtMs,
-  };
-}
-
-function settlementOf(claim: Claim): Settlement {
-  return { ...claim, status: 'settled', processor: claim.processor ?? 0, reason: '' };
-}
-
-async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
-  const answer = await reply;
-  if (answer.kind === 'unavailable') throw new Error(answer.reason);
-  return answer.value;
 }

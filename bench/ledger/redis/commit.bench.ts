@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { Claim, Reply, Settlement } from '../../../src/ledger/ledger.ts';
 import { RedisBooks } from '../../../src/ledger/redis/books.ts';
@@ -8,6 +7,9 @@ import { BookKeys } from '../../../src/ledger/redis/keys.ts';
 import { LIBRARY } from '../../../src/ledger/redis/library.ts';
 import { doubleBytes, idPositions, workerBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
 import { RedisServer } from '../../../test/ledger/redis/redis-server.ts';
+import { must } from '../../../test/ledger/samples.ts';
+import { claimOf, settlementOf } from '../payments.ts';
+import { redisCpuUs } from './redis-cpu.ts';
 
 /**
  * Two forms of a commit, in turns: one call of the function `commit`, and a MULTI of one call for the settlements and one for
@@ -15,7 +17,6 @@ import { RedisServer } from '../../../test/ledger/redis/redis-server.ts';
  * gateway and Redis, and how long a commit takes; medians of the rounds.
  */
 const BATCHES = [1, 32, 256] as const;
-const CLOCK_TICK_US = 10_000;
 const ROOT = '{bench}:';
 
 const isSmoke = process.env['BENCH_SMOKE'] === '1';
@@ -108,7 +109,7 @@ async function measure(server: RedisServer, commit: Commit, batch: number): Prom
   const commits = Math.max(COMMITS_A_ROUND, Math.min(500, Math.ceil(PAYMENTS_A_ROUND / batch)));
   for (let count = 0; count < commits; count++) {
     const settlements = claims.map(settlementOf);
-    claims = Array.from({ length: batch }, () => claimOf(payments++, startMs));
+    claims = Array.from({ length: batch }, () => claimOf(payments++, startMs, 1));
     await must(commit(settlements, claims));
   }
   const tookMs = performance.now() - beganMs;
@@ -121,45 +122,7 @@ async function measure(server: RedisServer, commit: Commit, batch: number): Prom
   };
 }
 
-function claimOf(number: number, startMs: number): Claim {
-  // Multiplying by an odd constant spreads the numbers like random ids.
-  const mixed = Math.imul(number, 0x9e3779b1) >>> 0;
-  const correlationId = `${mixed.toString(16).padStart(8, '0')}-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
-  const requestedAtMs = startMs + number;
-  return {
-    correlationId,
-    amountCents: 1990,
-    acceptedAtMs: requestedAtMs,
-    processor: number % 2,
-    requestedAtMs,
-  };
-}
-
-function settlementOf({ correlationId, amountCents, processor, requestedAtMs }: Claim): Settlement {
-  return {
-    correlationId,
-    status: 'settled',
-    processor: processor ?? 0,
-    amountCents,
-    requestedAtMs,
-    reason: '',
-  };
-}
-
-/** CPU time of redis-server as reported by Linux, in steps of 10 ms. */
-function redisCpuUs(server: RedisServer): number {
-  const stat = readFileSync(`/proc/${server.pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_US;
-}
-
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other);
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}
-
-async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
-  const answer = await reply;
-  if (answer.kind === 'unavailable') throw new Error(answer.reason);
-  return answer.value;
 }

@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { Bench } from 'tinybench';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Claim, Ledger, Reply, Settlement } from '../../../src/ledger/ledger.ts';
+import type { Claim, Ledger } from '../../../src/ledger/ledger.ts';
 import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
 import { RedisServer } from '../../../test/ledger/redis/redis-server.ts';
+import { must } from '../../../test/ledger/samples.ts';
+import { claimOf, settlementOf } from '../payments.ts';
+import { redisCpuUs } from './redis-cpu.ts';
 
 /**
  * CPU time per payment, claimed by one commit and settled by the next, in gateway and Redis, by payments per commit; and
@@ -12,7 +14,6 @@ import { RedisServer } from '../../../test/ledger/redis/redis-server.ts';
 const BATCHES = [1, 10, 50] as const;
 /** Payments one millisecond apart, as at 1,000 per second. */
 const APART_MS = 1;
-const CLOCK_TICK_US = 10_000;
 
 const isSmoke = process.env['BENCH_SMOKE'] === '1';
 const server = await RedisServer.start('--appendfsync', 'everysec');
@@ -44,21 +45,21 @@ async function measure(ledger: Ledger, owner: number): Promise<void> {
       task,
       async () => {
         const settlements = claims.map(settlementOf);
-        claims = Array.from({ length: batch }, () => claimOf(paymentCount++, startMs));
+        claims = Array.from({ length: batch }, () => claimOf(paymentCount++, startMs, APART_MS));
         await must(ledger.commit(owner, settlements, claims));
       },
       {
         beforeAll: () => {
           countBefore = paymentCount;
           nodeBefore = process.cpuUsage();
-          redisBeforeUs = redisCpuUs();
+          redisBeforeUs = redisCpuUs(server);
         },
         afterAll: () => {
           const node = process.cpuUsage(nodeBefore);
           const count = paymentCount - countBefore;
           costs.set(task, {
             nodeUs: (node.user + node.system) / count,
-            redisUs: (redisCpuUs() - redisBeforeUs) / count,
+            redisUs: (redisCpuUs(server) - redisBeforeUs) / count,
           });
         },
       },
@@ -77,42 +78,4 @@ async function measure(ledger: Ledger, owner: number): Promise<void> {
       'redis µs/payment': redisUs.toFixed(1),
     })),
   );
-}
-
-function claimOf(number: number, startMs: number): Claim {
-  // Multiplying by an odd constant spreads the numbers like random ids.
-  const mixed = Math.imul(number, 0x9e3779b1) >>> 0;
-  const correlationId = `${mixed.toString(16).padStart(8, '0')}-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
-  const requestedAtMs = startMs + number * APART_MS;
-  return {
-    correlationId,
-    amountCents: 1990,
-    acceptedAtMs: requestedAtMs,
-    processor: number % 2,
-    requestedAtMs,
-  };
-}
-
-function settlementOf({ correlationId, amountCents, processor, requestedAtMs }: Claim): Settlement {
-  return {
-    correlationId,
-    status: 'settled',
-    processor: processor ?? 0,
-    amountCents,
-    requestedAtMs,
-    reason: '',
-  };
-}
-
-/** CPU time of redis-server as reported by Linux, in steps of 10 ms. */
-function redisCpuUs(): number {
-  const stat = readFileSync(`/proc/${server.pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_US;
-}
-
-async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
-  const answer = await reply;
-  if (answer.kind === 'unavailable') throw new Error(answer.reason);
-  return answer.value;
 }

@@ -2,15 +2,14 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { Confirmation } from '../../../src/ledger/confirmation.ts';
-import type { Ledger, Reply } from '../../../src/ledger/ledger.ts';
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
 import { operate } from './operate.ts';
 import { RedisGate } from './redis-gate.ts';
 import { RedisServer } from './redis-server.ts';
+import { answers, refused, until } from './waiting.ts';
 
 const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
-const DEADLINE_MS = 20_000;
 /** Short, so that replicas that do not confirm are not waited for long. */
 const TIMEOUT_MS = 1000;
 
@@ -22,24 +21,6 @@ function open(url: string, change: Partial<RedisLedgerOptions> = {}): Promise<Re
     timeoutMs: TIMEOUT_MS,
     ...change,
   });
-}
-
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + DEADLINE_MS;
-  while (!(await isSo())) {
-    if (performance.now() > deadlineMs) throw new Error('the condition did not become true in time');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-function answers(ledger: Ledger): Promise<void> {
-  return until(async () => (await ledger.ping()).kind === 'ok');
-}
-
-async function refused(reply: Promise<Reply<unknown>>, reason: RegExp): Promise<void> {
-  const answer = await reply;
-  assert.is(answer.kind, 'unavailable');
-  if (answer.kind === 'unavailable') assert.match(answer.reason, reason);
 }
 
 const UNCONFIRMED: readonly (readonly [settings: string[], reason: string])[] = [

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Claim, Ledger, LedgerEvent, Reply, Settlement } from '../../../src/ledger/ledger.ts';
+import type { Claim, Ledger, LedgerEvent, Settlement } from '../../../src/ledger/ledger.ts';
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { sessionBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
 import { conformance } from '../conformance.ts';
@@ -11,8 +11,8 @@ import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
 import { operate } from './operate.ts';
 import { RedisGate } from './redis-gate.ts';
 import { RedisServer } from './redis-server.ts';
+import { answers, refused, until } from './waiting.ts';
 
-const DEADLINE_MS = 20_000;
 const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
 const NAMES = ['default', 'fallback'];
 
@@ -77,26 +77,8 @@ function numbers(count: number): number[] {
   return Array.from({ length: count }, (_, number) => number);
 }
 
-async function refused(reply: Promise<Reply<unknown>>, reason: RegExp): Promise<void> {
-  const answer = await reply;
-  assert.is(answer.kind, 'unavailable');
-  if (answer.kind === 'unavailable') assert.match(answer.reason, reason);
-}
-
 function acquire(ledger: Ledger): Promise<number> {
   return must(ledger.acquireLease(WORKER, T0_MS));
-}
-
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + DEADLINE_MS;
-  while (!(await isSo())) {
-    if (performance.now() > deadlineMs) throw new Error('the condition did not become true in time');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-function answers(ledger: Ledger): Promise<void> {
-  return until(async () => (await ledger.ping()).kind === 'ok');
 }
 
 test('it opens while Redis is down, and works once Redis is up', async () => {

@@ -13,6 +13,7 @@ import { freePort } from '../../system/port.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
 import { RedisGate } from './redis-gate.ts';
 import { RedisServer } from './redis-server.ts';
+import { until as untilIn } from './waiting.ts';
 
 const WORKERS = 4;
 const DEADLINE_MS = 60_000;
@@ -84,12 +85,8 @@ class Sentinel {
   }
 }
 
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + DEADLINE_MS;
-  while (!(await isSo())) {
-    if (performance.now() > deadlineMs) throw new Error('the condition did not become true in time');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+function until(isSo: () => Promise<boolean>): Promise<void> {
+  return untilIn(isSo, DEADLINE_MS);
 }
 
 async function persist<T>(ask: () => Promise<Reply<T>>): Promise<T> {

@@ -4,7 +4,7 @@ import type { Response } from '../../../src/processor/http1/call.ts';
 import type { LookUpOutcome, PayOutcome } from '../../../src/processor/processor.ts';
 
 export const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
-const NOW_MS = Date.UTC(2025, 6, 15, 12, 0, 0);
+export const NOW_MS = Date.UTC(2025, 6, 15, 12, 0, 0);
 export const PAYMENT: ContractPayment = { correlationId: ID, amountCents: 1990, requestedAtMs: NOW_MS };
 
 /** A whole answer in JSON, unless `rest` says otherwise. */

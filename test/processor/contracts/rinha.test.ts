@@ -5,28 +5,16 @@ import { centsToDecimal } from '../../../src/core/money.ts';
 import { healthOf, lookUpOutcomeOf, payOutcomeOf } from '../../../src/processor/answer.ts';
 import { rinha } from '../../../src/processor/contracts/rinha.ts';
 import type { Response } from '../../../src/processor/http1/call.ts';
+import { answer, ID, NOW_MS, PAYMENT } from './answers.ts';
 
-const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
-const NOW_MS = Date.UTC(2025, 6, 15, 12, 0, 0);
 const CONTRACT = rinha('');
-const PAYMENT = { correlationId: ID, amountCents: 1990, requestedAtMs: NOW_MS };
 
 const payOutcome = (one: Response) => payOutcomeOf(CONTRACT, one, PAYMENT, NOW_MS);
 const lookUpOutcome = (one: Response) => lookUpOutcomeOf(CONTRACT, one, ID, NOW_MS);
 const healthAnswer = (one: Response) => healthOf(CONTRACT, one, NOW_MS);
 
-function response(status: number, body = '', rest: Partial<Response> = {}): Response {
-  return {
-    sent: true,
-    status,
-    retryAfter: '',
-    cut: '',
-    isExhausted: false,
-    header: () => '',
-    text: () => body,
-    ...rest,
-  };
-}
+const response = (status: number, body = '', rest: Partial<Response> = {}): Response =>
+  answer(status, body, rest);
 
 const heldBody = (members: Record<string, unknown>): string =>
   JSON.stringify({ correlationId: ID, amount: 19.9, requestedAt: '2025-07-15T12:34:56.789Z', ...members });

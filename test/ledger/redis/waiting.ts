@@ -1,0 +1,20 @@
+import * as assert from 'uvu/assert';
+import type { Ledger, Reply } from '../../../src/ledger/ledger.ts';
+import { until as untilAfter } from '../../system/until.ts';
+
+const DEADLINE_MS = 20_000;
+
+/** Rejects if the condition does not become true in time. */
+export async function until(isSo: () => boolean | Promise<boolean>, deadlineMs = DEADLINE_MS): Promise<void> {
+  await untilAfter('the condition is true', deadlineMs, isSo);
+}
+
+export function answers(ledger: Ledger): Promise<void> {
+  return until(async () => (await ledger.ping()).kind === 'ok');
+}
+
+export async function refused(reply: Promise<Reply<unknown>>, reason: RegExp): Promise<void> {
+  const answer = await reply;
+  assert.is(answer.kind, 'unavailable');
+  if (answer.kind === 'unavailable') assert.match(answer.reason, reason);
+}
