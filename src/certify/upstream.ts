@@ -35,7 +35,7 @@ export class Upstream {
     this.#request = isHttps ? requestHttps : requestHttp;
   }
 
-  /** The answer to a health call, which may be a few seconds old. Rejects if there is none. */
+  /** The answer to a health call, which may be a few seconds old. Rejects if the processor does not answer. */
   health(request: ProxiedRequest): Promise<Answer> {
     const nowMs = this.#clock.monotonicMs();
     if (this.#health === null || nowMs >= this.#health.untilMs) {

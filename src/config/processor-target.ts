@@ -4,7 +4,7 @@ import type { Tls } from '../core/tls.ts';
 /** A processor as configured: by the environment's short form, or by the processors file. */
 export interface ProcessorTarget {
   readonly name: string;
-  /** http or https, without a trailing slash; may contain credentials, which are for errors and the doctor to mask. */
+  /** http or https, without a trailing slash; may contain credentials, so it must be masked where it is shown. */
   readonly url: string;
   readonly tls?: Tls;
   readonly contract: ContractSpec;

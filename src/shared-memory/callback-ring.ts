@@ -69,7 +69,7 @@ export class CallbackRing {
     Atomics.notify(words, TAIL);
   }
 
-  /** Takes the next callback. False: there is none; then the contents of `into` are undefined. */
+  /** Takes the next callback. False: no callback was pushed since; the contents of `into` are undefined then. */
   take(into: CallbackSlot): boolean {
     const words = this.#words;
     for (;;) {

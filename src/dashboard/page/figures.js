@@ -218,7 +218,7 @@ export class Figures {
       feeCents(amounts[index] ?? 0n, totals[index]?.count ?? 0, fee),
     );
     const unknown = unconfigured.map(() => NONE);
-    // Of equal ones the last, which is the dearest before the first payment.
+    // Before the first payment all cost the same. Then the last one counts as the most expensive.
     const dearest = everythingAt.toSorted((one, other) => Number(other - one))[0] ?? 0n;
     const { name: dearestName } = processors[everythingAt.lastIndexOf(dearest)] ?? {};
     const saved = `Routing has saved ${money(dearest - feesCents)} in fees, compared with sending everything to ${dearestName}.`;

@@ -29,7 +29,7 @@ const VERSION = Buffer.from('HTTP/1.1 ');
 const LENGTH_NAME = Buffer.from('content-length: ');
 const LENGTH_DIGITS = 9;
 
-// Of the control characters, only the tab is allowed in text.
+// The tab is the only control character that text may contain.
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t -\xff]*)?$/;
 const LENGTH = /^\d{1,15}$/;
 const CHUNK_SIZE = /^([\dA-Fa-f]{1,8})(?:[ \t]*;[\t -\xff]*)?$/;
