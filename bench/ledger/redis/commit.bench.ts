@@ -61,6 +61,7 @@ async function serverWith(policy: 'always' | 'everysec') {
   const server = await RedisServer.start('--appendfsync', policy);
   const books = new RedisBooks({
     root: ROOT,
+    slot: null,
     processorNames: ['default', 'fallback'],
     clock: systemClock,
     random: Math.random,
@@ -85,7 +86,7 @@ async function serverWith(policy: 'always' | 'everysec') {
       ...keys.timeIndex(settlements),
       ...keys.entries(payload, idPositions(payload)),
     ];
-    return ['FCALL', `${LIBRARY}_commit`, String(all.length), ...all, id, '0', payload, ''];
+    return ['FCALL', `${LIBRARY}_commit`, String(all.length), ...all, '', id, '0', payload, ''];
   };
   const forms: Readonly<Record<string, Commit>> = {
     'one call': (settlements, claims) => committer.commit(owner, settlements, claims),
