@@ -69,6 +69,7 @@ async function serverWith(policy: 'always' | 'everysec') {
     pendingLimit: 1024,
     replicas: 0,
     allowsUnconfirmed: true,
+    failsOver: false,
     newDriver: () => newDriver(server.socketUrl, {}, 10_000, 1024),
     opened: async () => {},
     confirmedBy: () => {},

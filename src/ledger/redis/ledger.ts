@@ -115,6 +115,7 @@ export class RedisLedger implements Ledger {
       pendingLimit,
       replicas,
       allowsUnconfirmed,
+      failsOver: place.kind !== 'server',
       newDriver: driversFor(place, slot, { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock }),
       opened: async (send, { generation, swept }) => {
         this.#sweep.stop();

@@ -76,7 +76,8 @@ export class Locator {
 
   /** What a node says about the slot. A node that does not know its own address leaves the host out. */
   async #ownerOf(url: string): Promise<Answer> {
-    const ranges = listOf(await this.#ask(url, ['CLUSTER', 'SLOTS'])).map(listOf);
+    const command = ['CLUSTER', 'SLOTS'];
+    const ranges = listOf(await this.#ask(url, command)).map(listOf);
     const addressOfNode = (node: unknown): Answer => {
       const [host, port] = listOf(node);
       return {
