@@ -22,6 +22,7 @@ import {
   type StrandedPayments,
   type WorkerId,
 } from '../ledger.ts';
+import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
 import { newDriver } from './driver.ts';
@@ -51,6 +52,8 @@ export interface RedisLedgerOptions {
   readonly tls?: Tls;
   /** Prefix of all keys; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
   readonly root?: string;
+  /** Which shard of the books this is. Default: the only one. */
+  readonly place?: ShardPlace;
   /** A call without an answer replies `unavailable` after this time. Default 2,000 ms. */
   readonly timeoutMs?: number;
   /** How many calls may wait for an answer at once. Default 1,024. */
@@ -98,12 +101,13 @@ export class RedisLedger implements Shard {
 
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
-    const { processorNames, clock, random, root = ROOT_DEFAULT } = options;
+    const { processorNames, clock, random, root = ROOT_DEFAULT, place = ONLY_SHARD } = options;
     assert(ROOT.test(root), 'the root must have a hash tag and no glob characters');
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     const { timeoutMs = 2000, pendingLimit = 1024, replicas = 0, allowsUnconfirmed = false } = options;
     const books = new RedisBooks({
       root,
+      place,
       processorNames,
       clock,
       random,
