@@ -217,14 +217,14 @@ export class Dispatcher implements WriterOwner {
     const onFree = this.#onFree;
     this.#onFree = null;
     if (onFree !== null) onFree();
-    else if (writer.hasSettlements || this.#queue.lengthOf(writer.position) > 0) this.wake();
+    else if (writer.hasSettlements || this.hasQueued(writer.position)) this.wake();
   }
 
   broken(error: unknown): void {
     this.#broken.reject(error);
   }
 
-  /** Makes the next turn begin soon, so that it notices a stop. */
+  /** Makes the next turn begin soon, so that it notices a stop, too. */
   wake(): void {
     this.#window.wake();
   }
@@ -332,6 +332,10 @@ export class Dispatcher implements WriterOwner {
     this.#heldCounts[delivery.shard] = at(this.#heldCounts, delivery.shard) + 1;
   }
 
+  hasQueued(shard: number): boolean {
+    return this.#queue.lengthOf(shard) > 0;
+  }
+
   holdsNone(shard: number): boolean {
     return this.#heldCounts[shard] === 0;
   }
@@ -377,8 +381,7 @@ export class Dispatcher implements WriterOwner {
     const views = this.#queue.length > 0 ? breakers.views() : [];
     const turn: Turn = { claims: this.#writers.map(() => []), decisions: [], views };
     // A take-over that is under way may yet drop what is queued here.
-    for (const { position, isFree, lease } of this.#writers)
-      this.#queue.setOpen(position, isFree && lease.valid);
+    for (const { position, canClaim } of this.#writers) this.#queue.setOpen(position, canClaim);
     for (const queued of this.#queue.byAge()) this.#routeClass(queued, turn);
     if (turn.decisions.length > 0) this.#explain(turn);
     return turn.claims;
@@ -448,7 +451,7 @@ export class Dispatcher implements WriterOwner {
   /** Begins a commit at each shard that is free and has something to write. */
   #commit(): void {
     const claims = this.#route();
-    for (const writer of this.#writers) if (writer.isFree) writer.commit(at(claims, writer.position));
+    for (const writer of this.#writers) if (writer.isFree) writer.begin(at(claims, writer.position));
   }
 
   claimReplied(delivery: Delivery, reply: ClaimReply): void {
