@@ -142,6 +142,8 @@ export class Dispatcher implements WriterOwner {
   readonly #broken = Promise.withResolvers<never>();
   /** Continues the turn that waits until some writer is free; null: none does. */
   #onFree: (() => void) | null = null;
+  /** The thread sleeps and had no room for more: a commit may make some. */
+  #isFull = false;
   #purgedAtMs = 0;
   #notTakenShown = 0;
 
@@ -217,7 +219,7 @@ export class Dispatcher implements WriterOwner {
     const onFree = this.#onFree;
     this.#onFree = null;
     if (onFree !== null) onFree();
-    else if (writer.hasSettlements || this.hasQueued(writer.position)) this.wake();
+    else if (writer.hasSettlements || this.hasQueued(writer.position) || this.#isFull) this.wake();
   }
 
   broken(error: unknown): void {
@@ -233,9 +235,11 @@ export class Dispatcher implements WriterOwner {
     const free = this.#writers.filter(({ isFree }) => isFree);
     // What a commit left over, because the ledger was away or its batch was full, wakes nothing by itself.
     if (free.some(({ hasSettlements }) => hasSettlements)) this.wake();
+    const canTake = this.room() > 0;
+    this.#isFull = !canTake;
     await this.#window.nextTurn({
       isBacklogged: free.some(({ isBacklogged }) => isBacklogged),
-      canTake: this.room() > 0,
+      canTake,
       hasQueued: this.#queue.length > 0,
     });
   }
