@@ -1,3 +1,5 @@
+import { type Operation, operationsOf, type Part, partOf, problemTypes, referred } from './openapi.ts';
+
 /**
  * `client/src/api.ts`, generated from openapi.yaml: the paths of the operations that the client has, the schemas that
  * they use, and the problems that each may answer.
@@ -5,8 +7,6 @@
  * An amount is a decimal on the wire and whole cents in the client, because a number of JavaScript is no exact decimal:
  * each member `amount` becomes `amountCents`.
  */
-
-type Part = Readonly<Record<string, unknown>>;
 
 /** The operations of the client, and what it calls them. */
 const OPERATIONS: Readonly<Record<string, string>> = {
@@ -18,15 +18,12 @@ const AMOUNT = '#/components/schemas/Amount';
 const PROBLEM = 'Problem';
 const LINE_LIMIT = 110;
 
-interface Operation {
+interface NamedOperation extends Operation {
   readonly id: string;
-  readonly method: string;
-  readonly path: string;
-  readonly part: Part;
 }
 
 export function clientTypes(document: Part): string {
-  const operations = operationsOf(document);
+  const operations = operationsNamed(document);
   const schemas = new Schemas(document);
   for (const { part } of operations) schemas.use(part);
   return [
@@ -44,10 +41,8 @@ export function clientTypes(document: Part): string {
     .concat('\n');
 }
 
-function operationsOf(document: Part): Operation[] {
-  const all = Object.entries(partOf(document['paths'])).flatMap(([path, methods]) =>
-    Object.entries(partOf(methods)).map(([method, part]) => ({ method, path, part: partOf(part) })),
-  );
+function operationsNamed(document: Part): NamedOperation[] {
+  const all = operationsOf(document);
   return Object.keys(OPERATIONS).map((id) => {
     const found = all.find(({ part }) => part['operationId'] === id);
     if (found === undefined) throw new Error(`openapi.yaml has no operation ${id}`);
@@ -82,7 +77,7 @@ class Schemas {
   }
 
   #useReference(reference: string): void {
-    const target = resolve(this.#document, reference);
+    const target = referred(this.#document, reference);
     const name = nameOf(reference);
     if (!reference.startsWith('#/components/schemas/')) this.use(target);
     else if (!this.#used.has(name)) {
@@ -118,7 +113,7 @@ class Schemas {
         const mark = required.includes(name) ? '' : '?';
         if (this.#isAmount(property)) {
           // What the document says about an amount itself is about decimals.
-          const alias = property['$ref'] === AMOUNT ? {} : resolve(this.#document, String(property['$ref']));
+          const alias = property['$ref'] === AMOUNT ? {} : referred(this.#document, String(property['$ref']));
           return `${comment(alias, '  ')}  readonly ${name}Cents${mark}: number;\n`;
         }
         const type = replaced[name] ?? this.#type(property);
@@ -131,7 +126,7 @@ class Schemas {
   #isAmount(schema: Part): boolean {
     const reference = schema['$ref'];
     if (typeof reference !== 'string') return false;
-    return reference === AMOUNT || this.#isAmount(resolve(this.#document, reference));
+    return reference === AMOUNT || this.#isAmount(referred(this.#document, reference));
   }
 
   #type(schema: Part): string {
@@ -156,7 +151,7 @@ class Schemas {
 }
 
 /** The type of the problems of an operation. Clients do not send a method that a path does not have. */
-function problemsOf(document: Part, { id, part }: Operation): string {
+function problemsOf(document: Part, { id, part }: NamedOperation): string {
   const kinds = Object.entries(partOf(part['responses'])).flatMap(([status, response]) => {
     const types = status === '405' ? [] : problemTypes(document, partOf(response));
     if (types.length === 0) return [];
@@ -165,16 +160,6 @@ function problemsOf(document: Part, { id, part }: Operation): string {
     return [inLine.length < LINE_LIMIT ? inLine : inLines];
   });
   return `/** What \`${id}\` answers instead of a success. */\nexport type ${OPERATIONS[id]}Problem =\n${kinds.join('\n')};`;
-}
-
-function problemTypes(document: Part, response: Part): string[] {
-  const { $ref } = response;
-  const { content } = typeof $ref === 'string' ? resolve(document, $ref) : response;
-  const body = content === undefined ? undefined : partOf(content)['application/problem+json'];
-  if (body === undefined) return [];
-  const [, specific] = partOf(partOf(body)['schema'])['allOf'] as readonly [unknown, unknown];
-  const type = partOf(partOf(partOf(specific)['properties'])['type']);
-  return (type['enum'] ?? [type['const']]) as string[];
 }
 
 function comment(schema: Part, indent = ''): string {
@@ -187,21 +172,10 @@ function comment(schema: Part, indent = ''): string {
     : `${indent}/**\n${lines.map((line) => `${indent} * ${line}\n`).join('')}${indent} */\n`;
 }
 
-function resolve(document: Part, reference: string): Part {
-  const names = reference.replace('#/', '').split('/');
-  return names.reduce<Part>((whole, name) => partOf(whole[name]), document);
-}
-
 function nameOf(reference: string): string {
   return reference.slice(reference.lastIndexOf('/') + 1);
 }
 
 function literal(value: unknown): string {
   return typeof value === 'string' ? `'${value}'` : JSON.stringify(value);
-}
-
-function partOf(value: unknown): Part {
-  if (typeof value !== 'object' || value === null)
-    throw new Error(`expected an object: ${JSON.stringify(value)}`);
-  return value as Part;
 }
