@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { marked } from 'marked';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { anchorOf } from '../../site/.vitepress/pages.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PAGES = ['*.md', '{docs,examples,client,site,deploy,submission,ops}/**/*.md'];
@@ -25,19 +26,16 @@ function pageOf(path: string): Page {
   const tokens = marked.lexer(readFileSync(join(ROOT, path), 'utf8'));
   marked.walkTokens(tokens, (token) => {
     if (token.type === 'link' || token.type === 'image') links.push(token['href']);
-    if (token.type === 'heading') anchors.add(anchorOf(token['text'], anchors));
+    if (token.type === 'heading') anchors.add(numberedAnchorOf(token['text'], anchors));
   });
   const page = { links, anchors };
   read.set(path, page);
   return page;
 }
 
-function anchorOf(heading: string, taken: ReadonlySet<string>): string {
-  const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1');
-  const anchor = text
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-    .replaceAll(/\s/g, '-');
+/** Headings with the same text are numbered. */
+function numberedAnchorOf(heading: string, taken: ReadonlySet<string>): string {
+  const anchor = anchorOf(heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1'));
   for (let count = 0; ; count++) {
     const numbered = count === 0 ? anchor : `${anchor}-${count}`;
     if (!taken.has(numbered)) return numbered;
