@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
+import { parseRedisUrl } from '../../core/redis-url.ts';
 import type { Tls } from '../../core/tls.ts';
 import { UUID_BYTES } from '../../core/uuid.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
@@ -10,7 +11,6 @@ import {
   exactly,
   type HealthReport,
   type HealthTurn,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -19,12 +19,14 @@ import {
   type ProcessorTotals,
   type Reply,
   type Settlement,
+  type Shard,
   type StrandedPayments,
   type WorkerId,
 } from '../ledger.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
-import { newDriver } from './driver.ts';
+import { driversFor } from './driver.ts';
+import { slotOf } from './hash-slot.ts';
 import {
   doubleBytes,
   healthBytes,
@@ -47,7 +49,7 @@ export interface RedisLedgerOptions {
   readonly clock: Clock;
   /** Returns a number in [0, 1), for the backoff and the session id. */
   readonly random: () => number;
-  /** For `rediss://` URLs. */
+  /** For URLs with TLS. */
   readonly tls?: Tls;
   /** Prefix of all keys; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
   readonly root?: string;
@@ -77,7 +79,8 @@ const NO_TURN = doubleBytes(0);
  * cannot confirm, every call replies `unavailable`, at once or after `timeoutMs`, and the ledger reconnects in the
  * background.
  */
-export class RedisLedger implements Ledger {
+export class RedisLedger implements Shard {
+  readonly shards: readonly Shard[] = [this];
   readonly #options: RedisLedgerOptions;
   readonly #books: RedisBooks;
   readonly #committer: Committer;
@@ -86,8 +89,7 @@ export class RedisLedger implements Ledger {
   readonly #sweep: Sweep;
 
   /**
-   * `redis://[user:password@]host[:6379][/db]`, `rediss://` for TLS, `unix:///path/to/redis.sock[?db=1]`.
-   * Resolves after the first attempt to connect, whether or not it succeeded. Throws on a malformed URL.
+   * One of the URLs of `core/redis-url.ts`. Resolves after the first attempt to connect, whether or not it succeeded. Throws on a malformed URL.
    */
   static async open(url: string, options: RedisLedgerOptions): Promise<RedisLedger> {
     const ledger = new RedisLedger(url, options);
@@ -98,11 +100,15 @@ export class RedisLedger implements Ledger {
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
     const { processorNames, clock, random, root = ROOT_DEFAULT } = options;
+    const place = parseRedisUrl(url);
+    assert(place !== undefined, 'expected the URL of a Redis');
     assert(ROOT.test(root), 'the root must have a hash tag and no glob characters');
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     const { timeoutMs = 2000, pendingLimit = 1024, replicas = 0, allowsUnconfirmed = false } = options;
+    const slot = slotOf(root);
     const books = new RedisBooks({
       root,
+      slot: place.kind === 'cluster' ? slot : null,
       processorNames,
       clock,
       random,
@@ -110,7 +116,8 @@ export class RedisLedger implements Ledger {
       pendingLimit,
       replicas,
       allowsUnconfirmed,
-      newDriver: () => newDriver(url, options.tls ?? {}, timeoutMs, pendingLimit),
+      failsOver: place.kind !== 'server',
+      newDriver: driversFor(place, slot, { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock }),
       opened: async (send, { generation, swept }) => {
         this.#sweep.stop();
         await this.#subscriptions.reconnected(send);
@@ -134,8 +141,13 @@ export class RedisLedger implements Ledger {
       root,
       clock,
       ask: (question) => books.ask(question),
+      unlink: (send, keys) => books.writeOn(send, 'unlink', keys),
       swept: (generation) => books.call('swept', String(generation)),
     });
+  }
+
+  shardOf(): number {
+    return 0;
   }
 
   async acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
