@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ROOT, readJson, run, TSC, writeJson } from './stage.ts';
+import { publishedManifest, ROOT, run, TSC, writeJson } from './stage.ts';
 
 /**
  * `npm run package:client`: builds the package `@dinossauro/client`, a `.tgz`, from the staging folder `package-client/`,
@@ -18,8 +18,6 @@ const checks = ['--ignoreConfig', '--strict', '--exactOptionalPropertyTypes', '-
 const language = ['--target', 'es2023', '--module', 'nodenext', '--rewriteRelativeImportExtensions'];
 const output = ['--declaration', '--rootDir', join(CLIENT, 'src'), '--outDir', join(STAGE, 'dist')];
 run(process.execPath, [TSC, ...checks, ...language, ...output, join(CLIENT, 'src/index.ts')]);
-// `private` keeps the clone from being published by mistake: it has no JavaScript.
-const { private: _, ...manifest } = readJson(join(CLIENT, 'package.json'));
 const exports = { '.': { types: './dist/index.d.ts', default: './dist/index.js' } };
-writeJson(join(STAGE, 'package.json'), { ...manifest, exports });
+writeJson(join(STAGE, 'package.json'), { ...publishedManifest(join(CLIENT, 'package.json')), exports });
 run('npm', ['pack', STAGE, '--pack-destination', TARGET]);

@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ROOT, readJson, run, TSC, writeJson } from './stage.ts';
+import { publishedManifest, ROOT, readJson, run, TSC, writeJson } from './stage.ts';
 
 /**
  * `npm run package`: builds the installable package, a `.tgz`, from the staging folder `package/`, both in this folder or
@@ -34,7 +34,7 @@ const PLATFORMS = ['linux_x64', 'linux_arm64', 'darwin_x64', 'darwin_arm64'];
 const BUNDLED = 'uWebSockets.js';
 
 rmSync(STAGE, { recursive: true, force: true });
-mkdirSync(STAGE);
+mkdirSync(STAGE, { recursive: true });
 for (const file of FILES) cpSync(join(ROOT, file), join(STAGE, file), { recursive: true });
 run(process.execPath, ['--disable-warning=ExperimentalWarning', 'scripts/compile.ts', join(STAGE, 'dist')]);
 stageTypes();
@@ -52,13 +52,12 @@ function stageTypes(): void {
 }
 
 function stageManifest(): void {
-  // `private` keeps the clone from being published by mistake.
-  const { devDependencies, scripts, private: _, ...kept } = readJson(join(ROOT, 'package.json'));
+  const manifest = publishedManifest(join(ROOT, 'package.json'));
   const exports = {
     './contract': { types: './dist/contract.d.ts', default: './dist/contract.js' },
     './package.json': './package.json',
   };
-  writeJson(join(STAGE, 'package.json'), { ...kept, exports, bundleDependencies: [BUNDLED] });
+  writeJson(join(STAGE, 'package.json'), { ...manifest, exports, bundleDependencies: [BUNDLED] });
 }
 
 function stageBundled(): void {
