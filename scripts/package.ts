@@ -16,6 +16,7 @@ const STAGE = join(TARGET, 'package');
 const FILES = [
   'bin',
   'client',
+  'deploy',
   'docs',
   'examples',
   'ops',

@@ -16,6 +16,8 @@ export const SIDEBAR = [
   {
     text: 'Run it',
     items: [
+      page('Production', '/production'),
+      page('Upgrades', '/upgrades'),
       page('Operations', '/operations'),
       page('Security', '/security'),
       page('The dashboard', '/dashboard'),

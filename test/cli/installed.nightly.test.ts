@@ -92,6 +92,7 @@ test('it contains what it needs to run, and little else', ({ packageRoot }) => {
     'SECURITY.md',
     'bin',
     'client',
+    'deploy',
     'dist',
     'docs',
     'examples',
