@@ -6,8 +6,11 @@ import { until } from './waiting.ts';
 
 /** A master that does not answer for this long is taken for dead. */
 const NODE_TIMEOUT_MS = 1500;
+const ANSWER_DEADLINE_MS = 5000;
 const SETTINGS = [
   ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
+  // A slot without an owner must not stop the others.
+  ...['--cluster-require-full-coverage', 'no'],
   // Replication starts at once, and a replica with a little less data may still be elected.
   ...['--repl-diskless-sync-delay', '0', '--cluster-replica-validity-factor', '0'],
 ];
@@ -41,25 +44,51 @@ export class RedisCluster {
     return `redis-cluster://${this.nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
   }
 
-  /** The node that owns a slot, by the word of a node that answers. */
+  /**
+   * The master that takes a slot for its own. What others say may be old: a node that is importing a slot does not notice that
+   * its owner has died.
+   */
   async ownerOf(slot: number): Promise<RedisServer> {
-    for (const node of this.nodes) {
+    for (const node of await this.masters()) {
       const ranges = await ask(node, 'CLUSTER', 'SLOTS').catch(() => []);
       for (const [low, high, master] of ranges as [number, number, [Buffer, number, Buffer]][]) {
-        const owner = this.nodes.find(({ port }) => port === Number(master[1]));
-        if (low <= slot && slot <= high && owner !== undefined) return owner;
+        if (low <= slot && slot <= high && Number(master[1]) === node.port) return node;
       }
     }
-    throw new Error(`no node knows who owns slot ${slot}`);
+    throw new Error(`slot ${slot} has no owner that answers`);
   }
 
-  /** The nodes that replicate this one. */
-  async replicasOf(master: RedisServer): Promise<RedisServer[]> {
-    const id = await idOf(master);
-    const lines = String(await ask(master, 'CLUSTER', 'NODES')).split('\n');
-    return this.nodes.filter(({ port }) =>
-      lines.some((line) => line.includes(`127.0.0.1:${port}@`) && line.split(' ')[3] === id),
-    );
+  /** Resolves when a replica has taken over from a slot's owner that does not answer any more. */
+  async ownerLeft(slot: number, former: RedisServer): Promise<void> {
+    await until(async () => {
+      const owner = await this.ownerOf(slot).catch(() => former);
+      return owner !== former;
+    }, 60_000);
+  }
+
+  /** The nodes that own slots now. */
+  async masters(): Promise<RedisServer[]> {
+    const masters: RedisServer[] = [];
+    for (const node of this.nodes) {
+      const [role] = (await ask(node, 'ROLE').catch(() => [''])) as [Buffer | string];
+      if (String(role) === 'master') masters.push(node);
+    }
+    return masters;
+  }
+
+  /** Resolves when a replica of this master has everything that it has now. */
+  async replicated(master: RedisServer): Promise<void> {
+    await until(async () => Number(await ask(master, 'WAIT', '1', '1000')) >= 1);
+  }
+
+  /** Brings keys of a slot back from a node that does not own it, as an operator does after a move that has failed. */
+  async bringBack(slot: number, from: RedisServer, owner: RedisServer): Promise<void> {
+    // It has not noticed who owns the slot now.
+    await ask(from, 'CLUSTER', 'SETSLOT', String(slot), 'NODE', await idOf(owner));
+    const keys = await keysIn(from, slot);
+    if (keys.length > 0) await migrate(from, owner, keys);
+    await ask(from, 'CLUSTER', 'SETSLOT', String(slot), 'STABLE');
+    await ask(owner, 'CLUSTER', 'SETSLOT', String(slot), 'STABLE');
   }
 
   /** Begins to move a slot. The classic way: key by key, while both nodes know that it is on the move. */
@@ -136,20 +165,13 @@ class SlotMove {
 
   /** Moves up to this many keys; returns how many were there. */
   async step(count: number): Promise<number> {
-    const keys = (await ask(
-      this.from,
-      'CLUSTER',
-      'GETKEYSINSLOT',
-      String(this.#slot),
-      String(count),
-    )) as Buffer[];
+    const keys = await keysIn(this.from, this.#slot, count);
     await this.take(keys);
     return keys.length;
   }
 
   async take(keys: readonly (string | Buffer)[]): Promise<void> {
-    if (keys.length === 0) return;
-    await ask(this.from, 'MIGRATE', '127.0.0.1', String(this.to.port), '', '0', '5000', 'KEYS', ...keys);
+    if (keys.length > 0) await migrate(this.from, this.to, keys);
   }
 
   /** The slot belongs to the other node from now on. */
@@ -160,23 +182,39 @@ class SlotMove {
   }
 }
 
+async function keysIn(node: RedisServer, slot: number, count = 100_000): Promise<Buffer[]> {
+  return (await ask(node, 'CLUSTER', 'GETKEYSINSLOT', String(slot), String(count))) as Buffer[];
+}
+
+async function migrate(
+  from: RedisServer,
+  to: RedisServer,
+  keys: readonly (string | Buffer)[],
+): Promise<void> {
+  await ask(from, 'MIGRATE', '127.0.0.1', String(to.port), '', '0', '5000', 'KEYS', ...keys);
+}
+
 async function idOf(node: RedisServer): Promise<string> {
   return String(await ask(node, 'CLUSTER', 'MYID'));
 }
 
-/** Runs a command on one node. Keys are bytes. */
+/** Runs a command on one node, which may be stopped. Keys are bytes. */
 async function ask(node: RedisServer, ...command: (string | Buffer)[]): Promise<unknown> {
   const client = createClient({
     url: node.url,
     RESP: 2,
-    socket: { reconnectStrategy: false, connectTimeout: 1000 },
-    commandOptions: { timeout: 5000, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
+    socket: { reconnectStrategy: false },
+    commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
   });
   client.on('error', () => {});
-  await client.connect();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer from ${node.url}`)), ANSWER_DEADLINE_MS);
+  });
   try {
-    return await client.sendCommand(command);
+    return await Promise.race([client.connect().then(() => client.sendCommand(command)), late]);
   } finally {
+    clearTimeout(timer);
     client.destroy();
   }
 }
