@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { command, examples, option, origin, whole } from './command.ts';
 import { runFromClone } from './program.ts';
 
@@ -28,9 +30,10 @@ export const rinha = command('rinha')
   .option('--compose', 'start docker-compose.yml and simulated processors, and stop them afterwards')
   .option('--null', 'measure the floor: instances that only answer 202')
   .addOption(
-    option('--compare <with>', 'run the gateway and the floor in turns, and print their ratios').choices([
-      'floor',
-    ]),
+    option(
+      '--compare <with>',
+      'run the gateway in turns with the floor, or with the compose file of another entry; may be repeated',
+    ).argParser(compared),
   )
   .option('--rounds <n>', 'how many times to run it; default: 1, or 3 with --compare', whole(1))
   .option('--json <file>', 'write the report to this file as JSON')
@@ -41,10 +44,24 @@ export const rinha = command('rinha')
       ['rinha --native --seconds 15', 'the preview in 15 s, without Docker'],
       ['rinha --compose --scenario final', 'the final through docker-compose; takes 300 s'],
       ['rinha --compose --rate 550 --seconds 20 --compare floor', 'CPU and p99 compared with the floor'],
+      [
+        'rinha --compose --rate 550 --compare ../peer/docker-compose.yml',
+        'and with another entry of the contest',
+      ],
     ]),
   )
   .action(async (values) => {
     process.exitCode = await runFromClone('bench/rinha/main.ts', values);
   });
+
+/** Collects `floor` and the paths of compose files. */
+function compared(text: string, before: readonly string[] | undefined): readonly string[] {
+  if (text !== 'floor' && !(/\.ya?ml$/.test(text) && existsSync(text))) {
+    throw new InvalidArgumentError(
+      'Expected floor, or the path of a compose file, such as ../peer/docker-compose.yml.',
+    );
+  }
+  return [...(before ?? []), text];
+}
 
 export type RinhaValues = ReturnType<typeof rinha.opts>;

@@ -8,7 +8,6 @@ import {
   exactly,
   type HealthReport,
   type HealthTurn,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -17,6 +16,7 @@ import {
   type ProcessorTotals,
   type Reply,
   type Settlement,
+  type Shard,
   type StrandedPayments,
   type WorkerId,
 } from '../ledger.ts';
@@ -43,7 +43,8 @@ export interface LmdbOptions {
  * A commit blocks its thread until it is on the disk, so only threads that commit batches should write. A thread must
  * not be terminated during a write, or its process would keep the lock. Killing the whole process leaves no lock behind.
  */
-export class LmdbLedger implements Ledger {
+export class LmdbLedger implements Shard {
+  readonly shards: readonly Shard[] = [this];
   readonly #store: LmdbStore;
   readonly #processors: LmdbProcessors;
   readonly #entries: LmdbEntries;
@@ -80,6 +81,10 @@ export class LmdbLedger implements Ledger {
    */
   static openToRead(path: string, options: LmdbOptions): LmdbLedger {
     return new LmdbLedger(path, options, true);
+  }
+
+  shardOf(): number {
+    return 0;
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {

@@ -4,7 +4,6 @@ import {
   type CommitReply,
   type HealthReport,
   type HealthTurn,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -12,6 +11,7 @@ import {
   type ProcessorTotals,
   type Reply,
   type Settlement,
+  type Shard,
   type StrandedPayments,
   unavailable,
   type WorkerId,
@@ -54,7 +54,8 @@ interface Waiting {
  * and run in this one. A write that takes too long is answered `unavailable`. If it had begun, it may still complete;
  * otherwise it is dropped. The same holds for writes of a thread that dies.
  */
-export class ThreadedLmdbLedger implements Ledger {
+export class ThreadedLmdbLedger implements Shard {
+  readonly shards: readonly Shard[] = [this];
   readonly #path: string;
   readonly #options: LmdbOptions;
   readonly #writer: WriterThread;
@@ -83,6 +84,10 @@ export class ThreadedLmdbLedger implements Ledger {
       log,
       ...(writerFile && { file: writerFile }),
     });
+  }
+
+  shardOf(): number {
+    return 0;
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
