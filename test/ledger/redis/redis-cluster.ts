@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createClient, RESP_TYPES } from '@redis/client';
 import { SLOTS } from '../../../src/ledger/redis/hash-slot.ts';
 import { freePort } from '../../system/port.ts';
@@ -7,6 +8,10 @@ import { until } from './waiting.ts';
 /** A master that does not answer for this long is taken for dead. */
 const NODE_TIMEOUT_MS = 1500;
 const ANSWER_DEADLINE_MS = 5000;
+/** Addresses of the nodes, apart from that of their clients. */
+const NETWORK = '127.0.1.';
+const FIRST_HOST = 11;
+const OTHERS = `${NETWORK}0/24`;
 const SETTINGS = [
   ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
   // A slot without an owner must not stop the others.
@@ -18,19 +23,21 @@ const SETTINGS = [
 /** A cluster of real servers on loopback: masters, which own equal ranges of slots, and replicas of each. */
 export class RedisCluster {
   readonly nodes: readonly RedisServer[];
+  readonly #replicasEach: number;
 
-  private constructor(nodes: readonly RedisServer[]) {
+  private constructor(nodes: readonly RedisServer[], replicasEach: number) {
     this.nodes = nodes;
+    this.#replicasEach = replicasEach;
   }
 
-  static async start(masters = 3, replicasEach = 1, ...settings: string[]): Promise<RedisCluster> {
+  static async start(masters = 3, replicasEach = 1): Promise<RedisCluster> {
     const nodes: RedisServer[] = [];
-    for (let count = masters * (1 + replicasEach); count > 0; count--) {
-      nodes.push(
-        await RedisServer.start(...SETTINGS, '--cluster-port', String(await freePort()), ...settings),
-      );
+    for (let index = 0; index < masters * (1 + replicasEach); index++) {
+      const address = RedisCluster.canCutOff ? `${NETWORK}${FIRST_HOST + index}` : '127.0.0.1';
+      const own = ['--bind', address, '--bind-source-addr', address];
+      nodes.push(await RedisServer.start(...SETTINGS, ...own, '--cluster-port', String(await freePort())));
     }
-    const cluster = new RedisCluster(nodes);
+    const cluster = new RedisCluster(nodes, replicasEach);
     try {
       await cluster.#form(masters);
     } catch (error) {
@@ -41,7 +48,7 @@ export class RedisCluster {
   }
 
   get url(): string {
-    return `redis-cluster://${this.nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+    return `redis-cluster://${this.nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`;
   }
 
   /**
@@ -106,7 +113,27 @@ export class RedisCluster {
     await move.end();
   }
 
-  /** Every node sees all slots served, and every replica has what its master has. */
+  /** Whether a node can be cut off from the others: as root on Linux, where each gets an address of its own. */
+  static readonly canCutOff =
+    process.getuid?.() === 0 && spawnSync('iptables', ['-n', '-L', 'INPUT'], { stdio: 'ignore' }).status === 0;
+
+  /** Lets no packet pass between a node and the others, until the returned function is called. Clients still reach it. */
+  cutOff({ host }: RedisServer): () => void {
+    const rules = [
+      ['-s', host, '-d', OTHERS],
+      ['-s', OTHERS, '-d', host],
+    ];
+    const change = (how: '-I' | '-D') => {
+      for (const rule of rules) {
+        const { status } = spawnSync('iptables', ['-w', how, 'INPUT', ...rule, '-j', 'DROP']);
+        if (status !== 0) throw new Error(`iptables ${how} INPUT ${rule.join(' ')} failed`);
+      }
+    };
+    change('-I');
+    return () => change('-D');
+  }
+
+  /** Every node sees all slots served, and every master has a replica that has what it has. */
   async settled(): Promise<void> {
     for (const node of this.nodes) {
       await until(async () => {
@@ -115,7 +142,9 @@ export class RedisCluster {
         return (
           info.includes('cluster_state:ok') &&
           info.includes(`cluster_known_nodes:${this.nodes.length}`) &&
-          !replication.includes('master_link_status:down')
+          (replication.includes('master_link_status:up') ||
+            (replication.includes('role:master') &&
+              (this.#replicasEach === 0 || /connected_slaves:[1-9]/.test(replication))))
         );
       }, 60_000);
     }
@@ -134,7 +163,7 @@ export class RedisCluster {
     }
     const [, busPort] = (await ask(first, 'CONFIG', 'GET', 'cluster-port')) as [Buffer, Buffer];
     for (const node of others) {
-      await ask(node, 'CLUSTER', 'MEET', '127.0.0.1', String(first.port), busPort);
+      await ask(node, 'CLUSTER', 'MEET', first.host, String(first.port), busPort);
     }
     const all = `cluster_known_nodes:${this.nodes.length}`;
     for (const node of this.nodes) {
@@ -191,7 +220,7 @@ async function migrate(
   to: RedisServer,
   keys: readonly (string | Buffer)[],
 ): Promise<void> {
-  await ask(from, 'MIGRATE', '127.0.0.1', String(to.port), '', '0', '5000', 'KEYS', ...keys);
+  await ask(from, 'MIGRATE', to.host, String(to.port), '', '0', '5000', 'KEYS', ...keys);
 }
 
 async function idOf(node: RedisServer): Promise<string> {
