@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
-import { InvalidArgumentError } from '@commander-js/extra-typings';
-import { command, examples, option, origin, whole } from './command.ts';
+import { checked, command, examples, option, origin, whole } from './command.ts';
 import { runFromClone } from './program.ts';
+
+/** `floor`, or the path of a compose file. */
+const entry = checked((text) =>
+  text === 'floor' || (/\.ya?ml$/.test(text) && existsSync(text))
+    ? null
+    : 'Expected floor, or the path of a compose file, such as ../peer/docker-compose.yml.',
+);
 
 export const rinha = command('rinha')
   .summary('run a scenario of the contest against a deployment, and score it')
@@ -33,7 +39,7 @@ export const rinha = command('rinha')
     option(
       '--compare <with>',
       'run the gateway in turns with the floor, or with the compose file of another entry; may be repeated',
-    ).argParser(compared),
+    ).argParser((text, before: readonly string[] | undefined) => [...(before ?? []), entry(text)]),
   )
   .option('--rounds <n>', 'how many times to run it; default: 1, or 3 with --compare', whole(1))
   .option('--json <file>', 'write the report to this file as JSON')
@@ -53,15 +59,5 @@ export const rinha = command('rinha')
   .action(async (values) => {
     process.exitCode = await runFromClone('bench/rinha/main.ts', values);
   });
-
-/** Collects `floor` and the paths of compose files. */
-function compared(text: string, before: readonly string[] | undefined): readonly string[] {
-  if (text !== 'floor' && !(/\.ya?ml$/.test(text) && existsSync(text))) {
-    throw new InvalidArgumentError(
-      'Expected floor, or the path of a compose file, such as ../peer/docker-compose.yml.',
-    );
-  }
-  return [...(before ?? []), text];
-}
 
 export type RinhaValues = ReturnType<typeof rinha.opts>;
