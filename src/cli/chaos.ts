@@ -25,7 +25,9 @@ export const chaos = command('chaos')
   )
   .option('--minutes <n>', 'how long to run', whole(1, MINUTES_MAX), 10)
   .option('--seed <n>', 'seed of load and faults; default: random', whole(0))
-  .addOption(option('--ledger <ledger>', 'which ledger').choices(['redis', 'cluster', 'lmdb', 'both']).default('both'))
+  .addOption(
+    option('--ledger <ledger>', 'which ledger').choices(['redis', 'cluster', 'lmdb', 'both']).default('both'),
+  )
   .option('--round-seconds <n>', 'how long each round takes', whole(1, MINUTES_MAX * 60), 20)
   .option(
     '--contracts',

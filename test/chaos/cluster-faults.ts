@@ -1,5 +1,5 @@
-import { hashTags } from '../../src/ledger/redis/hash-tags.ts';
 import { slotOf } from '../../src/ledger/redis/hash-slot.ts';
+import { hashTags } from '../../src/ledger/redis/hash-tags.ts';
 import { RedisCluster } from '../ledger/redis/redis-cluster.ts';
 import type { RedisServer } from '../ledger/redis/redis-server.ts';
 import type { Random } from '../sim/random.ts';
@@ -24,7 +24,9 @@ export const CLUSTER_KINDS: readonly Kind[] = [
   { name: 'stop master', ledger: 'cluster', draw: stopMaster },
   { name: 'move slot', ledger: 'cluster', draw: moveSlot },
   { name: 'move slot', ledger: 'cluster', draw: moveSlot },
-  ...(RedisCluster.canCutOff ? [{ name: 'cut off master', ledger: 'cluster', draw: cutOffMaster } as const] : []),
+  ...(RedisCluster.canCutOff
+    ? [{ name: 'cut off master', ledger: 'cluster', draw: cutOffMaster } as const]
+    : []),
 ];
 
 function killMaster(random: Random): Drawn {

@@ -215,7 +215,9 @@ function ledgerSettings(directory: string, cluster: RedisCluster | null, road: R
   if (cluster !== null) {
     return { LEDGER_URL: cluster.url, LEDGER_REPLICAS: '1', LEDGER_SHARDS: String(SHARDS) };
   }
-  return { LEDGER_URL: road === null ? `lmdb:${join(directory, 'ledger')}` : `redis://127.0.0.1:${road.port}` };
+  return {
+    LEDGER_URL: road === null ? `lmdb:${join(directory, 'ledger')}` : `redis://127.0.0.1:${road.port}`,
+  };
 }
 
 /** A processor, and the way to it. */

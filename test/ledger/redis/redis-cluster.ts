@@ -115,7 +115,8 @@ export class RedisCluster {
 
   /** Whether a node can be cut off from the others: as root on Linux, where each gets an address of its own. */
   static readonly canCutOff =
-    process.getuid?.() === 0 && spawnSync('iptables', ['-n', '-L', 'INPUT'], { stdio: 'ignore' }).status === 0;
+    process.getuid?.() === 0 &&
+    spawnSync('iptables', ['-n', '-L', 'INPUT'], { stdio: 'ignore' }).status === 0;
 
   /** Lets no packet pass between a node and the others, until the returned function is called. Clients still reach it. */
   cutOff({ host }: RedisServer): () => void {
