@@ -107,8 +107,8 @@ export class SimLedger implements Shard {
     settlements: readonly Settlement[],
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>> {
-    const { audit, instance } = this.#parts;
-    audit.manners.claiming(claims);
+    const { audit, instance, scope } = this.#parts;
+    audit.manners.claiming(scope, claims);
     return this.#ask(async (inner) => {
       const reply = await inner.commit(owner, settlements, claims);
       if (reply.kind === 'ok') audit.committed(instance, owner, settlements, claims, reply.value);

@@ -62,7 +62,9 @@ async function serverWith(policy: 'always' | 'everysec') {
   const server = await RedisServer.start('--appendfsync', policy);
   const books = new RedisBooks({
     root: ROOT,
-    place: ONLY_SHARD,
+    shard: ONLY_SHARD,
+    mayMake: () => true,
+    slot: null,
     processorNames: ['default', 'fallback'],
     clock: systemClock,
     random: Math.random,
@@ -70,6 +72,7 @@ async function serverWith(policy: 'always' | 'everysec') {
     pendingLimit: 1024,
     replicas: 0,
     allowsUnconfirmed: true,
+    failsOver: false,
     newDriver: () => newDriver(server.socketUrl, {}, 10_000, 1024),
     opened: async () => {},
     confirmedBy: () => {},
@@ -87,7 +90,7 @@ async function serverWith(policy: 'always' | 'everysec') {
       ...keys.timeIndex(settlements),
       ...keys.entries(payload, idPositions(payload)),
     ];
-    return ['FCALL', `${LIBRARY}_commit`, String(all.length), ...all, id, '0', payload, ''];
+    return ['FCALL', `${LIBRARY}_commit`, String(all.length), ...all, '', id, '0', payload, ''];
   };
   const forms: Readonly<Record<string, Commit>> = {
     'one call': (settlements, claims) => committer.commit(owner, settlements, claims),
