@@ -577,8 +577,8 @@ export class Dispatcher implements WriterOwner {
     this.#apply(delivery, {
       kind: 'looked-up',
       found: answer,
-      // An absence that is not believed is like one from before the hold: the payment stays here.
-      askedAtMs: isBelieved ? askedAtMs : Number.NEGATIVE_INFINITY,
+      isBelieved,
+      askedAtMs,
       pendingUntilMs: call.callMayRunUntilMs,
       repeat: this.#mayRepeat(delivery, isBelieved) ? call : null,
     });

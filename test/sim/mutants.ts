@@ -24,8 +24,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'believe a 404 from before the hold time',
     file: 'pool/dispatcher.ts',
-    from: 'askedAtMs: isBelieved ? askedAtMs : Number.NEGATIVE_INFINITY,',
-    to: 'askedAtMs: isBelieved ? clock.monotonicMs() : Number.NEGATIVE_INFINITY,',
+    from: '      isBelieved,\n      askedAtMs,\n',
+    to: '      isBelieved,\n      askedAtMs: clock.monotonicMs(),\n',
   },
   {
     name: 'end the doubt when a later call is refused',
