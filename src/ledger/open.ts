@@ -59,7 +59,7 @@ export async function openLedger(
       RedisLedger.open(url, {
         ...options,
         root: `{${tag}}:`,
-        shard: { position, count: shardCount },
+        place: { position, count: shardCount },
         mayMake,
         processorNames,
         clock,
