@@ -5,6 +5,7 @@ import type { RedisServer } from '../ledger/redis/redis-server.ts';
 import type { Random } from '../sim/random.ts';
 import { pause } from '../system/until.ts';
 import type { Drawn, Kind } from './fault.ts';
+import { SHARDS } from './lab.ts';
 
 const BACK_MAX_MS = 4_000;
 /** Longer than it takes the others to promote a replica. */
@@ -12,7 +13,6 @@ const AWAY_MAX_MS = 6_000;
 const AWAY_MIN_MS = 500;
 const KEYS_A_STEP = 20;
 const STEP_PAUSE_MS = 2;
-export const SHARDS = 4;
 
 /**
  * What happens to a cluster. One after another, because some of it in a row would need an operator: a master that dies while

@@ -15,7 +15,6 @@ import { freePort } from '../system/port.ts';
 import { ProcessorAdmin } from '../system/processor-admin.ts';
 import { until } from '../system/until.ts';
 import type { Entrance } from './clients.ts';
-import { SHARDS } from './cluster-faults.ts';
 import { Disk } from './disk.ts';
 import { CONTEST, type LabProcessor, processorsFile } from './processors.ts';
 import { Road } from './road.ts';
@@ -23,6 +22,9 @@ import { childrenOf } from './vitals.ts';
 
 export type LedgerKind = 'redis' | 'cluster' | 'lmdb';
 export type Settings = Readonly<Record<string, string>>;
+
+/** Of books in a cluster. */
+export const SHARDS = 4;
 
 const READY_MS = 60_000;
 const INSTANCES = ['one', 'two'] as const;
