@@ -5,6 +5,8 @@ import { errorReason } from '../core/reason.ts';
 import { SetupError } from '../core/setup-error.ts';
 import type { Confirmation } from './confirmation.ts';
 import type { Ledger } from './ledger.ts';
+import { hashTags } from './redis/hash-tags.ts';
+import { ledgerOf } from './sharded/ledger.ts';
 
 export interface OpenLedgerParts {
   readonly clock: Clock;
@@ -51,14 +53,23 @@ export async function openLedger(
 ): Promise<Ledger> {
   if (target.kind === 'redis') {
     const { RedisLedger } = await import('./redis/ledger.ts');
-    const { url, ...options } = target;
-    return RedisLedger.open(url, {
-      ...options,
-      processorNames,
-      clock,
-      random,
-      ...(confirmedBy && { confirmedBy }),
-    });
+    const { url, shardCount = 1, ...options } = target;
+    const [firstTag = '', ...otherTags] = hashTags(shardCount);
+    const open = (tag: string, position: number, mayMake: () => boolean) =>
+      RedisLedger.open(url, {
+        ...options,
+        root: `{${tag}}:`,
+        shard: { position, count: shardCount },
+        mayMake,
+        processorNames,
+        clock,
+        random,
+        ...(confirmedBy && { confirmedBy }),
+      });
+    const first = await open(firstTag, 0, () => true);
+    // With a wrong number of shards, only the books of shard 0 are there to say so.
+    const others = otherTags.map((tag, index) => open(tag, index + 1, () => first.hasOpened));
+    return ledgerOf([first, ...(await Promise.all(others))]);
   }
   const options = { processorNames, clock };
   confirmedBy?.({ kind: 'sync' });

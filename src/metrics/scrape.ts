@@ -285,7 +285,7 @@ export class Scrape {
       ),
       gauge(
         'dinossauro_waiting_payments',
-        'Payments in flight that wait for a processor that can take them.',
+        'Payments in flight that wait for a processor that can take them, or for their shard of the ledger.',
         [{ value: this.#poolSum('waiting') }],
         'payments',
       ),
@@ -374,6 +374,11 @@ export class Scrape {
         'Pool threads by what makes their writes to the ledger count: a sync, replicas, or none of both.',
         this.#confirmations(),
       ),
+      gauge(
+        'dinossauro_ledger_shards_failing',
+        'Shards of the ledger that have not answered the last commit or request for a lease of some pool thread.',
+        [{ value: this.#shardsFailing() }],
+      ),
       gauge('dinossauro_leases_valid', 'Pool threads with a valid lease: the others send nothing.', [
         { value: this.#leasesValid() },
       ]),
@@ -442,6 +447,11 @@ export class Scrape {
       labels: { by: kind },
       value: threads.filter((code) => code === index + 1).length,
     }));
+  }
+
+  #shardsFailing(): number {
+    const { metricsTable } = this.#parts;
+    return Math.max(0, ...this.#poolThreads().map((thread) => metricsTable.gauge(thread, 'shardsFailing')));
   }
 
   #leasesValid(): number {

@@ -24,7 +24,7 @@ function pageOf(path: string): Page {
   const links: string[] = [];
   const anchors = new Set<string>();
   const tokens = marked.lexer(readFileSync(join(ROOT, path), 'utf8'));
-  marked.walkTokens(tokens, (token) => {
+  void marked.walkTokens(tokens, (token) => {
     if (token.type === 'link' || token.type === 'image') links.push(token['href']);
     if (token.type === 'heading') anchors.add(numberedAnchorOf(token['text'], anchors));
   });

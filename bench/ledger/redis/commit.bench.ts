@@ -6,6 +6,7 @@ import { newDriver } from '../../../src/ledger/redis/driver.ts';
 import { BookKeys } from '../../../src/ledger/redis/keys.ts';
 import { LIBRARY } from '../../../src/ledger/redis/library.ts';
 import { doubleBytes, idPositions, workerBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
+import { ONLY_SHARD } from '../../../src/ledger/sharded/shard-place.ts';
 import { RedisServer } from '../../../test/ledger/redis/redis-server.ts';
 import { must } from '../../../test/ledger/samples.ts';
 import { claimOf, settlementOf } from '../payments.ts';
@@ -61,6 +62,8 @@ async function serverWith(policy: 'always' | 'everysec') {
   const server = await RedisServer.start('--appendfsync', policy);
   const books = new RedisBooks({
     root: ROOT,
+    shard: ONLY_SHARD,
+    mayMake: () => true,
     slot: null,
     processorNames: ['default', 'fallback'],
     clock: systemClock,

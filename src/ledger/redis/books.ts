@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { ok, type Reply, unavailable } from '../ledger.ts';
+import type { ShardPlace } from '../sharded/shard-place.ts';
 import { type ConfirmationPolicy, confirmationOf } from './confirmation.ts';
 import { RedisConnection, type RedisDriver, type Send, UnfitServer } from './connection.ts';
 import { BookKeys, type Key } from './keys.ts';
@@ -11,6 +12,9 @@ import { hasCode, mapOf } from './replies.ts';
 
 export interface RedisBooksParts extends ConfirmationPolicy {
   readonly root: string;
+  readonly shard: ShardPlace;
+  /** Whether books may be made where there are none. */
+  readonly mayMake: () => boolean;
   /** In a cluster the slot of all keys; null: the server must not be in a cluster. */
   readonly slot: number | null;
   readonly processorNames: readonly string[];
@@ -71,6 +75,11 @@ export class RedisBooks {
   /** Resolves after the first attempt to connect, whether or not it succeeded. */
   get tried(): Promise<void> {
     return this.#connection.tried;
+  }
+
+  /** A connection has opened the books, now or earlier. */
+  get hasOpened(): boolean {
+    return this.#connections > 0;
   }
 
   /** Names this ledger and its connection, so that Redis refuses late commands of an earlier one. */
@@ -167,12 +176,15 @@ export class RedisBooks {
   }
 
   async #register(send: Send): Promise<Registry> {
-    const { processorNames } = this.#parts;
+    const { processorNames, shard } = this.#parts;
     const registry = readRegistry(await this.#confirmed(send, 'registry', [], []));
+    if (registry.id !== '') refuseOtherShard(registry, shard);
+    else if (!this.#parts.mayMake()) throw new Error(NOT_MADE);
     const unknown = processorNames.filter((name) => !registry.numberOf.has(name));
     if (unknown.length === 0 && registry.id !== '') return registry;
     const newId = this.#ledgerId.toString('hex');
-    return readRegistry(await this.#confirmed(send, 'register', [], [newId, ...unknown]));
+    const added = await this.#confirmed(send, 'register', [], [newId, shardName(shard), ...unknown]);
+    return refuseOtherShard(readRegistry(added), shard);
   }
 
   /**
@@ -208,6 +220,23 @@ export class RedisBooks {
     await loadLibrary(send);
     return send(command);
   }
+}
+
+const NOT_MADE =
+  'the books of this shard are not made yet, and only shard 0 says whether LEDGER_SHARDS is right';
+
+function shardName({ position, count }: ShardPlace): string {
+  return `${position}/${count}`;
+}
+
+/** Payments are found by the number of shards, so it cannot change. */
+function refuseOtherShard(registry: Registry, place: ShardPlace): Registry {
+  const { shard } = registry;
+  if (shard === shardName(place)) return registry;
+  const count = shard.slice(shard.indexOf('/') + 1);
+  throw new Error(
+    `LEDGER_SHARDS is ${place.count}, but these books were made with ${count}: set LEDGER_SHARDS=${count}`,
+  );
 }
 
 async function loadLibrary(send: Send): Promise<void> {

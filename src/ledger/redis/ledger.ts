@@ -23,6 +23,7 @@ import {
   type StrandedPayments,
   type WorkerId,
 } from '../ledger.ts';
+import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
 import { driversFor } from './driver.ts';
@@ -53,6 +54,10 @@ export interface RedisLedgerOptions {
   readonly tls?: Tls;
   /** Prefix of all keys; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
   readonly root?: string;
+  /** Which shard of the books this is. Default: the only one. */
+  readonly shard?: ShardPlace;
+  /** Whether books may be made where there are none. Default: they may. */
+  readonly mayMake?: () => boolean;
   /** A call without an answer replies `unavailable` after this time. Default 2,000 ms. */
   readonly timeoutMs?: number;
   /** How many calls may wait for an answer at once. Default 1,024. */
@@ -99,7 +104,7 @@ export class RedisLedger implements Shard {
 
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
-    const { processorNames, clock, random, root = ROOT_DEFAULT } = options;
+    const { processorNames, clock, random, root = ROOT_DEFAULT, shard = ONLY_SHARD } = options;
     const place = parseRedisUrl(url);
     assert(place !== undefined, 'expected the URL of a Redis');
     assert(ROOT.test(root), 'the root must have a hash tag and no glob characters');
@@ -108,6 +113,8 @@ export class RedisLedger implements Shard {
     const slot = slotOf(root);
     const books = new RedisBooks({
       root,
+      shard,
+      mayMake: options.mayMake ?? (() => true),
       slot: place.kind === 'cluster' ? slot : null,
       processorNames,
       clock,
@@ -144,6 +151,11 @@ export class RedisLedger implements Shard {
       unlink: (send, keys) => books.writeOn(send, 'unlink', keys),
       swept: (generation) => books.call('swept', String(generation)),
     });
+  }
+
+  /** Its books have been found or made, so that they are those of `LEDGER_SHARDS`. */
+  get hasOpened(): boolean {
+    return this.#books.hasOpened;
   }
 
   shardOf(): number {
