@@ -39,15 +39,14 @@ export function write(node, text) {
  * cells, which then show their column's head; the roles keep it a table for screen readers.
  *
  * @param {string} caption for screen readers
- * @param {readonly (string | HTMLElement)[]} heads
+ * @param {readonly string[]} heads
  * @param {readonly (readonly string[])[]} rows
  */
 export function table(caption, heads, rows) {
   // An empty corner is not a header.
   const head = row(...heads.map((text) => (text === '' ? cell('td', '') : scoped('col', text))));
-  const names = heads.map((name) => (typeof name === 'string' ? name : (name.textContent ?? '')));
   const body = rows.map(([first = '', ...texts]) =>
-    row(scoped('row', first), ...texts.map((text, at) => cell('td', text, names[at + 1]))),
+    row(scoped('row', first), ...texts.map((text, at) => cell('td', text, heads[at + 1]))),
   );
   const made = element(
     'table',
@@ -74,17 +73,17 @@ function row(...cells) {
   return made;
 }
 
-/** @param {'td' | 'th'} tag @param {string | Node} content @param {string} [head] */
-function cell(tag, content, head) {
-  const made = element(tag, '', content);
+/** @param {'td' | 'th'} tag @param {string} text @param {string} [head] */
+function cell(tag, text, head) {
+  const made = element(tag, '', text);
   made.role = 'cell';
   if (head !== undefined) made.dataset['head'] = head;
   return made;
 }
 
-/** @param {'col' | 'row'} scope @param {string | Node} content */
-function scoped(scope, content) {
-  const made = cell('th', content);
+/** @param {'col' | 'row'} scope @param {string} text */
+function scoped(scope, text) {
+  const made = cell('th', text);
   made.role = scope === 'col' ? 'columnheader' : 'rowheader';
   made.scope = scope;
   return made;

@@ -63,6 +63,15 @@ export class Figures {
     );
     this.#cards = hello.processors.map(card);
     byId('processors').replaceChildren(...this.#cards.map(({ node }) => node));
+    const owner = term('Owner', 'owner');
+    const lease = term('Lease', 'lease');
+    byId('workers-note').replaceChildren(
+      'Each thread is an ',
+      owner,
+      ' with a number, and has a ',
+      lease,
+      '.',
+    );
     byId('changes').replaceChildren(element('li', 'about', 'No changes since this page was opened.'));
   }
 
@@ -271,7 +280,7 @@ export class Figures {
         element('p', 'empty', 'No thread has a lease, as far as the ledger has said.'),
       );
     }
-    const heads = ['Instance', 'Thread', term('Owner'), term('Lease')];
+    const heads = ['Instance', 'Thread', 'Owner', 'Lease'];
     refresh(place, table('Instances and their leases', heads, rows));
   }
 }
