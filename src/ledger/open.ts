@@ -63,7 +63,7 @@ export async function openLedger(
         ...options,
         locator,
         root: `{${tag}}:`,
-        shard: { position, count: shardCount },
+        place: { position, count: shardCount },
         mayMake,
         processorNames,
         clock,

@@ -58,7 +58,7 @@ export interface RedisLedgerOptions {
   /** Prefix of all keys; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
   readonly root?: string;
   /** Which shard of the books this is. Default: the only one. */
-  readonly shard?: ShardPlace;
+  readonly place?: ShardPlace;
   /** Whether books may be made where there are none. Default: they may. */
   readonly mayMake?: () => boolean;
   /** A call without an answer replies `unavailable` after this time. Default 2,000 ms. */
@@ -107,7 +107,7 @@ export class RedisLedger implements Shard {
 
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
-    const { processorNames, clock, random, root = ROOT_DEFAULT, shard = ONLY_SHARD } = options;
+    const { processorNames, clock, random, root = ROOT_DEFAULT, place = ONLY_SHARD } = options;
     assert(ROOT.test(root), 'the root must have a hash tag and no glob characters');
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     const { timeoutMs = 2000, pendingLimit = 1024, replicas = 0, allowsUnconfirmed = false } = options;
@@ -116,7 +116,7 @@ export class RedisLedger implements Shard {
     const locator = options.locator ?? newLocator(placeOf(url), connecting);
     const books = new RedisBooks({
       root,
-      shard,
+      place,
       mayMake: options.mayMake ?? (() => true),
       slot: locator.place.kind === 'cluster' ? slot : null,
       processorNames,
