@@ -73,7 +73,7 @@ export interface RedisLedgerOptions {
   readonly confirmedBy?: (confirmation: Confirmation) => void;
 }
 
-export const ROOT_DEFAULT = '{dinossauro}:';
+const ROOT_DEFAULT = '{dinossauro}:';
 const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
 /** Empty parts of a health row: a turn before the first. */
 const NO_TURN = doubleBytes(0);
