@@ -1,4 +1,5 @@
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
+import type { TooFine } from './retention.ts';
 
 /**
  * The books of a deployment: who may dispatch a payment, where it may have been sent, and which payments have settled.
@@ -17,6 +18,7 @@ import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
  * | dispatched | settle by its owner   | settled    | final; counted in the books at `requestedAtMs`     |
  * | dispatched | settle by its owner   | rejected   | final; kept with its reason, not counted           |
  * | accepted, dispatched | takeOver    | the same   | with another owner                                 |
+ * | settled, rejected    | fold    | (none)     | older than the retention                           |
  * | any        | purge                 | (none)     |                                                    |
  *
  * Owners are positive integers that the ledger never gives out twice. A worker gets one each time it starts. An owner
@@ -59,9 +61,10 @@ export interface Ledger {
    * Totals of the settled payments by processor, for `requestedAtMs` within [fromMs, toMs], both inclusive; -Infinity and
    * Infinity leave a side open. The processors that the ledger was opened with come first, in their order, even with
    * zero payments; then all others with payments in the window, in the order in which the books first saw them.
-   * `unavailable` if a sum exceeds 2^53 - 1 cents, the largest exact sum.
+   * `unavailable` if a sum exceeds 2^53 - 1 cents, the largest exact sum. `too-fine` if the window begins or ends within
+   * folded time, and not at the start or end of a unit that is left there.
    */
-  summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>>;
+  summary(fromMs: number, toMs: number): Promise<SummaryReply>;
   /**
    * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
    * expired by `nowMs`. They wait for an instance that is configured with that processor.
@@ -84,10 +87,22 @@ export interface Ledger {
    */
   purge(purgedAtMs: number): Promise<Reply<void>>;
   /**
+   * Does one bounded step of folding what is older than `retentionMs` (`foldable`), and answers whether there is more to
+   * do. Folding forgets payments that are settled or rejected, and the finer units of the time index. Open payments stay,
+   * and so do all totals: a unit is already counted in those above it.
+   *
+   * The books never unfold: the latest time up to which they have been folded counts. A forgotten id is new when it is
+   * claimed again. Any worker may do the next step, whatever happened to the last; turns only keep several from doing the
+   * same at once.
+   */
+  fold(nowMs: number, retentionMs: number): Promise<Reply<boolean>>;
+  /** Takes the deployment's next turn to fold, in the same way as `takeHealthTurn`. */
+  takeFoldTurn(lastTurn: number): Promise<Reply<Turn>>;
+  /**
    * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
    * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
    */
-  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>>;
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>>;
   /** Sends a health report to all instances. */
   publishHealth(report: HealthReport): Promise<Reply<void>>;
   /**
@@ -112,6 +127,8 @@ export function ok<T>(value: T): Reply<T> {
 export function unavailable(reason: string): Reply<never> {
   return { kind: 'unavailable', reason };
 }
+
+export type SummaryReply = Reply<ProcessorTotals[]> | TooFine;
 
 /** The reply to a summary. A float sum that has left the exact range stays out of it, so one check at the end is enough. */
 export function exactly(totals: ProcessorTotals[]): Reply<ProcessorTotals[]> {
@@ -214,7 +231,7 @@ export interface CommitReply {
   readonly claimed: readonly ClaimReply[];
 }
 
-export interface HealthTurn {
+export interface Turn {
   /** The latest turn taken, by this call or another. */
   readonly turn: number;
   readonly isTaken: boolean;

@@ -8,6 +8,7 @@ import type {
   Reply,
   Settlement,
 } from '../../src/ledger/ledger.ts';
+import type { TooFine } from '../../src/ledger/retention.ts';
 import type { Dispatch } from '../../src/processor/processor.ts';
 import type { Row } from '../../src/simulated/books.ts';
 import type { SimulatedProcessor } from '../../src/simulated/processor.ts';
@@ -307,8 +308,8 @@ function isOpen({ status }: LedgerEntry): boolean {
   return status === 'accepted' || status === 'dispatched';
 }
 
-function must<T>(reply: Reply<T>): T {
-  assert.ok(reply.kind === 'ok', reply.kind === 'unavailable' ? reply.reason : '');
+function must<T>(reply: Reply<T> | TooFine): T {
+  assert.ok(reply.kind === 'ok', reply.kind === 'unavailable' ? reply.reason : reply.kind);
   return reply.value;
 }
 

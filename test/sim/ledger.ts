@@ -2,17 +2,17 @@ import {
   type Claim,
   type CommitReply,
   type HealthReport,
-  type HealthTurn,
   type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   type OwnerRecord,
   ok,
-  type ProcessorTotals,
   type Reply,
   type Settlement,
   type StrandedPayments,
+  type SummaryReply,
+  type Turn,
   unavailable,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
@@ -109,8 +109,9 @@ export class SimLedger implements Ledger {
     });
   }
 
-  summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
-    return this.#ask((inner) => inner.summary(fromMs, toMs));
+  /** No part of a simulated instance asks for one: the audit reads the books by a connection of its own. */
+  async summary(): Promise<SummaryReply> {
+    return unavailable('not simulated');
   }
 
   stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
@@ -129,7 +130,15 @@ export class SimLedger implements Ledger {
     return this.#ask((inner) => inner.purge(purgedAtMs));
   }
 
-  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
+  fold(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.fold(nowMs, retentionMs));
+  }
+
+  takeFoldTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return this.#ask((inner) => inner.takeFoldTurn(lastTurn));
+  }
+
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
     return this.#ask((inner) => inner.takeHealthTurn(processor, lastTurn));
   }
 

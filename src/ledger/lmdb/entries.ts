@@ -32,6 +32,18 @@ export class LmdbEntries {
     this.#store.entries.putSync(id, entryBytes(entry));
   }
 
+  remove(id: Buffer): void {
+    this.#store.entries.removeSync(id);
+  }
+
+  /** Up to `limit` entries whose keys come after this one, in their order. */
+  *after(key: Buffer, limit: number): Iterable<readonly [id: Buffer, entry: StoredEntry]> {
+    const start = Buffer.concat([key, Buffer.of(0)]);
+    for (const { key: id, value } of this.#store.entries.getRange({ start, limit })) {
+      yield [Buffer.from(id), readEntry(value)];
+    }
+  }
+
   hold(id: Buffer, owner: number): void {
     this.#store.holdings.putSync(holdingKey(owner, id), HOLDING_VALUE);
   }

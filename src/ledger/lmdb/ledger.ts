@@ -7,26 +7,28 @@ import {
   type CommitReply,
   exactly,
   type HealthReport,
-  type HealthTurn,
   type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   mayHaveBeenSent,
   type OwnerRecord,
-  type ProcessorTotals,
   type Reply,
   type Settlement,
   type StrandedPayments,
+  type SummaryReply,
+  type Turn,
   type WorkerId,
 } from '../ledger.ts';
+import { foldable, tooFine } from '../retention.ts';
 import { rangesOf } from '../time-index.ts';
 import { LmdbCommit, type LmdbCommitParts } from './commit.ts';
 import { LmdbEntries } from './entries.ts';
 import { LmdbEvents } from './events.ts';
+import { LmdbFolding } from './folding.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
-import { entryKey, keyAfter, readEntry } from './records.ts';
+import { entryKey, FOLD_TURN_KEY, keyAfter, readEntry } from './records.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTimeIndex } from './time-index.ts';
 
@@ -50,6 +52,7 @@ export class LmdbLedger implements Ledger {
   readonly #owners: LmdbOwners;
   readonly #timeIndex: LmdbTimeIndex;
   readonly #events: LmdbEvents;
+  readonly #folding: LmdbFolding;
   readonly #commitParts: LmdbCommitParts;
 
   private constructor(path: string, { processorNames, clock, pollMs }: LmdbOptions, readOnly: boolean) {
@@ -61,6 +64,7 @@ export class LmdbLedger implements Ledger {
     this.#owners = new LmdbOwners(store);
     this.#timeIndex = new LmdbTimeIndex(store, processors);
     this.#events = new LmdbEvents({ store, processors, clock, pollMs });
+    this.#folding = new LmdbFolding({ store, entries: this.#entries, timeIndex: this.#timeIndex });
     this.#commitParts = {
       entries: this.#entries,
       owners: this.#owners,
@@ -145,14 +149,18 @@ export class LmdbLedger implements Ledger {
   ): Promise<Reply<CommitReply>> {
     assertCommit(this.#processors.numbers.length, settlements, claims);
     return this.#store.write(() => {
-      const commit = new LmdbCommit(owner, this.#events.purgedAtMs, this.#commitParts);
+      const rules = { purgedAtMs: this.#events.purgedAtMs, folded: this.#folding.folded };
+      const commit = new LmdbCommit(owner, rules, this.#commitParts);
       return commit.run(settlements, claims);
     });
   }
 
-  async summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
-    const ranges = rangesOf(Math.max(fromMs, 0), Math.min(toMs, LAST_MS));
+  async summary(fromMs: number, toMs: number): Promise<SummaryReply> {
+    const [firstMs, lastMs] = [Math.max(fromMs, 0), Math.min(toMs, LAST_MS)];
     const reply = await this.#store.read(() => {
+      const fault = tooFine(firstMs, lastMs, this.#folding.folded);
+      if (fault !== null) return fault;
+      const ranges = rangesOf(firstMs, lastMs);
       const names = this.#processors.namesByNumber();
       const totalsOf = (number: number) => ({
         name: nameIn(names, number),
@@ -164,7 +172,8 @@ export class LmdbLedger implements Ledger {
         ...others.map(totalsOf).filter(({ count }) => count > 0),
       ];
     });
-    return reply.kind === 'ok' ? exactly(reply.value) : reply;
+    if (reply.kind === 'unavailable') return reply;
+    return 'kind' in reply.value ? reply.value : exactly(reply.value);
   }
 
   stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
@@ -214,11 +223,20 @@ export class LmdbLedger implements Ledger {
       this.#store.entries.clearSync();
       this.#store.holdings.clearSync();
       this.#store.timeIndex.clearSync();
+      this.#folding.clear();
       this.#events.recordPurge(purgedAtMs);
     });
   }
 
-  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
+  fold(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+    return this.#store.write(() => this.#folding.step(foldable(nowMs, retentionMs)));
+  }
+
+  takeFoldTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return this.#events.takeTurn(FOLD_TURN_KEY, lastTurn);
+  }
+
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
     return this.#events.takeHealthTurn(processor, lastTurn);
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { PaymentStatus, Totals } from '../../core/payment.ts';
 import { UUID_BYTES, writeUuid } from '../../core/uuid.ts';
 import type { HealthReport, WorkerId } from '../ledger.ts';
+import type { Folded } from '../retention.ts';
 
 /**
  * The layout of the LMDB ledger. All numbers are big-endian, so that keys sort by number.
@@ -18,6 +19,8 @@ import type { HealthReport, WorkerId } from '../ledger.ts';
  * | records  | 5, processor uint16                              | turn float64, the last health turn         |
  * | records  | 6                                                | the last purge                             |
  * | records  | 7                                                | last revision float64                      |
+ * | records  | 8                                                | how far the books are folded               |
+ * | records  | 9                                                | turn float64, the last turn to fold        |
  *
  * An entry:
  * | offset | bytes | field                  | type                                                        |
@@ -37,6 +40,8 @@ import type { HealthReport, WorkerId } from '../ledger.ts';
  * `calendar` is the time index. The cents of a bucket are exact up to 2^53; a sum beyond that stays beyond it.
  * A health report: revision float64, checkedAtMs float64, minResponseTimeMs float64, failing uint8.
  * A purge: revision float64, purgedAtMs float64.
+ * Folded: secondsMs float64, minutesMs float64, then untilMs float64 of the walk through the entries, and the key that it
+ * continues after (16), which is absent when the walk has ended.
  * The revision numbers the events that subscribers get, in their order.
  */
 const AT = {
@@ -155,6 +160,8 @@ export function totalsBytes(totals: Totals): Buffer {
 export const OWNERS_EVER_KEY = Buffer.from([1]);
 export const PURGE_KEY = Buffer.from([6]);
 export const REVISION_KEY = Buffer.from([7]);
+export const FOLDING_KEY = Buffer.from([8]);
+export const FOLD_TURN_KEY = Buffer.from([9]);
 export const FIRST_OWNER_KEY = ownerKey(0);
 export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
 /** The offset of the number in the key of an owner. */
@@ -236,4 +243,27 @@ export function doubleBytes(...values: readonly number[]): Buffer {
   const bytes = Buffer.allocUnsafe(8 * values.length);
   for (const [index, value] of values.entries()) bytes.writeDoubleBE(value, 8 * index);
   return bytes;
+}
+
+/** How far the books are folded, and the walk through the entries that forgets those before `untilMs`. */
+export interface StoredFolding {
+  readonly folded: Folded;
+  readonly untilMs: number;
+  /** The walk continues after this key; null: it has ended. */
+  readonly after: Buffer | null;
+}
+
+const FOLDING_HEAD_BYTES = 24;
+
+export function foldingBytes({ folded, untilMs, after }: StoredFolding): Buffer {
+  const head = doubleBytes(folded.secondsMs, folded.minutesMs, untilMs);
+  return after === null ? head : Buffer.concat([head, after]);
+}
+
+export function readFolding(bytes: Buffer): StoredFolding {
+  return {
+    folded: { secondsMs: bytes.readDoubleBE(0), minutesMs: bytes.readDoubleBE(8) },
+    untilMs: bytes.readDoubleBE(16),
+    after: bytes.length === FOLDING_HEAD_BYTES ? null : Buffer.from(bytes.subarray(FOLDING_HEAD_BYTES)),
+  };
 }

@@ -3,16 +3,16 @@ import {
   type Claim,
   type CommitReply,
   type HealthReport,
-  type HealthTurn,
   type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   type OwnerRecord,
-  type ProcessorTotals,
   type Reply,
   type Settlement,
   type StrandedPayments,
+  type SummaryReply,
+  type Turn,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
@@ -113,7 +113,7 @@ export class ThreadedLmdbLedger implements Ledger {
     return this.#write('commit', [owner, settlements, claims]);
   }
 
-  summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
+  summary(fromMs: number, toMs: number): Promise<SummaryReply> {
     return this.#read((reader) => reader.summary(fromMs, toMs));
   }
 
@@ -133,7 +133,15 @@ export class ThreadedLmdbLedger implements Ledger {
     return this.#write('purge', [purgedAtMs]);
   }
 
-  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
+  fold(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+    return this.#write('fold', [nowMs, retentionMs]);
+  }
+
+  takeFoldTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return this.#write('takeFoldTurn', [lastTurn]);
+  }
+
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
     return this.#write('takeHealthTurn', [processor, lastTurn]);
   }
 
@@ -174,7 +182,9 @@ export class ThreadedLmdbLedger implements Ledger {
     for (const { answer } of [...this.#waiting.values()]) answer(unavailable(reason));
   }
 
-  #read<T>(read: (reader: LmdbLedger) => Promise<Reply<T>>): Promise<Reply<T>> {
+  #read<R extends { readonly kind: string }>(
+    read: (reader: LmdbLedger) => Promise<R>,
+  ): Promise<R | Reply<never>> {
     if (this.#reader !== null) return read(this.#reader);
     return Promise.resolve(unavailable(this.#writer.isRunning ? NOT_OPEN : NO_WRITER));
   }

@@ -1,5 +1,6 @@
 import type { Totals } from '../../core/payment.ts';
 import type { Settlement } from '../ledger.ts';
+import { type Folded, finestUnit, foldedBefore } from '../retention.ts';
 import { type TimeRange, UNIT_SPANS_MS, unitStartMs } from '../time-index.ts';
 import type { LmdbProcessors } from './processors.ts';
 import { readTotals, timeIndexKey, totalsBytes } from './records.ts';
@@ -16,11 +17,11 @@ export class LmdbTimeIndex {
   }
 
   /** Adds up the charges of each bucket first: most of a batch shares its second and everything above. */
-  add(charges: readonly Settlement[]): void {
+  add(charges: readonly Settlement[], folded: Folded): void {
     const buckets = new Map<string, { key: Buffer; count: number; amountCents: number }>();
     for (const charge of charges) {
       const number = this.#processors.numberOf(charge.processor);
-      for (const unit of UNIT_SPANS_MS.keys()) {
+      for (let unit = finestUnit(charge.requestedAtMs, folded); unit < UNIT_SPANS_MS.length; unit++) {
         const key = timeIndexKey(unit, number, unitStartMs(unit, charge.requestedAtMs));
         const name = key.toString('latin1');
         const bucket = buckets.get(name) ?? { key, count: 0, amountCents: 0 };
@@ -45,6 +46,22 @@ export class LmdbTimeIndex {
       }
     }
     return { count, amountCents };
+  }
+
+  /** Removes up to `limit` buckets that are finer than `folded` allows. Answers whether there may be more. */
+  fold(folded: Folded, limit: number): boolean {
+    const keys: Buffer[] = [];
+    for (const processorNumber of this.#processors.namesByNumber().keys()) {
+      for (const unit of UNIT_SPANS_MS.keys()) {
+        const start = timeIndexKey(unit, processorNumber, 0);
+        const end = timeIndexKey(unit, processorNumber, foldedBefore(unit, folded));
+        const left = limit - keys.length;
+        if (left > 0)
+          keys.push(...this.#store.timeIndex.getKeys({ start, end, limit: left }).map(Buffer.from));
+      }
+    }
+    for (const key of keys) this.#store.timeIndex.removeSync(key);
+    return keys.length === limit;
   }
 
   #addToBucket(key: Buffer, count: number, amountCents: number): void {

@@ -18,6 +18,8 @@ export type WriteMethod =
   | 'takeOver'
   | 'commit'
   | 'purge'
+  | 'fold'
+  | 'takeFoldTurn'
   | 'takeHealthTurn'
   | 'publishHealth'
   | 'ping';

@@ -9,7 +9,6 @@ import {
   type CommitReply,
   exactly,
   type HealthReport,
-  type HealthTurn,
   type Ledger,
   type LedgerEntry,
   type LedgerEvent,
@@ -20,11 +19,14 @@ import {
   type Reply,
   type Settlement,
   type StrandedPayments,
+  type SummaryReply,
+  type Turn,
   type WorkerId,
 } from '../ledger.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
 import { newDriver } from './driver.ts';
+import { Folding, readFolded } from './folding.ts';
 import {
   doubleBytes,
   healthBytes,
@@ -83,6 +85,7 @@ export class RedisLedger implements Ledger {
   readonly #committer: Committer;
   readonly #takeovers: Takeovers;
   readonly #subscriptions: Subscriptions;
+  readonly #folding: Folding;
   readonly #sweep: Sweep;
 
   /**
@@ -121,6 +124,7 @@ export class RedisLedger implements Ledger {
     this.#books = books;
     this.#committer = new Committer(books);
     this.#takeovers = new Takeovers(books);
+    this.#folding = new Folding(books);
     this.#subscriptions = new Subscriptions({
       get channel() {
         return books.channel;
@@ -190,18 +194,25 @@ export class RedisLedger implements Ledger {
     );
   }
 
-  async summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
+  async summary(fromMs: number, toMs: number): Promise<SummaryReply> {
     const [low, high] = [Math.max(0, Math.ceil(fromMs)), Math.min(LAST_MS, Math.floor(toMs))];
     const window = summaryWindow(low, high);
     const reply = await this.#books.call(
       'summary',
+      String(low),
+      String(high + 1),
       String(window.first),
       String(window.end),
       window.headEdge === undefined ? '' : String(window.headEdge),
       window.tailEdge === undefined ? '' : String(window.tailEdge),
     );
     if (reply.kind === 'unavailable') return reply;
-    const [counters, head, tail] = listOf(reply.value).map(bytesOf) as [Buffer, Buffer, Buffer];
+    const parts = listOf(reply.value);
+    if (typeof parts[0] === 'number') {
+      const folded = readFolded(bytesOf(parts[1]));
+      return { kind: 'too-fine', bound: parts[0] === 0 ? 'from' : 'to', folded };
+    }
+    const [counters, head, tail] = parts.map(bytesOf) as [Buffer, Buffer, Buffer];
     const sums = new Sums();
     sums.addCounters(counters);
     sums.addBucket(head, (window.headEdge ?? 0) * 1000, low, high);
@@ -247,7 +258,18 @@ export class RedisLedger implements Ledger {
     return ok(undefined);
   }
 
-  async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
+  fold(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+    return this.#folding.step(nowMs, retentionMs);
+  }
+
+  async takeFoldTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return mapped(await this.#books.call('takeFoldTurn', String(lastTurn)), (reply) => {
+      const [turn, isTaken] = listOf(reply);
+      return { turn: Number(turn), isTaken: isTaken === 1 };
+    });
+  }
+
+  async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
     assertProcessor(this.#options.processorNames.length, processor);
     const args = [this.#number(processor), doubleBytes(lastTurn), doubleBytes(lastTurn + 1)];
     return mapped(await this.#books.writeHealth('takeHealthTurn', ...args), (reply) => {

@@ -1,4 +1,5 @@
-import { MemoryLedger, MemoryStore } from '../../../src/ledger/memory/ledger.ts';
+import { MemoryLedger } from '../../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../../src/ledger/memory/store.ts';
 import { conformance } from '../conformance.ts';
 
 conformance('the in-memory model', async () => {

@@ -6,6 +6,7 @@ define('purge', function(keys, args)
   if not books then return problem end
   local generation, purged_at = books.generation + 1, max(books.purged_at, (unpack('>d', args[2])))
   call('HSET', books.meta, 'generation', generation, 'purgedAt', purged_at)
+  call('HDEL', books.meta, 'folding')
   publish(books, 'P' .. pack('>d', purged_at))
   return generation
 end)

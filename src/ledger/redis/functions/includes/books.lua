@@ -10,7 +10,8 @@
 -- |-------------------|--------|-------------------------------------------------------------------------------|
 -- | <root>meta        | hash   | layout, books (random id of this set of books), generation, swept (no older   |
 -- |                   |        | generation has keys), purgedAt, owner (the last number given out), marks      |
--- |                   |        | (mark.lua); o:<o> -> row of owner <o> (owners.lua)                            |
+-- |                   |        | (mark.lua), folding (folding.lua), foldTurn (the last turn to fold);          |
+-- |                   |        | o:<o> -> row of owner <o> (owners.lua)                                        |
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
 -- | <root><g>:e:<2 B> | hash   | last 14 bytes of an id -> entry (entries.lua); 65,536 hashes, small enough    |
@@ -34,11 +35,14 @@ end
 -- restart without data): the caller's processor and owner numbers mean nothing there.
 -- Given an owner number, `owner_row` is the row of that owner, or false.
 local function open_books(keys, args, owner)
-  local meta = call('HMGET', keys[1], 'books', 'generation', 'purgedAt', 'o:' .. (owner or ''))
+  local meta = call('HMGET', keys[1], 'books', 'generation', 'purgedAt', 'o:' .. (owner or ''), 'folding')
   if meta[1] ~= args[1] then
     return nil, redis.error_reply('BOOKS Redis no longer holds the books that this connection opened')
   end
   local root = root_of(keys)
+  -- Up to where the books are folded, from the row that folding.lua lays out.
+  local seconds_ms, minutes_ms = 0, 0
+  if meta[5] then seconds_ms, minutes_ms = unpack('>I6I6', meta[5]) end
   return {
     id = args[1],
     meta = keys[1],
@@ -47,6 +51,9 @@ local function open_books(keys, args, owner)
     prefix = root .. (meta[2] or '0') .. ':',
     purged_at = tonumber(meta[3] or '0'),
     owner_row = meta[4],
+    folding = meta[5],
+    folded_seconds_ms = seconds_ms,
+    folded_minutes_ms = minutes_ms,
   }
 end
 

@@ -20,6 +20,11 @@ local NO_PROCESSOR, NEVER = '\0', '\0\0\0\0\0\0'
 local MOST_ATTEMPTS = 65535
 local HASHES = 65536
 
+-- The key of a hash, by its number.
+local function hash_key(books, hash)
+  return books.prefix .. 'e:' .. char(floor(hash / 256), hash % 256)
+end
+
 -- Key and field of an entry.
 local function entry_place(books, id)
   return books.prefix .. 'e:' .. sub(id, 1, 2), sub(id, 3)

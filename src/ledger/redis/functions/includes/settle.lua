@@ -3,6 +3,12 @@
 -- Settling. The replies are `SETTLE_REPLIES` in commit.ts.
 local RECORDED, SETTLE_FENCED = '\0', '\1'
 
+-- The same as isCountedAlready in retention.ts.
+local function is_counted_already(books, entry, stamp)
+  local charged_at_ms = unpack('>I6', stamp)
+  return charged_at_ms < books.folded_seconds_ms and charged_at_ms < unpack('>I6', entry, 11)
+end
+
 local function settle(books, batch, id, state, processor, stamp, amount, reason)
   local key, field = entry_place(books, id)
   local entry = call('HGET', key, field)
@@ -17,6 +23,6 @@ local function settle(books, batch, id, state, processor, stamp, amount, reason)
   call('HSET', key, field, char(first - before + state) .. processor .. sub(entry, 3, 4) .. stamp
     .. sub(entry, 11, 23) .. sub(entry, 30) .. reason)
   batch.released[#batch.released + 1] = id
-  if state == SETTLED then charge(batch, processor, stamp, amount) end
+  if state == SETTLED and not is_counted_already(books, entry, stamp) then charge(batch, processor, stamp, amount) end
   return RECORDED
 end

@@ -53,18 +53,21 @@ local function count_minute(books, minute, tally)
   local key = books.prefix .. 'c:' .. day
   local m, h, d = fields_of_minute(minute)
   local rows = call('HMGET', key, m, h, d)
-  call('HSET', key, m, added(rows[1], tally), h, added(rows[2], tally), d, added(rows[3], tally))
+  call('HSET', key, h, added(rows[2], tally), d, added(rows[3], tally))
+  if minute * 60000 >= books.folded_minutes_ms then call('HSET', key, m, added(rows[1], tally)) end
   if not rows[3] then call('SADD', books.prefix .. 'd', day) end
 end
 
--- buckets: second -> list of charges; seconds: second -> tally.
+-- buckets: second -> list of charges; seconds: second -> tally. Units that are folded at their time get nothing.
 local function write_time_index(books, buckets, seconds)
   local minutes = {}
   for second, tally in pairs(seconds) do
     local minute, field = floor(second / 60), second % 60
-    local key = books.prefix .. 's:' .. minute
-    call('APPEND', books.prefix .. 'l:' .. second, concat(buckets[second]))
-    call('HSET', key, field, added(call('HGET', key, field), tally))
+    if second * 1000 >= books.folded_seconds_ms then
+      local key = books.prefix .. 's:' .. minute
+      call('APPEND', books.prefix .. 'l:' .. second, concat(buckets[second]))
+      call('HSET', key, field, added(call('HGET', key, field), tally))
+    end
     for processor = 1, tally.last do
       local sum = tally[processor]
       if sum then tally_up(minutes, minute, processor, sum[1], sum[2]) end
