@@ -95,9 +95,9 @@ export interface Ledger {
    * claimed again. Any worker may do the next step, whatever happened to the last; turns only keep several from doing the
    * same at once.
    */
-  fold(nowMs: number, retentionMs: number): Promise<Reply<boolean>>;
+  upkeep(nowMs: number, retentionMs: number | null): Promise<Reply<boolean>>;
   /** Takes the deployment's next turn to fold, in the same way as `takeHealthTurn`. */
-  takeFoldTurn(lastTurn: number): Promise<Reply<Turn>>;
+  takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>>;
   /**
    * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
    * Turns count up; 0 means before the first. The callers decide how long a turn lasts.

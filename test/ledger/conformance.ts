@@ -1112,7 +1112,7 @@ function registerFolding(check: Check): void {
     }
     const nowMs = T0_MS + 30 * minuteMs;
     let steps = 0;
-    while (await must((steps % 2 === 0 ? ledger : other).fold(nowMs, minuteMs))) {
+    while (await must((steps % 2 === 0 ? ledger : other).upkeep(nowMs, minuteMs))) {
       steps++;
       assert.is((await everything(ledger))[0]?.count, count);
     }
@@ -1125,14 +1125,14 @@ function registerFolding(check: Check): void {
 
   check('turns to fold are taken by one', async (ledger, desk) => {
     const other = await desk.connect();
-    assert.equal(await must(ledger.takeFoldTurn(0)), { turn: 1, isTaken: true });
-    assert.equal(await must(other.takeFoldTurn(0)), { turn: 1, isTaken: false });
-    assert.equal(await must(other.takeFoldTurn(1)), { turn: 2, isTaken: true });
+    assert.equal(await must(ledger.takeUpkeepTurn(0)), { turn: 1, isTaken: true });
+    assert.equal(await must(other.takeUpkeepTurn(0)), { turn: 1, isTaken: false });
+    assert.equal(await must(other.takeUpkeepTurn(1)), { turn: 2, isTaken: true });
   });
 }
 
 async function foldAll(ledger: Ledger, nowMs: number, retentionMs: number): Promise<void> {
-  while (await must(ledger.fold(nowMs, retentionMs)));
+  while (await must(ledger.upkeep(nowMs, retentionMs)));
 }
 
 function registerHealth(check: Check): void {

@@ -130,12 +130,12 @@ export class SimLedger implements Ledger {
     return this.#ask((inner) => inner.purge(purgedAtMs));
   }
 
-  fold(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
-    return this.#ask((inner) => inner.fold(nowMs, retentionMs));
+  upkeep(nowMs: number, retentionMs: number | null): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.upkeep(nowMs, retentionMs));
   }
 
-  takeFoldTurn(lastTurn: number): Promise<Reply<Turn>> {
-    return this.#ask((inner) => inner.takeFoldTurn(lastTurn));
+  takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return this.#ask((inner) => inner.takeUpkeepTurn(lastTurn));
   }
 
   takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {

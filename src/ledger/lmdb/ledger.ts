@@ -28,7 +28,7 @@ import { LmdbEvents } from './events.ts';
 import { LmdbFolding } from './folding.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
-import { entryKey, FOLD_TURN_KEY, keyAfter, readEntry } from './records.ts';
+import { entryKey, keyAfter, readEntry, UPKEEP_TURN_KEY } from './records.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTimeIndex } from './time-index.ts';
 
@@ -228,12 +228,12 @@ export class LmdbLedger implements Ledger {
     });
   }
 
-  fold(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+  upkeep(nowMs: number, retentionMs: number | null): Promise<Reply<boolean>> {
     return this.#store.write(() => this.#folding.step(foldable(nowMs, retentionMs)));
   }
 
-  takeFoldTurn(lastTurn: number): Promise<Reply<Turn>> {
-    return this.#events.takeTurn(FOLD_TURN_KEY, lastTurn);
+  takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return this.#events.takeTurn(UPKEEP_TURN_KEY, lastTurn);
   }
 
   takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {

@@ -20,7 +20,7 @@ import type { Folded } from '../retention.ts';
  * | records  | 6                                                | the last purge                             |
  * | records  | 7                                                | last revision float64                      |
  * | records  | 8                                                | how far the books are folded               |
- * | records  | 9                                                | turn float64, the last turn to fold        |
+ * | records  | 9                                                | turn float64, the last turn of upkeep        |
  *
  * An entry:
  * | offset | bytes | field                  | type                                                        |
@@ -161,7 +161,7 @@ export const OWNERS_EVER_KEY = Buffer.from([1]);
 export const PURGE_KEY = Buffer.from([6]);
 export const REVISION_KEY = Buffer.from([7]);
 export const FOLDING_KEY = Buffer.from([8]);
-export const FOLD_TURN_KEY = Buffer.from([9]);
+export const UPKEEP_TURN_KEY = Buffer.from([9]);
 export const FIRST_OWNER_KEY = ownerKey(0);
 export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
 /** The offset of the number in the key of an owner. */

@@ -133,12 +133,12 @@ export class ThreadedLmdbLedger implements Ledger {
     return this.#write('purge', [purgedAtMs]);
   }
 
-  fold(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
-    return this.#write('fold', [nowMs, retentionMs]);
+  upkeep(nowMs: number, retentionMs: number | null): Promise<Reply<boolean>> {
+    return this.#write('upkeep', [nowMs, retentionMs]);
   }
 
-  takeFoldTurn(lastTurn: number): Promise<Reply<Turn>> {
-    return this.#write('takeFoldTurn', [lastTurn]);
+  takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return this.#write('takeUpkeepTurn', [lastTurn]);
   }
 
   takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {

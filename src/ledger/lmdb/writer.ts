@@ -18,8 +18,8 @@ export type WriteMethod =
   | 'takeOver'
   | 'commit'
   | 'purge'
-  | 'fold'
-  | 'takeFoldTurn'
+  | 'upkeep'
+  | 'takeUpkeepTurn'
   | 'takeHealthTurn'
   | 'publishHealth'
   | 'ping';

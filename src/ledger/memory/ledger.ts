@@ -183,7 +183,7 @@ export class MemoryLedger implements Ledger {
   }
 
   /** The charges stay as they are, because a summary for which they would be too fine is refused. */
-  fold(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+  upkeep(nowMs: number, retentionMs: number | null): Promise<Reply<boolean>> {
     return this.#answer(() => {
       const { entries, folded } = this.#store;
       this.#store.folded = laterOf(folded, foldable(nowMs, retentionMs));
@@ -195,11 +195,11 @@ export class MemoryLedger implements Ledger {
     });
   }
 
-  takeFoldTurn(lastTurn: number): Promise<Reply<Turn>> {
+  takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
     return this.#answer(() => {
-      const turn = this.#store.foldTurn;
+      const turn = this.#store.upkeepTurn;
       if (turn > lastTurn) return { turn, isTaken: false };
-      this.#store.foldTurn = lastTurn + 1;
+      this.#store.upkeepTurn = lastTurn + 1;
       return { turn: lastTurn + 1, isTaken: true };
     });
   }

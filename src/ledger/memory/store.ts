@@ -44,5 +44,5 @@ export class MemoryStore {
   ownersEver = 0;
   purgedAtMs = 0;
   folded = NOTHING_FOLDED;
-  foldTurn = 0;
+  upkeepTurn = 0;
 }

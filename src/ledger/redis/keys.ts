@@ -1,13 +1,13 @@
 import type { Settlement } from '../ledger.ts';
 import { UNIT_SPANS_MS } from '../time-index.ts';
-import type { FoldingPosition } from './folding.ts';
+import type { FoldingPosition } from './upkeep.ts';
 
 export type Key = string | Buffer;
 
 const [, SECOND_MS, MINUTE_MS, , DAY_MS] = UNIT_SPANS_MS as [number, number, number, number, number];
 
 const HASHES = 65_536;
-/** What a step of folding does at most, as in `functions/fold.lua`. */
+/** What a step of folding does at most, as in `functions/upkeep.lua`. */
 const [HASHES_A_STEP, SECONDS_A_STEP, HOURS_A_STEP] = [64, 600, 6];
 
 /** The keys of the books in one generation, laid out in `functions/includes/books.lua`. */

@@ -26,7 +26,7 @@ import {
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
 import { newDriver } from './driver.ts';
-import { Folding, readFolded } from './folding.ts';
+import { Folding, readFolded } from './upkeep.ts';
 import {
   doubleBytes,
   healthBytes,
@@ -258,12 +258,12 @@ export class RedisLedger implements Ledger {
     return ok(undefined);
   }
 
-  fold(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+  upkeep(nowMs: number, retentionMs: number | null): Promise<Reply<boolean>> {
     return this.#folding.step(nowMs, retentionMs);
   }
 
-  async takeFoldTurn(lastTurn: number): Promise<Reply<Turn>> {
-    return mapped(await this.#books.call('takeFoldTurn', String(lastTurn)), (reply) => {
+  async takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return mapped(await this.#books.call('takeUpkeepTurn', String(lastTurn)), (reply) => {
       const [turn, isTaken] = listOf(reply);
       return { turn: Number(turn), isTaken: isTaken === 1 };
     });

@@ -10,7 +10,7 @@
 -- |-------------------|--------|-------------------------------------------------------------------------------|
 -- | <root>meta        | hash   | layout, books (random id of this set of books), generation, swept (no older   |
 -- |                   |        | generation has keys), purgedAt, owner (the last number given out), marks      |
--- |                   |        | (mark.lua), folding (folding.lua), foldTurn (the last turn to fold);          |
+-- |                   |        | (mark.lua), folding (folding.lua), upkeepTurn (the last turn of upkeep);          |
 -- |                   |        | o:<o> -> row of owner <o> (owners.lua)                                        |
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
