@@ -2,10 +2,72 @@ import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
 import type { TooFine } from './retention.ts';
 
 /**
- * The books of a deployment: who may dispatch a payment, where it may have been sent, and which payments have settled.
+ * The books of a deployment, in one or more shards. A shard is a whole ledger, may be away while the others work, and has
+ * owners of its own. What belongs to a payment is in one shard.
+ *
+ * What is read or done here concerns all shards, and is `unavailable` if a shard that it needs is away: a total never
+ * leaves out a shard.
+ */
+export interface Ledger {
+  readonly shards: readonly Shard[];
+  /** The position of the shard in which a payment lives. It never changes. */
+  shardOf(correlationId: string): number;
+  /**
+   * Totals of the settled payments by processor, for `requestedAtMs` within [fromMs, toMs], both inclusive; -Infinity and
+   * Infinity leave a side open. The processors that the ledger was opened with come first, in their order, even with
+   * zero payments; then all others with payments in the window, in the order in which the books first saw them.
+   * `unavailable` if a sum exceeds 2^53 - 1 cents, the largest exact sum. `too-fine` if the window begins or ends within
+   * folded time, and not at the start or end of a unit that is left there.
+   */
+  summary(fromMs: number, toMs: number): Promise<SummaryReply>;
+  /**
+   * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
+   * expired by `nowMs`. They wait for an instance that is configured with that processor.
+   */
+  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>>;
+  find(correlationId: string): Promise<Reply<LedgerEntry | undefined>>;
+  /**
+   * One page of the payments that may have been sent to a processor within [fromMs, toMs]: accepted by `toMs`, and either
+   * still open or final with a stamp of `fromMs` or later. In no particular order; a payment that exists during the whole
+   * iteration comes exactly once.
+   *
+   * `after` is empty for the first page, then `next` of the previous one; `next` is null on the last page. A page looks
+   * at about `limit` entries, whether they are in the window or not, so that it never blocks for long.
+   */
+  page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>>;
+  /**
+   * Empties the books: entries, totals and time index. Owners and health stay. From then on a claim for a payment accepted
+   * before `purgedAtMs` answers `purged` (but see `isPurged`), and settlements of removed entries answer `fenced`. The
+   * time never goes back: the later of two purges counts. If the reply is `unavailable`, any of the shards may have been
+   * emptied: another purge, with a later time, completes it.
+   */
+  purge(purgedAtMs: number): Promise<Reply<void>>;
+  /**
+   * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
+   * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
+   */
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>>;
+  /** Sends a health report to all instances. */
+  publishHealth(report: HealthReport): Promise<Reply<void>>;
+  /**
+   * Calls `listener` with health reports and purges of all instances, beginning with the latest of each. Returns a
+   * function that ends the subscription.
+   */
+  subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>>;
+  /**
+   * A cheap check that some shard can be read and written now. One that is away does not matter here: the payments of the
+   * others go on, and its own wait at every instance alike.
+   */
+  ping(): Promise<Reply<void>>;
+  close(): Promise<void>;
+}
+
+/**
+ * A ledger that claims and settles payments: who may dispatch a payment, where it may have been sent, and which payments
+ * have settled. The books of a deployment are one such ledger, or several (`Ledger`).
  *
  * Three implementations pass one conformance suite (`test/ledger/conformance.ts`): a plain in-memory model, which
- * is the oracle, LMDB on one machine, and Redis for many.
+ * is the oracle, LMDB on one machine, and Redis for many. Each is its own only shard.
  *
  * States of an entry. Only its owner changes it, except for the first dispatch of a reserved entry:
  *
@@ -18,13 +80,13 @@ import type { TooFine } from './retention.ts';
  * | dispatched | settle by its owner   | settled    | final; counted in the books at `requestedAtMs`     |
  * | dispatched | settle by its owner   | rejected   | final; kept with its reason, not counted           |
  * | accepted, dispatched | takeOver    | the same   | with another owner                                 |
- * | settled, rejected    | fold    | (none)     | older than the retention                           |
+ * | settled, rejected    | upkeep  | (none)     | older than the retention                           |
  * | any        | purge                 | (none)     |                                                    |
  *
  * Owners are positive integers that the ledger never gives out twice. A worker gets one each time it starts. An owner
  * lives until its lease is taken over; a dead owner can claim nothing, and settle only what has not been taken over.
  */
-export interface Ledger {
+export interface Shard extends Ledger {
   /**
    * Creates a new owner for a worker, with a lease until `leaseUntilMs` by the worker's own wall clock. Other workers only
    * check whether that value rises.
@@ -58,61 +120,18 @@ export interface Ledger {
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>>;
   /**
-   * Totals of the settled payments by processor, for `requestedAtMs` within [fromMs, toMs], both inclusive; -Infinity and
-   * Infinity leave a side open. The processors that the ledger was opened with come first, in their order, even with
-   * zero payments; then all others with payments in the window, in the order in which the books first saw them.
-   * `unavailable` if a sum exceeds 2^53 - 1 cents, the largest exact sum. `too-fine` if the window begins or ends within
-   * folded time, and not at the start or end of a unit that is left there.
-   */
-  summary(fromMs: number, toMs: number): Promise<SummaryReply>;
-  /**
-   * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
-   * expired by `nowMs`. They wait for an instance that is configured with that processor.
-   */
-  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>>;
-  find(correlationId: string): Promise<Reply<LedgerEntry | undefined>>;
-  /**
-   * One page of the payments that may have been sent to a processor within [fromMs, toMs]: accepted by `toMs`, and either
-   * still open or final with a stamp of `fromMs` or later. In no particular order; a payment that exists during the whole
-   * iteration comes exactly once.
+   * Does one bounded step of upkeep, and answers whether there is more to do. Upkeep folds what is older than `retentionMs`
+   * (`foldable`; Infinity: nothing) and does what else keeps the books small and fast.
    *
-   * `after` is empty for the first page, then `next` of the previous one; `next` is null on the last page. A page looks
-   * at about `limit` entries, whether they are in the window or not, so that it never blocks for long.
-   */
-  page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>>;
-  /**
-   * Empties the books: entries, totals and time index. Owners and health stay. From then on a claim for a payment accepted
-   * before `purgedAtMs` answers `purged` (but see `isPurged`), and settlements of removed entries answer `fenced`. The
-   * time never goes back: the later of two purges counts.
-   */
-  purge(purgedAtMs: number): Promise<Reply<void>>;
-  /**
-   * Does one bounded step of folding what is older than `retentionMs` (`foldable`), and answers whether there is more to
-   * do. Folding forgets payments that are settled or rejected, and the finer units of the time index. Open payments stay,
-   * and so do all totals: a unit is already counted in those above it.
+   * Folding forgets payments that are settled or rejected, and the finer units of the time index. Open payments stay, and
+   * so do all totals: a unit is already counted in those above it. The books never unfold: the latest time up to which
+   * they have been folded counts. A forgotten id is new when it is claimed again.
    *
-   * The books never unfold: the latest time up to which they have been folded counts. A forgotten id is new when it is
-   * claimed again. Any worker may do the next step, whatever happened to the last; turns only keep several from doing the
-   * same at once.
+   * Any worker may do the next step, whatever happened to the last; turns only keep several from doing it at once.
    */
-  upkeep(nowMs: number, retentionMs: number | null): Promise<Reply<boolean>>;
-  /** Takes the deployment's next turn to fold, in the same way as `takeHealthTurn`. */
+  upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>>;
+  /** Takes the shard's next turn of upkeep, in the same way as `takeHealthTurn`. */
   takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>>;
-  /**
-   * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
-   * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
-   */
-  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>>;
-  /** Sends a health report to all instances. */
-  publishHealth(report: HealthReport): Promise<Reply<void>>;
-  /**
-   * Calls `listener` with health reports and purges of all instances, beginning with the latest of each. Returns a
-   * function that ends the subscription.
-   */
-  subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>>;
-  /** A cheap check that the ledger can be read and written now. */
-  ping(): Promise<Reply<void>>;
-  close(): Promise<void>;
 }
 
 /** `unavailable` is an expected failure. The request may or may not have been carried out. */

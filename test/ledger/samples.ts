@@ -1,5 +1,5 @@
 import type { Totals } from '../../src/core/payment.ts';
-import type { Claim, Ledger, Reply, Settlement } from '../../src/ledger/ledger.ts';
+import type { Claim, Reply, Settlement, Shard } from '../../src/ledger/ledger.ts';
 import type { TooFine } from '../../src/ledger/retention.ts';
 
 /** When the payments of these tests were accepted. */
@@ -41,7 +41,7 @@ export async function must<T>(reply: Promise<Reply<T> | TooFine>): Promise<T> {
 }
 
 /** The totals of each processor, without its name. */
-export async function sumsOf(ledger: Ledger): Promise<Totals[]> {
+export async function sumsOf(ledger: Shard): Promise<Totals[]> {
   const totals = await must(ledger.summary(-Infinity, Infinity));
   return totals.map(({ count, amountCents }) => ({ count, amountCents }));
 }

@@ -7,7 +7,6 @@ import {
   type CommitReply,
   exactly,
   type HealthReport,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -15,6 +14,7 @@ import {
   type OwnerRecord,
   type Reply,
   type Settlement,
+  type Shard,
   type StrandedPayments,
   type SummaryReply,
   type Turn,
@@ -45,7 +45,8 @@ export interface LmdbOptions {
  * A commit blocks its thread until it is on the disk, so only threads that commit batches should write. A thread must
  * not be terminated during a write, or its process would keep the lock. Killing the whole process leaves no lock behind.
  */
-export class LmdbLedger implements Ledger {
+export class LmdbLedger implements Shard {
+  readonly shards: readonly Shard[] = [this];
   readonly #store: LmdbStore;
   readonly #processors: LmdbProcessors;
   readonly #entries: LmdbEntries;
@@ -84,6 +85,10 @@ export class LmdbLedger implements Ledger {
    */
   static openToRead(path: string, options: LmdbOptions): LmdbLedger {
     return new LmdbLedger(path, options, true);
+  }
+
+  shardOf(): number {
+    return 0;
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
@@ -228,7 +233,7 @@ export class LmdbLedger implements Ledger {
     });
   }
 
-  upkeep(nowMs: number, retentionMs: number | null): Promise<Reply<boolean>> {
+  upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     return this.#store.write(() => this.#folding.step(foldable(nowMs, retentionMs)));
   }
 

@@ -3,13 +3,13 @@ import {
   type Claim,
   type CommitReply,
   type HealthReport,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   type OwnerRecord,
   type Reply,
   type Settlement,
+  type Shard,
   type StrandedPayments,
   type SummaryReply,
   type Turn,
@@ -54,7 +54,8 @@ interface Waiting {
  * and run in this one. A write that takes too long is answered `unavailable`. If it had begun, it may still complete;
  * otherwise it is dropped. The same holds for writes of a thread that dies.
  */
-export class ThreadedLmdbLedger implements Ledger {
+export class ThreadedLmdbLedger implements Shard {
+  readonly shards: readonly Shard[] = [this];
   readonly #path: string;
   readonly #options: LmdbOptions;
   readonly #writer: WriterThread;
@@ -83,6 +84,10 @@ export class ThreadedLmdbLedger implements Ledger {
       log,
       ...(writerFile && { file: writerFile }),
     });
+  }
+
+  shardOf(): number {
+    return 0;
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
@@ -133,7 +138,7 @@ export class ThreadedLmdbLedger implements Ledger {
     return this.#write('purge', [purgedAtMs]);
   }
 
-  upkeep(nowMs: number, retentionMs: number | null): Promise<Reply<boolean>> {
+  upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     return this.#write('upkeep', [nowMs, retentionMs]);
   }
 

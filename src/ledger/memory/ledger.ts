@@ -6,7 +6,6 @@ import {
   type CommitReply,
   exactly,
   type HealthReport,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -16,6 +15,7 @@ import {
   type Reply,
   type Settlement,
   type SettleReply,
+  type Shard,
   type StrandedPayments,
   type SummaryReply,
   type Turn,
@@ -30,7 +30,8 @@ import { type MemoryEntry, MemoryStore } from './store.ts';
  * connections may share one store. Every call is synchronous and therefore atomic; a commit that fails an assertion has
  * written nothing.
  */
-export class MemoryLedger implements Ledger {
+export class MemoryLedger implements Shard {
+  readonly shards: readonly Shard[] = [this];
   readonly #names: readonly string[];
   readonly #store: MemoryStore;
   readonly #watchers = new Set<(changed: string | null) => void>();
@@ -42,6 +43,10 @@ export class MemoryLedger implements Ledger {
     this.#store = store;
     const { seenProcessors } = store;
     seenProcessors.push(...processorNames.filter((name) => !seenProcessors.includes(name)));
+  }
+
+  shardOf(): number {
+    return 0;
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
@@ -183,7 +188,7 @@ export class MemoryLedger implements Ledger {
   }
 
   /** The charges stay as they are, because a summary for which they would be too fine is refused. */
-  upkeep(nowMs: number, retentionMs: number | null): Promise<Reply<boolean>> {
+  upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     return this.#answer(() => {
       const { entries, folded } = this.#store;
       this.#store.folded = laterOf(folded, foldable(nowMs, retentionMs));

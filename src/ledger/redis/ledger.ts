@@ -9,7 +9,6 @@ import {
   type CommitReply,
   exactly,
   type HealthReport,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -18,6 +17,7 @@ import {
   type ProcessorTotals,
   type Reply,
   type Settlement,
+  type Shard,
   type StrandedPayments,
   type SummaryReply,
   type Turn,
@@ -79,7 +79,8 @@ const NO_TURN = doubleBytes(0);
  * cannot confirm, every call replies `unavailable`, at once or after `timeoutMs`, and the ledger reconnects in the
  * background.
  */
-export class RedisLedger implements Ledger {
+export class RedisLedger implements Shard {
+  readonly shards: readonly Shard[] = [this];
   readonly #options: RedisLedgerOptions;
   readonly #books: RedisBooks;
   readonly #committer: Committer;
@@ -140,6 +141,10 @@ export class RedisLedger implements Ledger {
       ask: (question) => books.ask(question),
       swept: (generation) => books.call('swept', String(generation)),
     });
+  }
+
+  shardOf(): number {
+    return 0;
   }
 
   async acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
@@ -258,7 +263,7 @@ export class RedisLedger implements Ledger {
     return ok(undefined);
   }
 
-  upkeep(nowMs: number, retentionMs: number | null): Promise<Reply<boolean>> {
+  upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     return this.#folding.step(nowMs, retentionMs);
   }
 
