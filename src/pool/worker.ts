@@ -24,6 +24,7 @@ import { HealthWatch } from './health.ts';
 import type { PoolThreadEnd } from './pool.ts';
 import { RingSource } from './ring-source.ts';
 import { StrandedWatch } from './stranded-payments.ts';
+import { Upkeep } from './upkeep.ts';
 import { warmUpPool } from './warm-up.ts';
 
 export interface PoolTask {
@@ -105,6 +106,9 @@ export default async function runPoolThread({
   health?.start();
   const stranded = thread === 0 ? new StrandedWatch({ ledger, metrics, clock, log }) : null;
   stranded?.start();
+  const { retentionMs } = config;
+  const upkeeps = thread === 0 ? ledger.shards.map((shard) => new Upkeep({ shard, retentionMs, clock })) : [];
+  for (const upkeep of upkeeps) upkeep.start();
   try {
     await dispatcher.run();
   } catch (error) {
@@ -114,6 +118,7 @@ export default async function runPoolThread({
   }
   health?.stop();
   stranded?.stop();
+  for (const upkeep of upkeeps) upkeep.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
   flushLogs();
   return { kind: 'done' };

@@ -26,7 +26,6 @@ import {
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
 import { newDriver } from './driver.ts';
-import { Folding, readFolded } from './upkeep.ts';
 import {
   doubleBytes,
   healthBytes,
@@ -43,6 +42,7 @@ import { Subscriptions } from './subscriptions.ts';
 import { summaryWindow } from './summary-window.ts';
 import { Sweep } from './sweep.ts';
 import { Takeovers } from './takeovers.ts';
+import { Folding, readFolded } from './upkeep.ts';
 
 export interface RedisLedgerOptions {
   readonly processorNames: readonly string[];
