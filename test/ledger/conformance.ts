@@ -1426,7 +1426,7 @@ function checkHistories(fresh: () => Promise<Books>): Promise<void> {
       ]);
     }),
   );
-  return fc.assert(property, { numRuns: 60, seed: 2025, endOnFailure: true });
+  return fc.assert(property, { numRuns: 60, seed: 2025, endOnFailure: true, includeErrorInReport: true });
 }
 
 interface Pair {

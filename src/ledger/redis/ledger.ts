@@ -42,7 +42,7 @@ import { Subscriptions } from './subscriptions.ts';
 import { summaryWindow } from './summary-window.ts';
 import { Sweep } from './sweep.ts';
 import { Takeovers } from './takeovers.ts';
-import { Folding, readFolded } from './upkeep.ts';
+import { RedisUpkeep, readFolded } from './upkeep.ts';
 
 export interface RedisLedgerOptions {
   readonly processorNames: readonly string[];
@@ -86,7 +86,7 @@ export class RedisLedger implements Shard {
   readonly #committer: Committer;
   readonly #takeovers: Takeovers;
   readonly #subscriptions: Subscriptions;
-  readonly #folding: Folding;
+  readonly #upkeep: RedisUpkeep;
   readonly #sweep: Sweep;
 
   /**
@@ -125,7 +125,7 @@ export class RedisLedger implements Shard {
     this.#books = books;
     this.#committer = new Committer(books);
     this.#takeovers = new Takeovers(books);
-    this.#folding = new Folding(books);
+    this.#upkeep = new RedisUpkeep(books);
     this.#subscriptions = new Subscriptions({
       get channel() {
         return books.channel;
@@ -257,14 +257,13 @@ export class RedisLedger implements Shard {
   async purge(purgedAtMs: number): Promise<Reply<void>> {
     const reply = await this.#books.call('purge', doubleBytes(purgedAtMs));
     if (reply.kind === 'unavailable') return reply;
-    const generation = Number(reply.value);
-    this.#books.purged(generation);
-    this.#sweep.start(generation);
+    this.#books.moved(String(reply.value));
+    this.#sweep.start(this.#books.generation);
     return ok(undefined);
   }
 
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
-    return this.#folding.step(nowMs, retentionMs);
+    return this.#upkeep.step(nowMs, retentionMs);
   }
 
   async takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {

@@ -25,7 +25,13 @@ const FIRST_FINAL_STATE = 3;
 const OTHER_AMOUNT = 16;
 
 const COUNTER_BYTES = 14;
-const CHARGE_BYTES = 10;
+/** Of a charge before its cents, which take 4 bytes, or 7 if its millisecond is marked. */
+const CHARGE_HEAD_BYTES = 3;
+const LONG_CHARGE = 1024;
+const CENTS_BYTES = 7;
+const SHORT_CENTS_BYTES = 4;
+/** Bytes of a scattered id that choose its hash. */
+const SCATTERED_BYTES = 4;
 
 /** Maps between a processor's position in this deployment's list, its number in the books, and its name. */
 export interface ProcessorNumbers {
@@ -44,7 +50,8 @@ export function writeCommit(
   claims: readonly Claim[],
   { numbers }: ProcessorNumbers,
 ): Buffer {
-  const reasons = settlements.map(({ reason }) => (reason === '' ? '' : keptReason(reason)));
+  // Only rejections keep their reason.
+  const reasons = settlements.map(({ status, reason }) => (status === 'rejected' ? keptReason(reason) : ''));
   let size = COMMIT_BYTES + settlements.length * SETTLEMENT_BYTES + claims.length * CLAIM_BYTES;
   for (const reason of reasons) if (reason !== '') size += Buffer.byteLength(reason);
   const bytes = Buffer.allocUnsafe(size);
@@ -72,9 +79,7 @@ function writeSettlement(
   bytes[at + 17] = numbers[settlement.processor] as number;
   bytes.writeUIntBE(settlement.requestedAtMs, at + 18, 6);
   writeCents(bytes, at + 24, settlement.amountCents);
-  // Only rejections keep their reason.
-  const kept = settlement.status === 'rejected' ? reason : '';
-  const reasonBytes = kept === '' ? 0 : bytes.write(kept, at + SETTLEMENT_BYTES);
+  const reasonBytes = reason === '' ? 0 : bytes.write(reason, at + SETTLEMENT_BYTES);
   bytes.writeUInt16BE(reasonBytes, at + 31);
   return at + SETTLEMENT_BYTES + reasonBytes;
 }
@@ -117,18 +122,17 @@ function writeScatteredId(correlationId: string, bytes: Buffer, at: number): voi
 }
 
 /**
- * Folds the whole id into its first two bytes, which choose the hash that stores it. Ids then spread over all hashes,
+ * Folds the whole id into its first four bytes, which choose the hash that stores it. Ids then spread over all hashes,
  * whether they are random, time-ordered or sequential. Applying it twice restores the id.
  */
 function scatter(bytes: Buffer, at: number): void {
-  let even = bytes[at] as number;
-  let odd = bytes[at + 1] as number;
-  for (let index = at + 2; index < at + UUID_BYTES; index += 2) {
-    even ^= bytes[index] as number;
-    odd ^= bytes[index + 1] as number;
+  for (let lane = 0; lane < SCATTERED_BYTES; lane++) {
+    let folded = bytes[at + lane] as number;
+    for (let index = lane + SCATTERED_BYTES; index < UUID_BYTES; index += SCATTERED_BYTES) {
+      folded ^= bytes[at + index] as number;
+    }
+    bytes[at + lane] = folded;
   }
-  bytes[at] = even;
-  bytes[at + 1] = odd;
 }
 
 /** Returns the id of 16 scattered bytes. */
@@ -264,10 +268,16 @@ export class Sums {
 
   /** Adds the charges within [fromMs, toMs] from the bucket of the second that starts at `startMs`. */
   addBucket(bucket: Buffer, startMs: number, fromMs: number, toMs: number): void {
-    for (let at = 0; at < bucket.length; at += CHARGE_BYTES) {
-      const chargedAtMs = startMs + bucket.readUInt16BE(at);
-      if (chargedAtMs < fromMs || chargedAtMs > toMs) continue;
-      this.add(bucket[at + 2] as number, 1, readCents(bucket, at + 3));
+    for (let at = 0; at < bucket.length; ) {
+      const head = bucket.readUInt16BE(at);
+      const isLong = head >= LONG_CHARGE;
+      const chargedAtMs = startMs + (isLong ? head - LONG_CHARGE : head);
+      const centsAt = at + CHARGE_HEAD_BYTES;
+      if (chargedAtMs >= fromMs && chargedAtMs <= toMs) {
+        const cents = isLong ? readCents(bucket, centsAt) : bucket.readUInt32BE(centsAt);
+        this.add(bucket[at + 2] as number, 1, cents);
+      }
+      at = centsAt + (isLong ? CENTS_BYTES : SHORT_CENTS_BYTES);
     }
   }
 }

@@ -6,6 +6,8 @@ import { listOf, pairsOf } from './replies.ts';
 export interface Registry {
   readonly id: string;
   readonly generation: number;
+  /** The generation and the number of hashes (`BookKeys`). */
+  readonly places: string;
   /** No older generation has keys. */
   readonly swept: number;
   readonly numberOf: ReadonlyMap<string, number>;
@@ -13,9 +15,15 @@ export interface Registry {
 
 export function readRegistry(reply: unknown): Registry {
   const [known, names] = listOf(reply) as [unknown, unknown];
-  const [id, generation, swept] = listOf(known).map(String) as [string, string, string];
+  const [id, places, swept] = listOf(known).map(String) as [string, string, string];
   const numberOf = pairsOf(names).map(([name, number]) => [String(name), Number(number)] as const);
-  return { id, generation: Number(generation), swept: Number(swept), numberOf: new Map(numberOf) };
+  return {
+    id,
+    places,
+    generation: Number.parseInt(places, 10),
+    swept: Number(swept),
+    numberOf: new Map(numberOf),
+  };
 }
 
 export function processorNumbers(

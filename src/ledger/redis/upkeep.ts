@@ -1,3 +1,4 @@
+import { LAST_MS } from '../commit.ts';
 import { ok, type Reply } from '../ledger.ts';
 import { type Folded, MINUTES_KEPT_MS } from '../retention.ts';
 import type { RedisBooks } from './books.ts';
@@ -13,8 +14,8 @@ export interface FoldingPosition {
   readonly hour: number;
 }
 
-/** Folds the books step by step. Redis keeps the position; this knows the one of the last reply, to name the keys. */
-export class Folding {
+/** Does upkeep step by step. Redis keeps the position; this knows the one of the last reply, to name the keys. */
+export class RedisUpkeep {
   readonly #books: RedisBooks;
   #row: Buffer = NO_ROW;
 
@@ -25,17 +26,19 @@ export class Folding {
   /** True: there is more to do. */
   async step(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     const row = this.#row;
+    const keptMs = Math.min(retentionMs, LAST_MS);
     const reply = await this.#books.write(
-      'fold',
-      (keys) => keys.folding(readPosition(row)),
+      'upkeep',
+      (keys) => keys.upkeep(readPosition(row)),
       String(nowMs),
-      String(retentionMs),
-      String(Math.max(retentionMs, MINUTES_KEPT_MS)),
+      String(keptMs),
+      String(Math.max(keptMs, MINUTES_KEPT_MS)),
       row,
     );
     if (reply.kind === 'unavailable') return reply;
-    const [newRow, isMore] = listOf(reply.value);
+    const [newRow, isMore, places] = listOf(reply.value);
     this.#row = bytesOf(newRow);
+    this.#books.moved(String(places));
     return ok(isMore === 1);
   }
 }

@@ -51,7 +51,7 @@ const settlement = fc
 test('a scattered id reads back unchanged, and sequential ids spread over all hashes', () => {
   fc.assert(fc.property(correlationId, (id) => assert.is(readScatteredId(scatteredId(id)), id)));
   const counted = Array.from({ length: 256 }, (_, index) => scatteredId(readUuid(idOf(index), 0)));
-  assert.is(new Set(counted.map((bytes) => bytes.readUInt16BE(0))).size, 256);
+  assert.is(new Set(counted.map((bytes) => bytes.readUInt32BE(0) % 256)).size, 256);
 });
 
 test('a commit contains every settlement and claim in the documented layout', () => {
@@ -127,14 +127,16 @@ test('a bucket adds the charges within a window and no others', () => {
   const charge = fc.record({
     offsetMs: fc.nat(999),
     number: fc.integer({ min: 1, max: 3 }),
-    cents: fc.nat(999_999),
+    cents: fc.oneof(fc.nat(999_999), fc.integer({ min: 2 ** 32, max: 2 ** 40 })),
   });
   fc.assert(
     fc.property(fc.array(charge), fc.nat(1_500), fc.nat(1_500), (charges, fromOffsetMs, toOffsetMs) => {
       const startMs = 1_752_580_800_000;
       const bucket = Buffer.concat(
         charges.map(({ offsetMs, number, cents }) =>
-          Buffer.concat([bigEndian(offsetMs, 2), Buffer.of(number), bigEndian(cents, 7)]),
+          cents < 2 ** 32
+            ? Buffer.concat([bigEndian(offsetMs, 2), Buffer.of(number), bigEndian(cents, 4)])
+            : Buffer.concat([bigEndian(offsetMs + 1024, 2), Buffer.of(number), bigEndian(cents, 7)]),
         ),
       );
       const sums = new Sums();

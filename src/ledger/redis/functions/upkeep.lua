@@ -2,18 +2,22 @@
 
 -- What one step does at most: it must end within a few milliseconds, because commits wait for it. The keys that it may touch
 -- are named by keys.ts, with the same figures.
-local HASHES_A_STEP, SECONDS_A_STEP, HOURS_A_STEP = 64, 600, 6
+local HASHES_A_STEP, SPLITS_A_STEP, SECONDS_A_STEP, HOURS_A_STEP = 64, 8, 600, 6
 local ENTRIES_A_STEP = 1000
+-- More than this on average is split: a listpack is searched from its start, and larger ones have fewer bytes of their own.
+local ENTRIES_A_HASH = 64
 local HOUR_S, DAY_S = 3600, 86400
 
--- The same as isForgotten in retention.ts, for a finished entry.
+-- The same as isForgotten in retention.ts, for a finished entry as it is stored.
 local function is_forgotten(entry, until_ms)
+  if byte(entry) >= PACKED then return unpack('>I6', entry, 3) < until_ms end
   local requested_at_ms, accepted_at_ms = unpack('>I6I6', entry, 5)
   return max(requested_at_ms, accepted_at_ms) < until_ms
 end
 
 local function walk(books, folding)
-  local last, looked = math.min(folding.hash + HASHES_A_STEP, HASHES), 0
+  if folding.hash == NO_WALK then return end
+  local last, looked, removed = math.min(folding.hash + HASHES_A_STEP, books.hashes), 0, 0
   while folding.hash < last and looked < ENTRIES_A_STEP do
     local key = hash_key(books, folding.hash)
     local entries, forgotten = call('HGETALL', key), {}
@@ -24,8 +28,20 @@ local function walk(books, folding)
       end
     end
     in_slices('HDEL', key, forgotten)
-    folding.hash, looked = folding.hash + 1, looked + #entries / 2
+    folding.hash, looked, removed = folding.hash + 1, looked + #entries / 2, removed + #forgotten
   end
+  if removed > 0 then call('HINCRBY', books.meta, 'payments', -removed) end
+  if folding.hash >= books.hashes then folding.hash = NO_WALK end
+end
+
+-- Splits up to SPLITS_A_STEP hashes. Returns whether there are still too few.
+local function grow(books)
+  local wanted = floor(tonumber(call('HGET', books.meta, 'payments') or '0') / ENTRIES_A_HASH)
+  local target = math.min(wanted, books.hashes + SPLITS_A_STEP)
+  if target <= books.hashes then return false end
+  while books.hashes < target do split_hash(books) end
+  call('HSET', books.meta, 'hashes', books.hashes)
+  return books.hashes < wanted
 end
 
 -- The start of the first day with counters, from this second on; nil if there is none.
@@ -74,27 +90,33 @@ local function remove_minutes(books, folding)
   folding.hour = till
 end
 
--- args: books, generation, nowMs, retentionMs, how long minutes are kept (ms), and the row of folding for which the keys were
--- named. Returns the new row and whether there is more to do. If the row is another one by now, nothing has been done.
-define('fold', function(keys, args)
-  local books, problem = open_generation(keys, args)
+-- args: books, places, nowMs, retentionMs, how long minutes are kept (ms), and the row of folding for which the keys were
+-- named. Returns the new row, whether there is more to do, and the new places. If the row is another one by now, nothing has
+-- been done.
+define('upkeep', function(keys, args)
+  local books, problem = open_places(keys, args)
   if not books then return problem end
-  if (books.folding or '') ~= args[6] then return { books.folding or '', 1 } end
+  if (books.folding or '') ~= args[6] then return { books.folding or '', 1, places_of(books) } end
   local folding = read_folding(books.folding)
   -- A gateway whose clock is ahead must not make the books forget too much.
   local now_ms = math.min(tonumber(args[3]), floor(now_us() / 1000))
   local function folded_ms(kept_ms, unit_ms) return floor(max(0, now_ms - kept_ms) / unit_ms) * unit_ms end
   folding.seconds_ms = max(folding.seconds_ms, folded_ms(tonumber(args[4]), 60000))
   folding.minutes_ms = max(folding.minutes_ms, folded_ms(tonumber(args[5]), 3600000))
-  if folding.hash == HASHES and folding.until_ms < folding.seconds_ms then
+  if folding.hash == NO_WALK and folding.until_ms < folding.seconds_ms then
     folding.hash, folding.until_ms = 0, folding.seconds_ms
   end
   walk(books, folding)
   remove_seconds(books, folding)
   remove_minutes(books, folding)
   local row = folding_row(folding)
-  if row ~= books.folding then call('HSET', keys[1], 'folding', row) end
-  local is_done = folding.hash == HASHES and folding.until_ms == folding.seconds_ms
+  if row ~= books.folding and folding.seconds_ms > 0 then
+    call('HSET', keys[1], 'folding', row)
+  else
+    row = books.folding or ''
+  end
+  local is_folded = folding.hash == NO_WALK and folding.until_ms == folding.seconds_ms
     and folding.second * 1000 >= folding.seconds_ms and folding.hour * 3600000 >= folding.minutes_ms
-  return { row, is_done and 0 or 1 }
+  local is_small = grow(books)
+  return { row, (is_small or not is_folded) and 1 or 0, places_of(books) }
 end)

@@ -3,13 +3,20 @@
 -- Time index: settled payments by second, minute, hour and day. A bucket lists the charges of one second in the order
 -- in which they were recorded; counters sum up a second, minute, hour or day.
 --
--- | charge | bytes | field                | | counters | bytes | for each processor number, from 1 |
--- |--------|-------|----------------------| |----------|-------|-----------------------------------|
--- | 1      | 2     | millisecond, 0 - 999 | | 1        | 6     | count                             |
--- | 3      | 1     | processor number     | | 7        | 8     | cents                             |
--- | 4      | 7     | cents                | |          |       | 2^53 stands for 2^53 or more      |
+-- | charge | bytes  | field                       | | counters | bytes | for each processor number, from 1 |
+-- |--------|--------|-----------------------------| |----------|-------|-----------------------------------|
+-- | 1      | 2      | millisecond, 0 - 999;       | | 1        | 6     | count                             |
+-- |        |        | plus 1024: 7 bytes of cents | | 7        | 8     | cents                             |
+-- | 3      | 1      | processor number            | |          |       | 2^53 stands for 2^53 or more      |
+-- | 4      | 4 or 7 | cents                       | |          |       |                                   |
 local COUNTER_BYTES = 14
 local MOST_CENTS = 2 ^ 53
+local LONG = 1024
+
+local function charge_row(millisecond, processor, amount)
+  if sub(amount, 1, 3) == '\0\0\0' then return pack('>I2', millisecond) .. processor .. sub(amount, 4) end
+  return pack('>I2', millisecond + LONG) .. processor .. amount
+end
 
 -- Adds to tallies[unit]. A tally is: processor number -> { count, cents }, and its highest number as `last`.
 local function tally_up(tallies, unit, processor, count, cents)
