@@ -1,10 +1,16 @@
 import type { Settlement } from '../ledger.ts';
 import { UNIT_SPANS_MS } from '../time-index.ts';
-import type { FoldingPosition } from './upkeep.ts';
 
 export type Key = string | Buffer;
 
 const [, SECOND_MS, MINUTE_MS, , DAY_MS] = UNIT_SPANS_MS as [number, number, number, number, number];
+
+/** Where a step of folding continues (`functions/includes/folding.lua`). */
+export interface FoldingPosition {
+  readonly hash: number;
+  readonly second: number;
+  readonly hour: number;
+}
 
 /** What a step of upkeep does at most, as in `functions/upkeep.lua`. */
 const [HASHES_A_STEP, SPLITS_A_STEP, SECONDS_A_STEP, HOURS_A_STEP] = [64, 8, 600, 6];

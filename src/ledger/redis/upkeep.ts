@@ -2,17 +2,11 @@ import { LAST_MS } from '../commit.ts';
 import { ok, type Reply } from '../ledger.ts';
 import { type Folded, MINUTES_KEPT_MS } from '../retention.ts';
 import type { RedisBooks } from './books.ts';
+import type { FoldingPosition } from './keys.ts';
 import { bytesOf, listOf } from './replies.ts';
 
 /** Before the first step: the row that is expected in books that have never been folded. */
 const NO_ROW = Buffer.alloc(0);
-
-/** Where a step of folding continues (`functions/includes/folding.lua`). */
-export interface FoldingPosition {
-  readonly hash: number;
-  readonly second: number;
-  readonly hour: number;
-}
 
 /** Does upkeep step by step. Redis keeps the position; this knows the one of the last reply, to name the keys. */
 export class RedisUpkeep {
