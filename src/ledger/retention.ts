@@ -1,8 +1,5 @@
 import { UNIT_SPANS_MS, unitStartMs } from './time-index.ts';
 
-/** `RETENTION`: how long the books know every payment; null: forever. */
-export type RetentionMs = number | null;
-
 /**
  * Up to where the books have been folded. Before `secondsMs`, the start of a minute, they know no payments that are
  * finished, and the totals of whole minutes. Before `minutesMs`, the start of an hour, they know the totals of whole hours.
