@@ -1,6 +1,6 @@
 import { type Folded, isForgotten, laterOf, NOTHING_FOLDED } from '../retention.ts';
 import type { LmdbEntries } from './entries.ts';
-import { FOLDING_KEY, foldingBytes, readFolding, type StoredFolding } from './records.ts';
+import { BEFORE_ALL, FOLDING_KEY, foldingBytes, readFolding, type StoredFolding } from './records.ts';
 import type { LmdbStore } from './store.ts';
 import type { LmdbTimeIndex } from './time-index.ts';
 
@@ -8,8 +8,6 @@ import type { LmdbTimeIndex } from './time-index.ts';
 const LOOKED_LIMIT = 1000;
 const REMOVED_LIMIT = 100;
 
-/** Before every key. */
-const START = Buffer.of(0);
 const NOTHING: StoredFolding = { folded: NOTHING_FOLDED, untilMs: 0, after: null };
 
 export interface LmdbFoldingParts {
@@ -41,7 +39,9 @@ export class LmdbFolding {
     const folded = laterOf(before.folded, until);
     const isWalking = before.after !== null;
     const walk =
-      isWalking || before.untilMs >= folded.secondsMs ? before : { untilMs: folded.secondsMs, after: START };
+      isWalking || before.untilMs >= folded.secondsMs
+        ? before
+        : { untilMs: folded.secondsMs, after: BEFORE_ALL };
     const after = walk.after === null ? null : this.#walk(walk.after, walk.untilMs);
     const hasFinerUnits = timeIndex.fold(folded, REMOVED_LIMIT);
     store.records.putSync(FOLDING_KEY, foldingBytes({ folded, untilMs: walk.untilMs, after }));
@@ -56,18 +56,12 @@ export class LmdbFolding {
   /** Forgets entries from a key on. Returns the last key that it has looked at; null after the last entry. */
   #walk(from: Buffer, untilMs: number): Buffer | null {
     const { entries } = this.#parts;
-    const forgotten: Buffer[] = [];
-    let looked = 0;
-    let last: Buffer | null = null;
-    for (const [id, entry] of entries.after(from, LOOKED_LIMIT)) {
-      looked++;
-      last = id;
-      const isFinal = entry.status === 'settled' || entry.status === 'rejected';
-      if (isFinal && isForgotten(entry, untilMs)) forgotten.push(id);
-      if (forgotten.length === REMOVED_LIMIT) break;
-    }
-    for (const id of forgotten) entries.remove(id);
-    return looked === LOOKED_LIMIT || forgotten.length === REMOVED_LIMIT ? last : null;
+    const looked = entries.after(from, LOOKED_LIMIT, true);
+    const old = looked.filter(([, entry]) => isForgotten(entry, untilMs)).map(([id]) => id);
+    const forgotten = old.slice(0, REMOVED_LIMIT);
+    entries.forget(forgotten);
+    if (forgotten.length < old.length) return forgotten.at(-1) ?? null;
+    return looked.length < LOOKED_LIMIT ? null : (looked.at(-1)?.[0] ?? null);
   }
 
   #stored(): StoredFolding {

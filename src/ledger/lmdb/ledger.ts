@@ -28,7 +28,7 @@ import { LmdbEvents } from './events.ts';
 import { LmdbFolding } from './folding.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
-import { entryKey, keyAfter, readEntry, UPKEEP_TURN_KEY } from './records.ts';
+import { BEFORE_ALL, entryKey, UPKEEP_TURN_KEY } from './records.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTimeIndex } from './time-index.ts';
 
@@ -208,26 +208,20 @@ export class LmdbLedger implements Shard {
 
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
     assert(limit > 0, 'the limit must be positive');
-    const range = { limit, ...(after === '' ? {} : { start: keyAfter(after) }) };
+    const key = after === '' ? BEFORE_ALL : entryKey(after);
     return this.#store.read(() => {
-      const entries: LedgerEntry[] = [];
-      let lookedCount = 0;
-      let last = '';
-      for (const { key, value } of this.#store.entries.getRange(range)) {
-        lookedCount++;
-        last = readUuid(key, 0);
-        const entry = readEntry(value);
-        if (mayHaveBeenSent(entry, fromMs, toMs)) entries.push(this.#entries.shown(last, entry));
-      }
-      return { entries, next: lookedCount < limit ? null : last };
+      const looked = this.#entries
+        .after(key, limit, false)
+        .map(([id, entry]) => [readUuid(id, 0), entry] as const);
+      const inWindow = looked.filter(([, entry]) => mayHaveBeenSent(entry, fromMs, toMs));
+      const entries = inWindow.map(([correlationId, entry]) => this.#entries.shown(correlationId, entry));
+      return { entries, next: looked.length < limit ? null : (looked.at(-1)?.[0] ?? null) };
     });
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
     return this.#store.write(() => {
-      this.#store.entries.clearSync();
-      this.#store.holdings.clearSync();
-      this.#store.timeIndex.clearSync();
+      this.#store.clear();
       this.#folding.clear();
       this.#events.recordPurge(purgedAtMs);
     });
