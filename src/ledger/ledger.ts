@@ -130,6 +130,8 @@ export interface Shard extends Ledger {
    * Any worker may do the next step, whatever happened to the last; turns only keep several from doing it at once.
    */
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>>;
+  /** How large the books are. */
+  size(): Promise<Reply<BooksSize>>;
   /** Takes the shard's next turn of upkeep, in the same way as `takeHealthTurn`. */
   takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>>;
 }
@@ -153,6 +155,14 @@ export type SummaryReply = Reply<ProcessorTotals[]> | TooFine;
 export function exactly(totals: ProcessorTotals[]): Reply<ProcessorTotals[]> {
   if (totals.every(({ amountCents }) => Number.isSafeInteger(amountCents))) return ok(totals);
   return unavailable('a sum exceeds 2^53 - 1 cents, the largest exact sum');
+}
+
+export interface BooksSize {
+  readonly payments: number;
+  /** What the ledger's server or file takes, including what is not of these books. */
+  readonly usedBytes: number;
+  /** What it may take; Infinity: there is no limit that the ledger knows of. */
+  readonly limitBytes: number;
 }
 
 /** The totals of one processor, under its name in the books. */

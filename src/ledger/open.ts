@@ -5,6 +5,8 @@ import { errorReason } from '../core/reason.ts';
 import { SetupError } from '../core/setup-error.ts';
 import type { Confirmation } from './confirmation.ts';
 import type { Ledger } from './ledger.ts';
+import { hashTags } from './redis/hash-tags.ts';
+import { ledgerOf } from './sharded/ledger.ts';
 
 export interface OpenLedgerParts {
   readonly clock: Clock;
@@ -51,14 +53,19 @@ export async function openLedger(
 ): Promise<Ledger> {
   if (target.kind === 'redis') {
     const { RedisLedger } = await import('./redis/ledger.ts');
-    const { url, ...options } = target;
-    return RedisLedger.open(url, {
-      ...options,
-      processorNames,
-      clock,
-      random,
-      ...(confirmedBy && { confirmedBy }),
-    });
+    const { url, shardCount = 1, ...options } = target;
+    const shards = hashTags(shardCount).map((tag, position, { length: count }) =>
+      RedisLedger.open(url, {
+        ...options,
+        root: `{${tag}}:`,
+        place: { position, count },
+        processorNames,
+        clock,
+        random,
+        ...(confirmedBy && { confirmedBy }),
+      }),
+    );
+    return ledgerOf(await Promise.all(shards));
   }
   const options = { processorNames, clock };
   confirmedBy?.({ kind: 'sync' });

@@ -1,4 +1,5 @@
 import {
+  type BooksSize,
   type Claim,
   type CommitReply,
   type HealthReport,
@@ -7,11 +8,11 @@ import {
   type LedgerPage,
   type OwnerRecord,
   ok,
+  type ProcessorTotals,
   type Reply,
   type Settlement,
   type Shard,
   type StrandedPayments,
-  type SummaryReply,
   type Turn,
   unavailable,
   type WorkerId,
@@ -116,9 +117,12 @@ export class SimLedger implements Shard {
     });
   }
 
-  /** No part of a simulated instance asks for one: the audit reads the books by a connection of its own. */
-  async summary(): Promise<SummaryReply> {
-    return unavailable('not simulated');
+  /** Simulated clients ask for everything, which is never too fine. */
+  summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
+    return this.#ask(async (inner) => {
+      const reply = await inner.summary(fromMs, toMs);
+      return reply.kind === 'too-fine' ? unavailable(reply.kind) : reply;
+    });
   }
 
   stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
@@ -139,6 +143,10 @@ export class SimLedger implements Shard {
 
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     return this.#ask((inner) => inner.upkeep(nowMs, retentionMs));
+  }
+
+  size(): Promise<Reply<BooksSize>> {
+    return this.#ask((inner) => inner.size());
   }
 
   takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {

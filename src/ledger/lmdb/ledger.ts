@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { readUuid } from '../../core/uuid.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
 import {
+  type BooksSize,
   type Claim,
   type CommitReply,
   exactly,
@@ -229,6 +230,10 @@ export class LmdbLedger implements Shard {
 
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     return this.#store.write(() => this.#folding.step(foldable(nowMs, retentionMs)));
+  }
+
+  size(): Promise<Reply<BooksSize>> {
+    return this.#store.read(() => this.#store.size());
   }
 
   takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {

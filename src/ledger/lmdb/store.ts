@@ -1,5 +1,7 @@
+import { statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Database, open, type RootDatabase, TransactionFlags } from 'lmdb';
-import { ok, type Reply, unavailable } from '../ledger.ts';
+import { type BooksSize, ok, type Reply, unavailable } from '../ledger.ts';
 import { LAYOUT, LAYOUT_KEY } from './records.ts';
 
 /** The layout of books that do not say theirs. */
@@ -31,10 +33,12 @@ export class LmdbStore {
   readonly charges: Bytes;
   readonly records: Bytes;
   readonly #root: RootDatabase<Buffer, Buffer>;
+  readonly #path: string;
   #closed = false;
 
   /** Opens or creates the databases in directory `path`. Throws if the directory cannot be used. */
   constructor(path: string, readOnly: boolean) {
+    this.#path = path;
     // Without `noSubdir: false`, a path with a dot is taken as a file.
     this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 6, readOnly });
     this.open = this.#root.openDB('open', BYTES);
@@ -73,6 +77,14 @@ export class LmdbStore {
     return work();
   }
 
+  /** The file does not shrink, but uses its free pages again. */
+  size(): BooksSize {
+    const { size } = statSync(join(this.#path, 'data.mdb'));
+    const { bavail, bsize } = statfsSync(this.#path);
+    const payments = [this.open, this.entries].reduce((sum, database) => sum + entryCount(database), 0);
+    return { payments, usedBytes: size, limitBytes: size + bavail * bsize };
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -104,4 +116,8 @@ export class LmdbStore {
       throw error;
     }
   }
+}
+
+function entryCount(database: Bytes): number {
+  return (database.getStats() as { readonly entryCount: number }).entryCount;
 }

@@ -1,5 +1,6 @@
 import type { Log } from '../../core/log.ts';
 import {
+  type BooksSize,
   type Claim,
   type CommitReply,
   type HealthReport,
@@ -140,6 +141,10 @@ export class ThreadedLmdbLedger implements Shard {
 
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     return this.#write('upkeep', [nowMs, retentionMs]);
+  }
+
+  size(): Promise<Reply<BooksSize>> {
+    return this.#read((reader) => reader.size());
   }
 
   takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import {
+  type BooksSize,
   type Claim,
   type ClaimReply,
   type CommitReply,
@@ -198,6 +199,14 @@ export class MemoryLedger implements Shard {
       }
       return false;
     });
+  }
+
+  size(): Promise<Reply<BooksSize>> {
+    return this.#answer(() => ({
+      payments: this.#store.entries.size,
+      usedBytes: 0,
+      limitBytes: Number.POSITIVE_INFINITY,
+    }));
   }
 
   takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {

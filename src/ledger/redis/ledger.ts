@@ -6,6 +6,7 @@ import { UUID_BYTES } from '../../core/uuid.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
 import {
+  type BooksSize,
   type Claim,
   type CommitReply,
   exactly,
@@ -24,6 +25,7 @@ import {
   type Turn,
   type WorkerId,
 } from '../ledger.ts';
+import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
 import { driversFor } from './driver.ts';
@@ -55,6 +57,8 @@ export interface RedisLedgerOptions {
   readonly tls?: Tls;
   /** Prefix of all keys; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
   readonly root?: string;
+  /** Which shard of the books this is. Default: the only one. */
+  readonly place?: ShardPlace;
   /** A call without an answer replies `unavailable` after this time. Default 2,000 ms. */
   readonly timeoutMs?: number;
   /** How many calls may wait for an answer at once. Default 1,024. */
@@ -102,16 +106,17 @@ export class RedisLedger implements Shard {
 
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
-    const { processorNames, clock, random, root = ROOT_DEFAULT } = options;
-    const place = parseRedisUrl(url);
-    assert(place !== undefined, 'expected the URL of a Redis');
+    const { processorNames, clock, random, root = ROOT_DEFAULT, place = ONLY_SHARD } = options;
+    const target = parseRedisUrl(url);
+    assert(target !== undefined, 'expected the URL of a Redis');
     assert(ROOT.test(root), 'the root must have a hash tag and no glob characters');
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     const { timeoutMs = 2000, pendingLimit = 1024, replicas = 0, allowsUnconfirmed = false } = options;
     const slot = slotOf(root);
     const books = new RedisBooks({
       root,
-      slot: place.kind === 'cluster' ? slot : null,
+      place,
+      slot: target.kind === 'cluster' ? slot : null,
       processorNames,
       clock,
       random,
@@ -119,8 +124,8 @@ export class RedisLedger implements Shard {
       pendingLimit,
       replicas,
       allowsUnconfirmed,
-      failsOver: place.kind !== 'server',
-      newDriver: driversFor(place, slot, { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock }),
+      failsOver: target.kind !== 'server',
+      newDriver: driversFor(target, slot, { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock }),
       opened: async (send, { generation, swept }) => {
         this.#sweep.stop();
         await this.#subscriptions.reconnected(send);
@@ -271,6 +276,19 @@ export class RedisLedger implements Shard {
 
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     return this.#upkeep.step(nowMs, retentionMs);
+  }
+
+  async size(): Promise<Reply<BooksSize>> {
+    return this.#books.ask(async (send) => {
+      const info = String(await send(['INFO', 'memory']));
+      const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+      const payments = await this.#books.callOn(send, 'payments');
+      return {
+        payments: Number(payments),
+        usedBytes: field('used_memory'),
+        limitBytes: field('maxmemory') || Number.POSITIVE_INFINITY,
+      };
+    });
   }
 
   async takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {

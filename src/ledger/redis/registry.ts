@@ -10,20 +10,17 @@ export interface Registry {
   readonly places: string;
   /** No older generation has keys. */
   readonly swept: number;
+  /** Which shard of how many, such as `3/16`. */
+  readonly shard: string;
   readonly numberOf: ReadonlyMap<string, number>;
 }
 
 export function readRegistry(reply: unknown): Registry {
   const [known, names] = listOf(reply) as [unknown, unknown];
-  const [id, places, swept] = listOf(known).map(String) as [string, string, string];
+  const [id, places, swept, shard] = listOf(known).map(String) as [string, string, string, string];
   const numberOf = pairsOf(names).map(([name, number]) => [String(name), Number(number)] as const);
-  return {
-    id,
-    places,
-    generation: Number.parseInt(places, 10),
-    swept: Number(swept),
-    numberOf: new Map(numberOf),
-  };
+  const generation = Number.parseInt(places, 10);
+  return { id, places, generation, swept: Number(swept), shard, numberOf: new Map(numberOf) };
 }
 
 export function processorNumbers(

@@ -8,12 +8,12 @@
 --
 -- | key               | type   | holds                                                                         |
 -- |-------------------|--------|-------------------------------------------------------------------------------|
--- | <root>meta        | hash   | layout, books (random id of this set of books), generation, swept (no older   |
--- |                   |        | generation has keys), purgedAt, owner (the last number given out), marks      |
--- |                   |        | (mark.lua), keys (in a cluster how many keys there are, redis.lua), hashes    |
--- |                   |        | (how many there are, from FIRST_HASHES on), payments (how many they hold),    |
--- |                   |        | folding (folding.lua), upkeepTurn (the last turn of upkeep); o:<o> -> row of  |
--- |                   |        | owner <o> (owners.lua)                                                        |
+-- | <root>meta        | hash   | layout, books (random id of this set of books), shard (which of how many,     |
+-- |                   |        | such as 3/16), generation, swept (no older generation has keys), purgedAt,    |
+-- |                   |        | owner (the last number given out), marks (mark.lua), keys (in a cluster how   |
+-- |                   |        | many keys there are, redis.lua), hashes (how many there are, from             |
+-- |                   |        | FIRST_HASHES on), payments (how many they hold), folding (folding.lua),       |
+-- |                   |        | upkeepTurn (the last turn of upkeep); o:<o> -> row of owner <o> (owners.lua)  |
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
 -- | <root><g>:e:<h>   | hash   | id -> entry (entries.lua); <h> is the number of the hash (4 B). There are as  |

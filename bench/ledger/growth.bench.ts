@@ -1,0 +1,147 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../src/core/clock.ts';
+import type { Claim, Shard } from '../../src/ledger/ledger.ts';
+import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
+import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
+import { operate } from '../../test/ledger/redis/operate.ts';
+import { RedisServer } from '../../test/ledger/redis/redis-server.ts';
+import { must } from '../../test/ledger/samples.ts';
+import { claimOf, settlementOf } from './payments.ts';
+
+/**
+ * Cost of books that grow: payments claimed by one commit and settled by the next, 256 at a time, with steps of upkeep in
+ * between; at each size the rate since the last one, how long commits, steps and summaries take, and bytes a payment.
+ *
+ * BENCH_LEDGER=lmdb or redis (default both), BENCH_PAYMENTS=1000000, BENCH_SECONDS=300: the most for each ledger.
+ * LMDB syncs each commit. Redis keeps nothing on a disk, so that its figures are those of the layout.
+ */
+const BATCH = 256;
+const COMMITS_A_STEP = 8;
+/** As at 1,000 payments a second. */
+const APART_MS = 1;
+const START_MS = Date.UTC(2025, 6, 15);
+const SIZES = [100_000, 1_000_000, 4_000_000, 10_000_000, 20_000_000, 50_000_000];
+const WINDOWS: Readonly<Record<string, number>> = {
+  '1 s': 1000,
+  '60 s': 60_000,
+  '1 h': 3_600_000,
+  '24 h': 86_400_000,
+  all: Number.POSITIVE_INFINITY,
+};
+
+const isSmoke = process.env['BENCH_SMOKE'] === '1';
+const SUMMARIES = isSmoke ? 3 : 300;
+const LAST = isSmoke ? 1000 : Number(process.env['BENCH_PAYMENTS'] ?? 1_000_000);
+const LIMIT_MS = 1000 * Number(process.env['BENCH_SECONDS'] ?? 300);
+
+interface Subject {
+  readonly name: string;
+  readonly shard: Shard;
+  bytes(): Promise<number>;
+  close(): Promise<void>;
+}
+
+const OPTIONS = { processorNames: ['default', 'fallback'], clock: systemClock };
+
+for (const open of [openLmdb, openRedis]) {
+  if (!open.name.toLowerCase().includes(process.env['BENCH_LEDGER'] ?? '')) continue;
+  const subject = await open();
+  try {
+    await grow(subject);
+  } finally {
+    await subject.close();
+  }
+}
+
+async function openLmdb(): Promise<Subject> {
+  const directory = mkdtempSync(join(tmpdir(), 'dinossauro-growth-'));
+  const shard = await LmdbLedger.open(directory, OPTIONS);
+  return {
+    name: 'LMDB',
+    shard,
+    bytes: async () => statSync(join(directory, 'data.mdb')).size,
+    close: async () => {
+      await shard.close();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+async function openRedis(): Promise<Subject> {
+  const server = await RedisServer.start('--appendonly', 'no');
+  const shard = await RedisLedger.open(server.socketUrl, {
+    ...OPTIONS,
+    random: Math.random,
+    allowsUnconfirmed: true,
+    timeoutMs: 20_000,
+  });
+  const emptyBytes = await usedBytes(server);
+  return {
+    name: 'Redis',
+    shard,
+    bytes: async () => (await usedBytes(server)) - emptyBytes,
+    close: async () => {
+      await shard.close();
+      await server.stop();
+    },
+  };
+}
+
+async function usedBytes(server: RedisServer): Promise<number> {
+  const info = String(await operate(server, 'INFO', 'memory'));
+  return Number(/^used_memory:(\d+)/m.exec(info)?.[1]);
+}
+
+async function grow({ name, shard, bytes }: Subject): Promise<void> {
+  const owner = await must(shard.acquireLease({ instanceId: 'bench', name: 'pool-0' }, Infinity));
+  const beganMs = performance.now();
+  let [claims, count]: [Claim[], number] = [[], 0];
+  const rows: Record<string, string | number>[] = [];
+  for (const size of [...SIZES.filter((each) => each < LAST), LAST]) {
+    const [commits, steps]: [number[], number[]] = [[], []];
+    const [fromCount, fromMs] = [count, performance.now()];
+    while (count < size && performance.now() - beganMs < LIMIT_MS) {
+      const settlements = claims.map(settlementOf);
+      claims = Array.from({ length: BATCH }, () => claimOf(count++, START_MS, APART_MS));
+      await timed(commits, () => must(shard.commit(owner, settlements, claims)));
+      if (commits.length % COMMITS_A_STEP === 0)
+        await timed(steps, () => must(shard.upkeep(START_MS, Infinity)));
+    }
+    const rate = (count - fromCount) / ((performance.now() - fromMs) / 1000);
+    const row: Record<string, string | number> = {
+      payments: count,
+      'payments/s': Math.round(rate),
+      'commit p50 / p99 / max ms': inMs(commits, 0.5, 0.99, 1),
+      'step p99 / max ms': inMs(steps, 0.99, 1),
+      'B/payment': ((await bytes()) / count).toFixed(1),
+    };
+    for (const [window, spanMs] of Object.entries(WINDOWS)) {
+      const times: number[] = [];
+      for (let asked = 0; asked < SUMMARIES; asked++) {
+        const firstMs = START_MS + Math.floor(Math.random() * Math.max(1, count * APART_MS - spanMs));
+        const [low, high] = spanMs === Infinity ? [-Infinity, Infinity] : [firstMs, firstMs + spanMs];
+        await timed(times, () => must(shard.summary(low, high)));
+      }
+      row[`${window} p50 / p99`] = inMs(times, 0.5, 0.99);
+    }
+    rows.push(row);
+    if (count < size) break;
+  }
+  console.log(name);
+  console.table(rows);
+}
+
+async function timed(times: number[], run: () => Promise<unknown>): Promise<void> {
+  const beganMs = performance.now();
+  await run();
+  times.push(performance.now() - beganMs);
+}
+
+function inMs(times: readonly number[], ...shares: number[]): string {
+  const sorted = times.toSorted((one, other) => one - other);
+  return shares
+    .map((share) => (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0).toFixed(1))
+    .join(' / ');
+}
