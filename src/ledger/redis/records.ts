@@ -30,8 +30,6 @@ const CHARGE_HEAD_BYTES = 3;
 const LONG_CHARGE = 1024;
 const CENTS_BYTES = 7;
 const SHORT_CENTS_BYTES = 4;
-/** Bytes of a scattered id that choose its hash. */
-const SCATTERED_BYTES = 4;
 
 /** Maps between a processor's position in this deployment's list, its number in the books, and its name. */
 export interface ProcessorNumbers {
@@ -118,28 +116,42 @@ export function scatteredId(correlationId: string): Buffer {
 
 function writeScatteredId(correlationId: string, bytes: Buffer, at: number): void {
   writeUuid(correlationId, bytes, at);
-  scatter(bytes, at);
-}
-
-/**
- * Folds the whole id into its first four bytes, which choose the hash that stores it. Ids then spread over all hashes,
- * whether they are random, time-ordered or sequential. Applying it twice restores the id.
- */
-function scatter(bytes: Buffer, at: number): void {
-  for (let lane = 0; lane < SCATTERED_BYTES; lane++) {
-    let folded = bytes[at + lane] as number;
-    for (let index = lane + SCATTERED_BYTES; index < UUID_BYTES; index += SCATTERED_BYTES) {
-      folded ^= bytes[at + index] as number;
-    }
-    bytes[at + lane] = folded;
-  }
+  bytes.writeUInt32BE(mixed((bytes.readUInt32BE(at) ^ restOf(bytes, at)) >>> 0), at);
 }
 
 /** Returns the id of 16 scattered bytes. */
 export function readScatteredId(scattered: Buffer): string {
   const bytes = Buffer.from(scattered);
-  scatter(bytes, 0);
+  bytes.writeUInt32BE((unmixed(bytes.readUInt32BE(0)) ^ restOf(bytes, 0)) >>> 0, 0);
   return readUuid(bytes, 0);
+}
+
+/*
+ * A scattered id begins with four bytes that depend on the whole id and choose the hash that stores it. Ids spread evenly
+ * over all hashes, whether they are random, time-ordered or sequential, because all bits of the id change all of these
+ * (the finalizer of MurmurHash3, which can be undone).
+ */
+
+/** A number that depends on the last twelve bytes of an id. */
+function restOf(bytes: Buffer, at: number): number {
+  return (
+    Math.imul(bytes.readUInt32BE(at + 4), 0x9e3779b1) ^
+    Math.imul(bytes.readUInt32BE(at + 8), 0x85ebca77) ^
+    Math.imul(bytes.readUInt32BE(at + 12), 0xc2b2ae3d)
+  );
+}
+
+function mixed(number: number): number {
+  let mix = Math.imul(number ^ (number >>> 16), 0x85ebca6b);
+  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35);
+  return (mix ^ (mix >>> 16)) >>> 0;
+}
+
+/** The multipliers are the inverses of those above, modulo 2^32. */
+function unmixed(number: number): number {
+  let mix = Math.imul(number ^ (number >>> 16), 0x7ed1b41d);
+  mix = Math.imul(mix ^ (mix >>> 13) ^ (mix >>> 26), 0xa5cb9243);
+  return (mix ^ (mix >>> 16)) >>> 0;
 }
 
 export function readEntry(
