@@ -6,6 +6,7 @@ import { CONFIRMATIONS, type MetricsTable, type ProcessorCounter } from '../shar
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
+import { booksFamilies } from './books.ts';
 import { counter, durations, gauge, seconds } from './family.ts';
 import type { Family, Sample } from './openmetrics.ts';
 import { processFamilies } from './process.ts';
@@ -367,7 +368,7 @@ export class Scrape {
           { labels: { operation: 'renew' }, value: metricsTable.counted('renewalFailures') },
         ],
       ),
-      ...this.#books(),
+      ...booksFamilies(metricsTable),
       gauge(
         'dinossauro_ledger_confirmation',
         'Pool threads by what makes their writes to the ledger count: a sync, replicas, or none of both.',
@@ -385,40 +386,6 @@ export class Scrape {
       counter('dinossauro_payments_taken_over', 'Payments that this instance took over.', [
         { value: metricsTable.counted('paymentsTakenOver') },
       ]),
-    ];
-  }
-
-  /** Of one thread, which measures the books of the whole deployment. What has no limit, or does not grow, has no sample. */
-  #books(): Family[] {
-    const read = (name: 'booksPayments' | 'booksBytes' | 'booksLimitBytes' | 'booksFullInMs') =>
-      this.#parts.metricsTable.gauge(0, name);
-    const isKnown = read('booksBytes') > 0;
-    const sample = (value: number): Sample[] => (isKnown && Number.isFinite(value) ? [{ value }] : []);
-    return [
-      gauge(
-        'dinossauro_books_payments',
-        'Payments that the books of the deployment know.',
-        [{ value: read('booksPayments') }],
-        'payments',
-      ),
-      gauge(
-        'dinossauro_books_bytes',
-        "Bytes that the ledger's server or file takes; of several, the fullest.",
-        sample(read('booksBytes')),
-        'bytes',
-      ),
-      gauge(
-        'dinossauro_books_limit_bytes',
-        'Bytes that it may take.',
-        sample(read('booksLimitBytes')),
-        'bytes',
-      ),
-      gauge(
-        'dinossauro_books_full_in_seconds',
-        'Time until it is full, if the books go on growing as in the last hour.',
-        sample(read('booksFullInMs') / 1000),
-        'seconds',
-      ),
     ];
   }
 

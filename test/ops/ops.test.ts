@@ -20,13 +20,16 @@ function read(path: string): string {
   return readFileSync(new URL(path, ROOT), 'utf8');
 }
 
-/** Every metric family that an instance shows once it has asked its processor for its health. */
+/** Every metric family that an instance shows once it has asked its processor for its health, and its ledger for its size. */
 function families(): Family[] {
   const shape = { processorCount: 1, threadCount: 2 };
   const sharedState = new SharedState(SharedState.allocate(shape), shape);
   sharedState.setReported(0, { failing: false, minResponseTimeMs: 1, atMs: 1 });
+  const metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
+  for (const name of ['booksBytes', 'booksLimitBytes', 'booksFullInMs'] as const)
+    metricsTable.thread(0).set(name, 1);
   return new Scrape({
-    metricsTable: new MetricsTable(MetricsTable.allocate(shape), shape),
+    metricsTable,
     sharedState,
     ring: new Ring(Ring.allocate(8)),
     segments: new SegmentTable(SegmentTable.allocate(2, 16)),
