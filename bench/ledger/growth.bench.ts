@@ -9,10 +9,11 @@ import { operate } from '../../test/ledger/redis/operate.ts';
 import { RedisServer } from '../../test/ledger/redis/redis-server.ts';
 import { must } from '../../test/ledger/samples.ts';
 import { claimOf, settlementOf } from './payments.ts';
+import { redisCpuUs } from './redis/redis-cpu.ts';
 
 /**
  * Cost of books that grow: payments claimed by one commit and settled by the next, 256 at a time, with steps of upkeep in
- * between; at each size the rate since the last one, how long commits, steps and summaries take, and bytes a payment.
+ * between; at each size the rate and the CPU time since the last one, how long commits, steps and summaries take, and bytes a payment.
  *
  * BENCH_LEDGER=lmdb or redis (default both), BENCH_PAYMENTS=1000000, BENCH_SECONDS=300: the most for each ledger.
  * LMDB syncs each commit. Redis keeps nothing on a disk, so that its figures are those of the layout.
@@ -40,6 +41,8 @@ interface Subject {
   readonly name: string;
   readonly shard: Shard;
   bytes(): Promise<number>;
+  /** CPU time of the ledger's server, if it has one. */
+  serverUs(): number;
   close(): Promise<void>;
 }
 
@@ -62,6 +65,7 @@ async function openLmdb(): Promise<Subject> {
     name: 'LMDB',
     shard,
     bytes: async () => statSync(join(directory, 'data.mdb')).size,
+    serverUs: () => 0,
     close: async () => {
       await shard.close();
       rmSync(directory, { recursive: true });
@@ -82,6 +86,7 @@ async function openRedis(): Promise<Subject> {
     name: 'Redis',
     shard,
     bytes: async () => (await usedBytes(server)) - emptyBytes,
+    serverUs: () => redisCpuUs(server),
     close: async () => {
       await shard.close();
       await server.stop();
@@ -94,7 +99,7 @@ async function usedBytes(server: RedisServer): Promise<number> {
   return Number(/^used_memory:(\d+)/m.exec(info)?.[1]);
 }
 
-async function grow({ name, shard, bytes }: Subject): Promise<void> {
+async function grow({ name, shard, bytes, serverUs }: Subject): Promise<void> {
   const owner = await must(shard.acquireLease({ instanceId: 'bench', name: 'pool-0' }, Infinity));
   const beganMs = performance.now();
   let [claims, count, hasMore]: [Claim[], number, boolean] = [[], 0, false];
@@ -102,6 +107,7 @@ async function grow({ name, shard, bytes }: Subject): Promise<void> {
   for (const size of [...SIZES.filter((each) => each < LAST), LAST]) {
     const [commits, steps]: [number[], number[]] = [[], []];
     const [fromCount, fromMs] = [count, performance.now()];
+    const [fromCpu, fromServerUs] = [process.cpuUsage(), serverUs()];
     while (count < size && performance.now() - beganMs < LIMIT_MS) {
       const settlements = claims.map(settlementOf);
       claims = Array.from({ length: BATCH }, () => claimOf(count++, START_MS, APART_MS));
@@ -113,9 +119,13 @@ async function grow({ name, shard, bytes }: Subject): Promise<void> {
       }
     }
     const rate = (count - fromCount) / ((performance.now() - fromMs) / 1000);
+    const { user, system } = process.cpuUsage(fromCpu);
+    const added = count - fromCount;
     const row: Record<string, string | number> = {
       payments: count,
       'payments/s': Math.round(rate),
+      'CPU µs/payment': ((user + system) / added).toFixed(1),
+      'of the server': ((serverUs() - fromServerUs) / added).toFixed(1),
       'commit p50 / p99 / max ms': inMs(commits, 0.5, 0.99, 1),
       'step p99 / max ms': inMs(steps, 0.99, 1),
       'B/payment': ((await bytes()) / count).toFixed(1),
