@@ -88,7 +88,7 @@ export class Sampler {
   }
 
   #situation(nowMs: number): Situation {
-    const { sharedState, ring, segments, hello, confirmsAcceptance, poolThreadCount } = this.#parts;
+    const { sharedState, ring, segments, hello, ledger, confirmsAcceptance, poolThreadCount } = this.#parts;
     const age = (atMs: number | null) => (atMs === null ? null : nowMs - atMs);
     const failingSinceMs = this.#oldest(['commitFailingSinceMs', 'leaseFailingSinceMs']);
     const unavailableAtMs = this.#unavailable === null ? null : this.#unavailableAtMs;
@@ -100,6 +100,8 @@ export class Sampler {
         kind: hello.ledger,
         unavailable: this.#unavailable,
         failingForMs: age(failingSinceMs ?? unavailableAtMs),
+        shardCount: ledger.shards.length,
+        shardsFailing: this.#shardsFailing(),
         confirmsAcceptance,
       },
       threads: { count: poolThreadCount, withLease: this.#threadsWithLease(nowMs) },
@@ -122,6 +124,13 @@ export class Sampler {
   #restMs(processor: number, nowMs: number): number | null {
     const leftMs = this.#parts.sharedState.restUntilMs(processor) - nowMs;
     return leftMs > 0 ? leftMs : null;
+  }
+
+  #shardsFailing(): number {
+    const { metricsTable, poolThreadCount } = this.#parts;
+    return Math.max(
+      ...Array.from({ length: poolThreadCount }, (_, thread) => metricsTable.gauge(thread, 'shardsFailing')),
+    );
   }
 
   #threadsWithLease(nowMs: number): number {

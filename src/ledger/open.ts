@@ -54,18 +54,22 @@ export async function openLedger(
   if (target.kind === 'redis') {
     const { RedisLedger } = await import('./redis/ledger.ts');
     const { url, shardCount = 1, ...options } = target;
-    const shards = hashTags(shardCount).map((tag, position, { length: count }) =>
+    const [firstTag = '', ...otherTags] = hashTags(shardCount);
+    const open = (tag: string, position: number, mayMake: () => boolean) =>
       RedisLedger.open(url, {
         ...options,
         root: `{${tag}}:`,
-        place: { position, count },
+        shard: { position, count: shardCount },
+        mayMake,
         processorNames,
         clock,
         random,
         ...(confirmedBy && { confirmedBy }),
-      }),
-    );
-    return ledgerOf(await Promise.all(shards));
+      });
+    const first = await open(firstTag, 0, () => true);
+    // With a wrong number of shards, only the books of shard 0 are there to say so.
+    const others = otherTags.map((tag, index) => open(tag, index + 1, () => first.hasOpened));
+    return ledgerOf([first, ...(await Promise.all(others))]);
   }
   const options = { processorNames, clock };
   confirmedBy?.({ kind: 'sync' });

@@ -10,7 +10,7 @@ import { processorTarget } from '../processor-target.ts';
 const PROCESSOR = { PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001' };
 
 function redisAt(url: string) {
-  return { kind: 'redis', url, replicas: 0, allowsUnconfirmed: false };
+  return { kind: 'redis', url, shardCount: 1, replicas: 0, allowsUnconfirmed: false };
 }
 
 function configOf(environment: Record<string, string>): Config {
@@ -620,6 +620,24 @@ test('the settings that the README shows exist, with these defaults', () => {
     shown,
     shown.map(({ name }) => all.find((setting) => setting.name === name)),
   );
+});
+
+test('the books have one shard by default, 16 in a cluster, or as many as LEDGER_SHARDS says', () => {
+  const shardCountOf = (environment: Record<string, string>) => {
+    const { ledger } = configOf(environment);
+    return ledger.kind === 'redis' ? ledger.shardCount : null;
+  };
+  const [server, cluster] = [
+    { LEDGER_URL: 'redis://redis' },
+    { LEDGER_URL: 'redis-cluster://one:7000,two:7000' },
+  ];
+  assert.is(shardCountOf(server), 1);
+  assert.is(shardCountOf(cluster), 16);
+  assert.is(shardCountOf({ ...server, LEDGER_SHARDS: '4' }), 4);
+  assert.is(shardCountOf({ ...cluster, LEDGER_SHARDS: '64' }), 64);
+  assert.equal(problemsOf({ LEDGER_SHARDS: '2' }), [
+    'LEDGER_SHARDS would not be used: expected LEDGER_URL to be a Redis.',
+  ]);
 });
 
 test('settings about the confirmation of Redis must be used', () => {

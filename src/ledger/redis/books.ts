@@ -12,9 +12,11 @@ import { hasCode, mapOf } from './replies.ts';
 
 export interface RedisBooksParts extends ConfirmationPolicy {
   readonly root: string;
+  readonly shard: ShardPlace;
+  /** Whether books may be made where there are none. */
+  readonly mayMake: () => boolean;
   /** In a cluster the slot of all keys; null: the server must not be in a cluster. */
   readonly slot: number | null;
-  readonly place: ShardPlace;
   readonly processorNames: readonly string[];
   readonly clock: Clock;
   readonly random: () => number;
@@ -75,6 +77,11 @@ export class RedisBooks {
   /** Resolves after the first attempt to connect, whether or not it succeeded. */
   get tried(): Promise<void> {
     return this.#connection.tried;
+  }
+
+  /** A connection has opened the books, now or earlier. */
+  get hasOpened(): boolean {
+    return this.#connections > 0;
   }
 
   /** Names this ledger and its connection, so that Redis refuses late commands of an earlier one. */
@@ -177,14 +184,15 @@ export class RedisBooks {
   }
 
   async #register(send: Send): Promise<Registry> {
-    const { processorNames, place } = this.#parts;
+    const { processorNames, shard } = this.#parts;
     const registry = readRegistry(await this.#confirmed(send, 'registry', [], []));
-    if (registry.id !== '') refuseOtherShard(registry, place);
+    if (registry.id !== '') refuseOtherShard(registry, shard);
+    else if (!this.#parts.mayMake()) throw new Error(NOT_MADE);
     const unknown = processorNames.filter((name) => !registry.numberOf.has(name));
     if (unknown.length === 0 && registry.id !== '') return registry;
     const newId = this.#ledgerId.toString('hex');
-    const added = await this.#confirmed(send, 'register', [], [newId, shardName(place), ...unknown]);
-    return refuseOtherShard(readRegistry(added), place);
+    const added = await this.#confirmed(send, 'register', [], [newId, shardName(shard), ...unknown]);
+    return refuseOtherShard(readRegistry(added), shard);
   }
 
   /**
@@ -221,6 +229,9 @@ export class RedisBooks {
     return send(command);
   }
 }
+
+const NOT_MADE =
+  'the books of this shard are not made yet, and only shard 0 says whether LEDGER_SHARDS is right';
 
 function shardName({ position, count }: ShardPlace): string {
   return `${position}/${count}`;

@@ -58,7 +58,9 @@ export interface RedisLedgerOptions {
   /** Prefix of all keys; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
   readonly root?: string;
   /** Which shard of the books this is. Default: the only one. */
-  readonly place?: ShardPlace;
+  readonly shard?: ShardPlace;
+  /** Whether books may be made where there are none. Default: they may. */
+  readonly mayMake?: () => boolean;
   /** A call without an answer replies `unavailable` after this time. Default 2,000 ms. */
   readonly timeoutMs?: number;
   /** How many calls may wait for an answer at once. Default 1,024. */
@@ -106,17 +108,18 @@ export class RedisLedger implements Shard {
 
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
-    const { processorNames, clock, random, root = ROOT_DEFAULT, place = ONLY_SHARD } = options;
-    const target = parseRedisUrl(url);
-    assert(target !== undefined, 'expected the URL of a Redis');
+    const { processorNames, clock, random, root = ROOT_DEFAULT, shard = ONLY_SHARD } = options;
+    const place = parseRedisUrl(url);
+    assert(place !== undefined, 'expected the URL of a Redis');
     assert(ROOT.test(root), 'the root must have a hash tag and no glob characters');
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     const { timeoutMs = 2000, pendingLimit = 1024, replicas = 0, allowsUnconfirmed = false } = options;
     const slot = slotOf(root);
     const books = new RedisBooks({
       root,
-      place,
-      slot: target.kind === 'cluster' ? slot : null,
+      shard,
+      mayMake: options.mayMake ?? (() => true),
+      slot: place.kind === 'cluster' ? slot : null,
       processorNames,
       clock,
       random,
@@ -124,8 +127,8 @@ export class RedisLedger implements Shard {
       pendingLimit,
       replicas,
       allowsUnconfirmed,
-      failsOver: target.kind !== 'server',
-      newDriver: driversFor(target, slot, { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock }),
+      failsOver: place.kind !== 'server',
+      newDriver: driversFor(place, slot, { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock }),
       opened: async (send, { generation, swept }) => {
         this.#sweep.stop();
         await this.#subscriptions.reconnected(send);
@@ -153,6 +156,11 @@ export class RedisLedger implements Shard {
       unlink: (send, keys) => books.writeOn(send, 'unlink', keys),
       swept: (generation) => books.call('swept', String(generation)),
     });
+  }
+
+  /** Its books have been found or made, so that they are those of `LEDGER_SHARDS`. */
+  get hasOpened(): boolean {
+    return this.#books.hasOpened;
   }
 
   shardOf(): number {

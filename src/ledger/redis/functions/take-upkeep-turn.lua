@@ -8,4 +8,4 @@ define('takeUpkeepTurn', function(keys, args)
   if turn > last_turn then return { turn, 0 } end
   call('HSET', keys[1], 'upkeepTurn', last_turn + 1)
   return { last_turn + 1, 1 }
-end)
+end, ALLOW_OOM)

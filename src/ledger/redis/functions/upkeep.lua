@@ -119,4 +119,4 @@ define('upkeep', function(keys, args)
     and folding.second * 1000 >= folding.seconds_ms and folding.hour * 3600000 >= folding.minutes_ms
   local is_small = grow(books)
   return { row, (is_small or not is_folded) and 1 or 0, places_of(books) }
-end)
+end, ALLOW_OOM)
