@@ -14,6 +14,7 @@ import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
 import { RingSource } from '../../src/pool/ring-source.ts';
+import { Upkeep } from '../../src/pool/upkeep.ts';
 import { IdempotencyCache } from '../../src/shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
@@ -323,7 +324,14 @@ export class Life {
       log,
     });
     health.start();
-    void done.then(() => health.stop());
+    const { retentionMs } = plan;
+    const upkeeps =
+      retentionMs === null ? [] : ledger.shards.map((shard) => new Upkeep({ shard, retentionMs, clock }));
+    for (const upkeep of upkeeps) upkeep.start();
+    void done.then(() => {
+      health.stop();
+      for (const upkeep of upkeeps) upkeep.stop();
+    });
   }
 
   #ledgerOf(scope: Scope, worker: string): Ledger {

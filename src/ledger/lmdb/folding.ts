@@ -44,7 +44,9 @@ export class LmdbFolding {
         : { untilMs: folded.secondsMs, after: BEFORE_ALL };
     const after = walk.after === null ? null : this.#walk(walk.after, walk.untilMs);
     const hasFinerUnits = timeIndex.fold(folded, REMOVED_LIMIT);
-    store.records.putSync(FOLDING_KEY, foldingBytes({ folded, untilMs: walk.untilMs, after }));
+    const bytes = foldingBytes({ folded, untilMs: walk.untilMs, after });
+    // A step that finds nothing to do must not make the disk sync.
+    if (!bytes.equals(foldingBytes(before))) store.records.putSync(FOLDING_KEY, bytes);
     return hasFinerUnits || after !== null || walk.untilMs < folded.secondsMs;
   }
 
