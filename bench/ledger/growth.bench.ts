@@ -1,22 +1,13 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { systemClock } from '../../src/core/clock.ts';
-import type { Claim, Shard } from '../../src/ledger/ledger.ts';
-import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
-import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
-import { operate } from '../../test/ledger/redis/operate.ts';
-import { RedisServer } from '../../test/ledger/redis/redis-server.ts';
+import type { Claim } from '../../src/ledger/ledger.ts';
 import { must } from '../../test/ledger/samples.ts';
 import { claimOf, settlementOf } from './payments.ts';
-import { redisCpuUs } from './redis/redis-cpu.ts';
+import { inMs, type Subject, timed, withSubjects } from './subject.ts';
 
 /**
  * Cost of books that grow: payments claimed by one commit and settled by the next, 256 at a time, with steps of upkeep in
  * between; at each size the rate and the CPU time since the last one, how long commits, steps and summaries take, and bytes a payment.
  *
  * BENCH_LEDGER=lmdb or redis (default both), BENCH_PAYMENTS=1000000, BENCH_SECONDS=300: the most for each ledger.
- * LMDB syncs each commit. Redis keeps nothing on a disk, so that its figures are those of the layout.
  */
 const BATCH = 256;
 const COMMITS_A_STEP = 8;
@@ -37,67 +28,7 @@ const SUMMARIES = isSmoke ? 3 : 300;
 const LAST = isSmoke ? 1000 : Number(process.env['BENCH_PAYMENTS'] ?? 1_000_000);
 const LIMIT_MS = 1000 * Number(process.env['BENCH_SECONDS'] ?? 300);
 
-interface Subject {
-  readonly name: string;
-  readonly shard: Shard;
-  bytes(): Promise<number>;
-  /** CPU time of the ledger's server, if it has one. */
-  serverUs(): number;
-  close(): Promise<void>;
-}
-
-const OPTIONS = { processorNames: ['default', 'fallback'], clock: systemClock };
-
-for (const open of [openLmdb, openRedis]) {
-  if (!open.name.toLowerCase().includes(process.env['BENCH_LEDGER'] ?? '')) continue;
-  const subject = await open();
-  try {
-    await grow(subject);
-  } finally {
-    await subject.close();
-  }
-}
-
-async function openLmdb(): Promise<Subject> {
-  const directory = mkdtempSync(join(tmpdir(), 'dinossauro-growth-'));
-  const shard = await LmdbLedger.open(directory, OPTIONS);
-  return {
-    name: 'LMDB',
-    shard,
-    bytes: async () => statSync(join(directory, 'data.mdb')).size,
-    serverUs: () => 0,
-    close: async () => {
-      await shard.close();
-      rmSync(directory, { recursive: true });
-    },
-  };
-}
-
-async function openRedis(): Promise<Subject> {
-  const server = await RedisServer.start('--appendonly', 'no');
-  const shard = await RedisLedger.open(server.socketUrl, {
-    ...OPTIONS,
-    random: Math.random,
-    allowsUnconfirmed: true,
-    timeoutMs: 20_000,
-  });
-  const emptyBytes = await usedBytes(server);
-  return {
-    name: 'Redis',
-    shard,
-    bytes: async () => (await usedBytes(server)) - emptyBytes,
-    serverUs: () => redisCpuUs(server),
-    close: async () => {
-      await shard.close();
-      await server.stop();
-    },
-  };
-}
-
-async function usedBytes(server: RedisServer): Promise<number> {
-  const info = String(await operate(server, 'INFO', 'memory'));
-  return Number(/^used_memory:(\d+)/m.exec(info)?.[1]);
-}
+await withSubjects(grow);
 
 async function grow({ name, shard, bytes, serverUs }: Subject): Promise<void> {
   const owner = await must(shard.acquireLease({ instanceId: 'bench', name: 'pool-0' }, Infinity));
@@ -144,17 +75,4 @@ async function grow({ name, shard, bytes, serverUs }: Subject): Promise<void> {
   }
   console.log(name);
   console.table(rows);
-}
-
-async function timed(times: number[], run: () => Promise<unknown>): Promise<void> {
-  const beganMs = performance.now();
-  await run();
-  times.push(performance.now() - beganMs);
-}
-
-function inMs(times: readonly number[], ...shares: number[]): string {
-  const sorted = times.toSorted((one, other) => one - other);
-  return shares
-    .map((share) => (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0).toFixed(1))
-    .join(' / ');
 }
