@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import type { ProcessorTarget } from '../../src/config/config.ts';
 import type { Payment } from '../../src/core/payment.ts';
 import type { LedgerEntry } from '../../src/ledger/ledger.ts';
-import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import {
