@@ -17,6 +17,7 @@ import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import { AmountClasses } from './amount-classes.ts';
+import { BooksWatch } from './books-watch.ts';
 import { CallbackWatch } from './callback-watch.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
@@ -24,6 +25,7 @@ import { HealthWatch } from './health.ts';
 import type { PoolThreadEnd } from './pool.ts';
 import { RingSource } from './ring-source.ts';
 import { StrandedWatch } from './stranded-payments.ts';
+import { Upkeep } from './upkeep.ts';
 import { warmUpPool } from './warm-up.ts';
 
 export interface PoolTask {
@@ -105,6 +107,11 @@ export default async function runPoolThread({
   health?.start();
   const stranded = thread === 0 ? new StrandedWatch({ ledger, metrics, clock, log }) : null;
   stranded?.start();
+  const booksWatch = thread === 0 ? new BooksWatch({ ledger, metrics, clock }) : null;
+  booksWatch?.start();
+  const { retentionMs } = config;
+  const upkeeps = thread === 0 ? ledger.shards.map((shard) => new Upkeep({ shard, retentionMs, clock })) : [];
+  for (const upkeep of upkeeps) upkeep.start();
   try {
     await dispatcher.run();
   } catch (error) {
@@ -114,6 +121,8 @@ export default async function runPoolThread({
   }
   health?.stop();
   stranded?.stop();
+  booksWatch?.stop();
+  for (const upkeep of upkeeps) upkeep.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
   flushLogs();
   return { kind: 'done' };

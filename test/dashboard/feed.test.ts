@@ -2,7 +2,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Feed } from '../../src/dashboard/feed.ts';
 import type { Frame, Hello } from '../../src/dashboard/frame.ts';
-import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
@@ -19,6 +20,7 @@ const HELLO: Hello = {
   kind: 'hello',
   instanceId: 'gateway-1',
   ledger: 'lmdb',
+  currency: '',
   latencyBudgetMs: 1250,
   failoverDelayMs: 2000,
   processors: [

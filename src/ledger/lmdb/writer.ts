@@ -18,6 +18,8 @@ export type WriteMethod =
   | 'takeOver'
   | 'commit'
   | 'purge'
+  | 'upkeep'
+  | 'takeUpkeepTurn'
   | 'takeHealthTurn'
   | 'publishHealth'
   | 'ping';
