@@ -10,12 +10,13 @@ import { harmfulVariables } from '../config/environment.ts';
 import type { Clock } from '../core/clock.ts';
 import { parseRedisUrl } from '../core/redis-url.ts';
 import { slotOf } from '../ledger/redis/hash-slot.ts';
-import { checkDirectory, checkLeftJournals, checkLmdb, checkLock } from './directory.ts';
+import { checkDirectory, checkLeftJournals, checkLmdb, checkLock, freeBytesAt } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkLimits, readLimits } from './limits.ts';
 import { checkListen, gatewayAnswers } from './listen.ts';
 import { checkContract, checkProcessor } from './processors.ts';
 import { checkRedis } from './redis.ts';
+import { BYTES_A_PAYMENT, roomFinding } from './room.ts';
 import { checkNative, checkNode } from './runtime.ts';
 import { checkStranded } from './stranded.ts';
 
@@ -101,13 +102,22 @@ function excused(finding: Finding): Finding {
   );
 }
 
-async function checkLedger({ ledger, leaseMs }: Config, clock: Clock): Promise<readonly Finding[]> {
+function roomAt(path: string, retentionMs: number): Finding[] {
+  const freeBytes = freeBytesAt(path);
+  return freeBytes === null ? [] : [roomFinding(freeBytes, BYTES_A_PAYMENT.lmdb, retentionMs)];
+}
+
+async function checkLedger(
+  { ledger, leaseMs, retentionMs }: Config,
+  clock: Clock,
+): Promise<readonly Finding[]> {
   if (ledger.kind === 'lmdb') {
     const elsewhere = 'set LEDGER_URL';
     const { path } = ledger;
     return [
       ...checkDirectory({ check: 'ledger', path, roomBytes: LEDGER_ROOM_BYTES, elsewhere }),
       ...(await checkLmdb(path)),
+      ...roomAt(path, retentionMs),
     ];
   }
   const place = parseRedisUrl(ledger.url);
@@ -126,6 +136,7 @@ async function checkLedger({ ledger, leaseMs }: Config, clock: Clock): Promise<r
     failsOver: place.kind !== 'server',
     nowMs: () => clock.nowMs(),
     leaseMs,
+    retentionMs,
     replicas: ledger.replicas ?? 0,
     allowsUnconfirmed: ledger.allowsUnconfirmed ?? false,
   });
