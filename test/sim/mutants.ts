@@ -96,8 +96,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'release a journal record that is pushed a second time',
     file: 'pool/dispatcher.ts',
-    from: 'if (known?.journalRef !== payment.journalRef) this',
-    to: 'this',
+    from: 'if (known.state.isClaimed) this.#parts.source.release(journalRef);',
+    to: 'this.#parts.source.release(journalRef);',
   },
   {
     name: 'do not retry settlements that the ledger could not take',
