@@ -1,4 +1,5 @@
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
+import type { BooksStatus } from './books-status.ts';
 
 /**
  * The books of a deployment: who may dispatch a payment, where it may have been sent, and which payments have settled.
@@ -18,6 +19,10 @@ import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
  * | dispatched | settle by its owner   | rejected   | final; kept with its reason, not counted           |
  * | accepted, dispatched | takeOver    | the same   | with another owner                                 |
  * | any        | purge                 | (none)     |                                                    |
+ * | (none)     | restoreEntries        | any        | from other books, as it is there                   |
+ * | accepted, dispatched | restoreEntries | later   | only while the books are frozen                    |
+ *
+ * While the books are frozen (`books-status.ts`), commits, takeovers and purges are answered `unavailable`.
  *
  * Owners are positive integers that the ledger never gives out twice. A worker gets one each time it starts. An owner
  * lives until its lease is taken over; a dead owner can claim nothing, and settle only what has not been taken over.
@@ -83,6 +88,15 @@ export interface Ledger {
    * time never goes back: the later of two purges counts.
    */
   purge(purgedAtMs: number): Promise<Reply<void>>;
+  /** What the books are used for. */
+  booksStatus(): Promise<Reply<BooksStatus>>;
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>>;
+  /**
+   * Writes entries of other books as they are: settled ones count in the totals at once, and open ones belong to `owner`,
+   * for whose lease they then wait. Each is written as a whole or not at all, and repeating the call is harmless. The
+   * replies are in the order of the entries, whose ids differ.
+   */
+  restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>>;
   /**
    * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
    * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
@@ -213,6 +227,21 @@ export interface CommitReply {
   readonly settled: readonly SettleReply[];
   readonly claimed: readonly ClaimReply[];
 }
+
+/** An entry of other books, to be written as it is. */
+export interface RestoredEntry extends Omit<LedgerEntry, 'owner' | 'processorName'> {
+  /** What the processor charged, which the totals count; meaningless unless the entry is settled. */
+  readonly chargedCents: number;
+}
+
+/**
+ * | reply     | meaning                                                                                            |
+ * |-----------|----------------------------------------------------------------------------------------------------|
+ * | restored  | the books did not know it, or less than this: now they have it                                     |
+ * | known     | the books have it, or know more of it than this; nothing changed                                   |
+ * | different | the books contradict it: another amount, or another end; nothing changed                           |
+ */
+export type RestoreReply = 'restored' | 'known' | 'different';
 
 export interface HealthTurn {
   /** The latest turn taken, by this call or another. */

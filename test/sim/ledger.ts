@@ -1,3 +1,4 @@
+import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import {
   type Claim,
   type CommitReply,
@@ -11,6 +12,8 @@ import {
   ok,
   type ProcessorTotals,
   type Reply,
+  type RestoredEntry,
+  type RestoreReply,
   type Settlement,
   type StrandedPayments,
   unavailable,
@@ -127,6 +130,18 @@ export class SimLedger implements Ledger {
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
     return this.#ask((inner) => inner.purge(purgedAtMs));
+  }
+
+  booksStatus(): Promise<Reply<BooksStatus>> {
+    return this.#ask((inner) => inner.booksStatus());
+  }
+
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.setBooksStatus(status));
+  }
+
+  restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    return this.#ask((inner) => inner.restoreEntries(owner, entries));
   }
 
   takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
 import { readUuid } from '../../core/uuid.ts';
+import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
 import {
   type Claim,
@@ -14,12 +15,17 @@ import {
   type LedgerPage,
   mayHaveBeenSent,
   type OwnerRecord,
+  ok,
   type ProcessorTotals,
   type Reply,
+  type RestoredEntry,
+  type RestoreReply,
   type Settlement,
   type StrandedPayments,
+  unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import { assertRestored, RESTORING_OWNER_GONE } from '../restored-entry.ts';
 import { rangesOf } from '../time-index.ts';
 import { LmdbCommit, type LmdbCommitParts } from './commit.ts';
 import { LmdbEntries } from './entries.ts';
@@ -27,6 +33,7 @@ import { LmdbEvents } from './events.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
 import { entryKey, keyAfter, readEntry } from './records.ts';
+import { LmdbBooksStatus, LmdbRestore } from './restore.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTimeIndex } from './time-index.ts';
 
@@ -51,6 +58,7 @@ export class LmdbLedger implements Ledger {
   readonly #timeIndex: LmdbTimeIndex;
   readonly #events: LmdbEvents;
   readonly #commitParts: LmdbCommitParts;
+  readonly #status: LmdbBooksStatus;
 
   private constructor(path: string, { processorNames, clock, pollMs }: LmdbOptions, readOnly: boolean) {
     const store = new LmdbStore(path, readOnly);
@@ -61,6 +69,7 @@ export class LmdbLedger implements Ledger {
     this.#owners = new LmdbOwners(store);
     this.#timeIndex = new LmdbTimeIndex(store, processors);
     this.#events = new LmdbEvents({ store, processors, clock, pollMs });
+    this.#status = new LmdbBooksStatus(store);
     this.#commitParts = {
       entries: this.#entries,
       owners: this.#owners,
@@ -124,7 +133,7 @@ export class LmdbLedger implements Ledger {
   ): Promise<Reply<LedgerEntry[]>> {
     assert(from !== to, 'an owner cannot take over from itself');
     assert(limit > 0, 'the limit must be positive');
-    return this.#store.write(() => {
+    return this.#change(() => {
       if (!this.#owners.isAlive(to)) return [];
       const record = this.#owners.get(from);
       if (record === undefined || record.leaseUntilMs > ifNotRenewedMs) return [];
@@ -144,7 +153,7 @@ export class LmdbLedger implements Ledger {
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>> {
     assertCommit(this.#processors.numbers.length, settlements, claims);
-    return this.#store.write(() => {
+    return this.#change(() => {
       const commit = new LmdbCommit(owner, this.#events.purgedAtMs, this.#commitParts);
       return commit.run(settlements, claims);
     });
@@ -210,11 +219,27 @@ export class LmdbLedger implements Ledger {
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
-    return this.#store.write(() => {
+    return this.#change(() => {
       this.#store.entries.clearSync();
       this.#store.holdings.clearSync();
       this.#store.timeIndex.clearSync();
       this.#events.recordPurge(purgedAtMs);
+    });
+  }
+
+  booksStatus(): Promise<Reply<BooksStatus>> {
+    return this.#store.read(() => this.#status.get());
+  }
+
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
+    return this.#store.write(() => this.#status.set(status));
+  }
+
+  restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    assertRestored(this.#processors.numbers.length, entries);
+    return this.#tried(() => {
+      if (!this.#owners.isAlive(owner)) return unavailable(RESTORING_OWNER_GONE);
+      return ok(new LmdbRestore(owner, this.#status.get(), this.#commitParts).run(entries));
     });
   }
 
@@ -238,5 +263,19 @@ export class LmdbLedger implements Ledger {
   async close(): Promise<void> {
     this.#events.unsubscribeAll();
     await this.#store.close();
+  }
+
+  /** A transaction that changes nothing while the books are frozen. */
+  #change<T>(work: () => T): Promise<Reply<T>> {
+    return this.#tried(() => {
+      const frozen = frozenReason(this.#status.get());
+      return frozen === null ? ok(work()) : unavailable(frozen);
+    });
+  }
+
+  /** A transaction that may find out that it cannot do its work. */
+  async #tried<T>(work: () => Reply<T>): Promise<Reply<T>> {
+    const reply = await this.#store.write(work);
+    return reply.kind === 'ok' ? reply.value : reply;
   }
 }

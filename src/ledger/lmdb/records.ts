@@ -18,6 +18,7 @@ import type { HealthReport, WorkerId } from '../ledger.ts';
  * | records  | 5, processor uint16                              | turn float64, the last health turn         |
  * | records  | 6                                                | the last purge                             |
  * | records  | 7                                                | last revision float64                      |
+ * | records  | 8                                                | the status of the books, JSON              |
  *
  * An entry:
  * | offset | bytes | field                  | type                                                        |
@@ -155,6 +156,7 @@ export function totalsBytes(totals: Totals): Buffer {
 export const OWNERS_EVER_KEY = Buffer.from([1]);
 export const PURGE_KEY = Buffer.from([6]);
 export const REVISION_KEY = Buffer.from([7]);
+export const BOOKS_STATUS_KEY = Buffer.from([8]);
 export const FIRST_OWNER_KEY = ownerKey(0);
 export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
 /** The offset of the number in the key of an owner. */

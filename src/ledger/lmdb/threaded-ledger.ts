@@ -1,4 +1,5 @@
 import type { Log } from '../../core/log.ts';
+import type { BooksStatus } from '../books-status.ts';
 import {
   type Claim,
   type CommitReply,
@@ -11,6 +12,8 @@ import {
   type OwnerRecord,
   type ProcessorTotals,
   type Reply,
+  type RestoredEntry,
+  type RestoreReply,
   type Settlement,
   type StrandedPayments,
   unavailable,
@@ -131,6 +134,18 @@ export class ThreadedLmdbLedger implements Ledger {
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
     return this.#write('purge', [purgedAtMs]);
+  }
+
+  booksStatus(): Promise<Reply<BooksStatus>> {
+    return this.#read((reader) => reader.booksStatus());
+  }
+
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
+    return this.#write('setBooksStatus', [status]);
+  }
+
+  restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    return this.#write('restoreEntries', [owner, entries]);
   }
 
   takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { PaymentStatus } from '../../core/payment.ts';
+import { type BooksStatus, frozenReason, IN_USE } from '../books-status.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason } from '../commit.ts';
 import {
   type Claim,
@@ -17,12 +18,15 @@ import {
   ok,
   type ProcessorTotals,
   type Reply,
+  type RestoredEntry,
+  type RestoreReply,
   type Settlement,
   type SettleReply,
   type StrandedPayments,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import { assertRestored, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
 
 interface MemoryEntry {
   readonly amountCents: number;
@@ -65,6 +69,7 @@ export class MemoryStore {
   readonly watchers = new Set<(changed: string | null) => void>();
   ownersEver = 0;
   purgedAtMs = 0;
+  status: BooksStatus = IN_USE;
 }
 
 /**
@@ -136,7 +141,7 @@ export class MemoryLedger implements Ledger {
   ): Promise<Reply<LedgerEntry[]>> {
     assert(from !== to, 'an owner cannot take over from itself');
     assert(limit > 0, 'the limit must be positive');
-    return this.#answer(() => {
+    return this.#change(() => {
       if (!this.#isAlive(to)) return [];
       const record = this.#store.owners.get(from);
       if (record === undefined || record.leaseUntilMs > ifNotRenewedMs) return [];
@@ -156,7 +161,7 @@ export class MemoryLedger implements Ledger {
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>> {
     assertCommit(this.#names.length, settlements, claims);
-    return this.#answer(() => ({
+    return this.#change(() => ({
       settled: settlements.map((settlement) => this.#settle(owner, settlement)),
       claimed: claims.map((claim) => this.#claim(owner, claim)),
     }));
@@ -213,12 +218,28 @@ export class MemoryLedger implements Ledger {
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
-    return this.#answer(() => {
+    return this.#change(() => {
       this.#store.entries.clear();
       this.#store.charges.length = 0;
       this.#store.purgedAtMs = Math.max(this.#store.purgedAtMs, purgedAtMs);
       this.#notify(null);
     });
+  }
+
+  booksStatus(): Promise<Reply<BooksStatus>> {
+    return this.#answer(() => this.#store.status);
+  }
+
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
+    return this.#answer(() => {
+      this.#store.status = status;
+    });
+  }
+
+  restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    assertRestored(this.#names.length, entries);
+    if (!this.#isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
+    return this.#answer(() => entries.map((entry) => this.#restore(owner, entry)));
   }
 
   takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
@@ -264,6 +285,42 @@ export class MemoryLedger implements Ledger {
 
   async #answer<T>(work: () => T): Promise<Reply<T>> {
     return this.#closed ? unavailable('the ledger is closed') : ok(work());
+  }
+
+  /** As `#answer`, unless the books are frozen. */
+  async #change<T>(work: () => T): Promise<Reply<T>> {
+    const frozen = frozenReason(this.#store.status);
+    return frozen === null ? this.#answer(work) : unavailable(frozen);
+  }
+
+  #restore(owner: number, { correlationId, chargedCents, ...given }: RestoredEntry): RestoreReply {
+    const { entries, charges, status: booksStatus } = this.#store;
+    const known = entries.get(correlationId);
+    const processor = given.processor === null ? null : this.#name(given.processor);
+    if (known !== undefined) {
+      const isSameProcessor = known.processor === processor;
+      const isFrozen = frozenReason(booksStatus) !== null;
+      const decision = restoreDecision(known, given, isSameProcessor, isFrozen);
+      if (decision === 'known' || decision === 'different') return decision;
+      if (decision === 'note') {
+        known.conflictingAmountCents = given.conflictingAmountCents;
+        return 'restored';
+      }
+    }
+    const isFinal = given.status === 'settled' || given.status === 'rejected';
+    const conflictingAmountCents = known?.conflictingAmountCents ?? given.conflictingAmountCents;
+    const reason = given.status === 'rejected' ? keptReason(given.reason) : '';
+    entries.set(correlationId, {
+      ...given,
+      owner: isFinal ? 0 : owner,
+      processor,
+      reason,
+      conflictingAmountCents,
+    });
+    if (given.status === 'settled' && processor !== null) {
+      charges.push({ processor, amountCents: chargedCents, requestedAtMs: given.requestedAtMs });
+    }
+    return 'restored';
   }
 
   #settle(owner: number, settlement: Settlement): SettleReply {

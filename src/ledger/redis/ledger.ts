@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
 import type { Tls } from '../../core/tls.ts';
 import { UUID_BYTES } from '../../core/uuid.ts';
+import type { BooksStatus } from '../books-status.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
 import {
@@ -18,10 +19,13 @@ import {
   ok,
   type ProcessorTotals,
   type Reply,
+  type RestoredEntry,
+  type RestoreReply,
   type Settlement,
   type StrandedPayments,
   type WorkerId,
 } from '../ledger.ts';
+import { assertRestored } from '../restored-entry.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
 import { newDriver } from './driver.ts';
@@ -37,6 +41,7 @@ import {
   workerBytes,
 } from './records.ts';
 import { bytesOf, countsOf, listOf, pairsOf } from './replies.ts';
+import { RedisRestore } from './restore.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { summaryWindow } from './summary-window.ts';
 import { Sweep } from './sweep.ts';
@@ -82,6 +87,7 @@ export class RedisLedger implements Ledger {
   readonly #books: RedisBooks;
   readonly #committer: Committer;
   readonly #takeovers: Takeovers;
+  readonly #restore: RedisRestore;
   readonly #subscriptions: Subscriptions;
   readonly #sweep: Sweep;
 
@@ -121,6 +127,7 @@ export class RedisLedger implements Ledger {
     this.#books = books;
     this.#committer = new Committer(books);
     this.#takeovers = new Takeovers(books);
+    this.#restore = new RedisRestore(books);
     this.#subscriptions = new Subscriptions({
       get channel() {
         return books.channel;
@@ -245,6 +252,19 @@ export class RedisLedger implements Ledger {
     this.#books.purged(generation);
     this.#sweep.start(generation);
     return ok(undefined);
+  }
+
+  booksStatus(): Promise<Reply<BooksStatus>> {
+    return this.#restore.status();
+  }
+
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
+    return this.#restore.setStatus(status);
+  }
+
+  async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    assertRestored(this.#options.processorNames.length, entries);
+    return this.#restore.restore(owner, entries);
   }
 
   async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {

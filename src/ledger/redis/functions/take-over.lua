@@ -40,6 +40,8 @@ define('takeOver', function(keys, args)
   local from_owner, to_owner = unpack('>I6', from), unpack('>I6', to)
   local books, problem = open_generation(keys, args, to_owner)
   if not books then return problem end
+  local frozen = refuse_frozen(books)
+  if frozen then return frozen end
   local to_row = books.owner_row
   if not to_row or not is_alive(to_row) then return nil end
   if not accept_session(books, to_owner, to_row, args[3]) then return stale_session() end

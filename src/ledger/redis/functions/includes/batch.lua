@@ -3,9 +3,12 @@
 
 -- A batch gathers what a commit changes besides its entries, so that each key is written once at the end.
 
+-- held: ids whose claims wait for the set of their holder.
 -- released, taken: ids that leave or join the owner's set. declared: other owners whose sets are among the keys, 6 B each.
 local function new_batch(owner, declared)
-  return { owner = owner, declared = declared, released = {}, taken = {}, buckets = {}, seconds = {}, undeclared = {} }
+  return {
+    owner = owner, declared = declared, released = {}, taken = {}, buckets = {}, seconds = {}, undeclared = {}, held = {},
+  }
 end
 
 local function is_declared(batch, owner)

@@ -10,7 +10,8 @@
 -- |-------------------|--------|-------------------------------------------------------------------------------|
 -- | <root>meta        | hash   | layout, books (random id of this set of books), generation, swept (no older   |
 -- |                   |        | generation has keys), purgedAt, owner (the last number given out), marks      |
--- |                   |        | (mark.lua); o:<o> -> row of owner <o> (owners.lua)                            |
+-- |                   |        | (mark.lua); status of the books and, while they are frozen, the reason        |
+-- |                   |        | `frozen` (books-status.ts); o:<o> -> row of owner <o> (owners.lua)            |
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
 -- | <root><g>:e:<2 B> | hash   | last 14 bytes of an id -> entry (entries.lua); 65,536 hashes, small enough    |
@@ -34,7 +35,7 @@ end
 -- restart without data): the caller's processor and owner numbers mean nothing there.
 -- Given an owner number, `owner_row` is the row of that owner, or false.
 local function open_books(keys, args, owner)
-  local meta = call('HMGET', keys[1], 'books', 'generation', 'purgedAt', 'o:' .. (owner or ''))
+  local meta = call('HMGET', keys[1], 'books', 'generation', 'purgedAt', 'frozen', 'o:' .. (owner or ''))
   if meta[1] ~= args[1] then
     return nil, redis.error_reply('BOOKS Redis no longer holds the books that this connection opened')
   end
@@ -46,7 +47,8 @@ local function open_books(keys, args, owner)
     generation = tonumber(meta[2] or '0'),
     prefix = root .. (meta[2] or '0') .. ':',
     purged_at = tonumber(meta[3] or '0'),
-    owner_row = meta[4],
+    frozen = meta[4],
+    owner_row = meta[5],
   }
 end
 
@@ -57,6 +59,11 @@ local function open_generation(keys, args, owner)
     return nil, redis.error_reply('GENERATION ' .. books.generation)
   end
   return books, problem
+end
+
+-- An error reply while the books are frozen, for functions that change them.
+local function refuse_frozen(books)
+  return books.frozen and redis.error_reply('FROZEN ' .. books.frozen)
 end
 
 local function owner_set(books, owner)
