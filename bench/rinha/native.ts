@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import type { Clock } from '../../src/core/clock.ts';
 import { auditArguments, auditEnvironment, audited } from './audited.ts';
 import { Child } from './child.ts';
@@ -15,10 +16,11 @@ const INSTANCES = ['gateway-1', 'gateway-2'] as const;
 /** Flags of each Node process; the second one as in the image. */
 const FLAGS = ['--disable-warning=ExperimentalWarning', '--no-memory-reducer'];
 const SOURCE = join(import.meta.dirname, '../..');
+const COMPOSE_FILE = join(SOURCE, 'docker-compose.yml');
 
 /**
  * Runs everything as local processes, on free loopback ports and in a temporary directory: the deployment's nginx
- * configuration and instances, without its limits.
+ * configuration, instances and settings, without its limits.
  */
 export async function nativeSite(clock: Clock, fees: PerProcessor<number>, token: string): Promise<Site> {
   const atDefault = await startProcessor(clock, 'default', fees.default, token);
@@ -99,16 +101,23 @@ function environmentOf(
   processors: PerProcessor<string>,
 ): Readonly<Record<string, string>> {
   return {
+    ...deployedSettings(),
     LISTEN: `unix:${join(directory, `${name}.sock`)}`,
     INSTANCE_ID: name,
     LEDGER_URL: `redis+unix:${redisSocket(directory)}`,
     JOURNAL_DIR: join(directory, `${name}.journal`),
     PAYMENT_PROCESSOR_URL_DEFAULT: processors.default,
     PAYMENT_PROCESSOR_URL_FALLBACK: processors.fallback,
-    ALLOW_PURGE: 'true',
-    LOG_LEVEL: 'warn',
     NODE_ENV: 'production',
   };
+}
+
+/** What docker-compose.yml sets for every gateway. */
+function deployedSettings(): Readonly<Record<string, string>> {
+  const file = parse(readFileSync(COMPOSE_FILE, 'utf8')) as {
+    readonly 'x-environment': Readonly<Record<string, string>>;
+  };
+  return file['x-environment'];
 }
 
 function startRedis(directory: string): Child {

@@ -69,7 +69,7 @@ export class Inquiry {
     const payments = `${count} ${count === 1 ? 'payment is' : 'payments are'}`;
     this.#addProblem(
       `stranded ${name}`,
-      `${payments} open at \`${name}\`, which is not configured: add it to PROCESSORS to settle them.`,
+      `${payments} open at \`${name}\`, which is not configured: add it to PROCESSORS or PROCESSORS_FILE to settle them.`,
     );
   }
 

@@ -21,7 +21,7 @@ export async function checkStranded({ ledger, processors }: Config, clock: Clock
     fail(
       'ledger',
       `${count} ${count === 1 ? 'payment waits' : 'payments wait'} for processor ${name}, which is not configured`,
-      'add it to PROCESSORS until they are settled',
+      'add it to PROCESSORS or PROCESSORS_FILE until they are settled',
     ),
   );
 }

@@ -66,4 +66,4 @@ export class StrandedWatch {
 }
 
 const STRANDED =
-  'payments are waiting for a processor that is not configured: add it back to PROCESSORS to settle them';
+  'payments are waiting for a processor that is not configured: add it back to PROCESSORS or PROCESSORS_FILE to settle them';

@@ -153,7 +153,7 @@ function registerAgreement(check: Check): void {
       windows: [],
     });
     assert.equal(report.problems, [
-      '1 payment is open at `old`, which is not configured: add it to PROCESSORS to settle them.',
+      '1 payment is open at `old`, which is not configured: add it to PROCESSORS or PROCESSORS_FILE to settle them.',
       '`old` is not configured, so its books were not read.',
     ]);
   });

@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Finding } from '../../src/doctor/finding.ts';
-import { checkProcessor } from '../../src/doctor/processors.ts';
+import { checkContract, checkProcessor } from '../../src/doctor/processors.ts';
 import { processorTarget } from '../processor-target.ts';
 import { freePort } from '../system/port.ts';
 
@@ -83,6 +83,20 @@ test('reports an untrusted certificate, and a server without TLS', async () => {
       assert.match(remedy, 'correct the URL');
     },
   );
+});
+
+test('names the processor whose contract cannot be opened, and why', async () => {
+  const { contract } = processorTarget();
+  const findings = await checkContract(
+    processorTarget({ name: 'bank', contract: { ...contract, name: 'rest', options: { payPth: '/pay' } } }),
+  );
+  assert.equal(
+    findings.map(({ level, check }) => [level, check]),
+    [['fail', 'contract']],
+  );
+  assert.match(findings[0]?.seen ?? '', /^processor `bank`: .*payPth/);
+  assert.match(findings[0]?.remedy ?? '', 'PROCESSORS_FILE');
+  assert.equal(await checkContract(processorTarget()), []);
 });
 
 test.run();

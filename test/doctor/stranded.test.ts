@@ -36,7 +36,7 @@ async function checkOn(ledgerUrl: string): Promise<void> {
       check: 'ledger',
       level: 'fail',
       seen: '2 payments wait for processor old, which is not configured',
-      remedy: 'add it to PROCESSORS until they are settled',
+      remedy: 'add it to PROCESSORS or PROCESSORS_FILE until they are settled',
     },
   ]);
   const both = configOf(ledgerUrl, 'default:0.05:http://127.0.0.1:1,old:0.05:http://127.0.0.1:2');

@@ -10,7 +10,7 @@ import { ManualClock, rest } from '../manual-clock.ts';
 
 const LOOK_EVERY_MS = 5000;
 const WAITING =
-  'error payments are waiting for a processor that is not configured: add it back to PROCESSORS to settle them';
+  'error payments are waiting for a processor that is not configured: add it back to PROCESSORS or PROCESSORS_FILE to settle them';
 
 function setUp(store: MemoryStore) {
   const clock = new ManualClock();

@@ -226,7 +226,7 @@ export class Figures {
       unavailable === null ? '' : ` These figures are old: the ledger does not answer (${unavailable}).`;
     const waiting = stranded.map(
       ({ name, count: open }) =>
-        ` ${count(open)} open at ${name}, which is not configured: add it to PROCESSORS to settle them.`,
+        ` ${count(open)} open at ${name}, which is not configured: add it to PROCESSORS or PROCESSORS_FILE to settle them.`,
     );
     write(byId('money-note'), saved + late + waiting.join(''));
     const retired = unconfigured.map(({ name }) => `${name} (not configured)`);

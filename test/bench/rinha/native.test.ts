@@ -31,6 +31,12 @@ test('a short preview against local processes is consistent and leaves no lag', 
         0,
       );
       assert.is(result.score.lagCount, 0);
+      // The deployment's failover delay outlasts the outage of `default` (docker-compose.yml); with the default setting,
+      // more than a twentieth of all payments went to `fallback`.
+      assert.ok(
+        result.backend.fallback.count < result.acceptedCount / 20,
+        "the settings are the deployment's",
+      );
       assert.is(result.audit.kind === 'report' && result.audit.report.verdict, 'agrees');
       assert.is((await fetch(`${deployment.target}/audit`)).status, 404, '/audit is closed to the network');
     } finally {
