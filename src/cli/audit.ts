@@ -1,15 +1,9 @@
 import { demoEnvironment } from '../config/demo.ts';
 import { sanitizeEnvironment } from '../config/environment.ts';
-import { parseWindow } from '../core/time-window.ts';
-import { checked, command, examples } from './command.ts';
+import { checked, command, examples, timestamp } from './command.ts';
 
 const isHttpUrl = (text: string) => /^https?:\/\//.test(text) && URL.canParse(text);
 
-const timestamp = checked((text) =>
-  parseWindow(String(new URLSearchParams({ from: text }))).kind === 'ok'
-    ? null
-    : 'Expected an ISO 8601 timestamp, such as 2025-07-15T12:34:56Z.',
-);
 const url = checked((text) => (isHttpUrl(text) ? null : 'Expected an http or https URL.'));
 
 export const audit = command('audit')

@@ -19,6 +19,8 @@ const COMMANDS = [
   'certify',
   'rinha',
   'audit',
+  'export',
+  'import',
   'sim',
   'chaos',
   'fuzz',

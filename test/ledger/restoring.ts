@@ -1,10 +1,10 @@
 import * as assert from 'uvu/assert';
 import type { BooksStatus, BooksStatusKind } from '../../src/ledger/books-status.ts';
-import type { Claim, Ledger, LedgerEntry, Reply, RestoredEntry } from '../../src/ledger/ledger.ts';
+import type { Claim, Ledger, LedgerEntry, RestoredEntry } from '../../src/ledger/ledger.ts';
+import { id, must, T0_MS } from './samples.ts';
 
 type Check = (title: string, run: (ledger: Ledger) => Promise<void>) => void;
 
-const T0_MS = Date.UTC(2025, 6, 1, 12);
 const FOREVER_MS = T0_MS + 86_400_000;
 
 /** The tests of what a ledger promises about entries of other books, and about the status of its own. */
@@ -172,20 +172,10 @@ function claimOf(number: number): Claim & { readonly processor: number } {
   return { correlationId: id(number), amountCents: 1990, processor: 0, ...times };
 }
 
-function id(number: number): string {
-  return `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
-}
-
 function acquire(ledger: Ledger): Promise<number> {
   return must(ledger.acquireLease({ instanceId: 'import', name: 'import' }, FOREVER_MS));
 }
 
 function find(ledger: Ledger, correlationId: string): Promise<LedgerEntry | undefined> {
   return must(ledger.find(correlationId));
-}
-
-async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
-  const answer = await reply;
-  if (answer.kind === 'unavailable') throw new Error(`the ledger is unavailable: ${answer.reason}`);
-  return answer.value;
 }
