@@ -24,6 +24,7 @@ COPY package.json LICENSE openapi.json ./
 # A user's contract in a folder below /app imports @dinossauro/gateway/contract.
 RUN sed -i 's#"./src/contract.ts"#"./dist/contract.js"#' package.json && grep -q dist/contract.js package.json
 COPY docs/errors.html docs/
+COPY ops/init.sh ./
 RUN chmod -R u=rwX,go=rX .
 
 FROM node:22-bookworm-slim
@@ -42,4 +43,5 @@ EXPOSE 9999
 # SIGTERM makes the gateway finish the calls in flight: give it STOP_TIMEOUT_MS (10 s) and a little.
 # V8 would collect whole heaps, twice for each thread, as soon as an instance is quiet for seconds, to give memory back
 # that it has been allowed anyway: 4 to 12 ms each, in which nothing is answered.
+ENTRYPOINT ["sh", "init.sh"]
 CMD ["node", "--no-memory-reducer", "dist/gateway.js"]

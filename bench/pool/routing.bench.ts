@@ -17,18 +17,18 @@ const VIEWS: ProcessorView[] = Array.from({ length: 4 }, () => ({
 
 const deliveries = Array.from({ length: PAYMENTS }, (_, number) => {
   const correlationId = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
-  return new Delivery({ correlationId, amountCents: 1 + number * 40, acceptedAtMs: 0 }, 0, null, number);
+  return new Delivery({ correlationId, amountCents: 1 + number * 40, acceptedAtMs: 0 }, 0, null, number, 0);
 });
 
 /** What a turn does to take and route a full batch, without the claims. */
 function pass(tariffs: readonly Tariff[]): () => void {
-  const queues = new ClassQueues(new AmountClasses(tariffs));
+  const queues = new ClassQueues(new AmountClasses(tariffs), 1);
   return () => {
     for (const delivery of deliveries) queues.push(delivery);
-    for (const { order, queue } of queues.byAge()) {
+    for (const queue of queues.byAge()) {
       for (let next = queue.peek(); next !== undefined; next = queue.peek()) {
-        choose(VIEWS, order, 1000 - next.acceptedAtMonotonicMs, POLICY);
-        queue.shift();
+        choose(VIEWS, queue.order, 1000 - next.acceptedAtMonotonicMs, POLICY);
+        queue.of(next.shard).shift();
       }
     }
   };

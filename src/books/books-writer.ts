@@ -1,6 +1,14 @@
 import type { LedgerTarget } from '../config/config.ts';
 import { type Clock, sleep } from '../core/clock.ts';
-import { type Ledger, ok, type Reply, type RestoredEntry, unavailable } from '../ledger/ledger.ts';
+import {
+  type Ledger,
+  ok,
+  type Reply,
+  type RestoredEntry,
+  type RestoreReply,
+  type Shard,
+  unavailable,
+} from '../ledger/ledger.ts';
 import type { BooksEntry } from './line.ts';
 import { failed, type OpenBooks, type Outcome, openBooks } from './open-books.ts';
 import { tried } from './walk.ts';
@@ -26,7 +34,8 @@ export class BooksWriter {
   readonly #clock: Clock;
   readonly #names: string[];
   #books: OpenBooks;
-  #owner = 0;
+  /** An owner in each shard; 0: none yet. */
+  #owners: number[] = [];
   #batch: BooksEntry[] = [];
   readonly #counts = { restored: 0, known: 0, different: 0 };
   /** Ids of payments that the ledger contradicts. */
@@ -81,7 +90,10 @@ export class BooksWriter {
 
   async close(): Promise<void> {
     // Without open entries nothing is left of the owner; with them it waits for the next one, its lease expired.
-    if (this.#owner > 0) await tried(this.#clock, () => this.ledger.releaseLease(this.#owner));
+    for (const [position, shard] of this.ledger.shards.entries()) {
+      const owner = this.#owners[position] ?? 0;
+      if (owner > 0) await tried(this.#clock, () => shard.releaseLease(owner));
+    }
     await this.#books.close();
   }
 
@@ -102,21 +114,43 @@ export class BooksWriter {
     return ok(undefined);
   }
 
-  async #write(entries: readonly RestoredEntry[]) {
+  /** Writes to each shard what lives there. The replies are in the order of the entries. */
+  async #write(entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    const { ledger } = this;
+    const replies: RestoreReply[] = [];
+    for (const [position, shard] of ledger.shards.entries()) {
+      const places = [...entries.keys()].filter(
+        (place) => ledger.shardOf((entries[place] as RestoredEntry).correlationId) === position,
+      );
+      if (places.length === 0) continue;
+      const own = places.map((place) => entries[place] as RestoredEntry);
+      const reply = await this.#writeTo(shard, position, own);
+      if (reply.kind === 'unavailable') return reply;
+      for (const [index, place] of places.entries()) replies[place] = reply.value[index] as RestoreReply;
+    }
+    return ok(replies);
+  }
+
+  async #writeTo(
+    shard: Shard,
+    position: number,
+    entries: readonly RestoredEntry[],
+  ): Promise<Reply<RestoreReply[]>> {
     for (let attempt = 1; ; attempt++) {
-      const owner = await this.#ownerNow();
-      const reply = owner.kind === 'ok' ? await this.ledger.restoreEntries(owner.value, entries) : owner;
+      const owner = await this.#ownerIn(shard, position);
+      const reply = owner.kind === 'ok' ? await shard.restoreEntries(owner.value, entries) : owner;
       if (reply.kind === 'ok' || attempt === TRIES) return reply;
       // Gateways that use these books may have taken the owner over, as one that does not renew its lease.
-      this.#owner = 0;
+      this.#owners[position] = 0;
       await sleep(this.#clock, TRY_AGAIN_MS);
     }
   }
 
-  async #ownerNow(): Promise<Reply<number>> {
-    if (this.#owner > 0) return ok(this.#owner);
-    const reply = await this.ledger.acquireLease(WORKER, this.#clock.nowMs());
-    if (reply.kind === 'ok') this.#owner = reply.value;
+  async #ownerIn(shard: Shard, position: number): Promise<Reply<number>> {
+    const known = this.#owners[position] ?? 0;
+    if (known > 0) return ok(known);
+    const reply = await shard.acquireLease(WORKER, this.#clock.nowMs());
+    if (reply.kind === 'ok') this.#owners[position] = reply.value;
     return reply;
   }
 

@@ -17,6 +17,16 @@ export interface Log {
 
 type LogFields = Readonly<Record<string, unknown>>;
 
+/** The same log, with these fields in each line. */
+export function withFields(log: Log, fields: LogFields): Log {
+  return {
+    debug: (more, message) => log.debug({ ...fields, ...more }, message),
+    info: (more, message) => log.info({ ...fields, ...more }, message),
+    warn: (more, message) => log.warn({ ...fields, ...more }, message),
+    error: (more, message) => log.error({ ...fields, ...more }, message),
+  };
+}
+
 /** The outputs of this thread's logs. */
 const outputs: LogOutput[] = [];
 /** See `countDroppedLines`. */

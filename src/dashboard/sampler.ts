@@ -7,6 +7,7 @@ import type { SharedState } from '../shared-memory/state.ts';
 import { canClaim, conditions, type Situation } from './conditions.ts';
 import type { DeploymentFigures, Frame, Hello, InstanceFigures, ProcessorFigures } from './frame.ts';
 import { RecentTimes } from './recent-times.ts';
+import { workersOf } from './workers.ts';
 
 export interface SamplerParts {
   readonly sharedState: SharedState;
@@ -227,14 +228,15 @@ export class Sampler {
     this.#askedAtMs = nowMs;
     const { ledger, clock } = this.#parts;
     const totals = await ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
-    const owners = await ledger.owners();
+    const owners = await Promise.all(ledger.shards.map((shard) => shard.owners()));
     const stranded = await ledger.stranded(clock.nowMs());
-    const reason = reasonOf(totals) ?? reasonOf(owners) ?? reasonOf(stranded);
+    const reason = [totals, ...owners, stranded].map(reasonOf).find((each) => each !== null) ?? null;
     if (reason !== null && this.#unavailable === null) this.#unavailableAtMs = nowMs;
     this.#unavailable = reason;
-    if (totals.kind === 'ok' && owners.kind === 'ok' && stranded.kind === 'ok') {
+    if (totals.kind === 'ok' && stranded.kind === 'ok' && reason === null) {
       const atMs = clock.monotonicMs();
-      this.#books = { atMs, totals: totals.value, stranded: stranded.value, owners: owners.value };
+      const workers = workersOf(owners.map((reply) => (reply.kind === 'ok' ? reply.value : [])));
+      this.#books = { atMs, totals: totals.value, stranded: stranded.value, owners: workers };
     }
   }
 }

@@ -1,15 +1,17 @@
+import assert from 'node:assert';
 import { type Clock, isFromTheFuture } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { OutageLog } from '../core/outage-log.ts';
 import { readUuid } from '../core/uuid.ts';
 import type { Journal, JournalResult } from '../journal/writer.ts';
 import type { Lease } from '../ledger/lease.ts';
-import type { Claim, Ledger, LedgerEntry, Reply } from '../ledger/ledger.ts';
+import type { Claim, Ledger, LedgerEntry, Reply, Shard } from '../ledger/ledger.ts';
 import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
+import { ConfirmationQueue } from './confirmation-queue.ts';
 
 /** The decision on a posted payment. After `accepted` the gateway must settle it. */
 export type Verdict =
@@ -46,12 +48,12 @@ export interface PaymentAcceptorParts {
  *
  * - `journal`: nothing. An accepted payment survives a crash of every process.
  * - `fsync`: a sync of the journal, shared by all payments that arrived in the meantime. It survives a power cut.
- * - `ledger`: a reservation in the ledger. It survives the loss of the machine.
+ * - `ledger`: a reservation in the ledger. It survives the loss of the machine. `leases` has one for each shard.
  */
 export type Durability =
   | { readonly kind: 'journal' }
   | { readonly kind: 'fsync' }
-  | { readonly kind: 'ledger'; readonly ledger: Ledger; readonly lease: Lease };
+  | { readonly kind: 'ledger'; readonly ledger: Ledger; readonly leases: readonly Lease[] };
 
 const NO_SEGMENT: JournalResult = { kind: 'failed', reason: 'all segments are in use; see JOURNAL_SEGMENTS' };
 
@@ -85,16 +87,30 @@ type AskedPayment = Pick<PendingPayment, 'id' | 'amountCents' | 'trace' | 'onVer
  */
 export class PaymentAcceptor {
   readonly #parts: PaymentAcceptorParts;
-  #pending: PendingPayment[] = [];
-  #confirming = false;
+  /** One for each shard of the ledger, if it confirms; otherwise one for all. */
+  readonly #confirmations: readonly ConfirmationQueue<PendingPayment>[];
   readonly #writeOutage: OutageLog;
   readonly #syncOutage: OutageLog;
   /** On the monotonic clock; 0 while the journal works. */
   #journalFailingSinceMs = 0;
 
   constructor(parts: PaymentAcceptorParts) {
-    const { log } = parts;
+    const { log, durability } = parts;
     this.#parts = parts;
+    const queue = (verdictsOf: (batch: readonly PendingPayment[]) => Promise<Verdict[]>) =>
+      new ConfirmationQueue<PendingPayment>(async (batch) => {
+        const verdicts = await verdictsOf(batch);
+        for (const [index, pending] of batch.entries())
+          this.#decide(pending, verdicts[index] ?? 'ledger-unavailable');
+      });
+    this.#confirmations =
+      durability.kind === 'ledger'
+        ? durability.ledger.shards.map((shard, position) => {
+            const lease = durability.leases[position];
+            assert.ok(lease !== undefined);
+            return queue((batch) => this.#reserve(batch, shard, lease));
+          })
+        : [queue((batch) => this.#sync(batch))];
     this.#writeOutage = new OutageLog({
       log,
       began: 'journal cannot be written: payments are refused',
@@ -203,15 +219,16 @@ export class PaymentAcceptor {
       this.#decide(pending, 'accepted');
       return;
     }
-    this.#pending.push({ ...pending, id: Buffer.from(pending.id) });
-    if (!this.#confirming) void this.#confirm();
+    const confirmation = this.#confirmations[this.#shardOf(pending)];
+    assert.ok(confirmation !== undefined);
+    confirmation.push({ ...pending, id: Buffer.from(pending.id) });
   }
 
   #decide(pending: PendingPayment, verdict: Verdict): void {
     if (verdict !== 'accepted') this.#withdraw(pending, verdict);
     else if (pending.repeats && this.#isConflict(pending)) {
       this.#withdraw(pending, 'amount-conflict');
-      this.#abandonLease();
+      this.#abandonLease(pending);
     } else this.#commit(pending);
   }
 
@@ -242,28 +259,21 @@ export class PaymentAcceptor {
   }
 
   /** The ledger may hold a reservation that this thread will not push, so another owner must take it over. */
-  #abandonLease(): void {
+  #abandonLease(pending: PendingPayment): void {
     const { durability } = this.#parts;
-    if (durability.kind === 'ledger') void durability.lease.abandon(durability.lease.owner);
+    if (durability.kind !== 'ledger') return;
+    const lease = durability.leases[this.#shardOf(pending)];
+    if (lease !== undefined) void lease.abandon(lease.owner);
   }
 
-  /** Runs one confirmation at a time; payments that arrive in the meantime share the next one. */
-  async #confirm(): Promise<void> {
-    this.#confirming = true;
-    while (this.#pending.length > 0) {
-      const batch = this.#pending;
-      this.#pending = [];
-      const verdicts = await this.#verdicts(batch);
-      for (const [index, pending] of batch.entries()) {
-        this.#decide(pending, verdicts[index] ?? 'ledger-unavailable');
-      }
-    }
-    this.#confirming = false;
+  /** Of the ledger, if it confirms; otherwise 0. */
+  #shardOf({ id }: PendingPayment): number {
+    const { durability } = this.#parts;
+    return durability.kind === 'ledger' ? durability.ledger.shardOf(readUuid(id, 0)) : 0;
   }
 
-  async #verdicts(batch: readonly PendingPayment[]): Promise<Verdict[]> {
-    const { durability, journal, metrics } = this.#parts;
-    if (durability.kind === 'ledger') return this.#reserve(batch, durability.ledger, durability.lease);
+  async #sync(batch: readonly PendingPayment[]): Promise<Verdict[]> {
+    const { journal, metrics } = this.#parts;
     const synced = await journal.sync();
     if (synced.kind === 'failed') {
       this.#journalFails();
@@ -276,9 +286,9 @@ export class PaymentAcceptor {
     return batch.map(() => 'accepted');
   }
 
-  async #reserve(batch: readonly PendingPayment[], ledger: Ledger, lease: Lease): Promise<Verdict[]> {
+  async #reserve(batch: readonly PendingPayment[], shard: Shard, lease: Lease): Promise<Verdict[]> {
     const owner = lease.owner;
-    const reply = await ledger.commit(owner, [], batch.map(reservation));
+    const reply = await shard.commit(owner, [], batch.map(reservation));
     if (reply.kind === 'unavailable') {
       this.#parts.metrics.count('commitFailures');
       void lease.abandon(owner);
@@ -290,7 +300,7 @@ export class PaymentAcceptor {
       if (claimed === 'claimed') return 'accepted';
       const pending = batch[index];
       if (claimed !== 'known' || pending === undefined) return 'ledger-unavailable';
-      const found = await ledger.find(readUuid(pending.id, 0));
+      const found = await shard.find(readUuid(pending.id, 0));
       return verdictOf(found, pending.amountCents) ?? 'ledger-unavailable';
     });
     return Promise.all(verdicts);

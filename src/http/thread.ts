@@ -8,6 +8,7 @@ import { Journal } from '../journal/writer.ts';
 import { Lease } from '../ledger/lease.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open.ts';
+import { shardsOf } from '../ledger/shard-parts.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
 import { CallbackRing } from '../shared-memory/callback-ring.ts';
 import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
@@ -38,8 +39,8 @@ export interface HttpThreadParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly ledger: Ledger;
-  /** Null unless ACCEPT_DURABILITY=ledger. */
-  readonly lease: Lease | null;
+  /** One in each shard of the ledger; none unless ACCEPT_DURABILITY=ledger. */
+  readonly leases: readonly Lease[];
   readonly tracer: Tracer;
   readonly callbackReaders: CallbackReaders;
 }
@@ -52,7 +53,7 @@ export class HttpThread {
   readonly app: WebApp;
   readonly #ledger: Ledger;
   readonly #journal: Journal;
-  readonly #lease: Lease | null;
+  readonly #leases: readonly Lease[];
   readonly #tracer: Tracer;
   readonly #dashboard: Dashboard;
   readonly #cancelReclaim: () => void;
@@ -67,25 +68,25 @@ export class HttpThread {
   ): Promise<HttpThread> {
     const names = config.processors.map(({ name }) => name);
     const ledger = await openLedger(config.ledger, names, { clock, random: Math.random, log }, 'elsewhere');
-    const lease =
-      config.acceptDurability === 'ledger' ? leaseOf(index, config, shared, ledger, clock, log) : null;
+    const leases =
+      config.acceptDurability === 'ledger' ? leasesOf(index, config, shared, ledger, clock, log) : [];
     // Not awaited: while its ledger is unavailable, the gateway starts but reports that it is not ready.
-    void lease?.start();
+    for (const lease of leases) void lease.start();
     const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
-    return new HttpThread({ index, config, shared, clock, log, ledger, lease, tracer, callbackReaders });
+    return new HttpThread({ index, config, shared, clock, log, ledger, leases, tracer, callbackReaders });
   }
 
   constructor(parts: HttpThreadParts) {
-    const { index, config, shared, clock, log, ledger, lease, tracer, callbackReaders } = parts;
+    const { index, config, shared, clock, log, ledger, leases, tracer, callbackReaders } = parts;
     const segments = new SegmentTable(shared.segments);
     const sharedState = new SharedState(shared.state, shared.shape);
     const idempotencyCache = new IdempotencyCache(shared.idempotencyCache);
     const metricsTable = new MetricsTable(shared.metricsTable, shared.shape);
     const metrics = metricsTable.thread(config.poolThreadCount + index);
     const durability: Durability =
-      lease === null
-        ? { kind: config.acceptDurability === 'fsync' ? 'fsync' : 'journal' }
-        : { kind: 'ledger', ledger, lease };
+      config.acceptDurability === 'ledger'
+        ? { kind: 'ledger', ledger, leases }
+        : { kind: config.acceptDurability };
     this.app = createApp();
     const outage = new OutageLog({
       log,
@@ -101,7 +102,7 @@ export class HttpThread {
       onRoom: () => outage.recovered(),
     });
     this.#ledger = ledger;
-    this.#lease = lease;
+    this.#leases = leases;
     this.#tracer = tracer;
     this.#journal = new Journal({
       directory: config.journalDir,
@@ -173,31 +174,33 @@ export class HttpThread {
     this.#dashboard.close();
     this.app.close();
     await this.#journal.close();
-    await this.#lease?.stop();
+    await Promise.all(this.#leases.map((lease) => lease.stop()));
     await this.#tracer.close();
     await this.#ledger.close();
   }
 }
 
-function leaseOf(
+function leasesOf(
   index: number,
   config: Config,
   shared: SharedMemory,
   ledger: Ledger,
   clock: Clock,
   log: Log,
-): Lease {
-  return new Lease({
-    worker: { instanceId: config.instanceId, name: `http-${index}` },
-    ledger,
-    leaseMs: config.leaseMs,
-    clock,
-    random: Math.random,
-    log,
-    metrics: new MetricsTable(shared.metricsTable, shared.shape).thread(config.poolThreadCount + index),
-    // This thread only reserves; pool threads take over what an earlier owner reserved.
-    holder: { ownerChanged: () => {}, leaseRenewed: async () => {} },
-  });
+): readonly Lease[] {
+  const row = new MetricsTable(shared.metricsTable, shared.shape).thread(config.poolThreadCount + index);
+  return shardsOf(ledger, log, row).map(
+    (parts) =>
+      new Lease({
+        ...parts,
+        worker: { instanceId: config.instanceId, name: `http-${index}` },
+        leaseMs: config.leaseMs,
+        clock,
+        random: Math.random,
+        // This thread only reserves; pool threads take over what an earlier owner reserved.
+        holder: { ownerChanged: () => {}, leaseRenewed: async () => {} },
+      }),
+  );
 }
 
 function every(clock: Clock, periodMs: number, run: () => void): () => void {

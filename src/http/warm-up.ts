@@ -48,7 +48,7 @@ async function postAll(config: Config, clock: Clock, log: Log): Promise<void> {
     clock,
     log,
     ledger,
-    lease: null,
+    leases: [],
     tracer: propagationOnlyTracer,
     callbackReaders: new Map(),
   });

@@ -38,6 +38,15 @@ export function frozenReason({ kind, detail }: BooksStatus): string | null {
   }
 }
 
+/** Ascending in what may be done with the books. */
+const BY_RESTRICTION: readonly BooksStatusKind[] = ['moved', 'filling', 'behind', 'unproven', 'in-use'];
+
+/** The status of books whose shards have these, because a command set it and was cut short, or one shard was restored. */
+export function mostRestricted(statuses: readonly BooksStatus[]): BooksStatus {
+  const rank = ({ kind }: BooksStatus) => BY_RESTRICTION.indexOf(kind);
+  return statuses.reduce((most, status) => (rank(status) < rank(most) ? status : most), IN_USE);
+}
+
 export function booksStatusText(status: BooksStatus): string {
   return JSON.stringify(status);
 }

@@ -3,17 +3,17 @@ import { equalJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { OutageLog } from '../core/outage-log.ts';
-import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
-import type { Ledger, WorkerId } from './ledger.ts';
+import type { Shard, WorkerId } from './ledger.ts';
+import type { ShardMetrics } from './shard-parts.ts';
 
 export interface LeaseParts {
   readonly worker: WorkerId;
-  readonly ledger: Ledger;
+  readonly shard: Shard;
   readonly leaseMs: number;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  readonly metrics: ThreadMetrics;
+  readonly metrics: ShardMetrics;
   readonly holder: LeaseHolder;
 }
 
@@ -26,8 +26,8 @@ export interface LeaseHolder {
 }
 
 /**
- * A worker's right to dispatch and settle: an owner number (its fencing token) in the ledger, renewed three times per
- * lease.
+ * A worker's right to dispatch and settle the payments of one shard: an owner number (its fencing token) there, renewed
+ * three times per lease. At another shard the worker has another lease, and one that runs out does not matter elsewhere.
  *
  * An owner that could not renew in time is not `valid`: it sends nothing, because another owner may already be asking
  * about its payments. A worker whose owner was taken over, or that no longer knows what its owner holds, acquires a
@@ -83,7 +83,7 @@ export class Lease {
     this.#stopped = true;
     this.#cancel();
     this.#setGoodUntil(0);
-    if (this.#owner > 0) await this.#parts.ledger.releaseLease(this.#owner);
+    if (this.#owner > 0) await this.#parts.shard.releaseLease(this.#owner);
   }
 
   /** Acquires a new owner number, however long the ledger takes to answer. */
@@ -102,15 +102,15 @@ export class Lease {
     if (owner !== this.#owner || owner === this.#abandoned) return;
     this.#abandoned = owner;
     await this.reacquire();
-    await this.#parts.ledger.releaseLease(owner);
+    await this.#parts.shard.releaseLease(owner);
   }
 
   async #acquire(): Promise<void> {
-    const { ledger, clock, worker, leaseMs, random, log, holder } = this.#parts;
+    const { shard, clock, worker, leaseMs, random, log, holder } = this.#parts;
     this.#setGoodUntil(0);
     for (let attempt = 1; !this.#stopped; attempt++) {
       const sentAtMs = clock.monotonicMs();
-      const reply = await ledger.acquireLease(worker, this.#nextLeaseUntilMs());
+      const reply = await shard.acquireLease(worker, this.#nextLeaseUntilMs());
       this.answered(reply.kind === 'ok');
       if (reply.kind === 'ok') {
         assert.ok(reply.value > this.#owner);
@@ -152,9 +152,9 @@ export class Lease {
   }
 
   async #renew(): Promise<void> {
-    const { ledger, clock, leaseMs, log, metrics, worker, holder } = this.#parts;
+    const { shard, clock, leaseMs, log, metrics, worker, holder } = this.#parts;
     const sentAtMs = clock.monotonicMs();
-    const reply = await ledger.renewLease(this.#owner, this.#nextLeaseUntilMs());
+    const reply = await shard.renewLease(this.#owner, this.#nextLeaseUntilMs());
     if (this.#stopped) return;
     this.answered(reply.kind === 'ok');
     if (reply.kind === 'unavailable') {

@@ -2,10 +2,74 @@ import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
 import type { BooksStatus } from './books-status.ts';
 
 /**
- * The books of a deployment: who may dispatch a payment, where it may have been sent, and which payments have settled.
+ * The books of a deployment, in one or more shards. A shard is a whole ledger, may be away while the others work, and has
+ * owners of its own. What belongs to a payment is in one shard.
+ *
+ * What is read or done here concerns all shards, and is `unavailable` if a shard that it needs is away: a total never
+ * leaves out a shard.
+ */
+export interface Ledger {
+  readonly shards: readonly Shard[];
+  /** The position of the shard in which a payment lives. It never changes. */
+  shardOf(correlationId: string): number;
+  /**
+   * Totals of the settled payments by processor, for `requestedAtMs` within [fromMs, toMs], both inclusive; -Infinity and
+   * Infinity leave a side open. The processors that the ledger was opened with come first, in their order, even with
+   * zero payments; then all others with payments in the window, in the order in which the books first saw them.
+   * `unavailable` if a sum exceeds 2^53 - 1 cents, the largest exact sum.
+   */
+  summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>>;
+  /**
+   * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
+   * expired by `nowMs`. They wait for an instance that is configured with that processor.
+   */
+  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>>;
+  find(correlationId: string): Promise<Reply<LedgerEntry | undefined>>;
+  /**
+   * One page of the payments that may have been sent to a processor within [fromMs, toMs]: accepted by `toMs`, and either
+   * still open or final with a stamp of `fromMs` or later. In no particular order; a payment that exists during the whole
+   * iteration comes exactly once.
+   *
+   * `after` is empty for the first page, then `next` of the previous one; `next` is null on the last page. A page looks
+   * at about `limit` entries, whether they are in the window or not, so that it never blocks for long.
+   */
+  page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>>;
+  /**
+   * Empties the books: entries, totals and time index. Owners and health stay. From then on a claim for a payment accepted
+   * before `purgedAtMs` answers `purged` (but see `isPurged`), and settlements of removed entries answer `fenced`. The
+   * time never goes back: the later of two purges counts. If the reply is `unavailable`, any of the shards may have been
+   * emptied: another purge, with a later time, completes it.
+   */
+  purge(purgedAtMs: number): Promise<Reply<void>>;
+  /** What the books are used for: shards that differ are as restricted as the one that may do least. */
+  booksStatus(): Promise<Reply<BooksStatus>>;
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>>;
+  /**
+   * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
+   * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
+   */
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>>;
+  /** Sends a health report to all instances. */
+  publishHealth(report: HealthReport): Promise<Reply<void>>;
+  /**
+   * Calls `listener` with health reports and purges of all instances, beginning with the latest of each. Returns a
+   * function that ends the subscription.
+   */
+  subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>>;
+  /**
+   * A cheap check that some shard can be read and written now. One that is away does not matter here: the payments of the
+   * others go on, and its own wait at every instance alike.
+   */
+  ping(): Promise<Reply<void>>;
+  close(): Promise<void>;
+}
+
+/**
+ * A ledger that claims and settles payments: who may dispatch a payment, where it may have been sent, and which payments
+ * have settled. The books of a deployment are one such ledger, or several (`Ledger`).
  *
  * Three implementations pass one conformance suite (`test/ledger/conformance.ts`): a plain in-memory model, which
- * is the oracle, LMDB on one machine, and Redis for many.
+ * is the oracle, LMDB on one machine, and Redis for many. Each is its own only shard.
  *
  * States of an entry. Only its owner changes it, except for the first dispatch of a reserved entry:
  *
@@ -27,7 +91,7 @@ import type { BooksStatus } from './books-status.ts';
  * Owners are positive integers that the ledger never gives out twice. A worker gets one each time it starts. An owner
  * lives until its lease is taken over; a dead owner can claim nothing, and settle only what has not been taken over.
  */
-export interface Ledger {
+export interface Shard extends Ledger {
   /**
    * Creates a new owner for a worker, with a lease until `leaseUntilMs` by the worker's own wall clock. Other workers only
    * check whether that value rises.
@@ -61,57 +125,11 @@ export interface Ledger {
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>>;
   /**
-   * Totals of the settled payments by processor, for `requestedAtMs` within [fromMs, toMs], both inclusive; -Infinity and
-   * Infinity leave a side open. The processors that the ledger was opened with come first, in their order, even with
-   * zero payments; then all others with payments in the window, in the order in which the books first saw them.
-   * `unavailable` if a sum exceeds 2^53 - 1 cents, the largest exact sum.
-   */
-  summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>>;
-  /**
-   * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
-   * expired by `nowMs`. They wait for an instance that is configured with that processor.
-   */
-  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>>;
-  find(correlationId: string): Promise<Reply<LedgerEntry | undefined>>;
-  /**
-   * One page of the payments that may have been sent to a processor within [fromMs, toMs]: accepted by `toMs`, and either
-   * still open or final with a stamp of `fromMs` or later. In no particular order; a payment that exists during the whole
-   * iteration comes exactly once.
-   *
-   * `after` is empty for the first page, then `next` of the previous one; `next` is null on the last page. A page looks
-   * at about `limit` entries, whether they are in the window or not, so that it never blocks for long.
-   */
-  page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>>;
-  /**
-   * Empties the books: entries, totals and time index. Owners and health stay. From then on a claim for a payment accepted
-   * before `purgedAtMs` answers `purged` (but see `isPurged`), and settlements of removed entries answer `fenced`. The
-   * time never goes back: the later of two purges counts.
-   */
-  purge(purgedAtMs: number): Promise<Reply<void>>;
-  /** What the books are used for. */
-  booksStatus(): Promise<Reply<BooksStatus>>;
-  setBooksStatus(status: BooksStatus): Promise<Reply<void>>;
-  /**
    * Writes entries of other books as they are: settled ones count in the totals at once, and open ones belong to `owner`,
    * for whose lease they then wait. Each is written as a whole or not at all, and repeating the call is harmless. The
    * replies are in the order of the entries, whose ids differ.
    */
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>>;
-  /**
-   * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
-   * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
-   */
-  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>>;
-  /** Sends a health report to all instances. */
-  publishHealth(report: HealthReport): Promise<Reply<void>>;
-  /**
-   * Calls `listener` with health reports and purges of all instances, beginning with the latest of each. Returns a
-   * function that ends the subscription.
-   */
-  subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>>;
-  /** A cheap check that the ledger can be read and written now. */
-  ping(): Promise<Reply<void>>;
-  close(): Promise<void>;
 }
 
 /** `unavailable` is an expected failure. The request may or may not have been carried out. */

@@ -1,19 +1,19 @@
 import { equalJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { Lease } from './lease.ts';
-import type { Ledger, LedgerEntry, OwnerRecord, WorkerId } from './ledger.ts';
+import type { LedgerEntry, OwnerRecord, Shard, WorkerId } from './ledger.ts';
+import type { ShardMetrics } from './shard-parts.ts';
 
 export interface TakeoverParts {
   readonly lease: Lease;
   readonly worker: WorkerId;
-  readonly ledger: Ledger;
+  readonly shard: Shard;
   readonly leaseMs: number;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  readonly metrics: ThreadMetrics;
+  readonly metrics: ShardMetrics;
 }
 
 /** An owner whose entries may be taken over, unless its lease turns out to end later than `leaseUntilMs`. */
@@ -62,9 +62,9 @@ export class Takeover {
    * may already belong to this owner without its knowing, and until it knows them it must not claim anything.
    */
   async take({ record, leaseUntilMs }: DeadOwner, limit: number): Promise<readonly LedgerEntry[]> {
-    const { ledger, lease, clock, random, leaseMs } = this.#parts;
+    const { shard, lease, clock, random, leaseMs } = this.#parts;
     for (let attempt = 1; !lease.stopped; attempt++) {
-      const reply = await ledger.takeOver(record.owner, lease.owner, limit, leaseUntilMs);
+      const reply = await shard.takeOver(record.owner, lease.owner, limit, leaseUntilMs);
       lease.answered(reply.kind === 'ok');
       if (reply.kind === 'ok') return reply.value;
       await sleep(clock, equalJitterMs({ baseMs: 50, maxMs: leaseMs / 4 }, attempt, random));
@@ -82,8 +82,8 @@ export class Takeover {
   }
 
   async #others(): Promise<OwnerRecord[]> {
-    const { ledger, lease } = this.#parts;
-    const owners = await ledger.owners();
+    const { shard, lease } = this.#parts;
+    const owners = await shard.owners();
     return owners.kind === 'unavailable' ? [] : owners.value.filter(({ owner }) => owner !== lease.owner);
   }
 }

@@ -3,10 +3,49 @@ import type { AmountClasses, Order } from './amount-classes.ts';
 import type { Delivery } from './delivery.ts';
 import { Queue } from './queue.ts';
 
-/** The payments of one amount class that wait to be routed. */
-export interface ClassQueue {
+/**
+ * The payments of one amount class that wait to be routed, in a queue for each shard of the ledger: while a shard is
+ * closed, its payments step aside and keep their order.
+ */
+export class ClassQueue {
   readonly order: Order;
-  readonly queue: Queue<Delivery>;
+  readonly #queues: readonly Queue<Delivery>[];
+  readonly #isOpen: readonly boolean[];
+
+  /** `isOpen` says of each shard whether its payments may be routed now; the caller changes it. */
+  constructor(order: Order, isOpen: readonly boolean[]) {
+    this.order = order;
+    this.#queues = isOpen.map(() => new Queue());
+    this.#isOpen = isOpen;
+  }
+
+  /** Over all shards, with dropped payments that have not been skipped yet. */
+  get length(): number {
+    let length = 0;
+    for (const queue of this.#queues) length += queue.length;
+    return length;
+  }
+
+  lengthOf(shard: number): number {
+    return this.of(shard).length;
+  }
+
+  /** The oldest payment that may be routed, if any. */
+  peek(): Delivery | undefined {
+    let oldest: Delivery | undefined;
+    for (let shard = 0; shard < this.#queues.length; shard++) {
+      const first = this.#isOpen[shard] === true ? this.of(shard).peek() : undefined;
+      if (first === undefined) continue;
+      if (oldest === undefined || first.acceptedAtMonotonicMs < oldest.acceptedAtMonotonicMs) oldest = first;
+    }
+    return oldest;
+  }
+
+  of(shard: number): Queue<Delivery> {
+    const queue = this.#queues[shard];
+    assert.ok(queue !== undefined);
+    return queue;
+  }
 }
 
 /**
@@ -18,33 +57,46 @@ export class ClassQueues {
   readonly #queues: readonly ClassQueue[];
   /** The only queue, if all amounts are of one class, as in most deployments. */
   readonly #only: ClassQueue | null;
+  /** Of each shard. */
+  readonly #isOpen: boolean[];
   /** Payments that no processor takes. They wait for an instance that is configured differently. */
   readonly #notTaken = new Set<Delivery>();
 
-  constructor(classes: AmountClasses) {
+  constructor(classes: AmountClasses, shardCount: number) {
     this.#classes = classes;
-    this.#queues = classes.orders.map((order) => ({ order, queue: new Queue() }));
+    this.#isOpen = Array.from({ length: shardCount }, () => true);
+    this.#queues = classes.orders.map((order) => new ClassQueue(order, this.#isOpen));
     this.#only = this.#queues.length === 1 ? (this.#queues[0] ?? null) : null;
   }
 
-  /** Payments that can be routed, and dropped ones that have not been skipped yet. */
+  /** Payments that can be routed, now or once their shard is open, and dropped ones that have not been skipped yet. */
   get length(): number {
-    return this.#queues.reduce((sum, { queue }) => sum + queue.length, 0);
+    return this.#queues.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Those among them that live in a shard. */
+  lengthOf(shard: number): number {
+    return this.#queues.reduce((sum, queue) => sum + queue.lengthOf(shard), 0);
   }
 
   get notTakenCount(): number {
     return this.#notTaken.size;
   }
 
+  /** Whether payments of a shard may be routed. All shards are open at first. */
+  setOpen(shard: number, isOpen: boolean): void {
+    this.#isOpen[shard] = isOpen;
+  }
+
   push(delivery: Delivery): void {
-    const { order, queue } = this.#queueOf(delivery);
-    if (order.length > 0) queue.push(delivery);
+    const queue = this.#queueOf(delivery);
+    if (queue.order.length > 0) queue.of(delivery.shard).push(delivery);
     else this.#notTaken.add(delivery);
   }
 
   pushFront(delivery: Delivery): void {
-    const { order, queue } = this.#queueOf(delivery);
-    if (order.length > 0) queue.pushFront(delivery);
+    const queue = this.#queueOf(delivery);
+    if (queue.order.length > 0) queue.of(delivery.shard).pushFront(delivery);
     else this.#notTaken.add(delivery);
   }
 
@@ -53,11 +105,11 @@ export class ClassQueues {
     this.#notTaken.delete(delivery);
   }
 
-  /** The queues that hold payments, the one whose first payment is oldest first. */
+  /** The queues with payments that may be routed, the one whose first payment is oldest first. */
   byAge(): readonly ClassQueue[] {
     if (this.#only !== null) return [this.#only];
     return this.#queues
-      .flatMap((each) => ({ each, atMs: each.queue.peek()?.acceptedAtMonotonicMs ?? null }))
+      .flatMap((each) => ({ each, atMs: each.peek()?.acceptedAtMonotonicMs ?? null }))
       .filter(({ atMs }) => atMs !== null)
       .sort((one, other) => (one.atMs ?? 0) - (other.atMs ?? 0))
       .map(({ each }) => each);

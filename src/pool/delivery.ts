@@ -389,15 +389,24 @@ export class Delivery {
   trace: Buffer | null;
   /** When the payment was accepted, on the monotonic clock. */
   readonly acceptedAtMonotonicMs: number;
+  /** The position of the shard of the ledger in which the payment lives. */
+  readonly shard: number;
   /** Cancels the timer started last. */
   cancelTimer: () => void = () => {};
   /** How many look-ups came early because of a callback. */
   hastenedCount = 0;
   #state = QUEUED;
 
-  constructor(payment: Payment, journalRef: number, trace: Buffer | null, acceptedAtMonotonicMs: number) {
+  constructor(
+    payment: Payment,
+    journalRef: number,
+    trace: Buffer | null,
+    acceptedAtMonotonicMs: number,
+    shard: number,
+  ) {
     this.payment = payment;
     this.acceptedAtMonotonicMs = acceptedAtMonotonicMs;
+    this.shard = shard;
     this.key = keyOf(payment);
     this.journalRef = journalRef;
     this.trace = trace;

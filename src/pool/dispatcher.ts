@@ -1,17 +1,16 @@
 import assert from 'node:assert';
 import type { ProcessorTarget } from '../config/processor-target.ts';
-import { type Backoff, equalJitterMs, fullJitterMs } from '../core/backoff.ts';
+import { type Backoff, fullJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Payment } from '../core/payment.ts';
 import { isPurged } from '../ledger/commit.ts';
-import { Lease, type LeaseHolder } from '../ledger/lease.ts';
-import type { Claim, Ledger, LedgerEntry, Settlement, WorkerId } from '../ledger/ledger.ts';
-import { type DeadOwner, Takeover } from '../ledger/takeover.ts';
+import type { ClaimReply, Ledger, LedgerEntry, Settlement, WorkerId } from '../ledger/ledger.ts';
+import { shardsOf } from '../ledger/shard-parts.ts';
 import type { PayOutcome, Processor } from '../processor/processor.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
-import type { Span, Tracer } from '../tracing/tracer.ts';
+import type { Tracer } from '../tracing/tracer.ts';
 import type { AmountClasses, Order } from './amount-classes.ts';
 import { BatchWindow } from './batch-window.ts';
 import { Calls } from './calls.ts';
@@ -31,6 +30,7 @@ import {
   takenOver,
 } from './delivery.ts';
 import { choose, type Decision, type ProcessorView, type Route, routingReasons } from './routing.ts';
+import { type Settling, ShardWriter, type WriterOwner } from './shard-writer.ts';
 import { Shortage } from './shortage.ts';
 
 /** Where a pool thread takes accepted payments from. */
@@ -92,18 +92,12 @@ export interface DispatcherParts {
 
 /** What one turn has routed so far. */
 interface Turn {
-  readonly claims: Delivery[];
+  /** By shard. */
+  readonly claims: readonly Delivery[][];
   /** One for each amount class. */
   readonly decisions: Decision[];
   /** What routing knows, without the probes that were taken. */
   views: readonly ProcessorView[];
-}
-
-/** A settlement on its way into the ledger. */
-interface Settling {
-  readonly delivery: Delivery;
-  readonly settlement: Settlement;
-  readonly span: Span | null;
 }
 
 const NOT_TAKEN =
@@ -120,40 +114,44 @@ const FOUND_COUNTERS = {
 const LOOK_FOR_STOP_MS = 25;
 /** Look-ups of one payment that callbacks may hasten: a processor calls once or twice, a flood does not end. */
 const HASTENED_MAX = 4;
-/** Entries taken over from a dead owner in one step. */
-const TAKE_OVER_LIMIT = 256;
 
 /**
  * One pool thread's work: takes payments from the ring, routes them, claims them in the ledger, sends each to a
  * processor, and settles what became of it. It carries out the effects that deliveries (`delivery.ts`) ask for, and
  * is alone in owning timers, call slots and gauges.
  *
- * It works in turns. A turn takes what has gathered, routes it, and writes one commit to the ledger: the settlements
- * of calls that have ended, and the claims of those that are about to begin. Calls run beside the turns.
+ * It works in turns. A turn takes what has gathered, routes it, and writes one commit to each shard of the ledger: the
+ * settlements of calls that have ended, and the claims of those that are about to begin. Calls run beside the turns.
+ *
+ * A turn begins once some shard is free. The payments of a shard whose commit is still under way, or is to be repeated
+ * later, keep their places in the queue and are passed over until it is free again.
  */
-export class Dispatcher implements LeaseHolder {
+export class Dispatcher implements WriterOwner {
   readonly #parts: DispatcherParts;
   readonly #calls: Calls;
-  readonly #lease: Lease;
-  readonly #takeover: Takeover;
+  /** One for each shard. */
+  readonly #writers: readonly ShardWriter[];
   readonly #window: BatchWindow;
   /** All that this thread is responsible for, by `keyOf`. */
   readonly #deliveries = new Map<string, Delivery>();
   /** Those in phase `queued`, and dropped ones that have not been skipped yet. */
   readonly #queue: ClassQueues;
   readonly #shortage: Shortage;
-  #settlements: Settling[] = [];
-  #isBacklogged = false;
+  /** Payments held of each shard. */
+  readonly #heldCounts: number[];
+  readonly #broken = Promise.withResolvers<never>();
+  /** Continues the turn that waits until some writer is free; null: none does. */
+  #onFree: (() => void) | null = null;
   #purgedAtMs = 0;
   #notTakenShown = 0;
-  #ledgerFailures = 0;
-  #lastExclusive: Promise<unknown> = Promise.resolve();
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
     this.#purgedAtMs = parts.sharedState.purgedAtMs;
     this.#calls = new Calls(parts);
-    this.#queue = new ClassQueues(parts.classes);
+    const { shards } = parts.ledger;
+    this.#queue = new ClassQueues(parts.classes, shards.length);
+    this.#heldCounts = shards.map(() => 0);
     this.#shortage = new Shortage({ ...parts, backoff: parts.policy.backoff });
     this.#window = new BatchWindow({
       clock: parts.clock,
@@ -161,42 +159,69 @@ export class Dispatcher implements LeaseHolder {
       sourceReady: () => parts.source.wait(),
       isStopping: () => parts.sharedState.stopping,
     });
-    const { leaseMs } = parts.policy;
-    this.#lease = new Lease({ ...parts, leaseMs, holder: this });
-    this.#takeover = new Takeover({ ...parts, leaseMs, lease: this.#lease });
+    this.#writers = shardsOf(parts.ledger, parts.log, parts.metrics).map(
+      (shardParts) => new ShardWriter({ ...parts, ...shardParts, owner: this }),
+    );
   }
 
   /** Runs until the shared state says stop and the calls in flight have ended and are settled. */
-  async run(): Promise<void> {
+  run(): Promise<void> {
+    return Promise.race([this.#run(), this.#broken.promise]);
+  }
+
+  async #run(): Promise<void> {
     const { sharedState, thread } = this.#parts;
-    if (!(await this.#hasLease())) return;
-    sharedState.setReady(thread, true);
+    if (await this.#hasLease()) {
+      sharedState.setReady(thread, true);
+      await this.#turns();
+      sharedState.setReady(thread, false);
+    }
+    await Promise.all(this.#writers.map(({ lease }) => lease.stop()));
+  }
+
+  async #turns(): Promise<void> {
+    const { sharedState } = this.#parts;
     for (;;) {
       this.#dropPurged();
       this.#take();
       this.#showGauges();
-      // Routed in there, too: a take-over that is under way may yet drop what is queued here.
-      await this.#exclusively(() => this.#commit(this.#route()));
+      await this.#untilFree();
+      this.#commit();
+      await this.#untilFree();
       this.#showGauges();
-      if (sharedState.stopping && this.#settlements.length === 0 && this.#calls.count === 0) break;
+      const isDone = this.#calls.count === 0 && this.#writers.every((writer) => writer.isDone);
+      if (sharedState.stopping && isDone) break;
       await this.#nextTurn();
     }
-    sharedState.setReady(thread, false);
-    await this.#lease.stop();
   }
 
-  /** False: a stop came first, perhaps because the ledger does not answer. */
+  /** A lease in some shard. False: a stop came first, perhaps because the ledger does not answer. */
   async #hasLease(): Promise<boolean> {
     const { sharedState, clock } = this.#parts;
-    let isAcquired = false;
-    const started = this.#lease.start().then(() => {
-      isAcquired = true;
-    });
-    while (!isAcquired && !sharedState.stopping)
+    for (const writer of this.#writers) writer.start().catch((error) => this.broken(error));
+    const started = this.#untilFree();
+    while (!this.#writers.some(({ isFree }) => isFree) && !sharedState.stopping)
       await Promise.race([started, sleep(clock, LOOK_FOR_STOP_MS)]);
-    if (!isAcquired) await this.#lease.stop();
-    else await this.#takeOver(await this.#takeover.predecessors());
-    return isAcquired;
+    return this.#writers.some(({ isFree }) => isFree);
+  }
+
+  async #untilFree(): Promise<void> {
+    while (!this.#writers.some(({ isFree }) => isFree)) {
+      await new Promise<void>((resolve) => {
+        this.#onFree = resolve;
+      });
+    }
+  }
+
+  freed(writer: ShardWriter): void {
+    const onFree = this.#onFree;
+    this.#onFree = null;
+    if (onFree !== null) onFree();
+    else if (writer.hasSettlements || this.#queue.lengthOf(writer.position) > 0) this.wake();
+  }
+
+  broken(error: unknown): void {
+    this.#broken.reject(error);
   }
 
   /** Makes the next turn begin soon, so that it notices a stop. */
@@ -205,11 +230,12 @@ export class Dispatcher implements LeaseHolder {
   }
 
   async #nextTurn(): Promise<void> {
+    const free = this.#writers.filter(({ isFree }) => isFree);
     // What a commit left over, because the ledger was away or its batch was full, wakes nothing by itself.
-    if (this.#settlements.length > 0) this.wake();
+    if (free.some(({ hasSettlements }) => hasSettlements)) this.wake();
     await this.#window.nextTurn({
-      isBacklogged: this.#isBacklogged,
-      canTake: this.#room() > 0,
+      isBacklogged: free.some(({ isBacklogged }) => isBacklogged),
+      canTake: this.room() > 0,
       hasQueued: this.#queue.length > 0,
     });
   }
@@ -238,13 +264,24 @@ export class Dispatcher implements LeaseHolder {
 
   // Payments come in, and are dropped.
 
-  /** Payments that no processor takes need no room: they would keep out those that some processor takes. */
-  #room(): number {
-    return this.#parts.policy.inFlightLimit - this.#deliveries.size + this.#queue.notTakenCount;
+  /**
+   * Payments that no processor takes need no room: they would keep out those that some processor takes. Nor do payments
+   * that wait for a shard of the ledger which is behind the others, up to as many as there is room for.
+   */
+  room(): number {
+    const { inFlightLimit } = this.#parts.policy;
+    const asideCount = Math.min(inFlightLimit, this.#asideCount());
+    return inFlightLimit - this.#deliveries.size + this.#queue.notTakenCount + asideCount;
+  }
+
+  #asideCount(): number {
+    const behind = this.#writers.filter(({ isBehind }) => isBehind);
+    if (behind.length === this.#writers.length) return 0;
+    return behind.reduce((count, { position }) => count + this.#queue.lengthOf(position), 0);
   }
 
   #take(): void {
-    const room = this.#room();
+    const room = this.room();
     if (room <= 0) return;
     for (const payment of this.#parts.source.take(room)) {
       const known = this.#deliveries.get(keyOf(payment));
@@ -255,13 +292,13 @@ export class Dispatcher implements LeaseHolder {
         continue;
       }
       const delivery = this.#deliveryOf(payment, payment.journalRef, payment.trace);
-      this.#deliveries.set(delivery.key, delivery);
+      this.#hold(delivery);
       this.#queue.push(delivery);
     }
   }
 
-  /** Entries of an owner that is gone. What it had dispatched may have arrived, so the processor is asked for it. */
-  #adopt(entries: readonly LedgerEntry[]): void {
+  /** What the owner had dispatched may have arrived, so the processor is asked for it. */
+  adopt(entries: readonly LedgerEntry[]): void {
     for (const entry of entries) {
       const known = this.#deliveries.get(keyOf(entry));
       if (known?.state.isClaimed === true) continue;
@@ -271,7 +308,7 @@ export class Dispatcher implements LeaseHolder {
         this.#apply(known, { kind: 'dropped' });
       }
       const delivery = this.#deliveryOf(entry, NOT_JOURNALED, known?.trace ?? null);
-      this.#deliveries.set(delivery.key, delivery);
+      this.#hold(delivery);
       if (entry.status === 'dispatched') this.#resume(delivery, entry);
       // One that was only reserved may be claimed by any owner, and be taken over once more, dispatched.
       else this.#queue.pushFront(delivery);
@@ -284,9 +321,19 @@ export class Dispatcher implements LeaseHolder {
    * later changes nothing.
    */
   #deliveryOf(payment: Payment, journalRef: number, trace: Buffer | null): Delivery {
-    const { clock } = this.#parts;
+    const { clock, ledger } = this.#parts;
     const ageMs = Math.max(0, clock.nowMs() - payment.acceptedAtMs);
-    return new Delivery(payment, journalRef, trace, clock.monotonicMs() - ageMs);
+    const shard = ledger.shardOf(payment.correlationId);
+    return new Delivery(payment, journalRef, trace, clock.monotonicMs() - ageMs, shard);
+  }
+
+  #hold(delivery: Delivery): void {
+    this.#deliveries.set(delivery.key, delivery);
+    this.#heldCounts[delivery.shard] = at(this.#heldCounts, delivery.shard) + 1;
+  }
+
+  holdsNone(shard: number): boolean {
+    return this.#heldCounts[shard] === 0;
   }
 
   #resume(delivery: Delivery, { processor, requestedAtMs }: LedgerEntry): void {
@@ -295,43 +342,16 @@ export class Dispatcher implements LeaseHolder {
     this.#move(delivery, takenOver(processor, requestedAtMs, callMayRunUntilMs));
   }
 
-  /** What was claimed under the former owner number is another owner's. */
-  ownerChanged(): void {
+  ownerChanged(shard: number): void {
     const countBefore = this.#deliveries.size;
     for (const delivery of this.#deliveries.values()) {
       // Claims that are being repeated go, too: taken over, they would look like claims of the new owner.
-      if (!delivery.state.isClaimed) continue;
+      if (delivery.shard !== shard || !delivery.state.isClaimed) continue;
       this.#leaveToLedger(delivery);
       this.#apply(delivery, { kind: 'dropped' });
     }
-    this.#settlements = [];
     // The thread may be waiting for room, and not for its source.
     if (this.#deliveries.size < countBefore) this.wake();
-  }
-
-  async leaseRenewed(): Promise<void> {
-    await this.#takeOver(await this.#takeover.expired());
-  }
-
-  /** Takes over everything that dead owners hold, as far as there is room for it. */
-  async #takeOver(owners: readonly DeadOwner[]): Promise<void> {
-    for (const owner of owners) {
-      let paymentCount = 0;
-      for (;;) {
-        const takenCount = await this.#exclusively(() => this.#takeSome(owner));
-        if (takenCount === 0) break;
-        paymentCount += takenCount;
-      }
-      this.#takeover.finished(owner, paymentCount);
-    }
-  }
-
-  async #takeSome(owner: DeadOwner): Promise<number> {
-    const limit = Math.min(TAKE_OVER_LIMIT, this.#room());
-    if (limit <= 0) return 0;
-    const entries = await this.#takeover.take(owner, limit);
-    this.#adopt(entries);
-    return entries.length;
   }
 
   #isPurged({ acceptedAtMs }: Payment): boolean {
@@ -351,25 +371,30 @@ export class Dispatcher implements LeaseHolder {
 
   // Routing.
 
-  /** The claims of this turn. */
-  #route(): Delivery[] {
+  /** The claims of this turn, by shard. */
+  #route(): readonly Delivery[][] {
     const { breakers } = this.#parts;
-    const turn: Turn = { claims: [], decisions: [], views: this.#queue.length > 0 ? breakers.views() : [] };
+    const views = this.#queue.length > 0 ? breakers.views() : [];
+    const turn: Turn = { claims: this.#writers.map(() => []), decisions: [], views };
+    // A take-over that is under way may yet drop what is queued here.
+    for (const { position, isFree, lease } of this.#writers)
+      this.#queue.setOpen(position, isFree && lease.valid);
     for (const queued of this.#queue.byAge()) this.#routeClass(queued, turn);
     if (turn.decisions.length > 0) this.#explain(turn);
     return turn.claims;
   }
 
   /** Adds the claims of one amount class: oldest first, until one must wait or a processor has no room for its call. */
-  #routeClass({ order, queue }: ClassQueue, turn: Turn): void {
+  #routeClass(queue: ClassQueue, turn: Turn): void {
     const { breakers, clock, policy } = this.#parts;
-    const { claims } = turn;
+    const { order } = queue;
     let last: Route | null = null;
-    while (claims.length < policy.batchLimit && this.#lease.valid && !this.#shortage.isPausing) {
+    while (!this.#shortage.isPausing) {
       const delivery = queue.peek();
       if (delivery === undefined) break;
+      const { shard } = delivery;
       if (delivery.isDone) {
-        queue.shift();
+        queue.of(shard).shift();
         continue;
       }
       const ageMs = clock.monotonicMs() - delivery.acceptedAtMonotonicMs;
@@ -387,9 +412,10 @@ export class Dispatcher implements LeaseHolder {
         continue;
       }
       if (isProbe) turn.views = changedView(turn.views, processor, { isProbeDue: false });
-      queue.shift();
+      queue.of(shard).shift();
       this.#apply(delivery, { kind: 'routed', processor, requestedAtMs: clock.nowMs() });
-      claims.push(delivery);
+      const claims = at(turn.claims, shard);
+      if (claims.push(delivery) === policy.batchLimit) this.#queue.setOpen(shard, false);
     }
     if (last === null) return;
     const isFull = last.kind === 'send' && queue.length > 0 && !this.#calls.hasRoom(last.processor);
@@ -419,65 +445,20 @@ export class Dispatcher implements LeaseHolder {
 
   // The ledger.
 
-  /**
-   * Commits and take-overs, one after another. A claim that is under way while an entry of the same id is handed to
-   * this owner would look like the owner's own next claim, and be sent elsewhere.
-   */
-  #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const run = this.#lastExclusive.then(work);
-    this.#lastExclusive = run.catch(() => {});
-    return run;
+  /** Begins a commit at each shard that is free and has something to write. */
+  #commit(): void {
+    const claims = this.#route();
+    for (const writer of this.#writers) if (writer.isFree) writer.commit(at(claims, writer.position));
   }
 
-  async #commit(claims: Delivery[]): Promise<void> {
-    const { ledger, policy, clock } = this.#parts;
-    const settling = this.#settlements.splice(0, policy.batchLimit);
-    this.#isBacklogged = claims.length === policy.batchLimit || this.#settlements.length > 0;
-    if (claims.length === 0 && settling.length === 0) {
-      // What could not be written has been purged meanwhile, or is another owner's.
-      if (this.#deliveries.size === 0) this.#ledgerWorks();
-      return;
-    }
-    const settlements = settling.map((item) => item.settlement);
-    const owner = this.#lease.owner;
-    const beganAtMs = clock.stopwatchMs();
-    const reply = await ledger.commit(owner, settlements, claims.map(claimOf));
-    if (reply.kind === 'unavailable') return this.#commitFailed(settling, claims, reply.reason);
-    this.#commitSucceeded(clock.stopwatchMs() - beganAtMs);
-    for (const [index, item] of settling.entries())
-      this.#settled(item, reply.value.settled[index] === 'recorded');
-    for (const [index, delivery] of claims.entries()) {
-      const claimReply = reply.value.claimed[index] ?? 'fenced';
-      if (claimReply === 'known' || claimReply === 'conflict') this.#leaveToLedger(delivery);
-      const call = this.#lease.valid ? this.#callTimes(delivery.state.processor) : null;
-      this.#apply(delivery, { kind: 'claim-replied', reply: claimReply, call });
-    }
-    if (reply.value.claimed.includes('fenced') && this.#lease.owner === owner) await this.#lease.reacquire();
+  claimReplied(delivery: Delivery, reply: ClaimReply): void {
+    if (reply === 'known' || reply === 'conflict') this.#leaveToLedger(delivery);
+    const call = this.#writerOf(delivery).lease.valid ? this.#callTimes(delivery.state.processor) : null;
+    this.#apply(delivery, { kind: 'claim-replied', reply, call });
   }
 
-  /** Nothing may have been written, or all of it: the same settlements and claims come again in the next turn. */
-  async #commitFailed(settling: Settling[], claims: Delivery[], reason: string): Promise<void> {
-    const { policy, metrics, log, clock, random } = this.#parts;
-    metrics.count('commitFailures');
-    this.#settlements.unshift(...settling);
-    for (const delivery of claims.reverse()) this.#apply(delivery, { kind: 'claim-lost' });
-    if (this.#ledgerFailures++ === 0) {
-      metrics.set('commitFailingSinceMs', clock.monotonicMs());
-      log.warn({ reason }, 'ledger unavailable');
-    }
-    await sleep(clock, equalJitterMs(policy.backoff, this.#ledgerFailures, random));
-  }
-
-  #commitSucceeded(tookMs: number): void {
-    const { metrics, log } = this.#parts;
-    if (this.#ledgerFailures > 0) log.info({ attempts: this.#ledgerFailures }, 'ledger available again');
-    this.#ledgerWorks();
-    metrics.observe('commit', tookMs);
-  }
-
-  #ledgerWorks(): void {
-    this.#ledgerFailures = 0;
-    this.#parts.metrics.set('commitFailingSinceMs', 0);
+  claimLost(delivery: Delivery): void {
+    this.#apply(delivery, { kind: 'claim-lost' });
   }
 
   #settle(delivery: Delivery, outcome: SettlementOutcome): void {
@@ -485,7 +466,7 @@ export class Dispatcher implements LeaseHolder {
     const { correlationId } = delivery.payment;
     const { status, reason } = outcome;
     if (status === 'rejected') log.warn({ correlationId, reason }, 'payment rejected by its processor');
-    this.#settlements.push({
+    this.#writerOf(delivery).settle({
       delivery,
       settlement: { correlationId, processor: delivery.state.processor, ...outcome },
       span: delivery.trace === null ? null : tracer.begin(delivery.trace, 'settle', 'internal'),
@@ -493,7 +474,7 @@ export class Dispatcher implements LeaseHolder {
     this.wake();
   }
 
-  #settled({ delivery, settlement, span }: Settling, isRecorded: boolean): void {
+  settled({ delivery, settlement, span }: Settling, isRecorded: boolean): void {
     const { correlationId, status } = settlement;
     span?.setAttribute('dinossauro.correlation_id', correlationId);
     span?.setAttribute('dinossauro.status', status);
@@ -587,7 +568,7 @@ export class Dispatcher implements LeaseHolder {
       // An absence that is not believed is like one from before the hold: the payment stays here.
       askedAtMs: isBelieved ? askedAtMs : Number.NEGATIVE_INFINITY,
       pendingUntilMs: call.callMayRunUntilMs,
-      repeat: this.#mayRepeat(processor, isBelieved) ? call : null,
+      repeat: this.#mayRepeat(delivery, isBelieved) ? call : null,
     });
     this.wake();
   }
@@ -600,11 +581,13 @@ export class Dispatcher implements LeaseHolder {
   }
 
   /** Whether a payment that is in doubt there, and was not found, may be sent to this processor again at once. */
-  #mayRepeat(processor: number, isBelieved: boolean): boolean {
+  #mayRepeat(delivery: Delivery, isBelieved: boolean): boolean {
     const { policy, breakers } = this.#parts;
+    const { processor } = delivery.state;
     const view = breakers.views()[processor];
+    const { lease } = this.#writerOf(delivery);
     // The look-up's own slot is free when it has ended.
-    if (view === undefined || !this.#lease.valid || !this.#calls.hasRoom(processor, 1)) return false;
+    if (view === undefined || !lease.valid || !this.#calls.hasRoom(processor, 1)) return false;
     if (!view.open && view.expectedMs <= policy.latencyBudgetMs) return true;
     // Only a call shows that a processor does not refuse every request any more, and there may be no other payments.
     return !isBelieved && view.isProbeDue && breakers.takeProbe(processor);
@@ -616,15 +599,15 @@ export class Dispatcher implements LeaseHolder {
   }
 
   #targetOf(processor: number): DispatchTarget {
-    const target = this.#parts.targets[processor];
-    if (target === undefined) throw new Error(`there is no processor ${processor}`);
-    return target;
+    return at(this.#parts.targets, processor);
   }
 
   #processorOf({ state }: Delivery): Processor {
-    const processor = this.#parts.processors[state.processor];
-    if (processor === undefined) throw new Error(`there is no processor ${state.processor}`);
-    return processor;
+    return at(this.#parts.processors, state.processor);
+  }
+
+  #writerOf({ shard }: Delivery): ShardWriter {
+    return at(this.#writers, shard);
   }
 
   // Events and effects.
@@ -671,6 +654,7 @@ export class Dispatcher implements LeaseHolder {
         break;
       case 'remove':
         this.#deliveries.delete(delivery.key);
+        this.#heldCounts[delivery.shard] = at(this.#heldCounts, delivery.shard) - 1;
         this.#queue.forget(delivery);
         break;
     }
@@ -702,10 +686,11 @@ export class Dispatcher implements LeaseHolder {
   }
 }
 
-function claimOf({ payment, state }: Delivery): Claim {
-  const { correlationId, amountCents, acceptedAtMs } = payment;
-  const { processor, requestedAtMs } = state;
-  return { correlationId, amountCents, acceptedAtMs, processor, requestedAtMs };
+/** For positions that are within the list by construction. */
+function at<T>(list: readonly T[], position: number): T {
+  const item = list[position];
+  assert.ok(item !== undefined);
+  return item;
 }
 
 function changedView(

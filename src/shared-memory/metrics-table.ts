@@ -56,11 +56,11 @@ const GAUGES = [
   'waiting',
   /** When the oldest payment in flight was accepted, monotonic clock in ms; 0: none is in flight. */
   'oldestInFlightAtMs',
-  /** When the thread's lease expires, monotonic clock in ms; 0: it has none. */
+  /** When the last of the thread's leases expires, monotonic clock in ms; 0: it has none. There is one in each shard. */
   'leaseUntilMs',
-  /** Since when this thread's commits have failed, monotonic clock in ms; 0: the last one succeeded. */
+  /** Since when this thread's commits to some shard have failed, monotonic clock in ms; 0: the last ones succeeded. */
   'commitFailingSinceMs',
-  /** Since when acquiring or renewing the thread's lease has failed, likewise. */
+  /** Since when acquiring or renewing a lease of the thread has failed, likewise. */
   'leaseFailingSinceMs',
   /** Since when writes to the thread's journal have failed, likewise. */
   'journalFailingSinceMs',
@@ -70,6 +70,8 @@ const GAUGES = [
   'notTaken',
   /** What makes the thread's writes to the ledger count: its place in `CONFIRMATIONS`, from 1; 0: not known yet. */
   'confirmation',
+  /** Shards of the ledger at which this thread's last commit or request for its lease failed. */
+  'shardsFailing',
 ] as const;
 
 /** The kinds of `Confirmation` (`src/ledger/confirmation.ts`). */

@@ -7,7 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { AuditReport, Difference } from '../../src/audit/report.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import type { Ledger } from '../../src/ledger/ledger.ts';
+import type { Shard } from '../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
 import { entryKey } from '../../src/ledger/lmdb/records.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
@@ -20,7 +20,7 @@ import { idOf, LONG_AGO_MS, NAMES, NOW_MS, Site, type SiteOptions } from './site
 /** A ledger of one kind, and a way to remove a payment from its books behind its back. */
 interface Kind {
   readonly name: string;
-  open(processorNames?: readonly string[]): Promise<Ledger>;
+  open(processorNames?: readonly string[]): Promise<Shard>;
   remove(correlationId: string): Promise<void>;
   dispose(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { AuditProgress } from '../../src/audit/progress.ts';
 import type { AuditReport } from '../../src/audit/report.ts';
 import { formatAddress } from '../../src/core/address.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
-import type { Ledger, Reply } from '../../src/ledger/ledger.ts';
+import type { Reply, Shard } from '../../src/ledger/ledger.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
 import { rinha } from '../../src/processor/contracts/rinha.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
@@ -37,7 +37,7 @@ export interface SiteOptions {
 
 /** Two simulated processors behind HTTP, and books that the test fills; time stands still. */
 export class Site {
-  readonly ledger: Ledger;
+  readonly ledger: Shard;
   readonly processors: readonly SimulatedProcessor[];
   readonly #served: readonly Extract<Served, { kind: 'serving' }>[];
   readonly #clients: readonly HttpProcessor[];
@@ -50,7 +50,7 @@ export class Site {
   onSleep: (delayMs: number) => void = () => {};
 
   static async run(
-    ledger: Ledger,
+    ledger: Shard,
     use: (site: Site) => Promise<void>,
     options: SiteOptions = {},
   ): Promise<void> {
@@ -76,7 +76,7 @@ export class Site {
   }
 
   private constructor(
-    ledger: Ledger,
+    ledger: Shard,
     processors: readonly SimulatedProcessor[],
     served: readonly Extract<Served, { kind: 'serving' }>[],
     options: SiteOptions,

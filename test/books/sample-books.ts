@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LedgerTarget } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import type { Claim, Ledger } from '../../src/ledger/ledger.ts';
+import type { Claim, Shard } from '../../src/ledger/ledger.ts';
 import { openLedger } from '../../src/ledger/open.ts';
 import { id, must, T0_MS } from '../ledger/samples.ts';
 
@@ -23,12 +23,14 @@ export async function inDirectory(run: (path: string) => Promise<void>): Promise
 /** Opens a ledger, uses it, and closes it. */
 export async function withLedger<T>(
   target: LedgerTarget,
-  use: (ledger: Ledger) => Promise<T>,
+  use: (ledger: Shard) => Promise<T>,
   names: readonly string[] = NAMES,
 ): Promise<T> {
   const ledger = await openLedger(target, names, { clock: systemClock, random: Math.random }, 'here');
+  const [shard] = ledger.shards;
+  if (shard === undefined) throw new Error('a ledger has a shard');
   try {
-    return await use(ledger);
+    return await use(shard);
   } finally {
     await ledger.close();
   }
@@ -41,7 +43,7 @@ const REJECTED = 7;
 const CONFLICTING = 11;
 
 /** Fills books with payments 0 to `count` - 1, a second apart. Returns the owner of those that are open. */
-export async function fill(ledger: Ledger, count: number, firstNumber = 0): Promise<number> {
+export async function fill(ledger: Shard, count: number, firstNumber = 0): Promise<number> {
   const owner = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, T0_MS));
   for (let first = firstNumber; first < firstNumber + count; first += BATCH) {
     const size = Math.min(BATCH, firstNumber + count - first);

@@ -20,9 +20,11 @@ function configOf(ledgerUrl: string, processors: string): Config {
 
 async function leave(target: LedgerTarget): Promise<void> {
   const ledger = await openLedger(target, ['default', 'old'], PARTS, 'here');
-  const owner = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 0));
+  const [shard] = ledger.shards;
+  if (shard === undefined) throw new Error('a ledger has a shard');
+  const owner = await must(shard.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 0));
   await must(
-    ledger.commit(owner, [], [claimOf(1), claimOf(2, { processor: 1 }), claimOf(3, { processor: 1 })]),
+    shard.commit(owner, [], [claimOf(1), claimOf(2, { processor: 1 }), claimOf(3, { processor: 1 })]),
   );
   await ledger.close();
 }

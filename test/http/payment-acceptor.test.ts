@@ -94,7 +94,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
   const ledger = moody(books, mood);
   const lease = new Lease({
     worker: { instanceId: 'gateway-1', name: 'http-0' },
-    ledger,
+    shard: ledger,
     leaseMs: 3000,
     clock,
     random: () => 0,
@@ -102,7 +102,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     metrics,
     holder: { ownerChanged: () => {}, leaseRenewed: async () => {} },
   });
-  const durability: Durability = kind === 'ledger' ? { kind, ledger, lease } : { kind };
+  const durability: Durability = kind === 'ledger' ? { kind, ledger, leases: [lease] } : { kind };
   const acceptor = new PaymentAcceptor({
     idempotencyCache,
     ring,

@@ -7,7 +7,6 @@ import type {
   Claim,
   ClaimReply,
   HealthReport,
-  Ledger,
   LedgerEntry,
   LedgerEvent,
   LedgerPage,
@@ -15,19 +14,20 @@ import type {
   RestoredEntry,
   Settlement,
   SettleReply,
+  Shard,
 } from '../../src/ledger/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
 import { registerRestoring } from './restoring.ts';
 
 /** A new store, and how to open connections to it. Call `dispose` after every connection is closed. */
 export interface Books {
-  open(processorNames: readonly string[]): Promise<Ledger>;
+  open(processorNames: readonly string[]): Promise<Shard>;
   dispose(): Promise<void>;
 }
 
 interface Desk {
   /** Opens one more connection, by default with `default` and `fallback`. It is closed when the test ends. */
-  connect(...processorNames: string[]): Promise<Ledger>;
+  connect(...processorNames: string[]): Promise<Shard>;
 }
 
 const NAMES = ['default', 'fallback'];
@@ -39,7 +39,7 @@ const FOREVER_MS = T0_MS + 86_400_000;
 /** Registers and runs the tests of everything that a ledger promises. `fresh` creates an empty store for each test. */
 export function conformance(name: string, fresh: () => Promise<Books>): void {
   const test = suite(`${name} keeps the ledger's promises`);
-  const check = (title: string, run: (ledger: Ledger, desk: Desk) => Promise<void>) =>
+  const check = (title: string, run: (ledger: Shard, desk: Desk) => Promise<void>) =>
     test(title, () => atDesk(fresh, run));
   registerClaims(check);
   registerSettlements(check);
@@ -58,11 +58,11 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   test.run();
 }
 
-type Check = (title: string, run: (ledger: Ledger, desk: Desk) => Promise<void>) => void;
+type Check = (title: string, run: (ledger: Shard, desk: Desk) => Promise<void>) => void;
 
-async function atDesk(fresh: () => Promise<Books>, run: (ledger: Ledger, desk: Desk) => Promise<void>) {
+async function atDesk(fresh: () => Promise<Books>, run: (ledger: Shard, desk: Desk) => Promise<void>) {
   const books = await fresh();
-  const opened: Ledger[] = [];
+  const opened: Shard[] = [];
   const connect = async (...processorNames: string[]) => {
     const ledger = await books.open(processorNames.length === 0 ? NAMES : processorNames);
     opened.push(ledger);
@@ -130,33 +130,33 @@ function entryOf(number: number, change: Partial<LedgerEntry> = {}): LedgerEntry
   };
 }
 
-function acquire(ledger: Ledger, leaseUntilMs = FOREVER_MS): Promise<number> {
+function acquire(ledger: Shard, leaseUntilMs = FOREVER_MS): Promise<number> {
   return must(ledger.acquireLease(WORKER, leaseUntilMs));
 }
 
-async function claim(ledger: Ledger, owner: number, ...claims: Claim[]): Promise<readonly ClaimReply[]> {
+async function claim(ledger: Shard, owner: number, ...claims: Claim[]): Promise<readonly ClaimReply[]> {
   return (await must(ledger.commit(owner, [], claims))).claimed;
 }
 
-async function settle(ledger: Ledger, owner: number, ...all: Settlement[]): Promise<readonly SettleReply[]> {
+async function settle(ledger: Shard, owner: number, ...all: Settlement[]): Promise<readonly SettleReply[]> {
   return (await must(ledger.commit(owner, all, []))).settled;
 }
 
-function find(ledger: Ledger, number: number): Promise<LedgerEntry | undefined> {
+function find(ledger: Shard, number: number): Promise<LedgerEntry | undefined> {
   return must(ledger.find(id(number)));
 }
 
 /** A summary without the names, which only some tests check. */
-async function sumsIn(ledger: Ledger, fromMs: number, toMs: number): Promise<Totals[]> {
+async function sumsIn(ledger: Shard, fromMs: number, toMs: number): Promise<Totals[]> {
   const totals = await must(ledger.summary(fromMs, toMs));
   return totals.map(({ count, amountCents }) => ({ count, amountCents }));
 }
 
-function everything(ledger: Ledger): Promise<Totals[]> {
+function everything(ledger: Shard): Promise<Totals[]> {
   return sumsIn(ledger, -Infinity, Infinity);
 }
 
-async function numbersOf(ledger: Ledger): Promise<number[]> {
+async function numbersOf(ledger: Shard): Promise<number[]> {
   return (await must(ledger.owners())).map((record) => record.owner);
 }
 
@@ -455,7 +455,7 @@ function registerCommits(check: Check): void {
   });
 }
 
-async function entriesOf(ledger: Ledger, count: number): Promise<(LedgerEntry | undefined)[]> {
+async function entriesOf(ledger: Shard, count: number): Promise<(LedgerEntry | undefined)[]> {
   return Promise.all(Array.from({ length: count }, (_, number) => find(ledger, number + 1)));
 }
 
@@ -734,7 +734,7 @@ function registerSummaries(check: Check): void {
 }
 
 /** Settles one payment of 1, 2, 3... cents at each stamp, at processor 0. */
-async function settleAt(ledger: Ledger, stampsMs: readonly number[]): Promise<void> {
+async function settleAt(ledger: Shard, stampsMs: readonly number[]): Promise<void> {
   const owner = await acquire(ledger);
   const claims = stampsMs.map((requestedAtMs, index) =>
     claimOf(index, { requestedAtMs, amountCents: index + 1 }),
@@ -907,7 +907,7 @@ function registerPages(check: Check): void {
   });
 }
 
-async function walk(ledger: Ledger, fromMs: number, toMs: number, limit: number): Promise<LedgerEntry[]> {
+async function walk(ledger: Shard, fromMs: number, toMs: number, limit: number): Promise<LedgerEntry[]> {
   const walked: LedgerEntry[] = [];
   let after: string | null = '';
   while (after !== null) {
@@ -1304,8 +1304,8 @@ function checkHistories(fresh: () => Promise<Books>): Promise<void> {
 }
 
 interface Pair {
-  readonly actual: Ledger;
-  readonly model: Ledger;
+  readonly actual: Shard;
+  readonly model: Shard;
 }
 
 /** Runs one history on both and compares every answer, and then the complete contents. */
@@ -1332,7 +1332,7 @@ async function replay(history: History, pairs: readonly Pair[]): Promise<void> {
   }
 }
 
-async function play(ledger: Ledger, step: Step, owner: (ordinal: number) => number): Promise<unknown> {
+async function play(ledger: Shard, step: Step, owner: (ordinal: number) => number): Promise<unknown> {
   switch (step.kind) {
     case 'acquireLease':
       return acquire(ledger, step.leaseUntilMs);
@@ -1356,7 +1356,7 @@ async function play(ledger: Ledger, step: Step, owner: (ordinal: number) => numb
 }
 
 async function restore(
-  ledger: Ledger,
+  ledger: Shard,
   owner: number,
   { entries, isFrozen }: Extract<Step, { kind: 'restoreEntries' }>,
 ): Promise<unknown> {
@@ -1368,7 +1368,7 @@ async function restore(
 }
 
 /** The pages may differ; only their union is compared. */
-async function takeAll(ledger: Ledger, from: number, to: number, ifExpiredAtMs: number): Promise<unknown> {
+async function takeAll(ledger: Shard, from: number, to: number, ifExpiredAtMs: number): Promise<unknown> {
   const taken: LedgerEntry[] = [];
   if (from === to) return taken;
   for (;;) {
@@ -1380,7 +1380,7 @@ async function takeAll(ledger: Ledger, from: number, to: number, ifExpiredAtMs: 
 }
 
 /** All entries and owners. Owners are identified by their order, since each ledger chooses its own numbers. */
-async function inventory(ledger: Ledger, ordinals: ReadonlyMap<number, number>): Promise<unknown> {
+async function inventory(ledger: Shard, ordinals: ReadonlyMap<number, number>): Promise<unknown> {
   const entries = await Promise.all(Array.from({ length: 12 }, (_, number) => find(ledger, number)));
   const owners = await must(ledger.owners());
   return {

@@ -26,7 +26,7 @@ function setUp({ worker = WORKER, room = 100, store = new MemoryStore(), clock =
   let aloneCount = 0;
   const parts = {
     worker,
-    ledger: moody(books, mood),
+    shard: moody(books, mood),
     leaseMs: LEASE_MS,
     clock,
     random: () => 0,

@@ -1,6 +1,6 @@
-import { type Ledger, unavailable } from '../../src/ledger/ledger.ts';
+import { type Shard, unavailable } from '../../src/ledger/ledger.ts';
 
-type Call = keyof Ledger;
+type Call = Exclude<keyof Shard, 'shards' | 'shardOf'>;
 
 /** How a ledger behaves towards one of its users. */
 export class Mood {
@@ -33,19 +33,24 @@ export class Mood {
   }
 }
 
-/** A connection to the ledger that behaves as `mood` says. */
-export function moody(ledger: Ledger, mood: Mood): Ledger {
-  return new Proxy(ledger, {
-    get:
-      (target, name: Call) =>
-      async (...parameters: unknown[]) => {
-        mood.calls.push(name);
-        const slowness = mood.slowness(name);
-        if (slowness !== null) await slowness;
-        if (mood.away.has(name)) return unavailable('away');
-        const method = target[name] as (...parameters: unknown[]) => Promise<unknown>;
-        const reply = await method.apply(target, parameters);
-        return mood.forgetful.has(name) ? unavailable('no answer') : reply;
-      },
+/** A connection to a shard that behaves as `mood` says. */
+export function moody(ledger: Shard, mood: Mood): Shard {
+  const call =
+    (name: Call) =>
+    async (...parameters: unknown[]) => {
+      mood.calls.push(name);
+      const slowness = mood.slowness(name);
+      if (slowness !== null) await slowness;
+      if (mood.away.has(name)) return unavailable('away');
+      const method = ledger[name] as (...parameters: unknown[]) => Promise<unknown>;
+      const reply = await method.apply(ledger, parameters);
+      return mood.forgetful.has(name) ? unavailable('no answer') : reply;
+    };
+  const shard: Shard = new Proxy(ledger, {
+    get: (_, name: keyof Shard) => {
+      if (name === 'shards') return [shard];
+      return name === 'shardOf' ? () => 0 : call(name);
+    },
   });
+  return shard;
 }

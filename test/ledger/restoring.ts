@@ -1,9 +1,9 @@
 import * as assert from 'uvu/assert';
 import type { BooksStatus, BooksStatusKind } from '../../src/ledger/books-status.ts';
-import type { Claim, Ledger, LedgerEntry, RestoredEntry } from '../../src/ledger/ledger.ts';
+import type { Claim, LedgerEntry, RestoredEntry, Shard } from '../../src/ledger/ledger.ts';
 import { id, must, T0_MS } from './samples.ts';
 
-type Check = (title: string, run: (ledger: Ledger) => Promise<void>) => void;
+type Check = (title: string, run: (ledger: Shard) => Promise<void>) => void;
 
 const FOREVER_MS = T0_MS + 86_400_000;
 
@@ -172,10 +172,10 @@ function claimOf(number: number): Claim & { readonly processor: number } {
   return { correlationId: id(number), amountCents: 1990, processor: 0, ...times };
 }
 
-function acquire(ledger: Ledger): Promise<number> {
+function acquire(ledger: Shard): Promise<number> {
   return must(ledger.acquireLease({ instanceId: 'import', name: 'import' }, FOREVER_MS));
 }
 
-function find(ledger: Ledger, correlationId: string): Promise<LedgerEntry | undefined> {
+function find(ledger: Shard, correlationId: string): Promise<LedgerEntry | undefined> {
   return must(ledger.find(correlationId));
 }

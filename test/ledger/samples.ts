@@ -1,5 +1,5 @@
 import type { Totals } from '../../src/core/payment.ts';
-import type { Claim, Ledger, Reply, Settlement } from '../../src/ledger/ledger.ts';
+import type { Claim, Reply, Settlement, Shard } from '../../src/ledger/ledger.ts';
 
 /** When the payments of these tests were accepted. */
 export const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
@@ -38,7 +38,7 @@ export async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
 }
 
 /** The totals of each processor, without its name. */
-export async function sumsOf(ledger: Ledger): Promise<Totals[]> {
+export async function sumsOf(ledger: Shard): Promise<Totals[]> {
   const totals = await must(ledger.summary(-Infinity, Infinity));
   return totals.map(({ count, amountCents }) => ({ count, amountCents }));
 }

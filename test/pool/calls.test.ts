@@ -29,7 +29,7 @@ function setUp({
 }
 
 function deliveryAt(processor: number, calledAtMs: number): Delivery {
-  const delivery = new Delivery(PAYMENT, 0, null, 0);
+  const delivery = new Delivery(PAYMENT, 0, null, 0, 0);
   delivery.move({ state: { ...QUEUED, processor, calledAtMs }, effects: [] });
   return delivery;
 }

@@ -371,7 +371,7 @@ test('a payment dispatched by another owner is looked up first, and stays in dou
 });
 
 test('a delivery keeps its state, and is identified by id and amount', () => {
-  const delivery = new Delivery(PAYMENT, 7, null, 0);
+  const delivery = new Delivery(PAYMENT, 7, null, 0, 0);
   assert.is(delivery.state, QUEUED);
   assert.is(delivery.journalRef, 7);
   assert.is(delivery.key, keyOf(PAYMENT));

@@ -7,6 +7,9 @@ import { Recovery } from '../../src/journal/recovery.ts';
 import { journalFileCount, replay } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { shardsOf } from '../../src/ledger/shard-parts.ts';
+import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
@@ -126,7 +129,7 @@ export class Life {
   readonly #journal: Journal;
   readonly #idempotencyCache: IdempotencyCache;
   readonly #acceptor: PaymentAcceptor;
-  readonly #lease: Lease | null;
+  readonly #leases: readonly Lease[];
   readonly #threads: Thread[] = [];
 
   constructor(parts: InstanceParts, scope: Scope, random: Random) {
@@ -170,8 +173,8 @@ export class Life {
       files: this.files,
     });
     const ledger = this.#ledgerOf(scope, 'http-0');
-    this.#lease = plan.durability === 'ledger' ? this.#leaseOf(ledger) : null;
-    void this.#lease?.start();
+    this.#leases = plan.durability === 'ledger' ? this.#leasesOf(ledger) : [];
+    for (const lease of this.#leases) void lease.start();
     this.#acceptor = new PaymentAcceptor({
       idempotencyCache: this.#idempotencyCache,
       ring: this.#ring,
@@ -233,7 +236,7 @@ export class Life {
     await Promise.race([drained, overdue]);
     for (const { scope } of this.#threads) scope.kill();
     await this.#journal.close();
-    await this.#lease?.stop();
+    await Promise.all(this.#leases.map((lease) => lease.stop()));
     this.scope.kill();
   }
 
@@ -316,34 +319,43 @@ export class Life {
     void done.then(() => health.stop());
   }
 
-  #ledgerOf(scope: Scope, label: string): SimLedger {
+  #ledgerOf(scope: Scope, worker: string): Ledger {
     const { connections, index, timeline, weather, audit } = this.#parts;
-    return new SimLedger({
-      inner: timeline.during(connections.connect(scope, this.#random.fork(`connection ${label}`).next)),
-      instance: index,
-      scope,
-      timeline,
-      weather,
-      random: this.#random.fork(`ledger ${label}`),
-      audit,
-    });
+    const connect = (shard: number) => {
+      const label = shard === 0 ? worker : `${worker} ${shard}`;
+      const { next } = this.#random.fork(`connection ${label}`);
+      return new SimLedger({
+        inner: timeline.during(connections.connect(shard, scope, next)),
+        shard,
+        instance: index,
+        scope,
+        timeline,
+        weather,
+        random: this.#random.fork(`ledger ${label}`),
+        audit,
+      });
+    };
+    return ledgerOf(Array.from({ length: connections.shardCount }, (_, shard) => connect(shard)));
   }
 
-  #leaseOf(ledger: SimLedger): Lease {
-    return new Lease({
-      worker: { instanceId: `instance-${this.#parts.index}`, name: 'http-0' },
-      ledger,
-      leaseMs: this.#parts.plan.sizes.leaseMs,
-      clock: this.scope,
-      random: this.#random.fork('http lease').next,
-      log: this.#log,
-      metrics: this.#metricsTable.thread(this.#parts.plan.threadCount),
-      holder: { ownerChanged: () => {}, leaseRenewed: async () => {} },
-    });
+  #leasesOf(ledger: Ledger): readonly Lease[] {
+    const metrics = this.#metricsTable.thread(this.#parts.plan.threadCount);
+    const random = this.#random.fork('http lease').next;
+    return shardsOf(ledger, this.#log, metrics).map(
+      (shardParts) =>
+        new Lease({
+          ...shardParts,
+          worker: { instanceId: `instance-${this.#parts.index}`, name: 'http-0' },
+          leaseMs: this.#parts.plan.sizes.leaseMs,
+          clock: this.scope,
+          random,
+          holder: { ownerChanged: () => {}, leaseRenewed: async () => {} },
+        }),
+    );
   }
 
-  #durability(ledger: SimLedger): Durability {
-    if (this.#lease !== null) return { kind: 'ledger', ledger, lease: this.#lease };
+  #durability(ledger: Ledger): Durability {
+    if (this.#leases.length > 0) return { kind: 'ledger', ledger, leases: this.#leases };
     return { kind: this.#parts.plan.durability === 'fsync' ? 'fsync' : 'journal' };
   }
 

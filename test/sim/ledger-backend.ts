@@ -1,11 +1,12 @@
+import assert from 'node:assert';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import {
   type HealthReport,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   ok,
+  type Shard,
 } from '../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
 import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
@@ -14,23 +15,29 @@ import { RedisServer } from '../ledger/redis/redis-server.ts';
 
 export type LedgerKind = 'memory' | 'lmdb' | 'redis';
 
-/** Opens one more connection to the ledger of a deployment, as each of its threads does. */
-type Connect = (clock: Clock, random: () => number) => Promise<Ledger>;
+/** Opens one more connection to a shard of a deployment's ledger, as each of its threads does. */
+type Connect = (clock: Clock, random: () => number) => Promise<Shard>;
 
-/** A new, empty ledger for a deployment with these processors; its files, if any, go into `directory`. */
-type NewLedger = (processorNames: readonly string[], directory: string) => Connect;
+/** A new, empty shard for a deployment with these processors; its files, if any, go into `directory`. */
+type NewShard = (processorNames: readonly string[], directory: string) => Connect;
 
 /** All connections to the ledger of one deployment. */
 export class LedgerConnections {
-  readonly #connect: Connect;
-  readonly #connections: Promise<Ledger>[] = [];
+  readonly #shards: readonly Connect[];
+  readonly #connections: Promise<Shard>[] = [];
 
-  constructor(connect: Connect) {
-    this.#connect = connect;
+  constructor(shards: readonly Connect[]) {
+    this.#shards = shards;
   }
 
-  connect(clock: Clock, random: () => number): Promise<Ledger> {
-    const connection = this.#connect(clock, random);
+  get shardCount(): number {
+    return this.#shards.length;
+  }
+
+  connect(shard: number, clock: Clock, random: () => number): Promise<Shard> {
+    const connect = this.#shards[shard];
+    assert.ok(connect !== undefined);
+    const connection = connect(clock, random);
     this.#connections.push(connection);
     return connection;
   }
@@ -40,14 +47,14 @@ export class LedgerConnections {
   }
 }
 
-/** Creates a new ledger for each plan. */
+/** Creates new shards for each plan. */
 export interface LedgerBackend {
-  readonly newLedger: NewLedger;
+  readonly newShard: NewShard;
   stop(): Promise<void>;
 }
 
 export const memoryBackend: LedgerBackend = {
-  newLedger: (processorNames) => {
+  newShard: (processorNames) => {
     const store = new MemoryStore();
     return async () => new MemoryLedger(processorNames, store);
   },
@@ -55,7 +62,7 @@ export const memoryBackend: LedgerBackend = {
 };
 
 const lmdbBackend: LedgerBackend = {
-  newLedger: (processorNames, directory) => {
+  newShard: (processorNames, directory) => {
     const path = join(directory, 'ledger');
     return (clock) => LmdbLedger.open(path, { processorNames, clock });
   },
@@ -73,16 +80,16 @@ export async function openBackend(kind: LedgerKind): Promise<LedgerBackend> {
   }
 }
 
-/** One server for all plans; the keys of each plan begin with another root. */
+/** One server for all plans; the keys of each shard begin with another root. */
 async function redisBackend(): Promise<LedgerBackend> {
   // It is never killed, so nothing needs to be on a disk.
   const server = await RedisServer.start('--appendonly', 'no');
-  let plans = 0;
+  let shards = 0;
   return {
-    newLedger: (processorNames) => {
-      plans++;
+    newShard: (processorNames) => {
+      shards++;
       const ordered = new OrderedRedis();
-      const root = `{sim-${plans}}:`;
+      const root = `{sim-${shards}}:`;
       return async (_, random) =>
         ordered.add(
           RedisLedger.open(server.socketUrl, {
@@ -116,12 +123,12 @@ interface Subscriber {
 class OrderedRedis {
   readonly #all: Subscriber[] = [];
 
-  async add(opening: Promise<RedisLedger>): Promise<Ledger> {
+  async add(opening: Promise<RedisLedger>): Promise<Shard> {
     const inbox: (() => void)[] = [];
     this.#all.push({ ledger: opening, inbox });
     const ledger = await opening;
-    const ordered: Partial<Ledger> = {
-      takeOver: async (...args: Parameters<Ledger['takeOver']>) => {
+    const ordered: Partial<Shard> = {
+      takeOver: async (...args: Parameters<Shard['takeOver']>) => {
         const reply = await ledger.takeOver(...args);
         return reply.kind === 'ok' ? ok(reply.value.toSorted(byId)) : reply;
       },
@@ -136,8 +143,8 @@ class OrderedRedis {
         return reply;
       },
     };
-    return new Proxy<Ledger>(ledger, {
-      get: (_, name: keyof Ledger) => {
+    return new Proxy<Shard>(ledger, {
+      get: (_, name: keyof Shard) => {
         const method: unknown = ordered[name] ?? ledger[name];
         return typeof method === 'function' ? method.bind(ledger) : method;
       },

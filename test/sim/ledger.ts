@@ -4,7 +4,6 @@ import {
   type CommitReply,
   type HealthReport,
   type HealthTurn,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -15,6 +14,7 @@ import {
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
+  type Shard,
   type StrandedPayments,
   unavailable,
   type WorkerId,
@@ -26,7 +26,9 @@ import type { Timeline } from './timeline.ts';
 import type { Weather } from './weather.ts';
 
 export interface SimLedgerParts {
-  readonly inner: Promise<Ledger>;
+  readonly inner: Promise<Shard>;
+  /** The position of the shard. */
+  readonly shard: number;
   readonly instance: number;
   readonly scope: Scope;
   readonly timeline: Timeline;
@@ -39,10 +41,11 @@ export interface SimLedgerParts {
 const SILENCE_MS = 2000;
 
 /**
- * A thread's connection to the ledger, over an unreliable network. A call answered `unavailable` took effect before the
+ * A thread's connection to a shard of the ledger, over an unreliable network. A call answered `unavailable` took effect before the
  * answer or never will: an abandoned connection delivers nothing later.
  */
-export class SimLedger implements Ledger {
+export class SimLedger implements Shard {
+  readonly shards: readonly Shard[] = [this];
   readonly #parts: SimLedgerParts;
   readonly #requests: Channel;
   readonly #replies: Channel;
@@ -54,6 +57,10 @@ export class SimLedger implements Ledger {
     this.#requests = new Channel(parts.timeline);
     this.#replies = new Channel(parts.timeline);
     parts.scope.onKilled(() => void this.close());
+  }
+
+  shardOf(): number {
+    return 0;
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
@@ -103,8 +110,8 @@ export class SimLedger implements Ledger {
     settlements: readonly Settlement[],
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>> {
-    const { audit, instance } = this.#parts;
-    audit.manners.claiming(claims);
+    const { audit, instance, scope } = this.#parts;
+    audit.manners.claiming(scope, claims);
     return this.#ask(async (inner) => {
       const reply = await inner.commit(owner, settlements, claims);
       if (reply.kind === 'ok') audit.committed(instance, owner, settlements, claims, reply.value);
@@ -167,13 +174,13 @@ export class SimLedger implements Ledger {
   }
 
   #ask<T>(
-    act: (inner: Ledger) => Promise<Reply<T>>,
+    act: (inner: Shard) => Promise<Reply<T>>,
     onLost: (value: T) => void = () => {},
   ): Promise<Reply<T>> {
-    const { scope, weather, instance } = this.#parts;
+    const { scope, weather, instance, shard } = this.#parts;
     return new Promise((resolve) => {
       if (!scope.touch()) return;
-      if (weather.ledger(instance) === 'refuses') {
+      if (weather.ledger(instance, shard) === 'refuses') {
         this.#reply(() => resolve(unavailable('refused')));
         return;
       }
@@ -182,12 +189,12 @@ export class SimLedger implements Ledger {
   }
 
   async #arrive<T>(
-    act: (inner: Ledger) => Promise<Reply<T>>,
+    act: (inner: Shard) => Promise<Reply<T>>,
     onLost: (value: T) => void,
     resolve: (reply: Reply<T>) => void,
   ): Promise<void> {
-    const { weather, instance, random, inner, timeline } = this.#parts;
-    const how = weather.ledger(instance);
+    const { weather, instance, shard, random, inner, timeline } = this.#parts;
+    const how = weather.ledger(instance, shard);
     const isFlaky = how === 'flaky';
     if (how === 'refuses' || how === 'silent' || (isFlaky && random.chance(0.3))) {
       this.#fail(how === 'silent', resolve);
@@ -212,7 +219,7 @@ export class SimLedger implements Ledger {
   }
 
   #delayMs(): number {
-    const { weather, instance, random } = this.#parts;
-    return weather.ledger(instance) === 'slow' ? random.int(0, SILENCE_MS / 2 - 1) : random.int(0, 2);
+    const { weather, instance, shard, random } = this.#parts;
+    return weather.ledger(instance, shard) === 'slow' ? random.int(0, SILENCE_MS / 2 - 1) : random.int(0, 2);
   }
 }

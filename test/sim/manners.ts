@@ -4,6 +4,9 @@ import type { Timeline } from './timeline.ts';
 /** An instance from one start to its end: it shares what it has heard with all its threads. */
 type Life = object;
 
+/** A thread of it: only its own claims lead to its calls. */
+type Thread = object;
+
 export type Request = 'pay' | 'find';
 
 /** The longest rest that gateways in the simulator heed. */
@@ -22,8 +25,8 @@ export class Manners {
   readonly #timeline: Timeline;
   readonly #broken: (promise: string, correlationId: string) => void;
   readonly #rests = new WeakMap<Life, Map<string, Rest>>();
-  /** When the payment was last claimed for a call that has not begun, by id. */
-  readonly #claimedAtMs = new Map<string, number>();
+  /** When a thread last claimed the payment for a call that has not begun, by id. */
+  readonly #claimedAtMs = new WeakMap<Thread, Map<string, number>>();
   /** The latest requests about each payment, by id. */
   readonly #requestsAtMs = new Map<string, number[]>();
 
@@ -33,15 +36,18 @@ export class Manners {
   }
 
   /** A claim is about to be sent: the processor was chosen now. */
-  claiming(claims: readonly Claim[]): void {
-    for (const { correlationId } of claims) this.#claimedAtMs.set(correlationId, this.#timeline.nowMs);
+  claiming(thread: Thread, claims: readonly Claim[]): void {
+    const claimedAtMs = this.#claimedAtMs.get(thread) ?? new Map<string, number>();
+    this.#claimedAtMs.set(thread, claimedAtMs);
+    for (const { correlationId } of claims) claimedAtMs.set(correlationId, this.#timeline.nowMs);
   }
 
-  requested(life: Life, processor: number, request: Request, correlationId: string): void {
+  requested(life: Life, thread: Thread, processor: number, request: Request, correlationId: string): void {
     const { nowMs } = this.#timeline;
     // Between claim and call, a payment is not called back.
-    const claimedAtMs = request === 'pay' ? (this.#claimedAtMs.get(correlationId) ?? nowMs) : nowMs;
-    if (request === 'pay') this.#claimedAtMs.delete(correlationId);
+    const claims = request === 'pay' ? this.#claimedAtMs.get(thread) : undefined;
+    const claimedAtMs = claims?.get(correlationId) ?? nowMs;
+    claims?.delete(correlationId);
     const rest = this.#rests.get(life)?.get(`${request} ${processor}`);
     if (rest !== undefined && claimedAtMs > rest.fromMs && nowMs < rest.untilMs) {
       this.#broken(`processor ${processor} asked for a rest and got a ${request}`, correlationId);

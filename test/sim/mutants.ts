@@ -71,9 +71,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'send although the ledger did not reply to the claim',
-    file: 'pool/dispatcher.ts',
-    from: "for (const delivery of claims.reverse()) this.#apply(delivery, { kind: 'claim-lost' });",
-    to: "for (const delivery of claims) this.#apply(delivery, { kind: 'claim-replied', reply: 'claimed', call: this.#callTimes(delivery.state.processor) });",
+    file: 'pool/shard-writer.ts',
+    from: 'for (const delivery of claims.reverse()) owner.claimLost(delivery);',
+    to: "for (const delivery of claims) owner.claimReplied(delivery, 'claimed');",
   },
   {
     name: 'release a journal record before the claim',
@@ -90,7 +90,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'do not retry settlements that the ledger could not take',
     file: 'pool/dispatcher.ts',
-    from: 'if (this.#settlements.length > 0) this.wake();',
+    from: 'if (free.some(({ hasSettlements }) => hasSettlements)) this.wake();',
     to: '',
   },
   {
@@ -136,10 +136,10 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'for (let attempt = 1; attempt === 1; attempt++) {',
   },
   {
-    name: 'route a turn before a running takeover has ended',
-    file: 'pool/dispatcher.ts',
-    from: 'await this.#exclusively(() => this.#commit(this.#route()));',
-    to: 'const claims = this.#route();\n      await this.#exclusively(() => this.#commit(claims));',
+    name: 'commit while a take-over is under way',
+    file: 'pool/shard-writer.ts',
+    from: 'await this.#exclusively(() => this.#takeSome(owner));',
+    to: 'await this.#takeSome(owner);',
   },
   {
     name: 'treat journaled payments as accepted under a stronger durability',
@@ -167,8 +167,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'never take over from the dead',
-    file: 'pool/dispatcher.ts',
-    from: 'this.#adopt(entries);\n    return entries.length;',
+    file: 'pool/shard-writer.ts',
+    from: 'owner.adopt(entries);\n    return entries.length;',
     to: 'return entries.length;',
   },
   {

@@ -8,6 +8,8 @@ export interface Plan {
   readonly threadCount: number;
   readonly processorCount: number;
   readonly processors: readonly ProcessorPlan[];
+  /** Of the ledger. */
+  readonly shardCount: number;
   readonly durability: 'journal' | 'fsync' | 'ledger';
   readonly sizes: Sizes;
   readonly posts: readonly Post[];
@@ -84,6 +86,8 @@ export type Fault = Spell &
         readonly kind: 'ledger';
         readonly instance: number | null;
         readonly how: 'refuses' | 'silent' | 'slow' | 'flaky';
+        /** Default: all shards. */
+        readonly shard?: number;
       }
     | {
         readonly kind: 'link';

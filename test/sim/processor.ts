@@ -211,7 +211,7 @@ export class ProcessorLink implements Processor {
     const { contract } = target;
     const { correlationId } = dispatch;
     void audit.sent(processor, dispatch);
-    audit.manners.requested(life, processor, 'pay', correlationId);
+    audit.manners.requested(life, scope, processor, 'pay', correlationId);
     target.sent(correlationId);
     const request = contract.pay(dispatch);
     const response = await this.#call(timeoutMs, `pay ${correlationId}`, (respond) =>
@@ -225,7 +225,7 @@ export class ProcessorLink implements Processor {
 
   async find(correlationId: string, timeoutMs: number): Promise<LookUpOutcome> {
     const { target, scope, audit, processor, life } = this.#parts;
-    audit.manners.requested(life, processor, 'find', correlationId);
+    audit.manners.requested(life, scope, processor, 'find', correlationId);
     const request = target.contract.find(correlationId);
     const response = await this.#call(timeoutMs, `find ${correlationId}`, (respond) =>
       target.find(request, respond),

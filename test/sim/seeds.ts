@@ -5,7 +5,7 @@
  */
 export const KEPT_SEEDS: readonly number[] = [
   3249, // treat a reserved payment as claimed
-  4645, // route a turn before a running takeover has ended
+  4645, // commit while a take-over is under way
   5285, // do not wake after a lost lease has made room
   5449, // believe a 404 from before the hold time
   9170, // claim on while the answer to a take-over is lost

@@ -14,9 +14,10 @@ export class Weather {
     this.#active.delete(fault);
   }
 
-  ledger(instance: number): Of<'ledger'>['how'] | 'well' {
+  ledger(instance: number, shard: number): Of<'ledger'>['how'] | 'well' {
     for (const fault of this.#active) {
-      if (fault.kind === 'ledger' && (fault.instance ?? instance) === instance) return fault.how;
+      if (fault.kind !== 'ledger' || (fault.shard ?? shard) !== shard) continue;
+      if ((fault.instance ?? instance) === instance) return fault.how;
     }
     return 'well';
   }

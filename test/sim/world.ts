@@ -5,6 +5,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
 import type { Verdict } from '../../src/http/payment-acceptor.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
+import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
 import { Audit, type Broken, nameOf } from './audit.ts';
 import { Instance } from './instance.ts';
 import { type LedgerBackend, LedgerConnections, memoryBackend } from './ledger-backend.ts';
@@ -50,8 +51,11 @@ export async function runPlan(
 ): Promise<Outcome> {
   const directory = mkdtempSync(join(SCRATCH, 'dinossauro-sim-'));
   const names = Array.from({ length: plan.processorCount }, (_, processor) => nameOf(processor));
-  const connections = new LedgerConnections(backend.newLedger(names, directory));
-  const ledger = await connections.connect(systemClock, new Random(plan.seed).fork('audit').next);
+  const places = Array.from({ length: plan.shardCount }, (_, shard) => join(directory, `shard-${shard}`));
+  const connections = new LedgerConnections(places.map((place) => backend.newShard(names, place)));
+  const random = new Random(plan.seed).fork('audit');
+  const shards = places.map((_, shard) => connections.connect(shard, systemClock, random.next));
+  const ledger = ledgerOf(await Promise.all(shards));
   const world = new World(plan, directory, connections, ledger, history);
   const onRejection = (reason: unknown) => world.failed(reason);
   process.on('unhandledRejection', onRejection);

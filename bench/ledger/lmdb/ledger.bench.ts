@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Bench } from 'tinybench';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Claim, Ledger } from '../../../src/ledger/ledger.ts';
+import type { Claim, Shard } from '../../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
 import { must } from '../../../test/ledger/samples.ts';
 import { claimOf, settlementOf } from '../payments.ts';
@@ -30,7 +30,7 @@ try {
   rmSync(directory, { recursive: true });
 }
 
-async function measure(ledger: Ledger, owner: number): Promise<void> {
+async function measure(ledger: Shard, owner: number): Promise<void> {
   const bench = new Bench({ time: isSmoke ? 20 : 3000, warmupTime: isSmoke ? 5 : 500 });
   const cpuUsByTask = new Map<string, number>();
   let paymentCount = 0;

@@ -1,6 +1,6 @@
 import { Bench } from 'tinybench';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Claim, Ledger } from '../../../src/ledger/ledger.ts';
+import type { Claim, Shard } from '../../../src/ledger/ledger.ts';
 import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
 import { RedisServer } from '../../../test/ledger/redis/redis-server.ts';
 import { must } from '../../../test/ledger/samples.ts';
@@ -30,7 +30,7 @@ try {
   await server.stop();
 }
 
-async function measure(ledger: Ledger, owner: number): Promise<void> {
+async function measure(ledger: Shard, owner: number): Promise<void> {
   const bench = new Bench({ time: isSmoke ? 20 : 3000, warmupTime: isSmoke ? 5 : 1000 });
   const costs = new Map<string, { nodeUs: number; redisUs: number }>();
   const startMs = Date.UTC(2025, 6, 15);

@@ -9,7 +9,6 @@ import {
   exactly,
   type HealthReport,
   type HealthTurn,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -21,6 +20,7 @@ import {
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
+  type Shard,
   type StrandedPayments,
   unavailable,
   type WorkerId,
@@ -50,7 +50,8 @@ export interface LmdbOptions {
  * A commit blocks its thread until it is on the disk, so only threads that commit batches should write. A thread must
  * not be terminated during a write, or its process would keep the lock. Killing the whole process leaves no lock behind.
  */
-export class LmdbLedger implements Ledger {
+export class LmdbLedger implements Shard {
+  readonly shards: readonly Shard[] = [this];
   readonly #store: LmdbStore;
   readonly #processors: LmdbProcessors;
   readonly #entries: LmdbEntries;
@@ -89,6 +90,10 @@ export class LmdbLedger implements Ledger {
    */
   static openToRead(path: string, options: LmdbOptions): LmdbLedger {
     return new LmdbLedger(path, options, true);
+  }
+
+  shardOf(): number {
+    return 0;
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {

@@ -5,7 +5,6 @@ import {
   type CommitReply,
   type HealthReport,
   type HealthTurn,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -15,6 +14,7 @@ import {
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
+  type Shard,
   type StrandedPayments,
   unavailable,
   type WorkerId,
@@ -57,7 +57,8 @@ interface Waiting {
  * and run in this one. A write that takes too long is answered `unavailable`. If it had begun, it may still complete;
  * otherwise it is dropped. The same holds for writes of a thread that dies.
  */
-export class ThreadedLmdbLedger implements Ledger {
+export class ThreadedLmdbLedger implements Shard {
+  readonly shards: readonly Shard[] = [this];
   readonly #path: string;
   readonly #options: LmdbOptions;
   readonly #writer: WriterThread;
@@ -86,6 +87,10 @@ export class ThreadedLmdbLedger implements Ledger {
       log,
       ...(writerFile && { file: writerFile }),
     });
+  }
+
+  shardOf(): number {
+    return 0;
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {

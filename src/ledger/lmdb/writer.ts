@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.ts';
-import type { Ledger } from '../ledger.ts';
+import type { Shard } from '../ledger.ts';
 import { LmdbLedger } from './ledger.ts';
 
 /** The data that a `ThreadedLmdbLedger` passes to its thread. */
@@ -64,7 +64,7 @@ async function serve(request: WriterRequest): Promise<void> {
   }
 }
 
-function write(to: Ledger, method: WriteMethod, args: readonly unknown[]): Promise<unknown> {
+function write(to: Shard, method: WriteMethod, args: readonly unknown[]): Promise<unknown> {
   const run = to[method] as (...args: unknown[]) => Promise<unknown>;
   return run.apply(to, [...args]);
 }

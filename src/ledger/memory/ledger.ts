@@ -9,7 +9,6 @@ import {
   exactly,
   type HealthReport,
   type HealthTurn,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -22,6 +21,7 @@ import {
   type RestoreReply,
   type Settlement,
   type SettleReply,
+  type Shard,
   type StrandedPayments,
   unavailable,
   type WorkerId,
@@ -77,7 +77,8 @@ export class MemoryStore {
  * connections may share one store. Every call is synchronous and therefore atomic; a commit that fails an assertion has
  * written nothing.
  */
-export class MemoryLedger implements Ledger {
+export class MemoryLedger implements Shard {
+  readonly shards: readonly Shard[] = [this];
   readonly #names: readonly string[];
   readonly #store: MemoryStore;
   readonly #watchers = new Set<(changed: string | null) => void>();
@@ -89,6 +90,10 @@ export class MemoryLedger implements Ledger {
     this.#store = store;
     const { seenProcessors } = store;
     seenProcessors.push(...processorNames.filter((name) => !seenProcessors.includes(name)));
+  }
+
+  shardOf(): number {
+    return 0;
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {

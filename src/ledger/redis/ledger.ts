@@ -11,7 +11,6 @@ import {
   exactly,
   type HealthReport,
   type HealthTurn,
-  type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -22,6 +21,7 @@ import {
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
+  type Shard,
   type StrandedPayments,
   type WorkerId,
 } from '../ledger.ts';
@@ -82,7 +82,8 @@ const NO_TURN = doubleBytes(0);
  * cannot confirm, every call replies `unavailable`, at once or after `timeoutMs`, and the ledger reconnects in the
  * background.
  */
-export class RedisLedger implements Ledger {
+export class RedisLedger implements Shard {
+  readonly shards: readonly Shard[] = [this];
   readonly #options: RedisLedgerOptions;
   readonly #books: RedisBooks;
   readonly #committer: Committer;
@@ -143,6 +144,10 @@ export class RedisLedger implements Ledger {
       ask: (question) => books.ask(question),
       swept: (generation) => books.call('swept', String(generation)),
     });
+  }
+
+  shardOf(): number {
+    return 0;
   }
 
   async acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {

@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
-import type { Ledger, LedgerEvent, Settlement } from '../../../src/ledger/ledger.ts';
+import type { LedgerEvent, Settlement, Shard } from '../../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
 import { conformance } from '../conformance.ts';
 import { BATCH_SIZE, PURGED_COUNT, writtenCents, writtenId } from './lmdb-writer.ts';
@@ -44,7 +44,7 @@ interface Written {
   readonly settledCents: number;
 }
 
-async function written(ledger: Ledger, writer: number, paymentCount: number): Promise<Written> {
+async function written(ledger: Shard, writer: number, paymentCount: number): Promise<Written> {
   let [found, settled, settledCents] = [0, 0, 0];
   for (let number = 0; number < paymentCount; number++) {
     const reply = await ledger.find(writtenId(writer, number));
@@ -58,7 +58,7 @@ async function written(ledger: Ledger, writer: number, paymentCount: number): Pr
   return { found, settled, settledCents };
 }
 
-async function total(ledger: Ledger): Promise<{ settled: number; settledCents: number }> {
+async function total(ledger: Shard): Promise<{ settled: number; settledCents: number }> {
   const reply = await ledger.summary(-Infinity, Infinity);
   if (reply.kind === 'unavailable') throw new Error(reply.reason);
   return {
@@ -127,7 +127,7 @@ test('readers in another process see all of a purge or nothing', () =>
   }));
 
 /** Takes over from all owners as a new one, and expects the given number of payments. */
-async function takeOverAll(ledger: Ledger, paymentCount: number): Promise<void> {
+async function takeOverAll(ledger: Shard, paymentCount: number): Promise<void> {
   const [successor, owners] = [
     await ledger.acquireLease({ instanceId: 'successor', name: 'pool-0' }, 0),
     await ledger.owners(),

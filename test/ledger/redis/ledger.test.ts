@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Claim, Ledger, LedgerEvent, Settlement } from '../../../src/ledger/ledger.ts';
+import type { Claim, LedgerEvent, Settlement, Shard } from '../../../src/ledger/ledger.ts';
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { sessionBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
 import { conformance } from '../conformance.ts';
@@ -56,7 +56,7 @@ interface Scene {
 /** Runs a test with its own server. */
 async function onServer(run: (scene: Scene) => Promise<void>, ...settings: string[]): Promise<void> {
   const server = await RedisServer.start(...settings);
-  const opened: Ledger[] = [];
+  const opened: Shard[] = [];
   try {
     await run({
       server,
@@ -77,7 +77,7 @@ function numbers(count: number): number[] {
   return Array.from({ length: count }, (_, number) => number);
 }
 
-function acquire(ledger: Ledger): Promise<number> {
+function acquire(ledger: Shard): Promise<number> {
   return must(ledger.acquireLease(WORKER, T0_MS));
 }
 

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Claim, Ledger, LedgerEntry, Reply, Settlement } from '../../../src/ledger/ledger.ts';
+import type { Claim, LedgerEntry, Reply, Settlement, Shard } from '../../../src/ledger/ledger.ts';
 import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
 import { Random } from '../../sim/random.ts';
 import { claimOf, id, must, settlementOf, T0_MS } from '../samples.ts';
@@ -41,7 +41,7 @@ const test = suite('unconfirmed writes that are lost');
 
 class Thread {
   readonly name: string;
-  readonly ledger: Ledger;
+  readonly ledger: Shard;
   readonly gate: RedisGate;
   readonly inFlight = new Map<number, InFlight>();
   owner = 0;
@@ -49,7 +49,7 @@ class Thread {
   /** A call that must succeed before any other, as its effects are unknown. */
   unanswered: (() => Promise<void>) | null = null;
 
-  constructor(name: string, ledger: Ledger, gate: RedisGate) {
+  constructor(name: string, ledger: Shard, gate: RedisGate) {
     this.name = name;
     this.ledger = ledger;
     this.gate = gate;

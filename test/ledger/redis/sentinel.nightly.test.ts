@@ -7,7 +7,7 @@ import { createClient } from '@redis/client';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Ledger, Reply } from '../../../src/ledger/ledger.ts';
+import type { Reply, Shard } from '../../../src/ledger/ledger.ts';
 import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
 import { freePort } from '../../system/port.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
@@ -102,7 +102,7 @@ test('a sentinel promotes the replica under load: what was confirmed stays, and 
   const replica = await RedisServer.start('--replicaof', '127.0.0.1', String(master.port));
   const sentinel = await Sentinel.watching(master.port);
   const gate = await RedisGate.before(master.port);
-  const ledgers: Ledger[] = [];
+  const ledgers: Shard[] = [];
   try {
     await until(() => sentinel.knowsReplica());
     let isOver = false;
@@ -136,7 +136,7 @@ test('a sentinel promotes the replica under load: what was confirmed stays, and 
     await until(async () => confirmed.length > countAtCrash + 200);
     isOver = true;
     await working;
-    const [ledger] = ledgers as [Ledger];
+    const [ledger] = ledgers as [Shard];
     for (const number of confirmed) assert.is((await must(ledger.find(id(number))))?.status, 'settled');
     assert.is((await sumsOf(ledger))[0]?.count, confirmed.length);
   } finally {

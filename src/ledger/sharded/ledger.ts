@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { type BooksStatus, mostRestricted } from '../books-status.ts';
+import {
+  exactly,
+  type HealthReport,
+  type HealthTurn,
+  type Ledger,
+  type LedgerEntry,
+  type LedgerEvent,
+  type LedgerPage,
+  ok,
+  type ProcessorTotals,
+  type Reply,
+  type Shard,
+  type StrandedPayments,
+  unavailable,
+} from '../ledger.ts';
+import { shardOf } from './shard-of.ts';
+
+/** A page of a shard is named by the shard's position and the shard's own name for it. */
+const CURSOR = /^(\d+):(.*)$/s;
+
+/** These shards as one ledger. A single one needs nothing around it. */
+export function ledgerOf(shards: readonly Shard[]): Ledger {
+  const [only] = shards;
+  return shards.length === 1 && only !== undefined ? only : new ShardedLedger(shards);
+}
+
+/**
+ * Several whole ledgers as one. What concerns a payment is asked of its shard, totals are added up over all, and shard 0
+ * has what belongs to no payment: turns, health and events.
+ *
+ * Workers claim and settle at each shard by themselves (`shards`), with an owner number and a lease of its own, so that a
+ * shard that is away holds up nothing but its own payments.
+ */
+class ShardedLedger implements Ledger {
+  readonly shards: readonly Shard[];
+  readonly #first: Shard;
+  readonly #others: readonly Shard[];
+
+  constructor(shards: readonly Shard[]) {
+    const [first, ...others] = shards;
+    assert(first !== undefined, 'a ledger needs a shard');
+    this.shards = shards;
+    this.#first = first;
+    this.#others = others;
+  }
+
+  shardOf(correlationId: string): number {
+    return shardOf(correlationId, this.shards.length);
+  }
+
+  async summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
+    const all = await this.#all((shard) => shard.summary(fromMs, toMs));
+    if (all.kind === 'unavailable') return all;
+    const sums = new Map<string, ProcessorTotals>();
+    for (const { name, count, amountCents } of all.value.flat()) {
+      const sum = sums.get(name);
+      sums.set(name, {
+        name,
+        count: count + (sum?.count ?? 0),
+        amountCents: amountCents + (sum?.amountCents ?? 0),
+      });
+    }
+    return exactly([...sums.values()]);
+  }
+
+  async stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
+    const all = await this.#all((shard) => shard.stranded(nowMs));
+    if (all.kind === 'unavailable') return all;
+    const counts = new Map<string, number>();
+    for (const { name, count } of all.value.flat()) counts.set(name, count + (counts.get(name) ?? 0));
+    return ok(Array.from(counts, ([name, count]) => ({ name, count })));
+  }
+
+  async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
+    const position = this.shardOf(correlationId);
+    return this.#named(position, await this.#shard(position).find(correlationId));
+  }
+
+  async page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    const [, position = '0', afterInShard = ''] = CURSOR.exec(after) ?? [];
+    const shard = Number(position);
+    const reply = this.#named(shard, await this.#shard(shard).page(fromMs, toMs, afterInShard, limit));
+    if (reply.kind === 'unavailable') return reply;
+    const { entries, next } = reply.value;
+    if (next !== null) return ok({ entries, next: `${shard}:${next}` });
+    return ok({ entries, next: shard + 1 < this.shards.length ? `${shard + 1}:` : null });
+  }
+
+  /** Shard 0 last: from its event the instances take that everything before is gone, and drop what they hold of it. */
+  async purge(purgedAtMs: number): Promise<Reply<void>> {
+    const replies = await Promise.all(this.#others.map((shard) => shard.purge(purgedAtMs)));
+    const failed = replies.findIndex(({ kind }) => kind === 'unavailable');
+    if (failed !== -1) return this.#named(failed + 1, replies[failed] as Reply<void>);
+    return this.#named(0, await this.#first.purge(purgedAtMs));
+  }
+
+  async booksStatus(): Promise<Reply<BooksStatus>> {
+    const all = await this.#all((shard) => shard.booksStatus());
+    return all.kind === 'ok' ? ok(mostRestricted(all.value)) : all;
+  }
+
+  async setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
+    const all = await this.#all((shard) => shard.setBooksStatus(status));
+    return all.kind === 'ok' ? ok(undefined) : all;
+  }
+
+  async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
+    return this.#named(0, await this.#first.takeHealthTurn(processor, lastTurn));
+  }
+
+  async publishHealth(report: HealthReport): Promise<Reply<void>> {
+    return this.#named(0, await this.#first.publishHealth(report));
+  }
+
+  async subscribe(listener: (event: LedgerEvent) => void): Promise<Reply<() => void>> {
+    return this.#named(0, await this.#first.subscribe(listener));
+  }
+
+  /** The first good answer counts, so that a caller does not wait for a shard that is away. */
+  ping(): Promise<Reply<void>> {
+    const replies = this.shards.map((shard) => shard.ping());
+    return new Promise((resolve, reject) => {
+      const all = replies.map(async (asked) => {
+        const reply = await asked;
+        if (reply.kind === 'ok') resolve(reply);
+        return reply;
+      });
+      // Without effect once one was good.
+      Promise.all(all).then(([first]) => resolve(first ?? unavailable('no shard')), reject);
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.shards.map((shard) => shard.close()));
+  }
+
+  /** Asks all shards at once. The answer is theirs together, or that of the first that is away: never a part. */
+  async #all<T>(ask: (shard: Shard) => Promise<Reply<T>>): Promise<Reply<T[]>> {
+    const values: T[] = [];
+    const replies = await Promise.all(this.shards.map(ask));
+    for (const [position, reply] of replies.entries()) {
+      if (reply.kind === 'unavailable') return this.#named(position, reply);
+      values.push(reply.value);
+    }
+    return ok(values);
+  }
+
+  #shard(position: number): Shard {
+    const shard = this.shards[position];
+    assert(shard !== undefined, 'a ledger has no such shard');
+    return shard;
+  }
+
+  #named<T>(position: number, reply: Reply<T>): Reply<T> {
+    if (reply.kind === 'ok') return reply;
+    return unavailable(`shard ${position} of ${this.shards.length}: ${reply.reason}`);
+  }
+}
