@@ -37,6 +37,8 @@ export class BooksWriter {
   /** An owner in each shard; 0: none yet. */
   #owners: number[] = [];
   #batch: BooksEntry[] = [];
+  /** What the processors have charged for the settled ones of the batch. */
+  #chargedCents: number[] = [];
   readonly #counts = { restored: 0, known: 0, different: 0 };
   /** Ids of payments that the ledger contradicts. */
   readonly differing: string[] = [];
@@ -66,8 +68,10 @@ export class BooksWriter {
     return this.#counts;
   }
 
-  async add(entry: BooksEntry): Promise<Reply<void>> {
+  /** `chargedCents` is what the totals count if the entry is settled. */
+  async add(entry: BooksEntry, chargedCents = entry.amountCents): Promise<Reply<void>> {
     this.#batch.push(entry);
+    this.#chargedCents.push(chargedCents);
     return this.#batch.length < WRITE_ENTRIES ? ok(undefined) : this.flush();
   }
 
@@ -77,9 +81,10 @@ export class BooksWriter {
     if (batch.length === 0) return ok(undefined);
     const opened = await this.#openFor(batch);
     if (opened.kind === 'unavailable') return opened;
-    const replies = await this.#write(batch.map((entry) => this.#restored(entry)));
+    const replies = await this.#write(batch.map((entry, index) => this.#restored(entry, index)));
     if (replies.kind === 'unavailable') return replies;
     this.#batch = [];
+    this.#chargedCents = [];
     for (const [index, reply] of replies.value.entries()) {
       this.#counts[reply]++;
       const { correlationId } = batch[index] as BooksEntry;
@@ -154,9 +159,9 @@ export class BooksWriter {
     return reply;
   }
 
-  #restored({ processorName, ...entry }: BooksEntry): RestoredEntry {
+  #restored({ processorName, ...entry }: BooksEntry, index: number): RestoredEntry {
     const processor = processorName === null ? null : this.#names.indexOf(processorName);
-    return { ...entry, processor, chargedCents: entry.amountCents };
+    return { ...entry, processor, chargedCents: this.#chargedCents[index] ?? entry.amountCents };
   }
 }
 

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { systemClock } from '../core/clock.ts';
 import { centsToDecimal } from '../core/money.ts';
 import { parseWindow } from '../core/time-window.ts';
+import { backUpBooks, markRestored, restoreBackup } from './backup.ts';
 import { exportBooks } from './export.ts';
 import { importBooks } from './import.ts';
 import type { ExportTotals } from './line.ts';
@@ -100,4 +101,40 @@ async function report(
 
 function totalsLine({ processor, count, amountCents }: ExportTotals): string {
   return `  settled at ${processor}: ${count} payments of ${centsToDecimal(amountCents)}`;
+}
+
+/** Implements `dinossauro backup`. */
+export function runBackup(
+  { directory, ledger }: { readonly directory: string; readonly ledger: string | undefined },
+  parts: CommandParts,
+): Promise<boolean> {
+  return report(parts, async () => {
+    const target = targetOf(parts.environment, ledger);
+    if (target.kind === 'failed') return target;
+    const made = await backUpBooks(target.value, directory, systemClock);
+    if (made.kind === 'failed') return made;
+    const { bytes, madeAt, sha256 } = made.value;
+    return { kind: 'ok', value: [`backed up ${bytes} bytes as of ${madeAt}, checksum ${sha256}`] };
+  });
+}
+
+/** Implements `dinossauro restore`. */
+export function runRestore(
+  { directory, ledger }: { readonly directory: string | undefined; readonly ledger: string | undefined },
+  parts: CommandParts,
+): Promise<boolean> {
+  return report(parts, async () => {
+    const target = targetOf(parts.environment, ledger);
+    if (target.kind === 'failed') return target;
+    const restored =
+      directory === undefined
+        ? await markRestored(target.value, 'put in place by an operator', systemClock)
+        : await restoreBackup(directory, target.value, systemClock);
+    if (restored.kind === 'failed') return restored;
+    const lines = [
+      `these are restored books now (${restored.value})`,
+      'gateways that use them charge nothing until dinossauro audit --adopt has compared them with the processors',
+    ];
+    return { kind: 'ok', value: lines };
+  });
 }

@@ -142,6 +142,6 @@ function differenceOf(here: readonly ExportTotals[], expected: readonly ExportTo
   return null;
 }
 
-function unanswered(reason: string): { readonly kind: 'failed'; readonly lines: readonly string[] } {
+export function unanswered(reason: string): { readonly kind: 'failed'; readonly lines: readonly string[] } {
   return failed(`the ledger does not answer: ${reason}. Run the same command again to continue`);
 }

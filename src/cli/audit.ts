@@ -1,6 +1,6 @@
 import { demoEnvironment } from '../config/demo.ts';
 import { sanitizeEnvironment } from '../config/environment.ts';
-import { checked, command, examples, timestamp } from './command.ts';
+import { checked, command, examples, Misuse, option, timestamp } from './command.ts';
 
 const isHttpUrl = (text: string) => /^https?:\/\//.test(text) && URL.canParse(text);
 
@@ -21,6 +21,13 @@ export const audit = command('audit')
   .option('--progress', 'show progress on standard error, even with --json')
   .option('--url <url>', 'run the audit in this gateway (GET /audit)', url)
   .option('--token <text>', "the gateway's token; default: ADMIN_TOKEN from the environment")
+  .addOption(
+    option(
+      '--adopt',
+      'restored books: take in what processors hold and the books do not, and use them again',
+    ).conflicts(['from', 'to', 'every', 'all', 'url']),
+  )
+  .option('--ids <file>', 'with --adopt: also look up these payments, one id and amount in cents a line')
   .addHelpText(
     'after',
     '\nExit codes: 0 the books agree, 1 they differ, 2 the audit could not check everything, 3 payments are still settling.',
@@ -30,6 +37,7 @@ export const audit = command('audit')
     examples([
       ['PROCESSOR_TOKENS=default=123,fallback=123 dinossauro audit', 'all payments so far'],
       ['audit --from 2025-07-15 --to 2025-07-16 --json', 'one day, for a program'],
+      ['audit --adopt --ids lost.txt', 'after a restore'],
       ['audit --url http://127.0.0.1:9999 --token "$ADMIN_TOKEN"', 'in a running gateway'],
     ]),
   )
@@ -43,9 +51,24 @@ export const audit = command('audit')
       progress = false,
       url,
       token,
+      adopt = false,
+      ids = '',
     }) => {
-      const { runAudit } = await import('../audit/command.ts');
       for (const line of sanitizeEnvironment(process.env)) console.error(`dinossauro: ${line}`);
+      if (ids !== '' && !adopt) throw new Misuse('--ids goes with --adopt (see dinossauro audit --help)');
+      if (adopt) {
+        const { runAdopt } = await import('../audit/adopt-command.ts');
+        process.exitCode = await runAdopt(
+          { json, ids },
+          {
+            environment: demoEnvironment(process.env),
+            print: (report) => console.log(report),
+            complain: (line) => console.error(line),
+          },
+        );
+        return;
+      }
+      const { runAudit } = await import('../audit/command.ts');
       process.exitCode = await runAudit(
         { from, to, every, all, json, progress, url, token: token ?? process.env['ADMIN_TOKEN'] ?? '' },
         {

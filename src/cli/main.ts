@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { audit } from './audit.ts';
+import { backup } from './backup.ts';
 import { bench } from './bench.ts';
 import { certify } from './certify.ts';
 import { chaos } from './chaos.ts';
@@ -11,6 +12,7 @@ import { gateway } from './gateway.ts';
 import { importCommand } from './import.ts';
 import { processor } from './processor.ts';
 import { isClone } from './program.ts';
+import { restore } from './restore.ts';
 import { rinha } from './rinha.ts';
 import { sim } from './sim.ts';
 import { start } from './start.ts';
@@ -80,7 +82,18 @@ function dinossauro() {
         '  `audit` has its own exit codes: see dinossauro audit --help',
       ].join('\n'),
     );
-  for (const each of [start, doctor, gateway, processor, certify, audit, exportCommand, importCommand])
+  for (const each of [
+    start,
+    doctor,
+    gateway,
+    processor,
+    certify,
+    audit,
+    exportCommand,
+    importCommand,
+    backup,
+    restore,
+  ])
     program.addCommand(each);
   for (const each of [rinha, sim, chaos, fuzz, bench]) program.addCommand(each, { hidden: !isClone() });
   return program;

@@ -21,6 +21,8 @@ const COMMANDS = [
   'audit',
   'export',
   'import',
+  'backup',
+  'restore',
   'sim',
   'chaos',
   'fuzz',

@@ -30,6 +30,7 @@ import { rangesOf } from '../time-index.ts';
 import { LmdbCommit, type LmdbCommitParts } from './commit.ts';
 import { LmdbEntries } from './entries.ts';
 import { LmdbEvents } from './events.ts';
+import { recogniseCopy } from './home.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
 import { entryKey, keyAfter, readEntry } from './records.ts';
@@ -70,7 +71,9 @@ export class LmdbLedger implements Shard {
     this.#owners = new LmdbOwners(store);
     this.#timeIndex = new LmdbTimeIndex(store, processors);
     this.#events = new LmdbEvents({ store, processors, clock, pollMs });
-    this.#status = new LmdbBooksStatus(store);
+    const status = new LmdbBooksStatus(store);
+    this.#status = status;
+    if (!readOnly) store.transaction(() => recogniseCopy({ store, status, path, nowMs: clock.nowMs() }));
     this.#commitParts = {
       entries: this.#entries,
       owners: this.#owners,

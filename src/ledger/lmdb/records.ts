@@ -19,6 +19,7 @@ import type { HealthReport, WorkerId } from '../ledger.ts';
  * | records  | 6                                                | the last purge                             |
  * | records  | 7                                                | last revision float64                      |
  * | records  | 8                                                | the status of the books, JSON              |
+ * | records  | 9                                                | the file that they are in (`home.ts`)      |
  *
  * An entry:
  * | offset | bytes | field                  | type                                                        |
@@ -157,6 +158,7 @@ export const OWNERS_EVER_KEY = Buffer.from([1]);
 export const PURGE_KEY = Buffer.from([6]);
 export const REVISION_KEY = Buffer.from([7]);
 export const BOOKS_STATUS_KEY = Buffer.from([8]);
+export const HOME_KEY = Buffer.from([9]);
 export const FIRST_OWNER_KEY = ownerKey(0);
 export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
 /** The offset of the number in the key of an owner. */
