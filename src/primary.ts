@@ -109,6 +109,7 @@ async function run(configured: Config, log: Log): Promise<void> {
       void recovery.pushAgain();
     },
     onSetupError: fail,
+    clock: systemClock,
     log,
   });
   const onDeath = (error: unknown): never => {

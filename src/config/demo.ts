@@ -45,8 +45,10 @@ export function playedBooksFile({ name }: SimulatedProcessorSetting, ledger: Led
   return `${beside.replace(/\/+$/, '')}.processors/${name}.books`;
 }
 
-/** Host, port and database of a Redis URL as part of a file name, without the password. */
+/** The place of a Redis as part of a file name, without the password. */
 function placeOf(redisUrl: string): string {
-  const { host, pathname } = new URL(redisUrl);
-  return `${host}${pathname}`.replace(/\W+/g, '-').replace(/^-|-$/g, '');
+  return redisUrl
+    .replace(/^[\w-]+:\/\/(.*@)?/, '')
+    .replace(/\W+/g, '-')
+    .replace(/^-|-$/g, '');
 }

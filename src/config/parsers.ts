@@ -1,4 +1,6 @@
 import { parseAddress } from '../core/address.ts';
+import { isDecodable } from '../core/percent-encoding.ts';
+import { parseRedisUrl } from '../core/redis-url.ts';
 import type { Tls } from '../core/tls.ts';
 
 /**
@@ -6,7 +8,7 @@ import type { Tls } from '../core/tls.ts';
  * beside it says what is wrong.
  */
 
-/** An LMDB directory, or a Redis by a URL as its driver takes it (`redis:`, `rediss:`, `unix:`). */
+/** An LMDB directory, or a Redis by one of the URLs of `core/redis-url.ts`. */
 export type LedgerTarget =
   | { readonly kind: 'lmdb'; readonly path: string }
   | {
@@ -84,14 +86,6 @@ export function parseHttpUrl(text: string): string | undefined {
   return url.href.replace(/\/+$/, '');
 }
 
-function isDecodable(text: string): boolean {
-  try {
-    return decodeURIComponent(text) !== undefined;
-  } catch {
-    return false;
-  }
-}
-
 /** Only this machine: the page of the dashboard is allowed to talk to this address. */
 export function parseLab(text: string): string | null | undefined {
   if (text === '') return null;
@@ -106,14 +100,11 @@ export function parseLedger(text: string): LedgerTarget | undefined {
     const isPlain = address?.kind === 'unix' && !/[?#]/.test(address.path);
     return isPlain ? { kind: 'redis', url: `unix://${address.path}` } : undefined;
   }
-  const url = /^rediss?:\/\//.test(text) ? URL.parse(text) : null;
-  if (url === null || url.hostname === '' || url.search !== '' || url.hash !== '') return undefined;
-  if (!isDecodable(url.username) || !isDecodable(url.password)) return undefined;
-  return /^(\/\d*)?$/.test(url.pathname) ? { kind: 'redis', url: text } : undefined;
+  return /^redis/.test(text) && parseRedisUrl(text) !== undefined ? { kind: 'redis', url: text } : undefined;
 }
 
 export function ledgerFault(text: string): string | undefined {
-  if (/^rediss?:.*[?#]/s.test(text)) return 'is invalid: a query or fragment has no effect';
+  if (/^rediss?(-\w+)?:.*[?#]/s.test(text)) return 'is invalid: a query or fragment has no effect';
   if (!text.startsWith('lmdb:')) return undefined;
   const path = text.slice('lmdb:'.length);
   if (path === '') return 'is invalid: the path is missing';

@@ -136,16 +136,20 @@ export const SECTIONS = {
     LEDGER_URL: setting({
       unit: 'URL',
       default: 'lmdb:./data/ledger',
-      expected: '`lmdb:path`, `redis://[user:password@]host[:port][/db]`, `rediss://…` or `redis+unix:/path`',
-      about: 'Where the ledger is. LMDB serves the instances of one machine, Redis those of several.',
+      expected:
+        '`lmdb:path`, `redis://[user:password@]host[:port][/db]`, `redis+unix:/path`, `redis-sentinel://[user:password@]host[:port][,host[:port]…]/master`, `redis-cluster://[user:password@]host[:port][,host[:port]…]`, or one of these with TLS: `rediss…`',
+      about:
+        'Where the ledger is. LMDB serves the instances of one machine, Redis those of several. With `redis-sentinel` the sentinels name the master; with `redis-cluster` the books are spread over several masters.',
       secret: 'credentials',
       parse: parseLedger,
       faultOf: ledgerFault,
     }),
     LEDGER_CA_FILE: certificates(
-      'Certificate authorities to trust for a `rediss://` ledger. Default: those of Node.js.',
+      'Certificate authorities to trust for a ledger in Redis with TLS. Default: those of Node.js.',
     ),
-    LEDGER_CERT_FILE: certificates('Client certificate for a `rediss://` ledger, with its intermediates.'),
+    LEDGER_CERT_FILE: certificates(
+      'Client certificate for a ledger in Redis with TLS, with its intermediates.',
+    ),
     LEDGER_KEY_FILE: privateKey('Private key of `LEDGER_CERT_FILE`.'),
     LEDGER_REPLICAS: integer({
       unit: 'replicas',

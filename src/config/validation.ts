@@ -104,7 +104,7 @@ function tlsContradictions(
 }
 
 export function usesTls(url: string): boolean {
-  return /^(https|rediss):/.test(url);
+  return /^(https|rediss(-\w+)?):/.test(url);
 }
 
 const NAMED_PROCESSORS = [

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type Config, readConfig } from '../config/config.ts';
 import {
   demoEnvironment,
@@ -7,6 +8,8 @@ import {
 } from '../config/demo.ts';
 import { harmfulVariables } from '../config/environment.ts';
 import type { Clock } from '../core/clock.ts';
+import { parseRedisUrl } from '../core/redis-url.ts';
+import { slotOf } from '../ledger/redis/hash-slot.ts';
 import { checkDirectory, checkLeftJournals, checkLmdb, checkLock } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkLimits, readLimits } from './limits.ts';
@@ -107,9 +110,20 @@ async function checkLedger({ ledger, leaseMs }: Config, clock: Clock): Promise<r
       ...(await checkLmdb(path)),
     ];
   }
-  const { newDriver } = await import('../ledger/redis/driver.ts');
+  const place = parseRedisUrl(ledger.url);
+  assert(place !== undefined, 'the URL of a ledger is valid');
+  const { driversFor } = await import('../ledger/redis/driver.ts');
+  const { ROOT_DEFAULT } = await import('../ledger/redis/ledger.ts');
+  const newDriver = driversFor(place, slotOf(ROOT_DEFAULT), {
+    tls: ledger.tls ?? {},
+    timeoutMs: REDIS_TIMEOUT_MS,
+    pendingLimit: 64,
+    clock,
+  });
   return checkRedis({
-    driver: newDriver(ledger.url, ledger.tls ?? {}, REDIS_TIMEOUT_MS, 64),
+    driver: newDriver(),
+    isInCluster: place.kind === 'cluster',
+    failsOver: place.kind !== 'server',
     nowMs: () => clock.nowMs(),
     leaseMs,
     replicas: ledger.replicas ?? 0,

@@ -1,5 +1,10 @@
 import { errorReason } from '../core/reason.ts';
-import { type ConfirmationPolicy, PERSISTENCE, unsyncedBecause } from '../ledger/redis/confirmation.ts';
+import {
+  type ConfirmationPolicy,
+  PERSISTENCE,
+  PROMOTED,
+  unsyncedBecause,
+} from '../ledger/redis/confirmation.ts';
 import type { RedisDriver } from '../ledger/redis/connection.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
@@ -44,6 +49,12 @@ export const COMMANDS: readonly (readonly [name: string, ...args: string[]])[] =
   ['TIME'],
 ];
 
+/** What it uses besides in a cluster. */
+export const CLUSTER_COMMANDS: typeof COMMANDS = [
+  ['CLUSTER', 'SLOTS'],
+  ['CLUSTER', 'COUNTKEYSINSLOT', '0'],
+];
+
 /** Skipped for an account without MULTI: outside a transaction these would change something, or disturb the driver. */
 const ONLY_QUEUED = ['SUBSCRIBE', 'APPEND', 'HSETNX', 'SADD'];
 
@@ -52,17 +63,19 @@ export interface RedisParts extends ConfirmationPolicy {
   readonly driver: RedisDriver;
   readonly nowMs: () => number;
   readonly leaseMs: number;
+  /** Whether the server must be a node of a cluster. */
+  readonly isInCluster: boolean;
 }
 
 /** Checks Redis as the ledger would use it. Changes nothing. */
-export async function checkRedis({ driver, nowMs, leaseMs, ...policy }: RedisParts): Promise<Finding[]> {
+export async function checkRedis({ driver, nowMs, leaseMs, ...expected }: RedisParts): Promise<Finding[]> {
   driver.on('error', () => {});
   const timer = setTimeout(() => driver.destroy(), TIMEOUT_MS);
   try {
     await driver.connect();
     return [
-      ...(await checkServer(driver, policy)),
-      await checkRights(driver),
+      ...(await checkServer(driver, expected)),
+      await checkRights(driver, expected.isInCluster ? [...COMMANDS, ...CLUSTER_COMMANDS] : COMMANDS),
       await checkClock(driver, nowMs, leaseMs),
     ];
   } catch (error) {
@@ -84,7 +97,9 @@ function unreachable(reason: string): Finding {
   return fail('redis', `Redis: ${reason}`, remedy);
 }
 
-async function checkServer(driver: RedisDriver, policy: ConfirmationPolicy): Promise<Finding[]> {
+type Expected = Pick<RedisParts, 'isInCluster'> & ConfirmationPolicy;
+
+async function checkServer(driver: RedisDriver, expected: Expected): Promise<Finding[]> {
   const info = await attempt(driver, ['INFO']);
   if (info.kind === 'refused') {
     return [
@@ -99,10 +114,10 @@ async function checkServer(driver: RedisDriver, policy: ConfirmationPolicy): Pro
   const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(text)?.[1] ?? '';
   return [
     checkVersion(field('redis_version')),
-    ...checkMode(field('redis_mode')),
+    ...checkMode(field('redis_mode'), expected),
     ...checkRole(field('role'), field('loading')),
-    ...(await checkPersistence(driver, policy, field('aof_last_write_status'))),
-    ...checkReplicas(policy, Number(field('connected_slaves'))),
+    ...(await checkPersistence(driver, expected, field('aof_last_write_status'))),
+    ...checkReplicas(expected, Number(field('connected_slaves'))),
     checkMemory(field('maxmemory_policy'), Number(field('maxmemory')), Number(field('used_memory'))),
   ];
 }
@@ -116,10 +131,11 @@ function checkVersion(version: string): Finding {
   );
 }
 
-function checkMode(mode: string): Finding[] {
-  if (mode !== 'cluster') return [];
-  const remedy = 'use a server without it: a gateway does not support Redis Cluster yet';
-  return [fail('redis', 'this Redis runs in cluster mode', remedy)];
+function checkMode(mode: string, { isInCluster }: Expected): Finding[] {
+  if ((mode === 'cluster') === isInCluster) return [];
+  return isInCluster
+    ? [fail('redis', 'this Redis does not run in cluster mode', 'write redis:// in LEDGER_URL')]
+    : [fail('redis', 'this Redis runs in cluster mode', 'write redis-cluster:// in LEDGER_URL')];
 }
 
 function checkRole(role: string, loading: string): Finding[] {
@@ -130,13 +146,14 @@ function checkRole(role: string, loading: string): Finding[] {
 /** Whether a write counts only once a crash can no longer lose it. */
 async function checkPersistence(
   driver: RedisDriver,
-  { replicas, allowsUnconfirmed }: ConfirmationPolicy,
+  { replicas, allowsUnconfirmed, failsOver }: ConfirmationPolicy,
   lastWrite: string,
 ): Promise<Finding[]> {
   if (lastWrite === 'err') {
     return [fail('persistence', 'Redis failed to write its append-only file', 'check its log and its disk')];
   }
-  const reason = await unsyncedReason(driver);
+  const unsynced = await unsyncedReason(driver);
+  const reason = unsynced ?? (failsOver && replicas === 0 ? PROMOTED : null);
   if (reason === null)
     return [ok('persistence', 'each write is synced before its answer (appendfsync always)')];
   if (replicas > 0) {
@@ -149,7 +166,9 @@ async function checkPersistence(
     ];
   }
   const seen = `a crash of Redis may lose writes that it has answered (${reason})`;
-  const remedy = 'set appendonly yes and appendfsync always in Redis, or LEDGER_REPLICAS';
+  const remedy = failsOver
+    ? 'set LEDGER_REPLICAS'
+    : 'set appendonly yes and appendfsync always in Redis, or LEDGER_REPLICAS';
   if (!allowsUnconfirmed) return [fail('persistence', seen, remedy)];
   return [warn('persistence', `${seen}, which LEDGER_ALLOW_UNCONFIRMED allows`, remedy)];
 }
@@ -184,9 +203,9 @@ function checkMemory(policy: string, limitBytes: number, usedBytes: number): Fin
   return ok('eviction', seen);
 }
 
-async function checkRights(driver: RedisDriver): Promise<Finding> {
+async function checkRights(driver: RedisDriver, commands: typeof COMMANDS): Promise<Finding> {
   const isQueued = (await attempt(driver, ['MULTI'])).kind === 'ok';
-  const tried = isQueued ? COMMANDS : COMMANDS.filter(([name]) => !ONLY_QUEUED.includes(name));
+  const tried = isQueued ? commands : commands.filter(([name]) => !ONLY_QUEUED.includes(name));
   const refused: string[] = [];
   let fault = '';
   for (const command of tried) {
@@ -210,7 +229,7 @@ async function checkRights(driver: RedisDriver): Promise<Finding> {
 }
 
 function nameOf([name, first = '']: (typeof COMMANDS)[number]): string {
-  return name === 'FUNCTION' ? `${name} ${first}` : name;
+  return name === 'FUNCTION' || name === 'CLUSTER' ? `${name} ${first}` : name;
 }
 
 /** Compares its clock with ours, as precisely as the round trip allows. */

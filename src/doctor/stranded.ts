@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
+import { parseRedisUrl } from '../core/redis-url.ts';
 import type { StrandedPayments } from '../ledger/ledger.ts';
 import { type Finding, fail } from './finding.ts';
 
@@ -43,9 +44,12 @@ async function inRedis(
   names: readonly string[],
   clock: Clock,
 ): Promise<StrandedPayments[]> {
-  const { newDriver } = await import('../ledger/redis/driver.ts');
+  const place = parseRedisUrl(url);
+  if (place === undefined || place.kind === 'cluster') return [];
+  const { driversFor } = await import('../ledger/redis/driver.ts');
   const { strandedIn } = await import('../ledger/redis/stranded.ts');
-  const driver = newDriver(url, tls ?? {}, REDIS_TIMEOUT_MS, 64);
+  const options = { tls: tls ?? {}, timeoutMs: REDIS_TIMEOUT_MS, pendingLimit: 64, clock };
+  const driver = driversFor(place, 0, options)();
   driver.on('error', () => {});
   const timer = setTimeout(() => driver.destroy(), REDIS_TIMEOUT_MS);
   try {

@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict';
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { LedgerTarget } from '../config/config.ts';
+import { nameOf, parseRedisUrl } from '../core/redis-url.ts';
 import { journalFiles, messageOf } from './journal-files.ts';
 
 /**
@@ -57,9 +59,9 @@ function writeLedgerMark(directory: string, ledger: LedgerTarget): void {
 /** An LMDB path is stored relative to the journal's directory, so that a deployment can be moved as a whole. */
 function markOf(directory: string, ledger: LedgerTarget): string {
   if (ledger.kind === 'lmdb') return `lmdb:${relative(resolve(directory), resolve(ledger.path))}`;
-  const url = new URL(ledger.url);
-  const database = url.pathname.replace(/^\/$/, '/0');
-  return `redis:${url.protocol === 'unix:' ? url.pathname : `${url.hostname}:${url.port || '6379'}${database || '/0'}`}`;
+  const place = parseRedisUrl(ledger.url);
+  assert(place !== undefined, 'the URL of a ledger is valid');
+  return `redis:${nameOf(place)}`;
 }
 
 function shown(directory: string, mark: string): string {

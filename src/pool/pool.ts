@@ -1,5 +1,6 @@
 import { Piscina } from 'piscina';
 import { type Backoff, equalJitterMs } from '../core/backoff.ts';
+import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { OutageLog } from '../core/outage-log.ts';
 import { errorReason } from '../core/reason.ts';
@@ -12,6 +13,7 @@ export interface PoolParts {
   readonly onDeath: (thread: number) => void;
   /** Called when a thread cannot work as this instance is configured, with the reason. Another thread could not, either. */
   readonly onSetupError: (reason: string) => void;
+  readonly clock: Clock;
   readonly log: Log;
   /** The module that a thread runs instead of `worker.ts`: tests use one that dies. */
   readonly file?: URL;
@@ -21,6 +23,8 @@ const NICE_INCREMENT = 5;
 
 /** A thread that keeps dying must not use up the CPU. */
 const REPLACE_AFTER: Backoff = { baseMs: 100, maxMs: 5000 };
+/** A thread that has worked for this long does not die of what kills it at every start. */
+const SOUND_LIFE_MS = 10_000;
 /** How long a thread may take to terminate. One that runs JavaScript terminates at once. */
 const END_MS = 4000;
 
@@ -75,9 +79,10 @@ export class Pool {
   }
 
   async #keepRunning(thread: number): Promise<void> {
-    const { onDeath, log } = this.#parts;
+    const { onDeath, clock, log } = this.#parts;
     let isFirst = true;
-    for (let lacks = 0; !this.#stopping; ) {
+    for (let failures = 1; !this.#stopping; failures++) {
+      const beganAtMs = clock.monotonicMs();
       const ended = await this.#live(thread, isFirst);
       if (ended.kind === 'done' || this.#stopping) return;
       if (ended.kind === 'misconfigured') {
@@ -85,13 +90,12 @@ export class Pool {
         return;
       }
       if (ended.kind === 'died') {
-        lacks = 0;
         isFirst = false;
+        if (clock.monotonicMs() - beganAtMs >= SOUND_LIFE_MS) failures = 1;
         log.error({ thread, err: ended.error }, 'pool thread died; starting a replacement');
         onDeath(thread);
-      } else lacks++;
-      const waitMs = equalJitterMs(REPLACE_AFTER, Math.max(1, lacks), Math.random);
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      }
+      await sleep(clock, equalJitterMs(REPLACE_AFTER, failures, Math.random));
     }
   }
 

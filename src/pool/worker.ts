@@ -17,6 +17,7 @@ import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import { AmountClasses } from './amount-classes.ts';
+import { BooksWatch } from './books-watch.ts';
 import { CallbackWatch } from './callback-watch.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
@@ -24,6 +25,7 @@ import { HealthWatch } from './health.ts';
 import type { PoolThreadEnd } from './pool.ts';
 import { RingSource } from './ring-source.ts';
 import { StrandedWatch } from './stranded-payments.ts';
+import { UnprovenSource } from './unproven-source.ts';
 import { warmUpPool } from './warm-up.ts';
 
 export interface PoolTask {
@@ -76,12 +78,27 @@ export default async function runPoolThread({
     random,
     log,
   });
-  const source = new RingSource(
+  const books = new BooksWatch({ ledger, metrics, clock, log: thread === 0 ? log : null });
+  const ringSource = new RingSource(
     new Ring(shared.ring),
     new SegmentTable(shared.segments),
     new IdempotencyCache(shared.idempotencyCache),
     sharedState,
   );
+  const source = new UnprovenSource({
+    source: ringSource,
+    books,
+    ledger,
+    instanceId: config.instanceId,
+    processors,
+    timeoutsMs: targets.map(({ timeoutMs }) => timeoutMs),
+    believesAbsence: (processor) => breakers.believesAbsence(processor),
+    backoff: policy.backoff,
+    stopping: () => sharedState.stopping,
+    clock,
+    random,
+    log,
+  });
   const worker = { instanceId: config.instanceId, name: `pool-${thread}` };
   const dispatcher = new Dispatcher({
     worker,
@@ -105,6 +122,7 @@ export default async function runPoolThread({
   health?.start();
   const stranded = thread === 0 ? new StrandedWatch({ ledger, metrics, clock, log }) : null;
   stranded?.start();
+  books.start();
   try {
     await dispatcher.run();
   } catch (error) {
@@ -114,6 +132,7 @@ export default async function runPoolThread({
   }
   health?.stop();
   stranded?.stop();
+  books.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
   flushLogs();
   return { kind: 'done' };

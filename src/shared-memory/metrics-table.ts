@@ -66,6 +66,7 @@ const GAUGES = [
   'journalFailingSinceMs',
   /** Open payments of the deployment at processors that this instance is not configured with. */
   'stranded',
+  'booksStatus',
   /** Payments of this thread whose amounts no processor takes. */
   'notTaken',
   /** What makes the thread's writes to the ledger count: its place in `CONFIRMATIONS`, from 1; 0: not known yet. */

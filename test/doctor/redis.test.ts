@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Finding } from '../../src/doctor/finding.ts';
-import { COMMANDS, checkRedis, type RedisParts } from '../../src/doctor/redis.ts';
+import { CLUSTER_COMMANDS, COMMANDS, checkRedis, type RedisParts } from '../../src/doctor/redis.ts';
 import type { RedisDriver } from '../../src/ledger/redis/connection.ts';
 import { newDriver } from '../../src/ledger/redis/driver.ts';
 import { LIBRARY_SOURCE } from '../../src/ledger/redis/library.ts';
@@ -13,7 +13,13 @@ import { freePort } from '../system/port.ts';
 
 const LEASE_MS = 5000;
 
-const POLICY = { leaseMs: LEASE_MS, replicas: 0, allowsUnconfirmed: false };
+const POLICY = {
+  leaseMs: LEASE_MS,
+  replicas: 0,
+  allowsUnconfirmed: false,
+  failsOver: false,
+  isInCluster: false,
+};
 
 function check(url: string, change: Partial<RedisParts> = {}): Promise<Finding[]> {
   return checkRedis({ driver: newDriver(url, {}, 2000, 64), nowMs: Date.now, ...POLICY, ...change });
@@ -81,6 +87,19 @@ for (const [settings, fault] of SETTINGS) {
 test('refuses a Redis in cluster mode', () =>
   withRedis(['--cluster-enabled', 'yes'], async (redis) => {
     assert.ok(faults(await check(redis.url)).includes('fail redis: this Redis runs in cluster mode'));
+  }));
+
+test('refuses a Redis that is in no cluster where one is expected', () =>
+  withRedis([], async (redis) => {
+    const found = faults(await check(redis.url, { isInCluster: true }));
+    assert.equal(found, ['fail redis: this Redis does not run in cluster mode']);
+  }));
+
+test('a synced write is not enough where a replica can be promoted', () =>
+  withRedis([], async (redis) => {
+    const found = faults(await check(redis.url, { failsOver: true }));
+    assert.is(found.length, 1, found.join('\n'));
+    assert.match(found[0] ?? '', /^fail persistence: .*a replica that is promoted may lack them/);
   }));
 
 test('warns of a Redis that confirms nothing and is allowed', () =>
@@ -176,7 +195,7 @@ test('finds no fault with the account of ops/redis.acl', async () => {
 
 test('checks every command that the functions call', () => {
   const called = new Set([...LIBRARY_SOURCE.matchAll(/\bcall\('([A-Z]+)'/g)].map(([, name]) => name ?? ''));
-  const known = new Set(COMMANDS.map(([name]) => name));
+  const known = new Set([...COMMANDS, ...CLUSTER_COMMANDS].map(([name]) => name));
   assert.ok(called.size > 10);
   assert.equal(
     [...called].filter((name) => !known.has(name)),

@@ -1,15 +1,17 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { KeptLog } from '../kept-log.ts';
 import { asRoot, runStarved } from '../starved.ts';
+import { until } from '../system/until.ts';
 import type { MortalTask } from './mortal-worker.ts';
 
 const FILE = new URL('./mortal-worker.ts', import.meta.url);
 const DEADLINE_MS = 20_000;
 const AMPLE_MS = 20_000;
 
-function setUp(deaths: readonly MortalTask['deaths'][]) {
+function setUp(deaths: readonly MortalTask['deaths'][], clock = systemClock) {
   const lives = new SharedArrayBuffer(4 * (deaths.length + 1));
   const words = new Int32Array(lives);
   const died: number[] = [];
@@ -20,24 +22,17 @@ function setUp(deaths: readonly MortalTask['deaths'][]) {
     taskOf: (thread): MortalTask => ({ thread, deaths: deaths[thread] ?? [], lives }),
     onDeath: (thread) => died.push(thread),
     onSetupError: (reason) => setupErrors.push(reason),
+    clock,
     log,
     file: FILE,
   });
   return { words, died, setupErrors, log, pool, sayStop: () => Atomics.store(words, deaths.length, 1) };
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + DEADLINE_MS;
-  while (!condition()) {
-    assert.ok(Date.now() < deadlineMs, 'it comes about in time');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 test('every thread runs its task, and a stop waits for all of them', async () => {
   const { words, died, pool, sayStop } = setUp([[], [], []]);
   pool.start();
-  await until(() => words.subarray(0, 3).every((lives) => lives === 1));
+  await until('it comes about', DEADLINE_MS, () => words.subarray(0, 3).every((lives) => lives === 1));
   sayStop();
   assert.is(await pool.stop(AMPLE_MS), 'drained');
   assert.equal([...words], [1, 1, 1, 1]);
@@ -47,7 +42,7 @@ test('every thread runs its task, and a stop waits for all of them', async () =>
 test('a thread that dies in any way is replaced under the same number; the others continue', async () => {
   const { words, died, log, pool, sayStop } = setUp([['error', 'exit', 'rejection'], []]);
   pool.start();
-  await until(() => words[0] === 4 && words[1] === 1);
+  await until('it comes about', DEADLINE_MS, () => words[0] === 4 && words[1] === 1);
   sayStop();
   assert.is(await pool.stop(AMPLE_MS), 'drained');
   assert.equal([...words], [4, 1, 1]);
@@ -58,10 +53,55 @@ test('a thread that dies in any way is replaced under the same number; the other
   );
 });
 
+/** A clock whose timers end at once, and on which a life lasts `lifeMs`. */
+function hasty(lifeMs: number, delaysMs: number[]): Clock {
+  let nowMs = 0;
+  return {
+    ...systemClock,
+    monotonicMs: () => {
+      nowMs += lifeMs;
+      return nowMs;
+    },
+    after: (delayMs, run) => {
+      delaysMs.push(delayMs);
+      return systemClock.after(1, run);
+    },
+  };
+}
+
+const DEATHS = Array.from({ length: 5 }, () => 'error' as const);
+
+async function delaysBetween(lifeMs: number): Promise<readonly number[]> {
+  const delaysMs: number[] = [];
+  const { words, pool, sayStop } = setUp([DEATHS], hasty(lifeMs, delaysMs));
+  pool.start();
+  await until('it lives on', DEADLINE_MS, () => words[0] === DEATHS.length + 1);
+  sayStop();
+  assert.is(await pool.stop(AMPLE_MS), 'drained');
+  return delaysMs;
+}
+
+test('a thread that dies at every start is replaced ever later', async () => {
+  const delaysMs = await delaysBetween(1);
+  for (const [index, delayMs] of delaysMs.entries()) {
+    const longestMs = 100 * 2 ** index;
+    assert.ok(delayMs >= longestMs / 2 && delayMs <= longestMs, `${delayMs} ms of at most ${longestMs} ms`);
+  }
+  assert.is(delaysMs.length, DEATHS.length);
+});
+
+test('a thread that dies after it has worked for a while is replaced soon', async () => {
+  const delaysMs = await delaysBetween(10_000);
+  assert.ok(
+    delaysMs.length === DEATHS.length && delaysMs.every((delayMs) => delayMs <= 100),
+    String(delaysMs),
+  );
+});
+
 test('a thread that cannot work as configured is reported and not replaced', async () => {
   const { words, died, setupErrors, pool, sayStop } = setUp([['setup'], []]);
   pool.start();
-  await until(() => setupErrors.length > 0 && words[1] === 1);
+  await until('it comes about', DEADLINE_MS, () => setupErrors.length > 0 && words[1] === 1);
   assert.equal(setupErrors, ['processor `one`: no']);
   sayStop();
   assert.is(await pool.stop(AMPLE_MS), 'drained');
@@ -71,7 +111,7 @@ test('a thread that cannot work as configured is reported and not replaced', asy
 test('several threads that die at once are all replaced', async () => {
   const { words, died, pool, sayStop } = setUp([['exit'], ['error'], ['exit']]);
   pool.start();
-  await until(() => words.subarray(0, 3).every((lives) => lives === 2));
+  await until('it comes about', DEADLINE_MS, () => words.subarray(0, 3).every((lives) => lives === 2));
   sayStop();
   assert.is(await pool.stop(AMPLE_MS), 'drained');
   assert.equal(died.sort(), [0, 1, 2]);
@@ -80,7 +120,7 @@ test('several threads that die at once are all replaced', async () => {
 test('a stop terminates threads that do not finish in time', async () => {
   const { words, died, log, pool } = setUp([[], []]);
   pool.start();
-  await until(() => words[0] === 1 && words[1] === 1);
+  await until('it comes about', DEADLINE_MS, () => words[0] === 1 && words[1] === 1);
   assert.is(await pool.stop(20), 'cut off');
   await new Promise((resolve) => setTimeout(resolve, 150));
   assert.equal([...words], [1, 1, 0], 'no thread replaces it');
@@ -91,7 +131,7 @@ test('a stop terminates threads that do not finish in time', async () => {
 test('a stop also works while a dead thread is being replaced', async () => {
   const { died, pool, sayStop } = setUp([['exit']]);
   pool.start();
-  await until(() => died.length === 1);
+  await until('it comes about', DEADLINE_MS, () => died.length === 1);
   sayStop();
   assert.is(await pool.stop(AMPLE_MS), 'drained');
 });

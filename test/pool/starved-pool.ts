@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { systemClock } from '../../src/core/clock.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { KeptLog } from '../kept-log.ts';
 import { takeAllThreads } from '../starved.ts';
@@ -19,6 +20,7 @@ const pool = new Pool({
   threadCount: 1,
   taskOf: (thread): MortalTask => ({ thread, deaths: [], lives }),
   onDeath: () => {},
+  clock: systemClock,
   log,
   file: new URL('./mortal-worker.ts', import.meta.url),
 });

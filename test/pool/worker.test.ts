@@ -20,6 +20,7 @@ import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serve } from '../../src/simulated/server.ts';
 import { KeptLog } from '../kept-log.ts';
 import { configIn } from '../settings.ts';
+import { until } from '../system/until.ts';
 
 const PAYMENTS = 200;
 const DEADLINE_MS = 20_000;
@@ -45,14 +46,6 @@ function payments(count: number, from: number): { readonly id: Buffer; readonly 
     writeUuid(`00000000-0000-4000-8000-${String(from + index).padStart(12, '0')}`, id, 0);
     return { id, amountCents: 100 + index };
   });
-}
-
-async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  const deadlineMs = Date.now() + DEADLINE_MS;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadlineMs, 'it comes about in time');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 /** An instance without its HTTP threads. */
@@ -115,16 +108,16 @@ test('a callback makes the thread look up a pending payment that would be looked
     shared,
     isFirst: true,
   });
-  await until(() => sharedState.threadsReady === 1);
+  await until('it comes about', DEADLINE_MS, () => sharedState.threadsReady === 1);
   // As many as may be looked up at once.
   const paymentCount = 30;
   world.accept(paymentCount);
   const metricsTable = new MetricsTable(shared.metricsTable, shared.shape);
-  await until(() => metricsTable.countedAt(0, 'pending') === paymentCount);
+  await until('it comes about', DEADLINE_MS, () => metricsTable.countedAt(0, 'pending') === paymentCount);
   const callbacks = new CallbackRing(shared.callbacks);
   assert.ok((await world.settledCount()) < paymentCount);
   for (const { id } of payments(paymentCount, 0)) callbacks.push(0, id);
-  await until(async () => (await world.settledCount()) === paymentCount);
+  await until('it comes about', DEADLINE_MS, async () => (await world.settledCount()) === paymentCount);
   sharedState.stop();
   world.ring.wakeAll();
   await running;
@@ -135,9 +128,9 @@ test('a thread drains the ring into the books until it is told to stop', async (
   const world = await setUp();
   const { config, shared, sharedState, ring } = world;
   const running = runPoolThread({ thread: 0, config, shared, isFirst: true });
-  await until(() => sharedState.threadsReady === 1);
+  await until('it comes about', DEADLINE_MS, () => sharedState.threadsReady === 1);
   world.accept(PAYMENTS);
-  await until(async () => (await world.settledCount()) === PAYMENTS);
+  await until('it comes about', DEADLINE_MS, async () => (await world.settledCount()) === PAYMENTS);
   const metricsTable = new MetricsTable(shared.metricsTable, shared.shape);
   assert.is(metricsTable.countedAt(0, 'settled') + metricsTable.countedAt(1, 'settled'), PAYMENTS);
   assert.is(world.unfinished(), 0, 'the journal need not keep them any more');
@@ -157,12 +150,13 @@ test('the pool runs such threads, and another pool continues with the payments t
     threadCount: 2,
     taskOf: (thread, isFirst): PoolTask => ({ thread, config, shared, isFirst }),
     onDeath: (thread) => sharedState.threadDied(thread),
+    clock: systemClock,
     log,
   });
   pool.start();
-  await until(() => sharedState.threadsReady === 2);
+  await until('it comes about', DEADLINE_MS, () => sharedState.threadsReady === 2);
   world.accept(PAYMENTS);
-  await until(async () => (await world.settledCount()) === PAYMENTS);
+  await until('it comes about', DEADLINE_MS, async () => (await world.settledCount()) === PAYMENTS);
   sharedState.stop();
   ring.wakeAll();
   assert.is(await pool.stop(DEADLINE_MS), 'drained');

@@ -61,6 +61,7 @@ async function serverWith(policy: 'always' | 'everysec') {
   const server = await RedisServer.start('--appendfsync', policy);
   const books = new RedisBooks({
     root: ROOT,
+    slot: null,
     processorNames: ['default', 'fallback'],
     clock: systemClock,
     random: Math.random,
@@ -68,6 +69,7 @@ async function serverWith(policy: 'always' | 'everysec') {
     pendingLimit: 1024,
     replicas: 0,
     allowsUnconfirmed: true,
+    failsOver: false,
     newDriver: () => newDriver(server.socketUrl, {}, 10_000, 1024),
     opened: async () => {},
     confirmedBy: () => {},
@@ -85,7 +87,7 @@ async function serverWith(policy: 'always' | 'everysec') {
       ...keys.timeIndex(settlements),
       ...keys.entries(payload, idPositions(payload)),
     ];
-    return ['FCALL', `${LIBRARY}_commit`, String(all.length), ...all, id, '0', payload, ''];
+    return ['FCALL', `${LIBRARY}_commit`, String(all.length), ...all, '', id, '0', payload, ''];
   };
   const forms: Readonly<Record<string, Commit>> = {
     'one call': (settlements, claims) => committer.commit(owner, settlements, claims),

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { ok, type Reply, unavailable } from '../ledger.ts';
 import { type ConfirmationPolicy, confirmationOf } from './confirmation.ts';
-import { RedisConnection, type RedisDriver, type Send } from './connection.ts';
+import { RedisConnection, type RedisDriver, type Send, UnfitServer } from './connection.ts';
 import { BookKeys, type Key } from './keys.ts';
 import { LIBRARY, LIBRARY_SOURCE } from './library.ts';
 import { type ProcessorNumbers, sessionBytes } from './records.ts';
@@ -11,6 +11,8 @@ import { hasCode, mapOf } from './replies.ts';
 
 export interface RedisBooksParts extends ConfirmationPolicy {
   readonly root: string;
+  /** In a cluster the slot of all keys; null: the server must not be in a cluster. */
+  readonly slot: number | null;
   readonly processorNames: readonly string[];
   readonly clock: Clock;
   readonly random: () => number;
@@ -25,6 +27,8 @@ export interface RedisBooksParts extends ConfirmationPolicy {
 
 type Arg = string | Buffer;
 
+const MOVING =
+  'the slot of these books is being moved to another node: they are available again when all keys are there';
 const NO_SESSION = Buffer.alloc(0);
 const NO_PROCESSORS: ProcessorNumbers = { numbers: [], positions: [], names: [] };
 /** A purge by another gateway changes the generation; two in a row while one call is repeated are rare. */
@@ -97,7 +101,12 @@ export class RedisBooks {
   }
 
   callOn(send: Send, name: string, ...args: Arg[]): Promise<unknown> {
-    return this.#confirmed(send, name, [], [this.#id, ...args]);
+    return this.writeOn(send, name, [], ...args);
+  }
+
+  /** Calls a function that writes further keys, which do not depend on the generation. */
+  writeOn(send: Send, name: string, keys: readonly Key[], ...args: Arg[]): Promise<unknown> {
+    return this.#confirmed(send, name, keys, [this.#id, ...args]);
   }
 
   /** Calls a function that writes further keys, all of which are named. They depend on the generation. */
@@ -118,9 +127,7 @@ export class RedisBooks {
 
   /** Calls a function that writes the health of a processor. */
   writeHealth(name: string, ...args: Arg[]): Promise<Reply<unknown>> {
-    return this.ask((send) =>
-      this.#confirmed(send, name, [`${this.#parts.root}health`], [this.#id, ...args]),
-    );
+    return this.ask((send) => this.writeOn(send, name, [`${this.#parts.root}health`], ...args));
   }
 
   /** The books are in this generation now. */
@@ -147,7 +154,7 @@ export class RedisBooks {
   }
 
   async #prepare(send: Send): Promise<void> {
-    await refuseUnfit(send);
+    await refuseUnfit(send, this.#parts.slot !== null);
     this.#confirmation = await confirmationOf(send, this.#parts);
     this.#parts.confirmedBy(this.#confirmation);
     const registry = await this.#register(send);
@@ -183,16 +190,19 @@ export class RedisBooks {
       send(['WAIT', String(count), String(waitMs)]),
     ]);
     if (Number(holders) >= count) return reply;
-    throw new Error(`only ${holders} of ${count} replicas have confirmed within ${waitMs} ms`);
+    // Its replicas may have left for another master.
+    throw new UnfitServer(`only ${holders} of ${count} replicas have confirmed within ${waitMs} ms`);
   }
 
   /** Loads the library first if Redis does not have it. */
   async #function(send: Send, name: string, keys: readonly Key[], args: readonly Arg[]): Promise<unknown> {
     const all = [this.#meta, this.#processorsKey, ...keys];
-    const command = ['FCALL', `${LIBRARY}_${name}`, String(all.length), ...all, ...args];
+    const slot = String(this.#parts.slot ?? '');
+    const command = ['FCALL', `${LIBRARY}_${name}`, String(all.length), ...all, slot, ...args];
     try {
       return await send(command);
     } catch (error) {
+      if (hasCode(error, 'ASK') || hasCode(error, 'TRYAGAIN')) throw new Error(MOVING);
       if (!(error instanceof Error && error.message.startsWith('ERR Function not found'))) throw error;
     }
     await loadLibrary(send);
@@ -209,13 +219,16 @@ async function loadLibrary(send: Send): Promise<void> {
   }
 }
 
-/** Throws if the server is a replica, evicts keys when it is full, or runs in cluster mode. */
-async function refuseUnfit(send: Send): Promise<void> {
+/** Throws if the server is a replica, evicts keys when it is full, or is in a cluster when it should not be. */
+async function refuseUnfit(send: Send, isInCluster: boolean): Promise<void> {
   // HELLO, because every account may run it.
   const { mode, role } = mapOf(await send(['HELLO']));
-  // While slots move, reads would see only a part of the books.
-  if (String(mode) === 'cluster') {
-    throw new Error('Redis runs in cluster mode, which is not supported yet: use a server without it');
+  if ((String(mode) === 'cluster') !== isInCluster) {
+    throw new Error(
+      isInCluster
+        ? 'this Redis does not run in cluster mode: write redis:// instead of redis-cluster:// in LEDGER_URL'
+        : 'this Redis runs in cluster mode: write redis-cluster:// in LEDGER_URL',
+    );
   }
   if (String(role) !== 'master') throw new Error('this Redis is a replica: LEDGER_URL must name its master');
   let info: string;

@@ -7,21 +7,27 @@ export interface ConfirmationPolicy {
   readonly replicas: number;
   /** Whether a server that can confirm nothing may be used. */
   readonly allowsUnconfirmed: boolean;
+  /** Whether another server may take over by itself. What only the former has synced is lost then. */
+  readonly failsOver: boolean;
 }
 
 /** Finds out what a server can confirm. Throws if that is nothing, unless the policy allows it. */
 export async function confirmationOf(
   send: Send,
-  { replicas, allowsUnconfirmed }: ConfirmationPolicy,
+  { replicas, allowsUnconfirmed, failsOver }: ConfirmationPolicy,
 ): Promise<Confirmation> {
   if (replicas > 0) return { kind: 'replicas', count: replicas };
-  const reason = await unsyncedReason(send);
+  const reason = failsOver ? PROMOTED : await unsyncedReason(send);
   if (reason === null) return { kind: 'sync' };
   if (allowsUnconfirmed) return { kind: 'none', reason };
+  const remedy = failsOver ? 'set LEDGER_REPLICAS' : 'set appendfsync always in Redis, or LEDGER_REPLICAS';
   throw new Error(
-    `Redis may lose writes that it has answered (${reason}): set appendfsync always in Redis, or LEDGER_REPLICAS, or accept the risk with LEDGER_ALLOW_UNCONFIRMED=true`,
+    `Redis may lose writes that it has answered (${reason}): ${remedy}, or accept the risk with LEDGER_ALLOW_UNCONFIRMED=true`,
   );
 }
+
+/** Why synced writes may be lost where a replica can be promoted. */
+export const PROMOTED = 'a replica that is promoted may lack them';
 
 /** The settings of a server that decide whether it syncs a write before it answers. */
 export const PERSISTENCE = ['appendonly', 'appendfsync', 'no-appendfsync-on-rewrite'] as const;

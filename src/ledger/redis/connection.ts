@@ -35,8 +35,14 @@ export interface Send {
 const FIRST_BACKOFF_MS = 50;
 const LAST_BACKOFF_MS = 1000;
 
-/** Error replies that end the connection: the server can no longer serve it, or its books have changed. */
-const FATAL_REPLIES = ['READONLY', 'UNBLOCKED', 'BOOKS', 'STALE', 'MASTERDOWN'];
+/**
+ * Error replies that end the connection: the server can no longer serve it, or its books have changed. The next connection
+ * may find another server.
+ */
+const FATAL_REPLIES = ['READONLY', 'UNBLOCKED', 'BOOKS', 'STALE', 'MASTERDOWN', 'MOVED', 'CLUSTERDOWN'];
+
+/** What a question throws if its server must not be used any longer. It ends the connection as well. */
+export class UnfitServer extends Error {}
 
 /**
  * A connection to Redis that reconnects until it is closed. Each attempt has a driver of its own, so that no command
@@ -47,7 +53,7 @@ const FATAL_REPLIES = ['READONLY', 'UNBLOCKED', 'BOOKS', 'STALE', 'MASTERDOWN'];
  * | (start)  | opening  | at once                                                                         |
  * | opening  | ready    | connected and prepared                                                          |
  * | opening  | waiting  | connecting or preparing failed or timed out                                     |
- * | ready    | waiting  | lost, a command timed out, or a fatal reply: every command in flight fails      |
+ * | ready    | waiting  | lost, a command timed out, or the server is unfit: every command in flight fails |
  * | waiting  | opening  | after a backoff: 50 ms, doubled to 1 s, of which a random part; the first at once |
  * | any      | closed   | close()                                                                         |
  */
@@ -85,7 +91,8 @@ export class RedisConnection {
       if (error instanceof assert.AssertionError || error instanceof TypeError) throw error;
       if (this.#driver !== driver) return unavailable(this.#reason);
       const reason = errorReason(error);
-      if (FATAL_REPLIES.some((code) => reason.startsWith(`${code} `))) this.#lose(driver, reason);
+      const isFatal = FATAL_REPLIES.some((code) => reason.startsWith(`${code} `));
+      if (isFatal || error instanceof UnfitServer) this.#lose(driver, reason);
       return unavailable(reason);
     }
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
+import { parseRedisUrl } from '../../core/redis-url.ts';
 import type { Tls } from '../../core/tls.ts';
 import { UUID_BYTES } from '../../core/uuid.ts';
 import type { BooksStatus } from '../books-status.ts';
@@ -28,7 +29,8 @@ import {
 import { assertRestored } from '../restored-entry.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
-import { newDriver } from './driver.ts';
+import { driversFor } from './driver.ts';
+import { slotOf } from './hash-slot.ts';
 import {
   doubleBytes,
   healthBytes,
@@ -52,7 +54,7 @@ export interface RedisLedgerOptions {
   readonly clock: Clock;
   /** Returns a number in [0, 1), for the backoff and the session id. */
   readonly random: () => number;
-  /** For `rediss://` URLs. */
+  /** For URLs with TLS. */
   readonly tls?: Tls;
   /** Prefix of all keys; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
   readonly root?: string;
@@ -93,8 +95,7 @@ export class RedisLedger implements Shard {
   readonly #sweep: Sweep;
 
   /**
-   * `redis://[user:password@]host[:6379][/db]`, `rediss://` for TLS, `unix:///path/to/redis.sock[?db=1]`.
-   * Resolves after the first attempt to connect, whether or not it succeeded. Throws on a malformed URL.
+   * One of the URLs of `core/redis-url.ts`. Resolves after the first attempt to connect, whether or not it succeeded. Throws on a malformed URL.
    */
   static async open(url: string, options: RedisLedgerOptions): Promise<RedisLedger> {
     const ledger = new RedisLedger(url, options);
@@ -105,11 +106,15 @@ export class RedisLedger implements Shard {
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
     const { processorNames, clock, random, root = ROOT_DEFAULT } = options;
+    const place = parseRedisUrl(url);
+    assert(place !== undefined, 'expected the URL of a Redis');
     assert(ROOT.test(root), 'the root must have a hash tag and no glob characters');
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     const { timeoutMs = 2000, pendingLimit = 1024, replicas = 0, allowsUnconfirmed = false } = options;
+    const slot = slotOf(root);
     const books = new RedisBooks({
       root,
+      slot: place.kind === 'cluster' ? slot : null,
       processorNames,
       clock,
       random,
@@ -117,7 +122,8 @@ export class RedisLedger implements Shard {
       pendingLimit,
       replicas,
       allowsUnconfirmed,
-      newDriver: () => newDriver(url, options.tls ?? {}, timeoutMs, pendingLimit),
+      failsOver: place.kind !== 'server',
+      newDriver: driversFor(place, slot, { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock }),
       opened: async (send, { generation, swept }) => {
         this.#sweep.stop();
         await this.#subscriptions.reconnected(send);
@@ -142,6 +148,7 @@ export class RedisLedger implements Shard {
       root,
       clock,
       ask: (question) => books.ask(question),
+      unlink: (send, keys) => books.writeOn(send, 'unlink', keys),
       swept: (generation) => books.call('swept', String(generation)),
     });
   }

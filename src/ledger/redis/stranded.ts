@@ -12,7 +12,8 @@ export async function strandedIn(
   processorNames: readonly string[],
   nowMs: number,
 ): Promise<StrandedPayments[]> {
-  const keys = ['2', `${ROOT_DEFAULT}meta`, `${ROOT_DEFAULT}processors`];
+  // The empty argument is the slot, which a server outside a cluster does not have.
+  const keys = ['2', `${ROOT_DEFAULT}meta`, `${ROOT_DEFAULT}processors`, ''];
   try {
     const registry = readRegistry(await driver.sendCommand(['FCALL', `${LIBRARY}_registry`, ...keys]));
     const known = Buffer.from(processorNames.flatMap((name) => registry.numberOf.get(name) ?? []));

@@ -10,6 +10,7 @@ export interface SweepParts {
   readonly root: string;
   readonly clock: Clock;
   readonly ask: <T>(question: (send: Send) => Promise<T>) => Promise<Reply<T>>;
+  readonly unlink: (send: Send, keys: readonly Buffer[]) => Promise<unknown>;
   /** Notes in the books that no generation below this one has keys. */
   readonly swept: (generation: number) => Promise<unknown>;
 }
@@ -44,7 +45,7 @@ export class Sweep {
   }
 
   async #step(cursor: string, generation: number): Promise<void> {
-    const next = await this.#parts.ask((send) => unlinkOld(send, this.#parts.root, generation, cursor));
+    const next = await this.#parts.ask((send) => this.#unlinkOld(send, generation, cursor));
     if (next.kind === 'unavailable') {
       this.#below = 0;
       return;
@@ -54,17 +55,17 @@ export class Sweep {
     if (this.#below > generation) return this.#continue('0', this.#below);
     this.#below = 0;
   }
-}
 
-/** Unlinks the old keys of one SCAN step; returns the next cursor, `0` after the last. */
-async function unlinkOld(send: Send, root: string, generation: number, cursor: string): Promise<string> {
-  const command = ['SCAN', cursor, 'MATCH', `${root}*`, 'COUNT', String(STEP)];
-  const [next, keys] = listOf(await send(command));
-  const old = listOf(keys)
-    .map(bytesOf)
-    .filter((key) => isOlder(key.toString('latin1', root.length), generation));
-  if (old.length > 0) await send(['UNLINK', ...old]);
-  return String(next);
+  /** Unlinks the old keys of one SCAN step; returns the next cursor, `0` after the last. */
+  async #unlinkOld(send: Send, generation: number, cursor: string): Promise<string> {
+    const { root, unlink } = this.#parts;
+    const [next, keys] = listOf(await send(['SCAN', cursor, 'MATCH', `${root}*`, 'COUNT', String(STEP)]));
+    const old = listOf(keys)
+      .map(bytesOf)
+      .filter((key) => isOlder(key.toString('latin1', root.length), generation));
+    if (old.length > 0) await unlink(send, old);
+    return String(next);
+  }
 }
 
 function isOlder(rest: string, generation: number): boolean {

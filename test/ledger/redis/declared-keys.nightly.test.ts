@@ -11,10 +11,9 @@ import { RedisServer } from './redis-server.ts';
 
 const BIND = 'call, pack, unpack, spread = redis.call, struct.pack, struct.unpack, _G.unpack';
 const CHECKED = `call, pack, unpack, spread = checked_call, struct.pack, struct.unpack, _G.unpack`;
-const RUN = '    return run(keys, args)\n';
+const RUN = "    if slot == '' then return";
 const CHECK = `    declared = flags ~= READS and keys or nil
-    return run(keys, args)
-`;
+${RUN}`;
 const CHECKED_CALL = `
 local declared
 local function checked_call(command, key, ...)

@@ -11,14 +11,32 @@ local READS = { 'no-writes' }
 -- Leases and marks must get through even when Redis is out of memory, so that reads go on.
 local ALLOW_OOM = { 'allow-oom' }
 
--- Adds a function to the library.
+-- In a cluster: runs a function only where all keys of the books are, and notes how many there are afterwards. A slot moves
+-- key by key, and a replica that is promoted meanwhile knows nothing of that: what has left would look as if it had never
+-- been. So the books need their slot alone.
+local function run_on_whole_books(run, slot, keys, args)
+  local held, expected = call('CLUSTER', 'COUNTKEYSINSLOT', slot), tonumber(call('HGET', keys[1], 'keys') or '0')
+  if held ~= expected then
+    return redis.error_reply('INCOMPLETE slot ' .. slot .. ' holds ' .. held .. ' keys on this node, and the books have '
+      .. expected .. ': it is being moved, or holds other keys, too')
+  end
+  local reply = run(keys, args)
+  local left = call('CLUSTER', 'COUNTKEYSINSLOT', slot)
+  if left ~= held then call('HSET', keys[1], 'keys', left) end
+  return reply
+end
+
+-- Adds a function to the library. The first argument of each call is the slot of its keys in a cluster, or '' elsewhere; the
+-- function does not see it.
 --
 -- Each call is atomic. A function reads first and writes afterwards. Redis refuses a call (OOM, MISCONF, READONLY,
 -- LOADING) before the first line of the function runs, so a refused call has changed nothing.
 local function define(name, run, flags)
   local function callback(keys, args)
     if not call then bind() end
-    return run(keys, args)
+    local slot = table.remove(args, 1)
+    if slot == '' then return run(keys, args) end
+    return run_on_whole_books(run, slot, keys, args)
   end
   redis.register_function({ function_name = LIBRARY .. '_' .. name, callback = callback, flags = flags or {} })
 end
