@@ -13,6 +13,8 @@ import { suspectsIn } from './suspects-file.ts';
 
 export interface AdoptOrder {
   readonly json: boolean;
+  /** The operator knows that no payment of before the restore comes again. */
+  readonly trust: boolean;
   /** A file of further payments to look up; empty: none. */
   readonly ids: string;
 }
@@ -49,7 +51,7 @@ export async function runAdopt(order: AdoptOrder, surroundings: AdoptSurrounding
 
 async function adopt(
   config: Config,
-  { ids }: AdoptOrder,
+  { ids, trust }: AdoptOrder,
   complain: (line: string) => void,
 ): Promise<Outcome<AdoptionReport>> {
   const opened = await openParts(config);
@@ -58,6 +60,7 @@ async function adopt(
   try {
     const adoption = new Adoption({
       writer,
+      trusts: trust,
       processors,
       clock: systemClock,
       rate: config.audit.rate,
@@ -126,9 +129,10 @@ function adoptionLines(report: AdoptionReport): string[] {
   ];
 }
 
-function verdictOf({ after, unresolvedCount }: AdoptionReport): string {
+function verdictOf({ after, unresolvedCount, isProven }: AdoptionReport): string {
   switch (after.kind) {
     case 'in-use':
+      if (!isProven) return 'The books are in use again, on your word: they were not proven to be complete.';
       return 'The books agree with every processor: they are in use again.';
     case 'unproven':
       return (
@@ -137,8 +141,8 @@ function verdictOf({ after, unresolvedCount }: AdoptionReport): string {
       );
     default:
       return unresolvedCount > 0
-        ? 'The books stay frozen: run this again once the processors answer.'
-        : 'The books stay frozen.';
+        ? 'The books stay as they are: run this again once the processors answer.'
+        : 'The books stay as they are: run this again once that is fixed.';
   }
 }
 

@@ -12,6 +12,8 @@ import { type CertainLookUp, Inquiry, type InquiryParts } from './inquiry.ts';
 export interface AdoptionParts extends InquiryParts {
   readonly writer: BooksWriter;
   readonly clock: Clock;
+  /** Ends the doubt although totals are missing or differ: the operator knows that no former payment comes again. */
+  readonly trusts: boolean;
   /** How long a call may run at a processor, at most. */
   readonly callMayRunMs: number;
   /** Payments that the books may not know, such as those of journals. They are read once. */
@@ -40,6 +42,8 @@ export interface AdoptionReport {
   /** Up to when the books were restored. */
   readonly totals: readonly ComparedTotals[];
   readonly problems: readonly string[];
+  /** The totals of every processor are those of the books. */
+  readonly isProven: boolean;
   readonly before: BooksStatus;
   readonly after: BooksStatus;
 }
@@ -52,6 +56,9 @@ export interface ComparedTotals {
 }
 
 const SHOWN_MAX = 100;
+/** How far the books are searched for a settled payment of each processor. */
+const SAMPLE_PAGES_MAX = 100;
+const SAMPLE_PAGE_ENTRIES = 500;
 /** Pages of the books: gateways do not use them meanwhile, or hardly. */
 const PAUSE_MS = 1;
 
@@ -75,6 +82,8 @@ export class Adoption {
   readonly #unresolved: string[] = [];
   #unresolvedCount = 0;
   #lookedUpCount = 0;
+  /** Processors that do not find what they have charged: that they do not hold a payment means nothing. */
+  readonly #blind = new Set<number>();
 
   constructor(parts: AdoptionParts) {
     this.#parts = parts;
@@ -99,6 +108,8 @@ export class Adoption {
 
   async #adopt(before: BooksStatus): Promise<Reply<AdoptionReport>> {
     const { writer, clock } = this.#parts;
+    const sampled = await this.#findBlind();
+    if (sampled.kind === 'unavailable') return sampled;
     // In unproven books, gateways are at work on what is open.
     if (before.kind === 'behind') {
       const opened = await this.#lookUpOpen();
@@ -125,6 +136,35 @@ export class Adoption {
     const { clock, callMayRunMs } = this.#parts;
     const waitMs = Math.min(callMayRunMs, sinceMs + callMayRunMs - clock.nowMs());
     if (waitMs > 0) await sleep(clock, waitMs);
+  }
+
+  /** Looks up a payment that each processor has settled, because a wrong URL or account answers 404 to everything. */
+  async #findBlind(): Promise<Reply<void>> {
+    const { writer, clock } = this.#parts;
+    const samples = new Map<string, string>();
+    let after: string | null = '';
+    for (
+      let pages = 0;
+      after !== null && pages < SAMPLE_PAGES_MAX && samples.size < this.#names.length;
+      pages++
+    ) {
+      const from: string = after;
+      const page = await tried(clock, () => writer.ledger.page(0, LAST_MS, from, SAMPLE_PAGE_ENTRIES));
+      if (page.kind === 'unavailable') return page;
+      for (const { status, processorName, correlationId } of page.value.entries) {
+        if (status === 'settled' && processorName !== null) samples.set(processorName, correlationId);
+      }
+      after = page.value.next;
+    }
+    for (const [processor, name] of this.#names.entries()) {
+      const sample = samples.get(name);
+      if (sample === undefined) continue;
+      const answer = await this.#inquiry.lookUp(processor, sample);
+      if (answer === null || answer.kind === 'held') continue;
+      this.#blind.add(processor);
+      this.#inquiry.noteBlind(name, sample);
+    }
+    return ok(undefined);
   }
 
   async #lookUpOpen(): Promise<Reply<void>> {
@@ -167,6 +207,7 @@ export class Adoption {
     const rejecting = order.find((processor) => answers.get(processor)?.kind === 'rejected');
     const processor = holders[0] ?? pending ?? rejecting;
     if (processor === undefined) {
+      if (this.#blind.size > 0) return this.#leave(correlationId);
       this.#absentCount++;
       return ok(undefined);
     }
@@ -229,12 +270,16 @@ export class Adoption {
     return ok(compared);
   }
 
-  #statusAfter(before: BooksStatus, totals: readonly ComparedTotals[]): BooksStatus {
-    if (this.#unresolvedCount > 0) return before;
+  #isProven(totals: readonly ComparedTotals[]): boolean {
     const isSame = totals.every(
       ({ here, there }) => here.count === there?.count && here.amountCents === there.amountCents,
     );
-    if (isSame && this.#inquiry.problems.length === 0) return IN_USE;
+    return isSame && this.#inquiry.problems.length === 0;
+  }
+
+  #statusAfter(before: BooksStatus, totals: readonly ComparedTotals[]): BooksStatus {
+    if (this.#unresolvedCount > 0 || this.#blind.size > 0) return before;
+    if (this.#isProven(totals) || this.#parts.trusts) return IN_USE;
     return { ...before, kind: 'unproven' };
   }
 
@@ -249,6 +294,7 @@ export class Adoption {
       unresolvedCount: this.#unresolvedCount,
       totals,
       problems: this.#inquiry.problems,
+      isProven: this.#isProven(totals),
       before,
       after,
     };

@@ -68,6 +68,13 @@ export class Inquiry {
     this.#addProblem(`unconfigured ${name}`, `\`${name}\` is not configured, so its books were not read.`);
   }
 
+  noteBlind(name: string, correlationId: string): void {
+    this.#addProblem(
+      `blind ${name}`,
+      `\`${name}\` does not find ${correlationId}, which it has charged: check its URL and credentials.`,
+    );
+  }
+
   noteStranded(name: string, count: number): void {
     const payments = `${count} ${count === 1 ? 'payment is' : 'payments are'}`;
     this.#addProblem(

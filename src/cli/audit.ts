@@ -27,6 +27,7 @@ export const audit = command('audit')
       'restored books: take in what processors hold and the books do not, and use them again',
     ).conflicts(['from', 'to', 'every', 'all', 'url']),
   )
+  .option('--trust', 'with --adopt: use the books although it is not proven that nothing is missing')
   .option('--ids <file>', 'with --adopt: also look up these payments, one id and amount in cents a line')
   .addHelpText(
     'after',
@@ -53,13 +54,16 @@ export const audit = command('audit')
       token,
       adopt = false,
       ids = '',
+      trust = false,
     }) => {
       for (const line of sanitizeEnvironment(process.env)) console.error(`dinossauro: ${line}`);
-      if (ids !== '' && !adopt) throw new Misuse('--ids goes with --adopt (see dinossauro audit --help)');
+      if ((ids !== '' || trust) && !adopt) {
+        throw new Misuse('--ids and --trust go with --adopt (see dinossauro audit --help)');
+      }
       if (adopt) {
         const { runAdopt } = await import('../audit/adopt-command.ts');
         process.exitCode = await runAdopt(
-          { json, ids },
+          { json, ids, trust },
           {
             environment: demoEnvironment(process.env),
             print: (report) => console.log(report),

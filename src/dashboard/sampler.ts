@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Ledger, OwnerRecord, ProcessorTotals, Reply, StrandedPayments } from '../ledger/ledger.ts';
-import type { Gauge, MetricsTable } from '../shared-memory/metrics-table.ts';
+import { BOOKS_STATUSES, type Gauge, type MetricsTable } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
@@ -87,7 +87,8 @@ export class Sampler {
   }
 
   #situation(nowMs: number): Situation {
-    const { sharedState, ring, segments, hello, confirmsAcceptance, poolThreadCount } = this.#parts;
+    const { sharedState, ring, segments, hello, confirmsAcceptance, poolThreadCount, metricsTable } =
+      this.#parts;
     const age = (atMs: number | null) => (atMs === null ? null : nowMs - atMs);
     const failingSinceMs = this.#oldest(['commitFailingSinceMs', 'leaseFailingSinceMs']);
     const unavailableAtMs = this.#unavailable === null ? null : this.#unavailableAtMs;
@@ -100,6 +101,7 @@ export class Sampler {
         unavailable: this.#unavailable,
         failingForMs: age(failingSinceMs ?? unavailableAtMs),
         confirmsAcceptance,
+        books: BOOKS_STATUSES[metricsTable.gauge(0, 'booksStatus') - 1] ?? null,
       },
       threads: { count: poolThreadCount, withLease: this.#threadsWithLease(nowMs) },
       journal: {

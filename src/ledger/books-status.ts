@@ -1,7 +1,9 @@
+import type { BOOKS_STATUSES } from '../shared-memory/metrics-table.ts';
+
 /**
- * What the books are used for. While they are frozen, nothing in them changes except by `restoreEntries`: commits,
- * takeovers and purges are answered `unavailable`, so that no gateway sends a payment that these books may not know, or
- * that other books already continue.
+ * What the books are used for. While they are frozen, nothing in them changes except by `restoreEntries`: commits and
+ * purges are answered `unavailable`, and takeovers move nothing, so that no gateway sends a payment that these books may
+ * not know, or that other books already continue.
  *
  * | kind     | frozen | the books                                                    | ends with                          |
  * |----------|--------|--------------------------------------------------------------|------------------------------------|
@@ -19,7 +21,7 @@ export interface BooksStatus {
   readonly detail: string;
 }
 
-export type BooksStatusKind = 'in-use' | 'filling' | 'moved' | 'behind' | 'unproven';
+export type BooksStatusKind = (typeof BOOKS_STATUSES)[number];
 
 export const IN_USE: BooksStatus = { kind: 'in-use', sinceMs: 0, detail: '' };
 

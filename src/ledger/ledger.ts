@@ -86,7 +86,7 @@ export interface Ledger {
  * | (none)     | restoreEntries        | any        | from other books, as it is there                   |
  * | accepted, dispatched | restoreEntries | later   | only while the books are frozen                    |
  *
- * While the books are frozen (`books-status.ts`), commits, takeovers and purges are answered `unavailable`.
+ * While the books are frozen (`books-status.ts`), commits and purges are answered `unavailable`, and takeovers move nothing.
  *
  * Owners are positive integers that the ledger never gives out twice. A worker gets one each time it starts. An owner
  * lives until its lease is taken over; a dead owner can claim nothing, and settle only what has not been taken over.
@@ -109,7 +109,8 @@ export interface Shard extends Ledger {
   /**
    * Fences owner `from` (from then on renewals answer false and claims answer `fenced`), and moves up to `limit` of its
    * entries that are accepted or dispatched to owner `to`. Does nothing and answers with an empty list if the lease of
-   * `from` ends after `ifNotRenewedMs`, or if `to` has been taken over. Call it again until the list is empty.
+   * `from` ends after `ifNotRenewedMs`, if `to` has been taken over, or while the books are frozen. Call it again until the
+   * list is empty.
    *
    * Entries at a processor that this ledger was not opened with stay with `from`, whose owner record then stays too:
    * only an instance that is configured with the processor can ask about them, and takes them over.

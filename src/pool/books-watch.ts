@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { type BooksStatus, type BooksStatusKind, frozenReason } from '../ledger/books-status.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
+import { BOOKS_STATUSES, type ThreadMetrics } from '../shared-memory/metrics-table.ts';
 
 export interface BooksWatchParts {
   readonly ledger: Pick<Ledger, 'booksStatus'>;
@@ -11,9 +11,6 @@ export interface BooksWatchParts {
   /** Null: another thread of the instance logs it. */
   readonly log: Log | null;
 }
-
-/** In the order of their values in the metric. */
-export const STATUSES: readonly BooksStatusKind[] = ['in-use', 'filling', 'moved', 'behind', 'unproven'];
 
 /** Each look is one short read of the ledger, and an operator who has unfrozen the books waits no longer. */
 const LOOK_EVERY_MS = 2000;
@@ -75,7 +72,7 @@ export class BooksWatch {
     const { metrics, log } = this.#parts;
     const isFirst = this.#status === null;
     this.#status = status;
-    metrics.set('booksStatus', STATUSES.indexOf(status.kind));
+    metrics.set('booksStatus', BOOKS_STATUSES.indexOf(status.kind) + 1);
     const frozen = frozenReason(status);
     if (frozen !== null)
       log?.error({ reason: frozen }, 'the books are frozen: payments are accepted and wait');

@@ -66,6 +66,7 @@ const GAUGES = [
   'journalFailingSinceMs',
   /** Open payments of the deployment at processors that this instance is not configured with. */
   'stranded',
+  /** What the books are used for: its place in `BOOKS_STATUSES`, from 1; 0: not known yet. */
   'booksStatus',
   /** Payments of this thread whose amounts no processor takes. */
   'notTaken',
@@ -74,6 +75,9 @@ const GAUGES = [
   /** Shards of the ledger at which this thread's last commit or request for its lease failed. */
   'shardsFailing',
 ] as const;
+
+/** The kinds of `BooksStatus` (`src/ledger/books-status.ts`). */
+export const BOOKS_STATUSES = ['in-use', 'filling', 'moved', 'behind', 'unproven'] as const;
 
 /** The kinds of `Confirmation` (`src/ledger/confirmation.ts`). */
 export const CONFIRMATIONS = ['none', 'sync', 'replicas'] as const;

@@ -141,8 +141,8 @@ export class LmdbLedger implements Shard {
   ): Promise<Reply<LedgerEntry[]>> {
     assert(from !== to, 'an owner cannot take over from itself');
     assert(limit > 0, 'the limit must be positive');
-    return this.#change(() => {
-      if (!this.#owners.isAlive(to)) return [];
+    return this.#store.write(() => {
+      if (frozenReason(this.#status.get()) !== null || !this.#owners.isAlive(to)) return [];
       const record = this.#owners.get(from);
       if (record === undefined || record.leaseUntilMs > ifNotRenewedMs) return [];
       const taken = this.#entries

@@ -146,8 +146,8 @@ export class MemoryLedger implements Shard {
   ): Promise<Reply<LedgerEntry[]>> {
     assert(from !== to, 'an owner cannot take over from itself');
     assert(limit > 0, 'the limit must be positive');
-    return this.#change(() => {
-      if (!this.#isAlive(to)) return [];
+    return this.#answer(() => {
+      if (frozenReason(this.#store.status) !== null || !this.#isAlive(to)) return [];
       const record = this.#store.owners.get(from);
       if (record === undefined || record.leaseUntilMs > ifNotRenewedMs) return [];
       record.fenced = true;
