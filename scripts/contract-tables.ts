@@ -3,6 +3,7 @@ import type { OptionTable } from '../src/processor/contracts/options.ts';
 import { REST_ASYNC_OPTIONS, REST_OPTIONS } from '../src/processor/contracts/rest-options.ts';
 import { CAREFUL_RULES } from '../src/processor/contracts/rest-statuses.ts';
 import { SHIPPED_CONTRACTS } from '../src/processor/open-contract.ts';
+import { table } from './markdown.ts';
 
 /** The generated parts of docs/contracts.md, by the name in their marks. */
 const PARTS: Readonly<Record<string, () => string>> = {
@@ -48,9 +49,4 @@ function optionsTable(options: OptionTable): string {
     return [`\`${name}\``, shown === '' ? '' : `\`${shown}\``, expected, about];
   });
   return table(['option', 'default', 'expected', 'what it says'], rows);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
 }

@@ -1,7 +1,6 @@
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { publishedManifest, ROOT, readJson, run, TSC, writeJson } from './stage.ts';
 
 /**
  * `npm run package`: builds the installable package, a `.tgz`, from the staging folder `package/`, both in this folder or
@@ -11,12 +10,13 @@ import { fileURLToPath } from 'node:url';
  * under `node_modules`; for contracts of users, `dist` also has types. It has no development packages or scripts, which need a clone. And it bundles uWebSockets.js with
  * only the 4 binaries for our platforms and our Node, of the original 24 with 133 MB.
  */
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TARGET = resolve(process.argv[2] ?? ROOT);
 const STAGE = join(TARGET, 'package');
 /** The package's contents besides `dist` and dependencies: needed to run, or linked from its documents. */
 const FILES = [
   'bin',
+  'client',
+  'deploy',
   'docs',
   'examples',
   'ops',
@@ -35,7 +35,7 @@ const PLATFORMS = ['linux_x64', 'linux_arm64', 'darwin_x64', 'darwin_arm64'];
 const BUNDLED = 'uWebSockets.js';
 
 rmSync(STAGE, { recursive: true, force: true });
-mkdirSync(STAGE);
+mkdirSync(STAGE, { recursive: true });
 for (const file of FILES) cpSync(join(ROOT, file), join(STAGE, file), { recursive: true });
 run(process.execPath, ['--disable-warning=ExperimentalWarning', 'scripts/compile.ts', join(STAGE, 'dist')]);
 stageTypes();
@@ -47,18 +47,18 @@ run('npm', ['pack', STAGE, '--pack-destination', TARGET]);
 function stageTypes(): void {
   const flags = ['--ignoreConfig', '--declaration', '--emitDeclarationOnly', '--rootDir', 'src'];
   const language = ['--target', 'es2023', '--module', 'nodenext', '--types', 'node', '--strict'];
-  const tsc = [join('node_modules', 'typescript', 'bin', 'tsc'), ...flags, ...language];
+  const tsc = [TSC, ...flags, ...language];
   const imports = ['--allowImportingTsExtensions', '--outDir', join(STAGE, 'dist'), 'src/contract.ts'];
   run(process.execPath, [...tsc, ...imports]);
 }
 
 function stageManifest(): void {
-  const { devDependencies, scripts, ...kept } = readJson(join(ROOT, 'package.json'));
+  const manifest = publishedManifest(join(ROOT, 'package.json'));
   const exports = {
     './contract': { types: './dist/contract.d.ts', default: './dist/contract.js' },
     './package.json': './package.json',
   };
-  writeJson(join(STAGE, 'package.json'), { ...kept, exports, bundleDependencies: [BUNDLED] });
+  writeJson(join(STAGE, 'package.json'), { ...manifest, exports, bundleDependencies: [BUNDLED] });
 }
 
 function stageBundled(): void {
@@ -69,18 +69,4 @@ function stageBundled(): void {
   // It requires Node 22, which our command provides; npm on Node 20 would print a warning.
   const { engines, devDependencies, scripts, ...kept } = readJson(join(from, 'package.json'));
   writeJson(join(to, 'package.json'), kept);
-}
-
-function readJson(path: string): Readonly<Record<string, unknown>> {
-  return JSON.parse(readFileSync(path, 'utf8'));
-}
-
-function writeJson(path: string, value: unknown): void {
-  writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
-}
-
-function run(command: string, args: readonly string[]): void {
-  const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit' });
-  if (error !== undefined) throw error;
-  if (status !== 0) process.exit(status ?? 1);
 }

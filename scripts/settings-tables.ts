@@ -1,22 +1,23 @@
 import type { Setting } from '../src/config/setting.ts';
 import { SECTIONS } from '../src/config/settings.ts';
+import { table } from './markdown.ts';
+
+const HEAD = ['setting', 'unit', 'default', 'expected', 'what it does'];
 
 /** The tables of docs/settings.md, one for each section. */
 export function settingsTables(): string {
   return Object.entries(SECTIONS)
-    .map(([title, section]) => `## ${title}\n\n${table(Object.entries<Setting<unknown>>(section))}`)
+    .map(
+      ([title, section]) =>
+        `## ${title}\n\n${table(HEAD, rowsOf(Object.entries<Setting<unknown>>(section)))}`,
+    )
     .join('\n\n');
 }
 
-function table(settings: readonly (readonly [name: string, setting: Setting<unknown>])[]): string {
-  return [
-    '| setting | unit | default | expected | what it does |',
-    '|---|---|---|---|---|',
-    ...settings.map(([name, { unit, default: standard, expected, about }]) => {
-      const cell = standard === '' ? '' : `\`${standard}\``;
-      return `| \`${name}\` | ${unit} | ${cell} | ${expected} | ${about} |`;
-    }),
-  ].join('\n');
+function rowsOf(settings: readonly (readonly [name: string, setting: Setting<unknown>])[]): string[][] {
+  return settings.map(([name, { unit, default: standard, expected, about }]) => {
+    return [`\`${name}\``, unit, standard === '' ? '' : `\`${standard}\``, expected, about];
+  });
 }
 
 const BLOCK = /(?<=<!-- settings -->\n\n).*(?=\n\n<!-- \/settings -->)/s;

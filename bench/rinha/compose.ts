@@ -4,8 +4,8 @@ import { promisify } from 'node:util';
 import type { Clock } from '../../src/core/clock.ts';
 import { auditArguments, auditEnvironment, audited } from './audited.ts';
 import { Cgroup } from './cgroup.ts';
-import type { Deployment, Kind, Site } from './deployment.ts';
-import { GATEWAY_READY, PROCESSOR_READY, type Question, ready } from './ready.ts';
+import { type Deployment, type Entry, isComposeFile, type Site } from './deployment.ts';
+import { GATEWAY_READY, PEER_READY, PROCESSOR_READY, type Question, ready } from './ready.ts';
 import type { PerProcessor } from './scenario.ts';
 
 const READY_TIMEOUT_MS = 60_000;
@@ -36,7 +36,7 @@ export async function composeSite(clock: Clock, fees: PerProcessor<number>, toke
     await close();
     throw error;
   }
-  return { name: 'compose', processors: PROCESSOR_URLS, open: (kind) => open(clock, kind, token), close };
+  return { name: 'compose', processors: PROCESSOR_URLS, open: (entry) => open(clock, entry, token), close };
 }
 
 /** Creates the shared network unless it exists. Returns a function that removes it again. */
@@ -49,16 +49,16 @@ async function makeNetwork(): Promise<() => Promise<void>> {
   };
 }
 
-async function open(clock: Clock, kind: Kind, token: string): Promise<Deployment> {
-  const project = await Project.up('rinha', kind === 'floor' ? [DEPLOYED, FLOOR] : [DEPLOYED], {});
+async function open(clock: Clock, entry: Entry, token: string): Promise<Deployment> {
+  const project = await Project.up('rinha', filesOf(entry), {});
   const close = () => project.down();
   try {
-    await answering(clock, TARGET, GATEWAY_READY);
+    await answering(clock, TARGET, isComposeFile(entry) ? PEER_READY : GATEWAY_READY);
     const groups = await project.groups();
     return {
       target: TARGET,
       usage: () => groups.map((group) => group.usage()),
-      audit: (fromMs) => (kind === 'floor' ? Promise.resolve(null) : project.audit(fromMs, token)),
+      audit: (fromMs) => (entry === 'gateway' ? project.audit(fromMs, token) : Promise.resolve(null)),
       close,
     };
   } catch (error) {
@@ -66,6 +66,11 @@ async function open(clock: Clock, kind: Kind, token: string): Promise<Deployment
     await close();
     throw new Error(said, { cause: error });
   }
+}
+
+function filesOf(entry: Entry): readonly string[] {
+  if (isComposeFile(entry)) return [entry];
+  return entry === 'floor' ? [DEPLOYED, FLOOR] : [DEPLOYED];
 }
 
 function answering(clock: Clock, url: string, question: Question): Promise<void> {

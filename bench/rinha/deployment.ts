@@ -5,12 +5,21 @@ export interface Site {
   readonly name: string;
   /** URLs. */
   readonly processors: PerProcessor<string>;
-  open(kind: Kind): Promise<Deployment>;
+  open(entry: Entry): Promise<Deployment>;
   close(): Promise<void>;
 }
 
-/** `floor`: the same nginx and limits, with instances that answer 202 and do nothing. */
-export type Kind = 'gateway' | 'floor';
+/**
+ * What is measured. `gateway`: this one. `floor`: the same nginx and limits, with instances that answer 202 and do nothing.
+ * Everything else is another entry of the contest: the path of a compose file that serves the contest's API on port 9999.
+ */
+export type Entry = 'gateway' | 'floor' | ComposeFile;
+
+export type ComposeFile = `${string}.yml` | `${string}.yaml`;
+
+export function isComposeFile(entry: string): entry is ComposeFile {
+  return /\.ya?ml$/.test(entry);
+}
 
 export interface Deployment {
   /** URL of the load balancer. */

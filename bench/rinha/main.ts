@@ -60,12 +60,12 @@ function openSite({ site, scenario, target, processors, token }: Options): Promi
 async function rounds(options: Options, site: Site, open: { close(): Promise<void> }[]): Promise<Result[]> {
   const results: Result[] = [];
   for (let round = 0; round < options.rounds; round++) {
-    for (const kind of options.kinds) {
-      const deployment: Deployment = await site.open(kind);
+    for (const entry of options.entries) {
+      const deployment: Deployment = await site.open(entry);
       open.push(deployment);
       const result = await run({
         site: site.name,
-        kind,
+        entry,
         scenario: options.scenario,
         deployment,
         processors: site.processors,
@@ -84,8 +84,8 @@ async function rounds(options: Options, site: Site, open: { close(): Promise<voi
   return results;
 }
 
-function report({ kinds, jsonFile, htmlFile }: Options, results: readonly Result[]): void {
-  if (kinds.length > 1) console.log(comparisonLines(results).join('\n'));
+function report({ entries, jsonFile, htmlFile }: Options, results: readonly Result[]): void {
+  if (entries.length > 1) console.log(comparisonLines(results).join('\n'));
   if (jsonFile !== undefined) writeFileSync(jsonFile, JSON.stringify(results, null, 1));
   writeFileSync(htmlFile, page(results));
   console.log(`Charts: ${htmlFile}`);

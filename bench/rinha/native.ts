@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import type { Clock } from '../../src/core/clock.ts';
 import { auditArguments, auditEnvironment, audited } from './audited.ts';
 import { Child } from './child.ts';
-import type { Deployment, Kind, Site } from './deployment.ts';
+import type { Deployment, Entry, Site } from './deployment.ts';
 import { adapted } from './nginx.ts';
 import { GATEWAY_READY, PROCESSOR_READY, type Question, ready } from './ready.ts';
 import type { PerProcessor } from './scenario.ts';
@@ -29,7 +29,7 @@ export async function nativeSite(clock: Clock, fees: PerProcessor<number>, token
   return {
     name: 'native',
     processors,
-    open: (kind) => open(clock, kind, processors, token),
+    open: (entry) => open(clock, entry, processors, token),
     close: () => stopAll([atDefault.child, atFallback.child]),
   };
 }
@@ -48,7 +48,7 @@ async function startProcessor(
 
 async function open(
   clock: Clock,
-  kind: Kind,
+  entry: Entry,
   processors: PerProcessor<string>,
   token: string,
 ): Promise<Deployment> {
@@ -59,7 +59,7 @@ async function open(
   const port = await freePort();
   const children = [
     startRedis(directory),
-    ...INSTANCES.map((name) => startInstance(kind, name, directory, processors)),
+    ...INSTANCES.map((name) => startInstance(entry, name, directory, processors)),
     startNginx(directory, sockets, port),
   ];
   const target = `http://127.0.0.1:${port}`;
@@ -79,7 +79,7 @@ async function open(
     target,
     usage: () => children.map((child) => child.usage()),
     audit: (fromMs) =>
-      kind === 'floor'
+      entry === 'floor'
         ? Promise.resolve(null)
         : audited(
             process.execPath,
@@ -90,8 +90,13 @@ async function open(
   };
 }
 
-function startInstance(kind: Kind, name: string, directory: string, processors: PerProcessor<string>): Child {
-  const program = kind === 'floor' ? 'bench/rinha/floor.ts' : 'src/gateway.ts';
+function startInstance(
+  entry: Entry,
+  name: string,
+  directory: string,
+  processors: PerProcessor<string>,
+): Child {
+  const program = entry === 'floor' ? 'bench/rinha/floor.ts' : 'src/gateway.ts';
   return node(name, program, environmentOf(name, directory, processors));
 }
 

@@ -1,5 +1,5 @@
 import type { RinhaValues } from '../../src/cli/rinha.ts';
-import type { Kind } from './deployment.ts';
+import { type Entry, isComposeFile } from './deployment.ts';
 import { final, type PerProcessor, preview, type Scenario, scaled, steady } from './scenario.ts';
 
 export interface Options {
@@ -9,7 +9,7 @@ export interface Options {
   readonly processors: PerProcessor<string>;
   readonly token: string;
   /** What each round runs, in this order. */
-  readonly kinds: readonly Kind[];
+  readonly entries: readonly Entry[];
   readonly rounds: number;
   readonly jsonFile: string | undefined;
   readonly htmlFile: string;
@@ -22,17 +22,19 @@ export type OptionsReading =
 
 export function readOptions(values: RinhaValues): OptionsReading {
   const site = values.native ? 'native' : values.compose ? 'compose' : 'given';
-  const compares = values.compare !== undefined;
+  const others = (values.compare ?? []).map((text): Entry => (isComposeFile(text) ? text : 'floor'));
+  const compares = others.length > 0;
   if (site === 'given' && (compares || values.null === true)) {
     return wrong('--null and --compare need --native or --compose');
   }
+  if (site !== 'compose' && others.some(isComposeFile)) return wrong('a compose file needs --compose');
   const options: Options = {
     scenario: scenarioOf(values),
     site,
     target: values.target,
     processors: { default: values.default, fallback: values.fallback },
     token: values.token,
-    kinds: compares ? ['gateway', 'floor'] : [values.null ? 'floor' : 'gateway'],
+    entries: compares ? ['gateway', ...others] : [values.null ? 'floor' : 'gateway'],
     rounds: values.rounds ?? (compares ? 3 : 1),
     jsonFile: values.json,
     htmlFile: values.html,

@@ -1,12 +1,12 @@
 import { type Area, chart } from './chart.ts';
 import type { Second } from './record.ts';
-import { comparisonLines, figures, partLine } from './report.ts';
+import { comparisonLines, figures, partLine, titleOf } from './report.ts';
 import type { Result } from './run.ts';
 import { type Condition, describe } from './scenario.ts';
 
 /** The runs over time as one self-contained HTML page, in the reader's light or dark theme. */
 export function page(results: readonly Result[]): string {
-  const compares = new Set(results.map((result) => result.kind)).size > 1;
+  const compares = new Set(results.map((result) => result.entry)).size > 1;
   const comparison = compares ? `<pre>${escaped(comparisonLines(results).join('\n'))}</pre>` : '';
   return `<!doctype html>
 <html lang="en">
@@ -20,7 +20,7 @@ export function page(results: readonly Result[]): string {
 }
 
 function section(result: Result): string {
-  const { scenario, kind, site, seconds, metered } = result;
+  const { scenario, seconds, metered } = result;
   const rows = figures(result).map(([name, value]) => `<tr><th>${escaped(name)}<td>${escaped(value)}`);
   const parts = metered.parts.map((part) => `<tr><th><td>${escaped(partLine(part))}`);
   const course = {
@@ -38,7 +38,7 @@ function section(result: Result): string {
   };
   const at = (value: (second: Second) => number): Area['points'] =>
     seconds.map((second) => ({ atMs: second.atMs, value: value(second) }));
-  return `<h1>${escaped(`${scenario.name} on ${site}${kind === 'floor' ? ', floor' : ''}`)}</h1>
+  return `<h1>${escaped(titleOf(result))}</h1>
 <p>${new Date(result.beganAtMs).toISOString()}
 <p>Bands are stages: the delay of default | of fallback in ms, struck out while it fails; red where default is of no use.
 <table>${[...rows, ...parts].join('\n')}</table>

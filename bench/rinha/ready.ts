@@ -30,6 +30,9 @@ export interface Question {
 
 export const GATEWAY_READY: Question = { path: '/readyz', status: 200 };
 
+/** The only route that all entries of the contest can be asked without harm. */
+export const PEER_READY: Question = { path: '/payments-summary', status: 200 };
+
 /** A payment that does not exist. The health endpoint of the processors is rate-limited, so it is not used. */
 export const PROCESSOR_READY: Question = {
   path: '/payments/00000000-0000-0000-0000-000000000000',

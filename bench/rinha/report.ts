@@ -27,7 +27,7 @@ export function progressLine({ scenario, record, nowMs }: Course): string {
 /** The report of a run, as lines. */
 export function reportLines(result: Result): string[] {
   return [
-    `${result.scenario.name} on ${result.site}${result.kind === 'floor' ? ', floor' : ''}`,
+    titleOf(result),
     ...figures(result).map(([name, value]) => `  ${name.padEnd(18)} ${value}`),
     ...result.metered.parts.map((part) => `    ${partLine(part)}`),
     ...wrongChecks(result).map((line) => `    ${line}`),
@@ -38,7 +38,7 @@ export function reportLines(result: Result): string[] {
 export function figures(result: Result): [name: string, value: string][] {
   const { latencies, metered } = result;
   return [
-    ...(result.kind === 'floor' ? [] : scoreFigures(result)),
+    ...(result.entry === 'floor' ? [] : scoreFigures(result)),
     ['posts', `${result.acceptedCount} accepted, ${result.failedCount} failed`],
     [
       'latency',
@@ -86,27 +86,57 @@ export function partLine(part: MeteredPart): string {
   return `${part.part.padEnd(16)} ${cpu}${throttled}, ${megabytes(part.peakBytes)} peak`;
 }
 
-/** Compares gateway and floor turn by turn, with the median of the ratios. */
+/** What was run where. */
+export function titleOf({ scenario, site, entry }: Result): string {
+  return `${scenario.name} on ${site}${entry === 'gateway' ? '' : `, ${entry}`}`;
+}
+
+/** Compares the gateway with each other entry turn by turn, and shows the medians of all. */
 export function comparisonLines(results: readonly Result[]): string[] {
-  const gateways = results.filter((result) => result.kind === 'gateway');
-  const floors = results.filter((result) => result.kind === 'floor');
+  const entries = [...new Set(results.map(({ entry }) => entry))];
+  const byEntry = new Map(
+    entries.map((entry) => [entry, results.filter((result) => result.entry === entry)]),
+  );
+  const gateways = byEntry.get('gateway') ?? [];
+  const comparisons = entries
+    .filter((entry) => entry !== 'gateway')
+    .flatMap((entry) => turnLines(gateways, byEntry.get(entry) ?? [], entry));
+  const medians = Array.from(byEntry, ([entry, runs]) => `  ${entry}: ${medianText(runs)}`);
+  return [...comparisons, `medians of ${gateways.length}`, ...medians];
+}
+
+function turnLines(gateways: readonly Result[], others: readonly Result[], entry: string): string[] {
   const turns = gateways.flatMap((gateway, index) => {
-    const floor = floors[index];
-    return floor === undefined ? [] : [{ gateway, floor }];
+    const other = others[index];
+    return other === undefined ? [] : [{ gateway, other }];
   });
-  const lines = turns.map(({ gateway, floor }, index) => {
-    const steal = `steal ${percent(gateway.metered.stealShare)} / ${percent(floor.metered.stealShare)}`;
-    return `  turn ${index + 1}: p99 ${versus(gateway, floor, p99Of, ms)}, CPU ${versus(gateway, floor, cpuOf, us)}, ${steal}`;
+  const lines = turns.map(({ gateway, other }, index) => {
+    const steal = `steal ${percent(gateway.metered.stealShare)} / ${percent(other.metered.stealShare)}`;
+    return `  turn ${index + 1}: p99 ${versus(gateway, other, p99Of, ms)}, CPU ${versus(gateway, other, cpuOf, us)}, ${steal}`;
   });
-  const median = (of: (result: Result) => number) => {
-    const ratios = turns.map(({ gateway, floor }) => of(gateway) / of(floor));
-    return percentile(Float64Array.from(ratios).sort(), 0.5).toFixed(2);
-  };
+  const ratio = (of: (result: Result) => number) =>
+    median(turns.map(({ gateway, other }) => of(gateway) / of(other))).toFixed(2);
   return [
-    'gateway / floor',
+    `gateway / ${entry}`,
     ...lines,
-    `  median: p99 × ${median(p99Of)}, CPU per payment × ${median(cpuOf)}`,
+    `  median: p99 × ${ratio(p99Of)}, CPU per payment × ${ratio(cpuOf)}`,
   ];
+}
+
+function medianText(runs: readonly Result[]): string {
+  const of = (value: (result: Result) => number) => median(runs.map(value));
+  const unsettled = of(({ score }) => score.lagCount);
+  return [
+    `p50 ${ms(of(({ latencies }) => latencies.p50Ms))}, p99 ${ms(of(p99Of))}`,
+    `CPU ${us(of(cpuOf))}, peak ${megabytes(of(({ metered }) => metered.peakBytes))}`,
+    runs[0]?.entry === 'floor' ? '' : `${unsettled} unsettled`,
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
+
+function median(values: readonly number[]): number {
+  return percentile(Float64Array.from(values).sort(), 0.5);
 }
 
 function versus(

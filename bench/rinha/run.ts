@@ -4,7 +4,7 @@ import { type Audited, auditRun } from './audited.ts';
 import { Books, type Check } from './books.ts';
 import { type Bound, bound } from './bound.ts';
 import type { Course } from './course.ts';
-import type { Deployment, Kind } from './deployment.ts';
+import type { Deployment, Entry } from './deployment.ts';
 import { Meter, type Metered } from './meter.ts';
 import { observe } from './observer.ts';
 import { ProcessorAdmin } from './processor-admin.ts';
@@ -52,7 +52,7 @@ export async function run(setting: Setting): Promise<Result> {
   const latencies = record.latencies();
   return {
     site: setting.site,
-    kind: setting.kind,
+    entry: setting.entry,
     scenario,
     beganAtMs,
     score: score({
@@ -79,7 +79,7 @@ export async function run(setting: Setting): Promise<Result> {
 
 export interface Setting {
   readonly site: string;
-  readonly kind: Kind;
+  readonly entry: Entry;
   readonly scenario: Scenario;
   readonly deployment: Deployment;
   /** URLs. */
@@ -92,7 +92,7 @@ export interface Setting {
 
 export interface Result {
   readonly site: string;
-  readonly kind: Kind;
+  readonly entry: Entry;
   readonly scenario: Scenario;
   readonly beganAtMs: number;
   readonly score: Score;

@@ -8,6 +8,7 @@ import { backUpBooks, markRestored, restoreBackup } from './backup.ts';
 import { exportBooks } from './export.ts';
 import { importBooks } from './import.ts';
 import type { ExportTotals } from './line.ts';
+import { Migration } from './migrate.ts';
 import { type Environment, failed, type Outcome, openBooks, targetOf } from './open-books.ts';
 import { ProgressLine } from './progress.ts';
 
@@ -134,6 +135,40 @@ export function runRestore(
     const lines = [
       `these are restored books now (${restored.value})`,
       'gateways that use them charge nothing until dinossauro audit --adopt has compared them with the processors',
+    ];
+    return { kind: 'ok', value: lines };
+  });
+}
+
+/** Implements `dinossauro migrate`. */
+export function runMigrate(
+  {
+    from,
+    to,
+    fromShards,
+  }: { readonly from: string; readonly to: string; readonly fromShards: number | null },
+  parts: CommandParts,
+): Promise<boolean> {
+  return report(parts, async () => {
+    const { environment } = parts;
+    const shards = fromShards === null ? {} : { LEDGER_SHARDS: String(fromShards) };
+    const source = targetOf({ ...environment, ...shards }, from);
+    if (source.kind === 'failed') return source;
+    const target = targetOf(environment, to);
+    if (target.kind === 'failed') return target;
+    const progress = new ProgressLine(systemClock, parts.say);
+    const moved = await Migration.run({
+      from: source.value,
+      to: target.value,
+      clock: systemClock,
+      say: parts.say,
+      onProgress: (readCount) => progress.show(() => `read ${readCount} payments`),
+    });
+    if (moved.kind === 'failed') return moved;
+    const { count, stopMs } = moved.value;
+    const lines = [
+      `moved ${count} payments: count, totals and every payment are the same in both books`,
+      `the stop took ${stopMs} ms so far; it ends when the gateways have started with LEDGER_URL=${to}`,
     ];
     return { kind: 'ok', value: lines };
   });

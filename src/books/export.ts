@@ -54,7 +54,7 @@ export async function exportBooks(order: ExportOrder): Promise<Reply<ExportTrail
 }
 
 /** When the books were last purged; 0: never. */
-async function purgedAt(ledger: Ledger, clock: Clock): Promise<Reply<number>> {
+export async function purgedAt(ledger: Ledger, clock: Clock): Promise<Reply<number>> {
   let purgedAtMs = 0;
   const reply = await tried(clock, () =>
     ledger.subscribe((event) => {

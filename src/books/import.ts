@@ -116,7 +116,7 @@ async function writeAll(
 }
 
 /** Whether a ledger has no payment. */
-async function isEmpty(ledger: Ledger, clock: Clock): Promise<Reply<boolean>> {
+export async function isEmpty(ledger: Ledger, clock: Clock): Promise<Reply<boolean>> {
   const totals = await tried(clock, () => ledger.summary(-Infinity, Infinity));
   if (totals.kind === 'unavailable') return totals;
   if (totals.value.some(({ count }) => count > 0)) return ok(false);

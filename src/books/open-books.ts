@@ -19,9 +19,22 @@ export function failed(...lines: string[]): { readonly kind: 'failed'; readonly 
   return { kind: 'failed', lines };
 }
 
+/** Settings that a Redis beside this ledger may need, and that LMDB refuses. */
+const REDIS_SETTINGS_UNSET = {
+  LEDGER_SHARDS: '',
+  LEDGER_REPLICAS: '',
+  LEDGER_ALLOW_UNCONFIRMED: '',
+  LEDGER_CA_FILE: '',
+  LEDGER_CERT_FILE: '',
+  LEDGER_KEY_FILE: '',
+};
+
 /** The ledger of this URL, or of LEDGER_URL; the other settings of the ledger come from the environment. */
 export function targetOf(environment: Environment, url: string | undefined): Outcome<LedgerTarget> {
-  const settings = demoEnvironment(url === undefined ? environment : { ...environment, LEDGER_URL: url });
+  const ofRedis = url?.startsWith('lmdb:') === true ? REDIS_SETTINGS_UNSET : {};
+  const settings = demoEnvironment(
+    url === undefined ? environment : { ...environment, ...ofRedis, LEDGER_URL: url },
+  );
   const reading = readConfig(settings);
   if (reading.kind === 'wrong') return { kind: 'failed', lines: reading.problems };
   return { kind: 'ok', value: reading.config.ledger };

@@ -8,6 +8,8 @@ export interface WalkParts {
   readonly toMs: number;
   /** The pause between pages, so that a running gateway gets the ledger in between. */
   readonly pauseMs: number;
+  /** The page to begin with, as `show` got it; default: the first. */
+  readonly after?: string;
 }
 
 /** Entries that the ledger looks at for a page: a few milliseconds. */
@@ -18,14 +20,14 @@ const TRY_AGAIN_MS = 500;
 /** Calls `show` with every payment that may have been sent within the window (`Ledger.page`), a page at a time. */
 export async function walk(
   ledger: Ledger,
-  { clock, fromMs, toMs, pauseMs }: WalkParts,
-  show: (entries: readonly LedgerEntry[]) => Promise<Reply<void>>,
+  { clock, fromMs, toMs, pauseMs, after: first = '' }: WalkParts,
+  show: (entries: readonly LedgerEntry[], next: string | null) => Promise<Reply<void>>,
 ): Promise<Reply<void>> {
-  for (let after: string | null = ''; after !== null; ) {
+  for (let after: string | null = first; after !== null; ) {
     const from: string = after;
     const page = await tried(clock, () => ledger.page(fromMs, toMs, from, PAGE_ENTRIES));
     if (page.kind === 'unavailable') return page;
-    const shown = await show(page.value.entries);
+    const shown = await show(page.value.entries, page.value.next);
     if (shown.kind === 'unavailable') return shown;
     after = page.value.next;
     if (after !== null && pauseMs > 0) await sleep(clock, pauseMs);

@@ -25,7 +25,9 @@ export const chaos = command('chaos')
   )
   .option('--minutes <n>', 'how long to run', whole(1, MINUTES_MAX), 10)
   .option('--seed <n>', 'seed of load and faults; default: random', whole(0))
-  .addOption(option('--ledger <ledger>', 'which ledger').choices(['redis', 'lmdb', 'both']).default('both'))
+  .addOption(
+    option('--ledger <ledger>', 'which ledger').choices(['redis', 'cluster', 'lmdb', 'both']).default('both'),
+  )
   .option('--round-seconds <n>', 'how long each round takes', whole(1, MINUTES_MAX * 60), 20)
   .option(
     '--contracts',
@@ -42,6 +44,7 @@ export const chaos = command('chaos')
     'after',
     examples([
       ['chaos --minutes 2 --ledger redis', 'two minutes'],
+      ['chaos --ledger cluster --seed 7', 'with a Redis Cluster of three masters and three replicas'],
       ['chaos --only kill --set POOL_THREADS=4', 'only kills, with four pool threads'],
       ['chaos --contracts --ledger lmdb', 'with the contracts rinha, rest and rest-async'],
       ['chaos --measure takeover', 'how long a takeover takes'],

@@ -10,6 +10,7 @@ import { exportCommand } from './export.ts';
 import { fuzz } from './fuzz.ts';
 import { gateway } from './gateway.ts';
 import { importCommand } from './import.ts';
+import { migrate } from './migrate.ts';
 import { processor } from './processor.ts';
 import { isClone } from './program.ts';
 import { restore } from './restore.ts';
@@ -93,6 +94,7 @@ function dinossauro() {
     importCommand,
     backup,
     restore,
+    migrate,
   ])
     program.addCommand(each);
   for (const each of [rinha, sim, chaos, fuzz, bench]) program.addCommand(each, { hidden: !isClone() });

@@ -1,5 +1,13 @@
-import { command, examples, option, origin, whole } from './command.ts';
+import { existsSync } from 'node:fs';
+import { checked, command, examples, option, origin, whole } from './command.ts';
 import { runFromClone } from './program.ts';
+
+/** `floor`, or the path of a compose file. */
+const entry = checked((text) =>
+  text === 'floor' || (/\.ya?ml$/.test(text) && existsSync(text))
+    ? null
+    : 'Expected floor, or the path of a compose file, such as ../peer/docker-compose.yml.',
+);
 
 export const rinha = command('rinha')
   .summary('run a scenario of the contest against a deployment, and score it')
@@ -28,9 +36,10 @@ export const rinha = command('rinha')
   .option('--compose', 'start docker-compose.yml and simulated processors, and stop them afterwards')
   .option('--null', 'measure the floor: instances that only answer 202')
   .addOption(
-    option('--compare <with>', 'run the gateway and the floor in turns, and print their ratios').choices([
-      'floor',
-    ]),
+    option(
+      '--compare <with>',
+      'run the gateway in turns with the floor, or with the compose file of another entry; may be repeated',
+    ).argParser((text, before: readonly string[] | undefined) => [...(before ?? []), entry(text)]),
   )
   .option('--rounds <n>', 'how many times to run it; default: 1, or 3 with --compare', whole(1))
   .option('--json <file>', 'write the report to this file as JSON')
@@ -41,6 +50,10 @@ export const rinha = command('rinha')
       ['rinha --native --seconds 15', 'the preview in 15 s, without Docker'],
       ['rinha --compose --scenario final', 'the final through docker-compose; takes 300 s'],
       ['rinha --compose --rate 550 --seconds 20 --compare floor', 'CPU and p99 compared with the floor'],
+      [
+        'rinha --compose --rate 550 --compare ../peer/docker-compose.yml',
+        'and with another entry of the contest',
+      ],
     ]),
   )
   .action(async (values) => {

@@ -6,7 +6,7 @@ import type { ProcessorTarget } from './processor-target.ts';
 import { basicAuthorization, type ProcessorsFileReading, readProcessorsFile } from './processors-file.ts';
 import { complaint, parseSetting, type Setting } from './setting.ts';
 import { type FieldValues, SETTINGS, type SettingName, type Values } from './settings.ts';
-import { contradictions, usesTls } from './validation.ts';
+import { contradictions, isCluster, usesTls } from './validation.ts';
 
 export type { AccessMode } from './operator-settings.ts';
 export type { LedgerTarget } from './parsers.ts';
@@ -89,8 +89,12 @@ function combined(values: Values, file: ProcessorsFileReading | null) {
   };
 }
 
+/** Enough for a cluster to grow to as many masters. */
+const CLUSTER_SHARDS = 16;
+
 function ledgerOf({
   LEDGER_URL: target,
+  LEDGER_SHARDS: shardCount,
   LEDGER_CA_FILE: ca,
   LEDGER_CERT_FILE: cert,
   LEDGER_KEY_FILE: key,
@@ -100,6 +104,7 @@ function ledgerOf({
   if (target.kind === 'lmdb') return target;
   return {
     ...target,
+    shardCount: shardCount || (isCluster(target.url) ? CLUSTER_SHARDS : 1),
     replicas,
     allowsUnconfirmed,
     ...(usesTls(target.url) && { tls: tlsOf(ca, cert, key) }),

@@ -14,6 +14,8 @@ export type LedgerTarget =
   | {
       readonly kind: 'redis';
       readonly url: string;
+      /** How many shards the books have; by default 1. */
+      readonly shardCount?: number;
       readonly tls?: Tls;
       /** How many replicas must have a write before it counts; by default the server must sync it. */
       readonly replicas?: number;
@@ -35,6 +37,9 @@ export interface ProcessorToken {
 }
 
 export const PROCESSORS_MAX = 16;
+
+/** Each thread of each instance has a connection for each shard. */
+export const SHARDS_MAX = 64;
 
 /** Files of variables are not always read by a shell, which would remove the quotes. */
 export function isQuoted(text: string): boolean {

@@ -11,6 +11,7 @@ import {
   parseTokens,
   pathFault,
   processorsFault,
+  SHARDS_MAX,
   tokensFault,
 } from './parsers.ts';
 import {
@@ -151,6 +152,14 @@ export const SECTIONS = {
       'Client certificate for a ledger in Redis with TLS, with its intermediates.',
     ),
     LEDGER_KEY_FILE: privateKey('Private key of `LEDGER_CERT_FILE`.'),
+    LEDGER_SHARDS: integer({
+      unit: 'shards',
+      default: 0,
+      min: 0,
+      max: SHARDS_MAX,
+      about:
+        'How many shards the books in Redis have. It is fixed when they are made. 0: 16 in a cluster, 1 in any other Redis.',
+    }),
     LEDGER_REPLICAS: integer({
       unit: 'replicas',
       default: 0,

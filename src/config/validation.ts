@@ -59,11 +59,13 @@ function ledgerTlsContradictions(values: Partial<Values>): string[] {
 /** A setting that would not be used is a mistake. */
 function confirmationContradictions({
   LEDGER_URL: ledger,
+  LEDGER_SHARDS: shardCount = 0,
   LEDGER_REPLICAS: replicas = 0,
   LEDGER_ALLOW_UNCONFIRMED: allowsUnconfirmed = false,
 }: Partial<Values>): string[] {
   if (ledger?.kind === 'lmdb') {
     const set = [
+      ...(shardCount > 0 ? ['LEDGER_SHARDS'] : []),
       ...(replicas > 0 ? ['LEDGER_REPLICAS'] : []),
       ...(allowsUnconfirmed ? ['LEDGER_ALLOW_UNCONFIRMED'] : []),
     ];
@@ -101,6 +103,10 @@ function tlsContradictions(
   if ((cert === '') !== (key === '')) return [`${certName} and ${keyName} must be set together.`];
   if (cert !== '' && !isKeyOf(key, cert)) return [`${keyName} is not the key of ${certName}.`];
   return [];
+}
+
+export function isCluster(url: string): boolean {
+  return /^rediss?-cluster:/.test(url);
 }
 
 export function usesTls(url: string): boolean {

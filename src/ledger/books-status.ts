@@ -19,6 +19,8 @@ export interface BooksStatus {
   readonly sinceMs: number;
   /** Where the books come from or went to, for people. */
   readonly detail: string;
+  /** Where the command that fills the books continues; only it can read this. */
+  readonly progress?: string;
 }
 
 export type BooksStatusKind = (typeof BOOKS_STATUSES)[number];
@@ -38,6 +40,11 @@ export function frozenReason({ kind, detail }: BooksStatus): string | null {
     case 'behind':
       return `the books are a restored copy (${detail}) and may not know every charge: run dinossauro audit --adopt`;
   }
+}
+
+/** What the detail of books in use says that were moved from another ledger. */
+export function continuing(ledger: string): string {
+  return `continues ${ledger}`;
 }
 
 /** Ascending in what may be done with the books. */

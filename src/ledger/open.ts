@@ -3,8 +3,11 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { errorReason } from '../core/reason.ts';
 import { SetupError } from '../core/setup-error.ts';
+import { continuing } from './books-status.ts';
 import type { Confirmation } from './confirmation.ts';
 import type { Ledger } from './ledger.ts';
+import { hashTags } from './redis/hash-tags.ts';
+import { ledgerOf } from './sharded/ledger.ts';
 
 export interface OpenLedgerParts {
   readonly clock: Clock;
@@ -51,14 +54,19 @@ export async function openLedger(
 ): Promise<Ledger> {
   if (target.kind === 'redis') {
     const { RedisLedger } = await import('./redis/ledger.ts');
-    const { url, ...options } = target;
-    return RedisLedger.open(url, {
-      ...options,
-      processorNames,
-      clock,
-      random,
-      ...(confirmedBy && { confirmedBy }),
-    });
+    const { url, shardCount = 1, ...options } = target;
+    const shards = hashTags(shardCount).map((tag, position, { length: count }) =>
+      RedisLedger.open(url, {
+        ...options,
+        root: `{${tag}}:`,
+        place: { position, count },
+        processorNames,
+        clock,
+        random,
+        ...(confirmedBy && { confirmedBy }),
+      }),
+    );
+    return ledgerOf(await Promise.all(shards));
   }
   const options = { processorNames, clock };
   confirmedBy?.({ kind: 'sync' });
@@ -74,6 +82,21 @@ export async function openLedger(
       throw new SetupError(setupReason(target, errorReason(error)));
     throw error;
   }
+}
+
+/** Whether the books in a ledger were moved there from this other one. False if it does not answer. */
+export async function continuesLedger(
+  target: LedgerTarget,
+  other: string,
+  parts: OpenLedgerParts,
+): Promise<boolean> {
+  const entered = await enterLedger(target, parts);
+  if (entered.kind === 'failed') return false;
+  const ledger = await openLedger(target, [], parts, 'here');
+  const status = await ledger.booksStatus();
+  await ledger.close();
+  entered.leave();
+  return status.kind === 'ok' && status.value.detail === continuing(other);
 }
 
 function setupReason(target: { readonly path: string }, reason: string): string {

@@ -69,10 +69,10 @@ export class Scrape {
       counter('dinossauro_posts_repeated', 'Repeated posts of known payments, answered 202.', [
         { value: metricsTable.counted('repeated') },
       ]),
-      counter('dinossauro_posts_refused', 'Posts of payments refused with a problem.', refused),
+      counter('dinossauro_posts_refused', 'Posts of payments answered with a problem.', refused),
       counter(
         'dinossauro_connections_refused',
-        'Client connections closed at once because there were too many.',
+        'Client connections closed at once because `MAX_CONNECTIONS` was reached.',
         [{ value: metricsTable.counted('connectionsRefused') }],
       ),
       durations('dinossauro_accept_duration_seconds', 'From the complete request to its 202.', [
@@ -118,9 +118,11 @@ export class Scrape {
         'Payments that a processor has rejected for good.',
         this.#counted('paymentsRejected'),
       ),
-      durations('dinossauro_settle_duration_seconds', 'From the 202 of a payment to its settlement.', [
-        [{}, metricsTable.histogram('settle')],
-      ]),
+      durations(
+        'dinossauro_settle_duration_seconds',
+        'From the 202 of a payment to its settlement in the ledger, in whole milliseconds.',
+        [[{}, metricsTable.histogram('settle')]],
+      ),
     ];
   }
 
@@ -216,7 +218,7 @@ export class Scrape {
       ),
       gauge(
         'dinossauro_breaker_open',
-        'Circuit breaker of a processor: 1 open or half-open, 0 closed.',
+        'Circuit breaker of a processor: 1 open or half-open, so that only probes go there; 0 closed.',
         this.#byProcessor((processor, labels) => ({
           labels,
           value: Number(sharedState.breakerOpen(processor)),
@@ -276,7 +278,7 @@ export class Scrape {
       ),
       gauge(
         'dinossauro_queue_capacity_payments',
-        'Capacity of the queue.',
+        'Capacity of the queue (`QUEUE_CAPACITY`).',
         [{ value: ring.capacity }],
         'payments',
       ),
@@ -321,7 +323,7 @@ export class Scrape {
       counter('dinossauro_journal_writes', 'Writes to the journal, one before each 202.', [
         { value: metricsTable.counted('journalWrites') },
       ]),
-      counter('dinossauro_journal_syncs', 'Syncs of the journal to disk.', [
+      counter('dinossauro_journal_syncs', 'Syncs of the journal to disk, with `ACCEPT_DURABILITY=fsync`.', [
         { value: metricsTable.counted('journalSyncs') },
       ]),
       counter(
@@ -331,13 +333,13 @@ export class Scrape {
       ),
       gauge(
         'dinossauro_journal_segments',
-        'Journal segments that hold payments.',
+        'Journal segments with payments that are not in the ledger yet, or were not until recently.',
         [{ value: live.length }],
         'segments',
       ),
       gauge(
         'dinossauro_journal_capacity_segments',
-        'Maximum number of journal segments.',
+        'Maximum number of journal segments (`JOURNAL_SEGMENTS`).',
         [{ value: segments.segmentCount }],
         'segments',
       ),
@@ -349,7 +351,7 @@ export class Scrape {
       ),
       gauge(
         'dinossauro_journals_left_behind',
-        'Journals of other instances, beside this one, that hold payments but are not in use.',
+        'Journals of other instances, beside this one, that hold payments but are not in use; checked once a minute.',
         [{ value: sharedState.leftJournals }],
       ),
     ];
@@ -412,9 +414,11 @@ export class Scrape {
       counter('dinossauro_log_lines_dropped', 'Log lines dropped because standard output was not read.', [
         { value: sharedState.droppedLines },
       ]),
-      gauge('dinossauro_stopping', 'Whether this instance is stopping (1) or not (0).', [
-        { value: Number(sharedState.stopping) },
-      ]),
+      gauge(
+        'dinossauro_stopping',
+        'Whether this instance is stopping, and waits for calls in flight (1), or not (0).',
+        [{ value: Number(sharedState.stopping) }],
+      ),
       {
         type: 'info',
         name: 'dinossauro_build',

@@ -85,6 +85,8 @@ export type DeliveryEvent =
   | {
       readonly kind: 'looked-up';
       readonly found: LookUpOutcome;
+      /** False: the processor may say of any payment that it holds nothing. */
+      readonly isBelieved: boolean;
       readonly askedAtMs: number;
       /** Until when a payment that is still pending stays in doubt even if a later look-up does not find it. */
       readonly pendingUntilMs: number;
@@ -269,7 +271,7 @@ function answered(
 
 function lookedUp(
   state: DeliveryState,
-  { found, askedAtMs, pendingUntilMs, repeat }: Extract<DeliveryEvent, { kind: 'looked-up' }>,
+  { found, isBelieved, askedAtMs, pendingUntilMs, repeat }: Extract<DeliveryEvent, { kind: 'looked-up' }>,
   payment: Payment,
 ): Transition {
   switch (found.kind) {
@@ -289,7 +291,7 @@ function lookedUp(
     case 'pending':
       return inDoubt({ ...state, inDoubtUntilMs: Math.max(state.inDoubtUntilMs, pendingUntilMs) });
     case 'absent':
-      return absent(state, askedAtMs, repeat, payment);
+      return isBelieved ? absent(state, askedAtMs, repeat, payment) : repeated(state, repeat);
   }
 }
 
@@ -301,13 +303,19 @@ function absent(
 ): Transition {
   // A call may still be running there, so no other processor may get the payment.
   if (askedAtMs < state.inDoubtUntilMs) {
-    return repeat === null || !state.mayRepeat
-      ? inDoubt(state)
-      : to(state, { phase: 'calling', ...repeat }, [CALL]);
+    return repeated(state, state.mayRepeat ? repeat : null);
   }
   if (state.duplicates < DUPLICATES_MAX) return backingOff({ ...state, inDoubtUntilMs: 0 });
   const reason = `called a duplicate ${state.duplicates} times, but not held: ${state.duplicateReason}`;
   return settling(state, 'rejected', payment.amountCents, state.requestedAtMs, reason);
+}
+
+/**
+ * The payment stays with its processor. It is sent there again if it may: for a processor whose word is not believed, that is
+ * the only way to learn more, however often it has called the payment a duplicate.
+ */
+function repeated(state: DeliveryState, repeat: CallTimes | null): Transition {
+  return repeat === null ? inDoubt(state) : to(state, { phase: 'calling', ...repeat }, [CALL]);
 }
 
 /** Handles the timer and the replies that were outstanding when the payment was dropped. */

@@ -142,6 +142,8 @@ export class Dispatcher implements WriterOwner {
   readonly #broken = Promise.withResolvers<never>();
   /** Continues the turn that waits until some writer is free; null: none does. */
   #onFree: (() => void) | null = null;
+  /** The thread sleeps and had no room for more: a commit may make some. */
+  #isFull = false;
   #purgedAtMs = 0;
   #notTakenShown = 0;
 
@@ -217,14 +219,14 @@ export class Dispatcher implements WriterOwner {
     const onFree = this.#onFree;
     this.#onFree = null;
     if (onFree !== null) onFree();
-    else if (writer.hasSettlements || this.#queue.lengthOf(writer.position) > 0) this.wake();
+    else if (writer.hasSettlements || this.hasQueued(writer.position) || this.#isFull) this.wake();
   }
 
   broken(error: unknown): void {
     this.#broken.reject(error);
   }
 
-  /** Makes the next turn begin soon, so that it notices a stop. */
+  /** Makes the next turn begin soon, so that it notices a stop, too. */
   wake(): void {
     this.#window.wake();
   }
@@ -233,9 +235,11 @@ export class Dispatcher implements WriterOwner {
     const free = this.#writers.filter(({ isFree }) => isFree);
     // What a commit left over, because the ledger was away or its batch was full, wakes nothing by itself.
     if (free.some(({ hasSettlements }) => hasSettlements)) this.wake();
+    const canTake = this.room() > 0;
+    this.#isFull = !canTake;
     await this.#window.nextTurn({
       isBacklogged: free.some(({ isBacklogged }) => isBacklogged),
-      canTake: this.room() > 0,
+      canTake,
       hasQueued: this.#queue.length > 0,
     });
   }
@@ -332,6 +336,10 @@ export class Dispatcher implements WriterOwner {
     this.#heldCounts[delivery.shard] = at(this.#heldCounts, delivery.shard) + 1;
   }
 
+  hasQueued(shard: number): boolean {
+    return this.#queue.lengthOf(shard) > 0;
+  }
+
   holdsNone(shard: number): boolean {
     return this.#heldCounts[shard] === 0;
   }
@@ -377,8 +385,7 @@ export class Dispatcher implements WriterOwner {
     const views = this.#queue.length > 0 ? breakers.views() : [];
     const turn: Turn = { claims: this.#writers.map(() => []), decisions: [], views };
     // A take-over that is under way may yet drop what is queued here.
-    for (const { position, isFree, lease } of this.#writers)
-      this.#queue.setOpen(position, isFree && lease.valid);
+    for (const { position, canClaim } of this.#writers) this.#queue.setOpen(position, canClaim);
     for (const queued of this.#queue.byAge()) this.#routeClass(queued, turn);
     if (turn.decisions.length > 0) this.#explain(turn);
     return turn.claims;
@@ -448,7 +455,7 @@ export class Dispatcher implements WriterOwner {
   /** Begins a commit at each shard that is free and has something to write. */
   #commit(): void {
     const claims = this.#route();
-    for (const writer of this.#writers) if (writer.isFree) writer.commit(at(claims, writer.position));
+    for (const writer of this.#writers) if (writer.isFree) writer.begin(at(claims, writer.position));
   }
 
   claimReplied(delivery: Delivery, reply: ClaimReply): void {
@@ -565,8 +572,8 @@ export class Dispatcher implements WriterOwner {
     this.#apply(delivery, {
       kind: 'looked-up',
       found: answer,
-      // An absence that is not believed is like one from before the hold: the payment stays here.
-      askedAtMs: isBelieved ? askedAtMs : Number.NEGATIVE_INFINITY,
+      isBelieved,
+      askedAtMs,
       pendingUntilMs: call.callMayRunUntilMs,
       repeat: this.#mayRepeat(delivery, isBelieved) ? call : null,
     });

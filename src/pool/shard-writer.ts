@@ -39,6 +39,10 @@ export interface WriterOwner {
   room(): number;
   /** Whether the dispatcher has no payment of this shard. */
   holdsNone(shard: number): boolean;
+  /** Whether payments of this shard wait to be claimed. */
+  hasQueued(shard: number): boolean;
+  /** Makes the next turn begin soon. */
+  wake(): void;
 }
 
 /** A settlement on its way into the ledger. */
@@ -68,6 +72,8 @@ export class ShardWriter implements LeaseHolder {
   #isBacklogged = false;
   /** Commits in a row that have failed. */
   #failures = 0;
+  /** The shard has answered since the last of them. */
+  #answersAgain = false;
   /** Commits and take-overs that have begun or wait for their turn. */
   #underWayCount = 0;
   /** When the commit under way began, on the monotonic clock; null: there is none. */
@@ -96,6 +102,11 @@ export class ShardWriter implements LeaseHolder {
     return this.#isStarted && this.#underWayCount === 0;
   }
 
+  /** A commit of claims can begin. After one that failed, not before the shard answers: claims hold call slots. */
+  get canClaim(): boolean {
+    return this.isFree && this.lease.valid && (this.#failures === 0 || this.#answersAgain);
+  }
+
   /** Its payments wait longer than those of a shard that works. */
   get isBehind(): boolean {
     if (this.#failures > 0 || !this.lease.valid) return true;
@@ -122,8 +133,11 @@ export class ShardWriter implements LeaseHolder {
     this.#settlements.push(settling);
   }
 
-  /** Begins a commit of these claims and of the settlements that wait, if there are any. The writer must be free. */
-  commit(claims: Delivery[]): void {
+  /**
+   * Begins a commit of these claims and of the settlements that wait, or asks a shard that has failed whether it answers
+   * again, if payments wait for that. The writer must be free.
+   */
+  begin(claims: Delivery[]): void {
     const { policy, clock, owner } = this.#parts;
     const settling = this.#settlements.splice(0, policy.batchLimit);
     this.#isBacklogged = claims.length === policy.batchLimit || this.#settlements.length > 0;
@@ -133,6 +147,8 @@ export class ShardWriter implements LeaseHolder {
     } else if (this.#failures > 0 && owner.holdsNone(this.position)) {
       // What could not be written has been purged meanwhile, or is another owner's.
       this.#works();
+    } else if (this.#failures > 0 && !this.#answersAgain && owner.hasQueued(this.position)) {
+      this.#exclusively(() => this.#probe()).catch((error) => owner.broken(error));
     }
   }
 
@@ -176,12 +192,27 @@ export class ShardWriter implements LeaseHolder {
     if (reply.value.claimed.includes('fenced') && this.lease.owner === number) await this.lease.reacquire();
   }
 
+  async #probe(): Promise<void> {
+    const { shard, owner } = this.#parts;
+    const reply = await shard.ping();
+    if (reply.kind === 'unavailable') return this.#failed(reply.reason);
+    this.#answersAgain = true;
+    owner.wake();
+  }
+
   /** Nothing may have been written, or all of it: the same settlements and claims come again with the next commit. */
   async #commitFailed(settling: Settling[], claims: Delivery[], reason: string): Promise<void> {
-    const { policy, metrics, log, clock, random, owner } = this.#parts;
+    const { metrics, owner } = this.#parts;
     metrics.count('commitFailures');
     this.#settlements.unshift(...settling);
     for (const delivery of claims.reverse()) owner.claimLost(delivery);
+    await this.#failed(reason);
+  }
+
+  /** Resolves when the shard is to be tried again. */
+  async #failed(reason: string): Promise<void> {
+    const { policy, metrics, log, clock, random } = this.#parts;
+    this.#answersAgain = false;
     if (this.#failures++ === 0) {
       metrics.set('commitFailingSinceMs', clock.monotonicMs());
       log.warn({ reason }, 'ledger unavailable');
@@ -200,6 +231,7 @@ export class ShardWriter implements LeaseHolder {
 
   #works(): void {
     this.#failures = 0;
+    this.#answersAgain = false;
     this.#parts.metrics.set('commitFailingSinceMs', 0);
   }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LedgerTarget } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import type { Claim, Shard } from '../../src/ledger/ledger.ts';
+import type { Claim, Ledger, Shard } from '../../src/ledger/ledger.ts';
 import { openLedger } from '../../src/ledger/open.ts';
 import { id, must, T0_MS } from '../ledger/samples.ts';
 
@@ -20,17 +20,17 @@ export async function inDirectory(run: (path: string) => Promise<void>): Promise
   }
 }
 
-/** Opens a ledger, uses it, and closes it. */
+/** Opens a ledger, uses its first shard or all of it, and closes it. */
 export async function withLedger<T>(
   target: LedgerTarget,
-  use: (ledger: Shard) => Promise<T>,
+  use: (shard: Shard, ledger: Ledger) => Promise<T>,
   names: readonly string[] = NAMES,
 ): Promise<T> {
   const ledger = await openLedger(target, names, { clock: systemClock, random: Math.random }, 'here');
   const [shard] = ledger.shards;
   if (shard === undefined) throw new Error('a ledger has a shard');
   try {
-    return await use(shard);
+    return await use(shard, ledger);
   } finally {
     await ledger.close();
   }

@@ -1,5 +1,6 @@
 import type { Random } from '../sim/random.ts';
 import { pause, until } from '../system/until.ts';
+import { CLUSTER_KINDS } from './cluster-faults.ts';
 import { type Drawn, FAULT_MAX_MS, FAULT_MIN_MS, type Fault, type Kind, type Processors } from './fault.ts';
 import type { Lab, LedgerKind } from './lab.ts';
 import { CONTRACT_KINDS, PROCESSOR_KINDS } from './processor-faults.ts';
@@ -23,6 +24,7 @@ const KINDS: readonly Kind[] = [
   { name: 'kill instance', draw: killInstance },
   { name: 'kill both instances', draw: killBoth },
   { name: 'stop instance', draw: stopInstance },
+  { name: 'rolling restart', draw: restartAll },
   { name: 'crash pool thread', draw: crashThread },
   { name: 'kill Redis', ledger: 'redis', draw: killRedis },
   { name: 'kill Redis', ledger: 'redis', draw: killRedis },
@@ -67,7 +69,7 @@ export class Deck {
     this.#random = random;
     this.#processors = processors;
     const isContest = processors.every(({ contract }) => contract === 'rinha');
-    const kinds = [...KINDS, ...PROCESSOR_KINDS, ...(isContest ? [] : CONTRACT_KINDS)];
+    const kinds = [...KINDS, ...CLUSTER_KINDS, ...PROCESSOR_KINDS, ...(isContest ? [] : CONTRACT_KINDS)];
     this.#kinds = kinds.filter(
       (kind) =>
         (kind.ledger ?? ledger) === ledger &&
@@ -120,6 +122,20 @@ function killBoth(random: Random): Drawn {
           await gateway.start();
         }),
       );
+    },
+  };
+}
+
+/** As a deployment is updated: one instance after another, each ready before the next. */
+function restartAll(): Drawn {
+  return {
+    targets: ['instance 0', 'instance 1'],
+    text: 'one after the other',
+    async strike({ gateways }) {
+      for (const gateway of gateways) {
+        await gateway.end();
+        await gateway.start();
+      }
     },
   };
 }

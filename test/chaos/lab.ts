@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Child as Program } from '../../bench/rinha/child.ts';
 import { adapted } from '../../bench/rinha/nginx.ts';
 import { exchangeKept } from '../contract/kept.ts';
+import { RedisCluster } from '../ledger/redis/redis-cluster.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import type { Random } from '../sim/random.ts';
 import { Books } from '../system/books.ts';
@@ -19,8 +20,11 @@ import { CONTEST, type LabProcessor, processorsFile } from './processors.ts';
 import { Road } from './road.ts';
 import { childrenOf } from './vitals.ts';
 
-export type LedgerKind = 'redis' | 'lmdb';
+export type LedgerKind = 'redis' | 'cluster' | 'lmdb';
 export type Settings = Readonly<Record<string, string>>;
+
+/** Of books in a cluster. */
+export const SHARDS = 4;
 
 const READY_MS = 20_000;
 const INSTANCES = ['one', 'two'] as const;
@@ -55,14 +59,15 @@ export class Lab {
   readonly books: Books;
   readonly #directory: string;
   readonly #redis: RedisServer | null;
+  readonly #cluster: RedisCluster | null;
   readonly #processorChildren: readonly Child[];
   readonly #nginx: Program;
   readonly #cleanAtExit = () => {
     const master = this.#nginxPid;
     for (const pid of [master, ...childrenOf(master)]) process.kill(pid, 'SIGKILL');
-    this.#redis?.signal('SIGKILL');
+    for (const server of this.#servers) server.signal('SIGKILL');
     this.#clean();
-    if (this.#redis !== null) rmSync(this.#redis.directory, { recursive: true, force: true });
+    for (const { directory } of this.#servers) rmSync(directory, { recursive: true, force: true });
   };
 
   static async open(
@@ -75,6 +80,7 @@ export class Lab {
     // Under root, nginx workers run as another user, which keeps its temporary files here.
     chmodSync(directory, 0o711);
     const redis = ledger === 'redis' ? await RedisServer.start() : null;
+    const cluster = ledger === 'cluster' ? await RedisCluster.start() : null;
     const road = async (port: number, name: string) =>
       Road.before(port, await freePort(), random.fork(`road ${name}`));
     const ledgerRoad = redis === null ? null : await road(redis.port, 'ledger');
@@ -84,7 +90,7 @@ export class Lab {
       stations.push({ processor, port, road: await road(port, processor.name) });
     }
     const ports = { nginx: await freePort(), gateways: [await freePort(), await freePort()] as const };
-    const lab = new Lab(directory, redis, ledgerRoad, stations, ports, settings);
+    const lab = new Lab(directory, { redis, cluster, ledgerRoad }, stations, ports, settings);
     try {
       await lab.#untilReady();
     } catch (error) {
@@ -97,14 +103,14 @@ export class Lab {
 
   private constructor(
     directory: string,
-    redis: RedisServer | null,
-    ledgerRoad: Road | null,
+    { redis, cluster, ledgerRoad }: LedgerServers,
     stations: readonly Station[],
     ports: { readonly nginx: number; readonly gateways: readonly [number, number] },
     settings: Settings,
   ) {
     this.#directory = directory;
     this.#redis = redis;
+    this.#cluster = cluster;
     this.ledgerRoad = ledgerRoad;
     this.roads = stations.map((station) => station.road);
     this.#processorChildren = stations.map((station) => startProcessor(station, ports.gateways[0]));
@@ -114,8 +120,7 @@ export class Lab {
     this.journalDirs = both((index) => join(directory, `journal-${INSTANCES[index]}`));
     this.disks = Disk.isPossible ? both((index) => Disk.mount(this.journalDirs[index])) : null;
     const shared: Settings = {
-      LEDGER_URL:
-        ledgerRoad === null ? `lmdb:${join(directory, 'ledger')}` : `redis://127.0.0.1:${ledgerRoad.port}`,
+      ...ledgerSettings(directory, cluster, ledgerRoad),
       ...configured(stations, directory),
       NODE_OPTIONS: `--import=${new URL('../system/pool-thread-crash.ts', import.meta.url).href} --disable-warning=ExperimentalWarning`,
       ...SETTINGS,
@@ -144,6 +149,15 @@ export class Lab {
     return this.#redis;
   }
 
+  get cluster(): RedisCluster {
+    if (this.#cluster === null) throw new Error('this lab has no cluster');
+    return this.#cluster;
+  }
+
+  get #servers(): readonly RedisServer[] {
+    return this.#cluster?.nodes ?? (this.#redis === null ? [] : [this.#redis]);
+  }
+
   get #nginxPid(): number {
     return Number(readFileSync(join(nginxDirectory(this.#directory), 'nginx.pid'), 'latin1'));
   }
@@ -165,6 +179,7 @@ export class Lab {
     await Promise.all(this.#processorChildren.map((child) => child.ended));
     await Promise.all([...this.roads, this.ledgerRoad].map((road) => road?.close()));
     await this.#redis?.stop();
+    await this.#cluster?.stop();
     process.off('exit', this.#cleanAtExit);
     this.#clean();
   }
@@ -190,6 +205,21 @@ export class Lab {
       async () => (await exchangeKept('GET', `${url}/readyz`)).status === 200,
     );
   }
+}
+
+interface LedgerServers {
+  readonly redis: RedisServer | null;
+  readonly cluster: RedisCluster | null;
+  readonly ledgerRoad: Road | null;
+}
+
+function ledgerSettings(directory: string, cluster: RedisCluster | null, road: Road | null): Settings {
+  if (cluster !== null) {
+    return { LEDGER_URL: cluster.url, LEDGER_REPLICAS: '1', LEDGER_SHARDS: String(SHARDS) };
+  }
+  return {
+    LEDGER_URL: road === null ? `lmdb:${join(directory, 'ledger')}` : `redis://127.0.0.1:${road.port}`,
+  };
 }
 
 /** A processor, and the way to it. */

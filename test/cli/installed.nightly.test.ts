@@ -91,6 +91,8 @@ test('it contains what it needs to run, and little else', ({ packageRoot }) => {
     'README.pt-BR.md',
     'SECURITY.md',
     'bin',
+    'client',
+    'deploy',
     'dist',
     'docs',
     'examples',

@@ -23,6 +23,7 @@ const COMMANDS = [
   'import',
   'backup',
   'restore',
+  'migrate',
   'sim',
   'chaos',
   'fuzz',

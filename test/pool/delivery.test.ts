@@ -83,9 +83,11 @@ const lookedUp = (
   kind: LookUpOutcome['kind'],
   askedAtMs: number,
   repeat: typeof CALL | null,
+  isBelieved = true,
 ): DeliveryEvent => ({
   kind: 'looked-up',
   found: FOUND[kind],
+  isBelieved,
   askedAtMs,
   pendingUntilMs: 1500,
   repeat,
@@ -116,6 +118,8 @@ const EVENTS: Record<string, DeliveryEvent> = {
   'absent, asked while a call may run': lookedUp('absent', IN_DOUBT_UNTIL - 1, CALL),
   'absent, asked while a call may run, no repeat': lookedUp('absent', IN_DOUBT_UNTIL - 1, null),
   'absent, asked when no call can run': lookedUp('absent', IN_DOUBT_UNTIL, CALL),
+  'absent, not believed': lookedUp('absent', IN_DOUBT_UNTIL, CALL, false),
+  'absent, not believed, no repeat': lookedUp('absent', IN_DOUBT_UNTIL, null, false),
   'pending there': lookedUp('pending', IN_DOUBT_UNTIL - 1, CALL),
   'rejected there': lookedUp('rejected', IN_DOUBT_UNTIL - 1, CALL),
   'timer, may ask': { kind: 'timer', mayAsk: true },
@@ -153,6 +157,8 @@ const LOOKED_UP: Record<string, Expected> = {
   'pending there': waits('in-doubt', { inDoubtUntilMs: 1500 }),
   'rejected there': settles(1990, 5000, 'declined'),
   'absent, asked while a call may run, no repeat': waits('in-doubt'),
+  'absent, not believed': [{ phase: 'calling', ...CALL }, SEND],
+  'absent, not believed, no repeat': waits('in-doubt'),
 };
 
 /** Every event that can occur in a phase. All others are bugs. */
@@ -346,7 +352,14 @@ test('another processor starts without the duplicates of the one before', () => 
 test('what a look-up does not tell is taken from the payment', () => {
   const asking: DeliveryState = { ...USED, phase: 'asking', holdsSlot: true };
   const found: LookUpOutcome = { kind: 'held', amountCents: null, requestedAtMs: null };
-  const event: DeliveryEvent = { kind: 'looked-up', found, askedAtMs: 1, pendingUntilMs: 1500, repeat: null };
+  const event: DeliveryEvent = {
+    kind: 'looked-up',
+    found,
+    isBelieved: true,
+    askedAtMs: 1,
+    pendingUntilMs: 1500,
+    repeat: null,
+  };
   assert.equal(next(asking, event, PAYMENT).effects, [RELEASE, settleOf(1990, 5000)]);
 });
 

@@ -5,6 +5,7 @@ import type {
   Ledger,
   LedgerEntry,
   LedgerPage,
+  ProcessorTotals,
   Reply,
   Settlement,
 } from '../../src/ledger/ledger.ts';
@@ -199,14 +200,38 @@ export class Audit {
 
   // Checked at the end.
 
-  /** Whether every post is answered and every accepted payment is finished. */
-  async isQuiet(): Promise<boolean> {
+  /**
+   * Whether every post is answered and every accepted payment is finished, except those that live in a shard that is lost
+   * (null: none).
+   */
+  async isQuiet(lostShard: number | null): Promise<boolean> {
     const entries = await this.#entries();
+    const concerns = (correlationId: string) => this.#ledger.shardOf(correlationId) !== lostShard;
     return (
-      this.#awaitingAnswer().length === 0 &&
-      ![...entries.values()].some(isOpen) &&
-      [...this.#amountsAccepted.keys()].every((correlationId) => entries.has(correlationId))
+      !this.#awaitingAnswer().some(concerns) &&
+      ![...entries.values()].some((entry) => isOpen(entry) && concerns(entry.correlationId)) &&
+      [...this.#amountsAccepted.keys()].every(
+        (correlationId) => entries.has(correlationId) || !concerns(correlationId),
+      )
     );
+  }
+
+  /** Asks for a summary, which may leave out nothing that is in the books now, and count nothing that is not there later. */
+  async summarized(ask: () => Promise<Reply<ProcessorTotals[]>>): Promise<void> {
+    const before = await this.#totals();
+    const reply = await ask();
+    if (reply.kind === 'unavailable') return;
+    const after = await this.#totals();
+    for (const { name, count } of reply.value) {
+      if (count < (before.get(name) ?? 0) || count > (after.get(name) ?? 0))
+        this.broken(`a summary counted ${count} payments of ${name}`, null);
+    }
+  }
+
+  async #totals(): Promise<ReadonlyMap<string, number>> {
+    const all = this.#ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    const totals = must(await this.#timeline.during(all));
+    return new Map(totals.map(({ name, count }) => [name, count]));
   }
 
   /** The full comparison, when the deployment is idle or should be. */

@@ -7,7 +7,7 @@ import { Recovery } from '../../src/journal/recovery.ts';
 import { journalFileCount, replay } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
-import type { Ledger } from '../../src/ledger/ledger.ts';
+import type { Ledger, ProcessorTotals, Reply } from '../../src/ledger/ledger.ts';
 import { shardsOf } from '../../src/ledger/shard-parts.ts';
 import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
@@ -129,6 +129,7 @@ export class Life {
   readonly #journal: Journal;
   readonly #idempotencyCache: IdempotencyCache;
   readonly #acceptor: PaymentAcceptor;
+  readonly #ledger: Ledger;
   readonly #leases: readonly Lease[];
   readonly #threads: Thread[] = [];
 
@@ -173,6 +174,7 @@ export class Life {
       files: this.files,
     });
     const ledger = this.#ledgerOf(scope, 'http-0');
+    this.#ledger = ledger;
     this.#leases = plan.durability === 'ledger' ? this.#leasesOf(ledger) : [];
     for (const lease of this.#leases) void lease.start();
     this.#acceptor = new PaymentAcceptor({
@@ -196,6 +198,11 @@ export class Life {
   post(id: Buffer, amountCents: number, answer: (verdict: Verdict | 'stopping') => void): void {
     if (this.#sharedState.stopping) answer('stopping');
     else this.#acceptor.accept(id, amountCents, null, answer);
+  }
+
+  /** As in `GET /payments-summary`. Never answered if the instance dies first. */
+  summary(): Promise<Reply<ProcessorTotals[]>> {
+    return this.#ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
   }
 
   /** A processor calls back about a payment, or somebody claims so. */

@@ -24,8 +24,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'believe a 404 from before the hold time',
     file: 'pool/dispatcher.ts',
-    from: 'askedAtMs: isBelieved ? askedAtMs : Number.NEGATIVE_INFINITY,',
-    to: 'askedAtMs: isBelieved ? clock.monotonicMs() : Number.NEGATIVE_INFINITY,',
+    from: '      isBelieved,\n      askedAtMs,\n',
+    to: '      isBelieved,\n      askedAtMs: clock.monotonicMs(),\n',
   },
   {
     name: 'end the doubt when a later call is refused',
@@ -386,5 +386,41 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'pool/amount-classes.ts',
     from: 'amountCents >= minAmountCents && amountCents <= maxAmountCents,',
     to: 'amountCents > 0 || minAmountCents > maxAmountCents,',
+  },
+  {
+    name: 'shards: let a shard that is away hold up the others',
+    file: 'pool/dispatcher.ts',
+    from: 'while (!this.#writers.some(({ isFree }) => isFree)) {',
+    to: 'while (!this.#writers.every(({ isFree }) => isFree)) {',
+  },
+  {
+    name: 'shards: let claims of a shard that is away hold call slots',
+    file: 'pool/shard-writer.ts',
+    from: 'this.lease.valid && (this.#failures === 0 || this.#answersAgain);',
+    to: 'this.lease.valid;',
+  },
+  {
+    name: 'shards: do not wake after a commit has made room',
+    file: 'pool/dispatcher.ts',
+    from: 'this.hasQueued(writer.position) || this.#isFull) this.wake();',
+    to: 'this.hasQueued(writer.position)) this.wake();',
+  },
+  {
+    name: 'shards: take the sum of those that answer for the whole',
+    file: 'ledger/sharded/ledger.ts',
+    from: "if (reply.kind === 'unavailable') return this.#named(position, reply);\n      values",
+    to: "if (reply.kind === 'unavailable') continue;\n      values",
+  },
+  {
+    name: 'shards: send under a lease in another shard',
+    file: 'pool/dispatcher.ts',
+    from: 'const call = this.#writerOf(delivery).lease.valid ?',
+    to: 'const call = this.#writers.some(({ lease }) => lease.valid) ?',
+  },
+  {
+    name: 'shards: claim in a shard before its predecessor there is taken over',
+    file: 'pool/shard-writer.ts',
+    from: 'return this.#isStarted && this.#underWayCount === 0;',
+    to: 'return this.lease.owner > 0 && this.#underWayCount === 0;',
   },
 ];

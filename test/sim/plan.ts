@@ -22,6 +22,24 @@ export interface Plan {
   readonly clocksAreSet: boolean;
   /** The cheapest processor never recovers. */
   readonly cheapestIsLost: boolean;
+  /** Summaries that instances are asked for. */
+  readonly reads: readonly SummaryRead[];
+  readonly lostShard: LostShard | null;
+}
+
+export interface SummaryRead {
+  readonly atMs: number;
+  readonly instance: number;
+}
+
+/** A shard of the ledger that is away until everything else is settled. */
+export interface LostShard {
+  readonly shard: number;
+  /** From when on. */
+  readonly atMs: number;
+  readonly how: 'refuses' | 'silent';
+  /** Posted while it is away and all else is well. */
+  readonly posts: readonly Post[];
 }
 
 /** What a processor speaks, costs and takes. */

@@ -183,7 +183,7 @@ export function withProfiles(plan: Plan, random: Random): Plan {
 }
 
 /** Faults matter most around a post and while what follows from it goes on. */
-function spell({ posts }: Plan, random: Random): { atMs: number; forMs: number } {
+export function spell({ posts }: Plan, random: Random): { atMs: number; forMs: number } {
   const near = posts[random.int(0, posts.length - 1)]?.atMs ?? 0;
   const atMs = near + random.int(-500, random.pick([500, 3000, 10_000]));
   return { atMs: clamp(atMs), forMs: random.pick([50, 1000, 3000, 10_000]) };
@@ -197,6 +197,11 @@ function clamp(atMs: number): number {
   return Math.min(Math.max(0, atMs), SPAN_MS);
 }
 
-function several<T>(random: Random, least: number, most: number, make: () => T): T[] {
+export function several<T>(random: Random, least: number, most: number, make: () => T): T[] {
   return Array.from({ length: random.int(least, most) }, make);
+}
+
+export function uuidOf(random: Random): string {
+  const hex = Array.from({ length: 4 }, () => random.u32().toString(16).padStart(8, '0')).join('');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }

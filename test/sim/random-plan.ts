@@ -8,8 +8,9 @@ import {
   type Sizes,
   SPAN_MS,
 } from './plan.ts';
-import { withProfiles } from './profiles.ts';
+import { uuidOf, withProfiles } from './profiles.ts';
 import { Random } from './random.ts';
+import { withShards } from './shards.ts';
 
 /** In a storm, all faults happen within this time, most of them to one processor. */
 const STORM_MS = 5000;
@@ -25,7 +26,7 @@ export function planOf(seed: number, skewMs = 0): Plan {
   const processorCount = random.pick([1, 2, 2, 2, 3]);
   const durability = random.pick(['journal', 'journal', 'journal', 'fsync', 'ledger'] as const);
   const sizes = sizesOf(random.fork('sizes'));
-  const shape = { instanceCount, threadCount, processorCount, shardCount: 1, durability, sizes };
+  const shape = { instanceCount, threadCount, processorCount, durability, sizes };
   const stormAtMs = random.chance(0.5) ? random.int(0, SPAN_MS - STORM_MS) : null;
   const posts = postsOf(random.fork('posts'), instanceCount, stormAtMs);
   const faults = [
@@ -38,8 +39,21 @@ export function planOf(seed: number, skewMs = 0): Plan {
   const cheapestIsLost = processorCount > 1 && end.chance(0.2);
   const calmAtMs = SPAN_MS + 10_000;
   const processors = contestProcessors(processorCount);
-  const plan = { seed, ...shape, processors, posts, faults, calmAtMs, skewsMs, clocksAreSet, cheapestIsLost };
-  return withContracts(withProfiles(plan, random.fork('profiles')), random.fork('contracts'));
+  const shards = { shardCount: 1, reads: [], lostShard: null };
+  const plan = {
+    seed,
+    ...shape,
+    ...shards,
+    processors,
+    posts,
+    faults,
+    calmAtMs,
+    skewsMs,
+    clocksAreSet,
+    cheapestIsLost,
+  };
+  const full = withContracts(withProfiles(plan, random.fork('profiles')), random.fork('contracts'));
+  return withShards(full, random.fork('shards'));
 }
 
 /** Wall clocks jump in every run, each separately or all together. */
@@ -188,9 +202,4 @@ function processorFaultOf(random: Random): ProcessorFault {
     'garbage',
     'half-response',
   ]);
-}
-
-function uuidOf(random: Random): string {
-  const hex = Array.from({ length: 4 }, () => random.u32().toString(16).padStart(8, '0')).join('');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }

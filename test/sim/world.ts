@@ -10,7 +10,7 @@ import { Audit, type Broken, nameOf } from './audit.ts';
 import { Instance } from './instance.ts';
 import { type LedgerBackend, LedgerConnections, memoryBackend } from './ledger-backend.ts';
 import { REST_MAX_MS } from './manners.ts';
-import type { Fault, Plan, Post } from './plan.ts';
+import type { Fault, LostShard, Plan, Post, SummaryRead } from './plan.ts';
 import { SimProcessor } from './processor.ts';
 import { Random } from './random.ts';
 import { Scope } from './scope.ts';
@@ -31,6 +31,8 @@ const QUIET_WITHIN_MS = 180_000;
 /** Enough for two health answers of every processor, and for a turn whose taker died or got no answer. */
 const RECOVERED_WITHIN_MS = 25_000;
 const LOOK_EVERY_MS = 500;
+/** How long a new payment takes at most when all is well, except for a shard in which it does not live. */
+const SOON_MS = 8000;
 const CALLBACK_LATE_MS = 800;
 const CALLBACK_LOST_RATE = 0.2;
 const STEPS_A_TURN = 50;
@@ -131,21 +133,20 @@ class World {
     for (const instance of this.#instances) instance.start();
     for (const post of this.#plan.posts) this.#timeline.after(post.atMs, () => this.#post(post));
     for (const fault of this.#plan.faults) this.#timeline.after(fault.atMs, () => this.#begin(fault));
-    const { calmAtMs } = this.#plan;
+    for (const read of this.#plan.reads) this.#timeline.after(read.atMs, () => this.#read(read));
+    const { calmAtMs, lostShard } = this.#plan;
+    const loss = lostShard === null ? null : this.#lose(lostShard);
     await this.#passUntil(calmAtMs);
     if (this.#plan.cheapestIsLost) this.#processors[0]?.begin(this, { how: 'failing' });
     for (const instance of this.#instances) {
       if (this.#plan.clocksAreSet) instance.setClock();
       instance.start();
     }
-    for (
-      let untilMs = calmAtMs;
-      untilMs < calmAtMs + quietWithinMs(this.#plan) && !(await this.#isQuiet());
-      untilMs += LOOK_EVERY_MS
-    ) {
-      await this.#passUntil(untilMs);
-      if (this.#audit.firstBroken !== null) break;
+    if (lostShard !== null && loss !== null) {
+      await this.#outlast(lostShard);
+      this.#weather.end(loss);
     }
+    await this.#untilQuiet(Math.max(calmAtMs, this.#timeline.nowMs));
     if (this.#audit.firstBroken === null) await this.#balance();
     if (this.#audit.firstBroken === null && !this.#plan.cheapestIsLost) await this.#rest();
     for (const instance of this.#instances) instance.kill();
@@ -163,8 +164,49 @@ class World {
     this.#audit.broken(`an exception: ${text}`, null);
   }
 
-  async #isQuiet(): Promise<boolean> {
-    return this.#instances.every((instance) => instance.isJournalEmpty) && this.#audit.isQuiet();
+  async #untilQuiet(fromMs: number): Promise<void> {
+    const isQuiet = async () =>
+      this.#instances.every((instance) => instance.isJournalEmpty) && (await this.#audit.isQuiet(null));
+    await this.#until(fromMs, quietWithinMs(this.#plan), isQuiet);
+  }
+
+  /** Passes time until this is so, or a promise is broken, or time is up. Resolves to whether it is so. */
+  async #until(fromMs: number, withinMs: number, isSo: () => Promise<boolean>): Promise<boolean> {
+    for (let untilMs = fromMs; untilMs < fromMs + withinMs; untilMs += LOOK_EVERY_MS) {
+      if (await isSo()) return true;
+      await this.#passUntil(untilMs);
+      if (this.#audit.firstBroken !== null) return false;
+    }
+    return isSo();
+  }
+
+  #lose({ shard, atMs, how }: LostShard): Fault {
+    const fault: Fault = { kind: 'ledger', atMs, forMs: 0, instance: null, how, shard };
+    this.#timeline.after(atMs, () => {
+      this.#audit.tell('fault', `shard ${shard} is lost: it ${how}`);
+      this.#weather.begin(fault);
+    });
+    return fault;
+  }
+
+  /** While a shard is away and all else is well, the payments of the other shards are settled, new ones soon. */
+  async #outlast({ shard, posts }: LostShard): Promise<void> {
+    const isQuiet = () => this.#audit.isQuiet(shard);
+    if (!(await this.#until(this.#plan.calmAtMs, quietWithinMs(this.#plan), isQuiet))) {
+      this.#audit.broken(`with shard ${shard} away, payments of others are not settled`, null);
+      return;
+    }
+    await this.#passUntil(this.#timeline.nowMs + RECOVERED_WITHIN_MS + this.#restMs);
+    for (const post of posts) this.#post({ ...post, atMs: this.#timeline.nowMs });
+    const chargeDelayMs = Math.max(...this.#plan.processors.map((processor) => processor.chargeDelayMs));
+    await this.#passUntil(this.#timeline.nowMs + SOON_MS + posts.length * chargeDelayMs);
+    if (!(await isQuiet()))
+      this.#audit.broken(`with shard ${shard} away, payments of others are not settled soon`, null);
+  }
+
+  #read({ instance }: SummaryRead): void {
+    const life = this.#instances[instance]?.life ?? null;
+    if (life !== null) void this.#audit.summarized(() => life.summary());
   }
 
   async #balance(): Promise<void> {
@@ -177,13 +219,18 @@ class World {
 
   /** With no more posts and healthy processors, health answers alone must close every breaker. */
   async #rest(): Promise<void> {
-    const isResting = this.#plan.faults.some((fault) => fault.kind === 'processor' && fault.retryAfterS);
-    await this.#passUntil(this.#timeline.nowMs + RECOVERED_WITHIN_MS + (isResting ? REST_MAX_MS : 0));
+    await this.#passUntil(this.#timeline.nowMs + RECOVERED_WITHIN_MS + this.#restMs);
     for (const [index, instance] of this.#instances.entries()) {
       for (const processor of instance.life?.openBreakers ?? [])
         if (this.#processors[processor]?.contract.health !== undefined)
           this.#audit.broken(`the breaker of processor ${processor} stays open at instance ${index}`, null);
     }
+  }
+
+  /** How long processors may rest after all faults have ended. */
+  get #restMs(): number {
+    const isResting = this.#plan.faults.some((fault) => fault.kind === 'processor' && fault.retryAfterS);
+    return isResting ? REST_MAX_MS : 0;
   }
 
   async #passUntil(untilMs: number): Promise<void> {

@@ -6,6 +6,7 @@ import { newDriver } from '../../../src/ledger/redis/driver.ts';
 import { BookKeys } from '../../../src/ledger/redis/keys.ts';
 import { LIBRARY } from '../../../src/ledger/redis/library.ts';
 import { doubleBytes, idPositions, workerBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
+import { ONLY_SHARD } from '../../../src/ledger/sharded/shard-place.ts';
 import { RedisServer } from '../../../test/ledger/redis/redis-server.ts';
 import { must } from '../../../test/ledger/samples.ts';
 import { claimOf, settlementOf } from '../payments.ts';
@@ -62,6 +63,7 @@ async function serverWith(policy: 'always' | 'everysec') {
   const books = new RedisBooks({
     root: ROOT,
     slot: null,
+    place: ONLY_SHARD,
     processorNames: ['default', 'fallback'],
     clock: systemClock,
     random: Math.random,

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { ok, type Reply, unavailable } from '../ledger.ts';
+import type { ShardPlace } from '../sharded/shard-place.ts';
 import { type ConfirmationPolicy, confirmationOf } from './confirmation.ts';
 import { RedisConnection, type RedisDriver, type Send, UnfitServer } from './connection.ts';
 import { BookKeys, type Key } from './keys.ts';
@@ -13,6 +14,7 @@ export interface RedisBooksParts extends ConfirmationPolicy {
   readonly root: string;
   /** In a cluster the slot of all keys; null: the server must not be in a cluster. */
   readonly slot: number | null;
+  readonly place: ShardPlace;
   readonly processorNames: readonly string[];
   readonly clock: Clock;
   readonly random: () => number;
@@ -167,12 +169,14 @@ export class RedisBooks {
   }
 
   async #register(send: Send): Promise<Registry> {
-    const { processorNames } = this.#parts;
+    const { processorNames, place } = this.#parts;
     const registry = readRegistry(await this.#confirmed(send, 'registry', [], []));
+    if (registry.id !== '') refuseOtherShard(registry, place);
     const unknown = processorNames.filter((name) => !registry.numberOf.has(name));
     if (unknown.length === 0 && registry.id !== '') return registry;
     const newId = this.#ledgerId.toString('hex');
-    return readRegistry(await this.#confirmed(send, 'register', [], [newId, ...unknown]));
+    const added = await this.#confirmed(send, 'register', [], [newId, shardName(place), ...unknown]);
+    return refuseOtherShard(readRegistry(added), place);
   }
 
   /**
@@ -208,6 +212,20 @@ export class RedisBooks {
     await loadLibrary(send);
     return send(command);
   }
+}
+
+function shardName({ position, count }: ShardPlace): string {
+  return `${position}/${count}`;
+}
+
+/** Payments are found by the number of shards, so it cannot change. */
+function refuseOtherShard(registry: Registry, place: ShardPlace): Registry {
+  const { shard } = registry;
+  if (shard === shardName(place)) return registry;
+  const count = shard.slice(shard.indexOf('/') + 1);
+  throw new Error(
+    `LEDGER_SHARDS is ${place.count}, but these books were made with ${count}: set LEDGER_SHARDS=${count}`,
+  );
 }
 
 async function loadLibrary(send: Send): Promise<void> {

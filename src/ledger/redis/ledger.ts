@@ -27,6 +27,7 @@ import {
   type WorkerId,
 } from '../ledger.ts';
 import { assertRestored } from '../restored-entry.ts';
+import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
 import { driversFor } from './driver.ts';
@@ -58,6 +59,8 @@ export interface RedisLedgerOptions {
   readonly tls?: Tls;
   /** Prefix of all keys; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
   readonly root?: string;
+  /** Which shard of the books this is. Default: the only one. */
+  readonly place?: ShardPlace;
   /** A call without an answer replies `unavailable` after this time. Default 2,000 ms. */
   readonly timeoutMs?: number;
   /** How many calls may wait for an answer at once. Default 1,024. */
@@ -105,16 +108,17 @@ export class RedisLedger implements Shard {
 
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
-    const { processorNames, clock, random, root = ROOT_DEFAULT } = options;
-    const place = parseRedisUrl(url);
-    assert(place !== undefined, 'expected the URL of a Redis');
+    const { processorNames, clock, random, root = ROOT_DEFAULT, place = ONLY_SHARD } = options;
+    const target = parseRedisUrl(url);
+    assert(target !== undefined, 'expected the URL of a Redis');
     assert(ROOT.test(root), 'the root must have a hash tag and no glob characters');
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     const { timeoutMs = 2000, pendingLimit = 1024, replicas = 0, allowsUnconfirmed = false } = options;
     const slot = slotOf(root);
     const books = new RedisBooks({
       root,
-      slot: place.kind === 'cluster' ? slot : null,
+      place,
+      slot: target.kind === 'cluster' ? slot : null,
       processorNames,
       clock,
       random,
@@ -122,8 +126,8 @@ export class RedisLedger implements Shard {
       pendingLimit,
       replicas,
       allowsUnconfirmed,
-      failsOver: place.kind !== 'server',
-      newDriver: driversFor(place, slot, { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock }),
+      failsOver: target.kind !== 'server',
+      newDriver: driversFor(target, slot, { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock }),
       opened: async (send, { generation, swept }) => {
         this.#sweep.stop();
         await this.#subscriptions.reconnected(send);

@@ -8,14 +8,16 @@ export interface Registry {
   readonly generation: number;
   /** No older generation has keys. */
   readonly swept: number;
+  /** Which shard of how many, such as `3/16`. */
+  readonly shard: string;
   readonly numberOf: ReadonlyMap<string, number>;
 }
 
 export function readRegistry(reply: unknown): Registry {
   const [known, names] = listOf(reply) as [unknown, unknown];
-  const [id, generation, swept] = listOf(known).map(String) as [string, string, string];
+  const [id, generation, swept, shard] = listOf(known).map(String) as [string, string, string, string];
   const numberOf = pairsOf(names).map(([name, number]) => [String(name), Number(number)] as const);
-  return { id, generation: Number(generation), swept: Number(swept), numberOf: new Map(numberOf) };
+  return { id, generation: Number(generation), swept: Number(swept), shard, numberOf: new Map(numberOf) };
 }
 
 export function processorNumbers(

@@ -15,7 +15,7 @@ test('a short preview against local processes is consistent and leaves no lag', 
     try {
       const result = await run({
         site: site.name,
-        kind: 'gateway',
+        entry: 'gateway',
         scenario,
         deployment,
         processors: site.processors,

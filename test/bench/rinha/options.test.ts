@@ -22,9 +22,9 @@ function reason(...args: string[]): string {
 }
 
 test('the default is the preview against a running deployment', () => {
-  const { scenario, site, kinds, rounds, target, token } = options();
+  const { scenario, site, entries, rounds, target, token } = options();
   assert.is(scenario, preview);
-  assert.equal([site, kinds, rounds], ['given', ['gateway'], 1]);
+  assert.equal([site, entries, rounds], ['given', ['gateway'], 1]);
   assert.is(target, 'http://127.0.0.1:9999');
   assert.is(token, '123');
 });
@@ -36,9 +36,14 @@ test('scenario, time and rate', () => {
 });
 
 test('the floor alone, or alternating with the gateway', () => {
-  assert.equal(options('--native', '--null').kinds, ['floor']);
+  assert.equal(options('--native', '--null').entries, ['floor']);
   const turns = options('--compose', '--compare', 'floor');
-  assert.equal([turns.site, turns.kinds, turns.rounds], ['compose', ['gateway', 'floor'], 3]);
+  assert.equal([turns.site, turns.entries, turns.rounds], ['compose', ['gateway', 'floor'], 3]);
+});
+
+test('other entries of the contest in turns', () => {
+  const { entries } = options('--compose', '--compare', 'docker-compose.yml', '--compare', 'floor');
+  assert.equal(entries, ['gateway', 'docker-compose.yml', 'floor']);
 });
 
 test('invalid options are named', () => {
@@ -51,6 +56,8 @@ test('invalid options are named', () => {
   assert.throws(() => values('--scenario', 'semifinal'), 'preview, final');
   assert.throws(() => values('--seconds', 'soon'), '--seconds');
   assert.throws(() => values('--compare', 'moon'), 'floor');
+  assert.throws(() => values('--compare', 'moon/docker-compose.yml'), 'floor');
+  assert.match(reason('--native', '--compare', 'docker-compose.yml'), '--compose');
   assert.throws(() => values('--target', 'localhost'), '--target');
   assert.throws(() => values('--fast'), '--fast');
 });

@@ -29,7 +29,7 @@ const check = {
 
 const gateway: Result = {
   site: 'native',
-  kind: 'gateway',
+  entry: 'gateway',
   scenario: preview,
   beganAtMs: 0,
   score: score({
@@ -64,7 +64,7 @@ const gateway: Result = {
 };
 const floor: Result = {
   ...gateway,
-  kind: 'floor',
+  entry: 'floor',
   latencies: { ...gateway.latencies, p99Ms: 2 },
   metered: { ...metered, cpuPerPaymentUs: 1_000 },
 };
@@ -124,7 +124,21 @@ test('gateway and floor are compared turn by turn', () => {
   assert.match(lines[1] ?? '', 'p99 3.00 ms / 2.00 ms = 1.50');
   assert.match(lines[1] ?? '', 'CPU 1500 µs / 1000 µs = 1.50');
   assert.match(lines[2] ?? '', 'p99 3.00 ms / 3.00 ms = 1.00');
-  assert.match(lines.at(-1) ?? '', 'median: p99 × 1.25, CPU per payment × 1.50');
+  assert.match(lines[3] ?? '', 'median: p99 × 1.25, CPU per payment × 1.50');
+});
+
+test('other entries are compared, too, and all are shown by their medians', () => {
+  const peer = { ...gateway, entry: '../peer/docker-compose.yml' as const };
+  const lines = comparisonLines([gateway, floor, peer]);
+  assert.ok(lines.includes('gateway / floor') && lines.includes('gateway / ../peer/docker-compose.yml'));
+  assert.equal(
+    lines.slice(-4).map((line) => line.split(':')[0]),
+    ['medians of 1', '  gateway', '  floor', '  ../peer/docker-compose.yml'],
+  );
+  assert.match(lines.at(-1) ?? '', 'p99 3.00 ms, CPU 1500 µs');
+  assert.match(lines.at(-1) ?? '', 'unsettled');
+  assert.not.match(lines.at(-2) ?? '', 'unsettled');
+  assert.match(reportLines(peer)[0] ?? '', ', ../peer/docker-compose.yml');
 });
 
 test('the page is self-contained', () => {

@@ -69,7 +69,7 @@ async function played(claimed: number): Promise<{ result: Result; asked: string[
   let seconds = 0;
   const result = await run({
     site: 'here',
-    kind: 'gateway',
+    entry: 'gateway',
     scenario: moment,
     deployment: { target: at.url, usage: () => [], audit: async () => null, close: async () => undefined },
     processors: { default: atDefault.url, fallback: atFallback.url },
@@ -123,7 +123,7 @@ test('a processor that cannot be configured stops the run', async () => {
   try {
     await run({
       site: 'here',
-      kind: 'gateway',
+      entry: 'gateway',
       scenario: moment,
       deployment: { target: at.url, usage: () => [], audit: async () => null, close: async () => undefined },
       processors: { default: 'http://127.0.0.1:1', fallback: 'http://127.0.0.1:1' },

@@ -1,10 +1,14 @@
 import { MemoryLedger, MemoryStore } from '../../../src/ledger/memory/ledger.ts';
+import { ledgerOf } from '../../../src/ledger/sharded/ledger.ts';
 import { conformance } from '../conformance.ts';
 
-conformance('the in-memory model', async () => {
-  const store = new MemoryStore();
-  return {
-    open: async (processorNames) => new MemoryLedger(processorNames, store),
-    dispose: async () => {},
-  };
-});
+for (const shardCount of [1, 4]) {
+  conformance(`the in-memory model with ${shardCount} shards`, async () => {
+    const stores = Array.from({ length: shardCount }, () => new MemoryStore());
+    return {
+      open: async (processorNames) =>
+        ledgerOf(stores.map((store) => new MemoryLedger(processorNames, store))),
+      dispose: async () => {},
+    };
+  });
+}

@@ -1,28 +1,120 @@
-import { test } from 'uvu';
+import { suite, test } from 'uvu';
+import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
+import type { Reply } from '../../../src/ledger/ledger.ts';
+import { slotOf } from '../../../src/ledger/redis/hash-slot.ts';
 import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
+import { pause } from '../../system/until.ts';
 import { conformance } from '../conformance.ts';
+import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
+import { SCENARIOS } from './cluster-scenarios.ts';
 import { RedisCluster } from './redis-cluster.ts';
+import { answers, until } from './waiting.ts';
 
 let shared: Promise<RedisCluster> | undefined;
 let roots = 0;
 
-conformance('Redis Cluster', async () => {
+function sharedCluster(): Promise<RedisCluster> {
   shared ??= RedisCluster.start();
-  const { url } = await shared;
+  return shared;
+}
+
+function open(url: string, root: string, processorNames: readonly string[] = ['default', 'fallback']) {
+  const parts = { processorNames, clock: systemClock, random: Math.random };
+  return RedisLedger.open(url, { ...parts, root, replicas: 1, timeoutMs: 1000 });
+}
+
+conformance('Redis Cluster', async () => {
+  const { url } = await sharedCluster();
   const root = `{cluster-${roots++}}:`;
-  return {
-    open: (processorNames) =>
-      RedisLedger.open(url, {
-        processorNames,
-        clock: systemClock,
-        random: Math.random,
-        root,
-        replicas: 1,
-      }),
-    dispose: async () => {},
-  };
+  return { open: (processorNames) => open(url, root, processorNames), dispose: async () => {} };
 });
+
+const scenarios = suite('what goes wrong in a cluster');
+for (const [name, run] of Object.entries(SCENARIOS)) scenarios(name, async () => run(await sharedCluster()));
+scenarios.run();
+
+const WORKERS = 4;
+const PAYMENTS_BETWEEN = 100;
+
+async function persist<T>(ask: () => Promise<Reply<T>>): Promise<T> {
+  for (;;) {
+    const reply = await ask();
+    if (reply.kind === 'ok') return reply.value;
+    await pause(5);
+  }
+}
+
+/** Claims and settles all the while, and at the end looks at each payment. */
+async function underLoad(
+  disturb: (slot: number, passed: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const { url } = await sharedCluster();
+  const root = `{load-${roots++}}:`;
+  const ledgers: RedisLedger[] = [];
+  const confirmed: number[] = [];
+  let next = 0;
+  let isOver = false;
+  const work = async (name: string) => {
+    const ledger = await open(url, root);
+    ledgers.push(ledger);
+    const owner = await persist(() => ledger.acquireLease({ instanceId: name, name: 'pool-0' }, T0_MS));
+    while (!isOver) {
+      const number = next++;
+      const { claimed } = await persist(() => ledger.commit(owner, [], [claimOf(number)]));
+      const { settled } = await persist(() => ledger.commit(owner, [settlementOf(number)], []));
+      assert.equal([claimed, settled], [['claimed'], ['recorded']], `payment ${number}`);
+      confirmed.push(number);
+      const sums = await ledger.summary(-Infinity, Infinity);
+      if (sums.kind === 'ok') assert.ok((sums.value[0]?.count ?? 0) >= confirmed.length - WORKERS);
+    }
+  };
+  const working = Promise.all(Array.from({ length: WORKERS }, (_, index) => work(`gateway-${index}`)));
+  const passed = () => {
+    const goal = confirmed.length + PAYMENTS_BETWEEN;
+    return until(() => confirmed.length >= goal, 120_000);
+  };
+  try {
+    await Promise.race([working, passed().then(() => disturb(slotOf(root), passed))]);
+    isOver = true;
+    await working;
+    const [ledger] = ledgers as [RedisLedger];
+    await answers(ledger);
+    for (const number of confirmed) assert.is((await must(ledger.find(id(number))))?.status, 'settled');
+    assert.is((await sumsOf(ledger))[0]?.count, confirmed.length);
+  } finally {
+    isOver = true;
+    for (const ledger of ledgers) await ledger.close();
+  }
+}
+
+test('a slot moves forth and back under load', () =>
+  underLoad(async (slot, passed) => {
+    const cluster = await sharedCluster();
+    for (let round = 0; round < 3; round++) {
+      const owner = await cluster.ownerOf(slot);
+      const other = (await cluster.masters()).find((node) => node !== owner);
+      assert.ok(other);
+      // Slowly, so that the gateway sees every state in between.
+      const move = await cluster.beginMove(slot, other);
+      while ((await move.step(3)) > 0) await pause(5);
+      await move.end();
+      await passed();
+    }
+  }));
+
+test('masters are killed under load, and their replicas take over', () =>
+  underLoad(async (slot, passed) => {
+    const cluster = await sharedCluster();
+    for (let round = 0; round < 2; round++) {
+      const owner = await cluster.ownerOf(slot);
+      await owner.kill('SIGKILL');
+      await cluster.ownerLeft(slot, owner);
+      await owner.start();
+      await cluster.settled();
+      await passed();
+    }
+  }));
 
 test.after(async () => (await shared)?.stop());
 test.run();

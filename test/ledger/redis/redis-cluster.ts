@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createClient, RESP_TYPES } from '@redis/client';
 import { SLOTS } from '../../../src/ledger/redis/hash-slot.ts';
 import { freePort } from '../../system/port.ts';
@@ -6,8 +7,15 @@ import { until } from './waiting.ts';
 
 /** A master that does not answer for this long is taken for dead. */
 const NODE_TIMEOUT_MS = 1500;
+const ANSWER_DEADLINE_MS = 5000;
+/** Addresses of the nodes, apart from that of their clients. */
+const NETWORK = '127.0.1.';
+const FIRST_HOST = 11;
+const OTHERS = `${NETWORK}0/24`;
 const SETTINGS = [
   ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
+  // A slot without an owner must not stop the others.
+  ...['--cluster-require-full-coverage', 'no'],
   // Replication starts at once, and a replica with a little less data may still be elected.
   ...['--repl-diskless-sync-delay', '0', '--cluster-replica-validity-factor', '0'],
 ];
@@ -15,19 +23,21 @@ const SETTINGS = [
 /** A cluster of real servers on loopback: masters, which own equal ranges of slots, and replicas of each. */
 export class RedisCluster {
   readonly nodes: readonly RedisServer[];
+  readonly #replicasEach: number;
 
-  private constructor(nodes: readonly RedisServer[]) {
+  private constructor(nodes: readonly RedisServer[], replicasEach: number) {
     this.nodes = nodes;
+    this.#replicasEach = replicasEach;
   }
 
-  static async start(masters = 3, replicasEach = 1, ...settings: string[]): Promise<RedisCluster> {
+  static async start(masters = 3, replicasEach = 1): Promise<RedisCluster> {
     const nodes: RedisServer[] = [];
-    for (let count = masters * (1 + replicasEach); count > 0; count--) {
-      nodes.push(
-        await RedisServer.start(...SETTINGS, '--cluster-port', String(await freePort()), ...settings),
-      );
+    for (let index = 0; index < masters * (1 + replicasEach); index++) {
+      const address = RedisCluster.canCutOff ? `${NETWORK}${FIRST_HOST + index}` : '127.0.0.1';
+      const own = ['--bind', address, '--bind-source-addr', address];
+      nodes.push(await RedisServer.start(...SETTINGS, ...own, '--cluster-port', String(await freePort())));
     }
-    const cluster = new RedisCluster(nodes);
+    const cluster = new RedisCluster(nodes, replicasEach);
     try {
       await cluster.#form(masters);
     } catch (error) {
@@ -38,28 +48,54 @@ export class RedisCluster {
   }
 
   get url(): string {
-    return `redis-cluster://${this.nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+    return `redis-cluster://${this.nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`;
   }
 
-  /** The node that owns a slot, by the word of a node that answers. */
+  /**
+   * The master that takes a slot for its own. What others say may be old: a node that is importing a slot does not notice that
+   * its owner has died.
+   */
   async ownerOf(slot: number): Promise<RedisServer> {
-    for (const node of this.nodes) {
+    for (const node of await this.masters()) {
       const ranges = await ask(node, 'CLUSTER', 'SLOTS').catch(() => []);
       for (const [low, high, master] of ranges as [number, number, [Buffer, number, Buffer]][]) {
-        const owner = this.nodes.find(({ port }) => port === Number(master[1]));
-        if (low <= slot && slot <= high && owner !== undefined) return owner;
+        if (low <= slot && slot <= high && Number(master[1]) === node.port) return node;
       }
     }
-    throw new Error(`no node knows who owns slot ${slot}`);
+    throw new Error(`slot ${slot} has no owner that answers`);
   }
 
-  /** The nodes that replicate this one. */
-  async replicasOf(master: RedisServer): Promise<RedisServer[]> {
-    const id = await idOf(master);
-    const lines = String(await ask(master, 'CLUSTER', 'NODES')).split('\n');
-    return this.nodes.filter(({ port }) =>
-      lines.some((line) => line.includes(`127.0.0.1:${port}@`) && line.split(' ')[3] === id),
-    );
+  /** Resolves when a replica has taken over from a slot's owner that does not answer any more. */
+  async ownerLeft(slot: number, former: RedisServer): Promise<void> {
+    await until(async () => {
+      const owner = await this.ownerOf(slot).catch(() => former);
+      return owner !== former;
+    }, 60_000);
+  }
+
+  /** The nodes that own slots now. */
+  async masters(): Promise<RedisServer[]> {
+    const masters: RedisServer[] = [];
+    for (const node of this.nodes) {
+      const [role] = (await ask(node, 'ROLE').catch(() => [''])) as [Buffer | string];
+      if (String(role) === 'master') masters.push(node);
+    }
+    return masters;
+  }
+
+  /** Resolves when a replica of this master has everything that it has now. */
+  async replicated(master: RedisServer): Promise<void> {
+    await until(async () => Number(await ask(master, 'WAIT', '1', '1000')) >= 1);
+  }
+
+  /** Brings keys of a slot back from a node that does not own it, as an operator does after a move that has failed. */
+  async bringBack(slot: number, from: RedisServer, owner: RedisServer): Promise<void> {
+    // It has not noticed who owns the slot now.
+    await ask(from, 'CLUSTER', 'SETSLOT', String(slot), 'NODE', await idOf(owner));
+    const keys = await keysIn(from, slot);
+    if (keys.length > 0) await migrate(from, owner, keys);
+    await ask(from, 'CLUSTER', 'SETSLOT', String(slot), 'STABLE');
+    await ask(owner, 'CLUSTER', 'SETSLOT', String(slot), 'STABLE');
   }
 
   /** Begins to move a slot. The classic way: key by key, while both nodes know that it is on the move. */
@@ -77,7 +113,28 @@ export class RedisCluster {
     await move.end();
   }
 
-  /** Every node sees all slots served, and every replica has what its master has. */
+  /** Whether a node can be cut off from the others: as root on Linux, where each gets an address of its own. */
+  static readonly canCutOff =
+    process.getuid?.() === 0 &&
+    spawnSync('iptables', ['-n', '-L', 'INPUT'], { stdio: 'ignore' }).status === 0;
+
+  /** Lets no packet pass between a node and the others, until the returned function is called. Clients still reach it. */
+  cutOff({ host }: RedisServer): () => void {
+    const rules = [
+      ['-s', host, '-d', OTHERS],
+      ['-s', OTHERS, '-d', host],
+    ];
+    const change = (how: '-I' | '-D') => {
+      for (const rule of rules) {
+        const { status } = spawnSync('iptables', ['-w', how, 'INPUT', ...rule, '-j', 'DROP']);
+        if (status !== 0) throw new Error(`iptables ${how} INPUT ${rule.join(' ')} failed`);
+      }
+    };
+    change('-I');
+    return () => change('-D');
+  }
+
+  /** Every node sees all slots served, and every master has a replica that has what it has. */
   async settled(): Promise<void> {
     for (const node of this.nodes) {
       await until(async () => {
@@ -86,7 +143,9 @@ export class RedisCluster {
         return (
           info.includes('cluster_state:ok') &&
           info.includes(`cluster_known_nodes:${this.nodes.length}`) &&
-          !replication.includes('master_link_status:down')
+          (replication.includes('master_link_status:up') ||
+            (replication.includes('role:master') &&
+              (this.#replicasEach === 0 || /connected_slaves:[1-9]/.test(replication))))
         );
       }, 60_000);
     }
@@ -105,7 +164,7 @@ export class RedisCluster {
     }
     const [, busPort] = (await ask(first, 'CONFIG', 'GET', 'cluster-port')) as [Buffer, Buffer];
     for (const node of others) {
-      await ask(node, 'CLUSTER', 'MEET', '127.0.0.1', String(first.port), busPort);
+      await ask(node, 'CLUSTER', 'MEET', first.host, String(first.port), busPort);
     }
     const all = `cluster_known_nodes:${this.nodes.length}`;
     for (const node of this.nodes) {
@@ -136,20 +195,13 @@ class SlotMove {
 
   /** Moves up to this many keys; returns how many were there. */
   async step(count: number): Promise<number> {
-    const keys = (await ask(
-      this.from,
-      'CLUSTER',
-      'GETKEYSINSLOT',
-      String(this.#slot),
-      String(count),
-    )) as Buffer[];
+    const keys = await keysIn(this.from, this.#slot, count);
     await this.take(keys);
     return keys.length;
   }
 
   async take(keys: readonly (string | Buffer)[]): Promise<void> {
-    if (keys.length === 0) return;
-    await ask(this.from, 'MIGRATE', '127.0.0.1', String(this.to.port), '', '0', '5000', 'KEYS', ...keys);
+    if (keys.length > 0) await migrate(this.from, this.to, keys);
   }
 
   /** The slot belongs to the other node from now on. */
@@ -160,23 +212,39 @@ class SlotMove {
   }
 }
 
+async function keysIn(node: RedisServer, slot: number, count = 100_000): Promise<Buffer[]> {
+  return (await ask(node, 'CLUSTER', 'GETKEYSINSLOT', String(slot), String(count))) as Buffer[];
+}
+
+async function migrate(
+  from: RedisServer,
+  to: RedisServer,
+  keys: readonly (string | Buffer)[],
+): Promise<void> {
+  await ask(from, 'MIGRATE', to.host, String(to.port), '', '0', '5000', 'KEYS', ...keys);
+}
+
 async function idOf(node: RedisServer): Promise<string> {
   return String(await ask(node, 'CLUSTER', 'MYID'));
 }
 
-/** Runs a command on one node. Keys are bytes. */
+/** Runs a command on one node, which may be stopped. Keys are bytes. */
 async function ask(node: RedisServer, ...command: (string | Buffer)[]): Promise<unknown> {
   const client = createClient({
     url: node.url,
     RESP: 2,
-    socket: { reconnectStrategy: false, connectTimeout: 1000 },
-    commandOptions: { timeout: 5000, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
+    socket: { reconnectStrategy: false },
+    commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
   });
   client.on('error', () => {});
-  await client.connect();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer from ${node.url}`)), ANSWER_DEADLINE_MS);
+  });
   try {
-    return await client.sendCommand(command);
+    return await Promise.race([client.connect().then(() => client.sendCommand(command)), late]);
   } finally {
+    clearTimeout(timer);
     client.destroy();
   }
 }

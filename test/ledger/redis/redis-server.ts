@@ -35,8 +35,13 @@ export class RedisServer {
     return new RedisServer(mkdtempSync(join(tmpdir(), 'redis-')), await freePort(), settings);
   }
 
+  /** 127.0.0.1, unless the settings bind another address. */
+  get host(): string {
+    return this.#settings[this.#settings.indexOf('--bind') + 1 || -1] ?? '127.0.0.1';
+  }
+
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    return `redis://${this.host}:${this.port}`;
   }
 
   get socketUrl(): string {
@@ -52,7 +57,7 @@ export class RedisServer {
     const child = spawn(
       process.env['REDIS_SERVER'] || 'redis-server',
       [
-        ...['--bind', '127.0.0.1', '--port', String(this.port), '--unixsocket', this.#socketPath],
+        ...['--bind', this.host, '--port', String(this.port), '--unixsocket', this.#socketPath],
         ...['--dir', this.directory, '--appendonly', 'yes', '--appendfsync', 'always', '--save', ''],
         ...this.#settings,
         ...more,

@@ -8,11 +8,12 @@
 --
 -- | key               | type   | holds                                                                         |
 -- |-------------------|--------|-------------------------------------------------------------------------------|
--- | <root>meta        | hash   | layout, books (random id of this set of books), generation, swept (no older   |
--- |                   |        | generation has keys), purgedAt, owner (the last number given out), marks      |
--- |                   |        | (mark.lua), keys (in a cluster how many keys there are, redis.lua), status of |
--- |                   |        | the books and, while they are frozen, the reason `frozen` (books-status.ts);  |
--- |                   |        | o:<o> -> row of owner <o> (owners.lua)                                        |
+-- | <root>meta        | hash   | layout, books (random id of this set of books), shard (which of how many,     |
+-- |                   |        | such as 3/16), generation, swept (no older generation has keys), purgedAt,    |
+-- |                   |        | owner (the last number given out), marks (mark.lua), keys (in a cluster how   |
+-- |                   |        | many keys there are, redis.lua), status of the books and, while they are      |
+-- |                   |        | frozen, the reason `frozen` (books-status.ts); o:<o> -> row of owner <o>      |
+-- |                   |        | (owners.lua)                                                                  |
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
 -- | <root><g>:e:<2 B> | hash   | last 14 bytes of an id -> entry (entries.lua); 65,536 hashes, small enough    |

@@ -1,0 +1,171 @@
+import { OPERATIONS, type Payment, type PaymentRequest, type Summary } from './api.ts';
+import { parseInCents, toDecimal } from './cents.ts';
+import { type ClientProblem, NoAnswerError, ProblemError, StillOpenError } from './errors.ts';
+import { type CallOptions, checkedTimeoutMs, delayMs, Patience } from './patience.ts';
+
+const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
+/** What a gateway or a proxy answers if the same request may succeed later. */
+const REPEATED: readonly number[] = [429, 502, 503, 504];
+const EXCERPT_LENGTH = 200;
+
+export interface ClientOptions {
+  /** Where the gateway is, or the load balancer in front of several, such as `http://127.0.0.1:9999`. */
+  readonly url: string;
+  /** The time limit of one HTTP request, by default 10 s. A request that takes longer is sent again. */
+  readonly requestTimeoutMs?: number;
+  /** In place of the global `fetch`: for headers, a proxy or a unix socket. */
+  readonly fetch?: typeof fetch;
+}
+
+/** Both bounds are inclusive, to the millisecond. A bound that is left out leaves that side open. */
+export interface TimeWindow {
+  readonly from?: Date | string;
+  readonly to?: Date | string;
+}
+
+/** A payment that will not change any more. */
+export type FinishedPayment = Payment & { readonly status: 'settled' | 'rejected' };
+
+interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string;
+  /** The status of success. */
+  readonly success: number;
+}
+
+type Outcome =
+  | { readonly kind: 'answered'; readonly text: string }
+  | { readonly kind: 'refused'; readonly error: Error }
+  /** The same request may succeed later. */
+  | { readonly kind: 'failed'; readonly error: Error; readonly retryAfterMs: number };
+
+/**
+ * A client of the gateway. The gateway never charges an id twice, so every request may be repeated: each call repeats
+ * what failed, with growing delays, until its time limit.
+ *
+ * Every call may throw a `ProblemError` if the gateway refuses it, and a `NoAnswerError` if no gateway answers.
+ */
+export class Client {
+  readonly #url: string;
+  readonly #requestTimeoutMs: number;
+  readonly #fetch: typeof fetch;
+
+  constructor({
+    url,
+    requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS,
+    fetch = globalThis.fetch,
+  }: ClientOptions) {
+    this.#url = new URL(url).href.replace(/\/+$/, '');
+    this.#requestTimeoutMs = checkedTimeoutMs('requestTimeoutMs', requestTimeoutMs);
+    this.#fetch = fetch;
+  }
+
+  /**
+   * Posts a payment, and returns once the gateway has accepted it; it is settled later. Choose the id and store it
+   * before you post: then you can post again after a crash, and after a `NoAnswerError`, and nothing is charged twice.
+   */
+  async post({ correlationId, amountCents }: PaymentRequest, options: CallOptions = {}): Promise<void> {
+    const body = `{"correlationId":${JSON.stringify(correlationId)},"amount":${toDecimal(amountCents)}}`;
+    await this.#call({ ...OPERATIONS.postPayment, body, success: 202 }, new Patience(options));
+  }
+
+  /** The payment, or undefined if the gateway does not know it. */
+  async find(correlationId: string, options: CallOptions = {}): Promise<Payment | undefined> {
+    return this.#find(correlationId, new Patience(options));
+  }
+
+  /**
+   * Waits until a payment is settled or rejected. It also waits for an id that this gateway does not know, because
+   * another instance may have accepted it. Throws a `StillOpenError` at the time limit; you can wait again.
+   */
+  async waitFor(correlationId: string, options: CallOptions = {}): Promise<FinishedPayment> {
+    const patience = new Patience(options);
+    let payment: Payment | undefined;
+    try {
+      for (let attempt = 1; patience.leftMs > 0; attempt++) {
+        payment = await this.#find(correlationId, patience);
+        if (payment?.status === 'settled' || payment?.status === 'rejected')
+          return payment as FinishedPayment;
+        await patience.sleep(delayMs(attempt));
+      }
+    } catch (error) {
+      // A look that ends at the time limit has found nothing out.
+      if (!(error instanceof NoAnswerError) || patience.leftMs > 0) throw error;
+    }
+    throw new StillOpenError(correlationId, payment, patience.timeoutMs);
+  }
+
+  /** Count and sum of the settled payments of each processor, by the time at which they were sent to it. */
+  async summary({ from, to }: TimeWindow = {}, options: CallOptions = {}): Promise<Summary> {
+    const query = new URLSearchParams();
+    if (from !== undefined) query.set('from', moment(from));
+    if (to !== undefined) query.set('to', moment(to));
+    const { method, path } = OPERATIONS.getSummary;
+    const request = { method, path: query.size === 0 ? path : `${path}?${query}`, success: 200 };
+    return (await this.#call(request, new Patience(options))) as Summary;
+  }
+
+  async #find(correlationId: string, patience: Patience): Promise<Payment | undefined> {
+    const { method, path } = OPERATIONS.getPayment;
+    const filled = path.replace('{correlationId}', encodeURIComponent(correlationId));
+    try {
+      return (await this.#call({ method, path: filled, success: 200 }, patience)) as Payment;
+    } catch (error) {
+      if (error instanceof ProblemError && error.problem.type === '/errors#no-such-payment') return undefined;
+      throw error;
+    }
+  }
+
+  /** The body of the success; undefined if it is empty. */
+  async #call(request: Request, patience: Patience): Promise<unknown> {
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await this.#attempt(request, patience);
+      if (outcome.kind === 'answered') return outcome.text === '' ? undefined : parseInCents(outcome.text);
+      if (outcome.kind === 'refused') throw outcome.error;
+      const pauseMs = Math.max(delayMs(attempt), outcome.retryAfterMs);
+      if (pauseMs >= patience.leftMs) throw outcome.error;
+      await patience.sleep(pauseMs);
+    }
+  }
+
+  async #attempt({ method, path, body, success }: Request, patience: Patience): Promise<Outcome> {
+    const url = `${this.#url}${path}`;
+    try {
+      const response = await this.#fetch(url, {
+        method,
+        ...(body === undefined ? {} : { body, headers: { 'Content-Type': 'application/json' } }),
+        signal: patience.requestSignal(this.#requestTimeoutMs),
+      });
+      const text = await response.text();
+      if (response.status === success) return { kind: 'answered', text };
+      const error = errorOf(response, text);
+      if (!REPEATED.includes(response.status)) return { kind: 'refused', error };
+      return { kind: 'failed', error, retryAfterMs: retryAfterMs(response.headers.get('Retry-After')) };
+    } catch (cause) {
+      patience.throwIfAborted();
+      return {
+        kind: 'failed',
+        error: new NoAnswerError(`no answer from ${url}`, { cause }),
+        retryAfterMs: 0,
+      };
+    }
+  }
+}
+
+function errorOf({ status, headers }: Response, text: string): Error {
+  const contentType = headers.get('Content-Type') ?? '';
+  if (contentType.startsWith('application/problem+json')) {
+    return new ProblemError(JSON.parse(text) as ClientProblem);
+  }
+  return new NoAnswerError(`HTTP ${status} is not an answer of a gateway: ${text.slice(0, EXCERPT_LENGTH)}`);
+}
+
+/** 0 if it is not given in seconds, which is how a gateway gives it. */
+function retryAfterMs(value: string | null): number {
+  return Number(/^\d+$/.exec(value ?? '')?.[0] ?? 0) * 1_000;
+}
+
+function moment(bound: Date | string): string {
+  return typeof bound === 'string' ? bound : bound.toISOString();
+}

@@ -1,0 +1,60 @@
+import type { Scenario } from './cluster-scenarios.ts';
+
+/** A deliberate bug: replacements in files of `src/ledger/redis/`, each of a text that occurs there once. */
+export interface ClusterMutant {
+  readonly name: string;
+  /** What finds it. */
+  readonly scenario: Scenario;
+  readonly edits: readonly { readonly file: string; readonly from: string; readonly to: string }[];
+}
+
+const NO_COUNT = {
+  file: 'library.ts',
+  from: 'joinLua(luaFiles())',
+  to: "joinLua(luaFiles()).replace('held ~= expected', 'false')",
+};
+
+export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
+  {
+    name: 'a commit does not declare the keys of the time index',
+    scenario: 'keyByKey',
+    edits: [{ file: 'commit.ts', from: '...keys.timeIndex(settlements),', to: '' }],
+  },
+  {
+    name: 'a commit declares one key, goes where ASK sends it, and does not count the keys there',
+    scenario: 'onlyMetaHasArrived',
+    edits: [
+      NO_COUNT,
+      {
+        file: 'books.ts',
+        from: 'const all = [this.#meta, this.#processorsKey, ...keys];',
+        to: "const all = [this.#meta, ...(name === 'commit' ? [] : [this.#processorsKey, ...keys])];",
+      },
+      {
+        file: 'books.ts',
+        from: "if (hasCode(error, 'ASK') || ",
+        to: `if (hasCode(error, 'ASK')) {
+          const { follow } = await import('../../../test/ledger/redis/follow-ask.ts');
+          return follow(error.message, command);
+        }
+        if (`,
+      },
+    ],
+  },
+  {
+    name: 'the keys are not counted',
+    scenario: 'promotedMeanwhile',
+    edits: [NO_COUNT],
+  },
+  {
+    name: 'a reply is believed without the replicas',
+    scenario: 'leftBehind',
+    edits: [
+      {
+        file: 'books.ts',
+        from: "if (this.#confirmation.kind !== 'replicas')",
+        to: 'if (args !== undefined)',
+      },
+    ],
+  },
+];
