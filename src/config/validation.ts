@@ -14,7 +14,7 @@ export function contradictions(
     ...limitContradictions(values),
     ...holdContradictions(values),
     ...ledgerTlsContradictions(values),
-    ...confirmationContradictions(values),
+    ...redisContradictions(values),
     ...processorTlsContradictions(values, file),
     ...(file === null ? processorContradictions(values) : fileContradictions(values, file)),
     ...(file === null ? tokenContradictions(values) : []),
@@ -57,7 +57,7 @@ function ledgerTlsContradictions(values: Partial<Values>): string[] {
 }
 
 /** A setting that would not be used is a mistake. */
-function confirmationContradictions({
+function redisContradictions({
   LEDGER_URL: ledger,
   LEDGER_SHARDS: shardCount = 0,
   LEDGER_REPLICAS: replicas = 0,

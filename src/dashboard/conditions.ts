@@ -26,6 +26,9 @@ export interface Situation {
     readonly unavailable: string | null;
     /** Time since the first failure after its last success; null: it works. */
     readonly failingForMs: number | null;
+    readonly shardCount: number;
+    /** Shards in which this instance can claim nothing now. */
+    readonly shardsFailing: number;
     /** Whether payments are accepted only once the ledger has confirmed them. */
     readonly confirmsAcceptance: boolean;
     /** What the books are used for; null: not known yet. */
@@ -86,7 +89,8 @@ export function conditions(situation: Situation): Condition[] {
 /** Whether any payment can be sent: a claim needs a ledger that accepts writes, and a thread with a lease. */
 export function canClaim({ state, ledger, threads }: Situation): boolean {
   const isFrozen = ledger.books !== null && FROZEN[ledger.books] !== null;
-  return state === 'ready' && ledger.failingForMs === null && threads.withLease > 0 && !isFrozen;
+  const isWorking = ledger.failingForMs === null || failsInPart(ledger);
+  return state === 'ready' && isWorking && threads.withLease > 0 && !isFrozen;
 }
 
 /** What is wrong with books that are frozen, and what to do. */
@@ -124,6 +128,10 @@ function booksConditions({ ledger: { books }, backlog }: Situation): Condition[]
   return [{ severity: 'critical', title, forMs: null, waiting: backlog, effect, advice }];
 }
 
+function failsInPart({ shardCount, shardsFailing }: Situation['ledger']): boolean {
+  return shardsFailing > 0 && shardsFailing < shardCount;
+}
+
 function ledgerConditions(situation: Situation): Condition[] {
   const { ledger, threads, state, backlog } = situation;
   const { kind, unavailable, failingForMs, confirmsAcceptance } = ledger;
@@ -131,6 +139,18 @@ function ledgerConditions(situation: Situation): Condition[] {
     ? 'New payments are refused, and none are sent to a processor.'
     : STILL_ACCEPTED;
   const critical = { severity: 'critical', waiting: backlog } as const;
+  if (failsInPart(ledger)) {
+    const { shardsFailing, shardCount } = ledger;
+    return [
+      {
+        ...critical,
+        title: `${shardsFailing} of the ${shardCount} shards of the ledger ${shardsFailing === 1 ? 'does' : 'do'} not answer`,
+        forMs: failingForMs,
+        effect: `Their payments ${confirmsAcceptance ? 'are refused' : 'wait'}, and summaries are refused; the payments of the other shards are processed. ${NOTHING_LOST}`,
+        advice: `Check that each master of Redis is running, and that this machine can reach it; the log of this instance names the shards and the reason. ${BY_ITSELF}`,
+      },
+    ];
+  }
   if (unavailable !== null) {
     return [
       {

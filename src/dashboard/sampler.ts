@@ -87,7 +87,7 @@ export class Sampler {
   }
 
   #situation(nowMs: number): Situation {
-    const { sharedState, ring, segments, hello, confirmsAcceptance, poolThreadCount, metricsTable } =
+    const { sharedState, ring, segments, hello, ledger, confirmsAcceptance, poolThreadCount, metricsTable } =
       this.#parts;
     const age = (atMs: number | null) => (atMs === null ? null : nowMs - atMs);
     const failingSinceMs = this.#oldest(['commitFailingSinceMs', 'leaseFailingSinceMs']);
@@ -100,6 +100,8 @@ export class Sampler {
         kind: hello.ledger,
         unavailable: this.#unavailable,
         failingForMs: age(failingSinceMs ?? unavailableAtMs),
+        shardCount: ledger.shards.length,
+        shardsFailing: this.#shardsFailing(),
         confirmsAcceptance,
         books: BOOKS_STATUSES[metricsTable.gauge(0, 'booksStatus') - 1] ?? null,
       },
@@ -123,6 +125,13 @@ export class Sampler {
   #restMs(processor: number, nowMs: number): number | null {
     const leftMs = this.#parts.sharedState.restUntilMs(processor) - nowMs;
     return leftMs > 0 ? leftMs : null;
+  }
+
+  #shardsFailing(): number {
+    const { metricsTable, poolThreadCount } = this.#parts;
+    return Math.max(
+      ...Array.from({ length: poolThreadCount }, (_, thread) => metricsTable.gauge(thread, 'shardsFailing')),
+    );
   }
 
   #threadsWithLease(nowMs: number): number {

@@ -2,72 +2,99 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
-import { parseRedisUrl } from '../core/redis-url.ts';
-import type { Ledger, Reply } from '../ledger/ledger.ts';
-import type { RedisDriver } from '../ledger/redis/connection.ts';
+import { errorReason } from '../core/reason.ts';
+import { placeOf } from '../core/redis-url.ts';
+import type { StrandedPayments } from '../ledger/ledger.ts';
+import { slotOf } from '../ledger/redis/hash-slot.ts';
+import { hashTags } from '../ledger/redis/hash-tags.ts';
+import type { RedisShard } from '../ledger/redis/stranded.ts';
 import { type Finding, fail } from './finding.ts';
 
 const REDIS_TIMEOUT_MS = 3000;
 
 /**
- * Finds open payments at processors that are not configured. Books that cannot be read give no finding here: other
- * checks report them.
+ * Finds open payments at processors that are not configured, and shards that are not whole. Other checks report books that
+ * cannot be read.
  */
 export async function checkStranded({ ledger, processors }: Config, clock: Clock): Promise<Finding[]> {
   const names = processors.map(({ name }) => name);
-  const stranded = await (ledger.kind === 'lmdb'
-    ? readLmdb(ledger.path, clock, (books) => books.stranded(clock.nowMs()))
-    : readRedis(ledger, clock, async (driver) => {
-        const { strandedIn } = await import('../ledger/redis/stranded.ts');
-        return strandedIn(driver, names, clock.nowMs());
-      })
-  ).catch(() => undefined);
-  return (stranded ?? [])
-    .filter(({ name }) => !names.includes(name))
-    .map(({ name, count }) =>
+  let stranded: readonly StrandedPayments[];
+  try {
+    stranded = await (ledger.kind === 'lmdb'
+      ? inLmdb(ledger.path, names, clock)
+      : inRedis(ledger, names, clock));
+  } catch (error) {
+    const reason = errorReason(error);
+    // ASK and TRYAGAIN: a key that every call declares has left.
+    if (!/^(INCOMPLETE|ASK|TRYAGAIN) /.test(reason)) return [];
+    return [
       fail(
         'ledger',
-        `${count} ${count === 1 ? 'payment waits' : 'payments wait'} for processor ${name}, which is not configured`,
-        'add it to PROCESSORS or PROCESSORS_FILE until they are settled',
+        `a shard is not whole: ${reason}`,
+        'see docs/scaling.md, "When a move of a slot has failed"',
       ),
-    );
+    ];
+  }
+  return stranded.map(({ name, count }) =>
+    fail(
+      'ledger',
+      `${count} ${count === 1 ? 'payment waits' : 'payments wait'} for processor ${name}, which is not configured`,
+      'add it to PROCESSORS or PROCESSORS_FILE until they are settled',
+    ),
+  );
 }
 
-/** Undefined: there is no ledger yet, or it does not answer. */
-export async function readLmdb<T>(
-  path: string,
-  clock: Clock,
-  read: (books: Ledger) => Promise<Reply<T>>,
-): Promise<T | undefined> {
-  if (!existsSync(join(path, 'data.mdb'))) return undefined;
+async function inLmdb(path: string, names: readonly string[], clock: Clock): Promise<StrandedPayments[]> {
+  if (!existsSync(join(path, 'data.mdb'))) return [];
   const { LmdbLedger } = await import('../ledger/lmdb/ledger.ts');
   const ledger = LmdbLedger.openToRead(path, { processorNames: [], clock });
   try {
-    const reply = await read(ledger);
-    return reply.kind === 'ok' ? reply.value : undefined;
+    const reply = await ledger.stranded(clock.nowMs());
+    return reply.kind === 'ok' ? reply.value.filter(({ name }) => !names.includes(name)) : [];
   } finally {
     await ledger.close();
   }
 }
 
-/** Undefined: this check cannot read such books. Rejects if they do not answer. */
-export async function readRedis<T>(
-  { url, tls }: Extract<Config['ledger'], { kind: 'redis' }>,
+async function inRedis(
+  ledger: RedisTarget,
+  names: readonly string[],
   clock: Clock,
-  read: (driver: RedisDriver) => Promise<T>,
-): Promise<T | undefined> {
-  const place = parseRedisUrl(url);
-  if (place === undefined || place.kind === 'cluster') return undefined;
-  const { driversFor } = await import('../ledger/redis/driver.ts');
-  const options = { tls: tls ?? {}, timeoutMs: REDIS_TIMEOUT_MS, pendingLimit: 64, clock };
-  const driver = driversFor(place, 0, options)();
-  driver.on('error', () => {});
-  const timer = setTimeout(() => driver.destroy(), REDIS_TIMEOUT_MS);
-  try {
-    await driver.connect();
-    return await read(driver);
-  } finally {
-    clearTimeout(timer);
-    driver.destroy();
+): Promise<StrandedPayments[]> {
+  const { strandedIn } = await import('../ledger/redis/stranded.ts');
+  const counts = new Map<string, number>();
+  const ask = (shard: RedisShard) => strandedIn(shard, names, clock.nowMs());
+  for (const { name, count } of (await askShards(ledger, clock, ask)).flat()) {
+    counts.set(name, (counts.get(name) ?? 0) + count);
   }
+  return Array.from(counts, ([name, count]) => ({ name, count }));
+}
+
+type RedisTarget = Extract<Config['ledger'], { kind: 'redis' }>;
+
+/** Asks the shards of a ledger in Redis one after another, each over a connection of its own. Rejects if one does not answer. */
+export async function askShards<T>(
+  { url, tls = {}, shardCount = 1 }: RedisTarget,
+  clock: Clock,
+  ask: (shard: RedisShard) => Promise<T>,
+): Promise<T[]> {
+  const { driversFor, newLocator } = await import('../ledger/redis/driver.ts');
+  const options = { tls, timeoutMs: REDIS_TIMEOUT_MS, pendingLimit: 64, clock };
+  const locator = newLocator(placeOf(url), options);
+  const answers: T[] = [];
+  for (const tag of hashTags(shardCount)) {
+    const root = `{${tag}}:`;
+    const slot = slotOf(root);
+    const driver = driversFor(locator, slot, options)();
+    driver.on('error', () => {});
+    const timer = setTimeout(() => driver.destroy(), REDIS_TIMEOUT_MS);
+    try {
+      await driver.connect();
+      answers.push(await ask({ driver, root, slot: locator.place.kind === 'cluster' ? slot : null }));
+    } finally {
+      clearTimeout(timer);
+      driver.destroy();
+    }
+  }
+  return answers;
 }

@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { LedgerTarget } from '../config/config.ts';
-import { nameOf, parseRedisUrl } from '../core/redis-url.ts';
+import { nameOf, placeOf } from '../core/redis-url.ts';
 import { journalFiles, messageOf } from './journal-files.ts';
 
 /**
@@ -78,10 +77,7 @@ function markOf(directory: string, ledger: LedgerTarget): string {
 
 /** The ledger without credentials, as people and other ledgers name it. */
 export function ledgerName(ledger: LedgerTarget): string {
-  if (ledger.kind === 'lmdb') return `lmdb:${resolve(ledger.path)}`;
-  const place = parseRedisUrl(ledger.url);
-  assert(place !== undefined, 'the URL of a ledger is valid');
-  return `redis:${nameOf(place)}`;
+  return ledger.kind === 'lmdb' ? `lmdb:${resolve(ledger.path)}` : `redis:${nameOf(placeOf(ledger.url))}`;
 }
 
 function shown(directory: string, mark: string): string {

@@ -2,6 +2,7 @@ import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { errorReason } from '../core/reason.ts';
+import { placeOf } from '../core/redis-url.ts';
 import { SetupError } from '../core/setup-error.ts';
 import { continuing } from './books-status.ts';
 import type { Confirmation } from './confirmation.ts';
@@ -54,19 +55,26 @@ export async function openLedger(
 ): Promise<Ledger> {
   if (target.kind === 'redis') {
     const { RedisLedger } = await import('./redis/ledger.ts');
+    const { newLocator } = await import('./redis/driver.ts');
     const { url, shardCount = 1, ...options } = target;
-    const shards = hashTags(shardCount).map((tag, position, { length: count }) =>
+    const locator = newLocator(placeOf(url), { tls: options.tls ?? {}, clock });
+    const [firstTag = '', ...otherTags] = hashTags(shardCount);
+    const open = (tag: string, position: number, mayMake: () => boolean) =>
       RedisLedger.open(url, {
         ...options,
+        locator,
         root: `{${tag}}:`,
-        place: { position, count },
+        place: { position, count: shardCount },
+        mayMake,
         processorNames,
         clock,
         random,
         ...(confirmedBy && { confirmedBy }),
-      }),
-    );
-    return ledgerOf(await Promise.all(shards));
+      });
+    const first = await open(firstTag, 0, () => true);
+    // With a wrong number of shards, only the books of shard 0 are there to say so.
+    const others = otherTags.map((tag, index) => open(tag, index + 1, () => first.hasOpened));
+    return ledgerOf([first, ...(await Promise.all(others))]);
   }
   const options = { processorNames, clock };
   confirmedBy?.({ kind: 'sync' });

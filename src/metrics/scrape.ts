@@ -290,7 +290,7 @@ export class Scrape {
       ),
       gauge(
         'dinossauro_waiting_payments',
-        'Payments in flight that wait for a processor that can take them.',
+        'Payments in flight that wait for a processor that can take them, or for their shard of the ledger.',
         [{ value: this.#poolSum('waiting') }],
         'payments',
       ),
@@ -384,6 +384,11 @@ export class Scrape {
         'Pool threads by what the books are used for: while they are filling, moved or behind, nothing is sent.',
         this.#booksStatuses(),
       ),
+      gauge(
+        'dinossauro_ledger_shards_failing',
+        'Shards of the ledger that have not answered the last commit or request for a lease of some pool thread.',
+        [{ value: this.#shardsFailing() }],
+      ),
       gauge('dinossauro_leases_valid', 'Pool threads with a valid lease: the others send nothing.', [
         { value: this.#leasesValid() },
       ]),
@@ -457,6 +462,11 @@ export class Scrape {
   #threadsBy(name: 'confirmation' | 'booksStatus', kinds: readonly string[]): number[] {
     const codes = this.#poolThreads().map((thread) => this.#parts.metricsTable.gauge(thread, name));
     return kinds.map((_, index) => codes.filter((code) => code === index + 1).length);
+  }
+
+  #shardsFailing(): number {
+    const { metricsTable } = this.#parts;
+    return Math.max(0, ...this.#poolThreads().map((thread) => metricsTable.gauge(thread, 'shardsFailing')));
   }
 
   #leasesValid(): number {

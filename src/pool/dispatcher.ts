@@ -218,8 +218,13 @@ export class Dispatcher implements WriterOwner {
   freed(writer: ShardWriter): void {
     const onFree = this.#onFree;
     this.#onFree = null;
-    if (onFree !== null) onFree();
-    else if (writer.hasSettlements || this.hasQueued(writer.position) || this.#isFull) this.wake();
+    if (onFree !== null) {
+      onFree();
+      return;
+    }
+    // The thread sleeps, or will before it looks again.
+    this.#showGauges();
+    if (writer.hasSettlements || this.hasQueued(writer.position) || this.#isFull) this.wake();
   }
 
   broken(error: unknown): void {
@@ -244,7 +249,7 @@ export class Dispatcher implements WriterOwner {
     });
   }
 
-  /** Before a commit, which may last, and before a sleep. */
+  /** Before a commit, which may last, before a sleep, and when a commit ends during one. */
   #showGauges(): void {
     const { metrics } = this.#parts;
     const oldest = this.#deliveries.values().next().value;

@@ -202,8 +202,7 @@ export class ShardWriter implements LeaseHolder {
 
   /** Nothing may have been written, or all of it: the same settlements and claims come again with the next commit. */
   async #commitFailed(settling: Settling[], claims: Delivery[], reason: string): Promise<void> {
-    const { metrics, owner } = this.#parts;
-    metrics.count('commitFailures');
+    const { owner } = this.#parts;
     this.#settlements.unshift(...settling);
     for (const delivery of claims.reverse()) owner.claimLost(delivery);
     await this.#failed(reason);
@@ -212,6 +211,7 @@ export class ShardWriter implements LeaseHolder {
   /** Resolves when the shard is to be tried again. */
   async #failed(reason: string): Promise<void> {
     const { policy, metrics, log, clock, random } = this.#parts;
+    metrics.count('commitFailures');
     this.#answersAgain = false;
     if (this.#failures++ === 0) {
       metrics.set('commitFailingSinceMs', clock.monotonicMs());

@@ -32,7 +32,7 @@ const COUNTERS = [
   'journalFailures',
   /** Purges that this instance was asked for. */
   'purges',
-  /** Commits that the ledger did not answer or refused. */
+  /** Commits that the ledger did not answer or refused, and checks whether it answers again. */
   'commitFailures',
   /** Reads for a client that the ledger did not answer. */
   'readFailures',

@@ -26,7 +26,7 @@ export type Settings = Readonly<Record<string, string>>;
 /** Of books in a cluster. */
 export const SHARDS = 4;
 
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 const INSTANCES = ['one', 'two'] as const;
 /**
  * Settings that end doubt soon. `IN_DOUBT_HOLD_MS` must exceed the longest time that a call can continue after its caller

@@ -10,7 +10,7 @@ import { processorTarget } from '../processor-target.ts';
 const PROCESSOR = { PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001' };
 
 function redisAt(url: string) {
-  return { kind: 'redis', url, replicas: 0, allowsUnconfirmed: false };
+  return { kind: 'redis', url, shardCount: 1, replicas: 0, allowsUnconfirmed: false };
 }
 
 function configOf(environment: Record<string, string>): Config {
@@ -61,7 +61,7 @@ test('every setting has a default', () => {
     access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token' },
     audit: { rate: 100, paymentLimit: 5000 },
     tracing: { otlpUrl: '', queueSpans: 2048, intervalMs: 1000, timeoutMs: 5000, ratio: 0 },
-    dashboard: { viewerLimit: 16, lab: null },
+    dashboard: { viewerLimit: 16, currency: '', lab: null },
     logLevel: 'info',
   });
 });
@@ -239,6 +239,14 @@ const CASES: Record<
   },
   DASHBOARD_ACCESS: { valid: [['off', (c) => c.access.dashboard, 'off']], invalid: ['true'] },
   DASHBOARD_VIEWERS: { valid: [['1', (c) => c.dashboard.viewerLimit, 1]], invalid: ['0', '1001'] },
+  CURRENCY: {
+    valid: [
+      ['BRL', (c) => c.dashboard.currency, 'BRL'],
+      ['R$', (c) => c.dashboard.currency, 'R$'],
+      ['€', (c) => c.dashboard.currency, '€'],
+    ],
+    invalid: ['two words', 'ninechars', '<b>', 'a\nb'],
+  },
   DASHBOARD_LAB: {
     valid: [
       [
@@ -612,6 +620,24 @@ test('the settings that the README shows exist, with these defaults', () => {
     shown,
     shown.map(({ name }) => all.find((setting) => setting.name === name)),
   );
+});
+
+test('the books have one shard by default, 16 in a cluster, or as many as LEDGER_SHARDS says', () => {
+  const shardCountOf = (environment: Record<string, string>) => {
+    const { ledger } = configOf(environment);
+    return ledger.kind === 'redis' ? ledger.shardCount : null;
+  };
+  const [server, cluster] = [
+    { LEDGER_URL: 'redis://redis' },
+    { LEDGER_URL: 'redis-cluster://one:7000,two:7000' },
+  ];
+  assert.is(shardCountOf(server), 1);
+  assert.is(shardCountOf(cluster), 16);
+  assert.is(shardCountOf({ ...server, LEDGER_SHARDS: '4' }), 4);
+  assert.is(shardCountOf({ ...cluster, LEDGER_SHARDS: '64' }), 64);
+  assert.equal(problemsOf({ LEDGER_SHARDS: '2' }), [
+    'LEDGER_SHARDS would not be used: expected LEDGER_URL to be a Redis.',
+  ]);
 });
 
 test('settings about the confirmation of Redis must be used', () => {

@@ -9,6 +9,7 @@ import { type JournalRecord, unfinished } from '../../src/journal/replay.ts';
 import { diskFiles, Journal, type JournalFiles } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
 import { IdempotencyCache } from '../../src/shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
@@ -70,7 +71,7 @@ class ToldFiles {
   }
 }
 
-function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
+function setUp(kind: Durability['kind'] = 'journal', capacity = 8, shardCount = 1) {
   const log = new KeptLog();
   const clock = new ManualClock();
   const disk = new ToldFiles();
@@ -89,20 +90,25 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     randomU32: () => 7,
     files: disk.files,
   });
-  const mood = new Mood();
-  const books = new MemoryLedger(['default', 'fallback']);
-  const ledger = moody(books, mood);
-  const lease = new Lease({
-    worker: { instanceId: 'gateway-1', name: 'http-0' },
-    shard: ledger,
-    leaseMs: 3000,
-    clock,
-    random: () => 0,
-    log,
-    metrics,
-    holder: { ownerChanged: () => {}, leaseRenewed: async () => {} },
+  const shards = Array.from({ length: shardCount }, () => {
+    const [mood, books] = [new Mood(), new MemoryLedger(['default', 'fallback'])];
+    const shard = moody(books, mood);
+    const lease = new Lease({
+      worker: { instanceId: 'gateway-1', name: 'http-0' },
+      shard,
+      leaseMs: 3000,
+      clock,
+      random: () => 0,
+      log,
+      metrics,
+      holder: { ownerChanged: () => {}, leaseRenewed: async () => {} },
+    });
+    return { mood, books, shard, lease };
   });
-  const durability: Durability = kind === 'ledger' ? { kind, ledger, leases: [lease] } : { kind };
+  const ledger = ledgerOf(shards.map(({ shard }) => shard));
+  const leases = shards.map(({ lease }) => lease);
+  const durability: Durability = kind === 'ledger' ? { kind, ledger, leases } : { kind };
+  const [{ mood, books, lease }] = shards as [(typeof shards)[0]];
   const acceptor = new PaymentAcceptor({
     idempotencyCache,
     ring,
@@ -129,6 +135,8 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8) {
     mood,
     books,
     lease,
+    shards,
+    ledger,
     /** Resolves with the verdict. All calls share one id buffer, as in the server. */
     accept(number: number, amountCents = number): { verdict: Verdict | null } {
       const answer: { verdict: Verdict | null } = { verdict: null };
@@ -440,6 +448,29 @@ test('ledger: if it is unavailable, payments are refused and forgotten', async (
   assert.equal(await settled([world.accept(1)]), ['accepted']);
   await world.journal.close();
   await world.lease.stop();
+});
+
+test('ledger: a shard that does not answer holds up no payment of another', async () => {
+  const world = setUp('ledger', 8, 2);
+  for (const { lease } of world.shards) await lease.start();
+  const livesIn = (shard: number) => (number: number) => world.ledger.shardOf(idOf(number)) === shard;
+  const numbers = [1, 2, 3, 4, 5, 6, 7, 8];
+  const [here, there] = [numbers.filter(livesIn(0)), numbers.filter(livesIn(1))];
+  assert.ok(here.length > 1 && there.length > 1);
+  const [, away] = world.shards as [(typeof world.shards)[0], (typeof world.shards)[0]];
+  const owner = away.lease.owner;
+  const go = away.mood.slow('commit');
+  const waiting = there.map((number) => world.accept(number));
+  const answers = await settled(here.map((number) => world.accept(number)));
+  assert.equal(new Set(answers), new Set(['accepted']));
+  assert.ok(waiting.every(({ verdict }) => verdict === null));
+  away.mood.away.add('commit');
+  go();
+  assert.equal(new Set(await settled(waiting)), new Set(['ledger-unavailable']));
+  assert.is(away.lease.owner === owner, false, 'its lease is abandoned there');
+  assert.is(world.lease.owner, 1, 'and kept here');
+  await world.journal.close();
+  for (const { lease } of world.shards) await lease.stop();
 });
 
 test('ledger: after a commit without a reply, the lease is abandoned', async () => {

@@ -394,12 +394,6 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'while (!this.#writers.every(({ isFree }) => isFree)) {',
   },
   {
-    name: 'shards: let claims of a shard that is away hold call slots',
-    file: 'pool/shard-writer.ts',
-    from: 'this.lease.valid && (this.#failures === 0 || this.#answersAgain);',
-    to: 'this.lease.valid;',
-  },
-  {
     name: 'shards: do not wake after a commit has made room',
     file: 'pool/dispatcher.ts',
     from: 'this.hasQueued(writer.position) || this.#isFull) this.wake();',

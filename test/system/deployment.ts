@@ -19,7 +19,7 @@ export interface Shape {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 const STOP_MS = 20_000;
 const PROCESSORS = [
   { name: 'default', fee: '0.05' },

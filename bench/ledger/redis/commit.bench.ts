@@ -64,6 +64,7 @@ async function serverWith(policy: 'always' | 'everysec') {
     root: ROOT,
     slot: null,
     place: ONLY_SHARD,
+    mayMake: () => true,
     processorNames: ['default', 'fallback'],
     clock: systemClock,
     random: Math.random,

@@ -15,6 +15,8 @@ export interface RedisBooksParts extends ConfirmationPolicy {
   /** In a cluster the slot of all keys; null: the server must not be in a cluster. */
   readonly slot: number | null;
   readonly place: ShardPlace;
+  /** Whether books may be made where there are none. */
+  readonly mayMake: () => boolean;
   readonly processorNames: readonly string[];
   readonly clock: Clock;
   readonly random: () => number;
@@ -73,6 +75,11 @@ export class RedisBooks {
   /** Resolves after the first attempt to connect, whether or not it succeeded. */
   get tried(): Promise<void> {
     return this.#connection.tried;
+  }
+
+  /** A connection has opened the books, now or earlier. */
+  get hasOpened(): boolean {
+    return this.#connections > 0;
   }
 
   /** Names this ledger and its connection, so that Redis refuses late commands of an earlier one. */
@@ -172,6 +179,7 @@ export class RedisBooks {
     const { processorNames, place } = this.#parts;
     const registry = readRegistry(await this.#confirmed(send, 'registry', [], []));
     if (registry.id !== '') refuseOtherShard(registry, place);
+    else if (!this.#parts.mayMake()) throw new Error(NOT_MADE);
     const unknown = processorNames.filter((name) => !registry.numberOf.has(name));
     if (unknown.length === 0 && registry.id !== '') return registry;
     const newId = this.#ledgerId.toString('hex');
@@ -213,6 +221,9 @@ export class RedisBooks {
     return send(command);
   }
 }
+
+const NOT_MADE =
+  'the books of this shard are not made yet, and only shard 0 says whether LEDGER_SHARDS is right';
 
 function shardName({ position, count }: ShardPlace): string {
   return `${position}/${count}`;

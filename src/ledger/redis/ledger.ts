@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
-import { parseRedisUrl } from '../../core/redis-url.ts';
+import { placeOf } from '../../core/redis-url.ts';
 import type { Tls } from '../../core/tls.ts';
 import { UUID_BYTES } from '../../core/uuid.ts';
 import type { BooksStatus } from '../books-status.ts';
@@ -30,8 +30,9 @@ import { assertRestored } from '../restored-entry.ts';
 import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
-import { driversFor } from './driver.ts';
+import { driversFor, newLocator } from './driver.ts';
 import { slotOf } from './hash-slot.ts';
+import type { Locator } from './locator.ts';
 import {
   doubleBytes,
   healthBytes,
@@ -57,10 +58,14 @@ export interface RedisLedgerOptions {
   readonly random: () => number;
   /** For URLs with TLS. */
   readonly tls?: Tls;
+  /** Finds the server; the shards of a cluster share one. Default: one of its own. */
+  readonly locator?: Locator;
   /** Prefix of all keys; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
   readonly root?: string;
   /** Which shard of the books this is. Default: the only one. */
   readonly place?: ShardPlace;
+  /** Whether books may be made where there are none. Default: they may. */
+  readonly mayMake?: () => boolean;
   /** A call without an answer replies `unavailable` after this time. Default 2,000 ms. */
   readonly timeoutMs?: number;
   /** How many calls may wait for an answer at once. Default 1,024. */
@@ -73,7 +78,7 @@ export interface RedisLedgerOptions {
   readonly confirmedBy?: (confirmation: Confirmation) => void;
 }
 
-export const ROOT_DEFAULT = '{dinossauro}:';
+const ROOT_DEFAULT = '{dinossauro}:';
 const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
 /** Empty parts of a health row: a turn before the first. */
 const NO_TURN = doubleBytes(0);
@@ -109,16 +114,17 @@ export class RedisLedger implements Shard {
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
     const { processorNames, clock, random, root = ROOT_DEFAULT, place = ONLY_SHARD } = options;
-    const target = parseRedisUrl(url);
-    assert(target !== undefined, 'expected the URL of a Redis');
     assert(ROOT.test(root), 'the root must have a hash tag and no glob characters');
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     const { timeoutMs = 2000, pendingLimit = 1024, replicas = 0, allowsUnconfirmed = false } = options;
     const slot = slotOf(root);
+    const connecting = { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock };
+    const locator = options.locator ?? newLocator(placeOf(url), connecting);
     const books = new RedisBooks({
       root,
       place,
-      slot: target.kind === 'cluster' ? slot : null,
+      mayMake: options.mayMake ?? (() => true),
+      slot: locator.place.kind === 'cluster' ? slot : null,
       processorNames,
       clock,
       random,
@@ -126,8 +132,8 @@ export class RedisLedger implements Shard {
       pendingLimit,
       replicas,
       allowsUnconfirmed,
-      failsOver: target.kind !== 'server',
-      newDriver: driversFor(target, slot, { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock }),
+      failsOver: locator.place.kind !== 'server',
+      newDriver: driversFor(locator, slot, connecting),
       opened: async (send, { generation, swept }) => {
         this.#sweep.stop();
         await this.#subscriptions.reconnected(send);
@@ -155,6 +161,11 @@ export class RedisLedger implements Shard {
       unlink: (send, keys) => books.writeOn(send, 'unlink', keys),
       swept: (generation) => books.call('swept', String(generation)),
     });
+  }
+
+  /** Its books have been found or made, so that they are those of `LEDGER_SHARDS`. */
+  get hasOpened(): boolean {
+    return this.#books.hasOpened;
   }
 
   shardOf(): number {

@@ -1,50 +1,58 @@
 import { type BooksStatus, readBooksStatus } from '../books-status.ts';
 import type { StrandedPayments } from '../ledger.ts';
 import type { RedisDriver } from './connection.ts';
-import { ROOT_DEFAULT } from './ledger.ts';
 import { LIBRARY } from './library.ts';
 import { doubleBytes } from './records.ts';
 import { type Registry, readRegistry } from './registry.ts';
 import { countsOf } from './replies.ts';
 
-// What `dinossauro doctor` reads without writing anything to Redis.
+/** A connection that only reads, and where a shard of the books is there. `slot`: in a cluster. */
+export interface RedisShard {
+  readonly driver: RedisDriver;
+  readonly root: string;
+  readonly slot: number | null;
+}
 
-// The empty argument is the slot, which a server outside a cluster does not have.
-const KEYS = ['2', `${ROOT_DEFAULT}meta`, `${ROOT_DEFAULT}processors`, ''];
-
-/** `Ledger.stranded`. Empty if there are no books yet. */
+/** `Ledger.stranded` of one shard without writing anything to Redis. Empty if there are no books yet. */
 export async function strandedIn(
-  driver: RedisDriver,
+  shard: RedisShard,
   processorNames: readonly string[],
   nowMs: number,
 ): Promise<StrandedPayments[]> {
-  const stranded = await asked(driver, async (registry) => {
-    const known = Buffer.from(processorNames.flatMap((name) => registry.numberOf.get(name) ?? []));
-    const args = [registry.id, doubleBytes(nowMs), known];
-    const counts = countsOf(await driver.sendCommand(['FCALL', `${LIBRARY}_stranded`, ...KEYS, ...args]));
-    return [...registry.numberOf].flatMap(([name, number]) => {
-      const count = counts.get(number);
-      return count === undefined ? [] : [{ name, count }];
-    });
+  const registry = await registryIn(shard);
+  if (registry === undefined) return [];
+  const known = Buffer.from(processorNames.flatMap((name) => registry.numberOf.get(name) ?? []));
+  const reply = await asked(shard, 'stranded', registry.id, doubleBytes(nowMs), known);
+  if (reply === undefined) return [];
+  const counts = countsOf(reply);
+  return [...registry.numberOf].flatMap(([name, number]) => {
+    const count = counts.get(number);
+    return count === undefined ? [] : [{ name, count }];
   });
-  return stranded ?? [];
 }
 
-/** `Ledger.booksStatus`. Undefined if there are no books yet. */
-export function booksStatusIn(driver: RedisDriver): Promise<BooksStatus | undefined> {
-  return asked(driver, async ({ id }) =>
-    readBooksStatus(String(await driver.sendCommand(['FCALL', `${LIBRARY}_booksStatus`, ...KEYS, id]))),
-  );
+/** `Ledger.booksStatus` of one shard, likewise. Books that do not exist yet will be in use. */
+export async function booksStatusIn(shard: RedisShard): Promise<BooksStatus> {
+  const registry = await registryIn(shard);
+  const reply = registry && (await asked(shard, 'booksStatus', registry.id));
+  return readBooksStatus(reply === undefined ? undefined : String(reply));
 }
 
-async function asked<T>(
-  driver: RedisDriver,
-  ask: (registry: Registry) => Promise<T>,
-): Promise<T | undefined> {
+async function registryIn(shard: RedisShard): Promise<Registry | undefined> {
+  const reply = await asked(shard, 'registry');
+  return reply === undefined ? undefined : readRegistry(reply);
+}
+
+/** Undefined: no gateway of this version has used this Redis, or its books were replaced. */
+async function asked(
+  { driver, root, slot }: RedisShard,
+  name: string,
+  ...args: readonly (string | Buffer)[]
+): Promise<unknown> {
+  const keys = ['2', `${root}meta`, `${root}processors`, String(slot ?? '')];
   try {
-    return await ask(readRegistry(await driver.sendCommand(['FCALL', `${LIBRARY}_registry`, ...KEYS])));
+    return await driver.sendCommand(['FCALL', `${LIBRARY}_${name}`, ...keys, ...args]);
   } catch (error) {
-    // No gateway of this version has used this Redis, or its books were replaced: nothing to report.
     if (error instanceof Error && /^(ERR|BOOKS|NOPERM)/.test(error.message)) return undefined;
     throw error;
   }

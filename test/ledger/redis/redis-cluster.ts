@@ -34,7 +34,8 @@ export class RedisCluster {
     const nodes: RedisServer[] = [];
     for (let index = 0; index < masters * (1 + replicasEach); index++) {
       const address = RedisCluster.canCutOff ? `${NETWORK}${FIRST_HOST + index}` : '127.0.0.1';
-      const own = ['--bind', address, '--bind-source-addr', address];
+      // Only 127.0.0.1 passes the protected mode.
+      const own = ['--bind', address, '--bind-source-addr', address, '--protected-mode', 'no'];
       nodes.push(await RedisServer.start(...SETTINGS, ...own, '--cluster-port', String(await freePort())));
     }
     const cluster = new RedisCluster(nodes, replicasEach);
