@@ -15,8 +15,12 @@ export function everyFamily(): Family[] {
   const shape = { processorCount: 1, threadCount: 2 };
   const sharedState = new SharedState(SharedState.allocate(shape), shape);
   sharedState.setReported(0, { failing: false, minResponseTimeMs: 1, atMs: 1 });
+  const metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
+  // Without a size and a limit, these have no samples.
+  for (const name of ['booksBytes', 'booksLimitBytes', 'booksFullInMs'] as const)
+    metricsTable.thread(0).set(name, 1);
   return new Scrape({
-    metricsTable: new MetricsTable(MetricsTable.allocate(shape), shape),
+    metricsTable,
     sharedState,
     ring: new Ring(Ring.allocate(8)),
     segments: new SegmentTable(SegmentTable.allocate(2, 16)),

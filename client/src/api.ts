@@ -132,4 +132,5 @@ export type FindProblem =
 /** What `getSummary` answers instead of a success. */
 export type SummaryProblem =
   | Problem<400, '/errors#bad-window' | '/errors#unknown-parameter'>
+  | Problem<422, '/errors#window-too-fine'>
   | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;

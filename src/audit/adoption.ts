@@ -1,7 +1,7 @@
 import type { BooksWriter } from '../books/books-writer.ts';
 import type { BooksEntry } from '../books/line.ts';
 import type { Outcome } from '../books/open-books.ts';
-import { tried, walk } from '../books/walk.ts';
+import { totalsUntil, tried, walk } from '../books/walk.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Payment, Totals } from '../core/payment.ts';
 import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
@@ -256,7 +256,7 @@ export class Adoption {
   async #totals(toMs: number): Promise<Reply<ComparedTotals[]>> {
     const { writer, clock } = this.#parts;
     const period = { fromMs: 0, toMs };
-    const ours = await tried(clock, () => writer.ledger.summary(-Infinity, toMs));
+    const ours = await totalsUntil(writer.ledger, clock, toMs);
     if (ours.kind === 'unavailable') return unavailable(ours.reason);
     const compared: ComparedTotals[] = [];
     for (const [processor, name] of this.#names.entries()) {

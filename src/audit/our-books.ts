@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Totals } from '../core/payment.ts';
 import type { Ledger, LedgerEntry, ProcessorTotals, Reply, StrandedPayments } from '../ledger/ledger.ts';
+import { type TooFine, tooFineReason } from '../ledger/retention.ts';
 import { NOTHING, type Period } from './period.ts';
 
 const TRIES = 5;
@@ -59,12 +60,13 @@ export class OurBooks {
     }
   }
 
-  async #read<T>(ask: () => Promise<Reply<T>>): Promise<T | undefined> {
+  async #read<T>(ask: () => Promise<Reply<T> | TooFine>): Promise<T | undefined> {
     for (let failures = 0; this.#lost === null; ) {
       const reply = await ask();
       if (reply.kind === 'ok') return reply.value;
       failures++;
-      if (failures === TRIES) this.#lost = reply.reason;
+      if (reply.kind === 'too-fine') this.#lost = tooFineReason(reply);
+      else if (failures === TRIES) this.#lost = reply.reason;
       else await sleep(this.#clock, TRY_AGAIN_MS);
     }
     return undefined;

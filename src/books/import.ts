@@ -6,7 +6,7 @@ import { BooksWriter, contradicted, type WrittenCounts } from './books-writer.ts
 import { entriesOf, type VerifiedExport, verifyExport } from './export-file.ts';
 import { type ExportTotals, msOf } from './line.ts';
 import { failed, type Outcome } from './open-books.ts';
-import { tried } from './walk.ts';
+import { totalsUntil, tried } from './walk.ts';
 
 export interface ImportOrder {
   readonly path: string;
@@ -53,7 +53,7 @@ async function importInto(
   if (written.kind === 'unavailable') return unanswered(written.reason);
   if (writer.counts.different > 0) return contradicted(writer);
   if (isFilling) {
-    const totals = await tried(clock, () => writer.ledger.summary(-Infinity, Infinity));
+    const totals = await totalsUntil(writer.ledger, clock);
     if (totals.kind === 'unavailable') return unanswered(totals.reason);
     const difference = differenceOf(
       totals.value.map(({ name, count, amountCents }) => ({ processor: name, count, amountCents })),
@@ -117,7 +117,7 @@ async function writeAll(
 
 /** Whether a ledger has no payment. */
 export async function isEmpty(ledger: Ledger, clock: Clock): Promise<Reply<boolean>> {
-  const totals = await tried(clock, () => ledger.summary(-Infinity, Infinity));
+  const totals = await totalsUntil(ledger, clock);
   if (totals.kind === 'unavailable') return totals;
   if (totals.value.some(({ count }) => count > 0)) return ok(false);
   for (let after: string | null = ''; after !== null; ) {

@@ -9,7 +9,7 @@ import { BooksWriter, contradicted } from './books-writer.ts';
 import { purgedAt } from './export.ts';
 import { isEmpty, unanswered } from './import.ts';
 import { failed, type OpenBooks, type Outcome, openBooks } from './open-books.ts';
-import { tried, walk } from './walk.ts';
+import { totalsUntil, tried, walk } from './walk.ts';
 
 export interface MigrationOrder {
   readonly from: LedgerTarget;
@@ -249,7 +249,7 @@ export class Migration {
     if (walked.kind === 'unavailable') return walked;
     const totals = [];
     for (const ledger of [this.#source.ledger, this.#target]) {
-      const summary = await tried(clock, () => ledger.summary(-Infinity, Infinity));
+      const summary = await totalsUntil(ledger, clock);
       if (summary.kind === 'unavailable') return unavailable(summary.reason);
       totals.push(summary.value.filter((each) => each.count > 0));
     }

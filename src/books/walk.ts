@@ -1,5 +1,12 @@
 import { type Clock, sleep } from '../core/clock.ts';
-import { type Ledger, type LedgerEntry, ok, type Reply } from '../ledger/ledger.ts';
+import {
+  type Ledger,
+  type LedgerEntry,
+  ok,
+  type ProcessorTotals,
+  type Reply,
+  unavailable,
+} from '../ledger/ledger.ts';
 
 export interface WalkParts {
   readonly clock: Clock;
@@ -42,4 +49,16 @@ export async function tried<T>(clock: Clock, ask: () => Promise<Reply<T>>): Prom
     if (reply.kind === 'ok' || attempt === TRIES) return reply;
     await sleep(clock, TRY_AGAIN_MS);
   }
+}
+
+/** The totals up to `toMs`, with retries. */
+export function totalsUntil(
+  ledger: Ledger,
+  clock: Clock,
+  toMs = Infinity,
+): Promise<Reply<ProcessorTotals[]>> {
+  return tried(clock, async () => {
+    const reply = await ledger.summary(-Infinity, toMs);
+    return reply.kind === 'too-fine' ? unavailable('the books are folded beyond this moment') : reply;
+  });
 }

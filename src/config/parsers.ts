@@ -64,6 +64,24 @@ export function parsePowerOfTwo(text: string, min: number, max: number): number 
   return value !== undefined && Number.isInteger(Math.log2(value)) ? value : undefined;
 }
 
+const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** Totals of whole minutes are what is left, so less makes no difference; ten years are more than any law asks for. */
+const [RETENTION_MIN_MS, RETENTION_MAX_MS] = [60_000, 3650 * UNITS_MS.d];
+
+/** Milliseconds; Infinity for `forever`. */
+export function parseRetention(text: string): number | undefined {
+  if (text === 'forever') return Number.POSITIVE_INFINITY;
+  const [, count = '', unit] = /^(\d{1,7})([mhd])$/.exec(text) ?? [];
+  if (unit === undefined) return undefined;
+  const ms = Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS];
+  return ms >= RETENTION_MIN_MS && ms <= RETENTION_MAX_MS ? ms : undefined;
+}
+
+export function retentionFault(text: string): string | undefined {
+  if (/^\d+[mhd]$/.test(text)) return 'is out of range';
+  return /^\d+$/.test(text) ? 'is invalid: the unit is missing' : undefined;
+}
+
 /** Whole cents of a plain decimal: `12`, `12.5` or `12.50`. */
 export function parseAmount(text: string): number | undefined {
   const [, whole = '', fraction = ''] = /^(\d{1,14})(?:\.(\d{1,2}))?$/.exec(text) ?? [];

@@ -8,12 +8,15 @@ import {
   parsePath,
   parsePowerOfTwo,
   parseProcessors,
+  parseRetention,
   parseTokens,
   pathFault,
   processorsFault,
+  retentionFault,
   SHARDS_MAX,
   tokensFault,
 } from './parsers.ts';
+
 import {
   boolean,
   certificates,
@@ -172,6 +175,16 @@ export const SECTIONS = {
       default: false,
       about:
         'Allow a Redis that neither syncs each write nor has replicas to wait for. What it loses in a crash may be charged twice, or be missing from the summary.',
+    }),
+    RETENTION: setting({
+      field: 'retentionMs',
+      unit: 'duration',
+      default: '90d',
+      expected: 'a whole number of `m`, `h` or `d` from 1m to 3650d, such as `90d`, or `forever`',
+      about:
+        'How long the books know every payment. Older ones are forgotten once they are settled or rejected, and their totals stay, by minute and by hour ([books.md](books.md)). The same at all instances.',
+      parse: parseRetention,
+      faultOf: retentionFault,
     }),
     LEASE_MS: integer({
       field: 'leaseMs',

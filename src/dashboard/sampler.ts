@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Ledger, OwnerRecord, ProcessorTotals, Reply, StrandedPayments } from '../ledger/ledger.ts';
+import type { TooFine } from '../ledger/retention.ts';
 import { BOOKS_STATUSES, type Gauge, type MetricsTable } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
@@ -252,7 +253,7 @@ export class Sampler {
   }
 }
 
-function reasonOf(reply: Reply<unknown>): string | null {
+function reasonOf(reply: Reply<unknown> | TooFine): string | null {
   return reply.kind === 'unavailable' ? reply.reason.slice(0, REASON_LIMIT) : null;
 }
 

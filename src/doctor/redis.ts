@@ -227,7 +227,8 @@ async function checkRights(driver: RedisDriver, commands: typeof COMMANDS): Prom
     const answer = await attempt(driver, command);
     if (answer.kind === 'ok') continue;
     if (answer.reason.startsWith('NOPERM')) refused.push(nameOf(command));
-    else if (!answer.reason.startsWith('ERR')) fault = answer.reason;
+    // A slot that moves is what checkStranded reports.
+    else if (!/^(ERR|ASK|TRYAGAIN) /.test(answer.reason)) fault = answer.reason;
   }
   if (isQueued) await attempt(driver, ['DISCARD']);
   if (refused.length > 0) {

@@ -4,6 +4,7 @@ import { centsToDecimal } from '../core/money.ts';
 import { parseWindow } from '../core/time-window.ts';
 import { isUuid, readUuid, UUID_BYTES, writeUuid } from '../core/uuid.ts';
 import type { Ledger, LedgerEntry, ProcessorTotals } from '../ledger/ledger.ts';
+import { tooFineReason } from '../ledger/retention.ts';
 import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
@@ -132,6 +133,10 @@ export class PaymentRoutes {
     const totals = await this.#parts.ledger.summary(window.fromMs, window.toMs);
     if (totals.kind === 'unavailable') {
       this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: NO_SUMMARY }));
+      return;
+    }
+    if (totals.kind === 'too-fine') {
+      refuse(exchange, problem('window-too-fine', { field: totals.bound, detail: tooFineReason(totals) }));
       return;
     }
     exchange.end('200 OK', FRESH_JSON_HEADERS, summaryJson(totals.value));

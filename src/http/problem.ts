@@ -147,6 +147,11 @@ const PROBLEMS = {
     detail: '`amount` is outside of the limits of all processors.',
     field: 'amount',
   },
+  'window-too-fine': {
+    status: '422 Unprocessable Content',
+    title: 'Window too fine',
+    detail: 'For times older than RETENTION the books know the totals of whole minutes or hours only.',
+  },
   'audit-running': {
     status: '429 Too Many Requests',
     title: 'Audit running',

@@ -1,5 +1,6 @@
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
 import type { BooksStatus } from './books-status.ts';
+import type { TooFine } from './retention.ts';
 
 /**
  * The books of a deployment, in one or more shards. A shard is a whole ledger, may be away while the others work, and has
@@ -16,9 +17,10 @@ export interface Ledger {
    * Totals of the settled payments by processor, for `requestedAtMs` within [fromMs, toMs], both inclusive; -Infinity and
    * Infinity leave a side open. The processors that the ledger was opened with come first, in their order, even with
    * zero payments; then all others with payments in the window, in the order in which the books first saw them.
-   * `unavailable` if a sum exceeds 2^53 - 1 cents, the largest exact sum.
+   * `unavailable` if a sum exceeds 2^53 - 1 cents, the largest exact sum. `too-fine` if the window begins or ends within
+   * folded time, and not at the start or end of a unit that is left there.
    */
-  summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>>;
+  summary(fromMs: number, toMs: number): Promise<SummaryReply>;
   /**
    * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
    * expired by `nowMs`. They wait for an instance that is configured with that processor.
@@ -48,7 +50,7 @@ export interface Ledger {
    * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
    * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
    */
-  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>>;
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>>;
   /** Sends a health report to all instances. */
   publishHealth(report: HealthReport): Promise<Reply<void>>;
   /**
@@ -82,6 +84,7 @@ export interface Ledger {
  * | dispatched | settle by its owner   | settled    | final; counted in the books at `requestedAtMs`     |
  * | dispatched | settle by its owner   | rejected   | final; kept with its reason, not counted           |
  * | accepted, dispatched | takeOver    | the same   | with another owner                                 |
+ * | settled, rejected    | upkeep  | (none)     | older than the retention                           |
  * | any        | purge                 | (none)     |                                                    |
  * | (none)     | restoreEntries        | any        | from other books, as it is there                   |
  * | accepted, dispatched | restoreEntries | later   | only while the books are frozen                    |
@@ -131,6 +134,21 @@ export interface Shard extends Ledger {
    * replies are in the order of the entries, whose ids differ.
    */
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>>;
+  /**
+   * Does one bounded step of upkeep, and answers whether there is more to do. Upkeep folds what is older than `retentionMs`
+   * (`foldable`; Infinity: nothing) and does what else keeps the books small and fast.
+   *
+   * Folding forgets payments that are settled or rejected, and the finer units of the time index. Open payments stay, and
+   * so do all totals: a unit is already counted in those above it. The books never unfold: the latest time up to which
+   * they have been folded counts. A forgotten id is new when it is claimed again.
+   *
+   * Any worker may do the next step, whatever happened to the last; turns only keep several from doing it at once.
+   */
+  upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>>;
+  /** How large the books are. */
+  size(): Promise<Reply<BooksSize>>;
+  /** Takes the shard's next turn of upkeep, in the same way as `takeHealthTurn`. */
+  takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>>;
 }
 
 /** `unavailable` is an expected failure. The request may or may not have been carried out. */
@@ -146,10 +164,20 @@ export function unavailable(reason: string): Reply<never> {
   return { kind: 'unavailable', reason };
 }
 
+export type SummaryReply = Reply<ProcessorTotals[]> | TooFine;
+
 /** The reply to a summary. A float sum that has left the exact range stays out of it, so one check at the end is enough. */
 export function exactly(totals: ProcessorTotals[]): Reply<ProcessorTotals[]> {
   if (totals.every(({ amountCents }) => Number.isSafeInteger(amountCents))) return ok(totals);
   return unavailable('a sum exceeds 2^53 - 1 cents, the largest exact sum');
+}
+
+export interface BooksSize {
+  readonly payments: number;
+  /** What the ledger's server or file takes, including what is not of these books. */
+  readonly usedBytes: number;
+  /** What it may take; Infinity: there is no limit that the ledger knows of. */
+  readonly limitBytes: number;
 }
 
 /** The totals of one processor, under its name in the books. */
@@ -262,7 +290,7 @@ export interface RestoredEntry extends Omit<LedgerEntry, 'owner' | 'processorNam
  */
 export type RestoreReply = 'restored' | 'known' | 'different';
 
-export interface HealthTurn {
+export interface Turn {
   /** The latest turn taken, by this call or another. */
   readonly turn: number;
   readonly isTaken: boolean;

@@ -11,6 +11,7 @@ import {
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
+import { booksFamilies } from './books.ts';
 import { counter, durations, gauge, seconds } from './family.ts';
 import type { Family, Sample } from './openmetrics.ts';
 import { processFamilies } from './process.ts';
@@ -374,6 +375,7 @@ export class Scrape {
           { labels: { operation: 'renew' }, value: metricsTable.counted('renewalFailures') },
         ],
       ),
+      ...booksFamilies(metricsTable),
       gauge(
         'dinossauro_ledger_confirmation',
         'Pool threads by what makes their writes to the ledger count: a sync, replicas, or none of both.',

@@ -1,31 +1,32 @@
 import type { Clock } from '../core/clock.ts';
-import type { Log } from '../core/log.ts';
-import { type BooksStatus, type BooksStatusKind, frozenReason } from '../ledger/books-status.ts';
-import type { Ledger } from '../ledger/ledger.ts';
-import { BOOKS_STATUSES, type ThreadMetrics } from '../shared-memory/metrics-table.ts';
+import type { BooksSize, Ledger } from '../ledger/ledger.ts';
+import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 
 export interface BooksWatchParts {
-  readonly ledger: Pick<Ledger, 'booksStatus'>;
+  readonly ledger: Ledger;
   readonly metrics: ThreadMetrics;
   readonly clock: Clock;
-  /** Null: another thread of the instance logs it. */
-  readonly log: Log | null;
 }
 
-/** Each look is one short read of the ledger, and an operator who has unfrozen the books waits no longer. */
-const LOOK_EVERY_MS = 2000;
-/** Until it is known for the first time, nothing can be sent. */
-const LOOK_FIRST_EVERY_MS = 200;
-const UNPROVEN =
-  'the books are a restored copy that processors may be ahead of: each new payment is looked up before it is sent; run dinossauro audit --adopt';
+const LOOK_EVERY_MS = 60_000;
+/** Growth is that of the last hour; an estimate from less than some minutes would be noise. */
+const SAMPLES_MAX = 60;
+const SAMPLES_MIN = 5;
 
-/** Follows what the books are used for. */
+interface Sample {
+  readonly atMs: number;
+  readonly payments: number;
+}
+
+/**
+ * Measures how large the books are, and estimates when they will be full: memory is the first limit that a deployment
+ * meets. Of several shards it shows the sum of the payments, and the bytes of the one that is fullest.
+ */
 export class BooksWatch {
   readonly #parts: BooksWatchParts;
-  #status: BooksStatus | null = null;
-  #looked = Promise.withResolvers<void>();
+  readonly #samples: Sample[] = [];
   #cancel: () => void = () => {};
-  #isStopped = false;
+  #stopped = false;
 
   constructor(parts: BooksWatchParts) {
     this.#parts = parts;
@@ -35,48 +36,45 @@ export class BooksWatch {
     void this.#look();
   }
 
-  /** Also ends waiting for a look. */
   stop(): void {
-    this.#isStopped = true;
+    this.#stopped = true;
     this.#cancel();
-    this.#looked.resolve();
-  }
-
-  /** Null: not known yet. */
-  get kind(): BooksStatusKind | null {
-    return this.#status?.kind ?? null;
-  }
-
-  /** Whether payments may be sent: the ledger refuses to claim them anyway. */
-  get isFrozen(): boolean {
-    return this.#status === null || frozenReason(this.#status) !== null;
-  }
-
-  /** Resolves after the next look, or when the watch stops. */
-  looked(): Promise<void> {
-    return this.#looked.promise;
   }
 
   async #look(): Promise<void> {
     const { ledger, clock } = this.#parts;
-    const reply = await ledger.booksStatus();
-    if (this.#isStopped) return;
-    if (reply.kind === 'ok' && reply.value.kind !== this.#status?.kind) this.#change(reply.value);
-    this.#looked.resolve();
-    this.#looked = Promise.withResolvers();
-    const nextMs = this.#status === null ? LOOK_FIRST_EVERY_MS : LOOK_EVERY_MS;
-    this.#cancel = clock.after(nextMs, () => void this.#look());
+    const replies = await Promise.all(ledger.shards.map((shard) => shard.size()));
+    if (this.#stopped) return;
+    const sizes = replies.flatMap((reply) => (reply.kind === 'ok' ? [reply.value] : []));
+    // The sum would be wrong without one that is away.
+    if (sizes.length === replies.length) this.#show(sizes);
+    this.#cancel = clock.after(LOOK_EVERY_MS, () => void this.#look());
   }
 
-  #change(status: BooksStatus): void {
-    const { metrics, log } = this.#parts;
-    const isFirst = this.#status === null;
-    this.#status = status;
-    metrics.set('booksStatus', BOOKS_STATUSES.indexOf(status.kind) + 1);
-    const frozen = frozenReason(status);
-    if (frozen !== null)
-      log?.error({ reason: frozen }, 'the books are frozen: payments are accepted and wait');
-    else if (status.kind === 'unproven') log?.warn({ books: status.detail }, UNPROVEN);
-    else if (!isFirst) log?.info({}, 'the books are in use again');
+  #show(sizes: readonly BooksSize[]): void {
+    const { metrics, clock } = this.#parts;
+    const payments = sizes.reduce((sum, size) => sum + size.payments, 0);
+    const fullest = sizes.reduce((one, other) => (fullness(other) > fullness(one) ? other : one));
+    this.#samples.push({ atMs: clock.monotonicMs(), payments });
+    if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
+    metrics.set('booksPayments', payments);
+    metrics.set('booksBytes', fullest.usedBytes);
+    metrics.set('booksLimitBytes', fullest.limitBytes);
+    metrics.set('booksFullInMs', this.#fullInMs(fullest, payments));
   }
+
+  /** Infinity: the books do not grow, or nothing limits them. */
+  #fullInMs({ usedBytes, limitBytes }: BooksSize, payments: number): number {
+    const [first] = this.#samples;
+    const last = this.#samples.at(-1);
+    if (first === undefined || last === undefined || this.#samples.length < SAMPLES_MIN)
+      return Number.POSITIVE_INFINITY;
+    const paymentsAMs = (last.payments - first.payments) / (last.atMs - first.atMs);
+    if (paymentsAMs <= 0) return Number.POSITIVE_INFINITY;
+    return Math.max(0, limitBytes - usedBytes) / (paymentsAMs * (usedBytes / payments));
+  }
+}
+
+function fullness({ usedBytes, limitBytes }: BooksSize): number {
+  return usedBytes / limitBytes;
 }

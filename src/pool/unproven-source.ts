@@ -4,12 +4,12 @@ import type { Log } from '../core/log.ts';
 import type { Payment } from '../core/payment.ts';
 import type { Ledger, RestoredEntry } from '../ledger/ledger.ts';
 import type { LookUpOutcome, Processor } from '../processor/processor.ts';
-import type { BooksWatch } from './books-watch.ts';
+import type { BooksStatusWatch } from './books-status-watch.ts';
 import type { QueuedPayment, Source } from './dispatcher.ts';
 
 export interface UnprovenSourceParts {
   readonly source: Source;
-  readonly books: Pick<BooksWatch, 'kind' | 'isFrozen' | 'looked'>;
+  readonly books: Pick<BooksStatusWatch, 'kind' | 'isFrozen' | 'looked'>;
   readonly ledger: Ledger;
   readonly instanceId: string;
   readonly processors: readonly Pick<Processor, 'find'>[];

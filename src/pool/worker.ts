@@ -17,6 +17,7 @@ import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import { AmountClasses } from './amount-classes.ts';
+import { BooksStatusWatch } from './books-status-watch.ts';
 import { BooksWatch } from './books-watch.ts';
 import { CallbackWatch } from './callback-watch.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
@@ -26,6 +27,7 @@ import type { PoolThreadEnd } from './pool.ts';
 import { RingSource } from './ring-source.ts';
 import { StrandedWatch } from './stranded-payments.ts';
 import { UnprovenSource } from './unproven-source.ts';
+import { Upkeep } from './upkeep.ts';
 import { warmUpPool } from './warm-up.ts';
 
 export interface PoolTask {
@@ -78,7 +80,7 @@ export default async function runPoolThread({
     random,
     log,
   });
-  const books = new BooksWatch({ ledger, metrics, clock, log: thread === 0 ? log : null });
+  const books = new BooksStatusWatch({ ledger, metrics, clock, log: thread === 0 ? log : null });
   const ringSource = new RingSource(
     new Ring(shared.ring),
     new SegmentTable(shared.segments),
@@ -123,6 +125,11 @@ export default async function runPoolThread({
   const stranded = thread === 0 ? new StrandedWatch({ ledger, metrics, clock, log }) : null;
   stranded?.start();
   books.start();
+  const booksWatch = thread === 0 ? new BooksWatch({ ledger, metrics, clock }) : null;
+  booksWatch?.start();
+  const { retentionMs } = config;
+  const upkeeps = thread === 0 ? ledger.shards.map((shard) => new Upkeep({ shard, retentionMs, clock })) : [];
+  for (const upkeep of upkeeps) upkeep.start();
   try {
     await dispatcher.run();
   } catch (error) {
@@ -133,6 +140,8 @@ export default async function runPoolThread({
   health?.stop();
   stranded?.stop();
   books.stop();
+  booksWatch?.stop();
+  for (const upkeep of upkeeps) upkeep.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
   flushLogs();
   return { kind: 'done' };

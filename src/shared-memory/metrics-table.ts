@@ -70,6 +70,11 @@ const GAUGES = [
   'booksStatus',
   /** Payments of this thread whose amounts no processor takes. */
   'notTaken',
+  /** Payments in the books; bytes that they take, and may take at most; when they will be full. 0: not known yet. */
+  'booksPayments',
+  'booksBytes',
+  'booksLimitBytes',
+  'booksFullInMs',
   /** What makes the thread's writes to the ledger count: its place in `CONFIRMATIONS`, from 1; 0: not known yet. */
   'confirmation',
   /** Shards of the ledger at which this thread's last commit or request for its lease failed. */

@@ -46,6 +46,7 @@ test('every setting has a default', () => {
     processorTimeoutMs: 15_000,
     inDoubtHoldMs: 30_000,
     leaseMs: 5000,
+    retentionMs: 90 * 86_400_000,
     failoverDelayMs: 2000,
     latencyBudgetMs: 1250,
     backoff: { baseMs: 50, maxMs: 2000 },
@@ -327,6 +328,13 @@ test('a complaint names the culprit and says what to write instead', () => {
       `PROCESSOR_TIMEOUT_MS=5s is invalid: leave out the unit, which is always ms; ${whole}`,
     ],
     [{ PROCESSOR_TIMEOUT_MS: '1e3' }, `PROCESSOR_TIMEOUT_MS=1e3 is invalid: ${whole}`],
+    [
+      { RETENTION: '90' },
+      'RETENTION=90 is invalid: the unit is missing; expected a whole number of `m`, `h` or `d` from 1m to 3650d, such as `90d`, or `forever`.',
+    ],
+    [{ RETENTION: '0d' }, 'RETENTION=0d is out of range: expected a whole number'],
+    [{ RETENTION: '3651d' }, 'RETENTION=3651d is out of range: expected a whole number'],
+    [{ RETENTION: '90 days' }, 'RETENTION="90 days" is invalid: expected a whole number'],
     [{ ALLOW_PURGE: 'yes' }, 'ALLOW_PURGE=yes is invalid: expected `false` or `true`.'],
     [
       { LEDGER_URL: 'lmdb://data/books' },

@@ -12,7 +12,8 @@ import { refusalIndex } from '../../src/http/refusal.ts';
 import { createApp, type Listener, listen } from '../../src/http/uws.ts';
 import { diskFiles, Journal } from '../../src/journal/writer.ts';
 import type { Claim, Settlement } from '../../src/ledger/ledger.ts';
-import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { IdempotencyCache } from '../../src/shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
@@ -559,6 +560,27 @@ summary('names the bound that is not a timestamp', async () => {
     await problemOf(await world.ask(`/payments-summary${query}`), 400, 'bad-window', field);
   }
   assert.equal(world.mood.calls, []);
+});
+
+summary('refuses a bound that is finer than what the books still know', async () => {
+  await world.books.upkeep(Date.UTC(2025, 6, 15, 12, 5), 60_000);
+  for (const [query, field] of [
+    ['?from=2025-07-15T12:03:00.001Z', 'from'],
+    ['?to=2025-07-15T12:03:00Z', 'to'],
+  ]) {
+    const problem = await problemOf(
+      await world.ask(`/payments-summary${query}`),
+      422,
+      'window-too-fine',
+      field,
+    );
+    assert.match(
+      problem.detail,
+      'Before 2025-07-15T12:04:00.000Z the books know the totals of whole minutes',
+    );
+  }
+  const minutes = '?from=2025-07-15T11:03:00Z&to=2025-07-15T12:03:59.999Z';
+  assert.is((await world.ask(`/payments-summary${minutes}`)).status, 200);
 });
 
 summary('names an unknown parameter, and suggests the right one', async () => {

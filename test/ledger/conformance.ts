@@ -17,7 +17,10 @@ import type {
   SettleReply,
   Shard,
 } from '../../src/ledger/ledger.ts';
-import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../src/ledger/memory/store.ts';
+import { foldable, type TooFine } from '../../src/ledger/retention.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
 import { registerRestoring } from './restoring.ts';
 
@@ -68,6 +71,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerNames(check);
   registerPages(check);
   registerPurges(check);
+  registerFolding(check);
   registerHealth(check);
   registerEvents(check);
   registerConnections(check);
@@ -100,8 +104,10 @@ async function atDesk(
   }
 }
 
-async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
+async function must<T>(reply: Promise<Reply<T> | TooFine>): Promise<T> {
   const answer = await reply;
+  if (answer.kind === 'too-fine')
+    throw new Error(`the books are folded too far for this \`${answer.bound}\``);
   if (answer.kind === 'unavailable') throw new Error(`the ledger is unavailable: ${answer.reason}`);
   return answer.value;
 }
@@ -1020,6 +1026,154 @@ function registerPurges(check: Check): void {
   });
 }
 
+function registerFolding(check: Check): void {
+  const minuteMs = 60_000;
+  const dayMs = 86_400_000;
+  const settledAt = async (ledger: Shard, owner: number, number: number, requestedAtMs: number) => {
+    const acceptedAtMs = Math.min(T0_MS, requestedAtMs);
+    await claim(ledger, owner, claimOf(number, { requestedAtMs, acceptedAtMs }));
+    await settle(ledger, owner, settlementOf(number, { requestedAtMs }));
+  };
+
+  check('folding forgets finished payments, keeps open ones, and no total changes', async (ledger) => {
+    const owner = await acquire(ledger);
+    await settledAt(ledger, owner, 1, T0_MS + 1);
+    await settledAt(ledger, owner, 2, T0_MS + minuteMs - 1);
+    await settledAt(ledger, owner, 3, T0_MS + minuteMs);
+    await claim(ledger, owner, claimOf(4), claimOf(5, { processor: null }), claimOf(6));
+    await settle(ledger, owner, settlementOf(6, { status: 'rejected', reason: 'no' }));
+    const before = await everything(ledger);
+    await foldAll(ledger, T0_MS + 2 * minuteMs + 59_999, minuteMs);
+    assert.equal(await everything(ledger), before);
+    for (const number of [1, 2, 6]) assert.is(await find(ledger, number), undefined);
+    for (const number of [3, 4, 5]) assert.ok((await find(ledger, number)) !== undefined);
+    assert.is((await sumsIn(ledger, T0_MS, T0_MS + minuteMs - 1))[0]?.count, 2);
+    assert.is((await sumsIn(ledger, T0_MS, T0_MS + minuteMs))[0]?.count, 3);
+    assert.is((await sumsIn(ledger, T0_MS - 3_600_000, T0_MS + minuteMs + 1))[0]?.count, 3);
+    assert.equal(await claim(ledger, owner, claimOf(1), claimOf(3, { requestedAtMs: T0_MS + minuteMs })), [
+      'claimed',
+      'known',
+    ]);
+    assert.equal(await settle(ledger, owner, settlementOf(4), settlementOf(2)), ['recorded', 'fenced']);
+    assert.is((await sumsIn(ledger, T0_MS, T0_MS + minuteMs - 1))[0]?.count, 3, 'settled late');
+  });
+
+  check('a bound within a folded unit is refused, never answered with a wrong sum', async (ledger) => {
+    const owner = await acquire(ledger);
+    await settledAt(ledger, owner, 1, T0_MS + 500);
+    const nowMs = T0_MS + 5 * minuteMs;
+    await foldAll(ledger, nowMs, minuteMs);
+    const folded = foldable(nowMs, minuteMs);
+    assert.is(folded.secondsMs, T0_MS + 4 * minuteMs);
+    const answer = async (fromMs: number, toMs: number) => {
+      const reply = await ledger.summary(fromMs, toMs);
+      return reply.kind === 'too-fine' ? reply.bound : reply.kind;
+    };
+    assert.equal(await ledger.summary(T0_MS + 1, Infinity), { kind: 'too-fine', bound: 'from', folded });
+    assert.equal(await ledger.summary(T0_MS, T0_MS + 500), { kind: 'too-fine', bound: 'to', folded });
+    assert.is(await answer(T0_MS, T0_MS + minuteMs), 'to', 'one millisecond of the next minute');
+    assert.is(await answer(T0_MS + 4 * minuteMs - 1, Infinity), 'from');
+    assert.is(await answer(T0_MS + 4 * minuteMs + 1, T0_MS + 4 * minuteMs + 2), 'ok');
+    assert.is(await answer(T0_MS, T0_MS + 4 * minuteMs), 'ok');
+    assert.is(await answer(T0_MS + 2, T0_MS + 1), 'ok', 'an empty window');
+    assert.is(await answer(-Infinity, Infinity), 'ok');
+  });
+
+  check('minutes are folded into hours after 400 days', async (ledger) => {
+    const owner = await acquire(ledger);
+    await settledAt(ledger, owner, 1, T0_MS + 500);
+    await settledAt(ledger, owner, 2, T0_MS + 3_600_000 + 90_000);
+    const nowMs = T0_MS + 400 * dayMs + 3_600_000;
+    await foldAll(ledger, nowMs, dayMs);
+    const folded = { secondsMs: T0_MS + 399 * dayMs + 3_600_000, minutesMs: T0_MS + 3_600_000 };
+    const reply = await ledger.summary(T0_MS + minuteMs, Infinity);
+    assert.equal(reply, { kind: 'too-fine', bound: 'from', folded });
+    assert.is((await sumsIn(ledger, T0_MS, T0_MS + 3_599_999))[0]?.count, 1);
+    assert.is((await sumsIn(ledger, T0_MS, T0_MS + 3_600_000 + 119_999))[0]?.count, 2);
+    assert.is((await sumsIn(ledger, T0_MS + 3_660_000, Infinity))[0]?.count, 1);
+  });
+
+  check('a charge that settles in folded time is counted in the units that are left', async (ledger) => {
+    const owner = await acquire(ledger);
+    await claim(ledger, owner, claimOf(1), claimOf(2, { acceptedAtMs: T0_MS - dayMs }));
+    await foldAll(ledger, T0_MS + 401 * dayMs, dayMs);
+    assert.equal(await settle(ledger, owner, settlementOf(1)), ['recorded']);
+    const stamp = { requestedAtMs: T0_MS + 380 * dayMs + 59_000 };
+    assert.equal(await settle(ledger, owner, settlementOf(2, stamp)), ['recorded']);
+    assert.is((await everything(ledger))[0]?.count, 2);
+    assert.is((await sumsIn(ledger, T0_MS, T0_MS + 3_599_999))[0]?.count, 1);
+    const minute = T0_MS + 380 * dayMs;
+    assert.is((await sumsIn(ledger, minute, minute + 59_999))[0]?.count, 1);
+  });
+
+  check(
+    'a forgotten id whose processor answers with its first charge is not counted twice',
+    async (ledger) => {
+      const owner = await acquire(ledger);
+      await settledAt(ledger, owner, 1, T0_MS + 5);
+      await foldAll(ledger, T0_MS + 10 * minuteMs, minuteMs);
+      const againMs = T0_MS + 10 * minuteMs + 5;
+      assert.equal(
+        await claim(ledger, owner, claimOf(1, { acceptedAtMs: againMs, requestedAtMs: againMs })),
+        ['claimed'],
+      );
+      assert.equal(await settle(ledger, owner, settlementOf(1)), ['recorded']);
+      assert.is((await find(ledger, 1))?.status, 'settled');
+      assert.is((await everything(ledger))[0]?.count, 1);
+    },
+  );
+
+  check('the books never unfold, and a purge begins anew', async (ledger, desk) => {
+    const other = await desk.connect();
+    const owner = await acquire(ledger);
+    await foldAll(ledger, T0_MS + 10 * minuteMs, minuteMs);
+    await foldAll(other, T0_MS + 5 * minuteMs, minuteMs);
+    const reply = await other.summary(T0_MS + 9 * minuteMs - 1, Infinity);
+    assert.is(reply.kind, 'too-fine');
+    await must(other.purge(T0_MS));
+    assert.is((await ledger.summary(T0_MS + 1, Infinity)).kind, 'ok');
+    await settledAt(ledger, owner, 1, T0_MS + 5);
+    assert.is((await sumsIn(ledger, T0_MS + 5, T0_MS + 5))[0]?.count, 1);
+    await foldAll(other, T0_MS + 5 * minuteMs, minuteMs);
+    assert.is(await find(ledger, 1), undefined);
+    assert.is((await everything(ledger))[0]?.count, 1);
+  });
+
+  check('many payments are folded in steps, by any connection', async (ledger, desk) => {
+    const other = await desk.connect();
+    const owner = await acquire(ledger);
+    const count = 2500;
+    for (let first = 0; first < count; first += 250) {
+      const numbers = Array.from({ length: 250 }, (_, index) => first + index);
+      const stamps = numbers.map((number) => ({ requestedAtMs: T0_MS + number * 1000 }));
+      await claim(ledger, owner, ...numbers.map((number, index) => claimOf(number, stamps[index])));
+      await settle(ledger, owner, ...numbers.map((number, index) => settlementOf(number, stamps[index])));
+    }
+    const nowMs = T0_MS + 30 * minuteMs;
+    let steps = 0;
+    while (await must((steps % 2 === 0 ? ledger : other).upkeep(nowMs, minuteMs))) {
+      steps++;
+      assert.is((await everything(ledger))[0]?.count, count);
+    }
+    const kept = byId(await walk(ledger, -Infinity, Infinity, 100)).map(({ requestedAtMs }) => requestedAtMs);
+    assert.is(kept.length, count - 29 * 60);
+    assert.is(Math.min(...kept), T0_MS + 29 * minuteMs);
+    assert.is((await sumsIn(ledger, T0_MS, T0_MS + 29 * minuteMs - 1))[0]?.count, 29 * 60);
+    assert.is((await sumsIn(ledger, T0_MS + 29 * minuteMs + 1, Infinity))[0]?.count, count - 29 * 60 - 1);
+  });
+
+  check('turns to fold are taken by one', async (ledger, desk) => {
+    const other = await desk.connect();
+    assert.equal(await must(ledger.takeUpkeepTurn(0)), { turn: 1, isTaken: true });
+    assert.equal(await must(other.takeUpkeepTurn(0)), { turn: 1, isTaken: false });
+    assert.equal(await must(other.takeUpkeepTurn(1)), { turn: 2, isTaken: true });
+  });
+}
+
+async function foldAll(ledger: Shard, nowMs: number, retentionMs: number): Promise<void> {
+  while (await must(ledger.upkeep(nowMs, retentionMs)));
+}
+
 function registerHealth(check: Check): void {
   check('one health turn at a time for each processor', async (ledger, desk) => {
     const other = await desk.connect();
@@ -1203,7 +1357,7 @@ function registerConnections(check: Check): void {
     const owner = await acquire(ledger);
     await ledger.close();
     await ledger.close();
-    const answers: Reply<unknown>[] = [
+    const answers: (Reply<unknown> | TooFine)[] = [
       await ledger.ping(),
       await ledger.commit(owner, [], [claimOf(1)]),
       await ledger.summary(0, 1),
@@ -1229,6 +1383,7 @@ type Step =
       readonly claims: readonly Claim[];
     }
   | { readonly kind: 'summary'; readonly fromMs: number; readonly toMs: number }
+  | { readonly kind: 'fold'; readonly nowMs: number; readonly retentionMs: number }
   | { readonly kind: 'purge'; readonly purgedAtMs: number }
   | {
       readonly kind: 'restoreEntries';
@@ -1248,6 +1403,9 @@ function arbitraryHistory(): fc.Arbitrary<History> {
   const amountCents = fc.constantFrom(1990, 1990, 1990, 1990, 5);
   const stampMs = fc.constantFrom(0, 1, 999, 1000, 59_999, 3_600_000, 90_000_000).map((ms) => T0_MS + ms);
   const recentMs = fc.constantFrom(0, 1, 1, 2, 2, 2).map((ms) => T0_MS + ms);
+  const foldedMs = fc
+    .constantFrom(0, 60_000, 120_000, 3_660_000, 401 * 86_400_000, 402 * 86_400_000)
+    .map((ms) => T0_MS + ms);
   const processor = fc.integer({ min: 0, max: 1 });
   const claims = fc.array(
     fc.record({
@@ -1296,6 +1454,14 @@ function arbitraryHistory(): fc.Arbitrary<History> {
     },
     { weight: 28, arbitrary: fc.record({ kind: fc.constant('commit'), owner, settlements, claims }) },
     { weight: 6, arbitrary: fc.record({ kind: fc.constant('summary'), fromMs: stampMs, toMs: stampMs }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('fold'),
+        nowMs: foldedMs,
+        retentionMs: fc.constantFrom(60_000, 3_600_000),
+      }),
+    },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge'), purgedAtMs: recentMs }) },
     {
       weight: 6,
@@ -1337,7 +1503,7 @@ function checkHistories(fresh: () => Promise<Books>): Promise<void> {
       ]);
     }),
   );
-  return fc.assert(property, { numRuns: 60, seed: 2025, endOnFailure: true });
+  return fc.assert(property, { numRuns: 60, seed: 2025, endOnFailure: true, includeErrorInReport: true });
 }
 
 interface Pair {
@@ -1384,7 +1550,9 @@ async function play(ledger: Shard, step: Step, owner: (ordinal: number) => numbe
     case 'commit':
       return must(ledger.commit(owner(step.owner), step.settlements, step.claims));
     case 'summary':
-      return must(ledger.summary(step.fromMs, step.toMs));
+      return ledger.summary(step.fromMs, step.toMs);
+    case 'fold':
+      return foldAll(ledger, step.nowMs, step.retentionMs);
     case 'purge':
       return must(ledger.purge(step.purgedAtMs));
     case 'restoreEntries':

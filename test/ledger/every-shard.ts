@@ -2,6 +2,7 @@ import assert from 'node:assert';
 import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import { assertCommit } from '../../src/ledger/commit.ts';
 import {
+  type BooksSize,
   type Claim,
   type ClaimReply,
   type CommitReply,
@@ -165,6 +166,27 @@ export class EveryShard implements Shard {
       return reply;
     });
     return all.kind === 'ok' ? ok(replies) : all;
+  }
+
+  /** More to do at one shard is more to do. */
+  async upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+    const more = await this.#all((shard) => shard.upkeep(nowMs, retentionMs));
+    return more.kind === 'ok' ? ok(more.value.some(Boolean)) : more;
+  }
+
+  takeUpkeepTurn(lastTurn: number) {
+    return (this.#ledger.shards[0] as Shard).takeUpkeepTurn(lastTurn);
+  }
+
+  async size() {
+    const all = await this.#all((shard) => shard.size());
+    if (all.kind === 'unavailable') return all;
+    const sum = (of: (size: BooksSize) => number) => all.value.reduce((total, size) => total + of(size), 0);
+    return ok({
+      payments: sum(({ payments }) => payments),
+      usedBytes: sum(({ usedBytes }) => usedBytes),
+      limitBytes: sum(({ limitBytes }) => limitBytes),
+    });
   }
 
   takeHealthTurn(processor: number, lastTurn: number) {

@@ -1,5 +1,6 @@
 import type { Totals } from '../../src/core/payment.ts';
 import type { Claim, Reply, Settlement, Shard } from '../../src/ledger/ledger.ts';
+import type { TooFine } from '../../src/ledger/retention.ts';
 
 /** When the payments of these tests were accepted. */
 export const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
@@ -31,8 +32,10 @@ export function settlementOf(number: number, change: Partial<Settlement> = {}): 
   };
 }
 
-export async function must<T>(reply: Promise<Reply<T>>): Promise<T> {
+export async function must<T>(reply: Promise<Reply<T> | TooFine>): Promise<T> {
   const answer = await reply;
+  if (answer.kind === 'too-fine')
+    throw new Error(`the books are folded too far for this \`${answer.bound}\``);
   if (answer.kind === 'unavailable') throw new Error(`the ledger is unavailable: ${answer.reason}`);
   return answer.value;
 }

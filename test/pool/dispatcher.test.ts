@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import type { ProcessorTarget } from '../../src/config/config.ts';
 import type { Payment } from '../../src/core/payment.ts';
 import type { LedgerEntry } from '../../src/ledger/ledger.ts';
-import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import {
@@ -1002,6 +1003,24 @@ test('what is held already is not taken in again', async () => {
   gate.resolve({ kind: 'committed' });
   await rest();
   assert.is(cheap.paid.length, 1);
+  await world.stop();
+});
+
+test('before the claim, the journal keeps the records of all posts of a payment', async () => {
+  const world = setUp();
+  const { clock, breakers, cheap, source, put } = world;
+  for (const processor of NAMES.keys())
+    for (let failures = 0; failures < TARGET.breaker.failures; failures++)
+      breakers.failed(processor, 'HTTP 500');
+  put(1);
+  await rest();
+  // Pushed again after the death of a thread: the post of the first record was refused meanwhile, and its record withdrawn.
+  put(1, { acceptedAtMs: 1_000_000, journalRef: 42 });
+  await clock.passSlowly(WINDOW_MS);
+  assert.equal([source.items.length, source.released], [0, []]);
+  breakers.succeeded(0, 1);
+  await clock.passSlowly(1000);
+  assert.equal([source.released, cheap.paid.length], [[1, 42], 1]);
   await world.stop();
 });
 

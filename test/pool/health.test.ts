@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { HealthWatch } from '../../src/pool/health.ts';

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { StrandedWatch } from '../../src/pool/stranded-payments.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { KeptLog } from '../kept-log.ts';

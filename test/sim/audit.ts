@@ -5,10 +5,12 @@ import type {
   Ledger,
   LedgerEntry,
   LedgerPage,
-  ProcessorTotals,
   Reply,
   Settlement,
+  SummaryReply,
 } from '../../src/ledger/ledger.ts';
+import type { TooFine } from '../../src/ledger/retention.ts';
+import { UNIT_SPANS_MS, unitStartMs } from '../../src/ledger/time-index.ts';
 import type { Dispatch } from '../../src/processor/processor.ts';
 import type { Row } from '../../src/simulated/books.ts';
 import type { SimulatedProcessor } from '../../src/simulated/processor.ts';
@@ -32,6 +34,9 @@ export interface Broken {
 /** The minimum time between two calls to `GET /payments/service-health`. */
 const HEALTH_BUDGET_MS = 5000;
 const PAGE_LIMIT = 20;
+/** The unit of the time index that retention leaves. */
+const MINUTE = 2;
+const MINUTE_MS = UNIT_SPANS_MS[MINUTE] as number;
 
 /**
  * Sees the whole deployment and reports broken promises: immediately where possible, the rest in `balance`, once the
@@ -47,8 +52,12 @@ export class Audit {
   readonly #processors: SimulatedProcessor[] = [];
   readonly #plans: ProcessorPlan[] = [];
   readonly #rowsSeen: number[] = [];
+  /** Payments that the books have recorded as settled or rejected: they may forget them. */
+  readonly #finished = new Set<string>();
   readonly #healthCalledAtMs: number[] = [];
   readonly #history: string[] | null;
+  /** Whether the books have a retention. */
+  readonly #forgets: boolean;
   readonly #unanswered = new Set<{
     readonly correlationId: string;
     readonly to: { readonly alive: boolean };
@@ -56,10 +65,11 @@ export class Audit {
   #broken: Broken | null = null;
 
   /** `ledger` always answers: no fault is injected into its connection. */
-  constructor(timeline: Timeline, ledger: Ledger, history: string[] | null) {
+  constructor(timeline: Timeline, ledger: Ledger, history: string[] | null, forgets: boolean) {
     this.#timeline = timeline;
     this.#ledger = ledger;
     this.#history = history;
+    this.#forgets = forgets;
     this.manners = new Manners(timeline, (promise, correlationId) => this.broken(promise, correlationId));
   }
 
@@ -167,6 +177,7 @@ export class Audit {
         `instance ${instance}`,
         `owner ${owner}: ${status} ${correlationId} at ${processor}, ${requestedAtMs}: ${reply}`,
       );
+      if (reply === 'recorded') this.#finished.add(correlationId);
       if (reply === 'recorded' && status === 'settled') this.#recorded(settlement);
     }
     if (this.#history === null) return;
@@ -211,16 +222,17 @@ export class Audit {
       !this.#awaitingAnswer().some(concerns) &&
       ![...entries.values()].some((entry) => isOpen(entry) && concerns(entry.correlationId)) &&
       [...this.#amountsAccepted.keys()].every(
-        (correlationId) => entries.has(correlationId) || !concerns(correlationId),
+        (correlationId) =>
+          entries.has(correlationId) || this.#mayBeForgotten(correlationId) || !concerns(correlationId),
       )
     );
   }
 
   /** Asks for a summary, which may leave out nothing that is in the books now, and count nothing that is not there later. */
-  async summarized(ask: () => Promise<Reply<ProcessorTotals[]>>): Promise<void> {
+  async summarized(ask: () => Promise<SummaryReply>): Promise<void> {
     const before = await this.#totals();
     const reply = await ask();
-    if (reply.kind === 'unavailable') return;
+    if (reply.kind !== 'ok') return;
     const after = await this.#totals();
     for (const { name, count } of reply.value) {
       if (count < (before.get(name) ?? 0) || count > (after.get(name) ?? 0))
@@ -241,8 +253,9 @@ export class Audit {
       this.#balanceAccepted(correlationId, amounts, entries.get(correlationId));
     for (const [correlationId, charge] of this.#charges) {
       const entry = entries.get(correlationId);
-      if (entry === undefined) this.broken('charged but not in the ledger', correlationId);
-      else if (entry.status !== 'settled')
+      if (entry === undefined) {
+        if (!this.#mayBeForgotten(correlationId)) this.broken('charged but not in the ledger', correlationId);
+      } else if (entry.status !== 'settled')
         this.broken(`charged but ${entry.status} in the ledger`, correlationId);
       else if (entry.amountCents !== charge.amountCents)
         this.broken('charged an amount that differs from the ledger', correlationId);
@@ -283,13 +296,17 @@ export class Audit {
     return found;
   }
 
+  #mayBeForgotten(correlationId: string): boolean {
+    return this.#forgets && this.#finished.has(correlationId);
+  }
+
   #balanceAccepted(
     correlationId: string,
     amounts: ReadonlySet<number>,
     entry: LedgerEntry | undefined,
   ): void {
     if (entry === undefined) {
-      this.broken('accepted but lost', correlationId);
+      if (!this.#mayBeForgotten(correlationId)) this.broken('accepted but lost', correlationId);
       return;
     }
     if (entry.status !== 'settled' && entry.status !== 'rejected')
@@ -312,7 +329,11 @@ export class Audit {
   }
 
   async #balanceWindow(fromMs: number, toMs: number): Promise<void> {
-    const totals = must(await this.#ledger.summary(fromMs, toMs));
+    const reply = await this.#ledger.summary(fromMs, toMs);
+    if (reply.kind === 'too-fine' && this.#forgets && !isWholeMinutes(fromMs, toMs)) {
+      return this.#balanceWindow(unitStartMs(MINUTE, fromMs), unitStartMs(MINUTE, toMs) + MINUTE_MS - 1);
+    }
+    const totals = must(reply);
     for (const processor of this.#processors.keys()) {
       const isIn = ({ requestedAtMs }: { requestedAtMs: number }) =>
         requestedAtMs >= fromMs && requestedAtMs <= toMs;
@@ -328,12 +349,16 @@ export function nameOf(processor: number): string {
   return `processor-${processor}`;
 }
 
+function isWholeMinutes(fromMs: number, toMs: number): boolean {
+  return unitStartMs(MINUTE, fromMs) === fromMs && unitStartMs(MINUTE, toMs + 1) === toMs + 1;
+}
+
 function isOpen({ status }: LedgerEntry): boolean {
   return status === 'accepted' || status === 'dispatched';
 }
 
-function must<T>(reply: Reply<T>): T {
-  assert.ok(reply.kind === 'ok', reply.kind === 'unavailable' ? reply.reason : '');
+function must<T>(reply: Reply<T> | TooFine): T {
+  assert.ok(reply.kind === 'ok', reply.kind === 'unavailable' ? reply.reason : reply.kind);
   return reply.value;
 }
 

@@ -7,13 +7,14 @@ import { Recovery } from '../../src/journal/recovery.ts';
 import { journalFileCount, replay } from '../../src/journal/replay.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { Lease } from '../../src/ledger/lease.ts';
-import type { Ledger, ProcessorTotals, Reply } from '../../src/ledger/ledger.ts';
+import type { Ledger, SummaryReply } from '../../src/ledger/ledger.ts';
 import { shardsOf } from '../../src/ledger/shard-parts.ts';
 import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
 import { RingSource } from '../../src/pool/ring-source.ts';
+import { Upkeep } from '../../src/pool/upkeep.ts';
 import { IdempotencyCache } from '../../src/shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
@@ -201,7 +202,7 @@ export class Life {
   }
 
   /** As in `GET /payments-summary`. Never answered if the instance dies first. */
-  summary(): Promise<Reply<ProcessorTotals[]>> {
+  summary(): Promise<SummaryReply> {
     return this.#ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
   }
 
@@ -323,7 +324,14 @@ export class Life {
       log,
     });
     health.start();
-    void done.then(() => health.stop());
+    const { retentionMs } = plan;
+    const upkeeps =
+      retentionMs === null ? [] : ledger.shards.map((shard) => new Upkeep({ shard, retentionMs, clock }));
+    for (const upkeep of upkeeps) upkeep.start();
+    void done.then(() => {
+      health.stop();
+      for (const upkeep of upkeeps) upkeep.stop();
+    });
   }
 
   #ledgerOf(scope: Scope, worker: string): Ledger {

@@ -9,7 +9,8 @@ import {
   type Shard,
 } from '../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
-import { MemoryLedger, MemoryStore } from '../../src/ledger/memory/ledger.ts';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 

@@ -1,9 +1,9 @@
 import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import {
+  type BooksSize,
   type Claim,
   type CommitReply,
   type HealthReport,
-  type HealthTurn,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -16,6 +16,7 @@ import {
   type Settlement,
   type Shard,
   type StrandedPayments,
+  type Turn,
   unavailable,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
@@ -119,8 +120,12 @@ export class SimLedger implements Shard {
     });
   }
 
+  /** Simulated clients ask for everything, which is never too fine. */
   summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
-    return this.#ask((inner) => inner.summary(fromMs, toMs));
+    return this.#ask(async (inner) => {
+      const reply = await inner.summary(fromMs, toMs);
+      return reply.kind === 'too-fine' ? unavailable(reply.kind) : reply;
+    });
   }
 
   stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
@@ -151,7 +156,19 @@ export class SimLedger implements Shard {
     return this.#ask((inner) => inner.restoreEntries(owner, entries));
   }
 
-  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
+  upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.upkeep(nowMs, retentionMs));
+  }
+
+  size(): Promise<Reply<BooksSize>> {
+    return this.#ask((inner) => inner.size());
+  }
+
+  takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return this.#ask((inner) => inner.takeUpkeepTurn(lastTurn));
+  }
+
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
     return this.#ask((inner) => inner.takeHealthTurn(processor, lastTurn));
   }
 

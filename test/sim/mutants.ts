@@ -10,6 +10,18 @@ export interface Mutant {
 /** The simulator has to detect each of these. */
 export const MUTANTS: readonly Mutant[] = [
   {
+    name: 'forget an open payment',
+    file: 'ledger/memory/ledger.ts',
+    from: 'if (isFinal(entry) && isForgotten(',
+    to: 'if (isForgotten(',
+  },
+  {
+    name: 'do not count a charge that settles in folded time',
+    file: 'ledger/retention.ts',
+    from: 'return chargedAtMs < acceptedAtMs && chargedAtMs < secondsMs;',
+    to: 'return chargedAtMs < secondsMs;',
+  },
+  {
     name: 'forget that an unknown outcome is in doubt',
     file: 'pool/delivery.ts',
     from: 'const state = isOutcomeOpen ? { ...before, inDoubtUntilMs: before.callMayRunUntilMs } : before;',

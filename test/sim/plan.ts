@@ -20,6 +20,8 @@ export interface Plan {
   readonly skewsMs: readonly number[];
   /** When wall clocks return to their skew; otherwise they stay as the jumps left them. */
   readonly clocksAreSet: boolean;
+  /** How long the books know every payment; null: forever. */
+  readonly retentionMs: number | null;
   /** The cheapest processor never recovers. */
   readonly cheapestIsLost: boolean;
   /** Summaries that instances are asked for. */

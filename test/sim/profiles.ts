@@ -169,6 +169,21 @@ const PROFILES: readonly Profile[] = [
       return { faults: [...plan.faults, ...faults.flat()] };
     },
   },
+  {
+    name: 'a short retention',
+    // Rare, because it takes much away: within the retention nothing may come twice, neither from a client nor from an
+    // instance that was away, and clocks must agree.
+    change: ({ posts, faults, skewsMs }, random) => {
+      if (!random.chance(0.3)) return {};
+      const firsts = new Map(posts.toReversed().map((post) => [post.correlationId, { ...post, retries: 0 }]));
+      return {
+        retentionMs: 5000,
+        posts: [...firsts.values()],
+        faults: faults.filter(({ kind }) => kind === 'processor' || kind === 'link'),
+        skewsMs: skewsMs.map(() => 0),
+      };
+    },
+  },
 ];
 
 /** Some plans have no profile, some have one or two, and some have many. */

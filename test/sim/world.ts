@@ -30,6 +30,8 @@ export interface Outcome {
 const QUIET_WITHIN_MS = 180_000;
 /** Enough for two health answers of every processor, and for a turn whose taker died or got no answer. */
 const RECOVERED_WITHIN_MS = 25_000;
+/** Books are folded up to whole minutes, by one instance in turns. */
+const FOLDED_WITHIN_MS = 75_000;
 const LOOK_EVERY_MS = 500;
 /** How long a new payment takes at most when all is well, except for a shard in which it does not live. */
 const SOON_MS = 8000;
@@ -93,7 +95,7 @@ class World {
     this.#timeline = new Timeline(this.#random.fork('timeline'));
     this.#callbacks = this.#random.fork('callbacks');
     const [timeline, weather] = [this.#timeline, this.#weather];
-    this.#audit = new Audit(timeline, ledger, history);
+    this.#audit = new Audit(timeline, ledger, history, plan.retentionMs !== null);
     const audit = this.#audit;
     const processorScope = new Scope(timeline, { offsetMs: 0 });
     this.#processors = plan.processors.map(
@@ -147,6 +149,8 @@ class World {
       this.#weather.end(loss);
     }
     await this.#untilQuiet(Math.max(calmAtMs, this.#timeline.nowMs));
+    const { retentionMs } = this.#plan;
+    if (retentionMs !== null) await this.#passUntil(this.#timeline.nowMs + retentionMs + FOLDED_WITHIN_MS);
     if (this.#audit.firstBroken === null) await this.#balance();
     if (this.#audit.firstBroken === null && !this.#plan.cheapestIsLost) await this.#rest();
     for (const instance of this.#instances) instance.kill();

@@ -1,10 +1,17 @@
 import { isPurged, keptReason } from '../commit.ts';
 import type { Claim, ClaimReply, CommitReply, Settlement, SettleReply } from '../ledger.ts';
+import { type Folded, isCountedAlready } from '../retention.ts';
 import type { LmdbEntries } from './entries.ts';
 import type { LmdbOwners } from './owners.ts';
 import type { LmdbProcessors } from './processors.ts';
 import { entryKey, type StoredEntry } from './records.ts';
 import type { LmdbTimeIndex } from './time-index.ts';
+
+/** What applies to all payments. */
+export interface LmdbCommitRules {
+  readonly purgedAtMs: number;
+  readonly folded: Folded;
+}
 
 export interface LmdbCommitParts {
   readonly entries: LmdbEntries;
@@ -16,20 +23,20 @@ export interface LmdbCommitParts {
 /** Settlements and claims of one owner, in one transaction of the caller. */
 export class LmdbCommit {
   readonly #owner: number;
-  readonly #purgedAtMs: number;
+  readonly #rules: LmdbCommitRules;
   readonly #parts: LmdbCommitParts;
   readonly #charges: Settlement[] = [];
 
-  constructor(owner: number, purgedAtMs: number, parts: LmdbCommitParts) {
+  constructor(owner: number, rules: LmdbCommitRules, parts: LmdbCommitParts) {
     this.#owner = owner;
-    this.#purgedAtMs = purgedAtMs;
+    this.#rules = rules;
     this.#parts = parts;
   }
 
   run(settlements: readonly Settlement[], claims: readonly Claim[]): CommitReply {
     const { owners, timeIndex } = this.#parts;
     const settled = settlements.map((settlement) => this.#settle(settlement));
-    if (this.#charges.length > 0) timeIndex.add(this.#charges);
+    if (this.#charges.length > 0) timeIndex.add(this.#charges, this.#rules.folded);
     if (claims.length === 0 || !owners.isAlive(this.#owner)) {
       return { settled, claimed: claims.map(() => 'fenced' as const) };
     }
@@ -54,8 +61,9 @@ export class LmdbCommit {
     entry.owner = 0;
     entry.processorNumber = processorNumber;
     entry.requestedAtMs = settlement.requestedAtMs;
-    if (settlement.status === 'settled') this.#charges.push(settlement);
-    else entry.reason = keptReason(settlement.reason);
+    if (settlement.status === 'rejected') entry.reason = keptReason(settlement.reason);
+    else if (!isCountedAlready(entry.acceptedAtMs, settlement.requestedAtMs, this.#rules.folded))
+      this.#charges.push(settlement);
     entries.put(id, entry);
     entries.release(id, this.#owner);
     return 'recorded';
@@ -79,7 +87,7 @@ export class LmdbCommit {
 
   #claimUnknown(claim: Claim, id: Buffer): ClaimReply {
     const { entries, processors } = this.#parts;
-    if (isPurged(claim, this.#purgedAtMs)) return 'purged';
+    if (isPurged(claim, this.#rules.purgedAtMs)) return 'purged';
     const isDispatch = claim.processor !== null;
     const entry: StoredEntry = {
       status: isDispatch ? 'dispatched' : 'accepted',

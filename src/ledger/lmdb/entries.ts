@@ -8,12 +8,16 @@ import {
   HOLDING_VALUE,
   holdingKey,
   holdingKeys,
+  isFinal,
   readEntry,
   type StoredEntry,
 } from './records.ts';
 import type { LmdbStore } from './store.ts';
 
-/** The payments of an LMDB ledger, and which owner holds each that is not settled. */
+/**
+ * The payments of an LMDB ledger, and which owner holds each that is not settled. The open ones are apart: they are few,
+ * so that claims and takeovers change few pages of the disk, and a payment is written among all others only once.
+ */
 export class LmdbEntries {
   readonly #store: LmdbStore;
   readonly #processors: LmdbProcessors;
@@ -24,12 +28,33 @@ export class LmdbEntries {
   }
 
   get(id: Buffer): StoredEntry | undefined {
-    const bytes = this.#store.entries.get(id);
+    const bytes = this.#store.open.get(id) ?? this.#store.entries.get(id);
     return bytes && readEntry(bytes);
   }
 
   put(id: Buffer, entry: StoredEntry): void {
+    if (!isFinal(entry)) {
+      this.#store.open.putSync(id, entryBytes(entry));
+      return;
+    }
+    this.#store.open.removeSync(id);
     this.#store.entries.putSync(id, entryBytes(entry));
+  }
+
+  /** Forgets entries that are settled or rejected. */
+  forget(ids: readonly Buffer[]): void {
+    for (const id of ids) this.#store.entries.removeSync(id);
+  }
+
+  /** Up to `limit` entries in the order of their ids, after this one; `finalOnly`: which are settled or rejected. */
+  after(key: Buffer, limit: number, finalOnly: boolean): (readonly [id: Buffer, entry: StoredEntry])[] {
+    const range = { start: Buffer.concat([key, Buffer.of(0)]), limit };
+    const final = [...this.#store.entries.getRange(range)];
+    const open = finalOnly ? [] : [...this.#store.open.getRange(range)];
+    return [...final, ...open]
+      .sort((one, other) => Buffer.compare(one.key, other.key))
+      .slice(0, limit)
+      .map(({ key: id, value }) => [id, readEntry(value)]);
   }
 
   hold(id: Buffer, owner: number): void {

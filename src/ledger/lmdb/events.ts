@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import { type HealthReport, type HealthTurn, type LedgerEvent, ok, type Reply } from '../ledger.ts';
+import { type HealthReport, type LedgerEvent, ok, type Reply, type Turn } from '../ledger.ts';
 import type { LmdbProcessors } from './processors.ts';
 import {
   doubleBytes,
@@ -31,9 +31,13 @@ export class LmdbEvents {
     this.#parts = parts;
   }
 
-  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
-    const { store, processors } = this.#parts;
-    const key = healthTurnKey(processors.numberOf(processor));
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
+    return this.takeTurn(healthTurnKey(this.#parts.processors.numberOf(processor)), lastTurn);
+  }
+
+  /** Takes a turn that is counted under this key. */
+  takeTurn(key: Buffer, lastTurn: number): Promise<Reply<Turn>> {
+    const { store } = this.#parts;
     return store.write(() => {
       const turn = store.records.get(key)?.readDoubleBE(0) ?? 0;
       if (turn > lastTurn) return { turn, isTaken: false };

@@ -4,36 +4,39 @@ import { readUuid } from '../../core/uuid.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
 import {
+  type BooksSize,
   type Claim,
   type CommitReply,
   exactly,
   type HealthReport,
-  type HealthTurn,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   mayHaveBeenSent,
   type OwnerRecord,
   ok,
-  type ProcessorTotals,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
   type Shard,
   type StrandedPayments,
+  type SummaryReply,
+  type Turn,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
 import { assertRestored, RESTORING_OWNER_GONE } from '../restored-entry.ts';
+import { foldable, tooFine } from '../retention.ts';
 import { rangesOf } from '../time-index.ts';
 import { LmdbCommit, type LmdbCommitParts } from './commit.ts';
 import { LmdbEntries } from './entries.ts';
 import { LmdbEvents } from './events.ts';
+import { LmdbFolding } from './folding.ts';
 import { recogniseCopy } from './home.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
-import { entryKey, keyAfter, readEntry } from './records.ts';
+import { BEFORE_ALL, entryKey, UPKEEP_TURN_KEY } from './records.ts';
 import { LmdbBooksStatus, LmdbRestore } from './restore.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTimeIndex } from './time-index.ts';
@@ -59,6 +62,7 @@ export class LmdbLedger implements Shard {
   readonly #owners: LmdbOwners;
   readonly #timeIndex: LmdbTimeIndex;
   readonly #events: LmdbEvents;
+  readonly #folding: LmdbFolding;
   readonly #commitParts: LmdbCommitParts;
   readonly #status: LmdbBooksStatus;
 
@@ -74,6 +78,7 @@ export class LmdbLedger implements Shard {
     const status = new LmdbBooksStatus(store);
     this.#status = status;
     if (!readOnly) store.transaction(() => recogniseCopy({ store, status, path, nowMs: clock.nowMs() }));
+    this.#folding = new LmdbFolding({ store, entries: this.#entries, timeIndex: this.#timeIndex });
     this.#commitParts = {
       entries: this.#entries,
       owners: this.#owners,
@@ -162,14 +167,18 @@ export class LmdbLedger implements Shard {
   ): Promise<Reply<CommitReply>> {
     assertCommit(this.#processors.numbers.length, settlements, claims);
     return this.#change(() => {
-      const commit = new LmdbCommit(owner, this.#events.purgedAtMs, this.#commitParts);
+      const rules = { purgedAtMs: this.#events.purgedAtMs, folded: this.#folding.folded };
+      const commit = new LmdbCommit(owner, rules, this.#commitParts);
       return commit.run(settlements, claims);
     });
   }
 
-  async summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
-    const ranges = rangesOf(Math.max(fromMs, 0), Math.min(toMs, LAST_MS));
+  async summary(fromMs: number, toMs: number): Promise<SummaryReply> {
+    const [firstMs, lastMs] = [Math.max(fromMs, 0), Math.min(toMs, LAST_MS)];
     const reply = await this.#store.read(() => {
+      const fault = tooFine(firstMs, lastMs, this.#folding.folded);
+      if (fault !== null) return fault;
+      const ranges = rangesOf(firstMs, lastMs);
       const names = this.#processors.namesByNumber();
       const totalsOf = (number: number) => ({
         name: nameIn(names, number),
@@ -181,7 +190,8 @@ export class LmdbLedger implements Shard {
         ...others.map(totalsOf).filter(({ count }) => count > 0),
       ];
     });
-    return reply.kind === 'ok' ? exactly(reply.value) : reply;
+    if (reply.kind === 'unavailable') return reply;
+    return 'kind' in reply.value ? reply.value : exactly(reply.value);
   }
 
   stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
@@ -211,26 +221,21 @@ export class LmdbLedger implements Shard {
 
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
     assert(limit > 0, 'the limit must be positive');
-    const range = { limit, ...(after === '' ? {} : { start: keyAfter(after) }) };
+    const key = after === '' ? BEFORE_ALL : entryKey(after);
     return this.#store.read(() => {
-      const entries: LedgerEntry[] = [];
-      let lookedCount = 0;
-      let last = '';
-      for (const { key, value } of this.#store.entries.getRange(range)) {
-        lookedCount++;
-        last = readUuid(key, 0);
-        const entry = readEntry(value);
-        if (mayHaveBeenSent(entry, fromMs, toMs)) entries.push(this.#entries.shown(last, entry));
-      }
-      return { entries, next: lookedCount < limit ? null : last };
+      const looked = this.#entries
+        .after(key, limit, false)
+        .map(([id, entry]) => [readUuid(id, 0), entry] as const);
+      const inWindow = looked.filter(([, entry]) => mayHaveBeenSent(entry, fromMs, toMs));
+      const entries = inWindow.map(([correlationId, entry]) => this.#entries.shown(correlationId, entry));
+      return { entries, next: looked.length < limit ? null : (looked.at(-1)?.[0] ?? null) };
     });
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
     return this.#change(() => {
-      this.#store.entries.clearSync();
-      this.#store.holdings.clearSync();
-      this.#store.timeIndex.clearSync();
+      this.#store.clear();
+      this.#folding.clear();
       this.#events.recordPurge(purgedAtMs);
     });
   }
@@ -247,11 +252,28 @@ export class LmdbLedger implements Shard {
     assertRestored(this.#processors.numbers.length, entries);
     return this.#tried(() => {
       if (!this.#owners.isAlive(owner)) return unavailable(RESTORING_OWNER_GONE);
-      return ok(new LmdbRestore(owner, this.#status.get(), this.#commitParts).run(entries));
+      return ok(
+        new LmdbRestore(owner, this.#status.get(), this.#folding.folded, this.#commitParts).run(entries),
+      );
     });
   }
 
-  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
+  upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+    return this.#store.write(() => {
+      const isFrozen = frozenReason(this.#status.get()) !== null;
+      return this.#folding.step(foldable(nowMs, isFrozen ? Infinity : retentionMs));
+    });
+  }
+
+  size(): Promise<Reply<BooksSize>> {
+    return this.#store.read(() => this.#store.size());
+  }
+
+  takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return this.#events.takeTurn(UPKEEP_TURN_KEY, lastTurn);
+  }
+
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
     return this.#events.takeHealthTurn(processor, lastTurn);
   }
 

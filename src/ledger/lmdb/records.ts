@@ -2,15 +2,18 @@ import assert from 'node:assert/strict';
 import type { PaymentStatus, Totals } from '../../core/payment.ts';
 import { UUID_BYTES, writeUuid } from '../../core/uuid.ts';
 import type { HealthReport, WorkerId } from '../ledger.ts';
+import type { Folded } from '../retention.ts';
 
 /**
  * The layout of the LMDB ledger. All numbers are big-endian, so that keys sort by number.
  *
  * | database | key                                              | value                                      |
  * |----------|--------------------------------------------------|--------------------------------------------|
- * | entries  | correlationId (16)                               | an entry                                   |
+ * | open     | correlationId (16)                               | an entry that is accepted or dispatched    |
+ * | entries  | correlationId (16)                               | an entry that is settled or rejected       |
  * | holdings | owner uint32, correlationId (16)                 | one zero byte: the owner holds the entry   |
  * | calendar | unit uint8, processor uint16, startMs uint48     | count uint32, amountCents float64          |
+ * | charges  | second uint40, number of the commit in it uint24 | charges                                    |
  * | records  | 1                                                | last owner number uint32                   |
  * | records  | 2, owner uint32                                  | an owner                                   |
  * | records  | 3, name UTF-8                                    | processor uint16, its permanent number     |
@@ -18,8 +21,11 @@ import type { HealthReport, WorkerId } from '../ledger.ts';
  * | records  | 5, processor uint16                              | turn float64, the last health turn         |
  * | records  | 6                                                | the last purge                             |
  * | records  | 7                                                | last revision float64                      |
- * | records  | 8                                                | the status of the books, JSON              |
- * | records  | 9                                                | the file that they are in (`home.ts`)      |
+ * | records  | 10                                               | layout uint32                              |
+ * | records  | 8                                                | how far the books are folded               |
+ * | records  | 9                                                | turn float64, the last turn of upkeep        |
+ * | records  | 11                                               | the status of the books, JSON              |
+ * | records  | 12                                               | the file that they are in (`home.ts`)      |
  *
  * An entry:
  * | offset | bytes | field                  | type                                                        |
@@ -35,10 +41,24 @@ import type { HealthReport, WorkerId } from '../ledger.ts';
  * | 32     | 8     | conflictingAmountCents | float64: 0 for none                                         |
  * | 40     | rest  | reason                 | UTF-8                                                       |
  *
+ * Most entries that are settled or rejected are packed: those that were sent once, soon after they were accepted, and have
+ * neither a huge amount nor another one.
+ * | offset | bytes | field                  | type                                                        |
+ * |--------|-------|------------------------|-------------------------------------------------------------|
+ * | 0      | 1     | status                 | uint8: index into STATUSES, plus 128                        |
+ * | 1      | 2     | processor              | uint16                                                      |
+ * | 3      | 6     | requestedAtMs          | uint48                                                      |
+ * | 9      | 3     | how long before that it was accepted, in ms | uint24                                 |
+ * | 12     | 4     | amountCents            | uint32                                                      |
+ * | 16     | rest  | reason                 | UTF-8                                                       |
+ *
+ * A charge, one of those of a second: millisecond uint16, processor uint16, amountCents float64.
  * An owner: leaseUntilMs float64, fenced uint8, bytes of instanceId uint16, instanceId UTF-8, name UTF-8.
- * `calendar` is the time index. The cents of a bucket are exact up to 2^53; a sum beyond that stays beyond it.
+ * `calendar` and `charges` are the time index: units from a second on, and what each commit has settled in a second. The cents of a bucket are exact up to 2^53; a sum beyond that stays beyond it.
  * A health report: revision float64, checkedAtMs float64, minResponseTimeMs float64, failing uint8.
  * A purge: revision float64, purgedAtMs float64.
+ * Folded: secondsMs float64, minutesMs float64, then untilMs float64 of the walk through the entries, and the key that it
+ * continues after (16), which is absent when the walk has ended.
  * The revision numbers the events that subscribers get, in their order.
  */
 const AT = {
@@ -53,6 +73,16 @@ const AT = {
   reason: 40,
 } as const;
 
+const PACKED_AT = {
+  processor: 1,
+  requestedAtMs: 3,
+  lagMs: 9,
+  amountCents: 12,
+  reason: 16,
+} as const;
+const PACKED = 128;
+const LAG_BYTES = 3;
+
 const STATUSES: readonly PaymentStatus[] = ['accepted', 'dispatched', 'settled', 'rejected'];
 const MOMENT_BYTES = 6;
 const UINT32_MAX = 2 ** 32 - 1;
@@ -61,6 +91,9 @@ assert.equal(AT.requestedAtMs, AT.acceptedAtMs + MOMENT_BYTES);
 assert.equal(AT.amountCents, AT.requestedAtMs + MOMENT_BYTES);
 assert.equal(AT.amountCents % 8, 0);
 assert.equal(AT.reason, AT.conflictingAmountCents + 8);
+assert.equal(PACKED_AT.lagMs, PACKED_AT.requestedAtMs + MOMENT_BYTES);
+assert.equal(PACKED_AT.amountCents, PACKED_AT.lagMs + LAG_BYTES);
+assert.equal(PACKED_AT.reason, PACKED_AT.amountCents + 4);
 
 /** A stored entry. `processorNumber` is the number that the ledger gave to the processor's name, or 0. */
 export interface StoredEntry {
@@ -77,6 +110,26 @@ export interface StoredEntry {
 }
 
 export function readEntry(bytes: Buffer): StoredEntry {
+  const first = bytes.readUInt8(AT.status);
+  return first >= PACKED ? readPacked(bytes, first - PACKED) : readUnpacked(bytes);
+}
+
+function readPacked(bytes: Buffer, status: number): StoredEntry {
+  const requestedAtMs = bytes.readUIntBE(PACKED_AT.requestedAtMs, MOMENT_BYTES);
+  return {
+    status: STATUSES[status] as PaymentStatus,
+    processorNumber: bytes.readUInt16BE(PACKED_AT.processor),
+    owner: 0,
+    attempts: 1,
+    acceptedAtMs: requestedAtMs - bytes.readUIntBE(PACKED_AT.lagMs, LAG_BYTES),
+    requestedAtMs,
+    amountCents: bytes.readUInt32BE(PACKED_AT.amountCents),
+    conflictingAmountCents: 0,
+    reason: bytes.length === PACKED_AT.reason ? '' : bytes.toString('utf8', PACKED_AT.reason),
+  };
+}
+
+function readUnpacked(bytes: Buffer): StoredEntry {
   return {
     status: STATUSES[bytes.readUInt8(AT.status)] as PaymentStatus,
     processorNumber: bytes.readUInt16BE(AT.processor),
@@ -91,6 +144,38 @@ export function readEntry(bytes: Buffer): StoredEntry {
 }
 
 export function entryBytes(entry: StoredEntry): Buffer {
+  return isPackable(entry) ? packedBytes(entry) : unpackedBytes(entry);
+}
+
+function isPackable(entry: StoredEntry): boolean {
+  const lagMs = entry.requestedAtMs - entry.acceptedAtMs;
+  return (
+    isFinal(entry) &&
+    entry.owner === 0 &&
+    entry.attempts === 1 &&
+    entry.conflictingAmountCents === 0 &&
+    entry.amountCents <= UINT32_MAX &&
+    lagMs >= 0 &&
+    lagMs < 2 ** (8 * LAG_BYTES)
+  );
+}
+
+export function isFinal({ status }: StoredEntry): boolean {
+  return status === 'settled' || status === 'rejected';
+}
+
+function packedBytes(entry: StoredEntry): Buffer {
+  const bytes = Buffer.allocUnsafe(PACKED_AT.reason + Buffer.byteLength(entry.reason));
+  bytes.writeUInt8(PACKED + STATUSES.indexOf(entry.status), AT.status);
+  bytes.writeUInt16BE(entry.processorNumber, PACKED_AT.processor);
+  bytes.writeUIntBE(entry.requestedAtMs, PACKED_AT.requestedAtMs, MOMENT_BYTES);
+  bytes.writeUIntBE(entry.requestedAtMs - entry.acceptedAtMs, PACKED_AT.lagMs, LAG_BYTES);
+  bytes.writeUInt32BE(entry.amountCents, PACKED_AT.amountCents);
+  bytes.write(entry.reason, PACKED_AT.reason);
+  return bytes;
+}
+
+function unpackedBytes(entry: StoredEntry): Buffer {
   const bytes = Buffer.allocUnsafe(AT.reason + Buffer.byteLength(entry.reason));
   bytes.writeUInt16BE(STATUSES.indexOf(entry.status) << 8, AT.status);
   bytes.writeUInt16BE(entry.processorNumber, AT.processor);
@@ -110,10 +195,8 @@ export function entryKey(correlationId: string): Buffer {
   return key;
 }
 
-/** A key between that of this entry and that of the next one. */
-export function keyAfter(correlationId: string): Buffer {
-  return Buffer.concat([entryKey(correlationId), Buffer.alloc(1)]);
-}
+/** A key before those of all entries. */
+export const BEFORE_ALL = Buffer.of(0);
 
 /** The offset of the id in the key of a holding. */
 export const HOLDING_ID_AT = 4;
@@ -154,11 +237,67 @@ export function totalsBytes(totals: Totals): Buffer {
   return bytes;
 }
 
+const SECOND_BYTES = 5;
+const COMMIT_NUMBER_BYTES = 3;
+export const COMMITS_A_SECOND_MAX = 2 ** (8 * COMMIT_NUMBER_BYTES) - 1;
+const CHARGE_BYTES = 12;
+
+/** The key of what a commit has settled in a second since the epoch. */
+export function chargesKey(second: number, commitNumber: number): Buffer {
+  assert(commitNumber <= COMMITS_A_SECOND_MAX, 'a second can have at most 2^24 commits');
+  const key = Buffer.allocUnsafe(SECOND_BYTES + COMMIT_NUMBER_BYTES);
+  key.writeUIntBE(second, 0, SECOND_BYTES);
+  key.writeUIntBE(commitNumber, SECOND_BYTES, COMMIT_NUMBER_BYTES);
+  return key;
+}
+
+/** The keys of all charges of the seconds [first, end). */
+export function chargesKeys(first: number, end: number): { readonly start: Buffer; readonly end: Buffer } {
+  return { start: chargesKey(first, 0), end: chargesKey(end, 0) };
+}
+
+export function secondOf(key: Buffer): number {
+  return key.readUIntBE(0, SECOND_BYTES);
+}
+
+export function commitNumberOf(key: Buffer): number {
+  return key.readUIntBE(SECOND_BYTES, COMMIT_NUMBER_BYTES);
+}
+
+export interface StoredCharge {
+  /** Within its second. */
+  readonly millisecond: number;
+  readonly processorNumber: number;
+  readonly amountCents: number;
+}
+
+export function chargesBytes(charges: readonly StoredCharge[]): Buffer {
+  const bytes = Buffer.allocUnsafe(CHARGE_BYTES * charges.length);
+  for (const [index, { millisecond, processorNumber, amountCents }] of charges.entries()) {
+    bytes.writeUInt16BE(millisecond, CHARGE_BYTES * index);
+    bytes.writeUInt16BE(processorNumber, CHARGE_BYTES * index + 2);
+    bytes.writeDoubleBE(amountCents, CHARGE_BYTES * index + 4);
+  }
+  return bytes;
+}
+
+export function readCharges(bytes: Buffer): StoredCharge[] {
+  return Array.from({ length: bytes.length / CHARGE_BYTES }, (_, index) => ({
+    millisecond: bytes.readUInt16BE(CHARGE_BYTES * index),
+    processorNumber: bytes.readUInt16BE(CHARGE_BYTES * index + 2),
+    amountCents: bytes.readDoubleBE(CHARGE_BYTES * index + 4),
+  }));
+}
+
+export const LAYOUT_KEY = Buffer.from([10]);
+export const LAYOUT = 2;
 export const OWNERS_EVER_KEY = Buffer.from([1]);
 export const PURGE_KEY = Buffer.from([6]);
 export const REVISION_KEY = Buffer.from([7]);
-export const BOOKS_STATUS_KEY = Buffer.from([8]);
-export const HOME_KEY = Buffer.from([9]);
+export const FOLDING_KEY = Buffer.from([8]);
+export const UPKEEP_TURN_KEY = Buffer.from([9]);
+export const BOOKS_STATUS_KEY = Buffer.from([11]);
+export const HOME_KEY = Buffer.from([12]);
 export const FIRST_OWNER_KEY = ownerKey(0);
 export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
 /** The offset of the number in the key of an owner. */
@@ -240,4 +379,27 @@ export function doubleBytes(...values: readonly number[]): Buffer {
   const bytes = Buffer.allocUnsafe(8 * values.length);
   for (const [index, value] of values.entries()) bytes.writeDoubleBE(value, 8 * index);
   return bytes;
+}
+
+/** How far the books are folded, and the walk through the entries that forgets those before `untilMs`. */
+export interface StoredFolding {
+  readonly folded: Folded;
+  readonly untilMs: number;
+  /** The walk continues after this key; null: it has ended. */
+  readonly after: Buffer | null;
+}
+
+const FOLDING_HEAD_BYTES = 24;
+
+export function foldingBytes({ folded, untilMs, after }: StoredFolding): Buffer {
+  const head = doubleBytes(folded.secondsMs, folded.minutesMs, untilMs);
+  return after === null ? head : Buffer.concat([head, after]);
+}
+
+export function readFolding(bytes: Buffer): StoredFolding {
+  return {
+    folded: { secondsMs: bytes.readDoubleBE(0), minutesMs: bytes.readDoubleBE(8) },
+    untilMs: bytes.readDoubleBE(16),
+    after: bytes.length === FOLDING_HEAD_BYTES ? null : Buffer.from(bytes.subarray(FOLDING_HEAD_BYTES)),
+  };
 }

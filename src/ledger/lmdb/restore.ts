@@ -2,6 +2,7 @@ import { type BooksStatus, booksStatusText, frozenReason, readBooksStatus } from
 import { keptReason } from '../commit.ts';
 import type { RestoredEntry, RestoreReply, Settlement } from '../ledger.ts';
 import { restoreDecision } from '../restored-entry.ts';
+import type { Folded } from '../retention.ts';
 import type { LmdbCommitParts } from './commit.ts';
 import { BOOKS_STATUS_KEY, entryKey, type StoredEntry } from './records.ts';
 import type { LmdbStore } from './store.ts';
@@ -27,10 +28,12 @@ export class LmdbBooksStatus {
 export class LmdbRestore {
   readonly #owner: number;
   readonly #isFrozen: boolean;
+  readonly #folded: Folded;
   readonly #parts: LmdbCommitParts;
   readonly #charges: Settlement[] = [];
 
-  constructor(owner: number, status: BooksStatus, parts: LmdbCommitParts) {
+  constructor(owner: number, status: BooksStatus, folded: Folded, parts: LmdbCommitParts) {
+    this.#folded = folded;
     this.#owner = owner;
     this.#isFrozen = frozenReason(status) !== null;
     this.#parts = parts;
@@ -38,7 +41,7 @@ export class LmdbRestore {
 
   run(entries: readonly RestoredEntry[]): RestoreReply[] {
     const replies = entries.map((entry) => this.#restore(entry));
-    if (this.#charges.length > 0) this.#parts.timeIndex.add(this.#charges);
+    if (this.#charges.length > 0) this.#parts.timeIndex.add(this.#charges, this.#folded);
     return replies;
   }
 

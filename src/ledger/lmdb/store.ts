@@ -1,7 +1,13 @@
+import { statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Database, open, type RootDatabase, TransactionFlags } from 'lmdb';
-import { ok, type Reply, unavailable } from '../ledger.ts';
+import { type BooksSize, ok, type Reply, unavailable } from '../ledger.ts';
+import { LAYOUT, LAYOUT_KEY } from './records.ts';
 
-type Bytes = Database<Buffer, Buffer>;
+/** The layout of books that do not say theirs. */
+const FIRST_LAYOUT = 1;
+
+export type Bytes = Database<Buffer, Buffer>;
 
 /**
  * The write lock is released before the disk syncs, so that others can write meanwhile and commits share a sync. The call
@@ -20,21 +26,35 @@ const BYTES = { encoding: 'binary', keyEncoding: 'binary', cache: false, compres
  * Every read uses one snapshot, taken when it starts, so it sees all of a commit or purge, or nothing.
  */
 export class LmdbStore {
+  readonly open: Bytes;
   readonly entries: Bytes;
   readonly holdings: Bytes;
   readonly timeIndex: Bytes;
+  readonly charges: Bytes;
   readonly records: Bytes;
   readonly #root: RootDatabase<Buffer, Buffer>;
+  readonly #path: string;
   #closed = false;
 
   /** Opens or creates the databases in directory `path`. Throws if the directory cannot be used. */
   constructor(path: string, readOnly: boolean) {
+    this.#path = path;
     // Without `noSubdir: false`, a path with a dot is taken as a file.
-    this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 4, readOnly });
+    this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 6, readOnly });
+    this.open = this.#root.openDB('open', BYTES);
     this.entries = this.#root.openDB('entries', BYTES);
     this.holdings = this.#root.openDB('holdings', BYTES);
     this.timeIndex = this.#root.openDB('calendar', BYTES);
+    this.charges = this.#root.openDB('charges', BYTES);
     this.records = this.#root.openDB('records', BYTES);
+    if (!readOnly) this.transaction(() => this.#checkLayout());
+  }
+
+  /** Empties all but the records. Within a transaction of the caller. */
+  clear(): void {
+    for (const database of [this.open, this.entries, this.holdings, this.timeIndex, this.charges]) {
+      database.clearSync();
+    }
   }
 
   write<T>(work: () => T): Promise<Reply<T>> {
@@ -65,10 +85,32 @@ export class LmdbStore {
     return this.#root.backup(directory, true);
   }
 
+  /** The file does not shrink, but uses its free pages again. */
+  size(): BooksSize {
+    const { size } = statSync(join(this.#path, 'data.mdb'));
+    const { bavail, bsize } = statfsSync(this.#path);
+    const payments = [this.open, this.entries].reduce((sum, database) => sum + entryCount(database), 0);
+    return { payments, usedBytes: size, limitBytes: size + bavail * bsize };
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#root.close();
+  }
+
+  #checkLayout(): void {
+    const stored = this.records.get(LAYOUT_KEY);
+    const isNew = stored === undefined && [...this.records.getKeys({ limit: 1 })].length === 0;
+    const layout = isNew ? LAYOUT : (stored?.readUInt32BE(0) ?? FIRST_LAYOUT);
+    if (layout !== LAYOUT) {
+      const message = `the books have layout ${layout}; this gateway expects ${LAYOUT}`;
+      throw Object.assign(new Error(message), { code: 'LAYOUT' });
+    }
+    if (!isNew) return;
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(LAYOUT);
+    this.records.putSync(LAYOUT_KEY, bytes);
   }
 
   async #answer<T>(run: () => T): Promise<Reply<T>> {
@@ -82,4 +124,8 @@ export class LmdbStore {
       throw error;
     }
   }
+}
+
+function entryCount(database: Bytes): number {
+  return (database.getStats() as { readonly entryCount: number }).entryCount;
 }

@@ -1,21 +1,22 @@
 import type { Log } from '../../core/log.ts';
 import type { BooksStatus } from '../books-status.ts';
 import {
+  type BooksSize,
   type Claim,
   type CommitReply,
   type HealthReport,
-  type HealthTurn,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   type OwnerRecord,
-  type ProcessorTotals,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
   type Shard,
   type StrandedPayments,
+  type SummaryReply,
+  type Turn,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
@@ -121,7 +122,7 @@ export class ThreadedLmdbLedger implements Shard {
     return this.#write('commit', [owner, settlements, claims]);
   }
 
-  summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
+  summary(fromMs: number, toMs: number): Promise<SummaryReply> {
     return this.#read((reader) => reader.summary(fromMs, toMs));
   }
 
@@ -153,7 +154,19 @@ export class ThreadedLmdbLedger implements Shard {
     return this.#write('restoreEntries', [owner, entries]);
   }
 
-  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
+  upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+    return this.#write('upkeep', [nowMs, retentionMs]);
+  }
+
+  size(): Promise<Reply<BooksSize>> {
+    return this.#read((reader) => reader.size());
+  }
+
+  takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return this.#write('takeUpkeepTurn', [lastTurn]);
+  }
+
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
     return this.#write('takeHealthTurn', [processor, lastTurn]);
   }
 
@@ -194,7 +207,9 @@ export class ThreadedLmdbLedger implements Shard {
     for (const { answer } of [...this.#waiting.values()]) answer(unavailable(reason));
   }
 
-  #read<T>(read: (reader: LmdbLedger) => Promise<Reply<T>>): Promise<Reply<T>> {
+  #read<R extends { readonly kind: string }>(
+    read: (reader: LmdbLedger) => Promise<R>,
+  ): Promise<R | Reply<never>> {
     if (this.#reader !== null) return read(this.#reader);
     return Promise.resolve(unavailable(this.#writer.isRunning ? NOT_OPEN : NO_WRITER));
   }

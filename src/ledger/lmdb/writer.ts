@@ -20,6 +20,8 @@ export type WriteMethod =
   | 'purge'
   | 'setBooksStatus'
   | 'restoreEntries'
+  | 'upkeep'
+  | 'takeUpkeepTurn'
   | 'takeHealthTurn'
   | 'publishHealth'
   | 'ping';

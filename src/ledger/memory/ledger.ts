@@ -1,21 +1,19 @@
 import assert from 'node:assert/strict';
-import type { PaymentStatus } from '../../core/payment.ts';
-import { type BooksStatus, frozenReason, IN_USE } from '../books-status.ts';
-import { assertCommit, assertProcessor, isPurged, keptReason } from '../commit.ts';
+import { type BooksStatus, frozenReason } from '../books-status.ts';
+import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import {
+  type BooksSize,
   type Claim,
   type ClaimReply,
   type CommitReply,
   exactly,
   type HealthReport,
-  type HealthTurn,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   mayHaveBeenSent,
   type OwnerRecord,
   ok,
-  type ProcessorTotals,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
@@ -23,54 +21,14 @@ import {
   type SettleReply,
   type Shard,
   type StrandedPayments,
+  type SummaryReply,
+  type Turn,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
 import { assertRestored, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
-
-interface MemoryEntry {
-  readonly amountCents: number;
-  readonly acceptedAtMs: number;
-  status: PaymentStatus;
-  owner: number;
-  processor: string | null;
-  requestedAtMs: number;
-  attempts: number;
-  reason: string;
-  conflictingAmountCents: number | null;
-}
-
-interface MemoryOwner extends WorkerId {
-  leaseUntilMs: number;
-  /** The takeover of its entries has begun. */
-  fenced: boolean;
-}
-
-interface MemoryCharge {
-  readonly processor: string;
-  readonly amountCents: number;
-  readonly requestedAtMs: number;
-}
-
-interface MemoryHealth extends Omit<HealthReport, 'processor'> {
-  readonly processor: string;
-}
-
-/** The contents of a ledger, which outlive its connections. Processors are identified by name. */
-export class MemoryStore {
-  readonly entries = new Map<string, MemoryEntry>();
-  readonly charges: MemoryCharge[] = [];
-  readonly owners = new Map<number, MemoryOwner>();
-  readonly health = new Map<string, MemoryHealth>();
-  readonly healthTurns = new Map<string, number>();
-  /** Every processor name that a connection was opened with, in the order in which they were first seen. */
-  readonly seenProcessors: string[] = [];
-  /** One for each subscription, called when the health of a processor has changed; with null, after a purge. */
-  readonly watchers = new Set<(changed: string | null) => void>();
-  ownersEver = 0;
-  purgedAtMs = 0;
-  status: BooksStatus = IN_USE;
-}
+import { foldable, isCountedAlready, isForgotten, laterOf, NOTHING_FOLDED, tooFine } from '../retention.ts';
+import { type MemoryEntry, MemoryStore } from './store.ts';
 
 /**
  * The simplest implementation of the ledger: the oracle for the others, and the books of a simulated deployment. Several
@@ -172,7 +130,9 @@ export class MemoryLedger implements Shard {
     }));
   }
 
-  async summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
+  async summary(fromMs: number, toMs: number): Promise<SummaryReply> {
+    const fault = tooFine(Math.max(0, fromMs), Math.min(LAST_MS, toMs), this.#store.folded);
+    if (fault !== null && !this.#closed) return fault;
     const reply = await this.#answer(() => {
       const charges = this.#store.charges.filter(
         ({ requestedAtMs }) => requestedAtMs >= fromMs && requestedAtMs <= toMs,
@@ -227,6 +187,7 @@ export class MemoryLedger implements Shard {
       this.#store.entries.clear();
       this.#store.charges.length = 0;
       this.#store.purgedAtMs = Math.max(this.#store.purgedAtMs, purgedAtMs);
+      this.#store.folded = NOTHING_FOLDED;
       this.#notify(null);
     });
   }
@@ -247,7 +208,38 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => entries.map((entry) => this.#restore(owner, entry)));
   }
 
-  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
+  /** The charges stay as they are, because a summary for which they would be too fine is refused. */
+  upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+    return this.#answer(() => {
+      const { entries, folded } = this.#store;
+      const isFrozen = frozenReason(this.#store.status) !== null;
+      this.#store.folded = laterOf(folded, foldable(nowMs, isFrozen ? Infinity : retentionMs));
+      if (this.#store.folded.secondsMs === folded.secondsMs) return false;
+      for (const [correlationId, entry] of entries) {
+        if (isFinal(entry) && isForgotten(entry, this.#store.folded.secondsMs)) entries.delete(correlationId);
+      }
+      return false;
+    });
+  }
+
+  size(): Promise<Reply<BooksSize>> {
+    return this.#answer(() => ({
+      payments: this.#store.entries.size,
+      usedBytes: 0,
+      limitBytes: Number.POSITIVE_INFINITY,
+    }));
+  }
+
+  takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return this.#answer(() => {
+      const turn = this.#store.upkeepTurn;
+      if (turn > lastTurn) return { turn, isTaken: false };
+      this.#store.upkeepTurn = lastTurn + 1;
+      return { turn: lastTurn + 1, isTaken: true };
+    });
+  }
+
+  takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
     const name = this.#name(processor);
     return this.#answer(() => {
       const turn = this.#store.healthTurns.get(name) ?? 0;
@@ -333,15 +325,16 @@ export class MemoryLedger implements Shard {
     const processor = this.#name(settlement.processor);
     const { status, amountCents, requestedAtMs } = settlement;
     if (entry === undefined) return 'fenced';
-    if (entry.status === 'settled' || entry.status === 'rejected') {
+    if (isFinal(entry)) {
       const isSame =
         entry.status === status && entry.processor === processor && entry.requestedAtMs === requestedAtMs;
       return isSame ? 'recorded' : 'fenced';
     }
     if (entry.status === 'accepted' || entry.owner !== owner) return 'fenced';
     Object.assign(entry, { status, owner: 0, processor, requestedAtMs });
-    if (status === 'settled') this.#store.charges.push({ processor, amountCents, requestedAtMs });
-    else entry.reason = keptReason(settlement.reason);
+    if (status === 'rejected') entry.reason = keptReason(settlement.reason);
+    else if (!isCountedAlready(entry.acceptedAtMs, requestedAtMs, this.#store.folded))
+      this.#store.charges.push({ processor, amountCents, requestedAtMs });
     return 'recorded';
   }
 
@@ -353,7 +346,7 @@ export class MemoryLedger implements Shard {
       entry.conflictingAmountCents ??= claim.amountCents;
       return 'conflict';
     }
-    if (entry.status === 'settled' || entry.status === 'rejected') return 'known';
+    if (isFinal(entry)) return 'known';
     const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
     if (entry.owner !== owner && !mayDispatch) return 'known';
     if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim.requestedAtMs);
@@ -422,6 +415,10 @@ export class MemoryLedger implements Shard {
     const { purgedAtMs } = this.#store;
     return purgedAtMs === 0 ? undefined : { kind: 'purged', purgedAtMs };
   }
+}
+
+function isFinal({ status }: MemoryEntry): boolean {
+  return status === 'settled' || status === 'rejected';
 }
 
 /** The same processor and stamp mean a repeated commit, which is not another attempt. */

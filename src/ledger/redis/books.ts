@@ -35,8 +35,10 @@ const MOVING =
   'the slot of these books is being moved to another node: they are available again when all keys are there';
 const NO_SESSION = Buffer.alloc(0);
 const NO_PROCESSORS: ProcessorNumbers = { numbers: [], positions: [], names: [] };
-/** A purge by another gateway changes the generation; two in a row while one call is repeated are rare. */
-const GENERATION_ATTEMPTS = 4;
+/** Before the first connection. */
+const NO_PLACES = '0:1';
+/** A purge or a step of upkeep by another gateway changes the places; several while one call is repeated are rare. */
+const PLACES_ATTEMPTS = 8;
 
 /**
  * The books in one Redis: calls the functions of the library on them, through a connection that is replaced when it
@@ -60,7 +62,7 @@ export class RedisBooks {
     const { root, clock, random, timeoutMs, pendingLimit, newDriver } = parts;
     this.#meta = `${root}meta`;
     this.#processorsKey = `${root}processors`;
-    this.#keys = new BookKeys(root, 0);
+    this.#keys = new BookKeys(root, NO_PLACES);
     this.#ledgerId = Buffer.from(Array.from({ length: 8 }, () => Math.floor(random() * 256)));
     this.#connection = new RedisConnection({
       newDriver,
@@ -118,17 +120,17 @@ export class RedisBooks {
     return this.#confirmed(send, name, keys, [this.#id, ...args]);
   }
 
-  /** Calls a function that writes further keys, all of which are named. They depend on the generation. */
+  /** Calls a function that writes further keys, all of which are named. They depend on the places. */
   write(name: string, keysOf: (keys: BookKeys) => readonly Key[], ...args: Arg[]): Promise<Reply<unknown>> {
     return this.ask(async (send) => {
       for (let attempt = 1; ; attempt++) {
         const keys = this.#keys;
-        const all = [this.#id, String(keys.generation), ...args];
+        const all = [this.#id, keys.places, ...args];
         try {
           return await this.#confirmed(send, name, keysOf(keys), all);
         } catch (error) {
-          if (!hasCode(error, 'GENERATION') || attempt === GENERATION_ATTEMPTS) throw error;
-          this.purged(Number(error.message.slice('GENERATION '.length)));
+          if (!hasCode(error, 'PLACES') || attempt === PLACES_ATTEMPTS) throw error;
+          this.moved(error.message.slice('PLACES '.length));
         }
       }
     });
@@ -139,9 +141,15 @@ export class RedisBooks {
     return this.ask((send) => this.writeOn(send, name, [`${this.#parts.root}health`], ...args));
   }
 
-  /** The books are in this generation now. */
-  purged(generation: number): void {
-    if (generation > this.#keys.generation) this.#keys = new BookKeys(this.#parts.root, generation);
+  /** The generation that the books are in. */
+  get generation(): number {
+    return this.#keys.generation;
+  }
+
+  /** The keys of the books are at these places now. */
+  moved(places: string): void {
+    const keys = new BookKeys(this.#parts.root, places);
+    if (keys.isAfter(this.#keys)) this.#keys = keys;
   }
 
   /** Reloads the names if one of these processor numbers is unknown: another instance has registered it since. */
@@ -168,7 +176,7 @@ export class RedisBooks {
     this.#parts.confirmedBy(this.#confirmation);
     const registry = await this.#register(send);
     this.#id = registry.id;
-    this.#keys = new BookKeys(this.#parts.root, registry.generation);
+    this.#keys = new BookKeys(this.#parts.root, registry.places);
     this.#processors = processorNumbers(registry, this.#parts.processorNames);
     this.#connections++;
     this.#session = sessionBytes(this.#ledgerId, this.#connections);

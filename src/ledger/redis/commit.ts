@@ -62,7 +62,11 @@ export class Committer {
     for (let attempt = 1; holders.length > 0; attempt++) {
       if (attempt === ATTEMPTS_MAX) return unavailable('too many owners have reserved these payments');
       this.#reservers = [...new Set([...holders, ...this.#reservers])].slice(0, RESERVERS_MAX);
-      const places = [...claimed.keys()].filter((place) => claimed[place] === 'held');
+      // All claims of these ids, in their order: what a later one gets depends on the one that was held up.
+      const ids = new Set(
+        claims.flatMap(({ correlationId }, at) => (claimed[at] === 'held' ? [correlationId] : [])),
+      );
+      const places = [...claims.keys()].filter((at) => ids.has((claims[at] as Claim).correlationId));
       const held = places.map((place) => claims[place] as Claim);
       const next = await this.#write(owner, [], held);
       if (next.kind === 'unavailable') return next;

@@ -5,16 +5,40 @@ export type Key = string | Buffer;
 
 const [, SECOND_MS, MINUTE_MS, , DAY_MS] = UNIT_SPANS_MS as [number, number, number, number, number];
 
-/** The keys of the books in one generation, laid out in `functions/includes/books.lua`. */
+/** Where a step of folding continues (`functions/includes/folding.lua`). */
+export interface FoldingPosition {
+  readonly hash: number;
+  readonly second: number;
+  readonly hour: number;
+}
+
+/** What a step of upkeep does at most, as in `functions/upkeep.lua`. */
+const [HASHES_A_STEP, SPLITS_A_STEP, SECONDS_A_STEP, HOURS_A_STEP] = [64, 8, 600, 6];
+
+/** The keys of the books in one generation and with one number of hashes, laid out in `functions/includes/books.lua`. */
 export class BookKeys {
   readonly generation: number;
+  readonly #hashes: number;
   readonly #prefix: string;
   readonly #hash: Buffer;
 
-  constructor(root: string, generation: number) {
+  /** `places` as the functions name them: the generation and the number of hashes. */
+  constructor(root: string, places: string) {
+    const [generation, hashes] = places.split(':').map(Number) as [number, number];
     this.generation = generation;
+    this.#hashes = hashes;
     this.#prefix = `${root}${generation}:`;
     this.#hash = Buffer.from(`${this.#prefix}e:`);
+  }
+
+  get places(): string {
+    return `${this.generation}:${this.#hashes}`;
+  }
+
+  /** Whether these are the places of a later time: hashes only become more in one generation. */
+  isAfter(other: BookKeys): boolean {
+    if (this.generation !== other.generation) return this.generation > other.generation;
+    return this.#hashes > other.#hashes;
   }
 
   /** The set of an owner's unfinished entries. */
@@ -24,15 +48,29 @@ export class BookKeys {
 
   /** The hashes of the entries whose scattered ids begin at these positions. */
   entries(bytes: Buffer, positions: readonly number[]): Key[] {
-    const { length } = this.#hash;
-    const all = Buffer.allocUnsafe(positions.length * (length + 2));
-    return positions.map((position, index) => {
-      const at = index * (length + 2);
-      this.#hash.copy(all, at);
-      all[at + length] = bytes[position] as number;
-      all[at + length + 1] = bytes[position + 1] as number;
-      return all.subarray(at, at + length + 2);
-    });
+    const level = levelOf(this.#hashes);
+    return this.#hashKeys(
+      positions.map((position) => {
+        const hash = bytes.readUInt32BE(position) % (2 * level);
+        return hash < this.#hashes ? hash : hash - level;
+      }),
+    );
+  }
+
+  /** What a step of upkeep may touch. A walk that has ended may begin anew with this step. */
+  upkeep({ hash, second, hour }: FoldingPosition): Key[] {
+    const firstHash = hash < this.#hashes ? hash : 0;
+    const walked = Math.min(HASHES_A_STEP, this.#hashes - firstHash);
+    const hashes = Array.from({ length: walked }, (_, index) => firstHash + index);
+    for (let added = this.#hashes; added < this.#hashes + SPLITS_A_STEP; added++) {
+      hashes.push(added - levelOf(added), added);
+    }
+    const keys = this.#hashKeys(hashes);
+    for (let at = second; at < second + SECONDS_A_STEP; at++) keys.push(`${this.#prefix}l:${at}`);
+    for (let at = second / 60; at < (second + SECONDS_A_STEP) / 60; at++) keys.push(`${this.#prefix}s:${at}`);
+    const lastDay = Math.floor((hour + HOURS_A_STEP - 1) / 24);
+    for (let day = Math.floor(hour / 24); day <= lastDay; day++) keys.push(`${this.#prefix}c:${day}`);
+    return keys;
   }
 
   /** What the time index changes when these are settled. */
@@ -51,4 +89,20 @@ export class BookKeys {
     for (const day of days) keys.push(`${this.#prefix}c:${day}`);
     return keys;
   }
+
+  #hashKeys(hashes: readonly number[]): Key[] {
+    const { length } = this.#hash;
+    const all = Buffer.allocUnsafe(hashes.length * (length + 4));
+    return hashes.map((hash, index) => {
+      const at = index * (length + 4);
+      this.#hash.copy(all, at);
+      all.writeUInt32BE(hash, at + length);
+      return all.subarray(at, at + length + 4);
+    });
+  }
+}
+
+/** The largest power of two that is not above the number of hashes, as in `functions/includes/hashes.lua`. */
+function levelOf(hashes: number): number {
+  return 2 ** Math.floor(Math.log2(hashes));
 }

@@ -7,11 +7,11 @@ import type { BooksStatus } from '../books-status.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
 import {
+  type BooksSize,
   type Claim,
   type CommitReply,
   exactly,
   type HealthReport,
-  type HealthTurn,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -24,6 +24,8 @@ import {
   type Settlement,
   type Shard,
   type StrandedPayments,
+  type SummaryReply,
+  type Turn,
   type WorkerId,
 } from '../ledger.ts';
 import { assertRestored } from '../restored-entry.ts';
@@ -50,6 +52,7 @@ import { Subscriptions } from './subscriptions.ts';
 import { summaryWindow } from './summary-window.ts';
 import { Sweep } from './sweep.ts';
 import { Takeovers } from './takeovers.ts';
+import { RedisUpkeep, readFolded } from './upkeep.ts';
 
 export interface RedisLedgerOptions {
   readonly processorNames: readonly string[];
@@ -100,6 +103,7 @@ export class RedisLedger implements Shard {
   readonly #takeovers: Takeovers;
   readonly #restore: RedisRestore;
   readonly #subscriptions: Subscriptions;
+  readonly #upkeep: RedisUpkeep;
   readonly #sweep: Sweep;
 
   /**
@@ -145,6 +149,7 @@ export class RedisLedger implements Shard {
     this.#committer = new Committer(books);
     this.#takeovers = new Takeovers(books);
     this.#restore = new RedisRestore(books);
+    this.#upkeep = new RedisUpkeep(books);
     this.#subscriptions = new Subscriptions({
       get channel() {
         return books.channel;
@@ -224,18 +229,25 @@ export class RedisLedger implements Shard {
     );
   }
 
-  async summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
+  async summary(fromMs: number, toMs: number): Promise<SummaryReply> {
     const [low, high] = [Math.max(0, Math.ceil(fromMs)), Math.min(LAST_MS, Math.floor(toMs))];
     const window = summaryWindow(low, high);
     const reply = await this.#books.call(
       'summary',
+      String(low),
+      String(high + 1),
       String(window.first),
       String(window.end),
       window.headEdge === undefined ? '' : String(window.headEdge),
       window.tailEdge === undefined ? '' : String(window.tailEdge),
     );
     if (reply.kind === 'unavailable') return reply;
-    const [counters, head, tail] = listOf(reply.value).map(bytesOf) as [Buffer, Buffer, Buffer];
+    const parts = listOf(reply.value);
+    if (typeof parts[0] === 'number') {
+      const folded = readFolded(bytesOf(parts[1]));
+      return { kind: 'too-fine', bound: parts[0] === 0 ? 'from' : 'to', folded };
+    }
+    const [counters, head, tail] = parts.map(bytesOf) as [Buffer, Buffer, Buffer];
     const sums = new Sums();
     sums.addCounters(counters);
     sums.addBucket(head, (window.headEdge ?? 0) * 1000, low, high);
@@ -275,9 +287,8 @@ export class RedisLedger implements Shard {
   async purge(purgedAtMs: number): Promise<Reply<void>> {
     const reply = await this.#books.call('purge', doubleBytes(purgedAtMs));
     if (reply.kind === 'unavailable') return reply;
-    const generation = Number(reply.value);
-    this.#books.purged(generation);
-    this.#sweep.start(generation);
+    this.#books.moved(String(reply.value));
+    this.#sweep.start(this.#books.generation);
     return ok(undefined);
   }
 
@@ -294,7 +305,31 @@ export class RedisLedger implements Shard {
     return this.#restore.restore(owner, entries);
   }
 
-  async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
+  upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
+    return this.#upkeep.step(nowMs, retentionMs);
+  }
+
+  async size(): Promise<Reply<BooksSize>> {
+    return this.#books.ask(async (send) => {
+      const info = String(await send(['INFO', 'memory']));
+      const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+      const payments = await this.#books.callOn(send, 'payments');
+      return {
+        payments: Number(payments),
+        usedBytes: field('used_memory'),
+        limitBytes: field('maxmemory') || Number.POSITIVE_INFINITY,
+      };
+    });
+  }
+
+  async takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
+    return mapped(await this.#books.call('takeUpkeepTurn', String(lastTurn)), (reply) => {
+      const [turn, isTaken] = listOf(reply);
+      return { turn: Number(turn), isTaken: isTaken === 1 };
+    });
+  }
+
+  async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
     assertProcessor(this.#options.processorNames.length, processor);
     const args = [this.#number(processor), doubleBytes(lastTurn), doubleBytes(lastTurn + 1)];
     return mapped(await this.#books.writeHealth('takeHealthTurn', ...args), (reply) => {

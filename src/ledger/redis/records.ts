@@ -25,7 +25,11 @@ const FIRST_FINAL_STATE = 3;
 const OTHER_AMOUNT = 16;
 
 const COUNTER_BYTES = 14;
-const CHARGE_BYTES = 10;
+/** Of a charge before its cents, which take 4 bytes, or 7 if its millisecond is marked. */
+const CHARGE_HEAD_BYTES = 3;
+const LONG_CHARGE = 1024;
+const CENTS_BYTES = 7;
+const SHORT_CENTS_BYTES = 4;
 
 /** Maps between a processor's position in this deployment's list, its number in the books, and its name. */
 export interface ProcessorNumbers {
@@ -44,7 +48,8 @@ export function writeCommit(
   claims: readonly Claim[],
   { numbers }: ProcessorNumbers,
 ): Buffer {
-  const reasons = settlements.map(({ reason }) => (reason === '' ? '' : keptReason(reason)));
+  // Only rejections keep their reason.
+  const reasons = settlements.map(({ status, reason }) => (status === 'rejected' ? keptReason(reason) : ''));
   let size = COMMIT_BYTES + settlements.length * SETTLEMENT_BYTES + claims.length * CLAIM_BYTES;
   for (const reason of reasons) if (reason !== '') size += Buffer.byteLength(reason);
   const bytes = Buffer.allocUnsafe(size);
@@ -72,9 +77,7 @@ function writeSettlement(
   bytes[at + 17] = numbers[settlement.processor] as number;
   bytes.writeUIntBE(settlement.requestedAtMs, at + 18, 6);
   writeCents(bytes, at + 24, settlement.amountCents);
-  // Only rejections keep their reason.
-  const kept = settlement.status === 'rejected' ? reason : '';
-  const reasonBytes = kept === '' ? 0 : bytes.write(kept, at + SETTLEMENT_BYTES);
+  const reasonBytes = reason === '' ? 0 : bytes.write(reason, at + SETTLEMENT_BYTES);
   bytes.writeUInt16BE(reasonBytes, at + 31);
   return at + SETTLEMENT_BYTES + reasonBytes;
 }
@@ -113,29 +116,42 @@ export function scatteredId(correlationId: string): Buffer {
 
 function writeScatteredId(correlationId: string, bytes: Buffer, at: number): void {
   writeUuid(correlationId, bytes, at);
-  scatter(bytes, at);
-}
-
-/**
- * Folds the whole id into its first two bytes, which choose the hash that stores it. Ids then spread over all hashes,
- * whether they are random, time-ordered or sequential. Applying it twice restores the id.
- */
-function scatter(bytes: Buffer, at: number): void {
-  let even = bytes[at] as number;
-  let odd = bytes[at + 1] as number;
-  for (let index = at + 2; index < at + UUID_BYTES; index += 2) {
-    even ^= bytes[index] as number;
-    odd ^= bytes[index + 1] as number;
-  }
-  bytes[at] = even;
-  bytes[at + 1] = odd;
+  bytes.writeUInt32BE(mixed((bytes.readUInt32BE(at) ^ restOf(bytes, at)) >>> 0), at);
 }
 
 /** Returns the id of 16 scattered bytes. */
 export function readScatteredId(scattered: Buffer): string {
   const bytes = Buffer.from(scattered);
-  scatter(bytes, 0);
+  bytes.writeUInt32BE((unmixed(bytes.readUInt32BE(0)) ^ restOf(bytes, 0)) >>> 0, 0);
   return readUuid(bytes, 0);
+}
+
+/*
+ * A scattered id begins with four bytes that depend on the whole id and choose the hash that stores it. Ids spread evenly
+ * over all hashes, whether they are random, time-ordered or sequential, because all bits of the id change all of these
+ * (the finalizer of MurmurHash3, which can be undone).
+ */
+
+/** A number that depends on the last twelve bytes of an id. */
+function restOf(bytes: Buffer, at: number): number {
+  return (
+    Math.imul(bytes.readUInt32BE(at + 4), 0x9e3779b1) ^
+    Math.imul(bytes.readUInt32BE(at + 8), 0x85ebca77) ^
+    Math.imul(bytes.readUInt32BE(at + 12), 0xc2b2ae3d)
+  );
+}
+
+function mixed(number: number): number {
+  let mix = Math.imul(number ^ (number >>> 16), 0x85ebca6b);
+  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35);
+  return (mix ^ (mix >>> 16)) >>> 0;
+}
+
+/** The multipliers are the inverses of those above, modulo 2^32. */
+function unmixed(number: number): number {
+  let mix = Math.imul(number ^ (number >>> 16), 0x7ed1b41d);
+  mix = Math.imul(mix ^ (mix >>> 13) ^ (mix >>> 26), 0xa5cb9243);
+  return (mix ^ (mix >>> 16)) >>> 0;
 }
 
 export function readEntry(
@@ -264,10 +280,16 @@ export class Sums {
 
   /** Adds the charges within [fromMs, toMs] from the bucket of the second that starts at `startMs`. */
   addBucket(bucket: Buffer, startMs: number, fromMs: number, toMs: number): void {
-    for (let at = 0; at < bucket.length; at += CHARGE_BYTES) {
-      const chargedAtMs = startMs + bucket.readUInt16BE(at);
-      if (chargedAtMs < fromMs || chargedAtMs > toMs) continue;
-      this.add(bucket[at + 2] as number, 1, readCents(bucket, at + 3));
+    for (let at = 0; at < bucket.length; ) {
+      const head = bucket.readUInt16BE(at);
+      const isLong = head >= LONG_CHARGE;
+      const chargedAtMs = startMs + (isLong ? head - LONG_CHARGE : head);
+      const centsAt = at + CHARGE_HEAD_BYTES;
+      if (chargedAtMs >= fromMs && chargedAtMs <= toMs) {
+        const cents = isLong ? readCents(bucket, centsAt) : bucket.readUInt32BE(centsAt);
+        this.add(bucket[at + 2] as number, 1, cents);
+      }
+      at = centsAt + (isLong ? CENTS_BYTES : SHORT_CENTS_BYTES);
     }
   }
 }

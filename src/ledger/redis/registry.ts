@@ -6,6 +6,8 @@ import { listOf, pairsOf } from './replies.ts';
 export interface Registry {
   readonly id: string;
   readonly generation: number;
+  /** The generation and the number of hashes (`BookKeys`). */
+  readonly places: string;
   /** No older generation has keys. */
   readonly swept: number;
   /** Which shard of how many, such as `3/16`. */
@@ -15,9 +17,10 @@ export interface Registry {
 
 export function readRegistry(reply: unknown): Registry {
   const [known, names] = listOf(reply) as [unknown, unknown];
-  const [id, generation, swept, shard] = listOf(known).map(String) as [string, string, string, string];
+  const [id, places, swept, shard] = listOf(known).map(String) as [string, string, string, string];
   const numberOf = pairsOf(names).map(([name, number]) => [String(name), Number(number)] as const);
-  return { id, generation: Number(generation), swept: Number(swept), shard, numberOf: new Map(numberOf) };
+  const generation = Number.parseInt(places, 10);
+  return { id, places, generation, swept: Number(swept), shard, numberOf: new Map(numberOf) };
 }
 
 export function processorNumbers(

@@ -3,7 +3,6 @@ import { type BooksStatus, mostRestricted } from '../books-status.ts';
 import {
   exactly,
   type HealthReport,
-  type HealthTurn,
   type Ledger,
   type LedgerEntry,
   type LedgerEvent,
@@ -13,6 +12,8 @@ import {
   type Reply,
   type Shard,
   type StrandedPayments,
+  type SummaryReply,
+  type Turn,
   unavailable,
 } from '../ledger.ts';
 import { shardOf } from './shard-of.ts';
@@ -50,8 +51,13 @@ class ShardedLedger implements Ledger {
     return shardOf(correlationId, this.shards.length);
   }
 
-  async summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
-    const all = await this.#all((shard) => shard.summary(fromMs, toMs));
+  async summary(fromMs: number, toMs: number): Promise<SummaryReply> {
+    const replies: Reply<ProcessorTotals[]>[] = [];
+    for (const reply of await Promise.all(this.shards.map((shard) => shard.summary(fromMs, toMs)))) {
+      if (reply.kind === 'too-fine') return reply;
+      replies.push(reply);
+    }
+    const all = this.#together(replies);
     if (all.kind === 'unavailable') return all;
     const sums = new Map<string, ProcessorTotals>();
     for (const { name, count, amountCents } of all.value.flat()) {
@@ -106,7 +112,7 @@ class ShardedLedger implements Ledger {
     return all.kind === 'ok' ? ok(undefined) : all;
   }
 
-  async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<HealthTurn>> {
+  async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
     return this.#named(0, await this.#first.takeHealthTurn(processor, lastTurn));
   }
 
@@ -138,8 +144,11 @@ class ShardedLedger implements Ledger {
 
   /** Asks all shards at once. The answer is theirs together, or that of the first that is away: never a part. */
   async #all<T>(ask: (shard: Shard) => Promise<Reply<T>>): Promise<Reply<T[]>> {
+    return this.#together(await Promise.all(this.shards.map(ask)));
+  }
+
+  #together<T>(replies: readonly Reply<T>[]): Reply<T[]> {
     const values: T[] = [];
-    const replies = await Promise.all(this.shards.map(ask));
     for (const [position, reply] of replies.entries()) {
       if (reply.kind === 'unavailable') return this.#named(position, reply);
       values.push(reply.value);

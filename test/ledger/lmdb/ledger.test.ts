@@ -11,6 +11,7 @@ import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import type { LedgerEvent, Settlement, Shard } from '../../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
 import { conformance } from '../conformance.ts';
+import { must } from '../samples.ts';
 import { BATCH_SIZE, PURGED_COUNT, writtenCents, writtenId } from './lmdb-writer.ts';
 
 const WRITER = join(import.meta.dirname, 'lmdb-writer.ts');
@@ -59,11 +60,10 @@ async function written(ledger: Shard, writer: number, paymentCount: number): Pro
 }
 
 async function total(ledger: Shard): Promise<{ settled: number; settledCents: number }> {
-  const reply = await ledger.summary(-Infinity, Infinity);
-  if (reply.kind === 'unavailable') throw new Error(reply.reason);
+  const all = await must(ledger.summary(-Infinity, Infinity));
   return {
-    settled: reply.value.reduce((sum, totals) => sum + totals.count, 0),
-    settledCents: reply.value.reduce((sum, totals) => sum + totals.amountCents, 0),
+    settled: all.reduce((sum, totals) => sum + totals.count, 0),
+    settledCents: all.reduce((sum, totals) => sum + totals.amountCents, 0),
   };
 }
 

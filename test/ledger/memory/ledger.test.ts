@@ -1,5 +1,7 @@
-import { MemoryLedger, MemoryStore } from '../../../src/ledger/memory/ledger.ts';
+import { MemoryLedger } from '../../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../../src/ledger/memory/store.ts';
 import { ledgerOf } from '../../../src/ledger/sharded/ledger.ts';
+
 import { conformance } from '../conformance.ts';
 
 for (const shardCount of [1, 4]) {

@@ -6,6 +6,7 @@ import { BookKeys } from '../../../src/ledger/redis/keys.ts';
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { LIBRARY_SOURCE } from '../../../src/ledger/redis/library.ts';
 import { idsPositions, scatteredId } from '../../../src/ledger/redis/records.ts';
+import type { TooFine } from '../../../src/ledger/retention.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
 import { operate } from './operate.ts';
 import type { RedisCluster } from './redis-cluster.ts';
@@ -64,18 +65,18 @@ async function anotherMaster({ cluster, slot }: Scene): Promise<RedisServer> {
 
 function entryKey(root: string, number: number): Buffer {
   const scattered = scatteredId(id(number));
-  const [key] = new BookKeys(root, 0).entries(scattered, idsPositions(scattered));
+  const [key] = new BookKeys(root, '0:1024').entries(scattered, idsPositions(scattered));
   return key as Buffer;
 }
 
-async function persist<T>(ask: () => Promise<Reply<T>>): Promise<T> {
+async function persist<T>(ask: () => Promise<Reply<T> | TooFine>): Promise<T> {
   let reply = await ask();
   await until(async () => {
     if (reply.kind !== 'ok') reply = await ask();
     return reply.kind === 'ok';
   }).catch(() => {});
   if (reply.kind === 'ok') return reply.value;
-  throw new Error(`the books stay unavailable: ${reply.reason}`);
+  throw new Error(`the books stay unavailable: ${reply.kind === 'unavailable' ? reply.reason : reply.kind}`);
 }
 
 /** The slot moves key by key, and after each key the gateway tries everything. */

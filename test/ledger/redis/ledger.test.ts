@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Claim, LedgerEvent, Settlement, Shard } from '../../../src/ledger/ledger.ts';
+import type { Claim, LedgerEvent, LedgerPage, Settlement, Shard } from '../../../src/ledger/ledger.ts';
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { sessionBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
 import { ledgerOf } from '../../../src/ledger/sharded/ledger.ts';
@@ -444,7 +444,7 @@ test('a late commit from a replaced connection is refused', async () => {
     const name = `${library?.['library_name']}_commit`;
     let problem = '';
     const keys = ['2', '{dinossauro}:meta', '{dinossauro}:processors', ''];
-    await operate(server, 'FCALL', name, ...keys, ledgerId.toString('hex'), '0', late, '').catch(
+    await operate(server, 'FCALL', name, ...keys, ledgerId.toString('hex'), '0:1024', late, '').catch(
       (error: Error) => {
         problem = error.message;
       },
@@ -483,9 +483,62 @@ test('books with another layout are not used', async () => {
   await onServer(async ({ connect, operate }) => {
     const ledger = await connect();
     await must(ledger.ping());
-    await operate('HSET', '{dinossauro}:meta', 'layout', '2');
+    await operate('HSET', '{dinossauro}:meta', 'layout', '1');
     const later = await connect();
-    await refused(later.ping(), /layout 2/);
+    await refused(later.ping(), /layout 1; this gateway expects 2/);
+  });
+});
+
+test('books that grow are split over more hashes, and nothing is lost or shown twice', async () => {
+  await onServer(async ({ connect, operate }) => {
+    const [ledger, other] = [await connect(), await connect()];
+    const owner = await acquire(ledger);
+    const count = 70_000;
+    const batch = 2000;
+    for (let first = 0; first < count; first += batch) {
+      await must(
+        ledger.commit(
+          owner,
+          [],
+          numbers(batch).map((number) => claimOf(first + number)),
+        ),
+      );
+    }
+    const shown = new Set<string>();
+    let after: string | null = '';
+    let pages = 0;
+    while (after !== null) {
+      const page: LedgerPage = await must(other.page(-Infinity, Infinity, after, 3000));
+      for (const { correlationId } of page.entries) {
+        assert.not(shown.has(correlationId), 'shown twice');
+        shown.add(correlationId);
+      }
+      after = page.next;
+      pages++;
+      await must(ledger.upkeep(T0_MS, Infinity));
+    }
+    assert.ok(pages > 8);
+    assert.is(shown.size, count);
+    while (await must(ledger.upkeep(T0_MS, Infinity)));
+    const hashes = Number(await operate('HGET', '{dinossauro}:meta', 'hashes'));
+    assert.is(hashes, Math.floor(count / 64));
+    assert.is(((await operate('KEYS', '*:e:*')) as unknown[]).length, hashes);
+    // The other connection does not know of the new places yet.
+    const again = await must(
+      other.commit(
+        owner,
+        [settlementOf(1)],
+        numbers(200).map((number) => claimOf(number)),
+      ),
+    );
+    assert.equal(again.settled, ['recorded']);
+    assert.equal(new Set(again.claimed.slice(2)), new Set(['claimed']));
+    assert.is(again.claimed[1], 'known');
+    for (const number of [0, 1, 1023, 69_999]) assert.ok((await must(other.find(id(number)))) !== undefined);
+    await must(ledger.purge(T0_MS));
+    assert.is(await operate('HGET', '{dinossauro}:meta', 'hashes'), null);
+    assert.equal((await must(other.commit(owner, [], [claimOf(1)]))).claimed, ['claimed']);
+    assert.is(Number(await operate('HGET', '{dinossauro}:meta', 'payments')), 1);
   });
 });
 

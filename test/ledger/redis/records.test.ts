@@ -48,10 +48,26 @@ const settlement = fc
   })
   .map((drawn) => ({ ...drawn, reason: drawn.status === 'rejected' ? drawn.reason : '' }));
 
-test('a scattered id reads back unchanged, and sequential ids spread over all hashes', () => {
+test('a scattered id reads back unchanged, and ids of any kind spread over all hashes', () => {
   fc.assert(fc.property(correlationId, (id) => assert.is(readScatteredId(scatteredId(id)), id)));
-  const counted = Array.from({ length: 256 }, (_, index) => scatteredId(readUuid(idOf(index), 0)));
-  assert.is(new Set(counted.map((bytes) => bytes.readUInt16BE(0))).size, 256);
+  // As many as 64 for each of 256 hashes: none may get twice as many.
+  const patterns: ((index: number) => string)[] = [
+    (index) => readUuid(idOf(index), 0),
+    (index) => `${index.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`,
+    (index) => `00000000-0000-4000-8000-${(index * 4096).toString(16).padStart(12, '0')}`,
+    (index) => {
+      const mixed = (Math.imul(index, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0');
+      return `${mixed}-0000-4000-8000-${index.toString(16).padStart(12, '0')}`;
+    },
+  ];
+  for (const pattern of patterns) {
+    const counts = new Uint32Array(256);
+    for (let index = 0; index < 64 * 256; index++) {
+      const hash = scatteredId(pattern(index)).readUInt32BE(0) % 256;
+      counts[hash] = (counts[hash] as number) + 1;
+    }
+    assert.ok(Math.max(...counts) < 128, String(Math.max(...counts)));
+  }
 });
 
 test('a commit contains every settlement and claim in the documented layout', () => {
@@ -127,14 +143,16 @@ test('a bucket adds the charges within a window and no others', () => {
   const charge = fc.record({
     offsetMs: fc.nat(999),
     number: fc.integer({ min: 1, max: 3 }),
-    cents: fc.nat(999_999),
+    cents: fc.oneof(fc.nat(999_999), fc.integer({ min: 2 ** 32, max: 2 ** 40 })),
   });
   fc.assert(
     fc.property(fc.array(charge), fc.nat(1_500), fc.nat(1_500), (charges, fromOffsetMs, toOffsetMs) => {
       const startMs = 1_752_580_800_000;
       const bucket = Buffer.concat(
         charges.map(({ offsetMs, number, cents }) =>
-          Buffer.concat([bigEndian(offsetMs, 2), Buffer.of(number), bigEndian(cents, 7)]),
+          cents < 2 ** 32
+            ? Buffer.concat([bigEndian(offsetMs, 2), Buffer.of(number), bigEndian(cents, 4)])
+            : Buffer.concat([bigEndian(offsetMs + 1024, 2), Buffer.of(number), bigEndian(cents, 7)]),
         ),
       );
       const sums = new Sums();

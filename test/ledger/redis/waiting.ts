@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { Ledger, Reply } from '../../../src/ledger/ledger.ts';
+import type { TooFine } from '../../../src/ledger/retention.ts';
 import { until as untilAfter } from '../../system/until.ts';
 
 const DEADLINE_MS = 20_000;
@@ -13,7 +14,7 @@ export function answers(ledger: Ledger): Promise<void> {
   return until(async () => (await ledger.ping()).kind === 'ok');
 }
 
-export async function refused(reply: Promise<Reply<unknown>>, reason: RegExp): Promise<void> {
+export async function refused(reply: Promise<Reply<unknown> | TooFine>, reason: RegExp): Promise<void> {
   const answer = await reply;
   assert.is(answer.kind, 'unavailable');
   if (answer.kind === 'unavailable') assert.match(answer.reason, reason);

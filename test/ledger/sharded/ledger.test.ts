@@ -1,7 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { LedgerEvent, Reply } from '../../../src/ledger/ledger.ts';
-import { MemoryLedger, MemoryStore } from '../../../src/ledger/memory/ledger.ts';
+import { MemoryLedger } from '../../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../../src/ledger/memory/store.ts';
+import type { TooFine } from '../../../src/ledger/retention.ts';
 import { ledgerOf } from '../../../src/ledger/sharded/ledger.ts';
 import { Mood, moody } from '../moody-ledger.ts';
 import { claimOf, id, must, settlementOf, T0_MS } from '../samples.ts';
@@ -33,7 +35,7 @@ async function setUp() {
   return { ledger, stores, moods: moods as [Mood, Mood, Mood] };
 }
 
-function refused(reply: Reply<unknown>, reason: string): void {
+function refused(reply: Reply<unknown> | TooFine, reason: string): void {
   assert.equal(reply, { kind: 'unavailable', reason });
 }
 

@@ -6,13 +6,13 @@ local function claim_fenced()
   return CLAIM_FENCED
 end
 
--- args: books, generation, payload (records.ts), other owners whose sets are among the keys (6 B each).
+-- args: books, places, payload (records.ts), other owners whose sets are among the keys (6 B each).
 -- Returns one byte for each settlement, then one for each claim, then 6 B for each claim that was answered HELD: its owner.
 define('commit', function(keys, args)
   local payload = args[3]
   local session, owner, settle_count, claim_count, at = unpack('>c12c6I4I4', payload)
   local number = unpack('>I6', owner)
-  local books, problem = open_generation(keys, args, number)
+  local books, problem = open_places(keys, args, number)
   if not books then return problem end
   local frozen = refuse_frozen(books)
   if frozen then return frozen end

@@ -4,5 +4,5 @@
 define('find', function(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
-  return call('HGET', entry_place(books, args[2]))
+  return get_entry(books, args[2])
 end, READS)

@@ -5,7 +5,7 @@ local function to_take(books, ids, owner, known, limit)
   local shown = {}
   for _, id in ipairs(ids) do
     if #shown == limit then break end
-    local entry = call('HGET', entry_place(books, id))
+    local entry = get_entry(books, id)
     if entry and is_unfinished(entry) and sub(entry, 24, 29) == owner
       and not is_at_unknown_processor(entry, owner, known) then
       shown[#shown + 1] = id

@@ -9,25 +9,42 @@ local function may_have_been_sent(entry, from, to)
   return byte(entry) % OTHER_AMOUNT < SETTLED or unpack('>I6', entry, 5) >= from
 end
 
--- args: books, fromMs, toMs, the hash to start with, and how many entries to read at least.
--- Returns the hash that the next page starts with ('' after the last), then id, entry, id, entry, ...
+-- The 32 bits of a number in the opposite order.
+local function reversed(number)
+  local result = 0
+  for _ = 1, 32 do
+    result, number = result * 2 + number % 2, floor(number / 2)
+  end
+  return result
+end
+
+-- Pages go through the ids in the order of their scattered numbers with the bits reversed: a hash that is split in two leaves
+-- its range of that order to both, so that what came before a page is never after it.
+--
+-- args: books, fromMs, toMs, where in that order to start, and how many entries to read at least.
+-- Returns where the next page starts ('' after the last), then id, entry, id, entry, ...
 define('page', function(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
   local from, to = tonumber(args[2]), tonumber(args[3])
-  local hash, limit = tonumber(args[4]), tonumber(args[5])
-  local last, looked, shown = math.min(hash + HASHES_A_PAGE, HASHES), 0, { '' }
-  while hash < last and looked < limit do
-    local start = char(floor(hash / 256), hash % 256)
-    local entries = call('HGETALL', books.prefix .. 'e:' .. start)
+  local at, limit = tonumber(args[4]), tonumber(args[5])
+  local level = books.level
+  local hashes, looked, shown = 0, 0, { '' }
+  while at < 2 ^ 32 and hashes < HASHES_A_PAGE and looked < limit do
+    local hash = hash_of(books, reversed(at))
+    local entries = call('HGETALL', hash_key(books, hash))
     for index = 2, #entries, 2 do
-      if may_have_been_sent(entries[index], from, to) then
-        shown[#shown + 1] = start .. entries[index - 1]
-        shown[#shown + 1] = entries[index]
+      local entry = unpacked(entries[index])
+      if may_have_been_sent(entry, from, to) then
+        shown[#shown + 1] = entries[index - 1]
+        shown[#shown + 1] = entry
       end
     end
-    hash, looked = hash + 1, looked + #entries / 2
+    local is_split = hash >= level or hash < books.hashes - level
+    local range = 2 ^ 32 / (is_split and 2 * level or level)
+    at = (floor(at / range) + 1) * range
+    hashes, looked = hashes + 1, looked + #entries / 2
   end
-  if hash < HASHES then shown[1] = tostring(hash) end
+  if at < 2 ^ 32 then shown[1] = string.format('%.0f', at) end
   return shown
 end, READS)

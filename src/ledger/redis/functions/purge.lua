@@ -1,6 +1,6 @@
 --- @include "includes/events.lua"
 
--- args: books, purgedAtMs (double). Returns the new generation.
+-- args: books, purgedAtMs (double). Returns the new places.
 define('purge', function(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
@@ -8,6 +8,7 @@ define('purge', function(keys, args)
   if frozen then return frozen end
   local generation, purged_at = books.generation + 1, max(books.purged_at, (unpack('>d', args[2])))
   call('HSET', books.meta, 'generation', generation, 'purgedAt', purged_at)
+  call('HDEL', books.meta, 'folding', 'hashes', 'payments')
   publish(books, 'P' .. pack('>d', purged_at))
-  return generation
+  return generation .. ':' .. FIRST_HASHES
 end)

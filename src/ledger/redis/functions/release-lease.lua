@@ -1,8 +1,8 @@
 --- @include "includes/books.lua"
 
--- args: books, generation, owner. An owner with unfinished entries stays, its lease expired, until it is taken over.
+-- args: books, places, owner. An owner with unfinished entries stays, its lease expired, until it is taken over.
 define('releaseLease', function(keys, args)
-  local books, problem = open_generation(keys, args, args[3])
+  local books, problem = open_places(keys, args, args[3])
   if not books then return problem end
   local row = books.owner_row
   if row and call('EXISTS', books.prefix .. 'o:' .. args[3]) == 1 then

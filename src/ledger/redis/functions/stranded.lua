@@ -11,7 +11,7 @@ define('stranded', function(keys, args)
     if sub(field, 1, 2) == 'o:' and unpack('>d', row) <= unpack('>d', args[2]) then
       local owner = pack('>I6', tonumber(sub(field, 3)))
       for _, id in ipairs(call('SMEMBERS', books.prefix .. field)) do
-        local entry = call('HGET', entry_place(books, id))
+        local entry = get_entry(books, id)
         if entry and is_at_unknown_processor(entry, owner, args[3]) then
           local number = byte(entry, 2)
           counts[number] = (counts[number] or 0) + 1

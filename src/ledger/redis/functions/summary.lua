@@ -55,12 +55,24 @@ local function sum_days(books, sums, low, high)
   end
 end
 
--- args: books, the whole seconds of the window [low, high), and the seconds that it covers in part, at its start and
--- at its end ('' for none). Returns the counters of all processors, and the buckets of both partial seconds.
+-- The start of the finest unit that the books have at `ms`, as finestUnit in retention.ts.
+local function is_exact(books, ms)
+  if ms >= books.folded_seconds_ms then return true end
+  return ms % (ms >= books.folded_minutes_ms and 60000 or 3600000) == 0
+end
+
+-- args: books, the window in milliseconds [from, until), the whole seconds of the window [low, high), and the seconds that it covers in part, at its start and
+-- at its end ('' for none). Returns the counters of all processors, and the buckets of both partial seconds; or 0 or 1 if the
+-- window starts or ends within a folded unit, with the row of folding.
 define('summary', function(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
-  local sums, low, high = {}, tonumber(args[2]), tonumber(args[3])
+  local from_ms, until_ms = tonumber(args[2]), tonumber(args[3])
+  if from_ms < until_ms then
+    if not is_exact(books, from_ms) then return { 0, books.folding } end
+    if not is_exact(books, until_ms) then return { 1, books.folding } end
+  end
+  local sums, low, high = {}, tonumber(args[4]), tonumber(args[5])
   if low < high then
     low, high = sum_edges(books, sums, SECOND, low, high)
     low, high = sum_edges(books, sums, MINUTE, low, high)
@@ -76,5 +88,5 @@ define('summary', function(keys, args)
   local function bucket(second)
     return second ~= '' and call('GET', books.prefix .. 'l:' .. second) or ''
   end
-  return { concat(parts), bucket(args[4]), bucket(args[5]) }
+  return { concat(parts), bucket(args[6]), bucket(args[7]) }
 end, READS)

@@ -5,11 +5,10 @@ local function hand_over(books, ids, from, to)
   local moved, shown = {}, {}
   for at = 1, #ids, 16 do
     local id = sub(ids, at, at + 15)
-    local key, field = entry_place(books, id)
-    local entry = call('HGET', key, field)
+    local entry = get_entry(books, id)
     if entry and is_unfinished(entry) and sub(entry, 24, 29) == from then
       entry = sub(entry, 1, 23) .. to .. sub(entry, 30)
-      call('HSET', key, field, entry)
+      put_entry(books, id, entry)
       moved[#moved + 1] = id
       shown[#shown + 1] = id
       shown[#shown + 1] = entry
@@ -24,7 +23,7 @@ end
 local function held_already(books, ids, to, shown)
   for at = 1, #ids, 16 do
     local id = sub(ids, at, at + 15)
-    local entry = call('HGET', entry_place(books, id))
+    local entry = get_entry(books, id)
     if entry and is_unfinished(entry) and sub(entry, 24, 29) == to then
       shown[#shown + 1] = id
       shown[#shown + 1] = entry
@@ -33,13 +32,13 @@ local function held_already(books, ids, to, shown)
   return shown
 end
 
--- args: books, generation, session, from (6 B), to (6 B), ifNotRenewedMs (double), ids to take over (held.lua), ids of an
+-- args: books, places, session, from (6 B), to (6 B), ifNotRenewedMs (double), ids to take over (held.lua), ids of an
 -- earlier call whose reply was lost. Returns id, entry, id, entry, ...; nil if `from` is alive or gone, `to` is not alive,
 -- or the books are frozen.
 define('takeOver', function(keys, args)
   local from, to = args[4], args[5]
   local from_owner, to_owner = unpack('>I6', from), unpack('>I6', to)
-  local books, problem = open_generation(keys, args, to_owner)
+  local books, problem = open_places(keys, args, to_owner)
   if not books then return problem end
   if books.frozen then return nil end
   local to_row = books.owner_row

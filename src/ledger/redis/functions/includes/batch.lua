@@ -3,11 +3,12 @@
 
 -- A batch gathers what a commit changes besides its entries, so that each key is written once at the end.
 
--- held: ids whose claims wait for the set of their holder.
--- released, taken: ids that leave or join the owner's set. declared: other owners whose sets are among the keys, 6 B each.
+-- held: ids whose claims wait for the set of their holder. new: how many payments were not known before. released, taken: ids
+-- that leave or join the owner's set. declared: other owners whose sets are among the keys, 6 B each.
 local function new_batch(owner, declared)
   return {
     owner = owner, declared = declared, released = {}, taken = {}, buckets = {}, seconds = {}, undeclared = {}, held = {},
+    new = 0,
   }
 end
 
@@ -26,7 +27,7 @@ local function charge(batch, processor, stamp, amount)
     bucket = {}
     batch.buckets[second] = bucket
   end
-  bucket[#bucket + 1] = pack('>I2', ms % 1000) .. processor .. amount
+  bucket[#bucket + 1] = charge_row(ms % 1000, processor, amount)
   tally_up(batch.seconds, second, byte(processor), 1, (unpack('>I7', amount)))
 end
 
@@ -34,5 +35,6 @@ local function write_batch(books, batch)
   local key = owner_set(books, batch.owner)
   in_slices('SREM', key, batch.released)
   in_slices('SADD', key, batch.taken)
+  if batch.new > 0 then call('HINCRBY', books.meta, 'payments', batch.new) end
   if next(batch.seconds) then write_time_index(books, batch.buckets, batch.seconds) end
 end

@@ -11,13 +11,15 @@
 -- | <root>meta        | hash   | layout, books (random id of this set of books), shard (which of how many,     |
 -- |                   |        | such as 3/16), generation, swept (no older generation has keys), purgedAt,    |
 -- |                   |        | owner (the last number given out), marks (mark.lua), keys (in a cluster how   |
--- |                   |        | many keys there are, redis.lua), status of the books and, while they are      |
+-- |                   |        | many keys there are, redis.lua), hashes (how many there are, from             |
+-- |                   |        | FIRST_HASHES on), payments (how many they hold), folding (folding.lua),       |
+-- |                   |        | upkeepTurn (the last turn of upkeep), status of the books and, while they are |
 -- |                   |        | frozen, the reason `frozen` (books-status.ts); o:<o> -> row of owner <o>      |
 -- |                   |        | (owners.lua)                                                                  |
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
--- | <root><g>:e:<2 B> | hash   | last 14 bytes of an id -> entry (entries.lua); 65,536 hashes, small enough    |
--- |                   |        | to stay listpacks                                                             |
+-- | <root><g>:e:<h>   | hash   | id -> entry (entries.lua); <h> is the number of the hash (4 B). There are as  |
+-- |                   |        | many as keep them small, so that they stay listpacks (hashes.lua)             |
 -- | <root><g>:o:<o>   | set    | ids of the unfinished entries of owner <o>                                    |
 -- | <root><g>:l:<s>   | string | time index: charges of second <s> (time-index.lua)                            |
 -- | <root><g>:s:<m>   | hash   | time index: second in minute <m> -> counters                                  |
@@ -28,6 +30,13 @@
 -- All values are big-endian.
 
 local MOST_PROCESSORS = 255
+local FIRST_HASHES = 1024
+
+-- The largest power of two that is not above the number of hashes (hashes.lua).
+local function level_of(hashes)
+  local _, exponent = math.frexp(hashes)
+  return 2 ^ (exponent - 1)
+end
 
 local function root_of(keys)
   return sub(keys[1], 1, -5)
@@ -37,11 +46,15 @@ end
 -- restart without data): the caller's processor and owner numbers mean nothing there.
 -- Given an owner number, `owner_row` is the row of that owner, or false.
 local function open_books(keys, args, owner)
-  local meta = call('HMGET', keys[1], 'books', 'generation', 'purgedAt', 'frozen', 'o:' .. (owner or ''))
+  local meta = call('HMGET', keys[1], 'books', 'generation', 'purgedAt', 'o:' .. (owner or ''), 'folding', 'hashes',
+    'frozen')
   if meta[1] ~= args[1] then
     return nil, redis.error_reply('BOOKS Redis no longer holds the books that this connection opened')
   end
   local root = root_of(keys)
+  -- Up to where the books are folded, from the row that folding.lua lays out.
+  local seconds_ms, minutes_ms, hashes = 0, 0, tonumber(meta[6] or FIRST_HASHES)
+  if meta[5] then seconds_ms, minutes_ms = unpack('>I6I6', meta[5]) end
   return {
     id = args[1],
     meta = keys[1],
@@ -49,16 +62,26 @@ local function open_books(keys, args, owner)
     generation = tonumber(meta[2] or '0'),
     prefix = root .. (meta[2] or '0') .. ':',
     purged_at = tonumber(meta[3] or '0'),
-    frozen = meta[4],
-    owner_row = meta[5],
+    owner_row = meta[4],
+    folding = meta[5],
+    hashes = hashes,
+    level = level_of(hashes),
+    folded_seconds_ms = seconds_ms,
+    folded_minutes_ms = minutes_ms,
+    frozen = meta[7],
   }
 end
 
--- The same for a function whose keys depend on the generation, which is args[2]: the error says the current one.
-local function open_generation(keys, args, owner)
+-- Where keys are now: the generation and the number of hashes.
+local function places_of(books)
+  return books.generation .. ':' .. books.hashes
+end
+
+-- The same for a function whose keys depend on the places, which are args[2]: the error says the current ones.
+local function open_places(keys, args, owner)
   local books, problem = open_books(keys, args, owner)
-  if books and tostring(books.generation) ~= args[2] then
-    return nil, redis.error_reply('GENERATION ' .. books.generation)
+  if books and places_of(books) ~= args[2] then
+    return nil, redis.error_reply('PLACES ' .. places_of(books))
   end
   return books, problem
 end

@@ -12,7 +12,7 @@ local function is_before_purge(books, detail)
 end
 
 -- Writes a new entry. `detail` is requestedAtMs, acceptedAtMs and amountCents, laid out as in an entry.
-local function claim_unknown(books, batch, key, field, id, processor, detail)
+local function claim_unknown(books, batch, id, processor, detail)
   if is_before_purge(books, detail) then return PURGED end
   local entry
   if processor == NO_PROCESSOR then
@@ -20,20 +20,20 @@ local function claim_unknown(books, batch, key, field, id, processor, detail)
   else
     entry = '\2' .. processor .. '\0\1' .. detail .. batch.owner
   end
-  call('HSET', key, field, entry)
+  put_entry(books, id, entry)
   batch.taken[#batch.taken + 1] = id
+  batch.new = batch.new + 1
   return CLAIMED
 end
 
 local function claim(books, batch, id, processor, detail)
   if batch.held[id] then return HELD end
-  local key, field = entry_place(books, id)
-  local entry = call('HGET', key, field)
-  if not entry then return claim_unknown(books, batch, key, field, id, processor, detail) end
+  local entry = get_entry(books, id)
+  if not entry then return claim_unknown(books, batch, id, processor, detail) end
   local first = byte(entry)
   local before = first % OTHER_AMOUNT
   if sub(entry, 17, 23) ~= sub(detail, 13) then
-    note_other_amount(key, field, entry, first, sub(detail, 13))
+    note_other_amount(books, id, entry, sub(detail, 13))
     return CONFLICT
   end
   if before >= SETTLED then return KNOWN end
@@ -48,7 +48,7 @@ local function claim(books, batch, id, processor, detail)
   -- The same processor and stamp mean that this commit is repeated; it is not another attempt.
   if before == DISPATCHED and sub(entry, 2, 2) == processor and sub(entry, 5, 10) == stamp then return CLAIMED end
   local attempts = math.min(unpack('>I2', entry, 3) + 1, MOST_ATTEMPTS)
-  call('HSET', key, field, char(first - before + DISPATCHED) .. processor .. pack('>I2', attempts) .. stamp
+  put_entry(books, id, char(first - before + DISPATCHED) .. processor .. pack('>I2', attempts) .. stamp
     .. sub(entry, 11, 23) .. batch.owner .. sub(entry, 30))
   if holder ~= batch.owner then
     call('SREM', owner_set(books, holder), id)

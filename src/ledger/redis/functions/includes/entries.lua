@@ -1,7 +1,6 @@
---- @include "includes/books.lua"
+--- @include "includes/hashes.lua"
 
--- Entries: one for each payment. records.ts scatters an id so that its first two bytes, which choose the hash, are
--- evenly distributed for any kind of UUID.
+-- Entries: one for each payment.
 --
 -- | entry   | bytes | field                                                                                |
 -- |---------|-------|--------------------------------------------------------------------------------------|
@@ -14,15 +13,48 @@
 -- | 24      | 6     | owner, only while accepted or dispatched                                             |
 -- | 24 / 30 | 7     | the other amount, if any                                                             |
 -- | then    | rest  | reason, UTF-8, if rejected                                                           |
+--
+-- Nearly all are finished, and are stored packed if they were sent once, soon after they were accepted, and are not huge:
+--
+-- | packed  | bytes | field                                                                                |
+-- |---------|-------|--------------------------------------------------------------------------------------|
+-- | 1       | 1     | state, plus 32                                                                       |
+-- | 2       | 1     | processor number                                                                     |
+-- | 3       | 6     | requestedAtMs                                                                        |
+-- | 9       | 3     | requestedAtMs - acceptedAtMs                                                         |
+-- | 12      | 4     | amountCents                                                                          |
+-- | 16      | rest  | as above, from 24 on                                                                 |
 local ACCEPTED, DISPATCHED, SETTLED = 1, 2, 3
 local OTHER_AMOUNT = 16
 local NO_PROCESSOR, NEVER = '\0', '\0\0\0\0\0\0'
 local MOST_ATTEMPTS = 65535
-local HASHES = 65536
+local PACKED = 32
 
--- Key and field of an entry.
-local function entry_place(books, id)
-  return books.prefix .. 'e:' .. sub(id, 1, 2), sub(id, 3)
+local function unpacked(entry)
+  local first = byte(entry)
+  if first < PACKED then return entry end
+  local requested_at, lag = unpack('>I6I3', entry, 3)
+  return char(first - PACKED) .. sub(entry, 2, 2) .. '\0\1' .. sub(entry, 3, 8) .. pack('>I6', requested_at - lag)
+    .. '\0\0\0' .. sub(entry, 12)
+end
+
+local function packed(entry)
+  local first = byte(entry)
+  if first % OTHER_AMOUNT < SETTLED or sub(entry, 3, 4) ~= '\0\1' or sub(entry, 17, 19) ~= '\0\0\0' then return entry end
+  local requested_at, accepted_at = unpack('>I6I6', entry, 5)
+  local lag = requested_at - accepted_at
+  if lag < 0 or lag >= 2 ^ 24 then return entry end
+  return char(first + PACKED) .. sub(entry, 2, 2) .. sub(entry, 5, 10) .. pack('>I3', lag) .. sub(entry, 20)
+end
+
+-- The entry of an id, or false.
+local function get_entry(books, id)
+  local entry = call('HGET', hash_key(books, hash_of(books, (unpack('>I4', id)))), id)
+  return entry and unpacked(entry)
+end
+
+local function put_entry(books, id, entry)
+  call('HSET', hash_key(books, hash_of(books, (unpack('>I4', id)))), id, packed(entry))
 end
 
 -- Whether it is accepted or dispatched, and so has an owner.
@@ -37,9 +69,9 @@ local function is_at_unknown_processor(entry, owner, known)
 end
 
 -- Notes that the id was posted with another amount; only the first such amount is kept.
-local function note_other_amount(key, field, entry, first, amount)
+local function note_other_amount(books, id, entry, amount)
+  local first = byte(entry)
   if first >= OTHER_AMOUNT then return end
   local fixed = first < SETTLED and 29 or 23
-  call('HSET', key, field,
-    char(first + OTHER_AMOUNT) .. sub(entry, 2, fixed) .. amount .. sub(entry, fixed + 1))
+  put_entry(books, id, char(first + OTHER_AMOUNT) .. sub(entry, 2, fixed) .. amount .. sub(entry, fixed + 1))
 end

@@ -8,7 +8,7 @@ local function bind()
 end
 
 local READS = { 'no-writes' }
--- Leases and marks must get through even when Redis is out of memory, so that reads go on.
+-- Leases and marks must get through even when Redis is out of memory, so that reads go on; upkeep, because it makes room.
 local ALLOW_OOM = { 'allow-oom' }
 
 -- In a cluster: runs a function only where all keys of the books are, and notes how many there are afterwards. A slot moves

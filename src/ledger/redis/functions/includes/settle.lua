@@ -3,9 +3,14 @@
 -- Settling. The replies are `SETTLE_REPLIES` in commit.ts.
 local RECORDED, SETTLE_FENCED = '\0', '\1'
 
+-- The same as isCountedAlready in retention.ts.
+local function is_counted_already(books, entry, stamp)
+  local charged_at_ms = unpack('>I6', stamp)
+  return charged_at_ms < books.folded_seconds_ms and charged_at_ms < unpack('>I6', entry, 11)
+end
+
 local function settle(books, batch, id, state, processor, stamp, amount, reason)
-  local key, field = entry_place(books, id)
-  local entry = call('HGET', key, field)
+  local entry = get_entry(books, id)
   if not entry then return SETTLE_FENCED end
   local first = byte(entry)
   local before = first % OTHER_AMOUNT
@@ -14,9 +19,9 @@ local function settle(books, batch, id, state, processor, stamp, amount, reason)
     return is_same and RECORDED or SETTLE_FENCED
   end
   if before ~= DISPATCHED or sub(entry, 24, 29) ~= batch.owner then return SETTLE_FENCED end
-  call('HSET', key, field, char(first - before + state) .. processor .. sub(entry, 3, 4) .. stamp
+  put_entry(books, id, char(first - before + state) .. processor .. sub(entry, 3, 4) .. stamp
     .. sub(entry, 11, 23) .. sub(entry, 30) .. reason)
   batch.released[#batch.released + 1] = id
-  if state == SETTLED then charge(batch, processor, stamp, amount) end
+  if state == SETTLED and not is_counted_already(books, entry, stamp) then charge(batch, processor, stamp, amount) end
   return RECORDED
 end

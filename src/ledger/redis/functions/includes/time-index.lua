@@ -3,13 +3,20 @@
 -- Time index: settled payments by second, minute, hour and day. A bucket lists the charges of one second in the order
 -- in which they were recorded; counters sum up a second, minute, hour or day.
 --
--- | charge | bytes | field                | | counters | bytes | for each processor number, from 1 |
--- |--------|-------|----------------------| |----------|-------|-----------------------------------|
--- | 1      | 2     | millisecond, 0 - 999 | | 1        | 6     | count                             |
--- | 3      | 1     | processor number     | | 7        | 8     | cents                             |
--- | 4      | 7     | cents                | |          |       | 2^53 stands for 2^53 or more      |
+-- | charge | bytes  | field                       | | counters | bytes | for each processor number, from 1 |
+-- |--------|--------|-----------------------------| |----------|-------|-----------------------------------|
+-- | 1      | 2      | millisecond, 0 - 999;       | | 1        | 6     | count                             |
+-- |        |        | plus 1024: 7 bytes of cents | | 7        | 8     | cents                             |
+-- | 3      | 1      | processor number            | |          |       | 2^53 stands for 2^53 or more      |
+-- | 4      | 4 or 7 | cents                       | |          |       |                                   |
 local COUNTER_BYTES = 14
 local MOST_CENTS = 2 ^ 53
+local LONG = 1024
+
+local function charge_row(millisecond, processor, amount)
+  if sub(amount, 1, 3) == '\0\0\0' then return pack('>I2', millisecond) .. processor .. sub(amount, 4) end
+  return pack('>I2', millisecond + LONG) .. processor .. amount
+end
 
 -- Adds to tallies[unit]. A tally is: processor number -> { count, cents }, and its highest number as `last`.
 local function tally_up(tallies, unit, processor, count, cents)
@@ -53,18 +60,21 @@ local function count_minute(books, minute, tally)
   local key = books.prefix .. 'c:' .. day
   local m, h, d = fields_of_minute(minute)
   local rows = call('HMGET', key, m, h, d)
-  call('HSET', key, m, added(rows[1], tally), h, added(rows[2], tally), d, added(rows[3], tally))
+  call('HSET', key, h, added(rows[2], tally), d, added(rows[3], tally))
+  if minute * 60000 >= books.folded_minutes_ms then call('HSET', key, m, added(rows[1], tally)) end
   if not rows[3] then call('SADD', books.prefix .. 'd', day) end
 end
 
--- buckets: second -> list of charges; seconds: second -> tally.
+-- buckets: second -> list of charges; seconds: second -> tally. Units that are folded at their time get nothing.
 local function write_time_index(books, buckets, seconds)
   local minutes = {}
   for second, tally in pairs(seconds) do
     local minute, field = floor(second / 60), second % 60
-    local key = books.prefix .. 's:' .. minute
-    call('APPEND', books.prefix .. 'l:' .. second, concat(buckets[second]))
-    call('HSET', key, field, added(call('HGET', key, field), tally))
+    if second * 1000 >= books.folded_seconds_ms then
+      local key = books.prefix .. 's:' .. minute
+      call('APPEND', books.prefix .. 'l:' .. second, concat(buckets[second]))
+      call('HSET', key, field, added(call('HGET', key, field), tally))
+    end
     for processor = 1, tally.last do
       local sum = tally[processor]
       if sum then tally_up(minutes, minute, processor, sum[1], sum[2]) end

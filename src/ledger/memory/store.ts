@@ -1,0 +1,50 @@
+import type { PaymentStatus } from '../../core/payment.ts';
+import { type BooksStatus, IN_USE } from '../books-status.ts';
+import type { HealthReport, WorkerId } from '../ledger.ts';
+import { NOTHING_FOLDED } from '../retention.ts';
+
+export interface MemoryEntry {
+  readonly amountCents: number;
+  readonly acceptedAtMs: number;
+  status: PaymentStatus;
+  owner: number;
+  processor: string | null;
+  requestedAtMs: number;
+  attempts: number;
+  reason: string;
+  conflictingAmountCents: number | null;
+}
+
+interface MemoryOwner extends WorkerId {
+  leaseUntilMs: number;
+  /** The takeover of its entries has begun. */
+  fenced: boolean;
+}
+
+interface MemoryCharge {
+  readonly processor: string;
+  readonly amountCents: number;
+  readonly requestedAtMs: number;
+}
+
+interface MemoryHealth extends Omit<HealthReport, 'processor'> {
+  readonly processor: string;
+}
+
+/** The contents of a ledger, which outlive its connections. Processors are identified by name. */
+export class MemoryStore {
+  readonly entries = new Map<string, MemoryEntry>();
+  readonly charges: MemoryCharge[] = [];
+  readonly owners = new Map<number, MemoryOwner>();
+  readonly health = new Map<string, MemoryHealth>();
+  readonly healthTurns = new Map<string, number>();
+  /** Every processor name that a connection was opened with, in the order in which they were first seen. */
+  readonly seenProcessors: string[] = [];
+  /** One for each subscription, called when the health of a processor has changed; with null, after a purge. */
+  readonly watchers = new Set<(changed: string | null) => void>();
+  ownersEver = 0;
+  purgedAtMs = 0;
+  status: BooksStatus = IN_USE;
+  folded = NOTHING_FOLDED;
+  upkeepTurn = 0;
+}
