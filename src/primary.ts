@@ -10,11 +10,11 @@ import { onStopRequest, type StopCause } from './core/stop-request.ts';
 import { type HttpServer, openHttpServer } from './http/http-server.ts';
 import type { Listener } from './http/uws.ts';
 import { lockDirectory } from './journal/directory-lock.ts';
-import { markLedger } from './journal/ledger-mark.ts';
+import { markLedger, otherLedger } from './journal/ledger-mark.ts';
 import { LeftJournalWatch, takeOverJournals } from './journal/left-behind.ts';
 import { Recovery } from './journal/recovery.ts';
 import { journalFileCount, replay } from './journal/replay.ts';
-import { enterLedger } from './ledger/open.ts';
+import { continuesLedger, enterLedger } from './ledger/open.ts';
 import { Pool } from './pool/pool.ts';
 import type { PoolTask } from './pool/worker.ts';
 import { openCallbackReaders } from './processor/callback-readers.ts';
@@ -49,9 +49,12 @@ async function run(configured: Config, log: Log): Promise<void> {
   await stat('/');
   const lock = await lockDirectory(journalDir, systemClock);
   if (lock.kind !== 'locked') fail(`JOURNAL_DIR=${journalDir}: ${lock.reason}`);
-  const mismatch = markLedger(journalDir, configured.ledger);
+  const other = otherLedger(journalDir, configured.ledger);
+  const parts = { clock: systemClock, random: Math.random };
+  const isContinued = other !== null && (await continuesLedger(configured.ledger, other, parts));
+  const mismatch = markLedger(journalDir, configured.ledger, isContinued);
   if (mismatch !== null) fail(`JOURNAL_DIR=${journalDir}: ${mismatch}`);
-  const entered = await enterLedger(configured.ledger, { clock: systemClock, random: Math.random });
+  const entered = await enterLedger(configured.ledger, parts);
   if (entered.kind === 'failed') fail(entered.reason);
   const release = () => {
     entered.leave();

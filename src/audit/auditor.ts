@@ -2,10 +2,8 @@ import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Ledger, Reply } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open.ts';
-import { HttpProcessor } from '../processor/client.ts';
-import { openContractOf } from '../processor/open-contract.ts';
-import { propagationOnlyTracer } from '../tracing/open.ts';
 import { Audit, type AuditRequest } from './audit.ts';
+import { openAuditedProcessors } from './audited-processors.ts';
 import type { AuditedProcessor } from './inquiry.ts';
 import { OurBooks } from './our-books.ts';
 import type { AuditProgress } from './progress.ts';
@@ -30,15 +28,7 @@ export class Auditor {
   /** Rejects if the directory of an embedded ledger cannot be used. */
   static async open({ config, clock, random }: AuditorParts): Promise<Auditor> {
     const names = config.processors.map(({ name }) => name);
-    const contracts = await Promise.all(config.processors.map(openContractOf));
-    const processors = config.processors.flatMap((target, index): AuditedProcessor[] => {
-      const contract = contracts[index];
-      if (contract === undefined) return [];
-      const parts = { ...target, contract, connectionCount: 1, clock, tracer: propagationOnlyTracer };
-      const { name, timeoutMs, adminToken } = target;
-      const token = adminToken === '' ? undefined : adminToken;
-      return [{ name, books: new HttpProcessor(parts), timeoutMs, token }];
-    });
+    const processors = await openAuditedProcessors(config, clock);
     const ledger = await openLedger(config.ledger, names, { clock, random }, 'elsewhere');
     return new Auditor(config, clock, ledger, processors);
   }

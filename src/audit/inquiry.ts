@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Totals } from '../core/payment.ts';
 import type { LedgerEntry } from '../ledger/ledger.ts';
-import type { ProcessorBooks } from '../processor/processor.ts';
+import type { LookUpOutcome, ProcessorBooks } from '../processor/processor.ts';
 import type { FoundForCertain } from './judgement.ts';
 import type { Period } from './period.ts';
 
@@ -25,6 +25,9 @@ export interface InquiryParts {
 
 /** Our entry of a payment. What the processor does not tell about it is taken to agree. */
 type Asked = Pick<LedgerEntry, 'correlationId' | 'amountCents' | 'requestedAtMs'>;
+
+/** A look-up that was answered. */
+export type CertainLookUp = Exclude<LookUpOutcome, { readonly kind: 'unknown' }>;
 
 const TRIES = 3;
 const TRY_AGAIN_MS = 500;
@@ -63,6 +66,13 @@ export class Inquiry {
 
   noteUnconfigured(name: string): void {
     this.#addProblem(`unconfigured ${name}`, `\`${name}\` is not configured, so its books were not read.`);
+  }
+
+  noteBlind(name: string, correlationId: string): void {
+    this.#addProblem(
+      `blind ${name}`,
+      `\`${name}\` does not find ${correlationId}, which it has charged: check its URL and credentials.`,
+    );
   }
 
   noteStranded(name: string, count: number): void {
@@ -106,8 +116,7 @@ export class Inquiry {
 
   /** Asks again, without counting it. Null: the processor does not answer. */
   async findAgain(processor: number, entry: Asked): Promise<FoundForCertain | null> {
-    const { books, timeoutMs } = this.#processor(processor);
-    const found = await this.#ask(processor, () => books.find(entry.correlationId, timeoutMs));
+    const found = await this.lookUp(processor, entry.correlationId);
     if (found === null) return null;
     // What is pending or rejected there has not been charged.
     if (found.kind !== 'held') return { kind: 'absent' };
@@ -116,6 +125,12 @@ export class Inquiry {
       amountCents: found.amountCents ?? entry.amountCents,
       requestedAtMs: found.requestedAtMs ?? entry.requestedAtMs,
     };
+  }
+
+  /** What the processor says about an id, whatever our books have. Null: it does not answer. */
+  lookUp(processor: number, correlationId: string): Promise<CertainLookUp | null> {
+    const { books, timeoutMs } = this.#processor(processor);
+    return this.#ask(processor, () => books.find(correlationId, timeoutMs));
   }
 
   async #ask<A extends { readonly kind: string }>(

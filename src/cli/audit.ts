@@ -1,15 +1,9 @@
 import { demoEnvironment } from '../config/demo.ts';
 import { sanitizeEnvironment } from '../config/environment.ts';
-import { parseWindow } from '../core/time-window.ts';
-import { checked, command, examples } from './command.ts';
+import { checked, command, examples, Misuse, option, timestamp } from './command.ts';
 
 const isHttpUrl = (text: string) => /^https?:\/\//.test(text) && URL.canParse(text);
 
-const timestamp = checked((text) =>
-  parseWindow(String(new URLSearchParams({ from: text }))).kind === 'ok'
-    ? null
-    : 'Expected an ISO 8601 timestamp, such as 2025-07-15T12:34:56Z.',
-);
 const url = checked((text) => (isHttpUrl(text) ? null : 'Expected an http or https URL.'));
 
 export const audit = command('audit')
@@ -27,6 +21,14 @@ export const audit = command('audit')
   .option('--progress', 'show progress on standard error, even with --json')
   .option('--url <url>', 'run the audit in this gateway (GET /audit)', url)
   .option('--token <text>', "the gateway's token; default: ADMIN_TOKEN from the environment")
+  .addOption(
+    option(
+      '--adopt',
+      'restored books: take in what processors hold and the books do not, and use them again',
+    ).conflicts(['from', 'to', 'every', 'all', 'url']),
+  )
+  .option('--trust', 'with --adopt: use the books although it is not proven that nothing is missing')
+  .option('--ids <file>', 'with --adopt: also look up these payments, one id and amount in cents a line')
   .addHelpText(
     'after',
     '\nExit codes: 0 the books agree, 1 they differ, 2 the audit could not check everything, 3 payments are still settling.',
@@ -36,6 +38,7 @@ export const audit = command('audit')
     examples([
       ['PROCESSOR_TOKENS=default=123,fallback=123 dinossauro audit', 'all payments so far'],
       ['audit --from 2025-07-15 --to 2025-07-16 --json', 'one day, for a program'],
+      ['audit --adopt --ids lost.txt', 'after a restore'],
       ['audit --url http://127.0.0.1:9999 --token "$ADMIN_TOKEN"', 'in a running gateway'],
     ]),
   )
@@ -49,9 +52,27 @@ export const audit = command('audit')
       progress = false,
       url,
       token,
+      adopt = false,
+      ids = '',
+      trust = false,
     }) => {
-      const { runAudit } = await import('../audit/command.ts');
       for (const line of sanitizeEnvironment(process.env)) console.error(`dinossauro: ${line}`);
+      if ((ids !== '' || trust) && !adopt) {
+        throw new Misuse('--ids and --trust go with --adopt (see dinossauro audit --help)');
+      }
+      if (adopt) {
+        const { runAdopt } = await import('../audit/adopt-command.ts');
+        process.exitCode = await runAdopt(
+          { json, ids, trust },
+          {
+            environment: demoEnvironment(process.env),
+            print: (report) => console.log(report),
+            complain: (line) => console.error(line),
+          },
+        );
+        return;
+      }
+      const { runAudit } = await import('../audit/command.ts');
       process.exitCode = await runAudit(
         { from, to, every, all, json, progress, url, token: token ?? process.env['ADMIN_TOKEN'] ?? '' },
         {

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { Command, CommanderError, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { parseWindow } from '../core/time-window.ts';
 
 /** The exit codes of `dinossauro`. */
 export const DONE = 0;
@@ -86,6 +87,13 @@ export function checked(problemOf: (text: string) => string | null): (text: stri
     throw new InvalidArgumentError(reason);
   };
 }
+
+/** Parses a bound of a window of time. */
+export const timestamp = checked((text) =>
+  parseWindow(String(new URLSearchParams({ from: text }))).kind === 'ok'
+    ? null
+    : 'Expected an ISO 8601 timestamp, such as 2025-07-15T12:34:56Z.',
+);
 
 /** Parses an http or https URL without path and query into its origin. */
 export function origin(text: string): string {

@@ -1,14 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { audit } from './audit.ts';
+import { backup } from './backup.ts';
 import { bench } from './bench.ts';
 import { certify } from './certify.ts';
 import { chaos } from './chaos.ts';
 import { bold, command, DONE, examples, FAILED, isAnswered, MISSING, MISUSED, Misuse } from './command.ts';
 import { doctor } from './doctor.ts';
+import { exportCommand } from './export.ts';
 import { fuzz } from './fuzz.ts';
 import { gateway } from './gateway.ts';
+import { importCommand } from './import.ts';
+import { migrate } from './migrate.ts';
 import { processor } from './processor.ts';
 import { isClone } from './program.ts';
+import { restore } from './restore.ts';
 import { rinha } from './rinha.ts';
 import { sim } from './sim.ts';
 import { start } from './start.ts';
@@ -78,7 +83,20 @@ function dinossauro() {
         '  `audit` has its own exit codes: see dinossauro audit --help',
       ].join('\n'),
     );
-  for (const each of [start, doctor, gateway, processor, certify, audit]) program.addCommand(each);
+  for (const each of [
+    start,
+    doctor,
+    gateway,
+    processor,
+    certify,
+    audit,
+    exportCommand,
+    importCommand,
+    backup,
+    restore,
+    migrate,
+  ])
+    program.addCommand(each);
   for (const each of [rinha, sim, chaos, fuzz, bench]) program.addCommand(each, { hidden: !isClone() });
   return program;
 }

@@ -31,6 +31,8 @@ export interface Situation {
     readonly shardsFailing: number;
     /** Whether payments are accepted only once the ledger has confirmed them. */
     readonly confirmsAcceptance: boolean;
+    /** What the books are used for; null: not known yet. */
+    readonly books: BooksUse | null;
   };
   /** Pool threads, and how many of them hold a valid lease. */
   readonly threads: { readonly count: number; readonly withLease: number };
@@ -44,6 +46,9 @@ export interface Situation {
   readonly processors: readonly ProcessorSituation[];
   readonly failoverDelayMs: number;
 }
+
+/** The kinds of `BooksStatus` (`src/ledger/books-status.ts`). */
+type BooksUse = 'in-use' | 'filling' | 'moved' | 'behind' | 'unproven';
 
 interface ProcessorSituation {
   readonly name: string;
@@ -67,6 +72,7 @@ const BY_ITSELF = 'Processing resumes by itself once it works again.';
 /** What is wrong with an instance, worst first; empty: nothing. */
 export function conditions(situation: Situation): Condition[] {
   const found = [
+    ...booksConditions(situation),
     ...ledgerConditions(situation),
     ...journalConditions(situation),
     ...processorConditions(situation),
@@ -82,8 +88,44 @@ export function conditions(situation: Situation): Condition[] {
 
 /** Whether any payment can be sent: a claim needs a ledger that accepts writes, and a thread with a lease. */
 export function canClaim({ state, ledger, threads }: Situation): boolean {
+  const isFrozen = ledger.books !== null && FROZEN[ledger.books] !== null;
   const isWorking = ledger.failingForMs === null || failsInPart(ledger);
-  return state === 'ready' && isWorking && threads.withLease > 0;
+  return state === 'ready' && isWorking && threads.withLease > 0 && !isFrozen;
+}
+
+/** What is wrong with books that are frozen, and what to do. */
+const FROZEN: Readonly<Record<BooksUse, readonly [title: string, advice: string] | null>> = {
+  'in-use': null,
+  unproven: null,
+  filling: [
+    'The books are being filled by an import or a migration',
+    'Run the command that fills them again until it has finished.',
+  ],
+  moved: ['The books were moved', 'Start this instance with the LEDGER_URL that its log names.'],
+  behind: [
+    'The books are a restored copy, and may not know every charge',
+    'Run dinossauro audit --adopt, which compares them with the processors (docs/books.md).',
+  ],
+};
+
+function booksConditions({ ledger: { books }, backlog }: Situation): Condition[] {
+  if (books === 'unproven') {
+    return [
+      {
+        severity: 'warning',
+        title: 'The books are a restored copy, and processors may hold payments that they do not know',
+        forMs: null,
+        waiting: null,
+        effect: 'Each new payment is looked up at every processor before it is sent, which takes longer.',
+        advice: 'Run dinossauro audit --adopt, if possible with --ids (docs/books.md).',
+      },
+    ];
+  }
+  const frozen = books === null ? null : FROZEN[books];
+  if (frozen === null) return [];
+  const [title, advice] = frozen;
+  const effect = `${STILL_ACCEPTED} ${NOTHING_LOST}`;
+  return [{ severity: 'critical', title, forMs: null, waiting: backlog, effect, advice }];
 }
 
 function failsInPart({ shardCount, shardsFailing }: Situation['ledger']): boolean {

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Ledger, OwnerRecord, ProcessorTotals, Reply, StrandedPayments } from '../ledger/ledger.ts';
 import type { TooFine } from '../ledger/retention.ts';
-import type { Gauge, MetricsTable } from '../shared-memory/metrics-table.ts';
+import { BOOKS_STATUSES, type Gauge, type MetricsTable } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
@@ -88,7 +88,8 @@ export class Sampler {
   }
 
   #situation(nowMs: number): Situation {
-    const { sharedState, ring, segments, hello, ledger, confirmsAcceptance, poolThreadCount } = this.#parts;
+    const { sharedState, ring, segments, hello, ledger, confirmsAcceptance, poolThreadCount, metricsTable } =
+      this.#parts;
     const age = (atMs: number | null) => (atMs === null ? null : nowMs - atMs);
     const failingSinceMs = this.#oldest(['commitFailingSinceMs', 'leaseFailingSinceMs']);
     const unavailableAtMs = this.#unavailable === null ? null : this.#unavailableAtMs;
@@ -103,6 +104,7 @@ export class Sampler {
         shardCount: ledger.shards.length,
         shardsFailing: this.#shardsFailing(),
         confirmsAcceptance,
+        books: BOOKS_STATUSES[metricsTable.gauge(0, 'booksStatus') - 1] ?? null,
       },
       threads: { count: poolThreadCount, withLease: this.#threadsWithLease(nowMs) },
       journal: {

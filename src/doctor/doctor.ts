@@ -11,6 +11,7 @@ import { errorReason } from '../core/reason.ts';
 import { addressOf, placeOf } from '../core/redis-url.ts';
 import { slotOf } from '../ledger/redis/hash-slot.ts';
 import { hashTags } from '../ledger/redis/hash-tags.ts';
+import { checkBooks } from './books.ts';
 import { checkDirectory, checkLeftJournals, checkLmdb, checkLock, freeBytesAt } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkLimits, readLimits } from './limits.ts';
@@ -72,7 +73,10 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
   });
   const ledgerFindings = await checkLedger(config, clock);
   yield ledgerFindings;
-  if (!ledgerFindings.some(({ level }) => level === 'fail')) yield await checkStranded(config, clock);
+  if (!ledgerFindings.some(({ level }) => level === 'fail')) {
+    yield await checkBooks(config, clock);
+    yield await checkStranded(config, clock);
+  }
   yield (await Promise.all(config.processors.map(checkContract))).flat();
   if (!isDemo) yield await Promise.all(config.processors.map(checkProcessor));
 }

@@ -7,6 +7,7 @@ import { placeOf } from '../core/redis-url.ts';
 import type { StrandedPayments } from '../ledger/ledger.ts';
 import { slotOf } from '../ledger/redis/hash-slot.ts';
 import { hashTags } from '../ledger/redis/hash-tags.ts';
+import type { RedisShard } from '../ledger/redis/stranded.ts';
 import { type Finding, fail } from './finding.ts';
 
 const REDIS_TIMEOUT_MS = 3000;
@@ -56,15 +57,31 @@ async function inLmdb(path: string, names: readonly string[], clock: Clock): Pro
 }
 
 async function inRedis(
-  { url, tls = {}, shardCount = 1 }: Extract<Config['ledger'], { kind: 'redis' }>,
+  ledger: RedisTarget,
   names: readonly string[],
   clock: Clock,
 ): Promise<StrandedPayments[]> {
-  const { driversFor, newLocator } = await import('../ledger/redis/driver.ts');
   const { strandedIn } = await import('../ledger/redis/stranded.ts');
+  const counts = new Map<string, number>();
+  const ask = (shard: RedisShard) => strandedIn(shard, names, clock.nowMs());
+  for (const { name, count } of (await askShards(ledger, clock, ask)).flat()) {
+    counts.set(name, (counts.get(name) ?? 0) + count);
+  }
+  return Array.from(counts, ([name, count]) => ({ name, count }));
+}
+
+type RedisTarget = Extract<Config['ledger'], { kind: 'redis' }>;
+
+/** Asks the shards of a ledger in Redis one after another, each over a connection of its own. Rejects if one does not answer. */
+export async function askShards<T>(
+  { url, tls = {}, shardCount = 1 }: RedisTarget,
+  clock: Clock,
+  ask: (shard: RedisShard) => Promise<T>,
+): Promise<T[]> {
+  const { driversFor, newLocator } = await import('../ledger/redis/driver.ts');
   const options = { tls, timeoutMs: REDIS_TIMEOUT_MS, pendingLimit: 64, clock };
   const locator = newLocator(placeOf(url), options);
-  const counts = new Map<string, number>();
+  const answers: T[] = [];
   for (const tag of hashTags(shardCount)) {
     const root = `{${tag}}:`;
     const slot = slotOf(root);
@@ -73,14 +90,11 @@ async function inRedis(
     const timer = setTimeout(() => driver.destroy(), REDIS_TIMEOUT_MS);
     try {
       await driver.connect();
-      const slotInCluster = locator.place.kind === 'cluster' ? slot : null;
-      for (const { name, count } of await strandedIn(driver, root, slotInCluster, names, clock.nowMs())) {
-        counts.set(name, (counts.get(name) ?? 0) + count);
-      }
+      answers.push(await ask({ driver, root, slot: locator.place.kind === 'cluster' ? slot : null }));
     } finally {
       clearTimeout(timer);
       driver.destroy();
     }
   }
-  return Array.from(counts, ([name, count]) => ({ name, count }));
+  return answers;
 }

@@ -31,11 +31,25 @@ export function checkLedgerMark(directory: string, ledger: LedgerTarget): MarkCh
     : { kind: 'other', ledger: shown(directory, mark), file };
 }
 
-/** Marks a locked journal with its ledger. Null, or why its payments must not go to that ledger. */
-export function markLedger(directory: string, ledger: LedgerTarget): string | null {
+/** The other ledger that a journal belongs to, by its name; null: none, or it cannot be read. */
+export function otherLedger(directory: string, ledger: LedgerTarget): string | null {
   try {
     const mark = checkLedgerMark(directory, ledger);
-    if (mark.kind === 'other' && journalFiles(directory).length > 0) {
+    return mark.kind === 'other' ? mark.ledger : null;
+  } catch (error) {
+    messageOf(error);
+    return null;
+  }
+}
+
+/**
+ * Marks a locked journal with its ledger. Null, or why its payments must not go to that ledger. `isContinued`: that ledger
+ * has all that the one in the mark had, because its books were moved.
+ */
+export function markLedger(directory: string, ledger: LedgerTarget, isContinued = false): string | null {
+  try {
+    const mark = checkLedgerMark(directory, ledger);
+    if (mark.kind === 'other' && !isContinued && journalFiles(directory).length > 0) {
       return `it holds payments of another ledger, ${mark.ledger}, and only that ledger knows which were charged; start with that LEDGER_URL until the journal is empty, or remove ${mark.file} if it is the same ledger under another name`;
     }
     if (mark.kind !== 'same') writeLedgerMark(directory, ledger);
@@ -58,7 +72,12 @@ function writeLedgerMark(directory: string, ledger: LedgerTarget): void {
 /** An LMDB path is stored relative to the journal's directory, so that a deployment can be moved as a whole. */
 function markOf(directory: string, ledger: LedgerTarget): string {
   if (ledger.kind === 'lmdb') return `lmdb:${relative(resolve(directory), resolve(ledger.path))}`;
-  return `redis:${nameOf(placeOf(ledger.url))}`;
+  return ledgerName(ledger);
+}
+
+/** The ledger without credentials, as people and other ledgers name it. */
+export function ledgerName(ledger: LedgerTarget): string {
+  return ledger.kind === 'lmdb' ? `lmdb:${resolve(ledger.path)}` : `redis:${nameOf(placeOf(ledger.url))}`;
 }
 
 function shown(directory: string, mark: string): string {

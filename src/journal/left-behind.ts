@@ -86,7 +86,7 @@ export async function takeOverJournals(
   return taken;
 }
 
-function neighbours(own: string): string[] {
+export function neighbours(own: string): string[] {
   const parent = dirname(resolve(own));
   let entries: Dirent[];
   try {

@@ -48,12 +48,12 @@ export function assertProcessor(processorCount: number, processor: number): void
   assert(processor < processorCount, 'no such processor');
 }
 
-function assertAmount(amountCents: number): void {
+export function assertAmount(amountCents: number): void {
   assert(Number.isSafeInteger(amountCents), 'an amount must be whole cents');
   assert(amountCents > 0, 'an amount must be positive');
 }
 
-function assertTime(ms: number): void {
+export function assertTime(ms: number): void {
   assert(Number.isSafeInteger(ms), 'a time must be whole milliseconds');
   assert(ms >= 0, 'a time must not be before 1970');
   assert(ms <= LAST_MS, 'a time must fit in 48 bits');

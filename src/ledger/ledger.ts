@@ -1,4 +1,5 @@
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
+import type { BooksStatus } from './books-status.ts';
 import type { TooFine } from './retention.ts';
 
 /**
@@ -42,6 +43,9 @@ export interface Ledger {
    * emptied: another purge, with a later time, completes it.
    */
   purge(purgedAtMs: number): Promise<Reply<void>>;
+  /** What the books are used for: shards that differ are as restricted as the one that may do least. */
+  booksStatus(): Promise<Reply<BooksStatus>>;
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>>;
   /**
    * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
    * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
@@ -82,6 +86,10 @@ export interface Ledger {
  * | accepted, dispatched | takeOver    | the same   | with another owner                                 |
  * | settled, rejected    | upkeep  | (none)     | older than the retention                           |
  * | any        | purge                 | (none)     |                                                    |
+ * | (none)     | restoreEntries        | any        | from other books, as it is there                   |
+ * | accepted, dispatched | restoreEntries | later   | only while the books are frozen                    |
+ *
+ * While the books are frozen (`books-status.ts`), commits and purges are answered `unavailable`, and takeovers move nothing.
  *
  * Owners are positive integers that the ledger never gives out twice. A worker gets one each time it starts. An owner
  * lives until its lease is taken over; a dead owner can claim nothing, and settle only what has not been taken over.
@@ -104,7 +112,8 @@ export interface Shard extends Ledger {
   /**
    * Fences owner `from` (from then on renewals answer false and claims answer `fenced`), and moves up to `limit` of its
    * entries that are accepted or dispatched to owner `to`. Does nothing and answers with an empty list if the lease of
-   * `from` ends after `ifNotRenewedMs`, or if `to` has been taken over. Call it again until the list is empty.
+   * `from` ends after `ifNotRenewedMs`, if `to` has been taken over, or while the books are frozen. Call it again until the
+   * list is empty.
    *
    * Entries at a processor that this ledger was not opened with stay with `from`, whose owner record then stays too:
    * only an instance that is configured with the processor can ask about them, and takes them over.
@@ -119,6 +128,12 @@ export interface Shard extends Ledger {
     settlements: readonly Settlement[],
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>>;
+  /**
+   * Writes entries of other books as they are: settled ones count in the totals at once, and open ones belong to `owner`,
+   * for whose lease they then wait. Each is written as a whole or not at all, and repeating the call is harmless. The
+   * replies are in the order of the entries, whose ids differ.
+   */
+  restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>>;
   /**
    * Does one bounded step of upkeep, and answers whether there is more to do. Upkeep folds what is older than `retentionMs`
    * (`foldable`; Infinity: nothing) and does what else keeps the books small and fast.
@@ -259,6 +274,21 @@ export interface CommitReply {
   readonly settled: readonly SettleReply[];
   readonly claimed: readonly ClaimReply[];
 }
+
+/** An entry of other books, to be written as it is. */
+export interface RestoredEntry extends Omit<LedgerEntry, 'owner' | 'processorName'> {
+  /** What the processor charged, which the totals count; meaningless unless the entry is settled. */
+  readonly chargedCents: number;
+}
+
+/**
+ * | reply     | meaning                                                                                            |
+ * |-----------|----------------------------------------------------------------------------------------------------|
+ * | restored  | the books did not know it, or less than this: now they have it                                     |
+ * | known     | the books have it, or know more of it than this; nothing changed                                   |
+ * | different | the books contradict it: another amount, or another end; nothing changed                           |
+ */
+export type RestoreReply = 'restored' | 'known' | 'different';
 
 export interface Turn {
   /** The latest turn taken, by this call or another. */

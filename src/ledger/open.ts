@@ -4,6 +4,7 @@ import type { Log } from '../core/log.ts';
 import { errorReason } from '../core/reason.ts';
 import { placeOf } from '../core/redis-url.ts';
 import { SetupError } from '../core/setup-error.ts';
+import { continuing } from './books-status.ts';
 import type { Confirmation } from './confirmation.ts';
 import type { Ledger } from './ledger.ts';
 import { hashTags } from './redis/hash-tags.ts';
@@ -89,6 +90,21 @@ export async function openLedger(
       throw new SetupError(setupReason(target, errorReason(error)));
     throw error;
   }
+}
+
+/** Whether the books in a ledger were moved there from this other one. False if it does not answer. */
+export async function continuesLedger(
+  target: LedgerTarget,
+  other: string,
+  parts: OpenLedgerParts,
+): Promise<boolean> {
+  const entered = await enterLedger(target, parts);
+  if (entered.kind === 'failed') return false;
+  const ledger = await openLedger(target, [], parts, 'here');
+  const status = await ledger.booksStatus();
+  await ledger.close();
+  entered.leave();
+  return status.kind === 'ok' && status.value.detail === continuing(other);
 }
 
 function setupReason(target: { readonly path: string }, reason: string): string {

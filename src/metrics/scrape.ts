@@ -2,7 +2,12 @@ import type { Config } from '../config/config.ts';
 import { contractLabel } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import { RECORD_BYTES } from '../journal/record.ts';
-import { CONFIRMATIONS, type MetricsTable, type ProcessorCounter } from '../shared-memory/metrics-table.ts';
+import {
+  BOOKS_STATUSES,
+  CONFIRMATIONS,
+  type MetricsTable,
+  type ProcessorCounter,
+} from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
@@ -377,6 +382,11 @@ export class Scrape {
         this.#confirmations(),
       ),
       gauge(
+        'dinossauro_books_status',
+        'Pool threads by what the books are used for: while they are filling, moved or behind, nothing is sent.',
+        this.#booksStatuses(),
+      ),
+      gauge(
         'dinossauro_ledger_shards_failing',
         'Shards of the ledger that have not answered the last commit or request for a lease of some pool thread.',
         [{ value: this.#shardsFailing() }],
@@ -441,14 +451,19 @@ export class Scrape {
   }
 
   #confirmations(): Sample[] {
-    const { metricsTable, config } = this.#parts;
-    const threads = Array.from({ length: config.poolThreadCount }, (_, thread) =>
-      metricsTable.gauge(thread, 'confirmation'),
-    );
-    return CONFIRMATIONS.map((kind, index) => ({
-      labels: { by: kind },
-      value: threads.filter((code) => code === index + 1).length,
-    }));
+    const counts = this.#threadsBy('confirmation', CONFIRMATIONS);
+    return CONFIRMATIONS.map((by, index) => ({ labels: { by }, value: counts[index] ?? 0 }));
+  }
+
+  #booksStatuses(): Sample[] {
+    const counts = this.#threadsBy('booksStatus', BOOKS_STATUSES);
+    return BOOKS_STATUSES.map((status, index) => ({ labels: { status }, value: counts[index] ?? 0 }));
+  }
+
+  /** How many pool threads show each kind, by its place from 1. */
+  #threadsBy(name: 'confirmation' | 'booksStatus', kinds: readonly string[]): number[] {
+    const codes = this.#poolThreads().map((thread) => this.#parts.metricsTable.gauge(thread, name));
+    return kinds.map((_, index) => codes.filter((code) => code === index + 1).length);
   }
 
   #shardsFailing(): number {

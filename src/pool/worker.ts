@@ -17,6 +17,7 @@ import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import { AmountClasses } from './amount-classes.ts';
+import { BooksStatusWatch } from './books-status-watch.ts';
 import { BooksWatch } from './books-watch.ts';
 import { CallbackWatch } from './callback-watch.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
@@ -25,6 +26,7 @@ import { HealthWatch } from './health.ts';
 import type { PoolThreadEnd } from './pool.ts';
 import { RingSource } from './ring-source.ts';
 import { StrandedWatch } from './stranded-payments.ts';
+import { UnprovenSource } from './unproven-source.ts';
 import { Upkeep } from './upkeep.ts';
 import { warmUpPool } from './warm-up.ts';
 
@@ -78,12 +80,27 @@ export default async function runPoolThread({
     random,
     log,
   });
-  const source = new RingSource(
+  const books = new BooksStatusWatch({ ledger, metrics, clock, log: thread === 0 ? log : null });
+  const ringSource = new RingSource(
     new Ring(shared.ring),
     new SegmentTable(shared.segments),
     new IdempotencyCache(shared.idempotencyCache),
     sharedState,
   );
+  const source = new UnprovenSource({
+    source: ringSource,
+    books,
+    ledger,
+    instanceId: config.instanceId,
+    processors,
+    timeoutsMs: targets.map(({ timeoutMs }) => timeoutMs),
+    believesAbsence: (processor) => breakers.believesAbsence(processor),
+    backoff: policy.backoff,
+    stopping: () => sharedState.stopping,
+    clock,
+    random,
+    log,
+  });
   const worker = { instanceId: config.instanceId, name: `pool-${thread}` };
   const dispatcher = new Dispatcher({
     worker,
@@ -107,6 +124,7 @@ export default async function runPoolThread({
   health?.start();
   const stranded = thread === 0 ? new StrandedWatch({ ledger, metrics, clock, log }) : null;
   stranded?.start();
+  books.start();
   const booksWatch = thread === 0 ? new BooksWatch({ ledger, metrics, clock }) : null;
   booksWatch?.start();
   const { retentionMs } = config;
@@ -121,6 +139,7 @@ export default async function runPoolThread({
   }
   health?.stop();
   stranded?.stop();
+  books.stop();
   booksWatch?.stop();
   for (const upkeep of upkeeps) upkeep.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);

@@ -66,6 +66,8 @@ const GAUGES = [
   'journalFailingSinceMs',
   /** Open payments of the deployment at processors that this instance is not configured with. */
   'stranded',
+  /** What the books are used for: its place in `BOOKS_STATUSES`, from 1; 0: not known yet. */
+  'booksStatus',
   /** Payments of this thread whose amounts no processor takes. */
   'notTaken',
   /** Payments in the books; bytes that they take, and may take at most; when they will be full. 0: not known yet. */
@@ -78,6 +80,9 @@ const GAUGES = [
   /** Shards of the ledger at which this thread's last commit or request for its lease failed. */
   'shardsFailing',
 ] as const;
+
+/** The kinds of `BooksStatus` (`src/ledger/books-status.ts`). */
+export const BOOKS_STATUSES = ['in-use', 'filling', 'moved', 'behind', 'unproven'] as const;
 
 /** The kinds of `Confirmation` (`src/ledger/confirmation.ts`). */
 export const CONFIRMATIONS = ['none', 'sync', 'replicas'] as const;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Totals } from '../../src/core/payment.ts';
+import { IN_USE } from '../../src/ledger/books-status.ts';
 import type {
   Claim,
   ClaimReply,
@@ -11,6 +12,7 @@ import type {
   LedgerEvent,
   LedgerPage,
   Reply,
+  RestoredEntry,
   Settlement,
   SettleReply,
   Shard,
@@ -20,6 +22,7 @@ import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { foldable, type TooFine } from '../../src/ledger/retention.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
+import { registerRestoring } from './restoring.ts';
 
 /** A new store, and how to open connections to it. Call `dispose` after every connection is closed. */
 export interface Books {
@@ -72,6 +75,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerHealth(check);
   registerEvents(check);
   registerConnections(check);
+  registerRestoring(check);
   test('a random history has the same results as in the in-memory model', () => checkHistories(fresh));
   test.run();
 }
@@ -1380,7 +1384,13 @@ type Step =
     }
   | { readonly kind: 'summary'; readonly fromMs: number; readonly toMs: number }
   | { readonly kind: 'fold'; readonly nowMs: number; readonly retentionMs: number }
-  | { readonly kind: 'purge'; readonly purgedAtMs: number };
+  | { readonly kind: 'purge'; readonly purgedAtMs: number }
+  | {
+      readonly kind: 'restoreEntries';
+      readonly owner: number;
+      readonly entries: readonly RestoredEntry[];
+      readonly isFrozen: boolean;
+    };
 
 interface History {
   readonly steps: readonly { readonly connection: number; readonly step: Step }[];
@@ -1418,6 +1428,22 @@ function arbitraryHistory(): fc.Arbitrary<History> {
     }) as fc.Arbitrary<Settlement>,
     { maxLength: 8 },
   );
+  const restored = fc
+    .record({
+      correlationId: number.map(id),
+      amountCents,
+      acceptedAtMs: recentMs,
+      status: fc.constantFrom('accepted', 'dispatched', 'settled', 'rejected'),
+      processor,
+      requestedAtMs: stampMs,
+      attempts: fc.integer({ min: 1, max: 3 }),
+      reason: fc.string({ maxLength: 20 }),
+      conflictingAmountCents: fc.constantFrom(null, null, 7),
+      chargedCents: fc.integer({ min: 1, max: 1_000_000 }),
+    })
+    .map((entry) =>
+      entry.status === 'accepted' ? { ...entry, processor: null, requestedAtMs: 0, attempts: 0 } : entry,
+    ) as fc.Arbitrary<RestoredEntry>;
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('acquireLease'), leaseUntilMs: stampMs }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('renewLease'), owner, leaseUntilMs: stampMs }) },
@@ -1437,6 +1463,19 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge'), purgedAtMs: recentMs }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant('restoreEntries'),
+        owner,
+        entries: fc.uniqueArray(restored, {
+          minLength: 1,
+          maxLength: 8,
+          selector: ({ correlationId }) => correlationId,
+        }),
+        isFrozen: fc.boolean(),
+      }),
+    },
   ) as fc.Arbitrary<Step>;
   const connection = fc.integer({ min: 0, max: 1 });
   const acquired: History['steps'] = [0, 1, 0].map((at) => ({
@@ -1516,7 +1555,21 @@ async function play(ledger: Shard, step: Step, owner: (ordinal: number) => numbe
       return foldAll(ledger, step.nowMs, step.retentionMs);
     case 'purge':
       return must(ledger.purge(step.purgedAtMs));
+    case 'restoreEntries':
+      return restore(ledger, owner(step.owner), step);
   }
+}
+
+async function restore(
+  ledger: Shard,
+  owner: number,
+  { entries, isFrozen }: Extract<Step, { kind: 'restoreEntries' }>,
+): Promise<unknown> {
+  if (isFrozen) await must(ledger.setBooksStatus({ kind: 'filling', sinceMs: T0_MS, detail: 'a test' }));
+  const reply = await ledger.restoreEntries(owner, entries);
+  if (isFrozen) await must(ledger.setBooksStatus(IN_USE));
+  // An owner may have been taken over.
+  return reply.kind === 'ok' ? reply.value : reply.kind;
 }
 
 /** The pages may differ; only their union is compared. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import { assertCommit } from '../../src/ledger/commit.ts';
 import {
   type BooksSize,
@@ -12,11 +13,14 @@ import {
   type OwnerRecord,
   ok,
   type Reply,
+  type RestoredEntry,
+  type RestoreReply,
   type Settlement,
   type SettleReply,
   type Shard,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
+import { assertRestored } from '../../src/ledger/restored-entry.ts';
 
 /** The owners of all connections to one set of books: by the number in shard 0, the number in each shard. */
 export type Owners = Map<number, readonly number[]>;
@@ -137,6 +141,31 @@ export class EveryShard implements Shard {
 
   purge(purgedAtMs: number) {
     return this.#ledger.purge(purgedAtMs);
+  }
+
+  booksStatus() {
+    return this.#ledger.booksStatus();
+  }
+
+  setBooksStatus(status: BooksStatus) {
+    return this.#ledger.setBooksStatus(status);
+  }
+
+  async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    assertRestored(this.#processorCount, entries);
+    const replies: RestoreReply[] = [];
+    const all = await this.#all(async (shard, at) => {
+      const own = this.#of(at, entries);
+      if (own.length === 0) return ok([]);
+      const reply = await shard.restoreEntries(
+        this.#in(at, owner),
+        own.map(([, entry]) => entry),
+      );
+      if (reply.kind === 'unavailable') return reply;
+      for (const [index, [place]] of own.entries()) replies[place] = reply.value[index] as RestoreReply;
+      return reply;
+    });
+    return all.kind === 'ok' ? ok(replies) : all;
   }
 
   /** More to do at one shard is more to do. */

@@ -1,3 +1,4 @@
+import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import {
   type BooksSize,
   type Claim,
@@ -10,6 +11,8 @@ import {
   ok,
   type ProcessorTotals,
   type Reply,
+  type RestoredEntry,
+  type RestoreReply,
   type Settlement,
   type Shard,
   type StrandedPayments,
@@ -139,6 +142,18 @@ export class SimLedger implements Shard {
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
     return this.#ask((inner) => inner.purge(purgedAtMs));
+  }
+
+  booksStatus(): Promise<Reply<BooksStatus>> {
+    return this.#ask((inner) => inner.booksStatus());
+  }
+
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.setBooksStatus(status));
+  }
+
+  restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    return this.#ask((inner) => inner.restoreEntries(owner, entries));
   }
 
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {

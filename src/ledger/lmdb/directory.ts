@@ -34,7 +34,7 @@ import { dataFileFault } from './data-file.ts';
  * process that sees another leaves, waits a random time and tries again, so that one of the two gets in.
  */
 const ENTRY = /^open-([0-9]+)-[0-9a-f]{16}$/;
-const DATA_FILE = 'data.mdb';
+export const DATA_FILE = 'data.mdb';
 const LOCK_FILE = 'lock.mdb';
 const FILES = [DATA_FILE, LOCK_FILE];
 /** A little more than LMDB's table of 126 readers needs. LMDB uses the size it finds. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
 import { readUuid } from '../../core/uuid.ts';
+import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
 import {
   type BooksSize,
@@ -13,23 +14,30 @@ import {
   type LedgerPage,
   mayHaveBeenSent,
   type OwnerRecord,
+  ok,
   type Reply,
+  type RestoredEntry,
+  type RestoreReply,
   type Settlement,
   type Shard,
   type StrandedPayments,
   type SummaryReply,
   type Turn,
+  unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import { assertRestored, RESTORING_OWNER_GONE } from '../restored-entry.ts';
 import { foldable, tooFine } from '../retention.ts';
 import { rangesOf } from '../time-index.ts';
 import { LmdbCommit, type LmdbCommitParts } from './commit.ts';
 import { LmdbEntries } from './entries.ts';
 import { LmdbEvents } from './events.ts';
 import { LmdbFolding } from './folding.ts';
+import { recogniseCopy } from './home.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
 import { BEFORE_ALL, entryKey, UPKEEP_TURN_KEY } from './records.ts';
+import { LmdbBooksStatus, LmdbRestore } from './restore.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTimeIndex } from './time-index.ts';
 
@@ -56,6 +64,7 @@ export class LmdbLedger implements Shard {
   readonly #events: LmdbEvents;
   readonly #folding: LmdbFolding;
   readonly #commitParts: LmdbCommitParts;
+  readonly #status: LmdbBooksStatus;
 
   private constructor(path: string, { processorNames, clock, pollMs }: LmdbOptions, readOnly: boolean) {
     const store = new LmdbStore(path, readOnly);
@@ -66,6 +75,9 @@ export class LmdbLedger implements Shard {
     this.#owners = new LmdbOwners(store);
     this.#timeIndex = new LmdbTimeIndex(store, processors);
     this.#events = new LmdbEvents({ store, processors, clock, pollMs });
+    const status = new LmdbBooksStatus(store);
+    this.#status = status;
+    if (!readOnly) store.transaction(() => recogniseCopy({ store, status, path, nowMs: clock.nowMs() }));
     this.#folding = new LmdbFolding({ store, entries: this.#entries, timeIndex: this.#timeIndex });
     this.#commitParts = {
       entries: this.#entries,
@@ -135,7 +147,7 @@ export class LmdbLedger implements Shard {
     assert(from !== to, 'an owner cannot take over from itself');
     assert(limit > 0, 'the limit must be positive');
     return this.#store.write(() => {
-      if (!this.#owners.isAlive(to)) return [];
+      if (frozenReason(this.#status.get()) !== null || !this.#owners.isAlive(to)) return [];
       const record = this.#owners.get(from);
       if (record === undefined || record.leaseUntilMs > ifNotRenewedMs) return [];
       const taken = this.#entries
@@ -154,7 +166,7 @@ export class LmdbLedger implements Shard {
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>> {
     assertCommit(this.#processors.numbers.length, settlements, claims);
-    return this.#store.write(() => {
+    return this.#change(() => {
       const rules = { purgedAtMs: this.#events.purgedAtMs, folded: this.#folding.folded };
       const commit = new LmdbCommit(owner, rules, this.#commitParts);
       return commit.run(settlements, claims);
@@ -221,15 +233,36 @@ export class LmdbLedger implements Shard {
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
-    return this.#store.write(() => {
+    return this.#change(() => {
       this.#store.clear();
       this.#folding.clear();
       this.#events.recordPurge(purgedAtMs);
     });
   }
 
+  booksStatus(): Promise<Reply<BooksStatus>> {
+    return this.#store.read(() => this.#status.get());
+  }
+
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
+    return this.#store.write(() => this.#status.set(status));
+  }
+
+  restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    assertRestored(this.#processors.numbers.length, entries);
+    return this.#tried(() => {
+      if (!this.#owners.isAlive(owner)) return unavailable(RESTORING_OWNER_GONE);
+      return ok(
+        new LmdbRestore(owner, this.#status.get(), this.#folding.folded, this.#commitParts).run(entries),
+      );
+    });
+  }
+
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
-    return this.#store.write(() => this.#folding.step(foldable(nowMs, retentionMs)));
+    return this.#store.write(() => {
+      const isFrozen = frozenReason(this.#status.get()) !== null;
+      return this.#folding.step(foldable(nowMs, isFrozen ? Infinity : retentionMs));
+    });
   }
 
   size(): Promise<Reply<BooksSize>> {
@@ -260,5 +293,19 @@ export class LmdbLedger implements Shard {
   async close(): Promise<void> {
     this.#events.unsubscribeAll();
     await this.#store.close();
+  }
+
+  /** A transaction that changes nothing while the books are frozen. */
+  #change<T>(work: () => T): Promise<Reply<T>> {
+    return this.#tried(() => {
+      const frozen = frozenReason(this.#status.get());
+      return frozen === null ? ok(work()) : unavailable(frozen);
+    });
+  }
+
+  /** A transaction that may find out that it cannot do its work. */
+  async #tried<T>(work: () => Reply<T>): Promise<Reply<T>> {
+    const reply = await this.#store.write(work);
+    return reply.kind === 'ok' ? reply.value : reply;
   }
 }

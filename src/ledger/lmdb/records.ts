@@ -24,6 +24,8 @@ import type { Folded } from '../retention.ts';
  * | records  | 10                                               | layout uint32                              |
  * | records  | 8                                                | how far the books are folded               |
  * | records  | 9                                                | turn float64, the last turn of upkeep        |
+ * | records  | 11                                               | the status of the books, JSON              |
+ * | records  | 12                                               | the file that they are in (`home.ts`)      |
  *
  * An entry:
  * | offset | bytes | field                  | type                                                        |
@@ -294,6 +296,8 @@ export const PURGE_KEY = Buffer.from([6]);
 export const REVISION_KEY = Buffer.from([7]);
 export const FOLDING_KEY = Buffer.from([8]);
 export const UPKEEP_TURN_KEY = Buffer.from([9]);
+export const BOOKS_STATUS_KEY = Buffer.from([11]);
+export const HOME_KEY = Buffer.from([12]);
 export const FIRST_OWNER_KEY = ownerKey(0);
 export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
 /** The offset of the number in the key of an owner. */

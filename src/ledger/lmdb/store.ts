@@ -77,6 +77,14 @@ export class LmdbStore {
     return work();
   }
 
+  /**
+   * Copies what the latest commit has left into an existing directory. Meanwhile others may write, and the file grows,
+   * because what this copy still reads cannot be used again.
+   */
+  copyTo(directory: string): Promise<void> {
+    return this.#root.backup(directory, true);
+  }
+
   /** The file does not shrink, but uses its free pages again. */
   size(): BooksSize {
     const { size } = statSync(join(this.#path, 'data.mdb'));

@@ -1,4 +1,5 @@
 import type { Log } from '../../core/log.ts';
+import type { BooksStatus } from '../books-status.ts';
 import {
   type BooksSize,
   type Claim,
@@ -9,6 +10,8 @@ import {
   type LedgerPage,
   type OwnerRecord,
   type Reply,
+  type RestoredEntry,
+  type RestoreReply,
   type Settlement,
   type Shard,
   type StrandedPayments,
@@ -137,6 +140,18 @@ export class ThreadedLmdbLedger implements Shard {
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
     return this.#write('purge', [purgedAtMs]);
+  }
+
+  booksStatus(): Promise<Reply<BooksStatus>> {
+    return this.#read((reader) => reader.booksStatus());
+  }
+
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
+    return this.#write('setBooksStatus', [status]);
+  }
+
+  restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    return this.#write('restoreEntries', [owner, entries]);
   }
 
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {

@@ -18,6 +18,8 @@ export type WriteMethod =
   | 'takeOver'
   | 'commit'
   | 'purge'
+  | 'setBooksStatus'
+  | 'restoreEntries'
   | 'upkeep'
   | 'takeUpkeepTurn'
   | 'takeHealthTurn'

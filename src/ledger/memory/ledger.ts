@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import {
   type BooksSize,
@@ -14,6 +15,8 @@ import {
   type OwnerRecord,
   ok,
   type Reply,
+  type RestoredEntry,
+  type RestoreReply,
   type Settlement,
   type SettleReply,
   type Shard,
@@ -23,6 +26,7 @@ import {
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import { assertRestored, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
 import { foldable, isCountedAlready, isForgotten, laterOf, NOTHING_FOLDED, tooFine } from '../retention.ts';
 import { type MemoryEntry, MemoryStore } from './store.ts';
 
@@ -101,7 +105,7 @@ export class MemoryLedger implements Shard {
     assert(from !== to, 'an owner cannot take over from itself');
     assert(limit > 0, 'the limit must be positive');
     return this.#answer(() => {
-      if (!this.#isAlive(to)) return [];
+      if (frozenReason(this.#store.status) !== null || !this.#isAlive(to)) return [];
       const record = this.#store.owners.get(from);
       if (record === undefined || record.leaseUntilMs > ifNotRenewedMs) return [];
       record.fenced = true;
@@ -120,7 +124,7 @@ export class MemoryLedger implements Shard {
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>> {
     assertCommit(this.#names.length, settlements, claims);
-    return this.#answer(() => ({
+    return this.#change(() => ({
       settled: settlements.map((settlement) => this.#settle(owner, settlement)),
       claimed: claims.map((claim) => this.#claim(owner, claim)),
     }));
@@ -179,7 +183,7 @@ export class MemoryLedger implements Shard {
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
-    return this.#answer(() => {
+    return this.#change(() => {
       this.#store.entries.clear();
       this.#store.charges.length = 0;
       this.#store.purgedAtMs = Math.max(this.#store.purgedAtMs, purgedAtMs);
@@ -188,11 +192,28 @@ export class MemoryLedger implements Shard {
     });
   }
 
+  booksStatus(): Promise<Reply<BooksStatus>> {
+    return this.#answer(() => this.#store.status);
+  }
+
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
+    return this.#answer(() => {
+      this.#store.status = status;
+    });
+  }
+
+  restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    assertRestored(this.#names.length, entries);
+    if (!this.#isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
+    return this.#answer(() => entries.map((entry) => this.#restore(owner, entry)));
+  }
+
   /** The charges stay as they are, because a summary for which they would be too fine is refused. */
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     return this.#answer(() => {
       const { entries, folded } = this.#store;
-      this.#store.folded = laterOf(folded, foldable(nowMs, retentionMs));
+      const isFrozen = frozenReason(this.#store.status) !== null;
+      this.#store.folded = laterOf(folded, foldable(nowMs, isFrozen ? Infinity : retentionMs));
       if (this.#store.folded.secondsMs === folded.secondsMs) return false;
       for (const [correlationId, entry] of entries) {
         if (isFinal(entry) && isForgotten(entry, this.#store.folded.secondsMs)) entries.delete(correlationId);
@@ -261,6 +282,42 @@ export class MemoryLedger implements Shard {
 
   async #answer<T>(work: () => T): Promise<Reply<T>> {
     return this.#closed ? unavailable('the ledger is closed') : ok(work());
+  }
+
+  /** As `#answer`, unless the books are frozen. */
+  async #change<T>(work: () => T): Promise<Reply<T>> {
+    const frozen = frozenReason(this.#store.status);
+    return frozen === null ? this.#answer(work) : unavailable(frozen);
+  }
+
+  #restore(owner: number, { correlationId, chargedCents, ...given }: RestoredEntry): RestoreReply {
+    const { entries, charges, status: booksStatus } = this.#store;
+    const known = entries.get(correlationId);
+    const processor = given.processor === null ? null : this.#name(given.processor);
+    if (known !== undefined) {
+      const isSameProcessor = known.processor === processor;
+      const isFrozen = frozenReason(booksStatus) !== null;
+      const decision = restoreDecision(known, given, isSameProcessor, isFrozen);
+      if (decision === 'known' || decision === 'different') return decision;
+      if (decision === 'note') {
+        known.conflictingAmountCents = given.conflictingAmountCents;
+        return 'restored';
+      }
+    }
+    const isFinal = given.status === 'settled' || given.status === 'rejected';
+    const conflictingAmountCents = known?.conflictingAmountCents ?? given.conflictingAmountCents;
+    const reason = given.status === 'rejected' ? keptReason(given.reason) : '';
+    entries.set(correlationId, {
+      ...given,
+      owner: isFinal ? 0 : owner,
+      processor,
+      reason,
+      conflictingAmountCents,
+    });
+    if (given.status === 'settled' && processor !== null) {
+      charges.push({ processor, amountCents: chargedCents, requestedAtMs: given.requestedAtMs });
+    }
+    return 'restored';
   }
 
   #settle(owner: number, settlement: Settlement): SettleReply {

@@ -1,4 +1,5 @@
 import type { PaymentStatus } from '../../core/payment.ts';
+import { type BooksStatus, IN_USE } from '../books-status.ts';
 import type { HealthReport, WorkerId } from '../ledger.ts';
 import { NOTHING_FOLDED } from '../retention.ts';
 
@@ -43,6 +44,7 @@ export class MemoryStore {
   readonly watchers = new Set<(changed: string | null) => void>();
   ownersEver = 0;
   purgedAtMs = 0;
+  status: BooksStatus = IN_USE;
   folded = NOTHING_FOLDED;
   upkeepTurn = 0;
 }

@@ -1,4 +1,4 @@
-import type { Settlement } from '../ledger.ts';
+import type { LedgerEntry } from '../ledger.ts';
 import { UNIT_SPANS_MS } from '../time-index.ts';
 
 export type Key = string | Buffer;
@@ -74,7 +74,7 @@ export class BookKeys {
   }
 
   /** What the time index changes when these are settled. */
-  timeIndex(settlements: readonly Settlement[]): Key[] {
+  timeIndex(settlements: readonly Pick<LedgerEntry, 'status' | 'requestedAtMs'>[]): Key[] {
     const [seconds, minutes, days] = [new Set<number>(), new Set<number>(), new Set<number>()];
     for (const { status, requestedAtMs } of settlements) {
       if (status !== 'settled') continue;

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { placeOf } from '../../core/redis-url.ts';
 import type { Tls } from '../../core/tls.ts';
 import { UUID_BYTES } from '../../core/uuid.ts';
+import type { BooksStatus } from '../books-status.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
 import {
@@ -18,6 +19,8 @@ import {
   ok,
   type ProcessorTotals,
   type Reply,
+  type RestoredEntry,
+  type RestoreReply,
   type Settlement,
   type Shard,
   type StrandedPayments,
@@ -25,6 +28,7 @@ import {
   type Turn,
   type WorkerId,
 } from '../ledger.ts';
+import { assertRestored } from '../restored-entry.ts';
 import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
@@ -43,6 +47,7 @@ import {
   workerBytes,
 } from './records.ts';
 import { bytesOf, countsOf, listOf, pairsOf } from './replies.ts';
+import { RedisRestore } from './restore.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { summaryWindow } from './summary-window.ts';
 import { Sweep } from './sweep.ts';
@@ -96,6 +101,7 @@ export class RedisLedger implements Shard {
   readonly #books: RedisBooks;
   readonly #committer: Committer;
   readonly #takeovers: Takeovers;
+  readonly #restore: RedisRestore;
   readonly #subscriptions: Subscriptions;
   readonly #upkeep: RedisUpkeep;
   readonly #sweep: Sweep;
@@ -142,6 +148,7 @@ export class RedisLedger implements Shard {
     this.#books = books;
     this.#committer = new Committer(books);
     this.#takeovers = new Takeovers(books);
+    this.#restore = new RedisRestore(books);
     this.#upkeep = new RedisUpkeep(books);
     this.#subscriptions = new Subscriptions({
       get channel() {
@@ -283,6 +290,19 @@ export class RedisLedger implements Shard {
     this.#books.moved(String(reply.value));
     this.#sweep.start(this.#books.generation);
     return ok(undefined);
+  }
+
+  booksStatus(): Promise<Reply<BooksStatus>> {
+    return this.#restore.status();
+  }
+
+  setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
+    return this.#restore.setStatus(status);
+  }
+
+  async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    assertRestored(this.#options.processorNames.length, entries);
+    return this.#restore.restore(owner, entries);
   }
 
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {

@@ -20,7 +20,7 @@ const COMMIT_BYTES = 26;
 const SETTLEMENT_BYTES = 33;
 const CLAIM_BYTES = 36;
 
-const STATES = ['accepted', 'dispatched', 'settled', 'rejected'] as const;
+export const STATES = ['accepted', 'dispatched', 'settled', 'rejected'] as const;
 const FIRST_FINAL_STATE = 3;
 const OTHER_AMOUNT = 16;
 
@@ -185,7 +185,7 @@ export function processorNumberOf(entry: Buffer): number {
 }
 
 /** Writes 7 bytes, enough for every safe integer. */
-function writeCents(bytes: Buffer, at: number, cents: number): void {
+export function writeCents(bytes: Buffer, at: number, cents: number): void {
   bytes.writeUIntBE(Math.floor(cents / 2 ** 32), at, 3);
   bytes.writeUInt32BE(cents % 2 ** 32, at + 3);
 }

@@ -1,32 +1,59 @@
+import { type BooksStatus, readBooksStatus } from '../books-status.ts';
 import type { StrandedPayments } from '../ledger.ts';
 import type { RedisDriver } from './connection.ts';
 import { LIBRARY } from './library.ts';
 import { doubleBytes } from './records.ts';
-import { readRegistry } from './registry.ts';
+import { type Registry, readRegistry } from './registry.ts';
 import { countsOf } from './replies.ts';
 
-/** `Ledger.stranded` of one shard without writing anything to Redis. Empty if there are no books yet. `slot`: in a cluster. */
+/** A connection that only reads, and where a shard of the books is there. `slot`: in a cluster. */
+export interface RedisShard {
+  readonly driver: RedisDriver;
+  readonly root: string;
+  readonly slot: number | null;
+}
+
+/** `Ledger.stranded` of one shard without writing anything to Redis. Empty if there are no books yet. */
 export async function strandedIn(
-  driver: RedisDriver,
-  root: string,
-  slot: number | null,
+  shard: RedisShard,
   processorNames: readonly string[],
   nowMs: number,
 ): Promise<StrandedPayments[]> {
+  const registry = await registryIn(shard);
+  if (registry === undefined) return [];
+  const known = Buffer.from(processorNames.flatMap((name) => registry.numberOf.get(name) ?? []));
+  const reply = await asked(shard, 'stranded', registry.id, doubleBytes(nowMs), known);
+  if (reply === undefined) return [];
+  const counts = countsOf(reply);
+  return [...registry.numberOf].flatMap(([name, number]) => {
+    const count = counts.get(number);
+    return count === undefined ? [] : [{ name, count }];
+  });
+}
+
+/** `Ledger.booksStatus` of one shard, likewise. Books that do not exist yet will be in use. */
+export async function booksStatusIn(shard: RedisShard): Promise<BooksStatus> {
+  const registry = await registryIn(shard);
+  const reply = registry && (await asked(shard, 'booksStatus', registry.id));
+  return readBooksStatus(reply === undefined ? undefined : String(reply));
+}
+
+async function registryIn(shard: RedisShard): Promise<Registry | undefined> {
+  const reply = await asked(shard, 'registry');
+  return reply === undefined ? undefined : readRegistry(reply);
+}
+
+/** Undefined: no gateway of this version has used this Redis, or its books were replaced. */
+async function asked(
+  { driver, root, slot }: RedisShard,
+  name: string,
+  ...args: readonly (string | Buffer)[]
+): Promise<unknown> {
   const keys = ['2', `${root}meta`, `${root}processors`, String(slot ?? '')];
   try {
-    const registry = readRegistry(await driver.sendCommand(['FCALL', `${LIBRARY}_registry`, ...keys]));
-    const known = Buffer.from(processorNames.flatMap((name) => registry.numberOf.get(name) ?? []));
-    const args = [registry.id, doubleBytes(nowMs), known];
-    const reply = await driver.sendCommand(['FCALL', `${LIBRARY}_stranded`, ...keys, ...args]);
-    const counts = countsOf(reply);
-    return [...registry.numberOf].flatMap(([name, number]) => {
-      const count = counts.get(number);
-      return count === undefined ? [] : [{ name, count }];
-    });
+    return await driver.sendCommand(['FCALL', `${LIBRARY}_${name}`, ...keys, ...args]);
   } catch (error) {
-    // No gateway of this version has used this Redis, or its books were replaced: nothing to report.
-    if (error instanceof Error && /^(ERR|BOOKS|NOPERM)/.test(error.message)) return [];
+    if (error instanceof Error && /^(ERR|BOOKS|NOPERM)/.test(error.message)) return undefined;
     throw error;
   }
 }

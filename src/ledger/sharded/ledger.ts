@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type BooksStatus, mostRestricted } from '../books-status.ts';
 import {
   exactly,
   type HealthReport,
@@ -99,6 +100,16 @@ class ShardedLedger implements Ledger {
     const failed = replies.findIndex(({ kind }) => kind === 'unavailable');
     if (failed !== -1) return this.#named(failed + 1, replies[failed] as Reply<void>);
     return this.#named(0, await this.#first.purge(purgedAtMs));
+  }
+
+  async booksStatus(): Promise<Reply<BooksStatus>> {
+    const all = await this.#all((shard) => shard.booksStatus());
+    return all.kind === 'ok' ? ok(mostRestricted(all.value)) : all;
+  }
+
+  async setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
+    const all = await this.#all((shard) => shard.setBooksStatus(status));
+    return all.kind === 'ok' ? ok(undefined) : all;
   }
 
   async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {

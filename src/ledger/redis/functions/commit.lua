@@ -14,6 +14,8 @@ define('commit', function(keys, args)
   local number = unpack('>I6', owner)
   local books, problem = open_places(keys, args, number)
   if not books then return problem end
+  local frozen = refuse_frozen(books)
+  if frozen then return frozen end
   local row = books.owner_row
   if row and not accept_session(books, number, row, session) then return stale_session() end
   local batch, replies = new_batch(owner, args[4]), {}

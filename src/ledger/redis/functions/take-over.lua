@@ -33,12 +33,14 @@ local function held_already(books, ids, to, shown)
 end
 
 -- args: books, places, session, from (6 B), to (6 B), ifNotRenewedMs (double), ids to take over (held.lua), ids of an
--- earlier call whose reply was lost. Returns id, entry, id, entry, ...; nil if `from` is alive or gone, or `to` is not alive.
+-- earlier call whose reply was lost. Returns id, entry, id, entry, ...; nil if `from` is alive or gone, `to` is not alive,
+-- or the books are frozen.
 define('takeOver', function(keys, args)
   local from, to = args[4], args[5]
   local from_owner, to_owner = unpack('>I6', from), unpack('>I6', to)
   local books, problem = open_places(keys, args, to_owner)
   if not books then return problem end
+  if books.frozen then return nil end
   local to_row = books.owner_row
   if not to_row or not is_alive(to_row) then return nil end
   if not accept_session(books, to_owner, to_row, args[3]) then return stale_session() end

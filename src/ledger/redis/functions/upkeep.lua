@@ -101,8 +101,10 @@ define('upkeep', function(keys, args)
   -- A gateway whose clock is ahead must not make the books forget too much.
   local now_ms = math.min(tonumber(args[3]), floor(now_us() / 1000))
   local function folded_ms(kept_ms, unit_ms) return floor(max(0, now_ms - kept_ms) / unit_ms) * unit_ms end
-  folding.seconds_ms = max(folding.seconds_ms, folded_ms(tonumber(args[4]), 60000))
-  folding.minutes_ms = max(folding.minutes_ms, folded_ms(tonumber(args[5]), 3600000))
+  -- Frozen books only grow: those that are being filled do, and nothing else may change.
+  local kept_ms = books.frozen and math.huge or tonumber(args[4])
+  folding.seconds_ms = max(folding.seconds_ms, folded_ms(kept_ms, 60000))
+  folding.minutes_ms = max(folding.minutes_ms, folded_ms(books.frozen and math.huge or tonumber(args[5]), 3600000))
   if folding.hash == NO_WALK and folding.until_ms < folding.seconds_ms then
     folding.hash, folding.until_ms = 0, folding.seconds_ms
   end

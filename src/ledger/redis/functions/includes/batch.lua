@@ -3,9 +3,13 @@
 
 -- A batch gathers what a commit changes besides its entries, so that each key is written once at the end.
 
--- new: how many payments were not known before. released, taken: ids that leave or join the owner's set. declared: other owners whose sets are among the keys, 6 B each.
+-- held: ids whose claims wait for the set of their holder. new: how many payments were not known before. released, taken: ids
+-- that leave or join the owner's set. declared: other owners whose sets are among the keys, 6 B each.
 local function new_batch(owner, declared)
-  return { owner = owner, declared = declared, released = {}, taken = {}, buckets = {}, seconds = {}, undeclared = {}, new = 0 }
+  return {
+    owner = owner, declared = declared, released = {}, taken = {}, buckets = {}, seconds = {}, undeclared = {}, held = {},
+    new = 0,
+  }
 end
 
 local function is_declared(batch, owner)

@@ -13,7 +13,9 @@
 -- |                   |        | owner (the last number given out), marks (mark.lua), keys (in a cluster how   |
 -- |                   |        | many keys there are, redis.lua), hashes (how many there are, from             |
 -- |                   |        | FIRST_HASHES on), payments (how many they hold), folding (folding.lua),       |
--- |                   |        | upkeepTurn (the last turn of upkeep); o:<o> -> row of owner <o> (owners.lua)  |
+-- |                   |        | upkeepTurn (the last turn of upkeep), status of the books and, while they are |
+-- |                   |        | frozen, the reason `frozen` (books-status.ts); o:<o> -> row of owner <o>      |
+-- |                   |        | (owners.lua)                                                                  |
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
 -- | <root><g>:e:<h>   | hash   | id -> entry (entries.lua); <h> is the number of the hash (4 B). There are as  |
@@ -44,7 +46,8 @@ end
 -- restart without data): the caller's processor and owner numbers mean nothing there.
 -- Given an owner number, `owner_row` is the row of that owner, or false.
 local function open_books(keys, args, owner)
-  local meta = call('HMGET', keys[1], 'books', 'generation', 'purgedAt', 'o:' .. (owner or ''), 'folding', 'hashes')
+  local meta = call('HMGET', keys[1], 'books', 'generation', 'purgedAt', 'o:' .. (owner or ''), 'folding', 'hashes',
+    'frozen')
   if meta[1] ~= args[1] then
     return nil, redis.error_reply('BOOKS Redis no longer holds the books that this connection opened')
   end
@@ -65,6 +68,7 @@ local function open_books(keys, args, owner)
     level = level_of(hashes),
     folded_seconds_ms = seconds_ms,
     folded_minutes_ms = minutes_ms,
+    frozen = meta[7],
   }
 end
 
@@ -80,6 +84,11 @@ local function open_places(keys, args, owner)
     return nil, redis.error_reply('PLACES ' .. places_of(books))
   end
   return books, problem
+end
+
+-- An error reply while the books are frozen, for functions that change them.
+local function refuse_frozen(books)
+  return books.frozen and redis.error_reply('FROZEN ' .. books.frozen)
 end
 
 local function owner_set(books, owner)

@@ -1,7 +1,7 @@
 --- @include "includes/batch.lua"
 
 -- Claiming. The replies are `CLAIM_REPLIES` in commit.ts. HELD: another owner has reserved the entry and its set is not among
--- the keys, so nothing was written; the caller claims it once more with that key.
+-- the keys, so nothing was written; the caller claims it once more with that key, and whatever claims the same id after it.
 local CLAIMED, KNOWN, CONFLICT, PURGED, CLAIM_FENCED, HELD = '\0', '\1', '\2', '\3', '\4', '\5'
 
 -- The same as isPurged in commit.ts.
@@ -27,6 +27,7 @@ local function claim_unknown(books, batch, id, processor, detail)
 end
 
 local function claim(books, batch, id, processor, detail)
+  if batch.held[id] then return HELD end
   local entry = get_entry(books, id)
   if not entry then return claim_unknown(books, batch, id, processor, detail) end
   local first = byte(entry)
@@ -40,7 +41,7 @@ local function claim(books, batch, id, processor, detail)
   if processor == NO_PROCESSOR then return holder == batch.owner and CLAIMED or KNOWN end
   if before == DISPATCHED and holder ~= batch.owner then return KNOWN end
   if holder ~= batch.owner and not is_declared(batch, holder) then
-    batch.undeclared[#batch.undeclared + 1] = holder
+    batch.undeclared[#batch.undeclared + 1], batch.held[id] = holder, true
     return HELD
   end
   local stamp = sub(detail, 1, 6)

@@ -1,0 +1,162 @@
+import { existsSync } from 'node:fs';
+import { BooksWriter } from '../books/books-writer.ts';
+import type { Outcome } from '../books/open-books.ts';
+import { type Config, readConfig } from '../config/config.ts';
+import { systemClock } from '../core/clock.ts';
+import { centsToDecimal } from '../core/money.ts';
+import type { Totals } from '../core/payment.ts';
+import { isSetupError } from '../core/setup-error.ts';
+import { journalDirectories, journalPayments } from '../journal/payments.ts';
+import { Adoption, type AdoptionReport, type Suspect } from './adoption.ts';
+import { openAuditedProcessors } from './audited-processors.ts';
+import { suspectsIn } from './suspects-file.ts';
+
+export interface AdoptOrder {
+  readonly json: boolean;
+  /** The operator knows that no payment of before the restore comes again. */
+  readonly trust: boolean;
+  /** A file of further payments to look up; empty: none. */
+  readonly ids: string;
+}
+
+export interface AdoptSurroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly print: (text: string) => void;
+  readonly complain: (line: string) => void;
+}
+
+/** Exit codes, as those of an audit: nothing is missing; something is wrong; not everything could be compared. */
+const AGREES = 0;
+const DIFFERS = 1;
+const UNKNOWN = 2;
+const PROGRESS_EVERY = 500;
+
+/** Implements `dinossauro audit --adopt`: prints the report, and returns the exit code. */
+export async function runAdopt(order: AdoptOrder, surroundings: AdoptSurroundings): Promise<number> {
+  const { environment, print, complain } = surroundings;
+  const reading = readConfig(environment);
+  for (const line of reading.warnings) complain(`dinossauro: ${line}`);
+  const outcome: Outcome<AdoptionReport> =
+    reading.kind === 'wrong'
+      ? { kind: 'failed', lines: reading.problems }
+      : await adopt(reading.config, order, complain);
+  if (outcome.kind === 'failed') {
+    for (const line of outcome.lines) complain(`dinossauro: ${line}`);
+    return UNKNOWN;
+  }
+  const report = outcome.value;
+  print(order.json ? JSON.stringify(report, null, 1) : adoptionLines(report).join('\n'));
+  return exitCodeOf(report);
+}
+
+async function adopt(
+  config: Config,
+  { ids, trust }: AdoptOrder,
+  complain: (line: string) => void,
+): Promise<Outcome<AdoptionReport>> {
+  const opened = await openParts(config);
+  if (opened.kind === 'failed') return opened;
+  const { writer, processors } = opened.value;
+  try {
+    const adoption = new Adoption({
+      writer,
+      trusts: trust,
+      processors,
+      clock: systemClock,
+      rate: config.audit.rate,
+      paymentLimit: config.audit.paymentLimit,
+      callMayRunMs: Math.max(...config.processors.map(({ inDoubtHoldMs }) => inDoubtHoldMs)),
+      suspects: () => suspectsOf(config, ids),
+      onProgress: (count) => {
+        if (count % PROGRESS_EVERY === 0) complain(`looked up ${count} payments`);
+      },
+    });
+    return await adoption.run();
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) return { kind: 'failed', lines: [error.message] };
+    throw error;
+  } finally {
+    await Promise.all([...processors.map(({ books }) => books.close()), writer.close()]);
+  }
+}
+
+async function openParts(config: Config) {
+  try {
+    const processors = await openAuditedProcessors(config, systemClock);
+    const names = config.processors.map(({ name }) => name);
+    const writer = await BooksWriter.open(config.ledger, names, systemClock);
+    if (writer.kind === 'failed') return writer;
+    return { kind: 'ok', value: { writer: writer.value, processors } } as const;
+  } catch (error) {
+    if (isSetupError(error)) return { kind: 'failed', lines: [error.message] } as const;
+    throw error;
+  }
+}
+
+/** What gateways would send as new: the payments of their journals. And what the operator knows of. */
+async function* suspectsOf({ journalDir, takesOverJournals }: Config, ids: string): AsyncGenerator<Suspect> {
+  for (const directory of journalDirectories(journalDir, takesOverJournals)) {
+    if (existsSync(directory)) yield* journalPayments(directory);
+  }
+  if (ids !== '') yield* suspectsIn(ids);
+}
+
+function exitCodeOf({ after, chargedTwice, totals }: AdoptionReport): number {
+  if (chargedTwice.length > 0) return DIFFERS;
+  if (after.kind === 'in-use') return AGREES;
+  const differs = totals.some(({ here, there }) => there !== null && !isSame(here, there));
+  return differs ? DIFFERS : UNKNOWN;
+}
+
+function adoptionLines(report: AdoptionReport): string[] {
+  const { adopted, otherwiseKnownCount, absentCount, chargedTwice, unresolved, unresolvedCount } = report;
+  return [
+    `Restored books: ${report.before.detail}.`,
+    `${report.lookedUpCount} payments looked up at every processor:`,
+    `  ${summed(adopted)} were charged and are in the books now`,
+    `  ${otherwiseKnownCount} are pending or were rejected there, which the books know now`,
+    `  ${absentCount} were not charged: gateways send them`,
+    ...(unresolvedCount === 0
+      ? []
+      : [`  ${unresolvedCount} are not resolved, because a processor did not answer for them:`]),
+    ...unresolved.map((id) => `    ${id}`),
+    ...(chargedTwice.length === 0 ? [] : ['CHARGED TWICE: more than one processor holds']),
+    ...chargedTwice.map((id) => `    ${id}`),
+    'Totals up to the restore:',
+    ...report.totals.map(({ name, here, there }) => `  ${name}: ${sides(here, there)}`),
+    ...report.problems.map((problem) => `Incomplete: ${problem}`),
+    verdictOf(report),
+  ];
+}
+
+function verdictOf({ after, unresolvedCount, isProven }: AdoptionReport): string {
+  switch (after.kind) {
+    case 'in-use':
+      if (!isProven) return 'The books are in use again, on your word: they were not proven to be complete.';
+      return 'The books agree with every processor: they are in use again.';
+    case 'unproven':
+      return (
+        'Processors may hold payments that these books do not know. Gateways send again, and look each payment up at every ' +
+        'processor before they send it for the first time. Give more ids with --ids, or audit again to end that.'
+      );
+    default:
+      return unresolvedCount > 0
+        ? 'The books stay as they are: run this again once the processors answer.'
+        : 'The books stay as they are: run this again once that is fixed.';
+  }
+}
+
+function sides(here: Totals, there: Totals | null): string {
+  if (there === null) return `${summed(here)} here, not readable there`;
+  return isSame(here, there)
+    ? `${summed(here)} on both sides`
+    : `${summed(here)} here, ${summed(there)} there`;
+}
+
+function isSame(one: Totals, other: Totals): boolean {
+  return one.count === other.count && one.amountCents === other.amountCents;
+}
+
+function summed({ count, amountCents }: Totals): string {
+  return `${count} ${count === 1 ? 'payment' : 'payments'} of ${centsToDecimal(amountCents)}`;
+}

@@ -1,0 +1,19 @@
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { HttpProcessor } from '../processor/client.ts';
+import { openContractOf } from '../processor/open-contract.ts';
+import { propagationOnlyTracer } from '../tracing/open.ts';
+import type { AuditedProcessor } from './inquiry.ts';
+
+/** The processors of a deployment, each with a connection for an audit. Rejects if a contract cannot be opened. */
+export async function openAuditedProcessors(config: Config, clock: Clock): Promise<AuditedProcessor[]> {
+  const contracts = await Promise.all(config.processors.map(openContractOf));
+  return config.processors.flatMap((target, index): AuditedProcessor[] => {
+    const contract = contracts[index];
+    if (contract === undefined) return [];
+    const parts = { ...target, contract, connectionCount: 1, clock, tracer: propagationOnlyTracer };
+    const { name, timeoutMs, adminToken } = target;
+    const token = adminToken === '' ? undefined : adminToken;
+    return [{ name, books: new HttpProcessor(parts), timeoutMs, token }];
+  });
+}

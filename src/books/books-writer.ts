@@ -1,0 +1,177 @@
+import type { LedgerTarget } from '../config/config.ts';
+import { type Clock, sleep } from '../core/clock.ts';
+import {
+  type Ledger,
+  ok,
+  type Reply,
+  type RestoredEntry,
+  type RestoreReply,
+  type Shard,
+  unavailable,
+} from '../ledger/ledger.ts';
+import type { BooksEntry } from './line.ts';
+import { failed, type OpenBooks, type Outcome, openBooks } from './open-books.ts';
+import { tried } from './walk.ts';
+
+/** Entries of one write: it blocks the ledger for a few milliseconds. */
+const WRITE_ENTRIES = 256;
+const TRIES = 8;
+const TRY_AGAIN_MS = 500;
+const WORKER = { instanceId: 'dinossauro', name: 'books' };
+/** How many contradictions are kept to be shown. */
+const EXAMPLES_MAX = 10;
+
+export interface WrittenCounts {
+  /** New to these books, or known better now. */
+  readonly restored: number;
+  readonly known: number;
+  readonly different: number;
+}
+
+/** Writes entries of other books into a ledger, in batches. Open ones wait there for an owner that takes them over. */
+export class BooksWriter {
+  readonly #target: LedgerTarget;
+  readonly #clock: Clock;
+  readonly #names: string[];
+  #books: OpenBooks;
+  /** An owner in each shard; 0: none yet. */
+  #owners: number[] = [];
+  #batch: BooksEntry[] = [];
+  /** What the processors have charged for the settled ones of the batch. */
+  #chargedCents: number[] = [];
+  readonly #counts = { restored: 0, known: 0, different: 0 };
+  /** Ids of payments that the ledger contradicts. */
+  readonly differing: string[] = [];
+
+  static async open(
+    target: LedgerTarget,
+    processorNames: readonly string[],
+    clock: Clock,
+  ): Promise<Outcome<BooksWriter>> {
+    const books = await openBooks(target, { clock, processorNames, mode: 'create' });
+    if (books.kind === 'failed') return books;
+    return { kind: 'ok', value: new BooksWriter(target, [...processorNames], clock, books.value) };
+  }
+
+  private constructor(target: LedgerTarget, names: string[], clock: Clock, books: OpenBooks) {
+    this.#target = target;
+    this.#names = names;
+    this.#clock = clock;
+    this.#books = books;
+  }
+
+  get ledger(): Ledger {
+    return this.#books.ledger;
+  }
+
+  get counts(): WrittenCounts {
+    return this.#counts;
+  }
+
+  /** `chargedCents` is what the totals count if the entry is settled. */
+  async add(entry: BooksEntry, chargedCents = entry.amountCents): Promise<Reply<void>> {
+    this.#batch.push(entry);
+    this.#chargedCents.push(chargedCents);
+    return this.#batch.length < WRITE_ENTRIES ? ok(undefined) : this.flush();
+  }
+
+  /** Writes what has been added. `unavailable`: some of it may have been written, and writing it again is harmless. */
+  async flush(): Promise<Reply<void>> {
+    const batch = this.#batch;
+    if (batch.length === 0) return ok(undefined);
+    const opened = await this.#openFor(batch);
+    if (opened.kind === 'unavailable') return opened;
+    const replies = await this.#write(batch.map((entry, index) => this.#restored(entry, index)));
+    if (replies.kind === 'unavailable') return replies;
+    this.#batch = [];
+    this.#chargedCents = [];
+    for (const [index, reply] of replies.value.entries()) {
+      this.#counts[reply]++;
+      const { correlationId } = batch[index] as BooksEntry;
+      if (reply === 'different' && this.differing.length < EXAMPLES_MAX) this.differing.push(correlationId);
+    }
+    return ok(undefined);
+  }
+
+  async close(): Promise<void> {
+    // Without open entries nothing is left of the owner; with them it waits for the next one, its lease expired.
+    for (const [position, shard] of this.ledger.shards.entries()) {
+      const owner = this.#owners[position] ?? 0;
+      if (owner > 0) await tried(this.#clock, () => shard.releaseLease(owner));
+    }
+    await this.#books.close();
+  }
+
+  /** Processors have numbers only in a ledger that was opened with them. */
+  async #openFor(batch: readonly BooksEntry[]): Promise<Reply<void>> {
+    const unknown = new Set(
+      batch.flatMap(({ processorName }) =>
+        processorName === null || this.#names.includes(processorName) ? [] : [processorName],
+      ),
+    );
+    if (unknown.size === 0) return ok(undefined);
+    this.#names.push(...unknown);
+    await this.#books.close();
+    const options = { clock: this.#clock, processorNames: this.#names, mode: 'create' } as const;
+    const books = await openBooks(this.#target, options);
+    if (books.kind === 'failed') return unavailable(books.lines.join('; '));
+    this.#books = books.value;
+    return ok(undefined);
+  }
+
+  /** Writes to each shard what lives there. The replies are in the order of the entries. */
+  async #write(entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    const { ledger } = this;
+    const replies: RestoreReply[] = [];
+    for (const [position, shard] of ledger.shards.entries()) {
+      const places = [...entries.keys()].filter(
+        (place) => ledger.shardOf((entries[place] as RestoredEntry).correlationId) === position,
+      );
+      if (places.length === 0) continue;
+      const own = places.map((place) => entries[place] as RestoredEntry);
+      const reply = await this.#writeTo(shard, position, own);
+      if (reply.kind === 'unavailable') return reply;
+      for (const [index, place] of places.entries()) replies[place] = reply.value[index] as RestoreReply;
+    }
+    return ok(replies);
+  }
+
+  async #writeTo(
+    shard: Shard,
+    position: number,
+    entries: readonly RestoredEntry[],
+  ): Promise<Reply<RestoreReply[]>> {
+    for (let attempt = 1; ; attempt++) {
+      const owner = await this.#ownerIn(shard, position);
+      const reply = owner.kind === 'ok' ? await shard.restoreEntries(owner.value, entries) : owner;
+      if (reply.kind === 'ok' || attempt === TRIES) return reply;
+      // Gateways that use these books may have taken the owner over, as one that does not renew its lease.
+      this.#owners[position] = 0;
+      await sleep(this.#clock, TRY_AGAIN_MS);
+    }
+  }
+
+  async #ownerIn(shard: Shard, position: number): Promise<Reply<number>> {
+    const known = this.#owners[position] ?? 0;
+    if (known > 0) return ok(known);
+    const reply = await shard.acquireLease(WORKER, this.#clock.nowMs());
+    if (reply.kind === 'ok') this.#owners[position] = reply.value;
+    return reply;
+  }
+
+  #restored({ processorName, ...entry }: BooksEntry, index: number): RestoredEntry {
+    const processor = processorName === null ? null : this.#names.indexOf(processorName);
+    return { ...entry, processor, chargedCents: this.#chargedCents[index] ?? entry.amountCents };
+  }
+}
+
+/** What a command says when the ledger contradicts what it was given. */
+export function contradicted({ differing, counts }: BooksWriter): {
+  readonly kind: 'failed';
+  readonly lines: readonly string[];
+} {
+  return failed(
+    `${counts.different} payments are in these books with another content and were left as they are:`,
+    ...differing.map((correlationId) => `  ${correlationId}`),
+  );
+}

@@ -1,0 +1,147 @@
+import type { LedgerTarget } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
+import { type Ledger, ok, type Reply } from '../ledger/ledger.ts';
+import { BooksWriter, contradicted, type WrittenCounts } from './books-writer.ts';
+import { entriesOf, type VerifiedExport, verifyExport } from './export-file.ts';
+import { type ExportTotals, msOf } from './line.ts';
+import { failed, type Outcome } from './open-books.ts';
+import { totalsUntil, tried } from './walk.ts';
+
+export interface ImportOrder {
+  readonly path: string;
+  readonly target: LedgerTarget;
+  readonly clock: Clock;
+  /** The books may hold payments already; otherwise they must be empty, or an import of this file that was cut short. */
+  readonly intoExisting: boolean;
+  /** The export is not the present: the books start as a restored copy, which may be behind. */
+  readonly asRestore: boolean;
+  /** Gets how many payments of how many have been written. */
+  readonly onProgress: (doneCount: number, of: number) => void;
+}
+
+const PROGRESS_EVERY = 1000;
+
+/**
+ * Writes an export into books. The file is verified before anything is written. Books that were empty are frozen until the
+ * import is complete, so that no gateway uses half of them. To repeat an import is harmless.
+ */
+export async function importBooks(order: ImportOrder): Promise<Outcome<WrittenCounts>> {
+  const { path, target, clock } = order;
+  const file = await verifyExport(path);
+  if (file.kind === 'failed') return file;
+  const opened = await BooksWriter.open(target, file.value.header.processors, clock);
+  if (opened.kind === 'failed') return opened;
+  const writer = opened.value;
+  try {
+    return await importInto(writer, file.value, order);
+  } finally {
+    await writer.close();
+  }
+}
+
+async function importInto(
+  writer: BooksWriter,
+  file: VerifiedExport,
+  order: ImportOrder,
+): Promise<Outcome<WrittenCounts>> {
+  const { path, clock, asRestore } = order;
+  const begun = await begin(writer.ledger, file, order);
+  if (begun.kind === 'failed') return begun;
+  const isFilling = begun.value;
+  const written = await writeAll(writer, file, order);
+  if (written.kind === 'unavailable') return unanswered(written.reason);
+  if (writer.counts.different > 0) return contradicted(writer);
+  if (isFilling) {
+    const totals = await totalsUntil(writer.ledger, clock);
+    if (totals.kind === 'unavailable') return unanswered(totals.reason);
+    const difference = differenceOf(
+      totals.value.map(({ name, count, amountCents }) => ({ processor: name, count, amountCents })),
+      file.trailer.totals,
+    );
+    if (difference !== null) return failed(`the books do not add up to the export: ${difference}`);
+  }
+  if (isFilling || asRestore) {
+    const status: BooksStatus = asRestore
+      ? { kind: 'behind', sinceMs: clock.nowMs(), detail: `an import of ${path}` }
+      : IN_USE;
+    const set = await tried(clock, () => writer.ledger.setBooksStatus(status));
+    if (set.kind === 'unavailable') return unanswered(set.reason);
+  }
+  return { kind: 'ok', value: writer.counts };
+}
+
+/** Whether the books are filled, and frozen meanwhile. */
+async function begin(
+  ledger: Ledger,
+  { header, trailer }: VerifiedExport,
+  { path, clock, intoExisting }: ImportOrder,
+): Promise<Outcome<boolean>> {
+  const status = await tried(clock, () => ledger.booksStatus());
+  if (status.kind === 'unavailable') return unanswered(status.reason);
+  const detail = `dinossauro import ${path}, checksum ${trailer.sha256}`;
+  const { kind } = status.value;
+  if (kind === 'filling') {
+    if (status.value.detail.endsWith(trailer.sha256)) return { kind: 'ok', value: true };
+    return failed(`the books are being filled by another command: ${status.value.detail}`);
+  }
+  if (kind === 'moved') return failed(`the books were moved to ${status.value.detail}: import there`);
+  if (intoExisting) return { kind: 'ok', value: false };
+  const empty = await isEmpty(ledger, clock);
+  if (empty.kind === 'unavailable') return unanswered(empty.reason);
+  if (!empty.value) {
+    return failed('the books hold payments: import into empty ones, or add --into to add to these');
+  }
+  if (header.purgedAt !== null) {
+    const purged = await tried(clock, () => ledger.purge(msOf(header.purgedAt)));
+    if (purged.kind === 'unavailable') return unanswered(purged.reason);
+  }
+  const filling: BooksStatus = { kind: 'filling', sinceMs: clock.nowMs(), detail };
+  const set = await tried(clock, () => ledger.setBooksStatus(filling));
+  return set.kind === 'ok' ? { kind: 'ok', value: true } : unanswered(set.reason);
+}
+
+async function writeAll(
+  writer: BooksWriter,
+  file: VerifiedExport,
+  { path, onProgress }: ImportOrder,
+): Promise<Reply<void>> {
+  let doneCount = 0;
+  for await (const entry of entriesOf(path, file)) {
+    const added = await writer.add(entry);
+    if (added.kind === 'unavailable') return added;
+    if (++doneCount % PROGRESS_EVERY === 0) onProgress(doneCount, file.trailer.count);
+  }
+  return writer.flush();
+}
+
+/** Whether a ledger has no payment. */
+export async function isEmpty(ledger: Ledger, clock: Clock): Promise<Reply<boolean>> {
+  const totals = await totalsUntil(ledger, clock);
+  if (totals.kind === 'unavailable') return totals;
+  if (totals.value.some(({ count }) => count > 0)) return ok(false);
+  for (let after: string | null = ''; after !== null; ) {
+    const from: string = after;
+    const page = await tried(clock, () => ledger.page(-Infinity, Infinity, from, 1));
+    if (page.kind === 'unavailable') return page;
+    if (page.value.entries.length > 0) return ok(false);
+    after = page.value.next;
+  }
+  return ok(true);
+}
+
+/** The first processor whose totals differ, as text; null: none does. A missing one counts as zero. */
+function differenceOf(here: readonly ExportTotals[], expected: readonly ExportTotals[]): string | null {
+  const names = new Set([...here, ...expected].map(({ processor }) => processor));
+  for (const name of names) {
+    const [one, other] = [here, expected].map((totals) => totals.find(({ processor }) => processor === name));
+    const [count, amountCents] = [one?.count ?? 0, one?.amountCents ?? 0];
+    if (count === (other?.count ?? 0) && amountCents === (other?.amountCents ?? 0)) continue;
+    return `${name} has ${count} payments of ${amountCents} cents, expected ${other?.count ?? 0} of ${other?.amountCents ?? 0}`;
+  }
+  return null;
+}
+
+export function unanswered(reason: string): { readonly kind: 'failed'; readonly lines: readonly string[] } {
+  return failed(`the ledger does not answer: ${reason}. Run the same command again to continue`);
+}

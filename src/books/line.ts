@@ -1,0 +1,174 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { PaymentStatus, Totals } from '../core/payment.ts';
+import { isUuid } from '../core/uuid.ts';
+import type { LedgerEntry } from '../ledger/ledger.ts';
+
+/**
+ * An export is text in UTF-8, one JSON object a line:
+ *
+ * 1. the header: format, when it was made, its window, the processors by name;
+ * 2. a line for each payment, ordered by time and id; its time is `requestedAt`, or `acceptedAt` if it was never sent;
+ * 3. the trailer: how many payments, the totals of the settled ones by processor, and the SHA-256 of all lines before,
+ *    with their line ends.
+ */
+export const FORMAT = 1;
+
+/** Everything that the books know about a payment, apart from who works on it. */
+export type BooksEntry = Omit<LedgerEntry, 'owner' | 'processor'>;
+
+export interface ExportHeader {
+  readonly dinossauroExport: typeof FORMAT;
+  readonly exportedAt: string;
+  /** Null: open. */
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly processors: readonly string[];
+  /** When the books were last purged; null: never. Payments accepted before are refused. */
+  readonly purgedAt: string | null;
+}
+
+export interface ExportTotals extends Totals {
+  readonly processor: string;
+}
+
+export interface ExportTrailer {
+  readonly count: number;
+  readonly totals: readonly ExportTotals[];
+  readonly sha256: string;
+}
+
+/** The time by which payments are ordered, and which the window of an export means. */
+export function timeOf({ requestedAtMs, acceptedAtMs }: BooksEntry): number {
+  return requestedAtMs === 0 ? acceptedAtMs : requestedAtMs;
+}
+
+/** The line of a payment, without its end. */
+export function lineOf(entry: BooksEntry): string {
+  const { correlationId, amountCents, status, acceptedAtMs, processorName, requestedAtMs } = entry;
+  const { attempts, reason, conflictingAmountCents } = entry;
+  return JSON.stringify({
+    correlationId,
+    amountCents,
+    status,
+    acceptedAt: stampOf(acceptedAtMs),
+    ...(processorName !== null && {
+      processor: processorName,
+      requestedAt: stampOf(requestedAtMs),
+      attempts,
+    }),
+    ...(reason !== '' && { reason }),
+    ...(conflictingAmountCents !== null && { conflictingAmountCents }),
+  });
+}
+
+/** Undefined: not the line of a payment. */
+export function readLine(text: string): BooksEntry | undefined {
+  const fields = readObject(text);
+  if (fields === undefined) return undefined;
+  const {
+    correlationId,
+    amountCents,
+    status,
+    processor,
+    reason = '',
+    conflictingAmountCents = null,
+  } = fields;
+  const isOpen = status === 'accepted';
+  const entry = {
+    correlationId,
+    amountCents,
+    status,
+    acceptedAtMs: msOf(fields['acceptedAt']),
+    processorName: isOpen ? null : processor,
+    requestedAtMs: isOpen ? 0 : msOf(fields['requestedAt']),
+    attempts: isOpen ? 0 : fields['attempts'],
+    reason,
+    conflictingAmountCents,
+  };
+  return isEntry(entry) ? entry : undefined;
+}
+
+export function readHeader(text: string): ExportHeader | undefined {
+  const fields = readObject(text);
+  const processors = fields?.['processors'];
+  const isHeader = fields?.['dinossauroExport'] === FORMAT && Array.isArray(processors);
+  return isHeader ? (fields as unknown as ExportHeader) : undefined;
+}
+
+export function readTrailer(text: string): ExportTrailer | undefined {
+  const fields = readObject(text);
+  const isTrailer = typeof fields?.['sha256'] === 'string' && Array.isArray(fields['totals']);
+  return isTrailer ? (fields as unknown as ExportTrailer) : undefined;
+}
+
+export function stampOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** NaN: not a timestamp. */
+export function msOf(stamp: unknown): number {
+  return typeof stamp === 'string' ? Date.parse(stamp) : Number.NaN;
+}
+
+/** Adds up the lines of an export, on both ends of its way. */
+export class ExportSums {
+  readonly #hash: Hash = createHash('sha256');
+  readonly #totals = new Map<string, { count: number; amountCents: number }>();
+  #count = 0;
+
+  /** A line with its end. */
+  addText(text: string): void {
+    this.#hash.update(text);
+  }
+
+  addEntry({ status, processorName, amountCents }: BooksEntry): void {
+    this.#count++;
+    if (status !== 'settled' || processorName === null) return;
+    const totals = this.#totals.get(processorName) ?? { count: 0, amountCents: 0 };
+    totals.count++;
+    totals.amountCents += amountCents;
+    this.#totals.set(processorName, totals);
+  }
+
+  trailer(): ExportTrailer {
+    const totals = Array.from(this.#totals, ([processor, sums]) => ({ processor, ...sums }));
+    totals.sort((one, other) => (one.processor < other.processor ? -1 : 1));
+    return { count: this.#count, totals, sha256: this.#hash.copy().digest('hex') };
+  }
+}
+
+const STATUSES: readonly unknown[] = [
+  'accepted',
+  'dispatched',
+  'settled',
+  'rejected',
+] satisfies PaymentStatus[];
+
+function isEntry(entry: { readonly [Field in keyof BooksEntry]: unknown }): entry is BooksEntry {
+  const { correlationId, status, processorName, reason, conflictingAmountCents } = entry;
+  return (
+    typeof correlationId === 'string' &&
+    isUuid(correlationId) &&
+    STATUSES.includes(status) &&
+    isWhole(entry.amountCents, 1) &&
+    isWhole(entry.acceptedAtMs, 0) &&
+    isWhole(entry.requestedAtMs, 0) &&
+    isWhole(entry.attempts, 0) &&
+    (status === 'accepted' || (typeof processorName === 'string' && processorName !== '')) &&
+    typeof reason === 'string' &&
+    (conflictingAmountCents === null || isWhole(conflictingAmountCents, 1))
+  );
+}
+
+function isWhole(value: unknown, min: number): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= min;
+}
+
+function readObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,270 @@
+import type { LedgerTarget } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import { ledgerName } from '../journal/ledger-mark.ts';
+import { type BooksStatus, continuing } from '../ledger/books-status.ts';
+import { LAST_MS } from '../ledger/commit.ts';
+import { type Ledger, type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
+import { BooksSum, differenceBetween } from './books-sum.ts';
+import { BooksWriter, contradicted } from './books-writer.ts';
+import { purgedAt } from './export.ts';
+import { isEmpty, unanswered } from './import.ts';
+import { failed, type OpenBooks, type Outcome, openBooks } from './open-books.ts';
+import { totalsUntil, tried, walk } from './walk.ts';
+
+export interface MigrationOrder {
+  readonly from: LedgerTarget;
+  readonly to: LedgerTarget;
+  readonly clock: Clock;
+  /** Lines for people. */
+  readonly say: (line: string) => void;
+  readonly onProgress: (readCount: number) => void;
+}
+
+export interface MigrationReport {
+  readonly count: number;
+  /** From the moment at which the old books were frozen until the new ones could be used. */
+  readonly stopMs: number;
+}
+
+/** As in an export: the gateways that use the old books come first. */
+const PAUSE_MS = 4;
+/** How far the clocks of gateways may be apart from this one. */
+const CLOCKS_APART_MS = 60_000;
+/** Passes under load end when one brings fewer changes than this, or after so many passes. */
+const FEW_CHANGES = 5000;
+const PASSES_MAX = 4;
+/** Where an interrupted first pass continues is noted this often. */
+const NOTE_EVERY_PAGES = 50;
+
+/** What a pass has to read: payments that may have changed since `sinceMs`, from page `after` on. */
+interface Pass {
+  readonly sinceMs: number;
+  readonly startedAtMs: number;
+  readonly after: string;
+}
+
+/**
+ * Moves the books of one ledger into another, empty one, while gateways use the old one.
+ *
+ * 1. Passes under load: the first copies every payment, each further one those that may have changed since the one before
+ *    began: those that are open in either books, and those that were accepted or sent since.
+ * 2. The stop: the old books are frozen for good, so that gateways accept payments into their journals and send none. A
+ *    last pass copies what has changed; then both books are read as a whole and compared.
+ * 3. The new books are in use. Gateways that start with their URL go on with the payments in their journals.
+ *
+ * The new books are frozen until then, and note where the first pass is. So the same command continues after an
+ * interruption, also one during the stop.
+ */
+export class Migration {
+  readonly #order: MigrationOrder;
+  readonly #source: OpenBooks;
+  readonly #writer: BooksWriter;
+  readonly #names: { readonly from: string; readonly to: string };
+  #readCount = 0;
+
+  static async run(order: MigrationOrder): Promise<Outcome<MigrationReport>> {
+    const names = { from: ledgerName(order.from), to: ledgerName(order.to) };
+    if (names.from === names.to) return failed(`${names.to} is the same ledger`);
+    const { clock } = order;
+    const source = await openBooks(order.from, { clock, processorNames: [], mode: 'existing' });
+    if (source.kind === 'failed') return source;
+    const writer = await BooksWriter.open(order.to, [], clock);
+    if (writer.kind === 'failed') {
+      await source.value.close();
+      return writer;
+    }
+    const migration = new Migration(order, source.value, writer.value, names);
+    try {
+      return await migration.#run();
+    } finally {
+      await writer.value.close();
+      await source.value.close();
+    }
+  }
+
+  private constructor(
+    order: MigrationOrder,
+    source: OpenBooks,
+    writer: BooksWriter,
+    names: { readonly from: string; readonly to: string },
+  ) {
+    this.#order = order;
+    this.#source = source;
+    this.#writer = writer;
+    this.#names = names;
+  }
+
+  async #run(): Promise<Outcome<MigrationReport>> {
+    const begun = await this.#begin();
+    if (begun.kind === 'failed') return begun;
+    const { pass, isStopped } = begun.value;
+    let last = pass;
+    for (let passes = 1; !isStopped && passes <= PASSES_MAX; passes++) {
+      const before = this.#writer.counts.restored;
+      const copied = await this.#copy(last, PAUSE_MS);
+      if (copied.kind === 'unavailable') return unanswered(copied.reason);
+      const changed = this.#writer.counts.restored - before;
+      this.#order.say(`pass ${passes}: ${this.#readCount} payments read, ${changed} copied`);
+      last = this.#nextPass(last.startedAtMs);
+      if (passes > 1 && changed < FEW_CHANGES) break;
+    }
+    return this.#stop(last);
+  }
+
+  /** Where to continue, and whether the old books are frozen already. */
+  async #begin(): Promise<Outcome<{ readonly pass: Pass; readonly isStopped: boolean }>> {
+    const { clock } = this.#order;
+    const source = await tried(clock, () => this.#source.ledger.booksStatus());
+    if (source.kind === 'unavailable') return unanswered(source.reason);
+    const target = await tried(clock, () => this.#target.booksStatus());
+    if (target.kind === 'unavailable') return unanswered(target.reason);
+    const isStopped = source.value.kind === 'moved' && source.value.detail === this.#names.to;
+    if (source.value.kind !== 'in-use' && !isStopped) {
+      return failed(`${this.#names.from} cannot be moved now: ${source.value.kind} (${source.value.detail})`);
+    }
+    if (target.value.kind === 'filling') {
+      if (target.value.detail !== this.#filling) {
+        return failed(`${this.#names.to} is being filled by another command: ${target.value.detail}`);
+      }
+      const pass = JSON.parse(target.value.progress ?? '') as Pass;
+      return { kind: 'ok', value: { pass, isStopped } };
+    }
+    const empty = await isEmpty(this.#target, clock);
+    if (empty.kind === 'unavailable') return unanswered(empty.reason);
+    if (!empty.value) return failed(`${this.#names.to} holds payments: migrate into an empty ledger`);
+    const purgedAtMs = await purgedAt(this.#source.ledger, clock);
+    if (purgedAtMs.kind === 'unavailable') return unanswered(purgedAtMs.reason);
+    const purged = await tried(clock, () => this.#target.purge(purgedAtMs.value));
+    if (purged.kind === 'unavailable') return unanswered(purged.reason);
+    const pass: Pass = { sinceMs: 0, startedAtMs: clock.nowMs(), after: '' };
+    const noted = await this.#note(pass);
+    return noted.kind === 'ok' ? { kind: 'ok', value: { pass, isStopped } } : unanswered(noted.reason);
+  }
+
+  get #target(): Ledger {
+    return this.#writer.ledger;
+  }
+
+  get #filling(): string {
+    return `dinossauro migrate from ${this.#names.from}`;
+  }
+
+  #nextPass(sinceMs: number): Pass {
+    return { sinceMs, startedAtMs: this.#order.clock.nowMs(), after: '' };
+  }
+
+  #note(pass: Pass): Promise<Reply<void>> {
+    const status: BooksStatus = {
+      kind: 'filling',
+      sinceMs: this.#order.clock.nowMs(),
+      detail: this.#filling,
+      progress: JSON.stringify(pass),
+    };
+    return tried(this.#order.clock, () => this.#target.setBooksStatus(status));
+  }
+
+  /** Copies what may have changed. `sum`: adds up everything that is read, for the comparison. */
+  async #copy(pass: Pass, pauseMs: number, sum?: BooksSum): Promise<Reply<void>> {
+    const { clock, onProgress } = this.#order;
+    const open = await this.#openInTarget(pass);
+    if (open.kind === 'unavailable') return open;
+    this.#readCount = 0;
+    const changedSinceMs = pass.sinceMs === 0 ? 0 : pass.sinceMs - CLOCKS_APART_MS;
+    const mayHaveChanged = ({ correlationId, status, acceptedAtMs, requestedAtMs }: LedgerEntry) =>
+      acceptedAtMs >= changedSinceMs ||
+      requestedAtMs >= changedSinceMs ||
+      status === 'accepted' ||
+      status === 'dispatched' ||
+      open.value.has(correlationId);
+    let pages = 0;
+    const noted = async (entries: readonly LedgerEntry[], next: string | null): Promise<Reply<void>> => {
+      for (const entry of entries) {
+        sum?.add(entry);
+        if (!mayHaveChanged(entry)) continue;
+        const added = await this.#writer.add(entry);
+        if (added.kind === 'unavailable') return added;
+      }
+      this.#readCount += entries.length;
+      onProgress(this.#readCount);
+      if (++pages % NOTE_EVERY_PAGES !== 0 || next === null) return ok(undefined);
+      const flushed = await this.#writer.flush();
+      return flushed.kind === 'ok' ? this.#note({ ...pass, after: next }) : flushed;
+    };
+    const parts = { clock, fromMs: 0, toMs: LAST_MS, pauseMs, after: pass.after };
+    const walked = await walk(this.#source.ledger, parts, noted);
+    return walked.kind === 'ok' ? this.#writer.flush() : walked;
+  }
+
+  /** What was open when it was copied may have ended since, long after it was accepted and sent. */
+  async #openInTarget(pass: Pass): Promise<Reply<ReadonlySet<string>>> {
+    const open = new Set<string>();
+    if (pass.sinceMs === 0 && pass.after === '') return ok(open);
+    const parts = { clock: this.#order.clock, fromMs: LAST_MS, toMs: LAST_MS, pauseMs: 0 };
+    const walked = await walk(this.#target, parts, async (entries) => {
+      for (const { correlationId } of entries) open.add(correlationId);
+      return ok(undefined);
+    });
+    return walked.kind === 'ok' ? ok(open) : walked;
+  }
+
+  async #stop(last: Pass): Promise<Outcome<MigrationReport>> {
+    const { clock, say } = this.#order;
+    const beganMs = clock.monotonicMs();
+    const moved: BooksStatus = { kind: 'moved', sinceMs: clock.nowMs(), detail: this.#names.to };
+    const frozen = await tried(clock, () => this.#source.ledger.setBooksStatus(moved));
+    if (frozen.kind === 'unavailable') return unanswered(frozen.reason);
+    say('the stop begins: gateways accept payments and send none');
+    // Continued in the middle of a pass, the first walk does not see everything.
+    let difference: string | null = 'not compared yet';
+    let count = 0;
+    for (const pass of [last, this.#nextPass(0)]) {
+      const compared = await this.#copyAndCompare(pass);
+      if (compared.kind === 'unavailable') return unanswered(compared.reason);
+      ({ difference, count } = compared.value);
+      if (this.#writer.counts.different > 0 || difference === null) break;
+      say(`the books still differ (${difference}): everything is copied once more`);
+    }
+    if (this.#writer.counts.different > 0) return this.#giveUp(contradicted(this.#writer).lines);
+    if (difference !== null) return this.#giveUp([`the new books differ from the old ones: ${difference}`]);
+    const inUse = { kind: 'in-use', sinceMs: clock.nowMs(), detail: continuing(this.#names.from) } as const;
+    const opened = await tried(clock, () => this.#target.setBooksStatus(inUse));
+    if (opened.kind === 'unavailable') return unanswered(opened.reason);
+    return { kind: 'ok', value: { count, stopMs: clock.monotonicMs() - beganMs } };
+  }
+
+  async #copyAndCompare(
+    pass: Pass,
+  ): Promise<Reply<{ readonly difference: string | null; readonly count: number }>> {
+    const { clock } = this.#order;
+    const here = new BooksSum();
+    const copied = await this.#copy(pass, 0, pass.after === '' ? here : undefined);
+    if (copied.kind === 'unavailable') return copied;
+    if (pass.after !== '') return ok({ difference: 'a pass was continued', count: 0 });
+    const there = new BooksSum();
+    const parts = { clock, fromMs: 0, toMs: LAST_MS, pauseMs: 0 };
+    const walked = await walk(this.#target, parts, async (entries) => {
+      for (const entry of entries) there.add(entry);
+      return ok(undefined);
+    });
+    if (walked.kind === 'unavailable') return walked;
+    const totals = [];
+    for (const ledger of [this.#source.ledger, this.#target]) {
+      const summary = await totalsUntil(ledger, clock);
+      if (summary.kind === 'unavailable') return unavailable(summary.reason);
+      totals.push(summary.value.filter((each) => each.count > 0));
+    }
+    const difference = differenceBetween(
+      { sum: here, totals: totals[0] ?? [] },
+      { sum: there, totals: totals[1] ?? [] },
+    );
+    return ok({ difference, count: here.count });
+  }
+
+  /** The old books are used again. */
+  async #giveUp(lines: readonly string[]): Promise<Outcome<never>> {
+    const inUse = { kind: 'in-use', sinceMs: 0, detail: '' } as const;
+    const set = await tried(this.#order.clock, () => this.#source.ledger.setBooksStatus(inUse));
+    const end = set.kind === 'ok' ? 'are in use again' : `are still frozen: ${set.reason}`;
+    return failed(...lines, `the old books ${end}`);
+  }
+}

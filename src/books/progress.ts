@@ -1,0 +1,23 @@
+import type { Clock } from '../core/clock.ts';
+
+const SHOW_EVERY_MS = 5000;
+
+/** Says how far a command is, every few seconds. */
+export class ProgressLine {
+  readonly #clock: Clock;
+  readonly #say: (line: string) => void;
+  #shownAtMs: number;
+
+  constructor(clock: Clock, say: (line: string) => void) {
+    this.#clock = clock;
+    this.#say = say;
+    this.#shownAtMs = clock.monotonicMs();
+  }
+
+  show(line: () => string): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#shownAtMs < SHOW_EVERY_MS) return;
+    this.#shownAtMs = nowMs;
+    this.#say(line());
+  }
+}

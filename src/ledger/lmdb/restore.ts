@@ -1,0 +1,97 @@
+import { type BooksStatus, booksStatusText, frozenReason, readBooksStatus } from '../books-status.ts';
+import { keptReason } from '../commit.ts';
+import type { RestoredEntry, RestoreReply, Settlement } from '../ledger.ts';
+import { restoreDecision } from '../restored-entry.ts';
+import type { Folded } from '../retention.ts';
+import type { LmdbCommitParts } from './commit.ts';
+import { BOOKS_STATUS_KEY, entryKey, type StoredEntry } from './records.ts';
+import type { LmdbStore } from './store.ts';
+
+/** The status of the books of an LMDB ledger. */
+export class LmdbBooksStatus {
+  readonly #store: LmdbStore;
+
+  constructor(store: LmdbStore) {
+    this.#store = store;
+  }
+
+  get(): BooksStatus {
+    return readBooksStatus(this.#store.records.get(BOOKS_STATUS_KEY)?.toString());
+  }
+
+  set(status: BooksStatus): void {
+    this.#store.records.putSync(BOOKS_STATUS_KEY, Buffer.from(booksStatusText(status)));
+  }
+}
+
+/** Writes entries of other books, in one transaction of the caller. */
+export class LmdbRestore {
+  readonly #owner: number;
+  readonly #isFrozen: boolean;
+  readonly #folded: Folded;
+  readonly #parts: LmdbCommitParts;
+  readonly #charges: Settlement[] = [];
+
+  constructor(owner: number, status: BooksStatus, folded: Folded, parts: LmdbCommitParts) {
+    this.#folded = folded;
+    this.#owner = owner;
+    this.#isFrozen = frozenReason(status) !== null;
+    this.#parts = parts;
+  }
+
+  run(entries: readonly RestoredEntry[]): RestoreReply[] {
+    const replies = entries.map((entry) => this.#restore(entry));
+    if (this.#charges.length > 0) this.#parts.timeIndex.add(this.#charges, this.#folded);
+    return replies;
+  }
+
+  #restore(given: RestoredEntry): RestoreReply {
+    const { entries, processors } = this.#parts;
+    const id = entryKey(given.correlationId);
+    const known = entries.get(id);
+    const processorNumber = given.processor === null ? 0 : processors.numberOf(given.processor);
+    if (known !== undefined) {
+      const shown = entries.shown(given.correlationId, known);
+      const isSameProcessor = known.processorNumber === processorNumber;
+      const decision = restoreDecision(shown, given, isSameProcessor, this.#isFrozen);
+      if (decision === 'known' || decision === 'different') return decision;
+      if (decision === 'note') {
+        known.conflictingAmountCents = given.conflictingAmountCents ?? 0;
+        entries.put(id, known);
+        return 'restored';
+      }
+      if (known.owner !== 0) entries.release(id, known.owner);
+    }
+    this.#put(id, known, given, processorNumber);
+    return 'restored';
+  }
+
+  #put(id: Buffer, known: StoredEntry | undefined, given: RestoredEntry, processorNumber: number): void {
+    const { entries } = this.#parts;
+    const { status, processor, attempts, acceptedAtMs, requestedAtMs, amountCents } = given;
+    const isFinal = status === 'settled' || status === 'rejected';
+    const conflictingAmountCents = known?.conflictingAmountCents || (given.conflictingAmountCents ?? 0);
+    entries.put(id, {
+      status,
+      processorNumber,
+      owner: isFinal ? 0 : this.#owner,
+      attempts,
+      acceptedAtMs,
+      requestedAtMs,
+      amountCents,
+      conflictingAmountCents,
+      reason: status === 'rejected' ? keptReason(given.reason) : '',
+    });
+    if (!isFinal) entries.hold(id, this.#owner);
+    if (status !== 'settled' || processor === null) return;
+    const { correlationId, chargedCents } = given;
+    this.#charges.push({
+      correlationId,
+      status,
+      processor,
+      amountCents: chargedCents,
+      requestedAtMs,
+      reason: '',
+    });
+  }
+}

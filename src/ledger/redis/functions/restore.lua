@@ -1,0 +1,72 @@
+--- @include "includes/batch.lua"
+--- @include "includes/owners.lua"
+
+-- The replies are `RESTORE_REPLIES` in restore.ts. HELD is as in claim.lua.
+local RESTORED, KNOWN, DIFFERENT, HELD = '\0', '\1', '\2', '\3'
+local NO_AMOUNT = '\0\0\0\0\0\0\0'
+
+-- States with the same rank exclude each other.
+local function rank(state)
+  return math.min(state, SETTLED)
+end
+
+-- What becomes of an entry whose id the books have: the same as restoreDecision in restored-entry.ts. Nil: it is replaced.
+local function decide(books, id, known, head, other)
+  local first, state = byte(known), byte(head)
+  local before = first % OTHER_AMOUNT
+  if sub(known, 17, 23) ~= sub(head, 17, 23) then return DIFFERENT end
+  if before == state and sub(known, 2, 2) == sub(head, 2, 2) and sub(known, 5, 10) == sub(head, 5, 10) then
+    if first >= OTHER_AMOUNT or other == '' then return KNOWN end
+    note_other_amount(books, id, known, other)
+    return RESTORED
+  end
+  if rank(before) > rank(state) then return KNOWN end
+  if before >= SETTLED or not books.frozen then return DIFFERENT end
+  return nil
+end
+
+local function restore(books, batch, id, head, other, charged, reason)
+  local known, state = get_entry(books, id), byte(head)
+  if other == NO_AMOUNT then other = '' end
+  if known then
+    local reply = decide(books, id, known, head, other)
+    if reply then return reply end
+    local holder = sub(known, 24, 29)
+    if holder ~= batch.owner and not is_declared(batch, holder) then
+      batch.undeclared[#batch.undeclared + 1] = holder
+      return HELD
+    end
+    call('SREM', owner_set(books, holder), id)
+    if byte(known) >= OTHER_AMOUNT then other = sub(known, 30, 36) end
+  end
+  if not known then batch.new = batch.new + 1 end
+  local is_open = state < SETTLED
+  put_entry(books, id, char(state + (other == '' and 0 or OTHER_AMOUNT)) .. sub(head, 2)
+    .. (is_open and batch.owner or '') .. other .. reason)
+  if is_open then batch.taken[#batch.taken + 1] = id end
+  if state == SETTLED then charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged) end
+  return RESTORED
+end
+
+-- args: books, places, payload (restore.ts), other owners whose sets are among the keys (6 B each). Returns one byte for
+-- each entry, then 6 B for each that was answered HELD: its owner.
+define('restore', function(keys, args)
+  local payload = args[3]
+  local owner, count, at = unpack('>c6I4', payload)
+  local number = unpack('>I6', owner)
+  local books, problem = open_places(keys, args, number)
+  if not books then return problem end
+  local row = books.owner_row
+  if not row or not is_alive(row) then
+    return redis.error_reply('OWNER the owner of restored entries has been taken over')
+  end
+  local batch, replies = new_batch(owner, args[4]), {}
+  for _ = 1, count do
+    local id, head, other, charged, length
+    id, head, other, charged, length, at = unpack('>c16c23c7c7I2', payload, at)
+    replies[#replies + 1] = restore(books, batch, id, head, other, charged, sub(payload, at, at + length - 1))
+    at = at + length
+  end
+  write_batch(books, batch)
+  return concat(replies) .. concat(batch.undeclared)
+end)

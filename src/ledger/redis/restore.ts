@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { type BooksStatus, booksStatusText, frozenReason, readBooksStatus } from '../books-status.ts';
+import { keptReason } from '../commit.ts';
+import { ok, type Reply, type RestoredEntry, type RestoreReply, unavailable } from '../ledger.ts';
+import type { RedisBooks } from './books.ts';
+import {
+  idsPositions,
+  ownerBytes,
+  type ProcessorNumbers,
+  readOwnerNumbers,
+  STATES,
+  scatteredId,
+  writeCents,
+} from './records.ts';
+import { bytesOf } from './replies.ts';
+
+/*
+ * What `restore` gets, big-endian: owner (6), number of entries (4), then for each entry
+ *
+ * | offset | bytes | field                                                                    |
+ * |--------|-------|--------------------------------------------------------------------------|
+ * | 0      | 16    | id, scattered                                                            |
+ * | 16     | 23    | the entry up to its amount, as in functions/includes/entries.lua         |
+ * | 39     | 7     | the other amount, 0 for none                                             |
+ * | 46     | 7     | chargedCents                                                             |
+ * | 53     | 2     | bytes of the reason, which follows                                       |
+ */
+const HEAD_BYTES = 10;
+const ENTRY_BYTES = 55;
+const ATTEMPTS_MAX = 65_535;
+
+const RESTORE_REPLIES: readonly (RestoreReply | 'held')[] = ['restored', 'known', 'different', 'held'];
+/** Each attempt names every owner that the one before has met. */
+const HOLDERS_ATTEMPTS_MAX = 4;
+
+/** Writes entries of other books, and the status of these books. */
+export class RedisRestore {
+  readonly #books: RedisBooks;
+
+  constructor(books: RedisBooks) {
+    this.#books = books;
+  }
+
+  async status(): Promise<Reply<BooksStatus>> {
+    const reply = await this.#books.call('booksStatus');
+    return reply.kind === 'ok' ? ok(readBooksStatus(String(reply.value))) : reply;
+  }
+
+  async setStatus(status: BooksStatus): Promise<Reply<void>> {
+    const frozen = frozenReason(status) ?? '';
+    const reply = await this.#books.call('setBooksStatus', booksStatusText(status), frozen);
+    return reply.kind === 'ok' ? ok(undefined) : reply;
+  }
+
+  async restore(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    const replies: (RestoreReply | 'held')[] = entries.map(() => 'held');
+    const holders = new Set<number>();
+    for (let attempt = 1; ; attempt++) {
+      const places = [...replies.keys()].filter((place) => replies[place] === 'held');
+      if (places.length === 0) return ok(replies as RestoreReply[]);
+      if (attempt > HOLDERS_ATTEMPTS_MAX) return unavailable('too many owners hold these payments');
+      const open = places.map((place) => entries[place] as RestoredEntry);
+      const reply = await this.#write(owner, open, [...holders]);
+      if (reply.kind === 'unavailable') return reply;
+      const bytes = bytesOf(reply.value);
+      assert(bytes.length >= open.length, 'a restore has one reply for each entry');
+      for (const [index, place] of places.entries()) {
+        replies[place] = RESTORE_REPLIES[bytes[index] as number] as RestoreReply | 'held';
+      }
+      for (const holder of readOwnerNumbers(bytes, open.length)) holders.add(holder);
+    }
+  }
+
+  #write(
+    owner: number,
+    entries: readonly RestoredEntry[],
+    holders: readonly number[],
+  ): Promise<Reply<unknown>> {
+    const ids = Buffer.concat(entries.map(({ correlationId }) => scatteredId(correlationId)));
+    return this.#books.write(
+      'restore',
+      (keys) => [
+        keys.owner(owner),
+        ...holders.map((holder) => keys.owner(holder)),
+        ...keys.timeIndex(entries),
+        ...keys.entries(ids, idsPositions(ids)),
+      ],
+      restoreBytes(owner, entries, this.#books.processors),
+      Buffer.concat(holders.map(ownerBytes)),
+    );
+  }
+}
+
+function restoreBytes(
+  owner: number,
+  entries: readonly RestoredEntry[],
+  { numbers }: ProcessorNumbers,
+): Buffer {
+  const head = Buffer.allocUnsafe(HEAD_BYTES);
+  head.writeUIntBE(owner, 0, 6);
+  head.writeUInt32BE(entries.length, 6);
+  return Buffer.concat([head, ...entries.flatMap((entry) => entryParts(entry, numbers))]);
+}
+
+function entryParts(entry: RestoredEntry, numbers: readonly number[]): Buffer[] {
+  const { processor, status } = entry;
+  const reason = Buffer.from(status === 'rejected' ? keptReason(entry.reason) : '');
+  const bytes = Buffer.allocUnsafe(ENTRY_BYTES);
+  scatteredId(entry.correlationId).copy(bytes);
+  bytes[16] = STATES.indexOf(status) + 1;
+  bytes[17] = processor === null ? 0 : (numbers[processor] as number);
+  bytes.writeUInt16BE(Math.min(entry.attempts, ATTEMPTS_MAX), 18);
+  bytes.writeUIntBE(entry.requestedAtMs, 20, 6);
+  bytes.writeUIntBE(entry.acceptedAtMs, 26, 6);
+  writeCents(bytes, 32, entry.amountCents);
+  writeCents(bytes, 39, entry.conflictingAmountCents ?? 0);
+  writeCents(bytes, 46, status === 'settled' ? entry.chargedCents : 0);
+  bytes.writeUInt16BE(reason.length, 53);
+  return [bytes, reason];
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import type { PaymentStatus } from '../core/payment.ts';
+import { assertAmount, assertProcessor, assertTime } from './commit.ts';
+import type { LedgerEntry, RestoredEntry } from './ledger.ts';
+
+export const RESTORING_OWNER_GONE = 'the owner of restored entries has been taken over';
+
+type Compared = Pick<LedgerEntry, 'amountCents' | 'status' | 'requestedAtMs' | 'conflictingAmountCents'>;
+
+/** The state that may follow has a higher rank. */
+const RANKS: Readonly<Record<PaymentStatus, number>> = {
+  accepted: 1,
+  dispatched: 2,
+  settled: 3,
+  rejected: 3,
+};
+
+/**
+ * What becomes of an entry whose id the books have. `note`: the books only lack the other amount that was posted.
+ *
+ * An open entry is advanced only while the books are frozen: otherwise its owner may be about to do something else.
+ *
+ * The same rules are in `functions/restore.lua`.
+ */
+export function restoreDecision(
+  known: Compared,
+  given: Compared,
+  isSameProcessor: boolean,
+  isFrozen: boolean,
+): 'known' | 'different' | 'advance' | 'note' {
+  if (known.amountCents !== given.amountCents) return 'different';
+  const isSame =
+    known.status === given.status && isSameProcessor && known.requestedAtMs === given.requestedAtMs;
+  if (isSame) {
+    const isNew = known.conflictingAmountCents === null && given.conflictingAmountCents !== null;
+    return isNew ? 'note' : 'known';
+  }
+  if (RANKS[known.status] > RANKS[given.status]) return 'known';
+  return RANKS[known.status] < RANKS.settled && isFrozen ? 'advance' : 'different';
+}
+
+/** Every ledger checks this before it writes anything, so that a caller's bug changes nothing. */
+export function assertRestored(processorCount: number, entries: readonly RestoredEntry[]): void {
+  for (const { status, processor, amountCents, acceptedAtMs, requestedAtMs, chargedCents } of entries) {
+    assertAmount(amountCents);
+    assertTime(acceptedAtMs);
+    assertTime(requestedAtMs);
+    assert.equal(processor === null, status === 'accepted', 'an entry has a processor once it was claimed');
+    if (processor !== null) assertProcessor(processorCount, processor);
+    if (status === 'settled') assertAmount(chargedCents);
+  }
+}

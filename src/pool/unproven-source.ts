@@ -1,0 +1,156 @@
+import { type Backoff, equalJitterMs } from '../core/backoff.ts';
+import { type Clock, sleep } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { Payment } from '../core/payment.ts';
+import type { Ledger, RestoredEntry } from '../ledger/ledger.ts';
+import type { LookUpOutcome, Processor } from '../processor/processor.ts';
+import type { BooksStatusWatch } from './books-status-watch.ts';
+import type { QueuedPayment, Source } from './dispatcher.ts';
+
+export interface UnprovenSourceParts {
+  readonly source: Source;
+  readonly books: Pick<BooksStatusWatch, 'kind' | 'isFrozen' | 'looked'>;
+  readonly ledger: Ledger;
+  readonly instanceId: string;
+  readonly processors: readonly Pick<Processor, 'find'>[];
+  readonly timeoutsMs: readonly number[];
+  /** Whether a processor that says that it does not hold a payment can be believed. */
+  readonly believesAbsence: (processor: number) => boolean;
+  readonly backoff: Backoff;
+  readonly stopping: () => boolean;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** How many payments are looked up at once: it bounds the requests to each processor. */
+const LOOKED_UP_MAX = 16;
+
+type Asked = 'may-send' | 'is-known' | 'try-again';
+
+/**
+ * The payments of another source, as far as the books are fit for them: none while they are frozen; and while they are
+ * unproven, each payment that the books do not know is looked up at every processor first. What one holds is written into
+ * the books, and the claim of the dispatcher then finds it there.
+ */
+export class UnprovenSource implements Source {
+  readonly #parts: UnprovenSourceParts;
+  #askedCount = 0;
+  #ready: QueuedPayment[] = [];
+  #sourceWait: Promise<void> | null = null;
+  #isReady = Promise.withResolvers<void>();
+
+  constructor(parts: UnprovenSourceParts) {
+    this.#parts = parts;
+  }
+
+  take(limit: number): QueuedPayment[] {
+    const { books, source } = this.#parts;
+    if (books.isFrozen) return [];
+    const ready = this.#ready.splice(0, limit);
+    if (books.kind !== 'unproven') return [...ready, ...source.take(limit - ready.length)];
+    for (const payment of source.take(this.#room())) void this.#ask(payment);
+    return ready;
+  }
+
+  wait(): Promise<void> {
+    const { books } = this.#parts;
+    if (books.isFrozen) return books.looked();
+    if (this.#ready.length > 0) return Promise.resolve();
+    if (books.kind !== 'unproven') return this.#sourceReady();
+    const own = [this.#isReady.promise, books.looked()];
+    return Promise.race(this.#room() > 0 ? [this.#sourceReady(), ...own] : own);
+  }
+
+  /** One wait at a time: a second would take the first one's wake-up. */
+  #sourceReady(): Promise<void> {
+    this.#sourceWait ??= this.#parts.source.wait().finally(() => {
+      this.#sourceWait = null;
+    });
+    return this.#sourceWait;
+  }
+
+  release(journalRef: number): void {
+    this.#parts.source.release(journalRef);
+  }
+
+  leaveToLedger(correlationId: string): void {
+    this.#parts.source.leaveToLedger(correlationId);
+  }
+
+  #room(): number {
+    return LOOKED_UP_MAX - this.#askedCount;
+  }
+
+  async #ask(payment: QueuedPayment): Promise<void> {
+    const { clock, backoff, random, stopping } = this.#parts;
+    this.#askedCount++;
+    for (let attempt = 1; ; attempt++) {
+      const asked = await this.#lookUp(payment);
+      if (asked !== 'try-again') break;
+      // It is in the journal, and the next start brings it again.
+      if (stopping()) return;
+      await sleep(clock, equalJitterMs(backoff, attempt, random));
+    }
+    this.#askedCount--;
+    this.#ready.push(payment);
+    this.#isReady.resolve();
+    this.#isReady = Promise.withResolvers();
+  }
+
+  async #lookUp(payment: Payment): Promise<Asked> {
+    const { ledger, processors, timeoutsMs, believesAbsence } = this.#parts;
+    const { correlationId } = payment;
+    const known = await ledger.find(correlationId);
+    if (known.kind === 'unavailable') return 'try-again';
+    if (known.value !== undefined) return 'is-known';
+    const answers = await Promise.all(
+      processors.map((processor, index) => processor.find(correlationId, timeoutsMs[index] ?? 0)),
+    );
+    const places = [...answers.keys()];
+    const held = places.find((place) => answers[place]?.kind === 'held');
+    const other = places.find((place) => ['pending', 'rejected'].includes(answers[place]?.kind ?? ''));
+    const processor = held ?? other;
+    // Another may hold it, too, but it is not sent again: an audit finds that.
+    if (processor !== undefined && held !== undefined)
+      return this.#adopt(payment, processor, answers[processor] as LookUpOutcome);
+    const isAnswered = places.every(
+      (place) =>
+        answers[place]?.kind !== 'unknown' && (answers[place]?.kind !== 'absent' || believesAbsence(place)),
+    );
+    if (!isAnswered) return 'try-again';
+    if (processor === undefined) return 'may-send';
+    return this.#adopt(payment, processor, answers[processor] as LookUpOutcome);
+  }
+
+  async #adopt(payment: Payment, processor: number, answer: LookUpOutcome): Promise<Asked> {
+    const { ledger, instanceId, log, clock } = this.#parts;
+    const { correlationId, amountCents, acceptedAtMs } = payment;
+    const shard = ledger.shards[ledger.shardOf(correlationId)];
+    if (shard === undefined) return 'try-again';
+    const isHeld = answer.kind === 'held';
+    const entry: RestoredEntry = {
+      correlationId,
+      amountCents,
+      acceptedAtMs,
+      status: isHeld ? 'settled' : answer.kind === 'rejected' ? 'rejected' : 'dispatched',
+      processor,
+      requestedAtMs: (isHeld ? answer.requestedAtMs : null) ?? acceptedAtMs,
+      attempts: 1,
+      reason: answer.kind === 'rejected' ? answer.reason : '',
+      conflictingAmountCents: null,
+      chargedCents: (isHeld ? answer.amountCents : null) ?? amountCents,
+    };
+    const owner = await shard.acquireLease({ instanceId, name: 'adoption' }, clock.nowMs());
+    if (owner.kind === 'unavailable') return 'try-again';
+    const written = await shard.restoreEntries(owner.value, [entry]);
+    // One that is pending waits there for the next takeover.
+    await shard.releaseLease(owner.value);
+    if (written.kind === 'unavailable') return 'try-again';
+    log.info(
+      { correlationId, processor },
+      'a payment that the restored books lacked is at its processor already',
+    );
+    return 'is-known';
+  }
+}

@@ -1,0 +1,243 @@
+import { createWriteStream, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { exportBooks } from '../../src/books/export.ts';
+import { type ImportOrder, importBooks } from '../../src/books/import.ts';
+import { readLine, readTrailer } from '../../src/books/line.ts';
+import { tried } from '../../src/books/walk.ts';
+import type { LedgerTarget } from '../../src/config/config.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { id, must, T0_MS } from '../ledger/samples.ts';
+import { fill, inDirectory, OPEN, RESERVED, withLedger } from './sample-books.ts';
+
+const COUNT = 700;
+
+async function exported(
+  target: LedgerTarget,
+  directory: string,
+  [fromMs, toMs]: readonly [number, number] = [-Infinity, Infinity],
+): Promise<string> {
+  const path = join(directory, `export-${Math.random()}`);
+  await withLedger(target, async (ledger) => {
+    const order = { ledger, clock: systemClock, fromMs, toMs, temporaryDirectory: directory };
+    await must(exportBooks({ ...order, out: createWriteStream(path), onProgress: () => {} }));
+  });
+  return path;
+}
+
+function imported(path: string, target: LedgerTarget, change: Partial<ImportOrder> = {}) {
+  return importBooks({
+    path,
+    target,
+    clock: systemClock,
+    intoExisting: false,
+    asRestore: false,
+    onProgress: () => {},
+    ...change,
+  });
+}
+
+function linesIn(path: string): string[] {
+  return readFileSync(path, 'utf8').trimEnd().split('\n');
+}
+
+/** An LMDB ledger in this directory. */
+function lmdb(directory: string, name: string): LedgerTarget {
+  return { kind: 'lmdb', path: join(directory, name) };
+}
+
+test('an export is ordered by time, adds up, and is the same after an import into another kind of ledger and back', () =>
+  inDirectory(async (directory) => {
+    const redis = await RedisServer.start();
+    try {
+      const source = lmdb(directory, 'source');
+      const inRedis: LedgerTarget = { kind: 'redis', url: redis.url };
+      await withLedger(source, (ledger) => fill(ledger, COUNT));
+      const first = await exported(source, directory);
+      const lines = linesIn(first);
+      assert.is(lines.length, COUNT + 2);
+      const entries = lines.slice(1, -1).map((line) => readLine(line));
+      const times = entries.map((entry) => entry?.requestedAtMs || entry?.acceptedAtMs || 0);
+      assert.equal(
+        times,
+        [...times].sort((one, other) => one - other),
+      );
+      const totals = await withLedger(source, (ledger) => must(ledger.summary(-Infinity, Infinity)));
+      const trailer = readTrailer(lines.at(-1) ?? '');
+      assert.equal(
+        trailer?.totals,
+        totals.map(({ name, count, amountCents }) => ({ processor: name, count, amountCents })),
+      );
+
+      assert.equal(await imported(first, inRedis), {
+        kind: 'ok',
+        value: { restored: COUNT, known: 0, different: 0 },
+      });
+      const second = await exported(inRedis, directory);
+      assert.equal(linesIn(second).slice(1, -1), lines.slice(1, -1));
+      const back = lmdb(directory, 'back');
+      assert.is((await imported(second, back)).kind, 'ok');
+      assert.equal(linesIn(await exported(back, directory)).slice(1, -1), lines.slice(1, -1));
+    } finally {
+      await redis.stop();
+    }
+  }));
+
+test('what is open waits in the new books for an owner that takes it over', () =>
+  inDirectory(async (directory) => {
+    const source = lmdb(directory, 'source');
+    await withLedger(source, (ledger) => fill(ledger, 20));
+    const target = lmdb(directory, 'target');
+    assert.is((await imported(await exported(source, directory), target)).kind, 'ok');
+    await withLedger(target, async (ledger) => {
+      assert.is((await must(ledger.booksStatus())).kind, 'in-use');
+      const [former, ...others] = await must(ledger.owners());
+      assert.equal(others, []);
+      assert.is(former?.leaseUntilMs, 0, 'nothing has to be waited for');
+      const successor = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, T0_MS));
+      const taken = await must(ledger.takeOver(former?.owner ?? 0, successor, 10));
+      const shown = taken.map(({ correlationId, status }) => [correlationId, status]);
+      assert.equal(shown.sort(), [
+        [id(OPEN), 'dispatched'],
+        [id(RESERVED), 'accepted'],
+      ]);
+    });
+  }));
+
+test('a window has the payments of that time, with both its ends', () =>
+  inDirectory(async (directory) => {
+    const source = lmdb(directory, 'source');
+    await withLedger(source, (ledger) => fill(ledger, 20));
+    const path = await exported(source, directory, [T0_MS + 2007, T0_MS + 5000]);
+    const ids = linesIn(path)
+      .slice(1, -1)
+      .map((line) => readLine(line)?.correlationId);
+    assert.equal(ids, [id(2), id(OPEN), id(4), id(RESERVED)]);
+  }));
+
+test('a file that was cut off or changed is refused before anything is written', () =>
+  inDirectory(async (directory) => {
+    const source = lmdb(directory, 'source');
+    await withLedger(source, (ledger) => fill(ledger, 20));
+    const path = await exported(source, directory);
+    const text = readFileSync(path, 'utf8');
+    const target = lmdb(directory, 'target');
+    const refusals: readonly [damage: () => void, complaint: RegExp][] = [
+      [() => writeFileSync(path, text.replace('"amountCents":102', '"amountCents":103')), /its checksum is/],
+      [() => truncateSync(path, text.length - 60), /is cut off/],
+      [() => writeFileSync(path, linesOfText(text).slice(0, -1).join('\n')), /is cut off/],
+      [() => writeFileSync(path, 'hello\nthere\n'), /is not an export/],
+      [() => writeFileSync(path, ''), /is cut off/],
+    ];
+    for (const [damage, complaint] of refusals) {
+      damage();
+      const outcome = await imported(path, target);
+      assert.is(outcome.kind, 'failed');
+      if (outcome.kind === 'failed') assert.match(outcome.lines.join(), complaint);
+    }
+    await withLedger(target, async (ledger) => {
+      assert.equal((await must(ledger.page(0, Infinity, '', 10))).entries, []);
+    });
+  }));
+
+function linesOfText(text: string): string[] {
+  return text.trimEnd().split('\n');
+}
+
+test('books that hold payments take an import only with --into, and nothing twice', () =>
+  inDirectory(async (directory) => {
+    const [source, target] = [lmdb(directory, 'source'), lmdb(directory, 'target')];
+    await withLedger(source, (ledger) => fill(ledger, 300));
+    await withLedger(target, (ledger) => fill(ledger, 50, 1000));
+    const path = await exported(source, directory);
+    const refused = await imported(path, target);
+    assert.is(refused.kind, 'failed');
+    for (const [restored, known] of [
+      [300, 0],
+      [0, 300],
+    ] as const) {
+      assert.equal(await imported(path, target, { intoExisting: true }), {
+        kind: 'ok',
+        value: { restored, known, different: 0 },
+      });
+    }
+    const totals = await withLedger(target, (ledger) => must(ledger.summary(-Infinity, Infinity)));
+    assert.is(
+      totals.reduce((sum, { count }) => sum + count, 0),
+      300 - 3 + 50,
+    );
+  }));
+
+test('a payment that the books have with another content is left as it is, and named', () =>
+  inDirectory(async (directory) => {
+    const [source, target] = [lmdb(directory, 'source'), lmdb(directory, 'target')];
+    await withLedger(source, (ledger) => fill(ledger, 30));
+    await withLedger(target, async (ledger) => {
+      const owner = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, T0_MS));
+      const claim = { correlationId: id(2), amountCents: 5, acceptedAtMs: T0_MS };
+      await must(ledger.commit(owner, [], [{ ...claim, processor: 0, requestedAtMs: T0_MS }]));
+    });
+    const outcome = await imported(await exported(source, directory), target, { intoExisting: true });
+    assert.is(outcome.kind, 'failed');
+    if (outcome.kind === 'failed') assert.match(outcome.lines.join('\n'), id(2));
+    const left = await withLedger(target, (ledger) => must(ledger.find(id(2))));
+    assert.is(left?.amountCents, 5);
+  }));
+
+test('an import that was cut short keeps gateways out, and continues', () =>
+  inDirectory(async (directory) => {
+    const source = lmdb(directory, 'source');
+    const redis = await RedisServer.start();
+    const target: LedgerTarget = { kind: 'redis', url: redis.url };
+    try {
+      await withLedger(source, (ledger) => fill(ledger, 3000));
+      const path = await exported(source, directory);
+      let isStopped = false;
+      const cut = await imported(
+        path,
+        { ...target, url: redis.url },
+        {
+          // Redis goes away once a part has been written.
+          onProgress: () => {
+            if (!isStopped) redis.signal('SIGKILL');
+            isStopped = true;
+          },
+          clock: { ...systemClock, after: (delayMs, run) => systemClock.after(Math.min(delayMs, 20), run) },
+        },
+      );
+      assert.is(cut.kind, 'failed');
+      await redis.kill();
+      await redis.start();
+      await withLedger(target, async (ledger) => {
+        await must(tried(systemClock, () => ledger.ping()));
+        const owner = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, T0_MS));
+        const reply = await ledger.commit(owner, [], []);
+        assert.is(reply.kind, 'unavailable');
+        if (reply.kind === 'unavailable') assert.match(reply.reason, /being filled/);
+      });
+      const continued = await imported(path, target);
+      assert.is(continued.kind, 'ok');
+      if (continued.kind === 'ok') {
+        assert.ok(continued.value.known > 0);
+        assert.is(continued.value.known + continued.value.restored, 3000);
+      }
+      assert.equal(linesIn(await exported(target, directory)).slice(1, -1), linesIn(path).slice(1, -1));
+    } finally {
+      await redis.stop();
+    }
+  }));
+
+test('an import as a restore leaves the books frozen until they have been compared', () =>
+  inDirectory(async (directory) => {
+    const [source, target] = [lmdb(directory, 'source'), lmdb(directory, 'target')];
+    await withLedger(source, (ledger) => fill(ledger, 30));
+    const path = await exported(source, directory);
+    assert.is((await imported(path, target, { asRestore: true })).kind, 'ok');
+    await withLedger(target, async (ledger) => {
+      assert.is((await must(ledger.booksStatus())).kind, 'behind');
+    });
+  }));
+
+test.run();

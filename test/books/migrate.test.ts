@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Migration, type MigrationOrder } from '../../src/books/migrate.ts';
+import type { LedgerTarget } from '../../src/config/config.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import type { Shard } from '../../src/ledger/ledger.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { id, must, T0_MS } from '../ledger/samples.ts';
+import { fill, inDirectory, OPEN, withLedger } from './sample-books.ts';
+
+const COUNT = 3000;
+
+async function inPlaces(run: (from: LedgerTarget, to: LedgerTarget) => Promise<void>): Promise<void> {
+  const redis = await RedisServer.start();
+  try {
+    await inDirectory((directory) =>
+      run(
+        { kind: 'lmdb', path: join(directory, 'ledger') },
+        { kind: 'redis', url: redis.url, shardCount: 4 },
+      ),
+    );
+  } finally {
+    await redis.stop();
+  }
+}
+
+function migrate(from: LedgerTarget, to: LedgerTarget, change: Partial<MigrationOrder> = {}) {
+  return Migration.run({ from, to, clock: systemClock, say: () => {}, onProgress: () => {}, ...change });
+}
+
+async function settleOpen(ledger: Shard, owner: number): Promise<void> {
+  const settlement = { correlationId: id(OPEN), status: 'settled', processor: 1, reason: '' } as const;
+  const at = { amountCents: 100 + OPEN, requestedAtMs: T0_MS + OPEN * 1000 + 7 };
+  await must(ledger.commit(owner, [{ ...settlement, ...at }], []));
+}
+
+test('books move from LMDB to shards in Redis while they change, and both are the same at the end', () =>
+  inPlaces(async (from, to) => {
+    await withLedger(from, async (ledger) => {
+      const owner = await fill(ledger, COUNT);
+      let changes = 0;
+      const moved = await migrate(from, to, {
+        onProgress: () => {
+          // What was copied as open is settled later, with a stamp of long ago; and payments go on.
+          if (changes++ === 3) void settleOpen(ledger, owner);
+          if (changes === 4) void fill(ledger, 100, COUNT);
+        },
+      });
+      assert.is(moved.kind, 'ok', JSON.stringify(moved));
+      if (moved.kind === 'ok') assert.is(moved.value.count, COUNT + 100);
+      const late = await ledger.commit(owner, [], []);
+      assert.is(late.kind, 'unavailable');
+      if (late.kind === 'unavailable') assert.match(late.reason, /were moved to redis:/);
+      const totals = await must(ledger.summary(-Infinity, Infinity));
+      await withLedger(to, async (_, target) => {
+        assert.is((await must(target.booksStatus())).kind, 'in-use');
+        assert.is((await must(target.find(id(OPEN))))?.status, 'settled');
+      });
+      assert.is(
+        totals.reduce((sum, { count }) => sum + count, 0),
+        COUNT + 100 - 2,
+      );
+    });
+  }));
+
+test('a migration that is interrupted in a pass or in the stop continues', () =>
+  inPlaces(async (from, to) => {
+    await withLedger(from, (ledger) => fill(ledger, COUNT));
+    const interrupted = new Error('interrupted');
+    for (const at of ['pass 1', 'the stop begins']) {
+      try {
+        await migrate(from, to, {
+          say: (line) => {
+            if (line.startsWith(at)) throw interrupted;
+          },
+        });
+        assert.unreachable();
+      } catch (error) {
+        assert.is(error, interrupted);
+      }
+      await withLedger(to, async (_, ledger) => {
+        assert.is((await must(ledger.booksStatus())).kind, 'filling', 'no gateway can use the new books');
+      });
+    }
+    const moved = await migrate(from, to);
+    assert.is(moved.kind, 'ok', JSON.stringify(moved));
+    if (moved.kind === 'ok') assert.is(moved.value.count, COUNT);
+  }));
+
+test('books that hold payments are not migrated into, nor a ledger into itself', () =>
+  inPlaces(async (from, to) => {
+    await withLedger(from, (ledger) => fill(ledger, 20));
+    await withLedger(to, (ledger) => fill(ledger, 5, 100));
+    for (const target of [to, from]) {
+      const refused = await migrate(from, target);
+      assert.is(refused.kind, 'failed');
+    }
+    await withLedger(from, async (ledger) => {
+      assert.is((await must(ledger.booksStatus())).kind, 'in-use');
+    });
+  }));
+
+test.run();

@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { LedgerTarget } from '../../src/config/config.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import type { Claim, Ledger, Shard } from '../../src/ledger/ledger.ts';
+import { openLedger } from '../../src/ledger/open.ts';
+import { id, must, T0_MS } from '../ledger/samples.ts';
+
+const NAMES = ['default', 'fallback'];
+const BATCH = 256;
+
+/** Runs with a new directory, which is removed afterwards. */
+export async function inDirectory(run: (path: string) => Promise<void>): Promise<void> {
+  const path = mkdtempSync(join(tmpdir(), 'dinossauro-books-'));
+  try {
+    await run(path);
+  } finally {
+    rmSync(path, { recursive: true });
+  }
+}
+
+/** Opens a ledger, uses its first shard or all of it, and closes it. */
+export async function withLedger<T>(
+  target: LedgerTarget,
+  use: (shard: Shard, ledger: Ledger) => Promise<T>,
+  names: readonly string[] = NAMES,
+): Promise<T> {
+  const ledger = await openLedger(target, names, { clock: systemClock, random: Math.random }, 'here');
+  const [shard] = ledger.shards;
+  if (shard === undefined) throw new Error('a ledger has a shard');
+  try {
+    return await use(shard, ledger);
+  } finally {
+    await ledger.close();
+  }
+}
+
+/** Numbers of payments in `fill`, by what became of them; the others are settled, every third at `fallback`. */
+export const OPEN = 3;
+export const RESERVED = 5;
+const REJECTED = 7;
+const CONFLICTING = 11;
+
+/** Fills books with payments 0 to `count` - 1, a second apart. Returns the owner of those that are open. */
+export async function fill(ledger: Shard, count: number, firstNumber = 0): Promise<number> {
+  const owner = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, T0_MS));
+  for (let first = firstNumber; first < firstNumber + count; first += BATCH) {
+    const size = Math.min(BATCH, firstNumber + count - first);
+    const claims = Array.from({ length: size }, (_, index) => claimOf(first + index));
+    await must(ledger.commit(owner, [], claims));
+    const settlements = claims.flatMap((claim, index) => {
+      const number = first + index;
+      if (claim.processor === null || number === OPEN) return [];
+      const status = number === REJECTED ? ('rejected' as const) : ('settled' as const);
+      const { correlationId, amountCents, requestedAtMs, processor } = claim;
+      const reason = status === 'rejected' ? 'HTTP 400: card declined, não' : '';
+      return [{ correlationId, status, processor, amountCents, requestedAtMs, reason }];
+    });
+    await must(ledger.commit(owner, settlements, []));
+  }
+  if (firstNumber === 0) {
+    await must(ledger.commit(owner, [], [{ ...claimOf(CONFLICTING), amountCents: 1 }]));
+  }
+  return owner;
+}
+
+function claimOf(number: number): Claim {
+  const acceptedAtMs = T0_MS + number * 1000;
+  return {
+    correlationId: id(number),
+    amountCents: 100 + number,
+    acceptedAtMs,
+    processor: number === RESERVED ? null : number % 3 === 0 ? 1 : 0,
+    requestedAtMs: acceptedAtMs + 7,
+  };
+}
