@@ -23,6 +23,7 @@ export const SIDEBAR = [
       page('Security', '/security'),
       page('The dashboard', '/dashboard'),
       page('Audit', '/audit'),
+      page('Books', '/books'),
       page('Traces', '/tracing'),
     ],
   },
