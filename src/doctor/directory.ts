@@ -63,6 +63,15 @@ export async function checkLock(path: string): Promise<Finding> {
   }
 }
 
+/** Free space for a directory that may not exist yet; null: it cannot be read. */
+export function freeBytesAt(path: string): number | null {
+  try {
+    return freeBytesOf(nearestExisting(path));
+  } catch {
+    return null;
+  }
+}
+
 /** Checks whether LMDB can open the ledger's directory, also beside other processes that have it open. */
 export async function checkLmdb(path: string): Promise<Finding[]> {
   if (!existsSync(path)) return [];

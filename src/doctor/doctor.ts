@@ -11,12 +11,13 @@ import { errorReason } from '../core/reason.ts';
 import { addressOf, placeOf } from '../core/redis-url.ts';
 import { slotOf } from '../ledger/redis/hash-slot.ts';
 import { hashTags } from '../ledger/redis/hash-tags.ts';
-import { checkDirectory, checkLeftJournals, checkLmdb, checkLock } from './directory.ts';
+import { checkDirectory, checkLeftJournals, checkLmdb, checkLock, freeBytesAt } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkLimits, readLimits } from './limits.ts';
 import { checkListen, gatewayAnswers } from './listen.ts';
 import { checkContract, checkProcessor } from './processors.ts';
 import { checkRedis, unreachable } from './redis.ts';
+import { BYTES_A_PAYMENT, roomFinding } from './room.ts';
 import { checkNative, checkNode } from './runtime.ts';
 import { checkStranded } from './stranded.ts';
 
@@ -104,26 +105,41 @@ function excused(finding: Finding): Finding {
   );
 }
 
-async function checkLedger({ ledger, leaseMs }: Config, clock: Clock): Promise<readonly Finding[]> {
+function roomAt(path: string, retentionMs: number): Finding[] {
+  const freeBytes = freeBytesAt(path);
+  return freeBytes === null ? [] : [roomFinding(freeBytes, BYTES_A_PAYMENT.lmdb, retentionMs)];
+}
+
+async function checkLedger(
+  { ledger, leaseMs, retentionMs }: Config,
+  clock: Clock,
+): Promise<readonly Finding[]> {
   if (ledger.kind === 'lmdb') {
     const elsewhere = 'set LEDGER_URL';
     const { path } = ledger;
     return [
       ...checkDirectory({ check: 'ledger', path, roomBytes: LEDGER_ROOM_BYTES, elsewhere }),
       ...(await checkLmdb(path)),
+      ...roomAt(path, retentionMs),
     ];
   }
-  return checkServers({ ledger, leaseMs, clock });
+  return checkServers({ ledger, leaseMs, retentionMs, clock });
 }
 
 interface ServersParts {
   readonly ledger: Extract<Config['ledger'], { kind: 'redis' }>;
   readonly leaseMs: number;
+  readonly retentionMs: number;
   readonly clock: Clock;
 }
 
 /** Checks each Redis that has a shard, where the gateways would look for it. */
-async function checkServers({ ledger, leaseMs, clock }: ServersParts): Promise<readonly Finding[]> {
+async function checkServers({
+  ledger,
+  leaseMs,
+  retentionMs,
+  clock,
+}: ServersParts): Promise<readonly Finding[]> {
   const { newDriver, newLocator } = await import('../ledger/redis/driver.ts');
   const { tls = {}, shardCount = 1, replicas = 0, allowsUnconfirmed = false } = ledger;
   const locator = newLocator(placeOf(ledger.url), { tls, clock, timeoutMs: REDIS_TIMEOUT_MS });
@@ -146,6 +162,7 @@ async function checkServers({ ledger, leaseMs, clock }: ServersParts): Promise<r
       failsOver: kind !== 'server',
       nowMs: () => clock.nowMs(),
       leaseMs,
+      retentionMs,
       replicas,
       allowsUnconfirmed,
     });

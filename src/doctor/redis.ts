@@ -7,6 +7,7 @@ import {
 } from '../ledger/redis/confirmation.ts';
 import type { RedisDriver } from '../ledger/redis/connection.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
+import { BYTES_A_PAYMENT, roomFinding } from './room.ts';
 
 const TIMEOUT_MS = 3000;
 const VERSION_MIN = 7;
@@ -66,6 +67,7 @@ export interface RedisParts extends ConfirmationPolicy {
   readonly leaseMs: number;
   /** The beginning of all keys of a shard that this server has. Default: that of shard 0. */
   readonly root?: string;
+  readonly retentionMs: number;
   /** Whether the server must be a node of a cluster. */
   readonly isInCluster: boolean;
 }
@@ -112,7 +114,7 @@ export function unreachable(reason: string): Finding {
   return fail('redis', `Redis: ${reason}`, remedy);
 }
 
-type Expected = Pick<RedisParts, 'isInCluster'> & ConfirmationPolicy;
+type Expected = Pick<RedisParts, 'isInCluster' | 'retentionMs'> & ConfirmationPolicy;
 
 async function checkServer(driver: RedisDriver, expected: Expected): Promise<Finding[]> {
   const info = await attempt(driver, ['INFO']);
@@ -134,6 +136,7 @@ async function checkServer(driver: RedisDriver, expected: Expected): Promise<Fin
     ...(await checkPersistence(driver, expected, field('aof_last_write_status'))),
     ...checkReplicas(expected, Number(field('connected_slaves'))),
     checkMemory(field('maxmemory_policy'), Number(field('maxmemory')), Number(field('used_memory'))),
+    ...checkRoom(Number(field('maxmemory')), Number(field('used_memory')), expected.retentionMs),
   ];
 }
 
@@ -216,6 +219,10 @@ function checkMemory(policy: string, limitBytes: number, usedBytes: number): Fin
     return warn('eviction', `${seen}, nearly full`, 'raise maxmemory: when it is reached, payments wait');
   }
   return ok('eviction', seen);
+}
+
+function checkRoom(limitBytes: number, usedBytes: number, retentionMs: number): Finding[] {
+  return limitBytes === 0 ? [] : [roomFinding(limitBytes - usedBytes, BYTES_A_PAYMENT.redis, retentionMs)];
 }
 
 async function checkRights(driver: RedisDriver, commands: typeof COMMANDS): Promise<Finding> {

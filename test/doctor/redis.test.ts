@@ -14,6 +14,7 @@ import { freePort } from '../system/port.ts';
 const LEASE_MS = 5000;
 
 const POLICY = {
+  retentionMs: Number.POSITIVE_INFINITY,
   leaseMs: LEASE_MS,
   replicas: 0,
   allowsUnconfirmed: false,
