@@ -17,6 +17,7 @@ export const SIDEBAR = [
     text: 'Run it',
     items: [
       page('Production', '/production'),
+      page('Scaling', '/scaling'),
       page('Upgrades', '/upgrades'),
       page('Operations', '/operations'),
       page('Security', '/security'),

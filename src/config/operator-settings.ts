@@ -60,6 +60,13 @@ export const OPERATORS = {
     max: 1000,
     about: 'Most browsers that watch the dashboard at once, for each HTTP thread.',
   }),
+  CURRENCY: setting({
+    field: 'dashboard.currency',
+    unit: 'text',
+    expected: '1 to 8 letters, digits, currency signs, `.` or `-`, such as `BRL` or `R$`',
+    about: 'The name of the currency that amounts are in. The dashboard shows it beside sums.',
+    parse: (text) => (/^[\p{L}\p{Sc}\d.-]{0,8}$/u.test(text) ? text : undefined),
+  }),
   DASHBOARD_LAB: setting({
     field: 'dashboard.lab',
     unit: 'URL',

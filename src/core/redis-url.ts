@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { isDecodable } from './percent-encoding.ts';
 
 /**
@@ -34,6 +35,13 @@ export function parseRedisUrl(text: string): RedisPlace | undefined {
   if (nodes.length > NODES_MAX || !nodes.every(isServer)) return undefined;
   if (kind === 'cluster') return master === undefined ? { kind, nodes } : undefined;
   return master === undefined ? undefined : { kind, nodes, master };
+}
+
+/** The same for a URL that is known to be one. */
+export function placeOf(url: string): RedisPlace {
+  const place = parseRedisUrl(url);
+  assert(place !== undefined, 'expected the URL of a Redis');
+  return place;
 }
 
 function isServer(text: string): boolean {

@@ -12,8 +12,10 @@ const OWN = [
   'connection.js',
   'element.js',
   'figures.js',
+  'help.js',
   'history.js',
   'lab.js',
+  'terms.js',
   'text.js',
   'theme.js',
 ];

@@ -12,6 +12,8 @@ export interface Hello {
   readonly kind: 'hello';
   readonly instanceId: string;
   readonly ledger: 'lmdb' | 'redis';
+  /** The name of the currency of all amounts; empty: not known. */
+  readonly currency: string;
   readonly latencyBudgetMs: number;
   readonly failoverDelayMs: number;
   /** Frames list processors in this order. */

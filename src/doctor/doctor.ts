@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { type Config, readConfig } from '../config/config.ts';
 import {
   demoEnvironment,
@@ -8,19 +7,23 @@ import {
 } from '../config/demo.ts';
 import { harmfulVariables } from '../config/environment.ts';
 import type { Clock } from '../core/clock.ts';
-import { parseRedisUrl } from '../core/redis-url.ts';
+import { errorReason } from '../core/reason.ts';
+import { addressOf, placeOf } from '../core/redis-url.ts';
 import { slotOf } from '../ledger/redis/hash-slot.ts';
+import { hashTags } from '../ledger/redis/hash-tags.ts';
 import { checkDirectory, checkLeftJournals, checkLmdb, checkLock, freeBytesAt } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkLimits, readLimits } from './limits.ts';
 import { checkListen, gatewayAnswers } from './listen.ts';
 import { checkContract, checkProcessor } from './processors.ts';
-import { checkRedis } from './redis.ts';
+import { checkRedis, unreachable } from './redis.ts';
 import { BYTES_A_PAYMENT, roomFinding } from './room.ts';
 import { checkNative, checkNode } from './runtime.ts';
 import { checkStranded } from './stranded.ts';
 
 const REDIS_TIMEOUT_MS = 3000;
+/** More commands than are sent at once. */
+const PENDING_LIMIT = 64;
 const MIB = 2 ** 20;
 /** Room for a few million payments. */
 const LEDGER_ROOM_BYTES = 512 * MIB;
@@ -120,24 +123,51 @@ async function checkLedger(
       ...roomAt(path, retentionMs),
     ];
   }
-  const place = parseRedisUrl(ledger.url);
-  assert(place !== undefined, 'the URL of a ledger is valid');
-  const { driversFor } = await import('../ledger/redis/driver.ts');
-  const { ROOT_DEFAULT } = await import('../ledger/redis/ledger.ts');
-  const newDriver = driversFor(place, slotOf(ROOT_DEFAULT), {
-    tls: ledger.tls ?? {},
-    timeoutMs: REDIS_TIMEOUT_MS,
-    pendingLimit: 64,
-    clock,
+  return checkServers({ ledger, leaseMs, retentionMs, clock });
+}
+
+interface ServersParts {
+  readonly ledger: Extract<Config['ledger'], { kind: 'redis' }>;
+  readonly leaseMs: number;
+  readonly retentionMs: number;
+  readonly clock: Clock;
+}
+
+/** Checks each Redis that has a shard, where the gateways would look for it. */
+async function checkServers({
+  ledger,
+  leaseMs,
+  retentionMs,
+  clock,
+}: ServersParts): Promise<readonly Finding[]> {
+  const { newDriver, newLocator } = await import('../ledger/redis/driver.ts');
+  const { tls = {}, shardCount = 1, replicas = 0, allowsUnconfirmed = false } = ledger;
+  const locator = newLocator(placeOf(ledger.url), { tls, clock, timeoutMs: REDIS_TIMEOUT_MS });
+  const rootOf = new Map<string, string>();
+  try {
+    for (const tag of hashTags(shardCount)) {
+      const root = `{${tag}}:`;
+      const url = await locator.find(slotOf(root));
+      if (!rootOf.has(url)) rootOf.set(url, root);
+    }
+  } catch (error) {
+    return [unreachable(errorReason(error))];
+  }
+  const { kind } = locator.place;
+  const found = Array.from(rootOf, async ([url, root]) => {
+    const findings = await checkRedis({
+      driver: newDriver(url, tls, REDIS_TIMEOUT_MS, PENDING_LIMIT),
+      root,
+      isInCluster: kind === 'cluster',
+      failsOver: kind !== 'server',
+      nowMs: () => clock.nowMs(),
+      leaseMs,
+      retentionMs,
+      replicas,
+      allowsUnconfirmed,
+    });
+    if (kind === 'server') return findings;
+    return findings.map((finding) => ({ ...finding, seen: `${addressOf(url)}: ${finding.seen}` }));
   });
-  return checkRedis({
-    driver: newDriver(),
-    isInCluster: place.kind === 'cluster',
-    failsOver: place.kind !== 'server',
-    nowMs: () => clock.nowMs(),
-    leaseMs,
-    retentionMs,
-    replicas: ledger.replicas ?? 0,
-    allowsUnconfirmed: ledger.allowsUnconfirmed ?? false,
-  });
+  return (await Promise.all(found)).flat();
 }

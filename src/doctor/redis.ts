@@ -15,8 +15,9 @@ const CLOCK_WARN_MS = 250;
 const FULL = 0.9;
 
 /** An unused key and an unused channel with the gateway's prefixes. */
-const KEY = '{dinossauro}:doctor';
-const CHANNEL = '{dinossauro}:notices:doctor';
+const ROOT = '{dinossauro}:';
+const KEY = `${ROOT}doctor`;
+const CHANNEL = `${ROOT}notices:doctor`;
 
 /**
  * Every command that the gateway and its functions use, in a form that does nothing when the key does not exist. They
@@ -65,19 +66,33 @@ export interface RedisParts extends ConfirmationPolicy {
   readonly nowMs: () => number;
   readonly leaseMs: number;
   readonly retentionMs: number;
+  /** The beginning of all keys of a shard that this server has. Default: that of shard 0. */
+  readonly root?: string;
   /** Whether the server must be a node of a cluster. */
   readonly isInCluster: boolean;
 }
 
 /** Checks Redis as the ledger would use it. Changes nothing. */
-export async function checkRedis({ driver, nowMs, leaseMs, ...expected }: RedisParts): Promise<Finding[]> {
+export async function checkRedis({
+  driver,
+  nowMs,
+  leaseMs,
+  root = ROOT,
+  ...expected
+}: RedisParts): Promise<Finding[]> {
   driver.on('error', () => {});
   const timer = setTimeout(() => driver.destroy(), TIMEOUT_MS);
   try {
     await driver.connect();
     return [
       ...(await checkServer(driver, expected)),
-      await checkRights(driver, expected.isInCluster ? [...COMMANDS, ...CLUSTER_COMMANDS] : COMMANDS),
+      await checkRights(
+        driver,
+        [...COMMANDS, ...(expected.isInCluster ? CLUSTER_COMMANDS : [])].map(([name, ...args]) => [
+          name,
+          ...args.map((arg) => arg.replace(ROOT, root)),
+        ]),
+      ),
       await checkClock(driver, nowMs, leaseMs),
     ];
   } catch (error) {
@@ -88,7 +103,7 @@ export async function checkRedis({ driver, nowMs, leaseMs, ...expected }: RedisP
   }
 }
 
-function unreachable(reason: string): Finding {
+export function unreachable(reason: string): Finding {
   const remedy = /WRONGPASS|NOAUTH/.test(reason)
     ? 'correct the user and password in LEDGER_URL'
     : /ECONNREFUSED|ENOENT/.test(reason)
@@ -219,7 +234,8 @@ async function checkRights(driver: RedisDriver, commands: typeof COMMANDS): Prom
     const answer = await attempt(driver, command);
     if (answer.kind === 'ok') continue;
     if (answer.reason.startsWith('NOPERM')) refused.push(nameOf(command));
-    else if (!answer.reason.startsWith('ERR')) fault = answer.reason;
+    // A slot that moves is what checkStranded reports.
+    else if (!/^(ERR|ASK|TRYAGAIN) /.test(answer.reason)) fault = answer.reason;
   }
   if (isQueued) await attempt(driver, ['DISCARD']);
   if (refused.length > 0) {

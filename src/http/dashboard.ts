@@ -51,6 +51,11 @@ const SILENCE_LIMIT_S = 30;
 /** A few frames. A viewer that is further behind is disconnected, and reconnects to the current state. */
 const BEHIND_LIMIT_BYTES = 64 * 1024;
 
+const TO_PAGE: Headers = [
+  ['Location', PATH],
+  ['Cache-Control', 'no-store'],
+];
+
 const ALLOW_ALL: Guard = { check: () => null };
 
 /**
@@ -86,6 +91,8 @@ export class Dashboard {
     guardedRoute(app, PATH, guard, (exchange, request, response) =>
       this.#refuseOnError(exchange, this.#getPage(exchange, request, response)),
     );
+    // A browser that is sent to the gateway itself finds the page.
+    guardedRoute(app, '/', guard, (exchange) => exchange.end('302 Found', TO_PAGE, ''));
     guardedRoute(app, `${PATH}/:file`, guard, (exchange, request) =>
       this.#refuseOnError(exchange, this.#getFile(exchange, request.getParameter(0) ?? '')),
     );
@@ -180,11 +187,7 @@ export class Dashboard {
     if (body === null) return refuse(exchange, problem('body-too-large'), true);
     const token = new URLSearchParams(Buffer.from(body).toString('utf8')).get('token') ?? '';
     if (!this.#access.isToken(token)) return this.#askToSignIn(exchange, problem('token-required'));
-    const headers = [
-      ['Location', PATH],
-      ['Cache-Control', 'no-store'],
-      ['Set-Cookie', this.#session.begin()],
-    ] as const;
+    const headers = [...TO_PAGE, ['Set-Cookie', this.#session.begin()]] as const;
     exchange.end('303 See Other', headers, '');
   }
 
@@ -229,6 +232,7 @@ export class Dashboard {
         kind: 'hello',
         instanceId: config.instanceId,
         ledger: config.ledger.kind,
+        currency: config.dashboard.currency,
         latencyBudgetMs: config.latencyBudgetMs,
         failoverDelayMs: config.failoverDelayMs,
         processors: config.processors.map(({ name, contract, feePpm, feeFixedCents }) => ({

@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { LedgerTarget } from '../config/config.ts';
-import { nameOf, parseRedisUrl } from '../core/redis-url.ts';
+import { nameOf, placeOf } from '../core/redis-url.ts';
 import { journalFiles, messageOf } from './journal-files.ts';
 
 /**
@@ -59,9 +58,7 @@ function writeLedgerMark(directory: string, ledger: LedgerTarget): void {
 /** An LMDB path is stored relative to the journal's directory, so that a deployment can be moved as a whole. */
 function markOf(directory: string, ledger: LedgerTarget): string {
   if (ledger.kind === 'lmdb') return `lmdb:${relative(resolve(directory), resolve(ledger.path))}`;
-  const place = parseRedisUrl(ledger.url);
-  assert(place !== undefined, 'the URL of a ledger is valid');
-  return `redis:${nameOf(place)}`;
+  return `redis:${nameOf(placeOf(ledger.url))}`;
 }
 
 function shown(directory: string, mark: string): string {

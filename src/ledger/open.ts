@@ -2,6 +2,7 @@ import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { errorReason } from '../core/reason.ts';
+import { placeOf } from '../core/redis-url.ts';
 import { SetupError } from '../core/setup-error.ts';
 import type { Confirmation } from './confirmation.ts';
 import type { Ledger } from './ledger.ts';
@@ -53,13 +54,16 @@ export async function openLedger(
 ): Promise<Ledger> {
   if (target.kind === 'redis') {
     const { RedisLedger } = await import('./redis/ledger.ts');
+    const { newLocator } = await import('./redis/driver.ts');
     const { url, shardCount = 1, ...options } = target;
+    const locator = newLocator(placeOf(url), { tls: options.tls ?? {}, clock });
     const [firstTag = '', ...otherTags] = hashTags(shardCount);
     const open = (tag: string, position: number, mayMake: () => boolean) =>
       RedisLedger.open(url, {
         ...options,
+        locator,
         root: `{${tag}}:`,
-        shard: { position, count: shardCount },
+        place: { position, count: shardCount },
         mayMake,
         processorNames,
         clock,

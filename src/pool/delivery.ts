@@ -391,8 +391,10 @@ export const NOT_JOURNALED = -1;
 export class Delivery {
   readonly payment: Payment;
   readonly key: string;
-  /** The record of the payment in the journal, or `NOT_JOURNALED`. */
-  readonly journalRef: number;
+  /** The first record of the payment in the journal, or `NOT_JOURNALED`. */
+  readonly #journalRef: number;
+  /** Those of repeated posts that came before the claim; null: none, as nearly always. */
+  #repeatedRefs: Set<number> | null = null;
   /** The trace context of its calls, or null. The ledger does not store it. */
   trace: Buffer | null;
   /** When the payment was accepted, on the monotonic clock. */
@@ -416,8 +418,25 @@ export class Delivery {
     this.acceptedAtMonotonicMs = acceptedAtMonotonicMs;
     this.shard = shard;
     this.key = keyOf(payment);
-    this.journalRef = journalRef;
+    this.#journalRef = journalRef;
     this.trace = trace;
+  }
+
+  /**
+   * Keeps the record of a repeated post until the claim. The post of any of its records may still be refused and withdrawn,
+   * so none of them is the one that counts.
+   */
+  keepRecord(journalRef: number): void {
+    if (journalRef === this.#journalRef) return;
+    this.#repeatedRefs ??= new Set();
+    this.#repeatedRefs.add(journalRef);
+  }
+
+  /** Calls `release` with each of its records in the journal. */
+  releaseRecords(release: (journalRef: number) => void): void {
+    release(this.#journalRef);
+    this.#repeatedRefs?.forEach(release);
+    this.#repeatedRefs = null;
   }
 
   get state(): DeliveryState {

@@ -294,16 +294,27 @@ export class Dispatcher implements WriterOwner {
     if (room <= 0) return;
     for (const payment of this.#parts.source.take(room)) {
       const known = this.#deliveries.get(keyOf(payment));
-      if (known !== undefined || this.#isPurged(payment)) {
-        // Pushed again after another thread's death: the record is still all there is of a payment not yet claimed.
-        if (known !== undefined) known.trace ??= payment.trace;
-        if (known?.journalRef !== payment.journalRef) this.#parts.source.release(payment.journalRef);
-        continue;
-      }
-      const delivery = this.#deliveryOf(payment, payment.journalRef, payment.trace);
-      this.#hold(delivery);
-      this.#queue.push(delivery);
+      if (known !== undefined) this.#repeated(known, payment);
+      else if (this.#isPurged(payment)) this.#parts.source.release(payment.journalRef);
+      else this.#begin(payment);
     }
+  }
+
+  #repeated(known: Delivery, { journalRef, trace }: QueuedPayment): void {
+    known.trace ??= trace;
+    if (known.state.isClaimed) this.#parts.source.release(journalRef);
+    else known.keepRecord(journalRef);
+  }
+
+  #begin(payment: QueuedPayment): void {
+    const delivery = this.#deliveryOf(payment, payment.journalRef, payment.trace);
+    this.#hold(delivery);
+    this.#queue.push(delivery);
+  }
+
+  /** The ledger has the payment, or it is never to be sent. */
+  #release(delivery: Delivery): void {
+    delivery.releaseRecords((journalRef) => this.#parts.source.release(journalRef));
   }
 
   /** What the owner had dispatched may have arrived, so the processor is asked for it. */
@@ -313,7 +324,7 @@ export class Dispatcher implements WriterOwner {
       if (known?.state.isClaimed === true) continue;
       if (known !== undefined) {
         // A repeated post, not claimed yet. Claimed by the owner of the entry, it would be sent as if it were new.
-        this.#parts.source.release(known.journalRef);
+        this.#release(known);
         this.#apply(known, { kind: 'dropped' });
       }
       const delivery = this.#deliveryOf(entry, NOT_JOURNALED, known?.trace ?? null);
@@ -372,12 +383,12 @@ export class Dispatcher implements WriterOwner {
   }
 
   #dropPurged(): void {
-    const { sharedState, source } = this.#parts;
+    const { sharedState } = this.#parts;
     if (sharedState.purgedAtMs === this.#purgedAtMs) return;
     this.#purgedAtMs = sharedState.purgedAtMs;
     for (const delivery of this.#deliveries.values()) {
       if (!this.#isPurged(delivery.payment) || delivery.state.phase === 'settling') continue;
-      source.release(delivery.journalRef);
+      this.#release(delivery);
       this.#apply(delivery, { kind: 'dropped' });
     }
   }
@@ -662,7 +673,7 @@ export class Dispatcher implements WriterOwner {
         this.#settle(delivery, effect.outcome);
         break;
       case 'release-journal':
-        this.#parts.source.release(delivery.journalRef);
+        this.#release(delivery);
         break;
       case 'remove':
         this.#deliveries.delete(delivery.key);

@@ -62,7 +62,7 @@ test('every setting has a default', () => {
     access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token' },
     audit: { rate: 100, paymentLimit: 5000 },
     tracing: { otlpUrl: '', queueSpans: 2048, intervalMs: 1000, timeoutMs: 5000, ratio: 0 },
-    dashboard: { viewerLimit: 16, lab: null },
+    dashboard: { viewerLimit: 16, currency: '', lab: null },
     logLevel: 'info',
   });
 });
@@ -240,6 +240,14 @@ const CASES: Record<
   },
   DASHBOARD_ACCESS: { valid: [['off', (c) => c.access.dashboard, 'off']], invalid: ['true'] },
   DASHBOARD_VIEWERS: { valid: [['1', (c) => c.dashboard.viewerLimit, 1]], invalid: ['0', '1001'] },
+  CURRENCY: {
+    valid: [
+      ['BRL', (c) => c.dashboard.currency, 'BRL'],
+      ['R$', (c) => c.dashboard.currency, 'R$'],
+      ['€', (c) => c.dashboard.currency, '€'],
+    ],
+    invalid: ['two words', 'ninechars', '<b>', 'a\nb'],
+  },
   DASHBOARD_LAB: {
     valid: [
       [

@@ -20,6 +20,7 @@ const HELLO: Hello = {
   kind: 'hello',
   instanceId: 'gateway-1',
   ledger: 'lmdb',
+  currency: '',
   latencyBudgetMs: 1250,
   failoverDelayMs: 2000,
   processors: [

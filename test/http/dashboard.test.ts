@@ -127,7 +127,7 @@ function slugOf({ body }: Heard): string {
 
 const off = suiteOf('dashboard, off', { DASHBOARD_ACCESS: 'off' });
 off('the routes do not exist', async ({ world }) => {
-  for (const path of ['/dashboard', '/dashboard/main.js', '/dashboard/live'])
+  for (const path of ['/', '/dashboard', '/dashboard/main.js', '/dashboard/live'])
     assert.is(slugOf(await world.ask(path)), 'no-such-route');
   assert.is(slugOf(await world.knock()), 'no-such-route');
 });
@@ -153,6 +153,14 @@ loopback('the page and its files have headers that restrict them to the gateway'
     );
     assert.is(file.headers['x-content-type-options'], 'nosniff');
   }
+});
+loopback('the address of the gateway leads a browser to the page', async ({ world }) => {
+  for (const method of ['GET', 'HEAD']) {
+    const { status, headers } = await world.ask('/', {}, method);
+    assert.equal([status, headers.location, headers['cache-control']], [302, '/dashboard', 'no-store']);
+  }
+  assert.is((await world.ask('/', {}, 'POST')).status, 405);
+  assert.is(slugOf(await world.ask('/', { Via: '1.1 proxy' })), 'loopback-only');
 });
 loopback('other files are not served, nor are pages by their file names', async ({ world }) => {
   for (const path of ['', 'index.html', 'sign-in.html', 'none.js', '..%2ffeed.ts', 'uplot.d.ts', 'live']) {

@@ -386,12 +386,19 @@ test('a payment dispatched by another owner is looked up first, and stays in dou
 test('a delivery keeps its state, and is identified by id and amount', () => {
   const delivery = new Delivery(PAYMENT, 7, null, 0, 0);
   assert.is(delivery.state, QUEUED);
-  assert.is(delivery.journalRef, 7);
   assert.is(delivery.key, keyOf(PAYMENT));
   assert.is.not(delivery.key, keyOf({ ...PAYMENT, amountCents: 1991 }));
   const effects = delivery.move(delivery.next({ kind: 'dropped' }));
   assert.equal(effects, [REMOVE]);
   assert.ok(delivery.isDone);
+});
+
+test('a delivery releases each record of its payment once', () => {
+  const released: number[] = [];
+  const delivery = new Delivery(PAYMENT, 7, null, 0, 0);
+  for (const journalRef of [9, 7, 8, 9]) delivery.keepRecord(journalRef);
+  delivery.releaseRecords((journalRef) => released.push(journalRef));
+  assert.equal(released, [7, 9, 8]);
 });
 
 test.run();

@@ -1006,6 +1006,24 @@ test('what is held already is not taken in again', async () => {
   await world.stop();
 });
 
+test('before the claim, the journal keeps the records of all posts of a payment', async () => {
+  const world = setUp();
+  const { clock, breakers, cheap, source, put } = world;
+  for (const processor of NAMES.keys())
+    for (let failures = 0; failures < TARGET.breaker.failures; failures++)
+      breakers.failed(processor, 'HTTP 500');
+  put(1);
+  await rest();
+  // Pushed again after the death of a thread: the post of the first record was refused meanwhile, and its record withdrawn.
+  put(1, { acceptedAtMs: 1_000_000, journalRef: 42 });
+  await clock.passSlowly(WINDOW_MS);
+  assert.equal([source.items.length, source.released], [0, []]);
+  breakers.succeeded(0, 1);
+  await clock.passSlowly(1000);
+  assert.equal([source.released, cheap.paid.length], [[1, 42], 1]);
+  await world.stop();
+});
+
 test('known: what the ledger has settled already is dropped, and nothing is sent', async () => {
   const world = setUp();
   const { cheap, source, put, totals } = world;

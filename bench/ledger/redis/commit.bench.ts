@@ -62,9 +62,9 @@ async function serverWith(policy: 'always' | 'everysec') {
   const server = await RedisServer.start('--appendfsync', policy);
   const books = new RedisBooks({
     root: ROOT,
-    shard: ONLY_SHARD,
-    mayMake: () => true,
     slot: null,
+    place: ONLY_SHARD,
+    mayMake: () => true,
     processorNames: ['default', 'fallback'],
     clock: systemClock,
     random: Math.random,

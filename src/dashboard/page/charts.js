@@ -1,5 +1,4 @@
-import { byId, element, table, write } from './element.js';
-import { refresh } from './figures.js';
+import { byId, element, refresh, table, write } from './element.js';
 import { count, duration, rate, timeOfDay } from './text.js';
 
 /** @import { default as Plot, Options } from 'uplot' */
@@ -25,6 +24,7 @@ const ROWS_SHOWN = 20;
  * @property {readonly Line[]} lines
  * @property {(value: number | null) => string} text
  * @property {boolean} isLogarithmic for durations, which range over powers of ten
+ * @property {string} empty what is shown instead of a chart without any figure
  */
 
 /** @param {Hello} hello @returns {ChartPlan[]} */
@@ -41,15 +41,34 @@ function planFor({ processors }) {
   }));
   const accepted = { name: 'accepted', color: '--line-1', of: (/** @type {Row} */ row) => row.accepted };
   return [
-    { title: 'Payments per second', lines: [accepted, ...settled], text: rate, isLogarithmic: false },
+    {
+      title: 'Payments per second',
+      lines: [accepted, ...settled],
+      text: rate,
+      isLogarithmic: false,
+      empty: 'No payments in the last three minutes.',
+    },
     {
       title: 'Backlog',
       lines: [{ name: 'payments', color: '--line-1', of: (row) => row.backlog }],
       text: count,
       isLogarithmic: false,
+      empty: 'No payments have waited in the last three minutes.',
     },
-    { title: 'Accept time', lines: quantiles('accept'), text: duration, isLogarithmic: true },
-    { title: 'Settlement time', lines: quantiles('settlement'), text: duration, isLogarithmic: true },
+    {
+      title: 'Accept time',
+      lines: quantiles('accept'),
+      text: duration,
+      isLogarithmic: true,
+      empty: 'No payments were accepted in the last three minutes.',
+    },
+    {
+      title: 'Settlement time',
+      lines: quantiles('settlement'),
+      text: duration,
+      isLogarithmic: true,
+      empty: 'No payments were settled in the last three minutes.',
+    },
   ];
 }
 
@@ -111,6 +130,7 @@ class Chart {
   #plan;
   #history;
   #canvas = element('div', 'canvas');
+  #empty;
   #legend;
   /** @type {Plot | null} */
   #plot = null;
@@ -128,12 +148,24 @@ class Chart {
     const legend = element('ul', 'legend', ...this.#legend.map(({ node }) => node));
     this.#canvas.role = 'img';
     this.#canvas.ariaLabel = `${plan.title} over the last three minutes. The table below has the figures.`;
-    this.node = element('figure', '', element('figcaption', '', plan.title), legend, this.#canvas);
+    this.#empty = element('p', 'empty', plan.empty);
+    this.node = element(
+      'figure',
+      '',
+      element('figcaption', '', plan.title),
+      legend,
+      this.#canvas,
+      this.#empty,
+    );
     new ResizeObserver(() => this.#resize()).observe(this.#canvas);
   }
 
   show() {
-    if (this.#plot === null) this.draw();
+    const { rows } = this.#history;
+    const hasFigures = rows.some((row) => this.#plan.lines.some(({ of }) => (of(row) ?? 0) > 0));
+    this.#canvas.hidden = !hasFigures;
+    this.#empty.hidden = hasFigures;
+    if (this.#plot === null || !hasFigures) this.draw();
     else this.#plot.setData(this.#data());
     this.#showValues(null);
   }
@@ -146,7 +178,7 @@ class Chart {
   }
 
   #resize() {
-    if (this.#plot === null) this.draw();
+    if (this.#plot === null || this.#canvas.hidden) this.draw();
     else this.#plot.setSize({ width: this.#canvas.clientWidth, height: HEIGHT_PX });
   }
 

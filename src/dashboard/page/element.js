@@ -35,7 +35,8 @@ export function write(node, text) {
 }
 
 /**
- * A table whose first column holds the row headers.
+ * A table whose first column holds the row headers. Where it has no room for all columns, each row is a list of its
+ * cells, which then show their column's head; the roles keep it a table for screen readers.
  *
  * @param {string} caption for screen readers
  * @param {readonly string[]} heads
@@ -43,22 +44,67 @@ export function write(node, text) {
  */
 export function table(caption, heads, rows) {
   // An empty corner is not a header.
-  const head = element('tr', '', ...heads.map((text) => (text === '' ? element('td') : scoped('col', text))));
-  const body = rows.map(([first = '', ...cells]) =>
-    element('tr', '', scoped('row', first), ...cells.map((text) => element('td', '', text))),
+  const head = row(...heads.map((text) => (text === '' ? cell('td', '') : scoped('col', text))));
+  const body = rows.map(([first = '', ...texts]) =>
+    row(scoped('row', first), ...texts.map((text, at) => cell('td', text, heads[at + 1]))),
   );
-  return element(
+  const made = element(
     'table',
     '',
     element('caption', 'unseen', caption),
-    element('thead', '', head),
-    element('tbody', '', ...body),
+    group('thead', head),
+    group('tbody', ...body),
   );
+  made.role = 'table';
+  return made;
+}
+
+/** @param {'thead' | 'tbody'} tag @param {...HTMLElement} rows */
+function group(tag, ...rows) {
+  const made = element(tag, '', ...rows);
+  made.role = 'rowgroup';
+  return made;
+}
+
+/** @param {...HTMLElement} cells */
+function row(...cells) {
+  const made = element('tr', '', ...cells);
+  made.role = 'row';
+  return made;
+}
+
+/** @param {'td' | 'th'} tag @param {string} text @param {string} [head] */
+function cell(tag, text, head) {
+  const made = element(tag, '', text);
+  made.role = 'cell';
+  if (head !== undefined) made.dataset['head'] = head;
+  return made;
 }
 
 /** @param {'col' | 'row'} scope @param {string} text */
 function scoped(scope, text) {
-  const cell = element('th', '', text);
-  cell.scope = scope;
-  return cell;
+  const made = cell('th', text);
+  made.role = scope === 'col' ? 'columnheader' : 'rowheader';
+  made.scope = scope;
+  return made;
+}
+
+/** Replaces the table in `place`, cell by cell where both have the same number of cells. @param {HTMLElement} place @param {HTMLTableElement} next */
+export function refresh(place, next) {
+  const now = place.querySelector('table');
+  const [cells, texts] = [now, next].map((node) => Array.from(node?.querySelectorAll('th, td') ?? []));
+  if (now === null || cells?.length !== texts?.length) place.replaceChildren(next);
+  else for (const [at, cell] of (cells ?? []).entries()) write(cell, texts?.[at]?.textContent ?? '');
+  fit(place);
+}
+
+/** Shows rows as lists if the columns of the table do not fit. @param {HTMLElement} place */
+function fit(place) {
+  place.classList.remove('stacked');
+  place.classList.toggle('stacked', place.scrollWidth > place.clientWidth);
+}
+
+/** Fits every table to a new width of the window. */
+export function fitTables() {
+  for (const place of document.querySelectorAll('.scroll')) fit(/** @type {HTMLElement} */ (place));
 }

@@ -1,7 +1,8 @@
-import { byId, element, table, write } from './element.js';
+import { byId, element, refresh, table, write } from './element.js';
+import { term } from './help.js';
 import { ago, count, duration, feeCents, feeText, money, NONE, percent, rate, timeOfDay } from './text.js';
 
-/** @import { Frame, Hello, ProcessorFigures } from '../frame.ts' */
+/** @import { Frame, Hello, ProcessorFigures, Quantiles } from '../frame.ts' */
 /** @import { RoutingReason } from '../../shared-memory/routing-reason.ts' */
 
 const CHANGES_SHOWN = 8;
@@ -52,28 +53,51 @@ export class Figures {
     this.#hello = hello;
     write(byId('instance'), `instance ${hello.instanceId}`);
     byId('now').replaceChildren(
-      ...[
-        'Accepted',
-        'Settled',
-        'Backlog',
-        'Accept time p50',
-        'Settlement time p50',
-        'Money settled',
-        'Fees paid',
-      ].map((name) => this.#tile(name)),
+      this.#tile('Accepted'),
+      this.#tile('Settled'),
+      this.#tile('Backlog', term('Backlog')),
+      this.#tile('Accept time', term('Accept time'), ' ', term('p50')),
+      this.#tile('Settlement time', term('Settlement time'), ' ', term('p50')),
+      this.#tile('Money settled', this.#inCurrency('Money settled')),
+      this.#tile('Fees paid', this.#inCurrency('Fees paid')),
     );
     this.#cards = hello.processors.map(card);
     byId('processors').replaceChildren(...this.#cards.map(({ node }) => node));
+    const owner = term('Owner', 'owner');
+    const lease = term('Lease', 'lease');
+    byId('workers-note').replaceChildren(
+      'Each thread is an ',
+      owner,
+      ' with a number, and has a ',
+      lease,
+      '.',
+    );
     byId('changes').replaceChildren(element('li', 'about', 'No changes since this page was opened.'));
   }
 
-  /** @param {string} name */
-  #tile(name) {
+  /** A label of amounts with the name of their currency, if it is known. @param {string} label */
+  #inCurrency(label) {
+    const { currency } = this.#hello;
+    return currency === '' ? label : `${label} (${currency})`;
+  }
+
+  /** @param {bigint} amountCents in a sentence */
+  #money(amountCents) {
+    return `${this.#hello.currency} ${money(amountCents)}`.trim();
+  }
+
+  /** @param {string} name @param {...(string | Node)} label */
+  #tile(name, ...label) {
     const value = element('strong', '', NONE);
     const note = element('span', '', '');
     this.#now.set(name, value);
     this.#now.set(`${name} note`, note);
-    return element('div', '', element('dt', '', name), element('dd', '', value, note));
+    return element(
+      'div',
+      '',
+      element('dt', '', ...(label.length > 0 ? label : [name])),
+      element('dd', '', value, note),
+    );
   }
 
   /** Shows a frame, and returns what a screen reader should announce. @param {Frame} frame */
@@ -92,12 +116,8 @@ export class Figures {
     this.#tell('Settled', rate(instance.settledPerS), 'payments per second');
     const age = instance.backlog > 0 ? `oldest ${duration(instance.backlogAgeMs)}` : 'no payments waiting';
     this.#tell('Backlog', count(instance.backlog), age);
-    this.#tell('Accept time p50', duration(accept?.p50Ms ?? null), `p99 ${duration(accept?.p99Ms ?? null)}`);
-    this.#tell(
-      'Settlement time p50',
-      duration(settlement?.p50Ms ?? null),
-      `p99 ${duration(settlement?.p99Ms ?? null)}`,
-    );
+    this.#tell('Accept time', duration(accept?.p50Ms ?? null), p99Text(accept, 'accepted'));
+    this.#tell('Settlement time', duration(settlement?.p50Ms ?? null), p99Text(settlement, 'settled'));
     const { payments, amountCents } = this.#sum(deployment.totals);
     const { amountCents: withFees, feesCents } = this.#sum(this.#configured(deployment.totals));
     const isKnown = deployment.totals.length > 0;
@@ -107,8 +127,10 @@ export class Figures {
       `${count(isKnown ? payments : null)} payments`,
     );
     const share =
-      withFees === 0n ? NONE : percent(Math.round(Number((feesCents * 10_000n) / withFees)) * 100);
-    this.#tell('Fees paid', isKnown ? money(feesCents) : NONE, `${share} of the money settled`);
+      withFees === 0n
+        ? 'nothing settled yet'
+        : `${percent(Math.round(Number((feesCents * 10_000n) / withFees)) * 100)} of the money settled`;
+    this.#tell('Fees paid', isKnown ? money(feesCents) : NONE, share);
   }
 
   /** @param {string} name @param {string} value @param {string} note */
@@ -221,7 +243,10 @@ export class Figures {
     // Before the first payment all cost the same. Then the last one counts as the most expensive.
     const dearest = everythingAt.toSorted((one, other) => Number(other - one))[0] ?? 0n;
     const { name: dearestName } = processors[everythingAt.lastIndexOf(dearest)] ?? {};
-    const saved = `Routing has saved ${money(dearest - feesCents)} in fees, compared with sending everything to ${dearestName}.`;
+    const saved =
+      payments === 0
+        ? 'No payment has been settled yet.'
+        : `Routing has saved ${this.#money(dearest - feesCents)} in fees, compared with sending everything to ${dearestName}.`;
     const late =
       unavailable === null ? '' : ` These figures are old: the ledger does not answer (${unavailable}).`;
     const waiting = stranded.map(
@@ -233,9 +258,9 @@ export class Figures {
     const heads = ['', ...processors.map(({ name }) => name), ...retired, 'Total'];
     const rows = [
       ['Payments', ...totals.map((total) => count(total.count)), count(payments)],
-      ['Settled', ...amounts.map(money), money(amountCents)],
+      [this.#inCurrency('Settled'), ...amounts.map(money), money(amountCents)],
       ['Fee', ...processors.map(feeText), ...unknown, ''],
-      ['Fees paid', ...fees.map(money), ...unknown, money(feesCents)],
+      [this.#inCurrency('Fees paid'), ...fees.map(money), ...unknown, money(feesCents)],
       ['Fees if all had gone here', ...everythingAt.map(money), ...unknown, ''],
     ];
     refresh(byId('money'), table('Money settled and fees, by processor', heads, rows));
@@ -249,8 +274,14 @@ export class Figures {
       String(owner),
       leaseLeftMs > 0 ? `${duration(leaseLeftMs)} left` : 'expired',
     ]);
+    const place = byId('workers');
+    if (rows.length === 0) {
+      return place.replaceChildren(
+        element('p', 'empty', 'No thread has a lease, as far as the ledger has said.'),
+      );
+    }
     const heads = ['Instance', 'Thread', 'Owner', 'Lease'];
-    refresh(byId('workers'), table('Instances and their leases', heads, rows));
+    refresh(place, table('Instances and their leases', heads, rows));
   }
 }
 
@@ -264,7 +295,7 @@ function card({ name, contract, ...fee }, index) {
   const list = element(
     'dl',
     '',
-    ...facts.map((fact, at) => element('div', '', element('dt', '', fact), values[at] ?? '')),
+    ...facts.map((fact, at) => element('div', '', element('dt', '', term(fact)), values[at] ?? '')),
   );
   const title = accented('h3', index, name);
   title.append(element('small', '', `${contract}, fee ${feeText(fee)}`));
@@ -294,19 +325,14 @@ function card({ name, contract, ...fee }, index) {
   return { node, show };
 }
 
+/** @param {Quantiles | null} times @param {string} done */
+function p99Text(times, done) {
+  return times === null ? `none ${done} in the last 10 s` : `p99 ${duration(times.p99Ms)}`;
+}
+
 /** @template {keyof HTMLElementTagNameMap} Tag @param {Tag} tag @param {number} index @param {string} text */
 function accented(tag, index, text) {
   const made = element(tag, 'accented', text);
   made.style.setProperty('--accent', `var(--accent-${index % 8})`);
   return made;
-}
-
-/** Replaces the table in `place`, cell by cell where both have the same number of cells. @param {HTMLElement} place @param {HTMLTableElement} next */
-export function refresh(place, next) {
-  const now = place.querySelector('table');
-  const [cells, texts] = [now, next].map((node) => Array.from(node?.querySelectorAll('th, td') ?? []));
-  if (now === null || cells?.length !== texts?.length) place.replaceChildren(next);
-  else for (const [at, cell] of (cells ?? []).entries()) write(cell, texts?.[at]?.textContent ?? '');
-  // A table that scrolls must be reachable by keyboard; one that does not should not be a tab stop.
-  place.tabIndex = place.scrollWidth > place.clientWidth ? 0 : -1;
 }

@@ -1,8 +1,9 @@
 import { Charts } from './charts.js';
 import { Conditions } from './conditions.js';
 import { Connection } from './connection.js';
-import { byId, write } from './element.js';
+import { byId, fitTables, write } from './element.js';
 import { Figures } from './figures.js';
+import { startHelp } from './help.js';
 import { History } from './history.js';
 import { Lab } from './lab.js';
 import { ago, timeOfDay } from './text.js';
@@ -35,8 +36,10 @@ class Dashboard {
 
   start() {
     startTheme(() => this.#charts?.recolor());
+    startHelp();
     byId('pause').onclick = () => this.#pause(!this.#isPaused);
     byId('retry').onclick = () => this.#connection.open();
+    addEventListener('resize', fitTables);
     addEventListener('online', () => this.#connection.open());
     setInterval(() => this.#showLink(), HEARTBEAT_MS);
     this.#connection.open();

@@ -1,4 +1,4 @@
-import { byId } from './element.js';
+import { byId, element } from './element.js';
 
 const THEMES = /** @type {const} */ (['system', 'light', 'dark']);
 const KEY = 'dinossauro-theme';
@@ -9,7 +9,8 @@ export function startTheme(onChange) {
   let theme = THEMES.find((name) => name === localStorage.getItem(KEY)) ?? 'system';
   const show = () => {
     document.documentElement.dataset['theme'] = theme;
-    button.textContent = `Theme: ${theme}`;
+    // A phone has no room for the first word.
+    button.replaceChildren(element('span', 'roomy', 'Theme: '), theme);
     onChange();
   };
   button.onclick = () => {

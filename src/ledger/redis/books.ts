@@ -12,11 +12,11 @@ import { hasCode, mapOf } from './replies.ts';
 
 export interface RedisBooksParts extends ConfirmationPolicy {
   readonly root: string;
-  readonly shard: ShardPlace;
-  /** Whether books may be made where there are none. */
-  readonly mayMake: () => boolean;
   /** In a cluster the slot of all keys; null: the server must not be in a cluster. */
   readonly slot: number | null;
+  readonly place: ShardPlace;
+  /** Whether books may be made where there are none. */
+  readonly mayMake: () => boolean;
   readonly processorNames: readonly string[];
   readonly clock: Clock;
   readonly random: () => number;
@@ -184,15 +184,15 @@ export class RedisBooks {
   }
 
   async #register(send: Send): Promise<Registry> {
-    const { processorNames, shard } = this.#parts;
+    const { processorNames, place } = this.#parts;
     const registry = readRegistry(await this.#confirmed(send, 'registry', [], []));
-    if (registry.id !== '') refuseOtherShard(registry, shard);
+    if (registry.id !== '') refuseOtherShard(registry, place);
     else if (!this.#parts.mayMake()) throw new Error(NOT_MADE);
     const unknown = processorNames.filter((name) => !registry.numberOf.has(name));
     if (unknown.length === 0 && registry.id !== '') return registry;
     const newId = this.#ledgerId.toString('hex');
-    const added = await this.#confirmed(send, 'register', [], [newId, shardName(shard), ...unknown]);
-    return refuseOtherShard(readRegistry(added), shard);
+    const added = await this.#confirmed(send, 'register', [], [newId, shardName(place), ...unknown]);
+    return refuseOtherShard(readRegistry(added), place);
   }
 
   /**

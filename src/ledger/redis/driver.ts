@@ -6,20 +6,36 @@ import type { RedisDriver } from './connection.ts';
 import { LocatedDriver } from './located-driver.ts';
 import { Locator } from './locator.ts';
 
+export interface LocatorOptions {
+  readonly tls: Tls;
+  readonly clock: Clock;
+  /** Default 2,000 ms. */
+  readonly timeoutMs?: number;
+}
+
 export interface DriverOptions {
   readonly tls: Tls;
   readonly timeoutMs: number;
   readonly pendingLimit: number;
-  readonly clock: Clock;
 }
 
-/** Returns what makes drivers for the server that holds the keys of this slot. The slot matters only in a cluster. */
-export function driversFor(place: RedisPlace, slot: number, options: DriverOptions): () => RedisDriver {
-  const { tls, timeoutMs, pendingLimit, clock } = options;
+/** How many commands a locator sends at once to one server. */
+const ONE = 1;
+
+export function newLocator(place: RedisPlace, { tls, clock, timeoutMs = 2000 }: LocatorOptions): Locator {
+  return new Locator({ place, clock, timeoutMs, newDriver: (url) => newDriver(url, tls, timeoutMs, ONE) });
+}
+
+/** Returns what makes drivers for the server that has this slot. The slot matters only in a cluster. */
+export function driversFor(
+  locator: Locator,
+  slot: number,
+  { tls, timeoutMs, pendingLimit }: DriverOptions,
+): () => RedisDriver {
   const to = (url: string) => newDriver(url, tls, timeoutMs, pendingLimit);
+  const { place } = locator;
   if (place.kind === 'server') return () => to(place.url);
-  const locator = new Locator({ place, slot, newDriver: to, clock, timeoutMs });
-  return () => new LocatedDriver(() => locator.find(), to);
+  return () => new LocatedDriver(() => locator.find(slot), to);
 }
 
 /** A driver that is not connected yet, for a connection or for read-only inspection. It follows no redirection. */

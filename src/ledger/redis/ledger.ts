@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
-import { parseRedisUrl } from '../../core/redis-url.ts';
+import { placeOf } from '../../core/redis-url.ts';
 import type { Tls } from '../../core/tls.ts';
 import { UUID_BYTES } from '../../core/uuid.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
@@ -28,8 +28,9 @@ import {
 import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
-import { driversFor } from './driver.ts';
+import { driversFor, newLocator } from './driver.ts';
 import { slotOf } from './hash-slot.ts';
+import type { Locator } from './locator.ts';
 import {
   doubleBytes,
   healthBytes,
@@ -55,10 +56,12 @@ export interface RedisLedgerOptions {
   readonly random: () => number;
   /** For URLs with TLS. */
   readonly tls?: Tls;
+  /** Finds the server; the shards of a cluster share one. Default: one of its own. */
+  readonly locator?: Locator;
   /** Prefix of all keys; the part in braces puts them into one cluster slot. Default `{dinossauro}:`. */
   readonly root?: string;
   /** Which shard of the books this is. Default: the only one. */
-  readonly shard?: ShardPlace;
+  readonly place?: ShardPlace;
   /** Whether books may be made where there are none. Default: they may. */
   readonly mayMake?: () => boolean;
   /** A call without an answer replies `unavailable` after this time. Default 2,000 ms. */
@@ -73,7 +76,7 @@ export interface RedisLedgerOptions {
   readonly confirmedBy?: (confirmation: Confirmation) => void;
 }
 
-export const ROOT_DEFAULT = '{dinossauro}:';
+const ROOT_DEFAULT = '{dinossauro}:';
 const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
 /** Empty parts of a health row: a turn before the first. */
 const NO_TURN = doubleBytes(0);
@@ -108,18 +111,18 @@ export class RedisLedger implements Shard {
 
   private constructor(url: string, options: RedisLedgerOptions) {
     this.#options = options;
-    const { processorNames, clock, random, root = ROOT_DEFAULT, shard = ONLY_SHARD } = options;
-    const place = parseRedisUrl(url);
-    assert(place !== undefined, 'expected the URL of a Redis');
+    const { processorNames, clock, random, root = ROOT_DEFAULT, place = ONLY_SHARD } = options;
     assert(ROOT.test(root), 'the root must have a hash tag and no glob characters');
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     const { timeoutMs = 2000, pendingLimit = 1024, replicas = 0, allowsUnconfirmed = false } = options;
     const slot = slotOf(root);
+    const connecting = { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock };
+    const locator = options.locator ?? newLocator(placeOf(url), connecting);
     const books = new RedisBooks({
       root,
-      shard,
+      place,
       mayMake: options.mayMake ?? (() => true),
-      slot: place.kind === 'cluster' ? slot : null,
+      slot: locator.place.kind === 'cluster' ? slot : null,
       processorNames,
       clock,
       random,
@@ -127,8 +130,8 @@ export class RedisLedger implements Shard {
       pendingLimit,
       replicas,
       allowsUnconfirmed,
-      failsOver: place.kind !== 'server',
-      newDriver: driversFor(place, slot, { tls: options.tls ?? {}, timeoutMs, pendingLimit, clock }),
+      failsOver: locator.place.kind !== 'server',
+      newDriver: driversFor(locator, slot, connecting),
       opened: async (send, { generation, swept }) => {
         this.#sweep.stop();
         await this.#subscriptions.reconnected(send);

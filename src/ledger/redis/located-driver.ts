@@ -21,7 +21,7 @@ export class LocatedDriver implements RedisDriver {
 
   async connect(): Promise<void> {
     const url = await this.#find();
-    if (this.#isDestroyed) return;
+    if (this.#isDestroyed) throw new Error('given up before its server was found');
     const driver = this.#newDriver(url);
     this.#driver = driver;
     for (const listener of this.#listeners) driver.on('error', listener);

@@ -1,19 +1,19 @@
 import type { StrandedPayments } from '../ledger.ts';
 import type { RedisDriver } from './connection.ts';
-import { ROOT_DEFAULT } from './ledger.ts';
 import { LIBRARY } from './library.ts';
 import { doubleBytes } from './records.ts';
 import { readRegistry } from './registry.ts';
 import { countsOf } from './replies.ts';
 
-/** `Ledger.stranded` without writing anything to Redis. Empty if there are no books yet. */
+/** `Ledger.stranded` of one shard without writing anything to Redis. Empty if there are no books yet. `slot`: in a cluster. */
 export async function strandedIn(
   driver: RedisDriver,
+  root: string,
+  slot: number | null,
   processorNames: readonly string[],
   nowMs: number,
 ): Promise<StrandedPayments[]> {
-  // The empty argument is the slot, which a server outside a cluster does not have.
-  const keys = ['2', `${ROOT_DEFAULT}meta`, `${ROOT_DEFAULT}processors`, ''];
+  const keys = ['2', `${root}meta`, `${root}processors`, String(slot ?? '')];
   try {
     const registry = readRegistry(await driver.sendCommand(['FCALL', `${LIBRARY}_registry`, ...keys]));
     const known = Buffer.from(processorNames.flatMap((name) => registry.numberOf.get(name) ?? []));

@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { Reply } from '../../../src/ledger/ledger.ts';
 import { slotOf } from '../../../src/ledger/redis/hash-slot.ts';
-import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
+import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
+import { ledgerOf } from '../../../src/ledger/sharded/ledger.ts';
 import { pause } from '../../system/until.ts';
 import { conformance } from '../conformance.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
@@ -19,15 +20,23 @@ function sharedCluster(): Promise<RedisCluster> {
   return shared;
 }
 
-function open(url: string, root: string, processorNames: readonly string[] = ['default', 'fallback']) {
-  const parts = { processorNames, clock: systemClock, random: Math.random };
-  return RedisLedger.open(url, { ...parts, root, replicas: 1, timeoutMs: 1000 });
+function open(url: string, root: string, change: Partial<RedisLedgerOptions> = {}): Promise<RedisLedger> {
+  const parts = { processorNames: ['default', 'fallback'], clock: systemClock, random: Math.random };
+  return RedisLedger.open(url, { ...parts, root, replicas: 1, timeoutMs: 1000, ...change });
 }
 
-conformance('Redis Cluster', async () => {
+const SHARDS = 4;
+
+conformance(`a cluster with ${SHARDS} shards`, async () => {
   const { url } = await sharedCluster();
-  const root = `{cluster-${roots++}}:`;
-  return { open: (processorNames) => open(url, root, processorNames), dispose: async () => {} };
+  const own = Array.from({ length: SHARDS }, (_, position) => {
+    return { root: `{cluster-${roots++}}:`, place: { position, count: SHARDS } };
+  });
+  return {
+    open: async (processorNames) =>
+      ledgerOf(await Promise.all(own.map(({ root, place }) => open(url, root, { processorNames, place })))),
+    dispose: async () => {},
+  };
 });
 
 const scenarios = suite('what goes wrong in a cluster');

@@ -30,7 +30,7 @@ for (const count of [1, 4]) {
   conformance(`Redis with ${count} shards`, async () => {
     const { socketUrl } = await sharedServer();
     const own = Array.from({ length: count }, (_, position) => {
-      return { root: `{conformance-${roots++}}:`, shard: { position, count } };
+      return { root: `{conformance-${roots++}}:`, place: { position, count } };
     });
     return {
       open: async (processorNames) =>

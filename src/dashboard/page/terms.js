@@ -1,0 +1,64 @@
+/**
+ * What the words on the page mean, in the order of the help panel. `read` is the document of the project that says more.
+ *
+ * @typedef {{ readonly text: string, readonly read: string }} Term
+ * @type {Readonly<Record<string, Term>>}
+ */
+export const TERMS = {
+  Backlog: {
+    text: 'Payments that are accepted and not settled yet: in the queue, on their way, or waiting for a processor.',
+    read: 'docs/production.md, Capacity',
+  },
+  'Accept time': {
+    text: 'From the complete request to its 202. The payment is in the journal then, and no processor has been called.',
+    read: 'docs/reliability.md',
+  },
+  'Settlement time': {
+    text: 'From the 202 of a payment to its settlement in the ledger, with everything that it has waited for.',
+    read: 'ARCHITECTURE.md, The path of a payment',
+  },
+  p50: {
+    text: 'Half of the payments of the last ten seconds took no longer than this.',
+    read: 'docs/dashboard.md',
+  },
+  p99: {
+    text: '99 of 100 payments of the last ten seconds took no longer than this.',
+    read: 'docs/dashboard.md',
+  },
+  Observed: {
+    text: 'How long a call to this processor takes at present: as measured by the latest calls, or as the processor has reported if that is newer.',
+    read: 'docs/dashboard.md',
+  },
+  Reported: {
+    text: 'The shortest response time that the processor itself named in its last health answer.',
+    read: 'docs/dashboard.md',
+  },
+  'Health call': {
+    text: 'What the processor answered when it was last asked whether it works. The whole deployment asks at most once in five seconds.',
+    read: 'docs/operations.md, HealthMisleads',
+  },
+  'In flight': {
+    text: 'Calls of this instance that are not answered yet.',
+    read: 'docs/settings.md, CONCURRENCY',
+  },
+  'Oldest call': {
+    text: 'How long the oldest of the calls in flight has been waiting for its answer.',
+    read: 'docs/settings.md, PROCESSOR_TIMEOUT_MS',
+  },
+  'In doubt': {
+    text: 'Payments sent to this processor whose outcome is unknown, because no answer came. They may have been charged, so they go nowhere else until the processor says what it holds.',
+    read: 'docs/operations.md, PaymentsInDoubt',
+  },
+  Owner: {
+    text: 'One life of a pool thread. Its number is given out only once: after a restart the thread has another number, and the ledger refuses what the former owner still tries.',
+    read: 'ARCHITECTURE.md, Who continues when something dies',
+  },
+  Lease: {
+    text: 'The right of an owner to send payments and to settle them. It is renewed as long as the owner lives. When it has expired, another thread takes over what the owner had claimed.',
+    read: 'docs/operations.md, LeaseInvalid',
+  },
+  'Healthy, Slow, Failing, Unfit, Resting, Idle': {
+    text: 'The state of a processor. Slow: calls take longer than the latency budget. Failing: its circuit breaker is open. Unfit: it refuses every request. Resting: it has asked for a rest. Idle: this instance cannot claim payments.',
+    read: 'docs/dashboard.md',
+  },
+};
