@@ -6,7 +6,6 @@ import { systemClock } from '../../../src/core/clock.ts';
 import type { Claim, LedgerEvent, LedgerPage, Settlement, Shard } from '../../../src/ledger/ledger.ts';
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { sessionBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
-import { ledgerOf } from '../../../src/ledger/sharded/ledger.ts';
 import { conformance } from '../conformance.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
 import { operate } from './operate.ts';
@@ -26,19 +25,14 @@ function sharedServer(): Promise<RedisServer> {
   return shared;
 }
 
-for (const count of [1, 4]) {
-  conformance(`Redis with ${count} shards`, async () => {
-    const { socketUrl } = await sharedServer();
-    const own = Array.from({ length: count }, (_, position) => {
-      return { root: `{conformance-${roots++}}:`, place: { position, count } };
-    });
-    return {
-      open: async (processorNames) =>
-        ledgerOf(await Promise.all(own.map((shard) => open(socketUrl, { processorNames, ...shard })))),
-      dispose: async () => {},
-    };
-  });
-}
+conformance('Redis', async () => {
+  const { socketUrl } = await sharedServer();
+  const root = `{conformance-${roots++}}:`;
+  return {
+    open: (processorNames) => open(socketUrl, { processorNames, root }),
+    dispose: async () => {},
+  };
+});
 
 const test = suite('a ledger in Redis during faults');
 

@@ -1,0 +1,36 @@
+import { test } from 'uvu';
+import { systemClock } from '../../../src/core/clock.ts';
+import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
+import { ledgerOf } from '../../../src/ledger/sharded/ledger.ts';
+import { conformance } from '../conformance.ts';
+import { RedisServer } from './redis-server.ts';
+
+// Nightly, because the same with one shard, and with four in memory, runs always, and this takes as long as both.
+
+const SHARD_COUNT = 4;
+/** A busy machine is not a shard that is away. */
+const TIMEOUT_MS = 20_000;
+
+let shared: Promise<RedisServer> | undefined;
+let books = 0;
+
+conformance(`Redis with ${SHARD_COUNT} shards`, async () => {
+  shared ??= RedisServer.start();
+  const { socketUrl } = await shared;
+  books++;
+  const shards = Array.from({ length: SHARD_COUNT }, (_, position) => {
+    return { root: `{sharded-${books}-${position}}:`, place: { position, count: SHARD_COUNT } };
+  });
+  return {
+    open: async (processorNames) => {
+      const options = { processorNames, clock: systemClock, random: Math.random, timeoutMs: TIMEOUT_MS };
+      return ledgerOf(
+        await Promise.all(shards.map((shard) => RedisLedger.open(socketUrl, { ...options, ...shard }))),
+      );
+    },
+    dispose: async () => {},
+  };
+});
+
+test.after(async () => (await shared)?.stop());
+test.run();
