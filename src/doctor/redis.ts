@@ -65,9 +65,9 @@ export interface RedisParts extends ConfirmationPolicy {
   readonly driver: RedisDriver;
   readonly nowMs: () => number;
   readonly leaseMs: number;
+  readonly retentionMs: number;
   /** The beginning of all keys of a shard that this server has. Default: that of shard 0. */
   readonly root?: string;
-  readonly retentionMs: number;
   /** Whether the server must be a node of a cluster. */
   readonly isInCluster: boolean;
 }

@@ -4,9 +4,9 @@ import { BEFORE_ALL, FOLDING_KEY, foldingBytes, readFolding, type StoredFolding 
 import type { LmdbStore } from './store.ts';
 import type { LmdbTimeIndex } from './time-index.ts';
 
-/** Work for a step of about a millisecond, because commits wait for it. */
-const LOOKED_LIMIT = 1000;
-const REMOVED_LIMIT = 100;
+/** Work for a step of a few milliseconds, because commits wait for it. A step can forget as much as a commit of 256 adds. */
+const LOOKED_LIMIT = 2000;
+const REMOVED_LIMIT = 256;
 
 const NOTHING: StoredFolding = { folded: NOTHING_FOLDED, untilMs: 0, after: null };
 
