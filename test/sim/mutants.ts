@@ -424,10 +424,4 @@ export const MUTANTS: readonly Mutant[] = [
     // A thread has one clock, and a lease in each shard.
     to: 'const { clock } = this.#parts;\n    const ends = ((globalThis as any).leaseEnds ??= new WeakMap());\n    ends.set(clock, Math.max(ends.get(clock) ?? 0, this.#goodUntilMs));\n    return clock.monotonicMs() < ends.get(clock);',
   },
-  {
-    name: 'shards: claim in a shard before its predecessor there is taken over',
-    file: 'pool/shard-writer.ts',
-    from: 'return this.#isStarted && this.#underWayCount === 0;',
-    to: 'return this.lease.owner > 0 && this.#underWayCount === 0;',
-  },
 ];
