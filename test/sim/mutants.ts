@@ -418,15 +418,10 @@ export const MUTANTS: readonly Mutant[] = [
     to: "if (reply.kind === 'unavailable') continue;\n      values",
   },
   {
-    name: 'shards: send under a lease in another shard',
-    file: 'pool/dispatcher.ts',
-    from: 'const call = this.#writerOf(delivery).lease.valid ?',
-    to: 'const call = this.#writers.some(({ lease }) => lease.valid) ?',
-  },
-  {
-    name: 'shards: claim in a shard before its predecessor there is taken over',
-    file: 'pool/shard-writer.ts',
-    from: 'return this.#isStarted && this.#underWayCount === 0;',
-    to: 'return this.lease.owner > 0 && this.#underWayCount === 0;',
+    name: 'shards: take a lease for valid where only another shard has renewed it',
+    file: 'ledger/lease.ts',
+    from: 'return this.#parts.clock.monotonicMs() < this.#goodUntilMs;',
+    // A thread has one clock, and a lease in each shard.
+    to: 'const { clock } = this.#parts;\n    const ends = ((globalThis as any).leaseEnds ??= new WeakMap());\n    ends.set(clock, Math.max(ends.get(clock) ?? 0, this.#goodUntilMs));\n    return clock.monotonicMs() < ends.get(clock);',
   },
 ];
