@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -98,6 +100,8 @@ export async function continuesLedger(
   other: string,
   parts: OpenLedgerParts,
 ): Promise<boolean> {
+  // To ask must not make books.
+  if (target.kind === 'lmdb' && !existsSync(join(target.path, 'data.mdb'))) return false;
   const entered = await enterLedger(target, parts);
   if (entered.kind === 'failed') return false;
   const ledger = await openLedger(target, [], parts, 'here');

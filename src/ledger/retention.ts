@@ -80,7 +80,14 @@ export function isForgotten(
 /**
  * Whether a charge was counted when its payment was known by the same id before, and forgotten since: it was stamped
  * before this payment was accepted, in folded time. The processor has recognised the id and answered with its first charge.
+ *
+ * A charge with the stamp of this dispatch is new, wherever a clock that was wrong has put it.
  */
-export function isCountedAlready(acceptedAtMs: number, chargedAtMs: number, { secondsMs }: Folded): boolean {
-  return chargedAtMs < acceptedAtMs && chargedAtMs < secondsMs;
+export function isCountedAlready(
+  dispatched: { readonly acceptedAtMs: number; readonly requestedAtMs: number },
+  chargedAtMs: number,
+  { secondsMs }: Folded,
+): boolean {
+  if (chargedAtMs === dispatched.requestedAtMs) return false;
+  return chargedAtMs < dispatched.acceptedAtMs && chargedAtMs < secondsMs;
 }

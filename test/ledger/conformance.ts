@@ -1123,6 +1123,15 @@ function registerFolding(check: Check): void {
     },
   );
 
+  check('a new payment that a wrong clock has stamped in folded time is counted', async (ledger) => {
+    const owner = await acquire(ledger);
+    await foldAll(ledger, T0_MS + 10 * minuteMs, minuteMs);
+    const times = { acceptedAtMs: T0_MS + 10 * minuteMs, requestedAtMs: 5 };
+    assert.equal(await claim(ledger, owner, claimOf(1, times)), ['claimed']);
+    assert.equal(await settle(ledger, owner, settlementOf(1, { requestedAtMs: 5 })), ['recorded']);
+    assert.is((await everything(ledger))[0]?.count, 1);
+  });
+
   check('the books never unfold, and a purge begins anew', async (ledger, desk) => {
     const other = await desk.connect();
     const owner = await acquire(ledger);

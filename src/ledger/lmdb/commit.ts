@@ -57,13 +57,13 @@ export class LmdbCommit {
       return isSame ? 'recorded' : 'fenced';
     }
     if (entry.status === 'accepted' || entry.owner !== this.#owner) return 'fenced';
+    const isCounted = isCountedAlready(entry, settlement.requestedAtMs, this.#rules.folded);
     entry.status = settlement.status;
     entry.owner = 0;
     entry.processorNumber = processorNumber;
     entry.requestedAtMs = settlement.requestedAtMs;
     if (settlement.status === 'rejected') entry.reason = keptReason(settlement.reason);
-    else if (!isCountedAlready(entry.acceptedAtMs, settlement.requestedAtMs, this.#rules.folded))
-      this.#charges.push(settlement);
+    else if (!isCounted) this.#charges.push(settlement);
     entries.put(id, entry);
     entries.release(id, this.#owner);
     return 'recorded';

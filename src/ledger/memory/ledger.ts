@@ -331,10 +331,10 @@ export class MemoryLedger implements Shard {
       return isSame ? 'recorded' : 'fenced';
     }
     if (entry.status === 'accepted' || entry.owner !== owner) return 'fenced';
+    const isCounted = isCountedAlready(entry, requestedAtMs, this.#store.folded);
     Object.assign(entry, { status, owner: 0, processor, requestedAtMs });
     if (status === 'rejected') entry.reason = keptReason(settlement.reason);
-    else if (!isCountedAlready(entry.acceptedAtMs, requestedAtMs, this.#store.folded))
-      this.#store.charges.push({ processor, amountCents, requestedAtMs });
+    else if (!isCounted) this.#store.charges.push({ processor, amountCents, requestedAtMs });
     return 'recorded';
   }
 

@@ -5,6 +5,7 @@ local RECORDED, SETTLE_FENCED = '\0', '\1'
 
 -- The same as isCountedAlready in retention.ts.
 local function is_counted_already(books, entry, stamp)
+  if stamp == sub(entry, 5, 10) then return false end
   local charged_at_ms = unpack('>I6', stamp)
   return charged_at_ms < books.folded_seconds_ms and charged_at_ms < unpack('>I6', entry, 11)
 end
