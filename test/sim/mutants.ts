@@ -18,7 +18,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'do not count a charge that settles in folded time',
     file: 'ledger/retention.ts',
-    from: 'return chargedAtMs < acceptedAtMs && chargedAtMs < secondsMs;',
+    from: 'return chargedAtMs < dispatched.acceptedAtMs && chargedAtMs < secondsMs;',
     to: 'return chargedAtMs < secondsMs;',
   },
   {
