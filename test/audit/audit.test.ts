@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient } from '@redis/client';
 import { open } from 'lmdb';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -14,6 +13,8 @@ import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
 import { scatteredId } from '../../src/ledger/redis/records.ts';
+import { hashKeyOf } from '../ledger/redis/hash-key.ts';
+import { operate } from '../ledger/redis/operate.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { idOf, LONG_AGO_MS, NAMES, NOW_MS, Site, type SiteOptions } from './site.ts';
@@ -74,11 +75,8 @@ function redisKind(): Kind {
       });
     },
     remove: async (correlationId) => {
-      const client = await createClient({ url: (await running()).url }).connect();
-      const id = scatteredId(correlationId);
-      const key = Buffer.concat([Buffer.from('{dinossauro}:0:e:'), id.subarray(0, 2)]);
-      assert.is(await client.hDel(key, id.subarray(2)), 1);
-      client.destroy();
+      const key = hashKeyOf('{dinossauro}:', correlationId);
+      assert.is(await operate(await running(), 'HDEL', key, scatteredId(correlationId)), 1);
     },
     dispose: async () => server?.stop(),
   };

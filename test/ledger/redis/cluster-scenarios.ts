@@ -2,12 +2,11 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { CommitReply, Reply } from '../../../src/ledger/ledger.ts';
 import { slotOf } from '../../../src/ledger/redis/hash-slot.ts';
-import { BookKeys } from '../../../src/ledger/redis/keys.ts';
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { LIBRARY_SOURCE } from '../../../src/ledger/redis/library.ts';
-import { idsPositions, scatteredId } from '../../../src/ledger/redis/records.ts';
 import type { TooFine } from '../../../src/ledger/retention.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
+import { hashKeyOf } from './hash-key.ts';
 import { operate } from './operate.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 import type { RedisServer } from './redis-server.ts';
@@ -61,12 +60,6 @@ async function anotherMaster({ cluster, slot }: Scene): Promise<RedisServer> {
   const owner = await cluster.ownerOf(slot);
   for (const other of await cluster.masters()) if (other !== owner) return other;
   throw new Error('expected a second master');
-}
-
-function entryKey(root: string, number: number): Buffer {
-  const scattered = scatteredId(id(number));
-  const [key] = new BookKeys(root, '0:1024').entries(scattered, idsPositions(scattered));
-  return key as Buffer;
 }
 
 async function persist<T>(ask: () => Promise<Reply<T> | TooFine>): Promise<T> {
@@ -148,7 +141,7 @@ async function promotedMeanwhile(cluster: RedisCluster): Promise<void> {
     const owner = await must(ledger.acquireLease(WORKER, T0_MS));
     await must(ledger.commit(owner, [], [claimOf(1)]));
     const move = await cluster.beginMove(scene.slot, await anotherMaster(scene));
-    const key = entryKey(scene.root, 1);
+    const key = hashKeyOf(scene.root, id(1));
     await move.take([key]);
     await cluster.replicated(move.from);
     await move.from.kill('SIGKILL');
