@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { Repeating } from '../core/repeating.ts';
 import { type BooksStatus, type BooksStatusKind, frozenReason } from '../ledger/books-status.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { BOOKS_STATUSES, type ThreadMetrics } from '../shared-memory/metrics-table.ts';
@@ -22,23 +23,24 @@ const UNPROVEN =
 /** Follows what the books are used for. */
 export class BooksStatusWatch {
   readonly #parts: BooksStatusWatchParts;
+  readonly #looks: Repeating;
   #status: BooksStatus | null = null;
   #looked = Promise.withResolvers<void>();
-  #cancel: () => void = () => {};
-  #isStopped = false;
+  /** Not known yet is frozen, too. */
+  #isFrozen = true;
 
   constructor(parts: BooksStatusWatchParts) {
     this.#parts = parts;
+    this.#looks = new Repeating(parts.clock, () => this.#look());
   }
 
   start(): void {
-    void this.#look();
+    this.#looks.start();
   }
 
   /** Also ends waiting for a look. */
   stop(): void {
-    this.#isStopped = true;
-    this.#cancel();
+    this.#looks.stop();
     this.#looked.resolve();
   }
 
@@ -49,7 +51,7 @@ export class BooksStatusWatch {
 
   /** Whether payments may be sent: the ledger refuses to claim them anyway. */
   get isFrozen(): boolean {
-    return this.#status === null || frozenReason(this.#status) !== null;
+    return this.#isFrozen;
   }
 
   /** Resolves after the next look, or when the watch stops. */
@@ -57,15 +59,13 @@ export class BooksStatusWatch {
     return this.#looked.promise;
   }
 
-  async #look(): Promise<void> {
-    const { ledger, clock } = this.#parts;
-    const reply = await ledger.booksStatus();
-    if (this.#isStopped) return;
+  async #look(): Promise<number> {
+    const reply = await this.#parts.ledger.booksStatus();
+    if (this.#looks.isStopped) return 0;
     if (reply.kind === 'ok' && reply.value.kind !== this.#status?.kind) this.#change(reply.value);
     this.#looked.resolve();
     this.#looked = Promise.withResolvers();
-    const nextMs = this.#status === null ? LOOK_FIRST_EVERY_MS : LOOK_EVERY_MS;
-    this.#cancel = clock.after(nextMs, () => void this.#look());
+    return this.#status === null ? LOOK_FIRST_EVERY_MS : LOOK_EVERY_MS;
   }
 
   #change(status: BooksStatus): void {
@@ -74,6 +74,7 @@ export class BooksStatusWatch {
     this.#status = status;
     metrics.set('booksStatus', BOOKS_STATUSES.indexOf(status.kind) + 1);
     const frozen = frozenReason(status);
+    this.#isFrozen = frozen !== null;
     if (frozen !== null)
       log?.error({ reason: frozen }, 'the books are frozen: payments are accepted and wait');
     else if (status.kind === 'unproven') log?.warn({ books: status.detail }, UNPROVEN);

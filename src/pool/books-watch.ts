@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { Repeating } from '../core/repeating.ts';
 import type { BooksSize, Ledger } from '../ledger/ledger.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 
@@ -24,31 +25,28 @@ interface Sample {
  */
 export class BooksWatch {
   readonly #parts: BooksWatchParts;
+  readonly #looks: Repeating;
   readonly #samples: Sample[] = [];
-  #cancel: () => void = () => {};
-  #stopped = false;
 
   constructor(parts: BooksWatchParts) {
     this.#parts = parts;
+    this.#looks = new Repeating(parts.clock, () => this.#look());
   }
 
   start(): void {
-    void this.#look();
+    this.#looks.start();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#cancel();
+    this.#looks.stop();
   }
 
-  async #look(): Promise<void> {
-    const { ledger, clock } = this.#parts;
-    const replies = await Promise.all(ledger.shards.map((shard) => shard.size()));
-    if (this.#stopped) return;
+  async #look(): Promise<number> {
+    const replies = await Promise.all(this.#parts.ledger.shards.map((shard) => shard.size()));
     const sizes = replies.flatMap((reply) => (reply.kind === 'ok' ? [reply.value] : []));
     // The sum would be wrong without one that is away.
-    if (sizes.length === replies.length) this.#show(sizes);
-    this.#cancel = clock.after(LOOK_EVERY_MS, () => void this.#look());
+    if (sizes.length === replies.length && !this.#looks.isStopped) this.#show(sizes);
+    return LOOK_EVERY_MS;
   }
 
   #show(sizes: readonly BooksSize[]): void {

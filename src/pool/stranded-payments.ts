@@ -1,11 +1,11 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { Repeating } from '../core/repeating.ts';
 import type { Ledger, StrandedPayments } from '../ledger/ledger.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 
 export interface StrandedWatchParts {
   readonly ledger: Ledger;
-
   readonly metrics: ThreadMetrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -21,31 +21,29 @@ const LOOK_EVERY_MS = 5000;
  */
 export class StrandedWatch {
   readonly #parts: StrandedWatchParts;
+  readonly #looks: Repeating;
   /** The counts that were logged last, by processor name. */
   #logged = new Map<string, number>();
-  #cancel: () => void = () => {};
-  #stopped = false;
 
   constructor(parts: StrandedWatchParts) {
     this.#parts = parts;
+    this.#looks = new Repeating(parts.clock, () => this.#look());
   }
 
   start(): void {
-    void this.#look();
+    this.#looks.start();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#cancel();
+    this.#looks.stop();
   }
 
-  async #look(): Promise<void> {
+  async #look(): Promise<number> {
     const { ledger, clock } = this.#parts;
     const reply = await ledger.stranded(clock.nowMs());
-    if (this.#stopped) return;
     // The dispatcher reports a ledger that does not answer.
-    if (reply.kind === 'ok') this.#show(reply.value);
-    this.#cancel = clock.after(LOOK_EVERY_MS, () => void this.#look());
+    if (reply.kind === 'ok' && !this.#looks.isStopped) this.#show(reply.value);
+    return LOOK_EVERY_MS;
   }
 
   #show(stranded: readonly StrandedPayments[]): void {

@@ -47,8 +47,10 @@ export class UnprovenSource implements Source {
   take(limit: number): QueuedPayment[] {
     const { books, source } = this.#parts;
     if (books.isFrozen) return [];
+    const isUnproven = books.kind === 'unproven';
+    if (!isUnproven && this.#ready.length === 0) return source.take(limit);
     const ready = this.#ready.splice(0, limit);
-    if (books.kind !== 'unproven') return [...ready, ...source.take(limit - ready.length)];
+    if (!isUnproven) return [...ready, ...source.take(limit - ready.length)];
     for (const payment of source.take(this.#room())) void this.#ask(payment);
     return ready;
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { Repeating } from '../core/repeating.ts';
 import type { Shard } from '../ledger/ledger.ts';
 
 export interface UpkeepParts {
@@ -22,48 +23,44 @@ const PAUSE_MIN_MS = 5;
  */
 export class Upkeep {
   readonly #parts: UpkeepParts;
+  readonly #work: Repeating;
   #lastTurn = 0;
+  /** The turn goes on with another step. */
+  #isInTurn = false;
   #turnEndsAtMs = 0;
-  #cancel: () => void = () => {};
-  #stopped = false;
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
+    this.#work = new Repeating(parts.clock, () => (this.#isInTurn ? this.#step() : this.#takeTurn()));
   }
 
   start(): void {
-    void this.#takeTurn();
+    this.#work.start();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#cancel();
+    this.#work.stop();
   }
 
-  async #takeTurn(): Promise<void> {
+  async #takeTurn(): Promise<number> {
     const { shard, clock } = this.#parts;
     const reply = await shard.takeUpkeepTurn(this.#lastTurn);
     // The dispatcher reports a ledger that does not answer.
-    if (reply.kind === 'unavailable') return this.#later(STANDBY_MS, () => this.#takeTurn());
+    if (reply.kind === 'unavailable') return STANDBY_MS;
     this.#lastTurn = reply.value.turn;
-    if (!reply.value.isTaken) return this.#later(STANDBY_MS, () => this.#takeTurn());
+    if (!reply.value.isTaken) return STANDBY_MS;
     this.#turnEndsAtMs = clock.monotonicMs() + TURN_MS;
-    await this.#step();
+    return this.#step();
   }
 
-  async #step(): Promise<void> {
+  async #step(): Promise<number> {
     const { shard, retentionMs, clock } = this.#parts;
     const beganAtMs = clock.monotonicMs();
     const reply = await shard.upkeep(clock.nowMs(), retentionMs);
     const endedAtMs = clock.monotonicMs();
-    const hasMore = reply.kind === 'ok' && reply.value;
     const pauseMs = Math.max(PAUSE_MIN_MS, PAUSES_A_STEP * (endedAtMs - beganAtMs));
     const leftMs = this.#turnEndsAtMs - endedAtMs;
-    if (hasMore && pauseMs < leftMs) this.#later(pauseMs, () => this.#step());
-    else this.#later(Math.max(pauseMs, leftMs), () => this.#takeTurn());
-  }
-
-  #later(delayMs: number, run: () => Promise<void>): void {
-    if (!this.#stopped) this.#cancel = this.#parts.clock.after(delayMs, () => void run());
+    this.#isInTurn = reply.kind === 'ok' && reply.value && pauseMs < leftMs;
+    return this.#isInTurn ? pauseMs : Math.max(pauseMs, leftMs);
   }
 }

@@ -120,16 +120,8 @@ export default async function runPoolThread({
     tracer,
   });
   if (hasCallbacks) void callbackWatch().run();
-  const health = thread === 0 ? healthWatch() : null;
-  health?.start();
-  const stranded = thread === 0 ? new StrandedWatch({ ledger, metrics, clock, log }) : null;
-  stranded?.start();
-  books.start();
-  const booksWatch = thread === 0 ? new BooksWatch({ ledger, metrics, clock }) : null;
-  booksWatch?.start();
-  const { retentionMs } = config;
-  const upkeeps = thread === 0 ? ledger.shards.map((shard) => new Upkeep({ shard, retentionMs, clock })) : [];
-  for (const upkeep of upkeeps) upkeep.start();
+  const watches = [books, ...(thread === 0 ? watchesOfInstance() : [])];
+  for (const watch of watches) watch.start();
   try {
     await dispatcher.run();
   } catch (error) {
@@ -137,11 +129,7 @@ export default async function runPoolThread({
     log.error({ err: error }, 'pool thread failed');
     process.exit(1);
   }
-  health?.stop();
-  stranded?.stop();
-  books.stop();
-  booksWatch?.stop();
-  for (const upkeep of upkeeps) upkeep.stop();
+  for (const watch of watches) watch.stop();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
   flushLogs();
   return { kind: 'done' };
@@ -156,8 +144,10 @@ export default async function runPoolThread({
     });
   }
 
-  function healthWatch(): HealthWatch {
-    return new HealthWatch({
+  /** One of each is enough for an instance. */
+  function watchesOfInstance() {
+    const { retentionMs } = config;
+    const health = new HealthWatch({
       ledger,
       processors,
       targets,
@@ -169,6 +159,12 @@ export default async function runPoolThread({
       random,
       log,
     });
+    return [
+      health,
+      new StrandedWatch({ ledger, metrics, clock, log }),
+      new BooksWatch({ ledger, metrics, clock }),
+      ...ledger.shards.map((shard) => new Upkeep({ shard, retentionMs, clock })),
+    ];
   }
 }
 
