@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { BooksWriter } from '../books/books-writer.ts';
-import type { Outcome } from '../books/open-books.ts';
 import { type Config, readConfig } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { centsToDecimal } from '../core/money.ts';
+import { failed, type Outcome } from '../core/outcome.ts';
 import type { Totals } from '../core/payment.ts';
 import { isSetupError } from '../core/setup-error.ts';
 import { journalDirectories, journalPayments } from '../journal/payments.ts';
@@ -37,9 +37,7 @@ export async function runAdopt(order: AdoptOrder, surroundings: AdoptSurrounding
   const reading = readConfig(environment);
   for (const line of reading.warnings) complain(`dinossauro: ${line}`);
   const outcome: Outcome<AdoptionReport> =
-    reading.kind === 'wrong'
-      ? { kind: 'failed', lines: reading.problems }
-      : await adopt(reading.config, order, complain);
+    reading.kind === 'wrong' ? failed(...reading.problems) : await adopt(reading.config, order, complain);
   if (outcome.kind === 'failed') {
     for (const line of outcome.lines) complain(`dinossauro: ${line}`);
     return UNKNOWN;
@@ -73,7 +71,7 @@ async function adopt(
     });
     return await adoption.run();
   } catch (error) {
-    if (error instanceof Error && 'syscall' in error) return { kind: 'failed', lines: [error.message] };
+    if (error instanceof Error && 'syscall' in error) return failed(error.message);
     throw error;
   } finally {
     await Promise.all([...processors.map(({ books }) => books.close()), writer.close()]);
@@ -88,7 +86,7 @@ async function openParts(config: Config) {
     if (writer.kind === 'failed') return writer;
     return { kind: 'ok', value: { writer: writer.value, processors } } as const;
   } catch (error) {
-    if (isSetupError(error)) return { kind: 'failed', lines: [error.message] } as const;
+    if (isSetupError(error)) return failed(error.message);
     throw error;
   }
 }

@@ -1,8 +1,8 @@
 import type { BooksWriter } from '../books/books-writer.ts';
 import type { BooksEntry } from '../books/line.ts';
-import type { Outcome } from '../books/open-books.ts';
 import { totalsUntil, tried, walk } from '../books/walk.ts';
 import { type Clock, sleep } from '../core/clock.ts';
+import { failed, type Outcome } from '../core/outcome.ts';
 import type { Payment, Totals } from '../core/payment.ts';
 import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
@@ -299,8 +299,4 @@ export class Adoption {
       after,
     };
   }
-}
-
-function failed(line: string): { readonly kind: 'failed'; readonly lines: readonly string[] } {
-  return { kind: 'failed', lines: [line] };
 }

@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { readConfig } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
+import { failed, type Outcome } from '../core/outcome.ts';
 import { isSetupError } from '../core/setup-error.ts';
 import { parseWindow } from '../core/time-window.ts';
+import { hasDataFile } from '../ledger/lmdb/data-file.ts';
 import { enterLedger } from '../ledger/open.ts';
 import type { AuditRequest } from './audit.ts';
 import { Auditor } from './auditor.ts';
@@ -38,10 +38,6 @@ export interface AuditSurroundings {
   readonly progress: Omit<ProgressLineParts, 'clock'>;
 }
 
-type Outcome =
-  | { readonly kind: 'report'; readonly report: AuditReport }
-  | { readonly kind: 'failed'; readonly lines: readonly string[] };
-
 /** Implements `dinossauro audit`: prints the report, and returns the exit code. */
 export async function runAudit(order: AuditOrder, surroundings: AuditSurroundings): Promise<number> {
   const { print, complain } = surroundings;
@@ -51,7 +47,7 @@ export async function runAudit(order: AuditOrder, surroundings: AuditSurrounding
     for (const line of outcome.lines) complain(`dinossauro: ${line}`);
     return EXIT_CODES.unknown;
   }
-  const { report } = outcome;
+  const report = outcome.value;
   print(order.json ? JSON.stringify(report, null, 1) : reportLines(report, order.all).join('\n'));
   return EXIT_CODES[report.verdict];
 }
@@ -65,7 +61,7 @@ function audit(
   order: AuditOrder,
   { environment, complain }: AuditSurroundings,
   progress: ProgressLine | null,
-): Promise<Outcome> {
+): Promise<Outcome<AuditReport>> {
   return order.url === undefined
     ? auditHere(order, environment, complain, progress)
     : askGateway(order.url, order);
@@ -80,7 +76,7 @@ async function auditHere(
   environment: AuditSurroundings['environment'],
   complain: AuditSurroundings['complain'],
   progress: ProgressLine | null,
-): Promise<Outcome> {
+): Promise<Outcome<AuditReport>> {
   const window = parseWindow(queryOf(order));
   if (window.kind === 'bad') return failed(window.detail);
   const request: AuditRequest = {
@@ -91,10 +87,10 @@ async function auditHere(
   };
   const reading = readConfig(environment);
   for (const line of reading.warnings) complain(`dinossauro: ${line}`);
-  if (reading.kind === 'wrong') return { kind: 'failed', lines: reading.problems };
+  if (reading.kind === 'wrong') return failed(...reading.problems);
   const { config } = reading;
   // Opening an embedded ledger would create it, and the audit would report empty books.
-  if (config.ledger.kind === 'lmdb' && !existsSync(join(config.ledger.path, 'data.mdb'))) {
+  if (config.ledger.kind === 'lmdb' && !hasDataFile(config.ledger.path)) {
     return failed(`LEDGER_URL: found no ledger in ${config.ledger.path}`);
   }
   const parts = { clock: systemClock, random: Math.random };
@@ -109,24 +105,20 @@ async function auditHere(
   await auditor.close();
   entered.leave();
   if (reply.kind === 'unavailable') return failed(`LEDGER_URL: the ledger does not answer: ${reply.reason}`);
-  return { kind: 'report', report: reply.value };
+  return { kind: 'ok', value: reply.value };
 }
 
-async function askGateway(url: string, order: AuditOrder): Promise<Outcome> {
+async function askGateway(url: string, order: AuditOrder): Promise<Outcome<AuditReport>> {
   const { token } = order;
   const headers: Record<string, string> = token === '' ? {} : { authorization: `Bearer ${token}` };
   try {
     const response = await fetch(`${url.replace(/\/+$/, '')}/audit?${queryOf(order)}`, { headers });
     const body = (await response.json()) as AuditReport & { readonly detail?: string };
-    if (response.status === 200) return { kind: 'report', report: body };
+    if (response.status === 200) return { kind: 'ok', value: body };
     return failed(`${url} answered ${response.status}: ${body.detail ?? 'no reason given'}`);
   } catch (error) {
     return failed(`${url} does not answer: ${commandReason(error)}`);
   }
-}
-
-function failed(line: string): Outcome {
-  return { kind: 'failed', lines: [line] };
 }
 
 function commandReason(error: unknown): string {

@@ -8,20 +8,22 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs';
-import { copyFile, open, writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { makeDirectory } from '../core/directory.ts';
+import { failed, type Outcome } from '../core/outcome.ts';
+import { syncPath } from '../core/sync-path.ts';
+import { DATA_FILE, hasDataFile } from '../ledger/lmdb/data-file.ts';
 import { enterLedger } from '../ledger/open.ts';
 import { unanswered } from './import.ts';
 import { msOf, stampOf } from './line.ts';
-import { failed, type Outcome, openBooks } from './open-books.ts';
+import { openBooks } from './open-books.ts';
 import { tried } from './walk.ts';
 
-/** The files of a backup. */
-const DATA_FILE = 'data.mdb';
+/** Beside the data file. */
 const NOTE_FILE = 'backup.json';
 const FORMAT = 1;
 
@@ -44,7 +46,7 @@ export async function backUpBooks(
   clock: Clock,
 ): Promise<Outcome<BackupNote>> {
   if (target.kind !== 'lmdb') return failed(REDIS_BACKS_UP);
-  if (!existsSync(join(target.path, DATA_FILE))) return failed(`found no ledger in ${target.path}`);
+  if (!hasDataFile(target.path)) return failed(`found no ledger in ${target.path}`);
   if (existsSync(directory) && readdirSync(directory).length > 0) {
     return failed(`${directory} is not empty: name a new directory`);
   }
@@ -62,7 +64,7 @@ export async function backUpBooks(
     const note: BackupNote = { dinossauroBackup: FORMAT, madeAt, bytes, sha256 };
     await writeSynced(join(partial, NOTE_FILE), `${JSON.stringify(note)}\n`);
     renameSync(partial, directory);
-    await sync(dirname(directory));
+    syncPath(dirname(directory));
     return { kind: 'ok', value: note };
   } finally {
     rmSync(partial, { recursive: true, force: true });
@@ -78,7 +80,8 @@ export async function restoreBackup(
 ): Promise<Outcome<string>> {
   if (target.kind !== 'lmdb') return failed(REDIS_BACKS_UP);
   const data = join(target.path, DATA_FILE);
-  if (existsSync(data)) return failed(`${data} exists: move it away, or restore to another LEDGER_URL`);
+  if (hasDataFile(target.path))
+    return failed(`${data} exists: move it away, or restore to another LEDGER_URL`);
   const note = readNote(join(directory, NOTE_FILE));
   if (note === undefined)
     return failed(`${directory} is not a backup of dinossauro: it has no valid ${NOTE_FILE}`);
@@ -92,9 +95,9 @@ export async function restoreBackup(
       `${join(directory, DATA_FILE)} is damaged: its checksum is ${sha256}, expected ${note.sha256}`,
     );
   }
-  await sync(partial);
+  syncPath(partial);
   renameSync(partial, data);
-  await sync(target.path);
+  syncPath(target.path);
   return markRestored(target, `the backup of ${note.madeAt}`, clock);
 }
 
@@ -141,14 +144,5 @@ async function checksum(path: string): Promise<string> {
 
 async function writeSynced(path: string, text: string): Promise<void> {
   await writeFile(path, text, { mode: 0o600 });
-  await sync(path);
-}
-
-async function sync(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  syncPath(path);
 }

@@ -1,5 +1,6 @@
 import type { LedgerTarget } from '../config/config.ts';
 import { type Clock, sleep } from '../core/clock.ts';
+import { type Failed, failed, type Outcome } from '../core/outcome.ts';
 import {
   type Ledger,
   ok,
@@ -10,7 +11,7 @@ import {
   unavailable,
 } from '../ledger/ledger.ts';
 import type { BooksEntry } from './line.ts';
-import { failed, type OpenBooks, type Outcome, openBooks } from './open-books.ts';
+import { type OpenBooks, openBooks } from './open-books.ts';
 import { tried } from './walk.ts';
 
 /** Entries of one write: it blocks the ledger for a few milliseconds. */
@@ -166,10 +167,7 @@ export class BooksWriter {
 }
 
 /** What a command says when the ledger contradicts what it was given. */
-export function contradicted({ differing, counts }: BooksWriter): {
-  readonly kind: 'failed';
-  readonly lines: readonly string[];
-} {
+export function contradicted({ differing, counts }: BooksWriter): Failed {
   return failed(
     `${counts.different} payments are in these books with another content and were left as they are:`,
     ...differing.map((correlationId) => `  ${correlationId}`),

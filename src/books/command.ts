@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { systemClock } from '../core/clock.ts';
 import { centsToDecimal } from '../core/money.ts';
+import { failed, type Outcome } from '../core/outcome.ts';
 import { parseWindow } from '../core/time-window.ts';
 import { backUpBooks, markRestored, restoreBackup } from './backup.ts';
 import { exportBooks } from './export.ts';
 import { importBooks } from './import.ts';
 import type { ExportTotals } from './line.ts';
 import { Migration } from './migrate.ts';
-import { type Environment, failed, type Outcome, openBooks, targetOf } from './open-books.ts';
+import { type Environment, openBooks, targetOf } from './open-books.ts';
 import { ProgressLine } from './progress.ts';
 
 export interface CommandParts {

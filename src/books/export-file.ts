@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { failed, type Outcome } from '../core/outcome.ts';
 import {
   type BooksEntry,
   type ExportHeader,
@@ -9,7 +10,6 @@ import {
   readLine,
   readTrailer,
 } from './line.ts';
-import { failed, type Outcome } from './open-books.ts';
 
 export interface VerifiedExport {
   readonly header: ExportHeader;

@@ -1,11 +1,11 @@
 import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
+import { type Failed, failed, type Outcome } from '../core/outcome.ts';
 import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
 import { type Ledger, ok, type Reply } from '../ledger/ledger.ts';
 import { BooksWriter, contradicted, type WrittenCounts } from './books-writer.ts';
 import { entriesOf, type VerifiedExport, verifyExport } from './export-file.ts';
 import { type ExportTotals, msOf } from './line.ts';
-import { failed, type Outcome } from './open-books.ts';
 import { totalsUntil, tried } from './walk.ts';
 
 export interface ImportOrder {
@@ -142,6 +142,6 @@ function differenceOf(here: readonly ExportTotals[], expected: readonly ExportTo
   return null;
 }
 
-export function unanswered(reason: string): { readonly kind: 'failed'; readonly lines: readonly string[] } {
+export function unanswered(reason: string): Failed {
   return failed(`the ledger does not answer: ${reason}. Run the same command again to continue`);
 }

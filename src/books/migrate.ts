@@ -1,5 +1,6 @@
 import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
+import { failed, type Outcome } from '../core/outcome.ts';
 import { ledgerName } from '../journal/ledger-mark.ts';
 import { type BooksStatus, continuing } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
@@ -8,7 +9,7 @@ import { BooksSum, differenceBetween } from './books-sum.ts';
 import { BooksWriter, contradicted } from './books-writer.ts';
 import { purgedAt } from './export.ts';
 import { isEmpty, unanswered } from './import.ts';
-import { failed, type OpenBooks, type Outcome, openBooks } from './open-books.ts';
+import { type OpenBooks, openBooks } from './open-books.ts';
 import { totalsUntil, tried, walk } from './walk.ts';
 
 export interface MigrationOrder {

@@ -1,23 +1,14 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { LedgerTarget } from '../config/config.ts';
 import { readConfig } from '../config/config.ts';
 import { demoEnvironment } from '../config/demo.ts';
 import type { Clock } from '../core/clock.ts';
+import { failed, type Outcome } from '../core/outcome.ts';
 import { isSetupError } from '../core/setup-error.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { hasDataFile } from '../ledger/lmdb/data-file.ts';
 import { enterLedger, openLedger } from '../ledger/open.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-export type Outcome<T> =
-  | { readonly kind: 'ok'; readonly value: T }
-  /** One line each. */
-  | { readonly kind: 'failed'; readonly lines: readonly string[] };
-
-export function failed(...lines: string[]): { readonly kind: 'failed'; readonly lines: readonly string[] } {
-  return { kind: 'failed', lines };
-}
 
 /** Settings that a Redis beside this ledger may need, and that LMDB refuses. */
 const REDIS_SETTINGS_UNSET = {
@@ -36,7 +27,7 @@ export function targetOf(environment: Environment, url: string | undefined): Out
     url === undefined ? environment : { ...environment, ...ofRedis, LEDGER_URL: url },
   );
   const reading = readConfig(settings);
-  if (reading.kind === 'wrong') return { kind: 'failed', lines: reading.problems };
+  if (reading.kind === 'wrong') return failed(...reading.problems);
   return { kind: 'ok', value: reading.config.ledger };
 }
 
@@ -57,7 +48,7 @@ export async function openBooks(
   target: LedgerTarget,
   { clock, processorNames, mode }: OpenBooksOptions,
 ): Promise<Outcome<OpenBooks>> {
-  if (mode === 'existing' && target.kind === 'lmdb' && !existsSync(join(target.path, 'data.mdb'))) {
+  if (mode === 'existing' && target.kind === 'lmdb' && !hasDataFile(target.path)) {
     return failed(`found no ledger in ${target.path}`);
   }
   const parts = { clock, random: Math.random };

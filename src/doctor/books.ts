@@ -1,10 +1,8 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { type BooksStatus, frozenReason, IN_USE, mostRestricted } from '../ledger/books-status.ts';
+import { askLmdb, askShards } from './ask-ledger.ts';
 import { type Finding, fail, warn } from './finding.ts';
-import { askShards } from './stranded.ts';
 
 /** Finds books that are frozen or unproven. Books that cannot be read give no finding here: other checks report them. */
 export async function checkBooks(config: Config, clock: Clock): Promise<Finding[]> {
@@ -21,13 +19,8 @@ async function statusOf({ ledger }: Config, clock: Clock): Promise<BooksStatus> 
     const { booksStatusIn } = await import('../ledger/redis/stranded.ts');
     return mostRestricted(await askShards(ledger, clock, booksStatusIn));
   }
-  if (!existsSync(join(ledger.path, 'data.mdb'))) return IN_USE;
-  const { LmdbLedger } = await import('../ledger/lmdb/ledger.ts');
-  const books = LmdbLedger.openToRead(ledger.path, { processorNames: [], clock });
-  try {
+  return askLmdb(ledger.path, clock, IN_USE, async (books) => {
     const reply = await books.booksStatus();
     return reply.kind === 'ok' ? reply.value : IN_USE;
-  } finally {
-    await books.close();
-  }
+  });
 }

@@ -10,7 +10,8 @@ import type { Clock } from '../core/clock.ts';
 import { errorReason } from '../core/reason.ts';
 import { addressOf, placeOf } from '../core/redis-url.ts';
 import { slotOf } from '../ledger/redis/hash-slot.ts';
-import { hashTags } from '../ledger/redis/hash-tags.ts';
+import { shardRoots } from '../ledger/redis/hash-tags.ts';
+import { PENDING_LIMIT, REDIS_TIMEOUT_MS } from './ask-ledger.ts';
 import { checkBooks } from './books.ts';
 import { checkDirectory, checkLeftJournals, checkLmdb, checkLock, freeBytesAt } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
@@ -22,9 +23,6 @@ import { BYTES_A_PAYMENT, roomFinding } from './room.ts';
 import { checkNative, checkNode } from './runtime.ts';
 import { checkStranded } from './stranded.ts';
 
-const REDIS_TIMEOUT_MS = 3000;
-/** More commands than are sent at once. */
-const PENDING_LIMIT = 64;
 const MIB = 2 ** 20;
 /** Room for a few million payments. */
 const LEDGER_ROOM_BYTES = 512 * MIB;
@@ -149,8 +147,7 @@ async function checkServers({
   const locator = newLocator(placeOf(ledger.url), { tls, clock, timeoutMs: REDIS_TIMEOUT_MS });
   const rootOf = new Map<string, string>();
   try {
-    for (const tag of hashTags(shardCount)) {
-      const root = `{${tag}}:`;
+    for (const root of shardRoots(shardCount)) {
       const url = await locator.find(slotOf(root));
       if (!rootOf.has(url)) rootOf.set(url, root);
     }

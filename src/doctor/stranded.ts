@@ -1,16 +1,10 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { errorReason } from '../core/reason.ts';
-import { placeOf } from '../core/redis-url.ts';
 import type { StrandedPayments } from '../ledger/ledger.ts';
-import { slotOf } from '../ledger/redis/hash-slot.ts';
-import { hashTags } from '../ledger/redis/hash-tags.ts';
-import type { RedisShard } from '../ledger/redis/stranded.ts';
+import { strandedInAll } from '../ledger/sharded/ledger.ts';
+import { askLmdb, askShards, type RedisTarget } from './ask-ledger.ts';
 import { type Finding, fail } from './finding.ts';
-
-const REDIS_TIMEOUT_MS = 3000;
 
 /**
  * Finds open payments at processors that are not configured, and shards that are not whole. Other checks report books that
@@ -44,16 +38,11 @@ export async function checkStranded({ ledger, processors }: Config, clock: Clock
   );
 }
 
-async function inLmdb(path: string, names: readonly string[], clock: Clock): Promise<StrandedPayments[]> {
-  if (!existsSync(join(path, 'data.mdb'))) return [];
-  const { LmdbLedger } = await import('../ledger/lmdb/ledger.ts');
-  const ledger = LmdbLedger.openToRead(path, { processorNames: [], clock });
-  try {
+function inLmdb(path: string, names: readonly string[], clock: Clock): Promise<StrandedPayments[]> {
+  return askLmdb(path, clock, [], async (ledger) => {
     const reply = await ledger.stranded(clock.nowMs());
     return reply.kind === 'ok' ? reply.value.filter(({ name }) => !names.includes(name)) : [];
-  } finally {
-    await ledger.close();
-  }
+  });
 }
 
 async function inRedis(
@@ -62,39 +51,5 @@ async function inRedis(
   clock: Clock,
 ): Promise<StrandedPayments[]> {
   const { strandedIn } = await import('../ledger/redis/stranded.ts');
-  const counts = new Map<string, number>();
-  const ask = (shard: RedisShard) => strandedIn(shard, names, clock.nowMs());
-  for (const { name, count } of (await askShards(ledger, clock, ask)).flat()) {
-    counts.set(name, (counts.get(name) ?? 0) + count);
-  }
-  return Array.from(counts, ([name, count]) => ({ name, count }));
-}
-
-type RedisTarget = Extract<Config['ledger'], { kind: 'redis' }>;
-
-/** Asks the shards of a ledger in Redis one after another, each over a connection of its own. Rejects if one does not answer. */
-export async function askShards<T>(
-  { url, tls = {}, shardCount = 1 }: RedisTarget,
-  clock: Clock,
-  ask: (shard: RedisShard) => Promise<T>,
-): Promise<T[]> {
-  const { driversFor, newLocator } = await import('../ledger/redis/driver.ts');
-  const options = { tls, timeoutMs: REDIS_TIMEOUT_MS, pendingLimit: 64, clock };
-  const locator = newLocator(placeOf(url), options);
-  const answers: T[] = [];
-  for (const tag of hashTags(shardCount)) {
-    const root = `{${tag}}:`;
-    const slot = slotOf(root);
-    const driver = driversFor(locator, slot, options)();
-    driver.on('error', () => {});
-    const timer = setTimeout(() => driver.destroy(), REDIS_TIMEOUT_MS);
-    try {
-      await driver.connect();
-      answers.push(await ask({ driver, root, slot: locator.place.kind === 'cluster' ? slot : null }));
-    } finally {
-      clearTimeout(timer);
-      driver.destroy();
-    }
-  }
-  return answers;
+  return strandedInAll(await askShards(ledger, clock, (shard) => strandedIn(shard, names, clock.nowMs())));
 }

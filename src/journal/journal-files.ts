@@ -10,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { syncPath } from '../core/sync-path.ts';
 import { journalFileName, journalFileNumber, RECORD_BYTES, RecordPage } from './record.ts';
 
 export interface JournalFile {
@@ -78,7 +79,7 @@ export function moveFile(
   for (const [record, isGood] of good.entries()) if (isGood) page.seal(record);
   try {
     writeWhole(join(target, name), page.bytes.subarray(0, written * RECORD_BYTES));
-    syncDirectory(target);
+    syncPath(target);
     unlinkSync(join(from.directory, from.name));
     return { kind: 'ok', name };
   } catch (error) {
@@ -98,15 +99,6 @@ function writeWhole(path: string, bytes: Uint8Array): void {
     fsyncSync(file);
   } finally {
     closeSync(file);
-  }
-}
-
-function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
   }
 }
 

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -9,7 +7,8 @@ import { SetupError } from '../core/setup-error.ts';
 import { continuing } from './books-status.ts';
 import type { Confirmation } from './confirmation.ts';
 import type { Ledger } from './ledger.ts';
-import { hashTags } from './redis/hash-tags.ts';
+import { hasDataFile } from './lmdb/data-file.ts';
+import { shardRoots } from './redis/hash-tags.ts';
 import { ledgerOf } from './sharded/ledger.ts';
 
 export interface OpenLedgerParts {
@@ -60,12 +59,12 @@ export async function openLedger(
     const { newLocator } = await import('./redis/driver.ts');
     const { url, shardCount = 1, ...options } = target;
     const locator = newLocator(placeOf(url), { tls: options.tls ?? {}, clock });
-    const [firstTag = '', ...otherTags] = hashTags(shardCount);
-    const open = (tag: string, position: number, mayMake: () => boolean) =>
+    const [firstRoot = '', ...otherRoots] = shardRoots(shardCount);
+    const open = (root: string, position: number, mayMake: () => boolean) =>
       RedisLedger.open(url, {
         ...options,
         locator,
-        root: `{${tag}}:`,
+        root,
         place: { position, count: shardCount },
         mayMake,
         processorNames,
@@ -73,9 +72,9 @@ export async function openLedger(
         random,
         ...(confirmedBy && { confirmedBy }),
       });
-    const first = await open(firstTag, 0, () => true);
+    const first = await open(firstRoot, 0, () => true);
     // With a wrong number of shards, only the books of shard 0 are there to say so.
-    const others = otherTags.map((tag, index) => open(tag, index + 1, () => first.hasOpened));
+    const others = otherRoots.map((root, index) => open(root, index + 1, () => first.hasOpened));
     return ledgerOf([first, ...(await Promise.all(others))]);
   }
   const options = { processorNames, clock };
@@ -101,7 +100,7 @@ export async function continuesLedger(
   parts: OpenLedgerParts,
 ): Promise<boolean> {
   // To ask must not make books.
-  if (target.kind === 'lmdb' && !existsSync(join(target.path, 'data.mdb'))) return false;
+  if (target.kind === 'lmdb' && !hasDataFile(target.path)) return false;
   const entered = await enterLedger(target, parts);
   if (entered.kind === 'failed') return false;
   const ledger = await openLedger(target, [], parts, 'here');

@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, openSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { DATA_FILE } from './directory.ts';
+import { syncPath } from '../../core/sync-path.ts';
+import { DATA_FILE } from './data-file.ts';
 import { LmdbStore } from './store.ts';
 
 /**
@@ -15,16 +16,7 @@ export async function backUp(path: string, into: string): Promise<number> {
     await store.close();
   }
   const copy = join(into, DATA_FILE);
-  sync(copy);
-  sync(into);
+  syncPath(copy);
+  syncPath(into);
   return statSync(copy).size;
-}
-
-function sync(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
 }

@@ -1,4 +1,13 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The file of an LMDB ledger, within its directory. */
+export const DATA_FILE = 'data.mdb';
+
+/** Whether there is a ledger in a directory. Opening one creates it. */
+export function hasDataFile(directory: string): boolean {
+  return existsSync(join(directory, DATA_FILE));
+}
 
 /**
  * LMDB's native code crashes if `data.mdb` is damaged, so this is checked before it opens the file.

@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { type Clock, sleep } from '../../core/clock.ts';
 import { makeDirectory } from '../../core/directory.ts';
 import { errorReason } from '../../core/reason.ts';
-import { dataFileFault } from './data-file.ts';
+import { DATA_FILE, dataFileFault } from './data-file.ts';
 
 /**
  * The directory of an LMDB ledger. A process enters it before any of its threads opens the ledger.
@@ -34,7 +34,6 @@ import { dataFileFault } from './data-file.ts';
  * process that sees another leaves, waits a random time and tries again, so that one of the two gets in.
  */
 const ENTRY = /^open-([0-9]+)-[0-9a-f]{16}$/;
-export const DATA_FILE = 'data.mdb';
 const LOCK_FILE = 'lock.mdb';
 const FILES = [DATA_FILE, LOCK_FILE];
 /** A little more than LMDB's table of 126 readers needs. LMDB uses the size it finds. */

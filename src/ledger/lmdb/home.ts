@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileSystemOf } from '../../core/file-system.ts';
-import { DATA_FILE } from './directory.ts';
+import { DATA_FILE } from './data-file.ts';
 import { HOME_KEY } from './records.ts';
 import type { LmdbBooksStatus } from './restore.ts';
 import type { LmdbStore } from './store.ts';

@@ -2,6 +2,7 @@ import { statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase, TransactionFlags } from 'lmdb';
 import { type BooksSize, ok, type Reply, unavailable } from '../ledger.ts';
+import { DATA_FILE } from './data-file.ts';
 import { LAYOUT, LAYOUT_KEY } from './records.ts';
 
 /** The layout of books that do not say theirs. */
@@ -87,7 +88,7 @@ export class LmdbStore {
 
   /** The file does not shrink, but uses its free pages again. */
   size(): BooksSize {
-    const { size } = statSync(join(this.#path, 'data.mdb'));
+    const { size } = statSync(join(this.#path, DATA_FILE));
     const { bavail, bsize } = statfsSync(this.#path);
     const payments = [this.open, this.entries].reduce((sum, database) => sum + entryCount(database), 0);
     return { payments, usedBytes: size, limitBytes: size + bavail * bsize };

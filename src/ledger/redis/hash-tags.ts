@@ -22,6 +22,11 @@ export function hashTags(shardCount: number): readonly string[] {
   });
 }
 
+/** What the keys of each shard begin with. */
+export function shardRoots(shardCount: number): readonly string[] {
+  return hashTags(shardCount).map((tag) => `{${tag}}:`);
+}
+
 /** The first tag with this beginning whose slot is near the wanted one: an exact one would take thousands of attempts. */
 function tagNear(wanted: number, spacing: number, beginning: string): string {
   for (let attempt = 0; ; attempt++) {

@@ -73,10 +73,7 @@ class ShardedLedger implements Ledger {
 
   async stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
     const all = await this.#all((shard) => shard.stranded(nowMs));
-    if (all.kind === 'unavailable') return all;
-    const counts = new Map<string, number>();
-    for (const { name, count } of all.value.flat()) counts.set(name, count + (counts.get(name) ?? 0));
-    return ok(Array.from(counts, ([name, count]) => ({ name, count })));
+    return all.kind === 'ok' ? ok(strandedInAll(all.value)) : all;
   }
 
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -166,4 +163,11 @@ class ShardedLedger implements Ledger {
     if (reply.kind === 'ok') return reply;
     return unavailable(`shard ${position} of ${this.shards.length}: ${reply.reason}`);
   }
+}
+
+/** What is stranded in several shards, added up by processor. */
+export function strandedInAll(shards: readonly (readonly StrandedPayments[])[]): StrandedPayments[] {
+  const counts = new Map<string, number>();
+  for (const { name, count } of shards.flat()) counts.set(name, count + (counts.get(name) ?? 0));
+  return Array.from(counts, ([name, count]) => ({ name, count }));
 }
