@@ -7,7 +7,8 @@ import type { Payment, Totals } from '../core/payment.ts';
 import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
 import { type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
-import { type CertainLookUp, Inquiry, type InquiryParts } from './inquiry.ts';
+import { type KnownThere, knownPayment } from '../processor/known-payment.ts';
+import { Inquiry, type InquiryParts } from './inquiry.ts';
 
 export interface AdoptionParts extends InquiryParts {
   readonly writer: BooksWriter;
@@ -36,7 +37,7 @@ export interface AdoptionReport {
   readonly absentCount: number;
   /** Ids that more than one processor holds. */
   readonly chargedTwice: readonly string[];
-  /** Ids that a processor did not answer for, or whose amount nobody told. */
+  /** Ids for which a processor did not answer, or whose amount is unknown. */
   readonly unresolved: readonly string[];
   readonly unresolvedCount: number;
   /** Up to when the books were restored. */
@@ -190,12 +191,12 @@ export class Adoption {
   /** Asks every processor, and writes what is known now. `entry`: what the books have, if anything. */
   async #lookUp(suspect: Suspect, entry: LedgerEntry | undefined): Promise<Reply<void>> {
     const { correlationId } = suspect;
-    const answers = new Map<number, CertainLookUp>();
+    const answers = new Map<number, KnownThere>();
     this.#parts.onProgress(++this.#lookedUpCount);
     for (const processor of this.#names.keys()) {
       const answer = await this.#inquiry.lookUp(processor, correlationId);
       if (answer === null) return this.#leave(correlationId);
-      answers.set(processor, answer);
+      if (answer.kind !== 'absent') answers.set(processor, answer);
     }
     // The processor that the books name comes first.
     const order = [...this.#names.keys()].sort(
@@ -211,36 +212,36 @@ export class Adoption {
       this.#absentCount++;
       return ok(undefined);
     }
-    return this.#take(suspect, entry, processor, answers.get(processor) as CertainLookUp);
+    return this.#take(suspect, entry, processor, answers.get(processor) as KnownThere);
   }
 
   async #take(
     suspect: Suspect,
     entry: LedgerEntry | undefined,
     processor: number,
-    answer: CertainLookUp,
+    answer: KnownThere,
   ): Promise<Reply<void>> {
     const { clock, writer } = this.#parts;
     const { correlationId, acceptedAtMs } = suspect;
-    const isHeld = answer.kind === 'held';
-    const chargedCents = (isHeld ? answer.amountCents : null) ?? suspect.amountCents;
+    const { status, reason, ...known } = knownPayment(answer);
+    const chargedCents = known.chargedCents ?? suspect.amountCents;
     const amountCents = suspect.amountCents ?? chargedCents;
     if (amountCents === null || chargedCents === null) return this.#leave(correlationId);
     const sentThereAtMs = entry?.processor === processor ? entry.requestedAtMs : 0;
     const knownAtMs = sentThereAtMs || acceptedAtMs || clock.nowMs();
-    const requestedAtMs = (isHeld ? answer.requestedAtMs : null) ?? knownAtMs;
+    const requestedAtMs = known.requestedAtMs ?? knownAtMs;
     const taken: BooksEntry = {
       correlationId,
       amountCents,
       acceptedAtMs: acceptedAtMs || requestedAtMs,
-      status: isHeld ? 'settled' : answer.kind === 'rejected' ? 'rejected' : 'dispatched',
+      status,
       processorName: this.#names[processor] as string,
       requestedAtMs,
       attempts: Math.max(1, entry?.attempts ?? 0),
-      reason: answer.kind === 'rejected' ? answer.reason : '',
+      reason,
       conflictingAmountCents: null,
     };
-    if (isHeld) {
+    if (status === 'settled') {
       this.#adopted.count++;
       this.#adopted.amountCents += chargedCents;
     } else this.#otherwiseKnownCount++;

@@ -3,7 +3,8 @@ import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Payment } from '../core/payment.ts';
 import type { Ledger, RestoredEntry } from '../ledger/ledger.ts';
-import type { LookUpOutcome, Processor } from '../processor/processor.ts';
+import { type KnownThere, knownPayment } from '../processor/known-payment.ts';
+import type { Processor } from '../processor/processor.ts';
 import type { BooksStatusWatch } from './books-status-watch.ts';
 import type { QueuedPayment, Source } from './dispatcher.ts';
 
@@ -109,39 +110,35 @@ export class UnprovenSource implements Source {
     const answers = await Promise.all(
       processors.map((processor, index) => processor.find(correlationId, timeoutsMs[index] ?? 0)),
     );
-    const places = [...answers.keys()];
-    const held = places.find((place) => answers[place]?.kind === 'held');
-    const other = places.find((place) => ['pending', 'rejected'].includes(answers[place]?.kind ?? ''));
-    const processor = held ?? other;
     // Another may hold it, too, but it is not sent again: an audit finds that.
-    if (processor !== undefined && held !== undefined)
-      return this.#adopt(payment, processor, answers[processor] as LookUpOutcome);
-    const isAnswered = places.every(
-      (place) =>
-        answers[place]?.kind !== 'unknown' && (answers[place]?.kind !== 'absent' || believesAbsence(place)),
+    for (const [processor, answer] of answers.entries())
+      if (answer.kind === 'held') return this.#adopt(payment, processor, answer);
+    const isAnswered = answers.every(
+      ({ kind }, processor) => kind !== 'unknown' && (kind !== 'absent' || believesAbsence(processor)),
     );
     if (!isAnswered) return 'try-again';
-    if (processor === undefined) return 'may-send';
-    return this.#adopt(payment, processor, answers[processor] as LookUpOutcome);
+    for (const [processor, answer] of answers.entries())
+      if (answer.kind === 'pending' || answer.kind === 'rejected')
+        return this.#adopt(payment, processor, answer);
+    return 'may-send';
   }
 
-  async #adopt(payment: Payment, processor: number, answer: LookUpOutcome): Promise<Asked> {
+  async #adopt(payment: Payment, processor: number, answer: KnownThere): Promise<Asked> {
     const { ledger, instanceId, log, clock } = this.#parts;
     const { correlationId, amountCents, acceptedAtMs } = payment;
     const shard = ledger.shards[ledger.shardOf(correlationId)];
     if (shard === undefined) return 'try-again';
-    const isHeld = answer.kind === 'held';
+    const known = knownPayment(answer);
     const entry: RestoredEntry = {
+      ...known,
       correlationId,
       amountCents,
       acceptedAtMs,
-      status: isHeld ? 'settled' : answer.kind === 'rejected' ? 'rejected' : 'dispatched',
       processor,
-      requestedAtMs: (isHeld ? answer.requestedAtMs : null) ?? acceptedAtMs,
+      requestedAtMs: known.requestedAtMs ?? acceptedAtMs,
       attempts: 1,
-      reason: answer.kind === 'rejected' ? answer.reason : '',
       conflictingAmountCents: null,
-      chargedCents: (isHeld ? answer.amountCents : null) ?? amountCents,
+      chargedCents: known.chargedCents ?? amountCents,
     };
     const owner = await shard.acquireLease({ instanceId, name: 'adoption' }, clock.nowMs());
     if (owner.kind === 'unavailable') return 'try-again';
