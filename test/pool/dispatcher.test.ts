@@ -1,49 +1,17 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ProcessorTarget } from '../../src/config/config.ts';
-import type { Payment } from '../../src/core/payment.ts';
 import type { LedgerEntry } from '../../src/ledger/ledger.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
-import { AmountClasses } from '../../src/pool/amount-classes.ts';
-import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
-import {
-  Dispatcher,
-  type DispatcherPolicy,
-  type QueuedPayment,
-  type Source,
-} from '../../src/pool/dispatcher.ts';
+import type { DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import type { LookUpOutcome, PayOutcome } from '../../src/processor/processor.ts';
-import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
-import { SharedState } from '../../src/shared-memory/state.ts';
-import { propagationOnlyTracer } from '../../src/tracing/open.ts';
-import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
-import { processorTarget } from '../processor-target.ts';
+import { BREAKER, idOf, POLICY, runDispatcher, TARGET } from './running-dispatcher.ts';
 import { ScriptedProcessor } from './scripted-processor.ts';
 
 const NAMES = ['default', 'fallback'];
-const POLICY: DispatcherPolicy = {
-  failoverDelayMs: 1000,
-  latencyBudgetMs: 1000,
-  leaseMs: 3000,
-  // With the luck of 0.5 below: 50, 100, 200, 400, 400 ...
-  backoff: { baseMs: 100, maxMs: 800 },
-  batchWindowMs: 0,
-  batchLimit: 256,
-  inFlightLimit: 1000,
-  drainRate: 1000,
-};
-const BREAKER = { failures: 3, baseMs: 400, maxMs: 400 };
-const TARGET = processorTarget({ timeoutMs: 2000, inDoubtHoldMs: 5000, callLimit: 100, breaker: BREAKER });
-const BREAKER_POLICY = {
-  failoverDelayMs: POLICY.failoverDelayMs,
-  latencyBudgetMs: POLICY.latencyBudgetMs,
-  restMaxMs: 60_000,
-  outageLookUpRate: 10,
-};
-
 const REFUSED: PayOutcome = { kind: 'refused', reason: '429' };
 const UNKNOWN: PayOutcome = { kind: 'unknown', reason: 'timeout' };
 const EXHAUSTED: PayOutcome = { kind: 'exhausted', reason: 'EMFILE' };
@@ -51,47 +19,6 @@ const FAILED: PayOutcome = { kind: 'failed', reason: '500' };
 const DUPLICATE: PayOutcome = { kind: 'duplicate', reason: '422' };
 const INVALID: PayOutcome = { kind: 'rejected', reason: '400 amount' };
 const NO_ANSWER: LookUpOutcome = { kind: 'unknown', reason: 'timeout' };
-
-class ListSource implements Source {
-  readonly items: QueuedPayment[] = [];
-  readonly released: number[] = [];
-  readonly leftToLedger: string[] = [];
-  readonly limits: number[] = [];
-  #wake: () => void = () => {};
-
-  put(payment: QueuedPayment): void {
-    this.items.push(payment);
-    this.wake();
-  }
-
-  wake(): void {
-    this.#wake();
-  }
-
-  take(limit: number): QueuedPayment[] {
-    this.limits.push(limit);
-    return this.items.splice(0, limit);
-  }
-
-  wait(): Promise<void> {
-    if (this.items.length > 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
-  release(journalRef: number): void {
-    this.released.push(journalRef);
-  }
-
-  leaveToLedger(correlationId: string): void {
-    this.leftToLedger.push(correlationId);
-  }
-}
-
-function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
-}
 
 function setUp(
   policy: Partial<DispatcherPolicy> = {},
@@ -101,75 +28,21 @@ function setUp(
   changes: readonly Partial<ProcessorTarget>[] = [],
 ) {
   const targets = NAMES.map((name, index) => ({ ...TARGET, name, ...changes[index] }));
-  const classes = new AmountClasses(targets);
   const books = new MemoryLedger(NAMES, store);
-  const log = new KeptLog();
-  const random = () => 0.5;
-  const shape = { processorCount: NAMES.length, threadCount: 1 };
-  const sharedState = new SharedState(SharedState.allocate(shape), shape);
-  const metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
-  const metrics = metricsTable.thread(0);
+  const [cheap, dear] = [new ScriptedProcessor(), new ScriptedProcessor()];
+  const ledger = moody(books, mood);
+  const running = runDispatcher({ clock, ledger, targets, processors: [cheap, dear], policy });
+  const { sharedState } = running;
   // No processor has failed yet, so none gets probes.
   for (const processor of NAMES.keys()) sharedState.setProbeAt(processor, clock.monotonicMs() + 1e9);
-  const [cheap, dear] = [new ScriptedProcessor(), new ScriptedProcessor()];
-  const source = new ListSource();
-  const breakers = new CircuitBreakers({
-    sharedState,
-    metrics,
-    targets,
-    classes,
-    policy: BREAKER_POLICY,
-    clock,
-    random,
-    log,
-  });
-  const dispatcher = new Dispatcher({
-    worker: { instanceId: 'gateway-1', name: 'pool-0' },
-    thread: 0,
-    source,
-    ledger: moody(books, mood),
-    processors: [cheap, dear],
-    targets,
-    classes,
-    breakers,
-    sharedState,
-    metrics,
-    policy: { ...POLICY, ...policy },
-    clock,
-    random,
-    log,
-    tracer: propagationOnlyTracer,
-  });
-  let ended = false;
-  const running = dispatcher.run().then(() => {
-    ended = true;
-  });
   return {
-    clock,
+    ...running,
     store,
     mood,
     books,
-    log,
-    sharedState,
-    metricsTable,
-    breakers,
     cheap,
     dear,
-    source,
-    dispatcher,
-    hasEnded: () => ended,
     reasons: () => NAMES.map((_, processor) => sharedState.reason(processor).reason),
-    /** A payment of `number` cents, accepted now. */
-    put(number: number, more: Partial<Payment> & { readonly journalRef?: number } = {}) {
-      source.put({
-        correlationId: idOf(number),
-        amountCents: number,
-        acceptedAtMs: clock.nowMs(),
-        journalRef: number,
-        trace: null,
-        ...more,
-      });
-    },
     async entry(number: number): Promise<LedgerEntry | undefined> {
       const reply = await books.find(idOf(number));
       return reply.kind === 'ok' ? reply.value : undefined;
@@ -177,14 +50,6 @@ function setUp(
     async totals() {
       const reply = await books.summary(-Infinity, Infinity);
       return reply.kind === 'ok' ? reply.value.map(({ name: _, ...totals }) => totals) : [];
-    },
-    async stop() {
-      sharedState.stop();
-      dispatcher.wake();
-      source.wake();
-      for (let turn = 0; turn < 100 && !ended; turn++) await clock.passSlowly(100);
-      assert.ok(ended, 'the drain has come to its end');
-      await running;
     },
   };
 }

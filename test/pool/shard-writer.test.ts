@@ -3,127 +3,24 @@ import * as assert from 'uvu/assert';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
-import { AmountClasses } from '../../src/pool/amount-classes.ts';
-import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
-import {
-  Dispatcher,
-  type DispatcherPolicy,
-  type QueuedPayment,
-  type Source,
-} from '../../src/pool/dispatcher.ts';
-import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
-import { SharedState } from '../../src/shared-memory/state.ts';
-import { propagationOnlyTracer } from '../../src/tracing/open.ts';
-import { KeptLog } from '../kept-log.ts';
+import type { DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
-import { processorTarget } from '../processor-target.ts';
+import { idOf, runDispatcher, TARGET } from './running-dispatcher.ts';
 import { ScriptedProcessor } from './scripted-processor.ts';
 
 // One pool thread and two shards: `here` works, `there` has faults.
 
 const NAMES = ['default'];
-const POLICY: DispatcherPolicy = {
-  failoverDelayMs: 1000,
-  latencyBudgetMs: 1000,
-  leaseMs: 3000,
-  backoff: { baseMs: 100, maxMs: 800 },
-  batchWindowMs: 0,
-  batchLimit: 256,
-  inFlightLimit: 1000,
-  drainRate: 1000,
-};
-
-class Posts implements Source {
-  readonly released: number[] = [];
-  readonly #waiting: QueuedPayment[] = [];
-  #wake: () => void = () => {};
-
-  put(payment: QueuedPayment): void {
-    this.#waiting.push(payment);
-    this.wake();
-  }
-
-  wake(): void {
-    this.#wake();
-  }
-
-  get waitingCount(): number {
-    return this.#waiting.length;
-  }
-
-  take(limit: number): QueuedPayment[] {
-    return this.#waiting.splice(0, limit);
-  }
-
-  wait(): Promise<void> {
-    if (this.#waiting.length > 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
-  release(journalRef: number): void {
-    this.released.push(journalRef);
-  }
-
-  leaveToLedger(): void {}
-}
-
-function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
-}
-
 function setUp(policy: Partial<DispatcherPolicy> = {}, callLimit = 100, mood = new Mood()) {
   const clock = new ManualClock();
   const stores = [new MemoryStore(), new MemoryStore()] as const;
   const books = stores.map((store) => new MemoryLedger(NAMES, store));
   const [here, there] = books as [MemoryLedger, MemoryLedger];
   const ledger = ledgerOf([here, moody(there, mood)]);
-  const log = new KeptLog();
-  const random = () => 0.5;
-  const shape = { processorCount: 1, threadCount: 1 };
-  const sharedState = new SharedState(SharedState.allocate(shape), shape);
-  const metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
-  const metrics = metricsTable.thread(0);
-  const breaker = { failures: 3, baseMs: 400, maxMs: 400 };
-  const targets = [
-    processorTarget({ name: 'default', timeoutMs: 2000, inDoubtHoldMs: 5000, callLimit, breaker }),
-  ];
-  const classes = new AmountClasses(targets);
   const processor = new ScriptedProcessor();
-  const source = new Posts();
-  const breakers = new CircuitBreakers({
-    sharedState,
-    metrics,
-    targets,
-    classes,
-    policy: { failoverDelayMs: 1000, latencyBudgetMs: 1000, restMaxMs: 60_000, outageLookUpRate: 10 },
-    clock,
-    random,
-    log,
-  });
-  const dispatcher = new Dispatcher({
-    worker: { instanceId: 'gateway-1', name: 'pool-0' },
-    thread: 0,
-    source,
-    ledger,
-    processors: [processor],
-    targets,
-    classes,
-    breakers,
-    sharedState,
-    metrics,
-    policy: { ...POLICY, ...policy },
-    clock,
-    random,
-    log,
-    tracer: propagationOnlyTracer,
-  });
-  let ended = false;
-  const running = dispatcher.run().then(() => {
-    ended = true;
-  });
+  const targets = [{ ...TARGET, callLimit }];
+  const running = runDispatcher({ clock, ledger, targets, processors: [processor], policy });
   let last = 0;
   /** Puts payments that live in this shard, and returns their numbers. */
   const put = (shard: 0 | 1, count = 1): number[] => {
@@ -132,35 +29,21 @@ function setUp(policy: Partial<DispatcherPolicy> = {}, callLimit = 100, mood = n
       last++;
       if (ledger.shardOf(idOf(last)) !== shard) continue;
       numbers.push(last);
-      const payment = { correlationId: idOf(last), amountCents: last, acceptedAtMs: clock.nowMs() };
-      source.put({ ...payment, journalRef: last, trace: null });
+      running.put(last);
     }
     return numbers;
   };
   return {
-    clock,
+    ...running,
     mood,
     here,
     there,
-    log,
-    sharedState,
-    metricsTable,
     processor,
-    source,
     put,
-    hasEnded: () => ended,
     paid: () => processor.paid.map(({ amountCents }) => amountCents),
     async statusOf(number: number): Promise<string | undefined> {
       const reply = await books[ledger.shardOf(idOf(number))]?.find(idOf(number));
       return reply?.kind === 'ok' ? reply.value?.status : undefined;
-    },
-    async stop() {
-      sharedState.stop();
-      dispatcher.wake();
-      source.wake();
-      for (let turn = 0; turn < 100 && !ended; turn++) await clock.passSlowly(100);
-      assert.ok(ended, 'the drain has come to its end');
-      await running;
     },
   };
 }
@@ -248,14 +131,14 @@ test('payments of a shard that fails take no room from others, up to as many as 
   mood.away.add('commit').add('ping');
   put(1, 15);
   await clock.passSlowly(1000);
-  assert.is(source.waitingCount, 0, 'more than the limit are held');
+  assert.is(source.items.length, 0, 'more than the limit are held');
   put(0, 30);
   await clock.passSlowly(1000);
   assert.is(paid().length, 30, 'and the others have room');
   put(1, 15);
   await clock.passSlowly(1000);
   assert.is(metricsTable.gauge(0, 'inFlight'), 20, 'twice the limit is the most that is held');
-  assert.is(source.waitingCount, 10);
+  assert.is(source.items.length, 10);
   mood.away.clear();
   await clock.passSlowly(3000);
   assert.is(paid().length, 60);
