@@ -4,13 +4,12 @@ import type { CommitReply, Reply } from '../../../src/ledger/ledger.ts';
 import { slotOf } from '../../../src/ledger/redis/hash-slot.ts';
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { LIBRARY_SOURCE } from '../../../src/ledger/redis/library.ts';
-import type { TooFine } from '../../../src/ledger/retention.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
 import { hashKeyOf } from './hash-key.ts';
 import { operate } from './operate.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 import type { RedisServer } from './redis-server.ts';
-import { answers, until } from './waiting.ts';
+import { answers, persist } from './waiting.ts';
 
 /** What goes wrong in a cluster, on purpose and step by step. Each throws if the books are torn or a payment is claimed twice. */
 export type Scenario = keyof typeof SCENARIOS;
@@ -60,16 +59,6 @@ async function anotherMaster({ cluster, slot }: Scene): Promise<RedisServer> {
   const owner = await cluster.ownerOf(slot);
   for (const other of await cluster.masters()) if (other !== owner) return other;
   throw new Error('expected a second master');
-}
-
-async function persist<T>(ask: () => Promise<Reply<T> | TooFine>): Promise<T> {
-  let reply = await ask();
-  await until(async () => {
-    if (reply.kind !== 'ok') reply = await ask();
-    return reply.kind === 'ok';
-  }).catch(() => {});
-  if (reply.kind === 'ok') return reply.value;
-  throw new Error(`the books stay unavailable: ${reply.kind === 'unavailable' ? reply.reason : reply.kind}`);
 }
 
 /** The slot moves key by key, and after each key the gateway tries everything. */

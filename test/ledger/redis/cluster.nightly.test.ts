@@ -1,16 +1,15 @@
 import { suite, test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { Reply } from '../../../src/ledger/ledger.ts';
 import { slotOf } from '../../../src/ledger/redis/hash-slot.ts';
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { ledgerOf } from '../../../src/ledger/sharded/ledger.ts';
 import { pause } from '../../system/until.ts';
 import { conformance } from '../conformance.ts';
-import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
 import { SCENARIOS } from './cluster-scenarios.ts';
 import { RedisCluster } from './redis-cluster.ts';
-import { answers, until } from './waiting.ts';
+import { SteadyLoad } from './steady-load.ts';
+import { until } from './waiting.ts';
 
 let shared: Promise<RedisCluster> | undefined;
 let roots = 0;
@@ -46,54 +45,29 @@ scenarios.run();
 const WORKERS = 4;
 const PAYMENTS_BETWEEN = 100;
 
-async function persist<T>(ask: () => Promise<Reply<T>>): Promise<T> {
-  for (;;) {
-    const reply = await ask();
-    if (reply.kind === 'ok') return reply.value;
-    await pause(5);
-  }
-}
-
 /** Claims and settles all the while, and at the end looks at each payment. */
 async function underLoad(
   disturb: (slot: number, passed: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const { url } = await sharedCluster();
   const root = `{load-${roots++}}:`;
-  const ledgers: RedisLedger[] = [];
-  const confirmed: number[] = [];
-  let next = 0;
-  let isOver = false;
-  const work = async (name: string) => {
-    const ledger = await open(url, root);
-    ledgers.push(ledger);
-    const owner = await persist(() => ledger.acquireLease({ instanceId: name, name: 'pool-0' }, T0_MS));
-    while (!isOver) {
-      const number = next++;
-      const { claimed } = await persist(() => ledger.commit(owner, [], [claimOf(number)]));
-      const { settled } = await persist(() => ledger.commit(owner, [settlementOf(number)], []));
-      assert.equal([claimed, settled], [['claimed'], ['recorded']], `payment ${number}`);
-      confirmed.push(number);
+  const load: SteadyLoad = new SteadyLoad(
+    WORKERS,
+    () => open(url, root),
+    async (ledger) => {
       const sums = await ledger.summary(-Infinity, Infinity);
-      if (sums.kind === 'ok') assert.ok((sums.value[0]?.count ?? 0) >= confirmed.length - WORKERS);
-    }
-  };
-  const working = Promise.all(Array.from({ length: WORKERS }, (_, index) => work(`gateway-${index}`)));
+      if (sums.kind === 'ok') assert.ok((sums.value[0]?.count ?? 0) >= load.confirmed.length - WORKERS);
+    },
+  );
   const passed = () => {
-    const goal = confirmed.length + PAYMENTS_BETWEEN;
-    return until(() => confirmed.length >= goal, 120_000);
+    const goal = load.confirmed.length + PAYMENTS_BETWEEN;
+    return until(() => load.confirmed.length >= goal, 120_000);
   };
   try {
-    await Promise.race([working, passed().then(() => disturb(slotOf(root), passed))]);
-    isOver = true;
-    await working;
-    const [ledger] = ledgers as [RedisLedger];
-    await answers(ledger);
-    for (const number of confirmed) assert.is((await must(ledger.find(id(number))))?.status, 'settled');
-    assert.is((await sumsOf(ledger))[0]?.count, confirmed.length);
+    await Promise.race([load.working, passed().then(() => disturb(slotOf(root), passed))]);
+    await load.end();
   } finally {
-    isOver = true;
-    for (const ledger of ledgers) await ledger.close();
+    await load.close();
   }
 }
 
