@@ -100,7 +100,8 @@ function startInstance(
   return node(name, program, environmentOf(name, directory, processors));
 }
 
-function environmentOf(
+/** What an instance is started with: the settings of the deployment, with this machine's sockets and addresses. */
+export function environmentOf(
   name: string,
   directory: string,
   processors: PerProcessor<string>,

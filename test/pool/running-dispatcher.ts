@@ -42,7 +42,7 @@ const BREAKER_POLICY = {
   outageLookUpRate: 10,
 };
 
-export class ListSource implements Source {
+class ListSource implements Source {
   readonly items: QueuedPayment[] = [];
   readonly released: number[] = [];
   readonly leftToLedger: string[] = [];

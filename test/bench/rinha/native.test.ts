@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { nativeSite } from '../../../bench/rinha/native.ts';
+import { environmentOf, nativeSite } from '../../../bench/rinha/native.ts';
 import { run } from '../../../bench/rinha/run.ts';
 import { preview, scaled } from '../../../bench/rinha/scenario.ts';
 import { systemClock } from '../../../src/core/clock.ts';
@@ -31,12 +31,6 @@ test('a short preview against local processes is consistent and leaves no lag', 
         0,
       );
       assert.is(result.score.lagCount, 0);
-      // The deployment's failover delay outlasts the outage of `default` (docker-compose.yml); with the default setting,
-      // more than a twentieth of all payments went to `fallback`.
-      assert.ok(
-        result.backend.fallback.count < result.acceptedCount / 20,
-        "the settings are the deployment's",
-      );
       assert.is(result.audit.kind === 'report' && result.audit.report.verdict, 'agrees');
       assert.is((await fetch(`${deployment.target}/audit`)).status, 404, '/audit is closed to the network');
     } finally {
@@ -45,6 +39,14 @@ test('a short preview against local processes is consistent and leaves no lag', 
   } finally {
     await site.close();
   }
+});
+
+test('instances have the settings of the deployment', () => {
+  const environment = environmentOf('gateway-1', '/run', { default: 'http://a', fallback: 'http://b' });
+  // With the default setting, payments go to `fallback` while `default` is out: a preview lost 1.4% of its profit so.
+  assert.is(environment['FAILOVER_DELAY_MS'], '10000');
+  assert.is(environment['BATCH_LIMIT'], '32');
+  assert.is(environment['PAYMENT_PROCESSOR_URL_DEFAULT'], 'http://a', 'but not its addresses');
 });
 
 test.run();
