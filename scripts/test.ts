@@ -9,7 +9,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
-/** Of the whole suite, and of chosen files, which may be those that take long. */
+/** The whole suite has 8.5 minutes. Chosen files have 20, because they may be the slow ones of the nightly job. */
 const LIMIT_MS = (process.argv.length > 2 ? 20 : 8.5) * 60_000;
 const COVERED_LINES_PERCENT = 90;
 
@@ -105,9 +105,10 @@ function runTests(paths: readonly string[]): Promise<Run> {
         const totals = readTotals(stripVTControlCharacters(output));
         if (isLate) resolve({ kind: 'died', reason: `were killed after ${LIMIT_MS / 60_000} minutes` });
         else if (totals === undefined) resolve({ kind: 'died', reason: `died before they finished: ${end}` });
-        else if (code !== 0 && totals.failed === 0)
-          resolve({ kind: 'died', reason: `finished, then died: ${end}` });
-        else resolve({ kind: 'finished', totals });
+        else if (code !== 0 && totals.failed === 0) {
+          console.log(`tests: a group died: ${end}`);
+          resolve({ kind: 'finished', totals: { ...totals, failed: 1 } });
+        } else resolve({ kind: 'finished', totals });
       });
     });
   });

@@ -11,7 +11,7 @@ import { importBooks } from './import.ts';
 import type { ExportTotals } from './line.ts';
 import { Migration } from './migrate.ts';
 import { type Environment, openBooks, targetOf } from './open-books.ts';
-import { ProgressLine } from './progress.ts';
+import { PaymentProgress } from './progress.ts';
 
 export interface CommandParts {
   readonly environment: Environment;
@@ -44,7 +44,7 @@ export function runExport(given: ExportArguments, parts: CommandParts): Promise<
     if (target.kind === 'failed') return target;
     const books = await openBooks(target.value, { clock: systemClock, processorNames: [], mode: 'existing' });
     if (books.kind === 'failed') return books;
-    const progress = new ProgressLine(systemClock, parts.say);
+    const progress = new PaymentProgress(systemClock, parts.say);
     const { file } = given;
     const partial = file && `${file}.partial`;
     const exported = await exportBooks({
@@ -70,7 +70,7 @@ export function runImport(given: ImportArguments, parts: CommandParts): Promise<
   return report(parts, async () => {
     const target = targetOf(parts.environment, given.ledger);
     if (target.kind === 'failed') return target;
-    const progress = new ProgressLine(systemClock, parts.say);
+    const progress = new PaymentProgress(systemClock, parts.say);
     const imported = await importBooks({
       path: given.file,
       target: target.value,
@@ -157,7 +157,7 @@ export function runMigrate(
     if (source.kind === 'failed') return source;
     const target = targetOf(environment, to);
     if (target.kind === 'failed') return target;
-    const progress = new ProgressLine(systemClock, parts.say);
+    const progress = new PaymentProgress(systemClock, parts.say);
     const moved = await Migration.run({
       from: source.value,
       to: target.value,

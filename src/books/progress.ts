@@ -2,8 +2,8 @@ import type { Clock } from '../core/clock.ts';
 
 const SHOW_EVERY_MS = 5000;
 
-/** Says how far a command is, every few seconds. */
-export class ProgressLine {
+/** Logs how many payments a command has handled, every few seconds. */
+export class PaymentProgress {
   readonly #clock: Clock;
   readonly #say: (line: string) => void;
   #shownAtMs: number;

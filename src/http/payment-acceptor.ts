@@ -266,7 +266,7 @@ export class PaymentAcceptor {
     if (lease !== undefined) void lease.abandon(lease.owner);
   }
 
-  /** Of the ledger, if it confirms; otherwise 0. */
+  /** The payment's shard of the ledger. Without confirmation by the ledger there is one shard, 0. */
   #shardOf({ id }: PendingPayment): number {
     const { durability } = this.#parts;
     return durability.kind === 'ledger' ? durability.ledger.shardOf(readUuid(id, 0)) : 0;

@@ -59,7 +59,7 @@ class ShardGauges {
   }
 }
 
-/** The earliest time that is not 0; 0 if there is none. */
+/** 0 means that a time is not set. Returns the earliest of those that are set, or 0. */
 function earliest(times: Float64Array): number {
   const set = times.filter((atMs) => atMs > 0);
   return set.length === 0 ? 0 : Math.min(...set);

@@ -1,6 +1,7 @@
+import * as assert from 'uvu/assert';
 import { exchangeKept } from '../contract/kept.ts';
 import type { Random } from '../sim/random.ts';
-import type { Posted } from './load.ts';
+import type { Load, Posted } from './load.ts';
 import {
   expectSuccess,
   type ProcessorAdmin,
@@ -9,6 +10,7 @@ import {
   type Sum,
   type Window,
 } from './processor-admin.ts';
+import { REPEAT_RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
 import { until } from './until.ts';
 
 /** The number of faults to show, because there may be thousands. */
@@ -71,6 +73,24 @@ export class Books {
       differences.push(...(await this.differences({ fromMs: startMs, toMs: startMs + lengthMs - 1 })));
     }
     return differences;
+  }
+
+  /** Every post is charged once, and gateways and processors agree in windows since the first of them. */
+  async prove(posts: readonly Posted[], fromMs: number, random: Random): Promise<void> {
+    await this.untilSettled(posts.length, SETTLE_MS);
+    assert.equal(await this.differencesWithin({ fromMs, toMs: Date.now() }, WINDOWS, random), []);
+    assert.equal(await this.faults(posts), []);
+  }
+
+  /** Everything was accepted and is charged once, also if all of it is posted again. */
+  async proveRepeated(load: Load, fromMs: number, random: Random): Promise<void> {
+    const { payments, accepted } = load;
+    assert.is(accepted.length, payments.length);
+    await this.untilSettled(payments.length, SETTLE_MS);
+    const again = load.again(REPEAT_RATE_PER_S);
+    await again.run();
+    assert.is(again.accepted.length, payments.length);
+    await this.prove(payments, fromMs, random);
   }
 
   /** The number of charges of each processor. */

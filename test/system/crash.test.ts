@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { Random } from '../sim/random.ts';
 import { Deployment, type Shape } from './deployment.ts';
 import { Load } from './load.ts';
-import { ledgers, PAYMENTS, RATE_PER_S, REPEAT_RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
+import { ledgers, PAYMENTS, RATE_PER_S, SETTLE_MS } from './scale.ts';
 import { pause, until } from './until.ts';
 
 /** Long enough that a crash finds many calls in flight. */
@@ -33,14 +33,7 @@ function survives(what: string, shape: Shape, crash: (scene: Scene) => Promise<v
       const fromMs = Date.now();
       const load = new Load({ urls, payments: PAYMENTS, ratePerS: RATE_PER_S, random, insists: true });
       await Promise.all([load.run(), crash({ deployment, load })]);
-      assert.is(load.accepted.length, PAYMENTS);
-      await books.untilSettled(PAYMENTS, SETTLE_MS);
-      const again = load.again(REPEAT_RATE_PER_S);
-      await again.run();
-      assert.is(again.accepted.length, PAYMENTS);
-      await books.untilSettled(PAYMENTS, SETTLE_MS);
-      assert.equal(await books.differencesWithin({ fromMs, toMs: Date.now() }, WINDOWS, random), []);
-      assert.equal(await books.faults(load.payments), []);
+      await books.proveRepeated(load, fromMs, random);
       assert.equal(await deployment.healthFaults(), []);
     }));
 }

@@ -5,7 +5,7 @@ import { RedisGate } from '../ledger/redis/redis-gate.ts';
 import { Random } from '../sim/random.ts';
 import { Deployment } from './deployment.ts';
 import { Load } from './load.ts';
-import { PAYMENTS, RATE_PER_S, REPEAT_RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
+import { PAYMENTS, RATE_PER_S } from './scale.ts';
 import { pause } from './until.ts';
 
 /** Long enough that a crash finds many calls in flight. */
@@ -39,13 +39,7 @@ test('nothing is lost or charged twice: the master of Redis dies twice, and its 
       };
       await Promise.all([load.run(), failOver()]);
       for (const gateway of gateways) await gateway.ready();
-      assert.is(load.accepted.length, COUNT);
-      await books.untilSettled(COUNT, SETTLE_MS);
-      const again = load.again(REPEAT_RATE_PER_S);
-      await again.run();
-      await books.untilSettled(COUNT, SETTLE_MS);
-      assert.equal(await books.differencesWithin({ fromMs, toMs: Date.now() }, WINDOWS, random), []);
-      assert.equal(await books.faults(load.payments), []);
+      await books.proveRepeated(load, fromMs, random);
       assert.equal(await deployment.healthFaults(), []);
     });
   } finally {

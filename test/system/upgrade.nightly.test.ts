@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { Random } from '../sim/random.ts';
 import { Deployment, Gateway } from './deployment.ts';
 import { Load } from './load.ts';
-import { PAYMENTS, RATE_PER_S, REPEAT_RATE_PER_S, SETTLE_MS, WINDOWS } from './scale.ts';
+import { PAYMENTS, RATE_PER_S } from './scale.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const NEW = 'src/gateway.ts';
@@ -92,13 +92,7 @@ for (const ledger of ['redis', 'lmdb'] as const) {
           };
           try {
             await Promise.all([load.run(), upgrade()]);
-            assert.is(load.accepted.length, COUNT);
-            await books.untilSettled(COUNT, SETTLE_MS);
-            const again = load.again(REPEAT_RATE_PER_S);
-            await again.run();
-            await books.untilSettled(COUNT, SETTLE_MS);
-            assert.equal(await books.differencesWithin({ fromMs, toMs: Date.now() }, WINDOWS, random), []);
-            assert.equal(await books.faults(load.payments), []);
+            await books.proveRepeated(load, fromMs, random);
             assert.equal(await deployment.healthFaults(), []);
           } catch (error) {
             for (const { url, output } of running) console.error(`--- ${url}\n${output}`);

@@ -25,7 +25,7 @@ const FIRST_FINAL_STATE = 3;
 const OTHER_AMOUNT = 16;
 
 const COUNTER_BYTES = 14;
-/** Of a charge before its cents, which take 4 bytes, or 7 if its millisecond is marked. */
+/** A charge is a head of this length, then its cents: 4 bytes, or 7 if its millisecond is marked. */
 const CHARGE_HEAD_BYTES = 3;
 const LONG_CHARGE = 1024;
 const CENTS_BYTES = 7;

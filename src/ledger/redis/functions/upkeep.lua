@@ -44,7 +44,7 @@ local function grow(books)
   return books.hashes < wanted
 end
 
--- The start of the first day with counters, from this second on; nil if there is none.
+-- The first day that has counters and does not end before this second: its start, or nil.
 local function day_with_counters(books, second)
   local first
   for _, member in ipairs(call('SMEMBERS', books.prefix .. 'd')) do
