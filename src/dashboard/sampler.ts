@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { Ledger, OwnerRecord, ProcessorTotals, Reply, StrandedPayments } from '../ledger/ledger.ts';
+import type { Ledger, OwnerRecord, ProcessorPayments, ProcessorTotals, Reply } from '../ledger/ledger.ts';
 import type { TooFine } from '../ledger/retention.ts';
 import { BOOKS_STATUSES, type Gauge, type MetricsTable } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
@@ -38,7 +38,7 @@ interface Counts {
 interface Books {
   readonly atMs: number;
   readonly totals: readonly ProcessorTotals[];
-  readonly stranded: readonly StrandedPayments[];
+  readonly stranded: readonly ProcessorPayments[];
   readonly owners: readonly OwnerRecord[];
 }
 
