@@ -117,6 +117,7 @@ export class Sampler {
         name,
         openForMs: sharedState.breakerOpen(processor) ? nowMs - sharedState.breakerAtMs(processor) : null,
         isUnfit: sharedState.isUnfit(processor),
+        isPaused: sharedState.isPaused(processor),
         restMs: this.#restMs(processor, nowMs),
       })),
       failoverDelayMs: hello.failoverDelayMs,
@@ -201,6 +202,7 @@ export class Sampler {
     const { reason, sinceMs } = sharedState.reason(processor);
     return {
       settledPerS: rate(counts, before, ({ settled }) => settled[processor] ?? 0),
+      paused: sharedState.isPaused(processor),
       breakerOpen: sharedState.breakerOpen(processor),
       unfit: sharedState.isUnfit(processor) && sharedState.breakerOpen(processor),
       restMs: this.#restMs(processor, nowMs),
