@@ -100,7 +100,28 @@ export class Audit {
       unfinished.push(...(await Promise.all(some.map((paid) => this.#unchargedBreaches(paid)))).flat());
     }
     if (unfinished.length > 0) return unfinished;
-    return (await books.differences()).map((text) => ({ promise: 'window', text }));
+    const differences = await books.differences();
+    if (differences.length === 0) return [];
+    return [
+      ...differences.map((text): Breach => ({ promise: 'window', text })),
+      ...(await this.#unsettled()),
+    ];
+  }
+
+  /** What was charged, and is not settled at an instance. */
+  async #unsettled(): Promise<Breach[]> {
+    const breaches: Breach[] = [];
+    const ids = [...this.#charged];
+    for (let first = 0; first < ids.length; first += TOGETHER) {
+      const some = ids.slice(first, first + TOGETHER);
+      const said = await Promise.all(some.map((id) => this.#saidOf(id)));
+      for (const [index, correlationId] of some.entries()) {
+        const states = said[index]?.map(({ status }) => status) ?? [];
+        if (states.every((status) => status === 'settled')) continue;
+        breaches.push({ promise: 'window', correlationId, text: `charged but ${states.join(' and ')}` });
+      }
+    }
+    return breaches;
   }
 
   /** A payment that was not charged must be rejected everywhere, or never have been accepted. */
