@@ -68,7 +68,7 @@ export class Audit {
     await until('every payment is settled', deadlineMs, look).catch((error: Error) => {
       if (last.length === 0) throw error;
     });
-    return last;
+    return last.length === 0 ? [] : [...last, ...(await this.#unsettled())];
   }
 
   /** All breaches, once the deployment is idle. */
@@ -100,12 +100,7 @@ export class Audit {
       unfinished.push(...(await Promise.all(some.map((paid) => this.#unchargedBreaches(paid)))).flat());
     }
     if (unfinished.length > 0) return unfinished;
-    const differences = await books.differences();
-    if (differences.length === 0) return [];
-    return [
-      ...differences.map((text): Breach => ({ promise: 'window', text })),
-      ...(await this.#unsettled()),
-    ];
+    return (await books.differences()).map((text) => ({ promise: 'window', text }));
   }
 
   /** What was charged, and is not settled at an instance. */
