@@ -21,7 +21,23 @@ export interface ProcessorControl {
   readonly reason: string;
 }
 
+/** What an operator asks for. */
+export type ProcessorChange = Omit<ProcessorControl, 'changedAtMs'>;
+
 export const NO_CONTROLS: ProcessorControls = { version: 0, processors: {} };
+
+/** The controls with this change to a processor; null: it is so already. */
+export function changed(
+  controls: ProcessorControls,
+  name: string,
+  change: ProcessorChange,
+  nowMs: number,
+): ProcessorControls | null {
+  const control = controls.processors[name];
+  if ((control?.isPaused ?? false) === change.isPaused) return null;
+  const processors = { ...controls.processors, [name]: { ...change, changedAtMs: nowMs } };
+  return { version: controls.version + 1, processors };
+}
 
 export function controlsText(controls: ProcessorControls): string {
   return JSON.stringify(controls);
