@@ -21,7 +21,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * one says otherwise.
  */
 export function demoEnvironment(environment: Environment): Environment {
-  const demo = { ALLOW_PURGE: 'true', OPERATIONS_ACCESS: 'loopback', ...environment };
+  const demo = { ALLOW_PURGE: 'true', OPERATOR_ACCESS: 'loopback', ...environment };
   if (!simulatesProcessors(environment)) return demo;
   const urls = SIMULATED_PROCESSORS.map((simulated) => [simulated.setting, simulatedUrl(simulated)]);
   const tokens = SIMULATED_PROCESSORS.map(({ name }) => `${name}=${SIMULATED_TOKEN}`).join(',');

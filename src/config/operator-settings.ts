@@ -36,8 +36,8 @@ export const OPERATORS = {
     default: 'token',
     about: 'The same for `GET /audit`. Without `ADMIN_TOKEN`, `token` refuses everyone.',
   }),
-  OPERATIONS_ACCESS: oneOf({
-    field: 'access.operations',
+  OPERATOR_ACCESS: oneOf({
+    field: 'access.operator',
     values: ACCESS_MODES,
     default: 'token',
     about:

@@ -150,7 +150,7 @@ export class HttpThread {
       ring: new CallbackRing(shared.callbacks),
       metrics,
     });
-    const operations = new Access({ mode: config.access.operations, token: config.adminToken });
+    const operations = new Access({ mode: config.access.operator, token: config.adminToken });
     const { processors } = config;
     const processorRoutes = new ProcessorRoutes({ app: this.app, processors, ledger, clock, log });
     processorRoutes.serve('/processors', operations);

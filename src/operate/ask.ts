@@ -35,7 +35,7 @@ export async function askGateway<T>(
   }
 }
 
-const WHO_MAY = ' OPERATIONS_ACCESS of the gateway says who may use this.';
+const WHO_MAY = ' OPERATOR_ACCESS of the gateway says who may use this.';
 /** What to do, by the type of the problem. */
 const HINTS: Readonly<Record<string, string>> = {
   '/errors#token-required': ' Give it with --token or ADMIN_TOKEN.',

@@ -134,7 +134,7 @@ test('a refusal is one line that says what to do', async () => {
     [
       404,
       { type: '/errors#no-such-route', detail: 'No.' },
-      '404: No. OPERATIONS_ACCESS of the gateway says who may use this.',
+      '404: No. OPERATOR_ACCESS of the gateway says who may use this.',
     ],
     [502, '<html>', '502: no reason given'],
   ] as const) {
