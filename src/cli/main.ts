@@ -12,6 +12,7 @@ import { gateway } from './gateway.ts';
 import { importCommand } from './import.ts';
 import { migrate } from './migrate.ts';
 import { processor } from './processor.ts';
+import { processors } from './processors.ts';
 import { isClone } from './program.ts';
 import { restore } from './restore.ts';
 import { rinha } from './rinha.ts';
@@ -90,6 +91,7 @@ function dinossauro() {
     processor,
     certify,
     audit,
+    processors,
     exportCommand,
     importCommand,
     backup,

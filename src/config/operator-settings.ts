@@ -36,6 +36,13 @@ export const OPERATORS = {
     default: 'token',
     about: 'The same for `GET /audit`. Without `ADMIN_TOKEN`, `token` refuses everyone.',
   }),
+  OPERATOR_ACCESS: oneOf({
+    field: 'access.operator',
+    values: ACCESS_MODES,
+    default: 'token',
+    about:
+      'The same for what operators list and change: `GET /processors` and `PATCH /processors/{name}`, also from the dashboard.',
+  }),
   AUDIT_RATE: integer({
     field: 'audit.rate',
     unit: 'calls/s',

@@ -64,6 +64,8 @@ export interface Quantiles {
 /** One processor, as this instance sees it. */
 export interface ProcessorFigures {
   readonly settledPerS: number | null;
+  /** An operator has paused it. */
+  readonly paused: boolean;
   readonly breakerOpen: boolean;
   /** It refuses every request, by its last answers. */
   readonly unfit: boolean;

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { Ledger, OwnerRecord, ProcessorTotals, Reply, StrandedPayments } from '../ledger/ledger.ts';
+import type { Ledger, OwnerRecord, ProcessorPayments, ProcessorTotals, Reply } from '../ledger/ledger.ts';
 import type { TooFine } from '../ledger/retention.ts';
 import { BOOKS_STATUSES, type Gauge, type MetricsTable } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
@@ -38,7 +38,7 @@ interface Counts {
 interface Books {
   readonly atMs: number;
   readonly totals: readonly ProcessorTotals[];
-  readonly stranded: readonly StrandedPayments[];
+  readonly stranded: readonly ProcessorPayments[];
   readonly owners: readonly OwnerRecord[];
 }
 
@@ -117,6 +117,7 @@ export class Sampler {
         name,
         openForMs: sharedState.breakerOpen(processor) ? nowMs - sharedState.breakerAtMs(processor) : null,
         isUnfit: sharedState.isUnfit(processor),
+        isPaused: sharedState.isPaused(processor),
         restMs: this.#restMs(processor, nowMs),
       })),
       failoverDelayMs: hello.failoverDelayMs,
@@ -201,6 +202,7 @@ export class Sampler {
     const { reason, sinceMs } = sharedState.reason(processor);
     return {
       settledPerS: rate(counts, before, ({ settled }) => settled[processor] ?? 0),
+      paused: sharedState.isPaused(processor),
       breakerOpen: sharedState.breakerOpen(processor),
       unfit: sharedState.isUnfit(processor) && sharedState.breakerOpen(processor),
       restMs: this.#restMs(processor, nowMs),

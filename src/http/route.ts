@@ -24,16 +24,23 @@ export interface Guard {
   check(response: HttpResponse, request: HttpRequest): Problem | null;
 }
 
-/** Like `route`, for GET of an operator's route: `guard` is asked first, whatever the method. */
-export function guardedRoute(app: WebApp, path: string, guard: Guard, handler: Handler): void {
+/** Like `route`, for an operator's route: `guard` is asked first, whatever the method. */
+export function guardedRoute(
+  app: WebApp,
+  path: string,
+  guard: Guard,
+  handler: Handler,
+  method: 'GET' | 'PATCH' = 'GET',
+): void {
   const guarded = (respond: Handler) => (response: HttpResponse, request: HttpRequest) => {
     const exchange = new Exchange(response, request);
     const refusal = guard.check(response, request);
     if (refusal === null) void respond(exchange, request, response);
     else refuse(exchange, refusal);
   };
-  app.get(path, guarded(handler)).head(path, guarded(handler));
-  app.any(path, guarded(refusing(GET_METHODS)));
+  if (method === 'GET') app.get(path, guarded(handler)).head(path, guarded(handler));
+  else app.patch(path, guarded(handler));
+  app.any(path, guarded(refusing(method === 'GET' ? GET_METHODS : method)));
 }
 
 /** Responds with a problem; `close` closes the connection afterwards. */

@@ -18,6 +18,7 @@ import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import type { Tracer } from '../tracing/tracer.ts';
+import { Access } from './access.ts';
 import { serveAudit } from './audit.ts';
 import { type CallbackReaders, serveCallbacks } from './callbacks.ts';
 import { Dashboard } from './dashboard.ts';
@@ -26,6 +27,7 @@ import { serveDocuments } from './documents.ts';
 import { serveMetrics } from './metrics.ts';
 import { type Durability, PaymentAcceptor } from './payment-acceptor.ts';
 import { PaymentRoutes } from './payment-routes.ts';
+import { ProcessorRoutes } from './processor-routes.ts';
 import { createApp, limitConnections, type WebApp } from './uws.ts';
 
 /** How often journal files that are no longer needed are removed. */
@@ -148,6 +150,10 @@ export class HttpThread {
       ring: new CallbackRing(shared.callbacks),
       metrics,
     });
+    const operations = new Access({ mode: config.access.operator, token: config.adminToken });
+    const { processors } = config;
+    const processorRoutes = new ProcessorRoutes({ app: this.app, processors, ledger, clock, log });
+    processorRoutes.serve('/processors', operations);
     serveDocuments(this.app, log);
     serveAudit({ app: this.app, config, sharedState, log });
     this.#dashboard = new Dashboard({

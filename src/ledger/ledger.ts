@@ -1,5 +1,6 @@
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
 import type { BooksStatus } from './books-status.ts';
+import type { ProcessorControls } from './processor-controls.ts';
 import type { TooFine } from './retention.ts';
 
 /**
@@ -25,7 +26,9 @@ export interface Ledger {
    * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
    * expired by `nowMs`. They wait for an instance that is configured with that processor.
    */
-  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>>;
+  stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>>;
+  /** Open payments that may have been sent to a processor, of all owners. Processors without any are left out. */
+  openPayments(): Promise<Reply<ProcessorPayments[]>>;
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>>;
   /**
    * One page of the payments that may have been sent to a processor within [fromMs, toMs]: accepted by `toMs`, and either
@@ -46,6 +49,10 @@ export interface Ledger {
   /** What the books are used for: shards that differ are as restricted as the one that may do least. */
   booksStatus(): Promise<Reply<BooksStatus>>;
   setBooksStatus(status: BooksStatus): Promise<Reply<void>>;
+  /** The latest that can be read: while shard 0 is away, the other shards have copies. */
+  processorControls(): Promise<Reply<ProcessorControls>>;
+  /** Replaces them, unless what is there has this version or a later one: then it answers false, and nothing changes. */
+  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>>;
   /**
    * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
    * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
@@ -185,7 +192,8 @@ export interface ProcessorTotals extends Totals {
   readonly name: string;
 }
 
-export interface StrandedPayments {
+/** How many payments there are of some kind at a processor. */
+export interface ProcessorPayments {
   /** The processor's name. */
   readonly name: string;
   readonly count: number;

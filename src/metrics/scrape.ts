@@ -209,6 +209,14 @@ export class Scrape {
         })),
       ),
       gauge(
+        'dinossauro_processor_paused',
+        'Whether an operator has paused a processor (1), so that it gets no payments, or not (0).',
+        this.#byProcessor((processor, labels) => ({
+          labels,
+          value: Number(sharedState.isPaused(processor)),
+        })),
+      ),
+      gauge(
         'dinossauro_processor_rest_seconds',
         'How much longer nothing is sent to a processor, because it has asked for a rest.',
         this.#byProcessor((processor, labels) => ({

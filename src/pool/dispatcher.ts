@@ -610,7 +610,8 @@ export class Dispatcher implements WriterOwner {
     const view = breakers.views()[processor];
     const { lease } = this.#writerOf(delivery);
     // The look-up's own slot is free when it has ended.
-    if (view === undefined || !lease.valid || !this.#calls.hasRoom(processor, 1)) return false;
+    if (view === undefined || view.isPaused === true) return false;
+    if (!lease.valid || !this.#calls.hasRoom(processor, 1)) return false;
     if (!view.open && view.expectedMs <= policy.latencyBudgetMs) return true;
     // Only a call shows that a processor does not refuse every request any more, and there may be no other payments.
     return !isBelieved && view.isProbeDue && breakers.takeProbe(processor);

@@ -5,11 +5,16 @@ import { Migration, type MigrationOrder } from '../../src/books/migrate.ts';
 import type { LedgerTarget } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Shard } from '../../src/ledger/ledger.ts';
+import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { id, must, T0_MS } from '../ledger/samples.ts';
 import { fill, inDirectory, OPEN, withLedger } from './sample-books.ts';
 
 const COUNT = 3000;
+const CONTROLS: ProcessorControls = {
+  version: 3,
+  processors: { default: { isPaused: true, changedAtMs: T0_MS, changedBy: 'ana', reason: 'maintenance' } },
+};
 
 async function inPlaces(run: (from: LedgerTarget, to: LedgerTarget) => Promise<void>): Promise<void> {
   const redis = await RedisServer.start();
@@ -39,6 +44,7 @@ test('books move from LMDB to shards in Redis while they change, and both are th
   inPlaces(async (from, to) => {
     await withLedger(from, async (ledger) => {
       const owner = await fill(ledger, COUNT);
+      await must(ledger.setProcessorControls(CONTROLS));
       let changes = 0;
       const moved = await migrate(from, to, {
         onProgress: () => {
@@ -55,6 +61,7 @@ test('books move from LMDB to shards in Redis while they change, and both are th
       const totals = await must(ledger.summary(-Infinity, Infinity));
       await withLedger(to, async (_, target) => {
         assert.is((await must(target.booksStatus())).kind, 'in-use');
+        assert.equal(await must(target.processorControls()), CONTROLS);
         assert.is((await must(target.find(id(OPEN))))?.status, 'settled');
       });
       assert.is(

@@ -59,7 +59,7 @@ test('every setting has a default', () => {
     stopTimeoutMs: 10_000,
     allowPurge: false,
     adminToken: '',
-    access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token' },
+    access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token', operator: 'token' },
     audit: { rate: 100, paymentLimit: 5000 },
     tracing: { otlpUrl: '', queueSpans: 2048, intervalMs: 1000, timeoutMs: 5000, ratio: 0 },
     dashboard: { viewerLimit: 16, currency: '', lab: null },

@@ -170,6 +170,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   const unknown = (await after(1)).processors[1];
   assert.equal(unknown, {
     settledPerS: 0,
+    paused: false,
     breakerOpen: false,
     unfit: false,
     restMs: null,
@@ -183,6 +184,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   });
   const nowMs = clock.monotonicMs();
   sharedState.moveBreaker(1, 'closed', 'open', nowMs - 500);
+  sharedState.setControls([{ isPaused: false }, { isPaused: true }]);
   sharedState.setUnfit(1, true);
   sharedState.extendRest(1, nowMs + 5000);
   sharedState.setLatency(1, 40.4);
@@ -192,6 +194,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   metricsTable.thread(0).addInDoubt(1, 2);
   assert.equal((await after(1)).processors[1], {
     settledPerS: 0,
+    paused: true,
     breakerOpen: true,
     unfit: true,
     restMs: 4000,

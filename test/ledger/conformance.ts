@@ -21,6 +21,7 @@ import type {
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { foldable, type TooFine } from '../../src/ledger/retention.ts';
+import { registerControls } from './controls.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
 import { registerRestoring } from './restoring.ts';
 
@@ -76,6 +77,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerEvents(check);
   registerConnections(check);
   registerRestoring(check);
+  registerControls(check);
   test('a random history has the same results as in the in-memory model', () => checkHistories(fresh));
   test.run();
 }

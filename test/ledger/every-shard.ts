@@ -20,6 +20,7 @@ import {
   type Shard,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
+import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { assertRestored } from '../../src/ledger/restored-entry.ts';
 
 /** The owners of all connections to one set of books: by the number in shard 0, the number in each shard. */
@@ -125,6 +126,10 @@ export class EveryShard implements Shard {
     return this.#ledger.stranded(nowMs);
   }
 
+  openPayments() {
+    return this.#ledger.openPayments();
+  }
+
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
     const reply = await this.#ledger.find(correlationId);
     if (reply.kind === 'unavailable' || reply.value === undefined) return reply;
@@ -149,6 +154,14 @@ export class EveryShard implements Shard {
 
   setBooksStatus(status: BooksStatus) {
     return this.#ledger.setBooksStatus(status);
+  }
+
+  processorControls() {
+    return this.#ledger.processorControls();
+  }
+
+  setProcessorControls(controls: ProcessorControls) {
+    return this.#ledger.setProcessorControls(controls);
   }
 
   async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

@@ -9,17 +9,18 @@ import {
   type LedgerPage,
   type OwnerRecord,
   ok,
+  type ProcessorPayments,
   type ProcessorTotals,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
   type Shard,
-  type StrandedPayments,
   type Turn,
   unavailable,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
+import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import type { Audit } from './audit.ts';
 import type { Random } from './random.ts';
 import { Channel, type Scope } from './scope.ts';
@@ -128,8 +129,12 @@ export class SimLedger implements Shard {
     });
   }
 
-  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
+  stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
     return this.#ask((inner) => inner.stranded(nowMs));
+  }
+
+  openPayments(): Promise<Reply<ProcessorPayments[]>> {
+    return this.#ask((inner) => inner.openPayments());
   }
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -150,6 +155,14 @@ export class SimLedger implements Shard {
 
   setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
     return this.#ask((inner) => inner.setBooksStatus(status));
+  }
+
+  processorControls(): Promise<Reply<ProcessorControls>> {
+    return this.#ask((inner) => inner.processorControls());
+  }
+
+  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.setProcessorControls(controls));
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

@@ -15,6 +15,7 @@ const STATES = /** @type {const} */ ({
   failing: { word: 'Failing', tone: 'bad' },
   unfit: { word: 'Unfit', tone: 'bad' },
   resting: { word: 'Resting', tone: 'warn' },
+  paused: { word: 'Paused', tone: 'quiet' },
   idle: { word: 'Idle', tone: 'quiet' },
 });
 
@@ -22,6 +23,9 @@ const STATES = /** @type {const} */ ({
 const BLOCKED = 'Gets no payments: this instance cannot claim any.';
 const ALL_FAIL =
   'All processors fail, so payments wait. One is sent now and then, to see whether this one has recovered.';
+
+const PAUSED =
+  'An operator has paused it. Payments go elsewhere or wait; it is still asked about payments in doubt.';
 
 const UNFIT =
   'Refuses every request: check its URL, its credentials and its contract. Payments go elsewhere or wait.';
@@ -159,9 +163,10 @@ export class Figures {
   #showProcessor(index, figures, { instance, processors, atMs }) {
     const { name = '' } = this.#hello.processors[index] ?? {};
     const state = this.#stateOf(figures, instance.canClaim);
-    const allFail = processors.every(({ breakerOpen }) => breakerOpen);
+    const allFail = processors.every(({ breakerOpen, paused }) => breakerOpen || paused);
     const sentence = this.#sentence(figures.reason);
-    if (state === 'unfit') this.#cards[index]?.show(figures, state, UNFIT);
+    if (state === 'paused') this.#cards[index]?.show(figures, state, PAUSED);
+    else if (state === 'unfit') this.#cards[index]?.show(figures, state, UNFIT);
     else if (state === 'resting') this.#cards[index]?.show(figures, state, restingUntil(atMs, figures));
     else if (state === 'idle') this.#cards[index]?.show(figures, state, BLOCKED);
     else if (allFail) this.#cards[index]?.show(figures, state, ALL_FAIL);
@@ -173,12 +178,20 @@ export class Figures {
       this.#addChange(index, name, sentence, atMs - (figures.reasonAgeMs ?? 0));
     }
     const hasChanged = stateBefore !== undefined && stateBefore !== state;
-    const said = state === 'unfit' ? UNFIT : state === 'resting' ? restingUntil(atMs, figures) : sentence;
+    const said = this.#said(state, figures, atMs, sentence);
     return hasChanged ? [`${name}: ${STATES[state].word.toLowerCase()}. ${said}`] : [];
   }
 
+  /** @param {keyof typeof STATES} state @param {ProcessorFigures} figures @param {number} atMs @param {string} sentence */
+  #said(state, figures, atMs, sentence) {
+    if (state === 'paused') return PAUSED;
+    if (state === 'unfit') return UNFIT;
+    return state === 'resting' ? restingUntil(atMs, figures) : sentence;
+  }
+
   /** @param {ProcessorFigures} figures @param {boolean} canClaim @returns {keyof typeof STATES} */
-  #stateOf({ breakerOpen, unfit, restMs, observedMs, oldestCallAgeMs }, canClaim) {
+  #stateOf({ paused, breakerOpen, unfit, restMs, observedMs, oldestCallAgeMs }, canClaim) {
+    if (paused) return 'paused';
     if (breakerOpen && unfit) return 'unfit';
     if (restMs !== null) return 'resting';
     if (breakerOpen) return 'failing';
@@ -209,6 +222,8 @@ export class Figures {
         return 'Not needed: a cheaper processor takes the payments.';
       case 'amount-not-taken':
         return 'Gets no payments: their amounts are outside of its limits.';
+      case 'paused':
+        return 'Gets no payments: an operator has paused it.';
     }
   }
 

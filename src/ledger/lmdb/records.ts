@@ -298,6 +298,7 @@ export const FOLDING_KEY = Buffer.from([8]);
 export const UPKEEP_TURN_KEY = Buffer.from([9]);
 export const BOOKS_STATUS_KEY = Buffer.from([11]);
 export const HOME_KEY = Buffer.from([12]);
+export const CONTROLS_KEY = Buffer.from([13]);
 export const FIRST_OWNER_KEY = ownerKey(0);
 export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
 /** The offset of the number in the key of an owner. */

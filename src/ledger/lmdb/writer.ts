@@ -19,6 +19,7 @@ export type WriteMethod =
   | 'commit'
   | 'purge'
   | 'setBooksStatus'
+  | 'setProcessorControls'
   | 'restoreEntries'
   | 'upkeep'
   | 'takeUpkeepTurn'

@@ -14,18 +14,19 @@ import {
   mayHaveBeenSent,
   type OwnerRecord,
   ok,
+  type ProcessorPayments,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
   type SettleReply,
   type Shard,
-  type StrandedPayments,
   type SummaryReply,
   type Turn,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import type { ProcessorControls } from '../processor-controls.ts';
 import { assertRestored, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
 import { foldable, isCountedAlready, isForgotten, laterOf, NOTHING_FOLDED, tooFine } from '../retention.ts';
 import { type MemoryEntry, MemoryStore } from './store.ts';
@@ -149,18 +150,12 @@ export class MemoryLedger implements Shard {
     return reply.kind === 'ok' ? exactly(reply.value) : reply;
   }
 
-  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
-    return this.#answer(() => {
-      const counts = new Map<string, number>();
-      for (const [owner, { leaseUntilMs }] of this.#store.owners) {
-        if (leaseUntilMs > nowMs) continue;
-        for (const [, { processor }] of this.#held(owner)) {
-          if (this.#isForeign(processor)) counts.set(processor, (counts.get(processor) ?? 0) + 1);
-        }
-      }
-      const seen = this.#store.seenProcessors.filter((name) => counts.has(name));
-      return seen.map((name) => ({ name, count: counts.get(name) ?? 0 }));
-    });
+  stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
+    return this.#answer(() => this.#sentBy(nowMs, (processor) => this.#isForeign(processor)));
+  }
+
+  openPayments(): Promise<Reply<ProcessorPayments[]>> {
+    return this.#answer(() => this.#sentBy(Infinity, () => true));
   }
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -199,6 +194,18 @@ export class MemoryLedger implements Shard {
   setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
     return this.#answer(() => {
       this.#store.status = status;
+    });
+  }
+
+  processorControls(): Promise<Reply<ProcessorControls>> {
+    return this.#answer(() => this.#store.controls);
+  }
+
+  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+    return this.#answer(() => {
+      if (this.#store.controls.version >= controls.version) return false;
+      this.#store.controls = controls;
+      return true;
     });
   }
 
@@ -377,6 +384,20 @@ export class MemoryLedger implements Shard {
 
   #held(owner: number): [string, MemoryEntry][] {
     return [...this.#store.entries].filter(([, entry]) => entry.owner === owner);
+  }
+
+  /** Open entries that were sent to wanted processors, by owners whose leases have expired by `nowMs`. */
+  #sentBy(nowMs: number, isWanted: (processor: string) => boolean): ProcessorPayments[] {
+    const counts = new Map<string, number>();
+    for (const [owner, { leaseUntilMs }] of this.#store.owners) {
+      if (leaseUntilMs > nowMs) continue;
+      for (const [, { processor }] of this.#held(owner)) {
+        if (processor !== null && isWanted(processor))
+          counts.set(processor, (counts.get(processor) ?? 0) + 1);
+      }
+    }
+    const seen = this.#store.seenProcessors.filter((name) => counts.has(name));
+    return seen.map((name) => ({ name, count: counts.get(name) ?? 0 }));
   }
 
   #shown(correlationId: string, entry: MemoryEntry): LedgerEntry {

@@ -1,6 +1,7 @@
 import type { PaymentStatus } from '../../core/payment.ts';
 import { type BooksStatus, IN_USE } from '../books-status.ts';
 import type { HealthReport, WorkerId } from '../ledger.ts';
+import { NO_CONTROLS, type ProcessorControls } from '../processor-controls.ts';
 import { NOTHING_FOLDED } from '../retention.ts';
 
 export interface MemoryEntry {
@@ -45,6 +46,7 @@ export class MemoryStore {
   ownersEver = 0;
   purgedAtMs = 0;
   status: BooksStatus = IN_USE;
+  controls: ProcessorControls = NO_CONTROLS;
   folded = NOTHING_FOLDED;
   upkeepTurn = 0;
 }

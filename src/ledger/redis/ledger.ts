@@ -17,17 +17,18 @@ import {
   type LedgerPage,
   type OwnerRecord,
   ok,
+  type ProcessorPayments,
   type ProcessorTotals,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
   type Shard,
-  type StrandedPayments,
   type SummaryReply,
   type Turn,
   type WorkerId,
 } from '../ledger.ts';
+import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored } from '../restored-entry.ts';
 import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisBooks } from './books.ts';
@@ -85,6 +86,7 @@ const ROOT_DEFAULT = '{dinossauro}:';
 const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
 /** Empty parts of a health row: a turn before the first. */
 const NO_TURN = doubleBytes(0);
+const NO_NUMBERS = Buffer.alloc(0);
 
 /**
  * The ledger in Redis 7 or later, shared by all instances. Every call is one Redis Function (`functions/`), which runs
@@ -220,8 +222,17 @@ export class RedisLedger implements Shard {
     return this.#committer.commit(owner, settlements, claims);
   }
 
-  async stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
-    const reply = await this.#books.call('stranded', doubleBytes(nowMs), this.#books.knownNumbers);
+  async stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
+    return this.#sentBy(nowMs, this.#books.knownNumbers);
+  }
+
+  openPayments(): Promise<Reply<ProcessorPayments[]>> {
+    return this.#sentBy(Number.POSITIVE_INFINITY, NO_NUMBERS);
+  }
+
+  /** Open entries at other processors than these, of owners whose leases have expired by `nowMs`. */
+  async #sentBy(nowMs: number, except: Buffer): Promise<Reply<ProcessorPayments[]>> {
+    const reply = await this.#books.call('stranded', doubleBytes(nowMs), except);
     if (reply.kind === 'unavailable') return reply;
     const counts = countsOf(reply.value);
     return mapped(await this.#books.loadNames([...counts.keys()]), () =>
@@ -298,6 +309,15 @@ export class RedisLedger implements Shard {
 
   setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
     return this.#restore.setStatus(status);
+  }
+
+  async processorControls(): Promise<Reply<ProcessorControls>> {
+    return mapped(await this.#books.call('controls'), (text) => readControls(String(text)));
+  }
+
+  async setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+    const args = [String(controls.version), controlsText(controls)];
+    return mapped(await this.#books.call('setControls', ...args), (isSet) => isSet === 1);
   }
 
   async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

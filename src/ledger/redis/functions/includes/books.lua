@@ -14,8 +14,9 @@
 -- |                   |        | many keys there are, redis.lua), hashes (how many there are, from             |
 -- |                   |        | FIRST_HASHES on), payments (how many they hold), folding (folding.lua),       |
 -- |                   |        | upkeepTurn (the last turn of upkeep), status of the books and, while they are |
--- |                   |        | frozen, the reason `frozen` (books-status.ts); o:<o> -> row of owner <o>      |
--- |                   |        | (owners.lua)                                                                  |
+-- |                   |        | frozen, the reason `frozen` (books-status.ts); controls of the processors and |
+-- |                   |        | their version, controlsVersion (processor-controls.ts); o:<o> -> row of owner |
+-- |                   |        | <o> (owners.lua)                                                              |
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
 -- | <root><g>:e:<h>   | hash   | id -> entry (entries.lua); <h> is the number of the hash (4 B). There are as  |
