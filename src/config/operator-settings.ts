@@ -36,6 +36,12 @@ export const OPERATORS = {
     default: 'token',
     about: 'The same for `GET /audit`. Without `ADMIN_TOKEN`, `token` refuses everyone.',
   }),
+  OPERATOR_ACCESS: oneOf({
+    field: 'access.operator',
+    values: ACCESS_MODES,
+    default: 'token',
+    about: 'The same for `GET /payments`, which lists payments.',
+  }),
   AUDIT_RATE: integer({
     field: 'audit.rate',
     unit: 'calls/s',

@@ -169,10 +169,10 @@ function tokenContradictions(values: Partial<Values>): string[] {
     );
 }
 
-/** Asking for a token without setting one is a mistake. The default of AUDIT_ACCESS, which refuses everyone, is not. */
+/** Asking for a token without setting one is a mistake. The defaults that refuse everyone are not. */
 function accessContradictions(values: Partial<Values>, environment: Environment): string[] {
   if (values.ADMIN_TOKEN !== '') return [];
-  return (['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS'] as const)
+  return (['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS', 'OPERATOR_ACCESS'] as const)
     .filter((name) => environment[name] === 'token')
     .map((name) => `${name}=token needs ADMIN_TOKEN: set it, or choose another access.`);
 }

@@ -18,6 +18,7 @@ import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import type { Tracer } from '../tracing/tracer.ts';
+import { Access } from './access.ts';
 import { serveAudit } from './audit.ts';
 import { type CallbackReaders, serveCallbacks } from './callbacks.ts';
 import { Dashboard } from './dashboard.ts';
@@ -25,6 +26,7 @@ import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
 import { serveMetrics } from './metrics.ts';
 import { type Durability, PaymentAcceptor } from './payment-acceptor.ts';
+import { servePaymentList } from './payment-list.ts';
 import { PaymentRoutes } from './payment-routes.ts';
 import { createApp, limitConnections, type WebApp } from './uws.ts';
 
@@ -140,6 +142,15 @@ export class HttpThread {
       clock,
       log,
       tracer,
+    });
+    servePaymentList({
+      app: this.app,
+      guard: new Access({ mode: config.access.operator, token: config.adminToken }),
+      ledger,
+      instanceId: config.instanceId,
+      ring,
+      metricsTable,
+      metrics,
     });
     serveCallbacks({
       app: this.app,

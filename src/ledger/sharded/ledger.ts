@@ -159,6 +159,7 @@ class ShardedLedger implements Ledger {
   ): Promise<Reply<LedgerPage>> {
     const [, name = '0', afterInShard = ''] = CURSOR.exec(after) ?? [];
     const position = Number(name);
+    if (position >= this.shards.length) return ok({ entries: [], next: null });
     const reply = this.#named(position, await ask(this.#shard(position), afterInShard));
     if (reply.kind === 'unavailable') return reply;
     const { entries, next } = reply.value;
