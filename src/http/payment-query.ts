@@ -31,7 +31,7 @@ const PARAMETERS = [
 const TIMES = ['accepted', 'requested'] as const;
 const LIMIT_DEFAULT = 100;
 /** An answer of about 150 KB, and a few milliseconds of the ledger. */
-export const LIMIT_MAX = 500;
+const LIMIT_MAX = 500;
 const TEXT_MAX = 200;
 
 /** What a cursor may hold: the part that is searched, then a place as the ledgers name it, in one of several shards. */
