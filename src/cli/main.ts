@@ -11,6 +11,7 @@ import { fuzz } from './fuzz.ts';
 import { gateway } from './gateway.ts';
 import { importCommand } from './import.ts';
 import { migrate } from './migrate.ts';
+import { payments } from './payments.ts';
 import { processor } from './processor.ts';
 import { isClone } from './program.ts';
 import { restore } from './restore.ts';
@@ -89,6 +90,7 @@ function dinossauro() {
     gateway,
     processor,
     certify,
+    payments,
     audit,
     exportCommand,
     importCommand,
