@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { PaymentStatus, Totals } from '../../core/payment.ts';
-import { UUID_BYTES, writeUuid } from '../../core/uuid.ts';
+import { UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import type { HealthReport, WorkerId } from '../ledger.ts';
 import type { Folded } from '../retention.ts';
 
@@ -10,7 +10,8 @@ import type { Folded } from '../retention.ts';
  * | database | key                                              | value                                      |
  * |----------|--------------------------------------------------|--------------------------------------------|
  * | open     | correlationId (16)                               | an entry that is accepted or dispatched    |
- * | entries  | correlationId (16)                               | an entry that is settled or rejected       |
+ * | entries  | correlationId (16)                               | an entry that is settled                   |
+ * | rejected | correlationId (16)                               | an entry that is rejected                  |
  * | holdings | owner uint32, correlationId (16)                 | one zero byte: the owner holds the entry   |
  * | calendar | unit uint8, processor uint16, startMs uint48     | count uint32, amountCents float64          |
  * | charges  | second uint40, number of the commit in it uint24 | charges                                    |
@@ -190,9 +191,7 @@ function unpackedBytes(entry: StoredEntry): Buffer {
 }
 
 export function entryKey(correlationId: string): Buffer {
-  const key = Buffer.allocUnsafe(UUID_BYTES);
-  writeUuid(correlationId, key, 0);
-  return key;
+  return uuidBytes(correlationId);
 }
 
 /** A key before those of all entries. */

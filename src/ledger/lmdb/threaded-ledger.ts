@@ -5,6 +5,7 @@ import {
   type Claim,
   type CommitReply,
   type HealthReport,
+  type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -141,6 +142,10 @@ export class ThreadedLmdbLedger implements Shard {
 
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
     return this.#read((reader) => reader.page(fromMs, toMs, after, limit));
+  }
+
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    return this.#read((reader) => reader.pageOf(state, after, limit));
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
