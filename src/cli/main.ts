@@ -11,6 +11,7 @@ import { fuzz } from './fuzz.ts';
 import { gateway } from './gateway.ts';
 import { importCommand } from './import.ts';
 import { migrate } from './migrate.ts';
+import { payments } from './payments.ts';
 import { processor } from './processor.ts';
 import { processors } from './processors.ts';
 import { isClone } from './program.ts';
@@ -90,6 +91,7 @@ function dinossauro() {
     gateway,
     processor,
     certify,
+    payments,
     audit,
     processors,
     exportCommand,

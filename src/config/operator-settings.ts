@@ -41,7 +41,7 @@ export const OPERATORS = {
     values: ACCESS_MODES,
     default: 'token',
     about:
-      'The same for what operators list and change: `GET /processors` and `PATCH /processors/{name}`, also from the dashboard.',
+      'The same for what operators list and change: `GET /payments`, `GET /processors` and `PATCH /processors/{name}`, also from the dashboard.',
   }),
   AUDIT_RATE: integer({
     field: 'audit.rate',

@@ -169,7 +169,7 @@ function tokenContradictions(values: Partial<Values>): string[] {
     );
 }
 
-/** Asking for a token without setting one is a mistake. A default that refuses everyone is not. */
+/** Asking for a token without setting one is a mistake. The defaults that refuse everyone are not. */
 function accessContradictions(values: Partial<Values>, environment: Environment): string[] {
   if (values.ADMIN_TOKEN !== '') return [];
   return (['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS', 'OPERATOR_ACCESS'] as const)

@@ -13,6 +13,7 @@ import type { Span, Tracer } from '../tracing/tracer.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import { isOwnOrigin } from './origin.ts';
 import type { PaymentAcceptor, Verdict } from './payment-acceptor.ts';
+import { paymentJson } from './payment-json.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { type RefusalSlug, refusalIndex } from './refusal.ts';
@@ -272,22 +273,4 @@ function notYetClaimed(
     reason: '',
     conflictingAmountCents: null,
   };
-}
-
-function paymentJson(entry: LedgerEntry): string {
-  const { correlationId, status, processorName, conflictingAmountCents } = entry;
-  const shown = {
-    correlationId,
-    status,
-    acceptedAt: new Date(entry.acceptedAtMs).toISOString(),
-    processor: processorName,
-    requestedAt: entry.requestedAtMs === 0 ? null : new Date(entry.requestedAtMs).toISOString(),
-    attempts: entry.attempts,
-    ...(status === 'rejected' ? { reason: entry.reason } : {}),
-  };
-  const amounts = [`"amount":${centsToDecimal(entry.amountCents)}`];
-  // JSON.stringify would print a float, so exact amounts are added as text.
-  if (conflictingAmountCents !== null)
-    amounts.push(`"conflictingAmount":${centsToDecimal(conflictingAmountCents)}`);
-  return `{${amounts.join(',')},${JSON.stringify(shown).slice(1)}`;
 }

@@ -26,6 +26,11 @@ const PROBLEMS = {
     detail:
       '`from` and `to` must be ISO 8601 timestamps, each given at most once, and `from` must not be after `to`.',
   },
+  'bad-search': {
+    status: '400 Bad Request',
+    title: 'Bad search',
+    detail: 'A parameter of this search has a value that it cannot have.',
+  },
   'unknown-parameter': {
     status: '400 Bad Request',
     title: 'Unknown query parameter',

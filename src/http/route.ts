@@ -4,9 +4,15 @@ import { Exchange, type HttpRequest, type HttpResponse, type WebApp } from './uw
 /** Handles a request. `request` is only valid until this returns. Use `response` only to ask for the client's address. */
 export type Handler = (exchange: Exchange, request: HttpRequest, response: HttpResponse) => unknown;
 
-const GET_METHODS = 'GET, HEAD';
+const GET_METHODS = ['GET', 'HEAD'];
 
-/** Handles one method of `path`, where GET includes HEAD, and answers every other method 405. */
+/** The methods that the paths of each application have. */
+const METHODS = new WeakMap<WebApp, Map<string, string[]>>();
+
+/**
+ * Handles one method of `path`, where GET includes HEAD, and answers every other method 405, unless another route of this
+ * path handles it.
+ */
 export function route(app: WebApp, path: string, method: 'GET' | 'POST', handler: Handler): void {
   const isGet = method === 'GET';
   const handle = (response: HttpResponse, request: HttpRequest) => {
@@ -15,8 +21,9 @@ export function route(app: WebApp, path: string, method: 'GET' | 'POST', handler
   };
   if (isGet) app.get(path, handle).head(path, handle);
   else app.post(path, handle);
-  const refuseOther = refusing(isGet ? GET_METHODS : method);
-  app.any(path, (response, request) => void refuseOther(new Exchange(response, request), request, response));
+  refuseOthers(app, path, isGet ? GET_METHODS : [method], (respond) => (response, request) => {
+    void respond(new Exchange(response, request), request, response);
+  });
 }
 
 /** Checks access: null, or the problem to answer instead. */
@@ -38,9 +45,10 @@ export function guardedRoute(
     if (refusal === null) void respond(exchange, request, response);
     else refuse(exchange, refusal);
   };
-  if (method === 'GET') app.get(path, guarded(handler)).head(path, guarded(handler));
+  const isGet = method === 'GET';
+  if (isGet) app.get(path, guarded(handler)).head(path, guarded(handler));
   else app.patch(path, guarded(handler));
-  app.any(path, guarded(refusing(method === 'GET' ? GET_METHODS : method)));
+  refuseOthers(app, path, isGet ? GET_METHODS : [method], guarded);
 }
 
 /** Responds with a problem; `close` closes the connection afterwards. */
@@ -48,7 +56,24 @@ export function refuse(exchange: Exchange, { status, headers, body }: Problem, c
   exchange.end(status, headers, body, close);
 }
 
-function refusing(allowed: string): Handler {
-  const refusal = methodNotAllowed(allowed);
-  return (exchange) => refuse(exchange, refusal);
+/** Answers 405 where no route of the path handles the method. The first route of a path says how it is wrapped. */
+function refuseOthers(
+  app: WebApp,
+  path: string,
+  methods: readonly string[],
+  wrapped: (respond: Handler) => (response: HttpResponse, request: HttpRequest) => void,
+): void {
+  const paths = METHODS.get(app) ?? new Map<string, string[]>();
+  METHODS.set(app, paths);
+  const known = paths.get(path);
+  if (known !== undefined) {
+    known.push(...methods);
+    return;
+  }
+  const all = [...methods];
+  paths.set(path, all);
+  app.any(
+    path,
+    wrapped((exchange) => refuse(exchange, methodNotAllowed([...all].sort().join(', ')))),
+  );
 }

@@ -26,6 +26,7 @@ import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
 import { serveMetrics } from './metrics.ts';
 import { type Durability, PaymentAcceptor } from './payment-acceptor.ts';
+import { servePaymentList } from './payment-list.ts';
 import { PaymentRoutes } from './payment-routes.ts';
 import { ProcessorRoutes } from './processor-routes.ts';
 import { createApp, limitConnections, type WebApp } from './uws.ts';
@@ -142,6 +143,15 @@ export class HttpThread {
       clock,
       log,
       tracer,
+    });
+    servePaymentList({
+      app: this.app,
+      guard: new Access({ mode: config.access.operator, token: config.adminToken }),
+      ledger,
+      instanceId: config.instanceId,
+      ring,
+      metricsTable,
+      metrics,
     });
     serveCallbacks({
       app: this.app,

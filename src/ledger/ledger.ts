@@ -48,6 +48,12 @@ export interface Ledger {
    */
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>>;
   /**
+   * One page of the payments in a state that the ledger finds without looking at any others, however large the books are.
+   * `after` and `next` are as for `page`, the order is a fixed one of ids, and a payment that is in this state during the
+   * whole iteration comes exactly once. A page has at most `limit` payments.
+   */
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>>;
+  /**
    * Empties the books: entries, totals and time index. Owners and health stay. From then on a claim for a payment accepted
    * before `purgedAtMs` answers `purged` (but see `isPurged`), and settlements of removed entries answer `fenced`. The
    * time never goes back: the later of two purges counts. If the reply is `unavailable`, any of the shards may have been
@@ -239,6 +245,9 @@ export interface LedgerEntry extends Payment {
   /** The first different amount that was posted under this id, if any. It was never sent. */
   readonly conflictingAmountCents: number | null;
 }
+
+/** `open` is accepted or dispatched: what the gateway still owes an outcome. */
+export type IndexedState = 'open' | 'rejected';
 
 export interface LedgerPage {
   readonly entries: readonly LedgerEntry[];

@@ -263,6 +263,7 @@ const CASES: Record<
     ],
   },
   AUDIT_ACCESS: { valid: [['loopback', (c) => c.access.audit, 'loopback']], invalid: ['none'] },
+  OPERATOR_ACCESS: { valid: [['loopback', (c) => c.access.operator, 'loopback']], invalid: ['none'] },
   AUDIT_RATE: { valid: [['1', (c) => c.audit.rate, 1]], invalid: ['0', '1001'] },
   AUDIT_LIMIT: { valid: [['100000', (c) => c.audit.paymentLimit, 100_000]], invalid: ['0', '100001'] },
   PROCESSOR_TOKENS: {
@@ -441,7 +442,7 @@ test('settings that contradict each other', () => {
 });
 
 test('an access setting of `token` needs ADMIN_TOKEN', () => {
-  for (const name of ['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS']) {
+  for (const name of ['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS', 'OPERATOR_ACCESS']) {
     assert.equal(problemsOf({ [name]: 'token' }), [
       `${name}=token needs ADMIN_TOKEN: set it, or choose another access.`,
     ]);

@@ -190,7 +190,9 @@ export class Contract {
       const parameter = this.place([...operation.way, 'parameters', String(index)]);
       const value = query.get(String(parameter?.part['name']));
       if (parameter?.part['in'] !== 'query' || value === null) continue;
-      const mismatch = this.mismatch([...parameter.way, 'schema'], value);
+      const way = [...parameter.way, 'schema'];
+      const isNumber = /^-?\d+(\.\d+)?$/.test(value) && this.mismatch(way, Number(value)) === null;
+      const mismatch = isNumber ? null : this.mismatch(way, value);
       if (mismatch !== null) return `accepted an invalid parameter: ${value}: ${mismatch}`;
     }
     const content = (operation.part['requestBody'] as Part | undefined)?.['content'] as Part | undefined;

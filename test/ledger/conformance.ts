@@ -7,6 +7,7 @@ import type {
   Claim,
   ClaimReply,
   HealthReport,
+  IndexedState,
   Ledger,
   LedgerEntry,
   LedgerEvent,
@@ -72,6 +73,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerSummaries(check);
   registerNames(check);
   registerPages(check);
+  registerIndexedPages(check);
   registerPurges(check);
   registerFolding(check);
   registerHealth(check);
@@ -951,11 +953,86 @@ function registerPages(check: Check): void {
   });
 }
 
+function registerIndexedPages(check: Check): void {
+  check('what is open, and what was rejected, is found by itself', async (ledger) => {
+    const [one, other] = [await acquire(ledger), await acquire(ledger)];
+    await claim(
+      ledger,
+      one,
+      ...[1, 2, 3, 4].map((number) => claimOf(number)),
+      claimOf(5, { processor: null }),
+    );
+    await claim(ledger, other, ...[6, 7, 8].map((number) => claimOf(number)));
+    assert.equal(await walkState(ledger, 'rejected', 10), []);
+    await settle(ledger, one, settlementOf(1), settlementOf(2, { status: 'rejected', reason: 'no' }));
+    await settle(ledger, other, settlementOf(7, { status: 'rejected', reason: 'never' }));
+    for (const limit of [1, 2, 100]) {
+      assert.equal(numbersOfEntries(await walkState(ledger, 'open', limit)), [3, 4, 5, 6, 8]);
+      assert.equal(numbersOfEntries(await walkState(ledger, 'rejected', limit)), [2, 7]);
+    }
+    const rejected = byId(await walkState(ledger, 'rejected', 100));
+    assert.equal(
+      rejected.map(({ reason }) => reason),
+      ['no', 'never'],
+    );
+    const open = byId(await walkState(ledger, 'open', 100));
+    assert.equal(
+      open.map(({ owner }) => owner),
+      [one, one, one, other, other],
+    );
+  });
+
+  check('a payment that stays open comes once, whoever takes it over meanwhile', async (ledger) => {
+    const numbers = Array.from({ length: 30 }, (_, index) => index);
+    const [first, second, third] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
+    await claim(ledger, second, ...numbers.map((number) => claimOf(number)));
+    const walked: LedgerEntry[] = [];
+    let after: string | null = '';
+    for (let page = 0; after !== null; page++) {
+      const { entries, next }: LedgerPage = await must(ledger.pageOf('open', after, 4));
+      assert.ok(entries.length <= 4);
+      walked.push(...entries);
+      after = next;
+      if (page === 1) await must(ledger.takeOver(second, first, 20));
+      if (page === 3) await must(ledger.takeOver(second, third, 20));
+    }
+    assert.equal(numbersOfEntries(walked), numbers);
+  });
+
+  check('what a purge or folding removes is not found', async (ledger) => {
+    const owner = await acquire(ledger);
+    await claim(ledger, owner, claimOf(1), claimOf(2), claimOf(3));
+    await settle(ledger, owner, settlementOf(1, { status: 'rejected', reason: 'no' }), settlementOf(2));
+    while (await must(ledger.upkeep(T0_MS + 3_600_000, 60_000)));
+    assert.equal(await walkState(ledger, 'rejected', 10), []);
+    assert.equal(numbersOfEntries(await walkState(ledger, 'open', 10)), [3]);
+    await must(ledger.purge(T0_MS + 10));
+    assert.equal(await walkState(ledger, 'open', 10), []);
+  });
+}
+
+async function walkState(ledger: Shard, state: IndexedState, limit: number): Promise<LedgerEntry[]> {
+  const walked: LedgerEntry[] = [];
+  let after: string | null = '';
+  while (after !== null) {
+    const page: LedgerPage = await must(ledger.pageOf(state, after, limit));
+    assert.ok(page.entries.length <= limit);
+    walked.push(...page.entries);
+    after = page.next;
+  }
+  return walked;
+}
+
+function numbersOfEntries(entries: readonly LedgerEntry[]): number[] {
+  return byId([...entries]).map(({ correlationId }) => Number.parseInt(correlationId.slice(-6), 16));
+}
+
 async function walk(ledger: Shard, fromMs: number, toMs: number, limit: number): Promise<LedgerEntry[]> {
   const walked: LedgerEntry[] = [];
   let after: string | null = '';
   while (after !== null) {
     const page: LedgerPage = await must(ledger.page(fromMs, toMs, after, limit));
+    assert.ok(page.entries.length <= limit);
     walked.push(...page.entries);
     after = page.next;
   }
@@ -1377,6 +1454,7 @@ function registerConnections(check: Check): void {
       await ledger.stranded(0),
       await ledger.find(id(1)),
       await ledger.page(0, 1, '', 1),
+      await ledger.pageOf('open', '', 1),
       await ledger.acquireLease(WORKER, 1),
       await ledger.subscribe(() => {}),
     ];

@@ -8,9 +8,11 @@ import {
   type CommitReply,
   type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type Ledger,
   type LedgerEntry,
   type LedgerEvent,
+  type LedgerPage,
   type OwnerRecord,
   ok,
   type Reply,
@@ -146,7 +148,14 @@ export class EveryShard implements Shard {
   }
 
   async page(fromMs: number, toMs: number, after: string, limit: number) {
-    const reply = await this.#ledger.page(fromMs, toMs, after, limit);
+    return this.#shownPage(await this.#ledger.page(fromMs, toMs, after, limit));
+  }
+
+  async pageOf(state: IndexedState, after: string, limit: number) {
+    return this.#shownPage(await this.#ledger.pageOf(state, after, limit));
+  }
+
+  #shownPage(reply: Reply<LedgerPage>): Reply<LedgerPage> {
     if (reply.kind === 'unavailable') return reply;
     const { entries, next } = reply.value;
     const shown = entries.map((entry) => this.#shownEntry(this.#ledger.shardOf(entry.correlationId), entry));

@@ -5,6 +5,7 @@ import {
   type CommitReply,
   type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -152,6 +153,10 @@ export class SimLedger implements Shard {
 
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
     return this.#ask((inner) => inner.page(fromMs, toMs, after, limit));
+  }
+
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    return this.#ask((inner) => inner.pageOf(state, after, limit));
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {

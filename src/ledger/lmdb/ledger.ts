@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
-import { readUuid } from '../../core/uuid.ts';
+import { isUuid, readUuid } from '../../core/uuid.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
 import { sortedFees } from '../fees.ts';
@@ -11,6 +11,7 @@ import {
   exactly,
   type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -227,7 +228,7 @@ export class LmdbLedger implements Shard {
 
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
     assert(limit > 0, 'the limit must be positive');
-    const key = after === '' ? BEFORE_ALL : entryKey(after);
+    const key = keyAfter(after);
     return this.#store.read(() => {
       const looked = this.#entries
         .after(key, limit, false)
@@ -235,6 +236,16 @@ export class LmdbLedger implements Shard {
       const inWindow = looked.filter(([, entry]) => mayHaveBeenSent(entry, fromMs, toMs));
       const entries = inWindow.map(([correlationId, entry]) => this.#entries.shown(correlationId, entry));
       return { entries, next: looked.length < limit ? null : (looked.at(-1)?.[0] ?? null) };
+    });
+  }
+
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    assert(limit > 0, 'the limit must be positive');
+    return this.#store.read(() => {
+      const entries = this.#entries
+        .inState(state, keyAfter(after), limit)
+        .map(([id, entry]) => this.#entries.shown(readUuid(id, 0), entry));
+      return { entries, next: entries.length < limit ? null : (entries.at(-1)?.correlationId ?? null) };
     });
   }
 
@@ -346,4 +357,9 @@ export class LmdbLedger implements Shard {
     const reply = await this.#store.write(work);
     return reply.kind === 'ok' ? reply.value : reply;
   }
+}
+
+/** The key that a page continues after. A text that is no cursor of this ledger begins anew. */
+function keyAfter(after: string): Buffer {
+  return isUuid(after) ? entryKey(after) : BEFORE_ALL;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Fee } from '../../core/fee.ts';
 import type { PaymentStatus, Totals } from '../../core/payment.ts';
-import { UUID_BYTES, writeUuid } from '../../core/uuid.ts';
+import { UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import type { HealthReport, WorkerId } from '../ledger.ts';
 import type { Folded } from '../retention.ts';
 
@@ -11,7 +11,8 @@ import type { Folded } from '../retention.ts';
  * | database | key                                              | value                                      |
  * |----------|--------------------------------------------------|--------------------------------------------|
  * | open     | correlationId (16)                               | an entry that is accepted or dispatched    |
- * | entries  | correlationId (16)                               | an entry that is settled or rejected       |
+ * | entries  | correlationId (16)                               | an entry that is settled                   |
+ * | rejected | correlationId (16)                               | an entry that is rejected                  |
  * | holdings | owner uint32, correlationId (16)                 | one zero byte: the owner holds the entry   |
  * | calendar | unit uint8, processor uint16, startMs uint48     | count uint32, amountCents float64          |
  * | calendar | 255 uint8, processor uint16, feePpm uint32,       | count float64, amountCents float64         |
@@ -193,9 +194,7 @@ function unpackedBytes(entry: StoredEntry): Buffer {
 }
 
 export function entryKey(correlationId: string): Buffer {
-  const key = Buffer.allocUnsafe(UUID_BYTES);
-  writeUuid(correlationId, key, 0);
-  return key;
+  return uuidBytes(correlationId);
 }
 
 /** A key before those of all entries. */

@@ -6,6 +6,7 @@ import {
   type CommitReply,
   type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -150,6 +151,10 @@ export class ThreadedLmdbLedger implements Shard {
 
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
     return this.#read((reader) => reader.page(fromMs, toMs, after, limit));
+  }
+
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    return this.#read((reader) => reader.pageOf(state, after, limit));
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {

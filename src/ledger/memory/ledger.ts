@@ -10,6 +10,7 @@ import {
   exactly,
   type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -188,6 +189,19 @@ export class MemoryLedger implements Shard {
         .map(([correlationId, entry]) => this.#shown(correlationId, entry))
         .filter((entry) => mayHaveBeenSent(entry, fromMs, toMs));
       return { entries, next: looked.length < limit ? null : String(first + limit) };
+    });
+  }
+
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    assert(limit > 0, 'the limit must be positive');
+    return this.#answer(() => {
+      const isIn = (entry: MemoryEntry) => (state === 'open' ? !isFinal(entry) : entry.status === 'rejected');
+      const ids = [...this.#store.entries].flatMap(([id, entry]) => (isIn(entry) && id > after ? [id] : []));
+      const entries = ids
+        .sort()
+        .slice(0, limit)
+        .map((id) => this.#shown(id, this.#store.entries.get(id) as MemoryEntry));
+      return { entries, next: entries.length < limit ? null : (entries.at(-1)?.correlationId ?? null) };
     });
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
 import { placeOf } from '../../core/redis-url.ts';
 import type { Tls } from '../../core/tls.ts';
-import { UUID_BYTES } from '../../core/uuid.ts';
+import { isUuid, readUuid, UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import type { BooksStatus } from '../books-status.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
@@ -14,6 +14,7 @@ import {
   exactly,
   type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
@@ -38,6 +39,7 @@ import { Committer } from './commit.ts';
 import { driversFor, newLocator } from './driver.ts';
 import { slotOf } from './hash-slot.ts';
 import type { Locator } from './locator.ts';
+import { cutPage } from './page.ts';
 import {
   doubleBytes,
   feeTotalsField,
@@ -89,6 +91,7 @@ export interface RedisLedgerOptions {
 
 const ROOT_DEFAULT = '{dinossauro}:';
 const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
+const NO_ID = Buffer.alloc(0);
 /** Empty parts of a health row: a turn before the first. */
 const NO_TURN = doubleBytes(0);
 const NO_NUMBERS = Buffer.alloc(0);
@@ -308,15 +311,23 @@ export class RedisLedger implements Shard {
   async page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
     assert(limit > 0, 'the limit of a page must be positive');
     const [low, high] = [Math.max(0, Math.ceil(fromMs)), Math.min(LAST_MS, Math.floor(toMs))];
-    const args = [String(low), String(high), after === '' ? '0' : after, String(limit)];
-    const reply = await this.#books.call('page', ...args);
+    const from = /^\d{1,10}$/.test(after) ? after : '0';
+    const reply = await this.#books.call('page', String(low), String(high), from, String(limit));
     if (reply.kind === 'unavailable') return reply;
     const [next, ...flat] = listOf(reply.value);
-    const pairs = pairsOf(flat);
-    return mapped(await this.#books.loadNames(pairs.map(([, entry]) => processorNumberOf(entry))), () => ({
-      entries: pairs.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books.processors)),
-      next: String(next) || null,
-    }));
+    const page = cutPage(pairsOf(flat), limit, String(next) || null);
+    return mapped(await this.#shown(page.pairs), (entries) => ({ entries, next: page.next }));
+  }
+
+  async pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    assert(limit > 0, 'the limit of a page must be positive');
+    const from = isUuid(after) ? uuidBytes(after) : NO_ID;
+    const reply = await this.#books.call('pageOf', state, from, String(limit));
+    if (reply.kind === 'unavailable') return reply;
+    const pairs = pairsOf(reply.value);
+    const last = pairs.length < limit ? undefined : pairs.at(-1)?.[0];
+    const next = last === undefined ? null : readUuid(last, 0);
+    return mapped(await this.#shown(pairs), (entries) => ({ entries, next }));
   }
 
   async purge(purgedAtMs: number): Promise<Reply<void>> {
@@ -406,6 +417,13 @@ export class RedisLedger implements Shard {
     this.#books.close();
   }
 
+  async #shown(pairs: readonly (readonly [id: Buffer, entry: Buffer])[]): Promise<Reply<LedgerEntry[]>> {
+    const named = await this.#books.loadNames(pairs.map(([, entry]) => processorNumberOf(entry)));
+    return mapped(named, () =>
+      pairs.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books.processors)),
+    );
+  }
+
   #number(processor: number): string {
     return String(this.#books.processors.numbers[processor] ?? 0);
   }
@@ -425,7 +443,7 @@ export class RedisLedger implements Shard {
   }
 }
 
-function mapped<T>(reply: Reply<unknown>, read: (value: unknown) => T): Reply<T> {
+function mapped<T, V>(reply: Reply<V>, read: (value: V) => T): Reply<T> {
   return reply.kind === 'ok' ? ok(read(reply.value)) : reply;
 }
 

@@ -83,6 +83,7 @@ export class RedisRestore {
         keys.owner(owner),
         ...holders.map((holder) => keys.owner(holder)),
         ...keys.timeIndex(entries),
+        ...keys.rejected(entries),
         ...keys.entries(ids, idsPositions(ids)),
       ],
       restoreBytes(owner, entries, this.#books.processors),

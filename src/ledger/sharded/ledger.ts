@@ -5,6 +5,7 @@ import {
   exactly,
   type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type Ledger,
   type LedgerEntry,
   type LedgerEvent,
@@ -100,14 +101,12 @@ class ShardedLedger implements Ledger {
     return this.#named(position, await this.#shard(position).find(correlationId));
   }
 
-  async page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
-    const [, position = '0', afterInShard = ''] = CURSOR.exec(after) ?? [];
-    const shard = Number(position);
-    const reply = this.#named(shard, await this.#shard(shard).page(fromMs, toMs, afterInShard, limit));
-    if (reply.kind === 'unavailable') return reply;
-    const { entries, next } = reply.value;
-    if (next !== null) return ok({ entries, next: `${shard}:${next}` });
-    return ok({ entries, next: shard + 1 < this.shards.length ? `${shard + 1}:` : null });
+  page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    return this.#page(after, (shard, afterInShard) => shard.page(fromMs, toMs, afterInShard, limit));
+  }
+
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    return this.#page(after, (shard, afterInShard) => shard.pageOf(state, afterInShard, limit));
   }
 
   /** Shard 0 last: from its event the instances take that everything before is gone, and drop what they hold of it. */
@@ -187,6 +186,21 @@ class ShardedLedger implements Ledger {
       values.push(reply.value);
     }
     return ok(values);
+  }
+
+  /** The pages of the shards, one shard after the other. */
+  async #page(
+    after: string,
+    ask: (shard: Shard, afterInShard: string) => Promise<Reply<LedgerPage>>,
+  ): Promise<Reply<LedgerPage>> {
+    const [, name = '0', afterInShard = ''] = CURSOR.exec(after) ?? [];
+    const position = Number(name);
+    if (position >= this.shards.length) return ok({ entries: [], next: null });
+    const reply = this.#named(position, await ask(this.#shard(position), afterInShard));
+    if (reply.kind === 'unavailable') return reply;
+    const { entries, next } = reply.value;
+    if (next !== null) return ok({ entries, next: `${position}:${next}` });
+    return ok({ entries, next: position + 1 < this.shards.length ? `${position + 1}:` : null });
   }
 
   #shard(position: number): Shard {

@@ -36,7 +36,7 @@ local function restore(books, batch, id, head, other, charged, reason)
       batch.undeclared[#batch.undeclared + 1] = holder
       return HELD
     end
-    call('SREM', owner_set(books, holder), id)
+    call('ZREM', owner_set(books, holder), id)
     if byte(known) >= OTHER_AMOUNT then other = sub(known, 30, 36) end
   end
   if not known then batch.new = batch.new + 1 end
@@ -44,6 +44,7 @@ local function restore(books, batch, id, head, other, charged, reason)
   put_entry(books, id, char(state + (other == '' and 0 or OTHER_AMOUNT)) .. sub(head, 2)
     .. (is_open and batch.owner or '') .. other .. reason)
   if is_open then batch.taken[#batch.taken + 1] = id end
+  if state > SETTLED then batch.rejected[#batch.rejected + 1] = id end
   if state == SETTLED then charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged, NO_FEE) end
   return RESTORED
 end

@@ -14,8 +14,8 @@ local function hand_over(books, ids, from, to)
       shown[#shown + 1] = entry
     end
   end
-  in_slices('SREM', owner_set(books, from), moved)
-  in_slices('SADD', owner_set(books, to), moved)
+  in_slices('ZREM', owner_set(books, from), moved)
+  add_ids(owner_set(books, to), moved)
   return shown
 end
 

@@ -21,7 +21,8 @@
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
 -- | <root><g>:e:<h>   | hash   | id -> entry (entries.lua); <h> is the number of the hash (4 B). There are as  |
 -- |                   |        | many as keep them small, so that they stay listpacks (hashes.lua)             |
--- | <root><g>:o:<o>   | set    | ids of the unfinished entries of owner <o>                                    |
+-- | <root><g>:o:<o>   | zset   | ids of the unfinished entries of owner <o>, all with score 0: ordered by id   |
+-- | <root><g>:r       | zset   | ids of the rejected entries, likewise                                         |
 -- | <root><g>:f       | hash   | processor and fee -> totals of what was settled at it (fees.lua)              |
 -- | <root><g>:l:<s>   | string | time index: charges of second <s> (time-index.lua)                            |
 -- | <root><g>:s:<m>   | hash   | time index: second in minute <m> -> counters                                  |
@@ -95,4 +96,8 @@ end
 
 local function owner_set(books, owner)
   return books.prefix .. 'o:' .. unpack('>I6', owner)
+end
+
+local function rejected_set(books)
+  return books.prefix .. 'r'
 end

@@ -51,7 +51,7 @@ local function claim(books, batch, id, processor, detail)
   put_entry(books, id, char(first - before + DISPATCHED) .. processor .. pack('>I2', attempts) .. stamp
     .. sub(entry, 11, 23) .. batch.owner .. sub(entry, 30))
   if holder ~= batch.owner then
-    call('SREM', owner_set(books, holder), id)
+    call('ZREM', owner_set(books, holder), id)
     batch.taken[#batch.taken + 1] = id
   end
   return CLAIMED

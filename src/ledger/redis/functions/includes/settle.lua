@@ -23,6 +23,7 @@ local function settle(books, batch, id, state, processor, stamp, amount, fee, re
   put_entry(books, id, char(first - before + state) .. processor .. sub(entry, 3, 4) .. stamp
     .. sub(entry, 11, 23) .. sub(entry, 30) .. reason)
   batch.released[#batch.released + 1] = id
+  if state ~= SETTLED then batch.rejected[#batch.rejected + 1] = id end
   if state == SETTLED and not is_counted_already(books, entry, stamp) then
     charge(batch, processor, stamp, amount, fee)
   end
