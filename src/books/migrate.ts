@@ -227,12 +227,19 @@ export class Migration {
     }
     if (this.#writer.counts.different > 0) return this.#giveUp(contradicted(this.#writer).lines);
     if (difference !== null) return this.#giveUp([`the new books differ from the old ones: ${difference}`]);
-    const controls = await this.#copyControls();
-    if (controls.kind === 'unavailable') return unanswered(controls.reason);
+    for (const copied of [await this.#copyFees(), await this.#copyControls()])
+      if (copied.kind === 'unavailable') return unanswered(copied.reason);
     const inUse = { kind: 'in-use', sinceMs: clock.nowMs(), detail: continuing(this.#names.from) } as const;
     const opened = await tried(clock, () => this.#target.setBooksStatus(inUse));
     if (opened.kind === 'unavailable') return unanswered(opened.reason);
     return { kind: 'ok', value: { count, stopMs: clock.monotonicMs() - beganMs } };
+  }
+
+  /** What payments have cost, which their entries do not say. */
+  async #copyFees(): Promise<Reply<void>> {
+    const { clock } = this.#order;
+    const fees = await tried(clock, () => this.#source.ledger.fees());
+    return fees.kind === 'ok' ? tried(clock, () => this.#target.restoreFees(fees.value)) : fees;
   }
 
   /** What operators have decided about processors. They can change it during the passes, so it comes last. */

@@ -81,6 +81,12 @@ export function whole(min: number, max = WHOLE_MAX): (text: string) => number {
   };
 }
 
+/** A parser of decimals. */
+export function decimal(text: string): number {
+  if (/^\d{1,9}(\.\d{1,6})?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected a decimal, such as 0.015.');
+}
+
 /** A parser of JSON objects. */
 export function jsonObject(text: string): Readonly<Record<string, unknown>> {
   try {

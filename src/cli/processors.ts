@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { checked, command, examples, origin, whole } from './command.ts';
+import { checked, command, decimal, examples, Misuse, option, origin, whole } from './command.ts';
 
 const URL_DEFAULT = 'http://127.0.0.1:9999';
 
@@ -8,7 +8,7 @@ const name = checked((text) =>
 );
 
 export const processors = command('processors')
-  .summary('list, pause and resume the processors of a running deployment')
+  .summary('list, pause and resume the processors of a running deployment, change their fees')
   .description(
     'Lists the processors of a running deployment, or changes one of them. A change holds at every instance within a second, ' +
       'and survives restarts. See docs/processors.md.',
@@ -75,12 +75,35 @@ processors
         process.exitCode = await changeProcessor(order, console);
       }),
   )
+  .addCommand(
+    changing('fee')
+      .summary('change what a payment costs there, for payments that settle from now on')
+      .argument('<name>', 'the processor', name)
+      .option('--share <decimal>', 'share of the amount, such as 0.015', decimal)
+      .option('--fixed <amount>', 'fixed part of each payment, such as 0.35', decimal)
+      .addOption(
+        option('--as-configured', 'as the settings of the gateways say').conflicts(['share', 'fixed']),
+      )
+      .action(
+        async (name, { url, json = false, reason, by, share, fixed, asConfigured = false, ...given }) => {
+          if (share === undefined && fixed === undefined && !asConfigured)
+            throw new Misuse(
+              'expected --share, --fixed, both, or --as-configured (see dinossauro processors fee --help)',
+            );
+          const { changeProcessor } = await import('../operate/processors.ts');
+          const fee = asConfigured ? null : { share: share ?? 0, fixed: fixed ?? 0 };
+          const order = { url, json, token: token(given.token), name, change: { fee, reason, by } };
+          process.exitCode = await changeProcessor(order, console);
+        },
+      ),
+  )
   .addHelpText(
     'after',
     examples([
       ['processors', 'what each processor is, and how many payments are open there'],
       ['processors pause default --reason "maintenance until 14:00"', 'before its maintenance'],
       ['processors drain default', 'before it is removed'],
+      ['processors fee default --share 0.015 --fixed 0.35 --reason "new contract"', 'when its price changes'],
       ['processors resume default --url http://10.0.0.7:9999', 'through another gateway'],
     ]),
   );

@@ -1,5 +1,6 @@
 import { contractLabel, type ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Fee } from '../core/fee.ts';
 import type { Log } from '../core/log.ts';
 import { centsToDecimal } from '../core/money.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -63,9 +64,8 @@ export class ProcessorRoutes {
       return refuse(exchange, problem('ledger-unavailable'));
     const openCounts = new Map(open.value.map(({ name, count }) => [name, count]));
     const shown = processors.map((target) => ({
-      ...shownControl(target.name, controls.value),
+      ...shownControl(target, controls.value),
       contract: contractLabel(target.contract),
-      fee: feeOf(target),
       open: openCounts.get(target.name) ?? 0,
     }));
     const body = JSON.stringify({ version: controls.value.version, processors: shown });
@@ -88,35 +88,37 @@ export class ProcessorRoutes {
       if (target === undefined) return refuse(exchange, problem('no-such-processor'));
       const reading = readChange(body);
       if (reading.kind === 'refused') return refuse(exchange, reading.problem);
-      void this.#change(exchange, target.name, reading.change, ifMatch);
+      void this.#change(exchange, target, reading.change, ifMatch);
     });
   }
 
-  async #change(exchange: Exchange, name: string, change: ProcessorChange, ifMatch: string): Promise<void> {
+  async #change(
+    exchange: Exchange,
+    target: ProcessorTarget,
+    change: ProcessorChange,
+    ifMatch: string,
+  ): Promise<void> {
     const { ledger, clock, log } = this.#parts;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const before = await ledger.processorControls();
       if (before.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
-      const next = changed(before.value, name, change, clock.nowMs());
+      const next = changed(before.value, target.name, change, clock.nowMs());
       // What was asked for holds already, perhaps by the same request before.
-      if (next === null) return answer(exchange, name, before.value);
+      if (next === null) return answer(exchange, target, before.value);
       if (!matches(ifMatch, before.value)) return refuseStale(exchange, before.value);
       const set = await ledger.setProcessorControls(next);
       if (set.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
       if (!set.value) continue;
-      const { isPaused, changedBy: by, reason } = change;
-      log.warn(
-        { processor: name, isPaused, by, reason, version: next.version },
-        'processor controls changed',
-      );
-      return answer(exchange, name, next);
+      const { changedBy: by, ...asked } = change;
+      log.warn({ processor: target.name, ...asked, by, version: next.version }, 'processor controls changed');
+      return answer(exchange, target, next);
     }
     refuse(exchange, problem('processors-changed'));
   }
 }
 
-function answer(exchange: Exchange, name: string, controls: ProcessorControls): void {
-  const body = JSON.stringify({ version: controls.version, ...shownControl(name, controls) });
+function answer(exchange: Exchange, target: ProcessorTarget, controls: ProcessorControls): void {
+  const body = JSON.stringify({ version: controls.version, ...shownControl(target, controls) });
   exchange.end('200 OK', headersOf(controls), body);
 }
 
@@ -137,11 +139,14 @@ function headersOf({ version }: ProcessorControls) {
   ] as const;
 }
 
-function shownControl(name: string, { processors }: ProcessorControls) {
+function shownControl(target: ProcessorTarget, { processors }: ProcessorControls) {
+  const { name } = target;
   const control = processors[name];
   return {
     name,
     paused: control?.isPaused ?? false,
+    fee: shownFee(control?.fee ?? target),
+    configuredFee: shownFee(target),
     changedAt: control === undefined ? null : new Date(control.changedAtMs).toISOString(),
     changedBy: control?.changedBy ?? '',
     reason: control?.reason ?? '',
@@ -150,6 +155,6 @@ function shownControl(name: string, { processors }: ProcessorControls) {
 
 const PPM = 1_000_000;
 
-function feeOf({ feePpm, feeFixedCents }: ProcessorTarget) {
+function shownFee({ feePpm, feeFixedCents }: Fee) {
   return { share: feePpm / PPM, fixed: Number(centsToDecimal(feeFixedCents)) };
 }

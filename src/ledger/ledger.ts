@@ -1,3 +1,4 @@
+import type { Fee } from '../core/fee.ts';
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
 import type { BooksStatus } from './books-status.ts';
 import type { ProcessorControls } from './processor-controls.ts';
@@ -22,6 +23,13 @@ export interface Ledger {
    * folded time, and not at the start or end of a unit that is left there.
    */
   summary(fromMs: number, toMs: number): Promise<SummaryReply>;
+  /**
+   * Totals of the settled payments by processor and by the fee at which each settled, by name and then by fee. What was
+   * restored from other books is not in here, unless `restoreFees` put it there. `unavailable` as for a summary.
+   */
+  fees(): Promise<Reply<FeeTotals[]>>;
+  /** Replaces these totals by those of other books, whose payments were restored here. */
+  restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>>;
   /**
    * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
    * expired by `nowMs`. They wait for an instance that is configured with that processor.
@@ -180,7 +188,7 @@ export function unavailable(reason: string): Reply<never> {
 export type SummaryReply = Reply<ProcessorTotals[]> | TooFine;
 
 /** The reply to a summary. A float sum that has left the exact range stays out of it, so one check at the end is enough. */
-export function exactly(totals: ProcessorTotals[]): Reply<ProcessorTotals[]> {
+export function exactly<T extends ProcessorTotals>(totals: T[]): Reply<T[]> {
   if (totals.every(({ amountCents }) => Number.isSafeInteger(amountCents))) return ok(totals);
   return unavailable('a sum exceeds 2^53 - 1 cents, the largest exact sum');
 }
@@ -197,6 +205,9 @@ export interface BooksSize {
 export interface ProcessorTotals extends Totals {
   readonly name: string;
 }
+
+/** What was settled at one processor at one fee. */
+export interface FeeTotals extends ProcessorTotals, Fee {}
 
 /** How many payments there are of some kind at a processor. */
 export interface ProcessorPayments {
@@ -279,6 +290,8 @@ export interface Settlement {
   readonly requestedAtMs: number;
   /** Why it was `rejected`; else empty. */
   readonly reason: string;
+  /** What the payment costs at its processor, if that is known. Only a `settled` one has a cost. */
+  readonly fee?: Fee;
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { Fee } from '../core/fee.ts';
+
 /**
  * What operators have decided about the processors while the deployment runs. The processors file is the beginning: a
  * processor that is not named here is as the file has it.
@@ -14,6 +16,8 @@ export interface ProcessorControls {
 export interface ProcessorControl {
   /** It gets no payment requests. What is in doubt there is still asked for. */
   readonly isPaused: boolean;
+  /** What payments cost there from then on; null: as configured. */
+  readonly fee: Fee | null;
   /** When this was last changed, UTC. */
   readonly changedAtMs: number;
   /** Who changed it and why, as they said. */
@@ -21,8 +25,11 @@ export interface ProcessorControl {
   readonly reason: string;
 }
 
-/** What an operator asks for. */
-export type ProcessorChange = Omit<ProcessorControl, 'changedAtMs'>;
+/** What an operator asks for. What is left out stays as it is. */
+export interface ProcessorChange extends Pick<ProcessorControl, 'changedBy' | 'reason'> {
+  readonly isPaused?: boolean;
+  readonly fee?: Fee | null;
+}
 
 export const NO_CONTROLS: ProcessorControls = { version: 0, processors: {} };
 
@@ -33,10 +40,18 @@ export function changed(
   change: ProcessorChange,
   nowMs: number,
 ): ProcessorControls | null {
-  const control = controls.processors[name];
-  if ((control?.isPaused ?? false) === change.isPaused) return null;
-  const processors = { ...controls.processors, [name]: { ...change, changedAtMs: nowMs } };
+  const { isPaused, fee } = controls.processors[name] ?? AS_CONFIGURED;
+  const next = { isPaused: change.isPaused ?? isPaused, fee: change.fee === undefined ? fee : change.fee };
+  if (next.isPaused === isPaused && isSameFee(next.fee, fee)) return null;
+  const { changedBy, reason } = change;
+  const processors = { ...controls.processors, [name]: { ...next, changedAtMs: nowMs, changedBy, reason } };
   return { version: controls.version + 1, processors };
+}
+
+const AS_CONFIGURED = { isPaused: false, fee: null } as const;
+
+function isSameFee(one: Fee | null, other: Fee | null): boolean {
+  return one?.feePpm === other?.feePpm && one?.feeFixedCents === other?.feeFixedCents;
 }
 
 export function controlsText(controls: ProcessorControls): string {

@@ -4,15 +4,21 @@ import type { Outcome } from '../core/outcome.ts';
 import { askGateway, type GatewayOrder, type Output } from './ask.ts';
 import { tableLines } from './table.ts';
 
+interface ShownFee {
+  readonly share: number;
+  readonly fixed: number;
+}
+
 /** What a gateway says of a processor (openapi.yaml). */
 export interface ShownProcessor {
   readonly name: string;
   readonly paused: boolean;
+  readonly fee: ShownFee;
+  readonly configuredFee: ShownFee;
   readonly changedAt: string | null;
   readonly changedBy: string;
   readonly reason: string;
   readonly contract: string;
-  readonly fee: { readonly share: number; readonly fixed: number };
   readonly open: number;
 }
 
@@ -47,7 +53,7 @@ export async function listProcessors(order: ListOrder, output: Output): Promise<
   return DONE;
 }
 
-/** Implements `dinossauro processors pause` and `resume`. */
+/** Implements `dinossauro processors pause`, `resume` and `fee`. */
 export async function changeProcessor(order: ChangeOrder, output: Output): Promise<number> {
   const changed = await change(order);
   if (changed.kind === 'failed') return fail(changed, output);
@@ -93,9 +99,9 @@ function change({ name, change, ...order }: ChangeOrder): Promise<Outcome<ShownP
   return askGateway(order, `/processors/${name}`, change);
 }
 
-function changedLine({ name, paused, changedAt, ...control }: ShownProcessor): string {
-  if (changedAt === null) return `${name} is in use, and was never paused`;
-  return `${name} is ${paused ? 'paused' : 'in use'}, ${saidOf({ changedAt, ...control })}`;
+function changedLine({ name, paused, fee, changedAt, ...control }: ShownProcessor): string {
+  const state = `${name} is ${paused ? 'paused' : 'in use'} and costs ${feeText(fee)}`;
+  return changedAt === null ? `${state}, as configured` : `${state}, ${saidOf({ changedAt, ...control })}`;
 }
 
 function saidOf({
@@ -109,11 +115,11 @@ function saidOf({
 
 function listingLines({ processors }: Listing): string[] {
   const heads = ['NAME', 'STATE', 'OPEN', 'FEE', 'CONTRACT', 'LAST CHANGE'];
-  const rows = processors.map(({ name, paused, open, fee, contract, ...control }) => [
+  const rows = processors.map(({ name, paused, open, fee, configuredFee, contract, ...control }) => [
     name,
     stateOf(paused, open),
     String(open),
-    feeText(fee),
+    feeText(fee) === feeText(configuredFee) ? feeText(fee) : `${feeText(fee)} (${feeText(configuredFee)})`,
     contract,
     control.changedAt === null ? '' : saidOf(control),
   ]);
@@ -125,7 +131,7 @@ function stateOf(paused: boolean, open: number): string {
   return open === 0 ? 'paused, drained' : 'paused';
 }
 
-function feeText({ share, fixed }: ShownProcessor['fee']): string {
+function feeText({ share, fixed }: ShownFee): string {
   // A share has six places at most, as a percentage four.
   const percent = `${Number((share * 100).toFixed(4))}%`;
   if (fixed === 0) return percent;

@@ -51,16 +51,23 @@ export class ControlsWatch {
 
   #change(controls: ProcessorControls): void {
     const { names, sharedState, log } = this.#parts;
+    const shown = names.map((name) => {
+      const { isPaused = false, fee = null } = controls.processors[name] ?? {};
+      return { isPaused, fee };
+    });
     const before = this.#known;
     this.#known = controls;
-    sharedState.setControls(
-      names.map((name) => ({ isPaused: controls.processors[name]?.isPaused ?? false })),
-    );
+    sharedState.setControls(shown);
     for (const name of names) {
-      const control = controls.processors[name];
-      const isPaused = control?.isPaused ?? false;
-      if (isPaused === (before?.processors[name]?.isPaused ?? false)) continue;
-      log.warn({ processor: name, ...saidOf(control) }, isPaused ? 'processor paused' : 'processor resumed');
+      const [was, is] = [before?.processors[name], controls.processors[name]];
+      // At the start, what is not as configured is news.
+      const wasPaused = was?.isPaused ?? false;
+      const isPaused = is?.isPaused ?? false;
+      const said = { processor: name, ...saidOf(is) };
+      if (isPaused !== wasPaused) log.warn(said, isPaused ? 'processor paused' : 'processor resumed');
+      const fee = is?.fee ?? null;
+      if (JSON.stringify(fee) === JSON.stringify(was?.fee ?? null)) continue;
+      log.warn({ ...said, ...fee }, fee === null ? 'the fee is as configured again' : 'the fee has changed');
     }
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import type { Fee } from '../core/fee.ts';
 import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
 
 /**
@@ -35,7 +36,9 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * | 8 + 24p + 14         | unfit           | i32  | pool threads       | seq-cst |
  * | 8 + 24p + 15         | paceAtUs        | i64  | pool threads, CAS  | seq-cst |
  * | 8 + 24p + 16         | paused          | i32  | pool thread 0      | seq-cst |
- * | 8 + 24p + 17..23     | reserved        |      |                    |         |
+ * | 8 + 24p + 17         | feePpm          | f64  | pool thread 0      | relaxed |
+ * | 8 + 24p + 18         | feeFixedCents   | f64  | pool thread 0      | relaxed |
+ * | 8 + 24p + 19..23     | reserved        |      |                    |         |
  * | rows + 2(tP + p)     | oldestCallAtMs  | f64  | pool thread t      | relaxed |
  * | rows + 2(tP + p) + 1 | callsInFlight   | i32  | pool thread t      | seq-cst |
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
@@ -75,7 +78,12 @@ const LOOK_UP_AT = 13;
 const UNFIT = 14;
 const PACE_AT = 15;
 const PAUSED = 16;
-assert.ok(PAUSED < ROW_WORDS);
+const FEE_PPM = 17;
+const FEE_FIXED = 18;
+assert.ok(FEE_FIXED < ROW_WORDS);
+
+/** In place of `feePpm`: the fee is as configured. */
+const AS_CONFIGURED = -1;
 
 /** The states and their transitions are described in `src/pool/circuit-breakers.ts`. */
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
@@ -84,6 +92,13 @@ export type BreakerState = (typeof BREAKER_STATES)[number];
 export interface InstanceShape {
   readonly processorCount: number;
   readonly threadCount: number;
+}
+
+/** What operators have decided about a processor. */
+export interface Controls {
+  readonly isPaused: boolean;
+  /** Default: as configured. */
+  readonly fee?: Fee | null;
 }
 
 export interface Reported {
@@ -177,17 +192,28 @@ export class SharedState {
     return Atomics.load(this.#flags, CONTROLS * 2);
   }
 
-  /** The only setter of what they have decided, for all processors in their order. */
-  setControls(controls: readonly { readonly isPaused: boolean }[]): void {
+  /** The only setter of what they have decided, for all processors in their order. Readers look at the revision first. */
+  setControls(controls: readonly Controls[]): void {
     assert.equal(controls.length, this.shape.processorCount);
-    for (const [processor, { isPaused }] of controls.entries())
+    for (const [processor, { isPaused, fee }] of controls.entries()) {
+      this.#measures[this.#row(processor, FEE_PPM)] = fee?.feePpm ?? AS_CONFIGURED;
+      this.#measures[this.#row(processor, FEE_FIXED)] = fee?.feeFixedCents ?? 0;
       Atomics.store(this.#flags, this.#row(processor, PAUSED) * 2, isPaused ? 1 : 0);
+    }
     Atomics.add(this.#flags, CONTROLS * 2, 1);
   }
 
   /** An operator has paused it. */
   isPaused(processor: number): boolean {
     return Atomics.load(this.#flags, this.#row(processor, PAUSED) * 2) === 1;
+  }
+
+  /** What payments cost there, as an operator has decided; null: as configured. */
+  fee(processor: number): Fee | null {
+    if (this.controlsRevision === 0) return null;
+    const feePpm = this.#measure(this.#row(processor, FEE_PPM));
+    if (feePpm === AS_CONFIGURED) return null;
+    return { feePpm, feeFixedCents: this.#measure(this.#row(processor, FEE_FIXED)) };
   }
 
   /** Whether payments may be sent to it: not before it is known what is paused. */

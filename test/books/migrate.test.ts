@@ -13,7 +13,9 @@ import { fill, inDirectory, OPEN, withLedger } from './sample-books.ts';
 const COUNT = 3000;
 const CONTROLS: ProcessorControls = {
   version: 3,
-  processors: { default: { isPaused: true, changedAtMs: T0_MS, changedBy: 'ana', reason: 'maintenance' } },
+  processors: {
+    default: { isPaused: true, fee: null, changedAtMs: T0_MS, changedBy: 'ana', reason: 'maintenance' },
+  },
 };
 
 async function inPlaces(run: (from: LedgerTarget, to: LedgerTarget) => Promise<void>): Promise<void> {
@@ -35,7 +37,8 @@ function migrate(from: LedgerTarget, to: LedgerTarget, change: Partial<Migration
 }
 
 async function settleOpen(ledger: Shard, owner: number): Promise<void> {
-  const settlement = { correlationId: id(OPEN), status: 'settled', processor: 1, reason: '' } as const;
+  const fee = { feePpm: 50_000, feeFixedCents: 1 };
+  const settlement = { correlationId: id(OPEN), status: 'settled', processor: 1, reason: '', fee } as const;
   const at = { amountCents: 100 + OPEN, requestedAtMs: T0_MS + OPEN * 1000 + 7 };
   await must(ledger.commit(owner, [{ ...settlement, ...at }], []));
 }
@@ -62,6 +65,8 @@ test('books move from LMDB to shards in Redis while they change, and both are th
       await withLedger(to, async (_, target) => {
         assert.is((await must(target.booksStatus())).kind, 'in-use');
         assert.equal(await must(target.processorControls()), CONTROLS);
+        assert.equal(await must(target.fees()), await must(ledger.fees()));
+        assert.is((await must(target.fees())).length, 1);
         assert.is((await must(target.find(id(OPEN))))?.status, 'settled');
       });
       assert.is(

@@ -16,6 +16,8 @@ import { processorTarget } from '../processor-target.ts';
 
 const TOKEN = 'a-token-of-the-operator';
 const NAMES = ['default', 'fallback'];
+const FEE = { share: 0.015, fixed: 0.35 };
+const FEES = { fee: FEE, configuredFee: FEE };
 
 interface World {
   readonly store: MemoryStore;
@@ -79,8 +81,8 @@ test('lists the processors with what is open at each', () =>
     const response = await list();
     assert.is(response.status, 200);
     assert.is(response.headers.get('etag'), '"0"');
-    const untouched = { paused: false, changedAt: null, changedBy: '', reason: '' };
-    const known = { contract: 'rinha', fee: { share: 0.015, fixed: 0.35 } };
+    const untouched = { paused: false, ...FEES, changedAt: null, changedBy: '', reason: '' };
+    const known = { contract: 'rinha' };
     assert.equal(await response.json(), {
       version: 0,
       processors: [
@@ -105,6 +107,7 @@ test('a change is kept with its time, author and reason, logged once, and can be
         version: 1,
         name: 'fallback',
         paused: true,
+        ...FEES,
         changedAt: new Date(clock.nowMs() - 5000).toISOString(),
         changedBy: 'ana',
         reason: 'maintenance',
@@ -119,6 +122,31 @@ test('a change is kept with its time, author and reason, logged once, and can be
       processors.map(({ paused }) => paused),
       [false, false],
     );
+  }));
+
+test('a fee changes, is kept beside the configured one, and returns to it', () =>
+  inWorld(async ({ store, list, change }) => {
+    const feesOf = async (response: Response) => {
+      const { fee, paused } = (await response.json()) as { fee: object; paused: boolean };
+      return [fee, paused];
+    };
+    assert.is((await change('default', { paused: true })).status, 200);
+    const fee = { share: 0.123456, fixed: 1234.56 };
+    assert.equal(await feesOf(await change('default', { fee })), [fee, true]);
+    assert.equal(store.controls.processors['default']?.fee, { feePpm: 123_456, feeFixedCents: 123_456 });
+    const again = await change('default', { fee });
+    assert.is(again.headers.get('etag'), '"2"', 'it is so already');
+    assert.equal(await feesOf(await change('default', { paused: false })), [fee, false]);
+    const { processors } = (await (await list()).json()) as {
+      processors: { fee: object; configuredFee: object }[];
+    };
+    assert.equal(processors[0], { ...processors[0], fee, configuredFee: FEE });
+    assert.equal(await feesOf(await change('default', { fee: { fixed: 0.29 } })), [
+      { share: 0, fixed: 0.29 },
+      false,
+    ]);
+    assert.equal(await feesOf(await change('default', { fee: null, paused: true })), [FEE, true]);
+    assert.is(store.controls.version, 5);
   }));
 
 test('If-Match keeps a change from being made to a version that its author has not seen', () =>
@@ -174,6 +202,14 @@ test('what is not valid is refused, and names the member', () =>
       ['by', { paused: true, by: 'x'.repeat(65) }],
       ['reason', { paused: true, reason: 'x'.repeat(201) }],
       ['reason', { paused: true, reason: '\u001b[2J' }],
+      ['fee', { fee: 0.05 }],
+      ['fee', { fee: { share: 1.1 } }],
+      ['fee', { fee: { share: -0.1 } }],
+      ['fee', { fee: { share: 0.0000001 } }],
+      ['fee', { fee: { fixed: 0.005 } }],
+      ['fee', { fee: { fixed: 1e7 } }],
+      ['fee', { fee: { shares: 0.05 } }],
+      ['fee', { fee: { share: '0.05' } }],
     ] as const) {
       const response = await change('default', body);
       assert.is(((await response.clone().json()) as { field: string }).field, field);

@@ -24,6 +24,7 @@ import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { foldable, type TooFine } from '../../src/ledger/retention.ts';
 import { registerControls } from './controls.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
+import { registerFees } from './fees.ts';
 import { registerRestoring } from './restoring.ts';
 
 /** A new store, and how to open connections to it. Call `dispose` after every connection is closed. */
@@ -80,6 +81,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerConnections(check);
   registerRestoring(check);
   registerControls(check);
+  registerFees(check);
   test('a random history has the same results as in the in-memory model', () => checkHistories(fresh));
   test.run();
 }

@@ -62,6 +62,6 @@ export function registerControls(check: Check): void {
 }
 
 function controlsOf(version: number, reason: string): ProcessorControls {
-  const control = { isPaused: true, changedAtMs: T0_MS, changedBy: 'ops', reason };
+  const control = { isPaused: true, fee: null, changedAtMs: T0_MS, changedBy: 'ops', reason };
   return { version, processors: { default: control } };
 }

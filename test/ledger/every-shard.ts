@@ -6,6 +6,7 @@ import {
   type Claim,
   type ClaimReply,
   type CommitReply,
+  type FeeTotals,
   type HealthReport,
   type IndexedState,
   type Ledger,
@@ -126,6 +127,14 @@ export class EveryShard implements Shard {
 
   stranded(nowMs: number) {
     return this.#ledger.stranded(nowMs);
+  }
+
+  fees() {
+    return this.#ledger.fees();
+  }
+
+  restoreFees(totals: readonly FeeTotals[]) {
+    return this.#ledger.restoreFees(totals);
   }
 
   openPayments() {

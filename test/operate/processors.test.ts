@@ -17,6 +17,7 @@ const SHOWN: ShownProcessor = {
   reason: 'maintenance',
   contract: 'rinha',
   fee: { share: 0.05, fixed: 0 },
+  configuredFee: { share: 0.05, fixed: 0 },
   open: 3,
 };
 const OTHER: ShownProcessor = {
@@ -26,6 +27,7 @@ const OTHER: ShownProcessor = {
   changedAt: null,
   contract: 'rest',
   fee: { share: 0.0075, fixed: 0.3 },
+  configuredFee: { share: 0, fixed: 0.3 },
   open: 0,
 };
 
@@ -79,9 +81,9 @@ test('lists the processors in a table', async () => {
   assert.is(code, 0);
   assert.equal(asked, [{ line: 'GET /processors', authorization: 'Bearer secret', body: '' }]);
   assert.equal(out.join('\n').split('\n'), [
-    'NAME     STATE   OPEN  FEE           CONTRACT  LAST CHANGE',
-    'default  paused  3     5%            rinha     since 2025-07-15T12:34:56.000Z by ana: maintenance',
-    'bank     in use  0     0.75% + 0.30  rest',
+    'NAME     STATE   OPEN  FEE                  CONTRACT  LAST CHANGE',
+    'default  paused  3     5%                   rinha     since 2025-07-15T12:34:56.000Z by ana: maintenance',
+    'bank     in use  0     0.75% + 0.30 (0.30)  rest',
   ]);
 });
 
@@ -93,7 +95,7 @@ test('pauses one, and says since when it is', async () => {
   assert.equal(asked, [
     { line: 'PATCH /processors/default', authorization: undefined, body: JSON.stringify(PAUSE.change) },
   ]);
-  assert.equal(out, ['default is paused, since 2025-07-15T12:34:56.000Z by ana: maintenance']);
+  assert.equal(out, ['default is paused and costs 5%, since 2025-07-15T12:34:56.000Z by ana: maintenance']);
 });
 
 test('drains one: waits until nothing is open there', async () => {

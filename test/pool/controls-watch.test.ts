@@ -29,7 +29,7 @@ function setUp() {
     sharedState,
     paused: () => NAMES.map((_, processor) => !sharedState.mayGetPayments(processor)),
     change(version: number, ...paused: string[]) {
-      const control = { isPaused: true, changedAtMs: 5, changedBy: 'ana', reason: 'maintenance' };
+      const control = { isPaused: true, fee: null, changedAtMs: 5, changedBy: 'ana', reason: 'maintenance' };
       store.controls = { version, processors: Object.fromEntries(paused.map((name) => [name, control])) };
     },
   };

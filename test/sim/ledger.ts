@@ -3,6 +3,7 @@ import {
   type BooksSize,
   type Claim,
   type CommitReply,
+  type FeeTotals,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -132,6 +133,14 @@ export class SimLedger implements Shard {
 
   stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
     return this.#ask((inner) => inner.stranded(nowMs));
+  }
+
+  fees(): Promise<Reply<FeeTotals[]>> {
+    return this.#ask((inner) => inner.fees());
+  }
+
+  restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.restoreFees(totals));
   }
 
   openPayments(): Promise<Reply<ProcessorPayments[]>> {

@@ -45,6 +45,7 @@ export class Operator {
   #controls(): Record<string, ProcessorControl> {
     const controlOf = (count: number) => ({
       isPaused: count > 0,
+      fee: null,
       changedAtMs: this.#timeline.nowMs,
       changedBy: 'operator',
       reason: 'plan',

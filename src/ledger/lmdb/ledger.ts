@@ -3,11 +3,13 @@ import type { Clock } from '../../core/clock.ts';
 import { isUuid, readUuid } from '../../core/uuid.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
+import { sortedFees } from '../fees.ts';
 import {
   type BooksSize,
   type Claim,
   type CommitReply,
   exactly,
+  type FeeTotals,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -34,6 +36,7 @@ import { rangesOf } from '../time-index.ts';
 import { LmdbCommit, type LmdbCommitParts } from './commit.ts';
 import { LmdbEntries } from './entries.ts';
 import { LmdbEvents } from './events.ts';
+import { LmdbFees } from './fees.ts';
 import { LmdbFolding } from './folding.ts';
 import { recogniseCopy } from './home.ts';
 import { LmdbOwners } from './owners.ts';
@@ -63,6 +66,7 @@ export class LmdbLedger implements Shard {
   readonly #entries: LmdbEntries;
   readonly #owners: LmdbOwners;
   readonly #timeIndex: LmdbTimeIndex;
+  readonly #fees: LmdbFees;
   readonly #events: LmdbEvents;
   readonly #folding: LmdbFolding;
   readonly #commitParts: LmdbCommitParts;
@@ -76,6 +80,7 @@ export class LmdbLedger implements Shard {
     this.#entries = new LmdbEntries(store, processors);
     this.#owners = new LmdbOwners(store);
     this.#timeIndex = new LmdbTimeIndex(store, processors);
+    this.#fees = new LmdbFees(store, processors);
     this.#events = new LmdbEvents({ store, processors, clock, pollMs });
     const status = new LmdbBooksStatus(store);
     this.#status = status;
@@ -86,6 +91,7 @@ export class LmdbLedger implements Shard {
       owners: this.#owners,
       processors,
       timeIndex: this.#timeIndex,
+      fees: this.#fees,
     };
   }
 
@@ -194,6 +200,15 @@ export class LmdbLedger implements Shard {
     });
     if (reply.kind === 'unavailable') return reply;
     return 'kind' in reply.value ? reply.value : exactly(reply.value);
+  }
+
+  async fees(): Promise<Reply<FeeTotals[]>> {
+    const reply = await this.#store.read(() => this.#fees.all());
+    return reply.kind === 'ok' ? sortedFees(reply.value) : reply;
+  }
+
+  restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    return this.#store.write(() => this.#fees.restore(totals));
   }
 
   stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {

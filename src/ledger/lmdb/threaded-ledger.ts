@@ -4,6 +4,7 @@ import {
   type BooksSize,
   type Claim,
   type CommitReply,
+  type FeeTotals,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -126,6 +127,14 @@ export class ThreadedLmdbLedger implements Shard {
 
   summary(fromMs: number, toMs: number): Promise<SummaryReply> {
     return this.#read((reader) => reader.summary(fromMs, toMs));
+  }
+
+  fees(): Promise<Reply<FeeTotals[]>> {
+    return this.#read((reader) => reader.fees());
+  }
+
+  restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    return this.#write('restoreFees', [totals]);
   }
 
   stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {

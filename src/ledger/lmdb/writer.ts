@@ -21,6 +21,7 @@ export type WriteMethod =
   | 'setBooksStatus'
   | 'setProcessorControls'
   | 'restoreEntries'
+  | 'restoreFees'
   | 'upkeep'
   | 'takeUpkeepTurn'
   | 'takeHealthTurn'

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
+import { feeKey, sortedFees } from '../fees.ts';
 import {
   type BooksSize,
   type Claim,
   type ClaimReply,
   type CommitReply,
   exactly,
+  type FeeTotals,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -151,6 +153,18 @@ export class MemoryLedger implements Shard {
     return reply.kind === 'ok' ? exactly(reply.value) : reply;
   }
 
+  async fees(): Promise<Reply<FeeTotals[]>> {
+    const reply = await this.#answer(() => [...this.#store.fees.values()]);
+    return reply.kind === 'ok' ? sortedFees(reply.value) : reply;
+  }
+
+  restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    return this.#answer(() => {
+      this.#store.fees.clear();
+      for (const each of totals) this.#store.fees.set(feeKey(each), each);
+    });
+  }
+
   stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
     return this.#answer(() => this.#sentBy(nowMs, (processor) => this.#isForeign(processor)));
   }
@@ -195,6 +209,7 @@ export class MemoryLedger implements Shard {
     return this.#change(() => {
       this.#store.entries.clear();
       this.#store.charges.length = 0;
+      this.#store.fees.clear();
       this.#store.purgedAtMs = Math.max(this.#store.purgedAtMs, purgedAtMs);
       this.#store.folded = NOTHING_FOLDED;
       this.#notify(null);
@@ -344,7 +359,7 @@ export class MemoryLedger implements Shard {
   #settle(owner: number, settlement: Settlement): SettleReply {
     const entry = this.#store.entries.get(settlement.correlationId);
     const processor = this.#name(settlement.processor);
-    const { status, amountCents, requestedAtMs } = settlement;
+    const { status, requestedAtMs } = settlement;
     if (entry === undefined) return 'fenced';
     if (isFinal(entry)) {
       const isSame =
@@ -355,8 +370,17 @@ export class MemoryLedger implements Shard {
     const isCounted = isCountedAlready(entry, requestedAtMs, this.#store.folded);
     Object.assign(entry, { status, owner: 0, processor, requestedAtMs });
     if (status === 'rejected') entry.reason = keptReason(settlement.reason);
-    else if (!isCounted) this.#store.charges.push({ processor, amountCents, requestedAtMs });
+    else if (!isCounted) this.#charge(processor, settlement);
     return 'recorded';
+  }
+
+  #charge(processor: string, { amountCents, requestedAtMs, fee }: Settlement): void {
+    this.#store.charges.push({ processor, amountCents, requestedAtMs });
+    if (fee === undefined) return;
+    const at = { name: processor, feePpm: fee.feePpm, feeFixedCents: fee.feeFixedCents };
+    const before = this.#store.fees.get(feeKey(at)) ?? { count: 0, amountCents: 0 };
+    const sums = { count: before.count + 1, amountCents: before.amountCents + amountCents };
+    this.#store.fees.set(feeKey(at), { ...at, ...sums });
   }
 
   #claim(owner: number, claim: Claim): ClaimReply {

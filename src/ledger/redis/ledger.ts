@@ -6,11 +6,13 @@ import { isUuid, readUuid, UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import type { BooksStatus } from '../books-status.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
+import { sortedFees } from '../fees.ts';
 import {
   type BooksSize,
   type Claim,
   type CommitReply,
   exactly,
+  type FeeTotals,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -40,9 +42,12 @@ import type { Locator } from './locator.ts';
 import { cutPage } from './page.ts';
 import {
   doubleBytes,
+  feeTotalsField,
+  feeTotalsValue,
   healthBytes,
   processorNumberOf,
   readEntry,
+  readFeeTotals,
   readOwner,
   readScatteredId,
   Sums,
@@ -272,6 +277,25 @@ export class RedisLedger implements Shard {
     return exactly(
       [...this.#books.processors.numbers, ...others].map((number) => this.#totals(sums, number)),
     );
+  }
+
+  async fees(): Promise<Reply<FeeTotals[]>> {
+    const reply = await this.#books.call('fees');
+    if (reply.kind === 'unavailable') return reply;
+    const totals = pairsOf(reply.value).map(([field, value]) => readFeeTotals(bytesOf(field), value));
+    const named = await this.#books.loadNames(totals.map(({ number }) => number));
+    if (named.kind === 'unavailable') return named;
+    return sortedFees(totals.map(({ number, ...each }) => ({ ...each, name: this.#nameOf(number) })));
+  }
+
+  async restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    const { names } = this.#books.processors;
+    const fields = totals.flatMap(({ name, ...each }) => {
+      const number = names.indexOf(name);
+      assert(number > 0, 'the payments of a processor are restored before their fees');
+      return [feeTotalsField(number, each), feeTotalsValue(each)];
+    });
+    return mapped(await this.#books.write('restoreFees', (keys) => [keys.fees], ...fields), nothing);
   }
 
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {

@@ -1,3 +1,5 @@
+import type { Fee } from '../../core/fee.ts';
+import type { Totals } from '../../core/payment.ts';
 import { readUuid, UUID_BYTES, writeUuid } from '../../core/uuid.ts';
 import { keptReason } from '../commit.ts';
 import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Settlement, WorkerId } from '../ledger.ts';
@@ -13,11 +15,16 @@ import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Settlement, WorkerI
  * | 18     | 4     | number of settlements     | | 17         | 1     | processor     | | 17    | 6     | requestedAtMs |
  * | 22     | 4     | number of claims          | | 18         | 6     | requestedAtMs | | 23    | 6     | acceptedAtMs  |
  * | 26     |       | settlements, then claims  | | 24         | 7     | amountCents   | | 29    | 7     | amountCents   |
- * |        |       |                           | | 31         | 2     | reason bytes  | | 36    |       |               |
- * |        |       |                           | | 33         |       | reason        | |       |       |               |
+ * |        |       |                           | | 31         | 8     | fee           | | 36    |       |               |
+ * |        |       |                           | | 39         | 2     | reason bytes  | |       |       |               |
+ * |        |       |                           | | 41         |       | reason        | |       |       |               |
+ *
+ * A fee is feePpm (4 B) and feeFixedCents (4 B); all bits are set if it is not known.
  */
 const COMMIT_BYTES = 26;
-const SETTLEMENT_BYTES = 33;
+const SETTLEMENT_BYTES = 41;
+const FEE_BYTES = 8;
+const UNKNOWN_FEE = { feePpm: 2 ** 32 - 1, feeFixedCents: 2 ** 32 - 1 };
 const CLAIM_BYTES = 36;
 
 export const STATES = ['accepted', 'dispatched', 'settled', 'rejected'] as const;
@@ -77,9 +84,41 @@ function writeSettlement(
   bytes[at + 17] = numbers[settlement.processor] as number;
   bytes.writeUIntBE(settlement.requestedAtMs, at + 18, 6);
   writeCents(bytes, at + 24, settlement.amountCents);
+  writeFee(bytes, at + 31, settlement.fee ?? UNKNOWN_FEE);
   const reasonBytes = reason === '' ? 0 : bytes.write(reason, at + SETTLEMENT_BYTES);
-  bytes.writeUInt16BE(reasonBytes, at + 31);
+  bytes.writeUInt16BE(reasonBytes, at + 39);
   return at + SETTLEMENT_BYTES + reasonBytes;
+}
+
+function writeFee(bytes: Buffer, at: number, { feePpm, feeFixedCents }: Fee): void {
+  bytes.writeUInt32BE(feePpm, at);
+  bytes.writeUInt32BE(feeFixedCents, at + 4);
+}
+
+/** The field of the totals of a processor at a fee, and their value, as in functions/includes/fees.lua. */
+export function feeTotalsField(number: number, fee: Fee): Buffer {
+  const field = Buffer.allocUnsafe(1 + FEE_BYTES);
+  field[0] = number;
+  writeFee(field, 1, fee);
+  return field;
+}
+
+export function feeTotalsValue({ count, amountCents }: Totals): Buffer {
+  const value = Buffer.allocUnsafe(COUNTER_BYTES);
+  value.writeUIntBE(count, 0, 6);
+  value.writeUInt32BE(Math.floor(amountCents / 2 ** 32), 6);
+  value.writeUInt32BE(amountCents % 2 ** 32, 10);
+  return value;
+}
+
+export function readFeeTotals(field: Buffer, value: Buffer): Fee & Totals & { readonly number: number } {
+  return {
+    number: field[0] as number,
+    feePpm: field.readUInt32BE(1),
+    feeFixedCents: field.readUInt32BE(5),
+    count: value.readUIntBE(0, 6),
+    amountCents: value.readUInt32BE(6) * 2 ** 32 + value.readUInt32BE(10),
+  };
 }
 
 function writeClaim(bytes: Buffer, at: number, claim: Claim, numbers: readonly number[]): number {
@@ -97,7 +136,7 @@ export function idPositions(commit: Buffer): number[] {
   let at = COMMIT_BYTES;
   for (let left = commit.readUInt32BE(18); left > 0; left--) {
     positions.push(at);
-    at += SETTLEMENT_BYTES + commit.readUInt16BE(at + 31);
+    at += SETTLEMENT_BYTES + commit.readUInt16BE(at + 39);
   }
   for (; at < commit.length; at += CLAIM_BYTES) positions.push(at);
   return positions;

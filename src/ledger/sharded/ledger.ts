@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { type BooksStatus, mostRestricted } from '../books-status.ts';
+import { sortedFees } from '../fees.ts';
 import {
   exactly,
+  type FeeTotals,
   type HealthReport,
   type IndexedState,
   type Ledger,
@@ -71,6 +73,17 @@ class ShardedLedger implements Ledger {
       });
     }
     return exactly([...sums.values()]);
+  }
+
+  async fees(): Promise<Reply<FeeTotals[]>> {
+    const all = await this.#all((shard) => shard.fees());
+    return all.kind === 'ok' ? sortedFees(all.value.flat()) : all;
+  }
+
+  /** It does not matter which shard has them, as long as only one does. */
+  async restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    const all = await this.#all((shard) => shard.restoreFees(shard === this.#first ? totals : []));
+    return all.kind === 'ok' ? ok(undefined) : all;
   }
 
   async stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {

@@ -20,11 +20,11 @@ define('commit', function(keys, args)
   if row and not accept_session(books, number, row, session) then return stale_session() end
   local batch, replies = new_batch(owner, args[4]), {}
   for _ = 1, settle_count do
-    local id, state, processor, stamp, amount, length, reason
-    id, state, processor, stamp, amount, length, at = unpack('>c16Bc1c6c7I2', payload, at)
+    local id, state, processor, stamp, amount, fee, length, reason
+    id, state, processor, stamp, amount, fee, length, at = unpack('>c16Bc1c6c7c8I2', payload, at)
     reason = sub(payload, at, at + length - 1)
     at = at + length
-    replies[#replies + 1] = settle(books, batch, id, state, processor, stamp, amount, reason)
+    replies[#replies + 1] = settle(books, batch, id, state, processor, stamp, amount, fee, reason)
   end
   local claim_one = row and is_alive(row) and claim or claim_fenced
   for _ = 1, claim_count do

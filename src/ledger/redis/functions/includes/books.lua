@@ -23,6 +23,7 @@
 -- |                   |        | many as keep them small, so that they stay listpacks (hashes.lua)             |
 -- | <root><g>:o:<o>   | zset   | ids of the unfinished entries of owner <o>, all with score 0: ordered by id   |
 -- | <root><g>:r       | zset   | ids of the rejected entries, likewise                                         |
+-- | <root><g>:f       | hash   | processor and fee -> totals of what was settled at it (fees.lua)              |
 -- | <root><g>:l:<s>   | string | time index: charges of second <s> (time-index.lua)                            |
 -- | <root><g>:s:<m>   | hash   | time index: second in minute <m> -> counters                                  |
 -- | <root><g>:c:<d>   | hash   | time index of day <d>: m0 to m1439 (minutes), h0 to h23 (hours), d (the day)  |
