@@ -424,6 +424,24 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'return ',
   },
   {
+    name: 'fees: forget payments that wait when a fee changes',
+    file: 'pool/class-queues.ts',
+    from: 'for (const delivery of waiting) if (!delivery.isDone) this.push(delivery);',
+    to: '',
+  },
+  {
+    name: 'fees: count a repeated settlement again',
+    file: 'ledger/memory/ledger.ts',
+    from: "return isSame ? 'recorded' : 'fenced';",
+    to: "if (isSame && settlement.fee) this.#store.fees.set('again', { name: processor, ...settlement.fee, count: 1, amountCents: 1 });\n      return isSame ? 'recorded' : 'fenced';",
+  },
+  {
+    name: 'fees: settle without the fee',
+    file: 'pool/dispatcher.ts',
+    from: "status === 'settled' ? { fee: { feePpm, feeFixedCents } } : {}",
+    to: '{}',
+  },
+  {
     name: 'shards: let a shard that is away hold up the others',
     file: 'pool/dispatcher.ts',
     from: 'while (!this.#writers.some(({ isFree }) => isFree)) {',

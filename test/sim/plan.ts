@@ -1,3 +1,4 @@
+import type { Fee } from '../../src/core/fee.ts';
 import type { FaultKind } from '../../src/simulated/fault.ts';
 import type { TwinName } from '../../src/simulated/twin.ts';
 
@@ -29,6 +30,13 @@ export interface Plan {
   readonly lostShard: LostShard | null;
   /** Processors that operators pause. */
   readonly pauses: readonly Pause[];
+  /** Fees that operators change. */
+  readonly feeChanges: readonly FeeChange[];
+}
+
+export interface FeeChange extends Fee {
+  readonly atMs: number;
+  readonly processor: number;
 }
 
 export interface Pause {
