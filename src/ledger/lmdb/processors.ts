@@ -52,7 +52,7 @@ export class LmdbProcessors {
     const named = this.#store.records.getCount(processorNameKeys());
     let last = named;
     return this.#names.map((name) => {
-      const known = this.#registeredNumber(name);
+      const known = this.registeredNumber(name);
       if (known !== undefined) return known;
       last++;
       assert(last <= PROCESSOR_NUMBER_MAX, 'a ledger can hold at most 65,535 processors');
@@ -63,13 +63,13 @@ export class LmdbProcessors {
 
   #registered(): number[] {
     return this.#names.map((name) => {
-      const number = this.#registeredNumber(name);
+      const number = this.registeredNumber(name);
       assert(number !== undefined, 'processors must be registered before the ledger is opened to read');
       return number;
     });
   }
 
-  #registeredNumber(name: string): number | undefined {
+  registeredNumber(name: string): number | undefined {
     return this.#store.records.get(processorNameKey(name))?.readUInt16BE(0);
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type Attempt, NO_STORY } from '../../core/attempt.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import {
@@ -27,8 +28,9 @@ import {
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
-import { assertRestored, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
+import { assertRestored, keptStory, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
 import { foldable, isCountedAlready, isForgotten, laterOf, NOTHING_FOLDED, tooFine } from '../retention.ts';
+import { endedOutcome, nextStory } from '../story.ts';
 import { type MemoryEntry, MemoryStore } from './store.ts';
 
 /**
@@ -323,6 +325,7 @@ export class MemoryLedger implements Shard {
     const reason = given.status === 'rejected' ? keptReason(given.reason) : '';
     entries.set(correlationId, {
       ...given,
+      story: keptStory(given),
       owner: isFinal ? 0 : owner,
       processor,
       reason,
@@ -346,7 +349,8 @@ export class MemoryLedger implements Shard {
     }
     if (entry.status === 'accepted' || entry.owner !== owner) return 'fenced';
     const isCounted = isCountedAlready(entry, requestedAtMs, this.#store.folded);
-    Object.assign(entry, { status, owner: 0, processor, requestedAtMs });
+    const story = { ...entry.story, outcome: settlement.outcome ?? 'unknown' };
+    Object.assign(entry, { status, owner: 0, processor, requestedAtMs, story });
     if (status === 'rejected') entry.reason = keptReason(settlement.reason);
     else if (!isCounted) this.#store.charges.push({ processor, amountCents, requestedAtMs });
     return 'recorded';
@@ -363,7 +367,7 @@ export class MemoryLedger implements Shard {
     if (isFinal(entry)) return 'known';
     const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
     if (entry.owner !== owner && !mayDispatch) return 'known';
-    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim.requestedAtMs);
+    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
     return 'claimed';
   }
 
@@ -377,10 +381,11 @@ export class MemoryLedger implements Shard {
       processor: null,
       requestedAtMs: 0,
       attempts: 0,
+      story: NO_STORY,
       reason: '',
       conflictingAmountCents: null,
     };
-    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim.requestedAtMs);
+    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
     this.#store.entries.set(claim.correlationId, entry);
     return 'claimed';
   }
@@ -436,9 +441,19 @@ function isFinal({ status }: MemoryEntry): boolean {
 }
 
 /** The same processor and stamp mean a repeated commit, which is not another attempt. */
-function dispatch(entry: MemoryEntry, owner: number, processor: string, requestedAtMs: number): void {
+function dispatch(entry: MemoryEntry, owner: number, processor: string, claim: Claim): void {
+  const { requestedAtMs } = claim;
   const isRepeated =
     entry.status === 'dispatched' && entry.processor === processor && entry.requestedAtMs === requestedAtMs;
-  if (!isRepeated) entry.attempts++;
+  if (!isRepeated) {
+    entry.attempts++;
+    entry.story = nextStory(entry.story, claim, endedAttempt(entry, claim));
+  }
   Object.assign(entry, { status: 'dispatched', owner, processor, requestedAtMs });
+}
+
+function endedAttempt({ processor, requestedAtMs, story }: MemoryEntry, claim: Claim): Attempt | null {
+  if (processor === null) return null;
+  const outcome = endedOutcome(claim, requestedAtMs);
+  return { processorName: processor, requestedAtMs, why: story.why, outcome };
 }
