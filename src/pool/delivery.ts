@@ -48,8 +48,8 @@ export interface DeliveryState {
   readonly requestedAtMs: number;
   /** Why the processor of the latest claim was chosen. */
   readonly why: AttemptReason;
-  /** The last attempt that has ended, so that the payment may be claimed again; null: none has. */
-  readonly ended: EndedAttempt | null;
+  /** The last attempt that has ended. Whatever the ledger knows beyond that was a claim whose reply was lost. */
+  readonly ended: EndedAttempt;
   /** When the latest call began, on the monotonic clock; 0 before the first. */
   readonly calledAtMs: number;
   /** Until when the latest call may still be running at the processor, on the monotonic clock. */
@@ -193,7 +193,7 @@ export const QUEUED: DeliveryState = {
   processor: 0,
   requestedAtMs: 0,
   why: 'unknown',
-  ended: null,
+  ended: { requestedAtMs: 0, outcome: 'not-sent' },
   calledAtMs: 0,
   callMayRunUntilMs: 0,
   inDoubtUntilMs: 0,

@@ -261,6 +261,5 @@ export class ShardWriter implements LeaseHolder {
 function claimOf({ payment, state }: Delivery): Claim {
   const { correlationId, amountCents, acceptedAtMs } = payment;
   const { processor, requestedAtMs, why, ended } = state;
-  const claim = { correlationId, amountCents, acceptedAtMs, processor, requestedAtMs, why };
-  return ended === null ? claim : { ...claim, before: ended };
+  return { correlationId, amountCents, acceptedAtMs, processor, requestedAtMs, why, before: ended };
 }
