@@ -13,6 +13,7 @@ import { importCommand } from './import.ts';
 import { migrate } from './migrate.ts';
 import { payments } from './payments.ts';
 import { processor } from './processor.ts';
+import { processors } from './processors.ts';
 import { isClone } from './program.ts';
 import { restore } from './restore.ts';
 import { rinha } from './rinha.ts';
@@ -92,6 +93,7 @@ function dinossauro() {
     certify,
     payments,
     audit,
+    processors,
     exportCommand,
     importCommand,
     backup,

@@ -40,7 +40,8 @@ export const OPERATORS = {
     field: 'access.operator',
     values: ACCESS_MODES,
     default: 'token',
-    about: 'The same for `GET /payments`, which lists payments.',
+    about:
+      'The same for what operators list and change: `GET /payments`, `GET /processors` and `PATCH /processors/{name}`, also from the dashboard.',
   }),
   AUDIT_RATE: integer({
     field: 'audit.rate',

@@ -31,16 +31,24 @@ export interface Guard {
   check(response: HttpResponse, request: HttpRequest): Problem | null;
 }
 
-/** Like `route`, for GET of an operator's route: `guard` is asked first, whatever the method. */
-export function guardedRoute(app: WebApp, path: string, guard: Guard, handler: Handler): void {
+/** Like `route`, for an operator's route: `guard` is asked first, whatever the method. */
+export function guardedRoute(
+  app: WebApp,
+  path: string,
+  guard: Guard,
+  handler: Handler,
+  method: 'GET' | 'PATCH' = 'GET',
+): void {
   const guarded = (respond: Handler) => (response: HttpResponse, request: HttpRequest) => {
     const exchange = new Exchange(response, request);
     const refusal = guard.check(response, request);
     if (refusal === null) void respond(exchange, request, response);
     else refuse(exchange, refusal);
   };
-  app.get(path, guarded(handler)).head(path, guarded(handler));
-  refuseOthers(app, path, GET_METHODS, guarded);
+  const isGet = method === 'GET';
+  if (isGet) app.get(path, guarded(handler)).head(path, guarded(handler));
+  else app.patch(path, guarded(handler));
+  refuseOthers(app, path, isGet ? GET_METHODS : [method], guarded);
 }
 
 /** Responds with a problem; `close` closes the connection afterwards. */

@@ -28,6 +28,7 @@ import { serveMetrics } from './metrics.ts';
 import { type Durability, PaymentAcceptor } from './payment-acceptor.ts';
 import { servePaymentList } from './payment-list.ts';
 import { PaymentRoutes } from './payment-routes.ts';
+import { ProcessorRoutes } from './processor-routes.ts';
 import { createApp, limitConnections, type WebApp } from './uws.ts';
 
 /** How often journal files that are no longer needed are removed. */
@@ -161,6 +162,10 @@ export class HttpThread {
       ring: new CallbackRing(shared.callbacks),
       metrics,
     });
+    const operations = new Access({ mode: config.access.operator, token: config.adminToken });
+    const { processors } = config;
+    const processorRoutes = new ProcessorRoutes({ app: this.app, processors, ledger, clock, log });
+    processorRoutes.serve('/processors', operations);
     serveDocuments(this.app, log);
     serveAudit({ app: this.app, config, sharedState, log });
     this.#dashboard = new Dashboard({

@@ -1,6 +1,8 @@
 import type { AttemptOutcome, AttemptReason, Story } from '../core/attempt.ts';
+import type { Fee } from '../core/fee.ts';
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
 import type { BooksStatus } from './books-status.ts';
+import type { ProcessorControls } from './processor-controls.ts';
 import type { TooFine } from './retention.ts';
 
 /**
@@ -23,10 +25,19 @@ export interface Ledger {
    */
   summary(fromMs: number, toMs: number): Promise<SummaryReply>;
   /**
+   * Totals of the settled payments by processor and by the fee at which each settled, by name and then by fee. What was
+   * restored from other books is not in here, unless `restoreFees` put it there. `unavailable` as for a summary.
+   */
+  fees(): Promise<Reply<FeeTotals[]>>;
+  /** Replaces these totals by those of other books, whose payments were restored here. */
+  restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>>;
+  /**
    * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
    * expired by `nowMs`. They wait for an instance that is configured with that processor.
    */
-  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>>;
+  stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>>;
+  /** Open payments that may have been sent to a processor, of all owners. Processors without any are left out. */
+  openPayments(): Promise<Reply<ProcessorPayments[]>>;
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>>;
   /**
    * One page of the payments that may have been sent to a processor within [fromMs, toMs]: accepted by `toMs`, and either
@@ -53,6 +64,10 @@ export interface Ledger {
   /** What the books are used for: shards that differ are as restricted as the one that may do least. */
   booksStatus(): Promise<Reply<BooksStatus>>;
   setBooksStatus(status: BooksStatus): Promise<Reply<void>>;
+  /** The latest that can be read: while shard 0 is away, the other shards have copies. */
+  processorControls(): Promise<Reply<ProcessorControls>>;
+  /** Replaces them, unless what is there has this version or a later one: then it answers false, and nothing changes. */
+  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>>;
   /**
    * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
    * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
@@ -174,7 +189,7 @@ export function unavailable(reason: string): Reply<never> {
 export type SummaryReply = Reply<ProcessorTotals[]> | TooFine;
 
 /** The reply to a summary. A float sum that has left the exact range stays out of it, so one check at the end is enough. */
-export function exactly(totals: ProcessorTotals[]): Reply<ProcessorTotals[]> {
+export function exactly<T extends ProcessorTotals>(totals: T[]): Reply<T[]> {
   if (totals.every(({ amountCents }) => Number.isSafeInteger(amountCents))) return ok(totals);
   return unavailable('a sum exceeds 2^53 - 1 cents, the largest exact sum');
 }
@@ -192,7 +207,11 @@ export interface ProcessorTotals extends Totals {
   readonly name: string;
 }
 
-export interface StrandedPayments {
+/** What was settled at one processor at one fee. */
+export interface FeeTotals extends ProcessorTotals, Fee {}
+
+/** How many payments there are of some kind at a processor. */
+export interface ProcessorPayments {
   /** The processor's name. */
   readonly name: string;
   readonly count: number;
@@ -287,6 +306,8 @@ export interface Settlement {
   readonly reason: string;
   /** How that is known. Default: unknown. */
   readonly outcome?: AttemptOutcome;
+  /** What the payment costs at its processor, if that is known. Only a `settled` one has a cost. */
+  readonly fee?: Fee;
 }
 
 /**

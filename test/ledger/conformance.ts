@@ -31,7 +31,9 @@ import type {
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { foldable, type TooFine } from '../../src/ledger/retention.ts';
+import { registerControls } from './controls.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
+import { registerFees } from './fees.ts';
 import { registerRestoring } from './restoring.ts';
 
 /** A new store, and how to open connections to it. Call `dispose` after every connection is closed. */
@@ -94,6 +96,8 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerEvents(check);
   registerConnections(check);
   registerRestoring(check);
+  registerControls(check);
+  registerFees(check);
   test('a random history has the same results as in the in-memory model', () => checkHistories(fresh));
   test.run();
 }

@@ -628,6 +628,64 @@ test('the shared state shows why payments went where they went, or wait', async 
   assert.equal(shown(), ['full', 'not-needed']);
 });
 
+test('a paused processor gets no payment and no probe until it is resumed', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, sharedState, put } = world;
+  await rest();
+  shutCheap(world);
+  sharedState.setProbeAt(0, clock.monotonicMs());
+  world.pause([true]);
+  for (let number = 1; number <= 5; number++) put(number);
+  await clock.passSlowly(5000);
+  assert.equal([cheap.paid.length, dear.paid.length], [0, 5]);
+  assert.equal(world.reasons(), ['paused', 'cheapest-well']);
+  world.pause([]);
+  put(6);
+  await clock.passSlowly(1000);
+  assert.equal(idsOf(cheap), [idOf(6)]);
+  await world.stop();
+});
+
+test('while all processors are paused, payments wait', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, put } = world;
+  await rest();
+  world.pause([true, true]);
+  put(1);
+  await clock.passSlowly(60_000);
+  assert.equal([cheap.paid.length, dear.paid.length], [0, 0]);
+  world.pause([true, false]);
+  await clock.passSlowly(100);
+  assert.equal([cheap.paid.length, dear.paid.length], [0, 1]);
+  await world.stop();
+});
+
+test('what is in doubt at a paused processor is asked for, never sent there again, and free once it is believed absent', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, put, entry } = world;
+  cheap.answers.push(UNKNOWN, UNKNOWN);
+  cheap.founds.push(NO_ANSWER, { kind: 'held', amountCents: 1, requestedAtMs: 7 });
+  put(1);
+  await rest();
+  world.pause([true]);
+  await clock.passSlowly(1000);
+  assert.is(cheap.asked.length, 2);
+  assert.is((await entry(1))?.status, 'settled');
+  world.pause([]);
+  put(2);
+  await clock.passSlowly(10);
+  assert.equal(idsOf(cheap), [idOf(1), idOf(2)]);
+  world.pause([true]);
+  // It could be sent there again at once before the hold time is over, if the processor were not paused.
+  await clock.passSlowly(TARGET.inDoubtHoldMs - 100);
+  assert.ok(cheap.asked.length > 4);
+  assert.is(dear.paid.length, 0);
+  await clock.passSlowly(2000);
+  assert.equal([idsOf(cheap), idsOf(dear)], [[idOf(1), idOf(2)], [idOf(2)]]);
+  assert.is((await entry(2))?.processorName, 'fallback');
+  await world.stop();
+});
+
 test('when two threads see the same probe due, only one sends it', async () => {
   const world = setUp({ failoverDelayMs: 60_000 });
   const { clock, cheap, sharedState, breakers, put } = world;

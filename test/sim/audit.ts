@@ -292,6 +292,7 @@ export class Audit {
     for (const correlationId of this.#awaitingAnswer())
       this.broken('a post was never answered', correlationId);
     await this.#balanceWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    await this.#balanceFees();
     const stamps = [...this.#charges.values()].map((charge) => charge.requestedAtMs);
     for (let round = 0; round < 20 && stamps.length > 0; round++) {
       const from = stamps[random.int(0, stamps.length - 1)] ?? 0;
@@ -381,6 +382,17 @@ export class Audit {
       this.broken(`${status}, but told as ${story.outcome}`, correlationId);
   }
 
+  /** Whatever was settled cost something, once. */
+  async #balanceFees(): Promise<void> {
+    const fees = must(await this.#ledger.fees());
+    const totals = must(await this.#ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY));
+    for (const { name, count, amountCents } of totals) {
+      const own = fees.filter((each) => each.name === name);
+      if (sumOf(own, (each) => each.count) !== count || centsOf(own) !== amountCents)
+        this.broken(`the fees of ${name} are not those of what it was sent`, null);
+    }
+  }
+
   async #balanceWindow(fromMs: number, toMs: number): Promise<void> {
     const reply = await this.#ledger.summary(fromMs, toMs);
     if (reply.kind === 'too-fine' && this.#forgets && !isWholeMinutes(fromMs, toMs)) {
@@ -415,8 +427,12 @@ function must<T>(reply: Reply<T> | TooFine): T {
   return reply.value;
 }
 
+function sumOf<T>(rows: readonly T[], of: (row: T) => number): number {
+  return rows.reduce((sum, row) => sum + of(row), 0);
+}
+
 function centsOf(rows: readonly { readonly amountCents: number }[]): number {
-  return rows.reduce((sum, row) => sum + row.amountCents, 0);
+  return sumOf(rows, (row) => row.amountCents);
 }
 
 function setOf(sets: Map<string, Set<number>>, key: string): Set<number> {

@@ -412,6 +412,30 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'amountCents > 0 || minAmountCents > maxAmountCents,',
   },
   {
+    name: 'pause: send payments to a paused processor',
+    file: 'pool/routing.ts',
+    from: 'if (view.isPaused === true) continue;',
+    to: '',
+  },
+  {
+    name: 'pause: do not ask for what is in doubt at a paused processor',
+    file: 'pool/dispatcher.ts',
+    from: 'return !sharedState.stopping && this.#calls',
+    to: 'return !sharedState.isPaused(processor) && !sharedState.stopping && this.#calls',
+  },
+  {
+    name: 'pause: send what is in doubt at a paused processor there again',
+    file: 'pool/dispatcher.ts',
+    from: 'if (view === undefined || view.isPaused === true) return false;',
+    to: 'if (view === undefined) return false;',
+  },
+  {
+    name: 'pause: send before it is known what is paused',
+    file: 'shared-memory/state.ts',
+    from: 'return this.controlsRevision > 0 && ',
+    to: 'return ',
+  },
+  {
     name: 'shards: let a shard that is away hold up the others',
     file: 'pool/dispatcher.ts',
     from: 'while (!this.#writers.some(({ isFree }) => isFree)) {',

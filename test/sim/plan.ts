@@ -27,6 +27,15 @@ export interface Plan {
   /** Summaries that instances are asked for. */
   readonly reads: readonly SummaryRead[];
   readonly lostShard: LostShard | null;
+  /** Processors that operators pause. */
+  readonly pauses: readonly Pause[];
+}
+
+export interface Pause {
+  readonly atMs: number;
+  /** Null: to the end. */
+  readonly forMs: number | null;
+  readonly processor: number;
 }
 
 export interface SummaryRead {

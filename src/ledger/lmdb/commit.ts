@@ -3,6 +3,7 @@ import type { Claim, ClaimReply, CommitReply, Settlement, SettleReply } from '..
 import { type Folded, isCountedAlready } from '../retention.ts';
 import { endedOutcome, withAttempt } from '../story.ts';
 import type { LmdbEntries } from './entries.ts';
+import type { LmdbFees } from './fees.ts';
 import type { LmdbOwners } from './owners.ts';
 import type { LmdbProcessors } from './processors.ts';
 import { entryKey, type StoredAttempt, type StoredEntry } from './records.ts';
@@ -19,6 +20,7 @@ export interface LmdbCommitParts {
   readonly owners: LmdbOwners;
   readonly processors: LmdbProcessors;
   readonly timeIndex: LmdbTimeIndex;
+  readonly fees: LmdbFees;
 }
 
 /** Settlements and claims of one owner, in one transaction of the caller. */
@@ -35,9 +37,12 @@ export class LmdbCommit {
   }
 
   run(settlements: readonly Settlement[], claims: readonly Claim[]): CommitReply {
-    const { owners, timeIndex } = this.#parts;
+    const { owners, timeIndex, fees } = this.#parts;
     const settled = settlements.map((settlement) => this.#settle(settlement));
-    if (this.#charges.length > 0) timeIndex.add(this.#charges, this.#rules.folded);
+    if (this.#charges.length > 0) {
+      timeIndex.add(this.#charges, this.#rules.folded);
+      fees.add(this.#charges);
+    }
     if (claims.length === 0 || !owners.isAlive(this.#owner)) {
       return { settled, claimed: claims.map(() => 'fenced' as const) };
     }

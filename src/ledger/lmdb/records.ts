@@ -7,6 +7,7 @@ import {
   reasonOfCode,
   storyCode,
 } from '../../core/attempt.ts';
+import type { Fee } from '../../core/fee.ts';
 import type { PaymentStatus, Totals } from '../../core/payment.ts';
 import { UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import type { HealthReport, WorkerId } from '../ledger.ts';
@@ -22,6 +23,8 @@ import type { Folded } from '../retention.ts';
  * | rejected | correlationId (16)                               | an entry that is rejected                  |
  * | holdings | owner uint32, correlationId (16)                 | one zero byte: the owner holds the entry   |
  * | calendar | unit uint8, processor uint16, startMs uint48     | count uint32, amountCents float64          |
+ * | calendar | 255 uint8, processor uint16, feePpm uint32,       | count float64, amountCents float64         |
+ * |          | feeFixedCents uint32                             |                                            |
  * | charges  | second uint40, number of the commit in it uint24 | charges                                    |
  * | records  | 1                                                | last owner number uint32                   |
  * | records  | 2, owner uint32                                  | an owner                                   |
@@ -292,6 +295,43 @@ export function timeIndexKey(unit: number, processorNumber: number, startMs: num
   return key;
 }
 
+/** In place of a unit: totals by processor and fee are kept beside those by processor and time. */
+const FEES = 255;
+const FEE_KEY_BYTES = 11;
+
+export function feeTotalsKey(processorNumber: number, { feePpm, feeFixedCents }: Fee): Buffer {
+  const key = Buffer.allocUnsafe(FEE_KEY_BYTES);
+  key.writeUInt8(FEES, 0);
+  key.writeUInt16BE(processorNumber, 1);
+  key.writeUInt32BE(feePpm, 3);
+  key.writeUInt32BE(feeFixedCents, 7);
+  return key;
+}
+
+/** The keys of all totals by fee. */
+export function feeTotalsKeys(): { readonly start: Buffer } {
+  return { start: Buffer.of(FEES) };
+}
+
+export function readFeeTotalsKey(key: Buffer): Fee & { readonly processorNumber: number } {
+  return {
+    processorNumber: key.readUInt16BE(1),
+    feePpm: key.readUInt32BE(3),
+    feeFixedCents: key.readUInt32BE(7),
+  };
+}
+
+export function readFeeTotals(bytes: Buffer): Totals {
+  return { count: bytes.readDoubleBE(0), amountCents: bytes.readDoubleBE(8) };
+}
+
+export function feeTotalsBytes({ count, amountCents }: Totals): Buffer {
+  const bytes = Buffer.allocUnsafe(16);
+  bytes.writeDoubleBE(count, 0);
+  bytes.writeDoubleBE(amountCents, 8);
+  return bytes;
+}
+
 export function readTotals(bytes: Buffer): Totals {
   return { count: bytes.readUInt32BE(0), amountCents: bytes.readDoubleBE(4) };
 }
@@ -365,6 +405,7 @@ export const FOLDING_KEY = Buffer.from([8]);
 export const UPKEEP_TURN_KEY = Buffer.from([9]);
 export const BOOKS_STATUS_KEY = Buffer.from([11]);
 export const HOME_KEY = Buffer.from([12]);
+export const CONTROLS_KEY = Buffer.from([13]);
 export const FIRST_OWNER_KEY = ownerKey(0);
 export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
 /** The offset of the number in the key of an owner. */

@@ -46,6 +46,11 @@ export class BookKeys {
     return `${this.#prefix}o:${owner}`;
   }
 
+  /** The totals by processor and fee. */
+  get fees(): Key {
+    return `${this.#prefix}f`;
+  }
+
   /** The hashes of the entries whose scattered ids begin at these positions. */
   entries(bytes: Buffer, positions: readonly number[]): Key[] {
     const level = levelOf(this.#hashes);
@@ -88,7 +93,7 @@ export class BookKeys {
       days.add(Math.floor(requestedAtMs / DAY_MS));
     }
     if (seconds.size === 0) return [];
-    const keys: Key[] = [`${this.#prefix}d`];
+    const keys: Key[] = [`${this.#prefix}d`, this.fees];
     for (const second of seconds) keys.push(`${this.#prefix}l:${second}`);
     for (const minute of minutes) keys.push(`${this.#prefix}s:${minute}`);
     for (const day of days) keys.push(`${this.#prefix}c:${day}`);

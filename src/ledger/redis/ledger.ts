@@ -6,11 +6,13 @@ import { isUuid, readUuid, UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import type { BooksStatus } from '../books-status.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
+import { sortedFees } from '../fees.ts';
 import {
   type BooksSize,
   type Claim,
   type CommitReply,
   exactly,
+  type FeeTotals,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -18,17 +20,18 @@ import {
   type LedgerPage,
   type OwnerRecord,
   ok,
+  type ProcessorPayments,
   type ProcessorTotals,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
   type Shard,
-  type StrandedPayments,
   type SummaryReply,
   type Turn,
   type WorkerId,
 } from '../ledger.ts';
+import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored } from '../restored-entry.ts';
 import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisBooks } from './books.ts';
@@ -39,9 +42,12 @@ import type { Locator } from './locator.ts';
 import { cutPage } from './page.ts';
 import {
   doubleBytes,
+  feeTotalsField,
+  feeTotalsValue,
   healthBytes,
   processorNumbersOf,
   readEntry,
+  readFeeTotals,
   readOwner,
   readScatteredId,
   Sums,
@@ -88,6 +94,7 @@ const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
 const NO_ID = Buffer.alloc(0);
 /** Empty parts of a health row: a turn before the first. */
 const NO_TURN = doubleBytes(0);
+const NO_NUMBERS = Buffer.alloc(0);
 
 /**
  * The ledger in Redis 7 or later, shared by all instances. Every call is one Redis Function (`functions/`), which runs
@@ -223,8 +230,17 @@ export class RedisLedger implements Shard {
     return this.#committer.commit(owner, settlements, claims);
   }
 
-  async stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
-    const reply = await this.#books.call('stranded', doubleBytes(nowMs), this.#books.knownNumbers);
+  async stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
+    return this.#sentBy(nowMs, this.#books.knownNumbers);
+  }
+
+  openPayments(): Promise<Reply<ProcessorPayments[]>> {
+    return this.#sentBy(Number.POSITIVE_INFINITY, NO_NUMBERS);
+  }
+
+  /** Open entries at other processors than these, of owners whose leases have expired by `nowMs`. */
+  async #sentBy(nowMs: number, except: Buffer): Promise<Reply<ProcessorPayments[]>> {
+    const reply = await this.#books.call('stranded', doubleBytes(nowMs), except);
     if (reply.kind === 'unavailable') return reply;
     const counts = countsOf(reply.value);
     return mapped(await this.#books.loadNames([...counts.keys()]), () =>
@@ -261,6 +277,25 @@ export class RedisLedger implements Shard {
     return exactly(
       [...this.#books.processors.numbers, ...others].map((number) => this.#totals(sums, number)),
     );
+  }
+
+  async fees(): Promise<Reply<FeeTotals[]>> {
+    const reply = await this.#books.call('fees');
+    if (reply.kind === 'unavailable') return reply;
+    const totals = pairsOf(reply.value).map(([field, value]) => readFeeTotals(bytesOf(field), value));
+    const named = await this.#books.loadNames(totals.map(({ number }) => number));
+    if (named.kind === 'unavailable') return named;
+    return sortedFees(totals.map(({ number, ...each }) => ({ ...each, name: this.#nameOf(number) })));
+  }
+
+  async restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    const { names } = this.#books.processors;
+    const fields = totals.flatMap(({ name, ...each }) => {
+      const number = names.indexOf(name);
+      assert(number > 0, 'the payments of a processor are restored before their fees');
+      return [feeTotalsField(number, each), feeTotalsValue(each)];
+    });
+    return mapped(await this.#books.write('restoreFees', (keys) => [keys.fees], ...fields), nothing);
   }
 
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -309,6 +344,15 @@ export class RedisLedger implements Shard {
 
   setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
     return this.#restore.setStatus(status);
+  }
+
+  async processorControls(): Promise<Reply<ProcessorControls>> {
+    return mapped(await this.#books.call('controls'), (text) => readControls(String(text)));
+  }
+
+  async setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+    const args = [String(controls.version), controlsText(controls)];
+    return mapped(await this.#books.call('setControls', ...args), (isSet) => isSet === 1);
   }
 
   async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

@@ -6,6 +6,8 @@ import {
   reasonOfCode,
   storyCode,
 } from '../../core/attempt.ts';
+import type { Fee } from '../../core/fee.ts';
+import type { Totals } from '../../core/payment.ts';
 import { readUuid, UUID_BYTES, writeUuid } from '../../core/uuid.ts';
 import { keptReason } from '../commit.ts';
 import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Settlement, WorkerId } from '../ledger.ts';
@@ -22,13 +24,17 @@ import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Settlement, WorkerI
  * | 22     | 4     | number of claims          | | 18         | 6     | requestedAtMs | | 23    | 6     | acceptedAtMs  |
  * | 26     |       | settlements, then claims  | | 24         | 7     | amountCents   | | 29    | 7     | amountCents   |
  * |        |       |                           | | 31         | 1     | outcome code  | | 36    | 1     | reason code   |
- * |        |       |                           | | 32         | 2     | reason bytes  | | 37    | 6     | before: stamp |
- * |        |       |                           | | 34         |       | reason        | | 43    | 1     | and outcome   |
+ * |        |       |                           | | 32         | 8     | fee           | | 37    | 6     | before: stamp |
+ * |        |       |                           | | 40         | 2     | reason bytes  | | 43    | 1     | and outcome   |
+ * |        |       |                           | | 42         |       | reason        | | 44    |       |               |
  *
- * The codes are those of `core/attempt.ts`.
+ * The codes are those of `core/attempt.ts`. A fee is feePpm (4 B) and feeFixedCents (4 B); all bits are set if it is not
+ * known.
  */
 const COMMIT_BYTES = 26;
-const SETTLEMENT_BYTES = 34;
+const SETTLEMENT_BYTES = 42;
+const FEE_BYTES = 8;
+const UNKNOWN_FEE = { feePpm: 2 ** 32 - 1, feeFixedCents: 2 ** 32 - 1 };
 const CLAIM_BYTES = 44;
 
 export const STATES = ['accepted', 'dispatched', 'settled', 'rejected'] as const;
@@ -91,9 +97,41 @@ function writeSettlement(
   bytes.writeUIntBE(settlement.requestedAtMs, at + 18, 6);
   writeCents(bytes, at + 24, settlement.amountCents);
   bytes[at + 31] = ATTEMPT_OUTCOMES.indexOf(settlement.outcome ?? 'unknown');
+  writeFee(bytes, at + 32, settlement.fee ?? UNKNOWN_FEE);
   const reasonBytes = reason === '' ? 0 : bytes.write(reason, at + SETTLEMENT_BYTES);
-  bytes.writeUInt16BE(reasonBytes, at + 32);
+  bytes.writeUInt16BE(reasonBytes, at + 40);
   return at + SETTLEMENT_BYTES + reasonBytes;
+}
+
+function writeFee(bytes: Buffer, at: number, { feePpm, feeFixedCents }: Fee): void {
+  bytes.writeUInt32BE(feePpm, at);
+  bytes.writeUInt32BE(feeFixedCents, at + 4);
+}
+
+/** The field of the totals of a processor at a fee, and their value, as in functions/includes/fees.lua. */
+export function feeTotalsField(number: number, fee: Fee): Buffer {
+  const field = Buffer.allocUnsafe(1 + FEE_BYTES);
+  field[0] = number;
+  writeFee(field, 1, fee);
+  return field;
+}
+
+export function feeTotalsValue({ count, amountCents }: Totals): Buffer {
+  const value = Buffer.allocUnsafe(COUNTER_BYTES);
+  value.writeUIntBE(count, 0, 6);
+  value.writeUInt32BE(Math.floor(amountCents / 2 ** 32), 6);
+  value.writeUInt32BE(amountCents % 2 ** 32, 10);
+  return value;
+}
+
+export function readFeeTotals(field: Buffer, value: Buffer): Fee & Totals & { readonly number: number } {
+  return {
+    number: field[0] as number,
+    feePpm: field.readUInt32BE(1),
+    feeFixedCents: field.readUInt32BE(5),
+    count: value.readUIntBE(0, 6),
+    amountCents: value.readUInt32BE(6) * 2 ** 32 + value.readUInt32BE(10),
+  };
 }
 
 function writeClaim(bytes: Buffer, at: number, claim: Claim, numbers: readonly number[]): number {
@@ -114,7 +152,7 @@ export function idPositions(commit: Buffer): number[] {
   let at = COMMIT_BYTES;
   for (let left = commit.readUInt32BE(18); left > 0; left--) {
     positions.push(at);
-    at += SETTLEMENT_BYTES + commit.readUInt16BE(at + 32);
+    at += SETTLEMENT_BYTES + commit.readUInt16BE(at + 40);
   }
   for (; at < commit.length; at += CLAIM_BYTES) positions.push(at);
   return positions;

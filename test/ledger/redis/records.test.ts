@@ -58,8 +58,15 @@ const settlement = fc
     amountCents,
     outcome: fc.constantFrom(...ATTEMPT_OUTCOMES),
     reason,
+    fee: fc.option(
+      fc.record({ feePpm: fc.nat(1_000_000), feeFixedCents: fc.nat(100_000_000) }, { noNullPrototype: true }),
+    ),
   })
-  .map((drawn) => ({ ...drawn, reason: drawn.status === 'rejected' ? drawn.reason : '' }));
+  .map(({ fee, ...drawn }) => ({
+    ...drawn,
+    reason: drawn.status === 'rejected' ? drawn.reason : '',
+    ...(fee !== null && { fee }),
+  }));
 
 test('a scattered id reads back unchanged, and ids of any kind spread over all hashes', () => {
   fc.assert(fc.property(correlationId, (id) => assert.is(readScatteredId(scatteredId(id)), id)));
@@ -228,13 +235,16 @@ function readSettlement(reader: Fields) {
   const status = reader.number(1) === 3 ? 'settled' : 'rejected';
   const processor = NUMBERS.numbers.indexOf(reader.number(1));
   const [requestedAtMs, amountCents] = [reader.number(6), reader.number(7)];
+  const outcome = ATTEMPT_OUTCOMES[reader.number(1)];
+  const [feePpm, feeFixedCents] = [reader.number(4), reader.number(4)];
   return {
     correlationId,
     status,
     processor,
     requestedAtMs,
     amountCents,
-    outcome: ATTEMPT_OUTCOMES[reader.number(1)],
+    outcome,
+    ...(feePpm <= 1_000_000 && { fee: { feePpm, feeFixedCents } }),
     reason: reader.bytes(reader.number(2)).toString(),
   };
 }

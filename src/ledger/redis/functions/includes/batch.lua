@@ -1,4 +1,5 @@
 --- @include "includes/entries.lua"
+--- @include "includes/fees.lua"
 --- @include "includes/time-index.lua"
 
 -- A batch gathers what a commit changes besides its entries, so that each key is written once at the end.
@@ -9,7 +10,7 @@
 local function new_batch(owner, declared)
   return {
     owner = owner, declared = declared, released = {}, taken = {}, rejected = {}, buckets = {}, seconds = {},
-    undeclared = {}, held = {}, new = 0,
+    undeclared = {}, held = {}, new = 0, fees = {},
   }
 end
 
@@ -20,7 +21,7 @@ local function is_declared(batch, owner)
   return false
 end
 
-local function charge(batch, processor, stamp, amount)
+local function charge(batch, processor, stamp, amount, fee)
   local ms = unpack('>I6', stamp)
   local second = floor(ms / 1000)
   local bucket = batch.buckets[second]
@@ -29,7 +30,9 @@ local function charge(batch, processor, stamp, amount)
     batch.buckets[second] = bucket
   end
   bucket[#bucket + 1] = charge_row(ms % 1000, processor, amount)
-  tally_up(batch.seconds, second, byte(processor), 1, (unpack('>I7', amount)))
+  local cents = unpack('>I7', amount)
+  tally_up(batch.seconds, second, byte(processor), 1, cents)
+  count_fee(batch.fees, processor, fee, cents)
 end
 
 local function write_batch(books, batch)
@@ -39,4 +42,5 @@ local function write_batch(books, batch)
   add_ids(rejected_set(books), batch.rejected)
   if batch.new > 0 then call('HINCRBY', books.meta, 'payments', batch.new) end
   if next(batch.seconds) then write_time_index(books, batch.buckets, batch.seconds) end
+  write_fees(books, batch.fees)
 end
