@@ -196,6 +196,18 @@ export const MUTANTS: readonly Mutant[] = [
     to: "if (isSame && status === 'settled') this.#store.charges.push({ processor, amountCents, requestedAtMs });\n      return isSame ? 'recorded' : 'fenced';",
   },
   {
+    name: 'tell of an attempt that was never sent as the one before it',
+    file: 'ledger/story.ts',
+    from: "return before.requestedAtMs === lastRequestedAtMs ? before.outcome : 'not-sent';",
+    to: 'return before.outcome;',
+  },
+  {
+    name: 'forget the attempt before',
+    file: 'ledger/memory/ledger.ts',
+    from: 'if (processor === null) return null;',
+    to: 'return null;',
+  },
+  {
     name: 'ignore fencing in claims',
     file: 'ledger/memory/ledger.ts',
     from: 'return this.#store.owners.get(owner)?.fenced === false;',
