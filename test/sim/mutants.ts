@@ -72,8 +72,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'settle with the time of the answer instead of requestedAt',
     file: 'pool/dispatcher.ts',
-    from: 'settlement: { correlationId, processor: delivery.state.processor, ...outcome },',
-    to: 'settlement: { correlationId, processor: delivery.state.processor, ...outcome, requestedAtMs: this.#parts.clock.nowMs() },',
+    from: 'settlement: { correlationId, processor, ...outcome, ...fee },',
+    to: 'settlement: { correlationId, processor, ...outcome, ...fee, requestedAtMs: this.#parts.clock.nowMs() },',
   },
   {
     name: 'send a payment taken over as if it were new',
