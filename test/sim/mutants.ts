@@ -42,8 +42,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'end the doubt when a later call is refused',
     file: 'pool/delivery.ts',
-    from: 'return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state);',
-    to: 'return backingOff(state);',
+    from: 'return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state, answer.kind);',
+    to: 'return backingOff(state, answer.kind);',
   },
   {
     name: 'reject a payment that an earlier call may still commit',
