@@ -1,3 +1,4 @@
+import { NO_STORY } from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { centsToDecimal } from '../core/money.ts';
@@ -13,11 +14,11 @@ import type { Span, Tracer } from '../tracing/tracer.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import { isOwnOrigin } from './origin.ts';
 import type { PaymentAcceptor, Verdict } from './payment-acceptor.ts';
-import { paymentJson } from './payment-json.ts';
+import { paymentJson, storyJson } from './payment-json.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { type RefusalSlug, refusalIndex } from './refusal.ts';
-import { refuse, route } from './route.ts';
+import { type Guard, refuse, route } from './route.ts';
 import { Exchange, type WebApp } from './uws.ts';
 
 export interface PaymentRoutesParts {
@@ -32,6 +33,8 @@ export interface PaymentRoutesParts {
   readonly poolThreadCount: number;
   readonly bodyLimitBytes: number;
   readonly allowPurge: boolean;
+  /** Who is shown the story of a payment. */
+  readonly operators: Guard;
   readonly clock: Clock;
   readonly log: Log;
   readonly tracer: Tracer;
@@ -51,7 +54,7 @@ export class PaymentRoutes {
 
   constructor(parts: PaymentRoutesParts) {
     this.#parts = parts;
-    const { app, ledger, log } = parts;
+    const { app, operators, ledger, log } = parts;
     this.#summaryOutage = new OutageLog({
       log,
       began: 'summaries are refused: the ledger cannot be read',
@@ -72,9 +75,10 @@ export class PaymentRoutes {
     route(app, '/payments-summary', 'GET', (exchange, request) =>
       this.#getSummary(exchange, request.getQuery()),
     );
-    route(app, '/payments/:id', 'GET', (exchange, request) =>
-      this.#getPayment(exchange, request.getParameter(0)),
-    );
+    route(app, '/payments/:id', 'GET', (exchange, request, response) => {
+      const toJson = operators.check(response, request) === null ? storyJson : paymentJson;
+      return this.#getPayment(exchange, request.getParameter(0), toJson);
+    });
     route(app, '/purge-payments', 'POST', (exchange, request) =>
       this.#postPurge(exchange, isOwnOrigin(request), request.getQuery()),
     );
@@ -163,7 +167,11 @@ export class PaymentRoutes {
     exchange.end('200 OK', FRESH_JSON_HEADERS, summaryJson(totals.value));
   }
 
-  async #getPayment(exchange: Exchange, parameter: string | undefined): Promise<void> {
+  async #getPayment(
+    exchange: Exchange,
+    parameter: string | undefined,
+    toJson: (entry: LedgerEntry) => string,
+  ): Promise<void> {
     const { ledger, idempotencyCache } = this.#parts;
     if (parameter === undefined || !isUuid(parameter)) {
       refuse(exchange, problem('no-such-payment'));
@@ -183,9 +191,9 @@ export class PaymentRoutes {
     }
     outage?.recovered();
     if (reply.value !== undefined) {
-      exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(reply.value));
+      exchange.end('200 OK', FRESH_JSON_HEADERS, toJson(reply.value));
     } else if (accepted !== undefined) {
-      exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(notYetClaimed(correlationId, accepted)));
+      exchange.end('200 OK', FRESH_JSON_HEADERS, toJson(notYetClaimed(correlationId, accepted)));
     } else {
       refuse(exchange, problem('no-such-payment'));
     }
@@ -270,6 +278,7 @@ function notYetClaimed(
     processorName: null,
     requestedAtMs: 0,
     attempts: 0,
+    story: NO_STORY,
     reason: '',
     conflictingAmountCents: null,
   };

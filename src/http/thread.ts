@@ -118,6 +118,7 @@ export class HttpThread {
     const ring = new Ring(shared.ring);
     const journal = this.#journal;
     const { maxAmountCents } = config;
+    const operators = new Access({ mode: config.access.operator, token: config.adminToken });
     new PaymentRoutes({
       app: this.app,
       decoder: new PaymentDecoder(maxAmountCents, takenAmounts(config.processors, maxAmountCents)),
@@ -140,13 +141,14 @@ export class HttpThread {
       poolThreadCount: config.poolThreadCount,
       bodyLimitBytes: config.bodyLimitBytes,
       allowPurge: config.allowPurge,
+      operators,
       clock,
       log,
       tracer,
     });
     servePaymentList({
       app: this.app,
-      guard: new Access({ mode: config.access.operator, token: config.adminToken }),
+      guard: operators,
       ledger,
       instanceId: config.instanceId,
       ring,

@@ -1,3 +1,4 @@
+import type { AttemptOutcome, AttemptReason, Story } from '../core/attempt.ts';
 import type { Fee } from '../core/fee.ts';
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
 import type { BooksStatus } from './books-status.ts';
@@ -240,6 +241,7 @@ export interface LedgerEntry extends Payment {
   readonly requestedAtMs: number;
   /** How many times it was claimed for a dispatch. */
   readonly attempts: number;
+  readonly story: Story;
   /** Why the payment was rejected, at most 200 characters; empty in other states. */
   readonly reason: string;
   /** The first different amount that was posted under this id, if any. It was never sent. */
@@ -268,6 +270,18 @@ export interface Claim extends Payment {
   /** Null: reserve the id without a dispatch. */
   readonly processor: number | null;
   readonly requestedAtMs: number;
+  /** Why this processor. Default: unknown. */
+  readonly why?: AttemptReason;
+  /**
+   * What has come of the attempt before, which had this stamp. If the ledger knows a later one, that was a claim whose reply
+   * was lost: nothing was sent.
+   */
+  readonly before?: EndedAttempt;
+}
+
+export interface EndedAttempt {
+  readonly requestedAtMs: number;
+  readonly outcome: AttemptOutcome;
 }
 
 /**
@@ -290,6 +304,8 @@ export interface Settlement {
   readonly requestedAtMs: number;
   /** Why it was `rejected`; else empty. */
   readonly reason: string;
+  /** How that is known. Default: unknown. */
+  readonly outcome?: AttemptOutcome;
   /** What the payment costs at its processor, if that is known. Only a `settled` one has a cost. */
   readonly fee?: Fee;
 }

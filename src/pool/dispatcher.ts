@@ -29,7 +29,14 @@ import {
   type Transition,
   takenOver,
 } from './delivery.ts';
-import { choose, type Decision, type ProcessorView, type Route, routingReasons } from './routing.ts';
+import {
+  attemptReason,
+  choose,
+  type Decision,
+  type ProcessorView,
+  type Route,
+  routingReasons,
+} from './routing.ts';
 import { type Settling, ShardWriter, type WriterOwner } from './shard-writer.ts';
 import { Shortage } from './shortage.ts';
 
@@ -453,7 +460,8 @@ export class Dispatcher implements WriterOwner {
       }
       if (isProbe) turn.views = changedView(turn.views, processor, { isProbeDue: false });
       queue.of(shard).shift();
-      this.#apply(delivery, { kind: 'routed', processor, requestedAtMs: clock.nowMs() });
+      const why = attemptReason(route, turn.views, order, policy);
+      this.#apply(delivery, { kind: 'routed', processor, why, requestedAtMs: clock.nowMs() });
       const claims = at(turn.claims, shard);
       if (claims.push(delivery) === policy.batchLimit) this.#queue.setOpen(shard, false);
     }

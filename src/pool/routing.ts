@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import type { AttemptReason } from '../core/attempt.ts';
 import type { RoutingReason } from '../shared-memory/routing-reason.ts';
 import type { Order } from './amount-classes.ts';
 
@@ -76,6 +77,18 @@ function leastSlow(views: readonly ProcessorView[], order: Order): Route {
   return best === null ? WAIT : { kind: 'send', processor: best, isProbe: false };
 }
 
+/** Why `choose` has sent a payment there. */
+export function attemptReason(
+  { processor, isProbe }: Extract<Route, { kind: 'send' }>,
+  views: readonly ProcessorView[],
+  order: Order,
+  { latencyBudgetMs }: RoutingPolicy,
+): AttemptReason {
+  if (isProbe) return 'probe';
+  if (viewOf(views, processor).expectedMs > latencyBudgetMs) return 'least-slow';
+  return hasCheaperHeldBack(processor, views, order) ? 'after-failover-delay' : 'cheapest-well';
+}
+
 /** What was decided for the last payment of an amount class that was routed. */
 export interface Decision {
   readonly order: Order;
@@ -115,9 +128,12 @@ function reasonOf(
   if (view.isPaced === true) return 'full';
   if (view.open) return 'failing';
   if (view.expectedMs > latencyBudgetMs) return chosen ? 'least-slow' : 'slow';
-  const cheaper = order.slice(0, order.indexOf(processor));
-  if (cheaper.some((other) => isHeldBack(viewOf(views, other)))) return 'after-failover-delay';
+  if (hasCheaperHeldBack(processor, views, order)) return 'after-failover-delay';
   return chosen ? 'cheapest-well' : 'not-needed';
+}
+
+function hasCheaperHeldBack(processor: number, views: readonly ProcessorView[], order: Order): boolean {
+  return order.slice(0, order.indexOf(processor)).some((other) => isHeldBack(viewOf(views, other)));
 }
 
 function isHeldBack({ open, isPaced, isPaused }: ProcessorView): boolean {

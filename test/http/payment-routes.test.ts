@@ -33,6 +33,7 @@ const NAMES = ['default', 'fallback'];
 const SHAPE = { processorCount: 2, threadCount: 2 };
 const BODY_LIMIT_BYTES = 256;
 const RING_CAPACITY = 32;
+const OPERATORS_TOKEN = 'a-token-of-the-operator';
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 
 interface Problem {
@@ -82,6 +83,7 @@ class World {
     const ledger = moody(this.books, this.mood);
     const metrics = this.metricsTable.thread(1);
     this.clock.jump(Date.UTC(2025, 6, 15, 12));
+    const operators = new Access({ mode: 'token', token: OPERATORS_TOKEN });
     new PaymentRoutes({
       app: this.#app,
       decoder: new PaymentDecoder(1_000_000_00, [
@@ -107,13 +109,21 @@ class World {
       poolThreadCount: 1,
       bodyLimitBytes: BODY_LIMIT_BYTES,
       allowPurge,
+      operators,
       clock,
       log,
       tracer: propagationOnlyTracer,
     });
-    const guard = new Access({ mode: 'token', token: '' });
     const { metricsTable } = this;
-    servePaymentList({ app: this.#app, guard, ledger, instanceId: 'gateway-1', ring, metricsTable, metrics });
+    servePaymentList({
+      app: this.#app,
+      guard: operators,
+      ledger,
+      instanceId: 'gateway-1',
+      ring,
+      metricsTable,
+      metrics,
+    });
   }
 
   async listen(): Promise<void> {
@@ -228,7 +238,14 @@ async function record(
   await world.books.commit(value, [], [{ ...claim, processor, requestedAtMs }]);
   if (status === null) return;
   const reason = status === 'rejected' ? '400 "amount"' : '';
-  const settlement = { correlationId, processor: processor ?? 0, amountCents: number, requestedAtMs };
+  const outcome = status === 'settled' ? ('charged' as const) : ('rejected' as const);
+  const settlement = {
+    correlationId,
+    processor: processor ?? 0,
+    amountCents: number,
+    requestedAtMs,
+    outcome,
+  };
   await world.books.commit(value, [{ ...settlement, status, reason }], []);
 }
 
@@ -699,6 +716,18 @@ finding('shows dispatched, settled and rejected payments', async () => {
   await record(102, 0, Date.parse(LATER), 'rejected');
   const rejected = { amount: 1.02, correlationId: idOf(102), status: 'rejected', processor: 'default' };
   assert.equal(await shown(idOf(102)), { ...dispatched, ...rejected, reason: '400 "amount"' });
+});
+
+finding('tells operators the story of a payment', async () => {
+  await record(100, 1, Date.parse(LATER), 'settled', { why: 'probe' });
+  const headers = { authorization: `Bearer ${OPERATORS_TOKEN}` };
+  const response = await world.ask(`/payments/${idOf(100)}`, { headers });
+  const { history, ...rest } = (await response.json()) as { history: unknown };
+  assert.equal(history, [{ processor: 'fallback', requestedAt: LATER, why: 'probe', outcome: 'charged' }]);
+  assert.equal(rest, await shown(idOf(100)), 'others see the rest');
+  await record(5, null, 0, null);
+  const reserved = await world.ask(`/payments/${idOf(5)}`, { headers });
+  assert.equal(((await reserved.json()) as { history: unknown }).history, []);
 });
 
 finding('the ledger takes precedence over the idempotency cache', async () => {

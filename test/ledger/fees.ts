@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { NO_STORY } from '../../src/core/attempt.ts';
 import type { Settlement, Shard } from '../../src/ledger/ledger.ts';
 import { claimOf, must, settlementOf, T0_MS } from './samples.ts';
 
@@ -74,6 +75,7 @@ export function registerFees(check: Check): void {
       ...claimOf(9),
       status: 'settled',
       attempts: 1,
+      story: NO_STORY,
       reason: '',
       conflictingAmountCents: null,
       chargedCents: 1990,

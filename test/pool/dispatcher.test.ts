@@ -102,6 +102,7 @@ test('committed: it is in the books at the stamp of its dispatch', async () => {
     processor: 0,
     requestedAtMs,
     attempts: 1,
+    story: { why: 'cheapest-well', outcome: 'charged', earlier: [] },
     reason: '',
     conflictingAmountCents: null,
     processorName: 'default',
@@ -181,6 +182,11 @@ test('refused: it is sent again after a backoff that grows, each time with a new
   assert.is(settled?.status, 'settled');
   assert.is(settled?.requestedAtMs, startMs + 150);
   assert.is(settled?.attempts, 3);
+  const refused = { processorName: 'default', why: 'cheapest-well', outcome: 'refused' } as const;
+  assert.equal(settled?.story.earlier, [
+    { ...refused, requestedAtMs: startMs },
+    { ...refused, requestedAtMs: startMs + 50 },
+  ]);
   assert.is(metricsTable.countedAt(0, 'refused'), 2);
   assert.is(cheap.asked.length, 0);
   await world.stop();

@@ -42,8 +42,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'end the doubt when a later call is refused',
     file: 'pool/delivery.ts',
-    from: 'return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state);',
-    to: 'return backingOff(state);',
+    from: 'return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state, answer.kind);',
+    to: 'return backingOff(state, answer.kind);',
   },
   {
     name: 'reject a payment that an earlier call may still commit',
@@ -72,8 +72,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'settle with the time of the answer instead of requestedAt',
     file: 'pool/dispatcher.ts',
-    from: 'settlement: { correlationId, processor: delivery.state.processor, ...outcome },',
-    to: 'settlement: { correlationId, processor: delivery.state.processor, ...outcome, requestedAtMs: this.#parts.clock.nowMs() },',
+    from: 'settlement: { correlationId, processor, ...outcome, ...fee },',
+    to: 'settlement: { correlationId, processor, ...outcome, ...fee, requestedAtMs: this.#parts.clock.nowMs() },',
   },
   {
     name: 'send a payment taken over as if it were new',
@@ -194,6 +194,18 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'ledger/memory/ledger.ts',
     from: "return isSame ? 'recorded' : 'fenced';",
     to: "if (isSame && status === 'settled') this.#store.charges.push({ processor, amountCents, requestedAtMs });\n      return isSame ? 'recorded' : 'fenced';",
+  },
+  {
+    name: 'tell of an attempt that was never sent as the one before it',
+    file: 'ledger/story.ts',
+    from: "return before.requestedAtMs === lastRequestedAtMs ? before.outcome : 'not-sent';",
+    to: 'return before.outcome;',
+  },
+  {
+    name: 'forget the attempt before',
+    file: 'ledger/memory/ledger.ts',
+    from: 'if (processor === null) return null;',
+    to: 'return null;',
   },
   {
     name: 'ignore fencing in claims',

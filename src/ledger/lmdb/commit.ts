@@ -1,11 +1,12 @@
 import { isPurged, keptReason } from '../commit.ts';
 import type { Claim, ClaimReply, CommitReply, Settlement, SettleReply } from '../ledger.ts';
 import { type Folded, isCountedAlready } from '../retention.ts';
+import { endedOutcome, withAttempt } from '../story.ts';
 import type { LmdbEntries } from './entries.ts';
 import type { LmdbFees } from './fees.ts';
 import type { LmdbOwners } from './owners.ts';
 import type { LmdbProcessors } from './processors.ts';
-import { entryKey, type StoredEntry } from './records.ts';
+import { entryKey, type StoredAttempt, type StoredEntry } from './records.ts';
 import type { LmdbTimeIndex } from './time-index.ts';
 
 /** What applies to all payments. */
@@ -67,6 +68,7 @@ export class LmdbCommit {
     entry.owner = 0;
     entry.processorNumber = processorNumber;
     entry.requestedAtMs = settlement.requestedAtMs;
+    entry.outcome = settlement.outcome ?? 'unknown';
     if (settlement.status === 'rejected') entry.reason = keptReason(settlement.reason);
     else if (!isCounted) this.#charges.push(settlement);
     entries.put(id, entry);
@@ -86,7 +88,7 @@ export class LmdbCommit {
     if (entry.status === 'settled' || entry.status === 'rejected') return 'known';
     const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
     if (entry.owner !== this.#owner && !mayDispatch) return 'known';
-    if (claim.processor !== null) this.#dispatch(id, entry, claim.processor, claim.requestedAtMs);
+    if (claim.processor !== null) this.#dispatch(id, entry, claim.processor, claim);
     return 'claimed';
   }
 
@@ -99,6 +101,9 @@ export class LmdbCommit {
       processorNumber: claim.processor === null ? 0 : processors.numberOf(claim.processor),
       owner: this.#owner,
       attempts: isDispatch ? 1 : 0,
+      why: isDispatch ? (claim.why ?? 'unknown') : 'unknown',
+      outcome: 'unknown',
+      earlier: [],
       acceptedAtMs: claim.acceptedAtMs,
       requestedAtMs: isDispatch ? claim.requestedAtMs : 0,
       amountCents: claim.amountCents,
@@ -117,8 +122,9 @@ export class LmdbCommit {
   }
 
   /** The same processor and stamp mean a repeated commit, which is not another attempt. */
-  #dispatch(id: Buffer, entry: StoredEntry, processor: number, requestedAtMs: number): void {
+  #dispatch(id: Buffer, entry: StoredEntry, processor: number, claim: Claim): void {
     const { entries, processors } = this.#parts;
+    const { requestedAtMs } = claim;
     const processorNumber = processors.numberOf(processor);
     const isRepeated =
       entry.status === 'dispatched' &&
@@ -126,6 +132,8 @@ export class LmdbCommit {
       entry.requestedAtMs === requestedAtMs;
     if (isRepeated) return;
     if (entry.owner !== this.#owner) entries.moveHolding(id, entry.owner, this.#owner);
+    if (entry.processorNumber !== 0) entry.earlier = withAttempt(entry.earlier, endedAttempt(entry, claim));
+    entry.why = claim.why ?? 'unknown';
     entry.status = 'dispatched';
     entry.processorNumber = processorNumber;
     entry.owner = this.#owner;
@@ -133,4 +141,8 @@ export class LmdbCommit {
     entry.requestedAtMs = requestedAtMs;
     entries.put(id, entry);
   }
+}
+
+function endedAttempt({ processorNumber, requestedAtMs, why }: StoredEntry, claim: Claim): StoredAttempt {
+  return { processorNumber, requestedAtMs, why, outcome: endedOutcome(claim, requestedAtMs) };
 }

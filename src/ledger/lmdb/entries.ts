@@ -108,12 +108,20 @@ export class LmdbEntries {
   }
 
   shown(correlationId: string, entry: StoredEntry): LedgerEntry {
-    const { processorNumber, conflictingAmountCents, ...rest } = entry;
+    const { processorNumber, conflictingAmountCents, why, outcome, earlier, ...rest } = entry;
     return {
       correlationId,
       ...rest,
       processor: this.#processors.indexOf(processorNumber),
       processorName: processorNumber === 0 ? null : this.#processors.nameOf(processorNumber),
+      story: {
+        why,
+        outcome,
+        earlier: earlier.map(({ processorNumber: number, ...attempt }) => ({
+          processorName: this.#processors.nameOf(number),
+          ...attempt,
+        })),
+      },
       conflictingAmountCents: conflictingAmountCents === 0 ? null : conflictingAmountCents,
     };
   }

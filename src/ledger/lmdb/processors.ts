@@ -29,7 +29,7 @@ export class LmdbProcessors {
 
   /** The number of any processor, also of one that this ledger was not opened with. Within a transaction of the caller. */
   numberFor(name: string): number {
-    const known = this.#registeredNumber(name);
+    const known = this.registeredNumber(name);
     if (known !== undefined) return known;
     return this.#add(name, this.#store.records.getCount(processorNameKeys()) + 1);
   }
@@ -59,7 +59,7 @@ export class LmdbProcessors {
     const named = this.#store.records.getCount(processorNameKeys());
     let last = named;
     return this.#names.map((name) => {
-      const known = this.#registeredNumber(name);
+      const known = this.registeredNumber(name);
       if (known !== undefined) return known;
       return this.#add(name, ++last);
     });
@@ -73,13 +73,13 @@ export class LmdbProcessors {
 
   #registered(): number[] {
     return this.#names.map((name) => {
-      const number = this.#registeredNumber(name);
+      const number = this.registeredNumber(name);
       assert(number !== undefined, 'processors must be registered before the ledger is opened to read');
       return number;
     });
   }
 
-  #registeredNumber(name: string): number | undefined {
+  registeredNumber(name: string): number | undefined {
     return this.#store.records.get(processorNameKey(name))?.readUInt16BE(0);
   }
 }

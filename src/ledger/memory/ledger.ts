@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type Attempt, NO_STORY } from '../../core/attempt.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import { feeKey, sortedFees } from '../fees.ts';
@@ -30,8 +31,9 @@ import {
   type WorkerId,
 } from '../ledger.ts';
 import type { ProcessorControls } from '../processor-controls.ts';
-import { assertRestored, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
+import { assertRestored, keptStory, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
 import { foldable, isCountedAlready, isForgotten, laterOf, NOTHING_FOLDED, tooFine } from '../retention.ts';
+import { endedOutcome, nextStory } from '../story.ts';
 import { type MemoryEntry, MemoryStore } from './store.ts';
 
 /**
@@ -345,6 +347,7 @@ export class MemoryLedger implements Shard {
     const reason = given.status === 'rejected' ? keptReason(given.reason) : '';
     entries.set(correlationId, {
       ...given,
+      story: keptStory(given),
       owner: isFinal ? 0 : owner,
       processor,
       reason,
@@ -368,7 +371,8 @@ export class MemoryLedger implements Shard {
     }
     if (entry.status === 'accepted' || entry.owner !== owner) return 'fenced';
     const isCounted = isCountedAlready(entry, requestedAtMs, this.#store.folded);
-    Object.assign(entry, { status, owner: 0, processor, requestedAtMs });
+    const story = { ...entry.story, outcome: settlement.outcome ?? 'unknown' };
+    Object.assign(entry, { status, owner: 0, processor, requestedAtMs, story });
     if (status === 'rejected') entry.reason = keptReason(settlement.reason);
     else if (!isCounted) this.#charge(processor, settlement);
     return 'recorded';
@@ -394,7 +398,7 @@ export class MemoryLedger implements Shard {
     if (isFinal(entry)) return 'known';
     const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
     if (entry.owner !== owner && !mayDispatch) return 'known';
-    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim.requestedAtMs);
+    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
     return 'claimed';
   }
 
@@ -408,10 +412,11 @@ export class MemoryLedger implements Shard {
       processor: null,
       requestedAtMs: 0,
       attempts: 0,
+      story: NO_STORY,
       reason: '',
       conflictingAmountCents: null,
     };
-    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim.requestedAtMs);
+    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
     this.#store.entries.set(claim.correlationId, entry);
     return 'claimed';
   }
@@ -481,9 +486,19 @@ function isFinal({ status }: MemoryEntry): boolean {
 }
 
 /** The same processor and stamp mean a repeated commit, which is not another attempt. */
-function dispatch(entry: MemoryEntry, owner: number, processor: string, requestedAtMs: number): void {
+function dispatch(entry: MemoryEntry, owner: number, processor: string, claim: Claim): void {
+  const { requestedAtMs } = claim;
   const isRepeated =
     entry.status === 'dispatched' && entry.processor === processor && entry.requestedAtMs === requestedAtMs;
-  if (!isRepeated) entry.attempts++;
+  if (!isRepeated) {
+    entry.attempts++;
+    entry.story = nextStory(entry.story, claim, endedAttempt(entry, claim));
+  }
   Object.assign(entry, { status: 'dispatched', owner, processor, requestedAtMs });
+}
+
+function endedAttempt({ processor, requestedAtMs, story }: MemoryEntry, claim: Claim): Attempt | null {
+  if (processor === null) return null;
+  const outcome = endedOutcome(claim, requestedAtMs);
+  return { processorName: processor, requestedAtMs, why: story.why, outcome };
 }

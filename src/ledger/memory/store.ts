@@ -1,3 +1,4 @@
+import type { Story } from '../../core/attempt.ts';
 import type { PaymentStatus } from '../../core/payment.ts';
 import { type BooksStatus, IN_USE } from '../books-status.ts';
 import type { FeeTotals, HealthReport, WorkerId } from '../ledger.ts';
@@ -12,6 +13,7 @@ export interface MemoryEntry {
   processor: string | null;
   requestedAtMs: number;
   attempts: number;
+  story: Story;
   reason: string;
   conflictingAmountCents: number | null;
 }

@@ -45,7 +45,7 @@ import {
   feeTotalsField,
   feeTotalsValue,
   healthBytes,
-  processorNumberOf,
+  processorNumbersOf,
   readEntry,
   readFeeTotals,
   readOwner,
@@ -303,7 +303,7 @@ export class RedisLedger implements Shard {
     if (reply.kind === 'unavailable') return reply;
     if (reply.value === null) return ok(undefined);
     const entry = bytesOf(reply.value);
-    return mapped(await this.#books.loadNames([processorNumberOf(entry)]), () =>
+    return mapped(await this.#books.loadNames(processorNumbersOf(entry)), () =>
       readEntry(correlationId, entry, this.#books.processors),
     );
   }
@@ -418,7 +418,7 @@ export class RedisLedger implements Shard {
   }
 
   async #shown(pairs: readonly (readonly [id: Buffer, entry: Buffer])[]): Promise<Reply<LedgerEntry[]>> {
-    const named = await this.#books.loadNames(pairs.map(([, entry]) => processorNumberOf(entry)));
+    const named = await this.#books.loadNames(pairs.flatMap(([, entry]) => processorNumbersOf(entry)));
     return mapped(named, () =>
       pairs.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books.processors)),
     );

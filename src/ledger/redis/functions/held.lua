@@ -6,7 +6,7 @@ local function to_take(books, ids, owner, known, limit)
   for _, id in ipairs(ids) do
     if #shown == limit then break end
     local entry = get_entry(books, id)
-    if entry and is_unfinished(entry) and sub(entry, 24, 29) == owner
+    if entry and is_unfinished(entry) and sub(entry, 25, 30) == owner
       and not is_at_unknown_processor(entry, owner, known) then
       shown[#shown + 1] = id
     end
