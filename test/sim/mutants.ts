@@ -96,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'release a journal record that is pushed a second time',
     file: 'pool/dispatcher.ts',
-    from: 'if (known.state.isClaimed) this.#parts.source.release(journalRef);',
+    from: 'if (known.state.isClaimed) this.#parts.source.release(journalRef);\n    else known.keepRecord(journalRef);',
     to: 'this.#parts.source.release(journalRef);',
   },
   {
