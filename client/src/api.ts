@@ -99,6 +99,8 @@ export type Summary = Readonly<Record<string, Totals>>;
 /** What `postPayment` answers instead of a success. */
 export type PostProblem =
   | Problem<400, '/errors#malformed-json' | '/errors#correlation-id-repeated' | '/errors#amount-repeated'>
+  | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
+  | Problem<403, '/errors#scope-missing'>
   | Problem<409, '/errors#amount-conflict'>
   | Problem<413, '/errors#body-too-large'>
   | Problem<
@@ -126,11 +128,15 @@ export type PostProblem =
 
 /** What `getPayment` answers instead of a success. */
 export type FindProblem =
+  | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
+  | Problem<403, '/errors#scope-missing'>
   | Problem<404, '/errors#no-such-payment'>
   | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;
 
 /** What `getSummary` answers instead of a success. */
 export type SummaryProblem =
   | Problem<400, '/errors#bad-window' | '/errors#unknown-parameter'>
+  | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
+  | Problem<403, '/errors#scope-missing'>
   | Problem<422, '/errors#window-too-fine'>
   | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;

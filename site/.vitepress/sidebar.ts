@@ -21,6 +21,7 @@ export const SIDEBAR = [
       page('Upgrades', '/upgrades'),
       page('Operations', '/operations'),
       page('Security', '/security'),
+      page('API keys', '/keys'),
       page('The dashboard', '/dashboard'),
       page('Audit', '/audit'),
       page('Books', '/books'),

@@ -36,7 +36,7 @@ export function isAnswered(error: unknown): boolean {
 
 /** Commander's message in one line, plus the name of an unexpected argument and where to find help. */
 function complaint({ code, message }: CommanderError, made: Command): string {
-  const where = made.parent === null ? 'dinossauro --help' : `dinossauro ${made.name()} --help`;
+  const where = `${nameOf(made)} --help`;
   const hinted = message
     .replace(/^error: /, '')
     .replace(/\n\((Did.*)\)$/s, (_, hint) => `; ${hint.toLowerCase()}`);
@@ -44,6 +44,12 @@ function complaint({ code, message }: CommanderError, made: Command): string {
   const problem = code === 'commander.excessArguments' ? `unexpected argument '${extra}'` : hinted;
   const takesSettings = code === 'commander.unknownOption' && made.options.length === 0;
   return `${problem}${takesSettings ? '; settings come from the environment' : ''} (see ${where})`;
+}
+
+/** Such as `dinossauro keys new`. */
+function nameOf(made: { readonly parent: unknown; name(): string }): string {
+  const parent = made.parent as Command | null;
+  return parent === null ? made.name() : `${nameOf(parent)} ${made.name()}`;
 }
 
 /** The section of examples for a command's help. */

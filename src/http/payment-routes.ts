@@ -1,3 +1,4 @@
+import type { Scope } from '../config/api-key.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { centsToDecimal } from '../core/money.ts';
@@ -9,13 +10,15 @@ import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
+import { Access } from './access.ts';
 import type { PaymentDecoder } from './decoder.ts';
+import type { Keyring } from './keyring.ts';
 import { isOwnOrigin } from './origin.ts';
 import type { PaymentAcceptor, Verdict } from './payment-acceptor.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { type RefusalSlug, refusalIndex } from './refusal.ts';
-import { refuse, route } from './route.ts';
+import { type Guard, refuse, route } from './route.ts';
 import { Exchange, type WebApp } from './uws.ts';
 
 export interface PaymentRoutesParts {
@@ -30,6 +33,9 @@ export interface PaymentRoutesParts {
   readonly poolThreadCount: number;
   readonly bodyLimitBytes: number;
   readonly allowPurge: boolean;
+  /** Who may post and read payments: clients with a key of `keyring`, or everyone. */
+  readonly access: 'token' | 'open';
+  readonly keyring: Keyring;
   readonly clock: Clock;
   readonly log: Log;
   readonly tracer: Tracer;
@@ -47,21 +53,56 @@ export class PaymentRoutes {
   constructor(parts: PaymentRoutesParts) {
     this.#parts = parts;
     const { app } = parts;
-    route(app, '/payments', 'POST', (exchange, request) =>
-      this.#postPayment(exchange, request.getHeader('traceparent')),
+    const readers = this.#guardFor('read');
+    route(
+      app,
+      '/payments',
+      'POST',
+      (exchange, request) => this.#postPayment(exchange, request.getHeader('traceparent')),
+      this.#counting(this.#guardFor('post')),
     );
-    route(app, '/payments-summary', 'GET', (exchange, request) =>
-      this.#getSummary(exchange, request.getQuery()),
+    route(
+      app,
+      '/payments-summary',
+      'GET',
+      (exchange, request) => this.#getSummary(exchange, request.getQuery()),
+      readers,
     );
-    route(app, '/payments/:id', 'GET', (exchange, request) =>
-      this.#getPayment(exchange, request.getParameter(0)),
+    route(
+      app,
+      '/payments/:id',
+      'GET',
+      (exchange, request) => this.#getPayment(exchange, request.getParameter(0)),
+      readers,
     );
-    route(app, '/purge-payments', 'POST', (exchange, request) =>
-      this.#postPurge(exchange, isOwnOrigin(request), request.getQuery()),
+    route(
+      app,
+      '/purge-payments',
+      'POST',
+      (exchange, request) => this.#postPurge(exchange, isOwnOrigin(request), request.getQuery()),
+      this.#guardFor('operate'),
     );
     route(app, '/livez', 'GET', (exchange) => exchange.end('200 OK', [NO_STORE], ''));
     route(app, '/readyz', 'GET', (exchange) => this.#getReady(exchange));
     app.any('/*', (response, request) => refuse(new Exchange(response, request), problem('no-such-route')));
+  }
+
+  /** Null while payments need no key: then nothing is asked. */
+  #guardFor(scope: Scope): Guard | null {
+    const { access, keyring } = this.#parts;
+    return access === 'open' ? null : new Access({ mode: access, keyring, scope });
+  }
+
+  /** Posts that a guard refuses are counted like other refused posts. */
+  #counting(guard: Guard | null): Guard | null {
+    if (guard === null) return null;
+    return {
+      check: (response, request) => {
+        const refusal = guard.check(response, request);
+        if (refusal !== null) this.#parts.metrics.countRefusal(refusalIndex(refusal.slug));
+        return refusal;
+      },
+    };
   }
 
   #postPayment(exchange: Exchange, traceparent: string): void {

@@ -33,9 +33,21 @@ const PROBLEMS = {
   },
   'token-required': {
     status: '401 Unauthorized',
-    title: 'Token required',
-    detail: 'Send `Authorization: Bearer` with the ADMIN_TOKEN of the gateway.',
+    title: 'API key required',
+    detail: 'Send `Authorization: Bearer` with an API key of this gateway.',
     challenge: 'Bearer realm="dinossauro"',
+  },
+  'token-unknown': {
+    status: '401 Unauthorized',
+    title: 'Unknown API key',
+    detail: 'This gateway does not know this API key.',
+    challenge: 'Bearer realm="dinossauro", error="invalid_token"',
+  },
+  'scope-missing': {
+    status: '403 Forbidden',
+    title: 'API key without the scope',
+    detail: 'This API key lacks the scope that this path needs.',
+    challenge: 'Bearer realm="dinossauro", error="insufficient_scope"',
   },
   'loopback-only': {
     status: '403 Forbidden',
@@ -216,6 +228,7 @@ export type ProblemSlug = keyof typeof PROBLEMS;
 
 /** A response, ready to be written. */
 export interface Problem {
+  readonly slug: ProblemSlug;
   /** The status line, such as `404 Not Found`. */
   readonly status: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
@@ -233,15 +246,15 @@ const RENDERED = Object.fromEntries(
  */
 export function problem(
   slug: Exclude<ProblemSlug, 'method-not-allowed'>,
-  specifics?: { readonly detail: string; readonly field?: string },
+  specifics?: { readonly detail: string; readonly field?: string; readonly challenge?: string },
 ): Problem {
   return specifics === undefined ? RENDERED[slug] : render(slug, { ...PROBLEMS[slug], ...specifics });
 }
 
 /** The response for a path that supports only the methods in `allow`, such as `GET, HEAD`. */
 export function methodNotAllowed(allow: string): Problem {
-  const { status, headers, body } = RENDERED['method-not-allowed'];
-  return { status, headers: [...headers, ['Allow', allow]], body };
+  const { headers, ...others } = RENDERED['method-not-allowed'];
+  return { ...others, headers: [...headers, ['Allow', allow]] };
 }
 
 export function problemSlugs(): ProblemSlug[] {
@@ -257,5 +270,5 @@ function render(slug: ProblemSlug, type: ProblemType): Problem {
   if (code === 404 || code === 405) headers.push(['Cache-Control', 'no-store']);
   if (challenge !== undefined) headers.push(['WWW-Authenticate', challenge]);
   const body = JSON.stringify({ type: `/errors#${slug}`, title, status: code, detail, field });
-  return { status, headers, body };
+  return { slug, status, headers, body };
 }

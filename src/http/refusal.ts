@@ -24,15 +24,18 @@ const REFUSALS = [
   'journal-unavailable',
   'ledger-unavailable',
   'stopping',
+  'token-required',
+  'token-unknown',
+  'scope-missing',
 ] as const satisfies readonly ProblemSlug[];
 assert.ok(REFUSALS.length <= REFUSALS_MAX);
 
 export type RefusalSlug = (typeof REFUSALS)[number];
 
-const INDEXES: ReadonlyMap<RefusalSlug, number> = new Map(REFUSALS.map((slug, index) => [slug, index]));
+const INDEXES: ReadonlyMap<ProblemSlug, number> = new Map(REFUSALS.map((slug, index) => [slug, index]));
 
-/** The index under which the metrics count this refusal. */
-export function refusalIndex(slug: RefusalSlug): number {
+/** The index under which the metrics count this refusal. The problem must be one of them. */
+export function refusalIndex(slug: ProblemSlug): number {
   const index = INDEXES.get(slug);
   assert.ok(index !== undefined);
   return index;

@@ -23,6 +23,8 @@ import { type CallbackReaders, serveCallbacks } from './callbacks.ts';
 import { Dashboard } from './dashboard.ts';
 import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
+import { Keyring } from './keyring.ts';
+import { KeysWatch } from './keys-watch.ts';
 import { serveMetrics } from './metrics.ts';
 import { type Durability, PaymentAcceptor } from './payment-acceptor.ts';
 import { PaymentRoutes } from './payment-routes.ts';
@@ -56,6 +58,8 @@ export class HttpThread {
   readonly #leases: readonly Lease[];
   readonly #tracer: Tracer;
   readonly #dashboard: Dashboard;
+  /** Null: there is no file with API keys. */
+  readonly #keysWatch: KeysWatch | null;
   readonly #cancelReclaim: () => void;
 
   static async open(
@@ -112,6 +116,13 @@ export class HttpThread {
       batchRecords: 1,
       randomU32: () => randomInt(2 ** 32),
     });
+    const { apiKeys } = config;
+    const keyring = new Keyring({ keys: [...apiKeys.listed, ...apiKeys.admin], metrics, clock });
+    this.#keysWatch =
+      apiKeys.file === ''
+        ? null
+        : new KeysWatch({ file: apiKeys.file, others: apiKeys.admin, keyring, metrics, clock, log });
+    this.#keysWatch?.start();
     const ring = new Ring(shared.ring);
     const journal = this.#journal;
     const { maxAmountCents } = config;
@@ -137,6 +148,8 @@ export class HttpThread {
       poolThreadCount: config.poolThreadCount,
       bodyLimitBytes: config.bodyLimitBytes,
       allowPurge: config.allowPurge,
+      access: config.paymentsAccess,
+      keyring,
       clock,
       log,
       tracer,
@@ -149,10 +162,11 @@ export class HttpThread {
       metrics,
     });
     serveDocuments(this.app, log);
-    serveAudit({ app: this.app, config, sharedState, log });
+    serveAudit({ app: this.app, config, keyring, sharedState, log });
     this.#dashboard = new Dashboard({
       app: this.app,
       config,
+      keyring,
       sharedState,
       metricsTable,
       ring,
@@ -161,7 +175,7 @@ export class HttpThread {
       clock,
       log,
     });
-    serveMetrics({ app: this.app, config, metricsTable, sharedState, ring, segments, clock });
+    serveMetrics({ app: this.app, config, keyring, metricsTable, sharedState, ring, segments, clock });
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();
       if (failure !== null) log.warn({ reason: failure }, 'a journal file cannot be removed');
@@ -171,6 +185,7 @@ export class HttpThread {
   /** Closes every connection, and leaves in the journal only payments that the ledger does not have. */
   async close(): Promise<void> {
     this.#cancelReclaim();
+    this.#keysWatch?.stop();
     this.#dashboard.close();
     this.app.close();
     await this.#journal.close();

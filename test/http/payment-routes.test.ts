@@ -6,6 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
 import { PaymentDecoder } from '../../src/http/decoder.ts';
+import { Keyring } from '../../src/http/keyring.ts';
 import { PaymentAcceptor } from '../../src/http/payment-acceptor.ts';
 import { PaymentRoutes } from '../../src/http/payment-routes.ts';
 import { refusalIndex } from '../../src/http/refusal.ts';
@@ -23,6 +24,7 @@ import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { assertConversationKept } from '../contract/conversation.ts';
 import { ask, contract } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
+import { apiKey } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -31,6 +33,7 @@ const NAMES = ['default', 'fallback'];
 const SHAPE = { processorCount: 2, threadCount: 2 };
 const BODY_LIMIT_BYTES = 256;
 const RING_CAPACITY = 32;
+const KEYS = (['post', 'read', 'operate'] as const).map((scope) => apiKey(`key-to-${scope}`, [scope]));
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 
 interface Problem {
@@ -59,7 +62,7 @@ class World {
   diskFull = false;
   port = 0;
 
-  constructor(allowPurge: boolean) {
+  constructor(allowPurge: boolean, access: 'open' | 'token') {
     const segments = new SegmentTable(SegmentTable.allocate(2, 1024));
     this.#journal = new Journal({
       directory: this.#directory,
@@ -105,6 +108,8 @@ class World {
       poolThreadCount: 1,
       bodyLimitBytes: BODY_LIMIT_BYTES,
       allowPurge,
+      access,
+      keyring: new Keyring({ keys: KEYS, metrics, clock }),
       clock,
       log,
       tracer: propagationOnlyTracer,
@@ -166,10 +171,10 @@ class World {
 
 let world: World;
 
-function suiteOf(name: string, allowPurge = false) {
+function suiteOf(name: string, allowPurge = false, access: 'open' | 'token' = 'open') {
   const test = suite(name);
   test.before.each(async () => {
-    world = new World(allowPurge);
+    world = new World(allowPurge, access);
     await world.listen();
   });
   test.after.each(() => world.close());
@@ -897,6 +902,59 @@ routes('the query is not part of the path', async () => {
 });
 
 routes.run();
+
+const keys = suiteOf('payments for clients with API keys', true, 'token');
+
+const BODY = bodyOf(ID, '1');
+const KEYED = [
+  ['POST', '/payments', 'post', 202],
+  ['GET', `/payments/${ID}`, 'read', 200],
+  ['GET', '/payments-summary', 'read', 200],
+  ['POST', '/purge-payments', 'operate', 200],
+] as const;
+
+function withKey(method: string, key: string): RequestInit {
+  const headers = key === '' ? {} : { Authorization: `Bearer ${key}` };
+  return { method, headers, ...(method === 'POST' ? { body: BODY } : {}) };
+}
+
+keys('each path needs a key with its scope', async () => {
+  for (const [method, path, scope, success] of KEYED) {
+    const ask = (key: string) => world.ask(path, withKey(method, key));
+    const slugOf = async (key: string) => ((await (await ask(key)).json()) as Problem).type.split('#')[1];
+    assert.is(await slugOf(''), 'token-required', path);
+    assert.is(await slugOf('key-unknown'), 'token-unknown', path);
+    const wrong = scope === 'post' ? 'key-to-operate' : 'key-to-post';
+    assert.is(await slugOf(wrong), 'scope-missing', path);
+    assert.is((await ask(`key-to-${scope}`)).status, success, path);
+  }
+  assert.is(world.metricsTable.counted('accessRefused'), 3 * KEYED.length);
+  for (const slug of ['token-required', 'token-unknown', 'scope-missing'] as const)
+    assert.is(world.metricsTable.refused(refusalIndex(slug)), 1, slug);
+  assert.is(world.drained(), 1);
+});
+
+keys('a refused post leaves its connection usable, whatever the size of its body', async () => {
+  const post = (key: string, body: string) =>
+    `POST /payments HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${key}\r\nContent-Length: ${body.length}\r\n`;
+  const large = ' '.repeat(100_000);
+  const heard = await world.converse(
+    `${post('key-unknown', large)}\r\n${large.slice(1)}`,
+    ' ',
+    `${post('key-to-post', BODY)}Connection: close\r\n\r\n${BODY}`,
+  );
+  assert.equal(
+    Array.from(heard.matchAll(/HTTP\/1\.1 (\d+) /g), ([, status]) => status),
+    ['401', '202'],
+  );
+});
+
+keys('health and documents need no key', async () => {
+  assert.is((await world.ask('/livez')).status, 200);
+  assert.is((await world.ask('/readyz')).status, 503);
+});
+
+keys.run();
 
 const whole = suite('the contract of these routes');
 
