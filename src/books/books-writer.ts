@@ -132,6 +132,8 @@ export class BooksWriter {
       const own = places.map((place) => entries[place] as RestoredEntry);
       const reply = await this.#writeTo(shard, position, own);
       if (reply.kind === 'unavailable') return reply;
+      // Books that are used grow by upkeep as they fill. A step that fails is not missed: the next write does one.
+      await shard.upkeep(this.#clock.nowMs(), Infinity);
       for (const [index, place] of places.entries()) replies[place] = reply.value[index] as RestoreReply;
     }
     return ok(replies);

@@ -2,6 +2,7 @@ import type { Scope } from '../config/api-key.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { centsToDecimal } from '../core/money.ts';
+import { OutageLog } from '../core/outage-log.ts';
 import { parseWindow } from '../core/time-window.ts';
 import { isUuid, readUuid, UUID_BYTES, writeUuid } from '../core/uuid.ts';
 import type { Ledger, LedgerEntry, ProcessorTotals } from '../ledger/ledger.ts';
@@ -49,10 +50,27 @@ const FRESH_JSON_HEADERS = [...JSON_HEADERS, NO_STORE] as const;
 /** The routes for payments and health checks, and the 404 for every other path. */
 export class PaymentRoutes {
   readonly #parts: PaymentRoutesParts;
+  readonly #summaryOutage: OutageLog;
+  /** One for each shard of the ledger. */
+  readonly #lookUpOutages: readonly OutageLog[];
 
   constructor(parts: PaymentRoutesParts) {
     this.#parts = parts;
-    const { app } = parts;
+    const { app, ledger, log } = parts;
+    this.#summaryOutage = new OutageLog({
+      log,
+      began: 'summaries are refused: the ledger cannot be read',
+      ended: 'summaries are answered again',
+    });
+    this.#lookUpOutages = ledger.shards.map(
+      (_, shard) =>
+        new OutageLog({
+          log,
+          fields: ledger.shards.length > 1 ? { shard } : {},
+          began: 'look-ups of payments are refused: the ledger cannot be read',
+          ended: 'look-ups of payments are answered again',
+        }),
+    );
     const readers = this.#guardFor('read');
     route(
       app,
@@ -173,9 +191,11 @@ export class PaymentRoutes {
     }
     const totals = await this.#parts.ledger.summary(window.fromMs, window.toMs);
     if (totals.kind === 'unavailable') {
+      this.#summaryOutage.failed(totals.reason);
       this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: NO_SUMMARY }));
       return;
     }
+    this.#summaryOutage.recovered();
     if (totals.kind === 'too-fine') {
       refuse(exchange, problem('window-too-fine', { field: totals.bound, detail: tooFineReason(totals) }));
       return;
@@ -195,10 +215,13 @@ export class PaymentRoutes {
     // The cache before the ledger: a payment that leaves the cache in between is in the ledger by then.
     const accepted = idempotencyCache.find(id);
     const reply = await ledger.find(correlationId);
+    const outage = this.#lookUpOutages[ledger.shardOf(correlationId)];
     if (reply.kind === 'unavailable') {
+      outage?.failed(reply.reason);
       this.#refuseUnread(exchange);
       return;
     }
+    outage?.recovered();
     if (reply.value !== undefined) {
       exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(reply.value));
     } else if (accepted !== undefined) {

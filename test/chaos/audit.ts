@@ -68,7 +68,7 @@ export class Audit {
     await until('every payment is settled', deadlineMs, look).catch((error: Error) => {
       if (last.length === 0) throw error;
     });
-    return last;
+    return last.length === 0 ? [] : [...last, ...(await this.#unsettled())];
   }
 
   /** All breaches, once the deployment is idle. */
@@ -101,6 +101,22 @@ export class Audit {
     }
     if (unfinished.length > 0) return unfinished;
     return (await books.differences()).map((text) => ({ promise: 'window', text }));
+  }
+
+  /** What was charged, and is not settled at an instance. */
+  async #unsettled(): Promise<Breach[]> {
+    const breaches: Breach[] = [];
+    const ids = [...this.#charged];
+    for (let first = 0; first < ids.length; first += TOGETHER) {
+      const some = ids.slice(first, first + TOGETHER);
+      const said = await Promise.all(some.map((id) => this.#saidOf(id)));
+      for (const [index, correlationId] of some.entries()) {
+        const states = said[index]?.map(({ status }) => status) ?? [];
+        if (states.every((status) => status === 'settled')) continue;
+        breaches.push({ promise: 'window', correlationId, text: `charged but ${states.join(' and ')}` });
+      }
+    }
+    return breaches;
   }
 
   /** A payment that was not charged must be rejected everywhere, or never have been accepted. */

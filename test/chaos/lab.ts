@@ -3,6 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child as Program } from '../../bench/rinha/child.ts';
 import { adapted } from '../../bench/rinha/nginx.ts';
+import type { LedgerTarget } from '../../src/config/config.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { openLedger } from '../../src/ledger/open.ts';
 import { exchangeKept } from '../contract/kept.ts';
 import { RedisCluster } from '../ledger/redis/redis-cluster.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
@@ -154,6 +158,19 @@ export class Lab {
     return this.#cluster;
   }
 
+  /** Opens the books beside the gateways, past the links that can fail. */
+  openLedger(): Promise<Ledger> {
+    const names = this.processors.map(({ name }) => name);
+    return openLedger(this.#ledgerTarget, names, { clock: systemClock, random: Math.random }, 'here');
+  }
+
+  get #ledgerTarget(): LedgerTarget {
+    const cluster = this.#cluster;
+    if (cluster !== null) return { kind: 'redis', url: cluster.url, shardCount: SHARDS, replicas: 1 };
+    if (this.#redis !== null) return { kind: 'redis', url: this.#redis.url };
+    return { kind: 'lmdb', path: lmdbPath(this.#directory) };
+  }
+
   get #servers(): readonly RedisServer[] {
     return this.#cluster?.nodes ?? (this.#redis === null ? [] : [this.#redis]);
   }
@@ -218,8 +235,12 @@ function ledgerSettings(directory: string, cluster: RedisCluster | null, road: R
     return { LEDGER_URL: cluster.url, LEDGER_REPLICAS: '1', LEDGER_SHARDS: String(SHARDS) };
   }
   return {
-    LEDGER_URL: road === null ? `lmdb:${join(directory, 'ledger')}` : `redis://127.0.0.1:${road.port}`,
+    LEDGER_URL: road === null ? `lmdb:${lmdbPath(directory)}` : `redis://127.0.0.1:${road.port}`,
   };
+}
+
+function lmdbPath(directory: string): string {
+  return join(directory, 'ledger');
 }
 
 /** A processor, and the way to it. */

@@ -7,7 +7,7 @@ import type { Fault } from './fault.ts';
 import { Deck } from './faults.ts';
 import { Lab, type LedgerKind, type Settings } from './lab.ts';
 import type { LabProcessor } from './processors.ts';
-import { lastWords, storyOf, timeOf } from './story.ts';
+import { lastWords, ownersIn, storyOf, timeOf } from './story.ts';
 import { type Vitals, vitalsOf } from './vitals.ts';
 
 export interface RunPlan {
@@ -215,6 +215,7 @@ class Round {
       const paid = clients.paid.find(({ correlationId }) => correlationId === id);
       if (paid !== undefined) for (const line of await storyOf(paid, this.#lab)) say(line);
     }
-    if (breaches.length > 0) for (const line of lastWords(this.#lab)) say(line);
+    if (breaches.length > 0)
+      for (const line of [...(await ownersIn(this.#lab)), ...lastWords(this.#lab)]) say(line);
   }
 }

@@ -1,3 +1,4 @@
+import type { Ledger, Reply } from '../../src/ledger/ledger.ts';
 import { exchange } from '../system/exchange.ts';
 import type { Paid } from './clients.ts';
 import type { Lab } from './lab.ts';
@@ -20,7 +21,32 @@ export async function storyOf({ correlationId, posts }: Paid, lab: Lab): Promise
   const logged = lab.gateways.flatMap(({ output }) =>
     output.split('\n').filter((line) => line.includes(correlationId)),
   );
-  return [`payment ${correlationId}`, ...posted, ...looked, ...logged];
+  const entry = await inLedger(lab, (ledger) => ledger.find(correlationId));
+  return [`payment ${correlationId}`, ...posted, ...looked, `  books: ${shown(entry)}`, ...logged];
+}
+
+/** The owners in each shard of the books: what none of them has is settled by none. */
+export async function ownersIn(lab: Lab): Promise<string[]> {
+  return inLedger(lab, async ({ shards }) => {
+    const replies = await Promise.all(shards.map((shard) => shard.owners()));
+    return replies.flatMap((reply, shard) => {
+      if (reply.kind === 'unavailable') return [`owners in shard ${shard}: ${shown(reply)}`];
+      return reply.value.map((owner) => `owner in shard ${shard}: ${JSON.stringify(owner)}`);
+    });
+  });
+}
+
+async function inLedger<T>(lab: Lab, ask: (ledger: Ledger) => Promise<T>): Promise<T> {
+  const ledger = await lab.openLedger();
+  try {
+    return await ask(ledger);
+  } finally {
+    await ledger.close();
+  }
+}
+
+function shown(reply: Reply<unknown>): string {
+  return reply.kind === 'unavailable' ? `unavailable, ${reply.reason}` : JSON.stringify(reply.value ?? null);
 }
 
 /** The last output of each instance. */

@@ -615,6 +615,17 @@ summary('answers 503 with Retry-After while the ledger is unavailable', async ()
   assert.is(world.metricsTable.counted('readFailures'), 1);
 });
 
+summary('logs why it is refused once, and when it is answered again', async () => {
+  world.mood.away.add('summary');
+  for (let times = 0; times < 3; times++) await world.ask('/payments-summary');
+  world.mood.away.clear();
+  for (let times = 0; times < 3; times++) await world.ask('/payments-summary');
+  assert.equal(world.log.lines, [
+    'warn summaries are refused: the ledger cannot be read',
+    'info summaries are answered again',
+  ]);
+});
+
 summary('tolerates a client that leaves before the response', async () => {
   const go = world.mood.slow();
   await new Promise<void>((resolve) => {
@@ -731,6 +742,13 @@ finding('answers 503 with Retry-After while the ledger is unavailable', async ()
   const response = await world.ask(`/payments/${ID}`);
   assert.is(response.headers.get('retry-after'), '1');
   await problemOf(response, 503, 'ledger-unavailable');
+  await world.ask(`/payments/${ID}`);
+  world.mood.away.clear();
+  await world.ask(`/payments/${ID}`);
+  assert.equal(world.log.lines, [
+    'warn look-ups of payments are refused: the ledger cannot be read',
+    'info look-ups of payments are answered again',
+  ]);
 });
 
 finding.run();

@@ -4,6 +4,7 @@ import type { CommitReply, Reply } from '../../../src/ledger/ledger.ts';
 import { slotOf } from '../../../src/ledger/redis/hash-slot.ts';
 import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { LIBRARY_SOURCE } from '../../../src/ledger/redis/library.ts';
+import { pause } from '../../system/until.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
 import { hashKeyOf } from './hash-key.ts';
 import { operate } from './operate.ts';
@@ -142,6 +143,8 @@ async function promotedMeanwhile(cluster: RedisCluster): Promise<void> {
     // Long enough for several connections.
     const endMs = Date.now() + 3000;
     while (Date.now() < endMs) {
+      // Without a connection the replies come at once, and the next attempt needs a turn.
+      await pause(5);
       refuses(await other.commit(owner + 1, [], [claimOf(1, { processor: 1 })]));
       assert.is((await other.find(id(1))).kind, 'unavailable', 'a part is taken for the whole');
       assert.is(

@@ -93,10 +93,11 @@ export class RedisCluster {
   async bringBack(slot: number, from: RedisServer, owner: RedisServer): Promise<void> {
     // It has not noticed who owns the slot now.
     await ask(from, 'CLUSTER', 'SETSLOT', String(slot), 'NODE', await idOf(owner));
+    // A promoted replica of Valkey goes on with the move, and would take no key of which it has none.
+    await ask(owner, 'CLUSTER', 'SETSLOT', String(slot), 'STABLE');
     const keys = await keysIn(from, slot);
     if (keys.length > 0) await migrate(from, owner, keys);
     await ask(from, 'CLUSTER', 'SETSLOT', String(slot), 'STABLE');
-    await ask(owner, 'CLUSTER', 'SETSLOT', String(slot), 'STABLE');
   }
 
   /** Begins to move a slot. The classic way: key by key, while both nodes know that it is on the move. */
