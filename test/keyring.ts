@@ -6,7 +6,7 @@ import { MetricsTable } from '../src/shared-memory/metrics-table.ts';
 const SHAPE = { processorCount: 1, threadCount: 1 };
 
 export function apiKey(text: string, scopes: readonly Scope[], expiresAtMs = Infinity): ApiKey {
-  return { name: text, scopes, digest: digestOf(text), expiresAtMs };
+  return { name: text, scopes, digest: digestOf(text), expiresAtMs, limit: null };
 }
 
 export function keyringOf(keys: readonly ApiKey[], clock: Clock = systemClock): Keyring {

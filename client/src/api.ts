@@ -117,6 +117,7 @@ export type PostProblem =
       | '/errors#payment-rejected'
       | '/errors#amount-not-taken'
     >
+  | Problem<429, '/errors#rate-limited'>
   | Problem<
       503,
       | '/errors#queue-full'
@@ -131,6 +132,7 @@ export type FindProblem =
   | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
   | Problem<403, '/errors#scope-missing'>
   | Problem<404, '/errors#no-such-payment'>
+  | Problem<429, '/errors#rate-limited'>
   | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;
 
 /** What `getSummary` answers instead of a success. */
@@ -139,4 +141,5 @@ export type SummaryProblem =
   | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
   | Problem<403, '/errors#scope-missing'>
   | Problem<422, '/errors#window-too-fine'>
+  | Problem<429, '/errors#rate-limited'>
   | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;

@@ -1,8 +1,8 @@
 import { type ApiKey, digestOf, newKey, SCOPES, type Scope } from '../config/api-key.ts';
-import { KEY_NAME, keyLine } from '../config/keys-file.ts';
+import { KEY_NAME, keyLine, RATE_MAX } from '../config/keys-file.ts';
 import { alternatives } from '../config/setting.ts';
 import { parseTimestamp } from '../core/time-window.ts';
-import { checked, command, examples, timestamp } from './command.ts';
+import { checked, command, examples, Misuse, timestamp, whole } from './command.ts';
 
 const name = checked((text) =>
   KEY_NAME.test(text) ? null : 'Expected 1 to 32 of A-Z a-z 0-9 . _ -, such as shop.',
@@ -21,6 +21,8 @@ const newCommand = command('new')
   .argument('<name>', 'whose key it is', name)
   .requiredOption('--scopes <list>', 'what it may do: post, read, operate', scopeList)
   .option('--expires <timestamp>', 'when it ends; default: never', timestamp)
+  .option('--per-second <n>', 'requests for payments a second; default: no limit', whole(1, RATE_MAX))
+  .option('--burst <n>', 'how many of them at once; default: as many as a second', whole(1, RATE_MAX))
   .addHelpText(
     'after',
     examples([
@@ -29,7 +31,8 @@ const newCommand = command('new')
       ['keys new ana --scopes operate', 'an operator: dashboard, audit, metrics'],
     ]),
   )
-  .action((keyName, { scopes, expires }) => {
+  .action((keyName, { scopes, expires, perSecond, burst = perSecond }) => {
+    if (perSecond === undefined && burst !== undefined) throw new Misuse('--burst needs --per-second');
     const key = newKey();
     const expiresAtMs = expires === undefined ? Infinity : (parseTimestamp(expires, Math.floor) ?? Infinity);
     const entry: ApiKey = {
@@ -37,6 +40,7 @@ const newCommand = command('new')
       scopes: SCOPES.filter((scope) => scopes.split(',').includes(scope)),
       digest: digestOf(key),
       expiresAtMs,
+      limit: perSecond === undefined || burst === undefined ? null : { perSecond, burst },
     };
     console.log(`${key}\n${keyLine(entry)}`);
   });

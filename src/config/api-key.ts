@@ -12,6 +12,15 @@ export interface ApiKey {
   readonly digest: string;
   /** Since the Unix epoch; Infinity: never. */
   readonly expiresAtMs: number;
+  /** Null: none. */
+  readonly limit: RateLimit | null;
+}
+
+/** How many requests for payments a key may make. */
+export interface RateLimit {
+  readonly perSecond: number;
+  /** How many at once. */
+  readonly burst: number;
 }
 
 /** Lets people and scanners of leaked secrets recognize a key. */

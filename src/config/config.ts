@@ -120,7 +120,9 @@ function combined(values: Values, file: ProcessorsFileReading | null, keysFile: 
 
 function adminKeys({ ADMIN_TOKEN: token }: Values): readonly ApiKey[] {
   if (token === '') return [];
-  return [{ name: 'admin', scopes: ['operate'], digest: digestOf(token), expiresAtMs: Infinity }];
+  return [
+    { name: 'admin', scopes: ['operate'], digest: digestOf(token), expiresAtMs: Infinity, limit: null },
+  ];
 }
 
 /** Enough for a cluster to grow to as many masters. */

@@ -3,9 +3,12 @@ import { shownValue } from '../core/environment.ts';
 import { errorReason } from '../core/reason.ts';
 import { parseTimestamp } from '../core/time-window.ts';
 import { type ApiKey, SCOPES, type Scope } from './api-key.ts';
-import { type Field, list, mapping, type Report, scalar } from './file-field.ts';
+import { type Field, integer, list, mapping, type Report, scalar } from './file-field.ts';
 import { alternatives } from './setting.ts';
 import { type FileValue, fileValueOf } from './yaml-file.ts';
+
+/** More than a gateway answers. */
+export const RATE_MAX = 100_000;
 
 /** Enough for every client of a gateway. */
 const KEYS_MAX = 256;
@@ -45,6 +48,20 @@ const KEY = mapping({
       expected: 'an ISO 8601 timestamp, such as 2027-01-31 or 2027-01-31T12:00:00Z',
       schema: { type: 'string' },
       parse: parseExpiry,
+    }),
+    perSecond: integer({
+      about: 'Requests for payments a second, at each HTTP thread of each instance.',
+      default: 'no limit',
+      unit: 'requests/s',
+      min: 1,
+      max: RATE_MAX,
+    }),
+    burst: integer({
+      about: 'How many of them may come at once.',
+      default: '`perSecond`',
+      unit: 'requests',
+      min: 1,
+      max: RATE_MAX,
     }),
   },
 });
@@ -94,15 +111,26 @@ function readKey(line: string, report: Report): ApiKey | null {
     report({ line: 0, text: 'the line is not a JSON object: expected what `dinossauro keys new` prints' });
     return null;
   }
-  const { name, scopes, sha256: digest, expires: expiresAtMs = Infinity } = KEY.read(value, '', report) ?? {};
+  const read = KEY.read(value, '', report) ?? {};
+  const {
+    name,
+    scopes,
+    sha256: digest,
+    expires: expiresAtMs = Infinity,
+    perSecond,
+    burst = perSecond,
+  } = read;
   if (name === undefined || scopes === undefined || digest === undefined) return null;
-  return { name, scopes: scopes.filter((scope) => scope !== undefined), digest, expiresAtMs };
+  if (perSecond === undefined && burst !== undefined)
+    report({ line: 0, text: 'burst would not be used: expected perSecond as well' });
+  const limit = perSecond === undefined || burst === undefined ? null : { perSecond, burst };
+  return { name, scopes: scopes.filter((scope) => scope !== undefined), digest, expiresAtMs, limit };
 }
 
 /** The line for a key in a keys file. */
-export function keyLine({ name, scopes, digest, expiresAtMs }: ApiKey): string {
+export function keyLine({ name, scopes, digest, expiresAtMs, limit }: ApiKey): string {
   const expires = expiresAtMs === Infinity ? {} : { expires: new Date(expiresAtMs).toISOString() };
-  return JSON.stringify({ name, scopes, sha256: digest, ...expires });
+  return JSON.stringify({ name, scopes, sha256: digest, ...expires, ...limit });
 }
 
 function jsonOf(line: string): FileValue | null {

@@ -11,7 +11,6 @@ import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
-import { Access } from './access.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import type { Keyring } from './keyring.ts';
 import { isOwnOrigin } from './origin.ts';
@@ -108,7 +107,13 @@ export class PaymentRoutes {
   /** Null while payments need no key: then nothing is asked. */
   #guardFor(scope: Scope): Guard | null {
     const { access, keyring } = this.#parts;
-    return access === 'open' ? null : new Access({ mode: access, keyring, scope });
+    if (access === 'open') return null;
+    return {
+      check: (_response, request) => {
+        const admitted = keyring.admit(request.getHeader('authorization'), scope);
+        return 'slug' in admitted ? admitted : null;
+      },
+    };
   }
 
   /** Posts that a guard refuses are counted like other refused posts. */

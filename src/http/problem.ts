@@ -170,6 +170,12 @@ const PROBLEMS = {
     detail: 'This instance is already running an audit.',
     retryAfterSeconds: 5,
   },
+  'rate-limited': {
+    status: '429 Too Many Requests',
+    title: 'Too many requests',
+    detail: 'This API key has made more requests than it may. Nothing was accepted.',
+    retryAfterSeconds: 1,
+  },
   'queue-full': {
     status: '503 Service Unavailable',
     title: 'Queue full',
@@ -246,7 +252,7 @@ const RENDERED = Object.fromEntries(
  */
 export function problem(
   slug: Exclude<ProblemSlug, 'method-not-allowed'>,
-  specifics?: { readonly detail: string; readonly field?: string; readonly challenge?: string },
+  specifics?: Partial<Pick<ProblemType, 'detail' | 'field' | 'challenge' | 'retryAfterSeconds'>>,
 ): Problem {
   return specifics === undefined ? RENDERED[slug] : render(slug, { ...PROBLEMS[slug], ...specifics });
 }

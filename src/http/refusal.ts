@@ -27,6 +27,7 @@ const REFUSALS = [
   'token-required',
   'token-unknown',
   'scope-missing',
+  'rate-limited',
 ] as const satisfies readonly ProblemSlug[];
 assert.ok(REFUSALS.length <= REFUSALS_MAX);
 

@@ -23,6 +23,11 @@ export function accessFamilies({ metricsTable, config }: AccessParts): Family[] 
       'Requests refused because they had no API key for what they asked.',
       [{ value: metricsTable.counted('accessRefused') }],
     ),
+    counter(
+      'dinossauro_requests_limited',
+      'Requests answered 429, because their API key had made too many.',
+      [{ value: metricsTable.counted('rateLimited') }],
+    ),
     gauge('dinossauro_api_keys', 'API keys in force, `ADMIN_TOKEN` included.', [
       { value: greatest('apiKeys') },
     ]),

@@ -49,6 +49,8 @@ const COUNTERS = [
   'connectionsRefused',
   /** Requests without the API key that they need. */
   'accessRefused',
+  /** Requests beyond what their API key may make. */
+  'rateLimited',
 ] as const;
 
 const GAUGES = [

@@ -8,7 +8,10 @@ import { keyLine, parseKeysFile, readKeysFile } from '../../src/config/keys-file
 import { apiKey } from '../keyring.ts';
 
 const SHOP = apiKey('shop', ['post', 'read']);
-const ANA = apiKey('ana', ['operate'], Date.UTC(2027, 0, 31));
+const ANA = {
+  ...apiKey('ana', ['operate'], Date.UTC(2027, 0, 31)),
+  limit: { perSecond: 10, burst: 50 },
+};
 
 function problemsOf(text: string): readonly string[] {
   const reading = parseKeysFile('keys', text);
@@ -42,6 +45,11 @@ test('everything that is wrong is said, with its line', () => {
     [line({ scopes: 'post' }), 'keys:1: scopes is a scalar: expected a list'],
     [line({ expires: 'soon' }), 'keys:1: expires: soon is invalid: expected an ISO 8601 timestamp'],
     [line({ scope: 'post' }), 'keys:1: scope is not known'],
+    [
+      line({ perSecond: 0 }),
+      'keys:1: perSecond: 0 is out of range: expected a whole number from 1 to 100000.',
+    ],
+    [line({ burst: 5 }), 'keys:1: burst would not be used: expected perSecond as well.'],
     ['{"name":"a","scopes":["post"]}', 'keys:1: sha256 is missing'],
     [`${line({})}\n${line({ name: 'b' })}`, 'keys:2: the key is in an earlier line as well'],
     [`${line({})}\n{"name":1`, 'keys:2: the line is not a JSON object'],

@@ -48,6 +48,31 @@ test('a key ends when it expires, by the wall clock', () => {
   assert.is(keyring.findByDigest(digestOf('ends').slice(0, 16)), undefined);
 });
 
+test('a key with a limit makes no more requests than that; a reread file gives it nothing', () => {
+  const clock = new ManualClock();
+  const limited = { ...POST, limit: { perSecond: 2, burst: 2 } };
+  const keyring = keyringOf([limited, READ], clock);
+  const slugOf = (key: string, scope: 'post' | 'read') => {
+    const admitted = keyring.admit(`Bearer ${key}`, scope);
+    return 'slug' in admitted ? admitted.slug : 'admitted';
+  };
+  const posts = (count: number) => Array.from({ length: count }, () => slugOf('key-to-post', 'post'));
+  assert.equal(posts(3), ['admitted', 'admitted', 'rate-limited']);
+  keyring.replace([{ ...limited, name: 'renamed' }, READ]);
+  assert.equal(posts(1), ['rate-limited']);
+  clock.pass(500);
+  assert.equal(posts(2), ['admitted', 'rate-limited']);
+  assert.equal([slugOf('key-to-read', 'read'), slugOf('key-to-read', 'read')], ['admitted', 'admitted']);
+  clock.pass(500);
+  const admitted = keyring.admit('Bearer key-to-post', 'post');
+  assert.ok(!('slug' in admitted));
+  keyring.charge(admitted, 9);
+  const refusal = keyring.admit('Bearer key-to-post', 'post');
+  assert.is('slug' in refusal && new Map(refusal.headers).get('Retry-After'), '5');
+  keyring.replace([{ ...limited, limit: { perSecond: 2, burst: 1 } }]);
+  assert.equal(posts(2), ['admitted', 'rate-limited']);
+});
+
 test('replaced keys end at once, and others begin', () => {
   const keyring = keyringOf([POST]);
   keyring.replace([READ]);

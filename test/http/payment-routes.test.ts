@@ -33,7 +33,10 @@ const NAMES = ['default', 'fallback'];
 const SHAPE = { processorCount: 2, threadCount: 2 };
 const BODY_LIMIT_BYTES = 256;
 const RING_CAPACITY = 32;
-const KEYS = (['post', 'read', 'operate'] as const).map((scope) => apiKey(`key-to-${scope}`, [scope]));
+const KEYS = [
+  ...(['post', 'read', 'operate'] as const).map((scope) => apiKey(`key-to-${scope}`, [scope])),
+  { ...apiKey('limited-key', ['post', 'operate']), limit: { perSecond: 1, burst: 1 } },
+];
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 
 interface Problem {
@@ -965,6 +968,17 @@ keys('a refused post leaves its connection usable, whatever the size of its body
     Array.from(heard.matchAll(/HTTP\/1\.1 (\d+) /g), ([, status]) => status),
     ['401', '202'],
   );
+});
+
+keys('a key makes no more requests than its limit, and each path says when to come again', async () => {
+  for (const [method, path] of KEYED) {
+    world.clock.pass(1000);
+    assert.ok((await world.ask(path, withKey(method, 'limited-key'))).status < 300, path);
+    const refused = await world.ask(path, withKey(method, 'limited-key'));
+    assert.equal([refused.status, refused.headers.get('retry-after')], [429, '1'], path);
+  }
+  assert.is(world.metricsTable.counted('rateLimited'), KEYED.length);
+  assert.is(world.metricsTable.refused(refusalIndex('rate-limited')), 1);
 });
 
 keys('health and documents need no key', async () => {
