@@ -98,7 +98,13 @@ export type Summary = Readonly<Record<string, Totals>>;
 
 /** What `postPayment` answers instead of a success. */
 export type PostProblem =
-  | Problem<400, '/errors#malformed-json' | '/errors#correlation-id-repeated' | '/errors#amount-repeated'>
+  | Problem<
+      400,
+      | '/errors#malformed-json'
+      | '/errors#correlation-id-repeated'
+      | '/errors#amount-repeated'
+      | '/errors#idempotency-key-not-a-uuid'
+    >
   | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
   | Problem<403, '/errors#scope-missing'>
   | Problem<409, '/errors#amount-conflict'>
@@ -109,6 +115,7 @@ export type PostProblem =
       | '/errors#correlation-id-missing'
       | '/errors#correlation-id-not-a-string'
       | '/errors#correlation-id-not-a-uuid'
+      | '/errors#idempotency-key-differs'
       | '/errors#amount-missing'
       | '/errors#amount-not-a-number'
       | '/errors#amount-not-positive'

@@ -75,7 +75,8 @@ export class PaymentRoutes {
       app,
       '/payments',
       'POST',
-      (exchange, request) => this.#postPayment(exchange, request.getHeader('traceparent')),
+      (exchange, request) =>
+        this.#postPayment(exchange, request.getHeader('traceparent'), request.getHeader('idempotency-key')),
       this.#counting(this.#guardFor('post')),
     );
     route(
@@ -128,7 +129,7 @@ export class PaymentRoutes {
     };
   }
 
-  #postPayment(exchange: Exchange, traceparent: string): void {
+  #postPayment(exchange: Exchange, traceparent: string, idempotencyKey: string): void {
     const { decoder, acceptor, bodyLimitBytes, sharedState, clock, tracer } = this.#parts;
     const span = tracer.accept(traceparent, 'POST /payments');
     exchange.readBody(bodyLimitBytes, (body) => {
@@ -143,7 +144,7 @@ export class PaymentRoutes {
         this.#refusePost(exchange, 'stopping', problem('stopping'), span, true);
         return;
       }
-      const decodeProblem = decoder.decode(body);
+      const decodeProblem = decoder.decode(body, idempotencyKey);
       if (decodeProblem !== null) {
         const why = problem(decodeProblem, decoder.detailOf(decodeProblem, body));
         this.#refusePost(exchange, decodeProblem, why, span);

@@ -8,6 +8,12 @@ const PROBLEMS = {
     title: 'Malformed JSON',
     detail: 'The body is not valid JSON in UTF-8 (RFC 8259), or nests more than 64 levels deep.',
   },
+  'idempotency-key-not-a-uuid': {
+    status: '400 Bad Request',
+    title: 'Idempotency-Key is not a UUID',
+    detail:
+      'The header `Idempotency-Key` must be a UUID, with or without quotes: it is the id of the payment.',
+  },
   'correlation-id-repeated': {
     status: '400 Bad Request',
     title: 'Repeated member',
@@ -111,6 +117,13 @@ const PROBLEMS = {
     status: '422 Unprocessable Content',
     title: 'correlationId is not a UUID',
     detail: '`correlationId` must be a UUID: 8-4-4-4-12 hexadecimal digits.',
+    field: 'correlationId',
+  },
+  'idempotency-key-differs': {
+    status: '422 Unprocessable Content',
+    title: 'Idempotency-Key differs from correlationId',
+    detail:
+      'The header `Idempotency-Key` and `correlationId` are both the id of the payment, and must be the same.',
     field: 'correlationId',
   },
   'amount-missing': {

@@ -28,6 +28,8 @@ const REFUSALS = [
   'token-unknown',
   'scope-missing',
   'rate-limited',
+  'idempotency-key-not-a-uuid',
+  'idempotency-key-differs',
 ] as const satisfies readonly ProblemSlug[];
 assert.ok(REFUSALS.length <= REFUSALS_MAX);
 

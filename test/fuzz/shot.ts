@@ -1,7 +1,7 @@
 import { parseWindow } from '../../src/core/time-window.ts';
 import type { Random } from '../sim/random.ts';
 import { type FuzzBody, validBody, wrongBody } from './body.ts';
-import { drawId, type FuzzPayment } from './payment.ts';
+import { decimalOf, drawId, drawPayment, type FuzzPayment, plainJson } from './payment.ts';
 
 /** A request and its expected answers. */
 export interface Shot {
@@ -20,7 +20,8 @@ export interface Shot {
 /** Well-formed requests, each with a definite answer. */
 export function drawShot(random: Random): Shot {
   const roll = random.next();
-  if (roll < 0.05) return paymentShot(random);
+  if (roll < 0.04) return paymentShot(random);
+  if (roll < 0.05) return keyedPayment(random);
   if (roll < 0.7) return wrongPayment(random);
   if (roll < 0.8) return badWindow(random);
   if (roll < 0.81) return window(random);
@@ -32,6 +33,24 @@ export function drawShot(random: Random): Shot {
 
 export function paymentShot(random: Random, payment?: FuzzPayment): Shot {
   return post(random, validBody(random, payment), [202, 503]);
+}
+
+/** A payment with `Idempotency-Key`, beside `correlationId`, instead of it, or against it. */
+function keyedPayment(random: Random): Shot {
+  const payment = drawPayment(random);
+  const { correlationId, amountCents } = payment;
+  const [kind, status, key] = random.pick<readonly [kind: string, status: number, key: string]>([
+    ['keyed', 202, correlationId],
+    ['keyed', 202, `"${correlationId.toUpperCase()}"`],
+    ['other key', 422, drawId(random)],
+    ['bad key', 400, random.pick(['x', `"${correlationId}`, correlationId.slice(1), `${correlationId}, x`])],
+  ]);
+  const isPaid = status === 202;
+  const text = isPaid && random.chance(0.5) ? `{"amount":${decimalOf(amountCents)}}` : plainJson(payment);
+  const head = `POST /payments HTTP/1.1\r\n${headers(random)}Idempotency-Key: ${key}\r\n`;
+  const bytes = counted(random, head, Buffer.from(text));
+  const then = 'anything';
+  return { kind, bytes, statuses: isPaid ? [202, 503] : [status], payment: isPaid ? payment : null, then };
 }
 
 function wrongPayment(random: Random): Shot {

@@ -924,6 +924,27 @@ routes('the query is not part of the path', async () => {
 
 routes.run();
 
+const keyed = suiteOf('POST /payments with Idempotency-Key');
+
+keyed('the header is the id of the payment, and repeats it', async () => {
+  const post = (key: string, body: string) =>
+    world.ask('/payments', { method: 'POST', body, headers: { 'Idempotency-Key': key } });
+  assert.is((await post(`"${ID}"`, '{"amount":1}')).status, 202);
+  assert.is((await post(ID, bodyOf(ID, '1'))).status, 202);
+  assert.is((await world.post(bodyOf(ID, '1'))).status, 202);
+  assert.is(world.drained(), 1);
+  await problemOf(await post(ID, '{"amount":2}'), 409, 'amount-conflict', 'amount');
+  await problemOf(
+    await post(ID.replace('4', '5'), bodyOf(ID, '1')),
+    422,
+    'idempotency-key-differs',
+    'correlationId',
+  );
+  await problemOf(await post('order-17', bodyOf(ID, '1')), 400, 'idempotency-key-not-a-uuid');
+});
+
+keyed.run();
+
 const keys = suiteOf('payments for clients with API keys', true, 'token');
 
 const BODY = bodyOf(ID, '1');
