@@ -71,6 +71,23 @@ export const SECTIONS = {
       max: 65_536,
       about: 'Largest request body. A larger one is answered 413.',
     }),
+    POST_BATCH_LIMIT: integer({
+      field: 'postBatch.lineLimit',
+      unit: 'payments',
+      default: 500,
+      min: 1,
+      max: 4096,
+      about:
+        'Most payments in one `POST /payments-batch`. The journal ends a segment that has no room for so many.',
+    }),
+    POST_BATCH_BYTES: integer({
+      field: 'postBatch.bytes',
+      unit: 'bytes',
+      default: 131_072,
+      min: 1024,
+      max: 1_048_576,
+      about: 'Largest body of `POST /payments-batch`. A larger one is answered 413.',
+    }),
     MAX_AMOUNT: setting({
       field: 'maxAmountCents',
       unit: 'decimal',

@@ -1,4 +1,5 @@
 import type { Scope } from '../config/api-key.ts';
+import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { centsToDecimal } from '../core/money.ts';
@@ -14,12 +15,13 @@ import type { Span, Tracer } from '../tracing/tracer.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import type { Keyring } from './keyring.ts';
 import { isOwnOrigin } from './origin.ts';
-import type { PaymentAcceptor, Verdict } from './payment-acceptor.ts';
+import type { PaymentAcceptor } from './payment-acceptor.ts';
+import { acceptBatch, linesOf } from './payment-batch.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
-import { type RefusalSlug, refusalIndex } from './refusal.ts';
+import { refusalIndex, refusalOf } from './refusal.ts';
 import { type Guard, refuse, route } from './route.ts';
-import { Exchange, type WebApp } from './uws.ts';
+import { Exchange, type Headers, type WebApp } from './uws.ts';
 
 export interface PaymentRoutesParts {
   readonly app: WebApp;
@@ -32,6 +34,7 @@ export interface PaymentRoutesParts {
   readonly metrics: ThreadMetrics;
   readonly poolThreadCount: number;
   readonly bodyLimitBytes: number;
+  readonly postBatch: Config['postBatch'];
   readonly allowPurge: boolean;
   /** Who may post and read payments: clients with a key of `keyring`, or everyone. */
   readonly access: 'token' | 'open';
@@ -44,11 +47,15 @@ export interface PaymentRoutesParts {
 const NO_SUMMARY = 'The ledger does not answer, or a sum exceeds 2^53 - 1 cents.';
 const JSON_HEADERS = [['Content-Type', 'application/json']] as const;
 const NO_STORE = ['Cache-Control', 'no-store'] as const;
+const NDJSON_HEADERS = [['Content-Type', 'application/x-ndjson'], NO_STORE] as const;
+/** How many batches one thread reads or accepts at once, so that slow clients cannot fill its memory. */
+const BATCHES_MAX = 32;
 const FRESH_JSON_HEADERS = [...JSON_HEADERS, NO_STORE] as const;
 
 /** The routes for payments and health checks, and the 404 for every other path. */
 export class PaymentRoutes {
   readonly #parts: PaymentRoutesParts;
+  #batchCount = 0;
   readonly #summaryOutage: OutageLog;
   /** One for each shard of the ledger. */
   readonly #lookUpOutages: readonly OutageLog[];
@@ -78,6 +85,10 @@ export class PaymentRoutes {
       (exchange, request) =>
         this.#postPayment(exchange, request.getHeader('traceparent'), request.getHeader('idempotency-key')),
       this.#counting(this.#guardFor('post')),
+    );
+    // A path of its own: `POST /payments` takes any content type for one payment, and reads no header to find out.
+    route(app, '/payments-batch', 'POST', (exchange, request) =>
+      this.#postBatch(exchange, request.getHeader('traceparent'), request.getHeader('authorization')),
     );
     route(
       app,
@@ -130,53 +141,102 @@ export class PaymentRoutes {
   }
 
   #postPayment(exchange: Exchange, traceparent: string, idempotencyKey: string): void {
-    const { decoder, acceptor, bodyLimitBytes, sharedState, clock, tracer } = this.#parts;
-    const span = tracer.accept(traceparent, 'POST /payments');
+    const { decoder, acceptor, bodyLimitBytes, clock, tracer } = this.#parts;
+    const post = { exchange, route: '/payments', span: tracer.accept(traceparent, 'POST /payments') };
     exchange.readBody(bodyLimitBytes, (body) => {
       // Measured from the complete request: how fast the client sends is not our latency.
       const beganAtMs = clock.stopwatchMs();
-      if (body === null) {
-        const detail = `The body exceeds the limit of ${bodyLimitBytes} bytes.`;
-        this.#refusePost(exchange, 'body-too-large', problem('body-too-large', { detail }), span, true);
-        return;
-      }
-      if (sharedState.stopping) {
-        this.#refusePost(exchange, 'stopping', problem('stopping'), span, true);
-        return;
-      }
+      if (!this.#isWhole(body, bodyLimitBytes, post)) return;
       const decodeProblem = decoder.decode(body, idempotencyKey);
       if (decodeProblem !== null) {
-        const why = problem(decodeProblem, decoder.detailOf(decodeProblem, body));
-        this.#refusePost(exchange, decodeProblem, why, span);
+        this.#refusePost(post, problem(decodeProblem, decoder.detailOf(decodeProblem, body)));
         return;
       }
+      const { span } = post;
       span?.setAttribute('dinossauro.correlation_id', readUuid(decoder.id, 0));
-      acceptor.accept(decoder.id, decoder.amountCents, span === null ? null : span.trace, (verdict) =>
-        this.#answerPost(exchange, verdict, beganAtMs, span),
-      );
+      acceptor.accept(decoder.id, decoder.amountCents, span === null ? null : span.trace, (verdict) => {
+        const refusal = refusalOf(verdict);
+        if (refusal !== null) this.#refusePost(post, refusal);
+        else this.#answerPost(post, ACCEPTED, [], '', beganAtMs);
+      });
     });
   }
 
-  #answerPost(exchange: Exchange, verdict: Verdict, beganAtMs: number, span: Span | null): void {
-    const { metrics, clock } = this.#parts;
-    if (typeof verdict === 'object') {
-      const detail = `This payment was accepted earlier, and its processor has rejected it for good. ${verdict.reason}`;
-      this.#refusePost(exchange, verdict.kind, problem(verdict.kind, { detail }), span);
+  /** The answer is 200, whatever becomes of the lines: each has its own status. */
+  #postBatch(exchange: Exchange, traceparent: string, authorization: string): void {
+    const { decoder, acceptor, access, keyring, postBatch, clock, tracer } = this.#parts;
+    const route = '/payments-batch';
+    const post = { exchange, route, span: tracer.accept(traceparent, `POST ${route}`) };
+    const admitted = access === 'open' ? null : keyring.admit(authorization, 'post');
+    if (admitted !== null && 'slug' in admitted) {
+      this.#refusePost(post, admitted);
       return;
     }
-    if (verdict !== 'accepted') {
-      this.#refusePost(exchange, verdict, problem(verdict), span);
+    if (this.#batchCount >= BATCHES_MAX) {
+      this.#refusePost(post, problem('batches-limit'));
       return;
     }
-    exchange.end(ACCEPTED, [], '');
-    metrics.observe('accept', clock.stopwatchMs() - beganAtMs);
-    if (span !== null) endAnswered(span, ACCEPTED);
+    this.#batchCount++;
+    const end = once(() => this.#batchCount--);
+    exchange.onGone(end);
+    exchange.readBody(postBatch.bytes, (body) => {
+      const beganAtMs = clock.stopwatchMs();
+      const lines = body === null ? [] : linesOf(body);
+      if (!this.#isWhole(body, postBatch.bytes, post) || !this.#isBatch(lines, post)) {
+        end();
+        return;
+      }
+      if (admitted !== null) keyring.charge(admitted, lines.length - 1);
+      const trace = post.span === null ? null : post.span.trace;
+      acceptBatch(lines, decoder, acceptor, trace, ({ body: answer, problems }) => {
+        end();
+        for (const { slug } of problems) this.#parts.metrics.countRefusal(refusalIndex(slug));
+        this.#answerPost(post, '200 OK', NDJSON_HEADERS, answer, beganAtMs);
+      });
+    });
   }
 
-  #refusePost(exchange: Exchange, slug: RefusalSlug, why: Problem, span: Span | null, close = false): void {
-    this.#parts.metrics.countRefusal(refusalIndex(slug));
+  /** Answers a post that is too large, or comes while the gateway stops. */
+  #isWhole(body: Uint8Array | null, limitBytes: number, post: Post): body is Uint8Array {
+    if (body === null) {
+      const detail = `The body exceeds the limit of ${limitBytes} bytes.`;
+      this.#refusePost(post, problem('body-too-large', { detail }), true);
+      return false;
+    }
+    if (!this.#parts.sharedState.stopping) return true;
+    this.#refusePost(post, problem('stopping'), true);
+    return false;
+  }
+
+  #isBatch(lines: readonly Uint8Array[], post: Post): boolean {
+    const { lineLimit } = this.#parts.postBatch;
+    if (lines.length > lineLimit) {
+      const detail = `The batch has ${lines.length} lines: it may have ${lineLimit} (POST_BATCH_LIMIT).`;
+      this.#refusePost(post, problem('body-too-large', { detail }));
+    } else if (lines.length === 0) {
+      const detail = 'The batch is empty: expected one payment a line, each a JSON object.';
+      this.#refusePost(post, problem('malformed-json', { detail }));
+    } else return true;
+    return false;
+  }
+
+  #answerPost(
+    { exchange, route, span }: Post,
+    status: string,
+    headers: Headers,
+    body: string,
+    beganAtMs: number,
+  ): void {
+    const { metrics, clock } = this.#parts;
+    exchange.end(status, headers, body);
+    metrics.observe('accept', clock.stopwatchMs() - beganAtMs);
+    if (span !== null) endAnswered(span, route, status);
+  }
+
+  #refusePost({ exchange, route, span }: Post, why: Problem, close = false): void {
+    this.#parts.metrics.countRefusal(refusalIndex(why.slug));
     refuse(exchange, why, close);
-    if (span !== null) endAnswered(span, why.status);
+    if (span !== null) endAnswered(span, route, why.status);
   }
 
   #refuseUnread(exchange: Exchange, why = problem('ledger-unavailable')): void {
@@ -285,11 +345,26 @@ export class PaymentRoutes {
 
 const ACCEPTED = '202 Accepted';
 
+/** A post that is being answered. */
+interface Post {
+  readonly exchange: Exchange;
+  readonly route: string;
+  readonly span: Span | null;
+}
+
+function once(run: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) run();
+    isDone = true;
+  };
+}
+
 /** Only 5xx makes the span an error. */
-function endAnswered(span: Span, status: string): void {
+function endAnswered(span: Span, route: string, status: string): void {
   const code = Number.parseInt(status, 10);
   span.setAttribute('http.request.method', 'POST');
-  span.setAttribute('http.route', '/payments');
+  span.setAttribute('http.route', route);
   span.setAttribute('http.response.status_code', code);
   span.end(code >= 500 ? status : '');
 }

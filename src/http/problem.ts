@@ -195,6 +195,12 @@ const PROBLEMS = {
     detail: 'The queue of this gateway is full. The payment was not accepted.',
     retryAfterSeconds: 1,
   },
+  'batches-limit': {
+    status: '503 Service Unavailable',
+    title: 'Too many batches',
+    detail: 'This gateway is already reading as many batches as it can at once. Nothing was accepted.',
+    retryAfterSeconds: 1,
+  },
   'viewers-limit': {
     status: '503 Service Unavailable',
     title: 'Too many viewers',

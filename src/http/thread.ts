@@ -113,7 +113,7 @@ export class HttpThread {
       writer: `http-${index}`,
       segments,
       durable: durability.kind === 'fsync',
-      batchRecords: 1,
+      batchRecords: config.postBatch.lineLimit,
       randomU32: () => randomInt(2 ** 32),
     });
     const { apiKeys } = config;
@@ -147,6 +147,7 @@ export class HttpThread {
       metrics,
       poolThreadCount: config.poolThreadCount,
       bodyLimitBytes: config.bodyLimitBytes,
+      postBatch: config.postBatch,
       allowPurge: config.allowPurge,
       access: config.paymentsAccess,
       keyring,

@@ -59,6 +59,7 @@ test('every setting has a default', () => {
     health: { intervalMs: 5100, timeoutMs: 1500 },
     batch: { windowMs: 50, limit: 256 },
     bodyLimitBytes: 1024,
+    postBatch: { lineLimit: 500, bytes: 131_072 },
     maxAmountCents: 100_000_000_000,
     warmUpPayments: 3000,
     stopTimeoutMs: 10_000,

@@ -27,7 +27,8 @@ export function drawShot(random: Random): Shot {
   if (roll < 0.81) return window(random);
   if (roll < 0.87) return somePayment(random);
   if (roll < 0.93) return wrongMethod(random);
-  if (roll < 0.98) return wrongPath(random);
+  if (roll < 0.97) return wrongPath(random);
+  if (roll < 0.98) return batch(random);
   return ask('purge', 'POST', '/purge-payments', [403], 'anything');
 }
 
@@ -110,6 +111,30 @@ const CONTENT_TYPES = [
   'multipart/form-data; boundary=x',
   '',
 ] as const;
+
+/** A batch of lines of which none is a payment. */
+function batch(random: Random): Shot {
+  const lineCount = random.chance(0.05) ? random.int(501, 600) : random.int(0, 20);
+  const lines = Array.from({ length: lineCount }, () => lineOf(random));
+  const text = lines.join('\n') + random.pick(['', '\n']);
+  const isTooLong = text.length > BATCH_BYTES;
+  const status = isTooLong || lineCount > 500 ? 413 : text === '' ? 400 : 200;
+  const head = `POST /payments-batch HTTP/1.1\r\n${headers(random)}`;
+  const bytes = counted(random, head, Buffer.from(text, 'latin1'));
+  const then = isTooLong ? 'nothing' : 'once answered';
+  return { kind: 'batch', bytes, statuses: [status, 503], payment: null, then };
+}
+
+/** As in lb/nginx.conf and by default. */
+const BATCH_BYTES = 131_072;
+
+/** In one line, as Latin-1. A body that is only too large for `POST /payments` may be a payment here. */
+function lineOf(random: Random): string {
+  for (;;) {
+    const { bytes, status } = wrongBody(random);
+    if (status !== 413) return bytes.toString('latin1').replaceAll('\n', ' ');
+  }
+}
 
 function badWindow(random: Random): Shot {
   const bound = random.pick(['from', 'to']);
@@ -198,6 +223,8 @@ function wrongMethod(random: Random): Shot {
     ['GET', '/purge-payments'],
     ['PUT', '/purge-payments'],
     ['POST', '/livez'],
+    ['GET', '/payments-batch'],
+    ['PUT', '/payments-batch'],
     ['PROPFIND', '/readyz'],
     ['PURGE', '/payments'],
     ['X', '/payments'],

@@ -28,11 +28,14 @@ import { apiKey } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { until } from '../system/until.ts';
 
 const NAMES = ['default', 'fallback'];
 const SHAPE = { processorCount: 2, threadCount: 2 };
 const BODY_LIMIT_BYTES = 256;
 const RING_CAPACITY = 32;
+const BATCH_LINES = 40;
+const BATCH_BYTES = 8192;
 const KEYS = [
   ...(['post', 'read', 'operate'] as const).map((scope) => apiKey(`key-to-${scope}`, [scope])),
   { ...apiKey('limited-key', ['post', 'operate']), limit: { perSecond: 1, burst: 1 } },
@@ -72,7 +75,7 @@ class World {
       writer: 'http-0',
       segments,
       durable: false,
-      batchRecords: 1,
+      batchRecords: BATCH_LINES,
       randomU32: () => 1,
       files: {
         ...diskFiles,
@@ -110,6 +113,7 @@ class World {
       metrics,
       poolThreadCount: 1,
       bodyLimitBytes: BODY_LIMIT_BYTES,
+      postBatch: { lineLimit: BATCH_LINES, bytes: BATCH_BYTES },
       allowPurge,
       access,
       keyring: new Keyring({ keys: KEYS, metrics, clock }),
@@ -945,11 +949,132 @@ keyed('the header is the id of the payment, and repeats it', async () => {
 
 keyed.run();
 
+const batches = suiteOf('POST /payments-batch');
+
+interface LineAnswer {
+  readonly correlationId?: string;
+  readonly status: number;
+  readonly type?: string;
+}
+
+function postBatch(body: string, headers: Record<string, string> = {}): Promise<Response> {
+  return world.ask('/payments-batch', { method: 'POST', body, headers });
+}
+
+/** Each answer in short: `202 …0001`, or the slug of the problem with the end of the id, if there is one. */
+async function linesOf(response: Response): Promise<string[]> {
+  assert.is(response.status, 200);
+  assert.is(response.headers.get('content-type'), 'application/x-ndjson');
+  const text = await response.text();
+  assert.ok(text.endsWith('\n'));
+  return text
+    .slice(0, -1)
+    .split('\n')
+    .map((line) => {
+      const { correlationId = '', status, type = '' } = JSON.parse(line) as LineAnswer;
+      return `${type === '' ? status : type.replace('/errors#', '')} ${correlationId.slice(-4)}`.trim();
+    });
+}
+
+batches('each line has an answer in its place, and one journal write takes them all', async () => {
+  const lines = [
+    bodyOf(idOf(1), '1'),
+    bodyOf(idOf(2), '0'),
+    '',
+    `  ${bodyOf(idOf(3), '3')}\r`,
+    '{"correlationId":"x","amount":1}',
+    bodyOf(idOf(1), '1'),
+    bodyOf(idOf(1), '2'),
+    bodyOf(idOf(4), '4'),
+  ];
+  const before = world.metricsTable.counted('journalWrites');
+  assert.equal(await linesOf(await postBatch(`${lines.join('\n')}\n`)), [
+    '202 0001',
+    'amount-not-positive',
+    'malformed-json',
+    '202 0003',
+    'correlation-id-not-a-uuid',
+    '202 0001',
+    'amount-conflict 0001',
+    '202 0004',
+  ]);
+  assert.is(world.metricsTable.counted('journalWrites'), before + 1);
+  assert.is(world.metricsTable.counted('accepted'), 3);
+  assert.is(world.metricsTable.refused(refusalIndex('amount-not-positive')), 1);
+  // The repeated line is pushed too, because the first might have failed: the ledger settles one of them.
+  assert.is(world.drained(), 4);
+  assert.equal(await linesOf(await postBatch(bodyOf(idOf(1), '1'))), ['202 0001']);
+  assert.is(world.drained(), 0);
+});
+
+batches('lines beyond the room in the queue are refused, the others accepted', async () => {
+  const lines = Array.from({ length: BATCH_LINES }, (_, index) => bodyOf(idOf(index), '1'));
+  const answers = await linesOf(await postBatch(lines.join('\n')));
+  assert.equal(
+    answers.map((answer) => answer.split(' ')[0]),
+    lines.map((_, index) => (index < RING_CAPACITY ? '202' : 'queue-full')),
+  );
+  assert.is(world.drained(), RING_CAPACITY);
+  assert.equal(
+    await linesOf(await postBatch(lines.slice(RING_CAPACITY).join('\n'))),
+    lines.slice(RING_CAPACITY).map((_, index) => `202 ${String(RING_CAPACITY + index).padStart(4, '0')}`),
+  );
+});
+
+batches('if the journal cannot be written, no line is accepted, and all may be posted again', async () => {
+  const body = [bodyOf(idOf(1), '1'), bodyOf(idOf(2), '2')].join('\n');
+  world.diskFull = true;
+  assert.equal(await linesOf(await postBatch(body)), [
+    'journal-unavailable 0001',
+    'journal-unavailable 0002',
+  ]);
+  assert.is(world.drained(), 0);
+  world.diskFull = false;
+  assert.equal(await linesOf(await postBatch(body)), ['202 0001', '202 0002']);
+  assert.is(world.drained(), 2);
+});
+
+batches('a batch that is empty, too long or too large is refused as a whole', async () => {
+  await problemOf(await postBatch(''), 400, 'malformed-json');
+  const lines = Array.from({ length: BATCH_LINES + 1 }, (_, index) => bodyOf(idOf(index), '1'));
+  await problemOf(await postBatch(lines.join('\n')), 413, 'body-too-large');
+  await problemOf(await postBatch(' '.repeat(BATCH_BYTES + 1)), 413, 'body-too-large');
+  world.sharedState.stop();
+  await problemOf(await postBatch(bodyOf(ID, '1')), 503, 'stopping');
+  assert.is(world.drained(), 0);
+  assert.is((await world.ask('/payments-batch')).status, 405);
+});
+
+batches('a thread reads no more than 32 batches at once, and forgets clients that leave', async () => {
+  const head = 'POST /payments-batch HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{';
+  const slow = Array.from({ length: 32 }, () => connect({ port: world.port, host: '127.0.0.1' }));
+  for (const socket of slow) socket.on('error', () => {}).write(head);
+  const statusOf = async () => (await postBatch(bodyOf(ID, '1'))).status;
+  await until('all of them are being read', 5000, async () => (await statusOf()) === 503);
+  for (const socket of slow) socket.destroy();
+  await until('they are forgotten', 5000, async () => (await statusOf()) === 200);
+});
+
+batches('a body that comes in pieces is read whole', async () => {
+  const lines = Array.from(
+    { length: BATCH_LINES },
+    (_, index) => `${bodyOf(idOf(index), '1')}${' '.repeat(100)}`,
+  );
+  const body = lines.slice(0, RING_CAPACITY).join('\n');
+  const head = `POST /payments-batch HTTP/1.1\r\nHost: a\r\n${CLOSE}Content-Length: ${body.length}\r\n\r\n`;
+  const pieces = body.match(/.{1,700}/gs) ?? [];
+  const heard = await world.converse(head, ...pieces);
+  assert.is(heard.match(/"status":202}/g)?.length, RING_CAPACITY);
+});
+
+batches.run();
+
 const keys = suiteOf('payments for clients with API keys', true, 'token');
 
 const BODY = bodyOf(ID, '1');
 const KEYED = [
   ['POST', '/payments', 'post', 202],
+  ['POST', '/payments-batch', 'post', 200],
   ['GET', `/payments/${ID}`, 'read', 200],
   ['GET', '/payments-summary', 'read', 200],
   ['POST', '/purge-payments', 'operate', 200],
@@ -972,7 +1097,7 @@ keys('each path needs a key with its scope', async () => {
   }
   assert.is(world.metricsTable.counted('accessRefused'), 3 * KEYED.length);
   for (const slug of ['token-required', 'token-unknown', 'scope-missing'] as const)
-    assert.is(world.metricsTable.refused(refusalIndex(slug)), 1, slug);
+    assert.is(world.metricsTable.refused(refusalIndex(slug)), 2, slug);
   assert.is(world.drained(), 1);
 });
 
@@ -999,7 +1124,15 @@ keys('a key makes no more requests than its limit, and each path says when to co
     assert.equal([refused.status, refused.headers.get('retry-after')], [429, '1'], path);
   }
   assert.is(world.metricsTable.counted('rateLimited'), KEYED.length);
-  assert.is(world.metricsTable.refused(refusalIndex('rate-limited')), 1);
+  assert.is(world.metricsTable.refused(refusalIndex('rate-limited')), 2);
+});
+
+keys('a batch counts as one request for each line', async () => {
+  const lines = [1, 2, 3].map((number) => bodyOf(idOf(number), '1')).join('\n');
+  const post = async () => world.ask('/payments-batch', { ...withKey('POST', 'limited-key'), body: lines });
+  assert.is((await post()).status, 200);
+  const refused = await post();
+  assert.equal([refused.status, refused.headers.get('retry-after')], [429, '3']);
 });
 
 keys('health and documents need no key', async () => {
@@ -1013,6 +1146,7 @@ const whole = suite('the contract of these routes');
 
 const PATHS = [
   '/payments',
+  '/payments-batch',
   '/payments/{correlationId}',
   '/payments-summary',
   '/purge-payments',
