@@ -3,6 +3,7 @@
 /** The operations of the client. */
 export const OPERATIONS = {
   postPayment: { method: 'POST', path: '/payments' },
+  postBatch: { method: 'POST', path: '/payments-batch' },
   getPayment: { method: 'GET', path: '/payments/{correlationId}' },
   getSummary: { method: 'GET', path: '/payments-summary' },
 } as const;
@@ -64,6 +65,22 @@ export interface RejectedPayment {
   readonly requestedAt: Stamp;
   readonly attempts: Attempts;
   readonly reason: string;
+}
+
+/** What has become of a line of a batch. */
+export interface BatchAnswer {
+  /** The id of the payment. It is missing if the line is no payment. */
+  readonly correlationId?: CorrelationId;
+  /** What `POST /payments` would answer. 202, the payment is accepted; 503, post it again. */
+  readonly status: number;
+  /** If it was refused, a link to the section of `GET /errors` that explains it. */
+  readonly type?: string;
+  /** For people. It may change. */
+  readonly title?: string;
+  /** For people. It may change. */
+  readonly detail?: string;
+  /** The member that is invalid. */
+  readonly field?: string;
 }
 
 /** `dispatched`: it may have been sent to `processor`. `settled`: it is committed there for good. */
@@ -133,6 +150,15 @@ export type PostProblem =
       | '/errors#stopping'
       | 'about:blank'
     >;
+
+/** What `postBatch` answers instead of a success. */
+export type BatchProblem =
+  | Problem<400, '/errors#malformed-json'>
+  | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
+  | Problem<403, '/errors#scope-missing'>
+  | Problem<413, '/errors#body-too-large'>
+  | Problem<429, '/errors#rate-limited'>
+  | Problem<503, '/errors#batches-limit' | '/errors#stopping' | 'about:blank'>;
 
 /** What `getPayment` answers instead of a success. */
 export type FindProblem =
