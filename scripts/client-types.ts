@@ -14,6 +14,7 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   postBatch: 'Batch',
   getPayment: 'Find',
   getSummary: 'Summary',
+  listPayments: 'List',
 };
 const AMOUNT = '#/components/schemas/Amount';
 const PROBLEM = 'Problem';
@@ -131,12 +132,15 @@ class Schemas {
   }
 
   #type(schema: Part): string {
-    const { $ref, oneOf, type } = schema;
+    const { $ref, oneOf, type, items } = schema;
     if (typeof $ref === 'string') return nameOf($ref);
     if (Array.isArray(oneOf)) return oneOf.map((one) => this.#type(partOf(one))).join(' | ');
     if (schema['const'] !== undefined) return literal(schema['const']);
     if (Array.isArray(schema['enum'])) return schema['enum'].map(literal).join(' | ');
+    if (Array.isArray(type)) return type.map((one) => this.#type({ ...schema, type: one })).join(' | ');
     switch (type) {
+      case 'array':
+        return `readonly ${this.#type(partOf(items))}[]`;
       case 'string':
       case 'null':
         return type;

@@ -6,6 +6,7 @@ export const OPERATIONS = {
   postBatch: { method: 'POST', path: '/payments-batch' },
   getPayment: { method: 'GET', path: '/payments/{correlationId}' },
   getSummary: { method: 'GET', path: '/payments-summary' },
+  listPayments: { method: 'GET', path: '/payments' },
 } as const;
 
 /** The members that are amounts. */
@@ -16,6 +17,13 @@ export const AMOUNT_MEMBERS = ['amount', 'conflictingAmount', 'totalAmount'] as 
  * Without a zone it is UTC. Leap seconds and 24:00 are invalid.
  */
 export type Moment = string;
+
+/**
+ * What the books tell of each attempt to have the payment charged, oldest first. Only operators get it,
+ * and only from `GET /payments/{correlationId}`. Of many attempts, the last nine are kept; `attempts`
+ * says how many there were.
+ */
+export type History = readonly Attempt[];
 
 /** A UTC timestamp in milliseconds. */
 export type Stamp = string;
@@ -45,6 +53,7 @@ export interface AcceptedPayment {
   readonly processor: null;
   readonly requestedAt: null;
   readonly attempts: 0;
+  readonly history?: History;
 }
 
 /** How many times it was claimed. */
@@ -64,6 +73,7 @@ export interface RejectedPayment {
   readonly processor: Processor;
   readonly requestedAt: Stamp;
   readonly attempts: Attempts;
+  readonly history?: History;
   readonly reason: string;
 }
 
@@ -83,6 +93,15 @@ export interface BatchAnswer {
   readonly field?: string;
 }
 
+/** What the instance that answers has at the moment, whether it is in the books or not. */
+export interface AnsweringInstance {
+  readonly name: string;
+  /** Payments that wait for a processor or for the ledger. */
+  readonly waiting: number;
+  /** Payments that may have been charged, so that only their processor can say. */
+  readonly inDoubt: number;
+}
+
 /** `dispatched`: it may have been sent to `processor`. `settled`: it is committed there for good. */
 export interface SentPayment {
   readonly amountCents: number;
@@ -94,6 +113,35 @@ export interface SentPayment {
   readonly processor: Processor;
   readonly requestedAt: Stamp;
   readonly attempts: Attempts;
+  readonly history?: History;
+}
+
+export interface Attempt {
+  readonly processor: Processor;
+  readonly requestedAt: Stamp;
+  /**
+   * Why this processor. `cheapest-well`: it was the cheapest that was well and fast enough.
+   * `after-failover-delay`: the payment had waited long enough for a cheaper one that failed.
+   * `least-slow`: all were slow, and no other was faster. `probe`: one payment was to find out whether it
+   * had recovered. `unknown`: the books do not say.
+   */
+  readonly why: 'unknown' | 'cheapest-well' | 'after-failover-delay' | 'least-slow' | 'probe';
+  /**
+   * What came of it. `charged`, `rejected`: its answer said so; `found-charged`, `found-rejected`: a
+   * look-up said so. Nothing was charged with `refused` (not taken this time), `unfit` (it refused every
+   * request), `exhausted` (this machine lacked what a call needs), `not-held` (a look-up found nothing,
+   * when no call could be running any more) and `not-sent` (the reply of the ledger was lost).
+   * `never-held`: it called the payment a duplicate again and again, and never held it. `unknown`: there
+   * is no outcome yet, or the books do not say.
+   */
+  readonly outcome: 'unknown' | 'charged' | 'found-charged' | 'rejected' | 'found-rejected' | 'never-held' | 'refused' | 'unfit' | 'exhausted' | 'not-held' | 'not-sent';
+}
+
+export interface PaymentPage {
+  readonly payments: readonly Payment[];
+  /** Gets the next page as `after`; null on the last page. */
+  readonly next: string | null;
+  readonly instance: AnsweringInstance;
 }
 
 export interface PaymentRequest {
@@ -175,4 +223,12 @@ export type SummaryProblem =
   | Problem<403, '/errors#scope-missing'>
   | Problem<422, '/errors#window-too-fine'>
   | Problem<429, '/errors#rate-limited'>
+  | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;
+
+/** What `listPayments` answers instead of a success. */
+export type ListProblem =
+  | Problem<400, '/errors#bad-search' | '/errors#bad-window' | '/errors#unknown-parameter'>
+  | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
+  | Problem<403, '/errors#loopback-only' | '/errors#scope-missing'>
+  | Problem<404, '/errors#no-such-route'>
   | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;

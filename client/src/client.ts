@@ -1,4 +1,11 @@
-import { type BatchAnswer, OPERATIONS, type Payment, type PaymentRequest, type Summary } from './api.ts';
+import {
+  type BatchAnswer,
+  OPERATIONS,
+  type Payment,
+  type PaymentPage,
+  type PaymentRequest,
+  type Summary,
+} from './api.ts';
 import { parseInCents, toDecimal } from './cents.ts';
 import { type ClientProblem, NoAnswerError, ProblemError, StillOpenError } from './errors.ts';
 import { type CallOptions, checkedTimeoutMs, delayMs, Patience } from './patience.ts';
@@ -26,6 +33,19 @@ export interface ClientOptions {
 export interface TimeWindow {
   readonly from?: Date | string;
   readonly to?: Date | string;
+}
+
+/** What `list` returns; what is left out does not matter. */
+export interface PaymentFilter extends TimeWindow {
+  /** `open` is accepted or dispatched. Open and rejected payments are found at once; all others take a walk. */
+  readonly status?: 'open' | Payment['status'];
+  readonly processor?: string;
+  /** Which time the window bounds, by default `accepted`; `requested` is when it was last sent to a processor. */
+  readonly time?: 'accepted' | 'requested';
+  readonly minAmountCents?: number;
+  readonly maxAmountCents?: number;
+  /** A part of the reason why it was rejected, in any case. */
+  readonly reason?: string;
 }
 
 /** A payment that will not change any more. */
@@ -144,6 +164,30 @@ export class Client {
     const { method, path } = OPERATIONS.getSummary;
     const request = { method, path: query.size === 0 ? path : `${path}?${query}`, success: 200 };
     return parseInCents(await this.#call(request, new Patience(options))) as Summary;
+  }
+
+  /**
+   * The payments that match, page after page, for operators: give the client an `apiKey` with `operate`. The order is
+   * not that of time. The time limit is that of each page.
+   */
+  async *list(
+    filter: PaymentFilter = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<Payment, void, undefined> {
+    const { minAmountCents, maxAmountCents, from, to, ...texts } = filter;
+    const query = new URLSearchParams(texts);
+    if (from !== undefined) query.set('from', moment(from));
+    if (to !== undefined) query.set('to', moment(to));
+    if (minAmountCents !== undefined) query.set('minAmount', toDecimal(minAmountCents));
+    if (maxAmountCents !== undefined) query.set('maxAmount', toDecimal(maxAmountCents));
+    const { method, path } = OPERATIONS.listPayments;
+    for (let next: string | null = ''; next !== null; ) {
+      if (next !== '') query.set('after', next);
+      const request = { method, path: query.size === 0 ? path : `${path}?${query}`, success: 200 };
+      const page = parseInCents(await this.#call(request, new Patience(options))) as PaymentPage;
+      yield* page.payments;
+      next = page.next;
+    }
   }
 
   async #find(correlationId: string, patience: Patience): Promise<Payment | undefined> {

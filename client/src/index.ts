@@ -1,6 +1,12 @@
 // What `@dinossauro/client` exports.
 
 export type * from './api.ts';
-export { Client, type ClientOptions, type FinishedPayment, type TimeWindow } from './client.ts';
+export {
+  Client,
+  type ClientOptions,
+  type FinishedPayment,
+  type PaymentFilter,
+  type TimeWindow,
+} from './client.ts';
 export { type ClientProblem, NoAnswerError, ProblemError, StillOpenError } from './errors.ts';
 export type { CallOptions } from './patience.ts';

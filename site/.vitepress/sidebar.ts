@@ -20,6 +20,7 @@ export const SIDEBAR = [
       page('Scaling', '/scaling'),
       page('Upgrades', '/upgrades'),
       page('Operations', '/operations'),
+      page('Processors, while running', '/processors'),
       page('Security', '/security'),
       page('API keys', '/keys'),
       page('The dashboard', '/dashboard'),

@@ -223,7 +223,7 @@ export class Adoption {
   ): Promise<Reply<void>> {
     const { clock, writer } = this.#parts;
     const { correlationId, acceptedAtMs } = suspect;
-    const { status, reason, ...known } = knownPayment(answer);
+    const { status, reason, story, ...known } = knownPayment(answer);
     const chargedCents = known.chargedCents ?? suspect.amountCents;
     const amountCents = suspect.amountCents ?? chargedCents;
     if (amountCents === null || chargedCents === null) return this.#leave(correlationId);
@@ -238,6 +238,7 @@ export class Adoption {
       processorName: this.#names[processor] as string,
       requestedAtMs,
       attempts: Math.max(1, entry?.attempts ?? 0),
+      story: { ...story, earlier: entry?.story.earlier ?? [] },
       reason,
       conflictingAmountCents: null,
     };

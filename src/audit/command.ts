@@ -5,6 +5,7 @@ import { isSetupError } from '../core/setup-error.ts';
 import { parseWindow } from '../core/time-window.ts';
 import { hasDataFile } from '../ledger/lmdb/data-file.ts';
 import { enterLedger } from '../ledger/open.ts';
+import { askGateway } from '../operate/gateway.ts';
 import type { AuditRequest } from './audit.ts';
 import { Auditor } from './auditor.ts';
 import { ProgressLine, type ProgressLineParts } from './progress.ts';
@@ -64,7 +65,7 @@ function audit(
 ): Promise<Outcome<AuditReport>> {
   return order.url === undefined
     ? auditHere(order, environment, complain, progress)
-    : askGateway(order.url, order);
+    : auditThere(order.url, order);
 }
 
 function queryOf({ from, to, every }: AuditOrder): string {
@@ -108,20 +109,7 @@ async function auditHere(
   return { kind: 'ok', value: reply.value };
 }
 
-async function askGateway(url: string, order: AuditOrder): Promise<Outcome<AuditReport>> {
-  const { token } = order;
-  const headers: Record<string, string> = token === '' ? {} : { authorization: `Bearer ${token}` };
-  try {
-    const response = await fetch(`${url.replace(/\/+$/, '')}/audit?${queryOf(order)}`, { headers });
-    const body = (await response.json()) as AuditReport & { readonly detail?: string };
-    if (response.status === 200) return { kind: 'ok', value: body };
-    return failed(`${url} answered ${response.status}: ${body.detail ?? 'no reason given'}`);
-  } catch (error) {
-    return failed(`${url} does not answer: ${commandReason(error)}`);
-  }
-}
-
-function commandReason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
+async function auditThere(url: string, order: AuditOrder): Promise<Outcome<AuditReport>> {
+  const answer = await askGateway({ url, token: order.token }, { path: `/audit?${queryOf(order)}` });
+  return answer.kind === 'ok' ? { kind: 'ok', value: JSON.parse(answer.value) as AuditReport } : answer;
 }

@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Totals } from '../core/payment.ts';
-import type { Ledger, LedgerEntry, ProcessorTotals, Reply, StrandedPayments } from '../ledger/ledger.ts';
+import type { Ledger, LedgerEntry, ProcessorPayments, ProcessorTotals, Reply } from '../ledger/ledger.ts';
 import { type TooFine, tooFineReason } from '../ledger/retention.ts';
 import { NOTHING, type Period } from './period.ts';
 
@@ -41,7 +41,7 @@ export class OurBooks {
   }
 
   /** Open payments at such processors, of any time. */
-  async stranded(): Promise<StrandedPayments[]> {
+  async stranded(): Promise<ProcessorPayments[]> {
     return (await this.#read(() => this.#ledger.stranded(this.#clock.nowMs()))) ?? [];
   }
 

@@ -106,9 +106,12 @@ export class BooksWriter {
   /** Processors have numbers only in a ledger that was opened with them. */
   async #openFor(batch: readonly BooksEntry[]): Promise<Reply<void>> {
     const unknown = new Set(
-      batch.flatMap(({ processorName }) =>
-        processorName === null || this.#names.includes(processorName) ? [] : [processorName],
-      ),
+      batch
+        .flatMap(({ processorName, story }) => [
+          ...(processorName === null ? [] : [processorName]),
+          ...story.earlier.map((attempt) => attempt.processorName),
+        ])
+        .filter((name) => !this.#names.includes(name)),
     );
     if (unknown.size === 0) return ok(undefined);
     this.#names.push(...unknown);

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { ATTEMPT_OUTCOMES, ATTEMPT_REASONS, type Attempt, type Story } from '../core/attempt.ts';
 import type { PaymentStatus, Totals } from '../core/payment.ts';
 import { isUuid } from '../core/uuid.ts';
 import type { LedgerEntry } from '../ledger/ledger.ts';
@@ -45,7 +46,7 @@ export function timeOf({ requestedAtMs, acceptedAtMs }: BooksEntry): number {
 /** The line of a payment, without its end. */
 export function lineOf(entry: BooksEntry): string {
   const { correlationId, amountCents, status, acceptedAtMs, processorName, requestedAtMs } = entry;
-  const { attempts, reason, conflictingAmountCents } = entry;
+  const { attempts, story, reason, conflictingAmountCents } = entry;
   return JSON.stringify({
     correlationId,
     amountCents,
@@ -56,6 +57,7 @@ export function lineOf(entry: BooksEntry): string {
       requestedAt: stampOf(requestedAtMs),
       attempts,
     }),
+    ...storyFields(story),
     ...(reason !== '' && { reason }),
     ...(conflictingAmountCents !== null && { conflictingAmountCents }),
   });
@@ -82,10 +84,52 @@ export function readLine(text: string): BooksEntry | undefined {
     processorName: isOpen ? null : processor,
     requestedAtMs: isOpen ? 0 : msOf(fields['requestedAt']),
     attempts: isOpen ? 0 : fields['attempts'],
+    story: readStory(fields),
     reason,
     conflictingAmountCents,
   };
   return isEntry(entry) ? entry : undefined;
+}
+
+/** Exports of before there were stories have none, and neither has what was never sent. */
+function storyFields({ why, outcome, earlier }: Story): Record<string, unknown> {
+  return {
+    ...(why !== 'unknown' && { why }),
+    ...(outcome !== 'unknown' && { outcome }),
+    ...(earlier.length > 0 && {
+      earlier: earlier.map(({ processorName, requestedAtMs, ...attempt }) => ({
+        processor: processorName,
+        requestedAt: stampOf(requestedAtMs),
+        ...attempt,
+      })),
+    }),
+  };
+}
+
+/** Undefined: not a story. */
+function readStory({ why = 'unknown', outcome = 'unknown', earlier = [] }: Record<string, unknown>): unknown {
+  if (!Array.isArray(earlier)) return undefined;
+  const attempts = earlier.map((each: unknown) => {
+    const fields: Record<string, unknown> = typeof each === 'object' && each !== null ? { ...each } : {};
+    return {
+      processorName: fields['processor'],
+      requestedAtMs: msOf(fields['requestedAt']),
+      why: fields['why'],
+      outcome: fields['outcome'],
+    };
+  });
+  const isStory = [{ processorName: 'none', requestedAtMs: 0, why, outcome }, ...attempts].every(isAttempt);
+  return isStory ? { why, outcome, earlier: attempts } : undefined;
+}
+
+function isAttempt(attempt: { readonly [Field in keyof Attempt]: unknown }): boolean {
+  return (
+    typeof attempt.processorName === 'string' &&
+    attempt.processorName !== '' &&
+    isWhole(attempt.requestedAtMs, 0) &&
+    (ATTEMPT_REASONS as readonly unknown[]).includes(attempt.why) &&
+    (ATTEMPT_OUTCOMES as readonly unknown[]).includes(attempt.outcome)
+  );
 }
 
 export function readHeader(text: string): ExportHeader | undefined {
@@ -155,6 +199,7 @@ function isEntry(entry: { readonly [Field in keyof BooksEntry]: unknown }): entr
     isWhole(entry.requestedAtMs, 0) &&
     isWhole(entry.attempts, 0) &&
     (status === 'accepted' || (typeof processorName === 'string' && processorName !== '')) &&
+    entry.story !== undefined &&
     typeof reason === 'string' &&
     (conflictingAmountCents === null || isWhole(conflictingAmountCents, 1))
   );

@@ -227,10 +227,29 @@ export class Migration {
     }
     if (this.#writer.counts.different > 0) return this.#giveUp(contradicted(this.#writer).lines);
     if (difference !== null) return this.#giveUp([`the new books differ from the old ones: ${difference}`]);
+    for (const copied of [await this.#copyFees(), await this.#copyControls()])
+      if (copied.kind === 'unavailable') return unanswered(copied.reason);
     const inUse = { kind: 'in-use', sinceMs: clock.nowMs(), detail: continuing(this.#names.from) } as const;
     const opened = await tried(clock, () => this.#target.setBooksStatus(inUse));
     if (opened.kind === 'unavailable') return unanswered(opened.reason);
     return { kind: 'ok', value: { count, stopMs: clock.monotonicMs() - beganMs } };
+  }
+
+  /** What payments have cost, which their entries do not say. */
+  async #copyFees(): Promise<Reply<void>> {
+    const { clock } = this.#order;
+    const fees = await tried(clock, () => this.#source.ledger.fees());
+    return fees.kind === 'ok' ? tried(clock, () => this.#target.restoreFees(fees.value)) : fees;
+  }
+
+  /** What operators have decided about processors. They can change it during the passes, so it comes last. */
+  async #copyControls(): Promise<Reply<void>> {
+    const { clock } = this.#order;
+    const controls = await tried(clock, () => this.#source.ledger.processorControls());
+    if (controls.kind === 'unavailable') return controls;
+    if (controls.value.version === 0) return ok(undefined);
+    const set = await tried(clock, () => this.#target.setProcessorControls(controls.value));
+    return set.kind === 'ok' ? ok(undefined) : set;
   }
 
   async #copyAndCompare(

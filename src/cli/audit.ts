@@ -1,10 +1,7 @@
 import { demoEnvironment } from '../config/demo.ts';
 import { sanitizeEnvironment } from '../config/environment.ts';
-import { checked, command, examples, Misuse, option, timestamp } from './command.ts';
-
-const isHttpUrl = (text: string) => /^https?:\/\//.test(text) && URL.canParse(text);
-
-const url = checked((text) => (isHttpUrl(text) ? null : 'Expected an http or https URL.'));
+import { command, examples, Misuse, option, timestamp } from './command.ts';
+import { httpUrl, TOKEN_ABOUT, tokenOf } from './gateway-options.ts';
 
 export const audit = command('audit')
   .summary("compare our books with the processors' own, down to single payments")
@@ -19,8 +16,8 @@ export const audit = command('audit')
   .option('--all', 'list every difference instead of grouping them')
   .option('--json', 'print the complete report as JSON')
   .option('--progress', 'show progress on standard error, even with --json')
-  .option('--url <url>', 'run the audit in this gateway (GET /audit)', url)
-  .option('--token <text>', "the gateway's token; default: ADMIN_TOKEN from the environment")
+  .option('--url <url>', 'run the audit in this gateway (GET /audit)', httpUrl)
+  .option('--token <text>', TOKEN_ABOUT)
   .addOption(
     option(
       '--adopt',
@@ -74,7 +71,7 @@ export const audit = command('audit')
       }
       const { runAudit } = await import('../audit/command.ts');
       process.exitCode = await runAudit(
-        { from, to, every, all, json, progress, url, token: token ?? process.env['ADMIN_TOKEN'] ?? '' },
+        { from, to, every, all, json, progress, url, token: tokenOf(token) },
         {
           // If no processor is configured, the simulated ones of `npm start`.
           environment: demoEnvironment(process.env),

@@ -1,5 +1,11 @@
 import { styleText } from 'node:util';
-import { Command, CommanderError, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import {
+  Command,
+  CommanderError,
+  type CommandUnknownOpts,
+  InvalidArgumentError,
+  Option,
+} from '@commander-js/extra-typings';
 import { parseWindow } from '../core/time-window.ts';
 
 /** The exit codes of `dinossauro`. */
@@ -36,7 +42,7 @@ export function isAnswered(error: unknown): boolean {
 
 /** Commander's message in one line, plus the name of an unexpected argument and where to find help. */
 function complaint({ code, message }: CommanderError, made: Command): string {
-  const where = `${nameOf(made)} --help`;
+  const where = `${pathOf(made)} --help`;
   const hinted = message
     .replace(/^error: /, '')
     .replace(/\n\((Did.*)\)$/s, (_, hint) => `; ${hint.toLowerCase()}`);
@@ -46,10 +52,9 @@ function complaint({ code, message }: CommanderError, made: Command): string {
   return `${problem}${takesSettings ? '; settings come from the environment' : ''} (see ${where})`;
 }
 
-/** Such as `dinossauro keys new`. */
-function nameOf(made: { readonly parent: unknown; name(): string }): string {
-  const parent = made.parent as Command | null;
-  return parent === null ? made.name() : `${nameOf(parent)} ${made.name()}`;
+/** Its name, after those of the commands that it belongs to. */
+function pathOf(made: CommandUnknownOpts): string {
+  return made.parent === null ? made.name() : `${pathOf(made.parent)} ${made.name()}`;
 }
 
 /** The section of examples for a command's help. */
@@ -74,6 +79,12 @@ export function whole(min: number, max = WHOLE_MAX): (text: string) => number {
     if (value >= min && value <= max) return value;
     throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
   };
+}
+
+/** A parser of decimals. */
+export function decimal(text: string): number {
+  if (/^\d{1,9}(\.\d{1,6})?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected a decimal, such as 0.015.');
 }
 
 /** A parser of JSON objects. */

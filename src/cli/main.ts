@@ -12,7 +12,9 @@ import { gateway } from './gateway.ts';
 import { importCommand } from './import.ts';
 import { keys } from './keys.ts';
 import { migrate } from './migrate.ts';
+import { payments } from './payments.ts';
 import { processor } from './processor.ts';
+import { processors } from './processors.ts';
 import { isClone } from './program.ts';
 import { restore } from './restore.ts';
 import { rinha } from './rinha.ts';
@@ -91,7 +93,9 @@ function dinossauro() {
     processor,
     keys,
     certify,
+    payments,
     audit,
+    processors,
     exportCommand,
     importCommand,
     backup,

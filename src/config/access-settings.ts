@@ -49,4 +49,11 @@ export const ACCESS = {
     default: 'token',
     about: 'The same for `GET /audit`. While there is no such key, `token` refuses everyone.',
   }),
+  OPERATOR_ACCESS: oneOf({
+    field: 'access.operator',
+    values: ACCESS_MODES,
+    default: 'token',
+    about:
+      'The same for what operators list and change: `GET /payments`, `GET /processors` and `PATCH /processors/{name}`, also from the dashboard.',
+  }),
 };

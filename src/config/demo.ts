@@ -16,9 +16,12 @@ export type SimulatedProcessorSetting = (typeof SIMULATED_PROCESSORS)[number];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The environment that `npm start` uses: it allows purging and adds processors, unless the given one says otherwise. */
+/**
+ * The environment that `npm start` uses: it allows purging, lets this machine operate, and adds processors, unless the given
+ * one says otherwise.
+ */
 export function demoEnvironment(environment: Environment): Environment {
-  const demo = { ALLOW_PURGE: 'true', ...environment };
+  const demo = { ALLOW_PURGE: 'true', OPERATOR_ACCESS: 'loopback', ...environment };
   if (!simulatesProcessors(environment)) return demo;
   const urls = SIMULATED_PROCESSORS.map((simulated) => [simulated.setting, simulatedUrl(simulated)]);
   const tokens = SIMULATED_PROCESSORS.map(({ name }) => `${name}=${SIMULATED_TOKEN}`).join(',');

@@ -173,7 +173,7 @@ function tokenContradictions(values: Partial<Values>): string[] {
 /** Asking for a key where there is none is a mistake. The default of AUDIT_ACCESS, which refuses everyone, is not. */
 function accessContradictions(values: Partial<Values>, environment: Environment): string[] {
   const { ADMIN_TOKEN: token, API_KEYS_FILE: keysFile, LISTEN: listen, PAYMENTS_ACCESS: payments } = values;
-  const operators = (['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS'] as const)
+  const operators = (['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS', 'OPERATOR_ACCESS'] as const)
     .filter((name) => environment[name] === 'token' && token === '' && keysFile === '')
     .map((name) => `${name}=token needs ADMIN_TOKEN or API_KEYS_FILE: set one, or choose another access.`);
   if (keysFile !== '' || listen === undefined || payments === undefined || payments === 'open')

@@ -17,6 +17,12 @@ export function writeUuid(uuid: string, into: Uint8Array, offset: number): void 
   }
 }
 
+export function uuidBytes(uuid: string): Buffer {
+  const bytes = Buffer.allocUnsafe(UUID_BYTES);
+  writeUuid(uuid, bytes, 0);
+  return bytes;
+}
+
 /** In ASCII, digits start at 0x30 and letters at 0x41 and 0x61. */
 function nibbleOf(code: number): number {
   return code < 0x40 ? code & 0xf : (code & 0xf) + 9;

@@ -58,6 +58,8 @@ interface ProcessorSituation {
   readonly isUnfit: boolean;
   /** How much longer it rests, as it has asked; null: it does not rest. */
   readonly restMs: number | null;
+  /** An operator has paused it. */
+  readonly isPaused: boolean;
 }
 
 /** A queue or journal counts as nearly full from this share on. */
@@ -230,14 +232,21 @@ function journalConditions({ journal, backlog }: Situation): Condition[] {
 }
 
 function processorConditions(situation: Situation): Condition[] {
-  const { processors, failoverDelayMs } = situation;
+  const { failoverDelayMs } = situation;
+  const paused = situation.processors.filter(({ isPaused }) => isPaused);
+  // What is wrong with a paused processor makes no payments wait.
+  const processors = situation.processors.filter(({ isPaused }) => !isPaused);
   const goElsewhere = `Payments wait up to ${failoverDelayMs / 1000} s for a cheaper processor that fails, then go to a more expensive one that works.`;
   const open = processors.flatMap((processor) =>
     processor.openForMs === null ? [] : [{ ...processor, openForMs: processor.openForMs }],
   );
   const failing = open.filter(({ isUnfit, restMs }) => !isUnfit && restMs === null);
   return [
-    ...(open.length === processors.length ? [allFail(situation, open)] : []),
+    ...(processors.length === 0 ? [allPaused(situation)] : []),
+    ...(processors.length > 0 && open.length === processors.length
+      ? [allFail(situation, open, paused.length)]
+      : []),
+    ...(processors.length > 0 ? paused.map(onePaused) : []),
     ...open.filter(({ isUnfit }) => isUnfit).map((processor) => unfit(processor, goElsewhere)),
     ...open
       .filter(({ isUnfit, restMs }) => !isUnfit && restMs !== null)
@@ -247,6 +256,29 @@ function processorConditions(situation: Situation): Condition[] {
 }
 
 type OpenProcessor = ProcessorSituation & { readonly openForMs: number };
+
+function allPaused({ backlog }: Situation): Condition {
+  return {
+    severity: 'critical',
+    title: 'Every processor is paused',
+    forMs: null,
+    waiting: backlog,
+    effect: `Payments are still accepted, and wait until a processor is resumed. ${NOTHING_LOST}`,
+    advice: 'Resume one here, or with dinossauro processors resume.',
+  };
+}
+
+function onePaused({ name }: ProcessorSituation): Condition {
+  return {
+    severity: 'warning',
+    title: `${name} is paused`,
+    forMs: null,
+    waiting: null,
+    effect:
+      'Payments go to the other processors, and those whose amounts only it takes wait. It is still asked about payments in doubt.',
+    advice: `Resume it here, or with dinossauro processors resume ${name}; dinossauro processors says who paused it and why.`,
+  };
+}
 
 function unfit({ name, openForMs }: OpenProcessor, goElsewhere: string): Condition {
   return {
@@ -271,10 +303,10 @@ function resting({ name, openForMs, restMs }: OpenProcessor, goElsewhere: string
 }
 
 /** `forMs`: since the last one began to fail. */
-function allFail({ backlog }: Situation, open: readonly OpenProcessor[]): Condition {
+function allFail({ backlog }: Situation, open: readonly OpenProcessor[], pausedCount: number): Condition {
   return {
     severity: 'critical',
-    title: allFailing(open.length),
+    title: allFailing(open.length, pausedCount),
     forMs: Math.min(...open.map(({ openForMs }) => openForMs)),
     waiting: backlog,
     effect: `Payments are still accepted, and wait until a processor recovers. ${NOTHING_LOST}`,
@@ -298,7 +330,8 @@ function namesOf(processors: readonly OpenProcessor[]): string {
   return listed(processors.map(({ name }) => name));
 }
 
-function allFailing(count: number): string {
+function allFailing(count: number, pausedCount: number): string {
+  if (pausedCount > 0) return 'Every processor that is not paused is failing';
   if (count === 1) return 'The only processor is failing';
   return count === 2 ? 'Both processors are failing' : `All ${count} processors are failing`;
 }

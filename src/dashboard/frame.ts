@@ -1,3 +1,5 @@
+import type { Fee } from '../core/fee.ts';
+import type { Totals } from '../core/payment.ts';
 import type { RoutingReason } from '../shared-memory/routing-reason.ts';
 import type { Condition } from './conditions.ts';
 
@@ -20,6 +22,7 @@ export interface Hello {
   readonly processors: readonly {
     readonly name: string;
     readonly contract: string;
+    /** The fee as configured. */
     readonly feePpm: number;
     readonly feeFixedCents: number;
   }[];
@@ -64,6 +67,10 @@ export interface Quantiles {
 /** One processor, as this instance sees it. */
 export interface ProcessorFigures {
   readonly settledPerS: number | null;
+  /** An operator has paused it. */
+  readonly paused: boolean;
+  /** What a payment costs now. */
+  readonly fee: Fee;
   readonly breakerOpen: boolean;
   /** It refuses every request, by its last answers. */
   readonly unfit: boolean;
@@ -84,13 +91,20 @@ export interface ProcessorFigures {
   readonly reasonAgeMs: number | null;
 }
 
+/** What was settled at a processor. */
+export interface SettledTotals extends Totals {
+  readonly name: string;
+  /** The same by the fee at which it was settled. What was restored from other books may be missing. */
+  readonly fees: readonly (Totals & Fee)[];
+}
+
 /** Figures of the whole deployment, from the ledger, and therefore a little older than the rest. */
 export interface DeploymentFigures {
   /** Why the ledger does not answer; null: it does. The figures are then the last known ones. */
   readonly unavailable: string | null;
   readonly ageMs: number | null;
   /** Settled payments, in the order of `Hello.processors`, then those of processors that are no longer configured. */
-  readonly totals: readonly { readonly name: string; readonly count: number; readonly amountCents: number }[];
+  readonly totals: readonly SettledTotals[];
   /** Open payments at processors that are not configured, which wait until they are. */
   readonly stranded: readonly { readonly name: string; readonly count: number }[];
   readonly workers: readonly {

@@ -1,5 +1,13 @@
 import type { Clock } from '../core/clock.ts';
-import type { Ledger, OwnerRecord, ProcessorTotals, Reply, StrandedPayments } from '../ledger/ledger.ts';
+import type { Fee } from '../core/fee.ts';
+import type {
+  FeeTotals,
+  Ledger,
+  OwnerRecord,
+  ProcessorPayments,
+  ProcessorTotals,
+  Reply,
+} from '../ledger/ledger.ts';
 import type { TooFine } from '../ledger/retention.ts';
 import { BOOKS_STATUSES, type Gauge, type MetricsTable } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
@@ -38,7 +46,8 @@ interface Counts {
 interface Books {
   readonly atMs: number;
   readonly totals: readonly ProcessorTotals[];
-  readonly stranded: readonly StrandedPayments[];
+  readonly fees: readonly FeeTotals[];
+  readonly stranded: readonly ProcessorPayments[];
   readonly owners: readonly OwnerRecord[];
 }
 
@@ -117,6 +126,7 @@ export class Sampler {
         name,
         openForMs: sharedState.breakerOpen(processor) ? nowMs - sharedState.breakerAtMs(processor) : null,
         isUnfit: sharedState.isUnfit(processor),
+        isPaused: sharedState.isPaused(processor),
         restMs: this.#restMs(processor, nowMs),
       })),
       failoverDelayMs: hello.failoverDelayMs,
@@ -201,6 +211,8 @@ export class Sampler {
     const { reason, sinceMs } = sharedState.reason(processor);
     return {
       settledPerS: rate(counts, before, ({ settled }) => settled[processor] ?? 0),
+      paused: sharedState.isPaused(processor),
+      fee: sharedState.fee(processor) ?? this.#configuredFee(processor),
       breakerOpen: sharedState.breakerOpen(processor),
       unfit: sharedState.isUnfit(processor) && sharedState.breakerOpen(processor),
       restMs: this.#restMs(processor, nowMs),
@@ -221,13 +233,21 @@ export class Sampler {
     };
   }
 
+  #configuredFee(processor: number): Fee {
+    const { feePpm = 0, feeFixedCents = 0 } = this.#parts.hello.processors[processor] ?? {};
+    return { feePpm, feeFixedCents };
+  }
+
   #deployment(nowMs: number): DeploymentFigures {
     const books = this.#books;
     const wallMs = this.#parts.clock.nowMs();
     return {
       unavailable: this.#unavailable,
       ageMs: books === null ? null : nowMs - books.atMs,
-      totals: books?.totals ?? [],
+      totals: (books?.totals ?? []).map((total) => ({
+        ...total,
+        fees: feesOf(total.name, books?.fees ?? []),
+      })),
       stranded: books?.stranded ?? [],
       workers: (books?.owners ?? []).map(({ instanceId, name, owner, leaseUntilMs }) => {
         return { instanceId, name, owner, leaseLeftMs: leaseUntilMs - wallMs };
@@ -240,17 +260,29 @@ export class Sampler {
     this.#askedAtMs = nowMs;
     const { ledger, clock } = this.#parts;
     const totals = await ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    // Afterwards, so that no payment in the totals is without its fee.
+    const fees = await ledger.fees();
     const owners = await Promise.all(ledger.shards.map((shard) => shard.owners()));
     const stranded = await ledger.stranded(clock.nowMs());
-    const reason = [totals, ...owners, stranded].map(reasonOf).find((each) => each !== null) ?? null;
+    const reason = [totals, fees, ...owners, stranded].map(reasonOf).find((each) => each !== null) ?? null;
     if (reason !== null && this.#unavailable === null) this.#unavailableAtMs = nowMs;
     this.#unavailable = reason;
-    if (totals.kind === 'ok' && stranded.kind === 'ok' && reason === null) {
+    if (totals.kind === 'ok' && fees.kind === 'ok' && stranded.kind === 'ok' && reason === null) {
       const atMs = clock.monotonicMs();
       const workers = workersOf(owners.map((reply) => (reply.kind === 'ok' ? reply.value : [])));
-      this.#books = { atMs, totals: totals.value, stranded: stranded.value, owners: workers };
+      this.#books = {
+        atMs,
+        totals: totals.value,
+        fees: fees.value,
+        stranded: stranded.value,
+        owners: workers,
+      };
     }
   }
+}
+
+function feesOf(processor: string, fees: readonly FeeTotals[]) {
+  return fees.filter(({ name }) => name === processor).map(({ name: _, ...each }) => each);
 }
 
 function reasonOf(reply: Reply<unknown> | TooFine): string | null {

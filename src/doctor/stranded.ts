@@ -1,8 +1,8 @@
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { errorReason } from '../core/reason.ts';
-import type { StrandedPayments } from '../ledger/ledger.ts';
-import { strandedInAll } from '../ledger/sharded/ledger.ts';
+import type { ProcessorPayments } from '../ledger/ledger.ts';
+import { paymentsInAll } from '../ledger/sharded/ledger.ts';
 import { askLmdb, askShards, type RedisTarget } from './ask-ledger.ts';
 import { type Finding, fail } from './finding.ts';
 
@@ -12,7 +12,7 @@ import { type Finding, fail } from './finding.ts';
  */
 export async function checkStranded({ ledger, processors }: Config, clock: Clock): Promise<Finding[]> {
   const names = processors.map(({ name }) => name);
-  let stranded: readonly StrandedPayments[];
+  let stranded: readonly ProcessorPayments[];
   try {
     stranded = await (ledger.kind === 'lmdb'
       ? inLmdb(ledger.path, names, clock)
@@ -38,7 +38,7 @@ export async function checkStranded({ ledger, processors }: Config, clock: Clock
   );
 }
 
-function inLmdb(path: string, names: readonly string[], clock: Clock): Promise<StrandedPayments[]> {
+function inLmdb(path: string, names: readonly string[], clock: Clock): Promise<ProcessorPayments[]> {
   return askLmdb(path, clock, [], async (ledger) => {
     const reply = await ledger.stranded(clock.nowMs());
     return reply.kind === 'ok' ? reply.value.filter(({ name }) => !names.includes(name)) : [];
@@ -49,7 +49,7 @@ async function inRedis(
   ledger: RedisTarget,
   names: readonly string[],
   clock: Clock,
-): Promise<StrandedPayments[]> {
+): Promise<ProcessorPayments[]> {
   const { strandedIn } = await import('../ledger/redis/stranded.ts');
-  return strandedInAll(await askShards(ledger, clock, (shard) => strandedIn(shard, names, clock.nowMs())));
+  return paymentsInAll(await askShards(ledger, clock, (shard) => strandedIn(shard, names, clock.nowMs())));
 }

@@ -37,6 +37,14 @@ export class Access {
     this.#parts = parts;
   }
 
+  /** Whether the request may see more than others. Unlike `check`, it refuses nothing, so nothing is counted. */
+  allows(response: HttpResponse, request: HttpRequest): boolean {
+    const { mode, keyring, scope } = this.#parts;
+    return mode === 'token'
+      ? keyring.allows(request.getHeader('authorization'), scope)
+      : this.check(response, request) === null;
+  }
+
   /** Null when the request may pass; otherwise the response. Call it synchronously in the request's handler. */
   check(response: HttpResponse, request: HttpRequest): Problem | null {
     const { mode, keyring, scope } = this.#parts;

@@ -69,7 +69,12 @@ export class Keyring {
     return 'slug' in admitted ? admitted : null;
   }
 
-  /** The same for a request that counts: the key has a token left, which it takes. */
+  /** Whether it has the scope. Nothing is counted. */
+  allows(authorization: string, scope: Scope): boolean {
+    return !('slug' in this.#find(authorization, scope));
+  }
+
+  /** The same as `check` for a request that counts: the key has a token left, which it takes. */
   admit(authorization: string, scope: Scope): ApiKey | Problem {
     const key = this.#admit(authorization, scope);
     if ('slug' in key) return key;

@@ -1,5 +1,6 @@
 import type { Scope } from '../config/api-key.ts';
 import type { Config } from '../config/config.ts';
+import { NO_STORY } from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { centsToDecimal } from '../core/money.ts';
@@ -12,11 +13,13 @@ import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
+import type { Access } from './access.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import type { Keyring } from './keyring.ts';
 import { isOwnOrigin } from './origin.ts';
 import type { PaymentAcceptor } from './payment-acceptor.ts';
 import { acceptBatch, linesOf } from './payment-batch.ts';
+import { paymentJson, storyJson } from './payment-json.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { refusalIndex, refusalOf } from './refusal.ts';
@@ -39,6 +42,8 @@ export interface PaymentRoutesParts {
   /** Who may post and read payments: clients with a key of `keyring`, or everyone. */
   readonly access: 'token' | 'open';
   readonly keyring: Keyring;
+  /** Who is shown the story of a payment. */
+  readonly operators: Pick<Access, 'allows'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly tracer: Tracer;
@@ -62,7 +67,7 @@ export class PaymentRoutes {
 
   constructor(parts: PaymentRoutesParts) {
     this.#parts = parts;
-    const { app, ledger, log } = parts;
+    const { app, operators, ledger, log } = parts;
     this.#summaryOutage = new OutageLog({
       log,
       began: 'summaries are refused: the ledger cannot be read',
@@ -101,7 +106,10 @@ export class PaymentRoutes {
       app,
       '/payments/:id',
       'GET',
-      (exchange, request) => this.#getPayment(exchange, request.getParameter(0)),
+      (exchange, request, response) => {
+        const toJson = operators.allows(response, request) ? storyJson : paymentJson;
+        return this.#getPayment(exchange, request.getParameter(0), toJson);
+      },
       readers,
     );
     route(
@@ -269,7 +277,11 @@ export class PaymentRoutes {
     exchange.end('200 OK', FRESH_JSON_HEADERS, summaryJson(totals.value));
   }
 
-  async #getPayment(exchange: Exchange, parameter: string | undefined): Promise<void> {
+  async #getPayment(
+    exchange: Exchange,
+    parameter: string | undefined,
+    toJson: (entry: LedgerEntry) => string,
+  ): Promise<void> {
     const { ledger, idempotencyCache } = this.#parts;
     if (parameter === undefined || !isUuid(parameter)) {
       refuse(exchange, problem('no-such-payment'));
@@ -289,9 +301,9 @@ export class PaymentRoutes {
     }
     outage?.recovered();
     if (reply.value !== undefined) {
-      exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(reply.value));
+      exchange.end('200 OK', FRESH_JSON_HEADERS, toJson(reply.value));
     } else if (accepted !== undefined) {
-      exchange.end('200 OK', FRESH_JSON_HEADERS, paymentJson(notYetClaimed(correlationId, accepted)));
+      exchange.end('200 OK', FRESH_JSON_HEADERS, toJson(notYetClaimed(correlationId, accepted)));
     } else {
       refuse(exchange, problem('no-such-payment'));
     }
@@ -391,25 +403,8 @@ function notYetClaimed(
     processorName: null,
     requestedAtMs: 0,
     attempts: 0,
+    story: NO_STORY,
     reason: '',
     conflictingAmountCents: null,
   };
-}
-
-function paymentJson(entry: LedgerEntry): string {
-  const { correlationId, status, processorName, conflictingAmountCents } = entry;
-  const shown = {
-    correlationId,
-    status,
-    acceptedAt: new Date(entry.acceptedAtMs).toISOString(),
-    processor: processorName,
-    requestedAt: entry.requestedAtMs === 0 ? null : new Date(entry.requestedAtMs).toISOString(),
-    attempts: entry.attempts,
-    ...(status === 'rejected' ? { reason: entry.reason } : {}),
-  };
-  const amounts = [`"amount":${centsToDecimal(entry.amountCents)}`];
-  // JSON.stringify would print a float, so exact amounts are added as text.
-  if (conflictingAmountCents !== null)
-    amounts.push(`"conflictingAmount":${centsToDecimal(conflictingAmountCents)}`);
-  return `{${amounts.join(',')},${JSON.stringify(shown).slice(1)}`;
 }

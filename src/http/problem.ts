@@ -32,6 +32,11 @@ const PROBLEMS = {
     detail:
       '`from` and `to` must be ISO 8601 timestamps, each given at most once, and `from` must not be after `to`.',
   },
+  'bad-search': {
+    status: '400 Bad Request',
+    title: 'Bad search',
+    detail: 'A parameter of this search has a value that it cannot have.',
+  },
   'unknown-parameter': {
     status: '400 Bad Request',
     title: 'Unknown query parameter',
@@ -80,6 +85,11 @@ const PROBLEMS = {
     title: 'No such payment',
     detail: 'No payment with this correlationId is known.',
   },
+  'no-such-processor': {
+    status: '404 Not Found',
+    title: 'No such processor',
+    detail: 'This instance is not configured with a processor of this name.',
+  },
   'method-not-allowed': {
     status: '405 Method Not Allowed',
     title: 'Method not allowed',
@@ -90,6 +100,11 @@ const PROBLEMS = {
     title: 'Amount conflict',
     detail: 'A payment with this correlationId was accepted earlier with a different amount.',
     field: 'amount',
+  },
+  'processors-changed': {
+    status: '412 Precondition Failed',
+    title: 'Processors changed',
+    detail: 'The processors have been changed meanwhile. Read them again, and decide again.',
   },
   'body-too-large': {
     status: '413 Content Too Large',
@@ -155,6 +170,11 @@ const PROBLEMS = {
     title: 'amount is too large',
     detail: '`amount` exceeds the limit of this gateway (MAX_AMOUNT).',
     field: 'amount',
+  },
+  'change-not-valid': {
+    status: '422 Unprocessable Content',
+    title: 'Change not valid',
+    detail: 'The body does not say what is to change.',
   },
   'callback-not-readable': {
     status: '422 Unprocessable Content',

@@ -4,16 +4,19 @@ import { Exchange, type HttpRequest, type HttpResponse, type WebApp } from './uw
 /** Handles a request. `request` is only valid until this returns. Use `response` only to ask for the client's address. */
 export type Handler = (exchange: Exchange, request: HttpRequest, response: HttpResponse) => unknown;
 
-const GET_METHODS = 'GET, HEAD';
+const GET_METHODS = ['GET', 'HEAD'];
 
 /** Checks access: null, or the problem to answer instead. */
 export interface Guard {
   check(response: HttpResponse, request: HttpRequest): Problem | null;
 }
 
+/** The methods that the paths of each application have. */
+const METHODS = new WeakMap<WebApp, Map<string, string[]>>();
+
 /**
- * Handles one method of `path`, where GET includes HEAD, and answers every other method 405. A guard, if there is one,
- * is asked before the handler; without one, a request costs nothing more.
+ * Handles one method of `path`, where GET includes HEAD, and answers every other method 405, unless another route of this
+ * path handles it. A guard, if there is one, is asked before the handler; without one, a request costs nothing more.
  */
 export function route(
   app: WebApp,
@@ -32,20 +35,29 @@ export function route(
   };
   if (isGet) app.get(path, handle).head(path, handle);
   else app.post(path, handle);
-  const refuseOther = refusing(isGet ? GET_METHODS : method);
-  app.any(path, (response, request) => void refuseOther(new Exchange(response, request), request, response));
+  refuseOthers(app, path, isGet ? GET_METHODS : [method], (respond) => (response, request) => {
+    void respond(new Exchange(response, request), request, response);
+  });
 }
 
-/** Like `route`, for GET of an operator's route: `guard` is asked first, whatever the method. */
-export function guardedRoute(app: WebApp, path: string, guard: Guard, handler: Handler): void {
+/** Like `route`, for an operator's route: `guard` is asked first, whatever the method. */
+export function guardedRoute(
+  app: WebApp,
+  path: string,
+  guard: Guard,
+  handler: Handler,
+  method: 'GET' | 'PATCH' = 'GET',
+): void {
   const guarded = (respond: Handler) => (response: HttpResponse, request: HttpRequest) => {
     const exchange = new Exchange(response, request);
     const refusal = guard.check(response, request);
     if (refusal === null) void respond(exchange, request, response);
     else refuse(exchange, refusal);
   };
-  app.get(path, guarded(handler)).head(path, guarded(handler));
-  app.any(path, guarded(refusing(GET_METHODS)));
+  const isGet = method === 'GET';
+  if (isGet) app.get(path, guarded(handler)).head(path, guarded(handler));
+  else app.patch(path, guarded(handler));
+  refuseOthers(app, path, isGet ? GET_METHODS : [method], guarded);
 }
 
 /** Responds with a problem; `close` closes the connection afterwards. */
@@ -53,7 +65,24 @@ export function refuse(exchange: Exchange, { status, headers, body }: Problem, c
   exchange.end(status, headers, body, close);
 }
 
-function refusing(allowed: string): Handler {
-  const refusal = methodNotAllowed(allowed);
-  return (exchange) => refuse(exchange, refusal);
+/** Answers 405 where no route of the path handles the method. The first route of a path says how it is wrapped. */
+function refuseOthers(
+  app: WebApp,
+  path: string,
+  methods: readonly string[],
+  wrapped: (respond: Handler) => (response: HttpResponse, request: HttpRequest) => void,
+): void {
+  const paths = METHODS.get(app) ?? new Map<string, string[]>();
+  METHODS.set(app, paths);
+  const known = paths.get(path);
+  if (known !== undefined) {
+    known.push(...methods);
+    return;
+  }
+  const all = [...methods];
+  paths.set(path, all);
+  app.any(
+    path,
+    wrapped((exchange) => refuse(exchange, methodNotAllowed([...all].sort().join(', ')))),
+  );
 }

@@ -18,6 +18,7 @@ import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import type { Tracer } from '../tracing/tracer.ts';
+import { Access } from './access.ts';
 import { serveAudit } from './audit.ts';
 import { type CallbackReaders, serveCallbacks } from './callbacks.ts';
 import { Dashboard } from './dashboard.ts';
@@ -27,7 +28,9 @@ import { Keyring } from './keyring.ts';
 import { KeysWatch } from './keys-watch.ts';
 import { serveMetrics } from './metrics.ts';
 import { type Durability, PaymentAcceptor } from './payment-acceptor.ts';
+import { servePaymentList } from './payment-list.ts';
 import { PaymentRoutes } from './payment-routes.ts';
+import { ProcessorRoutes } from './processor-routes.ts';
 import { createApp, limitConnections, type WebApp } from './uws.ts';
 
 /** How often journal files that are no longer needed are removed. */
@@ -126,6 +129,7 @@ export class HttpThread {
     const ring = new Ring(shared.ring);
     const journal = this.#journal;
     const { maxAmountCents } = config;
+    const operators = new Access({ mode: config.access.operator, keyring, scope: 'operate' });
     new PaymentRoutes({
       app: this.app,
       decoder: new PaymentDecoder(maxAmountCents, takenAmounts(config.processors, maxAmountCents)),
@@ -151,9 +155,19 @@ export class HttpThread {
       allowPurge: config.allowPurge,
       access: config.paymentsAccess,
       keyring,
+      operators,
       clock,
       log,
       tracer,
+    });
+    servePaymentList({
+      app: this.app,
+      guard: operators,
+      ledger,
+      instanceId: config.instanceId,
+      ring,
+      metricsTable,
+      metrics,
     });
     serveCallbacks({
       app: this.app,
@@ -162,6 +176,10 @@ export class HttpThread {
       ring: new CallbackRing(shared.callbacks),
       metrics,
     });
+    const operations = new Access({ mode: config.access.operator, keyring, scope: 'operate' });
+    const { processors } = config;
+    const processorRoutes = new ProcessorRoutes({ app: this.app, processors, ledger, clock, log });
+    processorRoutes.serve('/processors', operations);
     serveDocuments(this.app, log);
     serveAudit({ app: this.app, config, keyring, sharedState, log });
     this.#dashboard = new Dashboard({

@@ -1,5 +1,8 @@
+import type { AttemptOutcome, AttemptReason, Story } from '../core/attempt.ts';
+import type { Fee } from '../core/fee.ts';
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
 import type { BooksStatus } from './books-status.ts';
+import type { ProcessorControls } from './processor-controls.ts';
 import type { TooFine } from './retention.ts';
 
 /**
@@ -22,10 +25,19 @@ export interface Ledger {
    */
   summary(fromMs: number, toMs: number): Promise<SummaryReply>;
   /**
+   * Totals of the settled payments by processor and by the fee at which each settled, by name and then by fee. What was
+   * restored from other books is not in here, unless `restoreFees` put it there. `unavailable` as for a summary.
+   */
+  fees(): Promise<Reply<FeeTotals[]>>;
+  /** Replaces these totals by those of other books, whose payments were restored here. */
+  restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>>;
+  /**
    * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
    * expired by `nowMs`. They wait for an instance that is configured with that processor.
    */
-  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>>;
+  stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>>;
+  /** Open payments that may have been sent to a processor, of all owners. Processors without any are left out. */
+  openPayments(): Promise<Reply<ProcessorPayments[]>>;
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>>;
   /**
    * One page of the payments that may have been sent to a processor within [fromMs, toMs]: accepted by `toMs`, and either
@@ -37,6 +49,12 @@ export interface Ledger {
    */
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>>;
   /**
+   * One page of the payments in a state that the ledger finds without looking at any others, however large the books are.
+   * `after` and `next` are as for `page`, the order is a fixed one of ids, and a payment that is in this state during the
+   * whole iteration comes exactly once. A page has at most `limit` payments.
+   */
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>>;
+  /**
    * Empties the books: entries, totals and time index. Owners and health stay. From then on a claim for a payment accepted
    * before `purgedAtMs` answers `purged` (but see `isPurged`), and settlements of removed entries answer `fenced`. The
    * time never goes back: the later of two purges counts. If the reply is `unavailable`, any of the shards may have been
@@ -46,6 +64,10 @@ export interface Ledger {
   /** What the books are used for: shards that differ are as restricted as the one that may do least. */
   booksStatus(): Promise<Reply<BooksStatus>>;
   setBooksStatus(status: BooksStatus): Promise<Reply<void>>;
+  /** The latest that can be read: while shard 0 is away, the other shards have copies. */
+  processorControls(): Promise<Reply<ProcessorControls>>;
+  /** Replaces them, unless what is there has this version or a later one: then it answers false, and nothing changes. */
+  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>>;
   /**
    * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
    * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
@@ -167,7 +189,7 @@ export function unavailable(reason: string): Reply<never> {
 export type SummaryReply = Reply<ProcessorTotals[]> | TooFine;
 
 /** The reply to a summary. A float sum that has left the exact range stays out of it, so one check at the end is enough. */
-export function exactly(totals: ProcessorTotals[]): Reply<ProcessorTotals[]> {
+export function exactly<T extends ProcessorTotals>(totals: T[]): Reply<T[]> {
   if (totals.every(({ amountCents }) => Number.isSafeInteger(amountCents))) return ok(totals);
   return unavailable('a sum exceeds 2^53 - 1 cents, the largest exact sum');
 }
@@ -185,7 +207,11 @@ export interface ProcessorTotals extends Totals {
   readonly name: string;
 }
 
-export interface StrandedPayments {
+/** What was settled at one processor at one fee. */
+export interface FeeTotals extends ProcessorTotals, Fee {}
+
+/** How many payments there are of some kind at a processor. */
+export interface ProcessorPayments {
   /** The processor's name. */
   readonly name: string;
   readonly count: number;
@@ -215,11 +241,15 @@ export interface LedgerEntry extends Payment {
   readonly requestedAtMs: number;
   /** How many times it was claimed for a dispatch. */
   readonly attempts: number;
+  readonly story: Story;
   /** Why the payment was rejected, at most 200 characters; empty in other states. */
   readonly reason: string;
   /** The first different amount that was posted under this id, if any. It was never sent. */
   readonly conflictingAmountCents: number | null;
 }
+
+/** `open` is accepted or dispatched: what the gateway still owes an outcome. */
+export type IndexedState = 'open' | 'rejected';
 
 export interface LedgerPage {
   readonly entries: readonly LedgerEntry[];
@@ -240,6 +270,18 @@ export interface Claim extends Payment {
   /** Null: reserve the id without a dispatch. */
   readonly processor: number | null;
   readonly requestedAtMs: number;
+  /** Why this processor. Default: unknown. */
+  readonly why?: AttemptReason;
+  /**
+   * What has come of the attempt before, which had this stamp. If the ledger knows a later one, that was a claim whose reply
+   * was lost: nothing was sent.
+   */
+  readonly before?: EndedAttempt;
+}
+
+export interface EndedAttempt {
+  readonly requestedAtMs: number;
+  readonly outcome: AttemptOutcome;
 }
 
 /**
@@ -262,6 +304,10 @@ export interface Settlement {
   readonly requestedAtMs: number;
   /** Why it was `rejected`; else empty. */
   readonly reason: string;
+  /** How that is known. Default: unknown. */
+  readonly outcome?: AttemptOutcome;
+  /** What the payment costs at its processor, if that is known. Only a `settled` one has a cost. */
+  readonly fee?: Fee;
 }
 
 /**

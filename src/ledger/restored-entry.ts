@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EARLIER_ATTEMPTS_MAX, type Story } from '../core/attempt.ts';
 import type { PaymentStatus } from '../core/payment.ts';
 import { assertAmount, assertProcessor, assertTime } from './commit.ts';
 import type { LedgerEntry, RestoredEntry } from './ledger.ts';
@@ -37,6 +38,16 @@ export function restoreDecision(
   }
   if (RANKS[known.status] > RANKS[given.status]) return 'known';
   return RANKS[known.status] < RANKS.settled && isFrozen ? 'advance' : 'different';
+}
+
+/** The part of a restored entry's story that a ledger stores: an open payment has no outcome yet. */
+export function keptStory({ status, story }: Pick<RestoredEntry, 'status' | 'story'>): Story {
+  const isFinal = status === 'settled' || status === 'rejected';
+  return {
+    why: story.why,
+    outcome: isFinal ? story.outcome : 'unknown',
+    earlier: story.earlier.slice(-EARLIER_ATTEMPTS_MAX),
+  };
 }
 
 /** Every ledger checks this before it writes anything, so that a caller's bug changes nothing. */

@@ -1,6 +1,7 @@
 import { equalJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { OutageLog } from '../core/outage-log.ts';
 import type { Lease } from './lease.ts';
 import type { LedgerEntry, OwnerRecord, Shard, WorkerId } from './ledger.ts';
 import type { ShardMetrics } from './shard-parts.ts';
@@ -27,9 +28,16 @@ export class Takeover {
   readonly #parts: TakeoverParts;
   /** The leases of other owners, as this one has seen them, by owner. */
   #seen = new Map<number, { readonly leaseUntilMs: number; readonly sinceMs: number }>();
+  readonly #outage: OutageLog;
 
   constructor(parts: TakeoverParts) {
     this.#parts = parts;
+    this.#outage = new OutageLog({
+      log: parts.log,
+      fields: { worker: parts.worker.name },
+      began: 'a takeover waits for the ledger: this worker claims and settles nothing meanwhile',
+      ended: 'a takeover has been answered',
+    });
   }
 
   /** Earlier owners of the same worker. They are dead, whatever their leases say: this thread has replaced them. */
@@ -66,7 +74,11 @@ export class Takeover {
     for (let attempt = 1; !lease.stopped; attempt++) {
       const reply = await shard.takeOver(record.owner, lease.owner, limit, leaseUntilMs);
       lease.answered(reply.kind === 'ok');
-      if (reply.kind === 'ok') return reply.value;
+      if (reply.kind === 'ok') {
+        this.#outage.recovered();
+        return reply.value;
+      }
+      this.#outage.failed(reply.reason);
       await sleep(clock, equalJitterMs({ baseMs: 50, maxMs: leaseMs / 4 }, attempt, random));
     }
     return [];

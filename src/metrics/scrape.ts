@@ -88,11 +88,9 @@ export class Scrape {
   }
 
   #settlements(): Family[] {
-    const { metricsTable, config } = this.#parts;
-    const fees = config.processors.map(({ name, feePpm }) => ({
-      labels: { processor: name },
-      value: feePpm / 1e6,
-    }));
+    const { sharedState, config } = this.#parts;
+    const { metricsTable } = this.#parts;
+    const feeOf = (processor: number) => sharedState.fee(processor) ?? config.processors[processor];
     return [
       counter('dinossauro_payments_settled', 'Payments settled by this instance.', this.#counted('settled')),
       counter(
@@ -101,18 +99,24 @@ export class Scrape {
         this.#counted('settledCents'),
         'cents',
       ),
+      counter(
+        'dinossauro_fees_cents',
+        'Fees of the payments settled by this instance, each at the fee in force when it settled.',
+        this.#counted('feeCents'),
+        'cents',
+      ),
       gauge(
         'dinossauro_processor_fee_ratio',
-        'Fee of a processor, as a fraction of the amount.',
-        fees,
+        'Fee of a processor now, as a fraction of the amount.',
+        this.#byProcessor((processor, labels) => ({ labels, value: (feeOf(processor)?.feePpm ?? 0) / 1e6 })),
         'ratio',
       ),
       gauge(
         'dinossauro_processor_fixed_fee_cents',
-        'Fee of a processor for each payment, in addition to the fraction of its amount.',
+        'Fee of a processor now for each payment, in addition to the fraction of its amount.',
         this.#byProcessor((processor, labels) => ({
           labels,
-          value: config.processors[processor]?.feeFixedCents ?? 0,
+          value: feeOf(processor)?.feeFixedCents ?? 0,
         })),
         'cents',
       ),
@@ -208,6 +212,14 @@ export class Scrape {
         this.#byProcessor((processor, labels) => ({
           labels,
           value: Number(sharedState.isUnfit(processor) && sharedState.breakerOpen(processor)),
+        })),
+      ),
+      gauge(
+        'dinossauro_processor_paused',
+        'Whether an operator has paused a processor (1), so that it gets no payments, or not (0).',
+        this.#byProcessor((processor, labels) => ({
+          labels,
+          value: Number(sharedState.isPaused(processor)),
         })),
       ),
       gauge(

@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import { isDeepStrictEqual } from 'node:util';
 import type { ProcessorTarget } from '../config/processor-target.ts';
 
 /** What a payment costs at a processor, and which amounts the processor takes. */
@@ -20,16 +21,25 @@ const MILLION = 1_000_000n;
  * costs of two processors cross, and at a limit, so the axis of amounts is cut there into intervals. Several intervals
  * may belong to one class.
  *
- * A payment stays in its class all its life.
+ * A payment stays in its class until a fee changes.
  */
 export class AmountClasses {
-  /** The order of each class; empty: no processor takes these amounts. */
-  readonly orders: readonly Order[];
-  readonly #intervals: readonly Interval[];
+  #orders: readonly Order[] = [];
+  #intervals: readonly Interval[] = [];
   /** For each processor, those that come before it in some order. */
-  readonly #cheaper: readonly ReadonlySet<number>[];
+  #cheaper: readonly ReadonlySet<number>[] = [];
 
   constructor(tariffs: readonly Tariff[]) {
+    this.update(tariffs);
+  }
+
+  /** The order of each class; empty: no processor takes these amounts. */
+  get orders(): readonly Order[] {
+    return this.#orders;
+  }
+
+  /** What payments cost has changed. False: the classes are the same as before. */
+  update(tariffs: readonly Tariff[]): boolean {
     const orders: Order[] = [];
     const intervals: Interval[] = [];
     for (const fromCents of cuts(tariffs)) {
@@ -38,12 +48,14 @@ export class AmountClasses {
       const amountClass = known === -1 ? orders.push(order) - 1 : known;
       if (intervals.at(-1)?.amountClass !== amountClass) intervals.push({ fromCents, amountClass });
     }
-    this.orders = orders;
+    if (isDeepStrictEqual([orders, intervals], [this.#orders, this.#intervals])) return false;
+    this.#orders = orders;
     this.#intervals = intervals;
     this.#cheaper = tariffs.map(
       (_, processor) =>
         new Set(orders.flatMap((order) => order.slice(0, Math.max(0, order.indexOf(processor))))),
     );
+    return true;
   }
 
   /** The class of an amount, as an index into `orders`. */

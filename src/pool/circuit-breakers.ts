@@ -74,6 +74,7 @@ export class CircuitBreakers {
       open: isResting || sharedState.breakerOpen(processor),
       isProbeDue: !isResting && sharedState.isProbeDue(processor, nowMs),
       expectedMs: Math.max(sharedState.latencyMs(processor), waitedMs),
+      isPaused: !sharedState.mayGetPayments(processor),
     };
   }
 

@@ -41,6 +41,11 @@ export class ClassQueue {
     return oldest;
   }
 
+  /** Takes out all payments, those of each shard in their order. */
+  drain(): Delivery[] {
+    return this.#queues.flatMap((queue) => queue.drain());
+  }
+
   of(shard: number): Queue<Delivery> {
     const queue = this.#queues[shard];
     assert.ok(queue !== undefined);
@@ -54,9 +59,9 @@ export class ClassQueue {
  */
 export class ClassQueues {
   readonly #classes: AmountClasses;
-  readonly #queues: readonly ClassQueue[];
+  #queues: readonly ClassQueue[] = [];
   /** The only queue, if all amounts are of one class, as in most deployments. */
-  readonly #only: ClassQueue | null;
+  #only: ClassQueue | null = null;
   /** Of each shard. */
   readonly #isOpen: boolean[];
   /** Payments that no processor takes. They wait for an instance that is configured differently. */
@@ -65,7 +70,20 @@ export class ClassQueues {
   constructor(classes: AmountClasses, shardCount: number) {
     this.#classes = classes;
     this.#isOpen = Array.from({ length: shardCount }, () => true);
-    this.#queues = classes.orders.map((order) => new ClassQueue(order, this.#isOpen));
+    this.#makeQueues();
+  }
+
+  /** The classes have changed: every payment joins the queue of its new class, the oldest first. */
+  reclassify(): void {
+    const waiting = [...this.#queues.flatMap((queue) => queue.drain()), ...this.#notTaken];
+    this.#notTaken.clear();
+    this.#makeQueues();
+    waiting.sort((one, other) => one.acceptedAtMonotonicMs - other.acceptedAtMonotonicMs);
+    for (const delivery of waiting) if (!delivery.isDone) this.push(delivery);
+  }
+
+  #makeQueues(): void {
+    this.#queues = this.#classes.orders.map((order) => new ClassQueue(order, this.#isOpen));
     this.#only = this.#queues.length === 1 ? (this.#queues[0] ?? null) : null;
   }
 

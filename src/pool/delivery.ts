@@ -1,6 +1,7 @@
 import assert from 'node:assert';
+import type { AttemptOutcome, AttemptReason } from '../core/attempt.ts';
 import type { Payment } from '../core/payment.ts';
-import type { ClaimReply, Settlement } from '../ledger/ledger.ts';
+import type { ClaimReply, EndedAttempt, Settlement } from '../ledger/ledger.ts';
 import type { LookUpOutcome, PayOutcome } from '../processor/processor.ts';
 
 /**
@@ -45,6 +46,10 @@ export interface DeliveryState {
   readonly processor: number;
   /** The stamp of the latest claim, UTC; 0 before the first. */
   readonly requestedAtMs: number;
+  /** Why the processor of the latest claim was chosen. */
+  readonly why: AttemptReason;
+  /** The last attempt that has ended. Whatever the ledger knows beyond that was a claim whose reply was lost. */
+  readonly ended: EndedAttempt;
   /** When the latest call began, on the monotonic clock; 0 before the first. */
   readonly calledAtMs: number;
   /** Until when the latest call may still be running at the processor, on the monotonic clock. */
@@ -74,7 +79,12 @@ export interface CallTimes {
 }
 
 export type DeliveryEvent =
-  | { readonly kind: 'routed'; readonly processor: number; readonly requestedAtMs: number }
+  | {
+      readonly kind: 'routed';
+      readonly processor: number;
+      readonly why: AttemptReason;
+      readonly requestedAtMs: number;
+    }
   /** `call` is null when the lease has expired meanwhile: then nothing may be sent. */
   | { readonly kind: 'claim-replied'; readonly reply: ClaimReply; readonly call: CallTimes | null }
   /** The ledger did not answer. Repeating the claim is harmless. */
@@ -97,7 +107,9 @@ export type DeliveryEvent =
   | { readonly kind: 'settled' }
   | { readonly kind: 'dropped' };
 
-export type SettlementOutcome = Pick<Settlement, 'status' | 'amountCents' | 'requestedAtMs' | 'reason'>;
+export type SettlementOutcome = Required<
+  Pick<Settlement, 'status' | 'amountCents' | 'requestedAtMs' | 'reason' | 'outcome'>
+>;
 
 export type Effect =
   | { readonly kind: 'acquire-slot' }
@@ -180,6 +192,8 @@ export const QUEUED: DeliveryState = {
   isClaimed: false,
   processor: 0,
   requestedAtMs: 0,
+  why: 'unknown',
+  ended: { requestedAtMs: 0, outcome: 'not-sent' },
   calledAtMs: 0,
   callMayRunUntilMs: 0,
   inDoubtUntilMs: 0,
@@ -217,10 +231,10 @@ export function beginsRequest(from: Phase, to: Phase): boolean {
 
 function routed(
   state: DeliveryState,
-  { processor, requestedAtMs }: Extract<DeliveryEvent, { kind: 'routed' }>,
+  { processor, why, requestedAtMs }: Extract<DeliveryEvent, { kind: 'routed' }>,
 ): Transition {
   const duplicates = processor === state.processor ? state.duplicates : 0;
-  const changes = { phase: 'claiming', holdsSlot: true, processor, requestedAtMs, duplicates } as const;
+  const changes = { phase: 'claiming', holdsSlot: true, processor, why, requestedAtMs, duplicates } as const;
   return to(state, changes, NO_EFFECTS);
 }
 
@@ -247,7 +261,7 @@ function answered(
   const mayBeCommittedEarlier = state.inDoubtUntilMs > 0;
   switch (answer.kind) {
     case 'committed':
-      return settling(state, 'settled', payment.amountCents, state.requestedAtMs);
+      return settling(state, 'charged', payment.amountCents, state.requestedAtMs);
     case 'duplicate': {
       const duplicates = state.duplicates + 1;
       const refused = { ...state, duplicates, duplicateReason: answer.reason };
@@ -265,7 +279,7 @@ function answered(
     case 'refused':
     case 'unfit':
     case 'exhausted':
-      return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state);
+      return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state, answer.kind);
   }
 }
 
@@ -279,13 +293,13 @@ function lookedUp(
       const { amountCents, requestedAtMs } = found;
       return settling(
         state,
-        'settled',
+        'found-charged',
         amountCents ?? payment.amountCents,
         requestedAtMs ?? state.requestedAtMs,
       );
     }
     case 'rejected':
-      return settling(state, 'rejected', payment.amountCents, state.requestedAtMs, found.reason);
+      return settling(state, 'found-rejected', payment.amountCents, state.requestedAtMs, found.reason);
     case 'unknown':
       return inDoubt(state);
     case 'pending':
@@ -305,9 +319,9 @@ function absent(
   if (askedAtMs < state.inDoubtUntilMs) {
     return repeated(state, state.mayRepeat ? repeat : null);
   }
-  if (state.duplicates < DUPLICATES_MAX) return backingOff({ ...state, inDoubtUntilMs: 0 });
+  if (state.duplicates < DUPLICATES_MAX) return backingOff({ ...state, inDoubtUntilMs: 0 }, 'not-held');
   const reason = `called a duplicate ${state.duplicates} times, but not held: ${state.duplicateReason}`;
-  return settling(state, 'rejected', payment.amountCents, state.requestedAtMs, reason);
+  return settling(state, 'never-held', payment.amountCents, state.requestedAtMs, reason);
 }
 
 /**
@@ -343,8 +357,9 @@ function asking(state: DeliveryState, mayRepeat: boolean): Transition {
   return to(state, { phase: 'asking', mayRepeat }, LOOK_UP);
 }
 
-function backingOff(state: DeliveryState): Transition {
-  return withTimer(state, 'backing-off');
+function backingOff(state: DeliveryState, outcome: AttemptOutcome): Transition {
+  const { requestedAtMs } = state;
+  return withTimer({ ...state, ended: { requestedAtMs, outcome } }, 'backing-off');
 }
 
 function inDoubt(state: DeliveryState): Transition {
@@ -358,12 +373,13 @@ function withTimer(state: DeliveryState, phase: Phase): Transition {
 
 function settling(
   state: DeliveryState,
-  status: Settlement['status'],
+  how: 'charged' | 'found-charged' | 'rejected' | 'found-rejected' | 'never-held',
   amountCents: number,
   requestedAtMs: number,
   reason = '',
 ): Transition {
-  const outcome = { status, amountCents, requestedAtMs, reason };
+  const status = how === 'charged' || how === 'found-charged' ? 'settled' : 'rejected';
+  const outcome = { status, amountCents, requestedAtMs, reason, outcome: how } as const;
   return to(state, { phase: 'settling', holdsSlot: false }, [{ kind: 'settle', outcome }]);
 }
 

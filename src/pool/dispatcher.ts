@@ -11,7 +11,7 @@ import type { PayOutcome, Processor } from '../processor/processor.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Tracer } from '../tracing/tracer.ts';
-import type { AmountClasses, Order } from './amount-classes.ts';
+import type { AmountClasses, Order, Tariff } from './amount-classes.ts';
 import { BatchWindow } from './batch-window.ts';
 import { Calls } from './calls.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
@@ -29,7 +29,14 @@ import {
   type Transition,
   takenOver,
 } from './delivery.ts';
-import { choose, type Decision, type ProcessorView, type Route, routingReasons } from './routing.ts';
+import {
+  attemptReason,
+  choose,
+  type Decision,
+  type ProcessorView,
+  type Route,
+  routingReasons,
+} from './routing.ts';
 import { type Settling, ShardWriter, type WriterOwner } from './shard-writer.ts';
 import { Shortage } from './shortage.ts';
 
@@ -66,7 +73,8 @@ export interface DispatcherPolicy {
 export type DispatchTarget = Pick<
   ProcessorTarget,
   'timeoutMs' | 'inDoubtHoldMs' | 'callLimit' | 'callsPerSecond'
->;
+> &
+  Tariff;
 
 export interface DispatcherParts {
   readonly worker: WorkerId;
@@ -110,6 +118,7 @@ const FOUND_COUNTERS = {
   rejected: 'foundRejected',
   unknown: 'foundUnknown',
 } as const;
+const MILLION = 1_000_000;
 /** While the ledger does not answer, how often a thread that starts looks whether it is to stop. */
 const LOOK_FOR_STOP_MS = 25;
 /** Look-ups of one payment that callbacks may hasten: a processor calls once or twice, a flood does not end. */
@@ -144,12 +153,16 @@ export class Dispatcher implements WriterOwner {
   #onFree: (() => void) | null = null;
   /** The thread sleeps and had no room for more: a commit may make some. */
   #isFull = false;
+  /** What payments cost now, by processor. */
+  #tariffs: readonly Tariff[];
+  #controlsRevision = 0;
   #purgedAtMs = 0;
   #notTakenShown = 0;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
     this.#purgedAtMs = parts.sharedState.purgedAtMs;
+    this.#tariffs = parts.targets;
     this.#calls = new Calls(parts);
     const { shards } = parts.ledger;
     this.#queue = new ClassQueues(parts.classes, shards.length);
@@ -185,6 +198,7 @@ export class Dispatcher implements WriterOwner {
     const { sharedState } = this.#parts;
     for (;;) {
       this.#dropPurged();
+      this.#followControls();
       this.#take();
       this.#showGauges();
       await this.#untilFree();
@@ -395,6 +409,16 @@ export class Dispatcher implements WriterOwner {
 
   // Routing.
 
+  /** Payments that wait are routed by the fees in force. */
+  #followControls(): void {
+    const { sharedState, targets, classes } = this.#parts;
+    const revision = sharedState.controlsRevision;
+    if (revision === this.#controlsRevision) return;
+    this.#controlsRevision = revision;
+    this.#tariffs = targets.map((target, processor) => ({ ...target, ...sharedState.fee(processor) }));
+    if (classes.update(this.#tariffs)) this.#queue.reclassify();
+  }
+
   /** The claims of this turn, by shard. */
   #route(): readonly Delivery[][] {
     const { breakers } = this.#parts;
@@ -436,7 +460,8 @@ export class Dispatcher implements WriterOwner {
       }
       if (isProbe) turn.views = changedView(turn.views, processor, { isProbeDue: false });
       queue.of(shard).shift();
-      this.#apply(delivery, { kind: 'routed', processor, requestedAtMs: clock.nowMs() });
+      const why = attemptReason(route, turn.views, order, policy);
+      this.#apply(delivery, { kind: 'routed', processor, why, requestedAtMs: clock.nowMs() });
       const claims = at(turn.claims, shard);
       if (claims.push(delivery) === policy.batchLimit) this.#queue.setOpen(shard, false);
     }
@@ -488,10 +513,14 @@ export class Dispatcher implements WriterOwner {
     const { log, tracer } = this.#parts;
     const { correlationId } = delivery.payment;
     const { status, reason } = outcome;
+    const { processor } = delivery.state;
     if (status === 'rejected') log.warn({ correlationId, reason }, 'payment rejected by its processor');
+    this.#followControls();
+    const { feePpm, feeFixedCents } = at(this.#tariffs, processor);
+    const fee = status === 'settled' ? { fee: { feePpm, feeFixedCents } } : {};
     this.#writerOf(delivery).settle({
       delivery,
-      settlement: { correlationId, processor: delivery.state.processor, ...outcome },
+      settlement: { correlationId, processor, ...outcome, ...fee },
       span: delivery.trace === null ? null : tracer.begin(delivery.trace, 'settle', 'internal'),
     });
     this.wake();
@@ -513,7 +542,7 @@ export class Dispatcher implements WriterOwner {
     this.#parts.source.leaveToLedger(payment.correlationId);
   }
 
-  #countSettled(delivery: Delivery, { status, processor, amountCents }: Settlement): void {
+  #countSettled(delivery: Delivery, { status, processor, amountCents, fee }: Settlement): void {
     const { metrics, clock } = this.#parts;
     if (status === 'rejected') {
       metrics.countAt(processor, 'paymentsRejected');
@@ -521,6 +550,8 @@ export class Dispatcher implements WriterOwner {
     }
     metrics.countAt(processor, 'settled');
     metrics.countAt(processor, 'settledCents', amountCents);
+    if (fee !== undefined)
+      metrics.countAt(processor, 'feeCents', (amountCents * fee.feePpm) / MILLION + fee.feeFixedCents);
     metrics.observe('settle', clock.monotonicMs() - delivery.acceptedAtMonotonicMs);
   }
 
@@ -610,7 +641,8 @@ export class Dispatcher implements WriterOwner {
     const view = breakers.views()[processor];
     const { lease } = this.#writerOf(delivery);
     // The look-up's own slot is free when it has ended.
-    if (view === undefined || !lease.valid || !this.#calls.hasRoom(processor, 1)) return false;
+    if (view === undefined || view.isPaused === true) return false;
+    if (!lease.valid || !this.#calls.hasRoom(processor, 1)) return false;
     if (!view.open && view.expectedMs <= policy.latencyBudgetMs) return true;
     // Only a call shows that a processor does not refuse every request any more, and there may be no other payments.
     return !isBelieved && view.isProbeDue && breakers.takeProbe(processor);

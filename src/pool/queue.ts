@@ -25,6 +25,14 @@ export class Queue<T> {
     return this.#front.pop();
   }
 
+  /** Takes out all items, in their order. */
+  drain(): T[] {
+    const items = [...this.#front.reverse(), ...this.#back];
+    this.#front = [];
+    this.#back = [];
+    return items;
+  }
+
   /** Each item is reversed once, so a shift takes constant time on average. */
   #turnOver(): void {
     if (this.#front.length > 0) return;

@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import type { AttemptReason } from '../core/attempt.ts';
 import type { RoutingReason } from '../shared-memory/routing-reason.ts';
 import type { Order } from './amount-classes.ts';
 
@@ -12,6 +13,8 @@ export interface ProcessorView {
   readonly expectedMs: number;
   /** Its limit of calls a second is reached for this turn. */
   readonly isPaced?: boolean;
+  /** An operator has paused it, or it is not known yet whether one has: not even probes may go there. */
+  readonly isPaused?: boolean;
 }
 
 export interface RoutingPolicy {
@@ -34,6 +37,8 @@ const WAIT: Route = { kind: 'wait' };
  * payment within the failover delay. A slow one is not: it may stay slow, and a payment that
  * is still waiting at the end is lost income.
  *
+ * A paused processor is not waited for: its operator says when it is back, and that may be days.
+ *
  * For the same order, the choice only moves towards its end with age. So when a payment has to wait, younger ones of
  * its amount class wait too or go to a processor that is at least as cheap, and a queue of one class in order of age may
  * stop at the first `wait`. Between classes nothing follows: another order may begin with a processor that is well.
@@ -46,6 +51,7 @@ export function choose(
 ): Route {
   for (const processor of order) {
     const view = viewOf(views, processor);
+    if (view.isPaused === true) continue;
     if (view.isPaced === true) {
       if (ageMs < policy.failoverDelayMs) return WAIT;
       continue;
@@ -64,11 +70,23 @@ function leastSlow(views: readonly ProcessorView[], order: Order): Route {
   let bestMs = Number.POSITIVE_INFINITY;
   for (const processor of order) {
     const view = viewOf(views, processor);
-    if (view.open || view.isPaced === true || view.expectedMs >= bestMs) continue;
+    if (view.open || view.isPaced === true || view.isPaused === true || view.expectedMs >= bestMs) continue;
     best = processor;
     bestMs = view.expectedMs;
   }
   return best === null ? WAIT : { kind: 'send', processor: best, isProbe: false };
+}
+
+/** Why `choose` has sent a payment there. */
+export function attemptReason(
+  { processor, isProbe }: Extract<Route, { kind: 'send' }>,
+  views: readonly ProcessorView[],
+  order: Order,
+  { latencyBudgetMs }: RoutingPolicy,
+): AttemptReason {
+  if (isProbe) return 'probe';
+  if (viewOf(views, processor).expectedMs > latencyBudgetMs) return 'least-slow';
+  return hasCheaperHeldBack(processor, views, order) ? 'after-failover-delay' : 'cheapest-well';
 }
 
 /** What was decided for the last payment of an amount class that was routed. */
@@ -104,18 +122,22 @@ function reasonOf(
   const { order, route, isFull } = decision;
   const view = viewOf(views, processor);
   const chosen = isChosen(processor, decision);
+  if (view.isPaused === true) return 'paused';
   if (chosen && isFull) return 'full';
   if (chosen && route.kind === 'send' && route.isProbe) return 'probe';
   if (view.isPaced === true) return 'full';
   if (view.open) return 'failing';
   if (view.expectedMs > latencyBudgetMs) return chosen ? 'least-slow' : 'slow';
-  const cheaper = order.slice(0, order.indexOf(processor));
-  if (cheaper.some((other) => isHeldBack(viewOf(views, other)))) return 'after-failover-delay';
+  if (hasCheaperHeldBack(processor, views, order)) return 'after-failover-delay';
   return chosen ? 'cheapest-well' : 'not-needed';
 }
 
-function isHeldBack({ open, isPaced }: ProcessorView): boolean {
-  return open || isPaced === true;
+function hasCheaperHeldBack(processor: number, views: readonly ProcessorView[], order: Order): boolean {
+  return order.slice(0, order.indexOf(processor)).some((other) => isHeldBack(viewOf(views, other)));
+}
+
+function isHeldBack({ open, isPaced, isPaused }: ProcessorView): boolean {
+  return isPaused !== true && (open || isPaced === true);
 }
 
 function isChosen(processor: number, { route }: Decision): boolean {

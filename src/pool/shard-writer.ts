@@ -260,6 +260,6 @@ export class ShardWriter implements LeaseHolder {
 
 function claimOf({ payment, state }: Delivery): Claim {
   const { correlationId, amountCents, acceptedAtMs } = payment;
-  const { processor, requestedAtMs } = state;
-  return { correlationId, amountCents, acceptedAtMs, processor, requestedAtMs };
+  const { processor, requestedAtMs, why, ended } = state;
+  return { correlationId, amountCents, acceptedAtMs, processor, requestedAtMs, why, before: ended };
 }

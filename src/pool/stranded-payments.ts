@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { Repeating } from '../core/repeating.ts';
-import type { Ledger, StrandedPayments } from '../ledger/ledger.ts';
+import type { Ledger, ProcessorPayments } from '../ledger/ledger.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 
 export interface StrandedWatchParts {
@@ -46,7 +46,7 @@ export class StrandedWatch {
     return LOOK_EVERY_MS;
   }
 
-  #show(stranded: readonly StrandedPayments[]): void {
+  #show(stranded: readonly ProcessorPayments[]): void {
     const { metrics, log } = this.#parts;
     metrics.set(
       'stranded',

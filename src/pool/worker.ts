@@ -21,6 +21,7 @@ import { BooksStatusWatch } from './books-status-watch.ts';
 import { BooksWatch } from './books-watch.ts';
 import { CallbackWatch } from './callback-watch.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
+import { ControlsWatch } from './controls-watch.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
 import type { PoolThreadEnd } from './pool.ts';
@@ -161,6 +162,7 @@ export default async function runPoolThread({
     });
     return [
       health,
+      new ControlsWatch({ ledger, names, sharedState, clock, log }),
       new StrandedWatch({ ledger, metrics, clock, log }),
       new BooksWatch({ ledger, metrics, clock }),
       ...ledger.shards.map((shard) => new Upkeep({ shard, retentionMs, clock })),

@@ -1,3 +1,4 @@
+import { NO_STORY, type Story } from '../core/attempt.ts';
 import type { PaymentStatus } from '../core/payment.ts';
 import type { LookUpOutcome } from './processor.ts';
 
@@ -12,17 +13,27 @@ export interface KnownPayment {
   readonly chargedCents: number | null;
   /** Why it was rejected; else empty. */
   readonly reason: string;
+  readonly story: Story;
 }
+
+const FOUND_CHARGED: Story = { ...NO_STORY, outcome: 'found-charged' };
+const FOUND_REJECTED: Story = { ...NO_STORY, outcome: 'found-rejected' };
 
 export function knownPayment(answer: KnownThere): KnownPayment {
   switch (answer.kind) {
     case 'held': {
       const { amountCents: chargedCents, requestedAtMs } = answer;
-      return { status: 'settled', requestedAtMs, chargedCents, reason: '' };
+      return { status: 'settled', requestedAtMs, chargedCents, reason: '', story: FOUND_CHARGED };
     }
     case 'pending':
-      return { status: 'dispatched', requestedAtMs: null, chargedCents: null, reason: '' };
+      return { status: 'dispatched', requestedAtMs: null, chargedCents: null, reason: '', story: NO_STORY };
     case 'rejected':
-      return { status: 'rejected', requestedAtMs: null, chargedCents: null, reason: answer.reason };
+      return {
+        status: 'rejected',
+        requestedAtMs: null,
+        chargedCents: null,
+        reason: answer.reason,
+        story: FOUND_REJECTED,
+      };
   }
 }

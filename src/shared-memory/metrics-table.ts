@@ -15,9 +15,8 @@ import assert from 'node:assert';
  * | 80                      | gauges, in the order of `GAUGES`            |                              |
  * | 112                     | histograms, in the order of `HISTOGRAMS`    | buckets, then the sum in ms  |
  * | 256 + 64p               | processor p: its counters                   |                              |
- * | 256 + 64p + 24          | processor p: payments in doubt, a gauge     | payments                     |
- * | 256 + 64p + 25          | processor p: histogram of its calls         | buckets, then the sum in ms  |
- * | 256 + 64p + 61..63      | reserved                                    |                              |
+ * | 256 + 64p + 27          | processor p: payments in doubt, a gauge     | payments                     |
+ * | 256 + 64p + 28          | processor p: histogram of its calls         | buckets, then the sum in ms  |
  *
  * Row t begins at word t (256 + 64P), with P processors. Pool threads come first, HTTP threads after them. A histogram
  * has 35 buckets, the last for durations above every bound, followed by the sum.
@@ -135,6 +134,8 @@ const PROCESSOR_COUNTERS = [
   'unfit',
   'foundPending',
   'foundRejected',
+  /** What the payments in the books cost, to fractions of a cent, at the fees in force when they settled. */
+  'feeCents',
   /** Callbacks of the processor that its contract could read. */
   'callbacks',
 ] as const;
@@ -161,7 +162,7 @@ const GAUGES_AT = REFUSALS_AT + REFUSALS_MAX;
 const GAUGES_MAX = 32;
 const HISTOGRAMS_AT = GAUGES_AT + GAUGES_MAX;
 const PROCESSORS_AT = 256;
-const IN_DOUBT_AT = 24;
+const IN_DOUBT_AT = 27;
 const CALLS_AT = IN_DOUBT_AT + 1;
 const PROCESSOR_WORDS = 64;
 assert.equal(BUCKETS, 35);

@@ -13,6 +13,7 @@
  * | slow                 | go elsewhere: it takes longer than the latency budget             |
  * | not-needed           | go to a cheaper processor                                         |
  * | amount-not-taken     | go elsewhere: their amounts are outside of its limits             |
+ * | paused               | go elsewhere: an operator has paused it                           |
  */
 export const ROUTING_REASONS = [
   'none',
@@ -25,5 +26,6 @@ export const ROUTING_REASONS = [
   'slow',
   'not-needed',
   'amount-not-taken',
+  'paused',
 ] as const;
 export type RoutingReason = (typeof ROUTING_REASONS)[number];

@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import type { Fee } from '../core/fee.ts';
 import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
 
 /**
@@ -16,35 +17,40 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * | 2                    | auditing        | i32  | HTTP threads, CAS  | seq-cst |
  * | 3                    | droppedLines    | i32  | any                | seq-cst |
  * | 4                    | leftJournals    | i32  | primary            | seq-cst |
- * | 5..7                 | reserved        |      |                    |         |
- * | 8 + 16p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
- * | 8 + 16p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
- * | 8 + 16p + 2          | probesInRow     | i32  | pool threads       | seq-cst |
- * | 8 + 16p + 3          | probeAtMs       | i64  | pool threads, CAS  | seq-cst |
- * | 8 + 16p + 4          | latencyMs       | f64  | pool threads       | relaxed |
- * | 8 + 16p + 5          | succeededAtMs   | f64  | pool threads       | relaxed |
- * | 8 + 16p + 6          | reason          | f64  | pool threads       | relaxed |
- * | 8 + 16p + 7          | reasonAtMs      | f64  | pool threads       | relaxed |
- * | 8 + 16p + 8          | reportedMs      | f64  | pool thread 0      | relaxed |
- * | 8 + 16p + 9          | reportedFailing | f64  | pool thread 0      | relaxed |
- * | 8 + 16p + 10         | reportedAtMs    | f64  | pool thread 0      | relaxed |
- * | 8 + 16p + 11         | breakerAtMs     | f64  | pool threads       | relaxed |
- * | 8 + 16p + 12         | restUntilMs     | f64  | pool threads       | relaxed |
- * | 8 + 16p + 13         | lookUpAtMs      | i64  | pool threads, CAS  | seq-cst |
- * | 8 + 16p + 14         | unfit           | i32  | pool threads       | seq-cst |
- * | 8 + 16p + 15         | paceAtUs        | i64  | pool threads, CAS  | seq-cst |
+ * | 5                    | controls        | i32  | pool thread 0      | seq-cst |
+ * | 6..7                 | reserved        |      |                    |         |
+ * | 8 + 24p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
+ * | 8 + 24p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
+ * | 8 + 24p + 2          | probesInRow     | i32  | pool threads       | seq-cst |
+ * | 8 + 24p + 3          | probeAtMs       | i64  | pool threads, CAS  | seq-cst |
+ * | 8 + 24p + 4          | latencyMs       | f64  | pool threads       | relaxed |
+ * | 8 + 24p + 5          | succeededAtMs   | f64  | pool threads       | relaxed |
+ * | 8 + 24p + 6          | reason          | f64  | pool threads       | relaxed |
+ * | 8 + 24p + 7          | reasonAtMs      | f64  | pool threads       | relaxed |
+ * | 8 + 24p + 8          | reportedMs      | f64  | pool thread 0      | relaxed |
+ * | 8 + 24p + 9          | reportedFailing | f64  | pool thread 0      | relaxed |
+ * | 8 + 24p + 10         | reportedAtMs    | f64  | pool thread 0      | relaxed |
+ * | 8 + 24p + 11         | breakerAtMs     | f64  | pool threads       | relaxed |
+ * | 8 + 24p + 12         | restUntilMs     | f64  | pool threads       | relaxed |
+ * | 8 + 24p + 13         | lookUpAtMs      | i64  | pool threads, CAS  | seq-cst |
+ * | 8 + 24p + 14         | unfit           | i32  | pool threads       | seq-cst |
+ * | 8 + 24p + 15         | paceAtUs        | i64  | pool threads, CAS  | seq-cst |
+ * | 8 + 24p + 16         | paused          | i32  | pool thread 0      | seq-cst |
+ * | 8 + 24p + 17         | feePpm          | f64  | pool thread 0      | relaxed |
+ * | 8 + 24p + 18         | feeFixedCents   | f64  | pool thread 0      | relaxed |
+ * | 8 + 24p + 19..23     | reserved        |      |                    |         |
  * | rows + 2(tP + p)     | oldestCallAtMs  | f64  | pool thread t      | relaxed |
  * | rows + 2(tP + p) + 1 | callsInFlight   | i32  | pool thread t      | seq-cst |
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
  *
- * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 16P, `cells` = rows + 2TP.
+ * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 24P, `cells` = rows + 2TP.
  * Times are on the monotonic clock, which all threads share, except `purgedAtMs`. `probeAtMs` is an integer so that
  * compare-and-swap works on it, and has 64 bits because 32 hold only 49 days. `paceAtUs` is in microseconds, because
  * more than a thousand calls a second are less than a millisecond apart. `breaker` is an index into
  * `BREAKER_STATES`, `reason` one into `ROUTING_REASONS`. `reason` and the last health report are only shown to people.
  */
 const HEADER_WORDS = 8;
-const ROW_WORDS = 16;
+const ROW_WORDS = 24;
 const CELL_WORDS = 2;
 
 const STOPPING = 0;
@@ -52,7 +58,8 @@ const PURGED_AT = 1;
 const AUDITING = 2;
 const DROPPED_LINES = 3;
 const LEFT_JOURNALS = 4;
-assert.ok(LEFT_JOURNALS < HEADER_WORDS);
+const CONTROLS = 5;
+assert.ok(CONTROLS < HEADER_WORDS);
 
 const BREAKER = 0;
 const FAILURES_IN_ROW = 1;
@@ -70,7 +77,13 @@ const REST_UNTIL = 12;
 const LOOK_UP_AT = 13;
 const UNFIT = 14;
 const PACE_AT = 15;
-assert.ok(PACE_AT < ROW_WORDS);
+const PAUSED = 16;
+const FEE_PPM = 17;
+const FEE_FIXED = 18;
+assert.ok(FEE_FIXED < ROW_WORDS);
+
+/** In place of `feePpm`: the fee is as configured. */
+const AS_CONFIGURED = -1;
 
 /** The states and their transitions are described in `src/pool/circuit-breakers.ts`. */
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
@@ -79,6 +92,13 @@ export type BreakerState = (typeof BREAKER_STATES)[number];
 export interface InstanceShape {
   readonly processorCount: number;
   readonly threadCount: number;
+}
+
+/** What operators have decided about a processor. */
+export interface Controls {
+  readonly isPaused: boolean;
+  /** Default: as configured. */
+  readonly fee?: Fee | null;
 }
 
 export interface Reported {
@@ -163,6 +183,42 @@ export class SharedState {
 
   countDroppedLines(lineCount: number): void {
     Atomics.add(this.#flags, DROPPED_LINES * 2, lineCount);
+  }
+
+  // What operators have decided.
+
+  /** How often what they have decided has changed since the instance started; 0: it is not known yet. */
+  get controlsRevision(): number {
+    return Atomics.load(this.#flags, CONTROLS * 2);
+  }
+
+  /** The only setter of what they have decided, for all processors in their order. Readers look at the revision first. */
+  setControls(controls: readonly Controls[]): void {
+    assert.equal(controls.length, this.shape.processorCount);
+    for (const [processor, { isPaused, fee }] of controls.entries()) {
+      this.#measures[this.#row(processor, FEE_PPM)] = fee?.feePpm ?? AS_CONFIGURED;
+      this.#measures[this.#row(processor, FEE_FIXED)] = fee?.feeFixedCents ?? 0;
+      Atomics.store(this.#flags, this.#row(processor, PAUSED) * 2, isPaused ? 1 : 0);
+    }
+    Atomics.add(this.#flags, CONTROLS * 2, 1);
+  }
+
+  /** An operator has paused it. */
+  isPaused(processor: number): boolean {
+    return Atomics.load(this.#flags, this.#row(processor, PAUSED) * 2) === 1;
+  }
+
+  /** What payments cost there, as an operator has decided; null: as configured. */
+  fee(processor: number): Fee | null {
+    if (this.controlsRevision === 0) return null;
+    const feePpm = this.#measure(this.#row(processor, FEE_PPM));
+    if (feePpm === AS_CONFIGURED) return null;
+    return { feePpm, feeFixedCents: this.#measure(this.#row(processor, FEE_FIXED)) };
+  }
+
+  /** Whether payments may be sent to it: not before it is known what is paused. */
+  mayGetPayments(processor: number): boolean {
+    return this.controlsRevision > 0 && !this.isPaused(processor);
   }
 
   // Processors.

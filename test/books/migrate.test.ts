@@ -5,11 +5,18 @@ import { Migration, type MigrationOrder } from '../../src/books/migrate.ts';
 import type { LedgerTarget } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Shard } from '../../src/ledger/ledger.ts';
+import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { id, must, T0_MS } from '../ledger/samples.ts';
 import { fill, inDirectory, OPEN, withLedger } from './sample-books.ts';
 
 const COUNT = 3000;
+const CONTROLS: ProcessorControls = {
+  version: 3,
+  processors: {
+    default: { isPaused: true, fee: null, changedAtMs: T0_MS, changedBy: 'ana', reason: 'maintenance' },
+  },
+};
 
 async function inPlaces(run: (from: LedgerTarget, to: LedgerTarget) => Promise<void>): Promise<void> {
   const redis = await RedisServer.start();
@@ -30,7 +37,8 @@ function migrate(from: LedgerTarget, to: LedgerTarget, change: Partial<Migration
 }
 
 async function settleOpen(ledger: Shard, owner: number): Promise<void> {
-  const settlement = { correlationId: id(OPEN), status: 'settled', processor: 1, reason: '' } as const;
+  const fee = { feePpm: 50_000, feeFixedCents: 1 };
+  const settlement = { correlationId: id(OPEN), status: 'settled', processor: 1, reason: '', fee } as const;
   const at = { amountCents: 100 + OPEN, requestedAtMs: T0_MS + OPEN * 1000 + 7 };
   await must(ledger.commit(owner, [{ ...settlement, ...at }], []));
 }
@@ -39,6 +47,7 @@ test('books move from LMDB to shards in Redis while they change, and both are th
   inPlaces(async (from, to) => {
     await withLedger(from, async (ledger) => {
       const owner = await fill(ledger, COUNT);
+      await must(ledger.setProcessorControls(CONTROLS));
       let changes = 0;
       const moved = await migrate(from, to, {
         onProgress: () => {
@@ -55,6 +64,9 @@ test('books move from LMDB to shards in Redis while they change, and both are th
       const totals = await must(ledger.summary(-Infinity, Infinity));
       await withLedger(to, async (_, target) => {
         assert.is((await must(target.booksStatus())).kind, 'in-use');
+        assert.equal(await must(target.processorControls()), CONTROLS);
+        assert.equal(await must(target.fees()), await must(ledger.fees()));
+        assert.is((await must(target.fees())).length, 1);
         assert.is((await must(target.find(id(OPEN))))?.status, 'settled');
       });
       assert.is(

@@ -49,13 +49,15 @@ export async function fill(ledger: Shard, count: number, firstNumber = 0): Promi
     const size = Math.min(BATCH, firstNumber + count - first);
     const claims = Array.from({ length: size }, (_, index) => claimOf(first + index));
     await must(ledger.commit(owner, [], claims));
+    await must(ledger.commit(owner, [], claims.filter((_, index) => first + index === OPEN).map(again)));
     const settlements = claims.flatMap((claim, index) => {
       const number = first + index;
       if (claim.processor === null || number === OPEN) return [];
       const status = number === REJECTED ? ('rejected' as const) : ('settled' as const);
       const { correlationId, amountCents, requestedAtMs, processor } = claim;
       const reason = status === 'rejected' ? 'HTTP 400: card declined, não' : '';
-      return [{ correlationId, status, processor, amountCents, requestedAtMs, reason }];
+      const outcome = status === 'rejected' ? ('found-rejected' as const) : ('charged' as const);
+      return [{ correlationId, status, processor, amountCents, requestedAtMs, reason, outcome }];
     });
     await must(ledger.commit(owner, settlements, []));
   }
@@ -73,5 +75,13 @@ function claimOf(number: number): Claim {
     acceptedAtMs,
     processor: number === RESERVED ? null : number % 3 === 0 ? 1 : 0,
     requestedAtMs: acceptedAtMs + 7,
+    why: 'cheapest-well',
   };
+}
+
+/** Claims it for another attempt, after the first was refused. */
+function again(claim: Claim): Claim {
+  const { requestedAtMs } = claim;
+  const before = { requestedAtMs, outcome: 'refused' } as const;
+  return { ...claim, requestedAtMs: requestedAtMs + 50, why: 'probe', before };
 }

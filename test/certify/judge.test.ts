@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { breachesOf, type Course, type Judged } from '../../src/certify/judge.ts';
 import type { Situation } from '../../src/certify/situation.ts';
+import { NO_STORY } from '../../src/core/attempt.ts';
 import type { LedgerEntry } from '../../src/ledger/ledger.ts';
 import type { LookUpOutcome } from '../../src/processor/processor.ts';
 
@@ -17,6 +18,7 @@ const ENTRY: LedgerEntry = {
   processorName: 'certified',
   requestedAtMs: 7,
   attempts: 1,
+  story: NO_STORY,
   reason: '',
   conflictingAmountCents: null,
 };

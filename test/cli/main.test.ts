@@ -20,6 +20,7 @@ const COMMANDS = [
   'certify',
   'rinha',
   'audit',
+  'processors',
   'export',
   'import',
   'backup',
@@ -74,6 +75,11 @@ test('a usage error is one line, and the exit code is 2', async () => {
     [
       ['audit', '--from', 'never'],
       "option '--from <timestamp>' argument 'never' is invalid. Expected an ISO 8601 timestamp, such as 2025-07-15T12:34:56Z. (see dinossauro audit --help)",
+    ],
+    [['processors', 'pause'], "missing required argument 'name' (see dinossauro processors pause --help)"],
+    [
+      ['processors', 'resume', 'No Name'],
+      "command-argument value 'No Name' is invalid for argument 'name'. Expected the name of a processor, such as default. (see dinossauro processors resume --help)",
     ],
     [
       ['audit', '--url', '127.0.0.1'],

@@ -14,6 +14,14 @@ import {
 import { Deployment, type Gateway } from '../system/deployment.ts';
 import { pause } from '../system/until.ts';
 
+const ADMIN_TOKEN = 'a-token-of-the-operator';
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
 async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;
@@ -43,34 +51,43 @@ async function withServer(listener: RequestListener, use: (url: string) => Promi
 }
 
 test('posts, waits, finds and sums up at a gateway, to the cent', () =>
-  Deployment.run({ ledger: 'lmdb', gatewayCount: 1 }, async ({ urls: [url = ''], processors: [cheap] }) => {
-    const client = new Client({ url });
-    const from = new Date(Date.now() - 60_000);
-    const correlationId = randomUUID();
-    assert.is(await client.find(correlationId), undefined);
-    await client.post({ correlationId, amountCents: 99_999_999_999 });
-    const [again] = await client.postAll([{ correlationId, amountCents: 99_999_999_999 }]);
-    assert.equal(again, { correlationId, status: 202 });
-    await client.post({ correlationId, amountCents: 99_999_999_999 });
-    const settled = await client.waitFor(correlationId);
-    const { status, amountCents, processor, attempts } = settled;
-    assert.equal([status, amountCents, processor, attempts], ['settled', 99_999_999_999, 'default', 1]);
-    assert.equal(await client.find(correlationId.toUpperCase()), settled);
+  Deployment.run(
+    { ledger: 'lmdb', gatewayCount: 1, settings: { ADMIN_TOKEN } },
+    async ({ urls: [url = ''], processors: [cheap] }) => {
+      const client = new Client({ url });
+      const from = new Date(Date.now() - 60_000);
+      const correlationId = randomUUID();
+      assert.is(await client.find(correlationId), undefined);
+      await client.post({ correlationId, amountCents: 99_999_999_999 });
+      const [again] = await client.postAll([{ correlationId, amountCents: 99_999_999_999 }]);
+      assert.equal(again, { correlationId, status: 202 });
+      await client.post({ correlationId, amountCents: 99_999_999_999 });
+      const settled = await client.waitFor(correlationId);
+      const { status, amountCents, processor, attempts } = settled;
+      assert.equal([status, amountCents, processor, attempts], ['settled', 99_999_999_999, 'default', 1]);
+      assert.equal(await client.find(correlationId.toUpperCase()), settled);
 
-    await cheap.setFault({ kind: '400', rate: 1, count: 1 });
-    const rejected = { correlationId: randomUUID(), amountCents: 1 };
-    await client.post(rejected);
-    const outcome = await client.waitFor(rejected.correlationId);
-    assert.is(outcome.status, 'rejected');
-    assert.match(outcome.status === 'rejected' ? outcome.reason : '', 'HTTP 400');
-    assert.is((await problemOf(client.post(rejected))).type, '/errors#payment-rejected');
+      await cheap.setFault({ kind: '400', rate: 1, count: 1 });
+      const rejected = { correlationId: randomUUID(), amountCents: 1 };
+      await client.post(rejected);
+      const outcome = await client.waitFor(rejected.correlationId);
+      assert.is(outcome.status, 'rejected');
+      assert.match(outcome.status === 'rejected' ? outcome.reason : '', 'HTTP 400');
+      assert.is((await problemOf(client.post(rejected))).type, '/errors#payment-rejected');
 
-    const totals = { totalRequests: 1, totalAmountCents: 99_999_999_999 };
-    const nothing = { totalRequests: 0, totalAmountCents: 0 };
-    assert.equal(await client.summary(), { default: totals, fallback: nothing });
-    assert.equal(await client.summary({ from, to: '2999-01-01' }), { default: totals, fallback: nothing });
-    assert.equal(await client.summary({ to: from }), { default: nothing, fallback: nothing });
-  }));
+      const operator = new Client({ url, apiKey: ADMIN_TOKEN });
+      assert.equal(await all(operator.list({ status: 'rejected', reason: 'HTTP 400' })), [outcome]);
+      assert.equal(await all(operator.list({ minAmountCents: 2, from })), [settled]);
+      assert.is((await operator.find(correlationId))?.history?.[0]?.outcome, 'charged');
+      assert.is((await problemOf(client.list().next())).type, '/errors#token-required');
+
+      const totals = { totalRequests: 1, totalAmountCents: 99_999_999_999 };
+      const nothing = { totalRequests: 0, totalAmountCents: 0 };
+      assert.equal(await client.summary(), { default: totals, fallback: nothing });
+      assert.equal(await client.summary({ from, to: '2999-01-01' }), { default: totals, fallback: nothing });
+      assert.equal(await client.summary({ to: from }), { default: nothing, fallback: nothing });
+    },
+  ));
 
 test('a refusal is thrown at once, with the problem document', () =>
   Deployment.run({ ledger: 'lmdb', gatewayCount: 1 }, async ({ urls: [url = ''] }) => {

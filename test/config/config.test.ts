@@ -67,7 +67,7 @@ test('every setting has a default', () => {
     paymentsAccess: 'open',
     apiKeys: { file: '', listed: [], admin: [] },
     sessionSecret: '',
-    access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token' },
+    access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token', operator: 'token' },
     audit: { rate: 100, paymentLimit: 5000 },
     tracing: { otlpUrl: '', queueSpans: 2048, intervalMs: 1000, timeoutMs: 5000, ratio: 0 },
     dashboard: { viewerLimit: 16, currency: '', lab: null },
@@ -272,6 +272,7 @@ const CASES: Record<
     ],
   },
   AUDIT_ACCESS: { valid: [['loopback', (c) => c.access.audit, 'loopback']], invalid: ['none'] },
+  OPERATOR_ACCESS: { valid: [['loopback', (c) => c.access.operator, 'loopback']], invalid: ['none'] },
   AUDIT_RATE: { valid: [['1', (c) => c.audit.rate, 1]], invalid: ['0', '1001'] },
   AUDIT_LIMIT: { valid: [['100000', (c) => c.audit.paymentLimit, 100_000]], invalid: ['0', '100001'] },
   PROCESSOR_TOKENS: {
@@ -452,7 +453,7 @@ test('settings that contradict each other', () => {
 });
 
 test('an access setting of `token` needs an API key', () => {
-  for (const name of ['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS']) {
+  for (const name of ['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS', 'OPERATOR_ACCESS']) {
     assert.equal(problemsOf({ [name]: 'token' }), [
       `${name}=token needs ADMIN_TOKEN or API_KEYS_FILE: set one, or choose another access.`,
     ]);

@@ -9,11 +9,12 @@ import {
   simulatesProcessors,
 } from '../../src/config/demo.ts';
 
-test('by default, processors are simulated and purging is allowed', () => {
+test('by default, processors are simulated, purging is allowed, and this machine may operate', () => {
   assert.ok(simulatesProcessors({}));
   assert.equal(demoEnvironment({ LISTEN: '127.0.0.1:1' }), {
     LISTEN: '127.0.0.1:1',
     ALLOW_PURGE: 'true',
+    OPERATOR_ACCESS: 'loopback',
     PAYMENT_PROCESSOR_URL_DEFAULT: 'http://127.0.0.1:8001',
     PAYMENT_PROCESSOR_URL_FALLBACK: 'http://127.0.0.1:8002',
     PROCESSOR_TOKENS: 'default=123,fallback=123',
@@ -22,7 +23,7 @@ test('by default, processors are simulated and purging is allowed', () => {
 
 test('when a processor is configured, none is simulated, and the settings stay as they are', () => {
   for (const name of ['PROCESSORS', ...SIMULATED_PROCESSORS.map(({ setting }) => setting)]) {
-    const environment = { [name]: 'x', ALLOW_PURGE: 'false' };
+    const environment = { [name]: 'x', ALLOW_PURGE: 'false', OPERATOR_ACCESS: 'off' };
     assert.not(simulatesProcessors(environment));
     assert.equal(demoEnvironment(environment), environment);
   }

@@ -145,8 +145,10 @@ export class Contract {
   #answerTo(path: string | null, operation: Place | null, status: number): Place | null {
     if (path === null) return status === 404 ? this.place(['components', 'responses', 'NoSuchRoute']) : null;
     if (operation !== null) return this.place([...operation.way, 'responses', String(status)]);
-    const other = this.#operationOf(path, 'GET') ?? this.#operationOf(path, 'POST');
-    assert(other !== null);
+    const other = ['GET', 'POST', 'PATCH']
+      .map((method) => this.#operationOf(path, method))
+      .find((operation) => operation !== null);
+    assert(other !== undefined);
     const isPossible = status === 405 || (other.part['security'] !== undefined && REFUSALS.includes(status));
     return isPossible ? this.place([...other.way, 'responses', String(status)]) : null;
   }
@@ -188,7 +190,9 @@ export class Contract {
       const parameter = this.place([...operation.way, 'parameters', String(index)]);
       const value = query.get(String(parameter?.part['name']));
       if (parameter?.part['in'] !== 'query' || value === null) continue;
-      const mismatch = this.mismatch([...parameter.way, 'schema'], value);
+      const way = [...parameter.way, 'schema'];
+      const isNumber = /^-?\d+(\.\d+)?$/.test(value) && this.mismatch(way, Number(value)) === null;
+      const mismatch = isNumber ? null : this.mismatch(way, value);
       if (mismatch !== null) return `accepted an invalid parameter: ${value}: ${mismatch}`;
     }
     const content = (operation.part['requestBody'] as Part | undefined)?.['content'] as Part | undefined;

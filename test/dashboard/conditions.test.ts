@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Condition, canClaim, conditions, type Situation } from '../../src/dashboard/conditions.ts';
 
-const WELL_DEFAULT = { name: 'default', openForMs: null, isUnfit: false, restMs: null };
+const WELL_DEFAULT = { name: 'default', openForMs: null, isUnfit: false, restMs: null, isPaused: false };
 const WELL: Situation = {
   state: 'ready',
   backlog: 0,
@@ -360,6 +360,19 @@ several('a processor that refuses every request or rests is named beside those t
   assert.equal(titles({ ...WELL, processors }), ['All 3 processors are failing', unfit, rests]);
   const more = [...processors, { ...WELL_DEFAULT, name: 'd' }];
   assert.equal(titles({ ...WELL, processors: more }), [unfit, rests, 'c is failing']);
+});
+
+several('a paused processor is named, and whether it fails does not matter', () => {
+  const paused = { ...WELL_DEFAULT, name: 'a', isPaused: true };
+  const found = (...processors: Situation['processors']) =>
+    conditions({ ...WELL, processors }).map(({ severity, title }) => `${severity}: ${title}`);
+  assert.equal(found(paused, WELL_DEFAULT), ['warning: a is paused']);
+  assert.equal(found({ ...paused, openForMs: 9, isUnfit: true }, WELL_DEFAULT), ['warning: a is paused']);
+  assert.equal(found(paused, { ...WELL_DEFAULT, openForMs: 9 }), [
+    'critical: Every processor that is not paused is failing',
+    'warning: a is paused',
+  ]);
+  assert.equal(found(paused, { ...paused, name: 'b' }), ['critical: Every processor is paused']);
 });
 
 several('consequences of a critical condition are not listed beside it', () => {

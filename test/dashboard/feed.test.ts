@@ -170,6 +170,8 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   const unknown = (await after(1)).processors[1];
   assert.equal(unknown, {
     settledPerS: 0,
+    paused: false,
+    fee: { feePpm: 150_000, feeFixedCents: 30 },
     breakerOpen: false,
     unfit: false,
     restMs: null,
@@ -183,6 +185,10 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   });
   const nowMs = clock.monotonicMs();
   sharedState.moveBreaker(1, 'closed', 'open', nowMs - 500);
+  sharedState.setControls([
+    { isPaused: false },
+    { isPaused: true, fee: { feePpm: 10_000, feeFixedCents: 5 } },
+  ]);
   sharedState.setUnfit(1, true);
   sharedState.extendRest(1, nowMs + 5000);
   sharedState.setLatency(1, 40.4);
@@ -192,6 +198,8 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   metricsTable.thread(0).addInDoubt(1, 2);
   assert.equal((await after(1)).processors[1], {
     settledPerS: 0,
+    paused: true,
+    fee: { feePpm: 10_000, feeFixedCents: 5 },
     breakerOpen: true,
     unfit: true,
     restMs: 4000,
@@ -292,8 +300,8 @@ sampleTest('reads totals and leases from the ledger, every two seconds', async (
   const { deployment } = await after(1);
   assert.is(deployment.ageMs, 1000);
   assert.equal(deployment.totals, [
-    { name: 'default', count: 0, amountCents: 0 },
-    { name: 'fallback', count: 0, amountCents: 0 },
+    { name: 'default', count: 0, amountCents: 0, fees: [] },
+    { name: 'fallback', count: 0, amountCents: 0, fees: [] },
   ]);
   assert.equal(deployment.workers, [
     { instanceId: 'gateway-2', name: 'pool-0', owner: 1, leaseLeftMs: 4000 },
@@ -312,11 +320,14 @@ sampleTest('names unconfigured processors that have settled or open payments', a
   const former = new MemoryLedger(['old'], store);
   const owner = await must(former.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 0));
   await must(former.commit(owner, [], [claimOf(1), claimOf(2), claimOf(3)]));
-  await must(former.commit(owner, [settlementOf(1)], []));
+  const fee = { feePpm: 70_000, feeFixedCents: 0 };
+  await must(former.commit(owner, [settlementOf(1, { fee })], []));
   const { feed, after } = setUp(store);
   feed.join();
   const { deployment } = await after(1);
-  assert.equal(deployment.totals.slice(2), [{ name: 'old', count: 1, amountCents: 1990 }]);
+  assert.equal(deployment.totals.slice(2), [
+    { name: 'old', count: 1, amountCents: 1990, fees: [{ ...fee, count: 1, amountCents: 1990 }] },
+  ]);
   assert.equal(deployment.stranded, [{ name: 'old', count: 2 }]);
   feed.leave();
 });
@@ -325,7 +336,7 @@ sampleTest('keeps the last figures while the ledger is unavailable, with the rea
   const { feed, mood, after } = setUp();
   feed.join();
   await after(1);
-  for (const call of ['summary', 'owners', 'stranded'] as const) {
+  for (const call of ['summary', 'fees', 'owners', 'stranded'] as const) {
     mood.away.add(call);
     const { deployment } = await after(3);
     assert.is(deployment.unavailable, 'away', call);

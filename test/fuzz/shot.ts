@@ -25,6 +25,7 @@ export function drawShot(random: Random): Shot {
   if (roll < 0.7) return wrongPayment(random);
   if (roll < 0.8) return badWindow(random);
   if (roll < 0.81) return window(random);
+  if (roll < 0.83) return search(random);
   if (roll < 0.87) return somePayment(random);
   if (roll < 0.93) return wrongMethod(random);
   if (roll < 0.97) return wrongPath(random);
@@ -195,6 +196,19 @@ const MOMENTS = [
   '1582-10-10',
 ] as const;
 
+/** The gateways of a campaign have no token, so that nothing is read before access is refused. */
+function search(random: Random): Shot {
+  const query = random.pick([
+    '',
+    '?status=open',
+    `?after=${random.pick(MOMENTS)}`,
+    '?x',
+    '?%ff',
+    '?status=\xff',
+  ]);
+  return ask('search', random.pick(['GET', 'HEAD']), `/payments${query}`, [401], 'anything');
+}
+
 function somePayment(random: Random): Shot {
   if (random.chance(0.1)) {
     return ask('no such payment', 'GET', `/payments/${drawId(random)}`, [404, 503], 'once answered');
@@ -213,7 +227,6 @@ function somePayment(random: Random): Shot {
 
 function wrongMethod(random: Random): Shot {
   const [method, path] = random.pick<readonly [string, string]>([
-    ['GET', '/payments'],
     ['PUT', '/payments'],
     ['DELETE', '/payments'],
     ['PATCH', '/payments'],

@@ -31,7 +31,7 @@ async function withMetrics(
     ring: new Ring(Ring.allocate(8)),
     segments: new SegmentTable(SegmentTable.allocate(2, 16)),
     config: {
-      access: { metrics: mode, dashboard: 'off', audit: 'off' },
+      access: { metrics: mode, dashboard: 'off', audit: 'off', operator: 'off' },
       processors: [processorTarget()],
       poolThreadCount: 1,
       httpThreadCount: 1,

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
+import { Access } from '../../src/http/access.ts';
 import { PaymentDecoder } from '../../src/http/decoder.ts';
 import { Keyring } from '../../src/http/keyring.ts';
 import { PaymentAcceptor } from '../../src/http/payment-acceptor.ts';
+import { servePaymentList } from '../../src/http/payment-list.ts';
 import { PaymentRoutes } from '../../src/http/payment-routes.ts';
 import { refusalIndex } from '../../src/http/refusal.ts';
 import { createApp, type Listener, listen } from '../../src/http/uws.ts';
@@ -89,6 +91,8 @@ class World {
     const ledger = moody(this.books, this.mood);
     const metrics = this.metricsTable.thread(1);
     this.clock.jump(Date.UTC(2025, 6, 15, 12));
+    const keyring = new Keyring({ keys: KEYS, metrics, clock });
+    const operators = new Access({ mode: 'token', keyring, scope: 'operate' });
     new PaymentRoutes({
       app: this.#app,
       decoder: new PaymentDecoder(1_000_000_00, [
@@ -116,10 +120,21 @@ class World {
       postBatch: { lineLimit: BATCH_LINES, bytes: BATCH_BYTES },
       allowPurge,
       access,
-      keyring: new Keyring({ keys: KEYS, metrics, clock }),
+      keyring,
+      operators,
       clock,
       log,
       tracer: propagationOnlyTracer,
+    });
+    const { metricsTable } = this;
+    servePaymentList({
+      app: this.#app,
+      guard: operators,
+      ledger,
+      instanceId: 'gateway-1',
+      ring,
+      metricsTable,
+      metrics,
     });
   }
 
@@ -235,7 +250,14 @@ async function record(
   await world.books.commit(value, [], [{ ...claim, processor, requestedAtMs }]);
   if (status === null) return;
   const reason = status === 'rejected' ? '400 "amount"' : '';
-  const settlement = { correlationId, processor: processor ?? 0, amountCents: number, requestedAtMs };
+  const outcome = status === 'settled' ? ('charged' as const) : ('rejected' as const);
+  const settlement = {
+    correlationId,
+    processor: processor ?? 0,
+    amountCents: number,
+    requestedAtMs,
+    outcome,
+  };
   await world.books.commit(value, [{ ...settlement, status, reason }], []);
 }
 
@@ -708,6 +730,18 @@ finding('shows dispatched, settled and rejected payments', async () => {
   assert.equal(await shown(idOf(102)), { ...dispatched, ...rejected, reason: '400 "amount"' });
 });
 
+finding('tells operators the story of a payment', async () => {
+  await record(100, 1, Date.parse(LATER), 'settled', { why: 'probe' });
+  const headers = { authorization: 'Bearer key-to-operate' };
+  const response = await world.ask(`/payments/${idOf(100)}`, { headers });
+  const { history, ...rest } = (await response.json()) as { history: unknown };
+  assert.equal(history, [{ processor: 'fallback', requestedAt: LATER, why: 'probe', outcome: 'charged' }]);
+  assert.equal(rest, await shown(idOf(100)), 'others see the rest');
+  await record(5, null, 0, null);
+  const reserved = await world.ask(`/payments/${idOf(5)}`, { headers });
+  assert.equal(((await reserved.json()) as { history: unknown }).history, []);
+});
+
 finding('the ledger takes precedence over the idempotency cache', async () => {
   await world.post(bodyOf(idOf(3), '0.03'));
   await record(3, 0, Date.parse(LATER), 'settled');
@@ -889,14 +923,20 @@ routes('every other path is answered 404', async () => {
 
 routes('another method is answered 405 with the allowed methods', async () => {
   for (const [path, allow] of [
-    ['/payments', 'POST'],
+    ['/payments', 'GET, HEAD, POST'],
     ['/purge-payments', 'POST'],
     ['/payments-summary', 'GET, HEAD'],
     [`/payments/${ID}`, 'GET, HEAD'],
     ['/livez', 'GET, HEAD'],
     ['/readyz', 'GET, HEAD'],
   ] as const) {
-    for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS', allow === 'POST' ? 'GET' : 'POST']) {
+    for (const method of [
+      'PUT',
+      'DELETE',
+      'PATCH',
+      'OPTIONS',
+      ...['GET', 'POST'].filter((other) => !allow.includes(other)),
+    ]) {
       const response = await world.ask(path, { method });
       assert.is(response.headers.get('allow'), allow, `${method} ${path}`);
       await problemOf(response, 405, 'method-not-allowed');
@@ -914,7 +954,7 @@ routes('HEAD is answered like GET, without the body', async () => {
     head(`/payments/${ID}`),
     head('/payments-summary', CLOSE),
   );
-  assert.equal(statusesIn(text), [200, 404, 405, 404, 200]);
+  assert.equal(statusesIn(text), [200, 404, 401, 404, 200]);
   assert.not.match(text, '{');
   const whole = await (await world.ask('/payments-summary')).text();
   assert.match(text, `Content-Length: ${whole.length}`);
@@ -1157,7 +1197,9 @@ const PATHS = [
 const ELSEWHERE = 'POST /payments 503 /errors#ledger-unavailable';
 
 whole('is covered by the tests here', () => {
-  const documented = contract.documented().filter((name) => PATHS.includes(name.split(' ')[1] ?? ''));
+  const documented = contract
+    .documented()
+    .filter((name) => PATHS.includes(name.split(' ')[1] ?? '') && !name.startsWith('GET /payments '));
   assert.ok(documented.length > 30);
   assert.equal(
     documented.filter((name) => name !== ELSEWHERE && !contract.kept.has(name)),

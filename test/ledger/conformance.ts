@@ -1,12 +1,22 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import {
+  ATTEMPT_OUTCOMES,
+  ATTEMPT_REASONS,
+  type AttemptOutcome,
+  type AttemptReason,
+  EARLIER_ATTEMPTS_MAX,
+  NO_STORY,
+  type Story,
+} from '../../src/core/attempt.ts';
 import type { Totals } from '../../src/core/payment.ts';
 import { IN_USE } from '../../src/ledger/books-status.ts';
 import type {
   Claim,
   ClaimReply,
   HealthReport,
+  IndexedState,
   Ledger,
   LedgerEntry,
   LedgerEvent,
@@ -21,7 +31,9 @@ import type {
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { foldable, type TooFine } from '../../src/ledger/retention.ts';
+import { registerControls } from './controls.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
+import { registerFees } from './fees.ts';
 import { registerRestoring } from './restoring.ts';
 
 /** A new store, and how to open connections to it. Call `dispose` after every connection is closed. */
@@ -40,6 +52,12 @@ const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
 const EVENT_DEADLINE_MS = 10_000;
 const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
 const FOREVER_MS = T0_MS + 86_400_000;
+
+/** Of a payment that was claimed once before, as `claimOf` does it. */
+const SENT_BEFORE: Story = {
+  ...NO_STORY,
+  earlier: [{ processorName: 'default', requestedAtMs: T0_MS + 5, why: 'unknown', outcome: 'unknown' }],
+};
 
 /** A client of one shard, or of all shards as if they were one ledger. */
 type Client = (ledger: Ledger, processorCount: number, owners: Owners) => Shard;
@@ -70,12 +88,16 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerSummaries(check);
   registerNames(check);
   registerPages(check);
+  registerIndexedPages(check);
+  registerStories(check);
   registerPurges(check);
   registerFolding(check);
   registerHealth(check);
   registerEvents(check);
   registerConnections(check);
   registerRestoring(check);
+  registerControls(check);
+  registerFees(check);
   test('a random history has the same results as in the in-memory model', () => checkHistories(fresh));
   test.run();
 }
@@ -154,6 +176,7 @@ function entryOf(number: number, change: Partial<LedgerEntry> = {}): LedgerEntry
     processorName: nameAt(change.processor === undefined ? 0 : change.processor),
     requestedAtMs: T0_MS + 5,
     attempts: 1,
+    story: NO_STORY,
     reason: '',
     conflictingAmountCents: null,
     ...change,
@@ -232,7 +255,13 @@ function registerClaims(check: Check): void {
     await claim(ledger, owner, claimOf(1));
     const again = claimOf(1, { processor: 1, requestedAtMs: T0_MS + 900, acceptedAtMs: T0_MS + 1 });
     assert.equal(await claim(ledger, owner, again), ['claimed']);
-    const moved = entryOf(1, { owner, processor: 1, requestedAtMs: T0_MS + 900, attempts: 2 });
+    const moved = entryOf(1, {
+      owner,
+      processor: 1,
+      requestedAtMs: T0_MS + 900,
+      attempts: 2,
+      story: SENT_BEFORE,
+    });
     assert.equal(await find(ledger, 1), moved, 'the first acceptance is kept');
     await claim(ledger, owner, again);
     assert.equal(await find(ledger, 1), moved, 'a repeated claim is not another attempt');
@@ -419,7 +448,13 @@ function registerCommits(check: Check): void {
     ];
     const replies = ['claimed', 'claimed', 'conflict', 'claimed', 'claimed', 'claimed'];
     assert.equal(await claim(ledger, owner, ...batch), replies);
-    const stamped = { owner, requestedAtMs: T0_MS + 6, attempts: 2, conflictingAmountCents: 5 };
+    const stamped = {
+      owner,
+      requestedAtMs: T0_MS + 6,
+      attempts: 2,
+      story: SENT_BEFORE,
+      conflictingAmountCents: 5,
+    };
     assert.equal(await find(ledger, 1), entryOf(1, stamped));
     assert.equal(await find(ledger, 2), entryOf(2, { owner }));
   });
@@ -947,11 +982,158 @@ function registerPages(check: Check): void {
   });
 }
 
+function registerStories(check: Check): void {
+  const attempt = (requestedAtMs: number, why: AttemptReason, outcome: AttemptOutcome, processor = 0) => ({
+    processorName: NAMES[processor],
+    requestedAtMs,
+    why,
+    outcome,
+  });
+
+  check('each attempt is kept with its reason and outcome', async (ledger) => {
+    const owner = await acquire(ledger);
+    const [first, second, third] = [T0_MS + 5, T0_MS + 600, T0_MS + 700];
+    await claim(
+      ledger,
+      owner,
+      claimOf(1, { why: 'cheapest-well' }),
+      claimOf(2, { processor: null, requestedAtMs: 0 }),
+    );
+    assert.equal((await find(ledger, 1))?.story, { why: 'cheapest-well', outcome: 'unknown', earlier: [] });
+    assert.equal((await find(ledger, 2))?.story, NO_STORY);
+    const before = { requestedAtMs: first, outcome: 'refused' } as const;
+    const next = { processor: 1, requestedAtMs: second, why: 'after-failover-delay', before } as const;
+    for (let time = 0; time < 2; time++) await claim(ledger, owner, claimOf(1, next));
+    assert.equal((await find(ledger, 1))?.story, {
+      why: 'after-failover-delay',
+      outcome: 'unknown',
+      earlier: [attempt(first, 'cheapest-well', 'refused')],
+    });
+    // Its caller does not know the second attempt, because the reply was lost.
+    await claim(ledger, owner, claimOf(1, { ...next, requestedAtMs: third, why: 'probe' }));
+    await claim(ledger, owner, claimOf(1, { amountCents: 7 }));
+    await settle(
+      ledger,
+      owner,
+      settlementOf(1, { processor: 1, requestedAtMs: third, outcome: 'found-charged' }),
+    );
+    const settled = await find(ledger, 1);
+    assert.equal(settled?.story, {
+      why: 'probe',
+      outcome: 'found-charged',
+      earlier: [
+        attempt(first, 'cheapest-well', 'refused'),
+        attempt(second, 'after-failover-delay', 'not-sent', 1),
+      ],
+    });
+    assert.equal([settled?.attempts, settled?.conflictingAmountCents, settled?.reason], [3, 7, '']);
+    await claim(ledger, owner, claimOf(2, { why: 'least-slow', before }));
+    await settle(ledger, owner, settlementOf(2, { status: 'rejected', reason: 'no', outcome: 'rejected' }));
+    assert.equal((await find(ledger, 2))?.story, { why: 'least-slow', outcome: 'rejected', earlier: [] });
+  });
+
+  check('of many attempts the last are kept, also when another owner takes over', async (ledger) => {
+    const [dead, owner] = [await acquire(ledger), await acquire(ledger)];
+    const stamps = Array.from({ length: 12 }, (_, index) => T0_MS + 100 * index);
+    for (const requestedAtMs of stamps) {
+      const before = { requestedAtMs: requestedAtMs - 100, outcome: 'not-held' } as const;
+      await claim(ledger, dead, claimOf(1, { requestedAtMs, why: 'probe', before }));
+    }
+    await must(ledger.takeOver(dead, owner, 10));
+    const lastMs = stamps.at(-1) ?? 0;
+    await settle(ledger, owner, settlementOf(1, { status: 'rejected', reason: 'ñó', requestedAtMs: lastMs }));
+    const entry = await find(ledger, 1);
+    const kept = stamps.slice(-1 - EARLIER_ATTEMPTS_MAX, -1);
+    assert.equal(entry?.story, {
+      why: 'probe',
+      outcome: 'unknown',
+      earlier: kept.map((requestedAtMs) => attempt(requestedAtMs, 'probe', 'not-held')),
+    });
+    assert.equal([entry?.attempts, entry?.reason], [12, 'ñó']);
+    assert.equal(await walkState(ledger, 'rejected', 1), [entry]);
+  });
+}
+
+function registerIndexedPages(check: Check): void {
+  check('what is open, and what was rejected, is found by itself', async (ledger) => {
+    const [one, other] = [await acquire(ledger), await acquire(ledger)];
+    await claim(
+      ledger,
+      one,
+      ...[1, 2, 3, 4].map((number) => claimOf(number)),
+      claimOf(5, { processor: null }),
+    );
+    await claim(ledger, other, ...[6, 7, 8].map((number) => claimOf(number)));
+    assert.equal(await walkState(ledger, 'rejected', 10), []);
+    await settle(ledger, one, settlementOf(1), settlementOf(2, { status: 'rejected', reason: 'no' }));
+    await settle(ledger, other, settlementOf(7, { status: 'rejected', reason: 'never' }));
+    for (const limit of [1, 2, 100]) {
+      assert.equal(numbersOfEntries(await walkState(ledger, 'open', limit)), [3, 4, 5, 6, 8]);
+      assert.equal(numbersOfEntries(await walkState(ledger, 'rejected', limit)), [2, 7]);
+    }
+    const rejected = byId(await walkState(ledger, 'rejected', 100));
+    assert.equal(
+      rejected.map(({ reason }) => reason),
+      ['no', 'never'],
+    );
+    const open = byId(await walkState(ledger, 'open', 100));
+    assert.equal(
+      open.map(({ owner }) => owner),
+      [one, one, one, other, other],
+    );
+  });
+
+  check('a payment that stays open comes once, whoever takes it over meanwhile', async (ledger) => {
+    const numbers = Array.from({ length: 30 }, (_, index) => index);
+    const [first, second, third] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
+    await claim(ledger, second, ...numbers.map((number) => claimOf(number)));
+    const walked: LedgerEntry[] = [];
+    let after: string | null = '';
+    for (let page = 0; after !== null; page++) {
+      const { entries, next }: LedgerPage = await must(ledger.pageOf('open', after, 4));
+      assert.ok(entries.length <= 4);
+      walked.push(...entries);
+      after = next;
+      if (page === 1) await must(ledger.takeOver(second, first, 20));
+      if (page === 3) await must(ledger.takeOver(second, third, 20));
+    }
+    assert.equal(numbersOfEntries(walked), numbers);
+  });
+
+  check('what a purge or folding removes is not found', async (ledger) => {
+    const owner = await acquire(ledger);
+    await claim(ledger, owner, claimOf(1), claimOf(2), claimOf(3));
+    await settle(ledger, owner, settlementOf(1, { status: 'rejected', reason: 'no' }), settlementOf(2));
+    while (await must(ledger.upkeep(T0_MS + 3_600_000, 60_000)));
+    assert.equal(await walkState(ledger, 'rejected', 10), []);
+    assert.equal(numbersOfEntries(await walkState(ledger, 'open', 10)), [3]);
+    await must(ledger.purge(T0_MS + 10));
+    assert.equal(await walkState(ledger, 'open', 10), []);
+  });
+}
+
+async function walkState(ledger: Shard, state: IndexedState, limit: number): Promise<LedgerEntry[]> {
+  const walked: LedgerEntry[] = [];
+  let after: string | null = '';
+  while (after !== null) {
+    const page: LedgerPage = await must(ledger.pageOf(state, after, limit));
+    assert.ok(page.entries.length <= limit);
+    walked.push(...page.entries);
+    after = page.next;
+  }
+  return walked;
+}
+
+function numbersOfEntries(entries: readonly LedgerEntry[]): number[] {
+  return byId([...entries]).map(({ correlationId }) => Number.parseInt(correlationId.slice(-6), 16));
+}
+
 async function walk(ledger: Shard, fromMs: number, toMs: number, limit: number): Promise<LedgerEntry[]> {
   const walked: LedgerEntry[] = [];
   let after: string | null = '';
   while (after !== null) {
     const page: LedgerPage = await must(ledger.page(fromMs, toMs, after, limit));
+    assert.ok(page.entries.length <= limit);
     walked.push(...page.entries);
     after = page.next;
   }
@@ -1373,6 +1555,7 @@ function registerConnections(check: Check): void {
       await ledger.stranded(0),
       await ledger.find(id(1)),
       await ledger.page(0, 1, '', 1),
+      await ledger.pageOf('open', '', 1),
       await ledger.acquireLease(WORKER, 1),
       await ledger.subscribe(() => {}),
     ];
@@ -1423,6 +1606,8 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       acceptedAtMs: recentMs,
       processor: fc.option(processor, { freq: 4 }),
       requestedAtMs: stampMs,
+      why: fc.constantFrom(...ATTEMPT_REASONS),
+      before: fc.record({ requestedAtMs: stampMs, outcome: fc.constantFrom(...ATTEMPT_OUTCOMES) }),
     }),
     { maxLength: 8 },
   );
@@ -1434,8 +1619,18 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       amountCents: fc.integer({ min: 1, max: 1_000_000 }),
       requestedAtMs: stampMs,
       reason: fc.string({ maxLength: 20 }),
+      outcome: fc.constantFrom(...ATTEMPT_OUTCOMES),
     }) as fc.Arbitrary<Settlement>,
     { maxLength: 8 },
+  );
+  const how = { why: fc.constantFrom(...ATTEMPT_REASONS), outcome: fc.constantFrom(...ATTEMPT_OUTCOMES) };
+  const earlier = fc.record(
+    {
+      processorName: fc.constantFrom(...NAMES),
+      requestedAtMs: stampMs,
+      ...how,
+    },
+    { noNullPrototype: true },
   );
   const restored = fc
     .record({
@@ -1446,6 +1641,7 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       processor,
       requestedAtMs: stampMs,
       attempts: fc.integer({ min: 1, max: 3 }),
+      story: fc.record({ ...how, earlier: fc.array(earlier, { maxLength: 10 }) }, { noNullPrototype: true }),
       reason: fc.string({ maxLength: 20 }),
       conflictingAmountCents: fc.constantFrom(null, null, 7),
       chargedCents: fc.integer({ min: 1, max: 1_000_000 }),

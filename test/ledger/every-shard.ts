@@ -6,10 +6,13 @@ import {
   type Claim,
   type ClaimReply,
   type CommitReply,
+  type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type Ledger,
   type LedgerEntry,
   type LedgerEvent,
+  type LedgerPage,
   type OwnerRecord,
   ok,
   type Reply,
@@ -20,6 +23,7 @@ import {
   type Shard,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
+import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { assertRestored } from '../../src/ledger/restored-entry.ts';
 
 /** The owners of all connections to one set of books: by the number in shard 0, the number in each shard. */
@@ -125,6 +129,18 @@ export class EveryShard implements Shard {
     return this.#ledger.stranded(nowMs);
   }
 
+  fees() {
+    return this.#ledger.fees();
+  }
+
+  restoreFees(totals: readonly FeeTotals[]) {
+    return this.#ledger.restoreFees(totals);
+  }
+
+  openPayments() {
+    return this.#ledger.openPayments();
+  }
+
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
     const reply = await this.#ledger.find(correlationId);
     if (reply.kind === 'unavailable' || reply.value === undefined) return reply;
@@ -132,7 +148,14 @@ export class EveryShard implements Shard {
   }
 
   async page(fromMs: number, toMs: number, after: string, limit: number) {
-    const reply = await this.#ledger.page(fromMs, toMs, after, limit);
+    return this.#shownPage(await this.#ledger.page(fromMs, toMs, after, limit));
+  }
+
+  async pageOf(state: IndexedState, after: string, limit: number) {
+    return this.#shownPage(await this.#ledger.pageOf(state, after, limit));
+  }
+
+  #shownPage(reply: Reply<LedgerPage>): Reply<LedgerPage> {
     if (reply.kind === 'unavailable') return reply;
     const { entries, next } = reply.value;
     const shown = entries.map((entry) => this.#shownEntry(this.#ledger.shardOf(entry.correlationId), entry));
@@ -149,6 +172,14 @@ export class EveryShard implements Shard {
 
   setBooksStatus(status: BooksStatus) {
     return this.#ledger.setBooksStatus(status);
+  }
+
+  processorControls() {
+    return this.#ledger.processorControls();
+  }
+
+  setProcessorControls(controls: ProcessorControls) {
+    return this.#ledger.setProcessorControls(controls);
   }
 
   async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

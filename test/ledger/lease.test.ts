@@ -401,7 +401,7 @@ test('a ledger that goes away in the middle of it is asked again later', async (
 });
 
 test('nothing is claimed between a take-over and its answer, however often that is lost', async () => {
-  const { clock, books, mood, lease, adopted, isAlone, start } = setUp();
+  const { clock, books, mood, log, lease, adopted, isAlone, start } = setUp();
   await former(books, WORKER, 3, 0);
   mood.away.add('takeOver');
   const started = start();
@@ -413,6 +413,12 @@ test('nothing is claimed between a take-over and its answer, however often that 
   await started;
   assert.is(adopted.length, 3);
   assert.not(isAlone());
+  assert.equal(log.lines, [
+    'info lease acquired',
+    'warn a takeover waits for the ledger: this worker claims and settles nothing meanwhile',
+    'info a takeover has been answered',
+    'info took over from a former owner',
+  ]);
   await lease.stop();
 });
 

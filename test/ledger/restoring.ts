@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { NO_STORY } from '../../src/core/attempt.ts';
 import type { BooksStatus, BooksStatusKind } from '../../src/ledger/books-status.ts';
 import type { Claim, LedgerEntry, RestoredEntry, Shard } from '../../src/ledger/ledger.ts';
 import { id, must, T0_MS } from './samples.ts';
@@ -153,6 +154,7 @@ function restoredOf(number: number, change: Partial<RestoredEntry> = {}): Restor
     processor: 0,
     requestedAtMs: T0_MS + 5,
     attempts: 1,
+    story: NO_STORY,
     reason: '',
     conflictingAmountCents: null,
     chargedCents: 1990,

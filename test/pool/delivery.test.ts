@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { AttemptOutcome } from '../../src/core/attempt.ts';
 import type { ClaimReply } from '../../src/ledger/ledger.ts';
 import {
   Delivery,
@@ -11,6 +12,7 @@ import {
   next,
   type Phase,
   QUEUED,
+  type SettlementOutcome,
   takenOver,
 } from '../../src/pool/delivery.ts';
 import type { LookUpOutcome, PayOutcome } from '../../src/processor/processor.ts';
@@ -41,13 +43,19 @@ const RELEASE_JOURNAL: Effect = { kind: 'release-journal' };
 const LOOK_UP: Effect = { kind: 'look-up' };
 const SEND: Effect = { kind: 'call' };
 const TIMER: Effect = { kind: 'start-timer' };
-const settleOf = (amountCents: number, requestedAtMs: number, rejected?: string): Effect => ({
+const settleOf = (
+  outcome: SettlementOutcome['outcome'],
+  amountCents: number,
+  requestedAtMs: number,
+  rejected?: string,
+): Effect => ({
   kind: 'settle',
   outcome: {
     status: rejected === undefined ? 'settled' : 'rejected',
     amountCents,
     requestedAtMs,
     reason: rejected ?? '',
+    outcome,
   },
 });
 
@@ -94,7 +102,7 @@ const lookedUp = (
 });
 
 const EVENTS: Record<string, DeliveryEvent> = {
-  routed: { kind: 'routed', processor: 1, requestedAtMs: 6000 },
+  routed: { kind: 'routed', processor: 1, why: 'probe', requestedAtMs: 6000 },
   claimed: claimReplied('claimed'),
   'claimed, and the lease has run out': claimReplied('claimed', null),
   known: claimReplied('known'),
@@ -140,6 +148,10 @@ const waits = (phase: Phase, more: Partial<DeliveryState> = {}): Expected => [
   RELEASE,
   TIMER,
 ];
+/** The attempt has ended, and another may follow. */
+const ended = (outcome: AttemptOutcome): Partial<DeliveryState> => ({
+  ended: { requestedAtMs: 5000, outcome },
+});
 const settles = (...outcome: Parameters<typeof settleOf>): Expected => [
   { phase: 'settling', holdsSlot: false },
   RELEASE,
@@ -152,10 +164,10 @@ const SLOT_BACK: Expected = [{ holdsSlot: false }, RELEASE];
 
 /** What follows a look-up, whatever the payment has been through. */
 const LOOKED_UP: Record<string, Expected> = {
-  held: settles(1991, 4999),
+  held: settles('found-charged', 1991, 4999),
   'no answer to the look-up': waits('in-doubt'),
   'pending there': waits('in-doubt', { inDoubtUntilMs: 1500 }),
-  'rejected there': settles(1990, 5000, 'declined'),
+  'rejected there': settles('found-rejected', 1990, 5000, 'declined'),
   'absent, asked while a call may run, no repeat': waits('in-doubt'),
   'absent, not believed': [{ phase: 'calling', ...CALL }, SEND],
   'absent, not believed, no repeat': waits('in-doubt'),
@@ -166,7 +178,10 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
   queued: {
     from: { ...USED, phase: 'queued' },
     to: {
-      routed: [{ phase: 'claiming', holdsSlot: true, processor: 1, requestedAtMs: 6000 }, ACQUIRE],
+      routed: [
+        { phase: 'claiming', holdsSlot: true, processor: 1, why: 'probe', requestedAtMs: 6000 },
+        ACQUIRE,
+      ],
       dropped: [DONE, REMOVE],
     },
   },
@@ -191,24 +206,24 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
   calling: {
     from: { ...USED, phase: 'calling', holdsSlot: true },
     to: {
-      committed: settles(1990, 5000),
+      committed: settles('charged', 1990, 5000),
       duplicate: [{ phase: 'asking', inDoubtUntilMs: 900, mayRepeat: false, ...REFUSED_ONCE }, LOOK_UP],
-      refused: waits('backing-off'),
-      unfit: waits('backing-off'),
+      refused: waits('backing-off', ended('refused')),
+      unfit: waits('backing-off', ended('unfit')),
       pending: waits('in-doubt', { inDoubtUntilMs: 900 }),
       'duplicate, look-ups unwanted': waits('in-doubt', { inDoubtUntilMs: 900, ...REFUSED_ONCE }),
       'failed, look-ups unwanted': waits('in-doubt'),
-      exhausted: waits('backing-off'),
+      exhausted: waits('backing-off', ended('exhausted')),
       failed: [{ phase: 'asking' }, LOOK_UP],
       unknown: waits('in-doubt', { inDoubtUntilMs: 900 }),
-      rejected: settles(1990, 5000, '400 amount'),
+      rejected: settles('rejected', 1990, 5000, '400 amount'),
       dropped: [DONE, REMOVE],
     },
   },
   'calling, while an earlier call may have committed it': {
     from: { ...USED, phase: 'calling', holdsSlot: true, inDoubtUntilMs: IN_DOUBT_UNTIL },
     to: {
-      committed: settles(1990, 5000),
+      committed: settles('charged', 1990, 5000),
       duplicate: [{ phase: 'asking', inDoubtUntilMs: 900, mayRepeat: false, ...REFUSED_ONCE }, LOOK_UP],
       refused: waits('in-doubt'),
       unfit: waits('in-doubt'),
@@ -243,7 +258,7 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
     to: {
       ...LOOKED_UP,
       'absent, asked while a call may run': [{ phase: 'calling', ...CALL }, SEND],
-      'absent, asked when no call can run': waits('backing-off', { inDoubtUntilMs: 0 }),
+      'absent, asked when no call can run': waits('backing-off', { inDoubtUntilMs: 0, ...ended('not-held') }),
       dropped: [DONE, REMOVE],
     },
   },
@@ -252,7 +267,7 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
     to: {
       ...LOOKED_UP,
       'absent, asked while a call may run': waits('in-doubt'),
-      'absent, asked when no call can run': waits('backing-off', { inDoubtUntilMs: 0 }),
+      'absent, asked when no call can run': waits('backing-off', { inDoubtUntilMs: 0, ...ended('not-held') }),
       dropped: [DONE, REMOVE],
     },
   },
@@ -277,6 +292,7 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
       ...LOOKED_UP,
       'absent, asked while a call may run': waits('in-doubt'),
       'absent, asked when no call can run': settles(
+        'never-held',
         1990,
         5000,
         'called a duplicate 3 times, but not held: HTTP 422',
@@ -343,9 +359,9 @@ test('every phase and every event is in the table', () => {
 
 test('another processor starts without the duplicates of the one before', () => {
   const queued: DeliveryState = { ...USED, phase: 'queued', duplicates: 2 };
-  const same = next(queued, { kind: 'routed', processor: 1, requestedAtMs: 6000 }, PAYMENT);
+  const same = next(queued, { kind: 'routed', processor: 1, why: 'probe', requestedAtMs: 6000 }, PAYMENT);
   assert.is(same.state.duplicates, 2);
-  const other = next(queued, { kind: 'routed', processor: 0, requestedAtMs: 6000 }, PAYMENT);
+  const other = next(queued, { kind: 'routed', processor: 0, why: 'probe', requestedAtMs: 6000 }, PAYMENT);
   assert.is(other.state.duplicates, 0);
 });
 
@@ -360,7 +376,7 @@ test('what a look-up does not tell is taken from the payment', () => {
     pendingUntilMs: 1500,
     repeat: null,
   };
-  assert.equal(next(asking, event, PAYMENT).effects, [RELEASE, settleOf(1990, 5000)]);
+  assert.equal(next(asking, event, PAYMENT).effects, [RELEASE, settleOf('found-charged', 1990, 5000)]);
 });
 
 test('a payment is in doubt when only its processor knows the outcome', () => {

@@ -102,6 +102,7 @@ test('committed: it is in the books at the stamp of its dispatch', async () => {
     processor: 0,
     requestedAtMs,
     attempts: 1,
+    story: { why: 'cheapest-well', outcome: 'charged', earlier: [] },
     reason: '',
     conflictingAmountCents: null,
     processorName: 'default',
@@ -181,6 +182,11 @@ test('refused: it is sent again after a backoff that grows, each time with a new
   assert.is(settled?.status, 'settled');
   assert.is(settled?.requestedAtMs, startMs + 150);
   assert.is(settled?.attempts, 3);
+  const refused = { processorName: 'default', why: 'cheapest-well', outcome: 'refused' } as const;
+  assert.equal(settled?.story.earlier, [
+    { ...refused, requestedAtMs: startMs },
+    { ...refused, requestedAtMs: startMs + 50 },
+  ]);
   assert.is(metricsTable.countedAt(0, 'refused'), 2);
   assert.is(cheap.asked.length, 0);
   await world.stop();
@@ -620,6 +626,133 @@ test('the shared state shows why payments went where they went, or wait', async 
   put(4);
   await clock.passSlowly(50);
   assert.equal(shown(), ['full', 'not-needed']);
+});
+
+test('a paused processor gets no payment and no probe until it is resumed', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, sharedState, put } = world;
+  await rest();
+  shutCheap(world);
+  sharedState.setProbeAt(0, clock.monotonicMs());
+  world.pause([true]);
+  for (let number = 1; number <= 5; number++) put(number);
+  await clock.passSlowly(5000);
+  assert.equal([cheap.paid.length, dear.paid.length], [0, 5]);
+  assert.equal(world.reasons(), ['paused', 'cheapest-well']);
+  world.pause([]);
+  put(6);
+  await clock.passSlowly(1000);
+  assert.equal(idsOf(cheap), [idOf(6)]);
+  await world.stop();
+});
+
+test('while all processors are paused, payments wait', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, put } = world;
+  await rest();
+  world.pause([true, true]);
+  put(1);
+  await clock.passSlowly(60_000);
+  assert.equal([cheap.paid.length, dear.paid.length], [0, 0]);
+  world.pause([true, false]);
+  await clock.passSlowly(100);
+  assert.equal([cheap.paid.length, dear.paid.length], [0, 1]);
+  await world.stop();
+});
+
+test('what is in doubt at a paused processor is asked for, never sent there again, and free once it is believed absent', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, put, entry } = world;
+  cheap.answers.push(UNKNOWN, UNKNOWN);
+  cheap.founds.push(NO_ANSWER, { kind: 'held', amountCents: 1, requestedAtMs: 7 });
+  put(1);
+  await rest();
+  world.pause([true]);
+  await clock.passSlowly(1000);
+  assert.is(cheap.asked.length, 2);
+  assert.is((await entry(1))?.status, 'settled');
+  world.pause([]);
+  put(2);
+  await clock.passSlowly(10);
+  assert.equal(idsOf(cheap), [idOf(1), idOf(2)]);
+  world.pause([true]);
+  // It could be sent there again at once before the hold time is over, if the processor were not paused.
+  await clock.passSlowly(TARGET.inDoubtHoldMs - 100);
+  assert.ok(cheap.asked.length > 4);
+  assert.is(dear.paid.length, 0);
+  await clock.passSlowly(2000);
+  assert.equal([idsOf(cheap), idsOf(dear)], [[idOf(1), idOf(2)], [idOf(2)]]);
+  assert.is((await entry(2))?.processorName, 'fallback');
+  await world.stop();
+});
+
+test('a fee that changes counts for what settles from then on, and routes what waits', async () => {
+  const world = setUpWith([{ feePpm: 50_000 }, { feePpm: 150_000 }]);
+  const { clock, cheap, dear, books, metricsTable, put } = world;
+  const fees = async () => {
+    const reply = await books.fees();
+    return reply.kind === 'ok'
+      ? reply.value.map((each) => [each.name, each.feePpm, each.feeFixedCents, each.count])
+      : [];
+  };
+  put(100);
+  await rest();
+  assert.equal(await fees(), [['default', 50_000, 0, 1]]);
+  // Sent at the old fee, settled at the new one.
+  const { promise, resolve } = Promise.withResolvers<PayOutcome>();
+  cheap.answers.push(promise);
+  put(200);
+  await rest();
+  world.changeFees([{ feePpm: 60_000, feeFixedCents: 3 }]);
+  resolve({ kind: 'committed' });
+  await clock.passSlowly(100);
+  assert.equal(await fees(), [
+    ['default', 50_000, 0, 1],
+    ['default', 60_000, 3, 1],
+  ]);
+  assert.is(metricsTable.countedAt(0, 'feeCents'), 5 + 15);
+  // What waits goes to the processor that is the cheapest now, the oldest first.
+  world.pause([true, true]);
+  for (let number = 300; number < 305; number++) {
+    put(number);
+    await clock.passSlowly(10);
+  }
+  await clock.passSlowly(1000);
+  world.changeFees([{ feePpm: 200_000, feeFixedCents: 0 }, null]);
+  await clock.passSlowly(100);
+  assert.equal(
+    dear.paid.map(({ amountCents }) => amountCents),
+    [300, 301, 302, 303, 304],
+  );
+  assert.is(cheap.paid.length, 2);
+  await world.stop();
+});
+
+test('a fee that makes small amounts cheap and great ones dear splits the payments that wait', async () => {
+  const world = setUpWith([{ feePpm: 50_000 }, { feePpm: 150_000 }]);
+  const { clock, cheap, dear, put } = world;
+  await rest();
+  world.pause([true, true]);
+  for (const amountCents of [1000, 10, 2000, 20]) put(amountCents);
+  await clock.passSlowly(100);
+  // 1% and 50 cents against 5%: from 12.50 on it is the cheaper one.
+  world.changeFees([null, { feePpm: 10_000, feeFixedCents: 50 }]);
+  await clock.passSlowly(100);
+  const amounts = ({ paid }: ScriptedProcessor) => paid.map(({ amountCents }) => amountCents);
+  assert.equal([amounts(cheap), amounts(dear)], [[1000, 10, 20], [2000]]);
+  put(2001);
+  await clock.passSlowly(10);
+  world.changeFees([]);
+  put(2002);
+  await clock.passSlowly(100);
+  assert.equal(
+    [amounts(cheap), amounts(dear)],
+    [
+      [1000, 10, 20, 2002],
+      [2000, 2001],
+    ],
+  );
+  await world.stop();
 });
 
 test('when two threads see the same probe due, only one sends it', async () => {

@@ -17,6 +17,7 @@ const PAST_DELAY_MS = 5000;
 const well: ProcessorView = { open: false, isProbeDue: false, expectedMs: 5 };
 const slow: ProcessorView = { open: false, isProbeDue: false, expectedMs: 1001 };
 const open: ProcessorView = { open: true, isProbeDue: false, expectedMs: 5 };
+const paused = (view: ProcessorView): ProcessorView => ({ ...view, isPaused: true });
 const due = (view: ProcessorView): ProcessorView => ({ ...view, isProbeDue: true });
 
 const send = (processor: number, isProbe = false): Route => ({ kind: 'send', processor, isProbe });
@@ -150,6 +151,16 @@ test('an order of processors is as good as a list of them in that order', () => 
   );
 });
 
+test('a paused processor gets nothing and is not waited for, whatever else it is', () => {
+  assert.equal(chooseAmong([paused(well), well], FRESH, POLICY), send(1));
+  assert.equal(chooseAmong([paused(open), well], FRESH, POLICY), send(1));
+  assert.equal(chooseAmong([paused(due(open)), well], FRESH, POLICY), send(1));
+  assert.equal(chooseAmong([{ ...paused(well), isPaced: true }, well], FRESH, POLICY), send(1));
+  assert.equal(chooseAmong([paused(well), open], PAST_DELAY_MS, POLICY), wait);
+  assert.equal(chooseAmong([paused(well), { ...slow, expectedMs: 9000 }], FRESH, POLICY), send(1));
+  assert.equal(chooseAmong([paused(well), paused(slow)], 1e9, POLICY), wait);
+});
+
 /** The reasons of all processors after the choice for a payment of that age. */
 function reasons(views: readonly ProcessorView[], ageMs: number, isFull = false): RoutingReason[] {
   const order = [...views.keys()];
@@ -165,6 +176,9 @@ test('every processor has a reason', () => {
   assert.equal(reasons([due(open), well, open], FRESH), ['probe', 'after-failover-delay', 'failing']);
   assert.equal(reasons([{ ...slow, expectedMs: 4000 }, slow], FRESH), ['slow', 'least-slow']);
   assert.equal(reasons([open, open], PAST_DELAY_MS), ['failing', 'failing']);
+  assert.equal(reasons([paused(well), well], FRESH), ['paused', 'cheapest-well']);
+  assert.equal(reasons([paused(open), open, well], FRESH), ['paused', 'failing', 'after-failover-delay']);
+  assert.equal(reasons([paused(well), paused(well)], FRESH), ['paused', 'paused']);
 });
 
 test('a processor that is chosen for some amounts has the reason of that choice', () => {

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import type { Fee } from '../../src/core/fee.ts';
 import type { Payment } from '../../src/core/payment.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
@@ -89,15 +90,20 @@ export interface RunningParts {
   readonly targets: readonly ReturnType<typeof processorTarget>[];
   readonly processors: readonly ScriptedProcessor[];
   readonly policy: Partial<DispatcherPolicy>;
+  /** By processor. Default: none is paused. Null: it is not known yet. */
+  readonly paused?: readonly boolean[] | null;
 }
 
 /** A pool thread's dispatcher at work, with all that it needs. */
-export function runDispatcher({ clock, ledger, targets, processors, policy }: RunningParts) {
+export function runDispatcher({ clock, ledger, targets, processors, policy, paused = [] }: RunningParts) {
   const classes = new AmountClasses(targets);
   const log = new KeptLog();
   const random = () => 0.5;
   const shape = { processorCount: targets.length, threadCount: 1 };
   const sharedState = new SharedState(SharedState.allocate(shape), shape);
+  const pause = (isPaused: readonly boolean[]) =>
+    sharedState.setControls(targets.map((_, processor) => ({ isPaused: isPaused[processor] ?? false })));
+  if (paused !== null) pause(paused);
   const metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
   const common = { sharedState, metrics: metricsTable.thread(0), targets, classes, clock, random, log };
   const source = new ListSource();
@@ -126,6 +132,13 @@ export function runDispatcher({ clock, ledger, targets, processors, policy }: Ru
     source,
     dispatcher,
     hasEnded: () => ended,
+    pause,
+    /** An operator changes fees; null: as configured. */
+    changeFees(fees: readonly (Fee | null)[]) {
+      sharedState.setControls(
+        targets.map((_, processor) => ({ isPaused: false, fee: fees[processor] ?? null })),
+      );
+    },
     /** A payment of `number` cents, accepted now. */
     put(number: number, more: Partial<Payment> & { readonly journalRef?: number } = {}) {
       source.put({

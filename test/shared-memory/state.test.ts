@@ -11,8 +11,8 @@ function twoViews(shape = SHAPE): [SharedState, SharedState] {
   return [new SharedState(buffer, shape), new SharedState(buffer, shape)];
 }
 
-test('has the documented size: 8 words, 16 per processor, 2 per call cell, 1 per thread', () => {
-  assert.is(SharedState.allocate(SHAPE).byteLength, 8 * (8 + 16 * 2 + 2 * 2 * 3 + 3));
+test('has the documented size: 8 words, 24 per processor, 2 per call cell, 1 per thread', () => {
+  assert.is(SharedState.allocate(SHAPE).byteLength, 8 * (8 + 24 * 2 + 2 * 2 * 3 + 3));
   assert.throws(() => new SharedState(SharedState.allocate(SHAPE), { processorCount: 2, threadCount: 2 }));
 });
 
@@ -30,6 +30,20 @@ test('initial state: not stopping, no thread ready, breakers closed, no calls, n
     assert.equal(sharedState.reason(processor), { reason: 'none', sinceMs: 0 });
     assert.is(sharedState.reported(processor), null);
   }
+});
+
+test('all threads see which processors are paused; until that is known, none may get payments', () => {
+  const [one, other] = twoViews();
+  assert.is(other.controlsRevision, 0);
+  assert.equal([other.mayGetPayments(0), other.mayGetPayments(1)], [false, false]);
+  assert.equal([other.isPaused(0), other.isPaused(1)], [false, false]);
+  one.setControls([{ isPaused: false }, { isPaused: true }]);
+  assert.is(other.controlsRevision, 1);
+  assert.equal([other.isPaused(0), other.isPaused(1)], [false, true]);
+  assert.equal([other.mayGetPayments(0), other.mayGetPayments(1)], [true, false]);
+  one.setControls([{ isPaused: false }, { isPaused: false }]);
+  assert.is(other.controlsRevision, 2);
+  assert.equal([other.isPaused(0), other.isPaused(1)], [false, false]);
 });
 
 test('a routing reason keeps the time since when it holds, for each processor', () => {

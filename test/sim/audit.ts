@@ -1,4 +1,6 @@
 import assert from 'node:assert';
+import { type Attempt, type AttemptOutcome, EARLIER_ATTEMPTS_MAX } from '../../src/core/attempt.ts';
+import type { PaymentStatus } from '../../src/core/payment.ts';
 import type {
   Claim,
   CommitReply,
@@ -10,6 +12,7 @@ import type {
   SummaryReply,
 } from '../../src/ledger/ledger.ts';
 import type { TooFine } from '../../src/ledger/retention.ts';
+import { attemptsOf } from '../../src/ledger/story.ts';
 import { UNIT_SPANS_MS, unitStartMs } from '../../src/ledger/time-index.ts';
 import type { Dispatch } from '../../src/processor/processor.ts';
 import type { Row } from '../../src/simulated/books.ts';
@@ -38,6 +41,13 @@ const PAGE_LIMIT = 20;
 const MINUTE = 2;
 const MINUTE_MS = UNIT_SPANS_MS[MINUTE] as number;
 
+/** Outcomes after which a payment may be sent again. */
+const WITHOUT_CHARGE: readonly AttemptOutcome[] = ['refused', 'unfit', 'exhausted', 'not-held', 'not-sent'];
+const FINAL_OUTCOMES: Readonly<Partial<Record<PaymentStatus, readonly AttemptOutcome[]>>> = {
+  settled: ['charged', 'found-charged'],
+  rejected: ['rejected', 'found-rejected', 'never-held'],
+};
+
 /**
  * Sees the whole deployment and reports broken promises: immediately where possible, the rest in `balance`, once the
  * deployment is idle.
@@ -52,6 +62,10 @@ export class Audit {
   readonly #processors: SimulatedProcessor[] = [];
   readonly #plans: ProcessorPlan[] = [];
   readonly #rowsSeen: number[] = [];
+  /** Every call that was made, by `callOf`. */
+  readonly #sent = new Set<string>();
+  /** What was claimed for a dispatch of each payment, oldest first. */
+  readonly #dispatches = new Map<string, Pick<Attempt, 'processorName' | 'requestedAtMs'>[]>();
   /** Payments that the books have recorded as settled or rejected: they may forget them. */
   readonly #finished = new Set<string>();
   readonly #healthCalledAtMs: number[] = [];
@@ -130,6 +144,7 @@ export class Audit {
 
   /** Every call must match a claim in the ledger, including its timestamp. */
   async sent(processor: number, { correlationId, amountCents, requestedAtMs }: Dispatch): Promise<void> {
+    this.#sent.add(callOf(correlationId, nameOf(processor), requestedAtMs));
     const entry = must(await this.#timeline.during(this.#ledger.find(correlationId)));
     const isClaimed =
       entry?.status === 'dispatched' &&
@@ -180,14 +195,24 @@ export class Audit {
       if (reply === 'recorded') this.#finished.add(correlationId);
       if (reply === 'recorded' && status === 'settled') this.#recorded(settlement);
     }
-    if (this.#history === null) return;
     for (const [index, { correlationId, processor, requestedAtMs }] of claims.entries()) {
       const answer = claimed[index];
+      if (answer === 'claimed' && processor !== null)
+        this.#dispatched(correlationId, nameOf(processor), requestedAtMs);
+      if (this.#history === null) continue;
       this.tell(
         `instance ${instance}`,
         `owner ${owner}: claim ${correlationId} for ${processor}, ${requestedAtMs}: ${answer}`,
       );
     }
+  }
+
+  #dispatched(correlationId: string, processorName: string, requestedAtMs: number): void {
+    const dispatches = this.#dispatches.get(correlationId) ?? [];
+    this.#dispatches.set(correlationId, dispatches);
+    const last = dispatches.at(-1);
+    const isRepeated = last?.processorName === processorName && last.requestedAtMs === requestedAtMs;
+    if (!isRepeated) dispatches.push({ processorName, requestedAtMs });
   }
 
   #recorded({ correlationId, processor, amountCents, requestedAtMs }: Settlement): void {
@@ -260,10 +285,14 @@ export class Audit {
       else if (entry.amountCents !== charge.amountCents)
         this.broken('charged an amount that differs from the ledger', correlationId);
     }
-    for (const entry of entries.values()) this.#balanceHeld(entry);
+    for (const entry of entries.values()) {
+      this.#balanceHeld(entry);
+      this.#balanceStory(entry);
+    }
     for (const correlationId of this.#awaitingAnswer())
       this.broken('a post was never answered', correlationId);
     await this.#balanceWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    await this.#balanceFees();
     const stamps = [...this.#charges.values()].map((charge) => charge.requestedAtMs);
     for (let round = 0; round < 20 && stamps.length > 0; round++) {
       const from = stamps[random.int(0, stamps.length - 1)] ?? 0;
@@ -328,6 +357,42 @@ export class Audit {
     }
   }
 
+  /** The books tell of every attempt that was claimed, up to the last few, and of no other; and what came of each. */
+  #balanceStory(entry: LedgerEntry): void {
+    const { correlationId, status, story } = entry;
+    const dispatches = this.#dispatches.get(correlationId);
+    // Adopted from a processor, and never sent by a gateway.
+    if (dispatches === undefined) return;
+    const keptCount = Math.min(entry.attempts, EARLIER_ATTEMPTS_MAX + 1);
+    const expected = dispatches.slice(-keptCount).map(({ processorName }) => processorName);
+    const told = attemptsOf(entry).map(({ processorName }) => processorName);
+    if (told.join() !== expected.join())
+      this.broken(`told as sent to ${told}, not ${expected}`, correlationId);
+    // The processor's own time replaces the last.
+    for (const [index, { processorName, requestedAtMs, outcome, why }] of story.earlier.entries()) {
+      const isSent = this.#sent.has(callOf(correlationId, processorName, requestedAtMs));
+      if (isSent ? outcome === 'not-sent' : outcome === 'refused' || outcome === 'unfit')
+        this.broken(`an attempt is told as ${outcome}, and was ${isSent ? '' : 'not '}sent`, correlationId);
+      if (dispatches.at(index - keptCount)?.requestedAtMs !== requestedAtMs)
+        this.broken(`an attempt has another time than was claimed`, correlationId);
+      if (!WITHOUT_CHARGE.includes(outcome) || why === 'unknown')
+        this.broken(`an attempt is told as ${why}, ${outcome}, and another followed`, correlationId);
+    }
+    if (!(FINAL_OUTCOMES[status] ?? []).includes(story.outcome))
+      this.broken(`${status}, but told as ${story.outcome}`, correlationId);
+  }
+
+  /** Whatever was settled cost something, once. */
+  async #balanceFees(): Promise<void> {
+    const fees = must(await this.#ledger.fees());
+    const totals = must(await this.#ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY));
+    for (const { name, count, amountCents } of totals) {
+      const own = fees.filter((each) => each.name === name);
+      if (sumOf(own, (each) => each.count) !== count || centsOf(own) !== amountCents)
+        this.broken(`the fees of ${name} are not those of what it was sent`, null);
+    }
+  }
+
   async #balanceWindow(fromMs: number, toMs: number): Promise<void> {
     const reply = await this.#ledger.summary(fromMs, toMs);
     if (reply.kind === 'too-fine' && this.#forgets && !isWholeMinutes(fromMs, toMs)) {
@@ -362,12 +427,20 @@ function must<T>(reply: Reply<T> | TooFine): T {
   return reply.value;
 }
 
+function sumOf<T>(rows: readonly T[], of: (row: T) => number): number {
+  return rows.reduce((sum, row) => sum + of(row), 0);
+}
+
 function centsOf(rows: readonly { readonly amountCents: number }[]): number {
-  return rows.reduce((sum, row) => sum + row.amountCents, 0);
+  return sumOf(rows, (row) => row.amountCents);
 }
 
 function setOf(sets: Map<string, Set<number>>, key: string): Set<number> {
   const known = sets.get(key) ?? new Set<number>();
   sets.set(key, known);
   return known;
+}
+
+function callOf(correlationId: string, processorName: string, requestedAtMs: number): string {
+  return `${correlationId} ${processorName} ${requestedAtMs}`;
 }

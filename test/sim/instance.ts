@@ -11,6 +11,7 @@ import type { Ledger, SummaryReply } from '../../src/ledger/ledger.ts';
 import { shardsOf } from '../../src/ledger/shard-parts.ts';
 import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
+import { ControlsWatch } from '../../src/pool/controls-watch.ts';
 import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
 import { RingSource } from '../../src/pool/ring-source.ts';
@@ -143,6 +144,9 @@ export class Life {
     this.#log = logOf(audit, `instance ${index}`);
     const shape = { processorCount: plan.processorCount, threadCount: plan.threadCount + 1 };
     this.#sharedState = new SharedState(SharedState.allocate(shape), shape);
+    if (plan.pauses.length > 0) audit.manners.asksForPauses(scope);
+    // Plans without pauses keep their histories.
+    else this.#sharedState.setControls(plan.processors.map(() => ({ isPaused: false })));
     this.#metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
     this.#ring = new SimRing(sizes.ringCapacity);
     const segmentCount = sizes.segmentCount + journalFileCount(directory);
@@ -328,9 +332,33 @@ export class Life {
     const upkeeps =
       retentionMs === null ? [] : ledger.shards.map((shard) => new Upkeep({ shard, retentionMs, clock }));
     for (const upkeep of upkeeps) upkeep.start();
+    const controls = plan.pauses.length === 0 ? null : this.#controlsWatch(ledger, clock);
+    controls?.start();
     void done.then(() => {
       health.stop();
+      controls?.stop();
       for (const upkeep of upkeeps) upkeep.stop();
+    });
+  }
+
+  #controlsWatch(ledger: Ledger, clock: Scope): ControlsWatch {
+    const { plan, audit } = this.#parts;
+    const names = plan.processors.map((_, processor) => nameOf(processor));
+    const processorControls = async () => {
+      const reply = await ledger.processorControls();
+      if (reply.kind === 'ok') {
+        const isPaused = (name: string) => reply.value.processors[name]?.isPaused === true;
+        audit.manners.pausesHeard(this.scope, names.map(isPaused));
+      }
+      return reply;
+    };
+    const log = this.#log;
+    return new ControlsWatch({
+      ledger: { processorControls },
+      names,
+      sharedState: this.#sharedState,
+      clock,
+      log,
     });
   }
 

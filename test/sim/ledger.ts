@@ -3,23 +3,26 @@ import {
   type BooksSize,
   type Claim,
   type CommitReply,
+  type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   type OwnerRecord,
   ok,
+  type ProcessorPayments,
   type ProcessorTotals,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
   type Shard,
-  type StrandedPayments,
   type Turn,
   unavailable,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
+import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import type { Audit } from './audit.ts';
 import type { Random } from './random.ts';
 import { Channel, type Scope } from './scope.ts';
@@ -128,8 +131,20 @@ export class SimLedger implements Shard {
     });
   }
 
-  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
+  stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
     return this.#ask((inner) => inner.stranded(nowMs));
+  }
+
+  fees(): Promise<Reply<FeeTotals[]>> {
+    return this.#ask((inner) => inner.fees());
+  }
+
+  restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.restoreFees(totals));
+  }
+
+  openPayments(): Promise<Reply<ProcessorPayments[]>> {
+    return this.#ask((inner) => inner.openPayments());
   }
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -138,6 +153,10 @@ export class SimLedger implements Shard {
 
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
     return this.#ask((inner) => inner.page(fromMs, toMs, after, limit));
+  }
+
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    return this.#ask((inner) => inner.pageOf(state, after, limit));
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
@@ -150,6 +169,14 @@ export class SimLedger implements Shard {
 
   setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
     return this.#ask((inner) => inner.setBooksStatus(status));
+  }
+
+  processorControls(): Promise<Reply<ProcessorControls>> {
+    return this.#ask((inner) => inner.processorControls());
+  }
+
+  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.setProcessorControls(controls));
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

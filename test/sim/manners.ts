@@ -25,6 +25,8 @@ export class Manners {
   readonly #timeline: Timeline;
   readonly #broken: (promise: string, correlationId: string) => void;
   readonly #rests = new WeakMap<Life, Map<string, Rest>>();
+  /** Since when each processor is paused as a life has heard it, or null; an empty list: it has not heard yet. */
+  readonly #pausedAtMs = new WeakMap<Life, readonly (number | null)[]>();
   /** When a thread last claimed the payment for a call that has not begun, by id. */
   readonly #claimedAtMs = new WeakMap<Thread, Map<string, number>>();
   /** The latest requests about each payment, by id. */
@@ -33,6 +35,20 @@ export class Manners {
   constructor(timeline: Timeline, broken: (promise: string, correlationId: string) => void) {
     this.#timeline = timeline;
     this.#broken = broken;
+  }
+
+  /** From its start, a life sends nothing before it has heard what is paused. */
+  asksForPauses(life: Life): void {
+    this.#pausedAtMs.set(life, []);
+  }
+
+  pausesHeard(life: Life, isPaused: readonly boolean[]): void {
+    const before = this.#pausedAtMs.get(life);
+    const since = (processor: number) => before?.[processor] ?? this.#timeline.nowMs;
+    this.#pausedAtMs.set(
+      life,
+      isPaused.map((paused, processor) => (paused ? since(processor) : null)),
+    );
   }
 
   /** A claim is about to be sent: the processor was chosen now. */
@@ -52,6 +68,7 @@ export class Manners {
     if (rest !== undefined && claimedAtMs > rest.fromMs && nowMs < rest.untilMs) {
       this.#broken(`processor ${processor} asked for a rest and got a ${request}`, correlationId);
     }
+    if (request === 'pay') this.#paid(life, processor, claimedAtMs, correlationId);
     const requestsAtMs = this.#requestsAtMs.get(correlationId) ?? [];
     this.#requestsAtMs.set(correlationId, requestsAtMs);
     requestsAtMs.push(nowMs);
@@ -59,6 +76,16 @@ export class Manners {
     if (requestsAtMs.length > REQUESTS_MAX) {
       this.#broken(`more than ${REQUESTS_MAX} requests about one payment in ${WINDOW_MS} ms`, correlationId);
     }
+  }
+
+  #paid(life: Life, processor: number, claimedAtMs: number, correlationId: string): void {
+    const pausedAtMs = this.#pausedAtMs.get(life);
+    if (pausedAtMs === undefined) return;
+    if (pausedAtMs.length === 0)
+      this.#broken('a payment was sent before it was known what is paused', correlationId);
+    const sinceMs = pausedAtMs[processor] ?? null;
+    if (sinceMs !== null && claimedAtMs > sinceMs)
+      this.#broken(`processor ${processor} is paused and got a payment`, correlationId);
   }
 
   /** The processor asked for a rest in its answer to this request. An answer to a payment is about everything. */

@@ -196,6 +196,18 @@ export const MUTANTS: readonly Mutant[] = [
     to: "if (isSame && status === 'settled') this.#store.charges.push({ processor, amountCents, requestedAtMs });\n      return isSame ? 'recorded' : 'fenced';",
   },
   {
+    name: 'tell of an attempt that was never sent as the one before it',
+    file: 'ledger/story.ts',
+    from: "return before.requestedAtMs === lastRequestedAtMs ? before.outcome : 'not-sent';",
+    to: 'return before.outcome;',
+  },
+  {
+    name: 'forget the attempt before',
+    file: 'ledger/memory/ledger.ts',
+    from: 'if (processor === null) return null;',
+    to: 'return null;',
+  },
+  {
     name: 'ignore fencing in claims',
     file: 'ledger/memory/ledger.ts',
     from: 'return this.#store.owners.get(owner)?.fenced === false;',
@@ -398,6 +410,48 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'pool/amount-classes.ts',
     from: 'amountCents >= minAmountCents && amountCents <= maxAmountCents,',
     to: 'amountCents > 0 || minAmountCents > maxAmountCents,',
+  },
+  {
+    name: 'pause: send payments to a paused processor',
+    file: 'pool/routing.ts',
+    from: 'if (view.isPaused === true) continue;',
+    to: '',
+  },
+  {
+    name: 'pause: do not ask for what is in doubt at a paused processor',
+    file: 'pool/dispatcher.ts',
+    from: 'return !sharedState.stopping && this.#calls',
+    to: 'return !sharedState.isPaused(processor) && !sharedState.stopping && this.#calls',
+  },
+  {
+    name: 'pause: send what is in doubt at a paused processor there again',
+    file: 'pool/dispatcher.ts',
+    from: 'if (view === undefined || view.isPaused === true) return false;',
+    to: 'if (view === undefined) return false;',
+  },
+  {
+    name: 'pause: send before it is known what is paused',
+    file: 'shared-memory/state.ts',
+    from: 'return this.controlsRevision > 0 && ',
+    to: 'return ',
+  },
+  {
+    name: 'fees: forget payments that wait when a fee changes',
+    file: 'pool/class-queues.ts',
+    from: 'for (const delivery of waiting) if (!delivery.isDone) this.push(delivery);',
+    to: '',
+  },
+  {
+    name: 'fees: count a repeated settlement again',
+    file: 'ledger/memory/ledger.ts',
+    from: "return isSame ? 'recorded' : 'fenced';",
+    to: "if (isSame && settlement.fee) this.#store.fees.set('again', { name: processor, ...settlement.fee, count: 1, amountCents: 1 });\n      return isSame ? 'recorded' : 'fenced';",
+  },
+  {
+    name: 'fees: settle without the fee',
+    file: 'pool/dispatcher.ts',
+    from: "status === 'settled' ? { fee: { feePpm, feeFixedCents } } : {}",
+    to: '{}',
   },
   {
     name: 'shards: let a shard that is away hold up the others',

@@ -1,3 +1,4 @@
+import type { Fee } from '../../src/core/fee.ts';
 import type { FaultKind } from '../../src/simulated/fault.ts';
 import type { TwinName } from '../../src/simulated/twin.ts';
 
@@ -27,6 +28,22 @@ export interface Plan {
   /** Summaries that instances are asked for. */
   readonly reads: readonly SummaryRead[];
   readonly lostShard: LostShard | null;
+  /** Processors that operators pause. */
+  readonly pauses: readonly Pause[];
+  /** Fees that operators change. */
+  readonly feeChanges: readonly FeeChange[];
+}
+
+export interface FeeChange extends Fee {
+  readonly atMs: number;
+  readonly processor: number;
+}
+
+export interface Pause {
+  readonly atMs: number;
+  /** Null: to the end. */
+  readonly forMs: number | null;
+  readonly processor: number;
 }
 
 export interface SummaryRead {

@@ -1,4 +1,5 @@
 import { contestProcessors, withContracts } from './contracts.ts';
+import { withPauses } from './pauses.ts';
 import {
   CALL_LIFE_MS,
   type Fault,
@@ -52,10 +53,13 @@ export function planOf(seed: number, skewMs = 0): Plan {
     clocksAreSet,
     retentionMs: null,
     cheapestIsLost,
+    pauses: [],
+    feeChanges: [],
   };
   const full = withContracts(withProfiles(plan, random.fork('profiles')), random.fork('contracts'));
   // A shard is away for longer than the shortest retention, which would forget what an instance has yet to repeat.
-  return full.retentionMs === null ? withShards(full, random.fork('shards')) : full;
+  const sharded = full.retentionMs === null ? withShards(full, random.fork('shards')) : full;
+  return withPauses(sharded, random.fork('paused processors'));
 }
 
 /** Wall clocks jump in every run, each separately or all together. */

@@ -23,6 +23,12 @@ export async function shrink(first: Outcome, backend: LedgerBackend): Promise<Pl
   for (const fault of plan.faults) {
     await stillBreaks({ ...plan, faults: plan.faults.filter((other) => other !== fault) });
   }
+  for (const pause of plan.pauses) {
+    await stillBreaks({ ...plan, pauses: plan.pauses.filter((other) => other !== pause) });
+  }
+  for (const change of plan.feeChanges) {
+    await stillBreaks({ ...plan, feeChanges: plan.feeChanges.filter((other) => other !== change) });
+  }
   for (const post of plan.posts) {
     await stillBreaks({ ...plan, posts: plan.posts.filter((other) => other !== post) });
   }

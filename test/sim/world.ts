@@ -10,6 +10,7 @@ import { Audit, type Broken, nameOf } from './audit.ts';
 import { Instance } from './instance.ts';
 import { type LedgerBackend, LedgerConnections, memoryBackend } from './ledger-backend.ts';
 import { REST_MAX_MS } from './manners.ts';
+import { Operator } from './operator.ts';
 import type { Fault, LostShard, Plan, Post, SummaryRead } from './plan.ts';
 import { SimProcessor } from './processor.ts';
 import { Random } from './random.ts';
@@ -82,6 +83,7 @@ class World {
   readonly #audit: Audit;
   readonly #processors: SimProcessor[];
   readonly #instances: Instance[];
+  readonly #operator: Operator;
 
   constructor(
     plan: Plan,
@@ -97,6 +99,7 @@ class World {
     const [timeline, weather] = [this.#timeline, this.#weather];
     this.#audit = new Audit(timeline, ledger, history, plan.retentionMs !== null);
     const audit = this.#audit;
+    this.#operator = new Operator(ledger, timeline, audit, plan.processorCount);
     const processorScope = new Scope(timeline, { offsetMs: 0 });
     this.#processors = plan.processors.map(
       (processorPlan, index) =>
@@ -135,6 +138,7 @@ class World {
     for (const instance of this.#instances) instance.start();
     for (const post of this.#plan.posts) this.#timeline.after(post.atMs, () => this.#post(post));
     for (const fault of this.#plan.faults) this.#timeline.after(fault.atMs, () => this.#begin(fault));
+    this.#operator.plan(this.#plan, this.#plan.calmAtMs);
     for (const read of this.#plan.reads) this.#timeline.after(read.atMs, () => this.#read(read));
     const { calmAtMs, lostShard } = this.#plan;
     const loss = lostShard === null ? null : this.#lose(lostShard);

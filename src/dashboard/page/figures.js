@@ -6,7 +6,6 @@ import { ago, count, duration, feeCents, feeText, money, NONE, percent, rate, ti
 /** @import { RoutingReason } from '../../shared-memory/routing-reason.ts' */
 
 const CHANGES_SHOWN = 8;
-const NO_FEE = { feePpm: 0, feeFixedCents: 0 };
 
 /** The state of a processor in one word, with its colour. */
 const STATES = /** @type {const} */ ({
@@ -15,6 +14,7 @@ const STATES = /** @type {const} */ ({
   failing: { word: 'Failing', tone: 'bad' },
   unfit: { word: 'Unfit', tone: 'bad' },
   resting: { word: 'Resting', tone: 'warn' },
+  paused: { word: 'Paused', tone: 'quiet' },
   idle: { word: 'Idle', tone: 'quiet' },
 });
 
@@ -22,6 +22,9 @@ const STATES = /** @type {const} */ ({
 const BLOCKED = 'Gets no payments: this instance cannot claim any.';
 const ALL_FAIL =
   'All processors fail, so payments wait. One is sent now and then, to see whether this one has recovered.';
+
+const PAUSED =
+  'An operator has paused it. Payments go elsewhere or wait; it is still asked about payments in doubt.';
 
 const UNFIT =
   'Refuses every request: check its URL, its credentials and its contract. Payments go elsewhere or wait.';
@@ -119,7 +122,7 @@ export class Figures {
     this.#tell('Accept time', duration(accept?.p50Ms ?? null), p99Text(accept, 'accepted'));
     this.#tell('Settlement time', duration(settlement?.p50Ms ?? null), p99Text(settlement, 'settled'));
     const { payments, amountCents } = this.#sum(deployment.totals);
-    const { amountCents: withFees, feesCents } = this.#sum(this.#configured(deployment.totals));
+    const { amountCents: withFees, feesCents } = this.#paid(deployment.totals);
     const isKnown = deployment.totals.length > 0;
     this.#tell(
       'Money settled',
@@ -139,18 +142,24 @@ export class Figures {
     write(/** @type {HTMLElement} */ (this.#now.get(`${name} note`)), note);
   }
 
-  /** The totals of configured processors, whose fees are known. @param {Frame['deployment']['totals']} totals */
-  #configured(totals) {
-    return totals.slice(0, this.#hello.processors.length);
+  /** What has been paid, and for what: each payment at the fee at which it settled. @param {Frame['deployment']['totals']} totals */
+  #paid(totals) {
+    const sum = { payments: 0, amountCents: 0n, feesCents: 0n };
+    for (const each of totals) {
+      const paid = paidFor(each);
+      sum.payments += paid.payments;
+      sum.amountCents += paid.amountCents;
+      sum.feesCents += paid.feesCents;
+    }
+    return sum;
   }
 
   /** @param {Frame['deployment']['totals']} totals */
   #sum(totals) {
-    const sum = { payments: 0, amountCents: 0n, feesCents: 0n };
-    for (const [index, { count: payments, amountCents }] of totals.entries()) {
+    const sum = { payments: 0, amountCents: 0n };
+    for (const { count: payments, amountCents } of totals) {
       sum.payments += payments;
       sum.amountCents += BigInt(amountCents);
-      sum.feesCents += feeCents(BigInt(amountCents), payments, this.#hello.processors[index] ?? NO_FEE);
     }
     return sum;
   }
@@ -159,9 +168,10 @@ export class Figures {
   #showProcessor(index, figures, { instance, processors, atMs }) {
     const { name = '' } = this.#hello.processors[index] ?? {};
     const state = this.#stateOf(figures, instance.canClaim);
-    const allFail = processors.every(({ breakerOpen }) => breakerOpen);
+    const allFail = processors.every(({ breakerOpen, paused }) => breakerOpen || paused);
     const sentence = this.#sentence(figures.reason);
-    if (state === 'unfit') this.#cards[index]?.show(figures, state, UNFIT);
+    if (state === 'paused') this.#cards[index]?.show(figures, state, PAUSED);
+    else if (state === 'unfit') this.#cards[index]?.show(figures, state, UNFIT);
     else if (state === 'resting') this.#cards[index]?.show(figures, state, restingUntil(atMs, figures));
     else if (state === 'idle') this.#cards[index]?.show(figures, state, BLOCKED);
     else if (allFail) this.#cards[index]?.show(figures, state, ALL_FAIL);
@@ -173,12 +183,20 @@ export class Figures {
       this.#addChange(index, name, sentence, atMs - (figures.reasonAgeMs ?? 0));
     }
     const hasChanged = stateBefore !== undefined && stateBefore !== state;
-    const said = state === 'unfit' ? UNFIT : state === 'resting' ? restingUntil(atMs, figures) : sentence;
+    const said = this.#said(state, figures, atMs, sentence);
     return hasChanged ? [`${name}: ${STATES[state].word.toLowerCase()}. ${said}`] : [];
   }
 
+  /** @param {keyof typeof STATES} state @param {ProcessorFigures} figures @param {number} atMs @param {string} sentence */
+  #said(state, figures, atMs, sentence) {
+    if (state === 'paused') return PAUSED;
+    if (state === 'unfit') return UNFIT;
+    return state === 'resting' ? restingUntil(atMs, figures) : sentence;
+  }
+
   /** @param {ProcessorFigures} figures @param {boolean} canClaim @returns {keyof typeof STATES} */
-  #stateOf({ breakerOpen, unfit, restMs, observedMs, oldestCallAgeMs }, canClaim) {
+  #stateOf({ paused, breakerOpen, unfit, restMs, observedMs, oldestCallAgeMs }, canClaim) {
+    if (paused) return 'paused';
     if (breakerOpen && unfit) return 'unfit';
     if (restMs !== null) return 'resting';
     if (breakerOpen) return 'failing';
@@ -209,6 +227,8 @@ export class Figures {
         return 'Not needed: a cheaper processor takes the payments.';
       case 'amount-not-taken':
         return 'Gets no payments: their amounts are outside of its limits.';
+      case 'paused':
+        return 'Gets no payments: an operator has paused it.';
     }
   }
 
@@ -223,7 +243,7 @@ export class Figures {
   }
 
   /** @param {Frame} frame */
-  #showMoney({ deployment }) {
+  #showMoney({ deployment, processors: figures }) {
     const { totals, stranded, unavailable } = deployment;
     const { processors } = this.#hello;
     const { payments, amountCents } = this.#sum(totals);
@@ -231,14 +251,11 @@ export class Figures {
       write(byId('money-note'), unavailable ?? 'The ledger has not answered yet.');
       return;
     }
-    // The fee of a processor that is no longer configured is unknown.
     const unconfigured = totals.slice(processors.length);
-    const { payments: settled, amountCents: compared, feesCents } = this.#sum(this.#configured(totals));
-    const everythingAt = processors.map((fee) => feeCents(compared, settled, fee));
+    const { payments: settled, amountCents: compared, feesCents } = this.#paid(totals);
+    const everythingAt = figures.map(({ fee }) => feeCents(compared, settled, fee));
     const amounts = totals.map((total) => BigInt(total.amountCents));
-    const fees = processors.map((fee, index) =>
-      feeCents(amounts[index] ?? 0n, totals[index]?.count ?? 0, fee),
-    );
+    const fees = totals.map((total) => paidFor(total).feesCents);
     const unknown = unconfigured.map(() => NONE);
     // Before the first payment all cost the same. Then the last one counts as the most expensive.
     const dearest = everythingAt.toSorted((one, other) => Number(other - one))[0] ?? 0n;
@@ -253,15 +270,19 @@ export class Figures {
       ({ name, count: open }) =>
         ` ${count(open)} open at ${name}, which is not configured: add it to PROCESSORS or PROCESSORS_FILE to settle them.`,
     );
-    write(byId('money-note'), saved + late + waiting.join(''));
+    const unrecorded =
+      settled >= payments
+        ? ''
+        : ` What ${count(payments - settled)} restored payments have cost is not known.`;
+    write(byId('money-note'), saved + unrecorded + late + waiting.join(''));
     const retired = unconfigured.map(({ name }) => `${name} (not configured)`);
     const heads = ['', ...processors.map(({ name }) => name), ...retired, 'Total'];
     const rows = [
       ['Payments', ...totals.map((total) => count(total.count)), count(payments)],
       [this.#inCurrency('Settled'), ...amounts.map(money), money(amountCents)],
-      ['Fee', ...processors.map(feeText), ...unknown, ''],
-      [this.#inCurrency('Fees paid'), ...fees.map(money), ...unknown, money(feesCents)],
-      ['Fees if all had gone here', ...everythingAt.map(money), ...unknown, ''],
+      ['Fee now', ...figures.map(({ fee }) => feeText(fee)), ...unknown, ''],
+      [this.#inCurrency('Fees paid'), ...fees.map(money), money(feesCents)],
+      ['If all had gone here, at the fee now', ...everythingAt.map(money), ...unknown, ''],
     ];
     refresh(byId('money'), table('Money settled and fees, by processor', heads, rows));
   }
@@ -298,7 +319,8 @@ function card({ name, contract, ...fee }, index) {
     ...facts.map((fact, at) => element('div', '', element('dt', '', term(fact)), values[at] ?? '')),
   );
   const title = accented('h3', index, name);
-  title.append(element('small', '', `${contract}, fee ${feeText(fee)}`));
+  const terms = element('small', '', `${contract}, fee ${feeText(fee)}`);
+  title.append(terms);
   const node = element('article', 'card', element('header', '', title, badge));
   node.append(element('p', 'big', big, element('span', '', 'settled per second')), sentence, list);
   node.style.setProperty('--accent', `var(--accent-${index % 8})`);
@@ -308,6 +330,7 @@ function card({ name, contract, ...fee }, index) {
     const { reported } = figures;
     badge.dataset['tone'] = STATES[state].tone;
     write(badge, STATES[state].word);
+    write(terms, `${contract}, fee ${feeText(figures.fee)}`);
     write(big, rate(figures.settledPerS));
     write(sentence, reason);
     const texts = [
@@ -323,6 +346,17 @@ function card({ name, contract, ...fee }, index) {
     for (const [at, text] of texts.entries()) write(/** @type {Node} */ (values[at]), text);
   };
   return { node, show };
+}
+
+/** What the payments of a processor have cost. @param {Frame['deployment']['totals'][number]} totals */
+function paidFor({ fees }) {
+  const sum = { payments: 0, amountCents: 0n, feesCents: 0n };
+  for (const { count: payments, amountCents, ...fee } of fees) {
+    sum.payments += payments;
+    sum.amountCents += BigInt(amountCents);
+    sum.feesCents += feeCents(BigInt(amountCents), payments, fee);
+  }
+  return sum;
 }
 
 /** @param {Quantiles | null} times @param {string} done */

@@ -1,10 +1,12 @@
 import { isPurged, keptReason } from '../commit.ts';
 import type { Claim, ClaimReply, CommitReply, Settlement, SettleReply } from '../ledger.ts';
 import { type Folded, isCountedAlready } from '../retention.ts';
+import { endedOutcome, withAttempt } from '../story.ts';
 import type { LmdbEntries } from './entries.ts';
+import type { LmdbFees } from './fees.ts';
 import type { LmdbOwners } from './owners.ts';
 import type { LmdbProcessors } from './processors.ts';
-import { entryKey, type StoredEntry } from './records.ts';
+import { entryKey, type StoredAttempt, type StoredEntry } from './records.ts';
 import type { LmdbTimeIndex } from './time-index.ts';
 
 /** What applies to all payments. */
@@ -18,6 +20,7 @@ export interface LmdbCommitParts {
   readonly owners: LmdbOwners;
   readonly processors: LmdbProcessors;
   readonly timeIndex: LmdbTimeIndex;
+  readonly fees: LmdbFees;
 }
 
 /** Settlements and claims of one owner, in one transaction of the caller. */
@@ -34,9 +37,12 @@ export class LmdbCommit {
   }
 
   run(settlements: readonly Settlement[], claims: readonly Claim[]): CommitReply {
-    const { owners, timeIndex } = this.#parts;
+    const { owners, timeIndex, fees } = this.#parts;
     const settled = settlements.map((settlement) => this.#settle(settlement));
-    if (this.#charges.length > 0) timeIndex.add(this.#charges, this.#rules.folded);
+    if (this.#charges.length > 0) {
+      timeIndex.add(this.#charges, this.#rules.folded);
+      fees.add(this.#charges);
+    }
     if (claims.length === 0 || !owners.isAlive(this.#owner)) {
       return { settled, claimed: claims.map(() => 'fenced' as const) };
     }
@@ -62,6 +68,7 @@ export class LmdbCommit {
     entry.owner = 0;
     entry.processorNumber = processorNumber;
     entry.requestedAtMs = settlement.requestedAtMs;
+    entry.outcome = settlement.outcome ?? 'unknown';
     if (settlement.status === 'rejected') entry.reason = keptReason(settlement.reason);
     else if (!isCounted) this.#charges.push(settlement);
     entries.put(id, entry);
@@ -81,7 +88,7 @@ export class LmdbCommit {
     if (entry.status === 'settled' || entry.status === 'rejected') return 'known';
     const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
     if (entry.owner !== this.#owner && !mayDispatch) return 'known';
-    if (claim.processor !== null) this.#dispatch(id, entry, claim.processor, claim.requestedAtMs);
+    if (claim.processor !== null) this.#dispatch(id, entry, claim.processor, claim);
     return 'claimed';
   }
 
@@ -94,6 +101,9 @@ export class LmdbCommit {
       processorNumber: claim.processor === null ? 0 : processors.numberOf(claim.processor),
       owner: this.#owner,
       attempts: isDispatch ? 1 : 0,
+      why: isDispatch ? (claim.why ?? 'unknown') : 'unknown',
+      outcome: 'unknown',
+      earlier: [],
       acceptedAtMs: claim.acceptedAtMs,
       requestedAtMs: isDispatch ? claim.requestedAtMs : 0,
       amountCents: claim.amountCents,
@@ -112,8 +122,9 @@ export class LmdbCommit {
   }
 
   /** The same processor and stamp mean a repeated commit, which is not another attempt. */
-  #dispatch(id: Buffer, entry: StoredEntry, processor: number, requestedAtMs: number): void {
+  #dispatch(id: Buffer, entry: StoredEntry, processor: number, claim: Claim): void {
     const { entries, processors } = this.#parts;
+    const { requestedAtMs } = claim;
     const processorNumber = processors.numberOf(processor);
     const isRepeated =
       entry.status === 'dispatched' &&
@@ -121,6 +132,8 @@ export class LmdbCommit {
       entry.requestedAtMs === requestedAtMs;
     if (isRepeated) return;
     if (entry.owner !== this.#owner) entries.moveHolding(id, entry.owner, this.#owner);
+    if (entry.processorNumber !== 0) entry.earlier = withAttempt(entry.earlier, endedAttempt(entry, claim));
+    entry.why = claim.why ?? 'unknown';
     entry.status = 'dispatched';
     entry.processorNumber = processorNumber;
     entry.owner = this.#owner;
@@ -128,4 +141,8 @@ export class LmdbCommit {
     entry.requestedAtMs = requestedAtMs;
     entries.put(id, entry);
   }
+}
+
+function endedAttempt({ processorNumber, requestedAtMs, why }: StoredEntry, claim: Claim): StoredAttempt {
+  return { processorNumber, requestedAtMs, why, outcome: endedOutcome(claim, requestedAtMs) };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readUuid } from '../../core/uuid.ts';
-import type { LedgerEntry } from '../ledger.ts';
+import type { IndexedState, LedgerEntry } from '../ledger.ts';
 import type { LmdbProcessors } from './processors.ts';
 import {
   entryBytes,
@@ -16,7 +16,8 @@ import type { LmdbStore } from './store.ts';
 
 /**
  * The payments of an LMDB ledger, and which owner holds each that is not settled. The open ones are apart: they are few,
- * so that claims and takeovers change few pages of the disk, and a payment is written among all others only once.
+ * so that claims and takeovers change few pages of the disk, and a payment is written among all others only once. So are
+ * the rejected ones: with both apart, neither has to be looked for among all others.
  */
 export class LmdbEntries {
   readonly #store: LmdbStore;
@@ -28,7 +29,8 @@ export class LmdbEntries {
   }
 
   get(id: Buffer): StoredEntry | undefined {
-    const bytes = this.#store.open.get(id) ?? this.#store.entries.get(id);
+    const { open, entries, rejected } = this.#store;
+    const bytes = open.get(id) ?? entries.get(id) ?? rejected.get(id);
     return bytes && readEntry(bytes);
   }
 
@@ -38,23 +40,31 @@ export class LmdbEntries {
       return;
     }
     this.#store.open.removeSync(id);
-    this.#store.entries.putSync(id, entryBytes(entry));
+    const final = entry.status === 'rejected' ? this.#store.rejected : this.#store.entries;
+    final.putSync(id, entryBytes(entry));
   }
 
   /** Forgets entries that are settled or rejected. */
   forget(ids: readonly Buffer[]): void {
-    for (const id of ids) this.#store.entries.removeSync(id);
+    const { entries, rejected } = this.#store;
+    for (const id of ids) if (!entries.removeSync(id)) rejected.removeSync(id);
   }
 
   /** Up to `limit` entries in the order of their ids, after this one; `finalOnly`: which are settled or rejected. */
   after(key: Buffer, limit: number, finalOnly: boolean): (readonly [id: Buffer, entry: StoredEntry])[] {
-    const range = { start: Buffer.concat([key, Buffer.of(0)]), limit };
-    const final = [...this.#store.entries.getRange(range)];
-    const open = finalOnly ? [] : [...this.#store.open.getRange(range)];
-    return [...final, ...open]
+    const { open, entries, rejected } = this.#store;
+    const databases = finalOnly ? [entries, rejected] : [entries, rejected, open];
+    return databases
+      .flatMap((database) => [...database.getRange(rangeAfter(key, limit))])
       .sort((one, other) => Buffer.compare(one.key, other.key))
       .slice(0, limit)
       .map(({ key: id, value }) => [id, readEntry(value)]);
+  }
+
+  /** The same for those in one state. */
+  inState(state: IndexedState, key: Buffer, limit: number): (readonly [id: Buffer, entry: StoredEntry])[] {
+    const range = this.#store[state].getRange(rangeAfter(key, limit));
+    return Array.from(range, ({ key: id, value }) => [id, readEntry(value)]);
   }
 
   hold(id: Buffer, owner: number): void {
@@ -98,12 +108,20 @@ export class LmdbEntries {
   }
 
   shown(correlationId: string, entry: StoredEntry): LedgerEntry {
-    const { processorNumber, conflictingAmountCents, ...rest } = entry;
+    const { processorNumber, conflictingAmountCents, why, outcome, earlier, ...rest } = entry;
     return {
       correlationId,
       ...rest,
       processor: this.#processors.indexOf(processorNumber),
       processorName: processorNumber === 0 ? null : this.#processors.nameOf(processorNumber),
+      story: {
+        why,
+        outcome,
+        earlier: earlier.map(({ processorNumber: number, ...attempt }) => ({
+          processorName: this.#processors.nameOf(number),
+          ...attempt,
+        })),
+      },
       conflictingAmountCents: conflictingAmountCents === 0 ? null : conflictingAmountCents,
     };
   }
@@ -113,4 +131,8 @@ export class LmdbEntries {
     assert(entry !== undefined, 'a holding must have an entry');
     return entry;
   }
+}
+
+function rangeAfter(key: Buffer, limit: number): { readonly start: Buffer; readonly limit: number } {
+  return { start: Buffer.concat([key, Buffer.of(0)]), limit };
 }

@@ -1,42 +1,47 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
-import { readUuid } from '../../core/uuid.ts';
+import { isUuid, readUuid } from '../../core/uuid.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
+import { sortedFees } from '../fees.ts';
 import {
   type BooksSize,
   type Claim,
   type CommitReply,
   exactly,
+  type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   mayHaveBeenSent,
   type OwnerRecord,
   ok,
+  type ProcessorPayments,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
   type Shard,
-  type StrandedPayments,
   type SummaryReply,
   type Turn,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored, RESTORING_OWNER_GONE } from '../restored-entry.ts';
 import { foldable, tooFine } from '../retention.ts';
 import { rangesOf } from '../time-index.ts';
 import { LmdbCommit, type LmdbCommitParts } from './commit.ts';
 import { LmdbEntries } from './entries.ts';
 import { LmdbEvents } from './events.ts';
+import { LmdbFees } from './fees.ts';
 import { LmdbFolding } from './folding.ts';
 import { recogniseCopy } from './home.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
-import { BEFORE_ALL, entryKey, UPKEEP_TURN_KEY } from './records.ts';
+import { BEFORE_ALL, CONTROLS_KEY, entryKey, type StoredEntry, UPKEEP_TURN_KEY } from './records.ts';
 import { LmdbBooksStatus, LmdbRestore } from './restore.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTimeIndex } from './time-index.ts';
@@ -61,6 +66,7 @@ export class LmdbLedger implements Shard {
   readonly #entries: LmdbEntries;
   readonly #owners: LmdbOwners;
   readonly #timeIndex: LmdbTimeIndex;
+  readonly #fees: LmdbFees;
   readonly #events: LmdbEvents;
   readonly #folding: LmdbFolding;
   readonly #commitParts: LmdbCommitParts;
@@ -74,6 +80,7 @@ export class LmdbLedger implements Shard {
     this.#entries = new LmdbEntries(store, processors);
     this.#owners = new LmdbOwners(store);
     this.#timeIndex = new LmdbTimeIndex(store, processors);
+    this.#fees = new LmdbFees(store, processors);
     this.#events = new LmdbEvents({ store, processors, clock, pollMs });
     const status = new LmdbBooksStatus(store);
     this.#status = status;
@@ -84,6 +91,7 @@ export class LmdbLedger implements Shard {
       owners: this.#owners,
       processors,
       timeIndex: this.#timeIndex,
+      fees: this.#fees,
     };
   }
 
@@ -194,22 +202,21 @@ export class LmdbLedger implements Shard {
     return 'kind' in reply.value ? reply.value : exactly(reply.value);
   }
 
-  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
-    return this.#store.read(() => {
-      const counts = new Map<number, number>();
-      for (const [owner, { leaseUntilMs }] of this.#owners.all()) {
-        if (leaseUntilMs > nowMs) continue;
-        this.#entries.heldBy(owner, Infinity, (entry) => {
-          const { processorNumber } = entry;
-          if (this.#entries.isForeign(entry))
-            counts.set(processorNumber, (counts.get(processorNumber) ?? 0) + 1);
-          return false;
-        });
-      }
-      const names = this.#processors.namesByNumber();
-      const numbers = [...counts.keys()].sort((one, other) => one - other);
-      return numbers.map((number) => ({ name: nameIn(names, number), count: counts.get(number) ?? 0 }));
-    });
+  async fees(): Promise<Reply<FeeTotals[]>> {
+    const reply = await this.#store.read(() => this.#fees.all());
+    return reply.kind === 'ok' ? sortedFees(reply.value) : reply;
+  }
+
+  restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    return this.#store.write(() => this.#fees.restore(totals));
+  }
+
+  stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
+    return this.#store.read(() => this.#sentBy(nowMs, (entry) => this.#entries.isForeign(entry)));
+  }
+
+  openPayments(): Promise<Reply<ProcessorPayments[]>> {
+    return this.#store.read(() => this.#sentBy(Infinity, ({ processorNumber }) => processorNumber !== 0));
   }
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -221,7 +228,7 @@ export class LmdbLedger implements Shard {
 
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
     assert(limit > 0, 'the limit must be positive');
-    const key = after === '' ? BEFORE_ALL : entryKey(after);
+    const key = keyAfter(after);
     return this.#store.read(() => {
       const looked = this.#entries
         .after(key, limit, false)
@@ -229,6 +236,16 @@ export class LmdbLedger implements Shard {
       const inWindow = looked.filter(([, entry]) => mayHaveBeenSent(entry, fromMs, toMs));
       const entries = inWindow.map(([correlationId, entry]) => this.#entries.shown(correlationId, entry));
       return { entries, next: looked.length < limit ? null : (looked.at(-1)?.[0] ?? null) };
+    });
+  }
+
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    assert(limit > 0, 'the limit must be positive');
+    return this.#store.read(() => {
+      const entries = this.#entries
+        .inState(state, keyAfter(after), limit)
+        .map(([id, entry]) => this.#entries.shown(readUuid(id, 0), entry));
+      return { entries, next: entries.length < limit ? null : (entries.at(-1)?.correlationId ?? null) };
     });
   }
 
@@ -246,6 +263,18 @@ export class LmdbLedger implements Shard {
 
   setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
     return this.#store.write(() => this.#status.set(status));
+  }
+
+  processorControls(): Promise<Reply<ProcessorControls>> {
+    return this.#store.read(() => this.#controls());
+  }
+
+  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+    return this.#store.write(() => {
+      if (this.#controls().version >= controls.version) return false;
+      this.#store.records.putSync(CONTROLS_KEY, Buffer.from(controlsText(controls)));
+      return true;
+    });
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
@@ -295,6 +324,26 @@ export class LmdbLedger implements Shard {
     await this.#store.close();
   }
 
+  #controls(): ProcessorControls {
+    return readControls(this.#store.records.get(CONTROLS_KEY)?.toString());
+  }
+
+  /** Wanted open entries of owners whose leases have expired by `nowMs`, counted by processor. */
+  #sentBy(nowMs: number, isWanted: (entry: StoredEntry) => boolean): ProcessorPayments[] {
+    const counts = new Map<number, number>();
+    for (const [owner, { leaseUntilMs }] of this.#owners.all()) {
+      if (leaseUntilMs > nowMs) continue;
+      this.#entries.heldBy(owner, Infinity, (entry) => {
+        const { processorNumber } = entry;
+        if (isWanted(entry)) counts.set(processorNumber, (counts.get(processorNumber) ?? 0) + 1);
+        return false;
+      });
+    }
+    const names = this.#processors.namesByNumber();
+    const numbers = [...counts.keys()].sort((one, other) => one - other);
+    return numbers.map((number) => ({ name: nameIn(names, number), count: counts.get(number) ?? 0 }));
+  }
+
   /** A transaction that changes nothing while the books are frozen. */
   #change<T>(work: () => T): Promise<Reply<T>> {
     return this.#tried(() => {
@@ -308,4 +357,9 @@ export class LmdbLedger implements Shard {
     const reply = await this.#store.write(work);
     return reply.kind === 'ok' ? reply.value : reply;
   }
+}
+
+/** The key that a page continues after. A text that is no cursor of this ledger begins anew. */
+function keyAfter(after: string): Buffer {
+  return isUuid(after) ? entryKey(after) : BEFORE_ALL;
 }

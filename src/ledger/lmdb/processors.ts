@@ -27,6 +27,13 @@ export class LmdbProcessors {
     return this.numbers[processor] as number;
   }
 
+  /** The number of any processor, also of one that this ledger was not opened with. Within a transaction of the caller. */
+  numberFor(name: string): number {
+    const known = this.registeredNumber(name);
+    if (known !== undefined) return known;
+    return this.#add(name, this.#store.records.getCount(processorNameKeys()) + 1);
+  }
+
   nameOf(processorNumber: number): string {
     const index = this.numbers.indexOf(processorNumber);
     return this.#names[index] ?? nameIn(this.namesByNumber(), processorNumber);
@@ -52,24 +59,27 @@ export class LmdbProcessors {
     const named = this.#store.records.getCount(processorNameKeys());
     let last = named;
     return this.#names.map((name) => {
-      const known = this.#registeredNumber(name);
+      const known = this.registeredNumber(name);
       if (known !== undefined) return known;
-      last++;
-      assert(last <= PROCESSOR_NUMBER_MAX, 'a ledger can hold at most 65,535 processors');
-      this.#store.records.putSync(processorNameKey(name), Buffer.from([last >> 8, last & 0xff]));
-      return last;
+      return this.#add(name, ++last);
     });
+  }
+
+  #add(name: string, number: number): number {
+    assert(number <= PROCESSOR_NUMBER_MAX, 'a ledger can hold at most 65,535 processors');
+    this.#store.records.putSync(processorNameKey(name), Buffer.from([number >> 8, number & 0xff]));
+    return number;
   }
 
   #registered(): number[] {
     return this.#names.map((name) => {
-      const number = this.#registeredNumber(name);
+      const number = this.registeredNumber(name);
       assert(number !== undefined, 'processors must be registered before the ledger is opened to read');
       return number;
     });
   }
 
-  #registeredNumber(name: string): number | undefined {
+  registeredNumber(name: string): number | undefined {
     return this.#store.records.get(processorNameKey(name))?.readUInt16BE(0);
   }
 }

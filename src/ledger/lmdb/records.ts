@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
+import {
+  type Attempt,
+  type AttemptOutcome,
+  type AttemptReason,
+  outcomeOfCode,
+  reasonOfCode,
+  storyCode,
+} from '../../core/attempt.ts';
+import type { Fee } from '../../core/fee.ts';
 import type { PaymentStatus, Totals } from '../../core/payment.ts';
-import { UUID_BYTES, writeUuid } from '../../core/uuid.ts';
+import { UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import type { HealthReport, WorkerId } from '../ledger.ts';
 import type { Folded } from '../retention.ts';
 
@@ -10,9 +19,12 @@ import type { Folded } from '../retention.ts';
  * | database | key                                              | value                                      |
  * |----------|--------------------------------------------------|--------------------------------------------|
  * | open     | correlationId (16)                               | an entry that is accepted or dispatched    |
- * | entries  | correlationId (16)                               | an entry that is settled or rejected       |
+ * | entries  | correlationId (16)                               | an entry that is settled                   |
+ * | rejected | correlationId (16)                               | an entry that is rejected                  |
  * | holdings | owner uint32, correlationId (16)                 | one zero byte: the owner holds the entry   |
  * | calendar | unit uint8, processor uint16, startMs uint48     | count uint32, amountCents float64          |
+ * | calendar | 255 uint8, processor uint16, feePpm uint32,       | count float64, amountCents float64         |
+ * |          | feeFixedCents uint32                             |                                            |
  * | charges  | second uint40, number of the commit in it uint24 | charges                                    |
  * | records  | 1                                                | last owner number uint32                   |
  * | records  | 2, owner uint32                                  | an owner                                   |
@@ -31,7 +43,7 @@ import type { Folded } from '../retention.ts';
  * | offset | bytes | field                  | type                                                        |
  * |--------|-------|------------------------|-------------------------------------------------------------|
  * | 0      | 1     | status                 | uint8: index into STATUSES                                  |
- * | 1      | 1     | zero                   |                                                             |
+ * | 1      | 1     | how                    | uint8: `storyCode`, plus 128 if there are earlier attempts  |
  * | 2      | 2     | processor              | uint16: its number, or 0                                    |
  * | 4      | 4     | owner                  | uint32                                                      |
  * | 8      | 4     | attempts               | uint32                                                      |
@@ -39,7 +51,9 @@ import type { Folded } from '../retention.ts';
  * | 18     | 6     | requestedAtMs          | uint48                                                      |
  * | 24     | 8     | amountCents            | float64: whole, so exact to 2^53                            |
  * | 32     | 8     | conflictingAmountCents | float64: 0 for none                                         |
- * | 40     | rest  | reason                 | UTF-8                                                       |
+ * | 40     |       | earlier attempts       | how many uint8, then processor uint16, how uint8 and        |
+ * |        |       |                        | requestedAtMs uint48 of each; absent if there are none      |
+ * | then   | rest  | reason                 | UTF-8                                                       |
  *
  * Most entries that are settled or rejected are packed: those that were sent once, soon after they were accepted, and have
  * neither a huge amount nor another one.
@@ -50,7 +64,8 @@ import type { Folded } from '../retention.ts';
  * | 3      | 6     | requestedAtMs          | uint48                                                      |
  * | 9      | 3     | how long before that it was accepted, in ms | uint24                                 |
  * | 12     | 4     | amountCents            | uint32                                                      |
- * | 16     | rest  | reason                 | UTF-8                                                       |
+ * | 16     | 1     | how                    | uint8                                                       |
+ * | 17     | rest  | reason                 | UTF-8                                                       |
  *
  * A charge, one of those of a second: millisecond uint16, processor uint16, amountCents float64.
  * An owner: leaseUntilMs float64, fenced uint8, bytes of instanceId uint16, instanceId UTF-8, name UTF-8.
@@ -63,6 +78,7 @@ import type { Folded } from '../retention.ts';
  */
 const AT = {
   status: 0,
+  how: 1,
   processor: 2,
   owner: 4,
   attempts: 8,
@@ -70,7 +86,7 @@ const AT = {
   requestedAtMs: 18,
   amountCents: 24,
   conflictingAmountCents: 32,
-  reason: 40,
+  rest: 40,
 } as const;
 
 const PACKED_AT = {
@@ -78,10 +94,13 @@ const PACKED_AT = {
   requestedAtMs: 3,
   lagMs: 9,
   amountCents: 12,
-  reason: 16,
+  how: 16,
+  reason: 17,
 } as const;
 const PACKED = 128;
 const LAG_BYTES = 3;
+const HAS_EARLIER = 128;
+const ATTEMPT_BYTES = 9;
 
 const STATUSES: readonly PaymentStatus[] = ['accepted', 'dispatched', 'settled', 'rejected'];
 const MOMENT_BYTES = 6;
@@ -90,10 +109,15 @@ const UINT32_MAX = 2 ** 32 - 1;
 assert.equal(AT.requestedAtMs, AT.acceptedAtMs + MOMENT_BYTES);
 assert.equal(AT.amountCents, AT.requestedAtMs + MOMENT_BYTES);
 assert.equal(AT.amountCents % 8, 0);
-assert.equal(AT.reason, AT.conflictingAmountCents + 8);
+assert.equal(AT.rest, AT.conflictingAmountCents + 8);
 assert.equal(PACKED_AT.lagMs, PACKED_AT.requestedAtMs + MOMENT_BYTES);
 assert.equal(PACKED_AT.amountCents, PACKED_AT.lagMs + LAG_BYTES);
-assert.equal(PACKED_AT.reason, PACKED_AT.amountCents + 4);
+assert.equal(PACKED_AT.how, PACKED_AT.amountCents + 4);
+assert.equal(PACKED_AT.reason, PACKED_AT.how + 1);
+
+export interface StoredAttempt extends Omit<Attempt, 'processorName'> {
+  readonly processorNumber: number;
+}
 
 /** A stored entry. `processorNumber` is the number that the ledger gave to the processor's name, or 0. */
 export interface StoredEntry {
@@ -101,6 +125,10 @@ export interface StoredEntry {
   processorNumber: number;
   owner: number;
   attempts: number;
+  /** Of the latest attempt. */
+  why: AttemptReason;
+  outcome: AttemptOutcome;
+  earlier: readonly StoredAttempt[];
   readonly acceptedAtMs: number;
   requestedAtMs: number;
   readonly amountCents: number;
@@ -121,6 +149,9 @@ function readPacked(bytes: Buffer, status: number): StoredEntry {
     processorNumber: bytes.readUInt16BE(PACKED_AT.processor),
     owner: 0,
     attempts: 1,
+    why: reasonOfCode(bytes.readUInt8(PACKED_AT.how)),
+    outcome: outcomeOfCode(bytes.readUInt8(PACKED_AT.how)),
+    earlier: [],
     acceptedAtMs: requestedAtMs - bytes.readUIntBE(PACKED_AT.lagMs, LAG_BYTES),
     requestedAtMs,
     amountCents: bytes.readUInt32BE(PACKED_AT.amountCents),
@@ -130,17 +161,51 @@ function readPacked(bytes: Buffer, status: number): StoredEntry {
 }
 
 function readUnpacked(bytes: Buffer): StoredEntry {
+  const how = bytes.readUInt8(AT.how);
+  const earlier = how >= HAS_EARLIER ? readAttempts(bytes) : [];
+  const reasonAt = AT.rest + attemptsLength(earlier);
   return {
     status: STATUSES[bytes.readUInt8(AT.status)] as PaymentStatus,
     processorNumber: bytes.readUInt16BE(AT.processor),
     owner: bytes.readUInt32BE(AT.owner),
     attempts: bytes.readUInt32BE(AT.attempts),
+    why: reasonOfCode(how),
+    outcome: outcomeOfCode(how),
+    earlier,
     acceptedAtMs: bytes.readUIntBE(AT.acceptedAtMs, MOMENT_BYTES),
     requestedAtMs: bytes.readUIntBE(AT.requestedAtMs, MOMENT_BYTES),
     amountCents: bytes.readDoubleBE(AT.amountCents),
     conflictingAmountCents: bytes.readDoubleBE(AT.conflictingAmountCents),
-    reason: bytes.length === AT.reason ? '' : bytes.toString('utf8', AT.reason),
+    reason: bytes.length === reasonAt ? '' : bytes.toString('utf8', reasonAt),
   };
+}
+
+function attemptsLength(attempts: readonly StoredAttempt[]): number {
+  return attempts.length === 0 ? 0 : 1 + ATTEMPT_BYTES * attempts.length;
+}
+
+function readAttempts(bytes: Buffer): StoredAttempt[] {
+  return Array.from({ length: bytes.readUInt8(AT.rest) }, (_, index) => {
+    const at = AT.rest + 1 + ATTEMPT_BYTES * index;
+    const how = bytes.readUInt8(at + 2);
+    return {
+      processorNumber: bytes.readUInt16BE(at),
+      requestedAtMs: bytes.readUIntBE(at + 3, MOMENT_BYTES),
+      why: reasonOfCode(how),
+      outcome: outcomeOfCode(how),
+    };
+  });
+}
+
+function writeAttempts(attempts: readonly StoredAttempt[], bytes: Buffer): void {
+  if (attempts.length === 0) return;
+  bytes.writeUInt8(attempts.length, AT.rest);
+  for (const [index, { processorNumber, requestedAtMs, why, outcome }] of attempts.entries()) {
+    const at = AT.rest + 1 + ATTEMPT_BYTES * index;
+    bytes.writeUInt16BE(processorNumber, at);
+    bytes.writeUInt8(storyCode(why, outcome), at + 2);
+    bytes.writeUIntBE(requestedAtMs, at + 3, MOMENT_BYTES);
+  }
 }
 
 export function entryBytes(entry: StoredEntry): Buffer {
@@ -153,6 +218,7 @@ function isPackable(entry: StoredEntry): boolean {
     isFinal(entry) &&
     entry.owner === 0 &&
     entry.attempts === 1 &&
+    entry.earlier.length === 0 &&
     entry.conflictingAmountCents === 0 &&
     entry.amountCents <= UINT32_MAX &&
     lagMs >= 0 &&
@@ -171,13 +237,18 @@ function packedBytes(entry: StoredEntry): Buffer {
   bytes.writeUIntBE(entry.requestedAtMs, PACKED_AT.requestedAtMs, MOMENT_BYTES);
   bytes.writeUIntBE(entry.requestedAtMs - entry.acceptedAtMs, PACKED_AT.lagMs, LAG_BYTES);
   bytes.writeUInt32BE(entry.amountCents, PACKED_AT.amountCents);
+  bytes.writeUInt8(storyCode(entry.why, entry.outcome), PACKED_AT.how);
   bytes.write(entry.reason, PACKED_AT.reason);
   return bytes;
 }
 
 function unpackedBytes(entry: StoredEntry): Buffer {
-  const bytes = Buffer.allocUnsafe(AT.reason + Buffer.byteLength(entry.reason));
-  bytes.writeUInt16BE(STATUSES.indexOf(entry.status) << 8, AT.status);
+  const { earlier } = entry;
+  const reasonAt = AT.rest + attemptsLength(earlier);
+  const bytes = Buffer.allocUnsafe(reasonAt + Buffer.byteLength(entry.reason));
+  bytes.writeUInt8(STATUSES.indexOf(entry.status), AT.status);
+  const how = storyCode(entry.why, entry.outcome);
+  bytes.writeUInt8(earlier.length > 0 ? how + HAS_EARLIER : how, AT.how);
   bytes.writeUInt16BE(entry.processorNumber, AT.processor);
   bytes.writeUInt32BE(entry.owner, AT.owner);
   bytes.writeUInt32BE(entry.attempts, AT.attempts);
@@ -185,14 +256,13 @@ function unpackedBytes(entry: StoredEntry): Buffer {
   bytes.writeUIntBE(entry.requestedAtMs, AT.requestedAtMs, MOMENT_BYTES);
   bytes.writeDoubleBE(entry.amountCents, AT.amountCents);
   bytes.writeDoubleBE(entry.conflictingAmountCents, AT.conflictingAmountCents);
-  bytes.write(entry.reason, AT.reason);
+  writeAttempts(earlier, bytes);
+  bytes.write(entry.reason, reasonAt);
   return bytes;
 }
 
 export function entryKey(correlationId: string): Buffer {
-  const key = Buffer.allocUnsafe(UUID_BYTES);
-  writeUuid(correlationId, key, 0);
-  return key;
+  return uuidBytes(correlationId);
 }
 
 /** A key before those of all entries. */
@@ -223,6 +293,43 @@ export function timeIndexKey(unit: number, processorNumber: number, startMs: num
   key.writeUInt16BE(processorNumber, 1);
   key.writeUIntBE(startMs, 3, MOMENT_BYTES);
   return key;
+}
+
+/** In place of a unit: totals by processor and fee are kept beside those by processor and time. */
+const FEES = 255;
+const FEE_KEY_BYTES = 11;
+
+export function feeTotalsKey(processorNumber: number, { feePpm, feeFixedCents }: Fee): Buffer {
+  const key = Buffer.allocUnsafe(FEE_KEY_BYTES);
+  key.writeUInt8(FEES, 0);
+  key.writeUInt16BE(processorNumber, 1);
+  key.writeUInt32BE(feePpm, 3);
+  key.writeUInt32BE(feeFixedCents, 7);
+  return key;
+}
+
+/** The keys of all totals by fee. */
+export function feeTotalsKeys(): { readonly start: Buffer } {
+  return { start: Buffer.of(FEES) };
+}
+
+export function readFeeTotalsKey(key: Buffer): Fee & { readonly processorNumber: number } {
+  return {
+    processorNumber: key.readUInt16BE(1),
+    feePpm: key.readUInt32BE(3),
+    feeFixedCents: key.readUInt32BE(7),
+  };
+}
+
+export function readFeeTotals(bytes: Buffer): Totals {
+  return { count: bytes.readDoubleBE(0), amountCents: bytes.readDoubleBE(8) };
+}
+
+export function feeTotalsBytes({ count, amountCents }: Totals): Buffer {
+  const bytes = Buffer.allocUnsafe(16);
+  bytes.writeDoubleBE(count, 0);
+  bytes.writeDoubleBE(amountCents, 8);
+  return bytes;
 }
 
 export function readTotals(bytes: Buffer): Totals {
@@ -298,6 +405,7 @@ export const FOLDING_KEY = Buffer.from([8]);
 export const UPKEEP_TURN_KEY = Buffer.from([9]);
 export const BOOKS_STATUS_KEY = Buffer.from([11]);
 export const HOME_KEY = Buffer.from([12]);
+export const CONTROLS_KEY = Buffer.from([13]);
 export const FIRST_OWNER_KEY = ownerKey(0);
 export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
 /** The offset of the number in the key of an owner. */

@@ -1,7 +1,7 @@
 import { type BooksStatus, booksStatusText, frozenReason, readBooksStatus } from '../books-status.ts';
 import { keptReason } from '../commit.ts';
 import type { RestoredEntry, RestoreReply, Settlement } from '../ledger.ts';
-import { restoreDecision } from '../restored-entry.ts';
+import { keptStory, restoreDecision } from '../restored-entry.ts';
 import type { Folded } from '../retention.ts';
 import type { LmdbCommitParts } from './commit.ts';
 import { BOOKS_STATUS_KEY, entryKey, type StoredEntry } from './records.ts';
@@ -67,8 +67,9 @@ export class LmdbRestore {
   }
 
   #put(id: Buffer, known: StoredEntry | undefined, given: RestoredEntry, processorNumber: number): void {
-    const { entries } = this.#parts;
+    const { entries, processors } = this.#parts;
     const { status, processor, attempts, acceptedAtMs, requestedAtMs, amountCents } = given;
+    const story = keptStory(given);
     const isFinal = status === 'settled' || status === 'rejected';
     const conflictingAmountCents = known?.conflictingAmountCents || (given.conflictingAmountCents ?? 0);
     entries.put(id, {
@@ -76,6 +77,12 @@ export class LmdbRestore {
       processorNumber,
       owner: isFinal ? 0 : this.#owner,
       attempts,
+      why: story.why,
+      outcome: story.outcome,
+      earlier: story.earlier.flatMap(({ processorName, ...attempt }) => {
+        const number = processors.registeredNumber(processorName);
+        return number === undefined ? [] : [{ processorNumber: number, ...attempt }];
+      }),
       acceptedAtMs,
       requestedAtMs,
       amountCents,

@@ -29,6 +29,7 @@ const BYTES = { encoding: 'binary', keyEncoding: 'binary', cache: false, compres
 export class LmdbStore {
   readonly open: Bytes;
   readonly entries: Bytes;
+  readonly rejected: Bytes;
   readonly holdings: Bytes;
   readonly timeIndex: Bytes;
   readonly charges: Bytes;
@@ -41,9 +42,10 @@ export class LmdbStore {
   constructor(path: string, readOnly: boolean) {
     this.#path = path;
     // Without `noSubdir: false`, a path with a dot is taken as a file.
-    this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 6, readOnly });
+    this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 7, readOnly });
     this.open = this.#root.openDB('open', BYTES);
     this.entries = this.#root.openDB('entries', BYTES);
+    this.rejected = this.#root.openDB('rejected', BYTES);
     this.holdings = this.#root.openDB('holdings', BYTES);
     this.timeIndex = this.#root.openDB('calendar', BYTES);
     this.charges = this.#root.openDB('charges', BYTES);
@@ -53,9 +55,8 @@ export class LmdbStore {
 
   /** Empties all but the records. Within a transaction of the caller. */
   clear(): void {
-    for (const database of [this.open, this.entries, this.holdings, this.timeIndex, this.charges]) {
-      database.clearSync();
-    }
+    const { open, entries, rejected, holdings, timeIndex, charges } = this;
+    for (const database of [open, entries, rejected, holdings, timeIndex, charges]) database.clearSync();
   }
 
   write<T>(work: () => T): Promise<Reply<T>> {
@@ -90,7 +91,10 @@ export class LmdbStore {
   size(): BooksSize {
     const { size } = statSync(join(this.#path, DATA_FILE));
     const { bavail, bsize } = statfsSync(this.#path);
-    const payments = [this.open, this.entries].reduce((sum, database) => sum + entryCount(database), 0);
+    const payments = [this.open, this.entries, this.rejected].reduce(
+      (sum, database) => sum + entryCount(database),
+      0,
+    );
     return { payments, usedBytes: size, limitBytes: size + bavail * bsize };
   }
 

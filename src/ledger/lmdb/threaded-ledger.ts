@@ -4,22 +4,25 @@ import {
   type BooksSize,
   type Claim,
   type CommitReply,
+  type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   type OwnerRecord,
+  type ProcessorPayments,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
   type Shard,
-  type StrandedPayments,
   type SummaryReply,
   type Turn,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import type { ProcessorControls } from '../processor-controls.ts';
 import { LmdbLedger, type LmdbOptions } from './ledger.ts';
 import type { WriteMethod, WriterMessage } from './writer.ts';
 import { WriterThread } from './writer-thread.ts';
@@ -126,8 +129,20 @@ export class ThreadedLmdbLedger implements Shard {
     return this.#read((reader) => reader.summary(fromMs, toMs));
   }
 
-  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
+  fees(): Promise<Reply<FeeTotals[]>> {
+    return this.#read((reader) => reader.fees());
+  }
+
+  restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    return this.#write('restoreFees', [totals]);
+  }
+
+  stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
     return this.#read((reader) => reader.stranded(nowMs));
+  }
+
+  openPayments(): Promise<Reply<ProcessorPayments[]>> {
+    return this.#read((reader) => reader.openPayments());
   }
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -136,6 +151,10 @@ export class ThreadedLmdbLedger implements Shard {
 
   page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
     return this.#read((reader) => reader.page(fromMs, toMs, after, limit));
+  }
+
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    return this.#read((reader) => reader.pageOf(state, after, limit));
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {
@@ -148,6 +167,14 @@ export class ThreadedLmdbLedger implements Shard {
 
   setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
     return this.#write('setBooksStatus', [status]);
+  }
+
+  processorControls(): Promise<Reply<ProcessorControls>> {
+    return this.#read((reader) => reader.processorControls());
+  }
+
+  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+    return this.#write('setProcessorControls', [controls]);
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

@@ -1,33 +1,39 @@
 import assert from 'node:assert/strict';
+import { type Attempt, NO_STORY } from '../../core/attempt.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
+import { feeKey, sortedFees } from '../fees.ts';
 import {
   type BooksSize,
   type Claim,
   type ClaimReply,
   type CommitReply,
   exactly,
+  type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   mayHaveBeenSent,
   type OwnerRecord,
   ok,
+  type ProcessorPayments,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
   type SettleReply,
   type Shard,
-  type StrandedPayments,
   type SummaryReply,
   type Turn,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
-import { assertRestored, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
+import type { ProcessorControls } from '../processor-controls.ts';
+import { assertRestored, keptStory, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
 import { foldable, isCountedAlready, isForgotten, laterOf, NOTHING_FOLDED, tooFine } from '../retention.ts';
+import { endedOutcome, nextStory } from '../story.ts';
 import { type MemoryEntry, MemoryStore } from './store.ts';
 
 /**
@@ -149,18 +155,24 @@ export class MemoryLedger implements Shard {
     return reply.kind === 'ok' ? exactly(reply.value) : reply;
   }
 
-  stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
+  async fees(): Promise<Reply<FeeTotals[]>> {
+    const reply = await this.#answer(() => [...this.#store.fees.values()]);
+    return reply.kind === 'ok' ? sortedFees(reply.value) : reply;
+  }
+
+  restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
     return this.#answer(() => {
-      const counts = new Map<string, number>();
-      for (const [owner, { leaseUntilMs }] of this.#store.owners) {
-        if (leaseUntilMs > nowMs) continue;
-        for (const [, { processor }] of this.#held(owner)) {
-          if (this.#isForeign(processor)) counts.set(processor, (counts.get(processor) ?? 0) + 1);
-        }
-      }
-      const seen = this.#store.seenProcessors.filter((name) => counts.has(name));
-      return seen.map((name) => ({ name, count: counts.get(name) ?? 0 }));
+      this.#store.fees.clear();
+      for (const each of totals) this.#store.fees.set(feeKey(each), each);
     });
+  }
+
+  stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
+    return this.#answer(() => this.#sentBy(nowMs, (processor) => this.#isForeign(processor)));
+  }
+
+  openPayments(): Promise<Reply<ProcessorPayments[]>> {
+    return this.#answer(() => this.#sentBy(Infinity, () => true));
   }
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -182,10 +194,24 @@ export class MemoryLedger implements Shard {
     });
   }
 
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    assert(limit > 0, 'the limit must be positive');
+    return this.#answer(() => {
+      const isIn = (entry: MemoryEntry) => (state === 'open' ? !isFinal(entry) : entry.status === 'rejected');
+      const ids = [...this.#store.entries].flatMap(([id, entry]) => (isIn(entry) && id > after ? [id] : []));
+      const entries = ids
+        .sort()
+        .slice(0, limit)
+        .map((id) => this.#shown(id, this.#store.entries.get(id) as MemoryEntry));
+      return { entries, next: entries.length < limit ? null : (entries.at(-1)?.correlationId ?? null) };
+    });
+  }
+
   purge(purgedAtMs: number): Promise<Reply<void>> {
     return this.#change(() => {
       this.#store.entries.clear();
       this.#store.charges.length = 0;
+      this.#store.fees.clear();
       this.#store.purgedAtMs = Math.max(this.#store.purgedAtMs, purgedAtMs);
       this.#store.folded = NOTHING_FOLDED;
       this.#notify(null);
@@ -199,6 +225,18 @@ export class MemoryLedger implements Shard {
   setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
     return this.#answer(() => {
       this.#store.status = status;
+    });
+  }
+
+  processorControls(): Promise<Reply<ProcessorControls>> {
+    return this.#answer(() => this.#store.controls);
+  }
+
+  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+    return this.#answer(() => {
+      if (this.#store.controls.version >= controls.version) return false;
+      this.#store.controls = controls;
+      return true;
     });
   }
 
@@ -309,6 +347,7 @@ export class MemoryLedger implements Shard {
     const reason = given.status === 'rejected' ? keptReason(given.reason) : '';
     entries.set(correlationId, {
       ...given,
+      story: keptStory(given),
       owner: isFinal ? 0 : owner,
       processor,
       reason,
@@ -323,7 +362,7 @@ export class MemoryLedger implements Shard {
   #settle(owner: number, settlement: Settlement): SettleReply {
     const entry = this.#store.entries.get(settlement.correlationId);
     const processor = this.#name(settlement.processor);
-    const { status, amountCents, requestedAtMs } = settlement;
+    const { status, requestedAtMs } = settlement;
     if (entry === undefined) return 'fenced';
     if (isFinal(entry)) {
       const isSame =
@@ -332,10 +371,20 @@ export class MemoryLedger implements Shard {
     }
     if (entry.status === 'accepted' || entry.owner !== owner) return 'fenced';
     const isCounted = isCountedAlready(entry, requestedAtMs, this.#store.folded);
-    Object.assign(entry, { status, owner: 0, processor, requestedAtMs });
+    const story = { ...entry.story, outcome: settlement.outcome ?? 'unknown' };
+    Object.assign(entry, { status, owner: 0, processor, requestedAtMs, story });
     if (status === 'rejected') entry.reason = keptReason(settlement.reason);
-    else if (!isCounted) this.#store.charges.push({ processor, amountCents, requestedAtMs });
+    else if (!isCounted) this.#charge(processor, settlement);
     return 'recorded';
+  }
+
+  #charge(processor: string, { amountCents, requestedAtMs, fee }: Settlement): void {
+    this.#store.charges.push({ processor, amountCents, requestedAtMs });
+    if (fee === undefined) return;
+    const at = { name: processor, feePpm: fee.feePpm, feeFixedCents: fee.feeFixedCents };
+    const before = this.#store.fees.get(feeKey(at)) ?? { count: 0, amountCents: 0 };
+    const sums = { count: before.count + 1, amountCents: before.amountCents + amountCents };
+    this.#store.fees.set(feeKey(at), { ...at, ...sums });
   }
 
   #claim(owner: number, claim: Claim): ClaimReply {
@@ -349,7 +398,7 @@ export class MemoryLedger implements Shard {
     if (isFinal(entry)) return 'known';
     const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
     if (entry.owner !== owner && !mayDispatch) return 'known';
-    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim.requestedAtMs);
+    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
     return 'claimed';
   }
 
@@ -363,10 +412,11 @@ export class MemoryLedger implements Shard {
       processor: null,
       requestedAtMs: 0,
       attempts: 0,
+      story: NO_STORY,
       reason: '',
       conflictingAmountCents: null,
     };
-    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim.requestedAtMs);
+    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
     this.#store.entries.set(claim.correlationId, entry);
     return 'claimed';
   }
@@ -377,6 +427,20 @@ export class MemoryLedger implements Shard {
 
   #held(owner: number): [string, MemoryEntry][] {
     return [...this.#store.entries].filter(([, entry]) => entry.owner === owner);
+  }
+
+  /** Open entries that were sent to wanted processors, by owners whose leases have expired by `nowMs`. */
+  #sentBy(nowMs: number, isWanted: (processor: string) => boolean): ProcessorPayments[] {
+    const counts = new Map<string, number>();
+    for (const [owner, { leaseUntilMs }] of this.#store.owners) {
+      if (leaseUntilMs > nowMs) continue;
+      for (const [, { processor }] of this.#held(owner)) {
+        if (processor !== null && isWanted(processor))
+          counts.set(processor, (counts.get(processor) ?? 0) + 1);
+      }
+    }
+    const seen = this.#store.seenProcessors.filter((name) => counts.has(name));
+    return seen.map((name) => ({ name, count: counts.get(name) ?? 0 }));
   }
 
   #shown(correlationId: string, entry: MemoryEntry): LedgerEntry {
@@ -422,9 +486,19 @@ function isFinal({ status }: MemoryEntry): boolean {
 }
 
 /** The same processor and stamp mean a repeated commit, which is not another attempt. */
-function dispatch(entry: MemoryEntry, owner: number, processor: string, requestedAtMs: number): void {
+function dispatch(entry: MemoryEntry, owner: number, processor: string, claim: Claim): void {
+  const { requestedAtMs } = claim;
   const isRepeated =
     entry.status === 'dispatched' && entry.processor === processor && entry.requestedAtMs === requestedAtMs;
-  if (!isRepeated) entry.attempts++;
+  if (!isRepeated) {
+    entry.attempts++;
+    entry.story = nextStory(entry.story, claim, endedAttempt(entry, claim));
+  }
   Object.assign(entry, { status: 'dispatched', owner, processor, requestedAtMs });
+}
+
+function endedAttempt({ processor, requestedAtMs, story }: MemoryEntry, claim: Claim): Attempt | null {
+  if (processor === null) return null;
+  const outcome = endedOutcome(claim, requestedAtMs);
+  return { processorName: processor, requestedAtMs, why: story.why, outcome };
 }

@@ -1,6 +1,8 @@
+import type { Story } from '../../core/attempt.ts';
 import type { PaymentStatus } from '../../core/payment.ts';
 import { type BooksStatus, IN_USE } from '../books-status.ts';
-import type { HealthReport, WorkerId } from '../ledger.ts';
+import type { FeeTotals, HealthReport, WorkerId } from '../ledger.ts';
+import { NO_CONTROLS, type ProcessorControls } from '../processor-controls.ts';
 import { NOTHING_FOLDED } from '../retention.ts';
 
 export interface MemoryEntry {
@@ -11,6 +13,7 @@ export interface MemoryEntry {
   processor: string | null;
   requestedAtMs: number;
   attempts: number;
+  story: Story;
   reason: string;
   conflictingAmountCents: number | null;
 }
@@ -35,6 +38,8 @@ interface MemoryHealth extends Omit<HealthReport, 'processor'> {
 export class MemoryStore {
   readonly entries = new Map<string, MemoryEntry>();
   readonly charges: MemoryCharge[] = [];
+  /** By `feeKey`. */
+  readonly fees = new Map<string, FeeTotals>();
   readonly owners = new Map<number, MemoryOwner>();
   readonly health = new Map<string, MemoryHealth>();
   readonly healthTurns = new Map<string, number>();
@@ -45,6 +50,7 @@ export class MemoryStore {
   ownersEver = 0;
   purgedAtMs = 0;
   status: BooksStatus = IN_USE;
+  controls: ProcessorControls = NO_CONTROLS;
   folded = NOTHING_FOLDED;
   upkeepTurn = 0;
 }

@@ -204,11 +204,15 @@ export class RedisBooks {
     const { count } = this.#confirmation;
     // Commands behind this one wait, too, so it must end well before the connection is given up.
     const waitMs = Math.ceil(this.#parts.timeoutMs / 2);
-    const [reply, , holders] = await Promise.all([
+    const replies = await Promise.allSettled([
       this.#function(send, name, keys, args),
       this.#function(send, 'mark', [], []),
       send(['WAIT', String(count), String(waitMs)]),
     ]);
+    // The first in their order: on a server that is a replica now, all three fail, and only the first two say so in a way
+    // that ends the connection.
+    for (const each of replies) if (each.status === 'rejected') throw each.reason;
+    const [reply, , holders] = replies.map((each) => (each.status === 'fulfilled' ? each.value : undefined));
     if (Number(holders) >= count) return reply;
     // Its replicas may have left for another master.
     throw new UnfitServer(`only ${holders} of ${count} replicas have confirmed within ${waitMs} ms`);

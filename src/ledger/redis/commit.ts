@@ -92,6 +92,7 @@ export class Committer {
         keys.owner(owner),
         ...reservers.map((other) => keys.owner(other)),
         ...keys.timeIndex(settlements),
+        ...keys.rejected(settlements),
         ...keys.entries(payload, positions),
       ],
       payload,

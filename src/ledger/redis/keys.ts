@@ -46,6 +46,11 @@ export class BookKeys {
     return `${this.#prefix}o:${owner}`;
   }
 
+  /** The totals by processor and fee. */
+  get fees(): Key {
+    return `${this.#prefix}f`;
+  }
+
   /** The hashes of the entries whose scattered ids begin at these positions. */
   entries(bytes: Buffer, positions: readonly number[]): Key[] {
     const level = levelOf(this.#hashes);
@@ -57,6 +62,11 @@ export class BookKeys {
     );
   }
 
+  /** The set of rejected entries, if any of these may join it. */
+  rejected(entries: readonly Pick<LedgerEntry, 'status'>[]): Key[] {
+    return entries.some(({ status }) => status === 'rejected') ? [this.#rejected] : [];
+  }
+
   /** What a step of upkeep may touch. A walk that has ended may begin anew with this step. */
   upkeep({ hash, second, hour }: FoldingPosition): Key[] {
     const firstHash = hash < this.#hashes ? hash : 0;
@@ -65,7 +75,7 @@ export class BookKeys {
     for (let added = this.#hashes; added < this.#hashes + SPLITS_A_STEP; added++) {
       hashes.push(added - levelOf(added), added);
     }
-    const keys = this.#hashKeys(hashes);
+    const keys: Key[] = [`${this.#prefix}d`, this.#rejected, ...this.#hashKeys(hashes)];
     for (let at = second; at < second + SECONDS_A_STEP; at++) keys.push(`${this.#prefix}l:${at}`);
     for (let at = second / 60; at < (second + SECONDS_A_STEP) / 60; at++) keys.push(`${this.#prefix}s:${at}`);
     const lastDay = Math.floor((hour + HOURS_A_STEP - 1) / 24);
@@ -83,11 +93,15 @@ export class BookKeys {
       days.add(Math.floor(requestedAtMs / DAY_MS));
     }
     if (seconds.size === 0) return [];
-    const keys: Key[] = [`${this.#prefix}d`];
+    const keys: Key[] = [`${this.#prefix}d`, this.fees];
     for (const second of seconds) keys.push(`${this.#prefix}l:${second}`);
     for (const minute of minutes) keys.push(`${this.#prefix}s:${minute}`);
     for (const day of days) keys.push(`${this.#prefix}c:${day}`);
     return keys;
+  }
+
+  get #rejected(): Key {
+    return `${this.#prefix}r`;
   }
 
   #hashKeys(hashes: readonly number[]): Key[] {

@@ -2,32 +2,36 @@ import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
 import { placeOf } from '../../core/redis-url.ts';
 import type { Tls } from '../../core/tls.ts';
-import { UUID_BYTES } from '../../core/uuid.ts';
+import { isUuid, readUuid, UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import type { BooksStatus } from '../books-status.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
+import { sortedFees } from '../fees.ts';
 import {
   type BooksSize,
   type Claim,
   type CommitReply,
   exactly,
+  type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   type OwnerRecord,
   ok,
+  type ProcessorPayments,
   type ProcessorTotals,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
   type Shard,
-  type StrandedPayments,
   type SummaryReply,
   type Turn,
   type WorkerId,
 } from '../ledger.ts';
+import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored } from '../restored-entry.ts';
 import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisBooks } from './books.ts';
@@ -35,11 +39,15 @@ import { Committer } from './commit.ts';
 import { driversFor, newLocator } from './driver.ts';
 import { slotOf } from './hash-slot.ts';
 import type { Locator } from './locator.ts';
+import { cutPage } from './page.ts';
 import {
   doubleBytes,
+  feeTotalsField,
+  feeTotalsValue,
   healthBytes,
-  processorNumberOf,
+  processorNumbersOf,
   readEntry,
+  readFeeTotals,
   readOwner,
   readScatteredId,
   Sums,
@@ -83,8 +91,10 @@ export interface RedisLedgerOptions {
 
 const ROOT_DEFAULT = '{dinossauro}:';
 const ROOT = /^[\w:.-]*\{[\w:.-]+\}[\w:.-]*:$/;
+const NO_ID = Buffer.alloc(0);
 /** Empty parts of a health row: a turn before the first. */
 const NO_TURN = doubleBytes(0);
+const NO_NUMBERS = Buffer.alloc(0);
 
 /**
  * The ledger in Redis 7 or later, shared by all instances. Every call is one Redis Function (`functions/`), which runs
@@ -220,8 +230,17 @@ export class RedisLedger implements Shard {
     return this.#committer.commit(owner, settlements, claims);
   }
 
-  async stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
-    const reply = await this.#books.call('stranded', doubleBytes(nowMs), this.#books.knownNumbers);
+  async stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
+    return this.#sentBy(nowMs, this.#books.knownNumbers);
+  }
+
+  openPayments(): Promise<Reply<ProcessorPayments[]>> {
+    return this.#sentBy(Number.POSITIVE_INFINITY, NO_NUMBERS);
+  }
+
+  /** Open entries at other processors than these, of owners whose leases have expired by `nowMs`. */
+  async #sentBy(nowMs: number, except: Buffer): Promise<Reply<ProcessorPayments[]>> {
+    const reply = await this.#books.call('stranded', doubleBytes(nowMs), except);
     if (reply.kind === 'unavailable') return reply;
     const counts = countsOf(reply.value);
     return mapped(await this.#books.loadNames([...counts.keys()]), () =>
@@ -260,12 +279,31 @@ export class RedisLedger implements Shard {
     );
   }
 
+  async fees(): Promise<Reply<FeeTotals[]>> {
+    const reply = await this.#books.call('fees');
+    if (reply.kind === 'unavailable') return reply;
+    const totals = pairsOf(reply.value).map(([field, value]) => readFeeTotals(bytesOf(field), value));
+    const named = await this.#books.loadNames(totals.map(({ number }) => number));
+    if (named.kind === 'unavailable') return named;
+    return sortedFees(totals.map(({ number, ...each }) => ({ ...each, name: this.#nameOf(number) })));
+  }
+
+  async restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    const { names } = this.#books.processors;
+    const fields = totals.flatMap(({ name, ...each }) => {
+      const number = names.indexOf(name);
+      assert(number > 0, 'the payments of a processor are restored before their fees');
+      return [feeTotalsField(number, each), feeTotalsValue(each)];
+    });
+    return mapped(await this.#books.write('restoreFees', (keys) => [keys.fees], ...fields), nothing);
+  }
+
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
     const reply = await this.#books.call('find', scatteredId(correlationId));
     if (reply.kind === 'unavailable') return reply;
     if (reply.value === null) return ok(undefined);
     const entry = bytesOf(reply.value);
-    return mapped(await this.#books.loadNames([processorNumberOf(entry)]), () =>
+    return mapped(await this.#books.loadNames(processorNumbersOf(entry)), () =>
       readEntry(correlationId, entry, this.#books.processors),
     );
   }
@@ -273,15 +311,23 @@ export class RedisLedger implements Shard {
   async page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
     assert(limit > 0, 'the limit of a page must be positive');
     const [low, high] = [Math.max(0, Math.ceil(fromMs)), Math.min(LAST_MS, Math.floor(toMs))];
-    const args = [String(low), String(high), after === '' ? '0' : after, String(limit)];
-    const reply = await this.#books.call('page', ...args);
+    const from = /^\d{1,10}$/.test(after) ? after : '0';
+    const reply = await this.#books.call('page', String(low), String(high), from, String(limit));
     if (reply.kind === 'unavailable') return reply;
     const [next, ...flat] = listOf(reply.value);
-    const pairs = pairsOf(flat);
-    return mapped(await this.#books.loadNames(pairs.map(([, entry]) => processorNumberOf(entry))), () => ({
-      entries: pairs.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books.processors)),
-      next: String(next) || null,
-    }));
+    const page = cutPage(pairsOf(flat), limit, String(next) || null);
+    return mapped(await this.#shown(page.pairs), (entries) => ({ entries, next: page.next }));
+  }
+
+  async pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    assert(limit > 0, 'the limit of a page must be positive');
+    const from = isUuid(after) ? uuidBytes(after) : NO_ID;
+    const reply = await this.#books.call('pageOf', state, from, String(limit));
+    if (reply.kind === 'unavailable') return reply;
+    const pairs = pairsOf(reply.value);
+    const last = pairs.length < limit ? undefined : pairs.at(-1)?.[0];
+    const next = last === undefined ? null : readUuid(last, 0);
+    return mapped(await this.#shown(pairs), (entries) => ({ entries, next }));
   }
 
   async purge(purgedAtMs: number): Promise<Reply<void>> {
@@ -298,6 +344,15 @@ export class RedisLedger implements Shard {
 
   setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
     return this.#restore.setStatus(status);
+  }
+
+  async processorControls(): Promise<Reply<ProcessorControls>> {
+    return mapped(await this.#books.call('controls'), (text) => readControls(String(text)));
+  }
+
+  async setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+    const args = [String(controls.version), controlsText(controls)];
+    return mapped(await this.#books.call('setControls', ...args), (isSet) => isSet === 1);
   }
 
   async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
@@ -362,6 +417,13 @@ export class RedisLedger implements Shard {
     this.#books.close();
   }
 
+  async #shown(pairs: readonly (readonly [id: Buffer, entry: Buffer])[]): Promise<Reply<LedgerEntry[]>> {
+    const named = await this.#books.loadNames(pairs.flatMap(([, entry]) => processorNumbersOf(entry)));
+    return mapped(named, () =>
+      pairs.map(([id, entry]) => readEntry(readScatteredId(id), entry, this.#books.processors)),
+    );
+  }
+
   #number(processor: number): string {
     return String(this.#books.processors.numbers[processor] ?? 0);
   }
@@ -381,7 +443,7 @@ export class RedisLedger implements Shard {
   }
 }
 
-function mapped<T>(reply: Reply<unknown>, read: (value: unknown) => T): Reply<T> {
+function mapped<T, V>(reply: Reply<V>, read: (value: V) => T): Reply<T> {
   return reply.kind === 'ok' ? ok(read(reply.value)) : reply;
 }
 

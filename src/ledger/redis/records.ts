@@ -1,3 +1,13 @@
+import {
+  ATTEMPT_OUTCOMES,
+  ATTEMPT_REASONS,
+  type Attempt,
+  outcomeOfCode,
+  reasonOfCode,
+  storyCode,
+} from '../../core/attempt.ts';
+import type { Fee } from '../../core/fee.ts';
+import type { Totals } from '../../core/payment.ts';
 import { readUuid, UUID_BYTES, writeUuid } from '../../core/uuid.ts';
 import { keptReason } from '../commit.ts';
 import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Settlement, WorkerId } from '../ledger.ts';
@@ -13,16 +23,25 @@ import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Settlement, WorkerI
  * | 18     | 4     | number of settlements     | | 17         | 1     | processor     | | 17    | 6     | requestedAtMs |
  * | 22     | 4     | number of claims          | | 18         | 6     | requestedAtMs | | 23    | 6     | acceptedAtMs  |
  * | 26     |       | settlements, then claims  | | 24         | 7     | amountCents   | | 29    | 7     | amountCents   |
- * |        |       |                           | | 31         | 2     | reason bytes  | | 36    |       |               |
- * |        |       |                           | | 33         |       | reason        | |       |       |               |
+ * |        |       |                           | | 31         | 1     | outcome code  | | 36    | 1     | reason code   |
+ * |        |       |                           | | 32         | 8     | fee           | | 37    | 6     | before: stamp |
+ * |        |       |                           | | 40         | 2     | reason bytes  | | 43    | 1     | and outcome   |
+ * |        |       |                           | | 42         |       | reason        | | 44    |       |               |
+ *
+ * The codes are those of `core/attempt.ts`. A fee is feePpm (4 B) and feeFixedCents (4 B); all bits are set if it is not
+ * known.
  */
 const COMMIT_BYTES = 26;
-const SETTLEMENT_BYTES = 33;
-const CLAIM_BYTES = 36;
+const SETTLEMENT_BYTES = 42;
+const FEE_BYTES = 8;
+const UNKNOWN_FEE = { feePpm: 2 ** 32 - 1, feeFixedCents: 2 ** 32 - 1 };
+const CLAIM_BYTES = 44;
 
 export const STATES = ['accepted', 'dispatched', 'settled', 'rejected'] as const;
 const FIRST_FINAL_STATE = 3;
 const OTHER_AMOUNT = 16;
+export const HAS_EARLIER = 128;
+const ATTEMPT_BYTES = 8;
 
 const COUNTER_BYTES = 14;
 /** A charge is a head of this length, then its cents: 4 bytes, or 7 if its millisecond is marked. */
@@ -77,9 +96,42 @@ function writeSettlement(
   bytes[at + 17] = numbers[settlement.processor] as number;
   bytes.writeUIntBE(settlement.requestedAtMs, at + 18, 6);
   writeCents(bytes, at + 24, settlement.amountCents);
+  bytes[at + 31] = ATTEMPT_OUTCOMES.indexOf(settlement.outcome ?? 'unknown');
+  writeFee(bytes, at + 32, settlement.fee ?? UNKNOWN_FEE);
   const reasonBytes = reason === '' ? 0 : bytes.write(reason, at + SETTLEMENT_BYTES);
-  bytes.writeUInt16BE(reasonBytes, at + 31);
+  bytes.writeUInt16BE(reasonBytes, at + 40);
   return at + SETTLEMENT_BYTES + reasonBytes;
+}
+
+function writeFee(bytes: Buffer, at: number, { feePpm, feeFixedCents }: Fee): void {
+  bytes.writeUInt32BE(feePpm, at);
+  bytes.writeUInt32BE(feeFixedCents, at + 4);
+}
+
+/** The field of the totals of a processor at a fee, and their value, as in functions/includes/fees.lua. */
+export function feeTotalsField(number: number, fee: Fee): Buffer {
+  const field = Buffer.allocUnsafe(1 + FEE_BYTES);
+  field[0] = number;
+  writeFee(field, 1, fee);
+  return field;
+}
+
+export function feeTotalsValue({ count, amountCents }: Totals): Buffer {
+  const value = Buffer.allocUnsafe(COUNTER_BYTES);
+  value.writeUIntBE(count, 0, 6);
+  value.writeUInt32BE(Math.floor(amountCents / 2 ** 32), 6);
+  value.writeUInt32BE(amountCents % 2 ** 32, 10);
+  return value;
+}
+
+export function readFeeTotals(field: Buffer, value: Buffer): Fee & Totals & { readonly number: number } {
+  return {
+    number: field[0] as number,
+    feePpm: field.readUInt32BE(1),
+    feeFixedCents: field.readUInt32BE(5),
+    count: value.readUIntBE(0, 6),
+    amountCents: value.readUInt32BE(6) * 2 ** 32 + value.readUInt32BE(10),
+  };
 }
 
 function writeClaim(bytes: Buffer, at: number, claim: Claim, numbers: readonly number[]): number {
@@ -88,6 +140,9 @@ function writeClaim(bytes: Buffer, at: number, claim: Claim, numbers: readonly n
   bytes.writeUIntBE(claim.requestedAtMs, at + 17, 6);
   bytes.writeUIntBE(claim.acceptedAtMs, at + 23, 6);
   writeCents(bytes, at + 29, claim.amountCents);
+  bytes[at + 36] = ATTEMPT_REASONS.indexOf(claim.why ?? 'unknown');
+  bytes.writeUIntBE(claim.before?.requestedAtMs ?? 0, at + 37, 6);
+  bytes[at + 43] = ATTEMPT_OUTCOMES.indexOf(claim.before?.outcome ?? 'unknown');
   return at + CLAIM_BYTES;
 }
 
@@ -97,7 +152,7 @@ export function idPositions(commit: Buffer): number[] {
   let at = COMMIT_BYTES;
   for (let left = commit.readUInt32BE(18); left > 0; left--) {
     positions.push(at);
-    at += SETTLEMENT_BYTES + commit.readUInt16BE(at + 31);
+    at += SETTLEMENT_BYTES + commit.readUInt16BE(at + 40);
   }
   for (; at < commit.length; at += CLAIM_BYTES) positions.push(at);
   return positions;
@@ -163,25 +218,73 @@ export function readEntry(
   const hasOtherAmount = first >= OTHER_AMOUNT;
   const state = first % OTHER_AMOUNT;
   const isFinal = state >= FIRST_FINAL_STATE;
-  const otherAmountAt = isFinal ? 23 : 29;
+  const otherAmountAt = isFinal ? 24 : 30;
+  const earlierAt = hasOtherAmount ? otherAmountAt + CENTS_BYTES : otherAmountAt;
+  const how = bytes[23] as number;
+  const earlierCount = how >= HAS_EARLIER ? (bytes[earlierAt] as number) : 0;
+  const reasonAt = earlierCount === 0 ? earlierAt : earlierAt + 1 + ATTEMPT_BYTES * earlierCount;
   return {
     correlationId,
     amountCents: readCents(bytes, 16),
     acceptedAtMs: bytes.readUIntBE(10, 6),
     status: STATES[state - 1] as LedgerEntry['status'],
-    owner: isFinal ? 0 : bytes.readUIntBE(23, 6),
-    processor: positions[processorNumberOf(bytes)] ?? null,
-    processorName: names[processorNumberOf(bytes)] ?? null,
+    owner: isFinal ? 0 : bytes.readUIntBE(24, 6),
+    processor: positions[bytes[1] as number] ?? null,
+    processorName: names[bytes[1] as number] ?? null,
     requestedAtMs: bytes.readUIntBE(4, 6),
     attempts: bytes.readUInt16BE(2),
-    reason: bytes.toString('utf8', hasOtherAmount ? otherAmountAt + 7 : otherAmountAt),
+    story: {
+      why: reasonOfCode(how),
+      outcome: outcomeOfCode(how),
+      earlier: readAttempts(bytes, earlierAt + 1, earlierCount, names),
+    },
+    reason: bytes.toString('utf8', reasonAt),
     conflictingAmountCents: hasOtherAmount ? readCents(bytes, otherAmountAt) : null,
   };
 }
 
-/** The processor number of an entry; 0 while it is accepted. */
-export function processorNumberOf(entry: Buffer): number {
-  return entry[1] as number;
+function readAttempts(
+  bytes: Buffer,
+  firstAt: number,
+  count: number,
+  names: ProcessorNumbers['names'],
+): Attempt[] {
+  return Array.from({ length: count }, (_, index) => {
+    const at = firstAt + ATTEMPT_BYTES * index;
+    const how = bytes[at + 1] as number;
+    return {
+      processorName: names[bytes[at] as number] ?? '',
+      requestedAtMs: bytes.readUIntBE(at + 2, 6),
+      why: reasonOfCode(how),
+      outcome: outcomeOfCode(how),
+    };
+  });
+}
+
+/** What an entry has for these attempts, before its reason. Those of a processor that the books do not know are left out. */
+export function earlierBytes(earlier: readonly Attempt[], { names }: ProcessorNumbers): Buffer {
+  const known = earlier.filter(({ processorName }) => names.includes(processorName));
+  if (known.length === 0) return Buffer.alloc(0);
+  const bytes = Buffer.alloc(1 + ATTEMPT_BYTES * known.length, known.length);
+  for (const [index, { processorName, requestedAtMs, why, outcome }] of known.entries()) {
+    const at = 1 + ATTEMPT_BYTES * index;
+    bytes[at] = names.indexOf(processorName);
+    bytes[at + 1] = storyCode(why, outcome);
+    bytes.writeUIntBE(requestedAtMs, at + 2, 6);
+  }
+  return bytes;
+}
+
+/** The numbers of all processors that an entry names; 0 while it is accepted. */
+export function processorNumbersOf(entry: Buffer): number[] {
+  const first = entry[0] as number;
+  const numbers = [entry[1] as number];
+  if ((entry[23] as number) < HAS_EARLIER) return numbers;
+  const earlierAt =
+    (first % OTHER_AMOUNT >= FIRST_FINAL_STATE ? 24 : 30) + (first >= OTHER_AMOUNT ? CENTS_BYTES : 0);
+  for (let index = 0; index < (entry[earlierAt] as number); index++)
+    numbers.push(entry[earlierAt + 1 + ATTEMPT_BYTES * index] as number);
+  return numbers;
 }
 
 /** Writes 7 bytes, enough for every safe integer. */

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { storyCode } from '../../core/attempt.ts';
 import { type BooksStatus, booksStatusText, frozenReason, readBooksStatus } from '../books-status.ts';
 import { keptReason } from '../commit.ts';
 import { ok, type Reply, type RestoredEntry, type RestoreReply, unavailable } from '../ledger.ts';
+import { keptStory } from '../restored-entry.ts';
 import type { RedisBooks } from './books.ts';
 import {
+  earlierBytes,
+  HAS_EARLIER,
   idsPositions,
   ownerBytes,
   type ProcessorNumbers,
@@ -20,13 +24,13 @@ import { bytesOf } from './replies.ts';
  * | offset | bytes | field                                                                    |
  * |--------|-------|--------------------------------------------------------------------------|
  * | 0      | 16    | id, scattered                                                            |
- * | 16     | 23    | the entry up to its amount, as in functions/includes/entries.lua         |
- * | 39     | 7     | the other amount, 0 for none                                             |
- * | 46     | 7     | chargedCents                                                             |
- * | 53     | 2     | bytes of the reason, which follows                                       |
+ * | 16     | 24    | the entry up to how, as in functions/includes/entries.lua                |
+ * | 40     | 7     | the other amount, 0 for none                                             |
+ * | 47     | 7     | chargedCents                                                             |
+ * | 54     | 2     | bytes of the earlier attempts and the reason, which follow               |
  */
 const HEAD_BYTES = 10;
-const ENTRY_BYTES = 55;
+const ENTRY_BYTES = 56;
 const ATTEMPTS_MAX = 65_535;
 
 const RESTORE_REPLIES: readonly (RestoreReply | 'held')[] = ['restored', 'known', 'different', 'held'];
@@ -83,6 +87,7 @@ export class RedisRestore {
         keys.owner(owner),
         ...holders.map((holder) => keys.owner(holder)),
         ...keys.timeIndex(entries),
+        ...keys.rejected(entries),
         ...keys.entries(ids, idsPositions(ids)),
       ],
       restoreBytes(owner, entries, this.#books.processors),
@@ -94,27 +99,31 @@ export class RedisRestore {
 function restoreBytes(
   owner: number,
   entries: readonly RestoredEntry[],
-  { numbers }: ProcessorNumbers,
+  processors: ProcessorNumbers,
 ): Buffer {
   const head = Buffer.allocUnsafe(HEAD_BYTES);
   head.writeUIntBE(owner, 0, 6);
   head.writeUInt32BE(entries.length, 6);
-  return Buffer.concat([head, ...entries.flatMap((entry) => entryParts(entry, numbers))]);
+  return Buffer.concat([head, ...entries.flatMap((entry) => entryParts(entry, processors))]);
 }
 
-function entryParts(entry: RestoredEntry, numbers: readonly number[]): Buffer[] {
+function entryParts(entry: RestoredEntry, processors: ProcessorNumbers): Buffer[] {
   const { processor, status } = entry;
+  const story = keptStory(entry);
+  const earlier = earlierBytes(story.earlier, processors);
   const reason = Buffer.from(status === 'rejected' ? keptReason(entry.reason) : '');
   const bytes = Buffer.allocUnsafe(ENTRY_BYTES);
   scatteredId(entry.correlationId).copy(bytes);
   bytes[16] = STATES.indexOf(status) + 1;
-  bytes[17] = processor === null ? 0 : (numbers[processor] as number);
+  bytes[17] = processor === null ? 0 : (processors.numbers[processor] as number);
   bytes.writeUInt16BE(Math.min(entry.attempts, ATTEMPTS_MAX), 18);
   bytes.writeUIntBE(entry.requestedAtMs, 20, 6);
   bytes.writeUIntBE(entry.acceptedAtMs, 26, 6);
   writeCents(bytes, 32, entry.amountCents);
-  writeCents(bytes, 39, entry.conflictingAmountCents ?? 0);
-  writeCents(bytes, 46, status === 'settled' ? entry.chargedCents : 0);
-  bytes.writeUInt16BE(reason.length, 53);
-  return [bytes, reason];
+  const how = storyCode(story.why, story.outcome);
+  bytes[39] = earlier.length > 0 ? how + HAS_EARLIER : how;
+  writeCents(bytes, 40, entry.conflictingAmountCents ?? 0);
+  writeCents(bytes, 47, status === 'settled' ? entry.chargedCents : 0);
+  bytes.writeUInt16BE(earlier.length + reason.length, 54);
+  return [bytes, earlier, reason];
 }

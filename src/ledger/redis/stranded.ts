@@ -1,5 +1,5 @@
 import { type BooksStatus, readBooksStatus } from '../books-status.ts';
-import type { StrandedPayments } from '../ledger.ts';
+import type { ProcessorPayments } from '../ledger.ts';
 import type { RedisDriver } from './connection.ts';
 import { LIBRARY } from './library.ts';
 import { doubleBytes } from './records.ts';
@@ -18,7 +18,7 @@ export async function strandedIn(
   shard: RedisShard,
   processorNames: readonly string[],
   nowMs: number,
-): Promise<StrandedPayments[]> {
+): Promise<ProcessorPayments[]> {
   const registry = await registryIn(shard);
   if (registry === undefined) return [];
   const known = Buffer.from(processorNames.flatMap((name) => registry.numberOf.get(name) ?? []));

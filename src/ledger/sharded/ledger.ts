@@ -1,21 +1,25 @@
 import assert from 'node:assert/strict';
 import { type BooksStatus, mostRestricted } from '../books-status.ts';
+import { sortedFees } from '../fees.ts';
 import {
   exactly,
+  type FeeTotals,
   type HealthReport,
+  type IndexedState,
   type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   ok,
+  type ProcessorPayments,
   type ProcessorTotals,
   type Reply,
   type Shard,
-  type StrandedPayments,
   type SummaryReply,
   type Turn,
   unavailable,
 } from '../ledger.ts';
+import { latestControls, type ProcessorControls } from '../processor-controls.ts';
 import { shardOf } from './shard-of.ts';
 
 /** A page of a shard is named by the shard's position and the shard's own name for it. */
@@ -71,9 +75,25 @@ class ShardedLedger implements Ledger {
     return exactly([...sums.values()]);
   }
 
-  async stranded(nowMs: number): Promise<Reply<StrandedPayments[]>> {
+  async fees(): Promise<Reply<FeeTotals[]>> {
+    const all = await this.#all((shard) => shard.fees());
+    return all.kind === 'ok' ? sortedFees(all.value.flat()) : all;
+  }
+
+  /** It does not matter which shard has them, as long as only one does. */
+  async restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    const all = await this.#all((shard) => shard.restoreFees(shard === this.#first ? totals : []));
+    return all.kind === 'ok' ? ok(undefined) : all;
+  }
+
+  async stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
     const all = await this.#all((shard) => shard.stranded(nowMs));
-    return all.kind === 'ok' ? ok(strandedInAll(all.value)) : all;
+    return all.kind === 'ok' ? ok(paymentsInAll(all.value)) : all;
+  }
+
+  async openPayments(): Promise<Reply<ProcessorPayments[]>> {
+    const all = await this.#all((shard) => shard.openPayments());
+    return all.kind === 'ok' ? ok(paymentsInAll(all.value)) : all;
   }
 
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -81,14 +101,12 @@ class ShardedLedger implements Ledger {
     return this.#named(position, await this.#shard(position).find(correlationId));
   }
 
-  async page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
-    const [, position = '0', afterInShard = ''] = CURSOR.exec(after) ?? [];
-    const shard = Number(position);
-    const reply = this.#named(shard, await this.#shard(shard).page(fromMs, toMs, afterInShard, limit));
-    if (reply.kind === 'unavailable') return reply;
-    const { entries, next } = reply.value;
-    if (next !== null) return ok({ entries, next: `${shard}:${next}` });
-    return ok({ entries, next: shard + 1 < this.shards.length ? `${shard + 1}:` : null });
+  page(fromMs: number, toMs: number, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    return this.#page(after, (shard, afterInShard) => shard.page(fromMs, toMs, afterInShard, limit));
+  }
+
+  pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
+    return this.#page(after, (shard, afterInShard) => shard.pageOf(state, afterInShard, limit));
   }
 
   /** Shard 0 last: from its event the instances take that everything before is gone, and drop what they hold of it. */
@@ -107,6 +125,23 @@ class ShardedLedger implements Ledger {
   async setBooksStatus(status: BooksStatus): Promise<Reply<void>> {
     const all = await this.#all((shard) => shard.setBooksStatus(status));
     return all.kind === 'ok' ? ok(undefined) : all;
+  }
+
+  /** Shard 0 decides. The copies keep it from being a place without which no instance can start to send. */
+  async processorControls(): Promise<Reply<ProcessorControls>> {
+    const first = this.#named(0, await this.#first.processorControls());
+    if (first.kind === 'ok') return first;
+    const replies = await Promise.all(this.#others.map((shard) => shard.processorControls()));
+    const copies = replies.flatMap((reply) => (reply.kind === 'ok' ? [reply.value] : []));
+    return copies.length === 0 ? first : ok(latestControls(copies));
+  }
+
+  /** A copy that cannot be made now is made with the next change. */
+  async setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+    const first = this.#named(0, await this.#first.setProcessorControls(controls));
+    if (first.kind === 'ok' && first.value)
+      await Promise.all(this.#others.map((shard) => shard.setProcessorControls(controls)));
+    return first;
   }
 
   async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
@@ -153,6 +188,21 @@ class ShardedLedger implements Ledger {
     return ok(values);
   }
 
+  /** The pages of the shards, one shard after the other. */
+  async #page(
+    after: string,
+    ask: (shard: Shard, afterInShard: string) => Promise<Reply<LedgerPage>>,
+  ): Promise<Reply<LedgerPage>> {
+    const [, name = '0', afterInShard = ''] = CURSOR.exec(after) ?? [];
+    const position = Number(name);
+    if (position >= this.shards.length) return ok({ entries: [], next: null });
+    const reply = this.#named(position, await ask(this.#shard(position), afterInShard));
+    if (reply.kind === 'unavailable') return reply;
+    const { entries, next } = reply.value;
+    if (next !== null) return ok({ entries, next: `${position}:${next}` });
+    return ok({ entries, next: position + 1 < this.shards.length ? `${position + 1}:` : null });
+  }
+
   #shard(position: number): Shard {
     const shard = this.shards[position];
     assert(shard !== undefined, 'a ledger has no such shard');
@@ -165,8 +215,8 @@ class ShardedLedger implements Ledger {
   }
 }
 
-/** What is stranded in several shards, added up by processor. */
-export function strandedInAll(shards: readonly (readonly StrandedPayments[])[]): StrandedPayments[] {
+/** What several shards have, added up by processor. */
+export function paymentsInAll(shards: readonly (readonly ProcessorPayments[])[]): ProcessorPayments[] {
   const counts = new Map<string, number>();
   for (const { name, count } of shards.flat()) counts.set(name, count + (counts.get(name) ?? 0));
   return Array.from(counts, ([name, count]) => ({ name, count }));

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ATTEMPT_OUTCOMES, ATTEMPT_REASONS, EARLIER_ATTEMPTS_MAX } from '../../../src/core/attempt.ts';
 import { readUuid, UUID_BYTES } from '../../../src/core/uuid.ts';
 import {
   entryBytes,
@@ -30,6 +31,12 @@ const id = fc.uint8Array({ minLength: UUID_BYTES, maxLength: UUID_BYTES }).map((
 const wellFormed = fc.string({ unit: 'grapheme', maxLength: 80 });
 
 test('an entry is read as written', () => {
+  const attempt = plainRecord({
+    processorNumber: u16,
+    requestedAtMs: moment,
+    why: fc.constantFrom(...ATTEMPT_REASONS),
+    outcome: fc.constantFrom(...ATTEMPT_OUTCOMES),
+  });
   const entry = plainRecord({
     status: fc.constantFrom(
       'accepted' as const,
@@ -40,6 +47,9 @@ test('an entry is read as written', () => {
     processorNumber: u16,
     owner: u32,
     attempts: u32,
+    why: fc.constantFrom(...ATTEMPT_REASONS),
+    outcome: fc.constantFrom(...ATTEMPT_OUTCOMES),
+    earlier: fc.array(attempt, { maxLength: EARLIER_ATTEMPTS_MAX }),
     acceptedAtMs: moment,
     requestedAtMs: moment,
     amountCents: cents,

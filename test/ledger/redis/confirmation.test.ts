@@ -181,4 +181,25 @@ test('a master that was left behind answers nothing, neither claims nor summarie
     await third.stop();
   }));
 
+for (const what of ['reads', 'writes'] as const) {
+  test(`a connection that ${what} gives up a master that has become a replica, and uses it again later`, () =>
+    withReplica(async ({ master, replica }) => {
+      const ledger = await open(master.url, { replicas: 1 });
+      await answers(ledger);
+      const owner = await must(ledger.acquireLease(WORKER, T0_MS));
+      const ask = () => (what === 'reads' ? ledger.find(id(1)) : ledger.commit(owner, [], [claimOf(1)]));
+      await must<unknown>(ask());
+      await operate(replica, 'REPLICAOF', 'NO', 'ONE');
+      await operate(master, 'REPLICAOF', '127.0.0.1', String(replica.port));
+      await until(async () => {
+        const reply = await ask();
+        return reply.kind === 'unavailable' && /replica: LEDGER_URL must name its master/.test(reply.reason);
+      });
+      await operate(master, 'REPLICAOF', 'NO', 'ONE');
+      await operate(replica, 'REPLICAOF', '127.0.0.1', String(master.port));
+      await until(async () => (await ask()).kind === 'ok');
+      await ledger.close();
+    }));
+}
+
 test.run();

@@ -1,8 +1,15 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import {
+  ATTEMPT_OUTCOMES,
+  ATTEMPT_REASONS,
+  EARLIER_ATTEMPTS_MAX,
+  storyCode,
+} from '../../../src/core/attempt.ts';
 import { readUuid, UUID_BYTES } from '../../../src/core/uuid.ts';
 import {
+  earlierBytes,
   type ProcessorNumbers,
   readEntry,
   readScatteredId,
@@ -34,6 +41,11 @@ const claim = fc.record(
     requestedAtMs: u48,
     acceptedAtMs: u48,
     amountCents,
+    why: fc.constantFrom(...ATTEMPT_REASONS),
+    before: fc.record(
+      { requestedAtMs: u48, outcome: fc.constantFrom(...ATTEMPT_OUTCOMES) },
+      { noNullPrototype: true },
+    ),
   },
   { noNullPrototype: true },
 );
@@ -44,9 +56,17 @@ const settlement = fc
     processor: position,
     requestedAtMs: u48,
     amountCents,
+    outcome: fc.constantFrom(...ATTEMPT_OUTCOMES),
     reason,
+    fee: fc.option(
+      fc.record({ feePpm: fc.nat(1_000_000), feeFixedCents: fc.nat(100_000_000) }, { noNullPrototype: true }),
+    ),
   })
-  .map((drawn) => ({ ...drawn, reason: drawn.status === 'rejected' ? drawn.reason : '' }));
+  .map(({ fee, ...drawn }) => ({
+    ...drawn,
+    reason: drawn.status === 'rejected' ? drawn.reason : '',
+    ...(fee !== null && { fee }),
+  }));
 
 test('a scattered id reads back unchanged, and ids of any kind spread over all hashes', () => {
   fc.assert(fc.property(correlationId, (id) => assert.is(readScatteredId(scatteredId(id)), id)));
@@ -97,10 +117,19 @@ test('a commit contains every settlement and claim in the documented layout', ()
 });
 
 test('an entry is read in the layout of entries.lua', () => {
+  const attempt = fc.record({
+    position,
+    requestedAtMs: u48,
+    why: fc.constantFrom(...ATTEMPT_REASONS),
+    outcome: fc.constantFrom(...ATTEMPT_OUTCOMES),
+  });
   const row = fc.record({
     state: fc.integer({ min: 1, max: 4 }),
     position: fc.option(position),
     attempts: fc.nat(2 ** 16 - 1),
+    why: fc.constantFrom(...ATTEMPT_REASONS),
+    outcome: fc.constantFrom(...ATTEMPT_OUTCOMES),
+    earlier: fc.array(attempt, { maxLength: EARLIER_ATTEMPTS_MAX }),
     requestedAtMs: u48,
     acceptedAtMs: u48,
     amountCents,
@@ -111,6 +140,10 @@ test('an entry is read in the layout of entries.lua', () => {
   fc.assert(
     fc.property(correlationId, row, (id, drawn) => {
       const isUnfinished = drawn.state <= 2;
+      const earlier = drawn.earlier.map(({ position: at, ...attempt }) => ({
+        processorName: `processor-${NUMBERS.numbers[at]}`,
+        ...attempt,
+      }));
       const bytes = Buffer.concat([
         Buffer.of(drawn.state + (drawn.other === null ? 0 : 16)),
         Buffer.of(drawn.position === null ? 0 : (NUMBERS.numbers[drawn.position] as number)),
@@ -118,8 +151,10 @@ test('an entry is read in the layout of entries.lua', () => {
         bigEndian(drawn.requestedAtMs, 6),
         bigEndian(drawn.acceptedAtMs, 6),
         bigEndian(drawn.amountCents, 7),
+        Buffer.of(storyCode(drawn.why, drawn.outcome) + (earlier.length > 0 ? 128 : 0)),
         isUnfinished ? bigEndian(drawn.owner, 6) : Buffer.alloc(0),
         drawn.other === null ? Buffer.alloc(0) : bigEndian(drawn.other, 7),
+        earlierBytes(earlier, NUMBERS),
         Buffer.from(drawn.reason),
       ]);
       assert.equal(readEntry(id, bytes, NUMBERS), {
@@ -132,6 +167,7 @@ test('an entry is read in the layout of entries.lua', () => {
         processorName: drawn.position === null ? null : `processor-${NUMBERS.numbers[drawn.position]}`,
         requestedAtMs: drawn.requestedAtMs,
         attempts: drawn.attempts,
+        story: { why: drawn.why, outcome: drawn.outcome, earlier },
         reason: drawn.reason,
         conflictingAmountCents: drawn.other,
       });
@@ -199,12 +235,16 @@ function readSettlement(reader: Fields) {
   const status = reader.number(1) === 3 ? 'settled' : 'rejected';
   const processor = NUMBERS.numbers.indexOf(reader.number(1));
   const [requestedAtMs, amountCents] = [reader.number(6), reader.number(7)];
+  const outcome = ATTEMPT_OUTCOMES[reader.number(1)];
+  const [feePpm, feeFixedCents] = [reader.number(4), reader.number(4)];
   return {
     correlationId,
     status,
     processor,
     requestedAtMs,
     amountCents,
+    outcome,
+    ...(feePpm <= 1_000_000 && { fee: { feePpm, feeFixedCents } }),
     reason: reader.bytes(reader.number(2)).toString(),
   };
 }
@@ -219,6 +259,8 @@ function readClaim(reader: Fields) {
     requestedAtMs: reader.number(6),
     acceptedAtMs: reader.number(6),
     amountCents: reader.number(7),
+    why: ATTEMPT_REASONS[reader.number(1)],
+    before: { requestedAtMs: reader.number(6), outcome: ATTEMPT_OUTCOMES[reader.number(1)] },
   };
 }
 

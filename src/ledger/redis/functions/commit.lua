@@ -20,17 +20,17 @@ define('commit', function(keys, args)
   if row and not accept_session(books, number, row, session) then return stale_session() end
   local batch, replies = new_batch(owner, args[4]), {}
   for _ = 1, settle_count do
-    local id, state, processor, stamp, amount, length, reason
-    id, state, processor, stamp, amount, length, at = unpack('>c16Bc1c6c7I2', payload, at)
+    local id, state, processor, stamp, amount, outcome, fee, length, reason
+    id, state, processor, stamp, amount, outcome, fee, length, at = unpack('>c16Bc1c6c7Bc8I2', payload, at)
     reason = sub(payload, at, at + length - 1)
     at = at + length
-    replies[#replies + 1] = settle(books, batch, id, state, processor, stamp, amount, reason)
+    replies[#replies + 1] = settle(books, batch, id, state, processor, stamp, amount, outcome, fee, reason)
   end
   local claim_one = row and is_alive(row) and claim or claim_fenced
   for _ = 1, claim_count do
-    local id, processor, detail
-    id, processor, detail, at = unpack('>c16c1c19', payload, at)
-    replies[#replies + 1] = claim_one(books, batch, id, processor, detail)
+    local id, processor, detail, why, ended
+    id, processor, detail, why, ended, at = unpack('>c16c1c19Bc7', payload, at)
+    replies[#replies + 1] = claim_one(books, batch, id, processor, detail, why, ended)
   end
   write_batch(books, batch)
   return concat(replies) .. concat(batch.undeclared)

@@ -21,6 +21,8 @@ end
 -- Pages go through the ids in the order of their scattered numbers with the bits reversed: a hash that is split in two leaves
 -- its range of that order to both, so that what came before a page is never after it.
 --
+-- It may start within the range of a hash, whose entries from before that come on no page.
+--
 -- args: books, fromMs, toMs, where in that order to start, and how many entries to read at least.
 -- Returns where the next page starts ('' after the last), then id, entry, id, entry, ...
 define('page', function(keys, args)
@@ -33,15 +35,16 @@ define('page', function(keys, args)
   while at < 2 ^ 32 and hashes < HASHES_A_PAGE and looked < limit do
     local hash = hash_of(books, reversed(at))
     local entries = call('HGETALL', hash_key(books, hash))
+    local is_split = hash >= level or hash < books.hashes - level
+    local range = 2 ^ 32 / (is_split and 2 * level or level)
+    local is_whole = at % range == 0
     for index = 2, #entries, 2 do
-      local entry = unpacked(entries[index])
-      if may_have_been_sent(entry, from, to) then
-        shown[#shown + 1] = entries[index - 1]
+      local id, entry = entries[index - 1], unpacked(entries[index])
+      if may_have_been_sent(entry, from, to) and (is_whole or reversed((unpack('>I4', id))) >= at) then
+        shown[#shown + 1] = id
         shown[#shown + 1] = entry
       end
     end
-    local is_split = hash >= level or hash < books.hashes - level
-    local range = 2 ^ 32 / (is_split and 2 * level or level)
     at = (floor(at / range) + 1) * range
     hashes, looked = hashes + 1, looked + #entries / 2
   end

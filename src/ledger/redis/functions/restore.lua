@@ -25,26 +25,28 @@ local function decide(books, id, known, head, other)
   return nil
 end
 
-local function restore(books, batch, id, head, other, charged, reason)
+-- `rest` is what an entry has behind the other amount.
+local function restore(books, batch, id, head, other, charged, rest)
   local known, state = get_entry(books, id), byte(head)
   if other == NO_AMOUNT then other = '' end
   if known then
     local reply = decide(books, id, known, head, other)
     if reply then return reply end
-    local holder = sub(known, 24, 29)
+    local holder = sub(known, 25, 30)
     if holder ~= batch.owner and not is_declared(batch, holder) then
       batch.undeclared[#batch.undeclared + 1] = holder
       return HELD
     end
-    call('SREM', owner_set(books, holder), id)
-    if byte(known) >= OTHER_AMOUNT then other = sub(known, 30, 36) end
+    call('ZREM', owner_set(books, holder), id)
+    if byte(known) >= OTHER_AMOUNT then other = sub(known, 31, 37) end
   end
   if not known then batch.new = batch.new + 1 end
   local is_open = state < SETTLED
   put_entry(books, id, char(state + (other == '' and 0 or OTHER_AMOUNT)) .. sub(head, 2)
-    .. (is_open and batch.owner or '') .. other .. reason)
+    .. (is_open and batch.owner or '') .. other .. rest)
   if is_open then batch.taken[#batch.taken + 1] = id end
-  if state == SETTLED then charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged) end
+  if state > SETTLED then batch.rejected[#batch.rejected + 1] = id end
+  if state == SETTLED then charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged, NO_FEE) end
   return RESTORED
 end
 
@@ -63,7 +65,7 @@ define('restore', function(keys, args)
   local batch, replies = new_batch(owner, args[4]), {}
   for _ = 1, count do
     local id, head, other, charged, length
-    id, head, other, charged, length, at = unpack('>c16c23c7c7I2', payload, at)
+    id, head, other, charged, length, at = unpack('>c16c24c7c7I2', payload, at)
     replies[#replies + 1] = restore(books, batch, id, head, other, charged, sub(payload, at, at + length - 1))
     at = at + length
   end

@@ -10,7 +10,7 @@ define('stranded', function(keys, args)
     local field, row = meta[index], meta[index + 1]
     if sub(field, 1, 2) == 'o:' and unpack('>d', row) <= unpack('>d', args[2]) then
       local owner = pack('>I6', tonumber(sub(field, 3)))
-      for _, id in ipairs(call('SMEMBERS', books.prefix .. field)) do
+      for _, id in ipairs(call('ZRANGE', books.prefix .. field, 0, -1)) do
         local entry = get_entry(books, id)
         if entry and is_at_unknown_processor(entry, owner, args[3]) then
           local number = byte(entry, 2)

@@ -6,16 +6,16 @@ local function hand_over(books, ids, from, to)
   for at = 1, #ids, 16 do
     local id = sub(ids, at, at + 15)
     local entry = get_entry(books, id)
-    if entry and is_unfinished(entry) and sub(entry, 24, 29) == from then
-      entry = sub(entry, 1, 23) .. to .. sub(entry, 30)
+    if entry and is_unfinished(entry) and sub(entry, 25, 30) == from then
+      entry = sub(entry, 1, 24) .. to .. sub(entry, 31)
       put_entry(books, id, entry)
       moved[#moved + 1] = id
       shown[#shown + 1] = id
       shown[#shown + 1] = entry
     end
   end
-  in_slices('SREM', owner_set(books, from), moved)
-  in_slices('SADD', owner_set(books, to), moved)
+  in_slices('ZREM', owner_set(books, from), moved)
+  add_ids(owner_set(books, to), moved)
   return shown
 end
 
@@ -24,7 +24,7 @@ local function held_already(books, ids, to, shown)
   for at = 1, #ids, 16 do
     local id = sub(ids, at, at + 15)
     local entry = get_entry(books, id)
-    if entry and is_unfinished(entry) and sub(entry, 24, 29) == to then
+    if entry and is_unfinished(entry) and sub(entry, 25, 30) == to then
       shown[#shown + 1] = id
       shown[#shown + 1] = entry
     end

@@ -20,14 +20,16 @@ local function walk(books, folding)
   local last, looked, removed = math.min(folding.hash + HASHES_A_STEP, books.hashes), 0, 0
   while folding.hash < last and looked < ENTRIES_A_STEP do
     local key = hash_key(books, folding.hash)
-    local entries, forgotten = call('HGETALL', key), {}
+    local entries, forgotten, rejected = call('HGETALL', key), {}, {}
     for index = 2, #entries, 2 do
       local entry = entries[index]
       if not is_unfinished(entry) and is_forgotten(entry, folding.until_ms) then
         forgotten[#forgotten + 1] = entries[index - 1]
+        if byte(entry) % OTHER_AMOUNT > SETTLED then rejected[#rejected + 1] = entries[index - 1] end
       end
     end
     in_slices('HDEL', key, forgotten)
+    in_slices('ZREM', rejected_set(books), rejected)
     folding.hash, looked, removed = folding.hash + 1, looked + #entries / 2, removed + #forgotten
   end
   if removed > 0 then call('HINCRBY', books.meta, 'payments', -removed) end

@@ -1,14 +1,16 @@
 --- @include "includes/entries.lua"
+--- @include "includes/fees.lua"
 --- @include "includes/time-index.lua"
 
 -- A batch gathers what a commit changes besides its entries, so that each key is written once at the end.
 
 -- held: ids whose claims wait for the set of their holder. new: how many payments were not known before. released, taken: ids
--- that leave or join the owner's set. declared: other owners whose sets are among the keys, 6 B each.
+-- that leave or join the owner's set. rejected: ids that join that of rejected entries. declared: other owners whose sets are
+-- among the keys, 6 B each.
 local function new_batch(owner, declared)
   return {
-    owner = owner, declared = declared, released = {}, taken = {}, buckets = {}, seconds = {}, undeclared = {}, held = {},
-    new = 0,
+    owner = owner, declared = declared, released = {}, taken = {}, rejected = {}, buckets = {}, seconds = {},
+    undeclared = {}, held = {}, new = 0, fees = {},
   }
 end
 
@@ -19,7 +21,7 @@ local function is_declared(batch, owner)
   return false
 end
 
-local function charge(batch, processor, stamp, amount)
+local function charge(batch, processor, stamp, amount, fee)
   local ms = unpack('>I6', stamp)
   local second = floor(ms / 1000)
   local bucket = batch.buckets[second]
@@ -28,13 +30,17 @@ local function charge(batch, processor, stamp, amount)
     batch.buckets[second] = bucket
   end
   bucket[#bucket + 1] = charge_row(ms % 1000, processor, amount)
-  tally_up(batch.seconds, second, byte(processor), 1, (unpack('>I7', amount)))
+  local cents = unpack('>I7', amount)
+  tally_up(batch.seconds, second, byte(processor), 1, cents)
+  count_fee(batch.fees, processor, fee, cents)
 end
 
 local function write_batch(books, batch)
   local key = owner_set(books, batch.owner)
-  in_slices('SREM', key, batch.released)
-  in_slices('SADD', key, batch.taken)
+  in_slices('ZREM', key, batch.released)
+  add_ids(key, batch.taken)
+  add_ids(rejected_set(books), batch.rejected)
   if batch.new > 0 then call('HINCRBY', books.meta, 'payments', batch.new) end
   if next(batch.seconds) then write_time_index(books, batch.buckets, batch.seconds) end
+  write_fees(books, batch.fees)
 end

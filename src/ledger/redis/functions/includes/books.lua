@@ -14,13 +14,16 @@
 -- |                   |        | many keys there are, redis.lua), hashes (how many there are, from             |
 -- |                   |        | FIRST_HASHES on), payments (how many they hold), folding (folding.lua),       |
 -- |                   |        | upkeepTurn (the last turn of upkeep), status of the books and, while they are |
--- |                   |        | frozen, the reason `frozen` (books-status.ts); o:<o> -> row of owner <o>      |
--- |                   |        | (owners.lua)                                                                  |
+-- |                   |        | frozen, the reason `frozen` (books-status.ts); controls of the processors and |
+-- |                   |        | their version, controlsVersion (processor-controls.ts); o:<o> -> row of owner |
+-- |                   |        | <o> (owners.lua)                                                              |
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
 -- | <root><g>:e:<h>   | hash   | id -> entry (entries.lua); <h> is the number of the hash (4 B). There are as  |
 -- |                   |        | many as keep them small, so that they stay listpacks (hashes.lua)             |
--- | <root><g>:o:<o>   | set    | ids of the unfinished entries of owner <o>                                    |
+-- | <root><g>:o:<o>   | zset   | ids of the unfinished entries of owner <o>, all with score 0: ordered by id   |
+-- | <root><g>:r       | zset   | ids of the rejected entries, likewise                                         |
+-- | <root><g>:f       | hash   | processor and fee -> totals of what was settled at it (fees.lua)              |
 -- | <root><g>:l:<s>   | string | time index: charges of second <s> (time-index.lua)                            |
 -- | <root><g>:s:<m>   | hash   | time index: second in minute <m> -> counters                                  |
 -- | <root><g>:c:<d>   | hash   | time index of day <d>: m0 to m1439 (minutes), h0 to h23 (hours), d (the day)  |
@@ -93,4 +96,8 @@ end
 
 local function owner_set(books, owner)
   return books.prefix .. 'o:' .. unpack('>I6', owner)
+end
+
+local function rejected_set(books)
+  return books.prefix .. 'r'
 end

@@ -11,14 +11,32 @@ local function is_before_purge(books, detail)
   return accepted_at < books.purged_at and books.purged_at <= max(accepted_at, requested_at) + WRONG_BY_MS
 end
 
+-- The code of the outcome by which a claim ends an attempt whose reply the caller never got: `not-sent` in core/attempt.ts.
+local NOT_SENT = 10
+
+-- Everything in an open entry behind its owner, with the attempt that a claim ends added to the earlier ones; and whether
+-- there are any. `ended` is the stamp of the attempt that the caller tells of, and the code of its outcome (1 B).
+local function with_ended(entry, ended)
+  local other = byte(entry) >= OTHER_AMOUNT and sub(entry, 31, 37) or ''
+  local earlier = sub(entry, 32 + #other)
+  if sub(entry, 2, 2) ~= NO_PROCESSOR then
+    local stamp, outcome = sub(entry, 5, 10), byte(ended, 7)
+    if outcome > 0 and sub(ended, 1, 6) ~= stamp then outcome = NOT_SENT end
+    earlier = earlier .. sub(entry, 2, 2) .. char(byte(entry, 24) % OUTCOME + OUTCOME * outcome) .. stamp
+    earlier = sub(earlier, -MOST_EARLIER * ATTEMPT_BYTES)
+  end
+  if earlier == '' then return other, false end
+  return other .. char(#earlier / ATTEMPT_BYTES) .. earlier, true
+end
+
 -- Writes a new entry. `detail` is requestedAtMs, acceptedAtMs and amountCents, laid out as in an entry.
-local function claim_unknown(books, batch, id, processor, detail)
+local function claim_unknown(books, batch, id, processor, detail, why)
   if is_before_purge(books, detail) then return PURGED end
   local entry
   if processor == NO_PROCESSOR then
-    entry = '\1\0\0\0' .. NEVER .. sub(detail, 7) .. batch.owner
+    entry = '\1\0\0\0' .. NEVER .. sub(detail, 7) .. '\0' .. batch.owner
   else
-    entry = '\2' .. processor .. '\0\1' .. detail .. batch.owner
+    entry = '\2' .. processor .. '\0\1' .. detail .. char(why) .. batch.owner
   end
   put_entry(books, id, entry)
   batch.taken[#batch.taken + 1] = id
@@ -26,10 +44,10 @@ local function claim_unknown(books, batch, id, processor, detail)
   return CLAIMED
 end
 
-local function claim(books, batch, id, processor, detail)
+local function claim(books, batch, id, processor, detail, why, ended)
   if batch.held[id] then return HELD end
   local entry = get_entry(books, id)
-  if not entry then return claim_unknown(books, batch, id, processor, detail) end
+  if not entry then return claim_unknown(books, batch, id, processor, detail, why) end
   local first = byte(entry)
   local before = first % OTHER_AMOUNT
   if sub(entry, 17, 23) ~= sub(detail, 13) then
@@ -37,7 +55,7 @@ local function claim(books, batch, id, processor, detail)
     return CONFLICT
   end
   if before >= SETTLED then return KNOWN end
-  local holder = sub(entry, 24, 29)
+  local holder = sub(entry, 25, 30)
   if processor == NO_PROCESSOR then return holder == batch.owner and CLAIMED or KNOWN end
   if before == DISPATCHED and holder ~= batch.owner then return KNOWN end
   if holder ~= batch.owner and not is_declared(batch, holder) then
@@ -48,10 +66,11 @@ local function claim(books, batch, id, processor, detail)
   -- The same processor and stamp mean that this commit is repeated; it is not another attempt.
   if before == DISPATCHED and sub(entry, 2, 2) == processor and sub(entry, 5, 10) == stamp then return CLAIMED end
   local attempts = math.min(unpack('>I2', entry, 3) + 1, MOST_ATTEMPTS)
+  local rest, has_earlier = with_ended(entry, ended)
   put_entry(books, id, char(first - before + DISPATCHED) .. processor .. pack('>I2', attempts) .. stamp
-    .. sub(entry, 11, 23) .. batch.owner .. sub(entry, 30))
+    .. sub(entry, 11, 23) .. char(has_earlier and why + HAS_EARLIER or why) .. batch.owner .. rest)
   if holder ~= batch.owner then
-    call('SREM', owner_set(books, holder), id)
+    call('ZREM', owner_set(books, holder), id)
     batch.taken[#batch.taken + 1] = id
   end
   return CLAIMED

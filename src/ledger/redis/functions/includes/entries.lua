@@ -10,8 +10,11 @@
 -- | 5       | 6     | requestedAtMs                                                                        |
 -- | 11      | 6     | acceptedAtMs                                                                         |
 -- | 17      | 7     | amountCents                                                                          |
--- | 24      | 6     | owner, only while accepted or dispatched                                             |
--- | 24 / 30 | 7     | the other amount, if any                                                             |
+-- | 24      | 1     | how: the code of core/attempt.ts, plus 128 if there are earlier attempts             |
+-- | 25      | 6     | owner, only while accepted or dispatched                                             |
+-- | 25 / 31 | 7     | the other amount, if any                                                             |
+-- | then    |       | earlier attempts, if any: how many (1 B), then processor number (1 B), how (1 B) and |
+-- |         |       | requestedAtMs (6 B) of each, oldest first                                            |
 -- | then    | rest  | reason, UTF-8, if rejected                                                           |
 --
 -- Nearly all are finished, and are stored packed if they were sent once, soon after they were accepted, and are not huge:
@@ -28,6 +31,10 @@ local ACCEPTED, DISPATCHED, SETTLED = 1, 2, 3
 local OTHER_AMOUNT = 16
 local NO_PROCESSOR, NEVER = '\0', '\0\0\0\0\0\0'
 local MOST_ATTEMPTS = 65535
+local HAS_EARLIER = 128
+local ATTEMPT_BYTES, MOST_EARLIER = 8, 8
+-- The code of an outcome comes before the three bits of the reason.
+local OUTCOME = 8
 local PACKED = 32
 
 local function unpacked(entry)
@@ -64,7 +71,7 @@ end
 
 -- Whether `owner` (6 B) sent the entry to a processor whose number is not in the string `known`.
 local function is_at_unknown_processor(entry, owner, known)
-  return byte(entry) % OTHER_AMOUNT == DISPATCHED and sub(entry, 24, 29) == owner
+  return byte(entry) % OTHER_AMOUNT == DISPATCHED and sub(entry, 25, 30) == owner
     and not string.find(known, sub(entry, 2, 2), 1, true)
 end
 
@@ -72,6 +79,6 @@ end
 local function note_other_amount(books, id, entry, amount)
   local first = byte(entry)
   if first >= OTHER_AMOUNT then return end
-  local fixed = first < SETTLED and 29 or 23
+  local fixed = first < SETTLED and 30 or 24
   put_entry(books, id, char(first + OTHER_AMOUNT) .. sub(entry, 2, fixed) .. amount .. sub(entry, fixed + 1))
 end

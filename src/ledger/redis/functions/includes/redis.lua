@@ -50,6 +50,16 @@ local function in_slices(command, key, members)
   end
 end
 
+-- Adds ids to a sorted set in which all have the same score, so that it is ordered by id.
+local function add_ids(key, ids)
+  local scored = {}
+  for index = 1, #ids do
+    scored[2 * index - 1] = '0'
+    scored[2 * index] = ids[index]
+  end
+  in_slices('ZADD', key, scored)
+end
+
 -- The clock of Redis, in microseconds.
 local function now_us()
   local now = call('TIME')

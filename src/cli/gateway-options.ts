@@ -1,0 +1,13 @@
+import { checked } from './command.ts';
+
+const isHttpUrl = (text: string) => /^https?:\/\//.test(text) && URL.canParse(text);
+
+export const httpUrl = checked((text) => (isHttpUrl(text) ? null : 'Expected an http or https URL.'));
+
+/** Where a gateway listens unless LISTEN says otherwise. */
+export const GATEWAY_URL = 'http://127.0.0.1:9999';
+export const TOKEN_ABOUT = "the gateway's token; default: ADMIN_TOKEN from the environment";
+
+export function tokenOf(token: string | undefined): string {
+  return token ?? process.env['ADMIN_TOKEN'] ?? '';
+}

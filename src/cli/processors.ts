@@ -1,0 +1,115 @@
+import { userInfo } from 'node:os';
+import { checked, command, decimal, examples, Misuse, option, whole } from './command.ts';
+import { GATEWAY_URL, httpUrl, TOKEN_ABOUT, tokenOf } from './gateway-options.ts';
+
+const name = checked((text) =>
+  /^[a-z0-9-]{1,32}$/.test(text) ? null : 'Expected the name of a processor, such as default.',
+);
+
+export const processors = command('processors')
+  .summary('list, pause and resume the processors of a running deployment, change their fees')
+  .description(
+    'Lists the processors of a running deployment, or changes one of them. A change holds at every instance within a second, ' +
+      'and survives restarts. See docs/processors.md.',
+  )
+  .helpCommand(false);
+
+/** Each of them asks a gateway. */
+function subcommand(name: string) {
+  return command(name)
+    .option('--url <url>', 'the gateway to ask, any one of the deployment', httpUrl, GATEWAY_URL)
+    .option('--token <text>', TOKEN_ABOUT)
+    .option('--json', "print the gateway's answer as JSON");
+}
+
+function changing(name: string) {
+  return subcommand(name)
+    .option('--reason <text>', 'why, for the log and for other operators', '')
+    .option('--by <name>', 'who; default: the user of this shell', userName());
+}
+
+processors
+  .addCommand(
+    subcommand('list')
+      .summary('list them (the default)')
+      .action(async ({ url, json = false, ...given }) => {
+        const { listProcessors } = await import('../operate/processors.ts');
+        process.exitCode = await listProcessors({ url, json, token: tokenOf(given.token) }, console);
+      }),
+    { isDefault: true },
+  )
+  .addCommand(
+    changing('pause')
+      .summary('send it nothing, and go on asking it for what is in doubt there')
+      .argument('<name>', 'the processor', name)
+      .action(async (name, { url, json = false, reason, by, ...given }) => {
+        const { changeProcessor } = await import('../operate/processors.ts');
+        const order = { url, json, token: tokenOf(given.token), name, change: { paused: true, reason, by } };
+        process.exitCode = await changeProcessor(order, console);
+      }),
+  )
+  .addCommand(
+    changing('drain')
+      .summary('pause it, and wait until no payment is open there any more')
+      .argument('<name>', 'the processor', name)
+      .option('--timeout <seconds>', 'how long to wait; it stays paused', whole(1), 600)
+      .action(async (name, { url, json = false, reason, by, timeout, ...given }) => {
+        const { drainProcessor } = await import('../operate/processors.ts');
+        const order = { url, json, token: tokenOf(given.token), name, change: { paused: true, reason, by } };
+        process.exitCode = await drainProcessor(
+          { ...order, timeoutMs: timeout * 1000, lookEveryMs: 500 },
+          console,
+        );
+      }),
+  )
+  .addCommand(
+    changing('resume')
+      .summary('send it payments again')
+      .argument('<name>', 'the processor', name)
+      .action(async (name, { url, json = false, reason, by, ...given }) => {
+        const { changeProcessor } = await import('../operate/processors.ts');
+        const order = { url, json, token: tokenOf(given.token), name, change: { paused: false, reason, by } };
+        process.exitCode = await changeProcessor(order, console);
+      }),
+  )
+  .addCommand(
+    changing('fee')
+      .summary('change what a payment costs there, for payments that settle from now on')
+      .argument('<name>', 'the processor', name)
+      .option('--share <decimal>', 'share of the amount, such as 0.015', decimal)
+      .option('--fixed <amount>', 'fixed part of each payment, such as 0.35', decimal)
+      .addOption(
+        option('--as-configured', 'as the settings of the gateways say').conflicts(['share', 'fixed']),
+      )
+      .action(
+        async (name, { url, json = false, reason, by, share, fixed, asConfigured = false, ...given }) => {
+          if (share === undefined && fixed === undefined && !asConfigured)
+            throw new Misuse(
+              'expected --share, --fixed, both, or --as-configured (see dinossauro processors fee --help)',
+            );
+          const { changeProcessor } = await import('../operate/processors.ts');
+          const fee = asConfigured ? null : { share: share ?? 0, fixed: fixed ?? 0 };
+          const order = { url, json, token: tokenOf(given.token), name, change: { fee, reason, by } };
+          process.exitCode = await changeProcessor(order, console);
+        },
+      ),
+  )
+  .addHelpText(
+    'after',
+    examples([
+      ['processors', 'what each processor is, and how many payments are open there'],
+      ['processors pause default --reason "maintenance until 14:00"', 'before its maintenance'],
+      ['processors drain default', 'before it is removed'],
+      ['processors fee default --share 0.015 --fixed 0.35 --reason "new contract"', 'when its price changes'],
+      ['processors resume default --url http://10.0.0.7:9999', 'through another gateway'],
+    ]),
+  );
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // The user has no name on this system, as in many containers.
+    return '';
+  }
+}

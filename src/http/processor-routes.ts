@@ -1,0 +1,160 @@
+import { contractLabel, type ProcessorTarget } from '../config/processor-target.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Fee } from '../core/fee.ts';
+import type { Log } from '../core/log.ts';
+import { centsToDecimal } from '../core/money.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { changed, type ProcessorChange, type ProcessorControls } from '../ledger/processor-controls.ts';
+import { isOwnOrigin } from './origin.ts';
+import { problem } from './problem.ts';
+import { readChange } from './processor-changes.ts';
+import { unknownParameter } from './query.ts';
+import { type Guard, guardedRoute, refuse } from './route.ts';
+import type { Exchange, HttpRequest, WebApp } from './uws.ts';
+
+export interface ProcessorRoutesParts {
+  readonly app: WebApp;
+  readonly processors: readonly ProcessorTarget[];
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const BODY_LIMIT_BYTES = 4096;
+/** Changes by others between reading and writing are rare. */
+const ATTEMPTS_MAX = 5;
+const ETAG = /^"(\d{1,15})"$/;
+
+/**
+ * Lists processors with what operators have decided about them, and changes that. It holds at every instance within a
+ * second, because each of them looks at the ledger (`src/pool/controls-watch.ts`).
+ *
+ * | answer                    | when                                                                       |
+ * |---------------------------|----------------------------------------------------------------------------|
+ * | 200                       | here they are; or the change holds, now or from an earlier request         |
+ * | 400 `malformed-json`      | the body is not a JSON object                                              |
+ * | 403 `other-origin`        | the change comes from a page of another origin                             |
+ * | 404 `no-such-processor`   | this instance is not configured with it                                    |
+ * | 412 `processors-changed`  | `If-Match` names another version than the current one                      |
+ * | 422 `change-not-valid`    | a member is missing, unknown or invalid                                    |
+ * | 503 `ledger-unavailable`  | the ledger does not answer; a change may have been made, and may be repeated |
+ */
+export class ProcessorRoutes {
+  readonly #parts: ProcessorRoutesParts;
+
+  constructor(parts: ProcessorRoutesParts) {
+    this.#parts = parts;
+  }
+
+  /** Serves them below `path`, to those whom the guard lets pass. */
+  serve(path: string, guard: Guard): void {
+    const { app } = this.#parts;
+    const list = (exchange: Exchange, request: HttpRequest) => this.#list(exchange, request.getQuery());
+    guardedRoute(app, path, guard, list);
+    const change = (exchange: Exchange, request: HttpRequest) => this.#receive(exchange, request);
+    guardedRoute(app, `${path}/:name`, guard, change, 'PATCH');
+  }
+
+  async #list(exchange: Exchange, query: string): Promise<void> {
+    const unknown = unknownParameter(query, []);
+    if (unknown !== null) return refuse(exchange, unknown);
+    const { ledger, processors } = this.#parts;
+    const [controls, open] = await Promise.all([ledger.processorControls(), ledger.openPayments()]);
+    if (controls.kind === 'unavailable' || open.kind === 'unavailable')
+      return refuse(exchange, problem('ledger-unavailable'));
+    const openCounts = new Map(open.value.map(({ name, count }) => [name, count]));
+    const shown = processors.map((target) => ({
+      ...shownControl(target, controls.value),
+      contract: contractLabel(target.contract),
+      open: openCounts.get(target.name) ?? 0,
+    }));
+    const body = JSON.stringify({ version: controls.value.version, processors: shown });
+    exchange.end('200 OK', headersOf(controls.value), body);
+  }
+
+  #receive(exchange: Exchange, request: HttpRequest): void {
+    const parameter = request.getParameter(0) ?? '';
+    const target = this.#parts.processors.find(({ name }) => name === parameter);
+    const ifMatch = request.getHeader('if-match');
+    const unknown = unknownParameter(request.getQuery(), []);
+    const isOwn = isOwnOrigin(request);
+    exchange.readBody(BODY_LIMIT_BYTES, (body) => {
+      if (body === null) {
+        const detail = `The body exceeds the limit of ${BODY_LIMIT_BYTES} bytes.`;
+        return refuse(exchange, problem('body-too-large', { detail }), true);
+      }
+      if (unknown !== null) return refuse(exchange, unknown);
+      if (!isOwn) return refuse(exchange, problem('other-origin'));
+      if (target === undefined) return refuse(exchange, problem('no-such-processor'));
+      const reading = readChange(body);
+      if (reading.kind === 'refused') return refuse(exchange, reading.problem);
+      void this.#change(exchange, target, reading.change, ifMatch);
+    });
+  }
+
+  async #change(
+    exchange: Exchange,
+    target: ProcessorTarget,
+    change: ProcessorChange,
+    ifMatch: string,
+  ): Promise<void> {
+    const { ledger, clock, log } = this.#parts;
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+      const before = await ledger.processorControls();
+      if (before.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
+      const next = changed(before.value, target.name, change, clock.nowMs());
+      // What was asked for holds already, perhaps by the same request before.
+      if (next === null) return answer(exchange, target, before.value);
+      if (!matches(ifMatch, before.value)) return refuseStale(exchange, before.value);
+      const set = await ledger.setProcessorControls(next);
+      if (set.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
+      if (!set.value) continue;
+      const { changedBy: by, ...asked } = change;
+      log.warn({ processor: target.name, ...asked, by, version: next.version }, 'processor controls changed');
+      return answer(exchange, target, next);
+    }
+    refuse(exchange, problem('processors-changed'));
+  }
+}
+
+function answer(exchange: Exchange, target: ProcessorTarget, controls: ProcessorControls): void {
+  const body = JSON.stringify({ version: controls.version, ...shownControl(target, controls) });
+  exchange.end('200 OK', headersOf(controls), body);
+}
+
+function refuseStale(exchange: Exchange, { version }: ProcessorControls): void {
+  const detail = `The processors have been changed: their version is ${version} now. Read them again, and decide again.`;
+  refuse(exchange, problem('processors-changed', { detail }));
+}
+
+function matches(ifMatch: string, { version }: ProcessorControls): boolean {
+  return ifMatch === '' || ifMatch === '*' || ETAG.exec(ifMatch)?.[1] === String(version);
+}
+
+function headersOf({ version }: ProcessorControls) {
+  return [
+    ['Content-Type', 'application/json'],
+    ['Cache-Control', 'no-store'],
+    ['ETag', `"${version}"`],
+  ] as const;
+}
+
+function shownControl(target: ProcessorTarget, { processors }: ProcessorControls) {
+  const { name } = target;
+  const control = processors[name];
+  return {
+    name,
+    paused: control?.isPaused ?? false,
+    fee: shownFee(control?.fee ?? target),
+    configuredFee: shownFee(target),
+    changedAt: control === undefined ? null : new Date(control.changedAtMs).toISOString(),
+    changedBy: control?.changedBy ?? '',
+    reason: control?.reason ?? '',
+  };
+}
+
+const PPM = 1_000_000;
+
+function shownFee({ feePpm, feeFixedCents }: Fee) {
+  return { share: feePpm / PPM, fixed: Number(centsToDecimal(feeFixedCents)) };
+}

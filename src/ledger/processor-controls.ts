@@ -1,0 +1,69 @@
+import type { Fee } from '../core/fee.ts';
+
+/**
+ * What operators have decided about the processors while the deployment runs. The processors file is the beginning: a
+ * processor that is not named here is as the file has it.
+ *
+ * The ledger keeps it as one small record, so that it holds at every instance and survives restarts. A purge leaves it.
+ */
+export interface ProcessorControls {
+  /** Rises with each change, so that one who has not seen the latest does not overwrite it; 0: nothing was ever changed. */
+  readonly version: number;
+  /** By name. */
+  readonly processors: Readonly<Record<string, ProcessorControl>>;
+}
+
+export interface ProcessorControl {
+  /** It gets no payment requests. What is in doubt there is still asked for. */
+  readonly isPaused: boolean;
+  /** What payments cost there from then on; null: as configured. */
+  readonly fee: Fee | null;
+  /** When this was last changed, UTC. */
+  readonly changedAtMs: number;
+  /** Who changed it and why, as they said. */
+  readonly changedBy: string;
+  readonly reason: string;
+}
+
+/** What an operator asks for. What is left out stays as it is. */
+export interface ProcessorChange extends Pick<ProcessorControl, 'changedBy' | 'reason'> {
+  readonly isPaused?: boolean;
+  readonly fee?: Fee | null;
+}
+
+export const NO_CONTROLS: ProcessorControls = { version: 0, processors: {} };
+
+/** The controls with this change to a processor; null: it is so already. */
+export function changed(
+  controls: ProcessorControls,
+  name: string,
+  change: ProcessorChange,
+  nowMs: number,
+): ProcessorControls | null {
+  const { isPaused, fee } = controls.processors[name] ?? AS_CONFIGURED;
+  const next = { isPaused: change.isPaused ?? isPaused, fee: change.fee === undefined ? fee : change.fee };
+  if (next.isPaused === isPaused && isSameFee(next.fee, fee)) return null;
+  const { changedBy, reason } = change;
+  const processors = { ...controls.processors, [name]: { ...next, changedAtMs: nowMs, changedBy, reason } };
+  return { version: controls.version + 1, processors };
+}
+
+const AS_CONFIGURED = { isPaused: false, fee: null } as const;
+
+function isSameFee(one: Fee | null, other: Fee | null): boolean {
+  return one?.feePpm === other?.feePpm && one?.feeFixedCents === other?.feeFixedCents;
+}
+
+export function controlsText(controls: ProcessorControls): string {
+  return JSON.stringify(controls);
+}
+
+/** Undefined or empty: nothing was ever changed. */
+export function readControls(text: string | undefined): ProcessorControls {
+  return text === undefined || text === '' ? NO_CONTROLS : (JSON.parse(text) as ProcessorControls);
+}
+
+/** Of copies in several shards, the one that was changed last. */
+export function latestControls(copies: readonly ProcessorControls[]): ProcessorControls {
+  return copies.reduce((latest, copy) => (copy.version > latest.version ? copy : latest), NO_CONTROLS);
+}

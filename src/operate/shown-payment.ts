@@ -1,0 +1,97 @@
+import { centsToDecimal, decimalToCents } from '../core/money.ts';
+
+/** A payment as a gateway shows it. Amounts are decimals as text, because a float could not hold every one. */
+export interface ShownPayment {
+  readonly correlationId: string;
+  readonly status: string;
+  readonly amount: string;
+  readonly conflictingAmount?: string;
+  readonly acceptedAt: string;
+  readonly processor: string | null;
+  readonly requestedAt: string | null;
+  readonly attempts: number;
+  readonly reason?: string;
+}
+
+export interface ShownPage {
+  readonly payments: readonly ShownPayment[];
+  readonly next: string | null;
+  readonly instance: { readonly name: string; readonly waiting: number; readonly inDoubt: number };
+}
+
+const AMOUNTS = ['amount', 'conflictingAmount'];
+
+/** Reads an answer of a gateway. Its amounts become text. Throws if it is not JSON. */
+export function readShown(text: string): unknown {
+  return JSON.parse(text, (name, value: unknown, context?: { source?: string }) => {
+    if (!AMOUNTS.includes(name) || typeof value !== 'number') return value;
+    return centsToDecimal(decimalToCents(context?.source ?? '') ?? 0);
+  });
+}
+
+/** The payment as JSON in one line, with its amounts as numbers. */
+export function jsonLine({ amount, conflictingAmount, ...rest }: ShownPayment): string {
+  const conflicting = conflictingAmount === undefined ? '' : `"conflictingAmount":${conflictingAmount},`;
+  return `{"amount":${amount},${conflicting}${JSON.stringify(rest).slice(1)}`;
+}
+
+type Cells = readonly string[];
+
+const COLUMNS: readonly (readonly [
+  title: string,
+  heading: string,
+  cell: (payment: ShownPayment) => string,
+])[] = [
+  ['correlationId', 'PAYMENT', ({ correlationId }) => correlationId],
+  ['status', 'STATUS', ({ status }) => status],
+  ['amount', 'AMOUNT', ({ amount }) => amount],
+  ['acceptedAt', 'ACCEPTED', ({ acceptedAt }) => acceptedAt],
+  ['processor', 'PROCESSOR', ({ processor }) => processor ?? ''],
+  ['requestedAt', 'SENT', ({ requestedAt }) => requestedAt ?? ''],
+  ['attempts', 'TRIES', ({ attempts }) => String(attempts)],
+  ['reason', 'REASON', ({ reason }) => reason ?? ''],
+  ['conflictingAmount', 'OTHER AMOUNT', ({ conflictingAmount }) => conflictingAmount ?? ''],
+];
+const RIGHT = ['AMOUNT', 'TRIES', 'OTHER AMOUNT'];
+
+export const CSV_HEADER = COLUMNS.map(([title]) => title).join(',');
+
+/** A line of CSV (RFC 4180), without its end. */
+export function csvLine(payment: ShownPayment): string {
+  return COLUMNS.map(([, , cell]) => quoted(cell(payment))).join(',');
+}
+
+function quoted(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Columns for a terminal; all pages have the widths of the first. */
+export class PaymentTable {
+  #widths: readonly number[] | null = null;
+
+  /** The lines of a page, those of the first one below headings. */
+  lines(payments: readonly ShownPayment[]): string[] {
+    const rows = payments.map((payment) => COLUMNS.map(([, , cell]) => printable(cell(payment))));
+    const isFirst = this.#widths === null;
+    const headings = COLUMNS.map(([, heading]) => heading);
+    this.#widths ??= headings.map((heading, column) =>
+      Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
+    );
+    return (isFirst ? [headings, ...rows] : rows).map((row) => this.#line(row));
+  }
+
+  #line(row: Cells): string {
+    return row
+      .map((cell, column) => {
+        const width = this.#widths?.[column] ?? 0;
+        return RIGHT.includes(COLUMNS[column]?.[1] ?? '') ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join('  ')
+      .trimEnd();
+  }
+}
+
+/** A reason comes from a processor: it must not control the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}|\p{Cf}/gu, '?');
+}

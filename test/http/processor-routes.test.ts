@@ -1,0 +1,269 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { formatAddress } from '../../src/core/address.ts';
+import { Access } from '../../src/http/access.ts';
+import { ProcessorRoutes } from '../../src/http/processor-routes.ts';
+import { createApp, listen } from '../../src/http/uws.ts';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../src/ledger/memory/store.ts';
+import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
+import { ask as askKept } from '../contract/kept.ts';
+import { apiKey, keyringOf } from '../keyring.ts';
+import { KeptLog } from '../kept-log.ts';
+import { Mood, moody } from '../ledger/moody-ledger.ts';
+import { claimOf, must } from '../ledger/samples.ts';
+import { ManualClock } from '../manual-clock.ts';
+import { processorTarget } from '../processor-target.ts';
+
+const TOKEN = 'a-token-of-the-operator';
+const NAMES = ['default', 'fallback'];
+const FEE = { share: 0.015, fixed: 0.35 };
+const FEES = { fee: FEE, configuredFee: FEE };
+
+interface World {
+  readonly store: MemoryStore;
+  readonly books: MemoryLedger;
+  readonly mood: Mood;
+  readonly log: KeptLog;
+  readonly clock: ManualClock;
+  list(query?: string, init?: RequestInit): Promise<Response>;
+  /** A body that is no text is sent as JSON. */
+  change(name: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+}
+
+async function inWorld(use: (world: World) => Promise<void>, mode: 'token' | 'loopback' | 'off' = 'token') {
+  const [app, log, mood, clock, store] = [
+    createApp(),
+    new KeptLog(),
+    new Mood(),
+    new ManualClock(),
+    new MemoryStore(),
+  ];
+  const books = new MemoryLedger(NAMES, store);
+  const processors = NAMES.map((name) => processorTarget({ name, feePpm: 15_000, feeFixedCents: 35 }));
+  new ProcessorRoutes({ app, processors, ledger: moody(books, mood), clock, log }).serve(
+    '/processors',
+    new Access({ mode, keyring: keyringOf([apiKey(TOKEN, ['operate']), apiKey('key-to-read', ['read'])]), scope: 'operate' }),
+  );
+  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
+  if (listened.kind === 'failed') throw new Error(listened.reason);
+  const url = `http://${formatAddress(listened.listener.address)}/processors`;
+  const authorization = { authorization: `Bearer ${TOKEN}` };
+  try {
+    await use({
+      store,
+      books,
+      mood,
+      log,
+      clock,
+      list: (query = '', init = {}) => askKept(url + query, { headers: authorization, ...init }),
+      change: (name, body, headers = {}) =>
+        askKept(`${url}/${name}`, {
+          method: 'PATCH',
+          headers: { ...authorization, ...headers },
+          body: typeof body === 'string' ? body : JSON.stringify(body),
+        }),
+    });
+  } finally {
+    listened.listener.close();
+    app.close();
+  }
+}
+
+async function typeOf(response: Response): Promise<string> {
+  const { type } = (await response.json()) as { type: string };
+  return `${response.status} ${type.replace('/errors#', '')}`;
+}
+
+test('lists the processors with what is open at each', () =>
+  inWorld(async ({ books, list }) => {
+    const owner = await must(books.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 1e15));
+    await must(books.commit(owner, [], [claimOf(1, { processor: 1 }), claimOf(2, { processor: 1 })]));
+    const response = await list();
+    assert.is(response.status, 200);
+    assert.is(response.headers.get('etag'), '"0"');
+    const untouched = { paused: false, ...FEES, changedAt: null, changedBy: '', reason: '' };
+    const known = { contract: 'rinha' };
+    assert.equal(await response.json(), {
+      version: 0,
+      processors: [
+        { name: 'default', ...untouched, ...known, open: 0 },
+        { name: 'fallback', ...untouched, ...known, open: 2 },
+      ],
+    });
+    assert.is(await typeOf(await list('?x=1')), '400 unknown-parameter');
+    assert.is((await list('', { method: 'HEAD' })).status, 200);
+  }));
+
+test('a change is kept with its time, author and reason, logged once, and can be repeated', () =>
+  inWorld(async ({ store, log, clock, list, change }) => {
+    const body = { paused: true, by: 'ana', reason: 'maintenance' };
+    const answers = [await change('fallback', body), await change('fallback', body)];
+    clock.pass(5000);
+    answers.push(await change('fallback', { paused: true, by: 'bob' }));
+    for (const response of answers) {
+      assert.is(response.status, 200);
+      assert.is(response.headers.get('etag'), '"1"');
+      assert.equal(await response.json(), {
+        version: 1,
+        name: 'fallback',
+        paused: true,
+        ...FEES,
+        changedAt: new Date(clock.nowMs() - 5000).toISOString(),
+        changedBy: 'ana',
+        reason: 'maintenance',
+      });
+    }
+    assert.equal(log.lines, ['warn processor controls changed']);
+    assert.is((await change('fallback', { paused: false })).headers.get('etag'), '"2"');
+    assert.is((await change('default', { paused: false })).headers.get('etag'), '"2"', 'it is so already');
+    assert.is(store.controls.version, 2);
+    const { processors } = (await (await list()).json()) as { processors: { paused: boolean }[] };
+    assert.equal(
+      processors.map(({ paused }) => paused),
+      [false, false],
+    );
+  }));
+
+test('a fee changes, is kept beside the configured one, and returns to it', () =>
+  inWorld(async ({ store, list, change }) => {
+    const feesOf = async (response: Response) => {
+      const { fee, paused } = (await response.json()) as { fee: object; paused: boolean };
+      return [fee, paused];
+    };
+    assert.is((await change('default', { paused: true })).status, 200);
+    const fee = { share: 0.123456, fixed: 1234.56 };
+    assert.equal(await feesOf(await change('default', { fee })), [fee, true]);
+    assert.equal(store.controls.processors['default']?.fee, { feePpm: 123_456, feeFixedCents: 123_456 });
+    const again = await change('default', { fee });
+    assert.is(again.headers.get('etag'), '"2"', 'it is so already');
+    assert.equal(await feesOf(await change('default', { paused: false })), [fee, false]);
+    const { processors } = (await (await list()).json()) as {
+      processors: { fee: object; configuredFee: object }[];
+    };
+    assert.equal(processors[0], { ...processors[0], fee, configuredFee: FEE });
+    assert.equal(await feesOf(await change('default', { fee: { fixed: 0.29 } })), [
+      { share: 0, fixed: 0.29 },
+      false,
+    ]);
+    assert.equal(await feesOf(await change('default', { fee: null, paused: true })), [FEE, true]);
+    assert.is(store.controls.version, 5);
+  }));
+
+test('If-Match keeps a change from being made to a version that its author has not seen', () =>
+  inWorld(async ({ store, change }) => {
+    assert.is((await change('default', { paused: true }, { 'if-match': '"0"' })).status, 200);
+    const stale = await change('fallback', { paused: true }, { 'if-match': '"0"' });
+    assert.is(await typeOf(stale), '412 processors-changed');
+    assert.is(
+      await typeOf(await change('fallback', { paused: true }, { 'if-match': 'W/"1"' })),
+      '412 processors-changed',
+    );
+    assert.is(store.controls.version, 1);
+    const repeated = await change('default', { paused: true }, { 'if-match': '"0"' });
+    assert.is(repeated.status, 200, 'the answer to the first may have been lost');
+    assert.is((await change('fallback', { paused: true }, { 'if-match': '"1"' })).status, 200);
+    assert.is((await change('fallback', { paused: false }, { 'if-match': '*' })).status, 200);
+  }));
+
+test('of two changes at once none is lost', () =>
+  inWorld(async ({ store, mood, change }) => {
+    const goOn = mood.slow('setProcessorControls');
+    const both = [change('default', { paused: true }), change('fallback', { paused: true })];
+    while (mood.count('setProcessorControls') < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    goOn();
+    for (const response of await Promise.all(both)) assert.is(response.status, 200);
+    assert.is(store.controls.version, 2);
+    assert.ok(NAMES.every((name) => store.controls.processors[name]?.isPaused));
+  }));
+
+test('gives up while others change the processors again and again', () =>
+  inWorld(async ({ books, store, change }) => {
+    const others = books.processorControls.bind(books);
+    books.processorControls = async () => {
+      const reply = await others();
+      const version = store.controls.version + 1;
+      store.controls = { version, processors: {} } satisfies ProcessorControls;
+      return reply;
+    };
+    assert.is(await typeOf(await change('default', { paused: true })), '412 processors-changed');
+  }));
+
+test('what is not valid is refused, and names the member', () =>
+  inWorld(async ({ store, change }) => {
+    assert.is(await typeOf(await change('another', { paused: true })), '404 no-such-processor');
+    assert.is(await typeOf(await change('default?x=1', { paused: true })), '400 unknown-parameter');
+    for (const body of ['', '{', '[]', 'null', '"paused"'])
+      assert.is(await typeOf(await change('default', body)), '400 malformed-json', body);
+    for (const [field, body] of [
+      ['paused', {}],
+      ['paused', { paused: 1 }],
+      ['pause', { pause: true }],
+      ['by', { paused: true, by: 5 }],
+      ['by', { paused: true, by: 'x'.repeat(65) }],
+      ['reason', { paused: true, reason: 'x'.repeat(201) }],
+      ['reason', { paused: true, reason: '\u001b[2J' }],
+      ['fee', { fee: 0.05 }],
+      ['fee', { fee: { share: 1.1 } }],
+      ['fee', { fee: { share: -0.1 } }],
+      ['fee', { fee: { share: 0.0000001 } }],
+      ['fee', { fee: { fixed: 0.005 } }],
+      ['fee', { fee: { fixed: 1e7 } }],
+      ['fee', { fee: { shares: 0.05 } }],
+      ['fee', { fee: { share: '0.05' } }],
+    ] as const) {
+      const response = await change('default', body);
+      assert.is(((await response.clone().json()) as { field: string }).field, field);
+      assert.is(await typeOf(response), '422 change-not-valid');
+    }
+    const long = { paused: true, reason: 'x'.repeat(5000) };
+    assert.is(await typeOf(await change('default', long)), '413 body-too-large');
+    assert.is(store.controls.version, 0);
+  }));
+
+test('a page of another origin changes nothing', () =>
+  inWorld(async ({ store, change }) => {
+    const response = await change('default', { paused: true }, { origin: 'http://elsewhere.example' });
+    assert.is(await typeOf(response), '403 other-origin');
+    assert.is(store.controls.version, 0);
+  }));
+
+test('while the ledger does not answer: 503', () =>
+  inWorld(async ({ mood, list, change }) => {
+    mood.away.add('openPayments');
+    assert.is(await typeOf(await list()), '503 ledger-unavailable');
+    mood.away.clear();
+    mood.forgetful.add('setProcessorControls');
+    assert.is(await typeOf(await change('default', { paused: true })), '503 ledger-unavailable');
+    mood.forgetful.clear();
+    const again = await change('default', { paused: true });
+    assert.is(again.headers.get('etag'), '"1"', 'it was made the first time');
+    mood.away.add('processorControls');
+    assert.is(await typeOf(await change('default', { paused: true })), '503 ledger-unavailable');
+  }));
+
+test('only operators may, whatever the method', async () => {
+  const none = { headers: {} };
+  await inWorld(async ({ list, change }) => {
+    assert.is(await typeOf(await list('', none)), '401 token-required');
+    const anonymous = await change('default', { paused: true }, { authorization: '' });
+    assert.is(await typeOf(anonymous), '401 token-required');
+    assert.is(await typeOf(await list('', { ...none, method: 'DELETE' })), '401 token-required');
+    assert.is(await typeOf(await list('/default')), '405 method-not-allowed');
+    assert.is(await typeOf(await list('/default', none)), '401 token-required');
+    const response = await list('', { headers: { authorization: `Bearer ${TOKEN}` }, method: 'DELETE' });
+    assert.is(await typeOf(response), '405 method-not-allowed');
+  });
+  await inWorld(async ({ list, change }) => {
+    assert.is((await list('', none)).status, 200);
+    const proxied = { headers: { via: '1.1 proxy' } };
+    assert.is(await typeOf(await list('', proxied)), '403 loopback-only');
+    assert.is(await typeOf(await change('default', { paused: true }, proxied.headers)), '403 loopback-only');
+  }, 'loopback');
+  await inWorld(async ({ list, change }) => {
+    assert.is(await typeOf(await list()), '404 no-such-route');
+    assert.is(await typeOf(await change('default', { paused: true })), '404 no-such-route');
+  }, 'off');
+});
+
+test.run();

@@ -1,0 +1,142 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import {
+  changeProcessor,
+  drainProcessor,
+  listProcessors,
+  type ShownProcessor,
+} from '../../src/operate/processors.ts';
+
+const SHOWN: ShownProcessor = {
+  name: 'default',
+  paused: true,
+  changedAt: '2025-07-15T12:34:56.000Z',
+  changedBy: 'ana',
+  reason: 'maintenance',
+  contract: 'rinha',
+  fee: { share: 0.05, fixed: 0 },
+  configuredFee: { share: 0.05, fixed: 0 },
+  open: 3,
+};
+const OTHER: ShownProcessor = {
+  ...SHOWN,
+  name: 'bank',
+  paused: false,
+  changedAt: null,
+  contract: 'rest',
+  fee: { share: 0.0075, fixed: 0.3 },
+  configuredFee: { share: 0, fixed: 0.3 },
+  open: 0,
+};
+
+interface Asked {
+  readonly line: string;
+  readonly authorization: string | undefined;
+  readonly body: string;
+}
+
+/** A gateway that gives these answers one after another, and the last one again and again. */
+async function withGateway(
+  answers: readonly (readonly [status: number, body: unknown])[],
+  use: (url: string) => Promise<number>,
+) {
+  const asked: Asked[] = [];
+  const out: string[] = [];
+  const err: string[] = [];
+  const left = [...answers];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      asked.push({
+        line: `${request.method} ${request.url}`,
+        authorization: request.headers.authorization,
+        body,
+      });
+      const [status, value] = (left.length > 1 ? left.shift() : left[0]) ?? [500, ''];
+      const isText = typeof value === 'string';
+      const json = status === 200 ? 'application/json' : 'application/problem+json';
+      response.writeHead(status, { 'content-type': isText ? 'text/html' : json });
+      response.end(isText ? value : JSON.stringify(value));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  output.log = (text) => out.push(text);
+  output.error = (text) => err.push(text);
+  const code = await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  server.closeAllConnections();
+  server.close();
+  return { code, asked, out, err };
+}
+
+const output = { log: (_: string): unknown => undefined, error: (_: string): unknown => undefined };
+const print = { log: (text: string) => output.log(text), error: (text: string) => output.error(text) };
+const PAUSE = { name: 'default', change: { paused: true, reason: 'maintenance', by: 'ana' } };
+
+test('lists the processors in a table', async () => {
+  const { code, asked, out } = await withGateway([[200, { version: 2, processors: [SHOWN, OTHER] }]], (url) =>
+    listProcessors({ url, token: 'secret', json: false }, print),
+  );
+  assert.is(code, 0);
+  assert.equal(asked, [{ line: 'GET /processors', authorization: 'Bearer secret', body: '' }]);
+  assert.equal(out.join('\n').split('\n'), [
+    'NAME     STATE   OPEN  FEE                  CONTRACT  LAST CHANGE',
+    'default  paused  3     5%                   rinha     since 2025-07-15T12:34:56.000Z by ana: maintenance',
+    'bank     in use  0     0.75% + 0.30 (0.30)  rest',
+  ]);
+});
+
+test('pauses one, and says since when it is', async () => {
+  const { code, asked, out } = await withGateway([[200, SHOWN]], (url) =>
+    changeProcessor({ url, token: '', json: false, ...PAUSE }, print),
+  );
+  assert.is(code, 0);
+  assert.equal(asked, [
+    { line: 'PATCH /processors/default', authorization: undefined, body: JSON.stringify(PAUSE.change) },
+  ]);
+  assert.equal(out, ['default is paused and costs 5%, since 2025-07-15T12:34:56.000Z by ana: maintenance']);
+});
+
+test('drains one: waits until nothing is open there', async () => {
+  const listing = (open: number) => [200, { version: 2, processors: [{ ...SHOWN, open }] }] as const;
+  const { code, out } = await withGateway([[200, SHOWN], listing(3), listing(0)], (url) =>
+    drainProcessor({ url, token: '', json: false, timeoutMs: 60_000, lookEveryMs: 1, ...PAUSE }, print),
+  );
+  assert.is(code, 0);
+  assert.equal(out.slice(1), [
+    '3 payments are open at default',
+    'default is drained: no payment is open there',
+  ]);
+});
+
+test('a drain ends when its time is up, or when somebody resumes the processor', async () => {
+  const open = [200, { version: 2, processors: [SHOWN] }] as const;
+  const late = await withGateway([[200, SHOWN], open], (url) =>
+    drainProcessor({ url, token: '', json: false, timeoutMs: 1, lookEveryMs: 1, ...PAUSE }, print),
+  );
+  assert.is(late.code, 1);
+  assert.equal(late.err, ['dinossauro: 3 payments are still open at default; it stays paused']);
+  const resumed = [200, { version: 3, processors: [{ ...SHOWN, paused: false }] }] as const;
+  const given = await withGateway([[200, SHOWN], resumed], (url) =>
+    drainProcessor({ url, token: '', json: false, timeoutMs: 60_000, lookEveryMs: 1, ...PAUSE }, print),
+  );
+  assert.is(given.code, 1);
+  assert.equal(given.err, ['dinossauro: default has been resumed meanwhile']);
+});
+
+test('a refusal is one line', async () => {
+  let at = '';
+  const problem = { type: '/errors#no-such-processor', detail: 'No.' };
+  const { code, err } = await withGateway([[404, problem]], (url) => {
+    at = url;
+    return changeProcessor({ url, token: '', json: false, ...PAUSE }, print);
+  });
+  assert.is(code, 1);
+  assert.equal(err, [`dinossauro: ${at} answered 404: No.`]);
+});
+
+test.run();

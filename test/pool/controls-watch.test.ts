@@ -1,0 +1,108 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
+import { MemoryStore } from '../../src/ledger/memory/store.ts';
+import { ControlsWatch } from '../../src/pool/controls-watch.ts';
+import { SharedState } from '../../src/shared-memory/state.ts';
+import { Mood, moody } from '../ledger/moody-ledger.ts';
+import { ManualClock, rest } from '../manual-clock.ts';
+
+const NAMES = ['default', 'fallback'];
+const SHAPE = { processorCount: NAMES.length, threadCount: 1 };
+
+function setUp() {
+  const clock = new ManualClock();
+  const said: [message: string, fields: object][] = [];
+  const say = (fields: object, message: string) => void said.push([message, fields]);
+  const log = { debug: say, info: say, warn: say, error: say };
+  const mood = new Mood();
+  const store = new MemoryStore();
+  const books = new MemoryLedger(NAMES, store);
+  const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
+  const watch = new ControlsWatch({ ledger: moody(books, mood), names: NAMES, sharedState, clock, log });
+  return {
+    clock,
+    said,
+    mood,
+    store,
+    watch,
+    sharedState,
+    paused: () => NAMES.map((_, processor) => !sharedState.mayGetPayments(processor)),
+    change(version: number, ...paused: string[]) {
+      const control = { isPaused: true, fee: null, changedAtMs: 5, changedBy: 'ana', reason: 'maintenance' };
+      store.controls = { version, processors: Object.fromEntries(paused.map((name) => [name, control])) };
+    },
+  };
+}
+
+test('a change holds within a second, and is logged with its author and reason', async () => {
+  const { clock, said, watch, paused, change } = setUp();
+  watch.start();
+  await rest();
+  assert.equal(paused(), [false, false]);
+  assert.equal(said, []);
+  change(1, 'fallback', 'of another instance');
+  await clock.passSlowly(1000);
+  assert.equal(paused(), [false, true]);
+  change(2);
+  await clock.passSlowly(1000);
+  assert.equal(paused(), [false, false]);
+  assert.equal(said, [
+    ['processor paused', { processor: 'fallback', by: 'ana', reason: 'maintenance' }],
+    ['processor resumed', { processor: 'fallback' }],
+  ]);
+  watch.stop();
+  assert.is(clock.pending, 0);
+});
+
+test('a fee that an operator changes is shown to all threads, and logged', async () => {
+  const { clock, said, store, watch, sharedState } = setUp();
+  watch.start();
+  await rest();
+  assert.is(sharedState.fee(1), null);
+  const fee = { feePpm: 15_000, feeFixedCents: 35 };
+  const control = { isPaused: false, fee, changedAtMs: 5, changedBy: 'ana', reason: 'contract' };
+  store.controls = { version: 1, processors: { fallback: control } };
+  await clock.passSlowly(1000);
+  assert.equal([sharedState.fee(0), sharedState.fee(1)], [null, fee]);
+  store.controls = { version: 2, processors: { fallback: { ...control, fee: null } } };
+  await clock.passSlowly(1000);
+  assert.is(sharedState.fee(1), null);
+  assert.equal(
+    said.map(([message]) => message),
+    ['the fee has changed', 'the fee is as configured again'],
+  );
+  watch.stop();
+});
+
+test('after a start nothing may be sent before it is known what is paused', async () => {
+  const { clock, mood, watch, paused, change } = setUp();
+  change(3, 'default');
+  mood.away.add('processorControls');
+  watch.start();
+  await clock.passSlowly(10_000);
+  assert.equal(paused(), [true, true]);
+  mood.away.clear();
+  await clock.passSlowly(200);
+  assert.equal(paused(), [true, false]);
+  watch.stop();
+});
+
+test('while the ledger does not answer, what was last known holds; restored books may have an earlier version', async () => {
+  const { clock, mood, watch, paused, sharedState, change } = setUp();
+  change(3, 'default');
+  watch.start();
+  await rest();
+  mood.away.add('processorControls');
+  await clock.passSlowly(10_000);
+  assert.equal(paused(), [true, false]);
+  mood.away.clear();
+  await clock.passSlowly(2000);
+  assert.is(sharedState.controlsRevision, 1, 'nothing has changed');
+  change(2, 'fallback');
+  await clock.passSlowly(1000);
+  assert.equal(paused(), [false, true]);
+  watch.stop();
+});
+
+test.run();
