@@ -75,8 +75,15 @@ function successExamples(document: Part, responses: Part): string[] {
 
 function examplesOf(content: Part): string[] {
   return Object.values(partOf(content['examples'] ?? {})).map(
-    (example) => `\`\`\`json\n${JSON.stringify(partOf(example)['value'], null, 2)}\n\`\`\``,
+    (example) => `\`\`\`json\n${shown(partOf(example)['value'])}\n\`\`\``,
   );
+}
+
+/** An array stands for lines. */
+function shown(value: unknown): string {
+  return Array.isArray(value)
+    ? value.map((line) => JSON.stringify(line)).join('\n')
+    : JSON.stringify(value, null, 2);
 }
 
 function cell(value: unknown): string {

@@ -11,6 +11,7 @@ import { type Operation, operationsOf, type Part, partOf, problemTypes, referred
 /** The operations of the client, and what it calls them. */
 const OPERATIONS: Readonly<Record<string, string>> = {
   postPayment: 'Post',
+  postBatch: 'Batch',
   getPayment: 'Find',
   getSummary: 'Summary',
   listPayments: 'List',

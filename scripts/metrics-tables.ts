@@ -24,7 +24,7 @@ export function everyFamily(): Family[] {
     sharedState,
     ring: new Ring(Ring.allocate(8)),
     segments: new SegmentTable(SegmentTable.allocate(2, 16)),
-    config: { processors: reading.config.processors, poolThreadCount: 1 },
+    config: { processors: reading.config.processors, httpThreadCount: 1, poolThreadCount: 1 },
     refusals: [{ slug: 'queue-full', status: 503 }],
     version: '1',
     clock: systemClock,

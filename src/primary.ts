@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { type Config, readConfig } from './config/config.ts';
 import { openFileLimit, shareDescriptors } from './config/descriptors.ts';
@@ -27,6 +28,7 @@ import { SharedState } from './shared-memory/state.ts';
 
 /** Payments accepted between the removal of the lock and its discovery are lost if this process crashes as well. */
 const LOCK_CHECK_MS = 1000;
+const SESSION_SECRET_BYTES = 32;
 
 // Composition root of one gateway instance. Settings come from the environment; a signal stops it.
 const reading = readConfig(process.env);
@@ -89,7 +91,8 @@ async function run(configured: Config, log: Log): Promise<void> {
   // After a crash payments are waiting, so the warm-up is skipped.
   const warmUpPayments = replayed.recordCount === 0 ? configured.warmUpPayments : 0;
   const { maxConnections, processors } = share;
-  const config = { ...configured, maxConnections, processors, warmUpPayments };
+  const sessionSecret = configured.sessionSecret || randomBytes(SESSION_SECRET_BYTES).toString('hex');
+  const config = { ...configured, maxConnections, processors, warmUpPayments, sessionSecret };
   const recovery = new Recovery({
     directory: journalDir,
     segments,

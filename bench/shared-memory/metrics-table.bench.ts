@@ -41,6 +41,7 @@ const scrape = new Scrape({
   segments: new SegmentTable(SegmentTable.allocate(64, 16_384)),
   config: {
     processors: ['default', 'fallback'].map((name) => processorTarget({ name })),
+    httpThreadCount: 1,
     poolThreadCount: 1,
   },
   refusals: [],

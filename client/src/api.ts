@@ -3,6 +3,7 @@
 /** The operations of the client. */
 export const OPERATIONS = {
   postPayment: { method: 'POST', path: '/payments' },
+  postBatch: { method: 'POST', path: '/payments-batch' },
   getPayment: { method: 'GET', path: '/payments/{correlationId}' },
   getSummary: { method: 'GET', path: '/payments-summary' },
   listPayments: { method: 'GET', path: '/payments' },
@@ -76,6 +77,22 @@ export interface RejectedPayment {
   readonly reason: string;
 }
 
+/** What has become of a line of a batch. */
+export interface BatchAnswer {
+  /** The id of the payment. It is missing if the line is no payment. */
+  readonly correlationId?: CorrelationId;
+  /** What `POST /payments` would answer. 202, the payment is accepted; 503, post it again. */
+  readonly status: number;
+  /** If it was refused, a link to the section of `GET /errors` that explains it. */
+  readonly type?: string;
+  /** For people. It may change. */
+  readonly title?: string;
+  /** For people. It may change. */
+  readonly detail?: string;
+  /** The member that is invalid. */
+  readonly field?: string;
+}
+
 /** What the instance that answers has at the moment, whether it is in the books or not. */
 export interface AnsweringInstance {
   readonly name: string;
@@ -146,7 +163,15 @@ export type Summary = Readonly<Record<string, Totals>>;
 
 /** What `postPayment` answers instead of a success. */
 export type PostProblem =
-  | Problem<400, '/errors#malformed-json' | '/errors#correlation-id-repeated' | '/errors#amount-repeated'>
+  | Problem<
+      400,
+      | '/errors#malformed-json'
+      | '/errors#correlation-id-repeated'
+      | '/errors#amount-repeated'
+      | '/errors#idempotency-key-not-a-uuid'
+    >
+  | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
+  | Problem<403, '/errors#scope-missing'>
   | Problem<409, '/errors#amount-conflict'>
   | Problem<413, '/errors#body-too-large'>
   | Problem<
@@ -155,6 +180,7 @@ export type PostProblem =
       | '/errors#correlation-id-missing'
       | '/errors#correlation-id-not-a-string'
       | '/errors#correlation-id-not-a-uuid'
+      | '/errors#idempotency-key-differs'
       | '/errors#amount-missing'
       | '/errors#amount-not-a-number'
       | '/errors#amount-not-positive'
@@ -163,6 +189,7 @@ export type PostProblem =
       | '/errors#payment-rejected'
       | '/errors#amount-not-taken'
     >
+  | Problem<429, '/errors#rate-limited'>
   | Problem<
       503,
       | '/errors#queue-full'
@@ -172,21 +199,36 @@ export type PostProblem =
       | 'about:blank'
     >;
 
+/** What `postBatch` answers instead of a success. */
+export type BatchProblem =
+  | Problem<400, '/errors#malformed-json'>
+  | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
+  | Problem<403, '/errors#scope-missing'>
+  | Problem<413, '/errors#body-too-large'>
+  | Problem<429, '/errors#rate-limited'>
+  | Problem<503, '/errors#batches-limit' | '/errors#stopping' | 'about:blank'>;
+
 /** What `getPayment` answers instead of a success. */
 export type FindProblem =
+  | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
+  | Problem<403, '/errors#scope-missing'>
   | Problem<404, '/errors#no-such-payment'>
+  | Problem<429, '/errors#rate-limited'>
   | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;
 
 /** What `getSummary` answers instead of a success. */
 export type SummaryProblem =
   | Problem<400, '/errors#bad-window' | '/errors#unknown-parameter'>
+  | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
+  | Problem<403, '/errors#scope-missing'>
   | Problem<422, '/errors#window-too-fine'>
+  | Problem<429, '/errors#rate-limited'>
   | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;
 
 /** What `listPayments` answers instead of a success. */
 export type ListProblem =
   | Problem<400, '/errors#bad-search' | '/errors#bad-window' | '/errors#unknown-parameter'>
-  | Problem<401, '/errors#token-required'>
-  | Problem<403, '/errors#loopback-only'>
+  | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
+  | Problem<403, '/errors#loopback-only' | '/errors#scope-missing'>
   | Problem<404, '/errors#no-such-route'>
   | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;

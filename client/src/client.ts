@@ -1,4 +1,11 @@
-import { OPERATIONS, type Payment, type PaymentPage, type PaymentRequest, type Summary } from './api.ts';
+import {
+  type BatchAnswer,
+  OPERATIONS,
+  type Payment,
+  type PaymentPage,
+  type PaymentRequest,
+  type Summary,
+} from './api.ts';
 import { parseInCents, toDecimal } from './cents.ts';
 import { type ClientProblem, NoAnswerError, ProblemError, StillOpenError } from './errors.ts';
 import { type CallOptions, checkedTimeoutMs, delayMs, Patience } from './patience.ts';
@@ -7,10 +14,15 @@ const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
 /** What a gateway or a proxy answers if the same request may succeed later. */
 const REPEATED: readonly number[] = [429, 502, 503, 504];
 const EXCERPT_LENGTH = 200;
+const ACCEPTED = 202;
+/** As many payments as a gateway takes at once by default. */
+const BATCH_SIZE = 500;
 
 export interface ClientOptions {
   /** Where the gateway is, or the load balancer in front of several, such as `http://127.0.0.1:9999`. */
   readonly url: string;
+  /** An API key of the gateway, if it needs one. */
+  readonly apiKey?: string;
   /** The time limit of one HTTP request, by default 10 s. A request that takes longer is sent again. */
   readonly requestTimeoutMs?: number;
   /** In place of the global `fetch`: for headers, a proxy or a unix socket. */
@@ -61,15 +73,18 @@ type Outcome =
  */
 export class Client {
   readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #requestTimeoutMs: number;
   readonly #fetch: typeof fetch;
 
   constructor({
     url,
+    apiKey,
     requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS,
     fetch = globalThis.fetch,
   }: ClientOptions) {
     this.#url = new URL(url).href.replace(/\/+$/, '');
+    this.#headers = apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` };
     this.#requestTimeoutMs = checkedTimeoutMs('requestTimeoutMs', requestTimeoutMs);
     this.#fetch = fetch;
   }
@@ -78,9 +93,41 @@ export class Client {
    * Posts a payment, and returns once the gateway has accepted it; it is settled later. Choose the id and store it
    * before you post: then you can post again after a crash, and after a `NoAnswerError`, and nothing is charged twice.
    */
-  async post({ correlationId, amountCents }: PaymentRequest, options: CallOptions = {}): Promise<void> {
-    const body = `{"correlationId":${JSON.stringify(correlationId)},"amount":${toDecimal(amountCents)}}`;
-    await this.#call({ ...OPERATIONS.postPayment, body, success: 202 }, new Patience(options));
+  async post(payment: PaymentRequest, options: CallOptions = {}): Promise<void> {
+    await this.#call(
+      { ...OPERATIONS.postPayment, body: jsonOf(payment), success: ACCEPTED },
+      new Patience(options),
+    );
+  }
+
+  /**
+   * Posts many payments, in batches, and returns what has become of each, in their order: `status` is 202 if it was
+   * accepted. Those that the gateway could not take yet are posted again until the time limit; then their `status` is 503.
+   * A refused payment throws no error, because the others may have been accepted.
+   */
+  async postAll(payments: readonly PaymentRequest[], options: CallOptions = {}): Promise<BatchAnswer[]> {
+    const patience = new Patience(options);
+    const answers: BatchAnswer[] = [];
+    let open = payments.map((payment, place) => ({ line: jsonOf(payment), place }));
+    for (let attempt = 1; open.length > 0; attempt++) {
+      const again: typeof open = [];
+      for (let start = 0; start < open.length; start += BATCH_SIZE) {
+        const batch = open.slice(start, start + BATCH_SIZE);
+        const body = batch.map(({ line }) => line).join('\n');
+        const text = await this.#call({ ...OPERATIONS.postBatch, body, success: 200 }, patience);
+        for (const [index, line] of text.trimEnd().split('\n').entries()) {
+          const [answer, posted] = [JSON.parse(line) as BatchAnswer, batch[index]];
+          if (posted === undefined) throw new NoAnswerError('the gateway answered more lines than were sent');
+          answers[posted.place] = answer;
+          if (REPEATED.includes(answer.status)) again.push(posted);
+        }
+      }
+      open = again;
+      const pauseMs = delayMs(attempt);
+      if (pauseMs >= patience.leftMs) break;
+      if (open.length > 0) await patience.sleep(pauseMs);
+    }
+    return answers;
   }
 
   /** The payment, or undefined if the gateway does not know it. */
@@ -116,11 +163,11 @@ export class Client {
     if (to !== undefined) query.set('to', moment(to));
     const { method, path } = OPERATIONS.getSummary;
     const request = { method, path: query.size === 0 ? path : `${path}?${query}`, success: 200 };
-    return (await this.#call(request, new Patience(options))) as Summary;
+    return parseInCents(await this.#call(request, new Patience(options))) as Summary;
   }
 
   /**
-   * The payments that match, page after page, for operators: give the client a `fetch` that sends the token. The order is
+   * The payments that match, page after page, for operators: give the client an `apiKey` with `operate`. The order is
    * not that of time. The time limit is that of each page.
    */
   async *list(
@@ -137,7 +184,7 @@ export class Client {
     for (let next: string | null = ''; next !== null; ) {
       if (next !== '') query.set('after', next);
       const request = { method, path: query.size === 0 ? path : `${path}?${query}`, success: 200 };
-      const page = (await this.#call(request, new Patience(options))) as PaymentPage;
+      const page = parseInCents(await this.#call(request, new Patience(options))) as PaymentPage;
       yield* page.payments;
       next = page.next;
     }
@@ -147,18 +194,18 @@ export class Client {
     const { method, path } = OPERATIONS.getPayment;
     const filled = path.replace('{correlationId}', encodeURIComponent(correlationId));
     try {
-      return (await this.#call({ method, path: filled, success: 200 }, patience)) as Payment;
+      return parseInCents(await this.#call({ method, path: filled, success: 200 }, patience)) as Payment;
     } catch (error) {
       if (error instanceof ProblemError && error.problem.type === '/errors#no-such-payment') return undefined;
       throw error;
     }
   }
 
-  /** The body of the success; undefined if it is empty. */
-  async #call(request: Request, patience: Patience): Promise<unknown> {
+  /** The body of the success. */
+  async #call(request: Request, patience: Patience): Promise<string> {
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#attempt(request, patience);
-      if (outcome.kind === 'answered') return outcome.text === '' ? undefined : parseInCents(outcome.text);
+      if (outcome.kind === 'answered') return outcome.text;
       if (outcome.kind === 'refused') throw outcome.error;
       const pauseMs = Math.max(delayMs(attempt), outcome.retryAfterMs);
       if (pauseMs >= patience.leftMs) throw outcome.error;
@@ -171,7 +218,8 @@ export class Client {
     try {
       const response = await this.#fetch(url, {
         method,
-        ...(body === undefined ? {} : { body, headers: { 'Content-Type': 'application/json' } }),
+        ...(body === undefined ? {} : { body }),
+        headers: { ...this.#headers, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
         signal: patience.requestSignal(this.#requestTimeoutMs),
       });
       const text = await response.text();
@@ -188,6 +236,10 @@ export class Client {
       };
     }
   }
+}
+
+function jsonOf({ correlationId, amountCents }: PaymentRequest): string {
+  return `{"correlationId":${JSON.stringify(correlationId)},"amount":${toDecimal(amountCents)}}`;
 }
 
 function errorOf({ status, headers }: Response, text: string): Error {

@@ -1,7 +1,7 @@
-import type { FindProblem, Payment, PostProblem, SummaryProblem } from './api.ts';
+import type { BatchProblem, FindProblem, Payment, PostProblem, SummaryProblem } from './api.ts';
 
 /** Every problem that a call of the client may be answered with. */
-export type ClientProblem = PostProblem | FindProblem | SummaryProblem;
+export type ClientProblem = PostProblem | BatchProblem | FindProblem | SummaryProblem;
 
 /** The gateway refused the call, or still could not answer it when the time limit was over. */
 export class ProblemError extends Error {

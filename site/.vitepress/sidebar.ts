@@ -22,6 +22,7 @@ export const SIDEBAR = [
       page('Operations', '/operations'),
       page('Processors, while running', '/processors'),
       page('Security', '/security'),
+      page('API keys', '/keys'),
       page('The dashboard', '/dashboard'),
       page('Audit', '/audit'),
       page('Books', '/books'),

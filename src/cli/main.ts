@@ -10,6 +10,7 @@ import { exportCommand } from './export.ts';
 import { fuzz } from './fuzz.ts';
 import { gateway } from './gateway.ts';
 import { importCommand } from './import.ts';
+import { keys } from './keys.ts';
 import { migrate } from './migrate.ts';
 import { payments } from './payments.ts';
 import { processor } from './processor.ts';
@@ -90,6 +91,7 @@ function dinossauro() {
     doctor,
     gateway,
     processor,
+    keys,
     certify,
     payments,
     audit,

@@ -1,14 +1,17 @@
 import { hostname } from 'node:os';
 import { type Environment, strayVariable, strayVariables } from '../core/environment.ts';
 import type { Tls } from '../core/tls.ts';
+import { type ApiKey, digestOf } from './api-key.ts';
+import { type KeysFileReading, readKeysFile } from './keys-file.ts';
 import type { LedgerTarget } from './parsers.ts';
 import type { ProcessorTarget } from './processor-target.ts';
 import { basicAuthorization, type ProcessorsFileReading, readProcessorsFile } from './processors-file.ts';
+import { readSecret, type Secret } from './secret.ts';
 import { complaint, parseSetting, type Setting } from './setting.ts';
-import { type FieldValues, SETTINGS, type SettingName, type Values } from './settings.ts';
-import { contradictions, isCluster, usesTls } from './validation.ts';
+import { type FieldValues, SECRETS, SETTINGS, type SettingName, type Values } from './settings.ts';
+import { contradictions, isCluster, needsKeys, usesTls } from './validation.ts';
 
-export type { AccessMode } from './operator-settings.ts';
+export type { AccessMode } from './access-settings.ts';
 export type { LedgerTarget } from './parsers.ts';
 export type { ProcessorTarget } from './processor-target.ts';
 
@@ -37,16 +40,32 @@ export function readConfig(environment: Environment, host: string = hostname()):
   const problems: string[] = [];
   const read: Record<string, unknown> = {};
   for (const [name, setting] of SETTINGS) {
-    const text = environment[name] || (name === 'INSTANCE_ID' ? defaultInstanceId : setting.default);
+    const secret = readSecretSetting(name, environment);
+    if (secret.kind === 'wrong') problems.push(secret.problem);
+    const given = secret.kind === 'ok' ? secret.text : '';
+    const text = given || (name === 'INSTANCE_ID' ? defaultInstanceId : setting.default);
     read[name] = parseSetting(setting, text);
     if (read[name] === undefined) problems.push(complaint(name, text, setting));
   }
   const file = readFile(read as Partial<Values>, environment);
+  const keysFile = read['API_KEYS_FILE'] ? readKeysFile(read['API_KEYS_FILE'] as string) : null;
   problems.push(...contradictions(read as Partial<Values>, environment, file));
+  if (keysFile?.kind === 'wrong') problems.push(...keysFile.problems);
   const warnings = strayVariables(environment, settingNames());
   if (problems.length > 0) return { kind: 'wrong', problems, warnings };
   const values = read as Values;
-  return { kind: 'ok', config: deepFreeze({ ...nested(values), ...combined(values, file) }), warnings };
+  return {
+    kind: 'ok',
+    config: deepFreeze({ ...nested(values), ...combined(values, file, keysFile) }),
+    warnings,
+  };
+}
+
+/** The text of a setting, from its own variable or, if there is such a setting, from the file that `<name>_FILE` names. */
+function readSecretSetting(name: string, environment: Environment): Secret {
+  if (SECRETS.has(name)) return readSecret(name, environment);
+  const text = environment[name];
+  return text ? { kind: 'ok', text } : { kind: 'absent' };
 }
 
 /** What is wrong with this text for this setting, or with its name; null: nothing. */
@@ -78,8 +97,18 @@ function nested(values: Values): Nested<FieldValues> {
 }
 
 /** The fields that take more than one setting. */
-function combined(values: Values, file: ProcessorsFileReading | null) {
+function combined(values: Values, file: ProcessorsFileReading | null, keysFile: KeysFileReading | null) {
   return {
+    paymentsAccess: needsKeys(values) ? ('token' as const) : ('open' as const),
+    apiKeys: {
+      /** Empty: there is no file. */
+      file: values.API_KEYS_FILE,
+      listed: keysFile?.kind === 'ok' ? keysFile.keys : [],
+      /** ADMIN_TOKEN, if it is set. */
+      admin: adminKeys(values),
+    },
+    /** Signs the sessions of browsers. Empty: none is valid. The primary thread replaces it then by a random one. */
+    sessionSecret: values.ADMIN_TOKEN,
     ledger: ledgerOf(values),
     journalDir: values.JOURNAL_DIR || `./data/journal/${values.INSTANCE_ID}`,
     /** Whether the journals beside this one belong to the same deployment and are taken over when no process uses them. */
@@ -87,6 +116,13 @@ function combined(values: Values, file: ProcessorsFileReading | null) {
     /** The shared state numbers them in this order. */
     processors: file?.kind === 'ok' ? fileProcessors(values, file) : processorsOf(values),
   };
+}
+
+function adminKeys({ ADMIN_TOKEN: token }: Values): readonly ApiKey[] {
+  if (token === '') return [];
+  return [
+    { name: 'admin', scopes: ['operate'], digest: digestOf(token), expiresAtMs: Infinity, limit: null },
+  ];
 }
 
 /** Enough for a cluster to grow to as many masters. */

@@ -38,13 +38,15 @@ interface Scalar<Value> extends Described {
   readonly schema: Readonly<Record<string, unknown>>;
   /** The value contains credentials in a URL. */
   readonly isUrl?: boolean;
+  /** No complaint may show the value. */
+  readonly isSecret?: boolean;
   /** Undefined: the text is invalid. */
   parse(text: string): Value | undefined;
   faultOf?(text: string): string | undefined;
 }
 
 export function scalar<Value>(described: Scalar<Value>): Field<Value> {
-  const { about, expected, schema, isUrl = false, parse, faultOf } = described;
+  const { about, expected, schema, isUrl = false, isSecret = false, parse, faultOf } = described;
   return {
     about,
     expected,
@@ -59,7 +61,7 @@ export function scalar<Value>(described: Scalar<Value>): Field<Value> {
       const parsed = text === '' ? undefined : parse(text);
       if (parsed !== undefined) return parsed;
       const fault = text === '' ? 'is empty' : (faultOf?.(text) ?? 'is invalid');
-      const shown = text === '' ? '' : `: ${shownValue(isUrl ? masked(text) : text)}`;
+      const shown = text === '' ? '' : `: ${isSecret ? '***' : shownValue(isUrl ? masked(text) : text)}`;
       const colon = fault.includes(':') ? ';' : ':';
       report({ line, text: `${path}${shown} ${fault}${colon} expected ${expected}` });
       return undefined;

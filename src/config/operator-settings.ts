@@ -2,47 +2,9 @@ import { LOG_LEVELS } from '../core/log-level.ts';
 import { parseLab, parseRatio } from './parsers.ts';
 import { httpUrl, integer, oneOf, setting } from './setting.ts';
 
-/** The settings for the people who run a gateway: access to its routes, audit, dashboard, logs and traces. */
-
-const ACCESS_MODES = ['off', 'loopback', 'token', 'open'] as const;
-/** Who may use an operator's route; see `src/http/access.ts`. */
-export type AccessMode = (typeof ACCESS_MODES)[number];
+/** The settings for the people who run a gateway: audit, dashboard, logs and traces. */
 
 export const OPERATORS = {
-  ADMIN_TOKEN: setting({
-    field: 'adminToken',
-    unit: 'text',
-    expected: '16 to 256 visible ASCII characters',
-    about: 'Token that `Authorization: Bearer` must carry where an access setting is `token`.',
-    secret: 'whole',
-    parse: (text) => (/^([\x21-\x7e]{16,256})?$/.test(text) ? text : undefined),
-  }),
-  METRICS_ACCESS: oneOf({
-    field: 'access.metrics',
-    values: ACCESS_MODES,
-    default: 'loopback',
-    about:
-      'Who may read `GET /metrics`: no one, clients on this machine, clients with `ADMIN_TOKEN`, or everyone.',
-  }),
-  DASHBOARD_ACCESS: oneOf({
-    field: 'access.dashboard',
-    values: ACCESS_MODES,
-    default: 'loopback',
-    about: 'The same for `GET /dashboard`.',
-  }),
-  AUDIT_ACCESS: oneOf({
-    field: 'access.audit',
-    values: ACCESS_MODES,
-    default: 'token',
-    about: 'The same for `GET /audit`. Without `ADMIN_TOKEN`, `token` refuses everyone.',
-  }),
-  OPERATOR_ACCESS: oneOf({
-    field: 'access.operator',
-    values: ACCESS_MODES,
-    default: 'token',
-    about:
-      'The same for what operators list and change: `GET /payments`, `GET /processors` and `PATCH /processors/{name}`, also from the dashboard.',
-  }),
   AUDIT_RATE: integer({
     field: 'audit.rate',
     unit: 'calls/s',

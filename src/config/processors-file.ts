@@ -6,6 +6,7 @@ import { takenAmounts } from './amount-ranges.ts';
 import { anything, integer, lineOf, list, mapping, type Report, scalar, type ValueOf } from './file-field.ts';
 import { PROCESSOR_NAME, PROCESSORS_MAX, parseAmount, parseFee, parseHttpUrl } from './parsers.ts';
 import type { ContractSpec, ProcessorTarget } from './processor-target.ts';
+import { readSecret } from './secret.ts';
 import { type FileProblem, type FileValue, readYaml } from './yaml-file.ts';
 
 /** A decimal as a number or as a text. */
@@ -390,10 +391,14 @@ class Reading {
   }
 
   #variable(entry: Entry, names: readonly string[], variableName: string): string {
-    const value = this.#parts.environment[variableName];
-    if (!value)
-      this.#report(entry, names, `${variableName} is not set: expected an environment variable with a value`);
-    return value ?? '';
+    const secret = readSecret(variableName, this.#parts.environment);
+    if (secret.kind === 'ok') return secret.text;
+    const problem =
+      secret.kind === 'wrong'
+        ? secret.problem.replace(/\.$/, '')
+        : `${variableName} is not set: expected an environment variable with a value`;
+    this.#report(entry, names, problem);
+    return '';
   }
 
   #report({ value, path }: Entry, names: readonly string[], text: string, separator = ': '): void {

@@ -1,6 +1,6 @@
 import { shownValue } from '../core/environment.ts';
 import { readCertificates, readPrivateKey } from '../core/tls.ts';
-import { integerFault, isQuoted, parseHttpUrl, parseInteger } from './parsers.ts';
+import { integerFault, isQuoted, parseHttpUrl, parseInteger, parsePath, pathFault } from './parsers.ts';
 
 /** One setting: where its value goes, how its text is checked, and its row in docs/settings.md. */
 export interface Setting<Value, Field extends string = string> {
@@ -14,6 +14,8 @@ export interface Setting<Value, Field extends string = string> {
   readonly about: string;
   /** The value may contain credentials in a URL, or is a secret as a whole. */
   readonly secret?: 'credentials' | 'whole';
+  /** For a path: the setting whose value is in that file. */
+  readonly holds?: string;
   /** Undefined: the text is invalid. */
   parse(text: string): Value | undefined;
   /** What is wrong with an invalid text, such as `is out of range`; undefined: nothing better than `is invalid`. */
@@ -91,6 +93,18 @@ export function httpUrl<const Field extends string = never>(described: {
 export function certificates(about: string): Setting<string, never> {
   const parse = (path: string) => path && readCertificates(path);
   return setting({ unit: 'path', expected: 'a PEM file with certificates', about, parse });
+}
+
+/** The path of a file that holds another setting, which is a secret. `readConfig` reads it. */
+export function secretFile(of: string): Setting<string, never> {
+  return setting({
+    holds: of,
+    unit: 'path',
+    expected: 'a path',
+    about: `A file with the value of \`${of}\`, instead of the variable. It is read at start.`,
+    parse: parsePath,
+    faultOf: pathFault,
+  });
 }
 
 export function privateKey(about: string): Setting<string, never> {

@@ -1,4 +1,5 @@
 import { parseAddress } from '../core/address.ts';
+import { ACCESS } from './access-settings.ts';
 import { LOGS_AND_TRACES, OPERATORS } from './operator-settings.ts';
 import {
   ledgerFault,
@@ -25,6 +26,7 @@ import {
   oneOf,
   privateKey,
   type Setting,
+  secretFile,
   setting,
 } from './setting.ts';
 
@@ -68,6 +70,23 @@ export const SECTIONS = {
       min: 128,
       max: 65_536,
       about: 'Largest request body. A larger one is answered 413.',
+    }),
+    POST_BATCH_LIMIT: integer({
+      field: 'postBatch.lineLimit',
+      unit: 'payments',
+      default: 500,
+      min: 1,
+      max: 4096,
+      about:
+        'Most payments in one `POST /payments-batch`. The journal ends a segment that has no room for so many.',
+    }),
+    POST_BATCH_BYTES: integer({
+      field: 'postBatch.bytes',
+      unit: 'bytes',
+      default: 131_072,
+      min: 1024,
+      max: 1_048_576,
+      about: 'Largest body of `POST /payments-batch`. A larger one is answered 413.',
     }),
     MAX_AMOUNT: setting({
       field: 'maxAmountCents',
@@ -148,6 +167,7 @@ export const SECTIONS = {
       parse: parseLedger,
       faultOf: ledgerFault,
     }),
+    LEDGER_URL_FILE: secretFile('LEDGER_URL'),
     LEDGER_CA_FILE: certificates(
       'Certificate authorities to trust for a ledger in Redis with TLS. Default: those of Node.js.',
     ),
@@ -251,6 +271,7 @@ export const SECTIONS = {
       parse: parseTokens,
       faultOf: tokensFault,
     }),
+    PROCESSOR_TOKENS_FILE: secretFile('PROCESSOR_TOKENS'),
     PROCESSOR_TIMEOUT_MS: integer({
       field: 'processorTimeoutMs',
       unit: 'ms',
@@ -393,6 +414,7 @@ export const SECTIONS = {
       about: 'Longest delay before an open breaker probes.',
     }),
   },
+  Access: ACCESS,
   Operators: OPERATORS,
   'Logs and traces': LOGS_AND_TRACES,
 };
@@ -421,4 +443,9 @@ export type FieldValues = {
 
 export const SETTINGS: ReadonlyMap<string, Setting<unknown>> = new Map(
   Object.values(SECTIONS).flatMap((section) => Object.entries<Setting<unknown>>(section)),
+);
+
+/** The settings that may be in a file, which `<name>_FILE` names. */
+export const SECRETS: ReadonlySet<string> = new Set(
+  Array.from(SETTINGS.values()).flatMap(({ holds }) => holds ?? []),
 );

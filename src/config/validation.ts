@@ -1,3 +1,4 @@
+import { formatAddress, isLocal } from '../core/address.ts';
 import type { Environment } from '../core/environment.ts';
 import { isKeyOf } from '../core/tls.ts';
 import type { ProcessorsFileReading } from './processors-file.ts';
@@ -169,10 +170,28 @@ function tokenContradictions(values: Partial<Values>): string[] {
     );
 }
 
-/** Asking for a token without setting one is a mistake. The defaults that refuse everyone are not. */
+/** Asking for a key where there is none is a mistake. The default of AUDIT_ACCESS, which refuses everyone, is not. */
 function accessContradictions(values: Partial<Values>, environment: Environment): string[] {
-  if (values.ADMIN_TOKEN !== '') return [];
-  return (['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS', 'OPERATOR_ACCESS'] as const)
-    .filter((name) => environment[name] === 'token')
-    .map((name) => `${name}=token needs ADMIN_TOKEN: set it, or choose another access.`);
+  const { ADMIN_TOKEN: token, API_KEYS_FILE: keysFile, LISTEN: listen, PAYMENTS_ACCESS: payments } = values;
+  const operators = (['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS', 'OPERATOR_ACCESS'] as const)
+    .filter((name) => environment[name] === 'token' && token === '' && keysFile === '')
+    .map((name) => `${name}=token needs ADMIN_TOKEN or API_KEYS_FILE: set one, or choose another access.`);
+  if (keysFile !== '' || listen === undefined || payments === undefined || payments === 'open')
+    return operators;
+  if (payments === 'token')
+    return [...operators, 'PAYMENTS_ACCESS=token needs API_KEYS_FILE: set it, or choose another access.'];
+  if (isLocal(listen)) return operators;
+  return [
+    ...operators,
+    `LISTEN=${formatAddress(listen)} is open to other machines: set API_KEYS_FILE, for which \`dinossauro keys new\` makes keys, or PAYMENTS_ACCESS=open, if something else decides who may pay.`,
+  ];
+}
+
+/** Whether payments need an API key. */
+export function needsKeys({
+  PAYMENTS_ACCESS: access,
+  API_KEYS_FILE: keysFile,
+  LISTEN: listen,
+}: Values): boolean {
+  return access === 'token' || (access === 'auto' && (keysFile !== '' || !isLocal(listen)));
 }

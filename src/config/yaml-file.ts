@@ -85,6 +85,18 @@ function parseYaml(text: string): YamlReading {
   }
 }
 
+/** Plain data, as JSON has it, as a value of a file. It knows no lines. */
+export function fileValueOf(value: unknown): FileValue {
+  const line = 0;
+  if (Array.isArray(value)) return { kind: 'list', line, items: value.map(fileValueOf) };
+  if (typeof value !== 'object' || value === null)
+    return { kind: 'scalar', line, text: value === null ? '' : String(value), value };
+  const members = Object.entries(value).map(
+    ([name, member]) => [name, { line, value: fileValueOf(member) }] as const,
+  );
+  return { kind: 'mapping', line, members: new Map(members) };
+}
+
 /** The value as plain data, for those who want numbers and texts as YAML reads them. */
 export function plainOf(value: FileValue): unknown {
   switch (value.kind) {

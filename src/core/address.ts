@@ -18,6 +18,12 @@ export function parseAddress(text: string): Address | null {
   return { kind: 'tcp', host, port };
 }
 
+/** Whether only this machine can reach it. A host name is not looked up: what it means may change. */
+export function isLocal(address: Address): boolean {
+  if (address.kind === 'unix') return true;
+  return /^(localhost|127(\.\d{1,3}){3}|::1)$/i.test(address.host);
+}
+
 function parseUnix(path: string): Address | null {
   if (!path.startsWith('/') || path.includes('\0')) return null;
   if (Buffer.byteLength(path) > UNIX_PATH_LIMIT_BYTES) return null;

@@ -39,7 +39,7 @@ export function parseWindow(query: string): Window {
 const NOT_A_TIMESTAMP = 'is not a valid ISO 8601 timestamp, such as 2025-07-15T12:34:56.000Z.';
 
 /** Null if the text is not a timestamp, or names a date or time that does not exist. */
-function parseTimestamp(text: string, round: (ms: number) => number): number | null {
+export function parseTimestamp(text: string, round: (ms: number) => number): number | null {
   const match = TIMESTAMP.exec(text);
   if (match === null) return null;
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '0'] = match;

@@ -15,6 +15,7 @@ import { PENDING_LIMIT, REDIS_TIMEOUT_MS } from './ask-ledger.ts';
 import { checkBooks } from './books.ts';
 import { checkDirectory, checkLeftJournals, checkLmdb, checkLock, freeBytesAt } from './directory.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
+import { checkKeys } from './keys.ts';
 import { checkLimits, readLimits } from './limits.ts';
 import { checkListen, gatewayAnswers } from './listen.ts';
 import { checkContract, checkProcessor } from './processors.ts';
@@ -54,6 +55,7 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
       isDemo ? 'valid; no processors are set, so these are the checks for dinossauro start' : 'valid',
     ),
   ];
+  yield checkKeys(config, clock.nowMs());
   yield checkLimits(readLimits(), config);
   const isRunning = await gatewayAnswers(config.listen);
   const own = await checkOwn(config, isDemo);

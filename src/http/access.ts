@@ -1,12 +1,14 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Scope } from '../config/api-key.ts';
 import type { AccessMode } from '../config/config.ts';
+import type { Keyring } from './keyring.ts';
 import { type Problem, problem } from './problem.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 
 export interface AccessParts {
   readonly mode: AccessMode;
-  /** The expected bearer token. Empty: no token is accepted. */
-  readonly token: string;
+  readonly keyring: Keyring;
+  /** What a key must be for. */
+  readonly scope: Scope;
 }
 
 /** Headers that proxies add: the client behind a proxy may be on any machine. */
@@ -15,52 +17,47 @@ const PROXY_HEADERS = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
 /** `Host` values that name this machine. Other names may be bound to it by anyone (DNS rebinding). */
 const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
 
-const BEARER = /^bearer +(\S+) *$/i;
-
 /**
- * Decides who may use an operator's route.
+ * Decides who may use a route.
  *
  * | mode     | allows                                                                                            |
  * |----------|---------------------------------------------------------------------------------------------------|
  * | off      | no request: 404                                                                                   |
  * | loopback | clients on this machine, over TCP, without a proxy, with `Host` localhost or a loopback address   |
- * | token    | requests with `Authorization: Bearer <token>`                                                     |
+ * | token    | requests with `Authorization: Bearer <key>`, where the key has the scope of the route             |
  * | open     | every request                                                                                     |
  *
  * A browser on this machine also sends requests for foreign pages. Checking `Host` stops DNS rebinding; checking
  * `Origin` stops cross-origin requests.
  */
 export class Access {
-  readonly #mode: AccessMode;
-  readonly #tokenDigest: Buffer | null;
+  readonly #parts: AccessParts;
 
-  constructor({ mode, token }: AccessParts) {
-    this.#mode = mode;
-    this.#tokenDigest = token === '' ? null : digest(token);
+  constructor(parts: AccessParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether the request may see more than others. Unlike `check`, it refuses nothing, so nothing is counted. */
+  allows(response: HttpResponse, request: HttpRequest): boolean {
+    const { mode, keyring, scope } = this.#parts;
+    return mode === 'token'
+      ? keyring.allows(request.getHeader('authorization'), scope)
+      : this.check(response, request) === null;
   }
 
   /** Null when the request may pass; otherwise the response. Call it synchronously in the request's handler. */
   check(response: HttpResponse, request: HttpRequest): Problem | null {
-    switch (this.#mode) {
+    const { mode, keyring, scope } = this.#parts;
+    switch (mode) {
       case 'off':
         return problem('no-such-route');
       case 'loopback':
         return refusal(response, request);
       case 'token':
-        return this.#hasToken(request) ? null : problem('token-required');
+        return keyring.check(request.getHeader('authorization'), scope);
       case 'open':
         return null;
     }
-  }
-
-  /** Takes constant time, so that timing reveals nothing about the token. */
-  isToken(candidate: string): boolean {
-    return this.#tokenDigest !== null && timingSafeEqual(digest(candidate), this.#tokenDigest);
-  }
-
-  #hasToken(request: HttpRequest): boolean {
-    const token = BEARER.exec(request.getHeader('authorization'))?.[1];
-    return token !== undefined && this.isToken(token);
   }
 }
 
@@ -92,8 +89,4 @@ function isLoopback(address: Uint8Array): boolean {
   // An IPv4 client of a dual-stack socket: ::ffff:127.0.0.1.
   if (address[10] === 0xff && address[11] === 0xff) return address[12] === 127;
   return address.subarray(10, 15).every((byte) => byte === 0) && address[15] === 1;
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

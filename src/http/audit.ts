@@ -7,6 +7,7 @@ import { startThread } from '../core/thread.ts';
 import { parseWindow, type Window } from '../core/time-window.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
+import type { Keyring } from './keyring.ts';
 import { problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { guardedRoute, refuse } from './route.ts';
@@ -15,6 +16,7 @@ import type { Exchange, WebApp } from './uws.ts';
 export interface AuditRouteParts {
   readonly app: WebApp;
   readonly config: Config;
+  readonly keyring: Keyring;
   readonly sharedState: SharedState;
   readonly log: Log;
 }
@@ -44,8 +46,8 @@ const HEAP_LIMIT_MB = 64;
  *
  * An audit runs in its own thread, so that it costs this one neither time nor memory. It ends when its client leaves.
  */
-export function serveAudit({ app, config, sharedState, log }: AuditRouteParts): void {
-  const access = new Access({ mode: config.access.audit, token: config.adminToken });
+export function serveAudit({ app, config, keyring, sharedState, log }: AuditRouteParts): void {
+  const access = new Access({ mode: config.access.audit, keyring, scope: 'operate' });
   guardedRoute(app, '/audit', access, (exchange, request) => {
     const query = request.getQuery();
     const unknown = unknownParameter(query, ['from', 'to', 'payments']);

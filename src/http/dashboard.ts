@@ -1,3 +1,4 @@
+import { hasScope } from '../config/api-key.ts';
 import type { Config } from '../config/config.ts';
 import { contractLabel } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
@@ -9,6 +10,7 @@ import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
+import type { Keyring } from './keyring.ts';
 import { isOwnOrigin } from './origin.ts';
 import { fileHeaders, pageHeaders } from './page.ts';
 import { type Problem, problem } from './problem.ts';
@@ -26,6 +28,7 @@ import {
 export interface DashboardParts {
   readonly app: WebApp;
   readonly config: Config;
+  readonly keyring: Keyring;
   readonly sharedState: SharedState;
   readonly metricsTable: MetricsTable;
   readonly ring: Ring;
@@ -79,11 +82,11 @@ export class Dashboard {
 
   constructor(parts: DashboardParts, modules = MODULES) {
     const { app, config, clock } = parts;
-    const { adminToken: token, access, dashboard } = config;
+    const { access, dashboard, sessionSecret: secret } = config;
     this.#parts = parts;
     this.#modules = modules;
-    this.#access = new Access({ mode: access.dashboard, token });
-    this.#session = new Session({ secret: token, path: PATH, clock });
+    this.#access = new Access({ mode: access.dashboard, keyring: parts.keyring, scope: 'operate' });
+    this.#session = new Session({ secret, path: PATH, clock });
     const connectsTo = dashboard.lab === null ? [] : [new URL(dashboard.lab).origin];
     this.#headers = pageHeaders({ cacheControl: 'no-store', loadsFiles: true, connectsTo });
     if (access.dashboard === 'off') return;
@@ -134,8 +137,7 @@ export class Dashboard {
     serve(`${PATH}/processors`, {
       check: (response, request) => {
         const refusal = operators.check(response, request);
-        const isSignedIn = this.#signsIn && this.#session.holds(request.getHeader('cookie'));
-        return refusal !== null && isSignedIn ? null : refusal;
+        return refusal !== null && this.#isSignedIn(request) ? null : refusal;
       },
     });
   }
@@ -149,9 +151,13 @@ export class Dashboard {
   /** Null when the request has the token or a session. */
   #refusal(response: HttpResponse, request: HttpRequest): Problem | null {
     const refusal = this.#access.check(response, request);
-    return refusal !== null && this.#signsIn && this.#session.holds(request.getHeader('cookie'))
-      ? null
-      : refusal;
+    return refusal !== null && this.#isSignedIn(request) ? null : refusal;
+  }
+
+  #isSignedIn(request: HttpRequest): boolean {
+    if (!this.#signsIn) return false;
+    const key = this.#session.find(request.getHeader('cookie'), this.#parts.keyring);
+    return key !== undefined && hasScope(key, 'operate');
   }
 
   get #signsIn(): boolean {
@@ -207,8 +213,10 @@ export class Dashboard {
   async #signIn(exchange: Exchange, body: Uint8Array | null): Promise<void> {
     if (body === null) return refuse(exchange, problem('body-too-large'), true);
     const token = new URLSearchParams(Buffer.from(body).toString('utf8')).get('token') ?? '';
-    if (!this.#access.isToken(token)) return this.#askToSignIn(exchange, problem('token-required'));
-    const headers = [...TO_PAGE, ['Set-Cookie', this.#session.begin()]] as const;
+    const key = this.#parts.keyring.find(token);
+    if (key === undefined || !hasScope(key, 'operate'))
+      return this.#askToSignIn(exchange, problem('token-required'));
+    const headers = [...TO_PAGE, ['Set-Cookie', this.#session.begin(key)]] as const;
     exchange.end('303 See Other', headers, '');
   }
 

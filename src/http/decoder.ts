@@ -2,7 +2,7 @@ import assert from 'node:assert';
 import { isUtf8 } from 'node:buffer';
 import type { AmountRange } from '../config/amount-ranges.ts';
 import { centsToDecimal, parseDecimal } from '../core/money.ts';
-import { isUuid, UUID_BYTES, UUID_CHARACTERS, UUID_DIGITS_AT, writeUuid } from '../core/uuid.ts';
+import { isUuid, readUuid, UUID_BYTES, UUID_CHARACTERS, UUID_DIGITS_AT, writeUuid } from '../core/uuid.ts';
 import {
   isDigit,
   literalEnd,
@@ -18,6 +18,7 @@ import {
  * gets the first in this order.
  */
 export type DecodeProblem =
+  | 'idempotency-key-not-a-uuid'
   | 'malformed-json'
   | 'not-an-object'
   | 'correlation-id-repeated'
@@ -25,6 +26,7 @@ export type DecodeProblem =
   | 'correlation-id-missing'
   | 'correlation-id-not-a-string'
   | 'correlation-id-not-a-uuid'
+  | 'idempotency-key-differs'
   | 'amount-missing'
   | 'amount-not-a-number'
   | 'amount-not-positive'
@@ -60,6 +62,9 @@ const NIBBLES = Uint8Array.from({ length: 256 }, (_, byte) => {
   return Number.isNaN(value) ? NOT_HEX : value;
 });
 
+/** A UUID as it is, or as a string of a structured field (RFC 9651), as the draft of the header has it. */
+const UUID_KEY = /^(?=[^"]*$|"[^"]*"$)"?([0-9a-f-]{36})"?$/i;
+
 /** Digits before the decimal point on the fast path: with two decimals they stay far below 2^53. */
 const FAST_DIGITS = 12;
 
@@ -88,9 +93,16 @@ export class PaymentDecoder {
     this.#takenAmounts = takenAmounts;
   }
 
-  /** Null if `id` and `amountCents` hold the payment; otherwise their contents are undefined. */
-  decode(body: Uint8Array): DecodeProblem | null {
-    return this.#decodeFast(body) ? null : this.#decodeFully(body);
+  /**
+   * Null if `id` and `amountCents` hold the payment; otherwise their contents are undefined. The header `Idempotency-Key`,
+   * if it is not empty, is the id as well, so that the body may leave it out. If both are there, they must be the same.
+   */
+  decode(body: Uint8Array, idempotencyKey = ''): DecodeProblem | null {
+    if (idempotencyKey === '') return this.#decodeFast(body) ? null : this.#decodeFully(body);
+    const key = UUID_KEY.exec(idempotencyKey)?.[1]?.toLowerCase();
+    if (key === undefined || !isUuid(key)) return 'idempotency-key-not-a-uuid';
+    const decodeProblem = this.#decodeFast(body) ? null : this.#decodeFully(body, `"${key}"`);
+    return decodeProblem ?? (readUuid(this.id, 0) === key ? null : 'idempotency-key-differs');
   }
 
   /** What is wrong with a refused body, if there is more to say than the usual detail of the problem. */
@@ -162,15 +174,16 @@ export class PaymentDecoder {
     return cents > 0 && cents <= this.#maxAmountCents && this.#isTaken(cents) ? end : OTHER;
   }
 
-  #decodeFully(body: Uint8Array): DecodeProblem | null {
+  /** `defaultId` is the token of the id if the body has none. */
+  #decodeFully(body: Uint8Array, defaultId: string | null = null): DecodeProblem | null {
     if (!isUtf8(body) || textEnd(body, MAX_DEPTH) < 0) return 'malformed-json';
     const start = spaceEnd(body, 0);
     if (body[start] !== OPEN_BRACE) return 'not-an-object';
-    return this.#decodeMembers(Buffer.from(body.buffer, body.byteOffset, body.length), start);
+    return this.#decodeMembers(Buffer.from(body.buffer, body.byteOffset, body.length), start, defaultId);
   }
 
   /** `body` is known to be valid JSON with an object at `start`, so this does not check the syntax again. */
-  #decodeMembers(body: Buffer, start: number): DecodeProblem | null {
+  #decodeMembers(body: Buffer, start: number, defaultId: string | null): DecodeProblem | null {
     let idToken: string | null = null;
     let amountToken: string | null = null;
     let idRepeated = false;
@@ -193,7 +206,7 @@ export class PaymentDecoder {
     }
     if (idRepeated) return 'correlation-id-repeated';
     if (amountRepeated) return 'amount-repeated';
-    return this.#setId(idToken) ?? this.#setAmount(amountToken);
+    return this.#setId(idToken ?? defaultId) ?? this.#setAmount(amountToken);
   }
 
   #setId(token: string | null): DecodeProblem | null {

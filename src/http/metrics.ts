@@ -3,20 +3,22 @@ import type { Config } from '../config/config.ts';
 import type { Format } from '../metrics/openmetrics.ts';
 import type { ScrapeParts } from '../metrics/scrape.ts';
 import { Access } from './access.ts';
+import type { Keyring } from './keyring.ts';
 import { refusals } from './refusal.ts';
 import { guardedRoute } from './route.ts';
 import type { WebApp } from './uws.ts';
 
 export interface MetricsParts extends Omit<ScrapeParts, 'refusals' | 'version'> {
   readonly app: WebApp;
-  readonly config: Pick<Config, 'access' | 'adminToken' | 'processors' | 'poolThreadCount'>;
+  readonly config: Pick<Config, 'access' | 'processors' | 'poolThreadCount' | 'httpThreadCount'>;
+  readonly keyring: Keyring;
 }
 
 /** Serves `GET /metrics`, unless it is off. The code that renders it is loaded at the first request. */
 export function serveMetrics(parts: MetricsParts): void {
-  const { app, config } = parts;
+  const { app, config, keyring } = parts;
   if (config.access.metrics === 'off') return;
-  const access = new Access({ mode: config.access.metrics, token: config.adminToken });
+  const access = new Access({ mode: config.access.metrics, keyring, scope: 'operate' });
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   let exposing: ReturnType<typeof load> | null = null;
   guardedRoute(app, '/metrics', access, async (exchange, request) => {

@@ -3,7 +3,7 @@ import { type Clock, isFromTheFuture } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { OutageLog } from '../core/outage-log.ts';
 import { readUuid } from '../core/uuid.ts';
-import type { Journal, JournalResult } from '../journal/writer.ts';
+import type { Journal } from '../journal/writer.ts';
 import type { Lease } from '../ledger/lease.ts';
 import type { Claim, Ledger, LedgerEntry, Reply, Shard } from '../ledger/ledger.ts';
 import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
@@ -55,7 +55,7 @@ export type Durability =
   | { readonly kind: 'fsync' }
   | { readonly kind: 'ledger'; readonly ledger: Ledger; readonly leases: readonly Lease[] };
 
-const NO_SEGMENT: JournalResult = { kind: 'failed', reason: 'all segments are in use; see JOURNAL_SEGMENTS' };
+const NO_SEGMENT = 'all segments are in use; see JOURNAL_SEGMENTS';
 
 type OnVerdict = (verdict: Verdict) => void;
 
@@ -70,6 +70,13 @@ interface PendingPayment {
   readonly onVerdict: OnVerdict;
   /** Its place in the journal; -1 until it is written. */
   journalRef: number;
+}
+
+/** A payment of a batch. */
+export interface PostedPayment {
+  /** Belongs to the acceptor from now on. */
+  readonly id: Buffer;
+  readonly amountCents: number;
 }
 
 type AskedPayment = Pick<PendingPayment, 'id' | 'amountCents' | 'trace' | 'onVerdict'>;
@@ -125,6 +132,27 @@ export class PaymentAcceptor {
 
   /** `id` is only valid until this returns. */
   accept(id: Buffer, amountCents: number, trace: Buffer | null, onVerdict: OnVerdict): void {
+    const staged = this.#stage(id, amountCents, trace, onVerdict);
+    if (staged !== null) this.#write([staged]);
+  }
+
+  /**
+   * Accepts several payments with one write to the journal, which must have room for so many. Each gets a verdict of its
+   * own, in any order.
+   */
+  acceptAll<Posted extends PostedPayment>(
+    payments: readonly Posted[],
+    trace: Buffer | null,
+    onVerdict: (verdict: Verdict, payment: Posted) => void,
+  ): void {
+    const staged = payments.map((payment) =>
+      this.#stage(payment.id, payment.amountCents, trace, (verdict) => onVerdict(verdict, payment)),
+    );
+    this.#write(staged.filter((pending) => pending !== null));
+  }
+
+  /** Reserves a payment in the cache and the ring, and appends it to the journal; null: that has decided it. */
+  #stage(id: Buffer, amountCents: number, trace: Buffer | null, onVerdict: OnVerdict): PendingPayment | null {
     const { idempotencyCache, clock, sharedState } = this.#parts;
     const nowMs = clock.nowMs();
     const { purgedAtMs } = sharedState;
@@ -133,26 +161,19 @@ export class PaymentAcceptor {
     switch (known) {
       case 'conflict':
         onVerdict('amount-conflict');
-        break;
+        return null;
       case 'same':
         this.#parts.metrics.count('repeated');
         onVerdict('accepted');
-        break;
+        return null;
       case 'in-ledger':
         void this.#askLedger({ id: Buffer.from(id), amountCents, trace, onVerdict });
-        break;
+        return null;
       case 'new':
-      case 'pending':
-        this.#admit({
-          id,
-          amountCents,
-          acceptedAtMs,
-          trace,
-          repeats: known === 'pending',
-          onVerdict,
-          journalRef: -1,
-        });
-        break;
+      case 'pending': {
+        const repeats = known === 'pending';
+        return this.#append({ id, amountCents, acceptedAtMs, trace, repeats, onVerdict, journalRef: -1 });
+      }
     }
   }
 
@@ -169,35 +190,40 @@ export class PaymentAcceptor {
   }
 
   /** A repetition is journaled and pushed too, because the first may still fail. The ledger settles only one of them. */
-  #admit(pending: PendingPayment): void {
-    const { ring } = this.#parts;
+  #append(pending: PendingPayment): PendingPayment | null {
+    const { ring, journal } = this.#parts;
     if (!ring.reserve()) {
       this.#refuse(pending, 'queue-full');
-      return;
+      return null;
     }
-    const journalRef = this.#write(pending);
-    if (journalRef === null) {
-      ring.release();
-      this.#refuse(pending, 'journal-unavailable');
-      return;
-    }
-    pending.journalRef = journalRef;
-    this.#journaled(pending);
+    const { id, amountCents, acceptedAtMs, trace } = pending;
+    pending.journalRef = journal.append(id, amountCents, acceptedAtMs, trace);
+    if (pending.journalRef >= 0) return pending;
+    this.#unwritten([pending], NO_SEGMENT);
+    return null;
   }
 
-  #write({ id, amountCents, acceptedAtMs, trace }: PendingPayment): number | null {
+  #write(staged: readonly PendingPayment[]): void {
+    if (staged.length === 0) return;
     const { journal, metrics, durability } = this.#parts;
-    const journalRef = journal.append(id, amountCents, acceptedAtMs, trace);
-    const written = journalRef < 0 ? NO_SEGMENT : journal.write();
+    const written = journal.write();
     if (written.kind === 'failed') {
-      this.#journalFails();
-      this.#writeOutage.failed(written.reason);
-      return null;
+      this.#unwritten(staged, written.reason);
+      return;
     }
     metrics.count('journalWrites');
     this.#writeOutage.recovered();
     if (durability.kind !== 'fsync') this.#journalWorks();
-    return journalRef;
+    for (const pending of staged) this.#journaled(pending);
+  }
+
+  #unwritten(refused: readonly PendingPayment[], reason: string): void {
+    this.#journalFails();
+    this.#writeOutage.failed(reason);
+    for (const pending of refused) {
+      this.#parts.ring.release();
+      this.#refuse(pending, 'journal-unavailable');
+    }
   }
 
   #journalFails(): void {

@@ -1,3 +1,5 @@
+import type { Scope } from '../config/api-key.ts';
+import type { Config } from '../config/config.ts';
 import { NO_STORY } from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -11,15 +13,18 @@ import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
+import type { Access } from './access.ts';
 import type { PaymentDecoder } from './decoder.ts';
+import type { Keyring } from './keyring.ts';
 import { isOwnOrigin } from './origin.ts';
-import type { PaymentAcceptor, Verdict } from './payment-acceptor.ts';
+import type { PaymentAcceptor } from './payment-acceptor.ts';
+import { acceptBatch, linesOf } from './payment-batch.ts';
 import { paymentJson, storyJson } from './payment-json.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
-import { type RefusalSlug, refusalIndex } from './refusal.ts';
+import { refusalIndex, refusalOf } from './refusal.ts';
 import { type Guard, refuse, route } from './route.ts';
-import { Exchange, type WebApp } from './uws.ts';
+import { Exchange, type Headers, type WebApp } from './uws.ts';
 
 export interface PaymentRoutesParts {
   readonly app: WebApp;
@@ -32,9 +37,13 @@ export interface PaymentRoutesParts {
   readonly metrics: ThreadMetrics;
   readonly poolThreadCount: number;
   readonly bodyLimitBytes: number;
+  readonly postBatch: Config['postBatch'];
   readonly allowPurge: boolean;
+  /** Who may post and read payments: clients with a key of `keyring`, or everyone. */
+  readonly access: 'token' | 'open';
+  readonly keyring: Keyring;
   /** Who is shown the story of a payment. */
-  readonly operators: Guard;
+  readonly operators: Pick<Access, 'allows'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly tracer: Tracer;
@@ -43,11 +52,15 @@ export interface PaymentRoutesParts {
 const NO_SUMMARY = 'The ledger does not answer, or a sum exceeds 2^53 - 1 cents.';
 const JSON_HEADERS = [['Content-Type', 'application/json']] as const;
 const NO_STORE = ['Cache-Control', 'no-store'] as const;
+const NDJSON_HEADERS = [['Content-Type', 'application/x-ndjson'], NO_STORE] as const;
+/** How many batches one thread reads or accepts at once, so that slow clients cannot fill its memory. */
+const BATCHES_MAX = 32;
 const FRESH_JSON_HEADERS = [...JSON_HEADERS, NO_STORE] as const;
 
 /** The routes for payments and health checks, and the 404 for every other path. */
 export class PaymentRoutes {
   readonly #parts: PaymentRoutesParts;
+  #batchCount = 0;
   readonly #summaryOutage: OutageLog;
   /** One for each shard of the ledger. */
   readonly #lookUpOutages: readonly OutageLog[];
@@ -69,72 +82,169 @@ export class PaymentRoutes {
           ended: 'look-ups of payments are answered again',
         }),
     );
-    route(app, '/payments', 'POST', (exchange, request) =>
-      this.#postPayment(exchange, request.getHeader('traceparent')),
+    const readers = this.#guardFor('read');
+    route(
+      app,
+      '/payments',
+      'POST',
+      (exchange, request) =>
+        this.#postPayment(exchange, request.getHeader('traceparent'), request.getHeader('idempotency-key')),
+      this.#counting(this.#guardFor('post')),
     );
-    route(app, '/payments-summary', 'GET', (exchange, request) =>
-      this.#getSummary(exchange, request.getQuery()),
+    // A path of its own: `POST /payments` takes any content type for one payment, and reads no header to find out.
+    route(app, '/payments-batch', 'POST', (exchange, request) =>
+      this.#postBatch(exchange, request.getHeader('traceparent'), request.getHeader('authorization')),
     );
-    route(app, '/payments/:id', 'GET', (exchange, request, response) => {
-      const toJson = operators.check(response, request) === null ? storyJson : paymentJson;
-      return this.#getPayment(exchange, request.getParameter(0), toJson);
-    });
-    route(app, '/purge-payments', 'POST', (exchange, request) =>
-      this.#postPurge(exchange, isOwnOrigin(request), request.getQuery()),
+    route(
+      app,
+      '/payments-summary',
+      'GET',
+      (exchange, request) => this.#getSummary(exchange, request.getQuery()),
+      readers,
+    );
+    route(
+      app,
+      '/payments/:id',
+      'GET',
+      (exchange, request, response) => {
+        const toJson = operators.allows(response, request) ? storyJson : paymentJson;
+        return this.#getPayment(exchange, request.getParameter(0), toJson);
+      },
+      readers,
+    );
+    route(
+      app,
+      '/purge-payments',
+      'POST',
+      (exchange, request) => this.#postPurge(exchange, isOwnOrigin(request), request.getQuery()),
+      this.#guardFor('operate'),
     );
     route(app, '/livez', 'GET', (exchange) => exchange.end('200 OK', [NO_STORE], ''));
     route(app, '/readyz', 'GET', (exchange) => this.#getReady(exchange));
     app.any('/*', (response, request) => refuse(new Exchange(response, request), problem('no-such-route')));
   }
 
-  #postPayment(exchange: Exchange, traceparent: string): void {
-    const { decoder, acceptor, bodyLimitBytes, sharedState, clock, tracer } = this.#parts;
-    const span = tracer.accept(traceparent, 'POST /payments');
+  /** Null while payments need no key: then nothing is asked. */
+  #guardFor(scope: Scope): Guard | null {
+    const { access, keyring } = this.#parts;
+    if (access === 'open') return null;
+    return {
+      check: (_response, request) => {
+        const admitted = keyring.admit(request.getHeader('authorization'), scope);
+        return 'slug' in admitted ? admitted : null;
+      },
+    };
+  }
+
+  /** Posts that a guard refuses are counted like other refused posts. */
+  #counting(guard: Guard | null): Guard | null {
+    if (guard === null) return null;
+    return {
+      check: (response, request) => {
+        const refusal = guard.check(response, request);
+        if (refusal !== null) this.#parts.metrics.countRefusal(refusalIndex(refusal.slug));
+        return refusal;
+      },
+    };
+  }
+
+  #postPayment(exchange: Exchange, traceparent: string, idempotencyKey: string): void {
+    const { decoder, acceptor, bodyLimitBytes, clock, tracer } = this.#parts;
+    const post = { exchange, route: '/payments', span: tracer.accept(traceparent, 'POST /payments') };
     exchange.readBody(bodyLimitBytes, (body) => {
       // Measured from the complete request: how fast the client sends is not our latency.
       const beganAtMs = clock.stopwatchMs();
-      if (body === null) {
-        const detail = `The body exceeds the limit of ${bodyLimitBytes} bytes.`;
-        this.#refusePost(exchange, 'body-too-large', problem('body-too-large', { detail }), span, true);
-        return;
-      }
-      if (sharedState.stopping) {
-        this.#refusePost(exchange, 'stopping', problem('stopping'), span, true);
-        return;
-      }
-      const decodeProblem = decoder.decode(body);
+      if (!this.#isWhole(body, bodyLimitBytes, post)) return;
+      const decodeProblem = decoder.decode(body, idempotencyKey);
       if (decodeProblem !== null) {
-        const why = problem(decodeProblem, decoder.detailOf(decodeProblem, body));
-        this.#refusePost(exchange, decodeProblem, why, span);
+        this.#refusePost(post, problem(decodeProblem, decoder.detailOf(decodeProblem, body)));
         return;
       }
+      const { span } = post;
       span?.setAttribute('dinossauro.correlation_id', readUuid(decoder.id, 0));
-      acceptor.accept(decoder.id, decoder.amountCents, span === null ? null : span.trace, (verdict) =>
-        this.#answerPost(exchange, verdict, beganAtMs, span),
-      );
+      acceptor.accept(decoder.id, decoder.amountCents, span === null ? null : span.trace, (verdict) => {
+        const refusal = refusalOf(verdict);
+        if (refusal !== null) this.#refusePost(post, refusal);
+        else this.#answerPost(post, ACCEPTED, [], '', beganAtMs);
+      });
     });
   }
 
-  #answerPost(exchange: Exchange, verdict: Verdict, beganAtMs: number, span: Span | null): void {
-    const { metrics, clock } = this.#parts;
-    if (typeof verdict === 'object') {
-      const detail = `This payment was accepted earlier, and its processor has rejected it for good. ${verdict.reason}`;
-      this.#refusePost(exchange, verdict.kind, problem(verdict.kind, { detail }), span);
+  /** The answer is 200, whatever becomes of the lines: each has its own status. */
+  #postBatch(exchange: Exchange, traceparent: string, authorization: string): void {
+    const { decoder, acceptor, access, keyring, postBatch, clock, tracer } = this.#parts;
+    const route = '/payments-batch';
+    const post = { exchange, route, span: tracer.accept(traceparent, `POST ${route}`) };
+    const admitted = access === 'open' ? null : keyring.admit(authorization, 'post');
+    if (admitted !== null && 'slug' in admitted) {
+      this.#refusePost(post, admitted);
       return;
     }
-    if (verdict !== 'accepted') {
-      this.#refusePost(exchange, verdict, problem(verdict), span);
+    if (this.#batchCount >= BATCHES_MAX) {
+      this.#refusePost(post, problem('batches-limit'));
       return;
     }
-    exchange.end(ACCEPTED, [], '');
-    metrics.observe('accept', clock.stopwatchMs() - beganAtMs);
-    if (span !== null) endAnswered(span, ACCEPTED);
+    this.#batchCount++;
+    const end = once(() => this.#batchCount--);
+    exchange.onGone(end);
+    exchange.readBody(postBatch.bytes, (body) => {
+      const beganAtMs = clock.stopwatchMs();
+      const lines = body === null ? [] : linesOf(body);
+      if (!this.#isWhole(body, postBatch.bytes, post) || !this.#isBatch(lines, post)) {
+        end();
+        return;
+      }
+      if (admitted !== null) keyring.charge(admitted, lines.length - 1);
+      const trace = post.span === null ? null : post.span.trace;
+      acceptBatch(lines, decoder, acceptor, trace, ({ body: answer, problems }) => {
+        end();
+        for (const { slug } of problems) this.#parts.metrics.countRefusal(refusalIndex(slug));
+        this.#answerPost(post, '200 OK', NDJSON_HEADERS, answer, beganAtMs);
+      });
+    });
   }
 
-  #refusePost(exchange: Exchange, slug: RefusalSlug, why: Problem, span: Span | null, close = false): void {
-    this.#parts.metrics.countRefusal(refusalIndex(slug));
+  /** Answers a post that is too large, or comes while the gateway stops. */
+  #isWhole(body: Uint8Array | null, limitBytes: number, post: Post): body is Uint8Array {
+    if (body === null) {
+      const detail = `The body exceeds the limit of ${limitBytes} bytes.`;
+      this.#refusePost(post, problem('body-too-large', { detail }), true);
+      return false;
+    }
+    if (!this.#parts.sharedState.stopping) return true;
+    this.#refusePost(post, problem('stopping'), true);
+    return false;
+  }
+
+  #isBatch(lines: readonly Uint8Array[], post: Post): boolean {
+    const { lineLimit } = this.#parts.postBatch;
+    if (lines.length > lineLimit) {
+      const detail = `The batch has ${lines.length} lines: it may have ${lineLimit} (POST_BATCH_LIMIT).`;
+      this.#refusePost(post, problem('body-too-large', { detail }));
+    } else if (lines.length === 0) {
+      const detail = 'The batch is empty: expected one payment a line, each a JSON object.';
+      this.#refusePost(post, problem('malformed-json', { detail }));
+    } else return true;
+    return false;
+  }
+
+  #answerPost(
+    { exchange, route, span }: Post,
+    status: string,
+    headers: Headers,
+    body: string,
+    beganAtMs: number,
+  ): void {
+    const { metrics, clock } = this.#parts;
+    exchange.end(status, headers, body);
+    metrics.observe('accept', clock.stopwatchMs() - beganAtMs);
+    if (span !== null) endAnswered(span, route, status);
+  }
+
+  #refusePost({ exchange, route, span }: Post, why: Problem, close = false): void {
+    this.#parts.metrics.countRefusal(refusalIndex(why.slug));
     refuse(exchange, why, close);
-    if (span !== null) endAnswered(span, why.status);
+    if (span !== null) endAnswered(span, route, why.status);
   }
 
   #refuseUnread(exchange: Exchange, why = problem('ledger-unavailable')): void {
@@ -247,11 +357,26 @@ export class PaymentRoutes {
 
 const ACCEPTED = '202 Accepted';
 
+/** A post that is being answered. */
+interface Post {
+  readonly exchange: Exchange;
+  readonly route: string;
+  readonly span: Span | null;
+}
+
+function once(run: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) run();
+    isDone = true;
+  };
+}
+
 /** Only 5xx makes the span an error. */
-function endAnswered(span: Span, status: string): void {
+function endAnswered(span: Span, route: string, status: string): void {
   const code = Number.parseInt(status, 10);
   span.setAttribute('http.request.method', 'POST');
-  span.setAttribute('http.route', '/payments');
+  span.setAttribute('http.route', route);
   span.setAttribute('http.response.status_code', code);
   span.end(code >= 500 ? status : '');
 }

@@ -8,6 +8,12 @@ const PROBLEMS = {
     title: 'Malformed JSON',
     detail: 'The body is not valid JSON in UTF-8 (RFC 8259), or nests more than 64 levels deep.',
   },
+  'idempotency-key-not-a-uuid': {
+    status: '400 Bad Request',
+    title: 'Idempotency-Key is not a UUID',
+    detail:
+      'The header `Idempotency-Key` must be a UUID, with or without quotes: it is the id of the payment.',
+  },
   'correlation-id-repeated': {
     status: '400 Bad Request',
     title: 'Repeated member',
@@ -38,9 +44,21 @@ const PROBLEMS = {
   },
   'token-required': {
     status: '401 Unauthorized',
-    title: 'Token required',
-    detail: 'Send `Authorization: Bearer` with the ADMIN_TOKEN of the gateway.',
+    title: 'API key required',
+    detail: 'Send `Authorization: Bearer` with an API key of this gateway.',
     challenge: 'Bearer realm="dinossauro"',
+  },
+  'token-unknown': {
+    status: '401 Unauthorized',
+    title: 'Unknown API key',
+    detail: 'This gateway does not know this API key.',
+    challenge: 'Bearer realm="dinossauro", error="invalid_token"',
+  },
+  'scope-missing': {
+    status: '403 Forbidden',
+    title: 'API key without the scope',
+    detail: 'This API key lacks the scope that this path needs.',
+    challenge: 'Bearer realm="dinossauro", error="insufficient_scope"',
   },
   'loopback-only': {
     status: '403 Forbidden',
@@ -116,6 +134,13 @@ const PROBLEMS = {
     detail: '`correlationId` must be a UUID: 8-4-4-4-12 hexadecimal digits.',
     field: 'correlationId',
   },
+  'idempotency-key-differs': {
+    status: '422 Unprocessable Content',
+    title: 'Idempotency-Key differs from correlationId',
+    detail:
+      'The header `Idempotency-Key` and `correlationId` are both the id of the payment, and must be the same.',
+    field: 'correlationId',
+  },
   'amount-missing': {
     status: '422 Unprocessable Content',
     title: 'Missing amount',
@@ -178,10 +203,22 @@ const PROBLEMS = {
     detail: 'This instance is already running an audit.',
     retryAfterSeconds: 5,
   },
+  'rate-limited': {
+    status: '429 Too Many Requests',
+    title: 'Too many requests',
+    detail: 'This API key has made more requests than it may. Nothing was accepted.',
+    retryAfterSeconds: 1,
+  },
   'queue-full': {
     status: '503 Service Unavailable',
     title: 'Queue full',
     detail: 'The queue of this gateway is full. The payment was not accepted.',
+    retryAfterSeconds: 1,
+  },
+  'batches-limit': {
+    status: '503 Service Unavailable',
+    title: 'Too many batches',
+    detail: 'This gateway is already reading as many batches as it can at once. Nothing was accepted.',
     retryAfterSeconds: 1,
   },
   'viewers-limit': {
@@ -236,6 +273,7 @@ export type ProblemSlug = keyof typeof PROBLEMS;
 
 /** A response, ready to be written. */
 export interface Problem {
+  readonly slug: ProblemSlug;
   /** The status line, such as `404 Not Found`. */
   readonly status: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
@@ -253,15 +291,15 @@ const RENDERED = Object.fromEntries(
  */
 export function problem(
   slug: Exclude<ProblemSlug, 'method-not-allowed'>,
-  specifics?: { readonly detail: string; readonly field?: string },
+  specifics?: Partial<Pick<ProblemType, 'detail' | 'field' | 'challenge' | 'retryAfterSeconds'>>,
 ): Problem {
   return specifics === undefined ? RENDERED[slug] : render(slug, { ...PROBLEMS[slug], ...specifics });
 }
 
 /** The response for a path that supports only the methods in `allow`, such as `GET, HEAD`. */
 export function methodNotAllowed(allow: string): Problem {
-  const { status, headers, body } = RENDERED['method-not-allowed'];
-  return { status, headers: [...headers, ['Allow', allow]], body };
+  const { headers, ...others } = RENDERED['method-not-allowed'];
+  return { ...others, headers: [...headers, ['Allow', allow]] };
 }
 
 export function problemSlugs(): ProblemSlug[] {
@@ -277,5 +315,5 @@ function render(slug: ProblemSlug, type: ProblemType): Problem {
   if (code === 404 || code === 405) headers.push(['Cache-Control', 'no-store']);
   if (challenge !== undefined) headers.push(['WWW-Authenticate', challenge]);
   const body = JSON.stringify({ type: `/errors#${slug}`, title, status: code, detail, field });
-  return { status, headers, body };
+  return { slug, status, headers, body };
 }

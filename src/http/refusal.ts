@@ -1,6 +1,7 @@
 import assert from 'node:assert';
 import { REFUSALS_MAX } from '../shared-memory/metrics-table.ts';
-import { type ProblemSlug, problem } from './problem.ts';
+import type { Verdict } from './payment-acceptor.ts';
+import { type Problem, type ProblemSlug, problem } from './problem.ts';
 
 /** The problems with which a posted payment may be refused, in the order in which the metrics count them. */
 const REFUSALS = [
@@ -24,18 +25,33 @@ const REFUSALS = [
   'journal-unavailable',
   'ledger-unavailable',
   'stopping',
+  'token-required',
+  'token-unknown',
+  'scope-missing',
+  'rate-limited',
+  'idempotency-key-not-a-uuid',
+  'idempotency-key-differs',
+  'batches-limit',
 ] as const satisfies readonly ProblemSlug[];
 assert.ok(REFUSALS.length <= REFUSALS_MAX);
 
-export type RefusalSlug = (typeof REFUSALS)[number];
+type RefusalSlug = (typeof REFUSALS)[number];
 
-const INDEXES: ReadonlyMap<RefusalSlug, number> = new Map(REFUSALS.map((slug, index) => [slug, index]));
+const INDEXES: ReadonlyMap<ProblemSlug, number> = new Map(REFUSALS.map((slug, index) => [slug, index]));
 
-/** The index under which the metrics count this refusal. */
-export function refusalIndex(slug: RefusalSlug): number {
+/** The index under which the metrics count this refusal. The problem must be one of them. */
+export function refusalIndex(slug: ProblemSlug): number {
   const index = INDEXES.get(slug);
   assert.ok(index !== undefined);
   return index;
+}
+
+/** The problem of a payment that was not accepted; null: it was. */
+export function refusalOf(verdict: Verdict): Problem | null {
+  if (verdict === 'accepted') return null;
+  if (typeof verdict === 'string') return problem(verdict);
+  const detail = `This payment was accepted earlier, and its processor has rejected it for good. ${verdict.reason}`;
+  return problem(verdict.kind, { detail });
 }
 
 /** All refusals with their status, by index. */

@@ -6,29 +6,38 @@ export type Handler = (exchange: Exchange, request: HttpRequest, response: HttpR
 
 const GET_METHODS = ['GET', 'HEAD'];
 
+/** Checks access: null, or the problem to answer instead. */
+export interface Guard {
+  check(response: HttpResponse, request: HttpRequest): Problem | null;
+}
+
 /** The methods that the paths of each application have. */
 const METHODS = new WeakMap<WebApp, Map<string, string[]>>();
 
 /**
  * Handles one method of `path`, where GET includes HEAD, and answers every other method 405, unless another route of this
- * path handles it.
+ * path handles it. A guard, if there is one, is asked before the handler; without one, a request costs nothing more.
  */
-export function route(app: WebApp, path: string, method: 'GET' | 'POST', handler: Handler): void {
+export function route(
+  app: WebApp,
+  path: string,
+  method: 'GET' | 'POST',
+  handler: Handler,
+  guard: Guard | null = null,
+): void {
   const isGet = method === 'GET';
   const handle = (response: HttpResponse, request: HttpRequest) => {
     // `Exchange` needs the request only to recognize HEAD.
-    void handler(new Exchange(response, isGet ? request : undefined), request, response);
+    const exchange = new Exchange(response, isGet ? request : undefined);
+    const refusal = guard === null ? null : guard.check(response, request);
+    if (refusal === null) void handler(exchange, request, response);
+    else refuse(exchange, refusal);
   };
   if (isGet) app.get(path, handle).head(path, handle);
   else app.post(path, handle);
   refuseOthers(app, path, isGet ? GET_METHODS : [method], (respond) => (response, request) => {
     void respond(new Exchange(response, request), request, response);
   });
-}
-
-/** Checks access: null, or the problem to answer instead. */
-export interface Guard {
-  check(response: HttpResponse, request: HttpRequest): Problem | null;
 }
 
 /** Like `route`, for an operator's route: `guard` is asked first, whatever the method. */

@@ -24,6 +24,8 @@ import { type CallbackReaders, serveCallbacks } from './callbacks.ts';
 import { Dashboard } from './dashboard.ts';
 import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
+import { Keyring } from './keyring.ts';
+import { KeysWatch } from './keys-watch.ts';
 import { serveMetrics } from './metrics.ts';
 import { type Durability, PaymentAcceptor } from './payment-acceptor.ts';
 import { servePaymentList } from './payment-list.ts';
@@ -59,6 +61,8 @@ export class HttpThread {
   readonly #leases: readonly Lease[];
   readonly #tracer: Tracer;
   readonly #dashboard: Dashboard;
+  /** Null: there is no file with API keys. */
+  readonly #keysWatch: KeysWatch | null;
   readonly #cancelReclaim: () => void;
 
   static async open(
@@ -112,13 +116,20 @@ export class HttpThread {
       writer: `http-${index}`,
       segments,
       durable: durability.kind === 'fsync',
-      batchRecords: 1,
+      batchRecords: config.postBatch.lineLimit,
       randomU32: () => randomInt(2 ** 32),
     });
+    const { apiKeys } = config;
+    const keyring = new Keyring({ keys: [...apiKeys.listed, ...apiKeys.admin], metrics, clock });
+    this.#keysWatch =
+      apiKeys.file === ''
+        ? null
+        : new KeysWatch({ file: apiKeys.file, others: apiKeys.admin, keyring, metrics, clock, log });
+    this.#keysWatch?.start();
     const ring = new Ring(shared.ring);
     const journal = this.#journal;
     const { maxAmountCents } = config;
-    const operators = new Access({ mode: config.access.operator, token: config.adminToken });
+    const operators = new Access({ mode: config.access.operator, keyring, scope: 'operate' });
     new PaymentRoutes({
       app: this.app,
       decoder: new PaymentDecoder(maxAmountCents, takenAmounts(config.processors, maxAmountCents)),
@@ -140,7 +151,10 @@ export class HttpThread {
       metrics,
       poolThreadCount: config.poolThreadCount,
       bodyLimitBytes: config.bodyLimitBytes,
+      postBatch: config.postBatch,
       allowPurge: config.allowPurge,
+      access: config.paymentsAccess,
+      keyring,
       operators,
       clock,
       log,
@@ -162,15 +176,15 @@ export class HttpThread {
       ring: new CallbackRing(shared.callbacks),
       metrics,
     });
-    const operators = new Access({ mode: config.access.operator, token: config.adminToken });
     const { processors } = config;
     const processorRoutes = new ProcessorRoutes({ app: this.app, processors, ledger, clock, log });
     processorRoutes.serve('/processors', operators);
     serveDocuments(this.app, log);
-    serveAudit({ app: this.app, config, sharedState, log });
+    serveAudit({ app: this.app, config, keyring, sharedState, log });
     this.#dashboard = new Dashboard({
       app: this.app,
       config,
+      keyring,
       sharedState,
       metricsTable,
       ring,
@@ -180,7 +194,7 @@ export class HttpThread {
       log,
     });
     this.#dashboard.serveOperators(operators, (path, guard) => processorRoutes.serve(path, guard));
-    serveMetrics({ app: this.app, config, metricsTable, sharedState, ring, segments, clock });
+    serveMetrics({ app: this.app, config, keyring, metricsTable, sharedState, ring, segments, clock });
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();
       if (failure !== null) log.warn({ reason: failure }, 'a journal file cannot be removed');
@@ -190,6 +204,7 @@ export class HttpThread {
   /** Closes every connection, and leaves in the journal only payments that the ledger does not have. */
   async close(): Promise<void> {
     this.#cancelReclaim();
+    this.#keysWatch?.stop();
     this.#dashboard.close();
     this.app.close();
     await this.#journal.close();

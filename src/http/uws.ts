@@ -111,6 +111,18 @@ function inodeOf(path: string): number | undefined {
   return lstatSync(path, { throwIfNoEntry: false })?.ino;
 }
 
+/** A body that comes in pieces gets this much memory first, and then twice as much each time. */
+const GATHERED_MIN_BYTES = 4096;
+
+/** A buffer for `sizeBytes` that begins with the first `usedBytes` of this one. */
+function withRoom(gathered: Buffer | null, usedBytes: number, sizeBytes: number, limitBytes: number): Buffer {
+  if (gathered !== null && gathered.length >= sizeBytes) return gathered;
+  const wantedBytes = Math.max(sizeBytes, GATHERED_MIN_BYTES, 2 * (gathered?.length ?? 0));
+  const larger = Buffer.allocUnsafe(Math.min(limitBytes, wantedBytes));
+  gathered?.copy(larger, 0, 0, usedBytes);
+  return larger;
+}
+
 const LISTEN_SHARED = 0;
 const LISTEN_EXCLUSIVE = 1;
 
@@ -273,7 +285,7 @@ export class Exchange {
         return;
       }
       if (chunk.byteLength > 0) {
-        gathered ??= Buffer.allocUnsafe(limitBytes);
+        gathered = withRoom(gathered, startBytes, sizeBytes, limitBytes);
         gathered.set(new Uint8Array(chunk), startBytes);
       }
       if (isLast) {

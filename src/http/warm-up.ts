@@ -35,7 +35,15 @@ export async function warmUpHttp(index: number, config: Config, clock: Clock, lo
 function warmUpConfig(config: Config, journalDir: string): Config {
   const queueCapacity = 2 ** Math.ceil(Math.log2(Math.max(LEAST_CAPACITY, config.warmUpPayments)));
   const journalSegmentCount = 2 + Math.floor(config.warmUpPayments / RECORDS_PER_SEGMENT);
-  return { ...config, journalDir, queueCapacity, journalSegmentCount, acceptDurability: 'journal' };
+  return {
+    ...config,
+    journalDir,
+    queueCapacity,
+    journalSegmentCount,
+    acceptDurability: 'journal',
+    paymentsAccess: 'open',
+    apiKeys: { file: '', listed: [], admin: [] },
+  };
 }
 
 async function postAll(config: Config, clock: Clock, log: Log): Promise<void> {

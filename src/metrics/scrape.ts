@@ -11,6 +11,7 @@ import {
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
+import { accessFamilies } from './access.ts';
 import { booksFamilies } from './books.ts';
 import { counter, durations, gauge, seconds } from './family.ts';
 import type { Family, Sample } from './openmetrics.ts';
@@ -21,7 +22,7 @@ export interface ScrapeParts {
   readonly sharedState: SharedState;
   readonly ring: Ring;
   readonly segments: SegmentTable;
-  readonly config: Pick<Config, 'processors' | 'poolThreadCount'>;
+  readonly config: Pick<Config, 'processors' | 'poolThreadCount' | 'httpThreadCount'>;
   /** The problems that a POST may be refused with, in the order in which the metrics table counts them. */
   readonly refusals: readonly Refusal[];
   readonly version: string;
@@ -76,6 +77,7 @@ export class Scrape {
         'Client connections closed at once because `MAX_CONNECTIONS` was reached.',
         [{ value: metricsTable.counted('connectionsRefused') }],
       ),
+      ...accessFamilies(this.#parts),
       durations('dinossauro_accept_duration_seconds', 'From the complete request to its 202.', [
         [{}, metricsTable.histogram('accept')],
       ]),

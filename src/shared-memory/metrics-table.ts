@@ -13,7 +13,7 @@ import assert from 'node:assert';
  * | 0                       | counters, in the order of `COUNTERS`        |                              |
  * | 16                      | refusals, by the index of their reason      | posts                        |
  * | 80                      | gauges, in the order of `GAUGES`            |                              |
- * | 96                      | histograms, in the order of `HISTOGRAMS`    | buckets, then the sum in ms  |
+ * | 112                     | histograms, in the order of `HISTOGRAMS`    | buckets, then the sum in ms  |
  * | 256 + 64p               | processor p: its counters                   |                              |
  * | 256 + 64p + 27          | processor p: payments in doubt, a gauge     | payments                     |
  * | 256 + 64p + 28          | processor p: histogram of its calls         | buckets, then the sum in ms  |
@@ -46,6 +46,10 @@ const COUNTERS = [
   'deaths',
   /** Client connections that were closed at once because there were too many. */
   'connectionsRefused',
+  /** Requests without the API key that they need. */
+  'accessRefused',
+  /** Requests beyond what their API key may make. */
+  'rateLimited',
 ] as const;
 
 const GAUGES = [
@@ -78,6 +82,10 @@ const GAUGES = [
   'confirmation',
   /** Shards of the ledger at which this thread's last commit or request for its lease failed. */
   'shardsFailing',
+  /** API keys in force, as this HTTP thread knows them. */
+  'apiKeys',
+  /** Whether this HTTP thread last found something wrong in the file with API keys (1), or not (0). */
+  'apiKeysWrong',
 ] as const;
 
 /** The kinds of `BooksStatus` (`src/ledger/books-status.ts`). */
@@ -151,14 +159,14 @@ const REFUSALS_AT = 16;
 /** The number of refusal reasons that there is room for. */
 export const REFUSALS_MAX = 64;
 const GAUGES_AT = REFUSALS_AT + REFUSALS_MAX;
-const GAUGES_MAX = 16;
+const GAUGES_MAX = 32;
 const HISTOGRAMS_AT = GAUGES_AT + GAUGES_MAX;
 const PROCESSORS_AT = 256;
 const IN_DOUBT_AT = 27;
 const CALLS_AT = IN_DOUBT_AT + 1;
 const PROCESSOR_WORDS = 64;
 assert.equal(BUCKETS, 35);
-assert.equal(HISTOGRAMS_AT, 96);
+assert.equal(HISTOGRAMS_AT, 112);
 assert.ok(GAUGES.length <= GAUGES_MAX);
 assert.ok(COUNTERS.length <= REFUSALS_AT);
 assert.ok(HISTOGRAMS_AT + HISTOGRAMS.length * HISTOGRAM_WORDS <= PROCESSORS_AT);

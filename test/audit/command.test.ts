@@ -15,6 +15,7 @@ import { SharedState } from '../../src/shared-memory/state.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serve } from '../../src/simulated/server.ts';
 import { KeptLog } from '../kept-log.ts';
+import { keyringOf } from '../keyring.ts';
 import { must } from '../ledger/samples.ts';
 
 const ORDER: AuditOrder = {
@@ -138,7 +139,8 @@ test('a gateway audits on request, given the token', () =>
     if (reading.kind === 'wrong') throw new Error(reading.problems.join());
     const shape = { processorCount: 1, threadCount: 1 };
     const [app, sharedState] = [createApp(), new SharedState(SharedState.allocate(shape), shape)];
-    serveAudit({ app, config: reading.config, sharedState, log: new KeptLog() });
+    const { config } = reading;
+    serveAudit({ app, config, keyring: keyringOf(config.apiKeys.admin), sharedState, log: new KeptLog() });
     const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
     if (listened.kind === 'failed') throw new Error(listened.reason);
     const url = `http://${formatAddress(listened.listener.address)}/`;

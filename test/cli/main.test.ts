@@ -16,6 +16,7 @@ const COMMANDS = [
   'doctor',
   'gateway',
   'processor',
+  'keys',
   'certify',
   'rinha',
   'audit',

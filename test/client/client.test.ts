@@ -59,6 +59,8 @@ test('posts, waits, finds and sums up at a gateway, to the cent', () =>
       const correlationId = randomUUID();
       assert.is(await client.find(correlationId), undefined);
       await client.post({ correlationId, amountCents: 99_999_999_999 });
+      const [again] = await client.postAll([{ correlationId, amountCents: 99_999_999_999 }]);
+      assert.equal(again, { correlationId, status: 202 });
       await client.post({ correlationId, amountCents: 99_999_999_999 });
       const settled = await client.waitFor(correlationId);
       const { status, amountCents, processor, attempts } = settled;
@@ -73,11 +75,7 @@ test('posts, waits, finds and sums up at a gateway, to the cent', () =>
       assert.match(outcome.status === 'rejected' ? outcome.reason : '', 'HTTP 400');
       assert.is((await problemOf(client.post(rejected))).type, '/errors#payment-rejected');
 
-      const operator = new Client({
-        url,
-        fetch: (input, init) =>
-          fetch(input, { ...init, headers: { ...init?.headers, authorization: `Bearer ${ADMIN_TOKEN}` } }),
-      });
+      const operator = new Client({ url, apiKey: ADMIN_TOKEN });
       assert.equal(await all(operator.list({ status: 'rejected', reason: 'HTTP 400' })), [outcome]);
       assert.equal(await all(operator.list({ minAmountCents: 2, from })), [settled]);
       assert.is((await operator.find(correlationId))?.history?.[0]?.outcome, 'charged');
@@ -110,6 +108,42 @@ test('a refusal is thrown at once, with the problem document', () =>
     const elsewhere = await failureOf(new Client({ url: `${url}/elsewhere` }).summary());
     assert.match(String(elsewhere), 'ProblemError: No such route (HTTP 404)');
   }));
+
+test('posts many at once with an API key, repeats what could not be taken, and says what has become of each', async () => {
+  const line = (correlationId: string, amount: number) =>
+    `{"correlationId":"${correlationId}","amount":${amount}}`;
+  const [one, two, three] = [randomUUID(), randomUUID(), randomUUID()] as const;
+  const bodies: string[] = [];
+  const answers = [
+    `{"correlationId":"${one}","status":202}\n{"type":"/errors#amount-too-large","title":"t","status":422,"detail":"d"}\n{"correlationId":"${three}","type":"/errors#queue-full","title":"t","status":503,"detail":"d"}\n`,
+    `{"correlationId":"${three}","status":202}\n`,
+  ];
+  await withServer(
+    async (request, response) => {
+      assert.is(request.headers.authorization, 'Bearer a-key');
+      let body = '';
+      for await (const part of request.setEncoding('utf8')) body += part;
+      bodies.push(`${request.url} ${body}`);
+      response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).end(answers[bodies.length - 1]);
+    },
+    async (url) => {
+      const payments = [one, two, three].map((correlationId) => ({ correlationId, amountCents: 100 }));
+      const outcomes = await new Client({ url, apiKey: 'a-key' }).postAll(payments);
+      assert.equal(
+        outcomes.map(({ status, type }) => type ?? status),
+        [202, '/errors#amount-too-large', 202],
+      );
+      assert.equal(bodies, [
+        `/payments-batch ${[line(one, 1), line(two, 1), line(three, 1)].join('\n')}`.replaceAll(
+          ':1}',
+          ':1.00}',
+        ),
+        `/payments-batch ${line(three, 1)}`.replace(':1}', ':1.00}'),
+      ]);
+      assert.equal(await new Client({ url, apiKey: 'a-key' }).postAll([]), []);
+    },
+  );
+});
 
 test('a payment posted while the gateway is down is accepted when it is back, and charged once', () =>
   Deployment.run({ ledger: 'lmdb', gatewayCount: 1 }, async ({ gateways, processors: [cheap] }) => {

@@ -1,10 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { settingsPage, settingsTables } from '../../scripts/settings-tables.ts';
+import { digestOf } from '../../src/config/api-key.ts';
 import { type Config, readConfig, settingProblem, settingsList } from '../../src/config/config.ts';
+import { keyLine } from '../../src/config/keys-file.ts';
 import { Authority } from '../authority.ts';
+import { apiKey } from '../keyring.ts';
 import { processorTarget } from '../processor-target.ts';
 
 const PROCESSOR = { PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001' };
@@ -54,11 +59,14 @@ test('every setting has a default', () => {
     health: { intervalMs: 5100, timeoutMs: 1500 },
     batch: { windowMs: 50, limit: 256 },
     bodyLimitBytes: 1024,
+    postBatch: { lineLimit: 500, bytes: 131_072 },
     maxAmountCents: 100_000_000_000,
     warmUpPayments: 3000,
     stopTimeoutMs: 10_000,
     allowPurge: false,
-    adminToken: '',
+    paymentsAccess: 'open',
+    apiKeys: { file: '', listed: [], admin: [] },
+    sessionSecret: '',
     access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token', operator: 'token' },
     audit: { rate: 100, paymentLimit: 5000 },
     tracing: { otlpUrl: '', queueSpans: 2048, intervalMs: 1000, timeoutMs: 5000, ratio: 0 },
@@ -226,11 +234,12 @@ const CASES: Record<
   ALLOW_PURGE: { valid: [['true', (c) => c.allowPurge, true]], invalid: ['yes', '1', 'TRUE'] },
   ADMIN_TOKEN: {
     valid: [
-      ['a-token-of-16-ch', (c) => c.adminToken, 'a-token-of-16-ch'],
-      ['~'.repeat(256), (c) => c.adminToken, '~'.repeat(256)],
+      ['a-token-of-16-ch', (c) => c.sessionSecret, 'a-token-of-16-ch'],
+      ['~'.repeat(256), (c) => c.apiKeys.admin.map(({ digest }) => digest), [digestOf('~'.repeat(256))]],
     ],
     invalid: ['fifteen-chars-1', 'with a space inside it', 'ein-schlüssel-mit-ü', 'x'.repeat(257)],
   },
+  PAYMENTS_ACCESS: { valid: [['open', (c) => c.paymentsAccess, 'open']], invalid: ['on', 'loopback'] },
   METRICS_ACCESS: {
     valid: [
       ['off', (c) => c.access.metrics, 'off'],
@@ -284,9 +293,11 @@ const CASES: Record<
   },
   LOG_LEVEL: { valid: [['silent', (c) => c.logLevel, 'silent']], invalid: ['loud'] },
 };
+/** So that addresses which are open to other machines need no keys. */
+const OPEN = { PAYMENTS_ACCESS: 'open' };
 for (const [name, { valid, invalid }] of Object.entries(CASES)) {
   test(`${name}: valid texts`, () => {
-    const others = name === 'PROCESSORS' ? { PAYMENT_PROCESSOR_URL_DEFAULT: '' } : {};
+    const others = { ...(name === 'PROCESSORS' && { PAYMENT_PROCESSOR_URL_DEFAULT: '' }), ...OPEN };
     for (const [text, read, value] of valid) {
       assert.equal(read(configOf({ ...others, [name]: text })), value, text);
     }
@@ -441,13 +452,71 @@ test('settings that contradict each other', () => {
   assert.equal(problemsOf({ PROCESSORS: 'default:0.01:http://localhost:8001/,x:0.5:http://x' }), []);
 });
 
-test('an access setting of `token` needs ADMIN_TOKEN', () => {
+test('an access setting of `token` needs an API key', () => {
   for (const name of ['METRICS_ACCESS', 'DASHBOARD_ACCESS', 'AUDIT_ACCESS', 'OPERATOR_ACCESS']) {
     assert.equal(problemsOf({ [name]: 'token' }), [
-      `${name}=token needs ADMIN_TOKEN: set it, or choose another access.`,
+      `${name}=token needs ADMIN_TOKEN or API_KEYS_FILE: set one, or choose another access.`,
     ]);
     assert.equal(problemsOf({ [name]: 'token', ADMIN_TOKEN: 'a-token-of-16-ch' }), []);
   }
+});
+
+test('payments need keys if there is a file of keys, or if LISTEN is open to other machines', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'config-'));
+  const file = join(directory, 'keys');
+  writeFileSync(file, keyLine(apiKey('shop', ['post'])));
+  const accessOf = (environment: Record<string, string>) => configOf(environment).paymentsAccess;
+  try {
+    for (const listen of ['127.0.0.1:1', 'localhost:1', '[::1]:1', 'unix:/run/g.sock']) {
+      assert.is(accessOf({ LISTEN: listen }), 'open', listen);
+      assert.is(accessOf({ LISTEN: listen, API_KEYS_FILE: file }), 'token', listen);
+      assert.is(accessOf({ LISTEN: listen, API_KEYS_FILE: file, PAYMENTS_ACCESS: 'open' }), 'open', listen);
+    }
+    for (const listen of ['0.0.0.0:1', '[::]:1', '10.0.0.1:1', 'gateway:1', '127.0.0.1.example:1']) {
+      assert.match(
+        problemsOf({ LISTEN: listen }).join(),
+        /^LISTEN=\S+ is open to other machines: set API_KEYS_FILE, /,
+      );
+      assert.is(problemsOf({ LISTEN: listen, ADMIN_TOKEN: 'a-token-of-16-ch' }).length, 1);
+      assert.is(accessOf({ LISTEN: listen, API_KEYS_FILE: file }), 'token');
+      assert.is(accessOf({ LISTEN: listen, PAYMENTS_ACCESS: 'open' }), 'open');
+    }
+    assert.equal(problemsOf({ PAYMENTS_ACCESS: 'token' }), [
+      'PAYMENTS_ACCESS=token needs API_KEYS_FILE: set it, or choose another access.',
+    ]);
+    assert.equal(problemsOf({ METRICS_ACCESS: 'token', API_KEYS_FILE: file }), []);
+    writeFileSync(file, '{}');
+    assert.match(problemsOf({ API_KEYS_FILE: file }).join(), `${file}:1: name is missing`);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('a secret may be in a file', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'config-'));
+  const file = join(directory, 'secret');
+  try {
+    writeFileSync(file, 'a-token-of-16-ch\n');
+    assert.is(configOf({ ADMIN_TOKEN_FILE: file }).sessionSecret, 'a-token-of-16-ch');
+    assert.equal(problemsOf({ METRICS_ACCESS: 'token', ADMIN_TOKEN_FILE: file }), []);
+    assert.equal(problemsOf({ ADMIN_TOKEN_FILE: file, ADMIN_TOKEN: 'b-token-of-16-ch' }), [
+      'ADMIN_TOKEN_FILE contradicts ADMIN_TOKEN: unset one of them.',
+    ]);
+    writeFileSync(file, 'hush\n');
+    const [problem = ''] = problemsOf({ ADMIN_TOKEN_FILE: file });
+    assert.match(problem, /^ADMIN_TOKEN=\*\*\* is invalid: expected 16 to 256/);
+    writeFileSync(file, '\n');
+    assert.equal(problemsOf({ ADMIN_TOKEN_FILE: file }), [
+      `ADMIN_TOKEN_FILE=${file} is invalid: the file is empty.`,
+    ]);
+    writeFileSync(file, 'redis://u:p@redis');
+    assert.equal(configOf({ LEDGER_URL_FILE: file }).ledger, redisAt('redis://u:p@redis'));
+    writeFileSync(file, 'default=12=3');
+    assert.is(configOf({ PROCESSOR_TOKENS_FILE: file }).processors[0]?.adminToken, '12=3');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+  assert.match(problemsOf({ ADMIN_TOKEN_FILE: file }).join(), /^ADMIN_TOKEN_FILE=\S+ cannot be read: ENOENT/);
 });
 
 test('no complaint shows a password', () => {

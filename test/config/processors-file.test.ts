@@ -128,6 +128,28 @@ processors:
   assert.is(bank?.contract.authorization, `Basic ${Buffer.from('us:pä:ss').toString('base64')}`);
 });
 
+test('a credential may be in a file that `<name>_FILE` names', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'credential-'));
+  const file = join(directory, 'key');
+  const text = withLines('credentials: { bearer: CARD_KEY }');
+  try {
+    writeFileSync(file, 'k-123\n');
+    const [card] = processorsOf(text, { CARD_KEY_FILE: file });
+    assert.is(card?.contract.authorization, 'Bearer k-123');
+    rmSync(file);
+    assert.match(
+      read(text, { CARD_KEY_FILE: file }).problems.join(),
+      `processors[0].credentials.bearer: CARD_KEY_FILE=${file} cannot be read: ENOENT`,
+    );
+    assert.match(
+      read(text, { CARD_KEY_FILE: file, CARD_KEY: 'k' }).problems.join(),
+      'CARD_KEY_FILE contradicts CARD_KEY: unset one of them.',
+    );
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
 test('amounts are read as they are written, never as floats', () => {
   const limits = 'limits: { minAmount: 9007199254740.99, maxAmount: 90071992547409.91 }';
   const [one] = processorsOf(withLines(limits), { MAX_AMOUNT: '90071992547409.91' });

@@ -150,8 +150,8 @@ test('every violation is found', () => {
     [{ ...ACCEPTED, body: '{}' }, '202 has a body'],
     [having(ACCEPTED, 'x-new', '1'), 'undocumented headers: x-new'],
     [
-      { ...ACCEPTED, sent: '{"amount":1}' },
-      "accepted an invalid body: data must have required property 'correlationId'",
+      { ...ACCEPTED, sent: '{"correlationId":"4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3"}' },
+      "accepted an invalid body: data must have required property 'amount'",
     ],
     [{ ...ACCEPTED, target: '/payment' }, '/payment: 202 is not documented'],
     [without(SUMMARY, 'cache-control'), 'lacks the header Cache-Control'],

@@ -175,7 +175,7 @@ export class Contract {
     if (content === undefined) return type === undefined && body === '' ? null : 'has a body';
     if (type === undefined || content[type] === undefined) return `has the content type ${type}`;
     if (method === 'HEAD') return body === '' ? null : 'has a body';
-    const value = type.includes('json') ? parsed(body) : body;
+    const value = type === LINES ? parsedLines(body) : type.includes('json') ? parsed(body) : body;
     const mismatch = this.mismatch([...answer.way, 'content', type, 'schema'], value);
     if (mismatch !== null) return `has an invalid body: ${mismatch}: ${body.slice(0, 300)}`;
     if (type !== 'application/problem+json' || (value as Part)['status'] === status) return null;
@@ -211,6 +211,13 @@ function nameOf(path: string, method: string, { status, headers, body }: Heard):
   const isProblem = headers.get('content-type') === 'application/problem+json' && body !== '';
   const type = isProblem ? ` ${(parsed(body) as Part)['type']}` : '';
   return `${method} ${path} ${status}${type}`;
+}
+
+/** One JSON text a line: in the document, an array. */
+const LINES = 'application/x-ndjson';
+
+function parsedLines(body: string): unknown[] {
+  return body.replace(/\n$/, '').split('\n').map(parsed);
 }
 
 function parsed(body: string): unknown {

@@ -1,7 +1,7 @@
 import { parseWindow } from '../../src/core/time-window.ts';
 import type { Random } from '../sim/random.ts';
 import { type FuzzBody, validBody, wrongBody } from './body.ts';
-import { drawId, type FuzzPayment } from './payment.ts';
+import { decimalOf, drawId, drawPayment, type FuzzPayment, plainJson } from './payment.ts';
 
 /** A request and its expected answers. */
 export interface Shot {
@@ -20,19 +20,39 @@ export interface Shot {
 /** Well-formed requests, each with a definite answer. */
 export function drawShot(random: Random): Shot {
   const roll = random.next();
-  if (roll < 0.05) return paymentShot(random);
+  if (roll < 0.04) return paymentShot(random);
+  if (roll < 0.05) return keyedPayment(random);
   if (roll < 0.7) return wrongPayment(random);
   if (roll < 0.8) return badWindow(random);
   if (roll < 0.81) return window(random);
   if (roll < 0.83) return search(random);
   if (roll < 0.87) return somePayment(random);
   if (roll < 0.93) return wrongMethod(random);
-  if (roll < 0.98) return wrongPath(random);
+  if (roll < 0.97) return wrongPath(random);
+  if (roll < 0.98) return batch(random);
   return ask('purge', 'POST', '/purge-payments', [403], 'anything');
 }
 
 export function paymentShot(random: Random, payment?: FuzzPayment): Shot {
   return post(random, validBody(random, payment), [202, 503]);
+}
+
+/** A payment with `Idempotency-Key`, beside `correlationId`, instead of it, or against it. */
+function keyedPayment(random: Random): Shot {
+  const payment = drawPayment(random);
+  const { correlationId, amountCents } = payment;
+  const [kind, status, key] = random.pick<readonly [kind: string, status: number, key: string]>([
+    ['keyed', 202, correlationId],
+    ['keyed', 202, `"${correlationId.toUpperCase()}"`],
+    ['other key', 422, drawId(random)],
+    ['bad key', 400, random.pick(['x', `"${correlationId}`, correlationId.slice(1), `${correlationId}, x`])],
+  ]);
+  const isPaid = status === 202;
+  const text = isPaid && random.chance(0.5) ? `{"amount":${decimalOf(amountCents)}}` : plainJson(payment);
+  const head = `POST /payments HTTP/1.1\r\n${headers(random)}Idempotency-Key: ${key}\r\n`;
+  const bytes = counted(random, head, Buffer.from(text));
+  const then = 'anything';
+  return { kind, bytes, statuses: isPaid ? [202, 503] : [status], payment: isPaid ? payment : null, then };
 }
 
 function wrongPayment(random: Random): Shot {
@@ -92,6 +112,30 @@ const CONTENT_TYPES = [
   'multipart/form-data; boundary=x',
   '',
 ] as const;
+
+/** A batch of lines of which none is a payment. */
+function batch(random: Random): Shot {
+  const lineCount = random.chance(0.05) ? random.int(501, 600) : random.int(0, 20);
+  const lines = Array.from({ length: lineCount }, () => lineOf(random));
+  const text = lines.join('\n') + random.pick(['', '\n']);
+  const isTooLong = text.length > BATCH_BYTES;
+  const status = isTooLong || lineCount > 500 ? 413 : text === '' ? 400 : 200;
+  const head = `POST /payments-batch HTTP/1.1\r\n${headers(random)}`;
+  const bytes = counted(random, head, Buffer.from(text, 'latin1'));
+  const then = isTooLong ? 'nothing' : 'once answered';
+  return { kind: 'batch', bytes, statuses: [status, 503], payment: null, then };
+}
+
+/** As in lb/nginx.conf and by default. */
+const BATCH_BYTES = 131_072;
+
+/** In one line, as Latin-1. A body that is only too large for `POST /payments` may be a payment here. */
+function lineOf(random: Random): string {
+  for (;;) {
+    const { bytes, status } = wrongBody(random);
+    if (status !== 413) return bytes.toString('latin1').replaceAll('\n', ' ');
+  }
+}
 
 function badWindow(random: Random): Shot {
   const bound = random.pick(['from', 'to']);
@@ -192,6 +236,8 @@ function wrongMethod(random: Random): Shot {
     ['GET', '/purge-payments'],
     ['PUT', '/purge-payments'],
     ['POST', '/livez'],
+    ['GET', '/payments-batch'],
+    ['PUT', '/payments-batch'],
     ['PROPFIND', '/readyz'],
     ['PURGE', '/payments'],
     ['X', '/payments'],

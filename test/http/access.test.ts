@@ -10,6 +10,7 @@ import type { Address } from '../../src/core/address.ts';
 import { Access } from '../../src/http/access.ts';
 import { guardedRoute } from '../../src/http/route.ts';
 import { createApp, type Listener, listen } from '../../src/http/uws.ts';
+import { apiKey, keyringOf } from '../keyring.ts';
 
 const TOKEN = 'a-token-of-16-ch';
 
@@ -28,7 +29,8 @@ class Gate {
   socketPath: string | undefined;
 
   constructor(mode: AccessMode, token = TOKEN) {
-    const access = new Access({ mode, token });
+    const keyring = keyringOf(token === '' ? [] : [apiKey(token, ['operate'])]);
+    const access = new Access({ mode, keyring, scope: 'operate' });
     guardedRoute(this.#app, '/', access, (exchange) => exchange.end('200 OK', [], '{}'));
   }
 
@@ -112,15 +114,12 @@ test('token: only requests with the token pass', () =>
   withGate(new Gate('token'), ANY_PORT, async (gate) => {
     for (const right of [`Bearer ${TOKEN}`, `bearer   ${TOKEN} `])
       assert.is((await gate.ask({ Authorization: right })).status, 200, right);
-    const wrong = [
-      'Bearer',
-      'Bearer ',
-      `Bearer ${TOKEN}x`,
-      `Bearer ${TOKEN.slice(1)}`,
-      `Basic ${TOKEN}`,
-      TOKEN,
-    ];
-    for (const header of [...wrong, `Bearer ${TOKEN} ${TOKEN}`]) {
+    for (const unknown of [`Bearer ${TOKEN}x`, `Bearer ${TOKEN.slice(1)}`]) {
+      const { status, slug, challenge } = await gate.ask({ Authorization: unknown });
+      const expected = [401, 'token-unknown', 'Bearer realm="dinossauro", error="invalid_token"'];
+      assert.equal([status, slug, challenge], expected, unknown);
+    }
+    for (const header of ['Bearer', 'Bearer ', `Basic ${TOKEN}`, TOKEN, `Bearer ${TOKEN} ${TOKEN}`]) {
       const { status, slug, challenge } = await gate.ask({ Authorization: header });
       assert.equal([status, slug, challenge], [401, 'token-required', 'Bearer realm="dinossauro"'], header);
     }

@@ -13,10 +13,12 @@ import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serve } from '../../src/simulated/server.ts';
 import { ask as askKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
+import { apiKey, keyringOf } from '../keyring.ts';
 import { configIn } from '../settings.ts';
 import { asRoot, runStarved } from '../starved.ts';
 import { until } from '../system/until.ts';
 
+const READER = apiKey('key-to-read', ['read']);
 const TOKEN = 'a-token-of-the-operator';
 const SHAPE = { processorCount: 1, threadCount: 2 };
 const DEADLINE_MS = 20_000;
@@ -47,7 +49,7 @@ async function inWorld(use: (world: World) => Promise<void>, settings: Record<st
     new SharedState(SharedState.allocate(SHAPE), SHAPE),
     new KeptLog(),
   ];
-  serveAudit({ app, config, sharedState, log });
+  serveAudit({ app, config, keyring: keyringOf([...config.apiKeys.admin, READER]), sharedState, log });
   const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
   if (listened.kind === 'failed') throw new Error(listened.reason);
   const { listener } = listened;
@@ -93,11 +95,12 @@ test('a request without the token is refused', () =>
     assert.is((await ask('', { headers: {} })).status, 401);
     assert.is((await ask('', { headers: {}, method: 'POST' })).status, 401);
     assert.is((await ask('', { method: 'POST' })).status, 405);
+    assert.is((await ask('', { headers: { authorization: 'Bearer key-to-read' } })).status, 403);
     assert.ok(sharedState.beginAudit(), 'no audit was begun');
     sharedState.endAudit();
   }));
 
-test('without an ADMIN_TOKEN every request is refused', () =>
+test('without a key for operators every request is refused', () =>
   inWorld(
     async ({ ask }) => {
       assert.is((await ask()).status, 401);

@@ -18,6 +18,7 @@ import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { assertKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
+import { keyringOf } from '../keyring.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
 import { configIn } from '../settings.ts';
 import { pause, until } from '../system/until.ts';
@@ -331,6 +332,7 @@ broken('answers 404 and logs an error', async () => {
     {
       app,
       config,
+      keyring: keyringOf([]),
       sharedState: new SharedState(state, shape),
       metricsTable: new MetricsTable(metricsTable, shape),
       ring: new Ring(ring),

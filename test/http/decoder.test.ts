@@ -494,4 +494,34 @@ test('a reused decoder keeps nothing of the previous body', () => {
   assert.equal(decode(body(`"${second}"`, '2'), decoder), { id: second, amountCents: 200 });
 });
 
+test('Idempotency-Key is the id: alone, or the same as correlationId', () => {
+  const decoder = new PaymentDecoder(1_000_000, [{ minCents: 1, maxCents: 1_000_000 }]);
+  const [id, other] = ['4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3', '00000000-0000-4000-8000-000000000000'];
+  const both = `{"correlationId":"${id}","amount":1.5}`;
+  const decoded = (body: string, key: string) => decoder.decode(Buffer.from(body), key);
+  for (const key of [id, id.toUpperCase(), `"${id}"`]) {
+    for (const body of [both, '{"amount":1.5}', both.replace(id, id.toUpperCase()), ` ${both} `]) {
+      assert.is(decoded(body, key), null, `${key} ${body}`);
+      assert.equal([readUuid(decoder.id, 0), decoder.amountCents], [id, 150]);
+    }
+  }
+  assert.is(decoded(both, other), 'idempotency-key-differs');
+  assert.is(decoded(` ${both}`, other), 'idempotency-key-differs');
+  for (const key of [
+    'x',
+    `"${id}`,
+    `${id}"`,
+    `""${id}""`,
+    `${id}, ${id}`,
+    id.slice(1),
+    `${id}0`,
+    '-'.repeat(36),
+    '""',
+  ])
+    assert.is(decoded(both, key), 'idempotency-key-not-a-uuid', key);
+  assert.is(decoded('{"amount":0}', id), 'amount-not-positive');
+  assert.is(decoded('{"correlationId":"x","amount":1}', id), 'correlation-id-not-a-uuid');
+  assert.is(decoded('{"amount":1.5}', ''), 'correlation-id-missing');
+});
+
 test.run();

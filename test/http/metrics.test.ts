@@ -8,6 +8,7 @@ import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { ask as askKept } from '../contract/kept.ts';
+import { apiKey, keyringOf } from '../keyring.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { readStrictly } from '../metrics/strict-reader.ts';
 import { processorTarget } from '../processor-target.ts';
@@ -31,10 +32,11 @@ async function withMetrics(
     segments: new SegmentTable(SegmentTable.allocate(2, 16)),
     config: {
       access: { metrics: mode, dashboard: 'off', audit: 'off', operator: 'off' },
-      adminToken: TOKEN,
       processors: [processorTarget()],
       poolThreadCount: 1,
+      httpThreadCount: 1,
     },
+    keyring: keyringOf([apiKey(TOKEN, ['operate']), apiKey('key-to-read', ['read'])]),
     clock: new ManualClock(),
   });
   const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
@@ -90,6 +92,7 @@ test('requests without access are refused', () =>
     const refused = await ask();
     assert.is(refused.status, 401);
     assert.not.match(await refused.text(), 'dinossauro_');
+    assert.is((await ask({ headers: { authorization: 'Bearer key-to-read' } })).status, 403);
     assert.is((await ask({ headers: { authorization: `Bearer ${TOKEN}` } })).status, 200);
   }));
 

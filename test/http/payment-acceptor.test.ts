@@ -71,7 +71,7 @@ class ToldFiles {
   }
 }
 
-function setUp(kind: Durability['kind'] = 'journal', capacity = 8, shardCount = 1) {
+function setUp(kind: Durability['kind'] = 'journal', capacity = 8, shardCount = 1, batchRecords = 1) {
   const log = new KeptLog();
   const clock = new ManualClock();
   const disk = new ToldFiles();
@@ -86,7 +86,7 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8, shardCount = 
     writer: 'http-0',
     segments,
     durable: kind === 'fsync',
-    batchRecords: 1,
+    batchRecords,
     randomU32: () => 7,
     files: disk.files,
   });
@@ -148,6 +148,23 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8, shardCount = 
       id.fill(0xff);
       return answer;
     },
+    /** The verdicts of a batch, once each of its payments has one. */
+    acceptAll(numbers: readonly number[]): Promise<Verdict[]> {
+      const verdicts: Verdict[] = [];
+      let openCount = numbers.length;
+      return new Promise((resolve) => {
+        const payments = numbers.map((number, place) => {
+          const owned = Buffer.alloc(UUID_BYTES);
+          writeUuid(idOf(number), owned, 0);
+          return { id: owned, amountCents: number, place };
+        });
+        acceptor.acceptAll(payments, null, (verdict, { place }) => {
+          assert.is(verdicts[place], undefined, 'only one verdict');
+          verdicts[place] = verdict;
+          if (--openCount === 0) resolve(verdicts);
+        });
+      });
+    },
     find(number: number) {
       const bytes = Buffer.alloc(UUID_BYTES);
       writeUuid(idOf(number), bytes, 0);
@@ -182,6 +199,35 @@ async function settled(answers: readonly { readonly verdict: Verdict | null }[])
 }
 
 // All durabilities.
+
+for (const kind of ['journal', 'fsync', 'ledger'] as const) {
+  test(`${kind}: a batch is written at once, and each payment gets its verdict`, async () => {
+    const world = setUp(kind, 8, 1, 8);
+    if (kind === 'ledger') await world.lease.start();
+    const verdicts = await world.acceptAll([1, 2, 3, 1]);
+    assert.equal(verdicts, ['accepted', 'accepted', 'accepted', 'accepted']);
+    assert.is(world.metricsTable.counted('journalWrites'), 1);
+    assert.is(world.metricsTable.counted('accepted'), 3);
+    assert.equal(world.journaled(), [1, 2, 3, 1].map(idOf));
+    for (const number of [1, 2, 3]) assert.is(world.find(number)?.amountCents, number);
+    const full = await world.acceptAll([4, 5, 6, 7, 8, 9]);
+    assert.equal(full, ['accepted', 'accepted', 'accepted', 'accepted', 'queue-full', 'queue-full']);
+    assert.is(world.ring.size, 8);
+  });
+}
+
+test('a batch that cannot be written leaves nothing behind', async () => {
+  const world = setUp('journal', 8, 1, 8);
+  world.disk.full = true;
+  assert.equal(await world.acceptAll([1, 2, 1]), [
+    'journal-unavailable',
+    'journal-unavailable',
+    'journal-unavailable',
+  ]);
+  assert.equal([world.ring.room, world.find(1), world.journaled()], [8, undefined, []]);
+  world.disk.full = false;
+  assert.equal(await world.acceptAll([1, 2]), ['accepted', 'accepted']);
+});
 
 for (const kind of ['journal', 'fsync', 'ledger'] as const) {
   test(`${kind}: an accepted payment is in the journal, the ring and the idempotency cache`, async () => {

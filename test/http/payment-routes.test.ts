@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
 import { Access } from '../../src/http/access.ts';
 import { PaymentDecoder } from '../../src/http/decoder.ts';
+import { Keyring } from '../../src/http/keyring.ts';
 import { PaymentAcceptor } from '../../src/http/payment-acceptor.ts';
 import { servePaymentList } from '../../src/http/payment-list.ts';
 import { PaymentRoutes } from '../../src/http/payment-routes.ts';
@@ -25,15 +26,22 @@ import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { assertConversationKept } from '../contract/conversation.ts';
 import { ask, contract } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
+import { apiKey } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { until } from '../system/until.ts';
 
 const NAMES = ['default', 'fallback'];
 const SHAPE = { processorCount: 2, threadCount: 2 };
 const BODY_LIMIT_BYTES = 256;
 const RING_CAPACITY = 32;
-const OPERATORS_TOKEN = 'a-token-of-the-operator';
+const BATCH_LINES = 40;
+const BATCH_BYTES = 8192;
+const KEYS = [
+  ...(['post', 'read', 'operate'] as const).map((scope) => apiKey(`key-to-${scope}`, [scope])),
+  { ...apiKey('limited-key', ['post', 'operate']), limit: { perSecond: 1, burst: 1 } },
+];
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 
 interface Problem {
@@ -62,14 +70,14 @@ class World {
   diskFull = false;
   port = 0;
 
-  constructor(allowPurge: boolean) {
+  constructor(allowPurge: boolean, access: 'open' | 'token') {
     const segments = new SegmentTable(SegmentTable.allocate(2, 1024));
     this.#journal = new Journal({
       directory: this.#directory,
       writer: 'http-0',
       segments,
       durable: false,
-      batchRecords: 1,
+      batchRecords: BATCH_LINES,
       randomU32: () => 1,
       files: {
         ...diskFiles,
@@ -83,7 +91,8 @@ class World {
     const ledger = moody(this.books, this.mood);
     const metrics = this.metricsTable.thread(1);
     this.clock.jump(Date.UTC(2025, 6, 15, 12));
-    const operators = new Access({ mode: 'token', token: OPERATORS_TOKEN });
+    const keyring = new Keyring({ keys: KEYS, metrics, clock });
+    const operators = new Access({ mode: 'token', keyring, scope: 'operate' });
     new PaymentRoutes({
       app: this.#app,
       decoder: new PaymentDecoder(1_000_000_00, [
@@ -108,7 +117,10 @@ class World {
       metrics,
       poolThreadCount: 1,
       bodyLimitBytes: BODY_LIMIT_BYTES,
+      postBatch: { lineLimit: BATCH_LINES, bytes: BATCH_BYTES },
       allowPurge,
+      access,
+      keyring,
       operators,
       clock,
       log,
@@ -181,10 +193,10 @@ class World {
 
 let world: World;
 
-function suiteOf(name: string, allowPurge = false) {
+function suiteOf(name: string, allowPurge = false, access: 'open' | 'token' = 'open') {
   const test = suite(name);
   test.before.each(async () => {
-    world = new World(allowPurge);
+    world = new World(allowPurge, access);
     await world.listen();
   });
   test.after.each(() => world.close());
@@ -720,7 +732,7 @@ finding('shows dispatched, settled and rejected payments', async () => {
 
 finding('tells operators the story of a payment', async () => {
   await record(100, 1, Date.parse(LATER), 'settled', { why: 'probe' });
-  const headers = { authorization: `Bearer ${OPERATORS_TOKEN}` };
+  const headers = { authorization: 'Bearer key-to-operate' };
   const response = await world.ask(`/payments/${idOf(100)}`, { headers });
   const { history, ...rest } = (await response.json()) as { history: unknown };
   assert.equal(history, [{ processor: 'fallback', requestedAt: LATER, why: 'probe', outcome: 'charged' }]);
@@ -956,10 +968,225 @@ routes('the query is not part of the path', async () => {
 
 routes.run();
 
+const keyed = suiteOf('POST /payments with Idempotency-Key');
+
+keyed('the header is the id of the payment, and repeats it', async () => {
+  const post = (key: string, body: string) =>
+    world.ask('/payments', { method: 'POST', body, headers: { 'Idempotency-Key': key } });
+  assert.is((await post(`"${ID}"`, '{"amount":1}')).status, 202);
+  assert.is((await post(ID, bodyOf(ID, '1'))).status, 202);
+  assert.is((await world.post(bodyOf(ID, '1'))).status, 202);
+  assert.is(world.drained(), 1);
+  await problemOf(await post(ID, '{"amount":2}'), 409, 'amount-conflict', 'amount');
+  await problemOf(
+    await post(ID.replace('4', '5'), bodyOf(ID, '1')),
+    422,
+    'idempotency-key-differs',
+    'correlationId',
+  );
+  await problemOf(await post('order-17', bodyOf(ID, '1')), 400, 'idempotency-key-not-a-uuid');
+});
+
+keyed.run();
+
+const batches = suiteOf('POST /payments-batch');
+
+interface LineAnswer {
+  readonly correlationId?: string;
+  readonly status: number;
+  readonly type?: string;
+}
+
+function postBatch(body: string, headers: Record<string, string> = {}): Promise<Response> {
+  return world.ask('/payments-batch', { method: 'POST', body, headers });
+}
+
+/** Each answer in short: `202 …0001`, or the slug of the problem with the end of the id, if there is one. */
+async function linesOf(response: Response): Promise<string[]> {
+  assert.is(response.status, 200);
+  assert.is(response.headers.get('content-type'), 'application/x-ndjson');
+  const text = await response.text();
+  assert.ok(text.endsWith('\n'));
+  return text
+    .slice(0, -1)
+    .split('\n')
+    .map((line) => {
+      const { correlationId = '', status, type = '' } = JSON.parse(line) as LineAnswer;
+      return `${type === '' ? status : type.replace('/errors#', '')} ${correlationId.slice(-4)}`.trim();
+    });
+}
+
+batches('each line has an answer in its place, and one journal write takes them all', async () => {
+  const lines = [
+    bodyOf(idOf(1), '1'),
+    bodyOf(idOf(2), '0'),
+    '',
+    `  ${bodyOf(idOf(3), '3')}\r`,
+    '{"correlationId":"x","amount":1}',
+    bodyOf(idOf(1), '1'),
+    bodyOf(idOf(1), '2'),
+    bodyOf(idOf(4), '4'),
+  ];
+  const before = world.metricsTable.counted('journalWrites');
+  assert.equal(await linesOf(await postBatch(`${lines.join('\n')}\n`)), [
+    '202 0001',
+    'amount-not-positive',
+    'malformed-json',
+    '202 0003',
+    'correlation-id-not-a-uuid',
+    '202 0001',
+    'amount-conflict 0001',
+    '202 0004',
+  ]);
+  assert.is(world.metricsTable.counted('journalWrites'), before + 1);
+  assert.is(world.metricsTable.counted('accepted'), 3);
+  assert.is(world.metricsTable.refused(refusalIndex('amount-not-positive')), 1);
+  // The repeated line is pushed too, because the first might have failed: the ledger settles one of them.
+  assert.is(world.drained(), 4);
+  assert.equal(await linesOf(await postBatch(bodyOf(idOf(1), '1'))), ['202 0001']);
+  assert.is(world.drained(), 0);
+});
+
+batches('lines beyond the room in the queue are refused, the others accepted', async () => {
+  const lines = Array.from({ length: BATCH_LINES }, (_, index) => bodyOf(idOf(index), '1'));
+  const answers = await linesOf(await postBatch(lines.join('\n')));
+  assert.equal(
+    answers.map((answer) => answer.split(' ')[0]),
+    lines.map((_, index) => (index < RING_CAPACITY ? '202' : 'queue-full')),
+  );
+  assert.is(world.drained(), RING_CAPACITY);
+  assert.equal(
+    await linesOf(await postBatch(lines.slice(RING_CAPACITY).join('\n'))),
+    lines.slice(RING_CAPACITY).map((_, index) => `202 ${String(RING_CAPACITY + index).padStart(4, '0')}`),
+  );
+});
+
+batches('if the journal cannot be written, no line is accepted, and all may be posted again', async () => {
+  const body = [bodyOf(idOf(1), '1'), bodyOf(idOf(2), '2')].join('\n');
+  world.diskFull = true;
+  assert.equal(await linesOf(await postBatch(body)), [
+    'journal-unavailable 0001',
+    'journal-unavailable 0002',
+  ]);
+  assert.is(world.drained(), 0);
+  world.diskFull = false;
+  assert.equal(await linesOf(await postBatch(body)), ['202 0001', '202 0002']);
+  assert.is(world.drained(), 2);
+});
+
+batches('a batch that is empty, too long or too large is refused as a whole', async () => {
+  await problemOf(await postBatch(''), 400, 'malformed-json');
+  const lines = Array.from({ length: BATCH_LINES + 1 }, (_, index) => bodyOf(idOf(index), '1'));
+  await problemOf(await postBatch(lines.join('\n')), 413, 'body-too-large');
+  await problemOf(await postBatch(' '.repeat(BATCH_BYTES + 1)), 413, 'body-too-large');
+  world.sharedState.stop();
+  await problemOf(await postBatch(bodyOf(ID, '1')), 503, 'stopping');
+  assert.is(world.drained(), 0);
+  assert.is((await world.ask('/payments-batch')).status, 405);
+});
+
+batches('a thread reads no more than 32 batches at once, and forgets clients that leave', async () => {
+  const head = 'POST /payments-batch HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{';
+  const slow = Array.from({ length: 32 }, () => connect({ port: world.port, host: '127.0.0.1' }));
+  for (const socket of slow) socket.on('error', () => {}).write(head);
+  const statusOf = async () => (await postBatch(bodyOf(ID, '1'))).status;
+  await until('all of them are being read', 5000, async () => (await statusOf()) === 503);
+  for (const socket of slow) socket.destroy();
+  await until('they are forgotten', 5000, async () => (await statusOf()) === 200);
+});
+
+batches('a body that comes in pieces is read whole', async () => {
+  const lines = Array.from(
+    { length: BATCH_LINES },
+    (_, index) => `${bodyOf(idOf(index), '1')}${' '.repeat(100)}`,
+  );
+  const body = lines.slice(0, RING_CAPACITY).join('\n');
+  const head = `POST /payments-batch HTTP/1.1\r\nHost: a\r\n${CLOSE}Content-Length: ${body.length}\r\n\r\n`;
+  const pieces = body.match(/.{1,700}/gs) ?? [];
+  const heard = await world.converse(head, ...pieces);
+  assert.is(heard.match(/"status":202}/g)?.length, RING_CAPACITY);
+});
+
+batches.run();
+
+const keys = suiteOf('payments for clients with API keys', true, 'token');
+
+const BODY = bodyOf(ID, '1');
+const KEYED = [
+  ['POST', '/payments', 'post', 202],
+  ['POST', '/payments-batch', 'post', 200],
+  ['GET', `/payments/${ID}`, 'read', 200],
+  ['GET', '/payments-summary', 'read', 200],
+  ['POST', '/purge-payments', 'operate', 200],
+] as const;
+
+function withKey(method: string, key: string): RequestInit {
+  const headers = key === '' ? {} : { Authorization: `Bearer ${key}` };
+  return { method, headers, ...(method === 'POST' ? { body: BODY } : {}) };
+}
+
+keys('each path needs a key with its scope', async () => {
+  for (const [method, path, scope, success] of KEYED) {
+    const ask = (key: string) => world.ask(path, withKey(method, key));
+    const slugOf = async (key: string) => ((await (await ask(key)).json()) as Problem).type.split('#')[1];
+    assert.is(await slugOf(''), 'token-required', path);
+    assert.is(await slugOf('key-unknown'), 'token-unknown', path);
+    const wrong = scope === 'post' ? 'key-to-operate' : 'key-to-post';
+    assert.is(await slugOf(wrong), 'scope-missing', path);
+    assert.is((await ask(`key-to-${scope}`)).status, success, path);
+  }
+  assert.is(world.metricsTable.counted('accessRefused'), 3 * KEYED.length);
+  for (const slug of ['token-required', 'token-unknown', 'scope-missing'] as const)
+    assert.is(world.metricsTable.refused(refusalIndex(slug)), 2, slug);
+  assert.is(world.drained(), 1);
+});
+
+keys('a refused post leaves its connection usable, whatever the size of its body', async () => {
+  const post = (key: string, body: string) =>
+    `POST /payments HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${key}\r\nContent-Length: ${body.length}\r\n`;
+  const large = ' '.repeat(100_000);
+  const heard = await world.converse(
+    `${post('key-unknown', large)}\r\n${large.slice(1)}`,
+    ' ',
+    `${post('key-to-post', BODY)}Connection: close\r\n\r\n${BODY}`,
+  );
+  assert.equal(
+    Array.from(heard.matchAll(/HTTP\/1\.1 (\d+) /g), ([, status]) => status),
+    ['401', '202'],
+  );
+});
+
+keys('a key makes no more requests than its limit, and each path says when to come again', async () => {
+  for (const [method, path] of KEYED) {
+    world.clock.pass(1000);
+    assert.ok((await world.ask(path, withKey(method, 'limited-key'))).status < 300, path);
+    const refused = await world.ask(path, withKey(method, 'limited-key'));
+    assert.equal([refused.status, refused.headers.get('retry-after')], [429, '1'], path);
+  }
+  assert.is(world.metricsTable.counted('rateLimited'), KEYED.length);
+  assert.is(world.metricsTable.refused(refusalIndex('rate-limited')), 2);
+});
+
+keys('a batch counts as one request for each line', async () => {
+  const lines = [1, 2, 3].map((number) => bodyOf(idOf(number), '1')).join('\n');
+  const post = async () => world.ask('/payments-batch', { ...withKey('POST', 'limited-key'), body: lines });
+  assert.is((await post()).status, 200);
+  const refused = await post();
+  assert.equal([refused.status, refused.headers.get('retry-after')], [429, '3']);
+});
+
+keys('health and documents need no key', async () => {
+  assert.is((await world.ask('/livez')).status, 200);
+  assert.is((await world.ask('/readyz')).status, 503);
+});
+
+keys.run();
+
 const whole = suite('the contract of these routes');
 
 const PATHS = [
   '/payments',
+  '/payments-batch',
   '/payments/{correlationId}',
   '/payments-summary',
   '/purge-payments',

@@ -10,6 +10,7 @@ import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
 import { ask as askKept } from '../contract/kept.ts';
+import { apiKey, keyringOf } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { must } from '../ledger/samples.ts';
 
@@ -41,7 +42,11 @@ export async function inWorld(use: (world: World) => Promise<void>, mode: 'token
   route(app, '/payments', 'POST', (exchange) => refuse(exchange, problem('queue-full')));
   servePaymentList({
     app,
-    guard: new Access({ mode, token: TOKEN }),
+    guard: new Access({
+      mode,
+      keyring: keyringOf([apiKey(TOKEN, ['operate']), apiKey('key-to-read', ['read'])]),
+      scope: 'operate',
+    }),
     ledger: ledgerOf([moody(books, mood), new MemoryLedger(['default', 'fallback'])]),
     instanceId: 'gateway-1',
     ring: new Ring(Ring.allocate(8)),

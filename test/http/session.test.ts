@@ -1,13 +1,24 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Session } from '../../src/http/session.ts';
+import { apiKey, keyringOf } from '../keyring.ts';
 import { ManualClock } from '../manual-clock.ts';
 
+const KEY = apiKey('a-key', ['operate']);
 const LIFE_MS = 12 * 3600 * 1000;
+
+/** A session of `KEY`. */
+function sessionOf(secret: string, path: string, clock: ManualClock) {
+  const [session, keyring] = [new Session({ secret, path, clock }), keyringOf([KEY], clock)];
+  return {
+    begin: () => session.begin(KEY),
+    holds: (cookies: string) => session.find(cookies, keyring) === KEY,
+  };
+}
 
 function setUp(secret = 'a-token-of-16-ch', path = '/dashboard') {
   const clock = new ManualClock();
-  return { clock, session: new Session({ secret, path, clock }) };
+  return { clock, session: sessionOf(secret, path, clock) };
 }
 
 /** The `Cookie` header that a browser sends back. */
@@ -20,7 +31,7 @@ test('a session is valid for twelve hours in every instance with the token', () 
   const cookie = shown(session.begin());
   assert.ok(session.holds(cookie));
   assert.ok(session.holds(`other=1; ${cookie}; more=2`));
-  assert.ok(new Session({ secret: 'a-token-of-16-ch', path: '/dashboard', clock }).holds(cookie));
+  assert.ok(sessionOf('a-token-of-16-ch', '/dashboard', clock).holds(cookie));
   clock.jump(LIFE_MS - 1);
   assert.ok(session.holds(cookie));
   clock.jump(1);
@@ -51,15 +62,29 @@ test('a session cannot be forged without the token, moved to another path, or ex
     assert.not(other.session.holds(cookie));
   }
   assert.not(setUp('').session.holds(shown(setUp('').session.begin())));
-  const [until = '', proof = ''] = cookie.replace('dinossauro=', '').split('.');
-  assert.not(session.holds(`dinossauro=${Number(until) + 1}.${proof}`));
-  assert.not(session.holds(`dinossauro=${until}.${'A'.repeat(proof.length)}`));
+  const [key = '', until = '', proof = ''] = cookie.replace('dinossauro=', '').split('.');
+  assert.not(session.holds(`dinossauro=${key}.${Number(until) + 1}.${proof}`));
+  assert.not(session.holds(`dinossauro=${key}.${until}.${'A'.repeat(proof.length)}`));
+  assert.not(session.holds(`dinossauro=${until}.${proof}`));
   assert.not(session.holds(`x${cookie}`));
   for (const nothing of ['', 'dinossauro=', `dinossauro=${until}`, `dinossauro=${until}.short`]) {
     assert.not(session.holds(nothing));
   }
   clock.pass(1);
   assert.ok(session.holds(cookie));
+});
+
+test('a session ends with its key, and belongs to no other', () => {
+  const clock = new ManualClock();
+  const session = new Session({ secret: 'a-token-of-16-ch', path: '/dashboard', clock });
+  const other = apiKey('another-key', ['operate']);
+  const keyring = keyringOf([KEY, other], clock);
+  const cookie = shown(session.begin(KEY));
+  assert.is(session.find(cookie, keyring), KEY);
+  const start = (key: typeof KEY) => key.digest.slice(0, 16);
+  assert.is(session.find(cookie.replace(start(KEY), start(other)), keyring), undefined);
+  keyring.replace([other]);
+  assert.is(session.find(cookie, keyring), undefined);
 });
 
 test.run();

@@ -4,6 +4,7 @@ import { serveAudit } from '../../src/http/audit.ts';
 import { createApp, listen } from '../../src/http/uws.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
+import { keyringOf } from '../keyring.ts';
 import { configIn } from '../settings.ts';
 import { takeAllThreads } from '../starved.ts';
 
@@ -15,7 +16,7 @@ await stat('/');
 const config = configIn('/tmp', { AUDIT_ACCESS: 'open', LEDGER_URL: 'redis://127.0.0.1:1' });
 const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
 const [app, log] = [createApp(), new KeptLog()];
-serveAudit({ app, config, sharedState, log });
+serveAudit({ app, config, keyring: keyringOf([]), sharedState, log });
 const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
 if (listened.kind === 'failed') throw new Error(listened.reason);
 const url = `http://${formatAddress(listened.listener.address)}/audit`;

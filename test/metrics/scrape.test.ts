@@ -31,7 +31,7 @@ function setUp() {
     sharedState,
     ring,
     segments,
-    config: { processors, poolThreadCount: POOL_THREADS },
+    config: { processors, httpThreadCount: 1, poolThreadCount: POOL_THREADS },
     refusals: [
       { slug: 'queue-full', status: 503 },
       { slug: 'amount-conflict', status: 409 },

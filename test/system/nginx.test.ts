@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { exchangeKept } from '../contract/kept.ts';
 import { Site } from '../fuzz/site.ts';
 import { pause, until } from './until.ts';
 
@@ -63,8 +64,20 @@ test('a connection opened early and used late is answered', async () => {
   });
 });
 
-test('HTTP/1.0 is answered, then the connection closed', async () => {
+test('HTTP/1.0 is answered, then the connection closed; a batch that nginx does not keep passes', async () => {
   await Site.run('lmdb', async (site) => {
+    const lines = Array.from({ length: 500 }, () =>
+      JSON.stringify({ correlationId: randomUUID(), amount: 1 }),
+    );
+    const batch = await exchangeKept('POST', `http://127.0.0.1:${site.targets[0]?.port}/payments-batch`, {
+      body: lines.join('\n'),
+    });
+    assert.is(batch.body.match(/"status":202}\n/g)?.length, 500);
+    const keyed = await exchangeKept('POST', `http://127.0.0.1:${site.targets[0]?.port}/payments`, {
+      body: '{"amount":1}',
+      headers: { 'Idempotency-Key': randomUUID() },
+    });
+    assert.is(keyed.status, 202);
     const clients = await open(site.targets[0]?.port ?? 0, 1);
     for (const { socket } of clients) socket.write(post('1.0'));
     assert.equal(await statuses(clients), [202]);
