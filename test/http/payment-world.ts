@@ -42,7 +42,11 @@ export async function inWorld(use: (world: World) => Promise<void>, mode: 'token
   route(app, '/payments', 'POST', (exchange) => refuse(exchange, problem('queue-full')));
   servePaymentList({
     app,
-    guard: new Access({ mode, keyring: keyringOf([apiKey(TOKEN, ['operate']), apiKey('key-to-read', ['read'])]), scope: 'operate' }),
+    guard: new Access({
+      mode,
+      keyring: keyringOf([apiKey(TOKEN, ['operate']), apiKey('key-to-read', ['read'])]),
+      scope: 'operate',
+    }),
     ledger: ledgerOf([moody(books, mood), new MemoryLedger(['default', 'fallback'])]),
     instanceId: 'gateway-1',
     ring: new Ring(Ring.allocate(8)),

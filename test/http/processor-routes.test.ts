@@ -8,8 +8,8 @@ import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { ask as askKept } from '../contract/kept.ts';
-import { apiKey, keyringOf } from '../keyring.ts';
 import { KeptLog } from '../kept-log.ts';
+import { apiKey, keyringOf } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf, must } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -43,7 +43,11 @@ async function inWorld(use: (world: World) => Promise<void>, mode: 'token' | 'lo
   const processors = NAMES.map((name) => processorTarget({ name, feePpm: 15_000, feeFixedCents: 35 }));
   new ProcessorRoutes({ app, processors, ledger: moody(books, mood), clock, log }).serve(
     '/processors',
-    new Access({ mode, keyring: keyringOf([apiKey(TOKEN, ['operate']), apiKey('key-to-read', ['read'])]), scope: 'operate' }),
+    new Access({
+      mode,
+      keyring: keyringOf([apiKey(TOKEN, ['operate']), apiKey('key-to-read', ['read'])]),
+      scope: 'operate',
+    }),
   );
   const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
   if (listened.kind === 'failed') throw new Error(listened.reason);
