@@ -113,6 +113,8 @@ listing('answers 503 while the ledger is away, and counts it', () =>
 listing('is for operators', async () => {
   await inWorld(async ({ ask }) => {
     assert.is((await ask('', { headers: {} })).status, 401);
+    assert.is((await ask('', { headers: { authorization: 'Bearer key-unknown' } })).status, 401);
+    assert.is((await ask('', { headers: { authorization: 'Bearer key-to-read' } })).status, 403);
     assert.is((await ask('', { method: 'HEAD' })).status, 200);
     const other = await ask('', { method: 'DELETE' });
     assert.equal([other.status, other.headers.get('allow')], [405, 'GET, HEAD, POST']);
