@@ -26,6 +26,7 @@ import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
 import { serveMetrics } from './metrics.ts';
 import { type Durability, PaymentAcceptor } from './payment-acceptor.ts';
+import { servePaymentActions } from './payment-actions.ts';
 import { servePaymentList } from './payment-list.ts';
 import { PaymentRoutes } from './payment-routes.ts';
 import { ProcessorRoutes } from './processor-routes.ts';
@@ -145,6 +146,14 @@ export class HttpThread {
       clock,
       log,
       tracer,
+    });
+    servePaymentActions({
+      app: this.app,
+      guard: operators,
+      ledger,
+      instanceId: config.instanceId,
+      clock,
+      log,
     });
     servePaymentList({
       app: this.app,

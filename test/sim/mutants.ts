@@ -208,6 +208,24 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'return null;',
   },
   {
+    name: 'send again what was not rejected',
+    file: 'ledger/actions.ts',
+    from: "if (entry.status !== 'rejected') return 'not-rejected';",
+    to: "if (entry.status === 'settled') return null;",
+  },
+  {
+    name: 'send again what its processor may hold',
+    file: 'ledger/actions.ts',
+    from: "return outcome === 'rejected' || outcome === 'found-rejected' ? null : 'perhaps-charged';",
+    to: 'return null;',
+  },
+  {
+    name: 'payments that are sent again stay with nobody',
+    file: 'ledger/memory/ledger.ts',
+    from: "Object.assign(entry, { status: 'accepted', owner, processor: null, requestedAtMs: 0, reason: '', story });",
+    to: "Object.assign(entry, { status: 'accepted', owner: 0, processor: null, requestedAtMs: 0, reason: '', story });",
+  },
+  {
     name: 'ignore fencing in claims',
     file: 'ledger/memory/ledger.ts',
     from: 'return this.#store.owners.get(owner)?.fenced === false;',
