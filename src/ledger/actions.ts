@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Attempt } from '../core/attempt.ts';
-import type { LedgerEntry } from './ledger.ts';
+import type { Attempt, Story } from '../core/attempt.ts';
+import type { PaymentStatus } from '../core/payment.ts';
 
 /** What an operator wants done to payments, and who wants it and why, as they say it. */
 export interface Action {
@@ -31,6 +31,15 @@ export interface Reopening {
  */
 export type ReopenReply = 'reopened' | 'unknown' | 'not-rejected' | 'changed' | 'perhaps-charged';
 
+/** What matters of an entry of the ledger here. */
+interface RejectedEntry {
+  readonly status: PaymentStatus;
+  readonly attempts: number;
+  readonly processorName: string | null;
+  readonly requestedAtMs: number;
+  readonly story: Story;
+}
+
 /** The order in which Redis numbers them. */
 export const REOPEN_REPLIES: readonly ReopenReply[] = [
   'reopened',
@@ -52,7 +61,7 @@ export const ACTIONS_KEPT = 1000;
  * The same rules are in `functions/reopen.lua`.
  */
 export function reopenProblem(
-  entry: Pick<LedgerEntry, 'status' | 'attempts' | 'story'> | undefined,
+  entry: RejectedEntry | undefined,
   { attempts }: Reopening,
 ): Exclude<ReopenReply, 'reopened'> | null {
   if (entry === undefined) return 'unknown';
@@ -63,7 +72,7 @@ export function reopenProblem(
 }
 
 /** The latest attempt of a payment that is sent again: one of those before. */
-export function rejectedAttempt({ processorName, requestedAtMs, story }: LedgerEntry): Attempt {
+export function rejectedAttempt({ processorName, requestedAtMs, story }: RejectedEntry): Attempt {
   assert(processorName !== null, 'a rejected payment has a processor');
   return { processorName, requestedAtMs, why: story.why, outcome: story.outcome };
 }

@@ -214,12 +214,6 @@ export const MUTANTS: readonly Mutant[] = [
     to: "if (entry.status === 'settled') return null;",
   },
   {
-    name: 'send again what its processor may hold',
-    file: 'ledger/actions.ts',
-    from: "return outcome === 'rejected' || outcome === 'found-rejected' ? null : 'perhaps-charged';",
-    to: 'return null;',
-  },
-  {
     name: 'payments that are sent again stay with nobody',
     file: 'ledger/memory/ledger.ts',
     from: "Object.assign(entry, { status: 'accepted', owner, processor: null, requestedAtMs: 0, reason: '', story });",

@@ -419,9 +419,10 @@ export class MemoryLedger implements Shard {
 
   #reopen(owner: number, payment: Reopening): ReopenReply {
     const entry = this.#store.entries.get(payment.correlationId);
-    const problem = reopenProblem(entry, payment);
-    if (problem !== null || entry === undefined) return problem ?? 'unknown';
-    const attempt = rejectedAttempt(this.#shown(payment.correlationId, entry));
+    const shown = entry && this.#shown(payment.correlationId, entry);
+    const problem = reopenProblem(shown, payment);
+    if (entry === undefined || shown === undefined || problem !== null) return problem ?? 'unknown';
+    const attempt = rejectedAttempt(shown);
     const story = { ...NO_STORY, earlier: withAttempt(entry.story.earlier, attempt) };
     Object.assign(entry, { status: 'accepted', owner, processor: null, requestedAtMs: 0, reason: '', story });
     return 'reopened';
