@@ -1,7 +1,6 @@
 import { userInfo } from 'node:os';
-import { checked, command, decimal, examples, Misuse, option, origin, whole } from './command.ts';
-
-const URL_DEFAULT = 'http://127.0.0.1:9999';
+import { checked, command, decimal, examples, Misuse, option, whole } from './command.ts';
+import { GATEWAY_URL, httpUrl, TOKEN_ABOUT, tokenOf } from './gateway-options.ts';
 
 const name = checked((text) =>
   /^[a-z0-9-]{1,32}$/.test(text) ? null : 'Expected the name of a processor, such as default.',
@@ -18,8 +17,8 @@ export const processors = command('processors')
 /** Each of them asks a gateway. */
 function subcommand(name: string) {
   return command(name)
-    .option('--url <url>', 'the gateway to ask, any one of the deployment', origin, URL_DEFAULT)
-    .option('--token <text>', "the gateway's token; default: ADMIN_TOKEN from the environment")
+    .option('--url <url>', 'the gateway to ask, any one of the deployment', httpUrl, GATEWAY_URL)
+    .option('--token <text>', TOKEN_ABOUT)
     .option('--json', "print the gateway's answer as JSON");
 }
 
@@ -29,15 +28,13 @@ function changing(name: string) {
     .option('--by <name>', 'who; default: the user of this shell', userName());
 }
 
-const token = (given: string | undefined) => given ?? process.env['ADMIN_TOKEN'] ?? '';
-
 processors
   .addCommand(
     subcommand('list')
       .summary('list them (the default)')
       .action(async ({ url, json = false, ...given }) => {
         const { listProcessors } = await import('../operate/processors.ts');
-        process.exitCode = await listProcessors({ url, json, token: token(given.token) }, console);
+        process.exitCode = await listProcessors({ url, json, token: tokenOf(given.token) }, console);
       }),
     { isDefault: true },
   )
@@ -47,7 +44,7 @@ processors
       .argument('<name>', 'the processor', name)
       .action(async (name, { url, json = false, reason, by, ...given }) => {
         const { changeProcessor } = await import('../operate/processors.ts');
-        const order = { url, json, token: token(given.token), name, change: { paused: true, reason, by } };
+        const order = { url, json, token: tokenOf(given.token), name, change: { paused: true, reason, by } };
         process.exitCode = await changeProcessor(order, console);
       }),
   )
@@ -58,7 +55,7 @@ processors
       .option('--timeout <seconds>', 'how long to wait; it stays paused', whole(1), 600)
       .action(async (name, { url, json = false, reason, by, timeout, ...given }) => {
         const { drainProcessor } = await import('../operate/processors.ts');
-        const order = { url, json, token: token(given.token), name, change: { paused: true, reason, by } };
+        const order = { url, json, token: tokenOf(given.token), name, change: { paused: true, reason, by } };
         process.exitCode = await drainProcessor(
           { ...order, timeoutMs: timeout * 1000, lookEveryMs: 500 },
           console,
@@ -71,7 +68,7 @@ processors
       .argument('<name>', 'the processor', name)
       .action(async (name, { url, json = false, reason, by, ...given }) => {
         const { changeProcessor } = await import('../operate/processors.ts');
-        const order = { url, json, token: token(given.token), name, change: { paused: false, reason, by } };
+        const order = { url, json, token: tokenOf(given.token), name, change: { paused: false, reason, by } };
         process.exitCode = await changeProcessor(order, console);
       }),
   )
@@ -92,7 +89,7 @@ processors
             );
           const { changeProcessor } = await import('../operate/processors.ts');
           const fee = asConfigured ? null : { share: share ?? 0, fixed: fixed ?? 0 };
-          const order = { url, json, token: token(given.token), name, change: { fee, reason, by } };
+          const order = { url, json, token: tokenOf(given.token), name, change: { fee, reason, by } };
           process.exitCode = await changeProcessor(order, console);
         },
       ),

@@ -10,6 +10,7 @@ const OWN = [
   'charts.js',
   'conditions.js',
   'connection.js',
+  'control.js',
   'element.js',
   'figures.js',
   'help.js',

@@ -28,6 +28,8 @@ export interface Hello {
   }[];
   /** Address at which the simulated processors of `npm start` can be broken; null: not available. */
   readonly lab: string | null;
+  /** Whether operators may act from the page, if the gateway lets them. */
+  readonly operates: boolean;
 }
 
 export interface Frame {

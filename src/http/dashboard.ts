@@ -125,6 +125,27 @@ export class Dashboard {
 
   // Access.
 
+  /**
+   * Lets those operate from the page who may operate anyway, and those who have signed in. Their cookie is for this path
+   * only.
+   */
+  serveOperators(operators: Guard, serve: (path: string, guard: Guard) => void): void {
+    if (!this.#operates) return;
+    serve(`${PATH}/processors`, {
+      check: (response, request) => {
+        const refusal = operators.check(response, request);
+        const isSignedIn = this.#signsIn && this.#session.holds(request.getHeader('cookie'));
+        return refusal !== null && isSignedIn ? null : refusal;
+      },
+    });
+  }
+
+  /** Without a token to sign in with, a page cannot show that its viewer is an operator. */
+  get #operates(): boolean {
+    const { dashboard, operator } = this.#parts.config.access;
+    return dashboard !== 'off' && operator !== 'off' && (operator !== 'token' || dashboard === 'token');
+  }
+
   /** Null when the request has the token or a session. */
   #refusal(response: HttpResponse, request: HttpRequest): Problem | null {
     const refusal = this.#access.check(response, request);
@@ -242,6 +263,7 @@ export class Dashboard {
           feeFixedCents,
         })),
         lab: config.dashboard.lab,
+        operates: this.#operates,
       },
       publish: (text) => app.publish(TOPIC, text),
       sharedState,

@@ -171,10 +171,10 @@ export class HttpThread {
       ring: new CallbackRing(shared.callbacks),
       metrics,
     });
-    const operations = new Access({ mode: config.access.operator, token: config.adminToken });
+    const operators = new Access({ mode: config.access.operator, token: config.adminToken });
     const { processors } = config;
     const processorRoutes = new ProcessorRoutes({ app: this.app, processors, ledger, clock, log });
-    processorRoutes.serve('/processors', operations);
+    processorRoutes.serve('/processors', operators);
     serveDocuments(this.app, log);
     serveAudit({ app: this.app, config, sharedState, log });
     this.#dashboard = new Dashboard({
@@ -188,6 +188,7 @@ export class HttpThread {
       clock,
       log,
     });
+    this.#dashboard.serveOperators(operators, (path, guard) => processorRoutes.serve(path, guard));
     serveMetrics({ app: this.app, config, metricsTable, sharedState, ring, segments, clock });
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();

@@ -7,7 +7,7 @@ export interface GatewayAddress {
 }
 
 interface Asked {
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'PATCH';
   /** With its query. */
   readonly path: string;
   /** JSON. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
-import { askGateway, type GatewayOrder, type Output } from './ask.ts';
+import { askGateway, type GatewayAddress } from './gateway.ts';
 import { tableLines } from './table.ts';
 
 interface ShownFee {
@@ -27,7 +27,13 @@ interface Listing {
   readonly processors: readonly ShownProcessor[];
 }
 
-interface ListOrder extends GatewayOrder {
+/** Where a command prints. */
+interface Output {
+  log(text: string): void;
+  error(text: string): void;
+}
+
+interface ListOrder extends GatewayAddress {
   readonly json: boolean;
 }
 
@@ -47,7 +53,7 @@ const FAILED = 1;
 
 /** Implements `dinossauro processors list`. */
 export async function listProcessors(order: ListOrder, output: Output): Promise<number> {
-  const listing = await askGateway<Listing>(order, '/processors');
+  const listing = await list(order);
   if (listing.kind === 'failed') return fail(listing, output);
   output.log(order.json ? JSON.stringify(listing.value, null, 1) : listingLines(listing.value).join('\n'));
   return DONE;
@@ -70,7 +76,7 @@ export async function drainProcessor(order: DrainOrder, output: Output): Promise
   let shown = -1;
   for (;;) {
     await sleep(order.lookEveryMs * (shown === -1 ? 3 : 1));
-    const listing = await askGateway<Listing>(order, '/processors');
+    const listing = await list(order);
     if (listing.kind === 'failed') return fail(listing, output);
     const processor = listing.value.processors.find(({ name }) => name === order.name);
     if (processor === undefined || !processor.paused) {
@@ -95,8 +101,15 @@ export async function drainProcessor(order: DrainOrder, output: Output): Promise
   }
 }
 
-function change({ name, change, ...order }: ChangeOrder): Promise<Outcome<ShownProcessor>> {
-  return askGateway(order, `/processors/${name}`, change);
+async function list(order: GatewayAddress): Promise<Outcome<Listing>> {
+  const answer = await askGateway(order, { path: '/processors' });
+  return answer.kind === 'ok' ? { kind: 'ok', value: JSON.parse(answer.value) as Listing } : answer;
+}
+
+async function change({ name, change, ...order }: ChangeOrder): Promise<Outcome<ShownProcessor>> {
+  const path = `/processors/${name}`;
+  const answer = await askGateway(order, { method: 'PATCH', path, body: JSON.stringify(change) });
+  return answer.kind === 'ok' ? { kind: 'ok', value: JSON.parse(answer.value) as ShownProcessor } : answer;
 }
 
 function changedLine({ name, paused, fee, changedAt, ...control }: ShownProcessor): string {

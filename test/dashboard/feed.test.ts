@@ -28,6 +28,7 @@ const HELLO: Hello = {
     { name: 'fallback', contract: 'rinha', feePpm: 150_000, feeFixedCents: 30 },
   ],
   lab: null,
+  operates: false,
 };
 
 function setUp(store = new MemoryStore()) {

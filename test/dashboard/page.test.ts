@@ -232,6 +232,27 @@ live('a processor shows its contract, and whether it is unfit or rests', async (
   await other.close();
 });
 
+live('an operator pauses a processor and resumes it, after a confirmation', async ({ page }) => {
+  const button = card(page, 'fallback').locator('button.control');
+  await button.focus();
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Pause fallback?' });
+  assert.ok(await dialog.isVisible());
+  assert.equal(await violations(page), []);
+  await page.keyboard.press('Escape');
+  assert.not(await dialog.isVisible(), 'nothing is done');
+  await button.click();
+  await page.keyboard.type('maintenance');
+  await page.keyboard.press('Enter');
+  await untilShown('paused', card(page, 'fallback').locator('.badge'), 'Paused');
+  assert.match(await textOf(page.locator('#conditions-list')), /fallback is paused/);
+  assert.is(await textOf(button), 'Resume fallback …');
+  await button.click();
+  await page.getByRole('button', { name: 'Resume fallback', exact: true }).click();
+  await untilShown('resumed', card(page, 'fallback').locator('.badge'), 'Healthy');
+  await page.mouse.move(0, 0);
+});
+
 live('figures move under load, and the money adds up', async ({ page }) => {
   await page.getByLabel('for').selectOption('10');
   await page.getByRole('button', { name: 'Send load' }).click();
@@ -291,7 +312,7 @@ live('a slow processor is shown', async ({ page }) => {
 
 live('charts and table show the same figures, and the tiles the newest', async ({ page }) => {
   await page.getByText('The charts as a table').click();
-  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Pause', exact: true }).click();
   assert.is(await textOf(page.locator('#link')), 'Paused');
   const heads = await page.locator('#history thead th').allTextContents();
   assert.equal(heads, [
@@ -313,12 +334,12 @@ live('charts and table show the same figures, and the tiles the newest', async (
   assert.equal([tiles[0], tiles[2], tiles[3], tiles[4]], [newest[0], newest[3], newest[4], newest[6]]);
   await page.waitForTimeout(1500);
   assert.equal(await page.locator('.legend b').allTextContents(), legends, 'a paused page does not change');
-  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Pause', exact: true }).click();
   await untilShown('it to go on', page.locator('#link'), 'Connected');
 });
 
 live('pointing at a chart shows its values', async ({ page }) => {
-  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Pause', exact: true }).click();
   const chart = page.locator('#charts .u-over').first();
   await page.evaluate(`document.querySelector('#charts').scrollIntoView()`);
   const box = await chart.boundingBox();
@@ -331,7 +352,7 @@ live('pointing at a chart shows its values', async ({ page }) => {
     await page.mouse.move(box.x + box.width * part, box.y + 40);
     return (await textOf(value)) !== newest;
   });
-  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Pause', exact: true }).click();
 });
 
 live('the keyboard reaches every control, in page order', async ({ page }) => {

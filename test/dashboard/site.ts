@@ -64,6 +64,7 @@ export class Site {
       PAYMENT_PROCESSOR_URL_DEFAULT: urls[0] ?? '',
       PAYMENT_PROCESSOR_URL_FALLBACK: urls[1] ?? '',
       WARM_UP_PAYMENTS: '0',
+      OPERATOR_ACCESS: 'loopback',
       DASHBOARD_LAB: `http://127.0.0.1:${lab.port}/#${token}`,
       ...settings,
     });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { HttpThread } from '../../src/http/thread.ts';
 import { listen } from '../../src/http/uws.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
@@ -28,6 +29,10 @@ function journalFiles(): string[] {
 /** A thread that has accepted one payment, which is still in the ring. */
 async function setUp(environment: Record<string, string> = {}) {
   const clock = new ManualClock();
+  return { clock, ...(await setUpWith(clock, environment)) };
+}
+
+async function setUpWith(clock: Clock, environment: Record<string, string>) {
   const config = configIn(directory, environment);
   const shared = allocateSharedMemory(config, 0);
   const thread = await HttpThread.open(0, config, shared, clock, new KeptLog(), new Map());
@@ -48,7 +53,7 @@ async function setUp(environment: Record<string, string> = {}) {
     listener.close();
     return thread.close();
   };
-  return { clock, askHere, markDone, close };
+  return { askHere, markDone, close };
 }
 
 test('journal files that are no longer needed are removed every second', async () => {
@@ -84,6 +89,40 @@ test('with metrics off, the route does not exist', async () => {
     const response = await askHere('/metrics').finally(close);
     assert.is(response.status, status, access);
   }
+});
+
+const PAUSE = { method: 'PATCH', body: '{"paused":true}' };
+
+test('operators who have signed in act from the dashboard, and nobody else', async () => {
+  const token = 'a-token-of-the-operator';
+  const { askHere, close } = await setUpWith(systemClock, { DASHBOARD_ACCESS: 'token', ADMIN_TOKEN: token });
+  const path = '/dashboard/processors/default';
+  assert.is((await askHere(path, PAUSE)).status, 401);
+  const form = { method: 'POST', body: `token=${token}`, redirect: 'manual' } as const;
+  const [cookie = ''] =
+    (await askHere('/dashboard/session', form)).headers.get('set-cookie')?.split(';') ?? [];
+  const foreign = await askHere(path, { ...PAUSE, headers: { cookie, origin: 'http://elsewhere.example' } });
+  assert.is(foreign.status, 403);
+  assert.is((await askHere(path, { ...PAUSE, headers: { cookie } })).status, 200);
+  assert.is((await askHere('/processors/default', { ...PAUSE, headers: { cookie } })).status, 401);
+  const listed = await askHere('/dashboard/processors', { headers: { cookie } });
+  const { processors } = (await listed.json()) as { processors: { name: string; paused: boolean }[] };
+  assert.equal(
+    processors.map(({ paused }) => paused),
+    [true, false],
+  );
+  await close();
+});
+
+test('who may only look at the dashboard changes nothing from it', async () => {
+  for (const environment of [{}, { OPERATOR_ACCESS: 'off', DASHBOARD_ACCESS: 'open' }]) {
+    const { askHere, close } = await setUp(environment as Record<string, string>);
+    assert.is((await askHere('/dashboard/processors/default', PAUSE)).status, 404);
+    await close();
+  }
+  const { askHere, close } = await setUpWith(systemClock, { OPERATOR_ACCESS: 'loopback' });
+  assert.is((await askHere('/dashboard/processors/default', PAUSE)).status, 200);
+  await close();
 });
 
 test.run();

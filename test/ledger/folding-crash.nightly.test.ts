@@ -26,6 +26,7 @@ const KEPT_COUNT = 5 * A_MINUTE;
 /** A step takes a millisecond or a few. Each process gets a little more time than the one before. */
 const LIVES_MS = 10;
 const BEGUN_MS = 20_000;
+const WORKER = 'test/ledger/folding-worker.ts';
 
 /** Of a payment, so that each minute has the same number of them. */
 function stampOf(number: number): number {
@@ -79,7 +80,7 @@ async function foldsUnder(target: LedgerTarget, crashToo: () => Promise<void>): 
       RETENTION_MS: String(RETENTION_MS),
     };
     for (;;) {
-      const worker = new Child('test/ledger/folding-worker.ts', environment);
+      const worker = new Child(WORKER, environment);
       await until('folding begins', BEGUN_MS, () => worker.output.includes('begun'));
       await new Promise((resolve) => setTimeout(resolve, random.int(0, LIVES_MS * (kills + 1))));
       if (worker.output.includes('folded')) {

@@ -55,6 +55,26 @@ test('a change holds within a second, and is logged with its author and reason',
   assert.is(clock.pending, 0);
 });
 
+test('a fee that an operator changes is shown to all threads, and logged', async () => {
+  const { clock, said, store, watch, sharedState } = setUp();
+  watch.start();
+  await rest();
+  assert.is(sharedState.fee(1), null);
+  const fee = { feePpm: 15_000, feeFixedCents: 35 };
+  const control = { isPaused: false, fee, changedAtMs: 5, changedBy: 'ana', reason: 'contract' };
+  store.controls = { version: 1, processors: { fallback: control } };
+  await clock.passSlowly(1000);
+  assert.equal([sharedState.fee(0), sharedState.fee(1)], [null, fee]);
+  store.controls = { version: 2, processors: { fallback: { ...control, fee: null } } };
+  await clock.passSlowly(1000);
+  assert.is(sharedState.fee(1), null);
+  assert.equal(
+    said.map(([message]) => message),
+    ['the fee has changed', 'the fee is as configured again'],
+  );
+  watch.stop();
+});
+
 test('after a start nothing may be sent before it is known what is paused', async () => {
   const { clock, mood, watch, paused, change } = setUp();
   change(3, 'default');

@@ -686,6 +686,75 @@ test('what is in doubt at a paused processor is asked for, never sent there agai
   await world.stop();
 });
 
+test('a fee that changes counts for what settles from then on, and routes what waits', async () => {
+  const world = setUpWith([{ feePpm: 50_000 }, { feePpm: 150_000 }]);
+  const { clock, cheap, dear, books, metricsTable, put } = world;
+  const fees = async () => {
+    const reply = await books.fees();
+    return reply.kind === 'ok'
+      ? reply.value.map((each) => [each.name, each.feePpm, each.feeFixedCents, each.count])
+      : [];
+  };
+  put(100);
+  await rest();
+  assert.equal(await fees(), [['default', 50_000, 0, 1]]);
+  // Sent at the old fee, settled at the new one.
+  const { promise, resolve } = Promise.withResolvers<PayOutcome>();
+  cheap.answers.push(promise);
+  put(200);
+  await rest();
+  world.changeFees([{ feePpm: 60_000, feeFixedCents: 3 }]);
+  resolve({ kind: 'committed' });
+  await clock.passSlowly(100);
+  assert.equal(await fees(), [
+    ['default', 50_000, 0, 1],
+    ['default', 60_000, 3, 1],
+  ]);
+  assert.is(metricsTable.countedAt(0, 'feeCents'), 5 + 15);
+  // What waits goes to the processor that is the cheapest now, the oldest first.
+  world.pause([true, true]);
+  for (let number = 300; number < 305; number++) {
+    put(number);
+    await clock.passSlowly(10);
+  }
+  await clock.passSlowly(1000);
+  world.changeFees([{ feePpm: 200_000, feeFixedCents: 0 }, null]);
+  await clock.passSlowly(100);
+  assert.equal(
+    dear.paid.map(({ amountCents }) => amountCents),
+    [300, 301, 302, 303, 304],
+  );
+  assert.is(cheap.paid.length, 2);
+  await world.stop();
+});
+
+test('a fee that makes small amounts cheap and great ones dear splits the payments that wait', async () => {
+  const world = setUpWith([{ feePpm: 50_000 }, { feePpm: 150_000 }]);
+  const { clock, cheap, dear, put } = world;
+  await rest();
+  world.pause([true, true]);
+  for (const amountCents of [1000, 10, 2000, 20]) put(amountCents);
+  await clock.passSlowly(100);
+  // 1% and 50 cents against 5%: from 12.50 on it is the cheaper one.
+  world.changeFees([null, { feePpm: 10_000, feeFixedCents: 50 }]);
+  await clock.passSlowly(100);
+  const amounts = ({ paid }: ScriptedProcessor) => paid.map(({ amountCents }) => amountCents);
+  assert.equal([amounts(cheap), amounts(dear)], [[1000, 10, 20], [2000]]);
+  put(2001);
+  await clock.passSlowly(10);
+  world.changeFees([]);
+  put(2002);
+  await clock.passSlowly(100);
+  assert.equal(
+    [amounts(cheap), amounts(dear)],
+    [
+      [1000, 10, 20, 2002],
+      [2000, 2001],
+    ],
+  );
+  await world.stop();
+});
+
 test('when two threads see the same probe due, only one sends it', async () => {
   const world = setUp({ failoverDelayMs: 60_000 });
   const { clock, cheap, sharedState, breakers, put } = world;

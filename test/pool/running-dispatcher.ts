@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import type { Fee } from '../../src/core/fee.ts';
 import type { Payment } from '../../src/core/payment.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
@@ -132,6 +133,12 @@ export function runDispatcher({ clock, ledger, targets, processors, policy, paus
     dispatcher,
     hasEnded: () => ended,
     pause,
+    /** An operator changes fees; null: as configured. */
+    changeFees(fees: readonly (Fee | null)[]) {
+      sharedState.setControls(
+        targets.map((_, processor) => ({ isPaused: false, fee: fees[processor] ?? null })),
+      );
+    },
     /** A payment of `number` cents, accepted now. */
     put(number: number, more: Partial<Payment> & { readonly journalRef?: number } = {}) {
       source.put({

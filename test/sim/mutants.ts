@@ -42,8 +42,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'end the doubt when a later call is refused',
     file: 'pool/delivery.ts',
-    from: 'return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state);',
-    to: 'return backingOff(state);',
+    from: 'return mayBeCommittedEarlier ? inDoubt(state) : backingOff(state, answer.kind);',
+    to: 'return backingOff(state, answer.kind);',
   },
   {
     name: 'reject a payment that an earlier call may still commit',
@@ -72,8 +72,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'settle with the time of the answer instead of requestedAt',
     file: 'pool/dispatcher.ts',
-    from: 'settlement: { correlationId, processor: delivery.state.processor, ...outcome },',
-    to: 'settlement: { correlationId, processor: delivery.state.processor, ...outcome, requestedAtMs: this.#parts.clock.nowMs() },',
+    from: 'settlement: { correlationId, processor, ...outcome, ...fee },',
+    to: 'settlement: { correlationId, processor, ...outcome, ...fee, requestedAtMs: this.#parts.clock.nowMs() },',
   },
   {
     name: 'send a payment taken over as if it were new',
@@ -96,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'release a journal record that is pushed a second time',
     file: 'pool/dispatcher.ts',
-    from: 'if (known.state.isClaimed) this.#parts.source.release(journalRef);',
+    from: 'if (known.state.isClaimed) this.#parts.source.release(journalRef);\n    else known.keepRecord(journalRef);',
     to: 'this.#parts.source.release(journalRef);',
   },
   {
@@ -446,6 +446,24 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'shared-memory/state.ts',
     from: 'return this.controlsRevision > 0 && ',
     to: 'return ',
+  },
+  {
+    name: 'fees: forget payments that wait when a fee changes',
+    file: 'pool/class-queues.ts',
+    from: 'for (const delivery of waiting) if (!delivery.isDone) this.push(delivery);',
+    to: '',
+  },
+  {
+    name: 'fees: count a repeated settlement again',
+    file: 'ledger/memory/ledger.ts',
+    from: "return isSame ? 'recorded' : 'fenced';",
+    to: "if (isSame && settlement.fee) this.#store.fees.set('again', { name: processor, ...settlement.fee, count: 1, amountCents: 1 });\n      return isSame ? 'recorded' : 'fenced';",
+  },
+  {
+    name: 'fees: settle without the fee',
+    file: 'pool/dispatcher.ts',
+    from: "status === 'settled' ? { fee: { feePpm, feeFixedCents } } : {}",
+    to: '{}',
   },
   {
     name: 'shards: let a shard that is away hold up the others',

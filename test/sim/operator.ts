@@ -1,20 +1,26 @@
+import type { Fee } from '../../src/core/fee.ts';
 import { REOPENED_MAX, type Reopening } from '../../src/ledger/actions.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { ProcessorControl } from '../../src/ledger/processor-controls.ts';
 import { sendAgain } from '../../src/ledger/send-again.ts';
 import { must } from '../ledger/samples.ts';
 import { type Audit, nameOf } from './audit.ts';
-import type { Pause } from './plan.ts';
+import type { Plan } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
-/** The people who pause and resume processors, and have payments sent again, over a ledger that always answers. */
+/**
+ * The people who pause and resume processors, change their fees, and have payments sent again, over a ledger that always
+ * answers.
+ */
 export class Operator {
   readonly #ledger: Ledger;
   readonly #timeline: Timeline;
   readonly #audit: Audit;
   /** How many pauses of each processor go on. */
   readonly #pauses: number[];
+  /** What they have made of the fee of each processor; null: nothing. */
+  readonly #fees: (Fee | null)[];
   #version = 0;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -23,14 +29,21 @@ export class Operator {
     this.#timeline = timeline;
     this.#audit = audit;
     this.#pauses = Array.from({ length: processorCount }, () => 0);
+    this.#fees = this.#pauses.map(() => null);
   }
 
   /** `untilMs`: by then every pause that ends has ended. */
-  plan(pauses: readonly Pause[], untilMs: number): void {
+  plan({ pauses, feeChanges }: Plan, untilMs: number): void {
     for (const { atMs, forMs, processor } of pauses) {
-      this.#timeline.after(atMs, () => this.#change(processor, 1));
+      this.#timeline.after(atMs, () => this.#pause(processor, 1));
       if (forMs !== null)
-        this.#timeline.after(Math.min(atMs + forMs, untilMs), () => this.#change(processor, -1));
+        this.#timeline.after(Math.min(atMs + forMs, untilMs), () => this.#pause(processor, -1));
+    }
+    for (const { atMs, processor, feePpm, feeFixedCents } of feeChanges) {
+      this.#timeline.after(atMs, () => {
+        this.#fees[processor] = { feePpm, feeFixedCents };
+        this.#change();
+      });
     }
   }
 
@@ -58,26 +71,27 @@ export class Operator {
     this.#audit.reopened(payments, await must(sendAgain(this.#ledger, 'operator', action, payments)));
   }
 
-  #change(processor: number, by: number): void {
+  #pause(processor: number, by: number): void {
     this.#pauses[processor] = (this.#pauses[processor] ?? 0) + by;
+    this.#change();
+  }
+
+  #change(): void {
     const controls = { version: ++this.#version, processors: this.#controls() };
-    this.#audit.tell(
-      'operator',
-      `paused: ${this.#pauses.map((count) => (count > 0 ? 'yes' : 'no')).join(' ')}`,
-    );
+    this.#audit.tell('operator', JSON.stringify(controls));
     const set = this.#last.then(() => this.#ledger.setProcessorControls(controls));
     this.#last = set;
     void this.#timeline.during(set);
   }
 
   #controls(): Record<string, ProcessorControl> {
-    const controlOf = (count: number) => ({
+    const controlOf = (count: number, processor: number) => ({
       isPaused: count > 0,
-      fee: null,
+      fee: this.#fees[processor] ?? null,
       changedAtMs: this.#timeline.nowMs,
       changedBy: 'operator',
       reason: 'plan',
     });
-    return Object.fromEntries(this.#pauses.map((count, index) => [nameOf(index), controlOf(count)]));
+    return Object.fromEntries(this.#pauses.map((count, index) => [nameOf(index), controlOf(count, index)]));
   }
 }

@@ -1,13 +1,27 @@
-import { type Fault, type Pause, type Plan, SPAN_MS } from './plan.ts';
+import { type Fault, type FeeChange, type Pause, type Plan, SPAN_MS } from './plan.ts';
 import { several, spell } from './profiles.ts';
 import type { Random } from './random.ts';
 
 /** What makes a processor refuse every request, so that it is not believed until it takes one. */
 const UNFIT: ReadonlySet<string> = new Set(['401', '402', '403', '404', '405']);
 
-/** In some plans operators pause processors, and resume them, or one of them never. */
+/** In some plans operators pause processors, and resume them, or one of them never; and they change fees. */
 export function withPauses(plan: Plan, random: Random): Plan {
   if (!random.chance(0.15)) return plan;
+  return withFeeChanges(paused(plan, random), random.fork('fees'));
+}
+
+function withFeeChanges(plan: Plan, random: Random): Plan {
+  const feeChanges = several(random, 0, 6, (): FeeChange => {
+    const { atMs } = spell(plan, random);
+    const feePpm = random.pick([10_000, 60_000, 200_000]);
+    const feeFixedCents = random.pick([0, 30, 20_000]);
+    return { atMs, processor: random.int(0, plan.processorCount - 1), feePpm, feeFixedCents };
+  });
+  return { ...plan, feeChanges };
+}
+
+function paused(plan: Plan, random: Random): Plan {
   const { processorCount, faults } = plan;
   const pauses = several(random, 1, 5, (): Pause => {
     const { atMs } = spell(plan, random);

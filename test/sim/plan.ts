@@ -1,3 +1,4 @@
+import type { Fee } from '../../src/core/fee.ts';
 import type { FaultKind } from '../../src/simulated/fault.ts';
 import type { TwinName } from '../../src/simulated/twin.ts';
 
@@ -31,6 +32,13 @@ export interface Plan {
   readonly pauses: readonly Pause[];
   /** When operators have payments sent again. */
   readonly sendAgainsMs: readonly number[];
+  /** Fees that operators change. */
+  readonly feeChanges: readonly FeeChange[];
+}
+
+export interface FeeChange extends Fee {
+  readonly atMs: number;
+  readonly processor: number;
 }
 
 export interface Pause {

@@ -55,6 +55,7 @@ export function planOf(seed: number, skewMs = 0): Plan {
     cheapestIsLost,
     pauses: [],
     sendAgainsMs: [],
+    feeChanges: [],
   };
   const full = withContracts(withProfiles(plan, random.fork('profiles')), random.fork('contracts'));
   // A shard is away for longer than the shortest retention, which would forget what an instance has yet to repeat.

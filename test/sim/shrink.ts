@@ -27,6 +27,9 @@ export async function shrink(first: Outcome, backend: LedgerBackend): Promise<Pl
     await stillBreaks({ ...plan, pauses: plan.pauses.filter((other) => other !== pause) });
   }
   if (plan.sendAgainsMs.length > 0) await stillBreaks({ ...plan, sendAgainsMs: [] });
+  for (const change of plan.feeChanges) {
+    await stillBreaks({ ...plan, feeChanges: plan.feeChanges.filter((other) => other !== change) });
+  }
   for (const post of plan.posts) {
     await stillBreaks({ ...plan, posts: plan.posts.filter((other) => other !== post) });
   }

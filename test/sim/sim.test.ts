@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type LedgerKind, openBackend } from './ledger-backend.ts';
@@ -64,10 +65,11 @@ function withoutOwnerNumbers(history: readonly string[]): string[] {
   return history.map((line) => line.replace(/(?<=\bowner"?:? ?)\d+/g, '#'));
 }
 
-test('each mutant matches exactly one place in the gateway', () => {
-  for (const { name, file, from } of MUTANTS) {
+test('each mutant matches exactly one place in the gateway, which is a program with it, too', () => {
+  for (const { name, file, from, to } of MUTANTS) {
     const source = readFileSync(new URL(`../../src/${file}`, import.meta.url), 'utf8');
     assert.is(source.split(from).length, 2, name);
+    assert.not.throws(() => stripTypeScriptTypes(source.replace(from, () => to)), name);
   }
 });
 

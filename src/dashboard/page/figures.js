@@ -1,3 +1,4 @@
+import { pauseButton } from './control.js';
 import { byId, element, refresh, table, write } from './element.js';
 import { term } from './help.js';
 import { ago, count, duration, feeCents, feeText, money, NONE, percent, rate, timeOfDay } from './text.js';
@@ -64,7 +65,7 @@ export class Figures {
       this.#tile('Money settled', this.#inCurrency('Money settled')),
       this.#tile('Fees paid', this.#inCurrency('Fees paid')),
     );
-    this.#cards = hello.processors.map(card);
+    this.#cards = hello.processors.map((processor, index) => card(processor, index, hello.operates));
     byId('processors').replaceChildren(...this.#cards.map(({ node }) => node));
     const owner = term('Owner', 'owner');
     const lease = term('Lease', 'lease');
@@ -306,8 +307,8 @@ export class Figures {
   }
 }
 
-/** The card of one processor. @param {Hello['processors'][number]} processor @param {number} index */
-function card({ name, contract, ...fee }, index) {
+/** The card of one processor. @param {Hello['processors'][number]} processor @param {number} index @param {boolean} operates */
+function card({ name, contract, ...fee }, index, operates) {
   const badge = element('span', 'badge', NONE);
   const big = element('strong', 'rate', NONE);
   const sentence = element('p', 'reason', '');
@@ -324,12 +325,15 @@ function card({ name, contract, ...fee }, index) {
   const node = element('article', 'card', element('header', '', title, badge));
   node.append(element('p', 'big', big, element('span', '', 'settled per second')), sentence, list);
   node.style.setProperty('--accent', `var(--accent-${index % 8})`);
+  const control = pauseButton(name);
+  if (operates) node.append(control.button);
 
   /** @param {ProcessorFigures} figures @param {keyof typeof STATES} state @param {string} reason */
   const show = (figures, state, reason) => {
     const { reported } = figures;
     badge.dataset['tone'] = STATES[state].tone;
     write(badge, STATES[state].word);
+    control.show(figures.paused);
     write(terms, `${contract}, fee ${feeText(figures.fee)}`);
     write(big, rate(figures.settledPerS));
     write(sentence, reason);
