@@ -171,7 +171,6 @@ export class HttpThread {
       ring: new CallbackRing(shared.callbacks),
       metrics,
     });
-    const operators = new Access({ mode: config.access.operator, token: config.adminToken });
     const { processors } = config;
     const processorRoutes = new ProcessorRoutes({ app: this.app, processors, ledger, clock, log });
     processorRoutes.serve('/processors', operators);
