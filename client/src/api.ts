@@ -52,7 +52,8 @@ export interface AcceptedPayment {
   readonly acceptedAt: Stamp;
   readonly processor: null;
   readonly requestedAt: null;
-  readonly attempts: 0;
+  /** 0, unless it was rejected and is to be sent again. */
+  readonly attempts: number;
   readonly history?: History;
 }
 
@@ -62,7 +63,7 @@ export type Attempts = number;
 /** The name of the processor, which may no longer be configured. */
 export type Processor = string;
 
-/** The processor rejected it for good. It will not be sent again. */
+/** The processor rejected it for good. It will not be sent again, unless an operator wants it. */
 export interface RejectedPayment {
   readonly amountCents: number;
   /** The first different amount that was posted under this id. It was never sent. */

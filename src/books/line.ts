@@ -57,6 +57,8 @@ export function lineOf(entry: BooksEntry): string {
       requestedAt: stampOf(requestedAtMs),
       attempts,
     }),
+    // An accepted one was sent before if an operator has opened it again.
+    ...(processorName === null && attempts > 0 && { attempts }),
     ...storyFields(story),
     ...(reason !== '' && { reason }),
     ...(conflictingAmountCents !== null && { conflictingAmountCents }),
@@ -83,7 +85,7 @@ export function readLine(text: string): BooksEntry | undefined {
     acceptedAtMs: msOf(fields['acceptedAt']),
     processorName: isOpen ? null : processor,
     requestedAtMs: isOpen ? 0 : msOf(fields['requestedAt']),
-    attempts: isOpen ? 0 : fields['attempts'],
+    attempts: isOpen ? (fields['attempts'] ?? 0) : fields['attempts'],
     story: readStory(fields),
     reason,
     conflictingAmountCents,

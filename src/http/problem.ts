@@ -106,6 +106,12 @@ const PROBLEMS = {
     title: 'Processors changed',
     detail: 'The processors have been changed meanwhile. Read them again, and decide again.',
   },
+  'books-not-in-use': {
+    status: '409 Conflict',
+    title: 'Books not in use',
+    detail:
+      'The books were restored or are being filled: what they call rejected may have been charged since.',
+  },
   'body-too-large': {
     status: '413 Content Too Large',
     title: 'Body too large',
@@ -180,6 +186,11 @@ const PROBLEMS = {
     status: '422 Unprocessable Content',
     title: 'Callback not readable',
     detail: 'The contract of this processor does not find the id of a payment in the body.',
+  },
+  'action-not-valid': {
+    status: '422 Unprocessable Content',
+    title: 'Action not valid',
+    detail: 'A member of this action is missing, unknown or invalid.',
   },
   'payment-rejected': {
     status: '422 Unprocessable Content',

@@ -46,7 +46,7 @@ export function guardedRoute(
   path: string,
   guard: Guard,
   handler: Handler,
-  method: 'GET' | 'PATCH' = 'GET',
+  method: 'GET' | 'PATCH' | 'POST' = 'GET',
 ): void {
   const guarded = (respond: Handler) => (response: HttpResponse, request: HttpRequest) => {
     const exchange = new Exchange(response, request);
@@ -56,7 +56,8 @@ export function guardedRoute(
   };
   const isGet = method === 'GET';
   if (isGet) app.get(path, guarded(handler)).head(path, guarded(handler));
-  else app.patch(path, guarded(handler));
+  else if (method === 'PATCH') app.patch(path, guarded(handler));
+  else app.post(path, guarded(handler));
   refuseOthers(app, path, isGet ? GET_METHODS : [method], guarded);
 }
 

@@ -28,6 +28,7 @@ import { Keyring } from './keyring.ts';
 import { KeysWatch } from './keys-watch.ts';
 import { serveMetrics } from './metrics.ts';
 import { type Durability, PaymentAcceptor } from './payment-acceptor.ts';
+import { servePaymentActions } from './payment-actions.ts';
 import { servePaymentList } from './payment-list.ts';
 import { PaymentRoutes } from './payment-routes.ts';
 import { ProcessorRoutes } from './processor-routes.ts';
@@ -159,6 +160,14 @@ export class HttpThread {
       clock,
       log,
       tracer,
+    });
+    servePaymentActions({
+      app: this.app,
+      guard: operators,
+      ledger,
+      instanceId: config.instanceId,
+      clock,
+      log,
     });
     servePaymentList({
       app: this.app,

@@ -1,6 +1,7 @@
 import type { AttemptOutcome, AttemptReason, Story } from '../core/attempt.ts';
 import type { Fee } from '../core/fee.ts';
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
+import type { Action, LoggedAction, Reopening, ReopenReply } from './actions.ts';
 import type { BooksStatus } from './books-status.ts';
 import type { ProcessorControls } from './processor-controls.ts';
 import type { TooFine } from './retention.ts';
@@ -54,6 +55,8 @@ export interface Ledger {
    * whole iteration comes exactly once. A page has at most `limit` payments.
    */
   pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>>;
+  /** What operators have done to payments, newest first: the last `ACTIONS_KEPT` of each shard, also after a purge. */
+  actions(): Promise<Reply<LoggedAction[]>>;
   /**
    * Empties the books: entries, totals and time index. Owners and health stay. From then on a claim for a payment accepted
    * before `purgedAtMs` answers `purged` (but see `isPurged`), and settlements of removed entries answer `fenced`. The
@@ -106,6 +109,7 @@ export interface Ledger {
  * | dispatched | settle by its owner   | settled    | final; counted in the books at `requestedAtMs`     |
  * | dispatched | settle by its owner   | rejected   | final; kept with its reason, not counted           |
  * | accepted, dispatched | takeOver    | the same   | with another owner                                 |
+ * | rejected   | reopen                | accepted   | an operator wants it sent again                    |
  * | settled, rejected    | upkeep  | (none)     | older than the retention                           |
  * | any        | purge                 | (none)     |                                                    |
  * | (none)     | restoreEntries        | any        | from other books, as it is there                   |
@@ -167,6 +171,13 @@ export interface Shard extends Ledger {
    * Any worker may do the next step, whatever happened to the last; turns only keep several from doing it at once.
    */
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>>;
+  /**
+   * Opens rejected payments again, so that they are sent once more: they are accepted, keep the time at which they were
+   * accepted first, and belong to `owner`, for whose lease they wait. The same commit writes the action and the payments that
+   * it reopens into the log of actions. The replies are in the order of the payments, of which there may be up to
+   * `REOPENED_MAX`; repeating the call is harmless.
+   */
+  reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>>;
   /** How large the books are. */
   size(): Promise<Reply<BooksSize>>;
   /** Takes the shard's next turn of upkeep, in the same way as `takeHealthTurn`. */

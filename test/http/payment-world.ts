@@ -102,6 +102,7 @@ export async function fill(books: MemoryLedger): Promise<void> {
     ...claim,
     processor: claim.processor ?? 0,
     status: claim.amountCents === 3 ? ('settled' as const) : ('rejected' as const),
+    outcome: claim.amountCents === 3 ? ('charged' as const) : ('rejected' as const),
     reason: claim.amountCents === 3 ? '' : `422 Card ${claim.amountCents} expired`,
   }));
   await must(books.commit(owner, settlements, []));

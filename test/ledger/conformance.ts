@@ -90,6 +90,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerPages(check);
   registerIndexedPages(check);
   registerStories(check);
+  registerReopening(check);
   registerPurges(check);
   registerFolding(check);
   registerHealth(check);
@@ -1052,6 +1053,109 @@ function registerStories(check: Check): void {
     assert.equal([entry?.attempts, entry?.reason], [12, 'ñó']);
     assert.equal(await walkState(ledger, 'rejected', 1), [entry]);
   });
+}
+
+function registerReopening(check: Check): void {
+  const action = { atMs: T0_MS + 900, who: 'ana', why: 'the card was renewed, não' };
+
+  check('a rejected payment that is opened again is sent once more, and keeps its story', async (ledger) => {
+    const [owner, operator, successor] = [
+      await acquire(ledger),
+      await acquire(ledger),
+      await acquire(ledger),
+    ];
+    await claim(ledger, owner, claimOf(1, { why: 'cheapest-well' }), claimOf(2));
+    const no = { status: 'rejected', reason: 'no', outcome: 'rejected' } as const;
+    await settle(ledger, owner, settlementOf(1, no), settlementOf(2, { ...no, outcome: 'found-rejected' }));
+    await claim(ledger, owner, claimOf(1, { amountCents: 7 }));
+    const payments = [1, 2].map((number) => ({ correlationId: id(number), attempts: 1 }));
+    assert.equal(await must(ledger.reopen(operator, action, payments)), ['reopened', 'reopened']);
+    const rejected = { processorName: 'default', requestedAtMs: T0_MS + 5, why: 'cheapest-well' } as const;
+    const reopened = entryOf(1, {
+      status: 'accepted',
+      owner: operator,
+      processor: null,
+      requestedAtMs: 0,
+      conflictingAmountCents: 7,
+      story: { ...NO_STORY, earlier: [{ ...rejected, outcome: 'rejected' }] },
+    });
+    assert.equal(await find(ledger, 1), reopened);
+    assert.equal(await walkState(ledger, 'rejected', 10), []);
+    assert.equal(numbersOfEntries(await walkState(ledger, 'open', 10)), [1, 2]);
+    assert.equal(await must(ledger.reopen(operator, action, payments)), ['not-rejected', 'not-rejected']);
+
+    await must(ledger.releaseLease(operator));
+    const taken = byId(await must(ledger.takeOver(operator, successor, 10)));
+    assert.equal(taken[0], { ...reopened, owner: successor });
+    const stamp = { processor: 1, requestedAtMs: T0_MS + 950 };
+    assert.equal(await claim(ledger, owner, claimOf(1, { ...stamp, why: 'probe' })), ['claimed']);
+    await settle(ledger, owner, settlementOf(1, { ...stamp, outcome: 'charged' }));
+    const settled = await find(ledger, 1);
+    assert.equal([settled?.status, settled?.attempts, settled?.acceptedAtMs], ['settled', 2, T0_MS]);
+    assert.equal(settled?.story, {
+      why: 'probe',
+      outcome: 'charged',
+      earlier: [{ ...rejected, outcome: 'rejected' }],
+    });
+    assert.equal(await everything(ledger), [
+      { count: 0, amountCents: 0 },
+      { count: 1, amountCents: 1990 },
+    ]);
+    assert.equal(await claim(ledger, owner, claimOf(2)), ['claimed']);
+    await settle(ledger, owner, settlementOf(2, no));
+    assert.equal(await must(ledger.reopen(successor, action, payments)), ['not-rejected', 'changed']);
+  });
+
+  check('what may have been charged, or was not rejected, is not opened again', async (ledger) => {
+    const [owner, operator] = [await acquire(ledger), await acquire(ledger)];
+    await claim(ledger, owner, ...[1, 2, 3, 4].map((number) => claimOf(number)));
+    const no = { status: 'rejected', reason: 'no' } as const;
+    await settle(
+      ledger,
+      owner,
+      settlementOf(1),
+      settlementOf(3, { ...no, outcome: 'never-held' }),
+      settlementOf(4, no),
+    );
+    const before = await walk(ledger, -Infinity, Infinity, 10);
+    const payments = [1, 2, 3, 4, 5].map((number) => ({ correlationId: id(number), attempts: 1 }));
+    assert.equal(await must(ledger.reopen(operator, action, payments)), [
+      'not-rejected',
+      'not-rejected',
+      'perhaps-charged',
+      'perhaps-charged',
+      'unknown',
+    ]);
+    assert.equal(byId(await walk(ledger, -Infinity, Infinity, 10)), byId(before));
+    assert.equal(await must(ledger.actions()), []);
+  });
+
+  check(
+    'actions are logged with their payments, beyond a purge; frozen books and dead owners refuse them',
+    async (ledger) => {
+      const [owner, operator, heir] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
+      await claim(ledger, owner, ...[1, 2, 3].map((number) => claimOf(number)));
+      const no = { status: 'rejected', reason: 'no', outcome: 'rejected' } as const;
+      await settle(ledger, owner, ...[1, 2, 3].map((number) => settlementOf(number, no)));
+      const reopening = (number: number) => ({ correlationId: id(number), attempts: 1 });
+      await must(ledger.reopen(operator, action, [reopening(1), reopening(9)]));
+      const later = { atMs: T0_MS + 901, who: '', why: '' };
+      await must(ledger.reopen(operator, later, [reopening(2)]));
+      const logged = [
+        { ...later, payments: [id(2)] },
+        { ...action, payments: [id(1)] },
+      ];
+      assert.equal(await must(ledger.actions()), logged);
+      await must(ledger.setBooksStatus({ kind: 'behind', sinceMs: T0_MS, detail: 'a copy' }));
+      assert.is((await ledger.reopen(operator, action, [reopening(3)])).kind, 'unavailable');
+      await must(ledger.setBooksStatus(IN_USE));
+      await must(ledger.takeOver(operator, heir, 10));
+      assert.is((await ledger.reopen(operator, action, [reopening(3)])).kind, 'unavailable');
+      assert.is((await find(ledger, 3))?.status, 'rejected');
+      await must(ledger.purge(T0_MS + 10));
+      assert.equal(await must(ledger.actions()), logged);
+    },
+  );
 }
 
 function registerIndexedPages(check: Check): void {

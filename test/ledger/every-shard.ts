@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import type { Action, Reopening, ReopenReply } from '../../src/ledger/actions.ts';
 import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import { assertCommit } from '../../src/ledger/commit.ts';
 import {
@@ -180,6 +181,26 @@ export class EveryShard implements Shard {
 
   setProcessorControls(controls: ProcessorControls) {
     return this.#ledger.setProcessorControls(controls);
+  }
+
+  async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
+    const replies: ReopenReply[] = [];
+    const all = await this.#all(async (shard, at) => {
+      const own = this.#of(at, payments);
+      const reply = await shard.reopen(
+        this.#in(at, owner),
+        action,
+        own.map(([, payment]) => payment),
+      );
+      if (reply.kind === 'unavailable') return reply;
+      for (const [index, [place]] of own.entries()) replies[place] = reply.value[index] as ReopenReply;
+      return reply;
+    });
+    return all.kind === 'ok' ? ok(replies) : all;
+  }
+
+  actions() {
+    return this.#ledger.actions();
   }
 
   async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert';
 import { type Attempt, type AttemptOutcome, EARLIER_ATTEMPTS_MAX } from '../../src/core/attempt.ts';
 import type { PaymentStatus } from '../../src/core/payment.ts';
+import type { Reopening, ReopenReply } from '../../src/ledger/actions.ts';
 import type {
   Claim,
   CommitReply,
@@ -43,6 +44,8 @@ const MINUTE_MS = UNIT_SPANS_MS[MINUTE] as number;
 
 /** Outcomes after which a payment may be sent again. */
 const WITHOUT_CHARGE: readonly AttemptOutcome[] = ['refused', 'unfit', 'exhausted', 'not-held', 'not-sent'];
+/** Outcomes after which an operator may send it again. */
+const REJECTED: readonly AttemptOutcome[] = ['rejected', 'found-rejected'];
 const FINAL_OUTCOMES: Readonly<Partial<Record<PaymentStatus, readonly AttemptOutcome[]>>> = {
   settled: ['charged', 'found-charged'],
   rejected: ['rejected', 'found-rejected', 'never-held'],
@@ -62,6 +65,7 @@ export class Audit {
   readonly #processors: SimulatedProcessor[] = [];
   readonly #plans: ProcessorPlan[] = [];
   readonly #rowsSeen: number[] = [];
+  readonly #reopenedIds = new Set<string>();
   /** Every call that was made, by `callOf`. */
   readonly #sent = new Set<string>();
   /** What was claimed for a dispatch of each payment, oldest first. */
@@ -204,6 +208,16 @@ export class Audit {
         `instance ${instance}`,
         `owner ${owner}: claim ${correlationId} for ${processor}, ${requestedAtMs}: ${answer}`,
       );
+    }
+  }
+
+  /** What an operator has opened again is no longer finished. */
+  reopened(payments: readonly Reopening[], replies: readonly ReopenReply[]): void {
+    for (const [index, { correlationId }] of payments.entries()) {
+      if (replies[index] !== 'reopened') continue;
+      this.tell('operator', `sends ${correlationId} again`);
+      this.#reopenedIds.add(correlationId);
+      this.#finished.delete(correlationId);
     }
   }
 
@@ -375,7 +389,8 @@ export class Audit {
         this.broken(`an attempt is told as ${outcome}, and was ${isSent ? '' : 'not '}sent`, correlationId);
       if (dispatches.at(index - keptCount)?.requestedAtMs !== requestedAtMs)
         this.broken(`an attempt has another time than was claimed`, correlationId);
-      if (!WITHOUT_CHARGE.includes(outcome) || why === 'unknown')
+      const isSentAgain = this.#reopenedIds.has(correlationId) && REJECTED.includes(outcome);
+      if (!(isSentAgain || WITHOUT_CHARGE.includes(outcome)) || why === 'unknown')
         this.broken(`an attempt is told as ${why}, ${outcome}, and another followed`, correlationId);
     }
     if (!(FINAL_OUTCOMES[status] ?? []).includes(story.outcome))

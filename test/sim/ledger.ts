@@ -1,3 +1,4 @@
+import type { Action, LoggedAction, Reopening, ReopenReply } from '../../src/ledger/actions.ts';
 import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import {
   type BooksSize,
@@ -157,6 +158,14 @@ export class SimLedger implements Shard {
 
   pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
     return this.#ask((inner) => inner.pageOf(state, after, limit));
+  }
+
+  reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
+    return this.#ask((inner) => inner.reopen(owner, action, payments));
+  }
+
+  actions(): Promise<Reply<LoggedAction[]>> {
+    return this.#ask((inner) => inner.actions());
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {

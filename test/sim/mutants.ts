@@ -16,12 +16,6 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'if (isForgotten(',
   },
   {
-    name: 'do not count a charge that settles in folded time',
-    file: 'ledger/retention.ts',
-    from: 'return chargedAtMs < dispatched.acceptedAtMs && chargedAtMs < secondsMs;',
-    to: 'return chargedAtMs < secondsMs;',
-  },
-  {
     name: 'forget that an unknown outcome is in doubt',
     file: 'pool/delivery.ts',
     from: 'const state = isOutcomeOpen ? { ...before, inDoubtUntilMs: before.callMayRunUntilMs } : before;',
@@ -208,6 +202,18 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'return null;',
   },
   {
+    name: 'send again what was not rejected',
+    file: 'ledger/actions.ts',
+    from: "if (entry.status !== 'rejected') return 'not-rejected';",
+    to: "if (entry.status === 'settled') return null;",
+  },
+  {
+    name: 'payments that are sent again stay with nobody',
+    file: 'ledger/memory/ledger.ts',
+    from: "Object.assign(entry, { status: 'accepted', owner, processor: null, requestedAtMs: 0, reason: '', story });",
+    to: "Object.assign(entry, { status: 'accepted', owner: 0, processor: null, requestedAtMs: 0, reason: '', story });",
+  },
+  {
     name: 'ignore fencing in claims',
     file: 'ledger/memory/ledger.ts',
     from: 'return this.#store.owners.get(owner)?.fenced === false;',
@@ -234,8 +240,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'answer 202 before the journal write',
     file: 'http/payment-acceptor.ts',
-    from: 'journalRef < 0 ? NO_SEGMENT : journal.write()',
-    to: "(queueMicrotask(() => journal.write()), { kind: 'ok' as const })",
+    from: 'const written = journal.write();',
+    to: "const written = (queueMicrotask(() => journal.write()), { kind: 'ok' as const });",
   },
   {
     name: 'answer 202 before the sync',

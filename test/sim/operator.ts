@@ -1,11 +1,18 @@
 import type { Fee } from '../../src/core/fee.ts';
+import { REOPENED_MAX, type Reopening } from '../../src/ledger/actions.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { ProcessorControl } from '../../src/ledger/processor-controls.ts';
+import { sendAgain } from '../../src/ledger/send-again.ts';
+import { must } from '../ledger/samples.ts';
 import { type Audit, nameOf } from './audit.ts';
 import type { Plan } from './plan.ts';
+import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
-/** The people who pause and resume processors and change their fees, over a ledger that always answers. */
+/**
+ * The people who pause and resume processors, change their fees, and have payments sent again, over a ledger that always
+ * answers.
+ */
 export class Operator {
   readonly #ledger: Ledger;
   readonly #timeline: Timeline;
@@ -38,6 +45,30 @@ export class Operator {
         this.#change();
       });
     }
+  }
+
+  /** At these times, has payments sent again, whatever their state is: the books must refuse those that were not rejected. */
+  sendAgain(timesMs: readonly number[], [first, ...others]: readonly string[], random: Random): void {
+    if (first === undefined) return;
+    const ids = [first, ...others] as const;
+    for (const atMs of timesMs) {
+      this.#timeline.after(atMs, () => {
+        const chosen = [...new Set(Array.from({ length: REOPENED_MAX }, () => random.pick(ids)))];
+        const sent = this.#last.then(() => this.#sendAgain(chosen));
+        this.#last = sent;
+        void this.#timeline.during(sent);
+      });
+    }
+  }
+
+  async #sendAgain(ids: readonly string[]): Promise<void> {
+    const payments: Reopening[] = [];
+    for (const correlationId of ids) {
+      const found = await must(this.#ledger.find(correlationId));
+      payments.push({ correlationId, attempts: found?.attempts ?? 1 });
+    }
+    const action = { atMs: this.#timeline.nowMs, who: 'operator', why: 'plan' };
+    this.#audit.reopened(payments, await must(sendAgain(this.#ledger, 'operator', action, payments)));
   }
 
   #pause(processor: number, by: number): void {

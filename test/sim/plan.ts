@@ -30,6 +30,8 @@ export interface Plan {
   readonly lostShard: LostShard | null;
   /** Processors that operators pause. */
   readonly pauses: readonly Pause[];
+  /** When operators have payments sent again. */
+  readonly sendAgainsMs: readonly number[];
   /** Fees that operators change. */
   readonly feeChanges: readonly FeeChange[];
 }

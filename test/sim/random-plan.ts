@@ -54,12 +54,13 @@ export function planOf(seed: number, skewMs = 0): Plan {
     retentionMs: null,
     cheapestIsLost,
     pauses: [],
+    sendAgainsMs: [],
     feeChanges: [],
   };
   const full = withContracts(withProfiles(plan, random.fork('profiles')), random.fork('contracts'));
   // A shard is away for longer than the shortest retention, which would forget what an instance has yet to repeat.
   const sharded = full.retentionMs === null ? withShards(full, random.fork('shards')) : full;
-  return withPauses(sharded, random.fork('paused processors'));
+  return withSendAgains(withPauses(sharded, random.fork('paused processors')), random.fork('sent again'));
 }
 
 /** Wall clocks jump in every run, each separately or all together. */
@@ -208,4 +209,11 @@ function processorFaultOf(random: Random): ProcessorFault {
     'garbage',
     'half-response',
   ]);
+}
+
+/** In some plans operators have payments sent again. */
+function withSendAgains(plan: Plan, random: Random): Plan {
+  if (!random.chance(0.25)) return plan;
+  const count = random.int(1, 4);
+  return { ...plan, sendAgainsMs: Array.from({ length: count }, () => random.int(0, plan.calmAtMs)) };
 }

@@ -26,6 +26,7 @@ export async function shrink(first: Outcome, backend: LedgerBackend): Promise<Pl
   for (const pause of plan.pauses) {
     await stillBreaks({ ...plan, pauses: plan.pauses.filter((other) => other !== pause) });
   }
+  if (plan.sendAgainsMs.length > 0) await stillBreaks({ ...plan, sendAgainsMs: [] });
   for (const change of plan.feeChanges) {
     await stillBreaks({ ...plan, feeChanges: plan.feeChanges.filter((other) => other !== change) });
   }

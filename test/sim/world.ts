@@ -139,6 +139,8 @@ class World {
     for (const post of this.#plan.posts) this.#timeline.after(post.atMs, () => this.#post(post));
     for (const fault of this.#plan.faults) this.#timeline.after(fault.atMs, () => this.#begin(fault));
     this.#operator.plan(this.#plan, this.#plan.calmAtMs);
+    const ids = this.#plan.posts.map(({ correlationId }) => correlationId);
+    this.#operator.sendAgain(this.#plan.sendAgainsMs, ids, this.#random.fork('sent again'));
     for (const read of this.#plan.reads) this.#timeline.after(read.atMs, () => this.#read(read));
     const { calmAtMs, lostShard } = this.#plan;
     const loss = lostShard === null ? null : this.#lose(lostShard);

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
 import { isUuid, readUuid } from '../../core/uuid.ts';
+import {
+  type Action,
+  assertReopenings,
+  type LoggedAction,
+  type Reopening,
+  type ReopenReply,
+} from '../actions.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
 import { sortedFees } from '../fees.ts';
@@ -33,6 +40,7 @@ import { controlsText, type ProcessorControls, readControls } from '../processor
 import { assertRestored, RESTORING_OWNER_GONE } from '../restored-entry.ts';
 import { foldable, tooFine } from '../retention.ts';
 import { rangesOf } from '../time-index.ts';
+import { LmdbActions } from './actions.ts';
 import { LmdbCommit, type LmdbCommitParts } from './commit.ts';
 import { LmdbEntries } from './entries.ts';
 import { LmdbEvents } from './events.ts';
@@ -65,6 +73,7 @@ export class LmdbLedger implements Shard {
   readonly #processors: LmdbProcessors;
   readonly #entries: LmdbEntries;
   readonly #owners: LmdbOwners;
+  readonly #actions: LmdbActions;
   readonly #timeIndex: LmdbTimeIndex;
   readonly #fees: LmdbFees;
   readonly #events: LmdbEvents;
@@ -79,6 +88,7 @@ export class LmdbLedger implements Shard {
     this.#processors = processors;
     this.#entries = new LmdbEntries(store, processors);
     this.#owners = new LmdbOwners(store);
+    this.#actions = new LmdbActions(store, this.#entries);
     this.#timeIndex = new LmdbTimeIndex(store, processors);
     this.#fees = new LmdbFees(store, processors);
     this.#events = new LmdbEvents({ store, processors, clock, pollMs });
@@ -292,6 +302,20 @@ export class LmdbLedger implements Shard {
       const isFrozen = frozenReason(this.#status.get()) !== null;
       return this.#folding.step(foldable(nowMs, isFrozen ? Infinity : retentionMs));
     });
+  }
+
+  reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
+    assertReopenings(payments);
+    return this.#tried(() => {
+      const frozen = frozenReason(this.#status.get());
+      if (frozen !== null) return unavailable(frozen);
+      if (!this.#owners.isAlive(owner)) return unavailable(RESTORING_OWNER_GONE);
+      return ok(this.#actions.reopen(owner, action, payments));
+    });
+  }
+
+  actions(): Promise<Reply<LoggedAction[]>> {
+    return this.#store.read(() => this.#actions.list());
   }
 
   size(): Promise<Reply<BooksSize>> {

@@ -38,6 +38,7 @@ import type { Folded } from '../retention.ts';
  * | records  | 9                                                | turn float64, the last turn of upkeep        |
  * | records  | 11                                               | the status of the books, JSON              |
  * | records  | 12                                               | the file that they are in (`home.ts`)      |
+ * | records  | 14, number uint32                                | an action of an operator, JSON             |
  *
  * An entry:
  * | offset | bytes | field                  | type                                                        |
@@ -406,6 +407,15 @@ export const UPKEEP_TURN_KEY = Buffer.from([9]);
 export const BOOKS_STATUS_KEY = Buffer.from([11]);
 export const HOME_KEY = Buffer.from([12]);
 export const CONTROLS_KEY = Buffer.from([13]);
+/** The offset of the number in the key of an action. */
+export const ACTION_NUMBER_AT = 1;
+
+export function actionKey(number: number): Buffer {
+  const key = Buffer.alloc(5, 14);
+  key.writeUInt32BE(number, ACTION_NUMBER_AT);
+  return key;
+}
+
 export const FIRST_OWNER_KEY = ownerKey(0);
 export const LAST_OWNER_KEY = ownerKey(UINT32_MAX);
 /** The offset of the number in the key of an owner. */

@@ -1,4 +1,5 @@
 import type { Log } from '../../core/log.ts';
+import type { Action, LoggedAction, Reopening, ReopenReply } from '../actions.ts';
 import type { BooksStatus } from '../books-status.ts';
 import {
   type BooksSize,
@@ -155,6 +156,14 @@ export class ThreadedLmdbLedger implements Shard {
 
   pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
     return this.#read((reader) => reader.pageOf(state, after, limit));
+  }
+
+  reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
+    return this.#write('reopen', [owner, action, payments]);
+  }
+
+  actions(): Promise<Reply<LoggedAction[]>> {
+    return this.#read((reader) => reader.actions());
   }
 
   purge(purgedAtMs: number): Promise<Reply<void>> {

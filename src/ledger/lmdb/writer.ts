@@ -22,6 +22,7 @@ export type WriteMethod =
   | 'setProcessorControls'
   | 'restoreEntries'
   | 'restoreFees'
+  | 'reopen'
   | 'upkeep'
   | 'takeUpkeepTurn'
   | 'takeHealthTurn'

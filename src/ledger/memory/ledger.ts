@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
 import { type Attempt, NO_STORY } from '../../core/attempt.ts';
+import {
+  ACTIONS_KEPT,
+  type Action,
+  assertReopenings,
+  type LoggedAction,
+  latestActions,
+  type Reopening,
+  type ReopenReply,
+  rejectedAttempt,
+  reopenProblem,
+} from '../actions.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import { feeKey, sortedFees } from '../fees.ts';
@@ -33,7 +44,7 @@ import {
 import type { ProcessorControls } from '../processor-controls.ts';
 import { assertRestored, keptStory, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
 import { foldable, isCountedAlready, isForgotten, laterOf, NOTHING_FOLDED, tooFine } from '../retention.ts';
-import { endedOutcome, nextStory } from '../story.ts';
+import { endedOutcome, nextStory, withAttempt } from '../story.ts';
 import { type MemoryEntry, MemoryStore } from './store.ts';
 
 /**
@@ -260,6 +271,25 @@ export class MemoryLedger implements Shard {
     });
   }
 
+  reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
+    assertReopenings(payments);
+    if (!this.#isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
+    return this.#change(() => {
+      const replies = payments.map((payment) => this.#reopen(owner, payment));
+      const reopened = payments.filter((_, index) => replies[index] === 'reopened');
+      if (reopened.length > 0) {
+        const { actions } = this.#store;
+        actions.push({ ...action, payments: reopened.map(({ correlationId }) => correlationId) });
+        if (actions.length > ACTIONS_KEPT) actions.shift();
+      }
+      return replies;
+    });
+  }
+
+  actions(): Promise<Reply<LoggedAction[]>> {
+    return this.#answer(() => latestActions([this.#store.actions]));
+  }
+
   size(): Promise<Reply<BooksSize>> {
     return this.#answer(() => ({
       payments: this.#store.entries.size,
@@ -385,6 +415,17 @@ export class MemoryLedger implements Shard {
     const before = this.#store.fees.get(feeKey(at)) ?? { count: 0, amountCents: 0 };
     const sums = { count: before.count + 1, amountCents: before.amountCents + amountCents };
     this.#store.fees.set(feeKey(at), { ...at, ...sums });
+  }
+
+  #reopen(owner: number, payment: Reopening): ReopenReply {
+    const entry = this.#store.entries.get(payment.correlationId);
+    const shown = entry && this.#shown(payment.correlationId, entry);
+    const problem = reopenProblem(shown, payment);
+    if (entry === undefined || shown === undefined || problem !== null) return problem ?? 'unknown';
+    const attempt = rejectedAttempt(shown);
+    const story = { ...NO_STORY, earlier: withAttempt(entry.story.earlier, attempt) };
+    Object.assign(entry, { status: 'accepted', owner, processor: null, requestedAtMs: 0, reason: '', story });
+    return 'reopened';
   }
 
   #claim(owner: number, claim: Claim): ClaimReply {

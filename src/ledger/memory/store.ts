@@ -1,5 +1,6 @@
 import type { Story } from '../../core/attempt.ts';
 import type { PaymentStatus } from '../../core/payment.ts';
+import type { LoggedAction } from '../actions.ts';
 import { type BooksStatus, IN_USE } from '../books-status.ts';
 import type { FeeTotals, HealthReport, WorkerId } from '../ledger.ts';
 import { NO_CONTROLS, type ProcessorControls } from '../processor-controls.ts';
@@ -37,6 +38,7 @@ interface MemoryHealth extends Omit<HealthReport, 'processor'> {
 /** The contents of a ledger, which outlive its connections. Processors are identified by name. */
 export class MemoryStore {
   readonly entries = new Map<string, MemoryEntry>();
+  readonly actions: LoggedAction[] = [];
   readonly charges: MemoryCharge[] = [];
   /** By `feeKey`. */
   readonly fees = new Map<string, FeeTotals>();

@@ -20,6 +20,7 @@ export class BookKeys {
   readonly generation: number;
   readonly #hashes: number;
   readonly #prefix: string;
+  readonly #actions: Key;
   readonly #hash: Buffer;
 
   /** `places` as the functions name them: the generation and the number of hashes. */
@@ -28,6 +29,7 @@ export class BookKeys {
     this.generation = generation;
     this.#hashes = hashes;
     this.#prefix = `${root}${generation}:`;
+    this.#actions = `${root}actions`;
     this.#hash = Buffer.from(`${this.#prefix}e:`);
   }
 
@@ -39,6 +41,11 @@ export class BookKeys {
   isAfter(other: BookKeys): boolean {
     if (this.generation !== other.generation) return this.generation > other.generation;
     return this.#hashes > other.#hashes;
+  }
+
+  /** The log of actions, which stays when the books are purged. */
+  get actions(): Key {
+    return this.#actions;
   }
 
   /** The set of an owner's unfinished entries. */

@@ -3,6 +3,13 @@ import type { Clock } from '../../core/clock.ts';
 import { placeOf } from '../../core/redis-url.ts';
 import type { Tls } from '../../core/tls.ts';
 import { isUuid, readUuid, UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
+import {
+  type Action,
+  assertReopenings,
+  type LoggedAction,
+  type Reopening,
+  type ReopenReply,
+} from '../actions.ts';
 import type { BooksStatus } from '../books-status.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
@@ -34,6 +41,7 @@ import {
 import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored } from '../restored-entry.ts';
 import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
+import { RedisActions } from './actions.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
 import { driversFor, newLocator } from './driver.ts';
@@ -114,6 +122,7 @@ export class RedisLedger implements Shard {
   readonly #restore: RedisRestore;
   readonly #subscriptions: Subscriptions;
   readonly #upkeep: RedisUpkeep;
+  readonly #actions: RedisActions;
   readonly #sweep: Sweep;
 
   /**
@@ -160,6 +169,7 @@ export class RedisLedger implements Shard {
     this.#takeovers = new Takeovers(books);
     this.#restore = new RedisRestore(books);
     this.#upkeep = new RedisUpkeep(books);
+    this.#actions = new RedisActions(books);
     this.#subscriptions = new Subscriptions({
       get channel() {
         return books.channel;
@@ -362,6 +372,15 @@ export class RedisLedger implements Shard {
 
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     return this.#upkeep.step(nowMs, retentionMs);
+  }
+
+  async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
+    assertReopenings(payments);
+    return this.#actions.reopen(owner, action, payments);
+  }
+
+  actions(): Promise<Reply<LoggedAction[]>> {
+    return this.#actions.list();
   }
 
   async size(): Promise<Reply<BooksSize>> {

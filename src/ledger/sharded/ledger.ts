@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type LoggedAction, latestActions } from '../actions.ts';
 import { type BooksStatus, mostRestricted } from '../books-status.ts';
 import { sortedFees } from '../fees.ts';
 import {
@@ -115,6 +116,11 @@ class ShardedLedger implements Ledger {
     const failed = replies.findIndex(({ kind }) => kind === 'unavailable');
     if (failed !== -1) return this.#named(failed + 1, replies[failed] as Reply<void>);
     return this.#named(0, await this.#first.purge(purgedAtMs));
+  }
+
+  async actions(): Promise<Reply<LoggedAction[]>> {
+    const all = await this.#all((shard) => shard.actions());
+    return all.kind === 'ok' ? ok(latestActions(all.value)) : all;
   }
 
   async booksStatus(): Promise<Reply<BooksStatus>> {
