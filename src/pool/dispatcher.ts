@@ -514,7 +514,11 @@ export class Dispatcher implements WriterOwner {
     const { correlationId } = delivery.payment;
     const { status, reason } = outcome;
     const { processor } = delivery.state;
-    if (status === 'rejected') log.warn({ correlationId, reason }, 'payment rejected by its processor');
+    if (status === 'rejected') {
+      log.warn({ correlationId, reason }, 'payment rejected by its processor');
+      // Before the books say so: a client that reads it there and posts it again at once must hear that.
+      this.#leaveToLedger(delivery);
+    }
     this.#followControls();
     const { feePpm, feeFixedCents } = at(this.#tariffs, processor);
     const fee = status === 'settled' ? { fee: { feePpm, feeFixedCents } } : {};
@@ -531,9 +535,12 @@ export class Dispatcher implements WriterOwner {
     span?.setAttribute('dinossauro.correlation_id', correlationId);
     span?.setAttribute('dinossauro.status', status);
     span?.end(isRecorded ? '' : 'fenced');
-    if (!isRecorded || status === 'rejected') this.#leaveToLedger(delivery);
-    if (isRecorded) this.#countSettled(delivery, settlement);
-    else this.#parts.log.debug({ correlationId }, 'settlement fenced');
+    if (isRecorded) {
+      this.#countSettled(delivery, settlement);
+    } else {
+      this.#leaveToLedger(delivery);
+      this.#parts.log.debug({ correlationId }, 'settlement fenced');
+    }
     this.#apply(delivery, { kind: 'settled' });
   }
 

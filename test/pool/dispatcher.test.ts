@@ -523,6 +523,20 @@ for (const answer of [FAILED, REFUSED]) {
   });
 }
 
+test('a rejected payment is left to the ledger before the books say so', async () => {
+  const world = setUp();
+  const { clock, source, cheap, mood, put, entry } = world;
+  cheap.answers.push(INVALID);
+  put(1);
+  while (cheap.paid.length === 0) await clock.pass(1);
+  mood.away.add('commit');
+  await clock.passSlowly(1000);
+  assert.is((await entry(1))?.status, 'dispatched');
+  assert.equal(source.leftToLedger, [idOf(1)]);
+  mood.away.clear();
+  await world.stop();
+});
+
 test('a rejected payment keeps its reason, is never sent again, and is left to the ledger', async () => {
   const world = setUp();
   const { clock, source, cheap, dear, metricsTable, log, put, entry, totals } = world;
