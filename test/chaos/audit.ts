@@ -68,7 +68,7 @@ export class Audit {
     await until('every payment is settled', deadlineMs, look).catch((error: Error) => {
       if (last.length === 0) throw error;
     });
-    return last.length === 0 ? [] : [...last, ...(await this.#unsettled())];
+    return last;
   }
 
   /** All breaches, once the deployment is idle. */
@@ -103,8 +103,8 @@ export class Audit {
     return (await books.differences()).map((text) => ({ promise: 'window', text }));
   }
 
-  /** What was charged, and is not settled at an instance. */
-  async #unsettled(): Promise<Breach[]> {
+  /** What was charged, and is not settled at an instance: what a wrong window lacks. */
+  async unsettled(): Promise<Breach[]> {
     const breaches: Breach[] = [];
     const ids = [...this.#charged];
     for (let first = 0; first < ids.length; first += TOGETHER) {

@@ -116,6 +116,7 @@ class Round {
     const breaches = await audit.untilQuiet(QUIET_MS);
     const quietMs = performance.now() - loadEndMs;
     await late;
+    if (breaches.some(({ promise }) => promise === 'window')) breaches.push(...(await audit.unsettled()));
     if (breaches.length === 0) {
       breaches.push(...(await audit.breaches(fromMs, WINDOWS, random)));
       breaches.push(...(await healthBreaches(this.#lab)), ...(await this.#unrecovered(vitals)));
