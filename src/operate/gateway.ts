@@ -36,11 +36,18 @@ export async function askGateway(
   const type = response.headers.get('content-type') ?? '';
   if (response.ok && type === 'application/json') return { kind: 'ok', value: text };
   const detail = type === 'application/problem+json' ? detailOf(text) : undefined;
-  if (detail !== undefined) return failed(`${url} answered ${response.status}: ${detail}`);
+  const hint = HINTS.get(response.status) ?? '';
+  if (detail !== undefined) return failed(`${url} answered ${response.status}: ${detail}${hint}`);
   return failed(
     `${url} answered ${response.status} with ${type === '' ? 'no content' : type}: this is not a gateway`,
   );
 }
+
+/** What to do, by the status. */
+const HINTS: ReadonlyMap<number, string> = new Map([
+  [401, ' Give an API key for operators with --token or ADMIN_TOKEN.'],
+  [403, ' OPERATOR_ACCESS of the gateway says who may use this.'],
+]);
 
 function detailOf(text: string): string | undefined {
   try {

@@ -123,6 +123,9 @@ export default async function runPoolThread({
   if (hasCallbacks) void callbackWatch().run();
   const watches = [books, ...(thread === 0 ? watchesOfInstance() : [])];
   for (const watch of watches) watch.start();
+  // Payments are taken in from the first turn on, so that what this instance has accepted is known, with its trace, before
+  // what a former owner had sent is looked up.
+  await books.looked();
   try {
     await dispatcher.run();
   } catch (error) {

@@ -26,7 +26,7 @@ function misuse(...args: string[]): string {
   try {
     read(...args);
   } catch (error) {
-    if (error instanceof Misuse) return error.message.replace(' (see dinossauro --help)', '');
+    if (error instanceof Misuse) return error.message.replace(/ \(see \S+ --help\)$/, '');
     throw error;
   }
   return '';
