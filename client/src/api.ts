@@ -19,9 +19,9 @@ export const AMOUNT_MEMBERS = ['amount', 'conflictingAmount', 'totalAmount'] as 
 export type Moment = string;
 
 /**
- * What the books tell of each attempt to have the payment charged, oldest first. Only operators get it,
- * and only from `GET /payments/{correlationId}`. Of many attempts, the last nine are kept; `attempts`
- * says how many there were.
+ * What the books say about each attempt to have the payment charged, oldest first. Only operators get
+ * it, and only from `GET /payments/{correlationId}`. Of many attempts, the last nine are kept;
+ * `attempts` says how many there were.
  */
 export type History = readonly Attempt[];
 

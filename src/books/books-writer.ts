@@ -1,6 +1,7 @@
 import type { LedgerTarget } from '../config/config.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import { type Failed, failed, type Outcome } from '../core/outcome.ts';
+import { byShard } from '../ledger/by-shard.ts';
 import {
   type Ledger,
   ok,
@@ -124,22 +125,14 @@ export class BooksWriter {
   }
 
   /** Writes to each shard what lives there. The replies are in the order of the entries. */
-  async #write(entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
-    const { ledger } = this;
-    const replies: RestoreReply[] = [];
-    for (const [position, shard] of ledger.shards.entries()) {
-      const places = [...entries.keys()].filter(
-        (place) => ledger.shardOf((entries[place] as RestoredEntry).correlationId) === position,
-      );
-      if (places.length === 0) continue;
-      const own = places.map((place) => entries[place] as RestoredEntry);
+  #write(entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
+    return byShard(this.ledger, entries, async (own, shard, position) => {
       const reply = await this.#writeTo(shard, position, own);
       if (reply.kind === 'unavailable') return reply;
       // Books that are used grow by upkeep as they fill. A step that fails is not missed: the next write does one.
       await shard.upkeep(this.#clock.nowMs(), Infinity);
-      for (const [index, place] of places.entries()) replies[place] = reply.value[index] as RestoreReply;
-    }
-    return ok(replies);
+      return reply;
+    });
   }
 
   async #writeTo(

@@ -1,5 +1,5 @@
 /**
- * What the books tell about each attempt to have a payment charged: why its processor was chosen, and what came of it. Both
+ * What the books say about each attempt to have a payment charged: why its processor was chosen, and what came of it. Both
  * are stored by their position here, so these lists only grow at their end.
  */
 
@@ -59,7 +59,7 @@ export interface Attempt {
   readonly outcome: AttemptOutcome;
 }
 
-/** What the books tell about the attempts of a payment. */
+/** What the books say about the attempts of a payment. */
 export interface Story {
   /** Of the latest attempt, whose processor and time the entry has. */
   readonly why: AttemptReason;

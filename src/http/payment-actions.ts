@@ -5,7 +5,7 @@ import { REOPENED_MAX, type Reopening, type ReopenReply } from '../ledger/action
 import { frozenReason } from '../ledger/books-status.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { sendAgain } from '../ledger/send-again.ts';
-import { isOwnOrigin } from './origin.ts';
+import { isText, NO_OBJECT, parseObject, receiveChange } from './operator-change.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { type Guard, guardedRoute, refuse } from './route.ts';
@@ -35,8 +35,6 @@ const SEND_AGAIN = 'send-again';
 const BODY_LIMIT_BYTES = 16_384;
 const WHO_MAX = 64;
 const WHY_MAX = 200;
-/** Text is shown in terminals, where control characters are commands. */
-const CONTROL_CHARACTER = /\p{Cc}/u;
 
 /**
  * `POST /actions` has rejected payments sent once more, and `GET /actions` shows what operators have done.
@@ -72,15 +70,7 @@ async function list({ ledger }: PaymentActionParts, exchange: Exchange, query: s
 }
 
 function receive(parts: PaymentActionParts, exchange: Exchange, request: HttpRequest): void {
-  const unknown = unknownParameter(request.getQuery(), []);
-  const isOwn = isOwnOrigin(request);
-  exchange.readBody(BODY_LIMIT_BYTES, (body) => {
-    if (body === null) {
-      const detail = `The body exceeds the limit of ${BODY_LIMIT_BYTES} bytes.`;
-      return refuse(exchange, problem('body-too-large', { detail }), true);
-    }
-    if (unknown !== null) return refuse(exchange, unknown);
-    if (!isOwn) return refuse(exchange, problem('other-origin'));
+  receiveChange(exchange, request, BODY_LIMIT_BYTES, (body) => {
     const order = readOrder(body);
     if ('body' in order) return refuse(exchange, order);
     void carryOut(parts, exchange, order);
@@ -110,8 +100,7 @@ async function carryOut(parts: PaymentActionParts, exchange: Exchange, order: Or
 
 function readOrder(body: Uint8Array): Order | Problem {
   const fields = parseObject(body);
-  if (fields === null)
-    return problem('malformed-json', { detail: 'The body is not a JSON object in UTF-8.' });
+  if (fields === null) return NO_OBJECT;
   const { what, payments, who = '', why, ...others } = fields;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
@@ -147,20 +136,6 @@ function isReopening(value: unknown): value is Reopening {
   );
 }
 
-function isText(value: unknown, maxLength: number): value is string {
-  return typeof value === 'string' && value.length <= maxLength && !CONTROL_CHARACTER.test(value);
-}
-
 function invalid(field: string, what: string): Problem {
   return problem('action-not-valid', { field, detail: `\`${field}\` ${what}.` });
-}
-
-function parseObject(body: Uint8Array): Readonly<Record<string, unknown>> | null {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
-  } catch {
-    return null;
-  }
 }

@@ -1,5 +1,6 @@
 import type { Fee } from '../core/fee.ts';
 import type { ProcessorChange } from '../ledger/processor-controls.ts';
+import { isText, NO_OBJECT, parseObject } from './operator-change.ts';
 import { type Problem, problem } from './problem.ts';
 
 /** What a client asks to change at a processor: only what it names, and who wants it and why. */
@@ -9,16 +10,11 @@ export type ChangeReading =
 
 const REASON_MAX = 200;
 const BY_MAX = 64;
-/** Text is shown in terminals, where control characters are commands. */
-const CONTROL_CHARACTER = /\p{Cc}/u;
 
 /** Reads the body of `PATCH /processors/{name}`. */
 export function readChange(body: Uint8Array): ChangeReading {
   const fields = parseObject(body);
-  if (fields === null) {
-    const detail = 'The body is not a JSON object in UTF-8.';
-    return { kind: 'refused', problem: problem('malformed-json', { detail }) };
-  }
+  if (fields === null) return { kind: 'refused', problem: NO_OBJECT };
   const { paused, fee, reason = '', by = '', ...others } = fields;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
@@ -64,21 +60,7 @@ function lengthText(max: number): string {
   return `of at most ${max} characters, without control characters`;
 }
 
-function isText(value: unknown, maxLength: number): value is string {
-  return typeof value === 'string' && value.length <= maxLength && !CONTROL_CHARACTER.test(value);
-}
-
 function refused(field: string, what: string): ChangeReading {
   const detail = `\`${field}\` ${what}.`;
   return { kind: 'refused', problem: problem('change-not-valid', { field, detail }) };
-}
-
-function parseObject(body: Uint8Array): Readonly<Record<string, unknown>> | null {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
-  } catch {
-    return null;
-  }
 }

@@ -5,7 +5,7 @@ import type { Log } from '../core/log.ts';
 import { centsToDecimal } from '../core/money.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { changed, type ProcessorChange, type ProcessorControls } from '../ledger/processor-controls.ts';
-import { isOwnOrigin } from './origin.ts';
+import { receiveChange } from './operator-change.ts';
 import { problem } from './problem.ts';
 import { readChange } from './processor-changes.ts';
 import { unknownParameter } from './query.ts';
@@ -76,15 +76,7 @@ export class ProcessorRoutes {
     const parameter = request.getParameter(0) ?? '';
     const target = this.#parts.processors.find(({ name }) => name === parameter);
     const ifMatch = request.getHeader('if-match');
-    const unknown = unknownParameter(request.getQuery(), []);
-    const isOwn = isOwnOrigin(request);
-    exchange.readBody(BODY_LIMIT_BYTES, (body) => {
-      if (body === null) {
-        const detail = `The body exceeds the limit of ${BODY_LIMIT_BYTES} bytes.`;
-        return refuse(exchange, problem('body-too-large', { detail }), true);
-      }
-      if (unknown !== null) return refuse(exchange, unknown);
-      if (!isOwn) return refuse(exchange, problem('other-origin'));
+    receiveChange(exchange, request, BODY_LIMIT_BYTES, (body) => {
       if (target === undefined) return refuse(exchange, problem('no-such-processor'));
       const reading = readChange(body);
       if (reading.kind === 'refused') return refuse(exchange, reading.problem);

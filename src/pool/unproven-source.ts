@@ -3,6 +3,7 @@ import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Payment } from '../core/payment.ts';
 import type { Ledger, RestoredEntry } from '../ledger/ledger.ts';
+import { asTemporaryOwner } from '../ledger/temporary-owner.ts';
 import { type KnownThere, knownPayment } from '../processor/known-payment.ts';
 import type { Processor } from '../processor/processor.ts';
 import type { BooksStatusWatch } from './books-status-watch.ts';
@@ -140,11 +141,10 @@ export class UnprovenSource implements Source {
       conflictingAmountCents: null,
       chargedCents: known.chargedCents ?? amountCents,
     };
-    const owner = await shard.acquireLease({ instanceId, name: 'adoption' }, clock.nowMs());
-    if (owner.kind === 'unavailable') return 'try-again';
-    const written = await shard.restoreEntries(owner.value, [entry]);
     // One that is pending waits there for the next takeover.
-    await shard.releaseLease(owner.value);
+    const written = await asTemporaryOwner(shard, { instanceId, name: 'adoption' }, clock.nowMs(), (owner) =>
+      shard.restoreEntries(owner, [entry]),
+    );
     if (written.kind === 'unavailable') return 'try-again';
     log.info(
       { correlationId, processor },
