@@ -1,21 +1,13 @@
 import type { Clock } from './clock.ts';
 
 /** Does some work again and again until it is stopped. Each time, the work says how long the pause after it is. */
-export class Repeating {
+export abstract class Repeating {
   readonly #clock: Clock;
-  readonly #work: () => Promise<number>;
   #cancel: () => void = () => {};
   #isStopped = false;
 
-  /** `work` resolves to the pause in milliseconds. */
-  constructor(clock: Clock, work: () => Promise<number>) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#work = work;
-  }
-
-  /** Work that was waiting for something when it was stopped should do nothing more. */
-  get isStopped(): boolean {
-    return this.#isStopped;
   }
 
   start(): void {
@@ -27,8 +19,16 @@ export class Repeating {
     this.#cancel();
   }
 
+  /** Resolves to the pause in milliseconds. */
+  protected abstract work(): Promise<number>;
+
+  /** Work that was waiting for something when it was stopped should do nothing more. */
+  protected get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   async #run(): Promise<void> {
-    const pauseMs = await this.#work();
+    const pauseMs = await this.work();
     if (!this.#isStopped) this.#cancel = this.#clock.after(pauseMs, () => void this.#run());
   }
 }

@@ -24,27 +24,18 @@ const LOOK_EVERY_MS = 1000;
  * Reads the file with API keys again when it changes. Each HTTP thread does so for itself. A file that is wrong or gone
  * changes nothing: the keys that are in force stay, and log and metrics say so.
  */
-export class KeysWatch {
+export class KeysWatch extends Repeating {
   readonly #parts: KeysWatchParts;
-  readonly #looks: Repeating;
   /** What the file looked like when it was last read. */
   #seen = '';
   #isWrong = false;
 
   constructor(parts: KeysWatchParts) {
+    super(parts.clock);
     this.#parts = parts;
-    this.#looks = new Repeating(parts.clock, () => this.#look());
   }
 
-  start(): void {
-    this.#looks.start();
-  }
-
-  stop(): void {
-    this.#looks.stop();
-  }
-
-  async #look(): Promise<number> {
+  protected override async work(): Promise<number> {
     const { file } = this.#parts;
     let seen: string;
     let problems: readonly string[] = [];
@@ -59,7 +50,7 @@ export class KeysWatch {
       seen = errorReason(error);
       problems = [`${file} cannot be read: ${seen}.`];
     }
-    if (seen !== this.#seen && !this.#looks.isStopped) this.#report(problems);
+    if (seen !== this.#seen && !this.isStopped) this.#report(problems);
     this.#seen = seen;
     return LOOK_EVERY_MS;
   }

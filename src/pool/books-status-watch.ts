@@ -21,26 +21,21 @@ const UNPROVEN =
   'the books are a restored copy that processors may be ahead of: each new payment is looked up before it is sent; run dinossauro audit --adopt';
 
 /** Follows what the books are used for. */
-export class BooksStatusWatch {
+export class BooksStatusWatch extends Repeating {
   readonly #parts: BooksStatusWatchParts;
-  readonly #looks: Repeating;
   #status: BooksStatus | null = null;
   #looked = Promise.withResolvers<void>();
   /** Not known yet is frozen, too. */
   #isFrozen = true;
 
   constructor(parts: BooksStatusWatchParts) {
+    super(parts.clock);
     this.#parts = parts;
-    this.#looks = new Repeating(parts.clock, () => this.#look());
-  }
-
-  start(): void {
-    this.#looks.start();
   }
 
   /** Also ends waiting for a look. */
-  stop(): void {
-    this.#looks.stop();
+  override stop(): void {
+    super.stop();
     this.#looked.resolve();
   }
 
@@ -59,9 +54,9 @@ export class BooksStatusWatch {
     return this.#looked.promise;
   }
 
-  async #look(): Promise<number> {
+  protected override async work(): Promise<number> {
     const reply = await this.#parts.ledger.booksStatus();
-    if (this.#looks.isStopped) return 0;
+    if (this.isStopped) return 0;
     if (reply.kind === 'ok' && reply.value.kind !== this.#status?.kind) this.#change(reply.value);
     this.#looked.resolve();
     this.#looked = Promise.withResolvers();

@@ -23,29 +23,20 @@ interface Sample {
  * Measures how large the books are, and estimates when they will be full: memory is the first limit that a deployment
  * meets. Of several shards it shows the sum of the payments, and the bytes of the one that is fullest.
  */
-export class BooksWatch {
+export class BooksWatch extends Repeating {
   readonly #parts: BooksWatchParts;
-  readonly #looks: Repeating;
   readonly #samples: Sample[] = [];
 
   constructor(parts: BooksWatchParts) {
+    super(parts.clock);
     this.#parts = parts;
-    this.#looks = new Repeating(parts.clock, () => this.#look());
   }
 
-  start(): void {
-    this.#looks.start();
-  }
-
-  stop(): void {
-    this.#looks.stop();
-  }
-
-  async #look(): Promise<number> {
+  protected override async work(): Promise<number> {
     const replies = await Promise.all(this.#parts.ledger.shards.map((shard) => shard.size()));
     const sizes = replies.flatMap((reply) => (reply.kind === 'ok' ? [reply.value] : []));
     // The sum would be wrong without one that is away.
-    if (sizes.length === replies.length && !this.#looks.isStopped) this.#show(sizes);
+    if (sizes.length === replies.length && !this.isStopped) this.#show(sizes);
     return LOOK_EVERY_MS;
   }
 

@@ -23,27 +23,18 @@ const LOOK_FIRST_EVERY_MS = 100;
  * Follows what operators decide about the processors, and shows it to all threads of the instance. While the ledger does
  * not answer, what was last known holds.
  */
-export class ControlsWatch {
+export class ControlsWatch extends Repeating {
   readonly #parts: ControlsWatchParts;
-  readonly #looks: Repeating;
   #known: ProcessorControls | null = null;
 
   constructor(parts: ControlsWatchParts) {
+    super(parts.clock);
     this.#parts = parts;
-    this.#looks = new Repeating(parts.clock, () => this.#look());
   }
 
-  start(): void {
-    this.#looks.start();
-  }
-
-  stop(): void {
-    this.#looks.stop();
-  }
-
-  async #look(): Promise<number> {
+  protected override async work(): Promise<number> {
     const reply = await this.#parts.ledger.processorControls();
-    if (this.#looks.isStopped) return 0;
+    if (this.isStopped) return 0;
     // Restored books may have an earlier version.
     if (reply.kind === 'ok' && reply.value.version !== this.#known?.version) this.#change(reply.value);
     return this.#known === null ? LOOK_FIRST_EVERY_MS : LOOK_EVERY_MS;

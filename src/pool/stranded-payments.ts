@@ -19,30 +19,21 @@ const LOOK_EVERY_MS = 5000;
  * so they are neither sent elsewhere nor given up: they stay in the ledger until an instance that is configured with
  * that processor takes them over.
  */
-export class StrandedWatch {
+export class StrandedWatch extends Repeating {
   readonly #parts: StrandedWatchParts;
-  readonly #looks: Repeating;
   /** The counts that were logged last, by processor name. */
   #logged = new Map<string, number>();
 
   constructor(parts: StrandedWatchParts) {
+    super(parts.clock);
     this.#parts = parts;
-    this.#looks = new Repeating(parts.clock, () => this.#look());
   }
 
-  start(): void {
-    this.#looks.start();
-  }
-
-  stop(): void {
-    this.#looks.stop();
-  }
-
-  async #look(): Promise<number> {
+  protected override async work(): Promise<number> {
     const { ledger, clock } = this.#parts;
     const reply = await ledger.stranded(clock.nowMs());
     // The dispatcher reports a ledger that does not answer.
-    if (reply.kind === 'ok' && !this.#looks.isStopped) this.#show(reply.value);
+    if (reply.kind === 'ok' && !this.isStopped) this.#show(reply.value);
     return LOOK_EVERY_MS;
   }
 

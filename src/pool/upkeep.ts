@@ -21,25 +21,20 @@ const PAUSE_MIN_MS = 5;
  * Keeps a shard of the books small and fast, in short steps (`Shard.upkeep`). All instances do this, one at a time: the
  * one that took the last turn takes the next.
  */
-export class Upkeep {
+export class Upkeep extends Repeating {
   readonly #parts: UpkeepParts;
-  readonly #work: Repeating;
   #lastTurn = 0;
   /** The turn goes on with another step. */
   #isInTurn = false;
   #turnEndsAtMs = 0;
 
   constructor(parts: UpkeepParts) {
+    super(parts.clock);
     this.#parts = parts;
-    this.#work = new Repeating(parts.clock, () => (this.#isInTurn ? this.#step() : this.#takeTurn()));
   }
 
-  start(): void {
-    this.#work.start();
-  }
-
-  stop(): void {
-    this.#work.stop();
+  protected override work(): Promise<number> {
+    return this.#isInTurn ? this.#step() : this.#takeTurn();
   }
 
   async #takeTurn(): Promise<number> {
