@@ -11,7 +11,7 @@ import type { Keyring } from './keyring.ts';
 import { problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { guardedRoute, refuse } from './route.ts';
-import type { Exchange, WebApp } from './uws.ts';
+import { type Exchange, FRESH_JSON_HEADERS, type WebApp } from './uws.ts';
 
 export interface AuditRouteParts {
   readonly app: WebApp;
@@ -20,11 +20,6 @@ export interface AuditRouteParts {
   readonly sharedState: SharedState;
   readonly log: Log;
 }
-
-const HEADERS = [
-  ['Content-Type', 'application/json'],
-  ['Cache-Control', 'no-store'],
-] as const;
 
 /** Differences listed in a response, at about 500 bytes each; the report still counts all of them. */
 const DIFFERENCE_LIMIT = 200;
@@ -94,7 +89,7 @@ function runAudit(exchange: Exchange, task: AuditTask, sharedState: SharedState,
 
 function respond(exchange: Exchange, result: AuditMessage | null): void {
   if (result === null) refuse(exchange, problem('audit-failed'));
-  else if (result.kind === 'report') exchange.end('200 OK', HEADERS, result.json);
+  else if (result.kind === 'report') exchange.end('200 OK', FRESH_JSON_HEADERS, result.json);
   else refuse(exchange, problem('ledger-unavailable', { detail: result.reason }));
 }
 

@@ -9,7 +9,7 @@ import { isText, NO_OBJECT, parseObject, receiveChange } from './operator-change
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { type Guard, guardedRoute, refuse } from './route.ts';
-import type { Exchange, HttpRequest, WebApp } from './uws.ts';
+import { type Exchange, FRESH_JSON_HEADERS, type HttpRequest, type WebApp } from './uws.ts';
 
 export interface PaymentActionParts {
   readonly app: WebApp;
@@ -26,10 +26,6 @@ interface Order {
   readonly payments: readonly Reopening[];
 }
 
-const HEADERS = [
-  ['Content-Type', 'application/json'],
-  ['Cache-Control', 'no-store'],
-] as const;
 /** The only kind of action. */
 const SEND_AGAIN = 'send-again';
 const BODY_LIMIT_BYTES = 16_384;
@@ -66,7 +62,7 @@ async function list({ ledger }: PaymentActionParts, exchange: Exchange, query: s
     why,
     payments,
   }));
-  exchange.end('200 OK', HEADERS, JSON.stringify({ actions }));
+  exchange.end('200 OK', FRESH_JSON_HEADERS, JSON.stringify({ actions }));
 }
 
 function receive(parts: PaymentActionParts, exchange: Exchange, request: HttpRequest): void {
@@ -95,7 +91,7 @@ async function carryOut(parts: PaymentActionParts, exchange: Exchange, order: Or
   }));
   const reopenedCount = reply.value.filter((result) => result === 'reopened').length;
   if (reopenedCount > 0) log.warn({ payments: reopenedCount, who, why }, 'rejected payments are sent again');
-  exchange.end('200 OK', HEADERS, JSON.stringify({ results }));
+  exchange.end('200 OK', FRESH_JSON_HEADERS, JSON.stringify({ results }));
 }
 
 function readOrder(body: Uint8Array): Order | Problem {

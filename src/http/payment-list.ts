@@ -6,7 +6,7 @@ import { paymentJson } from './payment-json.ts';
 import { cursorOf, readPaymentQuery } from './payment-query.ts';
 import { problem } from './problem.ts';
 import { type Guard, guardedRoute, refuse } from './route.ts';
-import type { Exchange, WebApp } from './uws.ts';
+import { type Exchange, FRESH_JSON_HEADERS, type WebApp } from './uws.ts';
 
 export interface PaymentListParts {
   readonly app: WebApp;
@@ -18,11 +18,6 @@ export interface PaymentListParts {
   /** The metrics of this thread. */
   readonly metrics: ThreadMetrics;
 }
-
-const HEADERS = [
-  ['Content-Type', 'application/json'],
-  ['Cache-Control', 'no-store'],
-] as const;
 
 /**
  * `GET /payments`: the payments that the ledger knows, searched, a page at a time. A payment that only the journal of an
@@ -51,7 +46,7 @@ async function list(parts: PaymentListParts, exchange: Exchange, queryText: stri
   const cursor = JSON.stringify(next === null ? null : cursorOf(filter, next));
   exchange.end(
     '200 OK',
-    HEADERS,
+    FRESH_JSON_HEADERS,
     `{"payments":[${payments}],"next":${cursor},"instance":${instanceJson(parts)}}`,
   );
 }

@@ -24,7 +24,7 @@ import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { refusalIndex, refusalOf } from './refusal.ts';
 import { type Guard, refuse, route } from './route.ts';
-import { Exchange, type Headers, type WebApp } from './uws.ts';
+import { Exchange, FRESH_JSON_HEADERS, type Headers, NO_STORE, type WebApp } from './uws.ts';
 
 export interface PaymentRoutesParts {
   readonly app: WebApp;
@@ -51,11 +51,9 @@ export interface PaymentRoutesParts {
 
 const NO_SUMMARY = 'The ledger does not answer, or a sum exceeds 2^53 - 1 cents.';
 const JSON_HEADERS = [['Content-Type', 'application/json']] as const;
-const NO_STORE = ['Cache-Control', 'no-store'] as const;
 const NDJSON_HEADERS = [['Content-Type', 'application/x-ndjson'], NO_STORE] as const;
 /** How many batches one thread reads or accepts at once, so that slow clients cannot fill its memory. */
 const BATCHES_MAX = 32;
-const FRESH_JSON_HEADERS = [...JSON_HEADERS, NO_STORE] as const;
 
 /** The routes for payments and health checks, and the 404 for every other path. */
 export class PaymentRoutes {

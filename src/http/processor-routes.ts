@@ -10,7 +10,7 @@ import { problem } from './problem.ts';
 import { readChange } from './processor-changes.ts';
 import { unknownParameter } from './query.ts';
 import { type Guard, guardedRoute, refuse } from './route.ts';
-import type { Exchange, HttpRequest, WebApp } from './uws.ts';
+import { type Exchange, FRESH_JSON_HEADERS, type HttpRequest, type WebApp } from './uws.ts';
 
 export interface ProcessorRoutesParts {
   readonly app: WebApp;
@@ -124,11 +124,7 @@ function matches(ifMatch: string, { version }: ProcessorControls): boolean {
 }
 
 function headersOf({ version }: ProcessorControls) {
-  return [
-    ['Content-Type', 'application/json'],
-    ['Cache-Control', 'no-store'],
-    ['ETag', `"${version}"`],
-  ] as const;
+  return [...FRESH_JSON_HEADERS, ['ETag', `"${version}"`]] as const;
 }
 
 function shownControl(target: ProcessorTarget, { processors }: ProcessorControls) {

@@ -223,6 +223,10 @@ function holderOf(address: Address): string {
 
 export type Headers = readonly (readonly [name: string, value: string])[];
 
+export const NO_STORE = ['Cache-Control', 'no-store'] as const;
+/** JSON that is true for the moment only. */
+export const FRESH_JSON_HEADERS = [['Content-Type', 'application/json'], NO_STORE] as const;
+
 /** How much of a body over its limit is still read, so that a client that sends it all first sees the response. */
 const DISCARD_LIMIT_BYTES = 1 << 20;
 
