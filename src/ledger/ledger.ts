@@ -4,7 +4,7 @@ import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
 import type { Action, LoggedAction, Reopening, ReopenReply } from './actions.ts';
 import type { BooksStatus } from './books-status.ts';
 import type { ProcessorControls } from './processor-controls.ts';
-import type { TooFine } from './retention.ts';
+import type { Folded, TooFine } from './retention.ts';
 
 /**
  * The books of a deployment, in one or more shards. A shard is a whole ledger, may be away while the others work, and has
@@ -32,6 +32,16 @@ export interface Ledger {
   fees(): Promise<Reply<FeeTotals[]>>;
   /** Replaces these totals by those of other books, whose payments were restored here. */
   restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>>;
+  /** Up to where the books are folded: where a bound is exact in all shards. */
+  foldedTime(): Promise<Reply<FoldedTime>>;
+  /** The totals of a day in the units that books with this `folded` have there (`isLeft`), by time and name. */
+  foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>>;
+  /**
+   * Takes over what other books know of their folded time, while these are frozen: sets the totals of these units, changes
+   * those above them by the difference, and from then on the books are folded up to `folded` at least. The processors are
+   * those that the ledger was opened with. Repeating the call is harmless.
+   */
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>>;
   /**
    * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
    * expired by `nowMs`. They wait for an instance that is configured with that processor.
@@ -221,6 +231,18 @@ export interface ProcessorTotals extends Totals {
 /** What was settled at one processor at one fee. */
 export interface FeeTotals extends ProcessorTotals, Fee {}
 
+/** What settled at one processor in one unit of the time index (`UNIT_SPANS_MS`). */
+export interface UnitTotals extends ProcessorTotals {
+  readonly unit: number;
+  readonly startMs: number;
+}
+
+/** Up to where books are folded, and the starts of the days with totals, ascending. */
+export interface FoldedTime {
+  readonly folded: Folded;
+  readonly daysMs: readonly number[];
+}
+
 /** How many payments there are of some kind at a processor. */
 export interface ProcessorPayments {
   /** The processor's name. */
@@ -334,8 +356,11 @@ export interface CommitReply {
 
 /** An entry of other books, to be written as it is. */
 export interface RestoredEntry extends Omit<LedgerEntry, 'owner' | 'processorName'> {
-  /** What the processor charged, which the totals count; meaningless unless the entry is settled. */
-  readonly chargedCents: number;
+  /**
+   * What the processor charged, which the totals count. Null: they have it already, from `restoreFolded`. Meaningless unless
+   * the entry is settled.
+   */
+  readonly chargedCents: number | null;
 }
 
 /**

@@ -12,6 +12,7 @@ import {
 } from '../../src/core/attempt.ts';
 import type { Totals } from '../../src/core/payment.ts';
 import { IN_USE } from '../../src/ledger/books-status.ts';
+import { unitKey } from '../../src/ledger/folded-totals.ts';
 import type {
   Claim,
   ClaimReply,
@@ -26,14 +27,17 @@ import type {
   Settlement,
   SettleReply,
   Shard,
+  UnitTotals,
 } from '../../src/ledger/ledger.ts';
 
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
-import { foldable, type TooFine } from '../../src/ledger/retention.ts';
+import { type Folded, finestUnit, foldable, type TooFine } from '../../src/ledger/retention.ts';
+import { unitStartMs } from '../../src/ledger/time-index.ts';
 import { registerControls } from './controls.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
 import { registerFees } from './fees.ts';
+import { registerFoldedTotals } from './folded.ts';
 import { registerRestoring } from './restoring.ts';
 
 /** A new store, and how to open connections to it. Call `dispose` after every connection is closed. */
@@ -99,6 +103,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerRestoring(check);
   registerControls(check);
   registerFees(check);
+  registerFoldedTotals(check);
   test('a random history has the same results as in the in-memory model', () => checkHistories(fresh));
   test.run();
 }
@@ -1681,6 +1686,7 @@ type Step =
   | { readonly kind: 'summary'; readonly fromMs: number; readonly toMs: number }
   | { readonly kind: 'fold'; readonly nowMs: number; readonly retentionMs: number }
   | { readonly kind: 'purge'; readonly purgedAtMs: number }
+  | { readonly kind: 'restoreFolded'; readonly folded: Folded; readonly totals: readonly UnitTotals[] }
   | {
       readonly kind: 'restoreEntries';
       readonly owner: number;
@@ -1748,7 +1754,7 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       story: fc.record({ ...how, earlier: fc.array(earlier, { maxLength: 10 }) }, { noNullPrototype: true }),
       reason: fc.string({ maxLength: 20 }),
       conflictingAmountCents: fc.constantFrom(null, null, 7),
-      chargedCents: fc.integer({ min: 1, max: 1_000_000 }),
+      chargedCents: fc.option(fc.integer({ min: 1, max: 1_000_000 }), { freq: 8 }),
     })
     .map((entry) =>
       entry.status === 'accepted' ? { ...entry, processor: null, requestedAtMs: 0, attempts: 0 } : entry,
@@ -1772,6 +1778,7 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge'), purgedAtMs: recentMs }) },
+    { weight: 2, arbitrary: arbitraryFolded() },
     {
       weight: 6,
       arbitrary: fc.record({
@@ -1794,6 +1801,36 @@ function arbitraryHistory(): fc.Arbitrary<History> {
   return fc
     .array(fc.record({ connection, step }), { minLength: 20, maxLength: 60 })
     .map((steps) => ({ steps: [...acquired, ...steps] }));
+}
+
+/** Totals of whole units before the time up to which other books were folded. */
+function arbitraryFolded(): fc.Arbitrary<Step> {
+  const hour = 3_600_000;
+  return fc
+    .record({
+      minutes: fc.integer({ min: 1, max: 70 }),
+      hours: fc.integer({ min: -3, max: 1 }),
+      rows: fc.uniqueArray(
+        fc.record({
+          at: fc.integer({ min: -4 * 60, max: 60 }),
+          name: fc.constantFrom(...NAMES),
+          count: fc.integer({ min: 0, max: 5 }),
+        }),
+        { maxLength: 6, selector: ({ at, name }) => `${at} ${name}` },
+      ),
+    })
+    .map(({ minutes, hours, rows }) => {
+      const secondsMs = T0_MS + minutes * 60_000;
+      const folded = { secondsMs, minutesMs: Math.min(T0_MS + hours * hour, unitStartMs(3, secondsMs)) };
+      const all = rows.flatMap(({ at, name, count }) => {
+        const atMs = T0_MS + at * 60_000;
+        const unit = finestUnit(atMs, folded);
+        const totals = { unit, startMs: unitStartMs(unit, atMs), name, count, amountCents: count * 7 };
+        return unit === 0 ? [] : [totals];
+      });
+      const totals = [...new Map(all.map((each) => [unitKey(each), each])).values()];
+      return { kind: 'restoreFolded', folded, totals } as const;
+    });
 }
 
 function checkHistories(fresh: () => Promise<Books>): Promise<void> {
@@ -1864,9 +1901,25 @@ async function play(ledger: Shard, step: Step, owner: (ordinal: number) => numbe
       return foldAll(ledger, step.nowMs, step.retentionMs);
     case 'purge':
       return must(ledger.purge(step.purgedAtMs));
+    case 'restoreFolded':
+      return restoreFolded(ledger, step);
     case 'restoreEntries':
       return restore(ledger, owner(step.owner), step);
   }
+}
+
+/** Into books that are not folded beyond that themselves: a command empties books before it fills them. */
+async function restoreFolded(
+  ledger: Shard,
+  { folded, totals }: Extract<Step, { kind: 'restoreFolded' }>,
+): Promise<unknown> {
+  const before = await must(ledger.foldedTime());
+  if (before.folded.minutesMs > folded.minutesMs) return before.folded;
+  await must(ledger.restoreFolded(folded, totals));
+  await foldAll(ledger, 0, Infinity);
+  const after = await must(ledger.foldedTime());
+  const days = after.daysMs.map((dayMs) => must(ledger.foldedTotals(dayMs, after.folded)));
+  return [after.folded, (await Promise.all(days)).flat()];
 }
 
 async function restore(

@@ -22,10 +22,12 @@ import {
   type Settlement,
   type SettleReply,
   type Shard,
+  type UnitTotals,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { assertRestored } from '../../src/ledger/restored-entry.ts';
+import type { Folded } from '../../src/ledger/retention.ts';
 
 /** The owners of all connections to one set of books: by the number in shard 0, the number in each shard. */
 export type Owners = Map<number, readonly number[]>;
@@ -136,6 +138,18 @@ export class EveryShard implements Shard {
 
   restoreFees(totals: readonly FeeTotals[]) {
     return this.#ledger.restoreFees(totals);
+  }
+
+  foldedTime() {
+    return this.#ledger.foldedTime();
+  }
+
+  foldedTotals(dayMs: number, folded: Folded) {
+    return this.#ledger.foldedTotals(dayMs, folded);
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]) {
+    return this.#ledger.restoreFolded(folded, totals);
   }
 
   openPayments() {

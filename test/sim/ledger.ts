@@ -5,6 +5,7 @@ import {
   type Claim,
   type CommitReply,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -20,10 +21,12 @@ import {
   type Settlement,
   type Shard,
   type Turn,
+  type UnitTotals,
   unavailable,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
+import type { Folded } from '../../src/ledger/retention.ts';
 import type { Audit } from './audit.ts';
 import type { Random } from './random.ts';
 import { Channel, type Scope } from './scope.ts';
@@ -142,6 +145,18 @@ export class SimLedger implements Shard {
 
   restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
     return this.#ask((inner) => inner.restoreFees(totals));
+  }
+
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#ask((inner) => inner.foldedTime());
+  }
+
+  foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    return this.#ask((inner) => inner.foldedTotals(dayMs, folded));
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.restoreFolded(folded, totals));
   }
 
   openPayments(): Promise<Reply<ProcessorPayments[]>> {

@@ -11,12 +11,14 @@ import {
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
 import { sortedFees } from '../fees.ts';
+import { sortedUnits } from '../folded-totals.ts';
 import {
   type BooksSize,
   type Claim,
   type CommitReply,
   exactly,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -33,12 +35,13 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
 import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored, RESTORING_OWNER_GONE } from '../restored-entry.ts';
-import { foldable, tooFine } from '../retention.ts';
+import { type Folded, foldable, tooFine } from '../retention.ts';
 import { rangesOf } from '../time-index.ts';
 import { LmdbActions } from './actions.ts';
 import { LmdbCommit, type LmdbCommitParts } from './commit.ts';
@@ -49,8 +52,9 @@ import { LmdbFolding } from './folding.ts';
 import { recogniseCopy } from './home.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
-import { BEFORE_ALL, CONTROLS_KEY, entryKey, type StoredEntry, UPKEEP_TURN_KEY } from './records.ts';
+import { BEFORE_ALL, CONTROLS_KEY, entryKey, UPKEEP_TURN_KEY } from './records.ts';
 import { LmdbBooksStatus, LmdbRestore } from './restore.ts';
+import { sentBy } from './sent.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTimeIndex } from './time-index.ts';
 
@@ -221,12 +225,32 @@ export class LmdbLedger implements Shard {
     return this.#store.write(() => this.#fees.restore(totals));
   }
 
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#store.read(() => ({ folded: this.#folding.folded, daysMs: this.#timeIndex.days() }));
+  }
+
+  async foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    const reply = await this.#store.read(() => this.#timeIndex.ofDay(dayMs, folded));
+    return reply.kind === 'ok' ? sortedUnits(reply.value) : reply;
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#store.write(() => {
+      for (const each of totals) this.#timeIndex.set(each);
+      this.#folding.raise(folded);
+    });
+  }
+
   stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
-    return this.#store.read(() => this.#sentBy(nowMs, (entry) => this.#entries.isForeign(entry)));
+    return this.#store.read(() =>
+      sentBy(nowMs, (entry) => this.#entries.isForeign(entry), this.#commitParts),
+    );
   }
 
   openPayments(): Promise<Reply<ProcessorPayments[]>> {
-    return this.#store.read(() => this.#sentBy(Infinity, ({ processorNumber }) => processorNumber !== 0));
+    return this.#store.read(() =>
+      sentBy(Infinity, ({ processorNumber }) => processorNumber !== 0, this.#commitParts),
+    );
   }
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -350,22 +374,6 @@ export class LmdbLedger implements Shard {
 
   #controls(): ProcessorControls {
     return readControls(this.#store.records.get(CONTROLS_KEY)?.toString());
-  }
-
-  /** Wanted open entries of owners whose leases have expired by `nowMs`, counted by processor. */
-  #sentBy(nowMs: number, isWanted: (entry: StoredEntry) => boolean): ProcessorPayments[] {
-    const counts = new Map<number, number>();
-    for (const [owner, { leaseUntilMs }] of this.#owners.all()) {
-      if (leaseUntilMs > nowMs) continue;
-      this.#entries.heldBy(owner, Infinity, (entry) => {
-        const { processorNumber } = entry;
-        if (isWanted(entry)) counts.set(processorNumber, (counts.get(processorNumber) ?? 0) + 1);
-        return false;
-      });
-    }
-    const names = this.#processors.namesByNumber();
-    const numbers = [...counts.keys()].sort((one, other) => one - other);
-    return numbers.map((number) => ({ name: nameIn(names, number), count: counts.get(number) ?? 0 }));
   }
 
   /** A transaction that changes nothing while the books are frozen. */

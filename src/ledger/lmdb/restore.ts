@@ -90,8 +90,8 @@ export class LmdbRestore {
       reason: status === 'rejected' ? keptReason(given.reason) : '',
     });
     if (!isFinal) entries.hold(id, this.#owner);
-    if (status !== 'settled' || processor === null) return;
     const { correlationId, chargedCents } = given;
+    if (status !== 'settled' || processor === null || chargedCents === null) return;
     this.#charges.push({
       correlationId,
       status,

@@ -6,6 +6,7 @@ import {
   type Claim,
   type CommitReply,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -20,10 +21,12 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
 import type { ProcessorControls } from '../processor-controls.ts';
+import type { Folded } from '../retention.ts';
 import { LmdbLedger, type LmdbOptions } from './ledger.ts';
 import type { WriteMethod, WriterMessage } from './writer.ts';
 import { WriterThread } from './writer-thread.ts';
@@ -136,6 +139,18 @@ export class ThreadedLmdbLedger implements Shard {
 
   restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
     return this.#write('restoreFees', [totals]);
+  }
+
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#read((reader) => reader.foldedTime());
+  }
+
+  foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    return this.#read((reader) => reader.foldedTotals(dayMs, folded));
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#write('restoreFolded', [folded, totals]);
   }
 
   stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {

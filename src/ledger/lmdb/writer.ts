@@ -22,6 +22,7 @@ export type WriteMethod =
   | 'setProcessorControls'
   | 'restoreEntries'
   | 'restoreFees'
+  | 'restoreFolded'
   | 'reopen'
   | 'upkeep'
   | 'takeUpkeepTurn'

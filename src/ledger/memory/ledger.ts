@@ -14,6 +14,7 @@ import {
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import { feeKey, sortedFees } from '../fees.ts';
+import { daysOf, sortedUnits } from '../folded-totals.ts';
 import {
   type BooksSize,
   type Claim,
@@ -21,6 +22,7 @@ import {
   type CommitReply,
   exactly,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -38,13 +40,24 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
 import type { ProcessorControls } from '../processor-controls.ts';
 import { assertRestored, keptStory, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
-import { foldable, isCountedAlready, isForgotten, laterOf, NOTHING_FOLDED, tooFine } from '../retention.ts';
+import {
+  type Folded,
+  finestUnit,
+  foldable,
+  isCountedAlready,
+  isForgotten,
+  laterOf,
+  NOTHING_FOLDED,
+  tooFine,
+} from '../retention.ts';
 import { endedOutcome, nextStory, withAttempt } from '../story.ts';
+import { unitStartMs } from '../time-index.ts';
 import { type MemoryEntry, MemoryStore } from './store.ts';
 
 /**
@@ -159,8 +172,9 @@ export class MemoryLedger implements Shard {
       );
       return [...new Set([...this.#names, ...charged])].map((name) => {
         const own = charges.filter(({ processor }) => processor === name);
+        const count = own.reduce((sum, charge) => sum + charge.count, 0);
         const amountCents = own.reduce((sumCents, charge) => sumCents + charge.amountCents, 0);
-        return { name, count: own.length, amountCents };
+        return { name, count, amountCents };
       });
     });
     return reply.kind === 'ok' ? exactly(reply.value) : reply;
@@ -175,6 +189,39 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => {
       this.#store.fees.clear();
       for (const each of totals) this.#store.fees.set(feeKey(each), each);
+    });
+  }
+
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#answer(() => {
+      const { folded, charges } = this.#store;
+      return { folded, daysMs: daysOf(charges.map(({ requestedAtMs }) => requestedAtMs)) };
+    });
+  }
+
+  async foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    const reply = await this.#answer(() =>
+      this.#store.charges.flatMap(({ processor, count, amountCents, requestedAtMs }) => {
+        const unit = finestUnit(requestedAtMs, folded);
+        if (unit === 0 || daysOf([requestedAtMs])[0] !== dayMs) return [];
+        return [{ unit, startMs: unitStartMs(unit, requestedAtMs), name: processor, count, amountCents }];
+      }),
+    );
+    return reply.kind === 'ok' ? sortedUnits(reply.value) : reply;
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#answer(() => {
+      const { charges } = this.#store;
+      for (const { unit, startMs, name, count, amountCents } of totals) {
+        const others = charges.filter(
+          ({ processor, requestedAtMs }) =>
+            processor !== name || unitStartMs(unit, requestedAtMs) !== startMs,
+        );
+        charges.splice(0, charges.length, ...others);
+        if (count > 0) charges.push({ processor: name, count, amountCents, requestedAtMs: startMs });
+      }
+      this.#store.folded = laterOf(this.#store.folded, folded);
     });
   }
 
@@ -225,6 +272,7 @@ export class MemoryLedger implements Shard {
       this.#store.fees.clear();
       this.#store.purgedAtMs = Math.max(this.#store.purgedAtMs, purgedAtMs);
       this.#store.folded = NOTHING_FOLDED;
+      this.#store.forgottenBeforeMs = 0;
       this.#notify(null);
     });
   }
@@ -263,10 +311,12 @@ export class MemoryLedger implements Shard {
       const { entries, folded } = this.#store;
       const isFrozen = frozenReason(this.#store.status) !== null;
       this.#store.folded = laterOf(folded, foldable(nowMs, isFrozen ? Infinity : retentionMs));
-      if (this.#store.folded.secondsMs === folded.secondsMs) return false;
+      const { secondsMs } = this.#store.folded;
+      if (this.#store.forgottenBeforeMs === secondsMs) return false;
       for (const [correlationId, entry] of entries) {
-        if (isFinal(entry) && isForgotten(entry, this.#store.folded.secondsMs)) entries.delete(correlationId);
+        if (isFinal(entry) && isForgotten(entry, secondsMs)) entries.delete(correlationId);
       }
+      this.#store.forgottenBeforeMs = secondsMs;
       return false;
     });
   }
@@ -383,8 +433,8 @@ export class MemoryLedger implements Shard {
       reason,
       conflictingAmountCents,
     });
-    if (given.status === 'settled' && processor !== null) {
-      charges.push({ processor, amountCents: chargedCents, requestedAtMs: given.requestedAtMs });
+    if (given.status === 'settled' && processor !== null && chargedCents !== null) {
+      charges.push({ processor, count: 1, amountCents: chargedCents, requestedAtMs: given.requestedAtMs });
     }
     return 'restored';
   }
@@ -409,7 +459,7 @@ export class MemoryLedger implements Shard {
   }
 
   #charge(processor: string, { amountCents, requestedAtMs, fee }: Settlement): void {
-    this.#store.charges.push({ processor, amountCents, requestedAtMs });
+    this.#store.charges.push({ processor, count: 1, amountCents, requestedAtMs });
     if (fee === undefined) return;
     const at = { name: processor, feePpm: fee.feePpm, feeFixedCents: fee.feeFixedCents };
     const before = this.#store.fees.get(feeKey(at)) ?? { count: 0, amountCents: 0 };

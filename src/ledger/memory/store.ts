@@ -27,6 +27,8 @@ interface MemoryOwner extends WorkerId {
 
 interface MemoryCharge {
   readonly processor: string;
+  /** 1, unless it stands for all of a folded unit. */
+  readonly count: number;
   readonly amountCents: number;
   readonly requestedAtMs: number;
 }
@@ -54,5 +56,7 @@ export class MemoryStore {
   status: BooksStatus = IN_USE;
   controls: ProcessorControls = NO_CONTROLS;
   folded = NOTHING_FOLDED;
+  /** Finished payments of before this have been forgotten. */
+  forgottenBeforeMs = 0;
   upkeepTurn = 0;
 }

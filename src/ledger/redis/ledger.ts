@@ -20,6 +20,7 @@ import {
   type CommitReply,
   exactly,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -36,22 +37,24 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   type WorkerId,
 } from '../ledger.ts';
 import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored } from '../restored-entry.ts';
+import type { Folded } from '../retention.ts';
 import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisActions } from './actions.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
 import { driversFor, newLocator } from './driver.ts';
+import { RedisFoldedTime, readFolded } from './folded-time.ts';
 import { slotOf } from './hash-slot.ts';
 import type { Locator } from './locator.ts';
 import { cutPage } from './page.ts';
 import {
   doubleBytes,
   feeTotalsField,
-  feeTotalsValue,
   healthBytes,
   processorNumbersOf,
   readEntry,
@@ -60,6 +63,7 @@ import {
   readScatteredId,
   Sums,
   scatteredId,
+  totalsBytes,
   workerBytes,
 } from './records.ts';
 import { bytesOf, countsOf, listOf, pairsOf } from './replies.ts';
@@ -68,7 +72,7 @@ import { Subscriptions } from './subscriptions.ts';
 import { summaryWindow } from './summary-window.ts';
 import { Sweep } from './sweep.ts';
 import { Takeovers } from './takeovers.ts';
-import { RedisUpkeep, readFolded } from './upkeep.ts';
+import { RedisUpkeep } from './upkeep.ts';
 
 export interface RedisLedgerOptions {
   readonly processorNames: readonly string[];
@@ -122,6 +126,7 @@ export class RedisLedger implements Shard {
   readonly #restore: RedisRestore;
   readonly #subscriptions: Subscriptions;
   readonly #upkeep: RedisUpkeep;
+  readonly #foldedTime: RedisFoldedTime;
   readonly #actions: RedisActions;
   readonly #sweep: Sweep;
 
@@ -169,6 +174,7 @@ export class RedisLedger implements Shard {
     this.#takeovers = new Takeovers(books);
     this.#restore = new RedisRestore(books);
     this.#upkeep = new RedisUpkeep(books);
+    this.#foldedTime = new RedisFoldedTime(books);
     this.#actions = new RedisActions(books);
     this.#subscriptions = new Subscriptions({
       get channel() {
@@ -303,9 +309,21 @@ export class RedisLedger implements Shard {
     const fields = totals.flatMap(({ name, ...each }) => {
       const number = names.indexOf(name);
       assert(number > 0, 'the payments of a processor are restored before their fees');
-      return [feeTotalsField(number, each), feeTotalsValue(each)];
+      return [feeTotalsField(number, each), totalsBytes(each)];
     });
     return mapped(await this.#books.write('restoreFees', (keys) => [keys.fees], ...fields), nothing);
+  }
+
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#foldedTime.get();
+  }
+
+  foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    return this.#foldedTime.totals(dayMs, folded);
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#foldedTime.restore(folded, totals);
   }
 
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {

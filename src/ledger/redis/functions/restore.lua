@@ -46,7 +46,7 @@ local function restore(books, batch, id, head, other, charged, rest)
     .. (is_open and batch.owner or '') .. other .. rest)
   if is_open then batch.taken[#batch.taken + 1] = id end
   if state > SETTLED then batch.rejected[#batch.rejected + 1] = id end
-  if state == SETTLED then charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged, NO_FEE) end
+  if state == SETTLED and charged ~= NO_AMOUNT then charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged, NO_FEE) end
   return RESTORED
 end
 
