@@ -4,7 +4,12 @@ import type { Fee } from '../core/fee.ts';
 import type { Log } from '../core/log.ts';
 import { centsToDecimal } from '../core/money.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { changed, type ProcessorChange, type ProcessorControls } from '../ledger/processor-controls.ts';
+import {
+  changed,
+  changeEvents,
+  type ProcessorChange,
+  type ProcessorControls,
+} from '../ledger/processor-controls.ts';
 import { receiveChange } from './operator-change.ts';
 import { problem } from './problem.ts';
 import { readChange } from './processor-changes.ts';
@@ -98,7 +103,7 @@ export class ProcessorRoutes {
       // What was asked for holds already, perhaps by the same request before.
       if (next === null) return answer(exchange, target, before.value);
       if (!matches(ifMatch, before.value)) return refuseStale(exchange, before.value);
-      const set = await ledger.setProcessorControls(next);
+      const set = await ledger.setProcessorControls(next, changeEvents(before.value, next, target.name));
       if (set.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
       if (!set.value) continue;
       const { changedBy: by, ...asked } = change;

@@ -24,6 +24,7 @@ import {
   type Shard,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
+import type { ProcessorEvent } from '../../src/ledger/outbox.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { assertRestored } from '../../src/ledger/restored-entry.ts';
 
@@ -179,8 +180,16 @@ export class EveryShard implements Shard {
     return this.#ledger.processorControls();
   }
 
-  setProcessorControls(controls: ProcessorControls) {
-    return this.#ledger.setProcessorControls(controls);
+  setProcessorControls(controls: ProcessorControls, events?: readonly ProcessorEvent[]) {
+    return this.#ledger.setProcessorControls(controls, events);
+  }
+
+  outbox(cursor: string, limit: number) {
+    return this.#ledger.outbox(cursor, limit);
+  }
+
+  outboxEnd() {
+    return this.#ledger.outboxEnd();
   }
 
   async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {

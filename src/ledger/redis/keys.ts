@@ -21,6 +21,7 @@ export class BookKeys {
   readonly #hashes: number;
   readonly #prefix: string;
   readonly #actions: Key;
+  readonly #outbox: Key;
   readonly #hash: Buffer;
 
   /** `places` as the functions name them: the generation and the number of hashes. */
@@ -30,6 +31,7 @@ export class BookKeys {
     this.#hashes = hashes;
     this.#prefix = `${root}${generation}:`;
     this.#actions = `${root}actions`;
+    this.#outbox = `${root}outbox`;
     this.#hash = Buffer.from(`${this.#prefix}e:`);
   }
 
@@ -46,6 +48,11 @@ export class BookKeys {
   /** The log of actions, which stays when the books are purged. */
   get actions(): Key {
     return this.#actions;
+  }
+
+  /** The events, which stay, too. */
+  get outbox(): Key {
+    return this.#outbox;
   }
 
   /** The set of an owner's unfinished entries. */

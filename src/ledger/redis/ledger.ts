@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { OutboxLimits } from '../../config/parsers.ts';
 import type { Clock } from '../../core/clock.ts';
 import { placeOf } from '../../core/redis-url.ts';
 import type { Tls } from '../../core/tls.ts';
@@ -25,6 +26,7 @@ import {
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
+  type OutboxPage,
   type OwnerRecord,
   ok,
   type ProcessorPayments,
@@ -38,6 +40,7 @@ import {
   type Turn,
   type WorkerId,
 } from '../ledger.ts';
+import { FIRST_POSITION, type ProcessorEvent, readCursor } from '../outbox.ts';
 import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored } from '../restored-entry.ts';
 import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
@@ -47,6 +50,7 @@ import { Committer } from './commit.ts';
 import { driversFor, newLocator } from './driver.ts';
 import { slotOf } from './hash-slot.ts';
 import type { Locator } from './locator.ts';
+import { RedisOutbox } from './outbox.ts';
 import { cutPage } from './page.ts';
 import {
   doubleBytes,
@@ -93,6 +97,8 @@ export interface RedisLedgerOptions {
   readonly replicas?: number;
   /** Whether a server may be used that confirms nothing. Default: it is refused. */
   readonly allowsUnconfirmed?: boolean;
+  /** Absent: it writes no events. */
+  readonly outbox?: OutboxLimits | undefined;
   /** Gets what the server confirms, for each new connection. */
   readonly confirmedBy?: (confirmation: Confirmation) => void;
 }
@@ -123,6 +129,7 @@ export class RedisLedger implements Shard {
   readonly #subscriptions: Subscriptions;
   readonly #upkeep: RedisUpkeep;
   readonly #actions: RedisActions;
+  readonly #outbox: RedisOutbox;
   readonly #sweep: Sweep;
 
   /**
@@ -165,10 +172,11 @@ export class RedisLedger implements Shard {
       confirmedBy: options.confirmedBy ?? (() => {}),
     });
     this.#books = books;
-    this.#committer = new Committer(books);
+    this.#outbox = new RedisOutbox(books, options.outbox ?? null);
+    this.#committer = new Committer(books, this.#outbox);
     this.#takeovers = new Takeovers(books);
-    this.#restore = new RedisRestore(books);
-    this.#upkeep = new RedisUpkeep(books);
+    this.#restore = new RedisRestore(books, this.#outbox);
+    this.#upkeep = new RedisUpkeep(books, this.#outbox);
     this.#actions = new RedisActions(books);
     this.#subscriptions = new Subscriptions({
       get channel() {
@@ -360,9 +368,22 @@ export class RedisLedger implements Shard {
     return mapped(await this.#books.call('controls'), (text) => readControls(String(text)));
   }
 
-  async setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
-    const args = [String(controls.version), controlsText(controls)];
-    return mapped(await this.#books.call('setControls', ...args), (isSet) => isSet === 1);
+  async setProcessorControls(
+    controls: ProcessorControls,
+    events: readonly ProcessorEvent[] = [],
+  ): Promise<Reply<boolean>> {
+    const args = [String(controls.version), controlsText(controls), ...this.#outbox.rows(events)];
+    return mapped(await this.#books.writeOutbox('setControls', ...args), (isSet) => isSet === 1);
+  }
+
+  async outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    assert(limit > 0, 'the limit of a page must be positive');
+    const [after = FIRST_POSITION] = readCursor(cursor, 1) ?? [];
+    return this.#outbox.after(after, limit);
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#outbox.end();
   }
 
   async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
