@@ -228,6 +228,14 @@ export const SECTIONS = {
       about:
         'How many events each shard of the ledger keeps at most, about 80 bytes each on Redis. The oldest are dropped first, whether they were read or not. The same at all instances.',
     }),
+    EVENT_READERS: integer({
+      field: 'eventReaderLimit',
+      unit: 'clients',
+      default: 32,
+      min: 1,
+      max: 1000,
+      about: 'Most clients that read `GET /events` at once, for each HTTP thread.',
+    }),
     LEASE_MS: integer({
       field: 'leaseMs',
       unit: 'ms',

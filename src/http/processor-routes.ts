@@ -1,8 +1,6 @@
 import { contractLabel, type ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Fee } from '../core/fee.ts';
 import type { Log } from '../core/log.ts';
-import { centsToDecimal } from '../core/money.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import {
   changed,
@@ -15,6 +13,7 @@ import { problem } from './problem.ts';
 import { readChange } from './processor-changes.ts';
 import { unknownParameter } from './query.ts';
 import { type Guard, guardedRoute, refuse } from './route.ts';
+import { shownFee } from './shown-fee.ts';
 import { type Exchange, FRESH_JSON_HEADERS, type HttpRequest, type WebApp } from './uws.ts';
 
 export interface ProcessorRoutesParts {
@@ -144,10 +143,4 @@ function shownControl(target: ProcessorTarget, { processors }: ProcessorControls
     changedBy: control?.changedBy ?? '',
     reason: control?.reason ?? '',
   };
-}
-
-const PPM = 1_000_000;
-
-function shownFee({ feePpm, feeFixedCents }: Fee) {
-  return { share: feePpm / PPM, fixed: Number(centsToDecimal(feeFixedCents)) };
 }

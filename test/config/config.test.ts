@@ -52,6 +52,7 @@ test('every setting has a default', () => {
     inDoubtHoldMs: 30_000,
     leaseMs: 5000,
     retentionMs: 90 * 86_400_000,
+    eventReaderLimit: 32,
     failoverDelayMs: 2000,
     latencyBudgetMs: 1250,
     backoff: { baseMs: 50, maxMs: 2000 },
