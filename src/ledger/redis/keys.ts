@@ -1,7 +1,8 @@
 import type { LedgerEntry } from '../ledger.ts';
 import { UNIT_SPANS_MS } from '../time-index.ts';
 
-export type Key = string | Buffer;
+/** A text: the driver sends a run of texts as one piece, and each Buffer as a piece of its own. */
+export type Key = string;
 
 const [, SECOND_MS, MINUTE_MS, , DAY_MS] = UNIT_SPANS_MS as [number, number, number, number, number];
 
@@ -22,7 +23,6 @@ export class BookKeys {
   readonly #prefix: string;
   readonly #actions: Key;
   readonly #outbox: Key;
-  readonly #hash: Buffer;
 
   /** `places` as the functions name them: the generation and the number of hashes. */
   constructor(root: string, places: string) {
@@ -32,7 +32,6 @@ export class BookKeys {
     this.#prefix = `${root}${generation}:`;
     this.#actions = `${root}actions`;
     this.#outbox = `${root}outbox`;
-    this.#hash = Buffer.from(`${this.#prefix}e:`);
   }
 
   get places(): string {
@@ -119,14 +118,7 @@ export class BookKeys {
   }
 
   #hashKeys(hashes: readonly number[]): Key[] {
-    const { length } = this.#hash;
-    const all = Buffer.allocUnsafe(hashes.length * (length + 4));
-    return hashes.map((hash, index) => {
-      const at = index * (length + 4);
-      this.#hash.copy(all, at);
-      all.writeUInt32BE(hash, at + length);
-      return all.subarray(at, at + length + 4);
-    });
+    return hashes.map((hash) => `${this.#prefix}e:${hash}`);
   }
 }
 
