@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { OutboxLimits } from '../../src/config/parsers.ts';
 import {
   ATTEMPT_OUTCOMES,
   ATTEMPT_REASONS,
@@ -22,6 +23,7 @@ import type {
   LedgerEntry,
   LedgerEvent,
   LedgerPage,
+  OutboxEvent,
   Reply,
   RestoredEntry,
   Settlement,
@@ -29,7 +31,6 @@ import type {
   Shard,
   UnitTotals,
 } from '../../src/ledger/ledger.ts';
-
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { type Folded, finestUnit, foldable, type TooFine } from '../../src/ledger/retention.ts';
@@ -38,17 +39,21 @@ import { registerControls } from './controls.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
 import { registerFees } from './fees.ts';
 import { registerFoldedTotals } from './folded.ts';
+import { allEvents, KEPT_EVENTS, MEMORY_OUTBOX, registerOutbox } from './outbox.ts';
 import { registerRestoring } from './restoring.ts';
 
 /** A new store, and how to open connections to it. Call `dispose` after every connection is closed. */
 export interface Books {
-  open(processorNames: readonly string[]): Promise<Ledger>;
+  /** Without `outbox`, it writes no events. */
+  open(processorNames: readonly string[], outbox?: OutboxLimits): Promise<Ledger>;
   dispose(): Promise<void>;
 }
 
 interface Desk {
   /** Opens one more connection, by default with `default` and `fallback`. It is closed when the test ends. */
   connect(...processorNames: string[]): Promise<Shard>;
+  /** The same, with other limits of the outbox; undefined: none, so that it writes no events. */
+  connectWith(outbox: OutboxLimits | undefined): Promise<Shard>;
 }
 
 const NAMES = ['default', 'fallback'];
@@ -104,6 +109,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerControls(check);
   registerFees(check);
   registerFoldedTotals(check);
+  registerOutbox(check);
   test('a random history has the same results as in the in-memory model', () => checkHistories(fresh));
   test.run();
 }
@@ -118,14 +124,16 @@ async function atDesk(
   const books = await fresh();
   const opened: Ledger[] = [];
   const owners: Owners = new Map();
-  const connect = async (...processorNames: string[]) => {
-    const names = processorNames.length === 0 ? NAMES : processorNames;
-    const ledger = await books.open(names);
+  const open = async (names: readonly string[], outbox: OutboxLimits | undefined) => {
+    const ledger = await books.open(names, outbox);
     opened.push(ledger);
     return client(ledger, names.length, owners);
   };
+  const connect = (...processorNames: string[]) =>
+    open(processorNames.length === 0 ? NAMES : processorNames, KEPT_EVENTS);
+  const connectWith = (outbox: OutboxLimits | undefined) => open(NAMES, outbox);
   try {
-    await run(await connect(), { connect });
+    await run(await connect(), { connect, connectWith });
   } finally {
     for (const ledger of opened) await ledger.close();
     await books.dispose();
@@ -1841,10 +1849,10 @@ function checkHistories(fresh: () => Promise<Books>): Promise<void> {
       const isComparable = ({ step }: History['steps'][number]) =>
         !(ledger instanceof EveryShard && step.kind === 'releaseLease');
       await replay({ steps: history.steps.filter(isComparable) }, [
-        { actual: ledger, model: new MemoryLedger(NAMES, store) },
+        { actual: ledger, model: new MemoryLedger(NAMES, store, MEMORY_OUTBOX) },
         {
           actual: await desk.connect('fallback', 'default'),
-          model: new MemoryLedger(['fallback', 'default'], store),
+          model: new MemoryLedger(['fallback', 'default'], store, MEMORY_OUTBOX),
         },
       ]);
     }),
@@ -1946,6 +1954,19 @@ async function takeAll(ledger: Shard, from: number, to: number, ifExpiredAtMs: n
   }
 }
 
+/** The events of each payment, in their order. */
+function byPayment(events: readonly OutboxEvent[]): Map<string, unknown[]> {
+  const found = new Map<string, unknown[]>();
+  for (const event of events) {
+    if (!('payment' in event)) continue;
+    const { type, payment, chargedCents } = event;
+    const { correlationId } = payment;
+    const shown = { type, payment, chargedCents: type === 'payment.settled' ? chargedCents : null };
+    found.set(correlationId, [...(found.get(correlationId) ?? []), shown]);
+  }
+  return new Map([...found].sort());
+}
+
 /** All entries and owners. Owners are identified by their order, since each ledger chooses its own numbers. */
 async function inventory(ledger: Shard, ordinals: ReadonlyMap<number, number>): Promise<unknown> {
   const entries = await Promise.all(Array.from({ length: 12 }, (_, number) => find(ledger, number)));
@@ -1953,6 +1974,7 @@ async function inventory(ledger: Shard, ordinals: ReadonlyMap<number, number>): 
   return {
     entries: entries.map((entry) => entry && { ...entry, owner: ordinals.get(entry.owner) ?? null }),
     owners: owners.map((record) => ({ ...record, owner: ordinals.get(record.owner) })),
+    events: byPayment(await allEvents(ledger)),
     walked: byId(await walk(ledger, T0_MS + 1, T0_MS + 59_999, 5)).map(({ correlationId }) => correlationId),
   };
 }

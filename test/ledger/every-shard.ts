@@ -25,6 +25,7 @@ import {
   type UnitTotals,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
+import type { ProcessorEvent } from '../../src/ledger/outbox.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { assertRestored } from '../../src/ledger/restored-entry.ts';
 import type { Folded } from '../../src/ledger/retention.ts';
@@ -193,8 +194,16 @@ export class EveryShard implements Shard {
     return this.#ledger.processorControls();
   }
 
-  setProcessorControls(controls: ProcessorControls) {
-    return this.#ledger.setProcessorControls(controls);
+  setProcessorControls(controls: ProcessorControls, events?: readonly ProcessorEvent[]) {
+    return this.#ledger.setProcessorControls(controls, events);
+  }
+
+  outbox(cursor: string, limit: number) {
+    return this.#ledger.outbox(cursor, limit);
+  }
+
+  outboxEnd() {
+    return this.#ledger.outboxEnd();
   }
 
   async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {

@@ -11,6 +11,7 @@ import {
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
+  type OutboxPage,
   type OwnerRecord,
   ok,
   type ProcessorPayments,
@@ -25,6 +26,7 @@ import {
   unavailable,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
+import type { ProcessorEvent } from '../../src/ledger/outbox.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import type { Folded } from '../../src/ledger/retention.ts';
 import type { Audit } from './audit.ts';
@@ -199,8 +201,19 @@ export class SimLedger implements Shard {
     return this.#ask((inner) => inner.processorControls());
   }
 
-  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
-    return this.#ask((inner) => inner.setProcessorControls(controls));
+  setProcessorControls(
+    controls: ProcessorControls,
+    events?: readonly ProcessorEvent[],
+  ): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.setProcessorControls(controls, events));
+  }
+
+  outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    return this.#ask((inner) => inner.outbox(cursor, limit));
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#ask((inner) => inner.outboxEnd());
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

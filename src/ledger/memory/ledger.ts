@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import type { OutboxLimits } from '../../config/parsers.ts';
 import { type Attempt, NO_STORY } from '../../core/attempt.ts';
+import type { Clock } from '../../core/clock.ts';
 import {
   ACTIONS_KEPT,
   type Action,
@@ -29,6 +31,7 @@ import {
   type LedgerEvent,
   type LedgerPage,
   mayHaveBeenSent,
+  type OutboxPage,
   type OwnerRecord,
   ok,
   type ProcessorPayments,
@@ -44,6 +47,14 @@ import {
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import {
+  cursorText,
+  FIRST_POSITION,
+  type ProcessorEvent,
+  paymentEventType,
+  readCursor,
+  shardPage,
+} from '../outbox.ts';
 import type { ProcessorControls } from '../processor-controls.ts';
 import { assertRestored, keptStory, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
 import {
@@ -58,7 +69,12 @@ import {
 } from '../retention.ts';
 import { endedOutcome, nextStory, withAttempt } from '../story.ts';
 import { unitStartMs } from '../time-index.ts';
-import { type MemoryEntry, MemoryStore } from './store.ts';
+import { type MemoryEntry, type MemoryEvent, MemoryStore } from './store.ts';
+
+export interface MemoryOutboxOptions extends OutboxLimits {
+  /** Gives events their times. */
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
 
 /**
  * The simplest implementation of the ledger: the oracle for the others, and the books of a simulated deployment. Several
@@ -69,13 +85,19 @@ export class MemoryLedger implements Shard {
   readonly shards: readonly Shard[] = [this];
   readonly #names: readonly string[];
   readonly #store: MemoryStore;
+  readonly #outbox: MemoryOutboxOptions | null;
   readonly #watchers = new Set<(changed: string | null) => void>();
   #closed = false;
 
-  constructor(processorNames: readonly string[], store: MemoryStore = new MemoryStore()) {
+  constructor(
+    processorNames: readonly string[],
+    store: MemoryStore = new MemoryStore(),
+    outbox: MemoryOutboxOptions | null = null,
+  ) {
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     this.#names = [...processorNames];
     this.#store = store;
+    this.#outbox = outbox;
     const { seenProcessors } = store;
     seenProcessors.push(...processorNames.filter((name) => !seenProcessors.includes(name)));
   }
@@ -291,12 +313,33 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => this.#store.controls);
   }
 
-  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+  setProcessorControls(
+    controls: ProcessorControls,
+    events: readonly ProcessorEvent[] = [],
+  ): Promise<Reply<boolean>> {
     return this.#answer(() => {
       if (this.#store.controls.version >= controls.version) return false;
       this.#store.controls = controls;
+      for (const event of events) this.#report(event);
       return true;
     });
+  }
+
+  outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    assert(limit > 0, 'the limit must be positive');
+    const [after = FIRST_POSITION] = readCursor(cursor, 1) ?? [];
+    return this.#answer(() => {
+      const events = this.#store.outbox.after(after, limit).map((event) => {
+        if (!('entry' in event)) return event;
+        const { correlationId, entry, ...rest } = event;
+        return { ...rest, payment: this.#shown(correlationId, entry) };
+      });
+      return shardPage(events, after, limit);
+    });
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#answer(() => cursorText([this.#store.outbox.end]));
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
@@ -310,6 +353,8 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => {
       const { entries, folded } = this.#store;
       const isFrozen = frozenReason(this.#store.status) !== null;
+      if (this.#outbox !== null && !isFrozen)
+        this.#store.outbox.trim(nowMs - this.#outbox.keptMs, this.#outbox.keptCount);
       this.#store.folded = laterOf(folded, foldable(nowMs, isFrozen ? Infinity : retentionMs));
       const { secondsMs } = this.#store.folded;
       if (this.#store.forgottenBeforeMs === secondsMs) return false;
@@ -436,6 +481,7 @@ export class MemoryLedger implements Shard {
     if (given.status === 'settled' && processor !== null && chargedCents !== null) {
       charges.push({ processor, count: 1, amountCents: chargedCents, requestedAtMs: given.requestedAtMs });
     }
+    this.#reportFinished(correlationId, chargedCents ?? given.amountCents);
     return 'restored';
   }
 
@@ -455,7 +501,20 @@ export class MemoryLedger implements Shard {
     Object.assign(entry, { status, owner: 0, processor, requestedAtMs, story });
     if (status === 'rejected') entry.reason = keptReason(settlement.reason);
     else if (!isCounted) this.#charge(processor, settlement);
+    this.#reportFinished(settlement.correlationId, settlement.amountCents);
     return 'recorded';
+  }
+
+  /** If the payment has been settled or rejected. */
+  #reportFinished(correlationId: string, chargedCents: number): void {
+    const entry = this.#store.entries.get(correlationId);
+    if (entry?.status !== 'settled' && entry?.status !== 'rejected') return;
+    const type = paymentEventType(entry.status);
+    this.#report({ type, correlationId, entry: { ...entry }, chargedCents });
+  }
+
+  #report(event: MemoryEvent): void {
+    if (this.#outbox !== null) this.#store.outbox.append(event, this.#outbox.clock.nowMs());
   }
 
   #charge(processor: string, { amountCents, requestedAtMs, fee }: Settlement): void {
