@@ -5,15 +5,22 @@ import { REOPENED_MAX, type Reopening, type ReopenReply } from '../ledger/action
 import { frozenReason } from '../ledger/books-status.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { sendAgain } from '../ledger/send-again.ts';
-import { isText, NO_OBJECT, parseObject, receiveChange } from './operator-change.ts';
+import {
+  isText,
+  NO_OBJECT,
+  type OperatorGuard,
+  parseObject,
+  receiveChange,
+  signature,
+} from './operator-change.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
-import { type Guard, guardedRoute, refuse } from './route.ts';
+import { guardedRoute, refuse } from './route.ts';
 import { type Exchange, FRESH_JSON_HEADERS, type HttpRequest, type WebApp } from './uws.ts';
 
 export interface PaymentActionParts {
   readonly app: WebApp;
-  readonly guard: Guard;
+  readonly guard: OperatorGuard;
   readonly ledger: Ledger;
   readonly instanceId: string;
   readonly clock: Clock;
@@ -66,10 +73,10 @@ async function list({ ledger }: PaymentActionParts, exchange: Exchange, query: s
 }
 
 function receive(parts: PaymentActionParts, exchange: Exchange, request: HttpRequest): void {
-  receiveChange(exchange, request, BODY_LIMIT_BYTES, (body) => {
+  receiveChange(exchange, request, parts.guard, BODY_LIMIT_BYTES, (body, keyName) => {
     const order = readOrder(body);
     if ('body' in order) return refuse(exchange, order);
-    void carryOut(parts, exchange, order);
+    void carryOut(parts, exchange, { ...order, who: signature(keyName, order.who) });
   });
 }
 

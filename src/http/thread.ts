@@ -202,7 +202,9 @@ export class HttpThread {
       clock,
       log,
     });
-    this.#dashboard.serveOperators(operators, (path, guard) => processorRoutes.serve(path, guard));
+    this.#dashboard.serveOperators(operators, (path, guard) =>
+      processorRoutes.serve(`${path}/processors`, guard),
+    );
     serveMetrics({ app: this.app, config, keyring, metricsTable, sharedState, ring, segments, clock });
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();

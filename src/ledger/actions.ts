@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Attempt, Story } from '../core/attempt.ts';
 import type { PaymentStatus } from '../core/payment.ts';
 
-/** What an operator wants done to payments, and who wants it and why, as they say it. */
+/** What an operator wants done to payments, and who wants it (an API key, and a name that the client gave) and why. */
 export interface Action {
   readonly atMs: number;
   readonly who: string;

@@ -29,7 +29,7 @@ async function inWorld(use: (world: World) => Promise<void>) {
   const ledger = ledgerOf([moody(books, mood)]);
   const guard = new Access({
     mode: 'token',
-    keyring: keyringOf([apiKey(TOKEN, ['operate'])]),
+    keyring: keyringOf([{ ...apiKey(TOKEN, ['operate']), name: 'ops' }]),
     scope: 'operate',
   });
   servePaymentActions({ app, guard, ledger, instanceId: 'gateway-1', clock: new ManualClock(), log });
@@ -75,8 +75,30 @@ acting('sends rejected payments again, once, and logs it', () =>
     const { actions } = (await (await ask()).json()) as { actions: { at: string }[] };
     const [{ at, ...action } = { at: '' }] = actions;
     assert.equal([actions.length, Date.parse(at) > 0], [1, true]);
-    assert.equal(action, { what: 'send-again', who: 'ana', why: 'limits corrected', payments: [idOf(4)] });
+    assert.equal(action, {
+      what: 'send-again',
+      who: 'ops (ana)',
+      why: 'limits corrected',
+      payments: [idOf(4)],
+    });
     assert.is(log.lines.filter((line) => line === 'warn rejected payments are sent again').length, 1);
+  }),
+);
+
+acting('the log says which key asked, whatever name the client gives', () =>
+  inWorld(async ({ books, ask, act }) => {
+    await fill(books);
+    const said = ['', 'ops'];
+    for (const [index, who] of said.entries())
+      assert.is(
+        (await act({ ...ORDER, who, payments: [{ correlationId: idOf(4 + index), attempts: 1 }] })).status,
+        200,
+      );
+    const { actions } = (await (await ask()).json()) as { actions: { who: string }[] };
+    assert.equal(
+      actions.map(({ who }) => who),
+      ['ops', 'ops'],
+    );
   }),
 );
 
