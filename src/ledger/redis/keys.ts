@@ -1,7 +1,8 @@
 import type { LedgerEntry } from '../ledger.ts';
 import { UNIT_SPANS_MS } from '../time-index.ts';
 
-export type Key = string | Buffer;
+/** A text: the driver sends a run of texts as one piece, and each Buffer as a piece of its own. */
+export type Key = string;
 
 const [, SECOND_MS, MINUTE_MS, , DAY_MS] = UNIT_SPANS_MS as [number, number, number, number, number];
 
@@ -21,7 +22,6 @@ export class BookKeys {
   readonly #hashes: number;
   readonly #prefix: string;
   readonly #actions: Key;
-  readonly #hash: Buffer;
 
   /** `places` as the functions name them: the generation and the number of hashes. */
   constructor(root: string, places: string) {
@@ -30,7 +30,6 @@ export class BookKeys {
     this.#hashes = hashes;
     this.#prefix = `${root}${generation}:`;
     this.#actions = `${root}actions`;
-    this.#hash = Buffer.from(`${this.#prefix}e:`);
   }
 
   get places(): string {
@@ -112,14 +111,7 @@ export class BookKeys {
   }
 
   #hashKeys(hashes: readonly number[]): Key[] {
-    const { length } = this.#hash;
-    const all = Buffer.allocUnsafe(hashes.length * (length + 4));
-    return hashes.map((hash, index) => {
-      const at = index * (length + 4);
-      this.#hash.copy(all, at);
-      all.writeUInt32BE(hash, at + length);
-      return all.subarray(at, at + length + 4);
-    });
+    return hashes.map((hash) => `${this.#prefix}e:${hash}`);
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Reply } from '../ledger.ts';
 import type { Send } from './connection.ts';
-import { bytesOf, listOf } from './replies.ts';
+import type { Key } from './keys.ts';
+import { listOf } from './replies.ts';
 
 const STEP = 500;
 const PAUSE_MS = 10;
@@ -10,7 +11,7 @@ export interface SweepParts {
   readonly root: string;
   readonly clock: Clock;
   readonly ask: <T>(question: (send: Send) => Promise<T>) => Promise<Reply<T>>;
-  readonly unlink: (send: Send, keys: readonly Buffer[]) => Promise<unknown>;
+  readonly unlink: (send: Send, keys: readonly Key[]) => Promise<unknown>;
   /** Notes in the books that no generation below this one has keys. */
   readonly swept: (generation: number) => Promise<unknown>;
 }
@@ -61,8 +62,8 @@ export class Sweep {
     const { root, unlink } = this.#parts;
     const [next, keys] = listOf(await send(['SCAN', cursor, 'MATCH', `${root}*`, 'COUNT', String(STEP)]));
     const old = listOf(keys)
-      .map(bytesOf)
-      .filter((key) => isOlder(key.toString('latin1', root.length), generation));
+      .map(String)
+      .filter((key) => isOlder(key.slice(root.length), generation));
     if (old.length > 0) await unlink(send, old);
     return String(next);
   }

@@ -29,25 +29,28 @@ local function with_ended(entry, ended)
   return other .. char(#earlier / ATTEMPT_BYTES) .. earlier, true
 end
 
--- Writes a new entry. `detail` is requestedAtMs, acceptedAtMs and amountCents, laid out as in an entry.
+-- Whether the id was not known, and is claimed now. `detail` is requestedAtMs, acceptedAtMs and amountCents, laid out as in an
+-- entry.
 local function claim_unknown(books, batch, id, processor, detail, why)
-  if is_before_purge(books, detail) then return PURGED end
   local entry
   if processor == NO_PROCESSOR then
     entry = '\1\0\0\0' .. NEVER .. sub(detail, 7) .. '\0' .. batch.owner
   else
     entry = '\2' .. processor .. '\0\1' .. detail .. char(why) .. batch.owner
   end
-  put_entry(books, id, entry)
+  if not add_entry(books, id, entry) then return false end
   batch.taken[#batch.taken + 1] = id
   batch.new = batch.new + 1
-  return CLAIMED
+  return true
 end
 
 local function claim(books, batch, id, processor, detail, why, ended)
   if batch.held[id] then return HELD end
+  local is_purged = is_before_purge(books, detail)
+  -- Nearly all are new, which one command writes.
+  if not is_purged and claim_unknown(books, batch, id, processor, detail, why) then return CLAIMED end
   local entry = get_entry(books, id)
-  if not entry then return claim_unknown(books, batch, id, processor, detail, why) end
+  if not entry then return PURGED end
   local first = byte(entry)
   local before = first % OTHER_AMOUNT
   if sub(entry, 17, 23) ~= sub(detail, 13) then

@@ -54,14 +54,29 @@ local function packed(entry)
   return char(first + PACKED) .. sub(entry, 2, 2) .. sub(entry, 5, 10) .. pack('>I3', lag) .. sub(entry, 20)
 end
 
+-- The key of the hash that holds an id. What is read is often written next, so the last one is kept; books.keyed_hashes is
+-- how many hashes there were then.
+local function entry_key(books, id)
+  if books.keyed_id ~= id or books.keyed_hashes ~= books.hashes then
+    books.keyed_id, books.keyed_hashes = id, books.hashes
+    books.key = hash_key(books, hash_of(books, (unpack('>I4', id))))
+  end
+  return books.key
+end
+
 -- The entry of an id, or false.
 local function get_entry(books, id)
-  local entry = call('HGET', hash_key(books, hash_of(books, (unpack('>I4', id)))), id)
+  local entry = call('HGET', entry_key(books, id), id)
   return entry and unpacked(entry)
 end
 
 local function put_entry(books, id, entry)
-  call('HSET', hash_key(books, hash_of(books, (unpack('>I4', id)))), id, packed(entry))
+  call('HSET', entry_key(books, id), id, packed(entry))
+end
+
+-- Whether the entry, which must not be packed, was written: it is not if there is one.
+local function add_entry(books, id, entry)
+  return call('HSETNX', entry_key(books, id), id, entry) == 1
 end
 
 -- Whether it is accepted or dispatched, and so has an owner.

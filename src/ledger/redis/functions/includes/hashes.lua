@@ -13,7 +13,7 @@ local function hash_of(books, scattered)
 end
 
 local function hash_key(books, hash)
-  return books.prefix .. 'e:' .. pack('>I4', hash)
+  return format('%se:%d', books.prefix, hash)
 end
 
 -- Makes one more hash, from the one that has held its entries.

@@ -1,9 +1,9 @@
 -- Redis and Lua functions as locals. They do not exist yet while Redis loads the library, so the first call binds them.
-local call, pack, unpack, spread, byte, char, sub, concat, floor, max
+local call, pack, unpack, spread, byte, char, sub, format, concat, floor, max
 
 local function bind()
   call, pack, unpack, spread = redis.call, struct.pack, struct.unpack, _G.unpack
-  byte, char, sub, concat = string.byte, string.char, string.sub, table.concat
+  byte, char, sub, format, concat = string.byte, string.char, string.sub, string.format, table.concat
   floor, max = math.floor, math.max
 end
 
