@@ -57,8 +57,10 @@ export function lineOf(entry: BooksEntry): string {
       requestedAt: stampOf(requestedAtMs),
       attempts,
     }),
-    // An accepted one was sent before if an operator has opened it again.
+    // One that an operator has opened again was sent before.
     ...(processorName === null && attempts > 0 && { attempts }),
+    // When it was cancelled.
+    ...(processorName === null && requestedAtMs > 0 && { requestedAt: stampOf(requestedAtMs) }),
     ...storyFields(story),
     ...(reason !== '' && { reason }),
     ...(conflictingAmountCents !== null && { conflictingAmountCents }),
@@ -77,15 +79,15 @@ export function readLine(text: string): BooksEntry | undefined {
     reason = '',
     conflictingAmountCents = null,
   } = fields;
-  const isOpen = status === 'accepted';
+  const isUnsent = processor === undefined;
   const entry = {
     correlationId,
     amountCents,
     status,
     acceptedAtMs: msOf(fields['acceptedAt']),
-    processorName: isOpen ? null : processor,
-    requestedAtMs: isOpen ? 0 : msOf(fields['requestedAt']),
-    attempts: isOpen ? (fields['attempts'] ?? 0) : fields['attempts'],
+    processorName: isUnsent ? null : processor,
+    requestedAtMs: status === 'accepted' ? 0 : msOf(fields['requestedAt']),
+    attempts: isUnsent ? (fields['attempts'] ?? 0) : fields['attempts'],
     story: readStory(fields),
     reason,
     conflictingAmountCents,
@@ -200,7 +202,9 @@ function isEntry(entry: { readonly [Field in keyof BooksEntry]: unknown }): entr
     isWhole(entry.acceptedAtMs, 0) &&
     isWhole(entry.requestedAtMs, 0) &&
     isWhole(entry.attempts, 0) &&
-    (status === 'accepted' || (typeof processorName === 'string' && processorName !== '')) &&
+    (processorName === null
+      ? status === 'accepted' || status === 'rejected'
+      : status !== 'accepted' && typeof processorName === 'string' && processorName !== '') &&
     entry.story !== undefined &&
     typeof reason === 'string' &&
     (conflictingAmountCents === null || isWhole(conflictingAmountCents, 1))

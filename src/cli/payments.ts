@@ -116,12 +116,44 @@ const sendAgainCommand = command('send-again')
     process.exitCode = await sendAgain({ url, token: tokenOf(token), json, chosen, why, who }, console);
   });
 
+const cancelCommand = command('cancel')
+  .summary('cancel payments that have not been sent')
+  .description(
+    'Cancels payments that have not been sent to any processor. A cancelled payment is rejected for good: it is never sent, and a ' +
+      'client that posts it again is told why. One that only the journal of an instance has, because no pool thread has ' +
+      'claimed it yet, is cancelled only if you say its amount. It is written into the log of actions (dinossauro actions).',
+  )
+  .argument('<id...>', 'the payments', eachId)
+  .option('--amount <amount>', 'the amount that was posted', amount)
+  .requiredOption('--why <text>', 'why; clients that post the payment again are told it')
+  .option('--who <name>', 'who, for the log of actions; default: the user of this shell', userName())
+  .option('--json', 'print the result of each payment as JSON')
+  .option('--url <url>', `the gateway; default: ${GATEWAY_URL}`, httpUrl)
+  .option('--token <text>', TOKEN_ABOUT)
+  .addHelpText(
+    'after',
+    examples([
+      [
+        'payments cancel 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3 --amount 19.90 --why "ordered twice"',
+        'wherever it is, unless it has been sent',
+      ],
+    ]),
+  )
+  .action(async (ids, { url = GATEWAY_URL, token, amount, why, who, json = false }) => {
+    if (amount !== undefined && ids.length > 1) throw new Misuse('--amount is that of one payment: give one id');
+    const { cancelPayments } = await import('../operate/payment-actions.ts');
+    const given = amount === undefined ? undefined : Number(amount);
+    const order = { url, token: tokenOf(token), json, ids, amount: given, why, who };
+    process.exitCode = await cancelPayments(order, console);
+  });
+
 export const payments = command('payments')
-  .summary('list and search payments in a running gateway, have rejected ones sent again')
+  .summary('list and search payments in a running gateway, send rejected ones again, cancel those that wait')
   .description('Shows payments of the books as a running gateway has them, and acts on them.')
   .helpCommand(false)
   .addCommand(list, { isDefault: true })
   .addCommand(sendAgainCommand)
+  .addCommand(cancelCommand)
   .addHelpText(
     'after',
     examples([

@@ -165,6 +165,7 @@ export class HttpThread {
       app: this.app,
       guard: operators,
       ledger,
+      idempotencyCache,
       instanceId: config.instanceId,
       clock,
       log,

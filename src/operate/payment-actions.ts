@@ -17,10 +17,19 @@ interface ListOrder extends GatewayAddress {
   readonly json: boolean;
 }
 
-interface SendAgainOrder extends ListOrder {
-  readonly chosen: Choice;
+interface ActionOrder extends ListOrder {
   readonly who: string;
   readonly why: string;
+}
+
+interface SendAgainOrder extends ActionOrder {
+  readonly chosen: Choice;
+}
+
+interface CancelOrder extends ActionOrder {
+  readonly ids: readonly string[];
+  /** The amount of all of them, as JSON has it; undefined: it is not said. */
+  readonly amount: number | undefined;
 }
 
 interface Chosen {
@@ -54,7 +63,12 @@ const FAILED = 1;
 
 const MEANINGS: ReadonlyMap<string, string> = new Map([
   ['reopened', 'will be sent again'],
+  ['cancelled', 'is cancelled'],
+  ['cancelled-before', 'was cancelled before'],
   ['unknown', 'is not in the books'],
+  ['other-amount', 'has another amount in the books'],
+  ['dispatched', 'has been sent, and may be charged'],
+  ['finished', 'is settled, or its processor has rejected it'],
   ['not-rejected', 'is not rejected: it is open, or settled'],
   ['changed', 'has been sent again meanwhile, and was rejected again: look at it first'],
   ['perhaps-charged', 'may be charged: its processor called it a duplicate, and has to be asked'],
@@ -64,17 +78,45 @@ const MEANINGS: ReadonlyMap<string, string> = new Map([
 export async function sendAgain(order: SendAgainOrder, output: Output): Promise<number> {
   const found = await choose(order);
   if (found.kind === 'failed') return fail(found, output);
+  // One that was never sent is not rejected, and the gateway says so whatever its attempts are.
+  const payments = found.value.map(({ correlationId, attempts }) => ({
+    correlationId,
+    attempts: Math.max(1, attempts),
+  }));
+  return act('send-again', payments, order, output);
+}
+
+/** Implements `dinossauro payments cancel`. It fails unless every payment is cancelled. */
+export function cancelPayments(order: CancelOrder, output: Output): Promise<number> {
+  const { ids, amount } = order;
+  const payments = ids.map((correlationId) => ({ correlationId, ...(amount !== undefined && { amount }) }));
+  return act('cancel', payments, order, output);
+}
+
+/** Has it done to all of them, some with each request. */
+async function act(
+  what: string,
+  payments: readonly object[],
+  { who, why, ...order }: ActionOrder,
+  output: Output,
+): Promise<number> {
   const results: Result[] = [];
-  for (let begin = 0; begin < found.value.length; begin += BATCH_MAX) {
-    const sent = await send(order, found.value.slice(begin, begin + BATCH_MAX));
-    if (sent.kind === 'failed') {
+  for (let begin = 0; begin < payments.length; begin += BATCH_MAX) {
+    const some = payments.slice(begin, begin + BATCH_MAX);
+    const body = JSON.stringify({ what, payments: some, who, why });
+    const answer = await askGateway(order, { method: 'POST', path: '/actions', body });
+    if (answer.kind === 'failed') {
       show(results, order, output);
-      return fail(sent, output);
+      return fail(answer, output);
     }
-    results.push(...sent.value);
+    results.push(...(JSON.parse(answer.value) as { readonly results: readonly Result[] }).results);
   }
   show(results, order, output);
-  return results.every(({ result }) => result === 'reopened') ? DONE : FAILED;
+  return results.every(isDone) ? DONE : FAILED;
+}
+
+function isDone({ result }: Result): boolean {
+  return result === 'reopened' || result === 'cancelled' || result === 'cancelled-before';
 }
 
 /** Implements `dinossauro actions`. */
@@ -118,27 +160,11 @@ async function search(order: GatewayAddress, reason: string): Promise<Outcome<re
   return { kind: 'ok', value: found };
 }
 
-async function send(
-  { who, why, ...order }: SendAgainOrder,
-  found: readonly Chosen[],
-): Promise<Outcome<readonly Result[]>> {
-  // One that was never sent is not rejected, and the gateway says so whatever its attempts are.
-  const payments = found.map(({ correlationId, attempts }) => ({
-    correlationId,
-    attempts: Math.max(1, attempts),
-  }));
-  const body = JSON.stringify({ what: 'send-again', payments, who, why });
-  const answer = await askGateway(order, { method: 'POST', path: '/actions', body });
-  if (answer.kind === 'failed') return answer;
-  return { kind: 'ok', value: (JSON.parse(answer.value) as { readonly results: readonly Result[] }).results };
-}
-
 function show(results: readonly Result[], { json }: ListOrder, output: Output): void {
   if (json) return void output.log(JSON.stringify(results, null, 1));
   const rows = results.map(({ correlationId, result }) => [correlationId, MEANINGS.get(result) ?? result]);
   if (rows.length > 0) output.log(tableLines([['PAYMENT', 'RESULT'], ...rows]).join('\n'));
-  const count = results.filter(({ result }) => result === 'reopened').length;
-  output.log(`${count} of ${results.length} payments will be sent again`);
+  output.log(`done: ${results.filter(isDone).length} of ${results.length}`);
 }
 
 /** One payment by its id, several by their number: `--json` has all of them. */

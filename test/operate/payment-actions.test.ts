@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { listActions, sendAgain } from '../../src/operate/payment-actions.ts';
+import { cancelPayments, listActions, sendAgain } from '../../src/operate/payment-actions.ts';
 import { idOf } from '../http/payment-world.ts';
 import { print, withGateway } from './scripted-gateway.ts';
 
@@ -35,7 +35,7 @@ test('sends payments again by their ids, as often as each was sent when it was l
     'PAYMENT                               RESULT',
     `${idOf(1)}  will be sent again`,
     `${idOf(2)}  is not rejected: it is open, or settled`,
-    '1 of 2 payments will be sent again',
+    'done: 1 of 2',
   ]);
 });
 
@@ -59,7 +59,7 @@ test('sends all of a reason again, a hundred with each request', async () => {
       'POST /actions',
     ],
   );
-  assert.match(out.join('\n'), '130 of 130 payments will be sent again');
+  assert.match(out.join('\n'), 'done: 130 of 130');
 });
 
 test('nothing is sent if an id is wrong, and what was sent before a failure is shown', async () => {
@@ -86,6 +86,24 @@ test('nothing is sent if an id is wrong, and what was sent before a failure is s
   assert.is(broken.code, 1);
   assert.equal(JSON.parse(broken.out.join('')), [{ correlationId: first.correlationId, result: 'reopened' }]);
   assert.match(broken.err[0] ?? '', 'answered 503: Away.');
+});
+
+test('cancels payments, and says which it cannot', async () => {
+  const { code, asked, out } = await withGateway([[200, results([1, 'cancelled'], [2, 'dispatched'])]], (url) =>
+    cancelPayments({ url, ...SAID, ids: [1, 2].map(idOf), amount: 19.9 }, print),
+  );
+  assert.is(code, 1);
+  assert.equal(JSON.parse(asked[0]?.body ?? ''), {
+    what: 'cancel',
+    payments: [1, 2].map((number) => ({ correlationId: idOf(number), amount: 19.9 })),
+    who: 'ana',
+    why: 'limits corrected',
+  });
+  assert.equal(out.join('\n').split('\n').slice(1), [
+    `${idOf(1)}  is cancelled`,
+    `${idOf(2)}  has been sent, and may be charged`,
+    'done: 1 of 2',
+  ]);
 });
 
 test('lists what operators have done', async () => {

@@ -1,6 +1,11 @@
+import assert from 'node:assert/strict';
 import {
   ACTIONS_KEPT,
   type Action,
+  type Cancellation,
+  type CancelReply,
+  cancelProblem,
+  cancelReason,
   type LoggedAction,
   latestActions,
   type Reopening,
@@ -10,7 +15,7 @@ import {
 } from '../actions.ts';
 import { withAttempt } from '../story.ts';
 import type { LmdbEntries } from './entries.ts';
-import { ACTION_NUMBER_AT, actionKey, entryKey } from './records.ts';
+import { ACTION_NUMBER_AT, actionKey, entryKey, type StoredEntry } from './records.ts';
 import type { LmdbStore } from './store.ts';
 
 const LAST_NUMBER = 2 ** 32 - 1;
@@ -27,9 +32,19 @@ export class LmdbActions {
 
   reopen(owner: number, action: Action, payments: readonly Reopening[]): ReopenReply[] {
     const replies = payments.map((payment) => this.#reopen(owner, payment));
-    const reopened = payments.filter((_, index) => replies[index] === 'reopened');
-    if (reopened.length > 0)
-      this.#log({ ...action, payments: reopened.map(({ correlationId }) => correlationId) });
+    this.#log(
+      action,
+      payments.filter((_, index) => replies[index] === 'reopened'),
+    );
+    return replies;
+  }
+
+  cancel(action: Action, payments: readonly Cancellation[]): CancelReply[] {
+    const replies = payments.map((payment) => this.#cancel(action, payment));
+    this.#log(
+      action,
+      payments.filter((_, index) => replies[index] === 'cancelled'),
+    );
     return replies;
   }
 
@@ -63,12 +78,50 @@ export class LmdbActions {
     return 'reopened';
   }
 
-  #log(action: LoggedAction): void {
+  #cancel(action: Action, payment: Cancellation): CancelReply {
+    const id = entryKey(payment.correlationId);
+    const entry = this.#entries.get(id);
+    const problem = cancelProblem(entry && this.#entries.shown(payment.correlationId, entry), payment);
+    if (problem !== null) return problem;
+    const before = entry ?? unknownEntry(payment, action.atMs);
+    if (before.owner !== 0) this.#entries.release(id, before.owner);
+    this.#entries.put(id, {
+      ...before,
+      status: 'rejected',
+      owner: 0,
+      requestedAtMs: action.atMs,
+      reason: cancelReason(action),
+    });
+    return 'cancelled';
+  }
+
+  #log(action: Action, payments: readonly { readonly correlationId: string }[]): void {
+    if (payments.length === 0) return;
+    const row: LoggedAction = { ...action, payments: payments.map(({ correlationId }) => correlationId) };
     const { records } = this.#store;
     const range = { start: actionKey(LAST_NUMBER), end: actionKey(0), reverse: true, limit: 1 };
     const [last] = [...records.getKeys(range)];
     const number = last === undefined ? 1 : last.readUInt32BE(ACTION_NUMBER_AT) + 1;
-    records.putSync(actionKey(number), Buffer.from(JSON.stringify(action)));
+    records.putSync(actionKey(number), Buffer.from(JSON.stringify(row)));
     if (number > ACTIONS_KEPT) records.removeSync(actionKey(number - ACTIONS_KEPT));
   }
+}
+
+/** A payment that the books do not have. */
+function unknownEntry({ amountCents }: Cancellation, acceptedAtMs: number): StoredEntry {
+  assert(amountCents !== null, 'only a payment of a known amount is cancelled before the books have it');
+  return {
+    status: 'accepted',
+    processorNumber: 0,
+    owner: 0,
+    attempts: 0,
+    why: 'unknown',
+    outcome: 'unknown',
+    earlier: [],
+    acceptedAtMs,
+    requestedAtMs: 0,
+    amountCents,
+    conflictingAmountCents: 0,
+    reason: '',
+  };
 }

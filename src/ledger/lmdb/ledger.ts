@@ -3,7 +3,10 @@ import type { Clock } from '../../core/clock.ts';
 import { isUuid, readUuid } from '../../core/uuid.ts';
 import {
   type Action,
+  assertCancellations,
   assertReopenings,
+  type Cancellation,
+  type CancelReply,
   type LoggedAction,
   type Reopening,
   type ReopenReply,
@@ -311,6 +314,14 @@ export class LmdbLedger implements Shard {
       if (frozen !== null) return unavailable(frozen);
       if (!this.#owners.isAlive(owner)) return unavailable(RESTORING_OWNER_GONE);
       return ok(this.#actions.reopen(owner, action, payments));
+    });
+  }
+
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    assertCancellations(action, payments);
+    return this.#tried(() => {
+      const frozen = frozenReason(this.#status.get());
+      return frozen === null ? ok(this.#actions.cancel(action, payments)) : unavailable(frozen);
     });
   }
 

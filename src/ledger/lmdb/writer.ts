@@ -23,6 +23,7 @@ export type WriteMethod =
   | 'restoreEntries'
   | 'restoreFees'
   | 'reopen'
+  | 'cancel'
   | 'upkeep'
   | 'takeUpkeepTurn'
   | 'takeHealthTurn'

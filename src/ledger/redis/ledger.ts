@@ -5,7 +5,10 @@ import type { Tls } from '../../core/tls.ts';
 import { isUuid, readUuid, UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import {
   type Action,
+  assertCancellations,
   assertReopenings,
+  type Cancellation,
+  type CancelReply,
   type LoggedAction,
   type Reopening,
   type ReopenReply,
@@ -377,6 +380,11 @@ export class RedisLedger implements Shard {
   async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
     assertReopenings(payments);
     return this.#actions.reopen(owner, action, payments);
+  }
+
+  async cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    assertCancellations(action, payments);
+    return this.#actions.cancel(action, payments);
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {
