@@ -16,6 +16,8 @@ function addSetting(text: string, before: readonly Setting[] = []): readonly Set
 
 /** A day. For a longer run, start again with another seed. */
 const MINUTES_MAX = 1440;
+const INSTANCES_MAX = 8;
+const RATE_MAX = 5000;
 
 export const chaos = command('chaos')
   .summary('break everything in a real deployment, and audit it')
@@ -29,6 +31,12 @@ export const chaos = command('chaos')
     option('--ledger <ledger>', 'which ledger').choices(['redis', 'cluster', 'lmdb', 'both']).default('both'),
   )
   .option('--round-seconds <n>', 'how long each round takes', whole(1, MINUTES_MAX * 60), 20)
+  .option('--instances <n>', 'how many gateways', whole(2, INSTANCES_MAX), 2)
+  .option(
+    '--rate <n>',
+    'new payments a second; default: 120 to 220, drawn for each round',
+    whole(1, RATE_MAX),
+  )
   .option(
     '--contracts',
     'three processors of three contracts, configured by a file, instead of the two of the contest',
@@ -45,6 +53,7 @@ export const chaos = command('chaos')
     examples([
       ['chaos --minutes 2 --ledger redis', 'two minutes'],
       ['chaos --ledger cluster --seed 7', 'with a Redis Cluster of three masters and three replicas'],
+      ['chaos --ledger cluster --instances 4 --rate 1000', 'the same with four gateways and more load'],
       ['chaos --only kill --set POOL_THREADS=4', 'only kills, with four pool threads'],
       ['chaos --contracts --ledger lmdb', 'with the contracts rinha, rest and rest-async'],
       ['chaos --measure takeover', 'how long a takeover takes'],

@@ -34,6 +34,8 @@ for (const { name, ledger, seed, fork, roundMs, processors } of ROUNDS) {
       roundMs,
       settings: {},
       processors,
+      instanceCount: 2,
+      ratePerS: null,
       only: '',
       say: (line) => void said.push(line),
     });

@@ -22,6 +22,8 @@ export interface Entrance {
  */
 type Manner = 'plain' | 'twice' | 'amount' | 'half' | 'leaves' | 'drips';
 
+const WAITS: readonly Manner[] = ['plain', 'twice', 'amount'];
+
 export interface Post {
   readonly atMs: number;
   readonly to: string;
@@ -76,6 +78,13 @@ export class Clients {
     }
     await Promise.all(visits);
     this.#agent.destroy();
+  }
+
+  /** Posts of clients that wait for an answer, and got 503 or none there. */
+  refusedBehind(name: string): number {
+    const isRefused = ({ to, status, manner }: Post) =>
+      to === name && WAITS.includes(manner) && (status === 0 || status === 503);
+    return this.paid.reduce((sum, { posts }) => sum + posts.filter(isRefused).length, 0);
   }
 
   async #visit(): Promise<void> {

@@ -23,7 +23,7 @@ export interface Kind {
   /** Only processors with one of these contracts; undefined: any. */
   readonly contracts?: readonly TwinName[];
   /** `processors`: those that it may affect, by position. */
-  draw(random: Random, processors: Processors): Drawn;
+  draw(random: Random, processors: Processors, instanceCount: number): Drawn;
 }
 
 /** Their names, by position in the lab. */

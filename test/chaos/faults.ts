@@ -2,7 +2,7 @@ import type { Random } from '../sim/random.ts';
 import { pause, until } from '../system/until.ts';
 import { CLUSTER_KINDS } from './cluster-faults.ts';
 import { type Drawn, FAULT_MAX_MS, FAULT_MIN_MS, type Fault, type Kind, type Processors } from './fault.ts';
-import type { Lab, LedgerKind } from './lab.ts';
+import { instanceName, type Lab, type LedgerKind } from './lab.ts';
 import { CONTRACT_KINDS, PROCESSOR_KINDS } from './processor-faults.ts';
 import type { LabProcessor } from './processors.ts';
 import type { Road, Weather } from './road.ts';
@@ -22,7 +22,7 @@ const KINDS: readonly Kind[] = [
   { name: 'kill instance', draw: killInstance },
   { name: 'kill instance', draw: killInstance },
   { name: 'kill instance', draw: killInstance },
-  { name: 'kill both instances', draw: killBoth },
+  { name: 'kill all instances', draw: killAll },
   { name: 'stop instance', draw: stopInstance },
   { name: 'rolling restart', draw: restartAll },
   { name: 'crash pool thread', draw: crashThread },
@@ -56,6 +56,7 @@ export class Deck {
   readonly #random: Random;
   readonly #kinds: readonly Kind[];
   readonly #processors: readonly LabProcessor[];
+  readonly #instanceCount: number;
   #left: Kind[] = [];
 
   /** Draws only kinds whose names contain `only`; empty: all. */
@@ -65,9 +66,11 @@ export class Deck {
     only: string,
     random: Random,
     processors: readonly LabProcessor[],
+    instanceCount: number,
   ) {
     this.#random = random;
     this.#processors = processors;
+    this.#instanceCount = instanceCount;
     const isContest = processors.every(({ contract }) => contract === 'rinha');
     const kinds = [...KINDS, ...CLUSTER_KINDS, ...PROCESSOR_KINDS, ...(isContest ? [] : CONTRACT_KINDS)];
     this.#kinds = kinds.filter(
@@ -83,7 +86,7 @@ export class Deck {
     if (this.#left.length === 0) this.#left = [...this.#kinds];
     const [kind] = this.#left.splice(this.#random.int(0, this.#left.length - 1), 1);
     if (kind === undefined) throw new Error('no kind of fault is left');
-    return { name: kind.name, ...kind.draw(this.#random, this.#allowedBy(kind)) };
+    return { name: kind.name, ...kind.draw(this.#random, this.#allowedBy(kind), this.#instanceCount) };
   }
 
   #allowedBy({ name, contracts }: Kind): Processors {
@@ -95,25 +98,25 @@ export class Deck {
   }
 }
 
-function killInstance(random: Random): Drawn {
-  const index = eitherOf(random);
+function killInstance(random: Random, _processors: Processors, instanceCount: number): Drawn {
+  const index = random.int(0, instanceCount - 1);
   const backMs = random.int(0, BACK_MAX_MS);
   return {
-    targets: [`instance ${index}`],
-    text: `${nameOf(index)}, back after ${backMs} ms`,
+    targets: [instanceName(index)],
+    text: `${instanceName(index)}, back after ${backMs} ms`,
     async strike({ gateways }) {
-      await gateways[index].kill();
+      await gateways[index]?.kill();
       await pause(backMs);
-      await gateways[index].start();
+      await gateways[index]?.start();
     },
   };
 }
 
-function killBoth(random: Random): Drawn {
-  const backMs = [random.int(0, BACK_MAX_MS), random.int(0, BACK_MAX_MS)] as const;
+function killAll(random: Random, _processors: Processors, instanceCount: number): Drawn {
+  const backMs = Array.from({ length: instanceCount }, () => random.int(0, BACK_MAX_MS));
   return {
-    targets: ['instance 0', 'instance 1'],
-    text: `back after ${backMs.join(' and ')} ms`,
+    targets: allOf(instanceCount),
+    text: `back after ${backMs.join(', ')} ms`,
     async strike({ gateways }) {
       await Promise.all(gateways.map((gateway) => gateway.kill()));
       await Promise.all(
@@ -127,9 +130,9 @@ function killBoth(random: Random): Drawn {
 }
 
 /** As a deployment is updated: one instance after another, each ready before the next. */
-function restartAll(): Drawn {
+function restartAll(_random: Random, _processors: Processors, instanceCount: number): Drawn {
   return {
-    targets: ['instance 0', 'instance 1'],
+    targets: allOf(instanceCount),
     text: 'one after the other',
     async strike({ gateways }) {
       for (const gateway of gateways) {
@@ -140,27 +143,28 @@ function restartAll(): Drawn {
   };
 }
 
-function stopInstance(random: Random): Drawn {
-  const index = eitherOf(random);
+function stopInstance(random: Random, _processors: Processors, instanceCount: number): Drawn {
+  const index = random.int(0, instanceCount - 1);
   const forMs = random.int(100, STOP_MAX_MS);
   return {
-    targets: [`instance ${index}`],
-    text: `${nameOf(index)}, for ${forMs} ms`,
+    targets: [instanceName(index)],
+    text: `${instanceName(index)}, for ${forMs} ms`,
     async strike({ gateways }) {
-      gateways[index].child.send('SIGSTOP');
+      gateways[index]?.child.send('SIGSTOP');
       await pause(forMs);
-      gateways[index].child.send('SIGCONT');
+      gateways[index]?.child.send('SIGCONT');
     },
   };
 }
 
-function crashThread(random: Random): Drawn {
-  const index = eitherOf(random);
+function crashThread(random: Random, _processors: Processors, instanceCount: number): Drawn {
+  const index = random.int(0, instanceCount - 1);
   return {
-    targets: [`instance ${index}`],
-    text: nameOf(index),
+    targets: [instanceName(index)],
+    text: instanceName(index),
     async strike({ gateways }) {
       const gateway = gateways[index];
+      if (gateway === undefined) return;
       // Only the last output is kept, so deaths cannot be counted.
       const lastDeath = () =>
         gateway.output.split('\n').findLast((line) => line.includes('pool thread died'));
@@ -204,16 +208,16 @@ function reloadNginx(): Drawn {
   return { targets: ['nginx'], text: '', strike: async (lab) => lab.reloadNginx() };
 }
 
-function fillDisk(random: Random): Drawn {
-  const index = eitherOf(random);
+function fillDisk(random: Random, _processors: Processors, instanceCount: number): Drawn {
+  const index = random.int(0, instanceCount - 1);
   const forMs = random.int(500, DISK_MAX_MS);
   return {
     targets: [`disk ${index}`],
-    text: `of ${nameOf(index)}'s journal, for ${forMs} ms`,
+    text: `of ${instanceName(index)}'s journal, for ${forMs} ms`,
     async strike({ disks }) {
-      disks?.[index].fill();
+      disks?.[index]?.fill();
       await pause(forMs);
-      disks?.[index].makeRoom();
+      disks?.[index]?.makeRoom();
     },
   };
 }
@@ -251,10 +255,6 @@ function storm(
   };
 }
 
-function eitherOf(random: Random): 0 | 1 {
-  return random.chance(0.5) ? 0 : 1;
-}
-
-function nameOf(index: 0 | 1): string {
-  return `instance ${index + 1}`;
+function allOf(instanceCount: number): string[] {
+  return Array.from({ length: instanceCount }, (_, index) => instanceName(index));
 }

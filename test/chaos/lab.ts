@@ -31,7 +31,6 @@ export type Settings = Readonly<Record<string, string>>;
 export const SHARDS = 4;
 
 const READY_MS = 60_000;
-const INSTANCES = ['one', 'two'] as const;
 /**
  * Settings that end doubt soon. `IN_DOUBT_HOLD_MS` must exceed the longest time that a call can continue after its caller
  * has given up: the sum of the delays in `faults.ts`.
@@ -48,18 +47,19 @@ const SETTINGS: Settings = {
   LOG_LEVEL: 'info',
 };
 
-/** nginx, two gateways, a ledger and two or three processors, all real processes, connected by links that can fail. */
+/** nginx, two or more gateways, a ledger and two or three processors, all real processes, connected by links that can fail. */
 export class Lab {
-  readonly gateways: readonly [Gateway, Gateway];
+  readonly gateways: readonly Gateway[];
   readonly processors: readonly ProcessorAdmin[];
   /** Links between the gateways and each processor. */
   readonly roads: readonly Road[];
   /** The link between the gateways and Redis. */
   readonly ledgerRoad: Road | null;
   /** The disk of each gateway's journal; null if disks cannot be mounted. */
-  readonly disks: readonly [Disk, Disk] | null;
-  readonly journalDirs: readonly [string, string];
-  readonly entrances: readonly [Entrance, Entrance, Entrance, Entrance];
+  readonly disks: readonly Disk[] | null;
+  readonly journalDirs: readonly string[];
+  /** As many times nginx as there are gateways, then each of these. */
+  readonly entrances: readonly [Entrance, ...Entrance[]];
   readonly books: Books;
   readonly #directory: string;
   readonly #redis: RedisServer | null;
@@ -79,6 +79,7 @@ export class Lab {
     random: Random,
     settings: Settings = {},
     processors: readonly LabProcessor[] = CONTEST,
+    instanceCount = 2,
   ): Promise<Lab> {
     const directory = mkdtempSync(join(tmpdir(), 'chaos-'));
     // Under root, nginx workers run as another user, which keeps its temporary files here.
@@ -93,7 +94,9 @@ export class Lab {
       const port = await freePort();
       stations.push({ processor, port, road: await road(port, processor.name) });
     }
-    const ports = { nginx: await freePort(), gateways: [await freePort(), await freePort()] as const };
+    const gatewayPorts: number[] = [];
+    for (let index = 0; index < instanceCount; index++) gatewayPorts.push(await freePort());
+    const ports = { nginx: await freePort(), gateways: gatewayPorts };
     const lab = new Lab(directory, { redis, cluster, ledgerRoad }, stations, ports, settings);
     try {
       await lab.#untilReady();
@@ -109,7 +112,7 @@ export class Lab {
     directory: string,
     { redis, cluster, ledgerRoad }: LedgerServers,
     stations: readonly Station[],
-    ports: { readonly nginx: number; readonly gateways: readonly [number, number] },
+    ports: { readonly nginx: number; readonly gateways: readonly number[] },
     settings: Settings,
   ) {
     this.#directory = directory;
@@ -117,12 +120,12 @@ export class Lab {
     this.#cluster = cluster;
     this.ledgerRoad = ledgerRoad;
     this.roads = stations.map((station) => station.road);
-    this.#processorChildren = stations.map((station) => startProcessor(station, ports.gateways[0]));
+    this.#processorChildren = stations.map((station) => startProcessor(station, ports.gateways[0] ?? 0));
     this.processors = stations.map(
       ({ processor, port }) => new ProcessorAdmin(processor.name, `http://127.0.0.1:${port}`),
     );
-    this.journalDirs = both((index) => join(directory, `journal-${INSTANCES[index]}`));
-    this.disks = Disk.isPossible ? both((index) => Disk.mount(this.journalDirs[index])) : null;
+    this.journalDirs = ports.gateways.map((_, index) => join(directory, `journal-${index + 1}`));
+    this.disks = Disk.isPossible ? this.journalDirs.map((journal) => Disk.mount(journal)) : null;
     const shared: Settings = {
       ...ledgerSettings(directory, cluster, ledgerRoad),
       ...configured(stations, directory),
@@ -130,19 +133,19 @@ export class Lab {
       ...SETTINGS,
       ...settings,
     };
-    this.gateways = both(
-      (index) =>
-        new Gateway('src/gateway.ts', `http://127.0.0.1:${ports.gateways[index]}`, {
+    this.gateways = ports.gateways.map(
+      (port, index) =>
+        new Gateway('src/gateway.ts', `http://127.0.0.1:${port}`, {
           ...shared,
-          LISTEN: `127.0.0.1:${ports.gateways[index]}`,
-          INSTANCE_ID: INSTANCES[index],
-          JOURNAL_DIR: this.journalDirs[index],
+          LISTEN: `127.0.0.1:${port}`,
+          INSTANCE_ID: `gateway-${index + 1}`,
+          JOURNAL_DIR: this.journalDirs[index] ?? '',
         }),
     );
     const nginx = { name: 'nginx', url: `http://127.0.0.1:${ports.nginx}` };
-    const [one, two] = both((index) => ({ name: INSTANCES[index], url: this.gateways[index].url }));
-    this.entrances = [nginx, nginx, one, two];
-    this.books = new Books([one.url, two.url, nginx.url], this.processors);
+    const direct = this.gateways.map(({ url }, index) => ({ name: instanceName(index), url }));
+    this.entrances = [nginx, ...direct.slice(1).map(() => nginx), ...direct];
+    this.books = new Books([...direct.map(({ url }) => url), nginx.url], this.processors);
     this.#nginx = startNginx(directory, ports.gateways, ports.nginx);
     // Stop nginx first: its workers outlive a master that is killed.
     process.prependOnceListener('exit', this.#cleanAtExit);
@@ -277,7 +280,7 @@ function configured(stations: readonly Station[], directory: string): Settings {
   return { PROCESSORS_FILE: path };
 }
 
-/** As deployed, except for its address and paths, and that it reaches the gateways over TCP. */
+/** As deployed, except for its address and paths, and that it reaches the gateways, as many as there are, over TCP. */
 function startNginx(directory: string, gatewayPorts: readonly number[], port: number): Program {
   const deployed = readFileSync(new URL('../../lb/nginx.conf', import.meta.url), 'utf8');
   const sockets = gatewayPorts.map((gatewayPort) => `127.0.0.1:${gatewayPort}`);
@@ -285,7 +288,9 @@ function startNginx(directory: string, gatewayPorts: readonly number[], port: nu
   mkdirSync(own);
   chmodSync(own, 0o711);
   const path = join(own, 'nginx.conf');
-  const moved = adapted(deployed, { directory: own, sockets, port });
+  const [server = ''] = /^ *server unix:.*\n/m.exec(deployed) ?? [];
+  const forAll = deployed.replace(/(?:^ *server unix:.*\n)+/m, server.repeat(gatewayPorts.length));
+  const moved = adapted(forAll, { directory: own, sockets, port });
   writeFileSync(path, moved.replaceAll('server unix:127', 'server 127'));
   return new Program('nginx', 'nginx', ['-p', own, '-c', path, '-e', 'stderr', '-g', 'daemon off;']);
 }
@@ -294,7 +299,7 @@ function nginxDirectory(directory: string): string {
   return join(directory, 'nginx');
 }
 
-/** One for each of the two. */
-function both<T>(make: (index: 0 | 1) => T): [T, T] {
-  return [make(0), make(1)];
+/** As faults name it. */
+export function instanceName(index: number): string {
+  return `instance ${index + 1}`;
 }

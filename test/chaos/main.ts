@@ -28,24 +28,27 @@ async function runAll(ledgers: readonly LedgerKind[], values: ChaosValues): Prom
       durationMs: (values.minutes * 60_000) / ledgers.length,
       roundMs: values.roundSeconds * 1000,
       processors: values.contracts ? MIXED : CONTEST,
+      instanceCount: values.instances,
+      ratePerS: values.rate ?? null,
       settings: Object.fromEntries(values.set ?? []),
       only: values.only ?? '',
       say: console.log,
     });
     tallies.set(ledger, tally);
   }
-  for (const [ledger, tally] of tallies) printTally(ledger, tally);
+  for (const [ledger, tally] of tallies) printTally(ledger, values.instances, tally);
   console.log(`\n${((performance.now() - startMs) / 60_000).toFixed(1)} min, seed ${seed}`);
   return [...tallies.values()].every(({ breaches }) => breaches.length === 0);
 }
 
 function printTally(
   ledger: LedgerKind,
-  { rounds, payments, posts, charged, rejected, faults, breaches }: Tally,
+  instances: number,
+  { rounds, payments, posts, refused, charged, rejected, faults, breaches }: Tally,
 ): void {
   const kills = [...faults].reduce(
     (sum, [name, count]) =>
-      sum + (name.startsWith('kill') ? count : 0) + (name === 'kill both instances' ? count : 0),
+      sum + (name === 'kill all instances' ? instances : 1) * (name.startsWith('kill') ? count : 0),
     0,
   );
   const broken = (promise: string) => breaches.filter((breach) => breach.promise === promise).length;
@@ -53,6 +56,7 @@ function printTally(
     ['rounds', rounds],
     ['payments', payments],
     ['posts', posts],
+    ['posts to nginx that got 503 or no answer, and were repeated', refused],
     ['charged', charged],
     ['rejected', rejected],
     ['kills', kills],

@@ -19,6 +19,9 @@ export interface RunPlan {
   readonly roundMs: number;
   readonly settings: Settings;
   readonly processors: readonly LabProcessor[];
+  readonly instanceCount: number;
+  /** New payments a second; null: each round draws its rate. */
+  readonly ratePerS: number | null;
   /** Only faults whose names contain this; empty: all. */
   readonly only: string;
   readonly say: (line: string) => void;
@@ -28,6 +31,8 @@ export interface RunPlan {
 export interface Tally {
   rounds: number;
   posts: number;
+  /** Posts to nginx that got 503 or no answer, of clients that wait for one. */
+  refused: number;
   payments: number;
   charged: number;
   rejected: number;
@@ -54,10 +59,17 @@ const MEMORY_MORE_BYTES = 96 * 1024 * 1024;
 export async function run(plan: RunPlan): Promise<Tally> {
   const { ledger, random, say } = plan;
   const tally = newTally();
-  const lab = await Lab.open(ledger, random, plan.settings, plan.processors);
+  const lab = await Lab.open(ledger, random, plan.settings, plan.processors, plan.instanceCount);
   try {
     if (lab.disks === null) say('cannot mount disks here (needs root), so no disk will be full');
-    const deck = new Deck(ledger, lab.disks !== null, plan.only, random.fork('deck'), plan.processors);
+    const deck = new Deck(
+      ledger,
+      lab.disks !== null,
+      plan.only,
+      random.fork('deck'),
+      plan.processors,
+      plan.instanceCount,
+    );
     await new Round(plan, lab, tally, WARM_UP_MS, []).play();
     const endMs = performance.now() + plan.durationMs;
     while (performance.now() < endMs && tally.breaches.length === 0) {
@@ -81,7 +93,16 @@ function shown(vitals: Vitals | undefined): string {
 }
 
 function newTally(): Tally {
-  return { rounds: 0, posts: 0, payments: 0, charged: 0, rejected: 0, faults: new Map(), breaches: [] };
+  return {
+    rounds: 0,
+    posts: 0,
+    refused: 0,
+    payments: 0,
+    charged: 0,
+    rejected: 0,
+    faults: new Map(),
+    breaches: [],
+  };
 }
 
 class Round {
@@ -107,7 +128,7 @@ class Round {
     const since = await books.counts();
     const vitals = this.#vitals();
     const fromMs = Date.now();
-    const ratePerS = random.int(RATE_MIN_PER_S, RATE_MAX_PER_S);
+    const ratePerS = this.#plan.ratePerS ?? random.int(RATE_MIN_PER_S, RATE_MAX_PER_S);
     const clients = new Clients({ entrances, ratePerS, durationMs: this.#durationMs, random });
     await Promise.all([clients.run(), this.#strikeAll()]);
     const loadEndMs = performance.now();
@@ -122,6 +143,7 @@ class Round {
       breaches.push(...(await healthBreaches(this.#lab)), ...(await this.#unrecovered(vitals)));
     }
     const posts = clients.paid.reduce((sum, paid) => sum + paid.posts.length, 0);
+    this.#tally.refused += clients.refusedBehind('nginx');
     this.#count(clients.paid.length, posts, audit, breaches);
     this.#plan.say(
       `round ${this.#tally.rounds}: ${clients.paid.length} payments in ${posts} posts, ${audit.chargedCount} charged, ` +

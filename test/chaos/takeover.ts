@@ -1,3 +1,4 @@
+import assert from 'node:assert';
 import { exchangeKept } from '../contract/kept.ts';
 import { Random } from '../sim/random.ts';
 import { pause, until } from '../system/until.ts';
@@ -47,7 +48,8 @@ interface Takeover {
 
 async function takeOver(lab: Lab, random: Random): Promise<Takeover> {
   const [dying, living] = lab.gateways;
-  const [, , entrance] = lab.entrances;
+  assert.ok(dying !== undefined && living !== undefined);
+  const entrance = { name: 'dying', url: dying.url };
   const since = await lab.books.counts();
   const clients = new Clients({ entrances: [entrance], ratePerS: RATE_PER_S, durationMs: LOAD_MS, random });
   const load = clients.run();

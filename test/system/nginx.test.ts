@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exchangeKept } from '../contract/kept.ts';
 import { Site } from '../fuzz/site.ts';
+import { exchange } from './exchange.ts';
+import { behindNginx } from './load-balancer.ts';
 import { pause, until } from './until.ts';
 
 const ANSWER_MS = 20_000;
@@ -105,6 +108,34 @@ test('idle connections and slow requests use no more memory than the container l
     assert.ok(slowBytes < 1_000 * 6 * 1024, `${slowBytes} bytes for 1,000 slow requests`);
     close([...silent, ...honest, ...later]);
   });
+});
+
+test('beyond what the instances take at once, nginx answers 503 at once, and goes on when they answer', async () => {
+  const held: ServerResponse[] = [];
+  const each = 3;
+  await behindNginx(
+    (_request, response) => held.push(response),
+    async (url) => {
+      await until('nginx listens', ANSWER_MS, async () => {
+        const { status } = await exchange('GET', `${url}/audit`);
+        return status === 404;
+      });
+      const body = '{}';
+      const waiting = Array.from({ length: 2 * each }, () => exchange('POST', `${url}/payments`, { body }));
+      await until('all are passed on', ANSWER_MS, () => held.length === waiting.length);
+      const refused = await exchange('POST', `${url}/payments`, { body });
+      assert.is(refused.status, 503);
+      assert.is(refused.headers.get('retry-after'), '1');
+      assert.match(refused.body, '"title":"No gateway"');
+      for (const response of held.splice(0)) response.writeHead(202).end();
+      for (const { status } of await Promise.all(waiting)) assert.is(status, 202);
+      const later = exchange('POST', `${url}/payments`, { body });
+      await until('it is passed on', ANSWER_MS, () => held.length === 1);
+      held[0]?.writeHead(202).end();
+      assert.is((await later).status, 202);
+    },
+    (settings) => settings.replaceAll('max_conns=512', `max_conns=${each}`),
+  );
 });
 
 test.run();

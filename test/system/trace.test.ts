@@ -1,16 +1,14 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { adapted } from '../../bench/rinha/nginx.ts';
 import { type Behaviour, FaultyServer, httpResponse } from '../processor/faulty-server.ts';
 import { attributesOf, type TakenSpan, TestCollector } from '../tracing/collector.ts';
 import { Gateway } from './deployment.ts';
 import { exchange } from './exchange.ts';
+import { behindNginx } from './load-balancer.ts';
 import { freePort } from './port.ts';
 import { until } from './until.ts';
 
@@ -240,34 +238,23 @@ test('payments are settled while the collector is down, which is logged once per
   ));
 
 test('nginx passes on a trace and a token, and adds no header if there is none', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'trace-nginx-'));
   const seen: IncomingHttpHeaders[] = [];
-  const upstream = createServer((request, response) => {
-    seen.push(request.headers);
-    response.statusCode = 202;
-    response.end();
-  });
-  const socket = join(directory, 'gateway.sock');
-  upstream.listen(socket);
-  await once(upstream, 'listening');
-  const port = await freePort();
-  const deployed = readFileSync(join(import.meta.dirname, '../../lb/nginx.conf'), 'utf8');
-  // Under root, nginx workers would run as a user without access to this directory.
-  const user = process.getuid?.() === 0 ? 'user root;\n' : '';
-  const path = join(directory, 'nginx.conf');
-  writeFileSync(path, user + adapted(deployed, { directory, sockets: [socket, socket], port }));
-  const nginx = spawn('nginx', ['-p', directory, '-c', path, '-e', 'stderr', '-g', 'daemon off;'], {
-    stdio: 'ignore',
-  });
-  const url = `http://127.0.0.1:${port}/payments`;
-  const answered = (headers = {}) =>
-    until(
-      'it answers',
-      WITHIN_MS,
-      async () => (await exchange('POST', url, { body: BODY, headers })).status === 202,
-    );
-  await answered({ 'X-Other': 'x' });
-  await answered({ ...SAMPLED, Authorization: 'Bearer token' });
+  await behindNginx(
+    (request, response) => {
+      seen.push(request.headers);
+      response.statusCode = 202;
+      response.end();
+    },
+    async (url) => {
+      const answered = (headers = {}) =>
+        until('it answers', WITHIN_MS, async () => {
+          const { status } = await exchange('POST', `${url}/payments`, { body: BODY, headers });
+          return status === 202;
+        });
+      await answered({ 'X-Other': 'x' });
+      await answered({ ...SAMPLED, Authorization: 'Bearer token' });
+    },
+  );
   assert.equal(
     seen.map((headers) => Object.keys(headers).sort()),
     [
@@ -276,12 +263,6 @@ test('nginx passes on a trace and a token, and adds no header if there is none',
     ],
   );
   assert.is(seen[1]?.['traceparent'], SAMPLED.traceparent);
-  const ended = once(nginx, 'exit');
-  nginx.kill('SIGTERM');
-  await ended;
-  upstream.close();
-  upstream.closeAllConnections();
-  rmSync(directory, { recursive: true });
 });
 
 test.run();
