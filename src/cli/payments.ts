@@ -140,7 +140,8 @@ const cancelCommand = command('cancel')
     ]),
   )
   .action(async (ids, { url = GATEWAY_URL, token, amount, why, who, json = false }) => {
-    if (amount !== undefined && ids.length > 1) throw new Misuse('--amount is that of one payment: give one id');
+    if (amount !== undefined && ids.length > 1)
+      throw new Misuse('--amount is that of one payment: give one id');
     const { cancelPayments } = await import('../operate/payment-actions.ts');
     const given = amount === undefined ? undefined : Number(amount);
     const order = { url, token: tokenOf(token), json, ids, amount: given, why, who };

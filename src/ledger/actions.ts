@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Attempt, Story } from '../core/attempt.ts';
 import type { PaymentStatus } from '../core/payment.ts';
-import { assertAmount, assertTime, keptReason } from './commit.ts';
 
 /** What an operator wants done to payments, and who wants it (an API key, and a name that the client gave) and why. */
 export interface Action {
@@ -146,11 +145,6 @@ export function isCancelled({
   return status === 'rejected' && processorName === null;
 }
 
-/** What clients are told. Who has cancelled it is in the log of actions. */
-export function cancelReason({ why }: Action): string {
-  return keptReason(`cancelled by an operator: ${why}`);
-}
-
 /** The latest attempt of a payment that is sent again: one of those before. */
 export function rejectedAttempt({ processorName, requestedAtMs, story }: RejectedEntry): Attempt {
   assert(processorName !== null, 'a rejected payment has a processor');
@@ -160,13 +154,6 @@ export function rejectedAttempt({ processorName, requestedAtMs, story }: Rejecte
 /** Every ledger checks this before it writes anything. */
 export function assertReopenings(payments: readonly Reopening[]): void {
   assert(payments.length <= ACTION_PAYMENTS_MAX, 'too many payments for one action');
-}
-
-/** Every ledger checks this before it writes anything. */
-export function assertCancellations({ atMs }: Action, payments: readonly Cancellation[]): void {
-  assert(payments.length <= ACTION_PAYMENTS_MAX, 'too many payments for one action');
-  assertTime(atMs);
-  for (const { amountCents } of payments) if (amountCents !== null) assertAmount(amountCents);
 }
 
 /** The latest actions of several logs, newest first. */

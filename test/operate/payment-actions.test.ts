@@ -89,8 +89,9 @@ test('nothing is sent if an id is wrong, and what was sent before a failure is s
 });
 
 test('cancels payments, and says which it cannot', async () => {
-  const { code, asked, out } = await withGateway([[200, results([1, 'cancelled'], [2, 'dispatched'])]], (url) =>
-    cancelPayments({ url, ...SAID, ids: [1, 2].map(idOf), amount: 19.9 }, print),
+  const { code, asked, out } = await withGateway(
+    [[200, results([1, 'cancelled'], [2, 'dispatched'])]],
+    (url) => cancelPayments({ url, ...SAID, ids: [1, 2].map(idOf), amount: 19.9 }, print),
   );
   assert.is(code, 1);
   assert.equal(JSON.parse(asked[0]?.body ?? ''), {

@@ -5,7 +5,6 @@ import {
   type Cancellation,
   type CancelReply,
   cancelProblem,
-  cancelReason,
   type LoggedAction,
   latestActions,
   type Reopening,
@@ -13,6 +12,7 @@ import {
   rejectedAttempt,
   reopenProblem,
 } from '../actions.ts';
+import { cancelReason } from '../cancel.ts';
 import { withAttempt } from '../story.ts';
 import type { LmdbEntries } from './entries.ts';
 import { ACTION_NUMBER_AT, actionKey, entryKey, type StoredEntry } from './records.ts';

@@ -3,7 +3,6 @@ import type { Clock } from '../../core/clock.ts';
 import { isUuid, readUuid } from '../../core/uuid.ts';
 import {
   type Action,
-  assertCancellations,
   assertReopenings,
   type Cancellation,
   type CancelReply,
@@ -12,6 +11,7 @@ import {
   type ReopenReply,
 } from '../actions.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
+import { assertCancellations } from '../cancel.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
 import { sortedFees } from '../fees.ts';
 import {

@@ -3,12 +3,10 @@ import { type Attempt, NO_STORY } from '../../core/attempt.ts';
 import {
   ACTIONS_KEPT,
   type Action,
-  assertCancellations,
   assertReopenings,
   type Cancellation,
   type CancelReply,
   cancelProblem,
-  cancelReason,
   type LoggedAction,
   latestActions,
   type Reopening,
@@ -17,6 +15,7 @@ import {
   reopenProblem,
 } from '../actions.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
+import { assertCancellations, cancelReason } from '../cancel.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import { feeKey, sortedFees } from '../fees.ts';
 import {

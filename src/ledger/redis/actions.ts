@@ -4,13 +4,13 @@ import {
   CANCEL_REPLIES,
   type Cancellation,
   type CancelReply,
-  cancelReason,
   type LoggedAction,
   latestActions,
   REOPEN_REPLIES,
   type Reopening,
   type ReopenReply,
 } from '../actions.ts';
+import { cancelReason } from '../cancel.ts';
 import { ok, type Reply, unavailable } from '../ledger.ts';
 import type { RedisBooks } from './books.ts';
 import {

@@ -5,7 +5,6 @@ import type { Tls } from '../../core/tls.ts';
 import { isUuid, readUuid, UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import {
   type Action,
-  assertCancellations,
   assertReopenings,
   type Cancellation,
   type CancelReply,
@@ -14,6 +13,7 @@ import {
   type ReopenReply,
 } from '../actions.ts';
 import type { BooksStatus } from '../books-status.ts';
+import { assertCancellations } from '../cancel.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { sortedFees } from '../fees.ts';
