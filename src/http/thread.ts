@@ -167,6 +167,7 @@ export class HttpThread {
       app: this.app,
       guard: operators,
       ledger,
+      idempotencyCache,
       instanceId: config.instanceId,
       clock,
       log,
@@ -212,7 +213,9 @@ export class HttpThread {
       clock,
       log,
     });
-    this.#dashboard.serveOperators(operators, (path, guard) => processorRoutes.serve(path, guard));
+    this.#dashboard.serveOperators(operators, (path, guard) =>
+      processorRoutes.serve(`${path}/processors`, guard),
+    );
     serveMetrics({ app: this.app, config, keyring, metricsTable, sharedState, ring, segments, clock });
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();

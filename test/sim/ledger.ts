@@ -1,4 +1,11 @@
-import type { Action, LoggedAction, Reopening, ReopenReply } from '../../src/ledger/actions.ts';
+import type {
+  Action,
+  Cancellation,
+  CancelReply,
+  LoggedAction,
+  Reopening,
+  ReopenReply,
+} from '../../src/ledger/actions.ts';
 import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import {
   type BooksSize,
@@ -179,6 +186,10 @@ export class SimLedger implements Shard {
 
   reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
     return this.#ask((inner) => inner.reopen(owner, action, payments));
+  }
+
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    return this.#ask((inner) => inner.cancel(action, payments));
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {

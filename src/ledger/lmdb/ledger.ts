@@ -5,11 +5,14 @@ import { isUuid, readUuid } from '../../core/uuid.ts';
 import {
   type Action,
   assertReopenings,
+  type Cancellation,
+  type CancelReply,
   type LoggedAction,
   type Reopening,
   type ReopenReply,
 } from '../actions.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
+import { assertCancellations } from '../cancel.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
 import { sortedFees } from '../fees.ts';
 import { sortedUnits } from '../folded-totals.ts';
@@ -100,7 +103,6 @@ export class LmdbLedger implements Shard {
     this.#processors = processors;
     this.#entries = new LmdbEntries(store, processors);
     this.#owners = new LmdbOwners(store);
-    this.#actions = new LmdbActions(store, this.#entries);
     this.#timeIndex = new LmdbTimeIndex(store, processors);
     this.#fees = new LmdbFees(store, processors);
     this.#events = new LmdbEvents({ store, processors, clock, pollMs });
@@ -109,6 +111,7 @@ export class LmdbLedger implements Shard {
     if (!readOnly) store.transaction(() => recogniseCopy({ store, status, path, nowMs: clock.nowMs() }));
     this.#folding = new LmdbFolding({ store, entries: this.#entries, timeIndex: this.#timeIndex });
     this.#outbox = new LmdbOutbox({ store, entries: this.#entries, clock, limits });
+    this.#actions = new LmdbActions(store, this.#entries, this.#outbox);
     this.#commitParts = {
       entries: this.#entries,
       owners: this.#owners,
@@ -361,6 +364,14 @@ export class LmdbLedger implements Shard {
       if (frozen !== null) return unavailable(frozen);
       if (!this.#owners.isAlive(owner)) return unavailable(RESTORING_OWNER_GONE);
       return ok(this.#actions.reopen(owner, action, payments));
+    });
+  }
+
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    assertCancellations(action, payments);
+    return this.#tried(() => {
+      const frozen = frozenReason(this.#status.get());
+      return frozen === null ? ok(this.#actions.cancel(action, payments)) : unavailable(frozen);
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Log } from '../../core/log.ts';
-import type { Action, LoggedAction, Reopening, ReopenReply } from '../actions.ts';
+import type { Action, Cancellation, CancelReply, LoggedAction, Reopening, ReopenReply } from '../actions.ts';
 import type { BooksStatus } from '../books-status.ts';
 import {
   type BooksSize,
@@ -177,6 +177,10 @@ export class ThreadedLmdbLedger implements Shard {
 
   reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
     return this.#write('reopen', [owner, action, payments]);
+  }
+
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    return this.#write('cancel', [action, payments]);
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {

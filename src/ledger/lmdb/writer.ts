@@ -26,6 +26,7 @@ export type WriteMethod =
   | 'restoreFees'
   | 'restoreFolded'
   | 'reopen'
+  | 'cancel'
   | 'upkeep'
   | 'takeUpkeepTurn'
   | 'takeHealthTurn'

@@ -6,6 +6,9 @@ import {
   ACTIONS_KEPT,
   type Action,
   assertReopenings,
+  type Cancellation,
+  type CancelReply,
+  cancelProblem,
   type LoggedAction,
   latestActions,
   type Reopening,
@@ -14,6 +17,7 @@ import {
   reopenProblem,
 } from '../actions.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
+import { assertCancellations, cancelReason } from '../cancel.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import { feeKey, sortedFees } from '../fees.ts';
 import { daysOf, sortedUnits } from '../folded-totals.ts';
@@ -359,7 +363,9 @@ export class MemoryLedger implements Shard {
       const { secondsMs } = this.#store.folded;
       if (this.#store.forgottenBeforeMs === secondsMs) return false;
       for (const [correlationId, entry] of entries) {
-        if (isFinal(entry) && isForgotten(entry, secondsMs)) entries.delete(correlationId);
+        const { processor } = entry;
+        if (isFinal(entry) && isForgotten(entry, processor === null, secondsMs))
+          entries.delete(correlationId);
       }
       this.#store.forgottenBeforeMs = secondsMs;
       return false;
@@ -371,12 +377,22 @@ export class MemoryLedger implements Shard {
     if (!this.#isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
     return this.#change(() => {
       const replies = payments.map((payment) => this.#reopen(owner, payment));
-      const reopened = payments.filter((_, index) => replies[index] === 'reopened');
-      if (reopened.length > 0) {
-        const { actions } = this.#store;
-        actions.push({ ...action, payments: reopened.map(({ correlationId }) => correlationId) });
-        if (actions.length > ACTIONS_KEPT) actions.shift();
-      }
+      this.#log(
+        action,
+        payments.filter((_, index) => replies[index] === 'reopened'),
+      );
+      return replies;
+    });
+  }
+
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    assertCancellations(action, payments);
+    return this.#change(() => {
+      const replies = payments.map((payment) => this.#cancel(action, payment));
+      this.#log(
+        action,
+        payments.filter((_, index) => replies[index] === 'cancelled'),
+      );
       return replies;
     });
   }
@@ -537,6 +553,30 @@ export class MemoryLedger implements Shard {
     return 'reopened';
   }
 
+  #cancel(action: Action, payment: Cancellation): CancelReply {
+    const { correlationId, amountCents } = payment;
+    const entry = this.#store.entries.get(correlationId);
+    const problem = cancelProblem(entry && this.#shown(correlationId, entry), payment);
+    if (problem !== null) return problem;
+    const { atMs: requestedAtMs } = action;
+    const rejected = { status: 'rejected', owner: 0, requestedAtMs, reason: cancelReason(action) } as const;
+    if (entry !== undefined) Object.assign(entry, rejected);
+    else if (amountCents !== null)
+      this.#store.entries.set(correlationId, {
+        ...neverSent({ amountCents, acceptedAtMs: requestedAtMs }),
+        ...rejected,
+      });
+    this.#reportFinished(correlationId, 0);
+    return 'cancelled';
+  }
+
+  #log(action: Action, payments: readonly { readonly correlationId: string }[]): void {
+    if (payments.length === 0) return;
+    const { actions } = this.#store;
+    actions.push({ ...action, payments: payments.map(({ correlationId }) => correlationId) });
+    if (actions.length > ACTIONS_KEPT) actions.shift();
+  }
+
   #claim(owner: number, claim: Claim): ClaimReply {
     if (!this.#isAlive(owner)) return 'fenced';
     const entry = this.#store.entries.get(claim.correlationId);
@@ -554,18 +594,7 @@ export class MemoryLedger implements Shard {
 
   #claimUnknown(owner: number, claim: Claim): ClaimReply {
     if (isPurged(claim, this.#store.purgedAtMs)) return 'purged';
-    const entry: MemoryEntry = {
-      amountCents: claim.amountCents,
-      acceptedAtMs: claim.acceptedAtMs,
-      status: 'accepted',
-      owner,
-      processor: null,
-      requestedAtMs: 0,
-      attempts: 0,
-      story: NO_STORY,
-      reason: '',
-      conflictingAmountCents: null,
-    };
+    const entry: MemoryEntry = { ...neverSent(claim), owner };
     if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
     this.#store.entries.set(claim.correlationId, entry);
     return 'claimed';
@@ -629,6 +658,21 @@ export class MemoryLedger implements Shard {
     const { purgedAtMs } = this.#store;
     return purgedAtMs === 0 ? undefined : { kind: 'purged', purgedAtMs };
   }
+}
+
+function neverSent({ amountCents, acceptedAtMs }: Pick<Claim, 'amountCents' | 'acceptedAtMs'>): MemoryEntry {
+  return {
+    amountCents,
+    acceptedAtMs,
+    status: 'accepted',
+    owner: 0,
+    processor: null,
+    requestedAtMs: 0,
+    attempts: 0,
+    story: NO_STORY,
+    reason: '',
+    conflictingAmountCents: null,
+  };
 }
 
 function isFinal({ status }: MemoryEntry): boolean {

@@ -7,11 +7,14 @@ import { isUuid, readUuid, UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import {
   type Action,
   assertReopenings,
+  type Cancellation,
+  type CancelReply,
   type LoggedAction,
   type Reopening,
   type ReopenReply,
 } from '../actions.ts';
 import type { BooksStatus } from '../books-status.ts';
+import { assertCancellations } from '../cancel.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { sortedFees } from '../fees.ts';
@@ -183,7 +186,7 @@ export class RedisLedger implements Shard {
     this.#restore = new RedisRestore(books, this.#outbox);
     this.#upkeep = new RedisUpkeep(books, this.#outbox);
     this.#foldedTime = new RedisFoldedTime(books);
-    this.#actions = new RedisActions(books);
+    this.#actions = new RedisActions(books, this.#outbox);
     this.#subscriptions = new Subscriptions({
       get channel() {
         return books.channel;
@@ -416,6 +419,11 @@ export class RedisLedger implements Shard {
   async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
     assertReopenings(payments);
     return this.#actions.reopen(owner, action, payments);
+  }
+
+  async cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    assertCancellations(action, payments);
+    return this.#actions.cancel(action, payments);
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {
