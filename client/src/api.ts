@@ -7,16 +7,37 @@ export const OPERATIONS = {
   getPayment: { method: 'GET', path: '/payments/{correlationId}' },
   getSummary: { method: 'GET', path: '/payments-summary' },
   listPayments: { method: 'GET', path: '/payments' },
+  readEvents: { method: 'GET', path: '/events' },
 } as const;
 
 /** The members that are amounts. */
-export const AMOUNT_MEMBERS = ['amount', 'conflictingAmount', 'totalAmount'] as const;
+export const AMOUNT_MEMBERS = ['amount', 'chargedAmount', 'conflictingAmount', 'totalAmount'] as const;
 
 /**
  * ISO 8601: a date, which means its midnight, or a date and time with up to nine fractional digits.
  * Without a zone it is UTC. Leap seconds and 24:00 are invalid.
  */
 export type Moment = string;
+
+/**
+ * The processor rejected it for good: it will not be sent again, unless an operator wants it. Or an
+ * operator has cancelled it before it was sent: then `processor` is null, and it will never be sent.
+ */
+export interface RejectedPayment {
+  readonly amountCents: number;
+  /** The first different amount that was posted under this id. It was never sent. */
+  readonly conflictingAmountCents?: number;
+  readonly correlationId: CorrelationId;
+  readonly status: 'rejected';
+  readonly acceptedAt: Stamp;
+  /** Null: it was cancelled. */
+  readonly processor: string | null;
+  readonly requestedAt: StampOrNull;
+  /** 0: it was cancelled before it was ever sent. */
+  readonly attempts: number;
+  readonly history?: History;
+  readonly reason: string;
+}
 
 /**
  * What the books say about each attempt to have the payment charged, oldest first. Only operators get
@@ -27,6 +48,14 @@ export type History = readonly Attempt[];
 
 /** A UTC timestamp in milliseconds. */
 export type Stamp = string;
+
+/** A payment is charged, and counted in the books. */
+export interface SettledEvent {
+  readonly id: EventId;
+  readonly type: 'payment.settled';
+  readonly timestamp: Stamp;
+  readonly data: SettledData;
+}
 
 /** A problem document (RFC 9457). */
 export interface Problem<Status extends number = number, Type extends string = string> {
@@ -57,26 +86,38 @@ export interface AcceptedPayment {
   readonly history?: History;
 }
 
+/** An operator has changed the fee of a processor. */
+export interface FeeEvent {
+  readonly id: EventId;
+  readonly type: 'processor.fee-changed';
+  readonly timestamp: Stamp;
+  readonly data: FeeData;
+}
+
+/** An operator has paused or resumed a processor. */
+export interface PauseEvent {
+  readonly id: EventId;
+  readonly type: 'processor.paused' | 'processor.resumed';
+  readonly timestamp: Stamp;
+  readonly data: PauseData;
+}
+
 /** How many times it was claimed. */
 export type Attempts = number;
+
+/** Its processor has refused a payment for good. */
+export interface RejectedEvent {
+  readonly id: EventId;
+  readonly type: 'payment.rejected';
+  readonly timestamp: Stamp;
+  readonly data: RejectedData;
+}
 
 /** The name of the processor, which may no longer be configured. */
 export type Processor = string;
 
-/** The processor rejected it for good. It will not be sent again, unless an operator wants it. */
-export interface RejectedPayment {
-  readonly amountCents: number;
-  /** The first different amount that was posted under this id. It was never sent. */
-  readonly conflictingAmountCents?: number;
-  readonly correlationId: CorrelationId;
-  readonly status: 'rejected';
-  readonly acceptedAt: Stamp;
-  readonly processor: Processor;
-  readonly requestedAt: Stamp;
-  readonly attempts: Attempts;
-  readonly history?: History;
-  readonly reason: string;
-}
+/** The same each time that the event comes. */
+export type EventId = string;
 
 /** What has become of a line of a batch. */
 export interface BatchAnswer {
@@ -93,6 +134,9 @@ export interface BatchAnswer {
   /** The member that is invalid. */
   readonly field?: string;
 }
+
+/** What has become of a payment, or what an operator has changed. */
+export type GatewayEvent = SettledEvent | RejectedEvent | PauseEvent | FeeEvent;
 
 /** What the instance that answers has at the moment, whether it is in the books or not. */
 export interface AnsweringInstance {
@@ -138,6 +182,31 @@ export interface Attempt {
   readonly outcome: 'unknown' | 'charged' | 'found-charged' | 'rejected' | 'found-rejected' | 'never-held' | 'refused' | 'unfit' | 'exhausted' | 'not-held' | 'not-sent';
 }
 
+export interface Fee {
+  /** Share of the amount. */
+  readonly share: number;
+  /** Fixed part. */
+  readonly fixed: number;
+}
+
+export interface FeeData {
+  readonly processor: string;
+  /** Who, as they said. */
+  readonly by: string;
+  /** Why, as they said. */
+  readonly why: string;
+  /** What payments cost there from then on; null if that is the fee of the configuration. */
+  readonly fee: Fee | null;
+}
+
+export interface PauseData {
+  readonly processor: string;
+  /** Who, as they said. */
+  readonly by: string;
+  /** Why, as they said. */
+  readonly why: string;
+}
+
 export interface PaymentPage {
   readonly payments: readonly Payment[];
   /** Gets the next page as `after`; null on the last page. */
@@ -151,6 +220,16 @@ export interface PaymentRequest {
   readonly amountCents: number;
 }
 
+export interface RejectedData {
+  readonly payment: RejectedPayment;
+}
+
+export interface SettledData {
+  readonly payment: SentPayment;
+  /** What its processor says that it has charged, which the totals count. */
+  readonly chargedAmountCents: number;
+}
+
 export interface Totals {
   readonly totalRequests: number;
   readonly totalAmountCents: number;
@@ -159,6 +238,8 @@ export interface Totals {
 export type CorrelationId = string;
 
 export type Payment = AcceptedPayment | SentPayment | RejectedPayment;
+
+export type StampOrNull = Stamp | null;
 
 export type Summary = Readonly<Record<string, Totals>>;
 
@@ -233,3 +314,11 @@ export type ListProblem =
   | Problem<403, '/errors#loopback-only' | '/errors#scope-missing'>
   | Problem<404, '/errors#no-such-route'>
   | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;
+
+/** What `readEvents` answers instead of a success. */
+export type EventsProblem =
+  | Problem<400, '/errors#bad-cursor' | '/errors#unknown-parameter'>
+  | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
+  | Problem<403, '/errors#loopback-only' | '/errors#scope-missing'>
+  | Problem<404, '/errors#events-off' | '/errors#no-such-route'>
+  | Problem<503, '/errors#event-readers-limit' | '/errors#ledger-unavailable' | 'about:blank'>;

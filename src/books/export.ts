@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import { type Ledger, type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
-import { isForgotten, type TooFine } from '../ledger/retention.ts';
+import type { TooFine } from '../ledger/retention.ts';
 import { type ExportedTotals, readTotals, windowFault } from './exported-totals.ts';
 import {
   type ExportHeader,
@@ -9,7 +9,7 @@ import {
   ExportSums,
   type ExportTrailer,
   FORMAT,
-  isOpen,
+  isForgettable,
   lineOf,
   readExportLine,
   timeOf,
@@ -175,7 +175,7 @@ async function writeAll(
     const text = keyed.slice(keyed.indexOf(JSON_START));
     const line = readExportLine(text) as ExportLine;
     // Folding, which is behind by some minutes, has not come to it yet.
-    if (line.kind === 'payment' && !isOpen(line.entry) && isForgotten(line.entry, folded.secondsMs)) return;
+    if (line.kind === 'payment' && isForgettable(line.entry, folded)) return;
     sums.addLine(line, folded);
     await write(text);
   };

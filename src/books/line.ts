@@ -3,7 +3,7 @@ import { ATTEMPT_OUTCOMES, ATTEMPT_REASONS, type Attempt, type Story } from '../
 import type { PaymentStatus, Totals } from '../core/payment.ts';
 import { isUuid } from '../core/uuid.ts';
 import type { FeeTotals, LedgerEntry, UnitTotals } from '../ledger/ledger.ts';
-import { type Folded, NOTHING_FOLDED } from '../ledger/retention.ts';
+import { type Folded, isForgotten, NOTHING_FOLDED } from '../ledger/retention.ts';
 import { isWhole, msOf, stampOf } from './line-field.ts';
 import { readFee, readUnit } from './totals-line.ts';
 
@@ -64,6 +64,11 @@ export function isOpen({ status }: Pick<BooksEntry, 'status'>): boolean {
   return status === 'accepted' || status === 'dispatched';
 }
 
+/** Whether books that are folded this far may have forgotten it. */
+export function isForgettable(entry: BooksEntry, { secondsMs }: Folded): boolean {
+  return !isOpen(entry) && isForgotten(entry, entry.processorName === null, secondsMs);
+}
+
 /** The line of a payment, without its end. */
 export function lineOf(entry: BooksEntry): string {
   const { correlationId, amountCents, status, acceptedAtMs, processorName, requestedAtMs } = entry;
@@ -78,8 +83,10 @@ export function lineOf(entry: BooksEntry): string {
       requestedAt: stampOf(requestedAtMs),
       attempts,
     }),
-    // An accepted one was sent before if an operator has opened it again.
+    // One that an operator has opened again was sent before.
     ...(processorName === null && attempts > 0 && { attempts }),
+    // When it was cancelled.
+    ...(processorName === null && requestedAtMs > 0 && { requestedAt: stampOf(requestedAtMs) }),
     ...storyFields(story),
     ...(reason !== '' && { reason }),
     ...(conflictingAmountCents !== null && { conflictingAmountCents }),
@@ -116,15 +123,15 @@ function readEntry(fields: Readonly<Record<string, unknown>>): BooksEntry | unde
     reason = '',
     conflictingAmountCents = null,
   } = fields;
-  const isOpen = status === 'accepted';
+  const isUnsent = processor === undefined;
   const entry = {
     correlationId,
     amountCents,
     status,
     acceptedAtMs: msOf(fields['acceptedAt']),
-    processorName: isOpen ? null : processor,
-    requestedAtMs: isOpen ? 0 : msOf(fields['requestedAt']),
-    attempts: isOpen ? (fields['attempts'] ?? 0) : fields['attempts'],
+    processorName: isUnsent ? null : processor,
+    requestedAtMs: status === 'accepted' ? 0 : msOf(fields['requestedAt']),
+    attempts: isUnsent ? (fields['attempts'] ?? 0) : fields['attempts'],
     story: readStory(fields),
     reason,
     conflictingAmountCents,
@@ -252,7 +259,9 @@ function isEntry(entry: { readonly [Field in keyof BooksEntry]: unknown }): entr
     isWhole(entry.acceptedAtMs, 0) &&
     isWhole(entry.requestedAtMs, 0) &&
     isWhole(entry.attempts, 0) &&
-    (status === 'accepted' || (typeof processorName === 'string' && processorName !== '')) &&
+    (processorName === null
+      ? status === 'accepted' || status === 'rejected'
+      : status !== 'accepted' && typeof processorName === 'string' && processorName !== '') &&
     entry.story !== undefined &&
     typeof reason === 'string' &&
     (conflictingAmountCents === null || isWhole(conflictingAmountCents, 1))

@@ -5,13 +5,13 @@ import { ledgerName } from '../journal/ledger-mark.ts';
 import { type BooksStatus, continuing } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
 import { type Ledger, type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
-import { type Folded, isForgotten } from '../ledger/retention.ts';
+import type { Folded } from '../ledger/retention.ts';
 import { BooksSum, differenceBetween } from './books-sum.ts';
 import { BooksWriter, contradicted } from './books-writer.ts';
 import { purgedAt } from './export.ts';
 import { copyFolded } from './folded-time.ts';
 import { isEmpty, unanswered } from './import.ts';
-import { isOpen } from './line.ts';
+import { isForgettable, isOpen } from './line.ts';
 import { type OpenBooks, openBooks } from './open-books.ts';
 import { totalsUntil, tried, walk } from './walk.ts';
 
@@ -340,9 +340,4 @@ export class Migration {
     const end = set.kind === 'ok' ? 'are in use again' : `are still frozen: ${set.reason}`;
     return failed(...lines, `the old books ${end}`);
   }
-}
-
-/** Whether books that are folded this far may have forgotten an entry. */
-function isForgettable(entry: LedgerEntry, { secondsMs }: Folded): boolean {
-  return !isOpen(entry) && isForgotten(entry, secondsMs);
 }

@@ -1,4 +1,4 @@
-import { hasScope } from '../config/api-key.ts';
+import { type ApiKey, hasScope } from '../config/api-key.ts';
 import type { Config } from '../config/config.ts';
 import { contractLabel } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
@@ -11,6 +11,7 @@ import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
 import type { Keyring } from './keyring.ts';
+import type { OperatorGuard } from './operator-change.ts';
 import { isOwnOrigin } from './origin.ts';
 import { fileHeaders, pageHeaders } from './page.ts';
 import { type Problem, problem } from './problem.ts';
@@ -132,13 +133,14 @@ export class Dashboard {
    * Lets those operate from the page who may operate anyway, and those who have signed in. Their cookie is for this path
    * only.
    */
-  serveOperators(operators: Guard, serve: (path: string, guard: Guard) => void): void {
+  serveOperators(operators: OperatorGuard, serve: (path: string, guard: OperatorGuard) => void): void {
     if (!this.#operates) return;
-    serve(`${PATH}/processors`, {
+    serve(PATH, {
       check: (response, request) => {
         const refusal = operators.check(response, request);
         return refusal !== null && this.#isSignedIn(request) ? null : refusal;
       },
+      keyName: (request) => operators.keyName(request) || (this.#sessionKey(request)?.name ?? ''),
     });
   }
 
@@ -155,9 +157,14 @@ export class Dashboard {
   }
 
   #isSignedIn(request: HttpRequest): boolean {
-    if (!this.#signsIn) return false;
+    return this.#sessionKey(request) !== undefined;
+  }
+
+  /** The key of a signed-in browser. */
+  #sessionKey(request: HttpRequest): ApiKey | undefined {
+    if (!this.#signsIn) return undefined;
     const key = this.#session.find(request.getHeader('cookie'), this.#parts.keyring);
-    return key !== undefined && hasScope(key, 'operate');
+    return key !== undefined && hasScope(key, 'operate') ? key : undefined;
   }
 
   get #signsIn(): boolean {

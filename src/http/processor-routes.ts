@@ -1,15 +1,19 @@
 import { contractLabel, type ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Fee } from '../core/fee.ts';
 import type { Log } from '../core/log.ts';
-import { centsToDecimal } from '../core/money.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { changed, type ProcessorChange, type ProcessorControls } from '../ledger/processor-controls.ts';
-import { receiveChange } from './operator-change.ts';
+import {
+  changed,
+  changeEvents,
+  type ProcessorChange,
+  type ProcessorControls,
+} from '../ledger/processor-controls.ts';
+import { type OperatorGuard, receiveChange, signature } from './operator-change.ts';
 import { problem } from './problem.ts';
 import { readChange } from './processor-changes.ts';
 import { unknownParameter } from './query.ts';
-import { type Guard, guardedRoute, refuse } from './route.ts';
+import { guardedRoute, refuse } from './route.ts';
+import { shownFee } from './shown-fee.ts';
 import { type Exchange, FRESH_JSON_HEADERS, type HttpRequest, type WebApp } from './uws.ts';
 
 export interface ProcessorRoutesParts {
@@ -47,11 +51,11 @@ export class ProcessorRoutes {
   }
 
   /** Serves them below `path`, to those whom the guard lets pass. */
-  serve(path: string, guard: Guard): void {
+  serve(path: string, guard: OperatorGuard): void {
     const { app } = this.#parts;
     const list = (exchange: Exchange, request: HttpRequest) => this.#list(exchange, request.getQuery());
     guardedRoute(app, path, guard, list);
-    const change = (exchange: Exchange, request: HttpRequest) => this.#receive(exchange, request);
+    const change = (exchange: Exchange, request: HttpRequest) => this.#receive(exchange, request, guard);
     guardedRoute(app, `${path}/:name`, guard, change, 'PATCH');
   }
 
@@ -72,15 +76,16 @@ export class ProcessorRoutes {
     exchange.end('200 OK', headersOf(controls.value), body);
   }
 
-  #receive(exchange: Exchange, request: HttpRequest): void {
+  #receive(exchange: Exchange, request: HttpRequest, guard: OperatorGuard): void {
     const parameter = request.getParameter(0) ?? '';
     const target = this.#parts.processors.find(({ name }) => name === parameter);
     const ifMatch = request.getHeader('if-match');
-    receiveChange(exchange, request, BODY_LIMIT_BYTES, (body) => {
+    receiveChange(exchange, request, guard, BODY_LIMIT_BYTES, (body, keyName) => {
       if (target === undefined) return refuse(exchange, problem('no-such-processor'));
       const reading = readChange(body);
       if (reading.kind === 'refused') return refuse(exchange, reading.problem);
-      void this.#change(exchange, target, reading.change, ifMatch);
+      const changedBy = signature(keyName, reading.change.changedBy);
+      void this.#change(exchange, target, { ...reading.change, changedBy }, ifMatch);
     });
   }
 
@@ -98,7 +103,7 @@ export class ProcessorRoutes {
       // What was asked for holds already, perhaps by the same request before.
       if (next === null) return answer(exchange, target, before.value);
       if (!matches(ifMatch, before.value)) return refuseStale(exchange, before.value);
-      const set = await ledger.setProcessorControls(next);
+      const set = await ledger.setProcessorControls(next, changeEvents(before.value, next, target.name));
       if (set.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
       if (!set.value) continue;
       const { changedBy: by, ...asked } = change;
@@ -139,10 +144,4 @@ function shownControl(target: ProcessorTarget, { processors }: ProcessorControls
     changedBy: control?.changedBy ?? '',
     reason: control?.reason ?? '',
   };
-}
-
-const PPM = 1_000_000;
-
-function shownFee({ feePpm, feeFixedCents }: Fee) {
-  return { share: feePpm / PPM, fixed: Number(centsToDecimal(feeFixedCents)) };
 }

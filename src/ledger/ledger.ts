@@ -1,8 +1,9 @@
 import type { AttemptOutcome, AttemptReason, Story } from '../core/attempt.ts';
 import type { Fee } from '../core/fee.ts';
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
-import type { Action, LoggedAction, Reopening, ReopenReply } from './actions.ts';
+import type { Action, Cancellation, CancelReply, LoggedAction, Reopening, ReopenReply } from './actions.ts';
 import type { BooksStatus } from './books-status.ts';
+import type { EventPlace, ProcessorEvent } from './outbox.ts';
 import type { ProcessorControls } from './processor-controls.ts';
 import type { Folded, TooFine } from './retention.ts';
 
@@ -79,8 +80,21 @@ export interface Ledger {
   setBooksStatus(status: BooksStatus): Promise<Reply<void>>;
   /** The latest that can be read: while shard 0 is away, the other shards have copies. */
   processorControls(): Promise<Reply<ProcessorControls>>;
-  /** Replaces them, unless what is there has this version or a later one: then it answers false, and nothing changes. */
-  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>>;
+  /**
+   * Replaces them, unless what is there has this version or a later one: then it answers false, and nothing changes. The
+   * same commit writes the events into the outbox.
+   */
+  setProcessorControls(
+    controls: ProcessorControls,
+    events?: readonly ProcessorEvent[],
+  ): Promise<Reply<boolean>>;
+  /**
+   * One page of the outbox (`outbox.ts`): events after a cursor, in the order of each shard, about `limit` of them. A cursor
+   * that is not one of this ledger begins anew. What a shard that is away has comes on a later page.
+   */
+  outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>>;
+  /** The cursor behind the last event. */
+  outboxEnd(): Promise<Reply<string>>;
   /**
    * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
    * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
@@ -108,7 +122,7 @@ export interface Ledger {
  * Three implementations pass one conformance suite (`test/ledger/conformance.ts`): a plain in-memory model, which
  * is the oracle, LMDB on one machine, and Redis for many. Each is its own only shard.
  *
- * States of an entry. Only its owner changes it, except for the first dispatch of a reserved entry:
+ * States of an entry. Only its owner changes it, except for the first dispatch of a reserved entry, and what operators do:
  *
  * | from       | by                    | to         | note                                               |
  * |------------|-----------------------|------------|----------------------------------------------------|
@@ -120,6 +134,7 @@ export interface Ledger {
  * | dispatched | settle by its owner   | rejected   | final; kept with its reason, not counted           |
  * | accepted, dispatched | takeOver    | the same   | with another owner                                 |
  * | rejected   | reopen                | accepted   | an operator wants it sent again                    |
+ * | (none), accepted     | cancel        | rejected   | an operator wants it never sent; without a processor, and final |
  * | settled, rejected    | upkeep  | (none)     | older than the retention                           |
  * | any        | purge                 | (none)     |                                                    |
  * | (none)     | restoreEntries        | any        | from other books, as it is there                   |
@@ -172,7 +187,8 @@ export interface Shard extends Ledger {
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>>;
   /**
    * Does one bounded step of upkeep, and answers whether there is more to do. Upkeep folds what is older than `retentionMs`
-   * (`foldable`; Infinity: nothing) and does what else keeps the books small and fast.
+   * (`foldable`; Infinity: nothing) and does what else keeps the books small and fast. It drops events that are older, or
+   * more, than `OutboxLimits` say, oldest first.
    *
    * Folding forgets payments that are settled or rejected, and the finer units of the time index. Open payments stay, and
    * so do all totals: a unit is already counted in those above it. The books never unfold: the latest time up to which
@@ -185,9 +201,15 @@ export interface Shard extends Ledger {
    * Opens rejected payments again, so that they are sent once more: they are accepted, keep the time at which they were
    * accepted first, and belong to `owner`, for whose lease they wait. The same commit writes the action and the payments that
    * it reopens into the log of actions. The replies are in the order of the payments, of which there may be up to
-   * `REOPENED_MAX`; repeating the call is harmless.
+   * `ACTION_PAYMENTS_MAX`; repeating the call is harmless.
    */
   reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>>;
+  /**
+   * Rejects payments that were not dispatched, also those that the books do not have yet: no claim of them is granted from
+   * then on. The same commit writes the action and the payments that it cancels into the log of actions. The replies are
+   * in the order of the payments, of which there may be up to `ACTION_PAYMENTS_MAX`; repeating the call is harmless.
+   */
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>>;
   /** How large the books are. */
   size(): Promise<Reply<BooksSize>>;
   /** Takes the shard's next turn of upkeep, in the same way as `takeHealthTurn`. */
@@ -266,16 +288,16 @@ export interface LedgerEntry extends Payment {
   readonly status: PaymentStatus;
   /** 0 when the entry is settled or rejected. */
   readonly owner: number;
-  /** Null while the entry is `accepted`, and when the ledger was not opened with its processor. */
+  /** Null while the entry is `accepted`, if it was cancelled, and when the ledger was not opened with its processor. */
   readonly processor: number | null;
-  /** The name of the processor, configured or not; null while the entry is `accepted`. */
+  /** The name of the processor, configured or not; null while the entry is `accepted`, and if it was cancelled. */
   readonly processorName: string | null;
-  /** 0 while the entry is `accepted`. */
+  /** 0 while the entry is `accepted`. When it was cancelled, if it was. */
   readonly requestedAtMs: number;
   /** How many times it was claimed for a dispatch. */
   readonly attempts: number;
   readonly story: Story;
-  /** Why the payment was rejected, at most 200 characters; empty in other states. */
+  /** Why the payment was rejected or cancelled, at most 200 characters; empty in other states. */
   readonly reason: string;
   /** The first different amount that was posted under this id, if any. It was never sent. */
   readonly conflictingAmountCents: number | null;
@@ -371,6 +393,25 @@ export interface RestoredEntry extends Omit<LedgerEntry, 'owner' | 'processorNam
  * | different | the books contradict it: another amount, or another end; nothing changed                           |
  */
 export type RestoreReply = 'restored' | 'known' | 'different';
+
+/** A payment that was settled or rejected: the entry as it was then. */
+export interface PaymentEvent {
+  readonly type: 'payment.settled' | 'payment.rejected';
+  readonly payment: LedgerEntry;
+  /** What the processor charged; meaningless unless it is settled. */
+  readonly chargedCents: number;
+}
+
+/** An event of the outbox. */
+export type OutboxEvent = (PaymentEvent | ProcessorEvent) & EventPlace;
+
+export interface OutboxPage {
+  readonly events: readonly OutboxEvent[];
+  /** The cursor behind this page. */
+  readonly next: string;
+  /** Whether these were the last events at that time, of every shard. */
+  readonly isLast: boolean;
+}
 
 export interface Turn {
   /** The latest turn taken, by this call or another. */

@@ -71,12 +71,16 @@ export function tooFineReason({ bound, folded: { secondsMs, minutesMs } }: TooFi
   return `Before ${minutes} the books know the totals of whole minutes only, and before ${hours} of whole hours: \`${bound}\` must be ${place}.`;
 }
 
-/** Whether folding up to `untilMs` forgets a finished payment with these times. */
+/**
+ * Whether folding up to `untilMs` forgets a finished payment with these times. One that was cancelled stays: an instance may
+ * still have it, however long it waits, and a claim of a forgotten payment is granted.
+ */
 export function isForgotten(
   { acceptedAtMs, requestedAtMs }: { readonly acceptedAtMs: number; readonly requestedAtMs: number },
+  isCancelled: boolean,
   untilMs: number,
 ): boolean {
-  return Math.max(acceptedAtMs, requestedAtMs) < untilMs;
+  return !isCancelled && Math.max(acceptedAtMs, requestedAtMs) < untilMs;
 }
 
 /**

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { OutboxLimits } from '../../src/config/parsers.ts';
 import {
   ATTEMPT_OUTCOMES,
   ATTEMPT_REASONS,
@@ -11,6 +12,7 @@ import {
   type Story,
 } from '../../src/core/attempt.ts';
 import type { Totals } from '../../src/core/payment.ts';
+import type { Cancellation } from '../../src/ledger/actions.ts';
 import { IN_USE } from '../../src/ledger/books-status.ts';
 import { unitKey } from '../../src/ledger/folded-totals.ts';
 import type {
@@ -22,6 +24,7 @@ import type {
   LedgerEntry,
   LedgerEvent,
   LedgerPage,
+  OutboxEvent,
   Reply,
   RestoredEntry,
   Settlement,
@@ -29,7 +32,6 @@ import type {
   Shard,
   UnitTotals,
 } from '../../src/ledger/ledger.ts';
-
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { type Folded, finestUnit, foldable, type TooFine } from '../../src/ledger/retention.ts';
@@ -38,17 +40,21 @@ import { registerControls } from './controls.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
 import { registerFees } from './fees.ts';
 import { registerFoldedTotals } from './folded.ts';
+import { allEvents, KEPT_EVENTS, MEMORY_OUTBOX, registerOutbox } from './outbox.ts';
 import { registerRestoring } from './restoring.ts';
 
 /** A new store, and how to open connections to it. Call `dispose` after every connection is closed. */
 export interface Books {
-  open(processorNames: readonly string[]): Promise<Ledger>;
+  /** Without `outbox`, it writes no events. */
+  open(processorNames: readonly string[], outbox?: OutboxLimits): Promise<Ledger>;
   dispose(): Promise<void>;
 }
 
 interface Desk {
   /** Opens one more connection, by default with `default` and `fallback`. It is closed when the test ends. */
   connect(...processorNames: string[]): Promise<Shard>;
+  /** The same, with other limits of the outbox; undefined: none, so that it writes no events. */
+  connectWith(outbox: OutboxLimits | undefined): Promise<Shard>;
 }
 
 const NAMES = ['default', 'fallback'];
@@ -95,6 +101,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerIndexedPages(check);
   registerStories(check);
   registerReopening(check);
+  registerCancelling(check);
   registerPurges(check);
   registerFolding(check);
   registerHealth(check);
@@ -104,6 +111,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerControls(check);
   registerFees(check);
   registerFoldedTotals(check);
+  registerOutbox(check);
   test('a random history has the same results as in the in-memory model', () => checkHistories(fresh));
   test.run();
 }
@@ -118,14 +126,16 @@ async function atDesk(
   const books = await fresh();
   const opened: Ledger[] = [];
   const owners: Owners = new Map();
-  const connect = async (...processorNames: string[]) => {
-    const names = processorNames.length === 0 ? NAMES : processorNames;
-    const ledger = await books.open(names);
+  const open = async (names: readonly string[], outbox: OutboxLimits | undefined) => {
+    const ledger = await books.open(names, outbox);
     opened.push(ledger);
     return client(ledger, names.length, owners);
   };
+  const connect = (...processorNames: string[]) =>
+    open(processorNames.length === 0 ? NAMES : processorNames, KEPT_EVENTS);
+  const connectWith = (outbox: OutboxLimits | undefined) => open(NAMES, outbox);
   try {
-    await run(await connect(), { connect });
+    await run(await connect(), { connect, connectWith });
   } finally {
     for (const ledger of opened) await ledger.close();
     await books.dispose();
@@ -1061,7 +1071,12 @@ function registerStories(check: Check): void {
 }
 
 function registerReopening(check: Check): void {
-  const action = { atMs: T0_MS + 900, who: 'ana', why: 'the card was renewed, não' };
+  const action = {
+    what: 'send-again',
+    atMs: T0_MS + 900,
+    who: 'ana',
+    why: 'the card was renewed, não',
+  } as const;
 
   check('a rejected payment that is opened again is sent once more, and keeps its story', async (ledger) => {
     const [owner, operator, successor] = [
@@ -1144,7 +1159,7 @@ function registerReopening(check: Check): void {
       await settle(ledger, owner, ...[1, 2, 3].map((number) => settlementOf(number, no)));
       const reopening = (number: number) => ({ correlationId: id(number), attempts: 1 });
       await must(ledger.reopen(operator, action, [reopening(1), reopening(9)]));
-      const later = { atMs: T0_MS + 901, who: '', why: '' };
+      const later = { ...action, atMs: T0_MS + 901, who: '', why: '' };
       await must(ledger.reopen(operator, later, [reopening(2)]));
       const logged = [
         { ...later, payments: [id(2)] },
@@ -1161,6 +1176,119 @@ function registerReopening(check: Check): void {
       assert.equal(await must(ledger.actions()), logged);
     },
   );
+}
+
+function registerCancelling(check: Check): void {
+  const action = { what: 'cancel', atMs: T0_MS + 900, who: 'ana', why: 'ordered twice, não' } as const;
+  const cancelled = (number: number, change: Partial<LedgerEntry> = {}) =>
+    entryOf(number, {
+      status: 'rejected',
+      owner: 0,
+      processor: null,
+      requestedAtMs: action.atMs,
+      attempts: 0,
+      reason: 'cancelled by an operator: ordered twice, não',
+      ...change,
+    });
+  const cancellation = (number: number, amountCents: number | null = null) => ({
+    correlationId: id(number),
+    amountCents,
+  });
+
+  check('what was not dispatched is cancelled, once, and never claimed again', async (ledger) => {
+    const [http, owner, heir] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
+    const reserved = { processor: null, requestedAtMs: 0 };
+    await claim(ledger, http, claimOf(1, reserved), claimOf(3, reserved));
+    await claim(ledger, owner, claimOf(2, reserved));
+    const payments = [cancellation(1), cancellation(2, 1990), cancellation(4, 1990)];
+    assert.equal(await must(ledger.cancel(action, payments)), ['cancelled', 'cancelled', 'cancelled']);
+    assert.equal(await find(ledger, 1), cancelled(1));
+    assert.equal(await find(ledger, 2), cancelled(2));
+    assert.equal(await find(ledger, 4), cancelled(4, { acceptedAtMs: action.atMs }));
+    const later = { ...action, atMs: action.atMs + 5, why: 'again' };
+    assert.equal(
+      await must(ledger.cancel(later, payments)),
+      payments.map(() => 'cancelled-before' as const),
+    );
+    assert.equal(
+      await claim(ledger, owner, claimOf(1), claimOf(2), claimOf(3), claimOf(4), claimOf(4, reserved)),
+      ['known', 'known', 'claimed', 'known', 'known'],
+    );
+    assert.equal(numbersOfEntries(await walkState(ledger, 'rejected', 10)), [1, 2, 4]);
+    assert.equal(numbersOfEntries(await walkState(ledger, 'open', 10)), [3]);
+    assert.equal(
+      byId(await must(ledger.takeOver(owner, heir, 10))).map(({ correlationId }) => correlationId),
+      [id(3)],
+    );
+    assert.equal(await must(ledger.takeOver(http, heir, 10)), [], 'it holds none of them');
+    await must(ledger.upkeep(T0_MS + 3_600_000, 60_000));
+    assert.equal(
+      await claim(ledger, heir, claimOf(1), claimOf(4)),
+      ['known', 'known'],
+      'it is never forgotten',
+    );
+    const ids = [1, 2, 4].map(id);
+    // A row for each shard.
+    const logged = await must(ledger.actions());
+    assert.equal(logged.flatMap(({ payments: done }) => done).sort(), ids);
+    for (const { payments: _, ...done } of logged) assert.equal(done, action);
+    assert.equal((await must(ledger.size())).payments, 4);
+    const again = ids.map((correlationId) => ({ correlationId, attempts: 1 }));
+    const reopening = { ...action, what: 'send-again' } as const;
+    assert.equal(
+      await must(ledger.reopen(heir, reopening, again)),
+      ids.map(() => 'cancelled' as const),
+    );
+    assert.equal(await everything(ledger), [
+      { count: 0, amountCents: 0 },
+      { count: 0, amountCents: 0 },
+    ]);
+  });
+
+  check('a cancel that is refused changes nothing', async (ledger) => {
+    const owner = await acquire(ledger);
+    await claim(ledger, owner, claimOf(1), claimOf(2), claimOf(3), claimOf(4, { processor: null }));
+    await settle(ledger, owner, settlementOf(2), settlementOf(3, { status: 'rejected', reason: 'no' }));
+    const before = byId(await walk(ledger, -Infinity, Infinity, 10));
+    const payments = [cancellation(1), cancellation(2), cancellation(3), cancellation(4, 7), cancellation(5)];
+    assert.equal(await must(ledger.cancel(action, payments)), [
+      'dispatched',
+      'finished',
+      'finished',
+      'other-amount',
+      'unknown',
+    ]);
+    await must(ledger.setBooksStatus({ kind: 'behind', sinceMs: T0_MS, detail: 'a copy' }));
+    assert.is((await ledger.cancel(action, [cancellation(4)])).kind, 'unavailable');
+    await must(ledger.setBooksStatus(IN_USE));
+    assert.equal(byId(await walk(ledger, -Infinity, Infinity, 10)), before);
+    assert.equal(await must(ledger.actions()), []);
+    assert.equal(await settle(ledger, owner, settlementOf(1)), ['recorded']);
+  });
+
+  check('what was sent before, and has another amount, is cancelled with its story', async (ledger) => {
+    const [owner, operator] = [await acquire(ledger), await acquire(ledger)];
+    await claim(ledger, owner, claimOf(1, { why: 'probe' }));
+    await settle(ledger, owner, settlementOf(1, { status: 'rejected', reason: 'no', outcome: 'rejected' }));
+    await claim(ledger, owner, claimOf(1, { amountCents: 7 }));
+    const reopening = { ...action, what: 'send-again' } as const;
+    await must(ledger.reopen(operator, reopening, [{ correlationId: id(1), attempts: 1 }]));
+    assert.equal(await must(ledger.cancel(action, [cancellation(1, 1990)])), ['cancelled']);
+    const attempt = {
+      processorName: 'default',
+      requestedAtMs: T0_MS + 5,
+      why: 'probe',
+      outcome: 'rejected',
+    } as const;
+    assert.equal(
+      await find(ledger, 1),
+      cancelled(1, { attempts: 1, conflictingAmountCents: 7, story: { ...NO_STORY, earlier: [attempt] } }),
+    );
+    assert.equal(await claim(ledger, operator, claimOf(1)), ['known']);
+    assert.equal((await must(ledger.owners())).length, 2);
+    await must(ledger.releaseLease(operator));
+    assert.equal((await must(ledger.owners())).length, 1, 'it has nothing left');
+  });
 }
 
 function registerIndexedPages(check: Check): void {
@@ -1687,6 +1815,7 @@ type Step =
   | { readonly kind: 'fold'; readonly nowMs: number; readonly retentionMs: number }
   | { readonly kind: 'purge'; readonly purgedAtMs: number }
   | { readonly kind: 'restoreFolded'; readonly folded: Folded; readonly totals: readonly UnitTotals[] }
+  | { readonly kind: 'cancel'; readonly atMs: number; readonly payments: readonly Cancellation[] }
   | {
       readonly kind: 'restoreEntries';
       readonly owner: number;
@@ -1780,6 +1909,17 @@ function arbitraryHistory(): fc.Arbitrary<History> {
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge'), purgedAtMs: recentMs }) },
     { weight: 2, arbitrary: arbitraryFolded() },
     {
+      weight: 5,
+      arbitrary: fc.record({
+        kind: fc.constant('cancel'),
+        atMs: stampMs,
+        payments: fc.array(
+          fc.record({ correlationId: number.map(id), amountCents: fc.option(amountCents, { freq: 2 }) }),
+          { maxLength: 4 },
+        ),
+      }),
+    },
+    {
       weight: 6,
       arbitrary: fc.record({
         kind: fc.constant('restoreEntries'),
@@ -1841,10 +1981,10 @@ function checkHistories(fresh: () => Promise<Books>): Promise<void> {
       const isComparable = ({ step }: History['steps'][number]) =>
         !(ledger instanceof EveryShard && step.kind === 'releaseLease');
       await replay({ steps: history.steps.filter(isComparable) }, [
-        { actual: ledger, model: new MemoryLedger(NAMES, store) },
+        { actual: ledger, model: new MemoryLedger(NAMES, store, MEMORY_OUTBOX) },
         {
           actual: await desk.connect('fallback', 'default'),
-          model: new MemoryLedger(['fallback', 'default'], store),
+          model: new MemoryLedger(['fallback', 'default'], store, MEMORY_OUTBOX),
         },
       ]);
     }),
@@ -1903,6 +2043,8 @@ async function play(ledger: Shard, step: Step, owner: (ordinal: number) => numbe
       return must(ledger.purge(step.purgedAtMs));
     case 'restoreFolded':
       return restoreFolded(ledger, step);
+    case 'cancel':
+      return must(ledger.cancel({ what: 'cancel', atMs: step.atMs, who: '', why: '' }, step.payments));
     case 'restoreEntries':
       return restore(ledger, owner(step.owner), step);
   }
@@ -1946,6 +2088,19 @@ async function takeAll(ledger: Shard, from: number, to: number, ifExpiredAtMs: n
   }
 }
 
+/** The events of each payment, in their order. */
+function byPayment(events: readonly OutboxEvent[]): Map<string, unknown[]> {
+  const found = new Map<string, unknown[]>();
+  for (const event of events) {
+    if (!('payment' in event)) continue;
+    const { type, payment, chargedCents } = event;
+    const { correlationId } = payment;
+    const shown = { type, payment, chargedCents: type === 'payment.settled' ? chargedCents : null };
+    found.set(correlationId, [...(found.get(correlationId) ?? []), shown]);
+  }
+  return new Map([...found].sort());
+}
+
 /** All entries and owners. Owners are identified by their order, since each ledger chooses its own numbers. */
 async function inventory(ledger: Shard, ordinals: ReadonlyMap<number, number>): Promise<unknown> {
   const entries = await Promise.all(Array.from({ length: 12 }, (_, number) => find(ledger, number)));
@@ -1953,6 +2108,7 @@ async function inventory(ledger: Shard, ordinals: ReadonlyMap<number, number>): 
   return {
     entries: entries.map((entry) => entry && { ...entry, owner: ordinals.get(entry.owner) ?? null }),
     owners: owners.map((record) => ({ ...record, owner: ordinals.get(record.owner) })),
+    events: byPayment(await allEvents(ledger)),
     walked: byId(await walk(ledger, T0_MS + 1, T0_MS + 59_999, 5)).map(({ correlationId }) => correlationId),
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import type { Action, Reopening, ReopenReply } from '../../src/ledger/actions.ts';
+import type { Action, Cancellation, CancelReply, Reopening, ReopenReply } from '../../src/ledger/actions.ts';
 import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import { assertCommit } from '../../src/ledger/commit.ts';
 import {
@@ -25,6 +25,7 @@ import {
   type UnitTotals,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
+import type { ProcessorEvent } from '../../src/ledger/outbox.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { assertRestored } from '../../src/ledger/restored-entry.ts';
 import type { Folded } from '../../src/ledger/retention.ts';
@@ -193,8 +194,16 @@ export class EveryShard implements Shard {
     return this.#ledger.processorControls();
   }
 
-  setProcessorControls(controls: ProcessorControls) {
-    return this.#ledger.setProcessorControls(controls);
+  setProcessorControls(controls: ProcessorControls, events?: readonly ProcessorEvent[]) {
+    return this.#ledger.setProcessorControls(controls, events);
+  }
+
+  outbox(cursor: string, limit: number) {
+    return this.#ledger.outbox(cursor, limit);
+  }
+
+  outboxEnd() {
+    return this.#ledger.outboxEnd();
   }
 
   async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
@@ -208,6 +217,21 @@ export class EveryShard implements Shard {
       );
       if (reply.kind === 'unavailable') return reply;
       for (const [index, [place]] of own.entries()) replies[place] = reply.value[index] as ReopenReply;
+      return reply;
+    });
+    return all.kind === 'ok' ? ok(replies) : all;
+  }
+
+  async cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    const replies: CancelReply[] = [];
+    const all = await this.#all(async (shard, at) => {
+      const own = this.#of(at, payments);
+      const reply = await shard.cancel(
+        action,
+        own.map(([, payment]) => payment),
+      );
+      if (reply.kind === 'unavailable') return reply;
+      for (const [index, [place]] of own.entries()) replies[place] = reply.value[index] as CancelReply;
       return reply;
     });
     return all.kind === 'ok' ? ok(replies) : all;

@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import { type Attempt, type AttemptOutcome, EARLIER_ATTEMPTS_MAX } from '../../src/core/attempt.ts';
 import type { PaymentStatus } from '../../src/core/payment.ts';
-import type { Reopening, ReopenReply } from '../../src/ledger/actions.ts';
+import { type CancelReply, isCancelled, type Reopening, type ReopenReply } from '../../src/ledger/actions.ts';
 import type {
   Claim,
   CommitReply,
@@ -18,6 +18,7 @@ import { UNIT_SPANS_MS, unitStartMs } from '../../src/ledger/time-index.ts';
 import type { Dispatch } from '../../src/processor/processor.ts';
 import type { Row } from '../../src/simulated/books.ts';
 import type { SimulatedProcessor } from '../../src/simulated/processor.ts';
+import { ExpectedEvents } from './events.ts';
 import { Manners } from './manners.ts';
 import type { Post, ProcessorPlan } from './plan.ts';
 import type { Random } from './random.ts';
@@ -62,10 +63,12 @@ export class Audit {
   readonly #amountsAccepted = new Map<string, Set<number>>();
   readonly #charges = new Map<string, Charge>();
   readonly manners: Manners;
+  readonly #events: ExpectedEvents;
   readonly #processors: SimulatedProcessor[] = [];
   readonly #plans: ProcessorPlan[] = [];
   readonly #rowsSeen: number[] = [];
   readonly #reopenedIds = new Set<string>();
+  readonly #cancelledIds = new Set<string>();
   /** Every call that was made, by `callOf`. */
   readonly #sent = new Set<string>();
   /** What was claimed for a dispatch of each payment, oldest first. */
@@ -88,6 +91,9 @@ export class Audit {
     this.#ledger = ledger;
     this.#history = history;
     this.#forgets = forgets;
+    this.#events = new ExpectedEvents(ledger, (promise, correlationId) =>
+      this.broken(promise, correlationId),
+    );
     this.manners = new Manners(timeline, (promise, correlationId) => this.broken(promise, correlationId));
   }
 
@@ -167,6 +173,7 @@ export class Audit {
       const { correlationId, amountCents } = row;
       this.tell(`processor ${processor}`, `charged ${correlationId} ${amountCents} at ${row.requestedAtMs}`);
       if (this.#charges.has(correlationId)) this.broken('charged twice', correlationId);
+      if (this.#cancelledIds.has(correlationId)) this.broken('charged after it was cancelled', correlationId);
       if (!this.#amountsPosted.get(correlationId)?.has(amountCents))
         this.broken('charged a payment that was not posted', correlationId);
       this.#charges.set(correlationId, { processor, amountCents, requestedAtMs: row.requestedAtMs });
@@ -196,11 +203,15 @@ export class Audit {
         `instance ${instance}`,
         `owner ${owner}: ${status} ${correlationId} at ${processor}, ${requestedAtMs}: ${reply}`,
       );
-      if (reply === 'recorded') this.#finished.add(correlationId);
+      if (reply === 'recorded') {
+        this.#finished.add(correlationId);
+        this.#events.finished(correlationId, status);
+      }
       if (reply === 'recorded' && status === 'settled') this.#recorded(settlement);
     }
     for (const [index, { correlationId, processor, requestedAtMs }] of claims.entries()) {
       const answer = claimed[index];
+      if (answer === 'claimed') this.#events.opened(correlationId);
       if (answer === 'claimed' && processor !== null)
         this.#dispatched(correlationId, nameOf(processor), requestedAtMs);
       if (this.#history === null) continue;
@@ -218,7 +229,16 @@ export class Audit {
       this.tell('operator', `sends ${correlationId} again`);
       this.#reopenedIds.add(correlationId);
       this.#finished.delete(correlationId);
+      this.#events.opened(correlationId);
     }
+  }
+
+  /** What was cancelled is final, and is never charged. */
+  cancelled(correlationId: string, reply: CancelReply | undefined): void {
+    this.tell('operator', `cancels ${correlationId}: ${reply}`);
+    if (reply !== 'cancelled') return;
+    if (this.#charges.has(correlationId)) this.broken('cancelled after it was charged', correlationId);
+    this.#cancelledIds.add(correlationId);
   }
 
   #dispatched(correlationId: string, processorName: string, requestedAtMs: number): void {
@@ -255,6 +275,7 @@ export class Audit {
    * (null: none).
    */
   async isQuiet(lostShard: number | null): Promise<boolean> {
+    await this.#events.read();
     const entries = await this.#entries();
     const concerns = (correlationId: string) => this.#ledger.shardOf(correlationId) !== lostShard;
     return (
@@ -269,6 +290,7 @@ export class Audit {
 
   /** Asks for a summary, which may leave out nothing that is in the books now, and count nothing that is not there later. */
   async summarized(ask: () => Promise<SummaryReply>): Promise<void> {
+    await this.#timeline.during(this.#events.read());
     const before = await this.#totals();
     const reply = await ask();
     if (reply.kind !== 'ok') return;
@@ -300,6 +322,8 @@ export class Audit {
         this.broken('charged an amount that differs from the ledger', correlationId);
     }
     for (const entry of entries.values()) {
+      if (isCancelled(entry) && !this.#cancelledIds.has(entry.correlationId))
+        this.broken('cancelled, but no operator was told so', entry.correlationId);
       this.#balanceHeld(entry);
       this.#balanceStory(entry);
     }
@@ -307,6 +331,7 @@ export class Audit {
       this.broken('a post was never answered', correlationId);
     await this.#balanceWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
     await this.#balanceFees();
+    await this.#events.balance(entries.values());
     const stamps = [...this.#charges.values()].map((charge) => charge.requestedAtMs);
     for (let round = 0; round < 20 && stamps.length > 0; round++) {
       const from = stamps[random.int(0, stamps.length - 1)] ?? 0;
@@ -377,7 +402,8 @@ export class Audit {
     const dispatches = this.#dispatches.get(correlationId);
     // Adopted from a processor, and never sent by a gateway.
     if (dispatches === undefined) return;
-    const keptCount = Math.min(entry.attempts, EARLIER_ATTEMPTS_MAX + 1);
+    const keptMax = isCancelled(entry) ? EARLIER_ATTEMPTS_MAX : EARLIER_ATTEMPTS_MAX + 1;
+    const keptCount = Math.min(entry.attempts, keptMax);
     const expected = dispatches.slice(-keptCount).map(({ processorName }) => processorName);
     const told = attemptsOf(entry).map(({ processorName }) => processorName);
     if (told.join() !== expected.join())
@@ -393,7 +419,7 @@ export class Audit {
       if (!(isSentAgain || WITHOUT_CHARGE.includes(outcome)) || why === 'unknown')
         this.broken(`an attempt is told as ${why}, ${outcome}, and another followed`, correlationId);
     }
-    if (!(FINAL_OUTCOMES[status] ?? []).includes(story.outcome))
+    if (!isCancelled(entry) && !(FINAL_OUTCOMES[status] ?? []).includes(story.outcome))
       this.broken(`${status}, but told as ${story.outcome}`, correlationId);
   }
 

@@ -1,4 +1,11 @@
-import type { Action, LoggedAction, Reopening, ReopenReply } from '../../src/ledger/actions.ts';
+import type {
+  Action,
+  Cancellation,
+  CancelReply,
+  LoggedAction,
+  Reopening,
+  ReopenReply,
+} from '../../src/ledger/actions.ts';
 import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import {
   type BooksSize,
@@ -11,6 +18,7 @@ import {
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
+  type OutboxPage,
   type OwnerRecord,
   ok,
   type ProcessorPayments,
@@ -25,6 +33,7 @@ import {
   unavailable,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
+import type { ProcessorEvent } from '../../src/ledger/outbox.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import type { Folded } from '../../src/ledger/retention.ts';
 import type { Audit } from './audit.ts';
@@ -179,6 +188,10 @@ export class SimLedger implements Shard {
     return this.#ask((inner) => inner.reopen(owner, action, payments));
   }
 
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    return this.#ask((inner) => inner.cancel(action, payments));
+  }
+
   actions(): Promise<Reply<LoggedAction[]>> {
     return this.#ask((inner) => inner.actions());
   }
@@ -199,8 +212,19 @@ export class SimLedger implements Shard {
     return this.#ask((inner) => inner.processorControls());
   }
 
-  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
-    return this.#ask((inner) => inner.setProcessorControls(controls));
+  setProcessorControls(
+    controls: ProcessorControls,
+    events?: readonly ProcessorEvent[],
+  ): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.setProcessorControls(controls, events));
+  }
+
+  outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    return this.#ask((inner) => inner.outbox(cursor, limit));
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#ask((inner) => inner.outboxEnd());
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

@@ -19,6 +19,24 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'if (isForgotten(',
   },
   {
+    name: 'lose the event of a payment that is finished',
+    file: 'ledger/memory/ledger.ts',
+    from: 'this.#reportFinished(settlement.correlationId, settlement.amountCents);',
+    to: '',
+  },
+  {
+    name: 'report a payment again whose settlement is repeated',
+    file: 'ledger/memory/ledger.ts',
+    from: "return isSame ? 'recorded' : 'fenced';",
+    to: "if (isSame) this.#reportFinished(settlement.correlationId, settlement.amountCents);\n      return isSame ? 'recorded' : 'fenced';",
+  },
+  {
+    name: 'number an event by a clock that was set back',
+    file: 'ledger/outbox.ts',
+    from: 'return nowMs > last.atMs ?',
+    to: 'return nowMs !== last.atMs ?',
+  },
+  {
     name: 'forget that an unknown outcome is in doubt',
     file: 'pool/delivery.ts',
     from: 'const state = isOutcomeOpen ? { ...before, inDoubtUntilMs: before.callMayRunUntilMs } : before;',
@@ -215,6 +233,24 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'ledger/actions.ts',
     from: "if (entry.status !== 'rejected') return 'not-rejected';",
     to: "if (entry.status === 'settled') return null;",
+  },
+  {
+    name: 'forget what was cancelled',
+    file: 'ledger/retention.ts',
+    from: 'return !isCancelled && Math.max',
+    to: 'return Math.max',
+  },
+  {
+    name: 'cancel what was dispatched',
+    file: 'ledger/actions.ts',
+    from: "return entry.status === 'dispatched' ? 'dispatched' : 'finished';",
+    to: "return entry.status === 'dispatched' ? null : 'finished';",
+  },
+  {
+    name: 'cancel a payment that the books do not have only in words',
+    file: 'ledger/memory/ledger.ts',
+    from: 'else if (amountCents !== null)',
+    to: 'else if (amountCents === 0)',
   },
   {
     name: 'payments that are sent again stay with nobody',

@@ -66,7 +66,9 @@ export class LmdbFolding {
   #walk(from: Buffer, untilMs: number): Buffer | null {
     const { entries } = this.#parts;
     const looked = entries.after(from, LOOKED_LIMIT, true);
-    const old = looked.filter(([, entry]) => isForgotten(entry, untilMs)).map(([id]) => id);
+    const old = looked
+      .filter(([, entry]) => isForgotten(entry, entry.processorNumber === 0, untilMs))
+      .map(([id]) => id);
     const forgotten = old.slice(0, REMOVED_LIMIT);
     entries.forget(forgotten);
     if (forgotten.length < old.length) return forgotten.at(-1) ?? null;

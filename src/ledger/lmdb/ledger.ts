@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
+import type { OutboxLimits } from '../../config/parsers.ts';
 import type { Clock } from '../../core/clock.ts';
 import { isUuid, readUuid } from '../../core/uuid.ts';
 import {
   type Action,
   assertReopenings,
+  type Cancellation,
+  type CancelReply,
   type LoggedAction,
   type Reopening,
   type ReopenReply,
 } from '../actions.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
+import { assertCancellations } from '../cancel.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
 import { sortedFees } from '../fees.ts';
 import { sortedUnits } from '../folded-totals.ts';
@@ -25,6 +29,7 @@ import {
   type LedgerEvent,
   type LedgerPage,
   mayHaveBeenSent,
+  type OutboxPage,
   type OwnerRecord,
   ok,
   type ProcessorPayments,
@@ -39,6 +44,7 @@ import {
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import { FIRST_POSITION, type ProcessorEvent, readCursor } from '../outbox.ts';
 import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored, RESTORING_OWNER_GONE } from '../restored-entry.ts';
 import { type Folded, foldable, tooFine } from '../retention.ts';
@@ -50,6 +56,7 @@ import { LmdbEvents } from './events.ts';
 import { LmdbFees } from './fees.ts';
 import { LmdbFolding } from './folding.ts';
 import { recogniseCopy } from './home.ts';
+import { LmdbOutbox } from './outbox.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
 import { BEFORE_ALL, CONTROLS_KEY, entryKey, UPKEEP_TURN_KEY } from './records.ts';
@@ -63,6 +70,8 @@ export interface LmdbOptions {
   readonly clock: Clock;
   /** How often a subscription looks for events. */
   readonly pollMs?: number;
+  /** Absent: it writes no events. */
+  readonly outbox?: OutboxLimits | undefined;
 }
 
 /**
@@ -82,17 +91,18 @@ export class LmdbLedger implements Shard {
   readonly #fees: LmdbFees;
   readonly #events: LmdbEvents;
   readonly #folding: LmdbFolding;
+  readonly #outbox: LmdbOutbox;
   readonly #commitParts: LmdbCommitParts;
   readonly #status: LmdbBooksStatus;
 
-  private constructor(path: string, { processorNames, clock, pollMs }: LmdbOptions, readOnly: boolean) {
+  private constructor(path: string, options: LmdbOptions, readOnly: boolean) {
+    const { processorNames, clock, pollMs, outbox: limits = null } = options;
     const store = new LmdbStore(path, readOnly);
     const processors = new LmdbProcessors(store, processorNames, readOnly);
     this.#store = store;
     this.#processors = processors;
     this.#entries = new LmdbEntries(store, processors);
     this.#owners = new LmdbOwners(store);
-    this.#actions = new LmdbActions(store, this.#entries);
     this.#timeIndex = new LmdbTimeIndex(store, processors);
     this.#fees = new LmdbFees(store, processors);
     this.#events = new LmdbEvents({ store, processors, clock, pollMs });
@@ -100,12 +110,15 @@ export class LmdbLedger implements Shard {
     this.#status = status;
     if (!readOnly) store.transaction(() => recogniseCopy({ store, status, path, nowMs: clock.nowMs() }));
     this.#folding = new LmdbFolding({ store, entries: this.#entries, timeIndex: this.#timeIndex });
+    this.#outbox = new LmdbOutbox({ store, entries: this.#entries, clock, limits });
+    this.#actions = new LmdbActions(store, this.#entries, this.#outbox);
     this.#commitParts = {
       entries: this.#entries,
       owners: this.#owners,
       processors,
       timeIndex: this.#timeIndex,
       fees: this.#fees,
+      outbox: this.#outbox,
     };
   }
 
@@ -303,12 +316,26 @@ export class LmdbLedger implements Shard {
     return this.#store.read(() => this.#controls());
   }
 
-  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+  setProcessorControls(
+    controls: ProcessorControls,
+    events: readonly ProcessorEvent[] = [],
+  ): Promise<Reply<boolean>> {
     return this.#store.write(() => {
       if (this.#controls().version >= controls.version) return false;
       this.#store.records.putSync(CONTROLS_KEY, Buffer.from(controlsText(controls)));
+      this.#outbox.addProcessors(events);
       return true;
     });
+  }
+
+  outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    assert(limit > 0, 'the limit must be positive');
+    const [after = FIRST_POSITION] = readCursor(cursor, 1) ?? [];
+    return this.#store.read(() => this.#outbox.after(after, limit));
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#store.read(() => this.#outbox.end);
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
@@ -324,7 +351,9 @@ export class LmdbLedger implements Shard {
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     return this.#store.write(() => {
       const isFrozen = frozenReason(this.#status.get()) !== null;
-      return this.#folding.step(foldable(nowMs, isFrozen ? Infinity : retentionMs));
+      const hasMoreToFold = this.#folding.step(foldable(nowMs, isFrozen ? Infinity : retentionMs));
+      const hasMoreToTrim = !isFrozen && this.#outbox.trim(nowMs);
+      return hasMoreToFold || hasMoreToTrim;
     });
   }
 
@@ -335,6 +364,14 @@ export class LmdbLedger implements Shard {
       if (frozen !== null) return unavailable(frozen);
       if (!this.#owners.isAlive(owner)) return unavailable(RESTORING_OWNER_GONE);
       return ok(this.#actions.reopen(owner, action, payments));
+    });
+  }
+
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    assertCancellations(action, payments);
+    return this.#tried(() => {
+      const frozen = frozenReason(this.#status.get());
+      return frozen === null ? ok(this.#actions.cancel(action, payments)) : unavailable(frozen);
     });
   }
 

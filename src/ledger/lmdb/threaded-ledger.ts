@@ -1,5 +1,5 @@
 import type { Log } from '../../core/log.ts';
-import type { Action, LoggedAction, Reopening, ReopenReply } from '../actions.ts';
+import type { Action, Cancellation, CancelReply, LoggedAction, Reopening, ReopenReply } from '../actions.ts';
 import type { BooksStatus } from '../books-status.ts';
 import {
   type BooksSize,
@@ -12,6 +12,7 @@ import {
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
+  type OutboxPage,
   type OwnerRecord,
   type ProcessorPayments,
   type Reply,
@@ -25,6 +26,7 @@ import {
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import type { ProcessorEvent } from '../outbox.ts';
 import type { ProcessorControls } from '../processor-controls.ts';
 import type { Folded } from '../retention.ts';
 import { LmdbLedger, type LmdbOptions } from './ledger.ts';
@@ -85,9 +87,9 @@ export class ThreadedLmdbLedger implements Shard {
   private constructor(path: string, options: ThreadedLmdbOptions) {
     this.#path = path;
     this.#options = options;
-    const { processorNames, clock, random, log, writerFile } = options;
+    const { processorNames, outbox, clock, random, log, writerFile } = options;
     this.#writer = new WriterThread({
-      task: { path, processorNames },
+      task: { path, processorNames, outbox },
       onMessage: (message) => this.#onMessage(message),
       onDeath: () => this.#answerWaiting(NO_WRITER),
       clock,
@@ -177,6 +179,10 @@ export class ThreadedLmdbLedger implements Shard {
     return this.#write('reopen', [owner, action, payments]);
   }
 
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    return this.#write('cancel', [action, payments]);
+  }
+
   actions(): Promise<Reply<LoggedAction[]>> {
     return this.#read((reader) => reader.actions());
   }
@@ -197,8 +203,19 @@ export class ThreadedLmdbLedger implements Shard {
     return this.#read((reader) => reader.processorControls());
   }
 
-  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
-    return this.#write('setProcessorControls', [controls]);
+  setProcessorControls(
+    controls: ProcessorControls,
+    events?: readonly ProcessorEvent[],
+  ): Promise<Reply<boolean>> {
+    return this.#write('setProcessorControls', [controls, events]);
+  }
+
+  outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    return this.#read((reader) => reader.outbox(cursor, limit));
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#read((reader) => reader.outboxEnd());
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import type { OutboxLimits } from '../../config/parsers.ts';
 import { type Attempt, NO_STORY } from '../../core/attempt.ts';
+import type { Clock } from '../../core/clock.ts';
 import {
   ACTIONS_KEPT,
   type Action,
   assertReopenings,
+  type Cancellation,
+  type CancelReply,
+  cancelProblem,
   type LoggedAction,
   latestActions,
   type Reopening,
@@ -12,6 +17,7 @@ import {
   reopenProblem,
 } from '../actions.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
+import { assertCancellations, cancelReason } from '../cancel.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import { feeKey, sortedFees } from '../fees.ts';
 import { daysOf, sortedUnits } from '../folded-totals.ts';
@@ -29,6 +35,7 @@ import {
   type LedgerEvent,
   type LedgerPage,
   mayHaveBeenSent,
+  type OutboxPage,
   type OwnerRecord,
   ok,
   type ProcessorPayments,
@@ -44,6 +51,14 @@ import {
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import {
+  cursorText,
+  FIRST_POSITION,
+  type ProcessorEvent,
+  paymentEventType,
+  readCursor,
+  shardPage,
+} from '../outbox.ts';
 import type { ProcessorControls } from '../processor-controls.ts';
 import { assertRestored, keptStory, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
 import {
@@ -58,7 +73,12 @@ import {
 } from '../retention.ts';
 import { endedOutcome, nextStory, withAttempt } from '../story.ts';
 import { unitStartMs } from '../time-index.ts';
-import { type MemoryEntry, MemoryStore } from './store.ts';
+import { type MemoryEntry, type MemoryEvent, MemoryStore } from './store.ts';
+
+export interface MemoryOutboxOptions extends OutboxLimits {
+  /** Gives events their times. */
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
 
 /**
  * The simplest implementation of the ledger: the oracle for the others, and the books of a simulated deployment. Several
@@ -69,13 +89,19 @@ export class MemoryLedger implements Shard {
   readonly shards: readonly Shard[] = [this];
   readonly #names: readonly string[];
   readonly #store: MemoryStore;
+  readonly #outbox: MemoryOutboxOptions | null;
   readonly #watchers = new Set<(changed: string | null) => void>();
   #closed = false;
 
-  constructor(processorNames: readonly string[], store: MemoryStore = new MemoryStore()) {
+  constructor(
+    processorNames: readonly string[],
+    store: MemoryStore = new MemoryStore(),
+    outbox: MemoryOutboxOptions | null = null,
+  ) {
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     this.#names = [...processorNames];
     this.#store = store;
+    this.#outbox = outbox;
     const { seenProcessors } = store;
     seenProcessors.push(...processorNames.filter((name) => !seenProcessors.includes(name)));
   }
@@ -291,12 +317,33 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => this.#store.controls);
   }
 
-  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+  setProcessorControls(
+    controls: ProcessorControls,
+    events: readonly ProcessorEvent[] = [],
+  ): Promise<Reply<boolean>> {
     return this.#answer(() => {
       if (this.#store.controls.version >= controls.version) return false;
       this.#store.controls = controls;
+      for (const event of events) this.#report(event);
       return true;
     });
+  }
+
+  outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    assert(limit > 0, 'the limit must be positive');
+    const [after = FIRST_POSITION] = readCursor(cursor, 1) ?? [];
+    return this.#answer(() => {
+      const events = this.#store.outbox.after(after, limit).map((event) => {
+        if (!('entry' in event)) return event;
+        const { correlationId, entry, ...rest } = event;
+        return { ...rest, payment: this.#shown(correlationId, entry) };
+      });
+      return shardPage(events, after, limit);
+    });
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#answer(() => cursorText([this.#store.outbox.end]));
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
@@ -310,11 +357,15 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => {
       const { entries, folded } = this.#store;
       const isFrozen = frozenReason(this.#store.status) !== null;
+      if (this.#outbox !== null && !isFrozen)
+        this.#store.outbox.trim(nowMs - this.#outbox.keptMs, this.#outbox.keptCount);
       this.#store.folded = laterOf(folded, foldable(nowMs, isFrozen ? Infinity : retentionMs));
       const { secondsMs } = this.#store.folded;
       if (this.#store.forgottenBeforeMs === secondsMs) return false;
       for (const [correlationId, entry] of entries) {
-        if (isFinal(entry) && isForgotten(entry, secondsMs)) entries.delete(correlationId);
+        const { processor } = entry;
+        if (isFinal(entry) && isForgotten(entry, processor === null, secondsMs))
+          entries.delete(correlationId);
       }
       this.#store.forgottenBeforeMs = secondsMs;
       return false;
@@ -326,12 +377,22 @@ export class MemoryLedger implements Shard {
     if (!this.#isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
     return this.#change(() => {
       const replies = payments.map((payment) => this.#reopen(owner, payment));
-      const reopened = payments.filter((_, index) => replies[index] === 'reopened');
-      if (reopened.length > 0) {
-        const { actions } = this.#store;
-        actions.push({ ...action, payments: reopened.map(({ correlationId }) => correlationId) });
-        if (actions.length > ACTIONS_KEPT) actions.shift();
-      }
+      this.#log(
+        action,
+        payments.filter((_, index) => replies[index] === 'reopened'),
+      );
+      return replies;
+    });
+  }
+
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    assertCancellations(action, payments);
+    return this.#change(() => {
+      const replies = payments.map((payment) => this.#cancel(action, payment));
+      this.#log(
+        action,
+        payments.filter((_, index) => replies[index] === 'cancelled'),
+      );
       return replies;
     });
   }
@@ -436,6 +497,7 @@ export class MemoryLedger implements Shard {
     if (given.status === 'settled' && processor !== null && chargedCents !== null) {
       charges.push({ processor, count: 1, amountCents: chargedCents, requestedAtMs: given.requestedAtMs });
     }
+    this.#reportFinished(correlationId, chargedCents ?? given.amountCents);
     return 'restored';
   }
 
@@ -455,7 +517,20 @@ export class MemoryLedger implements Shard {
     Object.assign(entry, { status, owner: 0, processor, requestedAtMs, story });
     if (status === 'rejected') entry.reason = keptReason(settlement.reason);
     else if (!isCounted) this.#charge(processor, settlement);
+    this.#reportFinished(settlement.correlationId, settlement.amountCents);
     return 'recorded';
+  }
+
+  /** If the payment has been settled or rejected. */
+  #reportFinished(correlationId: string, chargedCents: number): void {
+    const entry = this.#store.entries.get(correlationId);
+    if (entry?.status !== 'settled' && entry?.status !== 'rejected') return;
+    const type = paymentEventType(entry.status);
+    this.#report({ type, correlationId, entry: { ...entry }, chargedCents });
+  }
+
+  #report(event: MemoryEvent): void {
+    if (this.#outbox !== null) this.#store.outbox.append(event, this.#outbox.clock.nowMs());
   }
 
   #charge(processor: string, { amountCents, requestedAtMs, fee }: Settlement): void {
@@ -478,6 +553,30 @@ export class MemoryLedger implements Shard {
     return 'reopened';
   }
 
+  #cancel(action: Action, payment: Cancellation): CancelReply {
+    const { correlationId, amountCents } = payment;
+    const entry = this.#store.entries.get(correlationId);
+    const problem = cancelProblem(entry && this.#shown(correlationId, entry), payment);
+    if (problem !== null) return problem;
+    const { atMs: requestedAtMs } = action;
+    const rejected = { status: 'rejected', owner: 0, requestedAtMs, reason: cancelReason(action) } as const;
+    if (entry !== undefined) Object.assign(entry, rejected);
+    else if (amountCents !== null)
+      this.#store.entries.set(correlationId, {
+        ...neverSent({ amountCents, acceptedAtMs: requestedAtMs }),
+        ...rejected,
+      });
+    this.#reportFinished(correlationId, 0);
+    return 'cancelled';
+  }
+
+  #log(action: Action, payments: readonly { readonly correlationId: string }[]): void {
+    if (payments.length === 0) return;
+    const { actions } = this.#store;
+    actions.push({ ...action, payments: payments.map(({ correlationId }) => correlationId) });
+    if (actions.length > ACTIONS_KEPT) actions.shift();
+  }
+
   #claim(owner: number, claim: Claim): ClaimReply {
     if (!this.#isAlive(owner)) return 'fenced';
     const entry = this.#store.entries.get(claim.correlationId);
@@ -495,18 +594,7 @@ export class MemoryLedger implements Shard {
 
   #claimUnknown(owner: number, claim: Claim): ClaimReply {
     if (isPurged(claim, this.#store.purgedAtMs)) return 'purged';
-    const entry: MemoryEntry = {
-      amountCents: claim.amountCents,
-      acceptedAtMs: claim.acceptedAtMs,
-      status: 'accepted',
-      owner,
-      processor: null,
-      requestedAtMs: 0,
-      attempts: 0,
-      story: NO_STORY,
-      reason: '',
-      conflictingAmountCents: null,
-    };
+    const entry: MemoryEntry = { ...neverSent(claim), owner };
     if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
     this.#store.entries.set(claim.correlationId, entry);
     return 'claimed';
@@ -570,6 +658,21 @@ export class MemoryLedger implements Shard {
     const { purgedAtMs } = this.#store;
     return purgedAtMs === 0 ? undefined : { kind: 'purged', purgedAtMs };
   }
+}
+
+function neverSent({ amountCents, acceptedAtMs }: Pick<Claim, 'amountCents' | 'acceptedAtMs'>): MemoryEntry {
+  return {
+    amountCents,
+    acceptedAtMs,
+    status: 'accepted',
+    owner: 0,
+    processor: null,
+    requestedAtMs: 0,
+    attempts: 0,
+    story: NO_STORY,
+    reason: '',
+    conflictingAmountCents: null,
+  };
 }
 
 function isFinal({ status }: MemoryEntry): boolean {

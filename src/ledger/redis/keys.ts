@@ -22,6 +22,7 @@ export class BookKeys {
   readonly #hashes: number;
   readonly #prefix: string;
   readonly #actions: Key;
+  readonly #outbox: Key;
 
   /** `places` as the functions name them: the generation and the number of hashes. */
   constructor(root: string, places: string) {
@@ -30,6 +31,7 @@ export class BookKeys {
     this.#hashes = hashes;
     this.#prefix = `${root}${generation}:`;
     this.#actions = `${root}actions`;
+    this.#outbox = `${root}outbox`;
   }
 
   get places(): string {
@@ -45,6 +47,11 @@ export class BookKeys {
   /** The log of actions, which stays when the books are purged. */
   get actions(): Key {
     return this.#actions;
+  }
+
+  /** The events, which stay, too. */
+  get outbox(): Key {
+    return this.#outbox;
   }
 
   /** The set of an owner's unfinished entries. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { OutboxLimits } from '../../config/parsers.ts';
 import type { Clock } from '../../core/clock.ts';
 import { placeOf } from '../../core/redis-url.ts';
 import type { Tls } from '../../core/tls.ts';
@@ -6,11 +7,14 @@ import { isUuid, readUuid, UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import {
   type Action,
   assertReopenings,
+  type Cancellation,
+  type CancelReply,
   type LoggedAction,
   type Reopening,
   type ReopenReply,
 } from '../actions.ts';
 import type { BooksStatus } from '../books-status.ts';
+import { assertCancellations } from '../cancel.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { sortedFees } from '../fees.ts';
@@ -26,6 +30,7 @@ import {
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
+  type OutboxPage,
   type OwnerRecord,
   ok,
   type ProcessorPayments,
@@ -40,6 +45,7 @@ import {
   type UnitTotals,
   type WorkerId,
 } from '../ledger.ts';
+import { FIRST_POSITION, type ProcessorEvent, readCursor } from '../outbox.ts';
 import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored } from '../restored-entry.ts';
 import type { Folded } from '../retention.ts';
@@ -51,6 +57,7 @@ import { driversFor, newLocator } from './driver.ts';
 import { RedisFoldedTime, readFolded } from './folded-time.ts';
 import { slotOf } from './hash-slot.ts';
 import type { Locator } from './locator.ts';
+import { RedisOutbox } from './outbox.ts';
 import { cutPage } from './page.ts';
 import {
   doubleBytes,
@@ -97,6 +104,8 @@ export interface RedisLedgerOptions {
   readonly replicas?: number;
   /** Whether a server may be used that confirms nothing. Default: it is refused. */
   readonly allowsUnconfirmed?: boolean;
+  /** Absent: it writes no events. */
+  readonly outbox?: OutboxLimits | undefined;
   /** Gets what the server confirms, for each new connection. */
   readonly confirmedBy?: (confirmation: Confirmation) => void;
 }
@@ -128,6 +137,7 @@ export class RedisLedger implements Shard {
   readonly #upkeep: RedisUpkeep;
   readonly #foldedTime: RedisFoldedTime;
   readonly #actions: RedisActions;
+  readonly #outbox: RedisOutbox;
   readonly #sweep: Sweep;
 
   /**
@@ -170,12 +180,13 @@ export class RedisLedger implements Shard {
       confirmedBy: options.confirmedBy ?? (() => {}),
     });
     this.#books = books;
-    this.#committer = new Committer(books);
+    this.#outbox = new RedisOutbox(books, options.outbox ?? null);
+    this.#committer = new Committer(books, this.#outbox);
     this.#takeovers = new Takeovers(books);
-    this.#restore = new RedisRestore(books);
-    this.#upkeep = new RedisUpkeep(books);
+    this.#restore = new RedisRestore(books, this.#outbox);
+    this.#upkeep = new RedisUpkeep(books, this.#outbox);
     this.#foldedTime = new RedisFoldedTime(books);
-    this.#actions = new RedisActions(books);
+    this.#actions = new RedisActions(books, this.#outbox);
     this.#subscriptions = new Subscriptions({
       get channel() {
         return books.channel;
@@ -378,9 +389,22 @@ export class RedisLedger implements Shard {
     return mapped(await this.#books.call('controls'), (text) => readControls(String(text)));
   }
 
-  async setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
-    const args = [String(controls.version), controlsText(controls)];
-    return mapped(await this.#books.call('setControls', ...args), (isSet) => isSet === 1);
+  async setProcessorControls(
+    controls: ProcessorControls,
+    events: readonly ProcessorEvent[] = [],
+  ): Promise<Reply<boolean>> {
+    const args = [String(controls.version), controlsText(controls), ...this.#outbox.rows(events)];
+    return mapped(await this.#books.writeOutbox('setControls', ...args), (isSet) => isSet === 1);
+  }
+
+  async outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    assert(limit > 0, 'the limit of a page must be positive');
+    const [after = FIRST_POSITION] = readCursor(cursor, 1) ?? [];
+    return this.#outbox.after(after, limit);
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#outbox.end();
   }
 
   async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
@@ -395,6 +419,11 @@ export class RedisLedger implements Shard {
   async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
     assertReopenings(payments);
     return this.#actions.reopen(owner, action, payments);
+  }
+
+  async cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    assertCancellations(action, payments);
+    return this.#actions.cancel(action, payments);
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {

@@ -294,7 +294,7 @@ export function writeCents(bytes: Buffer, at: number, cents: number): void {
   bytes.writeUInt32BE(cents % 2 ** 32, at + 3);
 }
 
-function readCents(bytes: Buffer, at: number): number {
+export function readCents(bytes: Buffer, at: number): number {
   return bytes.readUIntBE(at, 3) * 2 ** 32 + bytes.readUInt32BE(at + 3);
 }
 

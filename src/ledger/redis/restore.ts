@@ -5,6 +5,7 @@ import { keptReason } from '../commit.ts';
 import { ok, type Reply, type RestoredEntry, type RestoreReply, unavailable } from '../ledger.ts';
 import { keptStory } from '../restored-entry.ts';
 import type { RedisBooks } from './books.ts';
+import type { RedisOutbox } from './outbox.ts';
 import {
   earlierBytes,
   HAS_EARLIER,
@@ -40,9 +41,11 @@ const HOLDERS_ATTEMPTS_MAX = 4;
 /** Writes entries of other books, and the status of these books. */
 export class RedisRestore {
   readonly #books: RedisBooks;
+  readonly #outbox: RedisOutbox;
 
-  constructor(books: RedisBooks) {
+  constructor(books: RedisBooks, outbox: RedisOutbox) {
     this.#books = books;
+    this.#outbox = outbox;
   }
 
   async status(): Promise<Reply<BooksStatus>> {
@@ -89,9 +92,11 @@ export class RedisRestore {
         ...keys.timeIndex(entries),
         ...keys.rejected(entries),
         ...keys.entries(ids, idsPositions(ids)),
+        ...this.#outbox.keys(keys),
       ],
       restoreBytes(owner, entries, this.#books.processors),
       Buffer.concat(holders.map(ownerBytes)),
+      ...this.#outbox.args,
     );
   }
 }

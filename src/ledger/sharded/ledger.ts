@@ -13,6 +13,8 @@ import {
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
+  type OutboxEvent,
+  type OutboxPage,
   ok,
   type ProcessorPayments,
   type ProcessorTotals,
@@ -23,6 +25,14 @@ import {
   type UnitTotals,
   unavailable,
 } from '../ledger.ts';
+import {
+  cursorText,
+  FIRST_POSITION,
+  type ProcessorEvent,
+  positionText,
+  readCursor,
+  readPosition,
+} from '../outbox.ts';
 import { latestControls, type ProcessorControls } from '../processor-controls.ts';
 import { type Folded, laterOf, NOTHING_FOLDED, type TooFine } from '../retention.ts';
 import { shardOf } from './shard-of.ts';
@@ -175,11 +185,41 @@ class ShardedLedger implements Ledger {
   }
 
   /** A copy that cannot be made now is made with the next change. */
-  async setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
-    const first = this.#named(0, await this.#first.setProcessorControls(controls));
+  async setProcessorControls(
+    controls: ProcessorControls,
+    events?: readonly ProcessorEvent[],
+  ): Promise<Reply<boolean>> {
+    const first = this.#named(0, await this.#first.setProcessorControls(controls, events));
     if (first.kind === 'ok' && first.value)
       await Promise.all(this.#others.map((shard) => shard.setProcessorControls(controls)));
     return first;
+  }
+
+  /** What a shard that is away has is on a later page, because its position stays. */
+  async outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    const count = this.shards.length;
+    const positions = readCursor(cursor, count) ?? this.shards.map(() => FIRST_POSITION);
+    const limitEach = Math.ceil(limit / count);
+    const replies = await Promise.all(
+      this.shards.map((shard, at) => shard.outbox(positionText(positions[at] ?? FIRST_POSITION), limitEach)),
+    );
+    const pages = replies.map((reply) => (reply.kind === 'ok' ? reply.value : null));
+    if (pages.every((page) => page === null)) return this.#named(0, replies[0] as Reply<OutboxPage>);
+    const events: OutboxEvent[] = [];
+    for (const [shard, page] of pages.entries()) {
+      for (const event of page?.events ?? []) {
+        positions[shard] = event.position;
+        events.push({ ...event, shard, cursor: cursorText(positions) });
+      }
+    }
+    const isLast = pages.every((page) => page?.isLast === true);
+    return ok({ events, next: cursorText(positions), isLast });
+  }
+
+  async outboxEnd(): Promise<Reply<string>> {
+    const all = await this.#all((shard) => shard.outboxEnd());
+    if (all.kind === 'unavailable') return all;
+    return ok(cursorText(all.value.map((end) => readPosition(end) ?? FIRST_POSITION)));
   }
 
   async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
