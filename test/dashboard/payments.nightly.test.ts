@@ -133,8 +133,7 @@ payments('a search finds payments, is in the address, and goes on', async ({ pag
   await page.getByLabel('Amount from').fill('9');
   await page.getByLabel('Amount to').fill('3');
   await page.keyboard.press('Enter');
-  await untilShown('what is wrong', page.locator('#found'), '`minAmount` is above `maxAmount`.');
-  assert.match((await page.locator('#found').getAttribute('class')) ?? '', 'failed');
+  await untilShown('what is wrong', page.locator('#failure'), '`minAmount` is above `maxAmount`.');
 });
 
 payments('the story of a payment says why each processor was chosen', async ({ page }) => {
@@ -222,7 +221,7 @@ payments('an error of the ledger or the gateway is shown', async ({ page, site, 
   );
   await site.kill();
   await page.getByRole('button', { name: 'Search' }).click();
-  await untilShown('what is wrong', page.locator('#found'), 'The gateway does not answer.');
+  await untilShown('what is wrong', page.locator('#failure'), 'The gateway does not answer.');
 });
 payments.run();
 
@@ -232,7 +231,7 @@ hidden.before(async (context) => {
 });
 hidden.after(closeWorld);
 hidden('says who may see payments', async ({ page }) => {
-  await untilShown('why', page.locator('#found'), /^This gateway shows payments to operators only\./);
+  await untilShown('why', page.locator('#failure'), /^This gateway shows payments to operators only\./);
   await fitsEverywhere(page, 'hidden');
 });
 hidden.run();

@@ -1,3 +1,5 @@
+import { byId, write } from './element.js';
+
 /**
  * @template T
  * @typedef {{ readonly kind: 'ok', readonly value: T } | { readonly kind: 'failed', readonly why: string }} Answer
@@ -25,6 +27,11 @@
 
 const HIDDEN =
   'This gateway shows payments to operators only. Set OPERATOR_ACCESS=loopback to use them from its own machine, or DASHBOARD_ACCESS=token to sign in.';
+
+/** Shows above everything what is wrong; empty: nothing. @param {string} why */
+export function showFailure(why) {
+  write(byId('failure'), why);
+}
 
 /** @param {URLSearchParams} query @returns {Promise<Answer<Page>>} */
 export function findPayments(query) {

@@ -1,6 +1,6 @@
 import { byId, element, fitTables, table, write } from './element.js';
 import { confirmAction } from './payment-action.js';
-import { findPayments } from './payment-api.js';
+import { findPayments, showFailure } from './payment-api.js';
 import { count, decimal, NONE } from './text.js';
 
 /** @import { Outcome } from './payment-action.js' */
@@ -22,10 +22,10 @@ export async function showReasons(done) {
     const query = new URLSearchParams({ status: 'rejected', limit: String(PAGE_LIMIT) });
     if (after !== '') query.set('after', after);
     const answer = await findPayments(query);
-    note.classList.toggle('failed', answer.kind === 'failed');
     if (answer.kind === 'failed') {
       place.replaceChildren();
-      return write(note, answer.why);
+      write(note, '');
+      return showFailure(answer.why);
     }
     rejected.push(...answer.value.payments);
     after = answer.value.next;

@@ -1,5 +1,5 @@
 import { byId, element, fitTables, table, write } from './element.js';
-import { findPayments } from './payment-api.js';
+import { findPayments, showFailure } from './payment-api.js';
 import { badgeOf, moment } from './payment-story.js';
 import { count, decimal } from './text.js';
 
@@ -51,6 +51,7 @@ export class Search {
     this.#query.set('limit', String(LIMIT));
     this.#found = [];
     this.#next = '';
+    showFailure('');
     write(byId('found'), 'Searching …');
     void this.#add();
   }
@@ -66,9 +67,9 @@ export class Search {
       const answer = await findPayments(query);
       // Another search has begun meanwhile.
       if (number !== this.#number) return;
-      byId('found').classList.toggle('failed', answer.kind === 'failed');
       if (answer.kind === 'failed') {
-        write(byId('found'), answer.why);
+        showFailure(answer.why);
+        write(byId('found'), '');
         byId('results').replaceChildren();
         byId('more').hidden = true;
         return;

@@ -1,5 +1,5 @@
 import { byId, element, fitTables, table, write } from './element.js';
-import { findActions } from './payment-api.js';
+import { findActions, showFailure } from './payment-api.js';
 import { showReasons } from './payment-reasons.js';
 import { Search } from './payment-search.js';
 import { moment, openStory } from './payment-story.js';
@@ -48,7 +48,10 @@ class Payments {
 async function showActions(done) {
   const place = byId('log');
   const answer = await findActions();
-  if (answer.kind === 'failed') return place.replaceChildren(element('p', 'empty failed', answer.why));
+  if (answer.kind === 'failed') {
+    place.replaceChildren();
+    return showFailure(answer.why);
+  }
   const actions = answer.value.actions.slice(0, ACTIONS_SHOWN);
   if (actions.length === 0)
     return place.replaceChildren(element('p', 'empty', 'Nothing has been done to payments yet.'));
