@@ -46,6 +46,10 @@ const MODULES = {
 };
 
 const PATH = '/dashboard';
+const PAGES = [
+  [PATH, 'index.html'],
+  [`${PATH}/payments`, 'payments.html'],
+] as const;
 const TOPIC = 'frames';
 const SIGN_IN_LIMIT_BYTES = 1024;
 /** Viewers send no messages. */
@@ -92,9 +96,10 @@ export class Dashboard {
     this.#headers = pageHeaders({ cacheControl: 'no-store', loadsFiles: true, connectsTo });
     if (access.dashboard === 'off') return;
     const guard = this.#signsIn ? ALLOW_ALL : this.#access;
-    guardedRoute(app, PATH, guard, (exchange, request, response) =>
-      this.#refuseOnError(exchange, this.#getPage(exchange, request, response)),
-    );
+    for (const [path, file] of PAGES)
+      guardedRoute(app, path, guard, (exchange, request, response) =>
+        this.#refuseOnError(exchange, this.#getPage(exchange, request, response, file)),
+      );
     // A browser that is sent to the gateway itself finds the page.
     guardedRoute(app, '/', guard, (exchange) => exchange.end('302 Found', TO_PAGE, ''));
     guardedRoute(app, `${PATH}/:file`, guard, (exchange, request) =>
@@ -191,9 +196,14 @@ export class Dashboard {
     this.#parts.log.error({ err: error }, 'cannot load a part of the dashboard');
   }
 
-  async #getPage(exchange: Exchange, request: HttpRequest, response: HttpResponse): Promise<void> {
+  async #getPage(
+    exchange: Exchange,
+    request: HttpRequest,
+    response: HttpResponse,
+    file: string,
+  ): Promise<void> {
     const refusal = this.#refusal(response, request);
-    if (refusal === null) exchange.end('200 OK', this.#headers, await this.#read('index.html'));
+    if (refusal === null) exchange.end('200 OK', this.#headers, await this.#read(file));
     else await this.#askToSignIn(exchange, refusal);
   }
 

@@ -15,7 +15,6 @@ import { type Exchange, FRESH_JSON_HEADERS, type HttpRequest, type WebApp } from
 
 export interface PaymentActionParts {
   readonly app: WebApp;
-  readonly guard: OperatorGuard;
   readonly ledger: Ledger;
   readonly idempotencyCache: Pick<IdempotencyCache, 'leaveToLedger'>;
   readonly instanceId: string;
@@ -38,10 +37,10 @@ const BODY_LIMIT_BYTES = 16_384;
  * | 422 `action-not-valid`   | a member is missing, unknown or invalid                                           |
  * | 503 `ledger-unavailable` | the ledger does not answer; it may have been done to some, and may be repeated    |
  */
-export function servePaymentActions(parts: PaymentActionParts): void {
-  const { app, guard } = parts;
-  guardedRoute(app, '/actions', guard, (exchange, request) => receive(parts, exchange, request), 'POST');
-  guardedRoute(app, '/actions', guard, (exchange, request) => list(parts, exchange, request.getQuery()));
+export function servePaymentActions(parts: PaymentActionParts, path: string, guard: OperatorGuard): void {
+  const { app } = parts;
+  guardedRoute(app, path, guard, (exchange, request) => receive(parts, exchange, request, guard), 'POST');
+  guardedRoute(app, path, guard, (exchange, request) => list(parts, exchange, request.getQuery()));
 }
 
 async function list({ ledger }: PaymentActionParts, exchange: Exchange, query: string): Promise<void> {
@@ -59,8 +58,13 @@ async function list({ ledger }: PaymentActionParts, exchange: Exchange, query: s
   exchange.end('200 OK', FRESH_JSON_HEADERS, JSON.stringify({ actions }));
 }
 
-function receive(parts: PaymentActionParts, exchange: Exchange, request: HttpRequest): void {
-  receiveChange(exchange, request, parts.guard, BODY_LIMIT_BYTES, (body, keyName) => {
+function receive(
+  parts: PaymentActionParts,
+  exchange: Exchange,
+  request: HttpRequest,
+  guard: OperatorGuard,
+): void {
+  receiveChange(exchange, request, guard, BODY_LIMIT_BYTES, (body, keyName) => {
     const order = readOrder(body);
     if ('body' in order) return refuse(exchange, order);
     void carryOut(parts, exchange, { ...order, who: signature(keyName, order.who) });

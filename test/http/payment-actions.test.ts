@@ -37,7 +37,11 @@ async function inWorld(use: (world: World) => Promise<void>) {
   });
   const idempotencyCache = new IdempotencyCache(IdempotencyCache.allocate(8, new Uint32Array(2)));
   const clock = new ManualClock();
-  servePaymentActions({ app, guard, ledger, idempotencyCache, instanceId: 'gateway-1', clock, log });
+  servePaymentActions(
+    { app, ledger, idempotencyCache, instanceId: 'gateway-1', clock, log },
+    '/actions',
+    guard,
+  );
   const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
   if (listened.kind === 'failed') throw new Error(listened.reason);
   const { listener } = listened;
