@@ -15,6 +15,7 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   getPayment: 'Find',
   getSummary: 'Summary',
   listPayments: 'List',
+  readEvents: 'Events',
 };
 const AMOUNT = '#/components/schemas/Amount';
 const PROBLEM = 'Problem';

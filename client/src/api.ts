@@ -7,10 +7,11 @@ export const OPERATIONS = {
   getPayment: { method: 'GET', path: '/payments/{correlationId}' },
   getSummary: { method: 'GET', path: '/payments-summary' },
   listPayments: { method: 'GET', path: '/payments' },
+  readEvents: { method: 'GET', path: '/events' },
 } as const;
 
 /** The members that are amounts. */
-export const AMOUNT_MEMBERS = ['amount', 'conflictingAmount', 'totalAmount'] as const;
+export const AMOUNT_MEMBERS = ['amount', 'chargedAmount', 'conflictingAmount', 'totalAmount'] as const;
 
 /**
  * ISO 8601: a date, which means its midnight, or a date and time with up to nine fractional digits.
@@ -48,6 +49,14 @@ export type History = readonly Attempt[];
 /** A UTC timestamp in milliseconds. */
 export type Stamp = string;
 
+/** A payment is charged, and counted in the books. */
+export interface SettledEvent {
+  readonly id: EventId;
+  readonly type: 'payment.settled';
+  readonly timestamp: Stamp;
+  readonly data: SettledData;
+}
+
 /** A problem document (RFC 9457). */
 export interface Problem<Status extends number = number, Type extends string = string> {
   /** A link to the section of `GET /errors` that explains it. Programs should use it and `status`. */
@@ -77,11 +86,38 @@ export interface AcceptedPayment {
   readonly history?: History;
 }
 
+/** An operator has changed the fee of a processor. */
+export interface FeeEvent {
+  readonly id: EventId;
+  readonly type: 'processor.fee-changed';
+  readonly timestamp: Stamp;
+  readonly data: FeeData;
+}
+
+/** An operator has paused or resumed a processor. */
+export interface PauseEvent {
+  readonly id: EventId;
+  readonly type: 'processor.paused' | 'processor.resumed';
+  readonly timestamp: Stamp;
+  readonly data: PauseData;
+}
+
 /** How many times it was claimed. */
 export type Attempts = number;
 
+/** Its processor has refused a payment for good. */
+export interface RejectedEvent {
+  readonly id: EventId;
+  readonly type: 'payment.rejected';
+  readonly timestamp: Stamp;
+  readonly data: RejectedData;
+}
+
 /** The name of the processor, which may no longer be configured. */
 export type Processor = string;
+
+/** The same each time that the event comes. */
+export type EventId = string;
 
 /** What has become of a line of a batch. */
 export interface BatchAnswer {
@@ -98,6 +134,9 @@ export interface BatchAnswer {
   /** The member that is invalid. */
   readonly field?: string;
 }
+
+/** What has become of a payment, or what an operator has changed. */
+export type GatewayEvent = SettledEvent | RejectedEvent | PauseEvent | FeeEvent;
 
 /** What the instance that answers has at the moment, whether it is in the books or not. */
 export interface AnsweringInstance {
@@ -143,6 +182,31 @@ export interface Attempt {
   readonly outcome: 'unknown' | 'charged' | 'found-charged' | 'rejected' | 'found-rejected' | 'never-held' | 'refused' | 'unfit' | 'exhausted' | 'not-held' | 'not-sent';
 }
 
+export interface Fee {
+  /** Share of the amount. */
+  readonly share: number;
+  /** Fixed part. */
+  readonly fixed: number;
+}
+
+export interface FeeData {
+  readonly processor: string;
+  /** Who, as they said. */
+  readonly by: string;
+  /** Why, as they said. */
+  readonly why: string;
+  /** What payments cost there from then on; null if that is the fee of the configuration. */
+  readonly fee: Fee | null;
+}
+
+export interface PauseData {
+  readonly processor: string;
+  /** Who, as they said. */
+  readonly by: string;
+  /** Why, as they said. */
+  readonly why: string;
+}
+
 export interface PaymentPage {
   readonly payments: readonly Payment[];
   /** Gets the next page as `after`; null on the last page. */
@@ -154,6 +218,16 @@ export interface PaymentRequest {
   /** 8-4-4-4-12 hexadecimal digits, of any version and variant, in upper or lower case. */
   readonly correlationId: CorrelationId;
   readonly amountCents: number;
+}
+
+export interface RejectedData {
+  readonly payment: RejectedPayment;
+}
+
+export interface SettledData {
+  readonly payment: SentPayment;
+  /** What its processor says that it has charged, which the totals count. */
+  readonly chargedAmountCents: number;
 }
 
 export interface Totals {
@@ -240,3 +314,11 @@ export type ListProblem =
   | Problem<403, '/errors#loopback-only' | '/errors#scope-missing'>
   | Problem<404, '/errors#no-such-route'>
   | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;
+
+/** What `readEvents` answers instead of a success. */
+export type EventsProblem =
+  | Problem<400, '/errors#bad-cursor' | '/errors#unknown-parameter'>
+  | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
+  | Problem<403, '/errors#loopback-only' | '/errors#scope-missing'>
+  | Problem<404, '/errors#events-off' | '/errors#no-such-route'>
+  | Problem<503, '/errors#event-readers-limit' | '/errors#ledger-unavailable' | 'about:blank'>;

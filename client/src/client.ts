@@ -1,5 +1,6 @@
 import {
   type BatchAnswer,
+  type GatewayEvent,
   OPERATIONS,
   type Payment,
   type PaymentPage,
@@ -8,6 +9,7 @@ import {
 } from './api.ts';
 import { parseInCents, toDecimal } from './cents.ts';
 import { type ClientProblem, NoAnswerError, ProblemError, StillOpenError } from './errors.ts';
+import { EventStreamReader } from './event-stream.ts';
 import { type CallOptions, checkedTimeoutMs, delayMs, Patience } from './patience.ts';
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
@@ -15,6 +17,8 @@ const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
 const REPEATED: readonly number[] = [429, 502, 503, 504];
 const EXCERPT_LENGTH = 200;
 const ACCEPTED = 202;
+/** A gateway sends something every 5 s. */
+const SILENCE_MAX_MS = 20_000;
 /** As many payments as a gateway takes at once by default. */
 const BATCH_SIZE = 500;
 
@@ -47,6 +51,16 @@ export interface PaymentFilter extends TimeWindow {
   /** A part of the reason why it was rejected, in any case. */
   readonly reason?: string;
 }
+
+export interface EventOptions {
+  /** The `cursor` of the last event that was handled, or a time. Default: only what happens from now on. */
+  readonly after?: Date | string;
+  /** Ends the iteration: it throws the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** An event, and where to continue once it is handled. */
+export type ReceivedEvent = GatewayEvent & { readonly cursor: string };
 
 /** A payment that will not change any more. */
 export type FinishedPayment = Payment & { readonly status: 'settled' | 'rejected' };
@@ -190,6 +204,55 @@ export class Client {
     }
   }
 
+  /**
+   * What becomes of payments, as it happens, for operators: give the client an `apiKey` with `read`. It goes on until you
+   * leave the loop or the signal ends it; a connection that breaks is replaced, and continues where it was. Store the
+   * `cursor` of an event once you have handled it, and begin with it as `after` the next time: so none is missed. The same
+   * event may come again, with the same `id`.
+   */
+  async *events({ after = '', signal }: EventOptions = {}): AsyncGenerator<ReceivedEvent, void, undefined> {
+    let cursor = typeof after === 'string' ? after : after.toISOString();
+    for (let failures = 0; ; ) {
+      try {
+        for await (const { data, id } of this.#stream(cursor, signal)) {
+          failures = 0;
+          cursor = id;
+          if (data !== '') yield { ...(parseInCents(data) as GatewayEvent), cursor };
+        }
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (error instanceof SyntaxError) throw error;
+        if (error instanceof ProblemError && !REPEATED.includes(error.problem.status)) throw error;
+      }
+      failures++;
+      await new Patience({ ...(signal && { signal }) }).sleep(delayMs(failures));
+    }
+  }
+
+  /** One connection, until it ends, or nothing comes for longer than a gateway is silent. */
+  async *#stream(cursor: string, signal: AbortSignal | undefined) {
+    const silence = new AbortController();
+    const listen = () => setTimeout(() => silence.abort(), SILENCE_MAX_MS);
+    let timer = listen();
+    try {
+      const response = await this.#fetch(`${this.#url}${OPERATIONS.readEvents.path}`, {
+        headers: { ...this.#headers, ...(cursor === '' ? {} : { 'Last-Event-ID': cursor }) },
+        signal: signal === undefined ? silence.signal : AbortSignal.any([silence.signal, signal]),
+      });
+      if (response.status !== 200) throw errorOf(response, await response.text());
+      const reader = new EventStreamReader();
+      const decoder = new TextDecoder();
+      for await (const bytes of chunksOf(response)) {
+        clearTimeout(timer);
+        yield* reader.push(decoder.decode(bytes, { stream: true }));
+        timer = listen();
+      }
+    } finally {
+      clearTimeout(timer);
+      silence.abort();
+    }
+  }
+
   async #find(correlationId: string, patience: Patience): Promise<Payment | undefined> {
     const { method, path } = OPERATIONS.getPayment;
     const filled = path.replace('{correlationId}', encodeURIComponent(correlationId));
@@ -235,6 +298,15 @@ export class Client {
         retryAfterMs: 0,
       };
     }
+  }
+}
+
+async function* chunksOf({ body }: Response): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = body?.getReader();
+  for (;;) {
+    const next = await reader?.read();
+    if (next === undefined || next.done) return;
+    yield next.value;
   }
 }
 

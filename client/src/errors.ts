@@ -1,7 +1,21 @@
-import type { BatchProblem, FindProblem, Payment, PostProblem, SummaryProblem } from './api.ts';
+import type {
+  BatchProblem,
+  EventsProblem,
+  FindProblem,
+  ListProblem,
+  Payment,
+  PostProblem,
+  SummaryProblem,
+} from './api.ts';
 
 /** Every problem that a call of the client may be answered with. */
-export type ClientProblem = PostProblem | BatchProblem | FindProblem | SummaryProblem;
+export type ClientProblem =
+  | PostProblem
+  | BatchProblem
+  | FindProblem
+  | SummaryProblem
+  | ListProblem
+  | EventsProblem;
 
 /** The gateway refused the call, or still could not answer it when the time limit was over. */
 export class ProblemError extends Error {

@@ -4,8 +4,10 @@ export type * from './api.ts';
 export {
   Client,
   type ClientOptions,
+  type EventOptions,
   type FinishedPayment,
   type PaymentFilter,
+  type ReceivedEvent,
   type TimeWindow,
 } from './client.ts';
 export { type ClientProblem, NoAnswerError, ProblemError, StillOpenError } from './errors.ts';

@@ -26,6 +26,7 @@ export const SIDEBAR = [
       page('The dashboard', '/dashboard'),
       page('Audit', '/audit'),
       page('Books', '/books'),
+      page('Events', '/events'),
       page('Traces', '/tracing'),
     ],
   },

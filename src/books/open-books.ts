@@ -20,7 +20,10 @@ const REDIS_SETTINGS_UNSET = {
   LEDGER_KEY_FILE: '',
 };
 
-/** The ledger of this URL, or of LEDGER_URL; the other settings of the ledger come from the environment. */
+/**
+ * The ledger of this URL, or of LEDGER_URL; the other settings of the ledger come from the environment. It writes no events:
+ * to copy a payment from other books is not to settle it.
+ */
 export function targetOf(environment: Environment, url: string | undefined): Outcome<LedgerTarget> {
   const ofRedis = url?.startsWith('lmdb:') === true ? REDIS_SETTINGS_UNSET : {};
   const settings = demoEnvironment(
@@ -28,7 +31,8 @@ export function targetOf(environment: Environment, url: string | undefined): Out
   );
   const reading = readConfig(settings);
   if (reading.kind === 'wrong') return failed(...reading.problems);
-  return { kind: 'ok', value: reading.config.ledger };
+  const { outbox: _, ...target } = reading.config.ledger;
+  return { kind: 'ok', value: target };
 }
 
 /** A ledger that a command has opened for itself. */

@@ -136,10 +136,15 @@ function ledgerOf({
   LEDGER_KEY_FILE: key,
   LEDGER_REPLICAS: replicas,
   LEDGER_ALLOW_UNCONFIRMED: allowsUnconfirmed,
+  EVENTS: hasEvents,
+  EVENTS_RETENTION: keptMs,
+  EVENTS_LIMIT: keptCount,
 }: Values): LedgerTarget {
-  if (target.kind === 'lmdb') return target;
+  const events = hasEvents && { outbox: { keptMs, keptCount } };
+  if (target.kind === 'lmdb') return { ...target, ...events };
   return {
     ...target,
+    ...events,
     shardCount: shardCount || (isCluster(target.url) ? CLUSTER_SHARDS : 1),
     replicas,
     allowsUnconfirmed,

@@ -8,19 +8,32 @@ import type { Tls } from '../core/tls.ts';
  * beside it says what is wrong.
  */
 
+/** How long, and how many, events a shard of the ledger keeps for clients to read. */
+export interface OutboxLimits {
+  readonly keptMs: number;
+  readonly keptCount: number;
+}
+
+interface LedgerOptions {
+  /** Absent: the ledger writes no events. */
+  readonly outbox?: OutboxLimits;
+}
+
 /** An LMDB directory, or a Redis by one of the URLs of `core/redis-url.ts`. */
-export type LedgerTarget =
-  | { readonly kind: 'lmdb'; readonly path: string }
-  | {
-      readonly kind: 'redis';
-      readonly url: string;
-      /** How many shards the books have; by default 1. */
-      readonly shardCount?: number;
-      readonly tls?: Tls;
-      /** How many replicas must have a write before it counts; by default the server must sync it. */
-      readonly replicas?: number;
-      readonly allowsUnconfirmed?: boolean;
-    };
+export type LedgerTarget = LedgerOptions &
+  (
+    | { readonly kind: 'lmdb'; readonly path: string }
+    | {
+        readonly kind: 'redis';
+        readonly url: string;
+        /** How many shards the books have; by default 1. */
+        readonly shardCount?: number;
+        readonly tls?: Tls;
+        /** How many replicas must have a write before it counts; by default the server must sync it. */
+        readonly replicas?: number;
+        readonly allowsUnconfirmed?: boolean;
+      }
+  );
 
 /** An entry of `PROCESSORS`. The fee is in parts per million of the amount. */
 export interface ListedProcessor {
@@ -75,6 +88,11 @@ export function parseRetention(text: string): number | undefined {
   if (unit === undefined) return undefined;
   const ms = Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS];
   return ms >= RETENTION_MIN_MS && ms <= RETENTION_MAX_MS ? ms : undefined;
+}
+
+/** Milliseconds. Events are not kept forever. */
+export function parseEventsRetention(text: string): number | undefined {
+  return text === 'forever' ? undefined : parseRetention(text);
 }
 
 export function retentionFault(text: string): string | undefined {

@@ -5,6 +5,7 @@ import {
   ledgerFault,
   PROCESSORS_MAX,
   parseAmount,
+  parseEventsRetention,
   parseLedger,
   parsePath,
   parsePowerOfTwo,
@@ -205,6 +206,35 @@ export const SECTIONS = {
         'How long the books know every payment. Older ones are forgotten once they are settled or rejected, and their totals stay, by minute and by hour ([books.md](books.md)). The same at all instances.',
       parse: parseRetention,
       faultOf: retentionFault,
+    }),
+    EVENTS: boolean({
+      default: false,
+      about:
+        'Whether the ledger keeps what became of each payment as events, in the same commit, for `GET /events` ([events.md](events.md)). The same at all instances.',
+    }),
+    EVENTS_RETENTION: setting({
+      unit: 'duration',
+      default: '7d',
+      expected: 'a whole number of `m`, `h` or `d` from 1m to 3650d, such as `7d`',
+      about: 'How long events are kept. The same at all instances.',
+      parse: parseEventsRetention,
+      faultOf: retentionFault,
+    }),
+    EVENTS_LIMIT: integer({
+      unit: 'events',
+      default: 1_000_000,
+      min: 1000,
+      max: 100_000_000,
+      about:
+        'How many events each shard of the ledger keeps at most, about 80 bytes each on Redis. The oldest are dropped first, whether they were read or not. The same at all instances.',
+    }),
+    EVENT_READERS: integer({
+      field: 'eventReaderLimit',
+      unit: 'clients',
+      default: 32,
+      min: 1,
+      max: 1000,
+      about: 'Most clients that read `GET /events` at once, for each HTTP thread.',
     }),
     LEASE_MS: integer({
       field: 'leaseMs',

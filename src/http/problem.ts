@@ -37,6 +37,12 @@ const PROBLEMS = {
     title: 'Bad search',
     detail: 'A parameter of this search has a value that it cannot have.',
   },
+  'bad-cursor': {
+    status: '400 Bad Request',
+    title: 'Bad cursor',
+    detail:
+      '`after`, given at most once, or `Last-Event-ID` must be the `id` of an event of this ledger, or an ISO 8601 timestamp.',
+  },
   'unknown-parameter': {
     status: '400 Bad Request',
     title: 'Unknown query parameter',
@@ -79,6 +85,11 @@ const PROBLEMS = {
     status: '404 Not Found',
     title: 'No such route',
     detail: 'This path does not exist. GET /openapi.json lists those that do.',
+  },
+  'events-off': {
+    status: '404 Not Found',
+    title: 'No events',
+    detail: 'This gateway keeps no events. Set EVENTS=true at all instances.',
   },
   'no-such-payment': {
     status: '404 Not Found',
@@ -231,6 +242,12 @@ const PROBLEMS = {
     title: 'Too many batches',
     detail: 'This gateway is already reading as many batches as it can at once. Nothing was accepted.',
     retryAfterSeconds: 1,
+  },
+  'event-readers-limit': {
+    status: '503 Service Unavailable',
+    title: 'Too many readers of events',
+    detail: 'As many clients read events as this gateway allows (EVENT_READERS).',
+    retryAfterSeconds: 10,
   },
   'viewers-limit': {
     status: '503 Service Unavailable',

@@ -1,15 +1,19 @@
 import { contractLabel, type ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Fee } from '../core/fee.ts';
 import type { Log } from '../core/log.ts';
-import { centsToDecimal } from '../core/money.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { changed, type ProcessorChange, type ProcessorControls } from '../ledger/processor-controls.ts';
+import {
+  changed,
+  changeEvents,
+  type ProcessorChange,
+  type ProcessorControls,
+} from '../ledger/processor-controls.ts';
 import { type OperatorGuard, receiveChange, signature } from './operator-change.ts';
 import { problem } from './problem.ts';
 import { readChange } from './processor-changes.ts';
 import { unknownParameter } from './query.ts';
 import { guardedRoute, refuse } from './route.ts';
+import { shownFee } from './shown-fee.ts';
 import { type Exchange, FRESH_JSON_HEADERS, type HttpRequest, type WebApp } from './uws.ts';
 
 export interface ProcessorRoutesParts {
@@ -99,7 +103,7 @@ export class ProcessorRoutes {
       // What was asked for holds already, perhaps by the same request before.
       if (next === null) return answer(exchange, target, before.value);
       if (!matches(ifMatch, before.value)) return refuseStale(exchange, before.value);
-      const set = await ledger.setProcessorControls(next);
+      const set = await ledger.setProcessorControls(next, changeEvents(before.value, next, target.name));
       if (set.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
       if (!set.value) continue;
       const { changedBy: by, ...asked } = change;
@@ -140,10 +144,4 @@ function shownControl(target: ProcessorTarget, { processors }: ProcessorControls
     changedBy: control?.changedBy ?? '',
     reason: control?.reason ?? '',
   };
-}
-
-const PPM = 1_000_000;
-
-function shownFee({ feePpm, feeFixedCents }: Fee) {
-  return { share: feePpm / PPM, fixed: Number(centsToDecimal(feeFixedCents)) };
 }

@@ -24,6 +24,7 @@ import { type CallbackReaders, serveCallbacks } from './callbacks.ts';
 import { Dashboard } from './dashboard.ts';
 import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
+import { EventRoutes } from './event-routes.ts';
 import { Keyring } from './keyring.ts';
 import { KeysWatch } from './keys-watch.ts';
 import { serveMetrics } from './metrics.ts';
@@ -62,6 +63,7 @@ export class HttpThread {
   readonly #leases: readonly Lease[];
   readonly #tracer: Tracer;
   readonly #dashboard: Dashboard;
+  readonly #events: EventRoutes;
   /** Null: there is no file with API keys. */
   readonly #keysWatch: KeysWatch | null;
   readonly #cancelReclaim: () => void;
@@ -179,6 +181,14 @@ export class HttpThread {
       metrics,
     };
     servePaymentList(listParts, '/payments', operators);
+    this.#events = new EventRoutes({
+      app: this.app,
+      guard: new Access({ mode: config.access.operator, keyring, scope: 'read' }),
+      ledger,
+      clock,
+      isOn: config.ledger.outbox !== undefined,
+      readerLimit: config.eventReaderLimit,
+    });
     serveCallbacks({
       app: this.app,
       readers: callbackReaders,
@@ -221,6 +231,7 @@ export class HttpThread {
     this.#cancelReclaim();
     this.#keysWatch?.stop();
     this.#dashboard.close();
+    this.#events.close();
     this.app.close();
     await this.#journal.close();
     await Promise.all(this.#leases.map((lease) => lease.stop()));

@@ -325,6 +325,27 @@ export class Exchange {
     response.endWithoutBody();
   }
 
+  /**
+   * Begins a response with this text, which goes on until its `end`. Null: the client has left, or the request was HEAD,
+   * which is answered now.
+   */
+  stream(status: string, headers: Headers, text: string): ResponseStream | null {
+    if (!this.#open) return null;
+    const response = this.#response;
+    if (this.#isHead) {
+      this.end(status, headers, null);
+      return null;
+    }
+    this.#open = false;
+    const stream = new ResponseStream(response, (listener) => this.onGone(listener));
+    response.cork(() => {
+      response.writeStatus(status);
+      for (const [name, value] of headers) response.writeHeader(name, value);
+      response.write(text);
+    });
+    return stream;
+  }
+
   /** Sends an incomplete response and closes the connection, to test clients. */
   endBroken(status: string, headers: Headers, half: string): void {
     if (!this.#open) return;
@@ -341,5 +362,60 @@ export class Exchange {
   /** Closes the connection without a response. */
   drop(): void {
     if (this.#open) this.#response.close();
+  }
+}
+
+/** A response that goes on. Every method may be called at any time, and does nothing once it has ended. */
+export class ResponseStream {
+  readonly #response: HttpResponse;
+  #open = true;
+  #onEnd: () => void = () => {};
+
+  constructor(response: HttpResponse, onGone: (listener: () => void) => void) {
+    this.#response = response;
+    onGone(() => this.#ended());
+  }
+
+  /** False: the client has not taken what was sent before, or has left. */
+  send(text: string): boolean {
+    let hasRoom = false;
+    if (this.#open) {
+      this.#response.cork(() => {
+        hasRoom = this.#response.write(text);
+      });
+    }
+    return hasRoom;
+  }
+
+  /** Calls `listener` each time that the client has taken everything. */
+  onDrained(listener: () => void): void {
+    if (!this.#open) return;
+    this.#response.onWritable(() => {
+      listener();
+      return true;
+    });
+  }
+
+  /** Calls `listener` once, when the response ends or the client leaves. */
+  onEnd(listener: () => void): void {
+    if (this.#open) this.#onEnd = listener;
+    else listener();
+  }
+
+  end(): void {
+    if (!this.#open) return;
+    this.#response.cork(() => this.#response.end());
+    this.#ended();
+  }
+
+  /** Closes the connection without sending what it has not taken. */
+  drop(): void {
+    if (this.#open) this.#response.close();
+  }
+
+  #ended(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#onEnd();
   }
 }

@@ -3,8 +3,9 @@ import type { Fee } from '../core/fee.ts';
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
 import type { Action, Cancellation, CancelReply, LoggedAction, Reopening, ReopenReply } from './actions.ts';
 import type { BooksStatus } from './books-status.ts';
+import type { EventPlace, ProcessorEvent } from './outbox.ts';
 import type { ProcessorControls } from './processor-controls.ts';
-import type { TooFine } from './retention.ts';
+import type { Folded, TooFine } from './retention.ts';
 
 /**
  * The books of a deployment, in one or more shards. A shard is a whole ledger, may be away while the others work, and has
@@ -32,6 +33,16 @@ export interface Ledger {
   fees(): Promise<Reply<FeeTotals[]>>;
   /** Replaces these totals by those of other books, whose payments were restored here. */
   restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>>;
+  /** Up to where the books are folded: where a bound is exact in all shards. */
+  foldedTime(): Promise<Reply<FoldedTime>>;
+  /** The totals of a day in the units that books with this `folded` have there (`isLeft`), by time and name. */
+  foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>>;
+  /**
+   * Takes over what other books know of their folded time, while these are frozen: sets the totals of these units, changes
+   * those above them by the difference, and from then on the books are folded up to `folded` at least. The processors are
+   * those that the ledger was opened with. Repeating the call is harmless.
+   */
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>>;
   /**
    * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
    * expired by `nowMs`. They wait for an instance that is configured with that processor.
@@ -69,8 +80,21 @@ export interface Ledger {
   setBooksStatus(status: BooksStatus): Promise<Reply<void>>;
   /** The latest that can be read: while shard 0 is away, the other shards have copies. */
   processorControls(): Promise<Reply<ProcessorControls>>;
-  /** Replaces them, unless what is there has this version or a later one: then it answers false, and nothing changes. */
-  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>>;
+  /**
+   * Replaces them, unless what is there has this version or a later one: then it answers false, and nothing changes. The
+   * same commit writes the events into the outbox.
+   */
+  setProcessorControls(
+    controls: ProcessorControls,
+    events?: readonly ProcessorEvent[],
+  ): Promise<Reply<boolean>>;
+  /**
+   * One page of the outbox (`outbox.ts`): events after a cursor, in the order of each shard, about `limit` of them. A cursor
+   * that is not one of this ledger begins anew. What a shard that is away has comes on a later page.
+   */
+  outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>>;
+  /** The cursor behind the last event. */
+  outboxEnd(): Promise<Reply<string>>;
   /**
    * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
    * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
@@ -163,7 +187,8 @@ export interface Shard extends Ledger {
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>>;
   /**
    * Does one bounded step of upkeep, and answers whether there is more to do. Upkeep folds what is older than `retentionMs`
-   * (`foldable`; Infinity: nothing) and does what else keeps the books small and fast.
+   * (`foldable`; Infinity: nothing) and does what else keeps the books small and fast. It drops events that are older, or
+   * more, than `OutboxLimits` say, oldest first.
    *
    * Folding forgets payments that are settled or rejected, and the finer units of the time index. Open payments stay, and
    * so do all totals: a unit is already counted in those above it. The books never unfold: the latest time up to which
@@ -227,6 +252,18 @@ export interface ProcessorTotals extends Totals {
 
 /** What was settled at one processor at one fee. */
 export interface FeeTotals extends ProcessorTotals, Fee {}
+
+/** What settled at one processor in one unit of the time index (`UNIT_SPANS_MS`). */
+export interface UnitTotals extends ProcessorTotals {
+  readonly unit: number;
+  readonly startMs: number;
+}
+
+/** Up to where books are folded, and the starts of the days with totals, ascending. */
+export interface FoldedTime {
+  readonly folded: Folded;
+  readonly daysMs: readonly number[];
+}
 
 /** How many payments there are of some kind at a processor. */
 export interface ProcessorPayments {
@@ -341,8 +378,11 @@ export interface CommitReply {
 
 /** An entry of other books, to be written as it is. */
 export interface RestoredEntry extends Omit<LedgerEntry, 'owner' | 'processorName'> {
-  /** What the processor charged, which the totals count; meaningless unless the entry is settled. */
-  readonly chargedCents: number;
+  /**
+   * What the processor charged, which the totals count. Null: they have it already, from `restoreFolded`. Meaningless unless
+   * the entry is settled.
+   */
+  readonly chargedCents: number | null;
 }
 
 /**
@@ -353,6 +393,25 @@ export interface RestoredEntry extends Omit<LedgerEntry, 'owner' | 'processorNam
  * | different | the books contradict it: another amount, or another end; nothing changed                           |
  */
 export type RestoreReply = 'restored' | 'known' | 'different';
+
+/** A payment that was settled or rejected: the entry as it was then. */
+export interface PaymentEvent {
+  readonly type: 'payment.settled' | 'payment.rejected';
+  readonly payment: LedgerEntry;
+  /** What the processor charged; meaningless unless it is settled. */
+  readonly chargedCents: number;
+}
+
+/** An event of the outbox. */
+export type OutboxEvent = (PaymentEvent | ProcessorEvent) & EventPlace;
+
+export interface OutboxPage {
+  readonly events: readonly OutboxEvent[];
+  /** The cursor behind this page. */
+  readonly next: string;
+  /** Whether these were the last events at that time, of every shard. */
+  readonly isLast: boolean;
+}
 
 export interface Turn {
   /** The latest turn taken, by this call or another. */

@@ -77,7 +77,7 @@ export async function openLedger(
     const others = otherRoots.map((root, index) => open(root, index + 1, () => first.hasOpened));
     return ledgerOf([first, ...(await Promise.all(others))]);
   }
-  const options = { processorNames, clock };
+  const options = { processorNames, clock, outbox: target.outbox };
   confirmedBy?.({ kind: 'sync' });
   try {
     if (writes === 'elsewhere') {

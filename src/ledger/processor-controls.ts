@@ -1,4 +1,5 @@
 import type { Fee } from '../core/fee.ts';
+import type { ProcessorEvent } from './outbox.ts';
 
 /**
  * What operators have decided about the processors while the deployment runs. The processors file is the beginning: a
@@ -46,6 +47,23 @@ export function changed(
   const { changedBy, reason } = change;
   const processors = { ...controls.processors, [name]: { ...next, changedAtMs: nowMs, changedBy, reason } };
   return { version: controls.version + 1, processors };
+}
+
+/** What has changed of one processor, as events. */
+export function changeEvents(
+  before: ProcessorControls,
+  after: ProcessorControls,
+  processor: string,
+): ProcessorEvent[] {
+  const was = before.processors[processor] ?? AS_CONFIGURED;
+  const now = after.processors[processor];
+  if (now === undefined) return [];
+  const by = { processor, by: now.changedBy, why: now.reason };
+  const events: ProcessorEvent[] = [];
+  if (now.isPaused !== was.isPaused)
+    events.push({ type: now.isPaused ? 'processor.paused' : 'processor.resumed', ...by });
+  if (!isSameFee(now.fee, was.fee)) events.push({ type: 'processor.fee-changed', ...by, fee: now.fee });
+  return events;
 }
 
 const AS_CONFIGURED = { isPaused: false, fee: null } as const;

@@ -20,6 +20,8 @@ export const NOTHING_FOLDED: Folded = { secondsMs: 0, minutesMs: 0 };
 
 const MINUTE = 2;
 const HOUR = 3;
+/** The units that may be the finest which are left of folded time. */
+export const FOLDED_UNITS: readonly number[] = [MINUTE, HOUR];
 const DAY_MS = UNIT_SPANS_MS[4] as number;
 /** Totals of minutes take 65 KB a day, whatever the load: too much to keep them as long as those of hours, forever. */
 export const MINUTES_KEPT_MS = 400 * DAY_MS;

@@ -22,6 +22,15 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return found;
 }
 
+async function taken<T>(count: number, items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) {
+    found.push(item);
+    if (found.length === count) break;
+  }
+  return found;
+}
+
 async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;
@@ -52,7 +61,7 @@ async function withServer(listener: RequestListener, use: (url: string) => Promi
 
 test('posts, waits, finds and sums up at a gateway, to the cent', () =>
   Deployment.run(
-    { ledger: 'lmdb', gatewayCount: 1, settings: { ADMIN_TOKEN } },
+    { ledger: 'lmdb', gatewayCount: 1, settings: { ADMIN_TOKEN, EVENTS: 'true' } },
     async ({ urls: [url = ''], processors: [cheap] }) => {
       const client = new Client({ url });
       const from = new Date(Date.now() - 60_000);
@@ -78,6 +87,14 @@ test('posts, waits, finds and sums up at a gateway, to the cent', () =>
       const operator = new Client({ url, apiKey: ADMIN_TOKEN });
       assert.equal(await all(operator.list({ status: 'rejected', reason: 'HTTP 400' })), [outcome]);
       assert.equal(await all(operator.list({ minAmountCents: 2, from })), [settled]);
+      const [first, second] = await taken(2, operator.events({ after: from }));
+      assert.equal(
+        [first?.type, first?.data],
+        ['payment.settled', { payment: settled, chargedAmountCents: settled.amountCents }],
+      );
+      assert.equal([second?.type, second?.data], ['payment.rejected', { payment: outcome }]);
+      assert.equal(await taken(1, operator.events({ after: first?.cursor ?? '' })), [second]);
+      assert.is((await problemOf(taken(1, client.events()))).type, '/errors#token-required');
       assert.is((await operator.find(correlationId))?.history?.[0]?.outcome, 'charged');
       assert.is((await problemOf(client.list().next())).type, '/errors#token-required');
 

@@ -52,6 +52,7 @@ test('every setting has a default', () => {
     inDoubtHoldMs: 30_000,
     leaseMs: 5000,
     retentionMs: 90 * 86_400_000,
+    eventReaderLimit: 32,
     failoverDelayMs: 2000,
     latencyBudgetMs: 1250,
     backoff: { baseMs: 50, maxMs: 2000 },
@@ -73,6 +74,15 @@ test('every setting has a default', () => {
     dashboard: { viewerLimit: 16, currency: '', lab: null },
     logLevel: 'info',
   });
+});
+
+test('events are kept in the ledger if they are switched on', () => {
+  const lmdb = { kind: 'lmdb', path: './data/ledger' } as const;
+  const on = { EVENTS: 'true', EVENTS_RETENTION: '3d', EVENTS_LIMIT: '5000' };
+  assert.equal(configOf(on).ledger, { ...lmdb, outbox: { keptMs: 3 * 86_400_000, keptCount: 5000 } });
+  assert.is(configOf({ EVENTS: 'true', LEDGER_URL: 'redis://redis' }).ledger.outbox?.keptCount, 1_000_000);
+  assert.equal(configOf({ ...on, EVENTS: 'false' }).ledger, lmdb);
+  assert.is(problemsOf({ EVENTS_RETENTION: 'forever', EVENTS_LIMIT: '1' }).length, 2);
 });
 
 test('an empty variable counts as absent, and the config is deeply frozen', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { OutboxLimits } from '../../src/config/parsers.ts';
 import {
   ATTEMPT_OUTCOMES,
   ATTEMPT_REASONS,
@@ -13,6 +14,7 @@ import {
 import type { Totals } from '../../src/core/payment.ts';
 import type { Cancellation } from '../../src/ledger/actions.ts';
 import { IN_USE } from '../../src/ledger/books-status.ts';
+import { unitKey } from '../../src/ledger/folded-totals.ts';
 import type {
   Claim,
   ClaimReply,
@@ -22,30 +24,37 @@ import type {
   LedgerEntry,
   LedgerEvent,
   LedgerPage,
+  OutboxEvent,
   Reply,
   RestoredEntry,
   Settlement,
   SettleReply,
   Shard,
+  UnitTotals,
 } from '../../src/ledger/ledger.ts';
-
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
-import { foldable, type TooFine } from '../../src/ledger/retention.ts';
+import { type Folded, finestUnit, foldable, type TooFine } from '../../src/ledger/retention.ts';
+import { unitStartMs } from '../../src/ledger/time-index.ts';
 import { registerControls } from './controls.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
 import { registerFees } from './fees.ts';
+import { registerFoldedTotals } from './folded.ts';
+import { allEvents, KEPT_EVENTS, MEMORY_OUTBOX, registerOutbox } from './outbox.ts';
 import { registerRestoring } from './restoring.ts';
 
 /** A new store, and how to open connections to it. Call `dispose` after every connection is closed. */
 export interface Books {
-  open(processorNames: readonly string[]): Promise<Ledger>;
+  /** Without `outbox`, it writes no events. */
+  open(processorNames: readonly string[], outbox?: OutboxLimits): Promise<Ledger>;
   dispose(): Promise<void>;
 }
 
 interface Desk {
   /** Opens one more connection, by default with `default` and `fallback`. It is closed when the test ends. */
   connect(...processorNames: string[]): Promise<Shard>;
+  /** The same, with other limits of the outbox; undefined: none, so that it writes no events. */
+  connectWith(outbox: OutboxLimits | undefined): Promise<Shard>;
 }
 
 const NAMES = ['default', 'fallback'];
@@ -101,6 +110,8 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerRestoring(check);
   registerControls(check);
   registerFees(check);
+  registerFoldedTotals(check);
+  registerOutbox(check);
   test('a random history has the same results as in the in-memory model', () => checkHistories(fresh));
   test.run();
 }
@@ -115,14 +126,16 @@ async function atDesk(
   const books = await fresh();
   const opened: Ledger[] = [];
   const owners: Owners = new Map();
-  const connect = async (...processorNames: string[]) => {
-    const names = processorNames.length === 0 ? NAMES : processorNames;
-    const ledger = await books.open(names);
+  const open = async (names: readonly string[], outbox: OutboxLimits | undefined) => {
+    const ledger = await books.open(names, outbox);
     opened.push(ledger);
     return client(ledger, names.length, owners);
   };
+  const connect = (...processorNames: string[]) =>
+    open(processorNames.length === 0 ? NAMES : processorNames, KEPT_EVENTS);
+  const connectWith = (outbox: OutboxLimits | undefined) => open(NAMES, outbox);
   try {
-    await run(await connect(), { connect });
+    await run(await connect(), { connect, connectWith });
   } finally {
     for (const ledger of opened) await ledger.close();
     await books.dispose();
@@ -1801,6 +1814,7 @@ type Step =
   | { readonly kind: 'summary'; readonly fromMs: number; readonly toMs: number }
   | { readonly kind: 'fold'; readonly nowMs: number; readonly retentionMs: number }
   | { readonly kind: 'purge'; readonly purgedAtMs: number }
+  | { readonly kind: 'restoreFolded'; readonly folded: Folded; readonly totals: readonly UnitTotals[] }
   | { readonly kind: 'cancel'; readonly atMs: number; readonly payments: readonly Cancellation[] }
   | {
       readonly kind: 'restoreEntries';
@@ -1869,7 +1883,7 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       story: fc.record({ ...how, earlier: fc.array(earlier, { maxLength: 10 }) }, { noNullPrototype: true }),
       reason: fc.string({ maxLength: 20 }),
       conflictingAmountCents: fc.constantFrom(null, null, 7),
-      chargedCents: fc.integer({ min: 1, max: 1_000_000 }),
+      chargedCents: fc.option(fc.integer({ min: 1, max: 1_000_000 }), { freq: 8 }),
     })
     .map((entry) =>
       entry.status === 'accepted' ? { ...entry, processor: null, requestedAtMs: 0, attempts: 0 } : entry,
@@ -1893,6 +1907,7 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge'), purgedAtMs: recentMs }) },
+    { weight: 2, arbitrary: arbitraryFolded() },
     {
       weight: 5,
       arbitrary: fc.record({
@@ -1928,6 +1943,36 @@ function arbitraryHistory(): fc.Arbitrary<History> {
     .map((steps) => ({ steps: [...acquired, ...steps] }));
 }
 
+/** Totals of whole units before the time up to which other books were folded. */
+function arbitraryFolded(): fc.Arbitrary<Step> {
+  const hour = 3_600_000;
+  return fc
+    .record({
+      minutes: fc.integer({ min: 1, max: 70 }),
+      hours: fc.integer({ min: -3, max: 1 }),
+      rows: fc.uniqueArray(
+        fc.record({
+          at: fc.integer({ min: -4 * 60, max: 60 }),
+          name: fc.constantFrom(...NAMES),
+          count: fc.integer({ min: 0, max: 5 }),
+        }),
+        { maxLength: 6, selector: ({ at, name }) => `${at} ${name}` },
+      ),
+    })
+    .map(({ minutes, hours, rows }) => {
+      const secondsMs = T0_MS + minutes * 60_000;
+      const folded = { secondsMs, minutesMs: Math.min(T0_MS + hours * hour, unitStartMs(3, secondsMs)) };
+      const all = rows.flatMap(({ at, name, count }) => {
+        const atMs = T0_MS + at * 60_000;
+        const unit = finestUnit(atMs, folded);
+        const totals = { unit, startMs: unitStartMs(unit, atMs), name, count, amountCents: count * 7 };
+        return unit === 0 ? [] : [totals];
+      });
+      const totals = [...new Map(all.map((each) => [unitKey(each), each])).values()];
+      return { kind: 'restoreFolded', folded, totals } as const;
+    });
+}
+
 function checkHistories(fresh: () => Promise<Books>): Promise<void> {
   const property = fc.asyncProperty(arbitraryHistory(), (history) =>
     atDesk(fresh, ofEveryShard, async (ledger, desk) => {
@@ -1936,10 +1981,10 @@ function checkHistories(fresh: () => Promise<Books>): Promise<void> {
       const isComparable = ({ step }: History['steps'][number]) =>
         !(ledger instanceof EveryShard && step.kind === 'releaseLease');
       await replay({ steps: history.steps.filter(isComparable) }, [
-        { actual: ledger, model: new MemoryLedger(NAMES, store) },
+        { actual: ledger, model: new MemoryLedger(NAMES, store, MEMORY_OUTBOX) },
         {
           actual: await desk.connect('fallback', 'default'),
-          model: new MemoryLedger(['fallback', 'default'], store),
+          model: new MemoryLedger(['fallback', 'default'], store, MEMORY_OUTBOX),
         },
       ]);
     }),
@@ -1996,11 +2041,27 @@ async function play(ledger: Shard, step: Step, owner: (ordinal: number) => numbe
       return foldAll(ledger, step.nowMs, step.retentionMs);
     case 'purge':
       return must(ledger.purge(step.purgedAtMs));
+    case 'restoreFolded':
+      return restoreFolded(ledger, step);
     case 'cancel':
       return must(ledger.cancel({ what: 'cancel', atMs: step.atMs, who: '', why: '' }, step.payments));
     case 'restoreEntries':
       return restore(ledger, owner(step.owner), step);
   }
+}
+
+/** Into books that are not folded beyond that themselves: a command empties books before it fills them. */
+async function restoreFolded(
+  ledger: Shard,
+  { folded, totals }: Extract<Step, { kind: 'restoreFolded' }>,
+): Promise<unknown> {
+  const before = await must(ledger.foldedTime());
+  if (before.folded.minutesMs > folded.minutesMs) return before.folded;
+  await must(ledger.restoreFolded(folded, totals));
+  await foldAll(ledger, 0, Infinity);
+  const after = await must(ledger.foldedTime());
+  const days = after.daysMs.map((dayMs) => must(ledger.foldedTotals(dayMs, after.folded)));
+  return [after.folded, (await Promise.all(days)).flat()];
 }
 
 async function restore(
@@ -2027,6 +2088,19 @@ async function takeAll(ledger: Shard, from: number, to: number, ifExpiredAtMs: n
   }
 }
 
+/** The events of each payment, in their order. */
+function byPayment(events: readonly OutboxEvent[]): Map<string, unknown[]> {
+  const found = new Map<string, unknown[]>();
+  for (const event of events) {
+    if (!('payment' in event)) continue;
+    const { type, payment, chargedCents } = event;
+    const { correlationId } = payment;
+    const shown = { type, payment, chargedCents: type === 'payment.settled' ? chargedCents : null };
+    found.set(correlationId, [...(found.get(correlationId) ?? []), shown]);
+  }
+  return new Map([...found].sort());
+}
+
 /** All entries and owners. Owners are identified by their order, since each ledger chooses its own numbers. */
 async function inventory(ledger: Shard, ordinals: ReadonlyMap<number, number>): Promise<unknown> {
   const entries = await Promise.all(Array.from({ length: 12 }, (_, number) => find(ledger, number)));
@@ -2034,6 +2108,7 @@ async function inventory(ledger: Shard, ordinals: ReadonlyMap<number, number>): 
   return {
     entries: entries.map((entry) => entry && { ...entry, owner: ordinals.get(entry.owner) ?? null }),
     owners: owners.map((record) => ({ ...record, owner: ordinals.get(record.owner) })),
+    events: byPayment(await allEvents(ledger)),
     walked: byId(await walk(ledger, T0_MS + 1, T0_MS + 59_999, 5)).map(({ correlationId }) => correlationId),
   };
 }

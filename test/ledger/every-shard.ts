@@ -22,10 +22,13 @@ import {
   type Settlement,
   type SettleReply,
   type Shard,
+  type UnitTotals,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
+import type { ProcessorEvent } from '../../src/ledger/outbox.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { assertRestored } from '../../src/ledger/restored-entry.ts';
+import type { Folded } from '../../src/ledger/retention.ts';
 
 /** The owners of all connections to one set of books: by the number in shard 0, the number in each shard. */
 export type Owners = Map<number, readonly number[]>;
@@ -138,6 +141,18 @@ export class EveryShard implements Shard {
     return this.#ledger.restoreFees(totals);
   }
 
+  foldedTime() {
+    return this.#ledger.foldedTime();
+  }
+
+  foldedTotals(dayMs: number, folded: Folded) {
+    return this.#ledger.foldedTotals(dayMs, folded);
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]) {
+    return this.#ledger.restoreFolded(folded, totals);
+  }
+
   openPayments() {
     return this.#ledger.openPayments();
   }
@@ -179,8 +194,16 @@ export class EveryShard implements Shard {
     return this.#ledger.processorControls();
   }
 
-  setProcessorControls(controls: ProcessorControls) {
-    return this.#ledger.setProcessorControls(controls);
+  setProcessorControls(controls: ProcessorControls, events?: readonly ProcessorEvent[]) {
+    return this.#ledger.setProcessorControls(controls, events);
+  }
+
+  outbox(cursor: string, limit: number) {
+    return this.#ledger.outbox(cursor, limit);
+  }
+
+  outboxEnd() {
+    return this.#ledger.outboxEnd();
   }
 
   async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {

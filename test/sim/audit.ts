@@ -18,6 +18,7 @@ import { UNIT_SPANS_MS, unitStartMs } from '../../src/ledger/time-index.ts';
 import type { Dispatch } from '../../src/processor/processor.ts';
 import type { Row } from '../../src/simulated/books.ts';
 import type { SimulatedProcessor } from '../../src/simulated/processor.ts';
+import { ExpectedEvents } from './events.ts';
 import { Manners } from './manners.ts';
 import type { Post, ProcessorPlan } from './plan.ts';
 import type { Random } from './random.ts';
@@ -62,6 +63,7 @@ export class Audit {
   readonly #amountsAccepted = new Map<string, Set<number>>();
   readonly #charges = new Map<string, Charge>();
   readonly manners: Manners;
+  readonly #events: ExpectedEvents;
   readonly #processors: SimulatedProcessor[] = [];
   readonly #plans: ProcessorPlan[] = [];
   readonly #rowsSeen: number[] = [];
@@ -89,6 +91,9 @@ export class Audit {
     this.#ledger = ledger;
     this.#history = history;
     this.#forgets = forgets;
+    this.#events = new ExpectedEvents(ledger, (promise, correlationId) =>
+      this.broken(promise, correlationId),
+    );
     this.manners = new Manners(timeline, (promise, correlationId) => this.broken(promise, correlationId));
   }
 
@@ -198,11 +203,15 @@ export class Audit {
         `instance ${instance}`,
         `owner ${owner}: ${status} ${correlationId} at ${processor}, ${requestedAtMs}: ${reply}`,
       );
-      if (reply === 'recorded') this.#finished.add(correlationId);
+      if (reply === 'recorded') {
+        this.#finished.add(correlationId);
+        this.#events.finished(correlationId, status);
+      }
       if (reply === 'recorded' && status === 'settled') this.#recorded(settlement);
     }
     for (const [index, { correlationId, processor, requestedAtMs }] of claims.entries()) {
       const answer = claimed[index];
+      if (answer === 'claimed') this.#events.opened(correlationId);
       if (answer === 'claimed' && processor !== null)
         this.#dispatched(correlationId, nameOf(processor), requestedAtMs);
       if (this.#history === null) continue;
@@ -220,6 +229,7 @@ export class Audit {
       this.tell('operator', `sends ${correlationId} again`);
       this.#reopenedIds.add(correlationId);
       this.#finished.delete(correlationId);
+      this.#events.opened(correlationId);
     }
   }
 
@@ -265,6 +275,7 @@ export class Audit {
    * (null: none).
    */
   async isQuiet(lostShard: number | null): Promise<boolean> {
+    await this.#events.read();
     const entries = await this.#entries();
     const concerns = (correlationId: string) => this.#ledger.shardOf(correlationId) !== lostShard;
     return (
@@ -279,6 +290,7 @@ export class Audit {
 
   /** Asks for a summary, which may leave out nothing that is in the books now, and count nothing that is not there later. */
   async summarized(ask: () => Promise<SummaryReply>): Promise<void> {
+    await this.#timeline.during(this.#events.read());
     const before = await this.#totals();
     const reply = await ask();
     if (reply.kind !== 'ok') return;
@@ -319,6 +331,7 @@ export class Audit {
       this.broken('a post was never answered', correlationId);
     await this.#balanceWindow(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
     await this.#balanceFees();
+    await this.#events.balance(entries.values());
     const stamps = [...this.#charges.values()].map((charge) => charge.requestedAtMs);
     for (let round = 0; round < 20 && stamps.length > 0; round++) {
       const from = stamps[random.int(0, stamps.length - 1)] ?? 0;

@@ -12,6 +12,7 @@ import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
+import { KEPT_EVENTS } from '../ledger/outbox.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 
 export type LedgerKind = 'memory' | 'lmdb' | 'redis';
@@ -57,7 +58,7 @@ export interface LedgerBackend {
 export const memoryBackend: LedgerBackend = {
   newShard: (processorNames) => {
     const store = new MemoryStore();
-    return async () => new MemoryLedger(processorNames, store);
+    return async (clock) => new MemoryLedger(processorNames, store, { ...KEPT_EVENTS, clock });
   },
   stop: async () => {},
 };
@@ -65,7 +66,7 @@ export const memoryBackend: LedgerBackend = {
 const lmdbBackend: LedgerBackend = {
   newShard: (processorNames, directory) => {
     const path = join(directory, 'ledger');
-    return (clock) => LmdbLedger.open(path, { processorNames, clock });
+    return (clock) => LmdbLedger.open(path, { processorNames, clock, outbox: KEPT_EVENTS });
   },
   stop: async () => {},
 };
@@ -101,6 +102,7 @@ async function redisBackend(): Promise<LedgerBackend> {
             clock: systemClock,
             timeoutMs: REAL_TIMEOUT_MS,
             allowsUnconfirmed: true,
+            outbox: KEPT_EVENTS,
           }),
         );
     },

@@ -12,11 +12,13 @@ import {
   type Claim,
   type CommitReply,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
+  type OutboxPage,
   type OwnerRecord,
   ok,
   type ProcessorPayments,
@@ -27,10 +29,13 @@ import {
   type Settlement,
   type Shard,
   type Turn,
+  type UnitTotals,
   unavailable,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
+import type { ProcessorEvent } from '../../src/ledger/outbox.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
+import type { Folded } from '../../src/ledger/retention.ts';
 import type { Audit } from './audit.ts';
 import type { Random } from './random.ts';
 import { Channel, type Scope } from './scope.ts';
@@ -151,6 +156,18 @@ export class SimLedger implements Shard {
     return this.#ask((inner) => inner.restoreFees(totals));
   }
 
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#ask((inner) => inner.foldedTime());
+  }
+
+  foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    return this.#ask((inner) => inner.foldedTotals(dayMs, folded));
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.restoreFolded(folded, totals));
+  }
+
   openPayments(): Promise<Reply<ProcessorPayments[]>> {
     return this.#ask((inner) => inner.openPayments());
   }
@@ -195,8 +212,19 @@ export class SimLedger implements Shard {
     return this.#ask((inner) => inner.processorControls());
   }
 
-  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
-    return this.#ask((inner) => inner.setProcessorControls(controls));
+  setProcessorControls(
+    controls: ProcessorControls,
+    events?: readonly ProcessorEvent[],
+  ): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.setProcessorControls(controls, events));
+  }
+
+  outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    return this.#ask((inner) => inner.outbox(cursor, limit));
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#ask((inner) => inner.outboxEnd());
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

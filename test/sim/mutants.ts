@@ -19,6 +19,24 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'if (isForgotten(',
   },
   {
+    name: 'lose the event of a payment that is finished',
+    file: 'ledger/memory/ledger.ts',
+    from: 'this.#reportFinished(settlement.correlationId, settlement.amountCents);',
+    to: '',
+  },
+  {
+    name: 'report a payment again whose settlement is repeated',
+    file: 'ledger/memory/ledger.ts',
+    from: "return isSame ? 'recorded' : 'fenced';",
+    to: "if (isSame) this.#reportFinished(settlement.correlationId, settlement.amountCents);\n      return isSame ? 'recorded' : 'fenced';",
+  },
+  {
+    name: 'number an event by a clock that was set back',
+    file: 'ledger/outbox.ts',
+    from: 'return nowMs > last.atMs ?',
+    to: 'return nowMs !== last.atMs ?',
+  },
+  {
     name: 'forget that an unknown outcome is in doubt',
     file: 'pool/delivery.ts',
     from: 'const state = isOutcomeOpen ? { ...before, inDoubtUntilMs: before.callMayRunUntilMs } : before;',

@@ -5,6 +5,7 @@ import { Committer } from '../../../src/ledger/redis/commit.ts';
 import { newDriver } from '../../../src/ledger/redis/driver.ts';
 import { BookKeys } from '../../../src/ledger/redis/keys.ts';
 import { LIBRARY } from '../../../src/ledger/redis/library.ts';
+import { RedisOutbox } from '../../../src/ledger/redis/outbox.ts';
 import { doubleBytes, idPositions, workerBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
 import { ONLY_SHARD } from '../../../src/ledger/sharded/shard-place.ts';
 import { RedisServer } from '../../../test/ledger/redis/redis-server.ts';
@@ -81,7 +82,7 @@ async function serverWith(policy: 'always' | 'everysec') {
   const worker = workerBytes({ instanceId: 'bench', name: 'pool-0' });
   const owner = Number(await must(books.call('acquireLease', books.session, doubleBytes(Infinity), worker)));
   const id = String(await must(books.ask((send) => send(['HGET', `${ROOT}meta`, 'books']))));
-  const committer = new Committer(books);
+  const committer = new Committer(books, new RedisOutbox(books, null));
   // None of its runs is long enough for upkeep.
   const keys = new BookKeys(ROOT, '0:1024');
   const callOf = (settlements: readonly Settlement[], claims: readonly Claim[]) => {

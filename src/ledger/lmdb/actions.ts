@@ -15,6 +15,7 @@ import {
 import { cancelReason } from '../cancel.ts';
 import { withAttempt } from '../story.ts';
 import type { LmdbEntries } from './entries.ts';
+import type { Finished, LmdbOutbox } from './outbox.ts';
 import { ACTION_NUMBER_AT, actionKey, entryKey, type StoredEntry } from './records.ts';
 import type { LmdbStore } from './store.ts';
 
@@ -24,10 +25,12 @@ const LAST_NUMBER = 2 ** 32 - 1;
 export class LmdbActions {
   readonly #store: LmdbStore;
   readonly #entries: LmdbEntries;
+  readonly #outbox: LmdbOutbox;
 
-  constructor(store: LmdbStore, entries: LmdbEntries) {
+  constructor(store: LmdbStore, entries: LmdbEntries, outbox: LmdbOutbox) {
     this.#store = store;
     this.#entries = entries;
+    this.#outbox = outbox;
   }
 
   reopen(owner: number, action: Action, payments: readonly Reopening[]): ReopenReply[] {
@@ -40,7 +43,9 @@ export class LmdbActions {
   }
 
   cancel(action: Action, payments: readonly Cancellation[]): CancelReply[] {
-    const replies = payments.map((payment) => this.#cancel(action, payment));
+    const cancelled: Finished[] = [];
+    const replies = payments.map((payment) => this.#cancel(action, payment, cancelled));
+    this.#outbox.addPayments(cancelled);
     this.#log(
       action,
       payments.filter((_, index) => replies[index] === 'cancelled'),
@@ -78,20 +83,22 @@ export class LmdbActions {
     return 'reopened';
   }
 
-  #cancel(action: Action, payment: Cancellation): CancelReply {
+  #cancel(action: Action, payment: Cancellation, cancelled: Finished[]): CancelReply {
     const id = entryKey(payment.correlationId);
     const entry = this.#entries.get(id);
     const problem = cancelProblem(entry && this.#entries.shown(payment.correlationId, entry), payment);
     if (problem !== null) return problem;
     const before = entry ?? unknownEntry(payment, action.atMs);
     if (before.owner !== 0) this.#entries.release(id, before.owner);
-    this.#entries.put(id, {
+    const after: StoredEntry = {
       ...before,
       status: 'rejected',
       owner: 0,
       requestedAtMs: action.atMs,
       reason: cancelReason(action),
-    });
+    };
+    this.#entries.put(id, after);
+    cancelled.push({ id, entry: after, chargedCents: 0 });
     return 'cancelled';
   }
 

@@ -4,6 +4,7 @@ import { type Folded, isCountedAlready } from '../retention.ts';
 import { endedOutcome, withAttempt } from '../story.ts';
 import type { LmdbEntries } from './entries.ts';
 import type { LmdbFees } from './fees.ts';
+import type { Finished, LmdbOutbox } from './outbox.ts';
 import type { LmdbOwners } from './owners.ts';
 import type { LmdbProcessors } from './processors.ts';
 import { entryKey, type StoredAttempt, type StoredEntry } from './records.ts';
@@ -21,6 +22,7 @@ export interface LmdbCommitParts {
   readonly processors: LmdbProcessors;
   readonly timeIndex: LmdbTimeIndex;
   readonly fees: LmdbFees;
+  readonly outbox: LmdbOutbox;
 }
 
 /** Settlements and claims of one owner, in one transaction of the caller. */
@@ -29,6 +31,7 @@ export class LmdbCommit {
   readonly #rules: LmdbCommitRules;
   readonly #parts: LmdbCommitParts;
   readonly #charges: Settlement[] = [];
+  readonly #finished: Finished[] = [];
 
   constructor(owner: number, rules: LmdbCommitRules, parts: LmdbCommitParts) {
     this.#owner = owner;
@@ -37,12 +40,13 @@ export class LmdbCommit {
   }
 
   run(settlements: readonly Settlement[], claims: readonly Claim[]): CommitReply {
-    const { owners, timeIndex, fees } = this.#parts;
+    const { owners, timeIndex, fees, outbox } = this.#parts;
     const settled = settlements.map((settlement) => this.#settle(settlement));
     if (this.#charges.length > 0) {
       timeIndex.add(this.#charges, this.#rules.folded);
       fees.add(this.#charges);
     }
+    outbox.addPayments(this.#finished);
     if (claims.length === 0 || !owners.isAlive(this.#owner)) {
       return { settled, claimed: claims.map(() => 'fenced' as const) };
     }
@@ -73,6 +77,7 @@ export class LmdbCommit {
     else if (!isCounted) this.#charges.push(settlement);
     entries.put(id, entry);
     entries.release(id, this.#owner);
+    this.#finished.push({ id, entry, chargedCents: settlement.amountCents });
     return 'recorded';
   }
 

@@ -50,6 +50,13 @@ export class LmdbFolding {
     return hasFinerUnits || after !== null || walk.untilMs < folded.secondsMs;
   }
 
+  /** The next steps fold up to this at least. Within a transaction of the caller. */
+  raise(folded: Folded): void {
+    const stored = this.#stored();
+    const raised = { ...stored, folded: laterOf(stored.folded, folded) };
+    this.#parts.store.records.putSync(FOLDING_KEY, foldingBytes(raised));
+  }
+
   /** Within a transaction of the caller. */
   clear(): void {
     this.#parts.store.records.removeSync(FOLDING_KEY);

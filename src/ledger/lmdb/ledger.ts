@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { OutboxLimits } from '../../config/parsers.ts';
 import type { Clock } from '../../core/clock.ts';
 import { isUuid, readUuid } from '../../core/uuid.ts';
 import {
@@ -14,18 +15,21 @@ import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCancellations } from '../cancel.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
 import { sortedFees } from '../fees.ts';
+import { sortedUnits } from '../folded-totals.ts';
 import {
   type BooksSize,
   type Claim,
   type CommitReply,
   exactly,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   mayHaveBeenSent,
+  type OutboxPage,
   type OwnerRecord,
   ok,
   type ProcessorPayments,
@@ -36,12 +40,14 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import { FIRST_POSITION, type ProcessorEvent, readCursor } from '../outbox.ts';
 import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored, RESTORING_OWNER_GONE } from '../restored-entry.ts';
-import { foldable, tooFine } from '../retention.ts';
+import { type Folded, foldable, tooFine } from '../retention.ts';
 import { rangesOf } from '../time-index.ts';
 import { LmdbActions } from './actions.ts';
 import { LmdbCommit, type LmdbCommitParts } from './commit.ts';
@@ -50,10 +56,12 @@ import { LmdbEvents } from './events.ts';
 import { LmdbFees } from './fees.ts';
 import { LmdbFolding } from './folding.ts';
 import { recogniseCopy } from './home.ts';
+import { LmdbOutbox } from './outbox.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
-import { BEFORE_ALL, CONTROLS_KEY, entryKey, type StoredEntry, UPKEEP_TURN_KEY } from './records.ts';
+import { BEFORE_ALL, CONTROLS_KEY, entryKey, UPKEEP_TURN_KEY } from './records.ts';
 import { LmdbBooksStatus, LmdbRestore } from './restore.ts';
+import { sentBy } from './sent.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTimeIndex } from './time-index.ts';
 
@@ -62,6 +70,8 @@ export interface LmdbOptions {
   readonly clock: Clock;
   /** How often a subscription looks for events. */
   readonly pollMs?: number;
+  /** Absent: it writes no events. */
+  readonly outbox?: OutboxLimits | undefined;
 }
 
 /**
@@ -81,17 +91,18 @@ export class LmdbLedger implements Shard {
   readonly #fees: LmdbFees;
   readonly #events: LmdbEvents;
   readonly #folding: LmdbFolding;
+  readonly #outbox: LmdbOutbox;
   readonly #commitParts: LmdbCommitParts;
   readonly #status: LmdbBooksStatus;
 
-  private constructor(path: string, { processorNames, clock, pollMs }: LmdbOptions, readOnly: boolean) {
+  private constructor(path: string, options: LmdbOptions, readOnly: boolean) {
+    const { processorNames, clock, pollMs, outbox: limits = null } = options;
     const store = new LmdbStore(path, readOnly);
     const processors = new LmdbProcessors(store, processorNames, readOnly);
     this.#store = store;
     this.#processors = processors;
     this.#entries = new LmdbEntries(store, processors);
     this.#owners = new LmdbOwners(store);
-    this.#actions = new LmdbActions(store, this.#entries);
     this.#timeIndex = new LmdbTimeIndex(store, processors);
     this.#fees = new LmdbFees(store, processors);
     this.#events = new LmdbEvents({ store, processors, clock, pollMs });
@@ -99,12 +110,15 @@ export class LmdbLedger implements Shard {
     this.#status = status;
     if (!readOnly) store.transaction(() => recogniseCopy({ store, status, path, nowMs: clock.nowMs() }));
     this.#folding = new LmdbFolding({ store, entries: this.#entries, timeIndex: this.#timeIndex });
+    this.#outbox = new LmdbOutbox({ store, entries: this.#entries, clock, limits });
+    this.#actions = new LmdbActions(store, this.#entries, this.#outbox);
     this.#commitParts = {
       entries: this.#entries,
       owners: this.#owners,
       processors,
       timeIndex: this.#timeIndex,
       fees: this.#fees,
+      outbox: this.#outbox,
     };
   }
 
@@ -224,12 +238,32 @@ export class LmdbLedger implements Shard {
     return this.#store.write(() => this.#fees.restore(totals));
   }
 
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#store.read(() => ({ folded: this.#folding.folded, daysMs: this.#timeIndex.days() }));
+  }
+
+  async foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    const reply = await this.#store.read(() => this.#timeIndex.ofDay(dayMs, folded));
+    return reply.kind === 'ok' ? sortedUnits(reply.value) : reply;
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#store.write(() => {
+      for (const each of totals) this.#timeIndex.set(each);
+      this.#folding.raise(folded);
+    });
+  }
+
   stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
-    return this.#store.read(() => this.#sentBy(nowMs, (entry) => this.#entries.isForeign(entry)));
+    return this.#store.read(() =>
+      sentBy(nowMs, (entry) => this.#entries.isForeign(entry), this.#commitParts),
+    );
   }
 
   openPayments(): Promise<Reply<ProcessorPayments[]>> {
-    return this.#store.read(() => this.#sentBy(Infinity, ({ processorNumber }) => processorNumber !== 0));
+    return this.#store.read(() =>
+      sentBy(Infinity, ({ processorNumber }) => processorNumber !== 0, this.#commitParts),
+    );
   }
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -282,12 +316,26 @@ export class LmdbLedger implements Shard {
     return this.#store.read(() => this.#controls());
   }
 
-  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+  setProcessorControls(
+    controls: ProcessorControls,
+    events: readonly ProcessorEvent[] = [],
+  ): Promise<Reply<boolean>> {
     return this.#store.write(() => {
       if (this.#controls().version >= controls.version) return false;
       this.#store.records.putSync(CONTROLS_KEY, Buffer.from(controlsText(controls)));
+      this.#outbox.addProcessors(events);
       return true;
     });
+  }
+
+  outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    assert(limit > 0, 'the limit must be positive');
+    const [after = FIRST_POSITION] = readCursor(cursor, 1) ?? [];
+    return this.#store.read(() => this.#outbox.after(after, limit));
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#store.read(() => this.#outbox.end);
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
@@ -303,7 +351,9 @@ export class LmdbLedger implements Shard {
   upkeep(nowMs: number, retentionMs: number): Promise<Reply<boolean>> {
     return this.#store.write(() => {
       const isFrozen = frozenReason(this.#status.get()) !== null;
-      return this.#folding.step(foldable(nowMs, isFrozen ? Infinity : retentionMs));
+      const hasMoreToFold = this.#folding.step(foldable(nowMs, isFrozen ? Infinity : retentionMs));
+      const hasMoreToTrim = !isFrozen && this.#outbox.trim(nowMs);
+      return hasMoreToFold || hasMoreToTrim;
     });
   }
 
@@ -361,22 +411,6 @@ export class LmdbLedger implements Shard {
 
   #controls(): ProcessorControls {
     return readControls(this.#store.records.get(CONTROLS_KEY)?.toString());
-  }
-
-  /** Wanted open entries of owners whose leases have expired by `nowMs`, counted by processor. */
-  #sentBy(nowMs: number, isWanted: (entry: StoredEntry) => boolean): ProcessorPayments[] {
-    const counts = new Map<number, number>();
-    for (const [owner, { leaseUntilMs }] of this.#owners.all()) {
-      if (leaseUntilMs > nowMs) continue;
-      this.#entries.heldBy(owner, Infinity, (entry) => {
-        const { processorNumber } = entry;
-        if (isWanted(entry)) counts.set(processorNumber, (counts.get(processorNumber) ?? 0) + 1);
-        return false;
-      });
-    }
-    const names = this.#processors.namesByNumber();
-    const numbers = [...counts.keys()].sort((one, other) => one - other);
-    return numbers.map((number) => ({ name: nameIn(names, number), count: counts.get(number) ?? 0 }));
   }
 
   /** A transaction that changes nothing while the books are frozen. */

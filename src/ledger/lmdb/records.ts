@@ -26,6 +26,7 @@ import type { Folded } from '../retention.ts';
  * | calendar | 255 uint8, processor uint16, feePpm uint32,       | count float64, amountCents float64         |
  * |          | feeFixedCents uint32                             |                                            |
  * | charges  | second uint40, number of the commit in it uint24 | charges                                    |
+ * | outbox   | atMs uint48, number uint32                       | an event (`outbox.ts`)                     |
  * | records  | 1                                                | last owner number uint32                   |
  * | records  | 2, owner uint32                                  | an owner                                   |
  * | records  | 3, name UTF-8                                    | processor uint16, its permanent number     |
@@ -294,6 +295,10 @@ export function timeIndexKey(unit: number, processorNumber: number, startMs: num
   key.writeUInt16BE(processorNumber, 1);
   key.writeUIntBE(startMs, 3, MOMENT_BYTES);
   return key;
+}
+
+export function readUnitStartMs(key: Buffer): number {
+  return key.readUIntBE(3, MOMENT_BYTES);
 }
 
 /** In place of a unit: totals by processor and fee are kept beside those by processor and time. */

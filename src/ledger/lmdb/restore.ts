@@ -4,6 +4,7 @@ import type { RestoredEntry, RestoreReply, Settlement } from '../ledger.ts';
 import { keptStory, restoreDecision } from '../restored-entry.ts';
 import type { Folded } from '../retention.ts';
 import type { LmdbCommitParts } from './commit.ts';
+import type { Finished } from './outbox.ts';
 import { BOOKS_STATUS_KEY, entryKey, type StoredEntry } from './records.ts';
 import type { LmdbStore } from './store.ts';
 
@@ -31,6 +32,7 @@ export class LmdbRestore {
   readonly #folded: Folded;
   readonly #parts: LmdbCommitParts;
   readonly #charges: Settlement[] = [];
+  readonly #finished: Finished[] = [];
 
   constructor(owner: number, status: BooksStatus, folded: Folded, parts: LmdbCommitParts) {
     this.#folded = folded;
@@ -42,6 +44,7 @@ export class LmdbRestore {
   run(entries: readonly RestoredEntry[]): RestoreReply[] {
     const replies = entries.map((entry) => this.#restore(entry));
     if (this.#charges.length > 0) this.#parts.timeIndex.add(this.#charges, this.#folded);
+    this.#parts.outbox.addPayments(this.#finished);
     return replies;
   }
 
@@ -72,7 +75,7 @@ export class LmdbRestore {
     const story = keptStory(given);
     const isFinal = status === 'settled' || status === 'rejected';
     const conflictingAmountCents = known?.conflictingAmountCents || (given.conflictingAmountCents ?? 0);
-    entries.put(id, {
+    const entry: StoredEntry = {
       status,
       processorNumber,
       owner: isFinal ? 0 : this.#owner,
@@ -88,10 +91,12 @@ export class LmdbRestore {
       amountCents,
       conflictingAmountCents,
       reason: status === 'rejected' ? keptReason(given.reason) : '',
-    });
-    if (!isFinal) entries.hold(id, this.#owner);
-    if (status !== 'settled' || processor === null) return;
+    };
+    entries.put(id, entry);
+    if (isFinal) this.#finished.push({ id, entry, chargedCents: given.chargedCents ?? given.amountCents });
+    else entries.hold(id, this.#owner);
     const { correlationId, chargedCents } = given;
+    if (status !== 'settled' || processor === null || chargedCents === null) return;
     this.#charges.push({
       correlationId,
       status,

@@ -34,6 +34,7 @@ export class LmdbStore {
   readonly timeIndex: Bytes;
   readonly charges: Bytes;
   readonly records: Bytes;
+  readonly outbox: Bytes;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #path: string;
   #closed = false;
@@ -42,7 +43,7 @@ export class LmdbStore {
   constructor(path: string, readOnly: boolean) {
     this.#path = path;
     // Without `noSubdir: false`, a path with a dot is taken as a file.
-    this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 7, readOnly });
+    this.#root = open<Buffer, Buffer>({ path, ...BYTES, noSubdir: false, maxDbs: 8, readOnly });
     this.open = this.#root.openDB('open', BYTES);
     this.entries = this.#root.openDB('entries', BYTES);
     this.rejected = this.#root.openDB('rejected', BYTES);
@@ -50,10 +51,11 @@ export class LmdbStore {
     this.timeIndex = this.#root.openDB('calendar', BYTES);
     this.charges = this.#root.openDB('charges', BYTES);
     this.records = this.#root.openDB('records', BYTES);
+    this.outbox = this.#root.openDB('outbox', BYTES);
     if (!readOnly) this.transaction(() => this.#checkLayout());
   }
 
-  /** Empties all but the records. Within a transaction of the caller. */
+  /** Empties all but the records and the outbox. Within a transaction of the caller. */
   clear(): void {
     const { open, entries, rejected, holdings, timeIndex, charges } = this;
     for (const database of [open, entries, rejected, holdings, timeIndex, charges]) database.clearSync();
@@ -96,6 +98,10 @@ export class LmdbStore {
       0,
     );
     return { payments, usedBytes: size, limitBytes: size + bavail * bsize };
+  }
+
+  outboxCount(): number {
+    return entryCount(this.outbox);
   }
 
   async close(): Promise<void> {

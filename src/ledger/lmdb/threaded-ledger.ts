@@ -6,11 +6,13 @@ import {
   type Claim,
   type CommitReply,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
+  type OutboxPage,
   type OwnerRecord,
   type ProcessorPayments,
   type Reply,
@@ -20,10 +22,13 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import type { ProcessorEvent } from '../outbox.ts';
 import type { ProcessorControls } from '../processor-controls.ts';
+import type { Folded } from '../retention.ts';
 import { LmdbLedger, type LmdbOptions } from './ledger.ts';
 import type { WriteMethod, WriterMessage } from './writer.ts';
 import { WriterThread } from './writer-thread.ts';
@@ -82,9 +87,9 @@ export class ThreadedLmdbLedger implements Shard {
   private constructor(path: string, options: ThreadedLmdbOptions) {
     this.#path = path;
     this.#options = options;
-    const { processorNames, clock, random, log, writerFile } = options;
+    const { processorNames, outbox, clock, random, log, writerFile } = options;
     this.#writer = new WriterThread({
-      task: { path, processorNames },
+      task: { path, processorNames, outbox },
       onMessage: (message) => this.#onMessage(message),
       onDeath: () => this.#answerWaiting(NO_WRITER),
       clock,
@@ -138,6 +143,18 @@ export class ThreadedLmdbLedger implements Shard {
     return this.#write('restoreFees', [totals]);
   }
 
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#read((reader) => reader.foldedTime());
+  }
+
+  foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    return this.#read((reader) => reader.foldedTotals(dayMs, folded));
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#write('restoreFolded', [folded, totals]);
+  }
+
   stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
     return this.#read((reader) => reader.stranded(nowMs));
   }
@@ -186,8 +203,19 @@ export class ThreadedLmdbLedger implements Shard {
     return this.#read((reader) => reader.processorControls());
   }
 
-  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
-    return this.#write('setProcessorControls', [controls]);
+  setProcessorControls(
+    controls: ProcessorControls,
+    events?: readonly ProcessorEvent[],
+  ): Promise<Reply<boolean>> {
+    return this.#write('setProcessorControls', [controls, events]);
+  }
+
+  outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    return this.#read((reader) => reader.outbox(cursor, limit));
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#read((reader) => reader.outboxEnd());
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

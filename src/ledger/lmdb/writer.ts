@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { OutboxLimits } from '../../config/parsers.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { Shard } from '../ledger.ts';
 import { LmdbLedger } from './ledger.ts';
@@ -8,6 +9,7 @@ import { LmdbLedger } from './ledger.ts';
 export interface WriterTask {
   readonly path: string;
   readonly processorNames: readonly string[];
+  readonly outbox?: OutboxLimits | undefined;
 }
 
 /** The methods that wait for the write lock. */
@@ -22,6 +24,7 @@ export type WriteMethod =
   | 'setProcessorControls'
   | 'restoreEntries'
   | 'restoreFees'
+  | 'restoreFolded'
   | 'reopen'
   | 'cancel'
   | 'upkeep'
@@ -51,8 +54,8 @@ export type WriterMessage =
 // may be holding the write lock.
 assert.ok(parentPort !== null);
 const port = parentPort;
-const { path, processorNames }: WriterTask = workerData;
-const ledger = await LmdbLedger.open(path, { processorNames, clock: systemClock });
+const { path, processorNames, outbox }: WriterTask = workerData;
+const ledger = await LmdbLedger.open(path, { processorNames, clock: systemClock, outbox });
 port.on('message', (request: WriterRequest) => void serve(request));
 post({ kind: 'open' });
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import type { OutboxLimits } from '../../config/parsers.ts';
 import { type Attempt, NO_STORY } from '../../core/attempt.ts';
+import type { Clock } from '../../core/clock.ts';
 import {
   ACTIONS_KEPT,
   type Action,
@@ -18,6 +20,7 @@ import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCancellations, cancelReason } from '../cancel.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import { feeKey, sortedFees } from '../fees.ts';
+import { daysOf, sortedUnits } from '../folded-totals.ts';
 import {
   type BooksSize,
   type Claim,
@@ -25,12 +28,14 @@ import {
   type CommitReply,
   exactly,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
   mayHaveBeenSent,
+  type OutboxPage,
   type OwnerRecord,
   ok,
   type ProcessorPayments,
@@ -42,14 +47,38 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
+import {
+  cursorText,
+  FIRST_POSITION,
+  type ProcessorEvent,
+  paymentEventType,
+  readCursor,
+  shardPage,
+} from '../outbox.ts';
 import type { ProcessorControls } from '../processor-controls.ts';
 import { assertRestored, keptStory, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
-import { foldable, isCountedAlready, isForgotten, laterOf, NOTHING_FOLDED, tooFine } from '../retention.ts';
+import {
+  type Folded,
+  finestUnit,
+  foldable,
+  isCountedAlready,
+  isForgotten,
+  laterOf,
+  NOTHING_FOLDED,
+  tooFine,
+} from '../retention.ts';
 import { endedOutcome, nextStory, withAttempt } from '../story.ts';
-import { type MemoryEntry, MemoryStore } from './store.ts';
+import { unitStartMs } from '../time-index.ts';
+import { type MemoryEntry, type MemoryEvent, MemoryStore } from './store.ts';
+
+export interface MemoryOutboxOptions extends OutboxLimits {
+  /** Gives events their times. */
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
 
 /**
  * The simplest implementation of the ledger: the oracle for the others, and the books of a simulated deployment. Several
@@ -60,13 +89,19 @@ export class MemoryLedger implements Shard {
   readonly shards: readonly Shard[] = [this];
   readonly #names: readonly string[];
   readonly #store: MemoryStore;
+  readonly #outbox: MemoryOutboxOptions | null;
   readonly #watchers = new Set<(changed: string | null) => void>();
   #closed = false;
 
-  constructor(processorNames: readonly string[], store: MemoryStore = new MemoryStore()) {
+  constructor(
+    processorNames: readonly string[],
+    store: MemoryStore = new MemoryStore(),
+    outbox: MemoryOutboxOptions | null = null,
+  ) {
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
     this.#names = [...processorNames];
     this.#store = store;
+    this.#outbox = outbox;
     const { seenProcessors } = store;
     seenProcessors.push(...processorNames.filter((name) => !seenProcessors.includes(name)));
   }
@@ -163,8 +198,9 @@ export class MemoryLedger implements Shard {
       );
       return [...new Set([...this.#names, ...charged])].map((name) => {
         const own = charges.filter(({ processor }) => processor === name);
+        const count = own.reduce((sum, charge) => sum + charge.count, 0);
         const amountCents = own.reduce((sumCents, charge) => sumCents + charge.amountCents, 0);
-        return { name, count: own.length, amountCents };
+        return { name, count, amountCents };
       });
     });
     return reply.kind === 'ok' ? exactly(reply.value) : reply;
@@ -179,6 +215,39 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => {
       this.#store.fees.clear();
       for (const each of totals) this.#store.fees.set(feeKey(each), each);
+    });
+  }
+
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#answer(() => {
+      const { folded, charges } = this.#store;
+      return { folded, daysMs: daysOf(charges.map(({ requestedAtMs }) => requestedAtMs)) };
+    });
+  }
+
+  async foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    const reply = await this.#answer(() =>
+      this.#store.charges.flatMap(({ processor, count, amountCents, requestedAtMs }) => {
+        const unit = finestUnit(requestedAtMs, folded);
+        if (unit === 0 || daysOf([requestedAtMs])[0] !== dayMs) return [];
+        return [{ unit, startMs: unitStartMs(unit, requestedAtMs), name: processor, count, amountCents }];
+      }),
+    );
+    return reply.kind === 'ok' ? sortedUnits(reply.value) : reply;
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#answer(() => {
+      const { charges } = this.#store;
+      for (const { unit, startMs, name, count, amountCents } of totals) {
+        const others = charges.filter(
+          ({ processor, requestedAtMs }) =>
+            processor !== name || unitStartMs(unit, requestedAtMs) !== startMs,
+        );
+        charges.splice(0, charges.length, ...others);
+        if (count > 0) charges.push({ processor: name, count, amountCents, requestedAtMs: startMs });
+      }
+      this.#store.folded = laterOf(this.#store.folded, folded);
     });
   }
 
@@ -229,6 +298,7 @@ export class MemoryLedger implements Shard {
       this.#store.fees.clear();
       this.#store.purgedAtMs = Math.max(this.#store.purgedAtMs, purgedAtMs);
       this.#store.folded = NOTHING_FOLDED;
+      this.#store.forgottenBeforeMs = 0;
       this.#notify(null);
     });
   }
@@ -247,12 +317,33 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => this.#store.controls);
   }
 
-  setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
+  setProcessorControls(
+    controls: ProcessorControls,
+    events: readonly ProcessorEvent[] = [],
+  ): Promise<Reply<boolean>> {
     return this.#answer(() => {
       if (this.#store.controls.version >= controls.version) return false;
       this.#store.controls = controls;
+      for (const event of events) this.#report(event);
       return true;
     });
+  }
+
+  outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    assert(limit > 0, 'the limit must be positive');
+    const [after = FIRST_POSITION] = readCursor(cursor, 1) ?? [];
+    return this.#answer(() => {
+      const events = this.#store.outbox.after(after, limit).map((event) => {
+        if (!('entry' in event)) return event;
+        const { correlationId, entry, ...rest } = event;
+        return { ...rest, payment: this.#shown(correlationId, entry) };
+      });
+      return shardPage(events, after, limit);
+    });
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#answer(() => cursorText([this.#store.outbox.end]));
   }
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
@@ -266,13 +357,17 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => {
       const { entries, folded } = this.#store;
       const isFrozen = frozenReason(this.#store.status) !== null;
+      if (this.#outbox !== null && !isFrozen)
+        this.#store.outbox.trim(nowMs - this.#outbox.keptMs, this.#outbox.keptCount);
       this.#store.folded = laterOf(folded, foldable(nowMs, isFrozen ? Infinity : retentionMs));
-      if (this.#store.folded.secondsMs === folded.secondsMs) return false;
+      const { secondsMs } = this.#store.folded;
+      if (this.#store.forgottenBeforeMs === secondsMs) return false;
       for (const [correlationId, entry] of entries) {
         const { processor } = entry;
-        if (isFinal(entry) && isForgotten(entry, processor === null, this.#store.folded.secondsMs))
+        if (isFinal(entry) && isForgotten(entry, processor === null, secondsMs))
           entries.delete(correlationId);
       }
+      this.#store.forgottenBeforeMs = secondsMs;
       return false;
     });
   }
@@ -399,9 +494,10 @@ export class MemoryLedger implements Shard {
       reason,
       conflictingAmountCents,
     });
-    if (given.status === 'settled' && processor !== null) {
-      charges.push({ processor, amountCents: chargedCents, requestedAtMs: given.requestedAtMs });
+    if (given.status === 'settled' && processor !== null && chargedCents !== null) {
+      charges.push({ processor, count: 1, amountCents: chargedCents, requestedAtMs: given.requestedAtMs });
     }
+    this.#reportFinished(correlationId, chargedCents ?? given.amountCents);
     return 'restored';
   }
 
@@ -421,11 +517,24 @@ export class MemoryLedger implements Shard {
     Object.assign(entry, { status, owner: 0, processor, requestedAtMs, story });
     if (status === 'rejected') entry.reason = keptReason(settlement.reason);
     else if (!isCounted) this.#charge(processor, settlement);
+    this.#reportFinished(settlement.correlationId, settlement.amountCents);
     return 'recorded';
   }
 
+  /** If the payment has been settled or rejected. */
+  #reportFinished(correlationId: string, chargedCents: number): void {
+    const entry = this.#store.entries.get(correlationId);
+    if (entry?.status !== 'settled' && entry?.status !== 'rejected') return;
+    const type = paymentEventType(entry.status);
+    this.#report({ type, correlationId, entry: { ...entry }, chargedCents });
+  }
+
+  #report(event: MemoryEvent): void {
+    if (this.#outbox !== null) this.#store.outbox.append(event, this.#outbox.clock.nowMs());
+  }
+
   #charge(processor: string, { amountCents, requestedAtMs, fee }: Settlement): void {
-    this.#store.charges.push({ processor, amountCents, requestedAtMs });
+    this.#store.charges.push({ processor, count: 1, amountCents, requestedAtMs });
     if (fee === undefined) return;
     const at = { name: processor, feePpm: fee.feePpm, feeFixedCents: fee.feeFixedCents };
     const before = this.#store.fees.get(feeKey(at)) ?? { count: 0, amountCents: 0 };
@@ -457,6 +566,7 @@ export class MemoryLedger implements Shard {
         ...neverSent({ amountCents, acceptedAtMs: requestedAtMs }),
         ...rejected,
       });
+    this.#reportFinished(correlationId, 0);
     return 'cancelled';
   }
 

@@ -2,9 +2,11 @@ import type { Story } from '../../core/attempt.ts';
 import type { PaymentStatus } from '../../core/payment.ts';
 import type { LoggedAction } from '../actions.ts';
 import { type BooksStatus, IN_USE } from '../books-status.ts';
-import type { FeeTotals, HealthReport, WorkerId } from '../ledger.ts';
+import type { FeeTotals, HealthReport, PaymentEvent, WorkerId } from '../ledger.ts';
+import type { ProcessorEvent } from '../outbox.ts';
 import { NO_CONTROLS, type ProcessorControls } from '../processor-controls.ts';
 import { NOTHING_FOLDED } from '../retention.ts';
+import { MemoryOutbox } from './outbox.ts';
 
 export interface MemoryEntry {
   readonly amountCents: number;
@@ -27,6 +29,8 @@ interface MemoryOwner extends WorkerId {
 
 interface MemoryCharge {
   readonly processor: string;
+  /** 1, unless it stands for all of a folded unit. */
+  readonly count: number;
   readonly amountCents: number;
   readonly requestedAtMs: number;
 }
@@ -34,6 +38,10 @@ interface MemoryCharge {
 interface MemoryHealth extends Omit<HealthReport, 'processor'> {
   readonly processor: string;
 }
+
+export type MemoryEvent =
+  | ProcessorEvent
+  | (Omit<PaymentEvent, 'payment'> & { readonly correlationId: string; readonly entry: MemoryEntry });
 
 /** The contents of a ledger, which outlive its connections. Processors are identified by name. */
 export class MemoryStore {
@@ -54,5 +62,8 @@ export class MemoryStore {
   status: BooksStatus = IN_USE;
   controls: ProcessorControls = NO_CONTROLS;
   folded = NOTHING_FOLDED;
+  /** Finished payments of before this have been forgotten. */
+  forgottenBeforeMs = 0;
+  readonly outbox = new MemoryOutbox<MemoryEvent>();
   upkeepTurn = 0;
 }

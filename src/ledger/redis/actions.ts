@@ -13,6 +13,7 @@ import {
 import { cancelReason } from '../cancel.ts';
 import { ok, type Reply, unavailable } from '../ledger.ts';
 import type { RedisBooks } from './books.ts';
+import type { RedisOutbox } from './outbox.ts';
 import {
   idsPositions,
   ownerBytes,
@@ -33,9 +34,11 @@ const HOLDERS_ATTEMPTS_MAX = 4;
 /** What operators do to payments, and the log of it. */
 export class RedisActions {
   readonly #books: RedisBooks;
+  readonly #outbox: RedisOutbox;
 
-  constructor(books: RedisBooks) {
+  constructor(books: RedisBooks, outbox: RedisOutbox) {
     this.#books = books;
+    this.#outbox = outbox;
   }
 
   async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
@@ -69,6 +72,7 @@ export class RedisActions {
           ...[...holders].map((holder) => keys.owner(holder)),
           ...keys.rejected([{ status: 'rejected' }]),
           ...keys.entries(ids, idsPositions(ids)),
+          ...this.#outbox.keys(keys),
         ],
         Buffer.concat([...holders].map(ownerBytes)),
         JSON.stringify(action),
@@ -76,6 +80,7 @@ export class RedisActions {
         ownerBytes(action.atMs),
         cancelReason(action),
         Buffer.concat(payments.map(cancellationBytes)),
+        ...this.#outbox.args,
       );
       if (reply.kind === 'unavailable') return reply;
       const bytes = bytesOf(reply.value);

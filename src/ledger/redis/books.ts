@@ -141,6 +141,11 @@ export class RedisBooks {
     return this.ask((send) => this.writeOn(send, name, [`${this.#parts.root}health`], ...args));
   }
 
+  /** Calls a function that writes `meta` and the outbox. */
+  writeOutbox(name: string, ...args: Arg[]): Promise<Reply<unknown>> {
+    return this.ask((send) => this.writeOn(send, name, [this.#keys.outbox], ...args));
+  }
+
   /** The generation that the books are in. */
   get generation(): number {
     return this.#keys.generation;

@@ -10,6 +10,7 @@ import {
   unavailable,
 } from '../ledger.ts';
 import type { RedisBooks } from './books.ts';
+import type { RedisOutbox } from './outbox.ts';
 import { idPositions, ownerBytes, readOwnerNumbers, writeCommit } from './records.ts';
 import { bytesOf } from './replies.ts';
 
@@ -43,10 +44,12 @@ interface RawReply {
  */
 export class Committer {
   readonly #books: RedisBooks;
+  readonly #outbox: RedisOutbox;
   #reservers: readonly number[] = [];
 
-  constructor(books: RedisBooks) {
+  constructor(books: RedisBooks, outbox: RedisOutbox) {
     this.#books = books;
+    this.#outbox = outbox;
   }
 
   async commit(
@@ -94,9 +97,11 @@ export class Committer {
         ...keys.timeIndex(settlements),
         ...keys.rejected(settlements),
         ...keys.entries(payload, positions),
+        ...this.#outbox.keys(keys),
       ],
       payload,
       Buffer.concat(reservers.map(ownerBytes)),
+      ...this.#outbox.args,
     );
     if (reply.kind === 'unavailable') return reply;
     const bytes = bytesOf(reply.value);

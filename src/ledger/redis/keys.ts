@@ -22,6 +22,7 @@ export class BookKeys {
   readonly #hashes: number;
   readonly #prefix: string;
   readonly #actions: Key;
+  readonly #outbox: Key;
 
   /** `places` as the functions name them: the generation and the number of hashes. */
   constructor(root: string, places: string) {
@@ -30,6 +31,7 @@ export class BookKeys {
     this.#hashes = hashes;
     this.#prefix = `${root}${generation}:`;
     this.#actions = `${root}actions`;
+    this.#outbox = `${root}outbox`;
   }
 
   get places(): string {
@@ -45,6 +47,11 @@ export class BookKeys {
   /** The log of actions, which stays when the books are purged. */
   get actions(): Key {
     return this.#actions;
+  }
+
+  /** The events, which stay, too. */
+  get outbox(): Key {
+    return this.#outbox;
   }
 
   /** The set of an owner's unfinished entries. */
@@ -87,6 +94,12 @@ export class BookKeys {
     const lastDay = Math.floor((hour + HOURS_A_STEP - 1) / 24);
     for (let day = Math.floor(hour / 24); day <= lastDay; day++) keys.push(`${this.#prefix}c:${day}`);
     return keys;
+  }
+
+  /** The totals of the days of these times. */
+  days(timesMs: readonly number[]): Key[] {
+    const days = new Set(timesMs.map((ms) => Math.floor(ms / DAY_MS)));
+    return [`${this.#prefix}d`, ...Array.from(days, (day) => `${this.#prefix}c:${day}`)];
   }
 
   /** What the time index changes when these are settled. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { OutboxLimits } from '../../config/parsers.ts';
 import type { Clock } from '../../core/clock.ts';
 import { placeOf } from '../../core/redis-url.ts';
 import type { Tls } from '../../core/tls.ts';
@@ -23,11 +24,13 @@ import {
   type CommitReply,
   exactly,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
+  type OutboxPage,
   type OwnerRecord,
   ok,
   type ProcessorPayments,
@@ -39,22 +42,26 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   type WorkerId,
 } from '../ledger.ts';
+import { FIRST_POSITION, type ProcessorEvent, readCursor } from '../outbox.ts';
 import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored } from '../restored-entry.ts';
+import type { Folded } from '../retention.ts';
 import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisActions } from './actions.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
 import { driversFor, newLocator } from './driver.ts';
+import { RedisFoldedTime, readFolded } from './folded-time.ts';
 import { slotOf } from './hash-slot.ts';
 import type { Locator } from './locator.ts';
+import { RedisOutbox } from './outbox.ts';
 import { cutPage } from './page.ts';
 import {
   doubleBytes,
   feeTotalsField,
-  feeTotalsValue,
   healthBytes,
   processorNumbersOf,
   readEntry,
@@ -63,6 +70,7 @@ import {
   readScatteredId,
   Sums,
   scatteredId,
+  totalsBytes,
   workerBytes,
 } from './records.ts';
 import { bytesOf, countsOf, listOf, pairsOf } from './replies.ts';
@@ -71,7 +79,7 @@ import { Subscriptions } from './subscriptions.ts';
 import { summaryWindow } from './summary-window.ts';
 import { Sweep } from './sweep.ts';
 import { Takeovers } from './takeovers.ts';
-import { RedisUpkeep, readFolded } from './upkeep.ts';
+import { RedisUpkeep } from './upkeep.ts';
 
 export interface RedisLedgerOptions {
   readonly processorNames: readonly string[];
@@ -96,6 +104,8 @@ export interface RedisLedgerOptions {
   readonly replicas?: number;
   /** Whether a server may be used that confirms nothing. Default: it is refused. */
   readonly allowsUnconfirmed?: boolean;
+  /** Absent: it writes no events. */
+  readonly outbox?: OutboxLimits | undefined;
   /** Gets what the server confirms, for each new connection. */
   readonly confirmedBy?: (confirmation: Confirmation) => void;
 }
@@ -125,7 +135,9 @@ export class RedisLedger implements Shard {
   readonly #restore: RedisRestore;
   readonly #subscriptions: Subscriptions;
   readonly #upkeep: RedisUpkeep;
+  readonly #foldedTime: RedisFoldedTime;
   readonly #actions: RedisActions;
+  readonly #outbox: RedisOutbox;
   readonly #sweep: Sweep;
 
   /**
@@ -168,11 +180,13 @@ export class RedisLedger implements Shard {
       confirmedBy: options.confirmedBy ?? (() => {}),
     });
     this.#books = books;
-    this.#committer = new Committer(books);
+    this.#outbox = new RedisOutbox(books, options.outbox ?? null);
+    this.#committer = new Committer(books, this.#outbox);
     this.#takeovers = new Takeovers(books);
-    this.#restore = new RedisRestore(books);
-    this.#upkeep = new RedisUpkeep(books);
-    this.#actions = new RedisActions(books);
+    this.#restore = new RedisRestore(books, this.#outbox);
+    this.#upkeep = new RedisUpkeep(books, this.#outbox);
+    this.#foldedTime = new RedisFoldedTime(books);
+    this.#actions = new RedisActions(books, this.#outbox);
     this.#subscriptions = new Subscriptions({
       get channel() {
         return books.channel;
@@ -306,9 +320,21 @@ export class RedisLedger implements Shard {
     const fields = totals.flatMap(({ name, ...each }) => {
       const number = names.indexOf(name);
       assert(number > 0, 'the payments of a processor are restored before their fees');
-      return [feeTotalsField(number, each), feeTotalsValue(each)];
+      return [feeTotalsField(number, each), totalsBytes(each)];
     });
     return mapped(await this.#books.write('restoreFees', (keys) => [keys.fees], ...fields), nothing);
+  }
+
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#foldedTime.get();
+  }
+
+  foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    return this.#foldedTime.totals(dayMs, folded);
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#foldedTime.restore(folded, totals);
   }
 
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -363,9 +389,22 @@ export class RedisLedger implements Shard {
     return mapped(await this.#books.call('controls'), (text) => readControls(String(text)));
   }
 
-  async setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
-    const args = [String(controls.version), controlsText(controls)];
-    return mapped(await this.#books.call('setControls', ...args), (isSet) => isSet === 1);
+  async setProcessorControls(
+    controls: ProcessorControls,
+    events: readonly ProcessorEvent[] = [],
+  ): Promise<Reply<boolean>> {
+    const args = [String(controls.version), controlsText(controls), ...this.#outbox.rows(events)];
+    return mapped(await this.#books.writeOutbox('setControls', ...args), (isSet) => isSet === 1);
+  }
+
+  async outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    assert(limit > 0, 'the limit of a page must be positive');
+    const [after = FIRST_POSITION] = readCursor(cursor, 1) ?? [];
+    return this.#outbox.after(after, limit);
+  }
+
+  outboxEnd(): Promise<Reply<string>> {
+    return this.#outbox.end();
   }
 
   async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {

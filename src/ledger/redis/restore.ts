@@ -5,6 +5,7 @@ import { keptReason } from '../commit.ts';
 import { ok, type Reply, type RestoredEntry, type RestoreReply, unavailable } from '../ledger.ts';
 import { keptStory } from '../restored-entry.ts';
 import type { RedisBooks } from './books.ts';
+import type { RedisOutbox } from './outbox.ts';
 import {
   earlierBytes,
   HAS_EARLIER,
@@ -26,7 +27,7 @@ import { bytesOf } from './replies.ts';
  * | 0      | 16    | id, scattered                                                            |
  * | 16     | 24    | the entry up to how, as in functions/includes/entries.lua                |
  * | 40     | 7     | the other amount, 0 for none                                             |
- * | 47     | 7     | chargedCents                                                             |
+ * | 47     | 7     | chargedCents, 0 for null                                                 |
  * | 54     | 2     | bytes of the earlier attempts and the reason, which follow               |
  */
 const HEAD_BYTES = 10;
@@ -40,9 +41,11 @@ const HOLDERS_ATTEMPTS_MAX = 4;
 /** Writes entries of other books, and the status of these books. */
 export class RedisRestore {
   readonly #books: RedisBooks;
+  readonly #outbox: RedisOutbox;
 
-  constructor(books: RedisBooks) {
+  constructor(books: RedisBooks, outbox: RedisOutbox) {
     this.#books = books;
+    this.#outbox = outbox;
   }
 
   async status(): Promise<Reply<BooksStatus>> {
@@ -89,9 +92,11 @@ export class RedisRestore {
         ...keys.timeIndex(entries),
         ...keys.rejected(entries),
         ...keys.entries(ids, idsPositions(ids)),
+        ...this.#outbox.keys(keys),
       ],
       restoreBytes(owner, entries, this.#books.processors),
       Buffer.concat(holders.map(ownerBytes)),
+      ...this.#outbox.args,
     );
   }
 }
@@ -123,7 +128,7 @@ function entryParts(entry: RestoredEntry, processors: ProcessorNumbers): Buffer[
   const how = storyCode(story.why, story.outcome);
   bytes[39] = earlier.length > 0 ? how + HAS_EARLIER : how;
   writeCents(bytes, 40, entry.conflictingAmountCents ?? 0);
-  writeCents(bytes, 47, status === 'settled' ? entry.chargedCents : 0);
+  writeCents(bytes, 47, status === 'settled' ? (entry.chargedCents ?? 0) : 0);
   bytes.writeUInt16BE(earlier.length + reason.length, 54);
   return [bytes, earlier, reason];
 }

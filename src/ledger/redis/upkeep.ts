@@ -1,8 +1,9 @@
 import { LAST_MS } from '../commit.ts';
 import { ok, type Reply } from '../ledger.ts';
-import { type Folded, MINUTES_KEPT_MS } from '../retention.ts';
+import { MINUTES_KEPT_MS } from '../retention.ts';
 import type { RedisBooks } from './books.ts';
 import type { FoldingPosition } from './keys.ts';
+import type { RedisOutbox } from './outbox.ts';
 import { bytesOf, listOf } from './replies.ts';
 
 /** Before the first step: the row that is expected in books that have never been folded. */
@@ -11,10 +12,12 @@ const NO_ROW = Buffer.alloc(0);
 /** Does upkeep step by step. Redis keeps the position; this knows the one of the last reply, to name the keys. */
 export class RedisUpkeep {
   readonly #books: RedisBooks;
+  readonly #outbox: RedisOutbox;
   #row: Buffer = NO_ROW;
 
-  constructor(books: RedisBooks) {
+  constructor(books: RedisBooks, outbox: RedisOutbox) {
     this.#books = books;
+    this.#outbox = outbox;
   }
 
   /** True: there is more to do. */
@@ -23,11 +26,12 @@ export class RedisUpkeep {
     const keptMs = Math.min(retentionMs, LAST_MS);
     const reply = await this.#books.write(
       'upkeep',
-      (keys) => keys.upkeep(readPosition(row)),
+      (keys) => [...keys.upkeep(readPosition(row)), ...this.#outbox.keys(keys)],
       String(nowMs),
       String(keptMs),
       String(Math.max(keptMs, MINUTES_KEPT_MS)),
       row,
+      ...this.#outbox.upkeepArgs,
     );
     if (reply.kind === 'unavailable') return reply;
     const [newRow, isMore, places] = listOf(reply.value);
@@ -35,10 +39,6 @@ export class RedisUpkeep {
     this.#books.moved(String(places));
     return ok(isMore === 1);
   }
-}
-
-export function readFolded(row: Buffer): Folded {
-  return { secondsMs: row.readUIntBE(0, 6), minutesMs: row.readUIntBE(6, 6) };
 }
 
 function readPosition(row: Buffer): FoldingPosition {

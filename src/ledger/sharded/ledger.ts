@@ -2,15 +2,19 @@ import assert from 'node:assert/strict';
 import { type LoggedAction, latestActions } from '../actions.ts';
 import { type BooksStatus, mostRestricted } from '../books-status.ts';
 import { sortedFees } from '../fees.ts';
+import { daysOf, sortedUnits } from '../folded-totals.ts';
 import {
   exactly,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type Ledger,
   type LedgerEntry,
   type LedgerEvent,
   type LedgerPage,
+  type OutboxEvent,
+  type OutboxPage,
   ok,
   type ProcessorPayments,
   type ProcessorTotals,
@@ -18,9 +22,19 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   unavailable,
 } from '../ledger.ts';
+import {
+  cursorText,
+  FIRST_POSITION,
+  type ProcessorEvent,
+  positionText,
+  readCursor,
+  readPosition,
+} from '../outbox.ts';
 import { latestControls, type ProcessorControls } from '../processor-controls.ts';
+import { type Folded, laterOf, NOTHING_FOLDED, type TooFine } from '../retention.ts';
 import { shardOf } from './shard-of.ts';
 
 /** A page of a shard is named by the shard's position and the shard's own name for it. */
@@ -58,10 +72,14 @@ class ShardedLedger implements Ledger {
 
   async summary(fromMs: number, toMs: number): Promise<SummaryReply> {
     const replies: Reply<ProcessorTotals[]>[] = [];
+    const faults: TooFine[] = [];
     for (const reply of await Promise.all(this.shards.map((shard) => shard.summary(fromMs, toMs)))) {
-      if (reply.kind === 'too-fine') return reply;
-      replies.push(reply);
+      if (reply.kind === 'too-fine') faults.push(reply);
+      else replies.push(reply);
     }
+    const [fault] = faults;
+    // A bound that would do has to be exact in every shard.
+    if (fault !== undefined) return { ...fault, folded: latestOf(faults.map(({ folded }) => folded)) };
     const all = this.#together(replies);
     if (all.kind === 'unavailable') return all;
     const sums = new Map<string, ProcessorTotals>();
@@ -84,6 +102,30 @@ class ShardedLedger implements Ledger {
   /** It does not matter which shard has them, as long as only one does. */
   async restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
     const all = await this.#all((shard) => shard.restoreFees(shard === this.#first ? totals : []));
+    return all.kind === 'ok' ? ok(undefined) : all;
+  }
+
+  async foldedTime(): Promise<Reply<FoldedTime>> {
+    const all = await this.#all((shard) => shard.foldedTime());
+    if (all.kind === 'unavailable') return all;
+    return ok({
+      folded: latestOf(all.value.map(({ folded }) => folded)),
+      daysMs: daysOf(all.value.flatMap(({ daysMs }) => daysMs)),
+    });
+  }
+
+  /** A shard that is folded less has these units, too. */
+  async foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    const all = await this.#all((shard) => shard.foldedTotals(dayMs, folded));
+    return all.kind === 'ok' ? sortedUnits(all.value.flat()) : all;
+  }
+
+  /** Shard 0 gets the totals, and the others get zeros in place of what they have counted there. */
+  async restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    const zeros = totals.map((each) => ({ ...each, count: 0, amountCents: 0 }));
+    const all = await this.#all((shard) =>
+      shard.restoreFolded(folded, shard === this.#first ? totals : zeros),
+    );
     return all.kind === 'ok' ? ok(undefined) : all;
   }
 
@@ -143,11 +185,41 @@ class ShardedLedger implements Ledger {
   }
 
   /** A copy that cannot be made now is made with the next change. */
-  async setProcessorControls(controls: ProcessorControls): Promise<Reply<boolean>> {
-    const first = this.#named(0, await this.#first.setProcessorControls(controls));
+  async setProcessorControls(
+    controls: ProcessorControls,
+    events?: readonly ProcessorEvent[],
+  ): Promise<Reply<boolean>> {
+    const first = this.#named(0, await this.#first.setProcessorControls(controls, events));
     if (first.kind === 'ok' && first.value)
       await Promise.all(this.#others.map((shard) => shard.setProcessorControls(controls)));
     return first;
+  }
+
+  /** What a shard that is away has is on a later page, because its position stays. */
+  async outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>> {
+    const count = this.shards.length;
+    const positions = readCursor(cursor, count) ?? this.shards.map(() => FIRST_POSITION);
+    const limitEach = Math.ceil(limit / count);
+    const replies = await Promise.all(
+      this.shards.map((shard, at) => shard.outbox(positionText(positions[at] ?? FIRST_POSITION), limitEach)),
+    );
+    const pages = replies.map((reply) => (reply.kind === 'ok' ? reply.value : null));
+    if (pages.every((page) => page === null)) return this.#named(0, replies[0] as Reply<OutboxPage>);
+    const events: OutboxEvent[] = [];
+    for (const [shard, page] of pages.entries()) {
+      for (const event of page?.events ?? []) {
+        positions[shard] = event.position;
+        events.push({ ...event, shard, cursor: cursorText(positions) });
+      }
+    }
+    const isLast = pages.every((page) => page?.isLast === true);
+    return ok({ events, next: cursorText(positions), isLast });
+  }
+
+  async outboxEnd(): Promise<Reply<string>> {
+    const all = await this.#all((shard) => shard.outboxEnd());
+    if (all.kind === 'unavailable') return all;
+    return ok(cursorText(all.value.map((end) => readPosition(end) ?? FIRST_POSITION)));
   }
 
   async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
@@ -219,6 +291,10 @@ class ShardedLedger implements Ledger {
     if (reply.kind === 'ok') return reply;
     return unavailable(`shard ${position} of ${this.shards.length}: ${reply.reason}`);
   }
+}
+
+function latestOf(shards: readonly Folded[]): Folded {
+  return shards.reduce(laterOf, NOTHING_FOLDED);
 }
 
 /** What several shards have, added up by processor. */

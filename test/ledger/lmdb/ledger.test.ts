@@ -33,7 +33,8 @@ async function inDirectory(run: (path: string) => Promise<void>): Promise<void> 
 conformance('LMDB', async () => {
   const path = await directory();
   return {
-    open: (processorNames) => LmdbLedger.open(path, { processorNames, clock: systemClock, pollMs: 5 }),
+    open: (processorNames, outbox) =>
+      LmdbLedger.open(path, { processorNames, clock: systemClock, pollMs: 5, outbox }),
     dispose: () => rm(path, { recursive: true }),
   };
 });

@@ -35,7 +35,7 @@ conformance('Redis with the shipped ACL', async () => {
   const { socketUrl } = await shared;
   const root = `{acl-${roots++}}:`;
   return {
-    open: (processorNames) => RedisLedger.open(socketUrl, { ...PARTS, processorNames, root }),
+    open: (processorNames, outbox) => RedisLedger.open(socketUrl, { ...PARTS, processorNames, root, outbox }),
     dispose: async () => {},
   };
 });

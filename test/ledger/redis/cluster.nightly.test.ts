@@ -32,8 +32,10 @@ conformance(`a cluster with ${SHARDS} shards`, async () => {
     return { root: `{cluster-${roots++}}:`, place: { position, count: SHARDS } };
   });
   return {
-    open: async (processorNames) =>
-      ledgerOf(await Promise.all(own.map(({ root, place }) => open(url, root, { processorNames, place })))),
+    open: async (processorNames, outbox) =>
+      ledgerOf(
+        await Promise.all(own.map(({ root, place }) => open(url, root, { processorNames, place, outbox }))),
+      ),
     dispose: async () => {},
   };
 });

@@ -51,8 +51,14 @@ conformance('Redis with checked keys', async () => {
   const { socketUrl } = await shared;
   const root = `{checked-${roots++}}:`;
   return {
-    open: (processorNames) =>
-      RedisLedger.open(socketUrl, { processorNames, clock: systemClock, random: Math.random, root }),
+    open: (processorNames, outbox) =>
+      RedisLedger.open(socketUrl, {
+        processorNames,
+        clock: systemClock,
+        random: Math.random,
+        root,
+        outbox,
+      }),
     dispose: async () => {},
   };
 });

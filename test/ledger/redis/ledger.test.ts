@@ -29,7 +29,7 @@ conformance('Redis', async () => {
   const { socketUrl } = await sharedServer();
   const root = `{conformance-${roots++}}:`;
   return {
-    open: (processorNames) => open(socketUrl, { processorNames, root }),
+    open: (processorNames, outbox) => open(socketUrl, { processorNames, root, outbox }),
     dispose: async () => {},
   };
 });

@@ -22,8 +22,14 @@ conformance(`Redis with ${SHARD_COUNT} shards`, async () => {
     return { root: `{sharded-${books}-${position}}:`, place: { position, count: SHARD_COUNT } };
   });
   return {
-    open: async (processorNames) => {
-      const options = { processorNames, clock: systemClock, random: Math.random, timeoutMs: TIMEOUT_MS };
+    open: async (processorNames, outbox) => {
+      const options = {
+        processorNames,
+        outbox,
+        clock: systemClock,
+        random: Math.random,
+        timeoutMs: TIMEOUT_MS,
+      };
       return ledgerOf(
         await Promise.all(shards.map((shard) => RedisLedger.open(socketUrl, { ...options, ...shard }))),
       );

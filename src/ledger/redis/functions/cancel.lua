@@ -38,15 +38,15 @@ local function undeclared_holders(books, batch, payments)
 end
 
 -- args: books, places, owners whose sets are among the keys (6 B each), the action as JSON, how many actions are kept, the time
--- (6 B), the reason, then ids with amounts (16 B and 7 B each; 0: none is given). The third key is the log. Returns one byte
--- for each id, or HELD.
+-- (6 B), the reason, ids with amounts (16 B and 7 B each; 0: none is given), and `events` if they are kept. The third key is
+-- the log. Returns one byte for each id, or HELD.
 define('cancel', function(keys, args)
   local at, reason, payments, replies = args[6], args[7], args[8], {}
   local books, problem = open_places(keys, args)
   if not books then return problem end
   local frozen = refuse_frozen(books)
   if frozen then return frozen end
-  local batch = new_batch(NO_OWNER, args[3])
+  local batch = new_batch(NO_OWNER, args[3], args[9])
   local holders = undeclared_holders(books, batch, payments)
   if holders ~= '' then return HELD .. holders end
   for position = 1, #payments, 23 do
@@ -55,7 +55,9 @@ define('cancel', function(keys, args)
     local reply = problem_of(entry, amount)
     if not reply then
       if entry then call('ZREM', owner_set(books, sub(entry, 25, 30)), id) else batch.new = batch.new + 1 end
-      put_entry(books, id, cancelled(entry, amount, at, reason))
+      local finished = cancelled(entry, amount, at, reason)
+      put_entry(books, id, finished)
+      report_finished(batch, id, NO_AMOUNT, finished)
       batch.rejected[#batch.rejected + 1] = id
       reply = CANCELLED
     end

@@ -6,7 +6,8 @@ local function claim_fenced()
   return CLAIM_FENCED
 end
 
--- args: books, places, payload (records.ts), other owners whose sets are among the keys (6 B each).
+-- args: books, places, payload (records.ts), other owners whose sets are among the keys (6 B each), and `events` if they are
+-- kept: then the outbox is among the keys, too.
 -- Returns one byte for each settlement, then one for each claim, then 6 B for each claim that was answered HELD: its owner.
 define('commit', function(keys, args)
   local payload = args[3]
@@ -18,7 +19,7 @@ define('commit', function(keys, args)
   if frozen then return frozen end
   local row = books.owner_row
   if row and not accept_session(books, number, row, session) then return stale_session() end
-  local batch, replies = new_batch(owner, args[4]), {}
+  local batch, replies = new_batch(owner, args[4], args[5]), {}
   for _ = 1, settle_count do
     local id, state, processor, stamp, amount, outcome, fee, length, reason
     id, state, processor, stamp, amount, outcome, fee, length, at = unpack('>c16Bc1c6c7Bc8I2', payload, at)

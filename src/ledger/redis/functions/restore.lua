@@ -42,16 +42,19 @@ local function restore(books, batch, id, head, other, charged, rest)
   end
   if not known then batch.new = batch.new + 1 end
   local is_open = state < SETTLED
-  put_entry(books, id, char(state + (other == '' and 0 or OTHER_AMOUNT)) .. sub(head, 2)
-    .. (is_open and batch.owner or '') .. other .. rest)
+  local entry = char(state + (other == '' and 0 or OTHER_AMOUNT)) .. sub(head, 2)
+    .. (is_open and batch.owner or '') .. other .. rest
+  put_entry(books, id, entry)
+  -- What the totals have already is not told; it is nearly always the amount.
+  if not is_open then report_finished(batch, id, charged == NO_AMOUNT and sub(head, 17, 23) or charged, entry) end
   if is_open then batch.taken[#batch.taken + 1] = id end
   if state > SETTLED then batch.rejected[#batch.rejected + 1] = id end
-  if state == SETTLED then charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged, NO_FEE) end
+  if state == SETTLED and charged ~= NO_AMOUNT then charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged, NO_FEE) end
   return RESTORED
 end
 
--- args: books, places, payload (restore.ts), other owners whose sets are among the keys (6 B each). Returns one byte for
--- each entry, then 6 B for each that was answered HELD: its owner.
+-- args: books, places, payload (restore.ts), other owners whose sets are among the keys (6 B each), and `events` if they are
+-- kept. Returns one byte for each entry, then 6 B for each that was answered HELD: its owner.
 define('restore', function(keys, args)
   local payload = args[3]
   local owner, count, at = unpack('>c6I4', payload)
@@ -62,7 +65,7 @@ define('restore', function(keys, args)
   if not row or not is_alive(row) then
     return redis.error_reply('OWNER the owner of restored entries has been taken over')
   end
-  local batch, replies = new_batch(owner, args[4]), {}
+  local batch, replies = new_batch(owner, args[4], args[5]), {}
   for _ = 1, count do
     local id, head, other, charged, length
     id, head, other, charged, length, at = unpack('>c16c24c7c7I2', payload, at)

@@ -1,4 +1,5 @@
 --- @include "includes/folding.lua"
+--- @include "includes/outbox.lua"
 
 -- What one step does at most: it must end within a few milliseconds, because commits wait for it. The keys that it may touch
 -- are named by keys.ts, with the same figures.
@@ -93,8 +94,8 @@ local function remove_minutes(books, folding)
   folding.hour = till
 end
 
--- args: books, places, nowMs, retentionMs, how long minutes are kept (ms), and the row of folding for which the keys were
--- named. Returns the new row, whether there is more to do, and the new places. If the row is another one by now, nothing has
+-- args: books, places, nowMs, retentionMs, how long minutes are kept (ms), the row of folding for which the keys were named,
+-- and if events are kept, for how long (ms) and how many. Returns the new row, whether there is more to do, and the new places. If the row is another one by now, nothing has
 -- been done.
 define('upkeep', function(keys, args)
   local books, problem = open_places(keys, args)
@@ -123,5 +124,6 @@ define('upkeep', function(keys, args)
   local is_folded = folding.hash == NO_WALK and folding.until_ms == folding.seconds_ms
     and folding.second * 1000 >= folding.seconds_ms and folding.hour * 3600000 >= folding.minutes_ms
   local is_small = grow(books)
-  return { row, (is_small or not is_folded) and 1 or 0, places_of(books) }
+  local is_long = args[7] and not books.frozen and trim_outbox(books, now_ms - tonumber(args[7]), args[8])
+  return { row, (is_small or is_long or not is_folded) and 1 or 0, places_of(books) }
 end, ALLOW_OOM)

@@ -1,16 +1,17 @@
 --- @include "includes/entries.lua"
 --- @include "includes/fees.lua"
+--- @include "includes/outbox.lua"
 --- @include "includes/time-index.lua"
 
 -- A batch gathers what a commit changes besides its entries, so that each key is written once at the end.
 
 -- held: ids whose claims wait for the set of their holder. new: how many payments were not known before. released, taken: ids
 -- that leave or join the owner's set. rejected: ids that join that of rejected entries. declared: other owners whose sets are
--- among the keys, 6 B each.
-local function new_batch(owner, declared)
+-- among the keys, 6 B each. events: for the outbox; nil if none are kept.
+local function new_batch(owner, declared, keeps_events)
   return {
     owner = owner, declared = declared, released = {}, taken = {}, rejected = {}, buckets = {}, seconds = {},
-    undeclared = {}, held = {}, new = 0, fees = {},
+    undeclared = {}, held = {}, new = 0, fees = {}, events = keeps_events and {} or nil,
   }
 end
 
@@ -19,6 +20,12 @@ local function is_declared(batch, owner)
     if sub(batch.declared, at, at + 5) == owner then return true end
   end
   return false
+end
+
+-- `entry` is of a payment that has been settled or rejected.
+local function report_finished(batch, id, charged, entry)
+  local events = batch.events
+  if events then events[#events + 1] = PAYMENT_EVENT .. id .. charged .. packed(entry) end
 end
 
 local function charge(batch, processor, stamp, amount, fee)
@@ -43,4 +50,5 @@ local function write_batch(books, batch)
   if batch.new > 0 then call('HINCRBY', books.meta, 'payments', batch.new) end
   if next(batch.seconds) then write_time_index(books, batch.buckets, batch.seconds) end
   write_fees(books, batch.fees)
+  if batch.events then append_events(books, batch.events) end
 end

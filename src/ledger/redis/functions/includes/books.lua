@@ -20,6 +20,7 @@
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
 -- | <root>actions     | hash   | number -> what an operator did to payments (action-log.lua)                   |
+-- | <root>outbox      | stream | events for clients (outbox.lua)                                               |
 -- | <root><g>:e:<h>   | hash   | id -> entry (entries.lua); <h> is the number of the hash. There are as many  |
 -- |                   |        | as keep them small, so that they stay listpacks (hashes.lua)                  |
 -- | <root><g>:o:<o>   | zset   | ids of the unfinished entries of owner <o>, all with score 0: ordered by id   |

@@ -20,8 +20,10 @@ local function settle(books, batch, id, state, processor, stamp, amount, outcome
     return is_same and RECORDED or SETTLE_FENCED
   end
   if before ~= DISPATCHED or sub(entry, 25, 30) ~= batch.owner then return SETTLE_FENCED end
-  put_entry(books, id, char(first - before + state) .. processor .. sub(entry, 3, 4) .. stamp
-    .. sub(entry, 11, 23) .. char(byte(entry, 24) + OUTCOME * outcome) .. sub(entry, 31) .. reason)
+  local finished = char(first - before + state) .. processor .. sub(entry, 3, 4) .. stamp
+    .. sub(entry, 11, 23) .. char(byte(entry, 24) + OUTCOME * outcome) .. sub(entry, 31) .. reason
+  put_entry(books, id, finished)
+  report_finished(batch, id, amount, finished)
   batch.released[#batch.released + 1] = id
   if state ~= SETTLED then batch.rejected[#batch.rejected + 1] = id end
   if state == SETTLED and not is_counted_already(books, entry, stamp) then
