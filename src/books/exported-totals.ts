@@ -91,8 +91,8 @@ async function openOfBefore(
     const from: string = after;
     const page = await tried(clock, () => ledger.pageOf('open', from, PAGE_ENTRIES));
     if (page.kind === 'unavailable') return page;
-    for (const { correlationId, requestedAtMs } of page.value.entries)
-      if (requestedAtMs < secondsMs) ids.add(correlationId);
+    for (const { correlationId, status, requestedAtMs } of page.value.entries)
+      if (status === 'dispatched' && requestedAtMs < secondsMs) ids.add(correlationId);
     after = page.value.next;
   }
   return ok(ids);

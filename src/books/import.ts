@@ -132,6 +132,8 @@ async function writeAll(
         fees.push(line.totals);
         break;
       case 'payment': {
+        if (units.length > 0) written = await writeUnits();
+        if (written.kind === 'unavailable') return written;
         const { entry } = line;
         const isInTotals = entry.requestedAtMs < folded.secondsMs;
         written = await writer.add(entry, isInTotals ? null : entry.amountCents);

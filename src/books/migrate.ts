@@ -37,7 +37,7 @@ const CLOCKS_APART_MS = 60_000;
 /** Passes under load end when one brings fewer changes than this, or after so many passes. */
 const FEW_CHANGES = 5000;
 const PASSES_MAX = 4;
-/** Where an interrupted first pass continues is noted this often. */
+/** Where an interrupted pass continues is noted this often. */
 const NOTE_EVERY_PAGES = 50;
 const PAGE_ENTRIES = 500;
 
@@ -60,7 +60,7 @@ interface Pass {
  * What the old books fold meanwhile is folded in the new ones: the totals of folded time are copied with each pass, and a
  * payment that may be forgotten is neither copied nor compared.
  *
- * The new books are frozen until then, and note where the first pass is. So the same command continues after an
+ * The new books are frozen until then, and note where the present pass is. So the same command continues after an
  * interruption, also one during the stop.
  */
 export class Migration {
@@ -114,6 +114,8 @@ export class Migration {
       const changed = this.#writer.counts.restored - before;
       this.#order.say(`pass ${passes}: ${this.#readCount} payments read, ${changed} copied`);
       last = this.#nextPass(last.startedAtMs);
+      const noted = await this.#note(last);
+      if (noted.kind === 'unavailable') return unanswered(noted.reason);
       if (passes > 1 && changed < FEW_CHANGES) break;
     }
     return this.#stop(last);
@@ -135,7 +137,8 @@ export class Migration {
         return failed(`${this.#names.to} is being filled by another command: ${target.value.detail}`);
       }
       const pass = JSON.parse(target.value.progress ?? '') as Pass;
-      return { kind: 'ok', value: { pass, isStopped } };
+      // The pass of the stop compares, so it has to see everything.
+      return { kind: 'ok', value: { pass: isStopped ? { ...pass, after: '' } : pass, isStopped } };
     }
     const empty = await isEmpty(this.#target, clock);
     if (empty.kind === 'unavailable') return unanswered(empty.reason);
@@ -208,7 +211,7 @@ export class Migration {
     const parts = { clock, fromMs: 0, toMs: LAST_MS, pauseMs, after: pass.after };
     const walked = await walk(this.#source.ledger, parts, noted);
     if (walked.kind === 'unavailable') return walked;
-    if (stop !== undefined && pass.after === '') {
+    if (stop !== undefined) {
       const forgotten = await this.#forget(gone.values());
       if (forgotten.kind === 'unavailable') return forgotten;
     }
@@ -259,7 +262,6 @@ export class Migration {
     const frozen = await tried(clock, () => this.#source.ledger.setBooksStatus(moved));
     if (frozen.kind === 'unavailable') return unanswered(frozen.reason);
     say('the stop begins: gateways accept payments and send none');
-    // Continued in the middle of a pass, the first walk does not see everything.
     let difference: string | null = 'not compared yet';
     let count = 0;
     for (const pass of [last, this.#nextPass(0)]) {
@@ -303,7 +305,6 @@ export class Migration {
     const here = new BooksSum();
     const copied = await this.#copy(pass, 0, { sum: here });
     if (copied.kind === 'unavailable') return copied;
-    if (pass.after !== '') return ok({ difference: 'a pass was continued', count: 0 });
     const folded = await this.#folded();
     if (folded.kind === 'unavailable') return folded;
     const copiedTotals = await this.#copyFolded();

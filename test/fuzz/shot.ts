@@ -206,7 +206,8 @@ function search(random: Random): Shot {
     '?%ff',
     '?status=\xff',
   ]);
-  return ask('search', 'GET', `/payments${query}`, [401], 'anything');
+  const path = random.chance(0.8) ? '/payments' : '/events';
+  return ask('search', 'GET', `${path}${query}`, [401], 'anything');
 }
 
 function somePayment(random: Random): Shot {

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ProcessorTarget } from '../../src/config/config.ts';
+import { NO_STORY } from '../../src/core/attempt.ts';
 import type { LedgerEntry } from '../../src/ledger/ledger.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
@@ -379,6 +380,22 @@ test('a callback hastens no look-up at a processor that rests', async () => {
   assert.is(cheap.asked.length, 1);
   await world.stop();
 });
+
+for (const answer of [FAILED, DUPLICATE]) {
+  test(`${answer.kind}: not looked up while the processor rests`, async () => {
+    const world = setUp({ backoff: { baseMs: 100, maxMs: 100 } });
+    const { clock, cheap, put } = world;
+    cheap.answers.push({ ...answer, retryAfterMs: 5000 });
+    put(1);
+    await rest();
+    await clock.passSlowly(4990);
+    assert.is(cheap.paid.length, 1);
+    assert.is(cheap.asked.length, 0);
+    await clock.passSlowly(200);
+    assert.ok(cheap.asked.length > 0);
+    await world.stop();
+  });
+}
 
 test('unknown, and not held before the hold time: sent there again with the same stamp', async () => {
   const world = setUp();
@@ -1438,6 +1455,34 @@ test('what was being claimed once more when its owner was taken over is asked fo
   await clock.passSlowly(1000);
   assert.is(cheap.paid.length, 1, 'the other had sent it');
   assert.is((await entry(1))?.status, 'settled');
+  await world.stop();
+});
+
+test('what was taken over reserved, and once more after another owner had sent it, is asked for', async () => {
+  const world = setUp({ failoverDelayMs: 1e9 });
+  const { clock, cheap, dear, dispatcher } = world;
+  await rest();
+  shutCheap(world);
+  const reserved: LedgerEntry = {
+    correlationId: idOf(1),
+    amountCents: 1,
+    acceptedAtMs: clock.nowMs(),
+    status: 'accepted',
+    owner: 1,
+    processor: null,
+    processorName: null,
+    requestedAtMs: 0,
+    attempts: 0,
+    story: NO_STORY,
+    reason: '',
+    conflictingAmountCents: null,
+  };
+  const sent = { processor: 0, processorName: 'default', requestedAtMs: clock.nowMs(), attempts: 1 };
+  dispatcher.adopt([reserved]);
+  dispatcher.adopt([{ ...reserved, ...sent, status: 'dispatched' }]);
+  await clock.passSlowly(1000);
+  assert.equal([...cheap.paid, ...dear.paid], []);
+  assert.ok(cheap.asked.length > 0);
   await world.stop();
 });
 

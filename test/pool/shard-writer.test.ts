@@ -211,6 +211,29 @@ test('an owner that is taken over in one shard lets go of the payments of that s
   await stop();
 });
 
+test('nothing is claimed in a shard while a take-over there is under way', async () => {
+  const { clock, there, mood, put, paid, stop } = setUp();
+  await rest();
+  const dead = await there.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, clock.nowMs());
+  assert.ok(dead.kind === 'ok');
+  await there.releaseLease(dead.value);
+  const other = await there.acquireLease({ instanceId: 'gateway-3', name: 'pool-0' }, 0);
+  assert.ok(other.kind === 'ok');
+  const goOn = mood.slow('takeOver');
+  await clock.passSlowly(10_000);
+  assert.ok(mood.count('takeOver') > 0);
+  const claimCount = mood.count('commit');
+  const [mine = 0] = put(0);
+  const [theirs = 0] = put(1);
+  await clock.passSlowly(100);
+  assert.is(mood.count('commit'), claimCount);
+  assert.equal(paid(), [mine], 'the other shard goes on');
+  goOn();
+  await clock.passSlowly(3000);
+  assert.equal(paid(), [mine, theirs]);
+  await stop();
+});
+
 test('a thread starts without a shard that is away, and takes it in when it comes', async () => {
   const mood = new Mood();
   for (const call of ['acquireLease', 'commit', 'ping'] as const) mood.away.add(call);

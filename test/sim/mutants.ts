@@ -441,13 +441,6 @@ export const MUTANTS: readonly Mutant[] = [
     to: '',
   },
   {
-    name: 'contract: look up at once during a rest',
-    isSeldomFound: true,
-    file: 'pool/dispatcher.ts',
-    from: 'const mayAsk = breakers.wantsLookUps(processor) && ',
-    to: 'const mayAsk = ',
-  },
-  {
     name: 'contract: hasten a look-up and keep its timer',
     file: 'pool/dispatcher.ts',
     from: 'delivery.hastenedCount++;\n      delivery.cancelTimer();',
