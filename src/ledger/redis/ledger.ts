@@ -16,6 +16,7 @@ import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { sortedFees } from '../fees.ts';
 import {
+  type Bookmark,
   type BooksSize,
   type Claim,
   type CommitReply,
@@ -58,6 +59,7 @@ import {
   feeTotalsValue,
   healthBytes,
   processorNumbersOf,
+  readBookmark,
   readEntry,
   readFeeTotals,
   readOwner,
@@ -415,6 +417,15 @@ export class RedisLedger implements Shard {
         limitBytes: field('maxmemory') || Number.POSITIVE_INFINITY,
       };
     });
+  }
+
+  async bookmark(name: string): Promise<Reply<Bookmark>> {
+    return mapped(await this.#books.call('bookmark', name), (reply) => readBookmark(bytesOf(reply)));
+  }
+
+  async setBookmark(name: string, { version, text }: Bookmark): Promise<Reply<boolean>> {
+    const reply = await this.#books.call('setBookmark', name, doubleBytes(version), text);
+    return mapped(reply, (isSet) => isSet === 1);
   }
 
   async takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
