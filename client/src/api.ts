@@ -20,6 +20,26 @@ export const AMOUNT_MEMBERS = ['amount', 'chargedAmount', 'conflictingAmount', '
 export type Moment = string;
 
 /**
+ * The processor rejected it for good: it will not be sent again, unless an operator wants it. Or an
+ * operator has cancelled it before it was sent: then `processor` is null, and it will never be sent.
+ */
+export interface RejectedPayment {
+  readonly amountCents: number;
+  /** The first different amount that was posted under this id. It was never sent. */
+  readonly conflictingAmountCents?: number;
+  readonly correlationId: CorrelationId;
+  readonly status: 'rejected';
+  readonly acceptedAt: Stamp;
+  /** Null: it was cancelled. */
+  readonly processor: string | null;
+  readonly requestedAt: StampOrNull;
+  /** 0: it was cancelled before it was ever sent. */
+  readonly attempts: number;
+  readonly history?: History;
+  readonly reason: string;
+}
+
+/**
  * What the books say about each attempt to have the payment charged, oldest first. Only operators get
  * it, and only from `GET /payments/{correlationId}`. Of many attempts, the last nine are kept;
  * `attempts` says how many there were.
@@ -95,21 +115,6 @@ export interface RejectedEvent {
 
 /** The name of the processor, which may no longer be configured. */
 export type Processor = string;
-
-/** The processor rejected it for good. It will not be sent again, unless an operator wants it. */
-export interface RejectedPayment {
-  readonly amountCents: number;
-  /** The first different amount that was posted under this id. It was never sent. */
-  readonly conflictingAmountCents?: number;
-  readonly correlationId: CorrelationId;
-  readonly status: 'rejected';
-  readonly acceptedAt: Stamp;
-  readonly processor: Processor;
-  readonly requestedAt: Stamp;
-  readonly attempts: Attempts;
-  readonly history?: History;
-  readonly reason: string;
-}
 
 /** The same each time that the event comes. */
 export type EventId = string;
@@ -233,6 +238,8 @@ export interface Totals {
 export type CorrelationId = string;
 
 export type Payment = AcceptedPayment | SentPayment | RejectedPayment;
+
+export type StampOrNull = Stamp | null;
 
 export type Summary = Readonly<Record<string, Totals>>;
 

@@ -39,7 +39,7 @@ export function judge(
     status: entry.status,
     processor: entry.processorName,
     amountCents: entry.amountCents,
-    requestedAt: entry.requestedAtMs === 0 ? null : stampOf(entry.requestedAtMs),
+    requestedAt: entry.processorName === null ? null : stampOf(entry.requestedAtMs),
     attempts: entry.attempts,
   };
   return findings.map((finding) => ({ correlationId: entry.correlationId, here, ...finding }));

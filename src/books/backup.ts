@@ -19,7 +19,7 @@ import { syncPath } from '../core/sync-path.ts';
 import { DATA_FILE, hasDataFile } from '../ledger/lmdb/data-file.ts';
 import { enterLedger } from '../ledger/open.ts';
 import { unanswered } from './import.ts';
-import { msOf, stampOf } from './line.ts';
+import { msOf, stampOf } from './line-field.ts';
 import { openBooks } from './open-books.ts';
 import { tried } from './walk.ts';
 

@@ -3,14 +3,17 @@ import { type Clock, sleep } from '../core/clock.ts';
 import { type Failed, failed, type Outcome } from '../core/outcome.ts';
 import { byShard } from '../ledger/by-shard.ts';
 import {
+  type FeeTotals,
   type Ledger,
   ok,
   type Reply,
   type RestoredEntry,
   type RestoreReply,
   type Shard,
+  type UnitTotals,
   unavailable,
 } from '../ledger/ledger.ts';
+import type { Folded } from '../ledger/retention.ts';
 import type { BooksEntry } from './line.ts';
 import { type OpenBooks, openBooks } from './open-books.ts';
 import { tried } from './walk.ts';
@@ -30,6 +33,12 @@ export interface WrittenCounts {
   readonly different: number;
 }
 
+interface AddedEntry {
+  readonly entry: BooksEntry;
+  /** As in `RestoredEntry`. */
+  readonly chargedCents: number | null;
+}
+
 /** Writes entries of other books into a ledger, in batches. Open ones wait there for an owner that takes them over. */
 export class BooksWriter {
   readonly #target: LedgerTarget;
@@ -38,9 +47,7 @@ export class BooksWriter {
   #books: OpenBooks;
   /** An owner in each shard; 0: none yet. */
   #owners: number[] = [];
-  #batch: BooksEntry[] = [];
-  /** What the processors have charged for the settled ones of the batch. */
-  #chargedCents: number[] = [];
+  #batch: AddedEntry[] = [];
   readonly #counts = { restored: 0, known: 0, different: 0 };
   /** Ids of payments that the ledger contradicts. */
   readonly differing: string[] = [];
@@ -70,10 +77,9 @@ export class BooksWriter {
     return this.#counts;
   }
 
-  /** `chargedCents` is what the totals count if the entry is settled. */
-  async add(entry: BooksEntry, chargedCents = entry.amountCents): Promise<Reply<void>> {
-    this.#batch.push(entry);
-    this.#chargedCents.push(chargedCents);
+  /** `chargedCents` is what the totals count if the entry is settled; null: they have it already. */
+  async add(entry: BooksEntry, chargedCents: number | null = entry.amountCents): Promise<Reply<void>> {
+    this.#batch.push({ entry, chargedCents });
     return this.#batch.length < WRITE_ENTRIES ? ok(undefined) : this.flush();
   }
 
@@ -81,18 +87,36 @@ export class BooksWriter {
   async flush(): Promise<Reply<void>> {
     const batch = this.#batch;
     if (batch.length === 0) return ok(undefined);
-    const opened = await this.#openFor(batch);
+    const opened = await this.#openFor(
+      batch.flatMap(({ entry: { processorName, story } }) => [
+        ...(processorName === null ? [] : [processorName]),
+        ...story.earlier.map((attempt) => attempt.processorName),
+      ]),
+    );
     if (opened.kind === 'unavailable') return opened;
-    const replies = await this.#write(batch.map((entry, index) => this.#restored(entry, index)));
+    const replies = await this.#write(batch.map((added) => this.#restored(added)));
     if (replies.kind === 'unavailable') return replies;
     this.#batch = [];
-    this.#chargedCents = [];
     for (const [index, reply] of replies.value.entries()) {
       this.#counts[reply]++;
-      const { correlationId } = batch[index] as BooksEntry;
+      const { correlationId } = (batch[index] as AddedEntry).entry;
       if (reply === 'different' && this.differing.length < EXAMPLES_MAX) this.differing.push(correlationId);
     }
     return ok(undefined);
+  }
+
+  /** As `Ledger.restoreFolded`, also of processors that the ledger does not know yet. */
+  async restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    const opened = await this.#openFor(totals.map(({ name }) => name));
+    if (opened.kind === 'unavailable') return opened;
+    return tried(this.#clock, () => this.ledger.restoreFolded(folded, totals));
+  }
+
+  /** As `Ledger.restoreFees`, likewise. */
+  async restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
+    const opened = await this.#openFor(totals.map(({ name }) => name));
+    if (opened.kind === 'unavailable') return opened;
+    return tried(this.#clock, () => this.ledger.restoreFees(totals));
   }
 
   async close(): Promise<void> {
@@ -105,15 +129,8 @@ export class BooksWriter {
   }
 
   /** Processors have numbers only in a ledger that was opened with them. */
-  async #openFor(batch: readonly BooksEntry[]): Promise<Reply<void>> {
-    const unknown = new Set(
-      batch
-        .flatMap(({ processorName, story }) => [
-          ...(processorName === null ? [] : [processorName]),
-          ...story.earlier.map((attempt) => attempt.processorName),
-        ])
-        .filter((name) => !this.#names.includes(name)),
-    );
+  async #openFor(processorNames: readonly string[]): Promise<Reply<void>> {
+    const unknown = new Set(processorNames.filter((name) => !this.#names.includes(name)));
     if (unknown.size === 0) return ok(undefined);
     this.#names.push(...unknown);
     await this.#books.close();
@@ -158,9 +175,9 @@ export class BooksWriter {
     return reply;
   }
 
-  #restored({ processorName, ...entry }: BooksEntry, index: number): RestoredEntry {
+  #restored({ entry: { processorName, ...entry }, chargedCents }: AddedEntry): RestoredEntry {
     const processor = processorName === null ? null : this.#names.indexOf(processorName);
-    return { ...entry, processor, chargedCents: this.#chargedCents[index] ?? entry.amountCents };
+    return { ...entry, processor, chargedCents };
   }
 }
 

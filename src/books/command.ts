@@ -5,6 +5,7 @@ import { systemClock } from '../core/clock.ts';
 import { centsToDecimal } from '../core/money.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 import { parseWindow } from '../core/time-window.ts';
+import { tooFineReason } from '../ledger/retention.ts';
 import { backUpBooks, markRestored, restoreBackup } from './backup.ts';
 import { exportBooks } from './export.ts';
 import { importBooks } from './import.ts';
@@ -57,6 +58,7 @@ export function runExport(given: ExportArguments, parts: CommandParts): Promise<
       onProgress: (readCount) => progress.show(() => `read ${readCount} payments`),
     });
     await books.value.close();
+    if (exported.kind === 'too-fine') return failed(`--${exported.bound}: ${tooFineReason(exported)}`);
     if (exported.kind === 'unavailable') return failed(`the ledger does not answer: ${exported.reason}`);
     if (file !== undefined && partial !== undefined) renameSync(partial, file);
     const { count, totals, sha256 } = exported.value;

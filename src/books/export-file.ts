@@ -1,25 +1,31 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { failed, type Outcome } from '../core/outcome.ts';
+import { type Folded, NOTHING_FOLDED } from '../ledger/retention.ts';
 import {
-  type BooksEntry,
   type ExportHeader,
+  type ExportLine,
   ExportSums,
   type ExportTrailer,
+  foldedOf,
+  readExportLine,
   readHeader,
-  readLine,
   readTrailer,
 } from './line.ts';
 
 export interface VerifiedExport {
   readonly header: ExportHeader;
+  readonly folded: Folded;
   readonly trailer: ExportTrailer;
+  /** Of the lines before the trailer. */
+  readonly lineCount: number;
 }
 
 /** Reads a whole export, and compares it with its checksum, count and totals. */
 export async function verifyExport(path: string): Promise<Outcome<VerifiedExport>> {
   const sums = new ExportSums();
   let header: ExportHeader | undefined;
+  let folded = NOTHING_FOLDED;
   /** A line counts once another follows: the last is the trailer. */
   let last: string | undefined;
   let lineCount = 0;
@@ -27,11 +33,19 @@ export async function verifyExport(path: string): Promise<Outcome<VerifiedExport
     if (last !== undefined) {
       lineCount++;
       sums.addText(`${last}\n`);
-      const entry = lineCount === 1 ? undefined : readLine(last);
-      if (lineCount === 1) header = readHeader(last);
-      else if (entry !== undefined) sums.addEntry(entry);
-      if (lineCount === 1 && header === undefined) return failed(`${path} is not an export of dinossauro`);
-      if (lineCount > 1 && entry === undefined) return failed(`${path}: line ${lineCount} is not a payment`);
+      if (lineCount === 1) {
+        header = readHeader(last);
+        if (header === undefined) return failed(`${path} is not an export of dinossauro`);
+        folded = foldedOf(header);
+      } else {
+        const read = readExportLine(last);
+        if (read === undefined) {
+          return failed(
+            `${path}: line ${lineCount} is neither a payment nor the totals of a minute, an hour or a fee`,
+          );
+        }
+        sums.addLine(read, folded);
+      }
     }
     last = line;
   }
@@ -44,21 +58,21 @@ export async function verifyExport(path: string): Promise<Outcome<VerifiedExport
     return failed(`${path} was changed: its checksum is ${own.sha256}, expected ${trailer.sha256}`);
   }
   if (JSON.stringify(own) !== JSON.stringify(trailer)) {
-    return failed(`${path} contradicts itself: its payments do not add up to the totals in its last line`);
+    return failed(`${path} contradicts itself: its lines do not add up to the totals in its last line`);
   }
-  return { kind: 'ok', value: { header, trailer } };
+  return { kind: 'ok', value: { header, folded, trailer, lineCount } };
 }
 
-/** The payments of a verified export. */
-export async function* entriesOf(path: string, { trailer }: VerifiedExport): AsyncGenerator<BooksEntry> {
-  let lineCount = 0;
-  for await (const line of linesOf(path)) {
-    lineCount++;
-    if (lineCount === 1) continue;
-    if (lineCount > trailer.count + 1) return;
-    const entry = readLine(line);
-    if (entry === undefined) throw new Error(`${path} was changed while it was read`);
-    yield entry;
+/** What a verified export has between its header and its trailer. */
+export async function* contentOf(path: string, { lineCount }: VerifiedExport): AsyncGenerator<ExportLine> {
+  let number = 0;
+  for await (const text of linesOf(path)) {
+    number++;
+    if (number === 1) continue;
+    if (number > lineCount) return;
+    const line = readExportLine(text);
+    if (line === undefined) throw new Error(`${path} was changed while it was read`);
+    yield line;
   }
 }
 

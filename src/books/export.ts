@@ -1,19 +1,23 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
-import { type Ledger, ok, type Reply, unavailable } from '../ledger/ledger.ts';
+import { type Ledger, type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
+import type { TooFine } from '../ledger/retention.ts';
+import { type ExportedTotals, readTotals, windowFault } from './exported-totals.ts';
 import {
-  type BooksEntry,
   type ExportHeader,
+  type ExportLine,
   ExportSums,
   type ExportTrailer,
   FORMAT,
+  isForgettable,
   lineOf,
-  readLine,
-  stampOf,
+  readExportLine,
   timeOf,
 } from './line.ts';
+import { stampOf } from './line-field.ts';
 import { LineWriter } from './line-writer.ts';
 import { SortedRuns } from './sorted-runs.ts';
+import { feeLineOf } from './totals-line.ts';
 import { tried, walk } from './walk.ts';
 
 export interface ExportOrder {
@@ -33,23 +37,83 @@ export interface ExportOrder {
 const PAUSE_MS = 4;
 /** The time at the front of a line that is sorted: the latest time that a ledger stores has 15 digits. */
 const TIME_DIGITS = 15;
-const KEY_CHARACTERS = TIME_DIGITS + 36;
+const JSON_START = '{';
 
 /**
- * Writes all payments of a window, ordered by time and id. Each payment is as it was when it was read, so an export of
- * books in use is not one moment of them, but no payment that existed all the time is missing.
+ * Writes what books know of a window: the totals of folded time, and all payments, ordered by time and id. Each payment is
+ * as it was when it was read, so an export of books in use is not one moment of them, but no payment that existed all the
+ * time is missing, and each charge is counted once: in folded time by the totals, and after that with its payment.
  */
-export async function exportBooks(order: ExportOrder): Promise<Reply<ExportTrailer>> {
-  const runs = await SortedRuns.create(order.temporaryDirectory);
+export async function exportBooks(order: ExportOrder): Promise<Reply<ExportTrailer> | TooFine> {
+  const { ledger, clock, temporaryDirectory } = order;
+  const early = await tried(clock, () => ledger.foldedTime());
+  if (early.kind === 'unavailable') return early;
+  const fault = windowFault(order, early.value.folded);
+  if (fault !== null) return fault;
+  const payments = new SortedPayments(await SortedRuns.create(temporaryDirectory), order);
   try {
-    const names = new Set<string>();
-    const read = await sortInto(runs, names, order);
+    const read = await payments.read();
     if (read.kind === 'unavailable') return read;
-    const purgedAtMs = await purgedAt(order.ledger, order.clock);
-    if (purgedAtMs.kind === 'unavailable') return purgedAtMs;
-    return ok(await writeAll(runs, headerOf([...names].sort(), purgedAtMs.value, order), order.out));
+    const totals = await readTotals(order);
+    if (totals.kind !== 'ok') return totals;
+    try {
+      return await writeAll(payments, totals.value, order);
+    } finally {
+      await totals.value.lines.remove();
+    }
   } finally {
-    await runs.remove();
+    await payments.runs.remove();
+  }
+}
+
+/** The payments of an export. */
+class SortedPayments {
+  readonly runs: SortedRuns;
+  readonly names = new Set<string>();
+  readonly #order: ExportOrder;
+  /** Those that were in doubt when they were read, of which gateways have few. They may have settled since. */
+  readonly #sent = new Map<string, LedgerEntry>();
+  #readCount = 0;
+
+  constructor(runs: SortedRuns, order: ExportOrder) {
+    this.runs = runs;
+    this.#order = order;
+  }
+
+  async read(): Promise<Reply<void>> {
+    const { ledger, clock, fromMs, toMs, onProgress } = this.#order;
+    return walk(ledger, { clock, fromMs, toMs, pauseMs: PAUSE_MS }, async (entries) => {
+      for (const entry of entries) {
+        if (entry.status === 'dispatched') this.#sent.set(entry.correlationId, entry);
+        else await this.#add(entry);
+      }
+      onProgress(this.#readCount);
+      return ok(undefined);
+    });
+  }
+
+  /** Adds those that were in doubt. The totals count what has settled of them in folded time, so they have to agree. */
+  async complete({ folded, openIds }: ExportedTotals): Promise<Reply<void>> {
+    const { ledger, clock } = this.#order;
+    for (const [correlationId, entry] of this.#sent) {
+      if (entry.requestedAtMs >= folded.secondsMs || openIds.has(correlationId)) {
+        await this.#add(entry);
+        continue;
+      }
+      const found = await tried(clock, () => ledger.find(correlationId));
+      if (found.kind === 'unavailable') return found;
+      if (found.value !== undefined) await this.#add(found.value);
+    }
+    return ok(undefined);
+  }
+
+  async #add(entry: LedgerEntry): Promise<void> {
+    const { fromMs, toMs } = this.#order;
+    const timeMs = timeOf(entry);
+    if (timeMs < fromMs || timeMs > toMs) return;
+    if (entry.processorName !== null) this.names.add(entry.processorName);
+    await this.runs.add(`${String(timeMs).padStart(TIME_DIGITS, '0')}${entry.correlationId}${lineOf(entry)}`);
+    this.#readCount++;
   }
 }
 
@@ -66,30 +130,13 @@ export async function purgedAt(ledger: Ledger, clock: Clock): Promise<Reply<numb
   return ok(purgedAtMs);
 }
 
-async function sortInto(
-  runs: SortedRuns,
-  names: Set<string>,
-  { ledger, clock, fromMs, toMs, onProgress }: ExportOrder,
-): Promise<Reply<void>> {
-  let readCount = 0;
-  return walk(ledger, { clock, fromMs, toMs, pauseMs: PAUSE_MS }, async (entries) => {
-    for (const entry of entries) {
-      const timeMs = timeOf(entry);
-      if (timeMs < fromMs || timeMs > toMs) continue;
-      if (entry.processorName !== null) names.add(entry.processorName);
-      await runs.add(`${String(timeMs).padStart(TIME_DIGITS, '0')}${entry.correlationId}${lineOf(entry)}`);
-      readCount++;
-    }
-    onProgress(readCount);
-    return ok(undefined);
-  });
-}
-
 function headerOf(
   processors: readonly string[],
   purgedAtMs: number,
+  { folded }: ExportedTotals,
   { clock, fromMs, toMs }: ExportOrder,
 ): ExportHeader {
+  const { secondsMs, minutesMs } = folded;
   return {
     dinossauroExport: FORMAT,
     exportedAt: stampOf(clock.nowMs()),
@@ -97,10 +144,26 @@ function headerOf(
     to: toMs === Infinity ? null : stampOf(toMs),
     processors,
     purgedAt: purgedAtMs === 0 ? null : stampOf(purgedAtMs),
+    folded: secondsMs === 0 ? null : { payments: stampOf(secondsMs), minutes: stampOf(minutesMs) },
   };
 }
 
-async function writeAll(runs: SortedRuns, header: ExportHeader, out: Writable): Promise<ExportTrailer> {
+async function writeAll(
+  payments: SortedPayments,
+  totals: ExportedTotals,
+  order: ExportOrder,
+): Promise<Reply<ExportTrailer>> {
+  const { ledger, clock, fromMs, toMs, out } = order;
+  const completed = await payments.complete(totals);
+  if (completed.kind === 'unavailable') return completed;
+  const purgedAtMs = await purgedAt(ledger, clock);
+  if (purgedAtMs.kind === 'unavailable') return purgedAtMs;
+  // Fees have no time, so a window has none.
+  const hasFees = fromMs === -Infinity && toMs === Infinity;
+  const fees = hasFees ? await tried(clock, () => ledger.fees()) : ok([]);
+  if (fees.kind === 'unavailable') return fees;
+  const names = new Set([...payments.names, ...totals.names, ...fees.value.map(({ name }) => name)]);
+  const { folded } = totals;
   const sums = new ExportSums();
   const writer = new LineWriter(out);
   const write = (line: string) => {
@@ -108,14 +171,20 @@ async function writeAll(runs: SortedRuns, header: ExportHeader, out: Writable): 
     sums.addText(text);
     return writer.write(text);
   };
-  await write(JSON.stringify(header));
-  await runs.merge(async (keyed) => {
-    const line = keyed.slice(KEY_CHARACTERS);
-    sums.addEntry(readLine(line) as BooksEntry);
-    await write(line);
-  });
+  const writeContent = async (keyed: string) => {
+    const text = keyed.slice(keyed.indexOf(JSON_START));
+    const line = readExportLine(text) as ExportLine;
+    // Folding, which is behind by some minutes, has not come to it yet.
+    if (line.kind === 'payment' && isForgettable(line.entry, folded)) return;
+    sums.addLine(line, folded);
+    await write(text);
+  };
+  await write(JSON.stringify(headerOf([...names].sort(), purgedAtMs.value, totals, order)));
+  await totals.lines.merge(writeContent);
+  for (const each of fees.value) await writeContent(feeLineOf(each));
+  await payments.runs.merge(writeContent);
   const trailer = sums.trailer();
   await writer.write(`${JSON.stringify(trailer)}\n`);
   await writer.end();
-  return trailer;
+  return ok(trailer);
 }

@@ -2,10 +2,11 @@ import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Failed, failed, type Outcome } from '../core/outcome.ts';
 import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
-import { type Ledger, ok, type Reply } from '../ledger/ledger.ts';
+import { type FeeTotals, type Ledger, ok, type Reply, type UnitTotals } from '../ledger/ledger.ts';
 import { BooksWriter, contradicted, type WrittenCounts } from './books-writer.ts';
-import { entriesOf, type VerifiedExport, verifyExport } from './export-file.ts';
-import { type ExportTotals, msOf } from './line.ts';
+import { contentOf, type VerifiedExport, verifyExport } from './export-file.ts';
+import type { ExportTotals } from './line.ts';
+import { msOf } from './line-field.ts';
 import { totalsUntil, tried } from './walk.ts';
 
 export interface ImportOrder {
@@ -21,6 +22,8 @@ export interface ImportOrder {
 }
 
 const PROGRESS_EVERY = 1000;
+/** Totals of one write: they take the ledger some milliseconds. */
+const TOTALS_A_WRITE = 1024;
 
 /**
  * Writes an export into books. The file is verified before anything is written. Books that were empty are frozen until the
@@ -49,7 +52,7 @@ async function importInto(
   const begun = await begin(writer.ledger, file, order);
   if (begun.kind === 'failed') return begun;
   const isFilling = begun.value;
-  const written = await writeAll(writer, file, order);
+  const written = await writeAll(writer, file, order, isFilling);
   if (written.kind === 'unavailable') return unanswered(written.reason);
   if (writer.counts.different > 0) return contradicted(writer);
   if (isFilling) {
@@ -86,16 +89,22 @@ async function begin(
     return failed(`the books are being filled by another command: ${status.value.detail}`);
   }
   if (kind === 'moved') return failed(`the books were moved to ${status.value.detail}: import there`);
+  if (intoExisting && header.folded !== null) {
+    return failed(
+      `${path} has totals of time before ${header.folded.payments}, whose payments are forgotten: only empty books can take them.`,
+      'Import without --into, or export again with --from that time',
+    );
+  }
   if (intoExisting) return { kind: 'ok', value: false };
   const empty = await isEmpty(ledger, clock);
   if (empty.kind === 'unavailable') return unanswered(empty.reason);
   if (!empty.value) {
     return failed('the books hold payments: import into empty ones, or add --into to add to these');
   }
-  if (header.purgedAt !== null) {
-    const purged = await tried(clock, () => ledger.purge(msOf(header.purgedAt)));
-    if (purged.kind === 'unavailable') return unanswered(purged.reason);
-  }
+  // Also if these books never were: empty ones may be folded further than those of the export.
+  const purgedAtMs = header.purgedAt === null ? 0 : msOf(header.purgedAt);
+  const purged = await tried(clock, () => ledger.purge(purgedAtMs));
+  if (purged.kind === 'unavailable') return unanswered(purged.reason);
   const filling: BooksStatus = { kind: 'filling', sinceMs: clock.nowMs(), detail };
   const set = await tried(clock, () => ledger.setBooksStatus(filling));
   return set.kind === 'ok' ? { kind: 'ok', value: true } : unanswered(set.reason);
@@ -105,14 +114,38 @@ async function writeAll(
   writer: BooksWriter,
   file: VerifiedExport,
   { path, onProgress }: ImportOrder,
+  isFilling: boolean,
 ): Promise<Reply<void>> {
+  const { folded, trailer } = file;
+  const units: UnitTotals[] = [];
+  const fees: FeeTotals[] = [];
   let doneCount = 0;
-  for await (const entry of entriesOf(path, file)) {
-    const added = await writer.add(entry);
-    if (added.kind === 'unavailable') return added;
-    if (++doneCount % PROGRESS_EVERY === 0) onProgress(doneCount, file.trailer.count);
+  const writeUnits = () => writer.restoreFolded(folded, units.splice(0));
+  for await (const line of contentOf(path, file)) {
+    let written: Reply<void> = ok(undefined);
+    switch (line.kind) {
+      case 'unit':
+        units.push(line.totals);
+        if (units.length === TOTALS_A_WRITE) written = await writeUnits();
+        break;
+      case 'fee':
+        fees.push(line.totals);
+        break;
+      case 'payment': {
+        if (units.length > 0) written = await writeUnits();
+        if (written.kind === 'unavailable') return written;
+        const { entry } = line;
+        const isInTotals = entry.requestedAtMs < folded.secondsMs;
+        written = await writer.add(entry, isInTotals ? null : entry.amountCents);
+        if (++doneCount % PROGRESS_EVERY === 0) onProgress(doneCount, trailer.count);
+      }
+    }
+    if (written.kind === 'unavailable') return written;
   }
-  return writer.flush();
+  const flushed = await writer.flush();
+  if (flushed.kind === 'unavailable' || !isFilling) return flushed;
+  const rest = await writeUnits();
+  return rest.kind === 'ok' ? writer.restoreFees(fees) : rest;
 }
 
 /** Whether a ledger has no payment. */

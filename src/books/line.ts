@@ -2,23 +2,31 @@ import { createHash, type Hash } from 'node:crypto';
 import { ATTEMPT_OUTCOMES, ATTEMPT_REASONS, type Attempt, type Story } from '../core/attempt.ts';
 import type { PaymentStatus, Totals } from '../core/payment.ts';
 import { isUuid } from '../core/uuid.ts';
-import type { LedgerEntry } from '../ledger/ledger.ts';
+import type { FeeTotals, LedgerEntry, UnitTotals } from '../ledger/ledger.ts';
+import { type Folded, isForgotten, NOTHING_FOLDED } from '../ledger/retention.ts';
+import { isWhole, msOf, stampOf } from './line-field.ts';
+import { readFee, readUnit } from './totals-line.ts';
 
 /**
  * An export is text in UTF-8, one JSON object a line:
  *
- * 1. the header: format, when it was made, its window, the processors by name;
- * 2. a line for each payment, ordered by time and id; its time is `requestedAt`, or `acceptedAt` if it was never sent;
- * 3. the trailer: how many payments, the totals of the settled ones by processor, and the SHA-256 of all lines before,
+ * 1. the header: format, when it was made, its window, the processors by name, up to where the books were folded;
+ * 2. the totals of folded time: a line for each minute or hour and processor, ordered by time and name;
+ * 3. a line for each processor and fee with what settled at it;
+ * 4. a line for each payment, ordered by time and id; its time is `requestedAt`, or `acceptedAt` if it was never sent;
+ * 5. the trailer: how many payments, the totals of all that has settled by processor, and the SHA-256 of all lines before,
  *    with their line ends.
+ *
+ * Format 1 has neither folded time nor fees.
  */
-export const FORMAT = 1;
+export const FORMAT = 2;
+const FORMATS: readonly unknown[] = [1, FORMAT];
 
 /** Everything that the books know about a payment, apart from who works on it. */
 export type BooksEntry = Omit<LedgerEntry, 'owner' | 'processor'>;
 
 export interface ExportHeader {
-  readonly dinossauroExport: typeof FORMAT;
+  readonly dinossauroExport: number;
   readonly exportedAt: string;
   /** Null: open. */
   readonly from: string | null;
@@ -26,7 +34,15 @@ export interface ExportHeader {
   readonly processors: readonly string[];
   /** When the books were last purged; null: never. Payments accepted before are refused. */
   readonly purgedAt: string | null;
+  /** As `Folded`; null: the window has no folded time. */
+  readonly folded: { readonly payments: string; readonly minutes: string } | null;
 }
+
+/** One line between header and trailer. */
+export type ExportLine =
+  | { readonly kind: 'payment'; readonly entry: BooksEntry }
+  | { readonly kind: 'unit'; readonly totals: UnitTotals }
+  | { readonly kind: 'fee'; readonly totals: FeeTotals };
 
 export interface ExportTotals extends Totals {
   readonly processor: string;
@@ -43,6 +59,16 @@ export function timeOf({ requestedAtMs, acceptedAtMs }: BooksEntry): number {
   return requestedAtMs === 0 ? acceptedAtMs : requestedAtMs;
 }
 
+/** Whether a payment may still be sent or settle. */
+export function isOpen({ status }: Pick<BooksEntry, 'status'>): boolean {
+  return status === 'accepted' || status === 'dispatched';
+}
+
+/** Whether books that are folded this far may have forgotten it. */
+export function isForgettable(entry: BooksEntry, { secondsMs }: Folded): boolean {
+  return !isOpen(entry) && isForgotten(entry, entry.processorName === null, secondsMs);
+}
+
 /** The line of a payment, without its end. */
 export function lineOf(entry: BooksEntry): string {
   const { correlationId, amountCents, status, acceptedAtMs, processorName, requestedAtMs } = entry;
@@ -57,18 +83,38 @@ export function lineOf(entry: BooksEntry): string {
       requestedAt: stampOf(requestedAtMs),
       attempts,
     }),
-    // An accepted one was sent before if an operator has opened it again.
+    // One that an operator has opened again was sent before.
     ...(processorName === null && attempts > 0 && { attempts }),
+    // When it was cancelled.
+    ...(processorName === null && requestedAtMs > 0 && { requestedAt: stampOf(requestedAtMs) }),
     ...storyFields(story),
     ...(reason !== '' && { reason }),
     ...(conflictingAmountCents !== null && { conflictingAmountCents }),
   });
 }
 
+/** Undefined: none of these lines. */
+export function readExportLine(text: string): ExportLine | undefined {
+  const fields = readObject(text) ?? {};
+  if ('minute' in fields || 'hour' in fields) {
+    const totals = readUnit(fields);
+    return totals && { kind: 'unit', totals };
+  }
+  if ('feePpm' in fields) {
+    const totals = readFee(fields);
+    return totals && { kind: 'fee', totals };
+  }
+  const entry = readEntry(fields);
+  return entry && { kind: 'payment', entry };
+}
+
 /** Undefined: not the line of a payment. */
 export function readLine(text: string): BooksEntry | undefined {
-  const fields = readObject(text);
-  if (fields === undefined) return undefined;
+  const line = readExportLine(text);
+  return line?.kind === 'payment' ? line.entry : undefined;
+}
+
+function readEntry(fields: Readonly<Record<string, unknown>>): BooksEntry | undefined {
   const {
     correlationId,
     amountCents,
@@ -77,15 +123,15 @@ export function readLine(text: string): BooksEntry | undefined {
     reason = '',
     conflictingAmountCents = null,
   } = fields;
-  const isOpen = status === 'accepted';
+  const isUnsent = processor === undefined;
   const entry = {
     correlationId,
     amountCents,
     status,
     acceptedAtMs: msOf(fields['acceptedAt']),
-    processorName: isOpen ? null : processor,
-    requestedAtMs: isOpen ? 0 : msOf(fields['requestedAt']),
-    attempts: isOpen ? (fields['attempts'] ?? 0) : fields['attempts'],
+    processorName: isUnsent ? null : processor,
+    requestedAtMs: status === 'accepted' ? 0 : msOf(fields['requestedAt']),
+    attempts: isUnsent ? (fields['attempts'] ?? 0) : fields['attempts'],
     story: readStory(fields),
     reason,
     conflictingAmountCents,
@@ -137,23 +183,20 @@ function isAttempt(attempt: { readonly [Field in keyof Attempt]: unknown }): boo
 export function readHeader(text: string): ExportHeader | undefined {
   const fields = readObject(text);
   const processors = fields?.['processors'];
-  const isHeader = fields?.['dinossauroExport'] === FORMAT && Array.isArray(processors);
-  return isHeader ? (fields as unknown as ExportHeader) : undefined;
+  const isHeader = FORMATS.includes(fields?.['dinossauroExport']) && Array.isArray(processors);
+  return isHeader ? ({ folded: null, ...fields } as unknown as ExportHeader) : undefined;
+}
+
+/** Up to where the books of an export were folded. */
+export function foldedOf({ folded }: ExportHeader): Folded {
+  if (folded === null) return NOTHING_FOLDED;
+  return { secondsMs: msOf(folded.payments), minutesMs: msOf(folded.minutes) };
 }
 
 export function readTrailer(text: string): ExportTrailer | undefined {
   const fields = readObject(text);
   const isTrailer = typeof fields?.['sha256'] === 'string' && Array.isArray(fields['totals']);
   return isTrailer ? (fields as unknown as ExportTrailer) : undefined;
-}
-
-export function stampOf(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-/** NaN: not a timestamp. */
-export function msOf(stamp: unknown): number {
-  return typeof stamp === 'string' ? Date.parse(stamp) : Number.NaN;
 }
 
 /** Adds up the lines of an export, on both ends of its way. */
@@ -167,13 +210,29 @@ export class ExportSums {
     this.#hash.update(text);
   }
 
-  addEntry({ status, processorName, amountCents }: BooksEntry): void {
-    this.#count++;
-    if (status !== 'settled' || processorName === null) return;
-    const totals = this.#totals.get(processorName) ?? { count: 0, amountCents: 0 };
-    totals.count++;
+  /** What settled in folded time is in the totals of its minute or hour. */
+  addLine(line: ExportLine, folded: Folded): void {
+    switch (line.kind) {
+      case 'payment': {
+        this.#count++;
+        const { status, processorName, amountCents, requestedAtMs } = line.entry;
+        if (status !== 'settled' || processorName === null || requestedAtMs < folded.secondsMs) return;
+        this.#add(processorName, 1, amountCents);
+        break;
+      }
+      case 'unit':
+        this.#add(line.totals.name, line.totals.count, line.totals.amountCents);
+        break;
+      case 'fee':
+        break;
+    }
+  }
+
+  #add(processor: string, count: number, amountCents: number): void {
+    const totals = this.#totals.get(processor) ?? { count: 0, amountCents: 0 };
+    totals.count += count;
     totals.amountCents += amountCents;
-    this.#totals.set(processorName, totals);
+    this.#totals.set(processor, totals);
   }
 
   trailer(): ExportTrailer {
@@ -200,15 +259,13 @@ function isEntry(entry: { readonly [Field in keyof BooksEntry]: unknown }): entr
     isWhole(entry.acceptedAtMs, 0) &&
     isWhole(entry.requestedAtMs, 0) &&
     isWhole(entry.attempts, 0) &&
-    (status === 'accepted' || (typeof processorName === 'string' && processorName !== '')) &&
+    (processorName === null
+      ? status === 'accepted' || status === 'rejected'
+      : status !== 'accepted' && typeof processorName === 'string' && processorName !== '') &&
     entry.story !== undefined &&
     typeof reason === 'string' &&
     (conflictingAmountCents === null || isWhole(conflictingAmountCents, 1))
   );
-}
-
-function isWhole(value: unknown, min: number): boolean {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= min;
 }
 
 function readObject(text: string): Record<string, unknown> | undefined {

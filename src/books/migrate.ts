@@ -5,10 +5,13 @@ import { ledgerName } from '../journal/ledger-mark.ts';
 import { type BooksStatus, continuing } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
 import { type Ledger, type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
+import type { Folded } from '../ledger/retention.ts';
 import { BooksSum, differenceBetween } from './books-sum.ts';
 import { BooksWriter, contradicted } from './books-writer.ts';
 import { purgedAt } from './export.ts';
+import { copyFolded } from './folded-time.ts';
 import { isEmpty, unanswered } from './import.ts';
+import { isForgettable, isOpen } from './line.ts';
 import { type OpenBooks, openBooks } from './open-books.ts';
 import { totalsUntil, tried, walk } from './walk.ts';
 
@@ -34,8 +37,9 @@ const CLOCKS_APART_MS = 60_000;
 /** Passes under load end when one brings fewer changes than this, or after so many passes. */
 const FEW_CHANGES = 5000;
 const PASSES_MAX = 4;
-/** Where an interrupted first pass continues is noted this often. */
+/** Where an interrupted pass continues is noted this often. */
 const NOTE_EVERY_PAGES = 50;
+const PAGE_ENTRIES = 500;
 
 /** What a pass has to read: payments that may have changed since `sinceMs`, from page `after` on. */
 interface Pass {
@@ -53,7 +57,10 @@ interface Pass {
  *    last pass copies what has changed; then both books are read as a whole and compared.
  * 3. The new books are in use. Gateways that start with their URL go on with the payments in their journals.
  *
- * The new books are frozen until then, and note where the first pass is. So the same command continues after an
+ * What the old books fold meanwhile is folded in the new ones: the totals of folded time are copied with each pass, and a
+ * payment that may be forgotten is neither copied nor compared.
+ *
+ * The new books are frozen until then, and note where the present pass is. So the same command continues after an
  * interruption, also one during the stop.
  */
 export class Migration {
@@ -102,11 +109,13 @@ export class Migration {
     let last = pass;
     for (let passes = 1; !isStopped && passes <= PASSES_MAX; passes++) {
       const before = this.#writer.counts.restored;
-      const copied = await this.#copy(last, PAUSE_MS);
-      if (copied.kind === 'unavailable') return unanswered(copied.reason);
+      for (const copied of [await this.#copy(last, PAUSE_MS), await this.#copyFolded()])
+        if (copied.kind === 'unavailable') return unanswered(copied.reason);
       const changed = this.#writer.counts.restored - before;
       this.#order.say(`pass ${passes}: ${this.#readCount} payments read, ${changed} copied`);
       last = this.#nextPass(last.startedAtMs);
+      const noted = await this.#note(last);
+      if (noted.kind === 'unavailable') return unanswered(noted.reason);
       if (passes > 1 && changed < FEW_CHANGES) break;
     }
     return this.#stop(last);
@@ -128,7 +137,8 @@ export class Migration {
         return failed(`${this.#names.to} is being filled by another command: ${target.value.detail}`);
       }
       const pass = JSON.parse(target.value.progress ?? '') as Pass;
-      return { kind: 'ok', value: { pass, isStopped } };
+      // The pass of the stop compares, so it has to see everything.
+      return { kind: 'ok', value: { pass: isStopped ? { ...pass, after: '' } : pass, isStopped } };
     }
     const empty = await isEmpty(this.#target, clock);
     if (empty.kind === 'unavailable') return unanswered(empty.reason);
@@ -164,25 +174,32 @@ export class Migration {
     return tried(this.#order.clock, () => this.#target.setBooksStatus(status));
   }
 
-  /** Copies what may have changed. `sum`: adds up everything that is read, for the comparison. */
-  async #copy(pass: Pass, pauseMs: number, sum?: BooksSum): Promise<Reply<void>> {
+  /** Copies what may have changed. `stop`: nothing changes any more, and what is read is added up for the comparison. */
+  async #copy(pass: Pass, pauseMs: number, stop?: { readonly sum: BooksSum }): Promise<Reply<void>> {
     const { clock, onProgress } = this.#order;
-    const open = await this.#openInTarget(pass);
+    const open = await this.#openInTarget();
     if (open.kind === 'unavailable') return open;
+    const folded = await this.#folded();
+    if (folded.kind === 'unavailable') return folded;
+    const { secondsMs } = folded.value;
     this.#readCount = 0;
     const changedSinceMs = pass.sinceMs === 0 ? 0 : pass.sinceMs - CLOCKS_APART_MS;
-    const mayHaveChanged = ({ correlationId, status, acceptedAtMs, requestedAtMs }: LedgerEntry) =>
-      acceptedAtMs >= changedSinceMs ||
-      requestedAtMs >= changedSinceMs ||
-      status === 'accepted' ||
-      status === 'dispatched' ||
-      open.value.has(correlationId);
+    const mayHaveChanged = (entry: LedgerEntry) =>
+      entry.acceptedAtMs >= changedSinceMs ||
+      entry.requestedAtMs >= changedSinceMs ||
+      isOpen(entry) ||
+      open.value.has(entry.correlationId);
+    const gone = new Map(open.value);
     let pages = 0;
     const noted = async (entries: readonly LedgerEntry[], next: string | null): Promise<Reply<void>> => {
       for (const entry of entries) {
-        sum?.add(entry);
-        if (!mayHaveChanged(entry)) continue;
-        const added = await this.#writer.add(entry);
+        if (isForgettable(entry, folded.value)) continue;
+        gone.delete(entry.correlationId);
+        stop?.sum.add(entry);
+        // What has not been sent yet will be different soon.
+        if (!mayHaveChanged(entry) || (stop === undefined && entry.status === 'accepted')) continue;
+        const isInTotals = entry.requestedAtMs < secondsMs;
+        const added = await this.#writer.add(entry, isInTotals ? null : entry.amountCents);
         if (added.kind === 'unavailable') return added;
       }
       this.#readCount += entries.length;
@@ -193,19 +210,49 @@ export class Migration {
     };
     const parts = { clock, fromMs: 0, toMs: LAST_MS, pauseMs, after: pass.after };
     const walked = await walk(this.#source.ledger, parts, noted);
-    return walked.kind === 'ok' ? this.#writer.flush() : walked;
+    if (walked.kind === 'unavailable') return walked;
+    if (stop !== undefined) {
+      const forgotten = await this.#forget(gone.values());
+      if (forgotten.kind === 'unavailable') return forgotten;
+    }
+    return this.#writer.flush();
   }
 
   /** What was open when it was copied may have ended since, long after it was accepted and sent. */
-  async #openInTarget(pass: Pass): Promise<Reply<ReadonlySet<string>>> {
-    const open = new Set<string>();
-    if (pass.sinceMs === 0 && pass.after === '') return ok(open);
-    const parts = { clock: this.#order.clock, fromMs: LAST_MS, toMs: LAST_MS, pauseMs: 0 };
-    const walked = await walk(this.#target, parts, async (entries) => {
-      for (const { correlationId } of entries) open.add(correlationId);
-      return ok(undefined);
-    });
-    return walked.kind === 'ok' ? ok(open) : walked;
+  async #openInTarget(): Promise<Reply<ReadonlyMap<string, LedgerEntry>>> {
+    const open = new Map<string, LedgerEntry>();
+    for (let after: string | null = ''; after !== null; ) {
+      const from: string = after;
+      const page = await tried(this.#order.clock, () => this.#target.pageOf('open', from, PAGE_ENTRIES));
+      if (page.kind === 'unavailable') return page;
+      for (const entry of page.value.entries) open.set(entry.correlationId, entry);
+      after = page.value.next;
+    }
+    return ok(open);
+  }
+
+  /**
+   * Ends payments that were open when they were copied, and that the old books have settled and may have forgotten since. Their
+   * charges are in the totals, so that the new books only have to forget them.
+   */
+  async #forget(gone: Iterable<LedgerEntry>): Promise<Reply<void>> {
+    for (const entry of gone) {
+      if (entry.processorName === null) continue;
+      const ended = { ...entry, status: 'settled', requestedAtMs: entry.acceptedAtMs } as const;
+      const added = await this.#writer.add(ended, null);
+      if (added.kind === 'unavailable') return added;
+    }
+    return ok(undefined);
+  }
+
+  async #folded(): Promise<Reply<Folded>> {
+    const time = await tried(this.#order.clock, () => this.#source.ledger.foldedTime());
+    return time.kind === 'ok' ? ok(time.value.folded) : time;
+  }
+
+  /** Answers how many totals of folded time differed. */
+  #copyFolded(): Promise<Reply<number>> {
+    return copyFolded(this.#source.ledger, this.#writer, this.#order.clock);
   }
 
   async #stop(last: Pass): Promise<Outcome<MigrationReport>> {
@@ -215,7 +262,6 @@ export class Migration {
     const frozen = await tried(clock, () => this.#source.ledger.setBooksStatus(moved));
     if (frozen.kind === 'unavailable') return unanswered(frozen.reason);
     say('the stop begins: gateways accept payments and send none');
-    // Continued in the middle of a pass, the first walk does not see everything.
     let difference: string | null = 'not compared yet';
     let count = 0;
     for (const pass of [last, this.#nextPass(0)]) {
@@ -239,7 +285,7 @@ export class Migration {
   async #copyFees(): Promise<Reply<void>> {
     const { clock } = this.#order;
     const fees = await tried(clock, () => this.#source.ledger.fees());
-    return fees.kind === 'ok' ? tried(clock, () => this.#target.restoreFees(fees.value)) : fees;
+    return fees.kind === 'ok' ? this.#writer.restoreFees(fees.value) : fees;
   }
 
   /** What operators have decided about processors. They can change it during the passes, so it comes last. */
@@ -257,16 +303,23 @@ export class Migration {
   ): Promise<Reply<{ readonly difference: string | null; readonly count: number }>> {
     const { clock } = this.#order;
     const here = new BooksSum();
-    const copied = await this.#copy(pass, 0, pass.after === '' ? here : undefined);
+    const copied = await this.#copy(pass, 0, { sum: here });
     if (copied.kind === 'unavailable') return copied;
-    if (pass.after !== '') return ok({ difference: 'a pass was continued', count: 0 });
+    const folded = await this.#folded();
+    if (folded.kind === 'unavailable') return folded;
+    const copiedTotals = await this.#copyFolded();
+    if (copiedTotals.kind === 'unavailable') return copiedTotals;
+    // The second time shows whether the first has made them the same.
+    const left = await this.#copyFolded();
+    if (left.kind === 'unavailable') return left;
     const there = new BooksSum();
     const parts = { clock, fromMs: 0, toMs: LAST_MS, pauseMs: 0 };
     const walked = await walk(this.#target, parts, async (entries) => {
-      for (const entry of entries) there.add(entry);
+      for (const entry of entries) if (!isForgettable(entry, folded.value)) there.add(entry);
       return ok(undefined);
     });
     if (walked.kind === 'unavailable') return walked;
+    if (left.value > 0) return ok({ difference: `${left.value} totals of folded time`, count: here.count });
     const totals = [];
     for (const ledger of [this.#source.ledger, this.#target]) {
       const summary = await totalsUntil(ledger, clock);

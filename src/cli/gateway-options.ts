@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { checked } from './command.ts';
 
 const isHttpUrl = (text: string) => /^https?:\/\//.test(text) && URL.canParse(text);
@@ -10,4 +11,14 @@ export const TOKEN_ABOUT = "the gateway's token; default: ADMIN_TOKEN from the e
 
 export function tokenOf(token: string | undefined): string {
   return token ?? process.env['ADMIN_TOKEN'] ?? '';
+}
+
+/** Who asks, for the logs. */
+export function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // The user has no name on this system, as in many containers.
+    return '';
+  }
 }

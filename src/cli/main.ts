@@ -12,7 +12,7 @@ import { gateway } from './gateway.ts';
 import { importCommand } from './import.ts';
 import { keys } from './keys.ts';
 import { migrate } from './migrate.ts';
-import { payments } from './payments.ts';
+import { actions, payments } from './payments.ts';
 import { processor } from './processor.ts';
 import { processors } from './processors.ts';
 import { isClone } from './program.ts';
@@ -95,6 +95,7 @@ function dinossauro() {
     keys,
     certify,
     payments,
+    actions,
     audit,
     processors,
     webhooks,

@@ -1,8 +1,9 @@
 import { systemClock } from '../core/clock.ts';
 import { decimalToCents } from '../core/money.ts';
+import { isUuid } from '../core/uuid.ts';
 import { SEARCHED_STATUSES } from '../ledger/search.ts';
-import { checked, command, DONE, examples, FAILED, option, timestamp, whole } from './command.ts';
-import { GATEWAY_URL, httpUrl, TOKEN_ABOUT, tokenOf } from './gateway-options.ts';
+import { checked, command, DONE, examples, FAILED, Misuse, option, timestamp, whole } from './command.ts';
+import { GATEWAY_URL, httpUrl, TOKEN_ABOUT, tokenOf, userName } from './gateway-options.ts';
 
 const LIMIT_DEFAULT = 100;
 
@@ -10,8 +11,8 @@ const amount = checked((text) =>
   (decimalToCents(text) ?? -1) >= 0 ? null : 'Expected an amount in whole cents, such as 19.90.',
 );
 
-export const payments = command('payments')
-  .summary('list and search payments in a running gateway')
+const list = command('list')
+  .summary('list and search them (the default)')
   .description(
     'Lists the payments of the books, in no order of time, as a running gateway shows them (GET /payments). Open and rejected ' +
       'are found at once; every other search walks through all payments, page by page. What is only in the journal of an ' +
@@ -75,4 +76,102 @@ export const payments = command('payments')
       },
     );
     process.exitCode = isDone ? DONE : FAILED;
+  });
+
+/** Commander hands over one value at a time. */
+const eachId = (id: string, before: readonly string[] = []): readonly string[] => {
+  if (!isUuid(id)) throw new Misuse(`${id} is not the id of a payment: expected a UUID`);
+  return [...before, id];
+};
+
+const sendAgainCommand = command('send-again')
+  .summary('have rejected payments sent once more')
+  .description(
+    'Has rejected payments sent once more under their own ids, after the cause of the rejection is gone: those with these ids, ' +
+      'or all whose reason contains a text. Only what its processor certainly does not hold is sent, and once however often ' +
+      'you ask. It is written into the log of actions (dinossauro actions).',
+  )
+  .argument('[id...]', 'the payments', eachId)
+  .option('--reason <text>', 'all that were rejected with a reason that contains this text')
+  .requiredOption('--why <text>', 'why, for the log of actions')
+  .option('--who <name>', 'who, for the log of actions; default: the user of this shell', userName())
+  .option('--json', 'print the result of each payment as JSON')
+  .option('--url <url>', `the gateway; default: ${GATEWAY_URL}`, httpUrl)
+  .option('--token <text>', TOKEN_ABOUT)
+  .addHelpText(
+    'after',
+    examples([
+      [
+        'payments send-again 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3 --why "the limit was raised"',
+        'one of them',
+      ],
+      ['payments send-again --reason "limit exceeded" --why "the limit was raised"', 'all of a reason'],
+    ]),
+  )
+  .action(async (ids, { url = GATEWAY_URL, token, reason, why, who, json = false }) => {
+    if (ids.length > 0 === (reason !== undefined))
+      throw new Misuse('expected ids, or --reason (see dinossauro payments send-again --help)');
+    const { sendAgain } = await import('../operate/payment-actions.ts');
+    const chosen = reason === undefined ? { kind: 'ids' as const, ids } : { kind: 'reason' as const, reason };
+    process.exitCode = await sendAgain({ url, token: tokenOf(token), json, chosen, why, who }, console);
+  });
+
+const cancelCommand = command('cancel')
+  .summary('cancel payments that have not been sent')
+  .description(
+    'Cancels payments that have not been sent to any processor. A cancelled payment is rejected for good: it is never sent, and a ' +
+      'client that posts it again is told why. One that only the journal of an instance has, because no pool thread has ' +
+      'claimed it yet, is cancelled only if you say its amount. It is written into the log of actions (dinossauro actions).',
+  )
+  .argument('<id...>', 'the payments', eachId)
+  .option('--amount <amount>', 'the amount that was posted', amount)
+  .requiredOption('--why <text>', 'why; clients that post the payment again are told it')
+  .option('--who <name>', 'who, for the log of actions; default: the user of this shell', userName())
+  .option('--json', 'print the result of each payment as JSON')
+  .option('--url <url>', `the gateway; default: ${GATEWAY_URL}`, httpUrl)
+  .option('--token <text>', TOKEN_ABOUT)
+  .addHelpText(
+    'after',
+    examples([
+      [
+        'payments cancel 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3 --amount 19.90 --why "ordered twice"',
+        'wherever it is, unless it has been sent',
+      ],
+    ]),
+  )
+  .action(async (ids, { url = GATEWAY_URL, token, amount, why, who, json = false }) => {
+    if (amount !== undefined && ids.length > 1)
+      throw new Misuse('--amount is that of one payment: give one id');
+    const { cancelPayments } = await import('../operate/payment-actions.ts');
+    const given = amount === undefined ? undefined : Number(amount);
+    const order = { url, token: tokenOf(token), json, ids, amount: given, why, who };
+    process.exitCode = await cancelPayments(order, console);
+  });
+
+export const payments = command('payments')
+  .summary('list and search payments in a running gateway, send rejected ones again, cancel those that wait')
+  .description('Shows payments of the books as a running gateway has them, and acts on them.')
+  .helpCommand(false)
+  .addCommand(list, { isDefault: true })
+  .addCommand(sendAgainCommand)
+  .addCommand(cancelCommand)
+  .addHelpText(
+    'after',
+    examples([
+      ['payments --status open', 'what the gateway still owes an outcome'],
+      ['payments list --help', 'how to search'],
+    ]),
+  );
+
+export const actions = command('actions')
+  .summary('list what operators have done to payments')
+  .description(
+    'Lists what operators have done to payments, newest first: when, who, what and why (GET /actions).',
+  )
+  .option('--json', 'print them as JSON, with the ids of all their payments')
+  .option('--url <url>', `the gateway; default: ${GATEWAY_URL}`, httpUrl)
+  .option('--token <text>', TOKEN_ABOUT)
+  .action(async ({ url = GATEWAY_URL, token, json = false }) => {
+    const { listActions } = await import('../operate/payment-actions.ts');
+    process.exitCode = await listActions({ url, token: tokenOf(token), json }, console);
   });

@@ -1,6 +1,5 @@
-import { userInfo } from 'node:os';
 import { checked, command, decimal, examples, Misuse, option, whole } from './command.ts';
-import { GATEWAY_URL, httpUrl, TOKEN_ABOUT, tokenOf } from './gateway-options.ts';
+import { GATEWAY_URL, httpUrl, TOKEN_ABOUT, tokenOf, userName } from './gateway-options.ts';
 
 const name = checked((text) =>
   /^[a-z0-9-]{1,32}$/.test(text) ? null : 'Expected the name of a processor, such as default.',
@@ -104,12 +103,3 @@ processors
       ['processors resume default --url http://10.0.0.7:9999', 'through another gateway'],
     ]),
   );
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // The user has no name on this system, as in many containers.
-    return '';
-  }
-}

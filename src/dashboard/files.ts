@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 const PAGE = new URL('./page/', import.meta.url);
 const OWN = [
   'index.html',
+  'payments.html',
   'sign-in.html',
   'page.css',
   'main.js',
@@ -16,6 +17,13 @@ const OWN = [
   'help.js',
   'history.js',
   'lab.js',
+  'payments.css',
+  'payments.js',
+  'payment-action.js',
+  'payment-api.js',
+  'payment-reasons.js',
+  'payment-search.js',
+  'payment-story.js',
   'terms.js',
   'text.js',
   'theme.js',

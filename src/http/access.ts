@@ -45,6 +45,12 @@ export class Access {
       : this.check(response, request) === null;
   }
 
+  /** The name of the key that lets the request pass; empty where it needs none. */
+  keyName(request: HttpRequest): string {
+    const { mode, keyring, scope } = this.#parts;
+    return mode === 'token' ? keyring.nameOf(request.getHeader('authorization'), scope) : '';
+  }
+
   /** Null when the request may pass; otherwise the response. Call it synchronously in the request's handler. */
   check(response: HttpResponse, request: HttpRequest): Problem | null {
     const { mode, keyring, scope } = this.#parts;

@@ -1,4 +1,4 @@
-import { hasScope } from '../config/api-key.ts';
+import { type ApiKey, hasScope } from '../config/api-key.ts';
 import type { Config } from '../config/config.ts';
 import { contractLabel } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
@@ -11,6 +11,7 @@ import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
 import type { Keyring } from './keyring.ts';
+import type { OperatorGuard } from './operator-change.ts';
 import { isOwnOrigin } from './origin.ts';
 import { fileHeaders, pageHeaders } from './page.ts';
 import { type Problem, problem } from './problem.ts';
@@ -45,6 +46,10 @@ const MODULES = {
 };
 
 const PATH = '/dashboard';
+const PAGES = [
+  [PATH, 'index.html'],
+  [`${PATH}/payments`, 'payments.html'],
+] as const;
 const TOPIC = 'frames';
 const SIGN_IN_LIMIT_BYTES = 1024;
 /** Viewers send no messages. */
@@ -91,9 +96,10 @@ export class Dashboard {
     this.#headers = pageHeaders({ cacheControl: 'no-store', loadsFiles: true, connectsTo });
     if (access.dashboard === 'off') return;
     const guard = this.#signsIn ? ALLOW_ALL : this.#access;
-    guardedRoute(app, PATH, guard, (exchange, request, response) =>
-      this.#refuseOnError(exchange, this.#getPage(exchange, request, response)),
-    );
+    for (const [path, file] of PAGES)
+      guardedRoute(app, path, guard, (exchange, request, response) =>
+        this.#refuseOnError(exchange, this.#getPage(exchange, request, response, file)),
+      );
     // A browser that is sent to the gateway itself finds the page.
     guardedRoute(app, '/', guard, (exchange) => exchange.end('302 Found', TO_PAGE, ''));
     guardedRoute(app, `${PATH}/:file`, guard, (exchange, request) =>
@@ -132,13 +138,14 @@ export class Dashboard {
    * Lets those operate from the page who may operate anyway, and those who have signed in. Their cookie is for this path
    * only.
    */
-  serveOperators(operators: Guard, serve: (path: string, guard: Guard) => void): void {
+  serveOperators(operators: OperatorGuard, serve: (path: string, guard: OperatorGuard) => void): void {
     if (!this.#operates) return;
-    serve(`${PATH}/processors`, {
+    serve(PATH, {
       check: (response, request) => {
         const refusal = operators.check(response, request);
         return refusal !== null && this.#isSignedIn(request) ? null : refusal;
       },
+      keyName: (request) => operators.keyName(request) || (this.#sessionKey(request)?.name ?? ''),
     });
   }
 
@@ -155,9 +162,14 @@ export class Dashboard {
   }
 
   #isSignedIn(request: HttpRequest): boolean {
-    if (!this.#signsIn) return false;
+    return this.#sessionKey(request) !== undefined;
+  }
+
+  /** The key of a signed-in browser. */
+  #sessionKey(request: HttpRequest): ApiKey | undefined {
+    if (!this.#signsIn) return undefined;
     const key = this.#session.find(request.getHeader('cookie'), this.#parts.keyring);
-    return key !== undefined && hasScope(key, 'operate');
+    return key !== undefined && hasScope(key, 'operate') ? key : undefined;
   }
 
   get #signsIn(): boolean {
@@ -184,9 +196,14 @@ export class Dashboard {
     this.#parts.log.error({ err: error }, 'cannot load a part of the dashboard');
   }
 
-  async #getPage(exchange: Exchange, request: HttpRequest, response: HttpResponse): Promise<void> {
+  async #getPage(
+    exchange: Exchange,
+    request: HttpRequest,
+    response: HttpResponse,
+    file: string,
+  ): Promise<void> {
     const refusal = this.#refusal(response, request);
-    if (refusal === null) exchange.end('200 OK', this.#headers, await this.#read('index.html'));
+    if (refusal === null) exchange.end('200 OK', this.#headers, await this.#read(file));
     else await this.#askToSignIn(exchange, refusal);
   }
 

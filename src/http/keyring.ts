@@ -74,6 +74,12 @@ export class Keyring {
     return !('slug' in this.#find(authorization, scope));
   }
 
+  /** The name of the key, if it has the scope; otherwise empty. Nothing is counted. */
+  nameOf(authorization: string, scope: Scope): string {
+    const key = this.#find(authorization, scope);
+    return 'slug' in key ? '' : key.name;
+  }
+
   /** The same as `check` for a request that counts: the key has a token left, which it takes. */
   admit(authorization: string, scope: Scope): ApiKey | Problem {
     const key = this.#admit(authorization, scope);

@@ -1,8 +1,14 @@
 import { isOwnOrigin } from './origin.ts';
 import { problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
-import { refuse } from './route.ts';
+import { type Guard, refuse } from './route.ts';
 import type { Exchange, HttpRequest } from './uws.ts';
+
+/** Lets operators pass, and knows by which API key. */
+export interface OperatorGuard extends Guard {
+  /** The name of the API key that lets this request pass; empty: it needs none. */
+  keyName(request: HttpRequest): string;
+}
 
 /** Text is shown in terminals, where control characters are commands. */
 const CONTROL_CHARACTER = /\p{Cc}/u;
@@ -10,17 +16,19 @@ const CONTROL_CHARACTER = /\p{Cc}/u;
 export const NO_OBJECT = problem('malformed-json', { detail: 'The body is not a JSON object in UTF-8.' });
 
 /**
- * Reads the body of a request by which an operator changes something. It takes no query parameters, and does not come from
+ * Reads the body of a request by which an operator changes something, and which `guard` has let pass. It takes no query parameters, and does not come from
  * a page of another origin; otherwise it is refused.
  */
 export function receiveChange(
   exchange: Exchange,
   request: HttpRequest,
+  guard: OperatorGuard,
   limitBytes: number,
-  onBody: (body: Uint8Array) => void,
+  onBody: (body: Uint8Array, keyName: string) => void,
 ): void {
   const unknown = unknownParameter(request.getQuery(), []);
   const isOwn = isOwnOrigin(request);
+  const keyName = guard.keyName(request);
   exchange.readBody(limitBytes, (body) => {
     if (body === null) {
       const detail = `The body exceeds the limit of ${limitBytes} bytes.`;
@@ -28,8 +36,14 @@ export function receiveChange(
     }
     if (unknown !== null) return refuse(exchange, unknown);
     if (!isOwn) return refuse(exchange, problem('other-origin'));
-    onBody(body);
+    onBody(body, keyName);
   });
+}
+
+/** Who asks: first the API key, which is certain, then the name that the client gives. */
+export function signature(keyName: string, said: string): string {
+  if (keyName === '' || keyName === said) return said;
+  return said === '' ? keyName : `${keyName} (${said})`;
 }
 
 /** Null if the body is not a JSON object in UTF-8. */

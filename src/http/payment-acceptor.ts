@@ -4,6 +4,7 @@ import type { Log } from '../core/log.ts';
 import { OutageLog } from '../core/outage-log.ts';
 import { readUuid } from '../core/uuid.ts';
 import type { Journal } from '../journal/writer.ts';
+import { isCancelled } from '../ledger/actions.ts';
 import type { Lease } from '../ledger/lease.ts';
 import type { Claim, Ledger, LedgerEntry, Reply, Shard } from '../ledger/ledger.ts';
 import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
@@ -22,7 +23,7 @@ export type Verdict =
   | 'ledger-unavailable'
   | Rejection;
 
-/** The payment was posted before, and its processor has rejected it for good. */
+/** The payment was posted before, and its processor has rejected it for good, or an operator has cancelled it. */
 export interface Rejection {
   readonly kind: 'payment-rejected';
   /** For people: who rejected it and why. */
@@ -340,7 +341,8 @@ function verdictOf(found: Reply<LedgerEntry | undefined>, amountCents: number): 
   if (entry === undefined) return null;
   if (entry.amountCents !== amountCents) return 'amount-conflict';
   if (entry.status !== 'rejected') return 'accepted';
-  return { kind: 'payment-rejected', reason: `${entry.processorName}: ${entry.reason}` };
+  const by = isCancelled(entry) ? '' : `${entry.processorName}: `;
+  return { kind: 'payment-rejected', reason: `${by}${entry.reason}` };
 }
 
 function reservation({ id, amountCents, acceptedAtMs }: PendingPayment): Claim {

@@ -25,7 +25,7 @@ function payment(entry: LedgerEntry, more: Readonly<Record<string, unknown>>): s
     status,
     acceptedAt: new Date(entry.acceptedAtMs).toISOString(),
     processor: processorName,
-    requestedAt: entry.requestedAtMs === 0 ? null : new Date(entry.requestedAtMs).toISOString(),
+    requestedAt: processorName === null ? null : new Date(entry.requestedAtMs).toISOString(),
     attempts: entry.attempts,
     ...(status === 'rejected' ? { reason: entry.reason } : {}),
     ...more,

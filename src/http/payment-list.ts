@@ -10,7 +10,6 @@ import { type Exchange, FRESH_JSON_HEADERS, type WebApp } from './uws.ts';
 
 export interface PaymentListParts {
   readonly app: WebApp;
-  readonly guard: Guard;
   readonly ledger: Pick<Ledger, 'page' | 'pageOf'>;
   readonly instanceId: string;
   readonly ring: Pick<Ring, 'size'>;
@@ -23,9 +22,8 @@ export interface PaymentListParts {
  * `GET /payments`: the payments that the ledger knows, searched, a page at a time. A payment that only the journal of an
  * instance has is not among them; `instance` says how many wait at the one that answers.
  */
-export function servePaymentList(parts: PaymentListParts): void {
-  const { app, guard } = parts;
-  guardedRoute(app, '/payments', guard, (exchange, request) => list(parts, exchange, request.getQuery()));
+export function servePaymentList(parts: PaymentListParts, path: string, guard: Guard): void {
+  guardedRoute(parts.app, path, guard, (exchange, request) => list(parts, exchange, request.getQuery()));
 }
 
 async function list(parts: PaymentListParts, exchange: Exchange, queryText: string): Promise<void> {

@@ -23,7 +23,7 @@ import { paymentJson, storyJson } from './payment-json.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { refusalIndex, refusalOf } from './refusal.ts';
-import { type Guard, refuse, route } from './route.ts';
+import { type Guard, guardedRoute, refuse, route } from './route.ts';
 import { Exchange, FRESH_JSON_HEADERS, type Headers, NO_STORE, type WebApp } from './uws.ts';
 
 export interface PaymentRoutesParts {
@@ -120,6 +120,13 @@ export class PaymentRoutes {
     route(app, '/livez', 'GET', (exchange) => exchange.end('200 OK', [NO_STORE], ''));
     route(app, '/readyz', 'GET', (exchange) => this.#getReady(exchange));
     app.any('/*', (response, request) => refuse(new Exchange(response, request), problem('no-such-route')));
+  }
+
+  /** Serves the stories of payments below `path`, to those whom the guard lets pass. */
+  serveStories(path: string, guard: Guard): void {
+    guardedRoute(this.#parts.app, `${path}/:id`, guard, (exchange, request) =>
+      this.#getPayment(exchange, request.getParameter(0), storyJson),
+    );
   }
 
   /** Null while payments need no key: then nothing is asked. */

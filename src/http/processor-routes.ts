@@ -8,11 +8,11 @@ import {
   type ProcessorChange,
   type ProcessorControls,
 } from '../ledger/processor-controls.ts';
-import { receiveChange } from './operator-change.ts';
+import { type OperatorGuard, receiveChange, signature } from './operator-change.ts';
 import { problem } from './problem.ts';
 import { readChange } from './processor-changes.ts';
 import { unknownParameter } from './query.ts';
-import { type Guard, guardedRoute, refuse } from './route.ts';
+import { guardedRoute, refuse } from './route.ts';
 import { shownFee } from './shown-fee.ts';
 import { type Exchange, FRESH_JSON_HEADERS, type HttpRequest, type WebApp } from './uws.ts';
 
@@ -51,11 +51,11 @@ export class ProcessorRoutes {
   }
 
   /** Serves them below `path`, to those whom the guard lets pass. */
-  serve(path: string, guard: Guard): void {
+  serve(path: string, guard: OperatorGuard): void {
     const { app } = this.#parts;
     const list = (exchange: Exchange, request: HttpRequest) => this.#list(exchange, request.getQuery());
     guardedRoute(app, path, guard, list);
-    const change = (exchange: Exchange, request: HttpRequest) => this.#receive(exchange, request);
+    const change = (exchange: Exchange, request: HttpRequest) => this.#receive(exchange, request, guard);
     guardedRoute(app, `${path}/:name`, guard, change, 'PATCH');
   }
 
@@ -76,15 +76,16 @@ export class ProcessorRoutes {
     exchange.end('200 OK', headersOf(controls.value), body);
   }
 
-  #receive(exchange: Exchange, request: HttpRequest): void {
+  #receive(exchange: Exchange, request: HttpRequest, guard: OperatorGuard): void {
     const parameter = request.getParameter(0) ?? '';
     const target = this.#parts.processors.find(({ name }) => name === parameter);
     const ifMatch = request.getHeader('if-match');
-    receiveChange(exchange, request, BODY_LIMIT_BYTES, (body) => {
+    receiveChange(exchange, request, guard, BODY_LIMIT_BYTES, (body, keyName) => {
       if (target === undefined) return refuse(exchange, problem('no-such-processor'));
       const reading = readChange(body);
       if (reading.kind === 'refused') return refuse(exchange, reading.problem);
-      void this.#change(exchange, target, reading.change, ifMatch);
+      const changedBy = signature(keyName, reading.change.changedBy);
+      void this.#change(exchange, target, { ...reading.change, changedBy }, ifMatch);
     });
   }
 

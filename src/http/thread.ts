@@ -151,7 +151,7 @@ export class HttpThread {
     const journal = this.#journal;
     const { maxAmountCents } = config;
     const operators = new Access({ mode: config.access.operator, keyring, scope: 'operate' });
-    new PaymentRoutes({
+    const paymentRoutes = new PaymentRoutes({
       app: this.app,
       decoder: new PaymentDecoder(maxAmountCents, takenAmounts(config.processors, maxAmountCents)),
       acceptor: new PaymentAcceptor({
@@ -181,23 +181,24 @@ export class HttpThread {
       log,
       tracer,
     });
-    servePaymentActions({
+    const actionParts = {
       app: this.app,
-      guard: operators,
       ledger,
+      idempotencyCache,
       instanceId: config.instanceId,
       clock,
       log,
-    });
-    servePaymentList({
+    };
+    servePaymentActions(actionParts, '/actions', operators);
+    const listParts = {
       app: this.app,
-      guard: operators,
       ledger,
       instanceId: config.instanceId,
       ring,
       metricsTable,
       metrics,
-    });
+    };
+    servePaymentList(listParts, '/payments', operators);
     this.#events = new EventRoutes({
       app: this.app,
       guard: new Access({ mode: config.access.operator, keyring, scope: 'read' }),
@@ -230,7 +231,12 @@ export class HttpThread {
       clock,
       log,
     });
-    this.#dashboard.serveOperators(operators, (path, guard) => processorRoutes.serve(path, guard));
+    this.#dashboard.serveOperators(operators, (path, guard) => {
+      processorRoutes.serve(`${path}/processors`, guard);
+      servePaymentList(listParts, `${path}/api/payments`, guard);
+      paymentRoutes.serveStories(`${path}/api/payments`, guard);
+      servePaymentActions(actionParts, `${path}/api/actions`, guard);
+    });
     serveMetrics({ app: this.app, config, keyring, metricsTable, sharedState, ring, segments, clock });
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       const { failure } = journal.reclaim();

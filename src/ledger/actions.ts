@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import type { Attempt, Story } from '../core/attempt.ts';
 import type { PaymentStatus } from '../core/payment.ts';
 
-/** What an operator wants done to payments, and who wants it and why, as they say it. */
+/** What an operator wants done to payments, and who wants it (an API key, and a name that the client gave) and why. */
 export interface Action {
+  readonly what: 'send-again' | 'cancel';
   readonly atMs: number;
   readonly who: string;
   readonly why: string;
@@ -28,11 +29,47 @@ export interface Reopening {
  * | not-rejected    | it is open, or settled                                                                      |
  * | changed         | it has been sent more often since, and was rejected again                                   |
  * | perhaps-charged | the books do not say that its processor certainly does not hold it                          |
+ * | cancelled       | an operator has cancelled it, which is final                                                |
  */
-export type ReopenReply = 'reopened' | 'unknown' | 'not-rejected' | 'changed' | 'perhaps-charged';
+export type ReopenReply =
+  | 'reopened'
+  | 'unknown'
+  | 'not-rejected'
+  | 'changed'
+  | 'perhaps-charged'
+  | 'cancelled';
+
+/** A payment that is never to be sent. */
+export interface Cancellation {
+  readonly correlationId: string;
+  /**
+   * The amount that was posted; null: cancel it only if the books have it. With an amount it is cancelled even if only the
+   * journal of an instance has it, because no claim of it is granted afterwards.
+   */
+  readonly amountCents: number | null;
+}
+
+/**
+ * | reply            | meaning                                                                                    |
+ * |------------------|--------------------------------------------------------------------------------------------|
+ * | cancelled        | it is rejected, and will never be sent                                                     |
+ * | cancelled-before | it was so already                                                                          |
+ * | unknown          | the books do not have it, and the request does not say its amount                          |
+ * | other-amount     | the books have it with another amount                                                      |
+ * | dispatched       | it may have been sent, and may be charged                                                  |
+ * | finished         | it is settled, or its processor has rejected it                                            |
+ */
+export type CancelReply =
+  | 'cancelled'
+  | 'cancelled-before'
+  | 'unknown'
+  | 'other-amount'
+  | 'dispatched'
+  | 'finished';
 
 /** What matters of an entry of the ledger here. */
 interface RejectedEntry {
+  readonly amountCents: number;
   readonly status: PaymentStatus;
   readonly attempts: number;
   readonly processorName: string | null;
@@ -47,10 +84,21 @@ export const REOPEN_REPLIES: readonly ReopenReply[] = [
   'not-rejected',
   'changed',
   'perhaps-charged',
+  'cancelled',
+];
+
+/** The order in which Redis numbers them. */
+export const CANCEL_REPLIES: readonly CancelReply[] = [
+  'cancelled',
+  'cancelled-before',
+  'unknown',
+  'other-amount',
+  'dispatched',
+  'finished',
 ];
 
 /** Payments of one action: it is one write, and one row of the log. */
-export const REOPENED_MAX = 100;
+export const ACTION_PAYMENTS_MAX = 100;
 /** Actions that a shard keeps in its log; older ones are dropped. At most 2 MB on Redis. */
 export const ACTIONS_KEPT = 1000;
 
@@ -66,9 +114,35 @@ export function reopenProblem(
 ): Exclude<ReopenReply, 'reopened'> | null {
   if (entry === undefined) return 'unknown';
   if (entry.status !== 'rejected') return 'not-rejected';
+  if (isCancelled(entry)) return 'cancelled';
   if (entry.attempts !== attempts) return 'changed';
   const { outcome } = entry.story;
   return outcome === 'rejected' || outcome === 'found-rejected' ? null : 'perhaps-charged';
+}
+
+/**
+ * What becomes of a payment that is to be cancelled; null: it is cancelled. What was not dispatched is certainly not
+ * charged, and no claim of a rejected payment is granted: so it never will be.
+ *
+ * The same rules are in `functions/cancel.lua`.
+ */
+export function cancelProblem(
+  entry: Pick<RejectedEntry, 'amountCents' | 'status' | 'processorName'> | undefined,
+  { amountCents }: Cancellation,
+): Exclude<CancelReply, 'cancelled'> | null {
+  if (entry === undefined) return amountCents === null ? 'unknown' : null;
+  if (amountCents !== null && amountCents !== entry.amountCents) return 'other-amount';
+  if (isCancelled(entry)) return 'cancelled-before';
+  if (entry.status === 'accepted') return null;
+  return entry.status === 'dispatched' ? 'dispatched' : 'finished';
+}
+
+/** Only a payment that was cancelled was rejected by no processor. */
+export function isCancelled({
+  status,
+  processorName,
+}: Pick<RejectedEntry, 'status' | 'processorName'>): boolean {
+  return status === 'rejected' && processorName === null;
 }
 
 /** The latest attempt of a payment that is sent again: one of those before. */
@@ -79,7 +153,7 @@ export function rejectedAttempt({ processorName, requestedAtMs, story }: Rejecte
 
 /** Every ledger checks this before it writes anything. */
 export function assertReopenings(payments: readonly Reopening[]): void {
-  assert(payments.length <= REOPENED_MAX, 'too many payments for one action');
+  assert(payments.length <= ACTION_PAYMENTS_MAX, 'too many payments for one action');
 }
 
 /** The latest actions of several logs, newest first. */

@@ -1,11 +1,11 @@
 import type { AttemptOutcome, AttemptReason, Story } from '../core/attempt.ts';
 import type { Fee } from '../core/fee.ts';
 import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
-import type { Action, LoggedAction, Reopening, ReopenReply } from './actions.ts';
+import type { Action, Cancellation, CancelReply, LoggedAction, Reopening, ReopenReply } from './actions.ts';
 import type { BooksStatus } from './books-status.ts';
 import type { EventPlace, ProcessorEvent } from './outbox.ts';
 import type { ProcessorControls } from './processor-controls.ts';
-import type { TooFine } from './retention.ts';
+import type { Folded, TooFine } from './retention.ts';
 
 /**
  * The books of a deployment, in one or more shards. A shard is a whole ledger, may be away while the others work, and has
@@ -33,6 +33,16 @@ export interface Ledger {
   fees(): Promise<Reply<FeeTotals[]>>;
   /** Replaces these totals by those of other books, whose payments were restored here. */
   restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>>;
+  /** Up to where the books are folded: where a bound is exact in all shards. */
+  foldedTime(): Promise<Reply<FoldedTime>>;
+  /** The totals of a day in the units that books with this `folded` have there (`isLeft`), by time and name. */
+  foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>>;
+  /**
+   * Takes over what other books know of their folded time, while these are frozen: sets the totals of these units, changes
+   * those above them by the difference, and from then on the books are folded up to `folded` at least. The processors are
+   * those that the ledger was opened with. Repeating the call is harmless.
+   */
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>>;
   /**
    * Open payments that were sent to a processor which this ledger was not opened with, and whose owner's lease has
    * expired by `nowMs`. They wait for an instance that is configured with that processor.
@@ -116,7 +126,7 @@ export interface Ledger {
  * Three implementations pass one conformance suite (`test/ledger/conformance.ts`): a plain in-memory model, which
  * is the oracle, LMDB on one machine, and Redis for many. Each is its own only shard.
  *
- * States of an entry. Only its owner changes it, except for the first dispatch of a reserved entry:
+ * States of an entry. Only its owner changes it, except for the first dispatch of a reserved entry, and what operators do:
  *
  * | from       | by                    | to         | note                                               |
  * |------------|-----------------------|------------|----------------------------------------------------|
@@ -128,6 +138,7 @@ export interface Ledger {
  * | dispatched | settle by its owner   | rejected   | final; kept with its reason, not counted           |
  * | accepted, dispatched | takeOver    | the same   | with another owner                                 |
  * | rejected   | reopen                | accepted   | an operator wants it sent again                    |
+ * | (none), accepted     | cancel        | rejected   | an operator wants it never sent; without a processor, and final |
  * | settled, rejected    | upkeep  | (none)     | older than the retention                           |
  * | any        | purge                 | (none)     |                                                    |
  * | (none)     | restoreEntries        | any        | from other books, as it is there                   |
@@ -194,9 +205,15 @@ export interface Shard extends Ledger {
    * Opens rejected payments again, so that they are sent once more: they are accepted, keep the time at which they were
    * accepted first, and belong to `owner`, for whose lease they wait. The same commit writes the action and the payments that
    * it reopens into the log of actions. The replies are in the order of the payments, of which there may be up to
-   * `REOPENED_MAX`; repeating the call is harmless.
+   * `ACTION_PAYMENTS_MAX`; repeating the call is harmless.
    */
   reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>>;
+  /**
+   * Rejects payments that were not dispatched, also those that the books do not have yet: no claim of them is granted from
+   * then on. The same commit writes the action and the payments that it cancels into the log of actions. The replies are
+   * in the order of the payments, of which there may be up to `ACTION_PAYMENTS_MAX`; repeating the call is harmless.
+   */
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>>;
   /** How large the books are. */
   size(): Promise<Reply<BooksSize>>;
   /** Takes the shard's next turn of upkeep, in the same way as `takeHealthTurn`. */
@@ -240,6 +257,18 @@ export interface ProcessorTotals extends Totals {
 /** What was settled at one processor at one fee. */
 export interface FeeTotals extends ProcessorTotals, Fee {}
 
+/** What settled at one processor in one unit of the time index (`UNIT_SPANS_MS`). */
+export interface UnitTotals extends ProcessorTotals {
+  readonly unit: number;
+  readonly startMs: number;
+}
+
+/** Up to where books are folded, and the starts of the days with totals, ascending. */
+export interface FoldedTime {
+  readonly folded: Folded;
+  readonly daysMs: readonly number[];
+}
+
 /** How many payments there are of some kind at a processor. */
 export interface ProcessorPayments {
   /** The processor's name. */
@@ -263,16 +292,16 @@ export interface LedgerEntry extends Payment {
   readonly status: PaymentStatus;
   /** 0 when the entry is settled or rejected. */
   readonly owner: number;
-  /** Null while the entry is `accepted`, and when the ledger was not opened with its processor. */
+  /** Null while the entry is `accepted`, if it was cancelled, and when the ledger was not opened with its processor. */
   readonly processor: number | null;
-  /** The name of the processor, configured or not; null while the entry is `accepted`. */
+  /** The name of the processor, configured or not; null while the entry is `accepted`, and if it was cancelled. */
   readonly processorName: string | null;
-  /** 0 while the entry is `accepted`. */
+  /** 0 while the entry is `accepted`. When it was cancelled, if it was. */
   readonly requestedAtMs: number;
   /** How many times it was claimed for a dispatch. */
   readonly attempts: number;
   readonly story: Story;
-  /** Why the payment was rejected, at most 200 characters; empty in other states. */
+  /** Why the payment was rejected or cancelled, at most 200 characters; empty in other states. */
   readonly reason: string;
   /** The first different amount that was posted under this id, if any. It was never sent. */
   readonly conflictingAmountCents: number | null;
@@ -353,8 +382,11 @@ export interface CommitReply {
 
 /** An entry of other books, to be written as it is. */
 export interface RestoredEntry extends Omit<LedgerEntry, 'owner' | 'processorName'> {
-  /** What the processor charged, which the totals count; meaningless unless the entry is settled. */
-  readonly chargedCents: number;
+  /**
+   * What the processor charged, which the totals count. Null: they have it already, from `restoreFolded`. Meaningless unless
+   * the entry is settled.
+   */
+  readonly chargedCents: number | null;
 }
 
 /**

@@ -21,7 +21,7 @@ export interface ProcessorControl {
   readonly fee: Fee | null;
   /** When this was last changed, UTC. */
   readonly changedAtMs: number;
-  /** Who changed it and why, as they said. */
+  /** Who changed it (an API key, and a name that the client gave) and why. */
   readonly changedBy: string;
   readonly reason: string;
 }

@@ -20,6 +20,8 @@ export const NOTHING_FOLDED: Folded = { secondsMs: 0, minutesMs: 0 };
 
 const MINUTE = 2;
 const HOUR = 3;
+/** The units that may be the finest which are left of folded time. */
+export const FOLDED_UNITS: readonly number[] = [MINUTE, HOUR];
 const DAY_MS = UNIT_SPANS_MS[4] as number;
 /** Totals of minutes take 65 KB a day, whatever the load: too much to keep them as long as those of hours, forever. */
 export const MINUTES_KEPT_MS = 400 * DAY_MS;
@@ -69,12 +71,16 @@ export function tooFineReason({ bound, folded: { secondsMs, minutesMs } }: TooFi
   return `Before ${minutes} the books know the totals of whole minutes only, and before ${hours} of whole hours: \`${bound}\` must be ${place}.`;
 }
 
-/** Whether folding up to `untilMs` forgets a finished payment with these times. */
+/**
+ * Whether folding up to `untilMs` forgets a finished payment with these times. One that was cancelled stays: an instance may
+ * still have it, however long it waits, and a claim of a forgotten payment is granted.
+ */
 export function isForgotten(
   { acceptedAtMs, requestedAtMs }: { readonly acceptedAtMs: number; readonly requestedAtMs: number },
+  isCancelled: boolean,
   untilMs: number,
 ): boolean {
-  return Math.max(acceptedAtMs, requestedAtMs) < untilMs;
+  return !isCancelled && Math.max(acceptedAtMs, requestedAtMs) < untilMs;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { centsToDecimal, decimalToCents } from '../core/money.ts';
+import { printable } from './table.ts';
 
 /** A payment as a gateway shows it. Amounts are decimals as text, because a float could not hold every one. */
 export interface ShownPayment {
@@ -89,9 +90,4 @@ export class PaymentTable {
       .join('  ')
       .trimEnd();
   }
-}
-
-/** A reason comes from a processor: it must not control the terminal. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}|\p{Cf}/gu, '?');
 }

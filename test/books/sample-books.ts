@@ -41,6 +41,7 @@ export const OPEN = 3;
 export const RESERVED = 5;
 const REJECTED = 7;
 const CONFLICTING = 11;
+const CANCELLED = 13;
 
 /** Fills books with payments 0 to `count` - 1, a second apart. Returns the owner of those that are open. */
 export async function fill(ledger: Shard, count: number, firstNumber = 0): Promise<number> {
@@ -63,6 +64,13 @@ export async function fill(ledger: Shard, count: number, firstNumber = 0): Promi
   }
   if (firstNumber === 0) {
     await must(ledger.commit(owner, [], [{ ...claimOf(CONFLICTING), amountCents: 1 }]));
+    const action = {
+      what: 'cancel',
+      atMs: T0_MS + CANCELLED * 1000 + 9,
+      who: '',
+      why: 'ordered twice',
+    } as const;
+    await must(ledger.cancel(action, [{ correlationId: id(CANCELLED), amountCents: null }]));
   }
   return owner;
 }
@@ -73,7 +81,7 @@ function claimOf(number: number): Claim {
     correlationId: id(number),
     amountCents: 100 + number,
     acceptedAtMs,
-    processor: number === RESERVED ? null : number % 3 === 0 ? 1 : 0,
+    processor: number === RESERVED || number === CANCELLED ? null : number % 3 === 0 ? 1 : 0,
     requestedAtMs: acceptedAtMs + 7,
     why: 'cheapest-well',
   };

@@ -1,64 +1,29 @@
-import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { until } from '../system/until.ts';
+import {
+  closeWorld,
+  OVERFLOW,
+  openWorld,
+  SOON_MS,
+  textOf,
+  untilShown,
+  violations,
+  type World,
+} from './browser.ts';
 import { keepCoverage } from './coverage.ts';
-import { openBrowser, Site } from './site.ts';
 
-const SOON_MS = 15_000;
-const AXE = readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 const WIDTHS = [360, 768, 1280];
-
-interface World {
-  site: Site;
-  browser: Browser;
-  context: BrowserContext;
-  page: Page;
-  /** The requests and the complaints of the browser. */
-  asked: string[];
-  complaints: string[];
-}
-
-/** A gateway with breakable processors, and its page in a real browser. */
-async function openWorld(settings: Record<string, string> = {}): Promise<World> {
-  const [site, browser] = await Promise.all([Site.open(settings), openBrowser()]);
-  await site.start();
-  const context = await browser.newContext({
-    viewport: { width: 1280, height: 900 },
-    reducedMotion: 'reduce',
-  });
-  const page = await context.newPage();
-  const asked: string[] = [];
-  const complaints: string[] = [];
-  page.on('request', (request) => asked.push(request.url()));
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  await page.coverage.startJSCoverage();
-  await page.goto(`${site.url}/dashboard`);
-  return { site, browser, context, page, asked, complaints };
-}
-
-async function closeWorld({ site, browser, page }: World): Promise<void> {
-  keepCoverage(await page.coverage.stopJSCoverage());
-  await browser.close();
-  await site.close();
-}
 
 /** Takes the browser's coverage of the page first. */
 async function reload(page: Page): Promise<void> {
   keepCoverage(await page.coverage.stopJSCoverage());
   await page.coverage.startJSCoverage();
   await page.reload();
-}
-
-async function textOf(locator: Locator): Promise<string> {
-  return ((await locator.textContent()) ?? '').trim();
 }
 
 /** The figure of a tile as a number; NaN: unknown. */
@@ -73,46 +38,12 @@ function card(page: Page, name: string): Locator {
   return page.locator('.card').filter({ has: page.locator('h3', { hasText: name }) });
 }
 
-async function untilShown(what: string, locator: Locator, text: string | RegExp): Promise<void> {
-  await until(what, SOON_MS, async () => {
-    const shown = await textOf(locator);
-    return typeof text === 'string' ? shown === text : text.test(shown);
-  });
-}
-
-// Code for the page is text, since the types of browsers are not available here.
-
-/** Elements that overflow the window. */
-const OVERFLOW = `(() => {
-  const limit = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth <= limit) return [];
-  const isWide = (node) => node.getBoundingClientRect().right > limit + 1;
-  const wide = [...document.querySelectorAll('body *')].filter(isWide);
-  return ['the page', ...wide.map((node) => node.outerHTML.slice(0, 80))];
-})()`;
 const FOCUSED = `(() => {
   const { activeElement } = document;
   const isSeen = getComputedStyle(activeElement).outlineStyle !== 'none';
   return { text: (activeElement.textContent || activeElement.parentElement.textContent).trim(), isSeen };
 })()`;
 const GROUND = 'getComputedStyle(document.body).backgroundColor';
-const AUDIT = `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
-  .then(({ violations }) => violations)`;
-
-interface Violation {
-  readonly id: string;
-  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-}
-
-/** Findings of an accessibility checker, one line each. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  // What is scrolled under the header counts as a target that is too small.
-  await page.evaluate('scrollTo({ top: 0, behavior: "instant" })');
-  const found: readonly Violation[] = await page.evaluate(AUDIT);
-  return found.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
-}
-
 const live = suite<World>('the page, live');
 live.before(async (context) => {
   Object.assign(context, await openWorld());
@@ -371,7 +302,7 @@ live('the keyboard reaches every control, in page order', async ({ page }) => {
     assert.ok(isSeen, `the focus on ${text} is seen`);
     reached.push(text);
   }
-  assert.equal(reached.slice(0, 3), ['Pause', 'Theme: system', 'Help']);
+  assert.equal(reached.slice(0, 5), ['Overview', 'Payments', 'Pause', 'Theme: system', 'Help']);
   for (const control of ['Backlog', 'In doubt', 'Send load', 'Fail', 'The charts as a table', 'lease']) {
     assert.ok(reached.includes(control), `${control} among ${reached.join(', ')}`);
   }

@@ -76,6 +76,11 @@ export class Site {
     this.#environment = environment;
   }
 
+  /** The directory of its LMDB ledger. */
+  get ledgerPath(): string {
+    return (this.#environment['LEDGER_URL'] ?? '').replace(/^lmdb:/, '');
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
   }

@@ -141,7 +141,7 @@ loopback('the page and its files have headers that restrict them to the gateway'
   assert.is(page.headers['content-type'], 'text/html; charset=utf-8');
   assert.match(String(page.headers['content-security-policy']), /default-src 'none'.*connect-src 'self';/);
   const paths = Array.from(
-    page.body.matchAll(/(?:href|src)="(\/dashboard\/[^"]+)"/g),
+    page.body.matchAll(/(?:href|src)="(\/dashboard\/[^"]+\.(?:css|js))"/g),
     ([, path = '']) => path,
   );
   assert.ok(paths.length >= 4);

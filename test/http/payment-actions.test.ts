@@ -1,12 +1,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatAddress } from '../../src/core/address.ts';
+import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
 import { Access } from '../../src/http/access.ts';
 import { servePaymentActions } from '../../src/http/payment-actions.ts';
 import { createApp, listen } from '../../src/http/uws.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
+import { IdempotencyCache } from '../../src/shared-memory/idempotency-cache.ts';
 import { ask as askKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { apiKey, keyringOf } from '../keyring.ts';
@@ -19,6 +21,7 @@ interface World {
   readonly books: MemoryLedger;
   readonly mood: Mood;
   readonly log: KeptLog;
+  readonly idempotencyCache: IdempotencyCache;
   ask(init?: RequestInit): Promise<Response>;
   act(order: object): Promise<Response>;
 }
@@ -29,10 +32,16 @@ async function inWorld(use: (world: World) => Promise<void>) {
   const ledger = ledgerOf([moody(books, mood)]);
   const guard = new Access({
     mode: 'token',
-    keyring: keyringOf([apiKey(TOKEN, ['operate'])]),
+    keyring: keyringOf([{ ...apiKey(TOKEN, ['operate']), name: 'ops' }]),
     scope: 'operate',
   });
-  servePaymentActions({ app, guard, ledger, instanceId: 'gateway-1', clock: new ManualClock(), log });
+  const idempotencyCache = new IdempotencyCache(IdempotencyCache.allocate(8, new Uint32Array(2)));
+  const clock = new ManualClock();
+  servePaymentActions(
+    { app, ledger, idempotencyCache, instanceId: 'gateway-1', clock, log },
+    '/actions',
+    guard,
+  );
   const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
   if (listened.kind === 'failed') throw new Error(listened.reason);
   const { listener } = listened;
@@ -41,7 +50,7 @@ async function inWorld(use: (world: World) => Promise<void>) {
     askKept(`http://${formatAddress(listener.address)}/actions`, { headers, ...init });
   const act: World['act'] = (order) => ask({ method: 'POST', body: JSON.stringify(order) });
   try {
-    await use({ books, mood, log, ask, act });
+    await use({ books, mood, log, idempotencyCache, ask, act });
   } finally {
     listener.close();
     app.close();
@@ -53,6 +62,13 @@ const ORDER = {
   payments: [{ correlationId: idOf(4), attempts: 1 }],
   who: 'ana',
   why: 'limits corrected',
+};
+
+const CANCEL = {
+  what: 'cancel',
+  payments: [{ correlationId: idOf(1) }],
+  who: 'ana',
+  why: 'ordered twice',
 };
 
 const acting = suite('POST /actions, GET /actions');
@@ -75,8 +91,66 @@ acting('sends rejected payments again, once, and logs it', () =>
     const { actions } = (await (await ask()).json()) as { actions: { at: string }[] };
     const [{ at, ...action } = { at: '' }] = actions;
     assert.equal([actions.length, Date.parse(at) > 0], [1, true]);
-    assert.equal(action, { what: 'send-again', who: 'ana', why: 'limits corrected', payments: [idOf(4)] });
+    assert.equal(action, {
+      what: 'send-again',
+      who: 'ops (ana)',
+      why: 'limits corrected',
+      payments: [idOf(4)],
+    });
     assert.is(log.lines.filter((line) => line === 'warn rejected payments are sent again').length, 1);
+  }),
+);
+
+acting('the log says which key asked, whatever name the client gives', () =>
+  inWorld(async ({ books, ask, act }) => {
+    await fill(books);
+    const said = ['', 'ops'];
+    for (const [index, who] of said.entries())
+      assert.is(
+        (await act({ ...ORDER, who, payments: [{ correlationId: idOf(4 + index), attempts: 1 }] })).status,
+        200,
+      );
+    const { actions } = (await (await ask()).json()) as { actions: { who: string }[] };
+    assert.equal(
+      actions.map(({ who }) => who),
+      ['ops', 'ops'],
+    );
+  }),
+);
+
+acting('cancels what was not dispatched, and leaves repeated posts of it to the ledger', () =>
+  inWorld(async ({ books, log, idempotencyCache, ask, act }) => {
+    await fill(books);
+    const id = Buffer.alloc(UUID_BYTES);
+    writeUuid(idOf(9), id, 0);
+    idempotencyCache.reserve(id, 1990, 1);
+    idempotencyCache.commit(id);
+    const payments = [1, 2, 3, 8].map((number) => ({ correlationId: idOf(number) }));
+    const order = { ...CANCEL, payments: [...payments, { correlationId: idOf(9), amount: 19.9 }] };
+    const resultsOf = async () =>
+      ((await (await act(order)).json()) as { results: { result: string }[] }).results.map(
+        ({ result }) => result,
+      );
+    assert.equal(await resultsOf(), ['cancelled', 'dispatched', 'finished', 'unknown', 'cancelled']);
+    assert.equal(await resultsOf(), [
+      'cancelled-before',
+      'dispatched',
+      'finished',
+      'unknown',
+      'cancelled-before',
+    ]);
+    assert.is(idempotencyCache.reserve(id, 1990, 2), 'in-ledger');
+    const entry = await must(books.find(idOf(9)));
+    assert.equal(
+      [entry?.status, entry?.amountCents, entry?.reason],
+      ['rejected', 1990, 'cancelled by an operator: ordered twice'],
+    );
+    const { actions } = (await (await ask()).json()) as { actions: { what: string; payments: string[] }[] };
+    assert.equal(
+      actions.map(({ what, payments }) => [what, payments]),
+      [['cancel', [idOf(1), idOf(9)]]],
+    );
+    assert.is(log.lines.filter((line) => line === 'warn payments are cancelled').length, 1);
   }),
 );
 
@@ -98,9 +172,12 @@ acting('refuses it while the books may not know where a payment was sent since',
 acting('says what is wrong with an action', () =>
   inWorld(async ({ ask, act, mood }) => {
     const wrong: readonly (readonly [order: object, field: string])[] = [
-      [{ ...ORDER, what: 'cancel' }, 'what'],
+      [{ ...ORDER, what: 'hold' }, 'what'],
+      [{ ...ORDER, what: 'cancel' }, 'payments'],
+      [{ ...CANCEL, payments: [{ correlationId: idOf(1), amount: 0.001 }] }, 'payments'],
+      [{ ...CANCEL, payments: [{ correlationId: idOf(1), amount: '1.00' }] }, 'payments'],
       [{ ...ORDER, why: '' }, 'why'],
-      [{ ...ORDER, why: 'x'.repeat(201) }, 'why'],
+      [{ ...ORDER, why: 'x'.repeat(171) }, 'why'],
       [{ ...ORDER, who: '\u001b[31m' }, 'who'],
       [{ ...ORDER, payments: [] }, 'payments'],
       [{ ...ORDER, payments: [{ correlationId: 'x', attempts: 1 }] }, 'payments'],
@@ -119,9 +196,10 @@ acting('says what is wrong with an action', () =>
     const origin = { authorization: `Bearer ${TOKEN}`, origin: 'http://elsewhere.example' };
     assert.is((await ask({ method: 'POST', body: JSON.stringify(ORDER), headers: origin })).status, 403);
     assert.is((await ask({ method: 'DELETE' })).status, 405);
-    for (const call of ['booksStatus', 'acquireLease', 'reopen', 'actions'] as const) {
+    for (const call of ['booksStatus', 'acquireLease', 'reopen', 'cancel', 'actions'] as const) {
       mood.away.add(call);
-      assert.is((call === 'actions' ? await ask() : await act(ORDER)).status, 503, call);
+      const order = call === 'cancel' ? CANCEL : ORDER;
+      assert.is((call === 'actions' ? await ask() : await act(order)).status, 503, call);
       mood.away.delete(call);
     }
   }),

@@ -127,15 +127,11 @@ class World {
       tracer: propagationOnlyTracer,
     });
     const { metricsTable } = this;
-    servePaymentList({
-      app: this.#app,
-      guard: operators,
-      ledger,
-      instanceId: 'gateway-1',
-      ring,
-      metricsTable,
-      metrics,
-    });
+    servePaymentList(
+      { app: this.#app, ledger, instanceId: 'gateway-1', ring, metricsTable, metrics },
+      '/payments',
+      operators,
+    );
   }
 
   async listen(): Promise<void> {

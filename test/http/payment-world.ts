@@ -40,19 +40,22 @@ export async function inWorld(use: (world: World) => Promise<void>, mode: 'token
   const [app, mood] = [createApp(), new Mood()];
   const metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
   route(app, '/payments', 'POST', (exchange) => refuse(exchange, problem('queue-full')));
-  servePaymentList({
-    app,
-    guard: new Access({
+  servePaymentList(
+    {
+      app,
+      ledger: ledgerOf([moody(books, mood), new MemoryLedger(['default', 'fallback'])]),
+      instanceId: 'gateway-1',
+      ring: new Ring(Ring.allocate(8)),
+      metricsTable,
+      metrics: metricsTable.thread(1),
+    },
+    '/payments',
+    new Access({
       mode,
       keyring: keyringOf([apiKey(TOKEN, ['operate']), apiKey('key-to-read', ['read'])]),
       scope: 'operate',
     }),
-    ledger: ledgerOf([moody(books, mood), new MemoryLedger(['default', 'fallback'])]),
-    instanceId: 'gateway-1',
-    ring: new Ring(Ring.allocate(8)),
-    metricsTable,
-    metrics: metricsTable.thread(1),
-  });
+  );
   app.any('/*', (response) => void response.end());
   const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
   if (listened.kind === 'failed') throw new Error(listened.reason);

@@ -45,7 +45,7 @@ async function inWorld(use: (world: World) => Promise<void>, mode: 'token' | 'lo
     '/processors',
     new Access({
       mode,
-      keyring: keyringOf([apiKey(TOKEN, ['operate']), apiKey('key-to-read', ['read'])]),
+      keyring: keyringOf([{ ...apiKey(TOKEN, ['operate']), name: 'ops' }, apiKey('key-to-read', ['read'])]),
       scope: 'operate',
     }),
   );
@@ -114,7 +114,7 @@ test('a change is kept with its time, author and reason, logged once, and can be
         paused: true,
         ...FEES,
         changedAt: new Date(clock.nowMs() - 5000).toISOString(),
-        changedBy: 'ana',
+        changedBy: 'ops (ana)',
         reason: 'maintenance',
       });
     }

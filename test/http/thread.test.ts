@@ -106,11 +106,14 @@ test('operators who have signed in act from the dashboard, and nobody else', asy
   assert.is((await askHere(path, { ...PAUSE, headers: { cookie } })).status, 200);
   assert.is((await askHere('/processors/default', { ...PAUSE, headers: { cookie } })).status, 401);
   const listed = await askHere('/dashboard/processors', { headers: { cookie } });
-  const { processors } = (await listed.json()) as { processors: { name: string; paused: boolean }[] };
+  const { processors } = (await listed.json()) as {
+    processors: { name: string; paused: boolean; changedBy: string }[];
+  };
   assert.equal(
     processors.map(({ paused }) => paused),
     [true, false],
   );
+  assert.is(processors[0]?.changedBy, 'admin', 'the key with which the browser signed in');
   await close();
 });
 

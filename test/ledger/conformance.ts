@@ -12,7 +12,9 @@ import {
   type Story,
 } from '../../src/core/attempt.ts';
 import type { Totals } from '../../src/core/payment.ts';
+import type { Cancellation } from '../../src/ledger/actions.ts';
 import { IN_USE } from '../../src/ledger/books-status.ts';
+import { unitKey } from '../../src/ledger/folded-totals.ts';
 import type {
   Claim,
   ClaimReply,
@@ -28,13 +30,16 @@ import type {
   Settlement,
   SettleReply,
   Shard,
+  UnitTotals,
 } from '../../src/ledger/ledger.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
-import { foldable, type TooFine } from '../../src/ledger/retention.ts';
+import { type Folded, finestUnit, foldable, type TooFine } from '../../src/ledger/retention.ts';
+import { unitStartMs } from '../../src/ledger/time-index.ts';
 import { registerControls } from './controls.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
 import { registerFees } from './fees.ts';
+import { registerFoldedTotals } from './folded.ts';
 import { allEvents, KEPT_EVENTS, MEMORY_OUTBOX, registerOutbox } from './outbox.ts';
 import { registerRestoring } from './restoring.ts';
 
@@ -96,6 +101,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerIndexedPages(check);
   registerStories(check);
   registerReopening(check);
+  registerCancelling(check);
   registerPurges(check);
   registerFolding(check);
   registerHealth(check);
@@ -104,6 +110,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerRestoring(check);
   registerControls(check);
   registerFees(check);
+  registerFoldedTotals(check);
   registerOutbox(check);
   test('a random history has the same results as in the in-memory model', () => checkHistories(fresh));
   test.run();
@@ -1064,7 +1071,12 @@ function registerStories(check: Check): void {
 }
 
 function registerReopening(check: Check): void {
-  const action = { atMs: T0_MS + 900, who: 'ana', why: 'the card was renewed, não' };
+  const action = {
+    what: 'send-again',
+    atMs: T0_MS + 900,
+    who: 'ana',
+    why: 'the card was renewed, não',
+  } as const;
 
   check('a rejected payment that is opened again is sent once more, and keeps its story', async (ledger) => {
     const [owner, operator, successor] = [
@@ -1147,7 +1159,7 @@ function registerReopening(check: Check): void {
       await settle(ledger, owner, ...[1, 2, 3].map((number) => settlementOf(number, no)));
       const reopening = (number: number) => ({ correlationId: id(number), attempts: 1 });
       await must(ledger.reopen(operator, action, [reopening(1), reopening(9)]));
-      const later = { atMs: T0_MS + 901, who: '', why: '' };
+      const later = { ...action, atMs: T0_MS + 901, who: '', why: '' };
       await must(ledger.reopen(operator, later, [reopening(2)]));
       const logged = [
         { ...later, payments: [id(2)] },
@@ -1164,6 +1176,119 @@ function registerReopening(check: Check): void {
       assert.equal(await must(ledger.actions()), logged);
     },
   );
+}
+
+function registerCancelling(check: Check): void {
+  const action = { what: 'cancel', atMs: T0_MS + 900, who: 'ana', why: 'ordered twice, não' } as const;
+  const cancelled = (number: number, change: Partial<LedgerEntry> = {}) =>
+    entryOf(number, {
+      status: 'rejected',
+      owner: 0,
+      processor: null,
+      requestedAtMs: action.atMs,
+      attempts: 0,
+      reason: 'cancelled by an operator: ordered twice, não',
+      ...change,
+    });
+  const cancellation = (number: number, amountCents: number | null = null) => ({
+    correlationId: id(number),
+    amountCents,
+  });
+
+  check('what was not dispatched is cancelled, once, and never claimed again', async (ledger) => {
+    const [http, owner, heir] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
+    const reserved = { processor: null, requestedAtMs: 0 };
+    await claim(ledger, http, claimOf(1, reserved), claimOf(3, reserved));
+    await claim(ledger, owner, claimOf(2, reserved));
+    const payments = [cancellation(1), cancellation(2, 1990), cancellation(4, 1990)];
+    assert.equal(await must(ledger.cancel(action, payments)), ['cancelled', 'cancelled', 'cancelled']);
+    assert.equal(await find(ledger, 1), cancelled(1));
+    assert.equal(await find(ledger, 2), cancelled(2));
+    assert.equal(await find(ledger, 4), cancelled(4, { acceptedAtMs: action.atMs }));
+    const later = { ...action, atMs: action.atMs + 5, why: 'again' };
+    assert.equal(
+      await must(ledger.cancel(later, payments)),
+      payments.map(() => 'cancelled-before' as const),
+    );
+    assert.equal(
+      await claim(ledger, owner, claimOf(1), claimOf(2), claimOf(3), claimOf(4), claimOf(4, reserved)),
+      ['known', 'known', 'claimed', 'known', 'known'],
+    );
+    assert.equal(numbersOfEntries(await walkState(ledger, 'rejected', 10)), [1, 2, 4]);
+    assert.equal(numbersOfEntries(await walkState(ledger, 'open', 10)), [3]);
+    assert.equal(
+      byId(await must(ledger.takeOver(owner, heir, 10))).map(({ correlationId }) => correlationId),
+      [id(3)],
+    );
+    assert.equal(await must(ledger.takeOver(http, heir, 10)), [], 'it holds none of them');
+    await must(ledger.upkeep(T0_MS + 3_600_000, 60_000));
+    assert.equal(
+      await claim(ledger, heir, claimOf(1), claimOf(4)),
+      ['known', 'known'],
+      'it is never forgotten',
+    );
+    const ids = [1, 2, 4].map(id);
+    // A row for each shard.
+    const logged = await must(ledger.actions());
+    assert.equal(logged.flatMap(({ payments: done }) => done).sort(), ids);
+    for (const { payments: _, ...done } of logged) assert.equal(done, action);
+    assert.equal((await must(ledger.size())).payments, 4);
+    const again = ids.map((correlationId) => ({ correlationId, attempts: 1 }));
+    const reopening = { ...action, what: 'send-again' } as const;
+    assert.equal(
+      await must(ledger.reopen(heir, reopening, again)),
+      ids.map(() => 'cancelled' as const),
+    );
+    assert.equal(await everything(ledger), [
+      { count: 0, amountCents: 0 },
+      { count: 0, amountCents: 0 },
+    ]);
+  });
+
+  check('a cancel that is refused changes nothing', async (ledger) => {
+    const owner = await acquire(ledger);
+    await claim(ledger, owner, claimOf(1), claimOf(2), claimOf(3), claimOf(4, { processor: null }));
+    await settle(ledger, owner, settlementOf(2), settlementOf(3, { status: 'rejected', reason: 'no' }));
+    const before = byId(await walk(ledger, -Infinity, Infinity, 10));
+    const payments = [cancellation(1), cancellation(2), cancellation(3), cancellation(4, 7), cancellation(5)];
+    assert.equal(await must(ledger.cancel(action, payments)), [
+      'dispatched',
+      'finished',
+      'finished',
+      'other-amount',
+      'unknown',
+    ]);
+    await must(ledger.setBooksStatus({ kind: 'behind', sinceMs: T0_MS, detail: 'a copy' }));
+    assert.is((await ledger.cancel(action, [cancellation(4)])).kind, 'unavailable');
+    await must(ledger.setBooksStatus(IN_USE));
+    assert.equal(byId(await walk(ledger, -Infinity, Infinity, 10)), before);
+    assert.equal(await must(ledger.actions()), []);
+    assert.equal(await settle(ledger, owner, settlementOf(1)), ['recorded']);
+  });
+
+  check('what was sent before, and has another amount, is cancelled with its story', async (ledger) => {
+    const [owner, operator] = [await acquire(ledger), await acquire(ledger)];
+    await claim(ledger, owner, claimOf(1, { why: 'probe' }));
+    await settle(ledger, owner, settlementOf(1, { status: 'rejected', reason: 'no', outcome: 'rejected' }));
+    await claim(ledger, owner, claimOf(1, { amountCents: 7 }));
+    const reopening = { ...action, what: 'send-again' } as const;
+    await must(ledger.reopen(operator, reopening, [{ correlationId: id(1), attempts: 1 }]));
+    assert.equal(await must(ledger.cancel(action, [cancellation(1, 1990)])), ['cancelled']);
+    const attempt = {
+      processorName: 'default',
+      requestedAtMs: T0_MS + 5,
+      why: 'probe',
+      outcome: 'rejected',
+    } as const;
+    assert.equal(
+      await find(ledger, 1),
+      cancelled(1, { attempts: 1, conflictingAmountCents: 7, story: { ...NO_STORY, earlier: [attempt] } }),
+    );
+    assert.equal(await claim(ledger, operator, claimOf(1)), ['known']);
+    assert.equal((await must(ledger.owners())).length, 2);
+    await must(ledger.releaseLease(operator));
+    assert.equal((await must(ledger.owners())).length, 1, 'it has nothing left');
+  });
 }
 
 function registerIndexedPages(check: Check): void {
@@ -1689,6 +1814,8 @@ type Step =
   | { readonly kind: 'summary'; readonly fromMs: number; readonly toMs: number }
   | { readonly kind: 'fold'; readonly nowMs: number; readonly retentionMs: number }
   | { readonly kind: 'purge'; readonly purgedAtMs: number }
+  | { readonly kind: 'restoreFolded'; readonly folded: Folded; readonly totals: readonly UnitTotals[] }
+  | { readonly kind: 'cancel'; readonly atMs: number; readonly payments: readonly Cancellation[] }
   | {
       readonly kind: 'restoreEntries';
       readonly owner: number;
@@ -1756,7 +1883,7 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       story: fc.record({ ...how, earlier: fc.array(earlier, { maxLength: 10 }) }, { noNullPrototype: true }),
       reason: fc.string({ maxLength: 20 }),
       conflictingAmountCents: fc.constantFrom(null, null, 7),
-      chargedCents: fc.integer({ min: 1, max: 1_000_000 }),
+      chargedCents: fc.option(fc.integer({ min: 1, max: 1_000_000 }), { freq: 8 }),
     })
     .map((entry) =>
       entry.status === 'accepted' ? { ...entry, processor: null, requestedAtMs: 0, attempts: 0 } : entry,
@@ -1780,6 +1907,18 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge'), purgedAtMs: recentMs }) },
+    { weight: 2, arbitrary: arbitraryFolded() },
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        kind: fc.constant('cancel'),
+        atMs: stampMs,
+        payments: fc.array(
+          fc.record({ correlationId: number.map(id), amountCents: fc.option(amountCents, { freq: 2 }) }),
+          { maxLength: 4 },
+        ),
+      }),
+    },
     {
       weight: 6,
       arbitrary: fc.record({
@@ -1802,6 +1941,36 @@ function arbitraryHistory(): fc.Arbitrary<History> {
   return fc
     .array(fc.record({ connection, step }), { minLength: 20, maxLength: 60 })
     .map((steps) => ({ steps: [...acquired, ...steps] }));
+}
+
+/** Totals of whole units before the time up to which other books were folded. */
+function arbitraryFolded(): fc.Arbitrary<Step> {
+  const hour = 3_600_000;
+  return fc
+    .record({
+      minutes: fc.integer({ min: 1, max: 70 }),
+      hours: fc.integer({ min: -3, max: 1 }),
+      rows: fc.uniqueArray(
+        fc.record({
+          at: fc.integer({ min: -4 * 60, max: 60 }),
+          name: fc.constantFrom(...NAMES),
+          count: fc.integer({ min: 0, max: 5 }),
+        }),
+        { maxLength: 6, selector: ({ at, name }) => `${at} ${name}` },
+      ),
+    })
+    .map(({ minutes, hours, rows }) => {
+      const secondsMs = T0_MS + minutes * 60_000;
+      const folded = { secondsMs, minutesMs: Math.min(T0_MS + hours * hour, unitStartMs(3, secondsMs)) };
+      const all = rows.flatMap(({ at, name, count }) => {
+        const atMs = T0_MS + at * 60_000;
+        const unit = finestUnit(atMs, folded);
+        const totals = { unit, startMs: unitStartMs(unit, atMs), name, count, amountCents: count * 7 };
+        return unit === 0 ? [] : [totals];
+      });
+      const totals = [...new Map(all.map((each) => [unitKey(each), each])).values()];
+      return { kind: 'restoreFolded', folded, totals } as const;
+    });
 }
 
 function checkHistories(fresh: () => Promise<Books>): Promise<void> {
@@ -1872,9 +2041,27 @@ async function play(ledger: Shard, step: Step, owner: (ordinal: number) => numbe
       return foldAll(ledger, step.nowMs, step.retentionMs);
     case 'purge':
       return must(ledger.purge(step.purgedAtMs));
+    case 'restoreFolded':
+      return restoreFolded(ledger, step);
+    case 'cancel':
+      return must(ledger.cancel({ what: 'cancel', atMs: step.atMs, who: '', why: '' }, step.payments));
     case 'restoreEntries':
       return restore(ledger, owner(step.owner), step);
   }
+}
+
+/** Into books that are not folded beyond that themselves: a command empties books before it fills them. */
+async function restoreFolded(
+  ledger: Shard,
+  { folded, totals }: Extract<Step, { kind: 'restoreFolded' }>,
+): Promise<unknown> {
+  const before = await must(ledger.foldedTime());
+  if (before.folded.minutesMs > folded.minutesMs) return before.folded;
+  await must(ledger.restoreFolded(folded, totals));
+  await foldAll(ledger, 0, Infinity);
+  const after = await must(ledger.foldedTime());
+  const days = after.daysMs.map((dayMs) => must(ledger.foldedTotals(dayMs, after.folded)));
+  return [after.folded, (await Promise.all(days)).flat()];
 }
 
 async function restore(

@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import type { Action, Reopening, ReopenReply } from '../../src/ledger/actions.ts';
+import type { Action, Cancellation, CancelReply, Reopening, ReopenReply } from '../../src/ledger/actions.ts';
 import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import { assertCommit } from '../../src/ledger/commit.ts';
 import {
@@ -23,11 +23,13 @@ import {
   type Settlement,
   type SettleReply,
   type Shard,
+  type UnitTotals,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
 import type { ProcessorEvent } from '../../src/ledger/outbox.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { assertRestored } from '../../src/ledger/restored-entry.ts';
+import type { Folded } from '../../src/ledger/retention.ts';
 
 /** The owners of all connections to one set of books: by the number in shard 0, the number in each shard. */
 export type Owners = Map<number, readonly number[]>;
@@ -140,6 +142,18 @@ export class EveryShard implements Shard {
     return this.#ledger.restoreFees(totals);
   }
 
+  foldedTime() {
+    return this.#ledger.foldedTime();
+  }
+
+  foldedTotals(dayMs: number, folded: Folded) {
+    return this.#ledger.foldedTotals(dayMs, folded);
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]) {
+    return this.#ledger.restoreFolded(folded, totals);
+  }
+
   openPayments() {
     return this.#ledger.openPayments();
   }
@@ -204,6 +218,21 @@ export class EveryShard implements Shard {
       );
       if (reply.kind === 'unavailable') return reply;
       for (const [index, [place]] of own.entries()) replies[place] = reply.value[index] as ReopenReply;
+      return reply;
+    });
+    return all.kind === 'ok' ? ok(replies) : all;
+  }
+
+  async cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    const replies: CancelReply[] = [];
+    const all = await this.#all(async (shard, at) => {
+      const own = this.#of(at, payments);
+      const reply = await shard.cancel(
+        action,
+        own.map(([, payment]) => payment),
+      );
+      if (reply.kind === 'unavailable') return reply;
+      for (const [index, [place]] of own.entries()) replies[place] = reply.value[index] as CancelReply;
       return reply;
     });
     return all.kind === 'ok' ? ok(replies) : all;

@@ -1,5 +1,3 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
@@ -8,6 +6,7 @@ import {
   listProcessors,
   type ShownProcessor,
 } from '../../src/operate/processors.ts';
+import { print, withGateway } from './scripted-gateway.ts';
 
 const SHOWN: ShownProcessor = {
   name: 'default',
@@ -31,50 +30,6 @@ const OTHER: ShownProcessor = {
   open: 0,
 };
 
-interface Asked {
-  readonly line: string;
-  readonly authorization: string | undefined;
-  readonly body: string;
-}
-
-/** A gateway that gives these answers one after another, and the last one again and again. */
-async function withGateway(
-  answers: readonly (readonly [status: number, body: unknown])[],
-  use: (url: string) => Promise<number>,
-) {
-  const asked: Asked[] = [];
-  const out: string[] = [];
-  const err: string[] = [];
-  const left = [...answers];
-  const server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk) => {
-      body += chunk;
-    });
-    request.on('end', () => {
-      asked.push({
-        line: `${request.method} ${request.url}`,
-        authorization: request.headers.authorization,
-        body,
-      });
-      const [status, value] = (left.length > 1 ? left.shift() : left[0]) ?? [500, ''];
-      const isText = typeof value === 'string';
-      const json = status === 200 ? 'application/json' : 'application/problem+json';
-      response.writeHead(status, { 'content-type': isText ? 'text/html' : json });
-      response.end(isText ? value : JSON.stringify(value));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  output.log = (text) => out.push(text);
-  output.error = (text) => err.push(text);
-  const code = await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  server.closeAllConnections();
-  server.close();
-  return { code, asked, out, err };
-}
-
-const output = { log: (_: string): unknown => undefined, error: (_: string): unknown => undefined };
-const print = { log: (text: string) => output.log(text), error: (text: string) => output.error(text) };
 const PAUSE = { name: 'default', change: { paused: true, reason: 'maintenance', by: 'ana' } };
 
 test('lists the processors in a table', async () => {

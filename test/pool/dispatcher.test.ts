@@ -380,6 +380,22 @@ test('a callback hastens no look-up at a processor that rests', async () => {
   await world.stop();
 });
 
+for (const answer of [FAILED, DUPLICATE]) {
+  test(`${answer.kind}: not looked up while the processor rests`, async () => {
+    const world = setUp({ backoff: { baseMs: 100, maxMs: 100 } });
+    const { clock, cheap, put } = world;
+    cheap.answers.push({ ...answer, retryAfterMs: 5000 });
+    put(1);
+    await rest();
+    await clock.passSlowly(4990);
+    assert.is(cheap.paid.length, 1);
+    assert.is(cheap.asked.length, 0);
+    await clock.passSlowly(200);
+    assert.ok(cheap.asked.length > 0);
+    await world.stop();
+  });
+}
+
 test('unknown, and not held before the hold time: sent there again with the same stamp', async () => {
   const world = setUp();
   const { clock, cheap, dear, put, entry } = world;

@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import { type Attempt, type AttemptOutcome, EARLIER_ATTEMPTS_MAX } from '../../src/core/attempt.ts';
 import type { PaymentStatus } from '../../src/core/payment.ts';
-import type { Reopening, ReopenReply } from '../../src/ledger/actions.ts';
+import { type CancelReply, isCancelled, type Reopening, type ReopenReply } from '../../src/ledger/actions.ts';
 import type {
   Claim,
   CommitReply,
@@ -68,6 +68,7 @@ export class Audit {
   readonly #plans: ProcessorPlan[] = [];
   readonly #rowsSeen: number[] = [];
   readonly #reopenedIds = new Set<string>();
+  readonly #cancelledIds = new Set<string>();
   /** Every call that was made, by `callOf`. */
   readonly #sent = new Set<string>();
   /** What was claimed for a dispatch of each payment, oldest first. */
@@ -172,6 +173,7 @@ export class Audit {
       const { correlationId, amountCents } = row;
       this.tell(`processor ${processor}`, `charged ${correlationId} ${amountCents} at ${row.requestedAtMs}`);
       if (this.#charges.has(correlationId)) this.broken('charged twice', correlationId);
+      if (this.#cancelledIds.has(correlationId)) this.broken('charged after it was cancelled', correlationId);
       if (!this.#amountsPosted.get(correlationId)?.has(amountCents))
         this.broken('charged a payment that was not posted', correlationId);
       this.#charges.set(correlationId, { processor, amountCents, requestedAtMs: row.requestedAtMs });
@@ -229,6 +231,14 @@ export class Audit {
       this.#finished.delete(correlationId);
       this.#events.opened(correlationId);
     }
+  }
+
+  /** What was cancelled is final, and is never charged. */
+  cancelled(correlationId: string, reply: CancelReply | undefined): void {
+    this.tell('operator', `cancels ${correlationId}: ${reply}`);
+    if (reply !== 'cancelled') return;
+    if (this.#charges.has(correlationId)) this.broken('cancelled after it was charged', correlationId);
+    this.#cancelledIds.add(correlationId);
   }
 
   #dispatched(correlationId: string, processorName: string, requestedAtMs: number): void {
@@ -312,6 +322,8 @@ export class Audit {
         this.broken('charged an amount that differs from the ledger', correlationId);
     }
     for (const entry of entries.values()) {
+      if (isCancelled(entry) && !this.#cancelledIds.has(entry.correlationId))
+        this.broken('cancelled, but no operator was told so', entry.correlationId);
       this.#balanceHeld(entry);
       this.#balanceStory(entry);
     }
@@ -390,7 +402,8 @@ export class Audit {
     const dispatches = this.#dispatches.get(correlationId);
     // Adopted from a processor, and never sent by a gateway.
     if (dispatches === undefined) return;
-    const keptCount = Math.min(entry.attempts, EARLIER_ATTEMPTS_MAX + 1);
+    const keptMax = isCancelled(entry) ? EARLIER_ATTEMPTS_MAX : EARLIER_ATTEMPTS_MAX + 1;
+    const keptCount = Math.min(entry.attempts, keptMax);
     const expected = dispatches.slice(-keptCount).map(({ processorName }) => processorName);
     const told = attemptsOf(entry).map(({ processorName }) => processorName);
     if (told.join() !== expected.join())
@@ -406,7 +419,7 @@ export class Audit {
       if (!(isSentAgain || WITHOUT_CHARGE.includes(outcome)) || why === 'unknown')
         this.broken(`an attempt is told as ${why}, ${outcome}, and another followed`, correlationId);
     }
-    if (!(FINAL_OUTCOMES[status] ?? []).includes(story.outcome))
+    if (!isCancelled(entry) && !(FINAL_OUTCOMES[status] ?? []).includes(story.outcome))
       this.broken(`${status}, but told as ${story.outcome}`, correlationId);
   }
 

@@ -1,4 +1,11 @@
-import type { Action, LoggedAction, Reopening, ReopenReply } from '../../src/ledger/actions.ts';
+import type {
+  Action,
+  Cancellation,
+  CancelReply,
+  LoggedAction,
+  Reopening,
+  ReopenReply,
+} from '../../src/ledger/actions.ts';
 import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import {
   type Bookmark,
@@ -6,6 +13,7 @@ import {
   type Claim,
   type CommitReply,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -22,11 +30,13 @@ import {
   type Settlement,
   type Shard,
   type Turn,
+  type UnitTotals,
   unavailable,
   type WorkerId,
 } from '../../src/ledger/ledger.ts';
 import type { ProcessorEvent } from '../../src/ledger/outbox.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
+import type { Folded } from '../../src/ledger/retention.ts';
 import type { Audit } from './audit.ts';
 import type { Random } from './random.ts';
 import { Channel, type Scope } from './scope.ts';
@@ -147,6 +157,18 @@ export class SimLedger implements Shard {
     return this.#ask((inner) => inner.restoreFees(totals));
   }
 
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#ask((inner) => inner.foldedTime());
+  }
+
+  foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    return this.#ask((inner) => inner.foldedTotals(dayMs, folded));
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#ask((inner) => inner.restoreFolded(folded, totals));
+  }
+
   openPayments(): Promise<Reply<ProcessorPayments[]>> {
     return this.#ask((inner) => inner.openPayments());
   }
@@ -165,6 +187,10 @@ export class SimLedger implements Shard {
 
   reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
     return this.#ask((inner) => inner.reopen(owner, action, payments));
+  }
+
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    return this.#ask((inner) => inner.cancel(action, payments));
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {

@@ -235,6 +235,24 @@ export const MUTANTS: readonly Mutant[] = [
     to: "if (entry.status === 'settled') return null;",
   },
   {
+    name: 'forget what was cancelled',
+    file: 'ledger/retention.ts',
+    from: 'return !isCancelled && Math.max',
+    to: 'return Math.max',
+  },
+  {
+    name: 'cancel what was dispatched',
+    file: 'ledger/actions.ts',
+    from: "return entry.status === 'dispatched' ? 'dispatched' : 'finished';",
+    to: "return entry.status === 'dispatched' ? null : 'finished';",
+  },
+  {
+    name: 'cancel a payment that the books do not have only in words',
+    file: 'ledger/memory/ledger.ts',
+    from: 'else if (amountCents !== null)',
+    to: 'else if (amountCents === 0)',
+  },
+  {
     name: 'payments that are sent again stay with nobody',
     file: 'ledger/memory/ledger.ts',
     from: "Object.assign(entry, { status: 'accepted', owner, processor: null, requestedAtMs: 0, reason: '', story });",
@@ -421,13 +439,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'pool/circuit-breakers.ts',
     from: 'if (nowMs < sharedState.restUntilMs(processor) || nowMs < atMs) return false;',
     to: '',
-  },
-  {
-    name: 'contract: look up at once during a rest',
-    isSeldomFound: true,
-    file: 'pool/dispatcher.ts',
-    from: 'const mayAsk = breakers.wantsLookUps(processor) && ',
-    to: 'const mayAsk = ',
   },
   {
     name: 'contract: hasten a look-up and keep its timer',

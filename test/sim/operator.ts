@@ -1,17 +1,18 @@
 import type { Fee } from '../../src/core/fee.ts';
-import { REOPENED_MAX, type Reopening } from '../../src/ledger/actions.ts';
+import { ACTION_PAYMENTS_MAX, type Reopening } from '../../src/ledger/actions.ts';
+import { cancel } from '../../src/ledger/cancel.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { ProcessorControl } from '../../src/ledger/processor-controls.ts';
 import { sendAgain } from '../../src/ledger/send-again.ts';
 import { must } from '../ledger/samples.ts';
 import { type Audit, nameOf } from './audit.ts';
-import type { Plan } from './plan.ts';
+import type { Cancel, Plan } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
 /**
- * The people who pause and resume processors, change their fees, and have payments sent again, over a ledger that always
- * answers.
+ * The people who pause and resume processors, change their fees, have payments sent again and cancel them, over a ledger
+ * that always answers.
  */
 export class Operator {
   readonly #ledger: Ledger;
@@ -53,12 +54,28 @@ export class Operator {
     const ids = [first, ...others] as const;
     for (const atMs of timesMs) {
       this.#timeline.after(atMs, () => {
-        const chosen = [...new Set(Array.from({ length: REOPENED_MAX }, () => random.pick(ids)))];
+        const chosen = [...new Set(Array.from({ length: ACTION_PAYMENTS_MAX }, () => random.pick(ids)))];
         const sent = this.#last.then(() => this.#sendAgain(chosen));
         this.#last = sent;
         void this.#timeline.during(sent);
       });
     }
+  }
+
+  cancel(cancels: readonly Cancel[]): void {
+    for (const each of cancels) {
+      this.#timeline.after(each.atMs, () => {
+        const done = this.#last.then(() => this.#cancel(each));
+        this.#last = done;
+        void this.#timeline.during(done);
+      });
+    }
+  }
+
+  async #cancel({ correlationId, amountCents }: Cancel): Promise<void> {
+    const action = { what: 'cancel', atMs: this.#timeline.nowMs, who: 'operator', why: 'plan' } as const;
+    const [reply] = await must(cancel(this.#ledger, action, [{ correlationId, amountCents }]));
+    this.#audit.cancelled(correlationId, reply);
   }
 
   async #sendAgain(ids: readonly string[]): Promise<void> {
@@ -67,7 +84,7 @@ export class Operator {
       const found = await must(this.#ledger.find(correlationId));
       payments.push({ correlationId, attempts: found?.attempts ?? 1 });
     }
-    const action = { atMs: this.#timeline.nowMs, who: 'operator', why: 'plan' };
+    const action = { what: 'send-again', atMs: this.#timeline.nowMs, who: 'operator', why: 'plan' } as const;
     this.#audit.reopened(payments, await must(sendAgain(this.#ledger, 'operator', action, payments)));
   }
 

@@ -32,8 +32,17 @@ export interface Plan {
   readonly pauses: readonly Pause[];
   /** When operators have payments sent again. */
   readonly sendAgainsMs: readonly number[];
+  /** Payments that operators cancel, whatever their state is. */
+  readonly cancels: readonly Cancel[];
   /** Fees that operators change. */
   readonly feeChanges: readonly FeeChange[];
+}
+
+export interface Cancel {
+  readonly atMs: number;
+  readonly correlationId: string;
+  /** Null: the operator does not say it. */
+  readonly amountCents: number | null;
 }
 
 export interface FeeChange extends Fee {

@@ -55,12 +55,17 @@ export function planOf(seed: number, skewMs = 0): Plan {
     cheapestIsLost,
     pauses: [],
     sendAgainsMs: [],
+    cancels: [],
     feeChanges: [],
   };
   const full = withContracts(withProfiles(plan, random.fork('profiles')), random.fork('contracts'));
   // A shard is away for longer than the shortest retention, which would forget what an instance has yet to repeat.
   const sharded = full.retentionMs === null ? withShards(full, random.fork('shards')) : full;
-  return withSendAgains(withPauses(sharded, random.fork('paused processors')), random.fork('sent again'));
+  const operated = withSendAgains(
+    withPauses(sharded, random.fork('paused processors')),
+    random.fork('sent again'),
+  );
+  return withCancels(operated, random.fork('cancelled'));
 }
 
 /** Wall clocks jump in every run, each separately or all together. */
@@ -216,4 +221,17 @@ function withSendAgains(plan: Plan, random: Random): Plan {
   if (!random.chance(0.25)) return plan;
   const count = random.int(1, 4);
   return { ...plan, sendAgainsMs: Array.from({ length: count }, () => random.int(0, plan.calmAtMs)) };
+}
+
+/** In some plans operators cancel payments: most of them while they wait, or before they are posted. */
+function withCancels(plan: Plan, random: Random): Plan {
+  if (!random.chance(0.2)) return plan;
+  const cancels = plan.posts
+    .filter(() => random.chance(0.15))
+    .map(({ atMs, correlationId, amountCents }) => ({
+      atMs: Math.max(0, atMs + random.int(-1000, 5000)),
+      correlationId,
+      amountCents: random.chance(0.8) ? amountCents : null,
+    }));
+  return { ...plan, cancels };
 }

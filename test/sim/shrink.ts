@@ -27,6 +27,9 @@ export async function shrink(first: Outcome, backend: LedgerBackend): Promise<Pl
     await stillBreaks({ ...plan, pauses: plan.pauses.filter((other) => other !== pause) });
   }
   if (plan.sendAgainsMs.length > 0) await stillBreaks({ ...plan, sendAgainsMs: [] });
+  for (const cancel of plan.cancels) {
+    await stillBreaks({ ...plan, cancels: plan.cancels.filter((other) => other !== cancel) });
+  }
   for (const change of plan.feeChanges) {
     await stillBreaks({ ...plan, feeChanges: plan.feeChanges.filter((other) => other !== change) });
   }

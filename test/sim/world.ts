@@ -141,6 +141,7 @@ class World {
     this.#operator.plan(this.#plan, this.#plan.calmAtMs);
     const ids = this.#plan.posts.map(({ correlationId }) => correlationId);
     this.#operator.sendAgain(this.#plan.sendAgainsMs, ids, this.#random.fork('sent again'));
+    this.#operator.cancel(this.#plan.cancels);
     for (const read of this.#plan.reads) this.#timeline.after(read.atMs, () => this.#read(read));
     const { calmAtMs, lostShard } = this.#plan;
     const loss = lostShard === null ? null : this.#lose(lostShard);

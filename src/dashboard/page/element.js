@@ -40,13 +40,21 @@ export function write(node, text) {
  *
  * @param {string} caption for screen readers
  * @param {readonly string[]} heads
- * @param {readonly (readonly string[])[]} rows
+ * @param {readonly (readonly (string | Node)[])[]} rows
+ * @param {readonly string[]} classes of the columns
  */
-export function table(caption, heads, rows) {
+export function table(caption, heads, rows, classes = []) {
   // An empty corner is not a header.
-  const head = row(...heads.map((text) => (text === '' ? cell('td', '') : scoped('col', text))));
+  const head = row(
+    ...styled(
+      heads.map((text) => (text === '' ? cell('td', '') : scoped('col', text))),
+      classes,
+    ),
+  );
   const body = rows.map(([first = '', ...texts]) =>
-    row(scoped('row', first), ...texts.map((text, at) => cell('td', text, heads[at + 1]))),
+    row(
+      ...styled([scoped('row', first), ...texts.map((text, at) => cell('td', text, heads[at + 1]))], classes),
+    ),
   );
   const made = element(
     'table',
@@ -57,6 +65,12 @@ export function table(caption, heads, rows) {
   );
   made.role = 'table';
   return made;
+}
+
+/** @param {readonly HTMLElement[]} cells @param {readonly string[]} classes */
+function styled(cells, classes) {
+  for (const [at, each] of cells.entries()) each.className = classes[at] ?? '';
+  return cells;
 }
 
 /** @param {'thead' | 'tbody'} tag @param {...HTMLElement} rows */
@@ -73,17 +87,17 @@ function row(...cells) {
   return made;
 }
 
-/** @param {'td' | 'th'} tag @param {string} text @param {string} [head] */
-function cell(tag, text, head) {
-  const made = element(tag, '', text);
+/** @param {'td' | 'th'} tag @param {string | Node} content @param {string} [head] */
+function cell(tag, content, head) {
+  const made = element(tag, '', content);
   made.role = 'cell';
   if (head !== undefined) made.dataset['head'] = head;
   return made;
 }
 
-/** @param {'col' | 'row'} scope @param {string} text */
-function scoped(scope, text) {
-  const made = cell('th', text);
+/** @param {'col' | 'row'} scope @param {string | Node} content */
+function scoped(scope, content) {
+  const made = cell('th', content);
   made.role = scope === 'col' ? 'columnheader' : 'rowheader';
   made.scope = scope;
   return made;

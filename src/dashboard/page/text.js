@@ -8,6 +8,7 @@ export const NONE = '–';
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const few = new Intl.NumberFormat('en', { maximumSignificantDigits: 2 });
+const places = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const cents = new Intl.NumberFormat('en', { minimumFractionDigits: 2 });
 
 /** @param {number | null} value */
@@ -25,6 +26,11 @@ export function rate(value) {
 export function money(amountCents) {
   const fraction = String(amountCents % 100n).padStart(2, '0');
   return cents.format(/** @type {`${number}`} */ (`${amountCents / 100n}.${fraction}`));
+}
+
+/** An amount as JSON has it. @param {number} amount */
+export function decimal(amount) {
+  return places.format(amount);
 }
 
 /** Formats parts per million as a percentage. @param {number} ppm */

@@ -1,6 +1,10 @@
+import assert from 'node:assert/strict';
 import {
   ACTIONS_KEPT,
   type Action,
+  type Cancellation,
+  type CancelReply,
+  cancelProblem,
   type LoggedAction,
   latestActions,
   type Reopening,
@@ -8,9 +12,11 @@ import {
   rejectedAttempt,
   reopenProblem,
 } from '../actions.ts';
+import { cancelReason } from '../cancel.ts';
 import { withAttempt } from '../story.ts';
 import type { LmdbEntries } from './entries.ts';
-import { ACTION_NUMBER_AT, actionKey, entryKey } from './records.ts';
+import type { Finished, LmdbOutbox } from './outbox.ts';
+import { ACTION_NUMBER_AT, actionKey, entryKey, type StoredEntry } from './records.ts';
 import type { LmdbStore } from './store.ts';
 
 const LAST_NUMBER = 2 ** 32 - 1;
@@ -19,17 +25,31 @@ const LAST_NUMBER = 2 ** 32 - 1;
 export class LmdbActions {
   readonly #store: LmdbStore;
   readonly #entries: LmdbEntries;
+  readonly #outbox: LmdbOutbox;
 
-  constructor(store: LmdbStore, entries: LmdbEntries) {
+  constructor(store: LmdbStore, entries: LmdbEntries, outbox: LmdbOutbox) {
     this.#store = store;
     this.#entries = entries;
+    this.#outbox = outbox;
   }
 
   reopen(owner: number, action: Action, payments: readonly Reopening[]): ReopenReply[] {
     const replies = payments.map((payment) => this.#reopen(owner, payment));
-    const reopened = payments.filter((_, index) => replies[index] === 'reopened');
-    if (reopened.length > 0)
-      this.#log({ ...action, payments: reopened.map(({ correlationId }) => correlationId) });
+    this.#log(
+      action,
+      payments.filter((_, index) => replies[index] === 'reopened'),
+    );
+    return replies;
+  }
+
+  cancel(action: Action, payments: readonly Cancellation[]): CancelReply[] {
+    const cancelled: Finished[] = [];
+    const replies = payments.map((payment) => this.#cancel(action, payment, cancelled));
+    this.#outbox.addPayments(cancelled);
+    this.#log(
+      action,
+      payments.filter((_, index) => replies[index] === 'cancelled'),
+    );
     return replies;
   }
 
@@ -63,12 +83,52 @@ export class LmdbActions {
     return 'reopened';
   }
 
-  #log(action: LoggedAction): void {
+  #cancel(action: Action, payment: Cancellation, cancelled: Finished[]): CancelReply {
+    const id = entryKey(payment.correlationId);
+    const entry = this.#entries.get(id);
+    const problem = cancelProblem(entry && this.#entries.shown(payment.correlationId, entry), payment);
+    if (problem !== null) return problem;
+    const before = entry ?? unknownEntry(payment, action.atMs);
+    if (before.owner !== 0) this.#entries.release(id, before.owner);
+    const after: StoredEntry = {
+      ...before,
+      status: 'rejected',
+      owner: 0,
+      requestedAtMs: action.atMs,
+      reason: cancelReason(action),
+    };
+    this.#entries.put(id, after);
+    cancelled.push({ id, entry: after, chargedCents: 0 });
+    return 'cancelled';
+  }
+
+  #log(action: Action, payments: readonly { readonly correlationId: string }[]): void {
+    if (payments.length === 0) return;
+    const row: LoggedAction = { ...action, payments: payments.map(({ correlationId }) => correlationId) };
     const { records } = this.#store;
     const range = { start: actionKey(LAST_NUMBER), end: actionKey(0), reverse: true, limit: 1 };
     const [last] = [...records.getKeys(range)];
     const number = last === undefined ? 1 : last.readUInt32BE(ACTION_NUMBER_AT) + 1;
-    records.putSync(actionKey(number), Buffer.from(JSON.stringify(action)));
+    records.putSync(actionKey(number), Buffer.from(JSON.stringify(row)));
     if (number > ACTIONS_KEPT) records.removeSync(actionKey(number - ACTIONS_KEPT));
   }
+}
+
+/** A payment that the books do not have. */
+function unknownEntry({ amountCents }: Cancellation, acceptedAtMs: number): StoredEntry {
+  assert(amountCents !== null, 'only a payment of a known amount is cancelled before the books have it');
+  return {
+    status: 'accepted',
+    processorNumber: 0,
+    owner: 0,
+    attempts: 0,
+    why: 'unknown',
+    outcome: 'unknown',
+    earlier: [],
+    acceptedAtMs,
+    requestedAtMs: 0,
+    amountCents,
+    conflictingAmountCents: 0,
+    reason: '',
+  };
 }

@@ -50,6 +50,13 @@ export class LmdbFolding {
     return hasFinerUnits || after !== null || walk.untilMs < folded.secondsMs;
   }
 
+  /** The next steps fold up to this at least. Within a transaction of the caller. */
+  raise(folded: Folded): void {
+    const stored = this.#stored();
+    const raised = { ...stored, folded: laterOf(stored.folded, folded) };
+    this.#parts.store.records.putSync(FOLDING_KEY, foldingBytes(raised));
+  }
+
   /** Within a transaction of the caller. */
   clear(): void {
     this.#parts.store.records.removeSync(FOLDING_KEY);
@@ -59,7 +66,9 @@ export class LmdbFolding {
   #walk(from: Buffer, untilMs: number): Buffer | null {
     const { entries } = this.#parts;
     const looked = entries.after(from, LOOKED_LIMIT, true);
-    const old = looked.filter(([, entry]) => isForgotten(entry, untilMs)).map(([id]) => id);
+    const old = looked
+      .filter(([, entry]) => isForgotten(entry, entry.processorNumber === 0, untilMs))
+      .map(([id]) => id);
     const forgotten = old.slice(0, REMOVED_LIMIT);
     entries.forget(forgotten);
     if (forgotten.length < old.length) return forgotten.at(-1) ?? null;

@@ -5,13 +5,17 @@ import { isUuid, readUuid } from '../../core/uuid.ts';
 import {
   type Action,
   assertReopenings,
+  type Cancellation,
+  type CancelReply,
   type LoggedAction,
   type Reopening,
   type ReopenReply,
 } from '../actions.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
+import { assertCancellations } from '../cancel.ts';
 import { assertCommit, LAST_MS } from '../commit.ts';
 import { sortedFees } from '../fees.ts';
+import { sortedUnits } from '../folded-totals.ts';
 import {
   type Bookmark,
   type BooksSize,
@@ -19,6 +23,7 @@ import {
   type CommitReply,
   exactly,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -36,13 +41,14 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
 import { FIRST_POSITION, type ProcessorEvent, readCursor } from '../outbox.ts';
 import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored, RESTORING_OWNER_GONE } from '../restored-entry.ts';
-import { foldable, tooFine } from '../retention.ts';
+import { type Folded, foldable, tooFine } from '../retention.ts';
 import { rangesOf } from '../time-index.ts';
 import { LmdbActions } from './actions.ts';
 import { LmdbCommit, type LmdbCommitParts } from './commit.ts';
@@ -54,16 +60,9 @@ import { recogniseCopy } from './home.ts';
 import { LmdbOutbox } from './outbox.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
-import {
-  BEFORE_ALL,
-  bookmarkKey,
-  CONTROLS_KEY,
-  doubleBytes,
-  entryKey,
-  type StoredEntry,
-  UPKEEP_TURN_KEY,
-} from './records.ts';
+import { BEFORE_ALL, bookmarkKey, CONTROLS_KEY, doubleBytes, entryKey, UPKEEP_TURN_KEY } from './records.ts';
 import { LmdbBooksStatus, LmdbRestore } from './restore.ts';
+import { sentBy } from './sent.ts';
 import { LmdbStore } from './store.ts';
 import { LmdbTimeIndex } from './time-index.ts';
 
@@ -105,7 +104,6 @@ export class LmdbLedger implements Shard {
     this.#processors = processors;
     this.#entries = new LmdbEntries(store, processors);
     this.#owners = new LmdbOwners(store);
-    this.#actions = new LmdbActions(store, this.#entries);
     this.#timeIndex = new LmdbTimeIndex(store, processors);
     this.#fees = new LmdbFees(store, processors);
     this.#events = new LmdbEvents({ store, processors, clock, pollMs });
@@ -114,6 +112,7 @@ export class LmdbLedger implements Shard {
     if (!readOnly) store.transaction(() => recogniseCopy({ store, status, path, nowMs: clock.nowMs() }));
     this.#folding = new LmdbFolding({ store, entries: this.#entries, timeIndex: this.#timeIndex });
     this.#outbox = new LmdbOutbox({ store, entries: this.#entries, clock, limits });
+    this.#actions = new LmdbActions(store, this.#entries, this.#outbox);
     this.#commitParts = {
       entries: this.#entries,
       owners: this.#owners,
@@ -240,12 +239,32 @@ export class LmdbLedger implements Shard {
     return this.#store.write(() => this.#fees.restore(totals));
   }
 
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#store.read(() => ({ folded: this.#folding.folded, daysMs: this.#timeIndex.days() }));
+  }
+
+  async foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    const reply = await this.#store.read(() => this.#timeIndex.ofDay(dayMs, folded));
+    return reply.kind === 'ok' ? sortedUnits(reply.value) : reply;
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#store.write(() => {
+      for (const each of totals) this.#timeIndex.set(each);
+      this.#folding.raise(folded);
+    });
+  }
+
   stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
-    return this.#store.read(() => this.#sentBy(nowMs, (entry) => this.#entries.isForeign(entry)));
+    return this.#store.read(() =>
+      sentBy(nowMs, (entry) => this.#entries.isForeign(entry), this.#commitParts),
+    );
   }
 
   openPayments(): Promise<Reply<ProcessorPayments[]>> {
-    return this.#store.read(() => this.#sentBy(Infinity, ({ processorNumber }) => processorNumber !== 0));
+    return this.#store.read(() =>
+      sentBy(Infinity, ({ processorNumber }) => processorNumber !== 0, this.#commitParts),
+    );
   }
 
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -349,6 +368,14 @@ export class LmdbLedger implements Shard {
     });
   }
 
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    assertCancellations(action, payments);
+    return this.#tried(() => {
+      const frozen = frozenReason(this.#status.get());
+      return frozen === null ? ok(this.#actions.cancel(action, payments)) : unavailable(frozen);
+    });
+  }
+
   actions(): Promise<Reply<LoggedAction[]>> {
     return this.#store.read(() => this.#actions.list());
   }
@@ -405,22 +432,6 @@ export class LmdbLedger implements Shard {
 
   #controls(): ProcessorControls {
     return readControls(this.#store.records.get(CONTROLS_KEY)?.toString());
-  }
-
-  /** Wanted open entries of owners whose leases have expired by `nowMs`, counted by processor. */
-  #sentBy(nowMs: number, isWanted: (entry: StoredEntry) => boolean): ProcessorPayments[] {
-    const counts = new Map<number, number>();
-    for (const [owner, { leaseUntilMs }] of this.#owners.all()) {
-      if (leaseUntilMs > nowMs) continue;
-      this.#entries.heldBy(owner, Infinity, (entry) => {
-        const { processorNumber } = entry;
-        if (isWanted(entry)) counts.set(processorNumber, (counts.get(processorNumber) ?? 0) + 1);
-        return false;
-      });
-    }
-    const names = this.#processors.namesByNumber();
-    const numbers = [...counts.keys()].sort((one, other) => one - other);
-    return numbers.map((number) => ({ name: nameIn(names, number), count: counts.get(number) ?? 0 }));
   }
 
   /** A transaction that changes nothing while the books are frozen. */

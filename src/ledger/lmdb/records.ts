@@ -302,6 +302,10 @@ export function timeIndexKey(unit: number, processorNumber: number, startMs: num
   return key;
 }
 
+export function readUnitStartMs(key: Buffer): number {
+  return key.readUIntBE(3, MOMENT_BYTES);
+}
+
 /** In place of a unit: totals by processor and fee are kept beside those by processor and time. */
 const FEES = 255;
 const FEE_KEY_BYTES = 11;

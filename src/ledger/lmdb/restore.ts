@@ -93,10 +93,10 @@ export class LmdbRestore {
       reason: status === 'rejected' ? keptReason(given.reason) : '',
     };
     entries.put(id, entry);
-    if (isFinal) this.#finished.push({ id, entry, chargedCents: given.chargedCents });
+    if (isFinal) this.#finished.push({ id, entry, chargedCents: given.chargedCents ?? given.amountCents });
     else entries.hold(id, this.#owner);
-    if (status !== 'settled' || processor === null) return;
     const { correlationId, chargedCents } = given;
+    if (status !== 'settled' || processor === null || chargedCents === null) return;
     this.#charges.push({
       correlationId,
       status,

@@ -1,5 +1,5 @@
 import type { Log } from '../../core/log.ts';
-import type { Action, LoggedAction, Reopening, ReopenReply } from '../actions.ts';
+import type { Action, Cancellation, CancelReply, LoggedAction, Reopening, ReopenReply } from '../actions.ts';
 import type { BooksStatus } from '../books-status.ts';
 import {
   type Bookmark,
@@ -7,6 +7,7 @@ import {
   type Claim,
   type CommitReply,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -22,11 +23,13 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
 import type { ProcessorEvent } from '../outbox.ts';
 import type { ProcessorControls } from '../processor-controls.ts';
+import type { Folded } from '../retention.ts';
 import { LmdbLedger, type LmdbOptions } from './ledger.ts';
 import type { WriteMethod, WriterMessage } from './writer.ts';
 import { WriterThread } from './writer-thread.ts';
@@ -141,6 +144,18 @@ export class ThreadedLmdbLedger implements Shard {
     return this.#write('restoreFees', [totals]);
   }
 
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#read((reader) => reader.foldedTime());
+  }
+
+  foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    return this.#read((reader) => reader.foldedTotals(dayMs, folded));
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#write('restoreFolded', [folded, totals]);
+  }
+
   stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
     return this.#read((reader) => reader.stranded(nowMs));
   }
@@ -163,6 +178,10 @@ export class ThreadedLmdbLedger implements Shard {
 
   reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
     return this.#write('reopen', [owner, action, payments]);
+  }
+
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    return this.#write('cancel', [action, payments]);
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {

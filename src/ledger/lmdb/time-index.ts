@@ -1,8 +1,9 @@
 import type { Totals } from '../../core/payment.ts';
-import type { Settlement } from '../ledger.ts';
-import { type Folded, finestUnit, foldedBefore } from '../retention.ts';
+import { DAY, daysOf, isLeft } from '../folded-totals.ts';
+import type { Settlement, UnitTotals } from '../ledger.ts';
+import { FOLDED_UNITS, type Folded, finestUnit, foldedBefore } from '../retention.ts';
 import { type TimeRange, UNIT_SPANS_MS, unitStartMs } from '../time-index.ts';
-import type { LmdbProcessors } from './processors.ts';
+import { type LmdbProcessors, nameIn } from './processors.ts';
 import {
   COMMITS_A_SECOND_MAX,
   chargesBytes,
@@ -11,6 +12,7 @@ import {
   commitNumberOf,
   readCharges,
   readTotals,
+  readUnitStartMs,
   type StoredCharge,
   secondOf,
   timeIndexKey,
@@ -76,6 +78,39 @@ export class LmdbTimeIndex {
       for (const { value } of this.#store.timeIndex.getRange(range)) add(readTotals(value));
     }
     return sum;
+  }
+
+  /** The days that have totals. */
+  days(): number[] {
+    const range = { start: timeIndexKey(DAY, 0, 0), end: timeIndexKey(DAY + 1, 0, 0) };
+    return daysOf(Array.from(this.#store.timeIndex.getKeys(range), readUnitStartMs));
+  }
+
+  /** The totals of a day in the units that `folded` leaves there. */
+  ofDay(dayMs: number, folded: Folded): UnitTotals[] {
+    const names = this.#processors.namesByNumber();
+    const untilMs = dayMs + (UNIT_SPANS_MS[DAY] as number);
+    return [...names.keys()].flatMap((number) =>
+      FOLDED_UNITS.flatMap((unit) => {
+        const range = { start: timeIndexKey(unit, number, dayMs), end: timeIndexKey(unit, number, untilMs) };
+        return Array.from(this.#store.timeIndex.getRange(range), ({ key, value }) => {
+          const startMs = readUnitStartMs(key);
+          return { unit, startMs, name: nameIn(names, number), ...readTotals(value) };
+        }).filter((each) => isLeft(each, folded));
+      }),
+    );
+  }
+
+  /** Sets the totals of a unit, and changes those above by the difference. The processor gets a number if it has none. */
+  set({ unit, startMs, name, count, amountCents }: UnitTotals): void {
+    const number = this.#processors.numberFor(name);
+    const stored = this.#store.timeIndex.get(timeIndexKey(unit, number, startMs));
+    const before = stored === undefined ? { count: 0, amountCents: 0 } : readTotals(stored);
+    if (before.count === count && before.amountCents === amountCents) return;
+    for (let above = unit; above < UNIT_SPANS_MS.length; above++) {
+      const key = timeIndexKey(above, number, unitStartMs(above, startMs));
+      this.#addToBucket(key, count - before.count, amountCents - before.amountCents);
+    }
   }
 
   /** Removes up to `limit` charges and buckets that are finer than `folded` allows. Answers whether there may be more. */

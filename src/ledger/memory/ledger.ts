@@ -6,6 +6,9 @@ import {
   ACTIONS_KEPT,
   type Action,
   assertReopenings,
+  type Cancellation,
+  type CancelReply,
+  cancelProblem,
   type LoggedAction,
   latestActions,
   type Reopening,
@@ -14,8 +17,10 @@ import {
   reopenProblem,
 } from '../actions.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
+import { assertCancellations, cancelReason } from '../cancel.ts';
 import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
 import { feeKey, sortedFees } from '../fees.ts';
+import { daysOf, sortedUnits } from '../folded-totals.ts';
 import {
   type Bookmark,
   type BooksSize,
@@ -24,6 +29,7 @@ import {
   type CommitReply,
   exactly,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -42,6 +48,7 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
@@ -55,8 +62,18 @@ import {
 } from '../outbox.ts';
 import type { ProcessorControls } from '../processor-controls.ts';
 import { assertRestored, keptStory, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
-import { foldable, isCountedAlready, isForgotten, laterOf, NOTHING_FOLDED, tooFine } from '../retention.ts';
+import {
+  type Folded,
+  finestUnit,
+  foldable,
+  isCountedAlready,
+  isForgotten,
+  laterOf,
+  NOTHING_FOLDED,
+  tooFine,
+} from '../retention.ts';
 import { endedOutcome, nextStory, withAttempt } from '../story.ts';
+import { unitStartMs } from '../time-index.ts';
 import { type MemoryEntry, type MemoryEvent, MemoryStore } from './store.ts';
 
 export interface MemoryOutboxOptions extends OutboxLimits {
@@ -182,8 +199,9 @@ export class MemoryLedger implements Shard {
       );
       return [...new Set([...this.#names, ...charged])].map((name) => {
         const own = charges.filter(({ processor }) => processor === name);
+        const count = own.reduce((sum, charge) => sum + charge.count, 0);
         const amountCents = own.reduce((sumCents, charge) => sumCents + charge.amountCents, 0);
-        return { name, count: own.length, amountCents };
+        return { name, count, amountCents };
       });
     });
     return reply.kind === 'ok' ? exactly(reply.value) : reply;
@@ -198,6 +216,39 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => {
       this.#store.fees.clear();
       for (const each of totals) this.#store.fees.set(feeKey(each), each);
+    });
+  }
+
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#answer(() => {
+      const { folded, charges } = this.#store;
+      return { folded, daysMs: daysOf(charges.map(({ requestedAtMs }) => requestedAtMs)) };
+    });
+  }
+
+  async foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    const reply = await this.#answer(() =>
+      this.#store.charges.flatMap(({ processor, count, amountCents, requestedAtMs }) => {
+        const unit = finestUnit(requestedAtMs, folded);
+        if (unit === 0 || daysOf([requestedAtMs])[0] !== dayMs) return [];
+        return [{ unit, startMs: unitStartMs(unit, requestedAtMs), name: processor, count, amountCents }];
+      }),
+    );
+    return reply.kind === 'ok' ? sortedUnits(reply.value) : reply;
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#answer(() => {
+      const { charges } = this.#store;
+      for (const { unit, startMs, name, count, amountCents } of totals) {
+        const others = charges.filter(
+          ({ processor, requestedAtMs }) =>
+            processor !== name || unitStartMs(unit, requestedAtMs) !== startMs,
+        );
+        charges.splice(0, charges.length, ...others);
+        if (count > 0) charges.push({ processor: name, count, amountCents, requestedAtMs: startMs });
+      }
+      this.#store.folded = laterOf(this.#store.folded, folded);
     });
   }
 
@@ -248,6 +299,7 @@ export class MemoryLedger implements Shard {
       this.#store.fees.clear();
       this.#store.purgedAtMs = Math.max(this.#store.purgedAtMs, purgedAtMs);
       this.#store.folded = NOTHING_FOLDED;
+      this.#store.forgottenBeforeMs = 0;
       this.#notify(null);
     });
   }
@@ -309,10 +361,14 @@ export class MemoryLedger implements Shard {
       if (this.#outbox !== null && !isFrozen)
         this.#store.outbox.trim(nowMs - this.#outbox.keptMs, this.#outbox.keptCount);
       this.#store.folded = laterOf(folded, foldable(nowMs, isFrozen ? Infinity : retentionMs));
-      if (this.#store.folded.secondsMs === folded.secondsMs) return false;
+      const { secondsMs } = this.#store.folded;
+      if (this.#store.forgottenBeforeMs === secondsMs) return false;
       for (const [correlationId, entry] of entries) {
-        if (isFinal(entry) && isForgotten(entry, this.#store.folded.secondsMs)) entries.delete(correlationId);
+        const { processor } = entry;
+        if (isFinal(entry) && isForgotten(entry, processor === null, secondsMs))
+          entries.delete(correlationId);
       }
+      this.#store.forgottenBeforeMs = secondsMs;
       return false;
     });
   }
@@ -322,12 +378,22 @@ export class MemoryLedger implements Shard {
     if (!this.#isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
     return this.#change(() => {
       const replies = payments.map((payment) => this.#reopen(owner, payment));
-      const reopened = payments.filter((_, index) => replies[index] === 'reopened');
-      if (reopened.length > 0) {
-        const { actions } = this.#store;
-        actions.push({ ...action, payments: reopened.map(({ correlationId }) => correlationId) });
-        if (actions.length > ACTIONS_KEPT) actions.shift();
-      }
+      this.#log(
+        action,
+        payments.filter((_, index) => replies[index] === 'reopened'),
+      );
+      return replies;
+    });
+  }
+
+  cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    assertCancellations(action, payments);
+    return this.#change(() => {
+      const replies = payments.map((payment) => this.#cancel(action, payment));
+      this.#log(
+        action,
+        payments.filter((_, index) => replies[index] === 'cancelled'),
+      );
       return replies;
     });
   }
@@ -441,10 +507,10 @@ export class MemoryLedger implements Shard {
       reason,
       conflictingAmountCents,
     });
-    if (given.status === 'settled' && processor !== null) {
-      charges.push({ processor, amountCents: chargedCents, requestedAtMs: given.requestedAtMs });
+    if (given.status === 'settled' && processor !== null && chargedCents !== null) {
+      charges.push({ processor, count: 1, amountCents: chargedCents, requestedAtMs: given.requestedAtMs });
     }
-    this.#reportFinished(correlationId, chargedCents);
+    this.#reportFinished(correlationId, chargedCents ?? given.amountCents);
     return 'restored';
   }
 
@@ -481,7 +547,7 @@ export class MemoryLedger implements Shard {
   }
 
   #charge(processor: string, { amountCents, requestedAtMs, fee }: Settlement): void {
-    this.#store.charges.push({ processor, amountCents, requestedAtMs });
+    this.#store.charges.push({ processor, count: 1, amountCents, requestedAtMs });
     if (fee === undefined) return;
     const at = { name: processor, feePpm: fee.feePpm, feeFixedCents: fee.feeFixedCents };
     const before = this.#store.fees.get(feeKey(at)) ?? { count: 0, amountCents: 0 };
@@ -498,6 +564,30 @@ export class MemoryLedger implements Shard {
     const story = { ...NO_STORY, earlier: withAttempt(entry.story.earlier, attempt) };
     Object.assign(entry, { status: 'accepted', owner, processor: null, requestedAtMs: 0, reason: '', story });
     return 'reopened';
+  }
+
+  #cancel(action: Action, payment: Cancellation): CancelReply {
+    const { correlationId, amountCents } = payment;
+    const entry = this.#store.entries.get(correlationId);
+    const problem = cancelProblem(entry && this.#shown(correlationId, entry), payment);
+    if (problem !== null) return problem;
+    const { atMs: requestedAtMs } = action;
+    const rejected = { status: 'rejected', owner: 0, requestedAtMs, reason: cancelReason(action) } as const;
+    if (entry !== undefined) Object.assign(entry, rejected);
+    else if (amountCents !== null)
+      this.#store.entries.set(correlationId, {
+        ...neverSent({ amountCents, acceptedAtMs: requestedAtMs }),
+        ...rejected,
+      });
+    this.#reportFinished(correlationId, 0);
+    return 'cancelled';
+  }
+
+  #log(action: Action, payments: readonly { readonly correlationId: string }[]): void {
+    if (payments.length === 0) return;
+    const { actions } = this.#store;
+    actions.push({ ...action, payments: payments.map(({ correlationId }) => correlationId) });
+    if (actions.length > ACTIONS_KEPT) actions.shift();
   }
 
   #claim(owner: number, claim: Claim): ClaimReply {
@@ -517,18 +607,7 @@ export class MemoryLedger implements Shard {
 
   #claimUnknown(owner: number, claim: Claim): ClaimReply {
     if (isPurged(claim, this.#store.purgedAtMs)) return 'purged';
-    const entry: MemoryEntry = {
-      amountCents: claim.amountCents,
-      acceptedAtMs: claim.acceptedAtMs,
-      status: 'accepted',
-      owner,
-      processor: null,
-      requestedAtMs: 0,
-      attempts: 0,
-      story: NO_STORY,
-      reason: '',
-      conflictingAmountCents: null,
-    };
+    const entry: MemoryEntry = { ...neverSent(claim), owner };
     if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
     this.#store.entries.set(claim.correlationId, entry);
     return 'claimed';
@@ -592,6 +671,21 @@ export class MemoryLedger implements Shard {
     const { purgedAtMs } = this.#store;
     return purgedAtMs === 0 ? undefined : { kind: 'purged', purgedAtMs };
   }
+}
+
+function neverSent({ amountCents, acceptedAtMs }: Pick<Claim, 'amountCents' | 'acceptedAtMs'>): MemoryEntry {
+  return {
+    amountCents,
+    acceptedAtMs,
+    status: 'accepted',
+    owner: 0,
+    processor: null,
+    requestedAtMs: 0,
+    attempts: 0,
+    story: NO_STORY,
+    reason: '',
+    conflictingAmountCents: null,
+  };
 }
 
 function isFinal({ status }: MemoryEntry): boolean {

@@ -29,6 +29,8 @@ interface MemoryOwner extends WorkerId {
 
 interface MemoryCharge {
   readonly processor: string;
+  /** 1, unless it stands for all of a folded unit. */
+  readonly count: number;
   readonly amountCents: number;
   readonly requestedAtMs: number;
 }
@@ -60,6 +62,8 @@ export class MemoryStore {
   status: BooksStatus = IN_USE;
   controls: ProcessorControls = NO_CONTROLS;
   folded = NOTHING_FOLDED;
+  /** Finished payments of before this have been forgotten. */
+  forgottenBeforeMs = 0;
   readonly outbox = new MemoryOutbox<MemoryEvent>();
   readonly bookmarks = new Map<string, Bookmark>();
   upkeepTurn = 0;

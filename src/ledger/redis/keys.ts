@@ -96,6 +96,12 @@ export class BookKeys {
     return keys;
   }
 
+  /** The totals of the days of these times. */
+  days(timesMs: readonly number[]): Key[] {
+    const days = new Set(timesMs.map((ms) => Math.floor(ms / DAY_MS)));
+    return [`${this.#prefix}d`, ...Array.from(days, (day) => `${this.#prefix}c:${day}`)];
+  }
+
   /** What the time index changes when these are settled. */
   timeIndex(settlements: readonly Pick<LedgerEntry, 'status' | 'requestedAtMs'>[]): Key[] {
     const [seconds, minutes, days] = [new Set<number>(), new Set<number>(), new Set<number>()];

@@ -7,11 +7,14 @@ import { isUuid, readUuid, UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import {
   type Action,
   assertReopenings,
+  type Cancellation,
+  type CancelReply,
   type LoggedAction,
   type Reopening,
   type ReopenReply,
 } from '../actions.ts';
 import type { BooksStatus } from '../books-status.ts';
+import { assertCancellations } from '../cancel.ts';
 import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { sortedFees } from '../fees.ts';
@@ -22,6 +25,7 @@ import {
   type CommitReply,
   exactly,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -39,16 +43,19 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   type WorkerId,
 } from '../ledger.ts';
 import { FIRST_POSITION, type ProcessorEvent, readCursor } from '../outbox.ts';
 import { controlsText, type ProcessorControls, readControls } from '../processor-controls.ts';
 import { assertRestored } from '../restored-entry.ts';
+import type { Folded } from '../retention.ts';
 import { ONLY_SHARD, type ShardPlace } from '../sharded/shard-place.ts';
 import { RedisActions } from './actions.ts';
 import { RedisBooks } from './books.ts';
 import { Committer } from './commit.ts';
 import { driversFor, newLocator } from './driver.ts';
+import { RedisFoldedTime, readFolded } from './folded-time.ts';
 import { slotOf } from './hash-slot.ts';
 import type { Locator } from './locator.ts';
 import { RedisOutbox } from './outbox.ts';
@@ -56,7 +63,6 @@ import { cutPage } from './page.ts';
 import {
   doubleBytes,
   feeTotalsField,
-  feeTotalsValue,
   healthBytes,
   processorNumbersOf,
   readBookmark,
@@ -66,6 +72,7 @@ import {
   readScatteredId,
   Sums,
   scatteredId,
+  totalsBytes,
   workerBytes,
 } from './records.ts';
 import { bytesOf, countsOf, listOf, pairsOf } from './replies.ts';
@@ -74,7 +81,7 @@ import { Subscriptions } from './subscriptions.ts';
 import { summaryWindow } from './summary-window.ts';
 import { Sweep } from './sweep.ts';
 import { Takeovers } from './takeovers.ts';
-import { RedisUpkeep, readFolded } from './upkeep.ts';
+import { RedisUpkeep } from './upkeep.ts';
 
 export interface RedisLedgerOptions {
   readonly processorNames: readonly string[];
@@ -130,6 +137,7 @@ export class RedisLedger implements Shard {
   readonly #restore: RedisRestore;
   readonly #subscriptions: Subscriptions;
   readonly #upkeep: RedisUpkeep;
+  readonly #foldedTime: RedisFoldedTime;
   readonly #actions: RedisActions;
   readonly #outbox: RedisOutbox;
   readonly #sweep: Sweep;
@@ -179,7 +187,8 @@ export class RedisLedger implements Shard {
     this.#takeovers = new Takeovers(books);
     this.#restore = new RedisRestore(books, this.#outbox);
     this.#upkeep = new RedisUpkeep(books, this.#outbox);
-    this.#actions = new RedisActions(books);
+    this.#foldedTime = new RedisFoldedTime(books);
+    this.#actions = new RedisActions(books, this.#outbox);
     this.#subscriptions = new Subscriptions({
       get channel() {
         return books.channel;
@@ -313,9 +322,21 @@ export class RedisLedger implements Shard {
     const fields = totals.flatMap(({ name, ...each }) => {
       const number = names.indexOf(name);
       assert(number > 0, 'the payments of a processor are restored before their fees');
-      return [feeTotalsField(number, each), feeTotalsValue(each)];
+      return [feeTotalsField(number, each), totalsBytes(each)];
     });
     return mapped(await this.#books.write('restoreFees', (keys) => [keys.fees], ...fields), nothing);
+  }
+
+  foldedTime(): Promise<Reply<FoldedTime>> {
+    return this.#foldedTime.get();
+  }
+
+  foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    return this.#foldedTime.totals(dayMs, folded);
+  }
+
+  restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    return this.#foldedTime.restore(folded, totals);
   }
 
   async find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
@@ -400,6 +421,11 @@ export class RedisLedger implements Shard {
   async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
     assertReopenings(payments);
     return this.#actions.reopen(owner, action, payments);
+  }
+
+  async cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
+    assertCancellations(action, payments);
+    return this.#actions.cancel(action, payments);
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {

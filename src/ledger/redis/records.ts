@@ -116,7 +116,7 @@ function writeFee(bytes: Buffer, at: number, { feePpm, feeFixedCents }: Fee): vo
   bytes.writeUInt32BE(feeFixedCents, at + 4);
 }
 
-/** The field of the totals of a processor at a fee, and their value, as in functions/includes/fees.lua. */
+/** The field of the totals of a processor at a fee, as in functions/includes/fees.lua. */
 export function feeTotalsField(number: number, fee: Fee): Buffer {
   const field = Buffer.allocUnsafe(1 + FEE_BYTES);
   field[0] = number;
@@ -124,7 +124,8 @@ export function feeTotalsField(number: number, fee: Fee): Buffer {
   return field;
 }
 
-export function feeTotalsValue({ count, amountCents }: Totals): Buffer {
+/** Totals as they are stored, by fee and by time. */
+export function totalsBytes({ count, amountCents }: Totals): Buffer {
   const value = Buffer.allocUnsafe(COUNTER_BYTES);
   value.writeUIntBE(count, 0, 6);
   value.writeUInt32BE(Math.floor(amountCents / 2 ** 32), 6);

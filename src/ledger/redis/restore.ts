@@ -27,7 +27,7 @@ import { bytesOf } from './replies.ts';
  * | 0      | 16    | id, scattered                                                            |
  * | 16     | 24    | the entry up to how, as in functions/includes/entries.lua                |
  * | 40     | 7     | the other amount, 0 for none                                             |
- * | 47     | 7     | chargedCents                                                             |
+ * | 47     | 7     | chargedCents, 0 for null                                                 |
  * | 54     | 2     | bytes of the earlier attempts and the reason, which follow               |
  */
 const HEAD_BYTES = 10;
@@ -128,7 +128,7 @@ function entryParts(entry: RestoredEntry, processors: ProcessorNumbers): Buffer[
   const how = storyCode(story.why, story.outcome);
   bytes[39] = earlier.length > 0 ? how + HAS_EARLIER : how;
   writeCents(bytes, 40, entry.conflictingAmountCents ?? 0);
-  writeCents(bytes, 47, status === 'settled' ? entry.chargedCents : 0);
+  writeCents(bytes, 47, status === 'settled' ? (entry.chargedCents ?? 0) : 0);
   bytes.writeUInt16BE(earlier.length + reason.length, 54);
   return [bytes, earlier, reason];
 }

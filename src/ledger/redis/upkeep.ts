@@ -1,6 +1,6 @@
 import { LAST_MS } from '../commit.ts';
 import { ok, type Reply } from '../ledger.ts';
-import { type Folded, MINUTES_KEPT_MS } from '../retention.ts';
+import { MINUTES_KEPT_MS } from '../retention.ts';
 import type { RedisBooks } from './books.ts';
 import type { FoldingPosition } from './keys.ts';
 import type { RedisOutbox } from './outbox.ts';
@@ -39,10 +39,6 @@ export class RedisUpkeep {
     this.#books.moved(String(places));
     return ok(isMore === 1);
   }
-}
-
-export function readFolded(row: Buffer): Folded {
-  return { secondsMs: row.readUIntBE(0, 6), minutesMs: row.readUIntBE(6, 6) };
 }
 
 function readPosition(row: Buffer): FoldingPosition {

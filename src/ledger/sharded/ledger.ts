@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { type LoggedAction, latestActions } from '../actions.ts';
 import { type BooksStatus, mostRestricted } from '../books-status.ts';
 import { sortedFees } from '../fees.ts';
+import { daysOf, sortedUnits } from '../folded-totals.ts';
 import {
   type Bookmark,
   exactly,
   type FeeTotals,
+  type FoldedTime,
   type HealthReport,
   type IndexedState,
   type Ledger,
@@ -21,6 +23,7 @@ import {
   type Shard,
   type SummaryReply,
   type Turn,
+  type UnitTotals,
   unavailable,
 } from '../ledger.ts';
 import {
@@ -32,6 +35,7 @@ import {
   readPosition,
 } from '../outbox.ts';
 import { latestControls, type ProcessorControls } from '../processor-controls.ts';
+import { type Folded, laterOf, NOTHING_FOLDED, type TooFine } from '../retention.ts';
 import { shardOf } from './shard-of.ts';
 
 /** A page of a shard is named by the shard's position and the shard's own name for it. */
@@ -69,10 +73,14 @@ class ShardedLedger implements Ledger {
 
   async summary(fromMs: number, toMs: number): Promise<SummaryReply> {
     const replies: Reply<ProcessorTotals[]>[] = [];
+    const faults: TooFine[] = [];
     for (const reply of await Promise.all(this.shards.map((shard) => shard.summary(fromMs, toMs)))) {
-      if (reply.kind === 'too-fine') return reply;
-      replies.push(reply);
+      if (reply.kind === 'too-fine') faults.push(reply);
+      else replies.push(reply);
     }
+    const [fault] = faults;
+    // A bound that would do has to be exact in every shard.
+    if (fault !== undefined) return { ...fault, folded: latestOf(faults.map(({ folded }) => folded)) };
     const all = this.#together(replies);
     if (all.kind === 'unavailable') return all;
     const sums = new Map<string, ProcessorTotals>();
@@ -95,6 +103,30 @@ class ShardedLedger implements Ledger {
   /** It does not matter which shard has them, as long as only one does. */
   async restoreFees(totals: readonly FeeTotals[]): Promise<Reply<void>> {
     const all = await this.#all((shard) => shard.restoreFees(shard === this.#first ? totals : []));
+    return all.kind === 'ok' ? ok(undefined) : all;
+  }
+
+  async foldedTime(): Promise<Reply<FoldedTime>> {
+    const all = await this.#all((shard) => shard.foldedTime());
+    if (all.kind === 'unavailable') return all;
+    return ok({
+      folded: latestOf(all.value.map(({ folded }) => folded)),
+      daysMs: daysOf(all.value.flatMap(({ daysMs }) => daysMs)),
+    });
+  }
+
+  /** A shard that is folded less has these units, too. */
+  async foldedTotals(dayMs: number, folded: Folded): Promise<Reply<UnitTotals[]>> {
+    const all = await this.#all((shard) => shard.foldedTotals(dayMs, folded));
+    return all.kind === 'ok' ? sortedUnits(all.value.flat()) : all;
+  }
+
+  /** Shard 0 gets the totals, and the others get zeros in place of what they have counted there. */
+  async restoreFolded(folded: Folded, totals: readonly UnitTotals[]): Promise<Reply<void>> {
+    const zeros = totals.map((each) => ({ ...each, count: 0, amountCents: 0 }));
+    const all = await this.#all((shard) =>
+      shard.restoreFolded(folded, shard === this.#first ? totals : zeros),
+    );
     return all.kind === 'ok' ? ok(undefined) : all;
   }
 
@@ -268,6 +300,10 @@ class ShardedLedger implements Ledger {
     if (reply.kind === 'ok') return reply;
     return unavailable(`shard ${position} of ${this.shards.length}: ${reply.reason}`);
   }
+}
+
+function latestOf(shards: readonly Folded[]): Folded {
+  return shards.reduce(laterOf, NOTHING_FOLDED);
 }
 
 /** What several shards have, added up by processor. */

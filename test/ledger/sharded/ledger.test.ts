@@ -59,6 +59,18 @@ test('a total over all shards, or none: a shard that is away is not left out', a
   assert.equal((await must(ledger.summary(-Infinity, Infinity)))[0], total);
 });
 
+test('shards that are folded differently refuse what any of them refuses, and say what would do for all', async () => {
+  const { ledger, stores } = await setUp();
+  for (const [at, store] of stores.entries()) {
+    store.folded = { secondsMs: T0_MS + 60_000 * (3 - at), minutesMs: T0_MS + (at === 1 ? 0 : -7_200_000) };
+  }
+  const folded = { secondsMs: T0_MS + 180_000, minutesMs: T0_MS };
+  assert.equal((await must(ledger.foldedTime())).folded, folded);
+  assert.equal(await ledger.summary(T0_MS + 5, Infinity), { kind: 'too-fine', bound: 'from', folded });
+  const [first] = await must(ledger.summary(T0_MS, T0_MS + 59_999));
+  assert.is(first?.count, COUNT);
+});
+
 test('a payment is found while other shards are away, and is unavailable without its own', async () => {
   const { ledger, moods } = await setUp();
   for (let number = 0; number < COUNT; number++) {

@@ -1,11 +1,11 @@
+--- @include "includes/action-log.lua"
 --- @include "includes/batch.lua"
 --- @include "includes/owners.lua"
 
 -- The replies are `REOPEN_REPLIES` in actions.ts.
-local REOPENED, UNKNOWN, NOT_REJECTED, CHANGED, PERHAPS_CHARGED = '\0', '\1', '\2', '\3', '\4'
+local REOPENED, UNKNOWN, NOT_REJECTED, CHANGED, PERHAPS_CHARGED, CANCELLED = '\0', '\1', '\2', '\3', '\4', '\5'
 -- The codes of `rejected` and `found-rejected` in core/attempt.ts.
 local SAYS_REJECTED, FOUND_REJECTED = 3, 4
-local REJECTED = 4
 
 -- The entry once its payment is to be sent again: accepted, and its latest attempt one of those before.
 local function reopened(entry, owner)
@@ -24,19 +24,13 @@ local function reopen(books, batch, id, attempts)
   local entry = get_entry(books, id)
   if not entry then return UNKNOWN end
   if byte(entry) % OTHER_AMOUNT ~= REJECTED then return NOT_REJECTED end
+  if sub(entry, 2, 2) == NO_PROCESSOR then return CANCELLED end
   if unpack('>I2', entry, 3) ~= attempts then return CHANGED end
   local outcome = floor(byte(entry, 24) % HAS_EARLIER / OUTCOME)
   if outcome ~= SAYS_REJECTED and outcome ~= FOUND_REJECTED then return PERHAPS_CHARGED end
   put_entry(books, id, reopened(entry, batch.owner))
   batch.taken[#batch.taken + 1] = id
   return REOPENED
-end
-
--- Adds a row to the log of actions: the length of the action (4 B), the action as JSON, then the ids of its payments.
-local function log_action(books, key, action, ids, most)
-  local number = call('HINCRBY', books.meta, 'actions', 1)
-  call('HSET', key, number, pack('>I4', #action) .. action .. concat(ids))
-  call('HDEL', key, number - most)
 end
 
 -- args: books, places, owner (6 B), the action as JSON, how many actions are kept, then ids with attempts (16 B and 2 B each).
@@ -57,10 +51,8 @@ define('reopen', function(keys, args)
     local id, attempts = unpack('>c16I2', payments, at)
     replies[#replies + 1] = reopen(books, batch, id, attempts)
   end
-  if #batch.taken > 0 then
-    in_slices('ZREM', rejected_set(books), batch.taken)
-    log_action(books, keys[4], args[4], batch.taken, tonumber(args[5]))
-  end
+  in_slices('ZREM', rejected_set(books), batch.taken)
+  log_action(books, keys[4], args[4], batch.taken, tonumber(args[5]))
   write_batch(books, batch)
   return concat(replies)
 end)

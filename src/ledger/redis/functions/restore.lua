@@ -45,10 +45,11 @@ local function restore(books, batch, id, head, other, charged, rest)
   local entry = char(state + (other == '' and 0 or OTHER_AMOUNT)) .. sub(head, 2)
     .. (is_open and batch.owner or '') .. other .. rest
   put_entry(books, id, entry)
-  if not is_open then report_finished(batch, id, charged, entry) end
+  -- What the totals have already is not told; it is nearly always the amount.
+  if not is_open then report_finished(batch, id, charged == NO_AMOUNT and sub(head, 17, 23) or charged, entry) end
   if is_open then batch.taken[#batch.taken + 1] = id end
   if state > SETTLED then batch.rejected[#batch.rejected + 1] = id end
-  if state == SETTLED then charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged, NO_FEE) end
+  if state == SETTLED and charged ~= NO_AMOUNT then charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged, NO_FEE) end
   return RESTORED
 end
 

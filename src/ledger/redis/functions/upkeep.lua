@@ -11,6 +11,7 @@ local HOUR_S, DAY_S = 3600, 86400
 
 -- The same as isForgotten in retention.ts, for a finished entry as it is stored.
 local function is_forgotten(entry, until_ms)
+  if sub(entry, 2, 2) == NO_PROCESSOR then return false end
   if byte(entry) >= PACKED then return unpack('>I6', entry, 3) < until_ms end
   local requested_at_ms, accepted_at_ms = unpack('>I6I6', entry, 5)
   return max(requested_at_ms, accepted_at_ms) < until_ms

@@ -19,7 +19,7 @@
 -- |                   |        | <o> (owners.lua); b:<name> -> version (double) and text of a bookmark         |
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
--- | <root>actions     | hash   | number -> what an operator did to payments (reopen.lua)                       |
+-- | <root>actions     | hash   | number -> what an operator did to payments (action-log.lua)                   |
 -- | <root>outbox      | stream | events for clients (outbox.lua)                                               |
 -- | <root><g>:e:<h>   | hash   | id -> entry (entries.lua); <h> is the number of the hash. There are as many  |
 -- |                   |        | as keep them small, so that they stay listpacks (hashes.lua)                  |

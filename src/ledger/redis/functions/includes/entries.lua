@@ -5,9 +5,9 @@
 -- | entry   | bytes | field                                                                                |
 -- |---------|-------|--------------------------------------------------------------------------------------|
 -- | 1       | 1     | state: 1 accepted, 2 dispatched, 3 settled, 4 rejected; plus 16 with another amount  |
--- | 2       | 1     | processor number, 0 while accepted                                                   |
+-- | 2       | 1     | processor number, 0 while accepted, and if it was cancelled                          |
 -- | 3       | 2     | attempts, stops at 65535                                                             |
--- | 5       | 6     | requestedAtMs                                                                        |
+-- | 5       | 6     | requestedAtMs; when it was cancelled, if it was                                      |
 -- | 11      | 6     | acceptedAtMs                                                                         |
 -- | 17      | 7     | amountCents                                                                          |
 -- | 24      | 1     | how: the code of core/attempt.ts, plus 128 if there are earlier attempts             |
@@ -27,7 +27,7 @@
 -- | 9       | 3     | requestedAtMs - acceptedAtMs                                                         |
 -- | 12      | 4     | amountCents                                                                          |
 -- | 16      | rest  | as above, from 24 on                                                                 |
-local ACCEPTED, DISPATCHED, SETTLED = 1, 2, 3
+local ACCEPTED, DISPATCHED, SETTLED, REJECTED = 1, 2, 3, 4
 local OTHER_AMOUNT = 16
 local NO_PROCESSOR, NEVER = '\0', '\0\0\0\0\0\0'
 local MOST_ATTEMPTS = 65535

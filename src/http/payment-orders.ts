@@ -1,0 +1,94 @@
+import { isUuid } from '../core/uuid.ts';
+import { ACTION_PAYMENTS_MAX, type Action, type Cancellation, type Reopening } from '../ledger/actions.ts';
+import { isText, NO_OBJECT, parseObject } from './operator-change.ts';
+import { type Problem, problem } from './problem.ts';
+
+/** What an operator wants done to which payments. */
+export type Order = SendAgainOrder | CancelOrder;
+
+interface SendAgainOrder extends Pick<Action, 'who' | 'why'> {
+  readonly what: 'send-again';
+  readonly payments: readonly Reopening[];
+}
+
+interface CancelOrder extends Pick<Action, 'who' | 'why'> {
+  readonly what: 'cancel';
+  readonly payments: readonly Cancellation[];
+}
+
+const WHO_MAX = 64;
+/** With what clients are told before it, it fits into a reason of the ledger. */
+const WHY_MAX = 170;
+
+/** Reads the body of `POST /actions`. */
+export function readOrder(body: Uint8Array): Order | Problem {
+  const fields = parseObject(body);
+  if (fields === null) return NO_OBJECT;
+  const { what, payments, who = '', why, ...others } = fields;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined)
+    return invalid(unknown.slice(0, WHO_MAX), 'is not known: expected `what`, `payments`, `who` or `why`');
+  if (what !== 'send-again' && what !== 'cancel') return invalid('what', 'must be send-again or cancel');
+  if (!isText(who, WHO_MAX)) return invalid('who', `must be text of at most ${WHO_MAX} characters`);
+  if (!isText(why, WHY_MAX) || why === '')
+    return invalid('why', `must say why, in text of at most ${WHY_MAX} characters`);
+  if (!Array.isArray(payments) || payments.length < 1 || payments.length > ACTION_PAYMENTS_MAX)
+    return invalid('payments', `must be a list of 1 to ${ACTION_PAYMENTS_MAX} payments`);
+  const given: readonly unknown[] = payments;
+  if (what === 'send-again') {
+    const read = given.map(readReopening);
+    return read.every((each) => each !== null) ? { what, who, why, payments: read } : WRONG_REOPENING;
+  }
+  const read = given.map(readCancellation);
+  return read.every((each) => each !== null) ? { what, who, why, payments: read } : WRONG_CANCELLATION;
+}
+
+function readReopening(given: unknown): Reopening | null {
+  const { correlationId, attempts, ...others } = fieldsOf(given);
+  const isValid =
+    typeof attempts === 'number' && Number.isInteger(attempts) && attempts >= 1 && attempts < 2 ** 32;
+  const id = readId(correlationId);
+  return id !== null && isValid && isEmpty(others) ? { correlationId: id, attempts } : null;
+}
+
+function readCancellation(given: unknown): Cancellation | null {
+  const { correlationId, amount, ...others } = fieldsOf(given);
+  const id = readId(correlationId);
+  const amountCents = amount === undefined ? null : centsOf(amount);
+  return id !== null && amountCents !== undefined && isEmpty(others)
+    ? { correlationId: id, amountCents }
+    : null;
+}
+
+function fieldsOf(given: unknown): Readonly<Record<string, unknown>> {
+  return typeof given === 'object' && given !== null ? { ...given } : {};
+}
+
+function readId(id: unknown): string | null {
+  return typeof id === 'string' && isUuid(id) ? id.toLowerCase() : null;
+}
+
+/** Undefined: not a positive amount of whole cents. */
+function centsOf(amount: unknown): number | undefined {
+  if (typeof amount !== 'number') return undefined;
+  const cents = Math.round(amount * 100);
+  // The float nearest to an amount is that of the quotient.
+  return Number.isSafeInteger(cents) && cents > 0 && cents / 100 === amount ? cents : undefined;
+}
+
+function isEmpty(others: object): boolean {
+  return Object.keys(others).length === 0;
+}
+
+function invalid(field: string, what: string): Problem {
+  return problem('action-not-valid', { field, detail: `\`${field}\` ${what}.` });
+}
+
+const WRONG_REOPENING = invalid(
+  'payments',
+  'must each have a `correlationId` and the `attempts` after which it was rejected, and nothing else',
+);
+const WRONG_CANCELLATION = invalid(
+  'payments',
+  'must each have a `correlationId` and may have the `amount` that was posted, in whole cents, and nothing else',
+);
