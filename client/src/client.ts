@@ -9,8 +9,8 @@ import {
 } from './api.ts';
 import { parseInCents, toDecimal } from './cents.ts';
 import { type ClientProblem, NoAnswerError, ProblemError, StillOpenError } from './errors.ts';
-import { EventStreamReader } from './event-stream.ts';
 import { type CallOptions, checkedTimeoutMs, delayMs, Patience } from './patience.ts';
+import { EventStreamReader } from './stream.ts';
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
 /** What a gateway or a proxy answers if the same request may succeed later. */

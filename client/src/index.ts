@@ -12,3 +12,4 @@ export {
 } from './client.ts';
 export { type ClientProblem, NoAnswerError, ProblemError, StillOpenError } from './errors.ts';
 export type { CallOptions } from './patience.ts';
+export { verifyWebhook, type Webhook, WebhookError } from './webhook.ts';

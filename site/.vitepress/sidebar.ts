@@ -27,6 +27,7 @@ export const SIDEBAR = [
       page('Audit', '/audit'),
       page('Books', '/books'),
       page('Events', '/events'),
+      page('Webhooks', '/webhooks'),
       page('Traces', '/tracing'),
     ],
   },

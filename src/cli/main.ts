@@ -20,6 +20,7 @@ import { restore } from './restore.ts';
 import { rinha } from './rinha.ts';
 import { sim } from './sim.ts';
 import { start } from './start.ts';
+import { webhooks } from './webhooks.ts';
 
 const ENDED_BY_SIGPIPE = 128 + 13;
 const HELP = ['help', '--help', '-h'];
@@ -97,6 +98,7 @@ function dinossauro() {
     actions,
     audit,
     processors,
+    webhooks,
     exportCommand,
     importCommand,
     backup,

@@ -10,6 +10,7 @@ import { readSecret, type Secret } from './secret.ts';
 import { complaint, parseSetting, type Setting } from './setting.ts';
 import { type FieldValues, SECRETS, SETTINGS, type SettingName, type Values } from './settings.ts';
 import { contradictions, isCluster, needsKeys, usesTls } from './validation.ts';
+import { readWebhooksFile, type WebhookTarget } from './webhooks-file.ts';
 
 export type { AccessMode } from './access-settings.ts';
 export type { LedgerTarget } from './parsers.ts';
@@ -25,7 +26,10 @@ type Nested<Flat> = {
 };
 
 /** Every setting, deeply frozen, read once from the environment. */
-export type Config = Nested<FieldValues> & Readonly<ReturnType<typeof combined>>;
+export type Config = Nested<FieldValues> &
+  Readonly<ReturnType<typeof combined>> & {
+    readonly webhooks: readonly WebhookTarget[];
+  };
 
 export type ConfigReading =
   | { readonly kind: 'ok'; readonly config: Config; readonly warnings: readonly string[] }
@@ -48,6 +52,10 @@ export function readConfig(environment: Environment, host: string = hostname()):
     if (read[name] === undefined) problems.push(complaint(name, text, setting));
   }
   const file = readFile(read as Partial<Values>, environment);
+  const webhooksFile = read['WEBHOOKS_FILE']
+    ? readWebhooksFile(read['WEBHOOKS_FILE'] as string, environment)
+    : null;
+  if (webhooksFile?.kind === 'wrong') problems.push(...webhooksFile.problems);
   const keysFile = read['API_KEYS_FILE'] ? readKeysFile(read['API_KEYS_FILE'] as string) : null;
   problems.push(...contradictions(read as Partial<Values>, environment, file));
   if (keysFile?.kind === 'wrong') problems.push(...keysFile.problems);
@@ -56,7 +64,11 @@ export function readConfig(environment: Environment, host: string = hostname()):
   const values = read as Values;
   return {
     kind: 'ok',
-    config: deepFreeze({ ...nested(values), ...combined(values, file, keysFile) }),
+    config: deepFreeze({
+      ...nested(values),
+      ...combined(values, file, keysFile),
+      webhooks: webhooksFile?.kind === 'ok' ? webhooksFile.webhooks : [],
+    }),
     warnings,
   };
 }

@@ -236,6 +236,14 @@ export const SECTIONS = {
       max: 1000,
       about: 'Most clients that read `GET /events` at once, for each HTTP thread.',
     }),
+    WEBHOOKS_FILE: setting({
+      unit: 'path',
+      expected: 'a path',
+      about:
+        'A YAML file with the endpoints that are told of events ([webhooks.md](webhooks.md)). The same at all instances.',
+      parse: parsePath,
+      faultOf: pathFault,
+    }),
     LEASE_MS: integer({
       field: 'leaseMs',
       unit: 'ms',

@@ -20,7 +20,13 @@ export function contradictions(
     ...(file === null ? processorContradictions(values) : fileContradictions(values, file)),
     ...(file === null ? tokenContradictions(values) : []),
     ...accessContradictions(values, environment),
+    ...eventContradictions(values),
   ];
+}
+
+function eventContradictions({ EVENTS: hasEvents, WEBHOOKS_FILE: file }: Partial<Values>): string[] {
+  if (!file || hasEvents === true) return [];
+  return ['WEBHOOKS_FILE would not be used: expected EVENTS=true.'];
 }
 
 const AT_MOST = [

@@ -23,6 +23,7 @@ import { checkRedis, unreachable } from './redis.ts';
 import { BYTES_A_PAYMENT, roomFinding } from './room.ts';
 import { checkNative, checkNode } from './runtime.ts';
 import { checkStranded } from './stranded.ts';
+import { checkWebhooks } from './webhooks.ts';
 
 const MIB = 2 ** 20;
 /** Room for a few million payments. */
@@ -76,6 +77,7 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
   if (!ledgerFindings.some(({ level }) => level === 'fail')) {
     yield await checkBooks(config, clock);
     yield await checkStranded(config, clock);
+    yield await checkWebhooks(config, clock);
   }
   yield (await Promise.all(config.processors.map(checkContract))).flat();
   if (!isDemo) yield await Promise.all(config.processors.map(checkProcessor));

@@ -18,12 +18,14 @@ import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
 import type { Tracer } from '../tracing/tracer.ts';
+import type { Webhooks } from '../webhooks/webhooks.ts';
 import { Access } from './access.ts';
 import { serveAudit } from './audit.ts';
 import { type CallbackReaders, serveCallbacks } from './callbacks.ts';
 import { Dashboard } from './dashboard.ts';
 import { PaymentDecoder } from './decoder.ts';
 import { serveDocuments } from './documents.ts';
+import { eventJson } from './event-json.ts';
 import { EventRoutes } from './event-routes.ts';
 import { Keyring } from './keyring.ts';
 import { KeysWatch } from './keys-watch.ts';
@@ -50,6 +52,8 @@ export interface HttpThreadParts {
   readonly leases: readonly Lease[];
   readonly tracer: Tracer;
   readonly callbackReaders: CallbackReaders;
+  /** Null: another thread delivers them, or there are none. */
+  readonly webhooks: Webhooks | null;
 }
 
 /**
@@ -64,6 +68,7 @@ export class HttpThread {
   readonly #tracer: Tracer;
   readonly #dashboard: Dashboard;
   readonly #events: EventRoutes;
+  readonly #webhooks: Webhooks | null;
   /** Null: there is no file with API keys. */
   readonly #keysWatch: KeysWatch | null;
   readonly #cancelReclaim: () => void;
@@ -83,7 +88,19 @@ export class HttpThread {
     // Not awaited: while its ledger is unavailable, the gateway starts but reports that it is not ready.
     for (const lease of leases) void lease.start();
     const tracer = await openTracer(config.tracing, { instanceId: config.instanceId, log });
-    return new HttpThread({ index, config, shared, clock, log, ledger, leases, tracer, callbackReaders });
+    const webhooks = index === 0 ? await openWebhooks(config, shared, clock, log, ledger) : null;
+    return new HttpThread({
+      index,
+      config,
+      shared,
+      clock,
+      log,
+      ledger,
+      leases,
+      tracer,
+      callbackReaders,
+      webhooks,
+    });
   }
 
   constructor(parts: HttpThreadParts) {
@@ -113,6 +130,7 @@ export class HttpThread {
     });
     this.#ledger = ledger;
     this.#leases = leases;
+    this.#webhooks = parts.webhooks;
     this.#tracer = tracer;
     this.#journal = new Journal({
       directory: config.journalDir,
@@ -236,8 +254,24 @@ export class HttpThread {
     await this.#journal.close();
     await Promise.all(this.#leases.map((lease) => lease.stop()));
     await this.#tracer.close();
+    await this.#webhooks?.close();
     await this.#ledger.close();
   }
+}
+
+/** Loaded only if there are any. */
+async function openWebhooks(
+  config: Config,
+  shared: SharedMemory,
+  clock: Clock,
+  log: Log,
+  ledger: Ledger,
+): Promise<Webhooks | null> {
+  const { webhooks, instanceId } = config;
+  if (webhooks.length === 0) return null;
+  const { Webhooks } = await import('../webhooks/webhooks.ts');
+  const metrics = new MetricsTable(shared.metricsTable, shared.shape).thread(config.poolThreadCount);
+  return new Webhooks({ webhooks, instanceId, ledger, textOf: eventJson, metrics, clock, log });
 }
 
 function leasesOf(

@@ -59,6 +59,7 @@ async function postAll(config: Config, clock: Clock, log: Log): Promise<void> {
     leases: [],
     tracer: propagationOnlyTracer,
     callbackReaders: new Map(),
+    webhooks: null,
   });
   try {
     const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });

@@ -95,6 +95,10 @@ export interface Ledger {
   outbox(cursor: string, limit: number): Promise<Reply<OutboxPage>>;
   /** The cursor behind the last event. */
   outboxEnd(): Promise<Reply<string>>;
+  /** How far something has come that instances do in turn, by its name. A purge leaves it. */
+  bookmark(name: string): Promise<Reply<Bookmark>>;
+  /** Replaces it, unless it has this version or a later one: then it answers false, and nothing changes. */
+  setBookmark(name: string, bookmark: Bookmark): Promise<Reply<boolean>>;
   /**
    * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
    * Turns count up; 0 means before the first. The callers decide how long a turn lasts.
@@ -400,6 +404,12 @@ export interface PaymentEvent {
   readonly payment: LedgerEntry;
   /** What the processor charged; meaningless unless it is settled. */
   readonly chargedCents: number;
+}
+
+export interface Bookmark {
+  /** Rises with each change; 0: it was never set. */
+  readonly version: number;
+  readonly text: string;
 }
 
 /** An event of the outbox. */

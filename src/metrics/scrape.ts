@@ -16,6 +16,7 @@ import { booksFamilies } from './books.ts';
 import { counter, durations, gauge, seconds } from './family.ts';
 import type { Family, Sample } from './openmetrics.ts';
 import { processFamilies } from './process.ts';
+import { webhookFamilies } from './webhooks.ts';
 
 export interface ScrapeParts {
   readonly metricsTable: MetricsTable;
@@ -78,6 +79,7 @@ export class Scrape {
         [{ value: metricsTable.counted('connectionsRefused') }],
       ),
       ...accessFamilies(this.#parts),
+      ...webhookFamilies(this.#parts),
       durations('dinossauro_accept_duration_seconds', 'From the complete request to its 202.', [
         [{}, metricsTable.histogram('accept')],
       ]),

@@ -11,9 +11,9 @@ import assert from 'node:assert';
  * | word of a row           | field                                       | unit                         |
  * |-------------------------|---------------------------------------------|------------------------------|
  * | 0                       | counters, in the order of `COUNTERS`        |                              |
- * | 16                      | refusals, by the index of their reason      | posts                        |
- * | 80                      | gauges, in the order of `GAUGES`            |                              |
- * | 112                     | histograms, in the order of `HISTOGRAMS`    | buckets, then the sum in ms  |
+ * | 24                      | refusals, by the index of their reason      | posts                        |
+ * | 88                      | gauges, in the order of `GAUGES`            |                              |
+ * | 120                     | histograms, in the order of `HISTOGRAMS`    | buckets, then the sum in ms  |
  * | 256 + 64p               | processor p: its counters                   |                              |
  * | 256 + 64p + 27          | processor p: payments in doubt, a gauge     | payments                     |
  * | 256 + 64p + 28          | processor p: histogram of its calls         | buckets, then the sum in ms  |
@@ -50,6 +50,9 @@ const COUNTERS = [
   'accessRefused',
   /** Requests beyond what their API key may make. */
   'rateLimited',
+  /** Events that endpoints of webhooks have taken, and posts that they have not. */
+  'webhookPosts',
+  'webhookFailures',
 ] as const;
 
 const GAUGES = [
@@ -86,6 +89,9 @@ const GAUGES = [
   'apiKeys',
   /** Whether this HTTP thread last found something wrong in the file with API keys (1), or not (0). */
   'apiKeysWrong',
+  /** Endpoints of webhooks that fail, and those that are disabled. */
+  'webhooksFailing',
+  'webhooksDisabled',
 ] as const;
 
 /** The kinds of `BooksStatus` (`src/ledger/books-status.ts`). */
@@ -155,7 +161,7 @@ export const BOUNDS_MS: Float64Array = Float64Array.from(BOUNDS_US, (boundUs) =>
 const BUCKETS = BOUNDS_MS.length + 1;
 const HISTOGRAM_WORDS = BUCKETS + 1;
 
-const REFUSALS_AT = 16;
+const REFUSALS_AT = 24;
 /** The number of refusal reasons that there is room for. */
 export const REFUSALS_MAX = 64;
 const GAUGES_AT = REFUSALS_AT + REFUSALS_MAX;
@@ -166,7 +172,7 @@ const IN_DOUBT_AT = 27;
 const CALLS_AT = IN_DOUBT_AT + 1;
 const PROCESSOR_WORDS = 64;
 assert.equal(BUCKETS, 35);
-assert.equal(HISTOGRAMS_AT, 112);
+assert.equal(HISTOGRAMS_AT, 120);
 assert.ok(GAUGES.length <= GAUGES_MAX);
 assert.ok(COUNTERS.length <= REFUSALS_AT);
 assert.ok(HISTOGRAMS_AT + HISTOGRAMS.length * HISTOGRAM_WORDS <= PROCESSORS_AT);

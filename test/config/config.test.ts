@@ -53,6 +53,7 @@ test('every setting has a default', () => {
     leaseMs: 5000,
     retentionMs: 90 * 86_400_000,
     eventReaderLimit: 32,
+    webhooks: [],
     failoverDelayMs: 2000,
     latencyBudgetMs: 1250,
     backoff: { baseMs: 50, maxMs: 2000 },

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { EventStreamReader, type StreamEvent } from '../../client/src/event-stream.ts';
+import { EventStreamReader, type StreamEvent } from '../../client/src/stream.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { Access } from '../../src/http/access.ts';
 import { EventRoutes } from '../../src/http/event-routes.ts';

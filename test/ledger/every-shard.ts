@@ -3,6 +3,7 @@ import type { Action, Cancellation, CancelReply, Reopening, ReopenReply } from '
 import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import { assertCommit } from '../../src/ledger/commit.ts';
 import {
+  type Bookmark,
   type BooksSize,
   type Claim,
   type ClaimReply,
@@ -277,6 +278,14 @@ export class EveryShard implements Shard {
       usedBytes: sum(({ usedBytes }) => usedBytes),
       limitBytes: sum(({ limitBytes }) => limitBytes),
     });
+  }
+
+  bookmark(name: string) {
+    return this.#ledger.bookmark(name);
+  }
+
+  setBookmark(name: string, bookmark: Bookmark) {
+    return this.#ledger.setBookmark(name, bookmark);
   }
 
   takeHealthTurn(processor: number, lastTurn: number) {

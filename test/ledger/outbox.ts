@@ -181,6 +181,23 @@ export function registerOutbox(check: Check): void {
     assert.is((await must(off.outbox('', 10))).isLast, true);
   });
 
+  check(
+    'a bookmark is replaced only by a later version, and a purge leaves it',
+    async (ledger, { connect }) => {
+      const other = await connect('another');
+      assert.equal(await must(ledger.bookmark('hook')), { version: 0, text: '' });
+      const set = { version: 3, text: 'ação "x"' };
+      assert.is(await must(ledger.setBookmark('hook', set)), true);
+      for (const version of [1, 3])
+        assert.is(await must(other.setBookmark('hook', { version, text: 'late' })), false);
+      await must(ledger.purge(T0_MS));
+      assert.equal(await must(other.bookmark('hook')), set);
+      assert.equal(await must(other.bookmark('hoo')), { version: 0, text: '' });
+      assert.is(await must(other.setBookmark('hook', { version: 4, text: '' })), true);
+      assert.equal(await must(ledger.bookmark('hook')), { version: 4, text: '' });
+    },
+  );
+
   check('upkeep drops the oldest events, and keeps the order', async (ledger, { connectWith }) => {
     const owner = await acquire(ledger);
     const numbers = Array.from({ length: 1500 }, (_, number) => number);

@@ -8,6 +8,7 @@ import type {
 } from '../../src/ledger/actions.ts';
 import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import {
+  type Bookmark,
   type BooksSize,
   type Claim,
   type CommitReply,
@@ -241,6 +242,14 @@ export class SimLedger implements Shard {
 
   takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
     return this.#ask((inner) => inner.takeUpkeepTurn(lastTurn));
+  }
+
+  bookmark(name: string): Promise<Reply<Bookmark>> {
+    return this.#ask((inner) => inner.bookmark(name));
+  }
+
+  setBookmark(name: string, bookmark: Bookmark): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.setBookmark(name, bookmark));
   }
 
   takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {

@@ -17,6 +17,7 @@ import { assertCommit, LAST_MS } from '../commit.ts';
 import { sortedFees } from '../fees.ts';
 import { sortedUnits } from '../folded-totals.ts';
 import {
+  type Bookmark,
   type BooksSize,
   type Claim,
   type CommitReply,
@@ -59,7 +60,7 @@ import { recogniseCopy } from './home.ts';
 import { LmdbOutbox } from './outbox.ts';
 import { LmdbOwners } from './owners.ts';
 import { LmdbProcessors, nameIn } from './processors.ts';
-import { BEFORE_ALL, CONTROLS_KEY, entryKey, UPKEEP_TURN_KEY } from './records.ts';
+import { BEFORE_ALL, bookmarkKey, CONTROLS_KEY, doubleBytes, entryKey, UPKEEP_TURN_KEY } from './records.ts';
 import { LmdbBooksStatus, LmdbRestore } from './restore.ts';
 import { sentBy } from './sent.ts';
 import { LmdbStore } from './store.ts';
@@ -383,6 +384,19 @@ export class LmdbLedger implements Shard {
     return this.#store.read(() => this.#store.size());
   }
 
+  bookmark(name: string): Promise<Reply<Bookmark>> {
+    return this.#store.read(() => this.#bookmark(name));
+  }
+
+  setBookmark(name: string, { version, text }: Bookmark): Promise<Reply<boolean>> {
+    return this.#store.write(() => {
+      if (this.#bookmark(name).version >= version) return false;
+      const bytes = Buffer.concat([doubleBytes(version), Buffer.from(text)]);
+      this.#store.records.putSync(bookmarkKey(name), bytes);
+      return true;
+    });
+  }
+
   takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {
     return this.#events.takeTurn(UPKEEP_TURN_KEY, lastTurn);
   }
@@ -407,6 +421,13 @@ export class LmdbLedger implements Shard {
   async close(): Promise<void> {
     this.#events.unsubscribeAll();
     await this.#store.close();
+  }
+
+  #bookmark(name: string): Bookmark {
+    const bytes = this.#store.records.get(bookmarkKey(name));
+    return bytes === undefined
+      ? { version: 0, text: '' }
+      : { version: bytes.readDoubleBE(0), text: bytes.toString('utf8', 8) };
   }
 
   #controls(): ProcessorControls {

@@ -40,6 +40,7 @@ import type { Folded } from '../retention.ts';
  * | records  | 11                                               | the status of the books, JSON              |
  * | records  | 12                                               | the file that they are in (`home.ts`)      |
  * | records  | 14, number uint32                                | an action of an operator, JSON             |
+ * | records  | 15, name UTF-8                                   | a bookmark: version float64, text UTF-8    |
  *
  * An entry:
  * | offset | bytes | field                  | type                                                        |
@@ -265,6 +266,10 @@ function unpackedBytes(entry: StoredEntry): Buffer {
 
 export function entryKey(correlationId: string): Buffer {
   return uuidBytes(correlationId);
+}
+
+export function bookmarkKey(name: string): Buffer {
+  return Buffer.concat([Buffer.of(15), Buffer.from(name)]);
 }
 
 /** A key before those of all entries. */

@@ -2,6 +2,7 @@ import type { Log } from '../../core/log.ts';
 import type { Action, Cancellation, CancelReply, LoggedAction, Reopening, ReopenReply } from '../actions.ts';
 import type { BooksStatus } from '../books-status.ts';
 import {
+  type Bookmark,
   type BooksSize,
   type Claim,
   type CommitReply,
@@ -228,6 +229,14 @@ export class ThreadedLmdbLedger implements Shard {
 
   size(): Promise<Reply<BooksSize>> {
     return this.#read((reader) => reader.size());
+  }
+
+  bookmark(name: string): Promise<Reply<Bookmark>> {
+    return this.#read((reader) => reader.bookmark(name));
+  }
+
+  setBookmark(name: string, bookmark: Bookmark): Promise<Reply<boolean>> {
+    return this.#write('setBookmark', [name, bookmark]);
   }
 
   takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {

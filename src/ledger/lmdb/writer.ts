@@ -22,6 +22,7 @@ export type WriteMethod =
   | 'purge'
   | 'setBooksStatus'
   | 'setProcessorControls'
+  | 'setBookmark'
   | 'restoreEntries'
   | 'restoreFees'
   | 'restoreFolded'

@@ -22,6 +22,7 @@ import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '..
 import { feeKey, sortedFees } from '../fees.ts';
 import { daysOf, sortedUnits } from '../folded-totals.ts';
 import {
+  type Bookmark,
   type BooksSize,
   type Claim,
   type ClaimReply,
@@ -415,6 +416,18 @@ export class MemoryLedger implements Shard {
       if (turn > lastTurn) return { turn, isTaken: false };
       this.#store.upkeepTurn = lastTurn + 1;
       return { turn: lastTurn + 1, isTaken: true };
+    });
+  }
+
+  bookmark(name: string): Promise<Reply<Bookmark>> {
+    return this.#answer(() => this.#store.bookmarks.get(name) ?? { version: 0, text: '' });
+  }
+
+  setBookmark(name: string, bookmark: Bookmark): Promise<Reply<boolean>> {
+    return this.#answer(() => {
+      if ((this.#store.bookmarks.get(name)?.version ?? 0) >= bookmark.version) return false;
+      this.#store.bookmarks.set(name, bookmark);
+      return true;
     });
   }
 

@@ -2,7 +2,7 @@ import type { Story } from '../../core/attempt.ts';
 import type { PaymentStatus } from '../../core/payment.ts';
 import type { LoggedAction } from '../actions.ts';
 import { type BooksStatus, IN_USE } from '../books-status.ts';
-import type { FeeTotals, HealthReport, PaymentEvent, WorkerId } from '../ledger.ts';
+import type { Bookmark, FeeTotals, HealthReport, PaymentEvent, WorkerId } from '../ledger.ts';
 import type { ProcessorEvent } from '../outbox.ts';
 import { NO_CONTROLS, type ProcessorControls } from '../processor-controls.ts';
 import { NOTHING_FOLDED } from '../retention.ts';
@@ -65,5 +65,6 @@ export class MemoryStore {
   /** Finished payments of before this have been forgotten. */
   forgottenBeforeMs = 0;
   readonly outbox = new MemoryOutbox<MemoryEvent>();
+  readonly bookmarks = new Map<string, Bookmark>();
   upkeepTurn = 0;
 }

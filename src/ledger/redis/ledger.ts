@@ -19,6 +19,7 @@ import { assertCommit, assertProcessor, LAST_MS } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { sortedFees } from '../fees.ts';
 import {
+  type Bookmark,
   type BooksSize,
   type Claim,
   type CommitReply,
@@ -64,6 +65,7 @@ import {
   feeTotalsField,
   healthBytes,
   processorNumbersOf,
+  readBookmark,
   readEntry,
   readFeeTotals,
   readOwner,
@@ -441,6 +443,15 @@ export class RedisLedger implements Shard {
         limitBytes: field('maxmemory') || Number.POSITIVE_INFINITY,
       };
     });
+  }
+
+  async bookmark(name: string): Promise<Reply<Bookmark>> {
+    return mapped(await this.#books.call('bookmark', name), (reply) => readBookmark(bytesOf(reply)));
+  }
+
+  async setBookmark(name: string, { version, text }: Bookmark): Promise<Reply<boolean>> {
+    const reply = await this.#books.call('setBookmark', name, doubleBytes(version), text);
+    return mapped(reply, (isSet) => isSet === 1);
   }
 
   async takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {

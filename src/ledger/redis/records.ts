@@ -10,7 +10,15 @@ import type { Fee } from '../../core/fee.ts';
 import type { Totals } from '../../core/payment.ts';
 import { readUuid, UUID_BYTES, writeUuid } from '../../core/uuid.ts';
 import { keptReason } from '../commit.ts';
-import type { Claim, HealthReport, LedgerEntry, OwnerRecord, Settlement, WorkerId } from '../ledger.ts';
+import type {
+  Bookmark,
+  Claim,
+  HealthReport,
+  LedgerEntry,
+  OwnerRecord,
+  Settlement,
+  WorkerId,
+} from '../ledger.ts';
 
 /*
  * The bytes that the gateway and the functions in Redis exchange, big-endian. What Redis stores is laid out in
@@ -302,6 +310,12 @@ export function doubleBytes(...values: number[]): Buffer {
   const bytes = Buffer.allocUnsafe(8 * values.length);
   for (const [index, value] of values.entries()) bytes.writeDoubleBE(value, 8 * index);
   return bytes;
+}
+
+/** No bytes: it was never set. */
+export function readBookmark(bytes: Buffer): Bookmark {
+  if (bytes.length === 0) return { version: 0, text: '' };
+  return { version: bytes.readDoubleBE(0), text: bytes.toString('utf8', 8) };
 }
 
 export function ownerBytes(owner: number): Buffer {

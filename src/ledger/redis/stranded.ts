@@ -2,7 +2,7 @@ import { type BooksStatus, readBooksStatus } from '../books-status.ts';
 import type { ProcessorPayments } from '../ledger.ts';
 import type { RedisDriver } from './connection.ts';
 import { LIBRARY } from './library.ts';
-import { doubleBytes } from './records.ts';
+import { doubleBytes, readBookmark } from './records.ts';
 import { type Registry, readRegistry } from './registry.ts';
 import { countsOf } from './replies.ts';
 
@@ -36,6 +36,17 @@ export async function booksStatusIn(shard: RedisShard): Promise<BooksStatus> {
   const registry = await registryIn(shard);
   const reply = registry && (await asked(shard, 'booksStatus', registry.id));
   return readBooksStatus(reply === undefined ? undefined : String(reply));
+}
+
+/** The texts of these bookmarks in one shard, likewise; empty: there is none. */
+export async function bookmarkTextsIn(shard: RedisShard, names: readonly string[]): Promise<string[]> {
+  const registry = await registryIn(shard);
+  const texts: string[] = [];
+  for (const name of names) {
+    const reply = registry && (await asked(shard, 'bookmark', registry.id, name));
+    texts.push(Buffer.isBuffer(reply) ? readBookmark(reply).text : '');
+  }
+  return texts;
 }
 
 async function registryIn(shard: RedisShard): Promise<Registry | undefined> {

@@ -4,6 +4,7 @@ import { type BooksStatus, mostRestricted } from '../books-status.ts';
 import { sortedFees } from '../fees.ts';
 import { daysOf, sortedUnits } from '../folded-totals.ts';
 import {
+  type Bookmark,
   exactly,
   type FeeTotals,
   type FoldedTime,
@@ -220,6 +221,14 @@ class ShardedLedger implements Ledger {
     const all = await this.#all((shard) => shard.outboxEnd());
     if (all.kind === 'unavailable') return all;
     return ok(cursorText(all.value.map((end) => readPosition(end) ?? FIRST_POSITION)));
+  }
+
+  async bookmark(name: string): Promise<Reply<Bookmark>> {
+    return this.#named(0, await this.#first.bookmark(name));
+  }
+
+  async setBookmark(name: string, bookmark: Bookmark): Promise<Reply<boolean>> {
+    return this.#named(0, await this.#first.setBookmark(name, bookmark));
   }
 
   async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {

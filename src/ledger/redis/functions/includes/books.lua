@@ -16,7 +16,7 @@
 -- |                   |        | upkeepTurn (the last turn of upkeep), status of the books and, while they are |
 -- |                   |        | frozen, the reason `frozen` (books-status.ts); controls of the processors and |
 -- |                   |        | their version, controlsVersion (processor-controls.ts); o:<o> -> row of owner |
--- |                   |        | <o> (owners.lua)                                                              |
+-- |                   |        | <o> (owners.lua); b:<name> -> version (double) and text of a bookmark         |
 -- | <root>processors  | hash   | name -> number, 1 to 255, never changed                                       |
 -- | <root>health      | hash   | processor number -> health row (health.lua)                                   |
 -- | <root>actions     | hash   | number -> what an operator did to payments (action-log.lua)                   |

@@ -1,0 +1,204 @@
+import type { WebhookTarget } from '../config/webhooks-file.ts';
+import { equalJitterMs } from '../core/backoff.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { Repeating } from '../core/repeating.ts';
+import type { Bookmark, Ledger, OutboxEvent } from '../ledger/ledger.ts';
+import { eventId } from '../ledger/outbox.ts';
+import type { Message, PostOutcome } from './post.ts';
+import { bookmarkOf, type Progress, progressText, readProgress } from './progress.ts';
+
+export interface WebhookDeliveryParts {
+  readonly target: WebhookTarget;
+  readonly ledger: Pick<Ledger, 'outbox' | 'outboxEnd' | 'bookmark' | 'setBookmark'>;
+  /** Names this delivery among those of all instances. */
+  readonly holder: string;
+  readonly textOf: (event: OutboxEvent) => string;
+  readonly post: (message: Message) => Promise<PostOutcome>;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly onOutcome: (outcome: PostOutcome['kind']) => void;
+  readonly onState: (state: WebhookState) => void;
+}
+
+export type WebhookState = 'delivers' | 'failing' | 'disabled' | 'elsewhere';
+
+/** Events whose delivery is noted together: after a crash they are posted again. */
+const PAGE_EVENTS = 50;
+/** Posts of different payments at once. */
+const POSTS_AT_ONCE = 8;
+const POLL_MS = 500;
+const WATCH_MS = 2000;
+/** The holder says this often that it lives. */
+const RENEW_MS = 5000;
+/** No post begins later than this after the page; with its timeout, a holder is silent for 25 s at most. */
+const PAGE_MS = 10_000;
+/** A holder that is silent for so long is replaced. */
+const SILENCE_MAX_MS = 40_000;
+const RETRY = { baseMs: 2000, maxMs: 3_600_000 };
+const FAILING_MAX_MS = 86_400_000;
+
+type Fault = Exclude<PostOutcome, { readonly kind: 'delivered' }>;
+
+/** Events that are not delivered yet, and what to note once they are. */
+interface Page {
+  readonly events: readonly OutboxEvent[];
+  readonly next: string;
+}
+
+interface Held {
+  readonly version: number;
+  readonly progress: Progress;
+}
+
+/**
+ * Delivers the events of the ledger to one endpoint: at least once, and those of a payment one after another. Every
+ * instance has one for each endpoint; the one that holds the endpoint's bookmark works, and the others watch it. Whoever
+ * writes a bookmark first wins, so a holder that has been replaced notices it with its next write.
+ */
+export class WebhookDelivery extends Repeating {
+  readonly #parts: WebhookDeliveryParts;
+  #held: Held | null = null;
+  #savedAtMs = 0;
+  /** What others have written last, and since when. */
+  #seen = { version: -1, sinceMs: 0 };
+  #page: Page | null = null;
+  #failures = 0;
+  #retryAtMs = 0;
+
+  constructor(parts: WebhookDeliveryParts) {
+    super(parts.clock);
+    this.#parts = parts;
+  }
+
+  /** Lets another instance continue at once. */
+  async release(): Promise<void> {
+    this.stop();
+    if (this.#held !== null) await this.#save({ holder: '' });
+    this.#held = null;
+  }
+
+  protected override async work(): Promise<number> {
+    if (this.#held === null) return this.#watch();
+    const { clock, ledger } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#savedAtMs >= RENEW_MS && !(await this.#save({}))) return WATCH_MS;
+    if (nowMs < this.#retryAtMs) return Math.min(RENEW_MS, this.#retryAtMs - nowMs);
+    if (this.#page === null) {
+      const page = await ledger.outbox(this.#held.progress.cursor, PAGE_EVENTS);
+      if (page.kind === 'unavailable') return WATCH_MS;
+      const { types } = this.#parts.target;
+      const events = page.value.events.filter(({ type }) => types.length === 0 || types.includes(type));
+      if (page.value.events.length === 0) return POLL_MS;
+      this.#page = { events, next: page.value.next };
+    }
+    return this.#deliver(this.#page);
+  }
+
+  /** Takes the bookmark if it is free, or if its holder has been silent for too long. */
+  async #watch(): Promise<number> {
+    const { ledger, target, clock, onState } = this.#parts;
+    const reply = await ledger.bookmark(bookmarkOf(target.name));
+    if (reply.kind === 'unavailable') return WATCH_MS;
+    const { version, text } = reply.value;
+    const nowMs = clock.monotonicMs();
+    if (version !== this.#seen.version) this.#seen = { version, sinceMs: nowMs };
+    const known = version === 0 ? await this.#beginning() : readProgress(text);
+    if (known === null) return WATCH_MS;
+    onState(known.disabled === null ? 'elsewhere' : 'disabled');
+    // Its own name is there after a write whose answer was lost.
+    const isFree = known.holder === '' || known.holder === this.#parts.holder;
+    const isSilent = nowMs - this.#seen.sinceMs >= SILENCE_MAX_MS;
+    if (known.disabled !== null || !(isFree || isSilent)) return WATCH_MS;
+    this.#held = { version, progress: known };
+    this.#page = null;
+    this.#failures = 0;
+    this.#retryAtMs = 0;
+    return (await this.#save({ holder: this.#parts.holder })) ? 0 : WATCH_MS;
+  }
+
+  /** A new endpoint gets what happens from now on. */
+  async #beginning(): Promise<Progress | null> {
+    const end = await this.#parts.ledger.outboxEnd();
+    if (end.kind === 'unavailable') return null;
+    return { cursor: end.value, holder: '', failingSinceMs: null, disabled: null };
+  }
+
+  async #deliver(page: Page): Promise<number> {
+    const endMs = this.#parts.clock.monotonicMs() + PAGE_MS;
+    const lanes = [...Map.groupBy(page.events, subjectOf).values()];
+    const faults: Fault[] = [];
+    const delivered = new Set<OutboxEvent>();
+    const work = async () => {
+      for (let lane = lanes.shift(); lane !== undefined; lane = lanes.shift()) {
+        for (const event of lane) {
+          if (this.isStopped || faults.length > 0 || this.#parts.clock.monotonicMs() >= endMs) return;
+          const outcome = await this.#parts.post({ id: eventId(event), body: this.#parts.textOf(event) });
+          this.#parts.onOutcome(outcome.kind);
+          if (outcome.kind === 'delivered') delivered.add(event);
+          else faults.push(outcome);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: POSTS_AT_ONCE }, work));
+    const events = page.events.filter((event) => !delivered.has(event));
+    this.#page = { ...page, events };
+    if (this.isStopped) return 0;
+    const fault = faults.find(({ kind }) => kind === 'gone') ?? faults[0];
+    if (fault !== undefined) return this.#failed(fault);
+    if (events.length > 0) return 0;
+    this.#page = null;
+    this.#failures = 0;
+    this.#parts.onState('delivers');
+    if (this.#held?.progress.failingSinceMs !== null)
+      this.#parts.log.warn({ webhook: this.#parts.target.name }, 'events are delivered to a webhook again');
+    return (await this.#save({ cursor: page.next, failingSinceMs: null })) ? 0 : WATCH_MS;
+  }
+
+  async #failed(outcome: Fault): Promise<number> {
+    const { clock, random, log, target, onState } = this.#parts;
+    const reason = outcome.kind === 'failed' ? outcome.reason : 'HTTP 410: it wants no more events';
+    const nowMs = clock.nowMs();
+    const sinceMs = this.#held?.progress.failingSinceMs ?? nowMs;
+    if (outcome.kind === 'gone' || nowMs - sinceMs >= FAILING_MAX_MS) {
+      const disabled = { atMs: nowMs, reason };
+      if (await this.#save({ disabled, failingSinceMs: null, holder: '' })) {
+        log.error(
+          { webhook: target.name, reason },
+          'a webhook is disabled: its events are kept, and `dinossauro webhooks enable` continues with them',
+        );
+        onState('disabled');
+      }
+      this.#held = null;
+      return WATCH_MS;
+    }
+    const retryInMs = equalJitterMs(RETRY, ++this.#failures, random);
+    if (this.#failures === 1) log.warn({ webhook: target.name, reason, retryInMs }, 'a webhook fails');
+    onState('failing');
+    this.#retryAtMs = clock.monotonicMs() + retryInMs;
+    return (await this.#save({ failingSinceMs: sinceMs })) ? 0 : WATCH_MS;
+  }
+
+  /** False: another holds the bookmark now, or the ledger does not answer. */
+  async #save(change: Partial<Progress>): Promise<boolean> {
+    if (this.#held === null) return false;
+    const { ledger, target, clock } = this.#parts;
+    const progress = { ...this.#held.progress, ...change };
+    const bookmark: Bookmark = { version: this.#held.version + 1, text: progressText(progress) };
+    const atMs = clock.monotonicMs();
+    const reply = await ledger.setBookmark(bookmarkOf(target.name), bookmark);
+    if (reply.kind === 'ok' && reply.value) {
+      this.#held = { version: bookmark.version, progress };
+      this.#savedAtMs = atMs;
+      return true;
+    }
+    this.#held = null;
+    return false;
+  }
+}
+
+/** Events of the same subject are delivered one after another. */
+function subjectOf(event: OutboxEvent): string {
+  return 'payment' in event ? event.payment.correlationId : `processor ${event.processor}`;
+}

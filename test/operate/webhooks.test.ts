@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readConfig } from '../../src/config/config.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
+import { checkWebhooks } from '../../src/doctor/webhooks.ts';
+import { openLedger } from '../../src/ledger/open.ts';
+import { cursorAt } from '../../src/ledger/outbox.ts';
+import { enableWebhook, listWebhooks, replayWebhook } from '../../src/operate/webhooks.ts';
+import { bookmarkOf, type Progress, progressText, readProgress } from '../../src/webhooks/progress.ts';
+import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { must } from '../ledger/samples.ts';
+
+const SECRET = `whsec_${Buffer.alloc(24, 'a').toString('base64')}`;
+const WORKING: Progress = { cursor: '1-0', holder: 'gateway-1 x', failingSinceMs: null, disabled: null };
+
+async function atLedger(ledgerUrl: string, directory: string): Promise<void> {
+  const file = join(directory, 'webhooks.yaml');
+  writeFileSync(file, 'webhooks: [{ name: shop, url: "https://x/", secrets: [ONE] }]');
+  const environment = {
+    PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001',
+    LEDGER_URL: ledgerUrl,
+    EVENTS: 'true',
+    WEBHOOKS_FILE: file,
+    ONE: SECRET,
+  };
+  const order = { environment, clock: systemClock };
+  const reading = readConfig(environment, 'host');
+  if (reading.kind === 'wrong') throw new Error(reading.problems.join());
+  const { config } = reading;
+  const ledger = await openLedger(
+    config.ledger,
+    ['default'],
+    { clock: systemClock, random: Math.random },
+    'here',
+  );
+  try {
+    assert.equal(linesOf(await listWebhooks(order)), ['shop: not begun']);
+    assert.match(linesOf(await enableWebhook(order, 'shop'))[0] ?? '', 'no gateway has begun');
+    assert.match(linesOf(await enableWebhook(order, 'other'))[0] ?? '', 'it has shop');
+    const key = bookmarkOf('shop');
+    let version = 0;
+    const set = async (change: Partial<Progress>) => {
+      version = (await must(ledger.bookmark(key))).version + 1;
+      assert.ok(
+        await must(ledger.setBookmark(key, { version, text: progressText({ ...WORKING, ...change }) })),
+      );
+    };
+    await set({});
+    assert.equal(linesOf(await listWebhooks(order)), ['shop: delivered by gateway-1']);
+    assert.equal(
+      (await checkWebhooks(config, systemClock)).map(({ level }) => level),
+      ['ok'],
+    );
+    await set({ failingSinceMs: 0 });
+    assert.equal(linesOf(await listWebhooks(order)), ['shop: failing since 1970-01-01T00:00:00.000Z']);
+    assert.equal(
+      (await checkWebhooks(config, systemClock)).map(({ level }) => level),
+      ['warn'],
+    );
+    await set({ disabled: { atMs: 0, reason: 'HTTP 410' } });
+    assert.match(
+      linesOf(await listWebhooks(order))[0] ?? '',
+      'disabled since 1970-01-01T00:00:00.000Z: HTTP 410',
+    );
+    assert.equal(
+      (await checkWebhooks(config, systemClock)).map(({ level }) => level),
+      ['fail'],
+    );
+    assert.match(linesOf(await enableWebhook(order, 'shop'))[0] ?? '', 'enabled');
+    const enabled = await must(ledger.bookmark(key));
+    assert.equal([enabled.version, readProgress(enabled.text)], [version + 1, { ...WORKING, holder: '' }]);
+    assert.match(linesOf(await replayWebhook(order, 'shop', 5000))[0] ?? '', '1970-01-01T00:00:05.000Z');
+    const { text } = await must(ledger.bookmark(key));
+    assert.equal(readProgress(text), { ...WORKING, holder: '', cursor: cursorAt(5000) });
+  } finally {
+    await ledger.close();
+  }
+}
+
+function linesOf(outcome: Outcome<readonly string[]>): readonly string[] {
+  return outcome.kind === 'ok' ? outcome.value : outcome.lines;
+}
+
+test('operators see, enable and repeat webhooks, and doctor says what is wrong, on LMDB and on Redis', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'dinossauro-webhooks-'));
+  const server = await RedisServer.start();
+  try {
+    await atLedger(`lmdb:${join(directory, 'ledger')}`, directory);
+    await atLedger(server.url, directory);
+  } finally {
+    await server.stop();
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test.run();
