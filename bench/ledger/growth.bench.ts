@@ -71,6 +71,8 @@ async function grow({ name, shard, bytes, serverUs }: Subject): Promise<void> {
       row[`${window} p50 / p99`] = inMs(times, 0.5, 0.99);
     }
     rows.push(row);
+    // So that nothing is lost if the run is ended.
+    console.log(name, JSON.stringify(row));
     if (count < size) break;
   }
   console.log(name);

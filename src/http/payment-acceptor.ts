@@ -26,7 +26,7 @@ export type Verdict =
 /** The payment was posted before, and its processor has rejected it for good, or an operator has cancelled it. */
 export interface Rejection {
   readonly kind: 'payment-rejected';
-  /** For people: who rejected it and why. */
+  /** For people: which processor rejected it and why, or that an operator has cancelled it. */
   readonly reason: string;
 }
 

@@ -104,10 +104,12 @@ async function act(parts: PaymentActionParts, order: Order): Promise<readonly st
   }
   const reply = await cancel(ledger, action, order.payments);
   if (reply.kind === 'unavailable') return null;
-  // Other instances answer repeated posts from their caches until they have tried to claim the payment.
+  // Other instances answer repeated posts from their caches until they have tried to claim the payment. What was cancelled before
+  // may have been by a request that was answered 503.
   const id = Buffer.alloc(UUID_BYTES);
   for (const [index, { correlationId }] of order.payments.entries()) {
-    if (reply.value[index] !== 'cancelled') continue;
+    const result = reply.value[index];
+    if (result !== 'cancelled' && result !== 'cancelled-before') continue;
     writeUuid(correlationId, id, 0);
     idempotencyCache.leaveToLedger(id);
   }

@@ -206,7 +206,7 @@ const PROBLEMS = {
   'payment-rejected': {
     status: '422 Unprocessable Content',
     title: 'Payment rejected',
-    detail: 'This payment was accepted earlier, and its processor has rejected it for good.',
+    detail: 'This payment was accepted earlier, and has been rejected for good.',
   },
   'amount-not-taken': {
     status: '422 Unprocessable Content',

@@ -50,7 +50,7 @@ export function refusalIndex(slug: ProblemSlug): number {
 export function refusalOf(verdict: Verdict): Problem | null {
   if (verdict === 'accepted') return null;
   if (typeof verdict === 'string') return problem(verdict);
-  const detail = `This payment was accepted earlier, and its processor has rejected it for good. ${verdict.reason}`;
+  const detail = `This payment was accepted earlier, and has been rejected for good: ${verdict.reason}`;
   return problem(verdict.kind, { detail });
 }
 

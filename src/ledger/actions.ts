@@ -29,15 +29,9 @@ export interface Reopening {
  * | not-rejected    | it is open, or settled                                                                      |
  * | changed         | it has been sent more often since, and was rejected again                                   |
  * | perhaps-charged | the books do not say that its processor certainly does not hold it                          |
- * | cancelled       | an operator has cancelled it, which is final                                                |
+ * | final           | an operator has cancelled it, for good                                                      |
  */
-export type ReopenReply =
-  | 'reopened'
-  | 'unknown'
-  | 'not-rejected'
-  | 'changed'
-  | 'perhaps-charged'
-  | 'cancelled';
+export type ReopenReply = 'reopened' | 'unknown' | 'not-rejected' | 'changed' | 'perhaps-charged' | 'final';
 
 /** A payment that is never to be sent. */
 export interface Cancellation {
@@ -84,7 +78,7 @@ export const REOPEN_REPLIES: readonly ReopenReply[] = [
   'not-rejected',
   'changed',
   'perhaps-charged',
-  'cancelled',
+  'final',
 ];
 
 /** The order in which Redis numbers them. */
@@ -114,7 +108,7 @@ export function reopenProblem(
 ): Exclude<ReopenReply, 'reopened'> | null {
   if (entry === undefined) return 'unknown';
   if (entry.status !== 'rejected') return 'not-rejected';
-  if (isCancelled(entry)) return 'cancelled';
+  if (isCancelled(entry)) return 'final';
   if (entry.attempts !== attempts) return 'changed';
   const { outcome } = entry.story;
   return outcome === 'rejected' || outcome === 'found-rejected' ? null : 'perhaps-charged';

@@ -63,6 +63,7 @@ const FAILED = 1;
 
 const MEANINGS: ReadonlyMap<string, string> = new Map([
   ['reopened', 'will be sent again'],
+  ['final', 'was cancelled, which is final'],
   ['cancelled', 'is cancelled'],
   ['cancelled-before', 'was cancelled before'],
   ['unknown', 'is not in the books'],

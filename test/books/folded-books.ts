@@ -81,18 +81,7 @@ export async function fold(ledger: Ledger, nowMs: number, retentionMs: number): 
 
 /** What a reader of books is answered: summaries with bounds of all kinds, fees, and the payments. */
 export async function answersOf(ledger: Ledger): Promise<unknown> {
-  const bounds = [
-    0,
-    1,
-    59_999,
-    MINUTE_MS,
-    -MINUTE_MS,
-    -HOUR_MS,
-    -HOUR_MS - 1,
-    -30 * MINUTE_MS,
-    -DAY_MS,
-    -2 * DAY_MS,
-  ];
+  const bounds = [0, 1, MINUTE_MS, -30 * MINUTE_MS, -HOUR_MS, -HOUR_MS - 1, -2 * DAY_MS];
   const timesMs = [-Infinity, Infinity, 0, ...bounds.map((ms) => T0_MS + ms), T0_MS - 405 * DAY_MS];
   const summaries: unknown[] = [];
   for (const fromMs of timesMs)

@@ -136,12 +136,17 @@ off.run();
 
 const loopback = suiteOf('dashboard, on loopback', {});
 loopback('the page and its files have headers that restrict them to the gateway', async ({ world }) => {
-  const page = await world.ask('/dashboard');
-  assert.is(page.status, 200);
-  assert.is(page.headers['content-type'], 'text/html; charset=utf-8');
-  assert.match(String(page.headers['content-security-policy']), /default-src 'none'.*connect-src 'self';/);
+  const pages = [await world.ask('/dashboard'), await world.ask('/dashboard/payments')];
+  for (const page of pages) {
+    assert.is(page.status, 200);
+    assert.is(page.headers['content-type'], 'text/html; charset=utf-8');
+    assert.match(String(page.headers['content-security-policy']), /default-src 'none'.*connect-src 'self';/);
+  }
   const paths = Array.from(
-    page.body.matchAll(/(?:href|src)="(\/dashboard\/[^"]+\.(?:css|js))"/g),
+    pages
+      .map(({ body }) => body)
+      .join('')
+      .matchAll(/(?:href|src)="(\/dashboard\/[^"]+\.(?:css|js))"/g),
     ([, path = '']) => path,
   );
   assert.ok(paths.length >= 4);
@@ -164,7 +169,16 @@ loopback('the address of the gateway leads a browser to the page', async ({ worl
   assert.is(slugOf(await world.ask('/', { Via: '1.1 proxy' })), 'loopback-only');
 });
 loopback('other files are not served, nor are pages by their file names', async ({ world }) => {
-  for (const path of ['', 'index.html', 'sign-in.html', 'none.js', '..%2ffeed.ts', 'uplot.d.ts', 'live']) {
+  for (const path of [
+    '',
+    'index.html',
+    'payments.html',
+    'sign-in.html',
+    'none.js',
+    '..%2ffeed.ts',
+    'uplot.d.ts',
+    'live',
+  ]) {
     assert.is((await world.ask(`/dashboard/${path}`)).status, 404, path);
   }
   assert.is((await world.ask('/dashboard', {}, 'POST')).status, 405);
@@ -184,6 +198,7 @@ loopback('every module that a page imports is served', async ({ world }) => {
     for (const [, next = ''] of body.matchAll(/^import .* from '\.\/(.+)';$/gm)) await visit(next);
   };
   await visit('main.js');
+  await visit('payments.js');
   assert.ok(seen.size > 5);
 });
 loopback(

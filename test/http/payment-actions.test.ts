@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatAddress } from '../../src/core/address.ts';
@@ -202,6 +203,41 @@ acting('says what is wrong with an action', () =>
       assert.is((call === 'actions' ? await ask() : await act(order)).status, 503, call);
       mood.away.delete(call);
     }
+  }),
+);
+
+acting('whatever is asked is answered by the contract, and what is refused changes nothing', () =>
+  inWorld(async ({ books, act }) => {
+    await fill(books);
+    const junk = fc.constantFrom(null, 0, -1, 1.5, 1e21, '', 'x', [], {}, true, '\u0000', idOf(2), 19.9);
+    const payment = fc.record(
+      {
+        correlationId: fc.oneof({ weight: 4, arbitrary: fc.constant(idOf(2)) }, junk),
+        attempts: fc.oneof({ weight: 2, arbitrary: fc.constant(1) }, junk),
+        amount: fc.oneof({ weight: 2, arbitrary: fc.constant(0.02) }, junk),
+        other: junk,
+      },
+      { requiredKeys: [], noNullPrototype: true },
+    );
+    const payments = fc.oneof({ weight: 4, arbitrary: fc.array(payment, { maxLength: 3 }) }, junk);
+    const order = fc.record(
+      {
+        what: fc.constantFrom('send-again', 'cancel', 'hold', null),
+        payments,
+        who: fc.oneof(fc.constant('ana'), junk),
+        why: fc.oneof({ weight: 4, arbitrary: fc.constant('because') }, junk),
+        other: junk,
+      },
+      { requiredKeys: ['what', 'payments'], noNullPrototype: true },
+    );
+    const before = await must(books.find(idOf(2)));
+    const property = fc.asyncProperty(order, async (asked) => {
+      const { status } = await act(asked);
+      assert.ok(status === 200 || status === 422, `${status}: ${JSON.stringify(asked)}`);
+      assert.equal(await must(books.find(idOf(2))), before, 'it is dispatched');
+    });
+    await fc.assert(property, { numRuns: 150, seed: 17 });
+    assert.equal(await must(books.actions()), []);
   }),
 );
 

@@ -309,7 +309,7 @@ posting(
     const body = bodyOf(idOf(7), '0.07');
     for (let time = 0; time < 2; time++) {
       const { detail } = await problemOf(await world.post(body), 422, 'payment-rejected');
-      assert.match(detail, 'rejected it for good');
+      assert.match(detail, 'has been rejected for good: ');
       assert.match(detail, 'default: 400 "amount"');
     }
     assert.is(world.metricsTable.counted('accepted'), 1);

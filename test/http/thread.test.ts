@@ -114,6 +114,25 @@ test('operators who have signed in act from the dashboard, and nobody else', asy
     [true, false],
   );
   assert.is(processors[0]?.changedBy, 'admin', 'the key with which the browser signed in');
+  const found = await askHere('/dashboard/api/payments?status=open', { headers: { cookie } });
+  assert.equal(((await found.json()) as { payments: unknown[] }).payments, []);
+  const correlationId = crypto.randomUUID();
+  const body = JSON.stringify({
+    what: 'cancel',
+    payments: [{ correlationId, amount: 19.9 }],
+    why: 'ordered twice',
+  });
+  for (const [headers, status] of [
+    [{}, 401],
+    [{ cookie, origin: 'http://elsewhere.example' }, 403],
+    [{ cookie }, 200],
+  ] as const)
+    assert.is((await askHere('/dashboard/api/actions', { method: 'POST', body, headers })).status, status);
+  const shown = await askHere(`/dashboard/api/payments/${correlationId}`, { headers: { cookie } });
+  assert.equal(((await shown.json()) as { history: unknown[] }).history, [], 'operators see the story');
+  assert.is((await askHere(`/dashboard/api/payments/${correlationId}`)).status, 401);
+  const log = await askHere('/dashboard/api/actions', { headers: { cookie } });
+  assert.is(((await log.json()) as { actions: { who: string }[] }).actions[0]?.who, 'admin');
   await close();
 });
 
@@ -121,6 +140,8 @@ test('who may only look at the dashboard changes nothing from it', async () => {
   for (const environment of [{}, { OPERATOR_ACCESS: 'off', DASHBOARD_ACCESS: 'open' }]) {
     const { askHere, close } = await setUp(environment as Record<string, string>);
     assert.is((await askHere('/dashboard/processors/default', PAUSE)).status, 404);
+    for (const path of ['payments', 'actions'])
+      assert.is((await askHere(`/dashboard/api/${path}`)).status, 404, path);
     await close();
   }
   const { askHere, close } = await setUpWith(systemClock, { OPERATOR_ACCESS: 'loopback' });

@@ -25,7 +25,7 @@ function idOf(number: number): Buffer {
   return id;
 }
 
-function setUp(capacity = 8) {
+function setUp(capacity = 8, journalAccepts = true) {
   const segments = new SegmentTable(SegmentTable.allocate(4, 16));
   const idempotencyCache = new IdempotencyCache(IdempotencyCache.allocate(64, Uint32Array.of(1, 2)));
   const ring = new Ring(Ring.allocate(capacity));
@@ -41,7 +41,7 @@ function setUp(capacity = 8) {
     clock,
     log,
     stopping,
-    journalAccepts: true,
+    journalAccepts,
   });
   const journal = (writer: string) =>
     new Journal({ directory, writer, segments, durable: false, batchRecords: 16, randomU32: () => 1 });
@@ -86,6 +86,15 @@ test('they are in the idempotency cache again, so that a repeated post is recogn
   assert.is(idempotencyCache.reserve(idOf(2), 2, 9000), 'same');
   assert.is(idempotencyCache.reserve(idOf(2), 3, 9000), 'conflict');
   assert.is(idempotencyCache.reserve(idOf(3), 3, 9000), 'new');
+});
+
+test('what takes more than a journal write to accept goes all the way when it is posted again', () => {
+  earlierLife(1);
+  const { segments, idempotencyCache, recovery } = setUp(8, false);
+  replay(directory, segments);
+  recovery.fillCache();
+  assert.is(idempotencyCache.reserve(idOf(1), 1, 9000), 'pending');
+  assert.is(idempotencyCache.reserve(idOf(1), 2, 9000), 'conflict');
 });
 
 test('payments that the ledger has are not pushed', async () => {

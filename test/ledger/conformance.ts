@@ -1237,7 +1237,7 @@ function registerCancelling(check: Check): void {
     const reopening = { ...action, what: 'send-again' } as const;
     assert.equal(
       await must(ledger.reopen(heir, reopening, again)),
-      ids.map(() => 'cancelled' as const),
+      ids.map(() => 'final' as const),
     );
     assert.equal(await everything(ledger), [
       { count: 0, amountCents: 0 },

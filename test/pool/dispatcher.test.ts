@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ProcessorTarget } from '../../src/config/config.ts';
+import { NO_STORY } from '../../src/core/attempt.ts';
 import type { LedgerEntry } from '../../src/ledger/ledger.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
@@ -1454,6 +1455,34 @@ test('what was being claimed once more when its owner was taken over is asked fo
   await clock.passSlowly(1000);
   assert.is(cheap.paid.length, 1, 'the other had sent it');
   assert.is((await entry(1))?.status, 'settled');
+  await world.stop();
+});
+
+test('what was taken over reserved, and once more after another owner had sent it, is asked for', async () => {
+  const world = setUp({ failoverDelayMs: 1e9 });
+  const { clock, cheap, dear, dispatcher } = world;
+  await rest();
+  shutCheap(world);
+  const reserved: LedgerEntry = {
+    correlationId: idOf(1),
+    amountCents: 1,
+    acceptedAtMs: clock.nowMs(),
+    status: 'accepted',
+    owner: 1,
+    processor: null,
+    processorName: null,
+    requestedAtMs: 0,
+    attempts: 0,
+    story: NO_STORY,
+    reason: '',
+    conflictingAmountCents: null,
+  };
+  const sent = { processor: 0, processorName: 'default', requestedAtMs: clock.nowMs(), attempts: 1 };
+  dispatcher.adopt([reserved]);
+  dispatcher.adopt([{ ...reserved, ...sent, status: 'dispatched' }]);
+  await clock.passSlowly(1000);
+  assert.equal([...cheap.paid, ...dear.paid], []);
+  assert.ok(cheap.asked.length > 0);
   await world.stop();
 });
 

@@ -5,13 +5,16 @@ import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
 import type { DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
+import { claimOf } from '../ledger/samples.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
-import { idOf, runDispatcher, TARGET } from './running-dispatcher.ts';
+import { idOf, POLICY, runDispatcher, TARGET } from './running-dispatcher.ts';
 import { ScriptedProcessor } from './scripted-processor.ts';
 
 // One pool thread and two shards: `here` works, `there` has faults.
 
 const NAMES = ['default'];
+/** When a lease is renewed, and the owners that are dead are looked for. */
+const RENEWAL_MS = Math.ceil(POLICY.leaseMs / 3);
 function setUp(policy: Partial<DispatcherPolicy> = {}, callLimit = 100, mood = new Mood()) {
   const clock = new ManualClock();
   const stores = [new MemoryStore(), new MemoryStore()] as const;
@@ -208,6 +211,29 @@ test('an owner that is taken over in one shard lets go of the payments of that s
   put(1);
   await clock.passSlowly(100);
   assert.is(paid().length, 6, 'it goes on in both shards');
+  await stop();
+});
+
+test('nothing is claimed in a shard while a take-over there is under way', async () => {
+  const { clock, there, mood, put, paid, stop } = setUp();
+  await rest();
+  const dead = await there.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, clock.nowMs());
+  assert.ok(dead.kind === 'ok');
+  const left = { processor: null, acceptedAtMs: clock.nowMs(), amountCents: 9_999 };
+  await there.commit(dead.value, [], [claimOf(9_999, left)]);
+  await there.releaseLease(dead.value);
+  const goOn = mood.slow('takeOver');
+  await clock.passSlowly(RENEWAL_MS);
+  assert.is(mood.count('takeOver'), 1);
+  const claimCount = mood.count('commit');
+  const [mine = 0] = put(0);
+  const [theirs = 0] = put(1);
+  await clock.passSlowly(100);
+  assert.is(mood.count('commit'), claimCount);
+  assert.equal(paid(), [mine], 'the other shard goes on');
+  goOn();
+  await clock.passSlowly(100);
+  assert.equal(paid().sort(), [mine, theirs, 9_999].sort());
   await stop();
 });
 

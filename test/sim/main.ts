@@ -1,10 +1,10 @@
 import type { SimValues } from '../../src/cli/sim.ts';
 import { type LedgerBackend, openBackend } from './ledger-backend.ts';
 import type { MutantReport } from './mutant-worker.ts';
-import { MUTANTS } from './mutants.ts';
+import { MUTANTS, type Mutant } from './mutants.ts';
 import type { Plan } from './plan.ts';
 import { planOf } from './random-plan.ts';
-import { runMutant } from './run-mutant.ts';
+import { failsTest, runMutant } from './run-mutant.ts';
 import { KEPT_SEEDS } from './seeds.ts';
 import { shrink } from './shrink.ts';
 import { type Outcome, runPlan } from './world.ts';
@@ -102,16 +102,25 @@ async function runMutants(only: string, from: number, seedCount: number): Promis
   const mutants = MUTANTS.filter(({ name }) => name.includes(only));
   let missed = 0;
   for (const mutant of mutants) {
-    const report = await runMutant({ mutant, from, seedCount });
-    const isCaught = report !== null && report.broken !== null;
+    const { isCaught, how } = await tryMutant(mutant, from, seedCount);
     if (!isCaught) missed++;
-    const how = report === null ? 'timed out' : `seed ${report.seed}: ${firstLine(report)}`;
-    console.log(
-      `${isCaught ? 'caught' : 'MISSED'}  ${mutant.name}  (${isCaught ? how : `${seedCount} seeds`})`,
-    );
+    console.log(`${isCaught ? 'caught' : 'MISSED'}  ${mutant.name}  (${how})`);
   }
   console.log(`${mutants.length - missed} of ${mutants.length} mutants caught`);
   return missed === 0;
+}
+
+async function tryMutant(
+  mutant: Mutant,
+  from: number,
+  seedCount: number,
+): Promise<{ readonly isCaught: boolean; readonly how: string }> {
+  const { test } = mutant;
+  if (test !== undefined) return { isCaught: await failsTest(mutant, test), how: `test/${test}.test.ts` };
+  const report = await runMutant({ mutant, from, seedCount });
+  if (report === null) return { isCaught: false, how: 'timed out' };
+  if (report.broken === null) return { isCaught: false, how: `${seedCount} seeds` };
+  return { isCaught: true, how: `seed ${report.seed}: ${firstLine(report)}` };
 }
 
 function firstLine({ broken }: MutantReport): string {

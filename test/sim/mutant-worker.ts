@@ -1,7 +1,7 @@
 import assert from 'node:assert';
-import { registerHooks } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Broken } from './audit.ts';
+import { hookMutant } from './mutant-hook.ts';
 import type { Mutant } from './mutants.ts';
 import { KEPT_SEEDS } from './seeds.ts';
 
@@ -20,21 +20,10 @@ export interface MutantReport {
 
 // The gateway is loaded with the bug, so none of its files may have been loaded before.
 const { mutant, from, seedCount }: MutantTask = workerData;
-const url = new URL(`../../src/${mutant.file}`, import.meta.url).href;
-let isIn = false;
-registerHooks({
-  load(loadedUrl, context, nextLoad) {
-    const loaded = nextLoad(loadedUrl, context);
-    if (loadedUrl !== url) return loaded;
-    const parts = String(loaded.source).split(mutant.from);
-    assert.equal(parts.length, 2, `expected exactly once in ${mutant.file}: ${mutant.from}`);
-    isIn = true;
-    return { ...loaded, source: parts.join(mutant.to) };
-  },
-});
+const isIn = hookMutant(mutant);
 const { planOf } = await import('./random-plan.ts');
 const { runPlan } = await import('./world.ts');
-assert.ok(isIn, `the simulation does not load ${mutant.file}`);
+assert.ok(isIn(), `the simulation does not load ${mutant.file}`);
 
 let report: MutantReport = { seed: 0, broken: null };
 const seeds = [...KEPT_SEEDS, ...Array.from({ length: seedCount }, (_, index) => from + index)];

@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { MutantReport, MutantTask } from './mutant-worker.ts';
+import type { Mutant } from './mutants.ts';
 
 const MUTANT_TIMEOUT_MS = 600_000;
 
@@ -14,4 +17,21 @@ export async function runMutant(task: MutantTask): Promise<MutantReport | null> 
   clearTimeout(timer);
   await worker.terminate();
   return report;
+}
+
+/** Whether a test fails with this bug. */
+export async function failsTest({ name }: Mutant, test: string): Promise<boolean> {
+  const [root, hook] = ['../..', './mutant-in-test.ts'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  );
+  const flags = ['--disable-warning=ExperimentalWarning', `--import=${hook}`];
+  const uvu = ['node_modules/uvu/bin.js', 'test', `^${test}\\.test\\.ts$`];
+  const child = spawn(process.execPath, [...flags, ...uvu], {
+    cwd: root,
+    env: { ...process.env, MUTANT: name },
+    stdio: 'ignore',
+    timeout: MUTANT_TIMEOUT_MS,
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code !== 0;
 }

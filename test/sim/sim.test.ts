@@ -76,7 +76,7 @@ test('each mutant matches exactly one place in the gateway, which is a program w
 /** Today's sample of those that are found soon; each has its turn within five weeks. `npm run sim -- --mutants` tries all. */
 const SAMPLE = 2;
 const SAMPLE_SEEDS = 600;
-const SAMPLED = MUTANTS.filter(({ isSeldomFound }) => isSeldomFound !== true);
+const SAMPLED = MUTANTS.filter(({ isSeldomFound, test }) => isSeldomFound !== true && test === undefined);
 const today = Math.floor(Date.now() / 86_400_000);
 for (let index = 0; index < SAMPLE; index++) {
   const mutant = SAMPLED[(today * SAMPLE + index) % SAMPLED.length];

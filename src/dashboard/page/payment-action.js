@@ -20,6 +20,7 @@ const DONE = ['reopened', 'cancelled', 'cancelled-before'];
 /** What becomes of payments, for one and for several. @type {Readonly<Record<string, readonly [one: string, more: string]>>} */
 const RESULTS = {
   reopened: ['will be sent again', 'will be sent again'],
+  final: ['was cancelled, which is final', 'were cancelled, which is final'],
   cancelled: ['is cancelled', 'are cancelled'],
   'cancelled-before': ['was cancelled before', 'were cancelled before'],
   unknown: ['is not in the books', 'are not in the books'],

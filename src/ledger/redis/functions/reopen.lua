@@ -3,7 +3,7 @@
 --- @include "includes/owners.lua"
 
 -- The replies are `REOPEN_REPLIES` in actions.ts.
-local REOPENED, UNKNOWN, NOT_REJECTED, CHANGED, PERHAPS_CHARGED, CANCELLED = '\0', '\1', '\2', '\3', '\4', '\5'
+local REOPENED, UNKNOWN, NOT_REJECTED, CHANGED, PERHAPS_CHARGED, FINAL = '\0', '\1', '\2', '\3', '\4', '\5'
 -- The codes of `rejected` and `found-rejected` in core/attempt.ts.
 local SAYS_REJECTED, FOUND_REJECTED = 3, 4
 
@@ -24,7 +24,7 @@ local function reopen(books, batch, id, attempts)
   local entry = get_entry(books, id)
   if not entry then return UNKNOWN end
   if byte(entry) % OTHER_AMOUNT ~= REJECTED then return NOT_REJECTED end
-  if sub(entry, 2, 2) == NO_PROCESSOR then return CANCELLED end
+  if sub(entry, 2, 2) == NO_PROCESSOR then return FINAL end
   if unpack('>I2', entry, 3) ~= attempts then return CHANGED end
   local outcome = floor(byte(entry, 24) % HAS_EARLIER / OUTCOME)
   if outcome ~= SAYS_REJECTED and outcome ~= FOUND_REJECTED then return PERHAPS_CHARGED end
