@@ -43,7 +43,8 @@ export async function listPayments(order: PaymentsOrder, surroundings: Surroundi
 }
 
 function waitingLine({ name, waiting }: ShownPage['instance']): string {
-  return `${waiting} payments wait at ${name}. Those that no pool thread has claimed yet are not in the list.`;
+  const payments = waiting === 1 ? 'payment waits' : 'payments wait';
+  return `${waiting} ${payments} at ${name}. Those that no pool thread has claimed yet are not in the list.`;
 }
 
 function shower(format: PaymentsOrder['format'], print: (line: string) => void): (page: ShownPage) => void {

@@ -66,7 +66,7 @@ const MEANINGS: ReadonlyMap<string, string> = new Map([
   ['final', 'was cancelled, which is final'],
   ['cancelled', 'is cancelled'],
   ['cancelled-before', 'was cancelled before'],
-  ['unknown', 'is not in the books'],
+  ['unknown', 'is not in the books; if an instance has accepted it, cancel it with --amount'],
   ['other-amount', 'has another amount in the books'],
   ['dispatched', 'has been sent, and may be charged'],
   ['finished', 'is settled, or its processor has rejected it'],
