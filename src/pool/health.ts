@@ -30,8 +30,8 @@ export interface HealthPolicy {
  *
  * The ledger counts the turns: one call per processor and interval over the whole deployment, restarts included. Each
  * instance times them on its monotonic clock, because the wall clocks of the machines jump and differ. The instance that
- * made the last call makes the next one an interval later. Another instance takes over when it has seen no new turn for
- * so long that the last call must have ended an interval ago. An instance that has just started waits equally long,
+ * made the last call makes the next one an interval after its answer. Another instance takes over when it has seen no new
+ * turn for so long that the last call must have come to the processor an interval ago. An instance that has just started waits equally long,
  * unless there has been no turn at all.
  */
 export class HealthWatch {
@@ -100,18 +100,18 @@ export class HealthWatch {
     // A call that starts late, after a slow ledger reply or a stopped process, may overlap the next turn.
     const isLate = clock.monotonicMs() - askedAtMs > healthTimeoutMs;
     if (!reply.value.isTaken || isLate) {
-      this.#probeLater(processor, healthIntervalMs + healthTimeoutMs);
+      this.#probeLater(processor, healthIntervalMs + LATE_TIMEOUTS * healthTimeoutMs);
       return;
     }
-    const report = await this.#ask(processor);
-    if (report !== null) {
-      this.#apply(report);
-      await ledger.publishHealth(report);
+    const answer = await this.#ask(processor);
+    if (typeof answer !== 'string') {
+      this.#apply(answer);
+      await ledger.publishHealth(answer);
     }
-    this.#probeLater(processor, healthIntervalMs);
+    this.#probeLater(processor, healthIntervalMs + (answer === 'unanswered' ? healthTimeoutMs : 0));
   }
 
-  async #ask(processor: number): Promise<HealthReport | null> {
+  async #ask(processor: number): Promise<HealthReport | 'limited' | 'unanswered'> {
     const { processors, metrics, clock, log } = this.#parts;
     const { name, healthTimeoutMs } = this.#targetOf(processor);
     const health = await processors[processor]?.health(healthTimeoutMs);
@@ -120,9 +120,10 @@ export class HealthWatch {
       metrics.countAt(processor, failing ? 'healthFailing' : 'healthWell');
       return { processor, failing, minResponseTimeMs, checkedAtMs: clock.nowMs() };
     }
-    metrics.countAt(processor, health?.kind === 'limited' ? 'healthLimited' : 'healthUnknown');
     log.debug({ processor: name, health }, 'no health answer');
-    return null;
+    const isLimited = health?.kind === 'limited';
+    metrics.countAt(processor, isLimited ? 'healthLimited' : 'healthUnknown');
+    return isLimited ? 'limited' : 'unanswered';
   }
 
   #targetOf(processor: number): HealthParts['targets'][number] {
@@ -142,6 +143,11 @@ export class HealthWatch {
   }
 }
 
+/**
+ * After so many timeouts a call has come to the processor, or never will: one that was given up may still be on its way
+ * when the machine, the network or the processor is slow.
+ */
+const LATE_TIMEOUTS = 2;
 const SUBSCRIBE_AGAIN_MS = 1000;
 /** The delay before the next try while the ledger does not answer. */
 const TRY_AGAIN_MS = 1000;
