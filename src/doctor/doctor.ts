@@ -164,6 +164,7 @@ async function checkServers({
       driver: newDriver(url, tls, REDIS_TIMEOUT_MS, PENDING_LIMIT),
       root,
       isInCluster: kind === 'cluster',
+      keepsEvents: ledger.outbox !== undefined,
       failsOver: kind !== 'server',
       nowMs: () => clock.nowMs(),
       leaseMs,

@@ -59,6 +59,14 @@ export const CLUSTER_COMMANDS: typeof COMMANDS = [
   ['CLUSTER', 'COUNTKEYSINSLOT', '0'],
 ];
 
+/** What it uses besides if it keeps events. */
+export const EVENT_COMMANDS: typeof COMMANDS = [
+  ['XADD', KEY, 'no id', 'f', ''],
+  ['XRANGE', KEY, '-', '+'],
+  ['XREVRANGE', KEY, '+', '-'],
+  ['XTRIM', KEY, 'MAXLEN', '0'],
+];
+
 /** Skipped for an account without MULTI: outside a transaction these would change something, or disturb the driver. */
 const ONLY_QUEUED = ['SUBSCRIBE', 'APPEND', 'HSETNX', 'SADD'];
 
@@ -72,6 +80,7 @@ export interface RedisParts extends ConfirmationPolicy {
   readonly root?: string;
   /** Whether the server must be a node of a cluster. */
   readonly isInCluster: boolean;
+  readonly keepsEvents?: boolean;
 }
 
 /** Checks Redis as the ledger would use it. Changes nothing. */
@@ -80,6 +89,7 @@ export async function checkRedis({
   nowMs,
   leaseMs,
   root = ROOT,
+  keepsEvents = false,
   ...expected
 }: RedisParts): Promise<Finding[]> {
   driver.on('error', () => {});
@@ -90,10 +100,11 @@ export async function checkRedis({
       ...(await checkServer(driver, expected)),
       await checkRights(
         driver,
-        [...COMMANDS, ...(expected.isInCluster ? CLUSTER_COMMANDS : [])].map(([name, ...args]) => [
-          name,
-          ...args.map((arg) => arg.replace(ROOT, root)),
-        ]),
+        [
+          ...COMMANDS,
+          ...(expected.isInCluster ? CLUSTER_COMMANDS : []),
+          ...(keepsEvents ? EVENT_COMMANDS : []),
+        ].map(([name, ...args]) => [name, ...args.map((arg) => arg.replace(ROOT, root))]),
       ),
       await checkClock(driver, nowMs, leaseMs),
     ];

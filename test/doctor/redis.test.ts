@@ -4,7 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Finding } from '../../src/doctor/finding.ts';
-import { CLUSTER_COMMANDS, COMMANDS, checkRedis, type RedisParts } from '../../src/doctor/redis.ts';
+import {
+  CLUSTER_COMMANDS,
+  COMMANDS,
+  checkRedis,
+  EVENT_COMMANDS,
+  type RedisParts,
+} from '../../src/doctor/redis.ts';
 import type { RedisDriver } from '../../src/ledger/redis/connection.ts';
 import { newDriver } from '../../src/ledger/redis/driver.ts';
 import { LIBRARY_SOURCE } from '../../src/ledger/redis/library.ts';
@@ -196,7 +202,7 @@ test('finds no fault with the account of ops/redis.acl', async () => {
 
 test('checks every command that the functions call', () => {
   const called = new Set([...LIBRARY_SOURCE.matchAll(/\bcall\('([A-Z]+)'/g)].map(([, name]) => name ?? ''));
-  const known = new Set([...COMMANDS, ...CLUSTER_COMMANDS].map(([name]) => name));
+  const known = new Set([...COMMANDS, ...CLUSTER_COMMANDS, ...EVENT_COMMANDS].map(([name]) => name));
   assert.ok(called.size > 10);
   assert.equal(
     [...called].filter((name) => !known.has(name)),
