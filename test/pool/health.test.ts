@@ -250,6 +250,21 @@ test('without an answer nothing is applied or published, and the interval is kep
   }
 });
 
+test('a turn whose reply was late is not used: it may be over', async () => {
+  const { clock, mood, watch, calls } = setUp();
+  const answer = mood.slow('takeHealthTurn');
+  watch.start();
+  await clock.passSlowly(POLICY.healthTimeoutMs + 1);
+  answer();
+  await rest();
+  assert.equal(calls(), [0, 0]);
+  await clock.passSlowly(TURN_MS - 1);
+  assert.equal(calls(), [0, 0]);
+  await clock.passSlowly(1);
+  assert.equal(calls(), [1, 1]);
+  watch.stop();
+});
+
 test('while the ledger is unavailable there are no turns, so no processor is asked', async () => {
   const { clock, mood, watch, calls } = setUp();
   mood.away.add('takeHealthTurn');

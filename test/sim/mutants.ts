@@ -341,7 +341,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'make a health call while another may be running',
     file: 'pool/health.ts',
-    from: 'this.#probeLater(processor, healthIntervalMs + healthTimeoutMs);',
+    from: 'this.#probeLater(processor, healthIntervalMs + LATE_TIMEOUTS * healthTimeoutMs);',
     to: 'this.#probeLater(processor, TRY_AGAIN_MS);',
   },
   {
@@ -358,7 +358,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'make a health call in an expired turn',
-    isSeldomFound: true,
+    test: 'pool/health',
     file: 'pool/health.ts',
     from: '!reply.value.isTaken || isLate',
     to: '!reply.value.isTaken',

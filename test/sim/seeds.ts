@@ -6,7 +6,6 @@
 export const KEPT_SEEDS: readonly number[] = [
   319, // contract: count an unfit processor as well
   489, // forget an open payment
-  568, // make a health call in an expired turn
   767, // claim on while the answer to a take-over is lost
   5285, // do not wake after a lost lease has made room
   5449, // believe a 404 from before the hold time
