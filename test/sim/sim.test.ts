@@ -9,8 +9,8 @@ import { runMutant } from './run-mutant.ts';
 import { KEPT_SEEDS } from './seeds.ts';
 import { type Outcome, runPlan } from './world.ts';
 
-const FRESH_SEEDS = 70;
-const SKEWED_SEEDS = 40;
+const FRESH_SEEDS = 50;
+const SKEWED_SEEDS = 25;
 /** With a real ledger a seed takes ten times as long. */
 const REAL_LEDGER_SEEDS = Array.from({ length: 6 }, (_, index) => index + 1);
 
