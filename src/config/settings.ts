@@ -226,7 +226,7 @@ export const SECTIONS = {
       min: 1000,
       max: 100_000_000,
       about:
-        'How many events each shard of the ledger keeps at most, about 80 bytes each on Redis. The oldest are dropped first, whether they were read or not. The same at all instances.',
+        'How many events each shard of the ledger keeps at most. The oldest are dropped first, whether they were read or not. The same at all instances.',
     }),
     EVENT_READERS: integer({
       field: 'eventReaderLimit',
