@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
 /** Slow folders, started first: their tests start deployments and servers and wait for leases to expire. */
-const LONG_FOLDERS = ['system', 'chaos', 'ledger', 'sim', 'certify', 'audit', 'dashboard', 'http', 'cli'];
+const LONG_FOLDERS = ['system', 'chaos', 'ledger', 'sim', 'certify'];
 /** Tests wait more than they compute. */
 const AT_ONCE = availableParallelism() + 1;
 
