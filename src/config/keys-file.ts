@@ -5,7 +5,7 @@ import { parseTimestamp } from '../core/time-window.ts';
 import { type ApiKey, SCOPES, type Scope } from './api-key.ts';
 import { type Field, integer, list, mapping, type Report, scalar } from './file-field.ts';
 import { alternatives } from './setting.ts';
-import { type FileValue, fileValueOf } from './yaml-file.ts';
+import { type FileValue, fileValueOf, problemLine } from './yaml-file.ts';
 
 /** More than a gateway answers. */
 export const RATE_MAX = 100_000;
@@ -93,7 +93,7 @@ export function parseKeysFile(path: string, text: string): KeysFileReading {
   for (const [index, line] of text.split('\n').entries()) {
     if (/^\s*(#|$)/.test(line)) continue;
     const report: Report = ({ text: problem }) =>
-      problems.push(`${shown}:${index + 1}: ${problem}${problem.endsWith('?') ? '' : '.'}`);
+      problems.push(problemLine(shown, { line: index + 1, text: problem }));
     const key = readKey(line, report);
     if (keys.some(({ digest }) => digest === key?.digest))
       report({ line: 0, text: 'the key is in an earlier line as well: expected each key once' });

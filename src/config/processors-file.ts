@@ -7,7 +7,7 @@ import { anything, integer, lineOf, list, mapping, type Report, scalar, type Val
 import { PROCESSOR_NAME, PROCESSORS_MAX, parseAmount, parseFee, parseHttpUrl } from './parsers.ts';
 import type { ContractSpec, ProcessorTarget } from './processor-target.ts';
 import { readSecret } from './secret.ts';
-import { type FileProblem, type FileValue, readYaml } from './yaml-file.ts';
+import { type FileProblem, type FileValue, problemLine, readYaml } from './yaml-file.ts';
 
 /** A decimal as a number or as a text. */
 const DECIMAL = { type: ['number', 'string'] };
@@ -231,9 +231,7 @@ export function readProcessorsFile(
   if (problems.length === 0) return { kind: 'ok', processors };
   const lines = problems
     .toSorted((one, other) => one.line - other.line)
-    .map(
-      ({ line, text }) => `${path}${line === 0 ? '' : `:${line}:`} ${text}${text.endsWith('?') ? '' : '.'}`,
-    );
+    .map((problem) => problemLine(path, problem));
   return { kind: 'wrong', problems: lines };
 }
 

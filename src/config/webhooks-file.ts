@@ -4,7 +4,7 @@ import { isWebhookSecret } from '../core/webhook-signature.ts';
 import { type Field, list, mapping, scalar } from './file-field.ts';
 import { readSecret } from './secret.ts';
 import { alternatives } from './setting.ts';
-import { type FileProblem, readYaml } from './yaml-file.ts';
+import { type FileProblem, problemLine, readYaml } from './yaml-file.ts';
 
 /** An endpoint that is told of events. */
 export interface WebhookTarget {
@@ -105,10 +105,7 @@ export function readWebhooksFile(path: string, environment: Environment): Webhoo
     targets.push({ name, url, secrets: read, types: types.filter((type) => type !== undefined) });
   }
   if (problems.length === 0) return { kind: 'ok', webhooks: targets };
-  const lines = problems.map(
-    ({ line, text }) => `${path}${line === 0 ? '' : `:${line}:`} ${text}${text.endsWith('?') ? '' : '.'}`,
-  );
-  return { kind: 'wrong', problems: lines };
+  return { kind: 'wrong', problems: problems.map((problem) => problemLine(path, problem)) };
 }
 
 function parseEndpoint(text: string): string | undefined {

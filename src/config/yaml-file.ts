@@ -43,6 +43,11 @@ export interface FileProblem {
   readonly text: string;
 }
 
+/** A problem of this file as people read it. */
+export function problemLine(path: string, { line, text }: FileProblem): string {
+  return `${path}${line === 0 ? '' : `:${line}:`} ${text}${text.endsWith('?') ? '' : '.'}`;
+}
+
 export type YamlReading =
   | { readonly kind: 'ok'; readonly root: FileValue }
   | { readonly kind: 'wrong'; readonly problems: readonly FileProblem[] };
