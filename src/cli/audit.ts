@@ -1,7 +1,7 @@
 import { demoEnvironment } from '../config/demo.ts';
 import { sanitizeEnvironment } from '../config/environment.ts';
 import { command, examples, Misuse, option, timestamp } from './command.ts';
-import { httpUrl, TOKEN_ABOUT, tokenOf } from './gateway-options.ts';
+import { httpUrl, TOKEN_OPTION, tokenOf } from './gateway-options.ts';
 
 export const audit = command('audit')
   .summary("compare our books with the processors' own, down to single payments")
@@ -17,7 +17,7 @@ export const audit = command('audit')
   .option('--json', 'print the complete report as JSON')
   .option('--progress', 'show progress on standard error, even with --json')
   .option('--url <url>', 'run the audit in this gateway (GET /audit)', httpUrl)
-  .option('--token <text>', TOKEN_ABOUT)
+  .addOption(TOKEN_OPTION)
   .addOption(
     option(
       '--adopt',

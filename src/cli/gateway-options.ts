@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { checked } from './command.ts';
+import { checked, option } from './command.ts';
 
 const isHttpUrl = (text: string) => /^https?:\/\//.test(text) && URL.canParse(text);
 
@@ -7,7 +7,11 @@ export const httpUrl = checked((text) => (isHttpUrl(text) ? null : 'Expected an 
 
 /** Where a gateway listens unless LISTEN says otherwise. */
 export const GATEWAY_URL = 'http://127.0.0.1:9999';
-export const TOKEN_ABOUT = "the gateway's token; default: ADMIN_TOKEN from the environment";
+export const URL_OPTION = option('--url <url>', `the gateway; default: ${GATEWAY_URL}`).argParser(httpUrl);
+export const TOKEN_OPTION = option(
+  '--token <text>',
+  "the gateway's token; default: ADMIN_TOKEN from the environment",
+);
 
 export function tokenOf(token: string | undefined): string {
   return token ?? process.env['ADMIN_TOKEN'] ?? '';

@@ -3,7 +3,7 @@ import { decimalToCents } from '../core/money.ts';
 import { isUuid } from '../core/uuid.ts';
 import { SEARCHED_STATUSES } from '../ledger/search.ts';
 import { checked, command, DONE, examples, FAILED, Misuse, option, timestamp, whole } from './command.ts';
-import { GATEWAY_URL, httpUrl, TOKEN_ABOUT, tokenOf, userName } from './gateway-options.ts';
+import { GATEWAY_URL, TOKEN_OPTION, tokenOf, URL_OPTION, userName } from './gateway-options.ts';
 
 const LIMIT_DEFAULT = 100;
 
@@ -32,8 +32,8 @@ const list = command('list')
   .addOption(option('--all', 'do not stop').conflicts('limit'))
   .addOption(option('--json', 'print one JSON object a line').conflicts('csv'))
   .option('--csv', 'print comma-separated values, with a header')
-  .option('--url <url>', `the gateway; default: ${GATEWAY_URL}`, httpUrl)
-  .option('--token <text>', TOKEN_ABOUT)
+  .addOption(URL_OPTION)
+  .addOption(TOKEN_OPTION)
   .addHelpText(
     'after',
     examples([
@@ -84,6 +84,12 @@ const eachId = (id: string, before: readonly string[] = []): readonly string[] =
   return [...before, id];
 };
 
+const WHO_OPTION = option(
+  '--who <name>',
+  'who, for the log of actions; default: the user of this shell',
+).default(userName());
+const RESULTS_OPTION = option('--json', 'print the result of each payment as JSON');
+
 const sendAgainCommand = command('send-again')
   .summary('have rejected payments sent once more')
   .description(
@@ -94,10 +100,10 @@ const sendAgainCommand = command('send-again')
   .argument('[id...]', 'the payments', eachId)
   .option('--reason <text>', 'all that were rejected with a reason that contains this text')
   .requiredOption('--why <text>', 'why, for the log of actions')
-  .option('--who <name>', 'who, for the log of actions; default: the user of this shell', userName())
-  .option('--json', 'print the result of each payment as JSON')
-  .option('--url <url>', `the gateway; default: ${GATEWAY_URL}`, httpUrl)
-  .option('--token <text>', TOKEN_ABOUT)
+  .addOption(WHO_OPTION)
+  .addOption(RESULTS_OPTION)
+  .addOption(URL_OPTION)
+  .addOption(TOKEN_OPTION)
   .addHelpText(
     'after',
     examples([
@@ -126,10 +132,10 @@ const cancelCommand = command('cancel')
   .argument('<id...>', 'the payments', eachId)
   .option('--amount <amount>', 'the amount that was posted', amount)
   .requiredOption('--why <text>', 'why; clients that post the payment again are told it')
-  .option('--who <name>', 'who, for the log of actions; default: the user of this shell', userName())
-  .option('--json', 'print the result of each payment as JSON')
-  .option('--url <url>', `the gateway; default: ${GATEWAY_URL}`, httpUrl)
-  .option('--token <text>', TOKEN_ABOUT)
+  .addOption(WHO_OPTION)
+  .addOption(RESULTS_OPTION)
+  .addOption(URL_OPTION)
+  .addOption(TOKEN_OPTION)
   .addHelpText(
     'after',
     examples([
@@ -169,8 +175,8 @@ export const actions = command('actions')
     'Lists what operators have done to payments, newest first: when, who, what and why (GET /actions).',
   )
   .option('--json', 'print them as JSON, with the ids of all their payments')
-  .option('--url <url>', `the gateway; default: ${GATEWAY_URL}`, httpUrl)
-  .option('--token <text>', TOKEN_ABOUT)
+  .addOption(URL_OPTION)
+  .addOption(TOKEN_OPTION)
   .action(async ({ url = GATEWAY_URL, token, json = false }) => {
     const { listActions } = await import('../operate/payment-actions.ts');
     process.exitCode = await listActions({ url, token: tokenOf(token), json }, console);

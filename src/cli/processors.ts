@@ -1,5 +1,5 @@
 import { checked, command, decimal, examples, Misuse, option, whole } from './command.ts';
-import { GATEWAY_URL, httpUrl, TOKEN_ABOUT, tokenOf, userName } from './gateway-options.ts';
+import { GATEWAY_URL, httpUrl, TOKEN_OPTION, tokenOf, userName } from './gateway-options.ts';
 
 const name = checked((text) =>
   /^[a-z0-9-]{1,32}$/.test(text) ? null : 'Expected the name of a processor, such as default.',
@@ -17,7 +17,7 @@ export const processors = command('processors')
 function subcommand(name: string) {
   return command(name)
     .option('--url <url>', 'the gateway to ask, any one of the deployment', httpUrl, GATEWAY_URL)
-    .option('--token <text>', TOKEN_ABOUT)
+    .addOption(TOKEN_OPTION)
     .option('--json', "print the gateway's answer as JSON");
 }
 
