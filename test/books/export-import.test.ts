@@ -1,43 +1,24 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { exportBooks } from '../../src/books/export.ts';
-import { type ImportOrder, importBooks } from '../../src/books/import.ts';
 import { readLine, readTrailer } from '../../src/books/line.ts';
 import { tried } from '../../src/books/walk.ts';
 import type { LedgerTarget } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { id, must, T0_MS } from '../ledger/samples.ts';
-import { fill, inDirectory, OPEN, RESERVED, withLedger } from './sample-books.ts';
+import { exported, fill, imported, inDirectory, OPEN, RESERVED, withLedger } from './sample-books.ts';
 
 const COUNT = 700;
 
-async function exported(
+function exportedFrom(
   target: LedgerTarget,
   directory: string,
-  [fromMs, toMs]: readonly [number, number] = [-Infinity, Infinity],
+  window?: readonly [number, number],
 ): Promise<string> {
-  const path = join(directory, `export-${Math.random()}`);
-  await withLedger(target, async (ledger) => {
-    const order = { ledger, clock: systemClock, fromMs, toMs, temporaryDirectory: directory };
-    await must(exportBooks({ ...order, out: createWriteStream(path), onProgress: () => {} }));
-  });
-  return path;
-}
-
-function imported(path: string, target: LedgerTarget, change: Partial<ImportOrder> = {}) {
-  return importBooks({
-    path,
-    target,
-    clock: systemClock,
-    intoExisting: false,
-    asRestore: false,
-    onProgress: () => {},
-    ...change,
-  });
+  return withLedger(target, (ledger) => exported(ledger, directory, window));
 }
 
 function linesIn(path: string): string[] {
@@ -56,7 +37,7 @@ test('an export is ordered by time, adds up, and is the same after an import int
       const source = lmdb(directory, 'source');
       const inRedis: LedgerTarget = { kind: 'redis', url: redis.url };
       await withLedger(source, (ledger) => fill(ledger, COUNT));
-      const first = await exported(source, directory);
+      const first = await exportedFrom(source, directory);
       const lines = linesIn(first);
       assert.is(lines.length, COUNT + 2);
       const entries = lines.slice(1, -1).map((line) => readLine(line));
@@ -76,11 +57,11 @@ test('an export is ordered by time, adds up, and is the same after an import int
         kind: 'ok',
         value: { restored: COUNT, known: 0, different: 0 },
       });
-      const second = await exported(inRedis, directory);
+      const second = await exportedFrom(inRedis, directory);
       assert.equal(linesIn(second).slice(1, -1), lines.slice(1, -1));
       const back = lmdb(directory, 'back');
       assert.is((await imported(second, back)).kind, 'ok');
-      assert.equal(linesIn(await exported(back, directory)).slice(1, -1), lines.slice(1, -1));
+      assert.equal(linesIn(await exportedFrom(back, directory)).slice(1, -1), lines.slice(1, -1));
     } finally {
       await redis.stop();
     }
@@ -108,7 +89,7 @@ test('what is open waits in the new books for an owner that takes it over', () =
     const source = lmdb(directory, 'source');
     await withLedger(source, (ledger) => fill(ledger, 20));
     const target = lmdb(directory, 'target');
-    assert.is((await imported(await exported(source, directory), target)).kind, 'ok');
+    assert.is((await imported(await exportedFrom(source, directory), target)).kind, 'ok');
     await withLedger(target, async (ledger) => {
       assert.is((await must(ledger.booksStatus())).kind, 'in-use');
       const [former, ...others] = await must(ledger.owners());
@@ -128,7 +109,7 @@ test('a window has the payments of that time, with both its ends', () =>
   inDirectory(async (directory) => {
     const source = lmdb(directory, 'source');
     await withLedger(source, (ledger) => fill(ledger, 20));
-    const path = await exported(source, directory, [T0_MS + 2007, T0_MS + 5000]);
+    const path = await exportedFrom(source, directory, [T0_MS + 2007, T0_MS + 5000]);
     const ids = linesIn(path)
       .slice(1, -1)
       .map((line) => readLine(line)?.correlationId);
@@ -139,7 +120,7 @@ test('a file that was cut off or changed is refused before anything is written',
   inDirectory(async (directory) => {
     const source = lmdb(directory, 'source');
     await withLedger(source, (ledger) => fill(ledger, 20));
-    const path = await exported(source, directory);
+    const path = await exportedFrom(source, directory);
     const text = readFileSync(path, 'utf8');
     const target = lmdb(directory, 'target');
     const refusals: readonly [damage: () => void, complaint: RegExp][] = [
@@ -169,7 +150,7 @@ test('books that hold payments take an import only with --into, and nothing twic
     const [source, target] = [lmdb(directory, 'source'), lmdb(directory, 'target')];
     await withLedger(source, (ledger) => fill(ledger, 300));
     await withLedger(target, (ledger) => fill(ledger, 50, 1000));
-    const path = await exported(source, directory);
+    const path = await exportedFrom(source, directory);
     const refused = await imported(path, target);
     assert.is(refused.kind, 'failed');
     for (const [restored, known] of [
@@ -197,7 +178,7 @@ test('a payment that the books have with another content is left as it is, and n
       const claim = { correlationId: id(2), amountCents: 5, acceptedAtMs: T0_MS };
       await must(ledger.commit(owner, [], [{ ...claim, processor: 0, requestedAtMs: T0_MS }]));
     });
-    const outcome = await imported(await exported(source, directory), target, { intoExisting: true });
+    const outcome = await imported(await exportedFrom(source, directory), target, { intoExisting: true });
     assert.is(outcome.kind, 'failed');
     if (outcome.kind === 'failed') assert.match(outcome.lines.join('\n'), id(2));
     const left = await withLedger(target, (ledger) => must(ledger.find(id(2))));
@@ -211,7 +192,7 @@ test('an import that was cut short keeps gateways out, and continues', () =>
     const target: LedgerTarget = { kind: 'redis', url: redis.url };
     try {
       await withLedger(source, (ledger) => fill(ledger, 3000));
-      const path = await exported(source, directory);
+      const path = await exportedFrom(source, directory);
       let isStopped = false;
       const cut = await imported(
         path,
@@ -241,7 +222,7 @@ test('an import that was cut short keeps gateways out, and continues', () =>
         assert.ok(continued.value.known > 0);
         assert.is(continued.value.known + continued.value.restored, 3000);
       }
-      assert.equal(linesIn(await exported(target, directory)).slice(1, -1), linesIn(path).slice(1, -1));
+      assert.equal(linesIn(await exportedFrom(target, directory)).slice(1, -1), linesIn(path).slice(1, -1));
     } finally {
       await redis.stop();
     }
@@ -251,7 +232,7 @@ test('an import as a restore leaves the books frozen until they have been compar
   inDirectory(async (directory) => {
     const [source, target] = [lmdb(directory, 'source'), lmdb(directory, 'target')];
     await withLedger(source, (ledger) => fill(ledger, 30));
-    const path = await exported(source, directory);
+    const path = await exportedFrom(source, directory);
     assert.is((await imported(path, target, { asRestore: true })).kind, 'ok');
     await withLedger(target, async (ledger) => {
       assert.is((await must(ledger.booksStatus())).kind, 'behind');

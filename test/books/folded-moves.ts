@@ -1,19 +1,14 @@
-import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { exportBooks } from '../../src/books/export.ts';
-import { type ImportOrder, importBooks } from '../../src/books/import.ts';
 import { Migration } from '../../src/books/migrate.ts';
 import type { LedgerTarget } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import type { Ledger } from '../../src/ledger/ledger.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
-import { must } from '../ledger/samples.ts';
 import { answersOf, fillFolded, randomOf } from './folded-books.ts';
-import { inDirectory, withLedger } from './sample-books.ts';
+import { exported, imported, inDirectory, withLedger } from './sample-books.ts';
 
 const COUNT = 120;
 
@@ -39,29 +34,6 @@ export async function inPlaces(
   } finally {
     await redis.stop();
   }
-}
-
-export async function exported(
-  ledger: Ledger,
-  directory: string,
-  [fromMs, toMs]: readonly [number, number] = [-Infinity, Infinity],
-): Promise<string> {
-  const path = join(directory, `export-${Math.random()}`);
-  const order = { ledger, clock: systemClock, fromMs, toMs, temporaryDirectory: directory };
-  await must(exportBooks({ ...order, out: createWriteStream(path), onProgress: () => {} }));
-  return path;
-}
-
-export function imported(path: string, target: LedgerTarget, change: Partial<ImportOrder> = {}) {
-  return importBooks({
-    path,
-    target,
-    clock: systemClock,
-    intoExisting: false,
-    asRestore: false,
-    onProgress: () => {},
-    ...change,
-  });
 }
 
 function answersIn(target: LedgerTarget): Promise<unknown> {

@@ -11,8 +11,8 @@ import type { Ledger, Shard } from '../../src/ledger/ledger.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { claimOf, must, settlementOf, T0_MS } from '../ledger/samples.ts';
 import { answersOf, fold } from './folded-books.ts';
-import { checkImports, checkMigrations, exported, imported, inPlaces } from './folded-moves.ts';
-import { inDirectory, withLedger } from './sample-books.ts';
+import { checkImports, checkMigrations, inPlaces } from './folded-moves.ts';
+import { exported, imported, inDirectory, withLedger } from './sample-books.ts';
 
 const MINUTE_MS = 60_000;
 const FEE = { feePpm: 50_000, feeFixedCents: 1 };

@@ -1,6 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { exportBooks } from '../../src/books/export.ts';
+import { type ImportOrder, importBooks } from '../../src/books/import.ts';
 import type { LedgerTarget } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Claim, Ledger, Shard } from '../../src/ledger/ledger.ts';
@@ -34,6 +36,31 @@ export async function withLedger<T>(
   } finally {
     await ledger.close();
   }
+}
+
+/** Exports books into a file of the directory. */
+export async function exported(
+  ledger: Ledger,
+  directory: string,
+  [fromMs, toMs]: readonly [number, number] = [-Infinity, Infinity],
+): Promise<string> {
+  const path = join(directory, `export-${Math.random()}`);
+  const order = { ledger, clock: systemClock, fromMs, toMs, temporaryDirectory: directory };
+  await must(exportBooks({ ...order, out: createWriteStream(path), onProgress: () => {} }));
+  return path;
+}
+
+/** Imports a file into books that are empty, unless the change says otherwise. */
+export function imported(path: string, target: LedgerTarget, change: Partial<ImportOrder> = {}) {
+  return importBooks({
+    path,
+    target,
+    clock: systemClock,
+    intoExisting: false,
+    asRestore: false,
+    onProgress: () => {},
+    ...change,
+  });
 }
 
 /** Numbers of payments in `fill`, by what became of them; the others are settled, every third at `fallback`. */

@@ -5,7 +5,7 @@ import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { eventId, FIRST_POSITION } from '../../src/ledger/outbox.ts';
 import { MEMORY_OUTBOX } from '../ledger/outbox.ts';
-import { claimOf, must, settlementOf } from '../ledger/samples.ts';
+import { settleAll } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
 
 /** Takes what fits, and says so. */
@@ -31,21 +31,9 @@ class Sink {
 async function world(eventCount: number) {
   const clock = new ManualClock();
   const ledger = new MemoryLedger(['default'], new MemoryStore(), MEMORY_OUTBOX);
-  const owner = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 1e15));
-  const numbers = Array.from({ length: eventCount }, (_, number) => number);
-  await must(
-    ledger.commit(
-      owner,
-      [],
-      numbers.map((number) => claimOf(number)),
-    ),
-  );
-  await must(
-    ledger.commit(
-      owner,
-      numbers.map((number) => settlementOf(number)),
-      [],
-    ),
+  await settleAll(
+    ledger,
+    Array.from({ length: eventCount }, (_, number) => number),
   );
   const feed = new EventFeed({ ledger, clock, textOf: eventId });
   const pass = async (ms: number) => {

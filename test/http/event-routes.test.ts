@@ -15,7 +15,7 @@ import { ask as askKept, assertKept, contract } from '../contract/kept.ts';
 import { apiKey, keyringOf } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { MEMORY_OUTBOX } from '../ledger/outbox.ts';
-import { claimOf, id, must, settlementOf } from '../ledger/samples.ts';
+import { id, settleAll } from '../ledger/samples.ts';
 import { until } from '../system/until.ts';
 
 const KEY = 'key-to-read';
@@ -137,21 +137,7 @@ async function settle(
 ): Promise<void> {
   for (const [position, shard] of shards.entries()) {
     const own = numbers.filter((number) => shardOf(number) === position);
-    const owner = await must(shard.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 1e15));
-    await must(
-      shard.commit(
-        owner,
-        [],
-        own.map((number) => claimOf(number)),
-      ),
-    );
-    await must(
-      shard.commit(
-        owner,
-        own.map((number) => settlementOf(number, number % 2 ? {} : { status: 'rejected', reason: 'no' })),
-        [],
-      ),
-    );
+    await settleAll(shard, own, (number) => (number % 2 ? {} : { status: 'rejected', reason: 'no' }));
   }
 }
 

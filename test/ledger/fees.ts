@@ -1,7 +1,6 @@
 import * as assert from 'uvu/assert';
-import { NO_STORY } from '../../src/core/attempt.ts';
 import type { Settlement, Shard } from '../../src/ledger/ledger.ts';
-import { claimOf, must, settlementOf, T0_MS } from './samples.ts';
+import { acquire, claimOf, must, restoredOf, settlementOf, T0_MS } from './samples.ts';
 
 interface Desk {
   connect(...processorNames: string[]): Promise<Shard>;
@@ -9,7 +8,6 @@ interface Desk {
 
 type Check = (title: string, run: (ledger: Shard, desk: Desk) => Promise<void>) => void;
 
-const FOREVER_MS = T0_MS + 86_400_000;
 const FIVE = { feePpm: 50_000, feeFixedCents: 0 };
 const SIX = { feePpm: 60_000, feeFixedCents: 35 };
 
@@ -71,16 +69,7 @@ export function registerFees(check: Check): void {
 
   check('what payments of other books cost takes the place of what is there', async (ledger) => {
     const owner = await acquire(ledger);
-    const restored = {
-      ...claimOf(9),
-      status: 'settled',
-      attempts: 1,
-      story: NO_STORY,
-      reason: '',
-      conflictingAmountCents: null,
-      chargedCents: 1990,
-    } as const;
-    await must(ledger.restoreEntries(owner, [restored]));
+    await must(ledger.restoreEntries(owner, [restoredOf(9)]));
     assert.equal(await must(ledger.fees()), [], 'the entry does not say it');
     const fees = [
       { name: 'default', ...FIVE, count: 7, amountCents: 2 ** 50 },
@@ -92,8 +81,4 @@ export function registerFees(check: Check): void {
     await must(ledger.commit(owner, [settlementOf(1, { fee: FIVE })], []));
     assert.equal((await must(ledger.fees()))[0], { ...fees[0], count: 8, amountCents: 2 ** 50 + 1990 });
   });
-}
-
-function acquire(ledger: Shard): Promise<number> {
-  return must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, FOREVER_MS));
 }

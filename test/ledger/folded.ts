@@ -1,8 +1,7 @@
 import * as assert from 'uvu/assert';
-import { NO_STORY } from '../../src/core/attempt.ts';
 import type { Ledger, Shard, UnitTotals } from '../../src/ledger/ledger.ts';
 import { NOTHING_FOLDED } from '../../src/ledger/retention.ts';
-import { claimOf, id, must, settlementOf, T0_MS } from './samples.ts';
+import { acquire, claimOf, id, must, restoredOf, settlementOf, T0_MS } from './samples.ts';
 
 type Check = (title: string, run: (ledger: Shard) => Promise<void>) => void;
 
@@ -106,23 +105,6 @@ function unitTotals(unit: number, startMs: number, name: string, count: number):
   return { unit, startMs, name, count, amountCents: count * 1990 };
 }
 
-function restoredOf(
-  number: number,
-  change: { requestedAtMs: number; acceptedAtMs?: number; chargedCents?: null },
-) {
-  return {
-    ...claimOf(number),
-    processor: 0,
-    status: 'settled',
-    attempts: 1,
-    story: NO_STORY,
-    reason: '',
-    conflictingAmountCents: null,
-    chargedCents: 1990,
-    ...change,
-  } as const;
-}
-
 async function countsIn(ledger: Ledger, fromMs: number, toMs: number): Promise<number[]> {
   const totals = await must(ledger.summary(fromMs, toMs));
   for (const { count, amountCents } of totals) assert.is(amountCents, count * 1990);
@@ -132,10 +114,6 @@ async function countsIn(ledger: Ledger, fromMs: number, toMs: number): Promise<n
 function freeze(ledger: Ledger, isFrozen: boolean): Promise<void> {
   const kind = isFrozen ? 'filling' : 'in-use';
   return must(ledger.setBooksStatus({ kind, sinceMs: T0_MS, detail: 'a test' }));
-}
-
-function acquire(ledger: Shard): Promise<number> {
-  return must(ledger.acquireLease({ instanceId: 'import', name: 'import' }, FOREVER_MS));
 }
 
 async function foldAll(ledger: Shard, nowMs: number, retentionMs: number): Promise<void> {

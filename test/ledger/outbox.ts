@@ -3,7 +3,7 @@ import type { OutboxLimits } from '../../src/config/parsers.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { LedgerEntry, OutboxEvent, OutboxPage, RestoredEntry, Shard } from '../../src/ledger/ledger.ts';
 import { cursorAt, eventId, isAfter, type ProcessorEvent } from '../../src/ledger/outbox.ts';
-import { claimOf, id, must, settlementOf, T0_MS } from './samples.ts';
+import { acquire, claimOf, id, must, settlementOf, T0_MS } from './samples.ts';
 
 interface Desk {
   connect(...processorNames: string[]): Promise<Shard>;
@@ -12,7 +12,6 @@ interface Desk {
 
 type Check = (title: string, run: (ledger: Shard, desk: Desk) => Promise<void>) => void;
 
-const FOREVER_MS = T0_MS + 86_400_000;
 const DAY_MS = 86_400_000;
 /** Enough that nothing is dropped. */
 export const KEPT_EVENTS: OutboxLimits = { keptMs: 3650 * DAY_MS, keptCount: 1_000_000 };
@@ -236,10 +235,6 @@ export function registerOutbox(check: Check): void {
     await must(ledger.commit(owner, [settlementOf(2000)], []));
     assert.equal(typesById(await allEvents(ledger, end)), [[id(2000), 'payment.settled']]);
   });
-}
-
-function acquire(ledger: Shard): Promise<number> {
-  return must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, FOREVER_MS));
 }
 
 async function claim(ledger: Shard, owner: number, ...numbers: number[]): Promise<void> {

@@ -1,12 +1,9 @@
 import * as assert from 'uvu/assert';
-import { NO_STORY } from '../../src/core/attempt.ts';
 import type { BooksStatus, BooksStatusKind } from '../../src/ledger/books-status.ts';
 import type { Claim, LedgerEntry, RestoredEntry, Shard } from '../../src/ledger/ledger.ts';
-import { id, must, T0_MS } from './samples.ts';
+import { acquire, FOREVER_MS, id, must, restoredOf, T0_MS } from './samples.ts';
 
 type Check = (title: string, run: (ledger: Shard) => Promise<void>) => void;
-
-const FOREVER_MS = T0_MS + 86_400_000;
 
 /** The tests of what a ledger promises about entries of other books, and about the status of its own. */
 export function registerRestoring(check: Check): void {
@@ -144,23 +141,6 @@ function statusOf(kind: BooksStatusKind): BooksStatus {
   return { kind, sinceMs: T0_MS, detail: 'backup of "Monday", não' };
 }
 
-function restoredOf(number: number, change: Partial<RestoredEntry> = {}): RestoredEntry {
-  return {
-    correlationId: id(number),
-    amountCents: 1990,
-    acceptedAtMs: T0_MS,
-    status: 'settled',
-    processor: 0,
-    requestedAtMs: T0_MS + 5,
-    attempts: 1,
-    story: NO_STORY,
-    reason: '',
-    conflictingAmountCents: null,
-    chargedCents: 1990,
-    ...change,
-  };
-}
-
 function openOf(number: number, change: Partial<RestoredEntry> = {}): RestoredEntry {
   return restoredOf(number, { status: 'dispatched', ...change });
 }
@@ -168,10 +148,6 @@ function openOf(number: number, change: Partial<RestoredEntry> = {}): RestoredEn
 function claimOf(number: number): Claim & { readonly processor: number } {
   const times = { acceptedAtMs: T0_MS, requestedAtMs: T0_MS + 5 };
   return { correlationId: id(number), amountCents: 1990, processor: 0, ...times };
-}
-
-function acquire(ledger: Shard): Promise<number> {
-  return must(ledger.acquireLease({ instanceId: 'import', name: 'import' }, FOREVER_MS));
 }
 
 function find(ledger: Shard, correlationId: string): Promise<LedgerEntry | undefined> {

@@ -1,5 +1,6 @@
+import { NO_STORY } from '../../src/core/attempt.ts';
 import type { Totals } from '../../src/core/payment.ts';
-import type { Claim, Reply, Settlement, Shard } from '../../src/ledger/ledger.ts';
+import type { Claim, Reply, RestoredEntry, Settlement, Shard } from '../../src/ledger/ledger.ts';
 import type { TooFine } from '../../src/ledger/retention.ts';
 
 /** When the payments of these tests were accepted. */
@@ -30,6 +31,46 @@ export function settlementOf(number: number, change: Partial<Settlement> = {}): 
     reason: '',
     ...change,
   };
+}
+
+/** An entry of other books, settled. */
+export function restoredOf(number: number, change: Partial<RestoredEntry> = {}): RestoredEntry {
+  return {
+    correlationId: id(number),
+    amountCents: 1990,
+    acceptedAtMs: T0_MS,
+    status: 'settled',
+    processor: 0,
+    requestedAtMs: T0_MS + 5,
+    attempts: 1,
+    story: NO_STORY,
+    reason: '',
+    conflictingAmountCents: null,
+    chargedCents: 1990,
+    ...change,
+  };
+}
+
+const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
+/** Later than anything in these tests. */
+export const FOREVER_MS = T0_MS + 86_400_000;
+
+/** A new owner in a ledger. */
+export function acquire(ledger: Shard, leaseUntilMs = FOREVER_MS): Promise<number> {
+  return must(ledger.acquireLease(WORKER, leaseUntilMs));
+}
+
+/** Claims payments of these numbers under a new owner, and settles them. */
+export async function settleAll(
+  ledger: Shard,
+  numbers: readonly number[],
+  changeOf: (number: number) => Partial<Settlement> = () => ({}),
+): Promise<void> {
+  const owner = await acquire(ledger);
+  const claims = numbers.map((number) => claimOf(number));
+  await must(ledger.commit(owner, [], claims));
+  const settlements = numbers.map((number) => settlementOf(number, changeOf(number)));
+  await must(ledger.commit(owner, settlements, []));
 }
 
 export async function must<T>(reply: Promise<Reply<T> | TooFine>): Promise<T> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import { parentPort, workerData } from 'node:worker_threads';
+import { hookEdits } from '../edits-hook.ts';
 import type { Broken } from './audit.ts';
-import { hookMutant } from './mutant-hook.ts';
 import type { Mutant } from './mutants.ts';
 import { KEPT_SEEDS } from './seeds.ts';
 
@@ -20,7 +20,7 @@ export interface MutantReport {
 
 // The gateway is loaded with the bug, so none of its files may have been loaded before.
 const { mutant, from, seedCount }: MutantTask = workerData;
-const isIn = hookMutant(mutant);
+const isIn = hookEdits(new URL('../../src/', import.meta.url), [mutant]);
 const { planOf } = await import('./random-plan.ts');
 const { runPlan } = await import('./world.ts');
 assert.ok(isIn(), `the simulation does not load ${mutant.file}`);

@@ -1,10 +1,8 @@
+import type { Edit } from '../edits-hook.ts';
+
 /** A deliberate bug: one replacement in one file of `src/`. */
-export interface Mutant {
+export interface Mutant extends Edit {
   readonly name: string;
-  readonly file: string;
-  /** Occurs in the file exactly once. */
-  readonly from: string;
-  readonly to: string;
   /** More than 300 seeds are needed, so only the nightly run tries it. */
   readonly isSeldomFound?: true;
   /** Even thousands of seeds do not find it: this test does, a path in `test/` without `.test.ts`. */

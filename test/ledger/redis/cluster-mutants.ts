@@ -1,3 +1,4 @@
+import type { Edit } from '../../edits-hook.ts';
 import type { Scenario } from './cluster-scenarios.ts';
 
 /** A deliberate bug: replacements in files of `src/ledger/redis/`, each of a text that occurs there once. */
@@ -5,7 +6,7 @@ export interface ClusterMutant {
   readonly name: string;
   /** What finds it. */
   readonly scenario: Scenario;
-  readonly edits: readonly { readonly file: string; readonly from: string; readonly to: string }[];
+  readonly edits: readonly Edit[];
 }
 
 const NO_COUNT = {
