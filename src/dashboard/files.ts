@@ -10,6 +10,7 @@ const OWN = [
   'main.js',
   'charts.js',
   'conditions.js',
+  'confirm-dialog.js',
   'connection.js',
   'control.js',
   'element.js',

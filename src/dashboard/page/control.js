@@ -1,4 +1,5 @@
-import { byId, element, write } from './element.js';
+import { confirmWithReason } from './confirm-dialog.js';
+import { element, write } from './element.js';
 
 const PAUSE =
   'It gets no payments any more, and is still asked about those in doubt. Payments go to the other processors; those that only it can take wait.';
@@ -26,34 +27,24 @@ export function pauseButton(name) {
 
 /** @param {string} name @param {boolean} paused what it is to be */
 function confirm(name, paused) {
-  const dialog = byId('control', HTMLDialogElement);
-  const word = paused ? 'Pause' : 'Resume';
-  write(byId('control-title'), `${word} ${name}?`);
-  write(
-    byId('control-effect'),
-    `${paused ? PAUSE : RESUME} This holds for the whole deployment within a second.`,
-  );
-  write(byId('control-refusal'), '');
-  write(byId('control-confirm'), `${word} ${name}`);
-  byId('control-reason', HTMLInputElement).value = '';
-  byId('control-form').onsubmit = (event) => {
-    event.preventDefault();
-    void send(name, paused, dialog);
-  };
-  byId('control-cancel').onclick = () => dialog.close();
-  dialog.showModal();
+  const doing = `${paused ? 'Pause' : 'Resume'} ${name}`;
+  confirmWithReason({
+    title: `${doing}?`,
+    effect: `${paused ? PAUSE : RESUME} This holds for the whole deployment within a second.`,
+    button: doing,
+    send: (reason, close) => send(name, paused, reason, close),
+  });
 }
 
-/** Closes the dialog if the gateway agrees; otherwise it shows why not. @param {string} name @param {boolean} paused @param {HTMLDialogElement} dialog */
-async function send(name, paused, dialog) {
-  const { value: reason } = byId('control-reason', HTMLInputElement);
+/** @param {string} name @param {boolean} paused @param {string} reason @param {() => void} close */
+async function send(name, paused, reason, close) {
   const body = JSON.stringify({ paused, by: 'dashboard', reason });
   const response = await fetch(`/dashboard/processors/${name}`, { method: 'PATCH', body }).catch(() => null);
-  if (response?.ok === true) {
-    dialog.close();
-    return;
+  if (response === null) return 'The gateway does not answer.';
+  if (response.ok) {
+    close();
+    return '';
   }
-  const { detail = 'It did not say why.' } = (await response?.json().catch(() => null)) ?? {};
-  const why = response === null ? 'The gateway does not answer.' : `The gateway refuses: ${detail}`;
-  write(byId('control-refusal'), why);
+  const { detail = 'It did not say why.' } = (await response.json().catch(() => null)) ?? {};
+  return `The gateway refuses: ${detail}`;
 }

@@ -1,4 +1,4 @@
-import { byId, write } from './element.js';
+import { confirmWithReason } from './confirm-dialog.js';
 import { act } from './payment-api.js';
 import { count } from './text.js';
 
@@ -43,44 +43,38 @@ const RESULTS = {
  * @param {(outcome: Outcome) => void} done
  */
 export function confirmAction(what, payments, done) {
-  const dialog = byId('control', HTMLDialogElement);
   const some = payments.length === 1 ? 'this payment' : `${count(payments.length)} payments`;
   const doing = what === 'cancel' ? `Cancel ${some}` : `Send ${some} again`;
-  write(byId('control-title'), `${doing}?`);
-  write(byId('control-effect'), EFFECTS[what]);
-  write(byId('control-refusal'), '');
-  write(byId('control-confirm'), doing);
-  byId('control-reason', HTMLInputElement).value = '';
-  byId('control-form').onsubmit = (event) => {
-    event.preventDefault();
-    void carryOut(what, payments, dialog, done);
-  };
-  byId('control-cancel').onclick = () => dialog.close();
-  dialog.showModal();
+  confirmWithReason({
+    title: `${doing}?`,
+    effect: EFFECTS[what],
+    button: doing,
+    send: async (why, close) => {
+      const outcome = await carryOut(what, payments, why);
+      if (typeof outcome === 'string') return outcome;
+      close();
+      done(outcome);
+      return '';
+    },
+  });
 }
 
-/** @param {Action} what @param {readonly Payment[]} payments @param {HTMLDialogElement} dialog @param {(outcome: Outcome) => void} done */
-async function carryOut(what, payments, dialog, done) {
-  const confirm = byId('control-confirm', HTMLButtonElement);
-  const { value: why } = byId('control-reason', HTMLInputElement);
+/** What has come of it, or why it was not done. @param {Action} what @param {readonly Payment[]} payments @param {string} why @returns {Promise<Outcome | string>} */
+async function carryOut(what, payments, why) {
   const orders = payments.map(({ correlationId, amount, attempts }) =>
     what === 'cancel' ? { correlationId, amount } : { correlationId, attempts },
   );
   /** @type {Map<string, number>} */
   const counts = new Map();
-  confirm.disabled = true;
   for (let begin = 0; begin < orders.length; begin += BATCH_MAX) {
     const answer = await act(what, orders.slice(begin, begin + BATCH_MAX), why);
     if (answer.kind === 'failed') {
-      confirm.disabled = false;
       const before = begin === 0 ? '' : ` Before that: ${sentence(counts)}`;
-      return write(byId('control-refusal'), `${answer.why}${before}`);
+      return `${answer.why}${before}`;
     }
     for (const { result } of answer.value.results) counts.set(result, (counts.get(result) ?? 0) + 1);
   }
-  confirm.disabled = false;
-  dialog.close();
-  done({ text: sentence(counts), isWhole: [...counts.keys()].every((result) => DONE.includes(result)) });
+  return { text: sentence(counts), isWhole: [...counts.keys()].every((result) => DONE.includes(result)) };
 }
 
 /** @param {ReadonlyMap<string, number>} counts */

@@ -6,7 +6,7 @@ import { count, decimal, NONE } from './text.js';
 /** @import { Outcome } from './payment-action.js' */
 /** @import { Payment } from './payment-api.js' */
 
-/** Pages of 500 that are read: more would keep the gateway busy for a list that nobody reads. */
+/** How many pages of 500 are read: a longer list would keep the gateway busy, and people read its beginning. */
 const PAGES_MAX = 4;
 const PAGE_LIMIT = 500;
 const GROUPS_SHOWN = 20;
