@@ -17,7 +17,7 @@ export interface VerifiedExport {
   readonly header: ExportHeader;
   readonly folded: Folded;
   readonly trailer: ExportTrailer;
-  /** Of the lines before the trailer. */
+  /** How many lines come before the trailer. */
   readonly lineCount: number;
 }
 

@@ -21,7 +21,7 @@ export interface TotalsOrder {
 export interface ExportedTotals {
   /** Nothing, if the window begins later. */
   readonly folded: Folded;
-  /** Of units, in their order. */
+  /** One line for each unit and processor, ordered by time. */
   readonly lines: SortedRuns;
   readonly names: ReadonlySet<string>;
   /** The payments that were sent in folded time and were open at that moment. The totals have no others that were. */

@@ -16,8 +16,8 @@ const CONTROL_CHARACTER = /\p{Cc}/u;
 export const NO_OBJECT = problem('malformed-json', { detail: 'The body is not a JSON object in UTF-8.' });
 
 /**
- * Reads the body of a request by which an operator changes something, and which `guard` has let pass. It takes no query parameters, and does not come from
- * a page of another origin; otherwise it is refused.
+ * Reads the body of a request by which an operator changes something, and which `guard` has let pass. A request with query
+ * parameters, or from a page of another origin, is refused.
  */
 export function receiveChange(
   exchange: Exchange,

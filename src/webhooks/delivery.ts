@@ -54,8 +54,8 @@ interface Held {
 
 /**
  * Delivers the events of the ledger to one endpoint: at least once, and those of a payment one after another. Every
- * instance has one for each endpoint; the one that holds the endpoint's bookmark works, and the others watch it. Whoever
- * writes a bookmark first wins, so a holder that has been replaced notices it with its next write.
+ * instance has one for each endpoint; the one that holds the endpoint's bookmark works, and the others watch it. The
+ * first to write a version of the bookmark wins, so a holder that has been replaced notices it with its next write.
  */
 export class WebhookDelivery extends Repeating {
   readonly #parts: WebhookDeliveryParts;

@@ -21,7 +21,7 @@ export interface MovingOrder {
 
 export interface Moved {
   readonly loadedPerSecond: number;
-  /** Of the last run, which was not interrupted, with what the runs before had copied. */
+  /** What the last run, which was not interrupted, reports; it includes what the runs before it copied. */
   readonly lastRunMs: number;
   readonly wholeMs: number;
   /** As the command says. */

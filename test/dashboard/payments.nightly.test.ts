@@ -153,7 +153,7 @@ payments('the story of a payment says why each processor was chosen', async ({ p
   await page.keyboard.press('Escape');
   await page.getByLabel('Payment id').fill('nothing');
   await page.keyboard.press('Enter');
-  await untilShown('that there is none', page.locator('#story-body'), /^No payment/);
+  await untilShown('the message that no payment was found', page.locator('#story-body'), /^No payment/);
   await page.getByRole('button', { name: 'Close' }).click();
 });
 

@@ -38,7 +38,7 @@ export async function booksStatusIn(shard: RedisShard): Promise<BooksStatus> {
   return readBooksStatus(reply === undefined ? undefined : String(reply));
 }
 
-/** The texts of these bookmarks in one shard, likewise; empty: there is none. */
+/** The texts of these bookmarks in one shard, likewise. A bookmark that was never set has an empty text. */
 export async function bookmarkTextsIn(shard: RedisShard, names: readonly string[]): Promise<string[]> {
   const registry = await registryIn(shard);
   const texts: string[] = [];

@@ -1,7 +1,7 @@
 --- @include "includes/outbox.lua"
 
--- args: books, version, controls of that version as JSON, then events for the outbox. Returns 1, or 0 and changes nothing if the books have controls of
--- this version or a later one. It must get through when Redis is out of memory, because a pause may be urgent.
+-- args: books, version, controls of that version as JSON, then events for the outbox. Returns 1, or 0 and changes nothing if
+-- the books have controls of this version or a later one. It must get through when Redis is out of memory, because a pause may be urgent.
 define('setControls', function(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end

@@ -95,8 +95,8 @@ local function remove_minutes(books, folding)
 end
 
 -- args: books, places, nowMs, retentionMs, how long minutes are kept (ms), the row of folding for which the keys were named,
--- and if events are kept, for how long (ms) and how many. Returns the new row, whether there is more to do, and the new places. If the row is another one by now, nothing has
--- been done.
+-- and if events are kept, for how long (ms) and how many. Returns the new row, whether there is more to do, and the new
+-- places. If the row is another one by now, nothing has been done.
 define('upkeep', function(keys, args)
   local books, problem = open_places(keys, args)
   if not books then return problem end
