@@ -115,6 +115,7 @@ async function run(configured: Config, log: Log): Promise<void> {
       void recovery.pushAgain();
     },
     onSetupError: fail,
+    cutOff: () => sharedState.cutOff(),
     clock: systemClock,
     log,
   });

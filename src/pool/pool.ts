@@ -13,6 +13,8 @@ export interface PoolParts {
   readonly onDeath: (thread: number) => void;
   /** Called when a thread cannot work as this instance is configured, with the reason. Another thread could not, either. */
   readonly onSetupError: (reason: string) => void;
+  /** Tells the threads to end at once, between two turns of their event loops. */
+  readonly cutOff: () => void;
   readonly clock: Clock;
   readonly log: Log;
   /** The module that a thread runs instead of `worker.ts`: tests use one that dies. */
@@ -25,8 +27,10 @@ const NICE_INCREMENT = 5;
 const REPLACE_AFTER: Backoff = { baseMs: 100, maxMs: 5000 };
 /** A thread that has worked for this long does not die of what kills it at every start. */
 const SOUND_LIFE_MS = 10_000;
+/** How long threads that are cut off may take to end: longer than a commit on a slow disk. */
+const CUT_OFF_MS = 3000;
 /** How long a thread may take to terminate. One that runs JavaScript terminates at once. */
-const END_MS = 4000;
+const END_MS = 1000;
 
 /**
  * The pool threads of an instance. Each runs one task all its life: it drains the ring. A thread that dies is replaced
@@ -58,24 +62,22 @@ export class Pool {
   }
 
   /**
-   * Waits up to `timeoutMs` for the threads to finish, and terminates the rest. `stuck`: a thread cannot be terminated,
-   * because it is blocked on a lock of an embedded ledger that another process holds.
+   * Waits up to `timeoutMs` for the threads to finish, and cuts off the rest. Only one that does not end then is
+   * terminated: LMDB never gives up the lock of a thread that is terminated within a transaction, and waits for it.
+   * `stuck`: a thread cannot be terminated, because it is blocked on a lock of an embedded ledger that another process
+   * holds.
    */
   async stop(timeoutMs: number): Promise<'drained' | 'cut off' | 'stuck'> {
     this.#stopping = true;
-    const finished = Promise.all(this.#tasks).then(() => 'drained' as const);
-    let timer: NodeJS.Timeout | undefined;
-    const overdue = new Promise<'cut off'>((resolve) => {
-      timer = setTimeout(() => resolve('cut off'), timeoutMs);
-    });
-    const outcome = await Promise.race([finished, overdue]);
-    clearTimeout(timer);
-    const threads = [...this.#running.values()];
-    const ended = Promise.all(threads.map((piscina) => piscina.destroy())).then(() => outcome);
-    const stuck = new Promise<'stuck'>((resolve) => {
-      timer = setTimeout(() => resolve('stuck'), END_MS);
-    });
-    return Promise.race([ended, stuck]).finally(() => clearTimeout(timer));
+    const finished = Promise.all(this.#tasks);
+    const isDrained = await isWithin(timeoutMs, finished);
+    if (!isDrained) {
+      this.#parts.cutOff();
+      await isWithin(CUT_OFF_MS, finished);
+    }
+    const ended = Promise.all([...this.#running.values()].map((piscina) => piscina.destroy()));
+    if (!(await isWithin(END_MS, ended))) return 'stuck';
+    return isDrained ? 'drained' : 'cut off';
   }
 
   async #keepRunning(thread: number): Promise<void> {
@@ -137,6 +139,15 @@ type Ended =
   | PoolThreadEnd
   | { readonly kind: 'died'; readonly error: unknown }
   | { readonly kind: 'lacking' };
+
+/** Whether `work` ends within `timeoutMs`. */
+function isWithin(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const overdue = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  return Promise.race([work.then(() => true), overdue]).finally(() => clearTimeout(timer));
+}
 
 function isThreadLack(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_INIT_FAILED';

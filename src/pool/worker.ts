@@ -51,6 +51,7 @@ export default async function runPoolThread({
   const policy = dispatcherPolicy(config);
   const targets = config.processors.map((target) => threadShare(target, config.poolThreadCount));
   const sharedState = new SharedState(shared.state, shared.shape);
+  void sharedState.untilCutOff().then(() => process.exit(0));
   // Before the warm-up: an invalid contract ends the instance.
   const opened = await openContracts(targets);
   if (opened.kind === 'misconfigured') return opened;

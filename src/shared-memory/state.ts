@@ -12,7 +12,7 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  *
  * | word                 | field           | type | who writes         | order   |
  * |----------------------|-----------------|------|--------------------|---------|
- * | 0                    | stopping        | i32  | primary            | seq-cst |
+ * | 0                    | stop            | i32  | primary            | seq-cst |
  * | 1                    | purgedAtMs      | f64  | any; never falls   | relaxed |
  * | 2                    | auditing        | i32  | HTTP threads, CAS  | seq-cst |
  * | 3                    | droppedLines    | i32  | any                | seq-cst |
@@ -53,7 +53,7 @@ const HEADER_WORDS = 8;
 const ROW_WORDS = 24;
 const CELL_WORDS = 2;
 
-const STOPPING = 0;
+const STOP = 0;
 const PURGED_AT = 1;
 const AUDITING = 2;
 const DROPPED_LINES = 3;
@@ -81,6 +81,11 @@ const PAUSED = 16;
 const FEE_PPM = 17;
 const FEE_FIXED = 18;
 assert.ok(FEE_FIXED < ROW_WORDS);
+
+/** The values of `stop`, in their order in time. */
+const RUNNING = 0;
+const STOPPING = 1;
+const CUT_OFF = 2;
 
 /** In place of `feePpm`: the fee is as configured. */
 const AS_CONFIGURED = -1;
@@ -129,11 +134,31 @@ export class SharedState {
   // The instance.
 
   get stopping(): boolean {
-    return Atomics.load(this.#flags, STOPPING * 2) === 1;
+    return Atomics.load(this.#flags, STOP * 2) !== RUNNING;
   }
 
   stop(): void {
-    Atomics.store(this.#flags, STOPPING * 2, 1);
+    this.#setStop(STOPPING);
+  }
+
+  /** The time to stop is over: pool threads are to end at once. */
+  cutOff(): void {
+    this.#setStop(CUT_OFF);
+  }
+
+  /** Waiting does not keep a thread alive. */
+  async untilCutOff(): Promise<void> {
+    for (;;) {
+      const stop = Atomics.load(this.#flags, STOP * 2);
+      if (stop === CUT_OFF) return;
+      const wait = Atomics.waitAsync(this.#flags, STOP * 2, stop);
+      if (wait.async) await wait.value;
+    }
+  }
+
+  #setStop(stop: number): void {
+    Atomics.store(this.#flags, STOP * 2, stop);
+    Atomics.notify(this.#flags, STOP * 2);
   }
 
   /** How many journals of other instances hold payments and are used by no process, as the primary last saw it. */

@@ -22,6 +22,7 @@ function setUp(deaths: readonly MortalTask['deaths'][], clock = systemClock) {
     taskOf: (thread): MortalTask => ({ thread, deaths: deaths[thread] ?? [], lives }),
     onDeath: (thread) => died.push(thread),
     onSetupError: (reason) => setupErrors.push(reason),
+    cutOff: () => {},
     clock,
     log,
     file: FILE,
@@ -117,7 +118,7 @@ test('several threads that die at once are all replaced', async () => {
   assert.equal(died.sort(), [0, 1, 2]);
 });
 
-test('a stop terminates threads that do not finish in time', async () => {
+test('a stop terminates threads that neither finish in time nor end when they are cut off', async () => {
   const { words, died, log, pool } = setUp([[], []]);
   pool.start();
   await until('it comes about', DEADLINE_MS, () => words[0] === 1 && words[1] === 1);

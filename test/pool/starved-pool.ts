@@ -17,6 +17,7 @@ const words = new Int32Array(lives);
 const log = new KeptLog();
 const pool = new Pool({
   onSetupError: () => {},
+  cutOff: () => {},
   threadCount: 1,
   taskOf: (thread): MortalTask => ({ thread, deaths: [], lives }),
   onDeath: () => {},

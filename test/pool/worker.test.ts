@@ -23,6 +23,8 @@ import { configIn } from '../settings.ts';
 import { until } from '../system/until.ts';
 
 const PAYMENTS = 200;
+/** More than two threads settle before they are told to end. */
+const MANY = 4_000;
 const DEADLINE_MS = 20_000;
 const NAMES = ['default', 'fallback'];
 
@@ -69,6 +71,7 @@ async function setUp(environment: Record<string, string> = {}) {
     sharedState,
     ring,
     journal,
+    ledger,
     accept(count: number, from = 0) {
       for (const { id, amountCents } of payments(count, from)) {
         const acceptedAtMs = Date.now();
@@ -147,6 +150,7 @@ test('the pool runs such threads, and another pool continues with the payments t
   const log = new KeptLog();
   const pool = new Pool({
     onSetupError: assert.unreachable,
+    cutOff: assert.unreachable,
     threadCount: 2,
     taskOf: (thread, isFirst): PoolTask => ({ thread, config, shared, isFirst }),
     onDeath: (thread) => sharedState.threadDied(thread),
@@ -164,5 +168,28 @@ test('the pool runs such threads, and another pool continues with the payments t
   assert.is(sharedState.threadsReady, 0);
   await world.close();
 });
+
+for (const round of [1, 2, 3]) {
+  test(`threads that are cut off in the midst of commits to LMDB leave its lock to others: ${round}`, async () => {
+    const world = await setUp({ POOL_THREADS: '2', QUEUE_CAPACITY: '4096' });
+    const { config, shared, sharedState } = world;
+    const pool = new Pool({
+      onSetupError: assert.unreachable,
+      cutOff: () => sharedState.cutOff(),
+      threadCount: 2,
+      taskOf: (thread, isFirst): PoolTask => ({ thread, config, shared, isFirst }),
+      onDeath: () => assert.unreachable(),
+      clock: systemClock,
+      log: new KeptLog(),
+    });
+    world.accept(MANY);
+    pool.start();
+    await until('they settle', DEADLINE_MS, async () => (await world.settledCount()) > PAYMENTS);
+    assert.is(await pool.stop(0), 'cut off');
+    assert.is((await world.ledger.ping()).kind, 'ok');
+    assert.ok((await world.settledCount()) < MANY, 'they were not in the midst of anything');
+    await world.close();
+  });
+}
 
 test.run();
