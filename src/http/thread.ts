@@ -238,7 +238,9 @@ export class HttpThread {
       servePaymentActions(actionParts, `${path}/api/actions`, guard);
     });
     serveMetrics({ app: this.app, config, keyring, metricsTable, sharedState, ring, segments, clock });
+    journal.prepare();
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
+      journal.prepare();
       const { failure } = journal.reclaim();
       if (failure !== null) log.warn({ reason: failure }, 'a journal file cannot be removed');
     });

@@ -1,5 +1,15 @@
 import assert from 'node:assert';
-import { closeSync, constants, fdatasync, fsync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  fsync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
@@ -13,6 +23,9 @@ export interface JournalFiles {
   /** Writes at `position`. Returns the number of bytes written, which may be less than `length`. */
   write(file: number, bytes: Uint8Array, length: number, position: number): number;
   truncate(file: number, length: number): void;
+  rename(from: string, to: string): void;
+  /** Removes a file, if there is one. */
+  remove(path: string): void;
   close(file: number): void;
   /** Resolves when everything written is on the disk. */
   sync(file: number): Promise<void>;
@@ -27,6 +40,8 @@ export const diskFiles: JournalFiles = {
   create: (path) => openSync(path, 'wx', 0o600),
   write: (file, bytes, length, position) => writeSync(file, bytes, 0, length, position),
   truncate: ftruncateSync,
+  rename: renameSync,
+  remove: (path) => rmSync(path, { force: true }),
   close: closeSync,
   sync: syncData,
   async syncDirectory(path) {
@@ -75,6 +90,8 @@ export class Journal {
   #fileName = '';
   /** -1: the segment's file has not been created yet. */
   #file = -1;
+  /** -1: there is no spare file. */
+  #spare = -1;
   /** Records in the file. */
   #written = 0;
   /** Records appended since the last write. */
@@ -95,6 +112,18 @@ export class Journal {
     this.#files = options.files ?? diskFiles;
     this.#page = new RecordPage(options.batchRecords ?? 512);
     assert.ok(this.#page.recordCount <= this.#segments.recordsPerSegment);
+  }
+
+  /**
+   * Opens a spare file, empty and of another name, which becomes the next one: when clients use all file descriptors,
+   * none could be opened. Call it at start and from a slow timer.
+   */
+  prepare(): void {
+    if (this.#spare !== -1) return;
+    attempt(() => {
+      this.#files.remove(this.#sparePath);
+      this.#spare = this.#files.create(this.#sparePath);
+    });
   }
 
   /**
@@ -152,12 +181,17 @@ export class Journal {
     return reclaim(this.#options.directory, this.#segments);
   }
 
-  /** Writes, syncs if the journal is durable, closes the files and removes those that are done. */
+  /** Writes, syncs if the journal is durable, closes the files and removes those that are done, and the spare one. */
   async close(): Promise<JournalResult> {
     const written = this.write();
     if (this.#segment !== -1) this.#seal();
     const synced = this.#options.durable ? await this.sync() : OK;
     this.reclaim();
+    if (this.#spare !== -1) {
+      this.#closeFile(this.#spare);
+      this.#spare = -1;
+      attempt(() => this.#files.remove(this.#sparePath));
+    }
     return written.kind === 'failed' ? written : synced;
   }
 
@@ -187,10 +221,28 @@ export class Journal {
 
   #prepareFile(): void {
     if (this.#file === -1) {
-      this.#file = this.#files.create(join(this.#options.directory, this.#fileName));
+      this.#file = this.#newFile(join(this.#options.directory, this.#fileName));
       this.#directoryDirty = true;
     }
     if (this.#tailDirty) this.#cutTail();
+  }
+
+  #newFile(path: string): number {
+    const spare = this.#spare;
+    if (spare === -1) return this.#files.create(path);
+    this.#spare = -1;
+    try {
+      this.#files.rename(this.#sparePath, path);
+      return spare;
+    } catch {
+      // It was removed, perhaps with the directory.
+      this.#closeFile(spare);
+      return this.#files.create(path);
+    }
+  }
+
+  get #sparePath(): string {
+    return join(this.#options.directory, `${this.#options.writer}.spare`);
   }
 
   #cutTail(): void {

@@ -23,7 +23,7 @@ test.before.each(() => {
 test.after.each(() => rmSync(directory, { recursive: true, force: true }));
 
 function journalFiles(): string[] {
-  return readdirSync(directory).filter((name) => name.includes('http-0'));
+  return readdirSync(directory).filter((name) => name.endsWith('.journal'));
 }
 
 /** A thread that has accepted one payment, which is still in the ring. */

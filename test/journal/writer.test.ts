@@ -253,6 +253,7 @@ function faultyDisk(): FaultyDisk {
   };
   return Object.assign(disk, {
     files: {
+      ...diskFiles,
       create(path: string) {
         fail('create');
         return diskFiles.create(path);
@@ -306,6 +307,39 @@ for (const faults of [['create'], ['write'], ['short write'], ['short write', 't
     assert.equal(numbers, [...before, ...range(200, 3)]);
   });
 }
+
+failing('with a spare file, the next one needs no descriptor', async ({ directory }) => {
+  const disk = faultyDisk();
+  const segments = makeSegments();
+  // As a run that was killed leaves it.
+  writeFileSync(join(directory, 'http-0.spare'), '');
+  const journal = openJournal(directory, segments, { files: disk.files });
+  journal.prepare();
+  disk.faults.add('create');
+  write(journal, 0, RECORDS - BATCH + 1);
+  append(journal, 100);
+  assert.is(journal.write().kind, 'failed', 'there is one spare file');
+  journal.prepare();
+  disk.faults.clear();
+  journal.prepare();
+  disk.faults.add('create');
+  write(journal, 200, 1);
+  assert.equal(unfinishedNumbers(directory, segments), [...range(0, RECORDS - BATCH + 1), 200]);
+  disk.faults.clear();
+  journal.prepare();
+  assert.equal(await journal.close(), { kind: 'ok' });
+  assert.equal(nextLife(directory).numbers, [...range(0, RECORDS - BATCH + 1), 200]);
+  assert.is(readdirSync(directory).length, 2, 'the spare file is removed');
+});
+
+failing('a spare file that was removed is not missed', ({ directory }) => {
+  const segments = makeSegments();
+  const journal = openJournal(directory, segments);
+  journal.prepare();
+  rmSync(join(directory, 'http-0.spare'));
+  write(journal, 0, 3);
+  assert.equal(nextLife(directory).numbers, range(0, 3));
+});
 
 failing('an error of close does no harm', async ({ directory }) => {
   const disk = faultyDisk();

@@ -3,6 +3,7 @@ import {
   ftruncateSync,
   openSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -54,6 +55,14 @@ export class SimFiles implements JournalFiles {
     this.#files.set(file, entry);
     this.#lengths.set(basename(path), entry);
     return file;
+  }
+
+  rename(from: string, to: string): void {
+    renameSync(from, to);
+  }
+
+  remove(path: string): void {
+    rmSync(path, { force: true });
   }
 
   write(file: number, bytes: Uint8Array, length: number, position: number): number {
