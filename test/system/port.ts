@@ -2,7 +2,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 const LOWEST = 12_000;
-const HIGHEST = 30_000;
+const BLOCKS = 180;
+const BLOCK_PORTS = 100;
+
+/** Processes that run at the same time have different ports, also between the choice of a port and its use. */
+const firstPort = LOWEST + (process.pid % BLOCKS) * BLOCK_PORTS;
+let given = 0;
 
 /**
  * A free loopback port that stays free while its server is down: below the range for outgoing connections, where a client
@@ -10,7 +15,7 @@ const HIGHEST = 30_000;
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
+    const port = firstPort + (given++ % BLOCK_PORTS);
     if (await isFree(port)) return port;
   }
 }
