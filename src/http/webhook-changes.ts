@@ -22,7 +22,10 @@ export function readWebhookChange(body: Uint8Array): WebhookChange | Problem {
   const { enabled: isEnabled, replayFrom, reason = '', by = '', ...others } = fields;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
-    return invalid(unknown.slice(0, BY_MAX), 'is not known: expected `enabled`, `replayFrom`, `reason` or `by`');
+    return invalid(
+      unknown.slice(0, BY_MAX),
+      'is not known: expected `enabled`, `replayFrom`, `reason` or `by`',
+    );
   if (isEnabled === undefined && replayFrom === undefined)
     return invalid('enabled', 'and `replayFrom` are both missing: expected one of them, or both');
   if (isEnabled !== undefined && isEnabled !== true) return invalid('enabled', 'must be true');

@@ -88,12 +88,19 @@ webhooks('one that fails says since when and why, and is tried again by keyboard
   await untilShown('its state', card(page, 'shop').locator('.badge'), 'Failing');
   await untilShown('what waits', fact(page, 'shop', 'Events waiting'), '2');
   await untilShown('the failure', fact(page, 'shop', 'Last failure'), /: HTTP 500$/);
-  assert.match(await textOf(card(page, 'shop').locator('.note')), /tr(y has|ies in a row have) failed since 20/);
+  assert.match(
+    await textOf(card(page, 'shop').locator('.note')),
+    /tr(y has|ies in a row have) failed since 20/,
+  );
   await fitsEverywhere(page, 'webhooks-failing');
   const button = card(page, 'shop').getByRole('button', { name: 'Try shop again now' });
   await button.focus();
   await page.waitForTimeout(6000);
-  assert.is(await page.evaluate('document.activeElement.textContent'), 'Try shop again now …', 'the focus stays');
+  assert.is(
+    await page.evaluate('document.activeElement.textContent'),
+    'Try shop again now …',
+    'the focus stays',
+  );
   await page.keyboard.press('Enter');
   await page.getByRole('dialog', { name: 'Try shop again?' }).waitFor();
   assert.not(await page.getByLabel('From').isVisible());
@@ -138,13 +145,16 @@ webhooks('events are replayed from a time on', async (context) => {
 /** In the time zone of the browser. */
 const HOUR_AGO = `new Date(Date.now() - 3600000).toLocaleString('sv-SE').replace(' ', 'T')`;
 
-webhooks('a gateway that is away is shown, and what was known last stays', async ({ page, site, complaints }) => {
-  assert.equal(complaints, []);
-  await site.kill();
-  await untilShown('what is wrong', page.locator('#failure'), 'The gateway does not answer.');
-  assert.is(await textOf(card(page, 'shop').locator('.badge')), 'Delivers');
-  await fitsEverywhere(page, 'webhooks-away');
-});
+webhooks(
+  'a gateway that is away is shown, and what was known last stays',
+  async ({ page, site, complaints }) => {
+    assert.equal(complaints, []);
+    await site.kill();
+    await untilShown('what is wrong', page.locator('#failure'), 'The gateway does not answer.');
+    assert.is(await textOf(card(page, 'shop').locator('.badge')), 'Delivers');
+    await fitsEverywhere(page, 'webhooks-away');
+  },
+);
 webhooks.run();
 
 const without = suite<World>('the page of webhooks, without any');
@@ -162,7 +172,11 @@ without('says what to set', async (context) => {
 });
 without('says who may see them', async (context) => {
   Object.assign(context, await openWorld({ OPERATOR_ACCESS: 'off' }, { path: '/dashboard/webhooks' }));
-  await untilShown('why', context.page.locator('#failure'), /^This gateway shows this page to operators only\./);
+  await untilShown(
+    'why',
+    context.page.locator('#failure'),
+    /^This gateway shows this page to operators only\./,
+  );
   await fitsEverywhere(context.page, 'webhooks-hidden');
   await closeWorld(context);
 });

@@ -136,8 +136,9 @@ off.run();
 
 const loopback = suiteOf('dashboard, on loopback', {});
 loopback('the page and its files have headers that restrict them to the gateway', async ({ world }) => {
-  const paths = ['/dashboard', '/dashboard/payments', '/dashboard/webhooks'];
-  const pages = await Promise.all(paths.map((path) => world.ask(path)));
+  const pages = await Promise.all(
+    ['', '/payments', '/webhooks'].map((page) => world.ask(`/dashboard${page}`)),
+  );
   for (const page of pages) {
     assert.is(page.status, 200);
     assert.is(page.headers['content-type'], 'text/html; charset=utf-8');

@@ -11,7 +11,13 @@ import { openLedger } from '../../src/ledger/open.ts';
 import { cursorAt, type ProcessorEvent } from '../../src/ledger/outbox.ts';
 import { NO_CONTROLS } from '../../src/ledger/processor-controls.ts';
 import { enableWebhook, listWebhooks, replayWebhook, type WebhookOrder } from '../../src/operate/webhooks.ts';
-import { beginning, bookmarkOf, type Progress, progressText, readProgress } from '../../src/webhooks/progress.ts';
+import {
+  beginning,
+  bookmarkOf,
+  type Progress,
+  progressText,
+  readProgress,
+} from '../../src/webhooks/progress.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { must } from '../ledger/samples.ts';
 
@@ -41,7 +47,10 @@ async function atLedger(ledgerUrl: string, directory: string): Promise<void> {
     'here',
   );
   try {
-    assert.equal(await rows(order), ['NAME,STATE,WAITING,OLDEST,LAST SUCCESS,LAST FAILURE', 'shop,not begun,0']);
+    assert.equal(await rows(order), [
+      'NAME,STATE,WAITING,OLDEST,LAST SUCCESS,LAST FAILURE',
+      'shop,not begun,0',
+    ]);
     assert.match(linesOf(await enableWebhook(order, 'other'))[0] ?? '', 'it has shop');
     const key = bookmarkOf('shop');
     let version = 0;

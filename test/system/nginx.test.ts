@@ -100,7 +100,7 @@ async function read(
   const timeout = AbortSignal.timeout(ANSWER_MS);
   const response = await fetch(url, { headers, signal: AbortSignal.any([abort.signal, timeout]) });
   assert.is(response.status, 200);
-  const [reader, decoder, ids] = [new EventStreamReader(), new TextDecoder(), new Array<string>()];
+  const [reader, decoder, ids] = [new EventStreamReader(), new TextDecoder(), [] as string[]];
   let cursor = '';
   for await (const bytes of response.body ?? []) {
     for (const event of reader.push(decoder.decode(bytes, { stream: true }))) {

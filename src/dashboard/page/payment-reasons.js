@@ -1,6 +1,6 @@
 import { byId, element, fitTables, table, write } from './element.js';
-import { confirmAction } from './payment-action.js';
 import { showFailure } from './operator-api.js';
+import { confirmAction } from './payment-action.js';
 import { findPayments } from './payment-api.js';
 import { count, decimal, NONE } from './text.js';
 

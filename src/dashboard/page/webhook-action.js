@@ -6,7 +6,8 @@ import { changeWebhook } from './webhook-api.js';
 
 const HOUR_MS = 3_600_000;
 const ENABLE = 'It gets its events again, from where it was.';
-const TRY = 'The event that it did not take is posted again at once, instead of after the pause. So is what waits behind it.';
+const TRY =
+  'The event that it did not take is posted again at once, instead of after the pause. So is what waits behind it.';
 const REPLAY =
   'It gets all events from this time on once more, under the same ids, and what waits now after them. An endpoint that notes ids skips those that it has.';
 
