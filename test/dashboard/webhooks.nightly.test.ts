@@ -157,27 +157,22 @@ webhooks(
 );
 webhooks.run();
 
-const without = suite<World>('the page of webhooks, without any');
-without('says what to set', async (context) => {
-  for (const [settings, what] of [
-    [{}, /^There are no webhooks: this gateway keeps no events.*Set EVENTS=true, and WEBHOOKS_FILE/],
-    [{ EVENTS: 'true' }, /^There are no webhooks: WEBHOOKS_FILE is not set/],
-  ] as const) {
+/** Pages that show no endpoint, each in a world of its own. */
+function suiteOf(name: string, settings: Record<string, string>, place: string, shown: RegExp): void {
+  const bare = suite<World>(`the page of webhooks, ${name}`);
+  bare.before(async (context) => {
     Object.assign(context, await openWorld(settings, { path: '/dashboard/webhooks' }));
-    const { page } = context;
-    await untilShown('what is missing', page.locator('#endpoints'), what);
-    await fitsEverywhere(page, 'EVENTS' in settings ? 'webhooks-none' : 'webhooks-off');
-    await closeWorld(context);
-  }
-});
-without('says who may see them', async (context) => {
-  Object.assign(context, await openWorld({ OPERATOR_ACCESS: 'off' }, { path: '/dashboard/webhooks' }));
-  await untilShown(
-    'why',
-    context.page.locator('#failure'),
-    /^This gateway shows this page to operators only\./,
-  );
-  await fitsEverywhere(context.page, 'webhooks-hidden');
-  await closeWorld(context);
-});
-without.run();
+  });
+  bare.after(closeWorld);
+  bare('says what to do', async ({ page }) => {
+    await untilShown('what is missing', page.locator(place), shown);
+    await fitsEverywhere(page, `webhooks-${name.replaceAll(' ', '-')}`);
+  });
+  bare.run();
+}
+
+const OFF = /^There are no webhooks: this gateway keeps no events.*Set EVENTS=true, and WEBHOOKS_FILE/;
+suiteOf('without events', {}, '#endpoints', OFF);
+suiteOf('without any', { EVENTS: 'true' }, '#endpoints', /^There are no webhooks: WEBHOOKS_FILE is not set/);
+const HIDDEN = /^This gateway shows this page to operators only\./;
+suiteOf('not for operators', { OPERATOR_ACCESS: 'off' }, '#failure', HIDDEN);
