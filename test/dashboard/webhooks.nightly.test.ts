@@ -103,7 +103,7 @@ webhooks('one that fails says since when and why, and is tried again by keyboard
   );
   await page.keyboard.press('Enter');
   await page.getByRole('dialog', { name: 'Try shop again?' }).waitFor();
-  assert.not(await page.getByLabel('From').isVisible());
+  assert.not(await page.locator('#replay-from').isVisible());
   context.status = 204;
   await page.keyboard.type('the shop is repaired');
   await page.keyboard.press('Enter');
@@ -133,10 +133,10 @@ webhooks('events are replayed from a time on', async (context) => {
   await card(page, 'shop').getByRole('button', { name: 'Replay events to shop' }).click();
   await page.getByRole('dialog', { name: 'Replay events to shop?' }).waitFor();
   await fitsEverywhere(page, 'webhooks-replay');
-  await page.getByLabel('From').fill('');
+  await page.locator('#replay-from').fill('');
   await page.getByRole('button', { name: 'Replay events to shop', exact: true }).click();
-  assert.ok(await page.getByLabel('From').isVisible(), 'it needs a time');
-  await page.getByLabel('From').fill(await page.evaluate<string>(HOUR_AGO));
+  assert.ok(await page.locator('#replay-from').isVisible(), 'it needs a time');
+  await page.locator('#replay-from').fill(await page.evaluate<string>(HOUR_AGO));
   await page.keyboard.press('Enter');
   await untilShown('the result', page.locator('#outcome'), /^shop gets all events from 20.* on again\.$/);
   await until('all are posted again', SOON_MS, () => taken.length === 12);

@@ -114,7 +114,13 @@ async function read(
   return { ids, cursor };
 }
 
-test('events pass at once and are continued by header; what operators send passes whole', async () => {
+function upgrade(url: string, cookie: string): string {
+  const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+  const asked = `GET /dashboard/live HTTP/1.1\r\nHost: ${new URL(url).host}\r\nConnection: Upgrade\r\nUpgrade: websocket`;
+  return `${asked}\r\n${key}\r\nOrigin: ${url}\r\nCookie: ${cookie}\r\n\r\n`;
+}
+
+test('events pass at once and are continued by header; what operators send passes whole, and so does the dashboard', async () => {
   const key = 'a-token-for-the-operators';
   const headers = { Authorization: `Bearer ${key}` };
   await Site.run(
@@ -144,8 +150,23 @@ test('events pass at once and are continued by header; what operators send passe
       const acted = await exchangeKept('POST', `${url}/actions`, { headers, body });
       assert.is(acted.status, 200);
       assert.is((await exchangeKept('GET', `${url}/webhooks`, { headers })).status, 200);
+      const session = { headers: { Origin: url }, body: `token=${key}` };
+      const signedIn = await exchangeKept('POST', `${url}/dashboard/session`, session);
+      assert.is(signedIn.status, 303);
+      const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? '';
+      const page = await exchangeKept('GET', `${url}/dashboard/api/payments`, {
+        headers: { Cookie: cookie },
+      });
+      assert.is(page.status, 200);
+      const viewers = await open(site.targets[0]?.port ?? 0, 1);
+      for (const { socket } of viewers) socket.write(upgrade(url, cookie));
+      assert.equal(await statuses(viewers), [101]);
+      await until('figures come', ANSWER_MS, () =>
+        viewers.every(({ text }) => text.includes('"kind":"hello"')),
+      );
+      close(viewers);
     },
-    { EVENTS: 'true', ADMIN_TOKEN: key },
+    { EVENTS: 'true', ADMIN_TOKEN: key, DASHBOARD_ACCESS: 'token' },
   );
 });
 
