@@ -58,8 +58,8 @@ function empty(hasEvents) {
     ? 'There are no webhooks: WEBHOOKS_FILE is not set, or lists none.'
     : 'There are no webhooks: this gateway keeps no events (EVENTS is not set).';
   const todo = hasEvents
-    ? 'Write such a file, set WEBHOOKS_FILE to its path at all instances, and restart them one after another.'
-    : 'Set EVENTS=true, and WEBHOOKS_FILE to the path of such a file, at all instances, and restart them one after another.';
+    ? 'Write a file like this one, set WEBHOOKS_FILE to its path at all instances, and restart them one after another.'
+    : 'Set EVENTS=true, and WEBHOOKS_FILE to the path of a file like this one, at all instances, and restart them one after another.';
   return element(
     'div',
     'empty',
