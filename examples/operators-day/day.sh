@@ -1,11 +1,11 @@
 # The deployment of docs/operators-day.md: two gateways on one LMDB ledger, two simulated processors, and a shop that is told of
-# events. Source it in the root of a clone: . examples/operators-day/day.sh
+# events. Source it with bash, in the root of a clone: . examples/operators-day/day.sh
 
 export PAYMENT_PROCESSOR_URL_DEFAULT=http://127.0.0.1:8001
 export PAYMENT_PROCESSOR_URL_FALLBACK=http://127.0.0.1:8002
 export PROCESSOR_TOKENS=default=123,fallback=123
 export LEDGER_URL=lmdb:./data/day/ledger
-# Whoever is on this machine may operate. Elsewhere, operators have an API key.
+# Who is on this machine may operate. Elsewhere, operators have an API key.
 export OPERATOR_ACCESS=loopback
 export EVENTS=true
 export WEBHOOKS_FILE=examples/operators-day/webhooks.yaml
