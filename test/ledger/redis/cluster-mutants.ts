@@ -33,6 +33,7 @@ export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
     scenario: 'onlyMetaHasArrived',
     edits: [
       NO_COUNT,
+      NO_ABSENT_KEY,
       {
         file: 'books.ts',
         from: 'const all = [this.#meta, this.#processorsKey, ...keys, ...absent];',
