@@ -148,6 +148,7 @@ const HOUR_AGO = `new Date(Date.now() - 3600000).toLocaleString('sv-SE').replace
 webhooks(
   'a gateway that is away is shown, and what was known last stays',
   async ({ page, site, complaints }) => {
+    await untilShown('its state', card(page, 'shop').locator('.badge'), 'Delivers');
     assert.equal(complaints, []);
     await site.kill();
     await untilShown('what is wrong', page.locator('#failure'), 'The gateway does not answer.');
