@@ -42,7 +42,7 @@ async function within(
   const clock = new ManualClock();
   const connections = new Connections({
     target: { host, port: Number(port), tls: isTls ? {} : null },
-    count,
+    count: () => count,
     clock,
   });
   const begin = (timeoutMs = TIMEOUT_MS, onOver = () => {}): Begun => {
