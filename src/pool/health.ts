@@ -108,7 +108,10 @@ export class HealthWatch {
       this.#apply(answer);
       await ledger.publishHealth(answer);
     }
-    this.#probeLater(processor, healthIntervalMs + (answer === 'unanswered' ? healthTimeoutMs : 0));
+    this.#probeLater(
+      processor,
+      healthIntervalMs + (answer === 'unanswered' ? LATE_TIMEOUTS * healthTimeoutMs : 0),
+    );
   }
 
   async #ask(processor: number): Promise<HealthReport | 'limited' | 'unanswered'> {

@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child as Program } from '../../bench/rinha/child.ts';
 import { adapted } from '../../bench/rinha/nginx.ts';
@@ -30,6 +30,7 @@ export type Settings = Readonly<Record<string, string>>;
 /** Of books in a cluster. */
 export const SHARDS = 4;
 
+const PROCESSOR_NICE = -10;
 const READY_MS = 60_000;
 /**
  * Settings that end doubt soon. `IN_DOUBT_HOLD_MS` must exceed the longest time that a call can continue after its caller
@@ -255,7 +256,7 @@ interface Station {
 
 function startProcessor({ processor, port }: Station, gatewayPort: number): Child {
   const { name, contract, share } = processor;
-  return new Child('src/simulated/main.ts', {
+  const child = new Child('src/simulated/main.ts', {
     CONTRACT: contract,
     LISTEN: `127.0.0.1:${port}`,
     NAME: name,
@@ -264,6 +265,17 @@ function startProcessor({ processor, port }: Station, gatewayPort: number): Chil
       ? { CALLBACK_URL: `http://127.0.0.1:${gatewayPort}/processors/${name}/callback` }
       : {}),
   });
+  if (child.pid !== undefined) prefer(child.pid);
+  return child;
+}
+
+/** Processors stand for other machines, and note when calls come: a load that this machine cannot carry must not delay them. */
+function prefer(pid: number): void {
+  try {
+    setPriority(pid, PROCESSOR_NICE);
+  } catch {
+    // Only root may.
+  }
 }
 
 /** The contest's processors as the contest configures them, others by a processors file. */

@@ -78,7 +78,8 @@ export class Road {
     // A caller that gives up takes back its undelivered data: nothing arrives after its sender has left.
     inside.on('close', () => {
       questions.clear();
-      outside.destroy();
+      if (outside.connecting) outside.destroy();
+      else outside.resetAndDestroy();
     });
     const answers = new Lane(() => this.#delayMs);
     outside.on('data', (piece) => answers.carry(() => this.#answer(inside, outside, piece)));

@@ -137,7 +137,7 @@ class Round {
     const breaches = await audit.untilQuiet(QUIET_MS);
     const quietMs = performance.now() - loadEndMs;
     await late;
-    if (breaches.some(({ promise }) => promise === 'window')) breaches.push(...(await audit.unsettled()));
+    if (breaches.some(({ promise }) => promise === 'window')) breaches.push(...(await audit.windowCauses()));
     if (breaches.length === 0) {
       breaches.push(...(await audit.breaches(fromMs, WINDOWS, random)));
       breaches.push(...(await healthBreaches(this.#lab)), ...(await this.#unrecovered(vitals)));
@@ -239,6 +239,6 @@ class Round {
       if (paid !== undefined) for (const line of await storyOf(paid, this.#lab)) say(line);
     }
     if (breaches.length > 0)
-      for (const line of [...(await ownersIn(this.#lab)), ...lastWords(this.#lab)]) say(line);
+      for (const line of [...(await ownersIn(this.#lab)), ...(await lastWords(this.#lab))]) say(line);
   }
 }

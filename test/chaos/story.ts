@@ -4,6 +4,9 @@ import type { Paid } from './clients.ts';
 import type { Lab } from './lab.ts';
 
 const LINES_AROUND = 60;
+/** Gauges that tell what an instance waits for. */
+const STATE =
+  /^dinossauro_(queue|in_flight|waiting|amount_not_taken|in_doubt|leases|pool_threads|ledger_shards|calls_in_flight|oldest_call|breaker_open|processor_re|journal_segments|ledger_failures)/;
 
 /** Everything known about a payment, as text. */
 export async function storyOf({ correlationId, posts }: Paid, lab: Lab): Promise<string[]> {
@@ -49,12 +52,14 @@ function shown(reply: Reply<unknown>): string {
   return reply.kind === 'unavailable' ? `unavailable, ${reply.reason}` : JSON.stringify(reply.value ?? null);
 }
 
-/** The last output of each instance. */
-export function lastWords(lab: Lab): string[] {
-  return lab.gateways.flatMap(({ url, output }) => [
-    `--- ${url}`,
-    ...output.trimEnd().split('\n').slice(-LINES_AROUND),
-  ]);
+/** The state of each instance, and the last that it has logged. */
+export async function lastWords(lab: Lab): Promise<string[]> {
+  const words = lab.gateways.map(async ({ url, output }) => {
+    const { body } = await exchange('GET', `${url}/metrics`);
+    const state = body.split('\n').filter((line) => STATE.test(line) && !line.endsWith(' 0'));
+    return [`--- ${url}`, ...state, ...output.trimEnd().split('\n').slice(-LINES_AROUND)];
+  });
+  return (await Promise.all(words)).flat();
 }
 
 export function timeOf(atMs: number): string {

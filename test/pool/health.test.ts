@@ -240,7 +240,7 @@ test('without an answer nothing is applied or published, and the interval is kep
     assert.not(breakers.views()[0]?.open);
     assert.equal(log.lines, ['debug no health answer', 'debug no health answer']);
     // A call that was given up may still come to the processor.
-    const pauseMs = kind === 'limited' ? POLICY.healthIntervalMs : POLICY.healthIntervalMs + 1500;
+    const pauseMs = kind === 'limited' ? POLICY.healthIntervalMs : POLICY.healthIntervalMs + 2 * 1500;
     await clock.passSlowly(pauseMs - 1);
     assert.equal(calls(), [1, 1]);
     await clock.passSlowly(1000);

@@ -90,9 +90,20 @@ export class Connection {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#cancelTimeout();
-    this.#socket.destroy();
+    this.#hangUp();
     this.#endCall(reason);
     this.#parts.onGone(reason, this.#isOpen, isExhausted);
+  }
+
+  /**
+   * A request without an answer is taken back with a reset. After an ordinary close, the kernel would go on delivering it
+   * for up to a minute to a processor whose queue of new connections is full. With TLS nothing is sent before the processor
+   * has accepted the connection.
+   */
+  #hangUp(): void {
+    const socket = this.#socket;
+    if (this.call === null || this.#parts.target.tls !== null || socket.connecting) socket.destroy();
+    else socket.resetAndDestroy();
   }
 
   #opened(): void {

@@ -7,6 +7,11 @@ import type { Target } from './target.ts';
 
 /** Shorter than the idle timeout of servers (Node 5 s, uWebSockets.js 10 s), so that they rarely close first. */
 const IDLE_TIMEOUT_MS = 4000;
+/**
+ * How many connections are opened at a time. A server queues some hundred new ones (511 in most), and drops what comes
+ * beyond: a burst of several threads would then wait a second or more for the kernel to try again.
+ */
+const OPENING_MAX = 32;
 const READ_BYTES = 16_384;
 const NO_HEADERS: ReadonlySet<string> = new Set();
 
@@ -79,7 +84,7 @@ export class Connections {
       this.#waiting.delete(call);
       connection.carry(call);
     }
-    const room = this.#options.count() - this.#all.size;
+    const room = Math.min(this.#options.count() - this.#all.size, OPENING_MAX - this.#openingCount);
     const wanted = Math.min(room, this.#waiting.size - this.#openingCount);
     for (let opened = 0; opened < wanted; opened++) this.#open();
   }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -268,6 +269,27 @@ test('the deadline of a sent call closes its connection, that of a waiting call 
     assert.is((await patient.over).status, 200);
   });
 });
+
+test('a request that is given up is taken back with a reset', () => {
+  const { sockets, behaviour } = holding();
+  return within(behaviour, 1, async ({ clock, server, begin }) => {
+    const { over } = begin(500);
+    await received(server, 1);
+    const failed = once(sockets[0] as Socket, 'error');
+    clock.pass(500);
+    assert.is((await over).cut, 'no answer within 500 ms');
+    assert.is((await failed)[0].code, 'ECONNRESET');
+  });
+});
+
+test('32 connections at most are opened at a time', () =>
+  within(answer, 100, async ({ ask }) => {
+    const asked = ask(100);
+    await new Promise((resolve) => process.nextTick(resolve));
+    const opening = process.getActiveResourcesInfo().filter((kind) => kind.endsWith('ConnectWrap'));
+    assert.is(opening.length, 32);
+    await asked;
+  }));
 
 test('closes a connection that receives unexpected bytes', () => {
   const { sockets, behaviour } = holding();
