@@ -505,6 +505,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'pool/dispatcher.ts',
     from: 'if (!this.#takes(processor, delivery)) return false;',
     to: '',
+    isSeldomFound: true,
   },
   {
     name: 'limits: keep the former limits of calls',
