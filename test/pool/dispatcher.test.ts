@@ -790,7 +790,7 @@ test('limits that change hold for what waits and for what comes', async () => {
   await world.stop();
 });
 
-test('a lower limit of calls lets those in flight end, and gives the next ones to nobody else', async () => {
+test('a lower limit of calls lets those in flight end, and the next ones wait', async () => {
   const world = setUpWith([{ feePpm: 0 }, { feePpm: 150_000 }], { failoverDelayMs: 60_000 });
   const { clock, cheap, dear, sharedState, put } = world;
   const inFlight = Array.from({ length: 6 }, () => Promise.withResolvers<PayOutcome>());
