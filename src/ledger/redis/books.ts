@@ -33,6 +33,12 @@ type Arg = string | Buffer;
 
 const MOVING =
   'the slot of these books is being moved to another node: they are available again when all keys are there';
+/**
+ * A key that never exists, which every call in a cluster names. A node that is about to hand over a slot refuses calls that
+ * name a key it does not have, before they run. Without it a call could run there, empty one of its own keys, use it once
+ * more, and die halfway.
+ */
+const ABSENT = 'absent';
 const NO_SESSION = Buffer.alloc(0);
 const NO_PROCESSORS: ProcessorNumbers = { numbers: [], positions: [], names: [] };
 /** Before the first connection. */
@@ -225,9 +231,10 @@ export class RedisBooks {
 
   /** Loads the library first if Redis does not have it. */
   async #function(send: Send, name: string, keys: readonly Key[], args: readonly Arg[]): Promise<unknown> {
-    const all = [this.#meta, this.#processorsKey, ...keys];
-    const slot = String(this.#parts.slot ?? '');
-    const command = ['FCALL', `${LIBRARY}_${name}`, String(all.length), ...all, slot, ...args];
+    const { slot, root } = this.#parts;
+    const absent = slot === null ? [] : [`${root}${ABSENT}`];
+    const all = [this.#meta, this.#processorsKey, ...keys, ...absent];
+    const command = ['FCALL', `${LIBRARY}_${name}`, String(all.length), ...all, String(slot ?? ''), ...args];
     try {
       return await send(command);
     } catch (error) {

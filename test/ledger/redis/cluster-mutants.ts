@@ -15,21 +15,29 @@ const NO_COUNT = {
   to: "joinLua(luaFiles()).replace('held ~= expected', 'false')",
 };
 
+const NO_ABSENT_KEY = { file: 'books.ts', from: 'slot === null ? []', to: 'slot !== -1 ? []' };
+
 export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
   {
     name: 'a commit does not declare the keys of the time index',
     scenario: 'keyByKey',
-    edits: [{ file: 'commit.ts', from: '...keys.timeIndex(settlements),', to: '' }],
+    edits: [NO_ABSENT_KEY, { file: 'commit.ts', from: '...keys.timeIndex(settlements),', to: '' }],
+  },
+  {
+    name: 'a call does not name the key that never exists',
+    scenario: 'emptiedBeforeTheMove',
+    edits: [NO_ABSENT_KEY],
   },
   {
     name: 'a commit declares one key, goes where ASK sends it, and does not count the keys there',
     scenario: 'onlyMetaHasArrived',
     edits: [
       NO_COUNT,
+      NO_ABSENT_KEY,
       {
         file: 'books.ts',
-        from: 'const all = [this.#meta, this.#processorsKey, ...keys];',
-        to: "const all = [this.#meta, ...(name === 'commit' ? [] : [this.#processorsKey, ...keys])];",
+        from: 'const all = [this.#meta, this.#processorsKey, ...keys, ...absent];',
+        to: "const all = [this.#meta, ...(name === 'commit' ? [] : [this.#processorsKey, ...keys, ...absent])];",
       },
       {
         file: 'books.ts',

@@ -100,6 +100,32 @@ async function keyByKey(cluster: RedisCluster): Promise<void> {
   });
 }
 
+/** The slot is about to move, and all keys that a commit names are there; it empties the set of its owner and adds to it. */
+async function emptiedBeforeTheMove(cluster: RedisCluster): Promise<void> {
+  await withBooks(cluster, async (scene) => {
+    const ledger = await scene.open();
+    await answers(ledger);
+    const owner = await must(ledger.acquireLease(WORKER, T0_MS));
+    const settled = (number: number) => settlementOf(number, { fee: { feePpm: 50_000, feeFixedCents: 0 } });
+    await must(ledger.commit(owner, [], [claimOf(1)]));
+    await must(ledger.commit(owner, [settled(1)], [claimOf(2)]));
+    const next = numberBeside(scene.root, 1);
+    const move = await cluster.beginMove(scene.slot, await anotherMaster(scene));
+    const commit = () => ledger.commit(owner, [settled(2)], [claimOf(next)]);
+    await commit();
+    while ((await move.step(10)) > 0);
+    await move.end();
+    assert.equal(await persist(commit), { settled: ['recorded'], claimed: ['claimed'] });
+    assert.is((await sumsOf(ledger))[0]?.count, 2, 'the books are torn');
+  });
+}
+
+/** The number of a payment whose entry is in the same hash as that of `number`. */
+function numberBeside(root: string, number: number): number {
+  const key = hashKeyOf(root, id(number));
+  for (let next = 1000; ; next++) if (hashKeyOf(root, id(next)) === key) return next;
+}
+
 /** Where a claim would be answered if the gateway went where it is sent. */
 async function onlyMetaHasArrived(cluster: RedisCluster): Promise<void> {
   await withBooks(cluster, async (scene) => {
@@ -188,7 +214,13 @@ async function leftBehind(cluster: RedisCluster): Promise<void> {
   });
 }
 
-export const SCENARIOS = { keyByKey, onlyMetaHasArrived, promotedMeanwhile, leftBehind };
+export const SCENARIOS = {
+  keyByKey,
+  emptiedBeforeTheMove,
+  onlyMetaHasArrived,
+  promotedMeanwhile,
+  leftBehind,
+};
 
 function refuses(reply: Reply<CommitReply>): void {
   assert.is(reply.kind, 'unavailable', 'a payment is claimed twice');
