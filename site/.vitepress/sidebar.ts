@@ -16,6 +16,7 @@ export const SIDEBAR = [
   {
     text: 'Run it',
     items: [
+      page('A day of an operator', '/operators-day'),
       page('Production', '/production'),
       page('Scaling', '/scaling'),
       page('Upgrades', '/upgrades'),

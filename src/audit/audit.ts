@@ -114,9 +114,17 @@ export class Audit {
   }
 
   async #suspicions(processor: number, whole: Period): Promise<Suspicion[]> {
+    const { ours } = this.#parts;
     const compare = (period: Period) => this.#compare(processor, period);
-    const count = async (period: Period) => (await this.#parts.ours.totals(processor, period)).count;
-    return narrow(await compared(await piecesOf(whole, count), compare), compare);
+    const count = async (period: Period) => (await ours.totals(processor, period)).count;
+    const suspicions: Suspicion[] = [];
+    const exactFromMs = await ours.exactFromMs();
+    for (const part of splitAt(whole, exactFromMs)) {
+      // Of folded time the books know neither exact totals nor payments: it is compared as a whole.
+      if (part.toMs < exactFromMs) suspicions.push(...(await compared([part], compare)));
+      else suspicions.push(...(await narrow(await compared(await piecesOf(part, count), compare), compare)));
+    }
+    return suspicions;
   }
 
   async #compare(processor: number, period: Period): Promise<Compared> {
@@ -248,10 +256,10 @@ export class Audit {
 }
 
 /** Splits a period into what must be settled by now, and what may still settle. */
-function splitAt({ fromMs, toMs }: Period, youngFromMs: number): Period[] {
+function splitAt({ fromMs, toMs }: Period, ms: number): Period[] {
   return [
-    { fromMs, toMs: Math.min(toMs, youngFromMs - 1) },
-    { fromMs: Math.max(fromMs, youngFromMs), toMs },
+    { fromMs, toMs: Math.min(toMs, ms - 1) },
+    { fromMs: Math.max(fromMs, ms), toMs },
   ].filter((part) => part.fromMs <= part.toMs);
 }
 

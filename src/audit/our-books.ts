@@ -34,6 +34,13 @@ export class OurBooks {
     return { count, amountCents };
   }
 
+  /** From when on the books know exact totals of any period. */
+  async exactFromMs(): Promise<number> {
+    // A bound that is exact nowhere in folded time.
+    const reply = await this.#ledger.summary(1, 1);
+    return reply.kind === 'too-fine' ? reply.folded.secondsMs : 0;
+  }
+
   /** Totals of processors beyond the `configuredCount` with which the ledger was opened. */
   async unconfiguredTotals(configuredCount: number, { fromMs, toMs }: Period): Promise<ProcessorTotals[]> {
     const totals = await this.#read(() => this.#ledger.summary(fromMs, toMs));

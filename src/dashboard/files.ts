@@ -5,6 +5,7 @@ const PAGE = new URL('./page/', import.meta.url);
 const OWN = [
   'index.html',
   'payments.html',
+  'webhooks.html',
   'sign-in.html',
   'page.css',
   'main.js',
@@ -18,7 +19,8 @@ const OWN = [
   'help.js',
   'history.js',
   'lab.js',
-  'payments.css',
+  'operator-api.js',
+  'operators.css',
   'payments.js',
   'payment-action.js',
   'payment-api.js',
@@ -28,6 +30,10 @@ const OWN = [
   'terms.js',
   'text.js',
   'theme.js',
+  'webhook-action.js',
+  'webhook-api.js',
+  'webhook-card.js',
+  'webhooks.js',
 ];
 
 /** Every file of the dashboard, by the name that browsers request. */

@@ -50,6 +50,7 @@ const PATH = '/dashboard';
 const PAGES = [
   [PATH, 'index.html'],
   [`${PATH}/payments`, 'payments.html'],
+  [`${PATH}/webhooks`, 'webhooks.html'],
 ] as const;
 const TOPIC = 'frames';
 const SIGN_IN_LIMIT_BYTES = 1024;

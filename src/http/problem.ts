@@ -101,6 +101,11 @@ const PROBLEMS = {
     title: 'No such processor',
     detail: 'This instance is not configured with a processor of this name.',
   },
+  'no-such-webhook': {
+    status: '404 Not Found',
+    title: 'No such webhook',
+    detail: 'The WEBHOOKS_FILE of this instance lists no webhook of this name.',
+  },
   'method-not-allowed': {
     status: '405 Method Not Allowed',
     title: 'Method not allowed',

@@ -36,6 +36,7 @@ import { PaymentRoutes } from './payment-routes.ts';
 import { ProcessorRoutes } from './processor-routes.ts';
 import { TakenAmounts } from './taken-amounts.ts';
 import { createApp, limitConnections, type WebApp } from './uws.ts';
+import { serveWebhooks } from './webhook-routes.ts';
 
 /** How often journal files that are no longer needed are removed. */
 const RECLAIM_EVERY_MS = 1000;
@@ -199,12 +200,13 @@ export class HttpThread {
       metrics,
     };
     servePaymentList(listParts, '/payments', operators);
+    const hasEvents = config.ledger.outbox !== undefined;
     this.#events = new EventRoutes({
       app: this.app,
       guard: new Access({ mode: config.access.operator, keyring, scope: 'read' }),
       ledger,
       clock,
-      isOn: config.ledger.outbox !== undefined,
+      isOn: hasEvents,
       readerLimit: config.eventReaderLimit,
     });
     serveCallbacks({
@@ -224,6 +226,8 @@ export class HttpThread {
       log,
     });
     processorRoutes.serve('/processors', operators);
+    const webhookParts = { app: this.app, webhooks: config.webhooks, hasEvents, ledger, log };
+    serveWebhooks(webhookParts, '/webhooks', operators);
     serveDocuments(this.app, log);
     serveAudit({ app: this.app, config, keyring, sharedState, log });
     this.#dashboard = new Dashboard({
@@ -243,6 +247,7 @@ export class HttpThread {
       servePaymentList(listParts, `${path}/api/payments`, guard);
       paymentRoutes.serveStories(`${path}/api/payments`, guard);
       servePaymentActions(actionParts, `${path}/api/actions`, guard);
+      serveWebhooks(webhookParts, `${path}/api/webhooks`, guard);
     });
     serveMetrics({ app: this.app, config, keyring, metricsTable, sharedState, ring, segments, clock });
     journal.prepare();

@@ -1,111 +1,108 @@
 import { openBooks, targetOf } from '../books/open-books.ts';
 import { readConfig } from '../config/config.ts';
 import { demoEnvironment } from '../config/demo.ts';
+import type { WebhookTarget } from '../config/webhooks-file.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Environment } from '../core/environment.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { cursorAt } from '../ledger/outbox.ts';
-import { bookmarkOf, type Progress, progressText, readProgress } from '../webhooks/progress.ts';
+import { changeProgress, enabled, type Progress, replayed } from '../webhooks/progress.ts';
+import { instanceOf, type WebhookStatus, webhookStatus } from '../webhooks/status.ts';
+import { tableLines } from './table.ts';
 
 export interface WebhookOrder {
   readonly environment: Environment;
   readonly clock: Clock;
 }
 
-/** Changes by the instance that delivers come every few seconds. */
-const ATTEMPTS_MAX = 5;
+type Lines = Promise<Outcome<readonly string[]>>;
 
-/** One line for each endpoint in `WEBHOOKS_FILE`: what it does, and since when. */
-export function listWebhooks(order: WebhookOrder): Promise<Outcome<readonly string[]>> {
-  return atLedger(order, async (ledger, names) => {
-    const lines: string[] = [];
-    for (const name of names) {
-      const reply = await ledger.bookmark(bookmarkOf(name));
+/** A table of the endpoints in `WEBHOOKS_FILE`: what each does, and how far it is. */
+export function listWebhooks(order: WebhookOrder): Lines {
+  return atLedger(order, async (ledger, targets) => {
+    const rows = [['NAME', 'STATE', 'WAITING', 'OLDEST', 'LAST SUCCESS', 'LAST FAILURE']];
+    for (const target of targets) {
+      const reply = await webhookStatus(ledger, target);
       if (reply.kind === 'unavailable') return failed(`the ledger does not answer: ${reply.reason}`);
-      lines.push(
-        `${name}: ${reply.value.version === 0 ? 'not begun' : stateLine(readProgress(reply.value.text))}`,
-      );
+      rows.push(rowOf(reply.value));
     }
-    return { kind: 'ok', value: lines };
+    return { kind: 'ok', value: tableLines(rows) };
   });
 }
 
-/** Has an endpoint that was disabled get its events again, from where it was. */
-export function enableWebhook(order: WebhookOrder, name: string): Promise<Outcome<readonly string[]>> {
-  return atLedger(order, (ledger, names) =>
-    change(ledger, names, name, `${name} is enabled: it gets its events from where it was`, (before) => ({
-      ...before,
-      disabled: null,
-      failingSinceMs: null,
-      holder: '',
-    })),
-  );
+/** Has an endpoint that was disabled get its events again, from where it was; one that fails is tried again at once. */
+export function enableWebhook(order: WebhookOrder, name: string): Lines {
+  return change(order, name, enabled, `${name} is enabled: it gets its events from where it was`);
 }
 
 /** Has all events from a time on delivered again. */
-export function replayWebhook(
-  order: WebhookOrder,
-  name: string,
-  fromMs: number,
-): Promise<Outcome<readonly string[]>> {
+export function replayWebhook(order: WebhookOrder, name: string, fromMs: number): Lines {
   const at = new Date(fromMs).toISOString();
-  return atLedger(order, (ledger, names) =>
-    change(ledger, names, name, `${name} gets all events from ${at} on again`, (before) => ({
-      ...before,
-      cursor: cursorAt(fromMs),
-      holder: '',
-    })),
-  );
+  const done = `${name} gets all events from ${at} on again`;
+  return change(order, name, (before) => replayed(before, fromMs), done);
 }
 
-async function change(
-  ledger: Ledger,
-  names: readonly string[],
+function change(
+  order: WebhookOrder,
   name: string,
-  done: string,
   next: (before: Progress) => Progress,
-): Promise<Outcome<readonly string[]>> {
-  if (!names.includes(name))
-    return failed(`WEBHOOKS_FILE has no endpoint ${name}: it has ${names.join(', ')}`);
-  const key = bookmarkOf(name);
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    const reply = await ledger.bookmark(key);
+  done: string,
+): Lines {
+  return atLedger(order, async (ledger, targets) => {
+    const names = targets.map((target) => target.name);
+    if (!names.includes(name))
+      return failed(`WEBHOOKS_FILE has no endpoint ${name}: it has ${names.join(', ')}`);
+    const reply = await changeProgress(ledger, name, next);
     if (reply.kind === 'unavailable') return failed(`the ledger does not answer: ${reply.reason}`);
-    const { version, text } = reply.value;
-    if (version === 0)
-      return failed(`no gateway has begun with ${name} yet: start one with this WEBHOOKS_FILE`);
-    const set = await ledger.setBookmark(key, {
-      version: version + 1,
-      text: progressText(next(readProgress(text))),
-    });
-    if (set.kind === 'unavailable') return failed(`the ledger does not answer: ${set.reason}`);
-    if (set.value) return { kind: 'ok', value: [done] };
-  }
-  return failed(`${name} was changed by others at the same time: try again`);
+    if (reply.value === null) return failed(`${name} was changed by others at the same time: try again`);
+    const isDisabled = reply.value.disabled !== null;
+    return {
+      kind: 'ok',
+      value: isDisabled ? [done, `once it is enabled: dinossauro webhooks enable ${name}`] : [done],
+    };
+  });
 }
 
 async function atLedger(
   { environment, clock }: WebhookOrder,
-  use: (ledger: Ledger, names: readonly string[]) => Promise<Outcome<readonly string[]>>,
-): Promise<Outcome<readonly string[]>> {
+  use: (ledger: Ledger, targets: readonly WebhookTarget[]) => Lines,
+): Lines {
   const reading = readConfig(demoEnvironment(environment));
   if (reading.kind === 'wrong') return failed(...reading.problems);
-  const names = reading.config.webhooks.map(({ name }) => name);
-  if (names.length === 0) return failed('WEBHOOKS_FILE is not set, or lists no endpoint');
+  const { webhooks } = reading.config;
+  if (webhooks.length === 0) return failed('WEBHOOKS_FILE is not set, or lists no endpoint');
   const target = targetOf(environment, undefined);
   if (target.kind === 'failed') return target;
   const books = await openBooks(target.value, { clock, processorNames: [], mode: 'existing' });
   if (books.kind === 'failed') return books;
   try {
-    return await use(books.value.ledger, names);
+    return await use(books.value.ledger, webhooks);
   } finally {
     await books.value.close();
   }
 }
 
-function stateLine({ disabled, failingSinceMs, holder }: Progress): string {
-  if (disabled !== null) return `disabled since ${new Date(disabled.atMs).toISOString()}: ${disabled.reason}`;
-  if (failingSinceMs !== null) return `failing since ${new Date(failingSinceMs).toISOString()}`;
-  return holder === '' ? 'waits for a gateway' : `delivered by ${holder.split(' ')[0]}`;
+function rowOf({ target: { name }, state, progress, waiting }: WebhookStatus): string[] {
+  if (progress === null) return [name, 'not begun', '0', '', '', ''];
+  const { disabled, failingSinceMs, deliveredAtMs, failures, lastFailure } = progress;
+  const states = {
+    'not-begun': 'not begun',
+    waits: 'waits for a gateway',
+    delivers: `delivered by ${instanceOf(progress)}`,
+    failing: `failing since ${timeText(failingSinceMs)}`,
+    disabled: `disabled since ${timeText(disabled?.atMs ?? null)}`,
+  };
+  const inARow = failures > 1 ? ` (${failures} in a row)` : '';
+  return [
+    name,
+    states[state],
+    waiting.isAll ? String(waiting.count) : `over ${waiting.count}`,
+    timeText(waiting.oldestAtMs),
+    timeText(deliveredAtMs),
+    lastFailure === null ? '' : `${timeText(lastFailure.atMs)}: ${lastFailure.reason}${inARow}`,
+  ];
+}
+
+function timeText(ms: number | null): string {
+  return ms === null ? '' : new Date(ms).toISOString();
 }

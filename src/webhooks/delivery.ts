@@ -6,7 +6,7 @@ import { Repeating } from '../core/repeating.ts';
 import type { Bookmark, Ledger, OutboxEvent } from '../ledger/ledger.ts';
 import { eventId } from '../ledger/outbox.ts';
 import type { Message, PostOutcome } from './post.ts';
-import { bookmarkOf, type Progress, progressText, readProgress } from './progress.ts';
+import { beginning, bookmarkOf, type Progress, progressText, readProgress } from './progress.ts';
 
 export interface WebhookDeliveryParts {
   readonly target: WebhookTarget;
@@ -64,7 +64,7 @@ export class WebhookDelivery extends Repeating {
   /** What others have written last, and since when. */
   #seen = { version: -1, sinceMs: 0 };
   #page: Page | null = null;
-  #failures = 0;
+  /** 0: it works, as far as this instance has seen. */
   #retryAtMs = 0;
 
   constructor(parts: WebhookDeliveryParts) {
@@ -113,16 +113,14 @@ export class WebhookDelivery extends Repeating {
     if (known.disabled !== null || !(isFree || isSilent)) return WATCH_MS;
     this.#held = { version, progress: known };
     this.#page = null;
-    this.#failures = 0;
     this.#retryAtMs = 0;
     return (await this.#save({ holder: this.#parts.holder })) ? 0 : WATCH_MS;
   }
 
-  /** A new endpoint gets what happens from now on. */
   async #beginning(): Promise<Progress | null> {
     const end = await this.#parts.ledger.outboxEnd();
     if (end.kind === 'unavailable') return null;
-    return { cursor: end.value, holder: '', failingSinceMs: null, disabled: null };
+    return beginning(end.value);
   }
 
   async #deliver(page: Page): Promise<number> {
@@ -146,24 +144,28 @@ export class WebhookDelivery extends Repeating {
     this.#page = { ...page, events };
     if (this.isStopped) return 0;
     const fault = faults.find(({ kind }) => kind === 'gone') ?? faults[0];
-    if (fault !== undefined) return this.#failed(fault);
+    const taken = delivered.size > 0 ? { deliveredAtMs: this.#parts.clock.nowMs() } : {};
+    if (fault !== undefined) return this.#failed(fault, taken);
     if (events.length > 0) return 0;
     this.#page = null;
-    this.#failures = 0;
+    this.#retryAtMs = 0;
     this.#parts.onState('delivers');
     if (this.#held?.progress.failingSinceMs !== null)
       this.#parts.log.warn({ webhook: this.#parts.target.name }, 'events are delivered to a webhook again');
-    return (await this.#save({ cursor: page.next, failingSinceMs: null })) ? 0 : WATCH_MS;
+    const works = { ...taken, cursor: page.next, failingSinceMs: null, failures: 0 };
+    return (await this.#save(works)) ? 0 : WATCH_MS;
   }
 
-  async #failed(outcome: Fault): Promise<number> {
+  async #failed(outcome: Fault, taken: Partial<Progress>): Promise<number> {
     const { clock, random, log, target, onState } = this.#parts;
     const reason = outcome.kind === 'failed' ? outcome.reason : 'HTTP 410: it wants no more events';
     const nowMs = clock.nowMs();
-    const sinceMs = this.#held?.progress.failingSinceMs ?? nowMs;
-    if (outcome.kind === 'gone' || nowMs - sinceMs >= FAILING_MAX_MS) {
+    const { failingSinceMs: sinceMs = null, failures: before = 0 } = this.#held?.progress ?? {};
+    const failures = before + 1;
+    const failed = { ...taken, failures, lastFailure: { atMs: nowMs, reason } };
+    if (outcome.kind === 'gone' || nowMs - (sinceMs ?? nowMs) >= FAILING_MAX_MS) {
       const disabled = { atMs: nowMs, reason };
-      if (await this.#save({ disabled, failingSinceMs: null, holder: '' })) {
+      if (await this.#save({ ...failed, disabled, failingSinceMs: null, holder: '' })) {
         log.error(
           { webhook: target.name, reason },
           'a webhook is disabled: its events are kept, and `dinossauro webhooks enable` continues with them',
@@ -173,11 +175,11 @@ export class WebhookDelivery extends Repeating {
       this.#held = null;
       return WATCH_MS;
     }
-    const retryInMs = equalJitterMs(RETRY, ++this.#failures, random);
-    if (this.#failures === 1) log.warn({ webhook: target.name, reason, retryInMs }, 'a webhook fails');
+    const retryInMs = equalJitterMs(RETRY, failures, random);
+    if (this.#retryAtMs === 0) log.warn({ webhook: target.name, reason, retryInMs }, 'a webhook fails');
     onState('failing');
     this.#retryAtMs = clock.monotonicMs() + retryInMs;
-    return (await this.#save({ failingSinceMs: sinceMs })) ? 0 : WATCH_MS;
+    return (await this.#save({ ...failed, failingSinceMs: sinceMs ?? nowMs })) ? 0 : WATCH_MS;
   }
 
   /** False: another holds the bookmark now, or the ledger does not answer. */

@@ -1,3 +1,6 @@
+import type { Ledger, Reply } from '../ledger/ledger.ts';
+import { cursorAt } from '../ledger/outbox.ts';
+
 /**
  * How far an endpoint has come: a bookmark of the ledger, as JSON.
  *
@@ -14,17 +17,75 @@ export interface Progress {
   readonly holder: string;
   readonly failingSinceMs: number | null;
   readonly disabled: { readonly atMs: number; readonly reason: string } | null;
+  /** When it last took an event; null: never. */
+  readonly deliveredAtMs: number | null;
+  /** How often it has failed since it worked. */
+  readonly failures: number;
+  /** Kept when it works again. */
+  readonly lastFailure: { readonly atMs: number; readonly reason: string } | null;
+}
+
+type ProgressLedger = Pick<Ledger, 'bookmark' | 'setBookmark' | 'outboxEnd'>;
+
+/** Instances and operators that change the same bookmark at the same moment. */
+const ATTEMPTS_MAX = 10;
+
+/** Of an endpoint that has not begun: it gets what happens from now on. */
+export function beginning(cursor: string): Progress {
+  return {
+    cursor,
+    holder: '',
+    failingSinceMs: null,
+    disabled: null,
+    deliveredAtMs: null,
+    failures: 0,
+    lastFailure: null,
+  };
 }
 
 export function progressText(progress: Progress): string {
   return JSON.stringify(progress);
 }
 
+/** What a version did not write yet is as at the beginning. */
 export function readProgress(text: string): Progress {
-  return JSON.parse(text) as Progress;
+  return { ...beginning(''), ...(JSON.parse(text) as Partial<Progress>) };
 }
 
 /** The name of the bookmark. */
 export function bookmarkOf(webhook: string): string {
   return `webhook:${webhook}`;
+}
+
+/** Has an endpoint get its events from where it was, and at once: also one that fails, and waits for its next try. */
+export function enabled(before: Progress): Progress {
+  return { ...before, disabled: null, failingSinceMs: null, failures: 0, holder: '' };
+}
+
+/** Has all events from a time on delivered again. */
+export function replayed(before: Progress, fromMs: number): Progress {
+  return { ...before, cursor: cursorAt(fromMs), holder: '' };
+}
+
+/**
+ * What an operator changes. The instance that delivers notices it with its next write, and continues from what it says.
+ * Null: others changed it at the same time, again and again.
+ */
+export async function changeProgress(
+  ledger: ProgressLedger,
+  name: string,
+  change: (before: Progress) => Progress,
+): Promise<Reply<Progress | null>> {
+  const key = bookmarkOf(name);
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    const [reply, end] = await Promise.all([ledger.bookmark(key), ledger.outboxEnd()]);
+    if (reply.kind === 'unavailable') return reply;
+    if (end.kind === 'unavailable') return end;
+    const { version, text } = reply.value;
+    const next = change(version === 0 ? beginning(end.value) : readProgress(text));
+    const set = await ledger.setBookmark(key, { version: version + 1, text: progressText(next) });
+    if (set.kind === 'unavailable') return set;
+    if (set.value) return { kind: 'ok', value: next };
+  }
+  return { kind: 'ok', value: null };
 }

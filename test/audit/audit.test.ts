@@ -163,6 +163,25 @@ function registerAgreement(check: Check): void {
     assert.is((await site.report({ fromMs: 5, toMs: 4 })).verdict, 'agrees');
   });
 
+  check('folded time is compared as a whole, the rest as always', async (site) => {
+    const old = { requestedAtMs: NOW_MS - 5 * 86_400_000 };
+    for (const number of [1, 2, 3]) await site.pay(number, { requestedAtMs: old.requestedAtMs + number });
+    for (const number of [4, 5, 6]) await site.pay(number);
+    while (await must(site.ledger.upkeep(NOW_MS, 86_400_000)));
+    assert.is((await site.report()).verdict, 'agrees');
+    site.charge(7, old);
+    site.charge(8);
+    const report = await site.report();
+    assert.is(report.verdict, 'differs');
+    const remainder = { count: 1, amountCents: 1990 };
+    assert.equal(
+      windowsOf(report).map((window) => window.remainder?.count),
+      [4, 1],
+      'the books have forgotten the payments of folded time',
+    );
+    assert.equal(windowsOf(report)[1], { name: 'default', state: 'wrong', remainder });
+  });
+
   check('ignores payments outside the window', async (site) => {
     await site.pay(1);
     site.charge(2);

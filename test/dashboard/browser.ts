@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import * as assert from 'uvu/assert';
 import { until } from '../system/until.ts';
 import { keepCoverage } from './coverage.ts';
 import { openBrowser, Site } from './site.ts';
@@ -87,4 +88,23 @@ export async function violations(page: Page): Promise<string[]> {
   await page.evaluate('scrollTo({ top: 0, behavior: "instant" })');
   const found: readonly Violation[] = await page.evaluate(AUDIT);
   return found.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+}
+
+const WIDTHS = [360, 768, 1280];
+
+/**
+ * Wide and narrow, light and dark: nothing overflows, and the checker of accessibility finds nothing. `SCREENSHOTS` names a
+ * directory for pictures.
+ */
+export async function fitsEverywhere(page: Page, name: string): Promise<void> {
+  const shots = process.env['SCREENSHOTS'];
+  for (const scheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme: scheme });
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 900 });
+      assert.equal(await page.evaluate(OVERFLOW), [], `${name} at ${width}`);
+      assert.equal(await violations(page), [], `${name} at ${width}, ${scheme}`);
+      if (shots !== undefined) await page.screenshot({ path: `${shots}/${name}-${width}-${scheme}.png` });
+    }
+  }
 }

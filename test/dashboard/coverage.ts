@@ -16,7 +16,7 @@ export function keepCoverage(entries: readonly Covered[]): void {
   const directory = process.env['NODE_V8_COVERAGE'];
   if (directory === undefined) return;
   const result = entries.flatMap(({ url, scriptId, functions }) => {
-    const name = /\/dashboard\/([a-z]+\.js)$/.exec(url)?.[1];
+    const name = /\/dashboard\/([a-z-]+\.js)$/.exec(url)?.[1];
     if (name === undefined || name === 'uplot.js') return [];
     return [{ scriptId, url: pathToFileURL(`src/dashboard/page/${name}`).href, functions }];
   });

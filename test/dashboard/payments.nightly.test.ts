@@ -4,21 +4,11 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
 import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
 import { id, must } from '../ledger/samples.ts';
-import {
-  closeWorld,
-  OVERFLOW,
-  openWorld,
-  SOON_MS,
-  textOf,
-  untilShown,
-  violations,
-  type World,
-} from './browser.ts';
+import { closeWorld, fitsEverywhere, openWorld, SOON_MS, textOf, untilShown, type World } from './browser.ts';
 import type { Site } from './site.ts';
 
 /** Recent, or the books would forget them. */
 const T0_MS = systemClock.nowMs() - 86_400_000;
-const WIDTHS = [360, 768, 1280];
 const WAITING = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const [EXPIRED, LIMIT] = ['422: card expired', '422: the limit of the account is exceeded'];
 
@@ -79,20 +69,6 @@ payments.before(async (context) => {
   Object.assign(context, await openWorld({}, { path: '/dashboard/payments', prepare: fill }));
 });
 payments.after(closeWorld);
-
-/** Wide and narrow, light and dark: nothing overflows, and the checker of accessibility finds nothing. */
-async function fitsEverywhere(page: Page, name: string): Promise<void> {
-  const shots = process.env['SCREENSHOTS'];
-  for (const scheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme: scheme });
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: 900 });
-      assert.equal(await page.evaluate(OVERFLOW), [], `${name} at ${width}`);
-      assert.equal(await violations(page), [], `${name} at ${width}, ${scheme}`);
-      if (shots !== undefined) await page.screenshot({ path: `${shots}/${name}-${width}-${scheme}.png` });
-    }
-  }
-}
 
 function group(page: Page, reason: string): Locator {
   return page.locator('#reasons tr').filter({ hasText: reason });
@@ -231,7 +207,7 @@ hidden.before(async (context) => {
 });
 hidden.after(closeWorld);
 hidden('says who may see payments', async ({ page }) => {
-  await untilShown('why', page.locator('#failure'), /^This gateway shows payments to operators only\./);
+  await untilShown('why', page.locator('#failure'), /^This gateway shows this page to operators only\./);
   await fitsEverywhere(page, 'hidden');
 });
 hidden.run();

@@ -81,6 +81,11 @@ export class Site {
     return (this.#environment['LEDGER_URL'] ?? '').replace(/^lmdb:/, '');
   }
 
+  /** Those of the processors, the cheaper one first. */
+  get processorUrls(): readonly string[] {
+    return ['DEFAULT', 'FALLBACK'].map((name) => this.#environment[`PAYMENT_PROCESSOR_URL_${name}`] ?? '');
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
   }

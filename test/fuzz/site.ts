@@ -36,8 +36,12 @@ export class Site {
   readonly #nginx: Child;
   readonly #pids: readonly number[];
 
-  static async run(ledger: 'lmdb' | 'redis', use: (site: Site) => Promise<void>): Promise<void> {
-    const settings = { NODE_OPTIONS, LOG_LEVEL: 'warn' };
+  static async run(
+    ledger: 'lmdb' | 'redis',
+    use: (site: Site) => Promise<void>,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    const settings = { NODE_OPTIONS, LOG_LEVEL: 'warn', ...more };
     await Deployment.run({ ledger, gatewayCount: 2, settings }, async (deployment) => {
       const directory = mkdtempSync(join(tmpdir(), 'fuzz-'));
       const port = await freePort();

@@ -136,7 +136,9 @@ off.run();
 
 const loopback = suiteOf('dashboard, on loopback', {});
 loopback('the page and its files have headers that restrict them to the gateway', async ({ world }) => {
-  const pages = [await world.ask('/dashboard'), await world.ask('/dashboard/payments')];
+  const pages = await Promise.all(
+    ['', '/payments', '/webhooks'].map((page) => world.ask(`/dashboard${page}`)),
+  );
   for (const page of pages) {
     assert.is(page.status, 200);
     assert.is(page.headers['content-type'], 'text/html; charset=utf-8');

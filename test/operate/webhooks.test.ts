@@ -8,14 +8,23 @@ import { systemClock } from '../../src/core/clock.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { checkWebhooks } from '../../src/doctor/webhooks.ts';
 import { openLedger } from '../../src/ledger/open.ts';
-import { cursorAt } from '../../src/ledger/outbox.ts';
-import { enableWebhook, listWebhooks, replayWebhook } from '../../src/operate/webhooks.ts';
-import { bookmarkOf, type Progress, progressText, readProgress } from '../../src/webhooks/progress.ts';
+import { cursorAt, type ProcessorEvent } from '../../src/ledger/outbox.ts';
+import { NO_CONTROLS } from '../../src/ledger/processor-controls.ts';
+import { enableWebhook, listWebhooks, replayWebhook, type WebhookOrder } from '../../src/operate/webhooks.ts';
+import {
+  beginning,
+  bookmarkOf,
+  type Progress,
+  progressText,
+  readProgress,
+} from '../../src/webhooks/progress.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { must } from '../ledger/samples.ts';
 
 const SECRET = `whsec_${Buffer.alloc(24, 'a').toString('base64')}`;
-const WORKING: Progress = { cursor: '1-0', holder: 'gateway-1 x', failingSinceMs: null, disabled: null };
+const WORKING: Progress = { ...beginning('1-0'), holder: 'gateway-1 x' };
+const PAUSED: ProcessorEvent = { type: 'processor.paused', processor: 'default', by: '', why: '' };
+const T0 = '1970-01-01T00:00:00.000Z';
 
 async function atLedger(ledgerUrl: string, directory: string): Promise<void> {
   const file = join(directory, 'webhooks.yaml');
@@ -38,8 +47,10 @@ async function atLedger(ledgerUrl: string, directory: string): Promise<void> {
     'here',
   );
   try {
-    assert.equal(linesOf(await listWebhooks(order)), ['shop: not begun']);
-    assert.match(linesOf(await enableWebhook(order, 'shop'))[0] ?? '', 'no gateway has begun');
+    assert.equal(await rows(order), [
+      'NAME,STATE,WAITING,OLDEST,LAST SUCCESS,LAST FAILURE',
+      'shop,not begun,0',
+    ]);
     assert.match(linesOf(await enableWebhook(order, 'other'))[0] ?? '', 'it has shop');
     const key = bookmarkOf('shop');
     let version = 0;
@@ -50,22 +61,26 @@ async function atLedger(ledgerUrl: string, directory: string): Promise<void> {
       );
     };
     await set({});
-    assert.equal(linesOf(await listWebhooks(order)), ['shop: delivered by gateway-1']);
+    assert.is((await rows(order))[1], 'shop,delivered by gateway-1,0');
+    await set({ deliveredAtMs: 0, lastFailure: { atMs: 0, reason: 'HTTP 500' } });
+    assert.is((await rows(order))[1], `shop,delivered by gateway-1,0,${T0},${T0}: HTTP 500`);
+    await set({});
     assert.equal(
       (await checkWebhooks(config, systemClock)).map(({ level }) => level),
       ['ok'],
     );
-    await set({ failingSinceMs: 0 });
-    assert.equal(linesOf(await listWebhooks(order)), ['shop: failing since 1970-01-01T00:00:00.000Z']);
+    await must(ledger.setProcessorControls({ ...NO_CONTROLS, version: 1 }, [PAUSED]));
+    await set({ failingSinceMs: 0, failures: 3, lastFailure: { atMs: 0, reason: 'HTTP 500' } });
+    const pattern = new RegExp(`^shop,failing since ${T0},1,20[-0-9T:.]+Z,${T0}: HTTP 500 \\(3 in a row\\)$`);
+    assert.match((await rows(order))[1] ?? '', pattern);
     assert.equal(
       (await checkWebhooks(config, systemClock)).map(({ level }) => level),
       ['warn'],
     );
     await set({ disabled: { atMs: 0, reason: 'HTTP 410' } });
-    assert.match(
-      linesOf(await listWebhooks(order))[0] ?? '',
-      'disabled since 1970-01-01T00:00:00.000Z: HTTP 410',
-    );
+    assert.match((await rows(order))[1] ?? '', `shop,disabled since ${T0},1,`);
+    assert.match(linesOf(await replayWebhook(order, 'shop', 0))[1] ?? '', 'webhooks enable shop');
+    await set({ disabled: { atMs: 0, reason: 'HTTP 410' } });
     assert.equal(
       (await checkWebhooks(config, systemClock)).map(({ level }) => level),
       ['fail'],
@@ -79,6 +94,11 @@ async function atLedger(ledgerUrl: string, directory: string): Promise<void> {
   } finally {
     await ledger.close();
   }
+}
+
+/** The table, with a comma between its columns. */
+async function rows(order: WebhookOrder): Promise<string[]> {
+  return linesOf(await listWebhooks(order)).map((line) => line.replaceAll(/ {2,}/g, ','));
 }
 
 function linesOf(outcome: Outcome<readonly string[]>): readonly string[] {

@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { EventStreamReader } from '../../client/src/stream.ts';
 import { exchangeKept } from '../contract/kept.ts';
 import { Site } from '../fuzz/site.ts';
 import { exchange } from './exchange.ts';
@@ -86,6 +87,87 @@ test('HTTP/1.0 is answered, then the connection closed; a batch that nginx does 
     assert.equal(await statuses(clients), [202]);
     await until('nginx closes', ANSWER_MS, () => clients.every(({ closed }) => closed));
   });
+});
+
+/** A stream of events that is read until `count` have come; then its last cursor. */
+async function read(
+  url: string,
+  headers: Record<string, string>,
+  count: number,
+  begun: () => Promise<unknown> = async () => {},
+): Promise<{ readonly ids: string[]; readonly cursor: string }> {
+  const abort = new AbortController();
+  const timeout = AbortSignal.timeout(ANSWER_MS);
+  const response = await fetch(url, { headers, signal: AbortSignal.any([abort.signal, timeout]) });
+  assert.is(response.status, 200);
+  const [reader, decoder, ids] = [new EventStreamReader(), new TextDecoder(), [] as string[]];
+  let cursor = '';
+  for await (const bytes of response.body ?? []) {
+    for (const event of reader.push(decoder.decode(bytes, { stream: true }))) {
+      if (cursor === '') await begun();
+      cursor = event.id;
+      if (event.data !== '') ids.push(JSON.parse(event.data).data.payment.correlationId);
+    }
+    if (ids.length >= count) break;
+  }
+  abort.abort();
+  return { ids, cursor };
+}
+
+function upgrade(url: string, cookie: string): string {
+  const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+  const asked = `GET /dashboard/live HTTP/1.1\r\nHost: ${new URL(url).host}\r\nConnection: Upgrade\r\nUpgrade: websocket`;
+  return `${asked}\r\n${key}\r\nOrigin: ${url}\r\nCookie: ${cookie}\r\n\r\n`;
+}
+
+test('events pass at once and are continued by header; what operators send passes whole, and so does the dashboard', async () => {
+  const key = 'a-token-for-the-operators';
+  const headers = { Authorization: `Bearer ${key}` };
+  await Site.run(
+    'lmdb',
+    async (site) => {
+      const url = `http://127.0.0.1:${site.targets[0]?.port}`;
+      const pay = async (id: string) => {
+        const body = JSON.stringify({ correlationId: id, amount: 1 });
+        assert.is((await exchangeKept('POST', `${url}/payments`, { body })).status, 202);
+      };
+      const [first, second] = [randomUUID(), randomUUID()];
+      // The payment is posted once the beginning of the stream has come, which is a few bytes.
+      const heard = await read(`${url}/events`, headers, 1, () => pay(first));
+      assert.equal(heard.ids, [first]);
+      await pay(second);
+      const resumed = await read(`${url}/events`, { ...headers, 'Last-Event-ID': heard.cursor }, 1);
+      assert.equal(resumed.ids, [second], 'what came meanwhile');
+      const change = (more: Record<string, string>) =>
+        exchangeKept('PATCH', `${url}/processors/default`, {
+          headers: { ...headers, ...more },
+          body: '{"paused":true}',
+        });
+      assert.is((await change({ 'If-Match': '"99"' })).status, 412);
+      assert.is((await change({ Origin: 'https://other.example' })).status, 403);
+      const payments = Array.from({ length: 90 }, () => ({ correlationId: randomUUID(), attempts: 1 }));
+      const body = JSON.stringify({ what: 'send-again', payments, why: 'a test' });
+      const acted = await exchangeKept('POST', `${url}/actions`, { headers, body });
+      assert.is(acted.status, 200);
+      assert.is((await exchangeKept('GET', `${url}/webhooks`, { headers })).status, 200);
+      const session = { headers: { Origin: url }, body: `token=${key}` };
+      const signedIn = await exchangeKept('POST', `${url}/dashboard/session`, session);
+      assert.is(signedIn.status, 303);
+      const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? '';
+      const page = await exchangeKept('GET', `${url}/dashboard/api/payments`, {
+        headers: { Cookie: cookie },
+      });
+      assert.is(page.status, 200);
+      const viewers = await open(site.targets[0]?.port ?? 0, 1);
+      for (const { socket } of viewers) socket.write(upgrade(url, cookie));
+      assert.equal(await statuses(viewers), [101]);
+      await until('figures come', ANSWER_MS, () =>
+        viewers.every(({ text }) => text.includes('"kind":"hello"')),
+      );
+      close(viewers);
+    },
+    { EVENTS: 'true', ADMIN_TOKEN: key, DASHBOARD_ACCESS: 'token' },
+  );
 });
 
 test('idle connections and slow requests use no more memory than the container limit assumes', async () => {

@@ -1,6 +1,7 @@
 import { byId, element, fitTables, table, write } from './element.js';
+import { showFailure } from './operator-api.js';
 import { confirmAction } from './payment-action.js';
-import { findPayments, showFailure } from './payment-api.js';
+import { findPayments } from './payment-api.js';
 import { count, decimal, NONE } from './text.js';
 
 /** @import { Outcome } from './payment-action.js' */

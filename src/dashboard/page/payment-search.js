@@ -1,7 +1,8 @@
 import { byId, element, fitTables, table, write } from './element.js';
-import { findPayments, showFailure } from './payment-api.js';
-import { badgeOf, moment } from './payment-story.js';
-import { count, decimal } from './text.js';
+import { showFailure } from './operator-api.js';
+import { findPayments } from './payment-api.js';
+import { badgeOf } from './payment-story.js';
+import { count, decimal, moment } from './text.js';
 
 /** @import { Payment } from './payment-api.js' */
 

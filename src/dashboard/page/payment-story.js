@@ -1,7 +1,7 @@
 import { byId, element, write } from './element.js';
 import { confirmAction } from './payment-action.js';
 import { findPayment } from './payment-api.js';
-import { count, decimal, NONE } from './text.js';
+import { count, decimal, moment, NONE } from './text.js';
 
 /** @import { Outcome } from './payment-action.js' */
 /** @import { Payment } from './payment-api.js' */
@@ -112,9 +112,4 @@ export function badgeOf({ status, processor }) {
   const badge = element('span', 'badge', isCancelled ? 'cancelled' : status);
   badge.dataset['tone'] = isCancelled ? 'quiet' : TONES[status];
   return badge;
-}
-
-/** In the viewer's time zone, such as 2025-07-15 12:34:56. @param {string} stamp */
-export function moment(stamp) {
-  return new Date(stamp).toLocaleString('sv-SE');
 }

@@ -1,9 +1,10 @@
 import { byId, element, fitTables, table, write } from './element.js';
-import { findActions, showFailure } from './payment-api.js';
+import { showFailure } from './operator-api.js';
+import { findActions } from './payment-api.js';
 import { showReasons } from './payment-reasons.js';
 import { Search } from './payment-search.js';
-import { moment, openStory } from './payment-story.js';
-import { count } from './text.js';
+import { openStory } from './payment-story.js';
+import { count, moment } from './text.js';
 import { startTheme } from './theme.js';
 
 /** @import { Outcome } from './payment-action.js' */

@@ -1,0 +1,57 @@
+import { parseTimestamp } from '../core/time-window.ts';
+import { enabled, type Progress, replayed } from '../webhooks/progress.ts';
+import { isText, NO_OBJECT, parseObject } from './operator-change.ts';
+import { type Problem, problem } from './problem.ts';
+
+/** What an operator wants to change at an endpoint. */
+export interface WebhookChange {
+  readonly apply: (before: Progress) => Progress;
+  /** For the log. */
+  readonly asked: { readonly enabled?: true; readonly replayFrom?: string };
+  readonly by: string;
+  readonly reason: string;
+}
+
+const REASON_MAX = 200;
+const BY_MAX = 64;
+
+/** Reads the body of `PATCH /webhooks/{name}`. */
+export function readWebhookChange(body: Uint8Array): WebhookChange | Problem {
+  const fields = parseObject(body);
+  if (fields === null) return NO_OBJECT;
+  const { enabled: isEnabled, replayFrom, reason = '', by = '', ...others } = fields;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined)
+    return invalid(
+      unknown.slice(0, BY_MAX),
+      'is not known: expected `enabled`, `replayFrom`, `reason` or `by`',
+    );
+  if (isEnabled === undefined && replayFrom === undefined)
+    return invalid('enabled', 'and `replayFrom` are both missing: expected one of them, or both');
+  if (isEnabled !== undefined && isEnabled !== true) return invalid('enabled', 'must be true');
+  const fromMs = typeof replayFrom === 'string' ? parseTimestamp(replayFrom, Math.floor) : null;
+  if (replayFrom !== undefined && fromMs === null)
+    return invalid('replayFrom', 'must be an ISO 8601 timestamp, such as 2025-07-15T12:34:56.000Z');
+  if (!isText(reason, REASON_MAX)) return invalid('reason', textOf(REASON_MAX));
+  if (!isText(by, BY_MAX)) return invalid('by', textOf(BY_MAX));
+  return {
+    apply: (before) => {
+      const next = isEnabled === true ? enabled(before) : before;
+      return fromMs === null ? next : replayed(next, fromMs);
+    },
+    asked: {
+      ...(isEnabled === true && { enabled: true }),
+      ...(fromMs !== null && { replayFrom: new Date(fromMs).toISOString() }),
+    },
+    by,
+    reason,
+  };
+}
+
+function textOf(max: number): string {
+  return `must be text of at most ${max} characters, without control characters`;
+}
+
+function invalid(field: string, what: string): Problem {
+  return problem('change-not-valid', { field, detail: `\`${field}\` ${what}.` });
+}
