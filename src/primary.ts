@@ -90,9 +90,9 @@ async function run(configured: Config, log: Log): Promise<void> {
 
   // After a crash payments are waiting, so the warm-up is skipped.
   const warmUpPayments = replayed.recordCount === 0 ? configured.warmUpPayments : 0;
-  const { maxConnections, processors } = share;
+  const { maxConnections, callsMax, processors } = share;
   const sessionSecret = configured.sessionSecret || randomBytes(SESSION_SECRET_BYTES).toString('hex');
-  const config = { ...configured, maxConnections, processors, warmUpPayments, sessionSecret };
+  const config = { ...configured, maxConnections, callsMax, processors, warmUpPayments, sessionSecret };
   const recovery = new Recovery({
     directory: journalDir,
     segments,

@@ -11,7 +11,7 @@ export const OPERATIONS = {
 } as const;
 
 /** The members that are amounts. */
-export const AMOUNT_MEMBERS = ['amount', 'chargedAmount', 'conflictingAmount', 'totalAmount'] as const;
+export const AMOUNT_MEMBERS = ['amount', 'chargedAmount', 'conflictingAmount', 'maxAmount', 'minAmount', 'totalAmount'] as const;
 
 /**
  * ISO 8601: a date, which means its midnight, or a date and time with up to nine fractional digits.
@@ -86,6 +86,14 @@ export interface AcceptedPayment {
   readonly history?: History;
 }
 
+/** An operator has changed limits of a processor. */
+export interface LimitsEvent {
+  readonly id: EventId;
+  readonly type: 'processor.limits-changed';
+  readonly timestamp: Stamp;
+  readonly data: LimitsData;
+}
+
 /** An operator has changed the fee of a processor. */
 export interface FeeEvent {
   readonly id: EventId;
@@ -136,7 +144,17 @@ export interface BatchAnswer {
 }
 
 /** What has become of a payment, or what an operator has changed. */
-export type GatewayEvent = SettledEvent | RejectedEvent | PauseEvent | FeeEvent;
+export type GatewayEvent = SettledEvent | RejectedEvent | PauseEvent | FeeEvent | LimitsEvent;
+
+/** What operators have made of the limits of a processor. Those that are missing are as configured. */
+export interface ChangedLimits {
+  /** Most calls in flight, from each instance. */
+  readonly callsAtOnce?: number;
+  /** Most calls in any second, from each instance. */
+  readonly callsPerSecond?: number;
+  readonly minAmountCents?: number;
+  readonly maxAmountCents?: number;
+}
 
 /** What the instance that answers has at the moment, whether it is in the books or not. */
 export interface AnsweringInstance {
@@ -197,6 +215,15 @@ export interface FeeData {
   readonly why: string;
   /** What payments cost there from then on; null if that is the fee of the configuration. */
   readonly fee: Fee | null;
+}
+
+export interface LimitsData {
+  readonly processor: string;
+  /** Who, as they said. */
+  readonly by: string;
+  /** Why, as they said. */
+  readonly why: string;
+  readonly limits: ChangedLimits;
 }
 
 export interface PauseData {

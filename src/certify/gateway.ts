@@ -130,6 +130,7 @@ export class Gateway {
         batchLimit: 256,
         inFlightLimit: 1000,
         drainRate: 1000,
+        poolThreadCount: 1,
       },
     });
     const healthPolicy = { healthIntervalMs: HEALTH_INTERVAL_MS };

@@ -1,3 +1,4 @@
+import { CALLS_AT_ONCE_MAX, CALLS_PER_SECOND_MAX } from '../core/terms.ts';
 import { checked, command, decimal, examples, Misuse, option, whole } from './command.ts';
 import { GATEWAY_URL, httpUrl, TOKEN_OPTION, tokenOf, userName } from './gateway-options.ts';
 
@@ -5,8 +6,14 @@ const name = checked((text) =>
   /^[a-z0-9-]{1,32}$/.test(text) ? null : 'Expected the name of a processor, such as default.',
 );
 
+/** The gateway checks it, because a limit may have two places at most. */
+const amount = (text: string) => Number(amountText(text));
+const amountText = checked((text) =>
+  /^\d{1,14}(\.\d{1,2})?$/.test(text) ? null : 'Expected an amount, such as 1000.00.',
+);
+
 export const processors = command('processors')
-  .summary('list, pause and resume the processors of a running deployment, change their fees')
+  .summary('list, pause and resume the processors of a running deployment, change their fees and limits')
   .description(
     'Lists the processors of a running deployment, or changes one of them. A change holds at every instance within a second, ' +
       'and survives restarts. See docs/processors.md.',
@@ -93,6 +100,37 @@ processors
         },
       ),
   )
+  .addCommand(
+    changing('limits')
+      .summary('change what it takes: calls at once, calls a second, amounts; what is left out stays')
+      .argument('<name>', 'the processor', name)
+      .option('--calls-at-once <calls>', 'most calls in flight, by each gateway', whole(1, CALLS_AT_ONCE_MAX))
+      .option(
+        '--calls-per-second <calls>',
+        'most calls in any second, by each gateway',
+        whole(1, CALLS_PER_SECOND_MAX),
+      )
+      .option('--min-amount <amount>', 'smallest amount, such as 0.50', amount)
+      .option('--max-amount <amount>', 'greatest amount, such as 1000.00', amount)
+      .addOption(
+        option('--as-configured', 'all of them as the settings of the gateways say').conflicts([
+          'callsAtOnce',
+          'callsPerSecond',
+          'minAmount',
+          'maxAmount',
+        ]),
+      )
+      .action(async (name, { url, json = false, reason, by, token, asConfigured = false, ...given }) => {
+        if (Object.keys(given).length === 0 && !asConfigured)
+          throw new Misuse(
+            'expected one of the limits, or --as-configured (see dinossauro processors limits --help)',
+          );
+        const { changeProcessor } = await import('../operate/processors.ts');
+        const limits = asConfigured ? null : given;
+        const order = { url, json, token: tokenOf(token), name, change: { limits, reason, by } };
+        process.exitCode = await changeProcessor(order, console);
+      }),
+  )
   .addHelpText(
     'after',
     examples([
@@ -100,6 +138,7 @@ processors
       ['processors pause default --reason "maintenance until 14:00"', 'before its maintenance'],
       ['processors drain default', 'before it is removed'],
       ['processors fee default --share 0.015 --fixed 0.35 --reason "new contract"', 'when its price changes'],
+      ['processors limits default --calls-per-second 50 --max-amount 1000.00', 'when it wants less'],
       ['processors resume default --url http://10.0.0.7:9999', 'through another gateway'],
     ]),
   );

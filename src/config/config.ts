@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { type Environment, strayVariable, strayVariables } from '../core/environment.ts';
+import { CALLS_AT_ONCE_MAX } from '../core/terms.ts';
 import type { Tls } from '../core/tls.ts';
 import { type ApiKey, digestOf } from './api-key.ts';
 import { type KeysFileReading, readKeysFile } from './keys-file.ts';
@@ -125,6 +126,8 @@ function combined(values: Values, file: ProcessorsFileReading | null, keysFile: 
     journalDir: values.JOURNAL_DIR || `./data/journal/${values.INSTANCE_ID}`,
     /** Whether the journals beside this one belong to the same deployment and are taken over when no process uses them. */
     takesOverJournals: values.JOURNAL_DIR === '',
+    /** Most calls in flight that an operator may allow to a processor. The primary thread lowers it to what file descriptors allow. */
+    callsMax: CALLS_AT_ONCE_MAX,
     /** The shared state numbers them in this order. */
     processors: file?.kind === 'ok' ? fileProcessors(values, file) : processorsOf(values),
   };

@@ -18,12 +18,14 @@ const CONNECTIONS_MIN = 8;
 
 export type Descriptors = Pick<
   Config,
-  'maxConnections' | 'concurrency' | 'processors' | 'httpThreadCount' | 'poolThreadCount'
+  'maxConnections' | 'concurrency' | 'callsMax' | 'processors' | 'httpThreadCount' | 'poolThreadCount'
 >;
 
 export interface Share {
   /** Client connections. */
   readonly maxConnections: number;
+  /** Most calls in flight to one processor. */
+  readonly callsMax: number;
   /** With their limits of calls in flight lowered where necessary. */
   readonly processors: readonly ProcessorTarget[];
   /** The settings that had to be lowered, such as `CONCURRENCY=400 to 237`. */
@@ -46,9 +48,10 @@ export function shareDescriptors(config: Descriptors, limit: number): Share {
   const { maxConnections, concurrency, processors, httpThreadCount, poolThreadCount } = config;
   const own = OWN_BASE + OWN_OF_THREAD * (httpThreadCount + poolThreadCount) + processors.length;
   const half = Math.max(CONNECTIONS_MIN, Math.floor((limit - own) / 2));
-  const callsMax = Math.max(1, Math.floor(half / Math.max(1, processors.length)));
+  const callsMax = Math.max(1, Math.min(config.callsMax, Math.floor(half / Math.max(1, processors.length))));
   const share = {
     maxConnections: Math.min(maxConnections, half),
+    callsMax,
     processors: processors.map((target) => ({ ...target, callLimit: Math.min(target.callLimit, callsMax) })),
   };
   const lowered = processors.filter(({ callLimit }) => callLimit > callsMax);

@@ -1,23 +1,14 @@
 import { basename } from 'node:path';
+import type { Terms } from '../core/terms.ts';
 import type { Tls } from '../core/tls.ts';
 
 /** A processor as configured: by the environment's short form, or by the processors file. */
-export interface ProcessorTarget {
+export interface ProcessorTarget extends Terms {
   readonly name: string;
   /** http or https, without a trailing slash; may contain credentials, so it must be masked where it is shown. */
   readonly url: string;
   readonly tls?: Tls;
   readonly contract: ContractSpec;
-  /** A payment costs `feePpm` parts per million of its amount, and `feeFixedCents`. */
-  readonly feePpm: number;
-  readonly feeFixedCents: number;
-  /** Amounts that it takes, both inclusive. `MAX_AMOUNT` is a limit of what the gateway accepts, not of these. */
-  readonly minAmountCents: number;
-  readonly maxAmountCents: number;
-  /** Most calls in flight from this instance. */
-  readonly callLimit: number;
-  /** Most new calls a second from this instance; null: no limit. */
-  readonly callsPerSecond: number | null;
   /** How long a call waits for its response. */
   readonly timeoutMs: number;
   /** How long a health call waits for its response. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Environment } from '../core/environment.ts';
 import { centsToDecimal } from '../core/money.ts';
+import { CALLS_AT_ONCE_MAX, CALLS_PER_SECOND_MAX } from '../core/terms.ts';
 import { takenAmounts } from './amount-ranges.ts';
 import { anything, integer, lineOf, list, mapping, type Report, scalar, type ValueOf } from './file-field.ts';
 import { PROCESSOR_NAME, PROCESSORS_MAX, parseAmount, parseFee, parseHttpUrl } from './parsers.ts';
@@ -87,7 +88,7 @@ const PROCESSOR = mapping({
           default: '`CONCURRENCY`',
           unit: 'calls',
           min: 1,
-          max: 1024,
+          max: CALLS_AT_ONCE_MAX,
         }),
         callsPerSecond: integer({
           about:
@@ -95,7 +96,7 @@ const PROCESSOR = mapping({
           default: 'no limit',
           unit: 'calls/s',
           min: 1,
-          max: 100_000,
+          max: CALLS_PER_SECOND_MAX,
         }),
         minAmount: amount('Smallest amount.', '0.01'),
         maxAmount: amount('Greatest amount.', 'no limit'),

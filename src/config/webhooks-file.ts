@@ -26,6 +26,7 @@ const EVENT_TYPES = [
   'processor.paused',
   'processor.resumed',
   'processor.fee-changed',
+  'processor.limits-changed',
 ] as const;
 const WEBHOOKS_MAX = 16;
 const SECRETS_MAX = 4;

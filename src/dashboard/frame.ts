@@ -1,5 +1,6 @@
 import type { Fee } from '../core/fee.ts';
 import type { Totals } from '../core/payment.ts';
+import type { Limits, Terms } from '../core/terms.ts';
 import type { RoutingReason } from '../shared-memory/routing-reason.ts';
 import type { Condition } from './conditions.ts';
 
@@ -22,9 +23,8 @@ export interface Hello {
   readonly processors: readonly {
     readonly name: string;
     readonly contract: string;
-    /** The fee as configured. */
-    readonly feePpm: number;
-    readonly feeFixedCents: number;
+    /** What it costs and takes, as configured. */
+    readonly terms: Terms;
   }[];
   /** Address at which the simulated processors of `npm start` can be broken; null: not available. */
   readonly lab: string | null;
@@ -73,6 +73,8 @@ export interface ProcessorFigures {
   readonly paused: boolean;
   /** What a payment costs now. */
   readonly fee: Fee;
+  /** What it takes now. */
+  readonly limits: Limits;
   readonly breakerOpen: boolean;
   /** It refuses every request, by its last answers. */
   readonly unfit: boolean;

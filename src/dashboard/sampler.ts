@@ -1,5 +1,6 @@
+import assert from 'node:assert';
 import type { Clock } from '../core/clock.ts';
-import type { Fee } from '../core/fee.ts';
+import type { Terms } from '../core/terms.ts';
 import type {
   FeeTotals,
   Ledger,
@@ -209,10 +210,12 @@ export class Sampler {
     const reported = sharedState.reported(processor);
     const oldestAtMs = sharedState.oldestCallAtMs(processor);
     const { reason, sinceMs } = sharedState.reason(processor);
+    const { feePpm, feeFixedCents, ...limits } = sharedState.terms(processor) ?? this.#configured(processor);
     return {
       settledPerS: rate(counts, before, ({ settled }) => settled[processor] ?? 0),
       paused: sharedState.isPaused(processor),
-      fee: sharedState.fee(processor) ?? this.#configuredFee(processor),
+      fee: { feePpm, feeFixedCents },
+      limits,
       breakerOpen: sharedState.breakerOpen(processor),
       unfit: sharedState.isUnfit(processor) && sharedState.breakerOpen(processor),
       restMs: this.#restMs(processor, nowMs),
@@ -233,9 +236,10 @@ export class Sampler {
     };
   }
 
-  #configuredFee(processor: number): Fee {
-    const { feePpm = 0, feeFixedCents = 0 } = this.#parts.hello.processors[processor] ?? {};
-    return { feePpm, feeFixedCents };
+  #configured(processor: number): Terms {
+    const configured = this.#parts.hello.processors[processor];
+    assert.ok(configured !== undefined);
+    return configured.terms;
   }
 
   #deployment(nowMs: number): DeploymentFigures {

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { contractLabel } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { termsInForce } from '../core/terms.ts';
 import type { Feed } from '../dashboard/feed.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { MetricsTable } from '../shared-memory/metrics-table.ts';
@@ -282,11 +283,10 @@ export class Dashboard {
         currency: config.dashboard.currency,
         latencyBudgetMs: config.latencyBudgetMs,
         failoverDelayMs: config.failoverDelayMs,
-        processors: config.processors.map(({ name, contract, feePpm, feeFixedCents }) => ({
-          name,
-          contract: contractLabel(contract),
-          feePpm,
-          feeFixedCents,
+        processors: config.processors.map((target) => ({
+          name: target.name,
+          contract: contractLabel(target.contract),
+          terms: termsInForce(target, undefined, config),
         })),
         lab: config.dashboard.lab,
         operates: this.#operates,

@@ -32,7 +32,19 @@ export type DecodeProblem =
   | 'amount-not-positive'
   | 'amount-too-precise'
   | 'amount-too-large'
-  | 'amount-not-taken';
+  | 'amount-not-taken'
+  | 'ledger-unavailable';
+
+/** The amounts that processors take. */
+interface TakenAmounts {
+  /** Ascending. */
+  readonly ranges: readonly AmountRange[];
+  /** False: there may be others. */
+  readonly isKnown: boolean;
+}
+
+const LIMITS_NOT_KNOWN =
+  'This gateway has just started, and has not read from its ledger yet which amounts processors take. Post the payment again.';
 
 /** How deep objects and arrays may nest, so that no body can exhaust the stack. */
 const MAX_DEPTH = 64;
@@ -82,11 +94,10 @@ const FAST_DIGITS = 12;
 export class PaymentDecoder {
   readonly id: Buffer = Buffer.alloc(UUID_BYTES);
   amountCents = 0;
-  /** The amounts that some processor takes. */
-  readonly #takenAmounts: readonly AmountRange[];
+  readonly #takenAmounts: TakenAmounts;
   readonly #maxAmountCents: number;
 
-  constructor(maxAmountCents: number, takenAmounts: readonly AmountRange[]) {
+  constructor(maxAmountCents: number, takenAmounts: TakenAmounts) {
     assert(Number.isSafeInteger(maxAmountCents));
     assert(maxAmountCents > 0);
     this.#maxAmountCents = maxAmountCents;
@@ -115,7 +126,9 @@ export class PaymentDecoder {
         return { detail: `\`amount\` exceeds the limit of this gateway, ${limit} (MAX_AMOUNT).` };
       }
       case 'amount-not-taken':
-        return { detail: limitsDetail(this.#takenAmounts) };
+        return { detail: limitsDetail(this.#takenAmounts.ranges) };
+      case 'ledger-unavailable':
+        return { detail: LIMITS_NOT_KNOWN };
       default:
         return undefined;
     }
@@ -229,13 +242,14 @@ export class PaymentDecoder {
     assert(decimal.kind === 'exact');
     if (decimal.cents === 0) return 'amount-not-positive';
     if (decimal.cents > this.#maxAmountCents) return 'amount-too-large';
-    if (!this.#isTaken(decimal.cents)) return 'amount-not-taken';
+    if (!this.#isTaken(decimal.cents))
+      return this.#takenAmounts.isKnown ? 'amount-not-taken' : 'ledger-unavailable';
     this.amountCents = decimal.cents;
     return null;
   }
 
   #isTaken(cents: number): boolean {
-    for (const { minCents, maxCents } of this.#takenAmounts) {
+    for (const { minCents, maxCents } of this.#takenAmounts.ranges) {
       if (cents >= minCents && cents <= maxCents) return true;
     }
     return false;

@@ -2,7 +2,7 @@ import { centsToDecimal } from '../core/money.ts';
 import type { OutboxEvent } from '../ledger/ledger.ts';
 import { eventId } from '../ledger/outbox.ts';
 import { paymentJson } from './payment-json.ts';
-import { shownFee } from './shown-fee.ts';
+import { changedLimitsJson, shownFee } from './shown-terms.ts';
 
 /** An event as clients get it, in the form of the Standard Webhooks specification. */
 export function eventJson(event: OutboxEvent): string {
@@ -28,6 +28,11 @@ function dataJson(event: OutboxEvent): string {
     case 'processor.fee-changed': {
       const { processor, by, why, fee } = event;
       return JSON.stringify({ processor, by, why, fee: fee && shownFee(fee) });
+    }
+    case 'processor.limits-changed': {
+      const { processor, by, why, limits } = event;
+      const head = JSON.stringify({ processor, by, why });
+      return `${head.slice(0, -1)},"limits":${changedLimitsJson(limits)}}`;
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Fee } from '../core/fee.ts';
-import type { ProcessorChange } from '../ledger/processor-controls.ts';
+import { CALLS_AT_ONCE_MAX, CALLS_PER_SECOND_MAX } from '../core/terms.ts';
+import type { LimitChanges, ProcessorChange } from '../ledger/processor-controls.ts';
 import { isText, NO_OBJECT, parseObject } from './operator-change.ts';
 import { type Problem, problem } from './problem.ts';
 
@@ -15,20 +16,26 @@ const BY_MAX = 64;
 export function readChange(body: Uint8Array): ChangeReading {
   const fields = parseObject(body);
   if (fields === null) return { kind: 'refused', problem: NO_OBJECT };
-  const { paused, fee, reason = '', by = '', ...others } = fields;
+  const { paused, fee, limits, reason = '', by = '', ...others } = fields;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
-    return refused(unknown.slice(0, BY_MAX), 'is not known: expected `paused`, `fee`, `reason` or `by`');
-  if (paused === undefined && fee === undefined)
-    return refused('paused', 'and `fee` are both missing: expected one of them, or both');
+    return refused(
+      unknown.slice(0, BY_MAX),
+      'is not known: expected `paused`, `fee`, `limits`, `reason` or `by`',
+    );
+  if (paused === undefined && fee === undefined && limits === undefined)
+    return refused('paused', '`fee` and `limits` are all missing: expected one of them at least');
   if (paused !== undefined && typeof paused !== 'boolean') return refused('paused', 'must be true or false');
-  const read = fee === undefined || fee === null ? fee : readFee(fee);
-  if (read === INVALID) return refused('fee', FEE_EXPECTED);
+  const readFees = fee === undefined || fee === null ? fee : readFee(fee);
+  if (readFees === INVALID) return refused('fee', FEE_EXPECTED);
+  const readTaken = limits === undefined || limits === null ? limits : readLimits(limits);
+  if (readTaken === INVALID) return refused('limits', LIMITS_EXPECTED);
   if (!isText(reason, REASON_MAX)) return refused('reason', `must be text ${lengthText(REASON_MAX)}`);
   if (!isText(by, BY_MAX)) return refused('by', `must be text ${lengthText(BY_MAX)}`);
   const change = {
     ...(paused !== undefined && { isPaused: paused }),
-    ...(read !== undefined && { fee: read }),
+    ...(readFees !== undefined && { fee: readFees }),
+    ...(readTaken !== undefined && { limits: readTaken }),
   };
   return { kind: 'ok', change: { ...change, changedBy: by, reason } };
 }
@@ -36,6 +43,7 @@ export function readChange(body: Uint8Array): ChangeReading {
 const INVALID = Symbol('invalid');
 const FEE_EXPECTED =
   'must be null, or an object with `share`, from 0 to 1 with at most 6 places, and `fixed`, from 0 to 1000000.00 with at most 2';
+const LIMITS_EXPECTED = `must be null, or an object with one of \`callsAtOnce\`, from 1 to ${CALLS_AT_ONCE_MAX}, \`callsPerSecond\`, from 1 to ${CALLS_PER_SECOND_MAX}, \`minAmount\` and \`maxAmount\`, from 0.01 to 90071992547409.91 with at most 2 places, at least; each of them may be null`;
 const MILLION = 1_000_000;
 const FIXED_MAX_CENTS = 100_000_000;
 
@@ -48,12 +56,37 @@ function readFee(fee: unknown): Fee | typeof INVALID {
   return feePpm > MILLION || feeFixedCents > FIXED_MAX_CENTS ? INVALID : { feePpm, feeFixedCents };
 }
 
+function readLimits(limits: unknown): LimitChanges | typeof INVALID {
+  if (typeof limits !== 'object' || limits === null || Array.isArray(limits)) return INVALID;
+  const { callsAtOnce, callsPerSecond, minAmount, maxAmount, ...others } = limits as Record<string, unknown>;
+  const read: Record<keyof LimitChanges, ReturnType<typeof limitOf>> = {
+    callLimit: limitOf(callsAtOnce, 1, CALLS_AT_ONCE_MAX),
+    callsPerSecond: limitOf(callsPerSecond, 1, CALLS_PER_SECOND_MAX),
+    minAmountCents: limitOf(minAmount, 100, Number.MAX_SAFE_INTEGER),
+    maxAmountCents: limitOf(maxAmount, 100, Number.MAX_SAFE_INTEGER),
+  };
+  if (Object.keys(others).length > 0 || Object.keys(limits).length === 0) return INVALID;
+  const changes: [name: string, limit: number | null][] = [];
+  for (const [name, limit] of Object.entries(read)) {
+    if (limit === INVALID) return INVALID;
+    if (limit !== undefined) changes.push([name, limit]);
+  }
+  return Object.fromEntries(changes);
+}
+
+/** A limit from 1 to `max` of units of which `perOne` are one; null and undefined are what they are. */
+function limitOf(value: unknown, perOne: number, max: number): number | null | undefined | typeof INVALID {
+  if (value === null || value === undefined) return value;
+  const whole = wholeOf(value, perOne);
+  return whole === undefined || whole < 1 || whole > max ? INVALID : whole;
+}
+
 /** A decimal in units of which `perOne` are one; undefined: it is none, is negative, or has too many places. */
 function wholeOf(value: unknown, perOne: number): number | undefined {
-  if (typeof value !== 'number' || !(value >= 0 && value <= FIXED_MAX_CENTS)) return undefined;
+  if (typeof value !== 'number' || !(value >= 0)) return undefined;
   const whole = Math.round(value * perOne);
   // The float nearest to a decimal with few places is that of the quotient.
-  return whole / perOne === value ? whole : undefined;
+  return Number.isSafeInteger(whole) && whole / perOne === value ? whole : undefined;
 }
 
 function lengthText(max: number): string {

@@ -1,6 +1,8 @@
 import { contractLabel, type ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { centsToDecimal } from '../core/money.ts';
+import { type CallBounds, termsInForce } from '../core/terms.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import {
   changed,
@@ -9,16 +11,17 @@ import {
   type ProcessorControls,
 } from '../ledger/processor-controls.ts';
 import { type OperatorGuard, receiveChange, signature } from './operator-change.ts';
-import { problem } from './problem.ts';
+import { type Problem, problem } from './problem.ts';
 import { readChange } from './processor-changes.ts';
 import { unknownParameter } from './query.ts';
 import { guardedRoute, refuse } from './route.ts';
-import { shownFee } from './shown-fee.ts';
+import { shownFee, shownLimits } from './shown-terms.ts';
 import { type Exchange, FRESH_JSON_HEADERS, type HttpRequest, type WebApp } from './uws.ts';
 
 export interface ProcessorRoutesParts {
   readonly app: WebApp;
   readonly processors: readonly ProcessorTarget[];
+  readonly bounds: CallBounds;
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly log: Log;
@@ -40,7 +43,7 @@ const ETAG = /^"(\d{1,15})"$/;
  * | 403 `other-origin`        | the change comes from a page of another origin                             |
  * | 404 `no-such-processor`   | this instance is not configured with it                                    |
  * | 412 `processors-changed`  | `If-Match` names another version than the current one                      |
- * | 422 `change-not-valid`    | a member is missing, unknown or invalid                                    |
+ * | 422 `change-not-valid`    | a member is missing, unknown or invalid, or `minAmount` exceeds `maxAmount` |
  * | 503 `ledger-unavailable`  | the ledger does not answer; a change may have been made, and may be repeated |
  */
 export class ProcessorRoutes {
@@ -68,7 +71,7 @@ export class ProcessorRoutes {
       return refuse(exchange, problem('ledger-unavailable'));
     const openCounts = new Map(open.value.map(({ name, count }) => [name, count]));
     const shown = processors.map((target) => ({
-      ...shownControl(target, controls.value),
+      ...this.#shown(target, controls.value),
       contract: contractLabel(target.contract),
       open: openCounts.get(target.name) ?? 0,
     }));
@@ -101,22 +104,51 @@ export class ProcessorRoutes {
       if (before.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
       const next = changed(before.value, target.name, change, clock.nowMs());
       // What was asked for holds already, perhaps by the same request before.
-      if (next === null) return answer(exchange, target, before.value);
+      if (next === null) return this.#answer(exchange, target, before.value);
       if (!matches(ifMatch, before.value)) return refuseStale(exchange, before.value);
+      const contradiction = change.limits === undefined ? null : this.#contradiction(target, next);
+      if (contradiction !== null) return refuse(exchange, contradiction);
       const set = await ledger.setProcessorControls(next, changeEvents(before.value, next, target.name));
       if (set.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
       if (!set.value) continue;
       const { changedBy: by, ...asked } = change;
       log.warn({ processor: target.name, ...asked, by, version: next.version }, 'processor controls changed');
-      return answer(exchange, target, next);
+      return this.#answer(exchange, target, next);
     }
     refuse(exchange, problem('processors-changed'));
   }
-}
 
-function answer(exchange: Exchange, target: ProcessorTarget, controls: ProcessorControls): void {
-  const body = JSON.stringify({ version: controls.version, ...shownControl(target, controls) });
-  exchange.end('200 OK', headersOf(controls), body);
+  #answer(exchange: Exchange, target: ProcessorTarget, controls: ProcessorControls): void {
+    const body = JSON.stringify({ version: controls.version, ...this.#shown(target, controls) });
+    exchange.end('200 OK', headersOf(controls), body);
+  }
+
+  /** Limits that are valid alone but not together, one of them perhaps as configured here. */
+  #contradiction(target: ProcessorTarget, { processors }: ProcessorControls): Problem | null {
+    const terms = termsInForce(target, processors[target.name], this.#parts.bounds);
+    const [min, max] = [centsToDecimal(terms.minAmountCents), centsToDecimal(terms.maxAmountCents)];
+    if (terms.minAmountCents <= terms.maxAmountCents) return null;
+    const detail = `\`minAmount\` would be ${min}, and \`maxAmount\` ${max}: expected \`minAmount\` to be at most \`maxAmount\`.`;
+    return problem('change-not-valid', { field: 'limits', detail });
+  }
+
+  #shown(target: ProcessorTarget, { processors }: ProcessorControls) {
+    const { name } = target;
+    const control = processors[name];
+    const terms = termsInForce(target, control, this.#parts.bounds);
+    const configured = termsInForce(target, undefined, this.#parts.bounds);
+    return {
+      name,
+      paused: control?.isPaused ?? false,
+      fee: shownFee(terms),
+      configuredFee: shownFee(configured),
+      limits: shownLimits(terms),
+      configuredLimits: shownLimits(configured),
+      changedAt: control === undefined ? null : new Date(control.changedAtMs).toISOString(),
+      changedBy: control?.changedBy ?? '',
+      reason: control?.reason ?? '',
+    };
+  }
 }
 
 function refuseStale(exchange: Exchange, { version }: ProcessorControls): void {
@@ -130,18 +162,4 @@ function matches(ifMatch: string, { version }: ProcessorControls): boolean {
 
 function headersOf({ version }: ProcessorControls) {
   return [...FRESH_JSON_HEADERS, ['ETag', `"${version}"`]] as const;
-}
-
-function shownControl(target: ProcessorTarget, { processors }: ProcessorControls) {
-  const { name } = target;
-  const control = processors[name];
-  return {
-    name,
-    paused: control?.isPaused ?? false,
-    fee: shownFee(control?.fee ?? target),
-    configuredFee: shownFee(target),
-    changedAt: control === undefined ? null : new Date(control.changedAtMs).toISOString(),
-    changedBy: control?.changedBy ?? '',
-    reason: control?.reason ?? '',
-  };
 }

@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { takenAmounts } from '../config/amount-ranges.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -35,6 +34,7 @@ import { servePaymentActions } from './payment-actions.ts';
 import { servePaymentList } from './payment-list.ts';
 import { PaymentRoutes } from './payment-routes.ts';
 import { ProcessorRoutes } from './processor-routes.ts';
+import { TakenAmounts } from './taken-amounts.ts';
 import { createApp, limitConnections, type WebApp } from './uws.ts';
 import { serveWebhooks } from './webhook-routes.ts';
 
@@ -154,7 +154,7 @@ export class HttpThread {
     const operators = new Access({ mode: config.access.operator, keyring, scope: 'operate' });
     const paymentRoutes = new PaymentRoutes({
       app: this.app,
-      decoder: new PaymentDecoder(maxAmountCents, takenAmounts(config.processors, maxAmountCents)),
+      decoder: new PaymentDecoder(maxAmountCents, new TakenAmounts(config, sharedState)),
       acceptor: new PaymentAcceptor({
         idempotencyCache,
         ring,
@@ -217,7 +217,14 @@ export class HttpThread {
       metrics,
     });
     const { processors } = config;
-    const processorRoutes = new ProcessorRoutes({ app: this.app, processors, ledger, clock, log });
+    const processorRoutes = new ProcessorRoutes({
+      app: this.app,
+      processors,
+      bounds: config,
+      ledger,
+      clock,
+      log,
+    });
     processorRoutes.serve('/processors', operators);
     const webhookParts = { app: this.app, webhooks: config.webhooks, hasEvents, ledger, log };
     serveWebhooks(webhookParts, '/webhooks', operators);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Fee } from '../core/fee.ts';
 import type { PaymentStatus } from '../core/payment.ts';
+import type { ChangedLimits } from '../core/terms.ts';
 
 /**
  * The outbox: what has become of payments, and what operators have decided about processors, as events that clients read in
@@ -32,6 +33,14 @@ export type ProcessorEvent =
       readonly why: string;
       /** Null: as configured. */
       readonly fee: Fee | null;
+    }
+  | {
+      readonly type: 'processor.limits-changed';
+      readonly processor: string;
+      readonly by: string;
+      readonly why: string;
+      /** All that operators have changed. */
+      readonly limits: ChangedLimits;
     };
 
 /** Where an event stands. */

@@ -1,4 +1,5 @@
 import type { Fee } from '../core/fee.ts';
+import type { ChangedLimits, Limits, TermChanges } from '../core/terms.ts';
 import type { ProcessorEvent } from './outbox.ts';
 
 /**
@@ -14,11 +15,9 @@ export interface ProcessorControls {
   readonly processors: Readonly<Record<string, ProcessorControl>>;
 }
 
-export interface ProcessorControl {
+export interface ProcessorControl extends TermChanges {
   /** It gets no payment requests. What is in doubt there is still asked for. */
   readonly isPaused: boolean;
-  /** What payments cost there from then on; null: as configured. */
-  readonly fee: Fee | null;
   /** When this was last changed, UTC. */
   readonly changedAtMs: number;
   /** Who changed it (an API key, and a name that the client gave) and why. */
@@ -30,7 +29,11 @@ export interface ProcessorControl {
 export interface ProcessorChange extends Pick<ProcessorControl, 'changedBy' | 'reason'> {
   readonly isPaused?: boolean;
   readonly fee?: Fee | null;
+  /** Null, of one limit or of all: as configured. */
+  readonly limits?: LimitChanges | null;
 }
+
+export type LimitChanges = { readonly [Name in keyof Limits]?: number | null };
 
 export const NO_CONTROLS: ProcessorControls = { version: 0, processors: {} };
 
@@ -41,9 +44,13 @@ export function changed(
   change: ProcessorChange,
   nowMs: number,
 ): ProcessorControls | null {
-  const { isPaused, fee } = controls.processors[name] ?? AS_CONFIGURED;
-  const next = { isPaused: change.isPaused ?? isPaused, fee: change.fee === undefined ? fee : change.fee };
-  if (next.isPaused === isPaused && isSameFee(next.fee, fee)) return null;
+  const { isPaused, fee, limits = {} } = controls.processors[name] ?? AS_CONFIGURED;
+  const next = {
+    isPaused: change.isPaused ?? isPaused,
+    fee: change.fee === undefined ? fee : change.fee,
+    limits: changedLimits(limits, change.limits),
+  };
+  if (next.isPaused === isPaused && isSameFee(next.fee, fee) && isSame(next.limits, limits)) return null;
   const { changedBy, reason } = change;
   const processors = { ...controls.processors, [name]: { ...next, changedAtMs: nowMs, changedBy, reason } };
   return { version: controls.version + 1, processors };
@@ -63,10 +70,25 @@ export function changeEvents(
   if (now.isPaused !== was.isPaused)
     events.push({ type: now.isPaused ? 'processor.paused' : 'processor.resumed', ...by });
   if (!isSameFee(now.fee, was.fee)) events.push({ type: 'processor.fee-changed', ...by, fee: now.fee });
+  const { limits = {} } = now;
+  if (!isSame(limits, was.limits ?? {})) events.push({ type: 'processor.limits-changed', ...by, limits });
   return events;
 }
 
-const AS_CONFIGURED = { isPaused: false, fee: null } as const;
+const AS_CONFIGURED: Pick<ProcessorControl, 'isPaused' | keyof TermChanges> = { isPaused: false, fee: null };
+const LIMIT_NAMES = ['callLimit', 'callsPerSecond', 'minAmountCents', 'maxAmountCents'] as const;
+
+function changedLimits(limits: ChangedLimits, change: LimitChanges | null | undefined): ChangedLimits {
+  if (change === null) return {};
+  const both = { ...limits, ...change };
+  return Object.fromEntries(
+    LIMIT_NAMES.flatMap((name) => (typeof both[name] === 'number' ? [[name, both[name]]] : [])),
+  );
+}
+
+function isSame(one: ChangedLimits, other: ChangedLimits): boolean {
+  return LIMIT_NAMES.every((name) => one[name] === other[name]);
+}
 
 function isSameFee(one: Fee | null, other: Fee | null): boolean {
   return one?.feePpm === other?.feePpm && one?.feeFixedCents === other?.feeFixedCents;

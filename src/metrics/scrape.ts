@@ -92,7 +92,7 @@ export class Scrape {
   #settlements(): Family[] {
     const { sharedState, config } = this.#parts;
     const { metricsTable } = this.#parts;
-    const feeOf = (processor: number) => sharedState.fee(processor) ?? config.processors[processor];
+    const feeOf = (processor: number) => sharedState.terms(processor) ?? config.processors[processor];
     return [
       counter('dinossauro_payments_settled', 'Payments settled by this instance.', this.#counted('settled')),
       counter(

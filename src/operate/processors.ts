@@ -9,12 +9,22 @@ interface ShownFee {
   readonly fixed: number;
 }
 
+/** Null: no limit. */
+interface ShownLimits {
+  readonly callsAtOnce: number;
+  readonly callsPerSecond: number | null;
+  readonly minAmount: number;
+  readonly maxAmount: number | null;
+}
+
 /** What a gateway says of a processor (openapi.yaml). */
 export interface ShownProcessor {
   readonly name: string;
   readonly paused: boolean;
   readonly fee: ShownFee;
   readonly configuredFee: ShownFee;
+  readonly limits: ShownLimits;
+  readonly configuredLimits: ShownLimits;
   readonly changedAt: string | null;
   readonly changedBy: string;
   readonly reason: string;
@@ -39,7 +49,7 @@ interface ListOrder extends GatewayAddress {
 
 interface ChangeOrder extends ListOrder {
   readonly name: string;
-  readonly change: object;
+  readonly change: object & { readonly limits?: { readonly callsAtOnce?: number } | null };
 }
 
 interface DrainOrder extends ChangeOrder {
@@ -50,6 +60,7 @@ interface DrainOrder extends ChangeOrder {
 
 const DONE = 0;
 const FAILED = 1;
+const LEAST_AMOUNT = 0.01;
 
 /** Implements `dinossauro processors list`. */
 export async function listProcessors(order: ListOrder, output: Output): Promise<number> {
@@ -59,11 +70,12 @@ export async function listProcessors(order: ListOrder, output: Output): Promise<
   return DONE;
 }
 
-/** Implements `dinossauro processors pause`, `resume` and `fee`. */
+/** Implements `dinossauro processors pause`, `resume`, `fee` and `limits`. */
 export async function changeProcessor(order: ChangeOrder, output: Output): Promise<number> {
   const changed = await change(order);
   if (changed.kind === 'failed') return fail(changed, output);
-  output.log(order.json ? JSON.stringify(changed.value, null, 1) : changedLine(changed.value));
+  if (order.json) output.log(JSON.stringify(changed.value, null, 1));
+  else for (const line of [changedLine(changed.value), ...boundLines(order, changed.value)]) output.log(line);
   return DONE;
 }
 
@@ -112,9 +124,21 @@ async function change({ name, change, ...order }: ChangeOrder): Promise<Outcome<
   return answer.kind === 'ok' ? { kind: 'ok', value: JSON.parse(answer.value) as ShownProcessor } : answer;
 }
 
-function changedLine({ name, paused, fee, changedAt, ...control }: ShownProcessor): string {
-  const state = `${name} is ${paused ? 'paused' : 'in use'} and costs ${feeText(fee)}`;
+function changedLine({ name, paused, fee, limits, changedAt, ...control }: ShownProcessor): string {
+  const state = `${name} is ${paused ? 'paused' : 'in use'} and costs ${feeText(fee)} (limits: ${limitsText(limits)})`;
   return changedAt === null ? `${state}, as configured` : `${state}, ${saidOf({ changedAt, ...control })}`;
+}
+
+/** A gateway cannot have as many calls in flight, or as few, as was asked for. */
+function boundLines({ change }: ChangeOrder, { limits }: ShownProcessor): string[] {
+  const { callsAtOnce: asked } = change.limits ?? {};
+  const { callsAtOnce: held } = limits;
+  if (asked === undefined || asked === held) return [];
+  const why =
+    asked > held
+      ? 'its open-file limit (ulimit -n) allows no more'
+      : 'each of its pool threads has one call at least';
+  return [`This gateway makes ${held} of ${asked} calls at once: ${why}`];
 }
 
 function saidOf({
@@ -127,16 +151,22 @@ function saidOf({
 }
 
 function listingLines({ processors }: Listing): string[] {
-  const heads = ['NAME', 'STATE', 'OPEN', 'FEE', 'CONTRACT', 'LAST CHANGE'];
-  const rows = processors.map(({ name, paused, open, fee, configuredFee, contract, ...control }) => [
+  const heads = ['NAME', 'STATE', 'OPEN', 'FEE', 'LIMITS', 'CONTRACT', 'LAST CHANGE'];
+  const rows = processors.map(({ name, paused, open, contract, ...shown }) => [
     name,
     stateOf(paused, open),
     String(open),
-    feeText(fee) === feeText(configuredFee) ? feeText(fee) : `${feeText(fee)} (${feeText(configuredFee)})`,
+    besides(feeText(shown.fee), feeText(shown.configuredFee)),
+    besides(limitsText(shown.limits), limitsText(shown.configuredLimits)),
     contract,
-    control.changedAt === null ? '' : saidOf(control),
+    shown.changedAt === null ? '' : saidOf(shown),
   ]);
   return tableLines([heads, ...rows]);
+}
+
+/** What holds, and in parentheses what is configured if that differs. */
+function besides(now: string, configured: string): string {
+  return now === configured ? now : `${now} (${configured})`;
 }
 
 function stateOf(paused: boolean, open: number): string {
@@ -149,6 +179,16 @@ function feeText({ share, fixed }: ShownFee): string {
   const percent = `${Number((share * 100).toFixed(4))}%`;
   if (fixed === 0) return percent;
   return share === 0 ? fixed.toFixed(2) : `${percent} + ${fixed.toFixed(2)}`;
+}
+
+function limitsText({ callsAtOnce, callsPerSecond, minAmount, maxAmount }: ShownLimits): string {
+  const [min, max] = [minAmount.toFixed(2), maxAmount?.toFixed(2) ?? null];
+  const amounts = max === null ? `from ${min}` : `${min} to ${max}`;
+  return [
+    `${callsAtOnce} at once`,
+    ...(callsPerSecond === null ? [] : [`${callsPerSecond} a second`]),
+    ...(max === null && minAmount === LEAST_AMOUNT ? [] : [amounts]),
+  ].join(', ');
 }
 
 function fail({ lines }: Extract<Outcome<never>, { kind: 'failed' }>, output: Output): number {

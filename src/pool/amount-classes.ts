@@ -1,9 +1,9 @@
 import assert from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
-import type { ProcessorTarget } from '../config/processor-target.ts';
+import type { Terms } from '../core/terms.ts';
 
 /** What a payment costs at a processor, and which amounts the processor takes. */
-export type Tariff = Pick<ProcessorTarget, 'feePpm' | 'feeFixedCents' | 'minAmountCents' | 'maxAmountCents'>;
+export type Tariff = Pick<Terms, 'feePpm' | 'feeFixedCents' | 'minAmountCents' | 'maxAmountCents'>;
 
 /** The processors that take an amount, cheapest first, and as listed where they cost the same. */
 export type Order = readonly number[];
@@ -21,7 +21,7 @@ const MILLION = 1_000_000n;
  * costs of two processors cross, and at a limit, so the axis of amounts is cut there into intervals. Several intervals
  * may belong to one class.
  *
- * A payment stays in its class until a fee changes.
+ * A payment stays in its class until a fee or a limit changes.
  */
 export class AmountClasses {
   #orders: readonly Order[] = [];
@@ -38,7 +38,7 @@ export class AmountClasses {
     return this.#orders;
   }
 
-  /** What payments cost has changed. False: the classes are the same as before. */
+  /** What payments cost, or which amounts are taken, has changed. False: the classes are the same as before. */
   update(tariffs: readonly Tariff[]): boolean {
     const orders: Order[] = [];
     const intervals: Interval[] = [];

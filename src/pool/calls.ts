@@ -1,6 +1,6 @@
 import assert from 'node:assert';
-import type { ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Limits } from '../core/terms.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Delivery } from './delivery.ts';
 import { Pace } from './pace.ts';
@@ -8,13 +8,17 @@ import { Pace } from './pace.ts';
 export interface CallsParts {
   readonly sharedState: SharedState;
   readonly thread: number;
-  /** `callLimit` is the limit of this thread. */
-  readonly targets: readonly Pick<ProcessorTarget, 'callLimit' | 'callsPerSecond'>[];
+  /** The limits of the instance at first. */
+  readonly targets: readonly CallLimits[];
   readonly policy: CallsPolicy;
   readonly clock: Clock;
 }
 
+type CallLimits = Pick<Limits, 'callLimit' | 'callsPerSecond'>;
+
 export interface CallsPolicy {
+  /** The threads that share the limit of calls in flight. */
+  readonly poolThreadCount: number;
   /** Payments per second that this thread aims for while it drains a backlog. */
   readonly drainRate: number;
   /** How long payments gather before a turn. */
@@ -36,21 +40,26 @@ const LEAST_CALLS = 32;
 export class Calls {
   readonly #parts: CallsParts;
   readonly #pace: Pace;
+  /** Most calls of this thread. */
+  #limits: readonly number[] = [];
   readonly #acquired: number[];
   /** In the order in which they began. */
   readonly #running: Set<Delivery>[];
 
   constructor(parts: CallsParts) {
     this.#parts = parts;
-    const { batchWindowMs } = parts.policy;
-    this.#pace = new Pace({
-      ...parts,
-      limits: parts.targets.map((target) => target.callsPerSecond),
-      batchWindowMs,
-    });
+    this.#pace = new Pace({ ...parts, batchWindowMs: parts.policy.batchWindowMs });
+    this.follow(parts.targets);
     this.#acquired = parts.targets.map(() => 0);
     this.#running = parts.targets.map(() => new Set());
     for (const processor of parts.targets.keys()) parts.sharedState.setCalls(parts.thread, processor, 0, 0);
+  }
+
+  /** These limits hold from now on. Calls in flight beyond them go on. */
+  follow(targets: readonly CallLimits[]): void {
+    const { poolThreadCount } = this.#parts.policy;
+    this.#limits = targets.map(({ callLimit }) => callShare(callLimit, poolThreadCount));
+    this.#pace.follow(targets.map(({ callsPerSecond }) => callsPerSecond));
   }
 
   /** Slots taken, over all processors. */
@@ -118,9 +127,9 @@ export class Calls {
   }
 
   #limitOf(processor: number): number {
-    const target = this.#parts.targets[processor];
-    assert.ok(target !== undefined);
-    return target.callLimit;
+    const limit = this.#limits[processor];
+    assert.ok(limit !== undefined);
+    return limit;
   }
 
   #acquiredAt(processor: number): number {
@@ -134,4 +143,9 @@ export class Calls {
     assert.ok(running !== undefined);
     return running;
   }
+}
+
+/** A pool thread's share of a limit of calls in flight. */
+export function callShare(callLimit: number, poolThreadCount: number): number {
+  return Math.max(1, Math.floor(callLimit / poolThreadCount));
 }

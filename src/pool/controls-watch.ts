@@ -1,15 +1,20 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { Repeating } from '../core/repeating.ts';
+import { type CallBounds, type Terms, termsInForce } from '../core/terms.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ProcessorControl, ProcessorControls } from '../ledger/processor-controls.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 
 export interface ControlsWatchParts {
   readonly ledger: Pick<Ledger, 'processorControls'>;
-  /** The names of the processors, in their order. */
-  readonly names: readonly string[];
+  /** The processors as configured, in their order. */
+  readonly targets: readonly (Terms & { readonly name: string })[];
+  readonly bounds: CallBounds;
   readonly sharedState: SharedState;
+  /** Wakes the pool threads: what waits may be routed now. */
+  readonly onChange: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -41,28 +46,50 @@ export class ControlsWatch extends Repeating {
   }
 
   #change(controls: ProcessorControls): void {
-    const { names, sharedState, log } = this.#parts;
-    const shown = names.map((name) => {
-      const { isPaused = false, fee = null } = controls.processors[name] ?? {};
-      return { isPaused, fee };
-    });
+    const { targets, bounds, sharedState, onChange } = this.#parts;
     const before = this.#known;
     this.#known = controls;
-    sharedState.setControls(shown);
-    for (const name of names) {
-      const [was, is] = [before?.processors[name], controls.processors[name]];
-      // At the start, what is not as configured is news.
-      const wasPaused = was?.isPaused ?? false;
-      const isPaused = is?.isPaused ?? false;
-      const said = { processor: name, ...saidOf(is) };
-      if (isPaused !== wasPaused) log.warn(said, isPaused ? 'processor paused' : 'processor resumed');
-      const fee = is?.fee ?? null;
-      if (JSON.stringify(fee) === JSON.stringify(was?.fee ?? null)) continue;
-      log.warn({ ...said, ...fee }, fee === null ? 'the fee is as configured again' : 'the fee has changed');
-    }
+    const terms = targets.map((target) => termsInForce(target, controls.processors[target.name], bounds));
+    sharedState.setControls(
+      targets.map(({ name }, processor) => {
+        const { isPaused = false } = controls.processors[name] ?? {};
+        return { isPaused, ...(terms[processor] && { terms: terms[processor] }) };
+      }),
+    );
+    onChange();
+    for (const [processor, { name }] of targets.entries())
+      this.#say(name, before?.processors[name], controls.processors[name], terms[processor]);
   }
-}
 
-function saidOf(control: ProcessorControl | undefined) {
-  return control === undefined ? {} : { by: control.changedBy, reason: control.reason };
+  /** At the start, what is not as configured is news. */
+  #say(
+    name: string,
+    was: ProcessorControl | undefined,
+    is: ProcessorControl | undefined,
+    terms: Terms | undefined,
+  ): void {
+    const { log, bounds } = this.#parts;
+    const said = { processor: name, ...(is !== undefined && { by: is.changedBy, reason: is.reason }) };
+    const isPaused = is?.isPaused ?? false;
+    if (isPaused !== (was?.isPaused ?? false))
+      log.warn(said, isPaused ? 'processor paused' : 'processor resumed');
+    const fee = is?.fee ?? null;
+    if (!isDeepStrictEqual(fee, was?.fee ?? null))
+      log.warn({ ...said, ...fee }, fee === null ? 'the fee is as configured again' : 'the fee has changed');
+    const limits = is?.limits ?? {};
+    if (isDeepStrictEqual(limits, was?.limits ?? {})) return;
+    const isConfigured = Object.keys(limits).length === 0;
+    log.warn(
+      { ...said, ...limits },
+      isConfigured ? 'the limits are as configured again' : 'the limits have changed',
+    );
+    const { callLimit } = limits;
+    if (callLimit === undefined || callLimit === terms?.callLimit) return;
+    log.warn(
+      { processor: name, asked: callLimit, callLimit: terms?.callLimit },
+      callLimit > bounds.callsMax
+        ? 'the open-file limit (ulimit -n) is too low for the new limit of calls at once: it is reduced'
+        : 'each pool thread has one call at least: the new limit of calls at once is raised',
+    );
+  }
 }

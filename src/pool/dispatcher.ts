@@ -4,6 +4,7 @@ import { type Backoff, fullJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Payment } from '../core/payment.ts';
+import type { Terms } from '../core/terms.ts';
 import { isPurged } from '../ledger/commit.ts';
 import type { ClaimReply, Ledger, LedgerEntry, Settlement, WorkerId } from '../ledger/ledger.ts';
 import { shardsOf } from '../ledger/shard-parts.ts';
@@ -11,7 +12,7 @@ import type { PayOutcome, Processor } from '../processor/processor.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Tracer } from '../tracing/tracer.ts';
-import type { AmountClasses, Order, Tariff } from './amount-classes.ts';
+import type { AmountClasses, Order } from './amount-classes.ts';
 import { BatchWindow } from './batch-window.ts';
 import { Calls } from './calls.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
@@ -65,16 +66,13 @@ export interface DispatcherPolicy {
   readonly batchWindowMs: number;
   readonly batchLimit: number;
   readonly inFlightLimit: number;
+  readonly poolThreadCount: number;
   /** Payments a second that this thread aims at while a backlog drains. */
   readonly drainRate: number;
 }
 
-/** What the configuration says about a processor. `callLimit` is the limit of this thread. */
-export type DispatchTarget = Pick<
-  ProcessorTarget,
-  'timeoutMs' | 'inDoubtHoldMs' | 'callLimit' | 'callsPerSecond'
-> &
-  Tariff;
+/** What the configuration says about a processor. */
+export type DispatchTarget = Pick<ProcessorTarget, 'timeoutMs' | 'inDoubtHoldMs'> & Terms;
 
 export interface DispatcherParts {
   readonly worker: WorkerId;
@@ -153,8 +151,8 @@ export class Dispatcher implements WriterOwner {
   #onFree: (() => void) | null = null;
   /** The thread sleeps and had no room for more: a commit may make some. */
   #isFull = false;
-  /** What payments cost now, by processor. */
-  #tariffs: readonly Tariff[];
+  /** The processors with the terms that are in force. */
+  #targets: readonly DispatchTarget[];
   #controlsRevision = 0;
   #purgedAtMs = 0;
   #notTakenShown = 0;
@@ -162,7 +160,7 @@ export class Dispatcher implements WriterOwner {
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
     this.#purgedAtMs = parts.sharedState.purgedAtMs;
-    this.#tariffs = parts.targets;
+    this.#targets = parts.targets;
     this.#calls = new Calls(parts);
     const { shards } = parts.ledger;
     this.#queue = new ClassQueues(parts.classes, shards.length);
@@ -198,7 +196,6 @@ export class Dispatcher implements WriterOwner {
     const { sharedState } = this.#parts;
     for (;;) {
       this.#dropPurged();
-      this.#followControls();
       this.#take();
       this.#showGauges();
       await this.#untilFree();
@@ -409,18 +406,20 @@ export class Dispatcher implements WriterOwner {
 
   // Routing.
 
-  /** Payments that wait are routed by the fees in force. */
+  /** What waits is routed by the terms in force. */
   #followControls(): void {
     const { sharedState, targets, classes } = this.#parts;
     const revision = sharedState.controlsRevision;
     if (revision === this.#controlsRevision) return;
     this.#controlsRevision = revision;
-    this.#tariffs = targets.map((target, processor) => ({ ...target, ...sharedState.fee(processor) }));
-    if (classes.update(this.#tariffs)) this.#queue.reclassify();
+    this.#targets = targets.map((target, processor) => ({ ...target, ...sharedState.terms(processor) }));
+    this.#calls.follow(this.#targets);
+    if (classes.update(this.#targets)) this.#queue.reclassify();
   }
 
   /** The claims of this turn, by shard. */
   #route(): readonly Delivery[][] {
+    this.#followControls();
     const { breakers } = this.#parts;
     const views = this.#queue.length > 0 ? breakers.views() : [];
     const turn: Turn = { claims: this.#writers.map(() => []), decisions: [], views };
@@ -520,7 +519,7 @@ export class Dispatcher implements WriterOwner {
       this.#leaveToLedger(delivery);
     }
     this.#followControls();
-    const { feePpm, feeFixedCents } = at(this.#tariffs, processor);
+    const { feePpm, feeFixedCents } = this.#targetOf(processor);
     const fee = status === 'settled' ? { fee: { feePpm, feeFixedCents } } : {};
     this.#writerOf(delivery).settle({
       delivery,
@@ -636,6 +635,7 @@ export class Dispatcher implements WriterOwner {
 
   /** Whether a payment that is in doubt there may be looked up. In an outage, look-ups have a budget of their own. */
   #mayAsk(processor: number): boolean {
+    this.#followControls();
     const { sharedState, breakers } = this.#parts;
     // A stop waits for calls in flight, so no new ones begin: the payment's next owner asks.
     return !sharedState.stopping && this.#calls.hasRoom(processor) && breakers.takeLookUp(processor);
@@ -643,12 +643,14 @@ export class Dispatcher implements WriterOwner {
 
   /** Whether a payment that is in doubt there, and was not found, may be sent to this processor again at once. */
   #mayRepeat(delivery: Delivery, isBelieved: boolean): boolean {
+    this.#followControls();
     const { policy, breakers } = this.#parts;
     const { processor } = delivery.state;
     const view = breakers.views()[processor];
     const { lease } = this.#writerOf(delivery);
     // The look-up's own slot is free when it has ended.
     if (view === undefined || view.isPaused === true) return false;
+    if (!this.#takes(processor, delivery)) return false;
     if (!lease.valid || !this.#calls.hasRoom(processor, 1)) return false;
     if (!view.open && view.expectedMs <= policy.latencyBudgetMs) return true;
     // Only a call shows that a processor does not refuse every request any more, and there may be no other payments.
@@ -661,7 +663,12 @@ export class Dispatcher implements WriterOwner {
   }
 
   #targetOf(processor: number): DispatchTarget {
-    return at(this.#parts.targets, processor);
+    return at(this.#targets, processor);
+  }
+
+  #takes(processor: number, { payment }: Delivery): boolean {
+    const { minAmountCents, maxAmountCents } = this.#targetOf(processor);
+    return payment.amountCents >= minAmountCents && payment.amountCents <= maxAmountCents;
   }
 
   #processorOf({ state }: Delivery): Processor {

@@ -4,8 +4,6 @@ import type { SharedState } from '../shared-memory/state.ts';
 export interface PaceParts {
   readonly sharedState: SharedState;
   readonly clock: Clock;
-  /** The limit of requests a second for each processor, over all threads; null: no limit. */
-  readonly limits: readonly (number | null)[];
   /** How long payments gather before a turn: requests begin in bursts that are this far apart. */
   readonly batchWindowMs: number;
 }
@@ -28,13 +26,17 @@ interface Spacing {
  */
 export class Pace {
   readonly #parts: PaceParts;
-  readonly #spacings: readonly (Spacing | null)[];
+  /** Null: no limit. */
+  #spacings: readonly (Spacing | null)[] = [];
 
   constructor(parts: PaceParts) {
     this.#parts = parts;
-    this.#spacings = parts.limits.map((limit) =>
-      limit === null ? null : spacingOf(limit, parts.batchWindowMs),
-    );
+  }
+
+  /** The limit of requests a second for each processor from now on, over all threads; null: no limit. */
+  follow(limits: readonly (number | null)[]): void {
+    const { batchWindowMs } = this.#parts;
+    this.#spacings = limits.map((limit) => (limit === null ? null : spacingOf(limit, batchWindowMs)));
   }
 
   /** Whether another request would exceed the limit. */

@@ -12,7 +12,7 @@ import { Ring } from '../shared-memory/ring.ts';
 import { SegmentTable } from '../shared-memory/segment-table.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { propagationOnlyTracer } from '../tracing/open.ts';
-import { AmountClasses, type Tariff } from './amount-classes.ts';
+import { AmountClasses } from './amount-classes.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { Dispatcher, type DispatcherPolicy, type DispatchTarget } from './dispatcher.ts';
 import { RingSource } from './ring-source.ts';
@@ -22,7 +22,7 @@ const SHAPE = { processorCount: 1, threadCount: 1 };
 const RING_CAPACITY = 1024;
 const LATENCY_BUDGET_MS = 1000;
 const TIMEOUT_MS = 15_000;
-const TARGET: DispatchTarget & Tariff = {
+const TARGET: DispatchTarget = {
   feePpm: 0,
   feeFixedCents: 0,
   minAmountCents: 1,
@@ -113,7 +113,7 @@ async function drain(
     }),
     sharedState,
     metrics,
-    policy: { ...policy, batchWindowMs: 1 },
+    policy: { ...policy, batchWindowMs: 1, poolThreadCount: 1 },
     clock,
     random,
     log: SILENT,

@@ -20,6 +20,7 @@ import { AmountClasses } from './amount-classes.ts';
 import { BooksStatusWatch } from './books-status-watch.ts';
 import { BooksWatch } from './books-watch.ts';
 import { CallbackWatch } from './callback-watch.ts';
+import { callShare } from './calls.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { ControlsWatch } from './controls-watch.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
@@ -49,7 +50,7 @@ export default async function runPoolThread({
   const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `pool-${thread}` });
   const clock = systemClock;
   const policy = dispatcherPolicy(config);
-  const targets = config.processors.map((target) => threadShare(target, config.poolThreadCount));
+  const { processors: targets, poolThreadCount } = config;
   const sharedState = new SharedState(shared.state, shared.shape);
   void sharedState.untilCutOff().then(() => process.exit(0));
   // Before the warm-up: an invalid contract ends the instance.
@@ -70,7 +71,9 @@ export default async function runPoolThread({
     const contract = opened.contracts[processor];
     assert.ok(contract !== undefined);
     // Each call in flight has its own connection.
-    return new HttpProcessor({ ...target, contract, connectionCount: target.callLimit, clock, tracer });
+    const connectionCount = () =>
+      callShare(sharedState.terms(processor)?.callLimit ?? target.callLimit, poolThreadCount);
+    return new HttpProcessor({ ...target, contract, connectionCount, clock, tracer });
   });
   const breakers = new CircuitBreakers({
     sharedState,
@@ -83,8 +86,9 @@ export default async function runPoolThread({
     log,
   });
   const books = new BooksStatusWatch({ ledger, metrics, clock, log: thread === 0 ? log : null });
+  const ring = new Ring(shared.ring);
   const ringSource = new RingSource(
-    new Ring(shared.ring),
+    ring,
     new SegmentTable(shared.segments),
     new IdempotencyCache(shared.idempotencyCache),
     sharedState,
@@ -166,7 +170,15 @@ export default async function runPoolThread({
     });
     return [
       health,
-      new ControlsWatch({ ledger, names, sharedState, clock, log }),
+      new ControlsWatch({
+        ledger,
+        targets,
+        bounds: config,
+        sharedState,
+        onChange: () => ring.wakeAll(),
+        clock,
+        log,
+      }),
       new StrandedWatch({ ledger, metrics, clock, log }),
       new BooksWatch({ ledger, metrics, clock }),
       ...ledger.shards.map((shard) => new Upkeep({ shard, retentionMs, clock })),
@@ -206,11 +218,7 @@ function dispatcherPolicy(config: Config): DispatcherPolicy {
     batchWindowMs: config.batch.windowMs,
     batchLimit: config.batch.limit,
     inFlightLimit: config.inFlightLimit,
+    poolThreadCount: config.poolThreadCount,
     drainRate: Math.ceil(config.drainRate / config.poolThreadCount),
   };
-}
-
-/** A processor with a thread's share of the calls that may be in flight to it. */
-function threadShare(target: ProcessorTarget, threadCount: number): ProcessorTarget {
-  return { ...target, callLimit: Math.max(1, Math.floor(target.callLimit / threadCount)) };
 }

@@ -25,9 +25,9 @@ export interface HttpProcessorOptions {
   readonly tls?: Tls;
   /**
    * Maximum number of connections, opened on demand. With fewer than calls at once, a payment waits here after it was
-   * stamped.
+   * stamped. A function where it changes.
    */
-  readonly connectionCount: number;
+  readonly connectionCount: number | (() => number);
   readonly clock: Clock;
   readonly tracer: Tracer;
 }
@@ -57,8 +57,9 @@ export class HttpProcessor implements Processor, ProcessorBooks {
     this.#lineEnd = ` HTTP/1.1\r\nhost: ${at.host}\r\n`;
     const target = targetOf(at, tls);
     const keptHeaders = new Set(contract.responseHeaders ?? []);
-    this.#connections = new Connections({ target, count: connectionCount, clock, keptHeaders });
-    this.#healthConnection = new Connections({ target, count: 1, clock, keptHeaders });
+    const count = typeof connectionCount === 'number' ? () => connectionCount : connectionCount;
+    this.#connections = new Connections({ target, count, clock, keptHeaders });
+    this.#healthConnection = new Connections({ target, count: () => 1, clock, keptHeaders });
   }
 
   get reportsHealth(): boolean {

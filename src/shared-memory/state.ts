@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import type { Fee } from '../core/fee.ts';
+import type { Terms } from '../core/terms.ts';
 import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
 
 /**
@@ -38,7 +38,11 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * | 8 + 24p + 16         | paused          | i32  | pool thread 0      | seq-cst |
  * | 8 + 24p + 17         | feePpm          | f64  | pool thread 0      | relaxed |
  * | 8 + 24p + 18         | feeFixedCents   | f64  | pool thread 0      | relaxed |
- * | 8 + 24p + 19..23     | reserved        |      |                    |         |
+ * | 8 + 24p + 19         | callLimit       | f64  | pool thread 0      | relaxed |
+ * | 8 + 24p + 20         | callsPerSecond  | f64  | pool thread 0      | relaxed |
+ * | 8 + 24p + 21         | minAmountCents  | f64  | pool thread 0      | relaxed |
+ * | 8 + 24p + 22         | maxAmountCents  | f64  | pool thread 0      | relaxed |
+ * | 8 + 24p + 23         | reserved        |      |                    |         |
  * | rows + 2(tP + p)     | oldestCallAtMs  | f64  | pool thread t      | relaxed |
  * | rows + 2(tP + p) + 1 | callsInFlight   | i32  | pool thread t      | seq-cst |
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
@@ -80,15 +84,21 @@ const PACE_AT = 15;
 const PAUSED = 16;
 const FEE_PPM = 17;
 const FEE_FIXED = 18;
-assert.ok(FEE_FIXED < ROW_WORDS);
+const CALL_LIMIT = 19;
+const CALLS_PER_SECOND = 20;
+const MIN_AMOUNT = 21;
+const MAX_AMOUNT = 22;
+assert.ok(MAX_AMOUNT < ROW_WORDS);
 
 /** The values of `stop`, in their order in time. */
 const RUNNING = 0;
 const STOPPING = 1;
 const CUT_OFF = 2;
 
-/** In place of `feePpm`: the fee is as configured. */
+/** In place of `feePpm`: the terms are as configured. */
 const AS_CONFIGURED = -1;
+/** In place of `callsPerSecond`. */
+const NO_LIMIT = 0;
 
 /** The states and their transitions are described in `src/pool/circuit-breakers.ts`. */
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
@@ -102,8 +112,8 @@ export interface InstanceShape {
 /** What operators have decided about a processor. */
 export interface Controls {
   readonly isPaused: boolean;
-  /** Default: as configured. */
-  readonly fee?: Fee | null;
+  /** What it costs and takes. Default: as configured. */
+  readonly terms?: Terms;
 }
 
 export interface Reported {
@@ -220,12 +230,21 @@ export class SharedState {
   /** The only setter of what they have decided, for all processors in their order. Readers look at the revision first. */
   setControls(controls: readonly Controls[]): void {
     assert.equal(controls.length, this.shape.processorCount);
-    for (const [processor, { isPaused, fee }] of controls.entries()) {
-      this.#measures[this.#row(processor, FEE_PPM)] = fee?.feePpm ?? AS_CONFIGURED;
-      this.#measures[this.#row(processor, FEE_FIXED)] = fee?.feeFixedCents ?? 0;
+    for (const [processor, { isPaused, terms }] of controls.entries()) {
+      this.#setTerms(processor, terms);
       Atomics.store(this.#flags, this.#row(processor, PAUSED) * 2, isPaused ? 1 : 0);
     }
     Atomics.add(this.#flags, CONTROLS * 2, 1);
+  }
+
+  #setTerms(processor: number, terms: Terms | undefined): void {
+    this.#measures[this.#row(processor, FEE_PPM)] = terms?.feePpm ?? AS_CONFIGURED;
+    if (terms === undefined) return;
+    this.#measures[this.#row(processor, FEE_FIXED)] = terms.feeFixedCents;
+    this.#measures[this.#row(processor, CALL_LIMIT)] = terms.callLimit;
+    this.#measures[this.#row(processor, CALLS_PER_SECOND)] = terms.callsPerSecond ?? NO_LIMIT;
+    this.#measures[this.#row(processor, MIN_AMOUNT)] = terms.minAmountCents;
+    this.#measures[this.#row(processor, MAX_AMOUNT)] = terms.maxAmountCents;
   }
 
   /** An operator has paused it. */
@@ -233,12 +252,20 @@ export class SharedState {
     return Atomics.load(this.#flags, this.#row(processor, PAUSED) * 2) === 1;
   }
 
-  /** What payments cost there, as an operator has decided; null: as configured. */
-  fee(processor: number): Fee | null {
+  /** What it costs and takes, after what operators have decided; null: as configured. */
+  terms(processor: number): Terms | null {
     if (this.controlsRevision === 0) return null;
-    const feePpm = this.#measure(this.#row(processor, FEE_PPM));
+    const of = (field: number) => this.#measure(this.#row(processor, field));
+    const feePpm = of(FEE_PPM);
     if (feePpm === AS_CONFIGURED) return null;
-    return { feePpm, feeFixedCents: this.#measure(this.#row(processor, FEE_FIXED)) };
+    return {
+      feePpm,
+      feeFixedCents: of(FEE_FIXED),
+      callLimit: of(CALL_LIMIT),
+      callsPerSecond: of(CALLS_PER_SECOND) === NO_LIMIT ? null : of(CALLS_PER_SECOND),
+      minAmountCents: of(MIN_AMOUNT),
+      maxAmountCents: of(MAX_AMOUNT),
+    };
   }
 
   /** Whether payments may be sent to it: not before it is known what is paused. */

@@ -82,6 +82,18 @@ test('a usage error is one line, and the exit code is 2', async () => {
       "command-argument value 'No Name' is invalid for argument 'name'. Expected the name of a processor, such as default. (see dinossauro processors resume --help)",
     ],
     [
+      ['processors', 'limits', 'default'],
+      'expected one of the limits, or --as-configured (see dinossauro processors limits --help)',
+    ],
+    [
+      ['processors', 'limits', 'default', '--calls-at-once', '2000'],
+      "option '--calls-at-once <calls>' argument '2000' is invalid. Expected a whole number from 1 to 1024. (see dinossauro processors limits --help)",
+    ],
+    [
+      ['processors', 'limits', 'default', '--max-amount', '10', '--as-configured'],
+      "option '--as-configured' cannot be used with option '--max-amount <amount>' (see dinossauro processors limits --help)",
+    ],
+    [
       ['audit', '--url', '127.0.0.1'],
       "option '--url <url>' argument '127.0.0.1' is invalid. Expected an http or https URL. (see dinossauro audit --help)",
     ],

@@ -36,6 +36,7 @@ test('every setting has a default', () => {
     instanceId: 'host',
     journalDir: './data/journal/host',
     takesOverJournals: true,
+    callsMax: 1024,
     journalSegmentCount: 64,
     acceptDurability: 'journal',
     processors: [processorTarget({ url: 'http://localhost:8001' })],

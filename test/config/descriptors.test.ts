@@ -7,14 +7,17 @@ const PROCESSOR = processorTarget();
 const WANTED: Descriptors = {
   maxConnections: 4096,
   concurrency: 400,
+  callsMax: 1024,
   processors: [PROCESSOR, { ...PROCESSOR, name: 'fallback' }],
   httpThreadCount: 1,
   poolThreadCount: 1,
 };
 
 test('a high limit reduces nothing, and the wanted limit is the lowest that does so', () => {
-  const { maxConnections, processors, reduced, wantedLimit } = shareDescriptors(WANTED, Infinity);
+  const { maxConnections, callsMax, processors, reduced, wantedLimit } = shareDescriptors(WANTED, Infinity);
   assert.equal([maxConnections, processors, reduced], [4096, WANTED.processors, []]);
+  assert.is(callsMax, 1024, 'an operator may allow more calls than are configured');
+  assert.is(shareDescriptors(WANTED, 1024).callsMax, 237, 'but no more than there are descriptors');
   assert.equal(shareDescriptors(WANTED, wantedLimit).reduced, []);
   assert.equal(shareDescriptors(WANTED, wantedLimit - 2).reduced, ['MAX_CONNECTIONS=4096 to 4095']);
 });

@@ -15,6 +15,12 @@ import { ManualClock } from '../manual-clock.ts';
 const NAMES = ['default', 'fallback'];
 /** Two pool threads and one HTTP thread. */
 const SHAPE = { processorCount: 2, threadCount: 3 };
+const LIMITS = {
+  callLimit: 400,
+  callsPerSecond: null,
+  minAmountCents: 1,
+  maxAmountCents: Number.MAX_SAFE_INTEGER,
+};
 
 const HELLO: Hello = {
   kind: 'hello',
@@ -24,8 +30,8 @@ const HELLO: Hello = {
   latencyBudgetMs: 1250,
   failoverDelayMs: 2000,
   processors: [
-    { name: 'default', contract: 'rinha', feePpm: 50_000, feeFixedCents: 0 },
-    { name: 'fallback', contract: 'rinha', feePpm: 150_000, feeFixedCents: 30 },
+    { name: 'default', contract: 'rinha', terms: { ...LIMITS, feePpm: 50_000, feeFixedCents: 0 } },
+    { name: 'fallback', contract: 'rinha', terms: { ...LIMITS, feePpm: 150_000, feeFixedCents: 30 } },
   ],
   lab: null,
   operates: false,
@@ -173,6 +179,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
     settledPerS: 0,
     paused: false,
     fee: { feePpm: 150_000, feeFixedCents: 30 },
+    limits: LIMITS,
     breakerOpen: false,
     unfit: false,
     restMs: null,
@@ -186,9 +193,10 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   });
   const nowMs = clock.monotonicMs();
   sharedState.moveBreaker(1, 'closed', 'open', nowMs - 500);
+  const limits = { callLimit: 4, callsPerSecond: 10, minAmountCents: 100, maxAmountCents: 5000 };
   sharedState.setControls([
     { isPaused: false },
-    { isPaused: true, fee: { feePpm: 10_000, feeFixedCents: 5 } },
+    { isPaused: true, terms: { ...limits, feePpm: 10_000, feeFixedCents: 5 } },
   ]);
   sharedState.setUnfit(1, true);
   sharedState.extendRest(1, nowMs + 5000);
@@ -201,6 +209,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
     settledPerS: 0,
     paused: true,
     fee: { feePpm: 10_000, feeFixedCents: 5 },
+    limits,
     breakerOpen: true,
     unfit: true,
     restMs: 4000,

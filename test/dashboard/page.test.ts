@@ -135,7 +135,7 @@ live('the help panel explains every word, and opens at the one that is pressed',
   assert.is(await page.evaluate('document.activeElement.textContent'), 'lease');
 });
 
-live('a processor shows its contract, and whether it is unfit or rests', async ({ page }) => {
+live('a processor shows its contract, its limits, and whether it is unfit or rests', async ({ page }) => {
   const other = await page.context().newPage();
   await other.routeWebSocket(/\/dashboard\/live/, (socket) => {
     socket.connectToServer().onMessage((text) => {
@@ -143,7 +143,8 @@ live('a processor shows its contract, and whether it is unfit or rests', async (
       if (message.kind === 'hello') message.processors[1].contract = 'mine.ts';
       else {
         Object.assign(message.processors[0], { breakerOpen: true, unfit: true });
-        Object.assign(message.processors[1], { breakerOpen: true, restMs: 90_000 });
+        const limits = { callLimit: 20, callsPerSecond: 50, minAmountCents: 50, maxAmountCents: 100_000 };
+        Object.assign(message.processors[1], { breakerOpen: true, restMs: 90_000, limits });
       }
       socket.send(JSON.stringify(message));
     });
@@ -161,7 +162,15 @@ live('a processor shows its contract, and whether it is unfit or rests', async (
     /^Has asked for a rest until \d.*\. Nothing is sent/,
   );
   assert.match(await textOf(card(other, 'fallback').locator('h3')), /mine\.ts, fee 15%/);
-  assert.equal(await violations(other), []);
+  const limitsOf = async (name: string) =>
+    (await card(other, name).locator('dd').allTextContents()).slice(-3);
+  assert.equal(await limitsOf('default'), ['400', 'no limit', 'all']);
+  assert.equal(await limitsOf('fallback'), ['20 (400)', '50 (no limit)', '0.50 to 1,000.00 (all)']);
+  for (const width of [360, 1280]) {
+    await other.setViewportSize({ width, height: 900 });
+    assert.equal(await other.evaluate(OVERFLOW), [], String(width));
+    assert.equal(await violations(other), []);
+  }
   await other.close();
 });
 

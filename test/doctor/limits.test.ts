@@ -11,6 +11,7 @@ const PROCESSOR = processorTarget();
 const WANTS = {
   maxConnections: 4096,
   concurrency: 400,
+  callsMax: 1024,
   processors: [PROCESSOR, PROCESSOR],
   httpThreadCount: 1,
   poolThreadCount: 1,

@@ -13,7 +13,7 @@ type Outcome = DecodeProblem | { id: string; amountCents: number };
 
 /** Some processor takes every amount. */
 function decoderOf(maxCents: number): PaymentDecoder {
-  return new PaymentDecoder(maxCents, [{ minCents: 1, maxCents }]);
+  return new PaymentDecoder(maxCents, { isKnown: true, ranges: [{ minCents: 1, maxCents }] });
 }
 
 function decode(body: string | Uint8Array, decoder = decoderOf(MAX_CENTS)): Outcome {
@@ -148,7 +148,7 @@ test('invalid JSON is malformed', () => {
 
 /** The problem of a body, and what the decoder says about it. */
 function explain(text: string | Uint8Array): [DecodeProblem | null, string | undefined] {
-  const decoder = new PaymentDecoder(MAX_CENTS, [{ minCents: 1, maxCents: MAX_CENTS }]);
+  const decoder = decoderOf(MAX_CENTS);
   const bytes = Buffer.from(text);
   const decodeProblem = decoder.decode(bytes);
   return [decodeProblem, decodeProblem === null ? undefined : decoder.detailOf(decodeProblem, bytes)?.detail];
@@ -495,7 +495,7 @@ test('a reused decoder keeps nothing of the previous body', () => {
 });
 
 test('Idempotency-Key is the id: alone, or the same as correlationId', () => {
-  const decoder = new PaymentDecoder(1_000_000, [{ minCents: 1, maxCents: 1_000_000 }]);
+  const decoder = decoderOf(1_000_000);
   const [id, other] = ['4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3', '00000000-0000-4000-8000-000000000000'];
   const both = `{"correlationId":"${id}","amount":1.5}`;
   const decoded = (body: string, key: string) => decoder.decode(Buffer.from(body), key);

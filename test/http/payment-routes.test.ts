@@ -95,10 +95,13 @@ class World {
     const operators = new Access({ mode: 'token', keyring, scope: 'operate' });
     new PaymentRoutes({
       app: this.#app,
-      decoder: new PaymentDecoder(1_000_000_00, [
-        { minCents: 1, maxCents: 1_000_00 },
-        { minCents: 2_000_00, maxCents: 1_000_000_00 },
-      ]),
+      decoder: new PaymentDecoder(1_000_000_00, {
+        isKnown: true,
+        ranges: [
+          { minCents: 1, maxCents: 1_000_00 },
+          { minCents: 2_000_00, maxCents: 1_000_000_00 },
+        ],
+      }),
       acceptor: new PaymentAcceptor({
         idempotencyCache,
         ring,

@@ -18,7 +18,9 @@ import { processorTarget } from '../processor-target.ts';
 const TOKEN = 'a-token-of-the-operator';
 const NAMES = ['default', 'fallback'];
 const FEE = { share: 0.015, fixed: 0.35 };
-const FEES = { fee: FEE, configuredFee: FEE };
+const LIMITS = { callsAtOnce: 400, callsPerSecond: null, minAmount: 0.01, maxAmount: null };
+const TERMS = { fee: FEE, configuredFee: FEE, limits: LIMITS, configuredLimits: LIMITS };
+const BOUNDS = { poolThreadCount: 2, callsMax: 500 };
 
 interface World {
   readonly store: MemoryStore;
@@ -41,7 +43,7 @@ async function inWorld(use: (world: World) => Promise<void>, mode: 'token' | 'lo
   ];
   const books = new MemoryLedger(NAMES, store);
   const processors = NAMES.map((name) => processorTarget({ name, feePpm: 15_000, feeFixedCents: 35 }));
-  new ProcessorRoutes({ app, processors, ledger: moody(books, mood), clock, log }).serve(
+  new ProcessorRoutes({ app, processors, bounds: BOUNDS, ledger: moody(books, mood), clock, log }).serve(
     '/processors',
     new Access({
       mode,
@@ -86,7 +88,7 @@ test('lists the processors with what is open at each', () =>
     const response = await list();
     assert.is(response.status, 200);
     assert.is(response.headers.get('etag'), '"0"');
-    const untouched = { paused: false, ...FEES, changedAt: null, changedBy: '', reason: '' };
+    const untouched = { paused: false, ...TERMS, changedAt: null, changedBy: '', reason: '' };
     const known = { contract: 'rinha' };
     assert.equal(await response.json(), {
       version: 0,
@@ -112,7 +114,7 @@ test('a change is kept with its time, author and reason, logged once, and can be
         version: 1,
         name: 'fallback',
         paused: true,
-        ...FEES,
+        ...TERMS,
         changedAt: new Date(clock.nowMs() - 5000).toISOString(),
         changedBy: 'ops (ana)',
         reason: 'maintenance',
@@ -152,6 +154,64 @@ test('a fee changes, is kept beside the configured one, and returns to it', () =
     ]);
     assert.equal(await feesOf(await change('default', { fee: null, paused: true })), [FEE, true]);
     assert.is(store.controls.version, 5);
+  }));
+
+test('limits change one by one, are kept beside the configured ones, and return to them', () =>
+  inWorld(async ({ store, list, change }) => {
+    const limitsOf = async (response: Response) =>
+      ((await response.json()) as { limits: object; configuredLimits: object }).limits;
+    const asked = { callsAtOnce: 20, callsPerSecond: 50, minAmount: 0.5, maxAmount: 1000.01 };
+    assert.equal(await limitsOf(await change('default', { limits: asked })), asked);
+    const kept = { callLimit: 20, callsPerSecond: 50, minAmountCents: 50, maxAmountCents: 100_001 };
+    assert.equal(store.controls.processors['default']?.limits, kept);
+    assert.is((await change('default', { limits: asked })).headers.get('etag'), '"1"', 'it is so already');
+    const paused = await change('default', { paused: true, limits: { callsPerSecond: null } });
+    assert.equal(await limitsOf(paused), { ...asked, callsPerSecond: null });
+    assert.equal(await limitsOf(await change('default', { fee: { share: 0 } })), {
+      ...asked,
+      callsPerSecond: null,
+    });
+    const { processors } = (await (await list()).json()) as { processors: { configuredLimits: object }[] };
+    assert.equal(processors[0]?.configuredLimits, LIMITS);
+    const most = { maxAmount: 90071992547409.91 };
+    assert.equal(await limitsOf(await change('fallback', { limits: most })), LIMITS);
+    assert.equal(await limitsOf(await change('default', { limits: null })), LIMITS);
+    assert.equal(store.controls.processors['default']?.limits, {});
+    assert.is(store.controls.version, 5);
+  }));
+
+test('limits of calls at once that this instance cannot keep are shown as it keeps them', () =>
+  inWorld(async ({ store, change }) => {
+    for (const [asked, held] of [
+      [1000, 500],
+      [1, 2],
+    ]) {
+      const response = await change('default', { limits: { callsAtOnce: asked } });
+      const { limits } = (await response.json()) as { limits: { callsAtOnce: number } };
+      assert.is(limits.callsAtOnce, held);
+      assert.is(store.controls.processors['default']?.limits?.callLimit, asked, 'others may');
+    }
+  }));
+
+test('limits that contradict each other are refused, and do not keep an operator from anything else', () =>
+  inWorld(async ({ store, change }) => {
+    assert.is((await change('default', { limits: { minAmount: 5 } })).status, 200);
+    const response = await change('default', { limits: { maxAmount: 4.99 } });
+    const { field, detail } = (await response.clone().json()) as { field: string; detail: string };
+    assert.equal(
+      [field, detail],
+      [
+        'limits',
+        '`minAmount` would be 5.00, and `maxAmount` 4.99: expected `minAmount` to be at most `maxAmount`.',
+      ],
+    );
+    assert.is(await typeOf(response), '422 change-not-valid');
+    assert.is(store.controls.version, 1);
+    const { default: control } = store.controls.processors;
+    assert.ok(control !== undefined);
+    const limits = { minAmountCents: 500, maxAmountCents: 499 };
+    store.controls = { version: 2, processors: { default: { ...control, limits } } };
+    assert.is((await change('default', { paused: true })).status, 200);
   }));
 
 test('If-Match keeps a change from being made to a version that its author has not seen', () =>
@@ -215,6 +275,19 @@ test('what is not valid is refused, and names the member', () =>
       ['fee', { fee: { fixed: 1e7 } }],
       ['fee', { fee: { shares: 0.05 } }],
       ['fee', { fee: { share: '0.05' } }],
+      ['limits', { limits: 5 }],
+      ['limits', { limits: [] }],
+      ['limits', { limits: {} }],
+      ['limits', { limits: { callsAtOnce: 0 } }],
+      ['limits', { limits: { callsAtOnce: 1025 } }],
+      ['limits', { limits: { callsAtOnce: 1.5 } }],
+      ['limits', { limits: { callsAtOnce: '5' } }],
+      ['limits', { limits: { callsPerSecond: 100_001 } }],
+      ['limits', { limits: { callLimit: 5 } }],
+      ['limits', { limits: { minAmount: 0 } }],
+      ['limits', { limits: { minAmount: 0.001 } }],
+      ['limits', { limits: { maxAmount: -1 } }],
+      ['limits', { limits: { maxAmount: 1e14 } }],
     ] as const) {
       const response = await change('default', body);
       assert.is(((await response.clone().json()) as { field: string }).field, field);

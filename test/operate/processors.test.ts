@@ -8,6 +8,7 @@ import {
 } from '../../src/operate/processors.ts';
 import { print, withGateway } from './scripted-gateway.ts';
 
+const LIMITS = { callsAtOnce: 400, callsPerSecond: null, minAmount: 0.01, maxAmount: null };
 const SHOWN: ShownProcessor = {
   name: 'default',
   paused: true,
@@ -17,6 +18,8 @@ const SHOWN: ShownProcessor = {
   contract: 'rinha',
   fee: { share: 0.05, fixed: 0 },
   configuredFee: { share: 0.05, fixed: 0 },
+  limits: LIMITS,
+  configuredLimits: LIMITS,
   open: 3,
 };
 const OTHER: ShownProcessor = {
@@ -27,6 +30,7 @@ const OTHER: ShownProcessor = {
   contract: 'rest',
   fee: { share: 0.0075, fixed: 0.3 },
   configuredFee: { share: 0, fixed: 0.3 },
+  limits: { callsAtOnce: 20, callsPerSecond: 5, minAmount: 0.5, maxAmount: 1000 },
   open: 0,
 };
 
@@ -39,9 +43,9 @@ test('lists the processors in a table', async () => {
   assert.is(code, 0);
   assert.equal(asked, [{ line: 'GET /processors', authorization: 'Bearer secret', body: '' }]);
   assert.equal(out.join('\n').split('\n'), [
-    'NAME     STATE   OPEN  FEE                  CONTRACT  LAST CHANGE',
-    'default  paused  3     5%                   rinha     since 2025-07-15T12:34:56.000Z by ana: maintenance',
-    'bank     in use  0     0.75% + 0.30 (0.30)  rest',
+    'NAME     STATE   OPEN  FEE                  LIMITS                                                 CONTRACT  LAST CHANGE',
+    'default  paused  3     5%                   400 at once                                            rinha     since 2025-07-15T12:34:56.000Z by ana: maintenance',
+    'bank     in use  0     0.75% + 0.30 (0.30)  20 at once, 5 a second, 0.50 to 1000.00 (400 at once)  rest',
   ]);
 });
 
@@ -53,7 +57,29 @@ test('pauses one, and says since when it is', async () => {
   assert.equal(asked, [
     { line: 'PATCH /processors/default', authorization: undefined, body: JSON.stringify(PAUSE.change) },
   ]);
-  assert.equal(out, ['default is paused and costs 5%, since 2025-07-15T12:34:56.000Z by ana: maintenance']);
+  assert.equal(out, [
+    'default is paused and costs 5% (limits: 400 at once), since 2025-07-15T12:34:56.000Z by ana: maintenance',
+  ]);
+});
+
+test('changes limits, and says if this gateway cannot keep one', async () => {
+  const limits = { ...LIMITS, callsAtOnce: 237, minAmount: 0.5 };
+  const changed = { ...SHOWN, paused: false, limits, reason: '', changedBy: '' };
+  for (const [asked, why] of [
+    [237, null],
+    [800, 'its open-file limit (ulimit -n) allows no more'],
+    [1, 'each of its pool threads has one call at least'],
+  ] as const) {
+    const change = { limits: { callsAtOnce: asked }, reason: '', by: '' };
+    const { code, out } = await withGateway([[200, changed]], (url) =>
+      changeProcessor({ url, token: '', json: false, name: 'default', change }, print),
+    );
+    assert.is(code, 0);
+    assert.equal(out, [
+      'default is in use and costs 5% (limits: 237 at once, from 0.50), since 2025-07-15T12:34:56.000Z',
+      ...(why === null ? [] : [`This gateway makes 237 of ${asked} calls at once: ${why}`]),
+    ]);
+  }
 });
 
 test('drains one: waits until nothing is open there', async () => {

@@ -18,13 +18,14 @@ function setUp({
   drainRate = 1000,
   batchWindowMs = 0,
   callsPerSecond = [] as number[],
+  poolThreadCount = 1,
 } = {}) {
   const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
   const clock = new ManualClock();
   const targets = [0, 1].map((index) =>
     processorTarget({ callLimit, callsPerSecond: callsPerSecond[index] ?? null }),
   );
-  const policy = { drainRate, batchWindowMs };
+  const policy = { drainRate, batchWindowMs, poolThreadCount };
   return { sharedState, clock, calls: new Calls({ sharedState, thread: 1, targets, policy, clock }) };
 }
 
@@ -123,7 +124,7 @@ test('a new thread clears the calls in flight of the thread that it replaces', (
     sharedState,
     thread: 1,
     targets: [processorTarget(), processorTarget()],
-    policy: { drainRate: 1, batchWindowMs: 0 },
+    policy: { drainRate: 1, batchWindowMs: 0, poolThreadCount: 1 },
     clock: new ManualClock(),
   });
   assert.is(sharedState.callsInFlight(0), 2);
@@ -147,6 +148,36 @@ test('a processor that has had its calls of this second has no room, not even fo
   clock.pass(500);
   assert.ok(calls.hasRoom(0));
   assert.not(calls.isPaced(0));
+});
+
+test('a limit that falls lets the calls in flight end, and one that rises makes room', () => {
+  const { sharedState, calls } = setUp({ callLimit: 3 });
+  sharedState.setLatency(0, 60_000);
+  for (let call = 0; call < 3; call++) calls.acquire(0);
+  calls.follow([processorTarget({ callLimit: 2 }), processorTarget()]);
+  assert.not(calls.hasRoom(0));
+  assert.ok(calls.isFull(0));
+  calls.release(0);
+  assert.not(calls.hasRoom(0), 'two are in flight');
+  calls.release(0);
+  assert.is(roomOf(calls, 0), 1);
+  calls.follow([processorTarget({ callLimit: 50 }), processorTarget()]);
+  assert.is(roomOf(calls, 0), 49);
+});
+
+test('the threads share the limit of calls in flight, each has one at least, and all count the calls of a second', () => {
+  const { clock, sharedState, calls } = setUp({ callLimit: 101, poolThreadCount: 2 });
+  sharedState.setLatency(0, 60_000);
+  assert.is(roomOf(calls, 0), 50);
+  calls.follow([processorTarget({ callLimit: 1, callsPerSecond: 1 }), processorTarget()]);
+  assert.is(roomOf(calls, 0), 1);
+  calls.countRequest(0);
+  assert.ok(calls.isPaced(0));
+  clock.pass(1000);
+  assert.not(calls.isPaced(0));
+  calls.countRequest(0);
+  calls.follow([processorTarget(), processorTarget()]);
+  assert.not(calls.isPaced(0), 'there is no limit any more');
 });
 
 test.run();

@@ -6,6 +6,7 @@ import { ControlsWatch } from '../../src/pool/controls-watch.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
+import { processorTarget } from '../processor-target.ts';
 
 const NAMES = ['default', 'fallback'];
 const SHAPE = { processorCount: NAMES.length, threadCount: 1 };
@@ -19,10 +20,20 @@ function setUp() {
   const store = new MemoryStore();
   const books = new MemoryLedger(NAMES, store);
   const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
-  const watch = new ControlsWatch({ ledger: moody(books, mood), names: NAMES, sharedState, clock, log });
+  const wakes = { count: 0 };
+  const watch = new ControlsWatch({
+    ledger: moody(books, mood),
+    targets: NAMES.map((name) => processorTarget({ name })),
+    bounds: { poolThreadCount: 2, callsMax: 500 },
+    sharedState,
+    onChange: () => wakes.count++,
+    clock,
+    log,
+  });
   return {
     clock,
     said,
+    wakes,
     mood,
     store,
     watch,
@@ -59,19 +70,66 @@ test('a fee that an operator changes is shown to all threads, and logged', async
   const { clock, said, store, watch, sharedState } = setUp();
   watch.start();
   await rest();
-  assert.is(sharedState.fee(1), null);
+  assert.is(sharedState.terms(1)?.feePpm, 50_000);
   const fee = { feePpm: 15_000, feeFixedCents: 35 };
   const control = { isPaused: false, fee, changedAtMs: 5, changedBy: 'ana', reason: 'contract' };
   store.controls = { version: 1, processors: { fallback: control } };
   await clock.passSlowly(1000);
-  assert.equal([sharedState.fee(0), sharedState.fee(1)], [null, fee]);
+  const { feePpm, feeFixedCents } = sharedState.terms(1) ?? {};
+  assert.equal([sharedState.terms(0)?.feePpm, { feePpm, feeFixedCents }], [50_000, fee]);
   store.controls = { version: 2, processors: { fallback: { ...control, fee: null } } };
   await clock.passSlowly(1000);
-  assert.is(sharedState.fee(1), null);
+  assert.is(sharedState.terms(1)?.feePpm, 50_000);
   assert.equal(
     said.map(([message]) => message),
     ['the fee has changed', 'the fee is as configured again'],
   );
+  watch.stop();
+});
+
+test('limits that an operator changes are shown to all threads, which wake, and are logged', async () => {
+  const { clock, said, wakes, store, watch, sharedState } = setUp();
+  watch.start();
+  await rest();
+  const configured = {
+    feePpm: 50_000,
+    feeFixedCents: 0,
+    callLimit: 400,
+    callsPerSecond: null,
+    minAmountCents: 1,
+    maxAmountCents: Number.MAX_SAFE_INTEGER,
+  };
+  assert.equal(sharedState.terms(0), configured);
+  const control = { isPaused: false, fee: null, changedAtMs: 5, changedBy: 'ana', reason: 'contract' };
+  const limits = { callLimit: 20, callsPerSecond: 10, maxAmountCents: 5000 };
+  store.controls = { version: 1, processors: { fallback: { ...control, limits } } };
+  await clock.passSlowly(1000);
+  assert.equal([sharedState.terms(0), sharedState.terms(1)], [configured, { ...configured, ...limits }]);
+  assert.is(wakes.count, 2);
+  store.controls = { version: 2, processors: { fallback: { ...control, limits: { callLimit: 900 } } } };
+  await clock.passSlowly(1000);
+  assert.is(sharedState.terms(1)?.callLimit, 500, 'more than its file descriptors allow');
+  store.controls = { version: 3, processors: { fallback: { ...control, limits: { callLimit: 1 } } } };
+  await clock.passSlowly(1000);
+  assert.is(sharedState.terms(1)?.callLimit, 2, 'less than it has pool threads');
+  store.controls = { version: 4, processors: { fallback: { ...control, limits: {} } } };
+  await clock.passSlowly(1000);
+  assert.equal(sharedState.terms(1), configured);
+  const by = { processor: 'fallback', by: 'ana', reason: 'contract' };
+  assert.equal(said, [
+    ['the limits have changed', { ...by, ...limits }],
+    ['the limits have changed', { ...by, callLimit: 900 }],
+    [
+      'the open-file limit (ulimit -n) is too low for the new limit of calls at once: it is reduced',
+      { processor: 'fallback', asked: 900, callLimit: 500 },
+    ],
+    ['the limits have changed', { ...by, callLimit: 1 }],
+    [
+      'each pool thread has one call at least: the new limit of calls at once is raised',
+      { processor: 'fallback', asked: 1, callLimit: 2 },
+    ],
+    ['the limits are as configured again', by],
+  ]);
   watch.stop();
 });
 

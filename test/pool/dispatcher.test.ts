@@ -734,7 +734,7 @@ test('a fee that changes counts for what settles from then on, and routes what w
   cheap.answers.push(promise);
   put(200);
   await rest();
-  world.changeFees([{ feePpm: 60_000, feeFixedCents: 3 }]);
+  world.changeTerms([{ feePpm: 60_000, feeFixedCents: 3 }]);
   resolve({ kind: 'committed' });
   await clock.passSlowly(100);
   assert.equal(await fees(), [
@@ -749,13 +749,88 @@ test('a fee that changes counts for what settles from then on, and routes what w
     await clock.passSlowly(10);
   }
   await clock.passSlowly(1000);
-  world.changeFees([{ feePpm: 200_000, feeFixedCents: 0 }, null]);
+  world.changeTerms([{ feePpm: 200_000, feeFixedCents: 0 }, null]);
   await clock.passSlowly(100);
   assert.equal(
     dear.paid.map(({ amountCents }) => amountCents),
     [300, 301, 302, 303, 304],
   );
   assert.is(cheap.paid.length, 2);
+  await world.stop();
+});
+
+test('limits that change hold for what waits and for what comes', async () => {
+  const world = setUpWith([{ feePpm: 0 }, { feePpm: 150_000, maxAmountCents: 500 }]);
+  const { clock, cheap, dear, metricsTable, put } = world;
+  const amounts = ({ paid }: ScriptedProcessor) => paid.map(({ amountCents }) => amountCents);
+  await rest();
+  world.changeTerms([{ minAmountCents: 100, maxAmountCents: 400 }]);
+  for (const amountCents of [99, 100, 400, 401, 501]) put(amountCents);
+  await clock.passSlowly(100);
+  assert.equal(
+    [amounts(cheap), amounts(dear)],
+    [
+      [100, 400],
+      [99, 401],
+    ],
+  );
+  assert.is(metricsTable.gauge(0, 'notTaken'), 1);
+  // Nothing else is to be done, so that only the change wakes the thread.
+  world.changeTerms([null, { maxAmountCents: 450 }]);
+  put(451);
+  await clock.passSlowly(100);
+  assert.equal(
+    [amounts(cheap), amounts(dear)],
+    [
+      [100, 400, 501, 451],
+      [99, 401],
+    ],
+  );
+  assert.is(metricsTable.gauge(0, 'notTaken'), 0);
+  await world.stop();
+});
+
+test('a lower limit of calls lets those in flight end, and the next ones wait', async () => {
+  const world = setUpWith([{ feePpm: 0 }, { feePpm: 150_000 }], { failoverDelayMs: 60_000 });
+  const { clock, cheap, dear, sharedState, put } = world;
+  const inFlight = Array.from({ length: 6 }, () => Promise.withResolvers<PayOutcome>());
+  cheap.answers.push(...inFlight.map(({ promise }) => promise));
+  for (let number = 1; number <= 3; number++) put(number);
+  await rest();
+  assert.is(sharedState.callsInFlight(0), 3);
+  world.changeTerms([{ callLimit: 2 }]);
+  for (let number = 4; number <= 6; number++) put(number);
+  await clock.passSlowly(100);
+  assert.is(cheap.paid.length, 3);
+  inFlight[0]?.resolve({ kind: 'committed' });
+  await clock.passSlowly(100);
+  assert.is(cheap.paid.length, 3, 'two are in flight');
+  inFlight[1]?.resolve({ kind: 'committed' });
+  await clock.passSlowly(100);
+  assert.is(cheap.paid.length, 4);
+  world.changeTerms([]);
+  await clock.passSlowly(100);
+  assert.is(cheap.paid.length, 6);
+  for (const { resolve } of inFlight) resolve({ kind: 'committed' });
+  await world.stop();
+  assert.is(dear.paid.length, 0);
+});
+
+test('what is in doubt at a processor that does not take its amount any more is asked for, and never sent there again', async () => {
+  const world = setUp();
+  const { clock, cheap, dear, put, entry } = world;
+  cheap.answers.push(UNKNOWN, UNKNOWN);
+  put(100);
+  put(200);
+  await rest();
+  world.changeTerms([{ maxAmountCents: 100 }]);
+  // It could be sent there again at once before the hold time is over.
+  await clock.passSlowly(TARGET.inDoubtHoldMs - 100);
+  assert.equal(idsOf(cheap), [idOf(100), idOf(200), idOf(100)]);
+  assert.is(dear.paid.length, 0);
+  await clock.passSlowly(2000);
+  assert.equal(idsOf(dear), [idOf(200)]);
+  assert.is((await entry(200))?.processorName, 'fallback');
   await world.stop();
 });
 
@@ -767,13 +842,13 @@ test('a fee that makes small amounts cheap and great ones dear splits the paymen
   for (const amountCents of [1000, 10, 2000, 20]) put(amountCents);
   await clock.passSlowly(100);
   // 1% and 50 cents against 5%: from 12.50 on it is the cheaper one.
-  world.changeFees([null, { feePpm: 10_000, feeFixedCents: 50 }]);
+  world.changeTerms([null, { feePpm: 10_000, feeFixedCents: 50 }]);
   await clock.passSlowly(100);
   const amounts = ({ paid }: ScriptedProcessor) => paid.map(({ amountCents }) => amountCents);
   assert.equal([amounts(cheap), amounts(dear)], [[1000, 10, 20], [2000]]);
   put(2001);
   await clock.passSlowly(10);
-  world.changeFees([]);
+  world.changeTerms([]);
   put(2002);
   await clock.passSlowly(100);
   assert.equal(

@@ -11,8 +11,10 @@ const SHAPE = { processorCount: 2, threadCount: 1 };
 function setUp(limit: number, batchWindowMs: number) {
   const clock = new ManualClock();
   const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
-  const parts = { sharedState, clock, limits: [limit, null], batchWindowMs };
-  return { clock, threads: [new Pace(parts), new Pace(parts)] as const };
+  const parts = { sharedState, clock, batchWindowMs };
+  const threads = [new Pace(parts), new Pace(parts)] as const;
+  for (const thread of threads) thread.follow([limit, null]);
+  return { clock, threads };
 }
 
 /** When requests were sent by a thread that sends as many as it may, once a turn. */
@@ -59,6 +61,34 @@ test('no second has more requests than the limit, whatever the turns', () => {
       },
     ),
   );
+});
+
+test('a limit that rises holds at once, and one that falls holds from the next second on', () => {
+  const { clock, threads } = setUp(1, 0);
+  const [pace] = threads;
+  const send = () => {
+    let sent = 0;
+    for (; !pace.isReached(0); sent++) pace.count(0);
+    return sent;
+  };
+  assert.is(send(), 1);
+  pace.follow([10, null]);
+  clock.pass(1000);
+  let inASecond = 0;
+  for (let turn = 0; turn < 40; turn++) {
+    inASecond += send();
+    clock.pass(25);
+  }
+  assert.ok(inASecond >= 9 && inASecond <= 10, `${inASecond} requests`);
+  pace.follow([2, null]);
+  let after = 0;
+  for (let turn = 0; turn < 40; turn++) {
+    after += send();
+    clock.pass(25);
+  }
+  assert.ok(after <= 2, `${after} requests`);
+  pace.follow([null, null]);
+  assert.not(pace.isReached(0));
 });
 
 test('turns that are a batch window apart use most of the limit', () => {

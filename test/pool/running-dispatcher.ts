@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
-import type { Fee } from '../../src/core/fee.ts';
 import type { Payment } from '../../src/core/payment.ts';
+import { type Terms, termsInForce } from '../../src/core/terms.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
@@ -28,6 +28,7 @@ export const POLICY: DispatcherPolicy = {
   batchLimit: 256,
   inFlightLimit: 1000,
   drainRate: 1000,
+  poolThreadCount: 1,
 };
 export const BREAKER = { failures: 3, baseMs: 400, maxMs: 400 };
 export const TARGET = processorTarget({
@@ -36,6 +37,7 @@ export const TARGET = processorTarget({
   callLimit: 100,
   breaker: BREAKER,
 });
+const BOUNDS = { poolThreadCount: 1, callsMax: 1024 };
 const BREAKER_POLICY = {
   failoverDelayMs: POLICY.failoverDelayMs,
   latencyBudgetMs: POLICY.latencyBudgetMs,
@@ -133,11 +135,16 @@ export function runDispatcher({ clock, ledger, targets, processors, policy, paus
     dispatcher,
     hasEnded: () => ended,
     pause,
-    /** An operator changes fees; null: as configured. */
-    changeFees(fees: readonly (Fee | null)[]) {
+    /** An operator changes what processors cost and take; null: as configured. */
+    changeTerms(changes: readonly (Partial<Terms> | null)[]) {
       sharedState.setControls(
-        targets.map((_, processor) => ({ isPaused: false, fee: fees[processor] ?? null })),
+        targets.map((target, processor) => {
+          const terms = termsInForce({ ...target, ...changes[processor] }, undefined, BOUNDS);
+          return { isPaused: false, terms };
+        }),
       );
+      // As ControlsWatch does.
+      source.wake();
     },
     /** A payment of `number` cents, accepted now. */
     put(number: number, more: Partial<Payment> & { readonly journalRef?: number } = {}) {

@@ -14,6 +14,7 @@ const POLICY: DispatcherPolicy = {
   batchLimit: 64,
   inFlightLimit: 256,
   drainRate: 1000,
+  poolThreadCount: 1,
 };
 
 test('drains more payments than its ring holds, and logs nothing', async () => {

@@ -46,6 +46,23 @@ test('all threads see which processors are paused; until that is known, none may
   assert.equal([other.isPaused(0), other.isPaused(1)], [false, false]);
 });
 
+test('all threads see what processors cost and take; as configured until that is known', () => {
+  const [one, other] = twoViews();
+  assert.is(other.terms(1), null);
+  const terms = {
+    feePpm: 15_000,
+    feeFixedCents: 35,
+    callLimit: 8,
+    callsPerSecond: 50,
+    minAmountCents: 50,
+    maxAmountCents: Number.MAX_SAFE_INTEGER,
+  };
+  one.setControls([{ isPaused: false }, { isPaused: true, terms }]);
+  assert.equal([other.terms(0), other.terms(1)], [null, terms]);
+  one.setControls([{ isPaused: false, terms: { ...terms, callsPerSecond: null } }, { isPaused: false }]);
+  assert.equal([other.terms(0), other.terms(1)], [{ ...terms, callsPerSecond: null }, null]);
+});
+
 test('a routing reason keeps the time since when it holds, for each processor', () => {
   const [one, other] = twoViews();
   one.setReason(1, 'slow', 10);

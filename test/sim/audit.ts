@@ -19,8 +19,9 @@ import type { Dispatch } from '../../src/processor/processor.ts';
 import type { Row } from '../../src/simulated/books.ts';
 import type { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { ExpectedEvents } from './events.ts';
+import { HeardLimits } from './limits.ts';
 import { Manners } from './manners.ts';
-import type { Post, ProcessorPlan } from './plan.ts';
+import type { Plan, Post } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -63,9 +64,9 @@ export class Audit {
   readonly #amountsAccepted = new Map<string, Set<number>>();
   readonly #charges = new Map<string, Charge>();
   readonly manners: Manners;
+  readonly limits: HeardLimits;
   readonly #events: ExpectedEvents;
   readonly #processors: SimulatedProcessor[] = [];
-  readonly #plans: ProcessorPlan[] = [];
   readonly #rowsSeen: number[] = [];
   readonly #reopenedIds = new Set<string>();
   readonly #cancelledIds = new Set<string>();
@@ -95,6 +96,7 @@ export class Audit {
       this.broken(promise, correlationId),
     );
     this.manners = new Manners(timeline, (promise, correlationId) => this.broken(promise, correlationId));
+    this.limits = new HeardLimits(timeline, (promise, correlationId) => this.broken(promise, correlationId));
   }
 
   get firstBroken(): Broken | null {
@@ -105,9 +107,9 @@ export class Audit {
     return this.#charges.size;
   }
 
-  watch(processors: readonly SimulatedProcessor[], plans: readonly ProcessorPlan[]): void {
+  watch(processors: readonly SimulatedProcessor[], plan: Plan): void {
     this.#processors.push(...processors);
-    this.#plans.push(...plans);
+    this.limits.watch(plan);
     for (const _ of processors) this.#rowsSeen.push(0);
   }
 
@@ -162,9 +164,6 @@ export class Audit {
       entry.requestedAtMs === requestedAtMs &&
       entry.amountCents === amountCents;
     if (!isClaimed) this.broken('a call does not match its claim', correlationId);
-    const { minAmountCents = 0, maxAmountCents = 0 } = this.#plans[processor] ?? {};
-    if (amountCents < minAmountCents || amountCents > maxAmountCents)
-      this.broken('sent to a processor that does not take the amount', correlationId);
   }
 
   /** Checks the charges of a processor since the last check. */

@@ -2,6 +2,7 @@ import assert from 'node:assert';
 import { mkdirSync, rmSync } from 'node:fs';
 import type { ProcessorTarget } from '../../src/config/config.ts';
 import type { Log } from '../../src/core/log.ts';
+import { CALLS_AT_ONCE_MAX } from '../../src/core/terms.ts';
 import { type Durability, PaymentAcceptor, type Verdict } from '../../src/http/payment-acceptor.ts';
 import { Recovery } from '../../src/journal/recovery.ts';
 import { journalFileCount, replay } from '../../src/journal/replay.ts';
@@ -269,7 +270,6 @@ export class Life {
           weather,
           random: random.fork(`link ${processor}`),
           audit,
-          callLimit: plan.sizes.callLimit,
         }),
     );
     const [sharedState, log, clock] = [this.#sharedState, this.#log, scope];
@@ -343,20 +343,26 @@ export class Life {
 
   #controlsWatch(ledger: Ledger, clock: Scope): ControlsWatch {
     const { plan, audit } = this.#parts;
-    const names = plan.processors.map((_, processor) => nameOf(processor));
+    const targets = plan.processors.map((processor, index) => targetOf(nameOf(index), processor, plan));
     const processorControls = async () => {
       const reply = await ledger.processorControls();
       if (reply.kind === 'ok') {
-        const isPaused = (name: string) => reply.value.processors[name]?.isPaused === true;
-        audit.manners.pausesHeard(this.scope, names.map(isPaused));
+        const controls = targets.map(({ name }) => reply.value.processors[name]);
+        audit.manners.pausesHeard(
+          this.scope,
+          controls.map((control) => control?.isPaused === true),
+        );
+        audit.limits.heard(this.scope, controls);
       }
       return reply;
     };
     const log = this.#log;
     return new ControlsWatch({
       ledger: { processorControls },
-      names,
+      targets,
+      bounds: { poolThreadCount: plan.threadCount, callsMax: CALLS_AT_ONCE_MAX },
       sharedState: this.#sharedState,
+      onChange: () => this.#ring.wakeAll(),
       clock,
       log,
     });
@@ -417,7 +423,7 @@ interface Thread {
   readonly done: Promise<void>;
 }
 
-function dispatcherPolicy({ sizes }: Plan): DispatcherPolicy {
+function dispatcherPolicy({ sizes, threadCount }: Plan): DispatcherPolicy {
   return {
     failoverDelayMs: sizes.failoverDelayMs,
     latencyBudgetMs: 1000,
@@ -426,12 +432,15 @@ function dispatcherPolicy({ sizes }: Plan): DispatcherPolicy {
     batchWindowMs: sizes.batchWindowMs,
     batchLimit: sizes.batchLimit,
     inFlightLimit: sizes.inFlightLimit,
+    poolThreadCount: threadCount,
     drainRate: 1000,
   };
 }
 
-function targetOf(name: string, processor: ProcessorPlan, { sizes }: Plan): ProcessorTarget {
-  const { timeoutMs, inDoubtHoldMs, callLimit, breakerFailures } = sizes;
+function targetOf(name: string, processor: ProcessorPlan, { sizes, threadCount }: Plan): ProcessorTarget {
+  const { timeoutMs, inDoubtHoldMs, breakerFailures } = sizes;
+  // So many for each thread.
+  const callLimit = sizes.callLimit * threadCount;
   const { feePpm, feeFixedCents, minAmountCents, maxAmountCents } = processor;
   const breaker = { failures: breakerFailures, baseMs: 250, maxMs: 5000 };
   const tariff = { feePpm, feeFixedCents, minAmountCents, maxAmountCents };

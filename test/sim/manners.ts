@@ -58,7 +58,8 @@ export class Manners {
     for (const { correlationId } of claims) claimedAtMs.set(correlationId, this.#timeline.nowMs);
   }
 
-  requested(life: Life, thread: Thread, processor: number, request: Request, correlationId: string): void {
+  /** Returns when the request was decided. */
+  requested(life: Life, thread: Thread, processor: number, request: Request, correlationId: string): number {
     const { nowMs } = this.#timeline;
     // Between claim and call, a payment is not called back.
     const claims = request === 'pay' ? this.#claimedAtMs.get(thread) : undefined;
@@ -76,6 +77,7 @@ export class Manners {
     if (requestsAtMs.length > REQUESTS_MAX) {
       this.#broken(`more than ${REQUESTS_MAX} requests about one payment in ${WINDOW_MS} ms`, correlationId);
     }
+    return claimedAtMs;
   }
 
   #paid(life: Life, processor: number, claimedAtMs: number, correlationId: string): void {

@@ -501,6 +501,25 @@ export const MUTANTS: readonly Mutant[] = [
     to: '{}',
   },
   {
+    name: 'limits: send what is in doubt to a processor that does not take its amount any more',
+    file: 'pool/dispatcher.ts',
+    from: 'if (!this.#takes(processor, delivery)) return false;',
+    to: '',
+    isSeldomFound: true,
+  },
+  {
+    name: 'limits: keep the former limits of calls',
+    file: 'pool/dispatcher.ts',
+    from: 'this.#calls.follow(this.#targets);',
+    to: '',
+  },
+  {
+    name: 'limits: keep the former amounts',
+    file: 'pool/dispatcher.ts',
+    from: 'if (classes.update(this.#targets)) this.#queue.reclassify();',
+    to: '',
+  },
+  {
     name: 'shards: let a shard that is away hold up the others',
     file: 'pool/dispatcher.ts',
     from: 'while (!this.#writers.some(({ isFree }) => isFree)) {',

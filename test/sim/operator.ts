@@ -1,4 +1,5 @@
 import type { Fee } from '../../src/core/fee.ts';
+import type { ChangedLimits } from '../../src/core/terms.ts';
 import { ACTION_PAYMENTS_MAX, type Reopening } from '../../src/ledger/actions.ts';
 import { cancel } from '../../src/ledger/cancel.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
@@ -11,8 +12,8 @@ import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
 /**
- * The people who pause and resume processors, change their fees, have payments sent again and cancel them, over a ledger
- * that always answers.
+ * The people who pause and resume processors, change their fees and limits, have payments sent again and cancel them, over
+ * a ledger that always answers.
  */
 export class Operator {
   readonly #ledger: Ledger;
@@ -22,6 +23,8 @@ export class Operator {
   readonly #pauses: number[];
   /** What they have made of the fee of each processor; null: nothing. */
   readonly #fees: (Fee | null)[];
+  /** The same for its limits; empty: nothing. */
+  readonly #limits: ChangedLimits[];
   #version = 0;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -31,10 +34,14 @@ export class Operator {
     this.#audit = audit;
     this.#pauses = Array.from({ length: processorCount }, () => 0);
     this.#fees = this.#pauses.map(() => null);
+    this.#limits = this.#pauses.map(() => ({}));
   }
 
-  /** `untilMs`: by then every pause that ends has ended. */
-  plan({ pauses, feeChanges }: Plan, untilMs: number): void {
+  /**
+   * `untilMs`: by then every pause that ends has ended, and every amount is taken as configured: what is in doubt at a
+   * processor that is not believed and does not take its amount waits until others show that it works.
+   */
+  plan({ pauses, feeChanges, limitChanges }: Plan, untilMs: number): void {
     for (const { atMs, forMs, processor } of pauses) {
       this.#timeline.after(atMs, () => this.#pause(processor, 1));
       if (forMs !== null)
@@ -46,6 +53,19 @@ export class Operator {
         this.#change();
       });
     }
+    for (const { atMs, processor, limits } of limitChanges) {
+      this.#timeline.after(atMs, () => {
+        this.#limits[processor] = limits;
+        this.#change();
+      });
+    }
+    if (limitChanges.length > 0) this.#timeline.after(untilMs, () => this.#takeAmountsAsConfigured());
+  }
+
+  #takeAmountsAsConfigured(): void {
+    for (const [processor, { minAmountCents, maxAmountCents, ...calls }] of this.#limits.entries())
+      this.#limits[processor] = calls;
+    this.#change();
   }
 
   /** At these times, has payments sent again, whatever their state is: the books must refuse those that were not rejected. */
@@ -105,6 +125,7 @@ export class Operator {
     const controlOf = (count: number, processor: number) => ({
       isPaused: count > 0,
       fee: this.#fees[processor] ?? null,
+      limits: this.#limits[processor] ?? {},
       changedAtMs: this.#timeline.nowMs,
       changedBy: 'operator',
       reason: 'plan',

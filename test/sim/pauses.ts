@@ -1,14 +1,15 @@
-import { type Fault, type FeeChange, type Pause, type Plan, SPAN_MS } from './plan.ts';
+import { type Fault, type FeeChange, type LimitChange, type Pause, type Plan, SPAN_MS } from './plan.ts';
 import { several, spell } from './profiles.ts';
 import type { Random } from './random.ts';
 
 /** What makes a processor refuse every request, so that it is not believed until it takes one. */
 const UNFIT: ReadonlySet<string> = new Set(['401', '402', '403', '404', '405']);
 
-/** In some plans operators pause processors, and resume them, or one of them never; and they change fees. */
+/** In some plans operators pause processors, and resume them, or one of them never; and they change fees and limits. */
 export function withPauses(plan: Plan, random: Random): Plan {
   if (!random.chance(0.15)) return plan;
-  return withFeeChanges(paused(plan, random), random.fork('fees'));
+  const operated = withFeeChanges(paused(plan, random), random.fork('fees'));
+  return withLimitChanges(operated, random.fork('limits'));
 }
 
 function withFeeChanges(plan: Plan, random: Random): Plan {
@@ -19,6 +20,28 @@ function withFeeChanges(plan: Plan, random: Random): Plan {
     return { atMs, processor: random.int(0, plan.processorCount - 1), feePpm, feeFixedCents };
   });
   return { ...plan, feeChanges };
+}
+
+/** The last processor takes every amount, because a payment that no processor takes waits for ever. */
+function withLimitChanges(plan: Plan, random: Random): Plan {
+  const last = plan.processorCount - 1;
+  const limitChanges = several(random, 0, 6, (): LimitChange => {
+    const { atMs } = spell(plan, random);
+    const processor = random.int(0, last);
+    const callLimit = random.pick([1, 2, 8, 64]);
+    const callsPerSecond = random.pick([2, 20, 1000]);
+    const amounts = {
+      minAmountCents: random.pick([1, 1, 100_000]),
+      maxAmountCents: random.pick([300_000, 700_000, Number.MAX_SAFE_INTEGER]),
+    };
+    const limits = {
+      ...(random.chance(0.5) && { callLimit }),
+      ...(random.chance(0.3) && { callsPerSecond }),
+      ...(processor < last && random.chance(0.6) && amounts),
+    };
+    return { atMs, processor, limits };
+  });
+  return { ...plan, limitChanges };
 }
 
 function paused(plan: Plan, random: Random): Plan {

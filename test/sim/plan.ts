@@ -1,4 +1,5 @@
 import type { Fee } from '../../src/core/fee.ts';
+import type { ChangedLimits } from '../../src/core/terms.ts';
 import type { FaultKind } from '../../src/simulated/fault.ts';
 import type { TwinName } from '../../src/simulated/twin.ts';
 
@@ -36,6 +37,8 @@ export interface Plan {
   readonly cancels: readonly Cancel[];
   /** Fees that operators change. */
   readonly feeChanges: readonly FeeChange[];
+  /** Limits of processors that operators change. */
+  readonly limitChanges: readonly LimitChange[];
 }
 
 export interface Cancel {
@@ -43,6 +46,13 @@ export interface Cancel {
   readonly correlationId: string;
   /** Null: the operator does not say it. */
   readonly amountCents: number | null;
+}
+
+export interface LimitChange {
+  readonly atMs: number;
+  readonly processor: number;
+  /** What is left out is as configured. */
+  readonly limits: ChangedLimits;
 }
 
 export interface FeeChange extends Fee {

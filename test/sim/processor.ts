@@ -188,7 +188,6 @@ export interface ProcessorLinkParts {
   readonly weather: Weather;
   readonly random: Random;
   readonly audit: Audit;
-  readonly callLimit: number;
 }
 
 type Arrive = (respond: (reply: Reply) => void) => void;
@@ -211,10 +210,11 @@ export class ProcessorLink implements Processor {
     const { contract } = target;
     const { correlationId } = dispatch;
     void audit.sent(processor, dispatch);
-    audit.manners.requested(life, scope, processor, 'pay', correlationId);
+    const chosenAtMs = audit.manners.requested(life, scope, processor, 'pay', correlationId);
+    audit.limits.sent(life, processor, dispatch, chosenAtMs);
     target.sent(correlationId);
     const request = contract.pay(dispatch);
-    const response = await this.#call(timeoutMs, `pay ${correlationId}`, (respond) =>
+    const response = await this.#call(timeoutMs, 'pay', correlationId, chosenAtMs, (respond) =>
       target.pay(request, respond),
     );
     const outcome = payOutcomeOf(contract, response, dispatch, scope.nowMs());
@@ -225,9 +225,9 @@ export class ProcessorLink implements Processor {
 
   async find(correlationId: string, timeoutMs: number): Promise<LookUpOutcome> {
     const { target, scope, audit, processor, life } = this.#parts;
-    audit.manners.requested(life, scope, processor, 'find', correlationId);
+    const askedAtMs = audit.manners.requested(life, scope, processor, 'find', correlationId);
     const request = target.contract.find(correlationId);
-    const response = await this.#call(timeoutMs, `find ${correlationId}`, (respond) =>
+    const response = await this.#call(timeoutMs, 'find', correlationId, askedAtMs, (respond) =>
       target.find(request, respond),
     );
     const outcome = lookUpOutcomeOf(target.contract, this.#truthful(response), correlationId, scope.nowMs());
@@ -260,13 +260,22 @@ export class ProcessorLink implements Processor {
 
   async close(): Promise<void> {}
 
-  async #call(timeoutMs: number, what: string, arrive: Arrive): Promise<Response> {
-    const { audit, callLimit, instance, processor } = this.#parts;
-    if (++this.#callCount > callLimit) audit.broken(`more than ${callLimit} calls at once`, null);
+  async #call(
+    timeoutMs: number,
+    request: Request,
+    correlationId: string,
+    chosenAtMs: number,
+    arrive: Arrive,
+  ): Promise<Response> {
+    const { audit, instance, processor, life } = this.#parts;
+    audit.limits.began(life, processor, correlationId, chosenAtMs, ++this.#callCount);
     const response = await this.#exchange(timeoutMs, arrive);
     this.#callCount--;
     const { sent, status, cut } = response;
-    audit.tell(`instance ${instance}`, `processor ${processor}: ${what} -> ${sent} ${status} ${cut}`);
+    audit.tell(
+      `instance ${instance}`,
+      `processor ${processor}: ${request} ${correlationId} -> ${sent} ${status} ${cut}`,
+    );
     return response;
   }
 

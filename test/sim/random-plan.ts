@@ -57,6 +57,7 @@ export function planOf(seed: number, skewMs = 0): Plan {
     sendAgainsMs: [],
     cancels: [],
     feeChanges: [],
+    limitChanges: [],
   };
   const full = withContracts(withProfiles(plan, random.fork('profiles')), random.fork('contracts'));
   // A shard is away for longer than the shortest retention, which would forget what an instance has yet to repeat.

@@ -33,6 +33,9 @@ export async function shrink(first: Outcome, backend: LedgerBackend): Promise<Pl
   for (const change of plan.feeChanges) {
     await stillBreaks({ ...plan, feeChanges: plan.feeChanges.filter((other) => other !== change) });
   }
+  for (const change of plan.limitChanges) {
+    await stillBreaks({ ...plan, limitChanges: plan.limitChanges.filter((other) => other !== change) });
+  }
   for (const post of plan.posts) {
     await stillBreaks({ ...plan, posts: plan.posts.filter((other) => other !== post) });
   }

@@ -115,7 +115,7 @@ class World {
     );
     audit.watch(
       this.#processors.map(({ model }) => model),
-      plan.processors,
+      plan,
     );
     this.#instances = Array.from(
       { length: plan.instanceCount },

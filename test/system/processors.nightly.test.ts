@@ -92,4 +92,41 @@ for (const ledger of ledgers('redis')) {
     }));
 }
 
+const TWO_THREADS = { POOL_THREADS: '2', OPERATOR_ACCESS: 'loopback' };
+
+for (const ledger of ledgers('redis')) {
+  test(`limits hold at every instance and after a restart, and let go of what waits: ${ledger}`, () =>
+    Deployment.run(
+      { ledger, gatewayCount: 2, settings: TWO_THREADS },
+      async ({ gateways: [one, other], processors: [cheap, dear] }) => {
+        assert.ok(one !== undefined && other !== undefined);
+        const limit = async (name: string, limits: object | null) => {
+          const body = JSON.stringify({ limits });
+          const { status } = await exchangeKept('PATCH', `${one.url}/processors/${name}`, { body });
+          assert.is(status, 200);
+        };
+        const waiting = () => metric(other, 'dinossauro_amount_not_taken_payments');
+        const isSaid = (line: string, times: number) =>
+          [one, other].every(({ output }) => output.split(line).length > times);
+        await limit('default', { maxAmount: 50, callsAtOnce: 4 });
+        await limit('fallback', { maxAmount: 99.99 });
+        await until('both hear of both', SETTLE_MS, async () => isSaid('the limits have changed', 2));
+        for (const number of [1, 2, 3, 4]) await post(other, number);
+        await until('no processor takes them', SETTLE_MS, async () => (await waiting()) === 4);
+        await other.kill();
+        await other.start();
+        await until('they still wait', SETTLE_MS, async () => (await waiting()) === 4);
+        assert.equal([(await cheap.summary()).count, (await dear.summary()).count], [0, 0]);
+        await limit('fallback', { maxAmount: 100 });
+        await until('they settle', SETTLE_MS, async () => (await dear.summary()).count === 4);
+        await post(one, 5);
+        await until('so does a new one', SETTLE_MS, async () => (await dear.summary()).count === 5);
+        await limit('default', null);
+        await until('as configured', SETTLE_MS, async () => isSaid('the limits are as configured again', 1));
+        await post(other, 6);
+        await until('the cheap one gets it', SETTLE_MS, async () => (await cheap.summary()).count === 1);
+      },
+    ));
+}
+
 test.run();

@@ -1,12 +1,26 @@
 import { pauseButton } from './control.js';
 import { byId, element, refresh, table, write } from './element.js';
 import { term } from './help.js';
-import { ago, count, duration, feeCents, feeText, money, NONE, percent, rate, timeOfDay } from './text.js';
+import {
+  ago,
+  amountsText,
+  count,
+  duration,
+  feeCents,
+  feeText,
+  money,
+  NONE,
+  percent,
+  rate,
+  timeOfDay,
+} from './text.js';
 
 /** @import { Frame, Hello, ProcessorFigures, Quantiles } from '../frame.ts' */
+/** @import { Limits } from '../../core/terms.ts' */
 /** @import { RoutingReason } from '../../shared-memory/routing-reason.ts' */
 
 const CHANGES_SHOWN = 8;
+const LIMITS = ['Calls at once', 'Calls a second', 'Amounts'];
 
 /** The state of a processor in one word, with its colour. */
 const STATES = /** @type {const} */ ({
@@ -308,11 +322,11 @@ export class Figures {
 }
 
 /** The card of one processor. @param {Hello['processors'][number]} processor @param {number} index @param {boolean} operates */
-function card({ name, contract, ...fee }, index, operates) {
+function card({ name, contract, terms: configured }, index, operates) {
   const badge = element('span', 'badge', NONE);
   const big = element('strong', 'rate', NONE);
   const sentence = element('p', 'reason', '');
-  const facts = ['Observed', 'Reported', 'Health call', 'In flight', 'Oldest call', 'In doubt'];
+  const facts = ['Observed', 'Reported', 'Health call', 'In flight', 'Oldest call', 'In doubt', ...LIMITS];
   const values = facts.map(() => element('dd', '', NONE));
   const list = element(
     'dl',
@@ -320,7 +334,7 @@ function card({ name, contract, ...fee }, index, operates) {
     ...facts.map((fact, at) => element('div', '', element('dt', '', term(fact)), values[at] ?? '')),
   );
   const title = accented('h3', index, name);
-  const terms = element('small', '', `${contract}, fee ${feeText(fee)}`);
+  const terms = element('small', '', `${contract}, fee ${feeText(configured)}`);
   title.append(terms);
   const node = element('article', 'card', element('header', '', title, badge));
   node.append(element('p', 'big', big, element('span', '', 'settled per second')), sentence, list);
@@ -346,10 +360,23 @@ function card({ name, contract, ...fee }, index, operates) {
       count(figures.callsInFlight),
       duration(figures.oldestCallAgeMs),
       count(figures.inDoubt),
+      ...limitTexts(figures.limits, configured),
     ];
     for (const [at, text] of texts.entries()) write(/** @type {Node} */ (values[at]), text);
   };
   return { node, show };
+}
+
+/** What holds, and in parentheses what is configured if that differs. @param {Limits} limits @param {Limits} configured */
+function limitTexts(limits, configured) {
+  /** @param {Limits} of */
+  const texts = (of) => [
+    count(of.callLimit),
+    of.callsPerSecond === null ? 'no limit' : count(of.callsPerSecond),
+    amountsText(of),
+  ];
+  const before = texts(configured);
+  return texts(limits).map((text, at) => (text === before[at] ? text : `${text} (${before[at]})`));
 }
 
 /** What the payments of a processor have cost. @param {Frame['deployment']['totals'][number]} totals */

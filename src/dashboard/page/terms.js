@@ -49,6 +49,18 @@ export const TERMS = {
     text: 'Payments sent to this processor whose outcome is unknown, because no answer came. They may have been charged, so they go nowhere else until the processor says what it holds.',
     read: 'docs/operations.md, PaymentsInDoubt',
   },
+  'Calls at once': {
+    text: 'The most calls that this instance has in flight to the processor. In parentheses what is configured, if an operator has changed it.',
+    read: 'docs/processors.md, Change limits',
+  },
+  'Calls a second': {
+    text: 'The most calls that this instance begins in any second, look-ups included. In parentheses what is configured, if an operator has changed it.',
+    read: 'docs/processors.md, Change limits',
+  },
+  Amounts: {
+    text: 'The payments that the processor takes. Others go elsewhere, or wait if no processor takes them. In parentheses what is configured, if an operator has changed it.',
+    read: 'docs/processors.md, Change limits',
+  },
   Owner: {
     text: 'One life of a pool thread. Its number is given out only once: after a restart the thread has another number, and the ledger refuses what the former owner still tries.',
     read: 'ARCHITECTURE.md, Who continues when something dies',

@@ -17,8 +17,8 @@ const NO_HEADERS: ReadonlySet<string> = new Set();
 
 export interface ConnectionsOptions {
   readonly target: Target;
-  /** Maximum number of connections. */
-  readonly count: number;
+  /** Maximum number of connections, now. */
+  readonly count: () => number;
   readonly clock: Clock;
   /** Response headers to keep, in lower case. */
   readonly keptHeaders?: ReadonlySet<string>;
@@ -45,7 +45,7 @@ export class Connections {
   #closed = false;
 
   constructor(options: ConnectionsOptions) {
-    assert(options.count >= 1);
+    assert(options.count() >= 1);
     this.#options = options;
     this.#deadlines = new Deadlines(options.clock, (call) => this.#expire(call));
   }
@@ -84,7 +84,7 @@ export class Connections {
       this.#waiting.delete(call);
       connection.carry(call);
     }
-    const room = Math.min(this.#options.count - this.#all.size, OPENING_MAX - this.#openingCount);
+    const room = Math.min(this.#options.count() - this.#all.size, OPENING_MAX - this.#openingCount);
     const wanted = Math.min(room, this.#waiting.size - this.#openingCount);
     for (let opened = 0; opened < wanted; opened++) this.#open();
   }

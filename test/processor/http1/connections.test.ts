@@ -34,7 +34,7 @@ interface Begun {
 /** Runs `use` with connections to a server with this behaviour, then checks that they leave nothing behind. */
 async function within(
   behaviour: Behaviour,
-  count: number,
+  count: number | (() => number),
   use: (world: World) => Promise<void>,
   isTls = false,
 ): Promise<void> {
@@ -43,7 +43,7 @@ async function within(
   const clock = new ManualClock();
   const connections = new Connections({
     target: { host, port: Number(port), tls: isTls ? {} : null },
-    count,
+    count: typeof count === 'number' ? () => count : count,
     clock,
   });
   const begin = (timeoutMs = TIMEOUT_MS, onOver = () => {}): Begun => {
@@ -106,6 +106,28 @@ test('closes an idle connection after four seconds', () =>
     await ask(1);
     assert.is(server.connectionCount, 3);
   }));
+
+test('opens more connections once there may be more, and none beyond fewer', () => {
+  const { sockets, behaviour } = holding();
+  let most = 1;
+  return within(
+    behaviour,
+    () => most,
+    async ({ server, begin }) => {
+      const calls = [begin(), begin()];
+      await received(server, 1);
+      most = 2;
+      calls.push(begin());
+      await received(server, 2);
+      most = 1;
+      sockets[0]?.write(httpResponse(200));
+      await received(server, 3);
+      assert.is(server.connectionCount, 2);
+      for (const socket of [sockets[1], sockets[2]]) socket?.write(httpResponse(200));
+      for (const { over } of calls) assert.is((await over).status, 200);
+    },
+  );
+});
 
 test('takes the most recently used connection first', () => {
   const { sockets, behaviour } = holding();

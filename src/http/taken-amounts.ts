@@ -1,0 +1,44 @@
+import { type AmountRange, takenAmounts } from '../config/amount-ranges.ts';
+import type { Config } from '../config/config.ts';
+import type { SharedState } from '../shared-memory/state.ts';
+
+/**
+ * The amounts that posts may have: those that some processor takes as configured, or has taken since this thread started.
+ * What operators change widens them and never narrows them. A client that repeats a post that was accepted must not read
+ * that it is refused, so a payment that no processor takes any more waits (docs/decisions/limits-while-running.md).
+ */
+export class TakenAmounts {
+  readonly #config: Pick<Config, 'processors' | 'maxAmountCents'>;
+  readonly #sharedState: SharedState;
+  #ranges: readonly AmountRange[];
+  #controlsRevision = 0;
+
+  constructor(config: Pick<Config, 'processors' | 'maxAmountCents'>, sharedState: SharedState) {
+    this.#config = config;
+    this.#sharedState = sharedState;
+    this.#ranges = takenAmounts(config.processors, config.maxAmountCents);
+  }
+
+  /** False: operators may have decided that other amounts are taken, too. */
+  get isKnown(): boolean {
+    return this.#sharedState.controlsRevision > 0;
+  }
+
+  /** Ascending, with gaps between them. */
+  get ranges(): readonly AmountRange[] {
+    const { controlsRevision } = this.#sharedState;
+    if (controlsRevision !== this.#controlsRevision) this.#follow(controlsRevision);
+    return this.#ranges;
+  }
+
+  #follow(controlsRevision: number): void {
+    const { processors, maxAmountCents } = this.#config;
+    this.#controlsRevision = controlsRevision;
+    const before = this.#ranges.map(({ minCents, maxCents }) => ({
+      minAmountCents: minCents,
+      maxAmountCents: maxCents,
+    }));
+    const now = processors.map((target, processor) => this.#sharedState.terms(processor) ?? target);
+    this.#ranges = takenAmounts([...before, ...now], maxAmountCents);
+  }
+}
