@@ -172,7 +172,7 @@ test('health calls too close together', async () => {
   const breaches = await healthBreaches({ gateways: [], processors, books: new Books([], processors) });
   assert.equal(
     breaches.map(({ text }) => text),
-    ['health call to default after only 4999 ms'],
+    [`health call to default after only 4999 ms, at ${new Date(START_MS + 9_999).toISOString()}`],
   );
   server.close();
 });

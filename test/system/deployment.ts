@@ -209,6 +209,7 @@ export function tooSoon(name: string, calls: readonly HealthCall[]): string[] {
   return calls.flatMap(({ receivedAtMs, limited }, index) => {
     const previous = calls[index - 1];
     const gapMs = previous === undefined ? HEALTH_PERIOD_MS : receivedAtMs - previous.receivedAtMs;
-    return limited || gapMs < HEALTH_PERIOD_MS ? [`health call to ${name} after only ${gapMs} ms`] : [];
+    if (!limited && gapMs >= HEALTH_PERIOD_MS) return [];
+    return [`health call to ${name} after only ${gapMs} ms, at ${new Date(receivedAtMs).toISOString()}`];
   });
 }
