@@ -1,5 +1,5 @@
 import { isOwnOrigin } from './origin.ts';
-import { problem } from './problem.ts';
+import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { type Guard, refuse } from './route.ts';
 import type { Exchange, HttpRequest } from './uws.ts';
@@ -44,6 +44,28 @@ export function receiveChange(
 export function signature(keyName: string, said: string): string {
   if (keyName === '' || keyName === said) return said;
   return said === '' ? keyName : `${keyName} (${said})`;
+}
+
+const REASON_MAX = 200;
+export const BY_MAX = 64;
+
+/** The answer to a change whose member `field` is missing, unknown or invalid. */
+export function invalidChange(field: string, what: string): Problem {
+  return problem('change-not-valid', { field, detail: `\`${field}\` ${what}.` });
+}
+
+/** Who changes something, and why: members that every change may have. */
+export function readSignature(
+  by: unknown,
+  reason: unknown,
+): { readonly by: string; readonly reason: string } | Problem {
+  if (!isText(reason, REASON_MAX)) return invalidChange('reason', textOf(REASON_MAX));
+  if (!isText(by, BY_MAX)) return invalidChange('by', textOf(BY_MAX));
+  return { by, reason };
+}
+
+function textOf(max: number): string {
+  return `must be text of at most ${max} characters, without control characters`;
 }
 
 /** Null if the body is not a JSON object in UTF-8. */

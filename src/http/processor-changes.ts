@@ -1,16 +1,13 @@
 import type { Fee } from '../core/fee.ts';
 import { CALLS_AT_ONCE_MAX, CALLS_PER_SECOND_MAX } from '../core/terms.ts';
 import type { LimitChanges, ProcessorChange } from '../ledger/processor-controls.ts';
-import { isText, NO_OBJECT, parseObject } from './operator-change.ts';
-import { type Problem, problem } from './problem.ts';
+import { BY_MAX, invalidChange, NO_OBJECT, parseObject, readSignature } from './operator-change.ts';
+import type { Problem } from './problem.ts';
 
 /** What a client asks to change at a processor: only what it names, and who wants it and why. */
 export type ChangeReading =
   | { readonly kind: 'ok'; readonly change: ProcessorChange }
   | { readonly kind: 'refused'; readonly problem: Problem };
-
-const REASON_MAX = 200;
-const BY_MAX = 64;
 
 /** Reads the body of `PATCH /processors/{name}`. */
 export function readChange(body: Uint8Array): ChangeReading {
@@ -24,20 +21,20 @@ export function readChange(body: Uint8Array): ChangeReading {
       'is not known: expected `paused`, `fee`, `limits`, `reason` or `by`',
     );
   if (paused === undefined && fee === undefined && limits === undefined)
-    return refused('paused', '`fee` and `limits` are all missing: expected one of them at least');
+    return refused('paused', 'is missing, and so are `fee` and `limits`: expected one of them at least');
   if (paused !== undefined && typeof paused !== 'boolean') return refused('paused', 'must be true or false');
   const readFees = fee === undefined || fee === null ? fee : readFee(fee);
   if (readFees === INVALID) return refused('fee', FEE_EXPECTED);
   const readTaken = limits === undefined || limits === null ? limits : readLimits(limits);
   if (readTaken === INVALID) return refused('limits', LIMITS_EXPECTED);
-  if (!isText(reason, REASON_MAX)) return refused('reason', `must be text ${lengthText(REASON_MAX)}`);
-  if (!isText(by, BY_MAX)) return refused('by', `must be text ${lengthText(BY_MAX)}`);
+  const signed = readSignature(by, reason);
+  if ('body' in signed) return { kind: 'refused', problem: signed };
   const change = {
     ...(paused !== undefined && { isPaused: paused }),
     ...(readFees !== undefined && { fee: readFees }),
     ...(readTaken !== undefined && { limits: readTaken }),
   };
-  return { kind: 'ok', change: { ...change, changedBy: by, reason } };
+  return { kind: 'ok', change: { ...change, changedBy: signed.by, reason: signed.reason } };
 }
 
 const INVALID = Symbol('invalid');
@@ -89,11 +86,6 @@ function wholeOf(value: unknown, perOne: number): number | undefined {
   return Number.isSafeInteger(whole) && whole / perOne === value ? whole : undefined;
 }
 
-function lengthText(max: number): string {
-  return `of at most ${max} characters, without control characters`;
-}
-
 function refused(field: string, what: string): ChangeReading {
-  const detail = `\`${field}\` ${what}.`;
-  return { kind: 'refused', problem: problem('change-not-valid', { field, detail }) };
+  return { kind: 'refused', problem: invalidChange(field, what) };
 }

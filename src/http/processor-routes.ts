@@ -126,8 +126,8 @@ export class ProcessorRoutes {
   /** Limits that are valid alone but not together, one of them perhaps as configured here. */
   #contradiction(target: ProcessorTarget, { processors }: ProcessorControls): Problem | null {
     const terms = termsInForce(target, processors[target.name], this.#parts.bounds);
-    const [min, max] = [centsToDecimal(terms.minAmountCents), centsToDecimal(terms.maxAmountCents)];
     if (terms.minAmountCents <= terms.maxAmountCents) return null;
+    const [min, max] = [centsToDecimal(terms.minAmountCents), centsToDecimal(terms.maxAmountCents)];
     const detail = `\`minAmount\` would be ${min}, and \`maxAmount\` ${max}: expected \`minAmount\` to be at most \`maxAmount\`.`;
     return problem('change-not-valid', { field: 'limits', detail });
   }

@@ -1,7 +1,7 @@
 import { parseTimestamp } from '../core/time-window.ts';
 import { enabled, type Progress, replayed } from '../webhooks/progress.ts';
-import { isText, NO_OBJECT, parseObject } from './operator-change.ts';
-import { type Problem, problem } from './problem.ts';
+import { BY_MAX, invalidChange, NO_OBJECT, parseObject, readSignature } from './operator-change.ts';
+import type { Problem } from './problem.ts';
 
 /** What an operator wants to change at an endpoint. */
 export interface WebhookChange {
@@ -12,9 +12,6 @@ export interface WebhookChange {
   readonly reason: string;
 }
 
-const REASON_MAX = 200;
-const BY_MAX = 64;
-
 /** Reads the body of `PATCH /webhooks/{name}`. */
 export function readWebhookChange(body: Uint8Array): WebhookChange | Problem {
   const fields = parseObject(body);
@@ -22,18 +19,18 @@ export function readWebhookChange(body: Uint8Array): WebhookChange | Problem {
   const { enabled: isEnabled, replayFrom, reason = '', by = '', ...others } = fields;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
-    return invalid(
+    return invalidChange(
       unknown.slice(0, BY_MAX),
       'is not known: expected `enabled`, `replayFrom`, `reason` or `by`',
     );
   if (isEnabled === undefined && replayFrom === undefined)
-    return invalid('enabled', 'and `replayFrom` are both missing: expected one of them, or both');
-  if (isEnabled !== undefined && isEnabled !== true) return invalid('enabled', 'must be true');
+    return invalidChange('enabled', 'and `replayFrom` are both missing: expected one of them, or both');
+  if (isEnabled !== undefined && isEnabled !== true) return invalidChange('enabled', 'must be true');
   const fromMs = typeof replayFrom === 'string' ? parseTimestamp(replayFrom, Math.floor) : null;
   if (replayFrom !== undefined && fromMs === null)
-    return invalid('replayFrom', 'must be an ISO 8601 timestamp, such as 2025-07-15T12:34:56.000Z');
-  if (!isText(reason, REASON_MAX)) return invalid('reason', textOf(REASON_MAX));
-  if (!isText(by, BY_MAX)) return invalid('by', textOf(BY_MAX));
+    return invalidChange('replayFrom', 'must be an ISO 8601 timestamp, such as 2025-07-15T12:34:56.000Z');
+  const signed = readSignature(by, reason);
+  if ('body' in signed) return signed;
   return {
     apply: (before) => {
       const next = isEnabled === true ? enabled(before) : before;
@@ -43,15 +40,6 @@ export function readWebhookChange(body: Uint8Array): WebhookChange | Problem {
       ...(isEnabled === true && { enabled: true }),
       ...(fromMs !== null && { replayFrom: new Date(fromMs).toISOString() }),
     },
-    by,
-    reason,
+    ...signed,
   };
-}
-
-function textOf(max: number): string {
-  return `must be text of at most ${max} characters, without control characters`;
-}
-
-function invalid(field: string, what: string): Problem {
-  return problem('change-not-valid', { field, detail: `\`${field}\` ${what}.` });
 }
