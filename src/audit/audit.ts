@@ -120,7 +120,7 @@ export class Audit {
     const suspicions: Suspicion[] = [];
     const exactFromMs = await ours.exactFromMs();
     for (const part of splitAt(whole, exactFromMs)) {
-      // Of folded time the books know neither exact totals nor payments: it is compared as a whole.
+      // The books keep neither exact totals nor payments of folded time, so it is compared as a whole.
       if (part.toMs < exactFromMs) suspicions.push(...(await compared([part], compare)));
       else suspicions.push(...(await narrow(await compared(await piecesOf(part, count), compare), compare)));
     }

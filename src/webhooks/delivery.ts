@@ -6,7 +6,7 @@ import { Repeating } from '../core/repeating.ts';
 import type { Bookmark, Ledger, OutboxEvent } from '../ledger/ledger.ts';
 import { eventId } from '../ledger/outbox.ts';
 import type { Message, PostOutcome } from './post.ts';
-import { beginning, bookmarkOf, type Progress, progressText, readProgress } from './progress.ts';
+import { bookmarkOf, type Progress, progressOf, progressText } from './progress.ts';
 
 export interface WebhookDeliveryParts {
   readonly target: WebhookTarget;
@@ -101,11 +101,12 @@ export class WebhookDelivery extends Repeating {
     const { ledger, target, clock, onState } = this.#parts;
     const reply = await ledger.bookmark(bookmarkOf(target.name));
     if (reply.kind === 'unavailable') return WATCH_MS;
-    const { version, text } = reply.value;
+    const { version } = reply.value;
     const nowMs = clock.monotonicMs();
     if (version !== this.#seen.version) this.#seen = { version, sinceMs: nowMs };
-    const known = version === 0 ? await this.#beginning() : readProgress(text);
-    if (known === null) return WATCH_MS;
+    const read = await progressOf(ledger, reply.value);
+    if (read.kind === 'unavailable') return WATCH_MS;
+    const known = read.value;
     onState(known.disabled === null ? 'elsewhere' : 'disabled');
     // Its own name is there after a write whose answer was lost.
     const isFree = known.holder === '' || known.holder === this.#parts.holder;
@@ -115,12 +116,6 @@ export class WebhookDelivery extends Repeating {
     this.#page = null;
     this.#retryAtMs = 0;
     return (await this.#save({ holder: this.#parts.holder })) ? 0 : WATCH_MS;
-  }
-
-  async #beginning(): Promise<Progress | null> {
-    const end = await this.#parts.ledger.outboxEnd();
-    if (end.kind === 'unavailable') return null;
-    return beginning(end.value);
   }
 
   async #deliver(page: Page): Promise<number> {
@@ -160,10 +155,11 @@ export class WebhookDelivery extends Repeating {
     const { clock, random, log, target, onState } = this.#parts;
     const reason = outcome.kind === 'failed' ? outcome.reason : 'HTTP 410: it wants no more events';
     const nowMs = clock.nowMs();
-    const { failingSinceMs: sinceMs = null, failures: before = 0 } = this.#held?.progress ?? {};
-    const failures = before + 1;
+    const before = this.#held?.progress;
+    const sinceMs = before?.failingSinceMs ?? nowMs;
+    const failures = (before?.failures ?? 0) + 1;
     const failed = { ...taken, failures, lastFailure: { atMs: nowMs, reason } };
-    if (outcome.kind === 'gone' || nowMs - (sinceMs ?? nowMs) >= FAILING_MAX_MS) {
+    if (outcome.kind === 'gone' || nowMs - sinceMs >= FAILING_MAX_MS) {
       const disabled = { atMs: nowMs, reason };
       if (await this.#save({ ...failed, disabled, failingSinceMs: null, holder: '' })) {
         log.error(
@@ -179,7 +175,7 @@ export class WebhookDelivery extends Repeating {
     if (this.#retryAtMs === 0) log.warn({ webhook: target.name, reason, retryInMs }, 'a webhook fails');
     onState('failing');
     this.#retryAtMs = clock.monotonicMs() + retryInMs;
-    return (await this.#save({ ...failed, failingSinceMs: sinceMs ?? nowMs })) ? 0 : WATCH_MS;
+    return (await this.#save({ ...failed, failingSinceMs: sinceMs })) ? 0 : WATCH_MS;
   }
 
   /** False: another holds the bookmark now, or the ledger does not answer. */

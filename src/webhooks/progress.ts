@@ -1,4 +1,4 @@
-import type { Ledger, Reply } from '../ledger/ledger.ts';
+import { type Bookmark, type Ledger, ok, type Reply } from '../ledger/ledger.ts';
 import { cursorAt } from '../ledger/outbox.ts';
 
 /**
@@ -30,7 +30,7 @@ type ProgressLedger = Pick<Ledger, 'bookmark' | 'setBookmark' | 'outboxEnd'>;
 /** Instances and operators that change the same bookmark at the same moment. */
 const ATTEMPTS_MAX = 10;
 
-/** Of an endpoint that has not begun: it gets what happens from now on. */
+/** The progress of a new endpoint: it gets the events after `cursor`. */
 export function beginning(cursor: string): Progress {
   return {
     cursor,
@@ -67,6 +67,16 @@ export function replayed(before: Progress, fromMs: number): Progress {
   return { ...before, cursor: cursorAt(fromMs), holder: '' };
 }
 
+/** What a bookmark says. A new endpoint gets what happens from now on. */
+export async function progressOf(
+  ledger: Pick<Ledger, 'outboxEnd'>,
+  { version, text }: Bookmark,
+): Promise<Reply<Progress>> {
+  if (version !== 0) return ok(readProgress(text));
+  const end = await ledger.outboxEnd();
+  return end.kind === 'unavailable' ? end : ok(beginning(end.value));
+}
+
 /**
  * What an operator changes. The instance that delivers notices it with its next write, and continues from what it says.
  * Null: others changed it at the same time, again and again.
@@ -78,14 +88,17 @@ export async function changeProgress(
 ): Promise<Reply<Progress | null>> {
   const key = bookmarkOf(name);
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    const [reply, end] = await Promise.all([ledger.bookmark(key), ledger.outboxEnd()]);
+    const reply = await ledger.bookmark(key);
     if (reply.kind === 'unavailable') return reply;
-    if (end.kind === 'unavailable') return end;
-    const { version, text } = reply.value;
-    const next = change(version === 0 ? beginning(end.value) : readProgress(text));
-    const set = await ledger.setBookmark(key, { version: version + 1, text: progressText(next) });
+    const before = await progressOf(ledger, reply.value);
+    if (before.kind === 'unavailable') return before;
+    const next = change(before.value);
+    const set = await ledger.setBookmark(key, {
+      version: reply.value.version + 1,
+      text: progressText(next),
+    });
     if (set.kind === 'unavailable') return set;
-    if (set.value) return { kind: 'ok', value: next };
+    if (set.value) return ok(next);
   }
-  return { kind: 'ok', value: null };
+  return ok(null);
 }
