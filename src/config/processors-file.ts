@@ -7,7 +7,7 @@ import { takenAmounts } from './amount-ranges.ts';
 import { anything, integer, lineOf, list, mapping, type Report, scalar, type ValueOf } from './file-field.ts';
 import { PROCESSOR_NAME, PROCESSORS_MAX, parseAmount, parseFee, parseHttpUrl } from './parsers.ts';
 import type { ContractSpec, ProcessorTarget } from './processor-target.ts';
-import { readSecret } from './secret.ts';
+import { readSecret, secretPath } from './secret.ts';
 import { type FileProblem, type FileValue, problemLine, readYaml } from './yaml-file.ts';
 
 /** A decimal as a number or as a text. */
@@ -202,9 +202,13 @@ export interface ProcessorDefaults {
   readonly maxAmountCents: number;
 }
 
-export type ProcessorsFileReading =
+export type ProcessorsFileReading = (
   | { readonly kind: 'ok'; readonly processors: readonly ProcessorTarget[] }
-  | { readonly kind: 'wrong'; readonly problems: readonly string[] };
+  | { readonly kind: 'wrong'; readonly problems: readonly string[] }
+) & {
+  /** This file, and those with the credentials that it names, whether they can be read or not. */
+  readonly files: readonly string[];
+};
 
 /** Reads the file and reports everything that is wrong, one line each. `environment` has the credentials. */
 export function readProcessorsFile(
@@ -213,12 +217,17 @@ export function readProcessorsFile(
   environment: Environment,
 ): ProcessorsFileReading {
   const problems: FileProblem[] = [];
+  const files = new Set([path]);
   const reading = readYaml(path);
   const processors =
     reading.kind === 'ok'
-      ? new Reading({ path, defaults, environment, report: (problem) => problems.push(problem) }).read(
-          reading.root,
-        )
+      ? new Reading({
+          path,
+          defaults,
+          environment,
+          report: (problem) => problems.push(problem),
+          onSecretFile: (file) => files.add(file),
+        }).read(reading.root)
       : [];
   if (reading.kind === 'wrong') problems.push(...reading.problems);
   const { maxAmountCents } = defaults;
@@ -229,11 +238,11 @@ export function readProcessorsFile(
       text: `has no processor that takes an amount up to MAX_AMOUNT, which is ${max}`,
     });
   }
-  if (problems.length === 0) return { kind: 'ok', processors };
+  if (problems.length === 0) return { kind: 'ok', processors, files: [...files] };
   const lines = problems
     .toSorted((one, other) => one.line - other.line)
     .map((problem) => problemLine(path, problem));
-  return { kind: 'wrong', problems: lines };
+  return { kind: 'wrong', problems: lines, files: [...files] };
 }
 
 interface ReadingParts {
@@ -241,6 +250,7 @@ interface ReadingParts {
   readonly defaults: ProcessorDefaults;
   readonly environment: Environment;
   readonly report: Report;
+  readonly onSecretFile: (path: string) => void;
 }
 
 type Written = ValueOf<typeof PROCESSOR>;
@@ -390,7 +400,10 @@ class Reading {
   }
 
   #variable(entry: Entry, names: readonly string[], variableName: string): string {
-    const secret = readSecret(variableName, this.#parts.environment);
+    const { environment, onSecretFile } = this.#parts;
+    const file = secretPath(variableName, environment);
+    if (file !== '') onSecretFile(file);
+    const secret = readSecret(variableName, environment);
     if (secret.kind === 'ok') return secret.text;
     const problem =
       secret.kind === 'wrong'

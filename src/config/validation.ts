@@ -16,11 +16,21 @@ export function contradictions(
     ...holdContradictions(values),
     ...ledgerTlsContradictions(values),
     ...redisContradictions(values),
+    ...processorsContradictions(values, file),
+    ...accessContradictions(values, environment),
+    ...eventContradictions(values),
+  ];
+}
+
+/** Those among them that are about processors. */
+export function processorsContradictions(
+  values: Partial<Values>,
+  file: ProcessorsFileReading | null,
+): string[] {
+  return [
     ...processorTlsContradictions(values, file),
     ...(file === null ? processorContradictions(values) : fileContradictions(values, file)),
     ...(file === null ? tokenContradictions(values) : []),
-    ...accessContradictions(values, environment),
-    ...eventContradictions(values),
   ];
 }
 

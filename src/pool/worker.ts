@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import type { Config, ProcessorTarget } from '../config/config.ts';
+import { withCurrentCredentials } from '../config/credentials.ts';
 import { systemClock } from '../core/clock.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import { isSetupError } from '../core/setup-error.ts';
@@ -23,6 +24,7 @@ import { CallbackWatch } from './callback-watch.ts';
 import { callShare } from './calls.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { ControlsWatch } from './controls-watch.ts';
+import { CredentialsWatch } from './credentials-watch.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
 import type { PoolThreadEnd } from './pool.ts';
@@ -50,8 +52,11 @@ export default async function runPoolThread({
   const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `pool-${thread}` });
   const clock = systemClock;
   const policy = dispatcherPolicy(config);
-  const { processors: targets, poolThreadCount } = config;
+  const { poolThreadCount } = config;
+  // A thread that replaces a dead one begins with what has been in force since.
+  const targets = await withCurrentCredentials(config, process.env);
   const sharedState = new SharedState(shared.state, shared.shape);
+  if (isFirst) sharedState.credentialsAtMs = clock.nowMs();
   void sharedState.untilCutOff().then(() => process.exit(0));
   // Before the warm-up: an invalid contract ends the instance.
   const opened = await openContracts(targets);
@@ -126,7 +131,11 @@ export default async function runPoolThread({
     tracer,
   });
   if (hasCallbacks) void callbackWatch().run();
-  const watches = [books, ...(thread === 0 ? watchesOfInstance() : [])];
+  const watches = [
+    books,
+    ...(thread === 0 ? watchesOfInstance() : []),
+    ...(config.processorFiles.length === 0 ? [] : [await credentialsWatch()]),
+  ];
   for (const watch of watches) watch.start();
   // Payments are taken in from the first turn on, so that what this instance has accepted is known, with its trace, before
   // what a former owner had sent is looked up.
@@ -150,6 +159,22 @@ export default async function runPoolThread({
       onCallbacks: (ids) => dispatcher.calledBack(ids),
       stopping: () => sharedState.stopping,
       clock,
+    });
+  }
+
+  async function credentialsWatch(): Promise<CredentialsWatch> {
+    const { readProcessors } = await import('../config/config.ts');
+    return new CredentialsWatch({
+      files: config.processorFiles,
+      read: () => readProcessors(process.env),
+      targets,
+      callsMax: config.callsMax,
+      processors,
+      breakers,
+      sharedState,
+      metrics,
+      clock,
+      log: thread === 0 ? log : null,
     });
   }
 

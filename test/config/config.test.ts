@@ -55,6 +55,7 @@ test('every setting has a default', () => {
     retentionMs: 90 * 86_400_000,
     eventReaderLimit: 32,
     webhooks: [],
+    processorFiles: [],
     failoverDelayMs: 2000,
     latencyBudgetMs: 1250,
     backoff: { baseMs: 50, maxMs: 2000 },
