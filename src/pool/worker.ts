@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import { randomUUID } from 'node:crypto';
 import type { Config, ProcessorTarget } from '../config/config.ts';
 import { withCurrentCredentials } from '../config/credentials.ts';
 import { systemClock } from '../core/clock.ts';
@@ -23,6 +24,7 @@ import { BooksWatch } from './books-watch.ts';
 import { CallbackWatch } from './callback-watch.ts';
 import { callShare } from './calls.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
+import { CircuitWatch } from './circuit-watch.ts';
 import { ControlsWatch } from './controls-watch.ts';
 import { CredentialsWatch } from './credentials-watch.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
@@ -131,8 +133,11 @@ export default async function runPoolThread({
     tracer,
   });
   if (hasCallbacks) void callbackWatch().run();
+  const hasEvents = config.ledger.outbox !== undefined;
+  const circuits = thread === 0 && hasEvents ? circuitWatch() : null;
   const watches = [
     books,
+    ...(circuits === null ? [] : [circuits]),
     ...(thread === 0 ? watchesOfInstance() : []),
     ...(config.processorFiles.length === 0 ? [] : [await credentialsWatch()]),
   ];
@@ -148,6 +153,7 @@ export default async function runPoolThread({
     process.exit(1);
   }
   for (const watch of watches) watch.stop();
+  await circuits?.release();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
   flushLogs();
   return { kind: 'done' };
@@ -160,6 +166,12 @@ export default async function runPoolThread({
       stopping: () => sharedState.stopping,
       clock,
     });
+  }
+
+  function circuitWatch(): CircuitWatch {
+    const { instanceId } = config;
+    const holder = `${instanceId} ${randomUUID()}`;
+    return new CircuitWatch({ ledger, names, instanceId, holder, sharedState, clock });
   }
 
   async function credentialsWatch(): Promise<CredentialsWatch> {
