@@ -269,6 +269,7 @@ function readFile(values: Partial<Values>, environment: Environment): Processors
     },
     leaseMs: of('LEASE_MS'),
     healthIntervalMs: of('HEALTH_INTERVAL_MS'),
+    poolThreadCount: of('POOL_THREADS'),
     maxAmountCents: of('MAX_AMOUNT'),
   };
   return readProcessorsFile(path, defaults, environment);

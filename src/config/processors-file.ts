@@ -84,7 +84,7 @@ const PROCESSOR = mapping({
       about: 'What it takes.',
       members: {
         callsAtOnce: integer({
-          about: 'Most calls in flight, over all threads of an instance.',
+          about: 'Most calls in flight, over all threads of an instance; at least `POOL_THREADS`.',
           default: '`CONCURRENCY`',
           unit: 'calls',
           min: 1,
@@ -199,6 +199,7 @@ export interface ProcessorDefaults {
   /** Settings that limit what the file may say. */
   readonly leaseMs: number;
   readonly healthIntervalMs: number;
+  readonly poolThreadCount: number;
   readonly maxAmountCents: number;
 }
 
@@ -321,7 +322,7 @@ class Reading {
 
   /** What is valid alone but not together. */
   #checkTogether(entry: Entry, target: ProcessorTarget): void {
-    const { leaseMs, healthIntervalMs } = this.#parts.defaults;
+    const { leaseMs, healthIntervalMs, poolThreadCount } = this.#parts.defaults;
     const { minAmountCents, maxAmountCents, healthTimeoutMs, breaker } = target;
     if (minAmountCents > maxAmountCents) {
       const max = centsToDecimal(maxAmountCents);
@@ -331,6 +332,13 @@ class Reading {
         `${centsToDecimal(minAmountCents)} is invalid: expected at most maxAmount, which is ${max}`,
       );
     }
+    const callsAtOnce = entry.written.limits?.callsAtOnce;
+    if (callsAtOnce !== undefined && callsAtOnce < poolThreadCount)
+      this.#report(
+        entry,
+        ['limits', 'callsAtOnce'],
+        `${callsAtOnce} is invalid: expected at least POOL_THREADS, which is ${poolThreadCount}`,
+      );
     if (breaker.baseMs > breaker.maxMs)
       this.#report(
         entry,

@@ -43,6 +43,7 @@ const AT_MOST = [
   ['BACKOFF_BASE_MS', 'BACKOFF_MAX_MS'],
   ['BREAKER_BASE_MS', 'BREAKER_MAX_MS'],
   ['HEALTH_TIMEOUT_MS', 'HEALTH_INTERVAL_MS'],
+  ['POOL_THREADS', 'CONCURRENCY'],
 ] as const;
 
 function limitContradictions(values: Partial<Values>): string[] {

@@ -445,6 +445,10 @@ test('settings that contradict each other', () => {
       'BREAKER_BASE_MS=250 is invalid: expected at most BREAKER_MAX_MS, which is 100.',
     ],
     [
+      { POOL_THREADS: '3', CONCURRENCY: '2' },
+      'POOL_THREADS=3 is invalid: expected at most CONCURRENCY, which is 2.',
+    ],
+    [
       { HEALTH_TIMEOUT_MS: '6000' },
       'HEALTH_TIMEOUT_MS=6000 is invalid: expected at most HEALTH_INTERVAL_MS, which is 5100.',
     ],
