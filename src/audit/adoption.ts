@@ -3,7 +3,8 @@ import type { BooksEntry } from '../books/line.ts';
 import { totalsUntil, tried, walk } from '../books/walk.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
-import type { Payment, Totals } from '../core/payment.ts';
+import { isOpen, type Payment, type Totals } from '../core/payment.ts';
+import { isAwaited } from '../ledger/actions.ts';
 import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
 import { type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
@@ -176,13 +177,14 @@ export class Adoption {
       writer.ledger,
       { clock, fromMs: LAST_MS, toMs: LAST_MS, pauseMs: PAUSE_MS },
       async (entries) => {
-        open.push(...entries.filter(({ status }) => status === 'accepted' || status === 'dispatched'));
+        open.push(...entries.filter(isOpen));
         return ok(undefined);
       },
     );
     if (read.kind === 'unavailable') return read;
     for (const entry of open) {
-      const looked = await this.#lookUp(entry, entry);
+      const suspect = isAwaited(entry) ? { ...entry, amountCents: null } : entry;
+      const looked = await this.#lookUp(suspect, entry);
       if (looked.kind === 'unavailable') return looked;
     }
     return ok(undefined);

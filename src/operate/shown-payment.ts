@@ -5,7 +5,8 @@ import { printable } from './table.ts';
 export interface ShownPayment {
   readonly correlationId: string;
   readonly status: string;
-  readonly amount: string;
+  /** Null: no instance has claimed the payment since an operator held it. */
+  readonly amount: string | null;
   readonly conflictingAmount?: string;
   readonly acceptedAt: string;
   readonly processor: string | null;
@@ -45,7 +46,7 @@ const COLUMNS: readonly (readonly [
 ])[] = [
   ['correlationId', 'PAYMENT', ({ correlationId }) => correlationId],
   ['status', 'STATUS', ({ status }) => status],
-  ['amount', 'AMOUNT', ({ amount }) => amount],
+  ['amount', 'AMOUNT', ({ amount }) => amount ?? ''],
   ['acceptedAt', 'ACCEPTED', ({ acceptedAt }) => acceptedAt],
   ['processor', 'PROCESSOR', ({ processor }) => processor ?? ''],
   ['requestedAt', 'SENT', ({ requestedAt }) => requestedAt ?? ''],
