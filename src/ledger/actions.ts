@@ -169,9 +169,18 @@ export function cancelProblem(
 export function holdProblem(
   entry: Pick<RejectedEntry, 'status'> | undefined,
 ): Exclude<HoldReply, 'held' | 'awaited'> | null {
-  if (entry === undefined || entry.status === 'accepted') return null;
-  if (entry.status === 'held') return 'held-before';
-  return entry.status === 'dispatched' ? 'dispatched' : 'finished';
+  switch (entry?.status) {
+    case undefined:
+    case 'accepted':
+      return null;
+    case 'held':
+      return 'held-before';
+    case 'dispatched':
+      return 'dispatched';
+    case 'settled':
+    case 'rejected':
+      return 'finished';
+  }
 }
 
 /**

@@ -5,8 +5,8 @@ import { printable } from './table.ts';
 export interface ShownPayment {
   readonly correlationId: string;
   readonly status: string;
-  /** Null: no instance has claimed the payment since an operator held it. */
-  readonly amount: string | null;
+  /** Undefined: no instance has claimed the payment since an operator held it. */
+  readonly amount?: string;
   readonly conflictingAmount?: string;
   readonly acceptedAt: string;
   readonly processor: string | null;
@@ -33,8 +33,10 @@ export function readShown(text: string): unknown {
 
 /** The payment as JSON in one line, with its amounts as numbers. */
 export function jsonLine({ amount, conflictingAmount, ...rest }: ShownPayment): string {
-  const conflicting = conflictingAmount === undefined ? '' : `"conflictingAmount":${conflictingAmount},`;
-  return `{"amount":${amount},${conflicting}${JSON.stringify(rest).slice(1)}`;
+  const amounts = Object.entries({ amount, conflictingAmount }).flatMap(([name, decimal]) =>
+    decimal === undefined ? [] : [`"${name}":${decimal}`],
+  );
+  return `{${[...amounts, JSON.stringify(rest).slice(1)].join(',')}`;
 }
 
 type Cells = readonly string[];
