@@ -6,12 +6,12 @@ import { Repeating } from '../core/repeating.ts';
 import type { Bookmark, Ledger, OutboxEvent } from '../ledger/ledger.ts';
 import { eventId } from '../ledger/outbox.ts';
 import type { Message, PostOutcome } from './post.ts';
-import { bookmarkOf, type Progress, progressOf, progressText } from './progress.ts';
+import { bookmarkOf, instanceOf, type Progress, progressOf, progressText } from './progress.ts';
 
 export interface WebhookDeliveryParts {
   readonly target: WebhookTarget;
   readonly ledger: Pick<Ledger, 'outbox' | 'outboxEnd' | 'bookmark' | 'setBookmark'>;
-  /** Names this delivery among those of all instances. */
+  /** Names this delivery among those of all lives of all instances (`holderOf`). */
   readonly holder: string;
   readonly textOf: (event: OutboxEvent) => string;
   readonly post: (message: Message) => Promise<PostOutcome>;
@@ -34,7 +34,7 @@ const WATCH_MS = 2000;
 const RENEW_MS = 5000;
 /** No post begins later than this after the page; with its timeout, a holder is silent for 25 s at most. */
 const PAGE_MS = 10_000;
-/** A holder that is silent for so long is replaced. */
+/** A holder that is silent for so long is replaced. So is an earlier life of this instance, at once. */
 const SILENCE_MAX_MS = 40_000;
 const RETRY = { baseMs: 2000, maxMs: 3_600_000 };
 const FAILING_MAX_MS = 86_400_000;
@@ -62,7 +62,7 @@ export class WebhookDelivery extends Repeating {
   #held: Held | null = null;
   #savedAtMs = 0;
   /** What others have written last, and since when. */
-  #seen = { version: -1, sinceMs: 0 };
+  #seen: { readonly version: number; readonly sinceMs: number } | null = null;
   #page: Page | null = null;
   /** 0: it works, as far as this instance has seen. */
   #retryAtMs = 0;
@@ -103,15 +103,19 @@ export class WebhookDelivery extends Repeating {
     if (reply.kind === 'unavailable') return WATCH_MS;
     const { version } = reply.value;
     const nowMs = clock.monotonicMs();
-    if (version !== this.#seen.version) this.#seen = { version, sinceMs: nowMs };
+    const isFirstLook = this.#seen === null;
+    const seen = this.#seen?.version === version ? this.#seen : { version, sinceMs: nowMs };
     const read = await progressOf(ledger, reply.value);
     if (read.kind === 'unavailable') return WATCH_MS;
+    this.#seen = seen;
     const known = read.value;
     onState(known.disabled === null ? 'elsewhere' : 'disabled');
     // Its own name is there after a write whose answer was lost.
     const isFree = known.holder === '' || known.holder === this.#parts.holder;
-    const isSilent = nowMs - this.#seen.sinceMs >= SILENCE_MAX_MS;
-    if (known.disabled !== null || !(isFree || isSilent)) return WATCH_MS;
+    // It died without a word, or these books are a copy of older ones.
+    const isOwnPast = isFirstLook && instanceOf(known) === instanceOf(this.#parts);
+    const isSilent = nowMs - seen.sinceMs >= SILENCE_MAX_MS;
+    if (known.disabled !== null || !(isFree || isOwnPast || isSilent)) return WATCH_MS;
     this.#held = { version, progress: known };
     this.#page = null;
     this.#retryAtMs = 0;
