@@ -4,7 +4,7 @@ import { totalsUntil, tried, walk } from '../books/walk.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 import { isOpen, type Payment, type Totals } from '../core/payment.ts';
-import { isAwaited } from '../ledger/actions.ts';
+import { isKnown } from '../ledger/actions.ts';
 import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
 import { type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
@@ -120,7 +120,7 @@ export class Adoption {
     for await (const suspect of this.#parts.suspects()) {
       const found = await tried(clock, () => writer.ledger.find(suspect.correlationId));
       if (found.kind === 'unavailable') return found;
-      if (found.value !== undefined) continue;
+      if (isKnown(found.value)) continue;
       const looked = await this.#lookUp(suspect, undefined);
       if (looked.kind === 'unavailable') return looked;
     }
@@ -177,14 +177,13 @@ export class Adoption {
       writer.ledger,
       { clock, fromMs: LAST_MS, toMs: LAST_MS, pauseMs: PAUSE_MS },
       async (entries) => {
-        open.push(...entries.filter(isOpen));
+        open.push(...entries.filter((entry) => isOpen(entry) && isKnown(entry)));
         return ok(undefined);
       },
     );
     if (read.kind === 'unavailable') return read;
     for (const entry of open) {
-      const suspect = isAwaited(entry) ? { ...entry, amountCents: null } : entry;
-      const looked = await this.#lookUp(suspect, entry);
+      const looked = await this.#lookUp(entry, entry);
       if (looked.kind === 'unavailable') return looked;
     }
     return ok(undefined);

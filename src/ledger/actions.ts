@@ -153,7 +153,7 @@ export function cancelProblem(
   entry: Pick<RejectedEntry, 'amountCents' | 'status' | 'processorName'> | undefined,
   { amountCents }: Cancellation,
 ): Exclude<CancelReply, 'cancelled'> | null {
-  if (entry === undefined || isAwaited(entry)) return amountCents === null ? 'unknown' : null;
+  if (!isKnown(entry)) return amountCents === null ? 'unknown' : null;
   if (amountCents !== null && amountCents !== entry.amountCents) return 'other-amount';
   if (isCancelled(entry)) return 'cancelled-before';
   if (entry.status === 'accepted' || entry.status === 'held') return null;
@@ -189,6 +189,13 @@ export function holdProblem(
  */
 export function isAwaited({ status, amountCents }: Pick<RejectedEntry, 'status' | 'amountCents'>): boolean {
   return status === 'held' && amountCents === 0;
+}
+
+/** Whether the books have the payment: one that is awaited they do not. */
+export function isKnown<Entry extends Pick<RejectedEntry, 'status' | 'amountCents'>>(
+  entry: Entry | undefined,
+): entry is Entry {
+  return entry !== undefined && !isAwaited(entry);
 }
 
 /** Only a payment that was cancelled was rejected by no processor. */

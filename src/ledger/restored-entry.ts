@@ -21,7 +21,8 @@ const RANKS: Readonly<Record<PaymentStatus, number>> = {
 /**
  * What becomes of an entry whose id the books have. `note`: the books only lack the other amount that was posted.
  *
- * An open entry is advanced only while the books are frozen: otherwise its owner may be about to do something else.
+ * An open entry is advanced only while the books are frozen: otherwise its owner may be about to do something else. Of a
+ * payment that is awaited, they know nothing.
  *
  * The same rules are in `functions/restore.lua`.
  */
@@ -31,24 +32,17 @@ export function restoreDecision(
   isSameProcessor: boolean,
   isFrozen: boolean,
 ): 'known' | 'different' | 'advance' | 'note' {
-  const isSameAmount = known.amountCents === given.amountCents;
-  if (!isSameAmount && !isAwaited(known) && !isAwaited(given)) return 'different';
+  if (isAwaited(given)) return 'known';
+  if (isAwaited(known)) return 'advance';
+  if (known.amountCents !== given.amountCents) return 'different';
   const isSame =
-    isSameAmount &&
-    known.status === given.status &&
-    isSameProcessor &&
-    known.requestedAtMs === given.requestedAtMs;
+    known.status === given.status && isSameProcessor && known.requestedAtMs === given.requestedAtMs;
   if (isSame) {
     const isNew = known.conflictingAmountCents === null && given.conflictingAmountCents !== null;
     return isNew ? 'note' : 'known';
   }
-  if (rankOf(known) > rankOf(given)) return 'known';
+  if (RANKS[known.status] > RANKS[given.status]) return 'known';
   return isOpen(known) && isFrozen ? 'advance' : 'different';
-}
-
-/** Of a payment that is awaited, nothing is known. */
-function rankOf(entry: Compared): number {
-  return isAwaited(entry) ? 0 : RANKS[entry.status];
 }
 
 /** The part of a restored entry's story that a ledger stores: an open payment has no outcome yet. */

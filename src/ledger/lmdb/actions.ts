@@ -7,6 +7,7 @@ import {
   type HoldReply,
   holdProblem,
   isAwaited,
+  isKnown,
   type LoggedAction,
   latestActions,
   type NamedPayment,
@@ -112,8 +113,7 @@ export class LmdbActions {
     if (problem !== null) return problem;
     if (entry !== undefined) this.#entries.release(id, entry.owner);
     const { amountCents } = payment;
-    const isKnown = entry !== undefined && !isAwaited(entry);
-    const before = isKnown ? entry : unknownEntry(amountCents ?? 0, action.atMs);
+    const before = isKnown(entry) ? entry : unknownEntry(amountCents ?? 0, action.atMs);
     const after: StoredEntry = {
       ...before,
       status: 'rejected',

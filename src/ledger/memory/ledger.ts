@@ -13,6 +13,7 @@ import {
   type HoldReply,
   holdProblem,
   isAwaited,
+  isKnown,
   type LoggedAction,
   latestActions,
   type NamedPayment,
@@ -605,7 +606,7 @@ export class MemoryLedger implements Shard {
     if (problem !== null) return problem;
     const { atMs: requestedAtMs } = action;
     const rejected = { status: 'rejected', owner: 0, requestedAtMs, reason: cancelReason(action) } as const;
-    if (entry !== undefined && !isAwaited(entry)) Object.assign(entry, rejected);
+    if (isKnown(entry)) Object.assign(entry, rejected);
     else if (amountCents !== null)
       this.#store.entries.set(correlationId, {
         ...neverSent({ amountCents, acceptedAtMs: requestedAtMs }),

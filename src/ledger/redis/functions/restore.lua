@@ -5,23 +5,23 @@
 local RESTORED, KNOWN, DIFFERENT, HELD = '\0', '\1', '\2', '\3'
 
 -- Settled and rejected exclude each other. What is held may be released, and the other way round.
-local function rank(state, amount)
-  if state == ON_HOLD then return amount == NO_AMOUNT and 0 or ACCEPTED end
-  return math.min(state, SETTLED)
+local function rank(state)
+  return state == ON_HOLD and ACCEPTED or math.min(state, SETTLED)
 end
 
 -- What becomes of an entry whose id the books have: the same as restoreDecision in restored-entry.ts. Nil: it is replaced.
 local function decide(books, id, known, head, other)
   local first, state = byte(known), byte(head)
   local before = first % OTHER_AMOUNT
-  local own_amount, amount = sub(known, 17, 23), sub(head, 17, 23)
-  if own_amount ~= amount and own_amount ~= NO_AMOUNT and amount ~= NO_AMOUNT then return DIFFERENT end
-  if own_amount == amount and before == state and sub(known, 2, 2) == sub(head, 2, 2) and sub(known, 5, 10) == sub(head, 5, 10) then
+  if is_awaited(head) then return KNOWN end
+  if is_awaited(known) then return nil end
+  if sub(known, 17, 23) ~= sub(head, 17, 23) then return DIFFERENT end
+  if before == state and sub(known, 2, 2) == sub(head, 2, 2) and sub(known, 5, 10) == sub(head, 5, 10) then
     if first >= OTHER_AMOUNT or other == '' then return KNOWN end
     note_other_amount(books, id, known, other)
     return RESTORED
   end
-  if rank(before, own_amount) > rank(state, amount) then return KNOWN end
+  if rank(before) > rank(state) then return KNOWN end
   if before == SETTLED or before == REJECTED or not books.frozen then return DIFFERENT end
   return nil
 end
