@@ -5,6 +5,7 @@ import { openFileLimit, shareDescriptors } from './config/descriptors.ts';
 import { sanitizeEnvironment } from './config/environment.ts';
 import { formatAddress } from './core/address.ts';
 import { systemClock } from './core/clock.ts';
+import { collectGarbage } from './core/garbage.ts';
 import { countDroppedLines, createLogger, type Log } from './core/log.ts';
 import { isSetupError } from './core/setup-error.ts';
 import { onStopRequest, type StopCause } from './core/stop-request.ts';
@@ -128,6 +129,7 @@ async function run(configured: Config, log: Log): Promise<void> {
       openHttpServer({ config, shared, clock: systemClock, log, callbackReaders, onDeath }),
     )
     .catch((error: unknown) => (isSetupError(error) ? fail(error.message) : onDeath(error)));
+  collectGarbage();
   pool.start();
   const listened = await httpServer.listen();
   if (listened.kind === 'failed') {

@@ -13,8 +13,8 @@ import type { PerProcessor } from './scenario.ts';
 
 const READY_TIMEOUT_MS = 15_000;
 const INSTANCES = ['gateway-1', 'gateway-2'] as const;
-/** Flags of each Node process; the second one as in the image. */
-const FLAGS = ['--disable-warning=ExperimentalWarning', '--no-memory-reducer'];
+/** Flags of each Node process; the last two as in the image. */
+const FLAGS = ['--disable-warning=ExperimentalWarning', '--no-memory-reducer', '--expose-gc'];
 const SOURCE = join(import.meta.dirname, '../..');
 const COMPOSE_FILE = join(SOURCE, 'docker-compose.yml');
 

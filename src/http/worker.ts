@@ -2,6 +2,7 @@ import assert from 'node:assert';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
+import { collectGarbage } from '../core/garbage.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import { openCallbackReaders } from '../processor/callback-readers.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
@@ -31,6 +32,7 @@ countDroppedLines((lineCount) => sharedState.countDroppedLines(lineCount));
 await warmUpHttp(index, config, systemClock, log);
 const callbackReaders = await openCallbackReaders(config.processors);
 const thread = await HttpThread.open(index, config, shared, systemClock, log, callbackReaders);
+collectGarbage();
 port.once('message', () => {
   void thread.close().then(() => {
     flushLogs();

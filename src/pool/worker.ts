@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Config, ProcessorTarget } from '../config/config.ts';
 import { withCurrentCredentials } from '../config/credentials.ts';
 import { systemClock } from '../core/clock.ts';
+import { collectGarbage } from '../core/garbage.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import { isSetupError } from '../core/setup-error.ts';
 import { confirmationReport } from '../ledger/confirmation.ts';
@@ -145,6 +146,7 @@ export default async function runPoolThread({
   // Payments are taken in from the first turn on, so that what this instance has accepted is known, with its trace, before
   // what a former owner had sent is looked up.
   await books.looked();
+  if (isFirst) collectGarbage();
   try {
     await dispatcher.run();
   } catch (error) {
