@@ -110,6 +110,7 @@ async function inWorld(use: (world: World) => Promise<void>, shardCount = 1, isO
         const abort = new AbortController();
         const { signal } = abort;
         const response = await fetch(url + query, { headers: { ...authorization, ...headers }, signal });
+        assert.is(response.headers.get('x-accel-buffering'), 'no');
         assertKept({
           method: 'GET',
           target: `/events${query}`,
