@@ -17,6 +17,7 @@ import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { MEMORY_OUTBOX } from '../ledger/outbox.ts';
 import { id, settleAll } from '../ledger/samples.ts';
 import { until } from '../system/until.ts';
+import { typeOf } from './operator-routes.ts';
 
 const KEY = 'key-to-read';
 const NAMES = ['default', 'fallback'];
@@ -144,11 +145,6 @@ async function settle(
 
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, index) => from + index);
-}
-
-async function typeOf(response: Response): Promise<string> {
-  const { type } = (await response.json()) as { type: string };
-  return `${response.status} ${type.replace('/errors#', '')}`;
 }
 
 test('a reader gets what happens from then on, each event as the contract says', () =>
