@@ -8,7 +8,7 @@ import type { Config } from '../../src/config/config.ts';
 import { formatAddress } from '../../src/core/address.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { serveAudit } from '../../src/http/audit.ts';
-import { createApp, listen } from '../../src/http/uws.ts';
+import { createApp } from '../../src/http/uws.ts';
 import { openLedger } from '../../src/ledger/open.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
@@ -20,6 +20,7 @@ import { must } from '../ledger/samples.ts';
 import { configIn } from '../settings.ts';
 import { asRoot, runStarved } from '../starved.ts';
 import { until } from '../system/until.ts';
+import { serveHere } from './served.ts';
 
 const READER = apiKey('key-to-read', ['read']);
 const TOKEN = 'a-token-of-the-operator';
@@ -54,11 +55,9 @@ async function inWorld(use: (world: World) => Promise<void>, settings: Record<st
     new KeptLog(),
   ];
   serveAudit({ app, config, keyring: keyringOf([...config.apiKeys.admin, READER]), sharedState, log });
-  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed') throw new Error(listened.reason);
-  const { listener } = listened;
+  const listener = await serveHere(app);
   const ask: World['ask'] = (query = '', init = {}) =>
-    askKept(`http://${formatAddress(listener.address)}/audit${query}`, {
+    askKept(`${listener.url}/audit${query}`, {
       headers: { authorization: `Bearer ${TOKEN}` },
       ...init,
     });

@@ -6,7 +6,7 @@ import { EventStreamReader, type StreamEvent } from '../../client/src/stream.ts'
 import { systemClock } from '../../src/core/clock.ts';
 import { Access } from '../../src/http/access.ts';
 import { EventRoutes } from '../../src/http/event-routes.ts';
-import { createApp, listen } from '../../src/http/uws.ts';
+import { createApp } from '../../src/http/uws.ts';
 import type { Shard } from '../../src/ledger/ledger.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
@@ -18,6 +18,7 @@ import { MEMORY_OUTBOX } from '../ledger/outbox.ts';
 import { id, settleAll } from '../ledger/samples.ts';
 import { until } from '../system/until.ts';
 import { typeOf } from './operator-routes.ts';
+import { serveHere } from './served.ts';
 
 const KEY = 'key-to-read';
 const NAMES = ['default', 'fallback'];
@@ -92,11 +93,8 @@ async function inWorld(use: (world: World) => Promise<void>, shardCount = 1, isO
   const keys = [apiKey(KEY, ['read']), apiKey('key-to-post', ['post'])];
   const guard = new Access({ mode: 'token', keyring: keyringOf(keys), scope: 'read' });
   const routes = new EventRoutes({ app, guard, ledger, clock: systemClock, isOn, readerLimit: READER_LIMIT });
-  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed' || listened.listener.address.kind !== 'tcp')
-    throw new Error('cannot listen');
-  const { port } = listened.listener.address;
-  const url = `http://127.0.0.1:${port}/events`;
+  const { port, url: root, close } = await serveHere(app);
+  const url = `${root}/events`;
   const authorization = { authorization: `Bearer ${KEY}` };
   const listeners: Listener[] = [];
   try {
@@ -127,7 +125,7 @@ async function inWorld(use: (world: World) => Promise<void>, shardCount = 1, isO
   } finally {
     for (const listener of listeners) listener.leave();
     routes.close();
-    listened.listener.close();
+    close();
     app.close();
   }
 }

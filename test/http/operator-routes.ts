@@ -1,8 +1,8 @@
-import { formatAddress } from '../../src/core/address.ts';
 import { Access, type AccessParts } from '../../src/http/access.ts';
-import { listen, type WebApp } from '../../src/http/uws.ts';
+import type { WebApp } from '../../src/http/uws.ts';
 import { ask as askKept } from '../contract/kept.ts';
 import { apiKey, keyringOf } from '../keyring.ts';
+import { serveHere } from './served.ts';
 
 export const TOKEN = 'a-token-of-the-operator';
 const authorization = { authorization: `Bearer ${TOKEN}` };
@@ -26,9 +26,8 @@ export async function serving(
   path: string,
   use: (routes: OperatorRoutes) => Promise<void>,
 ): Promise<void> {
-  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed') throw new Error(listened.reason);
-  const url = `http://${formatAddress(listened.listener.address)}${path}`;
+  const { url: root, close } = await serveHere(app);
+  const url = root + path;
   try {
     await use({
       list: (query = '', init = {}) => askKept(url + query, { headers: authorization, ...init }),
@@ -40,7 +39,7 @@ export async function serving(
         }),
     });
   } finally {
-    listened.listener.close();
+    close();
     app.close();
   }
 }
