@@ -14,6 +14,17 @@ export const OPERATIONS = {
 export const AMOUNT_MEMBERS = ['amount', 'chargedAmount', 'conflictingAmount', 'maxAmount', 'minAmount', 'totalAmount'] as const;
 
 /**
+ * A processor does not work, so that it gets no payments but probes; or it works again. One instance of
+ * the deployment at a time observes that, by its own circuit breaker.
+ */
+export interface CircuitEvent {
+  readonly id: EventId;
+  readonly type: 'processor.circuit-opened' | 'processor.circuit-closed';
+  readonly timestamp: Stamp;
+  readonly data: CircuitData;
+}
+
+/**
  * ISO 8601: a date, which means its midnight, or a date and time with up to nine fractional digits.
  * Without a zone it is UTC. Leap seconds and 24:00 are invalid.
  */
@@ -143,8 +154,8 @@ export interface BatchAnswer {
   readonly field?: string;
 }
 
-/** What has become of a payment, or what an operator has changed. */
-export type GatewayEvent = SettledEvent | RejectedEvent | PauseEvent | FeeEvent | LimitsEvent;
+/** What has become of a payment, what an operator has changed, or whether a processor works. */
+export type GatewayEvent = SettledEvent | RejectedEvent | PauseEvent | FeeEvent | LimitsEvent | CircuitEvent;
 
 /** What operators have made of the limits of a processor. Those that are missing are as configured. */
 export interface ChangedLimits {
@@ -198,6 +209,12 @@ export interface Attempt {
    * is no outcome yet, or the books do not say.
    */
   readonly outcome: 'unknown' | 'charged' | 'found-charged' | 'rejected' | 'found-rejected' | 'never-held' | 'refused' | 'unfit' | 'exhausted' | 'not-held' | 'not-sent';
+}
+
+export interface CircuitData {
+  readonly processor: string;
+  /** The instance that has observed it. */
+  readonly instance: string;
 }
 
 export interface Fee {

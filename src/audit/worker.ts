@@ -1,6 +1,7 @@
 import assert from 'node:assert';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../config/config.ts';
+import { withCurrentCredentials } from '../config/credentials.ts';
 import { systemClock } from '../core/clock.ts';
 import type { AuditRequest } from './audit.ts';
 import { Auditor } from './auditor.ts';
@@ -20,7 +21,12 @@ export type AuditMessage = { readonly kind: 'report'; readonly json: string } | 
 assert.ok(parentPort !== null);
 const port = parentPort;
 const { config, request }: AuditTask = workerData;
-const auditor = await Auditor.open({ config, clock: systemClock, random: Math.random });
+const processors = await withCurrentCredentials(config, process.env);
+const auditor = await Auditor.open({
+  config: { ...config, processors },
+  clock: systemClock,
+  random: Math.random,
+});
 port.once('message', () => void end());
 const reply = await auditor.run(request);
 if (reply.kind === 'ok') say({ kind: 'report', json: JSON.stringify(reply.value) });

@@ -9,8 +9,8 @@ import type { ProcessorTarget } from './processor-target.ts';
 import { basicAuthorization, type ProcessorsFileReading, readProcessorsFile } from './processors-file.ts';
 import { readSecret, type Secret } from './secret.ts';
 import { complaint, parseSetting, type Setting } from './setting.ts';
-import { type FieldValues, SECRETS, SETTINGS, type SettingName, type Values } from './settings.ts';
-import { contradictions, isCluster, needsKeys, usesTls } from './validation.ts';
+import { type FieldValues, SECRETS, SECTIONS, SETTINGS, type SettingName, type Values } from './settings.ts';
+import { contradictions, isCluster, needsKeys, processorsContradictions, usesTls } from './validation.ts';
 import { readWebhooksFile, type WebhookTarget } from './webhooks-file.ts';
 
 export type { AccessMode } from './access-settings.ts';
@@ -26,9 +26,11 @@ type Nested<Flat> = {
     : Flat[Path];
 };
 
-/** Every setting, deeply frozen, read once from the environment. */
+/** Every setting, deeply frozen, as the environment and its files were at the start. */
 export type Config = Nested<FieldValues> &
   Readonly<ReturnType<typeof combined>> & {
+    /** The files that the processors and their credentials come from. */
+    readonly processorFiles: readonly string[];
     readonly webhooks: readonly WebhookTarget[];
   };
 
@@ -41,24 +43,13 @@ export type ConfigReading =
  * default; `INSTANCE_ID` defaults to `host`. `warnings` names variables that look like settings but are not read.
  */
 export function readConfig(environment: Environment, host: string = hostname()): ConfigReading {
-  const defaultInstanceId = host.replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 64);
-  const problems: string[] = [];
-  const read: Record<string, unknown> = {};
-  for (const [name, setting] of SETTINGS) {
-    const secret = readSecretSetting(name, environment);
-    if (secret.kind === 'wrong') problems.push(secret.problem);
-    const given = secret.kind === 'ok' ? secret.text : '';
-    const text = given || (name === 'INSTANCE_ID' ? defaultInstanceId : setting.default);
-    read[name] = parseSetting(setting, text);
-    if (read[name] === undefined) problems.push(complaint(name, text, setting));
-  }
-  const file = readFile(read as Partial<Values>, environment);
-  const webhooksFile = read['WEBHOOKS_FILE']
-    ? readWebhooksFile(read['WEBHOOKS_FILE'] as string, environment)
-    : null;
+  const { read, complaints } = readSettings(environment, host);
+  const problems = complaints.map(({ text }) => text);
+  const file = readFile(read, environment);
+  const webhooksFile = read.WEBHOOKS_FILE ? readWebhooksFile(read.WEBHOOKS_FILE, environment) : null;
   if (webhooksFile?.kind === 'wrong') problems.push(...webhooksFile.problems);
-  const keysFile = read['API_KEYS_FILE'] ? readKeysFile(read['API_KEYS_FILE'] as string) : null;
-  problems.push(...contradictions(read as Partial<Values>, environment, file));
+  const keysFile = read.API_KEYS_FILE ? readKeysFile(read.API_KEYS_FILE) : null;
+  problems.push(...contradictions(read, environment, file));
   if (keysFile?.kind === 'wrong') problems.push(...keysFile.problems);
   const warnings = strayVariables(environment, settingNames());
   if (problems.length > 0) return { kind: 'wrong', problems, warnings };
@@ -68,10 +59,51 @@ export function readConfig(environment: Environment, host: string = hostname()):
     config: deepFreeze({
       ...nested(values),
       ...combined(values, file, keysFile),
+      processorFiles: processorFiles(environment, file),
       webhooks: webhooksFile?.kind === 'ok' ? webhooksFile.webhooks : [],
     }),
     warnings,
   };
+}
+
+export type ProcessorsReading = (
+  | { readonly kind: 'ok'; readonly processors: readonly ProcessorTarget[] }
+  | { readonly kind: 'wrong'; readonly problems: readonly string[] }
+) &
+  Pick<Config, 'processorFiles'>;
+
+/** Reads the processors alone, as their settings and files are now. */
+export function readProcessors(environment: Environment): ProcessorsReading {
+  const { read, complaints } = readSettings(environment, '');
+  const file = readFile(read, environment);
+  const problems = [
+    ...complaints.flatMap(({ name, text }) => (name in SECTIONS.Processors ? [text] : [])),
+    ...processorsContradictions(read, file),
+  ];
+  const files = { processorFiles: processorFiles(environment, file) };
+  if (problems.length > 0) return { kind: 'wrong', problems, ...files };
+  return { kind: 'ok', processors: processorsOf(read as Values, file), ...files };
+}
+
+interface SettingsReading {
+  /** Without those that are invalid. */
+  readonly read: Partial<Values>;
+  readonly complaints: readonly { readonly name: string; readonly text: string }[];
+}
+
+function readSettings(environment: Environment, host: string): SettingsReading {
+  const defaultInstanceId = host.replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 64);
+  const complaints: { name: string; text: string }[] = [];
+  const read: Record<string, unknown> = {};
+  for (const [name, setting] of SETTINGS) {
+    const secret = readSecretSetting(name, environment);
+    if (secret.kind === 'wrong') complaints.push({ name, text: secret.problem });
+    const given = secret.kind === 'ok' ? secret.text : '';
+    const text = given || (name === 'INSTANCE_ID' ? defaultInstanceId : setting.default);
+    read[name] = parseSetting(setting, text);
+    if (read[name] === undefined) complaints.push({ name, text: complaint(name, text, setting) });
+  }
+  return { read: read as Partial<Values>, complaints };
 }
 
 /** The text of a setting, from its own variable or, if there is such a setting, from the file that `<name>_FILE` names. */
@@ -129,7 +161,7 @@ function combined(values: Values, file: ProcessorsFileReading | null, keysFile: 
     /** Most calls in flight that an operator may allow to a processor. The primary thread lowers it to what file descriptors allow. */
     callsMax: CALLS_AT_ONCE_MAX,
     /** The shared state numbers them in this order. */
-    processors: file?.kind === 'ok' ? fileProcessors(values, file) : processorsOf(values),
+    processors: processorsOf(values, file),
   };
 }
 
@@ -170,8 +202,24 @@ function ledgerOf({
 const DEFAULT_FEE_PPM = 50_000;
 const FALLBACK_FEE_PPM = 150_000;
 
+function processorsOf(values: Values, file: ProcessorsFileReading | null): readonly ProcessorTarget[] {
+  return file?.kind === 'ok' ? fileProcessors(values, file) : namedProcessors(values);
+}
+
+const PROCESSOR_FILE_SETTINGS = [
+  'PROCESSOR_TOKENS_FILE',
+  'PROCESSOR_CA_FILE',
+  'PROCESSOR_CERT_FILE',
+  'PROCESSOR_KEY_FILE',
+];
+
+function processorFiles(environment: Environment, file: ProcessorsFileReading | null): readonly string[] {
+  const named = PROCESSOR_FILE_SETTINGS.flatMap((name) => environment[name] || []);
+  return [...(file?.files ?? []), ...named];
+}
+
 /** The environment's short form, cheapest first: every processor speaks the contract of the contest and shares the limits. */
-function processorsOf(values: Values): readonly ProcessorTarget[] {
+function namedProcessors(values: Values): readonly ProcessorTarget[] {
   const { PROCESSOR_CA_FILE: ca, PROCESSOR_CERT_FILE: cert, PROCESSOR_KEY_FILE: key } = values;
   const named = [
     { name: 'default', feePpm: DEFAULT_FEE_PPM, url: values.PAYMENT_PROCESSOR_URL_DEFAULT },
@@ -221,6 +269,7 @@ function readFile(values: Partial<Values>, environment: Environment): Processors
     },
     leaseMs: of('LEASE_MS'),
     healthIntervalMs: of('HEALTH_INTERVAL_MS'),
+    poolThreadCount: of('POOL_THREADS'),
     maxAmountCents: of('MAX_AMOUNT'),
   };
   return readProcessorsFile(path, defaults, environment);

@@ -7,7 +7,7 @@ import { takenAmounts } from './amount-ranges.ts';
 import { anything, integer, lineOf, list, mapping, type Report, scalar, type ValueOf } from './file-field.ts';
 import { PROCESSOR_NAME, PROCESSORS_MAX, parseAmount, parseFee, parseHttpUrl } from './parsers.ts';
 import type { ContractSpec, ProcessorTarget } from './processor-target.ts';
-import { readSecret } from './secret.ts';
+import { readSecret, secretPath } from './secret.ts';
 import { type FileProblem, type FileValue, problemLine, readYaml } from './yaml-file.ts';
 
 /** A decimal as a number or as a text. */
@@ -84,7 +84,7 @@ const PROCESSOR = mapping({
       about: 'What it takes.',
       members: {
         callsAtOnce: integer({
-          about: 'Most calls in flight, over all threads of an instance.',
+          about: 'Most calls in flight, over all threads of an instance; at least `POOL_THREADS`.',
           default: '`CONCURRENCY`',
           unit: 'calls',
           min: 1,
@@ -199,12 +199,17 @@ export interface ProcessorDefaults {
   /** Settings that limit what the file may say. */
   readonly leaseMs: number;
   readonly healthIntervalMs: number;
+  readonly poolThreadCount: number;
   readonly maxAmountCents: number;
 }
 
-export type ProcessorsFileReading =
+export type ProcessorsFileReading = (
   | { readonly kind: 'ok'; readonly processors: readonly ProcessorTarget[] }
-  | { readonly kind: 'wrong'; readonly problems: readonly string[] };
+  | { readonly kind: 'wrong'; readonly problems: readonly string[] }
+) & {
+  /** This file, and those with the credentials that it names, whether they can be read or not. */
+  readonly files: readonly string[];
+};
 
 /** Reads the file and reports everything that is wrong, one line each. `environment` has the credentials. */
 export function readProcessorsFile(
@@ -213,12 +218,17 @@ export function readProcessorsFile(
   environment: Environment,
 ): ProcessorsFileReading {
   const problems: FileProblem[] = [];
+  const files = new Set([path]);
   const reading = readYaml(path);
   const processors =
     reading.kind === 'ok'
-      ? new Reading({ path, defaults, environment, report: (problem) => problems.push(problem) }).read(
-          reading.root,
-        )
+      ? new Reading({
+          path,
+          defaults,
+          environment,
+          report: (problem) => problems.push(problem),
+          onSecretFile: (file) => files.add(file),
+        }).read(reading.root)
       : [];
   if (reading.kind === 'wrong') problems.push(...reading.problems);
   const { maxAmountCents } = defaults;
@@ -229,11 +239,11 @@ export function readProcessorsFile(
       text: `has no processor that takes an amount up to MAX_AMOUNT, which is ${max}`,
     });
   }
-  if (problems.length === 0) return { kind: 'ok', processors };
+  if (problems.length === 0) return { kind: 'ok', processors, files: [...files] };
   const lines = problems
     .toSorted((one, other) => one.line - other.line)
     .map((problem) => problemLine(path, problem));
-  return { kind: 'wrong', problems: lines };
+  return { kind: 'wrong', problems: lines, files: [...files] };
 }
 
 interface ReadingParts {
@@ -241,6 +251,7 @@ interface ReadingParts {
   readonly defaults: ProcessorDefaults;
   readonly environment: Environment;
   readonly report: Report;
+  readonly onSecretFile: (path: string) => void;
 }
 
 type Written = ValueOf<typeof PROCESSOR>;
@@ -311,7 +322,7 @@ class Reading {
 
   /** What is valid alone but not together. */
   #checkTogether(entry: Entry, target: ProcessorTarget): void {
-    const { leaseMs, healthIntervalMs } = this.#parts.defaults;
+    const { leaseMs, healthIntervalMs, poolThreadCount } = this.#parts.defaults;
     const { minAmountCents, maxAmountCents, healthTimeoutMs, breaker } = target;
     if (minAmountCents > maxAmountCents) {
       const max = centsToDecimal(maxAmountCents);
@@ -321,6 +332,13 @@ class Reading {
         `${centsToDecimal(minAmountCents)} is invalid: expected at most maxAmount, which is ${max}`,
       );
     }
+    const callsAtOnce = entry.written.limits?.callsAtOnce;
+    if (callsAtOnce !== undefined && callsAtOnce < poolThreadCount)
+      this.#report(
+        entry,
+        ['limits', 'callsAtOnce'],
+        `${callsAtOnce} is invalid: expected at least POOL_THREADS, which is ${poolThreadCount}`,
+      );
     if (breaker.baseMs > breaker.maxMs)
       this.#report(
         entry,
@@ -390,7 +408,10 @@ class Reading {
   }
 
   #variable(entry: Entry, names: readonly string[], variableName: string): string {
-    const secret = readSecret(variableName, this.#parts.environment);
+    const { environment, onSecretFile } = this.#parts;
+    const file = secretPath(variableName, environment);
+    if (file !== '') onSecretFile(file);
+    const secret = readSecret(variableName, environment);
     if (secret.kind === 'ok') return secret.text;
     const problem =
       secret.kind === 'wrong'

@@ -11,12 +11,17 @@ export type Secret =
 
 const FILE_MAX_BYTES = 65_536;
 
+/** The file that `<name>_FILE` names; empty: none. */
+export function secretPath(name: string, environment: Environment): string {
+  return environment[`${name}_FILE`] ?? '';
+}
+
 /** Reads `name`, or the file whose path is in `<name>_FILE`, without the line break at its end. */
 export function readSecret(name: string, environment: Environment): Secret {
   const text = environment[name];
   const fileName = `${name}_FILE`;
-  const path = environment[fileName];
-  if (!path) return text ? { kind: 'ok', text } : { kind: 'absent' };
+  const path = secretPath(name, environment);
+  if (path === '') return text ? { kind: 'ok', text } : { kind: 'absent' };
   if (text) return { kind: 'wrong', problem: `${fileName} contradicts ${name}: unset one of them.` };
   try {
     const content = readBoundedFile(path, FILE_MAX_BYTES).replace(/\r?\n$/, '');

@@ -96,12 +96,12 @@ export function certificates(about: string): Setting<string, never> {
 }
 
 /** The path of a file that holds another setting, which is a secret. `readConfig` reads it. */
-export function secretFile(of: string): Setting<string, never> {
+export function secretFile(of: string, isWatched = false): Setting<string, never> {
   return setting({
     holds: of,
     unit: 'path',
     expected: 'a path',
-    about: `A file with the value of \`${of}\`, instead of the variable. It is read at start.`,
+    about: `A file with the value of \`${of}\`, instead of the variable. It is read at start${isWatched ? ', and again when it changes' : ''}.`,
     parse: parsePath,
     faultOf: pathFault,
   });

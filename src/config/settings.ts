@@ -294,7 +294,7 @@ export const SECTIONS = {
       faultOf: pathFault,
     }),
     PROCESSOR_CA_FILE: certificates(
-      'Certificate authorities to trust for `https://` processors. Default: those of Node.js.',
+      'Certificate authorities to trust for `https://` processors. Default: those of Node.js. This file and the two below are read again when they change.',
     ),
     PROCESSOR_CERT_FILE: certificates(
       'Client certificate for `https://` processors, with its intermediates.',
@@ -309,7 +309,7 @@ export const SECTIONS = {
       parse: parseTokens,
       faultOf: tokensFault,
     }),
-    PROCESSOR_TOKENS_FILE: secretFile('PROCESSOR_TOKENS'),
+    PROCESSOR_TOKENS_FILE: secretFile('PROCESSOR_TOKENS', true),
     PROCESSOR_TIMEOUT_MS: integer({
       field: 'processorTimeoutMs',
       unit: 'ms',

@@ -16,11 +16,21 @@ export function contradictions(
     ...holdContradictions(values),
     ...ledgerTlsContradictions(values),
     ...redisContradictions(values),
+    ...processorsContradictions(values, file),
+    ...accessContradictions(values, environment),
+    ...eventContradictions(values),
+  ];
+}
+
+/** Those among them that are about processors. */
+export function processorsContradictions(
+  values: Partial<Values>,
+  file: ProcessorsFileReading | null,
+): string[] {
+  return [
     ...processorTlsContradictions(values, file),
     ...(file === null ? processorContradictions(values) : fileContradictions(values, file)),
     ...(file === null ? tokenContradictions(values) : []),
-    ...accessContradictions(values, environment),
-    ...eventContradictions(values),
   ];
 }
 
@@ -33,6 +43,7 @@ const AT_MOST = [
   ['BACKOFF_BASE_MS', 'BACKOFF_MAX_MS'],
   ['BREAKER_BASE_MS', 'BREAKER_MAX_MS'],
   ['HEALTH_TIMEOUT_MS', 'HEALTH_INTERVAL_MS'],
+  ['POOL_THREADS', 'CONCURRENCY'],
 ] as const;
 
 function limitContradictions(values: Partial<Values>): string[] {

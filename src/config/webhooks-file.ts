@@ -27,6 +27,8 @@ const EVENT_TYPES = [
   'processor.resumed',
   'processor.fee-changed',
   'processor.limits-changed',
+  'processor.circuit-opened',
+  'processor.circuit-closed',
 ] as const;
 const WEBHOOKS_MAX = 16;
 const SECRETS_MAX = 4;

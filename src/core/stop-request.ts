@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { systemClock } from './clock.ts';
 
-/** SIGHUP means that the terminal was closed. It does not reload settings, which are read once. */
+/** SIGHUP means that the terminal was closed. It reloads nothing: files that may change are watched. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 type StopSignal = (typeof SIGNALS)[number];
 

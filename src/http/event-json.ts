@@ -25,6 +25,11 @@ function dataJson(event: OutboxEvent): string {
       const { processor, by, why } = event;
       return JSON.stringify({ processor, by, why });
     }
+    case 'processor.circuit-opened':
+    case 'processor.circuit-closed': {
+      const { processor, instance } = event;
+      return JSON.stringify({ processor, instance });
+    }
     case 'processor.fee-changed': {
       const { processor, by, why, fee } = event;
       return JSON.stringify({ processor, by, why, fee: fee && shownFee(fee) });

@@ -10,6 +10,7 @@ import {
   type ProcessorChange,
   type ProcessorControls,
 } from '../ledger/processor-controls.ts';
+import type { SharedState } from '../shared-memory/state.ts';
 import { type OperatorGuard, receiveChange, signature } from './operator-change.ts';
 import { type Problem, problem } from './problem.ts';
 import { readChange } from './processor-changes.ts';
@@ -22,6 +23,7 @@ export interface ProcessorRoutesParts {
   readonly app: WebApp;
   readonly processors: readonly ProcessorTarget[];
   readonly bounds: CallBounds;
+  readonly sharedState: Pick<SharedState, 'credentialsAtMs'>;
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly log: Log;
@@ -75,7 +77,9 @@ export class ProcessorRoutes {
       contract: contractLabel(target.contract),
       open: openCounts.get(target.name) ?? 0,
     }));
-    const body = JSON.stringify({ version: controls.value.version, processors: shown });
+    const { credentialsAtMs } = this.#parts.sharedState;
+    const credentialsReadAt = credentialsAtMs === 0 ? null : new Date(credentialsAtMs).toISOString();
+    const body = JSON.stringify({ version: controls.value.version, credentialsReadAt, processors: shown });
     exchange.end('200 OK', headersOf(controls.value), body);
   }
 

@@ -221,6 +221,7 @@ export class HttpThread {
       app: this.app,
       processors,
       bounds: config,
+      sharedState,
       ledger,
       clock,
       log,

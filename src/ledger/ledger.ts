@@ -97,8 +97,11 @@ export interface Ledger {
   outboxEnd(): Promise<Reply<string>>;
   /** How far something has come that instances do in turn, by its name. A purge leaves it. */
   bookmark(name: string): Promise<Reply<Bookmark>>;
-  /** Replaces it, unless it has this version or a later one: then it answers false, and nothing changes. */
-  setBookmark(name: string, bookmark: Bookmark): Promise<Reply<boolean>>;
+  /**
+   * Replaces it, unless it has this version or a later one: then it answers false, and nothing changes. The same commit
+   * writes the events into the outbox.
+   */
+  setBookmark(name: string, bookmark: Bookmark, events?: readonly ProcessorEvent[]): Promise<Reply<boolean>>;
   /**
    * Takes the deployment's next turn to make a health call to a processor, unless a turn after `lastTurn` has been taken.
    * Turns count up; 0 means before the first. The callers decide how long a turn lasts.

@@ -4,15 +4,15 @@ import type { PaymentStatus } from '../core/payment.ts';
 import type { ChangedLimits } from '../core/terms.ts';
 
 /**
- * The outbox: what has become of payments, and what operators have decided about processors, as events that clients read in
- * order. A ledger that was opened with `OutboxLimits` writes each event in the same commit as the change that it reports, so
+ * The outbox: what has become of payments, what operators have decided about processors, and whether these work, as events
+ * that clients read in order. A ledger that was opened with `OutboxLimits` writes each event in the same commit as the change that it reports, so
  * that none is lost. A purge leaves them.
  *
  * Every shard has its own order, and a payment lives in one shard, so the events of a payment are in order. The position of
  * an event in its shard is a time in milliseconds and a number in it. It always rises, even if a clock is set back.
  */
 
-/** What an operator has decided about a processor. */
+/** What an operator has decided about a processor, or what an instance has observed. */
 export type ProcessorEvent =
   | {
       readonly type: 'processor.paused';
@@ -41,6 +41,12 @@ export type ProcessorEvent =
       readonly why: string;
       /** All that operators have changed. */
       readonly limits: ChangedLimits;
+    }
+  | {
+      readonly type: `processor.circuit-${'opened' | 'closed'}`;
+      readonly processor: string;
+      /** The instance that has observed it. */
+      readonly instance: string;
     };
 
 /** Where an event stands. */

@@ -225,6 +225,11 @@ export class Scrape {
         })),
       ),
       gauge(
+        'dinossauro_credentials_outdated',
+        'Whether the processors cannot be read again from their files (1), so that older credentials stay in force, or not (0).',
+        [{ value: this.#greatest('credentialsWrong') }],
+      ),
+      gauge(
         'dinossauro_processor_rest_seconds',
         'How much longer nothing is sent to a processor, because it has asked for a rest.',
         this.#byProcessor((processor, labels) => ({
@@ -405,7 +410,7 @@ export class Scrape {
       gauge(
         'dinossauro_ledger_shards_failing',
         'Shards of the ledger that have not answered the last commit or request for a lease of some pool thread.',
-        [{ value: this.#shardsFailing() }],
+        [{ value: this.#greatest('shardsFailing') }],
       ),
       gauge('dinossauro_leases_valid', 'Pool threads with a valid lease: the others send nothing.', [
         { value: this.#leasesValid() },
@@ -482,9 +487,10 @@ export class Scrape {
     return kinds.map((_, index) => codes.filter((code) => code === index + 1).length);
   }
 
-  #shardsFailing(): number {
+  /** Over the pool threads. */
+  #greatest(name: 'shardsFailing' | 'credentialsWrong'): number {
     const { metricsTable } = this.#parts;
-    return Math.max(0, ...this.#poolThreads().map((thread) => metricsTable.gauge(thread, 'shardsFailing')));
+    return Math.max(0, ...this.#poolThreads().map((thread) => metricsTable.gauge(thread, name)));
   }
 
   #leasesValid(): number {

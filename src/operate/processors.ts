@@ -34,6 +34,8 @@ export interface ShownProcessor {
 
 interface Listing {
   readonly version: number;
+  /** By the gateway that was asked; null: it has just started. */
+  readonly credentialsReadAt: string | null;
   readonly processors: readonly ShownProcessor[];
 }
 
@@ -150,7 +152,7 @@ function saidOf({
   return `since ${changedAt}${by}${reason === '' ? '' : `: ${reason}`}`;
 }
 
-function listingLines({ processors }: Listing): string[] {
+function listingLines({ processors, credentialsReadAt }: Listing): string[] {
   const heads = ['NAME', 'STATE', 'OPEN', 'FEE', 'LIMITS', 'CONTRACT', 'LAST CHANGE'];
   const rows = processors.map(({ name, paused, open, contract, ...shown }) => [
     name,
@@ -161,7 +163,8 @@ function listingLines({ processors }: Listing): string[] {
     contract,
     shown.changedAt === null ? '' : saidOf(shown),
   ]);
-  return tableLines([heads, ...rows]);
+  const read = credentialsReadAt === null ? [] : ['', `Credentials last read: ${credentialsReadAt}`];
+  return [...tableLines([heads, ...rows]), ...read];
 }
 
 /** What holds, and in parentheses what is configured if that differs. */

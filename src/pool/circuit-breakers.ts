@@ -116,6 +116,14 @@ export class CircuitBreakers {
     this.failed(processor, reason);
   }
 
+  /** What made it fail may be over: it is probed at once, unless it rests. */
+  tryAgain(processor: number): void {
+    const { sharedState, clock } = this.#parts;
+    if (!sharedState.breakerOpen(processor)) return;
+    sharedState.resetProbes(processor);
+    sharedState.setProbeAt(processor, Math.max(clock.monotonicMs(), sharedState.restUntilMs(processor)));
+  }
+
   /** It has carried out a request, even if it failed: it does not refuse everything. */
   carriedOut(processor: number): void {
     this.#parts.sharedState.setUnfit(processor, false);

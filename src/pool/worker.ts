@@ -1,5 +1,7 @@
 import assert from 'node:assert';
+import { randomUUID } from 'node:crypto';
 import type { Config, ProcessorTarget } from '../config/config.ts';
+import { withCurrentCredentials } from '../config/credentials.ts';
 import { systemClock } from '../core/clock.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import { isSetupError } from '../core/setup-error.ts';
@@ -22,7 +24,9 @@ import { BooksWatch } from './books-watch.ts';
 import { CallbackWatch } from './callback-watch.ts';
 import { callShare } from './calls.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
+import { CircuitWatch } from './circuit-watch.ts';
 import { ControlsWatch } from './controls-watch.ts';
+import { CredentialsWatch } from './credentials-watch.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
 import type { PoolThreadEnd } from './pool.ts';
@@ -50,8 +54,11 @@ export default async function runPoolThread({
   const log = createLogger(config.logLevel, { instance: config.instanceId, thread: `pool-${thread}` });
   const clock = systemClock;
   const policy = dispatcherPolicy(config);
-  const { processors: targets, poolThreadCount } = config;
+  const { poolThreadCount } = config;
+  // A thread that replaces a dead one begins with what has been in force since.
+  const targets = await withCurrentCredentials(config, process.env);
   const sharedState = new SharedState(shared.state, shared.shape);
+  if (isFirst) sharedState.credentialsAtMs = clock.nowMs();
   void sharedState.untilCutOff().then(() => process.exit(0));
   // Before the warm-up: an invalid contract ends the instance.
   const opened = await openContracts(targets);
@@ -126,7 +133,14 @@ export default async function runPoolThread({
     tracer,
   });
   if (hasCallbacks) void callbackWatch().run();
-  const watches = [books, ...(thread === 0 ? watchesOfInstance() : [])];
+  const hasEvents = config.ledger.outbox !== undefined;
+  const circuits = thread === 0 && hasEvents ? circuitWatch() : null;
+  const watches = [
+    books,
+    ...(circuits === null ? [] : [circuits]),
+    ...(thread === 0 ? watchesOfInstance() : []),
+    ...(config.processorFiles.length === 0 ? [] : [await credentialsWatch()]),
+  ];
   for (const watch of watches) watch.start();
   // Payments are taken in from the first turn on, so that what this instance has accepted is known, with its trace, before
   // what a former owner had sent is looked up.
@@ -139,6 +153,7 @@ export default async function runPoolThread({
     process.exit(1);
   }
   for (const watch of watches) watch.stop();
+  await circuits?.release();
   await Promise.all([...processors.map((processor) => processor.close()), ledger.close(), tracer.close()]);
   flushLogs();
   return { kind: 'done' };
@@ -150,6 +165,28 @@ export default async function runPoolThread({
       onCallbacks: (ids) => dispatcher.calledBack(ids),
       stopping: () => sharedState.stopping,
       clock,
+    });
+  }
+
+  function circuitWatch(): CircuitWatch {
+    const { instanceId } = config;
+    const holder = `${instanceId} ${randomUUID()}`;
+    return new CircuitWatch({ ledger, names, instanceId, holder, sharedState, clock });
+  }
+
+  async function credentialsWatch(): Promise<CredentialsWatch> {
+    const { readProcessors } = await import('../config/config.ts');
+    return new CredentialsWatch({
+      files: config.processorFiles,
+      read: () => readProcessors(process.env),
+      targets,
+      callsMax: config.callsMax,
+      processors,
+      breakers,
+      sharedState,
+      metrics,
+      clock,
+      log: thread === 0 ? log : null,
     });
   }
 

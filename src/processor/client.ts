@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../core/clock.ts';
 import type { Tls } from '../core/tls.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
@@ -35,9 +36,11 @@ export interface HttpProcessorOptions {
 /** A processor reached over HTTP. Each thread has its own, since connections are not shared between threads. */
 export class HttpProcessor implements Processor, ProcessorBooks {
   readonly #name: string;
-  readonly #contract: Contract;
+  #contract: Contract;
   readonly #clock: Clock;
   readonly #tracer: Tracer;
+  readonly #url: URL;
+  #tls: Tls | undefined;
   readonly #pathPrefix: string;
   /** The rest of the request line, and the host. */
   readonly #lineEnd: string;
@@ -50,6 +53,8 @@ export class HttpProcessor implements Processor, ProcessorBooks {
   constructor({ name, url, contract, tls, connectionCount, clock, tracer }: HttpProcessorOptions) {
     const at = new URL(url);
     this.#name = name;
+    this.#url = at;
+    this.#tls = tls;
     this.#contract = contract;
     this.#clock = clock;
     this.#tracer = tracer;
@@ -62,52 +67,69 @@ export class HttpProcessor implements Processor, ProcessorBooks {
     this.#healthConnection = new Connections({ target, count: () => 1, clock, keptHeaders });
   }
 
+  /**
+   * The contract with other credentials, and what TLS presents now, from the next request on. Calls in flight end as they
+   * began.
+   */
+  replace(contract: Contract, tls: Tls | undefined): void {
+    this.#contract = contract;
+    if (isDeepStrictEqual(tls, this.#tls)) return;
+    this.#tls = tls;
+    const target = targetOf(this.#url, tls);
+    this.#connections.retarget(target);
+    this.#healthConnection.retarget(target);
+  }
+
   get reportsHealth(): boolean {
     return this.#contract.health !== undefined;
   }
 
   pay(dispatch: Dispatch, timeoutMs: number): Promise<PayOutcome> {
     const { correlationId, trace } = dispatch;
+    const contract = this.#contract;
     return this.#ask(
       this.#connections,
-      () => this.#contract.pay(dispatch),
+      () => contract.pay(dispatch),
       timeoutMs,
       { trace, name: 'pay', correlationId },
-      (response) => payOutcomeOf(this.#contract, response, dispatch, this.#clock.nowMs()),
+      (response) => payOutcomeOf(contract, response, dispatch, this.#clock.nowMs()),
     );
   }
 
   find(correlationId: string, timeoutMs: number, trace: Buffer | null = null): Promise<LookUpOutcome> {
+    const contract = this.#contract;
     return this.#ask(
       this.#connections,
-      () => this.#contract.find(correlationId),
+      () => contract.find(correlationId),
       timeoutMs,
       { trace, name: 'look up', correlationId },
-      (response) => lookUpOutcomeOf(this.#contract, response, correlationId, this.#clock.nowMs()),
+      (response) => lookUpOutcomeOf(contract, response, correlationId, this.#clock.nowMs()),
     );
   }
 
   async health(timeoutMs: number): Promise<Health> {
-    const { health } = this.#contract;
+    const contract = this.#contract;
+    const { health } = contract;
     if (health === undefined) return { kind: 'unknown', reason: 'the contract has no health route' };
     return this.#ask(
       this.#healthConnection,
       () => health.request,
       timeoutMs,
       null,
-      (response) => healthOf(this.#contract, response, this.#clock.nowMs()),
+      (response) => healthOf(contract, response, this.#clock.nowMs()),
     );
   }
 
   async totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<ToldTotals> {
-    const { totals } = this.#contract;
+    const contract = this.#contract;
+    const { totals } = contract;
     if (totals === undefined) return { kind: 'unknown', reason: 'the contract has no totals route' };
     return this.#ask(
       this.#connections,
       () => totals.request(fromMs, toMs, token),
       timeoutMs,
       null,
-      (response) => totalsOf(this.#contract, response, this.#clock.nowMs()),
+      (response) => totalsOf(contract, response, this.#clock.nowMs()),
     );
   }
 

@@ -18,7 +18,8 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * | 3                    | droppedLines    | i32  | any                | seq-cst |
  * | 4                    | leftJournals    | i32  | primary            | seq-cst |
  * | 5                    | controls        | i32  | pool thread 0      | seq-cst |
- * | 6..7                 | reserved        |      |                    |         |
+ * | 6                    | credentialsAtMs | f64  | pool threads       | relaxed |
+ * | 7                    | reserved        |      |                    |         |
  * | 8 + 24p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
  * | 8 + 24p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
  * | 8 + 24p + 2          | probesInRow     | i32  | pool threads       | seq-cst |
@@ -48,7 +49,7 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
  *
  * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 24P, `cells` = rows + 2TP.
- * Times are on the monotonic clock, which all threads share, except `purgedAtMs`. `probeAtMs` is an integer so that
+ * Times are on the monotonic clock, which all threads share, except `purgedAtMs` and `credentialsAtMs`. `probeAtMs` is an integer so that
  * compare-and-swap works on it, and has 64 bits because 32 hold only 49 days. `paceAtUs` is in microseconds, because
  * more than a thousand calls a second are less than a millisecond apart. `breaker` is an index into
  * `BREAKER_STATES`, `reason` one into `ROUTING_REASONS`. `reason` and the last health report are only shown to people.
@@ -63,7 +64,8 @@ const AUDITING = 2;
 const DROPPED_LINES = 3;
 const LEFT_JOURNALS = 4;
 const CONTROLS = 5;
-assert.ok(CONTROLS < HEADER_WORDS);
+const CREDENTIALS_AT = 6;
+assert.ok(CREDENTIALS_AT < HEADER_WORDS);
 
 const BREAKER = 0;
 const FAILURES_IN_ROW = 1;
@@ -200,6 +202,15 @@ export class SharedState {
 
   raisePurgedAt(purgedAtMs: number): void {
     this.#measures[PURGED_AT] = Math.max(this.purgedAtMs, purgedAtMs);
+  }
+
+  /** When the credentials that are in force were read (wall clock); 0: not yet. */
+  get credentialsAtMs(): number {
+    return this.#measure(CREDENTIALS_AT);
+  }
+
+  set credentialsAtMs(atMs: number) {
+    this.#measures[CREDENTIALS_AT] = atMs;
   }
 
   /** False: an audit of this instance is still running. */

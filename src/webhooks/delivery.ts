@@ -3,7 +3,8 @@ import { equalJitterMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { Repeating } from '../core/repeating.ts';
-import type { Bookmark, Ledger, OutboxEvent } from '../ledger/ledger.ts';
+import { HeldBookmark } from '../ledger/held-bookmark.ts';
+import type { Ledger, OutboxEvent } from '../ledger/ledger.ts';
 import { eventId } from '../ledger/outbox.ts';
 import type { Message, PostOutcome } from './post.ts';
 import { bookmarkOf, type Progress, progressOf, progressText } from './progress.ts';
@@ -47,22 +48,15 @@ interface Page {
   readonly next: string;
 }
 
-interface Held {
-  readonly version: number;
-  readonly progress: Progress;
-}
-
 /**
  * Delivers the events of the ledger to one endpoint: at least once, and those of a payment one after another. Every
- * instance has one for each endpoint; the one that holds the endpoint's bookmark works, and the others watch it. The
- * first to write a version of the bookmark wins, so a holder that has been replaced notices it with its next write.
+ * instance has one for each endpoint; the one that holds the endpoint's bookmark works, and the others watch it.
  */
 export class WebhookDelivery extends Repeating {
   readonly #parts: WebhookDeliveryParts;
-  #held: Held | null = null;
-  #savedAtMs = 0;
-  /** What others have written last, and since when. */
-  #seen = { version: -1, sinceMs: 0 };
+  readonly #bookmark: HeldBookmark;
+  /** Null: another instance delivers. */
+  #held: Progress | null = null;
   #page: Page | null = null;
   /** 0: it works, as far as this instance has seen. */
   #retryAtMs = 0;
@@ -70,6 +64,8 @@ export class WebhookDelivery extends Repeating {
   constructor(parts: WebhookDeliveryParts) {
     super(parts.clock);
     this.#parts = parts;
+    const name = bookmarkOf(parts.target.name);
+    this.#bookmark = new HeldBookmark({ ...parts, name, silenceMaxMs: SILENCE_MAX_MS });
   }
 
   /** Lets another instance continue at once. */
@@ -83,10 +79,10 @@ export class WebhookDelivery extends Repeating {
     if (this.#held === null) return this.#watch();
     const { clock, ledger } = this.#parts;
     const nowMs = clock.monotonicMs();
-    if (nowMs - this.#savedAtMs >= RENEW_MS && !(await this.#save({}))) return WATCH_MS;
+    if (nowMs - this.#bookmark.savedAtMs >= RENEW_MS && !(await this.#save({}))) return WATCH_MS;
     if (nowMs < this.#retryAtMs) return Math.min(RENEW_MS, this.#retryAtMs - nowMs);
     if (this.#page === null) {
-      const page = await ledger.outbox(this.#held.progress.cursor, PAGE_EVENTS);
+      const page = await ledger.outbox(this.#held.cursor, PAGE_EVENTS);
       if (page.kind === 'unavailable') return WATCH_MS;
       const { types } = this.#parts.target;
       const events = page.value.events.filter(({ type }) => types.length === 0 || types.includes(type));
@@ -98,21 +94,18 @@ export class WebhookDelivery extends Repeating {
 
   /** Takes the bookmark if it is free, or if its holder has been silent for too long. */
   async #watch(): Promise<number> {
-    const { ledger, target, clock, onState } = this.#parts;
-    const reply = await ledger.bookmark(bookmarkOf(target.name));
+    const { ledger, onState } = this.#parts;
+    const reply = await this.#bookmark.look();
     if (reply.kind === 'unavailable') return WATCH_MS;
-    const { version } = reply.value;
-    const nowMs = clock.monotonicMs();
-    if (version !== this.#seen.version) this.#seen = { version, sinceMs: nowMs };
     const read = await progressOf(ledger, reply.value);
     if (read.kind === 'unavailable') return WATCH_MS;
     const known = read.value;
     onState(known.disabled === null ? 'elsewhere' : 'disabled');
     // Its own name is there after a write whose answer was lost.
     const isFree = known.holder === '' || known.holder === this.#parts.holder;
-    const isSilent = nowMs - this.#seen.sinceMs >= SILENCE_MAX_MS;
-    if (known.disabled !== null || !(isFree || isSilent)) return WATCH_MS;
-    this.#held = { version, progress: known };
+    if (known.disabled !== null || !(isFree || reply.value.isSilent)) return WATCH_MS;
+    this.#bookmark.take(reply.value);
+    this.#held = known;
     this.#page = null;
     this.#retryAtMs = 0;
     return (await this.#save({ holder: this.#parts.holder })) ? 0 : WATCH_MS;
@@ -145,7 +138,7 @@ export class WebhookDelivery extends Repeating {
     this.#page = null;
     this.#retryAtMs = 0;
     this.#parts.onState('delivers');
-    if (this.#held?.progress.failingSinceMs !== null)
+    if (this.#held?.failingSinceMs !== null)
       this.#parts.log.warn({ webhook: this.#parts.target.name }, 'events are delivered to a webhook again');
     const works = { ...taken, cursor: page.next, failingSinceMs: null, failures: 0 };
     return (await this.#save(works)) ? 0 : WATCH_MS;
@@ -155,7 +148,7 @@ export class WebhookDelivery extends Repeating {
     const { clock, random, log, target, onState } = this.#parts;
     const reason = outcome.kind === 'failed' ? outcome.reason : 'HTTP 410: it wants no more events';
     const nowMs = clock.nowMs();
-    const before = this.#held?.progress;
+    const before = this.#held;
     const sinceMs = before?.failingSinceMs ?? nowMs;
     const failures = (before?.failures ?? 0) + 1;
     const failed = { ...taken, failures, lastFailure: { atMs: nowMs, reason } };
@@ -181,18 +174,10 @@ export class WebhookDelivery extends Repeating {
   /** False: another holds the bookmark now, or the ledger does not answer. */
   async #save(change: Partial<Progress>): Promise<boolean> {
     if (this.#held === null) return false;
-    const { ledger, target, clock } = this.#parts;
-    const progress = { ...this.#held.progress, ...change };
-    const bookmark: Bookmark = { version: this.#held.version + 1, text: progressText(progress) };
-    const atMs = clock.monotonicMs();
-    const reply = await ledger.setBookmark(bookmarkOf(target.name), bookmark);
-    if (reply.kind === 'ok' && reply.value) {
-      this.#held = { version: bookmark.version, progress };
-      this.#savedAtMs = atMs;
-      return true;
-    }
-    this.#held = null;
-    return false;
+    const progress = { ...this.#held, ...change };
+    const isSaved = await this.#bookmark.save(progressText(progress));
+    this.#held = isSaved ? progress : null;
+    return isSaved;
   }
 }
 

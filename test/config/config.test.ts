@@ -55,6 +55,7 @@ test('every setting has a default', () => {
     retentionMs: 90 * 86_400_000,
     eventReaderLimit: 32,
     webhooks: [],
+    processorFiles: [],
     failoverDelayMs: 2000,
     latencyBudgetMs: 1250,
     backoff: { baseMs: 50, maxMs: 2000 },
@@ -442,6 +443,10 @@ test('settings that contradict each other', () => {
     [
       { BREAKER_MAX_MS: '100' },
       'BREAKER_BASE_MS=250 is invalid: expected at most BREAKER_MAX_MS, which is 100.',
+    ],
+    [
+      { POOL_THREADS: '3', CONCURRENCY: '2' },
+      'POOL_THREADS=3 is invalid: expected at most CONCURRENCY, which is 2.',
     ],
     [
       { HEALTH_TIMEOUT_MS: '6000' },

@@ -215,6 +215,13 @@ const CASES: readonly [file: string, problems: readonly string[], environment?: 
       'DIR/p.yaml:8: processors[0].limits.minAmount: 10.00 is invalid: expected at most maxAmount, which is 9.99.',
     ],
   ],
+  [
+    withLines('limits: { callsAtOnce: 2 }'),
+    [
+      'DIR/p.yaml:7: processors[0].limits.callsAtOnce: 2 is invalid: expected at least POOL_THREADS, which is 3.',
+    ],
+    { POOL_THREADS: '3' },
+  ],
   [withLines('limits: { minAmount: 0 }'), ['processors[0].limits.minAmount: 0 is invalid']],
   [
     withLines('limits: { minAmount: 20 }'),
@@ -348,7 +355,7 @@ test('the JSON Schema agrees with what is read, except for what no schema can sa
   for (const file of [SHORT, example, rootFile('examples/processors-file/processors.yaml')])
     assert.ok(validate(parse(file)), JSON.stringify(validate.errors));
   const onlyRules =
-    /contradicts|at most maxAmount|at most maxMs|LEASE_MS|HEALTH_INTERVAL_MS|MAX_AMOUNT|is not set|invalid value|kinds of|does not exist|as well|write 5%|valid YAML|1.000001|0.0000001|: \.05|0.005|1e3/;
+    /contradicts|at most maxAmount|at most maxMs|LEASE_MS|HEALTH_INTERVAL_MS|POOL_THREADS|MAX_AMOUNT|is not set|invalid value|kinds of|does not exist|as well|write 5%|valid YAML|1.000001|0.0000001|: \.05|0.005|1e3/;
   for (const [file, [problem = '']] of CASES) {
     if (onlyRules.test(problem) || file === '' || file.includes('*')) continue;
     assert.not.ok(validate(parse(file)), file);

@@ -140,7 +140,8 @@ function pidsOf(deployment: Deployment): number[] {
   return deployment.gateways.map(({ child }) => child.pid ?? 0);
 }
 
-function startNginx(directory: string, port: number, urls: readonly string[]): Child {
+/** nginx with its deployed settings, in front of gateways at these URLs. */
+export function startNginx(directory: string, port: number, urls: readonly string[]): Child {
   // Under root, nginx workers run as another user, which has to enter the directory.
   chmodSync(directory, 0o711);
   const sockets = urls.map((_, index) => `/${index}`);

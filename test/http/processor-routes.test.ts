@@ -16,6 +16,7 @@ const NAMES = ['default', 'fallback'];
 const FEE = { share: 0.015, fixed: 0.35 };
 const LIMITS = { callsAtOnce: 400, callsPerSecond: null, minAmount: 0.01, maxAmount: null };
 const TERMS = { fee: FEE, configuredFee: FEE, limits: LIMITS, configuredLimits: LIMITS };
+const CREDENTIALS_AT_MS = Date.UTC(2025, 6, 15, 12);
 const BOUNDS = { poolThreadCount: 2, callsMax: 500 };
 
 interface World extends OperatorRoutes {
@@ -36,7 +37,9 @@ async function inWorld(use: (world: World) => Promise<void>, mode: 'token' | 'lo
   ];
   const books = new MemoryLedger(NAMES, store);
   const processors = NAMES.map((name) => processorTarget({ name, feePpm: 15_000, feeFixedCents: 35 }));
-  new ProcessorRoutes({ app, processors, bounds: BOUNDS, ledger: moody(books, mood), clock, log }).serve(
+  const ledger = moody(books, mood);
+  const sharedState = { credentialsAtMs: CREDENTIALS_AT_MS };
+  new ProcessorRoutes({ app, processors, bounds: BOUNDS, sharedState, ledger, clock, log }).serve(
     '/processors',
     operators(mode),
   );
@@ -54,6 +57,7 @@ test('lists the processors with what is open at each', () =>
     const known = { contract: 'rinha' };
     assert.equal(await response.json(), {
       version: 0,
+      credentialsReadAt: '2025-07-15T12:00:00.000Z',
       processors: [
         { name: 'default', ...untouched, ...known, open: 0 },
         { name: 'fallback', ...untouched, ...known, open: 2 },

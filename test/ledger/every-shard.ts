@@ -284,8 +284,8 @@ export class EveryShard implements Shard {
     return this.#ledger.bookmark(name);
   }
 
-  setBookmark(name: string, bookmark: Bookmark) {
-    return this.#ledger.setBookmark(name, bookmark);
+  setBookmark(name: string, bookmark: Bookmark, events?: readonly ProcessorEvent[]) {
+    return this.#ledger.setBookmark(name, bookmark, events);
   }
 
   takeHealthTurn(processor: number, lastTurn: number) {

@@ -18,6 +18,12 @@ export const KEPT_EVENTS: OutboxLimits = { keptMs: 3650 * DAY_MS, keptCount: 1_0
 export const MEMORY_OUTBOX = { ...KEPT_EVENTS, clock: systemClock };
 const PAGE_LIMIT = 8;
 const NO = { status: 'rejected', reason: 'não', outcome: 'rejected' } as const;
+const OPENED: ProcessorEvent = {
+  type: 'processor.circuit-opened',
+  processor: 'default',
+  instance: 'gateway-1',
+};
+const CLOSED: ProcessorEvent = { ...OPENED, type: 'processor.circuit-closed' };
 const PAUSED: ProcessorEvent = {
   type: 'processor.paused',
   processor: 'default',
@@ -196,6 +202,17 @@ export function registerOutbox(check: Check): void {
       assert.equal(await must(ledger.bookmark('hook')), { version: 4, text: '' });
     },
   );
+
+  check('a bookmark has its events, and one that comes too late has none', async (ledger) => {
+    for (let time = 0; time < 2; time++)
+      await must(ledger.setBookmark('circuits', { version: 1, text: 'x' }, [OPENED, CLOSED]));
+    await must(ledger.setBookmark('circuits', { version: 2, text: 'y' }));
+    const events = await allEvents(ledger);
+    assert.equal(
+      events.map((event) => ({ type: event.type, ...withoutPlace(event) })),
+      [OPENED, CLOSED],
+    );
+  });
 
   check('upkeep drops the oldest events, and keeps the order', async (ledger, { connectWith }) => {
     const owner = await acquire(ledger);

@@ -34,10 +34,15 @@ const OTHER: ShownProcessor = {
   open: 0,
 };
 
+const LISTING = {
+  version: 2,
+  credentialsReadAt: '2025-07-15T12:00:00.000Z',
+  processors: [SHOWN, OTHER],
+};
 const PAUSE = { name: 'default', change: { paused: true, reason: 'maintenance', by: 'ana' } };
 
 test('lists the processors in a table', async () => {
-  const { code, asked, out } = await withGateway([[200, { version: 2, processors: [SHOWN, OTHER] }]], (url) =>
+  const { code, asked, out } = await withGateway([[200, LISTING]], (url) =>
     listProcessors({ url, token: 'secret', json: false }, print),
   );
   assert.is(code, 0);
@@ -46,6 +51,8 @@ test('lists the processors in a table', async () => {
     'NAME     STATE   OPEN  FEE                  LIMITS                                                 CONTRACT  LAST CHANGE',
     'default  paused  3     5%                   400 at once                                            rinha     since 2025-07-15T12:34:56.000Z by ana: maintenance',
     'bank     in use  0     0.75% + 0.30 (0.30)  20 at once, 5 a second, 0.50 to 1000.00 (400 at once)  rest',
+    '',
+    'Credentials last read: 2025-07-15T12:00:00.000Z',
   ]);
 });
 

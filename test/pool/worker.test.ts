@@ -1,4 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -125,6 +128,50 @@ test('a callback makes the thread look up a pending payment that would be looked
   world.ring.wakeAll();
   await running;
   await world.close();
+});
+
+test('a thread sends its payments with the credentials that their file has now', async () => {
+  const sent: string[] = [];
+  const server = createServer((request, response) => {
+    if (request.method === 'POST') sent.push(request.headers.authorization ?? '');
+    response.end('{}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const [file, keyFile] = [join(directory, 'p.yaml'), join(directory, 'key')];
+  const entry = `{ name: default, url: "${url}", contract: rinha, fee: { share: 0 }, credentials: { bearer: BANK_KEY } }`;
+  writeFileSync(file, `processors: [${entry}]`);
+  writeFileSync(keyFile, 'first');
+  const files = { PROCESSORS_FILE: file, BANK_KEY_FILE: keyFile };
+  const world = await setUp({
+    PAYMENT_PROCESSOR_URL_DEFAULT: '',
+    PAYMENT_PROCESSOR_URL_FALLBACK: '',
+    ...files,
+  });
+  const { config, shared, sharedState, ring } = world;
+  // A thread inherits the environment of its instance.
+  Object.assign(process.env, files);
+  try {
+    const running = runPoolThread({ thread: 0, config, shared, isFirst: true });
+    await until('the thread is ready', DEADLINE_MS, () => sharedState.threadsReady === 1);
+    world.accept(1);
+    await until('it is sent', DEADLINE_MS, () => sent.length === 1);
+    const readAtMs = sharedState.credentialsAtMs;
+    writeFileSync(keyFile, 'second');
+    await until('the file is read', DEADLINE_MS, () => sharedState.credentialsAtMs > readAtMs);
+    world.accept(1, 1);
+    await until('another is sent', DEADLINE_MS, () => sent.length === 2);
+    assert.equal(sent, ['Bearer first', 'Bearer second']);
+    sharedState.stop();
+    ring.wakeAll();
+    await running;
+  } finally {
+    for (const name of Object.keys(files)) delete process.env[name];
+    await world.close();
+    server.close();
+    server.closeAllConnections();
+  }
 });
 
 test('a thread drains the ring into the books until it is told to stop', async () => {

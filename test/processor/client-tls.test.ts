@@ -1,6 +1,8 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
@@ -10,6 +12,7 @@ import { rinha } from '../../src/processor/contracts/rinha.ts';
 import type { Dispatch, PayOutcome } from '../../src/processor/processor.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { Authority, type Issued, pem, tlsOf } from '../authority.ts';
+import { until } from '../system/until.ts';
 
 const TIMEOUT_MS = 20_000;
 const PARTS = {
@@ -121,6 +124,47 @@ test('a processor that rejects our certificate, after the request was sent, comm
   const [answer, requestCount] = await paid(ours.issue(), { ...CA, ...tlsOf(others.issue()) }, true);
   assert.is(requestCount, 0);
   assert.ok(answer.kind === 'unknown' || answer.kind === 'refused');
+});
+
+test('with another certificate, a call in flight ends with the old one, and the next calls have the new one', async () => {
+  const [oldOne, newOne] = [ours.issue(), ours.issue()];
+  const options = { ...tlsOf(ours.issue()), ...CA, requestCert: true, rejectUnauthorized: true };
+  const serials: string[] = [];
+  let answer = () => {};
+  const server = createServer(options, (request, response) => {
+    serials.push((request.socket as TLSSocket).getPeerCertificate().serialNumber);
+    answer = () => response.end('{}');
+    if (serials.length !== 3) answer();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const processor = new HttpProcessor({
+    ...PARTS,
+    url,
+    connectionCount: 2,
+    tls: { ...CA, ...tlsOf(oldOne) },
+  });
+  const pay = () => processor.pay(DISPATCH, TIMEOUT_MS);
+  const answers = await Promise.all([pay(), pay()]);
+  // One of the two connections is busy, and the other one idle.
+  const inFlight = pay();
+  await until('the third call is in flight', TIMEOUT_MS, () => serials.length === 3);
+  const finish = answer;
+  processor.replace(PARTS.contract, { ...CA, ...tlsOf(newOne) });
+  answers.push(await pay());
+  finish();
+  answers.push(await inFlight, await pay());
+  await processor.close();
+  server.close();
+  server.closeAllConnections();
+  await once(server, 'close');
+  assert.equal(
+    answers.map(({ kind }) => kind),
+    Array.from({ length: 5 }, () => 'committed'),
+  );
+  const serialOf = ({ certFile }: Issued) => new X509Certificate(pem(certFile)).serialNumber;
+  assert.equal(serials, [oldOne, oldOne, oldOne, newOne, newOne].map(serialOf));
 });
 
 test.run();

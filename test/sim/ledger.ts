@@ -248,8 +248,8 @@ export class SimLedger implements Shard {
     return this.#ask((inner) => inner.bookmark(name));
   }
 
-  setBookmark(name: string, bookmark: Bookmark): Promise<Reply<boolean>> {
-    return this.#ask((inner) => inner.setBookmark(name, bookmark));
+  setBookmark(name: string, bookmark: Bookmark, events?: readonly ProcessorEvent[]): Promise<Reply<boolean>> {
+    return this.#ask((inner) => inner.setBookmark(name, bookmark, events));
   }
 
   takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {

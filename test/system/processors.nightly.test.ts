@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { EventStreamReader } from '../../client/src/stream.ts';
 import { exchangeKept } from '../contract/kept.ts';
 import { Deployment, type Gateway } from './deployment.ts';
 import { exchange } from './exchange.ts';
@@ -38,8 +39,25 @@ async function breakers(gateway: Gateway): Promise<string> {
   return `${await open('default')} ${await open('fallback')}`;
 }
 
-test('without payments, breakers close on every instance once the processors recover', () =>
-  Deployment.run({ ledger: 'redis', gatewayCount: 2 }, async ({ gateways, processors }) => {
+/** The first events of circuits, oldest first. */
+async function circuitEvents({ url }: Gateway, count: number): Promise<string[]> {
+  const from = '/events?after=1970-01-01T00:00:00Z';
+  const response = await fetch(url + from, { signal: AbortSignal.timeout(SETTLE_MS) });
+  const [reader, decoder, found] = [new EventStreamReader(), new TextDecoder(), [] as string[]];
+  for await (const bytes of response.body ?? []) {
+    for (const { data } of reader.push(decoder.decode(bytes, { stream: true }))) {
+      const event = data === '' ? null : JSON.parse(data);
+      if (event?.type.startsWith('processor.circuit-')) found.push(`${event.type} ${event.data.processor}`);
+      if (found.length === count) return found;
+    }
+  }
+  return found;
+}
+
+const EVENTS = { EVENTS: 'true', OPERATOR_ACCESS: 'loopback' };
+
+test('without payments, breakers close on every instance once the processors recover, and each outage has two events', () =>
+  Deployment.run({ ledger: 'redis', gatewayCount: 2, settings: EVENTS }, async ({ gateways, processors }) => {
     const areAll = (state: string) => async () =>
       (await Promise.all(gateways.map(breakers))).every((each) => each === state);
     for (const processor of processors) await processor.setFailing(true);
@@ -48,6 +66,12 @@ test('without payments, breakers close on every instance once the processors rec
     await until('the breaker of default closes', HEAL_MS, areAll('0 1'));
     await processors[1].setFailing(false);
     await until('the breaker of fallback closes', HEAL_MS, areAll('0 0'));
+    const events = await circuitEvents(gateways[1] as Gateway, 4);
+    assert.equal(events.slice(0, 2).sort(), [
+      'processor.circuit-opened default',
+      'processor.circuit-opened fallback',
+    ]);
+    assert.equal(events.slice(2), ['processor.circuit-closed default', 'processor.circuit-closed fallback']);
   }));
 
 for (const ledger of ledgers('redis')) {

@@ -388,11 +388,16 @@ export class LmdbLedger implements Shard {
     return this.#store.read(() => this.#bookmark(name));
   }
 
-  setBookmark(name: string, { version, text }: Bookmark): Promise<Reply<boolean>> {
+  setBookmark(
+    name: string,
+    { version, text }: Bookmark,
+    events: readonly ProcessorEvent[] = [],
+  ): Promise<Reply<boolean>> {
     return this.#store.write(() => {
       if (this.#bookmark(name).version >= version) return false;
       const bytes = Buffer.concat([doubleBytes(version), Buffer.from(text)]);
       this.#store.records.putSync(bookmarkKey(name), bytes);
+      this.#outbox.addProcessors(events);
       return true;
     });
   }

@@ -235,8 +235,8 @@ export class ThreadedLmdbLedger implements Shard {
     return this.#read((reader) => reader.bookmark(name));
   }
 
-  setBookmark(name: string, bookmark: Bookmark): Promise<Reply<boolean>> {
-    return this.#write('setBookmark', [name, bookmark]);
+  setBookmark(name: string, bookmark: Bookmark, events?: readonly ProcessorEvent[]): Promise<Reply<boolean>> {
+    return this.#write('setBookmark', [name, bookmark, events]);
   }
 
   takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {

@@ -423,10 +423,15 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => this.#store.bookmarks.get(name) ?? { version: 0, text: '' });
   }
 
-  setBookmark(name: string, bookmark: Bookmark): Promise<Reply<boolean>> {
+  setBookmark(
+    name: string,
+    bookmark: Bookmark,
+    events: readonly ProcessorEvent[] = [],
+  ): Promise<Reply<boolean>> {
     return this.#answer(() => {
       if ((this.#store.bookmarks.get(name)?.version ?? 0) >= bookmark.version) return false;
       this.#store.bookmarks.set(name, bookmark);
+      for (const event of events) this.#report(event);
       return true;
     });
   }

@@ -449,9 +449,13 @@ export class RedisLedger implements Shard {
     return mapped(await this.#books.call('bookmark', name), (reply) => readBookmark(bytesOf(reply)));
   }
 
-  async setBookmark(name: string, { version, text }: Bookmark): Promise<Reply<boolean>> {
-    const reply = await this.#books.call('setBookmark', name, doubleBytes(version), text);
-    return mapped(reply, (isSet) => isSet === 1);
+  async setBookmark(
+    name: string,
+    { version, text }: Bookmark,
+    events: readonly ProcessorEvent[] = [],
+  ): Promise<Reply<boolean>> {
+    const args = [name, doubleBytes(version), text, ...this.#outbox.rows(events)];
+    return mapped(await this.#books.writeOutbox('setBookmark', ...args), (isSet) => isSet === 1);
   }
 
   async takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>> {

@@ -227,8 +227,12 @@ class ShardedLedger implements Ledger {
     return this.#named(0, await this.#first.bookmark(name));
   }
 
-  async setBookmark(name: string, bookmark: Bookmark): Promise<Reply<boolean>> {
-    return this.#named(0, await this.#first.setBookmark(name, bookmark));
+  async setBookmark(
+    name: string,
+    bookmark: Bookmark,
+    events?: readonly ProcessorEvent[],
+  ): Promise<Reply<boolean>> {
+    return this.#named(0, await this.#first.setBookmark(name, bookmark, events));
   }
 
   async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {

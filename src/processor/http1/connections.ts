@@ -31,6 +31,7 @@ export interface ConnectionsOptions {
  */
 export class Connections {
   readonly #options: ConnectionsOptions;
+  #target: Target;
   readonly #deadlines: Deadlines;
   readonly #waiting = new Set<Call>();
   readonly #all = new Set<Connection>();
@@ -47,6 +48,7 @@ export class Connections {
   constructor(options: ConnectionsOptions) {
     assert(options.count() >= 1);
     this.#options = options;
+    this.#target = options.target;
     this.#deadlines = new Deadlines(options.clock, (call) => this.#expire(call));
   }
 
@@ -64,6 +66,13 @@ export class Connections {
     }
     this.#waiting.add(call);
     this.#pump();
+  }
+
+  /** New connections are opened to this target. Those that are there finish their calls and carry no others. */
+  retarget(target: Target): void {
+    this.#target = target;
+    this.#session = null;
+    for (const connection of [...this.#idle]) connection.destroy('replaced');
   }
 
   /** Closes all connections at once: calls in flight are cut off, and waiting ones are never sent. */
@@ -90,7 +99,8 @@ export class Connections {
   }
 
   #open(): void {
-    const { target, clock, keptHeaders = NO_HEADERS } = this.#options;
+    const { clock, keptHeaders = NO_HEADERS } = this.#options;
+    const target = this.#target;
     this.#openingCount++;
     const connection: Connection = new Connection({
       target,
@@ -99,22 +109,26 @@ export class Connections {
       buffer: this.#buffer,
       session: this.#session,
       onSession: (session) => {
-        this.#session = session;
+        if (target === this.#target) this.#session = session;
       },
       wasReached: this.#wasReached,
       onOpen: () => {
         this.#wasReached = true;
         this.#openingCount--;
-        this.#free(connection);
+        this.#free(connection, target);
       },
-      onFree: () => this.#free(connection),
+      onFree: () => this.#free(connection, target),
       onOver: (call) => this.#deadlines.forget(call),
       onGone: (reason, wasOpen, isExhausted) => this.#gone(connection, reason, wasOpen, isExhausted),
     });
     this.#all.add(connection);
   }
 
-  #free(connection: Connection): void {
+  #free(connection: Connection, target: Target): void {
+    if (target !== this.#target) {
+      connection.destroy('replaced');
+      return;
+    }
     connection.idleSinceMs = this.#options.clock.monotonicMs();
     this.#idle.push(connection);
     this.#pump();

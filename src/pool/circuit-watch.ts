@@ -1,0 +1,114 @@
+import type { Clock } from '../core/clock.ts';
+import { Repeating } from '../core/repeating.ts';
+import { HeldBookmark } from '../ledger/held-bookmark.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { ProcessorEvent } from '../ledger/outbox.ts';
+import type { SharedState } from '../shared-memory/state.ts';
+
+export interface CircuitWatchParts {
+  readonly ledger: Pick<Ledger, 'bookmark' | 'setBookmark'>;
+  /** Of the processors, in their order. */
+  readonly names: readonly string[];
+  readonly instanceId: string;
+  /** Names this watch among those of all instances and their lives. */
+  readonly holder: string;
+  readonly sharedState: SharedState;
+  readonly clock: Clock;
+}
+
+/** What the events say so far. */
+interface Told {
+  /** Who observes; empty: any instance may. */
+  readonly holder: string;
+  /** The processors whose circuits are open, by name. */
+  readonly open: readonly string[];
+}
+
+/** A state that lasts shorter may stay untold. */
+const LOOK_EVERY_MS = 1000;
+/** The holder says this often that it lives. */
+const RENEW_MS = 5000;
+/** A holder that is silent for so long is replaced. */
+const SILENCE_MAX_MS = 15_000;
+
+/**
+ * Writes an event when a processor stops working, and when it works again. Circuit breakers belong to instances, and each
+ * knows its own; so one instance at a time observes for the deployment, and says what its own do
+ * (docs/decisions/events-of-circuits.md). What was told is in a bookmark of the ledger, and a change of it and its
+ * events are one commit.
+ */
+export class CircuitWatch extends Repeating {
+  readonly #parts: CircuitWatchParts;
+  readonly #bookmark: HeldBookmark;
+  /** Null: another instance observes. */
+  #told: Told | null = null;
+
+  constructor(parts: CircuitWatchParts) {
+    super(parts.clock);
+    this.#parts = parts;
+    this.#bookmark = new HeldBookmark({ ...parts, name: 'circuits', silenceMaxMs: SILENCE_MAX_MS });
+  }
+
+  /** Lets another instance continue at once. */
+  async release(): Promise<void> {
+    this.stop();
+    if (this.#told !== null) await this.#save({ ...this.#told, holder: '' }, []);
+    this.#told = null;
+  }
+
+  protected override async work(): Promise<number> {
+    if (this.#told === null) await this.#watch();
+    else await this.#observe(this.#told);
+    return LOOK_EVERY_MS;
+  }
+
+  async #watch(): Promise<void> {
+    const reply = await this.#bookmark.look();
+    if (reply.kind === 'unavailable' || this.isStopped) return;
+    const { version, text, isSilent } = reply.value;
+    const told = version === 0 ? NOTHING : (JSON.parse(text) as Told);
+    // Its own name is there after a write whose answer was lost.
+    const isFree = told.holder === '' || told.holder === this.#parts.holder;
+    if (!isFree && !isSilent) return;
+    this.#bookmark.take({ version });
+    await this.#save({ ...told, holder: this.#parts.holder }, []);
+  }
+
+  async #observe(told: Told): Promise<void> {
+    const { names, instanceId: instance, clock } = this.#parts;
+    const events = names.flatMap((name, processor): ProcessorEvent[] => {
+      const isTold = told.open.includes(name);
+      if (!isTold && this.#isOpen(processor))
+        return [{ type: 'processor.circuit-opened', processor: name, instance }];
+      if (isTold && this.#isSeenWell(processor))
+        return [{ type: 'processor.circuit-closed', processor: name, instance }];
+      return [];
+    });
+    if (events.length === 0 && clock.monotonicMs() - this.#bookmark.savedAtMs < RENEW_MS) return;
+    const changed = new Set(events.map(({ processor }) => processor));
+    const open = [...told.open.filter((name) => !changed.has(name)), ...openedBy(events)];
+    await this.#save({ ...told, open }, events);
+  }
+
+  #isOpen(processor: number): boolean {
+    return this.#parts.sharedState.breakerOpen(processor);
+  }
+
+  /** The breakers of an instance begin closed: that alone does not say that a processor works. */
+  #isSeenWell(processor: number): boolean {
+    const { sharedState } = this.#parts;
+    if (this.#isOpen(processor)) return false;
+    const hasWorked = sharedState.succeededAtMs(processor) > 0 || sharedState.breakerAtMs(processor) > 0;
+    return hasWorked || sharedState.reported(processor)?.failing === false;
+  }
+
+  async #save(told: Told, events: readonly ProcessorEvent[]): Promise<void> {
+    this.#told = (await this.#bookmark.save(JSON.stringify(told), events)) ? told : null;
+  }
+}
+
+const NOTHING: Told = { holder: '', open: [] };
+
+function openedBy(events: readonly ProcessorEvent[]): readonly string[] {
+  return events.filter(({ type }) => type === 'processor.circuit-opened').map(({ processor }) => processor);
+}
