@@ -97,6 +97,22 @@ export interface AcceptedPayment {
   readonly history?: History;
 }
 
+/** An operator does not want it sent for now. It was not dispatched. */
+export interface HeldPayment {
+  /** It is missing while no instance has claimed the payment since it was held. */
+  readonly amountCents?: number;
+  /** The first different amount that was posted under this id. It was never sent. */
+  readonly conflictingAmountCents?: number;
+  readonly correlationId: CorrelationId;
+  readonly status: 'held';
+  readonly acceptedAt: Stamp;
+  readonly processor: null;
+  readonly requestedAt: null;
+  /** 0, unless it was rejected before. */
+  readonly attempts: number;
+  readonly history?: History;
+}
+
 /** An operator has changed limits of a processor. */
 export interface LimitsEvent {
   readonly id: EventId;
@@ -281,7 +297,7 @@ export interface Totals {
 
 export type CorrelationId = string;
 
-export type Payment = AcceptedPayment | SentPayment | RejectedPayment;
+export type Payment = AcceptedPayment | HeldPayment | SentPayment | RejectedPayment;
 
 export type StampOrNull = Stamp | null;
 

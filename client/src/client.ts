@@ -41,7 +41,7 @@ export interface TimeWindow {
 
 /** What `list` returns; what is left out does not matter. */
 export interface PaymentFilter extends TimeWindow {
-  /** `open` is accepted or dispatched. Open and rejected payments are found at once; all others take a walk. */
+  /** `open` is accepted, held or dispatched. Those and rejected payments are found at once; all others take a walk. */
   readonly status?: 'open' | Payment['status'];
   readonly processor?: string;
   /** Which time the window bounds, by default `accepted`; `requested` is when it was last sent to a processor. */

@@ -91,12 +91,25 @@ async function openParts(config: Config) {
   }
 }
 
-/** What gateways would send as new: the payments of their journals. And what the operator knows of. */
-async function* suspectsOf({ journalDir, takesOverJournals }: Config, ids: string): AsyncGenerator<Suspect> {
+/**
+ * What gateways would send as new: the payments of their journals. And what the operator knows of. Each comes once: the
+ * journals, which are bounded, say more of a payment than the file.
+ */
+export async function* suspectsOf(
+  { journalDir, takesOverJournals }: Pick<Config, 'journalDir' | 'takesOverJournals'>,
+  ids: string,
+): AsyncGenerator<Suspect> {
+  const journaledIds = new Set<string>();
   for (const directory of journalDirectories(journalDir, takesOverJournals)) {
-    if (existsSync(directory)) yield* journalPayments(directory);
+    if (!existsSync(directory)) continue;
+    for (const payment of journalPayments(directory)) {
+      if (journaledIds.has(payment.correlationId)) continue;
+      journaledIds.add(payment.correlationId);
+      yield payment;
+    }
   }
-  if (ids !== '') yield* suspectsIn(ids);
+  if (ids === '') return;
+  for await (const suspect of suspectsIn(ids)) if (!journaledIds.has(suspect.correlationId)) yield suspect;
 }
 
 function exitCodeOf({ after, chargedTwice, totals }: AdoptionReport): number {

@@ -3,7 +3,8 @@ import type { BooksEntry } from '../books/line.ts';
 import { totalsUntil, tried, walk } from '../books/walk.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
-import type { Payment, Totals } from '../core/payment.ts';
+import { isOpen, type Payment, type Totals } from '../core/payment.ts';
+import { isKnown } from '../ledger/actions.ts';
 import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
 import { type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
@@ -119,7 +120,7 @@ export class Adoption {
     for await (const suspect of this.#parts.suspects()) {
       const found = await tried(clock, () => writer.ledger.find(suspect.correlationId));
       if (found.kind === 'unavailable') return found;
-      if (found.value !== undefined) continue;
+      if (isKnown(found.value)) continue;
       const looked = await this.#lookUp(suspect, undefined);
       if (looked.kind === 'unavailable') return looked;
     }
@@ -176,7 +177,7 @@ export class Adoption {
       writer.ledger,
       { clock, fromMs: LAST_MS, toMs: LAST_MS, pauseMs: PAUSE_MS },
       async (entries) => {
-        open.push(...entries.filter(({ status }) => status === 'accepted' || status === 'dispatched'));
+        open.push(...entries.filter((entry) => isOpen(entry) && isKnown(entry)));
         return ok(undefined);
       },
     );

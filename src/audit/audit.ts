@@ -1,4 +1,5 @@
 import { type Clock, sleep } from '../core/clock.ts';
+import { isOpen } from '../core/payment.ts';
 import { type LedgerEntry, ok, type Reply } from '../ledger/ledger.ts';
 import { Inquiry, type InquiryParts } from './inquiry.ts';
 import { type FoundForCertain, judge } from './judgement.ts';
@@ -269,10 +270,6 @@ function hullOf(periods: readonly Period[]): Period {
     fromMs: Math.min(...periods.map(({ fromMs }) => fromMs)) - CLOCKS_APART_MS,
     toMs: Math.max(...periods.map(({ toMs }) => toMs)) + CLOCKS_APART_MS,
   };
-}
-
-function isOpen({ status }: LedgerEntry): boolean {
-  return status === 'accepted' || status === 'dispatched';
 }
 
 function weight({ kind, state }: Difference): number {

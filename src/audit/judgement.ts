@@ -1,3 +1,4 @@
+import { isAwaited } from '../ledger/actions.ts';
 import type { LedgerEntry } from '../ledger/ledger.ts';
 import { type Difference, type DifferenceKind, type Holding, stampOf } from './report.ts';
 
@@ -74,7 +75,7 @@ function held(entry: LedgerEntry, holder: Holder, nowMs: number, settlesWithinMs
   const there = [holding(holder)];
   const wrong = (kind: DifferenceKind, why: string): Finding => ({ kind, state: 'wrong', there, why });
   const differing =
-    entry.amountCents === holder.amountCents
+    entry.amountCents === holder.amountCents || isAwaited(entry)
       ? []
       : [wrong('amount', 'The processor charged a different amount than was accepted.')];
   if (entry.processor !== holder.processor) return [wrong('only-there', whyElsewhere(entry)), ...differing];
@@ -86,6 +87,7 @@ function held(entry: LedgerEntry, holder: Holder, nowMs: number, settlesWithinMs
     case 'dispatched':
       return differing.length > 0 ? differing : [unsettled(entry, holder, nowMs, settlesWithinMs)];
     case 'accepted':
+    case 'held':
     case 'rejected':
       return [wrong('only-there', whyElsewhere(entry)), ...differing];
   }
@@ -119,6 +121,7 @@ function whyElsewhere({ status }: LedgerEntry): string {
     case 'dispatched':
       return 'The processor holds it, but here it was later sent to another processor.';
     case 'accepted':
+    case 'held':
       return 'The processor holds it, but here it was never sent.';
     case 'rejected':
       return 'The processor holds it, but here it was rejected.';

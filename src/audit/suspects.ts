@@ -1,3 +1,4 @@
+import { isOpen } from '../core/payment.ts';
 import { type LedgerEntry, mayHaveBeenSent } from '../ledger/ledger.ts';
 import { isWithin, type Period } from './period.ts';
 
@@ -58,7 +59,7 @@ export class Suspects {
       mayHaveBeenSent(entry, fromMs - CLOCKS_APART_MS, toMs + CLOCKS_APART_MS),
     );
     if (!mayHaveCome) return null;
-    if (status === 'accepted' || status === 'dispatched') return 1;
+    if (isOpen(entry)) return 1;
     return status === 'rejected' || attempts > 1 ? 2 : 3;
   }
 }

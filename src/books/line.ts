@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { ATTEMPT_OUTCOMES, ATTEMPT_REASONS, type Attempt, type Story } from '../core/attempt.ts';
-import type { PaymentStatus, Totals } from '../core/payment.ts';
+import { isOpen, type PaymentStatus, type Totals } from '../core/payment.ts';
 import { isUuid } from '../core/uuid.ts';
 import type { FeeTotals, LedgerEntry, UnitTotals } from '../ledger/ledger.ts';
 import { type Folded, isForgotten, NOTHING_FOLDED } from '../ledger/retention.ts';
@@ -13,7 +13,7 @@ import { readFee, readUnit } from './totals-line.ts';
  * 1. the header: format, when it was made, its window, the processors by name, up to where the books were folded;
  * 2. the totals of folded time: a line for each minute or hour and processor, ordered by time and name;
  * 3. a line for each processor and fee with what settled at it;
- * 4. a line for each payment, ordered by time and id; its time is `requestedAt`, or `acceptedAt` if it was never sent;
+ * 4. a line for each payment (of one that is held and awaited, `amountCents` is 0), ordered by time and id; its time is `requestedAt`, or `acceptedAt` if it was never sent;
  * 5. the trailer: how many payments, the totals of all that has settled by processor, and the SHA-256 of all lines before,
  *    with their line ends.
  *
@@ -57,11 +57,6 @@ export interface ExportTrailer {
 /** The time by which payments are ordered, and which the window of an export means. */
 export function timeOf({ requestedAtMs, acceptedAtMs }: BooksEntry): number {
   return requestedAtMs === 0 ? acceptedAtMs : requestedAtMs;
-}
-
-/** Whether a payment may still be sent or settle. */
-export function isOpen({ status }: Pick<BooksEntry, 'status'>): boolean {
-  return status === 'accepted' || status === 'dispatched';
 }
 
 /** Whether books that are folded this far may have forgotten it. */
@@ -130,7 +125,7 @@ function readEntry(fields: Readonly<Record<string, unknown>>): BooksEntry | unde
     status,
     acceptedAtMs: msOf(fields['acceptedAt']),
     processorName: isUnsent ? null : processor,
-    requestedAtMs: status === 'accepted' ? 0 : msOf(fields['requestedAt']),
+    requestedAtMs: status === 'accepted' || status === 'held' ? 0 : msOf(fields['requestedAt']),
     attempts: isUnsent ? (fields['attempts'] ?? 0) : fields['attempts'],
     story: readStory(fields),
     reason,
@@ -244,6 +239,7 @@ export class ExportSums {
 
 const STATUSES: readonly unknown[] = [
   'accepted',
+  'held',
   'dispatched',
   'settled',
   'rejected',
@@ -255,13 +251,16 @@ function isEntry(entry: { readonly [Field in keyof BooksEntry]: unknown }): entr
     typeof correlationId === 'string' &&
     isUuid(correlationId) &&
     STATUSES.includes(status) &&
-    isWhole(entry.amountCents, 1) &&
+    isWhole(entry.amountCents, status === 'held' ? 0 : 1) &&
     isWhole(entry.acceptedAtMs, 0) &&
     isWhole(entry.requestedAtMs, 0) &&
     isWhole(entry.attempts, 0) &&
     (processorName === null
-      ? status === 'accepted' || status === 'rejected'
-      : status !== 'accepted' && typeof processorName === 'string' && processorName !== '') &&
+      ? status === 'accepted' || status === 'held' || status === 'rejected'
+      : status !== 'accepted' &&
+        status !== 'held' &&
+        typeof processorName === 'string' &&
+        processorName !== '') &&
     entry.story !== undefined &&
     typeof reason === 'string' &&
     (conflictingAmountCents === null || isWhole(conflictingAmountCents, 1))

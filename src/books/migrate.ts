@@ -1,6 +1,7 @@
 import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
+import { isOpen } from '../core/payment.ts';
 import { ledgerName } from '../journal/ledger-mark.ts';
 import { type BooksStatus, continuing } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
@@ -11,7 +12,7 @@ import { BooksWriter, contradicted } from './books-writer.ts';
 import { purgedAt } from './export.ts';
 import { copyFolded } from './folded-time.ts';
 import { isEmpty, unanswered } from './import.ts';
-import { isForgettable, isOpen } from './line.ts';
+import { isForgettable } from './line.ts';
 import { type OpenBooks, openBooks } from './open-books.ts';
 import { totalsUntil, tried, walk } from './walk.ts';
 
@@ -197,7 +198,8 @@ export class Migration {
         gone.delete(entry.correlationId);
         stop?.sum.add(entry);
         // What has not been sent yet will be different soon.
-        if (!mayHaveChanged(entry) || (stop === undefined && entry.status === 'accepted')) continue;
+        const isWaiting = entry.status === 'accepted' || entry.status === 'held';
+        if (!mayHaveChanged(entry) || (stop === undefined && isWaiting)) continue;
         const isInTotals = entry.requestedAtMs < secondsMs;
         const added = await this.#writer.add(entry, isInTotals ? null : entry.amountCents);
         if (added.kind === 'unavailable') return added;

@@ -10,7 +10,13 @@ export interface Payment {
   readonly acceptedAtMs: number;
 }
 
-export type PaymentStatus = 'accepted' | 'dispatched' | 'settled' | 'rejected';
+/** `held`: accepted, and not to be sent until an operator releases it. */
+export type PaymentStatus = 'accepted' | 'held' | 'dispatched' | 'settled' | 'rejected';
+
+/** Whether the gateway still owes it an outcome. */
+export function isOpen({ status }: { readonly status: PaymentStatus }): boolean {
+  return status !== 'settled' && status !== 'rejected';
+}
 
 /** Count and sum of the settled payments of one processor. */
 export interface Totals {

@@ -45,6 +45,10 @@ export interface Situation {
   /** Cheapest first. */
   readonly processors: readonly ProcessorSituation[];
   readonly failoverDelayMs: number;
+  /** Payments of the deployment that operators hold. */
+  readonly heldPayments: number;
+  /** Webhooks that get no events until an operator enables them. */
+  readonly webhooksDisabled: number;
 }
 
 /** The kinds of `BooksStatus` (`src/ledger/books-status.ts`). */
@@ -79,6 +83,7 @@ export function conditions(situation: Situation): Condition[] {
     ...journalConditions(situation),
     ...processorConditions(situation),
     ...queueConditions(situation),
+    ...operatorConditions(situation),
   ];
   const { state } = situation;
   if (state === 'stopping') found.push(stopping(situation));
@@ -355,6 +360,35 @@ function queueConditions({ queue, backlog }: Situation): Condition[] {
         'Payments arrive faster than processors take them: check the other conditions listed here. QUEUE_CAPACITY sets its size.',
     },
   ];
+}
+
+/** What waits for an operator. */
+function operatorConditions({ heldPayments, webhooksDisabled }: Situation): Condition[] {
+  const found: Condition[] = [];
+  if (webhooksDisabled > 0) {
+    found.push({
+      severity: 'warning',
+      title: webhooksDisabled === 1 ? 'A webhook is disabled' : `${webhooksDisabled} webhooks are disabled`,
+      forMs: null,
+      waiting: null,
+      effect:
+        'Its receiver hears nothing. No payment waits for it, and its events are kept for EVENTS_RETENTION.',
+      advice:
+        'The page of webhooks says which and why. Correct the cause, then enable it there, or with dinossauro webhooks enable.',
+    });
+  }
+  if (heldPayments > 0) {
+    found.push({
+      severity: 'warning',
+      title: heldPayments === 1 ? 'A payment is held' : `${heldPayments} payments are held`,
+      forMs: null,
+      waiting: null,
+      effect: 'None of them is sent until an operator releases or cancels it. Other payments go on.',
+      advice:
+        'Look at them on the page of payments, or with dinossauro payments --status held; dinossauro actions says who holds them and why.',
+    });
+  }
+  return found;
 }
 
 function stopping({ backlog }: Situation): Condition {

@@ -131,6 +131,9 @@ export class Sampler {
         restMs: this.#restMs(processor, nowMs),
       })),
       failoverDelayMs: hello.failoverDelayMs,
+      heldPayments: metricsTable.gauge(0, 'booksHeld'),
+      // The first HTTP thread delivers to webhooks.
+      webhooksDisabled: metricsTable.gauge(poolThreadCount, 'webhooksDisabled'),
     };
   }
 

@@ -4,7 +4,7 @@ import type { Log } from '../core/log.ts';
 import { OutageLog } from '../core/outage-log.ts';
 import { readUuid } from '../core/uuid.ts';
 import type { Journal } from '../journal/writer.ts';
-import { isCancelled } from '../ledger/actions.ts';
+import { isCancelled, isKnown } from '../ledger/actions.ts';
 import type { Lease } from '../ledger/lease.ts';
 import type { Claim, Ledger, LedgerEntry, Reply, Shard } from '../ledger/ledger.ts';
 import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
@@ -338,7 +338,7 @@ export class PaymentAcceptor {
 function verdictOf(found: Reply<LedgerEntry | undefined>, amountCents: number): Verdict | null {
   if (found.kind === 'unavailable') return 'ledger-unavailable';
   const entry = found.value;
-  if (entry === undefined) return null;
+  if (!isKnown(entry)) return null;
   if (entry.amountCents !== amountCents) return 'amount-conflict';
   if (entry.status !== 'rejected') return 'accepted';
   const by = isCancelled(entry) ? '' : `${entry.processorName}: `;

@@ -1,9 +1,11 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { UUID_BYTES, writeUuid } from '../core/uuid.ts';
+import type { Action, Cancellation } from '../ledger/actions.ts';
 import { frozenReason } from '../ledger/books-status.ts';
 import { cancel } from '../ledger/cancel.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import { hold, release } from '../ledger/hold.ts';
+import type { Ledger, Reply } from '../ledger/ledger.ts';
 import { sendAgain } from '../ledger/send-again.ts';
 import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { type OperatorGuard, receiveChange, signature } from './operator-change.ts';
@@ -23,10 +25,18 @@ export interface PaymentActionParts {
 }
 
 const BODY_LIMIT_BYTES = 16_384;
+/** Results by which something was done. */
+const DONE: readonly string[] = ['reopened', 'cancelled', 'held', 'awaited', 'released'];
+const LOGGED: Readonly<Record<Action['what'], string>> = {
+  'send-again': 'rejected payments are sent again',
+  cancel: 'payments are cancelled',
+  hold: 'payments are held',
+  release: 'held payments are released',
+};
 
 /**
- * `POST /actions` has rejected payments sent once more, or cancels payments that were not dispatched. `GET /actions` shows
- * what operators have done.
+ * `POST /actions` has rejected payments sent once more, and cancels, holds or releases payments that were not dispatched.
+ * `GET /actions` shows what operators have done.
  *
  * | answer                   | when                                                                              |
  * |--------------------------|-----------------------------------------------------------------------------------|
@@ -81,37 +91,46 @@ async function carryOut(parts: PaymentActionParts, exchange: Exchange, order: Or
     const detail = `${reason}: they may not know where a payment was sent since. Run \`dinossauro audit --adopt\` first.`;
     return refuse(exchange, problem('books-not-in-use', { detail }));
   }
-  const replies = await act(parts, order);
-  if (replies === null) return refuse(exchange, problem('ledger-unavailable'));
+  const reply = await act(parts, order);
+  if (reply.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
+  const replies = reply.value;
   const results = payments.map(({ correlationId }, index) => ({ correlationId, result: replies[index] }));
-  const doneCount = replies.filter((result) => result === 'reopened' || result === 'cancelled').length;
-  if (doneCount > 0)
-    log.warn(
-      { payments: doneCount, who, why },
-      what === 'cancel' ? 'payments are cancelled' : 'rejected payments are sent again',
-    );
+  const doneCount = replies.filter((result) => DONE.includes(result)).length;
+  if (doneCount > 0) log.warn({ payments: doneCount, who, why }, LOGGED[what]);
   exchange.end('200 OK', FRESH_JSON_HEADERS, JSON.stringify({ results }));
 }
 
-/** Null: the ledger does not answer. */
-async function act(parts: PaymentActionParts, order: Order): Promise<readonly string[] | null> {
-  const { ledger, idempotencyCache, instanceId, clock } = parts;
+function act(parts: PaymentActionParts, order: Order): Promise<Reply<readonly string[]>> {
+  const { ledger, instanceId, clock } = parts;
   const { what, who, why } = order;
   const action = { what, atMs: clock.nowMs(), who, why };
-  if (order.what === 'send-again') {
-    const reply = await sendAgain(ledger, instanceId, action, order.payments);
-    return reply.kind === 'ok' ? reply.value : null;
+  switch (order.what) {
+    case 'send-again':
+      return sendAgain(ledger, instanceId, action, order.payments);
+    case 'cancel':
+      return cancelEverywhere(parts, action, order.payments);
+    case 'hold':
+      return hold(ledger, action, order.payments);
+    case 'release':
+      return release(ledger, instanceId, action, order.payments);
   }
-  const reply = await cancel(ledger, action, order.payments);
-  if (reply.kind === 'unavailable') return null;
+}
+
+async function cancelEverywhere(
+  { ledger, idempotencyCache }: PaymentActionParts,
+  action: Action,
+  payments: readonly Cancellation[],
+): Promise<Reply<readonly string[]>> {
+  const reply = await cancel(ledger, action, payments);
+  if (reply.kind === 'unavailable') return reply;
   // Other instances answer repeated posts from their caches until they have tried to claim the payment. What was cancelled before
   // may have been by a request that was answered 503.
   const id = Buffer.alloc(UUID_BYTES);
-  for (const [index, { correlationId }] of order.payments.entries()) {
+  for (const [index, { correlationId }] of payments.entries()) {
     const result = reply.value[index];
     if (result !== 'cancelled' && result !== 'cancelled-before') continue;
     writeUuid(correlationId, id, 0);
     idempotencyCache.leaveToLedger(id);
   }
-  return reply.value;
+  return reply;
 }

@@ -1,4 +1,5 @@
 import { centsToDecimal } from '../core/money.ts';
+import { isAwaited } from '../ledger/actions.ts';
 import type { LedgerEntry } from '../ledger/ledger.ts';
 import { attemptsOf } from '../ledger/story.ts';
 
@@ -30,9 +31,9 @@ function payment(entry: LedgerEntry, more: Readonly<Record<string, unknown>>): s
     ...(status === 'rejected' ? { reason: entry.reason } : {}),
     ...more,
   };
-  const amounts = [`"amount":${centsToDecimal(entry.amountCents)}`];
+  const amounts = isAwaited(entry) ? [] : [`"amount":${centsToDecimal(entry.amountCents)}`];
   // JSON.stringify would print a float, so exact amounts are added as text.
   if (conflictingAmountCents !== null)
     amounts.push(`"conflictingAmount":${centsToDecimal(conflictingAmountCents)}`);
-  return `{${amounts.join(',')},${JSON.stringify(shown).slice(1)}`;
+  return `{${[...amounts, JSON.stringify(shown).slice(1)].join(',')}`;
 }

@@ -1,11 +1,17 @@
 import { wholeOf } from '../core/money.ts';
 import { isUuid } from '../core/uuid.ts';
-import { ACTION_PAYMENTS_MAX, type Action, type Cancellation, type Reopening } from '../ledger/actions.ts';
+import {
+  ACTION_PAYMENTS_MAX,
+  type Action,
+  type Cancellation,
+  type NamedPayment,
+  type Reopening,
+} from '../ledger/actions.ts';
 import { isText, NO_OBJECT, parseObject } from './operator-change.ts';
 import { type Problem, problem } from './problem.ts';
 
 /** What an operator wants done to which payments. */
-export type Order = SendAgainOrder | CancelOrder;
+export type Order = SendAgainOrder | CancelOrder | HoldOrder;
 
 interface SendAgainOrder extends Pick<Action, 'who' | 'why'> {
   readonly what: 'send-again';
@@ -17,6 +23,12 @@ interface CancelOrder extends Pick<Action, 'who' | 'why'> {
   readonly payments: readonly Cancellation[];
 }
 
+interface HoldOrder extends Pick<Action, 'who' | 'why'> {
+  readonly what: 'hold' | 'release';
+  readonly payments: readonly NamedPayment[];
+}
+
+const WHAT = ['send-again', 'cancel', 'hold', 'release'] as const;
 const WHO_MAX = 64;
 /** With what clients are told before it, it fits into a reason of the ledger. */
 const WHY_MAX = 170;
@@ -29,19 +41,36 @@ export function readOrder(body: Uint8Array): Order | Problem {
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
     return invalid(unknown.slice(0, WHO_MAX), 'is not known: expected `what`, `payments`, `who` or `why`');
-  if (what !== 'send-again' && what !== 'cancel') return invalid('what', 'must be send-again or cancel');
+  const known = WHAT.find((each) => each === what);
+  if (known === undefined) return invalid('what', `must be one of ${WHAT.join(', ')}`);
   if (!isText(who, WHO_MAX)) return invalid('who', `must be text of at most ${WHO_MAX} characters`);
   if (!isText(why, WHY_MAX) || why === '')
     return invalid('why', `must say why, in text of at most ${WHY_MAX} characters`);
   if (!Array.isArray(payments) || payments.length < 1 || payments.length > ACTION_PAYMENTS_MAX)
     return invalid('payments', `must be a list of 1 to ${ACTION_PAYMENTS_MAX} payments`);
-  const given: readonly unknown[] = payments;
-  if (what === 'send-again') {
-    const read = given.map(readReopening);
-    return read.every((each) => each !== null) ? { what, who, why, payments: read } : WRONG_REOPENING;
+  return readPayments(known, payments, { who, why });
+}
+
+function readPayments(
+  what: Action['what'],
+  given: readonly unknown[],
+  signed: Pick<Action, 'who' | 'why'>,
+): Order | Problem {
+  switch (what) {
+    case 'send-again': {
+      const payments = given.map(readReopening);
+      return payments.every((each) => each !== null) ? { what, payments, ...signed } : WRONG_REOPENING;
+    }
+    case 'cancel': {
+      const payments = given.map(readCancellation);
+      return payments.every((each) => each !== null) ? { what, payments, ...signed } : WRONG_CANCELLATION;
+    }
+    case 'hold':
+    case 'release': {
+      const payments = given.map(readNamed);
+      return payments.every((each) => each !== null) ? { what, payments, ...signed } : WRONG_NAME;
+    }
   }
-  const read = given.map(readCancellation);
-  return read.every((each) => each !== null) ? { what, who, why, payments: read } : WRONG_CANCELLATION;
 }
 
 function readReopening(given: unknown): Reopening | null {
@@ -59,6 +88,12 @@ function readCancellation(given: unknown): Cancellation | null {
   return id !== null && amountCents !== undefined && isEmpty(others)
     ? { correlationId: id, amountCents }
     : null;
+}
+
+function readNamed(given: unknown): NamedPayment | null {
+  const { correlationId, ...others } = fieldsOf(given);
+  const id = readId(correlationId);
+  return id !== null && isEmpty(others) ? { correlationId: id } : null;
 }
 
 function fieldsOf(given: unknown): Readonly<Record<string, unknown>> {
@@ -86,6 +121,7 @@ const WRONG_REOPENING = invalid(
   'payments',
   'must each have a `correlationId` and the `attempts` after which it was rejected, and nothing else',
 );
+const WRONG_NAME = invalid('payments', 'must each have a `correlationId`, and nothing else');
 const WRONG_CANCELLATION = invalid(
   'payments',
   'must each have a `correlationId` and may have the `amount` that was posted, in whole cents, and nothing else',

@@ -36,7 +36,7 @@ const TEXT_MAX = 200;
 
 /** What a cursor may hold: the part that is searched, then a place as the ledgers name it, in one of several shards. */
 const CURSOR =
-  /^(open|rejected|all)\|((?:\d{1,4}:)?(?:[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}|\d{1,10})?)$/;
+  /^(open|held|rejected|all)\|((?:\d{1,4}:)?(?:[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}|\d{1,10})?)$/;
 
 /** Reads the query string of `GET /payments`. */
 export function readPaymentQuery(query: string): PaymentQueryReading {

@@ -7,6 +7,7 @@ import { centsToDecimal } from '../core/money.ts';
 import { OutageLog } from '../core/outage-log.ts';
 import { parseWindow } from '../core/time-window.ts';
 import { isUuid, readUuid, UUID_BYTES, writeUuid } from '../core/uuid.ts';
+import { isAwaited } from '../ledger/actions.ts';
 import type { Ledger, LedgerEntry, ProcessorTotals } from '../ledger/ledger.ts';
 import { tooFineReason } from '../ledger/retention.ts';
 import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
@@ -306,7 +307,9 @@ export class PaymentRoutes {
     }
     outage?.recovered();
     if (reply.value !== undefined) {
-      exchange.end('200 OK', FRESH_JSON_HEADERS, toJson(reply.value));
+      const { amountCents, acceptedAtMs } = accepted ?? reply.value;
+      const entry = isAwaited(reply.value) ? { ...reply.value, amountCents, acceptedAtMs } : reply.value;
+      exchange.end('200 OK', FRESH_JSON_HEADERS, toJson(entry));
     } else if (accepted !== undefined) {
       exchange.end('200 OK', FRESH_JSON_HEADERS, toJson(notYetClaimed(correlationId, accepted)));
     } else {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Attempt, Story } from '../core/attempt.ts';
-import type { PaymentStatus } from '../core/payment.ts';
+import type { Payment, PaymentStatus } from '../core/payment.ts';
 
 /** What an operator wants done to payments, and who wants it (an API key, and a name that the client gave) and why. */
 export interface Action {
-  readonly what: 'send-again' | 'cancel';
+  readonly what: 'send-again' | 'cancel' | 'hold' | 'release';
   readonly atMs: number;
   readonly who: string;
   readonly why: string;
@@ -61,6 +61,23 @@ export type CancelReply =
   | 'dispatched'
   | 'finished';
 
+/** A payment that is to be held or released. */
+export type NamedPayment = Pick<Payment, 'correlationId'>;
+
+/**
+ * | reply       | meaning                                                                                         |
+ * |-------------|-------------------------------------------------------------------------------------------------|
+ * | held        | it is held                                                                                      |
+ * | awaited     | the books do not have it: it is held as soon as they do, by the first claim of it                |
+ * | held-before | it is held or awaited already                                                                   |
+ * | dispatched  | it may have been sent, and may be charged                                                       |
+ * | finished    | it is settled or rejected                                                                       |
+ */
+export type HoldReply = 'held' | 'awaited' | 'held-before' | 'dispatched' | 'finished';
+
+/** `released`: it goes on as if it had not been held. `not-held`: it is not held, and nothing changed. */
+export type ReleaseReply = 'released' | 'not-held';
+
 /** What matters of an entry of the ledger here. */
 interface RejectedEntry {
   readonly amountCents: number;
@@ -90,6 +107,18 @@ export const CANCEL_REPLIES: readonly CancelReply[] = [
   'dispatched',
   'finished',
 ];
+
+/** The order in which Redis numbers them. */
+export const HOLD_REPLIES: readonly HoldReply[] = [
+  'held',
+  'awaited',
+  'held-before',
+  'dispatched',
+  'finished',
+];
+
+/** The order in which Redis numbers them. */
+export const RELEASE_REPLIES: readonly ReleaseReply[] = ['released', 'not-held'];
 
 /** Payments of one action: it is one write, and one row of the log. */
 export const ACTION_PAYMENTS_MAX = 100;
@@ -124,11 +153,49 @@ export function cancelProblem(
   entry: Pick<RejectedEntry, 'amountCents' | 'status' | 'processorName'> | undefined,
   { amountCents }: Cancellation,
 ): Exclude<CancelReply, 'cancelled'> | null {
-  if (entry === undefined) return amountCents === null ? 'unknown' : null;
+  if (!isKnown(entry)) return amountCents === null ? 'unknown' : null;
   if (amountCents !== null && amountCents !== entry.amountCents) return 'other-amount';
   if (isCancelled(entry)) return 'cancelled-before';
-  if (entry.status === 'accepted') return null;
+  if (entry.status === 'accepted' || entry.status === 'held') return null;
   return entry.status === 'dispatched' ? 'dispatched' : 'finished';
+}
+
+/**
+ * What becomes of a payment that is to be held; null: it is held, or awaited. What was not dispatched is not sent, because
+ * no claim of a held payment is granted.
+ *
+ * The same rules are in `functions/hold.lua`.
+ */
+export function holdProblem(
+  entry: Pick<RejectedEntry, 'status'> | undefined,
+): Exclude<HoldReply, 'held' | 'awaited'> | null {
+  switch (entry?.status) {
+    case undefined:
+    case 'accepted':
+      return null;
+    case 'held':
+      return 'held-before';
+    case 'dispatched':
+      return 'dispatched';
+    case 'settled':
+    case 'rejected':
+      return 'finished';
+  }
+}
+
+/**
+ * Whether the books only know that the payment is to be held. The first claim brings its amount and when it was accepted:
+ * an operator's word never makes a payment, nor its amount.
+ */
+export function isAwaited({ status, amountCents }: Pick<RejectedEntry, 'status' | 'amountCents'>): boolean {
+  return status === 'held' && amountCents === 0;
+}
+
+/** Whether the books have the payment: one that is awaited they do not. */
+export function isKnown<Entry extends Pick<RejectedEntry, 'status' | 'amountCents'>>(
+  entry: Entry | undefined,
+): entry is Entry {
+  return entry !== undefined && !isAwaited(entry);
 }
 
 /** Only a payment that was cancelled was rejected by no processor. */
@@ -146,7 +213,7 @@ export function rejectedAttempt({ processorName, requestedAtMs, story }: Rejecte
 }
 
 /** Every ledger checks this before it writes anything. */
-export function assertReopenings(payments: readonly Reopening[]): void {
+export function assertActionPayments(payments: readonly unknown[]): void {
   assert(payments.length <= ACTION_PAYMENTS_MAX, 'too many payments for one action');
 }
 

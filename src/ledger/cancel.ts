@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-import { ACTION_PAYMENTS_MAX, type Action, type Cancellation, type CancelReply } from './actions.ts';
+import { type Action, assertActionPayments, type Cancellation, type CancelReply } from './actions.ts';
 import { byShard } from './by-shard.ts';
 import { assertAmount, assertTime, keptReason } from './commit.ts';
 import type { Ledger, Reply } from './ledger.ts';
@@ -24,7 +23,7 @@ export function cancelReason({ why }: Action): string {
 
 /** Every ledger checks this before it writes anything. */
 export function assertCancellations({ atMs }: Action, payments: readonly Cancellation[]): void {
-  assert(payments.length <= ACTION_PAYMENTS_MAX, 'too many payments for one action');
+  assertActionPayments(payments);
   assertTime(atMs);
   for (const { amountCents } of payments) if (amountCents !== null) assertAmount(amountCents);
 }

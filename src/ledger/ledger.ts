@@ -1,7 +1,17 @@
 import type { AttemptOutcome, AttemptReason, Story } from '../core/attempt.ts';
 import type { Fee } from '../core/fee.ts';
-import type { Payment, PaymentStatus, Totals } from '../core/payment.ts';
-import type { Action, Cancellation, CancelReply, LoggedAction, Reopening, ReopenReply } from './actions.ts';
+import { isOpen, type Payment, type PaymentStatus, type Totals } from '../core/payment.ts';
+import type {
+  Action,
+  Cancellation,
+  CancelReply,
+  HoldReply,
+  LoggedAction,
+  NamedPayment,
+  ReleaseReply,
+  Reopening,
+  ReopenReply,
+} from './actions.ts';
 import type { BooksStatus } from './books-status.ts';
 import type { EventPlace, ProcessorEvent } from './outbox.ts';
 import type { ProcessorControls } from './processor-controls.ts';
@@ -141,11 +151,13 @@ export interface Ledger {
  * | dispatched | settle by its owner   | rejected   | final; kept with its reason, not counted           |
  * | accepted, dispatched | takeOver    | the same   | with another owner                                 |
  * | rejected   | reopen                | accepted   | an operator wants it sent again                    |
- * | (none), accepted     | cancel        | rejected   | an operator wants it never sent; without a processor, and final |
+ * | (none), accepted, held | cancel      | rejected   | an operator wants it never sent; without a processor, and final |
+ * | (none), accepted     | hold          | held       | an operator wants it not sent for now; without an owner    |
+ * | held       | release               | accepted, or (none) if the books had only been told to hold it |  |
  * | settled, rejected    | upkeep  | (none)     | older than the retention                           |
  * | any        | purge                 | (none)     |                                                    |
  * | (none)     | restoreEntries        | any        | from other books, as it is there                   |
- * | accepted, dispatched | restoreEntries | later   | only while the books are frozen                    |
+ * | accepted, held, dispatched | restoreEntries | any later or equal | only while the books are frozen     |
  *
  * While the books are frozen (`books-status.ts`), commits and purges are answered `unavailable`, and takeovers move nothing.
  *
@@ -217,6 +229,16 @@ export interface Shard extends Ledger {
    * in the order of the payments, of which there may be up to `ACTION_PAYMENTS_MAX`; repeating the call is harmless.
    */
   cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>>;
+  /**
+   * Holds payments that were not dispatched: they have no owner, and every claim of them is answered `known`. One that the
+   * books do not have is awaited (`isAwaited`) until a claim brings it. The log of actions and the replies are as for `cancel`.
+   */
+  hold(action: Action, payments: readonly NamedPayment[]): Promise<Reply<HoldReply[]>>;
+  /**
+   * Releases held payments: they are accepted and belong to `owner`, for whose lease they wait. One that was awaited, and
+   * that no claim has brought, is forgotten. The log of actions and the replies are as for `cancel`.
+   */
+  release(owner: number, action: Action, payments: readonly NamedPayment[]): Promise<Reply<ReleaseReply[]>>;
   /** How large the books are. */
   size(): Promise<Reply<BooksSize>>;
   /** Takes the shard's next turn of upkeep, in the same way as `takeHealthTurn`. */
@@ -246,6 +268,8 @@ export function exactly<T extends ProcessorTotals>(totals: T[]): Reply<T[]> {
 
 export interface BooksSize {
   readonly payments: number;
+  /** Those of them that are held. */
+  readonly held: number;
   /** What the ledger's server or file takes, including what is not of these books. */
   readonly usedBytes: number;
   /** What it may take; Infinity: there is no limit that the ledger knows of. */
@@ -293,13 +317,13 @@ export interface OwnerRecord extends WorkerId {
 /** A processor is a number: the index of its name in the list that the ledger was opened with. */
 export interface LedgerEntry extends Payment {
   readonly status: PaymentStatus;
-  /** 0 when the entry is settled or rejected. */
+  /** 0 when the entry is held, settled or rejected. */
   readonly owner: number;
-  /** Null while the entry is `accepted`, if it was cancelled, and when the ledger was not opened with its processor. */
+  /** Null while the entry is `accepted` or `held`, if it was cancelled, and when the ledger was not opened with its processor. */
   readonly processor: number | null;
-  /** The name of the processor, configured or not; null while the entry is `accepted`, and if it was cancelled. */
+  /** The name of the processor, configured or not; null while the entry is `accepted` or `held`, and if it was cancelled. */
   readonly processorName: string | null;
-  /** 0 while the entry is `accepted`. When it was cancelled, if it was. */
+  /** 0 while the entry is `accepted` or `held`. When it was cancelled, if it was. */
   readonly requestedAtMs: number;
   /** How many times it was claimed for a dispatch. */
   readonly attempts: number;
@@ -310,8 +334,8 @@ export interface LedgerEntry extends Payment {
   readonly conflictingAmountCents: number | null;
 }
 
-/** `open` is accepted or dispatched: what the gateway still owes an outcome. */
-export type IndexedState = 'open' | 'rejected';
+/** `open` is accepted, held or dispatched: what the gateway still owes an outcome. */
+export type IndexedState = 'open' | 'held' | 'rejected';
 
 export interface LedgerPage {
   readonly entries: readonly LedgerEntry[];
@@ -325,7 +349,7 @@ export function mayHaveBeenSent(
   toMs: number,
 ): boolean {
   if (acceptedAtMs > toMs) return false;
-  return status === 'accepted' || status === 'dispatched' || requestedAtMs >= fromMs;
+  return isOpen({ status }) || requestedAtMs >= fromMs;
 }
 
 export interface Claim extends Payment {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EARLIER_ATTEMPTS_MAX, type Story } from '../core/attempt.ts';
-import type { PaymentStatus } from '../core/payment.ts';
+import { isOpen, type PaymentStatus } from '../core/payment.ts';
+import { isAwaited } from './actions.ts';
 import { assertAmount, assertProcessor, assertTime } from './commit.ts';
 import type { LedgerEntry, RestoredEntry } from './ledger.ts';
 
@@ -8,9 +9,10 @@ export const RESTORING_OWNER_GONE = 'the owner of restored entries has been take
 
 type Compared = Pick<LedgerEntry, 'amountCents' | 'status' | 'requestedAtMs' | 'conflictingAmountCents'>;
 
-/** The state that may follow has a higher rank. */
+/** The state that may follow has a higher rank. A payment that is held may be released, and the other way round. */
 const RANKS: Readonly<Record<PaymentStatus, number>> = {
   accepted: 1,
+  held: 1,
   dispatched: 2,
   settled: 3,
   rejected: 3,
@@ -19,7 +21,8 @@ const RANKS: Readonly<Record<PaymentStatus, number>> = {
 /**
  * What becomes of an entry whose id the books have. `note`: the books only lack the other amount that was posted.
  *
- * An open entry is advanced only while the books are frozen: otherwise its owner may be about to do something else.
+ * An open entry is advanced only while the books are frozen: otherwise its owner may be about to do something else. Of a
+ * payment that is awaited, they know nothing.
  *
  * The same rules are in `functions/restore.lua`.
  */
@@ -29,6 +32,8 @@ export function restoreDecision(
   isSameProcessor: boolean,
   isFrozen: boolean,
 ): 'known' | 'different' | 'advance' | 'note' {
+  if (isAwaited(given)) return 'known';
+  if (isAwaited(known)) return 'advance';
   if (known.amountCents !== given.amountCents) return 'different';
   const isSame =
     known.status === given.status && isSameProcessor && known.requestedAtMs === given.requestedAtMs;
@@ -37,26 +42,27 @@ export function restoreDecision(
     return isNew ? 'note' : 'known';
   }
   if (RANKS[known.status] > RANKS[given.status]) return 'known';
-  return RANKS[known.status] < RANKS.settled && isFrozen ? 'advance' : 'different';
+  return isOpen(known) && isFrozen ? 'advance' : 'different';
 }
 
 /** The part of a restored entry's story that a ledger stores: an open payment has no outcome yet. */
 export function keptStory({ status, story }: Pick<RestoredEntry, 'status' | 'story'>): Story {
-  const isFinal = status === 'settled' || status === 'rejected';
   return {
     why: story.why,
-    outcome: isFinal ? story.outcome : 'unknown',
+    outcome: isOpen({ status }) ? 'unknown' : story.outcome,
     earlier: story.earlier.slice(-EARLIER_ATTEMPTS_MAX),
   };
 }
 
 /** Every ledger checks this before it writes anything, so that a caller's bug changes nothing. */
 export function assertRestored(processorCount: number, entries: readonly RestoredEntry[]): void {
-  for (const { status, processor, amountCents, acceptedAtMs, requestedAtMs, chargedCents } of entries) {
-    assertAmount(amountCents);
+  for (const entry of entries) {
+    const { status, processor, amountCents, acceptedAtMs, requestedAtMs, chargedCents } = entry;
+    if (!isAwaited(entry)) assertAmount(amountCents);
     assertTime(acceptedAtMs);
     assertTime(requestedAtMs);
-    if (status === 'accepted') assert(processor === null, 'an accepted payment is at no processor');
+    if (status === 'accepted' || status === 'held')
+      assert(processor === null, 'a payment that was not dispatched is at no processor');
     // One that was cancelled was sent to none.
     else assert(processor !== null || status === 'rejected', 'an entry has a processor once it was claimed');
     if (processor !== null) assertProcessor(processorCount, processor);

@@ -1,4 +1,4 @@
-import type { PaymentStatus } from '../core/payment.ts';
+import { isOpen, type PaymentStatus } from '../core/payment.ts';
 import {
   type IndexedState,
   type Ledger,
@@ -8,8 +8,8 @@ import {
   type Reply,
 } from './ledger.ts';
 
-export const SEARCHED_STATUSES = ['open', 'accepted', 'dispatched', 'settled', 'rejected'] as const;
-/** `open` is accepted or dispatched. */
+export const SEARCHED_STATUSES = ['open', 'accepted', 'held', 'dispatched', 'settled', 'rejected'] as const;
+/** `open` is accepted, held or dispatched. */
 export type SearchedStatus = (typeof SEARCHED_STATUSES)[number];
 
 /** Which payments are searched. What is null, empty or infinite leaves a side open. */
@@ -36,6 +36,7 @@ const CALLS_A_PAGE = 8;
 const INDEX_OF: Readonly<Record<PaymentStatus | 'open', SearchedPart>> = {
   open: 'open',
   accepted: 'open',
+  held: 'held',
   dispatched: 'open',
   settled: 'all',
   rejected: 'rejected',
@@ -75,8 +76,7 @@ export async function search(
 
 function matches(filter: PaymentFilter, entry: LedgerEntry): boolean {
   const { status, processor, time, fromMs, toMs, minCents, maxCents, reason } = filter;
-  const isOpen = entry.status === 'accepted' || entry.status === 'dispatched';
-  if (status !== null && (status === 'open' ? !isOpen : entry.status !== status)) return false;
+  if (status !== null && (status === 'open' ? !isOpen(entry) : entry.status !== status)) return false;
   if (processor !== '' && entry.processorName !== processor) return false;
   if (entry.amountCents < minCents || entry.amountCents > maxCents) return false;
   if (reason !== '' && !entry.reason.toLowerCase().includes(reason.toLowerCase())) return false;

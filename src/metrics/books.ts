@@ -15,6 +15,12 @@ export function booksFamilies(metricsTable: MetricsTable): Family[] {
       'payments',
     ),
     gauge(
+      'dinossauro_held_payments',
+      'Payments that operators hold: none is sent until it is released or cancelled.',
+      [{ value: metricsTable.gauge(0, 'booksHeld') }],
+      'payments',
+    ),
+    gauge(
       'dinossauro_books_bytes',
       "Bytes that the ledger's server or file takes; of several, the fullest.",
       sample(usedBytes),

@@ -26,6 +26,10 @@ interface SendAgainOrder extends ActionOrder {
   readonly chosen: Choice;
 }
 
+interface HoldOrder extends ActionOrder {
+  readonly ids: readonly string[];
+}
+
 interface CancelOrder extends ActionOrder {
   readonly ids: readonly string[];
   /** The amount of all of them, as JSON has it; undefined: it is not said. */
@@ -61,15 +65,29 @@ const PAGE_MAX = 500;
 const DONE = 0;
 const FAILED = 1;
 
+const DONE_RESULTS: readonly string[] = [
+  'reopened',
+  'cancelled',
+  'cancelled-before',
+  'held',
+  'awaited',
+  'held-before',
+  'released',
+];
 const MEANINGS: ReadonlyMap<string, string> = new Map([
   ['reopened', 'will be sent again'],
   ['final', 'was cancelled, which is final'],
   ['cancelled', 'is cancelled'],
   ['cancelled-before', 'was cancelled before'],
+  ['held', 'is held'],
+  ['awaited', 'is not in the books yet: it is held as soon as an instance has claimed it'],
+  ['held-before', 'was held before'],
+  ['released', 'is released'],
+  ['not-held', 'is not held'],
   ['unknown', 'is not in the books; if an instance has accepted it, cancel it with --amount'],
   ['other-amount', 'has another amount in the books'],
   ['dispatched', 'has been sent, and may be charged'],
-  ['finished', 'is settled, or its processor has rejected it'],
+  ['finished', 'is settled or rejected'],
   ['not-rejected', 'is not rejected: it is open, or settled'],
   ['changed', 'has been sent again meanwhile, and was rejected again: look at it first'],
   ['perhaps-charged', 'may be charged: its processor called it a duplicate, and has to be asked'],
@@ -92,6 +110,16 @@ export function cancelPayments(order: CancelOrder, output: Output): Promise<numb
   const { ids, amount } = order;
   const payments = ids.map((correlationId) => ({ correlationId, ...(amount !== undefined && { amount }) }));
   return act('cancel', payments, order, output);
+}
+
+/** Implements `dinossauro payments hold` and `release`. It fails unless it is done to every payment. */
+export function holdPayments(
+  what: 'hold' | 'release',
+  { ids, ...order }: HoldOrder,
+  output: Output,
+): Promise<number> {
+  const payments = ids.map((correlationId) => ({ correlationId }));
+  return act(what, payments, order, output);
 }
 
 /** Has it done to all of them, some with each request. */
@@ -117,7 +145,7 @@ async function act(
 }
 
 function isDone({ result }: Result): boolean {
-  return result === 'reopened' || result === 'cancelled' || result === 'cancelled-before';
+  return DONE_RESULTS.includes(result);
 }
 
 /** Implements `dinossauro actions`. */

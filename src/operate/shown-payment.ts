@@ -5,7 +5,8 @@ import { tableLines, widthsOf } from './table.ts';
 export interface ShownPayment {
   readonly correlationId: string;
   readonly status: string;
-  readonly amount: string;
+  /** Undefined: no instance has claimed the payment since an operator held it. */
+  readonly amount?: string;
   readonly conflictingAmount?: string;
   readonly acceptedAt: string;
   readonly processor: string | null;
@@ -32,8 +33,10 @@ export function readShown(text: string): unknown {
 
 /** The payment as JSON in one line, with its amounts as numbers. */
 export function jsonLine({ amount, conflictingAmount, ...rest }: ShownPayment): string {
-  const conflicting = conflictingAmount === undefined ? '' : `"conflictingAmount":${conflictingAmount},`;
-  return `{"amount":${amount},${conflicting}${JSON.stringify(rest).slice(1)}`;
+  const amounts = Object.entries({ amount, conflictingAmount }).flatMap(([name, decimal]) =>
+    decimal === undefined ? [] : [`"${name}":${decimal}`],
+  );
+  return `{${[...amounts, JSON.stringify(rest).slice(1)].join(',')}`;
 }
 
 const COLUMNS: readonly (readonly [
@@ -43,7 +46,7 @@ const COLUMNS: readonly (readonly [
 ])[] = [
   ['correlationId', 'PAYMENT', ({ correlationId }) => correlationId],
   ['status', 'STATUS', ({ status }) => status],
-  ['amount', 'AMOUNT', ({ amount }) => amount],
+  ['amount', 'AMOUNT', ({ amount }) => amount ?? ''],
   ['acceptedAt', 'ACCEPTED', ({ acceptedAt }) => acceptedAt],
   ['processor', 'PROCESSOR', ({ processor }) => processor ?? ''],
   ['requestedAt', 'SENT', ({ requestedAt }) => requestedAt ?? ''],

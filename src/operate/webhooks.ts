@@ -6,8 +6,8 @@ import type { Clock } from '../core/clock.ts';
 import type { Environment } from '../core/environment.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { changeProgress, enabled, type Progress, replayed } from '../webhooks/progress.ts';
-import { instanceOf, type WebhookStatus, webhookStatus } from '../webhooks/status.ts';
+import { changeProgress, enabled, instanceOf, type Progress, replayed } from '../webhooks/progress.ts';
+import { type WebhookStatus, webhookStatus } from '../webhooks/status.ts';
 import { tableLines } from './table.ts';
 
 export interface WebhookOrder {

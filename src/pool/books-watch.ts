@@ -47,6 +47,10 @@ export class BooksWatch extends Repeating {
     this.#samples.push({ atMs: clock.monotonicMs(), payments });
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
     metrics.set('booksPayments', payments);
+    metrics.set(
+      'booksHeld',
+      sizes.reduce((sum, size) => sum + size.held, 0),
+    );
     metrics.set('booksBytes', fullest.usedBytes);
     metrics.set('booksLimitBytes', fullest.limitBytes);
     metrics.set('booksFullInMs', this.#fullInMs(fullest, payments));

@@ -2,6 +2,7 @@ import { type Backoff, equalJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Payment } from '../core/payment.ts';
+import { isKnown } from '../ledger/actions.ts';
 import type { Ledger, RestoredEntry } from '../ledger/ledger.ts';
 import { asTemporaryOwner } from '../ledger/temporary-owner.ts';
 import { type KnownThere, knownPayment } from '../processor/known-payment.ts';
@@ -107,7 +108,7 @@ export class UnprovenSource implements Source {
     const { correlationId } = payment;
     const known = await ledger.find(correlationId);
     if (known.kind === 'unavailable') return 'try-again';
-    if (known.value !== undefined) return 'is-known';
+    if (isKnown(known.value)) return 'is-known';
     const answers = await Promise.all(
       processors.map((processor, index) => processor.find(correlationId, timeoutsMs[index] ?? 0)),
     );

@@ -78,6 +78,7 @@ const GAUGES = [
   'notTaken',
   /** Payments in the books; bytes that they take, and may take at most; when they will be full. 0: not known yet. */
   'booksPayments',
+  'booksHeld',
   'booksBytes',
   'booksLimitBytes',
   'booksFullInMs',

@@ -7,12 +7,12 @@ import { HeldBookmark } from '../ledger/held-bookmark.ts';
 import type { Ledger, OutboxEvent } from '../ledger/ledger.ts';
 import { eventId } from '../ledger/outbox.ts';
 import type { Message, PostOutcome } from './post.ts';
-import { bookmarkOf, type Progress, progressOf, progressText } from './progress.ts';
+import { bookmarkOf, instanceOf, type Progress, progressOf, progressText } from './progress.ts';
 
 export interface WebhookDeliveryParts {
   readonly target: WebhookTarget;
   readonly ledger: Pick<Ledger, 'outbox' | 'outboxEnd' | 'bookmark' | 'setBookmark'>;
-  /** Names this delivery among those of all instances. */
+  /** Names this delivery among those of all lives of all instances (`holderOf`). */
   readonly holder: string;
   readonly textOf: (event: OutboxEvent) => string;
   readonly post: (message: Message) => Promise<PostOutcome>;
@@ -35,7 +35,7 @@ const WATCH_MS = 2000;
 const RENEW_MS = 5000;
 /** No post begins later than this after the page; with its timeout, a holder is silent for 25 s at most. */
 const PAGE_MS = 10_000;
-/** A holder that is silent for so long is replaced. */
+/** A holder that is silent for so long is replaced. So is an earlier life of this instance, at once. */
 const SILENCE_MAX_MS = 40_000;
 const RETRY = { baseMs: 2000, maxMs: 3_600_000 };
 const FAILING_MAX_MS = 86_400_000;
@@ -57,6 +57,7 @@ export class WebhookDelivery extends Repeating {
   readonly #bookmark: HeldBookmark;
   /** Null: another instance delivers. */
   #held: Progress | null = null;
+  #hasLooked = false;
   #page: Page | null = null;
   /** 0: it works, as far as this instance has seen. */
   #retryAtMs = 0;
@@ -99,11 +100,15 @@ export class WebhookDelivery extends Repeating {
     if (reply.kind === 'unavailable') return WATCH_MS;
     const read = await progressOf(ledger, reply.value);
     if (read.kind === 'unavailable') return WATCH_MS;
+    const isFirstLook = !this.#hasLooked;
+    this.#hasLooked = true;
     const known = read.value;
     onState(known.disabled === null ? 'elsewhere' : 'disabled');
     // Its own name is there after a write whose answer was lost.
     const isFree = known.holder === '' || known.holder === this.#parts.holder;
-    if (known.disabled !== null || !(isFree || reply.value.isSilent)) return WATCH_MS;
+    // It died without a word, or these books are a copy of older ones.
+    const isOwnPast = isFirstLook && instanceOf(known) === instanceOf(this.#parts);
+    if (known.disabled !== null || !(isFree || isOwnPast || reply.value.isSilent)) return WATCH_MS;
     this.#bookmark.take(reply.value);
     this.#held = known;
     this.#page = null;

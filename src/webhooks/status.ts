@@ -24,11 +24,6 @@ const NONE: WaitingEvents = { count: 0, isAll: true, oldestAtMs: null };
 const PAGE_EVENTS = 200;
 const PAGES_MAX = 5;
 
-/** The instance that delivers to it; null: none. */
-export function instanceOf({ holder }: Progress): string | null {
-  return holder === '' ? null : (holder.split(' ')[0] ?? null);
-}
-
 /** How far an endpoint is. Up to a page of events that wait may be delivered already: they are noted together. */
 export async function webhookStatus(
   ledger: Pick<Ledger, 'bookmark' | 'outbox'>,

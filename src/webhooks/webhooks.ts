@@ -6,6 +6,7 @@ import type { Ledger, OutboxEvent } from '../ledger/ledger.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import { WebhookDelivery, type WebhookState } from './delivery.ts';
 import { postMessage } from './post.ts';
+import { holderOf } from './progress.ts';
 
 export interface WebhooksParts {
   readonly webhooks: readonly WebhookTarget[];
@@ -25,8 +26,7 @@ export class Webhooks {
   constructor({ webhooks, instanceId, metrics, ...parts }: WebhooksParts) {
     const states = new Map<string, WebhookState>();
     const count = (state: WebhookState) => [...states.values()].filter((each) => each === state).length;
-    // Each life of an instance has a name of its own.
-    const holder = `${instanceId} ${randomUUID()}`;
+    const holder = holderOf(instanceId, randomUUID());
     const { signal } = this.#stopped;
     this.#deliveries = webhooks.map(
       (target) =>

@@ -9,7 +9,17 @@ import type { LedgerTarget } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { id, must, T0_MS } from '../ledger/samples.ts';
-import { exported, fill, imported, inDirectory, OPEN, RESERVED, withLedger } from './sample-books.ts';
+import {
+  exported,
+  fill,
+  heldIn,
+  holdSome,
+  imported,
+  inDirectory,
+  OPEN,
+  RESERVED,
+  withLedger,
+} from './sample-books.ts';
 
 const COUNT = 700;
 
@@ -102,6 +112,24 @@ test('what is open waits in the new books for an owner that takes it over', () =
         [id(OPEN), 'dispatched'],
         [id(RESERVED), 'accepted'],
       ]);
+    });
+  }));
+
+test('what is held stays held in the new books, also what is awaited', () =>
+  inDirectory(async (directory) => {
+    const source = lmdb(directory, 'source');
+    await withLedger(source, async (ledger) => {
+      await fill(ledger, 20);
+      await holdSome(ledger, 20);
+    });
+    const target = lmdb(directory, 'target');
+    assert.is((await imported(await exportedFrom(source, directory), target)).kind, 'ok');
+    await withLedger(target, async (ledger) => {
+      assert.equal(await heldIn(ledger, 20), [
+        ['held', 100 + RESERVED],
+        ['held', 0],
+      ]);
+      assert.equal((await must(ledger.size())).held, 2);
     });
   }));
 

@@ -8,7 +8,7 @@ import type { Shard } from '../../src/ledger/ledger.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { id, must, T0_MS } from '../ledger/samples.ts';
-import { fill, inDirectory, OPEN, withLedger } from './sample-books.ts';
+import { fill, heldIn, holdSome, inDirectory, OPEN, RESERVED, withLedger } from './sample-books.ts';
 
 const COUNT = 3000;
 const CONTROLS: ProcessorControls = {
@@ -98,6 +98,32 @@ test('a migration that is interrupted in a pass or in the stop continues', () =>
     const moved = await migrate(from, to);
     assert.is(moved.kind, 'ok', JSON.stringify(moved));
     if (moved.kind === 'ok') assert.is(moved.value.count, COUNT);
+  }));
+
+test('what is held stays held, and what is released meanwhile is as in the old books', () =>
+  inPlaces(async (from, to) => {
+    await withLedger(from, async (ledger) => {
+      await fill(ledger, COUNT);
+      await holdSome(ledger, COUNT);
+      await holdSome(ledger, COUNT + 1);
+      const operator = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'operator' }, T0_MS));
+      const action = { what: 'release', atMs: T0_MS + 10, who: '', why: 'it is none' } as const;
+      let isReleased = false;
+      const moved = await migrate(from, to, {
+        onProgress: () => {
+          if (!isReleased) void ledger.release(operator, action, [{ correlationId: id(COUNT + 1) }]);
+          isReleased = true;
+        },
+      });
+      assert.is(moved.kind, 'ok', JSON.stringify(moved));
+    });
+    await withLedger(to, async (_, ledger) => {
+      assert.equal(await heldIn(ledger, COUNT), [
+        ['held', 100 + RESERVED],
+        ['held', 0],
+      ]);
+      assert.is(await must(ledger.find(id(COUNT + 1))), undefined);
+    });
   }));
 
 test('books that hold payments are not migrated into, nor a ledger into itself', () =>

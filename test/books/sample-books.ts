@@ -102,6 +102,23 @@ export async function fill(ledger: Shard, count: number, firstNumber = 0): Promi
   return owner;
 }
 
+/** Holds the payment that is reserved, and one of this number that the books do not have. */
+export async function holdSome(ledger: Shard, awaited: number): Promise<void> {
+  const payments = [RESERVED, awaited].map((number) => ({ correlationId: id(number) }));
+  const action = { what: 'hold', atMs: T0_MS + 9, who: '', why: 'perhaps a fraud' } as const;
+  await must(ledger.hold(action, payments));
+}
+
+/** The status and the amount of these payments. */
+export function heldIn(ledger: Ledger, awaited: number): Promise<unknown[]> {
+  return Promise.all(
+    [RESERVED, awaited].map(async (number) => {
+      const entry = await must(ledger.find(id(number)));
+      return [entry?.status, entry?.amountCents];
+    }),
+  );
+}
+
 function claimOf(number: number): Claim {
   const acceptedAtMs = T0_MS + number * 1000;
   return {

@@ -21,6 +21,8 @@ const WELL: Situation = {
   queue: { size: 0, capacity: 1000 },
   processors: [WELL_DEFAULT, { ...WELL_DEFAULT, name: 'fallback' }],
   failoverDelayMs: 2000,
+  heldPayments: 0,
+  webhooksDisabled: 0,
 };
 
 function only(change: Partial<Situation>): Condition {
@@ -335,6 +337,19 @@ for (const { what, change, severity, title, forMs, waiting, says, canClaim: may 
 one.run();
 
 const several = suite('several conditions');
+
+several('what waits for an operator is named', () => {
+  const titles = (change: Partial<Situation>) =>
+    conditions({ ...WELL, ...change }).map(({ severity, title }) => `${severity}: ${title}`);
+  assert.equal(titles({ heldPayments: 1, webhooksDisabled: 1 }), [
+    'warning: A webhook is disabled',
+    'warning: A payment is held',
+  ]);
+  assert.equal(titles({ heldPayments: 2, webhooksDisabled: 3 }), [
+    'warning: 3 webhooks are disabled',
+    'warning: 2 payments are held',
+  ]);
+});
 
 several('critical conditions come first', () => {
   const found = conditions({

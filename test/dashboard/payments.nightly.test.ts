@@ -10,6 +10,7 @@ import type { Site } from './site.ts';
 /** Recent, or the books would forget them. */
 const T0_MS = systemClock.nowMs() - 86_400_000;
 const WAITING = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
+const HELD = '5b8012c9-8e37-4eae-bb2a-5ed2d8d071c4';
 const [EXPIRED, LIMIT] = ['422: card expired', '422: the limit of the account is exceeded'];
 
 /**
@@ -188,6 +189,33 @@ payments('a payment that waits is cancelled', async ({ page, site }) => {
     /^Statuscancelled.*It has not been sent to any processor\.$/,
   );
   await page.getByRole('button', { name: 'Close' }).click();
+});
+
+payments('a payment that waits is held, listed, and released', async ({ page, site }) => {
+  await page.goto(`${site.url}/dashboard/payments?status=held`);
+  const body = JSON.stringify({ correlationId: HELD, amount: 25 });
+  assert.is((await fetch(`${site.url}/payments`, { method: 'POST', body })).status, 202);
+  await page.getByLabel('Payment id').fill(HELD);
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Hold the payment' }).click();
+  await page.keyboard.type('perhaps a fraud');
+  await page.keyboard.press('Enter');
+  const held = '1 payment is held as soon as an instance has claimed it.';
+  await untilShown('the result', page.locator('#outcome'), held);
+  await untilShown('what is held', page.locator('#results tbody'), new RegExp(`^${HELD}held`));
+  await untilShown('the log', page.locator('#log tbody'), /^.*Held.*dashboardperhaps a fraud/);
+  await page.getByLabel('Payment id').press('Enter');
+  await untilShown(
+    'its story',
+    page.locator('#story-body'),
+    /^Statusheld.*Release the payment …Cancel the payment …$/,
+  );
+  await fitsEverywhere(page, 'held');
+  await page.getByRole('button', { name: 'Release the payment' }).click();
+  await page.keyboard.type('the bank knows it');
+  await page.keyboard.press('Enter');
+  await untilShown('the result', page.locator('#outcome'), '1 payment is released.');
+  await untilShown('nothing', page.locator('#results'), 'No payment is like this.');
 });
 
 payments('an error of the ledger or the gateway is shown', async ({ page, site, complaints }) => {

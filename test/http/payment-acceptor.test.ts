@@ -17,6 +17,7 @@ import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
+import { must } from '../ledger/samples.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 2 };
@@ -578,6 +579,32 @@ test('ledger: an id that another instance accepted with the same amount is accep
   assert.equal(await settled([world.accept(1, 500)]), ['accepted']);
   await world.journal.close();
   await world.lease.stop();
+});
+
+test('ledger: a payment that an operator holds before it comes is accepted, and held', async () => {
+  const world = setUp('ledger');
+  await world.lease.start();
+  const action = { what: 'hold', atMs: 1, who: 'ana', why: 'perhaps a fraud' } as const;
+  await must(world.books.hold(action, [{ correlationId: idOf(7) }]));
+  assert.equal(await settled([world.accept(7)]), ['accepted']);
+  const entry = await must(world.books.find(idOf(7)));
+  assert.equal([entry?.status, entry?.amountCents], ['held', 7]);
+  await world.lease.stop();
+  await world.journal.close();
+});
+
+test('a payment that is left to the ledger, and awaited there, is accepted like a new one', async () => {
+  const world = setUp('journal');
+  const action = { what: 'hold', atMs: 1, who: 'ana', why: 'perhaps a fraud' } as const;
+  await must(world.books.hold(action, [{ correlationId: idOf(7) }]));
+  const id = Buffer.alloc(UUID_BYTES);
+  writeUuid(idOf(7), id, 0);
+  world.idempotencyCache.reserve(id, 7, 1);
+  world.idempotencyCache.commit(id);
+  world.idempotencyCache.leaveToLedger(id);
+  assert.equal(await settled([world.accept(7)]), ['accepted']);
+  assert.equal(world.journaled(), [idOf(7)]);
+  await world.journal.close();
 });
 
 test('ledger: an id that another instance has seen rejected is refused with the reason', async () => {

@@ -73,6 +73,13 @@ const CANCEL = {
   why: 'ordered twice',
 };
 
+const HOLD = {
+  what: 'hold',
+  payments: [{ correlationId: idOf(1) }],
+  who: 'ana',
+  why: 'perhaps a fraud',
+};
+
 const acting = suite('POST /actions, GET /actions');
 
 acting('sends rejected payments again, once, and logs it', () =>
@@ -156,6 +163,38 @@ acting('cancels what was not dispatched, and leaves repeated posts of it to the 
   }),
 );
 
+acting('holds what was not dispatched, and releases it', () =>
+  inWorld(async ({ books, log, ask, act }) => {
+    await fill(books);
+    const payments = [1, 2, 3, 4, 9].map((number) => ({ correlationId: idOf(number) }));
+    const resultsOf = async (what: string) =>
+      (
+        (await (await act({ ...HOLD, what, payments })).json()) as { results: { result: string }[] }
+      ).results.map(({ result }) => result);
+    assert.equal(await resultsOf('release'), Array(5).fill('not-held'));
+    assert.equal(await resultsOf('hold'), ['held', 'dispatched', 'finished', 'finished', 'awaited']);
+    assert.equal(await resultsOf('hold'), [
+      'held-before',
+      'dispatched',
+      'finished',
+      'finished',
+      'held-before',
+    ]);
+    assert.equal(await resultsOf('release'), ['released', 'not-held', 'not-held', 'not-held', 'released']);
+    const entry = await must(books.find(idOf(1)));
+    const waits = (await must(books.owners())).find(({ owner }) => owner === entry?.owner);
+    assert.equal([entry?.status, waits?.name, waits?.leaseUntilMs], ['accepted', 'operator', 0]);
+    assert.is(await must(books.find(idOf(9))), undefined, 'nothing has come');
+    const { actions } = (await (await ask()).json()) as { actions: { what: string; payments: string[] }[] };
+    assert.equal(actions.map(({ what, payments: done }) => [what, done]).sort(), [
+      ['hold', [idOf(1), idOf(9)]],
+      ['release', [idOf(1), idOf(9)]],
+    ]);
+    const logged = ['warn payments are held', 'warn held payments are released'];
+    for (const line of logged) assert.is(log.lines.filter((each) => each === line).length, 1);
+  }),
+);
+
 acting('refuses it while the books may not know where a payment was sent since', () =>
   inWorld(async ({ books, act }) => {
     await fill(books);
@@ -174,7 +213,9 @@ acting('refuses it while the books may not know where a payment was sent since',
 acting('says what is wrong with an action', () =>
   inWorld(async ({ ask, act, mood }) => {
     const wrong: readonly (readonly [order: object, field: string])[] = [
-      [{ ...ORDER, what: 'hold' }, 'what'],
+      [{ ...ORDER, what: 'pause' }, 'what'],
+      [{ ...ORDER, what: 'hold' }, 'payments'],
+      [{ ...CANCEL, what: 'release', payments: [{ correlationId: idOf(1), amount: 1 }] }, 'payments'],
       [{ ...ORDER, what: 'cancel' }, 'payments'],
       [{ ...CANCEL, payments: [{ correlationId: idOf(1), amount: 0.001 }] }, 'payments'],
       [{ ...CANCEL, payments: [{ correlationId: idOf(1), amount: '1.00' }] }, 'payments'],
@@ -198,10 +239,12 @@ acting('says what is wrong with an action', () =>
     const origin = { authorization: `Bearer ${TOKEN}`, origin: 'http://elsewhere.example' };
     assert.is((await ask({ method: 'POST', body: JSON.stringify(ORDER), headers: origin })).status, 403);
     assert.is((await ask({ method: 'DELETE' })).status, 405);
-    for (const call of ['booksStatus', 'acquireLease', 'reopen', 'cancel', 'actions'] as const) {
+    const calls = ['booksStatus', 'acquireLease', 'reopen', 'cancel', 'hold', 'release', 'actions'] as const;
+    for (const call of calls) {
       mood.away.add(call);
-      const order = call === 'cancel' ? CANCEL : ORDER;
-      assert.is((call === 'actions' ? await ask() : await act(order)).status, 503, call);
+      const order = call === 'hold' || call === 'release' ? { ...HOLD, what: call } : ORDER;
+      const asked = call === 'actions' ? ask() : act(call === 'cancel' ? CANCEL : order);
+      assert.is((await asked).status, 503, call);
       mood.away.delete(call);
     }
   }),
@@ -223,7 +266,7 @@ acting('whatever is asked is answered by the contract, and what is refused chang
     const payments = fc.oneof({ weight: 4, arbitrary: fc.array(payment, { maxLength: 3 }) }, junk);
     const order = fc.record(
       {
-        what: fc.constantFrom('send-again', 'cancel', 'hold', null),
+        what: fc.constantFrom('send-again', 'cancel', 'hold', 'release', 'pause', null),
         payments,
         who: fc.oneof(fc.constant('ana'), junk),
         why: fc.oneof({ weight: 4, arbitrary: fc.constant('because') }, junk),

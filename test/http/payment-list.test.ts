@@ -36,6 +36,35 @@ listing('finds payments by status, processor, time, amount and reason', () =>
   }),
 );
 
+listing('what is held is open, and has no amount until an instance has claimed it', () =>
+  inWorld(async ({ books, found, ask }) => {
+    await fill(books);
+    const action = { what: 'hold', atMs: T0_MS, who: 'ana', why: 'perhaps a fraud' } as const;
+    await must(
+      books.hold(
+        action,
+        [1, 9].map((number) => ({ correlationId: idOf(number) })),
+      ),
+    );
+    const searches: Readonly<Record<string, number[]>> = {
+      'status=held': [1, 9],
+      'status=open': [1, 2, 9],
+      'status=accepted': [],
+      'status=held&minAmount=0.01': [1],
+    };
+    for (const [query, numbers] of Object.entries(searches)) {
+      assert.equal((await found(query))[0], numbers, query);
+      assert.equal((await found(`${query}&limit=1`))[0], numbers, `${query}, one a page`);
+    }
+    const { payments } = (await (await ask('?status=held')).json()) as Page;
+    const shown = { status: 'held', processor: null, requestedAt: null, attempts: 0 };
+    assert.equal(payments, [
+      { amount: 0.01, correlationId: idOf(1), acceptedAt: '2025-07-15T12:00:01.000Z', ...shown },
+      { correlationId: idOf(9), acceptedAt: '2025-07-15T12:00:00.000Z', ...shown },
+    ]);
+  }),
+);
+
 listing('a page looks at a bounded number of payments, and may be empty', () =>
   inWorld(async ({ books, found, mood }) => {
     const owner = await must(books.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 9e12));

@@ -740,6 +740,20 @@ finding('tells operators the story of a payment', async () => {
   assert.equal(((await reserved.json()) as { history: unknown }).history, []);
 });
 
+finding('shows a payment that is held, as it was accepted here', async () => {
+  await record(5, null, 0, null);
+  const action = { what: 'hold', atMs: Date.parse(LATER), who: 'ana', why: 'perhaps a fraud' } as const;
+  const payments = [idOf(5), idOf(6), ID].map((correlationId) => ({ correlationId }));
+  await must(world.books.hold(action, payments));
+  const held = { status: 'held', processor: null, requestedAt: null, attempts: 0 };
+  const own = { amount: 0.05, correlationId: idOf(5), acceptedAt: NOON };
+  assert.equal(await shown(idOf(5)), { ...own, ...held });
+  assert.equal(await shown(idOf(6)), { correlationId: idOf(6), acceptedAt: LATER, ...held });
+  await world.post(bodyOf(ID, '19.90'));
+  const acceptedAt = new Date(world.clock.nowMs()).toISOString();
+  assert.equal(await shown(ID), { amount: 19.9, correlationId: ID, acceptedAt, ...held });
+});
+
 finding('the ledger takes precedence over the idempotency cache', async () => {
   await world.post(bodyOf(idOf(3), '0.03'));
   await record(3, 0, Date.parse(LATER), 'settled');

@@ -12,7 +12,7 @@ import {
   type Story,
 } from '../../src/core/attempt.ts';
 import type { Totals } from '../../src/core/payment.ts';
-import type { Cancellation } from '../../src/ledger/actions.ts';
+import type { Cancellation, NamedPayment } from '../../src/ledger/actions.ts';
 import { IN_USE } from '../../src/ledger/books-status.ts';
 import { unitKey } from '../../src/ledger/folded-totals.ts';
 import type {
@@ -40,6 +40,7 @@ import { registerControls } from './controls.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
 import { registerFees } from './fees.ts';
 import { registerFoldedTotals } from './folded.ts';
+import { registerHolding } from './holding.ts';
 import { allEvents, KEPT_EVENTS, MEMORY_OUTBOX, registerOutbox } from './outbox.ts';
 import { registerRestoring } from './restoring.ts';
 
@@ -63,6 +64,8 @@ const EVENT_DEADLINE_MS = 10_000;
 const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
 const FOREVER_MS = T0_MS + 86_400_000;
 
+/** Of a payment in other books that was never sent. */
+const NEVER_SENT = { processor: null, requestedAtMs: 0, attempts: 0 };
 /** Of a payment that was claimed once before, as `claimOf` does it. */
 const SENT_BEFORE: Story = {
   ...NO_STORY,
@@ -102,6 +105,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerStories(check);
   registerReopening(check);
   registerCancelling(check);
+  registerHolding(check);
   registerPurges(check);
   registerFolding(check);
   registerHealth(check);
@@ -1816,6 +1820,8 @@ type Step =
   | { readonly kind: 'purge'; readonly purgedAtMs: number }
   | { readonly kind: 'restoreFolded'; readonly folded: Folded; readonly totals: readonly UnitTotals[] }
   | { readonly kind: 'cancel'; readonly atMs: number; readonly payments: readonly Cancellation[] }
+  | { readonly kind: 'hold'; readonly atMs: number; readonly payments: readonly NamedPayment[] }
+  | { readonly kind: 'release'; readonly owner: number; readonly payments: readonly NamedPayment[] }
   | {
       readonly kind: 'restoreEntries';
       readonly owner: number;
@@ -1862,6 +1868,7 @@ function arbitraryHistory(): fc.Arbitrary<History> {
     }) as fc.Arbitrary<Settlement>,
     { maxLength: 8 },
   );
+  const named = fc.array(fc.record({ correlationId: number.map(id) }), { maxLength: 4 });
   const how = { why: fc.constantFrom(...ATTEMPT_REASONS), outcome: fc.constantFrom(...ATTEMPT_OUTCOMES) };
   const earlier = fc.record(
     {
@@ -1876,7 +1883,7 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       correlationId: number.map(id),
       amountCents,
       acceptedAtMs: recentMs,
-      status: fc.constantFrom('accepted', 'dispatched', 'settled', 'rejected'),
+      status: fc.constantFrom('accepted', 'held', 'dispatched', 'settled', 'rejected'),
       processor,
       requestedAtMs: stampMs,
       attempts: fc.integer({ min: 1, max: 3 }),
@@ -1885,9 +1892,11 @@ function arbitraryHistory(): fc.Arbitrary<History> {
       conflictingAmountCents: fc.constantFrom(null, null, 7),
       chargedCents: fc.option(fc.integer({ min: 1, max: 1_000_000 }), { freq: 8 }),
     })
-    .map((entry) =>
-      entry.status === 'accepted' ? { ...entry, processor: null, requestedAtMs: 0, attempts: 0 } : entry,
-    ) as fc.Arbitrary<RestoredEntry>;
+    .map((entry) => {
+      if (entry.status === 'held' && entry.attempts === 1)
+        return { ...entry, ...NEVER_SENT, amountCents: 0, conflictingAmountCents: null };
+      return entry.status === 'accepted' || entry.status === 'held' ? { ...entry, ...NEVER_SENT } : entry;
+    }) as fc.Arbitrary<RestoredEntry>;
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('acquireLease'), leaseUntilMs: stampMs }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('renewLease'), owner, leaseUntilMs: stampMs }) },
@@ -1919,6 +1928,8 @@ function arbitraryHistory(): fc.Arbitrary<History> {
         ),
       }),
     },
+    { weight: 5, arbitrary: fc.record({ kind: fc.constant('hold'), atMs: stampMs, payments: named }) },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('release'), owner, payments: named }) },
     {
       weight: 6,
       arbitrary: fc.record({
@@ -2045,6 +2056,13 @@ async function play(ledger: Shard, step: Step, owner: (ordinal: number) => numbe
       return restoreFolded(ledger, step);
     case 'cancel':
       return must(ledger.cancel({ what: 'cancel', atMs: step.atMs, who: '', why: '' }, step.payments));
+    case 'hold':
+      return must(ledger.hold({ what: 'hold', atMs: step.atMs, who: '', why: '' }, step.payments));
+    case 'release': {
+      const action = { what: 'release', atMs: T0_MS, who: '', why: '' } as const;
+      const reply = await ledger.release(owner(step.owner), action, step.payments);
+      return reply.kind === 'ok' ? reply.value : reply.kind;
+    }
     case 'restoreEntries':
       return restore(ledger, owner(step.owner), step);
   }
@@ -2108,6 +2126,8 @@ async function inventory(ledger: Shard, ordinals: ReadonlyMap<number, number>): 
   return {
     entries: entries.map((entry) => entry && { ...entry, owner: ordinals.get(entry.owner) ?? null }),
     owners: owners.map((record) => ({ ...record, owner: ordinals.get(record.owner) })),
+    held: numbersOfEntries(await walkState(ledger, 'held', 5)),
+    payments: (await must(ledger.size())).payments,
     events: byPayment(await allEvents(ledger)),
     walked: byId(await walk(ledger, T0_MS + 1, T0_MS + 59_999, 5)).map(({ correlationId }) => correlationId),
   };

@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import type { Action, Cancellation, CancelReply, Reopening, ReopenReply } from '../../src/ledger/actions.ts';
+import type { Action, Cancellation, NamedPayment, Reopening } from '../../src/ledger/actions.ts';
 import type { BooksStatus } from '../../src/ledger/books-status.ts';
 import { assertCommit } from '../../src/ledger/commit.ts';
 import {
@@ -207,35 +207,40 @@ export class EveryShard implements Shard {
     return this.#ledger.outboxEnd();
   }
 
-  async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
-    const replies: ReopenReply[] = [];
-    const all = await this.#all(async (shard, at) => {
-      const own = this.#of(at, payments);
-      const reply = await shard.reopen(
-        this.#in(at, owner),
-        action,
-        own.map(([, payment]) => payment),
-      );
-      if (reply.kind === 'unavailable') return reply;
-      for (const [index, [place]] of own.entries()) replies[place] = reply.value[index] as ReopenReply;
-      return reply;
-    });
-    return all.kind === 'ok' ? ok(replies) : all;
+  reopen(owner: number, action: Action, payments: readonly Reopening[]) {
+    return this.#byShard(payments, (shard, at, own) => shard.reopen(this.#in(at, owner), action, own));
   }
 
-  async cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
-    const replies: CancelReply[] = [];
+  cancel(action: Action, payments: readonly Cancellation[]) {
+    return this.#byShard(payments, (shard, _, own) => shard.cancel(action, own));
+  }
+
+  hold(action: Action, payments: readonly NamedPayment[]) {
+    return this.#byShard(payments, (shard, _, own) => shard.hold(action, own));
+  }
+
+  release(owner: number, action: Action, payments: readonly NamedPayment[]) {
+    return this.#byShard(payments, (shard, at, own) => shard.release(this.#in(at, owner), action, own));
+  }
+
+  /** The answers are in the order of the payments. */
+  async #byShard<Payment extends NamedPayment, Answer>(
+    payments: readonly Payment[],
+    ask: (shard: Shard, at: number, own: readonly Payment[]) => Promise<Reply<Answer[]>>,
+  ): Promise<Reply<Answer[]>> {
+    const answers: Answer[] = [];
     const all = await this.#all(async (shard, at) => {
       const own = this.#of(at, payments);
-      const reply = await shard.cancel(
-        action,
+      const reply = await ask(
+        shard,
+        at,
         own.map(([, payment]) => payment),
       );
       if (reply.kind === 'unavailable') return reply;
-      for (const [index, [place]] of own.entries()) replies[place] = reply.value[index] as CancelReply;
+      for (const [index, [place]] of own.entries()) answers[place] = reply.value[index] as Answer;
       return reply;
     });
-    return all.kind === 'ok' ? ok(replies) : all;
+    return all.kind === 'ok' ? ok(answers) : all;
   }
 
   actions() {
@@ -275,6 +280,7 @@ export class EveryShard implements Shard {
     const sum = (of: (size: BooksSize) => number) => all.value.reduce((total, size) => total + of(size), 0);
     return ok({
       payments: sum(({ payments }) => payments),
+      held: sum(({ held }) => held),
       usedBytes: sum(({ usedBytes }) => usedBytes),
       limitBytes: sum(({ limitBytes }) => limitBytes),
     });

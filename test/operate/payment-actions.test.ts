@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cancelPayments, listActions, sendAgain } from '../../src/operate/payment-actions.ts';
+import { cancelPayments, holdPayments, listActions, sendAgain } from '../../src/operate/payment-actions.ts';
 import { idOf } from '../http/payment-world.ts';
 import { print, withGateway } from './scripted-gateway.ts';
 
@@ -103,6 +103,34 @@ test('cancels payments, and says which it cannot', async () => {
   assert.equal(out.join('\n').split('\n').slice(1), [
     `${idOf(1)}  is cancelled`,
     `${idOf(2)}  has been sent, and may be charged`,
+    'done: 1 of 2',
+  ]);
+});
+
+test('holds payments, and releases them', async () => {
+  const said = { ...SAID, why: 'perhaps a fraud' };
+  const held = await withGateway([[200, results([1, 'held'], [2, 'awaited'])]], (url) =>
+    holdPayments('hold', { url, ...said, ids: [1, 2].map(idOf) }, print),
+  );
+  assert.is(held.code, 0);
+  assert.equal(JSON.parse(held.asked[0]?.body ?? ''), {
+    what: 'hold',
+    payments: [1, 2].map((number) => ({ correlationId: idOf(number) })),
+    who: 'ana',
+    why: 'perhaps a fraud',
+  });
+  assert.equal(held.out.join('\n').split('\n').slice(1), [
+    `${idOf(1)}  is held`,
+    `${idOf(2)}  is not in the books yet: it is held as soon as an instance has claimed it`,
+    'done: 2 of 2',
+  ]);
+  const released = await withGateway([[200, results([1, 'released'], [2, 'not-held'])]], (url) =>
+    holdPayments('release', { url, ...said, ids: [1, 2].map(idOf) }, print),
+  );
+  assert.is(released.code, 1);
+  assert.equal(released.out.join('\n').split('\n').slice(1), [
+    `${idOf(1)}  is released`,
+    `${idOf(2)}  is not held`,
     'done: 1 of 2',
   ]);
 });

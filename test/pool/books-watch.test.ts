@@ -23,7 +23,7 @@ function setUp(...sizes: (BooksSize | null)[]) {
   });
   const watch = new BooksWatch({ ledger: ledgerOf(shards), metrics: metricsTable.thread(0), clock });
   const shown = () =>
-    (['booksPayments', 'booksBytes', 'booksLimitBytes', 'booksFullInMs'] as const).map((name) =>
+    (['booksPayments', 'booksHeld', 'booksBytes', 'booksLimitBytes', 'booksFullInMs'] as const).map((name) =>
       metricsTable.gauge(0, name),
     );
   return { clock, watch, sizes, shown };
@@ -31,18 +31,18 @@ function setUp(...sizes: (BooksSize | null)[]) {
 
 test('the payments of all shards are added up, and the fullest shard says when the books are full', async () => {
   const { clock, watch, sizes, shown } = setUp(
-    { payments: 1000, usedBytes: 50_000, limitBytes: 1_000_000 },
-    { payments: 1000, usedBytes: 100_000, limitBytes: 1_000_000 },
+    { payments: 1000, held: 1, usedBytes: 50_000, limitBytes: 1_000_000 },
+    { payments: 1000, held: 1, usedBytes: 100_000, limitBytes: 1_000_000 },
   );
   watch.start();
   await rest();
-  assert.equal(shown(), [2000, 100_000, 1_000_000, Infinity], 'nothing is estimated from one look');
+  assert.equal(shown(), [2000, 2, 100_000, 1_000_000, Infinity], 'nothing is estimated from one look');
   for (let minute = 1; minute <= 10; minute++) {
-    sizes[1] = { payments: 1000 + 100 * minute, usedBytes: 100_000, limitBytes: 1_000_000 };
+    sizes[1] = { payments: 1000 + 100 * minute, held: 1, usedBytes: 100_000, limitBytes: 1_000_000 };
     clock.pass(MINUTE_MS);
     await rest();
   }
-  const [payments, , , fullInMs] = shown();
+  const [payments, , , , fullInMs] = shown();
   assert.is(payments, 3000);
   // 100 payments a minute of 100,000 / 3,000 bytes each, and 900,000 bytes are free.
   assert.is(Math.round((fullInMs as number) / MINUTE_MS), 270);
@@ -52,8 +52,8 @@ test('the payments of all shards are added up, and the fullest shard says when t
 
 test('books that do not grow, or have no limit, are never full', async () => {
   for (const size of [
-    { payments: 1000, usedBytes: 50_000, limitBytes: 100_000 },
-    { payments: 1000, usedBytes: 50_000, limitBytes: Infinity },
+    { payments: 1000, held: 1, usedBytes: 50_000, limitBytes: 100_000 },
+    { payments: 1000, held: 1, usedBytes: 50_000, limitBytes: Infinity },
   ]) {
     const { clock, watch, sizes, shown } = setUp(size);
     watch.start();
@@ -63,15 +63,15 @@ test('books that do not grow, or have no limit, are never full', async () => {
       clock.pass(MINUTE_MS);
     }
     await rest();
-    assert.is(shown()[3], Infinity);
+    assert.is(shown()[4], Infinity);
     watch.stop();
   }
 });
 
 test('a sum never leaves out a shard', async () => {
   const { clock, watch, sizes, shown } = setUp(
-    { payments: 1000, usedBytes: 1, limitBytes: 2 },
-    { payments: 1000, usedBytes: 1, limitBytes: 2 },
+    { payments: 1000, held: 1, usedBytes: 1, limitBytes: 2 },
+    { payments: 1000, held: 1, usedBytes: 1, limitBytes: 2 },
   );
   watch.start();
   await rest();

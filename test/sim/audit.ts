@@ -1,7 +1,14 @@
 import assert from 'node:assert';
 import { type Attempt, type AttemptOutcome, EARLIER_ATTEMPTS_MAX } from '../../src/core/attempt.ts';
 import type { PaymentStatus } from '../../src/core/payment.ts';
-import { type CancelReply, isCancelled, type Reopening, type ReopenReply } from '../../src/ledger/actions.ts';
+import { isOpen } from '../../src/core/payment.ts';
+import {
+  type CancelReply,
+  type HoldReply,
+  isCancelled,
+  type Reopening,
+  type ReopenReply,
+} from '../../src/ledger/actions.ts';
 import type {
   Claim,
   CommitReply,
@@ -70,6 +77,7 @@ export class Audit {
   readonly #rowsSeen: number[] = [];
   readonly #reopenedIds = new Set<string>();
   readonly #cancelledIds = new Set<string>();
+  readonly #heldIds = new Set<string>();
   /** Every call that was made, by `callOf`. */
   readonly #sent = new Set<string>();
   /** What was claimed for a dispatch of each payment, oldest first. */
@@ -157,6 +165,7 @@ export class Audit {
   /** Every call must match a claim in the ledger, including its timestamp. */
   async sent(processor: number, { correlationId, amountCents, requestedAtMs }: Dispatch): Promise<void> {
     this.#sent.add(callOf(correlationId, nameOf(processor), requestedAtMs));
+    if (this.#heldIds.has(correlationId)) this.broken('sent while it is held', correlationId);
     const entry = must(await this.#timeline.during(this.#ledger.find(correlationId)));
     const isClaimed =
       entry?.status === 'dispatched' &&
@@ -238,6 +247,17 @@ export class Audit {
     if (reply !== 'cancelled') return;
     if (this.#charges.has(correlationId)) this.broken('cancelled after it was charged', correlationId);
     this.#cancelledIds.add(correlationId);
+  }
+
+  /** From now on no processor may get it, until it is released. */
+  held(correlationId: string, reply: HoldReply | undefined): void {
+    this.tell('operator', `holds ${correlationId}: ${reply}`);
+    if (reply === 'held' || reply === 'awaited') this.#heldIds.add(correlationId);
+  }
+
+  releasing(correlationId: string): void {
+    this.tell('operator', `releases ${correlationId}`);
+    this.#heldIds.delete(correlationId);
   }
 
   #dispatched(correlationId: string, processorName: string, requestedAtMs: number): void {
@@ -456,10 +476,6 @@ export function nameOf(processor: number): string {
 
 function isWholeMinutes(fromMs: number, toMs: number): boolean {
   return unitStartMs(MINUTE, fromMs) === fromMs && unitStartMs(MINUTE, toMs + 1) === toMs + 1;
-}
-
-function isOpen({ status }: LedgerEntry): boolean {
-  return status === 'accepted' || status === 'dispatched';
 }
 
 function must<T>(reply: Reply<T> | TooFine): T {

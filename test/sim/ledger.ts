@@ -2,7 +2,10 @@ import type {
   Action,
   Cancellation,
   CancelReply,
+  HoldReply,
   LoggedAction,
+  NamedPayment,
+  ReleaseReply,
   Reopening,
   ReopenReply,
 } from '../../src/ledger/actions.ts';
@@ -191,6 +194,14 @@ export class SimLedger implements Shard {
 
   cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
     return this.#ask((inner) => inner.cancel(action, payments));
+  }
+
+  hold(action: Action, payments: readonly NamedPayment[]): Promise<Reply<HoldReply[]>> {
+    return this.#ask((inner) => inner.hold(action, payments));
+  }
+
+  release(owner: number, action: Action, payments: readonly NamedPayment[]): Promise<Reply<ReleaseReply[]>> {
+    return this.#ask((inner) => inner.release(owner, action, payments));
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {

@@ -15,7 +15,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'forget an open payment',
     isSeldomFound: true,
     file: 'ledger/memory/ledger.ts',
-    from: 'if (isFinal(entry) && isForgotten(',
+    from: 'if (!isOpen(entry) && isForgotten(',
     to: 'if (isForgotten(',
   },
   {
@@ -251,6 +251,18 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'ledger/memory/ledger.ts',
     from: 'else if (amountCents !== null)',
     to: 'else if (amountCents === 0)',
+  },
+  {
+    name: 'send what is held',
+    file: 'ledger/memory/ledger.ts',
+    from: "const mayDispatch = entry.status === 'accepted' && claim.processor !== null;",
+    to: "const mayDispatch = entry.status !== 'dispatched' && claim.processor !== null;",
+  },
+  {
+    name: 'lose what is held when it comes',
+    file: 'ledger/memory/ledger.ts',
+    from: 'entry.amountCents = claim.amountCents;\n    entry.acceptedAtMs = claim.acceptedAtMs;',
+    to: 'entry.acceptedAtMs = claim.acceptedAtMs;',
   },
   {
     name: 'payments that are sent again stay with nobody',

@@ -2,18 +2,19 @@ import type { Fee } from '../../src/core/fee.ts';
 import type { ChangedLimits } from '../../src/core/terms.ts';
 import { ACTION_PAYMENTS_MAX, type Reopening } from '../../src/ledger/actions.ts';
 import { cancel } from '../../src/ledger/cancel.ts';
+import { hold, release } from '../../src/ledger/hold.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { ProcessorControl } from '../../src/ledger/processor-controls.ts';
 import { sendAgain } from '../../src/ledger/send-again.ts';
 import { must } from '../ledger/samples.ts';
 import { type Audit, nameOf } from './audit.ts';
-import type { Cancel, Plan } from './plan.ts';
+import type { Cancel, Hold, Plan } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
 /**
- * The people who pause and resume processors, change their fees and limits, have payments sent again and cancel them, over
- * a ledger that always answers.
+ * The people who pause and resume processors, change their fees and limits, have payments sent again, and cancel, hold and
+ * release them, over a ledger that always answers.
  */
 export class Operator {
   readonly #ledger: Ledger;
@@ -75,21 +76,42 @@ export class Operator {
     for (const atMs of timesMs) {
       this.#timeline.after(atMs, () => {
         const chosen = [...new Set(Array.from({ length: ACTION_PAYMENTS_MAX }, () => random.pick(ids)))];
-        const sent = this.#last.then(() => this.#sendAgain(chosen));
-        this.#last = sent;
-        void this.#timeline.during(sent);
+        this.#next(() => this.#sendAgain(chosen));
       });
     }
   }
 
   cancel(cancels: readonly Cancel[]): void {
-    for (const each of cancels) {
-      this.#timeline.after(each.atMs, () => {
-        const done = this.#last.then(() => this.#cancel(each));
-        this.#last = done;
-        void this.#timeline.during(done);
+    for (const each of cancels) this.#timeline.after(each.atMs, () => this.#next(() => this.#cancel(each)));
+  }
+
+  /** `untilMs`: by then all are released. */
+  hold(holds: readonly Hold[], untilMs: number): void {
+    for (const { atMs, forMs, correlationId } of holds) {
+      const heldForMs = Math.max(0, Math.min(forMs, untilMs - atMs));
+      this.#timeline.after(atMs, () => {
+        this.#next(() => this.#hold(correlationId));
+        this.#timeline.after(heldForMs, () => this.#next(() => this.#release(correlationId)));
       });
     }
+  }
+
+  /** One after the other, in time that stands still. */
+  #next(act: () => Promise<unknown>): void {
+    this.#last = this.#last.then(act);
+    void this.#timeline.during(this.#last);
+  }
+
+  async #hold(correlationId: string): Promise<void> {
+    const action = { what: 'hold', atMs: this.#timeline.nowMs, who: 'operator', why: 'plan' } as const;
+    const [reply] = await must(hold(this.#ledger, action, [{ correlationId }]));
+    this.#audit.held(correlationId, reply);
+  }
+
+  async #release(correlationId: string): Promise<void> {
+    const action = { what: 'release', atMs: this.#timeline.nowMs, who: 'operator', why: 'plan' } as const;
+    this.#audit.releasing(correlationId);
+    await must(release(this.#ledger, 'operator', action, [{ correlationId }]));
   }
 
   async #cancel({ correlationId, amountCents }: Cancel): Promise<void> {
@@ -116,9 +138,7 @@ export class Operator {
   #change(): void {
     const controls = { version: ++this.#version, processors: this.#controls() };
     this.#audit.tell('operator', JSON.stringify(controls));
-    const set = this.#last.then(() => this.#ledger.setProcessorControls(controls));
-    this.#last = set;
-    void this.#timeline.during(set);
+    this.#next(() => this.#ledger.setProcessorControls(controls));
   }
 
   #controls(): Record<string, ProcessorControl> {

@@ -35,6 +35,8 @@ export interface Plan {
   readonly sendAgainsMs: readonly number[];
   /** Payments that operators cancel, whatever their state is. */
   readonly cancels: readonly Cancel[];
+  /** Payments that operators hold, whatever their state is, and release. */
+  readonly holds: readonly Hold[];
   /** Fees that operators change. */
   readonly feeChanges: readonly FeeChange[];
   /** Limits of processors that operators change. */
@@ -46,6 +48,12 @@ export interface Cancel {
   readonly correlationId: string;
   /** Null: the operator does not say it. */
   readonly amountCents: number | null;
+}
+
+export interface Hold {
+  readonly atMs: number;
+  readonly forMs: number;
+  readonly correlationId: string;
 }
 
 export interface LimitChange {

@@ -56,6 +56,7 @@ export function planOf(seed: number, skewMs = 0): Plan {
     pauses: [],
     sendAgainsMs: [],
     cancels: [],
+    holds: [],
     feeChanges: [],
     limitChanges: [],
   };
@@ -66,7 +67,7 @@ export function planOf(seed: number, skewMs = 0): Plan {
     withPauses(sharded, random.fork('paused processors')),
     random.fork('sent again'),
   );
-  return withCancels(operated, random.fork('cancelled'));
+  return withHolds(withCancels(operated, random.fork('cancelled')), random.fork('held'));
 }
 
 /** Wall clocks jump in every run, each separately or all together. */
@@ -235,4 +236,17 @@ function withCancels(plan: Plan, random: Random): Plan {
       amountCents: random.chance(0.8) ? amountCents : null,
     }));
   return { ...plan, cancels };
+}
+
+/** In some plans operators hold payments, most of them while they wait or before they are posted, and release them. */
+function withHolds(plan: Plan, random: Random): Plan {
+  if (!random.chance(0.2)) return plan;
+  const holds = plan.posts
+    .filter(() => random.chance(0.2))
+    .map(({ atMs, correlationId }) => ({
+      atMs: Math.max(0, atMs + random.int(-1000, 5000)),
+      forMs: random.int(0, plan.calmAtMs),
+      correlationId,
+    }));
+  return { ...plan, holds };
 }

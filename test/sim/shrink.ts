@@ -30,6 +30,9 @@ export async function shrink(first: Outcome, backend: LedgerBackend): Promise<Pl
   for (const cancel of plan.cancels) {
     await stillBreaks({ ...plan, cancels: plan.cancels.filter((other) => other !== cancel) });
   }
+  for (const hold of plan.holds) {
+    await stillBreaks({ ...plan, holds: plan.holds.filter((other) => other !== hold) });
+  }
   for (const change of plan.feeChanges) {
     await stillBreaks({ ...plan, feeChanges: plan.feeChanges.filter((other) => other !== change) });
   }

@@ -142,6 +142,7 @@ class World {
     const ids = this.#plan.posts.map(({ correlationId }) => correlationId);
     this.#operator.sendAgain(this.#plan.sendAgainsMs, ids, this.#random.fork('sent again'));
     this.#operator.cancel(this.#plan.cancels);
+    this.#operator.hold(this.#plan.holds, this.#plan.calmAtMs);
     for (const read of this.#plan.reads) this.#timeline.after(read.atMs, () => this.#read(read));
     const { calmAtMs, lostShard } = this.#plan;
     const loss = lostShard === null ? null : this.#lose(lostShard);

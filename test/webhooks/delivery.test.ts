@@ -185,6 +185,30 @@ test('an endpoint that answers 410 is disabled at once', async () => {
   await delivery.release();
 });
 
+test('an instance that comes back takes over from its earlier life at once, and from no other', async () => {
+  const scene = new Scene();
+  const [before, other] = [scene.delivery('gateway-1 one'), scene.delivery('gateway-2 one')];
+  before.start();
+  await scene.clock.passSlowly(1000);
+  before.stop();
+  await scene.settle(1);
+  other.start();
+  await scene.clock.passSlowly(10_000);
+  assert.equal(scene.posted, [], 'another waits until it has been silent for long');
+  const after = scene.delivery('gateway-1 two');
+  after.start();
+  await scene.clock.passSlowly(1000);
+  assert.equal(scene.posted, names('gateway-1 two', 1));
+  // A second with the same name, which an operator gave it by mistake, takes it once and not again and again.
+  const twin = scene.delivery('gateway-1 three');
+  twin.start();
+  await scene.clock.passSlowly(20_000);
+  await scene.settle(2, 3);
+  await scene.clock.passSlowly(20_000);
+  assert.equal(scene.posted.slice(1).sort(), names('gateway-1 three', 2, 3));
+  for (const delivery of [after, twin, other]) await delivery.release();
+});
+
 test('an operator has events delivered again from a time on, while it works', async () => {
   const scene = new Scene();
   const delivery = scene.delivery('a');

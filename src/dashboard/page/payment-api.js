@@ -7,8 +7,8 @@ import { ask } from './operator-api.js';
  *
  * @typedef {object} Payment
  * @property {string} correlationId
- * @property {'accepted' | 'dispatched' | 'settled' | 'rejected'} status
- * @property {number} amount
+ * @property {'accepted' | 'held' | 'dispatched' | 'settled' | 'rejected'} status
+ * @property {number} [amount] missing while no instance has claimed it since it was held
  * @property {number} [conflictingAmount]
  * @property {string} acceptedAt
  * @property {string | null} processor
@@ -38,7 +38,7 @@ export function findActions() {
 }
 
 /**
- * @param {'send-again' | 'cancel'} what
+ * @param {'send-again' | 'cancel' | 'hold' | 'release'} what
  * @param {readonly object[]} payments
  * @param {string} why
  * @returns {Promise<Answer<{ readonly results: readonly { readonly correlationId: string, readonly result: string }[] }>>}

@@ -55,7 +55,7 @@ export async function showReasons(done) {
 /** @param {readonly Payment[]} group @param {(outcome: Outcome) => void} done */
 function groupRow(group, done) {
   const [{ reason = '', processor = null } = {}] = group;
-  const cents = group.reduce((sum, { amount }) => sum + Math.round(amount * 100), 0);
+  const cents = group.reduce((sum, { amount = 0 }) => sum + Math.round(amount * 100), 0);
   const link = element('a', '', reason === '' ? 'no reason given' : reason);
   link.href = `?${new URLSearchParams({ status: 'rejected', reason })}`;
   return [

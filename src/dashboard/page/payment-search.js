@@ -2,7 +2,7 @@ import { byId, element, fitTables, table, write } from './element.js';
 import { showFailure } from './operator-api.js';
 import { findPayments } from './payment-api.js';
 import { badgeOf } from './payment-story.js';
-import { count, decimal, moment } from './text.js';
+import { count, decimal, moment, NONE } from './text.js';
 
 /** @import { Payment } from './payment-api.js' */
 
@@ -119,7 +119,7 @@ export class Search {
     return [
       id,
       badgeOf(payment),
-      decimal(amount),
+      amount === undefined ? NONE : decimal(amount),
       moment(acceptedAt),
       processor ?? '',
       count(attempts),

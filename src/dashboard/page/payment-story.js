@@ -3,10 +3,18 @@ import { confirmAction } from './payment-action.js';
 import { findPayment } from './payment-api.js';
 import { count, decimal, moment, NONE } from './text.js';
 
-/** @import { Outcome } from './payment-action.js' */
+/** @import { Action, Outcome } from './payment-action.js' */
 /** @import { Payment } from './payment-api.js' */
 
-const TONES = { accepted: 'quiet', dispatched: 'warn', settled: 'good', rejected: 'bad' };
+const TONES = { accepted: 'quiet', held: 'warn', dispatched: 'warn', settled: 'good', rejected: 'bad' };
+
+/** @type {Readonly<Record<Action, string>>} */
+const OFFERS = {
+  'send-again': 'Send again …',
+  cancel: 'Cancel the payment …',
+  hold: 'Hold the payment …',
+  release: 'Release the payment …',
+};
 
 /** Why a processor was chosen. @type {Readonly<Record<string, string>>} */
 const WHY = {
@@ -56,7 +64,7 @@ function facts(payment) {
   /** @type {[string, Node | string][]} */
   const rows = [
     ['Status', badgeOf(payment)],
-    ['Amount', decimal(amount)],
+    ['Amount', amount === undefined ? NONE : decimal(amount)],
     ['Accepted', moment(acceptedAt)],
     ['Processor', processor ?? NONE],
     ['Tries', count(tries)],
@@ -92,18 +100,33 @@ function attempts({ attempts: tries, history = [] }) {
 
 /** @param {Payment} payment @param {HTMLDialogElement} dialog @param {(outcome: Outcome) => void} done */
 function offers(payment, dialog, done) {
-  const isRejected = payment.status === 'rejected' && payment.processor !== null;
-  if (!isRejected && payment.status !== 'accepted') return [];
-  const what = isRejected ? 'send-again' : 'cancel';
-  const button = element('button', '', isRejected ? 'Send again …' : 'Cancel the payment …');
-  button.type = 'button';
-  button.ariaHasPopup = 'dialog';
-  button.onclick = () =>
-    confirmAction(what, [payment], (outcome) => {
-      dialog.close();
-      done(outcome);
-    });
-  return [element('div', 'answers', button)];
+  const buttons = actionsFor(payment).map((what) => {
+    const button = element('button', '', OFFERS[what]);
+    button.type = 'button';
+    button.ariaHasPopup = 'dialog';
+    button.onclick = () =>
+      confirmAction(what, [payment], (outcome) => {
+        dialog.close();
+        done(outcome);
+      });
+    return button;
+  });
+  return buttons.length === 0 ? [] : [element('div', 'answers', ...buttons)];
+}
+
+/** @param {Payment} payment @returns {readonly Action[]} */
+function actionsFor({ status, processor, amount }) {
+  switch (status) {
+    case 'accepted':
+      return ['hold', 'cancel'];
+    case 'held':
+      return amount === undefined ? ['release'] : ['release', 'cancel'];
+    case 'rejected':
+      return processor === null ? [] : ['send-again'];
+    case 'dispatched':
+    case 'settled':
+      return [];
+  }
 }
 
 /** @param {Payment} payment */

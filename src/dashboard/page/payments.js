@@ -14,6 +14,8 @@ const ACTIONS_SHOWN = 20;
 const WORDS = new Map([
   ['send-again', 'Sent again'],
   ['cancel', 'Cancelled'],
+  ['hold', 'Held'],
+  ['release', 'Released'],
 ]);
 
 /** The page of payments: everything is read when it is opened, and again after each action. */

@@ -1,12 +1,17 @@
-import assert from 'node:assert/strict';
 import {
   ACTIONS_KEPT,
   type Action,
   type Cancellation,
   type CancelReply,
   cancelProblem,
+  type HoldReply,
+  holdProblem,
+  isAwaited,
+  isKnown,
   type LoggedAction,
   latestActions,
+  type NamedPayment,
+  type ReleaseReply,
   type Reopening,
   type ReopenReply,
   rejectedAttempt,
@@ -16,7 +21,7 @@ import { cancelReason } from '../cancel.ts';
 import { withAttempt } from '../story.ts';
 import type { LmdbEntries } from './entries.ts';
 import type { Finished, LmdbOutbox } from './outbox.ts';
-import { ACTION_NUMBER_AT, actionKey, entryKey, type StoredEntry } from './records.ts';
+import { ACTION_NUMBER_AT, actionKey, entryKey, NO_OWNER, type StoredEntry } from './records.ts';
 import type { LmdbStore } from './store.ts';
 
 const LAST_NUMBER = 2 ** 32 - 1;
@@ -49,6 +54,24 @@ export class LmdbActions {
     this.#log(
       action,
       payments.filter((_, index) => replies[index] === 'cancelled'),
+    );
+    return replies;
+  }
+
+  hold(action: Action, payments: readonly NamedPayment[]): HoldReply[] {
+    const replies = payments.map(({ correlationId }) => this.#hold(action, correlationId));
+    this.#log(
+      action,
+      payments.filter((_, index) => replies[index] === 'held' || replies[index] === 'awaited'),
+    );
+    return replies;
+  }
+
+  release(owner: number, action: Action, payments: readonly NamedPayment[]): ReleaseReply[] {
+    const replies = payments.map(({ correlationId }) => this.#release(owner, correlationId));
+    this.#log(
+      action,
+      payments.filter((_, index) => replies[index] === 'released'),
     );
     return replies;
   }
@@ -88,18 +111,44 @@ export class LmdbActions {
     const entry = this.#entries.get(id);
     const problem = cancelProblem(entry && this.#entries.shown(payment.correlationId, entry), payment);
     if (problem !== null) return problem;
-    const before = entry ?? unknownEntry(payment, action.atMs);
-    if (before.owner !== 0) this.#entries.release(id, before.owner);
+    if (entry !== undefined) this.#entries.release(id, entry.owner);
+    const { amountCents } = payment;
+    const before = isKnown(entry) ? entry : unknownEntry(amountCents ?? 0, action.atMs);
     const after: StoredEntry = {
       ...before,
       status: 'rejected',
-      owner: 0,
+      owner: NO_OWNER,
       requestedAtMs: action.atMs,
       reason: cancelReason(action),
     };
     this.#entries.put(id, after);
     cancelled.push({ id, entry: after, chargedCents: 0 });
     return 'cancelled';
+  }
+
+  #hold({ atMs }: Action, correlationId: string): HoldReply {
+    const id = entryKey(correlationId);
+    const entry = this.#entries.get(id);
+    const problem = holdProblem(entry);
+    if (problem !== null) return problem;
+    if (entry !== undefined) this.#entries.release(id, entry.owner);
+    const before = entry ?? unknownEntry(0, atMs);
+    this.#entries.put(id, { ...before, status: 'held', owner: NO_OWNER });
+    this.#entries.hold(id, NO_OWNER);
+    return entry === undefined ? 'awaited' : 'held';
+  }
+
+  #release(owner: number, correlationId: string): ReleaseReply {
+    const id = entryKey(correlationId);
+    const entry = this.#entries.get(id);
+    if (entry?.status !== 'held') return 'not-held';
+    if (isAwaited(entry)) {
+      this.#entries.removeAwaited(id);
+      return 'released';
+    }
+    this.#entries.put(id, { ...entry, status: 'accepted', owner });
+    this.#entries.moveHolding(id, NO_OWNER, owner);
+    return 'released';
   }
 
   #log(action: Action, payments: readonly { readonly correlationId: string }[]): void {
@@ -115,12 +164,11 @@ export class LmdbActions {
 }
 
 /** A payment that the books do not have. */
-function unknownEntry({ amountCents }: Cancellation, acceptedAtMs: number): StoredEntry {
-  assert(amountCents !== null, 'only a payment of a known amount is cancelled before the books have it');
+function unknownEntry(amountCents: number, acceptedAtMs: number): StoredEntry {
   return {
     status: 'accepted',
     processorNumber: 0,
-    owner: 0,
+    owner: NO_OWNER,
     attempts: 0,
     why: 'unknown',
     outcome: 'unknown',

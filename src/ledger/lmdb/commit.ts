@@ -1,3 +1,4 @@
+import { isAwaited } from '../actions.ts';
 import { isPurged, keptReason } from '../commit.ts';
 import type { Claim, ClaimReply, CommitReply, Settlement, SettleReply } from '../ledger.ts';
 import { type Folded, isCountedAlready } from '../retention.ts';
@@ -66,7 +67,7 @@ export class LmdbCommit {
         entry.requestedAtMs === settlement.requestedAtMs;
       return isSame ? 'recorded' : 'fenced';
     }
-    if (entry.status === 'accepted' || entry.owner !== this.#owner) return 'fenced';
+    if (entry.status !== 'dispatched' || entry.owner !== this.#owner) return 'fenced';
     const isCounted = isCountedAlready(entry, settlement.requestedAtMs, this.#rules.folded);
     entry.status = settlement.status;
     entry.owner = 0;
@@ -86,6 +87,7 @@ export class LmdbCommit {
     const id = entryKey(claim.correlationId);
     const entry = entries.get(id);
     if (entry === undefined) return this.#claimUnknown(claim, id);
+    if (isAwaited(entry)) return this.#holdAwaited(id, entry, claim);
     if (entry.amountCents !== claim.amountCents) {
       this.#recordConflict(id, entry, claim.amountCents);
       return 'conflict';
@@ -118,6 +120,13 @@ export class LmdbCommit {
     entries.put(id, entry);
     entries.hold(id, this.#owner);
     return 'claimed';
+  }
+
+  #holdAwaited(id: Buffer, entry: StoredEntry, claim: Claim): ClaimReply {
+    if (isPurged(claim, this.#rules.purgedAtMs)) return 'purged';
+    const { amountCents, acceptedAtMs } = claim;
+    this.#parts.entries.put(id, { ...entry, amountCents, acceptedAtMs });
+    return 'known';
   }
 
   #recordConflict(id: Buffer, entry: StoredEntry, amountCents: number): void {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isOpen } from '../../core/payment.ts';
 import { readUuid } from '../../core/uuid.ts';
 import type { IndexedState, LedgerEntry } from '../ledger.ts';
 import type { LmdbProcessors } from './processors.ts';
@@ -8,14 +9,14 @@ import {
   HOLDING_VALUE,
   holdingKey,
   holdingKeys,
-  isFinal,
+  NO_OWNER,
   readEntry,
   type StoredEntry,
 } from './records.ts';
 import type { LmdbStore } from './store.ts';
 
 /**
- * The payments of an LMDB ledger, and which owner holds each that is not settled. The open ones are apart: they are few,
+ * The payments of an LMDB ledger, and which owner holds each that is not settled: `NO_OWNER` those that operators hold. The open ones are apart: they are few,
  * so that claims and takeovers change few pages of the disk, and a payment is written among all others only once. So are
  * the rejected ones: with both apart, neither has to be looked for among all others.
  */
@@ -35,13 +36,19 @@ export class LmdbEntries {
   }
 
   put(id: Buffer, entry: StoredEntry): void {
-    if (!isFinal(entry)) {
+    if (isOpen(entry)) {
       this.#store.open.putSync(id, entryBytes(entry));
       return;
     }
     this.#store.open.removeSync(id);
     const final = entry.status === 'rejected' ? this.#store.rejected : this.#store.entries;
     final.putSync(id, entryBytes(entry));
+  }
+
+  /** Forgets an entry that is awaited. */
+  removeAwaited(id: Buffer): void {
+    this.#store.open.removeSync(id);
+    this.release(id, NO_OWNER);
   }
 
   /** Forgets entries that are settled or rejected. */
@@ -63,6 +70,7 @@ export class LmdbEntries {
 
   /** The same for those in one state. */
   inState(state: IndexedState, key: Buffer, limit: number): (readonly [id: Buffer, entry: StoredEntry])[] {
+    if (state === 'held') return this.#heldAfter(key, limit);
     const range = this.#store[state].getRange(rangeAfter(key, limit));
     return Array.from(range, ({ key: id, value }) => [id, readEntry(value)]);
   }
@@ -124,6 +132,15 @@ export class LmdbEntries {
       },
       conflictingAmountCents: conflictingAmountCents === 0 ? null : conflictingAmountCents,
     };
+  }
+
+  #heldAfter(key: Buffer, limit: number): (readonly [id: Buffer, entry: StoredEntry])[] {
+    const { start, end } = holdingKeys(NO_OWNER);
+    const after = rangeAfter(Buffer.concat([start.subarray(0, HOLDING_ID_AT), key]), limit);
+    return Array.from(this.#store.holdings.getKeys({ ...after, end, inclusiveEnd: true }), (holding) => {
+      const id = Buffer.from(holding.subarray(HOLDING_ID_AT));
+      return [id, this.#heldEntry(id)] as const;
+    });
   }
 
   #heldEntry(id: Buffer): StoredEntry {

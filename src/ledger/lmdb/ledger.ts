@@ -4,10 +4,13 @@ import type { Clock } from '../../core/clock.ts';
 import { isUuid, readUuid } from '../../core/uuid.ts';
 import {
   type Action,
-  assertReopenings,
+  assertActionPayments,
   type Cancellation,
   type CancelReply,
+  type HoldReply,
   type LoggedAction,
+  type NamedPayment,
+  type ReleaseReply,
   type Reopening,
   type ReopenReply,
 } from '../actions.ts';
@@ -359,21 +362,23 @@ export class LmdbLedger implements Shard {
   }
 
   reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
-    assertReopenings(payments);
-    return this.#tried(() => {
-      const frozen = frozenReason(this.#status.get());
-      if (frozen !== null) return unavailable(frozen);
-      if (!this.#owners.isAlive(owner)) return unavailable(RESTORING_OWNER_GONE);
-      return ok(this.#actions.reopen(owner, action, payments));
-    });
+    assertActionPayments(payments);
+    return this.#byOwner(owner, () => this.#actions.reopen(owner, action, payments));
   }
 
   cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
     assertCancellations(action, payments);
-    return this.#tried(() => {
-      const frozen = frozenReason(this.#status.get());
-      return frozen === null ? ok(this.#actions.cancel(action, payments)) : unavailable(frozen);
-    });
+    return this.#change(() => this.#actions.cancel(action, payments));
+  }
+
+  hold(action: Action, payments: readonly NamedPayment[]): Promise<Reply<HoldReply[]>> {
+    assertActionPayments(payments);
+    return this.#change(() => this.#actions.hold(action, payments));
+  }
+
+  release(owner: number, action: Action, payments: readonly NamedPayment[]): Promise<Reply<ReleaseReply[]>> {
+    assertActionPayments(payments);
+    return this.#byOwner(owner, () => this.#actions.release(owner, action, payments));
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {
@@ -444,6 +449,15 @@ export class LmdbLedger implements Shard {
     return this.#tried(() => {
       const frozen = frozenReason(this.#status.get());
       return frozen === null ? ok(work()) : unavailable(frozen);
+    });
+  }
+
+  /** The same, and only while the owner lives that will have the payments. */
+  #byOwner<T>(owner: number, work: () => T): Promise<Reply<T>> {
+    return this.#tried(() => {
+      const frozen = frozenReason(this.#status.get());
+      if (frozen !== null) return unavailable(frozen);
+      return this.#owners.isAlive(owner) ? ok(work()) : unavailable(RESTORING_OWNER_GONE);
     });
   }
 

@@ -8,7 +8,7 @@ import {
   storyCode,
 } from '../../core/attempt.ts';
 import type { Fee } from '../../core/fee.ts';
-import type { PaymentStatus, Totals } from '../../core/payment.ts';
+import { isOpen, type PaymentStatus, type Totals } from '../../core/payment.ts';
 import { UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import type { HealthReport, WorkerId } from '../ledger.ts';
 import type { Folded } from '../retention.ts';
@@ -105,7 +105,7 @@ const LAG_BYTES = 3;
 const HAS_EARLIER = 128;
 const ATTEMPT_BYTES = 9;
 
-const STATUSES: readonly PaymentStatus[] = ['accepted', 'dispatched', 'settled', 'rejected'];
+const STATUSES: readonly PaymentStatus[] = ['accepted', 'dispatched', 'settled', 'rejected', 'held'];
 const MOMENT_BYTES = 6;
 const UINT32_MAX = 2 ** 32 - 1;
 
@@ -218,7 +218,7 @@ export function entryBytes(entry: StoredEntry): Buffer {
 function isPackable(entry: StoredEntry): boolean {
   const lagMs = entry.requestedAtMs - entry.acceptedAtMs;
   return (
-    isFinal(entry) &&
+    !isOpen(entry) &&
     entry.owner === 0 &&
     entry.attempts === 1 &&
     entry.earlier.length === 0 &&
@@ -227,10 +227,6 @@ function isPackable(entry: StoredEntry): boolean {
     lagMs >= 0 &&
     lagMs < 2 ** (8 * LAG_BYTES)
   );
-}
-
-export function isFinal({ status }: StoredEntry): boolean {
-  return status === 'settled' || status === 'rejected';
 }
 
 function packedBytes(entry: StoredEntry): Buffer {
@@ -274,6 +270,9 @@ export function bookmarkKey(name: string): Buffer {
 
 /** A key before those of all entries. */
 export const BEFORE_ALL = Buffer.of(0);
+
+/** Holds the payments that operators hold. */
+export const NO_OWNER = 0;
 
 /** The offset of the id in the key of a holding. */
 export const HOLDING_ID_AT = 4;

@@ -1,3 +1,4 @@
+import { isOpen } from '../../core/payment.ts';
 import { type BooksStatus, booksStatusText, frozenReason, readBooksStatus } from '../books-status.ts';
 import { keptReason } from '../commit.ts';
 import type { RestoredEntry, RestoreReply, Settlement } from '../ledger.ts';
@@ -5,7 +6,7 @@ import { keptStory, restoreDecision } from '../restored-entry.ts';
 import type { Folded } from '../retention.ts';
 import type { LmdbCommitParts } from './commit.ts';
 import type { Finished } from './outbox.ts';
-import { BOOKS_STATUS_KEY, entryKey, type StoredEntry } from './records.ts';
+import { BOOKS_STATUS_KEY, entryKey, NO_OWNER, type StoredEntry } from './records.ts';
 import type { LmdbStore } from './store.ts';
 
 /** The status of the books of an LMDB ledger. */
@@ -63,7 +64,7 @@ export class LmdbRestore {
         entries.put(id, known);
         return 'restored';
       }
-      if (known.owner !== 0) entries.release(id, known.owner);
+      entries.release(id, known.owner);
     }
     this.#put(id, known, given, processorNumber);
     return 'restored';
@@ -73,12 +74,11 @@ export class LmdbRestore {
     const { entries, processors } = this.#parts;
     const { status, processor, attempts, acceptedAtMs, requestedAtMs, amountCents } = given;
     const story = keptStory(given);
-    const isFinal = status === 'settled' || status === 'rejected';
     const conflictingAmountCents = known?.conflictingAmountCents || (given.conflictingAmountCents ?? 0);
     const entry: StoredEntry = {
       status,
       processorNumber,
-      owner: isFinal ? 0 : this.#owner,
+      owner: status === 'accepted' || status === 'dispatched' ? this.#owner : NO_OWNER,
       attempts,
       why: story.why,
       outcome: story.outcome,
@@ -93,8 +93,8 @@ export class LmdbRestore {
       reason: status === 'rejected' ? keptReason(given.reason) : '',
     };
     entries.put(id, entry);
-    if (isFinal) this.#finished.push({ id, entry, chargedCents: given.chargedCents ?? given.amountCents });
-    else entries.hold(id, this.#owner);
+    if (isOpen(entry)) entries.hold(id, entry.owner);
+    else this.#finished.push({ id, entry, chargedCents: given.chargedCents ?? given.amountCents });
     const { correlationId, chargedCents } = given;
     if (status !== 'settled' || processor === null || chargedCents === null) return;
     this.#charges.push({

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Database, open, type RootDatabase, TransactionFlags } from 'lmdb';
 import { type BooksSize, ok, type Reply, unavailable } from '../ledger.ts';
 import { DATA_FILE } from './data-file.ts';
-import { LAYOUT, LAYOUT_KEY } from './records.ts';
+import { holdingKeys, LAYOUT, LAYOUT_KEY, NO_OWNER } from './records.ts';
 
 /** The layout of books that do not say theirs. */
 const FIRST_LAYOUT = 1;
@@ -97,7 +97,8 @@ export class LmdbStore {
       (sum, database) => sum + entryCount(database),
       0,
     );
-    return { payments, usedBytes: size, limitBytes: size + bavail * bsize };
+    const held = [...this.holdings.getKeys({ ...holdingKeys(NO_OWNER), inclusiveEnd: true })].length;
+    return { payments, held, usedBytes: size, limitBytes: size + bavail * bsize };
   }
 
   outboxCount(): number {

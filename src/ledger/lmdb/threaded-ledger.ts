@@ -1,5 +1,15 @@
 import type { Log } from '../../core/log.ts';
-import type { Action, Cancellation, CancelReply, LoggedAction, Reopening, ReopenReply } from '../actions.ts';
+import type {
+  Action,
+  Cancellation,
+  CancelReply,
+  HoldReply,
+  LoggedAction,
+  NamedPayment,
+  ReleaseReply,
+  Reopening,
+  ReopenReply,
+} from '../actions.ts';
 import type { BooksStatus } from '../books-status.ts';
 import {
   type Bookmark,
@@ -182,6 +192,14 @@ export class ThreadedLmdbLedger implements Shard {
 
   cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
     return this.#write('cancel', [action, payments]);
+  }
+
+  hold(action: Action, payments: readonly NamedPayment[]): Promise<Reply<HoldReply[]>> {
+    return this.#write('hold', [action, payments]);
+  }
+
+  release(owner: number, action: Action, payments: readonly NamedPayment[]): Promise<Reply<ReleaseReply[]>> {
+    return this.#write('release', [owner, action, payments]);
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {

@@ -28,6 +28,8 @@ export type WriteMethod =
   | 'restoreFolded'
   | 'reopen'
   | 'cancel'
+  | 'hold'
+  | 'release'
   | 'upkeep'
   | 'takeUpkeepTurn'
   | 'takeHealthTurn'

@@ -2,15 +2,22 @@ import assert from 'node:assert/strict';
 import type { OutboxLimits } from '../../config/parsers.ts';
 import { type Attempt, NO_STORY } from '../../core/attempt.ts';
 import type { Clock } from '../../core/clock.ts';
+import { isOpen } from '../../core/payment.ts';
 import {
   ACTIONS_KEPT,
   type Action,
-  assertReopenings,
+  assertActionPayments,
   type Cancellation,
   type CancelReply,
   cancelProblem,
+  type HoldReply,
+  holdProblem,
+  isAwaited,
+  isKnown,
   type LoggedAction,
   latestActions,
+  type NamedPayment,
+  type ReleaseReply,
   type Reopening,
   type ReopenReply,
   rejectedAttempt,
@@ -282,7 +289,7 @@ export class MemoryLedger implements Shard {
   pageOf(state: IndexedState, after: string, limit: number): Promise<Reply<LedgerPage>> {
     assert(limit > 0, 'the limit must be positive');
     return this.#answer(() => {
-      const isIn = (entry: MemoryEntry) => (state === 'open' ? !isFinal(entry) : entry.status === 'rejected');
+      const isIn = (entry: MemoryEntry) => (state === 'open' ? isOpen(entry) : entry.status === state);
       const ids = [...this.#store.entries].flatMap(([id, entry]) => (isIn(entry) && id > after ? [id] : []));
       const entries = ids
         .sort()
@@ -365,7 +372,7 @@ export class MemoryLedger implements Shard {
       if (this.#store.forgottenBeforeMs === secondsMs) return false;
       for (const [correlationId, entry] of entries) {
         const { processor } = entry;
-        if (isFinal(entry) && isForgotten(entry, processor === null, secondsMs))
+        if (!isOpen(entry) && isForgotten(entry, processor === null, secondsMs))
           entries.delete(correlationId);
       }
       this.#store.forgottenBeforeMs = secondsMs;
@@ -374,7 +381,7 @@ export class MemoryLedger implements Shard {
   }
 
   reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
-    assertReopenings(payments);
+    assertActionPayments(payments);
     if (!this.#isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
     return this.#change(() => {
       const replies = payments.map((payment) => this.#reopen(owner, payment));
@@ -398,6 +405,31 @@ export class MemoryLedger implements Shard {
     });
   }
 
+  hold(action: Action, payments: readonly NamedPayment[]): Promise<Reply<HoldReply[]>> {
+    assertActionPayments(payments);
+    return this.#change(() => {
+      const replies = payments.map(({ correlationId }) => this.#hold(action, correlationId));
+      this.#log(
+        action,
+        payments.filter((_, index) => replies[index] === 'held' || replies[index] === 'awaited'),
+      );
+      return replies;
+    });
+  }
+
+  release(owner: number, action: Action, payments: readonly NamedPayment[]): Promise<Reply<ReleaseReply[]>> {
+    assertActionPayments(payments);
+    if (!this.#isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
+    return this.#change(() => {
+      const replies = payments.map(({ correlationId }) => this.#release(owner, correlationId));
+      this.#log(
+        action,
+        payments.filter((_, index) => replies[index] === 'released'),
+      );
+      return replies;
+    });
+  }
+
   actions(): Promise<Reply<LoggedAction[]>> {
     return this.#answer(() => latestActions([this.#store.actions]));
   }
@@ -405,6 +437,7 @@ export class MemoryLedger implements Shard {
   size(): Promise<Reply<BooksSize>> {
     return this.#answer(() => ({
       payments: this.#store.entries.size,
+      held: [...this.#store.entries.values()].filter(({ status }) => status === 'held').length,
       usedBytes: 0,
       limitBytes: Number.POSITIVE_INFINITY,
     }));
@@ -501,13 +534,13 @@ export class MemoryLedger implements Shard {
         return 'restored';
       }
     }
-    const isFinal = given.status === 'settled' || given.status === 'rejected';
+    const isOwned = given.status === 'accepted' || given.status === 'dispatched';
     const conflictingAmountCents = known?.conflictingAmountCents ?? given.conflictingAmountCents;
     const reason = given.status === 'rejected' ? keptReason(given.reason) : '';
     entries.set(correlationId, {
       ...given,
       story: keptStory(given),
-      owner: isFinal ? 0 : owner,
+      owner: isOwned ? owner : 0,
       processor,
       reason,
       conflictingAmountCents,
@@ -524,12 +557,12 @@ export class MemoryLedger implements Shard {
     const processor = this.#name(settlement.processor);
     const { status, requestedAtMs } = settlement;
     if (entry === undefined) return 'fenced';
-    if (isFinal(entry)) {
+    if (!isOpen(entry)) {
       const isSame =
         entry.status === status && entry.processor === processor && entry.requestedAtMs === requestedAtMs;
       return isSame ? 'recorded' : 'fenced';
     }
-    if (entry.status === 'accepted' || entry.owner !== owner) return 'fenced';
+    if (entry.status !== 'dispatched' || entry.owner !== owner) return 'fenced';
     const isCounted = isCountedAlready(entry, requestedAtMs, this.#store.folded);
     const story = { ...entry.story, outcome: settlement.outcome ?? 'unknown' };
     Object.assign(entry, { status, owner: 0, processor, requestedAtMs, story });
@@ -578,7 +611,7 @@ export class MemoryLedger implements Shard {
     if (problem !== null) return problem;
     const { atMs: requestedAtMs } = action;
     const rejected = { status: 'rejected', owner: 0, requestedAtMs, reason: cancelReason(action) } as const;
-    if (entry !== undefined) Object.assign(entry, rejected);
+    if (isKnown(entry)) Object.assign(entry, rejected);
     else if (amountCents !== null)
       this.#store.entries.set(correlationId, {
         ...neverSent({ amountCents, acceptedAtMs: requestedAtMs }),
@@ -586,6 +619,29 @@ export class MemoryLedger implements Shard {
       });
     this.#reportFinished(correlationId, 0);
     return 'cancelled';
+  }
+
+  #hold({ atMs }: Action, correlationId: string): HoldReply {
+    const { entries } = this.#store;
+    const entry = entries.get(correlationId);
+    const problem = holdProblem(entry);
+    if (problem !== null) return problem;
+    if (entry !== undefined) {
+      Object.assign(entry, { status: 'held', owner: 0 });
+      return 'held';
+    }
+    const awaited = neverSent({ amountCents: 0, acceptedAtMs: atMs });
+    entries.set(correlationId, { ...awaited, status: 'held' });
+    return 'awaited';
+  }
+
+  #release(owner: number, correlationId: string): ReleaseReply {
+    const { entries } = this.#store;
+    const entry = entries.get(correlationId);
+    if (entry?.status !== 'held') return 'not-held';
+    if (isAwaited(entry)) entries.delete(correlationId);
+    else Object.assign(entry, { status: 'accepted', owner });
+    return 'released';
   }
 
   #log(action: Action, payments: readonly { readonly correlationId: string }[]): void {
@@ -599,11 +655,12 @@ export class MemoryLedger implements Shard {
     if (!this.#isAlive(owner)) return 'fenced';
     const entry = this.#store.entries.get(claim.correlationId);
     if (entry === undefined) return this.#claimUnknown(owner, claim);
+    if (isAwaited(entry)) return this.#holdAwaited(entry, claim);
     if (entry.amountCents !== claim.amountCents) {
       entry.conflictingAmountCents ??= claim.amountCents;
       return 'conflict';
     }
-    if (isFinal(entry)) return 'known';
+    if (!isOpen(entry)) return 'known';
     const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
     if (entry.owner !== owner && !mayDispatch) return 'known';
     if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
@@ -616,6 +673,13 @@ export class MemoryLedger implements Shard {
     if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
     this.#store.entries.set(claim.correlationId, entry);
     return 'claimed';
+  }
+
+  #holdAwaited(entry: MemoryEntry, claim: Claim): ClaimReply {
+    if (isPurged(claim, this.#store.purgedAtMs)) return 'purged';
+    entry.amountCents = claim.amountCents;
+    entry.acceptedAtMs = claim.acceptedAtMs;
+    return 'known';
   }
 
   #isAlive(owner: number): boolean {
@@ -691,10 +755,6 @@ function neverSent({ amountCents, acceptedAtMs }: Pick<Claim, 'amountCents' | 'a
     reason: '',
     conflictingAmountCents: null,
   };
-}
-
-function isFinal({ status }: MemoryEntry): boolean {
-  return status === 'settled' || status === 'rejected';
 }
 
 /** The same processor and stamp mean a repeated commit, which is not another attempt. */

@@ -9,8 +9,8 @@ import { NOTHING_FOLDED } from '../retention.ts';
 import { MemoryOutbox } from './outbox.ts';
 
 export interface MemoryEntry {
-  readonly amountCents: number;
-  readonly acceptedAtMs: number;
+  amountCents: number;
+  acceptedAtMs: number;
   status: PaymentStatus;
   owner: number;
   processor: string | null;

@@ -4,15 +4,21 @@ import {
   CANCEL_REPLIES,
   type Cancellation,
   type CancelReply,
+  HOLD_REPLIES,
+  type HoldReply,
   type LoggedAction,
   latestActions,
+  type NamedPayment,
+  RELEASE_REPLIES,
   REOPEN_REPLIES,
+  type ReleaseReply,
   type Reopening,
   type ReopenReply,
 } from '../actions.ts';
 import { cancelReason } from '../cancel.ts';
 import { ok, type Reply, unavailable } from '../ledger.ts';
 import type { RedisBooks } from './books.ts';
+import type { BookKeys, Key } from './keys.ts';
 import type { RedisOutbox } from './outbox.ts';
 import {
   idsPositions,
@@ -27,9 +33,9 @@ import { bytesOf, pairsOf } from './replies.ts';
 const ID_BYTES = 16;
 const ATTEMPTS_MAX = 65_535;
 /** The first byte of a reply that only names owners, as in cancel.lua. */
-const HELD = 255;
+const UNDECLARED = 255;
 /** Owners change while their payments are looked at only when one has died, or a payment is claimed. */
-const HOLDERS_ATTEMPTS_MAX = 4;
+const OWNERS_ATTEMPTS_MAX = 4;
 
 /** What operators do to payments, and the log of it. */
 export class RedisActions {
@@ -42,7 +48,7 @@ export class RedisActions {
   }
 
   async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
-    const ids = Buffer.concat(payments.map(({ correlationId }) => scatteredId(correlationId)));
+    const ids = idsOf(payments);
     const reply = await this.#books.write(
       'reopen',
       (keys) => [
@@ -60,34 +66,77 @@ export class RedisActions {
     return ok(Array.from(bytesOf(reply.value), (code) => REOPEN_REPLIES[code] as ReopenReply));
   }
 
-  /** Which owners hold the payments, only the books know: they name those whose sets are not among the keys. */
   async cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
-    const ids = Buffer.concat(payments.map(({ correlationId }) => scatteredId(correlationId)));
-    const holders = new Set<number>();
-    for (let attempt = 1; attempt <= HOLDERS_ATTEMPTS_MAX; attempt++) {
+    const reply = await this.#writeToWaiting(
+      'cancel',
+      action,
+      payments,
+      (keys) => [...keys.rejected([{ status: 'rejected' }]), ...this.#outbox.keys(keys)],
+      [cancelReason(action), Buffer.concat(payments.map(cancellationBytes)), ...this.#outbox.args],
+    );
+    if (reply.kind === 'unavailable') return reply;
+    return ok(Array.from(reply.value, (code) => CANCEL_REPLIES[code] as CancelReply));
+  }
+
+  async hold(action: Action, payments: readonly NamedPayment[]): Promise<Reply<HoldReply[]>> {
+    const reply = await this.#writeToWaiting('hold', action, payments, () => [], [idsOf(payments)]);
+    if (reply.kind === 'unavailable') return reply;
+    return ok(Array.from(reply.value, (code) => HOLD_REPLIES[code] as HoldReply));
+  }
+
+  async release(
+    owner: number,
+    action: Action,
+    payments: readonly NamedPayment[],
+  ): Promise<Reply<ReleaseReply[]>> {
+    const ids = idsOf(payments);
+    const reply = await this.#books.write(
+      'release',
+      (keys) => [keys.owner(owner), keys.actions, keys.held, ...keys.entries(ids, idsPositions(ids))],
+      ownerBytes(owner),
+      JSON.stringify(action),
+      String(ACTIONS_KEPT),
+      ids,
+    );
+    if (reply.kind === 'unavailable') return reply;
+    return ok(Array.from(bytesOf(reply.value), (code) => RELEASE_REPLIES[code] as ReleaseReply));
+  }
+
+  /**
+   * Calls a function that takes payments from their owners. Which these are, only the books know: they name those whose
+   * sets are not among the keys.
+   */
+  async #writeToWaiting(
+    name: 'cancel' | 'hold',
+    action: Action,
+    payments: readonly NamedPayment[],
+    moreKeys: (keys: BookKeys) => Key[],
+    moreArgs: readonly (Buffer | string)[],
+  ): Promise<Reply<Buffer>> {
+    const ids = idsOf(payments);
+    const owners = new Set<number>();
+    for (let attempt = 1; attempt <= OWNERS_ATTEMPTS_MAX; attempt++) {
       const reply = await this.#books.write(
-        'cancel',
+        name,
         (keys) => [
           keys.actions,
-          ...[...holders].map((holder) => keys.owner(holder)),
-          ...keys.rejected([{ status: 'rejected' }]),
+          ...[...owners].map((owner) => keys.owner(owner)),
+          keys.held,
           ...keys.entries(ids, idsPositions(ids)),
-          ...this.#outbox.keys(keys),
+          ...moreKeys(keys),
         ],
-        Buffer.concat([...holders].map(ownerBytes)),
+        Buffer.concat([...owners].map(ownerBytes)),
         JSON.stringify(action),
         String(ACTIONS_KEPT),
         ownerBytes(action.atMs),
-        cancelReason(action),
-        Buffer.concat(payments.map(cancellationBytes)),
-        ...this.#outbox.args,
+        ...moreArgs,
       );
       if (reply.kind === 'unavailable') return reply;
       const bytes = bytesOf(reply.value);
-      if (bytes[0] !== HELD) return ok(Array.from(bytes, (code) => CANCEL_REPLIES[code] as CancelReply));
-      for (const holder of readOwnerNumbers(bytes, 1)) holders.add(holder);
+      if (bytes[0] !== UNDECLARED) return ok(bytes);
+      for (const owner of readOwnerNumbers(bytes, 1)) owners.add(owner);
     }
-    return unavailable('too many owners hold these payments');
+    return unavailable('too many owners have these payments');
   }
 
   async list(): Promise<Reply<LoggedAction[]>> {
@@ -96,6 +145,10 @@ export class RedisActions {
       ? ok(latestActions([pairsOf(reply.value).map(([, row]) => readRow(row))]))
       : reply;
   }
+}
+
+function idsOf(payments: readonly NamedPayment[]): Buffer {
+  return Buffer.concat(payments.map(({ correlationId }) => scatteredId(correlationId)));
 }
 
 function reopeningBytes({ correlationId, attempts }: Reopening): Buffer {

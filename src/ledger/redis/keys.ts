@@ -59,6 +59,11 @@ export class BookKeys {
     return `${this.#prefix}o:${owner}`;
   }
 
+  /** The set of held entries. */
+  get held(): Key {
+    return `${this.#prefix}h`;
+  }
+
   /** The totals by processor and fee. */
   get fees(): Key {
     return `${this.#prefix}f`;

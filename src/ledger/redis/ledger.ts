@@ -6,10 +6,13 @@ import type { Tls } from '../../core/tls.ts';
 import { isUuid, readUuid, UUID_BYTES, uuidBytes } from '../../core/uuid.ts';
 import {
   type Action,
-  assertReopenings,
+  assertActionPayments,
   type Cancellation,
   type CancelReply,
+  type HoldReply,
   type LoggedAction,
+  type NamedPayment,
+  type ReleaseReply,
   type Reopening,
   type ReopenReply,
 } from '../actions.ts';
@@ -419,13 +422,27 @@ export class RedisLedger implements Shard {
   }
 
   async reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
-    assertReopenings(payments);
+    assertActionPayments(payments);
     return this.#actions.reopen(owner, action, payments);
   }
 
   async cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
     assertCancellations(action, payments);
     return this.#actions.cancel(action, payments);
+  }
+
+  async hold(action: Action, payments: readonly NamedPayment[]): Promise<Reply<HoldReply[]>> {
+    assertActionPayments(payments);
+    return this.#actions.hold(action, payments);
+  }
+
+  async release(
+    owner: number,
+    action: Action,
+    payments: readonly NamedPayment[],
+  ): Promise<Reply<ReleaseReply[]>> {
+    assertActionPayments(payments);
+    return this.#actions.release(owner, action, payments);
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {
@@ -436,9 +453,10 @@ export class RedisLedger implements Shard {
     return this.#books.ask(async (send) => {
       const info = String(await send(['INFO', 'memory']));
       const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
-      const payments = await this.#books.callOn(send, 'payments');
+      const [payments, held] = listOf(await this.#books.callOn(send, 'payments'));
       return {
         payments: Number(payments),
+        held: Number(held),
         usedBytes: field('used_memory'),
         limitBytes: field('maxmemory') || Number.POSITIVE_INFINITY,
       };

@@ -45,8 +45,9 @@ const FEE_BYTES = 8;
 const UNKNOWN_FEE = { feePpm: 2 ** 32 - 1, feeFixedCents: 2 ** 32 - 1 };
 const CLAIM_BYTES = 44;
 
-export const STATES = ['accepted', 'dispatched', 'settled', 'rejected'] as const;
-const FIRST_FINAL_STATE = 3;
+export const STATES = ['accepted', 'dispatched', 'settled', 'rejected', 'held'] as const;
+/** States before this one have an owner. */
+const FIRST_UNOWNED_STATE = 3;
 const OTHER_AMOUNT = 16;
 export const HAS_EARLIER = 128;
 const ATTEMPT_BYTES = 8;
@@ -226,8 +227,8 @@ export function readEntry(
   const first = bytes[0] as number;
   const hasOtherAmount = first >= OTHER_AMOUNT;
   const state = first % OTHER_AMOUNT;
-  const isFinal = state >= FIRST_FINAL_STATE;
-  const otherAmountAt = isFinal ? 24 : 30;
+  const isOwned = state < FIRST_UNOWNED_STATE;
+  const otherAmountAt = isOwned ? 30 : 24;
   const earlierAt = hasOtherAmount ? otherAmountAt + CENTS_BYTES : otherAmountAt;
   const how = bytes[23] as number;
   const earlierCount = how >= HAS_EARLIER ? (bytes[earlierAt] as number) : 0;
@@ -237,7 +238,7 @@ export function readEntry(
     amountCents: readCents(bytes, 16),
     acceptedAtMs: bytes.readUIntBE(10, 6),
     status: STATES[state - 1] as LedgerEntry['status'],
-    owner: isFinal ? 0 : bytes.readUIntBE(24, 6),
+    owner: isOwned ? bytes.readUIntBE(24, 6) : 0,
     processor: positions[bytes[1] as number] ?? null,
     processorName: names[bytes[1] as number] ?? null,
     requestedAtMs: bytes.readUIntBE(4, 6),
@@ -284,13 +285,13 @@ export function earlierBytes(earlier: readonly Attempt[], { names }: ProcessorNu
   return bytes;
 }
 
-/** The numbers of all processors that an entry names; 0 while it is accepted. */
+/** The numbers of all processors that an entry names; 0 while it is accepted or held. */
 export function processorNumbersOf(entry: Buffer): number[] {
   const first = entry[0] as number;
   const numbers = [entry[1] as number];
   if ((entry[23] as number) < HAS_EARLIER) return numbers;
   const earlierAt =
-    (first % OTHER_AMOUNT >= FIRST_FINAL_STATE ? 24 : 30) + (first >= OTHER_AMOUNT ? CENTS_BYTES : 0);
+    (first % OTHER_AMOUNT >= FIRST_UNOWNED_STATE ? 24 : 30) + (first >= OTHER_AMOUNT ? CENTS_BYTES : 0);
   for (let index = 0; index < (entry[earlierAt] as number); index++)
     numbers.push(entry[earlierAt + 1 + ATTEMPT_BYTES * index] as number);
   return numbers;

@@ -91,6 +91,7 @@ export class RedisRestore {
         ...holders.map((holder) => keys.owner(holder)),
         ...keys.timeIndex(entries),
         ...keys.rejected(entries),
+        keys.held,
         ...keys.entries(ids, idsPositions(ids)),
         ...this.#outbox.keys(keys),
       ],

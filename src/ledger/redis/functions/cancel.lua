@@ -3,38 +3,37 @@
 
 -- The replies are `CANCEL_REPLIES` in actions.ts.
 local CANCELLED, BEFORE, UNKNOWN, OTHER_SUM, MAY_BE_SENT, FINISHED = '\0', '\1', '\2', '\3', '\4', '\5'
--- Some payments are held by owners whose sets are not among the keys; they follow, 6 B each. Nothing was written.
-local HELD = '\255'
-local NO_AMOUNT = '\0\0\0\0\0\0\0'
+-- Some payments have owners whose sets are not among the keys; they follow, 6 B each. Nothing was written.
+local UNDECLARED = '\255'
 local NO_OWNER = '\0\0\0\0\0\0'
 
 -- The same as cancelProblem in actions.ts. Nil: it is cancelled.
 local function problem_of(entry, amount)
-  if not entry then return amount == NO_AMOUNT and UNKNOWN or nil end
+  if not entry or is_awaited(entry) then return amount == NO_AMOUNT and UNKNOWN or nil end
   local state = byte(entry) % OTHER_AMOUNT
   if amount ~= NO_AMOUNT and sub(entry, 17, 23) ~= amount then return OTHER_SUM end
   if state == REJECTED and sub(entry, 2, 2) == NO_PROCESSOR then return BEFORE end
-  if state == ACCEPTED then return nil end
+  if state == ACCEPTED or state == ON_HOLD then return nil end
   return state == DISPATCHED and MAY_BE_SENT or FINISHED
 end
 
 -- The entry of a payment that is cancelled at a time.
 local function cancelled(entry, amount, at, reason)
-  if not entry then return char(REJECTED) .. NO_PROCESSOR .. '\0\0' .. at .. at .. amount .. '\0' .. reason end
-  return char(byte(entry) - ACCEPTED + REJECTED) .. sub(entry, 2, 4) .. at .. sub(entry, 11, 24) .. sub(entry, 31)
-    .. reason
+  if not entry or is_awaited(entry) then
+    return char(REJECTED) .. NO_PROCESSOR .. '\0\0' .. at .. at .. amount .. '\0' .. reason
+  end
+  local state = byte(entry) % OTHER_AMOUNT
+  return char(byte(entry) - state + REJECTED) .. sub(entry, 2, 4) .. at .. sub(entry, 11, 24)
+    .. sub(entry, state == ACCEPTED and 31 or 25) .. reason
 end
 
--- The owners whose sets have to be declared, 6 B each.
-local function undeclared_holders(books, batch, payments)
-  local holders = {}
-  for at = 1, #payments, 23 do
-    local id, amount = unpack('>c16c7', payments, at)
-    local entry = get_entry(books, id)
-    local holder = entry and not problem_of(entry, amount) and sub(entry, 25, 30)
-    if holder and not is_declared(batch, holder) then holders[#holders + 1] = holder end
+-- Takes the payment from where it waits.
+local function leave(books, id, entry)
+  if byte(entry) % OTHER_AMOUNT == ON_HOLD then
+    call('ZREM', held_set(books), id)
+  else
+    call('ZREM', owner_set(books, sub(entry, 25, 30)), id)
   end
-  return concat(holders)
 end
 
 -- args: books, places, owners whose sets are among the keys (6 B each), the action as JSON, how many actions are kept, the time
@@ -47,14 +46,14 @@ define('cancel', function(keys, args)
   local frozen = refuse_frozen(books)
   if frozen then return frozen end
   local batch = new_batch(NO_OWNER, args[3], args[9])
-  local holders = undeclared_holders(books, batch, payments)
-  if holders ~= '' then return HELD .. holders end
+  local owners = undeclared_owners(books, batch, payments, 23)
+  if owners ~= '' then return UNDECLARED .. owners end
   for position = 1, #payments, 23 do
     local id, amount = unpack('>c16c7', payments, position)
     local entry = get_entry(books, id)
     local reply = problem_of(entry, amount)
     if not reply then
-      if entry then call('ZREM', owner_set(books, sub(entry, 25, 30)), id) else batch.new = batch.new + 1 end
+      if entry then leave(books, id, entry) else batch.new = batch.new + 1 end
       local finished = cancelled(entry, amount, at, reason)
       put_entry(books, id, finished)
       report_finished(batch, id, NO_AMOUNT, finished)

@@ -27,12 +27,14 @@ local function owner_sets(books)
   return sets
 end
 
--- args: books, `open` or `rejected`, an id ('' for none), limit. Returns id, entry, id, entry, ... of up to `limit` entries
+-- args: books, `open`, `held` or `rejected`, an id ('' for none), limit. Returns id, entry, id, entry, ... of up to `limit` entries
 -- after that id.
 define('pageOf', function(keys, args)
   local books, problem = open_books(keys, args)
   if not books then return problem end
-  local sets, limit = args[2] == 'open' and owner_sets(books) or { rejected_set(books) }, tonumber(args[4])
+  local state, limit = args[2], tonumber(args[4])
+  local sets = state == 'open' and owner_sets(books) or {}
+  sets[#sets + 1] = state == 'rejected' and rejected_set(books) or held_set(books)
   local ids, shown = first_ids(sets, args[3], limit), {}
   for index = 1, math.min(#ids, limit) do
     shown[2 * index - 1] = ids[index]

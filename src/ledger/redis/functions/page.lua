@@ -6,7 +6,8 @@ local HASHES_A_PAGE = 1024
 -- The same as mayHaveBeenSent in ledger.ts.
 local function may_have_been_sent(entry, from, to)
   if unpack('>I6', entry, 11) > to then return false end
-  return byte(entry) % OTHER_AMOUNT < SETTLED or unpack('>I6', entry, 5) >= from
+  local state = byte(entry) % OTHER_AMOUNT
+  return state < SETTLED or state == ON_HOLD or unpack('>I6', entry, 5) >= from
 end
 
 -- The 32 bits of a number in the opposite order.

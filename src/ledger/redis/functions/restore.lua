@@ -3,17 +3,18 @@
 
 -- The replies are `RESTORE_REPLIES` in restore.ts. HELD is as in claim.lua.
 local RESTORED, KNOWN, DIFFERENT, HELD = '\0', '\1', '\2', '\3'
-local NO_AMOUNT = '\0\0\0\0\0\0\0'
 
--- States with the same rank exclude each other.
+-- Settled and rejected exclude each other. What is held may be released, and the other way round.
 local function rank(state)
-  return math.min(state, SETTLED)
+  return state == ON_HOLD and ACCEPTED or math.min(state, SETTLED)
 end
 
 -- What becomes of an entry whose id the books have: the same as restoreDecision in restored-entry.ts. Nil: it is replaced.
 local function decide(books, id, known, head, other)
   local first, state = byte(known), byte(head)
   local before = first % OTHER_AMOUNT
+  if is_awaited(head) then return KNOWN end
+  if is_awaited(known) then return nil end
   if sub(known, 17, 23) ~= sub(head, 17, 23) then return DIFFERENT end
   if before == state and sub(known, 2, 2) == sub(head, 2, 2) and sub(known, 5, 10) == sub(head, 5, 10) then
     if first >= OTHER_AMOUNT or other == '' then return KNOWN end
@@ -21,7 +22,7 @@ local function decide(books, id, known, head, other)
     return RESTORED
   end
   if rank(before) > rank(state) then return KNOWN end
-  if before >= SETTLED or not books.frozen then return DIFFERENT end
+  if before == SETTLED or before == REJECTED or not books.frozen then return DIFFERENT end
   return nil
 end
 
@@ -32,23 +33,32 @@ local function restore(books, batch, id, head, other, charged, rest)
   if known then
     local reply = decide(books, id, known, head, other)
     if reply then return reply end
-    local holder = sub(known, 25, 30)
-    if holder ~= batch.owner and not is_declared(batch, holder) then
-      batch.undeclared[#batch.undeclared + 1] = holder
-      return HELD
+    local rest_at = 25
+    if byte(known) % OTHER_AMOUNT == ON_HOLD then
+      call('ZREM', held_set(books), id)
+    else
+      local holder = sub(known, 25, 30)
+      if holder ~= batch.owner and not is_declared(batch, holder) then
+        batch.undeclared[#batch.undeclared + 1] = holder
+        return HELD
+      end
+      call('ZREM', owner_set(books, holder), id)
+      rest_at = 31
     end
-    call('ZREM', owner_set(books, holder), id)
-    if byte(known) >= OTHER_AMOUNT then other = sub(known, 31, 37) end
+    if byte(known) >= OTHER_AMOUNT then other = sub(known, rest_at, rest_at + 6) end
   end
   if not known then batch.new = batch.new + 1 end
-  local is_open = state < SETTLED
+  local is_owned = state < SETTLED
   local entry = char(state + (other == '' and 0 or OTHER_AMOUNT)) .. sub(head, 2)
-    .. (is_open and batch.owner or '') .. other .. rest
+    .. (is_owned and batch.owner or '') .. other .. rest
   put_entry(books, id, entry)
   -- What the totals have already is not told; it is nearly always the amount.
-  if not is_open then report_finished(batch, id, charged == NO_AMOUNT and sub(head, 17, 23) or charged, entry) end
-  if is_open then batch.taken[#batch.taken + 1] = id end
-  if state > SETTLED then batch.rejected[#batch.rejected + 1] = id end
+  if state == SETTLED or state == REJECTED then
+    report_finished(batch, id, charged == NO_AMOUNT and sub(head, 17, 23) or charged, entry)
+  end
+  if is_owned then batch.taken[#batch.taken + 1] = id end
+  if state == REJECTED then batch.rejected[#batch.rejected + 1] = id end
+  if state == ON_HOLD then call('ZADD', held_set(books), 0, id) end
   if state == SETTLED and charged ~= NO_AMOUNT then charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged, NO_FEE) end
   return RESTORED
 end

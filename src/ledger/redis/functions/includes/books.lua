@@ -25,6 +25,7 @@
 -- |                   |        | as keep them small, so that they stay listpacks (hashes.lua)                  |
 -- | <root><g>:o:<o>   | zset   | ids of the unfinished entries of owner <o>, all with score 0: ordered by id   |
 -- | <root><g>:r       | zset   | ids of the rejected entries, likewise                                         |
+-- | <root><g>:h       | zset   | ids of the held entries, likewise                                             |
 -- | <root><g>:f       | hash   | processor and fee -> totals of what was settled at it (fees.lua)              |
 -- | <root><g>:l:<s>   | string | time index: charges of second <s> (time-index.lua)                            |
 -- | <root><g>:s:<m>   | hash   | time index: second in minute <m> -> counters                                  |
@@ -102,4 +103,8 @@ end
 
 local function rejected_set(books)
   return books.prefix .. 'r'
+end
+
+local function held_set(books)
+  return books.prefix .. 'h'
 end

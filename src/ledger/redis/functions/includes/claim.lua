@@ -51,6 +51,11 @@ local function claim(books, batch, id, processor, detail, why, ended)
   if not is_purged and claim_unknown(books, batch, id, processor, detail, why) then return CLAIMED end
   local entry = get_entry(books, id)
   if not entry then return PURGED end
+  if is_awaited(entry) then
+    if is_purged then return PURGED end
+    put_entry(books, id, sub(entry, 1, 10) .. sub(detail, 7) .. sub(entry, 24))
+    return KNOWN
+  end
   local first = byte(entry)
   local before = first % OTHER_AMOUNT
   if sub(entry, 17, 23) ~= sub(detail, 13) then

@@ -4,12 +4,13 @@
 --
 -- | entry   | bytes | field                                                                                |
 -- |---------|-------|--------------------------------------------------------------------------------------|
--- | 1       | 1     | state: 1 accepted, 2 dispatched, 3 settled, 4 rejected; plus 16 with another amount  |
--- | 2       | 1     | processor number, 0 while accepted, and if it was cancelled                          |
+-- | 1       | 1     | state: 1 accepted, 2 dispatched, 3 settled, 4 rejected, 5 held by an operator; plus  |
+-- |         |       | 16 with another amount                                                               |
+-- | 2       | 1     | processor number, 0 while accepted or held, and if it was cancelled                  |
 -- | 3       | 2     | attempts, stops at 65535                                                             |
 -- | 5       | 6     | requestedAtMs; when it was cancelled, if it was                                      |
 -- | 11      | 6     | acceptedAtMs                                                                         |
--- | 17      | 7     | amountCents                                                                          |
+-- | 17      | 7     | amountCents; 0 if a held payment is awaited (`isAwaited` in actions.ts)              |
 -- | 24      | 1     | how: the code of core/attempt.ts, plus 128 if there are earlier attempts             |
 -- | 25      | 6     | owner, only while accepted or dispatched                                             |
 -- | 25 / 31 | 7     | the other amount, if any                                                             |
@@ -27,9 +28,9 @@
 -- | 9       | 3     | requestedAtMs - acceptedAtMs                                                         |
 -- | 12      | 4     | amountCents                                                                          |
 -- | 16      | rest  | as above, from 24 on                                                                 |
-local ACCEPTED, DISPATCHED, SETTLED, REJECTED = 1, 2, 3, 4
+local ACCEPTED, DISPATCHED, SETTLED, REJECTED, ON_HOLD = 1, 2, 3, 4, 5
 local OTHER_AMOUNT = 16
-local NO_PROCESSOR, NEVER = '\0', '\0\0\0\0\0\0'
+local NO_PROCESSOR, NEVER, NO_AMOUNT = '\0', '\0\0\0\0\0\0', '\0\0\0\0\0\0\0'
 local MOST_ATTEMPTS = 65535
 local HAS_EARLIER = 128
 local ATTEMPT_BYTES, MOST_EARLIER = 8, 8
@@ -82,6 +83,11 @@ end
 -- Whether it is accepted or dispatched, and so has an owner.
 local function is_unfinished(entry)
   return byte(entry) % OTHER_AMOUNT < SETTLED
+end
+
+-- Whether the books only know that the payment is to be held.
+local function is_awaited(entry)
+  return byte(entry) == ON_HOLD and sub(entry, 17, 23) == NO_AMOUNT
 end
 
 -- Whether `owner` (6 B) sent the entry to a processor whose number is not in the string `known`.
