@@ -3,6 +3,7 @@
 //
 //   node scripts/ensure.js              the packages of package-lock.json, including the pinned Node 22
 //   node scripts/ensure.js --servers    also redis-server, nginx, a browser, faketime and bindfs, which the tests use
+//   node scripts/ensure.js --compiled   also src/ as JavaScript in dist/, which the processes of the tests run
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -184,6 +185,14 @@ function ensureServers() {
     giveUp(`still missing after apt-get install: ${still.map(({ command }) => command).join(' and ')}`);
 }
 
+function compileSource() {
+  const node = join(root, 'node_modules/.bin/node');
+  const script = ['--disable-warning=ExperimentalWarning', 'scripts/compile.ts', 'dist'];
+  const { status, error } = spawnSync(node, script, { cwd: root, stdio: 'inherit' });
+  if (error) giveUp(`cannot run ${node}: ${error.message}`);
+  if (status !== 0) giveUp('compiling src/ failed; see the output above');
+}
+
 if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE_MAJOR) {
   giveUp(`Node ${OLDEST_NODE_MAJOR} or later is required; this is ${process.versions.node}`);
 }
@@ -194,3 +203,4 @@ if (!packagesAreInstalled(locked)) {
 }
 pinnedNodes(locked).forEach(linkPinnedNode);
 if (process.argv.includes('--servers')) ensureServers();
+if (process.argv.includes('--compiled')) compileSource();

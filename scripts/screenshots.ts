@@ -1,7 +1,7 @@
 // Takes screenshots of the dashboard in light, dark and phone layouts: when idle, under load, and with one or both processors
 // failing; of the payments that wait and were rejected; and of webhooks, of which one fails and one is disabled.
 //
-//   node scripts/screenshots.ts docs/screenshots
+//   node scripts/ensure.js --servers --compiled && node scripts/screenshots.ts docs/screenshots
 
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

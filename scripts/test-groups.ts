@@ -1,11 +1,13 @@
 // `test-groups.ts [UVU OPTION]... PATH...` runs these files of test/ with uvu, a few processes at a time: one per folder,
-// or one per file in slow folders. Each process's output is printed when it ends. Fails if any process fails.
+// or one per file in slow folders, the longest first. Each process's output is printed when it ends. Fails if any fails.
 
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
-/** Slow folders, started first: their tests start deployments and servers and wait for leases to expire. */
-const LONG_FOLDERS = ['system', 'chaos', 'ledger', 'sim', 'certify'];
+/** Their tests start deployments and servers and wait for leases to expire: one file after another would take minutes. */
+const SPLIT_FOLDERS = ['system', 'chaos', 'ledger', 'sim', 'certify'];
+/** Folders and files that take half a minute: they start first, so that short ones fill the cores at the end. */
+const LONG_GROUPS = ['dashboard', 'http', 'cli', 'bench', 'system/crash.test.ts', 'system/contracts.test.ts'];
 /** Tests wait more than they compute. */
 const AT_ONCE = availableParallelism() + 1;
 
@@ -21,12 +23,13 @@ function folderOf(path: string): string {
 }
 
 function groupsOf(): Group[] {
-  const isLong = (path: string) => LONG_FOLDERS.includes(folderOf(path));
-  const others = Map.groupBy(
-    paths.filter((path) => !isLong(path)),
-    folderOf,
-  );
-  return [...paths.filter(isLong).map((path) => [path]), ...others.values()];
+  const groups = Map.groupBy(paths, (path) => {
+    const folder = folderOf(path);
+    return SPLIT_FOLDERS.includes(folder) ? path : folder;
+  });
+  const rank = (name: string) => (LONG_GROUPS.includes(name) ? 0 : name.includes('/') ? 1 : 2);
+  const sorted = [...groups].sort(([one], [other]) => rank(one) - rank(other));
+  return sorted.map(([, group]) => group);
 }
 
 /** Resolves to whether it succeeded. */

@@ -1,10 +1,10 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import { isOpen } from '../core/payment.ts';
-import { type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
+import { type LedgerEntry, ok, type Reply } from '../ledger/ledger.ts';
 import { Inquiry, type InquiryParts } from './inquiry.ts';
 import { type FoundForCertain, judge } from './judgement.ts';
 import { compared, narrow, piecesOf, type Suspicion } from './narrowing.ts';
-import type { OurBooks } from './our-books.ts';
+import type { Lost, OurBooks } from './our-books.ts';
 import type { Compared, Period } from './period.ts';
 import type { AuditProgress } from './progress.ts';
 import {
@@ -68,8 +68,9 @@ export class Audit {
     this.#names = parts.processors.map(({ name }) => name);
   }
 
-  /** Call once. `unavailable`: the ledger did not answer, so there is no report. */
-  async run({ fromMs, toMs, every, differenceLimit }: AuditRequest): Promise<Reply<AuditReport>> {
+  /** Call once. There is no report if the ledger does not answer, or if it knows no totals between such bounds. */
+  async run(request: AuditRequest): Promise<Reply<AuditReport> | Lost> {
+    const { fromMs, toMs, every, differenceLimit } = request;
     const { clock, ours, settlesWithinMs } = this.#parts;
     const [startedAtMs, beganMs] = [clock.nowMs(), clock.monotonicMs()];
     const whole = {
@@ -85,7 +86,7 @@ export class Audit {
       ...(await this.#close(whole, windows, differences, youngFromMs)),
       ...(await this.#unconfigured(whole)),
     ];
-    if (ours.lost !== null) return unavailable(ours.lost);
+    if (ours.lost !== null) return ours.lost;
     return ok({
       verdict: verdictOf(processors, differences, this.#inquiry.problems),
       from: fromMs === -Infinity ? null : stampOf(fromMs),

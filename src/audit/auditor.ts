@@ -5,7 +5,7 @@ import { openLedger } from '../ledger/open.ts';
 import { Audit, type AuditRequest } from './audit.ts';
 import { openAuditedProcessors } from './audited-processors.ts';
 import type { AuditedProcessor } from './inquiry.ts';
-import { OurBooks } from './our-books.ts';
+import { type Lost, OurBooks } from './our-books.ts';
 import type { AuditProgress } from './progress.ts';
 import type { AuditReport } from './report.ts';
 
@@ -40,11 +40,11 @@ export class Auditor {
     this.#processors = processors;
   }
 
-  /** `unavailable`: the ledger does not answer. */
+  /** As `Audit.run`. */
   run(
     request: AuditRequest,
     onProgress: (progress: AuditProgress) => void = () => {},
-  ): Promise<Reply<AuditReport>> {
+  ): Promise<Reply<AuditReport> | Lost> {
     const { audit, processors, leaseMs, backoff } = this.#config;
     const doubtMs = Math.max(...processors.map(({ timeoutMs, inDoubtHoldMs }) => timeoutMs + inDoubtHoldMs));
     return new Audit({

@@ -5,6 +5,7 @@ import { isSetupError } from '../core/setup-error.ts';
 import { parseWindow } from '../core/time-window.ts';
 import { hasDataFile } from '../ledger/lmdb/data-file.ts';
 import { enterLedger } from '../ledger/open.ts';
+import { tooFineReason } from '../ledger/retention.ts';
 import { askGateway } from '../operate/gateway.ts';
 import type { AuditRequest } from './audit.ts';
 import { Auditor } from './auditor.ts';
@@ -105,8 +106,14 @@ async function auditHere(
   const reply = await auditor.run(request, (now) => progress?.update(now));
   await auditor.close();
   entered.leave();
-  if (reply.kind === 'unavailable') return failed(`LEDGER_URL: the ledger does not answer: ${reply.reason}`);
-  return { kind: 'ok', value: reply.value };
+  switch (reply.kind) {
+    case 'ok':
+      return reply;
+    case 'too-fine':
+      return failed(tooFineReason(reply));
+    case 'unavailable':
+      return failed(`LEDGER_URL: the ledger does not answer: ${reply.reason}`);
+  }
 }
 
 async function auditThere(url: string, order: AuditOrder): Promise<Outcome<AuditReport>> {

@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Totals } from '../core/payment.ts';
 import type { Ledger, LedgerEntry, ProcessorPayments, ProcessorTotals, Reply } from '../ledger/ledger.ts';
-import { type TooFine, tooFineReason } from '../ledger/retention.ts';
+import type { TooFine } from '../ledger/retention.ts';
 import { NOTHING, type Period } from './period.ts';
 
 const TRIES = 5;
@@ -10,21 +10,24 @@ const TRY_AGAIN_MS = 500;
 const PAGE_ENTRIES = 500;
 const PAGE_PAUSE_MS = 5;
 
+/** Why an audit has no report. */
+export type Lost = Exclude<Reply<never> | TooFine, { readonly kind: 'ok' }>;
+
 /**
- * The ledger as read by an audit: with retries, and in small pages. Once the retries are exhausted, `lost` says why,
- * and all later reads return nothing.
+ * The ledger as read by an audit: with retries, and in small pages. Once the retries are exhausted, or a bound is finer
+ * than what the books know, `lost` says so, and all later reads return nothing.
  */
 export class OurBooks {
   readonly #ledger: Ledger;
   readonly #clock: Clock;
-  #lost: string | null = null;
+  #lost: Lost | null = null;
 
   constructor(ledger: Ledger, clock: Clock) {
     this.#ledger = ledger;
     this.#clock = clock;
   }
 
-  get lost(): string | null {
+  get lost(): Lost | null {
     return this.#lost;
   }
 
@@ -72,8 +75,7 @@ export class OurBooks {
       const reply = await ask();
       if (reply.kind === 'ok') return reply.value;
       failures++;
-      if (reply.kind === 'too-fine') this.#lost = tooFineReason(reply);
-      else if (failures === TRIES) this.#lost = reply.reason;
+      if (reply.kind === 'too-fine' || failures === TRIES) this.#lost = reply;
       else await sleep(this.#clock, TRY_AGAIN_MS);
     }
     return undefined;

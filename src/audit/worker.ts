@@ -5,6 +5,7 @@ import { withCurrentCredentials } from '../config/credentials.ts';
 import { systemClock } from '../core/clock.ts';
 import type { AuditRequest } from './audit.ts';
 import { Auditor } from './auditor.ts';
+import type { Lost } from './our-books.ts';
 
 /** What an HTTP thread passes to the thread of one audit. */
 export interface AuditTask {
@@ -12,10 +13,8 @@ export interface AuditTask {
   readonly request: AuditRequest;
 }
 
-/** What that thread returns: the report in JSON, or the reason the audit failed. */
-export type AuditMessage =
-  | { readonly kind: 'report'; readonly json: string }
-  | { readonly kind: 'unavailable'; readonly reason: string };
+/** What that thread returns: the report in JSON, or why there is none. */
+export type AuditMessage = { readonly kind: 'report'; readonly json: string } | Lost;
 
 // Composition root of the thread of one audit. Any message to it means: stop now. It is never terminated from outside,
 // since it might hold a lock of the ledger.

@@ -60,7 +60,7 @@ export const chaos = command('chaos')
     ]),
   )
   .action(async (values) => {
-    process.exitCode = await runFromClone('test/chaos/main.ts', values, ['--servers']);
+    process.exitCode = await runFromClone('test/chaos/main.ts', values, ['--servers', '--compiled']);
   });
 
 export type ChaosValues = ReturnType<typeof chaos.opts>;

@@ -23,7 +23,7 @@ export const fuzz = command('fuzz')
     ]),
   )
   .action(async (values) => {
-    process.exitCode = await runFromClone('test/fuzz/main.ts', values, ['--servers']);
+    process.exitCode = await runFromClone('test/fuzz/main.ts', values, ['--servers', '--compiled']);
   });
 
 export type FuzzValues = ReturnType<typeof fuzz.opts>;

@@ -21,12 +21,12 @@ export function isClone(): boolean {
 
 /**
  * Runs a program that only a clone has. Its default export takes `values` and resolves to an exit code. `--servers`
- * installs redis-server and nginx first, where possible.
+ * installs redis-server and nginx first, where possible; `--compiled` compiles `src/`, which its processes run.
  */
 export async function runFromClone<Given>(
   path: string,
   values: Given,
-  needs: readonly '--servers'[] = [],
+  needs: readonly ('--servers' | '--compiled')[] = [],
 ): Promise<number> {
   if (!isClone()) {
     console.error(

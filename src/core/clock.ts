@@ -37,6 +37,16 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => clock.after(delayMs, resolve));
 }
 
+export const LATE = Symbol('late');
+
+/** What `work` comes to, or `LATE` if that takes longer than `timeoutMs`. It goes on all the same. */
+export function within<T>(clock: Clock, timeoutMs: number, work: Promise<T>): Promise<T | typeof LATE> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(timeoutMs, () => resolve(LATE));
+    work.then(resolve, reject).finally(cancel);
+  });
+}
+
 /** Correct wall clocks never differ by this much. */
 const WRONG_BY_MS = 60_000;
 

@@ -10,6 +10,14 @@ const LITERAL = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
 const ZERO = 0x30;
 
+/** A float in units of which `perOne` are one; undefined: it is no number, is negative, or has too many places. */
+export function wholeOf(value: unknown, perOne: number): number | undefined {
+  if (typeof value !== 'number' || !(value >= 0)) return undefined;
+  const whole = Math.round(value * perOne);
+  // The float nearest to a decimal with few places is that of the quotient.
+  return Number.isSafeInteger(whole) && whole / perOne === value ? whole : undefined;
+}
+
 /** 2^53 - 1 has 16 digits, so longer numbers can't be exact. */
 const MAX_SAFE_DIGITS = 16;
 

@@ -1,3 +1,4 @@
+import { wholeOf } from '../core/money.ts';
 import { isUuid } from '../core/uuid.ts';
 import {
   ACTION_PAYMENTS_MAX,
@@ -105,10 +106,7 @@ function readId(id: unknown): string | null {
 
 /** Undefined: not a positive amount of whole cents. */
 function centsOf(amount: unknown): number | undefined {
-  if (typeof amount !== 'number') return undefined;
-  const cents = Math.round(amount * 100);
-  // The float nearest to an amount is that of the quotient.
-  return Number.isSafeInteger(cents) && cents > 0 && cents / 100 === amount ? cents : undefined;
+  return wholeOf(amount, 100) || undefined;
 }
 
 function isEmpty(others: object): boolean {

@@ -1,4 +1,5 @@
 import type { Fee } from '../core/fee.ts';
+import { wholeOf } from '../core/money.ts';
 import { CALLS_AT_ONCE_MAX, CALLS_PER_SECOND_MAX } from '../core/terms.ts';
 import type { LimitChanges, ProcessorChange } from '../ledger/processor-controls.ts';
 import { BY_MAX, invalidChange, NO_OBJECT, parseObject, readSignature } from './operator-change.ts';
@@ -76,14 +77,6 @@ function limitOf(value: unknown, perOne: number, max: number): number | null | u
   if (value === null || value === undefined) return value;
   const whole = wholeOf(value, perOne);
   return whole === undefined || whole < 1 || whole > max ? INVALID : whole;
-}
-
-/** A decimal in units of which `perOne` are one; undefined: it is none, is negative, or has too many places. */
-function wholeOf(value: unknown, perOne: number): number | undefined {
-  if (typeof value !== 'number' || !(value >= 0)) return undefined;
-  const whole = Math.round(value * perOne);
-  // The float nearest to a decimal with few places is that of the quotient.
-  return Number.isSafeInteger(whole) && whole / perOne === value ? whole : undefined;
 }
 
 function refused(field: string, what: string): ChangeReading {

@@ -14,6 +14,8 @@ export interface Guard {
 /** The methods that the paths of each application have. */
 const METHODS = new WeakMap<WebApp, Map<string, string[]>>();
 
+type Method = 'GET' | 'PATCH' | 'POST';
+
 /**
  * Handles one method of `path`, where GET includes HEAD, and answers every other method 405, unless another route of this
  * path handles it. A guard, if there is one, is asked before the handler; without one, a request costs nothing more.
@@ -21,23 +23,12 @@ const METHODS = new WeakMap<WebApp, Map<string, string[]>>();
 export function route(
   app: WebApp,
   path: string,
-  method: 'GET' | 'POST',
+  method: Method,
   handler: Handler,
   guard: Guard | null = null,
 ): void {
-  const isGet = method === 'GET';
-  const handle = (response: HttpResponse, request: HttpRequest) => {
-    // `Exchange` needs the request only to recognize HEAD.
-    const exchange = new Exchange(response, isGet ? request : undefined);
-    const refusal = guard === null ? null : guard.check(response, request);
-    if (refusal === null) void handler(exchange, request, response);
-    else refuse(exchange, refusal);
-  };
-  if (isGet) app.get(path, handle).head(path, handle);
-  else app.post(path, handle);
-  refuseOthers(app, path, isGet ? GET_METHODS : [method], (respond) => (response, request) => {
-    void respond(new Exchange(response, request), request, response);
-  });
+  add(app, path, method, listener(handler, guard, method === 'GET'));
+  refuseOthers(app, path, method, null);
 }
 
 /** Like `route`, for an operator's route: `guard` is asked first, whatever the method. */
@@ -46,19 +37,28 @@ export function guardedRoute(
   path: string,
   guard: Guard,
   handler: Handler,
-  method: 'GET' | 'PATCH' | 'POST' = 'GET',
+  method: Method = 'GET',
 ): void {
-  const guarded = (respond: Handler) => (response: HttpResponse, request: HttpRequest) => {
-    const exchange = new Exchange(response, request);
-    const refusal = guard.check(response, request);
-    if (refusal === null) void respond(exchange, request, response);
+  add(app, path, method, listener(handler, guard, method === 'GET'));
+  refuseOthers(app, path, method, guard);
+}
+
+type Listener = (response: HttpResponse, request: HttpRequest) => void;
+
+function listener(handler: Handler, guard: Guard | null, mayBeHead: boolean): Listener {
+  return (response, request) => {
+    // `Exchange` needs the request only to recognize HEAD.
+    const exchange = new Exchange(response, mayBeHead ? request : undefined);
+    const refusal = guard === null ? null : guard.check(response, request);
+    if (refusal === null) void handler(exchange, request, response);
     else refuse(exchange, refusal);
   };
-  const isGet = method === 'GET';
-  if (isGet) app.get(path, guarded(handler)).head(path, guarded(handler));
-  else if (method === 'PATCH') app.patch(path, guarded(handler));
-  else app.post(path, guarded(handler));
-  refuseOthers(app, path, isGet ? GET_METHODS : [method], guarded);
+}
+
+function add(app: WebApp, path: string, method: Method, listen: Listener): void {
+  if (method === 'GET') app.get(path, listen).head(path, listen);
+  else if (method === 'PATCH') app.patch(path, listen);
+  else app.post(path, listen);
 }
 
 /** Responds with a problem; `close` closes the connection afterwards. */
@@ -66,13 +66,9 @@ export function refuse(exchange: Exchange, { status, headers, body }: Problem, c
   exchange.end(status, headers, body, close);
 }
 
-/** Answers 405 where no route of the path handles the method. The first route of a path says how it is wrapped. */
-function refuseOthers(
-  app: WebApp,
-  path: string,
-  methods: readonly string[],
-  wrapped: (respond: Handler) => (response: HttpResponse, request: HttpRequest) => void,
-): void {
+/** Answers 405 where no route of the path handles the method. The first route of a path says who may learn that. */
+function refuseOthers(app: WebApp, path: string, method: Method, guard: Guard | null): void {
+  const methods = method === 'GET' ? GET_METHODS : [method];
   const paths = METHODS.get(app) ?? new Map<string, string[]>();
   METHODS.set(app, paths);
   const known = paths.get(path);
@@ -82,8 +78,6 @@ function refuseOthers(
   }
   const all = [...methods];
   paths.set(path, all);
-  app.any(
-    path,
-    wrapped((exchange) => refuse(exchange, methodNotAllowed([...all].sort().join(', ')))),
-  );
+  const others: Handler = (exchange) => refuse(exchange, methodNotAllowed([...all].sort().join(', ')));
+  app.any(path, listener(others, guard, true));
 }

@@ -1,5 +1,5 @@
 import { centsToDecimal, decimalToCents } from '../core/money.ts';
-import { printable } from './table.ts';
+import { tableLines, widthsOf } from './table.ts';
 
 /** A payment as a gateway shows it. Amounts are decimals as text, because a float could not hold every one. */
 export interface ShownPayment {
@@ -39,8 +39,6 @@ export function jsonLine({ amount, conflictingAmount, ...rest }: ShownPayment): 
   return `{${[...amounts, JSON.stringify(rest).slice(1)].join(',')}`;
 }
 
-type Cells = readonly string[];
-
 const COLUMNS: readonly (readonly [
   title: string,
   heading: string,
@@ -56,7 +54,8 @@ const COLUMNS: readonly (readonly [
   ['reason', 'REASON', ({ reason }) => reason ?? ''],
   ['conflictingAmount', 'OTHER AMOUNT', ({ conflictingAmount }) => conflictingAmount ?? ''],
 ];
-const RIGHT = ['AMOUNT', 'TRIES', 'OTHER AMOUNT'];
+const HEADINGS = COLUMNS.map(([, heading]) => heading);
+const RIGHT = ['AMOUNT', 'TRIES', 'OTHER AMOUNT'].map((heading) => HEADINGS.indexOf(heading));
 
 export const CSV_HEADER = COLUMNS.map(([title]) => title).join(',');
 
@@ -75,22 +74,9 @@ export class PaymentTable {
 
   /** The lines of a page, those of the first one below headings. */
   lines(payments: readonly ShownPayment[]): string[] {
-    const rows = payments.map((payment) => COLUMNS.map(([, , cell]) => printable(cell(payment))));
-    const isFirst = this.#widths === null;
-    const headings = COLUMNS.map(([, heading]) => heading);
-    this.#widths ??= headings.map((heading, column) =>
-      Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
-    );
-    return (isFirst ? [headings, ...rows] : rows).map((row) => this.#line(row));
-  }
-
-  #line(row: Cells): string {
-    return row
-      .map((cell, column) => {
-        const width = this.#widths?.[column] ?? 0;
-        return RIGHT.includes(COLUMNS[column]?.[1] ?? '') ? cell.padStart(width) : cell.padEnd(width);
-      })
-      .join('  ')
-      .trimEnd();
+    const rows = payments.map((payment) => COLUMNS.map(([, , cell]) => cell(payment)));
+    const shown = this.#widths === null ? [HEADINGS, ...rows] : rows;
+    this.#widths ??= widthsOf(shown);
+    return tableLines(shown, this.#widths, RIGHT);
   }
 }

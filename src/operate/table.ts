@@ -1,18 +1,26 @@
-/** Text that others have written must not control the terminal. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}|\p{Cf}/gu, '?');
+type Row = readonly string[];
+
+/** Rows as lines of aligned columns; those whose numbers are in `right` are aligned to the right. */
+export function tableLines(
+  rows: readonly Row[],
+  widths = widthsOf(rows),
+  right: readonly number[] = [],
+): string[] {
+  const padded = (text: string, column: number) => {
+    const width = widths[column] ?? 0;
+    return right.includes(column) ? text.padStart(width) : text.padEnd(width);
+  };
+  return rows.map((row) => row.map(printable).map(padded).join('  ').trimEnd());
 }
 
-/** Rows as lines of aligned columns. The first row is the heading. */
-export function tableLines(written: readonly (readonly string[])[]): string[] {
-  const rows = written.map((row) => row.map(printable));
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+/** How wide the columns of these rows are. */
+export function widthsOf(rows: readonly Row[]): readonly number[] {
+  return (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => printable(row[column] ?? '').length)),
   );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+}
+
+/** Text that others have written must not control the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}|\p{Cf}/gu, '?');
 }

@@ -1,6 +1,6 @@
 import { Piscina } from 'piscina';
 import { type Backoff, equalJitterMs } from '../core/backoff.ts';
-import { type Clock, sleep } from '../core/clock.ts';
+import { type Clock, LATE, sleep, within } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { OutageLog } from '../core/outage-log.ts';
 import { errorReason } from '../core/reason.ts';
@@ -69,14 +69,15 @@ export class Pool {
    */
   async stop(timeoutMs: number): Promise<'drained' | 'cut off' | 'stuck'> {
     this.#stopping = true;
+    const { clock } = this.#parts;
     const finished = Promise.all(this.#tasks);
-    const isDrained = await isWithin(timeoutMs, finished);
+    const isDrained = (await within(clock, timeoutMs, finished)) !== LATE;
     if (!isDrained) {
       this.#parts.cutOff();
-      await isWithin(CUT_OFF_MS, finished);
+      await within(clock, CUT_OFF_MS, finished);
     }
     const ended = Promise.all([...this.#running.values()].map((piscina) => piscina.destroy()));
-    if (!(await isWithin(END_MS, ended))) return 'stuck';
+    if ((await within(clock, END_MS, ended)) === LATE) return 'stuck';
     return isDrained ? 'drained' : 'cut off';
   }
 
@@ -139,15 +140,6 @@ type Ended =
   | PoolThreadEnd
   | { readonly kind: 'died'; readonly error: unknown }
   | { readonly kind: 'lacking' };
-
-/** Whether `work` ends within `timeoutMs`. */
-function isWithin(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const overdue = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeoutMs);
-  });
-  return Promise.race([work.then(() => true), overdue]).finally(() => clearTimeout(timer));
-}
 
 function isThreadLack(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_INIT_FAILED';

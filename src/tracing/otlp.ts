@@ -1,6 +1,6 @@
 import type { Agent } from 'node:http';
 import type { RequestOptions } from 'node:https';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, within } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { OutageLog } from '../core/outage-log.ts';
 import { errorReason } from '../core/reason.ts';
@@ -65,12 +65,7 @@ export class OtlpExporter implements SpanSink {
 
   async close(): Promise<void> {
     this.#closed = true;
-    let cancel: () => void = () => {};
-    const late = new Promise<void>((resolve) => {
-      cancel = this.#parts.clock.after(CLOSE_TIMEOUT_MS, resolve);
-    });
-    await Promise.race([this.#flush(), late]);
-    cancel();
+    await within(this.#parts.clock, CLOSE_TIMEOUT_MS, this.#flush());
     this.#collector.close();
   }
 

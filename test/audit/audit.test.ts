@@ -180,6 +180,7 @@ function registerAgreement(check: Check): void {
       'the books have forgotten the payments of folded time',
     );
     assert.equal(windowsOf(report)[1], { name: 'default', state: 'wrong', remainder });
+    assert.is((await site.audit({ fromMs: old.requestedAtMs + 1 })).kind, 'too-fine');
   });
 
   check('ignores payments outside the window', async (site) => {

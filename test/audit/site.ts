@@ -1,5 +1,5 @@
 import { Audit, type AuditRequest } from '../../src/audit/audit.ts';
-import { OurBooks } from '../../src/audit/our-books.ts';
+import { type Lost, OurBooks } from '../../src/audit/our-books.ts';
 import type { AuditProgress } from '../../src/audit/progress.ts';
 import type { AuditReport } from '../../src/audit/report.ts';
 import { formatAddress } from '../../src/core/address.ts';
@@ -153,7 +153,7 @@ export class Site {
     this.#served[processor]?.close();
   }
 
-  audit(request: Partial<AuditRequest> = {}): Promise<Reply<AuditReport>> {
+  audit(request: Partial<AuditRequest> = {}): Promise<Reply<AuditReport> | Lost> {
     const { tokens = [TOKEN, TOKEN], paymentLimit = 1000 } = this.#options;
     const clock: Clock = {
       nowMs: () => NOW_MS,

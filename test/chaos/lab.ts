@@ -136,7 +136,7 @@ export class Lab {
     };
     this.gateways = ports.gateways.map(
       (port, index) =>
-        new Gateway('src/gateway.ts', `http://127.0.0.1:${port}`, {
+        new Gateway('dist/gateway.js', `http://127.0.0.1:${port}`, {
           ...shared,
           LISTEN: `127.0.0.1:${port}`,
           INSTANCE_ID: `gateway-${index + 1}`,
@@ -256,7 +256,7 @@ interface Station {
 
 function startProcessor({ processor, port }: Station, gatewayPort: number): Child {
   const { name, contract, share } = processor;
-  const child = new Child('src/simulated/main.ts', {
+  const child = new Child('dist/simulated/main.js', {
     CONTRACT: contract,
     LISTEN: `127.0.0.1:${port}`,
     NAME: name,

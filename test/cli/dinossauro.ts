@@ -14,7 +14,7 @@ export interface Said {
 interface Surroundings {
   readonly environment?: Readonly<Record<string, string>>;
   readonly directory?: string;
-  /** The root of the package; default: the root of the project. */
+  /** The root of an installed package. Default: the command of this project, compiled, without its launcher. */
   readonly packageRoot?: string;
   /** Once it has printed `says`, runs `act` and sends a SIGTERM. */
   readonly once?: { readonly says: string; act(): Promise<void> };
@@ -26,7 +26,9 @@ export function dinossauro(
   { environment, directory, packageRoot, once }: Surroundings = {},
 ): Promise<Said> {
   const { PATH, HOME, TMPDIR, NODE_V8_COVERAGE } = process.env;
-  const child = spawn(process.execPath, [join(packageRoot ?? ROOT, 'bin/dinossauro.js'), ...args], {
+  const program =
+    packageRoot === undefined ? join(ROOT, 'dist/cli/main.js') : join(packageRoot, 'bin/dinossauro.js');
+  const child = spawn(process.execPath, [program, ...args], {
     cwd: directory ?? ROOT,
     env: { PATH, HOME, TMPDIR, NODE_V8_COVERAGE, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { sleep, systemClock } from '../../src/core/clock.ts';
+import { LATE, sleep, systemClock, within } from '../../src/core/clock.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
 
 test("the wall clock is the machine's, in whole milliseconds", () => {
@@ -85,6 +85,17 @@ test('a wall clock outside the storable range is clamped to it', () => {
   } finally {
     Date.now = now;
   }
+});
+
+test('what is waited for is its result, its failure, or late, and leaves no timer', async () => {
+  const clock = new ManualClock();
+  assert.is(await within(clock, 10, Promise.resolve('done')), 'done');
+  const failing = within(clock, 10, Promise.reject(new Error('no'))).catch((error: Error) => error.message);
+  assert.is(await failing, 'no');
+  const late = within(clock, 10, new Promise<string>(() => {}));
+  clock.pass(10);
+  assert.is(await late, LATE);
+  assert.is(clock.pending, 0);
 });
 
 test.run();

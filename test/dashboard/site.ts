@@ -91,7 +91,7 @@ export class Site {
   }
 
   async start(): Promise<void> {
-    this.#gateway = new Child('src/gateway.ts', this.#environment);
+    this.#gateway = new Child('dist/gateway.js', this.#environment);
     await until('the gateway to be ready', READY_MS, async () => {
       return (await exchange('GET', `${this.url}/readyz`)).status === 200;
     });

@@ -33,7 +33,9 @@ export class AnswerReader {
   #readOne(): boolean {
     const head = headOf(this.#text);
     if (head === null) return false;
-    const isBare = head.status < 200 || this.#methods[this.answers.length] === 'HEAD';
+    // A stream of events has no end: its head is all of the answer that is waited for.
+    const isStream = head.headers.get('content-type') === 'text/event-stream';
+    const isBare = head.status < 200 || isStream || this.#methods[this.answers.length] === 'HEAD';
     const endAt = head.endAt + (isBare ? 0 : (head.lengthBytes ?? Number.POSITIVE_INFINITY));
     if (this.#text.length < endAt) return false;
     const body = this.#text.slice(head.endAt, endAt);

@@ -3,6 +3,7 @@ import { pause, until } from '../system/until.ts';
 import { isFromLibrary, orderlyFault, wildFault } from './judge.ts';
 import { Line } from './line.ts';
 import { drawPayment, type FuzzPayment } from './payment.ts';
+import { drawRouteShot } from './route-shot.ts';
 import { drawShot, paymentShot, type Shot } from './shot.ts';
 import type { Site, Target } from './site.ts';
 import { Tally } from './tally.ts';
@@ -11,6 +12,8 @@ import { drawWildShot } from './wild-shot.ts';
 /** Concurrent connections to each target. */
 const WORKERS = 16;
 const VOLLEY_MAX = 32;
+/** How many of the well-formed requests go to any route, and not only to those of payments. */
+const ROUTE_SHARE = 0.15;
 /** An answer takes less than this even on a busy machine. */
 const ANSWER_MS = 30_000;
 /** A server that has not answered an unreadable request by then is waiting for more of it. */
@@ -163,6 +166,7 @@ class Worker {
 
   /** One in fifty requests repeats an accepted payment or posts its id with another amount. */
   #draw(): Shot {
+    if (this.#random.chance(ROUTE_SHARE)) return drawRouteShot(this.#random);
     const place = this.#random.int(0, REMEMBERED - 1);
     const known = this.#accepted[place];
     if (known === undefined || this.#random.chance(0.98)) return drawShot(this.#random);

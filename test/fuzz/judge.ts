@@ -12,11 +12,11 @@ export type Side = 'direct' | 'nginx';
 const LIBRARY_STATUSES: readonly number[] = [400, 431, 505];
 
 /** What is wrong with the answer to a well-formed request; null if nothing is. */
-export function orderlyFault(answer: Answer, { bytes, statuses }: Shot): string | null {
+export function orderlyFault(answer: Answer, { bytes, statuses, sent }: Shot): string | null {
   if (!statuses.includes(answer.status))
     return `answered ${shown(answer)} instead of ${statuses.join(' or ')}`;
   const [method = '', target = ''] = bytes.toString('latin1', 0, bytes.indexOf('\r\n')).split(' ');
-  return contract.fault({ method, target, ...answer });
+  return contract.fault({ method, target, sent, ...answer });
 }
 
 /** What is wrong with an answer to any request; null if nothing is. */

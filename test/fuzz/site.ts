@@ -1,5 +1,7 @@
 import assert from 'node:assert';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child } from '../../bench/rinha/child.ts';
@@ -10,6 +12,7 @@ import { freePort } from '../system/port.ts';
 import type { Charge } from '../system/processor-admin.ts';
 import { until } from '../system/until.ts';
 import type { Side } from './judge.ts';
+import { TOKEN } from './route-shot.ts';
 
 export interface Target {
   readonly side: Side;
@@ -27,6 +30,15 @@ const READY_MS = 10_000;
 const DEPLOYED = new URL('../../lb/nginx.conf', import.meta.url);
 /** As in docker-compose.yml. */
 const NODE_OPTIONS = '--max-old-space-size=48 --max-semi-space-size=2 --v8-pool-size=1';
+/** Switches every route on. */
+const SETTINGS = {
+  ADMIN_TOKEN: TOKEN,
+  DASHBOARD_ACCESS: 'token',
+  EVENTS: 'true',
+  WEBHOOK_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+};
+/** What operators do is logged as a warning, with their name. */
+const OPERATORS_WORK = /"(by|who)":"admin/;
 
 /** Two gateways on one ledger behind nginx with its deployed settings; the gateways are reachable directly, too. */
 export class Site {
@@ -41,9 +53,14 @@ export class Site {
     use: (site: Site) => Promise<void>,
     more: Readonly<Record<string, string>> = {},
   ): Promise<void> {
-    const settings = { NODE_OPTIONS, LOG_LEVEL: 'warn', ...more };
+    const directory = mkdtempSync(join(tmpdir(), 'fuzz-'));
+    const shop = createServer((request, response) => request.resume().once('end', () => response.end()));
+    await new Promise<void>((resolve) => void shop.listen(0, '127.0.0.1', resolve));
+    const file = join(directory, 'webhooks.yaml');
+    const url = `http://127.0.0.1:${(shop.address() as AddressInfo).port}`;
+    writeFileSync(file, `webhooks: [{ name: shop, url: "${url}", secrets: [WEBHOOK_SECRET] }]`);
+    const settings = { NODE_OPTIONS, LOG_LEVEL: 'warn', ...SETTINGS, WEBHOOKS_FILE: file, ...more };
     await Deployment.run({ ledger, gatewayCount: 2, settings }, async (deployment) => {
-      const directory = mkdtempSync(join(tmpdir(), 'fuzz-'));
       const port = await freePort();
       const site = new Site(deployment, directory, port, startNginx(directory, port, deployment.urls));
       try {
@@ -54,8 +71,11 @@ export class Site {
         await use(site);
       } finally {
         await site.#nginx.stop();
-        rmSync(directory, { recursive: true, force: true });
       }
+    }).finally(() => {
+      shop.close();
+      shop.closeAllConnections();
+      rmSync(directory, { recursive: true, force: true });
     });
   }
 
@@ -97,7 +117,9 @@ export class Site {
       ({ child }, index) => !child.running || now[index] !== this.#pids[index],
     );
     const lines = this.#deployment.gateways.flatMap(({ output }) => output.split('\n'));
-    const logged = lines.filter((line) => line !== '' && !/"level":"(trace|debug|info)"/.test(line));
+    const logged = lines.filter(
+      (line) => line !== '' && !/"level":"(trace|debug|info)"/.test(line) && !OPERATORS_WORK.test(line),
+    );
     // Removes time, process and connection, so that repeated lines count once.
     const errors = readFileSync(join(this.#directory, 'error.log'), 'utf8').split('\n');
     const errorKinds = new Set(

@@ -4,19 +4,23 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { AuditReport } from '../../src/audit/report.ts';
+import type { Config } from '../../src/config/config.ts';
 import { formatAddress } from '../../src/core/address.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { serveAudit } from '../../src/http/audit.ts';
-import { createApp, listen } from '../../src/http/uws.ts';
+import { createApp } from '../../src/http/uws.ts';
+import { openLedger } from '../../src/ledger/open.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serve } from '../../src/simulated/server.ts';
 import { ask as askKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { apiKey, keyringOf } from '../keyring.ts';
+import { must } from '../ledger/samples.ts';
 import { configIn } from '../settings.ts';
 import { asRoot, runStarved } from '../starved.ts';
 import { until } from '../system/until.ts';
+import { serveHere } from './served.ts';
 
 const READER = apiKey('key-to-read', ['read']);
 const TOKEN = 'a-token-of-the-operator';
@@ -24,6 +28,7 @@ const SHAPE = { processorCount: 1, threadCount: 2 };
 const DEADLINE_MS = 20_000;
 
 interface World {
+  readonly config: Config;
   readonly sharedState: SharedState;
   readonly log: KeptLog;
   readonly processor: SimulatedProcessor;
@@ -50,16 +55,14 @@ async function inWorld(use: (world: World) => Promise<void>, settings: Record<st
     new KeptLog(),
   ];
   serveAudit({ app, config, keyring: keyringOf([...config.apiKeys.admin, READER]), sharedState, log });
-  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed') throw new Error(listened.reason);
-  const { listener } = listened;
+  const listener = await serveHere(app);
   const ask: World['ask'] = (query = '', init = {}) =>
-    askKept(`http://${formatAddress(listener.address)}/audit${query}`, {
+    askKept(`${listener.url}/audit${query}`, {
       headers: { authorization: `Bearer ${TOKEN}` },
       ...init,
     });
   try {
-    await use({ sharedState, log, processor, ask });
+    await use({ config, sharedState, log, processor, ask });
     await until('the audit is over', DEADLINE_MS, async () => sharedState.beginAudit());
   } finally {
     listener.close();
@@ -118,6 +121,18 @@ test('an invalid window or parameter is refused', () =>
     const response = await ask('?payment=every');
     assert.is(response.status, 400);
     assert.match(((await response.json()) as { type: string }).type, '#unknown-parameter');
+  }));
+
+test('a bound that is finer than what the books know of old payments is refused', () =>
+  inWorld(async ({ config, ask }) => {
+    const parts = { clock: systemClock, random: Math.random };
+    const ledger = await openLedger(config.ledger, ['default'], parts, 'elsewhere');
+    for (const shard of ledger.shards) while (await must(shard.upkeep(Date.now(), 86_400_000)));
+    await ledger.close();
+    const response = await ask('?to=2025-07-15');
+    assert.is(response.status, 422);
+    const { type, field } = (await response.json()) as { type: string; field: string };
+    assert.equal([type, field], ['/errors#window-too-fine', 'to']);
   }));
 
 test('a second audit at the same time is refused', () =>

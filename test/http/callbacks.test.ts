@@ -4,16 +4,17 @@ import { readUuid } from '../../src/core/uuid.ts';
 import { serveCallbacks } from '../../src/http/callbacks.ts';
 import { problem } from '../../src/http/problem.ts';
 import { refuse } from '../../src/http/route.ts';
-import { createApp, Exchange, type Listener, listen, type WebApp } from '../../src/http/uws.ts';
+import { createApp, Exchange, type WebApp } from '../../src/http/uws.ts';
 import { CallbackRing, CallbackSlot } from '../../src/shared-memory/callback-ring.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { ask, contract } from '../contract/kept.ts';
+import { type Served, serveHere } from './served.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const SHAPE = { processorCount: 3, threadCount: 1 };
 
 let app: WebApp;
-let listener: Listener;
+let listener: Served;
 let url = '';
 let ring: CallbackRing;
 let metricsTable: MetricsTable;
@@ -37,10 +38,8 @@ test.before.each(async () => {
     metrics: metricsTable.thread(0),
   });
   app.any('/*', (response, request) => refuse(new Exchange(response, request), problem('no-such-route')));
-  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');
-  listener = listened.listener;
-  url = `http://127.0.0.1:${listened.listener.address.port}`;
+  listener = await serveHere(app);
+  url = listener.url;
 });
 test.after.each(() => {
   listener.close();

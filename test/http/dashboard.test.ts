@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { formatAddress } from '../../src/core/address.ts';
 import { Dashboard } from '../../src/http/dashboard.ts';
 import { HttpThread } from '../../src/http/thread.ts';
-import { createApp, type Listener, listen } from '../../src/http/uws.ts';
+import { createApp } from '../../src/http/uws.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
@@ -22,6 +21,7 @@ import { keyringOf } from '../keyring.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
 import { configIn } from '../settings.ts';
 import { pause, until } from '../system/until.ts';
+import { type Served, serveHere } from './served.ts';
 
 const TOKEN = 'a-token-of-16-ch';
 const SOON_MS = 5000;
@@ -38,7 +38,7 @@ class World {
   readonly #directory = mkdtempSync(join(tmpdir(), 'dashboard-'));
   readonly #sockets: WebSocket[] = [];
   #thread: HttpThread | null = null;
-  #listener: Listener | null = null;
+  #listener: Served | null = null;
   port = 0;
 
   static async open(settings: Record<string, string>): Promise<World> {
@@ -47,10 +47,8 @@ class World {
     const shared = allocateSharedMemory(config, 0);
     const thread = await HttpThread.open(0, config, shared, world.clock, new KeptLog(), new Map());
     world.#thread = thread;
-    const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-    if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');
-    world.#listener = listened.listener;
-    world.port = listened.listener.address.port;
+    world.#listener = await serveHere(thread.app);
+    world.port = world.#listener.port;
     return world;
   }
 
@@ -360,13 +358,11 @@ broken('answers 404 and logs an error', async () => {
     },
     { feed: missing, files: missing },
   );
-  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed') throw new Error(listened.reason);
-  const origin = formatAddress(listened.listener.address);
+  const { url, port } = await serveHere(app);
   for (const path of ['/dashboard', '/dashboard/main.js']) {
-    assert.is((await fetch(`http://${origin}${path}`)).status, 404);
+    assert.is((await fetch(url + path)).status, 404);
   }
-  const socket = new WebSocket(`ws://${origin}/dashboard/live`);
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/dashboard/live`);
   await once(socket, 'error');
   assert.equal(new Set(log.lines), new Set(['error cannot load a part of the dashboard']));
   assert.is(log.lines.length, 3);

@@ -4,12 +4,13 @@ import * as assert from 'uvu/assert';
 import { errorsPage } from '../../scripts/errors-page.ts';
 import { serveDocuments } from '../../src/http/documents.ts';
 import { problemSlugs } from '../../src/http/problem.ts';
-import { createApp, type Listener, listen, type WebApp } from '../../src/http/uws.ts';
+import { createApp, type WebApp } from '../../src/http/uws.ts';
 import { ask, contract } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
+import { type Served, serveHere } from './served.ts';
 
 let app: WebApp;
-let listener: Listener;
+let listener: Served;
 let log: KeptLog;
 let url = '';
 
@@ -17,10 +18,8 @@ async function serve(root?: URL): Promise<void> {
   app = createApp();
   log = new KeptLog();
   serveDocuments(app, log, root);
-  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');
-  listener = listened.listener;
-  url = `http://127.0.0.1:${listened.listener.address.port}`;
+  listener = await serveHere(app);
+  url = listener.url;
 }
 
 function close(): void {

@@ -6,7 +6,7 @@ import { EventStreamReader, type StreamEvent } from '../../client/src/stream.ts'
 import { systemClock } from '../../src/core/clock.ts';
 import { Access } from '../../src/http/access.ts';
 import { EventRoutes } from '../../src/http/event-routes.ts';
-import { createApp, listen } from '../../src/http/uws.ts';
+import { createApp } from '../../src/http/uws.ts';
 import type { Shard } from '../../src/ledger/ledger.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
@@ -17,6 +17,8 @@ import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { MEMORY_OUTBOX } from '../ledger/outbox.ts';
 import { id, settleAll } from '../ledger/samples.ts';
 import { until } from '../system/until.ts';
+import { typeOf } from './operator-routes.ts';
+import { serveHere } from './served.ts';
 
 const KEY = 'key-to-read';
 const NAMES = ['default', 'fallback'];
@@ -91,11 +93,8 @@ async function inWorld(use: (world: World) => Promise<void>, shardCount = 1, isO
   const keys = [apiKey(KEY, ['read']), apiKey('key-to-post', ['post'])];
   const guard = new Access({ mode: 'token', keyring: keyringOf(keys), scope: 'read' });
   const routes = new EventRoutes({ app, guard, ledger, clock: systemClock, isOn, readerLimit: READER_LIMIT });
-  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed' || listened.listener.address.kind !== 'tcp')
-    throw new Error('cannot listen');
-  const { port } = listened.listener.address;
-  const url = `http://127.0.0.1:${port}/events`;
+  const { port, url: root, close } = await serveHere(app);
+  const url = `${root}/events`;
   const authorization = { authorization: `Bearer ${KEY}` };
   const listeners: Listener[] = [];
   try {
@@ -110,6 +109,7 @@ async function inWorld(use: (world: World) => Promise<void>, shardCount = 1, isO
         const abort = new AbortController();
         const { signal } = abort;
         const response = await fetch(url + query, { headers: { ...authorization, ...headers }, signal });
+        assert.is(response.headers.get('x-accel-buffering'), 'no');
         assertKept({
           method: 'GET',
           target: `/events${query}`,
@@ -125,7 +125,7 @@ async function inWorld(use: (world: World) => Promise<void>, shardCount = 1, isO
   } finally {
     for (const listener of listeners) listener.leave();
     routes.close();
-    listened.listener.close();
+    close();
     app.close();
   }
 }
@@ -143,11 +143,6 @@ async function settle(
 
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, index) => from + index);
-}
-
-async function typeOf(response: Response): Promise<string> {
-  const { type } = (await response.json()) as { type: string };
-  return `${response.status} ${type.replace('/errors#', '')}`;
 }
 
 test('a reader gets what happens from then on, each event as the contract says', () =>

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { AccessMode } from '../../src/config/config.ts';
 import { serveMetrics } from '../../src/http/metrics.ts';
-import { createApp, listen } from '../../src/http/uws.ts';
+import { createApp } from '../../src/http/uws.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
@@ -12,6 +12,7 @@ import { apiKey, keyringOf } from '../keyring.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { readStrictly } from '../metrics/strict-reader.ts';
 import { processorTarget } from '../processor-target.ts';
+import { serveHere } from './served.ts';
 
 const SHAPE = { processorCount: 1, threadCount: 2 };
 const TOKEN = 'a-token-of-16-ch';
@@ -39,12 +40,9 @@ async function withMetrics(
     keyring: keyringOf([apiKey(TOKEN, ['operate']), apiKey('key-to-read', ['read'])]),
     clock: new ManualClock(),
   });
-  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');
-  const { listener } = listened;
-  const { port } = listened.listener.address;
+  const listener = await serveHere(app);
   try {
-    await run((init) => askKept(`http://127.0.0.1:${port}/metrics`, init), metricsTable);
+    await run((init) => askKept(`${listener.url}/metrics`, init), metricsTable);
   } finally {
     listener.close();
     app.close();

@@ -16,7 +16,8 @@ import { apiKey, keyringOf } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { must } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
-import { fill, idOf, TOKEN } from './payment-world.ts';
+import { TOKEN } from './operator-routes.ts';
+import { fill, idOf } from './payment-world.ts';
 
 interface World {
   readonly books: MemoryLedger;

@@ -12,7 +12,7 @@ import { PaymentAcceptor } from '../../src/http/payment-acceptor.ts';
 import { servePaymentList } from '../../src/http/payment-list.ts';
 import { PaymentRoutes } from '../../src/http/payment-routes.ts';
 import { refusalIndex } from '../../src/http/refusal.ts';
-import { createApp, type Listener, listen } from '../../src/http/uws.ts';
+import { createApp } from '../../src/http/uws.ts';
 import { diskFiles, Journal } from '../../src/journal/writer.ts';
 import type { Claim, Settlement } from '../../src/ledger/ledger.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
@@ -31,6 +31,7 @@ import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { until } from '../system/until.ts';
+import { type Served, serveHere } from './served.ts';
 
 const NAMES = ['default', 'fallback'];
 const SHAPE = { processorCount: 2, threadCount: 2 };
@@ -66,7 +67,7 @@ class World {
   readonly #directory = mkdtempSync(join(tmpdir(), 'server-'));
   readonly #app = createApp();
   readonly #journal: Journal;
-  #listener: Listener | null = null;
+  #listener: Served | null = null;
   diskFull = false;
   port = 0;
 
@@ -138,10 +139,8 @@ class World {
   }
 
   async listen(): Promise<void> {
-    const listened = await listen(this.#app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-    if (listened.kind === 'failed') throw new Error(listened.reason);
-    this.#listener = listened.listener;
-    this.port = listened.listener.address.kind === 'tcp' ? listened.listener.address.port : 0;
+    this.#listener = await serveHere(this.#app);
+    this.port = this.#listener.port;
   }
 
   async close(): Promise<void> {

@@ -1,20 +1,18 @@
 import * as assert from 'uvu/assert';
-import { formatAddress } from '../../src/core/address.ts';
-import { Access } from '../../src/http/access.ts';
 import { servePaymentList } from '../../src/http/payment-list.ts';
 import { problem } from '../../src/http/problem.ts';
 import { refuse, route } from '../../src/http/route.ts';
-import { createApp, listen } from '../../src/http/uws.ts';
+import { createApp } from '../../src/http/uws.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
 import { ask as askKept } from '../contract/kept.ts';
-import { apiKey, keyringOf } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { must } from '../ledger/samples.ts';
+import { operators, TOKEN } from './operator-routes.ts';
+import { serveHere } from './served.ts';
 
-export const TOKEN = 'a-token-of-the-operator';
 const SHAPE = { processorCount: 2, threadCount: 2 };
 export const T0_MS = Date.UTC(2025, 6, 15, 12);
 
@@ -50,17 +48,10 @@ export async function inWorld(use: (world: World) => Promise<void>, mode: 'token
       metrics: metricsTable.thread(1),
     },
     '/payments',
-    new Access({
-      mode,
-      keyring: keyringOf([apiKey(TOKEN, ['operate']), apiKey('key-to-read', ['read'])]),
-      scope: 'operate',
-    }),
+    operators(mode),
   );
   app.any('/*', (response) => void response.end());
-  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed') throw new Error(listened.reason);
-  const { listener } = listened;
-  const url = `http://${formatAddress(listener.address)}`;
+  const { url, close } = await serveHere(app);
   const ask: World['ask'] = (query = '', init = {}) =>
     askKept(`${url}/payments${query}`, {
       headers: { authorization: `Bearer ${TOKEN}` },
@@ -81,7 +72,7 @@ export async function inWorld(use: (world: World) => Promise<void>, mode: 'token
   try {
     await use({ books, mood, url, metricsTable, ask, found });
   } finally {
-    listener.close();
+    close();
     app.close();
   }
 }

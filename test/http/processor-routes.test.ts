@@ -1,21 +1,17 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { formatAddress } from '../../src/core/address.ts';
-import { Access } from '../../src/http/access.ts';
 import { ProcessorRoutes } from '../../src/http/processor-routes.ts';
-import { createApp, listen } from '../../src/http/uws.ts';
+import { createApp } from '../../src/http/uws.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
-import { ask as askKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
-import { apiKey, keyringOf } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf, must } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { processorTarget } from '../processor-target.ts';
+import { type OperatorRoutes, operators, serving, typeOf } from './operator-routes.ts';
 
-const TOKEN = 'a-token-of-the-operator';
 const NAMES = ['default', 'fallback'];
 const FEE = { share: 0.015, fixed: 0.35 };
 const LIMITS = { callsAtOnce: 400, callsPerSecond: null, minAmount: 0.01, maxAmount: null };
@@ -23,15 +19,12 @@ const TERMS = { fee: FEE, configuredFee: FEE, limits: LIMITS, configuredLimits: 
 const CREDENTIALS_AT_MS = Date.UTC(2025, 6, 15, 12);
 const BOUNDS = { poolThreadCount: 2, callsMax: 500 };
 
-interface World {
+interface World extends OperatorRoutes {
   readonly store: MemoryStore;
   readonly books: MemoryLedger;
   readonly mood: Mood;
   readonly log: KeptLog;
   readonly clock: ManualClock;
-  list(query?: string, init?: RequestInit): Promise<Response>;
-  /** A body that is no text is sent as JSON. */
-  change(name: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
 }
 
 async function inWorld(use: (world: World) => Promise<void>, mode: 'token' | 'loopback' | 'off' = 'token') {
@@ -48,40 +41,9 @@ async function inWorld(use: (world: World) => Promise<void>, mode: 'token' | 'lo
   const sharedState = { credentialsAtMs: CREDENTIALS_AT_MS };
   new ProcessorRoutes({ app, processors, bounds: BOUNDS, sharedState, ledger, clock, log }).serve(
     '/processors',
-    new Access({
-      mode,
-      keyring: keyringOf([{ ...apiKey(TOKEN, ['operate']), name: 'ops' }, apiKey('key-to-read', ['read'])]),
-      scope: 'operate',
-    }),
+    operators(mode),
   );
-  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed') throw new Error(listened.reason);
-  const url = `http://${formatAddress(listened.listener.address)}/processors`;
-  const authorization = { authorization: `Bearer ${TOKEN}` };
-  try {
-    await use({
-      store,
-      books,
-      mood,
-      log,
-      clock,
-      list: (query = '', init = {}) => askKept(url + query, { headers: authorization, ...init }),
-      change: (name, body, headers = {}) =>
-        askKept(`${url}/${name}`, {
-          method: 'PATCH',
-          headers: { ...authorization, ...headers },
-          body: typeof body === 'string' ? body : JSON.stringify(body),
-        }),
-    });
-  } finally {
-    listened.listener.close();
-    app.close();
-  }
-}
-
-async function typeOf(response: Response): Promise<string> {
-  const { type } = (await response.json()) as { type: string };
-  return `${response.status} ${type.replace('/errors#', '')}`;
+  await serving(app, '/processors', (routes) => use({ ...routes, store, books, mood, log, clock }));
 }
 
 test('lists the processors with what is open at each', () =>
@@ -332,7 +294,7 @@ test('only operators may, whatever the method', async () => {
     assert.is(await typeOf(await list('', { ...none, method: 'DELETE' })), '401 token-required');
     assert.is(await typeOf(await list('/default')), '405 method-not-allowed');
     assert.is(await typeOf(await list('/default', none)), '401 token-required');
-    const response = await list('', { headers: { authorization: `Bearer ${TOKEN}` }, method: 'DELETE' });
+    const response = await list('', { method: 'DELETE' });
     assert.is(await typeOf(response), '405 method-not-allowed');
   });
   await inWorld(async ({ list, change }) => {

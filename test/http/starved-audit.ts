@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
-import { formatAddress } from '../../src/core/address.ts';
 import { serveAudit } from '../../src/http/audit.ts';
-import { createApp, listen } from '../../src/http/uws.ts';
+import { createApp } from '../../src/http/uws.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { keyringOf } from '../keyring.ts';
 import { configIn } from '../settings.ts';
 import { takeAllThreads } from '../starved.ts';
+import { serveHere } from './served.ts';
 
 // A program that asks for an audit while it has no threads left, and once more when it has. It prints what was answered
 // and logged. With this ledger, the second audit finds that the ledger does not answer.
@@ -17,9 +17,8 @@ const config = configIn('/tmp', { AUDIT_ACCESS: 'open', LEDGER_URL: 'redis://127
 const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
 const [app, log] = [createApp(), new KeptLog()];
 serveAudit({ app, config, keyring: keyringOf([]), sharedState, log });
-const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-if (listened.kind === 'failed') throw new Error(listened.reason);
-const url = `http://${formatAddress(listened.listener.address)}/audit`;
+const listener = await serveHere(app);
+const url = `${listener.url}/audit`;
 const ask = async () => ((await (await fetch(url)).json()) as { type: string }).type.split('#')[1];
 // `fetch` needs no thread to connect to an IP address.
 const fillers = takeAllThreads();

@@ -5,7 +5,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { HttpThread } from '../../src/http/thread.ts';
-import { listen } from '../../src/http/uws.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
@@ -13,6 +12,7 @@ import { ask } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { configIn } from '../settings.ts';
+import { serveHere } from './served.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 
@@ -36,11 +36,8 @@ async function setUpWith(clock: Clock, environment: Record<string, string>) {
   const config = configIn(directory, environment);
   const shared = allocateSharedMemory(config, 0);
   const thread = await HttpThread.open(0, config, shared, clock, new KeptLog(), new Map());
-  const listened = await listen(thread.app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');
-  const { listener } = listened;
-  const { port } = listened.listener.address;
-  const askHere = (path: string, init?: RequestInit) => ask(`http://127.0.0.1:${port}${path}`, init);
+  const listener = await serveHere(thread.app);
+  const askHere = (path: string, init?: RequestInit) => ask(listener.url + path, init);
   const response = await askHere('/payments', {
     method: 'POST',
     body: `{"correlationId":"${ID}","amount":1}`,

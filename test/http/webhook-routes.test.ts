@@ -1,8 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { formatAddress } from '../../src/core/address.ts';
-import { Access } from '../../src/http/access.ts';
-import { createApp, listen } from '../../src/http/uws.ts';
+import { createApp } from '../../src/http/uws.ts';
 import { serveWebhooks } from '../../src/http/webhook-routes.ts';
 import type { Shard } from '../../src/ledger/ledger.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
@@ -15,15 +13,13 @@ import {
   progressText,
   readProgress,
 } from '../../src/webhooks/progress.ts';
-import { ask as askKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
-import { apiKey, keyringOf } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { MEMORY_OUTBOX } from '../ledger/outbox.ts';
 import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { type OperatorRoutes, operators, serving, typeOf } from './operator-routes.ts';
 
-const TOKEN = 'a-token-of-the-operator';
 const SHOP = { name: 'shop', url: 'https://shop.example:8443/hooks/a-secret', secrets: [], types: [] };
 const BOOKS = { ...SHOP, name: 'books', types: ['payment.rejected'] };
 const UNBEGUN = {
@@ -39,14 +35,11 @@ const UNBEGUN = {
   lastFailure: null,
 };
 
-interface World {
+interface World extends OperatorRoutes {
   readonly books: Shard;
   readonly mood: Mood;
   readonly log: KeptLog;
   readonly clock: ManualClock;
-  list(query?: string, init?: RequestInit): Promise<Response>;
-  /** A body that is no text is sent as JSON. */
-  change(name: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
   set(webhook: string, change: Partial<Progress>): Promise<void>;
   progress(webhook: string): Promise<Progress>;
 }
@@ -54,41 +47,23 @@ interface World {
 async function inWorld(use: (world: World) => Promise<void>) {
   const [app, log, mood, clock] = [createApp(), new KeptLog(), new Mood(), new ManualClock()];
   const books = new MemoryLedger(['default'], new MemoryStore(), { ...MEMORY_OUTBOX, clock });
-  const guard = new Access({
-    mode: 'token',
-    keyring: keyringOf([{ ...apiKey(TOKEN, ['operate']), name: 'ops' }, apiKey('key-to-read', ['read'])]),
-    scope: 'operate',
-  });
   const parts = { app, webhooks: [SHOP, BOOKS], hasEvents: true, ledger: moody(books, mood), log };
-  serveWebhooks(parts, '/webhooks', guard);
-  const listened = await listen(app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (listened.kind === 'failed') throw new Error(listened.reason);
-  const url = `http://${formatAddress(listened.listener.address)}/webhooks`;
-  const authorization = { authorization: `Bearer ${TOKEN}` };
-  try {
-    await use({
+  serveWebhooks(parts, '/webhooks', operators());
+  await serving(app, '/webhooks', (routes) =>
+    use({
+      ...routes,
       books,
       mood,
       log,
       clock,
-      list: (query = '', init = {}) => askKept(url + query, { headers: authorization, ...init }),
-      change: (name, body, headers = {}) =>
-        askKept(`${url}/${name}`, {
-          method: 'PATCH',
-          headers: { ...authorization, ...headers },
-          body: typeof body === 'string' ? body : JSON.stringify(body),
-        }),
       set: async (webhook, change) => {
         const { version } = await must(books.bookmark(bookmarkOf(webhook)));
         const text = progressText({ ...beginning(''), ...change });
         assert.ok(await must(books.setBookmark(bookmarkOf(webhook), { version: version + 1, text })));
       },
       progress: async (webhook) => readProgress((await must(books.bookmark(bookmarkOf(webhook)))).text),
-    });
-  } finally {
-    listened.listener.close();
-    app.close();
-  }
+    }),
+  );
 }
 
 async function settle(books: Shard, numbers: readonly number[]): Promise<void> {
@@ -97,11 +72,6 @@ async function settle(books: Shard, numbers: readonly number[]): Promise<void> {
   const settlements = numbers.map((number) => settlementOf(number));
   await must(books.commit(owner, [], claims));
   await must(books.commit(owner, settlements, []));
-}
-
-async function typeOf(response: Response): Promise<string> {
-  const { type } = (await response.json()) as { type: string };
-  return `${response.status} ${type.replace('/errors#', '')}`;
 }
 
 test('lists the endpoints with how far each is, and not the secret in a URL', () =>

@@ -2,7 +2,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
 import { listPayments, type PaymentsOrder } from '../../src/operate/list-payments.ts';
-import { fill, idOf, inWorld, TOKEN } from '../http/payment-world.ts';
+import { TOKEN } from '../http/operator-routes.ts';
+import { fill, idOf, inWorld } from '../http/payment-world.ts';
 import { must } from '../ledger/samples.ts';
 
 interface Said {

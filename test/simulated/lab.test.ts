@@ -1,11 +1,12 @@
 import { request } from 'node:http';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createApp, Exchange, type Listener, listen, type WebApp } from '../../src/http/uws.ts';
+import { createApp, Exchange, type WebApp } from '../../src/http/uws.ts';
 import { type LabServed, serveLab } from '../../src/simulated/lab.ts';
 import type { LabState } from '../../src/simulated/lab-state.ts';
 import { Load } from '../../src/simulated/load.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
+import { type Served, serveHere } from '../http/served.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { until } from '../system/until.ts';
 
@@ -20,7 +21,7 @@ class World {
   readonly bodies: string[] = [];
   status = '202 Accepted';
   readonly #app: WebApp = createApp();
-  #listener: Listener | null = null;
+  #listener: Served | null = null;
   #load: Load | null = null;
   #lab: LabServed | null = null;
 
@@ -37,13 +38,11 @@ class World {
   }
 
   async open(): Promise<void> {
-    const listened = await listen(this.#app, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-    if (listened.kind === 'failed' || listened.listener.address.kind === 'unix') throw new Error('no port');
-    this.#listener = listened.listener;
-    const { host, port } = listened.listener.address;
+    this.#listener = await serveHere(this.#app);
+    const { port } = this.#listener;
     let ids = 0;
     const newId = () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`;
-    this.#load = new Load({ host, port, clock: this.clock, random: () => 0.25, newId });
+    this.#load = new Load({ host: '127.0.0.1', port, clock: this.clock, random: () => 0.25, newId });
     const processors = new Map([['default', this.processor]]);
     this.#lab = await serveLab({ processors, load: this.#load, token: TOKEN, origins: [ORIGIN] });
   }

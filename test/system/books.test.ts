@@ -18,7 +18,7 @@ const SCENES: readonly Scene[] = [
   {
     what: 'one gateway on LMDB, as `npm start` runs it',
     payments: PAYMENTS,
-    shape: { ledger: 'lmdb', gatewayCount: 1, program: 'src/start.ts' },
+    shape: { ledger: 'lmdb', gatewayCount: 1, program: 'dist/start.js' },
   },
   {
     what: 'two gateways on one Redis',

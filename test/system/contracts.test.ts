@@ -54,7 +54,7 @@ async function withGateway(
   const url = `http://127.0.0.1:${await freePort()}`;
   const file = join(directory, 'processors.yaml');
   writeFileSync(file, processorsFile(contract, `http://127.0.0.1:${await proxy.listen()}`, dear.url));
-  const gateway = new Gateway('src/gateway.ts', url, {
+  const gateway = new Gateway('dist/gateway.js', url, {
     LISTEN: new URL(url).host,
     LEDGER_URL: `lmdb:${join(directory, 'ledger')}`,
     JOURNAL_DIR: join(directory, 'journal'),

@@ -58,7 +58,7 @@ export class Deployment {
   }
 
   private constructor(
-    { ledger, program = 'src/gateway.ts', settings = {} }: Shape,
+    { ledger, program = 'dist/gateway.js', settings = {} }: Shape,
     directory: string,
     redis: RedisServer | null,
     processorPorts: readonly [number, number],
@@ -68,7 +68,7 @@ export class Deployment {
     this.#redis = redis;
     this.#processorChildren = PROCESSORS.map(
       ({ name, fee }, index) =>
-        new Child('src/simulated/main.ts', {
+        new Child('dist/simulated/main.js', {
           LISTEN: `127.0.0.1:${processorPorts[index]}`,
           NAME: name,
           FEE: fee,
@@ -162,7 +162,7 @@ export class Gateway {
       this.#program,
       { ...this.environment, ...settings },
       {
-        isTerminal: this.#program === 'src/start.ts',
+        isTerminal: this.#program === 'dist/start.js',
       },
     );
     await this.ready();

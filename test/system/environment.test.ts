@@ -54,7 +54,7 @@ async function withGateway(
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'environment-'));
   const listen = `127.0.0.1:${await freePort()}`;
-  const gateway = new Child('src/primary.ts', {
+  const gateway = new Child('dist/primary.js', {
     LISTEN: listen,
     LEDGER_URL: `lmdb:${join(directory, 'ledger')}`,
     JOURNAL_DIR: join(directory, 'journal'),

@@ -50,7 +50,7 @@ class Site {
 
   startProcessors(): void {
     for (const port of this.ports) {
-      this.#children.push(new Child('src/simulated/main.ts', { LISTEN: `127.0.0.1:${port}` }));
+      this.#children.push(new Child('dist/simulated/main.js', { LISTEN: `127.0.0.1:${port}` }));
     }
   }
 
@@ -70,7 +70,7 @@ class Site {
   async start(instance: string, settings: Readonly<Record<string, string>> = {}) {
     const port = await freePort();
     const place = { directory: this.directory };
-    const child = new Child('src/primary.ts', this.environment(instance, port, settings), place);
+    const child = new Child('dist/primary.js', this.environment(instance, port, settings), place);
     this.#children.push(child);
     const url = `http://127.0.0.1:${port}`;
     await until(`${instance} is ready`, START_MS, async () => {
@@ -129,7 +129,7 @@ test('a journal that holds payments of another ledger, or a damaged file, is ref
     await site.accept('one');
     const refusal = async (settings: Readonly<Record<string, string>>) => {
       const environment = site.environment('one', await freePort(), settings);
-      const child = new Child('src/primary.ts', environment, { directory: site.directory });
+      const child = new Child('dist/primary.js', environment, { directory: site.directory });
       assert.is((await child.ended).code, 1, child.output);
       assert.is(child.lines.length, 1, child.output);
       return child.lines[0] ?? '';

@@ -49,7 +49,7 @@ async function withFullPipe(use: (running: Running) => Promise<void>): Promise<v
   await once(processor, 'listening');
   const listen = `127.0.0.1:${await freePort()}`;
   const writer = openSync(path, constants.O_WRONLY);
-  const gateway = spawn(process.execPath, ['src/cli/main.ts', 'gateway'], {
+  const gateway = spawn(process.execPath, ['dist/cli/main.js', 'gateway'], {
     stdio: ['ignore', writer, writer],
     env: {
       PATH: process.env['PATH'],

@@ -25,7 +25,7 @@ async function inDirectory(use: (directory: string) => Promise<void>): Promise<v
   }
 }
 
-for (const program of ['src/gateway.ts', 'src/start.ts']) {
+for (const program of ['dist/gateway.js', 'dist/start.js']) {
   test(`${program} with the example: payments go to the processor that is cheapest for their amount`, () =>
     inDirectory((directory) =>
       Deployment.run({ ledger: 'lmdb', gatewayCount: 1, program }, async ({ gateways, processors }) => {
@@ -71,7 +71,7 @@ for (const [module, reason] of CONTRACTS) {
       writeFileSync(join(directory, 'p.yaml'), `processors: [${entry}]`);
       const listen = `127.0.0.1:${await freePort()}`;
       const environment = { LISTEN: listen, PROCESSORS_FILE: join(directory, 'p.yaml') };
-      const child = new Child('src/gateway.ts', environment, { directory });
+      const child = new Child('dist/gateway.js', environment, { directory });
       const overdue = setTimeout(() => void child.kill(), EXIT_MS);
       const { code } = await child.ended;
       clearTimeout(overdue);

@@ -47,7 +47,7 @@ for (const ledger of ledgers('redis')) {
     const directory = mkdtempSync(join(tmpdir(), 'rolling-'));
     const path = join(directory, 'processors.yaml');
     const port = await freePort();
-    const child = new Child('src/simulated/main.ts', {
+    const child = new Child('dist/simulated/main.js', {
       LISTEN: `127.0.0.1:${port}`,
       NAME: 'third',
       FEE: '0.01',

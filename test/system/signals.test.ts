@@ -59,10 +59,10 @@ function locksIn(directory: string): string[] {
   return existsSync(journal) ? readdirSync(journal).filter((name) => name.includes('lock')) : [];
 }
 
-for (const file of ['/src/primary.ts', '/src/journal/replay.ts']) {
+for (const file of ['/dist/primary.js', '/dist/journal/replay.js']) {
   test(`a gateway that gets SIGTERM while loading ${file} exits with 0`, () => {
     const settings = { NODE_OPTIONS: `--import=${PRELOAD}`, SIGNAL_AT: file };
-    return withChild('src/gateway.ts', settings, async (child, directory) => {
+    return withChild('dist/gateway.js', settings, async (child, directory) => {
       assert.equal(await endsSoon(child), EXITED);
       assert.equal(locksIn(directory), []);
     });
@@ -71,7 +71,7 @@ for (const file of ['/src/primary.ts', '/src/journal/replay.ts']) {
 
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   test(`a gateway that gets ${signal} during the warm-up exits at once and leaves no lock`, () =>
-    withChild('src/gateway.ts', { WARM_UP_PAYMENTS: '100000' }, async (child, directory) => {
+    withChild('dist/gateway.js', { WARM_UP_PAYMENTS: '100000' }, async (child, directory) => {
       const journal = join(directory, 'journal');
       await until('it warms up', START_MS, () => existsSync(join(journal, 'warm-up-0')));
       child.send(signal);
@@ -82,7 +82,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
 }
 
 test('a gateway that waits for Redis exits on SIGTERM', () =>
-  withChild('src/gateway.ts', { LEDGER_URL: 'redis://127.0.0.1:1' }, async (child) => {
+  withChild('dist/gateway.js', { LEDGER_URL: 'redis://127.0.0.1:1' }, async (child) => {
     await until('it waits', START_MS, () => child.output.includes('"waiting for the ledger in LEDGER_URL"'));
     child.send('SIGTERM');
     assert.equal(await endsSoon(child), EXITED);
@@ -113,15 +113,15 @@ async function withCall(program: string, use: (child: Child) => Promise<void>): 
 }
 
 for (const [program, signals] of [
-  ['src/gateway.ts', ['SIGTERM', 'SIGTERM']],
-  ['src/gateway.ts', ['SIGTERM', 'SIGHUP']],
-  ['src/start.ts', ['SIGINT', 'SIGINT']],
-  ['src/start.ts', ['SIGTERM', 'SIGTERM']],
+  ['dist/gateway.js', ['SIGTERM', 'SIGTERM']],
+  ['dist/gateway.js', ['SIGTERM', 'SIGHUP']],
+  ['dist/start.js', ['SIGINT', 'SIGINT']],
+  ['dist/start.js', ['SIGTERM', 'SIGTERM']],
 ] as const) {
   test(`${signals.join(' and ')} together count once for ${program}; a later one counts again`, () =>
     withCall(program, async (child) => {
       const send = (signal: NodeJS.Signals) =>
-        program === 'src/start.ts' ? child.sendToAll(signal) : child.send(signal);
+        program === 'dist/start.js' ? child.sendToAll(signal) : child.send(signal);
       const [first, again] = signals;
       send(first);
       await until('it is stopping', START_MS, () => child.output.includes('"stopping"'));
@@ -133,7 +133,7 @@ for (const [program, signals] of [
       const code = 128 + constants.signals[first];
       assert.equal(
         ended,
-        program === 'src/start.ts' ? { code, signal: null } : { code: null, signal: first },
+        program === 'dist/start.js' ? { code, signal: null } : { code: null, signal: first },
       );
     }));
 }

@@ -63,7 +63,7 @@ function refuses(
   });
 }
 
-for (const program of ['src/gateway.ts', 'src/start.ts']) {
+for (const program of ['dist/gateway.js', 'dist/start.js']) {
   refuses('wrong settings', program, { POOL_THREADS: '0', LEDGER_URL: 'ftp://books', LISTEN: 'nowhere' }, [
     /^dinossauro: LISTEN=nowhere is invalid: expected /,
     /^dinossauro: LEDGER_URL=ftp:\/\/books is invalid: expected /,
@@ -74,7 +74,7 @@ for (const program of ['src/gateway.ts', 'src/start.ts']) {
   ]);
 }
 const stray = { LISTEN: 'x', PORT: '80', POOL_THREAD: '2' };
-refuses('an invalid setting, and names an unknown variable', 'src/primary.ts', stray, [
+refuses('an invalid setting, and names an unknown variable', 'dist/primary.js', stray, [
   /^dinossauro: LISTEN=x is invalid: /,
   /^dinossauro: POOL_THREAD is not a setting; did you mean POOL_THREADS\?$/,
 ]);
@@ -84,7 +84,7 @@ test('a gateway that starts has warned about unknown variables', async () => {
   await inDirectory(async (directory) => {
     const strays = { PROCESSOR_TIMEOUT: '5', REDIS_URL: 'redis://x' };
     const environment = { ...GOOD, ...strays, LISTEN: listen, WARM_UP_PAYMENTS: '0' };
-    const child = new Child('src/primary.ts', environment, { directory });
+    const child = new Child('dist/primary.js', environment, { directory });
     for (const words of ['did you mean PROCESSOR_TIMEOUT_MS?', 'set LEDGER_URL=redis://host:port.']) {
       const isWarning = (line: string) => line.includes('"level":"warn"') && line.includes(words);
       await until(words, START_MS, () => child.lines.some(isWarning));
@@ -94,7 +94,7 @@ test('a gateway that starts has warned about unknown variables', async () => {
 });
 
 const none = { PAYMENT_PROCESSOR_URL_DEFAULT: '', PAYMENT_PROCESSOR_URL_FALLBACK: '' };
-refuses('to run without a processor', 'src/gateway.ts', none, [/^dinossauro: No processor: /]);
+refuses('to run without a processor', 'dist/gateway.js', none, [/^dinossauro: No processor: /]);
 
 for (const threads of ['1', '2']) {
   const environment = { ...GOOD, HTTP_THREADS: threads, WARM_UP_PAYMENTS: '0' };
@@ -110,7 +110,7 @@ for (const threads of ['1', '2']) {
         [path('locked'), /lock\.mdb is not a regular file; move it away/],
       ];
       for (const [ledger, reason] of wrong) {
-        const { code, lines } = await ending('src/primary.ts', {
+        const { code, lines } = await ending('dist/primary.js', {
           ...environment,
           LISTEN: `127.0.0.1:${await freePort()}`,
           LEDGER_URL: `lmdb:${ledger}`,
@@ -129,7 +129,7 @@ test('two gateways cannot use one journal', () =>
   Deployment.run(ONE, async ({ gateways: [gateway] }) => {
     assert.ok(gateway);
     const settings = { ...gateway.environment, LISTEN: `127.0.0.1:${await freePort()}` };
-    const { code, lines } = await ending('src/gateway.ts', settings);
+    const { code, lines } = await ending('dist/gateway.js', settings);
     assert.is(code, 1);
     assert.is(lines.length, 1, lines.join('\n'));
     assert.match(lines[0] ?? '', /^dinossauro: JOURNAL_DIR=.*is in use by another process/);
@@ -142,7 +142,7 @@ for (const threads of ['1', '2']) {
       assert.ok(gateway);
       const { JOURNAL_DIR: _, ...shared } = gateway.environment;
       const settings = { ...shared, INSTANCE_ID: 'other', HTTP_THREADS: threads, LOG_LEVEL: 'warn' };
-      const { code, lines } = await ending('src/gateway.ts', settings);
+      const { code, lines } = await ending('dist/gateway.js', settings);
       assert.is(code, 1);
       assert.is(lines.length, 1, lines.join('\n'));
       assert.match(lines[0] ?? '', /^dinossauro: LISTEN: /);
@@ -155,7 +155,7 @@ test('`npm start` at an address used by a silent process prints one line', async
   const port = await freePort();
   silent.listen(port, '127.0.0.1');
   await once(silent, 'listening');
-  const { code, lines } = await ending('src/start.ts', { ...GOOD, LISTEN: `127.0.0.1:${port}` });
+  const { code, lines } = await ending('dist/start.js', { ...GOOD, LISTEN: `127.0.0.1:${port}` });
   silent.close();
   assert.is(code, 1);
   assert.is(lines.length, 1, lines.join('\n'));
@@ -169,7 +169,7 @@ test('`npm start` says what it waits for', () =>
   inDirectory(async (directory) => {
     const redis = await RedisServer.prepare();
     const settings = { ...GOOD, LISTEN: `127.0.0.1:${await freePort()}`, LEDGER_URL: redis.url };
-    const child = new Child('src/start.ts', settings, { directory });
+    const child = new Child('dist/start.js', settings, { directory });
     await until('it prints so', START_MS, () =>
       /^dinossauro: not ready yet: .*ECONNREFUSED/m.test(child.output),
     );
@@ -192,8 +192,8 @@ test('a gateway starts without Redis, accepts payments, and settles them once Re
         [new ProcessorAdmin('default', cheap), new ProcessorAdmin('fallback', dear)],
       );
       const children = [
-        ...ports.map((port) => new Child('src/simulated/main.ts', { LISTEN: `127.0.0.1:${port}` })),
-        new Child('src/gateway.ts', {
+        ...ports.map((port) => new Child('dist/simulated/main.js', { LISTEN: `127.0.0.1:${port}` })),
+        new Child('dist/gateway.js', {
           LISTEN: url.slice('http://'.length),
           LEDGER_URL: redis.url,
           JOURNAL_DIR: directory,
@@ -229,7 +229,7 @@ test('`npm start` with only a port starts two processors and a gateway, and prin
     await until('ports 8001 and 8002 are free', PORTS_MS, portsFree);
     const listen = `127.0.0.1:${await freePort()}`;
     const start = async () => {
-      const started = new Child('src/start.ts', { LISTEN: listen }, { directory, isTerminal: true });
+      const started = new Child('dist/start.js', { LISTEN: listen }, { directory, isTerminal: true });
       await until('it prints how to try it', START_MS, () => started.output.includes('curl -i')).catch(
         async (error: unknown) => {
           await started.kill();

@@ -60,7 +60,7 @@ for (const ledger of ledgers('lmdb')) {
   );
 }
 
-const STARTED = { ledger: 'lmdb', gatewayCount: 1, program: 'src/start.ts' } as const;
+const STARTED = { ledger: 'lmdb', gatewayCount: 1, program: 'dist/start.js' } as const;
 
 settlesAfter('Ctrl-C stops everything that `npm start` started', STARTED, async ({ child }) => {
   child.sendToAll('SIGINT');

@@ -46,7 +46,7 @@ for (const [death, reason] of [
       inDirectory(async (directory) => {
         const dieWhen = join(directory, 'die');
         if (when === 'before it is open') writeFileSync(dieWhen, '');
-        const child = new Child('src/gateway.ts', {
+        const child = new Child('dist/gateway.js', {
           ...settingsIn(directory),
           HTTP_THREADS: '2',
           NODE_OPTIONS: `--disable-warning=ExperimentalWarning --import=${DEADLY}`,

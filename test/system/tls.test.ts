@@ -48,7 +48,7 @@ async function within(
   await once(processor, 'listening');
   const ours = authority.issue();
   const listen = `127.0.0.1:${await freePort()}`;
-  const gateway = new Child('src/gateway.ts', {
+  const gateway = new Child('dist/gateway.js', {
     LISTEN: listen,
     LEDGER_URL: `rediss://127.0.0.1:${tlsPort}`,
     JOURNAL_DIR: join(directory, 'journal'),

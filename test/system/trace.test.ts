@@ -38,7 +38,7 @@ async function within(
   });
   const collector = await TestCollector.start();
   const listen = `127.0.0.1:${await freePort()}`;
-  const gateway = new Gateway('src/gateway.ts', `http://${listen}`, {
+  const gateway = new Gateway('dist/gateway.js', `http://${listen}`, {
     LISTEN: listen,
     LEDGER_URL: `lmdb:${join(directory, 'ledger')}`,
     INSTANCE_ID: 'gateway-1',

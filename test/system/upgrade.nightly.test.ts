@@ -11,7 +11,7 @@ import { Load } from './load.ts';
 import { PAYMENTS, RATE_PER_S } from './scale.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const NEW = 'src/gateway.ts';
+const NEW = 'dist/gateway.js';
 /** Long enough that a stop finds calls in flight. */
 const DELAY_MS = 40;
 const COUNT = 4 * PAYMENTS;

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { type Backoff, equalJitterMs } from '../../core/backoff.ts';
-import type { Clock } from '../../core/clock.ts';
+import { type Clock, within } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { startThread } from '../../core/thread.ts';
 import type { WriterMessage, WriterRequest, WriterTask } from './writer.ts';
@@ -104,12 +104,4 @@ export class WriterThread {
     this.#cancelReplacement = clock.after(retryInMs, () => this.#run());
     onDeath();
   }
-}
-
-/** Waits for `work`, at most `timeoutMs`. */
-function within(clock: Clock, timeoutMs: number, work: Promise<unknown>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(timeoutMs, resolve);
-    work.then(() => resolve(), reject).finally(cancel);
-  });
 }

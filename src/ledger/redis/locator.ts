@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts';
+import { type Clock, LATE, within } from '../../core/clock.ts';
 import { errorReason } from '../../core/reason.ts';
 import { addressOf, type RedisPlace, withAddress, withoutAccount } from '../../core/redis-url.ts';
 import type { RedisDriver } from './connection.ts';
@@ -102,15 +102,13 @@ export class Locator {
     const { newDriver, clock, timeoutMs } = this.#parts;
     const driver = newDriver(url);
     driver.on('error', () => {});
-    let cancel = () => {};
-    const late = new Promise<never>((_, reject) => {
-      const waitMs = Math.ceil(timeoutMs / SHARE_OF_ONE);
-      cancel = clock.after(waitMs, () => reject(new Error(`no answer within ${waitMs} ms`)));
-    });
+    const waitMs = Math.ceil(timeoutMs / SHARE_OF_ONE);
     try {
-      return await Promise.race([driver.connect().then(() => driver.sendCommand(command)), late]);
+      const asked = driver.connect().then(() => driver.sendCommand(command));
+      const answer = await within(clock, waitMs, asked);
+      if (answer === LATE) throw new Error(`no answer within ${waitMs} ms`);
+      return answer;
     } finally {
-      cancel();
       driver.destroy();
     }
   }
