@@ -97,22 +97,6 @@ export interface AcceptedPayment {
   readonly history?: History;
 }
 
-/** An operator does not want it sent for now. It was not dispatched. */
-export interface HeldPayment {
-  /** It is missing while no instance has claimed the payment since it was held. */
-  readonly amountCents?: number;
-  /** The first different amount that was posted under this id. It was never sent. */
-  readonly conflictingAmountCents?: number;
-  readonly correlationId: CorrelationId;
-  readonly status: 'held';
-  readonly acceptedAt: Stamp;
-  readonly processor: null;
-  readonly requestedAt: null;
-  /** 0, unless it was rejected before. */
-  readonly attempts: number;
-  readonly history?: History;
-}
-
 /** An operator has changed limits of a processor. */
 export interface LimitsEvent {
   readonly id: EventId;
@@ -137,10 +121,26 @@ export interface PauseEvent {
   readonly data: PauseData;
 }
 
+/** An operator holds it. It was not dispatched, and is not sent until it is released. */
+export interface HeldPayment {
+  /** It is missing while no instance has claimed the payment since it was held. */
+  readonly amountCents?: number;
+  /** The first different amount that was posted under this id. It was never sent. */
+  readonly conflictingAmountCents?: number;
+  readonly correlationId: CorrelationId;
+  readonly status: 'held';
+  readonly acceptedAt: Stamp;
+  readonly processor: null;
+  readonly requestedAt: null;
+  /** 0, unless it was rejected before. */
+  readonly attempts: number;
+  readonly history?: History;
+}
+
 /** How many times it was claimed. */
 export type Attempts = number;
 
-/** Its processor has refused a payment for good. */
+/** Its processor has refused a payment for good, or an operator has cancelled it. */
 export interface RejectedEvent {
   readonly id: EventId;
   readonly type: 'payment.rejected';
@@ -217,8 +217,8 @@ export interface Attempt {
    */
   readonly why: 'unknown' | 'cheapest-well' | 'after-failover-delay' | 'least-slow' | 'probe';
   /**
-   * What came of it. `charged`, `rejected`: its answer said so; `found-charged`, `found-rejected`: a
-   * look-up said so. Nothing was charged with `refused` (not taken this time), `unfit` (it refused every
+   * The outcome. `charged`, `rejected`: its answer said so; `found-charged`, `found-rejected`: a look-up
+   * said so. Nothing was charged with `refused` (not taken this time), `unfit` (it refused every
    * request), `exhausted` (this machine lacked what a call needs), `not-held` (a look-up found nothing,
    * when no call could be running any more) and `not-sent` (the reply of the ledger was lost).
    * `never-held`: it called the payment a duplicate again and again, and never held it. `unknown`: there

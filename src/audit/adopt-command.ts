@@ -92,8 +92,8 @@ async function openParts(config: Config) {
 }
 
 /**
- * What gateways would send as new: the payments of their journals. And what the operator knows of. Each comes once: the
- * journals, which are bounded, say more of a payment than the file.
+ * The payments that gateways would send as new, because they are in their journals; then those of the operator's file. Each
+ * comes once, from its journal if it is in one: journals are bounded, and know more about a payment than the file.
  */
 export async function* suspectsOf(
   { journalDir, takesOverJournals }: Pick<Config, 'journalDir' | 'takesOverJournals'>,

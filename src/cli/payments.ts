@@ -157,7 +157,7 @@ const cancelCommand = command('cancel')
 const holdCommand = command('hold')
   .summary('hold payments that have not been sent')
   .description(
-    'Holds payments that have not been sent to any processor: none gets them until you release or cancel them. One that only ' +
+    'Holds payments that have not been sent to any processor: they are not sent until you release or cancel them. One that only ' +
       'the journal of an instance has, because no pool thread has claimed it yet, is held once one does. Held payments are ' +
       'listed by dinossauro payments --status held. It is written into the log of actions (dinossauro actions).',
   )

@@ -54,6 +54,6 @@ export const ACCESS = {
     values: ACCESS_MODES,
     default: 'token',
     about:
-      'The same for what operators list and change: `GET /payments`, `GET /actions`, `POST /actions`, `GET /processors` and `PATCH /processors/{name}`, also from the dashboard.',
+      'The same for what operators list and change: `GET /payments`, `GET /actions`, `POST /actions`, `GET /processors`, `PATCH /processors/{name}`, `GET /webhooks` and `PATCH /webhooks/{name}`, also from the dashboard. And for `GET /events`, where a key for `read` is enough.',
   }),
 };

@@ -44,7 +44,10 @@ export function withCredentialsOf(
 }
 
 function refused(what: string): CredentialsChange {
-  return { kind: 'refused', problem: `${what}: only credentials change without a restart` };
+  return {
+    kind: 'refused',
+    problem: `${what}: only credentials change without a restart. Undo the change, or restart this gateway`,
+  };
 }
 
 function credentialsOf(target: ProcessorTarget, read: ProcessorTarget = target): Partial<ProcessorTarget> {

@@ -240,7 +240,7 @@ export const SECTIONS = {
       unit: 'path',
       expected: 'a path',
       about:
-        'A YAML file with the endpoints that are told of events ([webhooks.md](webhooks.md)). The same at all instances.',
+        'A YAML file with the endpoints that get events ([webhooks.md](webhooks.md)). The same at all instances.',
       parse: parsePath,
       faultOf: pathFault,
     }),

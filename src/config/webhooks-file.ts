@@ -6,7 +6,7 @@ import { readSecret } from './secret.ts';
 import { alternatives } from './setting.ts';
 import { type FileProblem, problemLine, readYaml } from './yaml-file.ts';
 
-/** An endpoint that is told of events. */
+/** An endpoint that gets events. */
 export interface WebhookTarget {
   readonly name: string;
   readonly url: string;
@@ -74,7 +74,7 @@ const WEBHOOK = mapping({
 });
 
 const WEBHOOKS_FILE = mapping({
-  about: 'The endpoints that are told of events (`WEBHOOKS_FILE`).',
+  about: 'The endpoints that get events (`WEBHOOKS_FILE`).',
   required: ['webhooks'],
   members: { webhooks: list({ about: 'The endpoints.', item: WEBHOOK, max: WEBHOOKS_MAX }) },
 });

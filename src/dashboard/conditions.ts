@@ -167,7 +167,7 @@ function ledgerConditions(situation: Situation): Condition[] {
         effect: `${accepted} ${NOTHING_LOST}`,
         advice:
           kind === 'redis'
-            ? `Check that Redis is running that LEDGER_URL names it, and that this machine can reach it. ${BY_ITSELF}`
+            ? `Check that Redis is running at the address in LEDGER_URL, and that this machine can reach it. ${BY_ITSELF}`
             : `Check the directory in LEDGER_URL: permissions and free space. ${BY_ITSELF}`,
       },
     ];
@@ -362,7 +362,7 @@ function queueConditions({ queue, backlog }: Situation): Condition[] {
   ];
 }
 
-/** What waits for an operator. */
+/** What an operator has to decide. */
 function operatorConditions({ heldPayments, webhooksDisabled }: Situation): Condition[] {
   const found: Condition[] = [];
   if (webhooksDisabled > 0) {
@@ -372,9 +372,9 @@ function operatorConditions({ heldPayments, webhooksDisabled }: Situation): Cond
       forMs: null,
       waiting: null,
       effect:
-        'Its receiver hears nothing. No payment waits for it, and its events are kept for EVENTS_RETENTION.',
+        'No events are posted there. They are kept for EVENTS_RETENTION, and no payment waits for them.',
       advice:
-        'The page of webhooks says which and why. Correct the cause, then enable it there, or with dinossauro webhooks enable.',
+        'The page of webhooks says which, and why. Correct the cause, then enable the webhook there or with dinossauro webhooks enable.',
     });
   }
   if (heldPayments > 0) {

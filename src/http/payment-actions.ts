@@ -25,6 +25,9 @@ export interface PaymentActionParts {
 }
 
 const BODY_LIMIT_BYTES = 16_384;
+/** What to do about unproven books, in the words of `frozenReason`. */
+const UNPROVEN =
+  'the books are a restored copy that may not know every charge: run dinossauro audit --adopt, if possible with --ids';
 /** Results by which something was done. */
 const DONE: readonly string[] = ['reopened', 'cancelled', 'held', 'awaited', 'released'];
 const LOGGED: Readonly<Record<Action['what'], string>> = {
@@ -87,8 +90,7 @@ async function carryOut(parts: PaymentActionParts, exchange: Exchange, order: Or
   const status = await ledger.booksStatus();
   if (status.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
   if (status.value.kind !== 'in-use') {
-    const reason = frozenReason(status.value) ?? 'the books are unproven';
-    const detail = `${reason}: they may not know where a payment was sent since. Run \`dinossauro audit --adopt\` first.`;
+    const detail = frozenReason(status.value) ?? UNPROVEN;
     return refuse(exchange, problem('books-not-in-use', { detail }));
   }
   const reply = await act(parts, order);

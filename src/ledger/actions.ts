@@ -68,7 +68,7 @@ export type NamedPayment = Pick<Payment, 'correlationId'>;
  * | reply       | meaning                                                                                         |
  * |-------------|-------------------------------------------------------------------------------------------------|
  * | held        | it is held                                                                                      |
- * | awaited     | the books do not have it: it is held as soon as they do, by the first claim of it                |
+ * | awaited     | the books do not have it: its first claim brings it, and leaves it held                         |
  * | held-before | it is held or awaited already                                                                   |
  * | dispatched  | it may have been sent, and may be charged                                                       |
  * | finished    | it is settled or rejected                                                                       |
@@ -184,14 +184,14 @@ export function holdProblem(
 }
 
 /**
- * Whether the books only know that the payment is to be held. The first claim brings its amount and when it was accepted:
- * an operator's word never makes a payment, nor its amount.
+ * Whether the books only know that the payment is to be held. The first claim brings its amount and when it was accepted,
+ * because an operator cannot create a payment or set its amount.
  */
 export function isAwaited({ status, amountCents }: Pick<RejectedEntry, 'status' | 'amountCents'>): boolean {
   return status === 'held' && amountCents === 0;
 }
 
-/** Whether the books have the payment: one that is awaited they do not. */
+/** Whether the books have the payment. They do not have an awaited one. */
 export function isKnown<Entry extends Pick<RejectedEntry, 'status' | 'amountCents'>>(
   entry: Entry | undefined,
 ): entry is Entry {

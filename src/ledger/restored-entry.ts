@@ -21,8 +21,8 @@ const RANKS: Readonly<Record<PaymentStatus, number>> = {
 /**
  * What becomes of an entry whose id the books have. `note`: the books only lack the other amount that was posted.
  *
- * An open entry is advanced only while the books are frozen: otherwise its owner may be about to do something else. Of a
- * payment that is awaited, they know nothing.
+ * An open entry is advanced only while the books are frozen: otherwise its owner may be about to do something else. They know
+ * nothing about an awaited payment.
  *
  * The same rules are in `functions/restore.lua`.
  */

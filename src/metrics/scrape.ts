@@ -227,7 +227,7 @@ export class Scrape {
       gauge(
         'dinossauro_credentials_outdated',
         'Whether the processors cannot be read again from their files (1), so that older credentials stay in force, or not (0).',
-        [{ value: this.#greatest('credentialsWrong') }],
+        [{ value: this.#greatest('credentialsOutdated') }],
       ),
       gauge(
         'dinossauro_processor_rest_seconds',
@@ -488,7 +488,7 @@ export class Scrape {
   }
 
   /** Over the pool threads. */
-  #greatest(name: 'shardsFailing' | 'credentialsWrong'): number {
+  #greatest(name: 'shardsFailing' | 'credentialsOutdated'): number {
     const { metricsTable } = this.#parts;
     return Math.max(0, ...this.#poolThreads().map((thread) => metricsTable.gauge(thread, name)));
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { Repeating } from '../core/repeating.ts';
-import { HeldBookmark } from '../ledger/held-bookmark.ts';
+import { ExclusiveBookmark } from '../ledger/exclusive-bookmark.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ProcessorEvent } from '../ledger/outbox.ts';
 import type { SharedState } from '../shared-memory/state.ts';
@@ -24,29 +24,29 @@ interface Told {
   readonly open: readonly string[];
 }
 
-/** A state that lasts shorter may stay untold. */
+/** A state that lasts less may get no event. */
 const LOOK_EVERY_MS = 1000;
-/** The holder says this often that it lives. */
+/** How often the holder says that it lives. */
 const RENEW_MS = 5000;
-/** A holder that is silent for so long is replaced. */
+/** A holder that is silent for longer is replaced. */
 const SILENCE_MAX_MS = 15_000;
 
 /**
  * Writes an event when a processor stops working, and when it works again. Circuit breakers belong to instances, and each
- * knows its own; so one instance at a time observes for the deployment, and says what its own do
- * (docs/decisions/events-of-circuits.md). What was told is in a bookmark of the ledger, and a change of it and its
- * events are one commit.
+ * knows only its own, so one instance at a time observes for the deployment and reports its own circuits
+ * (docs/decisions/events-of-circuits.md). A bookmark of the ledger says what events have reported; the same commit changes
+ * it and writes the events.
  */
 export class CircuitWatch extends Repeating {
   readonly #parts: CircuitWatchParts;
-  readonly #bookmark: HeldBookmark;
+  readonly #bookmark: ExclusiveBookmark;
   /** Null: another instance observes. */
   #told: Told | null = null;
 
   constructor(parts: CircuitWatchParts) {
     super(parts.clock);
     this.#parts = parts;
-    this.#bookmark = new HeldBookmark({ ...parts, name: 'circuits', silenceMaxMs: SILENCE_MAX_MS });
+    this.#bookmark = new ExclusiveBookmark({ ...parts, name: 'circuits', silenceMaxMs: SILENCE_MAX_MS });
   }
 
   /** Lets another instance continue at once. */
@@ -67,7 +67,7 @@ export class CircuitWatch extends Repeating {
     if (reply.kind === 'unavailable' || this.isStopped) return;
     const { version, text, isSilent } = reply.value;
     const told = version === 0 ? NOTHING : (JSON.parse(text) as Told);
-    // Its own name is there after a write whose answer was lost.
+    // After a write whose answer was lost, the holder is this instance.
     const isFree = told.holder === '' || told.holder === this.#parts.holder;
     if (!isFree && !isSilent) return;
     this.#bookmark.take({ version });

@@ -97,7 +97,7 @@ export class CredentialsWatch extends Repeating {
 
   #report(problems: readonly string[]): void {
     const { metrics, log } = this.#parts;
-    metrics.set('credentialsWrong', problems.length === 0 ? 0 : 1);
+    metrics.set('credentialsOutdated', problems.length === 0 ? 0 : 1);
     if (isDeepStrictEqual(problems, this.#problems)) return;
     this.#problems = problems;
     if (problems.length > 0)

@@ -91,7 +91,7 @@ const GAUGES = [
   /** Whether this HTTP thread last found something wrong in the file with API keys (1), or not (0). */
   'apiKeysWrong',
   /** Whether this pool thread could not read the processors again, and so keeps older credentials (1), or not (0). */
-  'credentialsWrong',
+  'credentialsOutdated',
   /** Endpoints of webhooks that fail, and those that are disabled. */
   'webhooksFailing',
   'webhooksDisabled',

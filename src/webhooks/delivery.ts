@@ -3,7 +3,7 @@ import { equalJitterMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { Repeating } from '../core/repeating.ts';
-import { HeldBookmark } from '../ledger/held-bookmark.ts';
+import { ExclusiveBookmark } from '../ledger/exclusive-bookmark.ts';
 import type { Ledger, OutboxEvent } from '../ledger/ledger.ts';
 import { eventId } from '../ledger/outbox.ts';
 import type { Message, PostOutcome } from './post.ts';
@@ -54,7 +54,7 @@ interface Page {
  */
 export class WebhookDelivery extends Repeating {
   readonly #parts: WebhookDeliveryParts;
-  readonly #bookmark: HeldBookmark;
+  readonly #bookmark: ExclusiveBookmark;
   /** Null: another instance delivers. */
   #held: Progress | null = null;
   #hasLooked = false;
@@ -66,7 +66,7 @@ export class WebhookDelivery extends Repeating {
     super(parts.clock);
     this.#parts = parts;
     const name = bookmarkOf(parts.target.name);
-    this.#bookmark = new HeldBookmark({ ...parts, name, silenceMaxMs: SILENCE_MAX_MS });
+    this.#bookmark = new ExclusiveBookmark({ ...parts, name, silenceMaxMs: SILENCE_MAX_MS });
   }
 
   /** Lets another instance continue at once. */

@@ -31,7 +31,7 @@ test('a limit of calls that file descriptors had lowered at the start does not d
   assert.equal(withCredentialsOf([BANK, CARD], read, CALLS_MAX), { kind: 'ok', processors: [BANK, CARD] });
 });
 
-const REST = 'only credentials change without a restart';
+const REST = 'only credentials change without a restart. Undo the change, or restart this gateway';
 for (const [what, change] of [
   ['`url`', { url: 'https://a:b@bank.example/v2' }],
   ['`contract`', { contract: contractOf({ name: 'rest' }) }],

@@ -98,7 +98,7 @@ async function watching(use: (world: World) => Promise<void>): Promise<void> {
       },
       sent: () => contracts.map((contract) => contract?.find('').headers?.['authorization']),
       triedAgain: () => tried,
-      outdated: () => table.gauge(0, 'credentialsWrong'),
+      outdated: () => table.gauge(0, 'credentialsOutdated'),
       async restarted() {
         const targets = await withCurrentCredentials(config, environment);
         return targets.map(({ contract }) => contract.authorization);

@@ -3,10 +3,10 @@ import type { Clock } from '../core/clock.ts';
 import { type Bookmark, type Ledger, ok, type Reply } from './ledger.ts';
 import type { ProcessorEvent } from './outbox.ts';
 
-export interface HeldBookmarkParts {
+export interface ExclusiveBookmarkParts {
   readonly ledger: Pick<Ledger, 'bookmark' | 'setBookmark'>;
   readonly name: string;
-  /** A holder that has written nothing for so long is replaced. */
+  /** A holder that has written nothing for longer is replaced. */
   readonly silenceMaxMs: number;
   readonly clock: Clock;
 }
@@ -15,15 +15,15 @@ export interface HeldBookmarkParts {
  * A bookmark that one instance at a time holds, and writes again and again to say that it lives. The others watch it. The
  * first to write a version wins, so a holder that has been replaced notices it with its next write.
  */
-export class HeldBookmark {
-  readonly #parts: HeldBookmarkParts;
+export class ExclusiveBookmark {
+  readonly #parts: ExclusiveBookmarkParts;
   /** What others have written last, and since when. */
   #seen = { version: -1, sinceMs: 0 };
   /** The version that this holder has written, or wants to replace. */
   #version: number | null = null;
   #savedAtMs = 0;
 
-  constructor(parts: HeldBookmarkParts) {
+  constructor(parts: ExclusiveBookmarkParts) {
     this.#parts = parts;
   }
 
