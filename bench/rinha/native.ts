@@ -11,7 +11,7 @@ import { adapted } from './nginx.ts';
 import { GATEWAY_READY, PROCESSOR_READY, type Question, ready } from './ready.ts';
 import type { PerProcessor } from './scenario.ts';
 
-const READY_TIMEOUT_MS = 15_000;
+const READY_TIMEOUT_MS = 60_000;
 const INSTANCES = ['gateway-1', 'gateway-2'] as const;
 /** Flags of each Node process; the last two as in the image. */
 const FLAGS = ['--disable-warning=ExperimentalWarning', '--no-memory-reducer', '--expose-gc'];
