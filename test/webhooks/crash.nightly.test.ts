@@ -13,7 +13,7 @@ import { pause, until } from '../system/until.ts';
 
 const ADMIN_TOKEN = 'a-token-of-the-operator';
 const SECRET = `whsec_${Buffer.alloc(32, 's').toString('base64')}`;
-/** How many payments: 100,000 take an hour on two cores. */
+/** How many payments: 100,000 took five minutes on two cores, for both ledgers. */
 const PAYMENTS = Number(process.env['WEBHOOK_PAYMENTS'] ?? 3000);
 const BATCH = 250;
 const REJECTED = 100;
