@@ -17,7 +17,6 @@ import { IN_USE } from '../../src/ledger/books-status.ts';
 import { unitKey } from '../../src/ledger/folded-totals.ts';
 import type {
   Claim,
-  ClaimReply,
   HealthReport,
   IndexedState,
   Ledger,
@@ -43,6 +42,7 @@ import { registerFoldedTotals } from './folded.ts';
 import { registerHolding } from './holding.ts';
 import { allEvents, KEPT_EVENTS, MEMORY_OUTBOX, registerOutbox } from './outbox.ts';
 import { registerRestoring } from './restoring.ts';
+import { acquire, claim, entryOf, FOREVER_MS, id, must, NAMES, T0_MS, WORKER } from './samples.ts';
 
 /** A new store, and how to open connections to it. Call `dispose` after every connection is closed. */
 export interface Books {
@@ -58,13 +58,9 @@ interface Desk {
   connectWith(outbox: OutboxLimits | undefined): Promise<Shard>;
 }
 
-const NAMES = ['default', 'fallback'];
-const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
 const EVENT_DEADLINE_MS = 10_000;
-const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
-const FOREVER_MS = T0_MS + 86_400_000;
 
-/** Of a payment in other books that was never sent. */
+/** What differs in the entry of a payment that was never sent, in other books. */
 const NEVER_SENT = { processor: null, requestedAtMs: 0, attempts: 0 };
 /** Of a payment that was claimed once before, as `claimOf` does it. */
 const SENT_BEFORE: Story = {
@@ -146,18 +142,6 @@ async function atDesk(
   }
 }
 
-async function must<T>(reply: Promise<Reply<T> | TooFine>): Promise<T> {
-  const answer = await reply;
-  if (answer.kind === 'too-fine')
-    throw new Error(`the books are folded too far for this \`${answer.bound}\``);
-  if (answer.kind === 'unavailable') throw new Error(`the ledger is unavailable: ${answer.reason}`);
-  return answer.value;
-}
-
-function id(number: number): string {
-  return `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
-}
-
 function claimOf(number: number, change: Partial<Claim> = {}): Claim {
   return {
     correlationId: id(number),
@@ -179,36 +163,6 @@ function settlementOf(number: number, change: Partial<Settlement> = {}): Settlem
     reason: '',
     ...change,
   };
-}
-
-function nameAt(processor: number | null): string | null {
-  return processor === null ? null : (NAMES[processor] ?? null);
-}
-
-function entryOf(number: number, change: Partial<LedgerEntry> = {}): LedgerEntry {
-  return {
-    correlationId: id(number),
-    amountCents: 1990,
-    acceptedAtMs: T0_MS,
-    status: 'dispatched',
-    owner: 0,
-    processor: 0,
-    processorName: nameAt(change.processor === undefined ? 0 : change.processor),
-    requestedAtMs: T0_MS + 5,
-    attempts: 1,
-    story: NO_STORY,
-    reason: '',
-    conflictingAmountCents: null,
-    ...change,
-  };
-}
-
-function acquire(ledger: Shard, leaseUntilMs = FOREVER_MS): Promise<number> {
-  return must(ledger.acquireLease(WORKER, leaseUntilMs));
-}
-
-async function claim(ledger: Shard, owner: number, ...claims: Claim[]): Promise<readonly ClaimReply[]> {
-  return (await must(ledger.commit(owner, [], claims))).claimed;
 }
 
 async function settle(ledger: Shard, owner: number, ...all: Settlement[]): Promise<readonly SettleReply[]> {

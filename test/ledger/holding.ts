@@ -1,16 +1,19 @@
 import * as assert from 'uvu/assert';
 import { NO_STORY } from '../../src/core/attempt.ts';
 import { IN_USE } from '../../src/ledger/books-status.ts';
-import type {
-  Claim,
-  ClaimReply,
-  IndexedState,
-  LedgerEntry,
-  LedgerPage,
-  Reply,
-  Shard,
-} from '../../src/ledger/ledger.ts';
-import { acquire, claimOf, id, must, restoredOf, settlementOf, sumsOf, T0_MS } from './samples.ts';
+import type { IndexedState, LedgerEntry, LedgerPage, Reply, Shard } from '../../src/ledger/ledger.ts';
+import {
+  acquire,
+  claim,
+  claimOf,
+  entryOf,
+  id,
+  must,
+  restoredOf,
+  settlementOf,
+  sumsOf,
+  T0_MS,
+} from './samples.ts';
 
 type Check = (title: string, run: (ledger: Shard) => Promise<void>) => void;
 
@@ -218,25 +221,7 @@ function named(...numbers: readonly number[]) {
 }
 
 function heldOf(number: number, change: Partial<LedgerEntry> = {}): LedgerEntry {
-  return {
-    correlationId: id(number),
-    amountCents: 1990,
-    acceptedAtMs: T0_MS,
-    status: 'held',
-    owner: 0,
-    processor: null,
-    processorName: null,
-    requestedAtMs: 0,
-    attempts: 0,
-    story: NO_STORY,
-    reason: '',
-    conflictingAmountCents: null,
-    ...change,
-  };
-}
-
-async function claim(ledger: Shard, owner: number, ...claims: Claim[]): Promise<readonly ClaimReply[]> {
-  return (await must(ledger.commit(owner, [], claims))).claimed;
+  return entryOf(number, { status: 'held', processor: null, requestedAtMs: 0, attempts: 0, ...change });
 }
 
 async function settle(ledger: Shard, owner: number, number: number) {

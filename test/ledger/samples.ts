@@ -1,6 +1,14 @@
 import { NO_STORY } from '../../src/core/attempt.ts';
 import type { Totals } from '../../src/core/payment.ts';
-import type { Claim, Reply, RestoredEntry, Settlement, Shard } from '../../src/ledger/ledger.ts';
+import type {
+  Claim,
+  ClaimReply,
+  LedgerEntry,
+  Reply,
+  RestoredEntry,
+  Settlement,
+  Shard,
+} from '../../src/ledger/ledger.ts';
 import type { TooFine } from '../../src/ledger/retention.ts';
 
 /** When the payments of these tests were accepted. */
@@ -33,6 +41,32 @@ export function settlementOf(number: number, change: Partial<Settlement> = {}): 
   };
 }
 
+/** The names of the processors. */
+export const NAMES = ['default', 'fallback'];
+
+function nameAt(processor: number | null): string | null {
+  return processor === null ? null : (NAMES[processor] ?? null);
+}
+
+/** An entry of a payment that was claimed once, without an owner. */
+export function entryOf(number: number, change: Partial<LedgerEntry> = {}): LedgerEntry {
+  return {
+    correlationId: id(number),
+    amountCents: 1990,
+    acceptedAtMs: T0_MS,
+    status: 'dispatched',
+    owner: 0,
+    processor: 0,
+    processorName: nameAt(change.processor === undefined ? 0 : change.processor),
+    requestedAtMs: T0_MS + 5,
+    attempts: 1,
+    story: NO_STORY,
+    reason: '',
+    conflictingAmountCents: null,
+    ...change,
+  };
+}
+
 /** An entry of other books, settled. */
 export function restoredOf(number: number, change: Partial<RestoredEntry> = {}): RestoredEntry {
   return {
@@ -51,13 +85,21 @@ export function restoredOf(number: number, change: Partial<RestoredEntry> = {}):
   };
 }
 
-const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
+export const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
 /** Later than anything in these tests. */
 export const FOREVER_MS = T0_MS + 86_400_000;
 
 /** A new owner in a ledger. */
 export function acquire(ledger: Shard, leaseUntilMs = FOREVER_MS): Promise<number> {
   return must(ledger.acquireLease(WORKER, leaseUntilMs));
+}
+
+export async function claim(
+  ledger: Shard,
+  owner: number,
+  ...claims: Claim[]
+): Promise<readonly ClaimReply[]> {
+  return (await must(ledger.commit(owner, [], claims))).claimed;
 }
 
 /** Claims payments of these numbers under a new owner, and settles them. */
