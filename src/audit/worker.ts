@@ -13,7 +13,7 @@ export interface AuditTask {
   readonly request: AuditRequest;
 }
 
-/** What that thread returns: the report in JSON, or why there is none. */
+/** The result of that thread: the report as JSON, or the reason why there is no report. */
 export type AuditMessage = { readonly kind: 'report'; readonly json: string } | Lost;
 
 // Composition root of the thread of one audit. Any message to it means: stop now. It is never terminated from outside,

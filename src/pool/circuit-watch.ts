@@ -7,7 +7,7 @@ import type { SharedState } from '../shared-memory/state.ts';
 
 export interface CircuitWatchParts {
   readonly ledger: Pick<Ledger, 'bookmark' | 'setBookmark'>;
-  /** Of the processors, in their order. */
+  /** The names of the processors, in the order of the settings. */
   readonly names: readonly string[];
   readonly instanceId: string;
   /** Names this watch among those of all instances and their lives. */
