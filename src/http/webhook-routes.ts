@@ -1,7 +1,8 @@
 import type { WebhookTarget } from '../config/webhooks-file.ts';
 import type { Log } from '../core/log.ts';
+import { instanceOf } from '../ledger/exclusive-bookmark.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { changeProgress, instanceOf } from '../webhooks/progress.ts';
+import { changeProgress } from '../webhooks/progress.ts';
 import { type WebhookStatus, webhookStatus } from '../webhooks/status.ts';
 import { type OperatorGuard, receiveChange, signature } from './operator-change.ts';
 import { problem } from './problem.ts';

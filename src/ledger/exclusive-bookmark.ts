@@ -3,6 +3,16 @@ import type { Clock } from '../core/clock.ts';
 import { type Bookmark, type Ledger, ok, type Reply } from './ledger.ts';
 import type { ProcessorEvent } from './outbox.ts';
 
+/** The name of a holder: each life of an instance has one of its own. */
+export function holderOf(instanceId: string, life: string): string {
+  return `${instanceId} ${life}`;
+}
+
+/** The instance that holds; null: none. */
+export function instanceOf({ holder }: { readonly holder: string }): string | null {
+  return holder === '' ? null : (holder.split(' ')[0] ?? null);
+}
+
 export interface ExclusiveBookmarkParts {
   readonly ledger: Pick<Ledger, 'bookmark' | 'setBookmark'>;
   readonly name: string;

@@ -5,8 +5,9 @@ import type { WebhookTarget } from '../config/webhooks-file.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Environment } from '../core/environment.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
+import { instanceOf } from '../ledger/exclusive-bookmark.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { changeProgress, enabled, instanceOf, type Progress, replayed } from '../webhooks/progress.ts';
+import { changeProgress, enabled, type Progress, replayed } from '../webhooks/progress.ts';
 import { type WebhookStatus, webhookStatus } from '../webhooks/status.ts';
 import { tableLines } from './table.ts';
 

@@ -7,6 +7,7 @@ import { collectGarbage } from '../core/garbage.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
 import { isSetupError } from '../core/setup-error.ts';
 import { confirmationReport } from '../ledger/confirmation.ts';
+import { holderOf } from '../ledger/exclusive-bookmark.ts';
 import { openLedger } from '../ledger/open.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import type { Contract } from '../processor/contract.ts';
@@ -172,7 +173,7 @@ export default async function runPoolThread({
 
   function circuitWatch(): CircuitWatch {
     const { instanceId } = config;
-    const holder = `${instanceId} ${randomUUID()}`;
+    const holder = holderOf(instanceId, randomUUID());
     return new CircuitWatch({ ledger, names, instanceId, holder, sharedState, clock });
   }
 

@@ -3,11 +3,11 @@ import { equalJitterMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { Repeating } from '../core/repeating.ts';
-import { ExclusiveBookmark } from '../ledger/exclusive-bookmark.ts';
+import { ExclusiveBookmark, instanceOf } from '../ledger/exclusive-bookmark.ts';
 import type { Ledger, OutboxEvent } from '../ledger/ledger.ts';
 import { eventId } from '../ledger/outbox.ts';
 import type { Message, PostOutcome } from './post.ts';
-import { bookmarkOf, instanceOf, type Progress, progressOf, progressText } from './progress.ts';
+import { bookmarkOf, type Progress, progressOf, progressText } from './progress.ts';
 
 export interface WebhookDeliveryParts {
   readonly target: WebhookTarget;

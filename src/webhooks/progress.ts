@@ -52,16 +52,6 @@ export function readProgress(text: string): Progress {
   return { ...beginning(''), ...(JSON.parse(text) as Partial<Progress>) };
 }
 
-/** The name of a delivery: each life of an instance has one of its own. */
-export function holderOf(instanceId: string, life: string): string {
-  return `${instanceId} ${life}`;
-}
-
-/** The instance that delivers to it; null: none. */
-export function instanceOf({ holder }: Pick<Progress, 'holder'>): string | null {
-  return holder === '' ? null : (holder.split(' ')[0] ?? null);
-}
-
 /** The name of the bookmark. */
 export function bookmarkOf(webhook: string): string {
   return `webhook:${webhook}`;

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { WebhookTarget } from '../config/webhooks-file.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { holderOf } from '../ledger/exclusive-bookmark.ts';
 import type { Ledger, OutboxEvent } from '../ledger/ledger.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import { WebhookDelivery, type WebhookState } from './delivery.ts';
 import { postMessage } from './post.ts';
-import { holderOf } from './progress.ts';
 
 export interface WebhooksParts {
   readonly webhooks: readonly WebhookTarget[];
