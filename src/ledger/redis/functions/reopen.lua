@@ -42,10 +42,8 @@ define('reopen', function(keys, args)
   if not books then return problem end
   local frozen = refuse_frozen(books)
   if frozen then return frozen end
-  local row = books.owner_row
-  if not row or not is_alive(row) then
-    return redis.error_reply('OWNER the owner of these payments has been taken over')
-  end
+  local gone = refuse_taken_over(books, 'these payments')
+  if gone then return gone end
   local batch = new_batch(owner, '')
   for at = 1, #payments, 18 do
     local id, attempts = unpack('>c16I2', payments, at)

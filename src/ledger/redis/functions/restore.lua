@@ -71,10 +71,8 @@ define('restore', function(keys, args)
   local number = unpack('>I6', owner)
   local books, problem = open_places(keys, args, number)
   if not books then return problem end
-  local row = books.owner_row
-  if not row or not is_alive(row) then
-    return redis.error_reply('OWNER the owner of restored entries has been taken over')
-  end
+  local gone = refuse_taken_over(books, 'restored entries')
+  if gone then return gone end
   local batch, replies = new_batch(owner, args[4], args[5]), {}
   for _ = 1, count do
     local id, head, other, charged, length

@@ -5,9 +5,9 @@
 
 -- A batch gathers what a commit changes besides its entries, so that each key is written once at the end.
 
--- held: ids whose claims wait for the set of their holder. new: how many payments were not known before; below 0: forgotten. released, taken: ids
--- that leave or join the owner's set. rejected: ids that join that of rejected entries. declared: other owners whose sets are
--- among the keys, 6 B each. events: for the outbox; nil if none are kept.
+-- held: ids whose claims wait for the set of their holder. new: how many payments were not known before; below 0: forgotten.
+-- released, taken: ids that leave or join the owner's set. rejected: ids that join that of rejected entries. declared: other
+-- owners whose sets are among the keys, 6 B each. events: for the outbox; nil if none are kept.
 local function new_batch(owner, declared, keeps_events)
   return {
     owner = owner, declared = declared, released = {}, taken = {}, rejected = {}, buckets = {}, seconds = {},

@@ -21,6 +21,13 @@ local function is_alive(row)
   return sub(row, 21, 21) == ALIVE
 end
 
+-- Nil if the owner of this call may write; otherwise the error. `what`: that which it would own.
+local function refuse_taken_over(books, what)
+  local row = books.owner_row
+  if row and is_alive(row) then return nil end
+  return redis.error_reply('OWNER the owner of ' .. what .. ' has been taken over')
+end
+
 local function fence(books, owner, row)
   call('HSET', books.meta, 'o:' .. owner, pack('>d', 0) .. sub(row, 9, 20) .. FENCED .. sub(row, 22))
 end
