@@ -154,54 +154,42 @@ const cancelCommand = command('cancel')
     process.exitCode = await cancelPayments(order, console);
   });
 
-const holdCommand = command('hold')
-  .summary('hold payments that have not been sent')
-  .description(
-    'Holds payments that have not been sent to any processor: they are not sent until you release or cancel them. One that only ' +
-      'the journal of an instance has, because no pool thread has claimed it yet, is held once one does. Held payments are ' +
-      'listed by dinossauro payments --status held. It is written into the log of actions (dinossauro actions).',
-  )
-  .argument('<id...>', 'the payments', eachId)
-  .requiredOption('--why <text>', 'why, for the log of actions')
-  .addOption(WHO_OPTION)
-  .addOption(RESULTS_OPTION)
-  .addOption(URL_OPTION)
-  .addOption(TOKEN_OPTION)
-  .addHelpText(
-    'after',
-    examples([
-      [
-        'payments hold 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3 --why "is it a fraud?"',
-        'unless it has been sent',
-      ],
-    ]),
-  )
-  .action(async (ids, { url = GATEWAY_URL, token, why, who, json = false }) => {
-    const { holdPayments } = await import('../operate/payment-actions.ts');
-    process.exitCode = await holdPayments(
-      'hold',
-      { url, token: tokenOf(token), json, ids, why, who },
-      console,
-    );
-  });
+const holdCommand = holdingCommand(
+  'hold',
+  'hold payments that have not been sent',
+  'Holds payments that have not been sent to any processor: they are not sent until you release or cancel them. One that only ' +
+    'the journal of an instance has, because no pool thread has claimed it yet, is held once one does. Held payments are ' +
+    'listed by dinossauro payments --status held. It is written into the log of actions (dinossauro actions).',
+).addHelpText(
+  'after',
+  examples([
+    ['payments hold 4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3 --why "is it a fraud?"', 'unless it has been sent'],
+  ]),
+);
 
-const releaseCommand = command('release')
-  .summary('let held payments be sent')
-  .description(
-    'Releases payments that dinossauro payments hold has held: they are sent like new ones. It is written into the log of ' +
-      'actions (dinossauro actions).',
-  )
-  .argument('<id...>', 'the payments', eachId)
-  .requiredOption('--why <text>', 'why, for the log of actions')
-  .addOption(WHO_OPTION)
-  .addOption(RESULTS_OPTION)
-  .addOption(URL_OPTION)
-  .addOption(TOKEN_OPTION)
-  .action(async (ids, { url = GATEWAY_URL, token, why, who, json = false }) => {
-    const { holdPayments } = await import('../operate/payment-actions.ts');
-    const order = { url, token: tokenOf(token), json, ids, why, who };
-    process.exitCode = await holdPayments('release', order, console);
-  });
+const releaseCommand = holdingCommand(
+  'release',
+  'let held payments be sent',
+  'Releases payments that dinossauro payments hold has held: they are sent like new ones. It is written into the log of ' +
+    'actions (dinossauro actions).',
+);
+
+function holdingCommand(what: 'hold' | 'release', summary: string, description: string) {
+  return command(what)
+    .summary(summary)
+    .description(description)
+    .argument('<id...>', 'the payments', eachId)
+    .requiredOption('--why <text>', 'why, for the log of actions')
+    .addOption(WHO_OPTION)
+    .addOption(RESULTS_OPTION)
+    .addOption(URL_OPTION)
+    .addOption(TOKEN_OPTION)
+    .action(async (ids, { url = GATEWAY_URL, token, why, who, json = false }) => {
+      const { holdPayments } = await import('../operate/payment-actions.ts');
+      const order = { url, token: tokenOf(token), json, ids, why, who };
+      process.exitCode = await holdPayments(what, order, console);
+    });
+}
 
 export const payments = command('payments')
   .summary(

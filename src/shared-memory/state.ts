@@ -49,9 +49,9 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
  *
  * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 24P, `cells` = rows + 2TP.
- * Times are on the monotonic clock, which all threads share, except `purgedAtMs` and `credentialsAtMs`. `probeAtMs` is an integer so that
- * compare-and-swap works on it, and has 64 bits because 32 hold only 49 days. `paceAtUs` is in microseconds, because
- * more than a thousand calls a second are less than a millisecond apart. `breaker` is an index into
+ * Times are on the monotonic clock, which all threads share, except `purgedAtMs` and `credentialsAtMs`. `probeAtMs` is an
+ * integer so that compare-and-swap works on it, and has 64 bits because 32 hold only 49 days. `paceAtUs` is in
+ * microseconds, because more than a thousand calls a second are less than a millisecond apart. `breaker` is an index into
  * `BREAKER_STATES`, `reason` one into `ROUTING_REASONS`. `reason` and the last health report are only shown to people.
  */
 const HEADER_WORDS = 8;

@@ -16,9 +16,9 @@ import {
 import type { LmdbStore } from './store.ts';
 
 /**
- * The payments of an LMDB ledger, and which owner holds each that is not settled: `NO_OWNER` those that operators hold. The open ones are apart: they are few,
- * so that claims and takeovers change few pages of the disk, and a payment is written among all others only once. So are
- * the rejected ones: with both apart, neither has to be looked for among all others.
+ * The payments of an LMDB ledger, and which owner holds each that is not settled: `NO_OWNER` those that operators hold. The
+ * open ones are apart: they are few, so that claims and takeovers change few pages of the disk, and a payment is written
+ * among all others only once. So are the rejected ones: with both apart, neither has to be looked for among all others.
  */
 export class LmdbEntries {
   readonly #store: LmdbStore;
