@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Environment } from '../core/environment.ts';
 import { centsToDecimal } from '../core/money.ts';
 import { CALLS_AT_ONCE_MAX, CALLS_PER_SECOND_MAX } from '../core/terms.ts';
@@ -7,8 +7,8 @@ import { takenAmounts } from './amount-ranges.ts';
 import { anything, integer, lineOf, list, mapping, type Report, scalar, type ValueOf } from './file-field.ts';
 import { PROCESSOR_NAME, PROCESSORS_MAX, parseAmount, parseFee, parseHttpUrl } from './parsers.ts';
 import type { ContractSpec, ProcessorTarget } from './processor-target.ts';
-import { readSecret, secretPath } from './secret.ts';
-import { type FileProblem, type FileValue, problemLine, readYaml } from './yaml-file.ts';
+import { readSecret, type Secret, secretPath } from './secret.ts';
+import { type FileProblem, type FileValue, fileValueOf, problemLine, readYaml } from './yaml-file.ts';
 
 /** A decimal as a number or as a text. */
 const DECIMAL = { type: ['number', 'string'] };
@@ -225,7 +225,11 @@ export function readProcessorsFile(
       ? new Reading({
           path,
           defaults,
-          environment,
+          secrets: {
+            pathOf: (name) => secretPath(name, environment),
+            read: (name) => readSecret(name, environment),
+          },
+          isModuleAllowed: () => true,
           report: (problem) => problems.push(problem),
           onSecretFile: (file) => files.add(file),
         }).read(reading.root)
@@ -246,10 +250,83 @@ export function readProcessorsFile(
   return { kind: 'wrong', problems: lines, files: [...files] };
 }
 
+export type DefinitionReading = (
+  | { readonly kind: 'ok'; readonly processor: ProcessorTarget }
+  | { readonly kind: 'wrong'; readonly problems: readonly string[] }
+) & {
+  /** Those with the credentials that it names, whether they can be read or not. */
+  readonly files: readonly string[];
+};
+
+export interface DefinitionParts {
+  readonly defaults: ProcessorDefaults;
+  /** The processors file, beside which contracts may be; empty: there is none. */
+  readonly processorsFile: string;
+  /** The directory with credentials; empty: there is none. */
+  readonly secretsDir: string;
+}
+
+/**
+ * Reads a processor that operators have added, by the rules of the processors file and two more, because it comes over the
+ * network: its credentials are files in one directory, and its contract is one that comes with the gateway or a module
+ * beside the processors file. So it names nothing else of this machine.
+ */
+export function readDefinition(
+  definition: unknown,
+  { defaults, processorsFile, secretsDir }: DefinitionParts,
+): DefinitionReading {
+  const problems: string[] = [];
+  const files = new Set<string>();
+  const value = fileValueOf(definition);
+  const report: Report = ({ text }) => problems.push(text);
+  const written = PROCESSOR.read(value, '', report);
+  const processor =
+    written === undefined
+      ? undefined
+      : new Reading({
+          path: processorsFile,
+          defaults,
+          secrets: secretsIn(secretsDir),
+          isModuleAllowed: (path) => processorsFile !== '' && isWithin(dirname(resolve(processorsFile)), path),
+          report,
+          onSecretFile: (file) => files.add(file),
+        }).target({ written, value, path: '' });
+  if (processor !== undefined && basicAuthorization(processor.url || 'http://none') !== '')
+    problems.push('url has credentials: expected `credentials`, which names a file');
+  if (processor !== undefined && problems.length === 0) return { kind: 'ok', processor, files: [...files] };
+  return { kind: 'wrong', problems, files: [...files] };
+}
+
+function secretsIn(directory: string): Secrets {
+  const pathOf = (name: string) => (directory === '' ? '' : join(directory, name));
+  return {
+    pathOf,
+    read: (name) => {
+      const problem = `${name} cannot be read, because PROCESSOR_SECRETS_DIR is not set at this gateway`;
+      return directory === ''
+        ? { kind: 'wrong', problem }
+        : readSecret(name, { [`${name}_FILE`]: pathOf(name) });
+    },
+  };
+}
+
+function isWithin(directory: string, path: string): boolean {
+  return path.startsWith(`${directory}/`);
+}
+
+/** Where the credentials are that a processor names. */
+interface Secrets {
+  /** The file of a secret; empty: none. */
+  pathOf(name: string): string;
+  read(name: string): Secret;
+}
+
 interface ReadingParts {
   readonly path: string;
   readonly defaults: ProcessorDefaults;
-  readonly environment: Environment;
+  readonly secrets: Secrets;
+  /** Whether a contract may be this module. */
+  readonly isModuleAllowed: (path: string) => boolean;
   readonly report: Report;
   readonly onSecretFile: (path: string) => void;
 }
@@ -282,7 +359,7 @@ class Reading {
       return [{ written, value, path: `processors[${index}]` }];
     });
     this.#checkNames(entries);
-    return entries.map((entry) => this.#target(entry));
+    return entries.map((entry) => this.target(entry));
   }
 
   #checkNames(entries: readonly Entry[]): void {
@@ -297,7 +374,7 @@ class Reading {
     }
   }
 
-  #target(entry: Entry): ProcessorTarget {
+  target(entry: Entry): ProcessorTarget {
     const { defaults } = this.#parts;
     const { name = '', url = '', fee, limits, timeouts, inDoubtHoldMs, adminToken } = entry.written;
     const target = {
@@ -368,7 +445,13 @@ class Reading {
     const { contract = '', options = {}, url, credentials } = entry.written;
     const isPath = /^\.{0,2}\//.test(contract);
     const name = isPath ? resolve(dirname(this.#parts.path), contract) : contract;
-    if (isPath && !existsSync(name))
+    if (isPath && !this.#parts.isModuleAllowed(name))
+      this.#report(
+        entry,
+        ['contract'],
+        `${contract} is invalid: expected a contract that comes with the gateway, or a module in the folder of its PROCESSORS_FILE`,
+      );
+    else if (isPath && !existsSync(name))
       this.#report(entry, ['contract'], `${contract} is invalid: ${name} does not exist`);
     const given = [
       ...(url === undefined || basicAuthorization(url) === '' ? [] : ['url']),
@@ -408,10 +491,10 @@ class Reading {
   }
 
   #variable(entry: Entry, names: readonly string[], variableName: string): string {
-    const { environment, onSecretFile } = this.#parts;
-    const file = secretPath(variableName, environment);
+    const { secrets, onSecretFile } = this.#parts;
+    const file = secrets.pathOf(variableName);
     if (file !== '') onSecretFile(file);
-    const secret = readSecret(variableName, environment);
+    const secret = secrets.read(variableName);
     if (secret.kind === 'ok') return secret.text;
     const problem =
       secret.kind === 'wrong'
@@ -423,7 +506,8 @@ class Reading {
 
   #report({ value, path }: Entry, names: readonly string[], text: string, separator = ': '): void {
     const line = lineOf(value, names);
-    this.#parts.report({ line, text: `${path}.${names.join('.')}${separator}${text}` });
+    const at = path === '' ? names : [path, ...names];
+    this.#parts.report({ line, text: `${at.join('.')}${separator}${text}` });
   }
 }
 

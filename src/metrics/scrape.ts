@@ -221,7 +221,7 @@ export class Scrape {
         'Whether an operator has paused a processor (1), so that it gets no payments, or not (0).',
         this.#byProcessor((processor, labels) => ({
           labels,
-          value: Number(sharedState.isPaused(processor)),
+          value: Number(sharedState.use(processor) === 'paused'),
         })),
       ),
       gauge(

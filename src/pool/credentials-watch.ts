@@ -8,6 +8,7 @@ import type { Log } from '../core/log.ts';
 import { errorReason } from '../core/reason.ts';
 import { Repeating } from '../core/repeating.ts';
 import { isSetupError } from '../core/setup-error.ts';
+import type { ProcessorDefinition } from '../ledger/processor-controls.ts';
 import type { HttpProcessor } from '../processor/client.ts';
 import { openContractOf } from '../processor/open-contract.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
@@ -17,11 +18,12 @@ import type { CircuitBreakers } from './circuit-breakers.ts';
 export interface CredentialsWatchParts {
   /** The files that the processors come from. */
   readonly files: readonly string[];
-  readonly read: () => ProcessorsReading;
+  /** As they are now, with these that operators have added. */
+  readonly read: (added: readonly ProcessorDefinition[]) => ProcessorsReading;
   /** As they are in force. */
   readonly targets: readonly ProcessorTarget[];
   readonly callsMax: number;
-  /** In the same order. */
+  /** In the same order, with those that were `added` since. */
   readonly processors: readonly Pick<HttpProcessor, 'replace'>[];
   readonly breakers: Pick<CircuitBreakers, 'tryAgain'>;
   readonly sharedState: SharedState;
@@ -46,6 +48,7 @@ export class CredentialsWatch extends Repeating {
   /** What the files looked like when they were last read. */
   #seen = '';
   #problems: readonly string[] = [];
+  readonly #added: ProcessorDefinition[] = [];
 
   constructor(parts: CredentialsWatchParts) {
     super(parts.clock);
@@ -54,11 +57,18 @@ export class CredentialsWatch extends Repeating {
     this.#files = parts.files;
   }
 
+  /** A processor that operators have added is in use, with the credentials that these files have. */
+  added(definition: ProcessorDefinition, target: ProcessorTarget, files: readonly string[]): void {
+    this.#added.push(definition);
+    this.#targets = [...this.#targets, target];
+    this.#files = [...this.#files, ...files];
+  }
+
   protected override async work(): Promise<number> {
     const seen = await appearance(this.#files);
     if (seen === this.#seen || this.isStopped) return LOOK_EVERY_MS;
     this.#seen = seen;
-    const reading = this.#parts.read();
+    const reading = this.#parts.read(this.#added);
     // Those that it names now are looked at next time, also if this reading is of no use.
     this.#files = reading.processorFiles;
     this.#report(reading.kind === 'wrong' ? reading.problems : await this.#take(reading.processors));
@@ -90,7 +100,8 @@ export class CredentialsWatch extends Repeating {
       if (isSetupError(error)) return [error.message];
       throw error;
     }
-    this.#targets = change.processors;
+    // One may have been added meanwhile.
+    this.#targets = this.#targets.map((target, processor) => change.processors[processor] ?? target);
     sharedState.credentialsAtMs = readAtMs;
     return [];
   }

@@ -195,8 +195,8 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   sharedState.moveBreaker(1, 'closed', 'open', nowMs - 500);
   const limits = { callLimit: 4, callsPerSecond: 10, minAmountCents: 100, maxAmountCents: 5000 };
   sharedState.setControls([
-    { isPaused: false },
-    { isPaused: true, terms: { ...limits, feePpm: 10_000, feeFixedCents: 5 } },
+    { use: 'in-use' },
+    { use: 'paused', terms: { ...limits, feePpm: 10_000, feeFixedCents: 5 } },
   ]);
   sharedState.setUnfit(1, true);
   sharedState.extendRest(1, nowMs + 5000);

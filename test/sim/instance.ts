@@ -147,7 +147,7 @@ export class Life {
     this.#sharedState = new SharedState(SharedState.allocate(shape), shape);
     if (plan.pauses.length > 0) audit.manners.asksForPauses(scope);
     // Plans without pauses keep their histories.
-    else this.#sharedState.setControls(plan.processors.map(() => ({ isPaused: false })));
+    else this.#sharedState.setControls(plan.processors.map(() => ({ use: 'in-use' })));
     this.#metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
     this.#ring = new SimRing(sizes.ringCapacity);
     const segmentCount = sizes.segmentCount + journalFileCount(directory);
