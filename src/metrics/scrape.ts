@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { contractLabel } from '../config/processor-target.ts';
+import { contractLabel, type ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import { RECORD_BYTES } from '../journal/record.ts';
 import {
@@ -23,7 +23,9 @@ export interface ScrapeParts {
   readonly sharedState: SharedState;
   readonly ring: Ring;
   readonly segments: SegmentTable;
-  readonly config: Pick<Config, 'processors' | 'poolThreadCount' | 'httpThreadCount'>;
+  readonly config: Pick<Config, 'poolThreadCount' | 'httpThreadCount'>;
+  /** With those that operators have added. It may grow. */
+  readonly processors: readonly ProcessorTarget[];
   /** The problems that a POST may be refused with, in the order in which the metrics table counts them. */
   readonly refusals: readonly Refusal[];
   readonly version: string;
@@ -90,9 +92,8 @@ export class Scrape {
   }
 
   #settlements(): Family[] {
-    const { sharedState, config } = this.#parts;
-    const { metricsTable } = this.#parts;
-    const feeOf = (processor: number) => sharedState.terms(processor) ?? config.processors[processor];
+    const { sharedState, processors, metricsTable } = this.#parts;
+    const feeOf = (processor: number) => sharedState.terms(processor) ?? processors[processor];
     return [
       counter('dinossauro_payments_settled', 'Payments settled by this instance.', this.#counted('settled')),
       counter(
@@ -191,7 +192,7 @@ export class Scrape {
   }
 
   #breakerFamilies(): Family[] {
-    const { sharedState, clock, config } = this.#parts;
+    const { sharedState, clock, processors } = this.#parts;
     const nowMs = clock.monotonicMs();
     const reports = this.#byProcessor((processor, labels) => ({
       labels,
@@ -203,7 +204,7 @@ export class Scrape {
         type: 'info',
         name: 'dinossauro_processor',
         help: 'The contract that a processor speaks.',
-        samples: config.processors.map(({ name, contract }) => ({
+        samples: processors.map(({ name, contract }) => ({
           labels: { processor: name, contract: contractLabel(contract) },
           value: 1,
         })),
@@ -223,6 +224,19 @@ export class Scrape {
           labels,
           value: Number(sharedState.use(processor) === 'paused'),
         })),
+      ),
+      gauge(
+        'dinossauro_processor_removed',
+        'Whether an operator has removed a processor (1), so that it gets no payments any more, or not (0).',
+        this.#byProcessor((processor, labels) => ({
+          labels,
+          value: Number(sharedState.use(processor) === 'removed'),
+        })),
+      ),
+      gauge(
+        'dinossauro_processors_not_opened',
+        'Processors that operators have added and that this instance cannot open, so that it does not use them.',
+        [{ value: this.#greatest('processorsNotOpened') }],
       ),
       gauge(
         'dinossauro_credentials_outdated',
@@ -464,7 +478,7 @@ export class Scrape {
   }
 
   #byProcessor<T>(read: (processor: number, labels: { readonly processor: string }) => T): T[] {
-    return this.#parts.config.processors.map(({ name }, processor) => read(processor, { processor: name }));
+    return this.#parts.processors.map(({ name }, processor) => read(processor, { processor: name }));
   }
 
   #poolSum(name: 'inFlight' | 'waiting' | 'stranded' | 'notTaken'): number {
@@ -488,7 +502,7 @@ export class Scrape {
   }
 
   /** Over the pool threads. */
-  #greatest(name: 'shardsFailing' | 'credentialsOutdated'): number {
+  #greatest(name: 'shardsFailing' | 'credentialsOutdated' | 'processorsNotOpened'): number {
     const { metricsTable } = this.#parts;
     return Math.max(0, ...this.#poolThreads().map((thread) => metricsTable.gauge(thread, name)));
   }

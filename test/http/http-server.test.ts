@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Address } from '../../src/core/address.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { NO_CONTRACTS } from '../../src/http/callbacks.ts';
 import { type HttpServer, openHttpServer } from '../../src/http/http-server.ts';
 import type { Listener } from '../../src/http/uws.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
@@ -75,7 +76,7 @@ async function setUp(environment: Record<string, string>): Promise<Front> {
     shared,
     clock: systemClock,
     log: new KeptLog(),
-    callbackReaders: new Map(),
+    contracts: NO_CONTRACTS,
     onDeath,
   });
   const listened = await httpServer.listen();
@@ -154,7 +155,7 @@ for (const threads of ['1', '2']) {
       shared,
       clock: systemClock,
       log: new KeptLog(),
-      callbackReaders: new Map(),
+      contracts: NO_CONTRACTS,
       onDeath,
     });
     const listened = await httpServer.listen();
@@ -174,7 +175,7 @@ test('opening fails if a thread cannot start', async () => {
     shared,
     clock: systemClock,
     log: new KeptLog(),
-    callbackReaders: new Map(),
+    contracts: NO_CONTRACTS,
     onDeath,
   };
   const opening = openHttpServer(parts);

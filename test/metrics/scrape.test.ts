@@ -31,7 +31,8 @@ function setUp() {
     sharedState,
     ring,
     segments,
-    config: { processors, httpThreadCount: 1, poolThreadCount: POOL_THREADS },
+    config: { httpThreadCount: 1, poolThreadCount: POOL_THREADS },
+    processors,
     refusals: [
       { slug: 'queue-full', status: 503 },
       { slug: 'amount-conflict', status: 409 },

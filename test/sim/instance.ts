@@ -359,7 +359,7 @@ export class Life {
     const log = this.#log;
     return new ControlsWatch({
       ledger: { processorControls },
-      targets,
+      added: { targets, hasProblems: false, learn: async () => {} },
       bounds: { poolThreadCount: plan.threadCount, callsMax: CALLS_AT_ONCE_MAX },
       sharedState: this.#sharedState,
       onChange: () => this.#ring.wakeAll(),
