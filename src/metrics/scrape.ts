@@ -194,7 +194,7 @@ export class Scrape {
   #breakerFamilies(): Family[] {
     const { sharedState, clock, processors } = this.#parts;
     const nowMs = clock.monotonicMs();
-    const reports = this.#byProcessor((processor, labels) => ({
+    const reports = this.#byKept((processor, labels) => ({
       labels,
       report: sharedState.reported(processor),
     }));
@@ -212,7 +212,7 @@ export class Scrape {
       gauge(
         'dinossauro_processor_unfit',
         'Whether a processor refuses every request (1), by its last answers, or not (0).',
-        this.#byProcessor((processor, labels) => ({
+        this.#byKept((processor, labels) => ({
           labels,
           value: Number(sharedState.isUnfit(processor) && sharedState.breakerOpen(processor)),
         })),
@@ -220,7 +220,7 @@ export class Scrape {
       gauge(
         'dinossauro_processor_paused',
         'Whether an operator has paused a processor (1), so that it gets no payments, or not (0).',
-        this.#byProcessor((processor, labels) => ({
+        this.#byKept((processor, labels) => ({
           labels,
           value: Number(sharedState.use(processor) === 'paused'),
         })),
@@ -246,7 +246,7 @@ export class Scrape {
       gauge(
         'dinossauro_processor_rest_seconds',
         'How much longer nothing is sent to a processor, because it has asked for a rest.',
-        this.#byProcessor((processor, labels) => ({
+        this.#byKept((processor, labels) => ({
           labels,
           value: seconds(Math.max(0, sharedState.restUntilMs(processor) - nowMs)),
         })),
@@ -255,7 +255,7 @@ export class Scrape {
       gauge(
         'dinossauro_breaker_open',
         'Circuit breaker of a processor: 1 open or half-open, so that only probes go there; 0 closed.',
-        this.#byProcessor((processor, labels) => ({
+        this.#byKept((processor, labels) => ({
           labels,
           value: Number(sharedState.breakerOpen(processor)),
         })),
@@ -271,7 +271,7 @@ export class Scrape {
       gauge(
         'dinossauro_processor_latency_seconds',
         'Expected duration of a call: as observed lately, or as reported if that is newer.',
-        this.#byProcessor((processor, labels) => ({
+        this.#byKept((processor, labels) => ({
           labels,
           value: seconds(sharedState.latencyMs(processor)),
         })),
@@ -479,6 +479,14 @@ export class Scrape {
 
   #byProcessor<T>(read: (processor: number, labels: { readonly processor: string }) => T): T[] {
     return this.#parts.processors.map(({ name }, processor) => read(processor, { processor: name }));
+  }
+
+  /** Without those that operators have removed: how they are is of no interest, and must raise no alert. */
+  #byKept<T>(read: (processor: number, labels: { readonly processor: string }) => T): T[] {
+    const { sharedState } = this.#parts;
+    return this.#byProcessor((processor, labels) =>
+      sharedState.use(processor) === 'removed' ? [] : [read(processor, labels)],
+    ).flat();
   }
 
   #poolSum(name: 'inFlight' | 'waiting' | 'stranded' | 'notTaken'): number {

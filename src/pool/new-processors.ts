@@ -17,13 +17,16 @@ export interface OpenedProcessor {
   readonly files: readonly string[];
 }
 
-export interface NewProcessorsParts {
-  readonly open: (definition: ProcessorDefinition) => Promise<Opened<OpenedProcessor>>;
+export interface NewProcessorsParts<Added> {
+  readonly open: (definition: ProcessorDefinition) => Promise<Opened<Added>>;
   readonly ledger: Pick<Ledger, 'registerProcessor' | 'addProcessor'>;
   /** Adds it to the lists of this thread, at once: the ledger knows it from then on. */
-  readonly onOpened: (opened: OpenedProcessor) => void;
+  readonly onOpened: (added: Added) => void;
   readonly table: DefinitionTable;
-  readonly sharedState: SharedState;
+  readonly sharedState: Pick<
+    SharedState,
+    'shape' | 'processorCount' | 'controlsRevision' | 'untilControlsChange' | 'stopping'
+  >;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -35,12 +38,12 @@ const TRY_AGAIN_MS = 1000;
  * Opens the processors that operators add, one after the other, in one pool thread. Each becomes known to the ledger and to
  * the thread in the same moment: before that, no answer of the ledger names it, and nothing is claimed for it.
  */
-export class NewProcessors {
-  readonly #parts: NewProcessorsParts;
+export class NewProcessors<Added> {
+  readonly #parts: NewProcessorsParts<Added>;
   readonly #outage: OutageLog;
   #addedCount = 0;
 
-  constructor(parts: NewProcessorsParts) {
+  constructor(parts: NewProcessorsParts<Added>) {
     this.#parts = parts;
     this.#outage = new OutageLog({
       log: parts.log,
@@ -62,16 +65,16 @@ export class NewProcessors {
 
   async #openNext(): Promise<boolean> {
     const { open, ledger, onOpened, table, sharedState } = this.#parts;
-    const opened = await open(JSON.parse(table.get(this.#addedCount)));
+    const definition = JSON.parse(table.get(this.#addedCount));
+    const opened = await open(definition);
     if (opened.kind === 'failed') return this.#failed(opened.problem);
-    const { target } = opened;
-    const reply = await ledger.registerProcessor(target.target.name);
+    const reply = await ledger.registerProcessor(definition.name);
     if (reply.kind === 'unavailable') return this.#failed(reply.reason);
     if (sharedState.stopping) return false;
-    ledger.addProcessor(target.target.name);
-    onOpened(target);
+    ledger.addProcessor(definition.name);
+    onOpened(opened.target);
     this.#addedCount++;
-    this.#outage.recovered({ processor: target.target.name });
+    this.#outage.recovered({ processor: definition.name });
     return true;
   }
 

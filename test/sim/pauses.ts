@@ -9,7 +9,23 @@ const UNFIT: ReadonlySet<string> = new Set(['401', '402', '403', '404', '405']);
 export function withPauses(plan: Plan, random: Random): Plan {
   if (!random.chance(0.15)) return plan;
   const operated = withFeeChanges(paused(plan, random), random.fork('fees'));
-  return withLimitChanges(operated, random.fork('limits'));
+  return withAddition(withRemovals(withLimitChanges(operated, random.fork('limits')), random), random);
+}
+
+/** Some processors are removed instead. */
+function withRemovals(plan: Plan, random: Random): Plan {
+  const of = random.fork('removals');
+  return {
+    ...plan,
+    pauses: plan.pauses.map((pause) => (of.chance(0.3) ? { ...pause, removes: true } : pause)),
+  };
+}
+
+/** The last processor takes every amount, so that some payments wait until it is added. */
+function withAddition(plan: Plan, random: Random): Plan {
+  const of = random.fork('addition');
+  if (plan.processorCount === 1 || !of.chance(0.5)) return plan;
+  return { ...plan, lastAddedAtMs: of.int(0, SPAN_MS) };
 }
 
 function withFeeChanges(plan: Plan, random: Random): Plan {
