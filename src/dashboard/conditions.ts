@@ -269,7 +269,8 @@ function notOpened({ processorsNotOpened: count }: Situation): Condition {
     title: `${count === 1 ? 'A processor that was' : `${count} processors that were`} added cannot be opened here`,
     forMs: null,
     waiting: null,
-    effect: 'This instance sends nothing there, and refuses amounts that only it takes. Other instances may use it.',
+    effect:
+      'This instance sends nothing there, and refuses amounts that only it takes. Other instances may use it.',
     advice:
       'The log of this instance says why (cannot be opened here): a credential or a contract is missing on its machine, for example. It is tried again every 5 seconds.',
   };

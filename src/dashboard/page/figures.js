@@ -1,4 +1,4 @@
-import { pauseButton } from './control.js';
+import { pauseButton, removeButton } from './control.js';
 import { byId, element, refresh, table, write } from './element.js';
 import { term } from './help.js';
 import {
@@ -30,6 +30,7 @@ const STATES = /** @type {const} */ ({
   unfit: { word: 'Unfit', tone: 'bad' },
   resting: { word: 'Resting', tone: 'warn' },
   paused: { word: 'Paused', tone: 'quiet' },
+  removed: { word: 'Removed', tone: 'quiet' },
   idle: { word: 'Idle', tone: 'quiet' },
 });
 
@@ -40,6 +41,9 @@ const ALL_FAIL =
 
 const PAUSED =
   'An operator has paused it. Payments go elsewhere or wait; it is still asked about payments in doubt.';
+
+const REMOVED =
+  'An operator has removed it. Payments go elsewhere; it is still asked about payments in doubt, and its totals stay.';
 
 const UNFIT =
   'Refuses every request: check its URL, its credentials and its contract. Payments go elsewhere or wait.';
@@ -183,9 +187,10 @@ export class Figures {
   #showProcessor(index, figures, { instance, processors, atMs }) {
     const { name = '' } = this.#hello.processors[index] ?? {};
     const state = this.#stateOf(figures, instance.canClaim);
-    const allFail = processors.every(({ breakerOpen, paused }) => breakerOpen || paused);
+    const allFail = processors.every(({ breakerOpen, paused, removed }) => breakerOpen || paused || removed);
     const sentence = this.#sentence(figures.reason);
-    if (state === 'paused') this.#cards[index]?.show(figures, state, PAUSED);
+    if (state === 'removed') this.#cards[index]?.show(figures, state, REMOVED);
+    else if (state === 'paused') this.#cards[index]?.show(figures, state, PAUSED);
     else if (state === 'unfit') this.#cards[index]?.show(figures, state, UNFIT);
     else if (state === 'resting') this.#cards[index]?.show(figures, state, restingUntil(atMs, figures));
     else if (state === 'idle') this.#cards[index]?.show(figures, state, BLOCKED);
@@ -204,13 +209,15 @@ export class Figures {
 
   /** @param {keyof typeof STATES} state @param {ProcessorFigures} figures @param {number} atMs @param {string} sentence */
   #said(state, figures, atMs, sentence) {
+    if (state === 'removed') return REMOVED;
     if (state === 'paused') return PAUSED;
     if (state === 'unfit') return UNFIT;
     return state === 'resting' ? restingUntil(atMs, figures) : sentence;
   }
 
   /** @param {ProcessorFigures} figures @param {boolean} canClaim @returns {keyof typeof STATES} */
-  #stateOf({ paused, breakerOpen, unfit, restMs, observedMs, oldestCallAgeMs }, canClaim) {
+  #stateOf({ paused, removed, breakerOpen, unfit, restMs, observedMs, oldestCallAgeMs }, canClaim) {
+    if (removed) return 'removed';
     if (paused) return 'paused';
     if (breakerOpen && unfit) return 'unfit';
     if (restMs !== null) return 'resting';
@@ -339,15 +346,16 @@ function card({ name, contract, terms: configured }, index, operates) {
   const node = element('article', 'card', element('header', '', title, badge));
   node.append(element('p', 'big', big, element('span', '', 'settled per second')), sentence, list);
   node.style.setProperty('--accent', `var(--accent-${index % 8})`);
-  const control = pauseButton(name);
-  if (operates) node.append(control.button);
+  const [pause, remove] = [pauseButton(name), removeButton(name)];
+  if (operates) node.append(pause.button, remove.button);
 
   /** @param {ProcessorFigures} figures @param {keyof typeof STATES} state @param {string} reason */
   const show = (figures, state, reason) => {
     const { reported } = figures;
     badge.dataset['tone'] = STATES[state].tone;
     write(badge, STATES[state].word);
-    control.show(figures.paused);
+    pause.show(figures.paused);
+    remove.show(figures.removed);
     write(terms, `${contract}, fee ${feeText(figures.fee)}`);
     write(big, rate(figures.settledPerS));
     write(sentence, reason);

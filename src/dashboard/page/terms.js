@@ -69,8 +69,8 @@ export const TERMS = {
     text: 'The right of an owner to send payments and to settle them. It is renewed as long as the owner lives. When it has expired, another thread takes over what the owner had claimed.',
     read: 'docs/operations.md, LeaseInvalid',
   },
-  'Healthy, Slow, Failing, Unfit, Resting, Paused, Idle': {
-    text: 'The state of a processor. Slow: calls take longer than the latency budget. Failing: its circuit breaker is open. Unfit: it refuses every request. Resting: it has asked for a rest. Paused: an operator has paused it. Idle: this instance cannot claim payments.',
+  'Healthy, Slow, Failing, Unfit, Resting, Paused, Removed, Idle': {
+    text: 'The state of a processor. Slow: calls take longer than the latency budget. Failing: its circuit breaker is open. Unfit: it refuses every request. Resting: it has asked for a rest. Paused: an operator has paused it. Removed: an operator has removed it. Idle: this instance cannot claim payments.',
     read: 'docs/dashboard.md',
   },
 };

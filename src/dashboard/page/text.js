@@ -85,9 +85,10 @@ export function feeText({ feePpm, feeFixedCents }) {
   return feePpm === 0 ? fixed : `${percent(feePpm)} + ${fixed}`;
 }
 
-/** Such as `all`, `from 0.50` or `0.50 to 100.00`. @param {import('../../core/terms.ts').Limits} limits */
+/** Such as `all`, `none`, `from 0.50` or `0.50 to 100.00`. @param {import('../../core/terms.ts').Limits} limits */
 export function amountsText({ minAmountCents, maxAmountCents }) {
   const min = money(BigInt(minAmountCents));
+  if (maxAmountCents < minAmountCents) return 'none';
   if (maxAmountCents < Number.MAX_SAFE_INTEGER) return `${min} to ${money(BigInt(maxAmountCents))}`;
   return minAmountCents === 1 ? 'all' : `from ${min}`;
 }
