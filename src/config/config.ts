@@ -5,13 +5,12 @@ import type { Tls } from '../core/tls.ts';
 import { type ApiKey, digestOf } from './api-key.ts';
 import { type KeysFileReading, readKeysFile } from './keys-file.ts';
 import type { LedgerTarget } from './parsers.ts';
+import { type DefinitionReading, readDefinition } from './processor-definition.ts';
 import type { ProcessorTarget } from './processor-target.ts';
 import {
   basicAuthorization,
-  type DefinitionReading,
   type ProcessorDefaults,
   type ProcessorsFileReading,
-  readDefinition,
   readProcessorsFile,
 } from './processors-file.ts';
 import { readSecret, type Secret } from './secret.ts';

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Environment } from '../core/environment.ts';
 import { centsToDecimal } from '../core/money.ts';
 import { CALLS_AT_ONCE_MAX, CALLS_PER_SECOND_MAX } from '../core/terms.ts';
@@ -8,7 +8,7 @@ import { anything, integer, lineOf, list, mapping, type Report, scalar, type Val
 import { PROCESSOR_NAME, PROCESSORS_MAX, parseAmount, parseFee, parseHttpUrl } from './parsers.ts';
 import type { ContractSpec, ProcessorTarget } from './processor-target.ts';
 import { readSecret, type Secret, secretPath } from './secret.ts';
-import { type FileProblem, type FileValue, fileValueOf, problemLine, readYaml } from './yaml-file.ts';
+import { type FileProblem, type FileValue, problemLine, readYaml } from './yaml-file.ts';
 
 /** A decimal as a number or as a text. */
 const DECIMAL = { type: ['number', 'string'] };
@@ -34,7 +34,8 @@ function amount(about: string, fallback: string) {
   });
 }
 
-const PROCESSOR = mapping({
+/** An entry of the file. */
+export const PROCESSOR = mapping({
   about: 'One processor.',
   required: ['name', 'url', 'contract', 'fee'],
   members: {
@@ -222,7 +223,7 @@ export function readProcessorsFile(
   const reading = readYaml(path);
   const processors =
     reading.kind === 'ok'
-      ? new Reading({
+      ? new EntryReading({
           path,
           defaults,
           secrets: {
@@ -250,72 +251,8 @@ export function readProcessorsFile(
   return { kind: 'wrong', problems: lines, files: [...files] };
 }
 
-export type DefinitionReading = (
-  | { readonly kind: 'ok'; readonly processor: ProcessorTarget }
-  | { readonly kind: 'wrong'; readonly problems: readonly string[] }
-) & {
-  /** Those with the credentials that it names, whether they can be read or not. */
-  readonly files: readonly string[];
-};
-
-export interface DefinitionParts {
-  readonly defaults: ProcessorDefaults;
-  /** The processors file, beside which contracts may be; empty: there is none. */
-  readonly processorsFile: string;
-  /** The directory with credentials; empty: there is none. */
-  readonly secretsDir: string;
-}
-
-/**
- * Reads a processor that operators have added, by the rules of the processors file and two more, because it comes over the
- * network: its credentials are files in one directory, and its contract is one that comes with the gateway or a module
- * beside the processors file. So it names nothing else of this machine.
- */
-export function readDefinition(
-  definition: unknown,
-  { defaults, processorsFile, secretsDir }: DefinitionParts,
-): DefinitionReading {
-  const problems: string[] = [];
-  const files = new Set<string>();
-  const value = fileValueOf(definition);
-  const report: Report = ({ text }) => problems.push(text);
-  const written = PROCESSOR.read(value, '', report);
-  const processor =
-    written === undefined
-      ? undefined
-      : new Reading({
-          path: processorsFile,
-          defaults,
-          secrets: secretsIn(secretsDir),
-          isModuleAllowed: (path) => processorsFile !== '' && isWithin(dirname(resolve(processorsFile)), path),
-          report,
-          onSecretFile: (file) => files.add(file),
-        }).target({ written, value, path: '' });
-  if (processor !== undefined && basicAuthorization(processor.url || 'http://none') !== '')
-    problems.push('url has credentials: expected `credentials`, which names a file');
-  if (processor !== undefined && problems.length === 0) return { kind: 'ok', processor, files: [...files] };
-  return { kind: 'wrong', problems, files: [...files] };
-}
-
-function secretsIn(directory: string): Secrets {
-  const pathOf = (name: string) => (directory === '' ? '' : join(directory, name));
-  return {
-    pathOf,
-    read: (name) => {
-      const problem = `${name} cannot be read, because PROCESSOR_SECRETS_DIR is not set at this gateway`;
-      return directory === ''
-        ? { kind: 'wrong', problem }
-        : readSecret(name, { [`${name}_FILE`]: pathOf(name) });
-    },
-  };
-}
-
-function isWithin(directory: string, path: string): boolean {
-  return path.startsWith(`${directory}/`);
-}
-
 /** Where the credentials are that a processor names. */
-interface Secrets {
+export interface Secrets {
   /** The file of a secret; empty: none. */
   pathOf(name: string): string;
   read(name: string): Secret;
@@ -340,7 +277,8 @@ interface Entry {
   readonly path: string;
 }
 
-class Reading {
+/** Reads entries of the file. */
+export class EntryReading {
   readonly #parts: ReadingParts;
 
   constructor(parts: ReadingParts) {
@@ -374,6 +312,7 @@ class Reading {
     }
   }
 
+  /** One processor. It is incomplete if something has been reported. */
   target(entry: Entry): ProcessorTarget {
     const { defaults } = this.#parts;
     const { name = '', url = '', fee, limits, timeouts, inDoubtHoldMs, adminToken } = entry.written;

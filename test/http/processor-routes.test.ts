@@ -409,7 +409,12 @@ test('what this instance cannot use is not added, and the answer says everything
     assert.match(await wrong({ contract: './own.ts' }), /expected a contract that comes with the gateway/);
     assert.match(await wrong({ credentials: { bearer: 'LEDGER_URL' } }), /LEDGER_URL_FILE=.* cannot be read/);
     assert.match(await wrong({ limits: { minAmount: 5, maxAmount: 4 } }), /expected at most maxAmount/);
-    assert.match(await wrong({ options: { long: 'x'.repeat(4000) } }), /longer than 4092 bytes/);
+    const long = JSON.stringify({ ...THIRD, options: { values: Array(400).fill(7) } }).replaceAll(
+      '7,',
+      '1e20,',
+    );
+    assert.match(await detailOf(await add(long)), /longer than 4092 bytes/);
+    assert.is(await typeOf(await add(`${long}${' '.repeat(4096)}`)), '413 body-too-large');
     assert.match(await wrong({ by: 7 }), /`by` must be text/);
     assert.is(store.controls.version, 0);
     writeFileSync(join(SECRETS, 'third-key'), 'secret\n');
