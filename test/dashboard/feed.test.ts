@@ -178,6 +178,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   assert.equal(unknown, {
     settledPerS: 0,
     paused: false,
+    removed: false,
     fee: { feePpm: 150_000, feeFixedCents: 30 },
     limits: LIMITS,
     breakerOpen: false,
@@ -208,6 +209,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   assert.equal((await after(1)).processors[1], {
     settledPerS: 0,
     paused: true,
+    removed: false,
     fee: { feePpm: 10_000, feeFixedCents: 5 },
     limits,
     breakerOpen: true,

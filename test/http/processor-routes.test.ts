@@ -123,6 +123,8 @@ test('a change is kept with its time, author and reason, logged once, and can be
         version: 1,
         name: 'fallback',
         paused: true,
+        removed: false,
+        added: false,
         ...TERMS,
         changedAt: new Date(clock.nowMs() - 5000).toISOString(),
         changedBy: 'ops (ana)',

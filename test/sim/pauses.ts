@@ -12,19 +12,24 @@ export function withPauses(plan: Plan, random: Random): Plan {
   return withAddition(withRemovals(withLimitChanges(operated, random.fork('limits')), random), random);
 }
 
-/** Some processors are removed instead. */
+/** Some processors are removed instead, but not the last one: it takes the amounts that the others do not take any more. */
 function withRemovals(plan: Plan, random: Random): Plan {
   const of = random.fork('removals');
-  return {
-    ...plan,
-    pauses: plan.pauses.map((pause) => (of.chance(0.3) ? { ...pause, removes: true } : pause)),
-  };
+  const last = plan.processorCount - 1;
+  const { minAmountCents, maxAmountCents } = plan.processors[last] ?? NO_AMOUNTS;
+  if (minAmountCents > 1 || maxAmountCents < Number.MAX_SAFE_INTEGER) return plan;
+  const pauses = plan.pauses.map((pause) =>
+    pause.processor < last && of.chance(0.5) ? { ...pause, removes: true as const } : pause,
+  );
+  return { ...plan, pauses };
 }
 
-/** The last processor takes every amount, so that some payments wait until it is added. */
+const NO_AMOUNTS = { minAmountCents: 1, maxAmountCents: 0 };
+
+/** The last processor takes every amount, so that some payments wait until it is added: in every shard. */
 function withAddition(plan: Plan, random: Random): Plan {
   const of = random.fork('addition');
-  if (plan.processorCount === 1 || !of.chance(0.5)) return plan;
+  if (plan.processorCount === 1 || plan.lostShard !== null || !of.chance(0.5)) return plan;
   return { ...plan, lastAddedAtMs: of.int(0, SPAN_MS) };
 }
 

@@ -12,7 +12,14 @@ import { Instance } from './instance.ts';
 import { type LedgerBackend, LedgerConnections, memoryBackend } from './ledger-backend.ts';
 import { REST_MAX_MS } from './manners.ts';
 import { Operator } from './operator.ts';
-import { configuredCount, type Fault, type LostShard, type Plan, type Post, type SummaryRead } from './plan.ts';
+import {
+  configuredCount,
+  type Fault,
+  type LostShard,
+  type Plan,
+  type Post,
+  type SummaryRead,
+} from './plan.ts';
 import { SimProcessor } from './processor.ts';
 import { Random } from './random.ts';
 import { Scope } from './scope.ts';
