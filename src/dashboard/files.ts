@@ -8,6 +8,7 @@ const OWN = [
   'webhooks.html',
   'sign-in.html',
   'page.css',
+  'add-processor.js',
   'main.js',
   'charts.js',
   'conditions.js',

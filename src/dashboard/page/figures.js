@@ -1,3 +1,4 @@
+import { offerAddition } from './add-processor.js';
 import { pauseButton, removeButton } from './control.js';
 import { byId, element, refresh, table, write } from './element.js';
 import { term } from './help.js';
@@ -85,6 +86,7 @@ export class Figures {
     );
     this.#cards = hello.processors.map((processor, index) => card(processor, index, hello.operates));
     byId('processors').replaceChildren(...this.#cards.map(({ node }) => node));
+    if (hello.operates) offerAddition();
     const owner = term('Owner', 'owner');
     const lease = term('Lease', 'lease');
     byId('workers-note').replaceChildren(
