@@ -14,7 +14,7 @@ import { ManualClock } from '../manual-clock.ts';
 
 const NAMES = ['default', 'fallback'];
 /** Two pool threads and one HTTP thread. */
-const SHAPE = { processorCount: 2, threadCount: 3 };
+const SHAPE = { processorCount: 2, threadCount: 3, processorsMax: 3 };
 const LIMITS = {
   callLimit: 400,
   callsPerSecond: null,
@@ -37,7 +37,7 @@ const HELLO: Hello = {
   operates: false,
 };
 
-function setUp(store = new MemoryStore()) {
+function setUp(store = new MemoryStore(), hello = HELLO) {
   const clock = new ManualClock();
   const mood = new Mood();
   const books = new MemoryLedger(NAMES, store);
@@ -47,7 +47,7 @@ function setUp(store = new MemoryStore()) {
   const segments = new SegmentTable(SegmentTable.allocate(4, 16));
   const published: Frame[] = [];
   const feed = new Feed({
-    hello: HELLO,
+    hello,
     publish: (text) => published.push(JSON.parse(text)),
     sharedState,
     metricsTable,
@@ -119,6 +119,27 @@ feedTest('all viewers share its frames, and the last one to leave stops it', asy
   await clock.passSlowly(5000);
   assert.is(published.length, 3);
   assert.is(JSON.parse(feed.join()[1] ?? '').instance.acceptedPerS, null, 'it starts again');
+  feed.leave();
+});
+
+feedTest('when a processor is added, another hello comes before its first frame', async () => {
+  const processors = [...HELLO.processors];
+  const { feed, clock, published } = setUp(new MemoryStore(), { ...HELLO, processors });
+  feed.join();
+  await clock.passSlowly(1000);
+  const [first] = processors;
+  assert.ok(first !== undefined);
+  processors.push({ ...first, name: 'third' });
+  await clock.passSlowly(2000);
+  const kinds = published.map((message) => [message.kind as string, message.processors.length]);
+  assert.equal(kinds, [
+    ['frame', 2],
+    ['hello', 3],
+    ['frame', 3],
+    ['frame', 3],
+  ]);
+  assert.is(JSON.parse(feed.join()[0] ?? '').processors.length, 3);
+  feed.leave();
   feed.leave();
 });
 
