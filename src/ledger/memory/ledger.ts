@@ -34,7 +34,6 @@ import {
   type Claim,
   type ClaimReply,
   type CommitReply,
-  exactly,
   type FeeTotals,
   type FoldedTime,
   type HealthReport,
@@ -54,6 +53,7 @@ import {
   type SettleReply,
   type Shard,
   type SummaryReply,
+  summed,
   type Turn,
   type UnitTotals,
   unavailable,
@@ -211,7 +211,7 @@ export class MemoryLedger implements Shard {
         return { name, count, amountCents };
       });
     });
-    return reply.kind === 'ok' ? exactly(reply.value) : reply;
+    return reply.kind === 'ok' ? summed(reply.value) : reply;
   }
 
   async fees(): Promise<Reply<FeeTotals[]>> {
