@@ -436,8 +436,12 @@ export interface RestoredEntry extends Omit<LedgerEntry, 'owner' | 'processorNam
  * | restored  | the books did not know it, or less than this: now they have it                                     |
  * | known     | the books have it, or know more of it than this; nothing changed                                   |
  * | different | the books contradict it: another amount, or another end; nothing changed                           |
+ * | uncounted | written, but its charge is not counted: it is of folded time, so that the totals may have it       |
+ * | forgotten | it is open and of folded time, so that the books may have finished and forgotten it; nothing changed |
+ *
+ * Books that are being filled (`books-status.ts`) have nothing of their own: they never answer the last two.
  */
-export type RestoreReply = 'restored' | 'known' | 'different';
+export type RestoreReply = 'restored' | 'known' | 'different' | 'uncounted' | 'forgotten';
 
 /** A payment that was settled or rejected: the entry as it was then. */
 export interface PaymentEvent {
