@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { listenLocally } from '../listen-locally.ts';
 import { Random } from '../sim/random.ts';
 import { freePort } from '../system/port.ts';
 import { Road, type Weather } from './road.ts';
@@ -36,10 +37,8 @@ async function withRoad(use: (ends: Ends) => Promise<void>): Promise<void> {
       arrived += text;
       socket.write(text.toUpperCase());
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const road = await Road.before(port, await freePort(), new Random(1));
+  });
+  const road = await Road.before(await listenLocally(server), await freePort(), new Random(1));
   try {
     await use({ road, connect: () => call(road.port), arrived: () => arrived });
   } finally {

@@ -1,7 +1,5 @@
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -22,6 +20,7 @@ import { SharedState } from '../../src/shared-memory/state.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serve } from '../../src/simulated/server.ts';
 import { KeptLog } from '../kept-log.ts';
+import { listenLocally } from '../listen-locally.ts';
 import { configIn } from '../settings.ts';
 import { until } from '../system/until.ts';
 
@@ -136,9 +135,7 @@ test('a thread sends its payments with the credentials that their file has now',
     if (request.method === 'POST') sent.push(request.headers.authorization ?? '');
     response.end('{}');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://127.0.0.1:${await listenLocally(server)}`;
   const [file, keyFile] = [join(directory, 'p.yaml'), join(directory, 'key')];
   const entry = `{ name: default, url: "${url}", contract: rinha, fee: { share: 0 }, credentials: { bearer: BANK_KEY } }`;
   writeFileSync(file, `processors: [${entry}]`);

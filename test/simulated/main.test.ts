@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { listenLocally } from '../listen-locally.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/simulated/main.ts', import.meta.url));
 
@@ -54,10 +55,7 @@ test('reports an invalid setting, and a port in use, in one line', async () => {
   assert.match(wrong.errors, /^FEE="a lot" is invalid: .*\.\n$/);
 
   const taken = createServer();
-  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
-  const address = taken.address();
-  const port = typeof address === 'object' ? address?.port : 0;
-  const refused = await run({ LISTEN: `127.0.0.1:${port}` }, () => {});
+  const refused = await run({ LISTEN: `127.0.0.1:${await listenLocally(taken)}` }, () => {});
   await new Promise((resolve) => taken.close(resolve));
   assert.is(refused.code, 1);
   assert.match(

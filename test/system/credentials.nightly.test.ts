@@ -1,12 +1,11 @@
-import { once } from 'node:events';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exchangeKept } from '../contract/kept.ts';
+import { listenLocally } from '../listen-locally.ts';
 import { Random } from '../sim/random.ts';
 import { Deployment, type Gateway } from './deployment.ts';
 import { Load } from './load.ts';
@@ -44,9 +43,7 @@ async function guarded() {
       response.writeHead(404).end(body);
     }
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://127.0.0.1:${await listenLocally(server)}`;
   return { url, valid, charged, refused, server };
 }
 

@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, createServer, type Server } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { listenLocally } from '../listen-locally.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';
 import { pause, until } from './until.ts';
@@ -30,9 +31,7 @@ async function processor(): Promise<{ server: Server; url: string; committed: Se
     if (request.method === 'POST') committed.add(JSON.parse(body).correlationId);
     response.end('{"failing":false,"minResponseTime":0}');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, committed };
+  return { server, url: `http://127.0.0.1:${await listenLocally(server)}`, committed };
 }
 
 /** Idle connections that reconnect when they are closed. Returns a function that ends them. */

@@ -1,8 +1,6 @@
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createPlainServer } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -10,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { Authority, tlsOf } from '../authority.ts';
 import { dinossauro } from '../cli/dinossauro.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { listenLocally } from '../listen-locally.ts';
 import { Child } from './child.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';
@@ -36,9 +35,7 @@ async function withImpostor(use: (impostor: Impostor) => Promise<void>): Promise
     requests.push(`${request.method} ${request.url}`);
     response.end('{}');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `https://127.0.0.1:${await listenLocally(server)}`;
   try {
     await use({ authority, url, requests });
   } finally {
@@ -152,13 +149,8 @@ test('proxies in the environment are not used: only the processor and the collec
     response.statusCode = 502;
     response.end();
   });
-  for (const each of [server, proxy]) {
-    each.listen(0, '127.0.0.1');
-    await once(each, 'listening');
-  }
-  const [url, proxyUrl] = [server, proxy].map(
-    (each) => `http://127.0.0.1:${(each.address() as AddressInfo).port}`,
-  ) as [string, string];
+  const url = `http://127.0.0.1:${await listenLocally(server)}`;
+  const proxyUrl = `http://127.0.0.1:${await listenLocally(proxy)}`;
   try {
     await withGateway(
       {

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { dinossauro } from '../cli/dinossauro.ts';
 import { exchangeKept } from '../contract/kept.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { listenLocally } from '../listen-locally.ts';
 import { Random } from '../sim/random.ts';
 import { Books } from './books.ts';
 import { Child } from './child.ts';
@@ -152,9 +152,7 @@ for (const threads of ['1', '2']) {
 
 test('`npm start` at an address used by a silent process prints one line', async () => {
   const silent = createServer((socket) => socket.on('error', () => {}).resume());
-  const port = await freePort();
-  silent.listen(port, '127.0.0.1');
-  await once(silent, 'listening');
+  const port = await listenLocally(silent);
   const { code, lines } = await ending('dist/start.js', { ...GOOD, LISTEN: `127.0.0.1:${port}` });
   silent.close();
   assert.is(code, 1);

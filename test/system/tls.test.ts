@@ -1,13 +1,12 @@
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Authority, type Issued, pem } from '../authority.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { listenLocally } from '../listen-locally.ts';
 import { Child } from './child.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';
@@ -44,15 +43,13 @@ async function within(
     },
     (_, response) => response.end('{}'),
   );
-  processor.listen(0, '127.0.0.1');
-  await once(processor, 'listening');
   const ours = authority.issue();
   const listen = `127.0.0.1:${await freePort()}`;
   const gateway = new Child('dist/gateway.js', {
     LISTEN: listen,
     LEDGER_URL: `rediss://127.0.0.1:${tlsPort}`,
     JOURNAL_DIR: join(directory, 'journal'),
-    PAYMENT_PROCESSOR_URL_DEFAULT: `https://127.0.0.1:${(processor.address() as AddressInfo).port}`,
+    PAYMENT_PROCESSOR_URL_DEFAULT: `https://127.0.0.1:${await listenLocally(processor)}`,
     WARM_UP_PAYMENTS: '0',
     ...filesFor('LEDGER', authority, ours),
     ...filesFor('PROCESSOR', authority, ours),

@@ -6,6 +6,7 @@ import { preview, type Scenario } from '../../../bench/rinha/scenario.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { SimulatedProcessor } from '../../../src/simulated/processor.ts';
 import { serve } from '../../../src/simulated/server.ts';
+import { listenLocally } from '../../listen-locally.ts';
 
 const TOKEN = '123';
 
@@ -45,14 +46,12 @@ async function backend(claimed: number): Promise<Backend> {
       response.end(request.method === 'GET' ? JSON.stringify({ default: totals, fallback: totals }) : '');
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
     });
-  return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`, asked, close };
+  return { url: `http://127.0.0.1:${await listenLocally(server)}`, asked, close };
 }
 
 async function simulated(hundredths: bigint) {
