@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { open } from 'lmdb';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -17,6 +15,7 @@ import { hashKeyOf } from '../ledger/redis/hash-key.ts';
 import { operate } from '../ledger/redis/operate.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { claimOf, must, settlementOf } from '../ledger/samples.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { idOf, LONG_AGO_MS, NAMES, NOW_MS, Site, type SiteOptions } from './site.ts';
 
 /** A ledger of one kind, and a way to remove a payment from its books behind its back. */
@@ -38,7 +37,7 @@ function memoryKind(): Kind {
 }
 
 function lmdbKind(): Kind {
-  const path = mkdtempSync(join(tmpdir(), 'audit-'));
+  const path = temporaryDirectory();
   return {
     name: 'LMDB',
     open: (processorNames = NAMES) => LmdbLedger.open(path, { processorNames, clock: systemClock }),

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -18,6 +16,7 @@ import { serveHere } from '../http/served.ts';
 import { KeptLog } from '../kept-log.ts';
 import { keyringOf } from '../keyring.ts';
 import { must } from '../ledger/samples.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const ORDER: AuditOrder = {
   from: '',
@@ -44,7 +43,7 @@ interface World {
 }
 
 async function inWorld(use: (world: World) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'audit-'));
+  const directory = temporaryDirectory();
   const path = join(directory, 'ledger');
   const fee = { units: 5n, scale: 2 };
   const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
@@ -73,7 +72,6 @@ async function inWorld(use: (world: World) => Promise<void>): Promise<void> {
     await use({ processor, environment, path, run });
   } finally {
     served.close();
-    rmSync(directory, { recursive: true });
   }
 }
 

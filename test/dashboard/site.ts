@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium, type LaunchOptions } from 'playwright-core';
 import { systemClock } from '../../src/core/clock.ts';
@@ -11,6 +10,7 @@ import { Child } from '../system/child.ts';
 import { exchange } from '../system/exchange.ts';
 import { freePort } from '../system/port.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const READY_MS = 20_000;
 const FEES = { default: { units: 5n, scale: 2 }, fallback: { units: 15n, scale: 2 } };
@@ -24,8 +24,8 @@ export class Site {
   #gateway: Child | null = null;
 
   static async open(settings: Readonly<Record<string, string>> = {}): Promise<Site> {
-    const directory = mkdtempSync(join(tmpdir(), 'dashboard-site-'));
-    const closers = [() => rmSync(directory, { recursive: true, force: true })];
+    const directory = temporaryDirectory();
+    const closers: (() => void)[] = [];
     const processors = new Map<string, SimulatedProcessor>();
     const urls: string[] = [];
     for (const [name, fee] of Object.entries(FEES)) {

@@ -1,12 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { listenLocally } from '../listen-locally.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { closeWorld, fitsEverywhere, openWorld, SOON_MS, textOf, untilShown, type World } from './browser.ts';
 import type { Site } from './site.ts';
 
@@ -39,7 +39,7 @@ async function pay(site: Site, count: number): Promise<void> {
 
 const webhooks = suite<WebhookWorld>('the page of webhooks');
 webhooks.before(async (context) => {
-  const directory = mkdtempSync(join(tmpdir(), 'dashboard-webhooks-'));
+  const directory = temporaryDirectory();
   Object.assign(context, { directory, status: 204, taken: [] });
   context.receiver = createServer((request, response) => {
     if (context.status < 300) context.taken.push(String(request.headers['webhook-id']));
@@ -62,7 +62,6 @@ webhooks.after(async (context) => {
   await closeWorld(context);
   context.receiver.close();
   context.receiver.closeAllConnections();
-  rmSync(context.directory, { recursive: true });
 });
 
 webhooks('each endpoint is there, with what it has taken', async (context) => {

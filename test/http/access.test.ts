@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,6 +10,7 @@ import { Access } from '../../src/http/access.ts';
 import { guardedRoute } from '../../src/http/route.ts';
 import { createApp, type Listener, listen } from '../../src/http/uws.ts';
 import { apiKey, keyringOf } from '../keyring.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const TOKEN = 'a-token-of-16-ch';
 
@@ -190,15 +190,11 @@ test('loopback: an IPv6 socket recognizes local clients, including those over IP
   }));
 
 test('loopback: a unix socket is refused, because a proxy may be in front of it', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'access-'));
-  try {
-    await withGate(new Gate('loopback'), { kind: 'unix', path: join(directory, 's') }, async (gate) => {
-      const { status, slug } = await gate.ask({ Host: 'localhost' });
-      assert.equal([status, slug], [403, 'loopback-only']);
-    });
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  const directory = temporaryDirectory();
+  await withGate(new Gate('loopback'), { kind: 'unix', path: join(directory, 's') }, async (gate) => {
+    const { status, slug } = await gate.ask({ Host: 'localhost' });
+    assert.equal([status, slug], [403, 'loopback-only']);
+  });
 });
 
 test('another method gets 405 only if the request may pass', async () => {

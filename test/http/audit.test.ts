@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { AuditReport } from '../../src/audit/report.ts';
@@ -20,6 +17,7 @@ import { must } from '../ledger/samples.ts';
 import { configIn } from '../settings.ts';
 import { asRoot, runStarved } from '../starved.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { serveHere } from './served.ts';
 
 const READER = apiKey('key-to-read', ['read']);
@@ -37,7 +35,7 @@ interface World {
 
 /** The route alone, with an empty ledger and an empty processor. */
 async function inWorld(use: (world: World) => Promise<void>, settings: Record<string, string> = {}) {
-  const directory = mkdtempSync(join(tmpdir(), 'audit-'));
+  const directory = temporaryDirectory();
   const fee = { units: 5n, scale: 2 };
   const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
   const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
@@ -68,7 +66,6 @@ async function inWorld(use: (world: World) => Promise<void>, settings: Record<st
     listener.close();
     app.close();
     served.close();
-    rmSync(directory, { recursive: true });
   }
 }
 

@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
@@ -31,6 +28,7 @@ import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { type Served, serveHere } from './served.ts';
 
 const NAMES = ['default', 'fallback'];
@@ -64,7 +62,7 @@ class World {
   readonly ring = new Ring(Ring.allocate(RING_CAPACITY));
   readonly idempotencyCache = new IdempotencyCache(IdempotencyCache.allocate(64, Uint32Array.of(1, 2)));
   readonly log = new KeptLog();
-  readonly #directory = mkdtempSync(join(tmpdir(), 'server-'));
+  readonly #directory = temporaryDirectory();
   readonly #app = createApp();
   readonly #journal: Journal;
   #listener: Served | null = null;
@@ -147,7 +145,6 @@ class World {
     this.#listener?.close();
     this.#app.close();
     await this.#journal.close();
-    rmSync(this.#directory, { recursive: true });
   }
 
   ask(path: string, init: RequestInit = {}): Promise<Response> {

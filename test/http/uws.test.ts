@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type NetConnectOpts } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
@@ -16,6 +15,7 @@ import {
   type WebApp,
 } from '../../src/http/uws.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const LOOPBACK: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 const LIMIT_BYTES = 16;
@@ -258,7 +258,7 @@ test('shares a port among listeners that all ask for it', async () => {
 });
 
 test('listens on a unix socket that other users may open, and removes its file', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'uws-'));
+  const directory = temporaryDirectory();
   const path = join(directory, 'a.sock');
   const app = echoApp();
   const listener = await mustListen(app, { kind: 'unix', path });
@@ -271,11 +271,10 @@ test('listens on a unix socket that other users may open, and removes its file',
   assert.is(statSync(path).mode & 0o777, 0o600);
   narrow.close();
   app.close();
-  rmSync(directory, { recursive: true });
 });
 
 test('replaces a stale socket, but not one in use or another file', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'uws-'));
+  const directory = temporaryDirectory();
   const path = join(directory, 'a.sock');
   const living = createServer();
   await new Promise<void>((resolve) => living.listen(path, resolve));
@@ -302,11 +301,10 @@ test('replaces a stale socket, but not one in use or another file', async () => 
   const listener = await mustListen(app, { kind: 'unix', path });
   listener.close();
   app.close();
-  rmSync(directory, { recursive: true });
 });
 
 test('leaves the file of a successor in place', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'uws-'));
+  const directory = temporaryDirectory();
   const path = join(directory, 'a.sock');
   const app = createApp();
   const listener = await mustListen(app, { kind: 'unix', path });
@@ -315,7 +313,6 @@ test('leaves the file of a successor in place', async () => {
   listener.close();
   assert.is(existsSync(path), true);
   app.close();
-  rmSync(directory, { recursive: true });
 });
 
 test('hands connections to the applications of other threads', async () => {

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,6 +6,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
 import { openLedger } from '../../src/ledger/open.ts';
 import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { operate } from './redis/operate.ts';
 import { RedisServer } from './redis/redis-server.ts';
 import { id } from './samples.ts';
@@ -16,7 +15,7 @@ const PARTS = { clock: systemClock, random: Math.random };
 const NAMES = ['default', 'fallback'];
 
 test('a path opens the embedded ledger with the given processors', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'open-'));
+  const directory = temporaryDirectory();
   const ledger = await openLedger(
     { kind: 'lmdb', path: join(directory, 'deep/ledger') },
     NAMES,
@@ -27,7 +26,6 @@ test('a path opens the embedded ledger with the given processors', async () => {
   const empty = NAMES.map((name) => ({ name, count: 0, amountCents: 0 }));
   assert.equal(await ledger.summary(-Infinity, Infinity), { kind: 'ok', value: empty });
   await ledger.close();
-  rmSync(directory, { recursive: true });
 });
 
 test('a URL opens the Redis ledger, even while Redis is unavailable', async () => {

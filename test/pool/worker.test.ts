@@ -1,6 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -23,6 +22,7 @@ import { KeptLog } from '../kept-log.ts';
 import { listenLocally } from '../listen-locally.ts';
 import { configIn } from '../settings.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const PAYMENTS = 200;
 /** More than two threads settle before they are told to end. */
@@ -32,9 +32,8 @@ const NAMES = ['default', 'fallback'];
 
 let directory = '';
 test.before.each(() => {
-  directory = mkdtempSync(join(tmpdir(), 'pool-worker-'));
+  directory = temporaryDirectory();
 });
-test.after.each(() => rmSync(directory, { recursive: true, force: true }));
 
 async function startProcessor(): Promise<{ readonly url: string; close(): void }> {
   const fee = { units: 5n, scale: 2 };

@@ -32,10 +32,6 @@ const DISPATCH: Dispatch = {
 
 const [ours, others] = [new Authority(), new Authority()];
 const CA = { ca: pem(ours.caFile) };
-test.after(() => {
-  ours.dispose();
-  others.dispose();
-});
 
 /** Pays at a processor with this certificate. Returns the outcome, and how many requests the processor received. */
 async function paid(certificate: Issued, tls: Tls, requestCert = false): Promise<[PayOutcome, number]> {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -20,6 +19,7 @@ import { FaultProxy, type Script } from '../../src/certify/fault-proxy.ts';
 import { Upstream } from '../../src/certify/upstream.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { serveTwin, type Twin, type TwinName } from '../../src/simulated/twin.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { Gateway } from './deployment.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';
@@ -47,7 +47,7 @@ async function withGateway(
   use: (tried: Tried) => Promise<void>,
   contract: TwinName = 'rinha',
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'contracts-'));
+  const directory = temporaryDirectory();
   const [cheap, dear] = await Promise.all([twin(contract), twin('rinha')]);
   const upstream = new Upstream(cheap.url, {}, systemClock);
   const proxy = new FaultProxy({ upstream, clock: systemClock, script, honest, read: readRinha });
@@ -96,7 +96,6 @@ async function withGateway(
     await proxy.close();
     upstream.close();
     for (const each of [cheap, dear]) each.close();
-    rmSync(directory, { recursive: true, force: true });
   }
 }
 

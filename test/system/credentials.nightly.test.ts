@@ -1,12 +1,12 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exchangeKept } from '../contract/kept.ts';
 import { listenLocally } from '../listen-locally.ts';
 import { Random } from '../sim/random.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { Deployment, type Gateway } from './deployment.ts';
 import { Load } from './load.ts';
 import { SETTLE_MS } from './scale.ts';
@@ -48,7 +48,7 @@ async function guarded() {
 }
 
 test('a key is replaced at two instances of two pool threads under load: no post fails, no call is refused', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'credentials-'));
+  const directory = temporaryDirectory();
   const write = (name: string, text: string) => {
     writeFileSync(join(directory, `${name}.new`), text);
     renameSync(join(directory, `${name}.new`), join(directory, name));
@@ -104,7 +104,6 @@ test('a key is replaced at two instances of two pool threads under load: no post
   } finally {
     bank.server.close();
     bank.server.closeAllConnections();
-    rmSync(directory, { recursive: true, force: true });
   }
 });
 

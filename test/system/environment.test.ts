@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createPlainServer } from 'node:http';
 import { createServer } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -9,6 +7,7 @@ import { Authority, tlsOf } from '../authority.ts';
 import { dinossauro } from '../cli/dinossauro.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { listenLocally } from '../listen-locally.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { Child } from './child.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';
@@ -41,7 +40,6 @@ async function withImpostor(use: (impostor: Impostor) => Promise<void>): Promise
   } finally {
     server.close();
     server.closeAllConnections();
-    authority.dispose();
   }
 }
 
@@ -49,7 +47,7 @@ async function withGateway(
   environment: Readonly<Record<string, string>>,
   use: (url: string, gateway: Child) => Promise<void>,
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'environment-'));
+  const directory = temporaryDirectory();
   const listen = `127.0.0.1:${await freePort()}`;
   const gateway = new Child('dist/primary.js', {
     LISTEN: listen,
@@ -65,7 +63,6 @@ async function withGateway(
     throw error;
   } finally {
     await gateway.kill();
-    rmSync(directory, { recursive: true });
   }
 }
 
@@ -114,7 +111,6 @@ test('a Redis with an untrusted certificate is not used either', async () => {
     );
   } finally {
     await redis.stop();
-    authority.dispose();
   }
 });
 

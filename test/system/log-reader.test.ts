@@ -1,13 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { listenLocally } from '../listen-locally.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';
 import { until } from './until.ts';
@@ -30,7 +30,7 @@ interface Running {
 
 /** A gateway whose output goes into a pipe that is full from the start. */
 async function withFullPipe(use: (running: Running) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'log-reader-'));
+  const directory = temporaryDirectory();
   const path = join(directory, 'pipe');
   execFileSync('mkfifo', [path]);
   const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -84,7 +84,6 @@ async function withFullPipe(use: (running: Running) => Promise<void>): Promise<v
     closeReader();
     processor.close();
     processor.closeAllConnections();
-    rmSync(directory, { recursive: true });
   }
 }
 

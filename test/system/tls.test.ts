@@ -1,12 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Authority, type Issued, pem } from '../authority.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { listenLocally } from '../listen-locally.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { Child } from './child.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';
@@ -26,7 +25,7 @@ async function within(
   certificates: (authority: Authority) => Certificates,
   use: (url: string, gateway: Child) => Promise<void>,
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'tls-'));
+  const directory = temporaryDirectory();
   const authority = new Authority();
   const { redis: ofRedis, processor: ofProcessor } = certificates(authority);
   const tlsPort = await freePort();
@@ -64,8 +63,6 @@ async function within(
     processor.close();
     processor.closeAllConnections();
     await redis.stop();
-    authority.dispose();
-    rmSync(directory, { recursive: true });
   }
 }
 

@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Behaviour, FaultyServer, httpResponse } from '../processor/faulty-server.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { attributesOf, type TakenSpan, TestCollector } from '../tracing/collector.ts';
 import { Gateway } from './deployment.ts';
 import { exchange } from './exchange.ts';
@@ -31,7 +30,7 @@ async function within(
   settings: Readonly<Record<string, string>>,
   use: (scene: Scene) => Promise<void>,
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'trace-'));
+  const directory = temporaryDirectory();
   const processor = await FaultyServer.start((socket, request, turn) => {
     if (request.path === '/payments/service-health') socket.write(httpResponse(429));
     else answers(socket, request, turn);
@@ -60,7 +59,6 @@ async function within(
     await gateway.end();
     await processor.close();
     await collector.close();
-    rmSync(directory, { recursive: true });
   }
 }
 

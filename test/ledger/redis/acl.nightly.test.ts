@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient } from '@redis/client';
 import { test } from 'uvu';
@@ -8,13 +7,14 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
 import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
 import { LIBRARY_SOURCE } from '../../../src/ledger/redis/library.ts';
+import { temporaryDirectory } from '../../temporary-directory.ts';
 import { conformance } from '../conformance.ts';
 import { must } from '../samples.ts';
 import { RedisServer } from './redis-server.ts';
 
 const PARTS = { processorNames: ['default'], clock: systemClock, random: Math.random };
 const shipped = read('../../../ops/redis.acl');
-const directory = mkdtempSync(join(tmpdir(), 'redis-acl-'));
+const directory = temporaryDirectory();
 let fileCount = 0;
 
 function read(path: string | URL): string {
@@ -97,7 +97,6 @@ test('with a user and a password, others get no access and the user gets only wh
 
 test.after(async () => {
   await (await shared)?.stop();
-  rmSync(directory, { recursive: true });
 });
 
 test.run();

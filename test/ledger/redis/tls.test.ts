@@ -9,10 +9,6 @@ import { RedisServer } from './redis-server.ts';
 
 const [ours, others] = [new Authority(), new Authority()];
 const CA = { ca: pem(ours.caFile) };
-test.after(() => {
-  ours.dispose();
-  others.dispose();
-});
 
 /** The reply to a ping of a Redis with this certificate: `ok`, or the error. */
 async function pinged(
