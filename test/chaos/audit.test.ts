@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { problem } from '../../src/http/problem.ts';
 import { listenLocally } from '../listen-locally.ts';
+import { idOf } from '../payment-id.ts';
 import { Random } from '../sim/random.ts';
 import { Books } from '../system/books.ts';
 import { ProcessorAdmin } from '../system/processor-admin.ts';
@@ -82,10 +83,6 @@ async function serve(answer: (path: string) => unknown): Promise<{ url: string; 
     response.end(body === null ? problem('no-such-payment').body : JSON.stringify(body));
   });
   return { url: `http://127.0.0.1:${await listenLocally(server)}`, server };
-}
-
-function idOf(index: number): string {
-  return `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
 }
 
 function whole(post: Partial<Post>): Post {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { test } from 'uvu';
@@ -525,6 +525,7 @@ test('a secret may be in a file', () => {
   assert.equal(configOf({ LEDGER_URL_FILE: file }).ledger, redisAt('redis://u:p@redis'));
   writeFileSync(file, 'default=12=3');
   assert.is(configOf({ PROCESSOR_TOKENS_FILE: file }).processors[0]?.adminToken, '12=3');
+  rmSync(file);
   assert.match(problemsOf({ ADMIN_TOKEN_FILE: file }).join(), /^ADMIN_TOKEN_FILE=\S+ cannot be read: ENOENT/);
 });
 

@@ -12,6 +12,7 @@ import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
 import { assertConversationKept } from '../contract/conversation.ts';
 import { KeptLog } from '../kept-log.ts';
+import { idOf } from '../payment-id.ts';
 import { configIn } from '../settings.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 
@@ -19,10 +20,6 @@ let directory = '';
 test.before.each(() => {
   directory = temporaryDirectory();
 });
-
-function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
-}
 
 function rawPost(number: number, amount: string): string {
   const body = `{"correlationId":"${idOf(number)}","amount":${amount}}`;

@@ -16,6 +16,7 @@ import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { must } from '../ledger/samples.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
+import { idOf } from '../payment-id.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 2 };
@@ -180,10 +181,6 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8, shardCount = 
       return Array.from(records, (record) => readUuid(record.id, 0));
     },
   };
-}
-
-function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
 async function settled(answers: readonly { readonly verdict: Verdict | null }[]): Promise<Verdict[]> {

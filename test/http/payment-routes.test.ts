@@ -27,6 +27,7 @@ import { apiKey } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf, must, settlementOf } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { idOf } from '../payment-id.ts';
 import { until } from '../system/until.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 import { type Served, serveHere } from './served.ts';
@@ -196,10 +197,6 @@ function suiteOf(name: string, allowPurge = false, access: 'open' | 'token' = 'o
   });
   test.after.each(() => world.close());
   return test;
-}
-
-function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
 function bodyOf(correlationId: string, amount: string): string {

@@ -35,6 +35,7 @@ import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { type Folded, finestUnit, foldable, type TooFine } from '../../src/ledger/retention.ts';
 import { unitStartMs } from '../../src/ledger/time-index.ts';
+import { until } from '../system/until.ts';
 import { registerControls } from './controls.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
 import { registerFees } from './fees.ts';
@@ -42,7 +43,19 @@ import { registerFoldedTotals } from './folded.ts';
 import { registerHolding } from './holding.ts';
 import { allEvents, KEPT_EVENTS, MEMORY_OUTBOX, registerOutbox } from './outbox.ts';
 import { registerRestoring } from './restoring.ts';
-import { acquire, claim, entryOf, FOREVER_MS, id, must, NAMES, T0_MS, WORKER } from './samples.ts';
+import {
+  acquire,
+  claim,
+  claimOf,
+  entryOf,
+  FOREVER_MS,
+  id,
+  must,
+  NAMES,
+  settlementOf,
+  T0_MS,
+  WORKER,
+} from './samples.ts';
 
 /** A new store, and how to open connections to it. Call `dispose` after every connection is closed. */
 export interface Books {
@@ -140,29 +153,6 @@ async function atDesk(
     for (const ledger of opened) await ledger.close();
     await books.dispose();
   }
-}
-
-function claimOf(number: number, change: Partial<Claim> = {}): Claim {
-  return {
-    correlationId: id(number),
-    amountCents: 1990,
-    acceptedAtMs: T0_MS,
-    processor: 0,
-    requestedAtMs: T0_MS + 5,
-    ...change,
-  };
-}
-
-function settlementOf(number: number, change: Partial<Settlement> = {}): Settlement {
-  return {
-    correlationId: id(number),
-    status: 'settled',
-    processor: 0,
-    amountCents: 1990,
-    requestedAtMs: T0_MS + 5,
-    reason: '',
-    ...change,
-  };
 }
 
 async function settle(ledger: Shard, owner: number, ...all: Settlement[]): Promise<readonly SettleReply[]> {
@@ -1608,14 +1598,14 @@ function registerEvents(check: Check): void {
     assert.equal(heard, [], 'nothing has happened yet');
     const report = reportOf(1, { failing: true, minResponseTimeMs: 0 });
     await must(ledger.publishHealth(report));
-    await until(() => heard.length === 1);
+    await until('the events are heard', EVENT_DEADLINE_MS, () => heard.length === 1);
     assert.equal(heard, [{ kind: 'health', report }]);
     await must(ledger.purge(T0_MS + 3));
-    await until(() => heard.length === 2);
+    await until('the events are heard', EVENT_DEADLINE_MS, () => heard.length === 2);
     assert.equal(heard[1], { kind: 'purged', purgedAtMs: T0_MS + 3 });
     const later = reportOf(1, { checkedAtMs: T0_MS + 5001 });
     await must(ledger.publishHealth(later));
-    await until(() => heard.length === 3);
+    await until('the events are heard', EVENT_DEADLINE_MS, () => heard.length === 3);
     assert.equal(heard[2], { kind: 'health', report: later });
     unsubscribe();
   });
@@ -1628,7 +1618,7 @@ function registerEvents(check: Check): void {
     const other = await desk.connect();
     const heard: LedgerEvent[] = [];
     const unsubscribe = await must(other.subscribe((event) => heard.push(event)));
-    await until(() => heard.length >= 2);
+    await until('the events are heard', EVENT_DEADLINE_MS, () => heard.length >= 2);
     assert.equal(
       heard.find((event) => event.kind === 'health'),
       { kind: 'health', report: second },
@@ -1648,7 +1638,7 @@ function registerEvents(check: Check): void {
     leave();
     leave();
     await must(ledger.publishHealth(reportOf(0)));
-    await until(() => stayed.length > 0);
+    await until('the events are heard', EVENT_DEADLINE_MS, () => stayed.length > 0);
     assert.equal(left, []);
     stay();
   });
@@ -1661,21 +1651,13 @@ function registerEvents(check: Check): void {
     await must(staying.subscribe((event) => heardByOther.push(event)));
     for (const round of [1, 2, 3]) {
       await must(ledger.publishHealth(reportOf(0)));
-      await until(() => heardByOther.length >= round);
+      await until('the events are heard', EVENT_DEADLINE_MS, () => heardByOther.length >= round);
     }
     assert.equal(heard, []);
   });
 }
 
 /** Waits for an effect of another connection. The deadline only matters for a failing test. */
-async function until(isSo: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + EVENT_DEADLINE_MS;
-  while (!isSo()) {
-    if (performance.now() > deadlineMs) throw new Error('what was awaited has not come');
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 function registerConnections(check: Check): void {
   check('two connections see the same books', async (ledger, desk) => {
     const other = await desk.connect();
@@ -1715,7 +1697,7 @@ function registerConnections(check: Check): void {
     assert.is((await must(other.takeHealthTurn(2, 0))).isTaken, true);
     const heard: LedgerEvent[] = [];
     const unsubscribe = await must(other.subscribe((event) => heard.push(event)));
-    await until(() => heard.length > 0);
+    await until('the events are heard', EVENT_DEADLINE_MS, () => heard.length > 0);
     assert.equal(heard, [{ kind: 'health', report: reportOf(1) }]);
     unsubscribe();
   });

@@ -9,7 +9,8 @@ import type { DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import type { LookUpOutcome, PayOutcome } from '../../src/processor/processor.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
-import { BREAKER, idOf, POLICY, runDispatcher, TARGET } from './running-dispatcher.ts';
+import { idOf } from '../payment-id.ts';
+import { BREAKER, POLICY, runDispatcher, TARGET } from './running-dispatcher.ts';
 import { ScriptedProcessor } from './scripted-processor.ts';
 
 const NAMES = ['default', 'fallback'];

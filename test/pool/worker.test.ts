@@ -16,11 +16,11 @@ import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
-import { SimulatedProcessor } from '../../src/simulated/processor.ts';
-import { serve } from '../../src/simulated/server.ts';
 import { KeptLog } from '../kept-log.ts';
 import { listenLocally } from '../listen-locally.ts';
+import { idOf } from '../payment-id.ts';
 import { configIn } from '../settings.ts';
+import { serveSimulated } from '../simulated/serve-simulated.ts';
 import { until } from '../system/until.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 
@@ -35,25 +35,17 @@ test.before.each(() => {
   directory = temporaryDirectory();
 });
 
-async function startProcessor(): Promise<{ readonly url: string; close(): void }> {
-  const fee = { units: 5n, scale: 2 };
-  const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
-  const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (served.kind === 'failed' || served.address.kind === 'unix') throw new Error('not serving');
-  return { url: `http://127.0.0.1:${served.address.port}`, close: served.close };
-}
-
 function payments(count: number, from: number): { readonly id: Buffer; readonly amountCents: number }[] {
   return Array.from({ length: count }, (_, index) => {
     const id = Buffer.alloc(UUID_BYTES);
-    writeUuid(`00000000-0000-4000-8000-${String(from + index).padStart(12, '0')}`, id, 0);
+    writeUuid(idOf(from + index), id, 0);
     return { id, amountCents: 100 + index };
   });
 }
 
 /** An instance without its HTTP threads. */
 async function setUp(environment: Record<string, string> = {}) {
-  const [cheap, dear] = [await startProcessor(), await startProcessor()];
+  const [cheap, dear] = [await serveSimulated(), await serveSimulated()];
   const config = configIn(directory, {
     PAYMENT_PROCESSOR_URL_DEFAULT: cheap.url,
     PAYMENT_PROCESSOR_URL_FALLBACK: dear.url,

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serve } from '../../src/simulated/server.ts';
+import { serveSimulated } from './serve-simulated.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const BODY = `{"correlationId":"${ID}","amount":19.9,"requestedAt":"2025-07-15T12:34:56.120Z"}`;
@@ -25,11 +26,7 @@ type Call = (
 
 /** Runs `run` with a new processor. */
 async function withServer(run: (call: Call, port: number) => Promise<void>): Promise<void> {
-  const fee = { units: 5n, scale: 2 };
-  const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
-  const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (served.kind === 'failed' || served.address.kind === 'unix') throw new Error('not serving');
-  const { port } = served.address;
+  const { port, close } = await serveSimulated();
   const call: Call = async (method, path, body, headers = ADMIN) => {
     const url = `http://127.0.0.1:${port}${path}`;
     const response = await fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
@@ -38,7 +35,7 @@ async function withServer(run: (call: Call, port: number) => Promise<void>): Pro
   try {
     await run(call, port);
   } finally {
-    served.close();
+    close();
   }
 }
 

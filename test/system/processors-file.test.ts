@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { idOf } from '../payment-id.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 import { Child } from './child.ts';
 import { Deployment, type Gateway } from './deployment.ts';
@@ -31,7 +32,7 @@ for (const program of ['dist/gateway.js', 'dist/start.js']) {
       await gateway.start({ ...NO_URLS, ...CREDENTIALS, PROCESSORS_FILE: path });
       const amounts = ['0.50', '13.99', '14.00', '500.00', '500.01'];
       for (const [number, amount] of amounts.entries()) {
-        const correlationId = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+        const correlationId = idOf(number);
         const body = `{"correlationId":"${correlationId}","amount":${amount}}`;
         assert.is((await exchange('POST', `${gateway.url}/payments`, { body })).status, 202);
       }
