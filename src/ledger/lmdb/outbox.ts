@@ -12,7 +12,7 @@ import {
   shardPage,
 } from '../outbox.ts';
 import type { LmdbEntries } from './entries.ts';
-import { entryBytes, readEntry, type StoredEntry } from './records.ts';
+import { entryBytes, readEntry, type StoredEntry } from './stored-entry.ts';
 import type { LmdbStore } from './store.ts';
 
 /**
