@@ -11,6 +11,7 @@ import { guardedRoute } from '../../src/http/route.ts';
 import { createApp, type Listener, listen } from '../../src/http/uws.ts';
 import { apiKey, keyringOf } from '../keyring.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
+import { converse } from './converse.ts';
 
 const TOKEN = 'a-token-of-16-ch';
 
@@ -71,15 +72,7 @@ class Gate {
 
   /** Sends raw bytes, and resolves with everything received until the connection ends. */
   converse(bytes: readonly Uint8Array[]): Promise<string> {
-    return new Promise((resolve, reject) => {
-      let text = '';
-      const socket = connect(this.port, '127.0.0.1');
-      socket.setEncoding('latin1').on('data', (part) => {
-        text += part;
-      });
-      socket.on('close', () => resolve(text)).on('error', reject);
-      socket.write(Buffer.concat(bytes));
-    });
+    return converse({ port: this.port, host: '127.0.0.1' }, [Buffer.concat(bytes)]);
   }
 
   close(): void {

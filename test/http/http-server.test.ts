@@ -15,6 +15,7 @@ import { KeptLog } from '../kept-log.ts';
 import { idOf } from '../payment-id.ts';
 import { configIn } from '../settings.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
+import { converse } from './converse.ts';
 
 let directory = '';
 test.before.each(() => {
@@ -32,17 +33,8 @@ function rawGet(path: string): string {
 
 /** Sends one request on its own connection; resolves with the whole response, or with '' if refused. */
 async function exchange(to: Address, request: string): Promise<string> {
-  const heard = await new Promise<string>((resolve) => {
-    const target: NetConnectOpts = to.kind === 'tcp' ? { host: to.host, port: to.port } : { path: to.path };
-    let text = '';
-    const socket = connect(target, () => socket.write(request));
-    socket.setEncoding('latin1');
-    socket.on('data', (data) => {
-      text += data;
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => resolve(text));
-  });
+  const target: NetConnectOpts = to.kind === 'tcp' ? { host: to.host, port: to.port } : { path: to.path };
+  const heard = await converse(target, [request]);
   assertConversationKept(request, heard);
   return heard;
 }

@@ -31,6 +31,7 @@ import { idOf } from '../payment-id.ts';
 import { until } from '../system/until.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 import { type Served, serveHere } from './served.ts';
+import { converse } from './converse.ts';
 
 const NAMES = ['default', 'fallback'];
 const SHAPE = { processorCount: 2, threadCount: 2 };
@@ -166,22 +167,7 @@ class World {
 
   /** Writes the pieces one by one on one connection; resolves with everything received until it closes. */
   async converse(...pieces: readonly string[]): Promise<string> {
-    const text = await new Promise<string>((resolve) => {
-      let text = '';
-      const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
-      socket.setEncoding('latin1');
-      socket.on('data', (data) => {
-        text += data;
-      });
-      socket.on('error', () => {});
-      socket.on('close', () => resolve(text));
-      const send = (index: number) => {
-        const piece = pieces[index];
-        if (piece !== undefined && !socket.destroyed)
-          socket.write(piece, () => setImmediate(send, index + 1));
-      };
-      send(0);
-    });
+    const text = await converse({ port: this.port, host: '127.0.0.1' }, pieces);
     assertConversationKept(pieces.join(''), text);
     return text;
   }

@@ -16,6 +16,7 @@ import {
 } from '../../src/http/uws.ts';
 import { until } from '../system/until.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
+import { converse } from './converse.ts';
 
 const LOOPBACK: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 const LIMIT_BYTES = 16;
@@ -28,26 +29,6 @@ async function mustListen(app: WebApp, address: Address = LOOPBACK, options = {}
 
 function portOf(listener: Listener): number {
   return listener.address.kind === 'tcp' ? listener.address.port : 0;
-}
-
-/** Writes `pieces`, each in its own packet if possible; resolves with all bytes received. */
-function converse(to: NetConnectOpts, pieces: readonly string[]): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    const socket = connect({ ...to, noDelay: true } as NetConnectOpts);
-    socket.setEncoding('latin1');
-    socket.on('data', (data) => {
-      text += data;
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => resolve(text));
-    const send = (index: number) => {
-      const piece = pieces[index];
-      if (piece === undefined || socket.destroyed) return;
-      socket.write(piece, () => setTimeout(send, 10, index + 1));
-    };
-    send(0);
-  });
 }
 
 function post(path: string, body: string, headers = 'Connection: close\r\n'): string {

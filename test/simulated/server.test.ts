@@ -5,6 +5,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serve } from '../../src/simulated/server.ts';
 import { serveSimulated } from './serve-simulated.ts';
+import { converse } from '../http/converse.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const BODY = `{"correlationId":"${ID}","amount":19.9,"requestedAt":"2025-07-15T12:34:56.120Z"}`;
@@ -37,21 +38,6 @@ async function withServer(run: (call: Call, port: number) => Promise<void>): Pro
   } finally {
     close();
   }
-}
-
-/** Sends raw bytes, and returns everything received until the connection ends. */
-function raw(port: number, request: string): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    const socket = connect(port, '127.0.0.1');
-    socket.setEncoding('latin1');
-    socket.on('data', (data) => {
-      text += data;
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => resolve(text));
-    socket.write(request);
-  });
 }
 
 function rawPayment(): string {
@@ -180,7 +166,7 @@ test('shows faults on the wire', () =>
   withServer(async (call, port) => {
     const strike = async (kind: string) => {
       await call('PUT', '/admin/faults', JSON.stringify({ kind, count: 1 }));
-      return raw(port, rawPayment());
+      return converse({ port, host: '127.0.0.1' }, [rawPayment()]);
     };
     assert.is(await strike('drop-before-commit'), '');
     assert.is((await call('GET', `/payments/${ID}`)).status, 404);
