@@ -1268,7 +1268,7 @@ function registerIndexedPages(check: Check): void {
     );
   });
 
-  check('a payment that stays open comes once, whoever takes it over meanwhile', async (ledger) => {
+  check('a payment that stays open comes once, also if another owner takes it over meanwhile', async (ledger) => {
     const numbers = Array.from({ length: 30 }, (_, index) => index);
     const [first, second, third] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
     await claim(ledger, second, ...numbers.map((number) => claimOf(number)));

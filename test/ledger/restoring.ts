@@ -70,7 +70,7 @@ export function registerRestoring(check: Check): void {
     assert.is((await must(ledger.summary(0, Infinity)))[0]?.count, 2);
   });
 
-  check('while the books are frozen, open entries are advanced, whoever holds them', async (ledger) => {
+  check('while the books are frozen, open entries of every owner are advanced', async (ledger) => {
     const former = await acquire(ledger);
     await must(ledger.commit(former, [], [claimOf(1), claimOf(2), claimOf(3, { processor: null })]));
     await must(ledger.setBooksStatus(statusOf('behind')));
