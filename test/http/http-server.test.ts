@@ -53,19 +53,16 @@ interface Front {
   close(): Promise<void>;
 }
 
-async function setUp(environment: Record<string, string>): Promise<Front> {
+async function open(environment: Record<string, string>, onDeath: (error: unknown) => void) {
   const config = configIn(directory, environment);
   const shared = allocateSharedMemory(config, 0);
+  const parts = { config, shared, clock: systemClock, log: new KeptLog(), callbackReaders: new Map(), onDeath };
+  return { shared, httpServer: await openHttpServer(parts) };
+}
+
+async function setUp(environment: Record<string, string>): Promise<Front> {
   const deaths: unknown[] = [];
-  const onDeath = (error: unknown) => deaths.push(error);
-  const httpServer = await openHttpServer({
-    config,
-    shared,
-    clock: systemClock,
-    log: new KeptLog(),
-    callbackReaders: new Map(),
-    onDeath,
-  });
+  const { shared, httpServer } = await open(environment, (error) => deaths.push(error));
   const listened = await httpServer.listen();
   if (listened.kind === 'failed') throw new Error(listened.reason);
   const { listener } = listened;
@@ -134,17 +131,8 @@ for (const threads of ['1', '2']) {
   test(`HTTP_THREADS=${threads}: an address in use is reported, and the threads can be closed`, async () => {
     const path = join(directory, 'gateway.sock');
     writeFileSync(path, 'another file');
-    const config = configIn(directory, { HTTP_THREADS: threads, LISTEN: `unix:${path}` });
-    const shared = allocateSharedMemory(config, 0);
-    const onDeath = () => assert.unreachable();
-    const httpServer = await openHttpServer({
-      config,
-      shared,
-      clock: systemClock,
-      log: new KeptLog(),
-      callbackReaders: new Map(),
-      onDeath,
-    });
+    const environment = { HTTP_THREADS: threads, LISTEN: `unix:${path}` };
+    const { httpServer } = await open(environment, () => assert.unreachable());
     const listened = await httpServer.listen();
     assert.is(listened.kind, 'failed');
     assert.match(listened.kind === 'failed' ? listened.reason : '', 'gateway.sock');
@@ -154,18 +142,7 @@ for (const threads of ['1', '2']) {
 
 test('opening fails if a thread cannot start', async () => {
   writeFileSync(join(directory, 'ledger'), 'no database');
-  const config = configIn(directory, { HTTP_THREADS: '2' });
-  const shared = allocateSharedMemory(config, 0);
-  const onDeath = () => assert.unreachable();
-  const parts = {
-    config,
-    shared,
-    clock: systemClock,
-    log: new KeptLog(),
-    callbackReaders: new Map(),
-    onDeath,
-  };
-  const opening = openHttpServer(parts);
+  const opening = open({ HTTP_THREADS: '2' }, () => assert.unreachable());
   const outcome = await opening.then(
     () => 'opened',
     () => 'failed',
