@@ -1,5 +1,5 @@
 import { readdirSync, writeFileSync } from 'node:fs';
-import { connect, type NetConnectOpts } from 'node:net';
+import type { NetConnectOpts } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -56,7 +56,14 @@ interface Front {
 async function open(environment: Record<string, string>, onDeath: (error: unknown) => void) {
   const config = configIn(directory, environment);
   const shared = allocateSharedMemory(config, 0);
-  const parts = { config, shared, clock: systemClock, log: new KeptLog(), callbackReaders: new Map(), onDeath };
+  const parts = {
+    config,
+    shared,
+    clock: systemClock,
+    log: new KeptLog(),
+    callbackReaders: new Map(),
+    onDeath,
+  };
   return { shared, httpServer: await openHttpServer(parts) };
 }
 

@@ -30,8 +30,8 @@ import { ManualClock } from '../manual-clock.ts';
 import { idOf } from '../payment-id.ts';
 import { until } from '../system/until.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
-import { type Served, serveHere } from './served.ts';
 import { converse } from './converse.ts';
+import { type Served, serveHere } from './served.ts';
 
 const NAMES = ['default', 'fallback'];
 const SHAPE = { processorCount: 2, threadCount: 2 };

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type NetConnectOpts } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';

@@ -1268,22 +1268,25 @@ function registerIndexedPages(check: Check): void {
     );
   });
 
-  check('a payment that stays open comes once, also if another owner takes it over meanwhile', async (ledger) => {
-    const numbers = Array.from({ length: 30 }, (_, index) => index);
-    const [first, second, third] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
-    await claim(ledger, second, ...numbers.map((number) => claimOf(number)));
-    const walked: LedgerEntry[] = [];
-    let after: string | null = '';
-    for (let page = 0; after !== null; page++) {
-      const { entries, next }: LedgerPage = await must(ledger.pageOf('open', after, 4));
-      assert.ok(entries.length <= 4);
-      walked.push(...entries);
-      after = next;
-      if (page === 1) await must(ledger.takeOver(second, first, 20));
-      if (page === 3) await must(ledger.takeOver(second, third, 20));
-    }
-    assert.equal(numbersOfEntries(walked), numbers);
-  });
+  check(
+    'a payment that stays open comes once, also if another owner takes it over meanwhile',
+    async (ledger) => {
+      const numbers = Array.from({ length: 30 }, (_, index) => index);
+      const [first, second, third] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
+      await claim(ledger, second, ...numbers.map((number) => claimOf(number)));
+      const walked: LedgerEntry[] = [];
+      let after: string | null = '';
+      for (let page = 0; after !== null; page++) {
+        const { entries, next }: LedgerPage = await must(ledger.pageOf('open', after, 4));
+        assert.ok(entries.length <= 4);
+        walked.push(...entries);
+        after = next;
+        if (page === 1) await must(ledger.takeOver(second, first, 20));
+        if (page === 3) await must(ledger.takeOver(second, third, 20));
+      }
+      assert.equal(numbersOfEntries(walked), numbers);
+    },
+  );
 
   check('what a purge or folding removes is not found', async (ledger) => {
     const owner = await acquire(ledger);

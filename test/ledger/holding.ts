@@ -140,7 +140,7 @@ export function registerHolding(check: Check): void {
     const again = { ...HOLD, what: 'send-again' } as const;
     await must(ledger.reopen(operator, again, [{ correlationId: id(1), attempts: 1 }]));
     assert.equal(await must(ledger.hold(HOLD, named(1))), ['held']);
-    const attempt = { processorName: 'default', requestedAtMs: T0_MS + 1, why: 'probe', outcome: 'rejected' };
+    const attempt = { processorName: 'default', requestedAtMs: T0_MS + 5, why: 'probe', outcome: 'rejected' };
     const story = { ...NO_STORY, earlier: [attempt] } as LedgerEntry['story'];
     assert.equal(await must(ledger.find(id(1))), heldOf(1, { attempts: 1, story }));
     await must(ledger.release(operator, RELEASE, named(1)));

@@ -4,8 +4,8 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serve } from '../../src/simulated/server.ts';
-import { serveSimulated } from './serve-simulated.ts';
 import { converse } from '../http/converse.ts';
+import { serveSimulated } from './serve-simulated.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const BODY = `{"correlationId":"${ID}","amount":19.9,"requestedAt":"2025-07-15T12:34:56.120Z"}`;

@@ -7,11 +7,11 @@ import {
   first,
   honest,
   raw,
+  relayed,
   reset,
   says,
   silent,
   status,
-  relayed,
 } from '../acts.ts';
 import { answer, answerText, html } from '../answer-bytes.ts';
 import type { Act } from '../fault-proxy.ts';

@@ -13,11 +13,11 @@ import {
   honest,
   misMeasured,
   raw,
+  relayed,
   reset,
   silent,
   status,
   then,
-  relayed,
   withHeaders,
 } from '../acts.ts';
 import { type Answer, answerText, headText } from '../answer-bytes.ts';

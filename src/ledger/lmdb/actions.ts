@@ -22,8 +22,8 @@ import { withAttempt } from '../story.ts';
 import type { LmdbEntries } from './entries.ts';
 import type { Finished, LmdbOutbox } from './outbox.ts';
 import { ACTION_NUMBER_AT, actionKey, entryKey, NO_OWNER } from './records.ts';
-import type { StoredEntry } from './stored-entry.ts';
 import type { LmdbStore } from './store.ts';
+import type { StoredEntry } from './stored-entry.ts';
 
 const LAST_NUMBER = 2 ** 32 - 1;
 

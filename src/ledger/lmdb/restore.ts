@@ -7,8 +7,8 @@ import type { Folded } from '../retention.ts';
 import type { LmdbCommitParts } from './commit.ts';
 import type { Finished } from './outbox.ts';
 import { BOOKS_STATUS_KEY, entryKey, NO_OWNER } from './records.ts';
-import type { StoredEntry } from './stored-entry.ts';
 import type { LmdbStore } from './store.ts';
+import type { StoredEntry } from './stored-entry.ts';
 
 /** The status of the books of an LMDB ledger. */
 export class LmdbBooksStatus {

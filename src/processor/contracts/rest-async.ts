@@ -2,7 +2,7 @@ import { isUuid } from '../../core/uuid.ts';
 import type { Contract, ContractOptions, ContractResponse } from '../contract.ts';
 import { parseObject, readLine } from '../json-body.ts';
 import { healthOf, outcomeOf, ownMeaning, statedProofs, unknown } from './rest.ts';
-import { RestMessages, type PaymentFields } from './rest-messages.ts';
+import { type PaymentFields, RestMessages } from './rest-messages.ts';
 import { type RestAsyncOptions, readRestAsyncOptions } from './rest-options.ts';
 import { CAREFUL_RULES, type StatusRule, StatusTable } from './rest-statuses.ts';
 
@@ -99,6 +99,10 @@ function stateOf({ members }: PaymentFields, options: RestAsyncOptions): State {
 }
 
 /** Why the payment failed, in the processor's words. */
-function whyOf(fields: PaymentFields | null, { reasonField }: RestAsyncOptions, response: ContractResponse): string {
+function whyOf(
+  fields: PaymentFields | null,
+  { reasonField }: RestAsyncOptions,
+  response: ContractResponse,
+): string {
   return readLine(fields?.members[reasonField]) || response.reason;
 }

@@ -3,7 +3,20 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ATTEMPT_OUTCOMES, ATTEMPT_REASONS, EARLIER_ATTEMPTS_MAX } from '../../../src/core/attempt.ts';
 import { readUuid, UUID_BYTES } from '../../../src/core/uuid.ts';
-import { entryKey, HOLDING_ID_AT, healthBytes, holdingKey, holdingKeys, ownerBytes, ownerKey, readHealth, readOwner, readTotals, timeIndexKey, totalsBytes } from '../../../src/ledger/lmdb/records.ts';
+import {
+  entryKey,
+  HOLDING_ID_AT,
+  healthBytes,
+  holdingKey,
+  holdingKeys,
+  ownerBytes,
+  ownerKey,
+  readHealth,
+  readOwner,
+  readTotals,
+  timeIndexKey,
+  totalsBytes,
+} from '../../../src/ledger/lmdb/records.ts';
 import { entryBytes, readEntry } from '../../../src/ledger/lmdb/stored-entry.ts';
 
 /** Like what a codec reads: an object with a prototype. */
