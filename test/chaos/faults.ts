@@ -247,10 +247,10 @@ function storm(
     targets: [target],
     text: `${where}, ${JSON.stringify(weather)}, for ${forMs} ms`,
     async strike(lab) {
-      const stretch = roadOf(lab);
-      await stretch?.setWeather(weather);
+      const road = roadOf(lab);
+      await road?.setWeather(weather);
       await pause(forMs);
-      await stretch?.setWeather({ kind: 'clear' });
+      await road?.setWeather({ kind: 'clear' });
     },
   };
 }

@@ -1101,7 +1101,11 @@ function registerReopening(check: Check): void {
   check(
     'actions are logged with their payments, beyond a purge; frozen books and dead owners refuse them',
     async (ledger) => {
-      const [owner, operator, heir] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
+      const [owner, operator, successor] = [
+        await acquire(ledger),
+        await acquire(ledger),
+        await acquire(ledger),
+      ];
       await claim(ledger, owner, ...[1, 2, 3].map((number) => claimOf(number)));
       const no = { status: 'rejected', reason: 'no', outcome: 'rejected' } as const;
       await settle(ledger, owner, ...[1, 2, 3].map((number) => settlementOf(number, no)));
@@ -1117,7 +1121,7 @@ function registerReopening(check: Check): void {
       await must(ledger.setBooksStatus({ kind: 'behind', sinceMs: T0_MS, detail: 'a copy' }));
       assert.is((await ledger.reopen(operator, action, [reopening(3)])).kind, 'unavailable');
       await must(ledger.setBooksStatus(IN_USE));
-      await must(ledger.takeOver(operator, heir, 10));
+      await must(ledger.takeOver(operator, successor, 10));
       assert.is((await ledger.reopen(operator, action, [reopening(3)])).kind, 'unavailable');
       assert.is((await find(ledger, 3))?.status, 'rejected');
       await must(ledger.purge(T0_MS + 10));
@@ -1144,7 +1148,7 @@ function registerCancelling(check: Check): void {
   });
 
   check('what was not dispatched is cancelled, once, and never claimed again', async (ledger) => {
-    const [http, owner, heir] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
+    const [http, owner, successor] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
     const reserved = { processor: null, requestedAtMs: 0 };
     await claim(ledger, http, claimOf(1, reserved), claimOf(3, reserved));
     await claim(ledger, owner, claimOf(2, reserved));
@@ -1165,13 +1169,13 @@ function registerCancelling(check: Check): void {
     assert.equal(numbersOfEntries(await walkState(ledger, 'rejected', 10)), [1, 2, 4]);
     assert.equal(numbersOfEntries(await walkState(ledger, 'open', 10)), [3]);
     assert.equal(
-      byId(await must(ledger.takeOver(owner, heir, 10))).map(({ correlationId }) => correlationId),
+      byId(await must(ledger.takeOver(owner, successor, 10))).map(({ correlationId }) => correlationId),
       [id(3)],
     );
-    assert.equal(await must(ledger.takeOver(http, heir, 10)), [], 'it holds none of them');
+    assert.equal(await must(ledger.takeOver(http, successor, 10)), [], 'it holds none of them');
     await must(ledger.upkeep(T0_MS + 3_600_000, 60_000));
     assert.equal(
-      await claim(ledger, heir, claimOf(1), claimOf(4)),
+      await claim(ledger, successor, claimOf(1), claimOf(4)),
       ['known', 'known'],
       'it is never forgotten',
     );
@@ -1184,7 +1188,7 @@ function registerCancelling(check: Check): void {
     const again = ids.map((correlationId) => ({ correlationId, attempts: 1 }));
     const reopening = { ...action, what: 'send-again' } as const;
     assert.equal(
-      await must(ledger.reopen(heir, reopening, again)),
+      await must(ledger.reopen(successor, reopening, again)),
       ids.map(() => 'final' as const),
     );
     assert.equal(await everything(ledger), [

@@ -1712,7 +1712,7 @@ test('a stop waits for no processor that does not let a payment through; the nex
   await next.stop();
 });
 
-test('a stop is seen without being stirred, when the ring wakes it', async () => {
+test('a stop is seen when the ring wakes the dispatcher, which nothing else does', async () => {
   const world = setUp();
   await rest();
   world.sharedState.stop();
