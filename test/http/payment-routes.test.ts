@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
@@ -30,7 +27,10 @@ import { apiKey } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf, must, settlementOf, T0_MS } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { idOf } from '../payment-id.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
+import { converse } from './converse.ts';
 import { type Served, serveHere } from './served.ts';
 
 const NAMES = ['default', 'fallback'];
@@ -64,7 +64,7 @@ class World {
   readonly ring = new Ring(Ring.allocate(RING_CAPACITY));
   readonly idempotencyCache = new IdempotencyCache(IdempotencyCache.allocate(64, Uint32Array.of(1, 2)));
   readonly log = new KeptLog();
-  readonly #directory = mkdtempSync(join(tmpdir(), 'server-'));
+  readonly #directory = temporaryDirectory();
   readonly #app = createApp();
   readonly #journal: Journal;
   #listener: Served | null = null;
@@ -147,7 +147,6 @@ class World {
     this.#listener?.close();
     this.#app.close();
     await this.#journal.close();
-    rmSync(this.#directory, { recursive: true });
   }
 
   ask(path: string, init: RequestInit = {}): Promise<Response> {
@@ -168,22 +167,7 @@ class World {
 
   /** Writes the pieces one by one on one connection; resolves with everything received until it closes. */
   async converse(...pieces: readonly string[]): Promise<string> {
-    const text = await new Promise<string>((resolve) => {
-      let text = '';
-      const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
-      socket.setEncoding('latin1');
-      socket.on('data', (data) => {
-        text += data;
-      });
-      socket.on('error', () => {});
-      socket.on('close', () => resolve(text));
-      const send = (index: number) => {
-        const piece = pieces[index];
-        if (piece !== undefined && !socket.destroyed)
-          socket.write(piece, () => setImmediate(send, index + 1));
-      };
-      send(0);
-    });
+    const text = await converse({ port: this.port, host: '127.0.0.1' }, pieces);
     assertConversationKept(pieces.join(''), text);
     return text;
   }
@@ -199,10 +183,6 @@ function suiteOf(name: string, allowPurge = false, access: 'open' | 'token' = 'o
   });
   test.after.each(() => world.close());
   return test;
-}
-
-function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
 function bodyOf(correlationId: string, amount: string): string {

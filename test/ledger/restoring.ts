@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import type { BooksStatus, BooksStatusKind } from '../../src/ledger/books-status.ts';
-import type { Claim, LedgerEntry, RestoredEntry, Shard } from '../../src/ledger/ledger.ts';
-import { acquire, FOREVER_MS, id, must, restoredOf, T0_MS } from './samples.ts';
+import type { LedgerEntry, RestoredEntry, Shard } from '../../src/ledger/ledger.ts';
+import { acquire, claimOf, FOREVER_MS, id, must, restoredOf, settlementOf, T0_MS } from './samples.ts';
 
 type Check = (title: string, run: (ledger: Shard) => Promise<void>) => void;
 
@@ -45,7 +45,7 @@ export function registerRestoring(check: Check): void {
   check('what the books know better stays, and what contradicts them is refused', async (ledger) => {
     const owner = await acquire(ledger);
     await must(ledger.commit(owner, [], [claimOf(1), claimOf(2)]));
-    const settlement = { ...claimOf(1), status: 'settled', processor: 0, reason: '' } as const;
+    const settlement = settlementOf(1);
     await must(ledger.commit(owner, [settlement], []));
     const replies = await must(
       ledger.restoreEntries(owner, [
@@ -70,9 +70,9 @@ export function registerRestoring(check: Check): void {
     assert.is((await must(ledger.summary(0, Infinity)))[0]?.count, 2);
   });
 
-  check('while the books are frozen, open entries are advanced, whoever holds them', async (ledger) => {
+  check('while the books are frozen, open entries of every owner are advanced', async (ledger) => {
     const former = await acquire(ledger);
-    await must(ledger.commit(former, [], [claimOf(1), claimOf(2), { ...claimOf(3), processor: null }]));
+    await must(ledger.commit(former, [], [claimOf(1), claimOf(2), claimOf(3, { processor: null })]));
     await must(ledger.setBooksStatus(statusOf('behind')));
     const owner = await acquire(ledger);
     const later = [
@@ -102,7 +102,7 @@ export function registerRestoring(check: Check): void {
     const successor = await acquire(ledger);
     const [taken] = await must(ledger.takeOver(owner, successor, 10));
     assert.is(taken?.correlationId, id(1));
-    const settlement = { ...claimOf(1), status: 'settled', processor: 0, reason: '' } as const;
+    const settlement = settlementOf(1);
     assert.equal((await must(ledger.commit(successor, [settlement], []))).settled, ['recorded']);
     const late = await ledger.restoreEntries(owner, [openOf(2)]);
     assert.is(late.kind, 'unavailable', 'nothing is written for an owner that is gone');
@@ -194,11 +194,6 @@ function statusOf(kind: BooksStatusKind): BooksStatus {
 
 function openOf(number: number, change: Partial<RestoredEntry> = {}): RestoredEntry {
   return restoredOf(number, { status: 'dispatched', ...change });
-}
-
-function claimOf(number: number): Claim & { readonly processor: number } {
-  const times = { acceptedAtMs: T0_MS, requestedAtMs: T0_MS + 5 };
-  return { correlationId: id(number), amountCents: 1990, processor: 0, ...times };
 }
 
 function find(ledger: Shard, correlationId: string): Promise<LedgerEntry | undefined> {

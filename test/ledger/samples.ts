@@ -24,7 +24,7 @@ export function claimOf(number: number, change: Partial<Claim> = {}): Claim {
     amountCents: 1990,
     acceptedAtMs: T0_MS,
     processor: 0,
-    requestedAtMs: T0_MS + number,
+    requestedAtMs: T0_MS + 5,
     ...change,
   };
 }
@@ -35,7 +35,7 @@ export function settlementOf(number: number, change: Partial<Settlement> = {}): 
     status: 'settled',
     processor: 0,
     amountCents: 1990,
-    requestedAtMs: T0_MS + number,
+    requestedAtMs: T0_MS + 5,
     reason: '',
     ...change,
   };

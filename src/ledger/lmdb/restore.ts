@@ -6,8 +6,9 @@ import { keptStory, restoreDecision, unknownDecision } from '../restored-entry.t
 import type { Folded } from '../retention.ts';
 import type { LmdbCommitParts } from './commit.ts';
 import type { Finished } from './outbox.ts';
-import { BOOKS_STATUS_KEY, entryKey, NO_OWNER, type StoredEntry } from './records.ts';
+import { BOOKS_STATUS_KEY, entryKey, NO_OWNER } from './records.ts';
 import type { LmdbStore } from './store.ts';
+import type { StoredEntry } from './stored-entry.ts';
 
 /** The status of the books of an LMDB ledger. */
 export class LmdbBooksStatus {

@@ -156,7 +156,7 @@ class ShardedLedger implements Ledger {
     return this.#page(after, (shard, afterInShard) => shard.pageOf(state, afterInShard, limit));
   }
 
-  /** Shard 0 last: from its event the instances take that everything before is gone, and drop what they hold of it. */
+  /** Shard 0 last, because its event makes the instances drop the older payments that they hold. */
   async purge(purgedAtMs: number): Promise<Reply<void>> {
     const replies = await Promise.all(this.#others.map((shard) => shard.purge(purgedAtMs)));
     const failed = replies.findIndex(({ kind }) => kind === 'unavailable');

@@ -4,7 +4,6 @@ import * as assert from 'uvu/assert';
 import { ATTEMPT_OUTCOMES, ATTEMPT_REASONS, EARLIER_ATTEMPTS_MAX } from '../../../src/core/attempt.ts';
 import { readUuid, UUID_BYTES } from '../../../src/core/uuid.ts';
 import {
-  entryBytes,
   entryKey,
   HOLDING_ID_AT,
   healthBytes,
@@ -12,13 +11,13 @@ import {
   holdingKeys,
   ownerBytes,
   ownerKey,
-  readEntry,
   readHealth,
   readOwner,
   readTotals,
   timeIndexKey,
   totalsBytes,
 } from '../../../src/ledger/lmdb/records.ts';
+import { entryBytes, readEntry } from '../../../src/ledger/lmdb/stored-entry.ts';
 
 /** Like what a codec reads: an object with a prototype. */
 const plainRecord = <T>(members: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>

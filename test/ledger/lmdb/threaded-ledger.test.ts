@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
@@ -10,6 +7,7 @@ import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
 import { ThreadedLmdbLedger, type ThreadedLmdbOptions } from '../../../src/ledger/lmdb/threaded-ledger.ts';
 import { KeptLog } from '../../kept-log.ts';
 import { until } from '../../system/until.ts';
+import { temporaryDirectory } from '../../temporary-directory.ts';
 import { must } from '../samples.ts';
 import { writtenId } from './lmdb-writer.ts';
 import { whileWriterIsStopped } from './stopped-writer.ts';
@@ -34,7 +32,7 @@ const CLAIM: Claim = {
 
 /** A ledger that is still open keeps this process alive, so a failed test would look as if it hung. */
 async function inDirectory(run: (path: string, open: typeof openThreaded) => Promise<void>): Promise<void> {
-  const path = await mkdtemp(join(tmpdir(), 'dinossauro-threaded-'));
+  const path = temporaryDirectory();
   const opened: ThreadedLmdbLedger[] = [];
   try {
     await run(path, async (...args) => {
@@ -44,7 +42,6 @@ async function inDirectory(run: (path: string, open: typeof openThreaded) => Pro
     });
   } finally {
     await Promise.all(opened.map((ledger) => ledger.close()));
-    await rm(path, { recursive: true });
   }
 }
 
