@@ -8,9 +8,10 @@ import { failed, type Outcome } from '../core/outcome.ts';
 import type { Totals } from '../core/payment.ts';
 import { isSetupError } from '../core/setup-error.ts';
 import { journalDirectories, journalPayments } from '../journal/payments.ts';
-import { Adoption, type AdoptionReport, type Suspect } from './adoption.ts';
 import { addedProcessors } from './added-processors.ts';
+import { Adoption, type AdoptionReport, type Suspect } from './adoption.ts';
 import { openAuditedProcessors } from './audited-processors.ts';
+import { isSame } from './period.ts';
 import { suspectsIn } from './suspects-file.ts';
 
 export interface AdoptOrder {
@@ -39,7 +40,9 @@ export async function runAdopt(order: AdoptOrder, surroundings: AdoptSurrounding
   const reading = readConfig(environment);
   for (const line of reading.warnings) complain(`dinossauro: ${line}`);
   const outcome: Outcome<AdoptionReport> =
-    reading.kind === 'wrong' ? failed(...reading.problems) : await adopt(reading.config, environment, order, complain);
+    reading.kind === 'wrong'
+      ? failed(...reading.problems)
+      : await adopt(reading.config, environment, order, complain);
   if (outcome.kind === 'failed') {
     for (const line of outcome.lines) complain(`dinossauro: ${line}`);
     return UNKNOWN;
@@ -134,7 +137,7 @@ function adoptionLines(report: AdoptionReport): string[] {
     `  ${absentCount} were not charged: gateways send them`,
     ...(unresolvedCount === 0
       ? []
-      : [`  ${unresolvedCount} are not resolved, because a processor did not answer for them:`]),
+      : [`  ${unresolvedCount} are not resolved, because no processor has said what became of them:`]),
     ...unresolved.map((id) => `    ${id}`),
     ...(chargedTwice.length === 0 ? [] : ['CHARGED TWICE: more than one processor holds']),
     ...chargedTwice.map((id) => `    ${id}`),
@@ -167,10 +170,6 @@ function sides(here: Totals, there: Totals | null): string {
   return isSame(here, there)
     ? `${summed(here)} on both sides`
     : `${summed(here)} here, ${summed(there)} there`;
-}
-
-function isSame(one: Totals, other: Totals): boolean {
-  return one.count === other.count && one.amountCents === other.amountCents;
 }
 
 function summed({ count, amountCents }: Totals): string {

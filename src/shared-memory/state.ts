@@ -502,8 +502,7 @@ export class SharedState {
 
   /** Clears the calls of a dead thread and marks it as not ready. */
   threadDied(thread: number): void {
-    for (let processor = 0; processor < this.#rows; processor++)
-      this.setCalls(thread, processor, 0, 0);
+    for (let processor = 0; processor < this.#rows; processor++) this.setCalls(thread, processor, 0, 0);
     this.setReady(thread, false);
   }
 
