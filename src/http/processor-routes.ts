@@ -137,17 +137,17 @@ export class ProcessorRoutes {
     const checked = await definitions.check(definition);
     if (checked.kind === 'wrong') return invalidAddition(checked.problems);
     const { target } = checked;
-    const configured = processors.find(({ name }) => name === target.name);
-    const known = controls.processors[target.name]?.definition;
-    const others = Object.values(controls.processors).filter((control) => control.definition !== undefined);
-    if (configured !== undefined) {
-      if (!isSameProcessor(configured, target, bounds.callsMax)) return problem('processor-exists');
-      return { target: configured, change: { isRemoved: false, ...signed } };
-    }
-    if (known !== undefined && !isDeepStrictEqual(known, definition)) return problem('processor-exists');
-    if (known === undefined && processors.length + others.length >= PROCESSORS_MAX)
-      return problem('too-many-processors');
-    return { target, change: { definition, isRemoved: false, ...signed } };
+    const targets = await this.#targets(controls);
+    const known = targets.find(({ name }) => name === target.name);
+    if (known === undefined && targets.length >= PROCESSORS_MAX) return problem('too-many-processors');
+    const isOther = known !== undefined && !isSameProcessor(known, target, bounds.callsMax);
+    if (isOther) return problem('processor-exists');
+    if (known !== undefined && processors.includes(known))
+      return { target: known, change: { isRemoved: false, ...signed } };
+    const former = controls.processors[target.name]?.definition;
+    if (former !== undefined && !isDeepStrictEqual(secretNames(former), secretNames(definition)))
+      return problem('processor-exists');
+    return { target: known ?? target, change: { definition, isRemoved: false, ...signed } };
   }
 
   /** The processors of the settings, and then those that operators have added, removed ones included. */
@@ -184,7 +184,10 @@ export class ProcessorRoutes {
       if (set.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
       if (!set.value) continue;
       const { changedBy: by, definition, ...asked } = change;
-      log.warn({ processor: target.name, ...asked, by, version: next.version }, 'processor controls changed');
+      const added =
+        definition === undefined ? {} : { url: target.url, contract: contractLabel(target.contract) };
+      const said = { processor: target.name, ...added, ...asked, by, version: next.version };
+      log.warn(said, 'processor controls changed');
       return this.#answer(exchange, definition === undefined ? '200 OK' : '201 Created', target, next);
     }
     refuse(exchange, problem('processors-changed'));
@@ -229,6 +232,11 @@ export class ProcessorRoutes {
 interface Intention {
   readonly target: ProcessorTarget;
   readonly change: ProcessorChange;
+}
+
+/** What a definition says of secrets. */
+function secretNames({ credentials, adminToken }: ProcessorDefinition): readonly unknown[] {
+  return [credentials, adminToken];
 }
 
 function hasOtherInUse(

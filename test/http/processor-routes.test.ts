@@ -364,7 +364,8 @@ test('a processor is added once, listed behind the others, and added again', () 
     assert.equal([name, added, removed, fee], ['third', true, false, { share: 0.01, fixed: 0 }]);
     assert.is(changedBy, 'ops (ana)');
     assert.equal(store.controls.processors['third']?.definition, THIRD);
-    assert.is((await add({ ...THIRD, reason: 'again' })).status, 200);
+    const sameInOtherWords = { ...THIRD, fee: { share: 0.01, fixed: 0 }, reason: 'again' };
+    assert.is((await add(sameInOtherWords)).status, 200);
     assert.is(store.controls.version, 1);
     assert.equal(await listed(), ['default', 'fallback', 'third']);
     assert.is(log.lines.length, 1);
@@ -384,6 +385,9 @@ test('another processor of the same name is refused', () =>
     await change('third', { removed: true });
     assert.is(await typeOf(await add({ ...THIRD, url: 'http://elsewhere' })), '409 processor-exists');
     assert.is(await typeOf(await add({ ...THIRD, name: 'default' })), '409 processor-exists');
+    writeFileSync(join(SECRETS, 'OTHER_KEY'), 'secret');
+    const withKey = { ...THIRD, credentials: { bearer: 'OTHER_KEY' } };
+    assert.is(await typeOf(await add(withKey)), '409 processor-exists');
   }));
 
 test('a processor of the settings is removed and added again', () =>
