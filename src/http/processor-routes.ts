@@ -140,12 +140,14 @@ export class ProcessorRoutes {
     const targets = await this.#targets(controls);
     const known = targets.find(({ name }) => name === target.name);
     if (known === undefined && targets.length >= PROCESSORS_MAX) return problem('too-many-processors');
-    const isOther = known !== undefined && !isSameProcessor(known, target, bounds.callsMax);
-    if (isOther) return problem('processor-exists');
+    if (known !== undefined && !isSameProcessor(known, target, bounds.callsMax))
+      return problem('processor-exists');
     if (known !== undefined && processors.includes(known))
       return { target: known, change: { isRemoved: false, ...signed } };
     const former = controls.processors[target.name]?.definition;
-    if (former !== undefined && !isDeepStrictEqual(secretNames(former), secretNames(definition)))
+    // One that this instance cannot read is compared as it is.
+    const compared = known === undefined ? allOf : secretNames;
+    if (former !== undefined && !isDeepStrictEqual(compared(former), compared(definition)))
       return problem('processor-exists');
     return { target: known ?? target, change: { definition, isRemoved: false, ...signed } };
   }
@@ -232,6 +234,10 @@ export class ProcessorRoutes {
 interface Intention {
   readonly target: ProcessorTarget;
   readonly change: ProcessorChange;
+}
+
+function allOf(definition: ProcessorDefinition): readonly unknown[] {
+  return [definition];
 }
 
 /** What a definition says of secrets. */
