@@ -227,9 +227,11 @@ export class Life {
     for (const { scope, dispatcher } of this.#threads) scope.deliver(() => dispatcher.calledBack(ids));
   }
 
-  /** Positions of the processors whose breakers are not closed. */
+  /** Positions of the processors whose breakers are not closed. One that was removed gets no health calls. */
   get openBreakers(): number[] {
-    return [...this.#parts.processors.keys()].filter((processor) => this.#sharedState.breakerOpen(processor));
+    const isOpen = (processor: number) =>
+      this.#sharedState.breakerOpen(processor) && this.#sharedState.use(processor) !== 'removed';
+    return [...this.#parts.processors.keys()].filter(isOpen);
   }
 
   get isJournalEmpty(): boolean {
