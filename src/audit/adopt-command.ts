@@ -130,7 +130,7 @@ function adoptionLines(report: AdoptionReport): string[] {
     `  ${absentCount} were not charged: gateways send them`,
     ...(unresolvedCount === 0
       ? []
-      : [`  ${unresolvedCount} are not resolved, because a processor did not answer for them:`]),
+      : [`  ${unresolvedCount} are not resolved, because no processor has said what became of them:`]),
     ...unresolved.map((id) => `    ${id}`),
     ...(chargedTwice.length === 0 ? [] : ['CHARGED TWICE: more than one processor holds']),
     ...chargedTwice.map((id) => `    ${id}`),

@@ -25,7 +25,7 @@ import { ask, contract } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { apiKey } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
-import { claimOf, must, settlementOf } from '../ledger/samples.ts';
+import { claimOf, must, settlementOf, T0_MS } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { idOf } from '../payment-id.ts';
 import { until } from '../system/until.ts';
@@ -595,6 +595,25 @@ summary('refuses a bound that is finer than what the books still know', async ()
   assert.is((await world.ask(`/payments-summary${minutes}`)).status, 200);
 });
 
+summary('says when a sum is too large, and not that the ledger does not answer', async () => {
+  for (const number of [1, 2]) {
+    const most = { amountCents: Number.MAX_SAFE_INTEGER };
+    await record(number, 0, T0_MS + number, null, most);
+    const owner = (await must(world.books.owners())).at(-1)?.owner ?? 0;
+    const settled = settlementOf(number, {
+      correlationId: idOf(number),
+      requestedAtMs: T0_MS + number,
+      ...most,
+    });
+    assert.equal((await must(world.books.commit(owner, [settled], []))).settled, ['recorded']);
+  }
+  const response = await world.ask('/payments-summary');
+  await problemOf(response, 422, 'sum-too-large');
+  assert.is(response.headers.get('retry-after'), null);
+  const alone = await world.ask(`/payments-summary?to=${new Date(T0_MS + 1).toISOString()}`);
+  assert.is(JSON.parse(await alone.text()).default.totalRequests, 1);
+});
+
 summary('names an unknown parameter, and suggests the right one', async () => {
   for (const [query, field, words] of [
     ['?form=2025-07-15', 'form', 'did you mean `from`?'],
@@ -845,6 +864,14 @@ purging('an id may be posted again after it, with another amount', async () => {
   await world.post(bodyOf(ID, '1'));
   await world.ask('/purge-payments', { method: 'POST' });
   assert.is((await world.post(bodyOf(ID, '2'))).status, 202);
+});
+
+purging('frozen books are not purged, and the answer says what to do', async () => {
+  await must(world.books.setBooksStatus({ kind: 'behind', sinceMs: 1, detail: 'a copy' }));
+  const response = await world.ask('/purge-payments', { method: 'POST' });
+  const { detail } = await problemOf(response, 409, 'books-not-in-use');
+  assert.match(detail, /dinossauro audit --adopt/);
+  assert.is(world.mood.count('purge'), 0);
 });
 
 purging('two purges within a millisecond get different timestamps', async () => {

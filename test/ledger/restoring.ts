@@ -108,6 +108,57 @@ export function registerRestoring(check: Check): void {
     assert.is(late.kind, 'unavailable', 'nothing is written for an owner that is gone');
   });
 
+  check('what folded books may have forgotten is neither counted again nor opened again', async (ledger) => {
+    const owner = await acquire(ledger);
+    const minuteMs = 60_000;
+    const foldedMs = T0_MS + 2 * minuteMs;
+    await must(ledger.restoreEntries(owner, [restoredOf(1), restoredOf(2, { processor: 1 })]));
+    const cancelled = { status: 'rejected', processor: null, attempts: 0, reason: 'cancelled' } as const;
+    const neverSent = { processor: null, requestedAtMs: 0, attempts: 0 } as const;
+    const entries = [
+      restoredOf(1),
+      restoredOf(3, { acceptedAtMs: foldedMs }),
+      restoredOf(4, { requestedAtMs: foldedMs }),
+      openOf(5),
+      openOf(6, { requestedAtMs: foldedMs }),
+      restoredOf(7, { status: 'accepted', ...neverSent }),
+      restoredOf(8, { status: 'held', ...neverSent }),
+      restoredOf(9, { status: 'held', ...neverSent, amountCents: 0 }),
+      restoredOf(10, cancelled),
+      restoredOf(11, { status: 'rejected', reason: 'no' }),
+    ];
+    while (await must(ledger.upkeep(foldedMs + minuteMs, minuteMs)));
+    assert.is(await find(ledger, id(1)), undefined);
+    for (const kind of ['in-use', 'behind', 'unproven'] as const) {
+      await must(ledger.setBooksStatus(statusOf(kind)));
+      const replies = await must(ledger.restoreEntries(owner, entries));
+      const first = kind === 'in-use';
+      assert.equal(replies, [
+        first ? 'uncounted' : 'known',
+        first ? 'uncounted' : 'known',
+        first ? 'restored' : 'known',
+        'forgotten',
+        first ? 'restored' : 'known',
+        'forgotten',
+        'forgotten',
+        first ? 'restored' : 'known',
+        first ? 'restored' : 'known',
+        first ? 'restored' : 'known',
+      ]);
+      const totals = await must(ledger.summary(-Infinity, Infinity));
+      assert.equal(
+        totals.map(({ count }) => count),
+        [2, 1],
+      );
+    }
+    for (const number of [5, 7, 8]) assert.is(await find(ledger, id(number)), undefined);
+    await must(ledger.setBooksStatus(statusOf('filling')));
+    assert.equal(await must(ledger.restoreEntries(owner, [restoredOf(2), openOf(5)])), [
+      'restored',
+      'restored',
+    ]);
+  });
+
   check('frozen books refuse every change, and say why', async (ledger) => {
     const owner = await acquire(ledger);
     assert.is((await must(ledger.booksStatus())).kind, 'in-use');

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
+import { hasBlockedThread } from '../../../src/core/thread.ts';
 import type { Claim, LedgerEvent, Reply } from '../../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
 import { ThreadedLmdbLedger, type ThreadedLmdbOptions } from '../../../src/ledger/lmdb/threaded-ledger.ts';
@@ -129,6 +130,18 @@ test('while another process is stopped in a commit, reads answer and writes are 
     clearInterval(ticking);
     assert.ok(ticks > 50, 'the event loop ran all the time');
     await must(ledger.acquireLease(WORKER, FOREVER_MS));
+  }));
+
+test('a ledger that is closed while its thread waits for the lock leaves that thread, and says so', () =>
+  inDirectory(async (path, open) => {
+    const ledger = await open(path);
+    await whileWriterIsStopped(path, async () => {
+      const refused = ledger.ping();
+      await ledger.close();
+      assert.is((await refused).kind, 'unavailable');
+      assert.ok(hasBlockedThread());
+    });
+    await until('the thread ends once it has the lock', 10_000, () => !hasBlockedThread());
   }));
 
 test('writes beyond the limit of waiting writes are refused at once', () =>
