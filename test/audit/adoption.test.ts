@@ -5,7 +5,7 @@ import { Adoption, type AdoptionReport, type Suspect } from '../../src/audit/ado
 import { BooksWriter } from '../../src/books/books-writer.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { BooksStatusKind } from '../../src/ledger/books-status.ts';
-import type { LookUpOutcome, ToldTotals } from '../../src/processor/processor.ts';
+import type { LookUpOutcome, TotalsOutcome } from '../../src/processor/processor.ts';
 import { inDirectory, withLedger } from '../books/sample-books.ts';
 import { id, must, restoredOf, T0_MS } from '../ledger/samples.ts';
 
@@ -17,7 +17,7 @@ interface Scene {
   readonly foldedMs: number;
   readonly suspects: readonly Suspect[];
   readonly find: (correlationId: string) => LookUpOutcome;
-  readonly totals: (toMs: number) => ToldTotals;
+  readonly totals: (toMs: number) => TotalsOutcome;
 }
 
 /** Adopts what the only processor holds into books that have settled payment 1, and have been folded since. */
@@ -75,7 +75,7 @@ test('books that have been folded beyond the restore are compared up to the end 
       foldedMs: T0_MS + 2 * MINUTE_MS,
       suspects: [],
       find: () => ({ kind: 'absent' }),
-      totals: (toMs) => ({ kind: 'told', count: toMs === T0_MS + MINUTE_MS - 1 ? 1 : 0, amountCents: 1990 }),
+      totals: (toMs) => ({ kind: 'reported', count: toMs === T0_MS + MINUTE_MS - 1 ? 1 : 0, amountCents: 1990 }),
     },
     async ({ after, isProven }) => {
       assert.is(isProven, true);
@@ -91,7 +91,7 @@ test('a charge that the folded books have counted already is found, and not coun
       foldedMs: T0_MS + 2 * MINUTE_MS,
       suspects: [{ correlationId: id(1), amountCents: 1990, acceptedAtMs: T0_MS }],
       find: () => ({ kind: 'held', amountCents: 1990, requestedAtMs: T0_MS + 5 }),
-      totals: () => ({ kind: 'told', count: 1, amountCents: 1990 }),
+      totals: () => ({ kind: 'reported', count: 1, amountCents: 1990 }),
     },
     async ({ after, isProven }, counts) => {
       assert.equal(counts, [1]);
@@ -108,7 +108,7 @@ test('a payment of folded time that is still pending at its processor is not res
       foldedMs: T0_MS + 2 * MINUTE_MS,
       suspects: [{ correlationId: id(2), amountCents: 1990, acceptedAtMs: T0_MS }],
       find: () => ({ kind: 'pending' }),
-      totals: () => ({ kind: 'told', count: 1, amountCents: 1990 }),
+      totals: () => ({ kind: 'reported', count: 1, amountCents: 1990 }),
     },
     async ({ after, unresolvedCount }, counts) => {
       assert.equal(counts, [1]);

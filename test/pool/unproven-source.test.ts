@@ -58,7 +58,13 @@ async function sceneOf(answers: Scene['answers']): Promise<Scene> {
 }
 
 function post({ waiting }: Scene, number: number, acceptedAtMs: number): void {
-  waiting.push({ correlationId: id(number), amountCents: 1990, acceptedAtMs, journalRef: number, trace: null });
+  waiting.push({
+    correlationId: id(number),
+    amountCents: 1990,
+    acceptedAtMs,
+    journalRef: number,
+    trace: null,
+  });
 }
 
 /** The numbers of the payments that the dispatcher gets. */
