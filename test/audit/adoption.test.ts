@@ -75,7 +75,11 @@ test('books that have been folded beyond the restore are compared up to the end 
       foldedMs: T0_MS + 2 * MINUTE_MS,
       suspects: [],
       find: () => ({ kind: 'absent' }),
-      totals: (toMs) => ({ kind: 'reported', count: toMs === T0_MS + MINUTE_MS - 1 ? 1 : 0, amountCents: 1990 }),
+      totals: (toMs) => ({
+        kind: 'reported',
+        count: toMs === T0_MS + MINUTE_MS - 1 ? 1 : 0,
+        amountCents: 1990,
+      }),
     },
     async ({ after, isProven }) => {
       assert.is(isProven, true);

@@ -42,7 +42,7 @@ test('sums every window like a plain scan, even beyond the precision of a double
   const moment = fc.integer({ min: -3000, max: 3000 });
   const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
   let [within, imprecise] = [0, 0];
-  fc.assert(
+  void fc.assert(
     fc.property(fc.array(fc.tuple(amount, moment)), moment, moment, (payments, fromMs, toMs) => {
       const books = new Books();
       let count = 0;

@@ -272,7 +272,7 @@ function withoutSockets(test: Test, subject: Subject): void {
     const { readCallback } = subject.open('');
     if (readCallback === undefined) return;
     let namedCount = 0;
-    fc.assert(
+    void fc.assert(
       fc.property(bodies, (body) => {
         const id = readCallback(body);
         if (id === null) return;
