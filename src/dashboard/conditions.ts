@@ -44,6 +44,8 @@ export interface Situation {
   readonly queue: { readonly size: number; readonly capacity: number };
   /** Cheapest first. */
   readonly processors: readonly ProcessorSituation[];
+  /** The files that processors come from have changed, and cannot be put in force. */
+  readonly credentialsOutdated: boolean;
   readonly failoverDelayMs: number;
   /** Payments of the deployment that operators hold. */
   readonly heldPayments: number;
@@ -292,7 +294,7 @@ function unfit({ name, openForMs }: OpenProcessor, goElsewhere: string): Conditi
     forMs: openForMs,
     waiting: null,
     effect: `None of its payments is rejected. ${goElsewhere}`,
-    advice: `Check its URL, its credentials and its contract in the settings; the log of this instance has its answer (breaker open). It is probed, and gets payments again once it takes one.`,
+    advice: `Check its URL, its credentials and its contract in the settings; its card and the log of this instance (breaker open) have its answer. It is probed, and gets payments again once it takes one.`,
   };
 }
 
@@ -363,8 +365,20 @@ function queueConditions({ queue, backlog }: Situation): Condition[] {
 }
 
 /** What an operator has to decide. */
-function operatorConditions({ heldPayments, webhooksDisabled }: Situation): Condition[] {
+function operatorConditions({ credentialsOutdated, heldPayments, webhooksDisabled }: Situation): Condition[] {
   const found: Condition[] = [];
+  if (credentialsOutdated) {
+    found.push({
+      severity: 'warning',
+      title: 'The files of the processors have changed, and cannot be put in force',
+      forMs: null,
+      waiting: null,
+      effect:
+        'The credentials that were read before stay in force, and payments go on with them for as long as the processors accept them.',
+      advice:
+        'The log of this instance says what is wrong (the processors cannot be read again). Correct the file; it is read again by itself. If more than credentials was to change, restart this instance.',
+    });
+  }
   if (webhooksDisabled > 0) {
     found.push({
       severity: 'warning',

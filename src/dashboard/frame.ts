@@ -58,6 +58,8 @@ export interface InstanceFigures {
   readonly accept: Quantiles | null;
   /** From the 202 to the settlement. */
   readonly settlement: Quantiles | null;
+  /** The credentials of the processors; null: none come from files. `outdated`: their files have changed and cannot be put in force. */
+  readonly credentials: { readonly readAgeMs: number; readonly outdated: boolean } | null;
 }
 
 /** Over the last ten seconds. */
@@ -76,6 +78,11 @@ export interface ProcessorFigures {
   /** What it takes now. */
   readonly limits: Limits;
   readonly breakerOpen: boolean;
+  /** How long ago its circuit last opened and closed, as this instance saw it; null: never. */
+  readonly openedAgeMs: number | null;
+  readonly closedAgeMs: number | null;
+  /** Why it last opened. */
+  readonly openedWhy: string;
   /** It refuses every request, by its last answers. */
   readonly unfit: boolean;
   /** How much longer it rests, as it has asked; null: it does not rest. */

@@ -112,7 +112,7 @@ export class Sampler {
         unavailable: this.#unavailable,
         failingForMs: age(failingSinceMs ?? unavailableAtMs),
         shardCount: ledger.shards.length,
-        shardsFailing: this.#shardsFailing(),
+        shardsFailing: this.#greatest('shardsFailing'),
         confirmsAcceptance,
         books: BOOKS_STATUSES[metricsTable.gauge(0, 'booksStatus') - 1] ?? null,
       },
@@ -125,11 +125,12 @@ export class Sampler {
       queue: { size: ring.capacity - ring.room, capacity: ring.capacity },
       processors: hello.processors.map(({ name }, processor) => ({
         name,
-        openForMs: sharedState.breakerOpen(processor) ? nowMs - sharedState.breakerAtMs(processor) : null,
+        openForMs: sharedState.breakerOpen(processor) ? nowMs - sharedState.openedAtMs(processor) : null,
         isUnfit: sharedState.isUnfit(processor),
         isPaused: sharedState.isPaused(processor),
         restMs: this.#restMs(processor, nowMs),
       })),
+      credentialsOutdated: this.#areCredentialsOutdated(),
       failoverDelayMs: hello.failoverDelayMs,
       heldPayments: metricsTable.gauge(0, 'booksHeld'),
       // The first HTTP thread delivers to webhooks.
@@ -142,10 +143,11 @@ export class Sampler {
     return leftMs > 0 ? leftMs : null;
   }
 
-  #shardsFailing(): number {
+  /** The greatest value of a gauge of the pool threads. */
+  #greatest(name: Gauge): number {
     const { metricsTable, poolThreadCount } = this.#parts;
     return Math.max(
-      ...Array.from({ length: poolThreadCount }, (_, thread) => metricsTable.gauge(thread, 'shardsFailing')),
+      ...Array.from({ length: poolThreadCount }, (_, thread) => metricsTable.gauge(thread, name)),
     );
   }
 
@@ -168,7 +170,19 @@ export class Sampler {
       backlogAgeMs,
       accept: this.#acceptTimes.read(metricsTable.histogram('accept')),
       settlement: this.#settlementTimes.read(metricsTable.histogram('settle')),
+      credentials: this.#credentials(),
     };
+  }
+
+  #credentials(): InstanceFigures['credentials'] {
+    const { sharedState, clock } = this.#parts;
+    const { credentialsAtMs } = sharedState;
+    if (credentialsAtMs === 0) return null;
+    return { readAgeMs: clock.nowMs() - credentialsAtMs, outdated: this.#areCredentialsOutdated() };
+  }
+
+  #areCredentialsOutdated(): boolean {
+    return this.#greatest('credentialsOutdated') > 0;
   }
 
   #backlog(): number {
@@ -213,6 +227,7 @@ export class Sampler {
     const reported = sharedState.reported(processor);
     const oldestAtMs = sharedState.oldestCallAtMs(processor);
     const { reason, sinceMs } = sharedState.reason(processor);
+    const age = (atMs: number) => (atMs === 0 ? null : nowMs - atMs);
     const { feePpm, feeFixedCents, ...limits } = sharedState.terms(processor) ?? this.#configured(processor);
     return {
       settledPerS: rate(counts, before, ({ settled }) => settled[processor] ?? 0),
@@ -220,6 +235,9 @@ export class Sampler {
       fee: { feePpm, feeFixedCents },
       limits,
       breakerOpen: sharedState.breakerOpen(processor),
+      openedAgeMs: age(sharedState.openedAtMs(processor)),
+      openedWhy: sharedState.openedWhy(processor),
+      closedAgeMs: age(sharedState.closedAtMs(processor)),
       unfit: sharedState.isUnfit(processor) && sharedState.breakerOpen(processor),
       restMs: this.#restMs(processor, nowMs),
       observedMs: Math.round(sharedState.latencyMs(processor)),

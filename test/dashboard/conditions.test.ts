@@ -20,6 +20,7 @@ const WELL: Situation = {
   journal: { failingForMs: null, usedSegments: 1, segmentCount: 64 },
   queue: { size: 0, capacity: 1000 },
   processors: [WELL_DEFAULT, { ...WELL_DEFAULT, name: 'fallback' }],
+  credentialsOutdated: false,
   failoverDelayMs: 2000,
   heldPayments: 0,
   webhooksDisabled: 0,
@@ -341,6 +342,9 @@ const several = suite('several conditions');
 several('what waits for an operator is named', () => {
   const titles = (change: Partial<Situation>) =>
     conditions({ ...WELL, ...change }).map(({ severity, title }) => `${severity}: ${title}`);
+  assert.equal(titles({ credentialsOutdated: true }), [
+    'warning: The files of the processors have changed, and cannot be put in force',
+  ]);
   assert.equal(titles({ heldPayments: 1, webhooksDisabled: 1 }), [
     'warning: A webhook is disabled',
     'warning: A payment is held',

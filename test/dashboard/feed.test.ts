@@ -181,6 +181,9 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
     fee: { feePpm: 150_000, feeFixedCents: 30 },
     limits: LIMITS,
     breakerOpen: false,
+    openedAgeMs: null,
+    openedWhy: '',
+    closedAgeMs: null,
     unfit: false,
     restMs: null,
     observedMs: 0,
@@ -192,7 +195,10 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
     reasonAgeMs: null,
   });
   const nowMs = clock.monotonicMs();
+  sharedState.moveBreaker(1, 'closed', 'open', nowMs - 900);
+  sharedState.moveBreaker(1, 'open', 'closed', nowMs - 700);
   sharedState.moveBreaker(1, 'closed', 'open', nowMs - 500);
+  sharedState.setOpenedWhy(1, 'status 500');
   const limits = { callLimit: 4, callsPerSecond: 10, minAmountCents: 100, maxAmountCents: 5000 };
   sharedState.setControls([
     { isPaused: false },
@@ -211,6 +217,9 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
     fee: { feePpm: 10_000, feeFixedCents: 5 },
     limits,
     breakerOpen: true,
+    openedAgeMs: 1500,
+    openedWhy: 'status 500',
+    closedAgeMs: 1700,
     unfit: true,
     restMs: 4000,
     observedMs: 40,
@@ -232,6 +241,19 @@ sampleTest('reports the state of the instance: starting, ready, stopping', async
   assert.is((await after(1)).instance.state, 'ready');
   sharedState.stop();
   assert.is((await after(1)).instance.state, 'stopping');
+  feed.leave();
+});
+
+sampleTest('says when credentials were read, and whether their files have changed since', async () => {
+  const { feed, clock, sharedState, metricsTable, after } = setUp();
+  feed.join();
+  assert.is((await after(1)).instance.credentials, null);
+  sharedState.credentialsAtMs = clock.nowMs() - 4000;
+  assert.equal((await after(1)).instance.credentials, { readAgeMs: 5000, outdated: false });
+  metricsTable.thread(1).set('credentialsOutdated', 1);
+  const { instance, conditions } = await after(1);
+  assert.equal(instance.credentials, { readAgeMs: 6000, outdated: true });
+  assert.ok(conditions.some(({ title }) => /^The files of the processors have changed/.test(title)));
   feed.leave();
 });
 

@@ -56,6 +56,14 @@ live('an idle gateway is healthy, and its figures are zero', async ({ page }) =>
   await until('the figures', SOON_MS, async () => (await figure(page, 'Accepted')) === 0);
   assert.is(await figure(page, 'Backlog'), 0);
   assert.match(await textOf(card(page, 'default').locator('.reason')), /No payment has been routed yet/);
+  assert.is(
+    await textOf(card(page, 'default').locator('.circuit')),
+    'Its circuit has not opened since this instance started.',
+  );
+  assert.match(
+    await textOf(page.locator('#credentials')),
+    /^The credentials of the processors were last read \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.$/,
+  );
   await untilShown(
     'the lease of its thread',
     page.locator('#workers tbody'),
@@ -142,7 +150,9 @@ live('a processor shows its contract, its limits, and whether it is unfit or res
       const message = JSON.parse(String(text));
       if (message.kind === 'hello') message.processors[1].contract = 'mine.ts';
       else {
-        Object.assign(message.processors[0], { breakerOpen: true, unfit: true });
+        const outage = { openedAgeMs: 180_000, openedWhy: 'status 401', closedAgeMs: null };
+        Object.assign(message.processors[0], { breakerOpen: true, unfit: true, ...outage });
+        message.instance.credentials.outdated = true;
         const limits = { callLimit: 20, callsPerSecond: 50, minAmountCents: 50, maxAmountCents: 100_000 };
         Object.assign(message.processors[1], { breakerOpen: true, restMs: 90_000, limits });
       }
@@ -154,6 +164,14 @@ live('a processor shows its contract, its limits, and whether it is unfit or res
   assert.match(
     await textOf(card(other, 'default').locator('.reason')),
     /^Refuses every request: check its URL/,
+  );
+  assert.match(
+    await textOf(card(other, 'default').locator('.circuit')),
+    /^Its circuit is open for 3 min\. It opened \d{4}-\d\d-\d\d \d\d:\d\d:\d\d: status 401\.$/,
+  );
+  assert.match(
+    await textOf(other.locator('#credentials')),
+    /^The credentials of the processors were last read \d{4}-.* Their files have changed since then, and cannot be put in force\.$/,
   );
   assert.match(await textOf(card(other, 'default').locator('h3')), /rinha, fee 5%/);
   assert.is(await textOf(card(other, 'fallback').locator('.badge')), 'Resting');
@@ -240,6 +258,11 @@ live('a failing processor is shown and announced, and so is its recovery', async
   await fail.uncheck();
   await untilShown('the recovery', card(page, 'default').locator('.badge'), 'Healthy');
   await untilShown('its announcement', page.locator('#announcement'), /default: healthy/);
+  await untilShown(
+    'its circuit',
+    card(page, 'default').locator('.circuit'),
+    /^Its circuit closed \d{4}-.*\. It opened \d{4}-.*: \S.*\.$/,
+  );
   assert.match(await textOf(page.locator('#changes li').last()), /^\d\d:\d\d:\d\d/);
 });
 

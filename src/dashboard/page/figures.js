@@ -8,6 +8,7 @@ import {
   duration,
   feeCents,
   feeText,
+  moment,
   money,
   NONE,
   percent,
@@ -121,6 +122,7 @@ export class Figures {
   /** Shows a frame, and returns what a screen reader should announce. @param {Frame} frame */
   show(frame) {
     this.#showNow(frame);
+    this.#showCredentials(frame);
     const changes = frame.processors.flatMap((figures, index) => this.#showProcessor(index, figures, frame));
     this.#showMoney(frame);
     this.#showWorkers(frame);
@@ -149,6 +151,19 @@ export class Figures {
         ? 'nothing settled yet'
         : `${percent(Math.round(Number((feesCents * 10_000n) / withFees)) * 100)} of the money settled`;
     this.#tell('Fees paid', isKnown ? money(feesCents) : NONE, share);
+  }
+
+  /** @param {Frame} frame */
+  #showCredentials({ instance: { credentials }, atMs }) {
+    const place = byId('credentials');
+    if (credentials === null) return write(place, '');
+    const read = `The credentials of the processors were last read ${moment(atMs - credentials.readAgeMs)}.`;
+    write(
+      place,
+      credentials.outdated
+        ? `${read} Their files have changed since then, and cannot be put in force.`
+        : read,
+    );
   }
 
   /** @param {string} name @param {string} value @param {string} note */
@@ -185,6 +200,7 @@ export class Figures {
     const state = this.#stateOf(figures, instance.canClaim);
     const allFail = processors.every(({ breakerOpen, paused }) => breakerOpen || paused);
     const sentence = this.#sentence(figures.reason);
+    this.#cards[index]?.showCircuit(figures, atMs);
     if (state === 'paused') this.#cards[index]?.show(figures, state, PAUSED);
     else if (state === 'unfit') this.#cards[index]?.show(figures, state, UNFIT);
     else if (state === 'resting') this.#cards[index]?.show(figures, state, restingUntil(atMs, figures));
@@ -326,6 +342,7 @@ function card({ name, contract, terms: configured }, index, operates) {
   const badge = element('span', 'badge', NONE);
   const big = element('strong', 'rate', NONE);
   const sentence = element('p', 'reason', '');
+  const circuit = element('span', '', '');
   const facts = ['Observed', 'Reported', 'Health call', 'In flight', 'Oldest call', 'In doubt', ...LIMITS];
   const values = facts.map(() => element('dd', '', NONE));
   const list = element(
@@ -337,7 +354,12 @@ function card({ name, contract, terms: configured }, index, operates) {
   const terms = element('small', '', `${contract}, fee ${feeText(configured)}`);
   title.append(terms);
   const node = element('article', 'card', element('header', '', title, badge));
-  node.append(element('p', 'big', big, element('span', '', 'settled per second')), sentence, list);
+  node.append(
+    element('p', 'big', big, element('span', '', 'settled per second')),
+    sentence,
+    element('p', 'circuit about', 'Its ', term('Circuit', 'circuit'), circuit),
+    list,
+  );
   node.style.setProperty('--accent', `var(--accent-${index % 8})`);
   const control = pauseButton(name);
   if (operates) node.append(control.button);
@@ -364,7 +386,21 @@ function card({ name, contract, terms: configured }, index, operates) {
     ];
     for (const [at, text] of texts.entries()) write(/** @type {Node} */ (values[at]), text);
   };
-  return { node, show };
+
+  /** @param {ProcessorFigures} figures @param {number} atMs */
+  const showCircuit = (figures, atMs) => write(circuit, ` ${circuitText(figures, atMs)}`);
+  return { node, show, showCircuit };
+}
+
+/** When it last opened and why, and when it last closed. @param {ProcessorFigures} figures @param {number} atMs */
+function circuitText({ breakerOpen, openedAgeMs, openedWhy, closedAgeMs }, atMs) {
+  if (openedAgeMs === null) return 'has not opened since this instance started.';
+  const opened = `opened ${moment(atMs - openedAgeMs)}: ${openedWhy}.`;
+  if (closedAgeMs === null) return `is open for ${ago(openedAgeMs)}. It ${opened}`;
+  const closed = `${moment(atMs - closedAgeMs)}`;
+  return breakerOpen
+    ? `is open for ${ago(openedAgeMs)}. It ${opened} Before, it closed ${closed}.`
+    : `closed ${closed}. It ${opened}`;
 }
 
 /** What holds, and in parentheses what is configured if that differs. @param {Limits} limits @param {Limits} configured */

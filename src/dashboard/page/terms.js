@@ -33,6 +33,10 @@ export const TERMS = {
     text: 'The shortest response time that the processor itself named in its last health answer.',
     read: 'docs/dashboard.md',
   },
+  Circuit: {
+    text: 'Whether payments are sent to the processor. It opens when the processor fails or asks for a rest, and closes when a payment that is sent to find out has been taken, or when the processor says that it works. Each instance has its own.',
+    read: 'docs/events.md',
+  },
   'Health call': {
     text: 'What the processor answered when it was last asked whether it works. The whole deployment asks at most once in five seconds.',
     read: 'docs/operations.md, HealthMisleads',

@@ -61,7 +61,7 @@ export function timeOfDay(atMs) {
   return new Date(atMs).toLocaleTimeString('en-GB');
 }
 
-/** In the viewer's time zone, such as 2025-07-15 12:34:56. @param {string} stamp */
+/** In the viewer's time zone, such as 2025-07-15 12:34:56. @param {string | number} stamp */
 export function moment(stamp) {
   return new Date(stamp).toLocaleString('sv-SE');
 }
