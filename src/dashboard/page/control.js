@@ -38,7 +38,7 @@ function confirm(name, paused) {
 
 /** @param {string} name @param {boolean} paused @param {string} reason @param {() => void} close */
 async function send(name, paused, reason, close) {
-  const body = JSON.stringify({ paused, by: 'dashboard', reason });
+  const body = JSON.stringify({ paused, by: 'dashboard', why: reason });
   const response = await fetch(`/dashboard/processors/${name}`, { method: 'PATCH', body }).catch(() => null);
   if (response === null) return 'The gateway does not answer.';
   if (response.ok) {

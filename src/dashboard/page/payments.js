@@ -58,11 +58,11 @@ async function showActions(done) {
   const actions = answer.value.actions.slice(0, ACTIONS_SHOWN);
   if (actions.length === 0)
     return place.replaceChildren(element('p', 'empty', 'Nothing has been done to payments yet.'));
-  const rows = actions.map(({ at, what, who, why, payments }) => [
+  const rows = actions.map(({ at, what, by, why, payments }) => [
     moment(at),
     WORDS.get(what) ?? what,
     paymentsOf(payments, done),
-    who,
+    by,
     why,
   ]);
   place.replaceChildren(
