@@ -46,6 +46,8 @@ export interface Situation {
   readonly processors: readonly ProcessorSituation[];
   /** The files that processors come from have changed, and cannot be put in force. */
   readonly credentialsOutdated: boolean;
+  /** When the books are full, if they go on growing as they do; null: not known, or never. */
+  readonly booksFullInMs: number | null;
   readonly failoverDelayMs: number;
   /** Payments of the deployment that operators hold. */
   readonly heldPayments: number;
@@ -72,6 +74,9 @@ interface ProcessorSituation {
 const NEARLY_FULL = 0.8;
 /** The same as in the alert BacklogOld. */
 const OLD_MS = 60_000;
+const DAY_MS = 86_400_000;
+/** The same as in the alert BooksFull. */
+const SOON_FULL_MS = 7 * DAY_MS;
 
 const STILL_ACCEPTED = 'Payments are still accepted, but none are sent to a processor.';
 const NOTHING_LOST = 'Nothing is lost: accepted payments are in the journal or the ledger.';
@@ -85,6 +90,7 @@ export function conditions(situation: Situation): Condition[] {
     ...journalConditions(situation),
     ...processorConditions(situation),
     ...queueConditions(situation),
+    ...sizeConditions(situation),
     ...operatorConditions(situation),
   ];
   const { state } = situation;
@@ -360,6 +366,23 @@ function queueConditions({ queue, backlog }: Situation): Condition[] {
         : 'When it is full, new payments are refused with 503.',
       advice:
         'Payments arrive faster than processors take them: check the other conditions listed here. QUEUE_CAPACITY sets its size.',
+    },
+  ];
+}
+
+function sizeConditions({ booksFullInMs, ledger }: Situation): Condition[] {
+  if (booksFullInMs === null || booksFullInMs >= SOON_FULL_MS) return [];
+  const days = Math.floor(booksFullInMs / DAY_MS);
+  const when = days === 0 ? 'within a day' : `in ${days} ${days === 1 ? 'day' : 'days'}`;
+  return [
+    {
+      severity: 'warning',
+      title: `The books are full ${when}, if they go on growing as in the last hour`,
+      forMs: null,
+      waiting: null,
+      effect:
+        'Once they are full, no payment is claimed: payments wait in the journals, and are refused when these are full, too.',
+      advice: `Give ${ledger.kind === 'redis' ? 'Redis more maxmemory' : 'LMDB a larger disk'}, or set a shorter RETENTION (docs/books.md).`,
     },
   ];
 }

@@ -9,13 +9,21 @@ import type {
   ProcessorTotals,
   Reply,
 } from '../ledger/ledger.ts';
+import type { ProcessorControls } from '../ledger/processor-controls.ts';
 import type { TooFine } from '../ledger/retention.ts';
 import { BOOKS_STATUSES, type Gauge, type MetricsTable } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import { canClaim, conditions, type Situation } from './conditions.ts';
-import type { DeploymentFigures, Frame, Hello, InstanceFigures, ProcessorFigures } from './frame.ts';
+import type {
+  BooksFigures,
+  DeploymentFigures,
+  Frame,
+  Hello,
+  InstanceFigures,
+  ProcessorFigures,
+} from './frame.ts';
 import { RecentTimes } from './recent-times.ts';
 import { workersOf } from './workers.ts';
 
@@ -47,8 +55,11 @@ interface Counts {
 interface Books {
   readonly atMs: number;
   readonly totals: readonly ProcessorTotals[];
+  /** Since the answers before; null: there are none, or a purge was in between. */
+  readonly settledPerS: number | null;
   readonly fees: readonly FeeTotals[];
   readonly stranded: readonly ProcessorPayments[];
+  readonly controls: ProcessorControls;
   readonly owners: readonly OwnerRecord[];
 }
 
@@ -131,6 +142,7 @@ export class Sampler {
         restMs: this.#restMs(processor, nowMs),
       })),
       credentialsOutdated: this.#areCredentialsOutdated(),
+      booksFullInMs: this.#booksFigures()?.fullInMs ?? null,
       failoverDelayMs: hello.failoverDelayMs,
       heldPayments: metricsTable.gauge(0, 'booksHeld'),
       // The first HTTP thread delivers to webhooks.
@@ -269,14 +281,31 @@ export class Sampler {
     return {
       unavailable: this.#unavailable,
       ageMs: books === null ? null : nowMs - books.atMs,
+      settledPerS: books?.settledPerS ?? null,
       totals: (books?.totals ?? []).map((total) => ({
         ...total,
         fees: feesOf(total.name, books?.fees ?? []),
       })),
+      changed: Object.entries(books?.controls.processors ?? {}).map(([name, { changedAtMs, by, why }]) => {
+        return { name, ageMs: wallMs - changedAtMs, by, why };
+      }),
+      books: this.#booksFigures(),
       stranded: books?.stranded ?? [],
       workers: (books?.owners ?? []).map(({ instanceId, name, owner, leaseUntilMs }) => {
         return { instanceId, name, owner, leaseLeftMs: leaseUntilMs - wallMs };
       }),
+    };
+  }
+
+  #booksFigures(): BooksFigures | null {
+    // The first pool thread measures them.
+    const of = (gauge: Gauge) => this.#parts.metricsTable.gauge(0, gauge);
+    const finite = (value: number) => (Number.isFinite(value) ? value : null);
+    if (of('booksBytes') === 0) return null;
+    return {
+      usedBytes: of('booksBytes'),
+      limitBytes: finite(of('booksLimitBytes')),
+      fullInMs: finite(of('booksFullInMs')),
     };
   }
 
@@ -289,21 +318,39 @@ export class Sampler {
     const fees = await ledger.fees();
     const owners = await Promise.all(ledger.shards.map((shard) => shard.owners()));
     const stranded = await ledger.stranded(clock.nowMs());
-    const reason = [totals, fees, ...owners, stranded].map(reasonOf).find((each) => each !== null) ?? null;
+    const controls = await ledger.processorControls();
+    const reason =
+      [totals, fees, ...owners, stranded, controls].map(reasonOf).find((each) => each !== null) ?? null;
     if (reason !== null && this.#unavailable === null) this.#unavailableAtMs = nowMs;
     this.#unavailable = reason;
-    if (totals.kind === 'ok' && fees.kind === 'ok' && stranded.kind === 'ok' && reason === null) {
+    if (
+      totals.kind === 'ok' &&
+      fees.kind === 'ok' &&
+      stranded.kind === 'ok' &&
+      controls.kind === 'ok' &&
+      reason === null
+    ) {
       const atMs = clock.monotonicMs();
+      const settledPerS = settledRate(this.#books, totals.value, atMs);
       const workers = workersOf(owners.map((reply) => (reply.kind === 'ok' ? reply.value : [])));
       this.#books = {
         atMs,
         totals: totals.value,
+        settledPerS,
         fees: fees.value,
         stranded: stranded.value,
+        controls: controls.value,
         owners: workers,
       };
     }
   }
+}
+
+function settledRate(before: Books | null, totals: readonly ProcessorTotals[], atMs: number): number | null {
+  const settled = (all: readonly ProcessorTotals[]) => all.reduce((sum, { count }) => sum + count, 0);
+  if (before === null || atMs <= before.atMs) return null;
+  const more = settled(totals) - settled(before.totals);
+  return more < 0 ? null : Math.round((more * 10_000) / (atMs - before.atMs)) / 10;
 }
 
 function feesOf(processor: string, fees: readonly FeeTotals[]) {
